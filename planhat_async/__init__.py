@@ -1,0 +1,68 @@
+"""An asyncio client for Planhat's REST API: notes, tasks and tickets, one by one or by the million."""
+
+from planhat_async._http.pacing import Pacer, RateLimits
+from planhat_async._http.retrying import RetryPolicy
+from planhat_async._http.transport import Timeouts
+from planhat_async.errors import (
+    AuthenticationError,
+    BadRequestError,
+    DecodeError,
+    NoAnswerError,
+    NotFoundError,
+    NotSentError,
+    PayloadTooLargeError,
+    PermissionDeniedError,
+    PlanhatError,
+    RateLimitedError,
+    ServerError,
+    StatusError,
+    UnknownOutcomeError,
+    UpsertError,
+)
+from planhat_async.keys import extid, srcid
+from planhat_async.models import ChecklistItem, Note, Person, Record, StatusChange, Task, Ticket
+from planhat_async.repositories import Notes, Tasks, Tickets
+from planhat_async.results import ChunkResult, Outcome, Problem, Unreadable, UpsertResult
+from planhat_async.session import Session, SessionStats
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AuthenticationError",
+    "BadRequestError",
+    "ChecklistItem",
+    "ChunkResult",
+    "DecodeError",
+    "NoAnswerError",
+    "NotFoundError",
+    "NotSentError",
+    "Note",
+    "Notes",
+    "Outcome",
+    "Pacer",
+    "PayloadTooLargeError",
+    "PermissionDeniedError",
+    "Person",
+    "PlanhatError",
+    "Problem",
+    "RateLimitedError",
+    "RateLimits",
+    "Record",
+    "RetryPolicy",
+    "ServerError",
+    "Session",
+    "SessionStats",
+    "StatusChange",
+    "StatusError",
+    "Task",
+    "Tasks",
+    "Ticket",
+    "Tickets",
+    "Timeouts",
+    "UnknownOutcomeError",
+    "Unreadable",
+    "UpsertError",
+    "UpsertResult",
+    "extid",
+    "srcid",
+]

@@ -1,0 +1,37 @@
+"""Between Planhat's JSON and the records: the one place that knows camelCase, cattrs and msgspec."""
+
+from planhat_async._convert.fields import Field, camel_case, fields_of, unknown_field, wire_path
+from planhat_async._convert.json import (
+    RawRow,
+    RowFlags,
+    decode_json,
+    encode_json,
+    excerpt,
+    row_flags,
+    row_id,
+    split_rows,
+)
+from planhat_async._convert.records import decode_record, structure, to_write, unstructure
+from planhat_async._convert.requirements import keys_of, what_is_missing
+
+__all__ = [
+    "Field",
+    "RawRow",
+    "RowFlags",
+    "camel_case",
+    "decode_json",
+    "decode_record",
+    "encode_json",
+    "excerpt",
+    "fields_of",
+    "keys_of",
+    "row_flags",
+    "row_id",
+    "split_rows",
+    "structure",
+    "to_write",
+    "unknown_field",
+    "unstructure",
+    "what_is_missing",
+    "wire_path",
+]

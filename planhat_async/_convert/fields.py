@@ -1,0 +1,190 @@
+"""How each attribute of a record, and of the small objects in it, travels."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import re
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+import attrs
+
+from planhat_async._convert.values import (
+    SCALAR_CHECKS,
+    check_list,
+    check_scalar,
+    check_time,
+    kind_of,
+    read_time,
+    write_time,
+)
+from planhat_async.models import ChecklistItem, Person, StatusChange
+
+PARTS = (Person, ChecklistItem, StatusChange)
+_IRREGULAR = {"id": "_id", "version": "__v"}
+
+
+def camel_case(name: str) -> str:
+    """A record's field in Planhat's spelling."""
+    head, *rest = name.split("_")
+    return _IRREGULAR.get(name) or head + "".join(word.capitalize() for word in rest)
+
+
+@attrs.frozen
+class Field:
+    """How one attribute of a record travels."""
+
+    name: str
+    wire: str
+    type: Any
+    doc: str
+    is_writable: bool
+    read: Callable[[Any], Any] | None
+    """From the wire; `None` where a value passes as it came."""
+    unread: Callable[[Any], Any] | None
+    """Back to the wire, whatever it is; `None` where a value passes as it is."""
+    check: Callable[[Any], Any]
+    """From a caller's value to the wire; raises where Planhat would not understand it."""
+
+
+_known: dict[type, dict[str, Field]] = {}
+_known_spellings: dict[type, dict[str, Field]] = {}
+
+
+def fields_of(cls: type) -> dict[str, Field]:
+    """A class's fields by attribute name, `extra` left out."""
+    if cls not in _known:
+        _known[cls] = _describe(cls)
+    return _known[cls]
+
+
+def wire_path(cls: type, name: str) -> str:
+    """A field as `sort` and `select` name it, from either spelling; `custom.NAME` passes as it is.
+
+    Raises:
+        ValueError: A field nobody knows.
+    """
+    if name.startswith("custom."):
+        return name
+    field = spellings_of(cls).get(name)
+    if field is None:
+        raise ValueError(unknown_field(cls, name))
+    return field.wire
+
+
+def unknown_field(cls: type, name: Any) -> str:
+    """What to say about a field nobody knows: with the nearest names, if any is near."""
+    snake = re.sub(r"[\W_]+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(name))).lower()
+    near = difflib.get_close_matches(snake, fields_of(cls), n=3, cutoff=0.6)
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    return f"{cls.__name__} has no field {name!r}{hint}"
+
+
+def spellings_of(cls: type) -> dict[str, Field]:
+    """A class's fields by either spelling, snake_case and Planhat's own."""
+    if cls not in _known_spellings:
+        by_name = fields_of(cls)
+        _known_spellings[cls] = by_name | {field.wire: field for field in by_name.values()}
+    return _known_spellings[cls]
+
+
+def _describe(cls: type) -> dict[str, Field]:
+    hints = typing.get_type_hints(cls)
+    is_part = cls in PARTS
+    found = {}
+    for attribute in attrs.fields(cls):
+        if attribute.name == "extra":
+            continue
+        inner = _without_none(hints[attribute.name])
+        read, unread, check = _travel(inner)
+        found[attribute.name] = Field(
+            name=attribute.name,
+            wire="id" if is_part and attribute.name == "id" else camel_case(attribute.name),
+            type=inner,
+            doc=attribute.metadata.get("doc", ""),
+            is_writable=attribute.metadata.get("writable", True),
+            read=read,
+            unread=unread,
+            check=check,
+        )
+    return found
+
+
+def _without_none(hint: Any) -> Any:
+    if isinstance(hint, types.UnionType):
+        (hint,) = (option for option in typing.get_args(hint) if option is not type(None))
+    return hint
+
+
+def _travel(inner: Any) -> tuple[Callable[[Any], Any] | None, Callable[[Any], Any] | None, Callable[[Any], Any]]:
+    """How a value of this type is read, turned back and checked."""
+    if inner is datetime:
+        return read_time, write_time, check_time
+    if inner in SCALAR_CHECKS:
+        return None, None, SCALAR_CHECKS[inner]
+    if typing.get_origin(inner) is dict:
+        return None, None, check_scalar(dict, called="an object")
+    (item,) = typing.get_args(inner)
+    if item in PARTS:
+        read = functools.partial(_read_parts, structurer(item))
+        return read, functools.partial(_unread_parts, item), check_list(functools.partial(_check_part, item))
+    return None, None, check_list(SCALAR_CHECKS.get(item, _as_it_is))
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def structurer(cls: type) -> Callable[[Any], Any]:
+    """A function from an object of the wire to `cls`; what has no attribute goes to `extra`.
+
+    cattrs' own hooks drop unknown keys and turn `None` into the text "None", so each class gets a hook of ours.
+    """
+    plan = [(field.name, field.wire, field.read) for field in fields_of(cls).values()]
+
+    def structure(value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            raise TypeError(f"an object, not {kind_of(value)}")
+        rest = dict(value)
+        known: dict[str, Any] = {"extra": rest}
+        for name, wire, read in plan:
+            item = rest.pop(wire, None)
+            if item is not None:
+                known[name] = item if read is None else read(item)
+        return cls(**known)
+
+    return structure
+
+
+def _read_parts(structure: Callable[[Any], Any], value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError(f"a list, not {kind_of(value)}")
+    return [structure(item) for item in value]
+
+
+def unstructure(value: Any) -> dict[str, Any]:
+    """Everything the object holds, as the wire has it."""
+    out: dict[str, Any] = {}
+    for field in fields_of(type(value)).values():
+        item = getattr(value, field.name)
+        if item is not None and (item or field.name != "custom"):
+            out[field.wire] = item if field.unread is None else field.unread(item)
+    out.update(value.extra)
+    return out
+
+
+def _unread_parts(cls: type, value: Iterable[Any]) -> list[Any]:
+    return [unstructure(item) if isinstance(item, cls) else item for item in value]
+
+
+def _check_part(cls: type, value: Any) -> dict[str, Any]:
+    if isinstance(value, cls):
+        return unstructure(value)
+    if not isinstance(value, Mapping):
+        raise TypeError(f"objects such as {cls.__name__}, not {kind_of(value)}")
+    known = fields_of(cls)
+    return {known[key].wire if key in known else key: item for key, item in value.items()}

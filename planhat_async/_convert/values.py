@@ -1,0 +1,74 @@
+"""Single values, to and from the wire.
+
+Reading is lenient: a field of somebody's data that looks unusual is no reason to lose the record. Writing is
+strict, because Planhat stores what it does not understand, or drops it, without a word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+
+def read_time(value: Any) -> datetime:
+    """An aware time from the wire; Planhat's times are UTC, so one without a zone is too."""
+    time = datetime.fromisoformat(value)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def write_time(time: datetime) -> str:
+    """A time as Planhat writes it: UTC, milliseconds, `Z`.
+
+    Raises:
+        ValueError: The time has no zone.
+    """
+    if time.tzinfo is None:
+        raise ValueError(f"{time} has no time zone")
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def check_time(value: Any) -> str:
+    if isinstance(value, datetime):
+        return write_time(value)
+    if not isinstance(value, str):
+        raise TypeError(f"a time, not {kind_of(value)}")
+    try:
+        time = datetime.fromisoformat(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is not a time such as 2024-05-31T09:30:00Z") from None
+    if time.tzinfo is None:
+        raise ValueError(f"{value!r} has no time zone: write {time.isoformat()}Z if it is UTC")
+    return value
+
+
+def check_scalar(*allowed: type, called: str) -> Callable[[Any], Any]:
+    def check(value: Any) -> Any:
+        if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
+            raise TypeError(f"{called}, not {kind_of(value)}")
+        return value
+
+    return check
+
+
+SCALAR_CHECKS: dict[Any, Callable[[Any], Any]] = {
+    str: check_scalar(str, called="text"),
+    bool: check_scalar(bool, called="true or false"),
+    int: check_scalar(int, called="a whole number"),
+    float: check_scalar(int, float, called="a number"),
+    datetime: check_time,
+}
+
+
+def check_list(check_item: Callable[[Any], Any]) -> Callable[[Any], list[Any]]:
+    def check(value: Any) -> list[Any]:
+        if not isinstance(value, list | tuple):
+            raise TypeError(f"a list, not {kind_of(value)}")
+        return [check_item(item) for item in value]
+
+    return check
+
+
+def kind_of(value: Any) -> str:
+    names = {str: "text", bool: "true or false", int: "a whole number", float: "a number", type(None): "nothing"}
+    return names.get(type(value), type(value).__name__)

@@ -1,0 +1,1 @@
+"""One request: what it is, how it is paced, repeated and sent."""

@@ -1,0 +1,1 @@
+"""Many requests as one: lists page by page, upserts chunk by chunk."""

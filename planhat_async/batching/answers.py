@@ -1,0 +1,191 @@
+"""What an upsert's answer says of its rows: decisions only.
+
+Planhat answers with counts, with error lists of undocumented form, and for tickets with two counts only. This
+module turns that into an account in which every row sent is in exactly one outcome. A row is blamed only where
+an error names its key; everything else is a count.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from planhat_async.batching.chunking import Chunk, Row
+from planhat_async.errors import PlanhatError
+from planhat_async.results import ChunkResult, Outcome, Problem, ranges_of
+
+_logger = logging.getLogger("planhat_async.upserting")
+
+_COUNTS = {"created": Outcome.CREATED, "updated": Outcome.UPDATED, "nonupdates": Outcome.UNCHANGED}
+_ITEMS = ("insertsKeys", "updatesKeys", "modified", "upsertedIds")
+_KEY_NAMES = ("_id", "sourceId", "externalId")
+
+
+@attrs.define
+class Account:
+    """The rows of one chunk, by outcome, filled in answer by answer."""
+
+    chunk: Chunk
+    result: ChunkResult = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        invalid = self.chunk.invalid
+        everything = [row.position for row in self.chunk.rows] + [problem.position or 0 for problem in invalid]
+        self.result = ChunkResult(number=self.chunk.number, positions=ranges_of(everything))
+        self._list(invalid)
+
+    def settle(self, rows: Iterable[Row], outcome: Outcome, reason: str) -> None:
+        """Put these rows, each by name, into an outcome that is not one of the stored ones."""
+        self._list(Problem(outcome=outcome, reason=reason, position=row.position, key=row.key) for row in rows)
+
+    def fail(self, rows: Iterable[Row], error: PlanhatError, outcome: Outcome) -> None:
+        """Put these rows into an outcome because of an error."""
+        self.result.error = error
+        self.settle(rows, outcome, str(error))
+
+    def read(self, rows: Sequence[Row], status: int, answer: Any) -> tuple[Row, ...]:
+        """Take an answer into account; returns the rows to send again, without those it blames."""
+        if not isinstance(answer, Mapping):
+            self.settle(rows, Outcome.UNKNOWN, f"answered {status} with something else than an account")
+            return ()
+        errors = _errors_in(answer)
+        blamed, unattributed = _attribute(errors, rows)
+        if status in {400, 403}:
+            return self._read_refusal(rows, status, answer, blamed, unattributed)
+        self._read_success(rows, answer, blamed, unattributed)
+        return ()
+
+    def _read_success(
+        self, rows: Sequence[Row], answer: Mapping[str, Any], blamed: dict[int, str], unattributed: list[str]
+    ) -> None:
+        left = [row for row in rows if row.position not in blamed]
+        self._blame(rows, blamed)
+        n_left = self._count(answer, unattributed, len(left))
+        self._keep(answer)
+        if not n_left:
+            return
+        if not any(name in answer for name in _COUNTS):
+            self._some(left, n_left, Outcome.UNKNOWN, "the answer tells no counts")
+        elif "nonupdates" not in answer:
+            self.result.count(Outcome.UNREPORTED, n_left)
+        else:
+            self._some(_unnamed(left, answer), n_left, Outcome.DROPPED, "the answer leaves it out")
+
+    def _read_refusal(
+        self,
+        rows: Sequence[Row],
+        status: int,
+        answer: Mapping[str, Any],
+        blamed: dict[int, str],
+        unattributed: list[str],
+    ) -> tuple[Row, ...]:
+        """Read a 400 or 403: what it did to the rows it does not blame is not documented."""
+        if not blamed and not unattributed:
+            self.settle(rows, Outcome.REJECTED, f"answered {status}: {_words(answer)}")
+            return ()
+        self._blame(rows, blamed)
+        left = tuple(row for row in rows if row.position not in blamed)
+        if blamed and all(row.keys for row in left):
+            return left
+        n_left = self._count(answer, unattributed, len(left))
+        self._keep(answer)
+        self._some(left, n_left, Outcome.UNKNOWN, f"answered {status}, which says nothing about this row")
+        return ()
+
+    def _count(self, answer: Mapping[str, Any], unattributed: list[str], n_left: int) -> int:
+        """Count what the answer counts, never more than was sent; returns how many rows are left over."""
+        self._list(Problem(outcome=Outcome.REJECTED, reason=reason) for reason in unattributed[:n_left])
+        n_left -= min(n_left, len(unattributed))
+        for name, outcome in _COUNTS.items():
+            told = answer.get(name)
+            n_rows = told if isinstance(told, int) and told > 0 else 0
+            if n_rows > n_left:
+                _logger.warning("chunk %d: answer counts %d %s, %d rows left", self.chunk.number, n_rows, name, n_left)
+            self.result.count(outcome, min(n_rows, n_left))
+            n_left -= min(n_rows, n_left)
+        return n_left
+
+    def _blame(self, rows: Sequence[Row], blamed: dict[int, str]) -> None:
+        self._list(
+            Problem(outcome=Outcome.REJECTED, reason=blamed[row.position], position=row.position, key=row.key)
+            for row in rows
+            if row.position in blamed
+        )
+
+    def _some(self, rows: Sequence[Row], n_rows: int, outcome: Outcome, reason: str) -> None:
+        """Put `n_rows` of these rows into an outcome, by name only if that is all of them."""
+        if len(rows) == n_rows:
+            self.settle(rows, outcome, reason)
+        else:
+            nameless = Problem(outcome=outcome, reason=reason)
+            self._list([nameless] * n_rows)
+
+    def _list(self, problems: Iterable[Problem]) -> None:
+        for problem in problems:
+            self.result.problems.append(problem)
+            self.result.count(problem.outcome)
+
+    def _keep(self, answer: Mapping[str, Any]) -> None:
+        """Keep the keys that Planhat made, and whatever nobody here knows."""
+        inserted, updated = (_objects(answer.get(name)) for name in ("insertsKeys", "updatesKeys"))
+        listed = answer.get("upsertedIds")
+        ids = listed if isinstance(listed, list) else [one.get("_id") for one in inserted]
+        self.result.created_ids += tuple(one for one in ids if isinstance(one, str))
+        for one in (*inserted, *updated):
+            for name in ("sourceId", "externalId"):
+                if isinstance(one.get(name), str) and isinstance(one.get("_id"), str):
+                    self.result.ids_by_key[one[name]] = one["_id"]
+        self.result.answer.update({k: v for k, v in answer.items() if k not in _COUNTS and k not in _ITEMS})
+
+
+def _errors_in(answer: Mapping[str, Any]) -> list[Any]:
+    """All errors: any key that ends in `Errors` is a list of them."""
+    lists = (value for name, value in answer.items() if name.endswith("Errors"))
+    return [error for value in lists for error in (value if isinstance(value, list) else [value]) if error]
+
+
+def _attribute(errors: list[Any], rows: Sequence[Row]) -> tuple[dict[int, str], list[str]]:
+    """Errors by the position of the row they name, and those that name none."""
+    by_key = {key: row.position for row in rows for key in row.keys}
+    blamed: dict[int, str] = {}
+    unattributed = []
+    for error in errors:
+        named = ((name, error.get(name)) for name in _KEY_NAMES) if isinstance(error, Mapping) else ()
+        position = next((by_key[key] for key in named if _is_hashable(key) and key in by_key), None)
+        if position is None:
+            unattributed.append(_words(error))
+        else:
+            blamed.setdefault(position, _words(error))
+    return blamed, unattributed
+
+
+def _is_hashable(key: tuple[str, Any]) -> bool:
+    return isinstance(key[1], str)
+
+
+def _unnamed(rows: Sequence[Row], answer: Mapping[str, Any]) -> list[Row]:
+    """Rows whose keys the answer's lists do not name; all of them, where they name none."""
+    named = {
+        (name, one[name])
+        for listed in ("insertsKeys", "updatesKeys")
+        for one in _objects(answer.get(listed))
+        for name in _KEY_NAMES
+        if isinstance(one.get(name), str)
+    }
+    return [row for row in rows if named.isdisjoint(row.keys)]
+
+
+def _objects(value: Any) -> list[Mapping[str, Any]]:
+    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
+
+
+def _words(error: Any) -> str:
+    if isinstance(error, Mapping):
+        for name in ("error", "message", "reason"):
+            if isinstance(error.get(name), str):
+                where = f"{error['el']}: " if isinstance(error.get("el"), str) else ""
+                return where + str(error[name])
+    return error if isinstance(error, str) else repr(error)

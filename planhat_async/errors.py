@@ -1,0 +1,171 @@
+"""Everything this library raises about Planhat, drawn as one tree.
+
+Whose fault it is shows in the branch::
+
+    PlanhatError
+    ├── NoAnswerError               no usable answer came
+    │   ├── NotSentError              and Planhat provably processed nothing: no connection
+    │   └── UnknownOutcomeError       and bytes had left: Planhat may have processed them
+    ├── StatusError                 an answer that says no
+    │   ├── BadRequestError           400
+    │   ├── AuthenticationError       401: a wrong token, or the right one in the wrong region
+    │   ├── PermissionDeniedError     403: a token may be refused on one model only
+    │   ├── NotFoundError             404
+    │   ├── PayloadTooLargeError      413
+    │   ├── RateLimitedError          429: and the retries are used up
+    │   └── ServerError               5xx: Planhat may have processed the request all the same
+    ├── DecodeError                 an answer that cannot be read
+    └── UpsertError                 rows that were not stored, with the whole account
+
+Misuse that is found before anything is sent is a plain `ValueError` or `TypeError`. No message holds the
+token. All of them pickle.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from planhat_async.results import UpsertResult
+
+
+class PlanhatError(Exception):
+    """Anything that went wrong between this client and Planhat.
+
+    Attributes:
+        may_have_been_processed: True where Planhat may have carried out the request although it failed here.
+            A write that is not idempotent must then be checked before it is sent again.
+    """
+
+    may_have_been_processed = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by attributes: an exception's own way would call `__init__` with the message alone."""
+        return (_rebuild, (type(self), self.args, self.__dict__))
+
+
+def _rebuild(cls: type[PlanhatError], args: tuple[Any, ...], state: dict[str, Any]) -> PlanhatError:
+    error = cls.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class NoAnswerError(PlanhatError):
+    """No usable answer came.
+
+    Attributes:
+        method: The request's HTTP method.
+        path: The request's path, without the query.
+        attempts: How often it was tried.
+    """
+
+    def __init__(self, message: str, *, method: str = "", path: str = "", attempts: int = 1) -> None:
+        super().__init__(message)
+        self.method = method
+        self.path = path
+        self.attempts = attempts
+
+    def after(self, attempts: int) -> Self:
+        """The same error, saying how many attempts were made."""
+        self.attempts = attempts
+        return self
+
+    def __str__(self) -> str:
+        tried = f" ({self.attempts} attempts)" if self.attempts > 1 else ""
+        return f"{super().__str__()}{tried}"
+
+
+class NotSentError(NoAnswerError):
+    """No connection: the request never reached Planhat, so sending it again is safe."""
+
+
+class UnknownOutcomeError(NoAnswerError):
+    """Bytes had left and no answer came: a timeout, a reset, an answer cut short."""
+
+    may_have_been_processed = True
+
+
+class StatusError(PlanhatError):
+    """An answer with a status that says no.
+
+    Attributes:
+        status: The HTTP status.
+        method: The request's HTTP method.
+        path: The request's path, without the query.
+        body: The answer's body as text, at most its first 2,000 characters.
+        retry_after: Seconds to wait, where the answer named them.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        method: str = "",
+        path: str = "",
+        body: str = "",
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.method = method
+        self.path = path
+        self.body = body
+        self.retry_after = retry_after
+
+
+class BadRequestError(StatusError):
+    """400: Planhat refuses the request as it stands."""
+
+
+class AuthenticationError(StatusError):
+    """401: the token is wrong, or it belongs to another region than the base URL."""
+
+
+class PermissionDeniedError(StatusError):
+    """403: the token may not do this. A token may be refused on one model only."""
+
+
+class NotFoundError(StatusError):
+    """404: no such record, or no such path at this base URL."""
+
+
+class PayloadTooLargeError(StatusError):
+    """413: the body is larger than Planhat takes."""
+
+
+class RateLimitedError(StatusError):
+    """429, and the retries are used up. Nothing was processed."""
+
+
+class ServerError(StatusError):
+    """5xx: Planhat's fault. It may have processed the request all the same."""
+
+    may_have_been_processed = True
+
+
+class DecodeError(PlanhatError):
+    """An answer, or one record in it, that cannot be read.
+
+    Attributes:
+        id: The record's `_id`, where it could be read.
+        position: The record's position in the list, counted from 0, where there is a list.
+    """
+
+    def __init__(self, message: str, *, id: str | None = None, position: int | None = None) -> None:  # noqa: A002 - the wire's word
+        super().__init__(message)
+        self.id = id
+        self.position = position
+
+
+class UpsertError(PlanhatError):
+    """Rows were not stored; raised on request only, after every row has been tried.
+
+    Attributes:
+        result: The account of all rows.
+    """
+
+    def __init__(self, message: str, *, result: UpsertResult) -> None:
+        super().__init__(message)
+        self.result = result

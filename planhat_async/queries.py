@@ -1,0 +1,190 @@
+"""What the options of a listing come down to: decisions only.
+
+One listing may need several of Planhat's lists: archived tasks are a list of their own, and long lists of
+companies make URLs too long. What Planhat cannot filter is filtered here, row by row.
+"""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypedDict
+
+import attrs
+
+from planhat_async._convert import RawRow, RowFlags, row_flags, wire_path
+from planhat_async.models import Note, Record, Task, Ticket
+
+MAX_IDS_LENGTH = 2000
+"""Characters of ids that one URL holds."""
+
+
+class Listing(TypedDict, total=False):
+    """What every listing takes."""
+
+    page_size: int | None
+    """Records a call asks for; by default, and at most, the endpoint's maximum."""
+    max_records: int | None
+    """Stop after so many records."""
+    concurrency: int
+    """Pages on their way or in memory at once; 4 by default."""
+    sort: str
+    """A field to sort by, in either spelling, `-` in front for descending; `id` by default."""
+    select: Iterable[str] | None
+    """Fields to fetch, in either spelling; all by default. `id`, and what a filter needs, come as well."""
+
+
+class NoteListing(Listing, total=False):
+    """What listings of notes take."""
+
+    company_id: str | Iterable[str] | None
+    """Only notes about these companies."""
+    type: str | None
+    """`note`, the default, takes in custom touch types; `None` every conversation, e-mails and tickets included."""
+
+
+class TaskListing(Listing, total=False):
+    """What listings of tasks take."""
+
+    company_id: str | Iterable[str] | None
+    """Only tasks about these companies."""
+    enduser_ids: str | Iterable[str] | None
+    """Only tasks that concern these end users."""
+    archived: bool | None
+    """`False` only open tasks, `True` only archived (completed) ones; `None`, the default, first those, then these."""
+
+
+class TicketListing(Listing, total=False):
+    """What listings of tickets take."""
+
+    company_id: str | Iterable[str] | None
+    """Only tickets of these companies."""
+    status: str | None
+    """Only tickets with this status."""
+    email: str | None
+    """Only tickets from this address."""
+    search: str | None
+    """Only tickets with this text in their snippet."""
+
+
+Params = tuple[tuple[str, str], ...]
+Keep = Callable[[RowFlags], bool]
+Options = Mapping[str, Any]
+
+
+@attrs.frozen(kw_only=True)
+class Query:
+    """One list of Planhat's, and which of its rows are wanted."""
+
+    params: Params
+    keep: Keep | None = None
+
+    def wanted(self, rows: Iterable[RawRow]) -> list[RawRow]:
+        """The rows that are wanted."""
+        return list(rows) if self.keep is None else [row for row in rows if self.keep(row_flags(row))]
+
+
+@attrs.frozen(kw_only=True)
+class Endpoint:
+    """Where a model's endpoint is, and how it lists ("List" in Planhat's documentation of each model)."""
+
+    path: str
+    record: type[Record]
+    default_limit: int
+    """Records in an answer to a list that names no limit."""
+    max_limit: int
+    """Records that one call may ask for."""
+    options: type
+    """The options its listings take."""
+    lists: Callable[[Options], Iterator[tuple[Params, Keep | None, tuple[str, ...]]]]
+    """Options to the filters of each list, which rows to keep, and the fields that needs."""
+
+    def queries(self, options: Options) -> list[Query]:
+        """All lists that the options come down to, in the order to read them.
+
+        Raises:
+            TypeError: An option nobody knows (Planhat would ignore it silently), or of the wrong type.
+            ValueError: A field nobody knows, an id that cannot travel in a list.
+        """
+        self._check(options)
+        groups = _id_groups("company_id", options.get("company_id"))
+        return [
+            Query(params=(*group, *filters, *self._shape(options, needs)), keep=keep)
+            for group, (filters, keep, needs) in itertools.product(groups, self.lists(options))
+        ]
+
+    def _shape(self, options: Options, needs: tuple[str, ...]) -> Params:
+        sort = options.get("sort") or "id"
+        minus, name = ("-", sort[1:]) if sort.startswith("-") else ("", sort)
+        order = ("sort", minus + wire_path(self.record, name))
+        select = options.get("select")
+        if select is None:
+            return (order,)
+        if isinstance(select, str):
+            raise TypeError("select takes several names, such as select=['subject', 'date']")
+        names = dict.fromkeys(wire_path(self.record, name) for name in ("id", *select, *needs))
+        return (order, ("select", ",".join(names)))
+
+    def _check(self, options: Options) -> None:
+        known = {*Listing.__annotations__, *self.options.__annotations__}
+        for name in options:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1) or sorted(known)
+                raise TypeError(
+                    f"{self.record.__name__}s cannot be listed by {name!r}; did you mean {' or '.join(near)}?"
+                )
+
+
+def _note_lists(options: Options) -> Iterator[tuple[Params, Keep | None, tuple[str, ...]]]:
+    wanted = options.get("type", "note")
+    if wanted is None:
+        yield (), None, ()
+    elif wanted == "note":
+        yield (), lambda row: row.type == "note" or row.is_custom_type is True, ("type", "is_custom_type")
+    else:
+        yield (), lambda row: row.type == wanted, ("type",)
+
+
+def _task_lists(options: Options) -> Iterator[tuple[Params, Keep | None, tuple[str, ...]]]:
+    archived = options.get("archived")
+    for enduser_ids in _id_groups("enduser_ids", options.get("enduser_ids")):
+        if not archived:
+            yield enduser_ids, None, ()
+        if archived is not False:
+            # Whether `isArchived=true` answers the open ones as well is not documented.
+            yield (*enduser_ids, ("isArchived", "true")), lambda row: row.is_archived is True, ("is_archived",)
+
+
+def _ticket_lists(options: Options) -> Iterator[tuple[Params, Keep | None, tuple[str, ...]]]:
+    names = ("status", "email", "search")
+    yield tuple((name, options[name]) for name in names if options.get(name) is not None), None, ()
+
+
+def _id_groups(name: str, ids: str | Iterable[str] | None) -> Iterator[Params]:
+    """Ids joined by commas, in as many groups as keep each within `MAX_IDS_LENGTH`."""
+    if ids is None:
+        yield ()
+        return
+    wire = {"company_id": "companyId", "enduser_ids": "enduserIds"}[name]
+    group: list[str] = []
+    for one in dict.fromkeys([ids] if isinstance(ids, str) else ids):
+        if not one.strip() or "," in one:
+            raise ValueError(f"{name}: an id in a list must not be blank or hold a comma: {one!r}")
+        if group and len(",".join([*group, one])) > MAX_IDS_LENGTH:
+            yield ((wire, ",".join(group)),)
+            group = []
+        group.append(one)
+    if group:
+        yield ((wire, ",".join(group)),)
+
+
+NOTES = Endpoint(
+    path="/conversations", record=Note, default_limit=30, max_limit=2000, options=NoteListing, lists=_note_lists
+)
+TASKS = Endpoint(
+    path="/tasks", record=Task, default_limit=500, max_limit=10_000, options=TaskListing, lists=_task_lists
+)
+TICKETS = Endpoint(
+    path="/tickets", record=Ticket, default_limit=500, max_limit=10_000, options=TicketListing, lists=_ticket_lists
+)

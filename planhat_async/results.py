@@ -1,0 +1,188 @@
+"""What became of the rows of an upsert.
+
+Every row taken from the input ends in exactly one of nine outcomes, per chunk and in total:
+
+    rows = created + updated + unchanged + unreported + rejected + invalid + dropped + unknown + unsent
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Any
+
+import attrs
+
+from planhat_async.errors import PlanhatError, UpsertError
+
+MAX_PROBLEMS = 1000
+"""How many problems an `UpsertResult` keeps; the counts and positions go on."""
+
+
+class Outcome(StrEnum):
+    """What became of one row."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    """Planhat had it already, as it is."""
+    UNREPORTED = "unreported"
+    """Accepted, by an answer that does not itemise: tickets are answered with two counts only."""
+    REJECTED = "rejected"
+    """Planhat refused it."""
+    INVALID = "invalid"
+    """Not sent, because Planhat would refuse or drop it."""
+    DROPPED = "dropped"
+    """Left out, without a word, by an answer that itemises everything else."""
+    UNKNOWN = "unknown"
+    """Sent, and no answer says what became of it; never sent again by itself unless that is safe."""
+    UNSENT = "unsent"
+    """Taken from the input, not processed: the run ended first, or Planhat could not be used."""
+
+
+STORED = (Outcome.CREATED, Outcome.UPDATED, Outcome.UNCHANGED, Outcome.UNREPORTED)
+
+
+@attrs.frozen(kw_only=True)
+class Problem:
+    """Why a row was not stored, as far as that is known."""
+
+    outcome: Outcome
+    reason: str
+    position: int | None = None
+    """The row's position in the input, counted from 0; `None` where Planhat named no row."""
+    key: str | None = None
+    """The row's key."""
+
+
+@attrs.frozen
+class Unreadable:
+    """Stands for a row that its source could not read, so that it is accounted for as invalid."""
+
+    reason: str
+
+
+@attrs.define(kw_only=True)
+class Counts:
+    """Rows by outcome."""
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    unreported: int = 0
+    rejected: int = 0
+    invalid: int = 0
+    dropped: int = 0
+    unknown: int = 0
+    unsent: int = 0
+
+    def count(self, outcome: Outcome, n_rows: int = 1) -> None:
+        """Add rows to an outcome."""
+        setattr(self, outcome.value, getattr(self, outcome.value) + n_rows)
+
+    def counts(self) -> dict[str, int]:
+        """The nine counts by name."""
+        return {outcome.value: getattr(self, outcome.value) for outcome in Outcome}
+
+    @property
+    def rows(self) -> int:
+        """Rows taken from the input: the sum of the nine counts."""
+        return sum(self.counts().values())
+
+    @property
+    def stored(self) -> int:
+        """Rows that Planhat holds as they were sent."""
+        return sum(getattr(self, outcome.value) for outcome in STORED)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every row was stored."""
+        return self.stored == self.rows
+
+
+@attrs.define(kw_only=True)
+class ChunkResult(Counts):
+    """What became of the rows of one chunk.
+
+    Rows found invalid before this chunk was cut are counted here too, so that chunks add up to the input.
+    """
+
+    number: int
+    """Chunks are counted from 0 in the order of the input; they may end in another order."""
+    positions: tuple[range, ...] = ()
+    """Where the rows stood in the input."""
+    problems: list[Problem] = attrs.field(factory=list)
+    """Every row known not to be stored."""
+    created_ids: tuple[str, ...] = ()
+    """The `_id`s Planhat made, where its answer tells them."""
+    ids_by_key: dict[str, str] = attrs.field(factory=dict)
+    """`_id` by `source_id`, where the answer tells both."""
+    answer: dict[str, Any] = attrs.field(factory=dict)
+    """What else the answer held, by Planhat's names."""
+    error: PlanhatError | None = None
+    """Why no answer could be read, if none could."""
+
+    @property
+    def not_stored(self) -> dict[Outcome, tuple[range, ...]]:
+        """Input positions by outcome, as far as they are known."""
+        positions: dict[Outcome, list[int]] = {}
+        for problem in self.problems:
+            if problem.position is not None:
+                positions.setdefault(problem.outcome, []).append(problem.position)
+        return {outcome: ranges_of(known) for outcome, known in positions.items()}
+
+
+@attrs.define(kw_only=True)
+class UpsertResult(Counts):
+    """What became of all rows.
+
+    Its size grows only with the number of separate runs of rows that were not stored.
+    """
+
+    n_chunks: int = 0
+    """Chunks that left, or were to leave."""
+    problems: list[Problem] = attrs.field(factory=list)
+    """The first 1,000 rows known not to be stored."""
+    n_problems: int = 0
+    """How many there were."""
+    not_stored: dict[Outcome, tuple[range, ...]] = attrs.field(factory=dict)
+    """Input positions by outcome, as far as they are known."""
+    stopped_by: PlanhatError | None = None
+    """What ended the run early: a refused token, a server that cannot be reached."""
+
+    def add(self, chunk: ChunkResult) -> None:
+        """Take a chunk's account into the total."""
+        for name, n_rows in chunk.counts().items():
+            self.count(Outcome(name), n_rows)
+        self.n_chunks += 1
+        self.n_problems += len(chunk.problems)
+        self.problems += chunk.problems[: MAX_PROBLEMS - len(self.problems)]
+        for outcome, ranges in chunk.not_stored.items():
+            self.not_stored[outcome] = merged(self.not_stored.get(outcome, ()) + ranges)
+
+    def raise_for_problems(self) -> None:
+        """Raise unless every row was stored.
+
+        Raises:
+            UpsertError: With this result.
+        """
+        if self.ok:
+            return
+        wrong = ", ".join(f"{n} {name}" for name, n in self.counts().items() if n and Outcome(name) not in STORED)
+        raise UpsertError(f"{self.rows - self.stored} of {self.rows} rows were not stored: {wrong}", result=self)
+
+
+def ranges_of(positions: Iterable[int]) -> tuple[range, ...]:
+    """Positions, in any order, as ranges: as few as can be."""
+    return merged(range(position, position + 1) for position in positions)
+
+
+def merged(ranges: Iterable[range]) -> tuple[range, ...]:
+    """Ranges in order, neighbours joined."""
+    out: list[range] = []
+    for one in sorted(ranges, key=lambda r: r.start):
+        if out and one.start <= out[-1].stop:
+            out[-1] = range(out[-1].start, max(one.stop, out[-1].stop))
+        elif one:
+            out.append(one)
+    return tuple(out)
