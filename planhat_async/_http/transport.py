@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -142,7 +143,9 @@ def _unknown(request: Request, base_url: str, error: Exception) -> UnknownOutcom
 def _reason(error: Exception) -> str:
     # The text of some of aiohttp's errors shows the request's headers, and with them the token.
     if isinstance(error, aiohttp.ClientConnectorError):
-        return error.os_error.strerror or type(error.os_error).__name__
+        number = error.os_error.errno
+        known = os.strerror(number) if number and number > 0 else error.os_error.strerror
+        return known or type(error.os_error).__name__
     if isinstance(error, TimeoutError):
         return "timeout"
     if isinstance(error, aiohttp.ServerDisconnectedError):

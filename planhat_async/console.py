@@ -1,0 +1,111 @@
+"""What the command line shows: progress, summaries, what went wrong."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
+from rich.progress import TimeRemainingColumn as TimeLeftColumn
+from rich.table import Table
+from rich.text import Text
+
+from planhat_async.results import STORED, Outcome, Problem, UpsertResult, ranges_of
+from planhat_async.session import SessionStats
+
+out = Console(soft_wrap=True)
+err = Console(stderr=True, soft_wrap=True)
+
+_SHOWN_PROBLEMS = 10
+_MEANING = {
+    Outcome.CREATED: "made by this run",
+    Outcome.UPDATED: "there already, changed",
+    Outcome.UNCHANGED: "there already, as they are",
+    Outcome.UNREPORTED: "accepted; Planhat does not say whether changed",
+    Outcome.REJECTED: "refused by Planhat",
+    Outcome.INVALID: "not sent: Planhat would refuse or drop them",
+    Outcome.DROPPED: "left out of Planhat's answer",
+    Outcome.UNKNOWN: "sent, but no answer came",
+    Outcome.UNSENT: "not sent: the run ended first",
+}
+
+
+class _RowsPerSecond(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        n_rows = task.fields["rows"]
+        return Text(f"{n_rows:,} rows  {n_rows / task.elapsed if task.elapsed else 0:,.0f} rows/s")
+
+
+@contextmanager
+def progress(title: str, *, total: int | None) -> Iterator[Callable[[int, int | None], None]]:
+    """A bar on standard error; yields a function that takes rows done, and how far that is towards the total.
+
+    Where standard error is no terminal, nothing is shown.
+    """
+    columns = (SpinnerColumn(), TextColumn(title), BarColumn(), _RowsPerSecond(), TimeElapsedColumn())
+    left = () if total is None else (TextColumn("left"), TimeLeftColumn())
+    with Progress(*columns, *left, console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task(title, total=total, rows=0)
+        yield lambda n_rows, done: bar.update(task, rows=n_rows, completed=done)
+
+
+def show_result(result: UpsertResult, *, seconds: float, ended_by: BaseException | None) -> None:
+    """A table of outcomes, the first problems, and what ended the run early."""
+    table = Table(title=f"{result.rows:,} rows in {seconds:.1f} s", title_justify="left")
+    table.add_column("outcome")
+    table.add_column("rows", justify="right")
+    table.add_column("meaning")
+    for name, n_rows in result.counts().items():
+        if n_rows:
+            style = "" if Outcome(name) in STORED else "bold red"
+            table.add_row(name, f"{n_rows:,}", _MEANING[Outcome(name)], style=style)
+    out.print(table)
+    groups: dict[tuple[Outcome, str], list[Problem]] = {}
+    for problem in result.problems:
+        reason = "see below" if ended_by is not None and problem.reason == str(ended_by) else problem.reason
+        groups.setdefault((problem.outcome, reason), []).append(problem)
+    for (outcome, reason), problems in itertools.islice(groups.items(), _SHOWN_PROBLEMS):
+        err.print(Text(f"{_rows_of(problems)} {outcome}: {reason}"))
+    if len(groups) > _SHOWN_PROBLEMS or result.n_problems > len(result.problems):
+        err.print(f"{result.n_problems:,} problems in all; these are among the first {len(result.problems):,}")
+    if ended_by is not None:
+        complain(ended_by)
+
+
+def _rows_of(problems: list[Problem]) -> str:
+    """Which rows, counted from 1 as people do; with its key where it is one row."""
+    known = [problem.position for problem in problems if problem.position is not None]
+    if not known:
+        return f"{len(problems):,} row{'s'[: len(problems) != 1]} Planhat does not name"
+    if len(known) == 1:
+        return f"row {known[0] + 1}" + (f" ({problems[0].key})" if problems[0].key else "")
+    ranges = [f"{one.start + 1}–{one.stop}" if len(one) > 1 else f"{one.stop}" for one in ranges_of(known)]  # noqa: RUF001
+    return f"rows {', '.join(ranges[:5])}{' ...' if len(ranges) > 5 else ''}"
+
+
+def print_json(result: UpsertResult, stats: SessionStats, *, seconds: float, ended_by: BaseException | None) -> None:
+    """The result for machines, as one JSON object."""
+    problems = [
+        {"row": None if p.position is None else p.position + 1, "key": p.key, "outcome": p.outcome, "reason": p.reason}
+        for p in result.problems
+    ]
+    total = {
+        "rows": result.rows,
+        **result.counts(),
+        "ok": result.ok,
+        "stopped_by": None if ended_by is None else str(ended_by),
+        "calls": stats.calls,
+        "attempts": stats.attempts,
+        "seconds": round(seconds, 3),
+        "problems": problems,
+    }
+    sys.stdout.write(json.dumps(total, ensure_ascii=False) + "\n")
+
+
+def complain(message: object) -> None:
+    """One line about what went wrong."""
+    err.print(Text(f"planhat-async: {message}"))

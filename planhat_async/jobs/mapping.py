@@ -1,0 +1,159 @@
+"""Fits the columns of a foreign file to a model's fields: decisions only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Self, get_origin
+
+import attrs
+
+from planhat_async._convert import Field, decode_json, fields_of, unknown_field, wire_path
+from planhat_async.errors import DecodeError
+from planhat_async.models import Record
+
+_TRUE = {"true", "yes", "1"}
+_FALSE = {"false", "no", "0"}
+
+
+class SourceError(ValueError):
+    """A file, or the mapping to it, that cannot be used at all; nothing has been sent."""
+
+
+@attrs.frozen(kw_only=True)
+class FieldMapping:
+    """Which column goes to which field.
+
+    Without columns of its own every column is a field, in either spelling. With some, only those are read.
+    """
+
+    record: type[Record]
+    columns: Mapping[str, str] = attrs.field(factory=dict)
+    """Field to column."""
+    constants: Mapping[str, Any] = attrs.field(factory=dict)
+    """Field to a value that every row gets."""
+
+    @classmethod
+    def parse(cls, record: type[Record], *, maps: Iterable[str] = (), constants: Iterable[str] = ()) -> Self:
+        """A mapping from `field=Column` and `field=value` texts; `custom.NAME` is a custom field.
+
+        Raises:
+            SourceError: No such field, a field given twice, a text without `=`, a value of the wrong type.
+        """
+        columns = _pairs(record, maps, "--map field=Column")
+        texts = _pairs(record, constants, "--set field=value")
+        for name in columns.keys() & texts.keys():
+            raise SourceError(f"{name} is given twice: by --map and by --set")
+        try:
+            values = {name: value_of(record, name, text) for name, text in texts.items()}
+        except ValueError as error:
+            raise SourceError(f"--set: {error}") from None
+        return cls(record=record, columns=columns, constants=values)
+
+    def check(self, columns: Iterable[str]) -> None:
+        """Refuse a file whose columns do not fit.
+
+        Raises:
+            SourceError: A mapped column is not there; or, without a mapping, a column that is no field.
+        """
+        there = list(columns)
+        for name, column in self.columns.items():
+            if column not in there:
+                raise SourceError(f"--map {name}={column}: the file has no such column; it has {', '.join(there)}")
+        if not self.columns:
+            for column in there:
+                try:
+                    _canonical(self.record, column)
+                except ValueError as error:
+                    raise SourceError(f"column {column!r}: {error}. Fit the file with --map field=Column") from None
+
+    def apply_to_text(self, cells: Mapping[str, str]) -> dict[str, Any]:
+        """The row in these cells; an empty cell is no value.
+
+        Raises:
+            ValueError: A cell does not hold what its field takes.
+        """
+        pairs = self.columns.items() if self.columns else ((column, column) for column in cells)
+        row = dict(self.constants)
+        for name, column in pairs:
+            if cells[column]:
+                row[name] = value_of(self.record, name, _clean(cells[column], column))
+        return _nested(row)
+
+    def apply(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The row in these values; one that is not there is left out."""
+        if not self.columns:
+            return _nested({**self.constants, **values})
+        held = {name: values[column] for name, column in self.columns.items() if column in values}
+        return _nested({**self.constants, **held})
+
+
+def value_of(record: type[Record], name: str, text: str) -> Any:
+    """What a text means for a field: true/false, numbers, lists split at commas, JSON for anything nested.
+
+    Raises:
+        ValueError: It does not hold what the field takes; the message names the field.
+    """
+    if name.startswith("custom."):
+        return text
+    field = fields_of(record)[_canonical(record, name)]
+    try:
+        return _parse(field, text)
+    except (ValueError, DecodeError):
+        raise ValueError(f"{field.name}: {text[:80]!r} is not {_called(field)}") from None
+
+
+def _parse(field: Field, text: str) -> Any:
+    if field.type in (str, datetime):
+        return text
+    if field.type is bool:
+        if text.lower() not in _TRUE | _FALSE:
+            raise ValueError(text)
+        return text.lower() in _TRUE
+    if field.type in (int, float):
+        return field.type(text)
+    if field.type == list[str] and not text.lstrip().startswith("["):
+        return [part.strip() for part in text.split(",") if part.strip()]
+    return decode_json(text.encode())
+
+
+def _called(field: Field) -> str:
+    names = {bool: "true or false", int: "a whole number", float: "a number"}
+    return names.get(field.type, "a JSON object" if get_origin(field.type) is dict else "a JSON list")
+
+
+def _canonical(record: type[Record], name: str) -> str:
+    """A field's own name from either spelling; `custom.NAME` as it is."""
+    wire = wire_path(record, name)
+    return next((field.name for field in fields_of(record).values() if field.wire == wire), name)
+
+
+def _pairs(record: type[Record], texts: Iterable[str], form: str) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name or not value:
+            raise SourceError(f"{text!r} does not have the form {form}")
+        try:
+            field = _canonical(record, name)
+        except ValueError:
+            raise SourceError(f"{form}: {unknown_field(record, name)}") from None
+        if field in pairs:
+            raise SourceError(f"{field} is given twice: {form}")
+        pairs[field] = value
+    return pairs
+
+
+def _nested(row: dict[str, Any]) -> dict[str, Any]:
+    """`custom.NAME` into `custom`."""
+    custom = {name.removeprefix("custom."): row.pop(name) for name in list(row) if name.startswith("custom.")}
+    if custom:
+        row["custom"] = {**(row.get("custom") or {}), **custom}
+    return row
+
+
+def _clean(text: str, column: str) -> str:
+    """Refuse text that held bytes of another encoding."""
+    if not text.isascii() and any("\udc80" <= character <= "\udcff" for character in text):
+        raise ValueError(f"column {column!r} holds bytes that are not in the file's encoding")
+    return text

@@ -1,0 +1,154 @@
+"""Rows from files, one at a time.
+
+A row that cannot be read does not end the file: it is handed on as `Unreadable`, is accounted for as invalid,
+and the rows after it go on.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+from planhat_async._convert import decode_json
+from planhat_async.errors import DecodeError
+from planhat_async.jobs.mapping import FieldMapping, SourceError
+from planhat_async.results import Unreadable
+
+Format = Literal["csv", "jsonl"]
+
+_ENDINGS: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_MAX_CELL = 2**31 - 1
+
+
+class FileSource:
+    """The rows of a CSV or JSONL file, as mappings of fields.
+
+    Args:
+        path: The file.
+        mapping: Which column goes to which field.
+        format: By default what the file's ending says.
+        encoding: Of CSV; a byte order mark is understood. JSONL is UTF-8.
+
+    Raises:
+        SourceError: There is no such file, or its ending says nothing.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        mapping: FieldMapping,
+        *,
+        format: Format | None = None,  # noqa: A002 - what everybody calls it
+        encoding: str = "utf-8",
+    ) -> None:
+        self.path = path
+        self.format = format or _format_of(path)
+        self._mapping = mapping
+        self._encoding = "utf-8-sig" if encoding.lower().replace("_", "-") in {"utf-8", "utf8"} else encoding
+        self._file: BinaryIO | None = None
+        try:
+            "".encode(self._encoding)
+            self.total_bytes = path.stat().st_size
+        except LookupError:
+            raise SourceError(f"there is no encoding {encoding!r}") from None
+        except OSError as error:
+            raise SourceError(f"{path}: {error.strerror}") from None
+
+    @property
+    def bytes_read(self) -> int:
+        """How far into the file the reader is, a buffer ahead."""
+        if self._file is None:
+            return 0
+        return self.total_bytes if self._file.closed else self._file.tell()
+
+    def __iter__(self) -> Iterator[dict[str, Any] | Unreadable]:
+        try:
+            self._file = self.path.open("rb")
+        except OSError as error:
+            raise SourceError(f"{self.path}: {error.strerror}") from None
+        with self._file as file:
+            yield from (self._csv_rows(file) if self.format == "csv" else self._jsonl_rows(file))
+
+    def check(self) -> None:
+        """Read the file's beginning, and refuse a file that does not fit before anything is sent.
+
+        Raises:
+            SourceError: The file cannot be read, or its columns do not fit the mapping.
+        """
+        next(iter(self), None)
+
+    def _csv_rows(self, file: BinaryIO) -> Iterator[dict[str, Any] | Unreadable]:
+        if self._encoding == "utf-8-sig" and file.read(2) in _UTF16_MARKS:
+            raise SourceError(f"{self.path} is not UTF-8 but UTF-16: read it with --encoding utf-16")
+        file.seek(0)
+        text = io.TextIOWrapper(file, encoding=self._encoding, errors="surrogateescape", newline="")
+        csv.field_size_limit(_MAX_CELL)
+        # Strict, or a quote that is never closed would swallow the rest of the file into one cell.
+        reader = csv.reader(text, strict=True)
+        header = self._header(reader)
+        while True:
+            first_line = reader.line_num + 1
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                yield Unreadable(f"line {first_line}: {error}")
+                continue
+            except UnicodeError as error:
+                yield Unreadable(f"line {first_line}, and all after it: {error}")
+                return
+            if cells:
+                yield _attempt(f"line {first_line}", partial(self._from_cells, header, cells))
+
+    def _header(self, reader: Any) -> list[str]:
+        try:
+            header: list[str] = next(reader, [])
+        except (csv.Error, UnicodeError) as error:
+            raise SourceError(f"{self.path}: the header cannot be read: {error}") from None
+        if any("\udc80" <= character <= "\udcff" for name in header for character in name):
+            raise SourceError(f"{self.path}: the header is not in the encoding {self._encoding}: see --encoding")
+        if len(set(header)) < len(header):
+            twice = next(name for name in header if header.count(name) > 1)
+            raise SourceError(f"{self.path}: the column {twice!r} is there twice")
+        self._mapping.check(header)
+        return header
+
+    def _from_cells(self, header: list[str], cells: list[str]) -> dict[str, Any]:
+        if len(cells) != len(header):
+            raise ValueError(f"{len(cells)} cells, but the header has {len(header)}")
+        return self._mapping.apply_to_text(dict(zip(header, cells, strict=True)))
+
+    def _jsonl_rows(self, file: BinaryIO) -> Iterator[dict[str, Any] | Unreadable]:
+        for number, line in enumerate(file, 1):
+            content = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
+            if content.strip():
+                yield _attempt(f"line {number}", partial(self._from_line, content))
+
+    def _from_line(self, line: bytes) -> dict[str, Any]:
+        try:
+            value = decode_json(line)
+        except DecodeError:
+            raise ValueError("not JSON") from None
+        if not isinstance(value, dict):
+            raise ValueError("not a JSON object")  # noqa: TRY004 - the line is wrong, not a type of ours
+        return self._mapping.apply(value)
+
+
+def _attempt(where: str, read: Callable[[], dict[str, Any]]) -> dict[str, Any] | Unreadable:
+    try:
+        return read()
+    except ValueError as error:
+        return Unreadable(f"{where}: {error}")
+
+
+def _format_of(path: Path) -> Format:
+    found = _ENDINGS.get(path.suffix.lower())
+    if found is None:
+        raise SourceError(f"{path}: the name must end in {', '.join(_ENDINGS)}, or the format be given")
+    return found
