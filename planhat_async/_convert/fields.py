@@ -111,6 +111,8 @@ def _describe(cls: type) -> dict[str, Field]:
             unread=unread,
             check=check,
         )
+    if "custom" in found:
+        found["custom"] = found.pop("custom")  # last, where a reader looks for what is not Planhat's own
     return found
 
 

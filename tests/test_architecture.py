@@ -1,0 +1,119 @@
+"""Imports point only downwards, and what is called pure is."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import planhat_async
+
+ROOT = Path(planhat_async.__file__).parent
+
+LAYERS = [
+    {"__main__"},
+    {"cli"},
+    {"console", "demo"},
+    {"jobs"},
+    {"repositories"},
+    {"batching"},
+    {"queries"},
+    {"session"},
+    {"_http"},
+    {"_convert"},
+    {"models"},
+    {"results", "keys"},
+    {"errors"},
+]
+PURE = {
+    "errors",
+    "results",
+    "keys",
+    "queries",
+    "models",
+    "_convert",
+    "jobs/mapping",
+    "batching/stitching",
+    "batching/chunking",
+    "batching/answers",
+    "_http/wire",
+    "_http/retrying",
+}
+ONLY_IN = {
+    "aiohttp": {"_http/transport", "sandbox/server"},
+    "cattrs": {"_convert/records"},
+    "msgspec": {"_convert/json", "sandbox"},
+    "aiolimiter": {"_http/pacing"},
+    "typer": {"cli"},
+    "rich": {"console"},
+}
+
+
+def imports_of(path: Path) -> set[str]:
+    """Every module that a file imports, but for the type checker alone."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            node.body = []
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module == "planhat_async":
+            found |= {f"planhat_async.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module or "")
+    return found
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).with_suffix("").as_posix()
+
+
+def is_in(name: str, places: set[str]) -> bool:
+    return any(name == place or name.startswith(place + "/") for place in places)
+
+
+MODULES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_imports_point_downwards(path: Path) -> None:
+    """A module imports its own layer and those below, nothing above."""
+    depth = {name: i for i, layer in enumerate(LAYERS) for name in layer}
+    own = name_of(path).split("/")[0]
+    for module in imports_of(path):
+        package, _, rest = module.partition(".")
+        other = rest.split(".")[0]
+        if package != "planhat_async" or other == own:
+            continue
+        if own == "sandbox":
+            pytest.fail(f"the sandbox stands alone, but imports {module}")
+        if other == "sandbox":
+            assert own in {"cli", "demo"}, f"{own} imports the sandbox"
+        else:
+            assert depth[other] > depth[own], f"{own} imports {module}"
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if is_in(name_of(p), PURE)], ids=name_of)
+def test_pure_modules_wait_for_nothing(path: Path) -> None:
+    """A module that decides imports neither an event loop nor a network."""
+    assert not imports_of(path) & {"asyncio", "aiohttp", "aiolimiter", "time", "random", "os"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_libraries_stay_in_their_rooms(path: Path) -> None:
+    """Each library is imported where the design puts it."""
+    roots = {module.split(".")[0] for module in imports_of(path)}
+    for library in roots & ONLY_IN.keys():
+        assert is_in(name_of(path), ONLY_IN[library]), f"{name_of(path)} imports {library}"
+
+
+def test_public_names_are_sorted_and_exist() -> None:
+    """`planhat_async` exports what it lists, in order."""
+    assert planhat_async.__all__ == sorted(planhat_async.__all__)
+    assert all(hasattr(planhat_async, name) for name in planhat_async.__all__)
+
+
+def test_version_is_the_package_s() -> None:
+    """`planhat_async.__version__` is what the package was built as."""
+    assert f'version = "{planhat_async.__version__}"' in (ROOT.parent / "pyproject.toml").read_text()

@@ -1,0 +1,81 @@
+"""Every code block of the README runs, in the README's order."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = [(kind, body) for kind, body in re.findall(r"^```(\w+)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)]
+PYTHON = [body for kind, body in BLOCKS if kind == "python"]
+SHELL = [body for kind, body in BLOCKS if kind == "sh"]
+SET_UP = [body for body in SHELL if "venv" in body]
+
+
+@pytest.fixture(scope="module")
+def sandbox_url() -> Iterator[str]:
+    """The README's sandbox, on a port that is free."""
+    command = next(body for body in SHELL if body.startswith("planhat-async sandbox")).strip()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PLANHAT_")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "planhat_async", *command.replace("8765", "0").split()[1:], "--per-minute", "0"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+    assert process.stdout is not None
+    url = process.stdout.readline().removeprefix("listening on ").strip()
+    yield url
+    process.terminate()
+    assert process.wait(10) == 0
+    process.stdout.close()
+
+
+def run(command: list[str], url: str, where: Path) -> str:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | {"PATH": path, "PLANHAT_BASE_URL": url, "PLANHAT_API_TOKEN": "any"}
+    done = subprocess.run(command, cwd=where, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("body", PYTHON, ids=range(len(PYTHON)))
+def test_python_blocks_run(body: str, sandbox_url: str, tmp_path: Path) -> None:
+    """A Python block runs as it stands, and says something where it prints."""
+    printed = run([sys.executable, "-W", "error", "-c", body], sandbox_url, tmp_path)
+    assert bool(printed) == ("print(" in body)
+
+
+def test_first_example_does_what_its_comments_say(sandbox_url: str, tmp_path: Path) -> None:
+    """12,000 tasks are stored and read back."""
+    printed = run([sys.executable, "-c", PYTHON[0]], sandbox_url, tmp_path)
+    assert " 0 not stored" in printed
+    assert "12000 read" in printed
+
+
+def test_command_line_block_runs(sandbox_url: str, tmp_path: Path) -> None:
+    """The worked example stores both of its tickets, and exports them whole."""
+    (body,) = (body for body in SHELL if "upsert tickets" in body)
+    run(["bash", "-eu", "-c", body.replace("http://127.0.0.1:8765", sandbox_url)], sandbox_url, tmp_path)
+    exported = (tmp_path / "tickets.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len([line for line in exported if r"Hello,\nsince Tuesday I cannot sign in." in line]) == 1
+
+
+def test_set_up_commands_are_what_ci_runs() -> None:
+    """The two commands for a fresh machine are run by `.ci/run`, word for word."""
+    script = (ROOT / ".ci" / "run").read_text()
+    assert len(SET_UP) == 2
+    for body in SET_UP:
+        assert f"\n{body.strip()} || exit 1\n" in script
+
+
+def test_no_block_is_left_out() -> None:
+    """Every block is Python or shell, and runs above; the picture is text."""
+    assert {kind for kind, _ in BLOCKS} == {"python", "sh", "text"}
+    assert len(SHELL) == len(SET_UP) + 2
+    assert [kind for kind, _ in BLOCKS].count("text") == 1
