@@ -1,0 +1,60 @@
+"""Planhat on loopback: a real HTTP server in this process, for tests, benchmarks and demonstrations.
+
+It does what Planhat's documentation says of notes, tasks and tickets. Where that says nothing, it does this:
+
+==============================================  ==========================================  ============================
+Unknown of Planhat                              The sandbox                                 Switch in `Choices`
+==============================================  ==========================================  ============================
+Lists
+what a `limit` above the maximum does           gives the maximum
+`limit=0`; one that is no whole number          an empty page; 400
+the default order                               by `_id`
+what `sort` does with missing values and ties   missing first, ties by `_id`, MongoDB's
+                                                order of types; `custom.X` names a custom
+                                                field, here and in `select`
+whether `select` leaves out the `_id`           never
+whether `isArchived=true` lists open tasks too  no                                          `archived_only`
+whether `/conversations` lists tickets too      yes, and conversations of any other type
+which fields a list shows                       all that are stored
+Keys
+which keys PUT on a note takes                  `_id`, `extid-…` and `srcid-…`
+which keys DELETE takes                         the `_id` only
+`extid-…` that several records have             the one stored first; never a ticket
+a `sourceId` that another record has            refused
+Writes
+values of the wrong type                        stored, but for keys, companies, `custom`,
+                                                `domains` and `type`; a time that is none
+                                                is stored as it came
+companies                                       any is accepted until one is registered,
+                                                then an unknown one is refused
+which domain names a ticket's company           the first registered one
+a note's `externalId` and `sourceId`            may be set
+`isArchived` of a completed task                as it was sent
+a ticket's `history`                            replaced as a whole; the times of its first
+                                                and last entries are the ticket's
+whether a ticket shows the fields it was sent   yes                                         `tickets_show_sent_fields`
+Bulk upserts
+a row whose `_id` matches nothing               is matched by `sourceId`, else refused
+a row that names a ticket by `_id`              needs no `sourceId` and no company
+more than 5,000 rows                            400, nothing stored
+a body in which every row lacks a field         400
+the rows that a 400 does not blame              not stored                                  `rejected_body_applies_rest`
+which rows a repeated key is blamed on          all that have it
+what an error element names                     the row's first key                         `errors_name_key`
+whether a ticket's row that changes nothing     no                                          `tickets_count_unchanged`
+counts as updated
+Limits
+whether refused requests count                  no
+whether `Retry-After` comes with a 429          no                                          `retry_after`
+what `X-Rate-Limit-Remaining` counts            the places left in the minute; without a
+                                                limit a minute there is no such header
+the largest body                                32,000,000 bytes, then 413
+==============================================  ==========================================  ============================
+"""
+
+from .choices import Choices
+from .companies import Company
+from .messages import LoggedRequest
+from .server import Sandbox
+
+__all__ = ["Choices", "Company", "LoggedRequest", "Sandbox"]

@@ -1,0 +1,152 @@
+"""Planhat without a network: the one set of rules behind every door, with neither a clock nor a socket of its own."""
+
+from __future__ import annotations
+
+import hmac
+import math
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+from attrs import frozen
+
+from .calls import Calls, Outcome
+from .choices import DEFAULT, Choices
+from .companies import Companies, Company
+from .fields import TICKETS
+from .limits import Limits
+from .messages import ApiRequest, ApiResponse, LoggedRequest
+from .store import Record, Store
+from .writing import Writer
+
+MAX_LOGGED = 100_000
+
+_SHELVES: dict[str, Callable[[Record], bool]] = {
+    "notes": lambda record: record.get("type") == "note" or record.get("isCustomType") is True,
+    "tasks": lambda _: True,
+    "tickets": TICKETS.owns,
+    "conversations": lambda _: True,
+}
+_FILLED_IN: dict[str, Record] = {
+    "notes": {"type": "note"},
+    "tasks": {},
+    "tickets": {"type": "ticket"},
+    "conversations": {},
+}
+
+
+@frozen
+class Admission:
+    """Whether a request is let in, decided when it arrives.
+
+    Attributes:
+        refusal: What refuses it, None if it is let in.
+        headers: Of the answer, whatever it is.
+    """
+
+    refusal: Outcome | None
+    headers: dict[str, str]
+
+
+class Api:
+    """Planhat's answer to any request.
+
+    Args:
+        token: The only token accepted; None accepts any that is not empty.
+        limits: The rate limits of each token.
+        choices: What to do where Planhat's behaviour is unknown.
+        seed: Where the generated `_id`s begin.
+        companies: The companies registered from the start.
+    """
+
+    def __init__(
+        self,
+        token: str | None = None,
+        *,
+        limits: Limits | None = None,
+        choices: Choices = DEFAULT,
+        seed: int = 0,
+        companies: Iterable[Company] = (),
+    ) -> None:
+        self.store = Store(seed)
+        self.companies = Companies(companies)
+        self.log: deque[LoggedRequest] = deque(maxlen=MAX_LOGGED)
+        self._token = token
+        self._limits = Limits() if limits is None else limits
+        self._choices = choices
+        self._calls = Calls(Writer(self.store, self.companies, choices))
+
+    def handle(self, request: ApiRequest) -> ApiResponse:
+        """The answer to a request that is there as a whole."""
+        return self.answer(request, self.admit(request.headers, now=request.now, n_parallel=request.n_parallel))
+
+    def admit(self, headers: Mapping[str, str], *, now: float, n_parallel: int = 1) -> Admission:
+        """Let a request in or not, by its token and by the limits; its body may be still to come."""
+        token = _bearer(headers)
+        if not self._accepts(token):
+            return Admission(Outcome(401, {"error": "Unauthorized"}), self._limit_headers(self._limits.per_minute))
+        verdict = self._limits.judge(token, now=now, n_parallel=n_parallel)
+        answer_headers = self._limit_headers(verdict.n_free)
+        if verdict.wait == 0.0:
+            return Admission(None, answer_headers)
+        if self._choices.retry_after:
+            answer_headers["Retry-After"] = str(math.ceil(verdict.wait))
+        return Admission(Outcome(429, {"error": "Too many requests"}), answer_headers)
+
+    def answer(self, request: ApiRequest, admission: Admission) -> ApiResponse:
+        """Answer a request that was let in, or refused, and log it."""
+        outcome = self._calls.respond(request) if admission.refusal is None else admission.refusal
+        path = "/" + "/".join(quote(segment, safe="") for segment in request.segments)
+        self.log.append(
+            LoggedRequest(request.method, path, dict(request.query), outcome.n_rows, outcome.status, request.now)
+        )
+        return ApiResponse(outcome.status, msgspec.json.encode(outcome.value), admission.headers)
+
+    def records(self, name: str) -> list[Record]:
+        """Copies of the stored `"notes"`, `"tasks"` or `"tickets"`, or of all `"conversations"`, in `_id` order."""
+        is_wanted = _SHELVES[name]
+        stored = self.store["tasks" if name == "tasks" else "conversations"].ordered()
+        return [_copied(record) for record in stored if is_wanted(record)]
+
+    def add(self, name: str, record: Mapping[str, Any], *, now: float) -> Record:
+        """Put a record straight into the store, past all rules; a copy of it as stored comes back.
+
+        Only a missing `_id` is filled in, and a missing `type` of a note or a ticket. The names are those of `records`.
+
+        Raises:
+            ValueError: There is a record of this `_id`.
+        """
+        stored = _copied(_FILLED_IN[name] | dict(record))
+        stored.setdefault("_id", self.store.new_id(now))
+        collection = self.store["tasks" if name == "tasks" else "conversations"]
+        if stored["_id"] in collection:
+            raise ValueError(f"there is a record of the _id {stored['_id']}")
+        collection.insert(stored)
+        return _copied(stored)
+
+    def _accepts(self, token: str) -> bool:
+        if self._token is None:
+            return token != ""
+        return hmac.compare_digest(_octets(token), _octets(self._token))
+
+    def _limit_headers(self, n_free: int | None) -> dict[str, str]:
+        if n_free is None:
+            return {}
+        return {"X-Rate-Limit-Limit": str(self._limits.per_minute), "X-Rate-Limit-Remaining": str(n_free)}
+
+
+def _bearer(headers: Mapping[str, str]) -> str:
+    value = next((value for name, value in headers.items() if name.lower() == "authorization"), "")
+    scheme, _, token = value.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def _octets(token: str) -> bytes:
+    return token.encode("utf-8", "surrogateescape")
+
+
+def _copied(record: Record) -> Record:
+    copied: Record = msgspec.json.decode(msgspec.json.encode(record))
+    return copied

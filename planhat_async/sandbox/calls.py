@@ -1,0 +1,148 @@
+"""The calls of the three models: which there are, and what each does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import msgspec
+from attrs import define, frozen
+
+from . import bulk, listing, shapes
+from .companies import EXTID, SRCID
+from .fields import MODELS, TASKS, Model
+from .messages import ApiRequest
+from .refusals import RefusedError
+from .store import Record
+from .writing import Writer
+
+MAX_BODY_BYTES = 32_000_000
+_SPARE_NESTING = 64
+
+
+@frozen
+class Outcome:
+    """What a call comes to.
+
+    Attributes:
+        status: Of the answer.
+        value: The answer's body, before it is JSON.
+        n_rows: Rows in the body of a bulk upsert, else None.
+    """
+
+    status: int
+    value: Any
+    n_rows: int | None = None
+
+
+_Call: TypeAlias = Callable[[Model, str, ApiRequest], Outcome]
+_NO_SUCH_RECORD = Outcome(404, {"error": "Not found"})
+
+
+class _MalformedError(Exception):
+    """The body is not JSON."""
+
+
+@define
+class Calls:
+    """Carries out the calls on one store."""
+
+    writer: Writer
+
+    def respond(self, request: ApiRequest) -> Outcome:
+        """Carry out a request that was let in."""
+        if len(request.body) > MAX_BODY_BYTES:
+            return Outcome(413, {"error": f"The body is larger than {MAX_BODY_BYTES} bytes"})
+        path, *keys = request.segments or ("",)
+        model = MODELS.get(path)
+        if model is None or len(keys) > 1:
+            return Outcome(404, {"error": "No such path"})
+        key = "".join(keys)
+        call = self._calls(key).get(request.method)
+        if call is None or request.method not in (model.record_methods if key else model.list_methods):
+            return Outcome(405, {"error": f"{request.method} is not allowed here"})
+        try:
+            return call(model, key, request)
+        except _MalformedError:
+            return Outcome(400, "The body is not valid JSON")
+        except RefusedError as refused:
+            return Outcome(400, {"error": refused.reason})
+
+    def _calls(self, key: str) -> Mapping[str, _Call]:
+        # A blank key leaves `PUT path/`, which is a bulk upsert, as it is at Planhat's.
+        if key:
+            return {"GET": self._get, "PUT": self._update, "DELETE": self._delete}
+        return {"GET": self._list, "PUT": self._upsert, "POST": self._create}
+
+    def _list(self, model: Model, _key: str, request: ApiRequest) -> Outcome:
+        writer = self.writer
+        collection = writer.store[model.collection]
+        return Outcome(200, listing.page(model, collection, writer.companies, writer.choices, dict(request.query)))
+
+    def _upsert(self, model: Model, _key: str, request: ApiRequest) -> Outcome:
+        rows = _decoded(request.body)
+        if not isinstance(rows, list):
+            return Outcome(400, {"error": "The body must be an array"})
+        if len(rows) > bulk.MAX_ROWS:
+            return Outcome(400, {"error": f"More than {bulk.MAX_ROWS} items"}, len(rows))
+        status, answer = bulk.upsert(self.writer, model, rows, request.now)
+        return Outcome(status, answer, len(rows))
+
+    def _create(self, model: Model, _key: str, request: ApiRequest) -> Outcome:
+        row = _decoded_object(request.body)
+        record = self.writer.create(model, row, request.now)
+        company = self.writer.company_of(model, row)
+        source_id = None if company is None else company.source_id
+        return Outcome(200, shapes.create_answer(model, _shown(model, record), source_id))
+
+    def _get(self, model: Model, key: str, _request: ApiRequest) -> Outcome:
+        record = self._find(model, key)
+        return _NO_SUCH_RECORD if record is None else Outcome(200, record)
+
+    def _update(self, model: Model, key: str, request: ApiRequest) -> Outcome:
+        row = _decoded_object(request.body)
+        record = self._find(model, key)
+        if record is None:
+            return _NO_SUCH_RECORD
+        self.writer.update(model, record, row, request.now)
+        return Outcome(200, _shown(model, record))
+
+    def _delete(self, model: Model, key: str, _request: ApiRequest) -> Outcome:
+        record = self.writer.reach(model, key)
+        if record is None:
+            return _NO_SUCH_RECORD
+        self.writer.delete(model, record)
+        return Outcome(200, {"n": 1, "ok": 1, "deletedCount": 1} if model is TASKS else _shown(model, record))
+
+    def _find(self, model: Model, key: str) -> Record | None:
+        for prefix, field in ((EXTID, "externalId"), (SRCID, "sourceId")):
+            if key.startswith(prefix):
+                return self.writer.find(model, field, key.removeprefix(prefix))
+        return self.writer.reach(model, key)
+
+
+def _shown(model: Model, record: Record) -> Record:
+    return {field: value for field, value in record.items() if field not in model.hidden_on_write}
+
+
+def _decoded(body: bytes) -> Any:
+    try:
+        value = msgspec.json.decode(body)
+        _require_shallow(value)
+    except (ValueError, RecursionError) as error:
+        raise _MalformedError from error
+    return value
+
+
+def _require_shallow(value: Any) -> None:
+    # What can only just be decoded could be stored, but never again be encoded inside a record inside a list.
+    for _ in range(_SPARE_NESTING):
+        value = [value]
+    msgspec.json.encode(value)
+
+
+def _decoded_object(body: bytes) -> Record:
+    value = _decoded(body)
+    if not isinstance(value, dict):
+        raise RefusedError("", "The body must be an object")
+    return value

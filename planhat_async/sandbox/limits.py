@@ -1,0 +1,83 @@
+"""Planhat's rate limits, seen from the server."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+
+from attrs import frozen
+
+
+class Window:
+    """At most `limit` attempts in any `seconds`: a place is free again exactly `seconds` after it was taken."""
+
+    def __init__(self, limit: int, seconds: float) -> None:
+        if limit < 1:
+            raise ValueError(f"a limit is at least 1, not {limit}")
+        self._limit = limit
+        self._seconds = seconds
+        self._taken: deque[float] = deque()
+
+    def n_free(self, now: float) -> int:
+        """Places free at `now`."""
+        while self._taken and self._taken[0] <= now - self._seconds:
+            self._taken.popleft()
+        return self._limit - len(self._taken)
+
+    def wait(self, now: float) -> float:
+        """Seconds until a place is free, 0.0 if one is."""
+        return 0.0 if self.n_free(now) > 0 else self._taken[0] + self._seconds - now
+
+    def take(self, now: float) -> None:
+        """Take a place that is free."""
+        self._taken.append(now)
+
+
+@frozen
+class Verdict:
+    """What the limits say of one attempt.
+
+    Attributes:
+        wait: Seconds until it would be accepted, 0.0 if it is.
+        n_free: Places left in its minute, None without a limit a minute.
+    """
+
+    wait: float
+    n_free: int | None
+
+
+class Limits:
+    """The limits of each token. Refused attempts take no place.
+
+    Args:
+        per_minute: Attempts in any 60 seconds; None for no limit, here and below.
+        per_second: Attempts in any second.
+        max_parallel: Attempts under way at once.
+    """
+
+    def __init__(
+        self, *, per_minute: int | None = 200, per_second: int | None = 150, max_parallel: int | None = None
+    ) -> None:
+        self.per_minute = per_minute
+        self._spans = [
+            (limit, seconds) for limit, seconds in ((per_minute, 60.0), (per_second, 1.0)) if limit is not None
+        ]
+        self._max_parallel = math.inf if max_parallel is None else max_parallel
+        self._windows: dict[str, list[Window]] = {}
+        self._new_windows()
+
+    def judge(self, token: str, *, now: float, n_parallel: int = 1) -> Verdict:
+        """Accept or refuse an attempt that arrives at `now` (Unix seconds) as one of `n_parallel` under way."""
+        windows = self._windows.get(token)
+        if windows is None:
+            windows = self._windows[token] = self._new_windows()
+        wait = max((window.wait(now) for window in windows), default=0.0)
+        if n_parallel > self._max_parallel:
+            wait = max(wait, 1.0)
+        if wait == 0.0:
+            for window in windows:
+                window.take(now)
+        return Verdict(wait, windows[0].n_free(now) if self.per_minute is not None else None)
+
+    def _new_windows(self) -> list[Window]:
+        return [Window(limit, seconds) for limit, seconds in self._spans]

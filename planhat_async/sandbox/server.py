@@ -1,0 +1,166 @@
+"""The sandbox on a socket: the only module that knows HTTP."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import parse_qsl, unquote
+
+from aiohttp import web
+
+from .api import Api
+from .choices import DEFAULT, Choices
+from .companies import Company
+from .limits import Limits
+from .messages import ApiRequest, LoggedRequest
+from .store import Record
+
+PLACEHOLDER_TOKEN = "sandbox-token"  # noqa: S105  # accepted because every token is
+_SHUTDOWN_SECONDS = 0.1
+
+
+class Sandbox:
+    """Planhat on loopback, in this process: a real HTTP server that starts and stops with `async with`.
+
+    Args:
+        token: The only token it accepts; None accepts every token that is not empty.
+        host: The address it listens on.
+        port: The port it listens on; 0 takes a free one.
+        per_minute: Requests a token may make in any 60 seconds; None for no limit, here and below.
+        per_second: Requests a token may make in any second.
+        max_parallel: Requests that may be under way at once.
+        seed: Where the generated `_id`s begin.
+        companies: The companies registered from the start. While none is, any company is accepted.
+        choices: What to do where Planhat's behaviour is unknown.
+    """
+
+    def __init__(
+        self,
+        token: str | None = None,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        per_minute: int | None = 200,
+        per_second: int | None = 150,
+        max_parallel: int | None = None,
+        seed: int = 0,
+        companies: Iterable[Company] = (),
+        choices: Choices = DEFAULT,
+    ) -> None:
+        limits = Limits(per_minute=per_minute, per_second=per_second, max_parallel=max_parallel)
+        self._api = Api(token, limits=limits, choices=choices, seed=seed, companies=companies)
+        self._token = PLACEHOLDER_TOKEN if token is None else token
+        self._host = host
+        self._port = port
+        self._runner: web.AppRunner | None = None
+        self._n_parallel = 0
+        # Wall-clock time that never steps back, so that a correction of the clock opens no gap in the limits.
+        self._epoch = time.time() - time.monotonic()
+
+    def __repr__(self) -> str:
+        return f"<Sandbox {'closed' if self._runner is None else self.url}>"
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @property
+    def url(self) -> str:
+        """The base URL, once it is started."""
+        if self._runner is None:
+            raise RuntimeError("the sandbox is not started")
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._runner.addresses[0][1]}"
+
+    @property
+    def token(self) -> str:
+        """A token it accepts."""
+        return self._token
+
+    @property
+    def requests(self) -> list[LoggedRequest]:
+        """The last 100,000 requests that were answered, oldest first."""
+        return list(self._api.log)
+
+    async def start(self) -> None:
+        """Listen. The records and the log of an earlier run are still there."""
+        if self._runner is not None:
+            raise RuntimeError("the sandbox is started already")
+        # An application, not a bare `web.Server`, because that never answers `Expect: 100-continue`.
+        application = web.Application()
+        application.router.add_route("*", "/{path:.*}", self._handle)
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
+        await runner.setup()
+        await web.TCPSite(runner, self._host, self._port).start()
+        self._runner = runner
+
+    async def close(self) -> None:
+        """Stop listening and hang up; a request under way has a tenth of a second to end. Closing twice is harmless."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()
+
+    def records(self, name: str) -> list[Record]:
+        """Copies of the stored `"notes"`, `"tasks"` or `"tickets"`, or of all `"conversations"`, in `_id` order.
+
+        Notes are the conversations of type `note` and of the custom types.
+        """
+        return self._api.records(name)
+
+    def add(self, name: str, record: Mapping[str, Any]) -> Record:
+        """Put a record straight into the store, past all rules; a copy of it as stored comes back.
+
+        Only a missing `_id` is filled in, and a missing `type` of a note or a ticket. The names are those of `records`.
+
+        Raises:
+            ValueError: There is a record of this `_id`.
+        """
+        return self._api.add(name, record, now=self._now())
+
+    def add_company(
+        self,
+        company_id: str,
+        *,
+        external_id: str | None = None,
+        source_id: str | None = None,
+        name: str = "",
+        domains: Iterable[str] = (),
+    ) -> None:
+        """Register a company: from the first one on, records that name none of the registered ones are refused."""
+        self._api.companies.add(Company(company_id, external_id, source_id, name, domains))
+
+    def _now(self) -> float:
+        return self._epoch + time.monotonic()
+
+    async def _handle(self, request: web.Request) -> web.Response:
+        self._n_parallel += 1
+        try:
+            now = self._now()
+            admission = self._api.admit(request.headers, now=now, n_parallel=self._n_parallel)
+            # As a whole even if it is too large, for a client hears no answer before it has sent its body.
+            body = await request.content.read()
+            path, _, query = request.raw_path.partition("?")
+            answer = self._api.answer(
+                ApiRequest(
+                    method=request.method,
+                    segments=tuple(unquote(segment) for segment in path.removeprefix("/").split("/")),
+                    query=tuple(parse_qsl(query, keep_blank_values=True)),
+                    body=body,
+                    now=now,
+                ),
+                admission,
+            )
+        except (ConnectionError, web.RequestPayloadError):
+            return web.json_response("The body could not be read", status=400)
+        finally:
+            self._n_parallel -= 1
+        return web.Response(
+            status=answer.status, body=answer.body, headers=answer.headers, content_type="application/json"
+        )

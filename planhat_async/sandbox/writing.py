@@ -1,0 +1,154 @@
+"""A row that was sent becomes a record, or changes one."""
+
+from __future__ import annotations
+
+from attrs import define
+
+from . import shapes, times
+from .choices import Choices
+from .companies import EXTID, SRCID, Companies, Company
+from .fields import NOTES, TASKS, TICKETS, Model
+from .refusals import RefusedError
+from .store import Collection, Record, Store
+
+_SENT_TICKET_FIELDS = ("sourceId", "title", "description")
+_TEXTS = ("_id", "companyId", "companyExternalId", "sourceId", "externalId", "type")
+_COMPANY_FIELDS = {
+    NOTES.path: ("companyId", "companyExternalId"),
+    TASKS.path: ("companyId",),
+    TICKETS.path: ("companyId", "companyExternalId", "domains"),
+}
+
+
+@define
+class Writer:
+    """Applies Planhat's rules to what is written."""
+
+    store: Store
+    companies: Companies
+    choices: Choices
+
+    def find(self, model: Model, field: str, value: str) -> Record | None:
+        """The oldest of the model's records whose `sourceId` or `externalId` this is."""
+        return next(filter(model.owns, self._collection(model).find(field, value)), None)
+
+    def reach(self, model: Model, record_id: str) -> Record | None:
+        """The record of this `_id`, if the model's endpoint shows it."""
+        record = self._collection(model).get(record_id)
+        return record if record is not None and model.reaches(record) else None
+
+    def create(self, model: Model, row: Record, now: float) -> Record:
+        """Store a new record.
+
+        Raises:
+            RefusedError: A required field is missing, or a value cannot be stored.
+        """
+        changes = self._changes(model, row)
+        require(model, row)
+        self._require_unique(model, changes, None)
+        record = {"_id": self.store.new_id(now)} | shapes.defaults(model, now) | changes
+        self._collection(model).insert(record)
+        return record
+
+    def update(self, model: Model, record: Record, row: Record, now: float) -> bool:
+        """Set the fields sent, and those only; `custom` is merged key by key. Says whether anything is different.
+
+        Raises:
+            RefusedError: A value cannot be stored.
+        """
+        changes = self._changes(model, row)
+        self._require_unique(model, changes, record)
+        custom = record.get("custom")
+        if "custom" in changes and isinstance(custom, dict):
+            changes["custom"] = custom | changes["custom"]
+        is_changed = any(field not in record or record[field] != value for field, value in changes.items())
+        if is_changed:
+            self._collection(model).change(record, shapes.touched(model, now) | changes)
+        return is_changed
+
+    def delete(self, model: Model, record: Record) -> None:
+        """Forget a record."""
+        self._collection(model).remove(record)
+
+    def company_of(self, model: Model, row: Record) -> Company | None:
+        """The registered company a row names; None while there are none, or if the row names none.
+
+        Raises:
+            RefusedError: The company is not registered.
+        """
+        if not self.companies:
+            return None
+        key, external_id, domains = (row.get(field) for field in ("companyId", "companyExternalId", "domains"))
+        if key:
+            is_documented = model is not TICKETS or not key.startswith((EXTID, SRCID))
+            return _known(self.companies.find(key) if is_documented else None, "companyId")
+        if external_id and model is not TASKS:
+            return _known(self.companies.find(EXTID + external_id), "companyExternalId")
+        if domains and model is TICKETS:
+            return _known(self.companies.find_by_domain(domains), "domains")
+        return None
+
+    def _collection(self, model: Model) -> Collection:
+        return self.store[model.collection]
+
+    def _changes(self, model: Model, row: Record) -> Record:
+        """What is stored of a row: its known fields, what follows from them, its company."""
+        _check_types(model, row)
+        sent = {field: value for field, value in row.items() if field in model.writable}
+        for field in model.times & sent.keys():
+            sent[field] = times.normalised(sent[field])
+        changes = sent | shapes.derived(model, sent)
+        if model is TICKETS and not self.choices.tickets_show_sent_fields:
+            changes = {field: value for field, value in changes.items() if field not in _SENT_TICKET_FIELDS}
+        if not changes.get("companyId"):
+            changes.pop("companyId", None)
+        company = self.company_of(model, row)
+        if company is not None:
+            changes |= {"companyId": company.company_id, "companyName": company.name}
+        return changes
+
+    def _require_unique(self, model: Model, changes: Record, record: Record | None) -> None:
+        source_id = changes.get(model.source_key)
+        if isinstance(source_id, str) and source_id:
+            other = self.find(model, model.source_key, source_id)
+            if other is not None and other is not record:
+                raise RefusedError("sourceId", "sourceId duplicated")
+
+
+def require(model: Model, row: Record) -> None:
+    """Refuse a row without a field that a new record needs.
+
+    Raises:
+        RefusedError: Which field is missing.
+    """
+    field = _missing_field(model, row)
+    if field is not None:
+        raise RefusedError(field, f"{field} is required", is_missing=True)
+
+
+def _known(company: Company | None, field: str) -> Company:
+    if company is None:
+        raise RefusedError(field, f"{field}: no such company")
+    return company
+
+
+def _check_types(model: Model, row: Record) -> None:
+    for field in _TEXTS:
+        if (field == "_id" or field in model.writable) and not isinstance(row.get(field), str | None):
+            raise RefusedError(field, f"{field}: Not valid type")
+    if not isinstance(row.get("custom", {}), dict):
+        raise RefusedError("custom", "custom: Not valid type")
+    if model is TICKETS and not isinstance(row.get("domains"), list | None):
+        raise RefusedError("domains", "domains: Not valid type")
+
+
+def _missing_field(model: Model, row: Record) -> str | None:
+    if model is TICKETS and not row.get("sourceId"):
+        return "sourceId"
+    if not any(row.get(field) for field in _COMPANY_FIELDS[model.path]):
+        return "companyId"
+    if model is NOTES and not row.get("type"):
+        return "type"
+    if model is TASKS and row.get("repeat") == "custom" and not isinstance(row.get("repeatDays"), int):
+        return "repeatDays"
+    return None

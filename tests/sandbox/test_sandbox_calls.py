@@ -1,0 +1,201 @@
+"""The calls of the three models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sandbox_door import TENET, Answer, Door
+
+from planhat_async.sandbox.fields import NOTES, TASKS, TICKETS
+
+_NOT_FOUND = Answer(404, {"error": "Not found"})
+
+
+@pytest.mark.parametrize(
+    "path", ["", "notes", "Tasks", "nowhere", "tasks/a/b", "tasks//", "conversations/a/", "%2Ftasks"]
+)
+def test_other_paths_do_not_exist(path: str) -> None:
+    """`/notes` is none of Planhat's either."""
+    assert Door()("GET", path) == Answer(404, {"error": "No such path"})
+
+
+@pytest.mark.parametrize(
+    ("path", "missing"),
+    [
+        ("conversations", "DELETE PATCH HEAD"),
+        ("tasks", "DELETE PATCH HEAD"),
+        ("tickets", "POST DELETE PATCH HEAD"),
+        ("conversations/key", "POST PATCH"),
+        ("tasks/key", "POST PATCH"),
+        ("tickets/key", "GET PUT POST PATCH"),
+    ],
+)
+def test_undocumented_methods_are_not_allowed(path: str, missing: str) -> None:
+    """Tickets in particular can be listed, upserted and deleted, and nothing else."""
+    answers = [Door()(method, path, {}) for method in missing.split()]
+    assert answers == [Answer(405, {"error": f"{method} is not allowed here"}) for method in missing.split()]
+
+
+def test_a_blank_key_means_the_whole_model() -> None:
+    """`GET path/` is the list, and `PUT path/` a bulk upsert."""
+    planhat = Door()
+    key = planhat.add("tasks")
+    assert planhat("GET", "tasks/") == Answer(200, [{"_id": key}])
+    assert planhat("PUT", "tasks/", [{"_id": key, "action": "new"}]).body["updated"] == 1
+    assert planhat("PUT", "tasks/", {"action": "new"}) == Answer(400, {"error": "The body must be an array"})
+
+
+_FREE_TEXT = "a/b ?#%25&[]é.."
+
+
+@pytest.mark.parametrize("path", ["conversations", "tasks"])
+@pytest.mark.parametrize("key", [".", "..", _FREE_TEXT, "extid-x"])
+def test_a_record_is_reached_by_every_key(path: str, key: str) -> None:
+    """`_id`, `extid-…` and `srcid-…` get and update it, whatever the ids hold."""
+    planhat = Door()
+    record_id = planhat.add(path, externalId=key, sourceId=key)
+    escaped = "".join(f"%{octet:02x}" for octet in key.encode())
+    for number, address in enumerate((record_id, f"extid-{escaped}", f"srcid-{escaped}")):
+        assert planhat("PUT", f"{path}/{address}", {"description": str(number)}).status == 200
+        assert planhat("GET", f"{path}/{address}").body["description"] == str(number)
+
+
+@pytest.mark.parametrize("path", ["conversations", "tasks"])
+@pytest.mark.parametrize("key", ["0" * 24, "extid-x", "srcid-x", "x", "..", "extid-", "\N{SNOWMAN}"])
+def test_a_key_of_no_record_is_not_found(path: str, key: str) -> None:
+    """Whatever is done to it."""
+    planhat = Door()
+    planhat.add(path, externalId="y", sourceId="y")
+    assert [planhat(method, f"{path}/{key}", {}) for method in ("GET", "PUT", "DELETE")] == [_NOT_FOUND] * 3
+
+
+def test_a_deleted_record_is_gone() -> None:
+    """A task's deletion is counted; a note and a ticket come back once more; a second deletion finds nothing."""
+    planhat = Door()
+    note, task, ticket = planhat.add("notes", userIds=[]), planhat.add("tasks"), planhat.add("tickets")
+    paths = [f"conversations/{note}", f"tasks/{task}", f"tickets/{ticket}"]
+    assert [planhat("DELETE", path) for path in paths] == [
+        Answer(200, {"_id": note, "type": "note"}),
+        Answer(200, {"n": 1, "ok": 1, "deletedCount": 1}),
+        Answer(200, {"_id": ticket, "type": "ticket"}),
+    ]
+    assert [planhat("DELETE", path) for path in paths] == [_NOT_FOUND] * 3
+
+
+def test_records_are_deleted_by_their_id_only() -> None:
+    """Planhat documents no other key for a deletion."""
+    planhat = Door()
+    planhat.add("tasks", sourceId="s", externalId="e")
+    assert planhat("DELETE", "tasks/srcid-s") == planhat("DELETE", "tasks/extid-e") == _NOT_FOUND
+
+
+def test_a_ticket_is_reached_among_the_conversations() -> None:
+    """By its `_id`; its `externalId` is not a note's, and the tickets' path reaches no note."""
+    planhat = Door()
+    ticket, note = planhat.add("tickets", externalId="e"), planhat.add("notes")
+    assert planhat("GET", f"conversations/{ticket}").body == {"type": "ticket", "externalId": "e", "_id": ticket}
+    assert planhat("GET", "conversations/extid-e") == planhat("DELETE", f"tickets/{note}") == _NOT_FOUND
+    assert planhat("DELETE", f"conversations/{ticket}").status == 200
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[NaN]",
+        b'{"action": "\\ud800"}',
+        b'{"action": "\xff"}',
+        b'{"action": 1e999}',
+        b"\xef\xbb\xbf{}",
+        b"[" * 100_000,
+    ],
+    ids=lambda body: repr(body[:20]),
+)
+def test_what_is_not_json_is_refused_in_words(body: bytes) -> None:
+    """The answer is a string."""
+    planhat = Door()
+    key = planhat.add("tasks")
+    malformed = Answer(400, "The body is not valid JSON")
+    assert planhat("POST", "tasks", body) == planhat("PUT", "tasks", body) == malformed
+    assert planhat("PUT", f"tasks/{key}", body) == malformed
+    assert planhat("GET", "tasks") == Answer(200, [{"_id": key}])
+
+
+def _deeper(n_frames: int, planhat: Door) -> Answer:
+    return _deeper(n_frames - 1, planhat) if n_frames else planhat("GET", "tasks")
+
+
+def test_what_is_stored_can_be_listed() -> None:
+    """Nesting that can only just be read counts as no JSON, for it might never be written again."""
+    statuses = set()
+    for depth in range(700, 1_000):
+        planhat = Door()
+        nested = b"[" * depth + b"]" * depth
+        statuses.add(planhat("POST", "tasks", b'{"companyId":"c","custom":{"a":%s}}' % nested).status)
+        assert _deeper(20, planhat).status == 200
+    assert statuses == {200, 400}
+
+
+@pytest.mark.parametrize("body", [[], "text", 7, None, True])
+def test_a_record_is_an_object(body: object) -> None:
+    """Other JSON is refused."""
+    planhat = Door()
+    key = planhat.add("tasks")
+    refused = Answer(400, {"error": "The body must be an object"})
+    assert planhat("POST", "tasks", body) == planhat("PUT", f"tasks/{key}", body) == refused
+
+
+def test_a_bulk_body_has_at_most_5000_rows() -> None:
+    """One more, and none is stored."""
+    planhat = Door()
+    rows = [{"companyId": "c"}] * 5_001
+    assert planhat("PUT", "tasks", rows) == Answer(400, {"error": "More than 5000 items"})
+    assert planhat("PUT", "tasks", rows[:5_000]).body["created"] == 5_000
+
+
+def test_a_body_has_at_most_32_megabytes() -> None:
+    """One byte more is too large, even if it is white space."""
+    planhat = Door()
+    assert planhat("PUT", "tasks", b"[]".ljust(32_000_000)).status == 200
+    too_large = Answer(413, {"error": "The body is larger than 32000000 bytes"})
+    assert planhat("PUT", "tasks", b"[]".ljust(32_000_001)) == too_large
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+_FIELDS = st.sampled_from(
+    [*sorted(NOTES.writable | TASKS.writable | TICKETS.writable), "_id", "domains", "companyId", "companyExternalId"]
+)
+_KEYS = st.sampled_from(["0" * 24, "1" * 24, TENET.company_id, "extid-tenet", "a", "tenet.com", ""])
+_ROW = st.dictionaries(_FIELDS, _KEYS | _JSON, max_size=6) | _JSON
+_PATHS = st.sampled_from(["conversations", "tasks", "tickets", "conversations/" + "0" * 24, "tasks/" + "1" * 24])
+_SORTS = st.sampled_from(["", "custom", "-date", "status", "history", "-custom.a", "users"])
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["PUT", "POST"]), _PATHS, _ROW | st.lists(_ROW, max_size=4)), max_size=4), _SORTS
+)
+def test_no_body_breaks_the_rules(calls: list[tuple[str, str, Any]], sort: str) -> None:
+    """Whatever JSON is sent, the answer is one of Planhat's, and everything stored can be listed in any order."""
+    planhat = Door(TENET)
+    planhat.add("notes", _id="0" * 24)
+    planhat.add("tasks", _id="1" * 24)
+    for method, path, body in calls:
+        assert planhat(method, path, body).status in {200, 206, 400, 405}
+    for path in ("conversations", "tasks", "tickets"):
+        everything = {"companyId": f"extid-tenet,{TENET.company_id}", "enduserIds": "a", "search": "a", "status": "a"}
+        assert planhat("GET", path, sort=sort, select="custom.a,users").status == 200
+        assert planhat("GET", path, **everything).status == 200
+
+
+@given(st.binary(max_size=20))
+def test_no_bytes_break_the_rules(body: bytes) -> None:
+    """Even bytes that are no JSON get an answer."""
+    assert Door()("PUT", "tasks", body).status in {200, 206, 400}

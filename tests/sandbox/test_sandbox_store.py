@@ -1,0 +1,103 @@
+"""Records, found by key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from planhat_async.sandbox.store import Collection, ObjectIds, Store
+
+
+def test_ids_begin_with_their_time_and_ascend() -> None:
+    """An `_id` is 24 hex digits, the first 8 its creation time, and greater than all before, even if time goes back."""
+    ids = ObjectIds(seed=0)
+    made = [ids.new(now) for now in (1_657_015_336.9, 1_657_015_336.9, 1_657_015_337.0, 5.0)]
+    assert [(len(record_id), int(record_id[:8], 16)) for record_id in made] == [
+        (24, 1_657_015_336),
+        (24, 1_657_015_336),
+        (24, 1_657_015_337),
+        (24, 1_657_015_337),
+    ]
+    assert made == sorted(set(made))
+
+
+def test_ids_are_the_seeds() -> None:
+    """The same seed makes the same `_id`s, another seed others."""
+    assert ObjectIds(seed=1).new(0.0) == ObjectIds(seed=1).new(0.0) != ObjectIds(seed=2).new(0.0)
+
+
+def test_a_new_id_is_nobodys() -> None:
+    """An `_id` that a caller has put into either collection is passed over."""
+    ids = ObjectIds(seed=0)
+    store = Store(seed=0)
+    store["tasks"].insert({"_id": ids.new(0.0)})
+    store["conversations"].insert({"_id": ids.new(0.0)})
+    assert store.new_id(0.0) == ids.new(0.0)
+
+
+def test_records_come_in_the_order_of_their_ids() -> None:
+    """In whichever order they were stored, and removed."""
+    collection = Collection()
+    records = {name: {"_id": name} for name in "badc"}
+    for record in records.values():
+        collection.insert(record)
+    assert [record["_id"] for record in collection.ordered()] == ["a", "b", "c", "d"]
+    collection.remove(records["d"])
+    collection.insert({"_id": "cc"})
+    assert [record["_id"] for record in collection.ordered(descending=True)] == ["cc", "c", "b", "a"]
+    assert len(collection) == 4
+    assert "d" not in collection
+
+
+def test_an_emptied_collection_is_empty() -> None:
+    """Removing the last record of an unsorted collection leaves an empty one."""
+    collection = Collection()
+    for record_id in "ba":
+        collection.insert({"_id": record_id})
+    for record_id in "ab":
+        record = collection.get(record_id)
+        assert record is not None
+        collection.remove(record)
+    assert list(collection.ordered()) == []
+    collection.insert({"_id": "0"})
+    assert list(collection.ordered()) == [{"_id": "0"}]
+
+
+def test_records_of_one_external_id_stay_in_order() -> None:
+    """Writing an unchanged key does not move a record behind the others that have it."""
+    collection = Collection()
+    first, second = {"_id": "1", "externalId": "x"}, {"_id": "2", "externalId": "x"}
+    collection.insert(first)
+    collection.insert(second)
+    collection.change(first, {"externalId": "x", "subject": "new"})
+    assert [record["_id"] for record in collection.find("externalId", "x")] == ["1", "2"]
+    assert first["subject"] == "new"
+
+
+_OPERATIONS = st.lists(
+    st.tuples(st.sampled_from("abcdef"), st.sampled_from(["x", "y", None, 3]), st.booleans()), max_size=40
+)
+
+
+@given(_OPERATIONS)
+def test_the_indexes_agree_with_the_records(operations: list[tuple[str, Any, bool]]) -> None:
+    """After any stores, changes and removals a key finds exactly the records that have it."""
+    collection = Collection()
+    expected: dict[str, Any] = {}
+    for record_id, source_id, is_removal in operations:
+        record = collection.get(record_id)
+        if record is None:
+            collection.insert({"_id": record_id, "sourceId": source_id})
+            expected[record_id] = source_id
+        elif is_removal:
+            collection.remove(record)
+            del expected[record_id]
+        else:
+            collection.change(record, {"sourceId": source_id})
+            expected[record_id] = source_id
+    for value in ("x", "y"):
+        found = {record["_id"] for record in collection.find("sourceId", value)}
+        assert found == {record_id for record_id, source_id in expected.items() if source_id == value}
+    assert [record["_id"] for record in collection.ordered()] == sorted(expected)
