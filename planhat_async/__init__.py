@@ -1,6 +1,7 @@
 """An asyncio client for Planhat's REST API: notes, tasks and tickets, one by one or by the million."""
 
-from planhat_async._http.pacing import Pacer, RateLimits
+from planhat_async._http.pace import RateLimits
+from planhat_async._http.pacing import Pacer
 from planhat_async._http.retrying import RetryPolicy
 from planhat_async._http.transport import Timeouts
 from planhat_async.errors import (

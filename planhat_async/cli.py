@@ -17,7 +17,7 @@ import attrs
 import typer
 
 from planhat_async import console
-from planhat_async._http.pacing import RateLimits
+from planhat_async._http.pace import RateLimits
 from planhat_async.demo import run_demo
 from planhat_async.errors import PlanhatError
 from planhat_async.jobs.exports import CsvWriter, JsonlWriter, Writer, whole_file
@@ -243,7 +243,7 @@ def _session(token_file: Path | None, base_url: str | None, per_minute: int) -> 
         token = token_file.read_text(encoding="utf-8").strip()
         if not token:
             raise ValueError(f"{token_file} holds no token")
-    return Session(token, base_url=base_url, limits=RateLimits(per_minute=per_minute))
+    return Session(token, base_url=base_url, limits=RateLimits(per_minute=per_minute, reserve=0))
 
 
 @contextmanager

@@ -182,7 +182,7 @@ class Repository(Generic[R]):
         """Add what Planhat needs of a record that is created and the caller need not say."""
 
     async def _send_chunk(self, body: bytes, is_keyed: bool) -> tuple[int, Any]:
-        request = Request(method="PUT", path=self.endpoint.path, body=body, is_repeatable=is_keyed)
+        request = Request(method="PUT", path=self.endpoint.path, body=body, is_repeatable=is_keyed, is_bulk=True)
         response = await self._session.send(request, expect=(400, 403))
         return response.status, decode_json(response.body)
 
@@ -193,13 +193,15 @@ class Repository(Generic[R]):
         query, *more = self.endpoint.queries(options)
         if more:
             raise ValueError("too many ids for one call: list them with iter, pages or all")
-        page = await self._fetch(query.params, offset, min(limit or self.endpoint.max_limit, self.endpoint.max_limit))
+        most = min(limit or self.endpoint.max_limit, self.endpoint.max_limit)
+        page = await self._fetch(query.params, offset, most, is_bulk=False)
         return [self._decode(row, offset + i) for i, row in enumerate(page.rows)]
 
     def _raw_pages(self, options: Options) -> AsyncGenerator[list[RawRow], None]:
         """The wanted rows of each page; wrong options are refused at once."""
+        asked = options.get("page_size")
         read = ReadOptions(
-            page_size=min(options.get("page_size") or self.endpoint.max_limit, self.endpoint.max_limit),
+            page_size=self.endpoint.max_limit if asked is None else min(asked, self.endpoint.max_limit),
             default_limit=self.endpoint.default_limit,
             concurrency=options.get("concurrency", 4),
             max_records=options.get("max_records"),
@@ -234,11 +236,10 @@ class Repository(Generic[R]):
                         await asyncio.sleep(0)
                 yield page
 
-    async def _fetch(self, params: Params, offset: int, limit: int) -> Page[RawRow]:
+    async def _fetch(self, params: Params, offset: int, limit: int, *, is_bulk: bool = True) -> Page[RawRow]:
         at = (("offset", str(offset)),) if offset else ()
-        request = Request(
-            method="GET", path=self.endpoint.path, params=(*params, ("limit", str(limit)), *at), is_repeatable=True
-        )
+        query = (*params, ("limit", str(limit)), *at)
+        request = Request(method="GET", path=self.endpoint.path, params=query, is_repeatable=True, is_bulk=is_bulk)
         body = (await self._session.send(request)).body
         rows = split_rows(body)
         return Page(offset=offset, rows=rows, n_bytes=len(body), first_id=row_id(rows[0]) if rows else None)

@@ -26,17 +26,20 @@ from typing import TYPE_CHECKING, Any, Self
 import attrs
 
 from planhat_async._convert import decode_json, encode_json
-from planhat_async._http.pacing import Pacer, RateLimits
+from planhat_async._http.pace import RateLimits
+from planhat_async._http.pacing import Pacer
 from planhat_async._http.retrying import Happening, History, RetryPolicy
 from planhat_async._http.transport import AiohttpTransport, Timeouts, Transport
 from planhat_async._http.wire import (
     DEFAULT_BASE_URL,
     Request,
     Response,
+    calls_left,
     checked_base_url,
     checked_path,
     checked_token,
     error_from,
+    retry_after,
 )
 from planhat_async.errors import NoAnswerError, PermissionDeniedError
 
@@ -190,27 +193,33 @@ class Session:
         clock = asyncio.get_running_loop().time
         history = History(policy=self._retry, request=request, started=clock())
         while True:
-            happened = await self._attempt(request)
+            happened, pause = await self._attempt(request)
             # A random number that spreads retries keeps no secret.
-            verdict = history.judge(happened, now=clock(), epoch=time.time(), jitter=random.random())  # noqa: S311
-            if verdict.pause:
-                self._pacer.pause(verdict.pause)
-            if verdict.wait is None:
+            wait = history.judge(happened, now=clock(), pause=pause, jitter=random.random())  # noqa: S311
+            if wait is None:
                 return self._answer(history, happened, expect)
             self.stats.retries += 1
-            await asyncio.sleep(verdict.wait)
+            await asyncio.sleep(wait)
 
-    async def _attempt(self, request: Request) -> Happening:
-        async with self._pacer.place() as waited:
-            self.stats.seconds_waited += waited
+    async def _attempt(self, request: Request) -> tuple[Happening, float]:
+        """Make one attempt; returns what happened, and the seconds for which nothing may be sent."""
+        async with self._pacer.place(is_bulk=request.is_bulk) as place:
+            self.stats.seconds_waited += place.waited
             self.stats.attempts += 1
             self.stats.bytes_sent += len(request.body or b"")
             try:
                 response = await self._transport.send(request, headers=self._headers(), timeouts=self._timeouts)
             except NoAnswerError as error:
-                return error
+                return error, 0.0
             self.stats.bytes_received += len(response.body)
-            return response
+            if response.status != 429:
+                remaining, limit = calls_left(response)
+                place.answered(remaining=remaining, limit=limit)
+                return response, 0.0
+            named = retry_after(response, now=time.time())
+            # Nobody waits longer than their patience: after that long one attempt asks again.
+            held = place.refused(retry_after=None if named is None else min(named, self._retry.total))
+            return response, max(held, named or 0.0)
 
     def _headers(self) -> dict[str, str]:
         return {

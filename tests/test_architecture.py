@@ -37,6 +37,7 @@ PURE = {
     "batching/answers",
     "_http/wire",
     "_http/retrying",
+    "_http/pace",
 }
 ONLY_IN = {
     "aiohttp": {"_http/transport", "sandbox/server"},

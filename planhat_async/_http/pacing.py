@@ -1,57 +1,127 @@
-"""When an attempt may start.
+"""Lets attempts start when the pace allows, in the order they asked.
 
-A token bucket of `aiolimiter` holds the minute: a tenth of it may go at once, the rest follows evenly, so that
-no 60 seconds hold more than `per_minute`. (A bucket as large as the minute would let nearly twice as many
-through in the first one.) A semaphore bounds what is in flight, and one pause holds everything after a 429.
+`pace.py` decides; this waits. One attempt at a time passes the gate, and last in it the token bucket of
+`aiolimiter`, which holds the second: the bucket is not first come, first served when wake-ups coincide, so only
+one may wait there, and the time that counts is taken behind it.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from math import inf
 
 import attrs
 from aiolimiter import AsyncLimiter
 
-_BURST = 0.1
+from planhat_async._http.pace import Pace, RateLimits, Start
 
 
-@attrs.frozen(kw_only=True)
-class RateLimits:
-    """How fast attempts may start ("Rate limits" in Planhat's documentation: 200 a minute, bursts of 50)."""
+@attrs.define(eq=False)
+class Place:
+    """An attempt's place, for as long as it lasts."""
 
-    per_minute: float = attrs.field(default=200, validator=attrs.validators.gt(0))
-    """Attempts in any 60 seconds."""
-    per_second: float = attrs.field(default=150, validator=attrs.validators.gt(0))
-    """Attempts in any second."""
-    max_in_flight: int = attrs.field(default=50, validator=attrs.validators.ge(1))
-    """Attempts without an answer yet."""
+    waited: float
+    """Seconds it waited."""
+    _pace: Pace
+    _start: Start
+    is_answered: bool = False
+
+    def answered(self, *, remaining: int | None = None, limit: int | None = None) -> None:
+        """Say that an answer came, other than 429, and what it says is left."""
+        self.is_answered = True
+        self._pace.accepted(self._start)
+        if remaining is not None:
+            self._pace.told(asyncio.get_running_loop().time(), remaining=remaining, limit=limit)
+
+    def refused(self, *, retry_after: float | None) -> float:
+        """Say that a 429 came; returns the seconds for which nothing starts."""
+        self.is_answered = True
+        return self._pace.refused(self._start, asyncio.get_running_loop().time(), retry_after=retry_after)
 
 
 class Pacer:
-    """Lets attempts start at the pace of its limits; sessions on one token, in one event loop, may share one."""
+    """Keeps the pace of its limits; sessions on one token, in one event loop, may share one."""
 
     def __init__(self, limits: RateLimits | None = None) -> None:
         self.limits = limits or RateLimits()
-        burst = max(1.0, min(self.limits.per_minute * _BURST, self.limits.per_second / 3))
-        # What may go at once is taken off the rate, or the first minute would hold both.
-        rate = min(max(self.limits.per_minute - burst, self.limits.per_minute / 2) / 60, self.limits.per_second / 2)
-        self._bucket = AsyncLimiter(burst, burst / rate)
-        self._places = asyncio.Semaphore(self.limits.max_in_flight)
-        self._paused_until = 0.0
+        self._pace = Pace(self.limits)
+        # A bucket of 150 in a second would let 299 into one; of a third in half a second, 149 at most.
+        self._bucket = AsyncLimiter(max(1.0, self.limits.per_second / 3), max(1.5 / self.limits.per_second, 0.5))
+        self._singles: deque[asyncio.Future[None]] = deque()
+        self._bulk: deque[asyncio.Future[None]] = deque()
+        self._is_gate_taken = False
+        self._alarm: asyncio.TimerHandle | None = None
+
+    def __repr__(self) -> str:
+        return f"<Pacer {self.limits.per_minute} a minute, {self._pace.n_in_flight} in flight>"
 
     @asynccontextmanager
-    async def place(self) -> AsyncIterator[float]:
-        """Wait for a place in flight and for the pace; yields the seconds waited, and frees the place at the end."""
-        loop = asyncio.get_running_loop()
-        asked = loop.time()
-        async with self._places:
-            await self._bucket.acquire()
-            while (left := self._paused_until - loop.time()) > 0:  # noqa: ASYNC110 - time ends a pause, no event
-                await asyncio.sleep(left)
-            yield loop.time() - asked
+    async def place(self, *, is_bulk: bool = False) -> AsyncIterator[Place]:
+        """Wait until an attempt may start, and hold its place in flight for as long as the block lasts."""
+        clock = asyncio.get_running_loop().time
+        asked = clock()
+        start = await self._pass(is_bulk=is_bulk)
+        place = Place(start.at - asked, self._pace, start)
+        try:
+            yield place
+        finally:
+            self._pace.end(start, clock(), is_answered=place.is_answered)
+            self._admit()
 
-    def pause(self, seconds: float) -> None:
-        """Let nothing start for so long; a longer pause that holds already stays."""
-        self._paused_until = max(self._paused_until, asyncio.get_running_loop().time() + seconds)
+    async def _pass(self, *, is_bulk: bool) -> Start:
+        clock = asyncio.get_running_loop().time
+        queue = self._bulk if is_bulk else self._singles
+        put_back = False
+        while True:
+            await self._turn(queue, is_first=put_back)
+            try:
+                await self._bucket.acquire()
+                now = clock()
+                # A pause may have begun while this waited for the bucket.
+                if (self._pace.bulk_from(now) if is_bulk else self._pace.single_from(now)) <= now:
+                    return self._pace.start(now, is_bulk=is_bulk)
+                put_back = True
+            finally:
+                self._is_gate_taken = False
+                self._admit()
+
+    async def _turn(self, queue: deque[asyncio.Future[None]], *, is_first: bool) -> None:
+        """Wait for the gate, behind whoever asked before."""
+        loop = asyncio.get_running_loop()
+        turn: asyncio.Future[None] = loop.create_future()
+        queue.insert(0 if is_first else len(queue), turn)
+        if queue is self._singles:
+            self._pace.ask(loop.time())
+        self._admit()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._is_gate_taken = False
+            elif turn in queue:
+                queue.remove(turn)
+            self._admit()
+            raise
+
+    def _admit(self) -> None:
+        """Let the next one to the gate, or come back when one may."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        for queue in (self._singles, self._bulk):
+            while queue and queue[0].done():  # cancelled, and not out of the queue yet
+                queue.popleft()
+        if self._is_gate_taken:
+            return
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        single = self._pace.single_from(now) if self._singles else inf
+        bulk = self._pace.bulk_from(now) if self._bulk else inf
+        if single <= now or bulk <= now:
+            self._is_gate_taken = True
+            (self._singles if single <= now else self._bulk).popleft().set_result(None)
+        elif min(single, bulk) < inf:
+            self._alarm = loop.call_at(min(single, bulk), self._admit)

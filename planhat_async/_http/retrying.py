@@ -19,12 +19,10 @@ from __future__ import annotations
 
 import attrs
 
-from planhat_async._http.wire import Request, Response, retry_after
+from planhat_async._http.wire import Request, Response
 from planhat_async.errors import NoAnswerError, NotSentError
 
 RETRIED_STATUSES = frozenset({500, 502, 503, 504})
-_PAUSE_INITIAL = 1.0
-_PAUSE_MAX = 60.0
 
 Happening = Response | NoAnswerError
 """What became of one attempt."""
@@ -56,16 +54,6 @@ def is_safe(request: Request, happened: Happening) -> bool:
     return request.is_repeatable
 
 
-@attrs.frozen(kw_only=True)
-class Verdict:
-    """What to do after an attempt."""
-
-    wait: float | None = None
-    """Seconds to wait before the next attempt; `None` where there must be none."""
-    pause: float = 0.0
-    """Seconds for which nothing at all may be sent."""
-
-
 @attrs.define(kw_only=True)
 class History:
     """What has become of one request so far."""
@@ -80,40 +68,30 @@ class History:
     may_be_done: bool = False
     """Whether an earlier attempt may have been carried out although no answer said so."""
 
-    def judge(self, happened: Happening, *, now: float, epoch: float, jitter: float) -> Verdict:
-        """Take an attempt's end into account and say what comes next.
+    def judge(self, happened: Happening, *, now: float, pause: float = 0.0, jitter: float) -> float | None:
+        """Take an attempt's end into account.
 
         Args:
             happened: What became of the attempt.
             now: The time on the clock of `started`.
-            epoch: The time since the epoch, for dates in answers.
+            pause: Seconds for which nothing may be sent, after a 429.
             jitter: A number from 0 to 1.
+
+        Returns:
+            Seconds to wait before the next attempt, or `None` where there must be none.
         """
         self.attempts += 1
         left = self.policy.total - (now - self.started)
         if isinstance(happened, Response) and happened.status == 429:
             self.refusals += 1
-            pause = pause_after_429(happened, refusals=self.refusals, now=epoch)
-            return Verdict(wait=0.0 if pause <= left else None, pause=min(pause, self.policy.total))
+            return 0.0 if pause <= left else None
         counted = self.attempts - self.refusals
         if not is_safe(self.request, happened) or counted >= self.policy.attempts:
-            return Verdict()
+            return None
         self.may_be_done = self.may_be_done or not isinstance(happened, NotSentError)
         wait = jitter * min(self.policy.wait_max, self.policy.wait_initial * 2.0 ** min(counted - 1, 60))
-        return Verdict(wait=wait if wait <= left else None)
+        return wait if wait <= left else None
 
     def is_done_already(self, response: Response) -> bool:
         """Whether a 404 means that an earlier attempt of this DELETE was carried out."""
         return response.status == 404 and self.request.method == "DELETE" and self.may_be_done
-
-
-def pause_after_429(response: Response, *, refusals: int, now: float) -> float:
-    """Seconds for which nothing at all is sent after a 429: `Retry-After`, else 1, 2, 4 ... 60.
-
-    Args:
-        response: The answer.
-        refusals: How often this request has been refused so far, from 1.
-        now: The time since the epoch.
-    """
-    named = retry_after(response, now=now)
-    return min(_PAUSE_MAX, _PAUSE_INITIAL * 2.0 ** min(refusals - 1, 10)) if named is None else named

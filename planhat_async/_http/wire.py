@@ -50,6 +50,8 @@ class Request:
     body: bytes | None = attrs.field(default=None, repr=False)
     is_repeatable: bool = False
     """Whether carrying it out twice is the same as once."""
+    is_bulk: bool = False
+    """Whether it is one of many, which leaves single calls their part of the pace."""
 
 
 @attrs.frozen(kw_only=True)
@@ -102,6 +104,13 @@ def retry_after(response: Response, *, now: float | None) -> float | None:
     except (TypeError, ValueError):
         return None
     return max(0.0, until - since)
+
+
+def calls_left(response: Response) -> tuple[int | None, int | None]:
+    """How many calls Planhat says are left, and of how many; each `None` where it does not say."""
+    names = ("x-rate-limit-remaining", "x-rate-limit-limit")
+    remaining, limit = (response.headers.get(name, "").strip() for name in names)
+    return (int(remaining) if remaining.isdecimal() else None, int(limit) if limit.isdecimal() else None)
 
 
 def checked_path(path: str) -> str:

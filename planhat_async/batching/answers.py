@@ -30,8 +30,12 @@ class Account:
 
     chunk: Chunk
     result: ChunkResult = attrs.field(init=False)
+    left: list[tuple[Row, ...]] = attrs.field(init=False)
+    """Rows that are still to be sent, or being sent: one request each, the next one last."""
+    n_requests: int = 0
 
     def __attrs_post_init__(self) -> None:
+        self.left = [self.chunk.rows]
         invalid = self.chunk.invalid
         everything = [row.position for row in self.chunk.rows] + [problem.position or 0 for problem in invalid]
         self.result = ChunkResult(number=self.chunk.number, positions=ranges_of(everything))

@@ -177,6 +177,10 @@ class UpsertRun:
     def _on_done(self, account: Account, task: asyncio.Task[None]) -> None:
         self._in_flight.discard(task)
         self._keys_in_flight -= account.chunk.keys
+        # Only a cancellation, a fault of ours or an endless refusal leaves rows here.
+        outcome = Outcome.UNKNOWN if account.n_requests else Outcome.UNSENT
+        for rows in account.left:
+            account.settle(rows, outcome, "given up before its answer came")
         if not task.cancelled() and task.exception() is not None:
             self._failure = self._failure or task.exception()
         self._end(account)
@@ -190,19 +194,12 @@ class UpsertRun:
 
     async def _deliver(self, account: Account) -> None:
         """Send a chunk, in as many requests as it takes, and settle each of its rows."""
-        left = [account.chunk.rows]
-        try:
-            for _ in range(_MAX_REQUESTS):
-                rows = left[-1]
-                again = await self._send_once(account, rows)
-                left.pop()
-                left += [part for part in reversed(again) if part]
-                if not left:
-                    return
-        finally:
-            # Only a cancellation, a fault of ours or an endless refusal leaves rows here.
-            for part in left:
-                account.settle(part, Outcome.UNKNOWN, "given up while it was sent")
+        for account.n_requests in range(1, _MAX_REQUESTS + 1):
+            again = await self._send_once(account, account.left[-1])
+            account.left.pop()
+            account.left += [part for part in reversed(again) if part]
+            if not account.left:
+                return
 
     async def _send_once(self, account: Account, rows: Rows) -> list[Rows]:
         """Make one request; returns the rows still to be sent, in the order to send them."""

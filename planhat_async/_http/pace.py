@@ -1,0 +1,155 @@
+"""Who may start, and when: decisions only, on a clock that the caller reads.
+
+The minute. As Planhat sees them, no 60 seconds may hold more than `per_minute` attempts. An attempt may arrive
+up to a second after it was started, so its place is free again 60 seconds after it was answered, or after it
+had been on its way for a second, whichever is earlier. Counting from starts alone let a server see 250 in a
+minute with a tenth of a second of jitter.
+
+Two classes. Single calls go first. Bulk calls leave them a part of the minute and of the places in flight, or a
+burst of slow uploads would hold up a `get` for as long as one takes; and while single calls are about, bulk calls
+are spaced evenly, or they would use up their minute at once and again leave nothing.
+
+A 429 stops everything, once: the refusals of attempts that were under way by then are the same refusal. After the
+pause a single attempt probes, and the rest follow when it is answered; if all of them went on at once, all would
+be refused again.
+"""
+
+from __future__ import annotations
+
+import bisect
+from math import inf
+
+import attrs
+
+_MINUTE = 60.0
+_ON_ITS_WAY = 1.0
+_PAUSE_INITIAL = 1.0
+_PAUSE_MAX = 60.0
+
+
+@attrs.frozen(kw_only=True)
+class RateLimits:
+    """How fast attempts may start.
+
+    The defaults are Planhat's own ("Rate limits" in its documentation): 200 a minute, 150 a second, bursts of 50.
+    """
+
+    per_minute: int = attrs.field(default=200, validator=attrs.validators.ge(1))
+    """Attempts that any 60 seconds may hold."""
+    per_second: int = attrs.field(default=150, validator=attrs.validators.ge(1))
+    """Attempts that any second may hold."""
+    max_in_flight: int = attrs.field(default=50, validator=attrs.validators.ge(1))
+    """Attempts that have no answer yet."""
+    reserve: float = attrs.field(default=0.1, validator=[attrs.validators.ge(0), attrs.validators.lt(1)])
+    """The part of the minute, and of the places in flight, that bulk calls leave to single ones."""
+
+
+@attrs.define(eq=False)
+class Start:
+    """An attempt that has started."""
+
+    at: float
+    free_at: float
+    """When its place in the minute is free again, as far as is known."""
+    is_probe: bool
+
+
+@attrs.define
+class Pace:
+    """What has started, and what that leaves to start."""
+
+    limits: RateLimits
+    n_in_flight: int = 0
+    _taken: list[float] = attrs.field(factory=list)
+    """When each place of the minute that is taken will be free, in order."""
+    _last_bulk: float = -inf
+    _last_single: float = -inf
+    _paused_at: float = -inf
+    _paused_until: float = -inf
+    _refusals: int = 0
+    """Refusals in a row; while there are any, one attempt at a time probes."""
+    _is_probing: bool = False
+
+    def single_from(self, now: float) -> float:
+        """From when on a single call may start; without end where that takes an answer first."""
+        return self._from(now, self.limits.per_minute, self.limits.max_in_flight)
+
+    def bulk_from(self, now: float) -> float:
+        """From when on a bulk call may start; without end where that takes an answer first."""
+        share = 1 - self.limits.reserve
+        places = max(1, int(self.limits.per_minute * share))
+        soonest = self._from(now, places, max(1, int(self.limits.max_in_flight * share)))
+        is_shared = self.limits.reserve and now - self._last_single < _MINUTE
+        return max(soonest, self._last_bulk + _MINUTE / places) if is_shared else soonest
+
+    def ask(self, now: float) -> None:
+        """Note that there is a single call about."""
+        self._last_single = now
+
+    def start(self, now: float, *, is_bulk: bool) -> Start:
+        """Take a place for an attempt that starts now."""
+        if is_bulk:
+            self._last_bulk = now
+        self.n_in_flight += 1
+        start = Start(now, now + _ON_ITS_WAY + _MINUTE, is_probe=self._refusals > 0)
+        self._is_probing = self._is_probing or start.is_probe
+        bisect.insort(self._taken, start.free_at)
+        return start
+
+    def end(self, start: Start, now: float, *, is_answered: bool) -> None:
+        """Give back an attempt's place in flight, however it ended."""
+        self.n_in_flight -= 1
+        free_at = min(start.free_at, now + _MINUTE)
+        index = bisect.bisect_left(self._taken, start.free_at)
+        # It is gone if that was more than a minute ago.
+        if is_answered and index < len(self._taken) and self._taken[index] == start.free_at:
+            del self._taken[index]
+            bisect.insort(self._taken, free_at)
+        if start.is_probe:
+            self._is_probing = False
+
+    def accepted(self, start: Start) -> None:
+        """An attempt was answered with anything but 429."""
+        if start.at >= self._paused_until:
+            self._refusals = 0
+
+    def refused(self, start: Start, now: float, *, retry_after: float | None) -> float:
+        """An attempt was answered with 429; returns how long that holds everything, from now on.
+
+        Args:
+            start: The attempt.
+            now: The time.
+            retry_after: Seconds that Planhat named; without them the pause grows from 1 second to 60.
+        """
+        if start.at >= self._paused_at:
+            grown = min(_PAUSE_MAX, _PAUSE_INITIAL * 2.0 ** min(self._refusals, 10))
+            self._refusals += 1
+            self._paused_at = now
+            self._paused_until = now + (grown if retry_after is None else retry_after)
+        return max(0.0, self._paused_until - now)
+
+    def told(self, now: float, *, remaining: int, limit: int | None) -> None:
+        """Take in how many calls Planhat says are left; that can only slow down.
+
+        What is used up there and not by us is used by others on the same token, for a minute at most.
+        """
+        self._forget(now)
+        used = (self.limits.per_minute if limit is None else limit) - remaining
+        spare = self.limits.per_minute - len(self._taken) - remaining
+        for _ in range(min(used - len(self._taken), spare)):
+            bisect.insort(self._taken, now + _MINUTE)
+
+    def left(self, now: float) -> int:
+        """How many attempts may still start in this minute."""
+        self._forget(now)
+        return max(0, self.limits.per_minute - len(self._taken))
+
+    def _from(self, now: float, places: int, in_flight: int) -> float:
+        self._forget(now)
+        if self.n_in_flight >= in_flight or self._is_probing:
+            return inf
+        place = now if len(self._taken) < places else self._taken[len(self._taken) - places]
+        return max(now, place, self._paused_until)
+
+    def _forget(self, now: float) -> None:
+        del self._taken[: bisect.bisect_right(self._taken, now)]
