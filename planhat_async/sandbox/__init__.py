@@ -52,9 +52,9 @@ the largest body                                32,000,000 bytes, then 413
 ==============================================  ==========================================  ============================
 """
 
-from .choices import Choices
-from .companies import Company
-from .messages import LoggedRequest
-from .server import Sandbox
+from planhat_async.sandbox.choices import Choices
+from planhat_async.sandbox.companies import Company
+from planhat_async.sandbox.messages import LoggedRequest
+from planhat_async.sandbox.server import Sandbox
 
 __all__ = ["Choices", "Company", "LoggedRequest", "Sandbox"]

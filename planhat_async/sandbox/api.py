@@ -12,14 +12,14 @@ from urllib.parse import quote
 import msgspec
 from attrs import frozen
 
-from .calls import Calls, Outcome
-from .choices import DEFAULT, Choices
-from .companies import Companies, Company
-from .fields import TICKETS
-from .limits import Limits
-from .messages import ApiRequest, ApiResponse, LoggedRequest
-from .store import Record, Store
-from .writing import Writer
+from planhat_async.sandbox.calls import Calls, Outcome
+from planhat_async.sandbox.choices import DEFAULT, Choices
+from planhat_async.sandbox.companies import Companies, Company
+from planhat_async.sandbox.fields import TICKETS
+from planhat_async.sandbox.limits import Limits
+from planhat_async.sandbox.messages import ApiRequest, ApiResponse, LoggedRequest
+from planhat_async.sandbox.store import Record, Store
+from planhat_async.sandbox.writing import Writer
 
 MAX_LOGGED = 100_000
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from attrs import define, field
 
-from .fields import TICKETS, Model
-from .refusals import RefusedError
-from .store import Record
-from .writing import Writer, require
+from planhat_async.sandbox.fields import TICKETS, Model
+from planhat_async.sandbox.refusals import RefusedError
+from planhat_async.sandbox.store import Record
+from planhat_async.sandbox.writing import Writer, require
 
 MAX_ROWS = 5_000
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from .store import Record
+from planhat_async.sandbox.store import Record
 
 
 @frozen

@@ -9,12 +9,12 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from .choices import Choices
-from .companies import Companies
-from .fields import TICKETS, Model
-from .refusals import RefusedError
-from .shapes import ids_of
-from .store import Collection, Record
+from planhat_async.sandbox.choices import Choices
+from planhat_async.sandbox.companies import Companies
+from planhat_async.sandbox.fields import TICKETS, Model
+from planhat_async.sandbox.refusals import RefusedError
+from planhat_async.sandbox.shapes import ids_of
+from planhat_async.sandbox.store import Collection, Record
 
 _Test: TypeAlias = Callable[[Record], bool]
 _COUNT = re.compile(r"[0-9]{1,18}")

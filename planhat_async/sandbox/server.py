@@ -10,12 +10,12 @@ from urllib.parse import parse_qsl, unquote
 
 from aiohttp import web
 
-from .api import Api
-from .choices import DEFAULT, Choices
-from .companies import Company
-from .limits import Limits
-from .messages import ApiRequest, LoggedRequest
-from .store import Record
+from planhat_async.sandbox.api import Api
+from planhat_async.sandbox.choices import DEFAULT, Choices
+from planhat_async.sandbox.companies import Company
+from planhat_async.sandbox.limits import Limits
+from planhat_async.sandbox.messages import ApiRequest, LoggedRequest
+from planhat_async.sandbox.store import Record
 
 PLACEHOLDER_TOKEN = "sandbox-token"  # noqa: S105  # accepted because every token is
 _SHUTDOWN_SECONDS = 0.1

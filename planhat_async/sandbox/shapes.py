@@ -7,9 +7,10 @@ import re
 from datetime import datetime
 from typing import Any
 
+from planhat_async.sandbox.fields import NOTES, TASKS, TICKETS, Model
+from planhat_async.sandbox.store import Record
+
 from . import times
-from .fields import NOTES, TASKS, TICKETS, Model
-from .store import Record
 
 USER_ID = "5d66266e187f60020bc8036f"
 _STANDARD_TYPES = frozenset({"note", "ticket", "email", "chat", "call", "meeting"})

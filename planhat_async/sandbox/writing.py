@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from attrs import define
 
+from planhat_async.sandbox.choices import Choices
+from planhat_async.sandbox.companies import EXTID, SRCID, Companies, Company
+from planhat_async.sandbox.fields import NOTES, TASKS, TICKETS, Model
+from planhat_async.sandbox.refusals import RefusedError
+from planhat_async.sandbox.store import Collection, Record, Store
+
 from . import shapes, times
-from .choices import Choices
-from .companies import EXTID, SRCID, Companies, Company
-from .fields import NOTES, TASKS, TICKETS, Model
-from .refusals import RefusedError
-from .store import Collection, Record, Store
 
 _SENT_TICKET_FIELDS = ("sourceId", "title", "description")
 _TEXTS = ("_id", "companyId", "companyExternalId", "sourceId", "externalId", "type")
