@@ -8,14 +8,13 @@ from typing import Any, TypeAlias
 import msgspec
 from attrs import define, frozen
 
+from planhat_async.sandbox import bulk, listing, shapes
 from planhat_async.sandbox.companies import EXTID, SRCID
 from planhat_async.sandbox.fields import MODELS, TASKS, Model
 from planhat_async.sandbox.messages import ApiRequest
 from planhat_async.sandbox.refusals import RefusedError
 from planhat_async.sandbox.store import Record
 from planhat_async.sandbox.writing import Writer
-
-from . import bulk, listing, shapes
 
 MAX_BODY_BYTES = 32_000_000
 _SPARE_NESTING = 64

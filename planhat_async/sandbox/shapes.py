@@ -7,10 +7,9 @@ import re
 from datetime import datetime
 from typing import Any
 
+from planhat_async.sandbox import times
 from planhat_async.sandbox.fields import NOTES, TASKS, TICKETS, Model
 from planhat_async.sandbox.store import Record
-
-from . import times
 
 USER_ID = "5d66266e187f60020bc8036f"
 _STANDARD_TYPES = frozenset({"note", "ticket", "email", "chat", "call", "meeting"})

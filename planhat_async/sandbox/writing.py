@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from attrs import define
 
+from planhat_async.sandbox import shapes, times
 from planhat_async.sandbox.choices import Choices
 from planhat_async.sandbox.companies import EXTID, SRCID, Companies, Company
 from planhat_async.sandbox.fields import NOTES, TASKS, TICKETS, Model
 from planhat_async.sandbox.refusals import RefusedError
 from planhat_async.sandbox.store import Collection, Record, Store
-
-from . import shapes, times
 
 _SENT_TICKET_FIELDS = ("sourceId", "title", "description")
 _TEXTS = ("_id", "companyId", "companyExternalId", "sourceId", "externalId", "type")
