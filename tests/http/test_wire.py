@@ -1,0 +1,316 @@
+"""Requests and responses as values, and what a status means."""
+
+from __future__ import annotations
+
+from email.utils import formatdate
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from yarl import URL
+
+from planhat_async import (
+    AuthenticationError,
+    BadRequestError,
+    NotFoundError,
+    PayloadTooLargeError,
+    PermissionDeniedError,
+    RateLimitedError,
+    ServerError,
+    StatusError,
+)
+from planhat_async._http.wire import (
+    Request,
+    Response,
+    calls_left,
+    checked_base_url,
+    checked_path,
+    checked_token,
+    error_from,
+    retry_after,
+)
+
+NOW = 1_717_156_800.0
+BASE_URL = "https://api.example.com"
+REQUEST = Request(method="PUT", path="/tasks/1", params=(("limit", "1"),), body=b"[]")
+
+
+class TestStatuses:
+    @pytest.mark.parametrize(
+        ("status", "cls"),
+        [
+            (304, StatusError),
+            (400, BadRequestError),
+            (401, AuthenticationError),
+            (403, PermissionDeniedError),
+            (404, NotFoundError),
+            (409, StatusError),
+            (413, PayloadTooLargeError),
+            (422, StatusError),
+            (429, RateLimitedError),
+            (500, ServerError),
+            (502, ServerError),
+            (504, ServerError),
+            (599, ServerError),
+        ],
+    )
+    def test_each_status_has_its_error(self, status: int, cls: type[StatusError]) -> None:
+        """With all that a caller needs to act on it."""
+        response = Response(status=status, headers={"retry-after": "2"}, body=b'{"error":"no"}')
+        error = error_from(REQUEST, response, base_url=BASE_URL)
+        assert type(error) is cls
+        assert vars(error) == {
+            "status": status,
+            "method": "PUT",
+            "path": "/tasks/1",
+            "body": '{"error":"no"}',
+            "retry_after": 2.0,
+        }
+
+    @pytest.mark.parametrize(
+        ("status", "body", "message"),
+        [
+            (400, b' "no" ', 'answered 400: "no"'),
+            (401, b"", "answered 401 (the token is wrong, or belongs to another region than this base URL)"),
+            (403, b"no", "answered 403 (the token may not do this; it may still do other things): no"),
+            (429, b"", "answered 429 (over the limit of calls, and the retries are used up)"),
+            (307, b"", "answered 307 (redirects are not followed; is the base URL right?)"),
+            (500, b" \n", "answered 500"),
+        ],
+    )
+    def test_the_message_says_what_can_be_done(self, status: int, body: bytes, message: str) -> None:
+        """It names the host as well: a token works in its own region only."""
+        error = error_from(REQUEST, Response(status=status, body=body), base_url=BASE_URL)
+        assert str(error) == f"PUT https://api.example.com/tasks/1 {message}"
+
+    def test_a_long_answer_is_cut(self) -> None:
+        """A page of HTML fits no log line; the attribute holds more of it than the message."""
+        error = error_from(REQUEST, Response(status=500, body=b"x" * 5000), base_url=BASE_URL)
+        assert str(error).endswith(f"answered 500: {'x' * 200}")
+        assert error.body == "x" * 2000
+
+    @pytest.mark.parametrize(
+        ("status", "is_success"), [(199, False), (200, True), (206, True), (299, True), (300, False)]
+    )
+    def test_success_is_2xx(self, status: int, is_success: bool) -> None:
+        """206 is one: its body says which rows failed."""
+        assert Response(status=status).is_success is is_success
+
+    def test_bodies_are_not_shown(self) -> None:
+        """They are long, and somebody's data."""
+        assert "body" not in repr(Request(method="PUT", path="/tasks", body=b"mine"))
+        assert repr(Response(status=200, body=b"x")) == "Response(status=200, headers={})"
+
+
+class TestRetryAfter:
+    @pytest.mark.parametrize(
+        ("value", "seconds"),
+        [
+            ("0", 0.0),
+            ("7", 7.0),
+            (" 1.5 ", 1.5),
+            (formatdate(NOW + 90, usegmt=True), 90.0),
+            (formatdate(NOW - 90, usegmt=True), 0.0),
+            ("", None),
+            ("-5", None),
+            ("soon", None),
+            ("1e3", None),
+            ("nan", None),
+            ("5 seconds", None),
+            ("Fri, 99 Foo 2024 12:00:00 GMT", None),
+        ],
+    )
+    def test_seconds_or_a_date(self, value: str, seconds: float | None) -> None:
+        """A date in the past asks for no wait, and nonsense for nothing at all."""
+        assert retry_after(Response(status=429, headers={"retry-after": value}), now=NOW) == seconds
+
+    def test_an_answer_without_it_names_no_wait(self) -> None:
+        """Planhat's have not been seen to have it."""
+        assert retry_after(Response(status=429), now=NOW) is None
+
+    def test_without_a_clock_the_answers_own_date_counts(self) -> None:
+        """An error says how long the wait was meant to be, whenever it is read."""
+        headers = {"retry-after": formatdate(NOW + 30, usegmt=True), "date": formatdate(NOW, usegmt=True)}
+        assert retry_after(Response(status=429, headers=headers), now=None) == 30.0
+        assert retry_after(Response(status=429, headers={"retry-after": headers["retry-after"]}), now=None) is None
+
+    @pytest.mark.xfail(strict=True, raises=OverflowError, reason="OverflowError is neither TypeError nor ValueError")
+    def test_a_zone_beyond_all_bounds_is_nonsense(self) -> None:
+        """A header must not end a call with an error from the library's inside."""
+        value = "Fri, 31 May 2024 12:00:00 +99999999999999"
+        assert retry_after(Response(status=429, headers={"retry-after": value}), now=NOW) is None
+
+    @given(value=st.text(max_size=30), date=st.text(max_size=30))
+    def test_any_header_is_read_or_passed_over(self, value: str, date: str) -> None:
+        """Never negative, never an error."""
+        response = Response(status=429, headers={"retry-after": value, "date": date})
+        for now in (NOW, None):
+            seconds = retry_after(response, now=now)
+            assert seconds is None or seconds >= 0
+
+
+class TestCallsLeft:
+    @pytest.mark.parametrize(
+        ("remaining", "limit", "left"),
+        [
+            ("12", "200", (12, 200)),
+            (" 0 ", "", (0, None)),
+            ("", "200", (None, 200)),
+            ("-1", "1.5", (None, None)),
+            ("many", "²", (None, None)),
+        ],
+    )
+    def test_calls_left(self, remaining: str, limit: str, left: tuple[int | None, int | None]) -> None:
+        """As whole numbers; nonsense is passed over."""
+        headers = {"x-rate-limit-remaining": remaining, "x-rate-limit-limit": limit}
+        assert calls_left(Response(status=200, headers=headers)) == left
+
+    @pytest.mark.xfail(strict=True, raises=ValueError, reason="Python refuses to read numbers of over 4,300 digits")
+    def test_a_number_beyond_all_bounds_is_nonsense(self) -> None:
+        """A header must not end a call that was answered."""
+        assert calls_left(Response(status=200, headers={"x-rate-limit-limit": "9" * 5000})) == (None, None)
+
+    def test_an_answer_need_not_say(self) -> None:
+        """Newer documentation does not promise it."""
+        assert calls_left(Response(status=200)) == (None, None)
+
+
+class TestPaths:
+    @pytest.mark.parametrize(
+        ("path", "quoted"),
+        [
+            ("/tasks", "/tasks"),
+            ("/tasks/", "/tasks/"),
+            ("/tasks/srcid-a%2Fb", "/tasks/srcid-a%2Fb"),
+            ("/é x", "/%C3%A9%20x"),
+            ('/a"<>[]{}|^`', "/a%22%3C%3E%5B%5D%7B%7D%7C%5E%60"),
+            ("/a\u2028b\x85", "/a%E2%80%A8b%C2%85"),
+            ("/%0d%0aX:y", "/%0d%0aX:y"),
+            ("/a..b/...", "/a..b/..."),
+            ("/%252e%252e/x", "/%252e%252e/x"),
+        ],
+    )
+    def test_a_path_is_quoted_where_it_must_be(self, path: str, quoted: str) -> None:
+        """What the caller has quoted stays as it is."""
+        assert checked_path(path) == quoted
+
+    @pytest.mark.parametrize(
+        ("path", "complaint"),
+        [
+            ("", "a path begins with one slash: ''"),
+            ("tasks", "a path begins with one slash: 'tasks'"),
+            ("//evil.example.com/x", "a path begins with one slash: '//evil.example.com/x'"),
+            ("https://evil.example.com", "a path begins with one slash: 'https://evil.example.com'"),
+            *((f"/a{char}b", "a path holds no query, fragment, backslash or control") for char in "?#\\\r\n\0\x7f"),
+            *((f"/a/{dots}/b", "a path must not climb: ") for dots in (".", "..", "%2e%2E", ".%2e", "%2E")),
+            ("/..", "a path must not climb: '/..'"),
+        ],
+    )  # fmt: skip
+    def test_a_path_that_leads_elsewhere_is_refused(self, path: str, complaint: str) -> None:
+        """To another host, another path, another query or another header."""
+        with pytest.raises(ValueError, match=r"^a path ") as caught:
+            checked_path(path)
+        assert str(caught.value).startswith(complaint)
+
+    @given(st.text().map("/{}".format))
+    def test_a_path_stays_the_path_it_is(self, path: str) -> None:
+        """It is refused, or reaches the server below the base URL and nowhere else."""
+        try:
+            quoted = checked_path(path)
+        except ValueError:
+            return
+        url = URL(BASE_URL + quoted, encoded=True).with_query(())
+        assert (str(url.origin()), url.raw_path, url.raw_query_string) == (BASE_URL, quoted, "")
+        assert urlsplit(BASE_URL + quoted)[2:] == (quoted, "", "")
+        assert unquote(quoted) == unquote(path)
+        assert quoted.isascii()
+        assert quoted.isprintable()
+
+
+class TestBaseUrls:
+    @pytest.mark.parametrize(
+        ("url", "kept"),
+        [
+            ("https://api.planhat.com", "https://api.planhat.com"),
+            ("https://api-eu1.planhat.com//", "https://api-eu1.planhat.com"),
+            ("https://proxy.example.com:8443/planhat/", "https://proxy.example.com:8443/planhat"),
+            ("http://localhost:8765", "http://localhost:8765"),
+            ("http://127.0.0.1:8765/", "http://127.0.0.1:8765"),
+            ("http://127.9.9.9", "http://127.9.9.9"),
+            ("http://[::1]:8765", "http://[::1]:8765"),
+        ],
+    )
+    def test_a_base_url_loses_its_last_slash(self, url: str, kept: str) -> None:
+        """Plain http is for this machine."""
+        assert checked_base_url(url) == kept
+
+    @pytest.mark.parametrize(
+        "url", ["", "api.planhat.com", "/x", "ftp://h", "https://", "https://h?x=1", "https://h#x", "file:///x"]
+    )
+    def test_a_base_url_is_a_host_with_a_path(self, url: str) -> None:
+        """Anything else would send requests to another place than it seems."""
+        with pytest.raises(ValueError, match=r"^the base URL must look like https://api\.planhat\.com, not "):
+            checked_base_url(url)
+
+    @pytest.mark.parametrize(
+        "url", ["https://user@h", "https://user:password@h", "https://:password@h", "http://localhost@h"]
+    )
+    def test_a_base_url_holds_no_password(self, url: str) -> None:
+        """It is shown in messages; the complaint does not show it."""
+        with pytest.raises(ValueError, match=r"^the base URL must not hold a user or password$"):
+            checked_base_url(url)
+
+    @pytest.mark.parametrize(
+        "url",
+        ["http://api.planhat.com", "http://localhost.example.com", "http://10.0.0.1", "http://0.0.0.0", "http://127.1"],
+    )
+    def test_the_token_never_travels_in_the_clear(self, url: str) -> None:
+        """Not to another machine; what merely looks like loopback is none."""
+        with pytest.raises(ValueError, match=r"would send the token unencrypted: use https$"):
+            checked_base_url(url)
+
+    @pytest.mark.xfail(strict=True, reason="urlsplit cannot tell an empty query or fragment from none")
+    @pytest.mark.parametrize("url", ["https://h?", "https://h#", "https://h/x?", "https://h/x/#"])
+    def test_an_empty_query_is_one_too(self, url: str) -> None:
+        """Whatever follows would be part of it: a deletion of `/tasks/1` would go to `/`."""
+        with pytest.raises(ValueError, match=r"^the base URL must look like "):
+            checked_base_url(url)
+
+    @pytest.mark.xfail(strict=True, reason="nothing looks at these, so that each call fails later, in its own way")
+    @pytest.mark.parametrize("url", ["https://h:99999", "https://h:x", "https://h\n", "https://h /x", "https://h/../x"])
+    def test_a_base_url_that_cannot_work_is_refused(self, url: str) -> None:
+        """When the session is made, not when the first call is."""
+        with pytest.raises(ValueError, match=r"^the base URL must look like "):
+            checked_base_url(url)
+
+    @pytest.mark.xfail(strict=True, reason="the first complaint shows the URL before its password is looked for")
+    def test_no_complaint_shows_a_password(self) -> None:
+        """Whatever else is wrong with the URL."""
+        with pytest.raises(ValueError, match="base URL") as caught:
+            checked_base_url("https://user:hidden@h?x=1")
+        assert "hidden" not in str(caught.value)
+
+
+class TestTokens:
+    def test_a_token_is_kept(self) -> None:
+        """Any printable ASCII will do."""
+        token = "".join(chr(code) for code in range(0x21, 0x7F))
+        assert checked_token(token) == token
+
+    @pytest.mark.parametrize("token", ["", None])
+    def test_an_empty_token_is_refused(self, token: Any) -> None:
+        """The message says where one comes from."""
+        with pytest.raises(ValueError, match=r"^the Planhat token is empty: pass one, or set PLANHAT_API_TOKEN$"):
+            checked_token(token)
+
+    @pytest.mark.parametrize("flaw", ["\n", "\r\n", " ", "\t", "\0", "\x7f", "é", "\u200b", "\ud83d"])
+    @pytest.mark.parametrize("place", ["{0}hidden", "hid{0}den", "hidden{0}"])
+    def test_a_token_that_cannot_travel_is_refused(self, flaw: str, place: str) -> None:
+        """Without being shown: an HTTP library would print it."""
+        with pytest.raises(
+            ValueError, match=r"holds a space, a line break or another character no token has$"
+        ) as caught:
+            checked_token(place.format(flaw))
+        assert "hid" not in repr(caught.value)

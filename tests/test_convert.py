@@ -1,0 +1,563 @@
+"""Between Planhat's JSON and the records."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from pathlib import Path
+from typing import Any, get_args
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from planhat_async import ChecklistItem, DecodeError, Note, Person, Record, StatusChange, Task, Ticket
+from planhat_async._convert import (
+    Field,
+    decode_json,
+    decode_record,
+    encode_json,
+    excerpt,
+    fields_of,
+    keys_of,
+    row_flags,
+    row_id,
+    split_rows,
+    structure,
+    to_write,
+    unknown_field,
+    unstructure,
+    what_is_missing,
+    wire_path,
+)
+
+DATA = Path(__file__).parent / "data"
+FILES = sorted(path.name for path in DATA.glob("*.json"))
+NO_RECORDS = {name for name in FILES if name.endswith("bulk-upsert.response.json")} | {"task-delete.response.json"}
+MODELS: dict[str, type[Record]] = {"note": Note, "task": Task, "ticket": Ticket}
+PARTS = {Person, ChecklistItem, StatusChange}
+NOON = datetime(2024, 5, 31, 12, tzinfo=UTC)
+ID = "61006bc89a3e0b702ed8ea49"
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
+SCALARS = st.booleans() | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False, allow_infinity=False) | TEXTS
+JSON = st.recursive(
+    SCALARS | st.none(), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner), max_leaves=5
+)
+TIMES = st.datetimes(timezones=st.just(UTC)).map(
+    lambda time: time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+)
+BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
+    str: TEXTS,
+    bool: st.booleans(),
+    int: st.integers(),
+    float: st.floats(allow_nan=False, allow_infinity=False),
+    datetime: TIMES,
+    list[str]: st.lists(TEXTS, max_size=2),
+    list[Any]: st.lists(JSON, max_size=2),
+    dict[str, Any]: st.dictionaries(TEXTS, JSON, min_size=1, max_size=2),
+}
+
+
+def objects(cls: type) -> st.SearchStrategy[dict[str, Any]]:
+    """Objects as Planhat might send them for a class, with fields that nobody knows."""
+    known = {field.wire: values_of(field) for field in fields_of(cls).values()}
+    unknown = st.dictionaries(TEXTS.map("new{}".format), JSON, max_size=2)
+    return st.tuples(st.fixed_dictionaries({}, optional=known), unknown).map(lambda parts: parts[0] | parts[1])
+
+
+def values_of(field: Field) -> st.SearchStrategy[Any]:
+    """Values of one field."""
+    (*_, inner) = get_args(field.type) or (None,)
+    return st.lists(objects(inner), max_size=2) if inner in PARTS else BY_TYPE[field.type]
+
+
+ROWS = st.sampled_from([Note, Task, Ticket]).flatmap(lambda cls: st.tuples(st.just(cls), objects(cls)))
+
+
+def documented(name: str) -> tuple[type[Record], list[dict[str, Any]]]:
+    """The rows of a documented body, and what they are."""
+    body = json.loads((DATA / name).read_bytes())
+    return MODELS[name.partition("-")[0]], body if isinstance(body, list) else [body]
+
+
+def settled(value: Any) -> Any:
+    """A row without nulls outside of `custom`, its times spelled as Planhat spells them in answers."""
+    if isinstance(value, dict):
+        return {key: item if key == "custom" else settled(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [settled(item) for item in value]
+    return value[:-4] + ".000Z" if isinstance(value, str) and value.endswith(".00Z") else value
+
+
+class TestReading:
+    @pytest.mark.parametrize("name", FILES)
+    def test_every_documented_body_comes_back_whole(self, name: str) -> None:
+        """Nothing that Planhat sends is lost, changed or added on the way through a record."""
+        cls, rows = documented(name)
+        assert [unstructure(structure(cls, row)) for row in rows] == settled(rows)
+
+    @pytest.mark.parametrize("name", sorted({*FILES} - NO_RECORDS))
+    def test_every_documented_field_has_an_attribute(self, name: str) -> None:
+        """`extra` is for what the documentation does not show."""
+        cls, rows = documented(name)
+        assert [structure(cls, row).extra for row in rows] == [{} for _ in rows]
+
+    @given(ROWS)
+    def test_any_row_comes_back_whole(self, row: tuple[type[Record], dict[str, Any]]) -> None:
+        """Whatever the fields hold, and whatever new ones there are."""
+        cls, wire = row
+        assert unstructure(structure(cls, wire)) == wire
+        assert unstructure(decode_record(cls, encode_json(wire))) == wire
+
+    def test_values_have_the_types_that_are_promised(self) -> None:
+        """A documented ticket, field by field."""
+        (_, rows) = documented("ticket-list.response.json")
+        ticket = structure(Ticket, rows[0])
+        assert (ticket.id, ticket.days, ticket.is_open) == ("60d4e139e9c01e379effa355", 18802, False)
+        assert ticket.create_date == datetime(2021, 6, 24, 19, 38, 16, tzinfo=UTC)
+        time = datetime(2021, 6, 24, 19, 47, 5, 84_000, tzinfo=UTC)
+        assert ticket.history == [StatusChange(status="New", time=time)]
+        assert ticket.endusers == [Person(id="5f7e1a07dcd4235b544f3ce4", name="John Bacon")]
+        assert ticket.custom == rows[0]["custom"]
+
+    def test_unknown_fields_are_kept_as_they_came(self) -> None:
+        """In a record and in the small objects of its lists; null included."""
+        wire = {"new": {"a": [None]}, "none": None, "checklist": [{"title": "A", "done": True}]}
+        task = structure(Task, wire)
+        assert task.extra == {"new": {"a": [None]}, "none": None}
+        assert task.checklist == [ChecklistItem(title="A", extra={"done": True})]
+        assert unstructure(task) == wire
+
+    def test_the_row_that_was_read_is_not_changed(self) -> None:
+        """What is taken out for attributes is taken out of a copy."""
+        wire = {"_id": ID, "users": [{"id": "1"}], "custom": {"a": 1}}
+        structure(Note, wire)
+        assert wire == {"_id": ID, "users": [{"id": "1"}], "custom": {"a": 1}}
+
+    def test_custom_values_are_never_parsed(self) -> None:
+        """What looks like a time stays text."""
+        custom = {"Created": "2021-06-24T19:38:16.000+0000", "t": "undefined", "n": None}
+        assert structure(Note, {"custom": custom}).custom == custom
+
+    def test_null_is_absent(self) -> None:
+        """A null is `None`, and not the text "None"; an absent `custom` is empty."""
+        assert structure(Task, {"action": None, "startTime": None, "users": None, "custom": None}) == Task()
+
+    @pytest.mark.parametrize(
+        "text",
+        ["2024-05-31T12:00:00Z", "2024-05-31T12:00:00", "2024-05-31T14:00:00.000+0200", "2024-05-31T12:00:00.00Z"],
+    )
+    def test_times_are_aware(self, text: str) -> None:
+        """Planhat's times are UTC, so one without a zone is too."""
+        date = structure(Note, {"date": text}).date
+        assert date == NOON
+        assert date.tzinfo is not None
+
+    @pytest.mark.parametrize(
+        ("wire", "reason"),
+        [
+            ({"_id": ID, "date": "yesterday"}, "Invalid isoformat string: 'yesterday'"),
+            ({"_id": ID, "date": 7}, "fromisoformat: argument must be str"),
+            ({"_id": ID, "users": {"id": "1"}}, "a list, not dict"),
+            ({"_id": ID, "users": ["1"]}, "an object, not text"),
+        ],
+    )
+    def test_what_cannot_be_read_is_named(self, wire: dict[str, Any], reason: str) -> None:
+        """The record, its place in the list, and what is wrong with it."""
+        with pytest.raises(DecodeError) as caught:
+            structure(Note, wire, position=7)
+        assert str(caught.value) == f"Note {ID} at position 7 cannot be read: {reason}"
+        assert (caught.value.id, caught.value.position) == (ID, 7)
+
+    @pytest.mark.parametrize(("row", "kind"), [([], "list"), ("x", "text"), (None, "nothing"), (1.5, "a number")])
+    def test_a_row_is_an_object(self, row: object, kind: str) -> None:
+        """Anything else has no `_id` to name it by."""
+        with pytest.raises(DecodeError, match=f"^Note None cannot be read: an object, not {kind}$") as caught:
+            structure(Note, row)
+        assert (caught.value.id, caught.value.position) == (None, None)
+
+
+class TestWriting:
+    @pytest.mark.parametrize("cls", [Note, Task, Ticket])
+    def test_a_record_sends_what_may_be_written(self, cls: type[Record]) -> None:
+        """What Planhat fills in, and `extra`, stay here; so does what is not set."""
+        record = structure(cls, {**{f.wire: 0 for f in fields_of(cls).values() if not f.is_writable and not f.read}})
+        record.extra["new"] = 1
+        record.id = ID
+        assert to_write(cls, record) == {"_id": ID}
+        assert to_write(cls, cls()) == {}
+
+    @given(ROWS)
+    def test_what_a_record_sends_is_what_it_holds(self, row: tuple[type[Record], dict[str, Any]]) -> None:
+        """Every writable field that is set, unchanged."""
+        cls, wire = row
+        writable = {field.wire for field in fields_of(cls).values() if field.is_writable}
+        assert to_write(cls, structure(cls, wire)) == {key: wire[key] for key in wire if key in writable}
+
+    @given(ROWS)
+    def test_a_mapping_sends_exactly_what_it_holds(self, row: tuple[type[Record], dict[str, Any]]) -> None:
+        """In Planhat's spelling or in snake_case, read-only fields included."""
+        cls, wire = row
+        held = {field.name: wire[field.wire] for field in fields_of(cls).values() if field.wire in wire}
+        known = {fields_of(cls)[name].wire: value for name, value in held.items()}
+        assert to_write(cls, held) == known
+        assert to_write(cls, known) == known
+
+    def test_a_mapping_sends_none_as_null(self) -> None:
+        """That is how a field is emptied; a key to match on is left out instead."""
+        sent = to_write(Task, {"status": None, "custom": None, "id": None, "sourceId": None})
+        assert sent == {"status": None, "custom": None}
+        assert to_write(Note, {"source_id": None}) == {"sourceId": None}
+
+    def test_empty_values_are_sent(self) -> None:
+        """`False`, 0, empty text and empty lists say something; a record's empty `custom` does not."""
+        task = Task(is_archived=False, repeat_days=0, status="", checklist=[])
+        sent = {"isArchived": False, "repeatDays": 0, "status": "", "checklist": []}
+        assert to_write(Task, task) == sent
+        assert to_write(Task, sent) == sent
+        assert to_write(Task, {"custom": {}}) == {"custom": {}}
+
+    def test_custom_is_sent_untouched(self) -> None:
+        """The very same object, whatever it holds."""
+        custom = {"Created": "2021-06-24T19:38:16.000+0000", "é": None, "deep": {"a_b": [1.5]}}
+        assert to_write(Note, Note(custom=custom))["custom"] is custom
+        assert to_write(Note, {"custom": custom})["custom"] is custom
+
+    @pytest.mark.parametrize(
+        ("name", "hint"),
+        [
+            ("compny_id", "; did you mean company_id or company_source_id or company_name?"),
+            ("companyID", "; did you mean company_id or company_source_id or company_name?"),
+            ("Subject", "; did you mean subject?"),
+            ("zzz", ""),
+            ("extra", "; did you mean external_id?"),
+            (7, ""),
+        ],
+    )
+    def test_unknown_names_are_refused(self, name: object, hint: str) -> None:
+        """Planhat would drop them silently; the nearest names are told."""
+        with pytest.raises(ValueError, match="has no field") as caught:
+            to_write(Note, {name: "x"})  # type: ignore[dict-item]
+        assert str(caught.value) == f"Note has no field {name!r}{hint}"
+
+    def test_a_field_is_given_once(self) -> None:
+        """Of two spellings with two values, neither is more right."""
+        with pytest.raises(ValueError, match=r"^company_id is given twice, in both spellings$"):
+            to_write(Note, {"company_id": "1", "companyId": "2"})
+
+    @pytest.mark.parametrize("row", [Task(), [("status", "x")], "status", None])
+    def test_a_row_is_a_record_of_the_model_or_a_mapping(self, row: Any) -> None:
+        """A task is no ticket."""
+        with pytest.raises(TypeError, match=f"^a Ticket or a mapping, not {type(row).__name__}$"):
+            to_write(Ticket, row)
+
+    @pytest.mark.parametrize(
+        ("values", "complaint"),
+        [
+            ({"action": 7}, "action: text, not a whole number"),
+            ({"isArchived": "false"}, "is_archived: true or false, not text"),
+            ({"is_archived": 0}, "is_archived: true or false, not a whole number"),
+            ({"repeat_days": 1.0}, "repeat_days: a whole number, not a number"),
+            ({"repeat_days": True}, "repeat_days: a whole number, not true or false"),
+            ({"sort_position": "1"}, "sort_position: a number, not text"),
+            ({"sort_position": False}, "sort_position: a number, not true or false"),
+            ({"custom": ["a"]}, "custom: an object, not list"),
+            ({"activity_tags": "a"}, "activity_tags: a list, not text"),
+            ({"activity_tags": ["a", 1]}, "activity_tags: text, not a whole number"),
+            ({"activity_tags": [None]}, "activity_tags: text, not nothing"),
+            ({"checklist": ["Call"]}, "checklist: objects such as ChecklistItem, not text"),
+            ({"start_time": 1717156800}, "start_time: a time, not a whole number"),
+            ({"start_time": NOON.date()}, "start_time: a time, not date"),
+        ],
+    )
+    def test_wrong_types_are_refused(self, values: dict[str, Any], complaint: str) -> None:
+        """Planhat would store them as they are."""
+        with pytest.raises(TypeError) as caught:
+            to_write(Task, values)
+        assert str(caught.value) == complaint
+
+    def test_wrong_types_in_a_record_are_refused(self) -> None:
+        """Attributes are checked as a mapping's values are, when they are written."""
+        with pytest.raises(TypeError, match=r"^action: text, not a whole number$"):
+            to_write(Task, Task(action=7))  # type: ignore[arg-type]
+
+    def test_lists_may_be_tuples(self) -> None:
+        """They look the same on the wire."""
+        assert to_write(Task, {"activity_tags": ("a",)}) == {"activityTags": ["a"]}
+
+    def test_whole_numbers_are_numbers(self) -> None:
+        """They are sent as they are given."""
+        assert to_write(Ticket, {"time_spent": 5}) == {"timeSpent": 5}
+
+    def test_small_objects_travel_in_either_form(self) -> None:
+        """As objects of ours, or as mappings in either spelling, with keys that nobody knows."""
+        people = [Person(id="1", is_owner=True, extra={"new": 1}), {"id": "2", "is_owner": False}, {"isOwner": None}]
+        sent = [{"id": "1", "isOwner": True, "new": 1}, {"id": "2", "isOwner": False}, {"isOwner": None}]
+        assert to_write(Note, {"users": people}) == {"users": sent}
+        record = Note(users=people)  # type: ignore[arg-type]
+        assert to_write(Note, record) == {"users": sent}
+        assert unstructure(record) == {"users": [sent[0], *people[1:]]}
+
+
+class TestTimesWritten:
+    @pytest.mark.parametrize(
+        ("time", "text"),
+        [
+            (NOON, "2024-05-31T12:00:00.000Z"),
+            (NOON.replace(microsecond=999_999), "2024-05-31T12:00:00.999Z"),
+            (datetime(2024, 5, 31, 0, 30, tzinfo=timezone(timedelta(hours=5, minutes=30))), "2024-05-30T19:00:00.000Z"),
+        ],
+    )
+    def test_times_are_written_as_planhat_writes_them(self, time: datetime, text: str) -> None:
+        """UTC, milliseconds (the rest is cut off), `Z`; from a record or a mapping."""
+        assert to_write(Note, Note(date=time)) == {"date": text}
+        assert to_write(Note, {"date": time}) == {"date": text}
+        assert to_write(Ticket, Ticket(history=[StatusChange(time=time)])) == {"history": [{"time": text}]}
+
+    @given(st.datetimes(min_value=datetime(2, 1, 1), max_value=datetime(9998, 1, 1), timezones=st.timezones()))  # noqa: DTZ001
+    def test_a_time_comes_back_to_the_millisecond(self, time: datetime) -> None:
+        """Whatever its zone."""
+        read = structure(Note, to_write(Note, Note(date=time))).date
+        assert read is not None
+        assert timedelta() <= time.astimezone(UTC) - read < timedelta(milliseconds=1)
+
+    def test_times_as_text_are_sent_as_they_are(self) -> None:
+        """Their spelling is the caller's, as long as it names a zone."""
+        assert to_write(Note, {"date": "2024-05-31T14:00:00+02:00"}) == {"date": "2024-05-31T14:00:00+02:00"}
+
+    @pytest.mark.parametrize(
+        ("value", "complaint"),
+        [
+            (datetime(2024, 5, 31), "date: 2024-05-31 00:00:00 has no time zone"),  # noqa: DTZ001
+            ("2024-05-31", "date: '2024-05-31' has no time zone: write 2024-05-31T00:00:00Z if it is UTC"),
+            ("tomorrow", "date: 'tomorrow' is not a time such as 2024-05-31T09:30:00Z"),
+            ("", "date: '' is not a time such as 2024-05-31T09:30:00Z"),
+        ],
+    )
+    def test_times_that_could_mean_several_things_are_refused(self, value: Any, complaint: str) -> None:
+        """A naive time would be taken for UTC, or for local time, by whoever reads it."""
+        for row in (Note(date=value), {"date": value}):
+            with pytest.raises(ValueError, match=r"^date: ") as caught:
+                to_write(Note, row)
+            assert str(caught.value) == complaint
+
+    def test_a_naive_time_in_a_status_is_refused(self) -> None:
+        """The small objects of ours are checked as records are."""
+        history = [StatusChange(status="open", time=datetime(2024, 5, 31))]  # noqa: DTZ001
+        with pytest.raises(ValueError, match=r"^history: 2024-05-31 00:00:00 has no time zone$"):
+            to_write(Ticket, Ticket(history=history))
+
+    @pytest.mark.xfail(strict=True, reason="mappings inside lists are not checked")
+    @pytest.mark.parametrize("time", [datetime(2024, 5, 31), "yesterday", 7])  # noqa: DTZ001
+    def test_a_bad_time_in_a_status_given_as_a_mapping_is_refused(self, time: object) -> None:
+        """A mapping is no way around the check; a naive time would travel without a zone."""
+        with pytest.raises((TypeError, ValueError), match=r"^history: "):
+            to_write(Ticket, {"history": [{"status": "open", "time": time}]})
+
+    @pytest.mark.xfail(strict=True, reason="times in mappings inside lists are left to the JSON encoder")
+    def test_a_time_in_a_status_given_as_a_mapping_is_written_as_others(self) -> None:
+        """UTC, milliseconds, `Z`."""
+        sent = to_write(Ticket, {"history": [{"time": NOON}]})
+        assert sent == {"history": [{"time": "2024-05-31T12:00:00.000Z"}]}
+
+    @pytest.mark.xfail(strict=True, raises=AttributeError, reason="write_time takes for granted that it gets a time")
+    def test_a_status_may_hold_its_time_as_text(self) -> None:
+        """A record's own times may be text when it is written, so these may."""
+        history = [StatusChange(time="2024-05-31T12:00:00Z")]  # type: ignore[arg-type]
+        assert to_write(Ticket, Ticket(history=history)) == {"history": [{"time": "2024-05-31T12:00:00Z"}]}
+
+    @pytest.mark.xfail(strict=True, raises=AttributeError, reason="write_time takes for granted that it gets a time")
+    def test_a_record_with_a_time_as_text_can_be_turned_back(self) -> None:
+        """What can be written can be unstructured."""
+        assert unstructure(Note(date="2024-05-31T12:00:00Z")) == {"date": "2024-05-31T12:00:00Z"}  # type: ignore[arg-type]
+
+    @pytest.mark.xfail(strict=True, raises=OverflowError, reason="astimezone overflows, and nobody expects that")
+    def test_a_time_before_the_first_is_refused(self) -> None:
+        """Year 1 with a zone east of Greenwich is in the year 0 of UTC: one bad row, not the end of a run."""
+        with pytest.raises(ValueError, match=r"^date: "):
+            to_write(Note, {"date": datetime.min.replace(tzinfo=timezone(timedelta(hours=1)))})
+
+    @pytest.mark.xfail(strict=True, reason="a zone without an offset passes for one")
+    def test_a_zone_that_names_no_offset_is_none(self) -> None:
+        """Python calls such a time naive, and would convert it as local time."""
+
+        class Nowhere(tzinfo):
+            def utcoffset(self, _: datetime | None) -> None:
+                return None
+
+            tzname = dst = utcoffset
+
+        with pytest.raises(ValueError, match="has no time zone"):
+            to_write(Note, {"date": NOON.replace(tzinfo=Nowhere())})
+
+
+class TestNames:
+    @pytest.mark.parametrize(
+        ("name", "wire"),
+        [("id", "_id"), ("_id", "_id"), ("company_id", "companyId"), ("companyId", "companyId"), ("version", "__v")],
+    )
+    def test_both_spellings_name_a_field(self, name: str, wire: str) -> None:
+        """For `sort` and `select`."""
+        assert wire_path(Note, name) == wire
+
+    def test_custom_fields_pass_as_they_are(self) -> None:
+        """Their names are the tenant's."""
+        assert wire_path(Note, "custom.Activity Count") == "custom.Activity Count"
+
+    def test_a_name_nobody_knows_is_refused(self) -> None:
+        """Planhat would sort by nothing."""
+        with pytest.raises(ValueError, match=r"^Task has no field 'updateAt'; did you mean updated_at\b"):
+            wire_path(Task, "updateAt")
+
+    @pytest.mark.parametrize("cls", [Note, Task, Ticket])
+    def test_a_field_is_told_from_its_own_name_with_a_slip(self, cls: type[Record]) -> None:
+        """The nearest name comes first, in whichever spelling the slip was made."""
+        for name, field in fields_of(cls).items():
+            for slip in (f"{name}x", f"{field.wire.strip('_')}s"):
+                if len(name) > 3 and name != "version":
+                    assert name in unknown_field(cls, slip), slip
+
+
+class TestRequirements:
+    @pytest.mark.parametrize(
+        ("cls", "wire", "missing"),
+        [
+            (Note, {"companyId": "1"}, None),
+            (Note, {"companyExternalId": "1"}, None),
+            (Note, {}, "company_id or company_external_id is missing"),
+            (Note, {"companyId": ""}, "company_id or company_external_id is missing"),
+            (Note, {"_id": ID}, None),
+            (Task, {"action": "Call"}, "company_id is missing"),
+            (Task, {"_id": ID}, None),
+            (Task, {"sourceId": "7"}, None),
+            (Task, {"_id": ID, "repeat": "custom"}, "repeat_days is missing: repeat is 'custom'"),
+            (Task, {"_id": ID, "repeat": "custom", "repeatDays": 0}, None),
+            (Task, {"_id": ID, "repeat": "daily"}, None),
+            (Ticket, {"email": "a@b.c", "domains": ["b.c"]}, "source_id or id is missing"),
+            (Ticket, {"sourceId": "7", "domains": ["b.c"]}, "email is missing"),
+            (Ticket, {"sourceId": "7", "email": "a@b.c", "domains": []},
+             "company_id or company_external_id or domains or id is missing"),
+            (Ticket, {"sourceId": "7", "email": "a@b.c", "companyExternalId": "1"}, None),
+            (Ticket, {"_id": ID, "email": "a@b.c"}, None),
+        ],
+    )  # fmt: skip
+    def test_what_a_row_of_an_upsert_needs(self, cls: type[Record], wire: dict[str, Any], missing: str | None) -> None:
+        """A row with a key may be an update; one without is a creation."""
+        assert what_is_missing(cls, wire, is_upsert=True) == missing
+
+    def test_what_a_creation_needs(self) -> None:
+        """A key does not help: there is nothing yet to match."""
+        assert what_is_missing(Task, {"sourceId": "7"}, is_upsert=False) == "company_id is missing"
+        assert what_is_missing(Task, {"companyId": "1"}, is_upsert=False) is None
+
+    def test_the_keys_of_a_row(self) -> None:
+        """In the order in which Planhat tries them."""
+        wire = {"sourceId": "7", "_id": ID, "externalId": "8"}
+        assert keys_of(Task, wire) == (("_id", ID), ("sourceId", "7"))
+        assert keys_of(Note, wire) == (("_id", ID),)
+        assert keys_of(Ticket, {}) == ()
+
+    @pytest.mark.parametrize("blank", ["", " \n"])
+    def test_a_blank_key_is_refused(self, blank: str) -> None:
+        """Planhat might match it, or create a record with it."""
+        with pytest.raises(ValueError, match=r"^source_id must not be blank$"):
+            keys_of(Task, {"sourceId": blank})
+
+
+@attrs.define
+class Foreign:
+    """Something of the caller's."""
+
+    company_id: str = "1"
+
+
+class TestJson:
+    @given(JSON)
+    def test_any_value_comes_back_from_json(self, value: Any) -> None:
+        """Text, numbers of any size, and nesting."""
+        assert decode_json(encode_json(value)) == value
+
+    def test_json_is_utf8(self) -> None:
+        """Text outside ASCII is not escaped: it would grow threefold."""
+        assert encode_json({"é": ["☃", 1.5, None]}) == '{"é":["☃",1.5,null]}'.encode()
+
+    @pytest.mark.parametrize("value", [object(), {"a": object()}, "\ud83d", {"a": ["\ud83d"]}])
+    def test_what_has_no_json_form_is_refused(self, value: object) -> None:
+        """Before anything is sent."""
+        with pytest.raises(ValueError, match=r"^not expressible in JSON: "):
+            encode_json(value)
+
+    def test_nesting_without_end_is_refused(self) -> None:
+        """A list that holds itself has no JSON form."""
+        endless: list[Any] = []
+        endless.append(endless)
+        with pytest.raises(ValueError, match=r"^not expressible in JSON: "):
+            encode_json(endless)
+
+    @pytest.mark.xfail(strict=True, reason="msgspec writes NaN and infinity as null")
+    @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+    def test_a_number_that_json_has_not_is_refused(self, number: float) -> None:
+        """It would arrive as null, and empty the field."""
+        with pytest.raises(ValueError, match=r"^not expressible in JSON: "):
+            encode_json({"timeSpent": number})
+
+    @pytest.mark.xfail(strict=True, reason="msgspec has a form of its own for these")
+    @pytest.mark.parametrize(
+        "value",
+        [Foreign(), Ticket(company_id="1"), datetime(2024, 5, 31), b"bytes", {"a", "b"}],  # noqa: DTZ001
+    )
+    def test_foreign_objects_are_refused(self, value: object) -> None:
+        """A record would travel in snake_case, which Planhat drops silently, and a naive time without a zone."""
+        with pytest.raises(ValueError, match=r"^not expressible in JSON: "):
+            encode_json([value])
+
+    @pytest.mark.parametrize("body", [b"", b"<html>", b"[1,", b'{"a":NaN}', b"\xff", b"[" * 100_000])
+    def test_what_is_no_json_is_an_unreadable_answer(self, body: bytes) -> None:
+        """The message shows how it begins."""
+        with pytest.raises(DecodeError, match=r"^the answer is not JSON ") as caught:
+            decode_json(body)
+        assert str(caught.value).endswith(f": {excerpt(body, 80)!r}")
+
+    @pytest.mark.xfail(strict=True, raises=DecodeError, reason="msgspec refuses lone surrogates, even where it skips")
+    @pytest.mark.parametrize("read", [decode_json, split_rows])
+    def test_half_a_character_does_not_lose_a_page(self, read: Any) -> None:
+        r"""JavaScript writes text that was cut inside an emoji, as a snippet may be, as `"\ud83d"`."""
+        assert len(read(rb'[{"_id":"1","snippet":"so happy \ud83d"},{"_id":"2"}]')) == 2
+
+    def test_a_page_is_split_into_the_bytes_that_came(self) -> None:
+        """Nothing is decoded, so nothing changes."""
+        rows = split_rows(b' [ {"_id": "1", "x": 1.50} ,7, {} ] ')
+        assert [bytes(row) for row in rows] == [b'{"_id": "1", "x": 1.50}', b"7", b"{}"]
+
+    @pytest.mark.parametrize("body", [b"{}", b"", b"null", b"[1", b"<html>"])
+    def test_a_page_is_a_list(self, body: bytes) -> None:
+        """Anything else, such as an object with a message, is an unreadable answer."""
+        with pytest.raises(DecodeError, match=r"^the answer is not a list ") as caught:
+            split_rows(body)
+        assert str(caught.value).endswith(f": {excerpt(body)!r}")
+
+    def test_the_id_in_a_rows_bytes(self) -> None:
+        """Without decoding the rest; `None` where there is none to be read."""
+        page = b'[{"a": 1, "_id": "1"}, {}, {"_id": null}, {"_id": 7}, 7]'
+        assert [row_id(row) for row in split_rows(page)] == ["1", None, None, None, None]
+
+    def test_the_flags_in_a_rows_bytes(self) -> None:
+        """What listings choose rows by."""
+        (row, bare) = split_rows(b'[{"type": "note", "isCustomType": false, "isArchived": true, "x": 1}, {}]')
+        flags = row_flags(row)
+        assert (flags.type, flags.is_custom_type, flags.is_archived) == ("note", False, True)
+        assert (row_flags(bare).type, row_flags(bare).is_custom_type, row_flags(bare).is_archived) == (None,) * 3
+
+    def test_flags_that_cannot_be_read_name_their_row(self) -> None:
+        """Whether the row is wanted cannot be told."""
+        (row,) = split_rows(b'[{"_id": "1", "type": 7}]')
+        with pytest.raises(DecodeError, match=r"^a row cannot be read .*type") as caught:
+            row_flags(row)
+        assert caught.value.id == "1"
+
+    def test_an_excerpt_is_text(self) -> None:
+        """Bytes that are none are replaced, and what is long is cut."""
+        assert excerpt("aé".encode() + b"\xff" + b"b" * 3000) == "aé\ufffd" + "b" * 1996
+        assert excerpt(b"abc", 2) == "ab"

@@ -1,0 +1,117 @@
+"""The tree of errors, and what each carries."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from planhat_async import errors
+from planhat_async.errors import (
+    DecodeError,
+    NoAnswerError,
+    NotSentError,
+    PlanhatError,
+    StatusError,
+    UnknownOutcomeError,
+    UpsertError,
+)
+from planhat_async.results import Outcome, Problem, UpsertResult
+
+
+def family(cls: type[PlanhatError]) -> Iterator[type[PlanhatError]]:
+    """A class and all its subclasses in the library."""
+    yield cls
+    for child in cls.__subclasses__():
+        if child.__module__ == errors.__name__:
+            yield from family(child)
+
+
+def example(cls: type[PlanhatError]) -> PlanhatError:
+    """An error with every attribute set."""
+    if issubclass(cls, NoAnswerError):
+        return cls("lost", method="PUT", path="/tasks", attempts=3)
+    if issubclass(cls, StatusError):
+        return cls("refused", status=418, method="PUT", path="/tasks", body="no", retry_after=1.5)
+    if issubclass(cls, DecodeError):
+        return cls("garbled", id="61006bc89a3e0b702ed8ea49", position=7)
+    if issubclass(cls, UpsertError):
+        problem = Problem(outcome=Outcome.REJECTED, reason="no company", position=2, key="7")
+        return cls("not stored", result=UpsertResult(created=1, rejected=1, n_chunks=1, problems=[problem]))
+    return cls("wrong")
+
+
+def pickled(error: PlanhatError) -> Any:
+    """The error as another process would get it."""
+    return pickle.loads(pickle.dumps(error))  # noqa: S301 - written here
+
+
+ALL = sorted(family(PlanhatError), key=lambda cls: cls.__name__)
+
+
+def test_the_tree_is_the_one_that_is_drawn() -> None:
+    """Whose fault it is shows in the branch."""
+    status = "BadRequest Authentication PermissionDenied NotFound PayloadTooLarge RateLimited Server"
+    assert {cls.__name__: cls.__bases__[0].__name__ for cls in ALL} == {
+        "PlanhatError": "Exception",
+        "NoAnswerError": "PlanhatError",
+        "NotSentError": "NoAnswerError",
+        "UnknownOutcomeError": "NoAnswerError",
+        "StatusError": "PlanhatError",
+        **{f"{name}Error": "StatusError" for name in status.split()},
+        "DecodeError": "PlanhatError",
+        "UpsertError": "PlanhatError",
+    }
+
+
+def test_only_lost_answers_and_server_errors_may_have_been_processed() -> None:
+    """The attribute says which failed writes must be checked before they are sent again."""
+    assert {cls.__name__ for cls in ALL if cls.may_have_been_processed} == {"UnknownOutcomeError", "ServerError"}
+
+
+@pytest.mark.parametrize("cls", ALL)
+@pytest.mark.parametrize("clone", [pickled, copy.copy, copy.deepcopy])
+def test_every_error_survives_pickling_and_copying(cls: type[PlanhatError], clone: Any) -> None:
+    """An error from another process says all that it said there."""
+    error = example(cls)
+    error.add_note("while saving")
+    back = clone(error)
+    assert type(back) is cls
+    assert (back.args, vars(back), str(back), back.__notes__) == (
+        error.args,
+        vars(error),
+        str(error),
+        ["while saving"],
+    )
+
+
+def test_an_error_says_how_often_it_was_tried() -> None:
+    """One attempt goes without saying."""
+    error = UnknownOutcomeError("lost", method="GET", path="/tasks")
+    assert str(error) == "lost"
+    assert error.after(4) is error
+    assert (str(error), error.attempts) == ("lost (4 attempts)", 4)
+
+
+def test_errors_can_be_made_of_a_message_alone() -> None:
+    """A transport of somebody's own need not know more."""
+    assert vars(NotSentError("gone")) == {"method": "", "path": "", "attempts": 1}
+    assert vars(DecodeError("garbled")) == {"id": None, "position": None}
+    assert vars(StatusError("no", status=418)) == {
+        "status": 418,
+        "method": "",
+        "path": "",
+        "body": "",
+        "retry_after": None,
+    }
+
+
+def test_upsert_errors_carry_the_whole_account() -> None:
+    """The result says which rows."""
+    result = UpsertResult(created=2, dropped=1)
+    with pytest.raises(UpsertError, match=r"^1 of 3 rows were not stored: 1 dropped$") as caught:
+        result.raise_for_problems()
+    assert caught.value.result is result

@@ -1,0 +1,100 @@
+"""How a record is named in a path."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from yarl import URL
+
+from planhat_async import extid, srcid
+from planhat_async.keys import path_segment
+
+IDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip)
+
+
+def test_a_key_says_which_id_it_holds() -> None:
+    """External and source ids get Planhat's prefixes, and stay as they are."""
+    assert (extid(" 4/2 "), srcid("é?")) == ("extid- 4/2 ", "srcid-é?")
+
+
+@pytest.mark.parametrize("make", [extid, srcid, path_segment])
+@pytest.mark.parametrize("blank", ["", " ", "\t\n", "\u2003"])
+def test_a_blank_key_is_refused(make: Any, blank: str) -> None:
+    """`GET path/` would be the list, and `PUT path/` a bulk upsert."""
+    with pytest.raises(ValueError, match=r"^a key must not be blank$"):
+        make(blank)
+
+
+@pytest.mark.parametrize("key", ["extid-", "srcid- ", "extid-\n"])
+def test_a_prefix_alone_is_no_key(key: str) -> None:
+    """What stands behind the prefix must not be blank either."""
+    with pytest.raises(ValueError, match=r"^a key must not be blank$"):
+        path_segment(key)
+
+
+@pytest.mark.parametrize("make", [extid, srcid, path_segment])
+@pytest.mark.parametrize("key", [None, 42, b"42"])
+def test_a_key_is_a_string(make: Any, key: object) -> None:
+    """A number that happens to be an id is a mistake worth hearing of."""
+    with pytest.raises(TypeError, match=f"^a key is a string, not {type(key).__name__}"):
+        make(key)
+
+
+@pytest.mark.parametrize(
+    ("key", "segment"),
+    [
+        ("61006bc89a3e0b702ed8ea49", "61006bc89a3e0b702ed8ea49"),
+        ("extid-a/b", "extid-a%2Fb"),
+        ("srcid-?#%& [é", "srcid-%3F%23%25%26%20%5B%C3%A9"),
+        ("extid-..", "extid-.."),
+        ("srcid-../../companies", "srcid-..%2F..%2Fcompanies"),
+        ("srcid-%2e%2e", "srcid-%252e%252e"),
+        ("extid-srcid-7", "extid-srcid-7"),
+        ("extid-\r\nX: y", "extid-%0D%0AX%3A%20y"),
+    ],
+)
+def test_free_text_is_quoted_as_one_segment(key: str, segment: str) -> None:
+    """Everything with a meaning in URLs loses it."""
+    assert path_segment(key) == segment
+
+
+@pytest.mark.parametrize(
+    "key", [".", "..", "../tasks", "%2e%2e", "a/b", "a?b", "a#b", "a b", "a\n", "é", "a\\b", "a;b", "\x00"]
+)
+def test_a_key_without_prefix_holds_what_an_id_holds(key: str) -> None:
+    """Anything else could climb to another path, and is most likely an id of the caller's own."""
+    with pytest.raises(ValueError, match=r"is not an _id: a key of your own is made with extid\(...\) or srcid"):
+        path_segment(key)
+
+
+@given(make=st.sampled_from([extid, srcid]), own_id=IDS)
+def test_what_is_quoted_decodes_to_the_key(make: Any, own_id: str) -> None:
+    """No id, whatever it holds, names another record or adds a segment."""
+    segment = path_segment(make(own_id))
+    assert unquote(segment) == make(own_id)
+    assert segment.isascii()
+    url = f"https://api.example.com/tasks/{segment}"
+    assert urlsplit(url)[2:] == (f"/tasks/{segment}", "", "")
+    assert URL(url, encoded=True).raw_path == f"/tasks/{segment}"
+
+
+@given(st.text())
+def test_a_segment_stays_one_segment(key: str) -> None:
+    """A key is refused, or is one segment that does not climb."""
+    try:
+        segment = path_segment(key)
+    except ValueError:
+        return
+    assert unquote(segment) == key
+    assert segment not in {"", ".", ".."}
+    assert not set(segment) & set("/?#\\ \r\n")
+
+
+def test_half_a_character_is_refused() -> None:
+    """A lone surrogate has no form in UTF-8."""
+    with pytest.raises(ValueError, match="surrogates not allowed"):
+        path_segment(extid("\ud83d"))

@@ -1,0 +1,139 @@
+"""The records: which fields there are, and what they are called on the wire."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import attrs
+import pytest
+
+from planhat_async import ChecklistItem, Note, Person, Record, StatusChange, Task, Ticket
+from planhat_async._convert import camel_case, fields_of
+
+NOTE_SENT = "_id companyId subject description date activityTags users companyExternalId type endusers custom"
+NOTE_ANSWERED = """
+    starred pinned autoTags emailTemplateIds isOpen tags waitsToBeFiltered timeBucket archived snippet companyName
+    createDate sender history __v companySourceId owner followers userId note nickName userIds isCustomType
+    assigneeName hasAttachments isSeen hasMore"""
+NOTE_KEYS = "externalId sourceId"
+
+TASK_SENT = """
+    _id mainType companyId startTime endTime dateDone action description repeat repeatDays type ownerId doneBy
+    sourceId activityTags isArchived status checklist snippet custom"""
+TASK_FILLED_IN = "companyName shared overdueNotified endusers users createdAt updatedAt"
+TASK_FILLED_IN_YET_TAKEN = "ownerName noSpecificTime"
+TASK_ANSWERED = """
+    workflowId workflowName workflowTaskId workflowTemplateId workflowStepId parent sortPosition children comments
+    userEmail __v"""
+
+TICKET_SENT = """
+    _id source companyId sourceId email domains companyExternalId title description url tags type severity product
+    timeSpent status history name agentEmail custom"""
+TICKET_ANSWERED = """
+    externalId subType subject snippet createDate updateDate date days timeBucket companyName endusers inDate starred
+    pinned activityTags autoTags emailTemplateIds isOpen waitsToBeFiltered archived users sender comments"""
+
+WRITABLE = {
+    Note: {*NOTE_SENT.split(), *NOTE_KEYS.split()},
+    Task: {*TASK_SENT.split(), *TASK_FILLED_IN_YET_TAKEN.split()},
+    Ticket: {*TICKET_SENT.split()},
+}
+READ_ONLY = {
+    Note: {*NOTE_ANSWERED.split()},
+    Task: {*TASK_FILLED_IN.split(), *TASK_ANSWERED.split()},
+    Ticket: {*TICKET_ANSWERED.split()},
+}
+RECORDS: list[type[Record]] = [Note, Task, Ticket]
+TIMES = {
+    Note: {"date", "createDate"},
+    Task: {"startTime", "endTime", "dateDone", "createdAt", "updatedAt"},
+    Ticket: {"createDate", "updateDate", "date", "inDate"},
+}
+
+
+@pytest.mark.parametrize("cls", RECORDS)
+def test_every_documented_field_is_there_and_no_other(cls: type[Record]) -> None:
+    """Planhat's names, those that may be written and those that it fills in."""
+    fields = fields_of(cls).values()
+    assert {field.wire for field in fields if field.is_writable} == WRITABLE[cls]
+    assert {field.wire for field in fields if not field.is_writable} == READ_ONLY[cls]
+
+
+@pytest.mark.parametrize("cls", RECORDS)
+def test_every_field_has_a_name_in_snake_case(cls: type[Record]) -> None:
+    """An attribute's name is Planhat's with underscores; two of them cannot be spelled so."""
+    for name, field in fields_of(cls).items():
+        words = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in field.wire)
+        assert name == {"_id": "id", "__v": "version"}.get(words, words)
+        assert camel_case(name) == field.wire
+
+
+@pytest.mark.parametrize("cls", RECORDS)
+def test_every_field_says_what_it_is(cls: type[Record]) -> None:
+    """One sentence each, for `help` and for editors."""
+    assert all(attribute.metadata["doc"].endswith(".") for attribute in attrs.fields(cls))
+
+
+@pytest.mark.parametrize("cls", RECORDS)
+def test_every_documented_time_is_a_datetime(cls: type[Record]) -> None:
+    """Times are told from text, so that nobody compares them as text."""
+    assert {field.wire for field in fields_of(cls).values() if field.type is datetime} == TIMES[cls]
+
+
+def test_the_small_objects_have_planhats_names_too() -> None:
+    """A person is named by `id`, not by `_id` as records are."""
+    assert [field.wire for field in fields_of(Person).values()] == ["id", "name", "isOwner"]
+    assert [field.wire for field in fields_of(ChecklistItem).values()] == ["title"]
+    assert [field.wire for field in fields_of(StatusChange).values()] == ["status", "time"]
+
+
+@pytest.mark.parametrize("cls", RECORDS)
+def test_a_record_needs_nothing(cls: type[Record]) -> None:
+    """Every field is `None` until it is set, but for the two dicts; each record has its own."""
+    first, second = cls(), cls()
+    held = {name: value for name, value in attrs.asdict(first).items() if value is not None}
+    assert held == {"custom": {}, "extra": {}}
+    assert first.custom is not second.custom
+    assert first.extra is not second.extra
+
+
+@pytest.mark.parametrize("cls", RECORDS)
+def test_fields_are_given_by_name(cls: type[Record]) -> None:
+    """Their order is nobody's business."""
+    with pytest.raises(TypeError, match="positional"):
+        cls("61006bc89a3e0b702ed8ea49")  # type: ignore[call-arg]
+
+
+def test_an_attribute_nobody_knows_cannot_be_set() -> None:
+    """A slip such as `task.state = ...` would otherwise never reach Planhat."""
+    with pytest.raises(AttributeError, match="state"):
+        Task().state = "done"  # type: ignore[attr-defined]
+
+
+def test_records_are_equal_by_value() -> None:
+    """The same fields make the same record; another class makes another."""
+    assert Task(id="1", custom={"a": 1}) == Task(id="1", custom={"a": 1})
+    assert Task(id="1") != Task(id="1", extra={"new": 1})
+    other: Record = Ticket(id="1")
+    assert Task(id="1") != other
+
+
+def test_a_record_shows_what_is_set_only() -> None:
+    """Fifty times `None` would hide the rest; `False`, 0 and empty text are set."""
+    task = Task(id="1", is_archived=False, repeat_days=0, status="", activity_tags=[], extra={"new": None})
+    shown = "Task(id='1', extra={'new': None}, repeat_days=0, activity_tags=[], is_archived=False, status='')"
+    assert repr(task) == shown
+    assert repr(Note()) == "Note()"
+
+
+def test_what_planhat_matches_on() -> None:
+    """Notes have no `sourceId` to match on; the order is Planhat's."""
+    assert [cls.KEYABLES for cls in RECORDS] == [("id",), ("id", "source_id"), ("id", "source_id")]
+
+
+def test_small_objects_take_what_planhat_sends() -> None:
+    """They can be made by hand for writing, with times that are aware."""
+    time = datetime(2024, 5, 31, tzinfo=UTC)
+    assert StatusChange(status="open", time=time) == StatusChange(status="open", time=time, extra={})
+    assert Person(id="1", name="Jo").is_owner is None
+    assert ChecklistItem().title is None

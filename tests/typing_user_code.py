@@ -1,0 +1,139 @@
+"""Pretend user code, which only mypy reads: what it says of types is what users are promised."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from datetime import datetime
+from typing import Any, assert_type
+
+import aiohttp
+
+from planhat_async import (
+    ChecklistItem,
+    ChunkResult,
+    DecodeError,
+    NoAnswerError,
+    Note,
+    Notes,
+    Outcome,
+    Pacer,
+    Person,
+    Problem,
+    RateLimits,
+    RetryPolicy,
+    Session,
+    SessionStats,
+    StatusChange,
+    StatusError,
+    Task,
+    Tasks,
+    Ticket,
+    Tickets,
+    Timeouts,
+    UpsertError,
+    UpsertResult,
+    extid,
+    srcid,
+)
+
+
+async def opening(client: aiohttp.ClientSession) -> None:
+    """All of a session's options; a token may be asked for."""
+    async with Session() as session:
+        assert_type(session, Session)
+        assert_type(session.stats, SessionStats)
+        assert_type(session.stats.seconds_waited, float)
+        assert_type(await session.request("GET", "/users", params={"limit": 1}), Any)
+        await session.check()
+    limits = RateLimits(per_minute=300, per_second=100, max_in_flight=10)
+    policy = RetryPolicy(attempts=3, wait_initial=1, wait_max=10, total=60)
+    Session(lambda: "token", base_url="https://api-eu1.planhat.com", limits=limits, retry=policy)
+    Session("token", pacer=Pacer(limits), timeouts=Timeouts(connect=1, read=2, total=3), client_session=client)
+    Session("token", "https://api.planhat.com")  # type: ignore[call-arg]
+    Session(token=7)  # type: ignore[arg-type]
+
+
+def reading(note: Note, task: Task, ticket: Ticket) -> None:
+    """Every field may be absent, and has its own type."""
+    assert_type(note.id, str | None)
+    assert_type(note.date, datetime | None)
+    assert_type(note.users, list[Person] | None)
+    assert_type(note.custom, dict[str, Any])
+    assert_type(note.extra, dict[str, Any])
+    assert_type(task.repeat_days, int | None)
+    assert_type(task.checklist, list[ChecklistItem] | None)
+    assert_type(ticket.time_spent, float | None)
+    assert_type(ticket.history, list[StatusChange] | None)
+    assert_type(Task.KEYABLES, tuple[str, ...])
+    assert note.updated_at  # type: ignore[attr-defined]
+    Task("61006bc89a3e0b702ed8ea49")  # type: ignore[call-arg]
+    Task(companyId="61006bc89a3e0b702ed8ea49")  # type: ignore[call-arg]
+    Note(subject=7)  # type: ignore[arg-type]
+
+
+async def single_calls(session: Session) -> None:
+    """Each repository has its own record; tickets have no calls about one of them but deletion."""
+    tasks, notes, tickets = Tasks(session), Notes(session), Tickets(session)
+    assert_type(await tasks.get(srcid("7")), Task)
+    assert_type(await notes.get(extid("7")), Note)
+    assert_type(await tasks.get_many(["1", "2"]), list[Task | None])
+    assert_type(await tasks.create(Task(action="Call")), Task)
+    assert_type(await notes.create({"subject": "Call"}), Note)
+    assert_type(await tasks.update("1", {"status": None}), Task)
+    assert_type(await tickets.delete_many(iter(["1"])), list[bool])
+    await tickets.delete("1")
+    await tickets.get("1")  # type: ignore[attr-defined]
+    await tickets.create(Ticket())  # type: ignore[attr-defined]
+    await tasks.create(Note())  # type: ignore[arg-type]
+    await tasks.get(7)  # type: ignore[arg-type]
+
+
+async def listing(session: Session) -> None:
+    """Options are checked by name and type, per model."""
+    tasks, notes, tickets = Tasks(session), Notes(session), Tickets(session)
+    async for task in tasks.iter(archived=False, company_id=["1", "2"], sort="-updated_at", max_records=10):
+        assert_type(task, Task)
+    assert_type(notes.iter(type=None), AsyncGenerator[Note, None])
+    assert_type(tickets.pages(status="open", page_size=100), AsyncGenerator[list[Ticket], None])
+    assert_type(notes.iter_json(select=("id", "custom.Phase")), AsyncGenerator[bytes, None])
+    assert_type(await tasks.page(offset=10, limit=5), list[Task])
+    assert_type(await tickets.all(search="refund"), list[Ticket])
+    tasks.iter(status="open")  # type: ignore[call-arg]
+    notes.iter(archived=True)  # type: ignore[call-arg]
+    tickets.iter(page_size="100")  # type: ignore[arg-type]
+    tasks.list()  # type: ignore[attr-defined]
+
+
+async def upserting(session: Session, stream: AsyncIterator[dict[str, Any]]) -> None:
+    """Rows come from anywhere; every row is accounted for."""
+    tickets = Tickets(session)
+    result = await tickets.upsert_many([Ticket(source_id="7"), {"sourceId": "8"}], chunk_size=100, concurrency=1)
+    assert_type(result, UpsertResult)
+    assert_type((result.created, result.ok, result.rows), tuple[int, bool, int])
+    assert_type(result.problems, list[Problem])
+    assert_type(result.problems[0].position, int | None)
+    assert_type(result.not_stored[Outcome.DROPPED], tuple[range, ...])
+    async for chunk in tickets.upsert_chunks(stream):
+        assert_type(chunk, ChunkResult)
+        assert_type(chunk.ids_by_key, dict[str, str])
+    async with tickets.upserting(stream) as run:
+        async for chunk in run:
+            assert_type(chunk.created_ids, tuple[str, ...])
+    assert_type(run.result, UpsertResult)
+    await tickets.upsert_many([Note()])  # type: ignore[list-item]
+    await tickets.upsert_many(Ticket())  # type: ignore[arg-type]
+
+
+def failing(error: Exception) -> None:
+    """What each error knows."""
+    match error:
+        case StatusError():
+            assert_type((error.status, error.body, error.retry_after), tuple[int, str, float | None])
+        case NoAnswerError():
+            assert_type((error.attempts, error.may_have_been_processed), tuple[int, bool])
+        case DecodeError():
+            assert_type((error.id, error.position), tuple[str | None, int | None])
+        case UpsertError():
+            assert_type(error.result, UpsertResult)
+        case _:
+            raise error
