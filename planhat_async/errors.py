@@ -3,17 +3,18 @@
 Whose fault it is shows in the branch::
 
     PlanhatError
-    ├── NoAnswerError               no usable answer came
-    │   ├── NotSentError              and Planhat provably processed nothing: no connection
-    │   └── UnknownOutcomeError       and bytes had left: Planhat may have processed them
-    ├── StatusError                 an answer that says no
-    │   ├── BadRequestError           400
-    │   ├── AuthenticationError       401: a wrong token, or the right one in the wrong region
-    │   ├── PermissionDeniedError     403: a token may be refused on one model only
-    │   ├── NotFoundError             404
-    │   ├── PayloadTooLargeError      413
-    │   ├── RateLimitedError          429: and the retries are used up
-    │   └── ServerError               5xx: Planhat may have processed the request all the same
+    ├── RequestError                one request failed
+    │   ├── NoAnswerError             no usable answer came
+    │   │   ├── NotSentError            and Planhat provably processed nothing: no connection
+    │   │   └── UnknownOutcomeError     and bytes had left: Planhat may have processed them
+    │   └── StatusError               an answer that says no
+    │       ├── BadRequestError         400
+    │       ├── AuthenticationError     401: a wrong token, or the right one in the wrong region
+    │       ├── PermissionDeniedError   403: a token may be refused on one model only
+    │       ├── NotFoundError           404
+    │       ├── PayloadTooLargeError    413
+    │       ├── RateLimitedError        429: and patience is used up
+    │       └── ServerError             5xx: Planhat may have processed the request all the same
     ├── DecodeError                 an answer that cannot be read
     └── UpsertError                 rows that were not stored, with the whole account
 
@@ -51,29 +52,45 @@ def _rebuild(cls: type[PlanhatError], args: tuple[Any, ...], state: dict[str, An
     return error
 
 
-class NoAnswerError(PlanhatError):
-    """No usable answer came.
+class RequestError(PlanhatError):
+    """One request failed.
 
     Attributes:
-        method: The request's HTTP method.
-        path: The request's path, without the query.
+        method: Its HTTP method.
+        path: Its path, without the query.
         attempts: How often it was tried.
+        seconds: How long that took, all waiting included.
     """
 
-    def __init__(self, message: str, *, method: str = "", path: str = "", attempts: int = 1) -> None:
+    def __init__(self, message: str, *, method: str = "", path: str = "") -> None:
         super().__init__(message)
         self.method = method
         self.path = path
-        self.attempts = attempts
+        self.attempts = 1
+        self.seconds = 0.0
+        self._note = ""
 
-    def after(self, attempts: int) -> Self:
-        """The same error, saying how many attempts were made."""
-        self.attempts = attempts
+    def after(self, *, attempts: int, seconds: float, note: str = "") -> Self:
+        """The same error, told how many attempts were made and in how many seconds."""
+        self.attempts, self.seconds, self._note = attempts, seconds, note
         return self
 
     def __str__(self) -> str:
-        tried = f" ({self.attempts} attempts)" if self.attempts > 1 else ""
-        return f"{super().__str__()}{tried}"
+        tried = [f"{self.attempts} attempts in {self.seconds:.1f} s"] if self.attempts > 1 else []
+        notes = "; ".join([*tried, *filter(None, [self._note])])
+        return f"{super().__str__()} ({notes})" if notes else super().__str__()
+
+
+class NoAnswerError(RequestError):
+    """No usable answer came.
+
+    Attributes:
+        last_status: The status of the last answer that an earlier attempt got, if one did.
+        last_body: The beginning of that answer.
+    """
+
+    last_status: int | None = None
+    last_body: str = ""
 
 
 class NotSentError(NoAnswerError):
@@ -81,18 +98,21 @@ class NotSentError(NoAnswerError):
 
 
 class UnknownOutcomeError(NoAnswerError):
-    """Bytes had left and no answer came: a timeout, a reset, an answer cut short."""
+    """Bytes had left and no answer came: a timeout, a reset, an answer cut short.
+
+    Attributes:
+        sent: The body that was sent, if there was one.
+    """
 
     may_have_been_processed = True
+    sent: bytes | None = None
 
 
-class StatusError(PlanhatError):
+class StatusError(RequestError):
     """An answer with a status that says no.
 
     Attributes:
         status: The HTTP status.
-        method: The request's HTTP method.
-        path: The request's path, without the query.
         body: The answer's body as text, at most its first 2,000 characters.
         retry_after: Seconds to wait, where the answer named them.
     """
@@ -107,10 +127,8 @@ class StatusError(PlanhatError):
         body: str = "",
         retry_after: float | None = None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(message, method=method, path=path)
         self.status = status
-        self.method = method
-        self.path = path
         self.body = body
         self.retry_after = retry_after
 
@@ -136,7 +154,7 @@ class PayloadTooLargeError(StatusError):
 
 
 class RateLimitedError(StatusError):
-    """429, and the retries are used up. Nothing was processed."""
+    """429, and patience is used up. Nothing was processed."""
 
 
 class ServerError(StatusError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, TypedDict
 
 import attrs
@@ -108,6 +109,8 @@ class Endpoint:
             ValueError: A field nobody knows, an id that cannot travel in a list.
         """
         self._check(options)
+        if options.get("select") is not None and not isinstance(options["select"], str):
+            options = {**options, "select": tuple(options["select"])}  # read for each list
         groups = _id_groups("company_id", options.get("company_id"))
         return [
             Query(params=(*group, *filters, *self._shape(options, needs)), keep=keep)
@@ -116,6 +119,8 @@ class Endpoint:
 
     def _shape(self, options: Options, needs: tuple[str, ...]) -> Params:
         sort = options.get("sort") or "id"
+        if not isinstance(sort, str):
+            raise TypeError(f"sort is the name of a field, not {type(sort).__name__}")
         minus, name = ("-", sort[1:]) if sort.startswith("-") else ("", sort)
         order = ("sort", minus + wire_path(self.record, name))
         select = options.get("select")
@@ -148,12 +153,24 @@ def _note_lists(options: Options) -> Iterator[tuple[Params, Keep | None, tuple[s
 
 def _task_lists(options: Options) -> Iterator[tuple[Params, Keep | None, tuple[str, ...]]]:
     archived = options.get("archived")
-    for enduser_ids in _id_groups("enduser_ids", options.get("enduser_ids")):
+    before: frozenset[str] = frozenset()
+    for group in _id_groups("enduser_ids", options.get("enduser_ids")):
+        needs = ("endusers",) if before else ()
         if not archived:
-            yield enduser_ids, None, ()
+            yield group, partial(_is_new, before) if before else None, needs
         if archived is not False:
             # Whether `isArchived=true` answers the open ones as well is not documented.
-            yield (*enduser_ids, ("isArchived", "true")), lambda row: row.is_archived is True, ("is_archived",)
+            yield (*group, ("isArchived", "true")), partial(_is_archived, before), ("is_archived", *needs)
+        before = before.union(*(ids.split(",") for _, ids in group))
+
+
+def _is_new(before: frozenset[str], row: RowFlags) -> bool:
+    """Whether none of a task's end users were asked for before: then it has been there already."""
+    return before.isdisjoint(person.id or "" for person in row.endusers or ())
+
+
+def _is_archived(before: frozenset[str], row: RowFlags) -> bool:
+    return row.is_archived is True and _is_new(before, row)
 
 
 def _ticket_lists(options: Options) -> Iterator[tuple[Params, Keep | None, tuple[str, ...]]]:
@@ -169,6 +186,8 @@ def _id_groups(name: str, ids: str | Iterable[str] | None) -> Iterator[Params]:
     wire = {"company_id": "companyId", "enduser_ids": "enduserIds"}[name]
     group: list[str] = []
     for one in dict.fromkeys([ids] if isinstance(ids, str) else ids):
+        if not isinstance(one, str):
+            raise TypeError(f"{name}: ids are text, not {type(one).__name__}")
         if not one.strip() or "," in one:
             raise ValueError(f"{name}: an id in a list must not be blank or hold a comma: {one!r}")
         if group and len(",".join([*group, one])) > MAX_IDS_LENGTH:

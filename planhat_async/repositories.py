@@ -26,7 +26,7 @@ from planhat_async.batching.chunking import Row
 from planhat_async.batching.reading import ReadOptions, read_pages
 from planhat_async.batching.stitching import Page
 from planhat_async.batching.upserting import ChunkOptions, UpsertRun
-from planhat_async.errors import NotFoundError
+from planhat_async.errors import DecodeError, NotFoundError
 from planhat_async.keys import path_segment
 from planhat_async.models import Note, Record, Task, Ticket
 from planhat_async.queries import (
@@ -77,9 +77,10 @@ class Repository(Generic[R]):
             NotFoundError: There is no such record.
         """
         request = self._request("DELETE", key, is_repeatable=True)
-        body = (await self._session.send(request)).body
-        answer = decode_json(body) if body.strip() else None
-        if isinstance(answer, Mapping) and answer.get("deletedCount") == 0:
+        response = await self._session.send(request)
+        answer = decode_json(response.body) if response.body.strip() else None
+        deleted_none = isinstance(answer, Mapping) and answer.get("deletedCount") == 0
+        if deleted_none and not response.follows_unknown:
             message = f"DELETE {request.path}: Planhat deleted nothing"
             raise NotFoundError(message, status=200, method="DELETE", path=request.path)
 
@@ -325,8 +326,7 @@ class _SingleCalls(Repository[R]):
         missing = what_is_missing(self.endpoint.record, wire, is_upsert=False)
         if missing:
             raise ValueError(missing)
-        request = Request(method="POST", path=self.endpoint.path, body=encode_json(wire))
-        return self._decode((await self._session.send(request)).body)
+        return await self._written(Request(method="POST", path=self.endpoint.path, body=encode_json(wire)))
 
     async def update(self, key: str, changes: R | Mapping[str, Any]) -> R:
         """Change some fields of a record; returns it as Planhat has it now.
@@ -345,8 +345,15 @@ class _SingleCalls(Repository[R]):
         wire = to_write(self.endpoint.record, changes)
         if isinstance(changes, Record):
             wire.pop("_id", None)
-        request = self._request("PUT", key, body=encode_json(wire), is_repeatable=True)
-        return self._decode((await self._session.send(request)).body)
+        return await self._written(self._request("PUT", key, body=encode_json(wire), is_repeatable=True))
+
+    async def _written(self, request: Request) -> R:
+        body = (await self._session.send(request)).body
+        try:
+            return self._decode(body)
+        except DecodeError as error:
+            error.may_have_been_processed = True
+            raise
 
 
 class Notes(_SingleCalls[Note]):

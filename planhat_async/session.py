@@ -16,6 +16,7 @@ Nothing is concurrent in here: callers are. The session may be used by any numbe
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import random
 import time
@@ -25,19 +26,19 @@ from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
-from planhat_async._convert import decode_json, encode_json
+from planhat_async._convert import decode_json, encode_json, split_rows
 from planhat_async._http.pace import RateLimits
 from planhat_async._http.pacing import Pacer
-from planhat_async._http.retrying import Happening, History, RetryPolicy
-from planhat_async._http.transport import AiohttpTransport, Timeouts, Transport
+from planhat_async._http.retrying import Happening, History, RetryBudget, RetryPolicy
+from planhat_async._http.transport import MAX_ANSWER_BYTES, AiohttpTransport, Timeouts, Transport
 from planhat_async._http.wire import (
     DEFAULT_BASE_URL,
     Request,
     Response,
+    Token,
     calls_left,
     checked_base_url,
     checked_path,
-    checked_token,
     error_from,
     retry_after,
 )
@@ -45,6 +46,8 @@ from planhat_async.errors import NoAnswerError, PermissionDeniedError
 
 if TYPE_CHECKING:
     import aiohttp
+
+_logger = logging.getLogger("planhat_async.session")
 
 _REPEATABLE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 
@@ -59,6 +62,8 @@ class SessionStats:
     """Requests sent, repeats included."""
     retries: int = 0
     """Attempts after the first."""
+    refusals: int = 0
+    """Attempts answered with 429."""
     bytes_sent: int = 0
     """Bytes of bodies sent."""
     bytes_received: int = 0
@@ -74,13 +79,15 @@ class Session:
         token: The API token, or a callable that returns one (asked before every attempt). Falls back to
             `PLANHAT_API_TOKEN`.
         base_url: Where the API is; a token works in its own region only. Falls back to `PLANHAT_BASE_URL`,
-            then to `https://api.planhat.com`. Plain http is refused except on loopback.
+            then to `https://api.planhat.com`.
         limits: The pace; ignored where a `pacer` is given.
         pacer: A pacer shared with other sessions on the same token, in the same event loop.
         retry: How patiently failures are repeated where that is safe.
-        timeouts: For one attempt.
+        timeouts: For one attempt, and for the whole call.
         client_session: An `aiohttp.ClientSession` of your own (proxy, TLS, tracing); used, and not closed.
         transport: Something else that sends requests, for tests.
+        max_answer_bytes: An answer larger than this, decompressed, is not read to its end.
+        allow_plain_http: Let the token travel unencrypted to another machine.
 
     Raises:
         ValueError: There is no token, it holds characters no token has, or the base URL is none.
@@ -97,15 +104,25 @@ class Session:
         timeouts: Timeouts | None = None,
         client_session: aiohttp.ClientSession | None = None,
         transport: Transport | None = None,
+        max_answer_bytes: int = MAX_ANSWER_BYTES,
+        allow_plain_http: bool = False,
     ) -> None:
-        self.base_url = checked_base_url(base_url or os.environ.get("PLANHAT_BASE_URL") or DEFAULT_BASE_URL)
+        try:
+            self._token = Token(os.environ.get("PLANHAT_API_TOKEN", "") if token is None else token)
+        finally:
+            del token  # tracebacks may show what local variables hold
+        given = (os.environ.get("PLANHAT_BASE_URL") or DEFAULT_BASE_URL) if base_url is None else base_url
+        self.base_url = checked_base_url(given, allow_plain_http=allow_plain_http)
         self.stats = SessionStats()
-        self._token = _token_source(token)
         self._pacer = pacer or Pacer(limits)
         self._retry = retry or RetryPolicy()
+        self._budget = RetryBudget(self._retry.budget)
         self._timeouts = timeouts or Timeouts()
         self._transport: Transport = transport or AiohttpTransport(
-            self.base_url, max_connections=self._pacer.limits.max_in_flight, client_session=client_session
+            self.base_url,
+            max_connections=self._pacer.limits.max_in_flight,
+            max_answer_bytes=max_answer_bytes,
+            client_session=client_session,
         )
         self._is_open = False
 
@@ -136,16 +153,18 @@ class Session:
         """
         request = Request(method="GET", path="/tasks", params=(("limit", "1"),), is_repeatable=True)
         try:
-            decode_json((await self.send(request)).body)
-        except PermissionDeniedError:
-            return  # the token was recognised; that it may not read tasks is another matter
+            split_rows((await self.send(request)).body)
+        except PermissionDeniedError as error:
+            if error.body.lstrip().startswith("<"):
+                raise  # a page of somebody in between, not an answer of Planhat's
+            # Otherwise the token was recognised; that it may not read tasks is another matter.
 
     async def request(
         self,
         method: str,
         path: str,
         *,
-        params: Mapping[str, str | int] | None = None,
+        params: Mapping[str, str | float | bool] | None = None,
         json: Any = None,
     ) -> Any:
         """Call any endpoint, with the pace, retries and errors of everything else.
@@ -169,7 +188,7 @@ class Session:
         request = Request(
             method=verb,
             path=checked_path(path),
-            params=tuple((name, str(value)) for name, value in (params or {}).items()),
+            params=tuple((name, _spelled(value)) for name, value in (params or {}).items()),
             body=None if json is None else encode_json(json),
             is_repeatable=verb in _REPEATABLE_METHODS,
         )
@@ -191,26 +210,48 @@ class Session:
             raise RuntimeError("the session is not open: use it in `async with`")
         self.stats.calls += 1
         clock = asyncio.get_running_loop().time
-        history = History(policy=self._retry, request=request, started=clock())
+        history = History(policy=self._retry, budget=self._budget, request=request, started=clock())
+        try:
+            async with asyncio.timeout(self._timeouts.deadline):
+                happened = await self._repeat(history, clock)
+        except TimeoutError:
+            happened = history.deadline_passed()
+        if isinstance(happened, NoAnswerError):
+            raise history.told(happened, now=clock()) from None
+        if happened.is_success or happened.status in expect:
+            return attrs.evolve(happened, follows_unknown=True) if history.may_be_done else happened
+        if history.is_done_already(happened):
+            return Response(status=200, headers=happened.headers)
+        shown = attrs.evolve(happened, body=self._token.hidden_in(happened.body))
+        raise history.told(error_from(request, shown, base_url=self.base_url, now=time.time()), now=clock())
+
+    async def _repeat(self, history: History, clock: Callable[[], float]) -> Happening:
+        """Try as often as is safe and worth it; returns what happened last."""
         while True:
-            happened, pause = await self._attempt(request)
+            happened, pause = await self._attempt(history)
             # A random number that spreads retries keeps no secret.
             wait = history.judge(happened, now=clock(), pause=pause, jitter=random.random())  # noqa: S311
             if wait is None:
-                return self._answer(history, happened, expect)
+                return happened
             self.stats.retries += 1
+            _logger.info("%s: attempt %d in %.2f s after %s", history.what, history.attempts + 1, wait, _said(happened))
             await asyncio.sleep(wait)
 
-    async def _attempt(self, request: Request) -> tuple[Happening, float]:
+    async def _attempt(self, history: History) -> tuple[Happening, float]:
         """Make one attempt; returns what happened, and the seconds for which nothing may be sent."""
+        request = history.request
         async with self._pacer.place(is_bulk=request.is_bulk) as place:
             self.stats.seconds_waited += place.waited
             self.stats.attempts += 1
             self.stats.bytes_sent += len(request.body or b"")
+            _logger.debug("%s %s %s", request.method, request.path, request.params)
+            history.is_under_way = True
             try:
-                response = await self._transport.send(request, headers=self._headers(), timeouts=self._timeouts)
+                response = await self._transport.send(request, token=self._token, timeouts=self._timeouts)
             except NoAnswerError as error:
+                history.is_under_way = False
                 return error, 0.0
+            history.is_under_way = False
             self.stats.bytes_received += len(response.body)
             if response.status != 429:
                 remaining, limit = calls_left(response)
@@ -219,28 +260,19 @@ class Session:
             named = retry_after(response, now=time.time())
             # Nobody waits longer than their patience: after that long one attempt asks again.
             held = place.refused(retry_after=None if named is None else min(named, self._retry.total))
+            self.stats.refusals += 1
+            _logger.warning("%s: answered 429; nothing is sent for %.1f s", history.what, held)
             return response, max(held, named or 0.0)
 
-    def _headers(self) -> dict[str, str]:
-        return {
-            "Authorization": f"Bearer {checked_token(self._token())}",
-            "Accept": "application/json",
-            "Content-Type": "application/json",
-        }
 
-    def _answer(self, history: History, happened: Happening, expect: Collection[int]) -> Response:
-        if isinstance(happened, NoAnswerError):
-            raise happened.after(history.attempts)
-        if happened.is_success or happened.status in expect:
-            return happened
-        if history.is_done_already(happened):
-            return Response(status=200, headers=happened.headers)
-        raise error_from(history.request, happened, base_url=self.base_url)
+def _spelled(value: str | float | bool) -> str:
+    """A value of the query, as JSON spells it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, str | int | float):
+        raise TypeError(f"a value of the query is text or a number, not {type(value).__name__}")
+    return str(value)
 
 
-def _token_source(token: str | Callable[[], str] | None) -> Callable[[], str]:
-    """Keep the token inside a function: what has no attribute is in no repr."""
-    if callable(token):
-        return token
-    secret = checked_token(token or os.environ.get("PLANHAT_API_TOKEN", ""))
-    return lambda: secret
+def _said(happened: Happening) -> str:
+    return str(happened.status) if isinstance(happened, Response) else type(happened).__name__

@@ -11,7 +11,7 @@ from typing import Self
 from attrs import define, field, frozen
 
 from planhat_async import Timeouts
-from planhat_async._http.wire import Request, Response
+from planhat_async._http.wire import Request, Response, Token
 
 TOKEN = "secret-token"
 
@@ -21,7 +21,7 @@ class Sent:
     """One attempt, as a transport was asked for it."""
 
     request: Request
-    headers: Mapping[str, str]
+    authorization: str
 
 
 @define
@@ -33,10 +33,10 @@ class FakeTransport:
     has_sent: asyncio.Event = field(factory=asyncio.Event)
     is_closed: bool = False
 
-    async def send(self, request: Request, *, headers: Mapping[str, str], timeouts: Timeouts) -> Response:
+    async def send(self, request: Request, *, token: Token, timeouts: Timeouts) -> Response:
         """The next answer."""
         assert timeouts.total > 0
-        self.sent.append(Sent(request, headers))
+        self.sent.append(Sent(request, token.header()))
         self.has_sent.set()
         answer = self.answers[len(self.sent) - 1]
         if isinstance(answer, Exception):

@@ -156,20 +156,13 @@ class TestReading:
         assert date.tzinfo is not None
 
     @pytest.mark.parametrize(
-        ("wire", "reason"),
-        [
-            ({"_id": ID, "date": "yesterday"}, "Invalid isoformat string: 'yesterday'"),
-            ({"_id": ID, "date": 7}, "fromisoformat: argument must be str"),
-            ({"_id": ID, "users": {"id": "1"}}, "a list, not dict"),
-            ({"_id": ID, "users": ["1"]}, "an object, not text"),
-        ],
+        "unusual", [{"date": "yesterday"}, {"date": 7}, {"date": ""}, {"users": {"id": "1"}}, {"users": ["1"]}]
     )
-    def test_what_cannot_be_read_is_named(self, wire: dict[str, Any], reason: str) -> None:
-        """The record, its place in the list, and what is wrong with it."""
-        with pytest.raises(DecodeError) as caught:
-            structure(Note, wire, position=7)
-        assert str(caught.value) == f"Note {ID} at position 7 cannot be read: {reason}"
-        assert (caught.value.id, caught.value.position) == (ID, 7)
+    def test_what_a_field_cannot_hold_is_kept_aside(self, unusual: dict[str, Any]) -> None:
+        """One unusual value loses neither the record nor itself."""
+        note = structure(Note, {"_id": ID, "subject": "x", **unusual})
+        assert note == Note(id=ID, subject="x", extra=unusual)
+        assert unstructure(note) == {"_id": ID, "subject": "x", **unusual}
 
     @pytest.mark.parametrize(("row", "kind"), [([], "list"), ("x", "text"), (None, "nothing"), (1.5, "a number")])
     def test_a_row_is_an_object(self, row: object, kind: str) -> None:
@@ -349,37 +342,31 @@ class TestTimesWritten:
         with pytest.raises(ValueError, match=r"^history: 2024-05-31 00:00:00 has no time zone$"):
             to_write(Ticket, Ticket(history=history))
 
-    @pytest.mark.xfail(strict=True, reason="mappings inside lists are not checked")
     @pytest.mark.parametrize("time", [datetime(2024, 5, 31), "yesterday", 7])  # noqa: DTZ001
     def test_a_bad_time_in_a_status_given_as_a_mapping_is_refused(self, time: object) -> None:
         """A mapping is no way around the check; a naive time would travel without a zone."""
         with pytest.raises((TypeError, ValueError), match=r"^history: "):
             to_write(Ticket, {"history": [{"status": "open", "time": time}]})
 
-    @pytest.mark.xfail(strict=True, reason="times in mappings inside lists are left to the JSON encoder")
     def test_a_time_in_a_status_given_as_a_mapping_is_written_as_others(self) -> None:
         """UTC, milliseconds, `Z`."""
         sent = to_write(Ticket, {"history": [{"time": NOON}]})
         assert sent == {"history": [{"time": "2024-05-31T12:00:00.000Z"}]}
 
-    @pytest.mark.xfail(strict=True, raises=AttributeError, reason="write_time takes for granted that it gets a time")
     def test_a_status_may_hold_its_time_as_text(self) -> None:
         """A record's own times may be text when it is written, so these may."""
         history = [StatusChange(time="2024-05-31T12:00:00Z")]  # type: ignore[arg-type]
         assert to_write(Ticket, Ticket(history=history)) == {"history": [{"time": "2024-05-31T12:00:00Z"}]}
 
-    @pytest.mark.xfail(strict=True, raises=AttributeError, reason="write_time takes for granted that it gets a time")
     def test_a_record_with_a_time_as_text_can_be_turned_back(self) -> None:
         """What can be written can be unstructured."""
         assert unstructure(Note(date="2024-05-31T12:00:00Z")) == {"date": "2024-05-31T12:00:00Z"}  # type: ignore[arg-type]
 
-    @pytest.mark.xfail(strict=True, raises=OverflowError, reason="astimezone overflows, and nobody expects that")
     def test_a_time_before_the_first_is_refused(self) -> None:
         """Year 1 with a zone east of Greenwich is in the year 0 of UTC: one bad row, not the end of a run."""
         with pytest.raises(ValueError, match=r"^date: "):
             to_write(Note, {"date": datetime.min.replace(tzinfo=timezone(timedelta(hours=1)))})
 
-    @pytest.mark.xfail(strict=True, reason="a zone without an offset passes for one")
     def test_a_zone_that_names_no_offset_is_none(self) -> None:
         """Python calls such a time naive, and would convert it as local time."""
 
@@ -496,14 +483,12 @@ class TestJson:
         with pytest.raises(ValueError, match=r"^not expressible in JSON: "):
             encode_json(endless)
 
-    @pytest.mark.xfail(strict=True, reason="msgspec writes NaN and infinity as null")
     @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
     def test_a_number_that_json_has_not_is_refused(self, number: float) -> None:
         """It would arrive as null, and empty the field."""
         with pytest.raises(ValueError, match=r"^not expressible in JSON: "):
             encode_json({"timeSpent": number})
 
-    @pytest.mark.xfail(strict=True, reason="msgspec has a form of its own for these")
     @pytest.mark.parametrize(
         "value",
         [Foreign(), Ticket(company_id="1"), datetime(2024, 5, 31), b"bytes", {"a", "b"}],  # noqa: DTZ001
@@ -518,9 +503,8 @@ class TestJson:
         """The message shows how it begins."""
         with pytest.raises(DecodeError, match=r"^the answer is not JSON ") as caught:
             decode_json(body)
-        assert str(caught.value).endswith(f": {excerpt(body, 80)!r}")
+        assert str(caught.value).endswith(f": {excerpt(body, 20)!r}")
 
-    @pytest.mark.xfail(strict=True, raises=DecodeError, reason="msgspec refuses lone surrogates, even where it skips")
     @pytest.mark.parametrize("read", [decode_json, split_rows])
     def test_half_a_character_does_not_lose_a_page(self, read: Any) -> None:
         r"""JavaScript writes text that was cut inside an emoji, as a snippet may be, as `"\ud83d"`."""

@@ -33,7 +33,7 @@ def family(cls: type[PlanhatError]) -> Iterator[type[PlanhatError]]:
 def example(cls: type[PlanhatError]) -> PlanhatError:
     """An error with every attribute set."""
     if issubclass(cls, NoAnswerError):
-        return cls("lost", method="PUT", path="/tasks", attempts=3)
+        return cls("lost", method="PUT", path="/tasks").after(attempts=3, seconds=1.5, note="given up")
     if issubclass(cls, StatusError):
         return cls("refused", status=418, method="PUT", path="/tasks", body="no", retry_after=1.5)
     if issubclass(cls, DecodeError):
@@ -57,10 +57,11 @@ def test_the_tree_is_the_one_that_is_drawn() -> None:
     status = "BadRequest Authentication PermissionDenied NotFound PayloadTooLarge RateLimited Server"
     assert {cls.__name__: cls.__bases__[0].__name__ for cls in ALL} == {
         "PlanhatError": "Exception",
-        "NoAnswerError": "PlanhatError",
+        "RequestError": "PlanhatError",
+        "NoAnswerError": "RequestError",
         "NotSentError": "NoAnswerError",
         "UnknownOutcomeError": "NoAnswerError",
-        "StatusError": "PlanhatError",
+        "StatusError": "RequestError",
         **{f"{name}Error": "StatusError" for name in status.split()},
         "DecodeError": "PlanhatError",
         "UpsertError": "PlanhatError",
@@ -92,18 +93,19 @@ def test_an_error_says_how_often_it_was_tried() -> None:
     """One attempt goes without saying."""
     error = UnknownOutcomeError("lost", method="GET", path="/tasks")
     assert str(error) == "lost"
-    assert error.after(4) is error
-    assert (str(error), error.attempts) == ("lost (4 attempts)", 4)
+    assert error.after(attempts=4, seconds=1.25) is error
+    assert (str(error), error.attempts, error.seconds) == ("lost (4 attempts in 1.2 s)", 4, 1.25)
+    assert str(error.after(attempts=1, seconds=0.0, note="given up")) == "lost (given up)"
 
 
 def test_errors_can_be_made_of_a_message_alone() -> None:
     """A transport of somebody's own need not know more."""
-    assert vars(NotSentError("gone")) == {"method": "", "path": "", "attempts": 1}
+    told = {"method": "", "path": "", "attempts": 1, "seconds": 0.0, "_note": ""}
+    assert vars(NotSentError("gone")) == told
     assert vars(DecodeError("garbled")) == {"id": None, "position": None}
     assert vars(StatusError("no", status=418)) == {
+        **told,
         "status": 418,
-        "method": "",
-        "path": "",
         "body": "",
         "retry_after": None,
     }

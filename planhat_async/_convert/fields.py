@@ -68,7 +68,11 @@ def wire_path(cls: type, name: str) -> str:
     Raises:
         ValueError: A field nobody knows.
     """
+    if not isinstance(name, str):
+        raise TypeError(f"a field's name is text, not {kind_of(name)}")
     if name.startswith("custom."):
+        if "," in name:
+            raise ValueError(f"{name!r} holds a comma, which would make two names of it")
         return name
     field = spellings_of(cls).get(name)
     if field is None:
@@ -125,7 +129,7 @@ def _without_none(hint: Any) -> Any:
 def _travel(inner: Any) -> tuple[Callable[[Any], Any] | None, Callable[[Any], Any] | None, Callable[[Any], Any]]:
     """How a value of this type is read, turned back and checked."""
     if inner is datetime:
-        return read_time, write_time, check_time
+        return read_time, _write_time_or_text, check_time
     if inner in SCALAR_CHECKS:
         return None, None, SCALAR_CHECKS[inner]
     if typing.get_origin(inner) is dict:
@@ -137,12 +141,16 @@ def _travel(inner: Any) -> tuple[Callable[[Any], Any] | None, Callable[[Any], An
     return None, None, check_list(SCALAR_CHECKS.get(item, _as_it_is))
 
 
+def _write_time_or_text(value: Any) -> Any:
+    return write_time(value) if isinstance(value, datetime) else value
+
+
 def _as_it_is(value: Any) -> Any:
     return value
 
 
 def structurer(cls: type) -> Callable[[Any], Any]:
-    """A function from an object of the wire to `cls`; what has no attribute goes to `extra`.
+    """A function from an object of the wire to `cls`; what cannot be an attribute goes to `extra`.
 
     cattrs' own hooks drop unknown keys and turn `None` into the text "None", so each class gets a hook of ours.
     """
@@ -155,8 +163,12 @@ def structurer(cls: type) -> Callable[[Any], Any]:
         known: dict[str, Any] = {"extra": rest}
         for name, wire, read in plan:
             item = rest.pop(wire, None)
-            if item is not None:
+            if item is None:
+                continue
+            try:
                 known[name] = item if read is None else read(item)
+            except (TypeError, ValueError, OverflowError):
+                rest[wire] = item  # unusual, and no reason to lose the record or the value
         return cls(**known)
 
     return structure
@@ -184,9 +196,18 @@ def _unread_parts(cls: type, value: Iterable[Any]) -> list[Any]:
 
 
 def _check_part(cls: type, value: Any) -> dict[str, Any]:
-    if isinstance(value, cls):
-        return unstructure(value)
-    if not isinstance(value, Mapping):
-        raise TypeError(f"objects such as {cls.__name__}, not {kind_of(value)}")
+    """An object within a list, with what is known of it checked, and whatever else it holds."""
     known = fields_of(cls)
-    return {known[key].wire if key in known else key: item for key, item in value.items()}
+    if isinstance(value, cls):
+        held: Any = {name: item for name in known if (item := getattr(value, name)) is not None} | value.extra  # type: ignore[attr-defined]
+    elif isinstance(value, Mapping):
+        held = value
+    else:
+        raise TypeError(f"objects such as {cls.__name__}, not {kind_of(value)}")
+    spelled = spellings_of(cls)
+    return {
+        spelled[key].wire if key in spelled else key: spelled[key].check(item)
+        if key in spelled and item is not None
+        else item
+        for key, item in held.items()
+    }

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import logging
+import math
+import re
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
+from planhat_async._convert.values import kind_of, write_time
 from planhat_async.errors import DecodeError
+
+_logger = logging.getLogger("planhat_async.json")
+
+_AS_THEY_ARE = frozenset({str, int, bool, type(None)})
+_ESCAPES = re.compile(
+    rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
 
 RawRow = msgspec.Raw
 """One row of a list, still as the bytes that came."""
@@ -16,12 +29,19 @@ class _OnlyId(msgspec.Struct):
     id: str | None = msgspec.field(name="_id", default=None)
 
 
+class Reference(msgspec.Struct):
+    """Somebody a row names."""
+
+    id: str | None = None
+
+
 class RowFlags(msgspec.Struct):
     """What tells whether a row of a list is wanted."""
 
     type: str | None = None
     is_custom_type: bool | None = msgspec.field(name="isCustomType", default=None)
     is_archived: bool | None = msgspec.field(name="isArchived", default=None)
+    endusers: list[Reference] | None = None
 
 
 _encoder = msgspec.json.Encoder()
@@ -33,15 +53,33 @@ _flags_reader = msgspec.json.Decoder(RowFlags)
 def encode_json(value: Any) -> bytes:
     """The value as JSON in UTF-8.
 
+    Aware times are written as Planhat writes them; anything else that JSON has no form for is refused, because
+    an encoder's own idea of it (NaN as null, a record in snake_case) would change somebody's data silently.
+
     Raises:
-        ValueError: It has no JSON form: a lone surrogate, a foreign object, nesting without end.
+        ValueError: It has no JSON form: NaN, a naive time, a lone surrogate, a foreign object, endless nesting.
     """
     try:
-        return _encoder.encode(value)
-    except (TypeError, OverflowError, RecursionError) as error:
-        raise ValueError(f"not expressible in JSON: {error}") from None
+        return _encoder.encode(_plain(value))
+    except RecursionError:
+        raise ValueError("not expressible in JSON: nested too deep") from None
     except UnicodeEncodeError:
         raise ValueError("not expressible in JSON: text with a lone surrogate") from None
+
+
+def _plain(value: Any) -> Any:
+    if type(value) in _AS_THEY_ARE or isinstance(value, str | int):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, datetime) and value.utcoffset() is not None:
+        return write_time(value)
+    shown = value if isinstance(value, float | datetime) else kind_of(value)
+    raise ValueError(f"not expressible in JSON: {shown}")
 
 
 def decode_json(body: bytes) -> Any:
@@ -51,9 +89,9 @@ def decode_json(body: bytes) -> Any:
         DecodeError: It is not JSON.
     """
     try:
-        return msgspec.json.decode(body)
+        return msgspec.json.decode(_readable(body))
     except (ValueError, RecursionError) as error:
-        raise DecodeError(f"the answer is not JSON ({error}): {excerpt(body, 80)!r}") from None
+        raise DecodeError(f"the answer is not JSON ({error}): {excerpt(body, 20)!r}") from None
 
 
 def split_rows(body: bytes) -> list[RawRow]:
@@ -63,9 +101,23 @@ def split_rows(body: bytes) -> list[RawRow]:
         DecodeError: The body is not a JSON array.
     """
     try:
-        return _row_splitter.decode(body)
-    except ValueError as error:
-        raise DecodeError(f"the answer is not a list ({error}): {excerpt(body, 80)!r}") from None
+        return _row_splitter.decode(_readable(body))
+    except (ValueError, RecursionError) as error:
+        raise DecodeError(f"the answer is not a list ({error}): {excerpt(body, 20)!r}") from None
+
+
+def _readable(body: bytes) -> bytes:
+    """The body, with each half of a character that stands alone made a replacement character.
+
+    JavaScript writes such halves where it cuts a text inside an emoji; one of them would make the whole page
+    unreadable.
+    """
+    if b"\\ud" not in body and b"\\uD" not in body:
+        return body
+    repaired = _ESCAPES.sub(lambda found: rb"\ufffd" if found.group(1) else found.group(0), body)
+    if repaired != body:
+        _logger.warning("an answer held halves of characters, which were replaced by U+FFFD")
+    return repaired
 
 
 def row_id(row: RawRow) -> str | None:
@@ -85,7 +137,7 @@ def row_flags(row: RawRow) -> RowFlags:
     try:
         return _flags_reader.decode(row)
     except ValueError as error:
-        raise DecodeError(f"a row cannot be read ({error}): {excerpt(bytes(row), 80)!r}", id=row_id(row)) from None
+        raise DecodeError(f"a row cannot be read ({error}): {excerpt(bytes(row), 20)!r}", id=row_id(row)) from None
 
 
 def excerpt(body: bytes, limit: int = 2000) -> str:

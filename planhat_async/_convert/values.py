@@ -6,6 +6,7 @@ strict, because Planhat stores what it does not understand, or drops it, without
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -23,9 +24,13 @@ def write_time(time: datetime) -> str:
     Raises:
         ValueError: The time has no zone.
     """
-    if time.tzinfo is None:
+    if time.utcoffset() is None:
         raise ValueError(f"{time} has no time zone")
-    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    try:
+        utc = time.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{time} is out of range") from None
+    return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def check_time(value: Any) -> str:
@@ -44,6 +49,8 @@ def check_time(value: Any) -> str:
 
 def check_scalar(*allowed: type, called: str) -> Callable[[Any], Any]:
     def check(value: Any) -> Any:
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{called}, not {value}")
         if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
             raise TypeError(f"{called}, not {kind_of(value)}")
         return value

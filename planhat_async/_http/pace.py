@@ -123,9 +123,11 @@ class Pace:
         """
         if start.at >= self._paused_at:
             grown = min(_PAUSE_MAX, _PAUSE_INITIAL * 2.0 ** min(self._refusals, 10))
+            # What was named once, and was not enough, is not believed a second time.
+            seconds = grown if retry_after is None else max(retry_after, grown if self._refusals else 0.0)
             self._refusals += 1
             self._paused_at = now
-            self._paused_until = now + (grown if retry_after is None else retry_after)
+            self._paused_until = now + seconds
         return max(0.0, self._paused_until - now)
 
     def told(self, now: float, *, remaining: int, limit: int | None) -> None:

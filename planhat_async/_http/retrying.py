@@ -17,12 +17,18 @@ Repeatable are GET, DELETE, PUT of one record, and a bulk upsert in which every 
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import attrs
 
+from planhat_async._convert import excerpt
 from planhat_async._http.wire import Request, Response
-from planhat_async.errors import NoAnswerError, NotSentError
+from planhat_async.errors import NoAnswerError, NotSentError, RequestError, UnknownOutcomeError
+
+R = TypeVar("R", bound=RequestError)
 
 RETRIED_STATUSES = frozenset({500, 502, 503, 504})
+_EARNED = 0.5
 
 Happening = Response | NoAnswerError
 """What became of one attempt."""
@@ -43,6 +49,33 @@ class RetryPolicy:
     """Seconds that any wait may take."""
     total: float = attrs.field(default=300.0, validator=attrs.validators.ge(0))
     """Seconds from the first attempt on, after which nothing is tried again."""
+    budget: float = attrs.field(default=50.0, validator=attrs.validators.ge(0))
+    """Retries that a session may make beyond those its successes have earned, 429s aside.
+
+    A success earns half a retry, so one failure in four is repeated for ever; where everything fails, it stops.
+    """
+
+
+@attrs.define
+class RetryBudget:
+    """What a session may still spend on retries."""
+
+    capacity: float
+    left: float = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.left = self.capacity
+
+    def spend(self) -> bool:
+        """Take one retry, if there is one."""
+        if self.left < 1:
+            return False
+        self.left -= 1
+        return True
+
+    def earn(self) -> None:
+        """Add what a success earns."""
+        self.left = min(self.capacity, self.left + _EARNED)
 
 
 def is_safe(request: Request, happened: Happening) -> bool:
@@ -59,6 +92,7 @@ class History:
     """What has become of one request so far."""
 
     policy: RetryPolicy
+    budget: RetryBudget
     request: Request
     started: float
     """When the first attempt was asked for, on the clock that `judge` is told."""
@@ -67,6 +101,16 @@ class History:
     """How many of the attempts were answered with 429."""
     may_be_done: bool = False
     """Whether an earlier attempt may have been carried out although no answer said so."""
+    is_under_way: bool = False
+    """Whether an attempt has left and not ended."""
+    last_answer: Response | None = None
+    note: str = ""
+    """Why it was not tried again, where that is not plain."""
+
+    @property
+    def what(self) -> str:
+        """The request, for a line of the log."""
+        return f"{self.request.method} {self.request.path}"
 
     def judge(self, happened: Happening, *, now: float, pause: float = 0.0, jitter: float) -> float | None:
         """Take an attempt's end into account.
@@ -82,16 +126,45 @@ class History:
         """
         self.attempts += 1
         left = self.policy.total - (now - self.started)
-        if isinstance(happened, Response) and happened.status == 429:
-            self.refusals += 1
-            return 0.0 if pause <= left else None
+        if isinstance(happened, Response):
+            self.last_answer = happened
+            if happened.status == 429:
+                self.refusals += 1
+                return 0.0 if pause <= left else None
+            if happened.status < 500:
+                self.budget.earn()
+        if not is_safe(self.request, happened):
+            return None
         counted = self.attempts - self.refusals
-        if not is_safe(self.request, happened) or counted >= self.policy.attempts:
+        wait = self._backoff(happened, counted, jitter)
+        if counted >= self.policy.attempts or wait > left:
+            return None
+        if not self.budget.spend():
+            self.note = "the session's retry budget is used up: too many calls fail"
             return None
         self.may_be_done = self.may_be_done or not isinstance(happened, NotSentError)
+        return wait
+
+    def _backoff(self, happened: Happening, counted: int, jitter: float) -> float:
         wait = jitter * min(self.policy.wait_max, self.policy.wait_initial * 2.0 ** min(counted - 1, 60))
-        return wait if wait <= left else None
+        # What was given up may still be carried out: the same again must not overtake it.
+        return max(wait, self.policy.wait_initial) if isinstance(happened, UnknownOutcomeError) else wait
 
     def is_done_already(self, response: Response) -> bool:
         """Whether a 404 means that an earlier attempt of this DELETE was carried out."""
         return response.status == 404 and self.request.method == "DELETE" and self.may_be_done
+
+    def told(self, error: R, *, now: float) -> R:
+        """The error, told what happened before it."""
+        if isinstance(error, NoAnswerError) and self.last_answer is not None:
+            error.last_status = self.last_answer.status
+            error.last_body = excerpt(self.last_answer.body)
+        if isinstance(error, UnknownOutcomeError):
+            error.sent = self.request.body
+        return error.after(attempts=self.attempts, seconds=now - self.started, note=self.note)
+
+    def deadline_passed(self) -> NoAnswerError:
+        """What to say when the caller's deadline has passed."""
+        cls = UnknownOutcomeError if self.is_under_way or self.may_be_done else NotSentError
+        said = "after it was sent" if cls is UnknownOutcomeError else "while it waited to be sent"
+        return cls(f"{self.what}: the deadline passed {said}", method=self.request.method, path=self.request.path)

@@ -5,33 +5,38 @@ from __future__ import annotations
 import asyncio
 import io
 import os
-from collections.abc import Mapping
 from typing import Any, Protocol
 
 import aiohttp
 import attrs
 from yarl import URL
 
-from planhat_async._http.wire import Request, Response
-from planhat_async.errors import NotSentError, UnknownOutcomeError
+from planhat_async._http.wire import Request, Response, Token
+from planhat_async.errors import DecodeError, NotSentError, UnknownOutcomeError
+
+
+MAX_ANSWER_BYTES = 512 * 2**20
+"""How large an answer may be, decompressed."""
 
 
 @attrs.frozen(kw_only=True)
 class Timeouts:
-    """Seconds one attempt may take; waiting for pace is not part of it."""
+    """Seconds that an attempt may take, waiting for pace not included, and the whole call."""
 
     connect: float = 10.0
     """To reach the server, name look-up and TLS included."""
     read: float = 120.0
     """Between two pieces of the answer, and before the first."""
     total: float = 300.0
-    """For all of it."""
+    """For all of an attempt."""
+    deadline: float | None = None
+    """For the whole call, all attempts and all waiting included."""
 
 
 class Transport(Protocol):
     """What a session needs of the network; tests may bring their own."""
 
-    async def send(self, request: Request, *, headers: Mapping[str, str], timeouts: Timeouts) -> Response:
+    async def send(self, request: Request, *, token: Token, timeouts: Timeouts) -> Response:
         """Make one attempt, never two.
 
         Raises:
@@ -49,36 +54,52 @@ class AiohttpTransport:
     """Sends with an `aiohttp.ClientSession`, its own or the caller's; only its own is closed."""
 
     def __init__(
-        self, base_url: str, *, max_connections: int, client_session: aiohttp.ClientSession | None = None
+        self,
+        base_url: str,
+        *,
+        max_connections: int,
+        max_answer_bytes: int = MAX_ANSWER_BYTES,
+        client_session: aiohttp.ClientSession | None = None,
     ) -> None:
         self._base_url = base_url
         self._max_connections = max_connections
+        self._max_answer_bytes = max_answer_bytes
         self._session = client_session
         self._is_owner = client_session is None
 
-    async def send(self, request: Request, *, headers: Mapping[str, str], timeouts: Timeouts) -> Response:
+    async def send(self, request: Request, *, token: Token, timeouts: Timeouts) -> Response:
         """Make one attempt; see `Transport`."""
-        session = self._open()
         try:
-            async with session.request(
-                request.method,
-                URL(self._base_url + request.path, encoded=True).with_query(request.params),
-                # A body of bytes over 1 MiB would be warned about.
-                data=None if request.body is None else io.BytesIO(request.body),
-                headers=headers,
-                allow_redirects=False,  # a redirect could hand the body to another host
-                timeout=aiohttp.ClientTimeout(
-                    total=timeouts.total, sock_connect=timeouts.connect, sock_read=timeouts.read
-                ),
-                middlewares=(*_middlewares_of(session), _OnceOnly()),
-            ) as response:
-                body = await response.read()
-                names = {name.lower(): value for name, value in response.headers.items()}
-                return Response(status=response.status, headers=names, body=body)
+            return await self._send(request, token, timeouts)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise _not_sent(request, self._base_url, error) from None
+            failure: Exception = _not_sent(request, self._base_url, error)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise _unknown(request, self._base_url, error) from None
+            failure = _unknown(request, self._base_url, error)
+        # Outside the handler: an error's context is printed with it, and aiohttp's shows the request's headers.
+        raise failure
+
+    async def _send(self, request: Request, token: Token, timeouts: Timeouts) -> Response:
+        session = self._open()
+        async with session.request(
+            request.method,
+            URL(self._base_url + request.path, encoded=True).with_query(request.params),
+            # A body of bytes over 1 MiB would be warned about.
+            data=None if request.body is None else io.BytesIO(request.body),
+            headers={"Accept": "application/json", "Content-Type": "application/json"},
+            raise_for_status=False,  # it would throw the body away
+            allow_redirects=False,  # a redirect could hand the body to another host
+            timeout=aiohttp.ClientTimeout(total=timeouts.total, connect=timeouts.connect, sock_read=timeouts.read),
+            middlewares=(*_middlewares_of(session), _OnceOnly(), _Authorized(token)),
+        ) as response:
+            body = bytearray()
+            async for piece in response.content.iter_any():
+                body += piece
+                if len(body) > self._max_answer_bytes:
+                    raise DecodeError(
+                        f"{request.method} {request.path}: the answer is larger than {self._max_answer_bytes:,} bytes"
+                    )
+            names = {name.lower(): value for name, value in response.headers.items()}
+            return Response(status=response.status, headers=names, body=bytes(body))
 
     async def close(self) -> None:
         """Close the client session, if it is ours."""
@@ -119,6 +140,19 @@ class _OnceOnly:
             raise
 
 
+class _Authorized:
+    """A middleware that adds the token last of all, so that no frame of ours and no middleware of others holds it."""
+
+    def __init__(self, token: Token) -> None:
+        self._token = token
+
+    async def __call__(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        request.headers["Authorization"] = self._token.header()
+        return await handler(request)
+
+
 def _middlewares_of(session: aiohttp.ClientSession) -> tuple[Any, ...]:
     # Middlewares given with a request replace the session's, and aiohttp has no public way to read those.
     return tuple(getattr(session, "_middlewares", ()))
@@ -142,6 +176,8 @@ def _unknown(request: Request, base_url: str, error: Exception) -> UnknownOutcom
 
 def _reason(error: Exception) -> str:
     # The text of some of aiohttp's errors shows the request's headers, and with them the token.
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return str(error.certificate_error)
     if isinstance(error, aiohttp.ClientConnectorError):
         number = error.os_error.errno
         known = os.strerror(number) if number and number > 0 else error.os_error.strerror

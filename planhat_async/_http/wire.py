@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
-from urllib.parse import quote, unquote, urlsplit
+from typing import Never
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 import attrs
 
@@ -62,6 +63,8 @@ class Response:
     headers: Mapping[str, str] = attrs.field(factory=dict)
     """Names in lower case."""
     body: bytes = attrs.field(default=b"", repr=False)
+    follows_unknown: bool = attrs.field(default=False, eq=False, repr=False)
+    """Whether an earlier attempt may have been carried out already."""
 
     @property
     def is_success(self) -> bool:
@@ -69,8 +72,8 @@ class Response:
         return 200 <= self.status < 300
 
 
-def error_from(request: Request, response: Response, *, base_url: str) -> StatusError:
-    """The error for an answer that is not 2xx."""
+def error_from(request: Request, response: Response, *, base_url: str, now: float) -> StatusError:
+    """The error for an answer that is not 2xx; `now` is the time since the epoch."""
     status = response.status
     cls = ServerError if status >= 500 else _BY_STATUS.get(status, StatusError)
     body = excerpt(response.body)
@@ -84,33 +87,43 @@ def error_from(request: Request, response: Response, *, base_url: str) -> Status
         method=request.method,
         path=request.path,
         body=body,
-        retry_after=retry_after(response, now=None),
+        retry_after=retry_after(response, now=now),
     )
 
 
-def retry_after(response: Response, *, now: float | None) -> float | None:
+def retry_after(response: Response, *, now: float) -> float | None:
     """Seconds to wait as `Retry-After` names them, in seconds or as a date; `None` where it does not.
 
     Args:
-        response: The answer.
-        now: The time since the epoch, to subtract from a date; `None` takes the answer's own `Date`.
+        response: The answer. Where it has a `Date`, a date counts from that: clocks differ.
+        now: The time since the epoch, for an answer that has none.
     """
     value = response.headers.get("retry-after", "").strip()
-    if re.fullmatch(r"\d+(\.\d+)?", value):
+    if re.fullmatch(r"\d{1,9}(\.\d+)?", value):
         return float(value)
-    try:
-        until = parsedate_to_datetime(value).timestamp()
-        since = parsedate_to_datetime(response.headers.get("date", "")).timestamp() if now is None else now
-    except (TypeError, ValueError):
+    until = _timestamp(value)
+    if until is None:
         return None
-    return max(0.0, until - since)
+    since = _timestamp(response.headers.get("date", ""))
+    return max(0.0, until - (now if since is None else since))
+
+
+def _timestamp(text: str) -> float | None:
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def calls_left(response: Response) -> tuple[int | None, int | None]:
     """How many calls Planhat says are left, and of how many; each `None` where it does not say."""
     names = ("x-rate-limit-remaining", "x-rate-limit-limit")
     remaining, limit = (response.headers.get(name, "").strip() for name in names)
-    return (int(remaining) if remaining.isdecimal() else None, int(limit) if limit.isdecimal() else None)
+    return (_count(remaining), _count(limit))
+
+
+def _count(text: str) -> int | None:
+    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None
 
 
 def checked_path(path: str) -> str:
@@ -128,21 +141,35 @@ def checked_path(path: str) -> str:
     return quote(path, safe=_SAFE_IN_PATH)
 
 
-def checked_base_url(base_url: str) -> str:
+def checked_base_url(base_url: str, *, allow_plain_http: bool = False) -> str:
     """The base URL without a slash at the end.
 
     Raises:
         ValueError: It is no http(s) URL of a host alone with an optional path, or it would send the token in
             the clear to another machine.
     """
-    parts = urlsplit(base_url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError(f"the base URL must look like {DEFAULT_BASE_URL}, not {base_url!r}")
-    if parts.username or parts.password:
+    if "@" in base_url:
         raise ValueError("the base URL must not hold a user or password")
-    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+    parts = _split(base_url)
+    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
+        # Somebody may have put the token here: show only what begins like a URL.
+        shown = f", not {base_url!r}" if base_url.startswith("http") else ""
+        raise ValueError(f"the base URL must look like {DEFAULT_BASE_URL}{shown}: see --base-url or PLANHAT_BASE_URL")
+    if parts.scheme == "http" and not (allow_plain_http or _is_loopback(parts.hostname)):
         raise ValueError(f"{base_url!r} would send the token unencrypted: use https")
     return base_url.rstrip("/")
+
+
+def _split(url: str) -> SplitResult | None:
+    """The URL's parts, if it can be a base for paths."""
+    if re.search(r"[?#\\\x00-\x20\x7f]", url):
+        return None
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises where it is none
+    except ValueError:
+        return None
+    return None if any(unquote(segment) in {".", ".."} for segment in parts.path.split("/")) else parts
 
 
 def _is_loopback(host: str) -> bool:
@@ -154,15 +181,53 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def checked_token(token: str) -> str:
-    """The token, if it can travel in a header.
+class Token:
+    """The API token, or where to get it; shows itself to nobody.
+
+    It is kept behind a call, because tracebacks may show what local variables hold.
 
     Raises:
-        ValueError: It is empty, or holds a space, a control character or one outside ASCII. The message does
-            not show it.
+        ValueError: It is empty, or holds a space, a control character or one outside ASCII.
     """
+
+    __slots__ = ("_last", "_source")
+
+    def __init__(self, token: str | Callable[[], str]) -> None:
+        self._source = token if callable(token) else (lambda: token)
+        self._last = ""
+        problem = None if callable(token) else _token_problem(token)
+        if problem is not None:
+            del token, self._source
+            raise ValueError(problem)
+
+    def __repr__(self) -> str:
+        return "<Token>"
+
+    def __reduce__(self) -> Never:
+        raise TypeError("a token is not to be pickled")
+
+    def header(self) -> str:
+        """The value of `Authorization`.
+
+        Raises:
+            ValueError: The caller's function returned what no token is.
+        """
+        token = self._source()
+        problem = _token_problem(token)
+        if problem is None:
+            self._last = token
+            return f"Bearer {token}"
+        del token
+        raise ValueError(problem)
+
+    def hidden_in(self, body: bytes) -> bytes:
+        """An answer's body without the token: proxies have pages that show the request they could not pass on."""
+        return body.replace(self._last.encode(), b"<token>") if self._last else body
+
+
+def _token_problem(token: str) -> str | None:
     if not token:
-        raise ValueError("the Planhat token is empty: pass one, or set PLANHAT_API_TOKEN")
+        return "the Planhat token is empty: pass one, or set PLANHAT_API_TOKEN"
     if not re.fullmatch(r"[\x21-\x7e]+", token):
-        raise ValueError("the Planhat token holds a space, a line break or another character no token has")
-    return token
+        return "the Planhat token holds a space, a line break or another character no token has"
+    return None

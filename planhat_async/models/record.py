@@ -47,7 +47,10 @@ class Record:
     )
     extra: dict[str, Any] = attrs.field(
         factory=dict,
-        metadata={"doc": "Whatever else Planhat sent, by its own names; never written.", "writable": False},
+        metadata={
+            "doc": "Whatever else Planhat sent, by its names, also what a field cannot hold; never written.",
+            "writable": False,
+        },
     )
 
     def __repr__(self) -> str:

@@ -24,10 +24,10 @@ from planhat_async import (
 from planhat_async._http.wire import (
     Request,
     Response,
+    Token,
     calls_left,
     checked_base_url,
     checked_path,
-    checked_token,
     error_from,
     retry_after,
 )
@@ -59,7 +59,7 @@ class TestStatuses:
     def test_each_status_has_its_error(self, status: int, cls: type[StatusError]) -> None:
         """With all that a caller needs to act on it."""
         response = Response(status=status, headers={"retry-after": "2"}, body=b'{"error":"no"}')
-        error = error_from(REQUEST, response, base_url=BASE_URL)
+        error = error_from(REQUEST, response, base_url=BASE_URL, now=NOW)
         assert type(error) is cls
         assert vars(error) == {
             "status": status,
@@ -67,6 +67,9 @@ class TestStatuses:
             "path": "/tasks/1",
             "body": '{"error":"no"}',
             "retry_after": 2.0,
+            "attempts": 1,
+            "seconds": 0.0,
+            "_note": "",
         }
 
     @pytest.mark.parametrize(
@@ -82,12 +85,12 @@ class TestStatuses:
     )
     def test_the_message_says_what_can_be_done(self, status: int, body: bytes, message: str) -> None:
         """It names the host as well: a token works in its own region only."""
-        error = error_from(REQUEST, Response(status=status, body=body), base_url=BASE_URL)
+        error = error_from(REQUEST, Response(status=status, body=body), base_url=BASE_URL, now=NOW)
         assert str(error) == f"PUT https://api.example.com/tasks/1 {message}"
 
     def test_a_long_answer_is_cut(self) -> None:
         """A page of HTML fits no log line; the attribute holds more of it than the message."""
-        error = error_from(REQUEST, Response(status=500, body=b"x" * 5000), base_url=BASE_URL)
+        error = error_from(REQUEST, Response(status=500, body=b"x" * 5000), base_url=BASE_URL, now=NOW)
         assert str(error).endswith(f"answered 500: {'x' * 200}")
         assert error.body == "x" * 2000
 
@@ -130,13 +133,12 @@ class TestRetryAfter:
         """Planhat's have not been seen to have it."""
         assert retry_after(Response(status=429), now=NOW) is None
 
-    def test_without_a_clock_the_answers_own_date_counts(self) -> None:
-        """An error says how long the wait was meant to be, whenever it is read."""
+    def test_the_answers_own_date_counts(self) -> None:
+        """Clocks differ; ours counts only where the answer has none."""
         headers = {"retry-after": formatdate(NOW + 30, usegmt=True), "date": formatdate(NOW, usegmt=True)}
-        assert retry_after(Response(status=429, headers=headers), now=None) == 30.0
-        assert retry_after(Response(status=429, headers={"retry-after": headers["retry-after"]}), now=None) is None
+        assert retry_after(Response(status=429, headers=headers), now=0.0) == 30.0
+        assert retry_after(Response(status=429, headers={"retry-after": headers["retry-after"]}), now=NOW - 5) == 35.0
 
-    @pytest.mark.xfail(strict=True, raises=OverflowError, reason="OverflowError is neither TypeError nor ValueError")
     def test_a_zone_beyond_all_bounds_is_nonsense(self) -> None:
         """A header must not end a call with an error from the library's inside."""
         value = "Fri, 31 May 2024 12:00:00 +99999999999999"
@@ -146,9 +148,8 @@ class TestRetryAfter:
     def test_any_header_is_read_or_passed_over(self, value: str, date: str) -> None:
         """Never negative, never an error."""
         response = Response(status=429, headers={"retry-after": value, "date": date})
-        for now in (NOW, None):
-            seconds = retry_after(response, now=now)
-            assert seconds is None or seconds >= 0
+        seconds = retry_after(response, now=NOW)
+        assert seconds is None or seconds >= 0
 
 
 class TestCallsLeft:
@@ -167,7 +168,6 @@ class TestCallsLeft:
         headers = {"x-rate-limit-remaining": remaining, "x-rate-limit-limit": limit}
         assert calls_left(Response(status=200, headers=headers)) == left
 
-    @pytest.mark.xfail(strict=True, raises=ValueError, reason="Python refuses to read numbers of over 4,300 digits")
     def test_a_number_beyond_all_bounds_is_nonsense(self) -> None:
         """A header must not end a call that was answered."""
         assert calls_left(Response(status=200, headers={"x-rate-limit-limit": "9" * 5000})) == (None, None)
@@ -251,7 +251,7 @@ class TestBaseUrls:
     )
     def test_a_base_url_is_a_host_with_a_path(self, url: str) -> None:
         """Anything else would send requests to another place than it seems."""
-        with pytest.raises(ValueError, match=r"^the base URL must look like https://api\.planhat\.com, not "):
+        with pytest.raises(ValueError, match=r"^the base URL must look like https://api\.planhat\.com"):
             checked_base_url(url)
 
     @pytest.mark.parametrize(
@@ -271,21 +271,18 @@ class TestBaseUrls:
         with pytest.raises(ValueError, match=r"would send the token unencrypted: use https$"):
             checked_base_url(url)
 
-    @pytest.mark.xfail(strict=True, reason="urlsplit cannot tell an empty query or fragment from none")
     @pytest.mark.parametrize("url", ["https://h?", "https://h#", "https://h/x?", "https://h/x/#"])
     def test_an_empty_query_is_one_too(self, url: str) -> None:
         """Whatever follows would be part of it: a deletion of `/tasks/1` would go to `/`."""
         with pytest.raises(ValueError, match=r"^the base URL must look like "):
             checked_base_url(url)
 
-    @pytest.mark.xfail(strict=True, reason="nothing looks at these, so that each call fails later, in its own way")
     @pytest.mark.parametrize("url", ["https://h:99999", "https://h:x", "https://h\n", "https://h /x", "https://h/../x"])
     def test_a_base_url_that_cannot_work_is_refused(self, url: str) -> None:
         """When the session is made, not when the first call is."""
         with pytest.raises(ValueError, match=r"^the base URL must look like "):
             checked_base_url(url)
 
-    @pytest.mark.xfail(strict=True, reason="the first complaint shows the URL before its password is looked for")
     def test_no_complaint_shows_a_password(self) -> None:
         """Whatever else is wrong with the URL."""
         with pytest.raises(ValueError, match="base URL") as caught:
@@ -297,13 +294,13 @@ class TestTokens:
     def test_a_token_is_kept(self) -> None:
         """Any printable ASCII will do."""
         token = "".join(chr(code) for code in range(0x21, 0x7F))
-        assert checked_token(token) == token
+        assert Token(token).header() == f"Bearer {token}"
 
     @pytest.mark.parametrize("token", ["", None])
     def test_an_empty_token_is_refused(self, token: Any) -> None:
         """The message says where one comes from."""
         with pytest.raises(ValueError, match=r"^the Planhat token is empty: pass one, or set PLANHAT_API_TOKEN$"):
-            checked_token(token)
+            Token(token)
 
     @pytest.mark.parametrize("flaw", ["\n", "\r\n", " ", "\t", "\0", "\x7f", "é", "\u200b", "\ud83d"])
     @pytest.mark.parametrize("place", ["{0}hidden", "hid{0}den", "hidden{0}"])
@@ -312,5 +309,5 @@ class TestTokens:
         with pytest.raises(
             ValueError, match=r"holds a space, a line break or another character no token has$"
         ) as caught:
-            checked_token(place.format(flaw))
+            Token(place.format(flaw))
         assert "hid" not in repr(caught.value)

@@ -1,0 +1,249 @@
+"""A session on virtual time, with a transport in memory."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Iterator
+from email.utils import formatdate
+
+import attrs
+import pytest
+import virtual_time
+
+from planhat_async import (
+    NotSentError,
+    PlanhatError,
+    RateLimitedError,
+    RetryPolicy,
+    ServerError,
+    Session,
+    Timeouts,
+    UnknownOutcomeError,
+)
+from planhat_async._http.wire import Request, Response, Token
+
+OK = Response(status=200, body=b"[]")
+REFUSED = Response(status=429)
+
+
+@attrs.define
+class Server:
+    """A server in memory: what it does is a function of the time; each attempt takes a tenth of a second."""
+
+    answer: Callable[[float], Response | PlanhatError]
+    latency: float = 0.1
+    arrived: list[float] = attrs.field(factory=list)
+    n_under_way: int = 0
+
+    async def send(self, request: Request, *, token: Token, timeouts: Timeouts) -> Response:  # noqa: ARG002
+        clock = asyncio.get_running_loop().time
+        self.arrived.append(clock())
+        self.n_under_way += 1
+        try:
+            await asyncio.sleep(self.latency)
+        finally:
+            self.n_under_way -= 1
+        answer = self.answer(clock())
+        if isinstance(answer, PlanhatError):
+            raise answer
+        return answer
+
+    async def close(self) -> None:
+        pass
+
+
+async def get(session: Session) -> Response | PlanhatError:
+    try:
+        return await session.send(Request(method="GET", path="/tasks", is_repeatable=True))
+    except PlanhatError as error:
+        return error
+
+
+def test_two_hundred_tasks_meet_one_429() -> None:
+    """The session pauses once, for as long as it was told; nobody is refused again, everybody is answered."""
+
+    async def main() -> None:
+        refused = iter([True])
+        server = Server(lambda _: Response(status=429, headers={"retry-after": "7"}) if next(refused, False) else OK)
+        async with Session("t", transport=server) as session:
+            results = await asyncio.gather(*(get(session) for _ in range(200)))
+        assert results == [OK] * 200
+        assert session.stats.refusals == 1
+        first_answers = min(server.arrived) + 0.1
+        assert not [at for at in server.arrived if first_answers < at < first_answers + 7 - 0.001]
+
+    virtual_time.run(main())
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "seconds"),
+    [
+        ("0", 0.0),
+        ("7", 7.0),
+        ("2.5", 2.5),
+        ("-3", 1.0),
+        ("soon", 1.0),
+        ("", 1.0),
+        (formatdate(1_000_030, usegmt=True), 30.0),
+        (formatdate(999_000, usegmt=True), 0.0),
+        ("99999999999999999999", 1.0),
+    ],
+)
+def test_retry_after_is_honoured(retry_after: str, seconds: float) -> None:
+    """In seconds or as a date, that long nothing is sent; nonsense counts as nothing said: one second."""
+
+    async def main() -> None:
+        refusal = Response(status=429, headers={"retry-after": retry_after, "date": formatdate(1_000_000, usegmt=True)})
+        answers = iter([refusal])
+        server = Server(lambda _: next(answers, OK))
+        async with Session("t", transport=server) as session:
+            assert await get(session) == OK
+        first, second = server.arrived
+        assert second - first - 0.1 == pytest.approx(seconds, abs=0.01)
+
+    virtual_time.run(main())
+
+
+def test_a_pause_beyond_all_patience_fails_at_once() -> None:
+    """With an hour to wait and five minutes of patience, the error comes now and names the hour."""
+
+    async def main() -> None:
+        server = Server(lambda _: Response(status=429, headers={"retry-after": "3600"}))
+        async with Session("t", transport=server) as session:
+            error = await get(session)
+        assert isinstance(error, RateLimitedError)
+        assert error.retry_after == 3600.0
+        assert asyncio.get_running_loop().time() < 1
+
+    virtual_time.run(main())
+
+
+def test_refusals_end_with_patience() -> None:
+    """A server that refuses for ever is given up after `RetryPolicy.total`, having been asked only now and then."""
+
+    async def main() -> None:
+        server = Server(lambda _: REFUSED)
+        async with Session("t", transport=server, retry=RetryPolicy(total=300)) as session:
+            assert isinstance(await get(session), RateLimitedError)
+        assert 200 < asyncio.get_running_loop().time() < 300
+        assert len(server.arrived) == 10
+
+    virtual_time.run(main())
+
+
+def test_one_failure_in_four_settles_for_ever() -> None:
+    """In half an hour with every fourth attempt failing, every call succeeds: successes pay for retries."""
+
+    async def main() -> None:
+        draw = random.Random(7)
+        server = Server(lambda _: Response(status=503) if draw.random() < 0.25 else OK)
+        policy = RetryPolicy(attempts=12)
+        async with Session("t", transport=server, retry=policy) as session:
+            results: list[object] = []
+            while asyncio.get_running_loop().time() < 1800:
+                results += await asyncio.gather(*(get(session) for _ in range(20)))
+        assert len(results) > 3000
+        assert results == [OK] * len(results)
+
+    virtual_time.run(main())
+
+
+def test_the_budget_stops_a_storm_and_says_so() -> None:
+    """With everything failing, retries stop for good, and calls cost one attempt each."""
+
+    async def main() -> None:
+        server = Server(lambda _: Response(status=503))
+        async with Session("t", transport=server, retry=RetryPolicy(budget=50)) as session:
+            errors = await asyncio.gather(*(get(session) for _ in range(100)))
+            errors.append(await get(session))
+        assert session.stats.retries == 50
+        assert all(isinstance(error, ServerError) for error in errors)
+        assert str(errors[-1]).endswith("(the session's retry budget is used up: too many calls fail)")
+
+    virtual_time.run(main())
+
+
+def test_the_last_answer_is_kept_when_a_later_attempt_got_none() -> None:
+    """A 503 and then silence: the error has both."""
+
+    async def main() -> None:
+        lost = UnknownOutcomeError("lost")
+        answers: Iterator[Response | PlanhatError] = iter([Response(status=503, body=b"down"), lost, lost])
+        async with Session("t", transport=Server(lambda _: next(answers)), retry=RetryPolicy(attempts=3)) as session:
+            error = await get(session)
+        assert isinstance(error, UnknownOutcomeError)
+        assert (error.attempts, error.last_status, error.last_body) == (3, 503, "down")
+
+    virtual_time.run(main())
+
+
+def test_what_was_given_up_is_not_overtaken() -> None:
+    """After a lost answer the same again waits at least `wait_initial`: the first may still be carried out."""
+
+    async def main() -> None:
+        answers: Iterator[Response | PlanhatError] = iter([UnknownOutcomeError("lost")])
+        server = Server(lambda _: next(answers, OK))
+        async with Session("t", transport=server, retry=RetryPolicy(wait_initial=2.0)) as session:
+            await get(session)
+        assert server.arrived[1] - server.arrived[0] >= 2.1
+
+    virtual_time.run(main())
+
+
+@pytest.mark.parametrize(("latency", "expected"), [(60.0, UnknownOutcomeError), (0.1, NotSentError)])
+def test_a_deadline_ends_the_whole_call(latency: float, expected: type[PlanhatError]) -> None:
+    """A call under way is unknown when its deadline passes; one that waits for its turn was never sent."""
+
+    async def main() -> None:
+        first = Response(status=429, headers={"retry-after": "20"}) if expected is NotSentError else OK
+        server = Server(lambda _: first, latency=latency)
+        async with Session("t", transport=server, timeouts=Timeouts(deadline=5.0)) as session:
+            error = await get(session)
+        assert type(error) is expected
+        assert "the deadline passed" in str(error)
+        assert asyncio.get_running_loop().time() == pytest.approx(5.0, abs=0.01)
+
+    virtual_time.run(main())
+
+
+@pytest.mark.parametrize("n_steps", range(40))
+def test_a_cancelled_call_leaves_nothing_behind(n_steps: int) -> None:
+    """Wherever a call is cancelled, its place, its pause and its attempt are given back: the next call works."""
+
+    async def main() -> None:
+        answers = iter([REFUSED, Response(status=503)])
+        server = Server(lambda _: next(answers, OK))
+        async with Session("t", transport=server) as session:
+            call = asyncio.create_task(get(session))
+            loop = asyncio.get_running_loop()
+            for _ in range(n_steps):
+                await asyncio.sleep(0.1)
+                if call.done():
+                    break
+            call.cancel()
+            await asyncio.gather(call, return_exceptions=True)
+            assert server.n_under_way == 0
+            before = loop.time()
+            assert await get(session) == OK
+            assert loop.time() - before < 5
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    virtual_time.run(main())
+
+
+def test_retries_and_pauses_are_logged_without_secrets(caplog: pytest.LogCaptureFixture) -> None:
+    """One line per retry and per pause; no token, no body, no value of the query."""
+
+    async def main() -> None:
+        answers = iter([Response(status=503, body=b"private"), REFUSED])
+        async with Session("secret-token", transport=Server(lambda _: next(answers, OK))) as session:
+            await session.request("GET", "/tasks", params={"email": "ada@acme.example"})
+
+    with caplog.at_level(logging.INFO, logger="planhat_async"):
+        virtual_time.run(main())
+    assert [(record.levelname, record.getMessage().split(" in ")[0]) for record in caplog.records] == [
+        ("INFO", "GET /tasks: attempt 2"),
+        ("WARNING", "GET /tasks: answered 429; nothing is sent for 1.0 s"),
+        ("INFO", "GET /tasks: attempt 3"),
+    ]
+    assert not any(word in caplog.text for word in ("secret-token", "private", "acme"))
