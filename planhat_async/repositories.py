@@ -21,7 +21,8 @@ from planhat_async._convert import (
     to_write,
     what_is_missing,
 )
-from planhat_async._http.wire import Request
+from planhat_async._http.wire import Request, Response
+from planhat_async.batching.answers import Answer, tells_of_rows
 from planhat_async.batching.chunking import Row
 from planhat_async.batching.reading import ReadOptions, read_pages
 from planhat_async.batching.stitching import Page
@@ -182,10 +183,16 @@ class Repository(Generic[R]):
     def _fill_in(self, wire: dict[str, Any]) -> None:
         """Add what Planhat needs of a record that is created and the caller need not say."""
 
-    async def _send_chunk(self, body: bytes, is_keyed: bool) -> tuple[int, Any]:
+    async def _send_chunk(
+        self,
+        body: bytes,
+        is_keyed: bool,
+        on_attempt: Callable[[], None],
+    ) -> Answer:
         request = Request(method="PUT", path=self.endpoint.path, body=body, is_repeatable=is_keyed, is_bulk=True)
-        response = await self._session.send(request, expect=(400, 403))
-        return response.status, decode_json(response.body)
+        response = await self._session.send(request, accepts=_says_of_rows, on_attempt=on_attempt)
+        account = decode_json(response.body) if response.body.strip() else None
+        return Answer(status=response.status, account=account, follows_unknown=response.follows_unknown)
 
     async def _page(self, offset: int, limit: int | None, options: Options) -> list[R]:
         """One call, as Planhat answers it."""
@@ -243,7 +250,9 @@ class Repository(Generic[R]):
         request = Request(method="GET", path=self.endpoint.path, params=query, is_repeatable=True, is_bulk=is_bulk)
         body = (await self._session.send(request)).body
         rows = split_rows(body)
-        return Page(offset=offset, rows=rows, n_bytes=len(body), first_id=row_id(rows[0]) if rows else None)
+        return Page(
+            offset=offset, limit=limit, rows=rows, n_bytes=len(body), first_id=row_id(rows[0]) if rows else None
+        )
 
     def _decode(self, row: bytes | RawRow, position: int | None = None) -> R:
         record: R = decode_record(self.endpoint.record, row, position=position)  # type: ignore[assignment]
@@ -266,6 +275,8 @@ class Repository(Generic[R]):
             except NotFoundError:
                 return None
 
+        if isinstance(keys, str):
+            raise TypeError("keys are an iterable of keys, not one")
         checked = list(keys)
         for key in checked:
             path_segment(key)
@@ -276,6 +287,14 @@ class Repository(Generic[R]):
             for task in calls:
                 task.cancel()
             await asyncio.gather(*calls, return_exceptions=True)
+
+
+def _says_of_rows(response: Response) -> bool:
+    """Whether a refusal is an account of rows, and not of the request as a whole."""
+    try:
+        return response.status in {400, 403} and tells_of_rows(decode_json(response.body))
+    except DecodeError:
+        return False
 
 
 async def _each_row(pages: AsyncGenerator[list[RawRow], None]) -> AsyncGenerator[bytes, None]:

@@ -145,10 +145,14 @@ class UpsertResult(Counts):
     """The first 1,000 rows known not to be stored."""
     n_problems: int = 0
     """How many there were."""
-    not_stored: dict[Outcome, tuple[range, ...]] = attrs.field(factory=dict)
-    """Input positions by outcome, as far as they are known."""
     stopped_by: PlanhatError | None = None
     """What ended the run early: a refused token, a server that cannot be reached."""
+    _not_stored: dict[Outcome, list[range]] = attrs.field(factory=dict, repr=False)
+
+    @property
+    def not_stored(self) -> dict[Outcome, tuple[range, ...]]:
+        """Input positions by outcome, as far as they are known."""
+        return {outcome: merged(ranges) for outcome, ranges in self._not_stored.items()}
 
     def add(self, chunk: ChunkResult) -> None:
         """Take a chunk's account into the total."""
@@ -158,7 +162,7 @@ class UpsertResult(Counts):
         self.n_problems += len(chunk.problems)
         self.problems += chunk.problems[: MAX_PROBLEMS - len(self.problems)]
         for outcome, ranges in chunk.not_stored.items():
-            self.not_stored[outcome] = merged(self.not_stored.get(outcome, ()) + ranges)
+            self._not_stored.setdefault(outcome, []).extend(ranges)
 
     def raise_for_problems(self) -> None:
         """Raise unless every row was stored.

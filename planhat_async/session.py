@@ -20,7 +20,7 @@ import logging
 import os
 import random
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -42,7 +42,7 @@ from planhat_async._http.wire import (
     error_from,
     retry_after,
 )
-from planhat_async.errors import NoAnswerError, PermissionDeniedError
+from planhat_async.errors import DecodeError, NoAnswerError, NotSentError, PermissionDeniedError
 
 if TYPE_CHECKING:
     import aiohttp
@@ -193,14 +193,25 @@ class Session:
             is_repeatable=verb in _REPEATABLE_METHODS,
         )
         body = (await self.send(request)).body
-        return decode_json(body) if body.strip() else None
+        try:
+            return decode_json(body) if body.strip() else None
+        except DecodeError as error:
+            error.may_have_been_processed = verb not in _REPEATABLE_METHODS or verb == "DELETE"
+            raise
 
-    async def send(self, request: Request, *, expect: Collection[int] = ()) -> Response:
+    async def send(
+        self,
+        request: Request,
+        *,
+        accepts: Callable[[Response], bool] | None = None,
+        on_attempt: Callable[[], None] | None = None,
+    ) -> Response:
         """Send a request as a value; the layer that repositories stand on.
 
         Args:
             request: The request.
-            expect: Statuses besides 2xx that the caller reads itself.
+            accepts: Whether the caller reads an answer itself although it is not 2xx.
+            on_attempt: Called each time the request is about to leave, behind all waiting.
 
         Raises:
             StatusError: Any other status.
@@ -213,22 +224,24 @@ class Session:
         history = History(policy=self._retry, budget=self._budget, request=request, started=clock())
         try:
             async with asyncio.timeout(self._timeouts.deadline):
-                happened = await self._repeat(history, clock)
+                happened = await self._repeat(history, clock, on_attempt)
         except TimeoutError:
             happened = history.deadline_passed()
         if isinstance(happened, NoAnswerError):
             raise history.told(happened, now=clock()) from None
-        if happened.is_success or happened.status in expect:
+        if happened.is_success or (accepts is not None and accepts(happened)):
             return attrs.evolve(happened, follows_unknown=True) if history.may_be_done else happened
         if history.is_done_already(happened):
             return Response(status=200, headers=happened.headers)
         shown = attrs.evolve(happened, body=self._token.hidden_in(happened.body))
         raise history.told(error_from(request, shown, base_url=self.base_url, now=time.time()), now=clock())
 
-    async def _repeat(self, history: History, clock: Callable[[], float]) -> Happening:
+    async def _repeat(
+        self, history: History, clock: Callable[[], float], on_attempt: Callable[[], None] | None
+    ) -> Happening:
         """Try as often as is safe and worth it; returns what happened last."""
         while True:
-            happened, pause = await self._attempt(history)
+            happened, pause = await self._attempt(history, on_attempt)
             # A random number that spreads retries keeps no secret.
             wait = history.judge(happened, now=clock(), pause=pause, jitter=random.random())  # noqa: S311
             if wait is None:
@@ -237,10 +250,17 @@ class Session:
             _logger.info("%s: attempt %d in %.2f s after %s", history.what, history.attempts + 1, wait, _said(happened))
             await asyncio.sleep(wait)
 
-    async def _attempt(self, history: History) -> tuple[Happening, float]:
+    async def _attempt(self, history: History, on_attempt: Callable[[], None] | None) -> tuple[Happening, float]:
         """Make one attempt; returns what happened, and the seconds for which nothing may be sent."""
         request = history.request
         async with self._pacer.place(is_bulk=request.is_bulk) as place:
+            if not self._is_open:
+                closed = f"{history.what}: the session was closed while this waited to be sent"
+                raise NotSentError(closed, method=request.method, path=request.path)
+            if not history.attempts:
+                history.started = asyncio.get_running_loop().time()  # waiting for the first place uses up no patience
+            if on_attempt is not None:
+                on_attempt()
             self.stats.seconds_waited += place.waited
             self.stats.attempts += 1
             self.stats.bytes_sent += len(request.body or b"")

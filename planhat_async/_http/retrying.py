@@ -95,7 +95,7 @@ class History:
     budget: RetryBudget
     request: Request
     started: float
-    """When the first attempt was asked for, on the clock that `judge` is told."""
+    """When the first attempt was to leave, on the clock that `judge` is told."""
     attempts: int = 0
     refusals: int = 0
     """How many of the attempts were answered with 429."""
@@ -161,6 +161,7 @@ class History:
             error.last_body = excerpt(self.last_answer.body)
         if isinstance(error, UnknownOutcomeError):
             error.sent = self.request.body
+        error.may_have_been_processed = error.may_have_been_processed or self.may_be_done
         return error.after(attempts=self.attempts, seconds=now - self.started, note=self.note)
 
     def deadline_passed(self) -> NoAnswerError:

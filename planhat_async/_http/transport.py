@@ -14,7 +14,6 @@ from yarl import URL
 from planhat_async._http.wire import Request, Response, Token
 from planhat_async.errors import DecodeError, NotSentError, UnknownOutcomeError
 
-
 MAX_ANSWER_BYTES = 512 * 2**20
 """How large an answer may be, decompressed."""
 

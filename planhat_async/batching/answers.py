@@ -21,7 +21,20 @@ _logger = logging.getLogger("planhat_async.upserting")
 
 _COUNTS = {"created": Outcome.CREATED, "updated": Outcome.UPDATED, "nonupdates": Outcome.UNCHANGED}
 _ITEMS = ("insertsKeys", "updatesKeys", "modified", "upsertedIds")
+_MAX_REFUSALS = 100
+"""After so many refusals of the same chunk its rows are not sent again."""
 _KEY_NAMES = ("_id", "sourceId", "externalId")
+
+
+@attrs.frozen(kw_only=True)
+class Answer:
+    """What came back for one request."""
+
+    status: int
+    account: Any
+    """The decoded body."""
+    follows_unknown: bool = False
+    """Whether an earlier attempt may have stored the rows already."""
 
 
 @attrs.define
@@ -32,7 +45,10 @@ class Account:
     result: ChunkResult = attrs.field(init=False)
     left: list[tuple[Row, ...]] = attrs.field(init=False)
     """Rows that are still to be sent, or being sent: one request each, the next one last."""
-    n_requests: int = 0
+    has_left: bool = False
+    """Whether the rows that come next may have reached Planhat already."""
+    n_refusals: int = 0
+    """How many times Planhat has refused all for the sake of some."""
 
     def __attrs_post_init__(self) -> None:
         self.left = [self.chunk.rows]
@@ -50,16 +66,28 @@ class Account:
         self.result.error = error
         self.settle(rows, outcome, str(error))
 
-    def read(self, rows: Sequence[Row], status: int, answer: Any) -> tuple[Row, ...]:
+    def leave(self) -> None:
+        """Note that the next rows leave now."""
+        self.has_left = True
+
+    def give_up(self) -> None:
+        """Settle the rows that nothing more will be heard of."""
+        if self.left and self.has_left:
+            self.settle(self.left.pop(), Outcome.UNKNOWN, "given up before its answer came")
+        for rows in self.left:
+            self.settle(rows, Outcome.UNSENT, "given up before it was sent")
+        self.left.clear()
+
+    def read(self, rows: Sequence[Row], answer: Answer) -> tuple[Row, ...]:
         """Take an answer into account; returns the rows to send again, without those it blames."""
-        if not isinstance(answer, Mapping):
-            self.settle(rows, Outcome.UNKNOWN, f"answered {status} with something else than an account")
+        if not isinstance(answer.account, Mapping):
+            self.settle(rows, Outcome.UNKNOWN, f"answered {answer.status} with something else than an account")
             return ()
-        errors = _errors_in(answer)
+        errors = _errors_in(answer.account)
         blamed, unattributed = _attribute(errors, rows)
-        if status in {400, 403}:
-            return self._read_refusal(rows, status, answer, blamed, unattributed)
-        self._read_success(rows, answer, blamed, unattributed)
+        if answer.status in {400, 403}:
+            return self._read_refusal(rows, answer, blamed, unattributed)
+        self._read_success(rows, answer.account, blamed, unattributed)
         return ()
 
     def _read_success(
@@ -81,22 +109,19 @@ class Account:
     def _read_refusal(
         self,
         rows: Sequence[Row],
-        status: int,
-        answer: Mapping[str, Any],
+        answer: Answer,
         blamed: dict[int, str],
         unattributed: list[str],
     ) -> tuple[Row, ...]:
         """Read a 400 or 403: what it did to the rows it does not blame is not documented."""
-        if not blamed and not unattributed:
-            self.settle(rows, Outcome.REJECTED, f"answered {status}: {_words(answer)}")
-            return ()
         self._blame(rows, blamed)
         left = tuple(row for row in rows if row.position not in blamed)
-        if blamed and all(row.keys for row in left):
+        self.n_refusals += 1
+        if blamed and all(row.keys for row in left) and self.n_refusals < _MAX_REFUSALS:
             return left
-        n_left = self._count(answer, unattributed, len(left))
-        self._keep(answer)
-        self._some(left, n_left, Outcome.UNKNOWN, f"answered {status}, which says nothing about this row")
+        n_left = self._count(answer.account, unattributed, len(left))
+        self._keep(answer.account)
+        self._some(left, n_left, Outcome.UNKNOWN, f"answered {answer.status}, which says nothing about this row")
         return ()
 
     def _count(self, answer: Mapping[str, Any], unattributed: list[str], n_left: int) -> int:
@@ -143,6 +168,13 @@ class Account:
                 if isinstance(one.get(name), str) and isinstance(one.get("_id"), str):
                     self.result.ids_by_key[one[name]] = one["_id"]
         self.result.answer.update({k: v for k, v in answer.items() if k not in _COUNTS and k not in _ITEMS})
+
+
+def tells_of_rows(answer: Any) -> bool:
+    """Whether an answer says something of single rows: errors, or how many were stored."""
+    if not isinstance(answer, Mapping):
+        return False
+    return bool(_errors_in(answer)) or any(answer.get(name) for name in _COUNTS)
 
 
 def _errors_in(answer: Mapping[str, Any]) -> list[Any]:

@@ -38,8 +38,8 @@ async def run_pages(fetch: Fetch[Row], stitcher: Stitcher[Row]) -> AsyncGenerato
 
 
 def _ask(fetch: Fetch[Row], stitcher: Stitcher[Row], ahead: deque[asyncio.Task[Page[Row]]], *, n_read: int) -> None:
-    while (offset := stitcher.next_offset(len(ahead) + n_read)) is not None:
-        ahead.append(asyncio.ensure_future(fetch(offset, stitcher.page_size)))
+    while (asked := stitcher.next_page(len(ahead) + n_read)) is not None:
+        ahead.append(asyncio.ensure_future(fetch(*asked)))
 
 
 async def _cancel(tasks: deque[asyncio.Task[Page[Row]]]) -> None:

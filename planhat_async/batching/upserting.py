@@ -19,7 +19,6 @@ at a cancellation are unknown, rows that had not left are unsent.
 from __future__ import annotations
 
 import asyncio
-import functools
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
 from contextlib import aclosing
@@ -28,7 +27,7 @@ from typing import Any, Self
 
 import attrs
 
-from planhat_async.batching.answers import Account
+from planhat_async.batching.answers import Account, Answer
 from planhat_async.batching.chunking import Chunk, Chunker, Key, Row, body_of
 from planhat_async.errors import (
     BadRequestError,
@@ -44,14 +43,13 @@ from planhat_async.results import ChunkResult, Outcome, Problem, UpsertResult
 
 Rows = tuple[Row, ...]
 
-Send = Callable[[bytes, bool], Awaitable[tuple[int, Any]]]
-"""Sends a body, given whether it may be repeated; returns the status (2xx, 400 or 403) and the decoded answer."""
+Send = Callable[[bytes, bool, Callable[[], None]], Awaitable[Answer]]
+"""Sends a body, given whether it may be repeated, and what to call whenever it leaves; returns an answer that is 2xx,
+or one that says something of single rows."""
 
 Prepare = Callable[[int, Any], Row]
 """Makes a row of what the caller handed in, given its position; ValueError or TypeError where it must not be sent."""
 
-_MAX_REQUESTS = 100
-"""Requests that one chunk may take, halves and repeats without refused rows included."""
 _ROWS_PER_TURN = 100
 
 
@@ -83,13 +81,14 @@ class UpsertRun:
         self._options = options
         self._chunker = Chunker(chunk_size=options.chunk_size, max_bytes=options.max_bytes)
         self._ready: deque[Chunk] = deque()
-        self._in_flight: set[asyncio.Task[None]] = set()
+        self._in_flight: dict[asyncio.Task[None], Account] = {}
         self._keys_in_flight: set[Key] = set()
         self._ended: deque[ChunkResult] = deque()
         self._news = asyncio.Event()
         self._room = asyncio.Event()
         self._producer: asyncio.Task[None] | None = None
         self._failure: BaseException | None = None
+        self._is_winding_up = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -107,6 +106,7 @@ class UpsertRun:
             self._producer = asyncio.create_task(self._produce())
         while not self._ended:
             self._news.clear()
+            self._reap()
             self._start_what_may_leave()
             if self._ended:
                 break
@@ -121,9 +121,6 @@ class UpsertRun:
 
     async def aclose(self) -> None:
         """End the run: rows in flight become unknown, rows that had not left unsent."""
-        for task in self._in_flight:
-            task.cancel()
-        await asyncio.gather(*self._in_flight, return_exceptions=True)
         await self._wind_up()
 
     @property
@@ -138,11 +135,16 @@ class UpsertRun:
                     self._ready += self._take(position, item)
                     if position % _ROWS_PER_TURN == 0:
                         await asyncio.sleep(0)
-                    while len(self._ready) > 1:
+                    if self._ready:
                         self._news.set()
+                    while len(self._ready) > 1:
                         self._room.clear()
                         await self._room.wait()
             self._ready += self._chunker.flush()
+        except asyncio.CancelledError as failure:
+            if self._is_winding_up:
+                raise
+            self._failure = failure  # the caller's iterator awaited something that was cancelled
         except Exception as failure:  # noqa: BLE001 - the caller's iterator may raise anything: it goes back to the caller
             self._failure = failure
         finally:
@@ -150,9 +152,13 @@ class UpsertRun:
 
     def _take(self, position: int, item: Any) -> list[Chunk]:
         try:
-            return self._chunker.feed(self._prepare(position, item))
+            row = self._prepare(position, item)
         except (ValueError, TypeError) as error:
             return self._chunker.refuse(Problem(outcome=Outcome.INVALID, reason=str(error), position=position))
+        if len(row.data) + 2 > self._options.max_bytes:
+            reason = f"{len(row.data):,} bytes are more than one call may hold (max_bytes)"
+            return self._chunker.refuse(Problem(outcome=Outcome.INVALID, reason=reason, position=position, key=row.key))
+        return self._chunker.feed(row)
 
     def _start_what_may_leave(self) -> None:
         while self._ready and not self._must_stop:
@@ -171,19 +177,18 @@ class UpsertRun:
         account = Account(chunk)
         self._keys_in_flight |= chunk.keys
         task = asyncio.create_task(self._deliver(account))
-        self._in_flight.add(task)
-        task.add_done_callback(functools.partial(self._on_done, account))
+        task.add_done_callback(lambda _: self._news.set())
+        self._in_flight[task] = account
 
-    def _on_done(self, account: Account, task: asyncio.Task[None]) -> None:
-        self._in_flight.discard(task)
-        self._keys_in_flight -= account.chunk.keys
-        # Only a cancellation, a fault of ours or an endless refusal leaves rows here.
-        outcome = Outcome.UNKNOWN if account.n_requests else Outcome.UNSENT
-        for rows in account.left:
-            account.settle(rows, outcome, "given up before its answer came")
-        if not task.cancelled() and task.exception() is not None:
-            self._failure = self._failure or task.exception()
-        self._end(account)
+    def _reap(self) -> None:
+        """Take the accounts of the chunks that have ended."""
+        for task in [task for task in self._in_flight if task.done()]:
+            account = self._in_flight.pop(task)
+            self._keys_in_flight -= account.chunk.keys
+            account.give_up()  # only a cancellation, or a fault of ours, has left rows
+            if not task.cancelled() and task.exception() is not None:
+                self._failure = self._failure or task.exception()
+            self._end(account)
 
     def _end(self, account: Account) -> None:
         self.result.add(account.result)
@@ -194,39 +199,53 @@ class UpsertRun:
 
     async def _deliver(self, account: Account) -> None:
         """Send a chunk, in as many requests as it takes, and settle each of its rows."""
-        for account.n_requests in range(1, _MAX_REQUESTS + 1):
-            again = await self._send_once(account, account.left[-1])
+        while account.left:
+            parts = await self._send_once(account, account.left[-1])
             account.left.pop()
-            account.left += [part for part in reversed(again) if part]
-            if not account.left:
-                return
+            account.left += [part for part in reversed(parts) if part]
 
     async def _send_once(self, account: Account, rows: Rows) -> list[Rows]:
         """Make one request; returns the rows still to be sent, in the order to send them."""
-        is_keyed = account.chunk.is_keyed
         try:
-            status, answer = await self._send(body_of(rows), is_keyed)
+            answer = await self._send(body_of(rows), account.chunk.is_keyed, account.leave)
         except PayloadTooLargeError as error:
+            account.has_left = error.may_have_been_processed
             if len(rows) > 1:
                 middle = len(rows) // 2
                 return [rows[:middle], rows[middle:]]
-            account.fail(rows, error, Outcome.REJECTED)
+            account.fail(rows, error, _outcome_of(error))
         except PlanhatError as error:
             account.fail(rows, error, _outcome_of(error))
         else:
-            return [account.read(rows, status, answer)]
+            again = account.read(rows, answer)
+            account.has_left = bool(again)
+            return [again]
+        account.has_left = False
         return []
 
     async def _wind_up(self) -> None:
-        """Account for the rows that were taken from the input and will not leave."""
-        if self._producer is not None:
-            self._producer.cancel()
-            await asyncio.gather(self._producer, return_exceptions=True)
+        """End what still runs, and account for the rows that were taken from the input and will not leave.
+
+        A cancellation meanwhile waits until every row is accounted for.
+        """
+        self._is_winding_up = True
+        tasks = {*self._in_flight, *filter(None, [self._producer])}
+        is_cancelled = False
+        while running := {task for task in tasks if not task.done()}:
+            for task in running:
+                task.cancel()
+            try:
+                await asyncio.wait(running)
+            except asyncio.CancelledError:
+                is_cancelled = True
+        self._reap()
         self._ready += self._chunker.flush()
         while self._ready:
             account = Account(self._ready.popleft())
             account.settle(account.chunk.rows, Outcome.UNSENT, self._why_unsent())
             self._end(account)
+        if is_cancelled:
+            raise asyncio.CancelledError
 
     def _why_unsent(self) -> str:
         if self.result.stopped_by is not None:
