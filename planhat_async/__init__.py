@@ -4,6 +4,7 @@ from planhat_async._http.pace import RateLimits
 from planhat_async._http.pacing import Pacer
 from planhat_async._http.retrying import RetryPolicy
 from planhat_async._http.transport import Timeouts
+from planhat_async.batching.upserting import UpsertRun
 from planhat_async.errors import (
     AuthenticationError,
     BadRequestError,
@@ -23,6 +24,7 @@ from planhat_async.errors import (
 )
 from planhat_async.keys import extid, srcid
 from planhat_async.models import ChecklistItem, Note, Person, Record, StatusChange, Task, Ticket
+from planhat_async.queries import NoteListing, NotePage, TaskListing, TaskPage, TicketListing, TicketPage
 from planhat_async.repositories import Notes, Tasks, Tickets
 from planhat_async.results import ChunkResult, Outcome, Problem, Unreadable, UpsertResult
 from planhat_async.session import Session, SessionStats
@@ -39,6 +41,8 @@ __all__ = [
     "NotFoundError",
     "NotSentError",
     "Note",
+    "NoteListing",
+    "NotePage",
     "Notes",
     "Outcome",
     "Pacer",
@@ -58,14 +62,19 @@ __all__ = [
     "StatusChange",
     "StatusError",
     "Task",
+    "TaskListing",
+    "TaskPage",
     "Tasks",
     "Ticket",
+    "TicketListing",
+    "TicketPage",
     "Tickets",
     "Timeouts",
     "UnknownOutcomeError",
     "Unreadable",
     "UpsertError",
     "UpsertResult",
+    "UpsertRun",
     "extid",
     "srcid",
 ]

@@ -35,7 +35,8 @@ NOT_ALL_STORED, WRONG_USAGE, UNUSABLE, INTERRUPTED = 1, 2, 3, 130
 app = typer.Typer(
     help="Read and write Planhat's notes, tasks and tickets in bulk. "
     "The token comes from PLANHAT_API_TOKEN or --token-file, the server from PLANHAT_BASE_URL or --base-url.",
-    epilog="Exit codes: 0 all went well, 1 some rows were not stored, 2 wrong usage, 3 Planhat could not be used.",
+    epilog="Exit codes: 0 all went well, 1 some rows were not stored, 2 wrong usage, "
+    "3 Planhat could not be used, 130 interrupted.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     add_completion=False,
@@ -104,10 +105,12 @@ def upsert(
     started = time.monotonic()
     run = _run(_upsert(session, repository, source, chunk_size=chunk_size, concurrency=concurrency))
     seconds = time.monotonic() - started
-    if as_json:
-        console.print_json(run.result, session.stats, seconds=seconds, ended_by=run.ended_by)
-    else:
-        console.show_result(run.result, seconds=seconds, ended_by=run.ended_by)
+    with _refusals():
+        if as_json:
+            console.print_json(run.result, session.stats, seconds=seconds, ended_by=run.ended_by)
+        else:
+            console.show_result(run.result, seconds=seconds, ended_by=run.ended_by)
+        sys.stdout.flush()
     raise typer.Exit(run.exit_code)
 
 
@@ -176,10 +179,12 @@ def export_records(
         repository = _REPOSITORIES[model]
         chosen = format_ or (FileFormat.CSV if output and output.suffix.lower() == ".csv" else FileFormat.JSONL)
         session = _session(token_file, base_url, per_minute)
+        if output is not None and output.is_dir():
+            raise ValueError(f"{output} is a directory")
         with whole_file(output) if output else _standard_output() as out:
             writer = JsonlWriter(out) if chosen is FileFormat.JSONL else CsvWriter(out, repository.endpoint.record)
             n_rows = _run(_export(session, repository, writer, concurrency=concurrency))
-    console.err.print(f"{n_rows:,} {model.value} exported" + (f" to {output}" if output else ""))
+    console.tell(f"{n_rows:,} {model.value} exported" + (f" to {output}" if output else ""))
 
 
 async def _export(session: Session, repository: AnyRepository, writer: Writer, *, concurrency: int) -> int:
@@ -240,7 +245,7 @@ def demo(*, rows: Annotated[int, typer.Option(min=1, help="Tickets to write.")] 
 def _session(token_file: Path | None, base_url: str | None, per_minute: int) -> Session:
     token = None
     if token_file is not None:
-        token = token_file.read_text(encoding="utf-8").strip()
+        token = token_file.read_bytes().decode("ascii", "replace").strip()
         if not token:
             raise ValueError(f"{token_file} holds no token")
     return Session(token, base_url=base_url, limits=RateLimits(per_minute=per_minute, reserve=0))

@@ -17,8 +17,15 @@ from rich.text import Text
 from planhat_async.results import STORED, Outcome, Problem, UpsertResult, ranges_of
 from planhat_async.session import SessionStats
 
-out = Console(soft_wrap=True)
-err = Console(stderr=True, soft_wrap=True)
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to the command, which knows how to end."""
+        raise  # noqa: PLE0704 - rich calls this while it handles the error
+
+
+out = _Console(soft_wrap=True)
+err = _Console(stderr=True, soft_wrap=True)
 
 _SHOWN_PROBLEMS = 10
 _MEANING = {
@@ -34,6 +41,17 @@ _MEANING = {
 }
 
 
+class _Title(ProgressColumn):
+    """A title as it is: a file's name is neither a format nor markup."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self._title = Text(title, no_wrap=True, overflow="ellipsis")
+
+    def render(self, task: Task) -> Text:  # noqa: ARG002 - the same for every task
+        return self._title
+
+
 class _RowsPerSecond(ProgressColumn):
     def render(self, task: Task) -> Text:
         n_rows = task.fields["rows"]
@@ -46,7 +64,7 @@ def progress(title: str, *, total: int | None) -> Iterator[Callable[[int, int | 
 
     Where standard error is no terminal, nothing is shown.
     """
-    columns = (SpinnerColumn(), TextColumn(title), BarColumn(), _RowsPerSecond(), TimeElapsedColumn())
+    columns = (SpinnerColumn(), _Title(title), BarColumn(), _RowsPerSecond(), TimeElapsedColumn())
     left = () if total is None else (TextColumn("left"), TimeLeftColumn())
     with Progress(*columns, *left, console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task(title, total=total, rows=0)
@@ -55,7 +73,7 @@ def progress(title: str, *, total: int | None) -> Iterator[Callable[[int, int | 
 
 def show_result(result: UpsertResult, *, seconds: float, ended_by: BaseException | None) -> None:
     """A table of outcomes, the first problems, and what ended the run early."""
-    table = Table(title=f"{result.rows:,} rows in {seconds:.1f} s", title_justify="left")
+    table = Table(title=f"{result.rows:,} row{'s'[: result.rows != 1]} in {seconds:.1f} s", title_justify="left")
     table.add_column("outcome")
     table.add_column("rows", justify="right")
     table.add_column("meaning")
@@ -78,13 +96,16 @@ def show_result(result: UpsertResult, *, seconds: float, ended_by: BaseException
 
 def _rows_of(problems: list[Problem]) -> str:
     """Which rows, counted from 1 as people do; with its key where it is one row."""
-    known = [problem.position for problem in problems if problem.position is not None]
-    if not known:
-        return f"{len(problems):,} row{'s'[: len(problems) != 1]} Planhat does not name"
-    if len(known) == 1:
-        return f"row {known[0] + 1}" + (f" ({problems[0].key})" if problems[0].key else "")
+    known = {problem.position: problem.key for problem in problems if problem.position is not None}
+    n_nameless = len(problems) - len(known)
+    nameless = [f"{n_nameless:,} row{'s'[: n_nameless != 1]} Planhat does not name"] if n_nameless else []
     ranges = [f"{one.start + 1}–{one.stop}" if len(one) > 1 else f"{one.stop}" for one in ranges_of(known)]  # noqa: RUF001
-    return f"rows {', '.join(ranges[:5])}{' ...' if len(ranges) > 5 else ''}"
+    if len(known) == 1:
+        ((position, key),) = known.items()
+        named = [f"row {position + 1}" + (f" ({key})" if key else "")]
+    else:
+        named = [f"rows {', '.join(ranges[:5])}{' ...' if len(ranges) > 5 else ''}"] if ranges else []
+    return " and ".join([*named, *nameless])
 
 
 def print_json(result: UpsertResult, stats: SessionStats, *, seconds: float, ended_by: BaseException | None) -> None:
@@ -96,14 +117,23 @@ def print_json(result: UpsertResult, stats: SessionStats, *, seconds: float, end
     total = {
         "rows": result.rows,
         **result.counts(),
-        "ok": result.ok,
+        "ok": result.ok and ended_by is None,
         "stopped_by": None if ended_by is None else str(ended_by),
         "calls": stats.calls,
         "attempts": stats.attempts,
         "seconds": round(seconds, 3),
+        "n_problems": result.n_problems,
         "problems": problems,
+        "not_stored": {
+            outcome: [[one.start + 1, one.stop] for one in ranges] for outcome, ranges in result.not_stored.items()
+        },
     }
-    sys.stdout.write(json.dumps(total, ensure_ascii=False) + "\n")
+    sys.stdout.write(json.dumps(total) + "\n")
+
+
+def tell(message: str) -> None:
+    """One line on standard error."""
+    err.print(Text(message))
 
 
 def complain(message: object) -> None:

@@ -10,7 +10,7 @@ import difflib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from typing import Any, TypedDict
+from typing import Any, TypedDict, get_type_hints
 
 import attrs
 
@@ -21,8 +21,17 @@ MAX_IDS_LENGTH = 2000
 """Characters of ids that one URL holds."""
 
 
+class Page(TypedDict, total=False):
+    """What every list takes, also a single page."""
+
+    sort: str
+    """A field to sort by, in either spelling, `-` in front for descending; `id` by default."""
+    select: Iterable[str] | None
+    """Fields to fetch, in either spelling; all by default. `id`, and what a filter needs, come as well."""
+
+
 class Listing(TypedDict, total=False):
-    """What every listing takes."""
+    """What listings of many pages take."""
 
     page_size: int | None
     """Records a call asks for; by default, and at most, the endpoint's maximum."""
@@ -30,37 +39,46 @@ class Listing(TypedDict, total=False):
     """Stop after so many records."""
     concurrency: int
     """Pages on their way or in memory at once; 4 by default."""
-    sort: str
-    """A field to sort by, in either spelling, `-` in front for descending; `id` by default."""
-    select: Iterable[str] | None
-    """Fields to fetch, in either spelling; all by default. `id`, and what a filter needs, come as well."""
 
 
-class NoteListing(Listing, total=False):
-    """What listings of notes take."""
+class NotePage(Page, total=False):
+    """What a page of notes takes."""
 
     company_id: str | Iterable[str] | None
-    """Only notes about these companies."""
+    """Only notes about these companies; name each in one way, by `_id` or by a key of your own."""
+
+
+class NoteListing(NotePage, Listing, total=False):
+    """What listings of notes take."""
+
     type: str | None
     """`note`, the default, takes in custom touch types; `None` every conversation, e-mails and tickets included."""
 
 
-class TaskListing(Listing, total=False):
-    """What listings of tasks take."""
+class TaskPage(Page, total=False):
+    """What a page of tasks takes."""
 
     company_id: str | Iterable[str] | None
-    """Only tasks about these companies."""
+    """Only tasks about these companies; name each in one way, by `_id` or by a key of your own."""
     enduser_ids: str | Iterable[str] | None
     """Only tasks that concern these end users."""
     archived: bool | None
-    """`False` only open tasks, `True` only archived (completed) ones; `None`, the default, first those, then these."""
+    """`False` only open tasks, `True` only archived (completed) ones; `None`, the default, first those, then these.
+
+    Planhat has a list for each: a task that is archived while they are read may come twice, one that is opened
+    again not at all.
+    """
 
 
-class TicketListing(Listing, total=False):
-    """What listings of tickets take."""
+class TaskListing(TaskPage, Listing, total=False):
+    """What listings of tasks take."""
+
+
+class TicketPage(Page, total=False):
+    """What a page of tickets takes."""
 
     company_id: str | Iterable[str] | None
-    """Only tickets of these companies."""
+    """Only tickets of these companies; name each in one way, by `_id` or by a key of your own."""
     status: str | None
     """Only tickets with this status."""
     email: str | None
@@ -68,6 +86,13 @@ class TicketListing(Listing, total=False):
     search: str | None
     """Only tickets with this text in their snippet."""
 
+
+class TicketListing(TicketPage, Listing, total=False):
+    """What listings of tickets take."""
+
+
+LISTING_ONLY = frozenset({*Listing.__annotations__, "type"})
+"""Options that a single page cannot have."""
 
 Params = tuple[tuple[str, str], ...]
 Keep = Callable[[RowFlags], bool]
@@ -132,7 +157,7 @@ class Endpoint:
         return (order, ("select", ",".join(names)))
 
     def _check(self, options: Options) -> None:
-        known = {*Listing.__annotations__, *self.options.__annotations__}
+        known = get_type_hints(self.options)
         for name in options:
             if name not in known:
                 near = difflib.get_close_matches(name, known, n=1) or sorted(known)
@@ -175,7 +200,11 @@ def _is_archived(before: frozenset[str], row: RowFlags) -> bool:
 
 def _ticket_lists(options: Options) -> Iterator[tuple[Params, Keep | None, tuple[str, ...]]]:
     names = ("status", "email", "search")
-    yield tuple((name, options[name]) for name in names if options.get(name) is not None), None, ()
+    filters = tuple((name, options[name]) for name in names if options.get(name) is not None)
+    for name, value in filters:
+        if not isinstance(value, str) or not value.strip():
+            raise ValueError(f"{name}: a filter must not be blank, or Planhat may take it for none: {value!r}")
+    yield filters, None, ()
 
 
 def _id_groups(name: str, ids: str | Iterable[str] | None) -> Iterator[Params]:

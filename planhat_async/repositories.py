@@ -20,6 +20,7 @@ from planhat_async._convert import (
     split_rows,
     to_write,
     what_is_missing,
+    without_empty_keys,
 )
 from planhat_async._http.wire import Request, Response
 from planhat_async.batching.answers import Answer, tells_of_rows
@@ -31,14 +32,17 @@ from planhat_async.errors import DecodeError, NotFoundError
 from planhat_async.keys import path_segment
 from planhat_async.models import Note, Record, Task, Ticket
 from planhat_async.queries import (
+    LISTING_ONLY,
     NOTES,
     TASKS,
     TICKETS,
     Endpoint,
     NoteListing,
+    NotePage,
     Options,
     Params,
     TaskListing,
+    TaskPage,
     TicketListing,
 )
 from planhat_async.results import ChunkResult, Unreadable, UpsertResult
@@ -171,7 +175,7 @@ class Repository(Generic[R]):
         """Check and encode one row of an upsert."""
         if isinstance(item, Unreadable):
             raise ValueError(item.reason)  # noqa: TRY004 - the row is wrong, not its type
-        wire = to_write(self.endpoint.record, item)
+        wire = without_empty_keys(self.endpoint.record, to_write(self.endpoint.record, item))
         keys = keys_of(self.endpoint.record, wire)
         if not keys:
             self._fill_in(wire)
@@ -198,6 +202,8 @@ class Repository(Generic[R]):
         """One call, as Planhat answers it."""
         if offset < 0 or (limit is not None and limit < 1):
             raise ValueError(f"offset counts from 0 and limit from 1, not {offset} and {limit}")
+        for name in LISTING_ONLY.intersection(options):
+            raise TypeError(f"{name} is an option of iter, iter_json, pages and all, not of page")
         query, *more = self.endpoint.queries(options)
         if more:
             raise ValueError("too many ids for one call: list them with iter, pages or all")
@@ -383,7 +389,7 @@ class Notes(_SingleCalls[Note]):
     def _fill_in(self, wire: dict[str, Any]) -> None:
         wire.setdefault("type", "note")
 
-    async def page(self, *, offset: int = 0, limit: int | None = None, **options: Unpack[NoteListing]) -> list[Note]:
+    async def page(self, *, offset: int = 0, limit: int | None = None, **options: Unpack[NotePage]) -> list[Note]:
         """One call, as Planhat answers it: conversations of every type, at most 2,000."""
         return await self._page(offset, limit, options)
 
@@ -409,7 +415,7 @@ class Tasks(_SingleCalls[Task]):
 
     endpoint = TASKS
 
-    async def page(self, *, offset: int = 0, limit: int | None = None, **options: Unpack[TaskListing]) -> list[Task]:
+    async def page(self, *, offset: int = 0, limit: int | None = None, **options: Unpack[TaskPage]) -> list[Task]:
         """One call, as Planhat answers it: open tasks unless `archived=True`, at most 10,000."""
         options["archived"] = options.get("archived") or False
         return await self._page(offset, limit, options)

@@ -12,7 +12,7 @@ from planhat_async._convert.json import (
     split_rows,
 )
 from planhat_async._convert.records import decode_record, structure, to_write, unstructure
-from planhat_async._convert.requirements import keys_of, what_is_missing
+from planhat_async._convert.requirements import keys_of, what_is_missing, without_empty_keys
 
 __all__ = [
     "Field",
@@ -34,4 +34,5 @@ __all__ = [
     "unstructure",
     "what_is_missing",
     "wire_path",
+    "without_empty_keys",
 ]

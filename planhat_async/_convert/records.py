@@ -56,7 +56,7 @@ def unstructure(record: Record) -> dict[str, Any]:
 def to_write(cls: type[Record], row: Record | Mapping[str, Any]) -> dict[str, Any]:
     """What is sent for a row: a record's writable fields that are set, or exactly what a mapping holds.
 
-    A mapping's keys may be in either spelling. A key to match on that is `None` is left out.
+    A mapping's keys may be in either spelling.
 
     Raises:
         ValueError: A field nobody knows (Planhat would drop it silently), or a value Planhat would not understand.
@@ -73,10 +73,7 @@ def to_write(cls: type[Record], row: Record | Mapping[str, Any]) -> dict[str, An
     for field, value in items:
         if field.wire in out:
             raise ValueError(f"{field.name} is given twice, in both spellings")
-        if value is not None:
-            out[field.wire] = _checked(field, value)
-        elif field.name not in cls.KEYABLES:
-            out[field.wire] = None
+        out[field.wire] = None if value is None else _checked(field, value)
     return out
 
 

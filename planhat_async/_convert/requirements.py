@@ -25,6 +25,12 @@ def what_is_missing(cls: type[Record], wire: Mapping[str, Any], *, is_upsert: bo
     return None
 
 
+def without_empty_keys(cls: type[Record], wire: dict[str, Any]) -> dict[str, Any]:
+    """A written row without the keys that are `None`: they match nothing."""
+    empty = {camel_case(name) for name in cls.KEYABLES if wire.get(camel_case(name), "") is None}
+    return {name: value for name, value in wire.items() if name not in empty} if empty else wire
+
+
 def keys_of(cls: type[Record], wire: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """The keys that a bulk upsert can match a written row on, as `(wire name, value)`, in order of priority.
 

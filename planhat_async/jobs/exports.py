@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from planhat_async._convert import decode_json, encode_json, fields_of
+from planhat_async._convert import decode_json, encode_json, excerpt, fields_of
+from planhat_async.errors import DecodeError
 from planhat_async.models import Record
 
 
@@ -49,6 +50,8 @@ class CsvWriter:
     def write(self, row: bytes) -> None:
         """Write one record."""
         held = decode_json(row)
+        if not isinstance(held, dict):
+            raise DecodeError(f"the list holds something that is no record: {excerpt(row, 20)}")
         cells = [_cell(held.pop(column, None)) for column in self._columns]
         self._write([*cells, _cell(held or None)])
 
@@ -60,7 +63,17 @@ class CsvWriter:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """A file that gets its name only once it is complete; until then, or after a failure, it is `NAME.part`."""
+    """A file that gets its name only once it is complete; until then, or after a failure, it is `NAME.part`.
+
+    What is there already and is no regular file, such as a device or a pipe, is written to as it is.
+
+    Raises:
+        OSError: It is a directory, or cannot be written.
+    """
+    if path.exists() and not path.is_file():
+        with path.open("wb") as out:
+            yield out
+        return
     part = path.with_name(path.name + ".part")
     with part.open("wb") as out:
         yield out

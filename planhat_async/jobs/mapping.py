@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Self, get_origin
 
 import attrs
 
-from planhat_async._convert import Field, decode_json, fields_of, unknown_field, wire_path
+from planhat_async._convert import Field, decode_json, fields_of, to_write, wire_path
 from planhat_async.errors import DecodeError
 from planhat_async.models import Record
 
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
 _TRUE = {"true", "yes", "1"}
 _FALSE = {"false", "no", "0"}
 
@@ -46,7 +48,8 @@ class FieldMapping:
             raise SourceError(f"{name} is given twice: by --map and by --set")
         try:
             values = {name: value_of(record, name, text) for name, text in texts.items()}
-        except ValueError as error:
+            to_write(record, _nested(dict(values)))
+        except (ValueError, TypeError) as error:
             raise SourceError(f"--set: {error}") from None
         return cls(record=record, columns=columns, constants=values)
 
@@ -60,12 +63,23 @@ class FieldMapping:
         for name, column in self.columns.items():
             if column not in there:
                 raise SourceError(f"--map {name}={column}: the file has no such column; it has {', '.join(there)}")
+        for column in self.columns.values():
+            if there.count(column) > 1:
+                raise SourceError(f"the file has the column {column!r} twice")
         if not self.columns:
-            for column in there:
-                try:
-                    _canonical(self.record, column)
-                except ValueError as error:
-                    raise SourceError(f"column {column!r}: {error}. Fit the file with --map field=Column") from None
+            self._check_fields(there)
+
+    def _check_fields(self, columns: list[str]) -> None:
+        """Refuse columns that are not, each, a field that can be written."""
+        names: set[str] = set(self.constants)
+        for column in columns:
+            try:
+                name = _canonical(self.record, column)
+            except ValueError as error:
+                raise SourceError(f"column {column!r}: {error} (fit the file with --map FIELD=COLUMN)") from None
+            if name in names:
+                raise SourceError(f"{name} is given twice: by the column {column!r}, and by another or --set")
+            names.add(name)
 
     def apply_to_text(self, cells: Mapping[str, str]) -> dict[str, Any]:
         """The row in these cells; an empty cell is no value.
@@ -83,7 +97,12 @@ class FieldMapping:
     def apply(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The row in these values; one that is not there is left out."""
         if not self.columns:
-            return _nested({**self.constants, **values})
+            rest = {
+                name: value
+                for name, value in values.items()
+                if _canonical_or_same(self.record, name) not in self.constants
+            }
+            return _nested({**rest, **self.constants})
         held = {name: values[column] for name, column in self.columns.items() if column in values}
         return _nested({**self.constants, **held})
 
@@ -111,10 +130,15 @@ def _parse(field: Field, text: str) -> Any:
             raise ValueError(text)
         return text.lower() in _TRUE
     if field.type in (int, float):
-        return field.type(text)
+        if not _NUMBER.fullmatch(text):
+            raise ValueError(text)
+        return field.check(field.type(text))
     if field.type == list[str] and not text.lstrip().startswith("["):
         return [part.strip() for part in text.split(",") if part.strip()]
-    return decode_json(text.encode())
+    value = decode_json(text.encode())
+    if not isinstance(value, dict if get_origin(field.type) is dict else list):
+        raise ValueError(text)  # noqa: TRY004 - the text is wrong, not its type
+    return value
 
 
 def _called(field: Field) -> str:
@@ -123,9 +147,24 @@ def _called(field: Field) -> str:
 
 
 def _canonical(record: type[Record], name: str) -> str:
-    """A field's own name from either spelling; `custom.NAME` as it is."""
+    """A field's own name from either spelling; `custom.NAME` as it is.
+
+    Raises:
+        ValueError: No such field, or one that Planhat fills in: it would drop the value without a word.
+    """
     wire = wire_path(record, name)
-    return next((field.name for field in fields_of(record).values() if field.wire == wire), name)
+    field = next((field for field in fields_of(record).values() if field.wire == wire), None)
+    if field is None:
+        if not name.removeprefix("custom.").strip():
+            raise ValueError(f"{name!r} names no custom field.")
+        return name
+    if not field.is_writable:
+        raise ValueError(f"{record.__name__}.{field.name} is filled in by Planhat: {field.doc}")
+    return field.name
+
+
+def _canonical_or_same(record: type[Record], name: str) -> str:
+    return next((field.name for field in fields_of(record).values() if name in (field.wire, field.name)), name)
 
 
 def _pairs(record: type[Record], texts: Iterable[str], form: str) -> dict[str, str]:
@@ -136,8 +175,8 @@ def _pairs(record: type[Record], texts: Iterable[str], form: str) -> dict[str, s
             raise SourceError(f"{text!r} does not have the form {form}")
         try:
             field = _canonical(record, name)
-        except ValueError:
-            raise SourceError(f"{form}: {unknown_field(record, name)}") from None
+        except ValueError as error:
+            raise SourceError(f"{text!r}: {error}") from None
         if field in pairs:
             raise SourceError(f"{field} is given twice: {form}")
         pairs[field] = value
@@ -148,7 +187,10 @@ def _nested(row: dict[str, Any]) -> dict[str, Any]:
     """`custom.NAME` into `custom`."""
     custom = {name.removeprefix("custom."): row.pop(name) for name in list(row) if name.startswith("custom.")}
     if custom:
-        row["custom"] = {**(row.get("custom") or {}), **custom}
+        held = row.get("custom") or {}
+        if not isinstance(held, Mapping):
+            raise ValueError("custom is not a JSON object")
+        row["custom"] = {**held, **custom}
     return row
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import stat
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,10 @@ Format = Literal["csv", "jsonl"]
 _ENDINGS: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _MAX_CELL = 2**31 - 1
+_SAID = {
+    "unexpected end of data": "a quote is opened there and never closed",
+    "',' expected after '\"'": "a quote is closed in the middle of a cell",
+}
 
 
 class FileSource:
@@ -53,11 +58,15 @@ class FileSource:
         self._file: BinaryIO | None = None
         try:
             "".encode(self._encoding)
-            self.total_bytes = path.stat().st_size
+            found = path.stat()
         except LookupError:
             raise SourceError(f"there is no encoding {encoding!r}") from None
         except OSError as error:
             raise SourceError(f"{path}: {error.strerror}") from None
+        if not stat.S_ISREG(found.st_mode):
+            # It is read twice: once to refuse what does not fit, before anything is sent.
+            raise SourceError(f"{path} is not a regular file: write a pipe's rows to a file first")
+        self.total_bytes = found.st_size
 
     @property
     def bytes_read(self) -> int:
@@ -86,9 +95,12 @@ class FileSource:
         if self._encoding == "utf-8-sig" and file.read(2) in _UTF16_MARKS:
             raise SourceError(f"{self.path} is not UTF-8 but UTF-16: read it with --encoding utf-16")
         file.seek(0)
-        text = io.TextIOWrapper(file, encoding=self._encoding, errors="surrogateescape", newline="")
+        with io.TextIOWrapper(file, encoding=self._encoding, errors="surrogateescape", newline="") as text:
+            yield from self._csv_rows_of(text)
+
+    def _csv_rows_of(self, text: io.TextIOWrapper) -> Iterator[dict[str, Any] | Unreadable]:
         csv.field_size_limit(_MAX_CELL)
-        # Strict, or a quote that is never closed would swallow the rest of the file into one cell.
+        # Strict, or a quote that is never closed would make one cell of the rest of the file without a word.
         reader = csv.reader(text, strict=True)
         header = self._header(reader)
         while True:
@@ -98,7 +110,7 @@ class FileSource:
             except StopIteration:
                 return
             except csv.Error as error:
-                yield Unreadable(f"line {first_line}: {error}")
+                yield Unreadable(f"{_lines(first_line, reader.line_num)}: {_SAID.get(str(error), error)}")
                 continue
             except UnicodeError as error:
                 yield Unreadable(f"line {first_line}, and all after it: {error}")
@@ -112,16 +124,16 @@ class FileSource:
         except (csv.Error, UnicodeError) as error:
             raise SourceError(f"{self.path}: the header cannot be read: {error}") from None
         if any("\udc80" <= character <= "\udcff" for name in header for character in name):
-            raise SourceError(f"{self.path}: the header is not in the encoding {self._encoding}: see --encoding")
-        if len(set(header)) < len(header):
-            twice = next(name for name in header if header.count(name) > 1)
-            raise SourceError(f"{self.path}: the column {twice!r} is there twice")
-        self._mapping.check(header)
+            raise SourceError(f"{self.path}: the header is in another encoding: see --encoding")
+        try:
+            self._mapping.check(header)
+        except SourceError as error:
+            raise SourceError(f"{self.path}: {error}") from None
         return header
 
     def _from_cells(self, header: list[str], cells: list[str]) -> dict[str, Any]:
         if len(cells) != len(header):
-            raise ValueError(f"{len(cells)} cells, but the header has {len(header)}")
+            raise ValueError(f"{len(cells)} cell{'s'[: len(cells) != 1]}, but the header has {len(header)}")
         return self._mapping.apply_to_text(dict(zip(header, cells, strict=True)))
 
     def _jsonl_rows(self, file: BinaryIO) -> Iterator[dict[str, Any] | Unreadable]:
@@ -134,10 +146,14 @@ class FileSource:
         try:
             value = decode_json(line)
         except DecodeError:
-            raise ValueError("not JSON") from None
+            raise ValueError("not JSON in UTF-8") from None
         if not isinstance(value, dict):
             raise ValueError("not a JSON object")  # noqa: TRY004 - the line is wrong, not a type of ours
         return self._mapping.apply(value)
+
+
+def _lines(first: int, last: int) -> str:
+    return f"line {first}" if last <= first else f"lines {first} to {last}, none of which was read"
 
 
 def _attempt(where: str, read: Callable[[], dict[str, Any]]) -> dict[str, Any] | Unreadable:
