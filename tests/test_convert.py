@@ -29,6 +29,7 @@ from planhat_async._convert import (
     unknown_field,
     unstructure,
     what_is_missing,
+    without_empty_keys,
     wire_path,
 )
 
@@ -199,10 +200,11 @@ class TestWriting:
         assert to_write(cls, known) == known
 
     def test_a_mapping_sends_none_as_null(self) -> None:
-        """That is how a field is emptied; a key to match on is left out instead."""
+        """That is how a field is emptied; rows of an upsert go without keys that are nothing."""
         sent = to_write(Task, {"status": None, "custom": None, "id": None, "sourceId": None})
-        assert sent == {"status": None, "custom": None}
-        assert to_write(Note, {"source_id": None}) == {"sourceId": None}
+        assert sent == {"status": None, "custom": None, "_id": None, "sourceId": None}
+        assert without_empty_keys(Task, sent) == {"status": None, "custom": None}
+        assert without_empty_keys(Note, {"sourceId": None}) == {"sourceId": None}
 
     def test_empty_values_are_sent(self) -> None:
         """`False`, 0, empty text and empty lists say something; a record's empty `custom` does not."""

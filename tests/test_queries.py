@@ -59,11 +59,13 @@ class TestFilters:
         assert params(TASKS, archived=True) == [(ARCHIVED, BY_ID)]
 
     def test_tickets_are_filtered_by_planhat(self) -> None:
-        """By the documented names; what is `None` is left out, and empty text is not."""
+        """By the documented names; what is `None` is left out, and a blank filter refused."""
         assert params(TICKETS, search="refund", email="a@b.c", status="open", company_id="1") == [
             (("companyId", "1"), ("status", "open"), ("email", "a@b.c"), ("search", "refund"), BY_ID)
         ]
-        assert params(TICKETS, status=None, email="", company_id=None) == [(("email", ""), BY_ID)]
+        assert params(TICKETS, status=None, email=None, company_id=None) == [(BY_ID,)]
+        with pytest.raises(ValueError, match=r"^email: a filter must not be blank"):
+            params(TICKETS, email=" ")
 
     def test_notes_and_tasks_are_filtered_by_company(self) -> None:
         """One id, or several, each once; in any iterable."""

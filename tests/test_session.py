@@ -237,13 +237,15 @@ class TestRetries:
             with pytest.raises(NotFoundError):
                 await session.request("DELETE", "/tasks/1")
 
-    async def test_expected_statuses_are_answers(self) -> None:
+    async def test_accepted_statuses_are_answers(self) -> None:
         """A caller that reads a 400 itself gets it whole; other statuses stay errors."""
         session, _ = fake(ok(b'{"updatedErrors":[]}', 400), ok(status=403))
         async with session:
-            assert (await session.send(GET, expect=(400,))).body == b'{"updatedErrors":[]}'
+            assert (
+                await session.send(GET, accepts=lambda answer: answer.status == 400)
+            ).body == b'{"updatedErrors":[]}'
             with pytest.raises(PermissionDeniedError):
-                await session.send(GET, expect=(400,))
+                await session.send(GET, accepts=lambda answer: answer.status == 400)
 
     async def test_a_waiting_retry_holds_no_place(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Others are served while one waits for its turn to fail again."""
