@@ -15,6 +15,8 @@ LAYERS = [
     {"console", "demo"},
     {"jobs"},
     {"repositories"},
+    {"single_calls"},
+    {"repository"},
     {"batching"},
     {"queries"},
     {"session"},

@@ -1,0 +1,302 @@
+"""What all repositories share: deletion, lists, bulk upserts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Mapping
+from contextlib import aclosing
+from typing import Any, ClassVar, Generic, TypeVar
+
+from planhat_async._convert import (
+    RawRow,
+    decode_json,
+    decode_record,
+    encode_json,
+    keys_of,
+    row_id,
+    split_rows,
+    to_write,
+    what_is_missing,
+    without_empty_keys,
+)
+from planhat_async._http.wire import Request, Response
+from planhat_async.batching.answers import Answer, tells_of_rows
+from planhat_async.batching.chunking import Row
+from planhat_async.batching.reading import ReadOptions, read_pages
+from planhat_async.batching.stitching import Page
+from planhat_async.batching.upserting import ChunkOptions, UpsertRun
+from planhat_async.errors import DecodeError, NotFoundError
+from planhat_async.keys import path_segment
+from planhat_async.models import Record
+from planhat_async.queries import (
+    LISTING_ONLY,
+    Endpoint,
+    Options,
+    Params,
+)
+from planhat_async.results import ChunkResult, Unreadable, UpsertResult
+from planhat_async.session import Session
+
+R = TypeVar("R", bound=Record)
+T = TypeVar("T")
+
+_ROWS_PER_TURN = 50
+
+
+class Repository(Generic[R]):
+    """What notes, tasks and tickets have in common: deletion, lists, bulk upserts.
+
+    Args:
+        session: An open session. Repositories are cheap: make as many as you like.
+    """
+
+    endpoint: ClassVar[Endpoint]
+    """Where the model's endpoint is, and how it lists."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._session!r})"
+
+    async def delete(self, key: str) -> None:
+        """Delete a record for good.
+
+        It is repeated after a lost answer; that the record is gone by then counts as success.
+
+        Args:
+            key: Its `_id`.
+
+        Raises:
+            NotFoundError: There is no such record.
+        """
+        request = self._request("DELETE", key, is_repeatable=True)
+        response = await self._session.send(request)
+        answer = decode_json(response.body) if response.body.strip() else None
+        deleted_none = isinstance(answer, Mapping) and answer.get("deletedCount") == 0
+        if deleted_none and not response.follows_unknown:
+            message = f"DELETE {request.path}: Planhat deleted nothing"
+            raise NotFoundError(message, status=200, method="DELETE", path=request.path)
+
+    async def delete_many(self, keys: Iterable[str]) -> list[bool]:
+        """Delete records concurrently, at the session's pace.
+
+        All keys are checked before anything is sent. After an error the calls that have not left are dropped;
+        records may have been deleted by then.
+
+        Returns:
+            For each key, in order, whether there was such a record.
+        """
+        return [gone is not None for gone in await self._each(self._delete_found, keys)]
+
+    async def upsert_many(
+        self,
+        rows: Iterable[R | Mapping[str, Any] | Unreadable] | AsyncIterable[R | Mapping[str, Any] | Unreadable],
+        *,
+        chunk_size: int = 5000,
+        max_bytes: int = 8_000_000,
+        concurrency: int = 4,
+        raise_on_error: bool = False,
+    ) -> UpsertResult:
+        """Create or update any number of records, in chunks ("Bulk upsert" in Planhat's documentation).
+
+        Each row is checked and encoded once, and sent in the order of the input; rows with one key arrive in
+        that order. A record named by `id` in one row and by `source_id` in another is not recognised as one.
+        A row without a key is created each time it is sent, so it is never sent again by itself.
+
+        Costs one call per chunk; memory for about `concurrency` + 4 chunks, however long the input is.
+
+        Args:
+            rows: Records, or mappings with keys in either spelling; a mapping is sent exactly as it is.
+            chunk_size: Rows per call, at most 5,000.
+            max_bytes: Bytes per call, at most 30,000,000.
+            concurrency: Chunks in flight; 1 is what Planhat advises for large writes.
+            raise_on_error: Raise at the end unless every row was stored.
+
+        Returns:
+            What became of every row. Nothing that Planhat says of rows is raised: look at `ok`.
+
+        Raises:
+            UpsertError: On request, see `raise_on_error`; it carries the result.
+        """
+        options = ChunkOptions(chunk_size=chunk_size, max_bytes=max_bytes, concurrency=concurrency)
+        async with self._run(rows, options) as run:
+            async for _ in run:
+                pass
+        if raise_on_error:
+            run.result.raise_for_problems()
+        return run.result
+
+    async def upsert_chunks(
+        self,
+        rows: Iterable[R | Mapping[str, Any] | Unreadable] | AsyncIterable[R | Mapping[str, Any] | Unreadable],
+        *,
+        chunk_size: int = 5000,
+        max_bytes: int = 8_000_000,
+        concurrency: int = 4,
+    ) -> AsyncGenerator[ChunkResult, None]:
+        """Like `upsert_many`, but yields what became of each chunk as it ends.
+
+        Leave it early with `contextlib.aclosing`, or use `upserting`, which keeps the account.
+        """
+        options = ChunkOptions(chunk_size=chunk_size, max_bytes=max_bytes, concurrency=concurrency)
+        async with self._run(rows, options) as run:
+            async for chunk in run:
+                yield chunk
+
+    def upserting(
+        self,
+        rows: Iterable[R | Mapping[str, Any] | Unreadable] | AsyncIterable[R | Mapping[str, Any] | Unreadable],
+        *,
+        chunk_size: int = 5000,
+        max_bytes: int = 8_000_000,
+        concurrency: int = 4,
+    ) -> UpsertRun:
+        """Like `upsert_chunks`, for `async with`: `run.result` stays readable however the run ends."""
+        return self._run(rows, ChunkOptions(chunk_size=chunk_size, max_bytes=max_bytes, concurrency=concurrency))
+
+    def _run(self, rows: Any, options: ChunkOptions) -> UpsertRun:
+        if isinstance(rows, Mapping | Record | str | bytes):
+            raise TypeError(f"rows are an iterable of records or mappings, not one {type(rows).__name__}")
+        return UpsertRun(rows, prepare=self._prepare, send=self._send_chunk, options=options)
+
+    def _prepare(self, position: int, item: Any) -> Row:
+        """Check and encode one row of an upsert."""
+        if isinstance(item, Unreadable):
+            raise ValueError(item.reason)  # noqa: TRY004 - the row is wrong, not its type
+        wire = without_empty_keys(self.endpoint.record, to_write(self.endpoint.record, item))
+        keys = keys_of(self.endpoint.record, wire)
+        if not keys:
+            self._fill_in(wire)
+        missing = what_is_missing(self.endpoint.record, wire, is_upsert=True)
+        if missing:
+            raise ValueError(missing)
+        return Row(position=position, keys=keys, data=encode_json(wire))
+
+    def _fill_in(self, wire: dict[str, Any]) -> None:
+        """Add what Planhat needs of a record that is created and the caller need not say."""
+
+    async def _send_chunk(
+        self,
+        body: bytes,
+        is_keyed: bool,
+        on_attempt: Callable[[], None],
+    ) -> Answer:
+        request = Request(method="PUT", path=self.endpoint.path, body=body, is_repeatable=is_keyed, is_bulk=True)
+        response = await self._session.send(request, accepts=_says_of_rows, on_attempt=on_attempt)
+        account = decode_json(response.body) if response.body.strip() else None
+        return Answer(status=response.status, account=account, follows_unknown=response.follows_unknown)
+
+    async def _page(self, offset: int, limit: int | None, options: Options) -> list[R]:
+        """One call, as Planhat answers it."""
+        if offset < 0 or (limit is not None and limit < 1):
+            raise ValueError(f"offset counts from 0 and limit from 1, not {offset} and {limit}")
+        for name in LISTING_ONLY.intersection(options):
+            raise TypeError(f"{name} is an option of iter, iter_json, pages and all, not of page")
+        query, *more = self.endpoint.queries(options)
+        if more:
+            raise ValueError("too many ids for one call: list them with iter, pages or all")
+        most = min(limit or self.endpoint.max_limit, self.endpoint.max_limit)
+        page = await self._fetch(query.params, offset, most, is_bulk=False)
+        return [self._decode(row, offset + i) for i, row in enumerate(page.rows)]
+
+    def _raw_pages(self, options: Options) -> AsyncGenerator[list[RawRow], None]:
+        """The wanted rows of each page; wrong options are refused at once."""
+        asked = options.get("page_size")
+        read = ReadOptions(
+            page_size=self.endpoint.max_limit if asked is None else min(asked, self.endpoint.max_limit),
+            default_limit=self.endpoint.default_limit,
+            concurrency=options.get("concurrency", 4),
+            max_records=options.get("max_records"),
+        )
+        return read_pages(self._fetch, self.endpoint.queries(options), read)
+
+    def _iter(self, options: Options) -> AsyncGenerator[R, None]:
+        return self._decoded(self._raw_pages(options))
+
+    def _iter_json(self, options: Options) -> AsyncGenerator[bytes, None]:
+        return _each_row(self._raw_pages(options))
+
+    def _pages(self, options: Options) -> AsyncGenerator[list[R], None]:
+        return self._decoded_pages(self._raw_pages(options))
+
+    async def _decoded(self, pages: AsyncGenerator[list[RawRow], None]) -> AsyncGenerator[R, None]:
+        position = 0
+        async with aclosing(_each_row(pages)) as rows:
+            async for row in rows:
+                yield self._decode(row, position)
+                position += 1
+
+    async def _decoded_pages(self, pages: AsyncGenerator[list[RawRow], None]) -> AsyncGenerator[list[R], None]:
+        position = 0
+        async with aclosing(pages):
+            async for rows in pages:
+                page = []
+                for row in rows:
+                    page.append(self._decode(row, position))
+                    position += 1
+                    if position % _ROWS_PER_TURN == 0:
+                        await asyncio.sleep(0)
+                yield page
+
+    async def _fetch(self, params: Params, offset: int, limit: int, *, is_bulk: bool = True) -> Page[RawRow]:
+        at = (("offset", str(offset)),) if offset else ()
+        query = (*params, ("limit", str(limit)), *at)
+        request = Request(method="GET", path=self.endpoint.path, params=query, is_repeatable=True, is_bulk=is_bulk)
+        body = (await self._session.send(request)).body
+        rows = split_rows(body)
+        return Page(
+            offset=offset, limit=limit, rows=rows, n_bytes=len(body), first_id=row_id(rows[0]) if rows else None
+        )
+
+    def _decode(self, row: bytes | RawRow, position: int | None = None) -> R:
+        record: R = decode_record(self.endpoint.record, row, position=position)  # type: ignore[assignment]
+        return record
+
+    def _request(self, method: str, key: str, *, is_repeatable: bool, body: bytes | None = None) -> Request:
+        path = f"{self.endpoint.path}/{path_segment(key)}"
+        return Request(method=method, path=path, body=body, is_repeatable=is_repeatable)
+
+    async def _delete_found(self, key: str) -> bool:
+        await self.delete(key)
+        return True
+
+    async def _each(self, call: Callable[[str], Awaitable[T]], keys: Iterable[str]) -> list[T | None]:
+        """Call for each key concurrently; `None` where there is no such record."""
+
+        async def found(key: str) -> T | None:
+            try:
+                return await call(key)
+            except NotFoundError:
+                return None
+
+        if isinstance(keys, str):
+            raise TypeError("keys are an iterable of keys, not one")
+        checked = list(keys)
+        for key in checked:
+            path_segment(key)
+        calls = [asyncio.ensure_future(found(key)) for key in checked]
+        try:
+            return list(await asyncio.gather(*calls))
+        finally:
+            for task in calls:
+                task.cancel()
+            await asyncio.gather(*calls, return_exceptions=True)
+
+
+def _says_of_rows(response: Response) -> bool:
+    """Whether a refusal is an account of rows, and not of the request as a whole."""
+    try:
+        return response.status in {400, 403} and tells_of_rows(decode_json(response.body))
+    except DecodeError:
+        return False
+
+
+async def _each_row(pages: AsyncGenerator[list[RawRow], None]) -> AsyncGenerator[bytes, None]:
+    """Yield each row's bytes, letting others have the event loop between."""
+    async with aclosing(pages):
+        async for rows in pages:
+            for n_rows, row in enumerate(rows, 1):
+                yield bytes(row)
+                if n_rows % _ROWS_PER_TURN == 0:
+                    await asyncio.sleep(0)

@@ -1,0 +1,89 @@
+"""Calls about one record, which notes and tasks have and tickets have not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+from planhat_async._convert import (
+    encode_json,
+    to_write,
+    what_is_missing,
+)
+from planhat_async._http.wire import Request
+from planhat_async.errors import DecodeError
+from planhat_async.models import Record
+from planhat_async.repository import Repository
+
+R = TypeVar("R", bound=Record)
+T = TypeVar("T")
+
+_ROWS_PER_TURN = 50
+
+
+class SingleCalls(Repository[R]):
+    """What notes and tasks have and tickets have not: calls about one record."""
+
+    async def get(self, key: str) -> R:
+        """The record with this key.
+
+        Args:
+            key: An `_id`, `extid("…")` or `srcid("…")`.
+
+        Raises:
+            NotFoundError: There is no such record.
+        """
+        return self._decode((await self._session.send(self._request("GET", key, is_repeatable=True))).body)
+
+    async def get_many(self, keys: Iterable[str]) -> list[R | None]:
+        """The records with these keys, fetched concurrently, in order; `None` where there is none.
+
+        Costs one call per key. All keys are checked before anything is sent.
+        """
+        return await self._each(self.get, keys)
+
+    async def create(self, record: R | Mapping[str, Any]) -> R:
+        """Create a record; returns it as Planhat stored it.
+
+        A creation whose answer got lost is not repeated: it would make two.
+
+        Args:
+            record: A record, or a mapping that is sent exactly as it is.
+
+        Raises:
+            ValueError: Something is missing that Planhat needs, or has a name or value it would not understand.
+            UnknownOutcomeError: It was sent, and no answer came: it may have been created.
+        """
+        wire = to_write(self.endpoint.record, record)
+        self._fill_in(wire)
+        missing = what_is_missing(self.endpoint.record, wire, is_upsert=False)
+        if missing:
+            raise ValueError(missing)
+        return await self._written(Request(method="POST", path=self.endpoint.path, body=encode_json(wire)))
+
+    async def update(self, key: str, changes: R | Mapping[str, Any]) -> R:
+        """Change some fields of a record; returns it as Planhat has it now.
+
+        Planhat changes the fields sent and leaves the rest; `custom` merges key by key.
+
+        Args:
+            key: An `_id`, or `srcid("…")`.
+            changes: A mapping, sent exactly as it is: `{"status": None}` empties a field. Or a record, whose
+                fields that are set are sent.
+
+        Raises:
+            NotFoundError: There is no such record.
+            ValueError: A field nobody knows, or a value Planhat would not understand.
+        """
+        wire = to_write(self.endpoint.record, changes)
+        if isinstance(changes, Record):
+            wire.pop("_id", None)
+        return await self._written(self._request("PUT", key, body=encode_json(wire), is_repeatable=True))
+
+    async def _written(self, request: Request) -> R:
+        body = (await self._session.send(request)).body
+        try:
+            return self._decode(body)
+        except DecodeError as error:
+            error.may_have_been_processed = True
+            raise
