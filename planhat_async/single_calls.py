@@ -5,20 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
-from planhat_async._convert import (
-    encode_json,
-    to_write,
-    what_is_missing,
-)
+from planhat_async._convert import encode_json, to_write, what_is_missing
 from planhat_async._http.wire import Request
 from planhat_async.errors import DecodeError
 from planhat_async.models import Record
 from planhat_async.repository import Repository
 
 R = TypeVar("R", bound=Record)
-T = TypeVar("T")
-
-_ROWS_PER_TURN = 50
 
 
 class SingleCalls(Repository[R]):

@@ -102,21 +102,21 @@ class UpsertRun:
         return self
 
     async def __anext__(self) -> ChunkResult:
-        if self._producer is None:
-            self._producer = asyncio.create_task(self._produce())
         while not self._ended:
+            if self._is_winding_up:
+                self._raise_failure()
+                raise StopAsyncIteration
+            if self._producer is None:
+                self._producer = asyncio.create_task(self._produce())
             self._news.clear()
             self._reap()
             self._start_what_may_leave()
             if self._ended:
                 break
-            if not self._in_flight and (self._must_stop or (self._producer.done() and not self._ready)):
-                await self._wind_up()
-                if not self._ended:
-                    self._raise_failure()
-                    raise StopAsyncIteration
-            else:
+            if self._in_flight or not (self._must_stop or (self._producer.done() and not self._ready)):
                 await self._news.wait()
+            else:
+                await self._wind_up()
         return self._ended.popleft()
 
     async def aclose(self) -> None:
