@@ -193,11 +193,13 @@ class Repository(Generic[R]):
             raise ValueError(f"offset counts from 0 and limit from 1, not {offset} and {limit}")
         for name in LISTING_ONLY.intersection(options):
             raise TypeError(f"{name} is an option of iter, iter_json, pages and all, not of page")
-        query, *more = self.endpoint.queries(options)
-        if more:
+        queries = self.endpoint.queries(options)
+        if not queries:
+            return []  # of no company at all
+        if len(queries) > 1:
             raise ValueError("too many ids for one call: list them with iter, pages or all")
         most = min(limit or self.endpoint.max_limit, self.endpoint.max_limit)
-        page = await self._fetch(query.params, offset, most, is_bulk=False)
+        page = await self._fetch(queries[0].params, offset, most, is_bulk=False)
         return [self._decode(row, offset + i) for i, row in enumerate(page.rows)]
 
     def _raw_pages(self, options: Options) -> AsyncGenerator[list[RawRow], None]:
@@ -300,3 +302,4 @@ async def _each_row(pages: AsyncGenerator[list[RawRow], None]) -> AsyncGenerator
                 yield bytes(row)
                 if n_rows % _ROWS_PER_TURN == 0:
                     await asyncio.sleep(0)
+            del rows  # a page counts as long as it is held

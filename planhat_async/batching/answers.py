@@ -20,7 +20,7 @@ from planhat_async.results import ChunkResult, Outcome, Problem, ranges_of
 _logger = logging.getLogger("planhat_async.upserting")
 
 _COUNTS = {"created": Outcome.CREATED, "updated": Outcome.UPDATED, "nonupdates": Outcome.UNCHANGED}
-_ITEMS = ("insertsKeys", "updatesKeys", "modified", "upsertedIds")
+_ITEMS = {"insertsKeys", "updatesKeys", "modified", "upsertedIds"}
 _MAX_REFUSALS = 100
 """After so many refusals of the same chunk its rows are not sent again."""
 _KEY_NAMES = ("_id", "sourceId", "externalId")
@@ -167,7 +167,10 @@ class Account:
             for name in ("sourceId", "externalId"):
                 if isinstance(one.get(name), str) and isinstance(one.get("_id"), str):
                     self.result.ids_by_key[one[name]] = one["_id"]
-        self.result.answer.update({k: v for k, v in answer.items() if k not in _COUNTS and k not in _ITEMS})
+        for name in answer.keys() - _COUNTS.keys() - _ITEMS:
+            before = self.result.answer.get(name)
+            both = isinstance(before, list) and isinstance(answer[name], list)
+            self.result.answer[name] = [*before, *answer[name]] if both else answer[name]  # type: ignore[misc]
 
 
 def tells_of_rows(answer: Any) -> bool:

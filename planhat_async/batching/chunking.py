@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import attrs
 
-from planhat_async.results import Problem
+from planhat_async.results import Outcome, Problem
 
 Key = tuple[str, str]
 """The name of a key and its value."""
@@ -62,14 +62,17 @@ class _Open:
     def has_room(self, row: Row, chunk_size: int, max_bytes: int) -> bool:
         return (
             len(self.rows) < chunk_size
-            and self.n_bytes + len(row.data) + 1 <= max_bytes
+            and self.n_bytes + self._added(row) <= max_bytes
             and self.keys.isdisjoint(row.keys)
         )
 
     def add(self, row: Row) -> None:
+        self.n_bytes += self._added(row)
         self.rows.append(row)
         self.keys.update(row.keys)
-        self.n_bytes += len(row.data) + 1
+
+    def _added(self, row: Row) -> int:
+        return len(row.data) + bool(self.rows)  # and a comma
 
 
 @attrs.define(kw_only=True)
@@ -83,7 +86,10 @@ class Chunker:
     _invalid: list[Problem] = attrs.field(factory=list)
 
     def feed(self, row: Row) -> list[Chunk]:
-        """Take a row; returns the chunk that it no longer fitted into, if so."""
+        """Take a row; returns the chunk that it no longer fitted into, if so. One too large for any is refused."""
+        if len(row.data) + 2 > self.max_bytes:
+            reason = f"{len(row.data):,} bytes are more than one call may hold (max_bytes)"
+            return self.refuse(Problem(outcome=Outcome.INVALID, reason=reason, position=row.position, key=row.key))
         kind = bool(row.keys)
         cut = []
         if not self._open[kind].has_room(row, self.chunk_size, self.max_bytes):

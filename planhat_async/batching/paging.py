@@ -33,6 +33,7 @@ async def run_pages(fetch: Fetch[Row], stitcher: Stitcher[Row]) -> AsyncGenerato
                 await _cancel(ahead)
             _ask(fetch, stitcher, ahead, n_read=1)
             yield page
+            del page  # it counts as long as it is held, and the next one may be long in coming
     finally:
         await _cancel(ahead)
 

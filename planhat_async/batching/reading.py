@@ -44,7 +44,10 @@ async def read_pages(
         )
         async with aclosing(run_pages(partial(fetch, query.params), stitcher)) as pages:
             async for page in pages:
-                rows = query.wanted(page.rows)
-                yield rows if left is None else rows[:left]
-                if left is not None and (left := left - len(rows)) <= 0:
+                rows = query.wanted(page.rows)[:left]
+                del page
+                yield rows
+                left = None if left is None else left - len(rows)
+                del rows
+                if left == 0:
                     return

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Generator, Iterable
 from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self
@@ -155,9 +155,12 @@ class UpsertRun:
             row = self._prepare(position, item)
         except (ValueError, TypeError) as error:
             return self._chunker.refuse(Problem(outcome=Outcome.INVALID, reason=str(error), position=position))
-        if len(row.data) + 2 > self._options.max_bytes:
-            reason = f"{len(row.data):,} bytes are more than one call may hold (max_bytes)"
-            return self._chunker.refuse(Problem(outcome=Outcome.INVALID, reason=reason, position=position, key=row.key))
+        except Exception as fault:
+            # It ends the run; the row was taken all the same.
+            self._ready += self._chunker.refuse(
+                Problem(outcome=Outcome.UNSENT, reason=f"its check failed: {fault!r}", position=position)
+            )
+            raise
         return self._chunker.feed(row)
 
     def _start_what_may_leave(self) -> None:
@@ -259,14 +262,21 @@ class UpsertRun:
 
 
 async def _numbered(rows: Iterable[Any] | AsyncIterable[Any]) -> AsyncGenerator[tuple[int, Any], None]:
-    if isinstance(rows, AsyncIterable):
-        position = 0
-        async for row in rows:
-            yield position, row
-            position += 1
-    else:
-        for numbered in enumerate(rows):
-            yield numbered
+    """Yield the rows with their positions; a generator is closed at the end, also an early one."""
+    try:
+        if isinstance(rows, AsyncIterable):
+            position = 0
+            async for row in rows:
+                yield position, row
+                position += 1
+        else:
+            for numbered in enumerate(rows):
+                yield numbered
+    finally:
+        if isinstance(rows, AsyncGenerator):
+            await rows.aclose()
+        elif isinstance(rows, Generator):
+            rows.close()
 
 
 def _outcome_of(error: PlanhatError) -> Outcome:

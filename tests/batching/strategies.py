@@ -1,0 +1,77 @@
+"""Rows, chunks and answers, made up for the tests of batching."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from planhat_async.batching.chunking import Chunk, Row
+from planhat_async.results import Outcome, Problem
+
+seeded = settings(derandomize=True, deadline=None, max_examples=200)
+"""The same examples in every run, however slow the machine."""
+
+
+def row(position: int, *source_ids: str, n_bytes: int = 4) -> Row:
+    """A row named by these source ids; without any it is keyless."""
+    keys = tuple(("sourceId", source_id) for source_id in source_ids)
+    return Row(position=position, keys=keys, data=b"1" * n_bytes)
+
+
+def invalid(position: int) -> Problem:
+    """A row that must not be sent."""
+    return Problem(outcome=Outcome.INVALID, reason="wrong", position=position)
+
+
+def chunk_of(*rows: Row, problems: tuple[Problem, ...] = ()) -> Chunk:
+    """A chunk of these rows, whatever they are."""
+    return Chunk(number=0, rows=rows, keys=frozenset(key for one in rows for key in one.keys), invalid=problems)
+
+
+def inputs(max_bytes: int = 20) -> st.SearchStrategy[list[Row | Problem]]:
+    """Rows as an upsert's input has them: few keys, so that they repeat, and some rows invalid."""
+    names = st.lists(st.sampled_from("abcdef"), max_size=2, unique=True).map(tuple)
+    drawn = st.none() | st.tuples(names, st.integers(1, max_bytes))
+    return st.lists(drawn, max_size=40).map(
+        lambda items: [
+            invalid(position) if item is None else row(position, *item[0], n_bytes=item[1])
+            for position, item in enumerate(items)
+        ]
+    )
+
+
+json_scalars = st.none() | st.booleans() | st.integers(-5, 2**70) | st.floats(allow_nan=False) | st.text(max_size=5)
+json_values: st.SearchStrategy[Any] = st.recursive(
+    json_scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+_named = st.dictionaries(
+    st.sampled_from(["_id", "sourceId", "externalId", "el", "error", "message", "reason"]),
+    st.sampled_from(["a", "b", "c", "zzz"]) | json_values,
+    max_size=3,
+)
+_errors = json_values | st.lists(_named | json_values, max_size=6)
+_counts = st.integers(-2, 8) | json_values
+_items = json_values | st.lists(_named, max_size=4)
+
+accounts: st.SearchStrategy[Any] = st.fixed_dictionaries(
+    {},
+    optional={
+        "created": _counts,
+        "updated": _counts,
+        "nonupdates": _counts,
+        "createdErrors": _errors,
+        "validationErrors": _errors,
+        "strangeErrors": _errors,
+        "insertsKeys": _items,
+        "updatesKeys": _items,
+        "modified": json_values,
+        "upsertedIds": _items,
+        "error": json_values,
+    },
+)
+"""Answers to a bulk upsert that nearly make sense."""

@@ -1,0 +1,331 @@
+"""What an upsert's answer says of its rows."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import accounts, chunk_of, invalid, json_values, row, seeded
+
+from planhat_async.batching.answers import Account, Answer, tells_of_rows
+from planhat_async.batching.chunking import Row
+from planhat_async.errors import ServerError, UnknownOutcomeError
+from planhat_async.results import ChunkResult, Outcome, Problem
+
+A, B, C = row(0, "a"), row(1, "b"), row(2, "c")
+FULL = {"created": 0, "updated": 0, "nonupdates": 0}
+
+
+def read(status: int, answer: Any, rows: tuple[Row, ...] = (A, B, C)) -> tuple[ChunkResult, tuple[Row, ...]]:
+    """The account after one answer, and the rows to send again."""
+    account = Account(chunk_of(*rows))
+    again = account.read(rows, Answer(status=status, account=answer))
+    return account.result, again
+
+
+def counted(result: ChunkResult) -> dict[str, int]:
+    return {name: n_rows for name, n_rows in result.counts().items() if n_rows}
+
+
+def rejected(position: int | None, key: str | None, reason: str) -> Problem:
+    return Problem(outcome=Outcome.REJECTED, reason=reason, position=position, key=key)
+
+
+@pytest.mark.parametrize(("name", "n_rows"), [("note", 1), ("task", 3), ("ticket", 1)])
+def test_documented_answers_say_that_all_was_created(name: str, n_rows: int) -> None:
+    """The examples of Planhat's documentation account for every row, and tell the new `_id`s where they hold them."""
+    path = Path(__file__).parents[1] / "data" / f"{name}-bulk-upsert.response.json"
+    answer = json.loads(path.read_text())
+    result, again = read(200, answer, tuple(row(n) for n in range(n_rows)))
+    assert (counted(result), result.problems, again) == ({"created": n_rows}, [], ())
+    assert list(result.created_ids) == answer.get("upsertedIds", [])
+
+
+@pytest.mark.parametrize("status", [200, 206])
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (FULL | {"created": 3}, {"created": 3}),
+        (FULL | {"created": 1, "updated": 1, "nonupdates": 1}, {"created": 1, "updated": 1, "unchanged": 1}),
+        (FULL | {"created": 2}, {"created": 2, "dropped": 1}),
+        (FULL, {"dropped": 3}),
+        ({"created": 1, "updated": 0}, {"created": 1, "unreported": 2}),
+        ({"updated": 2}, {"updated": 2, "unreported": 1}),
+        ({"created": 0, "updated": 0, "createdErrors": ["bad"]}, {"unreported": 2, "rejected": 1}),
+        (FULL | {"created": 2, "permissionErrors": ["no"]}, {"created": 2, "rejected": 1}),
+        (FULL | {"newErrors": [{"el": "x"}, "y"], "updated": 1}, {"updated": 1, "rejected": 2}),
+        (FULL | {"createdErrors": "one text"}, {"rejected": 1, "dropped": 2}),
+        (FULL | {"createdErrors": {"error": "one"}, "created": 2}, {"rejected": 1, "created": 2}),
+        (FULL | {"createdErrors": [None, "", {}], "created": 3}, {"created": 3}),
+        ({"modified": []}, {"unknown": 3}),
+        ({}, {"unknown": 3}),
+        ({"createdErrors": ["bad"]}, {"rejected": 1, "unknown": 2}),
+        ([], {"unknown": 3}),
+        (["created"], {"unknown": 3}),
+        ("fine", {"unknown": 3}),
+        (None, {"unknown": 3}),
+        (7, {"unknown": 3}),
+    ],
+)
+def test_an_answer_puts_each_row_into_one_outcome(status: int, answer: Any, expected: dict[str, int]) -> None:
+    """Counts and errors are taken as they are told; what they leave over has an outcome too."""
+    result, again = read(status, answer)
+    assert (counted(result), again) == (expected, ())
+
+
+@pytest.mark.parametrize("told", [-1, "3", None, 2.0, [3], {"n": 3}])
+def test_an_odd_count_counts_nothing(told: Any) -> None:
+    """What is no whole number above 0 stores no row."""
+    result, _ = read(200, FULL | {"created": told, "updated": 2})
+    assert counted(result) == {"updated": 2, "dropped": 1}
+
+
+def test_counts_above_what_was_sent_are_cut_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Rows are counted once, however many the answer claims; the log says so."""
+    with caplog.at_level(logging.WARNING, logger="planhat_async"):
+        result, _ = read(200, FULL | {"created": 2, "updated": 5})
+    assert counted(result) == {"created": 2, "updated": 1}
+    assert caplog.messages == ["chunk 0: answer counts 5 updated, 1 rows left"]
+
+
+def test_counts_that_add_up_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """An answer in order is no matter for the log."""
+    read(200, FULL | {"created": 3})
+    assert caplog.messages == []
+
+
+def test_more_errors_than_rows_reject_each_row_once() -> None:
+    """Errors that name no row are counted up to the rows there are."""
+    result, _ = read(206, FULL | {"createdErrors": ["one", "two", "three", "four"]})
+    assert (counted(result), len(result.problems)) == ({"rejected": 3}, 3)
+
+
+@pytest.mark.parametrize("name", ["_id", "sourceId", "externalId"])
+def test_an_error_blames_the_row_whose_key_it_names(name: str) -> None:
+    """The row is rejected by position and key; the other rows are as the counts say."""
+    rows = (A, Row(position=1, keys=(("other", "o"), (name, "b")), data=b"1"))
+    result, _ = read(206, FULL | {"created": 1, "updatedErrors": [{name: "b", "error": "too long"}]}, rows)
+    assert counted(result) == {"created": 1, "rejected": 1}
+    assert result.problems == [rejected(1, "o", "too long")]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        ({"el": "externalId", "error": "Not valid type"}, "externalId: Not valid type"),
+        ({"el": 7, "error": "Not valid type"}, "Not valid type"),
+        ({"message": "no"}, "no"),
+        ({"reason": "no"}, "no"),
+        ({"error": 7, "message": "no"}, "no"),
+        ("externalId,email duplicated", "externalId,email duplicated"),
+        ({"sourceId": "zzz", "error": "no such row"}, "no such row"),
+        ({"sourceId": 7, "error": "odd key"}, "odd key"),
+        ({"sourceId": ["a"]}, "{'sourceId': ['a']}"),
+        (["a", 1], "['a', 1]"),
+        (7, "7"),
+    ],
+)
+def test_an_error_that_names_no_row_is_kept_in_words(error: Any, reason: str) -> None:
+    """It counts one row as rejected, by no name, and says what Planhat said."""
+    result, _ = read(206, FULL | {"created": 2, "createdErrors": [error]})
+    assert (counted(result), result.problems) == ({"created": 2, "rejected": 1}, [rejected(None, None, reason)])
+
+
+def test_a_row_that_is_blamed_twice_is_rejected_once() -> None:
+    """The first error gives the reason."""
+    errors = {
+        "createdErrors": [{"sourceId": "b", "error": "first"}],
+        "updatedErrors": [{"sourceId": "b", "error": "2"}],
+    }
+    result, _ = read(206, FULL | {"created": 2, **errors})
+    assert (counted(result), result.problems) == ({"created": 2, "rejected": 1}, [rejected(1, "b", "first")])
+
+
+def test_dropped_rows_are_named_where_the_answer_names_the_others() -> None:
+    """Those whose keys are in no list of the answer are the ones left out."""
+    keys = {"insertsKeys": [{"_id": "1", "sourceId": "a"}], "updatesKeys": [{"_id": "3", "sourceId": "c"}]}
+    result, _ = read(200, {"created": 1, "updated": 1, "nonupdates": 0, **keys})
+    assert result.problems == [Problem(outcome=Outcome.DROPPED, reason="the answer leaves it out", position=1, key="b")]
+
+
+def test_dropped_rows_are_not_named_where_that_would_be_guessing() -> None:
+    """With an unchanged row among those that no list names, either may be the dropped one."""
+    result, _ = read(200, {"created": 1, "updated": 0, "nonupdates": 1, "insertsKeys": [{"_id": "1", "sourceId": "a"}]})
+    nameless = Problem(outcome=Outcome.DROPPED, reason="the answer leaves it out")
+    assert (counted(result), result.problems) == ({"created": 1, "unchanged": 1, "dropped": 1}, [nameless])
+
+
+def test_generated_ids_are_kept_by_key() -> None:
+    """`_id`s come from both lists; what has no key, or no form we know, is passed over."""
+    answer = FULL | {
+        "created": 2,
+        "updated": 1,
+        "insertsKeys": [{"_id": "1", "sourceId": "a"}, {"_id": "2"}, "odd", {"sourceId": "b"}],
+        "updatesKeys": [{"_id": "3", "externalId": "c"}, {"_id": 4, "sourceId": "d"}],
+    }
+    result, _ = read(200, answer)
+    assert (result.created_ids, result.ids_by_key) == (("1", "2"), {"a": "1", "c": "3"})
+
+
+def test_upserted_ids_go_before_the_keys_of_inserts() -> None:
+    """Where the answer lists the created `_id`s, they are what is told."""
+    result, _ = read(200, FULL | {"created": 3, "upsertedIds": ["1", 2, "3"], "insertsKeys": [{"_id": "9"}]})
+    assert result.created_ids == ("1", "3")
+
+
+def test_what_nobody_knows_is_kept() -> None:
+    """Everything but counts and lists of keys stays readable, by Planhat's names."""
+    result, _ = read(200, FULL | {"created": 3, "newThing": {"x": 1}, "createdErrors": [], "modified": ["1"]})
+    assert result.answer == {"newThing": {"x": 1}, "createdErrors": []}
+
+
+@pytest.mark.parametrize("status", [400, 403])
+def test_rows_a_refusal_does_not_blame_are_sent_again(status: int) -> None:
+    """Keyed rows may be: the blamed ones are rejected, the others returned, and nothing else is counted."""
+    result, again = read(status, FULL | {"created": 2, "createdErrors": [{"sourceId": "b", "error": "duplicated"}]})
+    assert (again, counted(result)) == ((A, C), {"rejected": 1})
+    assert result.problems == [rejected(1, "b", "duplicated")]
+
+
+def test_a_refusal_that_blames_every_row_leaves_none() -> None:
+    """Then nothing is sent again."""
+    errors = [{"sourceId": key, "error": "no"} for key in "abc"]
+    result, again = read(400, {"createdErrors": errors})
+    assert (again, counted(result)) == ((), {"rejected": 3})
+
+
+@pytest.mark.parametrize("status", [400, 403])
+def test_keyless_rows_are_unknown_after_a_refusal_that_blames_others(status: int) -> None:
+    """Sending them again could make two, so they are told apart from rejected ones, by position."""
+    result, again = read(status, {"createdErrors": [{"sourceId": "a", "error": "no"}]}, (A, row(1), row(2)))
+    reason = f"answered {status}, which says nothing about this row"
+    assert again == ()
+    assert result.problems == [
+        rejected(0, "a", "no"),
+        *(Problem(outcome=Outcome.UNKNOWN, reason=reason, position=n) for n in (1, 2)),
+    ]
+
+
+def test_a_refusal_whose_errors_name_no_row_is_not_sent_again() -> None:
+    """It would be refused the same way: one row per error is rejected, the counts are taken, the rest is unknown."""
+    result, again = read(400, FULL | {"created": 1, "createdErrors": ["sourceId duplicated"]})
+    assert (again, counted(result)) == ((), {"created": 1, "rejected": 1, "unknown": 1})
+
+
+def test_a_chunk_is_refused_so_often_and_no_oftener() -> None:
+    """A server that blames one row at a time is asked a hundred times; what is left then is unknown."""
+    rows = tuple(row(n, str(n)) for n in range(150))
+    account, left, n_requests = Account(chunk_of(*rows)), rows, 0
+    while left:
+        n_requests += 1
+        blames = {"createdErrors": [{"sourceId": left[0].key, "error": "no"}]}
+        left = account.read(left, Answer(status=400, account=blames))
+    assert (n_requests, counted(account.result)) == (100, {"rejected": 100, "unknown": 50})
+
+
+@pytest.mark.parametrize("has_left", [True, False])
+def test_rows_given_up_are_unknown_only_if_they_left(*, has_left: bool) -> None:
+    """Of several parts only the next one can have left; giving up again settles nothing twice."""
+    account = Account(chunk_of(A, B, C))
+    account.left = [(C,), (A, B)]
+    if has_left:
+        account.leave()
+    account.give_up()
+    account.give_up()
+    assert counted(account.result) == ({"unknown": 2, "unsent": 1} if has_left else {"unsent": 3})
+    assert account.result.not_stored[Outcome.UNSENT] == ((range(2, 3),) if has_left else (range(3),))
+
+
+@pytest.mark.parametrize(
+    ("answer", "tells"),
+    [
+        (FULL | {"created": 1}, True),
+        ({"updated": 2}, True),
+        ({"newErrors": ["no"]}, True),
+        ({"createdErrors": {"error": "no"}}, True),
+        (FULL, False),
+        (FULL | {"createdErrors": [], "permissionErrors": [None]}, False),
+        ({"error": "not allowed"}, False),
+        ("not allowed", False),
+        (["no"], False),
+        (None, False),
+    ],
+)
+def test_an_answer_tells_of_rows_by_errors_or_counts(answer: Any, *, tells: bool) -> None:
+    """Any other refusal is one of the request as a whole."""
+    assert tells_of_rows(answer) is tells
+
+
+def test_a_refusal_that_counts_created_rows_does_not_call_them_rejected() -> None:
+    """What the answer says was created must not be corrected and sent again."""
+    result, _ = read(400, FULL | {"created": 3, "createdErrors": []})
+    assert result.rejected == 0
+
+
+def test_errors_of_all_parts_of_a_chunk_are_kept() -> None:
+    """A chunk that took several requests keeps what each answer held."""
+    account = Account(chunk_of(A, B))
+    account.read((A,), Answer(status=206, account=FULL | {"createdErrors": [{"el": "x", "error": "no"}]}))
+    account.read((B,), Answer(status=200, account=FULL | {"created": 1, "createdErrors": []}))
+    assert account.result.answer["createdErrors"] == [{"el": "x", "error": "no"}]
+
+
+def test_a_failure_puts_every_row_into_its_outcome() -> None:
+    """The error is kept, and each row's reason is its words."""
+    account = Account(chunk_of(A, B))
+    error = UnknownOutcomeError("timed out")
+    account.fail((A, B), error, Outcome.UNKNOWN)
+    reason = "timed out"
+    assert account.result.error is error
+    assert account.result.problems == [
+        Problem(outcome=Outcome.UNKNOWN, reason=reason, position=n, key=key) for n, key in enumerate("ab")
+    ]
+
+
+def test_the_account_begins_with_the_invalid_rows() -> None:
+    """A chunk's account is of the rows it sends and of those refused before it was cut."""
+    result = Account(chunk_of(row(2, "c"), row(0, "a"), problems=(invalid(1), invalid(4)))).result
+    assert (result.positions, counted(result)) == ((range(3), range(4, 5)), {"invalid": 2})
+    assert result.not_stored == {Outcome.INVALID: (range(1, 2), range(4, 5))}
+
+
+chunks = st.lists(st.lists(st.sampled_from("abcdef"), max_size=2, unique=True), max_size=6).map(
+    lambda keys: tuple(row(3 * n, *names) for n, names in enumerate(keys))
+)
+
+
+@seeded
+@given(chunks, st.sampled_from([200, 206, 400, 403]), accounts | json_values)
+def test_rows_are_conserved_whatever_the_answer(rows: tuple[Row, ...], status: int, answer: Any) -> None:
+    """Counted and returned rows add up to those sent, and every problem has its place in exactly one of them."""
+    result, again = read(status, answer, rows)
+    problems = [problem.position for problem in result.problems if problem.position is not None]
+    named = problems + [one.position for one in again]
+    assert result.rows + len(again) == len(rows)
+    assert sorted(set(named)) == sorted(named)
+    assert set(named) <= {one.position for one in rows}
+    assert len(result.problems) == result.rows - result.stored
+
+
+@seeded
+@given(chunks, st.sampled_from([400, 403]), accounts | json_values)
+def test_only_fewer_and_keyed_rows_are_sent_again(rows: tuple[Row, ...], status: int, answer: Any) -> None:
+    """Every repeat has fewer rows than the request before, so repeats end; keyless rows never repeat."""
+    _, again = read(status, answer, rows)
+    assert len(again) < len(rows) or not again
+    assert all(one.keys for one in again)
+
+
+@seeded
+@given(chunks, accounts | json_values)
+def test_an_error_leaves_no_row_out(rows: tuple[Row, ...], answer: Any) -> None:
+    """Rows that fail after others were answered join the same account."""
+    account = Account(chunk_of(*rows))
+    account.read(rows[:2], Answer(status=206, account=answer))
+    account.fail(rows[2:], ServerError("down", status=503), Outcome.UNKNOWN)
+    assert account.result.rows == len(rows)

@@ -1,0 +1,207 @@
+"""Pages run ahead of their reader, in order."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from contextlib import aclosing, suppress
+from typing import Any
+
+import attrs
+import pytest
+
+from planhat_async.batching.paging import run_pages
+from planhat_async.batching.stitching import Page, Stitcher
+from planhat_async.errors import DecodeError, ServerError
+
+
+@attrs.define
+class Server:
+    """A list of numbers, a page at a time; each page takes some turns of the event loop."""
+
+    n_rows: int
+    turns: list[int] = attrs.field(factory=lambda: [1])
+    fails_at: int | None = None
+    asked: list[int] = attrs.field(factory=list)
+    n_running: int = 0
+    most_running: int = 0
+    most_pages: int = 0
+    pages: list[weakref.ref[Page[int]]] = attrs.field(factory=list)
+
+    async def fetch(self, offset: int, limit: int) -> Page[int]:
+        n_turns = self.turns[len(self.asked) % len(self.turns)]
+        self.asked.append(offset)
+        self.n_running += 1
+        self.most_running = max(self.most_running, self.n_running)
+        self.note_pages()
+        try:
+            for _ in range(n_turns):
+                await asyncio.sleep(0)
+        finally:
+            self.n_running -= 1
+        if offset == self.fails_at:
+            raise ServerError("down", status=503)
+        rows = range(self.n_rows)[offset:][:limit]
+        page = Page(offset=offset, limit=limit, rows=rows, n_bytes=1, first_id=str(rows[0]) if rows else None)
+        self.pages.append(weakref.ref(page))
+        return page
+
+    def note_pages(self) -> None:
+        n_held = sum(ref() is not None for ref in self.pages)
+        self.most_pages = max(self.most_pages, n_held + self.n_running)
+
+    def stitcher(self, *, page_size: int = 3, max_pages: int = 4, max_rows: int | None = None) -> Stitcher[int]:
+        return Stitcher(page_size=page_size, default_limit=1, max_pages=max_pages, max_rows=max_rows)
+
+
+def others() -> set[asyncio.Task[Any]]:
+    return {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}
+
+
+async def offsets(server: Server, stitcher: Stitcher[int]) -> list[int]:
+    async with asyncio.timeout(5):
+        return [page.offset async for page in run_pages(server.fetch, stitcher)]
+
+
+async def note_offsets(server: Server, read: list[int]) -> None:
+    async for page in run_pages(server.fetch, server.stitcher()):
+        read.append(page.offset)  # noqa: PERF401 - a comprehension would lose them
+
+
+@pytest.mark.parametrize("n_rows", [0, 1, 3, 4, 30, 31])
+@pytest.mark.parametrize("max_pages", [1, 2, 4])
+@pytest.mark.parametrize("turns", [[1], [9, 1, 5, 0]])
+async def test_pages_come_in_order(n_rows: int, max_pages: int, turns: list[int]) -> None:
+    """However long each takes, and every row once."""
+    server = Server(n_rows, turns)
+    rows: list[int] = []
+    async for page in run_pages(server.fetch, server.stitcher(max_pages=max_pages)):
+        rows += page.rows
+    assert (rows, others()) == (list(range(n_rows)), set())
+
+
+async def test_one_page_is_fetched_first() -> None:
+    """Most lists end with it, so nothing is asked for beside it."""
+    server = Server(2)
+    stitcher: Stitcher[int] = Stitcher(page_size=10, default_limit=5, max_pages=4)
+    assert (await offsets(server, stitcher), server.asked) == ([0], [0])
+
+
+@pytest.mark.parametrize("max_pages", [1, 2, 4])
+async def test_pages_are_fetched_ahead_up_to_the_bound(max_pages: int) -> None:
+    """As many as may be on their way, and never more."""
+    server = Server(60, turns=[5])
+    await offsets(server, server.stitcher(max_pages=max_pages))
+    assert server.most_running == max_pages
+
+
+@pytest.mark.parametrize("max_pages", [1, 2, 4])
+async def test_no_more_pages_are_held_than_may_be(max_pages: int) -> None:
+    """The page being read counts, and one that was read is let go before the next is asked for."""
+    server = Server(60, turns=[5, 2, 0])
+    generator = run_pages(server.fetch, server.stitcher(max_pages=max_pages))
+    with suppress(StopAsyncIteration):
+        while True:
+            page = await anext(generator)
+            server.note_pages()
+            del page
+    assert server.most_pages == max_pages
+
+
+async def test_a_page_being_read_takes_one_of_the_places() -> None:
+    """While the reader is busy, one page fewer is on its way."""
+    server = Server(60)
+    asked = []
+    async with aclosing(run_pages(server.fetch, server.stitcher(max_pages=3))) as pages:
+        async for page in pages:
+            for _ in range(20):
+                await asyncio.sleep(0)
+            asked.append((page.offset, max(server.asked)))
+            if page.offset == 12:
+                break
+    assert asked == [(0, 3), (3, 9), (6, 12), (9, 15), (12, 18)]
+
+
+async def test_leaving_ends_what_is_on_its_way() -> None:
+    """No fetch outlives the reader."""
+    server = Server(60, turns=[0, 0, 50])
+    async with aclosing(run_pages(server.fetch, server.stitcher())) as pages:
+        await anext(pages)
+        await anext(pages)
+        assert others() != set()
+    assert (server.n_running, others()) == (0, set())
+
+
+@pytest.mark.parametrize("fails_at", [0, 3, 9])
+async def test_an_error_reaches_the_reader_in_its_place(fails_at: int) -> None:
+    """Pages before it are read, and what is on its way behind it is ended."""
+    server = Server(60, turns=[1, 5, 0, 50], fails_at=fails_at)
+    read: list[int] = []
+    with pytest.raises(ServerError):
+        await note_offsets(server, read)
+    assert (read, server.n_running, others()) == (list(range(0, fails_at, 3)), 0, set())
+
+
+async def test_an_error_nobody_comes_to_is_not_told() -> None:
+    """A page behind the rows that were read may fail; it is not left behind as never retrieved."""
+    server = Server(60, fails_at=6)
+    async with aclosing(run_pages(server.fetch, server.stitcher())) as pages:
+        await anext(pages)
+        await anext(pages)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    assert (max(server.asked) >= 6, others()) == (True, set())
+
+
+async def test_a_cancelled_reader_leaves_nothing_running() -> None:
+    """At every await."""
+    for n_turns in range(60):
+        server = Server(30, turns=[2, 5, 1])
+        task = asyncio.create_task(offsets(server, server.stitcher()))
+        for _ in range(n_turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        assert (n_turns, server.n_running, others()) == (n_turns, 0, set())
+
+
+async def test_pages_of_no_use_are_ended() -> None:
+    """After a short page what was asked for behind it is not waited for, and not yielded."""
+    server = Server(60, turns=[0, 0, 50, 50, 0])
+    whole = server.fetch
+
+    async def fetch(offset: int, limit: int) -> Page[int]:
+        page = await whole(offset, limit)
+        return attrs.evolve(page, rows=page.rows[:2]) if offset == 3 else page
+
+    rows: list[int] = []
+    async with asyncio.timeout(5):
+        async for page in run_pages(fetch, server.stitcher()):
+            rows += page.rows
+            if page.offset == 3:
+                assert server.n_running == 0
+            if page.offset == 5:
+                break
+    assert rows == list(range(7))
+
+
+@pytest.mark.parametrize("max_rows", [0, 1, 3, 4, 7])
+async def test_pages_nobody_wants_are_not_fetched(max_rows: int) -> None:
+    """The rows wanted bound the pages asked for, none included."""
+    server = Server(60)
+    read = await offsets(server, server.stitcher(max_rows=max_rows))
+    assert read == server.asked == list(range(0, max_rows, 3))
+
+
+async def test_a_server_that_ignores_the_offset_is_left() -> None:
+    """The error of the stitcher reaches the reader, and nothing is left running."""
+    server = Server(60)
+
+    async def fetch(offset: int, limit: int) -> Page[int]:
+        return attrs.evolve(await server.fetch(0, limit), offset=offset)
+
+    with pytest.raises(DecodeError):
+        async for _ in run_pages(fetch, server.stitcher()):
+            pass
+    assert others() == set()

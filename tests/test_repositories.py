@@ -1,0 +1,866 @@
+"""Notes, tasks and tickets, against the sandbox over its socket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from fakes import TOKEN, FakeTransport
+
+from planhat_async import (
+    BadRequestError,
+    DecodeError,
+    Note,
+    Notes,
+    NotFoundError,
+    Outcome,
+    Session,
+    Task,
+    Tasks,
+    Ticket,
+    Tickets,
+    Unreadable,
+    UpsertError,
+    UpsertResult,
+    extid,
+    srcid,
+)
+from planhat_async._http.wire import Response
+from planhat_async.batching.upserting import UpsertRun
+from planhat_async.sandbox import Choices, Sandbox
+
+FREE_TEXT = "a/b ?c#d%2Fe&f é[..]"
+QUOTED = "a%2Fb%20%3Fc%23d%252Fe%26f%20%C3%A9%5B..%5D"
+ALL = [("notes", Notes), ("tasks", Tasks), ("tickets", Tickets)]
+SINGLE = ALL[:2]
+
+
+def calls(planhat: Sandbox) -> list[tuple[str, str, int]]:
+    """What was asked for, and how it was answered."""
+    return [(request.method, request.path, request.status) for request in planhat.requests]
+
+
+def queries(planhat: Sandbox) -> list[dict[str, str]]:
+    """The filters that were sent: what every list sends is left out."""
+    usual = {"limit", "sort", "offset"}
+    return [{name: value for name, value in r.query.items() if name not in usual} for r in planhat.requests]
+
+
+def ids(records: list[Any]) -> list[str | None]:
+    return [record.id for record in records]
+
+
+def add(planhat: Sandbox, name: str, n_records: int, **fields: Any) -> list[str]:
+    """Records straight into the store; their `_id`s."""
+    return [planhat.add(name, {"companyId": "c1", **fields})["_id"] for _ in range(n_records)]
+
+
+def ticket_rows(n_rows: int, **fields: Any) -> list[dict[str, Any]]:
+    return [{"source_id": f"s{n}", "email": "a@b.c", "company_id": "c1", **fields} for n in range(n_rows)]
+
+
+def counted(result: UpsertResult) -> dict[str, int]:
+    return {name: n_rows for name, n_rows in result.counts().items() if n_rows}
+
+
+async def finish(run: UpsertRun) -> None:
+    async with run:
+        async for _ in run:
+            pass
+
+
+# One record
+
+
+async def test_a_note_is_created_as_planhat_stores_it(planhat: Sandbox, session: Session) -> None:
+    """Its type is filled in, and what comes back is the stored record."""
+    note = await Notes(session).create(Note(company_id="c1", subject="Call", custom={"mood": "good"}))
+    (stored,) = planhat.records("notes")
+    assert (note.id, note.type, note.subject, note.custom) == (stored["_id"], "note", "Call", {"mood": "good"})
+    assert calls(planhat) == [("POST", "/conversations", 200)]
+
+
+async def test_a_type_of_ones_own_is_kept(planhat: Sandbox, session: Session) -> None:
+    """Only a note that says none becomes a `note`."""
+    await Notes(session).create({"companyId": "c1", "type": "QBR"})
+    assert [note["type"] for note in planhat.records("notes")] == ["QBR"]
+
+
+async def test_a_task_is_created_from_a_mapping_in_either_spelling(planhat: Sandbox, session: Session) -> None:
+    """No type is filled in where Planhat has a default of its own."""
+    task = await Tasks(session).create({"company_id": "c1", "startTime": "2024-05-31T09:30:00Z", "action": "Call"})
+    (stored,) = planhat.records("tasks")
+    assert (task.id, task.start_time) == (stored["_id"], datetime(2024, 5, 31, 9, 30, tzinfo=UTC))
+    assert (stored["startTime"], "type" in stored) == ("2024-05-31T09:30:00.000Z", False)
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({}, "company_id"),
+        ({"company_id": "c1", "repeat": "custom"}, "repeat_days is missing"),
+        ({"company_id": "c1", "acton": "Call"}, "did you mean action"),
+        ({"company_id": "c1", "companyId": "c1"}, "given twice"),
+        ({"company_id": "c1", "start_time": "soon"}, "start_time"),
+        ({"company_id": "c1", "custom": {"x": object()}}, "not expressible in JSON"),
+    ],
+)
+async def test_a_record_that_cannot_be_created_is_not_sent(
+    planhat: Sandbox, session: Session, row: dict[str, Any], said: str
+) -> None:
+    """Misuse is a ValueError that says what is wrong, before anything is sent."""
+    with pytest.raises(ValueError, match=said):
+        await Tasks(session).create(row)
+    assert planhat.requests == []
+
+
+async def test_a_record_of_another_model_is_refused(planhat: Sandbox, session: Session) -> None:
+    """A note is no task."""
+    with pytest.raises(TypeError, match="a Task or a mapping, not Note"):
+        await Tasks(session).create(Note(company_id="c1"))  # type: ignore[arg-type]
+    assert planhat.requests == []
+
+
+@pytest.mark.parametrize(("name", "repository"), SINGLE)
+async def test_a_record_is_got_by_its_id(
+    planhat: Sandbox, session: Session, name: str, repository: type[Tasks]
+) -> None:
+    """One call; what Planhat sends beyond the documented fields is in `extra`."""
+    (key,) = add(planhat, name, 1, subject="x", surprise=7)
+    record = await repository(session).get(key)
+    assert (record.id, record.company_id, record.extra["surprise"]) == (key, "c1", 7)
+    assert [status for _, _, status in calls(planhat)] == [200]
+
+
+@pytest.mark.parametrize(("name", "repository"), SINGLE)
+@pytest.mark.parametrize(("field", "key"), [("externalId", extid(FREE_TEXT)), ("sourceId", srcid(FREE_TEXT))])
+async def test_free_text_is_a_key(
+    planhat: Sandbox, session: Session, name: str, repository: type[Tasks], field: str, key: str
+) -> None:
+    """Everything in it is quoted, so get and update reach the record and no other path."""
+    (stored,) = add(planhat, name, 1, **{field: FREE_TEXT})
+    assert (await repository(session).get(key)).id == stored
+    assert (await repository(session).update(key, {"description": "new"})).id == stored
+    path = f"{repository.endpoint.path}/{key[:6]}{QUOTED}"
+    assert calls(planhat) == [("GET", path, 200), ("PUT", path, 200)]
+
+
+@pytest.mark.parametrize(("name", "repository"), SINGLE)
+async def test_an_update_sends_exactly_what_a_mapping_holds(
+    planhat: Sandbox, session: Session, name: str, repository: type[Tasks]
+) -> None:
+    """`None` empties a field, nothing is filled in, and the rest stays."""
+    (key,) = add(planhat, name, 1, type="email", description="old", custom={"a": 1}, sourceId="s")
+    await repository(session).update(key, {"description": None, "custom": {"b": 2}})
+    (stored,) = planhat.records("conversations" if name == "notes" else name)
+    assert stored["description"] is None
+    assert (stored["custom"], stored["type"], stored["sourceId"]) == ({"a": 1, "b": 2}, "email", "s")
+
+
+async def test_an_update_by_a_record_sends_the_fields_that_are_set() -> None:
+    """Not its `_id`, which is in the path, nor what Planhat fills in."""
+    transport = FakeTransport([Response(status=200, body=b'{"_id":"k"}')])
+    async with Session(TOKEN, transport=transport) as session:
+        await Tasks(session).update("k", Task(id="k", action="Call", company_name="Tenet"))
+    request = transport.sent[0].request
+    assert (request.method, request.path, request.body) == ("PUT", "/tasks/k", b'{"action":"Call"}')
+    assert request.is_repeatable
+
+
+async def test_a_write_whose_answer_cannot_be_read_may_have_been_done() -> None:
+    """The error says so: a creation must be checked before it is made again."""
+    async with Session(TOKEN, transport=FakeTransport([Response(status=200, body=b"[7]")] * 2)) as session:
+        for write in (Tasks(session).create({"company_id": "c1"}), Tasks(session).update("k", {"action": "x"})):
+            with pytest.raises(DecodeError) as caught:
+                await write
+            assert caught.value.may_have_been_processed
+
+
+async def test_an_update_of_a_field_nobody_knows_is_not_sent(planhat: Sandbox, session: Session) -> None:
+    """Planhat would drop it silently."""
+    with pytest.raises(ValueError, match="did you mean status"):
+        await Tasks(session).update("k", {"statsu": "done"})
+    assert planhat.requests == []
+
+
+@pytest.mark.parametrize(("name", "repository"), ALL)
+async def test_a_record_is_deleted_for_good(
+    planhat: Sandbox, session: Session, name: str, repository: type[Tickets]
+) -> None:
+    """The one with this key, and no other; a second time there is none."""
+    key, other = add(planhat, name, 2)
+    await repository(session).delete(key)
+    assert [record["_id"] for record in planhat.records(name)] == [other]
+    with pytest.raises(NotFoundError):
+        await repository(session).delete(key)
+    path = f"{repository.endpoint.path}/{key}"
+    assert calls(planhat) == [("DELETE", path, 200), ("DELETE", path, 404)]
+
+
+@pytest.mark.parametrize(
+    ("body", "was_there"),
+    [
+        (b"", True),
+        (b'{"n":1,"ok":1,"deletedCount":1}', True),
+        (b'{"n":0,"ok":1,"deletedCount":0}', False),
+        (b"[]", True),
+    ],
+)
+async def test_a_deletion_that_deleted_nothing_finds_nothing(body: bytes, *, was_there: bool) -> None:
+    """Whether Planhat says so by a 404 or by a count."""
+    async with Session(TOKEN, transport=FakeTransport([Response(status=200, body=body)])) as session:
+        assert await Tasks(session).delete_many(["k"]) == [was_there]
+
+
+@pytest.mark.parametrize(("name", "repository"), SINGLE)
+async def test_what_is_not_there_is_not_found(session: Session, name: str, repository: type[Tasks]) -> None:
+    """Getting and updating it says so, with the path that was asked for."""
+    del name
+    path = f"{repository.endpoint.path}/{'f' * 24}"
+    with pytest.raises(NotFoundError) as got:
+        await repository(session).get("f" * 24)
+    with pytest.raises(NotFoundError) as updated:
+        await repository(session).update("f" * 24, {"description": "x"})
+    assert (got.value.path, updated.value.path, updated.value.method) == (path, path, "PUT")
+
+
+@pytest.mark.parametrize("key", ["", " ", "\t\n", ".", "..", "a/b", "extid-", "extid- ", "srcid-", "tasks?x=1"])
+async def test_a_blank_or_climbing_key_is_refused(planhat: Sandbox, session: Session, key: str) -> None:
+    """It would reach the list, a bulk upsert, or another path: nothing is sent."""
+    tasks, good = Tasks(session), "f" * 24
+    for call in (
+        tasks.get(key),
+        tasks.update(key, {"action": "x"}),
+        tasks.delete(key),
+        tasks.get_many([good, key]),
+        tasks.delete_many([good, key]),
+        Tickets(session).delete(key),
+    ):
+        with pytest.raises(ValueError, match=r"blank|is not an _id"):
+            await call
+    assert planhat.requests == []
+
+
+async def test_all_keys_are_checked_before_the_first_call() -> None:
+    """A good key is not asked for when a later one is refused."""
+    transport = FakeTransport([None])
+    async with Session(TOKEN, transport=transport) as session:
+        for call in (Tasks(session).get_many, Tasks(session).delete_many):
+            with pytest.raises(ValueError, match="blank"):
+                await call(["f" * 24, ""])
+    assert transport.sent == []
+
+
+async def test_a_key_that_is_no_text_is_refused(planhat: Sandbox, session: Session) -> None:
+    """Before anything is sent."""
+    with pytest.raises(TypeError, match="a key is a string"):
+        await Tasks(session).get_many(["f" * 24, 7])  # type: ignore[list-item]
+    assert planhat.requests == []
+
+
+# Many records, one call each
+
+
+@pytest.mark.parametrize(("name", "repository"), SINGLE)
+async def test_many_records_are_got_in_order(
+    planhat: Sandbox, session: Session, name: str, repository: type[Tasks]
+) -> None:
+    """`None` stands where there is none; the same key twice is got twice."""
+    first, second = add(planhat, name, 2)
+    found = await repository(session).get_many(iter([second, "f" * 24, first, second]))
+    assert [record and record.id for record in found] == [second, None, first, second]
+    assert len(planhat.requests) == 4
+
+
+@pytest.mark.parametrize(("name", "repository"), ALL)
+async def test_many_records_are_deleted(
+    planhat: Sandbox, session: Session, name: str, repository: type[Tickets]
+) -> None:
+    """For each key it is told whether there was such a record."""
+    first, second, third = add(planhat, name, 3)
+    assert await repository(session).delete_many([third, "f" * 24, first]) == [True, False, True]
+    assert [record["_id"] for record in planhat.records(name)] == [second]
+
+
+async def test_no_keys_cost_no_call(planhat: Sandbox, session: Session) -> None:
+    """And give an empty list."""
+    assert (await Tasks(session).get_many([]), await Tasks(session).delete_many([])) == ([], [])
+    assert planhat.requests == []
+
+
+async def test_an_error_of_one_call_ends_the_others() -> None:
+    """It reaches the caller as it is, in no group, and no call is left running."""
+    transport = FakeTransport([Response(status=200, body=b'{"_id":"a"}'), Response(status=400), None])
+    before = asyncio.all_tasks()
+    async with asyncio.timeout(5), Session(TOKEN, transport=transport) as session:
+        with pytest.raises(BadRequestError):
+            await Tasks(session).get_many(["a", "b", "c"])
+        assert asyncio.all_tasks() == before
+
+
+@pytest.mark.parametrize("name", ["get_many", "delete_many"])
+async def test_one_key_is_no_list_of_keys(planhat: Sandbox, session: Session, name: str) -> None:
+    """A text where keys are wanted is refused before anything is sent."""
+    with pytest.raises(TypeError):
+        await getattr(Tasks(session), name)("f" * 24)
+    assert planhat.requests == []
+
+
+# Lists
+
+
+@pytest.mark.parametrize(("name", "repository"), ALL)
+@pytest.mark.parametrize("n_records", [0, 1, 5, 6, 11])
+async def test_a_list_holds_every_record_once(
+    planhat: Sandbox, session: Session, name: str, repository: type[Tasks], n_records: int
+) -> None:
+    """In the order of their `_id`s, whichever way it is read, none, one, a page and one more."""
+    expected = add(planhat, name, n_records)
+    listed = repository(session)
+    pages = [ids(page) async for page in listed.pages(page_size=5)]
+    assert ids([record async for record in listed.iter(page_size=5)]) == expected
+    assert ids(await listed.all(page_size=5)) == expected
+    assert [json.loads(row)["_id"] async for row in listed.iter_json(page_size=5)] == expected
+    assert [key for page in pages for key in page] == expected
+    assert max(map(len, pages), default=0) <= 5
+
+
+@pytest.mark.parametrize(("repository", "limit"), [(Notes, "2000"), (Tickets, "10000")])
+@pytest.mark.parametrize("page_size", [None, 10**6])
+async def test_a_short_list_costs_one_call(
+    planhat: Sandbox, session: Session, repository: type[Tickets], limit: str, page_size: int | None
+) -> None:
+    """It asks for as much as the model's endpoint gives, and never for more."""
+    add(planhat, "tickets", 3)
+    await repository(session).all(page_size=page_size)
+    assert [request.query for request in planhat.requests] == [{"sort": "_id", "limit": limit}]
+
+
+async def test_raw_rows_are_as_they_came(planhat: Sandbox, session: Session) -> None:
+    """Nothing is decoded and written anew: unknown fields and odd times stay."""
+    planhat.add("tasks", {"companyId": "c1", "startTime": "soon", "newField": [1, None]})
+    rows = [json.loads(row) async for row in Tasks(session).iter_json()]
+    assert rows == planhat.records("tasks")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "listed"),
+    [({}, "note QBR"), ({"type": "note"}, "note QBR"), ({"type": "email"}, "email"), ({"type": "QBR"}, "QBR")],
+)
+async def test_notes_are_told_from_other_conversations(
+    planhat: Sandbox, session: Session, wanted: Any, listed: str
+) -> None:
+    """A note is of type `note` or of a custom type, or of the one type that is asked for."""
+    for kind in ("note", "email", "ticket", "QBR"):
+        planhat.add("notes", {"type": kind, "isCustomType": kind == "QBR"})
+    assert [note.type for note in await Notes(session).all(**wanted)] == listed.split()
+    assert queries(planhat) == [{}]  # Planhat has no such filter: a parameter nobody documented is not sent
+
+
+async def test_every_conversation_can_be_listed(planhat: Sandbox, session: Session) -> None:
+    """With `type=None`, and by `page`, which is as Planhat answers."""
+    expected = [planhat.add("notes", {"type": kind})["_id"] for kind in ("note", "email", "ticket")]
+    assert ids(await Notes(session).all(type=None)) == expected
+    assert ids(await Notes(session).page()) == expected
+
+
+@pytest.mark.parametrize("archived_only", [True, False])
+@pytest.mark.parametrize(
+    ("archived", "listed", "sent"),
+    [
+        (None, [0, 2, 1], [{}, {"isArchived": "true"}]),
+        (False, [0, 2], [{}]),
+        (True, [1], [{"isArchived": "true"}]),
+    ],
+)
+async def test_tasks_are_open_archived_or_both(
+    archived: bool | None, listed: list[int], sent: list[dict[str, str]], *, archived_only: bool
+) -> None:
+    """Open ones first; none twice, should Planhat's list of archived tasks hold the open ones too."""
+    async with Sandbox(choices=Choices(archived_only=archived_only)) as planhat:
+        keys = [planhat.add("tasks", {"isArchived": is_archived})["_id"] for is_archived in (False, True, False)]
+        async with Session(planhat.token, base_url=planhat.url) as session:
+            assert ids(await Tasks(session).all(archived=archived)) == [keys[n] for n in listed]
+        assert queries(planhat) == sent
+
+
+@pytest.mark.parametrize(("archived", "listed"), [(None, "open"), (False, "open"), (True, "done")])
+async def test_a_page_of_tasks_is_open_unless_archived_is_asked_for(
+    planhat: Sandbox, session: Session, archived: bool | None, listed: str
+) -> None:
+    """One call is one list of Planhat's."""
+    planhat.add("tasks", {"action": "open"})
+    planhat.add("tasks", {"action": "done", "isArchived": True})
+    assert [task.action for task in await Tasks(session).page(archived=archived)] == [listed]
+
+
+@pytest.mark.parametrize(
+    ("repository", "wanted", "sent"),
+    [
+        (Notes, {"company_id": "c1"}, {"companyId": "c1"}),
+        (Notes, {"company_id": ["c1", "c9", "c1"]}, {"companyId": "c1,c9"}),
+        (Tasks, {"company_id": "c1", "archived": False}, {"companyId": "c1"}),
+        (Tasks, {"enduser_ids": ["e1", "e9"], "archived": False}, {"enduserIds": "e1,e9"}),
+        (Tickets, {"company_id": "c1"}, {"companyId": "c1"}),
+        (Tickets, {"status": "open"}, {"status": "open"}),
+        (Tickets, {"email": "a+b@c.d"}, {"email": "a+b@c.d"}),
+        (Tickets, {"search": "é & so on?"}, {"search": "é & so on?"}),
+        (Tickets, {"status": "open", "email": None}, {"status": "open"}),
+    ],
+)
+async def test_documented_filters_are_sent(
+    planhat: Sandbox, session: Session, repository: type[Tickets], wanted: Any, sent: dict[str, str]
+) -> None:
+    """By Planhat's names; only what matches them all comes back, by every way of listing."""
+    match = {"companyId": "c1", "endusers": [{"id": "e1"}], "status": "open", "email": "a+b@c.d"}
+    name = repository.__name__.lower()
+    (key,) = add(planhat, name, 1, **match, snippet="this é & so on?")
+    add(planhat, name, 1, companyId="c2", endusers=[{"id": "e2"}], status="closed", email="x@y.z", snippet="other")
+    assert ids(await repository(session).all(**wanted)) == [key]
+    assert ids(await repository(session).page(**wanted)) == [key]
+    assert queries(planhat) == [sent, sent]
+
+
+async def test_many_companies_are_split_over_several_calls(planhat: Sandbox, session: Session) -> None:
+    """So that no URL grows too long; records come company group by company group."""
+    companies = [f"{n:024x}" for n in range(100)]
+    last, first = (planhat.add("tickets", {"companyId": companies[n]})["_id"] for n in (99, 0))
+    assert ids(await Tickets(session).all(company_id=companies)) == [first, last]
+    sent = [query["companyId"].split(",") for query in queries(planhat)]
+    assert ([len(group) for group in sent], [one for group in sent for one in group]) == ([80, 20], companies)
+    with pytest.raises(ValueError, match="too many ids for one call"):
+        await Tickets(session).page(company_id=companies)
+
+
+@pytest.mark.parametrize("max_records", [0, 1, 4, 5, 6, 99])
+async def test_no_more_records_are_listed_than_wanted(planhat: Sandbox, session: Session, max_records: int) -> None:
+    """Across the two lists that tasks have as well."""
+    keys = add(planhat, "tasks", 4) + add(planhat, "tasks", 3, isArchived=True)
+    assert ids(await Tasks(session).all(max_records=max_records, page_size=2)) == keys[:max_records]
+
+
+@pytest.mark.parametrize(("sort", "listed"), [("-status", "cba"), ("status", "abc"), ("-_id", "acb"), ("-id", "acb")])
+async def test_a_list_comes_in_the_order_asked_for(planhat: Sandbox, session: Session, sort: str, listed: str) -> None:
+    """A field in either spelling; `-` in front turns it round."""
+    for status in "bca":
+        planhat.add("tickets", {"status": status})
+    tickets = await Tickets(session).all(sort=sort)
+    assert "".join(str(ticket.status) for ticket in tickets) == listed
+
+
+async def test_only_the_fields_asked_for_are_fetched(planhat: Sandbox, session: Session) -> None:
+    """The `_id`, and what a filter needs, come as well."""
+    planhat.add("notes", {"subject": "Call", "description": "long", "companyId": "c1"})
+    (note,) = await Notes(session).all(select=["subject"])
+    assert (note.subject, note.description, note.company_id) == ("Call", None, None)
+    assert queries(planhat) == [{"select": "_id,subject,type,isCustomType"}]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        ({"updated_since": "2024"}, TypeError),
+        ({"stauts": "open"}, TypeError),
+        ({"sort": "stauts"}, ValueError),
+        ({"sort": 7}, TypeError),
+        ({"company_id": [7]}, TypeError),
+        ({"select": "status"}, TypeError),
+        ({"select": ["stauts"]}, ValueError),
+        ({"company_id": ""}, ValueError),
+        ({"company_id": ["a,b"]}, ValueError),
+        ({"page_size": 0}, ValueError),
+        ({"page_size": -1}, ValueError),
+        ({"concurrency": 0}, ValueError),
+        ({"max_records": -1}, ValueError),
+    ],
+)
+async def test_list_options_nobody_knows_are_refused_at_once(
+    planhat: Sandbox, session: Session, wrong: Any, error: type[Exception]
+) -> None:
+    """Planhat would ignore them silently; the call itself raises, not the first step of the iteration."""
+    tickets = Tickets(session)
+    for listing in (tickets.iter, tickets.iter_json, tickets.pages):
+        with pytest.raises(error):
+            listing(**wrong)
+    with pytest.raises(error):
+        await tickets.all(**wrong)
+    assert planhat.requests == []
+
+
+async def test_a_page_is_one_call(planhat: Sandbox, session: Session) -> None:
+    """With the offset and limit asked for, the limit cut to the model's maximum."""
+    keys = add(planhat, "tickets", 5)
+    assert ids(await Tickets(session).page(offset=1, limit=2)) == keys[1:3]
+    assert ids(await Tickets(session).page(limit=10**6)) == keys
+    assert [request.query for request in planhat.requests] == [
+        {"sort": "_id", "limit": "2", "offset": "1"},
+        {"sort": "_id", "limit": "10000"},
+    ]
+
+
+@pytest.mark.parametrize("wrong", [{"offset": -1}, {"limit": 0}, {"limit": -1}])
+async def test_a_page_from_nowhere_is_refused(planhat: Sandbox, session: Session, wrong: Any) -> None:
+    """Before anything is sent."""
+    with pytest.raises(ValueError, match="offset counts from 0 and limit from 1"):
+        await Tickets(session).page(**wrong)
+    assert planhat.requests == []
+
+
+@pytest.mark.parametrize("is_page", [False, True])
+async def test_no_companies_have_no_records(planhat: Sandbox, session: Session, *, is_page: bool) -> None:
+    """An empty list of ids asks for nothing, and is not taken for no filter."""
+    add(planhat, "tickets", 1)
+    tickets = Tickets(session)
+    assert await (tickets.page(company_id=[]) if is_page else tickets.all(company_id=[])) == []
+    assert planhat.requests == []
+
+
+@pytest.mark.parametrize("option", [{"type": "email"}, {"max_records": 1}])
+async def test_a_page_ignores_no_option(planhat: Sandbox, session: Session, option: Any) -> None:
+    """What one call cannot do is refused, or done."""
+    add(planhat, "notes", 3)
+    with contextlib.suppress(TypeError, ValueError):
+        assert len(await Notes(session).page(**option)) <= option.get("max_records", 0)
+
+
+async def note_ids(listing: AsyncGenerator[Any, None], read: list[str | None]) -> None:
+    async for found in listing:
+        read += ids(found if isinstance(found, list) else [found])
+
+
+@pytest.mark.parametrize("name", ["iter", "pages"])
+async def test_a_record_that_cannot_be_read_says_where_it_is(name: str) -> None:
+    """`iter` has handed out the records before it; the error has its position."""
+    body = b'[{"_id":"a"},{"_id":"b"},[7]]'
+    read: list[str | None] = []
+    async with Session(TOKEN, transport=FakeTransport([Response(status=200, body=body)])) as session:
+        with pytest.raises(DecodeError) as caught:
+            await note_ids(getattr(Tickets(session), name)(), read)
+    assert (read, caught.value.position) == (["a", "b"] if name == "iter" else [], 2)
+
+
+async def test_a_record_of_a_page_that_cannot_be_read_says_where_it_is() -> None:
+    """Its position counts from the beginning of the list, not of the page."""
+    transport = FakeTransport([Response(status=200, body=b'[{"_id":"a"},7]')])
+    async with Session(TOKEN, transport=transport) as session:
+        with pytest.raises(DecodeError) as caught:
+            await Tickets(session).page(offset=10)
+    assert caught.value.position == 11
+
+
+async def test_a_list_can_be_left_early(planhat: Sandbox, session: Session) -> None:
+    """The session goes on working."""
+    keys = add(planhat, "tickets", 40)
+    async with aclosing(Tickets(session).iter(page_size=2)) as tickets:
+        read = [(await anext(tickets)).id for _ in range(5)]
+    assert read == keys[:5]
+    assert len(planhat.requests) < 10
+    assert ids(await Tickets(session).all()) == keys
+
+
+@pytest.mark.parametrize("name", ["iter", "iter_json", "pages"])
+async def test_reading_lets_others_have_the_event_loop(name: str) -> None:
+    """Rows are decoded a few at a time, whatever a page's size."""
+    rows = [{"_id": f"{n:024x}"} for n in range(400)]
+    transport = FakeTransport([Response(status=200, body=json.dumps(rows).encode())])
+    n_turns = 0
+
+    async def tick() -> None:
+        nonlocal n_turns
+        while True:
+            n_turns += 1
+            await asyncio.sleep(0)
+
+    async with Session(TOKEN, transport=transport) as session:
+        ticking = asyncio.create_task(tick())
+        while not transport.sent:
+            async for _ in getattr(Tickets(session), name)():
+                pass
+        ticking.cancel()
+    assert n_turns > 7
+
+
+def test_a_repository_says_what_it_stands_on() -> None:
+    """Its repr names the model and the session, and no secret."""
+    shown = repr(Tasks(Session(TOKEN, transport=FakeTransport([]))))
+    assert shown == "Tasks(<Session https://api.planhat.com closed>)"
+
+
+def test_a_repository_offers_only_what_planhat_has() -> None:
+    """Tickets have no single calls but deletion, and nothing is called `list`."""
+    offered = {name for name in dir(Tickets) if not name.startswith("_")}
+    assert offered == {
+        *("all", "delete", "delete_many", "endpoint", "iter", "iter_json", "page", "pages"),
+        *("upsert_chunks", "upsert_many", "upserting"),
+    }
+    assert {name for name in dir(Notes) if not name.startswith("_")} - offered == {
+        "create",
+        "get",
+        "get_many",
+        "update",
+    }
+
+
+# Upserts
+
+
+@pytest.mark.parametrize(("n_rows", "sent"), [(0, []), (1, [1]), (3, [3]), (4, [3, 1]), (7, [3, 3, 1])])
+@pytest.mark.parametrize("is_async", [True, False])
+async def test_any_number_of_rows_is_stored(
+    planhat: Sandbox, session: Session, n_rows: int, sent: list[int], *, is_async: bool
+) -> None:
+    """None, one, a chunk and one more, from an iterable or an async generator; one call a chunk."""
+
+    async def stream() -> AsyncIterator[dict[str, Any]]:
+        for row in ticket_rows(n_rows):
+            yield row
+
+    rows: Any = stream() if is_async else iter(ticket_rows(n_rows))
+    result = await Tickets(session).upsert_many(rows, chunk_size=3, concurrency=1)
+    assert (counted(result), result.ok) == ({"created": n_rows} if n_rows else {}, True)
+    assert [request.n_rows for request in planhat.requests] == sent
+    assert [ticket["externalId"] for ticket in planhat.records("tickets")] == [f"s{n}" for n in range(n_rows)]
+
+
+async def test_records_and_mappings_can_be_mixed(planhat: Sandbox, session: Session) -> None:
+    """Mappings in either spelling, as they are; records by the fields that are set."""
+    rows: list[Any] = [
+        Ticket(source_id="1", email="a@b.c", company_id="c1", title="One"),
+        {"sourceId": "2", "email": "a@b.c", "domains": ["tenet.com"], "title": None},
+        {"source_id": "3", "email": "a@b.c", "company_external_id": "tenet", "timeSpent": 1.5},
+    ]
+    result = await Tickets(session).upsert_many(rows)
+    assert counted(result) == {"created": 3}
+    stored = planhat.records("tickets")
+    assert [ticket.get("title", "absent") for ticket in stored] == ["One", None, "absent"]
+    assert stored[2]["timeSpent"] == 1.5
+
+
+@pytest.mark.parametrize("choices", [Choices(), Choices(tickets_count_unchanged=True)])
+async def test_the_same_tickets_again_make_no_new_ones(choices: Choices) -> None:
+    """Whatever Planhat's short answer counts, every row is stored, and stored once."""
+    async with Sandbox(choices=choices) as planhat, Session(planhat.token, base_url=planhat.url) as session:
+        await Tickets(session).upsert_many(ticket_rows(5))
+        before = planhat.records("tickets")
+        again = await Tickets(session).upsert_many(ticket_rows(5))
+        assert (again.rows, again.created, again.ok) == (5, 0, True)
+        assert planhat.records("tickets") == before
+
+
+async def test_the_same_tasks_again_are_unchanged(planhat: Sandbox, session: Session) -> None:
+    """An answer that itemises tells created, updated and unchanged rows apart, and the new `_id`s."""
+    rows = [{"source_id": f"s{n}", "company_id": "c1", "action": "Call"} for n in range(3)]
+    chunks = [chunk async for chunk in Tasks(session).upsert_chunks(rows)]
+    stored = {task["sourceId"]: task["_id"] for task in planhat.records("tasks")}
+    assert [(chunk.ids_by_key, chunk.created_ids) for chunk in chunks] == [(stored, tuple(stored.values()))]
+    again = await Tasks(session).upsert_many([{**rows[0], "action": "Write"}, *rows[1:]])
+    assert (counted(again), len(planhat.records("tasks"))) == ({"updated": 1, "unchanged": 2}, 3)
+
+
+async def test_keyless_tasks_are_created_each_time(planhat: Sandbox, session: Session) -> None:
+    """In chunks of their own."""
+    rows: list[Any] = [{"company_id": "c1"}, {"company_id": "c1", "source_id": "s"}, Task(company_id="c1")]
+    for _ in range(2):
+        await Tasks(session).upsert_many(rows, concurrency=1)
+    assert sorted(str(task.get("sourceId")) for task in planhat.records("tasks")) == ["None"] * 4 + ["s"]
+    assert sorted(request.n_rows or 0 for request in planhat.requests) == [1, 1, 2, 2]
+
+
+async def test_a_type_is_filled_in_only_for_new_notes(planhat: Sandbox, session: Session) -> None:
+    """A note that is named by its `_id` keeps the type it has."""
+    (key,) = add(planhat, "conversations", 1, type="email")
+    rows: list[Any] = [{"id": key, "subject": "Re: call"}, {"company_id": "c1"}, Note(company_id="c1", type="QBR")]
+    result = await Notes(session).upsert_many(rows)
+    assert counted(result) == {"created": 2, "updated": 1}
+    assert [record["type"] for record in planhat.records("conversations")] == ["email", "note", "QBR"]
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (Unreadable("line 7 is no JSON"), "line 7 is no JSON"),
+        ({"source_id": "x", "company_id": "c1"}, "email is missing"),
+        ({"email": "a@b.c", "company_id": "c1"}, "source_id or id is missing"),
+        ({"source_id": "x", "email": "a@b.c"}, "company_id or company_external_id or domains or id is missing"),
+        ({"source_id": " ", "email": "a@b.c", "company_id": "c1"}, "source_id must not be blank"),
+        (ticket_rows(1, colour="red")[0], "Ticket has no field 'colour'"),
+        (ticket_rows(1, titel="x")[0], "Ticket has no field 'titel'; did you mean title"),
+        (ticket_rows(1, title=7)[0], "title: text, not a whole number"),
+        (ticket_rows(1, time_spent=True)[0], "time_spent: a number, not true or false"),
+        (ticket_rows(1, custom={"x": object()})[0], "not expressible in JSON"),
+        (ticket_rows(1, custom={"x": "\ud800"})[0], "not expressible in JSON: text with a lone surrogate"),
+        (ticket_rows(1, sourceId="twice")[0], "source_id is given twice, in both spellings"),
+        (Task(company_id="c1"), "a Ticket or a mapping, not Task"),
+        ("s7", "a Ticket or a mapping, not str"),
+        (None, "a Ticket or a mapping, not NoneType"),
+    ],
+)
+async def test_an_invalid_row_is_left_out_with_its_reason(
+    planhat: Sandbox, session: Session, row: Any, reason: str
+) -> None:
+    """Its position is told, and the rows around it are stored."""
+    first, last = ticket_rows(2)
+    result = await Tickets(session).upsert_many([first, row, last])
+    assert (counted(result), result.not_stored) == (
+        {"created": 2, "invalid": 1},
+        {Outcome.INVALID: (range(1, 2),)},
+    )
+    (problem,) = result.problems
+    assert reason in problem.reason
+    assert [request.n_rows for request in planhat.requests] == [2]
+
+
+async def test_a_time_out_of_range_is_an_invalid_row(planhat: Sandbox, session: Session) -> None:
+    """One odd date of millions is no reason to stop, nor to lose the row from the account."""
+    odd = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=5)))
+    rows: list[Any] = [{"company_id": "c1", "source_id": n} for n in "ab"]
+    rows[1]["start_time"] = odd
+    result = await Tasks(session).upsert_many(rows)
+    assert counted(result) == {"created": 1, "invalid": 1}
+    assert len(planhat.records("tasks")) == 1
+
+
+async def test_rows_that_planhat_refuses_are_told(planhat: Sandbox, session: Session) -> None:
+    """By position, key and Planhat's reason; nothing of it is raised."""
+    planhat.add_company("c1")
+    first, second, third = ticket_rows(3)
+    result = await Tickets(session).upsert_many([first, {**second, "company_id": "c2"}, third])
+    assert (counted(result), result.ok) == ({"created": 2, "rejected": 1}, False)
+    assert [(p.position, p.key, p.reason) for p in result.problems] == [(1, "s1", "companyId: no such company")]
+    assert calls(planhat) == [("PUT", "/tickets", 206)]
+
+
+async def test_a_refused_body_is_read_row_by_row(planhat: Sandbox, session: Session) -> None:
+    """A 400 that blames every row rejects them, each with Planhat's reason, and nothing is sent again."""
+    result = await Tasks(session).upsert_many([{"source_id": "a"}, {"source_id": "b"}])
+    assert [(p.position, p.key, p.reason) for p in result.problems] == [
+        (0, "a", "companyId is required"),
+        (1, "b", "companyId is required"),
+    ]
+    assert (counted(result), calls(planhat)) == ({"rejected": 2}, [("PUT", "/tasks", 400)])
+
+
+@pytest.mark.parametrize("applies_rest", [True, False])
+async def test_a_400_is_read_and_the_rest_sent_again(*, applies_rest: bool) -> None:
+    """Whatever Planhat did with the rows that it did not blame."""
+    blames = {"createdErrors": [{"sourceId": "s1", "error": "sourceId duplicated"}], "created": 2 * applies_rest}
+    stored = {"created": 2 - 2 * applies_rest, "updated": 0, "nonupdates": 2 * applies_rest}
+    answers = [Response(status=s, body=json.dumps(body).encode()) for s, body in ((400, blames), (200, stored))]
+    transport = FakeTransport([*answers])
+    async with Session(TOKEN, transport=transport) as session:
+        rows = [{"source_id": f"s{n}", "company_id": "c1"} for n in range(3)]
+        result = await Tasks(session).upsert_many(rows)
+    sent = [[row["sourceId"] for row in json.loads(one.request.body or b"")] for one in transport.sent]
+    assert (sent, result.rejected, result.stored) == ([["s0", "s1", "s2"], ["s0", "s2"]], 1, 2)
+
+
+async def test_a_body_is_marked_as_repeatable_only_where_every_row_is_keyed() -> None:
+    """The session repeats nothing that could make two."""
+    answer = Response(status=200, body=b'{"created":1,"updated":0,"nonupdates":0}')
+    transport = FakeTransport([answer, answer])
+    async with Session(TOKEN, transport=transport) as session:
+        await Tasks(session).upsert_many([{"company_id": "c1"}, {"company_id": "c1", "source_id": "s"}], concurrency=1)
+    told = [(b"sourceId" in (one.request.body or b""), one.request.is_repeatable) for one in transport.sent]
+    assert sorted(told) == [(False, False), (True, True)]
+
+
+async def test_rows_not_stored_are_raised_on_request(planhat: Sandbox, session: Session) -> None:
+    """At the end, with the account; the good rows are stored by then."""
+    rows: list[dict[str, Any]] = [*ticket_rows(2), {}]
+    with pytest.raises(UpsertError, match="1 of 3 rows were not stored: 1 invalid") as caught:
+        await Tickets(session).upsert_many(rows, raise_on_error=True)
+    assert (counted(caught.value.result), len(planhat.records("tickets"))) == ({"created": 2, "invalid": 1}, 2)
+
+
+async def test_nothing_is_raised_where_every_row_was_stored(session: Session) -> None:
+    """Asked to raise, a good run returns its account."""
+    result = await Tickets(session).upsert_many(ticket_rows(2), raise_on_error=True)
+    assert counted(result) == {"created": 2}
+
+
+async def test_an_error_of_the_input_leaves_the_account(planhat: Sandbox, session: Session) -> None:
+    """It is raised as it is; `run.result` says which rows were stored before."""
+
+    async def stream() -> AsyncIterator[dict[str, Any]]:
+        for row in ticket_rows(5):
+            yield row
+        raise OSError("disk gone")
+
+    run = Tickets(session).upserting(stream(), chunk_size=2, concurrency=1)
+    with pytest.raises(OSError, match="disk gone"):
+        await finish(run)
+    assert (run.result.rows, run.result.created + run.result.unsent) == (5, 5)
+    assert len(planhat.records("tickets")) == run.result.created
+
+
+async def test_each_chunk_is_told_as_it_ends(planhat: Sandbox, session: Session) -> None:
+    """Its positions and counts, before the next one has left."""
+    chunks = Tickets(session).upsert_chunks(ticket_rows(5), chunk_size=2, concurrency=1)
+    told = [(chunk.number, chunk.positions, chunk.created, len(planhat.requests)) async for chunk in chunks]
+    assert told == [(0, (range(2),), 2, 1), (1, (range(2, 4),), 2, 2), (2, (range(4, 5),), 1, 3)]
+
+
+async def test_chunks_are_cut_by_bytes(planhat: Sandbox, session: Session) -> None:
+    """As soon as the next row would pass `max_bytes`."""
+    await Tickets(session).upsert_many(ticket_rows(4, title="x" * 400), max_bytes=1200, concurrency=1)
+    assert [request.n_rows for request in planhat.requests] == [2, 2]
+
+
+@pytest.mark.parametrize("rows", [{"source_id": "s"}, Ticket(source_id="s"), "s", b"s"])
+async def test_one_row_is_no_list_of_rows(planhat: Sandbox, session: Session, rows: Any) -> None:
+    """It is refused before anything is sent."""
+    with pytest.raises(TypeError, match="rows are an iterable of records or mappings, not one"):
+        await Tickets(session).upsert_many(rows)
+    with pytest.raises(TypeError, match="rows are an iterable"):
+        Tickets(session).upserting(rows)
+    assert planhat.requests == []
+
+
+@pytest.mark.parametrize("wrong", [{"chunk_size": 5001}, {"max_bytes": 30_000_001}, {"concurrency": 0}])
+async def test_upsert_options_out_of_bounds_are_refused(planhat: Sandbox, session: Session, wrong: Any) -> None:
+    """Planhat's maximum is 5,000 rows."""
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        await Tickets(session).upsert_many(ticket_rows(1), **wrong)
+    assert planhat.requests == []
+
+
+@pytest.mark.parametrize("body", [b'{"error":"not allowed"}', b'"not allowed"', b"<p>not allowed</p>", b"[]"])
+@pytest.mark.parametrize(("status", "n_calls"), [(400, 2), (403, 1)])
+async def test_a_refusal_that_tells_of_no_row_is_one_of_all(body: bytes, status: int, n_calls: int) -> None:
+    """A 400 rejects its chunk, in Planhat's words; a 403 would meet the next one too, so it ends the run."""
+    transport = FakeTransport([Response(status=status, body=body)] * 2)
+    async with Session(TOKEN, transport=transport) as session:
+        result = await Tickets(session).upsert_many(ticket_rows(2), chunk_size=1, concurrency=1)
+    assert (len(transport.sent), result.rejected, result.unsent) == (n_calls, n_calls, 2 - n_calls)
+    assert body == b"[]" or "not allowed" in result.problems[0].reason
+    assert (result.stopped_by is None) is (status == 400)
+
+
+async def test_only_a_400_or_403_is_an_account_of_rows() -> None:
+    """Counts in any other refusal store nothing."""
+    transport = FakeTransport([Response(status=404, body=b'{"created":1,"createdErrors":["no"]}')])
+    async with Session(TOKEN, transport=transport) as session:
+        result = await Tickets(session).upsert_many(ticket_rows(2))
+    assert counted(result) == {"rejected": 2}
+
+
+async def test_an_empty_answer_tells_of_no_row() -> None:
+    """It was accepted, and nobody knows what came of it."""
+    async with Session(TOKEN, transport=FakeTransport([Response(status=200)])) as session:
+        result = await Tickets(session).upsert_many(ticket_rows(2))
+    assert counted(result) == {"unknown": 2}
+    assert {problem.reason for problem in result.problems} == {"answered 200 with something else than an account"}
+
+
+async def test_a_wrong_token_ends_an_upsert(planhat: Sandbox) -> None:
+    """One call tells; the other rows are unsent, and the result says why."""
+    async with Session("wrong", base_url=planhat.url) as session:
+        result = await Tickets(session).upsert_many(ticket_rows(9), chunk_size=1, concurrency=1)
+    assert (result.stored, result.rejected, type(result.stopped_by).__name__) == (0, 1, "AuthenticationError")
+    assert calls(planhat) == [("PUT", "/tickets", 401)]

@@ -1,0 +1,143 @@
+"""What became of the rows of an upsert."""
+
+from __future__ import annotations
+
+import itertools
+import pickle
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from planhat_async.errors import UpsertError
+from planhat_async.results import (
+    MAX_PROBLEMS,
+    STORED,
+    ChunkResult,
+    Counts,
+    Outcome,
+    Problem,
+    UpsertResult,
+    merged,
+    ranges_of,
+)
+
+seeded = settings(derandomize=True, deadline=None)
+
+
+def chunk_with(*problems: Problem, number: int = 0, created: int = 0) -> ChunkResult:
+    chunk = ChunkResult(number=number, created=created, problems=list(problems))
+    for problem in problems:
+        chunk.count(problem.outcome)
+    return chunk
+
+
+def rejected(position: int | None) -> Problem:
+    return Problem(outcome=Outcome.REJECTED, reason="no", position=position)
+
+
+def test_there_are_nine_outcomes_and_a_count_for_each() -> None:
+    """They are named as the counts are."""
+    assert Counts().counts() == dict.fromkeys(
+        ["created", "updated", "unchanged", "unreported", "rejected", "invalid", "dropped", "unknown", "unsent"], 0
+    )
+
+
+@seeded
+@given(st.lists(st.tuples(st.sampled_from(Outcome), st.integers(0, 9))))
+def test_rows_are_the_sum_of_the_counts(steps: list[tuple[Outcome, int]]) -> None:
+    """And stored ones of the four good ones; all is well when there are no others."""
+    counts = Counts()
+    for outcome, n_rows in steps:
+        counts.count(outcome, n_rows)
+    n_stored = sum(n_rows for outcome, n_rows in steps if outcome in STORED)
+    n_rows = sum(n_rows for _, n_rows in steps)
+    assert (counts.rows, counts.stored, counts.ok) == (n_rows, n_stored, n_stored == n_rows)
+
+
+def test_counting_counts_one_row() -> None:
+    """Unless told how many."""
+    counts = Counts()
+    counts.count(Outcome.CREATED)
+    assert counts == Counts(created=1)
+
+
+@seeded
+@given(st.lists(st.integers(0, 30)))
+def test_ranges_hold_the_positions_and_no_others(positions: list[int]) -> None:
+    """In order, as few as can be: no two touch."""
+    ranges = ranges_of(positions)
+    assert [position for one in ranges for position in one] == sorted(set(positions))
+    assert all(left.stop < right.start for left, right in itertools.pairwise(ranges))
+
+
+@seeded
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 9)).map(lambda pair: range(pair[0], sum(pair)))))
+def test_merged_ranges_hold_the_same_positions(ranges: list[range]) -> None:
+    """However they lie: nested, overlapping, touching, empty."""
+    assert [n for one in merged(ranges) for n in one] == sorted({n for one in ranges for n in one})
+    assert all(merged(ranges))
+
+
+def test_a_chunk_tells_where_its_rows_are_not_stored() -> None:
+    """By outcome, and only for the rows that are known by position."""
+    chunk = chunk_with(
+        rejected(4), rejected(None), rejected(3), Problem(outcome=Outcome.INVALID, reason="bad", position=9)
+    )
+    assert chunk.not_stored == {Outcome.REJECTED: (range(3, 5),), Outcome.INVALID: (range(9, 10),)}
+
+
+def test_a_total_is_the_sum_of_its_chunks() -> None:
+    """Counts, problems and positions, neighbours joined across chunks that end in any order."""
+    result = UpsertResult()
+    result.add(chunk_with(rejected(5), number=1, created=2))
+    result.add(chunk_with(rejected(4), rejected(None), created=3))
+    assert (result.created, result.rejected, result.rows, result.n_chunks) == (5, 3, 8, 2)
+    assert (result.problems, result.n_problems) == ([rejected(5), rejected(4), rejected(None)], 3)
+    assert result.not_stored == {Outcome.REJECTED: (range(4, 6),)}
+
+
+@pytest.mark.parametrize("n_before", [0, MAX_PROBLEMS - 1, MAX_PROBLEMS])
+def test_a_total_keeps_the_first_problems_and_counts_all(n_before: int) -> None:
+    """Its size is bounded, its counts and positions are not."""
+    result = UpsertResult()
+    result.add(chunk_with(*map(rejected, range(n_before))))
+    result.add(chunk_with(*map(rejected, range(n_before, MAX_PROBLEMS + 7))))
+    assert result.problems == [rejected(n) for n in range(MAX_PROBLEMS)]
+    assert (result.n_problems, result.rejected) == (MAX_PROBLEMS + 7, MAX_PROBLEMS + 7)
+    assert result.not_stored == {Outcome.REJECTED: (range(MAX_PROBLEMS + 7),)}
+
+
+def test_adding_a_chunk_leaves_the_chunk_alone() -> None:
+    """The two share no list."""
+    chunk, result = chunk_with(rejected(1)), UpsertResult()
+    result.add(chunk)
+    result.add(chunk_with(rejected(2)))
+    assert chunk.problems == [rejected(1)]
+
+
+@pytest.mark.parametrize("outcome", STORED)
+def test_stored_rows_raise_nothing(outcome: Outcome) -> None:
+    """Whatever way they were stored, or if there were none."""
+    result = UpsertResult()
+    result.raise_for_problems()
+    result.count(outcome, 3)
+    result.raise_for_problems()
+
+
+def test_rows_that_were_not_stored_raise_on_request() -> None:
+    """The message counts them by outcome, and the error carries the whole account."""
+    result = UpsertResult(created=7, rejected=2, unsent=1)
+    with pytest.raises(UpsertError, match=r"^3 of 10 rows were not stored: 2 rejected, 1 unsent$") as caught:
+        result.raise_for_problems()
+    assert caught.value.result is result
+
+
+def test_the_error_pickles_with_its_account() -> None:
+    """As an exception of a worker process does on its way home."""
+    result = UpsertResult()
+    result.add(chunk_with(rejected(1), created=2))
+    with pytest.raises(UpsertError) as caught:
+        result.raise_for_problems()
+    copy = pickle.loads(pickle.dumps(caught.value))  # noqa: S301 - made in this very line
+    assert (str(copy), copy.result) == (str(caught.value), result)
