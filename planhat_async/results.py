@@ -147,7 +147,7 @@ class UpsertResult(Counts):
     """How many there were."""
     stopped_by: PlanhatError | None = None
     """What ended the run early: a refused token, a server that cannot be reached."""
-    _not_stored: dict[Outcome, list[range]] = attrs.field(factory=dict, repr=False)
+    _not_stored: dict[Outcome, list[range]] = attrs.field(factory=dict, init=False, repr=False, eq=False)
 
     @property
     def not_stored(self) -> dict[Outcome, tuple[range, ...]]:

@@ -29,8 +29,8 @@ from planhat_async._convert import (
     unknown_field,
     unstructure,
     what_is_missing,
-    without_empty_keys,
     wire_path,
+    without_empty_keys,
 )
 
 DATA = Path(__file__).parent / "data"

@@ -1,6 +1,6 @@
 """Between Planhat's JSON and the records: the one place that knows camelCase, cattrs and msgspec."""
 
-from planhat_async._convert.fields import Field, camel_case, fields_of, unknown_field, wire_path
+from planhat_async._convert.fields import Field, camel_case, fields_of, spellings_of, unknown_field, wire_path
 from planhat_async._convert.json import (
     RawRow,
     RowFlags,
@@ -27,6 +27,7 @@ __all__ = [
     "keys_of",
     "row_flags",
     "row_id",
+    "spellings_of",
     "split_rows",
     "structure",
     "to_write",

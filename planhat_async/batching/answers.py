@@ -23,6 +23,8 @@ _COUNTS = {"created": Outcome.CREATED, "updated": Outcome.UPDATED, "nonupdates":
 _ITEMS = {"insertsKeys", "updatesKeys", "modified", "upsertedIds"}
 _MAX_REFUSALS = 100
 """After so many refusals of the same chunk its rows are not sent again."""
+_MAX_TOO_LARGE = 10
+"""After so many single rows that are too large the rest of a chunk is not tried."""
 _KEY_NAMES = ("_id", "sourceId", "externalId")
 
 
@@ -47,6 +49,7 @@ class Account:
     """Rows that are still to be sent, or being sent: one request each, the next one last."""
     has_left: bool = False
     """Whether the rows that come next may have reached Planhat already."""
+    n_too_large: int = 0
     n_refusals: int = 0
     """How many times Planhat has refused all for the sake of some."""
 
@@ -77,6 +80,14 @@ class Account:
         for rows in self.left:
             self.settle(rows, Outcome.UNSENT, "given up before it was sent")
         self.left.clear()
+
+    def refuse_as_too_large(self) -> None:
+        """Note that a single row was too large; where many are, the rest is not tried one by one."""
+        self.n_too_large += 1
+        if self.n_too_large >= _MAX_TOO_LARGE:
+            for rows in self.left[:-1]:
+                self.settle(rows, Outcome.UNSENT, f"not sent: {self.n_too_large} single rows beside it were too large")
+            del self.left[:-1]
 
     def read(self, rows: Sequence[Row], answer: Answer) -> tuple[Row, ...]:
         """Take an answer into account; returns the rows to send again, without those it blames."""
@@ -192,8 +203,8 @@ def _attribute(errors: list[Any], rows: Sequence[Row]) -> tuple[dict[int, str], 
     blamed: dict[int, str] = {}
     unattributed = []
     for error in errors:
-        named = ((name, error.get(name)) for name in _KEY_NAMES) if isinstance(error, Mapping) else ()
-        position = next((by_key[key] for key in named if _is_hashable(key) and key in by_key), None)
+        named = _keys_named_in(error) if isinstance(error, Mapping) else []
+        position = next((by_key[key] for key in named if key in by_key), None)
         if position is None:
             unattributed.append(_words(error))
         else:
@@ -201,19 +212,16 @@ def _attribute(errors: list[Any], rows: Sequence[Row]) -> tuple[dict[int, str], 
     return blamed, unattributed
 
 
-def _is_hashable(key: tuple[str, Any]) -> bool:
-    return isinstance(key[1], str)
+def _keys_named_in(element: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The keys in an element of a list; a ticket's `sourceId` comes back as `externalId`."""
+    keys = [(name, element[name]) for name in _KEY_NAMES if isinstance(element.get(name), str)]
+    return keys + [("sourceId", value) for name, value in keys if name == "externalId"]
 
 
 def _unnamed(rows: Sequence[Row], answer: Mapping[str, Any]) -> list[Row]:
     """Rows whose keys the answer's lists do not name; all of them, where they name none."""
-    named = {
-        (name, one[name])
-        for listed in ("insertsKeys", "updatesKeys")
-        for one in _objects(answer.get(listed))
-        for name in _KEY_NAMES
-        if isinstance(one.get(name), str)
-    }
+    lists = (_objects(answer.get(listed)) for listed in ("insertsKeys", "updatesKeys"))
+    named = {key for elements in lists for one in elements for key in _keys_named_in(one)}
     return [row for row in rows if named.isdisjoint(row.keys)]
 
 

@@ -141,11 +141,10 @@ class UpsertRun:
                         self._room.clear()
                         await self._room.wait()
             self._ready += self._chunker.flush()
-        except asyncio.CancelledError as failure:
+        except BaseException as failure:
             if self._is_winding_up:
                 raise
-            self._failure = failure  # the caller's iterator awaited something that was cancelled
-        except Exception as failure:  # noqa: BLE001 - the caller's iterator may raise anything: it goes back to the caller
+            # The caller's iterator may raise anything, also that something it awaited was cancelled.
             self._failure = failure
         finally:
             self._news.set()
@@ -217,6 +216,7 @@ class UpsertRun:
                 middle = len(rows) // 2
                 return [rows[:middle], rows[middle:]]
             account.fail(rows, error, _outcome_of(error))
+            account.refuse_as_too_large()
         except PlanhatError as error:
             account.fail(rows, error, _outcome_of(error))
         else:

@@ -74,6 +74,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         with path.open("wb") as out:
             yield out
         return
+    path = path.resolve() if path.is_symlink() else path  # a link stays one
     part = path.with_name(path.name + ".part")
     with part.open("wb") as out:
         yield out

@@ -9,11 +9,11 @@ from typing import Any, Self, get_origin
 
 import attrs
 
-from planhat_async._convert import Field, decode_json, fields_of, to_write, wire_path
+from planhat_async._convert import Field, decode_json, encode_json, fields_of, spellings_of, to_write, unknown_field
 from planhat_async.errors import DecodeError
 from planhat_async.models import Record
 
-_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 _TRUE = {"true", "yes", "1"}
 _FALSE = {"false", "no", "0"}
 
@@ -44,11 +44,12 @@ class FieldMapping:
         """
         columns = _pairs(record, maps, "--map field=Column")
         texts = _pairs(record, constants, "--set field=value")
-        for name in columns.keys() & texts.keys():
-            raise SourceError(f"{name} is given twice: by --map and by --set")
+        for name in columns:
+            if _is_among(name, texts):
+                raise SourceError(f"{name} is given twice: by --map and by --set")
         try:
-            values = {name: value_of(record, name, text) for name, text in texts.items()}
-            to_write(record, _nested(dict(values)))
+            values = {name: value_of(record, name, _clean(text, name)) for name, text in texts.items()}
+            encode_json(to_write(record, _nested(dict(values))))
         except (ValueError, TypeError) as error:
             raise SourceError(f"--set: {error}") from None
         return cls(record=record, columns=columns, constants=values)
@@ -71,13 +72,13 @@ class FieldMapping:
 
     def _check_fields(self, columns: list[str]) -> None:
         """Refuse columns that are not, each, a field that can be written."""
-        names: set[str] = set(self.constants)
+        names: set[str] = set()
         for column in columns:
             try:
                 name = _canonical(self.record, column)
             except ValueError as error:
                 raise SourceError(f"column {column!r}: {error} (fit the file with --map FIELD=COLUMN)") from None
-            if name in names:
+            if name in names or _is_among(name, self.constants):
                 raise SourceError(f"{name} is given twice: by the column {column!r}, and by another or --set")
             names.add(name)
 
@@ -91,20 +92,21 @@ class FieldMapping:
         row = dict(self.constants)
         for name, column in pairs:
             if cells[column]:
-                row[name] = value_of(self.record, name, _clean(cells[column], column))
+                row[name] = value_of(self.record, name, _clean(cells[column], f"column {column!r}"))
         return _nested(row)
 
     def apply(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The row in these values; one that is not there is left out."""
-        if not self.columns:
-            rest = {
-                name: value
-                for name, value in values.items()
-                if _canonical_or_same(self.record, name) not in self.constants
-            }
-            return _nested({**rest, **self.constants})
         held = {name: values[column] for name, column in self.columns.items() if column in values}
-        return _nested({**self.constants, **held})
+        if not self.columns:
+            held = {name: value for name, value in values.items() if not self._is_constant(name)}
+        return _nested({**held, **self.constants})
+
+    def _is_constant(self, name: str) -> bool:
+        if not self.constants:
+            return False
+        field = spellings_of(self.record).get(name)
+        return _is_among(name if field is None else field.name, self.constants)
 
 
 def value_of(record: type[Record], name: str, text: str) -> Any:
@@ -152,19 +154,21 @@ def _canonical(record: type[Record], name: str) -> str:
     Raises:
         ValueError: No such field, or one that Planhat fills in: it would drop the value without a word.
     """
-    wire = wire_path(record, name)
-    field = next((field for field in fields_of(record).values() if field.wire == wire), None)
-    if field is None:
+    if name.startswith("custom."):
         if not name.removeprefix("custom.").strip():
-            raise ValueError(f"{name!r} names no custom field.")
+            raise ValueError(f"{name!r} names no custom field")
         return name
+    field = spellings_of(record).get(name)
+    if field is None:
+        raise ValueError(unknown_field(record, name))
     if not field.is_writable:
-        raise ValueError(f"{record.__name__}.{field.name} is filled in by Planhat: {field.doc}")
+        raise ValueError(f"{record.__name__}.{field.name} is filled in by Planhat: {field.doc.rstrip('.')}")
     return field.name
 
 
-def _canonical_or_same(record: type[Record], name: str) -> str:
-    return next((field.name for field in fields_of(record).values() if name in (field.wire, field.name)), name)
+def _is_among(name: str, given: Mapping[str, Any]) -> bool:
+    """Whether a field is given already; `custom` as a whole holds every `custom.NAME`."""
+    return name in given or ("custom" in given and name.startswith("custom."))
 
 
 def _pairs(record: type[Record], texts: Iterable[str], form: str) -> dict[str, str]:
@@ -186,6 +190,8 @@ def _pairs(record: type[Record], texts: Iterable[str], form: str) -> dict[str, s
 def _nested(row: dict[str, Any]) -> dict[str, Any]:
     """`custom.NAME` into `custom`."""
     custom = {name.removeprefix("custom."): row.pop(name) for name in list(row) if name.startswith("custom.")}
+    if any(not name.strip() for name in custom):
+        raise ValueError("custom. names no custom field")
     if custom:
         held = row.get("custom") or {}
         if not isinstance(held, Mapping):
@@ -194,8 +200,8 @@ def _nested(row: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
-def _clean(text: str, column: str) -> str:
+def _clean(text: str, where: str) -> str:
     """Refuse text that held bytes of another encoding."""
     if not text.isascii() and any("\udc80" <= character <= "\udcff" for character in text):
-        raise ValueError(f"column {column!r} holds bytes that are not in the file's encoding")
+        raise ValueError(f"{where} holds bytes of another encoding")
     return text

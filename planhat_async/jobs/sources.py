@@ -65,7 +65,7 @@ class FileSource:
             raise SourceError(f"{path}: {error.strerror}") from None
         if not stat.S_ISREG(found.st_mode):
             # It is read twice: once to refuse what does not fit, before anything is sent.
-            raise SourceError(f"{path} is not a regular file: write a pipe's rows to a file first")
+            raise SourceError(f"{path} is no regular file: a pipe's rows must be in a file first")
         self.total_bytes = found.st_size
 
     @property

@@ -1,0 +1,406 @@
+"""Rows from files: what can be read is read, what cannot is named, and the rows after it go on."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from planhat_async.jobs.mapping import FieldMapping, SourceError
+from planhat_async.jobs.sources import FileSource, Format
+from planhat_async.models import Ticket
+from planhat_async.results import Unreadable
+
+steady = settings(derandomize=True, deadline=None, max_examples=60)
+TEXTS = st.text(max_size=20)
+
+
+def made(path: Path, content: str | bytes, *, maps: tuple[str, ...] = (), **options: Any) -> FileSource:
+    """A source on a file of this content."""
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return FileSource(path, FieldMapping.parse(Ticket, maps=maps), **options)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a module's files may overwrite each other: hypothesis needs one for many examples."""
+    return tmp_path_factory.mktemp("sources")
+
+
+def read(folder: Path, content: str | bytes, *, name: str = "tickets.csv", **options: Any) -> list[Any]:
+    """The rows of a file of this content."""
+    return list(made(folder / name, content, **options))
+
+
+def refused(folder: Path, content: str | bytes, *, name: str = "tickets.csv", **options: Any) -> str:
+    """What is said of a file that cannot be used at all, both before and while it is read."""
+    with pytest.raises(SourceError) as checked:
+        made(folder / name, content, **options).check()
+    with pytest.raises(SourceError) as caught:
+        read(folder, content, name=name, **options)
+    assert str(caught.value) == str(checked.value)
+    return str(caught.value).replace(f"{folder}{os.sep}", "")
+
+
+@pytest.mark.parametrize("mark", [b"", codecs.BOM_UTF8])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("encoding", ["utf-8", "UTF8", "utf_8"])
+def test_a_csv_is_read_whatever_wrote_it(folder: Path, mark: bytes, end: str, encoding: str) -> None:
+    """A byte order mark is no part of the first column's name, and the last line needs no end."""
+    content = mark + end.join(["title,email", "Ärger,a@b.example", "x,c@d.example"]).encode()
+    expected = [{"title": "Ärger", "email": "a@b.example"}, {"title": "x", "email": "c@d.example"}]
+    assert read(folder, content, encoding=encoding) == expected
+
+
+def test_a_quoted_cell_holds_anything(folder: Path) -> None:
+    """Commas, doubled quotes, and line breaks of each kind, exactly as they are."""
+    rows = read(folder, 'title,status\n"a, ""b""\nc\r\nd\re",open\nnext,closed\n')
+    assert rows == [{"title": 'a, "b"\nc\r\nd\re', "status": "open"}, {"title": "next", "status": "closed"}]
+
+
+def test_quotes_need_not_be_at_the_ends_of_a_cell(folder: Path) -> None:
+    """Inside an unquoted cell they are themselves."""
+    assert read(folder, 'title\n5" disk\n') == [{"title": '5" disk'}]
+
+
+def test_blank_lines_are_no_rows(folder: Path) -> None:
+    """Of a CSV as of JSONL, also at the end; the lines after them keep their numbers."""
+    assert read(folder, "title,url\n\na,b\n\r\n\nc\n\n") == [
+        {"title": "a", "url": "b"},
+        Unreadable("line 6: 1 cell, but the header has 2"),
+    ]
+    assert read(folder, b'\n{"a":1}\n  \n5\n\n', name="t.jsonl") == [
+        {"a": 1},
+        Unreadable("line 4: not a JSON object"),
+    ]
+
+
+@pytest.mark.parametrize(("line", "cells"), [("1", "1 cell"), ("1,2,3", "3 cells"), ("1,2,", "3 cells")])
+def test_a_row_of_another_length_is_named(folder: Path, line: str, cells: str) -> None:
+    """Which cell is missing or too many nobody can know; the rows around it are read."""
+    rows = read(folder, f'title,url\n"a\nb",c\n{line}\nd,e\n')
+    assert rows == [
+        {"title": "a\nb", "url": "c"},
+        Unreadable(f"line 4: {cells}, but the header has 2"),
+        {"title": "d", "url": "e"},
+    ]
+
+
+def test_a_broken_quote_is_named_and_the_next_row_is_read(folder: Path) -> None:
+    """Text after a closing quote is a slip of whoever wrote the file, not of the rows after it."""
+    rows = read(folder, 'title\n"a"b\nc\n')
+    assert rows == [Unreadable("line 2: a quote is closed in the middle of a cell"), {"title": "c"}]
+
+
+@pytest.mark.parametrize(
+    ("lines", "where"),
+    [('"c,d', "line 3"), ('"c,d\n', "line 3"), ('"c,d\n5,6\ne,f\n', "lines 3 to 5, none of which was read")],
+)
+def test_a_quote_that_is_never_closed_is_named_by_its_lines(folder: Path, lines: str, where: str) -> None:
+    """The rest of the file is inside it, and is not taken for a cell."""
+    rows = read(folder, f"title,url\na,b\n{lines}")
+    assert rows == [{"title": "a", "url": "b"}, Unreadable(f"{where}: a quote is opened there and never closed")]
+
+
+def test_the_lines_inside_a_broken_quote_are_named(folder: Path) -> None:
+    """The next quote closes it, in the middle of a cell; after that line rows are read again."""
+    assert read(folder, 'title,url\n"c,d\n5,6\n"e",f\ng,h\n') == [
+        Unreadable("lines 2 to 4, none of which was read: a quote is closed in the middle of a cell"),
+        {"title": "g", "url": "h"},
+    ]
+
+
+def test_a_cell_that_its_field_does_not_take_costs_its_row_only(folder: Path) -> None:
+    """The line, the field and the value are named."""
+    rows = read(folder, "title,timeSpent\na,1\nb,soon\nc,3\n")
+    assert rows == [
+        {"title": "a", "timeSpent": 1.0},
+        Unreadable("line 3: time_spent: 'soon' is not a number"),
+        {"title": "c", "timeSpent": 3.0},
+    ]
+
+
+def test_bytes_of_another_encoding_cost_their_row_only(folder: Path) -> None:
+    """Half a file in another encoding is worse than a row that is left out."""
+    rows = read(folder, "title\ncafé\n".encode() + "café\n".encode("latin-1") + "thé\n".encode())
+    assert rows == [
+        {"title": "café"},
+        Unreadable("line 3: column 'title' holds bytes of another encoding"),
+        {"title": "thé"},
+    ]
+
+
+def test_bytes_of_another_encoding_do_no_harm_in_columns_that_are_not_read(folder: Path) -> None:
+    """Only what is sent must be right."""
+    assert read(folder, b"Subject,Notes\na,\xff\n", maps=("title=Subject",)) == [{"title": "a"}]
+
+
+def test_a_header_in_another_encoding_ends_it(folder: Path) -> None:
+    """What the columns are called is not known then."""
+    said = refused(folder, "Größe,title\n1,2\n".encode("latin-1"))
+    assert said == "tickets.csv: the header is in another encoding: see --encoding"
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "utf-16-le", "utf-32", "utf-8-sig"])
+def test_a_csv_is_read_in_the_encoding_that_is_named(folder: Path, encoding: str) -> None:
+    """Marks of byte order are understood where the encoding has them."""
+    assert read(folder, "title\ncafé\n".encode(encoding), encoding=encoding) == [{"title": "café"}]
+
+
+@pytest.mark.parametrize("mark", [codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE])
+def test_utf_16_is_recognised(folder: Path, mark: bytes) -> None:
+    """Spreadsheets write it without being asked; the message says what to do."""
+    said = refused(folder, mark + "title\na\n".encode("utf-16-le"))
+    assert said == "tickets.csv is not UTF-8 but UTF-16: read it with --encoding utf-16"
+
+
+def test_what_is_not_utf_16_at_all_is_refused(folder: Path) -> None:
+    """The header cannot be read then."""
+    said = refused(folder, b"title\na\n", encoding="utf-16")
+    assert said == "tickets.csv: the header cannot be read: UTF-16 stream does not start with BOM"
+
+
+def test_an_encoding_that_breaks_off_ends_the_file_and_says_so(folder: Path) -> None:
+    """Bytes of UTF-16 do not say where the next character begins."""
+    content = ("title\n" + "a\n" * 9000).encode("utf-16") + b"\x00\xd8" * 2 + "b\n".encode("utf-16-le")
+    rows = read(folder, content, encoding="utf-16")
+    assert len(rows) > 4000
+    assert rows[-1].reason.startswith(f"line {len(rows) + 1}, and all after it: ")
+    assert all(row == {"title": "a"} for row in rows[:-1])
+
+
+@pytest.mark.parametrize("encoding", ["klingon", "hex", ""])
+def test_an_encoding_that_is_none_is_refused(tmp_path: Path, encoding: str) -> None:
+    """Encodings of bytes, which Python has as well, are none."""
+    with pytest.raises(SourceError) as caught:
+        FileSource(tmp_path / "tickets.csv", FieldMapping(record=Ticket), encoding=encoding)
+    assert str(caught.value) == f"there is no encoding {encoding!r}"
+
+
+def test_a_column_that_is_there_twice_is_refused(folder: Path) -> None:
+    """Which of them is meant nobody can know."""
+    said = refused(folder, "title,url,title\n")
+    assert said == "tickets.csv: title is given twice: by the column 'title', and by another or --set"
+    said = refused(folder, "Subject,ID,Subject\n", maps=("title=Subject",))
+    assert said == "tickets.csv: the file has the column 'Subject' twice"
+
+
+def test_columns_that_are_not_read_may_have_one_name(folder: Path) -> None:
+    """A mapping says which columns matter."""
+    assert read(folder, "Subject,,\na,,\n", maps=("title=Subject",)) == [{"title": "a"}]
+
+
+def test_a_column_that_is_missing_is_refused(folder: Path) -> None:
+    """Before any row is read."""
+    said = refused(folder, "Subject,ID\na,1\n", maps=("title=Titel",))
+    assert said == "tickets.csv: --map title=Titel: the file has no such column; it has Subject, ID"
+
+
+def test_a_column_that_is_no_field_is_refused(folder: Path) -> None:
+    """Before any row is read."""
+    assert refused(folder, "titel\na\n") == (
+        "tickets.csv: column 'titel': Ticket has no field 'titel'; did you mean title? "
+        "(fit the file with --map FIELD=COLUMN)"
+    )
+
+
+def test_a_header_that_cannot_be_read_is_refused(folder: Path) -> None:
+    """A quote that is never closed there swallows everything."""
+    said = refused(folder, '"title\na\n')
+    assert said == "tickets.csv: the header cannot be read: unexpected end of data"
+
+
+@pytest.mark.parametrize(("name", "content"), [("t.csv", b""), ("t.csv", b"title,url\n"), ("t.jsonl", b"")])
+def test_a_file_without_rows_has_none(folder: Path, name: str, content: bytes) -> None:
+    """That is no mistake."""
+    source = made(folder / name, content)
+    source.check()
+    assert list(source) == []
+
+
+def test_an_empty_file_has_no_mapped_column(folder: Path) -> None:
+    """A mapping of columns is wrong for it."""
+    said = refused(folder, b"", maps=("title=Subject",))
+    assert said == "tickets.csv: --map title=Subject: the file has no such column; it has "
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl"])
+def test_a_value_may_be_huge(folder: Path, name: str) -> None:
+    """Python's own limit of 128 KiB for a cell is lifted."""
+    text = "x" * 1_000_000
+    content = f"title\n{text}\n" if name == "t.csv" else f'{{"title":"{text}"}}'
+    assert read(folder, content, name=name) == [{"title": text}]
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+@pytest.mark.parametrize("mark", [b"", codecs.BOM_UTF8])
+def test_jsonl_is_read_whatever_wrote_it(folder: Path, mark: bytes, end: str) -> None:
+    """A byte order mark is no part of the first row, and the last line needs no end."""
+    lines = ['{"title": "Ärger\\n", "tags": [1]}', ' {"title": null}']
+    content = mark + ((end or "\n").join(lines) + end).encode()
+    assert read(folder, content, name="t.ndjson") == [{"title": "Ärger\n", "tags": [1]}, {"title": None}]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"{broken", "not JSON in UTF-8"),
+        (b'{"a": NaN}', "not JSON in UTF-8"),
+        (b'{"a": "\xff"}', "not JSON in UTF-8"),
+        (b"[" * 100_000, "not JSON in UTF-8"),
+        (codecs.BOM_UTF8 + b"{}", "not JSON in UTF-8"),
+        (b"[1]", "not a JSON object"),
+        (b'"text"', "not a JSON object"),
+        (b"null", "not a JSON object"),
+    ],
+)
+def test_a_jsonl_line_that_is_no_object_costs_its_row_only(folder: Path, line: bytes, reason: str) -> None:
+    """The rows around it are read, and its line is named."""
+    rows = read(folder, b'{"a":1}\n' + line + b'\n{"a":3}\n', name="t.jsonl")
+    assert rows == [{"a": 1}, Unreadable(f"line 2: {reason}"), {"a": 3}]
+
+
+def test_jsonl_may_be_mapped_too(folder: Path) -> None:
+    """Columns are the objects' keys then."""
+    assert read(folder, b'{"Subject":"a","x":1}', name="t.jsonl", maps=("title=Subject",)) == [{"title": "a"}]
+
+
+@pytest.mark.parametrize("name", ["gone.csv", "gone.jsonl"])
+def test_a_missing_file_is_refused(tmp_path: Path, name: str) -> None:
+    """When the source is made, so before anything is sent."""
+    with pytest.raises(SourceError) as caught:
+        FileSource(tmp_path / name, FieldMapping(record=Ticket))
+    assert str(caught.value) == f"{tmp_path / name}: No such file or directory"
+
+
+def test_a_file_that_is_gone_later_is_refused(tmp_path: Path) -> None:
+    """When the reading begins."""
+    source = made(tmp_path / "t.csv", "title\n")
+    source.path.unlink()
+    with pytest.raises(SourceError) as caught:
+        source.check()
+    assert str(caught.value) == f"{tmp_path / 't.csv'}: No such file or directory"
+
+
+def test_a_directory_is_refused(tmp_path: Path) -> None:
+    """Whatever it is called, and when the source is made."""
+    with pytest.raises(SourceError) as caught:
+        FileSource(tmp_path, FieldMapping(record=Ticket), format="csv")
+    assert str(caught.value) == f"{tmp_path} is no regular file: a pipe's rows must be in a file first"
+
+
+@pytest.mark.parametrize("name", ["tickets.xlsx", "tickets", ".csv"])
+def test_an_ending_that_says_nothing_is_refused(tmp_path: Path, name: str) -> None:
+    """The message says which ones do."""
+    with pytest.raises(SourceError) as caught:
+        made(tmp_path / name, "title\n")
+    said = str(caught.value).removeprefix(f"{tmp_path / name}: ")
+    assert said == "the name must end in .csv, .jsonl, .ndjson, or the format be given"
+
+
+@pytest.mark.parametrize(
+    ("name", "given_format", "format_"),
+    [("a.CSV", None, "csv"), ("a.JsonL", None, "jsonl"), ("a.txt", "csv", "csv"), ("a.csv", "jsonl", "jsonl")],
+)
+def test_the_format_is_given_or_told_by_the_ending(
+    tmp_path: Path, name: str, given_format: Format | None, format_: Format
+) -> None:
+    """What is given counts for more."""
+    assert made(tmp_path / name, "", format=given_format).format == format_
+
+
+def test_the_position_in_the_file_is_told_while_it_is_read(tmp_path: Path) -> None:
+    """Nothing at first, all of it at the end."""
+    source = made(tmp_path / "t.jsonl", b'{"a":1}\n' * 10_000)
+    at_first = source.bytes_read
+    rows = iter(source)
+    next(rows)
+    assert (at_first, source.total_bytes) == (0, 80_000)
+    assert 0 < source.bytes_read < 80_000
+    assert len(list(rows)) == 9_999
+    assert source.bytes_read == 80_000
+
+
+def test_a_source_may_be_read_again(tmp_path: Path) -> None:
+    """Each time from the beginning, as after a check."""
+    source = made(tmp_path / "t.csv", "title\na\nb\n")
+    source.check()
+    assert list(source) == list(source) == [{"title": "a"}, {"title": "b"}]
+
+
+def test_a_csv_file_is_closed(folder: Path) -> None:
+    """A program that makes warnings errors could not read any CSV otherwise."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        made(folder / "t.csv", "title\na\nb\n").check()
+        read(folder, "title\na\n")
+    assert [str(warning.message) for warning in caught] == []
+
+
+@pytest.mark.parametrize("format_", ["jsonl", "csv"])
+def test_a_pipe_is_refused(format_: Format) -> None:
+    """The check would eat what it holds: `zcat x.gz | planhat-async upsert tickets /dev/stdin` would lose rows."""
+    reading, writing = os.pipe()
+    try:
+        with pytest.raises(SourceError) as caught:
+            FileSource(Path(f"/dev/fd/{reading}"), FieldMapping(record=Ticket), format=format_)
+    finally:
+        os.close(reading)
+        os.close(writing)
+    assert str(caught.value) == f"/dev/fd/{reading} is no regular file: a pipe's rows must be in a file first"
+
+
+def test_a_file_that_is_redirected_is_read_from_its_beginning(tmp_path: Path) -> None:
+    """`upsert tickets /dev/stdin --format csv < tickets.csv` names a regular file."""
+    path = tmp_path / "tickets.csv"
+    path.write_text("title\na\n")
+    with path.open("rb") as file:
+        source = FileSource(Path(f"/dev/fd/{file.fileno()}"), FieldMapping(record=Ticket), format="csv")
+        source.check()
+        assert list(source) == [{"title": "a"}]
+
+
+@steady
+@given(st.lists(st.tuples(TEXTS, TEXTS, TEXTS), max_size=8), st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
+def test_what_a_program_writes_as_csv_is_read_as_it_was(
+    folder: Path, table: list[tuple[str, str, str]], quoting: Any
+) -> None:
+    """Whatever the texts hold; empty ones are left out."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, quoting=quoting)
+    writer.writerows([("title", "description", "custom.X"), *table])
+    rows = read(folder, out.getvalue())
+    expected = []
+    for title, description, custom in table:
+        row = {name: text for name, text in (("title", title), ("description", description)) if text}
+        expected.append({**row, "custom": {"X": custom}} if custom else row)
+    assert rows == expected
+
+
+@steady
+@given(st.lists(st.integers(0, 9) | st.sampled_from(["a,b,c", "a", '"a"b,c', ",,,", "\xff,c", "x,y\x00,"])))
+def test_no_good_row_of_a_csv_is_lost_among_bad_ones(folder: Path, lines: list[int | str]) -> None:
+    """Good rows in are good rows out, in order, and each bad line is one row that cannot be read."""
+    text = [line if isinstance(line, str) else f'{line},"{line}\n"' for line in lines]
+    rows = read(folder, "\n".join(["title,url", *text]).encode("latin-1"))
+    expected = [None if isinstance(line, str) else {"title": str(line), "url": f"{line}\n"} for line in lines]
+    assert [None if isinstance(row, Unreadable) else row for row in rows] == expected
+
+
+@steady
+@given(st.lists(st.integers(0, 9) | st.binary(min_size=1, max_size=12)))
+def test_no_good_row_of_jsonl_is_lost_among_bad_ones(folder: Path, lines: list[int | bytes]) -> None:
+    """Good rows in are good rows out, in order, whatever bytes stand between."""
+    junk = [b"!" + line.replace(b"\n", b"?") if isinstance(line, bytes) else line for line in lines]
+    content = b"\n".join(line if isinstance(line, bytes) else b'{"title":"%d"}' % line for line in junk)
+    rows = read(folder, content, name="t.jsonl")
+    expected = [None if isinstance(line, bytes) else {"title": str(line)} for line in lines]
+    assert [None if isinstance(row, Unreadable) else row for row in rows] == expected

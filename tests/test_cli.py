@@ -1,0 +1,788 @@
+"""The command line as its users meet it: what goes in, what is said, which code it ends with."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import evolve, frozen
+from typer.testing import CliRunner
+
+from planhat_async import cli
+from planhat_async.demo import DemoReport
+from planhat_async.jobs.sources import FileSource
+from planhat_async.results import UpsertResult
+from planhat_async.sandbox import Sandbox
+
+TOKEN = "tok-5f3a-not-to-be-seen"
+PROGRAM = (sys.executable, "-m", "planhat_async")
+COUNTS = ["created", "updated", "unchanged", "unreported", "rejected", "invalid", "dropped", "unknown", "unsent"]
+
+_prefixes = (f"{number}-" for number in itertools.count(1))
+
+
+@frozen
+class Ended:
+    """How a command ended, and what it said."""
+
+    code: int
+    out: str
+    err: list[str]
+
+
+def run(*arguments: str | Path) -> Ended:
+    """Run a command in this process; it never shows a traceback, nor the token."""
+    result = CliRunner().invoke(cli.app, [str(argument) for argument in arguments], catch_exceptions=False)
+    said = result.stdout + result.stderr
+    assert "Traceback" not in said
+    assert TOKEN not in said
+    return Ended(result.exit_code, result.stdout, result.stderr.splitlines())
+
+
+@contextlib.contextmanager
+def started(folder: Path, *arguments: str | Path, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    """A command as a process of its own."""
+    process = subprocess.Popen(
+        [*PROGRAM, *map(str, arguments)],
+        cwd=folder,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def listening(process: subprocess.Popen[str]) -> str:
+    """The URL that a sandbox says it listens on."""
+    assert process.stdout is not None
+    found = re.fullmatch(r"listening on (http://127\.0\.0\.1:\d+)\n", process.stdout.readline())
+    assert found is not None
+    return found[1]
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a sandbox that runs as its users run it, and ends well when it is asked to."""
+    arguments = ("sandbox", "--port", "0", "--per-minute", "0")
+    with started(tmp_path_factory.mktemp("sandbox"), *arguments, PLANHAT_API_TOKEN=TOKEN) as process:
+        yield listening(process)
+        process.terminate()
+        assert process.communicate(timeout=20) == ("", "")
+        assert process.returncode == 0
+
+
+@frozen
+class Desk:
+    """A folder of files for one test, and what the sandbox holds of it; `@` stands for a prefix of its own."""
+
+    folder: Path
+    url: str
+    prefix: str
+
+    def file(self, name: str, content: str | bytes) -> Path:
+        """A file of this content."""
+        path = self.folder / name
+        data = content.encode() if isinstance(content, str) else content
+        path.write_bytes(data.replace(b"@", self.prefix.encode()))
+        return path
+
+    def stored(self, model: str = "tickets") -> dict[str, dict[str, Any]]:
+        """What the sandbox holds, by `sourceId`."""
+        request = urllib.request.Request(  # noqa: S310 - the sandbox's own URL
+            f"{self.url}/{model}?limit=10000&sort=_id", headers={"Authorization": f"Bearer {TOKEN}"}
+        )
+        with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - the same
+            rows = json.load(answer)
+        ours = [row for row in rows if row.get("sourceId", "").startswith(self.prefix)]
+        held = {row["sourceId"].replace(self.prefix, "@"): row for row in ours}
+        assert len(held) == len(ours)
+        return held
+
+
+@pytest.fixture
+def desk(tmp_path: Path, sandbox: str, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """A desk with the sandbox in the environment."""
+    monkeypatch.setenv("PLANHAT_BASE_URL", sandbox)
+    monkeypatch.setenv("PLANHAT_API_TOKEN", TOKEN)
+    monkeypatch.chdir(tmp_path)
+    return Desk(tmp_path, sandbox, next(_prefixes))
+
+
+HEAD = "source_id,email,domains,title\n"
+GOOD = "@1,ada(at)acme.example,acme.example,Hello\n"
+
+
+def good(number: int) -> str:
+    """A line of CSV that can be stored."""
+    return f"@{number},ada(at)acme.example,acme.example,Hello\n"
+
+
+def good_json(number: int) -> str:
+    """A line of JSONL that can be stored."""
+    return json.dumps({"sourceId": f"@{number}", "email": "ada(at)acme.example", "domains": ["acme.example"]}) + "\n"
+
+
+def around(line: bytes) -> bytes:
+    """A CSV with a good row on either side of this line."""
+    return (HEAD + good(1)).encode() + line + b"\n" + good(3).encode()
+
+
+def around_json(line: str) -> bytes:
+    """A JSONL file with a good row on either side of this line."""
+    return (good_json(1) + line + "\n" + good_json(3)).encode()
+
+
+BAD_ROWS = [
+    pytest.param("t.csv", around(b"@2,,acme.example,Hi"), "email is missing", id="no email"),
+    pytest.param("t.csv", around(b"@2,a,b.example,Hi,oops"), "line 3: 5 cells, but the header has 4", id="cells"),
+    pytest.param(
+        "t.csv",
+        around(b'@2,a,b.example,"Hi"oops'),
+        "line 3: a quote is closed in the middle of a cell",
+        id="quote",
+    ),
+    pytest.param(
+        "t.csv",
+        around("@2,a,b.example,café".encode("latin-1")),
+        "line 3: column 'title' holds bytes of another encoding",
+        id="encoding",
+    ),
+    pytest.param("t.jsonl", around_json("{oops"), "line 2: not JSON in UTF-8", id="not JSON"),
+    pytest.param("t.jsonl", around_json("[1]"), "line 2: not a JSON object", id="not an object"),
+    pytest.param(
+        "t.jsonl",
+        around_json('{"sourceId":"@2","email":"a","domains":["b"],"titel":"x"}'),
+        "Ticket has no field 'titel'; did you mean title?",
+        id="no field",
+    ),
+    pytest.param(
+        "t.jsonl",
+        around_json('{"sourceId":"@2","email":"a","domains":"b.example"}'),
+        "domains: a list, not text",
+        id="wrong type",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "reason"), BAD_ROWS)
+def test_a_bad_row_is_named_and_the_others_are_stored(desk: Desk, name: str, content: bytes, reason: str) -> None:
+    """One line says which row and why; the code says that not all were stored."""
+    ended = run("upsert", "tickets", desk.file(name, content))
+    assert (ended.code, ended.err) == (1, [f"row 2 invalid: {reason}"])
+    assert [*desk.stored()] == ["@1", "@3"]
+
+
+@pytest.mark.parametrize(("name", "content", "reason"), BAD_ROWS)
+def test_a_bad_row_is_accounted_for_in_json(desk: Desk, name: str, content: bytes, reason: str) -> None:
+    """And what was sent was sent once."""
+    ended = run("upsert", "tickets", desk.file(name, content), "--json")
+    told = json.loads(ended.out)
+    assert told.pop("seconds") >= 0
+    assert (ended.code, ended.err) == (1, [])
+    assert told == {
+        **dict.fromkeys(COUNTS, 0),
+        "rows": 3,
+        "created": 2,
+        "invalid": 1,
+        "ok": False,
+        "stopped_by": None,
+        "calls": 1,
+        "attempts": 1,
+        "n_problems": 1,
+        "problems": [{"row": 2, "key": None, "outcome": "invalid", "reason": reason}],
+        "not_stored": {"invalid": [[2, 2]]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("cell", "reason"),
+    [
+        ("soon", "start_time: 'soon' is not a time such as 2024-05-31T09:30:00Z"),
+        (
+            "2024-05-31",
+            "start_time: '2024-05-31' has no time zone: write 2024-05-31T00:00:00Z if it is UTC",
+        ),
+    ],
+)
+def test_a_bad_date_is_named_and_the_others_are_stored(desk: Desk, cell: str, reason: str) -> None:
+    """The message says how to write it."""
+    lines = f"sourceId,companyId,startTime\n@1,acme,{cell}\n@2,acme,2024-05-31T09:30:00Z\n"
+    ended = run("upsert", "tasks", desk.file("t.csv", lines))
+    assert (ended.code, ended.err) == (1, [f"row 1 invalid: {reason}"])
+    assert [*desk.stored("tasks")] == ["@2"]
+
+
+def test_columns_are_mapped_and_constants_set(desk: Desk) -> None:
+    """As the README shows it, line breaks in a cell included."""
+    lines = 'ID,Mail,Text,Plan\n@1,ada(at)acme.example,"Hello,\nworld",Gold\n'
+    maps = ("--map", "source_id=ID", "--map", "email=Mail", "--map", "description=Text", "--map", "custom.Plan=Plan")
+    ended = run("upsert", "tickets", desk.file("t.csv", lines), *maps, "--set", "companyExternalId=acme")
+    assert (ended.code, ended.err) == (0, [])
+    ticket = desk.stored()["@1"]
+    assert {name: ticket[name] for name in ("email", "description", "custom", "companyExternalId")} == {
+        "email": "ada(at)acme.example",
+        "description": "Hello,\nworld",
+        "custom": {"Plan": "Gold"},
+        "companyExternalId": "acme",
+    }
+
+
+def test_what_is_sent_again_is_not_made_again(desk: Desk) -> None:
+    """The second account says so; tickets are answered with two counts only."""
+    file = desk.file("t.jsonl", good_json(1) + good_json(2))
+    first, second = (json.loads(run("upsert", "tickets", file, "--json").out) for _ in range(2))
+    assert [(told["created"], told["unreported"], told["ok"]) for told in (first, second)] == [
+        (2, 0, True),
+        (0, 2, True),
+    ]
+    assert [*desk.stored()] == ["@1", "@2"]
+
+
+@pytest.mark.parametrize(
+    ("model", "row"),
+    [("notes", {"companyId": "acme", "subject": "Hi"}), ("tasks", {"companyId": "acme", "action": "Call"})],
+)
+def test_notes_and_tasks_are_written_too(desk: Desk, model: str, row: dict[str, str]) -> None:
+    """From a file of any name, where the format is given."""
+    ended = run("upsert", model, desk.file("rows.txt", json.dumps(row)), "--format", "jsonl", "--json")
+    told = json.loads(ended.out)
+    assert (ended.code, told["created"], told["rows"]) == (0, 1, 1)
+
+
+def test_a_file_in_another_encoding_is_read_as_it_is_told(desk: Desk) -> None:
+    """The encoding is an option."""
+    file = desk.file("t.csv", (HEAD + good(1).replace("Hello", "Größe")).encode("latin-1"))
+    assert run("upsert", "tickets", file, "--encoding", "latin-1").code == 0
+    assert desk.stored()["@1"]["title"] == "Größe"
+
+
+def test_rows_leave_in_chunks_of_the_size_that_is_asked_for(desk: Desk) -> None:
+    """A call for each."""
+    file = desk.file("t.csv", HEAD + good(1) + good(2) + good(3))
+    told = json.loads(run("upsert", "tickets", file, "--chunk-size", "2", "--concurrency", "1", "--json").out)
+    assert (told["calls"], told["attempts"], told["created"]) == (2, 2, 3)
+
+
+REFUSED = [
+    pytest.param(["t.csv", "--map", "source_id=Key"], "t.csv: --map source_id=Key: the file has no such", id="column"),
+    pytest.param(["t.csv", "--map", "sorce_id=a"], "'sorce_id=a': Ticket has no field 'sorce_id'", id="field"),
+    pytest.param(
+        ["t.csv", "--map", "createDate=title"],
+        "'createDate=title': Ticket.create_date is filled in by Planhat: ",
+        id="read-only field",
+    ),
+    pytest.param(
+        ["t.csv", "--set", "create_date=2024-05-31T09:30:00Z"],
+        "'create_date=2024-05-31T09:30:00Z': Ticket.create_date is filled in by Planhat: ",
+        id="read-only value",
+    ),
+    pytest.param(
+        ["dated.csv"],
+        "dated.csv: column 'createDate': Ticket.create_date is filled in by Planhat: ",
+        id="read-only column",
+    ),
+    pytest.param(["t.csv", "--set", "title=Hi"], "t.csv: title is given twice: by the column 'title'", id="twice"),
+    pytest.param(["double.csv"], "double.csv: title is given twice: by the column 'title'", id="double column"),
+    pytest.param(
+        ["double.csv", "--map", "title=title"], "double.csv: the file has the column 'title' twice", id="double mapped"
+    ),
+    pytest.param(["t.csv", "--map", "source_id"], "'source_id' does not have the form --map", id="no equals"),
+    pytest.param(["t.csv", "--set", "time_spent=abc"], "--set: time_spent: 'abc' is not a number", id="value"),
+    pytest.param(["t.csv", "--encoding", "klingon"], "there is no encoding 'klingon'", id="encoding"),
+    pytest.param(["strange.csv"], "strange.csv: column 'Ticket ID': Ticket has no field 'Ticket ID'", id="unknown"),
+    pytest.param(["latin.csv"], "latin.csv: the header is in another encoding: see --encoding", id="header encoding"),
+    pytest.param(["wide.csv"], "wide.csv is not UTF-8 but UTF-16: read it with --encoding utf-16", id="UTF-16"),
+    pytest.param(["gone.csv"], "gone.csv: No such file or directory", id="missing file"),
+    pytest.param([".", "--format", "csv"], ". is no regular file: a pipe's rows must be in a file", id="directory"),
+    pytest.param(["pipe.csv"], "pipe.csv is no regular file: a pipe's rows must be in a file first", id="pipe"),
+    pytest.param(["t.xlsx"], "t.xlsx: the name must end in .csv, .jsonl, .ndjson, or the format be given", id="ending"),
+    pytest.param(["t.csv", "--token-file", "gone"], "gone: No such file or directory", id="missing token file"),
+    pytest.param(["t.csv", "--token-file", "empty"], "empty holds no token", id="empty token file"),
+    pytest.param(["t.csv", "--token-file", "twice"], "the Planhat token holds a space, a line break", id="two tokens"),
+    pytest.param(["t.csv", "--token-file", "bytes"], "the Planhat token holds a space, a line break", id="no text"),
+    pytest.param(["t.csv", "--base-url", "http://planhat.example"], "'http://planhat.example' would send", id="http"),
+    pytest.param(["t.csv", "--base-url", "planhat"], "the base URL must look like https://api.planhat.com", id="URL"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), REFUSED)
+def test_what_cannot_be_used_is_refused_in_one_line_before_anything_is_sent(
+    desk: Desk, arguments: list[str], message: str
+) -> None:
+    """It names the setting or the file; the code is that of wrong usage."""
+    desk.file("t.csv", HEAD + GOOD)
+    desk.file("strange.csv", "Ticket ID,email\n")
+    desk.file("latin.csv", "Größe\n".encode("latin-1"))
+    desk.file("wide.csv", "title\n".encode("utf-16"))
+    desk.file("dated.csv", "title,createDate\n")
+    desk.file("double.csv", "title,url,title\n")
+    os.mkfifo("pipe.csv")
+    desk.file("bytes", b"\xff\xfe")
+    desk.file("empty", "\n")
+    desk.file("twice", f"{TOKEN}\n{TOKEN}\n")
+    ended = run("upsert", "tickets", *arguments)
+    assert (ended.code, ended.out, len(ended.err)) == (2, "", 1)
+    assert ended.err[0].startswith(f"planhat-async: {message}")
+    assert desk.stored() == {}
+
+
+@pytest.mark.parametrize(
+    ("token", "message"),
+    [
+        ("", "the Planhat token is empty: pass one, or set PLANHAT_API_TOKEN"),
+        (f"{TOKEN}\n", "the Planhat token holds a space, a line break or another character no token has"),
+    ],
+)
+@pytest.mark.parametrize("command", [["export", "tickets"], ["upsert", "tickets", "t.csv"]])
+def test_a_token_that_cannot_be_one_is_refused(
+    desk: Desk, command: list[str], token: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And is not shown."""
+    desk.file("t.csv", HEAD + GOOD)
+    monkeypatch.setenv("PLANHAT_API_TOKEN", token)
+    ended = run(*command)
+    assert ended == Ended(2, "", [f"planhat-async: {message}"])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["upsert", "ticket", "t.csv"],
+        ["upsert", "tickets"],
+        ["upsert", "tickets", "t.csv", "--chunk-size", "5001"],
+        ["upsert", "tickets", "t.csv", "--per-minute", "0"],
+        ["export", "tickets", "--format", "xml"],
+        ["export", "tickets", "--concurrency", "51"],
+        ["sandbox", "--port", "65536"],
+        ["demo", "--rows", "0"],
+        ["demon"],
+    ],
+)
+def test_wrong_usage_is_explained(arguments: list[str]) -> None:
+    """With a hint at the help."""
+    ended = run(*arguments)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err[0].startswith("Usage: ")
+    assert "--help" in ended.err[1]
+
+
+@pytest.mark.parametrize("content", [TOKEN, f"{TOKEN}\n", f"  {TOKEN}\r\n"])
+def test_the_token_may_come_from_a_file(desk: Desk, content: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever an editor put around it."""
+    monkeypatch.delenv("PLANHAT_API_TOKEN")
+    ended = run("upsert", "tickets", desk.file("t.csv", HEAD + GOOD), "--token-file", desk.file("token", content))
+    assert (ended.code, ended.err) == (0, [])
+    assert [*desk.stored()] == ["@1"]
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", TOKEN.encode("utf-16"), "tök".encode()])
+def test_a_token_file_that_is_no_text_holds_no_token(desk: Desk, content: bytes) -> None:
+    """Somebody has mistaken it for another file."""
+    ended = run("export", "tickets", "--token-file", desk.file("token", content))
+    message = "the Planhat token holds a space, a line break or another character no token has"
+    assert ended == Ended(2, "", [f"planhat-async: {message}"])
+
+
+def test_a_wrong_token_ends_an_upsert(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One call finds out; the message says what may be wrong, and no row is stored."""
+    monkeypatch.setenv("PLANHAT_API_TOKEN", "wrong")
+    file = desk.file("t.csv", HEAD + good(1) + good(2))
+    ended = run("upsert", "tickets", file, "--json")
+    told = json.loads(ended.out)
+    assert (ended.code, told["attempts"], told["ok"], told["rows"]) == (3, 1, False, 2)
+    assert sum(told[name] for name in ("created", "updated", "unchanged", "unreported", "unknown")) == 0
+    ended = run("upsert", "tickets", file)
+    assert ended.code == 3
+    assert "answered 401 (the token is wrong, or belongs to another region than this base URL)" in ended.err[-1]
+    assert desk.stored() == {}
+
+
+def test_a_wrong_token_ends_an_export(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An older file of that name stays as it is."""
+    monkeypatch.setenv("PLANHAT_API_TOKEN", "wrong")
+    older = desk.file("tickets.jsonl", "older\n")
+    ended = run("export", "tickets", "-o", older)
+    assert (ended.code, ended.out, len(ended.err)) == (3, "", 1)
+    assert ended.err[0].startswith(f"planhat-async: GET {desk.url}/tickets answered 401 (the token is wrong")
+    assert older.read_text() == "older\n"
+
+
+@pytest.fixture
+def nobody(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A base URL at which nobody listens, found out without waiting between the attempts."""
+    monkeypatch.setattr("random.random", lambda: 0.0)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_a_base_url_without_a_server_ends_an_upsert(desk: Desk, nobody: str) -> None:
+    """No row left, which the account says too."""
+    file = desk.file("t.csv", HEAD + good(1) + good(2))
+    ended = run("upsert", "tickets", file, "--base-url", nobody)
+    assert (ended.code, len(ended.err), ended.err[0]) == (3, 2, "rows 1–2 unsent: see below")  # noqa: RUF001
+    assert ended.err[1].startswith(f"planhat-async: PUT /tickets: no connection to {nobody} (Connection refused)")
+
+
+def test_a_base_url_without_a_server_ends_an_export(desk: Desk, nobody: str) -> None:
+    """In one line."""
+    ended = run("export", "tickets", "--base-url", nobody)
+    assert (ended.code, ended.out, len(ended.err)) == (3, "", 1)
+    assert ended.err[0].startswith(f"planhat-async: GET /tickets: no connection to {nobody} (Connection refused)")
+    assert desk.stored() == {}
+
+
+def test_a_file_that_goes_away_meanwhile_ends_an_upsert(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The account is given all the same."""
+    monkeypatch.setattr(FileSource, "check", lambda self: self.path.unlink())
+    file = desk.file("t.csv", HEAD + GOOD)
+    ended = run("upsert", "tickets", file, "--json")
+    told = json.loads(ended.out)
+    assert (ended.code, told["rows"], told["stopped_by"]) == (2, 0, f"{file}: No such file or directory")
+
+
+def test_a_run_that_ended_early_is_not_ok(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever reads the JSON looks there first."""
+    monkeypatch.setattr(FileSource, "check", lambda self: self.path.unlink())
+    told = json.loads(run("upsert", "tickets", desk.file("t.csv", HEAD + GOOD), "--json").out)
+    assert told["ok"] is False
+
+
+def test_custom_that_is_no_object_costs_its_row_only(desk: Desk) -> None:
+    """As any other value of the wrong type."""
+    content = good_json(1) + '{"sourceId":"@2","email":"a","domains":["b"],"custom":5}\n' + good_json(3)
+    ended = run("upsert", "tickets", desk.file("t.jsonl", content), "--set", "custom.Plan=Gold")
+    assert (ended.code, ended.err) == (1, ["row 2 invalid: line 2: custom is not a JSON object"])
+    plans = [(key, ticket["custom"]) for key, ticket in desk.stored().items()]
+    assert plans == [("@1", {"Plan": "Gold"}), ("@3", {"Plan": "Gold"})]
+
+
+def test_a_constant_wins_over_what_jsonl_holds(desk: Desk) -> None:
+    """In whichever spelling; it is what every row gets."""
+    file = desk.file("t.jsonl", good_json(1))
+    assert run("upsert", "tickets", file, "--set", "source_id=@9".replace("@", desk.prefix)).code == 0
+    assert [*desk.stored()] == ["@9"]
+
+
+# Exports
+
+
+def test_an_export_goes_to_a_file(desk: Desk) -> None:
+    """What was stored is in it, each record on its line; nothing else is on standard output."""
+    run("upsert", "tickets", desk.file("t.csv", HEAD + good(1) + good(2)))
+    ended = run("export", "tickets", "-o", "out.jsonl")
+    lines = [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
+    assert (ended.code, ended.out) == (0, "")
+    assert ended.err == [f"{len(lines)} tickets exported to out.jsonl"]
+    assert [line for line in lines if line["sourceId"].startswith(desk.prefix)] == [*desk.stored().values()]
+
+
+def test_an_export_without_a_file_goes_to_standard_output(desk: Desk) -> None:
+    """The count goes to standard error, out of the way of a pipe."""
+    run("upsert", "tickets", desk.file("t.csv", HEAD + GOOD))
+    ended = run("export", "tickets")
+    lines = [json.loads(line) for line in ended.out.splitlines()]
+    assert (ended.code, ended.err) == (0, [f"{len(lines)} tickets exported"])
+    assert lines[-1] == desk.stored()["@1"]
+
+
+@pytest.mark.parametrize("arguments", [["-o", "out.CSV"], ["--format", "csv"], ["-o", "out.txt", "--format", "csv"]])
+def test_an_export_is_csv_where_it_is_asked_for(desk: Desk, arguments: list[str]) -> None:
+    """By the file's ending, or by name."""
+    run("upsert", "tickets", desk.file("t.csv", HEAD + GOOD))
+    ended = run("export", "tickets", *arguments)
+    content = Path(arguments[1]).read_text() if arguments[0] == "-o" else ended.out
+    assert ended.code == 0
+    assert content.startswith("_id,sourceId,source,email,")
+    assert f",{desk.prefix}1," in content
+
+
+def test_an_exports_file_may_have_any_name(desk: Desk) -> None:
+    """Brackets are only letters there."""
+    ended = run("export", "tickets", "-o", "out[a].jsonl")
+    assert (desk.folder / "out[a].jsonl").exists()
+    assert ended.err[0].endswith(" tickets exported to out[a].jsonl")
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [("gone/out.jsonl", "gone/out.jsonl.part: No such file or directory"), ("folder", "folder is a directory")],
+)
+def test_an_export_that_cannot_be_written_is_refused(desk: Desk, target: str, message: str, nobody: str) -> None:
+    """Before anything is read: that nobody listens does not show."""
+    (desk.folder / "folder").mkdir()
+    ended = run("export", "tickets", "-o", target, "--base-url", nobody)
+    assert ended == Ended(2, "", [f"planhat-async: {message}"])
+    assert os.listdir() == ["folder"]
+
+
+def test_an_export_may_go_to_a_pipe(desk: Desk) -> None:
+    """It is written to, and stays one; few enough notes for it to hold are there."""
+    run("upsert", "notes", desk.file("t.jsonl", '{"companyId": "acme", "subject": "Hi", "sourceId": "@1"}'))
+    os.mkfifo("out.jsonl")
+    reading = os.open("out.jsonl", os.O_RDONLY | os.O_NONBLOCK)
+    with os.fdopen(reading) as reader:
+        ended = run("export", "notes", "-o", "out.jsonl")
+        lines = [json.loads(line) for line in reader]
+    assert ended == Ended(0, "", [f"{len(lines)} notes exported to out.jsonl"])
+    assert [line for line in lines if line.get("sourceId") == f"{desk.prefix}1"] == [desk.stored("conversations")["@1"]]
+    assert Path("out.jsonl").is_fifo()
+
+
+@pytest.fixture(scope="module")
+def many_tasks(sandbox: str, tmp_path_factory: pytest.TempPathFactory) -> int:
+    """A sandbox that holds more tasks than a pipe does."""
+    file = tmp_path_factory.mktemp("tasks") / "tasks.jsonl"
+    row = json.dumps({"companyId": "acme", "description": "x" * 200})
+    file.write_text(f"{row}\n" * 1001)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PLANHAT_API_TOKEN", TOKEN)
+        assert run("upsert", "tasks", file, "--base-url", sandbox).code == 0
+    return 1001
+
+
+def test_an_export_may_be_long(desk: Desk, many_tasks: int) -> None:
+    """Every record is in it once."""
+    run("export", "tasks", "-o", "out.jsonl")
+    ids = [json.loads(line)["_id"] for line in Path("out.jsonl").read_text().splitlines()]
+    assert len({*ids}) == len(ids) >= many_tasks
+    assert desk.stored("tasks") == {}
+
+
+def test_an_export_ends_quietly_when_its_reader_goes(desk: Desk, many_tasks: int) -> None:
+    """`export | head` is no mistake; the code is that of every program whose pipe was closed."""
+    with started(desk.folder, "export", "tasks") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert json.loads(process.stdout.readline())["companyId"]
+        process.stdout.close()
+        assert (process.stderr.read(), process.wait(timeout=20)) == ("", 128 + signal.SIGPIPE)
+    assert many_tasks
+
+
+def test_an_export_ends_quietly_when_nobody_reads(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if all of it would have fitted, and only the end of the program would notice."""
+    run("upsert", "tickets", desk.file("t.csv", HEAD + GOOD))
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as out:
+        monkeypatch.setattr(sys, "stdout", out)
+        with pytest.raises(SystemExit) as ended:
+            cli.app(["export", "tickets"])
+    assert ended.value.code == 128 + signal.SIGPIPE
+
+
+@pytest.mark.parametrize("arguments", [["--json"], []])
+def test_an_upsert_whose_account_nobody_reads_does_not_say_that_rows_are_missing(
+    desk: Desk, arguments: list[str]
+) -> None:
+    """The code is that of every program whose pipe was closed."""
+    file = desk.file("t.csv", HEAD + GOOD)
+    with started(desk.folder, "upsert", "tickets", file, *arguments) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert (process.stderr.read(), process.wait(timeout=20)) == ("", 128 + signal.SIGPIPE)
+
+
+# Interruptions
+
+
+def _request(connection: socket.socket) -> bytes:
+    """One whole request from this connection."""
+    connection.settimeout(20)
+    received = b""
+    while b"\r\n\r\n" not in received:
+        received += connection.recv(65536)
+    head, _, body = received.partition(b"\r\n\r\n")
+    length = re.search(rb"content-length: (\d+)", head.lower())
+    while len(body) < int(length[1] if length else 0):
+        body += connection.recv(65536)
+    return body
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_upsert_accounts_for_every_row(desk: Desk, number: signal.Signals) -> None:
+    """What was in flight is unknown, what had not left is unsent, and nothing is sent again."""
+    file = desk.file("t.csv", HEAD + good(1) + good(2) + good(3))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(20)
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        arguments = ("upsert", "tickets", file, "--chunk-size", "1", "--concurrency", "1", "--json", "--base-url", url)
+        with started(desk.folder, *arguments) as process:
+            connection, _ = server.accept()
+            with connection:
+                assert [row["title"] for row in json.loads(_request(connection))] == ["Hello"]
+                process.send_signal(number)
+                out, err = process.communicate(timeout=20)
+        server.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            server.accept()
+    told = json.loads(out)
+    assert (process.returncode, err) == (130, "")
+    assert told["rows"] == sum(told[name] for name in COUNTS) == 1 + told["unsent"]
+    assert (told["unknown"], told["attempts"], told["ok"]) == (1, 1, False)
+    assert told["stopped_by"] == "interrupted; rows in flight are unknown, those after them were not sent"
+    assert TOKEN not in out
+
+
+@pytest.fixture
+def interrupting(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[signal.Signals]]:
+    """A server in the environment that answers a request with the last of these signals to this process."""
+    signals = [signal.SIGINT]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(20)
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                _request(connection)
+                os.kill(os.getpid(), signals[-1])
+                while connection.recv(65536):
+                    pass
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        monkeypatch.setenv("PLANHAT_BASE_URL", f"http://127.0.0.1:{server.getsockname()[1]}")
+        monkeypatch.setenv("PLANHAT_API_TOKEN", TOKEN)
+        yield signals
+        thread.join(timeout=20)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_export_leaves_the_older_file_alone(
+    number: signal.Signals, interrupting: list[signal.Signals], tmp_path: Path
+) -> None:
+    """And says in one line that it was interrupted."""
+    interrupting.append(number)
+    older = tmp_path / "tickets.jsonl"
+    older.write_text("older\n")
+    ended = run("export", "tickets", "-o", older)
+    assert ended == Ended(130, "", ["planhat-async: interrupted"])
+    assert older.read_text() == "older\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_upsert_says_so(
+    number: signal.Signals, interrupting: list[signal.Signals], tmp_path: Path
+) -> None:
+    """Below the table, with the row that was in flight."""
+    interrupting.append(number)
+    file = tmp_path / "t.csv"
+    file.write_text(HEAD + GOOD)
+    ended = run("upsert", "tickets", file)
+    assert ended.code == 130
+    assert ended.err[0].startswith("row 1 (@1) unknown: given up ")
+    assert ended.err[1:] == [
+        "planhat-async: interrupted; rows in flight are unknown, those after them were not sent",
+    ]
+
+
+# The sandbox and the demo
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_sandbox_ends_well_when_it_is_asked_to(tmp_path: Path, number: signal.Signals) -> None:
+    """It has nothing to lose, and says nothing more."""
+    with started(tmp_path, "sandbox", "--port", "0") as process:
+        listening(process)
+        process.send_signal(number)
+        assert (process.communicate(timeout=20), process.returncode) == (("", ""), 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "token", "made"),
+    [
+        ([], "", (None, {"port": 8765, "per_minute": 200, "seed": 0})),
+        (
+            ["--port", "1", "--per-minute", "0", "--seed", "7"],
+            TOKEN,
+            (TOKEN, {"port": 1, "per_minute": None, "seed": 7}),
+        ),
+    ],
+)
+def test_a_sandbox_is_made_as_it_is_asked_for(
+    arguments: list[str], token: str, made: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a token in the environment any will do; 0 calls a minute are no limit."""
+    asked: list[Any] = []
+
+    class Brief(Sandbox):
+        def __init__(self, token: str | None, **options: Any) -> None:
+            asked.append((token, options))
+            super().__init__(token)
+
+        async def start(self) -> None:
+            await super().start()
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(cli, "Sandbox", Brief)
+    monkeypatch.setenv("PLANHAT_API_TOKEN", token)
+    ended = run("sandbox", *arguments)
+    assert (ended.code, asked) == (0, [made])
+    assert ended.out.startswith("listening on http://127.0.0.1:")
+
+
+def test_a_sandbox_whose_port_is_taken_says_so() -> None:
+    """One line names the port."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = str(server.getsockname()[1])
+        ended = run("sandbox", "--port", port)
+    assert (ended.code, ended.out, len(ended.err)) == (2, "", 1)
+    assert port in ended.err[0]
+    assert "address already in use" in ended.err[0]
+
+
+def test_the_demo_shows_that_everything_arrives() -> None:
+    """And how many calls it took."""
+    ended = run("demo", "--rows", "50")
+    assert (ended.code, ended.err) == (0, [])
+    *steps, verdict = ended.out.splitlines()
+    assert len(steps) == 4
+    assert re.fullmatch(r"Everything arrived exactly once: \d+ calls, \d+\.\d s\.", verdict)
+
+
+def test_a_demo_that_goes_wrong_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also to whoever reads the code only."""
+    good_report = DemoReport(
+        first=UpsertResult(created=1),
+        second=UpsertResult(unreported=1),
+        n_rows=1,
+        n_exported=1,
+        n_equal=1,
+        n_twice=0,
+        calls=3,
+    )
+
+    async def lossy(*_: Any, **__: Any) -> DemoReport:
+        return evolve(good_report, n_exported=0)
+
+    monkeypatch.setattr(cli, "run_demo", lossy)
+    ended = run("demo")
+    assert ended.code == 1
+    assert ended.out.startswith("Something was lost, doubled or changed: 3 calls, ")
+
+
+def test_without_a_command_the_help_is_shown() -> None:
+    """With the commands and what the exit codes mean."""
+    ended = run()
+    said = " ".join([ended.out, *ended.err])
+    assert ended.code == 2
+    assert all(word in said for word in ("upsert", "export", "sandbox", "demo", "Exit codes"))

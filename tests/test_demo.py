@@ -1,0 +1,108 @@
+"""The main job from nothing, and when it may say that all went well."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Any, Unpack
+
+import attrs
+import pytest
+
+from planhat_async import demo
+from planhat_async.demo import DemoReport, make_tickets, run_demo
+from planhat_async.models import Ticket
+from planhat_async.queries import TicketListing
+from planhat_async.repositories import Tickets
+from planhat_async.results import UpsertResult
+
+GOOD = DemoReport(
+    first=UpsertResult(created=3),
+    second=UpsertResult(unreported=3),
+    n_rows=3,
+    n_exported=3,
+    n_equal=3,
+    n_twice=0,
+    calls=4,
+)
+
+
+async def test_everything_arrives_exactly_once() -> None:
+    """Written, written again, read back and compared; each step is told."""
+    told: list[str] = []
+    report = await run_demo(300, show=told.append, seed=7)
+    assert report.ok
+    assert (report.first.counts()["created"], report.second.counts()["unreported"]) == (300, 300)
+    assert (report.n_rows, report.n_exported, report.n_equal, report.n_twice) == (300, 300, 300, 0)
+    assert report.calls >= 3
+    assert told[0].startswith("A sandbox listens on http://127.0.0.1:")
+    assert told[1:] == [
+        "Wrote 300 tickets: 300 created, 0 not stored.",
+        "Wrote them again: 0 created, 0 not stored.",
+        "Read back 300 tickets: 300 as they were written, 0 twice.",
+    ]
+
+
+async def test_a_ticket_that_came_back_changed_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each field that is written is compared."""
+
+    def written_otherwise(n_rows: int, *, seed: int = 0) -> list[Ticket]:
+        calls.append(None)
+        tickets = list(make_tickets(n_rows, seed=seed))
+        return [attrs.evolve(tickets[0], title="Changed"), *tickets[1:]] if len(calls) == 3 else tickets
+
+    calls: list[None] = []
+    monkeypatch.setattr(demo, "make_tickets", written_otherwise)
+    report = await run_demo(3, show=lambda _: None)
+    assert (report.n_exported, report.n_equal, report.ok) == (3, 2, False)
+
+
+async def test_a_ticket_that_came_back_twice_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It counts as equal once only."""
+
+    class Doubling(Tickets):
+        async def iter(self, **options: Unpack[TicketListing]) -> AsyncGenerator[Ticket, None]:
+            async for ticket in super().iter(**options):
+                yield ticket
+                if ticket.source_id == "DESK-1":
+                    yield ticket
+
+    monkeypatch.setattr(demo, "Tickets", Doubling)
+    report = await run_demo(3, show=lambda _: None)
+    assert (report.n_exported, report.n_equal, report.n_twice, report.ok) == (4, 3, 1, False)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"first": UpsertResult(created=3, rejected=1)},
+        {"first": UpsertResult(created=2, unreported=1)},
+        {"first": UpsertResult(created=2)},
+        {"second": UpsertResult(unreported=2, unknown=1)},
+        {"second": UpsertResult(unreported=2, created=1)},
+        {"n_rows": 4},
+        {"n_exported": 4},
+        {"n_exported": 2},
+        {"n_equal": 2},
+        {"n_twice": 1},
+    ],
+)
+def test_a_report_is_not_ok_if_anything_went_wrong(change: dict[str, Any]) -> None:
+    """Each of its numbers can say so alone."""
+    assert GOOD.ok
+    assert not attrs.evolve(GOOD, **change).ok
+
+
+def test_the_same_seed_makes_the_same_tickets() -> None:
+    """And another seed others; a longer run begins like a shorter one."""
+    assert list(make_tickets(20, seed=1)) == list(make_tickets(20, seed=1)) == list(make_tickets(30, seed=1))[:20]
+    assert list(make_tickets(20, seed=1)) != list(make_tickets(20, seed=2))
+
+
+def test_the_tickets_are_such_as_a_help_desk_has() -> None:
+    """Each with a key of its own, an address and a company; texts with line breaks and more than ASCII."""
+    tickets = list(make_tickets(200))
+    assert [ticket.source_id for ticket in tickets] == [f"DESK-{number}" for number in range(1, 201)]
+    assert len({ticket.email for ticket in tickets}) == 200
+    assert all(ticket.domains and ticket.status and ticket.product for ticket in tickets)
+    assert all("\n" in (ticket.description or "") for ticket in tickets)
+    assert not all((ticket.name or "").isascii() for ticket in tickets)

@@ -1,0 +1,68 @@
+"""`planhat-async` and `python -m planhat_async`."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+
+import pytest
+
+from planhat_async.__main__ import main
+
+
+@pytest.fixture(autouse=True)
+def _arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["whatever", "--help"])
+
+
+def test_it_runs_the_command_line_under_its_own_name(capsys: pytest.CaptureFixture[str]) -> None:
+    """Also where the program was started by a path."""
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    assert "Usage: planhat-async [OPTIONS] COMMAND" in capsys.readouterr().out
+
+
+def test_the_package_runs_as_a_module(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """`python -m planhat_async` is the same."""
+    monkeypatch.delitem(sys.modules, "planhat_async.__main__")
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("planhat_async", run_name="__main__")
+    assert ended.value.code == 0
+    assert "Usage: planhat-async" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["typer", "rich"])
+def test_what_is_missing_is_said_with_the_command_that_installs_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command line's packages are an extra."""
+    _uninstall(name, monkeypatch)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == "The command line needs two more packages: pip install 'planhat-async[cli]'"
+
+
+def test_anything_else_that_is_missing_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Installing the extra would not help."""
+    _uninstall("attrs", monkeypatch)
+    with pytest.raises(ModuleNotFoundError, match="attrs"):
+        main()
+
+
+class _Missing:
+    """An importer that finds nothing of a package."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def find_spec(self, name: str, _path: object, _target: object = None) -> None:
+        if name.partition(".")[0] == self._name:
+            raise ModuleNotFoundError(f"No module named {self._name!r}", name=self._name)
+
+
+def _uninstall(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "meta_path", [_Missing(name), *sys.meta_path])
+    for module in [*sys.modules]:
+        if module.partition(".")[0] == name or module in {"planhat_async.cli", "planhat_async.console"}:
+            monkeypatch.delitem(sys.modules, module)
+    for module in ("cli", "console"):
+        monkeypatch.delattr(sys.modules["planhat_async"], module, raising=False)

@@ -1,0 +1,107 @@
+"""A file that somebody else made: 8,469 support tickets with line breaks in their texts."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from planhat_async.cli import app
+
+FILE = Path(__file__).parents[2] / "shared/data/support_tickets.csv"
+COLUMNS = {
+    "source_id": "Ticket ID",
+    "email": "Customer Email",
+    "title": "Ticket Subject",
+    "description": "Ticket Description",
+    "status": "Ticket Status",
+}
+OPTIONS = [
+    *(text for field, column in COLUMNS.items() for text in ("--map", f"{field}={column}")),
+    *("--set", "source=kaggle", "--set", "company_external_id=acme"),
+]
+
+pytestmark = pytest.mark.skipif(not FILE.exists(), reason="the file is not part of the repository")
+
+
+@pytest.fixture(scope="module")
+def _planhat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A sandbox of its own in the environment, with Planhat's limits."""
+    command = [sys.executable, "-m", "planhat_async", "sandbox", "--port", "0"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PLANHAT_")}
+    process = subprocess.Popen(
+        command, cwd=tmp_path_factory.mktemp("sandbox"), env=environment, stdout=subprocess.PIPE, text=True
+    )
+    with process, pytest.MonkeyPatch.context() as patch:
+        assert process.stdout is not None
+        found = re.fullmatch(r"listening on (\S+)\n", process.stdout.readline())
+        assert found is not None
+        patch.setenv("PLANHAT_BASE_URL", found[1])
+        patch.setenv("PLANHAT_API_TOKEN", "any")
+        yield
+        process.terminate()
+        assert process.wait(timeout=20) == 0
+
+
+@pytest.fixture(scope="module")
+def accounts(_planhat: None) -> list[dict[str, Any]]:
+    """The accounts of writing all tickets, and of writing them all again."""
+    results = [CliRunner().invoke(app, ["upsert", "tickets", str(FILE), *OPTIONS, "--json"]) for _ in range(2)]
+    assert [result.exit_code for result in results] == [0, 0]
+    return [json.loads(result.stdout) for result in results]
+
+
+@pytest.fixture(scope="module")
+def exported(accounts: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """All tickets, exported after they were written twice."""
+    out = tmp_path_factory.mktemp("export") / "out.jsonl"
+    result = CliRunner().invoke(app, ["export", "tickets", "-o", str(out)])
+    assert (result.exit_code, len(accounts)) == (0, 2)
+    return [json.loads(line) for line in out.read_bytes().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[dict[str, str]]:
+    """The file as Python's own reader has it."""
+    with FILE.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_ticket_is_created_by_the_first_run(accounts: list[dict[str, Any]]) -> None:
+    """In two calls, none of them repeated."""
+    told = {name: accounts[0][name] for name in ("rows", "created", "ok", "calls", "attempts", "problems")}
+    assert told == {"rows": 8469, "created": 8469, "ok": True, "calls": 2, "attempts": 2, "problems": []}
+
+
+def test_no_ticket_is_created_by_the_second_run(accounts: list[dict[str, Any]]) -> None:
+    """All are there already."""
+    told = {name: accounts[1][name] for name in ("rows", "created", "unreported", "ok")}
+    assert told == {"rows": 8469, "created": 0, "unreported": 8469, "ok": True}
+
+
+def test_every_ticket_comes_back_once(exported: list[dict[str, Any]], rows: list[dict[str, str]]) -> None:
+    """8,469 of them, each with a key of its own on either side."""
+    assert len(exported) == len({ticket["_id"] for ticket in exported}) == 8469
+    assert sorted(ticket["sourceId"] for ticket in exported) == sorted(row["Ticket ID"] for row in rows)
+
+
+def test_every_text_comes_back_as_it_was(exported: list[dict[str, Any]], rows: list[dict[str, str]]) -> None:
+    """Line breaks included, of which there are many."""
+    texts = {row["Ticket ID"]: tuple(row[column] for column in COLUMNS.values()) for row in rows}
+    wire = ("sourceId", "email", "title", "description", "status")
+    assert {ticket["sourceId"]: tuple(ticket[name] for name in wire) for ticket in exported} == texts
+    assert sum("\n" in row["Ticket Description"] for row in rows) > 1000
+
+
+def test_every_ticket_got_the_constants(exported: list[dict[str, Any]]) -> None:
+    """Each of them, and nothing else."""
+    assert {(ticket["source"], ticket["companyExternalId"]) for ticket in exported} == {("kaggle", "acme")}
