@@ -165,7 +165,7 @@ def test_utf_16_is_recognised(folder: Path, mark: bytes) -> None:
 def test_what_is_not_utf_16_at_all_is_refused(folder: Path) -> None:
     """The header cannot be read then."""
     said = refused(folder, b"title\na\n", encoding="utf-16")
-    assert said == "tickets.csv: the header cannot be read: UTF-16 stream does not start with BOM"
+    assert said.startswith("tickets.csv: the header cannot be read: ")  # the rest is Python's own
 
 
 def test_an_encoding_that_breaks_off_ends_the_file_and_says_so(folder: Path) -> None:
