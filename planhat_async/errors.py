@@ -59,8 +59,11 @@ class RequestError(PlanhatError):
         method: Its HTTP method.
         path: Its path, without the query.
         attempts: How often it was tried.
-        seconds: How long that took, all waiting included.
+        seconds: How long that took, from the first attempt on.
+        sent: The body that was sent, if there was one and Planhat may have processed it.
     """
+
+    sent: bytes | None = None
 
     def __init__(self, message: str, *, method: str = "", path: str = "") -> None:
         super().__init__(message)
@@ -98,14 +101,9 @@ class NotSentError(NoAnswerError):
 
 
 class UnknownOutcomeError(NoAnswerError):
-    """Bytes had left and no answer came: a timeout, a reset, an answer cut short.
-
-    Attributes:
-        sent: The body that was sent, if there was one.
-    """
+    """Bytes had left and no answer came: a timeout, a reset, an answer cut short."""
 
     may_have_been_processed = True
-    sent: bytes | None = None
 
 
 class StatusError(RequestError):

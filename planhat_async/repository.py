@@ -70,7 +70,7 @@ class Repository(Generic[R]):
         Raises:
             NotFoundError: There is no such record.
         """
-        request = self._request("DELETE", key, is_repeatable=True)
+        request = self._request("DELETE", key)
         response = await self._session.send(request)
         answer = decode_json(response.body) if response.body.strip() else None
         deleted_none = isinstance(answer, Mapping) and answer.get("deletedCount") == 0
@@ -182,7 +182,7 @@ class Repository(Generic[R]):
         is_keyed: bool,
         on_attempt: Callable[[], None],
     ) -> Answer:
-        request = Request(method="PUT", path=self.endpoint.path, body=body, is_repeatable=is_keyed, is_bulk=True)
+        request = Request(method="PUT", path=self.endpoint.path, body=body, is_keyed=is_keyed, is_bulk=True)
         response = await self._session.send(request, accepts=_says_of_rows, on_attempt=on_attempt)
         account = decode_json(response.body) if response.body.strip() else None
         return Answer(status=response.status, account=account, follows_unknown=response.follows_unknown)
@@ -244,7 +244,7 @@ class Repository(Generic[R]):
     async def _fetch(self, params: Params, offset: int, limit: int, *, is_bulk: bool = True) -> Page[RawRow]:
         at = (("offset", str(offset)),) if offset else ()
         query = (*params, ("limit", str(limit)), *at)
-        request = Request(method="GET", path=self.endpoint.path, params=query, is_repeatable=True, is_bulk=is_bulk)
+        request = Request(method="GET", path=self.endpoint.path, params=query, is_bulk=is_bulk)
         body = (await self._session.send(request)).body
         rows = split_rows(body)
         return Page(
@@ -255,9 +255,9 @@ class Repository(Generic[R]):
         record: R = decode_record(self.endpoint.record, row, position=position)  # type: ignore[assignment]
         return record
 
-    def _request(self, method: str, key: str, *, is_repeatable: bool, body: bytes | None = None) -> Request:
+    def _request(self, method: str, key: str, *, body: bytes | None = None) -> Request:
         path = f"{self.endpoint.path}/{path_segment(key)}"
-        return Request(method=method, path=path, body=body, is_repeatable=is_repeatable)
+        return Request(method=method, path=path, body=body, is_keyed=True)
 
     async def _delete_found(self, key: str) -> bool:
         await self.delete(key)

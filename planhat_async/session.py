@@ -7,7 +7,7 @@ waiting retry never holds up others, and the loop goes round. Otherwise the call
 whose fault it is and whether Planhat may have done the work all the same.
 
 Safe to try again is what provably was not processed (no connection, 429), and what does no harm when done
-twice (`Request.is_repeatable`). Everything else is sent at most once. What no client can promise: a request
+twice (the table in `_http/retrying.py`). Everything else is sent at most once. What no client can promise: a request
 that was given up after a timeout may still be carried out by the server later.
 
 Nothing is concurrent in here: callers are. The session may be used by any number of tasks of one event loop.
@@ -48,8 +48,6 @@ if TYPE_CHECKING:
     import aiohttp
 
 _logger = logging.getLogger("planhat_async.session")
-
-_REPEATABLE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 
 
 @attrs.define(kw_only=True)
@@ -151,7 +149,7 @@ class Session:
             NotSentError: There is no server at the base URL.
             PlanhatError: Something else than Planhat answers there.
         """
-        request = Request(method="GET", path="/tasks", params=(("limit", "1"),), is_repeatable=True)
+        request = Request(method="GET", path="/tasks", params=(("limit", "1"),))
         try:
             split_rows((await self.send(request)).body)
         except PermissionDeniedError as error:
@@ -190,13 +188,12 @@ class Session:
             path=checked_path(path),
             params=tuple((name, _spelled(value)) for name, value in (params or {}).items()),
             body=None if json is None else encode_json(json),
-            is_repeatable=verb in _REPEATABLE_METHODS,
         )
         body = (await self.send(request)).body
         try:
             return decode_json(body) if body.strip() else None
         except DecodeError as error:
-            error.may_have_been_processed = verb not in _REPEATABLE_METHODS or verb == "DELETE"
+            error.may_have_been_processed = verb != "GET"
             raise
 
     async def send(

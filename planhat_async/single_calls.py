@@ -26,7 +26,7 @@ class SingleCalls(Repository[R]):
         Raises:
             NotFoundError: There is no such record.
         """
-        return self._decode((await self._session.send(self._request("GET", key, is_repeatable=True))).body)
+        return self._decode((await self._session.send(self._request("GET", key))).body)
 
     async def get_many(self, keys: Iterable[str]) -> list[R | None]:
         """The records with these keys, fetched concurrently, in order; `None` where there is none.
@@ -71,7 +71,7 @@ class SingleCalls(Repository[R]):
         wire = to_write(self.endpoint.record, changes)
         if isinstance(changes, Record):
             wire.pop("_id", None)
-        return await self._written(self._request("PUT", key, body=encode_json(wire), is_repeatable=True))
+        return await self._written(self._request("PUT", key, body=encode_json(wire)))
 
     async def _written(self, request: Request) -> R:
         body = (await self._session.send(request)).body

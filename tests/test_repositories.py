@@ -170,7 +170,7 @@ async def test_an_update_by_a_record_sends_the_fields_that_are_set() -> None:
         await Tasks(session).update("k", Task(id="k", action="Call", company_name="Tenet"))
     request = transport.sent[0].request
     assert (request.method, request.path, request.body) == ("PUT", "/tasks/k", b'{"action":"Call"}')
-    assert request.is_repeatable
+    assert request.is_keyed
 
 
 async def test_a_write_whose_answer_cannot_be_read_may_have_been_done() -> None:
@@ -766,7 +766,7 @@ async def test_a_body_is_marked_as_repeatable_only_where_every_row_is_keyed() ->
     transport = FakeTransport([answer, answer])
     async with Session(TOKEN, transport=transport) as session:
         await Tasks(session).upsert_many([{"company_id": "c1"}, {"company_id": "c1", "source_id": "s"}], concurrency=1)
-    told = [(b"sourceId" in (one.request.body or b""), one.request.is_repeatable) for one in transport.sent]
+    told = [(b"sourceId" in (one.request.body or b""), one.request.is_keyed) for one in transport.sent]
     assert sorted(told) == [(False, False), (True, True)]
 
 

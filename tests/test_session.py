@@ -34,7 +34,7 @@ from planhat_async._http.wire import Request, Response
 URL = "https://api.example.com"
 AT_ONCE = RetryPolicy(wait_initial=0)
 REFUSED = Response(status=429, headers={"retry-after": "0"})
-GET = Request(method="GET", path="/tasks", is_repeatable=True)
+GET = Request(method="GET", path="/tasks")
 
 
 @pytest.fixture(autouse=True)
@@ -82,16 +82,18 @@ class TestRequest:
     @pytest.mark.parametrize(
         ("method", "sent"),
         [
-            ("get", Request(method="GET", path="/users", is_repeatable=True)),
-            ("HEAD", Request(method="HEAD", path="/users", is_repeatable=True)),
-            ("Options", Request(method="OPTIONS", path="/users", is_repeatable=True)),
-            ("delete", Request(method="DELETE", path="/users", is_repeatable=True)),
+            ("get", Request(method="GET", path="/users")),
+            ("HEAD", Request(method="HEAD", path="/users")),
+            ("Options", Request(method="OPTIONS", path="/users")),
+            ("delete", Request(method="DELETE", path="/users")),
             ("post", Request(method="POST", path="/users")),
             ("put", Request(method="PUT", path="/users")),
             ("PATCH", Request(method="PATCH", path="/users")),
         ],
     )
-    async def test_what_can_be_repeated_shows_in_the_method(self, method: str, sent: Request) -> None:
+    async def test_the_method_is_sent_in_capitals_and_nothing_is_taken_for_keyed(
+        self, method: str, sent: Request
+    ) -> None:
         """Nobody knows what a PUT to any path does; without a body none is sent."""
         session, transport = fake(ok())
         async with session:
@@ -176,7 +178,7 @@ class TestRetries:
 
     async def test_a_repeatable_put_is_sent_again(self) -> None:
         """Its maker knows that twice is once."""
-        request = Request(method="PUT", path="/tasks/1", body=b"{}", is_repeatable=True)
+        request = Request(method="PUT", path="/tasks/1", body=b"{}", is_keyed=True)
         session, transport = fake(lost(), ok(b"[1]"))
         async with session:
             assert await session.send(request) == ok(b"[1]")
@@ -480,7 +482,7 @@ class TestCheck:
         session, transport = fake(answer)
         async with session:
             await session.check()
-        request = Request(method="GET", path="/tasks", params=(("limit", "1"),), is_repeatable=True)
+        request = Request(method="GET", path="/tasks", params=(("limit", "1"),))
         assert [sent.request for sent in transport.sent] == [request]
 
     @pytest.mark.parametrize(

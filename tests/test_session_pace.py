@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import pickle
 import random
 from collections.abc import Callable, Iterator
 from email.utils import formatdate
@@ -12,8 +13,10 @@ import virtual_time
 
 from planhat_async import (
     NotSentError,
+    Pacer,
     PlanhatError,
     RateLimitedError,
+    RateLimits,
     RetryPolicy,
     ServerError,
     Session,
@@ -54,7 +57,7 @@ class Server:
 
 async def get(session: Session) -> Response | PlanhatError:
     try:
-        return await session.send(Request(method="GET", path="/tasks", is_repeatable=True))
+        return await session.send(Request(method="GET", path="/tasks", is_keyed=True))
     except PlanhatError as error:
         return error
 
@@ -247,3 +250,50 @@ def test_retries_and_pauses_are_logged_without_secrets(caplog: pytest.LogCapture
         ("INFO", "GET /tasks: attempt 3"),
     ]
     assert not any(word in caplog.text for word in ("secret-token", "private", "acme"))
+
+
+def test_what_planhat_says_is_left_is_heeded() -> None:
+    """With nothing left, says the answer, the next call waits until the minute is over."""
+
+    async def main() -> None:
+        used_up = Response(status=200, headers={"x-rate-limit-remaining": "0", "x-rate-limit-limit": "200"})
+        answers = iter([used_up])
+        server = Server(lambda _: next(answers, OK))
+        async with Session("t", transport=server) as session:
+            await session.send(Request(method="GET", path="/tasks"))
+            await get(session)
+            assert session.stats.seconds_waited == pytest.approx(60.0, abs=0.1)
+        assert server.arrived[1] - server.arrived[0] == pytest.approx(60.1, abs=0.1)
+
+    virtual_time.run(main())
+
+
+def test_sessions_may_share_a_pacer() -> None:
+    """Two sessions on one token keep its pace together."""
+
+    async def main() -> None:
+        pacer = Pacer(RateLimits(per_minute=2))
+        server = Server(lambda _: OK)
+        async with (
+            Session("t", transport=server, pacer=pacer) as one,
+            Session("t", transport=server, pacer=pacer) as other,
+        ):
+            await asyncio.gather(get(one), get(one), get(other))
+        assert server.arrived[1] < 1
+        assert server.arrived[2] == pytest.approx(60.1, abs=0.1)
+
+    virtual_time.run(main())
+
+
+def test_plain_http_takes_a_switch() -> None:
+    """Nobody sends a token unencrypted by mistake."""
+    with pytest.raises(ValueError, match="would send the token unencrypted"):
+        Session("t", base_url="http://planhat.internal")
+    session = Session("t", base_url="http://planhat.internal", allow_plain_http=True)
+    assert repr(session) == "<Session http://planhat.internal closed>"
+
+
+def test_a_session_is_not_pickled() -> None:
+    """Its token would be in the pickle."""
+    with pytest.raises(TypeError, match="a token is not to be pickled"):
+        pickle.dumps(Session("t", transport=Server(lambda _: OK))._token)

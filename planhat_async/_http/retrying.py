@@ -1,18 +1,19 @@
 """Whether to try again, and when: decisions only.
 
-What happened to an attempt decides whether repeating it is safe:
+Whether repeating is safe depends on the method, on whether everything in the request has a key, and on what
+happened:
 
-    =====================  =====================  =====================
-    what happened          request is repeatable  request is not
-    =====================  =====================  =====================
-    no connection          again                  again
-    429                    again                  again
-    500, 502, 503, 504     again                  never: it may be done
-    bytes left, no answer  again                  never: it may be done
-    any other answer       never                  never
-    =====================  =====================  =====================
+    =====================  ============  ============  ============  ============
+    what happened          GET, DELETE   PUT, keyed    PUT, keyless  POST, others
+    =====================  ============  ============  ============  ============
+    no connection          again         again         again         again
+    429                    again         again         again         again
+    500, 502, 503, 504     again         again         never         never
+    bytes left, no answer  again         again         never         never
+    any other answer       never         never         never         never
+    =====================  ============  ============  ============  ============
 
-Repeatable are GET, DELETE, PUT of one record, and a bulk upsert in which every row has a key.
+"Never" where it may be done already: a row without a key is created each time it arrives.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from planhat_async.errors import NoAnswerError, NotSentError, RequestError, Unkn
 R = TypeVar("R", bound=RequestError)
 
 RETRIED_STATUSES = frozenset({500, 502, 503, 504})
+_REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 _EARNED = 0.5
 
 Happening = Response | NoAnswerError
@@ -78,13 +80,20 @@ class RetryBudget:
         self.left = min(self.capacity, self.left + _EARNED)
 
 
-def is_safe(request: Request, happened: Happening) -> bool:
-    """Whether repeating the request cannot do it twice; the table is at the head of this module."""
+def is_safe(method: str, *, is_keyed: bool, happened: Happening) -> bool:
+    """Whether a repeat cannot do it twice; the table is at the head of this module.
+
+    Args:
+        method: The request's method.
+        is_keyed: Whether everything in it has a key: a PUT of one record, or a bulk upsert without keyless rows.
+        happened: What became of the attempt.
+    """
     if isinstance(happened, NotSentError):
         return True
+    is_repeatable = method in _REPEATABLE or (method == "PUT" and is_keyed)
     if isinstance(happened, Response):
-        return happened.status == 429 or (happened.status in RETRIED_STATUSES and request.is_repeatable)
-    return request.is_repeatable
+        return happened.status == 429 or (happened.status in RETRIED_STATUSES and is_repeatable)
+    return is_repeatable
 
 
 @attrs.define(kw_only=True)
@@ -133,7 +142,7 @@ class History:
                 return 0.0 if pause <= left else None
             if happened.status < 500:
                 self.budget.earn()
-        if not is_safe(self.request, happened):
+        if not is_safe(self.request.method, is_keyed=self.request.is_keyed, happened=happened):
             return None
         counted = self.attempts - self.refusals
         wait = self._backoff(happened, counted, jitter)
@@ -159,9 +168,9 @@ class History:
         if isinstance(error, NoAnswerError) and self.last_answer is not None:
             error.last_status = self.last_answer.status
             error.last_body = excerpt(self.last_answer.body)
-        if isinstance(error, UnknownOutcomeError):
-            error.sent = self.request.body
         error.may_have_been_processed = error.may_have_been_processed or self.may_be_done
+        if error.may_have_been_processed:
+            error.sent = self.request.body
         return error.after(attempts=self.attempts, seconds=now - self.started, note=self.note)
 
     def deadline_passed(self) -> NoAnswerError:

@@ -49,8 +49,8 @@ class Request:
     """Quoted, from the base URL on, with a slash in front."""
     params: tuple[tuple[str, str], ...] = ()
     body: bytes | None = attrs.field(default=None, repr=False)
-    is_repeatable: bool = False
-    """Whether carrying it out twice is the same as once."""
+    is_keyed: bool = False
+    """Whether everything that it writes has a key, so that a PUT carried out twice is the same as once."""
     is_bulk: bool = False
     """Whether it is one of many, which leaves single calls their part of the pace."""
 

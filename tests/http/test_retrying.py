@@ -17,9 +17,10 @@ AGAIN_IF_REPEATABLE: list[Happening] = [NO_ANSWER, *(Response(status=status) for
 NEVER_AGAIN: list[Happening] = [
     Response(status=status) for status in (200, 206, 301, 307, 400, 401, 403, 404, 408, 409, 413, 422, 501, 505, 599)
 ]
-GET = Request(method="GET", path="/tasks", is_repeatable=True)
+GET = Request(method="GET", path="/tasks", is_keyed=True)
+METHODS = ("GET", "DELETE", "PUT", "POST", "PATCH")
 POST = Request(method="POST", path="/tasks")
-DELETE = Request(method="DELETE", path="/tasks/1", is_repeatable=True)
+DELETE = Request(method="DELETE", path="/tasks/1", is_keyed=True)
 
 
 def history(request: Request = GET, started: float = 1000.0, **policy: float) -> History:
@@ -39,19 +40,24 @@ class TestSafety:
     @pytest.mark.parametrize("request_", [GET, POST])
     def test_what_was_not_processed_is_safe_to_repeat(self, happened: Happening, request_: Request) -> None:
         """No connection, or a refusal to look at it."""
-        assert is_safe(request_, happened)
+        assert is_safe(request_.method, is_keyed=request_.is_keyed, happened=happened)
 
     @pytest.mark.parametrize("happened", AGAIN_IF_REPEATABLE)
     def test_what_may_be_done_is_safe_if_twice_is_once(self, happened: Happening) -> None:
         """A POST after a lost answer might make two."""
-        assert is_safe(GET, happened)
-        assert not is_safe(POST, happened)
+        safe = {
+            (method, keyed)
+            for method in METHODS
+            for keyed in (True, False)
+            if is_safe(method, is_keyed=keyed, happened=happened)
+        }
+        assert safe == {("GET", True), ("GET", False), ("DELETE", True), ("DELETE", False), ("PUT", True)}
 
     @pytest.mark.parametrize("happened", NEVER_AGAIN)
     @pytest.mark.parametrize("request_", [GET, POST])
     def test_any_other_answer_stays_the_same(self, happened: Happening, request_: Request) -> None:
         """Asking again would not change it."""
-        assert not is_safe(request_, happened)
+        assert not is_safe(request_.method, is_keyed=request_.is_keyed, happened=happened)
 
 
 class TestWaits:

@@ -21,7 +21,7 @@ from aiohttp.client_reqrep import ConnectionKey
 from fakes import HANG_UP, SILENCE, TOKEN, Received, Reply, ScriptedServer, reply
 from yarl import URL
 
-from planhat_async import NoAnswerError, NotSentError, Timeouts, UnknownOutcomeError
+from planhat_async import DecodeError, NoAnswerError, NotSentError, Timeouts, UnknownOutcomeError
 from planhat_async._http.transport import AiohttpTransport
 from planhat_async._http.wire import Request, Response, Token
 
@@ -400,3 +400,14 @@ async def test_aiohttp_does_send_a_put_twice_if_it_is_let() -> None:
             assert response.status == 200
         received = server.received
     assert [one.body for one in received] == [b"[1]", b"[1]"]
+
+
+async def test_an_answer_beyond_the_limit_is_not_read_to_its_end() -> None:
+    """Memory is bounded by what the caller allows, whatever the server sends."""
+    async with ScriptedServer([reply(200, b"[" + b" " * 5000 + b"]")]) as server:
+        transport = AiohttpTransport(server.url, max_connections=1, max_answer_bytes=1000)
+        try:
+            with pytest.raises(DecodeError, match=r"^GET /tasks: the answer is larger than 1,000 bytes$"):
+                await attempt(transport, Request(method="GET", path="/tasks"))
+        finally:
+            await transport.close()
