@@ -102,10 +102,9 @@ def upsert(
         source = FileSource(file, mapping, format=None if format_ is None else format_.value, encoding=encoding)
         source.check()
         session = _session(token_file, base_url, per_minute)
-    started = time.monotonic()
-    run = _run(_upsert(session, repository, source, chunk_size=chunk_size, concurrency=concurrency))
-    seconds = time.monotonic() - started
-    with _refusals():
+        started = time.monotonic()
+        run = _run(_upsert(session, repository, source, chunk_size=chunk_size, concurrency=concurrency))
+        seconds = time.monotonic() - started
         if as_json:
             console.print_json(run.result, session.stats, seconds=seconds, ended_by=run.ended_by)
         else:

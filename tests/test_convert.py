@@ -547,3 +547,9 @@ class TestJson:
         """Bytes that are none are replaced, and what is long is cut."""
         assert excerpt("aé".encode() + b"\xff" + b"b" * 3000) == "aé\ufffd" + "b" * 1996
         assert excerpt(b"abc", 2) == "ab"
+
+
+def test_an_aware_time_in_custom_is_written_as_planhat_writes_times() -> None:
+    """UTC, milliseconds, `Z`, wherever it stands."""
+    sent = encode_json({"custom": {"at": [NOON.astimezone(timezone(timedelta(hours=2)))]}})
+    assert sent == b'{"custom":{"at":["2024-05-31T12:00:00.000Z"]}}'

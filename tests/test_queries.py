@@ -262,3 +262,9 @@ class TestRows:
         (query,) = NOTES.queries({})
         with pytest.raises(DecodeError, match="a row cannot be read"):
             wanted(query, [{"_id": "1", "type": 7}])
+
+
+def test_a_selected_name_is_text() -> None:
+    """What else it is, is said."""
+    with pytest.raises(TypeError, match=r"^a field's name is text, not a whole number$"):
+        params(NOTES, select=[7])

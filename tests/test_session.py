@@ -148,6 +148,14 @@ class TestRequest:
             await session.request("GET", "/tasks", params={"isArchived": True})
         assert transport.sent[0].request.params == (("isArchived", "true"),)
 
+    async def test_other_values_in_the_query_are_refused(self) -> None:
+        """`None` would travel as the text None."""
+        session, transport = fake()
+        async with session:
+            with pytest.raises(TypeError, match=r"^a value of the query is text or a number, not NoneType$"):
+                await session.request("GET", "/tasks", params={"companyId": None})  # type: ignore[dict-item]
+        assert transport.sent == []
+
 
 class TestRetries:
     async def test_a_get_is_repeated_until_it_is_answered(self) -> None:
@@ -492,6 +500,7 @@ class TestCheck:
             (ok(b"<html>Welcome</html>"), DecodeError),
             (ok(b""), DecodeError),
             (ok(status=404), NotFoundError),
+            (ok(b"<html>Blocked by your proxy</html>", 403), PermissionDeniedError),
             (ok(status=302), StatusError),
             (unreached(), NotSentError),
             (lost(), UnknownOutcomeError),

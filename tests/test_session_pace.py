@@ -297,3 +297,18 @@ def test_a_session_is_not_pickled() -> None:
     """Its token would be in the pickle."""
     with pytest.raises(TypeError, match="a token is not to be pickled"):
         pickle.dumps(Session("t", transport=Server(lambda _: OK))._token)
+
+
+def test_a_call_that_waits_when_its_session_closes_is_not_sent() -> None:
+    """It learns that it never left, and nothing arrives after the end."""
+
+    async def main() -> None:
+        server = Server(lambda _: OK)
+        async with Session("t", transport=server, limits=RateLimits(per_minute=1)) as session:
+            await get(session)
+            waiting = asyncio.create_task(get(session))
+            await asyncio.sleep(1)
+        assert isinstance(await waiting, NotSentError)
+        assert len(server.arrived) == 1
+
+    virtual_time.run(main())

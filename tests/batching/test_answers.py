@@ -329,3 +329,16 @@ def test_an_error_leaves_no_row_out(rows: tuple[Row, ...], answer: Any) -> None:
     account.read(rows[:2], Answer(status=206, account=answer))
     account.fail(rows[2:], ServerError("down", status=503), Outcome.UNKNOWN)
     assert account.result.rows == len(rows)
+
+
+def test_rows_beside_many_that_are_too_large_are_not_tried_one_by_one() -> None:
+    """A server that takes nothing at all costs a few requests, not two for each row."""
+    account = Account(chunk_of(A, B, C))
+    account.left = [(C,), (B,), (A,)]
+    for _ in range(9):
+        account.refuse_as_too_large()
+    assert account.left == [(C,), (B,), (A,)]
+    account.refuse_as_too_large()
+    assert account.left == [(A,)]
+    assert counted(account.result) == {"unsent": 2}
+    assert account.result.problems[0].reason == "not sent: 10 single rows beside it were too large"

@@ -322,3 +322,9 @@ def test_a_custom_column_beside_a_constant_of_custom_is_refused() -> None:
     mapping = FieldMapping.parse(Ticket, constants=['custom={"Plan": "Gold"}'])
     with pytest.raises(SourceError, match="given twice"):
         mapping.check(["custom.Plan"])
+
+
+def test_a_row_with_a_nameless_custom_field_is_refused() -> None:
+    """In JSONL, too, where names are not known beforehand."""
+    with pytest.raises(ValueError, match=r"^custom\. names no custom field$"):
+        FieldMapping(record=Ticket).apply({"custom.": 1})
