@@ -24,7 +24,14 @@ from planhat_async.errors import (
 )
 from planhat_async.keys import extid, srcid
 from planhat_async.models import ChecklistItem, Note, Person, Record, StatusChange, Task, Ticket
-from planhat_async.queries import NoteListing, NotePage, TaskListing, TaskPage, TicketListing, TicketPage
+from planhat_async.queries import (
+    NoteListingOptions,
+    NotePageOptions,
+    TaskListingOptions,
+    TaskPageOptions,
+    TicketListingOptions,
+    TicketPageOptions,
+)
 from planhat_async.repositories import Notes, Tasks, Tickets
 from planhat_async.results import ChunkResult, Outcome, Problem, Unreadable, UpsertResult
 from planhat_async.session import Session, SessionStats
@@ -41,8 +48,8 @@ __all__ = [
     "NotFoundError",
     "NotSentError",
     "Note",
-    "NoteListing",
-    "NotePage",
+    "NoteListingOptions",
+    "NotePageOptions",
     "Notes",
     "Outcome",
     "Pacer",
@@ -62,12 +69,12 @@ __all__ = [
     "StatusChange",
     "StatusError",
     "Task",
-    "TaskListing",
-    "TaskPage",
+    "TaskListingOptions",
+    "TaskPageOptions",
     "Tasks",
     "Ticket",
-    "TicketListing",
-    "TicketPage",
+    "TicketListingOptions",
+    "TicketPageOptions",
     "Tickets",
     "Timeouts",
     "UnknownOutcomeError",

@@ -94,7 +94,8 @@ def upsert(
 
     Rows with a key (id; for tasks and tickets also source_id) can be sent again safely: what is there already is
     updated. Field names may be in either spelling (source_id, sourceId), custom fields are custom.NAME. Without
-    --map every column must be a field.
+    --map every column must be a field. In JSONL, fields that Planhat fills in itself are passed on, so that an
+    export can be sent back: Planhat ignores them. In CSV such a column is refused.
     """
     with _refusals():
         repository = _REPOSITORIES[model]

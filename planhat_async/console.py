@@ -36,8 +36,8 @@ _MEANING = {
     Outcome.REJECTED: "refused by Planhat",
     Outcome.INVALID: "not sent: Planhat would refuse or drop them",
     Outcome.DROPPED: "left out of Planhat's answer",
-    Outcome.UNKNOWN: "sent, but no answer came",
-    Outcome.UNSENT: "not sent: the run ended first",
+    Outcome.UNKNOWN: "sent; no answer says what became of them",
+    Outcome.UNSENT: "not processed before the run ended",
 }
 
 
@@ -89,7 +89,7 @@ def show_result(result: UpsertResult, *, seconds: float, ended_by: BaseException
     for (outcome, reason), problems in itertools.islice(groups.items(), _SHOWN_PROBLEMS):
         err.print(Text(f"{_rows_of(problems)} {outcome}: {reason}"))
     if len(groups) > _SHOWN_PROBLEMS or result.n_problems > len(result.problems):
-        err.print(f"{result.n_problems:,} problems in all; these are among the first {len(result.problems):,}")
+        err.print(f"{result.n_problems:,} problems in all; --json shows more of them")
     if ended_by is not None:
         complain(ended_by)
 

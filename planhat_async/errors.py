@@ -167,7 +167,10 @@ class DecodeError(PlanhatError):
     Attributes:
         id: The record's `_id`, where it could be read.
         position: The record's position in the list, counted from 0, where there is a list.
+        sent: The body that was sent, where it was to change something: Planhat has answered, so it may have done so.
     """
+
+    sent: bytes | None = None
 
     def __init__(self, message: str, *, id: str | None = None, position: int | None = None) -> None:  # noqa: A002 - the wire's word
         super().__init__(message)

@@ -21,7 +21,7 @@ MAX_IDS_LENGTH = 2000
 """Characters of ids that one URL holds."""
 
 
-class Page(TypedDict, total=False):
+class PageOptions(TypedDict, total=False):
     """What every list takes, also a single page."""
 
     sort: str
@@ -30,7 +30,7 @@ class Page(TypedDict, total=False):
     """Fields to fetch, in either spelling; all by default. `id`, and what a filter needs, come as well."""
 
 
-class Listing(TypedDict, total=False):
+class ListingOptions(TypedDict, total=False):
     """What listings of many pages take."""
 
     page_size: int | None
@@ -41,21 +41,21 @@ class Listing(TypedDict, total=False):
     """Pages on their way or in memory at once; 4 by default."""
 
 
-class NotePage(Page, total=False):
+class NotePageOptions(PageOptions, total=False):
     """What a page of notes takes."""
 
     company_id: str | Iterable[str] | None
     """Only notes about these companies; name each in one way, by `_id` or by a key of your own."""
 
 
-class NoteListing(NotePage, Listing, total=False):
+class NoteListingOptions(NotePageOptions, ListingOptions, total=False):
     """What listings of notes take."""
 
     type: str | None
     """`note`, the default, takes in custom touch types; `None` every conversation, e-mails and tickets included."""
 
 
-class TaskPage(Page, total=False):
+class TaskPageOptions(PageOptions, total=False):
     """What a page of tasks takes."""
 
     company_id: str | Iterable[str] | None
@@ -70,11 +70,11 @@ class TaskPage(Page, total=False):
     """
 
 
-class TaskListing(TaskPage, Listing, total=False):
+class TaskListingOptions(TaskPageOptions, ListingOptions, total=False):
     """What listings of tasks take."""
 
 
-class TicketPage(Page, total=False):
+class TicketPageOptions(PageOptions, total=False):
     """What a page of tickets takes."""
 
     company_id: str | Iterable[str] | None
@@ -87,11 +87,11 @@ class TicketPage(Page, total=False):
     """Only tickets with this text in their snippet."""
 
 
-class TicketListing(TicketPage, Listing, total=False):
+class TicketListingOptions(TicketPageOptions, ListingOptions, total=False):
     """What listings of tickets take."""
 
 
-LISTING_ONLY = frozenset({*Listing.__annotations__, "type"})
+LISTING_ONLY = frozenset({*ListingOptions.__annotations__, "type"})
 """Options that a single page cannot have."""
 
 Params = tuple[tuple[str, str], ...]
@@ -228,11 +228,16 @@ def _id_groups(name: str, ids: str | Iterable[str] | None) -> Iterator[Params]:
 
 
 NOTES = Endpoint(
-    path="/conversations", record=Note, default_limit=30, max_limit=2000, options=NoteListing, lists=_note_lists
+    path="/conversations", record=Note, default_limit=30, max_limit=2000, options=NoteListingOptions, lists=_note_lists
 )
 TASKS = Endpoint(
-    path="/tasks", record=Task, default_limit=500, max_limit=10_000, options=TaskListing, lists=_task_lists
+    path="/tasks", record=Task, default_limit=500, max_limit=10_000, options=TaskListingOptions, lists=_task_lists
 )
 TICKETS = Endpoint(
-    path="/tickets", record=Ticket, default_limit=500, max_limit=10_000, options=TicketListing, lists=_ticket_lists
+    path="/tickets",
+    record=Ticket,
+    default_limit=500,
+    max_limit=10_000,
+    options=TicketListingOptions,
+    lists=_ticket_lists,
 )

@@ -13,11 +13,12 @@ from planhat_async.queries import (
     NOTES,
     TASKS,
     TICKETS,
-    NoteListing,
-    NotePage,
-    TaskListing,
-    TaskPage,
-    TicketListing,
+    NoteListingOptions,
+    NotePageOptions,
+    TaskListingOptions,
+    TaskPageOptions,
+    TicketListingOptions,
+    TicketPageOptions,
 )
 from planhat_async.repository import Repository
 from planhat_async.single_calls import SingleCalls
@@ -31,23 +32,25 @@ class Notes(SingleCalls[Note]):
     def _fill_in(self, wire: dict[str, Any]) -> None:
         wire.setdefault("type", "note")
 
-    async def page(self, *, offset: int = 0, limit: int | None = None, **options: Unpack[NotePage]) -> list[Note]:
+    async def page(
+        self, *, offset: int = 0, limit: int | None = None, **options: Unpack[NotePageOptions]
+    ) -> list[Note]:
         """One call, as Planhat answers it: conversations of every type, at most 2,000."""
         return await self._page(offset, limit, options)
 
-    def iter(self, **options: Unpack[NoteListing]) -> AsyncGenerator[Note, None]:
-        """Yield notes in order, while pages are fetched ahead; `NoteListing` has the options."""
+    def iter(self, **options: Unpack[NoteListingOptions]) -> AsyncGenerator[Note, None]:
+        """Yield notes in order, while pages are fetched ahead; `NoteListingOptions` has the options."""
         return self._iter(options)
 
-    def iter_json(self, **options: Unpack[NoteListing]) -> AsyncGenerator[bytes, None]:
+    def iter_json(self, **options: Unpack[NoteListingOptions]) -> AsyncGenerator[bytes, None]:
         """Yield each note's JSON as it came, for exports."""
         return self._iter_json(options)
 
-    def pages(self, **options: Unpack[NoteListing]) -> AsyncGenerator[list[Note], None]:
+    def pages(self, **options: Unpack[NoteListingOptions]) -> AsyncGenerator[list[Note], None]:
         """Yield notes page by page; a page may be empty where its rows are of another type."""
         return self._pages(options)
 
-    async def all(self, **options: Unpack[NoteListing]) -> list[Note]:
+    async def all(self, **options: Unpack[NoteListingOptions]) -> list[Note]:
         """All notes in one list: as much memory as there are notes."""
         return [note async for note in self._iter(options)]
 
@@ -57,27 +60,29 @@ class Tasks(SingleCalls[Task]):
 
     endpoint = TASKS
 
-    async def page(self, *, offset: int = 0, limit: int | None = None, **options: Unpack[TaskPage]) -> list[Task]:
+    async def page(
+        self, *, offset: int = 0, limit: int | None = None, **options: Unpack[TaskPageOptions]
+    ) -> list[Task]:
         """One call, as Planhat answers it: open tasks unless `archived=True`, at most 10,000."""
         options["archived"] = options.get("archived") or False
         return await self._page(offset, limit, options)
 
-    def iter(self, **options: Unpack[TaskListing]) -> AsyncGenerator[Task, None]:
-        """Yield tasks in order, while pages are fetched ahead; `TaskListing` has the options.
+    def iter(self, **options: Unpack[TaskListingOptions]) -> AsyncGenerator[Task, None]:
+        """Yield tasks in order, while pages are fetched ahead; `TaskListingOptions` has the options.
 
         Open tasks come first, then archived ones: Planhat has a list for each.
         """
         return self._iter(options)
 
-    def iter_json(self, **options: Unpack[TaskListing]) -> AsyncGenerator[bytes, None]:
+    def iter_json(self, **options: Unpack[TaskListingOptions]) -> AsyncGenerator[bytes, None]:
         """Yield each task's JSON as it came, for exports."""
         return self._iter_json(options)
 
-    def pages(self, **options: Unpack[TaskListing]) -> AsyncGenerator[list[Task], None]:
+    def pages(self, **options: Unpack[TaskListingOptions]) -> AsyncGenerator[list[Task], None]:
         """Yield tasks page by page."""
         return self._pages(options)
 
-    async def all(self, **options: Unpack[TaskListing]) -> list[Task]:
+    async def all(self, **options: Unpack[TaskListingOptions]) -> list[Task]:
         """All tasks in one list: as much memory as there are tasks."""
         return [task async for task in self._iter(options)]
 
@@ -88,23 +93,23 @@ class Tickets(Repository[Ticket]):
     endpoint = TICKETS
 
     async def page(
-        self, *, offset: int = 0, limit: int | None = None, **options: Unpack[TicketListing]
+        self, *, offset: int = 0, limit: int | None = None, **options: Unpack[TicketPageOptions]
     ) -> list[Ticket]:
         """One call, as Planhat answers it: at most 10,000 tickets."""
         return await self._page(offset, limit, options)
 
-    def iter(self, **options: Unpack[TicketListing]) -> AsyncGenerator[Ticket, None]:
-        """Yield tickets in order, while pages are fetched ahead; `TicketListing` has the options."""
+    def iter(self, **options: Unpack[TicketListingOptions]) -> AsyncGenerator[Ticket, None]:
+        """Yield tickets in order, while pages are fetched ahead; `TicketListingOptions` has the options."""
         return self._iter(options)
 
-    def iter_json(self, **options: Unpack[TicketListing]) -> AsyncGenerator[bytes, None]:
+    def iter_json(self, **options: Unpack[TicketListingOptions]) -> AsyncGenerator[bytes, None]:
         """Yield each ticket's JSON as it came, for exports."""
         return self._iter_json(options)
 
-    def pages(self, **options: Unpack[TicketListing]) -> AsyncGenerator[list[Ticket], None]:
+    def pages(self, **options: Unpack[TicketListingOptions]) -> AsyncGenerator[list[Ticket], None]:
         """Yield tickets page by page."""
         return self._pages(options)
 
-    async def all(self, **options: Unpack[TicketListing]) -> list[Ticket]:
+    async def all(self, **options: Unpack[TicketListingOptions]) -> list[Ticket]:
         """All tickets in one list: as much memory as there are tickets."""
         return [ticket async for ticket in self._iter(options)]

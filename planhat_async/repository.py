@@ -19,6 +19,7 @@ from planhat_async._convert import (
     what_is_missing,
     without_empty_keys,
 )
+from planhat_async._http.retrying import unreadable
 from planhat_async._http.wire import Request, Response
 from planhat_async.batching.answers import Answer, tells_of_rows
 from planhat_async.batching.chunking import Row
@@ -39,6 +40,9 @@ from planhat_async.session import Session
 
 R = TypeVar("R", bound=Record)
 T = TypeVar("T")
+
+Rows = Iterable[R | Mapping[str, Any] | Unreadable] | AsyncIterable[R | Mapping[str, Any] | Unreadable]
+"""What an upsert takes: records of the model, or mappings with keys in either spelling."""
 
 _ROWS_PER_TURN = 50
 
@@ -72,7 +76,10 @@ class Repository(Generic[R]):
         """
         request = self._request("DELETE", key)
         response = await self._session.send(request)
-        answer = decode_json(response.body) if response.body.strip() else None
+        try:
+            answer = decode_json(response.body) if response.body.strip() else None
+        except DecodeError as error:
+            raise unreadable(request, error) from None
         deleted_none = isinstance(answer, Mapping) and answer.get("deletedCount") == 0
         if deleted_none and not response.follows_unknown:
             message = f"DELETE {request.path}: Planhat deleted nothing"
@@ -91,7 +98,7 @@ class Repository(Generic[R]):
 
     async def upsert_many(
         self,
-        rows: Iterable[R | Mapping[str, Any] | Unreadable] | AsyncIterable[R | Mapping[str, Any] | Unreadable],
+        rows: Rows[R],
         *,
         chunk_size: int = 5000,
         max_bytes: int = 8_000_000,
@@ -129,7 +136,7 @@ class Repository(Generic[R]):
 
     async def upsert_chunks(
         self,
-        rows: Iterable[R | Mapping[str, Any] | Unreadable] | AsyncIterable[R | Mapping[str, Any] | Unreadable],
+        rows: Rows[R],
         *,
         chunk_size: int = 5000,
         max_bytes: int = 8_000_000,
@@ -146,7 +153,7 @@ class Repository(Generic[R]):
 
     def upserting(
         self,
-        rows: Iterable[R | Mapping[str, Any] | Unreadable] | AsyncIterable[R | Mapping[str, Any] | Unreadable],
+        rows: Rows[R],
         *,
         chunk_size: int = 5000,
         max_bytes: int = 8_000_000,
@@ -180,7 +187,7 @@ class Repository(Generic[R]):
         self,
         body: bytes,
         is_keyed: bool,
-        on_attempt: Callable[[], None],
+        on_attempt: Callable[[bool], None],
     ) -> Answer:
         request = Request(method="PUT", path=self.endpoint.path, body=body, is_keyed=is_keyed, is_bulk=True)
         response = await self._session.send(request, accepts=_says_of_rows, on_attempt=on_attempt)

@@ -28,8 +28,8 @@ import attrs
 
 from planhat_async._convert import decode_json, encode_json, split_rows
 from planhat_async._http.pace import RateLimits
-from planhat_async._http.pacing import Pacer
-from planhat_async._http.retrying import Happening, History, RetryBudget, RetryPolicy
+from planhat_async._http.pacing import Pacer, Place, RefusedTooLongError
+from planhat_async._http.retrying import Happening, History, RetryBudget, RetryPolicy, unreadable
 from planhat_async._http.transport import MAX_ANSWER_BYTES, AiohttpTransport, Timeouts, Transport
 from planhat_async._http.wire import (
     DEFAULT_BASE_URL,
@@ -57,13 +57,13 @@ class SessionStats:
     calls: int = 0
     """Requests asked for."""
     attempts: int = 0
-    """Requests sent, repeats included."""
+    """Attempts made, repeats and those that found no server included."""
     retries: int = 0
     """Attempts after the first."""
     refusals: int = 0
     """Attempts answered with 429."""
     bytes_sent: int = 0
-    """Bytes of bodies sent."""
+    """Bytes of bodies handed to the network."""
     bytes_received: int = 0
     """Bytes of bodies received, decompressed."""
     seconds_waited: float = 0.0
@@ -105,6 +105,7 @@ class Session:
         max_answer_bytes: int = MAX_ANSWER_BYTES,
         allow_plain_http: bool = False,
     ) -> None:
+        self.base_url, self._is_open = "", False  # for the repr of a session that could not be made
         try:
             self._token = Token(os.environ.get("PLANHAT_API_TOKEN", "") if token is None else token)
         finally:
@@ -122,7 +123,6 @@ class Session:
             max_answer_bytes=max_answer_bytes,
             client_session=client_session,
         )
-        self._is_open = False
 
     def __repr__(self) -> str:
         return f"<Session {self.base_url} {'open' if self._is_open else 'closed'}>"
@@ -193,22 +193,22 @@ class Session:
         try:
             return decode_json(body) if body.strip() else None
         except DecodeError as error:
-            error.may_have_been_processed = verb != "GET"
-            raise
+            raise unreadable(request, error) from None
 
     async def send(
         self,
         request: Request,
         *,
         accepts: Callable[[Response], bool] | None = None,
-        on_attempt: Callable[[], None] | None = None,
+        on_attempt: Callable[[bool], None] | None = None,
     ) -> Response:
         """Send a request as a value; the layer that repositories stand on.
 
         Args:
             request: The request.
             accepts: Whether the caller reads an answer itself although it is not 2xx.
-            on_attempt: Called each time the request is about to leave, behind all waiting.
+            on_attempt: Called with True each time the request leaves, behind all waiting, and with False when it
+                turns out that nothing was processed.
 
         Raises:
             StatusError: Any other status.
@@ -221,24 +221,34 @@ class Session:
         history = History(policy=self._retry, budget=self._budget, request=request, started=clock())
         try:
             async with asyncio.timeout(self._timeouts.deadline):
-                happened = await self._repeat(history, clock, on_attempt)
+                happened = await self._repeat(history, clock, on_attempt or _nobody)
         except TimeoutError:
             happened = history.deadline_passed()
+        except DecodeError as error:
+            raise unreadable(request, error) from None
         if isinstance(happened, NoAnswerError):
             raise history.told(happened, now=clock()) from None
         if happened.is_success or (accepts is not None and accepts(happened)):
             return attrs.evolve(happened, follows_unknown=True) if history.may_be_done else happened
         if history.is_done_already(happened):
             return Response(status=200, headers=happened.headers)
-        shown = attrs.evolve(happened, body=self._token.hidden_in(happened.body))
-        raise history.told(error_from(request, shown, base_url=self.base_url, now=time.time()), now=clock())
+        raise history.told(error_from(request, happened, base_url=self.base_url, now=time.time()), now=clock())
 
     async def _repeat(
-        self, history: History, clock: Callable[[], float], on_attempt: Callable[[], None] | None
+        self, history: History, clock: Callable[[], float], on_attempt: Callable[[bool], None]
     ) -> Happening:
         """Try as often as is safe and worth it; returns what happened last."""
+        happened: Happening | None = None
         while True:
-            happened, pause = await self._attempt(history, on_attempt)
+            try:
+                patience = history.time_left(clock())
+                async with self._pacer.place(is_bulk=history.request.is_bulk, patience=patience) as place:
+                    self.stats.seconds_waited += place.waited
+                    if happened is not None and history.time_left(clock()) < 0:
+                        return happened
+                    happened, pause = await self._attempt(history, place, on_attempt)
+            except RefusedTooLongError as refusal:
+                return happened or _refused(refusal)
             # A random number that spreads retries keeps no secret.
             wait = history.judge(happened, now=clock(), pause=pause, jitter=random.random())  # noqa: S311
             if wait is None:
@@ -247,39 +257,52 @@ class Session:
             _logger.info("%s: attempt %d in %.2f s after %s", history.what, history.attempts + 1, wait, _said(happened))
             await asyncio.sleep(wait)
 
-    async def _attempt(self, history: History, on_attempt: Callable[[], None] | None) -> tuple[Happening, float]:
-        """Make one attempt; returns what happened, and the seconds for which nothing may be sent."""
-        request = history.request
-        async with self._pacer.place(is_bulk=request.is_bulk) as place:
-            if not self._is_open:
-                closed = f"{history.what}: the session was closed while this waited to be sent"
-                raise NotSentError(closed, method=request.method, path=request.path)
-            if not history.attempts:
-                history.started = asyncio.get_running_loop().time()  # waiting for the first place uses up no patience
-            if on_attempt is not None:
-                on_attempt()
-            self.stats.seconds_waited += place.waited
-            self.stats.attempts += 1
-            self.stats.bytes_sent += len(request.body or b"")
-            _logger.debug("%s %s %s", request.method, request.path, request.params)
-            history.is_under_way = True
-            try:
-                response = await self._transport.send(request, token=self._token, timeouts=self._timeouts)
-            except NoAnswerError as error:
-                history.is_under_way = False
-                return error, 0.0
+    async def _attempt(
+        self, history: History, place: Place, on_attempt: Callable[[bool], None]
+    ) -> tuple[Happening, float]:
+        """Make one attempt; returns what happened, and the seconds that Planhat asks to wait."""
+        request, clock = history.request, asyncio.get_running_loop().time
+        if not self._is_open:
+            closed = f"{history.what}: the session was closed while this waited to be sent"
+            raise history.told(NotSentError(closed, method=request.method, path=request.path), now=clock())
+        if not history.attempts:
+            # Waiting for the pace uses up no patience, waiting through refusals does.
+            history.started = clock() - place.refused_for
+        self.stats.attempts += 1
+        self.stats.bytes_sent += len(request.body or b"")
+        _logger.debug("%s %s %s", request.method, request.path, request.params)
+        history.is_under_way = True
+        on_attempt(True)
+        try:
+            response = await self._transport.send(request, token=self._token, timeouts=self._timeouts)
+        except NoAnswerError as error:
             history.is_under_way = False
-            self.stats.bytes_received += len(response.body)
-            if response.status != 429:
-                remaining, limit = calls_left(response)
-                place.answered(remaining=remaining, limit=limit)
-                return response, 0.0
-            named = retry_after(response, now=time.time())
-            # Nobody waits longer than their patience: after that long one attempt asks again.
-            held = place.refused(retry_after=None if named is None else min(named, self._retry.total))
-            self.stats.refusals += 1
-            _logger.warning("%s: answered 429; nothing is sent for %.1f s", history.what, held)
-            return response, max(held, named or 0.0)
+            on_attempt(history.may_be_done or error.may_have_been_processed)
+            return error, 0.0
+        history.is_under_way = False
+        self.stats.bytes_received += len(response.body)
+        if not response.is_success:
+            response = attrs.evolve(response, body=self._token.hidden_in(response.body))
+        named = retry_after(response, now=time.time())
+        if response.status != 429:
+            remaining, limit = calls_left(response)
+            place.answered(remaining=remaining, limit=limit)
+            return response, named or 0.0
+        # Nobody waits longer than their patience: after that long one attempt asks again.
+        held = place.refused(retry_after=None if named is None else min(named, self._retry.total))
+        on_attempt(history.may_be_done)
+        self.stats.refusals += 1
+        _logger.warning("%s: answered 429; nothing is sent for %.1f s", history.what, held)
+        return response, max(held, named or 0.0)
+
+
+def _nobody(has_left: bool) -> None:
+    """Who does not care whether an attempt has left."""
+
+
+def _refused(refusal: RefusedTooLongError) -> Response:
+    """What a call that was never sent is answered while everything is refused."""
+    return Response(status=429, headers={"retry-after": f"{refusal.seconds:.0f}"})
 
 
 def _spelled(value: str | float | bool) -> str:

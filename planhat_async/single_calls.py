@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from planhat_async._convert import encode_json, to_write, what_is_missing
+from planhat_async._http.retrying import unreadable
 from planhat_async._http.wire import Request
 from planhat_async.errors import DecodeError
 from planhat_async.models import Record
@@ -15,13 +16,13 @@ R = TypeVar("R", bound=Record)
 
 
 class SingleCalls(Repository[R]):
-    """What notes and tasks have and tickets have not: calls about one record."""
+    """Reads, creates and changes records one by one."""
 
     async def get(self, key: str) -> R:
         """The record with this key.
 
         Args:
-            key: An `_id`, `extid("…")` or `srcid("…")`.
+            key: An `_id`; for notes also `extid("…")`, for tasks `srcid("…")`. Planhat documents no others.
 
         Raises:
             NotFoundError: There is no such record.
@@ -60,7 +61,7 @@ class SingleCalls(Repository[R]):
         Planhat changes the fields sent and leaves the rest; `custom` merges key by key.
 
         Args:
-            key: An `_id`, or `srcid("…")`.
+            key: An `_id`; for tasks also `srcid("…")`.
             changes: A mapping, sent exactly as it is: `{"status": None}` empties a field. Or a record, whose
                 fields that are set are sent.
 
@@ -78,5 +79,4 @@ class SingleCalls(Repository[R]):
         try:
             return self._decode(body)
         except DecodeError as error:
-            error.may_have_been_processed = True
-            raise
+            raise unreadable(request, error) from None

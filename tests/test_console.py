@@ -118,7 +118,7 @@ def test_ten_reasons_are_shown_and_the_rest_is_counted(capsys: pytest.CaptureFix
     problems = [problem for at in range(11) for problem in invalid(at, reason=f"reason {at}")]
     err = shown(account(*problems), capsys)[1]
     assert err[:10] == [f"row {at + 1} invalid: reason {at}" for at in range(10)]
-    assert err[10:] == ["11 problems in all; these are among the first 11"]
+    assert err[10:] == ["11 problems in all; --json shows more of them"]
     assert len(shown(account(*problems[:10]), capsys)[1]) == 10
 
 
@@ -127,7 +127,7 @@ def test_problems_that_were_not_kept_are_counted(capsys: pytest.CaptureFixture[s
     err = shown(account(*invalid(*range(1001))), capsys)[1]
     assert err == [
         "rows 1–1000 invalid: email is missing",  # noqa: RUF001
-        "1,001 problems in all; these are among the first 1,000",
+        "1,001 problems in all; --json shows more of them",
     ]
 
 

@@ -11,7 +11,7 @@ import pytest
 from planhat_async import demo
 from planhat_async.demo import DemoReport, make_tickets, run_demo
 from planhat_async.models import Ticket
-from planhat_async.queries import TicketListing
+from planhat_async.queries import TicketListingOptions
 from planhat_async.repositories import Tickets
 from planhat_async.results import UpsertResult
 
@@ -60,7 +60,7 @@ async def test_a_ticket_that_came_back_twice_is_noticed(monkeypatch: pytest.Monk
     """It counts as equal once only."""
 
     class Doubling(Tickets):
-        async def iter(self, **options: Unpack[TicketListing]) -> AsyncGenerator[Ticket, None]:
+        async def iter(self, **options: Unpack[TicketListingOptions]) -> AsyncGenerator[Ticket, None]:
             async for ticket in super().iter(**options):
                 yield ticket
                 if ticket.source_id == "DESK-1":

@@ -4,14 +4,18 @@ import asyncio
 import logging
 import pickle
 import random
+import traceback
 from collections.abc import Callable, Iterator
 from email.utils import formatdate
+from typing import Any
 
 import attrs
 import pytest
 import virtual_time
 
 from planhat_async import (
+    DecodeError,
+    Notes,
     NotSentError,
     Pacer,
     PlanhatError,
@@ -20,11 +24,13 @@ from planhat_async import (
     RetryPolicy,
     ServerError,
     Session,
+    Tickets,
     Timeouts,
     UnknownOutcomeError,
 )
 from planhat_async._http.wire import Request, Response, Token
 
+URL = "http://127.0.0.1:9"
 OK = Response(status=200, body=b"[]")
 REFUSED = Response(status=429)
 
@@ -310,5 +316,158 @@ def test_a_call_that_waits_when_its_session_closes_is_not_sent() -> None:
             await asyncio.sleep(1)
         assert isinstance(await waiting, NotSentError)
         assert len(server.arrived) == 1
+
+    virtual_time.run(main())
+
+
+@pytest.mark.parametrize("retry_after", [None, "3600"])
+def test_nobody_waits_for_hours_while_everything_is_refused(retry_after: str | None) -> None:
+    """However many calls queue up, each ends within its patience, with the error that says why."""
+
+    async def main() -> None:
+        headers = {} if retry_after is None else {"retry-after": retry_after}
+        server = Server(lambda _: Response(status=429, headers=headers))
+        async with Session("t", transport=server) as session:
+            errors = await asyncio.gather(*(get(session) for _ in range(200)))
+        assert all(isinstance(error, RateLimitedError) for error in errors)
+        assert asyncio.get_running_loop().time() <= 301
+        assert len(server.arrived) <= 60
+
+    virtual_time.run(main())
+
+
+def test_nothing_is_tried_again_after_the_total() -> None:
+    """Also where the pace, and not the backoff, made it late."""
+
+    async def main() -> None:
+        server = Server(lambda _: Response(status=503))
+        policy, limits = RetryPolicy(total=10), RateLimits(per_minute=1)
+        async with Session("t", transport=server, retry=policy, limits=limits) as session:
+            assert isinstance(await get(session), ServerError)
+        assert len(server.arrived) == 1
+
+    virtual_time.run(main())
+
+
+def test_waiting_for_the_first_place_uses_up_no_patience() -> None:
+    """Behind five minutes of other calls a request is still tried again when it fails."""
+
+    async def main() -> None:
+        answers = iter([OK] * 4 + [Response(status=503)])
+        server = Server(lambda _: next(answers, OK))
+        policy, limits = RetryPolicy(total=90), RateLimits(per_minute=1)
+        async with Session("t", transport=server, retry=policy, limits=limits) as session:
+            assert await asyncio.gather(*(get(session) for _ in range(5))) == [OK] * 5
+        assert len(server.arrived) == 6
+
+    virtual_time.run(main())
+
+
+def test_a_503_that_names_a_time_is_believed() -> None:
+    """`Retry-After` counts whatever the status."""
+
+    async def main() -> None:
+        answers = iter([Response(status=503, headers={"retry-after": "30"})])
+        server = Server(lambda _: next(answers, OK))
+        async with Session("t", transport=server) as session:
+            assert await get(session) == OK
+        assert server.arrived[1] - server.arrived[0] == pytest.approx(30.1, abs=0.01)
+
+    virtual_time.run(main())
+
+
+def test_what_may_be_stored_stays_unknown_when_the_session_closes() -> None:
+    """Rows that one attempt may have stored are not called unsent because the next one never left."""
+
+    async def main() -> None:
+        server = Server(lambda _: UnknownOutcomeError("lost"))
+        async with Session("t", transport=server, retry=RetryPolicy(wait_initial=5.0)) as session:
+            rows = [{"source_id": "1", "email": "a@b.c", "domains": ["b.c"]}]
+            writing = asyncio.create_task(Tickets(session).upsert_many(rows))
+            await asyncio.sleep(1)
+        assert (await writing).unknown == 1
+        assert len(server.arrived) == 1
+
+    virtual_time.run(main())
+
+
+def test_a_chunk_that_was_refused_for_pace_has_not_left() -> None:
+    """A 429 proves that nothing was processed, also where the run ends during the pause."""
+
+    async def main() -> None:
+        server = Server(lambda _: REFUSED)
+        rows = [{"company_id": "c"}]
+        async with Session("t", transport=server) as session, Notes(session).upserting(rows) as run:
+            waiting = asyncio.create_task(anext(run))
+            await asyncio.sleep(0.5)
+            waiting.cancel()
+        assert (run.result.unsent, run.result.unknown) == (1, 0)
+
+    virtual_time.run(main())
+
+
+def test_a_deadline_counts_the_attempt_it_cut() -> None:
+    """One attempt was made, although it never ended."""
+
+    async def main() -> None:
+        async with Session("t", transport=Server(lambda _: OK, latency=60), timeouts=Timeouts(deadline=1)) as session:
+            error = await get(session)
+        assert isinstance(error, UnknownOutcomeError)
+        assert error.attempts == 1
+
+    virtual_time.run(main())
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_an_unreadable_answer_to_a_write_says_what_was_sent(method: str) -> None:
+    """Planhat answered, so it may have done it."""
+
+    async def main() -> None:
+        async with Session("t", transport=Server(lambda _: Response(status=200, body=b"<html>"))) as session:
+            with pytest.raises(DecodeError) as caught:
+                await session.request(method, "/tasks", json={"a": 1})
+        assert (caught.value.may_have_been_processed, caught.value.sent) == (True, b'{"a":1}')
+
+    virtual_time.run(main())
+
+
+def locals_of(error: BaseException) -> str:
+    """Everything that a traceback with local variables shows, but for the test's own frame."""
+    shown = traceback.TracebackException.from_exception(error, capture_locals=True)
+    return "".join(repr(frame.locals) for frame in shown.stack if "/tests/" not in frame.filename)
+
+
+@pytest.mark.parametrize("token", ["secret-token\n", b"secret-token"])
+@pytest.mark.parametrize("is_callable", [False, True])
+def test_no_frame_shows_a_token_that_is_refused(token: Any, is_callable: bool) -> None:
+    """Tools that print local variables print no token."""
+
+    async def main() -> None:
+        async with Session((lambda: token) if is_callable else token, base_url=URL) as session:
+            await session.check()
+
+    with pytest.raises(ValueError, match="the Planhat token") as caught:
+        asyncio.run(main())
+    assert "secret" not in locals_of(caught.value)
+
+
+def test_an_answer_that_is_kept_shows_no_token() -> None:
+    """A proxy's page with the request it could not pass on, and then a lost answer."""
+
+    async def main() -> None:
+        answers: Iterator[Response | PlanhatError] = iter(
+            [Response(status=502, body=b"Authorization: Bearer secret-token"), *[UnknownOutcomeError("lost")] * 4]
+        )
+
+        class Echo(Server):
+            async def send(self, request: Request, *, token: Token, timeouts: Timeouts) -> Response:
+                token.header()
+                return await super().send(request, token=token, timeouts=timeouts)
+
+        async with Session("secret-token", transport=Echo(lambda _: next(answers))) as session:
+            error = await get(session)
+        assert isinstance(error, UnknownOutcomeError)
+        assert error.last_body == "Authorization: Bearer <token>"
+        assert b"secret" not in pickle.dumps(error)
 
     virtual_time.run(main())

@@ -29,7 +29,7 @@ class _OnlyId(msgspec.Struct):
     id: str | None = msgspec.field(name="_id", default=None)
 
 
-class Reference(msgspec.Struct):
+class _Reference(msgspec.Struct):
     """Somebody a row names."""
 
     id: str | None = None
@@ -41,7 +41,7 @@ class RowFlags(msgspec.Struct):
     type: str | None = None
     is_custom_type: bool | None = msgspec.field(name="isCustomType", default=None)
     is_archived: bool | None = msgspec.field(name="isArchived", default=None)
-    endusers: list[Reference] | None = None
+    endusers: list[_Reference] | None = None
 
 
 _encoder = msgspec.json.Encoder()
@@ -82,14 +82,14 @@ def _plain(value: Any) -> Any:
     raise ValueError(f"not expressible in JSON: {shown}")
 
 
-def decode_json(body: bytes) -> Any:
-    """The JSON value in `body`.
+def decode_json(body: bytes, *, is_input: bool = False) -> Any:
+    """The JSON value in `body`: an answer of Planhat's, or somebody's input, in which nothing is replaced.
 
     Raises:
         DecodeError: It is not JSON.
     """
     try:
-        return msgspec.json.decode(_readable(body))
+        return msgspec.json.decode(body if is_input else _readable(body))
     except (ValueError, RecursionError) as error:
         raise DecodeError(f"the answer is not JSON ({error}): {excerpt(body, 20)!r}") from None
 

@@ -1,17 +1,17 @@
 """Who may start, and when: decisions only, on a clock that the caller reads.
 
-The minute. As Planhat sees them, no 60 seconds may hold more than `per_minute` attempts. An attempt may arrive
-up to a second after it was started, so its place is free again 60 seconds after it was answered, or after it
-had been on its way for a second, whichever is earlier. Counting from starts alone let a server see 250 in a
-minute with a tenth of a second of jitter.
+The minute, and the second likewise. As Planhat sees them, no 60 seconds may hold more than `per_minute` attempts. An
+attempt may arrive up to a second after it was started, so its place is free again 60 seconds after it was answered,
+or after it had been on its way for a second, whichever is earlier. Counting from starts alone let a server see 250 in
+a minute with a tenth of a second of jitter.
 
 Two classes. Single calls go first. Bulk calls leave them a part of the minute and of the places in flight, or a
 burst of slow uploads would hold up a `get` for as long as one takes; and while single calls are about, bulk calls
 are spaced evenly, or they would use up their minute at once and again leave nothing.
 
 A 429 stops everything, once: the refusals of attempts that were under way by then are the same refusal. After the
-pause a single attempt probes, and the rest follow when it is answered; if all of them went on at once, all would
-be refused again.
+pause one attempt of each class probes, so that a slow upload that probes holds up no single call, and the rest follow
+when one is answered; if all of them went on at once, all would be refused again.
 """
 
 from __future__ import annotations
@@ -44,13 +44,50 @@ class RateLimits:
     """The part of the minute, and of the places in flight, that bulk calls leave to single ones."""
 
 
-@attrs.define(eq=False)
+@attrs.define
+class Window:
+    """Places for attempts in any stretch of time, as the server sees them."""
+
+    seconds: float
+    n_places: int
+    _taken: list[float] = attrs.field(factory=list)
+    """When each place that is taken will be free, in order."""
+
+    def free_from(self, now: float, n_places: int) -> float:
+        """From when on fewer than so many places are taken."""
+        n_taken = self.n_taken(now)
+        return now if n_taken < n_places else self._taken[n_taken - n_places]
+
+    def n_taken(self, now: float) -> int:
+        """How many places are taken."""
+        del self._taken[: bisect.bisect_right(self._taken, now)]
+        return len(self._taken)
+
+    def take(self, now: float) -> None:
+        """Take a place for an attempt that may be on its way for a second."""
+        bisect.insort(self._taken, now + _ON_ITS_WAY + self.seconds)
+
+    def answered(self, started: float, now: float) -> None:
+        """An answer came: the attempt had arrived by now, so its place is free that much earlier."""
+        free_at = started + _ON_ITS_WAY + self.seconds
+        index = bisect.bisect_left(self._taken, free_at)
+        # It is gone already if it was free before the answer came.
+        if now < started + _ON_ITS_WAY and index < len(self._taken) and self._taken[index] == free_at:
+            del self._taken[index]
+            bisect.insort(self._taken, now + self.seconds)
+
+    def block(self, now: float, n_places: int) -> None:
+        """Take places for what others have used."""
+        for _ in range(n_places):
+            bisect.insort(self._taken, now + self.seconds)
+
+
+@attrs.frozen(eq=False)
 class Start:
     """An attempt that has started."""
 
     at: float
-    free_at: float
-    """When its place in the minute is free again, as far as is known."""
+    is_bulk: bool
     is_probe: bool
 
 
@@ -60,22 +97,32 @@ class Pace:
 
     limits: RateLimits
     n_in_flight: int = 0
-    _taken: list[float] = attrs.field(factory=list)
-    """When each place of the minute that is taken will be free, in order."""
+    _minute: Window = attrs.field(init=False)
+    _second: Window = attrs.field(init=False)
     _last_bulk: float = -inf
     _last_single: float = -inf
     _paused_at: float = -inf
     _paused_until: float = -inf
     _refusals: int = 0
-    """Refusals in a row; while there are any, one attempt at a time probes."""
-    _is_probing: bool = False
+    """Refusals in a row; while there are any, one attempt of each class at a time probes."""
+    _refused_since: float = inf
+    _probes: set[bool] = attrs.field(factory=set)
+    """The classes that have a probe in flight: True for bulk."""
+
+    def __attrs_post_init__(self) -> None:
+        self._minute = Window(_MINUTE, self.limits.per_minute)
+        self._second = Window(1.0, self.limits.per_second)
 
     def single_from(self, now: float) -> float:
         """From when on a single call may start; without end where that takes an answer first."""
+        if False in self._probes:
+            return inf
         return self._from(now, self.limits.per_minute, self.limits.max_in_flight)
 
     def bulk_from(self, now: float) -> float:
         """From when on a bulk call may start; without end where that takes an answer first."""
+        if self._probes:
+            return inf
         share = 1 - self.limits.reserve
         places = max(1, int(self.limits.per_minute * share))
         soonest = self._from(now, places, max(1, int(self.limits.max_in_flight * share)))
@@ -91,27 +138,27 @@ class Pace:
         if is_bulk:
             self._last_bulk = now
         self.n_in_flight += 1
-        start = Start(now, now + _ON_ITS_WAY + _MINUTE, is_probe=self._refusals > 0)
-        self._is_probing = self._is_probing or start.is_probe
-        bisect.insort(self._taken, start.free_at)
+        for window in (self._minute, self._second):
+            window.take(now)
+        start = Start(now, is_bulk, is_probe=self._refusals > 0)
+        if start.is_probe:
+            self._probes.add(is_bulk)
         return start
 
     def end(self, start: Start, now: float, *, is_answered: bool) -> None:
         """Give back an attempt's place in flight, however it ended."""
         self.n_in_flight -= 1
-        free_at = min(start.free_at, now + _MINUTE)
-        index = bisect.bisect_left(self._taken, start.free_at)
-        # It is gone if that was more than a minute ago.
-        if is_answered and index < len(self._taken) and self._taken[index] == start.free_at:
-            del self._taken[index]
-            bisect.insort(self._taken, free_at)
+        if is_answered:
+            for window in (self._minute, self._second):
+                window.answered(start.at, now)
         if start.is_probe:
-            self._is_probing = False
+            self._probes.discard(start.is_bulk)
 
     def accepted(self, start: Start) -> None:
         """An attempt was answered with anything but 429."""
         if start.at >= self._paused_until:
             self._refusals = 0
+            self._refused_since = inf
 
     def refused(self, start: Start, now: float, *, retry_after: float | None) -> float:
         """An attempt was answered with 429; returns how long that holds everything, from now on.
@@ -126,8 +173,21 @@ class Pace:
             # What was named once, and was not enough, is not believed a second time.
             seconds = grown if retry_after is None else max(retry_after, grown if self._refusals else 0.0)
             self._refusals += 1
+            self._refused_since = min(self._refused_since, now)
             self._paused_at = now
-            self._paused_until = now + seconds
+            self._paused_until = max(self._paused_until, now + seconds)
+        return max(0.0, self._paused_until - now)
+
+    def outlasts(self, patience: float, *, asked: float, now: float) -> bool:
+        """Whether refusals will have lasted longer than somebody's patience before the next probe."""
+        return self._refusals > 0 and max(now, self._paused_until) - max(asked, self._refused_since) > patience
+
+    def refused_for(self, asked: float, now: float) -> float:
+        """Seconds of refusals since somebody asked."""
+        return max(0.0, now - max(asked, self._refused_since))
+
+    def paused_for(self, now: float) -> float:
+        """Seconds for which nothing may start."""
         return max(0.0, self._paused_until - now)
 
     def told(self, now: float, *, remaining: int, limit: int | None) -> None:
@@ -135,23 +195,17 @@ class Pace:
 
         What is used up there and not by us is used by others on the same token, for a minute at most.
         """
-        self._forget(now)
+        n_taken = self._minute.n_taken(now)
         used = (self.limits.per_minute if limit is None else limit) - remaining
-        spare = self.limits.per_minute - len(self._taken) - remaining
-        for _ in range(min(used - len(self._taken), spare)):
-            bisect.insort(self._taken, now + _MINUTE)
+        spare = self.limits.per_minute - n_taken - remaining
+        self._minute.block(now, min(used - n_taken, spare))
 
     def left(self, now: float) -> int:
         """How many attempts may still start in this minute."""
-        self._forget(now)
-        return max(0, self.limits.per_minute - len(self._taken))
+        return max(0, self.limits.per_minute - self._minute.n_taken(now))
 
     def _from(self, now: float, places: int, in_flight: int) -> float:
-        self._forget(now)
-        if self.n_in_flight >= in_flight or self._is_probing:
+        if self.n_in_flight >= in_flight:
             return inf
-        place = now if len(self._taken) < places else self._taken[len(self._taken) - places]
-        return max(now, place, self._paused_until)
-
-    def _forget(self, now: float) -> None:
-        del self._taken[: bisect.bisect_right(self._taken, now)]
+        minute = self._minute.free_from(now, places)
+        return max(now, minute, self._second.free_from(now, self.limits.per_second), self._paused_until)

@@ -1,8 +1,8 @@
 """Lets attempts start when the pace allows, in the order they asked.
 
 `pace.py` decides; this waits. One attempt at a time passes the gate, and last in it the token bucket of
-`aiolimiter`, which holds the second: the bucket is not first come, first served when wake-ups coincide, so only
-one may wait there, and the time that counts is taken behind it.
+`aiolimiter`, which spreads a burst over the second: the bucket is not first come, first served when wake-ups
+coincide, so only one may wait there, and the time that counts is taken behind it.
 """
 
 from __future__ import annotations
@@ -25,9 +25,12 @@ class Place:
 
     waited: float
     """Seconds it waited."""
+    refused_for: float
+    """Seconds of them for which Planhat refused everything."""
     _pace: Pace
     _start: Start
     is_answered: bool = False
+    is_refused: bool = False
 
     def answered(self, *, remaining: int | None = None, limit: int | None = None) -> None:
         """Say that an answer came, other than 429, and what it says is left."""
@@ -38,8 +41,25 @@ class Place:
 
     def refused(self, *, retry_after: float | None) -> float:
         """Say that a 429 came; returns the seconds for which nothing starts."""
-        self.is_answered = True
+        self.is_answered = self.is_refused = True
         return self._pace.refused(self._start, asyncio.get_running_loop().time(), retry_after=retry_after)
+
+
+class RefusedTooLongError(Exception):
+    """Planhat refuses everything with 429, and will for longer than somebody's patience lasts."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"for {seconds:.0f} s more")
+        self.seconds = seconds
+
+
+@attrs.frozen(eq=False)
+class _Waiter:
+    """Somebody who waits for the gate."""
+
+    turn: asyncio.Future[None]
+    asked: float
+    patience: float
 
 
 class Pacer:
@@ -50,8 +70,8 @@ class Pacer:
         self._pace = Pace(self.limits)
         # A bucket of 150 in a second would let 299 into one; of a third in half a second, 149 at most.
         self._bucket = AsyncLimiter(max(1.0, self.limits.per_second / 3), max(1.5 / self.limits.per_second, 0.5))
-        self._singles: deque[asyncio.Future[None]] = deque()
-        self._bulk: deque[asyncio.Future[None]] = deque()
+        self._singles: deque[_Waiter] = deque()
+        self._bulk: deque[_Waiter] = deque()
         self._is_gate_taken = False
         self._alarm: asyncio.TimerHandle | None = None
 
@@ -59,24 +79,34 @@ class Pacer:
         return f"<Pacer {self.limits.per_minute} a minute, {self._pace.n_in_flight} in flight>"
 
     @asynccontextmanager
-    async def place(self, *, is_bulk: bool = False) -> AsyncIterator[Place]:
-        """Wait until an attempt may start, and hold its place in flight for as long as the block lasts."""
+    async def place(self, *, is_bulk: bool = False, patience: float = inf) -> AsyncIterator[Place]:
+        """Wait until an attempt may start, and hold its place in flight for as long as the block lasts.
+
+        Args:
+            is_bulk: Whether it leaves single calls their part.
+            patience: Seconds of refusals to wait through; waiting for pace alone has no end.
+
+        Raises:
+            RefusedTooLongError: Refusals last longer.
+        """
         clock = asyncio.get_running_loop().time
         asked = clock()
-        start = await self._pass(is_bulk=is_bulk)
-        place = Place(start.at - asked, self._pace, start)
+        start = await self._pass(is_bulk=is_bulk, asked=asked, patience=patience)
+        place = Place(start.at - asked, self._pace.refused_for(asked, start.at), self._pace, start)
         try:
             yield place
         finally:
             self._pace.end(start, clock(), is_answered=place.is_answered)
+            if place.is_refused:
+                self._send_away()
             self._admit()
 
-    async def _pass(self, *, is_bulk: bool) -> Start:
+    async def _pass(self, *, is_bulk: bool, asked: float, patience: float) -> Start:
         clock = asyncio.get_running_loop().time
         queue = self._bulk if is_bulk else self._singles
         put_back = False
         while True:
-            await self._turn(queue, is_first=put_back)
+            await self._turn(queue, asked=asked, patience=patience, is_first=put_back)
             try:
                 await self._bucket.acquire()
                 now = clock()
@@ -88,23 +118,38 @@ class Pacer:
                 self._is_gate_taken = False
                 self._admit()
 
-    async def _turn(self, queue: deque[asyncio.Future[None]], *, is_first: bool) -> None:
+    async def _turn(self, queue: deque[_Waiter], *, asked: float, patience: float, is_first: bool) -> None:
         """Wait for the gate, behind whoever asked before."""
         loop = asyncio.get_running_loop()
         turn: asyncio.Future[None] = loop.create_future()
-        queue.insert(0 if is_first else len(queue), turn)
+        if self._pace.outlasts(patience, asked=asked, now=loop.time()):
+            raise RefusedTooLongError(self._pace.paused_for(loop.time()))
+        waiter = _Waiter(turn, asked, patience)
+        queue.insert(0 if is_first else len(queue), waiter)
         if queue is self._singles:
             self._pace.ask(loop.time())
         self._admit()
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
+            if turn.done() and not turn.cancelled() and turn.exception() is None:
                 self._is_gate_taken = False
-            elif turn in queue:
-                queue.remove(turn)
+            elif waiter in queue:
+                queue.remove(waiter)
             self._admit()
             raise
+
+    def _send_away(self) -> None:
+        """Tell those whose patience ends before the next probe; that is known at each refusal."""
+        now = asyncio.get_running_loop().time()
+        for queue in (self._singles, self._bulk):
+            waiting = list(queue)
+            queue.clear()
+            for waiter in waiting:
+                if not self._pace.outlasts(waiter.patience, asked=waiter.asked, now=now):
+                    queue.append(waiter)
+                elif not waiter.turn.done():
+                    waiter.turn.set_exception(RefusedTooLongError(self._pace.paused_for(now)))
 
     def _admit(self) -> None:
         """Let the next one to the gate, or come back when one may."""
@@ -112,7 +157,7 @@ class Pacer:
             self._alarm.cancel()
             self._alarm = None
         for queue in (self._singles, self._bulk):
-            while queue and queue[0].done():  # cancelled, and not out of the queue yet
+            while queue and queue[0].turn.done():  # cancelled, and not out of the queue yet
                 queue.popleft()
         if self._is_gate_taken:
             return
@@ -122,6 +167,6 @@ class Pacer:
         bulk = self._pace.bulk_from(now) if self._bulk else inf
         if single <= now or bulk <= now:
             self._is_gate_taken = True
-            (self._singles if single <= now else self._bulk).popleft().set_result(None)
+            (self._singles if single <= now else self._bulk).popleft().turn.set_result(None)
         elif min(single, bulk) < inf:
             self._alarm = loop.call_at(min(single, bulk), self._admit)

@@ -24,12 +24,13 @@ import attrs
 
 from planhat_async._convert import excerpt
 from planhat_async._http.wire import Request, Response
-from planhat_async.errors import NoAnswerError, NotSentError, RequestError, UnknownOutcomeError
+from planhat_async.errors import DecodeError, NoAnswerError, NotSentError, RequestError, UnknownOutcomeError
 
 R = TypeVar("R", bound=RequestError)
 
 RETRIED_STATUSES = frozenset({500, 502, 503, 504})
-_REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
+_HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
+_REPEATABLE = _HARMLESS | {"DELETE"}
 _EARNED = 0.5
 
 Happening = Response | NoAnswerError
@@ -96,6 +97,14 @@ def is_safe(method: str, *, is_keyed: bool, happened: Happening) -> bool:
     return is_repeatable
 
 
+def unreadable(request: Request, error: DecodeError) -> DecodeError:
+    """The error of an answer that cannot be read, told whether its request may have changed something."""
+    if request.method not in _HARMLESS:
+        error.may_have_been_processed = True
+        error.sent = request.body
+    return error
+
+
 @attrs.define(kw_only=True)
 class History:
     """What has become of one request so far."""
@@ -127,7 +136,7 @@ class History:
         Args:
             happened: What became of the attempt.
             now: The time on the clock of `started`.
-            pause: Seconds for which nothing may be sent, after a 429.
+            pause: Seconds that Planhat, or the pace after a 429, asks to wait.
             jitter: A number from 0 to 1.
 
         Returns:
@@ -145,7 +154,7 @@ class History:
         if not is_safe(self.request.method, is_keyed=self.request.is_keyed, happened=happened):
             return None
         counted = self.attempts - self.refusals
-        wait = self._backoff(happened, counted, jitter)
+        wait = max(pause, self._backoff(happened, counted, jitter))
         if counted >= self.policy.attempts or wait > left:
             return None
         if not self.budget.spend():
@@ -171,7 +180,12 @@ class History:
         error.may_have_been_processed = error.may_have_been_processed or self.may_be_done
         if error.may_have_been_processed:
             error.sent = self.request.body
-        return error.after(attempts=self.attempts, seconds=now - self.started, note=self.note)
+        attempts = self.attempts + self.is_under_way
+        return error.after(attempts=attempts, seconds=now - self.started, note=self.note)
+
+    def time_left(self, now: float) -> float:
+        """Seconds in which another attempt may start; all of them before the first."""
+        return self.policy.total - (now - self.started if self.attempts else 0.0)
 
     def deadline_passed(self) -> NoAnswerError:
         """What to say when the caller's deadline has passed."""

@@ -22,13 +22,13 @@ MAX_ANSWER_BYTES = 512 * 2**20
 class Timeouts:
     """Seconds that an attempt may take, waiting for pace not included, and the whole call."""
 
-    connect: float = 10.0
+    connect: float = attrs.field(default=10.0, validator=attrs.validators.gt(0))
     """To reach the server, name look-up and TLS included."""
-    read: float = 120.0
+    read: float = attrs.field(default=120.0, validator=attrs.validators.gt(0))
     """Between two pieces of the answer, and before the first."""
-    total: float = 300.0
+    total: float = attrs.field(default=300.0, validator=attrs.validators.gt(0))
     """For all of an attempt."""
-    deadline: float | None = None
+    deadline: float | None = attrs.field(default=None, validator=attrs.validators.optional(attrs.validators.gt(0)))
     """For the whole call, all attempts and all waiting included."""
 
 
@@ -68,8 +68,10 @@ class AiohttpTransport:
 
     async def send(self, request: Request, *, token: Token, timeouts: Timeouts) -> Response:
         """Make one attempt; see `Transport`."""
+        # Outside what the network's errors are caught from: the caller's own function may raise anything.
+        authorized = _Authorized(token)
         try:
-            return await self._send(request, token, timeouts)
+            return await self._send(request, authorized, timeouts)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             failure: Exception = _not_sent(request, self._base_url, error)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -77,7 +79,7 @@ class AiohttpTransport:
         # Outside the handler: an error's context is printed with it, and aiohttp's shows the request's headers.
         raise failure
 
-    async def _send(self, request: Request, token: Token, timeouts: Timeouts) -> Response:
+    async def _send(self, request: Request, authorized: _Authorized, timeouts: Timeouts) -> Response:
         session = self._open()
         async with session.request(
             request.method,
@@ -88,7 +90,7 @@ class AiohttpTransport:
             raise_for_status=False,  # it would throw the body away
             allow_redirects=False,  # a redirect could hand the body to another host
             timeout=aiohttp.ClientTimeout(total=timeouts.total, connect=timeouts.connect, sock_read=timeouts.read),
-            middlewares=(*_middlewares_of(session), _OnceOnly(), _Authorized(token)),
+            middlewares=(*_middlewares_of(session), _OnceOnly(), authorized),
         ) as response:
             body = bytearray()
             async for piece in response.content.iter_any():
@@ -143,12 +145,12 @@ class _Authorized:
     """A middleware that adds the token last of all, so that no frame of ours and no middleware of others holds it."""
 
     def __init__(self, token: Token) -> None:
-        self._token = token
+        self._header = token.header()
 
     async def __call__(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        request.headers["Authorization"] = self._token.header()
+        request.headers["Authorization"] = self._header
         return await handler(request)
 
 

@@ -36,7 +36,7 @@ _BY_STATUS: dict[int, type[StatusError]] = {
 _HINTS = {
     401: "the token is wrong, or belongs to another region than this base URL",
     403: "the token may not do this; it may still do other things",
-    429: "over the limit of calls, and the retries are used up",
+    429: "over the limit of calls, and waiting longer would outlast RetryPolicy.total",
 }
 
 
@@ -79,6 +79,9 @@ def error_from(request: Request, response: Response, *, base_url: str, now: floa
     body = excerpt(response.body)
     said = f": {excerpt(response.body, 200).strip()}" if body.strip() else ""
     hint = f" ({_HINTS[status]})" if status in _HINTS else ""
+    named = retry_after(response, now=now)
+    if named is not None:
+        hint += f"; Retry-After: {named:.0f} s"
     if 300 <= status < 400:
         hint = " (redirects are not followed; is the base URL right?)"
     return cls(
@@ -87,7 +90,7 @@ def error_from(request: Request, response: Response, *, base_url: str, now: floa
         method=request.method,
         path=request.path,
         body=body,
-        retry_after=retry_after(response, now=now),
+        retry_after=named,
     )
 
 
@@ -225,7 +228,9 @@ class Token:
         return body.replace(self._last.encode(), b"<token>") if self._last else body
 
 
-def _token_problem(token: str) -> str | None:
+def _token_problem(token: object) -> str | None:
+    if not isinstance(token, str):
+        return f"the Planhat token is text, not {type(token).__name__}"
     if not token:
         return "the Planhat token is empty: pass one, or set PLANHAT_API_TOKEN"
     if not re.fullmatch(r"[\x21-\x7e]+", token):

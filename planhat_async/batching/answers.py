@@ -49,6 +49,8 @@ class Account:
     """Rows that are still to be sent, or being sent: one request each, the next one last."""
     has_left: bool = False
     """Whether the rows that come next may have reached Planhat already."""
+    follows_unknown: bool = False
+    """Whether an earlier attempt may have stored the rows that an answer is about."""
     n_too_large: int = 0
     n_refusals: int = 0
     """How many times Planhat has refused all for the sake of some."""
@@ -69,9 +71,9 @@ class Account:
         self.result.error = error
         self.settle(rows, outcome, str(error))
 
-    def leave(self) -> None:
-        """Note that the next rows leave now."""
-        self.has_left = True
+    def leave(self, has_left: bool) -> None:
+        """Note whether the next rows have left, or it turned out that nothing of them was processed."""
+        self.has_left = has_left
 
     def give_up(self) -> None:
         """Settle the rows that nothing more will be heard of."""
@@ -96,6 +98,7 @@ class Account:
             return ()
         errors = _errors_in(answer.account)
         blamed, unattributed = _attribute(errors, rows)
+        self.follows_unknown = answer.follows_unknown
         if answer.status in {400, 403}:
             return self._read_refusal(rows, answer, blamed, unattributed)
         self._read_success(rows, answer.account, blamed, unattributed)
@@ -150,7 +153,13 @@ class Account:
 
     def _blame(self, rows: Sequence[Row], blamed: dict[int, str]) -> None:
         self._list(
-            Problem(outcome=Outcome.REJECTED, reason=blamed[row.position], position=row.position, key=row.key)
+            Problem(
+                # A row that an earlier attempt may have stored is not known to be missing.
+                outcome=Outcome.UNKNOWN if self.follows_unknown else Outcome.REJECTED,
+                reason=blamed[row.position],
+                position=row.position,
+                key=row.key,
+            )
             for row in rows
             if row.position in blamed
         )

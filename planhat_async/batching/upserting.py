@@ -43,8 +43,8 @@ from planhat_async.results import ChunkResult, Outcome, Problem, UpsertResult
 
 Rows = tuple[Row, ...]
 
-Send = Callable[[bytes, bool, Callable[[], None]], Awaitable[Answer]]
-"""Sends a body, given whether it may be repeated, and what to call whenever it leaves; returns an answer that is 2xx,
+Send = Callable[[bytes, bool, Callable[[bool], None]], Awaitable[Answer]]
+"""Sends a body, given whether it may be repeated, and whom to tell whether it has left; returns an answer that is 2xx,
 or one that says something of single rows."""
 
 Prepare = Callable[[int, Any], Row]

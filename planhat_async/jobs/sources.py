@@ -144,7 +144,7 @@ class FileSource:
 
     def _from_line(self, line: bytes) -> dict[str, Any]:
         try:
-            value = decode_json(line)
+            value = decode_json(line, is_input=True)
         except DecodeError:
             raise ValueError("not JSON in UTF-8") from None
         if not isinstance(value, dict):

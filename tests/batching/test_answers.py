@@ -234,7 +234,7 @@ def test_rows_given_up_are_unknown_only_if_they_left(*, has_left: bool) -> None:
     account = Account(chunk_of(A, B, C))
     account.left = [(C,), (A, B)]
     if has_left:
-        account.leave()
+        account.leave(True)
     account.give_up()
     account.give_up()
     assert counted(account.result) == ({"unknown": 2, "unsent": 1} if has_left else {"unsent": 3})

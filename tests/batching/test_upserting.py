@@ -69,7 +69,7 @@ class Planhat:
         self.gate.set()
         self.pace.set()
 
-    async def send(self, body: bytes, is_keyed: bool, on_attempt: Callable[[], None]) -> Answer:
+    async def send(self, body: bytes, is_keyed: bool, on_attempt: Callable[[bool], None]) -> Answer:
         rows: list[int] = json.loads(body)
         n_turns = self.turns[len(self.sent) % len(self.turns)]
         self.sent.append(rows)
@@ -78,7 +78,7 @@ class Planhat:
         self.crowds.append(list(self.in_flight))
         try:
             await self.pace.wait()
-            on_attempt()
+            on_attempt(True)
             await self.gate.wait()
             for _ in range(n_turns):
                 await asyncio.sleep(0)
@@ -711,9 +711,9 @@ async def test_a_cancelled_request_leaves_the_rest_of_the_run() -> None:
     """If it was not the run that cancelled it: its rows are unknown, and the others go on."""
     planhat = Planhat()
 
-    async def send(body: bytes, is_keyed: bool, on_attempt: Callable[[], None]) -> Answer:
+    async def send(body: bytes, is_keyed: bool, on_attempt: Callable[[bool], None]) -> Answer:
         if body == b"[0]":
-            on_attempt()
+            on_attempt(True)
             raise asyncio.CancelledError
         return await planhat.send(body, is_keyed, on_attempt)
 

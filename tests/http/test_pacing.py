@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 import virtual_time
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planhat_async._http.pace import RateLimits
-from planhat_async._http.pacing import Pacer
+from planhat_async._http.pacing import Pacer, RefusedTooLongError
 
 
 def most_within(times: list[float], seconds: float) -> int:
@@ -214,3 +215,90 @@ async def start_time(pacer: Pacer) -> float:
 def test_a_call_that_waits_in_the_bucket_heeds_a_pause_too() -> None:
     """Nothing starts between the 429 and the end of its pause."""
     assert virtual_time.run(pause_while_in_the_bucket()) >= 7.0
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.3, 0.6, 1.0])
+@pytest.mark.parametrize("n_slow", [50, 100, 150])
+def test_no_second_holds_more_than_the_limit_whoever_is_late(n_slow: int, delay: float) -> None:
+    """The first calls take as long on the way as they may, the others no time: they all arrive together."""
+    late = iter([delay] * n_slow)
+    arrivals, _ = virtual_time.run(make_calls(400, Pacer(), latency=none, jitter=lambda: next(late, 0.0)))
+    assert most_within(arrivals, 1 - 1e-6) <= 150
+    assert most_within(arrivals, 60 - 1e-6) <= 200
+
+
+async def order_of_classes() -> list[str]:
+    """A bulk call asks first, then a single one, while the only place is taken."""
+    pacer, order = Pacer(RateLimits(max_in_flight=1)), list[str]()
+
+    async def call(name: str, *, is_bulk: bool) -> None:
+        async with pacer.place(is_bulk=is_bulk) as place:
+            order.append(name)
+            await asyncio.sleep(0.1)
+            place.answered()
+
+    first = asyncio.create_task(call("first", is_bulk=True))
+    await asyncio.sleep(0.01)
+    bulk = asyncio.create_task(call("bulk", is_bulk=True))
+    await asyncio.sleep(0.01)
+    await asyncio.gather(first, bulk, call("single", is_bulk=False))
+    return order
+
+
+def test_single_calls_go_first() -> None:
+    """Also before a bulk call that has waited longer."""
+    assert virtual_time.run(order_of_classes()) == ["first", "single", "bulk"]
+
+
+async def wait_beside_a_bulk_probe() -> float:
+    """After a pause a slow bulk call probes; returns how long a single call then waits."""
+    pacer, clock = Pacer(), asyncio.get_running_loop().time
+    async with pacer.place() as place:
+        place.refused(retry_after=2.0)
+
+    async def upload() -> None:
+        async with pacer.place(is_bulk=True) as place:
+            await asyncio.sleep(100)
+            place.answered()
+
+    slow = asyncio.create_task(upload())
+    await asyncio.sleep(5)
+    asked = clock()
+    async with pacer.place() as place:
+        waited = clock() - asked
+        place.answered()
+    await slow
+    return waited
+
+
+def test_a_slow_bulk_probe_holds_up_no_single_call() -> None:
+    """One of each class may probe."""
+    assert virtual_time.run(wait_beside_a_bulk_probe()) < 0.1
+
+
+async def refused_for_ever(retry_after: float | None) -> tuple[float, float, int]:
+    """200 calls with five minutes of patience; returns when the first and the last gave up, and the refusals."""
+    pacer, clock = Pacer(), asyncio.get_running_loop().time
+    ends, n_refusals = [], 0
+
+    async def call() -> None:
+        nonlocal n_refusals
+        began = clock()
+        with suppress(RefusedTooLongError):
+            while True:
+                async with pacer.place(patience=300.0 - (clock() - began)) as place:
+                    n_refusals += 1
+                    place.refused(retry_after=retry_after)
+        ends.append(clock())
+
+    await asyncio.gather(*(call() for _ in range(200)))
+    assert repr(pacer) == "<Pacer 200 a minute, 0 in flight>"
+    return min(ends), max(ends), n_refusals
+
+
+@pytest.mark.parametrize("retry_after", [None, 1.0, 3600.0])
+def test_refusals_without_end_end_with_patience(retry_after: float | None) -> None:
+    """Nobody waits longer than five minutes for a server that refuses everything; few calls find that out."""
+    _, last, n_refusals = virtual_time.run(refused_for_ever(retry_after))
+    assert last <= 301
+    assert n_refusals <= 12

@@ -78,7 +78,7 @@ class TestStatuses:
             (400, b' "no" ', 'answered 400: "no"'),
             (401, b"", "answered 401 (the token is wrong, or belongs to another region than this base URL)"),
             (403, b"no", "answered 403 (the token may not do this; it may still do other things): no"),
-            (429, b"", "answered 429 (over the limit of calls, and the retries are used up)"),
+            (429, b"", "answered 429 (over the limit of calls, and waiting longer would outlast RetryPolicy.total)"),
             (307, b"", "answered 307 (redirects are not followed; is the base URL right?)"),
             (500, b" \n", "answered 500"),
         ],
@@ -296,11 +296,18 @@ class TestTokens:
         token = "".join(chr(code) for code in range(0x21, 0x7F))
         assert Token(token).header() == f"Bearer {token}"
 
-    @pytest.mark.parametrize("token", ["", None])
-    def test_an_empty_token_is_refused(self, token: Any) -> None:
+    def test_an_empty_token_is_refused(self) -> None:
         """The message says where one comes from."""
         with pytest.raises(ValueError, match=r"^the Planhat token is empty: pass one, or set PLANHAT_API_TOKEN$"):
-            Token(token)
+            Token("")
+
+    @pytest.mark.parametrize("token", [None, b"hidden", 5])
+    def test_a_token_is_text(self, token: Any) -> None:
+        """Anything else is refused without being shown, also where a function returns it."""
+        for source in (token, lambda: token):
+            if source is not None:
+                with pytest.raises(ValueError, match=r"^the Planhat token is text, not \w+$"):
+                    Token(source).header()
 
     @pytest.mark.parametrize("flaw", ["\n", "\r\n", " ", "\t", "\0", "\x7f", "é", "\u200b", "\ud83d"])
     @pytest.mark.parametrize("place", ["{0}hidden", "hid{0}den", "hidden{0}"])

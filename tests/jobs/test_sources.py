@@ -404,3 +404,11 @@ def test_no_good_row_of_jsonl_is_lost_among_bad_ones(folder: Path, lines: list[i
     rows = read(folder, content, name="t.jsonl")
     expected = [None if isinstance(line, bytes) else {"title": str(line)} for line in lines]
     assert [None if isinstance(row, Unreadable) else row for row in rows] == expected
+
+
+def test_half_a_character_in_the_input_is_refused(folder: Path) -> None:
+    """In an answer it is replaced so that the page is not lost; somebody's input is not changed."""
+    path = folder / "tickets.jsonl"
+    path.write_bytes(rb'{"title":"hi \ud83d"}')
+    (row,) = FileSource(path, FieldMapping(record=Ticket))
+    assert row == Unreadable("line 1: not JSON in UTF-8")
