@@ -105,12 +105,7 @@ def upsert(
         session = _session(token_file, base_url, per_minute)
         started = time.monotonic()
         run = _run(_upsert(session, repository, source, chunk_size=chunk_size, concurrency=concurrency))
-        seconds = time.monotonic() - started
-        if as_json:
-            console.print_json(run.result, session.stats, seconds=seconds, ended_by=run.ended_by)
-        else:
-            console.show_result(run.result, seconds=seconds, ended_by=run.ended_by)
-        sys.stdout.flush()
+        _show(run, session, seconds=time.monotonic() - started, as_json=as_json)
     raise typer.Exit(run.exit_code)
 
 
@@ -131,6 +126,14 @@ class _Upserted:
         if self.ended_by is not None:
             return WRONG_USAGE
         return 0 if self.result.ok else NOT_ALL_STORED
+
+
+def _show(run: _Upserted, session: Session, *, seconds: float, as_json: bool) -> None:
+    if as_json:
+        console.print_json(run.result, session.stats, seconds=seconds, ended_by=run.ended_by)
+    else:
+        console.show_result(run.result, seconds=seconds, ended_by=run.ended_by)
+    sys.stdout.flush()
 
 
 class _Interrupted(Exception):  # noqa: N818 - not an error

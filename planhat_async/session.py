@@ -219,10 +219,13 @@ class Session:
         self.stats.calls += 1
         clock = asyncio.get_running_loop().time
         history = History(policy=self._retry, budget=self._budget, request=request, started=clock())
+        deadline = asyncio.timeout(self._timeouts.deadline)
         try:
-            async with asyncio.timeout(self._timeouts.deadline):
+            async with deadline:
                 happened = await self._repeat(history, clock, on_attempt or _nobody)
         except TimeoutError:
+            if not deadline.expired():
+                raise  # out of the caller's own function for the token
             happened = history.deadline_passed()
         except DecodeError as error:
             raise unreadable(request, error) from None

@@ -471,3 +471,17 @@ def test_an_answer_that_is_kept_shows_no_token() -> None:
         assert b"secret" not in pickle.dumps(error)
 
     virtual_time.run(main())
+
+
+def test_a_timeout_of_the_callers_own_is_no_deadline() -> None:
+    """What the function for the token raises goes back to its owner."""
+
+    def token() -> str:
+        raise TimeoutError("vault")
+
+    async def main() -> None:
+        async with Session(token, base_url=URL, timeouts=Timeouts(deadline=5)) as session:
+            await session.check()
+
+    with pytest.raises(TimeoutError, match=r"^vault$"):
+        asyncio.run(main())

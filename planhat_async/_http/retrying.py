@@ -51,7 +51,8 @@ class RetryPolicy:
     wait_max: float = attrs.field(default=30.0, validator=attrs.validators.ge(0))
     """Seconds that any wait may take."""
     total: float = attrs.field(default=300.0, validator=attrs.validators.ge(0))
-    """Seconds from the first attempt on, after which nothing is tried again."""
+    """Seconds from the first attempt on, after which nothing is tried again; also how long a call waits while every
+    call is refused with 429."""
     budget: float = attrs.field(default=50.0, validator=attrs.validators.ge(0))
     """Retries that a session may make beyond those its successes have earned, 429s aside.
 
