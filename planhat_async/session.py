@@ -230,12 +230,18 @@ class Session:
         except DecodeError as error:
             raise unreadable(request, error) from None
         if isinstance(happened, NoAnswerError):
+            history.last_answer = None if history.last_answer is None else self._shown(history.last_answer)
             raise history.told(happened, now=clock()) from None
         if happened.is_success or (accepts is not None and accepts(happened)):
             return attrs.evolve(happened, follows_unknown=True) if history.may_be_done else happened
         if history.is_done_already(happened):
             return Response(status=200, headers=happened.headers)
-        raise history.told(error_from(request, happened, base_url=self.base_url, now=time.time()), now=clock())
+        refusal = error_from(request, self._shown(happened), base_url=self.base_url, now=time.time())
+        raise history.told(refusal, now=clock())
+
+    def _shown(self, response: Response) -> Response:
+        """An answer as errors may show it."""
+        return attrs.evolve(response, body=self._token.hidden_in(response.body))
 
     async def _repeat(
         self, history: History, clock: Callable[[], float], on_attempt: Callable[[bool], None]
@@ -284,8 +290,6 @@ class Session:
             return error, 0.0
         history.is_under_way = False
         self.stats.bytes_received += len(response.body)
-        if not response.is_success:
-            response = attrs.evolve(response, body=self._token.hidden_in(response.body))
         named = retry_after(response, now=time.time())
         if response.status != 429:
             remaining, limit = calls_left(response)

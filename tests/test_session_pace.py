@@ -24,6 +24,7 @@ from planhat_async import (
     RetryPolicy,
     ServerError,
     Session,
+    StatusError,
     Tickets,
     Timeouts,
     UnknownOutcomeError,
@@ -485,3 +486,48 @@ def test_a_timeout_of_the_callers_own_is_no_deadline() -> None:
 
     with pytest.raises(TimeoutError, match=r"^vault$"):
         asyncio.run(main())
+
+
+def test_a_call_that_comes_while_a_long_pause_holds_fails_at_once() -> None:
+    """It need not find out for itself."""
+
+    async def main() -> None:
+        server = Server(lambda _: Response(status=429, headers={"retry-after": "300"}))
+        async with Session("t", transport=server, retry=RetryPolicy(total=100)) as session:
+            await get(session)
+            error = await get(session)
+        assert isinstance(error, RateLimitedError)
+        assert (error.retry_after, len(server.arrived)) == (100.0, 1)
+        assert asyncio.get_running_loop().time() < 1
+
+    virtual_time.run(main())
+
+
+def test_an_unreadable_answer_to_a_deletion_may_mean_that_it_is_done() -> None:
+    """The record may be gone."""
+
+    async def main() -> None:
+        async with Session("t", transport=Server(lambda _: Response(status=200, body=b"<html>"))) as session:
+            with pytest.raises(DecodeError) as caught:
+                await Notes(session).delete("5f5792")
+        assert caught.value.may_have_been_processed
+
+    virtual_time.run(main())
+
+
+def test_a_short_token_is_not_looked_for_within_words() -> None:
+    """A sandbox takes any, and `any` is in `company`."""
+
+    async def main() -> None:
+        class Echo(Server):
+            async def send(self, request: Request, *, token: Token, timeouts: Timeouts) -> Response:
+                token.header()
+                return await super().send(request, token=token, timeouts=timeouts)
+
+        server = Echo(lambda _: Response(status=404, body=b"no company"))
+        async with Session("any", transport=server) as session:
+            error = await get(session)
+        assert isinstance(error, StatusError)
+        assert error.body == "no company"
+
+    virtual_time.run(main())

@@ -180,7 +180,7 @@ class Pace:
 
     def outlasts(self, patience: float, *, asked: float, now: float) -> bool:
         """Whether refusals will have lasted longer than somebody's patience before the next probe."""
-        return self._refusals > 0 and max(now, self._paused_until) - max(asked, self._refused_since) > patience
+        return self._refusals > 0 and max(now, self._paused_until) - max(asked, self._refused_since) >= patience
 
     def refused_for(self, asked: float, now: float) -> float:
         """Seconds of refusals since somebody asked."""
