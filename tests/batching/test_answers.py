@@ -342,3 +342,12 @@ def test_rows_beside_many_that_are_too_large_are_not_tried_one_by_one() -> None:
     assert account.left == [(A,)]
     assert counted(account.result) == {"unsent": 2}
     assert account.result.problems[0].reason == "not sent: 10 single rows beside it were too large"
+
+
+@pytest.mark.parametrize(("follows_unknown", "outcome"), [(False, "rejected"), (True, "unknown")])
+def test_a_row_that_may_be_stored_is_not_called_rejected(*, follows_unknown: bool, outcome: str) -> None:
+    """An earlier attempt, whose answer got lost, may have stored what this one is refused."""
+    account = Account(chunk_of(A))
+    refusal = {"updatedErrors": [{"sourceId": "a", "error": "no"}]}
+    assert account.read((A,), Answer(status=400, account=refusal, follows_unknown=follows_unknown)) == ()
+    assert counted(account.result) == {outcome: 1}

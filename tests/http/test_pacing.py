@@ -302,3 +302,26 @@ def test_refusals_without_end_end_with_patience(retry_after: float | None) -> No
     _, last, n_refusals = virtual_time.run(refused_for_ever(retry_after))
     assert last <= 301
     assert n_refusals <= 12
+
+
+async def cancel_as_the_turn_comes() -> None:
+    """A waiting call is cancelled between being let in and noticing it."""
+    pacer = Pacer(RateLimits(max_in_flight=1))
+
+    async def call() -> None:
+        async with pacer.place() as place:
+            place.answered()
+
+    async with pacer.place() as place:
+        waiting = asyncio.create_task(call())
+        await asyncio.sleep(0.01)
+        place.answered()
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    async with asyncio.timeout(5):
+        await call()
+
+
+def test_a_turn_that_nobody_takes_any_more_is_given_back() -> None:
+    """The gate opens for the next one."""
+    virtual_time.run(cancel_as_the_turn_comes())
