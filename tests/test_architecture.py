@@ -44,7 +44,7 @@ PURE = {
 ONLY_IN = {
     "aiohttp": {"_http/transport", "sandbox/server"},
     "cattrs": {"_convert/records"},
-    "msgspec": {"_convert/json", "sandbox"},
+    "msgspec": {"_convert/json", "_convert/pages", "sandbox"},
     "aiolimiter": {"_http/pacing"},
     "typer": {"cli"},
     "rich": {"console"},

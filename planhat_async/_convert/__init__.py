@@ -2,21 +2,20 @@
 
 from planhat_async._convert.fields import Field, camel_case, fields_of, spellings_of, unknown_field, wire_path
 from planhat_async._convert.json import (
-    RawRow,
     RowFlags,
     decode_json,
     encode_json,
     excerpt,
     row_flags,
     row_id,
-    split_rows,
+    without_fields,
 )
+from planhat_async._convert.pages import row_ids, split_rows
 from planhat_async._convert.records import decode_record, structure, to_write, unstructure
 from planhat_async._convert.requirements import keys_of, what_is_missing, without_empty_keys
 
 __all__ = [
     "Field",
-    "RawRow",
     "RowFlags",
     "camel_case",
     "decode_json",
@@ -27,6 +26,7 @@ __all__ = [
     "keys_of",
     "row_flags",
     "row_id",
+    "row_ids",
     "spellings_of",
     "split_rows",
     "structure",
@@ -36,4 +36,5 @@ __all__ = [
     "what_is_missing",
     "wire_path",
     "without_empty_keys",
+    "without_fields",
 ]

@@ -100,7 +100,7 @@ class AiohttpTransport:
                         f"{request.method} {request.path}: the answer is larger than {self._max_answer_bytes:,} bytes"
                     )
             names = {name.lower(): value for name, value in response.headers.items()}
-            return Response(status=response.status, headers=names, body=bytes(body))
+            return Response(status=response.status, headers=names, body=body)
 
     async def close(self) -> None:
         """Close the client session, if it is ours."""

@@ -63,7 +63,8 @@ class Response:
     status: int
     headers: Mapping[str, str] = attrs.field(factory=dict)
     """Names in lower case."""
-    body: bytes = attrs.field(default=b"", repr=False)
+    body: bytes | bytearray = attrs.field(default=b"", repr=False)
+    """A `bytearray` where it was read from the network: copying a large answer would hold the event loop."""
     follows_unknown: bool = attrs.field(default=False, eq=False, repr=False)
     """Whether an earlier attempt may have been carried out already."""
 
@@ -224,7 +225,7 @@ class Token:
         del token
         raise ValueError(problem)
 
-    def hidden_in(self, body: bytes) -> bytes:
+    def hidden_in(self, body: bytes | bytearray) -> bytes | bytearray:
         """An answer's body without the token: proxies have pages that show the request they could not pass on."""
         # A token shorter than any real one, as a sandbox takes, would be found within words.
         return body.replace(self._last.encode(), b"<token>") if len(self._last) >= _SHORTEST_TOKEN else body
