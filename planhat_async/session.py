@@ -159,7 +159,7 @@ class Session:
         """
         request = Request(method="GET", path="/tasks", params=(("limit", "1"),))
         try:
-            for _ in split_rows((await self.send(request)).body):
+            for _ in split_rows((await self.send(request)).pieces):
                 pass
         except PermissionDeniedError as error:
             if error.body.lstrip().startswith("<"):
@@ -298,7 +298,7 @@ class Session:
             on_attempt(history.may_be_done or error.may_have_been_processed)
             return error, 0.0
         history.is_under_way = False
-        self.stats.bytes_received += len(response.body)
+        self.stats.bytes_received += response.n_bytes
         named = retry_after(response, now=time.time())
         if response.status != 429:
             remaining, limit = calls_left(response)

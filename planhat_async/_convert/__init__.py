@@ -11,7 +11,7 @@ from planhat_async._convert.json import (
     without_fields,
 )
 from planhat_async._convert.pages import row_ids, split_rows
-from planhat_async._convert.records import decode_record, structure, to_write, unstructure
+from planhat_async._convert.records import decode_record, to_write, unstructure
 from planhat_async._convert.requirements import keys_of, what_is_missing, without_empty_keys
 
 __all__ = [
@@ -29,7 +29,6 @@ __all__ = [
     "row_ids",
     "spellings_of",
     "split_rows",
-    "structure",
     "to_write",
     "unknown_field",
     "unstructure",

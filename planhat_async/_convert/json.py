@@ -42,7 +42,7 @@ class RowFlags(msgspec.Struct):
     endusers: list[_Reference] | None = None
 
 
-_decoder = msgspec.json.Decoder()
+_decode = msgspec.json.Decoder().decode
 _encoder = msgspec.json.Encoder()
 _id_reader = msgspec.json.Decoder(_OnlyId)
 _flags_reader = msgspec.json.Decoder(RowFlags)
@@ -80,14 +80,14 @@ def _plain(value: Any) -> Any:
     raise ValueError(f"not expressible in JSON: {shown}")
 
 
-def decode_json(body: bytes | bytearray, *, is_input: bool = False) -> Any:
+def decode_json(body: bytes, *, is_input: bool = False) -> Any:
     """The JSON value in `body`: an answer of Planhat's, or somebody's input, in which nothing is replaced.
 
     Raises:
         DecodeError: It is not JSON.
     """
     try:
-        return _decoder.decode(body)
+        return _decode(body)
     except (ValueError, RecursionError) as error:
         whole = body if is_input else repaired(body)
         if whole is not body:
@@ -95,7 +95,7 @@ def decode_json(body: bytes | bytearray, *, is_input: bool = False) -> Any:
         raise DecodeError(f"the answer is not JSON ({error}): {excerpt(body, 20)!r}") from None
 
 
-def repaired(body: bytes | bytearray) -> bytes | bytearray:
+def repaired(body: bytes) -> bytes:
     """The body, with each half of a character that stands alone made a replacement character.
 
     JavaScript writes such halves where it cuts a text inside an emoji; one of them would make the whole page
@@ -142,6 +142,6 @@ def without_fields(row: bytes, names: Collection[str]) -> bytes:
     return _encoder.encode({name: value for name, value in held.items() if name not in names})
 
 
-def excerpt(body: bytes | bytearray, limit: int = 2000) -> str:
+def excerpt(body: bytes, limit: int = 2000) -> str:
     """The beginning of a body as text, for a message."""
     return body[:limit].decode("utf-8", "replace")

@@ -1,16 +1,18 @@
 """A page's bytes into rows' bytes, a piece at a time.
 
-Parsing a page of many megabytes in one go would hold the event loop for as long as that takes. So the body is cut
-where a row seems to begin, which is where an object begins with the key that the first row begins with; an object
-within a row may begin so as well, and then the piece does not parse, and reaches further. In a text the quote in
-front of the key would be escaped, so it cannot be mistaken.
+Joining and parsing a page of many megabytes in one go would hold the event loop for as long as that takes. So the
+page stays in the pieces that came from the network, and each is cut where the last row in it seems to begin: where
+an object begins with the key that the first row begins with. An object within a row may begin so as well; then what
+is before the cut does not parse, and an earlier cut is tried, or the next piece is waited for. In a text the quote
+in front of the key would be escaped, so it cannot be mistaken.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+import attrs
 import msgspec
 
 from planhat_async._convert.json import excerpt, repaired, row_id
@@ -18,47 +20,93 @@ from planhat_async.errors import DecodeError
 
 PIECE_BYTES = 1 << 18
 _FIRST_KEY = re.compile(rb'\s*\[(\{"(?:[^"\\]|\\.){0,100}":)')
+_MAX_CUTS = 4
+"""Places in a piece that are tried: each costs a turn of the event loop."""
 _ID_AHEAD = b'{"_id":"'
-
 
 _splitter = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-def split_rows(body: bytes | bytearray, *, piece_bytes: int = PIECE_BYTES) -> Iterator[list[bytes]]:
+def split_rows(pieces: Iterable[bytes], *, piece_bytes: int = PIECE_BYTES) -> Iterator[list[bytes]]:
     """Yield the rows of a list's page as the bytes that came, about `piece_bytes` of them at a time.
 
     Raises:
         DecodeError: The body is not a JSON array.
     """
-    first = _FIRST_KEY.match(body)
-    if first is None or len(body) < 2 * piece_bytes:
-        yield _rows_in(body)
-        return
-    yield from _pieces(body, first.start(1), b"}," + first.group(1), piece_bytes)
+    splitter = _Splitter()
+    for piece in _resized(pieces, piece_bytes):
+        yield splitter.feed(piece)
+    yield splitter.finish()
 
 
-def _pieces(body: bytes | bytearray, start: int, mark: bytes, piece_bytes: int) -> Iterator[list[bytes]]:
-    view, ahead = memoryview(body), piece_bytes
-    while (cut := body.find(mark, start + ahead)) >= 0:
-        try:
-            rows = _split(b"".join((b"[", view[start : cut + 1], b"]")))
-        except (ValueError, RecursionError):
-            ahead = 2 * (cut - start)  # within a row, which may be as large as the page: few tries
-            yield []
-            continue
-        start, ahead = cut + 2, piece_bytes
-        yield rows
-    yield _rows_in(b"".join((b"[", view[start:])))
+def _resized(pieces: Iterable[bytes], n_bytes: int) -> Iterator[bytes]:
+    """The same bytes in pieces of `n_bytes` to twice as many; the last may be smaller."""
+    small: list[bytes] = []
+    n_small = 0
+    for piece in pieces:
+        small.append(piece)
+        n_small += len(piece)
+        if n_small >= n_bytes:
+            whole = piece if len(small) == 1 else b"".join(small)
+            small, n_small = [], 0
+            yield from [whole] if len(whole) < 2 * n_bytes else _slices(whole, n_bytes)
+    yield b"".join(small)
 
 
-def _rows_in(body: bytes | bytearray) -> list[bytes]:
+def _slices(whole: bytes, n_bytes: int) -> Iterator[bytes]:
+    return (whole[start : start + n_bytes] for start in range(0, len(whole), n_bytes))
+
+
+@attrs.define
+class _Splitter:
+    """Takes a page piece by piece, and holds what is behind the last cut."""
+
+    _held: list[bytes] = attrs.field(factory=list)
+    _n_held: int = 0
+    _enough: int = 0
+    """Bytes before which no cut is looked for."""
+    _mark: bytes | None = None
+    """What is between two rows."""
+
+    def feed(self, piece: bytes) -> list[bytes]:
+        """The rows that are whole by now."""
+        if not self._n_held:
+            first = _FIRST_KEY.match(piece)
+            self._mark = None if first is None else b"}," + first.group(1)
+        rows = self._cut(piece) if self._n_held + len(piece) >= self._enough else None
+        if rows is None:
+            self._held.append(piece)
+            self._n_held += len(piece)
+        return rows or []
+
+    def finish(self) -> list[bytes]:
+        """The rows behind the last cut."""
+        return _rows_in(b"".join(self._held))
+
+    def _cut(self, piece: bytes) -> list[bytes] | None:
+        end = len(piece)
+        for _ in range(_MAX_CUTS if self._mark else 0):
+            end = piece.rfind(self._mark or b"", 0, end)
+            if end < 0:
+                break
+            try:
+                rows = _split(b"".join((*self._held, piece[: end + 1], b"]")))
+            except (ValueError, RecursionError):
+                continue  # within a row
+            self._held, self._n_held, self._enough = [b"[", piece[end + 2 :]], len(piece) - end, 0
+            return rows
+        self._enough = 2 * (self._n_held + len(piece))  # a row may be as large as the page: few tries
+        return None
+
+
+def _rows_in(body: bytes) -> list[bytes]:
     try:
         return _split(body)
     except (ValueError, RecursionError) as error:
         raise DecodeError(f"the answer is not a list ({error}): {excerpt(body, 20)!r}") from None
 
 
-def _split(array: bytes | bytearray) -> list[bytes]:
+def _split(array: bytes) -> list[bytes]:
     try:
         return [bytes(row) for row in _splitter.decode(array)]
     except (ValueError, RecursionError):
@@ -70,12 +118,11 @@ def _split(array: bytes | bytearray) -> list[bytes]:
 
 def row_ids(rows: Sequence[bytes]) -> list[bytes]:
     """The `_id` of each row; a row that has none gets that of the row before it, and empty ones before the first."""
-    ids, before = [], b""
+    ids: list[bytes] = []
     for row in rows:
-        one = row[8:32]
+        before = row[8:32]
         # Nearly every row begins with an ObjectId, which is read without a parser.
-        if not (row.startswith(_ID_AHEAD) and one.isalnum() and row[32:33] == b'"'):
-            one = (row_id(row) or "").encode() or before
-        ids.append(one)
-        before = one
+        if not (before.isalnum() and row[32:33] == b'"' and row.startswith(_ID_AHEAD)):
+            before = (row_id(row) or "").encode() or (ids[-1] if ids else b"")
+        ids.append(before)
     return ids

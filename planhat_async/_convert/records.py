@@ -21,8 +21,7 @@ R = TypeVar("R", bound=Record)
 def _make_converter() -> cattrs.Converter:
     converter = cattrs.Converter()
     for cls in (*PARTS, Note, Task, Ticket):
-        consume = consumer(cls)
-        converter.register_structure_hook(cls, lambda value, _, consume=consume: consume(value))
+        converter.register_structure_hook(cls, consumer(cls))
         converter.register_unstructure_hook(cls, fields.unstructure)
     return converter
 
@@ -32,28 +31,19 @@ _HOOKS = {cls: converter.get_structure_hook(cls) for cls in (Note, Task, Ticket)
 """Fetched once: cattrs would look each up for every row."""
 
 
-def structure(cls: type[R], row: Any, *, position: int | None = None) -> R:
-    """The record in a decoded row, which stays as it is.
+def decode_record(cls: type[R], row: bytes, *, position: int | None = None) -> R:
+    """The record in a row's bytes.
 
     Raises:
         DecodeError: The row cannot be read; it carries the row's `_id` and position.
     """
-    return _structured(cls, dict(row) if isinstance(row, Mapping) else row, position)
-
-
-def decode_record(cls: type[R], row: bytes | bytearray, *, position: int | None = None) -> R:
-    """The record in a row's bytes; see `structure`."""
     try:
         value = decode_json(row)
     except DecodeError as error:
-        raise _unreadable(cls, row_id(bytes(row)), position, error) from error
-    return _structured(cls, value, position)
-
-
-def _structured(cls: type[R], row: Any, position: int | None) -> R:
-    if type(row) is not dict:
-        raise _unreadable(cls, None, position, f"an object, not {kind_of(row)}")
-    made: R = _HOOKS[cls](row, cls)  # type: ignore[index]
+        raise _unreadable(cls, row_id(row), position, error) from error
+    if type(value) is not dict:
+        raise _unreadable(cls, None, position, f"an object, not {kind_of(value)}")
+    made: R = _HOOKS[cls](value, cls)  # type: ignore[index]
     return made
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
 from functools import partial
+from itertools import accumulate
 
 import attrs
 from attrs.validators import ge, optional
@@ -109,14 +111,12 @@ async def _newest(fetch: FetchPage, query: Query) -> Sequence[Id]:
 
 def _turns(page: Sequence[bytes], turn_bytes: int) -> Iterator[tuple[Sequence[bytes], bool]]:
     """Cut a page where others should have the event loop, and say which part is its last."""
+    ends = list(accumulate(map(len, page)))
     start = n_bytes = 0
-    for end, row in enumerate(page, 1):
-        n_bytes += len(row)
-        if n_bytes >= turn_bytes:
-            yield page[start:end], end == len(page)
-            start, n_bytes = end, 0
-    if start < len(page):
-        yield page[start:], True
+    while start < len(page):
+        end = bisect_left(ends, n_bytes + turn_bytes, start) + 1
+        yield page[start:end], end >= len(page)
+        start, n_bytes = end, ends[min(end, len(page)) - 1]
 
 
 def _wanted(rows: Sequence[bytes], query: Query, on_bad: Callable[[DecodeError], None]) -> Sequence[bytes]:
