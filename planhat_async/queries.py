@@ -83,6 +83,25 @@ class TaskListingOptions(TaskPageOptions, ListingOptions, total=False):
     """What listings of tasks take."""
 
 
+class TaskUpdateOptions(TypedDict, total=False):
+    """What a walk over the changed tasks takes."""
+
+    company_id: str | Iterable[str] | None
+    """Only tasks about these companies; name each in one way, by `_id` or by a key of your own."""
+    enduser_ids: str | Iterable[str] | None
+    """Only tasks that concern these end users."""
+    archived: bool | None
+    """`False` only open tasks, `True` only archived ones; `None`, the default, both."""
+    select: Iterable[str] | None
+    """Fields to fetch, in either spelling; all by default."""
+    page_size: int | None
+    """Records a call asks for; 2,000 by default, since most walks end early."""
+    concurrency: int
+    """Pages on their way or in memory at once; 4 by default."""
+    on_bad_record: Literal["raise", "skip"]
+    """What to do with a record that cannot be read: raise `DecodeError`, the default, or count, log and skip it."""
+
+
 class TicketPageOptions(PageOptions, total=False):
     """What a page of tickets takes."""
 
@@ -159,8 +178,12 @@ class Endpoint:
     lists: Callable[[Options], Iterator[tuple[Params, Keep | None, tuple[str, ...]]]]
     """Options to the filters of each list, which rows to keep, and the fields that needs."""
 
-    def queries(self, options: Options) -> list[Query]:
+    def queries(self, options: Options, *, needs: tuple[str, ...] = ()) -> list[Query]:
         """All lists that the options come down to, in the order to read them.
+
+        Args:
+            options: What the caller asks for.
+            needs: Fields that are needed whatever is selected.
 
         Raises:
             TypeError: An option nobody knows (Planhat would ignore it silently), or of the wrong type.
@@ -178,9 +201,9 @@ class Endpoint:
                 filters=(*group, *filters),
                 sort=sort,
                 keep=keep if len(groups) == 1 else _of_companies_first_met(number, seen, keep),
-                **self._selection(options, needs if len(groups) == 1 else (*needs, "company_id")),
+                **self._selection(options, (*needs, *kept_by, *(("company_id",) if len(groups) > 1 else ()))),
             )
-            for (number, group), (filters, keep, needs) in itertools.product(enumerate(groups), lists)
+            for (number, group), (filters, keep, kept_by) in itertools.product(enumerate(groups), lists)
         ]
 
     def _sort(self, options: Options) -> str:

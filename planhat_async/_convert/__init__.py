@@ -13,6 +13,7 @@ from planhat_async._convert.json import (
 from planhat_async._convert.pages import row_ids, split_rows
 from planhat_async._convert.records import decode_record, to_write, unstructure
 from planhat_async._convert.requirements import keys_of, what_is_missing, without_empty_keys
+from planhat_async._convert.values import read_time
 
 __all__ = [
     "Field",
@@ -24,6 +25,7 @@ __all__ = [
     "excerpt",
     "fields_of",
     "keys_of",
+    "read_time",
     "row_flags",
     "row_id",
     "row_ids",

@@ -39,6 +39,7 @@ class RowFlags(msgspec.Struct):
     is_custom_type: bool | None = msgspec.field(name="isCustomType", default=None)
     is_archived: bool | None = msgspec.field(name="isArchived", default=None)
     company_id: Any = msgspec.field(name="companyId", default=None)
+    updated_at: Any = msgspec.field(name="updatedAt", default=None)
     endusers: list[_Reference] | None = None
 
 
