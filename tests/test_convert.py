@@ -542,6 +542,17 @@ class TestJson:
         with pytest.raises(DecodeError, match="no object"):
             without_fields(b"[7]", {"_id"})
 
+    def test_a_row_that_cannot_be_read_names_itself(self) -> None:
+        """Its bytes are no text: its `_id` is all that is known of it."""
+        with pytest.raises(DecodeError, match=r"^Note 1 at position 7 cannot be read: ") as caught:
+            decode_record(Note, b'{"_id": "1", "subject": "\xff"}', position=7)
+        assert (caught.value.id, caught.value.position) == ("1", 7)
+
+    def test_what_only_looks_like_half_a_character_is_left(self) -> None:
+        """An answer that is no JSON for another reason stays so."""
+        with pytest.raises(DecodeError):
+            decode_json(rb'["\\ud83d", }')
+
     def test_an_excerpt_is_text(self) -> None:
         """Bytes that are none are replaced, and what is long is cut."""
         assert excerpt("aé".encode() + b"\xff" + b"b" * 3000) == "aé\ufffd" + "b" * 1996

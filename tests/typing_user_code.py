@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, assert_type
 
 import aiohttp
@@ -30,6 +30,7 @@ from planhat_async import (
     Ticket,
     Tickets,
     Timeouts,
+    Updates,
     UpsertError,
     UpsertResult,
     extid,
@@ -137,3 +138,17 @@ def failing(error: Exception) -> None:
             assert_type(error.result, UpsertResult)
         case _:
             raise error
+
+
+async def walking(tasks: Tasks, tickets: Tickets) -> None:
+    """A walk hands out tasks, and then the time to go on from; a list can be resumed behind a record."""
+    walk = tasks.iter_updated_since(datetime.now(UTC), margin=60, company_id="c", archived=None, select=["action"])
+    assert_type(walk, Updates[Task])
+    async for task in walk:
+        assert_type(task, Task)
+    assert_type(walk.next_since, datetime)
+    await walk.aclose()
+    tickets.iter(after="5f4e3d2c1b0a998877665544", start_offset=7, on_bad_record="skip")
+    tickets.iter(on_bad_record="ignore")  # type: ignore[arg-type]
+    tasks.iter_updated_since(datetime.now(UTC), sort="id")  # type: ignore[call-arg]
+    tickets.iter_updated_since(datetime.now(UTC))  # type: ignore[attr-defined]
