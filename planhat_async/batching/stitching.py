@@ -82,7 +82,7 @@ class Page(Generic[Row]):
     """How many rows were asked for."""
     rows: Sequence[Row]
     ids: Sequence[Id]
-    """The `_id` of each row; empty where a row has none."""
+    """The `_id` of each row; nothing where no row has one."""
     n_bytes: int
 
 
@@ -341,7 +341,7 @@ class Stitcher(Generic[Row]):
 def _is_ascending(page: Page[Row]) -> bool:
     if len(page.ids) != len(page.rows):
         return False
-    return all(map(bytes.__lt__, page.ids, page.ids[1:]))
+    return all(map(bytes.__le__, page.ids, page.ids[1:]))  # equal where a row has none and goes by the one before it
 
 
 def _from(first: int, page: Page[Row]) -> Page[Row]:
