@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import Any, Unpack
 
+from planhat_async.bulk_upserts import BulkUpserts
 from planhat_async.models import Note, Task, Ticket
 from planhat_async.queries import (
     NOTES,
@@ -20,7 +21,6 @@ from planhat_async.queries import (
     TicketListingOptions,
     TicketPageOptions,
 )
-from planhat_async.repository import Repository
 from planhat_async.single_calls import SingleCalls
 
 
@@ -28,9 +28,10 @@ class Notes(SingleCalls[Note]):
     """Notes about companies: `/conversations` of type `note`, or of a custom touch type."""
 
     endpoint = NOTES
+    _told_apart_by = ("type",)  # other conversations are in the same list
 
-    def _fill_in(self, wire: dict[str, Any]) -> None:
-        wire.setdefault("type", "note")
+    def _filled_in(self, wire: dict[str, Any]) -> dict[str, Any]:
+        return {"type": "note", **wire}
 
     async def page(
         self, *, offset: int = 0, limit: int | None = None, **options: Unpack[NotePageOptions]
@@ -59,6 +60,7 @@ class Tasks(SingleCalls[Task]):
     """Tasks and events: `/tasks`."""
 
     endpoint = TASKS
+    _lists = ((), (("isArchived", "true"),))
 
     async def page(
         self, *, offset: int = 0, limit: int | None = None, **options: Unpack[TaskPageOptions]
@@ -87,7 +89,7 @@ class Tasks(SingleCalls[Task]):
         return [task async for task in self._iter(options)]
 
 
-class Tickets(Repository[Ticket]):
+class Tickets(BulkUpserts[Ticket]):
     """Support tickets: `/tickets`. Planhat documents lists, bulk upserts and deletion, no single calls else."""
 
     endpoint = TICKETS

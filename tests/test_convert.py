@@ -20,7 +20,7 @@ from planhat_async._convert import (
     encode_json,
     excerpt,
     fields_of,
-    keys_of,
+    requirements_of,
     row_flags,
     row_id,
     split_rows,
@@ -28,9 +28,7 @@ from planhat_async._convert import (
     to_write,
     unknown_field,
     unstructure,
-    what_is_missing,
     wire_path,
-    without_empty_keys,
 )
 
 DATA = Path(__file__).parent / "data"
@@ -203,8 +201,9 @@ class TestWriting:
         """That is how a field is emptied; rows of an upsert go without keys that are nothing."""
         sent = to_write(Task, {"status": None, "custom": None, "id": None, "sourceId": None})
         assert sent == {"status": None, "custom": None, "_id": None, "sourceId": None}
-        assert without_empty_keys(Task, sent) == {"status": None, "custom": None}
-        assert without_empty_keys(Note, {"sourceId": None}) == {"sourceId": None}
+        note: dict[str, Any] = {"sourceId": None}
+        assert (requirements_of(Task).keys_of(sent), sent) == ((), {"status": None, "custom": None})
+        assert (requirements_of(Note).keys_of(note), note) == ((), {"sourceId": None})
 
     def test_empty_values_are_sent(self) -> None:
         """`False`, 0, empty text and empty lists say something; a record's empty `custom` does not."""
@@ -434,25 +433,26 @@ class TestRequirements:
     )  # fmt: skip
     def test_what_a_row_of_an_upsert_needs(self, cls: type[Record], wire: dict[str, Any], missing: str | None) -> None:
         """A row with a key may be an update; one without is a creation."""
-        assert what_is_missing(cls, wire, is_upsert=True) == missing
+        needs = requirements_of(cls)
+        assert (needs.missing_to_update if needs.keys_of(wire) else needs.missing_to_create)(wire) == missing
 
     def test_what_a_creation_needs(self) -> None:
         """A key does not help: there is nothing yet to match."""
-        assert what_is_missing(Task, {"sourceId": "7"}, is_upsert=False) == "company_id is missing"
-        assert what_is_missing(Task, {"companyId": "1"}, is_upsert=False) is None
+        assert requirements_of(Task).missing_to_create({"sourceId": "7"}) == "company_id is missing"
+        assert requirements_of(Task).missing_to_create({"companyId": "1"}) is None
 
     def test_the_keys_of_a_row(self) -> None:
         """In the order in which Planhat tries them."""
         wire = {"sourceId": "7", "_id": ID, "externalId": "8"}
-        assert keys_of(Task, wire) == (("_id", ID), ("sourceId", "7"))
-        assert keys_of(Note, wire) == (("_id", ID),)
-        assert keys_of(Ticket, {}) == ()
+        assert requirements_of(Task).keys_of(wire) == (f"_id={ID}", "sourceId=7")
+        assert requirements_of(Note).keys_of(wire) == (f"_id={ID}",)
+        assert requirements_of(Ticket).keys_of({}) == ()
 
     @pytest.mark.parametrize("blank", ["", " \n"])
     def test_a_blank_key_is_refused(self, blank: str) -> None:
         """Planhat might match it, or create a record with it."""
         with pytest.raises(ValueError, match=r"^source_id must not be blank$"):
-            keys_of(Task, {"sourceId": blank})
+            requirements_of(Task).keys_of({"sourceId": blank})
 
 
 @attrs.define

@@ -6,25 +6,33 @@ from planhat_async._convert.json import (
     RowFlags,
     decode_json,
     encode_json,
+    encode_plain,
     excerpt,
     row_flags,
     row_id,
     split_rows,
 )
-from planhat_async._convert.records import decode_record, structure, to_write, unstructure
-from planhat_async._convert.requirements import keys_of, what_is_missing, without_empty_keys
+from planhat_async._convert.marks import Marker, marker_of
+from planhat_async._convert.records import decode_record, structure, unstructure
+from planhat_async._convert.requirements import Requirements, requirements_of
+from planhat_async._convert.writing import Writer, to_write, writer_of
 
 __all__ = [
     "Field",
+    "Marker",
     "RawRow",
+    "Requirements",
     "RowFlags",
+    "Writer",
     "camel_case",
     "decode_json",
     "decode_record",
     "encode_json",
+    "encode_plain",
     "excerpt",
     "fields_of",
-    "keys_of",
+    "marker_of",
+    "requirements_of",
     "row_flags",
     "row_id",
     "spellings_of",
@@ -33,7 +41,6 @@ __all__ = [
     "to_write",
     "unknown_field",
     "unstructure",
-    "what_is_missing",
     "wire_path",
-    "without_empty_keys",
+    "writer_of",
 ]

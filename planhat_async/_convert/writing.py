@@ -1,0 +1,139 @@
+"""Rows on their way out: checked and spelled as Planhat has it.
+
+Every field of every row passes here, so what can be known beforehand is looked up: for each field its wire name,
+and the one type whose values need no further check. Everything unusual goes through the field's own check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
+from operator import attrgetter
+from typing import Any, TypeAlias
+
+from planhat_async._convert.fields import Field, fields_of, spellings_of, unknown_field
+from planhat_async._convert.json import is_plain, plain
+from planhat_async.models import Record
+
+Spelling: TypeAlias = tuple[str, type | None, Callable[[Any], Any]]
+"""A field's wire name, the type whose values are sent as they are, and what checks any other value."""
+
+
+class Writer:
+    """Writes rows of one model: records, or mappings with keys in either spelling.
+
+    What it makes holds nothing that JSON has no form for, so `encode_plain` encodes it.
+    """
+
+    def __init__(self, cls: type[Record]) -> None:
+        self._cls = cls
+        self._spelled: dict[str, Spelling] = {name: _spelling_of(field) for name, field in spellings_of(cls).items()}
+        fields = fields_of(cls).values()
+        self._types = {field.wire: _type_that_passes(field) for field in fields}
+        # A key that is None is taken out of a row, which the caller's own mapping must not be.
+        self._may_be_none = {field.wire for field in fields if field.name not in cls.KEYABLES}
+        self._simple_lists = {field.wire for field in fields if field.type == list[str]}
+        writable = [field for field in fields if field.is_writable and field.name != "custom"]
+        self._values_of = attrgetter(*(field.name for field in writable))
+        self._written = [self._spelled[field.wire] for field in writable]
+
+    def write(self, row: Any) -> dict[str, Any]:
+        """What is sent for a row: a record's writable fields that are set, or exactly what a mapping holds.
+
+        Where a mapping needs no change it is the mapping itself: leave what comes back as it is.
+
+        Raises:
+            ValueError: A field nobody knows (Planhat would drop it silently), or a value Planhat would not understand.
+            TypeError: Not a record of this model, nor a mapping; or a value of the wrong type.
+        """
+        if type(row) is dict:
+            types = self._types
+            for name, value in row.items():
+                if types.get(name) is not type(value) and not self._passes(name, value):
+                    return self._write_mapping(row)
+            return row
+        if isinstance(row, self._cls):
+            return self._write_record(row)
+        if isinstance(row, Mapping):
+            return self._write_mapping(row)
+        raise TypeError(f"a {self._cls.__name__} or a mapping, not {type(row).__name__}")
+
+    def _passes(self, name: Any, value: Any) -> bool:
+        """Whether a value that is no simple one is sent as it is."""
+        if value is None:
+            return name in self._may_be_none
+        if name in self._simple_lists:
+            return type(value) is list and set(map(type, value)) <= _TEXT
+        return name == "custom" and is_plain(value)
+
+    def _write_record(self, record: Record) -> dict[str, Any]:
+        out: dict[str, Any] = {}
+        for (wire, passes, check), value in zip(self._written, self._values_of(record), strict=True):
+            if value is not None:
+                out[wire] = value if type(value) is passes else check(value)
+        if record.custom:
+            wire, _, check = self._spelled["custom"]
+            out[wire] = check(record.custom)
+        return out
+
+    def _write_mapping(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        spelled = self._spelled
+        out: dict[str, Any] = {}
+        for name, value in row.items():
+            spelling = spelled.get(name)
+            if spelling is None:
+                raise ValueError(unknown_field(self._cls, name))
+            wire, passes, check = spelling
+            out[wire] = value if value is None or type(value) is passes else check(value)
+        if len(out) != len(row):
+            raise ValueError(f"{self._given_twice(row)} is given twice, in both spellings")
+        return out
+
+    def _given_twice(self, row: Mapping[str, Any]) -> str:
+        return next(field.name for field in fields_of(self._cls).values() if {field.name, field.wire} <= row.keys())
+
+
+_TEXT = {str}
+_known: dict[type, Writer] = {}
+
+
+def writer_of(cls: type[Record]) -> Writer:
+    """The writer of a model, made once."""
+    if cls not in _known:
+        _known[cls] = Writer(cls)
+    return _known[cls]
+
+
+def to_write(cls: type[Record], row: Record | Mapping[str, Any]) -> dict[str, Any]:
+    """What is sent for a row; see `Writer.write`."""
+    return writer_of(cls).write(row)
+
+
+def _type_that_passes(field: Field) -> type | None:
+    """The type whose values Planhat understands for a field, whatever they are."""
+    if field.type is float:
+        return int  # a float may be infinite
+    return field.type if field.type in {str, bool, int} else None
+
+
+def _spelling_of(field: Field) -> Spelling:
+    if field.type is datetime:
+        return field.wire, None, partial(_checked, field, field.check)
+    if field.type == list[str]:
+        return field.wire, None, partial(_check_texts, partial(_checked, field, field.check))
+    return field.wire, _type_that_passes(field), partial(_checked, field, lambda value: plain(field.check(value)))
+
+
+def _check_texts(careful: Callable[[Any], Any], value: Any) -> Any:
+    return value if type(value) is list and set(map(type, value)) <= _TEXT else careful(value)
+
+
+def _checked(field: Field, check: Callable[[Any], Any], value: Any) -> Any:
+    """The value as it is sent, or an error that names the field."""
+    try:
+        return check(value)
+    except TypeError as error:
+        raise TypeError(f"{field.name}: {error}") from None
+    except ValueError as error:
+        raise ValueError(f"{field.name}: {error}") from None
