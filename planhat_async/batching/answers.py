@@ -117,8 +117,11 @@ class Account:
                 return
         self.result.error = error
 
-    def find(self, found: Iterable[tuple[Row, str]]) -> None:
-        """Note rows that were found in Planhat's list, each with the `_id` it was given."""
+    def find(self, found: Iterable[tuple[Row, str]], missing: Rows) -> None:
+        """Settle the rows in doubt: those found in Planhat's list, by `_id`, and those to be sent again."""
+        self.doubtful.clear()
+        if missing:
+            self.left.append(Part(missing, may_be_stored=True))
         ids = tuple(record_id for _, record_id in found)
         self.result.count(Outcome.CREATED, len(ids))
         self.result.created_ids += ids

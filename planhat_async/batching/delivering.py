@@ -70,15 +70,12 @@ class Courier:
 
     async def _look_for(self, account: Account, settler: Settler, floor: str) -> None:
         """Look for the rows without an answer; those that are not there are sent again."""
-        rows = tuple(row for row, _ in account.doubtful)
         try:
-            found, missing = await settler.settle(rows, floor)
+            found, missing = await settler.settle(tuple(row for row, _ in account.doubtful), floor)
         except (PlanhatError, UnreadableListError) as error:
             account.stay_in_doubt(f"and Planhat's list, which might tell, could not be read: {error}")
             return
-        account.find(found)
-        if missing:
-            account.left.append(Part(missing, may_be_stored=True))
+        account.find(found, missing)
 
     async def _send_all(self, account: Account, permission: Callable[[], AbstractAsyncContextManager[Any]]) -> None:
         while account.left:
