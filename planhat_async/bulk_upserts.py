@@ -117,6 +117,8 @@ class BulkUpserts(Repository[R]):
             raise TypeError(f"rows are an iterable of records or mappings, not one {type(rows).__name__}")
         rest: dict[str, Any] = {**options}
         verify_by, wait = rest.pop("verify_by", ()), rest.pop("verify_wait", 30.0)
+        if wait < 0:
+            raise ValueError(f"verify_wait is in seconds from now on, not {wait}")
         chosen = ChunkOptions(**rest)
         if not verify_by:
             return UpsertRun(rows, prepare=self._preparing(None), send=self._send_chunk, options=chosen)
@@ -162,7 +164,7 @@ class BulkUpserts(Repository[R]):
         query = (*params, ("sort", "-_id"), ("select", marker.select), ("limit", str(limit)), ("offset", str(offset)))
         request = Request(method="GET", path=self.endpoint.path, params=query, is_bulk=True)
         page = decode_json((await self._session.send(request)).body)
-        if not isinstance(page, list) or not all(isinstance(one, dict) and "_id" in one for one in page):
+        if not isinstance(page, list) or not all(isinstance(one, dict) and type(one.get("_id")) is str for one in page):
             raise DecodeError(f"GET {self.endpoint.path}: the answer is not a list of records")
         return [(one["_id"], marker.mark_of(one)) for one in page]
 

@@ -6,13 +6,13 @@ chunks are cut: cut at each repeat, chunks come out small; put the second write 
 one has to wait for the first. What is done here instead:
 
 A keyed row goes into the open chunk, unless one of its keys (every identifier on it counts) is in the open chunk,
-in one of the three chunks cut before it, or on a row that waits already. Then it waits too. Whenever a chunk is
-opened, the waiting rows whose keys are four chunks away by then go in first. So four neighbours never share a key
+in one of the four chunks cut before it, or on a row that waits already. Then it waits too. Whenever a chunk is
+opened, the waiting rows whose keys are five chunks away by then go in first. So five neighbours never share a key
 and can be in flight together, chunks are full, and since each key's rows queue behind each other, writes to one key
 keep the order of the input. Rows of different keys may overtake one another.
 
 What waits is bounded by four times `chunk_size` rows and by `max_bytes`: beyond that the open chunk leaves early.
-While more than a quarter of that waits, and at the end of the input, a key need not be four chunks away, only
+While more than a quarter of that waits, and at the end of the input, a key need not be five chunks away, only
 in another chunk: full chunks matter less than an end.
 
 How rows are cut depends on the rows alone, never on when an answer came, so the same input is cut the same way
@@ -43,8 +43,9 @@ Key: TypeAlias = str
 Mark: TypeAlias = tuple[object, ...]
 """Values by which a row without a key is recognised among Planhat's records."""
 
-_DISTANCE = 4
-"""A chunk shares no key with the three before it: one more than may be between is needed to be `_DISTANCE` away."""
+_DISTANCE = 5
+"""How many chunks on a key may come again. With four in flight a chunk could follow four after another; one more
+keeps the slowest of them from holding up the next: 3.3 in flight instead of 3.1 where 1 % or 10 % of keys repeat."""
 _MAX_CHUNKS_WAITING = 4
 _PIECE_BYTES = 2**18
 
@@ -177,10 +178,10 @@ class Chunker:
             if len(self._keyless.rows) >= self.chunk_size:
                 self._cut_keyless()
         else:
-            a, b, c, d = self._near
+            a, b, c, d, e = self._near
             waiting = self._queues
             for key in keys:
-                if key in a or key in b or key in c or key in d or key in waiting:
+                if key in a or key in b or key in c or key in d or key in e or key in waiting:
                     self._wait(row)
                     return
             keyed = self._keyed
