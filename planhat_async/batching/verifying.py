@@ -30,7 +30,7 @@ Seen: TypeAlias = tuple[str, Mark]
 _MARGIN_SECONDS = 60
 _SECONDS_DIGITS = 8
 _MAX_IDLE_PAGES = 30
-"""After so many pages without a new record a list that cannot be followed is given up."""
+"""After so many pages that lead no further down a list that cannot be followed is given up."""
 
 
 def floor_below(newest_id: str) -> str:
@@ -102,6 +102,7 @@ class Descent:
     """What was read above the floor."""
     _last_id: str = ""
     """The last record of the pages that are joined."""
+    _lowest_id: str = ""
     _step_back: int = 0
     _n_idle: int = 0
 
@@ -114,9 +115,10 @@ class Descent:
         ids = [record_id for record_id, _ in page]
         if any(above <= below for above, below in itertools.pairwise(ids)):
             raise UnreadableListError("the list is not sorted by descending _id")
-        n_before = len(self.records)
         self.records.update((record_id, mark) for record_id, mark in page if record_id > self.floor)
-        self._n_idle = 0 if len(self.records) > n_before else self._n_idle + 1
+        is_further = bool(ids) and (not self._lowest_id or ids[-1] < self._lowest_id)
+        self._lowest_id = ids[-1] if is_further else self._lowest_id
+        self._n_idle = 0 if is_further else self._n_idle + 1
         if self._n_idle > _MAX_IDLE_PAGES:
             raise UnreadableListError("the list does not go on, nor does it end")
         if self.offset == 0 or (ids and ids[0] >= self._last_id):
