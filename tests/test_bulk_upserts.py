@@ -408,6 +408,44 @@ def test_good_rows_raise_nothing() -> None:
     assert upsert_tasks(MemoryPlanhat(()), rows, on_invalid="raise", chunk_size=300).created == 1000
 
 
+# How a run ends
+
+
+@pytest.mark.parametrize("options", [{"verify_by": ["action"], "verify_wait": 3}, {"isolate": True}, {}])
+def test_rows_are_conserved_wherever_a_run_is_cancelled(options: dict[str, Any]) -> None:
+    """At every step: each row that was taken is in the account, and nothing goes on running."""
+    faults = [Fault.DROP_AFTER, Fault.DROP_BEFORE, Fault.NONE, Fault.LATE, Fault.FAIL_AFTER, Fault.REFUSE] * 2
+    names = ["a", "keyless", "b", "refused", "a", "keyless", "c", "invalid", "keyless", "d", "a", "b"]
+
+    async def main(seconds: float, n_turns: int) -> bool:
+        planhat = MemoryPlanhat(faults, [0.5, 2.0, 1.0], Choices(errors_name_key=False))
+        planhat.api.companies.add(Company("c"))
+        taken = []
+
+        def rows() -> Iterator[Any]:
+            for row in mixed_rows(names):
+                taken.append(row)
+                yield row
+
+        async with session_on(planhat) as session:
+            run = Tasks(session).upserting(rows(), chunk_size=3, concurrency=3, **options)
+            task = asyncio.create_task(finish(run))
+            await asyncio.sleep(seconds)
+            for _ in range(n_turns):
+                await asyncio.sleep(0)
+            is_late = not task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        assert run.result.rows == len(taken)
+        stored_there = {row["action"] for row in planhat.api.records("tasks")}
+        assert stored_there.isdisjoint(str(n) for n in positions(run.result, Outcome.UNSENT))
+        return is_late
+
+    when = [(0.0, n_turns) for n_turns in range(60)] + [(n / 4, n % 3) for n in range(150)]
+    ended = [virtual_time.run(main(*one)) for one in when]
+    assert (ended[0], ended[-1]) == (False, True)
+
+
 # Speed
 
 

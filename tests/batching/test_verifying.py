@@ -6,14 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from strategies import seeded
+from strategies import seeded, thoroughly
 
 from planhat_async.batching.chunking import Row
 from planhat_async.batching.verifying import Claims, Descent, Seen, UnreadableListError, floor_below
-
-thoroughly = settings(seeded, max_examples=1000)
 
 
 def record(n: int) -> Seen:
