@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 import virtual_time
-from attrs import define
+from attrs import define, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from memory import Fault, MemoryPlanhat
@@ -27,11 +27,12 @@ from planhat_async import (
     Task,
     Tasks,
     Tickets,
+    Timeouts,
     Unreadable,
     UpsertResult,
     UpsertRun,
 )
-from planhat_async._http.wire import Request, Response
+from planhat_async._http.wire import Request, Response, Token
 from planhat_async.sandbox import Choices, Company
 
 thoroughly = settings(derandomize=True, deadline=None, max_examples=1000)
@@ -250,6 +251,69 @@ def test_rows_are_recognised_by_values_of_several_kinds(changes: dict[str, Any])
     assert (result.created, len(planhat.sent), len(planhat.api.records("notes"))) == (1, 1, 1)
 
 
+def test_a_time_planhat_has_in_no_form_we_know_is_no_time() -> None:
+    """It is compared as it is, and is not ours."""
+    planhat = MemoryPlanhat([Fault.DROP_AFTER])
+    planhat.api.add("notes", {"date": "last week"}, now=1_700_000_000.0)
+    result = upsert_notes(planhat, [{"companyId": "c", "date": "2024-05-31T09:30:00Z"}], verify_by=["date"])
+    assert (result.created, len(planhat.sent)) == (1, 1)
+
+
+@define
+class _Listing(MemoryPlanhat):
+    """Answers the reads of its list, in order, with what it is told; `None` with what is there."""
+
+    reads: list[Response | None] = field(factory=list)
+
+    async def send(self, request: Request, *, token: Token, timeouts: Timeouts) -> Response:
+        if request.method == "GET" and self.reads and (answer := self.reads.pop(0)):
+            return answer
+        return await super().send(request, token=token, timeouts=timeouts)
+
+
+@pytest.mark.parametrize(
+    "answer", [Response(status=404), Response(status=200, body=b"{}"), Response(status=200, body=b'[{"_id":7}]')]
+)
+def test_without_the_newest_record_no_keyless_row_leaves(answer: Response) -> None:
+    """What became of it could not be settled afterwards; the next chunk tries again."""
+    planhat = _Listing(reads=[answer])
+    rows = [{"companyId": "c", "subject": str(n)} for n in range(4)]
+    result = upsert_notes(planhat, rows, verify_by=["subject"], chunk_size=2, concurrency=1)
+    assert (result.unsent, result.created) == ((4, 0) if answer.status == 404 else (2, 2))
+    assert len(planhat.sent) == result.created // 2
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Response(status=404),
+        Response(status=200, body=b"no JSON"),
+        Response(status=200, body=b'[{"_id":"6b0690ab314fb7dfd82c07ce"},{"_id":"6b0690ab314fb7dfd82c07ce"}]'),
+    ],
+)
+def test_rows_that_cannot_be_looked_for_are_unknown(answer: Response) -> None:
+    """They are not sent again, and both reasons are told."""
+    planhat = _Listing([Fault.DROP_AFTER], reads=[None, answer])
+    result = upsert_notes(planhat, [{"companyId": "c", "subject": "s"}], verify_by=["subject"])
+    assert (result.unknown, len(planhat.sent)) == (1, 1)
+    assert result.problems[0].reason.startswith("no answer; and Planhat's list, which might tell, could not be read: ")
+
+
+def test_rows_that_get_lost_again_and_again_are_unknown() -> None:
+    """After five times; the chunk has the last error."""
+    planhat = MemoryPlanhat([Fault.DROP_BEFORE] * 9)
+
+    async def main() -> None:
+        async with session_on(planhat) as session:
+            rows = [{"companyId": "c", "subject": "s"}]
+            (chunk,) = [chunk async for chunk in Notes(session).upsert_chunks(rows, verify_by=["subject"])]
+        reason = "sent 5 times without an answer, and not found in Planhat's list"
+        assert (chunk.unknown, chunk.problems[0].reason, str(chunk.error)) == (1, reason, "no answer")
+
+    virtual_time.run(main())
+    assert len(planhat.sent) == 5
+
+
 def test_archived_tasks_are_found() -> None:
     """They are in a list of their own."""
     planhat = MemoryPlanhat([Fault.DROP_AFTER])
@@ -337,6 +401,21 @@ def test_isolation_finds_every_bad_row_and_no_other(
     assert {problem.key for problem in result.problems} == {f"s{n}" for n, is_bad in enumerate(bad) if is_bad}
     assert (result.created, result.rejected, result.rows) == (bad.count(False), bad.count(True), len(rows))
     assert result.isolation_calls == len(planhat.sent) - -(-len(rows) // chunk_size)
+
+
+def test_isolation_finds_a_row_behind_a_refusal_of_all() -> None:
+    """A 400 that says nothing of rows is about one of them as well."""
+
+    @define
+    class Refusing(MemoryPlanhat):
+        def _carry_out(self, request: Request) -> Response:
+            bad = b"bad" in (request.body or b"")
+            return Response(status=400, body=b'"Not valid type"') if bad else super()._carry_out(request)
+
+    planhat = Refusing()
+    rows = [{"sourceId": str(n), "companyId": "c", "action": "bad" if n == 5 else "good"} for n in range(8)]
+    result = upsert_tasks(planhat, rows, isolate=True)
+    assert (positions(result, Outcome.REJECTED), result.created, result.isolation_calls) == ({5}, 7, 6)
 
 
 def test_isolation_keeps_to_its_budget() -> None:

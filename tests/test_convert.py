@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, get_args
 
 import attrs
@@ -18,11 +21,13 @@ from planhat_async._convert import (
     decode_json,
     decode_record,
     encode_json,
+    encode_plain,
     excerpt,
     fields_of,
     requirements_of,
     row_flags,
     row_id,
+    spellings_of,
     split_rows,
     structure,
     to_write,
@@ -88,6 +93,26 @@ def settled(value: Any) -> Any:
     if isinstance(value, list):
         return [settled(item) for item in value]
     return value[:-4] + ".000Z" if isinstance(value, str) and value.endswith(".00Z") else value
+
+
+json_like = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.sampled_from(["", "a", "2024-05-31T09:30:00Z", "\ud800"]),
+    st.lists(st.sampled_from(["a", 7, None]), max_size=3),
+    st.dictionaries(st.sampled_from(["a", 7]), st.sampled_from([1, 1.5, "a", None, [1], {}, math.nan]), max_size=3),
+)
+
+
+def outcome_of(row: Mapping[str, Any]) -> Any:
+    """The bytes that are sent, decoded, or why none are."""
+    try:
+        wire = dict(to_write(Task, row))
+        return requirements_of(Task).keys_of(wire), decode_json(encode_plain(wire))
+    except (TypeError, ValueError) as error:
+        return type(error), str(error)
 
 
 class TestReading:
@@ -212,6 +237,16 @@ class TestWriting:
         assert to_write(Task, task) == sent
         assert to_write(Task, sent) == sent
         assert to_write(Task, {"custom": {}}) == {"custom": {}}
+
+    def test_a_mapping_need_not_be_a_dict(self) -> None:
+        """Any will do, and comes out as one."""
+        sent = to_write(Task, MappingProxyType({"source_id": "7", "action": None}))
+        assert sent == {"sourceId": "7", "action": None}
+
+    @given(st.dictionaries(st.sampled_from([*spellings_of(Task)]), json_like, max_size=8))
+    def test_what_is_quick_to_check_is_checked_as_well(self, row: dict[str, Any]) -> None:
+        """A dict comes out, or is refused, as any other mapping."""
+        assert outcome_of(row) == outcome_of(MappingProxyType(row))
 
     def test_custom_is_sent_untouched(self) -> None:
         """The very same object, whatever it holds."""
@@ -547,6 +582,16 @@ class TestJson:
         """Bytes that are none are replaced, and what is long is cut."""
         assert excerpt("aé".encode() + b"\xff" + b"b" * 3000) == "aé\ufffd" + "b" * 1996
         assert excerpt(b"abc", 2) == "ab"
+
+
+def test_nesting_too_deep_is_refused_wherever_it_is_found() -> None:
+    """Also by the encoder, which alone sees it where the rest has been checked."""
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    for encode in (encode_json, encode_plain):
+        with pytest.raises(ValueError, match="nested too deep"):
+            encode(deep)
 
 
 def test_an_aware_time_in_custom_is_written_as_planhat_writes_times() -> None:

@@ -134,6 +134,12 @@ class Account:
         for row, reason in doubtful:
             self.settle([row], Outcome.UNKNOWN, f"{reason}; {why}" if why else reason)
 
+    def abandon(self, reason: str) -> None:
+        """Send nothing more: rows were looked for in vain, and sent again, too often."""
+        self.result.error = self.doubt_error
+        while self.left:
+            self.settle(self.left.pop().rows, Outcome.UNKNOWN, reason)
+
     def leave(self, has_left: bool) -> None:
         """Note whether the next rows have left, or it turned out that nothing of them was processed."""
         self.left[-1].has_left = has_left

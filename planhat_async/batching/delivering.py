@@ -64,7 +64,7 @@ class Courier:
                 if not account.doubtful:
                     return
                 await self._look_for(account, settler, floor)
-            account.stay_in_doubt("")
+            account.abandon(f"sent {_MAX_ROUNDS} times without an answer, and not found in Planhat's list")
         finally:
             settler.end(floor)
 
