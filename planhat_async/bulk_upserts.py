@@ -134,21 +134,16 @@ class BulkUpserts(Repository[R]):
 
     def _preparing(self, marker: Marker | None) -> Prepare:
         """A function that checks and encodes one row."""
-        write, needs = writer_of(self.endpoint.record).write, requirements_of(self.endpoint.record)
-        keys_of, missing_to_update, missing_to_create = needs.keys_of, needs.missing_to_update, needs.missing_to_create
+        write, check = writer_of(self.endpoint.record).write, requirements_of(self.endpoint.record).check_upsert
 
         def prepare(position: int, item: Any) -> Row:
             if type(item) is Unreadable:
                 raise ValueError(item.reason)
             wire = write(item)
-            keys = keys_of(wire)
+            keys = check(wire)
             if keys:
-                if missing := missing_to_update(wire):
-                    raise ValueError(missing)
                 return Row(position, keys, encode_plain(wire))
             wire = self._filled_in(wire)
-            if missing := missing_to_create(wire):
-                raise ValueError(missing)
             return Row(position, keys, encode_plain(wire), None if marker is None else marker.mark_of_row(wire))
 
         return prepare

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 import virtual_time
-from attrs import define, field
+from attrs import define, evolve, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from memory import Fault, MemoryPlanhat
@@ -297,6 +297,22 @@ def test_rows_that_cannot_be_looked_for_are_unknown(answer: Response) -> None:
     result = upsert_notes(planhat, [{"companyId": "c", "subject": "s"}], verify_by=["subject"])
     assert (result.unknown, len(planhat.sent)) == (1, 1)
     assert result.problems[0].reason.startswith("no answer; and Planhat's list, which might tell, could not be read: ")
+
+
+def test_a_list_that_does_not_show_the_values_proves_nothing() -> None:
+    """Rows that are not recognised in it may be there all the same, so they are not sent again."""
+
+    @define
+    class Hiding(MemoryPlanhat):
+        def _carry_out(self, request: Request) -> Response:
+            if request.method == "GET":
+                request = evolve(request, params=(*request.params, ("select", "_id,type")))
+            return super()._carry_out(request)
+
+    planhat = Hiding([Fault.DROP_AFTER])
+    result = upsert_notes(planhat, [{"companyId": "c", "subject": "s"}], verify_by=["subject"])
+    assert (result.unknown, len(planhat.sent)) == (1, 1)
+    assert result.problems[0].reason.endswith("it does not show the values that rows are recognised by")
 
 
 def test_rows_that_get_lost_again_and_again_are_unknown() -> None:

@@ -110,7 +110,7 @@ def outcome_of(row: Mapping[str, Any]) -> Any:
     """The bytes that are sent, decoded, or why none are."""
     try:
         wire = dict(to_write(Task, row))
-        return requirements_of(Task).keys_of(wire), decode_json(encode_plain(wire))
+        return requirements_of(Task).missing_to_create(wire), decode_json(encode_plain(wire))
     except (TypeError, ValueError) as error:
         return type(error), str(error)
 
@@ -224,11 +224,14 @@ class TestWriting:
 
     def test_a_mapping_sends_none_as_null(self) -> None:
         """That is how a field is emptied; rows of an upsert go without keys that are nothing."""
-        sent = to_write(Task, {"status": None, "custom": None, "id": None, "sourceId": None})
-        assert sent == {"status": None, "custom": None, "_id": None, "sourceId": None}
-        note: dict[str, Any] = {"sourceId": None}
-        assert (requirements_of(Task).keys_of(sent), sent) == ((), {"status": None, "custom": None})
-        assert (requirements_of(Note).keys_of(note), note) == ((), {"sourceId": None})
+        sent = to_write(Task, {"status": None, "custom": None, "id": None, "sourceId": None, "company_id": "1"})
+        assert sent == {"status": None, "custom": None, "_id": None, "sourceId": None, "companyId": "1"}
+        note: dict[str, Any] = {"sourceId": None, "companyId": "1"}
+        assert (requirements_of(Task).check_upsert(sent), sent) == (
+            (),
+            {"status": None, "custom": None, "companyId": "1"},
+        )
+        assert (requirements_of(Note).check_upsert(note), note) == ((), {"sourceId": None, "companyId": "1"})
 
     def test_empty_values_are_sent(self) -> None:
         """`False`, 0, empty text and empty lists say something; a record's empty `custom` does not."""
@@ -468,8 +471,12 @@ class TestRequirements:
     )  # fmt: skip
     def test_what_a_row_of_an_upsert_needs(self, cls: type[Record], wire: dict[str, Any], missing: str | None) -> None:
         """A row with a key may be an update; one without is a creation."""
-        needs = requirements_of(cls)
-        assert (needs.missing_to_update if needs.keys_of(wire) else needs.missing_to_create)(wire) == missing
+        check = requirements_of(cls).check_upsert
+        if missing is None:
+            check(wire)
+        else:
+            with pytest.raises(ValueError, match=f"^{missing}$"):
+                check(wire)
 
     def test_what_a_creation_needs(self) -> None:
         """A key does not help: there is nothing yet to match."""
@@ -479,15 +486,15 @@ class TestRequirements:
     def test_the_keys_of_a_row(self) -> None:
         """In the order in which Planhat tries them."""
         wire = {"sourceId": "7", "_id": ID, "externalId": "8"}
-        assert requirements_of(Task).keys_of(wire) == (f"_id={ID}", "sourceId=7")
-        assert requirements_of(Note).keys_of(wire) == (f"_id={ID}",)
-        assert requirements_of(Ticket).keys_of({}) == ()
+        assert requirements_of(Task).check_upsert(wire) == (f"_id={ID}", "sourceId=7")
+        assert requirements_of(Note).check_upsert(wire) == (f"_id={ID}",)
+        assert requirements_of(Task).check_upsert({"companyId": "1"}) == ()
 
     @pytest.mark.parametrize("blank", ["", " \n"])
     def test_a_blank_key_is_refused(self, blank: str) -> None:
         """Planhat might match it, or create a record with it."""
         with pytest.raises(ValueError, match=r"^source_id must not be blank$"):
-            requirements_of(Task).keys_of({"sourceId": blank})
+            requirements_of(Task).check_upsert({"sourceId": blank})
 
 
 @attrs.define

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import attrs
 
 from planhat_async._convert.fields import spellings_of, wire_path
 from planhat_async._convert.values import SCALAR_CHECKS, read_time
 from planhat_async.models import Record
+
+Mark: TypeAlias = tuple[tuple[Any, ...], tuple[Any, ...]]
 
 _CUSTOM = "custom."
 
@@ -28,21 +30,25 @@ class Marker:
 
     @property
     def select(self) -> str:
-        """What a list is asked for."""
-        return ",".join(dict.fromkeys(["_id", *self.warranted, *self.others]))
+        """What a list is asked for: `custom` as a whole, because nobody knows whether a part of it can be."""
+        names = ("custom" if name.startswith(_CUSTOM) else name for name in (*self.warranted, *self.others))
+        return ",".join(dict.fromkeys(["_id", *names]))
 
-    def mark_of(self, record: Mapping[str, Any]) -> tuple[Any, ...]:
-        """The values that are compared."""
-        return tuple(self._value(record, name) for name in (*self.warranted, *self.others))
+    def mark_of(self, record: Mapping[str, Any]) -> Mark:
+        """The values that are compared: those that were warranted, and the others."""
+        return (
+            tuple(self._value(record, name) for name in self.warranted),
+            tuple(self._value(record, name) for name in self.others),
+        )
 
-    def mark_of_row(self, wire: Mapping[str, Any]) -> tuple[Any, ...]:
+    def mark_of_row(self, wire: Mapping[str, Any]) -> Mark:
         """The same of a row that is to be sent.
 
         Raises:
             ValueError: It lacks one of the values that were warranted.
         """
         mark = self.mark_of(wire)
-        for name, value in zip(self.warranted, mark, strict=False):
+        for name, value in zip(self.warranted, mark[0], strict=True):
             if value is None or value == "":
                 raise ValueError(f"{name} is missing, or nothing to be recognised by, and verify_by names it")
         return mark

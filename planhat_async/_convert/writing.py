@@ -6,13 +6,13 @@ and the one type whose values need no further check. Everything unusual goes thr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
-from operator import attrgetter
 from typing import Any, TypeAlias
 
 from planhat_async._convert.fields import Field, fields_of, spellings_of, unknown_field
+from planhat_async._convert.generating import generate
 from planhat_async._convert.json import is_plain, plain
 from planhat_async.models import Record
 
@@ -30,13 +30,13 @@ class Writer:
         self._cls = cls
         self._spelled: dict[str, Spelling] = {name: _spelling_of(field) for name, field in spellings_of(cls).items()}
         fields = fields_of(cls).values()
-        self._types = {field.wire: _type_that_passes(field) for field in fields}
+        self._types = {field.wire: _type_to_look_into(field) for field in fields}
         # A key that is None is taken out of a row, which the caller's own mapping must not be.
         self._may_be_none = {field.wire for field in fields if field.name not in cls.KEYABLES}
-        self._simple_lists = {field.wire for field in fields if field.type == list[str]}
-        writable = [field for field in fields if field.is_writable and field.name != "custom"]
-        self._values_of = attrgetter(*(field.name for field in writable))
-        self._written = [self._spelled[field.wire] for field in writable]
+        self._texts = [field.wire for field in fields if field.type == list[str]]
+        self._write_record: Callable[[Record], dict[str, Any]] = generate(
+            _lines_for_record(fields), {f"check_{f.name}": _check_of(f) for f in fields}
+        )
 
     def write(self, row: Any) -> dict[str, Any]:
         """What is sent for a row: a record's writable fields that are set, or exactly what a mapping holds.
@@ -48,9 +48,12 @@ class Writer:
             TypeError: Not a record of this model, nor a mapping; or a value of the wrong type.
         """
         if type(row) is dict:
-            types = self._types
+            type_of = self._types.get
             for name, value in row.items():
-                if types.get(name) is not type(value) and not self._passes(name, value):
+                if type_of(name) is not type(value) and not self._passes(name, value):
+                    return self._write_mapping(row)
+            for name in self._texts:
+                if name in row and not _are_texts(row[name]):
                     return self._write_mapping(row)
             return row
         if isinstance(row, self._cls):
@@ -63,19 +66,7 @@ class Writer:
         """Whether a value that is no simple one is sent as it is."""
         if value is None:
             return name in self._may_be_none
-        if name in self._simple_lists:
-            return type(value) is list and set(map(type, value)) <= _TEXT
         return name == "custom" and is_plain(value)
-
-    def _write_record(self, record: Record) -> dict[str, Any]:
-        out: dict[str, Any] = {}
-        for (wire, passes, check), value in zip(self._written, self._values_of(record), strict=True):
-            if value is not None:
-                out[wire] = value if type(value) is passes else check(value)
-        if record.custom:
-            wire, _, check = self._spelled["custom"]
-            out[wire] = check(record.custom)
-        return out
 
     def _write_mapping(self, row: Mapping[str, Any]) -> dict[str, Any]:
         spelled = self._spelled
@@ -94,7 +85,6 @@ class Writer:
         return next(field.name for field in fields_of(self._cls).values() if {field.name, field.wire} <= row.keys())
 
 
-_TEXT = {str}
 _known: dict[type, Writer] = {}
 
 
@@ -117,16 +107,47 @@ def _type_that_passes(field: Field) -> type | None:
     return field.type if field.type in {str, bool, int} else None
 
 
+def _type_to_look_into(field: Field) -> type | None:
+    return list if field.type == list[str] else _type_that_passes(field)
+
+
+def _lines_for_record(fields: Iterable[Field]) -> Iterator[str]:
+    """Lines that write a record's fields that are set."""
+    yield "out = {}"
+    for field in fields:
+        if not field.is_writable:
+            continue
+        passes = _type_that_passes(field)
+        checked = f"check_{field.name}(value)"
+        yield f"value = row.{field.name}"
+        yield "if value:" if field.name == "custom" else "if value is not None:"
+        written = f"value if type(value) is {passes.__name__} else {checked}" if passes else checked
+        yield f"    out[{field.wire!r}] = {written}"
+    yield "return out"
+
+
 def _spelling_of(field: Field) -> Spelling:
+    return field.wire, _type_that_passes(field), _check_of(field)
+
+
+def _check_of(field: Field) -> Callable[[Any], Any]:
     if field.type is datetime:
-        return field.wire, None, partial(_checked, field, field.check)
+        return partial(_checked, field, field.check)
     if field.type == list[str]:
-        return field.wire, None, partial(_check_texts, partial(_checked, field, field.check))
-    return field.wire, _type_that_passes(field), partial(_checked, field, lambda value: plain(field.check(value)))
+        return partial(_check_texts, partial(_checked, field, field.check))
+    return partial(_checked, field, lambda value: plain(field.check(value)))
 
 
 def _check_texts(careful: Callable[[Any], Any], value: Any) -> Any:
-    return value if type(value) is list and set(map(type, value)) <= _TEXT else careful(value)
+    return value if type(value) is list and _are_texts(value) else careful(value)
+
+
+def _are_texts(items: list[Any] | None) -> bool:
+    if items is not None:
+        for item in items:
+            if type(item) is not str:
+                return False
+    return True
 
 
 def _checked(field: Field, check: Callable[[Any], Any], value: Any) -> Any:

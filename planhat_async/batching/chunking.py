@@ -40,8 +40,9 @@ from planhat_async.results import Outcome, Problem
 Key: TypeAlias = str
 """`name=value`. One string, because a string's hash is kept: keys are looked up several times for each row."""
 
-Mark: TypeAlias = tuple[object, ...]
-"""Values by which a row without a key is recognised among Planhat's records."""
+Mark: TypeAlias = tuple[tuple[object, ...], tuple[object, ...]]
+"""Values by which a row without a key is recognised among Planhat's records: those that only one record has, and
+those that tell the model's records from others in the same list."""
 
 _DISTANCE = 5
 """How many chunks on a key may come again. With four in flight a chunk could follow four after another; one more

@@ -15,7 +15,7 @@ from typing import TypeAlias
 import attrs
 
 from planhat_async.batching.chunking import Mark, Row, Rows
-from planhat_async.batching.verifying import Claims, Descent, Seen, floor_below
+from planhat_async.batching.verifying import Claims, Descent, Seen, UnreadableListError, are_shown, floor_below
 
 Peek: TypeAlias = Callable[[int, int], Awaitable[list[Seen]]]
 """Reads a list, newest record first: from this offset on, at most so many."""
@@ -109,6 +109,8 @@ class Settler:
                     descent.take(await peek(descent.offset, descent.page_size))
                 records |= descent.records
             assert self._claims is not None  # noqa: S101 - a chunk that looks has begun
+            if not are_shown(rows, records.values()):
+                raise UnreadableListError("it does not show the values that rows are recognised by")
             return self._claims.match(rows, records.items())
 
     @asynccontextmanager

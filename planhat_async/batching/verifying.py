@@ -76,7 +76,7 @@ class Claims:
                 free.setdefault(mark, []).append(record_id)
         found, missing = [], []
         for row in rows:
-            ids = free.get(row.mark or ())
+            ids = free.get(row.mark) if row.mark else None
             if ids:
                 found.append((row, ids.pop()))
             else:
@@ -85,8 +85,19 @@ class Claims:
         return found, tuple(missing)
 
 
+def are_shown(rows: Sequence[Row], marks: Iterable[Mark]) -> bool:
+    """Whether a list shows the values that rows are recognised by, as far as its records tell.
+
+    Where none of the records that could be such rows has a value, Planhat does not show it: then it proves nothing
+    that a row was not found.
+    """
+    kinds = {row.mark[1] for row in rows if row.mark}
+    alike = [values for values, kind in marks if kind in kinds]
+    return not alike or all(any(value is not None for value in column) for column in zip(*alike, strict=True))
+
+
 class UnreadableListError(Exception):
-    """The list does not behave as a list sorted by descending `_id` does."""
+    """The list does not behave as a list sorted by descending `_id` does, or does not show what is compared."""
 
 
 @attrs.define

@@ -298,6 +298,15 @@ def test_a_body_is_a_json_array() -> None:
     assert (json.loads(body_of(rows)), body_of(())) == ([{"n": 0}, {"n": 1}, {"n": 2}], b"[]")
 
 
+@seeded
+@given(st.lists(st.integers(1, 300_000), max_size=12))
+def test_a_body_is_joined_in_pieces(sizes: list[int]) -> None:
+    """Of a quarter of a megabyte, or a row more: joining megabytes at once would hold the event loop."""
+    rows = tuple(row(n, n_bytes=size) for n, size in enumerate(sizes))
+    assert all(len(piece) <= 2**18 + 300_000 + 12 for piece in pieces_of(rows))
+    assert body_of(rows) == b"[" + b",".join(one.data for one in rows) + b"]"
+
+
 def test_a_row_shows_its_first_key_and_no_data() -> None:
     """What is shown of a row names it, and does not spill what it holds."""
     assert (row(0, "a", "b").key, row(0).key) == ("a", None)

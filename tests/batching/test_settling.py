@@ -23,7 +23,7 @@ def an_id(n: int) -> str:
 
 
 def keyless(position: int, mark: str) -> Row:
-    return Row(position, (), b"1", (mark,))
+    return Row(position, (), b"1", ((mark,), ()))
 
 
 @define
@@ -42,7 +42,7 @@ class List:
         return self.records[offset : offset + limit]
 
     def create(self, n: int, mark: str) -> None:
-        self.records.insert(0, (an_id(n), (mark,)))
+        self.records.insert(0, (an_id(n), ((mark,), ())))
 
 
 def settled(main: Coroutine[Any, Any, None]) -> None:
@@ -58,7 +58,7 @@ def test_the_newest_record_is_read_once() -> None:
     """By the first chunk, however many begin together."""
 
     async def main() -> None:
-        planhat = List([(NEWEST, ("x",))])
+        planhat = List([(NEWEST, (("x",), ()))])
         settler = Settler([planhat.peek], 5)
         floors = await asyncio.gather(*(settler.begin() for _ in range(3)))
         assert (set(floors), planhat.n_calls) == ({"6b06906f" + "0" * 16}, 1)
@@ -84,7 +84,7 @@ def test_what_is_there_is_found_at_once() -> None:
     """Nobody waits for what is not missing."""
 
     async def main() -> None:
-        planhat = List([(NEWEST, ("x",))])
+        planhat = List([(NEWEST, (("x",), ()))])
         settler = Settler([planhat.peek], 50)
         floor = await settler.begin()
         planhat.create(1, "a")
@@ -99,7 +99,7 @@ def test_what_is_missing_is_looked_for_again_after_a_wait() -> None:
     """A request that was given up may still be carried out."""
 
     async def main() -> None:
-        planhat = List([(NEWEST, ("x",))])
+        planhat = List([(NEWEST, (("x",), ()))])
         settler = Settler([planhat.peek], 50)
         floor = await settler.begin()
         asyncio.get_running_loop().call_later(30, planhat.create, 1, "b")
@@ -115,7 +115,7 @@ def test_while_somebody_looks_nothing_is_sent() -> None:
     """And nobody looks while something is being sent; in between others have their turn."""
 
     async def main() -> None:
-        planhat = List([(NEWEST, ("x",))])
+        planhat = List([(NEWEST, (("x",), ()))])
         settler = Settler([planhat.peek], 50)
         floor = await settler.begin()
         told = []
@@ -148,7 +148,7 @@ def test_a_look_that_is_cancelled_lets_others_send() -> None:
 
     async def main() -> None:
         for n_seconds in range(8):
-            planhat = List([(NEWEST, ("x",))])
+            planhat = List([(NEWEST, (("x",), ()))])
             settler = Settler([planhat.peek], 2)
             floor = await settler.begin()
             look = asyncio.create_task(settler.settle((keyless(0, "a"),), floor))
@@ -166,7 +166,7 @@ def test_claims_are_forgotten_with_the_last_chunk_that_could_ask() -> None:
     """So that memory does not grow with the input."""
 
     async def main() -> None:
-        planhat = List([(NEWEST, ("x",))])
+        planhat = List([(NEWEST, (("x",), ()))])
         settler = Settler([planhat.peek], 2)
         settler.claim([an_id(9)])  # nobody has begun
         old = await settler.begin()
@@ -189,7 +189,7 @@ def test_several_lists_are_one() -> None:
     """Whichever a record is in; the newest of all is what counts."""
 
     async def main() -> None:
-        one, other = List([(an_id(1), ("x",))]), List([(an_id(2), ("y",))])
+        one, other = List([(an_id(1), (("x",), ()))]), List([(an_id(2), (("y",), ()))])
         settler = Settler([one.peek, other.peek], 2)
         floor = await settler.begin()
         one.create(3, "a")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -219,6 +219,44 @@ async def test_the_producer_waits_for_the_network() -> None:
     planhat.gate.set()
     await task
     assert (run.result.created, source.n_taken) == (1000, 1000)
+
+
+@pytest.mark.parametrize("is_async", [True, False])
+@pytest.mark.parametrize(("n_rows", "n_bytes", "n_turns"), [(1000, 10, 9), (20, 300_000, 19)])
+async def test_others_have_the_event_loop_while_rows_are_prepared(
+    n_rows: int, n_bytes: int, n_turns: int, *, is_async: bool
+) -> None:
+    """After so many rows, or so many bytes, whether a chunk is full or not."""
+    turns, seen = 0, []
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    def prepare_large(position: int, item: str) -> Row:
+        seen.append(turns)
+        return Row(position, (), b'"' + item.encode() + b'"')
+
+    class Reread(Source, Sequence[str]):
+        """A sequence, which is checked beforehand."""
+
+        def __getitem__(self, index: Any) -> Any:
+            return self.items[index]
+
+        def __len__(self) -> int:
+            return len(self.items)
+
+    source = Reread(["1" * n_bytes] * n_rows)
+    options = ChunkOptions(max_bytes=30_000_000, on_invalid="raise")
+    rows: Any = source.stream() if is_async else source
+    run = UpsertRun(rows, prepare=prepare_large, send=Planhat().send, options=options)
+    counter = asyncio.create_task(count())
+    await finish(run)
+    counter.cancel()
+    assert seen[n_rows - 1] - seen[0] >= n_turns
+    assert is_async or seen[-1] - seen[n_rows] >= n_turns
 
 
 async def test_the_producer_waits_for_the_reader() -> None:

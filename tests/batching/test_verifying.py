@@ -10,16 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import seeded, thoroughly
 
-from planhat_async.batching.chunking import Row
-from planhat_async.batching.verifying import Claims, Descent, Seen, UnreadableListError, floor_below
+from planhat_async.batching.chunking import Mark, Row
+from planhat_async.batching.verifying import Claims, Descent, Seen, UnreadableListError, are_shown, floor_below
 
 
 def record(n: int) -> Seen:
-    return f"{n:024x}", (n,)
+    return f"{n:024x}", ((n,), ())
 
 
-def keyless(position: int, *mark: Any) -> Row:
-    return Row(position, (), b"1", mark)
+def keyless(position: int, *values: Any) -> Row:
+    return Row(position, (), b"1", (values, ()))
 
 
 def descend(floor: int, page_size: int, read: Callable[[int, int], list[Seen]]) -> tuple[set[str], int]:
@@ -122,9 +122,9 @@ def test_a_record_is_claimed_once() -> None:
     """Two rows of the same mark need two records."""
     claims = Claims()
     rows = [keyless(0, "a"), keyless(1, "a"), keyless(2, "b")]
-    found, missing = claims.match(rows, [("1", ("a",)), ("2", ("c",))])
+    found, missing = claims.match(rows, [("1", (("a",), ())), ("2", (("c",), ()))])
     assert ([(row.position, one) for row, one in found], [row.position for row in missing]) == ([(0, "1")], [1, 2])
-    assert claims.match(missing, [("1", ("a",)), ("3", ("b",))]) == ([(rows[2], "3")], (rows[1],))
+    assert claims.match(missing, [("1", (("a",), ())), ("3", (("b",), ()))]) == ([(rows[2], "3")], (rows[1],))
 
 
 def test_a_record_an_answer_told_of_is_nobody_else_s() -> None:
@@ -132,7 +132,7 @@ def test_a_record_an_answer_told_of_is_nobody_else_s() -> None:
     claims = Claims()
     claims.claim(["2", "1"])
     assert claims.newest_id == "2"
-    assert claims.match([keyless(0, "a")], [("1", ("a",))]) == ([], (keyless(0, "a"),))
+    assert claims.match([keyless(0, "a")], [("1", (("a",), ()))]) == ([], (keyless(0, "a"),))
 
 
 def test_claims_below_every_floor_are_forgotten() -> None:
@@ -148,8 +148,23 @@ def test_claims_below_every_floor_are_forgotten() -> None:
 def test_as_many_rows_are_found_as_there_are_records(marks: list[str], there: list[str]) -> None:
     """Of each mark; every row is either found or missing."""
     rows = [keyless(n, mark) for n, mark in enumerate(marks)]
-    found, missing = Claims().match(rows, [(str(n), (mark,)) for n, mark in enumerate(there)])
+    found, missing = Claims().match(rows, [(str(n), ((mark,), ())) for n, mark in enumerate(there)])
     assert sorted([row for row, _ in found] + list(missing), key=lambda row: row.position) == rows
     for mark in "abc":
-        assert sum(row.mark == (mark,) for row, _ in found) == min(marks.count(mark), there.count(mark))
+        assert sum(row.mark == ((mark,), ()) for row, _ in found) == min(marks.count(mark), there.count(mark))
     assert len({one for _, one in found}) == len(found)
+
+
+@pytest.mark.parametrize(
+    ("marks", "shown"),
+    [
+        ([], True),
+        ([(("x", None), ("note",))], False),
+        ([((None, None), ("note",)), (("x", None), ("note",)), ((None, 7), ("note",))], True),
+        ([((None, None), ("email",))], True),
+        ([((None, None), ("email",)), ((None, 7), ("note",))], False),
+    ],
+)
+def test_values_that_are_never_shown_prove_nothing(marks: list[Mark], *, shown: bool) -> None:
+    """As far as records tell that could be such rows."""
+    assert are_shown([Row(0, (), b"1", (("a", 1), ("note",)))], marks) is shown
