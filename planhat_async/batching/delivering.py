@@ -82,7 +82,8 @@ class Courier:
             body = await _joined(account.left[-1].rows)
             async with permission():
                 parts = await self._send_next(account, body)
-                if self.settler is not None:
+                if self.settler is not None and not account.doubtful:
+                    # Of an answer that leaves rows in doubt nobody knows whose ids it tells.
                     self.settler.claim(account.result.created_ids)
             account.left.pop()
             account.left += [part for part in reversed(parts) if part.rows]
