@@ -10,8 +10,9 @@ from planhat_async._convert import Marker, decode_json, encode_plain, marker_of,
 from planhat_async._http.wire import Request, Response
 from planhat_async.batching.answers import Answer, tells_of_rows
 from planhat_async.batching.chunking import Row
+from planhat_async.batching.producing import Prepare
 from planhat_async.batching.settling import Settler
-from planhat_async.batching.upserting import ChunkOptions, Prepare, UpsertRun
+from planhat_async.batching.upserting import ChunkOptions, UpsertRun
 from planhat_async.batching.verifying import Seen
 from planhat_async.errors import DecodeError
 from planhat_async.models import Record

@@ -25,15 +25,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable, Sequence
+from collections.abc import AsyncIterable, Iterable
 from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Any, Self
 
 import attrs
 
 from planhat_async.batching.answers import Account, Isolation
-from planhat_async.batching.chunking import Chunk, Chunker, Row
+from planhat_async.batching.chunking import Chunk, Chunker
 from planhat_async.batching.delivering import Courier, Send
+from planhat_async.batching.producing import Prepare, Producer
 from planhat_async.batching.settling import Settler
 from planhat_async.errors import (
     BadRequestError,
@@ -43,14 +44,7 @@ from planhat_async.errors import (
     ServerError,
     StatusError,
 )
-from planhat_async.results import ChunkResult, Outcome, Problem, UpsertResult
-
-Prepare: TypeAlias = Callable[[int, Any], Row]
-"""Makes a row of what the caller handed in, given its position; ValueError or TypeError where it must not be sent."""
-
-_BYTES_PER_TURN = 2**18
-_BYTES_OF_ANY_ROW = 2500
-"""What a row costs besides its bytes, in what it takes to encode so many."""
+from planhat_async.results import ChunkResult, Outcome, UpsertResult
 
 
 @attrs.frozen(kw_only=True)
@@ -84,20 +78,18 @@ class UpsertRun:
         settler: Settler | None = None,
     ) -> None:
         self.result = UpsertResult()
-        self._rows = rows
-        self._prepare = prepare
-        self._options = options
-        self._is_strict = options.on_invalid == "raise"
+        self._concurrency = options.concurrency
         self._is_verified = settler is not None
         self._courier = Courier(send, settler)
         self._isolation = Isolation(options.max_isolation_calls) if options.isolate else None
         self._chunker = Chunker(chunk_size=options.chunk_size, max_bytes=options.max_bytes)
+        self._producer = Producer(rows, prepare, self._chunker, self._hand_on, is_strict=options.on_invalid == "raise")
+        self._production: asyncio.Task[None] | None = None
         self._ready: deque[Chunk] = deque()
         self._in_flight: dict[asyncio.Task[None], Account] = {}
         self._ended: deque[ChunkResult] = deque()
         self._news = asyncio.Event()
         self._room = asyncio.Event()
-        self._producer: asyncio.Task[None] | None = None
         self._failure: BaseException | None = None
         self._is_winding_up = False
 
@@ -117,14 +109,14 @@ class UpsertRun:
             if self._is_winding_up:
                 self._raise_failure()
                 raise StopAsyncIteration
-            if self._producer is None:
-                self._producer = asyncio.create_task(self._produce())
+            if self._production is None:
+                self._production = asyncio.create_task(self._produce())
             self._news.clear()
             self._reap()
             self._start_what_may_leave()
             if self._ended:
                 break
-            if self._in_flight or not (self._must_stop or (self._producer.done() and not self._ready)):
+            if self._in_flight or not (self._must_stop or (self._production.done() and not self._ready)):
                 await self._news.wait()
             else:
                 await self._wind_up()
@@ -139,20 +131,8 @@ class UpsertRun:
         return self.result.stopped_by is not None or self._failure is not None
 
     async def _produce(self) -> None:
-        """Take rows from the input and cut them, one chunk ahead; a generator is closed at the end."""
-        rows = self._rows
         try:
-            try:
-                if self._is_strict and isinstance(rows, Sequence):
-                    await self._check(rows)
-                await (self._take_stream(rows) if isinstance(rows, AsyncIterable) else self._take_all(rows))
-                self._chunker.end()
-                await self._hand_over()
-            finally:
-                if isinstance(rows, AsyncGenerator):
-                    await rows.aclose()
-                elif isinstance(rows, Generator):
-                    rows.close()
+            await self._producer.run()
         except BaseException as failure:
             if self._is_winding_up:
                 raise
@@ -161,77 +141,13 @@ class UpsertRun:
         finally:
             self._news.set()
 
-    async def _take_all(self, rows: Iterable[Any]) -> None:
-        left, chunker = _BYTES_PER_TURN, self._chunker
-        for position, item in enumerate(rows):
-            left -= self._take(position, item)
-            if chunker.has_due:
-                await self._hand_over()
-            if left < 0:
-                left = _BYTES_PER_TURN
-                await asyncio.sleep(0)
-
-    async def _take_stream(self, rows: AsyncIterable[Any]) -> None:
-        left, position = _BYTES_PER_TURN, 0
-        async for item in rows:
-            left -= self._take(position, item)
-            position += 1
-            if self._chunker.has_due:
-                await self._hand_over()
-            if left < 0:
-                left = _BYTES_PER_TURN
-                await asyncio.sleep(0)
-
-    async def _check(self, rows: Iterable[Any]) -> None:
-        """Prepare all rows, and keep none: to find an invalid one before anything is sent."""
-        left = _BYTES_PER_TURN
-        for position, item in enumerate(rows):
-            row = self._prepare_or_raise(position, item)
-            left -= _BYTES_OF_ANY_ROW + len(row.data)
-            if left < 0:
-                left = _BYTES_PER_TURN
-                await asyncio.sleep(0)
-
-    def _prepare_or_raise(self, position: int, item: Any) -> Row:
-        try:
-            row = self._prepare(position, item)
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"row {position}: {error}") from None
-        if problem := self._chunker.objection_to(row):
-            raise ValueError(f"row {position}: {problem.reason}")
-        return row
-
-    def _take(self, position: int, item: Any) -> int:
-        """Take a row from the input; returns what it cost, in bytes."""
-        try:
-            row = self._prepare(position, item)
-        except (ValueError, TypeError) as error:
-            self._refuse(Problem(outcome=Outcome.INVALID, reason=str(error), position=position))
-            return _BYTES_OF_ANY_ROW
-        except Exception as fault:
-            # It ends the run; the row was taken all the same.
-            reason = f"its check failed: {fault!r}"
-            self._chunker.refuse(Problem(outcome=Outcome.UNSENT, reason=reason, position=position))
-            raise
-        if self._is_strict and (problem := self._chunker.objection_to(row)):
-            self._refuse(problem)
-        else:
-            self._chunker.feed(row)
-        return _BYTES_OF_ANY_ROW + len(row.data)
-
-    def _refuse(self, problem: Problem) -> None:
-        self._chunker.refuse(problem)
-        if self._is_strict:
-            raise ValueError(f"row {problem.position}: {problem.reason}")
-
-    async def _hand_over(self) -> None:
-        """Put what leaves now where it is sent from, not more than one chunk ahead."""
-        for chunk in self._chunker.due():
-            self._ready.append(chunk)
-            self._news.set()
-            while len(self._ready) > 1:
-                self._room.clear()
-                await self._room.wait()
+    async def _hand_on(self, chunk: Chunk) -> None:
+        """Put a chunk where it is sent from; wait while more than one is there."""
+        self._ready.append(chunk)
+        self._news.set()
+        while len(self._ready) > 1:
+            self._room.clear()
+            await self._room.wait()
 
     def _start_what_may_leave(self) -> None:
         while self._ready and not self._must_stop:
@@ -247,7 +163,7 @@ class UpsertRun:
 
     def _may_leave(self, chunk: Chunk) -> bool:
         """Whether there is a place, and nothing in flight shares a key with it."""
-        return len(self._in_flight) < self._options.concurrency and all(
+        return len(self._in_flight) < self._concurrency and all(
             chunk.keys.isdisjoint(account.chunk.keys) for account in self._in_flight.values()
         )
 
@@ -279,7 +195,7 @@ class UpsertRun:
         A cancellation meanwhile waits until every row is accounted for.
         """
         self._is_winding_up = True
-        tasks = {*self._in_flight, *filter(None, [self._producer])}
+        tasks = {*self._in_flight, *filter(None, [self._production])}
         is_cancelled = False
         while running := {task for task in tasks if not task.done()}:
             for task in running:
