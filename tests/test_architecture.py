@@ -38,6 +38,7 @@ PURE = {
     "batching/stitching",
     "batching/chunking",
     "batching/answers",
+    "batching/attribution",
     "batching/verifying",
     "_http/wire",
     "_http/retrying",

@@ -387,35 +387,35 @@ def test_options_of_the_wrong_kind_are_refused(options: Any) -> None:
 
 @thoroughly
 @given(
-    st.lists(st.booleans(), min_size=1, max_size=25),
+    st.lists(st.sampled_from(["bad", "new", "there"]), min_size=1, max_size=25),
     st.integers(1, 25),
     st.sampled_from([Choices(errors_name_key=False), Choices(errors_name_key=False, tickets_count_unchanged=True)]),
     st.sampled_from([Tasks, Tickets]),
 )
 def test_isolation_finds_every_bad_row_and_no_other(
-    bad: list[bool], chunk_size: int, choices: Choices, repository: Any
+    kinds: list[str], chunk_size: int, choices: Choices, repository: Any
 ) -> None:
     """By position and key; the good ones are counted as if nobody had looked, and the calls are told."""
     planhat = MemoryPlanhat((), choices=choices)
     planhat.api.companies.add(Company("c"))
-    rows = [
-        {"sourceId": f"s{n}", "companyId": "nobody" if is_bad else "c"}
-        | ({"email": "a@b.c"} if repository is Tickets else {})
-        for n, is_bad in enumerate(bad)
-    ]
+    rows = [{"sourceId": f"s{n}", "companyId": "nobody" if kind == "bad" else "c"} for n, kind in enumerate(kinds)]
+    if repository is Tickets:
+        rows = [{**row, "email": "a@b.c"} for row in rows]
 
-    async def main() -> UpsertResult:
+    async def upsert(rows: list[dict[str, str]], **options: Any) -> UpsertResult:
         async with session_on(planhat) as session:
-            run: UpsertRun = repository(session).upserting(
-                rows, chunk_size=chunk_size, isolate=True, max_isolation_calls=1000
-            )
+            run: UpsertRun = repository(session).upserting(rows, chunk_size=chunk_size, **options)
             await finish(run)
             return run.result
 
-    result = virtual_time.run(main())
-    assert positions(result, Outcome.REJECTED) == {n for n, is_bad in enumerate(bad) if is_bad}
-    assert {problem.key for problem in result.problems} == {f"s{n}" for n, is_bad in enumerate(bad) if is_bad}
-    assert (result.created, result.rejected, result.rows) == (bad.count(False), bad.count(True), len(rows))
+    virtual_time.run(upsert([row for row, kind in zip(rows, kinds, strict=True) if kind == "there"]))
+    planhat.sent.clear()
+    result = virtual_time.run(upsert(rows, isolate=True, max_isolation_calls=1000))
+    bad = {n for n, kind in enumerate(kinds) if kind == "bad"}
+    assert positions(result, Outcome.REJECTED) == bad
+    assert {problem.key for problem in result.problems} == {f"s{n}" for n in bad}
+    assert (result.created, result.rejected) == (kinds.count("new"), len(bad))
+    assert (result.rows, result.stored) == (len(rows), len(rows) - len(bad))
     assert result.isolation_calls == len(planhat.sent) - -(-len(rows) // chunk_size)
 
 

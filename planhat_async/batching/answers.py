@@ -13,7 +13,8 @@ from typing import Any
 
 import attrs
 
-from planhat_async.batching.chunking import Chunk, Key, Row, Rows, halves_of, key_of
+from planhat_async.batching.attribution import attributed, errors_in, objects_in, unnamed
+from planhat_async.batching.chunking import Chunk, Row, Rows, halves_of
 from planhat_async.errors import PlanhatError
 from planhat_async.results import ChunkResult, Outcome, Problem, ranges_of
 
@@ -25,7 +26,6 @@ _MAX_REFUSALS = 100
 """After so many refusals of the same chunk its rows are not sent again."""
 _MAX_TOO_LARGE = 10
 """After so many single rows that are too large the rest of a chunk is not tried."""
-_KEY_NAMES = ("_id", "sourceId", "externalId")
 
 
 @attrs.frozen(kw_only=True)
@@ -171,8 +171,8 @@ class Account:
         if not isinstance(answer.account, Mapping):
             self.doubt(rows, f"answered {answer.status} with something else than an account")
             return []
-        errors = _errors_in(answer.account)
-        blamed, unattributed = _attribute(errors, rows) if errors else ({}, [])
+        errors = errors_in(answer.account)
+        blamed, unattributed = attributed(errors, rows) if errors else ({}, [])
         self.follows_unknown = answer.follows_unknown
         left = tuple(row for row in rows if row.position not in blamed) if blamed else rows
         if unattributed and (parts := self.halve(left)):
@@ -213,7 +213,7 @@ class Account:
         elif "nonupdates" not in answer:
             self._count_as_before(Outcome.UNREPORTED, n_left)
         else:
-            self._some(_unnamed(left, answer), n_left, Outcome.DROPPED, "the answer leaves it out")
+            self._some(unnamed(left, answer), n_left, Outcome.DROPPED, "the answer leaves it out")
 
     def _read_refusal(
         self,
@@ -288,7 +288,7 @@ class Account:
 
     def _keep(self, answer: Mapping[str, Any]) -> None:
         """Keep the keys that Planhat made, and whatever nobody here knows."""
-        inserted, updated = (_objects(answer.get(name)) for name in ("insertsKeys", "updatesKeys"))
+        inserted, updated = (objects_in(answer.get(name)) for name in ("insertsKeys", "updatesKeys"))
         listed = answer.get("upsertedIds")
         ids = listed if isinstance(listed, list) else [one.get("_id") for one in inserted]
         self.result.created_ids += tuple(one for one in ids if isinstance(one, str))
@@ -306,55 +306,4 @@ def tells_of_rows(answer: Any) -> bool:
     """Whether an answer says something of single rows: errors, or how many were stored."""
     if not isinstance(answer, Mapping):
         return False
-    return bool(_errors_in(answer)) or any(answer.get(name) for name in _COUNTS)
-
-
-def _errors_in(answer: Mapping[str, Any]) -> list[Any]:
-    """All errors: any key that ends in `Errors` is a list of them."""
-    lists = (value for name, value in answer.items() if name.endswith("Errors"))
-    return [error for value in lists for error in (value if isinstance(value, list) else [value]) if error]
-
-
-def _attribute(errors: list[Any], rows: Sequence[Row]) -> tuple[dict[int, str], list[str]]:
-    """Errors by the position of the row they name, and those that name none."""
-    by_key = {key: row.position for row in rows for key in row.keys}
-    blamed: dict[int, str] = {}
-    unattributed = []
-    for error in errors:
-        named = _keys_named_in(error) if isinstance(error, Mapping) else []
-        position = next((by_key[key] for key in named if key in by_key), None)
-        if position is None and len(rows) == 1:
-            position = rows[0].position  # there is no other it could be about
-        if position is None:
-            unattributed.append(_words(error))
-        else:
-            blamed.setdefault(position, _words(error))
-    return blamed, unattributed
-
-
-def _keys_named_in(element: Mapping[str, Any]) -> list[Key]:
-    """The keys in an element of a list; a ticket's `sourceId` comes back as `externalId`."""
-    named = [(name, element[name]) for name in _KEY_NAMES if isinstance(element.get(name), str)]
-    return [key_of(*one) for one in named] + [
-        key_of("sourceId", value) for name, value in named if name == "externalId"
-    ]
-
-
-def _unnamed(rows: Sequence[Row], answer: Mapping[str, Any]) -> list[Row]:
-    """Rows whose keys the answer's lists do not name; all of them, where they name none."""
-    lists = (_objects(answer.get(listed)) for listed in ("insertsKeys", "updatesKeys"))
-    named = {key for elements in lists for one in elements for key in _keys_named_in(one)}
-    return [row for row in rows if named.isdisjoint(row.keys)]
-
-
-def _objects(value: Any) -> list[Mapping[str, Any]]:
-    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
-
-
-def _words(error: Any) -> str:
-    if isinstance(error, Mapping):
-        for name in ("error", "message", "reason"):
-            if isinstance(error.get(name), str):
-                where = f"{error['el']}: " if isinstance(error.get("el"), str) else ""
-                return where + str(error[name])
-    return error if isinstance(error, str) else repr(error)
+    return bool(errors_in(answer)) or any(answer.get(name) for name in _COUNTS)
