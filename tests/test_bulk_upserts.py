@@ -465,10 +465,11 @@ BAD: Sequence[Any] = [{"companyId": "c", "sourceId": "a"}, {"sourceId": "b", "co
 
 
 def test_an_invalid_row_of_a_sequence_is_raised_before_anything_is_sent() -> None:
-    """On request; the message names it."""
+    """On request, however late it comes; the message names it."""
     planhat = MemoryPlanhat(())
-    with pytest.raises(ValueError, match=r"^row 1: Task has no field 'colour'$"):
-        upsert_tasks(planhat, BAD, on_invalid="raise", chunk_size=1)
+    rows = [*({"companyId": "c", "sourceId": str(n)} for n in range(20)), *BAD]
+    with pytest.raises(ValueError, match=r"^row 21: Task has no field 'colour'$"):
+        upsert_tasks(planhat, rows, on_invalid="raise", chunk_size=1)
     assert planhat.sent == []
 
 

@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planhat_async import ChecklistItem, DecodeError, Note, Person, Record, StatusChange, Task, Ticket
@@ -241,11 +241,20 @@ class TestWriting:
         assert to_write(Task, sent) == sent
         assert to_write(Task, {"custom": {}}) == {"custom": {}}
 
+    @pytest.mark.parametrize("cls", [dict, MappingProxyType])
+    @pytest.mark.parametrize("name", ["activityTags", "activity_tags"])
+    def test_every_item_of_a_list_is_checked(self, name: str, cls: Any) -> None:
+        """In whatever spelling, and whatever else is in the list."""
+        assert to_write(Task, cls({name: ["a", "b"]})) == {"activityTags": ["a", "b"]}
+        with pytest.raises(TypeError, match=r"^activity_tags: text, not a whole number$"):
+            to_write(Task, cls({name: ["a", 7]}))
+
     def test_a_mapping_need_not_be_a_dict(self) -> None:
         """Any will do, and comes out as one."""
         sent = to_write(Task, MappingProxyType({"source_id": "7", "action": None}))
         assert sent == {"sourceId": "7", "action": None}
 
+    @settings(derandomize=True, deadline=None, max_examples=300)
     @given(st.dictionaries(st.sampled_from([*spellings_of(Task)]), json_like, max_size=8))
     def test_what_is_quick_to_check_is_checked_as_well(self, row: dict[str, Any]) -> None:
         """A dict comes out, or is refused, as any other mapping."""

@@ -8,6 +8,7 @@ an error names its key; everything else is a count.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -282,9 +283,10 @@ class Account:
             self._list([nameless] * n_rows)
 
     def _list(self, problems: Iterable[Problem]) -> None:
-        for problem in problems:
-            self.result.problems.append(problem)
-            self.result.count(problem.outcome)
+        listed = list(problems)
+        self.result.problems += listed
+        for outcome, n_rows in Counter(problem.outcome for problem in listed).items():
+            self.result.count(outcome, n_rows)
 
     def _keep(self, answer: Mapping[str, Any]) -> None:
         """Keep the keys that Planhat made, and whatever nobody here knows."""

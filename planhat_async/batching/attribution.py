@@ -26,7 +26,7 @@ def attributed(errors: list[Any], rows: Sequence[Row]) -> tuple[dict[int, str], 
     blamed: dict[int, str] = {}
     unattributed = []
     for error in errors:
-        named = _keys_named_in(error) if isinstance(error, Mapping) else []
+        named = _keys_named_in(error) if isinstance(error, dict) else []
         position = next((by_key[key] for key in named if key in by_key), None)
         if position is None and len(rows) == 1:
             position = rows[0].position  # there is no other it could be about
@@ -54,11 +54,11 @@ def unnamed(rows: Sequence[Row], answer: Mapping[str, Any]) -> list[Row]:
 
 def objects_in(value: Any) -> list[Mapping[str, Any]]:
     """The objects in a list that should hold nothing else."""
-    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def _words(error: Any) -> str:
-    if isinstance(error, Mapping):
+    if isinstance(error, dict):
         for name in ("error", "message", "reason"):
             if isinstance(error.get(name), str):
                 where = f"{error['el']}: " if isinstance(error.get("el"), str) else ""

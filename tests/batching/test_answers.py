@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import accounts, chunk_of, invalid, json_values, row, seeded
 
-from planhat_async.batching.answers import Account, Answer, Part, tells_of_rows
+from planhat_async.batching.answers import Account, Answer, Isolation, Part, tells_of_rows
 from planhat_async.batching.chunking import Row
 from planhat_async.errors import ServerError, UnknownOutcomeError
 from planhat_async.results import ChunkResult, Outcome, Problem
@@ -343,6 +343,41 @@ def test_rows_beside_many_that_are_too_large_are_not_tried_one_by_one() -> None:
     assert account.left == [Part((A,))]
     assert counted(account.result) == {"unsent": 2}
     assert account.result.problems[0].reason == "not sent: 10 single rows beside it were too large"
+
+
+def test_rows_beside_many_that_are_too_large_may_be_stored() -> None:
+    """Where an earlier request may have stored them, that they are not tried again does not make them unsent."""
+    account = Account(chunk_of(A, B))
+    account.left = [Part((B,), may_be_stored=True), Part((A,))]
+    account.n_too_large = 9
+    account.refuse_as_too_large()
+    assert counted(account.result) == {"unknown": 1}
+
+
+def halved() -> Account:
+    """An account whose first answer counted rows, and named no row that its error is about."""
+    account = Account(chunk_of(A, B, C, row(3, "d")), isolation=Isolation(9))
+    answer = FULL | {"created": 1, "updated": 1, "nonupdates": 1, "createdErrors": ["no"], "upsertedIds": ["1"]}
+    assert account.read(account.chunk.rows, Answer(status=206, account=answer)) == [(A, B), (C, row(3, "d"))]
+    assert (counted(account.result), account.result.created_ids, account.result.isolation_calls) == ({}, ("1",), 2)
+    return account
+
+
+def test_rows_sent_again_are_counted_as_what_they_were_the_first_time() -> None:
+    """They come back as unchanged, or as nothing: the first answer says what they were, of as many as it counted."""
+    account = halved()
+    account.read((A, B), Answer(status=200, account=FULL | {"nonupdates": 2}))
+    account.read((C,), Answer(status=200, account={"created": 0, "updated": 0}))
+    account.read((row(3, "d"),), Answer(status=206, account=FULL | {"createdErrors": ["no"]}))
+    assert counted(account.result) == {"created": 1, "updated": 1, "unreported": 1, "rejected": 1}
+
+
+def test_rows_that_only_the_last_answer_created_are_created() -> None:
+    """Whatever the first answer counted."""
+    account = halved()
+    account.read((A, B), Answer(status=200, account=FULL | {"created": 2}))
+    account.read((C, row(3, "d")), Answer(status=200, account=FULL | {"nonupdates": 2}))
+    assert counted(account.result) == {"created": 3, "updated": 1}
 
 
 @pytest.mark.parametrize(("follows_unknown", "outcome"), [(False, "rejected"), (True, "unknown")])

@@ -249,6 +249,15 @@ def test_large_rows_that_wait_leave_early_too() -> None:
     assert numbered(list(chunker.due())) == [[9], [10]]
 
 
+def test_a_chunk_that_opens_full_takes_no_more() -> None:
+    """Of rows that waited; also where nobody asks what is due meanwhile."""
+    chunker = Chunker(chunk_size=1, max_bytes=1000)
+    for n, name in enumerate("aabcdefg"):
+        chunker.feed(row(n, name))
+    chunker.end()
+    assert numbered(list(chunker.due())) == [[0], [2], [3], [4], [5], [1], [6], [7]]
+
+
 def test_due_may_be_left_at_any_point() -> None:
     """What was not handed out is handed out next time."""
     chunker = Chunker(chunk_size=1, max_bytes=100)

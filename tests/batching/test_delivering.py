@@ -119,6 +119,19 @@ async def test_rows_found_are_created_and_rows_missing_sent_again() -> None:
     assert (counted(account), account.result.created_ids, account.result.error) == ({"created": 3}, ("2",), None)
 
 
+async def test_rows_that_cannot_be_looked_for_are_unknown() -> None:
+    """The chunk's error is the one that left them in doubt."""
+
+    async def peek(offset: int, limit: int) -> list[Seen]:
+        if limit > 1:
+            raise ServerError(f"down at {offset}", status=503)
+        return []
+
+    planhat, account = Planhat([LOST]), Account(chunk_of(keyless(0)), is_verified=True)
+    await Courier(planhat.send, Settler([peek], 0)).deliver(account)
+    assert (planhat.sent, counted(account), account.result.error) == ([[0]], {"unknown": 1}, LOST)
+
+
 async def test_ids_of_an_answer_that_leaves_rows_in_doubt_are_nobody_s() -> None:
     """They may be of the very rows that are looked for."""
     odd = {"upsertedIds": ["2"]}
