@@ -5,6 +5,7 @@ from planhat_async._http.pacing import Pacer
 from planhat_async._http.retrying import RetryPolicy
 from planhat_async._http.transport import Timeouts
 from planhat_async.batching.upserting import UpsertRun
+from planhat_async.bulk_upserts import UpsertOptions
 from planhat_async.errors import (
     AuthenticationError,
     BadRequestError,
@@ -84,6 +85,7 @@ __all__ = [
     "Unreadable",
     "Updates",
     "UpsertError",
+    "UpsertOptions",
     "UpsertResult",
     "UpsertRun",
     "extid",

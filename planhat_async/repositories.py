@@ -15,6 +15,7 @@ import attrs
 
 from planhat_async.batching.changes import UpdateWalk
 from planhat_async.batching.reading import Batch
+from planhat_async.bulk_upserts import BulkUpserts
 from planhat_async.models import Note, Task, Ticket
 from planhat_async.queries import (
     NOTES,
@@ -30,7 +31,6 @@ from planhat_async.queries import (
     TicketListingOptions,
     TicketPageOptions,
 )
-from planhat_async.repository import Repository
 from planhat_async.single_calls import SingleCalls
 from planhat_async.updates import Updates
 
@@ -39,9 +39,10 @@ class Notes(SingleCalls[Note]):
     """Notes about companies: `/conversations` of type `note`, or of a custom touch type."""
 
     endpoint = NOTES
+    _told_apart_by = ("type",)  # other conversations are in the same list
 
-    def _fill_in(self, wire: dict[str, Any]) -> None:
-        wire.setdefault("type", "note")
+    def _filled_in(self, wire: dict[str, Any]) -> dict[str, Any]:
+        return {"type": "note", **wire}
 
     async def page(
         self, *, offset: int = 0, limit: int | None = None, **options: Unpack[NotePageOptions]
@@ -70,6 +71,7 @@ class Tasks(SingleCalls[Task]):
     """Tasks and events: `/tasks`."""
 
     endpoint = TASKS
+    _lists = ((), (("isArchived", "true"),))
 
     async def page(
         self, *, offset: int = 0, limit: int | None = None, **options: Unpack[TaskPageOptions]
@@ -153,7 +155,7 @@ async def _until_over(walk: UpdateWalk, batches: AsyncGenerator[Batch, None]) ->
                 return
 
 
-class Tickets(Repository[Ticket]):
+class Tickets(BulkUpserts[Ticket]):
     """Support tickets: `/tickets`. Planhat documents lists, bulk upserts and deletion, no single calls else."""
 
     endpoint = TICKETS

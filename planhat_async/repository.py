@@ -1,10 +1,10 @@
-"""What all repositories share: deletion, lists, bulk upserts."""
+"""What all repositories share: deletion, lists."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -13,21 +13,13 @@ import attrs
 from planhat_async._convert import (
     decode_json,
     decode_record,
-    encode_json,
-    keys_of,
     row_ids,
     split_rows,
-    to_write,
-    what_is_missing,
-    without_empty_keys,
 )
 from planhat_async._http.retrying import unreadable
-from planhat_async._http.wire import Request, Response
-from planhat_async.batching.answers import Answer, tells_of_rows
-from planhat_async.batching.chunking import Row
+from planhat_async._http.wire import Request
 from planhat_async.batching.reading import Batch, ReadOptions, read_batches
 from planhat_async.batching.stitching import Page
-from planhat_async.batching.upserting import ChunkOptions, UpsertRun
 from planhat_async.errors import DecodeError, NotFoundError
 from planhat_async.keys import path_segment
 from planhat_async.models import Record
@@ -38,14 +30,10 @@ from planhat_async.queries import (
     Params,
     Query,
 )
-from planhat_async.results import ChunkResult, Unreadable, UpsertResult
 from planhat_async.session import Session
 
 R = TypeVar("R", bound=Record)
 T = TypeVar("T")
-
-Rows = Iterable[R | Mapping[str, Any] | Unreadable] | AsyncIterable[R | Mapping[str, Any] | Unreadable]
-"""What an upsert takes: records of the model, or mappings with keys in either spelling."""
 
 OnBad = Callable[[DecodeError], None]
 
@@ -58,7 +46,7 @@ _RAW_TURN_BYTES = 1 << 18
 
 
 class Repository(Generic[R]):
-    """What notes, tasks and tickets have in common: deletion, lists, bulk upserts.
+    """What notes, tasks and tickets have in common: deletion, lists.
 
     Args:
         session: An open session. Repositories are cheap: make as many as you like.
@@ -106,103 +94,9 @@ class Repository(Generic[R]):
         """
         return [gone is not None for gone in await self._each(self._delete_found, keys)]
 
-    async def upsert_many(
-        self,
-        rows: Rows[R],
-        *,
-        chunk_size: int = 5000,
-        max_bytes: int = 8_000_000,
-        concurrency: int = 4,
-        raise_on_error: bool = False,
-    ) -> UpsertResult:
-        """Create or update any number of records, in chunks ("Bulk upsert" in Planhat's documentation).
-
-        Each row is checked and encoded once, and sent in the order of the input; rows with one key arrive in
-        that order. A record named by `id` in one row and by `source_id` in another is not recognised as one.
-        A row without a key is created each time it is sent, so it is never sent again by itself.
-
-        Costs one call per chunk; memory for about `concurrency` + 4 chunks, however long the input is.
-
-        Args:
-            rows: Records, or mappings with keys in either spelling; a mapping is sent exactly as it is.
-            chunk_size: Rows per call, at most 5,000.
-            max_bytes: Bytes per call, at most 30,000,000.
-            concurrency: Chunks in flight; 1 is what Planhat advises for large writes.
-            raise_on_error: Raise at the end unless every row was stored.
-
-        Returns:
-            What became of every row. Nothing that Planhat says of rows is raised: look at `ok`.
-
-        Raises:
-            UpsertError: On request, see `raise_on_error`; it carries the result.
-        """
-        options = ChunkOptions(chunk_size=chunk_size, max_bytes=max_bytes, concurrency=concurrency)
-        async with self._run(rows, options) as run:
-            async for _ in run:
-                pass
-        if raise_on_error:
-            run.result.raise_for_problems()
-        return run.result
-
-    async def upsert_chunks(
-        self,
-        rows: Rows[R],
-        *,
-        chunk_size: int = 5000,
-        max_bytes: int = 8_000_000,
-        concurrency: int = 4,
-    ) -> AsyncGenerator[ChunkResult, None]:
-        """Like `upsert_many`, but yields what became of each chunk as it ends.
-
-        Leave it early with `contextlib.aclosing`, or use `upserting`, which keeps the account.
-        """
-        options = ChunkOptions(chunk_size=chunk_size, max_bytes=max_bytes, concurrency=concurrency)
-        async with self._run(rows, options) as run:
-            async for chunk in run:
-                yield chunk
-
-    def upserting(
-        self,
-        rows: Rows[R],
-        *,
-        chunk_size: int = 5000,
-        max_bytes: int = 8_000_000,
-        concurrency: int = 4,
-    ) -> UpsertRun:
-        """Like `upsert_chunks`, for `async with`: `run.result` stays readable however the run ends."""
-        return self._run(rows, ChunkOptions(chunk_size=chunk_size, max_bytes=max_bytes, concurrency=concurrency))
-
-    def _run(self, rows: Any, options: ChunkOptions) -> UpsertRun:
-        if isinstance(rows, Mapping | Record | str | bytes):
-            raise TypeError(f"rows are an iterable of records or mappings, not one {type(rows).__name__}")
-        return UpsertRun(rows, prepare=self._prepare, send=self._send_chunk, options=options)
-
-    def _prepare(self, position: int, item: Any) -> Row:
-        """Check and encode one row of an upsert."""
-        if isinstance(item, Unreadable):
-            raise ValueError(item.reason)  # noqa: TRY004 - the row is wrong, not its type
-        wire = without_empty_keys(self.endpoint.record, to_write(self.endpoint.record, item))
-        keys = keys_of(self.endpoint.record, wire)
-        if not keys:
-            self._fill_in(wire)
-        missing = what_is_missing(self.endpoint.record, wire, is_upsert=True)
-        if missing:
-            raise ValueError(missing)
-        return Row(position=position, keys=keys, data=encode_json(wire))
-
-    def _fill_in(self, wire: dict[str, Any]) -> None:
-        """Add what Planhat needs of a record that is created and the caller need not say."""
-
-    async def _send_chunk(
-        self,
-        body: bytes,
-        is_keyed: bool,
-        on_attempt: Callable[[bool], None],
-    ) -> Answer:
-        request = Request(method="PUT", path=self.endpoint.path, body=body, is_keyed=is_keyed, is_bulk=True)
-        response = await self._session.send(request, accepts=_says_of_rows, on_attempt=on_attempt)
-        account = decode_json(response.body) if response.body.strip() else None
-        return Answer(status=response.status, account=account, follows_unknown=response.follows_unknown)
+    def _filled_in(self, wire: dict[str, Any]) -> dict[str, Any]:
+        """A row with what Planhat needs of a record that is created and the caller need not say."""
+        return wire
 
     async def _page(self, offset: int, limit: int | None, options: Options) -> list[R]:
         """One call, as Planhat answers it."""
@@ -336,14 +230,6 @@ class Repository(Generic[R]):
             for task in calls:
                 task.cancel()
             await asyncio.gather(*calls, return_exceptions=True)
-
-
-def _says_of_rows(response: Response) -> bool:
-    """Whether a refusal is an account of rows, and not of the request as a whole."""
-    try:
-        return response.status in {400, 403} and tells_of_rows(decode_json(response.body))
-    except DecodeError:
-        return False
 
 
 def _raise(error: DecodeError) -> None:

@@ -121,6 +121,8 @@ class ChunkResult(Counts):
     """What else the answer held, by Planhat's names."""
     error: PlanhatError | None = None
     """Why no answer could be read, if none could."""
+    isolation_calls: int = 0
+    """Calls spent on finding the rows behind errors that name none (`isolate=True`)."""
 
     @property
     def not_stored(self) -> dict[Outcome, tuple[range, ...]]:
@@ -145,6 +147,8 @@ class UpsertResult(Counts):
     """The first 1,000 rows known not to be stored."""
     n_problems: int = 0
     """How many there were."""
+    isolation_calls: int = 0
+    """Calls spent on finding the rows behind errors that name none (`isolate=True`)."""
     stopped_by: PlanhatError | None = None
     """What ended the run early: a refused token, a server that cannot be reached."""
     _not_stored: dict[Outcome, list[range]] = attrs.field(factory=dict, init=False, repr=False, eq=False)
@@ -159,6 +163,7 @@ class UpsertResult(Counts):
         for name, n_rows in chunk.counts().items():
             self.count(Outcome(name), n_rows)
         self.n_chunks += 1
+        self.isolation_calls += chunk.isolation_calls
         self.n_problems += len(chunk.problems)
         self.problems += chunk.problems[: MAX_PROBLEMS - len(self.problems)]
         for outcome, ranges in chunk.not_stored.items():
@@ -178,7 +183,15 @@ class UpsertResult(Counts):
 
 def ranges_of(positions: Iterable[int]) -> tuple[range, ...]:
     """Positions, in any order, as ranges: as few as can be."""
-    return merged(range(position, position + 1) for position in positions)
+    out: list[range] = []
+    start = stop = -1
+    for position in sorted(positions):
+        if position > stop:
+            if stop >= 0:
+                out.append(range(start, stop))
+            start = position
+        stop = position + 1
+    return (*out, range(start, stop)) if stop >= 0 else ()
 
 
 def merged(ranges: Iterable[range]) -> tuple[range, ...]:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
-from planhat_async._convert import encode_json, to_write, what_is_missing
+from planhat_async._convert import encode_plain, requirements_of, to_write
 from planhat_async._http.retrying import unreadable
 from planhat_async._http.wire import Request
+from planhat_async.bulk_upserts import BulkUpserts
 from planhat_async.errors import DecodeError
 from planhat_async.models import Record
-from planhat_async.repository import Repository
 
 R = TypeVar("R", bound=Record)
 
 
-class SingleCalls(Repository[R]):
+class SingleCalls(BulkUpserts[R]):
     """Reads, creates and changes records one by one."""
 
     async def get(self, key: str) -> R:
@@ -48,12 +48,11 @@ class SingleCalls(Repository[R]):
             ValueError: Something is missing that Planhat needs, or has a name or value it would not understand.
             UnknownOutcomeError: It was sent, and no answer came: it may have been created.
         """
-        wire = to_write(self.endpoint.record, record)
-        self._fill_in(wire)
-        missing = what_is_missing(self.endpoint.record, wire, is_upsert=False)
+        wire = self._filled_in(to_write(self.endpoint.record, record))
+        missing = requirements_of(self.endpoint.record).missing_to_create(wire)
         if missing:
             raise ValueError(missing)
-        return await self._written(Request(method="POST", path=self.endpoint.path, body=encode_json(wire)))
+        return await self._written(Request(method="POST", path=self.endpoint.path, body=encode_plain(wire)))
 
     async def update(self, key: str, changes: R | Mapping[str, Any]) -> R:
         """Change some fields of a record; returns it as Planhat has it now.
@@ -72,7 +71,7 @@ class SingleCalls(Repository[R]):
         wire = to_write(self.endpoint.record, changes)
         if isinstance(changes, Record):
             wire.pop("_id", None)
-        return await self._written(self._request("PUT", key, body=encode_json(wire)))
+        return await self._written(self._request("PUT", key, body=encode_plain(wire)))
 
     async def _written(self, request: Request) -> R:
         body = (await self._session.send(request)).body

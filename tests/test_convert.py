@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar, get_args
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planhat_async import ChecklistItem, DecodeError, Note, Person, Record, StatusChange, Task, Ticket
@@ -18,17 +21,17 @@ from planhat_async._convert import (
     decode_json,
     decode_record,
     encode_json,
+    encode_plain,
     excerpt,
     fields_of,
-    keys_of,
+    requirements_of,
     row_flags,
     row_id,
+    spellings_of,
     to_write,
     unknown_field,
     unstructure,
-    what_is_missing,
     wire_path,
-    without_empty_keys,
     without_fields,
 )
 
@@ -96,6 +99,26 @@ def settled(value: Any) -> Any:
     if isinstance(value, list):
         return [settled(item) for item in value]
     return value[:-4] + ".000Z" if isinstance(value, str) and value.endswith(".00Z") else value
+
+
+json_like = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.sampled_from(["", "a", "2024-05-31T09:30:00Z", "\ud800"]),
+    st.lists(st.sampled_from(["a", 7, None]), max_size=3),
+    st.dictionaries(st.sampled_from(["a", 7]), st.sampled_from([1, 1.5, "a", None, [1], {}, math.nan]), max_size=3),
+)
+
+
+def outcome_of(row: Mapping[str, Any]) -> Any:
+    """The bytes that are sent, decoded, or why none are."""
+    try:
+        wire = dict(to_write(Task, row))
+        return requirements_of(Task).missing_to_create(wire), decode_json(encode_plain(wire))
+    except (TypeError, ValueError) as error:
+        return type(error), str(error)
 
 
 class TestReading:
@@ -207,10 +230,14 @@ class TestWriting:
 
     def test_a_mapping_sends_none_as_null(self) -> None:
         """That is how a field is emptied; rows of an upsert go without keys that are nothing."""
-        sent = to_write(Task, {"status": None, "custom": None, "id": None, "sourceId": None})
-        assert sent == {"status": None, "custom": None, "_id": None, "sourceId": None}
-        assert without_empty_keys(Task, sent) == {"status": None, "custom": None}
-        assert without_empty_keys(Note, {"sourceId": None}) == {"sourceId": None}
+        sent = to_write(Task, {"status": None, "custom": None, "id": None, "sourceId": None, "company_id": "1"})
+        assert sent == {"status": None, "custom": None, "_id": None, "sourceId": None, "companyId": "1"}
+        note: dict[str, Any] = {"sourceId": None, "companyId": "1"}
+        assert (requirements_of(Task).check_upsert(sent), sent) == (
+            (),
+            {"status": None, "custom": None, "companyId": "1"},
+        )
+        assert (requirements_of(Note).check_upsert(note), note) == ((), {"sourceId": None, "companyId": "1"})
 
     def test_empty_values_are_sent(self) -> None:
         """`False`, 0, empty text and empty lists say something; a record's empty `custom` does not."""
@@ -219,6 +246,25 @@ class TestWriting:
         assert to_write(Task, task) == sent
         assert to_write(Task, sent) == sent
         assert to_write(Task, {"custom": {}}) == {"custom": {}}
+
+    @pytest.mark.parametrize("cls", [dict, MappingProxyType])
+    @pytest.mark.parametrize("name", ["activityTags", "activity_tags"])
+    def test_every_item_of_a_list_is_checked(self, name: str, cls: Any) -> None:
+        """In whatever spelling, and whatever else is in the list."""
+        assert to_write(Task, cls({name: ["a", "b"]})) == {"activityTags": ["a", "b"]}
+        with pytest.raises(TypeError, match=r"^activity_tags: text, not a whole number$"):
+            to_write(Task, cls({name: ["a", 7]}))
+
+    def test_a_mapping_need_not_be_a_dict(self) -> None:
+        """Any will do, and comes out as one."""
+        sent = to_write(Task, MappingProxyType({"source_id": "7", "action": None}))
+        assert sent == {"sourceId": "7", "action": None}
+
+    @settings(derandomize=True, deadline=None, max_examples=300)
+    @given(st.dictionaries(st.sampled_from([*spellings_of(Task)]), json_like, max_size=8))
+    def test_what_is_quick_to_check_is_checked_as_well(self, row: dict[str, Any]) -> None:
+        """A dict comes out, or is refused, as any other mapping."""
+        assert outcome_of(row) == outcome_of(MappingProxyType(row))
 
     def test_custom_is_sent_untouched(self) -> None:
         """The very same object, whatever it holds."""
@@ -440,25 +486,30 @@ class TestRequirements:
     )  # fmt: skip
     def test_what_a_row_of_an_upsert_needs(self, cls: type[Record], wire: dict[str, Any], missing: str | None) -> None:
         """A row with a key may be an update; one without is a creation."""
-        assert what_is_missing(cls, wire, is_upsert=True) == missing
+        check = requirements_of(cls).check_upsert
+        if missing is None:
+            check(wire)
+        else:
+            with pytest.raises(ValueError, match=f"^{missing}$"):
+                check(wire)
 
     def test_what_a_creation_needs(self) -> None:
         """A key does not help: there is nothing yet to match."""
-        assert what_is_missing(Task, {"sourceId": "7"}, is_upsert=False) == "company_id is missing"
-        assert what_is_missing(Task, {"companyId": "1"}, is_upsert=False) is None
+        assert requirements_of(Task).missing_to_create({"sourceId": "7"}) == "company_id is missing"
+        assert requirements_of(Task).missing_to_create({"companyId": "1"}) is None
 
     def test_the_keys_of_a_row(self) -> None:
         """In the order in which Planhat tries them."""
         wire = {"sourceId": "7", "_id": ID, "externalId": "8"}
-        assert keys_of(Task, wire) == (("_id", ID), ("sourceId", "7"))
-        assert keys_of(Note, wire) == (("_id", ID),)
-        assert keys_of(Ticket, {}) == ()
+        assert requirements_of(Task).check_upsert(wire) == (f"_id={ID}", "sourceId=7")
+        assert requirements_of(Note).check_upsert(wire) == (f"_id={ID}",)
+        assert requirements_of(Task).check_upsert({"companyId": "1"}) == ()
 
     @pytest.mark.parametrize("blank", ["", " \n"])
     def test_a_blank_key_is_refused(self, blank: str) -> None:
         """Planhat might match it, or create a record with it."""
         with pytest.raises(ValueError, match=r"^source_id must not be blank$"):
-            keys_of(Task, {"sourceId": blank})
+            requirements_of(Task).check_upsert({"sourceId": blank})
 
 
 @attrs.define
@@ -557,6 +608,16 @@ class TestJson:
         """Bytes that are none are replaced, and what is long is cut."""
         assert excerpt("aé".encode() + b"\xff" + b"b" * 3000) == "aé\ufffd" + "b" * 1996
         assert excerpt(b"abc", 2) == "ab"
+
+
+def test_nesting_too_deep_is_refused_wherever_it_is_found() -> None:
+    """Also by the encoder, which alone sees it where the rest has been checked."""
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    for encode in (encode_json, encode_plain):
+        with pytest.raises(ValueError, match="nested too deep"):
+            encode(deep)
 
 
 def test_an_aware_time_in_custom_is_written_as_planhat_writes_times() -> None:

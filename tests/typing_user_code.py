@@ -32,6 +32,7 @@ from planhat_async import (
     Timeouts,
     Updates,
     UpsertError,
+    UpsertOptions,
     UpsertResult,
     extid,
     srcid,
@@ -121,6 +122,12 @@ async def upserting(session: Session, stream: AsyncIterator[dict[str, Any]]) -> 
         async for chunk in run:
             assert_type(chunk.created_ids, tuple[str, ...])
     assert_type(run.result, UpsertResult)
+    options: UpsertOptions = {"verify_by": ["subject"], "verify_wait": 60, "isolate": True, "max_isolation_calls": 9}
+    result = await Notes(session).upsert_many(stream, raise_on_error=True, **options)
+    assert_type((result.isolation_calls, result.n_problems), tuple[int, int])
+    tickets.upserting(stream, on_invalid="raise")
+    tickets.upserting(stream, on_invalid="ignore")  # type: ignore[arg-type]
+    tickets.upsert_chunks(stream, raise_on_error=True)  # type: ignore[call-arg]
     await tickets.upsert_many([Note()])  # type: ignore[list-item]
     await tickets.upsert_many(Ticket())  # type: ignore[arg-type]
 

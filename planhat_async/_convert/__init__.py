@@ -5,27 +5,35 @@ from planhat_async._convert.json import (
     RowFlags,
     decode_json,
     encode_json,
+    encode_plain,
     excerpt,
     row_flags,
     row_id,
     without_fields,
 )
+from planhat_async._convert.marks import Marker, marker_of
 from planhat_async._convert.pages import row_ids, split_rows
-from planhat_async._convert.records import decode_record, to_write, unstructure
-from planhat_async._convert.requirements import keys_of, what_is_missing, without_empty_keys
+from planhat_async._convert.records import decode_record, unstructure
+from planhat_async._convert.requirements import Requirements, requirements_of
 from planhat_async._convert.values import read_time
+from planhat_async._convert.writing import Writer, to_write, writer_of
 
 __all__ = [
     "Field",
+    "Marker",
+    "Requirements",
     "RowFlags",
+    "Writer",
     "camel_case",
     "decode_json",
     "decode_record",
     "encode_json",
+    "encode_plain",
     "excerpt",
     "fields_of",
-    "keys_of",
+    "marker_of",
     "read_time",
+    "requirements_of",
     "row_flags",
     "row_id",
     "row_ids",
@@ -34,8 +42,7 @@ __all__ = [
     "to_write",
     "unknown_field",
     "unstructure",
-    "what_is_missing",
     "wire_path",
-    "without_empty_keys",
     "without_fields",
+    "writer_of",
 ]

@@ -13,6 +13,7 @@ from typing import Any
 
 import attrs
 
+from planhat_async._convert.generating import generate
 from planhat_async._convert.values import (
     SCALAR_CHECKS,
     check_list,
@@ -163,22 +164,20 @@ def consumer(cls: type) -> Callable[..., Any]:
         "from_iso": datetime.fromisoformat,
         "UTC": UTC,
     }
-    lines = ["def consume(rest, cls=made_of):", " pop = rest.pop", " made = new(made_of)", " made.extra = rest"]
+    lines = ["pop = row.pop", "made = new(made_of)", "made.extra = row"]
     for field in fields_of(cls).values():
-        lines.append(f" value = pop({field.wire!r}, None)")
+        lines.append(f"value = pop({field.wire!r}, None)")
         if field.read is not None:
             names[f"read_{field.name}"] = field.read
             lines += [
                 # An empty list is what it is: most rows have some.
-                f" if value is not None{' and value != []' if field.read is not read_time else ''}:",
-                f"  try: {_reading(field)}",
-                f"  except Unusual: rest[{field.wire!r}] = value; value = None",
+                f"if value is not None{' and value != []' if field.read is not read_time else ''}:",
+                f"    try: {_reading(field)}",
+                f"    except Unusual: row[{field.wire!r}] = value; value = None",
             ]
         default = "{} if value is None else value" if field.name == "custom" else "value"
-        lines.append(f" made.{field.name} = {default}")
-    exec("\n".join([*lines, " return made"]), names)  # noqa: S102 - of nothing but this module's own names
-    made: Callable[..., Any] = names["consume"]
-    return made
+        lines.append(f"made.{field.name} = {default}")
+    return generate([*lines, "return made"], names, signature="row, cls=None")
 
 
 def _reading(field: Field) -> str:

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from operator import is_
 from typing import Any
 
 import msgspec
@@ -58,12 +59,34 @@ def encode_json(value: Any) -> bytes:
     Raises:
         ValueError: It has no JSON form: NaN, a naive time, a lone surrogate, a foreign object, endless nesting.
     """
+    return encode_plain(plain(value))
+
+
+def encode_plain(value: Any) -> bytes:
+    """The value, in which all is as `plain` leaves it, as JSON in UTF-8."""
     try:
-        return _encoder.encode(_plain(value))
+        return _encoder.encode(value)
     except RecursionError:
         raise ValueError("not expressible in JSON: nested too deep") from None
     except UnicodeEncodeError:
         raise ValueError("not expressible in JSON: text with a lone surrogate") from None
+
+
+def is_plain(value: Any) -> bool:
+    """Whether a value is an object of texts, whole numbers and the like: the usual case, and quick to tell."""
+    return type(value) is dict and set(map(type, value.values())) <= _AS_THEY_ARE and set(map(type, value)) <= {str}
+
+
+def plain(value: Any) -> Any:
+    """The value with nothing in it that JSON has no form for; the same object where nothing had to be changed.
+
+    Raises:
+        ValueError: It has no JSON form; see `encode_json`.
+    """
+    try:
+        return _plain(value)
+    except RecursionError:
+        raise ValueError("not expressible in JSON: nested too deep") from None
 
 
 def _plain(value: Any) -> Any:
@@ -72,9 +95,11 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and math.isfinite(value):
         return value
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-        return {key: _plain(item) for key, item in value.items()}
+        items = {key: item if type(item) in _AS_THEY_ARE else _plain(item) for key, item in value.items()}
+        return value if type(value) is dict and all(map(is_, items.values(), value.values())) else items
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        made = [item if type(item) in _AS_THEY_ARE else _plain(item) for item in value]
+        return value if type(value) is list and all(map(is_, made, value)) else made
     if isinstance(value, datetime) and value.utcoffset() is not None:
         return write_time(value)
     shown = value if isinstance(value, float | datetime) else kind_of(value)

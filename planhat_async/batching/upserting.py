@@ -1,15 +1,20 @@
 """Sends the chunks of an upsert, and keeps account of every row.
 
-One task, the producer, takes rows from the input, has each checked and encoded, and cuts chunks. It is ahead by
-one chunk at most, so a fast input waits for a slow network. Up to `concurrency` chunks are in flight, each in a
-task of its own; a chunk that shares a key with one in flight waits until that has ended, so writes to one key
-arrive in the order of the input. Chunks are sent in the order they were cut; they end in any order, and each
-one's account is handed out as it ends.
+What is ordered. One task, the producer, takes rows from the input, has each checked and encoded once, and feeds
+them to the chunker, which cuts by rules that depend on the input alone (`chunking.py`). Chunks leave in the order
+of the cut. A chunk that shares a key with one in flight waits until that has ended, and those behind it wait too,
+so writes to one key arrive in the order of the input. The parts of a chunk leave one after another.
 
-On failure: what Planhat says of single rows is read into the account (`answers.py`). A chunk whose answer never
-came is *unknown*; the session has already repeated it where every row has a key. A chunk too large for Planhat
-is halved. After a refusal of everything (a wrong token, no server) nothing more is sent, and the rows taken so
-far that had not left are *unsent*.
+What is concurrent. Up to `concurrency` chunks are in flight, each in a task of its own. The producer is one chunk
+ahead at most, so a fast input waits for a slow network, and memory is bounded by the chunks in flight. Chunks end
+in any order, and each one's account is handed out as it ends. Nothing holds the event loop for long: rows are
+prepared, and a chunk's bytes joined, a few at a time.
+
+What happens on failure. What Planhat says of single rows is read into the account (`answers.py`). A chunk whose
+answer never came is *unknown*: the session has already repeated it where every row has a key, and where none has,
+Planhat's own list can settle it, if the caller names unique values (`settling.py`). A chunk too large for Planhat is
+halved, and so, on request, is one with errors that name no row. After a refusal of everything (a wrong token, no
+server) nothing more is sent, and the rows taken so far that had not left are *unsent*.
 
 Whenever a run ends, by the end of the input, an exception of the caller's iterator, cancellation or leaving the
 `async with`, `run.result` holds every row that was taken from the input, in exactly one outcome: rows in flight
@@ -20,37 +25,26 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Generator, Iterable
-from contextlib import aclosing
+from collections.abc import AsyncIterable, Iterable
 from types import TracebackType
 from typing import Any, Self
 
 import attrs
 
-from planhat_async.batching.answers import Account, Answer
-from planhat_async.batching.chunking import Chunk, Chunker, Key, Row, body_of
+from planhat_async.batching.answers import Account, Isolation
+from planhat_async.batching.chunking import Chunk, Chunker
+from planhat_async.batching.delivering import Courier, Send
+from planhat_async.batching.producing import Prepare, Producer
+from planhat_async.batching.settling import Settler
 from planhat_async.errors import (
     BadRequestError,
-    DecodeError,
     NotSentError,
     PayloadTooLargeError,
     PlanhatError,
-    RateLimitedError,
     ServerError,
     StatusError,
 )
-from planhat_async.results import ChunkResult, Outcome, Problem, UpsertResult
-
-Rows = tuple[Row, ...]
-
-Send = Callable[[bytes, bool, Callable[[bool], None]], Awaitable[Answer]]
-"""Sends a body, given whether it may be repeated, and whom to tell whether it has left; returns an answer that is 2xx,
-or one that says something of single rows."""
-
-Prepare = Callable[[int, Any], Row]
-"""Makes a row of what the caller handed in, given its position; ValueError or TypeError where it must not be sent."""
-
-_ROWS_PER_TURN = 100
+from planhat_async.results import ChunkResult, Outcome, UpsertResult
 
 
 @attrs.frozen(kw_only=True)
@@ -60,6 +54,9 @@ class ChunkOptions:
     chunk_size: int = attrs.field(default=5000, validator=[attrs.validators.ge(1), attrs.validators.le(5000)])
     max_bytes: int = attrs.field(default=8_000_000, validator=[attrs.validators.ge(1), attrs.validators.le(30_000_000)])
     concurrency: int = attrs.field(default=4, validator=attrs.validators.ge(1))
+    on_invalid: str = attrs.field(default="collect", validator=attrs.validators.in_(("collect", "raise")))
+    isolate: bool = False
+    max_isolation_calls: int = attrs.field(default=100, validator=attrs.validators.ge(0))
 
 
 class UpsertRun:
@@ -72,21 +69,27 @@ class UpsertRun:
     """
 
     def __init__(
-        self, rows: Iterable[Any] | AsyncIterable[Any], *, prepare: Prepare, send: Send, options: ChunkOptions
+        self,
+        rows: Iterable[Any] | AsyncIterable[Any],
+        *,
+        prepare: Prepare,
+        send: Send,
+        options: ChunkOptions,
+        settler: Settler | None = None,
     ) -> None:
         self.result = UpsertResult()
-        self._rows = rows
-        self._prepare = prepare
-        self._send = send
-        self._options = options
+        self._concurrency = options.concurrency
+        self._is_verified = settler is not None
+        self._courier = Courier(send, settler)
+        self._isolation = Isolation(options.max_isolation_calls) if options.isolate else None
         self._chunker = Chunker(chunk_size=options.chunk_size, max_bytes=options.max_bytes)
+        self._producer = Producer(rows, prepare, self._chunker, self._hand_on, is_strict=options.on_invalid == "raise")
+        self._production: asyncio.Task[None] | None = None
         self._ready: deque[Chunk] = deque()
         self._in_flight: dict[asyncio.Task[None], Account] = {}
-        self._keys_in_flight: set[Key] = set()
         self._ended: deque[ChunkResult] = deque()
         self._news = asyncio.Event()
         self._room = asyncio.Event()
-        self._producer: asyncio.Task[None] | None = None
         self._failure: BaseException | None = None
         self._is_winding_up = False
 
@@ -106,14 +109,14 @@ class UpsertRun:
             if self._is_winding_up:
                 self._raise_failure()
                 raise StopAsyncIteration
-            if self._producer is None:
-                self._producer = asyncio.create_task(self._produce())
+            if self._production is None:
+                self._production = asyncio.create_task(self._produce())
             self._news.clear()
             self._reap()
             self._start_what_may_leave()
             if self._ended:
                 break
-            if self._in_flight or not (self._must_stop or (self._producer.done() and not self._ready)):
+            if self._in_flight or not (self._must_stop or (self._production.done() and not self._ready)):
                 await self._news.wait()
             else:
                 await self._wind_up()
@@ -128,19 +131,8 @@ class UpsertRun:
         return self.result.stopped_by is not None or self._failure is not None
 
     async def _produce(self) -> None:
-        """Take rows from the input and cut them, one chunk ahead."""
         try:
-            async with aclosing(_numbered(self._rows)) as items:
-                async for position, item in items:
-                    self._ready += self._take(position, item)
-                    if position % _ROWS_PER_TURN == 0:
-                        await asyncio.sleep(0)
-                    if self._ready:
-                        self._news.set()
-                    while len(self._ready) > 1:
-                        self._room.clear()
-                        await self._room.wait()
-            self._ready += self._chunker.flush()
+            await self._producer.run()
         except BaseException as failure:
             if self._is_winding_up:
                 raise
@@ -149,24 +141,18 @@ class UpsertRun:
         finally:
             self._news.set()
 
-    def _take(self, position: int, item: Any) -> list[Chunk]:
-        try:
-            row = self._prepare(position, item)
-        except (ValueError, TypeError) as error:
-            return self._chunker.refuse(Problem(outcome=Outcome.INVALID, reason=str(error), position=position))
-        except Exception as fault:
-            # It ends the run; the row was taken all the same.
-            self._ready += self._chunker.refuse(
-                Problem(outcome=Outcome.UNSENT, reason=f"its check failed: {fault!r}", position=position)
-            )
-            raise
-        return self._chunker.feed(row)
+    async def _hand_on(self, chunk: Chunk) -> None:
+        """Put a chunk where it is sent from; wait while more than one is there."""
+        self._ready.append(chunk)
+        self._news.set()
+        while len(self._ready) > 1:
+            self._room.clear()
+            await self._room.wait()
 
     def _start_what_may_leave(self) -> None:
         while self._ready and not self._must_stop:
             chunk = self._ready[0]
-            has_place = len(self._in_flight) < self._options.concurrency
-            if chunk.rows and not (has_place and self._keys_in_flight.isdisjoint(chunk.keys)):
+            if chunk.rows and not self._may_leave(chunk):
                 return
             self._ready.popleft()
             self._room.set()
@@ -175,10 +161,15 @@ class UpsertRun:
             else:
                 self._end(Account(chunk))
 
+    def _may_leave(self, chunk: Chunk) -> bool:
+        """Whether there is a place, and nothing in flight shares a key with it."""
+        return len(self._in_flight) < self._concurrency and all(
+            chunk.keys.isdisjoint(account.chunk.keys) for account in self._in_flight.values()
+        )
+
     def _start(self, chunk: Chunk) -> None:
-        account = Account(chunk)
-        self._keys_in_flight |= chunk.keys
-        task = asyncio.create_task(self._deliver(account))
+        account = Account(chunk, isolation=self._isolation, is_verified=self._is_verified and not chunk.is_keyed)
+        task = asyncio.create_task(self._courier.deliver(account))
         task.add_done_callback(lambda _: self._news.set())
         self._in_flight[task] = account
 
@@ -186,7 +177,6 @@ class UpsertRun:
         """Take the accounts of the chunks that have ended."""
         for task in [task for task in self._in_flight if task.done()]:
             account = self._in_flight.pop(task)
-            self._keys_in_flight -= account.chunk.keys
             account.give_up()  # only a cancellation, or a fault of ours, has left rows
             if not task.cancelled() and task.exception() is not None:
                 self._failure = self._failure or task.exception()
@@ -199,40 +189,13 @@ class UpsertRun:
             self.result.stopped_by = self.result.stopped_by or account.result.error
         self._news.set()
 
-    async def _deliver(self, account: Account) -> None:
-        """Send a chunk, in as many requests as it takes, and settle each of its rows."""
-        while account.left:
-            parts = await self._send_once(account, account.left[-1])
-            account.left.pop()
-            account.left += [part for part in reversed(parts) if part]
-
-    async def _send_once(self, account: Account, rows: Rows) -> list[Rows]:
-        """Make one request; returns the rows still to be sent, in the order to send them."""
-        try:
-            answer = await self._send(body_of(rows), account.chunk.is_keyed, account.leave)
-        except PayloadTooLargeError as error:
-            account.has_left = error.may_have_been_processed
-            if len(rows) > 1:
-                middle = len(rows) // 2
-                return [rows[:middle], rows[middle:]]
-            account.fail(rows, error, _outcome_of(error))
-            account.refuse_as_too_large()
-        except PlanhatError as error:
-            account.fail(rows, error, _outcome_of(error))
-        else:
-            again = account.read(rows, answer)
-            account.has_left = bool(again)
-            return [again]
-        account.has_left = False
-        return []
-
     async def _wind_up(self) -> None:
         """End what still runs, and account for the rows that were taken from the input and will not leave.
 
         A cancellation meanwhile waits until every row is accounted for.
         """
         self._is_winding_up = True
-        tasks = {*self._in_flight, *filter(None, [self._producer])}
+        tasks = {*self._in_flight, *filter(None, [self._production])}
         is_cancelled = False
         while running := {task for task in tasks if not task.done()}:
             for task in running:
@@ -242,7 +205,8 @@ class UpsertRun:
             except asyncio.CancelledError:
                 is_cancelled = True
         self._reap()
-        self._ready += self._chunker.flush()
+        self._chunker.end()
+        self._ready += self._chunker.due()
         while self._ready:
             account = Account(self._ready.popleft())
             account.settle(account.chunk.rows, Outcome.UNSENT, self._why_unsent())
@@ -259,32 +223,6 @@ class UpsertRun:
         failure, self._failure = self._failure, None
         if failure is not None:
             raise failure
-
-
-async def _numbered(rows: Iterable[Any] | AsyncIterable[Any]) -> AsyncGenerator[tuple[int, Any], None]:
-    """Yield the rows with their positions; a generator is closed at the end, also an early one."""
-    try:
-        if isinstance(rows, AsyncIterable):
-            position = 0
-            async for row in rows:
-                yield position, row
-                position += 1
-        else:
-            for numbered in enumerate(rows):
-                yield numbered
-    finally:
-        if isinstance(rows, AsyncGenerator):
-            await rows.aclose()
-        elif isinstance(rows, Generator):
-            rows.close()
-
-
-def _outcome_of(error: PlanhatError) -> Outcome:
-    if error.may_have_been_processed or isinstance(error, DecodeError):
-        return Outcome.UNKNOWN
-    if isinstance(error, NotSentError | RateLimitedError):
-        return Outcome.UNSENT
-    return Outcome.REJECTED
 
 
 def _refuses_everything(error: PlanhatError) -> bool:

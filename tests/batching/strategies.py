@@ -13,11 +13,14 @@ from planhat_async.results import Outcome, Problem
 seeded = settings(derandomize=True, deadline=None, max_examples=200)
 """The same examples in every run, however slow the machine."""
 
+thoroughly = settings(seeded, max_examples=1000)
+"""For what everything else stands on."""
+
 
 def row(position: int, *source_ids: str, n_bytes: int = 4) -> Row:
     """A row named by these source ids; without any it is keyless."""
-    keys = tuple(("sourceId", source_id) for source_id in source_ids)
-    return Row(position=position, keys=keys, data=b"1" * n_bytes)
+    keys = tuple(f"sourceId={source_id}" for source_id in source_ids)
+    return Row(position, keys, b"1" * n_bytes)
 
 
 def invalid(position: int) -> Problem:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -42,7 +42,7 @@ def prepare(position: int, item: Any) -> Row:
     """Text is a keyed row; nothing a keyless one; a number is wrong, and other things are a fault."""
     if item is not None and not isinstance(item, str):
         raise {int: ValueError, float: TypeError}.get(type(item), LookupError)("wrong")
-    return Row(position=position, keys=(("sourceId", item),) if item else (), data=str(position).encode())
+    return Row(position=position, keys=(f"sourceId={item}",) if item else (), data=str(position).encode())
 
 
 def accept(rows: list[int]) -> Said:
@@ -90,8 +90,8 @@ class Planhat:
         status, account = answer
         return Answer(status=status, account=account)
 
-    def run(self, rows: Iterable[Any] | AsyncIterable[Any], **options: int) -> UpsertRun:
-        chosen = ChunkOptions(**{"chunk_size": 2, "concurrency": 2} | options)
+    def run(self, rows: Iterable[Any] | AsyncIterable[Any], **options: Any) -> UpsertRun:
+        chosen = ChunkOptions(**{"chunk_size": 2, "concurrency": 2, **options})
         return UpsertRun(rows, prepare=prepare, send=self.send, options=chosen)
 
 
@@ -175,7 +175,7 @@ async def test_keyed_and_keyless_rows_are_sent_apart() -> None:
     """`send` is told whether the body may be repeated."""
     planhat = Planhat()
     await finish(planhat.run(["a", None, "b", None, None]))
-    assert list(zip(planhat.sent, planhat.keyed, strict=True)) == [([1, 3], False), ([0, 2], True), ([4], False)]
+    assert list(zip(planhat.sent, planhat.keyed, strict=True)) == [([0, 2], True), ([1, 3], False), ([4], False)]
 
 
 async def test_invalid_rows_are_not_sent_and_say_why() -> None:
@@ -214,11 +214,49 @@ async def test_the_producer_waits_for_the_network() -> None:
     run = planhat.run(source)
     task = asyncio.create_task(finish(run))
     await settle(100)
-    # Two chunks in flight, two cut, and the row that the open one begins with.
-    assert (planhat.sent, source.n_taken) == ([[0, 1], [2, 3]], 9)
+    # Two chunks in flight, and two cut.
+    assert (planhat.sent, source.n_taken) == ([[0, 1], [2, 3]], 8)
     planhat.gate.set()
     await task
     assert (run.result.created, source.n_taken) == (1000, 1000)
+
+
+@pytest.mark.parametrize("is_async", [True, False])
+@pytest.mark.parametrize(("n_rows", "n_bytes", "n_turns"), [(1000, 10, 9), (20, 300_000, 19)])
+async def test_others_have_the_event_loop_while_rows_are_prepared(
+    n_rows: int, n_bytes: int, n_turns: int, *, is_async: bool
+) -> None:
+    """After so many rows, or so many bytes, whether a chunk is full or not."""
+    turns, seen = 0, []
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    def prepare_large(position: int, item: str) -> Row:
+        seen.append(turns)
+        return Row(position, (), b'"' + item.encode() + b'"')
+
+    class Reread(Source, Sequence[str]):
+        """A sequence, which is checked beforehand."""
+
+        def __getitem__(self, index: Any) -> Any:
+            return self.items[index]
+
+        def __len__(self) -> int:
+            return len(self.items)
+
+    source = Reread(["1" * n_bytes] * n_rows)
+    options = ChunkOptions(max_bytes=30_000_000, on_invalid="raise")
+    rows: Any = source.stream() if is_async else source
+    run = UpsertRun(rows, prepare=prepare_large, send=Planhat().send, options=options)
+    counter = asyncio.create_task(count())
+    await finish(run)
+    counter.cancel()
+    assert seen[n_rows - 1] - seen[0] >= n_turns
+    assert is_async or seen[-1] - seen[n_rows] >= n_turns
 
 
 async def test_the_producer_waits_for_the_reader() -> None:
@@ -609,7 +647,7 @@ async def test_a_row_larger_than_a_body_is_invalid() -> None:
     planhat = Planhat()
 
     def prepare_large(position: int, item: str) -> Row:
-        return Row(position=position, keys=(("sourceId", item),), data=str(position).encode().rjust(10 * position + 1))
+        return Row(position=position, keys=(f"sourceId={item}",), data=str(position).encode().rjust(10 * position + 1))
 
     options = ChunkOptions(max_bytes=12)
     run = UpsertRun("abc", prepare=prepare_large, send=planhat.send, options=options)
@@ -726,7 +764,7 @@ async def test_a_cancelled_request_leaves_the_rest_of_the_run() -> None:
     "wrong",
     [{"chunk_size": 0}, {"chunk_size": 5001}, {"max_bytes": 0}, {"max_bytes": 30_000_001}, {"concurrency": 0}],
 )
-def test_options_out_of_bounds_are_refused(wrong: dict[str, int]) -> None:
+def test_options_out_of_bounds_are_refused(wrong: Any) -> None:
     """5,000 rows and 30 MB are Planhat's bounds, and nothing is done in no chunks at all."""
     with pytest.raises(ValueError, match=next(iter(wrong))):
         ChunkOptions(**wrong)

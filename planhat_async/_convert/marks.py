@@ -1,0 +1,100 @@
+"""Values by which a row that was sent is recognised among Planhat's records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+import attrs
+
+from planhat_async._convert.fields import spellings_of, wire_path
+from planhat_async._convert.values import SCALAR_CHECKS, read_time
+from planhat_async.models import Record
+
+Mark: TypeAlias = tuple[tuple[Any, ...], tuple[Any, ...]]
+
+_CUSTOM = "custom."
+
+
+@attrs.frozen
+class Marker:
+    """Takes the values that are compared from rows and from records."""
+
+    warranted: tuple[str, ...]
+    """Fields by wire name, or `custom.NAME`, that every row must have."""
+    others: tuple[str, ...]
+    """Fields that are compared as well."""
+    times: frozenset[str]
+    """Which of them are times, written in more than one way."""
+
+    @property
+    def select(self) -> str:
+        """What a list is asked for: `custom` as a whole, because nobody knows whether a part of it can be."""
+        names = ("custom" if name.startswith(_CUSTOM) else name for name in (*self.warranted, *self.others))
+        return ",".join(dict.fromkeys(["_id", *names]))
+
+    def mark_of(self, record: Mapping[str, Any]) -> Mark:
+        """The values that are compared: those that were warranted, and the others."""
+        return (
+            tuple(self._value(record, name) for name in self.warranted),
+            tuple(self._value(record, name) for name in self.others),
+        )
+
+    def mark_of_row(self, wire: Mapping[str, Any]) -> Mark:
+        """The same of a row that is to be sent.
+
+        Raises:
+            ValueError: It lacks one of the values that were warranted.
+        """
+        mark = self.mark_of(wire)
+        for name, value in zip(self.warranted, mark[0], strict=True):
+            if value is None or value == "":
+                raise ValueError(f"{name} is missing, or nothing to be recognised by, and verify_by names it")
+        return mark
+
+    def _value(self, record: Mapping[str, Any], name: str) -> Any:
+        if name.startswith(_CUSTOM):
+            custom = record.get("custom")
+            value = custom.get(name.removeprefix(_CUSTOM)) if isinstance(custom, Mapping) else None
+        else:
+            value = record.get(name)
+        if isinstance(value, str):
+            return _moment(value) if name in self.times else value.strip()
+        return value if isinstance(value, int | float) else None
+
+
+def _moment(text: str) -> datetime | str:
+    try:
+        return read_time(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return text
+
+
+def marker_of(cls: type[Record], names: Sequence[str], others: tuple[str, ...] = ()) -> Marker:
+    """What takes these fields, in either spelling, from a model's rows and records.
+
+    Raises:
+        ValueError: A field nobody knows, or one that holds more than a single value; or the model's rows have keys.
+        TypeError: Not a sequence of names.
+    """
+    if isinstance(names, str):
+        raise TypeError("verify_by takes several names, such as verify_by=['subject']")
+    if cls.NEEDED_TO_UPSERT:
+        raise ValueError(f"verify_by is about rows without a key, and every {cls.__name__} has one")
+    wires = [_compared(cls, name) for name in names]
+    spelled = spellings_of(cls)
+    times = frozenset(name for name in (*wires, *others) if name in spelled and spelled[name].type is datetime)
+    return Marker(tuple(wires), others, times)
+
+
+def _compared(cls: type[Record], name: str) -> str:
+    wire = wire_path(cls, name)
+    if wire.startswith(_CUSTOM):
+        return wire
+    field = spellings_of(cls)[wire]
+    if field.type not in SCALAR_CHECKS:
+        raise ValueError(f"verify_by: {field.name} holds more than a single value")
+    if not field.is_writable or field.name in cls.KEYABLES:
+        raise ValueError(f"verify_by: {field.name} is not a field that rows without a key are sent with")
+    return wire

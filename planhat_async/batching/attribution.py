@@ -1,0 +1,66 @@
+"""Which row an element of an answer's lists is about: decisions only.
+
+The elements are undocumented: seen are objects that name a key, objects that name a field, and plain texts. A row is
+blamed only where its key is named; what an error says is kept in its own words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from planhat_async.batching.chunking import Key, Row, key_of
+
+_KEY_NAMES = ("_id", "sourceId", "externalId")
+
+
+def errors_in(answer: Mapping[str, Any]) -> list[Any]:
+    """All errors: any key that ends in `Errors` is a list of them."""
+    lists = (value for name, value in answer.items() if name.endswith("Errors"))
+    return [error for value in lists for error in (value if isinstance(value, list) else [value]) if error]
+
+
+def attributed(errors: list[Any], rows: Sequence[Row]) -> tuple[dict[int, str], list[str]]:
+    """Errors by the position of the row they name, and those that name none."""
+    by_key = {key: row.position for row in rows for key in row.keys}
+    blamed: dict[int, str] = {}
+    unattributed = []
+    for error in errors:
+        named = _keys_named_in(error) if isinstance(error, dict) else []
+        position = next((by_key[key] for key in named if key in by_key), None)
+        if position is None and len(rows) == 1:
+            position = rows[0].position  # there is no other it could be about
+        if position is None:
+            unattributed.append(_words(error))
+        else:
+            blamed.setdefault(position, _words(error))
+    return blamed, unattributed
+
+
+def _keys_named_in(element: Mapping[str, Any]) -> list[Key]:
+    """The keys in an element of a list; a ticket's `sourceId` comes back as `externalId`."""
+    named = [(name, element[name]) for name in _KEY_NAMES if isinstance(element.get(name), str)]
+    return [key_of(*one) for one in named] + [
+        key_of("sourceId", value) for name, value in named if name == "externalId"
+    ]
+
+
+def unnamed(rows: Sequence[Row], answer: Mapping[str, Any]) -> list[Row]:
+    """Rows whose keys the answer's lists do not name; all of them, where they name none."""
+    lists = (objects_in(answer.get(listed)) for listed in ("insertsKeys", "updatesKeys"))
+    named = {key for elements in lists for one in elements for key in _keys_named_in(one)}
+    return [row for row in rows if named.isdisjoint(row.keys)]
+
+
+def objects_in(value: Any) -> list[Mapping[str, Any]]:
+    """The objects in a list that should hold nothing else."""
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _words(error: Any) -> str:
+    if isinstance(error, dict):
+        for name in ("error", "message", "reason"):
+            if isinstance(error.get(name), str):
+                where = f"{error['el']}: " if isinstance(error.get("el"), str) else ""
+                return where + str(error[name])
+    return error if isinstance(error, str) else repr(error)

@@ -1,0 +1,128 @@
+"""Delivers one chunk, in as many requests as it takes, and settles each of its rows."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import Any, TypeAlias
+
+import attrs
+
+from planhat_async.batching.answers import Account, Answer, Part
+from planhat_async.batching.chunking import Rows, halves_of, pieces_of
+from planhat_async.batching.settling import Settler
+from planhat_async.batching.verifying import UnreadableListError
+from planhat_async.errors import (
+    BadRequestError,
+    DecodeError,
+    NotSentError,
+    PayloadTooLargeError,
+    PlanhatError,
+    RateLimitedError,
+)
+from planhat_async.results import Outcome
+
+Send: TypeAlias = Callable[[bytes, bool, Callable[[bool], None]], Awaitable[Answer]]
+"""Sends a body, given whether it may be repeated, and whom to tell whether it has left; returns an answer that is 2xx,
+or one that says something of single rows."""
+
+_MAX_ROUNDS = 5
+"""How often the rows of a chunk that are looked for in vain are sent."""
+
+
+@attrs.frozen
+class Courier:
+    """Delivers chunks.
+
+    Args:
+        send: Makes a request.
+        settler: Looks for keyless rows whose answer did not come, if anybody does.
+    """
+
+    send: Send
+    settler: Settler | None = None
+
+    async def deliver(self, account: Account) -> None:
+        """Send a chunk, and put each of its rows into an outcome."""
+        if self.settler is not None and account.is_verified:
+            await self._deliver_verified(account, self.settler)
+        else:
+            await self._send_all(account, nullcontext)
+
+    async def _deliver_verified(self, account: Account, settler: Settler) -> None:
+        try:
+            floor = await settler.begin()
+        except PlanhatError as error:
+            # Without it nothing could be settled afterwards.
+            account.fail(account.left.pop(), error, Outcome.UNSENT)
+            return
+        try:
+            for _ in range(_MAX_ROUNDS):
+                await self._send_all(account, settler.sending)
+                if not account.doubtful:
+                    return
+                await self._look_for(account, settler, floor)
+            account.abandon(f"sent {_MAX_ROUNDS} times without an answer, and not found in Planhat's list")
+        finally:
+            settler.end(floor)
+
+    async def _look_for(self, account: Account, settler: Settler, floor: str) -> None:
+        """Look for the rows without an answer; those that are not there are sent again."""
+        try:
+            found, missing = await settler.settle(tuple(row for row, _ in account.doubtful), floor)
+        except (PlanhatError, UnreadableListError) as error:
+            account.stay_in_doubt(f"and Planhat's list, which might tell, could not be read: {error}")
+            return
+        account.find(found, missing)
+
+    async def _send_all(self, account: Account, permission: Callable[[], AbstractAsyncContextManager[Any]]) -> None:
+        while account.left:
+            body = await _joined(account.left[-1].rows)
+            async with permission():
+                parts = await self._send_next(account, body)
+                if self.settler is not None and not account.doubtful:
+                    # Of an answer that leaves rows in doubt nobody knows whose ids it tells.
+                    self.settler.claim(account.result.created_ids)
+            account.left.pop()
+            account.left += [part for part in reversed(parts) if part.rows]
+
+    async def _send_next(self, account: Account, body: bytes) -> list[Part]:
+        """Make the next request; returns what is still to be sent, in that order."""
+        part = account.left[-1]
+        try:
+            answer = await self.send(body, account.chunk.is_keyed, account.leave)
+        except PayloadTooLargeError as error:
+            may_be_stored = part.may_be_stored or error.may_have_been_processed
+            if len(part.rows) > 1:
+                return [Part(rows, may_be_stored=may_be_stored) for rows in halves_of(part.rows)]
+            account.fail(part, error, outcome_of(error))
+            account.refuse_as_too_large()
+        except BadRequestError as error:
+            if halves := account.halve(part.rows):
+                return [Part(rows, may_be_stored=part.may_be_stored) for rows in halves]
+            account.fail(part, error, outcome_of(error))
+        except PlanhatError as error:
+            account.fail(part, error, outcome_of(error))
+        else:
+            return [Part(rows, may_be_stored=True) for rows in account.read(part.rows, answer)]
+        return []
+
+
+def outcome_of(error: PlanhatError) -> Outcome:
+    """What an error makes of the rows that were sent."""
+    if error.may_have_been_processed or isinstance(error, DecodeError):
+        return Outcome.UNKNOWN
+    if isinstance(error, NotSentError | RateLimitedError):
+        return Outcome.UNSENT
+    return Outcome.REJECTED
+
+
+async def _joined(rows: Rows) -> bytes:
+    """The body of a request; others have the event loop between two pieces."""
+    body = io.BytesIO()
+    for piece in pieces_of(rows):
+        body.write(piece)
+        await asyncio.sleep(0)
+    return body.getvalue()  # the buffer itself: no copy of it is made

@@ -1,0 +1,122 @@
+"""Takes rows from the input, has each checked and encoded once, and cuts chunks of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Generator, Iterable, Sequence
+from typing import Any, TypeAlias
+
+import attrs
+
+from planhat_async.batching.chunking import Chunk, Chunker, Row
+from planhat_async.results import Outcome, Problem
+
+Prepare: TypeAlias = Callable[[int, Any], Row]
+"""Makes a row of what the caller handed in, given its position; ValueError or TypeError where it must not be sent."""
+
+_BYTES_PER_TURN = 2**18
+_BYTES_OF_ANY_ROW = 2500
+"""What a row costs besides its bytes, in what it takes to encode so many."""
+
+
+@attrs.define
+class Producer:
+    """Feeds an input to a chunker, and hands on what that cuts.
+
+    Others have the event loop after some hundred rows, or a quarter of a megabyte, whatever comes first.
+
+    Args:
+        rows: The input; a generator is closed at the end, also an early one.
+        prepare: Checks and encodes a row.
+        chunker: Cuts chunks.
+        hand_on: Takes a chunk; the input waits as long as that takes.
+        is_strict: Whether a row that must not be sent is an error.
+    """
+
+    rows: Iterable[Any] | AsyncIterable[Any]
+    prepare: Prepare
+    chunker: Chunker
+    hand_on: Callable[[Chunk], Awaitable[None]]
+    is_strict: bool = False
+    _bytes_left: int = _BYTES_PER_TURN
+    """Until others have their turn."""
+
+    async def run(self) -> None:
+        """Take the whole input.
+
+        Raises:
+            ValueError: Of a strict run, that a row must not be sent: before any is taken where the input is a sequence.
+            Exception: Whatever the input raises.
+        """
+        rows = self.rows
+        try:
+            if self.is_strict and isinstance(rows, Sequence):
+                await self._check(rows)
+            await (self._take_stream(rows) if isinstance(rows, AsyncIterable) else self._take_all(rows))
+            self.chunker.end()
+            await self._pause()
+        finally:
+            if isinstance(rows, AsyncGenerator):
+                await rows.aclose()
+            elif isinstance(rows, Generator):
+                rows.close()
+
+    async def _take_all(self, rows: Iterable[Any]) -> None:
+        chunker = self.chunker
+        for position, item in enumerate(rows):
+            self._take(position, item)
+            if chunker.has_due or self._bytes_left < 0:
+                await self._pause()
+
+    async def _take_stream(self, rows: AsyncIterable[Any]) -> None:
+        position = 0
+        async for item in rows:
+            self._take(position, item)
+            position += 1
+            if self.chunker.has_due or self._bytes_left < 0:
+                await self._pause()
+
+    async def _check(self, rows: Iterable[Any]) -> None:
+        """Prepare all rows, and keep none: to find what is wrong before anything is sent."""
+        for position, item in enumerate(rows):
+            try:
+                row = self.prepare(position, item)
+            except (ValueError, TypeError) as error:
+                raise ValueError(f"row {position}: {error}") from None
+            if problem := self.chunker.objection_to(row):
+                raise ValueError(f"row {position}: {problem.reason}")
+            self._bytes_left -= _BYTES_OF_ANY_ROW + len(row.data)
+            if self._bytes_left < 0:
+                await self._pause()
+
+    def _take(self, position: int, item: Any) -> None:
+        """Take a row: from here on it is accounted for."""
+        self._bytes_left -= _BYTES_OF_ANY_ROW
+        try:
+            row = self.prepare(position, item)
+        except (ValueError, TypeError) as error:
+            self._refuse(Problem(outcome=Outcome.INVALID, reason=str(error), position=position))
+            return
+        except Exception as fault:
+            # It ends the run; the row was taken all the same.
+            reason = f"its check failed: {fault!r}"
+            self.chunker.refuse(Problem(outcome=Outcome.UNSENT, reason=reason, position=position))
+            raise
+        self._bytes_left -= len(row.data)
+        if self.is_strict and (problem := self.chunker.objection_to(row)):
+            self._refuse(problem)
+        else:
+            self.chunker.feed(row)
+
+    def _refuse(self, problem: Problem) -> None:
+        self.chunker.refuse(problem)
+        if self.is_strict:
+            raise ValueError(f"row {problem.position}: {problem.reason}")
+
+    async def _pause(self) -> None:
+        """Hand on what leaves now, and let others have the event loop if it is their turn."""
+        for chunk in self.chunker.due():
+            await self.hand_on(chunk)
+        if self._bytes_left < 0:
+            self._bytes_left = _BYTES_PER_TURN
+            await asyncio.sleep(0)

@@ -1,0 +1,173 @@
+"""Bulk upserts, which notes, tasks and tickets all have."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, ClassVar, Literal, TypedDict, TypeVar, Unpack
+
+from planhat_async._convert import Marker, decode_json, encode_plain, marker_of, requirements_of, writer_of
+from planhat_async._http.wire import Request, Response
+from planhat_async.batching.answers import Answer, tells_of_rows
+from planhat_async.batching.chunking import Row
+from planhat_async.batching.producing import Prepare
+from planhat_async.batching.settling import Settler
+from planhat_async.batching.upserting import ChunkOptions, UpsertRun
+from planhat_async.batching.verifying import Seen
+from planhat_async.errors import DecodeError
+from planhat_async.models import Record
+from planhat_async.queries import Params
+from planhat_async.repository import Repository
+from planhat_async.results import ChunkResult, Unreadable, UpsertResult
+
+R = TypeVar("R", bound=Record)
+
+Rows = Iterable[R | Mapping[str, Any] | Unreadable] | AsyncIterable[R | Mapping[str, Any] | Unreadable]
+"""What an upsert takes: records of the model, or mappings with keys in either spelling."""
+
+
+class UpsertOptions(TypedDict, total=False):
+    """What every upsert takes."""
+
+    chunk_size: int
+    """Rows a call, at most 5,000, which is the default."""
+    max_bytes: int
+    """Bytes a call, at most 30,000,000; 8,000,000 by default."""
+    concurrency: int
+    """Chunks in flight; 4 by default, 1 is what Planhat advises for large writes."""
+    on_invalid: Literal["collect", "raise"]
+    """What to do with a row that must not be sent. `"collect"`, the default, counts it as invalid and goes on.
+
+    `"raise"` raises a `ValueError` that names the first one: before anything is sent where `rows` is a sequence (each
+    row is then checked twice). Any other iterable can be read only once: rows before the invalid one may have been
+    sent, and those in flight end first. `upserting` keeps the account of them.
+    """
+    verify_by: Sequence[str]
+    """Fields, in either spelling, or `custom.NAME`, whose values no two notes or tasks have in common: you warrant it.
+
+    Rows without a key are created each time they are sent, so where an answer got lost they are reported as unknown.
+    With this they are looked for, by these values, among what Planhat has created since: what is found is created,
+    what is not is looked for again after `verify_wait`, then sent again. A row without a key must have these values,
+    of text, numbers or times, and Planhat must show them as they were sent. Costs a call at the start, and a few
+    for each chunk without an answer. A task is better given a `source_id` of its own: then it has a key.
+    """
+    verify_wait: float
+    """Seconds before what was not found is looked for again, because a request that was given up may still be carried
+    out; 30 by default."""
+    isolate: bool
+    """Find the rows behind errors that name none: halve a chunk of keyed rows until each bad row is known."""
+    max_isolation_calls: int
+    """What that may cost in a whole upsert, 100 calls by default; `isolation_calls` of the result says what it did."""
+
+
+class BulkUpserts(Repository[R]):
+    """Creates and updates records by the thousand."""
+
+    _lists: ClassVar[tuple[Params, ...]] = ((),)
+    """The lists of Planhat's that show what an upsert has created."""
+    _told_apart_by: ClassVar[tuple[str, ...]] = ()
+    """Fields that tell the model's records from others in those lists."""
+
+    async def upsert_many(
+        self, rows: Rows[R], *, raise_on_error: bool = False, **options: Unpack[UpsertOptions]
+    ) -> UpsertResult:
+        """Create or update any number of records, in chunks ("Bulk upsert" in Planhat's documentation).
+
+        Each row is checked and encoded once. Rows with one key arrive in the order of the input; rows of different
+        keys may overtake one another where keys repeat. A record named by `id` in one row and by `source_id` in
+        another is not recognised as one. A row without a key is created each time it is sent, so it is never sent
+        again by itself (see `verify_by`); give a task a `source_id` of your own, and it can be.
+
+        Costs one call per chunk, and as many calls as a key has rows; memory for about twice `concurrency` + 4
+        chunks, however long the input is.
+
+        Args:
+            rows: Records, or mappings with keys in either spelling; a mapping is sent exactly as it is.
+            raise_on_error: Raise at the end, after every row has been tried, unless every row was stored.
+            **options: See `UpsertOptions`.
+
+        Returns:
+            What became of every row. Nothing that Planhat says of rows is raised: look at `ok`.
+
+        Raises:
+            UpsertError: On request, see `raise_on_error`; it carries the result.
+            ValueError: An option out of its bounds; on request an invalid row, see `on_invalid`.
+        """
+        async with self._run(rows, options) as run:
+            async for _ in run:
+                pass
+        if raise_on_error:
+            run.result.raise_for_problems()
+        return run.result
+
+    async def upsert_chunks(self, rows: Rows[R], **options: Unpack[UpsertOptions]) -> AsyncGenerator[ChunkResult, None]:
+        """Like `upsert_many`, but yields what became of each chunk as it ends.
+
+        Leave it early with `contextlib.aclosing`, or use `upserting`, which keeps the account.
+        """
+        async with self._run(rows, options) as run:
+            async for chunk in run:
+                yield chunk
+
+    def upserting(self, rows: Rows[R], **options: Unpack[UpsertOptions]) -> UpsertRun:
+        """Like `upsert_chunks`, for `async with`: `run.result` stays readable however the run ends."""
+        return self._run(rows, options)
+
+    def _run(self, rows: Any, options: UpsertOptions) -> UpsertRun:
+        if isinstance(rows, Mapping | Record | str | bytes):
+            raise TypeError(f"rows are an iterable of records or mappings, not one {type(rows).__name__}")
+        rest: dict[str, Any] = {**options}
+        verify_by, wait = rest.pop("verify_by", ()), rest.pop("verify_wait", 30.0)
+        if wait < 0:
+            raise ValueError(f"verify_wait is in seconds from now on, not {wait}")
+        chosen = ChunkOptions(**rest)
+        if not verify_by:
+            return UpsertRun(rows, prepare=self._preparing(None), send=self._send_chunk, options=chosen)
+        marker = marker_of(self.endpoint.record, verify_by, self._told_apart_by)
+        peeks = [partial(self._peek, marker, params) for params in self._lists]
+        return UpsertRun(
+            rows,
+            prepare=self._preparing(marker),
+            send=self._send_chunk,
+            options=chosen,
+            settler=Settler(peeks, wait),
+        )
+
+    def _preparing(self, marker: Marker | None) -> Prepare:
+        """A function that checks and encodes one row."""
+        write, check = writer_of(self.endpoint.record).write, requirements_of(self.endpoint.record).check_upsert
+
+        def prepare(position: int, item: Any) -> Row:
+            if type(item) is Unreadable:
+                raise ValueError(item.reason)
+            wire = write(item)
+            keys = check(wire)
+            if keys:
+                return Row(position, keys, encode_plain(wire))
+            wire = self._filled_in(wire)
+            return Row(position, keys, encode_plain(wire), None if marker is None else marker.mark_of_row(wire))
+
+        return prepare
+
+    async def _send_chunk(self, body: bytes, is_keyed: bool, on_attempt: Callable[[bool], None]) -> Answer:
+        request = Request(method="PUT", path=self.endpoint.path, body=body, is_keyed=is_keyed, is_bulk=True)
+        response = await self._session.send(request, accepts=_says_of_rows, on_attempt=on_attempt)
+        account = decode_json(response.body) if response.body.strip() else None
+        return Answer(status=response.status, account=account, follows_unknown=response.follows_unknown)
+
+    async def _peek(self, marker: Marker, params: Params, offset: int, limit: int) -> list[Seen]:
+        """Read a list from its newest record down: what tells records apart, and nothing else of them."""
+        query = (*params, ("sort", "-_id"), ("select", marker.select), ("limit", str(limit)), ("offset", str(offset)))
+        request = Request(method="GET", path=self.endpoint.path, params=query, is_bulk=True)
+        page = decode_json((await self._session.send(request)).body)
+        if not isinstance(page, list) or not all(isinstance(one, dict) and type(one.get("_id")) is str for one in page):
+            raise DecodeError(f"GET {self.endpoint.path}: the answer is not a list of records")
+        return [(one["_id"], marker.mark_of(one)) for one in page]
+
+
+def _says_of_rows(response: Response) -> bool:
+    """Whether a refusal is an account of rows, and not of the request as a whole."""
+    try:
+        return response.status in {400, 403} and tells_of_rows(decode_json(response.body))
+    except DecodeError:
+        return False

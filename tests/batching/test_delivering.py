@@ -1,0 +1,168 @@
+"""One chunk, in as many requests as it takes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from attrs import define, field
+from strategies import chunk_of
+
+from planhat_async.batching.answers import Account, Answer, Isolation
+from planhat_async.batching.chunking import Row
+from planhat_async.batching.delivering import Courier, outcome_of
+from planhat_async.batching.settling import Settler
+from planhat_async.batching.verifying import Seen
+from planhat_async.errors import (
+    BadRequestError,
+    DecodeError,
+    NotSentError,
+    PayloadTooLargeError,
+    PlanhatError,
+    RateLimitedError,
+    ServerError,
+    UnknownOutcomeError,
+)
+from planhat_async.results import Outcome
+
+LOST = UnknownOutcomeError("no answer")
+TOO_LARGE = PayloadTooLargeError("too large", status=413)
+REFUSED = BadRequestError("no", status=400)
+
+
+def keyed(position: int) -> Row:
+    return Row(position, (f"sourceId={position}",), str(position).encode())
+
+
+def keyless(position: int) -> Row:
+    return Row(position, (), str(position).encode(), ((position,), ()))
+
+
+@define
+class Planhat:
+    """Answers requests in order with what a test says; `None` is a good answer, and so are all that follow."""
+
+    answers: list[PlanhatError | dict[str, Any] | None]
+    sent: list[list[int]] = field(factory=list)
+    listed: list[Seen] = field(factory=list)
+
+    async def send(self, body: bytes, _is_keyed: bool, on_attempt: Callable[[bool], None]) -> Answer:
+        self.sent.append(json.loads(body))
+        on_attempt(True)
+        answer = self.answers.pop(0) if self.answers else None
+        if isinstance(answer, PlanhatError):
+            raise answer
+        counts = {"created": len(self.sent[-1]), "updated": 0, "nonupdates": 0}
+        return Answer(status=200, account=counts if answer is None else answer)
+
+    async def peek(self, offset: int, limit: int) -> list[Seen]:
+        return self.listed[offset : offset + limit]
+
+
+def counted(account: Account) -> dict[str, int]:
+    return {name: n_rows for name, n_rows in account.result.counts().items() if n_rows}
+
+
+async def test_a_chunk_is_one_request() -> None:
+    """As long as nothing goes wrong with it."""
+    planhat, account = Planhat([]), Account(chunk_of(keyed(0), keyed(1)))
+    await Courier(planhat.send).deliver(account)
+    assert (planhat.sent, counted(account), account.left) == ([[0, 1]], {"created": 2}, [])
+
+
+async def test_parts_leave_in_order() -> None:
+    """Halves of halves before what comes after them."""
+    planhat, account = Planhat([TOO_LARGE, TOO_LARGE]), Account(chunk_of(*map(keyed, range(4))))
+    await Courier(planhat.send).deliver(account)
+    assert planhat.sent == [[0, 1, 2, 3], [0, 1], [0], [1], [2, 3]]
+    assert counted(account) == {"created": 4}
+
+
+@pytest.mark.parametrize("is_isolated", [True, False])
+async def test_a_refusal_of_all_is_halved_on_request(*, is_isolated: bool) -> None:
+    """Until the row is found that it is about."""
+    planhat = Planhat([REFUSED, None, REFUSED, REFUSED])
+    account = Account(chunk_of(*map(keyed, range(4))), isolation=Isolation(10) if is_isolated else None)
+    await Courier(planhat.send).deliver(account)
+    if is_isolated:
+        assert planhat.sent == [[0, 1, 2, 3], [0, 1], [2, 3], [2], [3]]
+        assert (counted(account), account.result.isolation_calls) == ({"created": 3, "rejected": 1}, 4)
+    else:
+        assert (planhat.sent, counted(account)) == ([[0, 1, 2, 3]], {"rejected": 4})
+
+
+async def test_parts_of_an_answered_chunk_may_be_stored() -> None:
+    """A part that is not sent at all, after an answer that did not tell of its rows, is unknown and not unsent."""
+    errors = {"created": 1, "createdErrors": ["no"]}
+    planhat = Planhat([errors, NotSentError("no connection"), NotSentError("no connection")])
+    account = Account(chunk_of(keyed(0), keyed(1)), isolation=Isolation(10))
+    await Courier(planhat.send).deliver(account)
+    assert (planhat.sent, counted(account)) == ([[0, 1], [0], [1]], {"unknown": 2})
+
+
+async def test_parts_of_a_refused_chunk_are_not_stored() -> None:
+    """What was refused as a whole was not processed."""
+    planhat = Planhat([REFUSED, NotSentError("no connection"), NotSentError("no connection")])
+    account = Account(chunk_of(keyed(0), keyed(1)), isolation=Isolation(10))
+    await Courier(planhat.send).deliver(account)
+    assert counted(account) == {"unsent": 2}
+
+
+async def test_rows_found_are_created_and_rows_missing_sent_again() -> None:
+    """After an answer that got lost."""
+    planhat, account = Planhat([LOST]), Account(chunk_of(keyless(0), keyless(1), keyless(2)), is_verified=True)
+    planhat.listed = [("2", ((1,), ()))]
+    await Courier(planhat.send, Settler([planhat.peek], 0)).deliver(account)
+    assert planhat.sent == [[0, 1, 2], [0, 2]]
+    assert (counted(account), account.result.created_ids, account.result.error) == ({"created": 3}, ("2",), None)
+
+
+async def test_rows_that_cannot_be_looked_for_are_unknown() -> None:
+    """The chunk's error is the one that left them in doubt."""
+
+    async def peek(offset: int, limit: int) -> list[Seen]:
+        if limit > 1:
+            raise ServerError(f"down at {offset}", status=503)
+        return []
+
+    planhat, account = Planhat([LOST]), Account(chunk_of(keyless(0)), is_verified=True)
+    await Courier(planhat.send, Settler([peek], 0)).deliver(account)
+    assert (planhat.sent, counted(account), account.result.error) == ([[0]], {"unknown": 1}, LOST)
+
+
+async def test_ids_of_an_answer_that_leaves_rows_in_doubt_are_nobody_s() -> None:
+    """They may be of the very rows that are looked for."""
+    odd = {"upsertedIds": ["2"]}
+    planhat, account = Planhat([odd]), Account(chunk_of(keyless(0)), is_verified=True)
+    planhat.listed = [("2", ((0,), ()))]
+    await Courier(planhat.send, Settler([planhat.peek], 0)).deliver(account)
+    assert (planhat.sent, counted(account)) == ([[0]], {"created": 1})
+
+
+async def test_rows_of_other_chunks_are_not_taken_for_missing_ones() -> None:
+    """The ids that an answer told are claimed."""
+    planhat = Planhat([{"created": 1, "updated": 0, "nonupdates": 0, "upsertedIds": ["2"]}, LOST])
+    planhat.listed = [("2", ((0,), ()))]
+    courier = Courier(planhat.send, Settler([planhat.peek], 0))
+    for _ in range(2):
+        await courier.deliver(Account(chunk_of(keyless(0)), is_verified=True))
+    assert planhat.sent == [[0], [0], [0]]
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (LOST, Outcome.UNKNOWN),
+        (ServerError("down", status=500), Outcome.UNKNOWN),
+        (DecodeError("no JSON"), Outcome.UNKNOWN),
+        (NotSentError("no connection"), Outcome.UNSENT),
+        (RateLimitedError("slow", status=429), Outcome.UNSENT),
+        (REFUSED, Outcome.REJECTED),
+        (TOO_LARGE, Outcome.REJECTED),
+    ],
+)
+def test_an_error_says_what_became_of_the_rows(error: PlanhatError, outcome: Outcome) -> None:
+    """By whether Planhat may have processed them."""
+    assert outcome_of(error) is outcome

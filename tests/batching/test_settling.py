@@ -1,0 +1,200 @@
+"""Who may be sent when, and what became of chunks without an answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+import virtual_time
+from attrs import define, field
+
+from planhat_async.batching.chunking import Row
+from planhat_async.batching.settling import Settler
+from planhat_async.batching.verifying import Seen
+from planhat_async.errors import ServerError
+
+NEWEST = "6b0690ab" + "0" * 16
+
+
+def an_id(n: int) -> str:
+    return f"6b0690ab{n:016x}"
+
+
+def keyless(position: int, mark: str) -> Row:
+    return Row(position, (), b"1", ((mark,), ()))
+
+
+@define
+class List:
+    """A list of Planhat's, newest record first."""
+
+    records: list[Seen] = field(factory=list)
+    n_calls: int = 0
+    fails: bool = False
+
+    async def peek(self, offset: int, limit: int) -> list[Seen]:
+        await asyncio.sleep(1)
+        self.n_calls += 1
+        if self.fails:
+            raise ServerError("down", status=503)
+        return self.records[offset : offset + limit]
+
+    def create(self, n: int, mark: str) -> None:
+        self.records.insert(0, (an_id(n), ((mark,), ())))
+
+
+def settled(main: Coroutine[Any, Any, None]) -> None:
+    """Run it from time 0 on."""
+    virtual_time.run(main)
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def test_the_newest_record_is_read_once() -> None:
+    """By the first chunk, however many begin together."""
+
+    async def main() -> None:
+        planhat = List([(NEWEST, (("x",), ()))])
+        settler = Settler([planhat.peek], 5)
+        floors = await asyncio.gather(*(settler.begin() for _ in range(3)))
+        assert (set(floors), planhat.n_calls) == ({"6b06906f" + "0" * 16}, 1)
+
+    settled(main())
+
+
+def test_it_is_read_again_where_that_failed() -> None:
+    """The chunk that could not begin was not sent."""
+
+    async def main() -> None:
+        planhat = List([], fails=True)
+        settler = Settler([planhat.peek], 5)
+        with pytest.raises(ServerError):
+            await settler.begin()
+        planhat.fails = False
+        assert await settler.begin() == ""
+
+    settled(main())
+
+
+def test_what_is_there_is_found_at_once() -> None:
+    """Nobody waits for what is not missing."""
+
+    async def main() -> None:
+        planhat = List([(NEWEST, (("x",), ()))])
+        settler = Settler([planhat.peek], 50)
+        floor = await settler.begin()
+        planhat.create(1, "a")
+        found, missing = await settler.settle((keyless(0, "a"),), floor)
+        assert (found, missing) == ([(keyless(0, "a"), an_id(1))], ())
+        assert now() < 10
+
+    settled(main())
+
+
+def test_what_is_missing_is_looked_for_again_after_a_wait() -> None:
+    """A request that was given up may still be carried out."""
+
+    async def main() -> None:
+        planhat = List([(NEWEST, (("x",), ()))])
+        settler = Settler([planhat.peek], 50)
+        floor = await settler.begin()
+        asyncio.get_running_loop().call_later(30, planhat.create, 1, "b")
+        rows = (keyless(0, "a"), keyless(1, "b"))
+        found, missing = await settler.settle(rows, floor)
+        assert (found, missing) == ([(rows[1], an_id(1))], (rows[0],))
+        assert now() > 50
+
+    settled(main())
+
+
+def test_while_somebody_looks_nothing_is_sent() -> None:
+    """And nobody looks while something is being sent; in between others have their turn."""
+
+    async def main() -> None:
+        planhat = List([(NEWEST, (("x",), ()))])
+        settler = Settler([planhat.peek], 50)
+        floor = await settler.begin()
+        told = []
+
+        async def send(name: str, seconds: float) -> None:
+            async with settler.sending():
+                told.append((name, "from", round(now())))
+                await asyncio.sleep(seconds)
+                told.append((name, "to", round(now())))
+
+        async def look() -> None:
+            await settler.settle((keyless(0, "a"),), floor)
+            told.append(("looked", "at", round(now())))
+
+        first = asyncio.create_task(send("first", 10))
+        await asyncio.sleep(1)
+        looks = [asyncio.create_task(look()) for _ in range(2)]
+        await asyncio.sleep(1)
+        second = asyncio.create_task(send("second", 10))
+        await asyncio.gather(first, second, *looks)
+        # Begun at 1; looked from 11 on, twice two seconds; sent meanwhile; looked again 50 seconds later.
+        assert told[:3] == [("first", "from", 1), ("first", "to", 11), ("second", "from", 15)]
+        assert [one for one in told if one[0] == "looked"] == [("looked", "at", 65), ("looked", "at", 67)]
+
+    settled(main())
+
+
+def test_a_look_that_is_cancelled_lets_others_send() -> None:
+    """At whatever point."""
+
+    async def main() -> None:
+        for n_seconds in range(8):
+            planhat = List([(NEWEST, (("x",), ()))])
+            settler = Settler([planhat.peek], 2)
+            floor = await settler.begin()
+            look = asyncio.create_task(settler.settle((keyless(0, "a"),), floor))
+            await asyncio.sleep(n_seconds)
+            look.cancel()
+            await asyncio.gather(look, return_exceptions=True)
+            async with asyncio.timeout(1), settler.sending():
+                pass
+            settler.end(floor)
+
+    settled(main())
+
+
+def test_claims_are_forgotten_with_the_last_chunk_that_could_ask() -> None:
+    """So that memory does not grow with the input."""
+
+    async def main() -> None:
+        planhat = List([(NEWEST, (("x",), ()))])
+        settler = Settler([planhat.peek], 2)
+        settler.claim([an_id(9)])  # nobody has begun
+        old = await settler.begin()
+        settler.claim([an_id(1)])
+        later = f"{int('6b0690ab', 16) + 600:08x}" + "0" * 16
+        settler.claim([later])
+        new = await settler.begin()
+        settler.end(new)
+        assert settler._claims is not None
+        assert settler._claims._ids == {an_id(1), later}
+        settler.end(old)
+        assert await settler.begin() > old
+        settler.end(await settler.begin())
+        assert settler._claims._ids == {later}
+
+    settled(main())
+
+
+def test_several_lists_are_one() -> None:
+    """Whichever a record is in; the newest of all is what counts."""
+
+    async def main() -> None:
+        one, other = List([(an_id(1), (("x",), ()))]), List([(an_id(2), (("y",), ()))])
+        settler = Settler([one.peek, other.peek], 2)
+        floor = await settler.begin()
+        one.create(3, "a")
+        other.create(4, "b")
+        found, missing = await settler.settle((keyless(0, "b"), keyless(1, "a")), floor)
+        assert ([record_id for _, record_id in found], missing) == ([an_id(4), an_id(3)], ())
+
+    settled(main())

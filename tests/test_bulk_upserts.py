@@ -1,0 +1,589 @@
+"""Bulk upserts as a caller sees them, into Planhat in memory, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import msgspec
+import pytest
+import virtual_time
+from attrs import define, evolve, field
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from memory import Fault, MemoryPlanhat
+
+from planhat_async import (
+    Note,
+    Notes,
+    Outcome,
+    RateLimits,
+    RetryPolicy,
+    Session,
+    Task,
+    Tasks,
+    Tickets,
+    Timeouts,
+    Unreadable,
+    UpsertResult,
+    UpsertRun,
+)
+from planhat_async._http.wire import Request, Response, Token
+from planhat_async.sandbox import Choices, Company
+
+thoroughly = settings(derandomize=True, deadline=None, max_examples=1000)
+"""The same thousand examples in every run."""
+
+_LIMITS = RateLimits(per_minute=1_000_000, per_second=100_000, reserve=0)
+_RETRY = RetryPolicy(attempts=60, wait_initial=0.1, wait_max=0.1, total=1e6, budget=1e6)
+
+
+def session_on(planhat: MemoryPlanhat) -> Session:
+    return Session("token", transport=planhat, limits=_LIMITS, retry=_RETRY)
+
+
+def upsert_tasks(planhat: MemoryPlanhat, rows: Any, **options: Any) -> UpsertResult:
+    async def main() -> UpsertResult:
+        async with session_on(planhat) as session:
+            return await Tasks(session).upsert_many(rows, **options)
+
+    return virtual_time.run(main())
+
+
+def upsert_notes(planhat: MemoryPlanhat, rows: Any, **options: Any) -> UpsertResult:
+    async def main() -> UpsertResult:
+        async with session_on(planhat) as session:
+            return await Notes(session).upsert_many(rows, **options)
+
+    return virtual_time.run(main())
+
+
+def keys_of(row: Mapping[str, Any]) -> set[tuple[str, str]]:
+    return {(name, row[name]) for name in ("_id", "sourceId") if name in row}
+
+
+def positions(result: UpsertResult, outcome: Outcome) -> set[int]:
+    return {position for part in result.not_stored.get(outcome, ()) for position in part}
+
+
+def stored(planhat: MemoryPlanhat, model: str, *names: str) -> Counter[tuple[Any, ...]]:
+    return Counter(tuple(record.get(name) for name in names) for record in planhat.api.records(model))
+
+
+harmless = st.lists(st.sampled_from([fault for fault in Fault if fault is not Fault.LATE]), max_size=12)
+sizes = st.integers(1, 5)
+concurrencies = st.integers(1, 5)
+durations = st.lists(st.sampled_from([0.0, 0.5, 1.0, 7.0]), min_size=1, max_size=4)
+
+# Keyed rows
+
+
+@thoroughly
+@given(st.lists(st.sampled_from("abcdef"), max_size=25), harmless, durations, sizes, concurrencies)
+def test_keyed_rows_end_as_if_they_were_sent_one_by_one(
+    names: str, faults: list[Fault], seconds: list[float], chunk_size: int, concurrency: int
+) -> None:
+    """Whatever is lost, repeated or refused; and no two requests in flight share a key."""
+    rows = [{"sourceId": name, "companyId": "c", "action": str(n)} for n, name in enumerate(names)]
+    planhat = MemoryPlanhat(faults, seconds)
+    result = upsert_tasks(planhat, rows, chunk_size=chunk_size, concurrency=concurrency)
+    assert stored(planhat, "tasks", "sourceId", "action") == Counter(
+        {row["sourceId"]: (row["sourceId"], row["action"]) for row in rows}.values()
+    )
+    assert (result.rows, result.ok) == (len(rows), True)
+    for crowd in planhat.crowds:
+        keys = [key for body in crowd for row in body for key in keys_of(row)]
+        assert len(set(keys)) == len(keys)
+        assert len(crowd) <= concurrency
+
+
+@thoroughly
+@given(st.lists(st.sampled_from("abcdef"), max_size=25), durations, durations, sizes, concurrencies)
+def test_rows_are_cut_the_same_whatever_the_time(
+    names: list[str], fast: list[float], slow: list[float], chunk_size: int, concurrency: int
+) -> None:
+    """Neither the network's speed nor the concurrency changes a body."""
+    rows = [{"sourceId": name, "companyId": "c", "action": str(n)} for n, name in enumerate(names)]
+    one, two = MemoryPlanhat((), fast), MemoryPlanhat((), slow)
+    upsert_tasks(one, rows, chunk_size=chunk_size, concurrency=concurrency)
+    upsert_tasks(two, iter(rows), chunk_size=chunk_size, concurrency=1)
+    assert one.sent == two.sent
+    assert Counter(row["action"] for body in one.sent for row in body) == Counter(map(str, range(len(rows))))
+
+
+def mixed_rows(kinds: Iterable[str]) -> list[Any]:
+    """Rows of every kind; a lower-case letter is a key, and what it names is good."""
+    made: dict[str, Any] = {
+        "keyless": {"companyId": "c"},
+        "invalid": {"companyId": "c", "colour": "red"},
+        "unreadable": Unreadable("no"),
+        "refused": {"companyId": "nobody", "sourceId": "x"},
+    }
+    rows = [made.get(kind) or {"companyId": "c", "sourceId": kind} for kind in kinds]
+    return [{**row, "action": str(n)} if isinstance(row, dict) else row for n, row in enumerate(rows)]
+
+
+kinds = st.sampled_from(["a", "b", "c", "d", "keyless", "invalid", "unreadable", "refused"])
+
+
+@thoroughly
+@given(
+    st.lists(kinds, max_size=25),
+    st.lists(st.sampled_from(Fault), max_size=12),
+    st.sampled_from([Choices(), Choices(errors_name_key=False), Choices(rejected_body_applies_rest=True)]),
+    sizes,
+    st.fixed_dictionaries({}, optional={"isolate": st.booleans(), "verify_by": st.just(["action"])}),
+)
+def test_every_row_has_exactly_one_outcome(
+    names: list[str], faults: list[Fault], choices: Choices, chunk_size: int, options: dict[str, Any]
+) -> None:
+    """In total and per chunk, with any mixture of rows, faults, answers and options."""
+    planhat = MemoryPlanhat(faults, choices=choices)
+    planhat.api.companies.add(Company("c"))
+    rows = mixed_rows(names)
+
+    async def main() -> None:
+        async with session_on(planhat) as session:
+            async with Tasks(session).upserting(rows, chunk_size=chunk_size, **options) as run:
+                chunks = [chunk async for chunk in run]
+            assert run.result.rows == len(rows) == sum(chunk.rows for chunk in chunks)
+            taken = sorted(position for chunk in chunks for part in chunk.positions for position in part)
+            assert taken == list(range(len(rows)))
+            assert len(run.result.problems) == run.result.rows - run.result.stored
+
+    virtual_time.run(main())
+    assert len(planhat.api.records("tasks")) <= len(rows)
+
+
+# Keyless rows
+
+notes = st.lists(st.integers(0, 40), max_size=25, unique=True).map(
+    lambda numbers: [{"companyId": "c", "subject": f"note {n}"} for n in numbers]
+)
+
+
+@thoroughly
+@given(notes, st.lists(st.sampled_from(Fault), max_size=12), durations, sizes, concurrencies)
+def test_no_keyless_row_is_stored_twice_and_every_missing_one_is_reported(
+    rows: list[dict[str, Any]], faults: list[Fault], seconds: list[float], chunk_size: int, concurrency: int
+) -> None:
+    """Without anybody who looks, a row whose answer got lost is unknown, and is not sent again."""
+    planhat = MemoryPlanhat(faults, seconds)
+    result = upsert_notes(planhat, rows, chunk_size=chunk_size, concurrency=concurrency)
+    there = stored(planhat, "notes", "subject")
+    assert max(there.values(), default=1) == 1
+    missing = {n for n, row in enumerate(rows) if (row["subject"],) not in there}
+    assert missing <= positions(result, Outcome.UNKNOWN)
+    assert result.created + result.unknown == len(rows)
+
+
+@thoroughly
+@given(
+    st.lists(st.integers(0, 9), max_size=25),
+    st.lists(st.sampled_from(Fault), max_size=8),
+    durations,
+    sizes,
+    concurrencies,
+)
+def test_rows_that_are_verified_are_all_stored_once(
+    numbers: list[int], faults: list[Fault], seconds: list[float], chunk_size: int, concurrency: int
+) -> None:
+    """Also where a request is carried out late, and even where the values are not unique after all."""
+    rows = [{"companyId": "c", "subject": f"note {n}"} for n in numbers]
+    planhat = MemoryPlanhat(faults, seconds)
+    planhat.api.add("conversations", {"type": "email", "subject": "note 1"}, now=1_700_000_000.0)
+    result = upsert_notes(planhat, rows, chunk_size=chunk_size, concurrency=concurrency, verify_by=("subject",))
+    assert stored(planhat, "notes", "subject") == Counter((row["subject"],) for row in rows)
+    assert (result.created, result.ok) == (len(rows), True)
+
+
+def test_nothing_is_read_where_no_row_is_keyless() -> None:
+    """The newest record is asked for before the first keyless chunk leaves, not before."""
+    planhat = MemoryPlanhat(())
+    upsert_tasks(planhat, [{"sourceId": "a", "companyId": "c"}], verify_by=("action",))
+    assert planhat.n_reads == 0
+
+
+def test_an_upsert_without_faults_costs_one_call_more() -> None:
+    """However many keyless chunks there are."""
+    planhat = MemoryPlanhat(())
+    rows = [Note(company_id="c", subject=str(n)) for n in range(9)]
+    result = upsert_notes(planhat, rows, chunk_size=2, verify_by=["subject"])
+    assert (planhat.n_reads, len(planhat.sent), result.created) == (1, 5, 9)
+
+
+def test_rows_found_have_their_ids_told() -> None:
+    """As if the answer had come."""
+    planhat = MemoryPlanhat([Fault.DROP_AFTER])
+    rows = [{"companyId": "c", "subject": str(n)} for n in range(3)]
+
+    async def main() -> None:
+        async with session_on(planhat) as session:
+            chunks = [chunk async for chunk in Notes(session).upsert_chunks(rows, verify_by=["subject"])]
+        (chunk,) = chunks
+        assert sorted(chunk.created_ids) == [note["_id"] for note in planhat.api.records("notes")]
+        assert (chunk.created, chunk.error, chunk.problems) == (3, None, [])
+
+    virtual_time.run(main())
+    assert len(planhat.sent) == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"date": "2024-05-31T09:30:00Z"},
+        {"date": datetime(2024, 5, 31, 11, 30, tzinfo=timezone(timedelta(hours=2)))},
+        {"custom": {"ref": 7}},
+        {"custom": {"ref": 7.5}},
+        {"subject": " spaces "},
+    ],
+)
+def test_rows_are_recognised_by_values_of_several_kinds(changes: dict[str, Any]) -> None:
+    """A time is the same however it is written, and a custom field is as good as one of Planhat's."""
+    (name,) = changes
+    planhat = MemoryPlanhat([Fault.DROP_AFTER, Fault.DROP_AFTER])
+    row = {"companyId": "c", **changes}
+    result = upsert_notes(planhat, [row], verify_by=["custom.ref" if name == "custom" else name])
+    assert (result.created, len(planhat.sent), len(planhat.api.records("notes"))) == (1, 1, 1)
+
+
+def test_a_time_planhat_has_in_no_form_we_know_is_no_time() -> None:
+    """It is compared as it is, and is not ours."""
+    planhat = MemoryPlanhat([Fault.DROP_AFTER])
+    planhat.api.add("notes", {"date": "last week"}, now=1_700_000_000.0)
+    result = upsert_notes(planhat, [{"companyId": "c", "date": "2024-05-31T09:30:00Z"}], verify_by=["date"])
+    assert (result.created, len(planhat.sent)) == (1, 1)
+
+
+@define
+class _Listing(MemoryPlanhat):
+    """Answers the reads of its list, in order, with what it is told; `None` with what is there."""
+
+    reads: list[Response | None] = field(factory=list)
+
+    async def send(self, request: Request, *, token: Token, timeouts: Timeouts) -> Response:
+        if request.method == "GET" and self.reads and (answer := self.reads.pop(0)):
+            return answer
+        return await super().send(request, token=token, timeouts=timeouts)
+
+
+@pytest.mark.parametrize(
+    "answer", [Response(status=404), Response(status=200, body=b"{}"), Response(status=200, body=b'[{"_id":7}]')]
+)
+def test_without_the_newest_record_no_keyless_row_leaves(answer: Response) -> None:
+    """What became of it could not be settled afterwards; the next chunk tries again."""
+    planhat = _Listing(reads=[answer])
+    rows = [{"companyId": "c", "subject": str(n)} for n in range(4)]
+    result = upsert_notes(planhat, rows, verify_by=["subject"], chunk_size=2, concurrency=1)
+    assert (result.unsent, result.created) == ((4, 0) if answer.status == 404 else (2, 2))
+    assert len(planhat.sent) == result.created // 2
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Response(status=404),
+        Response(status=200, body=b"no JSON"),
+        Response(status=200, body=b'[{"_id":"6b0690ab314fb7dfd82c07ce"},{"_id":"6b0690ab314fb7dfd82c07ce"}]'),
+    ],
+)
+def test_rows_that_cannot_be_looked_for_are_unknown(answer: Response) -> None:
+    """They are not sent again, and both reasons are told."""
+    planhat = _Listing([Fault.DROP_AFTER], reads=[None, answer])
+    result = upsert_notes(planhat, [{"companyId": "c", "subject": "s"}], verify_by=["subject"])
+    assert (result.unknown, len(planhat.sent)) == (1, 1)
+    assert result.problems[0].reason.startswith("no answer; and Planhat's list, which might tell, could not be read: ")
+
+
+def test_a_list_that_does_not_show_the_values_proves_nothing() -> None:
+    """Rows that are not recognised in it may be there all the same, so they are not sent again."""
+
+    @define
+    class Hiding(MemoryPlanhat):
+        def _carry_out(self, request: Request) -> Response:
+            if request.method == "GET":
+                request = evolve(request, params=(*request.params, ("select", "_id,type")))
+            return super()._carry_out(request)
+
+    planhat = Hiding([Fault.DROP_AFTER])
+    result = upsert_notes(planhat, [{"companyId": "c", "subject": "s"}], verify_by=["subject"])
+    assert (result.unknown, len(planhat.sent)) == (1, 1)
+    assert result.problems[0].reason.endswith("it does not show the values that rows are recognised by")
+
+
+def test_rows_that_get_lost_again_and_again_are_unknown() -> None:
+    """After five times; the chunk has the last error."""
+    planhat = MemoryPlanhat([Fault.DROP_BEFORE] * 9)
+
+    async def main() -> None:
+        async with session_on(planhat) as session:
+            rows = [{"companyId": "c", "subject": "s"}]
+            (chunk,) = [chunk async for chunk in Notes(session).upsert_chunks(rows, verify_by=["subject"])]
+        reason = "sent 5 times without an answer, and not found in Planhat's list"
+        assert (chunk.unknown, chunk.problems[0].reason, str(chunk.error)) == (1, reason, "no answer")
+
+    virtual_time.run(main())
+    assert len(planhat.sent) == 5
+
+
+def test_archived_tasks_are_found() -> None:
+    """They are in a list of their own."""
+    planhat = MemoryPlanhat([Fault.DROP_AFTER])
+    rows = [Task(company_id="c", action=str(n), is_archived=n % 2 == 0) for n in range(4)]
+    result = upsert_tasks(planhat, rows, verify_by=["action"])
+    assert (result.created, len(planhat.sent), len(planhat.api.records("tasks"))) == (4, 1, 4)
+
+
+@pytest.mark.parametrize(
+    "row", [{"companyId": "c"}, {"companyId": "c", "subject": None}, Note(company_id="c", subject=" ")]
+)
+def test_a_row_that_could_not_be_recognised_is_invalid(row: Any) -> None:
+    """It lacks what the caller warranted."""
+    planhat = MemoryPlanhat(())
+    result = upsert_notes(planhat, [row, {"companyId": "c", "subject": "s"}], verify_by=["subject"])
+    assert (result.invalid, result.created) == (1, 1)
+    assert result.problems[0].reason == "subject is missing, or nothing to be recognised by, and verify_by names it"
+
+
+def test_a_row_with_a_key_need_not_be_recognised() -> None:
+    """It can be sent again as it is."""
+    result = upsert_tasks(MemoryPlanhat(()), [{"sourceId": "a", "companyId": "c"}], verify_by=["action"])
+    assert result.created == 1
+
+
+@pytest.mark.parametrize(
+    ("repository", "options", "message"),
+    [
+        (Notes, {"verify_by": ["sujet"]}, "no field 'sujet'; did you mean subject"),
+        (Notes, {"verify_by": ["users"]}, "users holds more than a single value"),
+        (Notes, {"verify_by": ["custom"]}, "custom holds more than a single value"),
+        (Notes, {"verify_by": ["snippet"]}, "snippet is not a field that rows without a key are sent with"),
+        (Tasks, {"verify_by": ["source_id"]}, "source_id is not a field that rows without a key are sent with"),
+        (Tickets, {"verify_by": ["title"]}, "verify_by is about rows without a key, and every Ticket has one"),
+        (Notes, {"verify_by": ["subject"], "verify_wait": -1}, "verify_wait is in seconds"),
+        (Notes, {"on_invalid": "ignore"}, "on_invalid"),
+        (Notes, {"max_isolation_calls": -1}, "max_isolation_calls"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(repository: Any, options: Any, message: str) -> None:
+    """Before anything is sent or read."""
+    with pytest.raises(ValueError, match=message):
+        repository(Session("token", transport=MemoryPlanhat(()))).upserting([], **options)
+
+
+@pytest.mark.parametrize("options", [{"verify_by": "subject"}, {"chunksize": 7}])
+def test_options_of_the_wrong_kind_are_refused(options: Any) -> None:
+    """One name is no sequence of names, and there is no such option."""
+    with pytest.raises(TypeError):
+        Notes(Session("token", transport=MemoryPlanhat(()))).upserting([], **options)
+
+
+# Errors that name no row
+
+
+@thoroughly
+@given(
+    st.lists(st.sampled_from(["bad", "new", "there"]), min_size=1, max_size=25),
+    st.integers(1, 25),
+    st.sampled_from([Choices(errors_name_key=False), Choices(errors_name_key=False, tickets_count_unchanged=True)]),
+    st.sampled_from([Tasks, Tickets]),
+)
+def test_isolation_finds_every_bad_row_and_no_other(
+    kinds: list[str], chunk_size: int, choices: Choices, repository: Any
+) -> None:
+    """By position and key; the good ones are counted as if nobody had looked, and the calls are told."""
+    planhat = MemoryPlanhat((), choices=choices)
+    planhat.api.companies.add(Company("c"))
+    rows = [{"sourceId": f"s{n}", "companyId": "nobody" if kind == "bad" else "c"} for n, kind in enumerate(kinds)]
+    if repository is Tickets:
+        rows = [{**row, "email": "a@b.c"} for row in rows]
+
+    async def upsert(rows: list[dict[str, str]], **options: Any) -> UpsertResult:
+        async with session_on(planhat) as session:
+            run: UpsertRun = repository(session).upserting(rows, chunk_size=chunk_size, **options)
+            await finish(run)
+            return run.result
+
+    virtual_time.run(upsert([row for row, kind in zip(rows, kinds, strict=True) if kind == "there"]))
+    planhat.sent.clear()
+    result = virtual_time.run(upsert(rows, isolate=True, max_isolation_calls=1000))
+    bad = {n for n, kind in enumerate(kinds) if kind == "bad"}
+    assert positions(result, Outcome.REJECTED) == bad
+    assert {problem.key for problem in result.problems} == {f"s{n}" for n in bad}
+    assert (result.created, result.rejected) == (kinds.count("new"), len(bad))
+    assert (result.rows, result.stored) == (len(rows), len(rows) - len(bad))
+    assert result.isolation_calls == len(planhat.sent) - -(-len(rows) // chunk_size)
+
+
+def test_isolation_finds_a_row_behind_a_refusal_of_all() -> None:
+    """A 400 that says nothing of rows is about one of them as well."""
+
+    @define
+    class Refusing(MemoryPlanhat):
+        def _carry_out(self, request: Request) -> Response:
+            bad = b"bad" in (request.body or b"")
+            return Response(status=400, body=b'"Not valid type"') if bad else super()._carry_out(request)
+
+    planhat = Refusing()
+    rows = [{"sourceId": str(n), "companyId": "c", "action": "bad" if n == 5 else "good"} for n in range(8)]
+    result = upsert_tasks(planhat, rows, isolate=True)
+    assert (positions(result, Outcome.REJECTED), result.created, result.isolation_calls) == ({5}, 7, 6)
+
+
+def test_isolation_keeps_to_its_budget() -> None:
+    """When it is spent, errors are counted again without a name."""
+    planhat = MemoryPlanhat((), choices=Choices(errors_name_key=False))
+    planhat.api.companies.add(Company("c"))
+    rows = [{"sourceId": str(n), "companyId": "nobody" if n % 4 == 0 else "c"} for n in range(16)]
+    result = upsert_tasks(planhat, rows, isolate=True, max_isolation_calls=5)
+    assert (result.isolation_calls, len(planhat.sent)) == (4, 5)
+    assert (result.created, result.rejected, result.n_problems) == (12, 4, 4)
+
+
+def test_isolation_is_asked_for() -> None:
+    """By itself a chunk is sent once."""
+    planhat = MemoryPlanhat((), choices=Choices(errors_name_key=False))
+    planhat.api.companies.add(Company("c"))
+    result = upsert_tasks(planhat, [{"sourceId": str(n), "companyId": "c" if n else "nobody"} for n in range(4)])
+    assert (result.isolation_calls, len(planhat.sent), positions(result, Outcome.REJECTED)) == (0, 1, set())
+
+
+# Invalid rows
+
+
+async def finish(run: UpsertRun) -> None:
+    async with run:
+        async for _ in run:
+            pass
+
+
+BAD: Sequence[Any] = [{"companyId": "c", "sourceId": "a"}, {"sourceId": "b", "colour": "red"}, {"sourceId": "c"}]
+
+
+def test_an_invalid_row_of_a_sequence_is_raised_before_anything_is_sent() -> None:
+    """On request, however late it comes; the message names it."""
+    planhat = MemoryPlanhat(())
+    rows = [*({"companyId": "c", "sourceId": str(n)} for n in range(20)), *BAD]
+    with pytest.raises(ValueError, match=r"^row 21: Task has no field 'colour'$"):
+        upsert_tasks(planhat, rows, on_invalid="raise", chunk_size=1)
+    assert planhat.sent == []
+
+
+def test_an_invalid_row_of_a_stream_is_raised_when_it_comes() -> None:
+    """Rows before it may have been sent; the account has them all, and the row itself."""
+    planhat = MemoryPlanhat(())
+
+    async def main() -> UpsertResult:
+        async with session_on(planhat) as session:
+            run = Tasks(session).upserting(iter(BAD), on_invalid="raise", chunk_size=1)
+            with pytest.raises(ValueError, match="row 1: "):
+                await finish(run)
+            return run.result
+
+    result = virtual_time.run(main())
+    assert (result.rows, result.invalid, result.created + result.unsent) == (2, 1, 1)
+
+
+@pytest.mark.parametrize("rows", [list, iter])
+def test_a_row_too_large_for_a_call_is_raised_too(rows: Any) -> None:
+    """On request, as any other invalid row."""
+    planhat = MemoryPlanhat(())
+    large = [{"sourceId": "b", "companyId": "c", "action": "x" * 100}]
+    with pytest.raises(ValueError, match=r"row 0: \d+ bytes are more than one call may hold"):
+        upsert_tasks(planhat, rows(large), on_invalid="raise", max_bytes=100)
+    assert planhat.sent == []
+
+
+def test_good_rows_raise_nothing() -> None:
+    """Asked to raise, a good run is as any other."""
+    rows = [{"sourceId": str(n), "companyId": "c"} for n in range(1000)]
+    assert upsert_tasks(MemoryPlanhat(()), rows, on_invalid="raise", chunk_size=300).created == 1000
+
+
+# How a run ends
+
+
+@pytest.mark.parametrize("options", [{"verify_by": ["action"], "verify_wait": 3}, {"isolate": True}, {}])
+def test_rows_are_conserved_wherever_a_run_is_cancelled(options: dict[str, Any]) -> None:
+    """At every step: each row that was taken is in the account, and nothing goes on running."""
+    faults = [Fault.DROP_AFTER, Fault.DROP_BEFORE, Fault.NONE, Fault.LATE, Fault.FAIL_AFTER, Fault.REFUSE] * 2
+    names = ["a", "keyless", "b", "refused", "a", "keyless", "c", "invalid", "keyless", "d", "a", "b"]
+
+    async def main(seconds: float, n_turns: int) -> bool:
+        planhat = MemoryPlanhat(faults, [0.5, 2.0, 1.0], Choices(errors_name_key=False))
+        planhat.api.companies.add(Company("c"))
+        taken = []
+
+        def rows() -> Iterator[Any]:
+            for row in mixed_rows(names):
+                taken.append(row)
+                yield row
+
+        async with session_on(planhat) as session:
+            run = Tasks(session).upserting(rows(), chunk_size=3, concurrency=3, **options)
+            task = asyncio.create_task(finish(run))
+            await asyncio.sleep(seconds)
+            for _ in range(n_turns):
+                await asyncio.sleep(0)
+            is_late = not task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        assert run.result.rows == len(taken)
+        stored_there = {row["action"] for row in planhat.api.records("tasks")}
+        assert stored_there.isdisjoint(str(n) for n in positions(run.result, Outcome.UNSENT))
+        return is_late
+
+    when = [(0.0, n_turns) for n_turns in range(60)] + [(n / 4, n % 3) for n in range(150)]
+    ended = [virtual_time.run(main(*one)) for one in when]
+    assert (ended[0], ended[-1]) == (False, True)
+
+
+# Speed
+
+
+@define
+class _Answering(MemoryPlanhat):
+    """Answers without a store, which would take more time than all the rest."""
+
+    def _answer(self, request: Request, fault: Fault) -> Response:  # noqa: ARG002 - every answer is a good one
+        counts = {"created": len(self.sent[-1]), "updated": 0, "nonupdates": 0}
+        return Response(status=200, body=msgspec.json.encode(counts))
+
+
+def rows_with_repeats(n_rows: int, every: int) -> Iterator[dict[str, Any]]:
+    """Rows with keys; one row in so many has the key of a row a little before it."""
+    for n in range(n_rows):
+        yield {"sourceId": str(n - 7 if n % every == every - 1 else n), "companyId": "c"}
+
+
+def in_flight_on_average(rows: Iterator[dict[str, Any]], *, chunk_size: int) -> float:
+    """Of four chunks, while each takes 5 to 15 seconds."""
+    draw = random.Random(0)
+    planhat = _Answering((), [draw.uniform(5, 15) for _ in range(50)])
+
+    async def main() -> float:
+        async with session_on(planhat) as session:
+            await Tasks(session).upsert_many(rows, chunk_size=chunk_size)
+        return asyncio.get_running_loop().time()
+
+    seconds = virtual_time.run(main())
+    return sum(planhat.seconds[: len(planhat.sent)]) / seconds
+
+
+@pytest.mark.parametrize(("every", "at_least"), [(100_000, 3.5), (100, 3), (10, 3)])
+def test_keys_that_repeat_leave_chunks_side_by_side(every: int, at_least: float) -> None:
+    """Of four chunks at least three are in flight on average, also where one row in ten repeats a key."""
+    assert in_flight_on_average(rows_with_repeats(20_000, every), chunk_size=500) >= at_least
+
+
+@pytest.mark.parametrize("n_keys", [1, 2])
+def test_few_keys_cost_no_more_calls_than_they_must(n_keys: int) -> None:
+    """A key that comes so often costs as many calls; two keys in turn share them."""
+    planhat = MemoryPlanhat((), [0.0])
+    rows = ({"sourceId": str(n % n_keys), "companyId": "c", "action": str(n)} for n in range(400))
+    result = upsert_tasks(planhat, rows, chunk_size=50)
+    assert (len(planhat.sent), result.stored) == (400 // n_keys, 400)
