@@ -42,7 +42,7 @@ PURE = {
     "_http/pace",
 }
 ONLY_IN = {
-    "aiohttp": {"_http/transport", "sandbox/server"},
+    "aiohttp": {"_http/transport", "sandbox/server", "sandbox/delivery"},
     "cattrs": {"_convert/records"},
     "msgspec": {"_convert/json", "sandbox"},
     "aiolimiter": {"_http/pacing"},

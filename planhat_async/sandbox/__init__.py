@@ -54,7 +54,8 @@ the largest body                                32,000,000 bytes, then 413
 
 from planhat_async.sandbox.choices import Choices
 from planhat_async.sandbox.companies import Company
+from planhat_async.sandbox.faults import Fault
 from planhat_async.sandbox.messages import LoggedRequest
 from planhat_async.sandbox.server import Sandbox
 
-__all__ = ["Choices", "Company", "LoggedRequest", "Sandbox"]
+__all__ = ["Choices", "Company", "Fault", "LoggedRequest", "Sandbox"]

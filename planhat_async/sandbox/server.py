@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl, unquote
 
 from aiohttp import web
+from attrs import evolve
 
-from planhat_async.sandbox.api import Api
+from planhat_async.sandbox.api import Admission, Api
 from planhat_async.sandbox.choices import DEFAULT, Choices
 from planhat_async.sandbox.companies import Company
+from planhat_async.sandbox.delivery import deliver, hang_up
+from planhat_async.sandbox.faults import Faults, FaultsLike
 from planhat_async.sandbox.limits import Limits
 from planhat_async.sandbox.messages import ApiRequest, LoggedRequest
 from planhat_async.sandbox.store import Record
 
 PLACEHOLDER_TOKEN = "sandbox-token"  # noqa: S105  # accepted because every token is
 _SHUTDOWN_SECONDS = 0.1
+_UNREAD = frozenset({"refuse", "reset_before"})
 
 
 class Sandbox:
@@ -34,6 +39,10 @@ class Sandbox:
         seed: Where the generated `_id`s begin.
         companies: The companies registered from the start. While none is, any company is accepted.
         choices: What to do where Planhat's behaviour is unknown.
+        faults: What goes wrong, as text or one by one: see `planhat_async.sandbox.faults`.
+
+    Raises:
+        ValueError: A limit or a fault is none.
     """
 
     def __init__(
@@ -48,13 +57,18 @@ class Sandbox:
         seed: int = 0,
         companies: Iterable[Company] = (),
         choices: Choices = DEFAULT,
+        faults: FaultsLike = (),
     ) -> None:
         limits = Limits(per_minute=per_minute, per_second=per_second, max_parallel=max_parallel)
         self._api = Api(token, limits=limits, choices=choices, seed=seed, companies=companies)
+        self._seed = seed
+        self.inject(faults)
         self._token = PLACEHOLDER_TOKEN if token is None else token
         self._host = host
         self._port = port
+        self._bound_port = port
         self._runner: web.AppRunner | None = None
+        self._pending: set[asyncio.Task[None]] = set()
         self._n_parallel = 0
         # Wall-clock time that never steps back, so that a correction of the clock opens no gap in the limits.
         self._epoch = time.time() - time.monotonic()
@@ -77,7 +91,7 @@ class Sandbox:
         if self._runner is None:
             raise RuntimeError("the sandbox is not started")
         host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self._runner.addresses[0][1]}"
+        return f"http://{host}:{self._bound_port}"
 
     @property
     def token(self) -> str:
@@ -96,16 +110,41 @@ class Sandbox:
         # An application, not a bare `web.Server`, because that never answers `Expect: 100-continue`.
         application = web.Application()
         application.router.add_route("*", "/{path:.*}", self._handle)
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
+        # A handler is cancelled when its client has left: that is how an answer that never ends, ends.
+        runner = web.AppRunner(
+            application, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS, handler_cancellation=True
+        )
         await runner.setup()
         await web.TCPSite(runner, self._host, self._port).start()
-        self._runner = runner
+        self._runner, self._bound_port = runner, runner.addresses[0][1]
+        refusal = self._api.faults.refusal()
+        if refusal is not None:
+            await self._go_away(refusal.amount)
 
     async def close(self) -> None:
-        """Stop listening and hang up; a request under way has a tenth of a second to end. Closing twice is harmless."""
+        """Stop listening and hang up; a request under way has a tenth of a second to end. Closing twice is harmless.
+
+        A call that a fault was to carry out later is not carried out any more: see `settled`.
+        """
         runner, self._runner = self._runner, None
+        for task in self._pending:
+            task.cancel()
+        await asyncio.gather(*self._pending, return_exceptions=True)
         if runner is not None:
             await runner.cleanup()
+
+    def inject(self, faults: FaultsLike = ()) -> None:
+        """From the next call on let this go wrong, and nothing else; calls are counted from 1 again.
+
+        Raises:
+            ValueError: A fault is none.
+        """
+        self._api.faults = Faults(faults, seed=self._seed)
+
+    async def settled(self) -> None:
+        """Wait until every call that a fault lets come late is carried out, and somebody listens again."""
+        while self._pending:
+            await asyncio.gather(*self._pending)
 
     def records(self, name: str) -> list[Record]:
         """Copies of the stored `"notes"`, `"tasks"` or `"tickets"`, or of all `"conversations"`, in `_id` order.
@@ -139,28 +178,70 @@ class Sandbox:
     def _now(self) -> float:
         return self._epoch + time.monotonic()
 
-    async def _handle(self, request: web.Request) -> web.Response:
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
         self._n_parallel += 1
+        head = _head(request, now=self._now(), n_parallel=self._n_parallel)
+        admission = self._api.admit(head)
+        refusal = self._api.faults.refusal()
         try:
-            now = self._now()
-            admission = self._api.admit(request.headers, now=now, n_parallel=self._n_parallel)
-            # As a whole even if it is too large, for a client hears no answer before it has sent its body.
-            body = await request.content.read()
-            path, _, query = request.raw_path.partition("?")
-            answer = self._api.answer(
-                ApiRequest(
-                    method=request.method,
-                    segments=tuple(unquote(segment) for segment in path.removeprefix("/").split("/")),
-                    query=tuple(parse_qsl(query, keep_blank_values=True)),
-                    body=body,
-                    now=now,
-                ),
-                admission,
-            )
+            return await self._answered(request, head, admission, is_last=refusal is not None)
         except (ConnectionError, web.RequestPayloadError):
             return web.json_response("The body could not be read", status=400)
         finally:
             self._n_parallel -= 1
-        return web.Response(
-            status=answer.status, body=answer.body, headers=answer.headers, content_type="application/json"
-        )
+            if refusal is not None:
+                await self._go_away(refusal.amount)
+
+    async def _answered(
+        self, request: web.Request, head: ApiRequest, admission: Admission, *, is_last: bool
+    ) -> web.StreamResponse:
+        strike = admission.strike
+        if strike is not None and strike.name in _UNREAD:
+            self._api.lose(head, admission)
+            return hang_up(request)
+        # As a whole even if it is too large, for a client hears no answer before it has sent its body.
+        whole = evolve(head, body=await request.content.read())
+        if strike is not None and strike.name == "late":
+            self._keep(self._answer_later(strike.amount, whole, admission))
+            return hang_up(request)
+        return await deliver(request, self._api.answer(whole, admission), strike, is_last=is_last)
+
+    async def _answer_later(self, seconds: float, request: ApiRequest, admission: Admission) -> None:
+        await asyncio.sleep(seconds)
+        self._api.answer(request, admission)
+
+    async def _go_away(self, seconds: float) -> None:
+        """Listen to nobody for a while, and drop the connections that would carry the next call."""
+        runner = self._runner
+        if runner is None or runner.server is None:
+            return
+        for site in list(runner.sites):
+            await site.stop()
+        for connection in runner.server.connections:
+            connection.close()
+        self._keep(self._come_back(seconds))
+
+    async def _come_back(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        await self._listen()
+
+    async def _listen(self) -> None:
+        if self._runner is not None and not self._runner.sites:
+            await web.TCPSite(self._runner, self._host, self._bound_port).start()
+
+    def _keep(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._pending.add(task)
+        task.add_done_callback(self._pending.discard)
+
+
+def _head(request: web.Request, *, now: float, n_parallel: int) -> ApiRequest:
+    path, _, query = request.raw_path.partition("?")
+    return ApiRequest(
+        method=request.method,
+        segments=tuple(unquote(segment) for segment in path.removeprefix("/").split("/")),
+        query=tuple(parse_qsl(query, keep_blank_values=True)),
+        headers=request.headers,
+        now=now,
+        n_parallel=n_parallel,
+    )

@@ -13,6 +13,11 @@ from planhat_async.sandbox.store import Collection, Record, Store
 
 _SENT_TICKET_FIELDS = ("sourceId", "title", "description")
 _TEXTS = ("_id", "companyId", "companyExternalId", "sourceId", "externalId", "type")
+_TEXTS_OF = {
+    model.path: tuple(field for field in _TEXTS if field == "_id" or field in model.writable)
+    for model in (NOTES, TASKS, TICKETS)
+}
+_EMPTY: Record = {}
 _COMPANY_FIELDS = {
     NOTES.path: ("companyId", "companyExternalId"),
     TASKS.path: ("companyId",),
@@ -30,7 +35,10 @@ class Writer:
 
     def find(self, model: Model, field: str, value: str) -> Record | None:
         """The oldest of the model's records whose `sourceId` or `externalId` this is."""
-        return next(filter(model.owns, self._collection(model).find(field, value)), None)
+        for record in self._collection(model).find(field, value):
+            if model.owns(record):
+                return record
+        return None
 
     def reach(self, model: Model, record_id: str) -> Record | None:
         """The record of this `_id`, if the model's endpoint shows it."""
@@ -109,10 +117,10 @@ class Writer:
 
     def _require_unique(self, model: Model, changes: Record, record: Record | None) -> None:
         source_id = changes.get(model.source_key)
-        if isinstance(source_id, str) and source_id:
-            other = self.find(model, model.source_key, source_id)
-            if other is not None and other is not record:
-                raise RefusedError("sourceId", "sourceId duplicated")
+        if not source_id or (record is not None and record.get(model.source_key) == source_id):
+            return
+        if isinstance(source_id, str) and self.find(model, model.source_key, source_id) is not None:
+            raise RefusedError("sourceId", "sourceId duplicated")
 
 
 def require(model: Model, row: Record) -> None:
@@ -133,10 +141,11 @@ def _known(company: Company | None, field: str) -> Company:
 
 
 def _check_types(model: Model, row: Record) -> None:
-    for field in _TEXTS:
-        if (field == "_id" or field in model.writable) and not isinstance(row.get(field), str | None):
+    for field in _TEXTS_OF[model.path]:
+        value = row.get(field)
+        if value is not None and not isinstance(value, str):
             raise RefusedError(field, f"{field}: Not valid type")
-    if not isinstance(row.get("custom", {}), dict):
+    if not isinstance(row.get("custom", _EMPTY), dict):
         raise RefusedError("custom", "custom: Not valid type")
     if model is TICKETS and not isinstance(row.get("domains"), list | None):
         raise RefusedError("domains", "domains: Not valid type")

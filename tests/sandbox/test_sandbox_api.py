@@ -103,7 +103,7 @@ def test_every_request_is_logged() -> None:
     assert list(api.log) == [
         LoggedRequest("GET", "/tasks/extid-a%2Fb%20%C3%A9", {"limit": "2"}, None, 404, NOW),
         LoggedRequest("PUT", "/tasks", {}, 2, 400, NOW + 1),
-        LoggedRequest("PUT", "/tasks", {}, None, 401, NOW + 2),
+        LoggedRequest("PUT", "/tasks", {}, None, 401, NOW + 2, is_carried_out=False),
         LoggedRequest("PUT", "/tasks", {}, 5001, 400, NOW + 3),
     ]
 
