@@ -5,8 +5,7 @@ from __future__ import annotations
 import hmac
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import msgspec
 from attrs import evolve, frozen
@@ -14,28 +13,13 @@ from attrs import evolve, frozen
 from planhat_async.sandbox import damage
 from planhat_async.sandbox.calls import Calls, Outcome
 from planhat_async.sandbox.choices import DEFAULT, Choices
-from planhat_async.sandbox.companies import Companies, Company
 from planhat_async.sandbox.faults import Faults
-from planhat_async.sandbox.fields import TICKETS
 from planhat_async.sandbox.limits import Limits
 from planhat_async.sandbox.messages import ApiRequest, ApiResponse, LoggedRequest, Strike
-from planhat_async.sandbox.store import Record, Store
+from planhat_async.sandbox.state import State
 from planhat_async.sandbox.writing import Writer
 
 MAX_LOGGED = 100_000
-
-_SHELVES: dict[str, Callable[[Record], bool]] = {
-    "notes": lambda record: record.get("type") == "note" or record.get("isCustomType") is True,
-    "tasks": lambda _: True,
-    "tickets": TICKETS.owns,
-    "conversations": lambda _: True,
-}
-_FILLED_IN: dict[str, Record] = {
-    "notes": {"type": "note"},
-    "tasks": {},
-    "tickets": {"type": "ticket"},
-    "conversations": {},
-}
 
 
 @frozen
@@ -65,8 +49,7 @@ class Api:
         token: The only token accepted; None accepts any that is not empty.
         limits: The rate limits of each token.
         choices: What to do where Planhat's behaviour is unknown.
-        seed: Where the generated `_id`s begin.
-        companies: The companies registered from the start.
+        state: What there is from the start; it is kept, not copied.
         faults: What goes wrong.
     """
 
@@ -76,18 +59,16 @@ class Api:
         *,
         limits: Limits | None = None,
         choices: Choices = DEFAULT,
-        seed: int = 0,
-        companies: Iterable[Company] = (),
+        state: State | None = None,
         faults: Faults | None = None,
     ) -> None:
         self.faults = Faults() if faults is None else faults
-        self.store = Store(seed)
-        self.companies = Companies(companies)
+        self.state = State() if state is None else state
         self.log: deque[LoggedRequest] = deque(maxlen=MAX_LOGGED)
         self._token = token
         self._limits = Limits() if limits is None else limits
         self._choices = choices
-        self._calls = Calls(Writer(self.store, self.companies, choices))
+        self._calls = Calls(Writer(self.state, choices))
 
     def handle(self, request: ApiRequest) -> ApiResponse:
         """The answer to a request that is there as a whole."""
@@ -128,28 +109,6 @@ class Api:
     def lose(self, request: ApiRequest, admission: Admission) -> None:
         """Log a request that a fault keeps from being read."""
         self._note(request, admission, status=0, is_carried_out=False)
-
-    def records(self, name: str) -> list[Record]:
-        """Copies of the stored `"notes"`, `"tasks"` or `"tickets"`, or of all `"conversations"`, in `_id` order."""
-        is_wanted = _SHELVES[name]
-        stored = self.store["tasks" if name == "tasks" else "conversations"].records()
-        return [record for record in stored if is_wanted(record)]
-
-    def add(self, name: str, record: Mapping[str, Any], *, now: float) -> Record:
-        """Put a record straight into the store, past all rules; a copy of it as stored comes back.
-
-        Only a missing `_id` is filled in, and a missing `type` of a note or a ticket. The names are those of `records`.
-
-        Raises:
-            ValueError: There is a record of this `_id`.
-        """
-        stored = _copied(_FILLED_IN[name] | dict(record))
-        stored.setdefault("_id", self.store.new_id(now))
-        collection = self.store["tasks" if name == "tasks" else "conversations"]
-        if stored["_id"] in collection:
-            raise ValueError(f"there is a record of the _id {stored['_id']}")
-        collection.insert(stored)
-        return _copied(stored)
 
     def _note(
         self,
@@ -192,8 +151,3 @@ def _bearer(headers: Mapping[str, str]) -> str:
 
 def _octets(token: str) -> bytes:
     return token.encode("utf-8", "surrogateescape")
-
-
-def _copied(record: Record) -> Record:
-    copied: Record = msgspec.json.decode(msgspec.json.encode(record))
-    return copied

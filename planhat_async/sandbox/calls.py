@@ -76,8 +76,8 @@ class Calls:
 
     def _list(self, model: Model, _key: str, request: ApiRequest) -> Outcome:
         writer = self.writer
-        collection, query = writer.store[model.collection], dict(request.query)
-        rows = listing.page(model, collection, writer.companies, writer.choices, query, strike=request.strike)
+        collection, query = writer.state.store[model.collection], dict(request.query)
+        rows = listing.page(model, collection, writer.state.companies, writer.choices, query, strike=request.strike)
         return Outcome(200, rows)
 
     def _upsert(self, model: Model, _key: str, request: ApiRequest) -> Outcome:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Coroutine, Iterable, Mapping
+from datetime import datetime
+from os import PathLike
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl, unquote
@@ -19,6 +21,8 @@ from planhat_async.sandbox.delivery import deliver, hang_up
 from planhat_async.sandbox.faults import Faults, FaultsLike
 from planhat_async.sandbox.limits import Limits
 from planhat_async.sandbox.messages import ApiRequest, LoggedRequest
+from planhat_async.sandbox.people import EndUser, User
+from planhat_async.sandbox.state import Snapshot, State
 from planhat_async.sandbox.store import Record
 
 PLACEHOLDER_TOKEN = "sandbox-token"  # noqa: S105  # accepted because every token is
@@ -38,6 +42,8 @@ class Sandbox:
         max_parallel: Requests that may be under way at once.
         seed: Where the generated `_id`s begin.
         companies: The companies registered from the start. While none is, any company is accepted.
+        users: The users registered from the start; who names one by `_id` is told the name.
+        endusers: The same of end users; a ticket names one by e-mail address.
         choices: What to do where Planhat's behaviour is unknown.
         faults: What goes wrong, as text or one by one: see `planhat_async.sandbox.faults`.
 
@@ -56,11 +62,14 @@ class Sandbox:
         max_parallel: int | None = None,
         seed: int = 0,
         companies: Iterable[Company] = (),
+        users: Iterable[User] = (),
+        endusers: Iterable[EndUser] = (),
         choices: Choices = DEFAULT,
         faults: FaultsLike = (),
     ) -> None:
         limits = Limits(per_minute=per_minute, per_second=per_second, max_parallel=max_parallel)
-        self._api = Api(token, limits=limits, choices=choices, seed=seed, companies=companies)
+        self._api = Api(token, limits=limits, choices=choices, state=State(seed, [*companies, *users, *endusers]))
+        self._state = self._api.state
         self._seed = seed
         self.inject(faults)
         self._token = PLACEHOLDER_TOKEN if token is None else token
@@ -151,17 +160,22 @@ class Sandbox:
 
         Notes are the conversations of type `note` and of the custom types.
         """
-        return self._api.records(name)
+        return self._state.records(name)
 
-    def add(self, name: str, record: Mapping[str, Any]) -> Record:
+    def add(self, name: str, record: Mapping[str, Any], *, created: datetime | None = None) -> Record:
         """Put a record straight into the store, past all rules; a copy of it as stored comes back.
 
         Only a missing `_id` is filled in, and a missing `type` of a note or a ticket. The names are those of `records`.
 
+        Args:
+            name: What it is.
+            record: Its fields as the API spells them.
+            created: The time in the `_id` that is filled in; None for now.
+
         Raises:
             ValueError: There is a record of this `_id`.
         """
-        return self._api.add(name, record, now=self._now())
+        return self._state.add(name, record, now=self._now(), created=created)
 
     def add_company(
         self,
@@ -173,7 +187,45 @@ class Sandbox:
         domains: Iterable[str] = (),
     ) -> None:
         """Register a company: from the first one on, records that name none of the registered ones are refused."""
-        self._api.companies.add(Company(company_id, external_id, source_id, name, domains))
+        self._state.register(Company(company_id, external_id, source_id, name, domains))
+
+    def add_user(self, user_id: str, *, name: str) -> None:
+        """Register a user: a record that names it from now on gets its name."""
+        self._state.register(User(user_id, name))
+
+    def add_enduser(self, enduser_id: str, *, name: str, email: str = "") -> None:
+        """Register an end user: a record that names it from now on, a ticket by its `email`, gets its name."""
+        self._state.register(EndUser(enduser_id, name, email))
+
+    def snapshot(self) -> Snapshot:
+        """All records, companies and people as they are now, to be restored; the texts of records are shared."""
+        return self._state.snapshot()
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Hold what was held then, and nothing else; the log, the limits and the faults are left alone."""
+        self._state.restore(snapshot)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write all records, companies and people to a JSONL file, which `load` reads."""
+        with open(path, "wb") as file:
+            file.writelines(self._state.lines())
+
+    def load(self, path: str | PathLike[str], *, model: str | None = None) -> int:
+        """Add what a JSONL file holds.
+
+        Args:
+            path: A file of `save`'s, or one with a record in each line, as `planhat-async export` writes it.
+            model: What the records of such a file are: `"notes"`, `"tasks"`, `"tickets"`, `"conversations"`,
+                `"companies"`, `"users"` or `"endusers"`.
+
+        Returns:
+            How many entries it has.
+
+        Raises:
+            ValueError: A line is none, or there is a record of its `_id` already; those before it are added.
+        """
+        with open(path, "rb") as file:
+            return self._state.read(file, now=self._now(), model=model)
 
     def _now(self) -> float:
         return self._epoch + time.monotonic()

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import heapq
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any, TypeAlias
 
 import msgspec
+from attrs import frozen
 
 Record: TypeAlias = dict[str, Any]
 
@@ -21,18 +23,26 @@ _INDEXED = ("sourceId", "externalId")
 class ObjectIds:
     """New `_id`s: 8 hex digits of creation time, then 16 of a counter that starts where the seed says.
 
-    Each is greater than those before it, even if the clock goes back.
+    Each is greater than those before it, even if the clock goes back, unless its time is given.
     """
 
     def __init__(self, seed: int) -> None:
         self._count = random.Random(seed).getrandbits(63)  # noqa: S311  # ids need no secrecy, only a seed
         self._seconds = 0
 
-    def new(self, now: float) -> str:
-        """The next `_id`, for a record created at `now` (Unix seconds)."""
-        self._seconds = max(self._seconds, int(now))
+    def new(self, now: float, created: datetime | None = None) -> str:
+        """The next `_id`, for a record created at `now` (Unix seconds), or at a time of the caller's own."""
         self._count += 1
+        if created is not None:
+            return f"{int(created.timestamp()):08x}{self._count:016x}"
+        self._seconds = max(self._seconds, int(now))
         return f"{self._seconds:08x}{self._count:016x}"
+
+    def copy(self) -> ObjectIds:
+        """One that goes on from here."""
+        other = ObjectIds(0)
+        other._count, other._seconds = self._count, self._seconds
+        return other
 
 
 class Shelf:
@@ -75,6 +85,12 @@ class Shelf:
         self._sort()
         return reversed(self._texts.values()) if descending else iter(self._texts.values())
 
+    def copy(self) -> Shelf:
+        """Another shelf of the same texts."""
+        other = Shelf()
+        other._texts, other._last_id, other._is_sorted = dict(self._texts), self._last_id, self._is_sorted
+        return other
+
     def _sort(self) -> None:
         if not self._is_sorted:
             self._texts = dict(sorted(self._texts.items()))
@@ -105,6 +121,12 @@ class Index:
             found[record_id] = None
         elif found != record_id:
             self._ids[value] = {found: None, record_id: None}
+
+    def copy(self) -> Index:
+        """Another index of the same values."""
+        other = Index()
+        other._ids = {value: dict(ids) if isinstance(ids, dict) else ids for value, ids in self._ids.items()}
+        return other
 
     def leave(self, value: object, record_id: str) -> None:
         """A record that had it has it no longer."""
@@ -178,6 +200,13 @@ class Collection:
         items = (shelf.items(descending=descending) for shelf in found)
         return (text for _, text in heapq.merge(*items, reverse=descending))
 
+    def copy(self) -> Collection:
+        """Another collection of the same records."""
+        other = Collection(self._shelf_of)
+        other._shelves = {name: shelf.copy() for name, shelf in self._shelves.items()}
+        other._indexes = {field: index.copy() for field, index in self._indexes.items()}
+        return other
+
     def records(self) -> Iterator[Record]:
         """Copies of all records by `_id`."""
         return map(decoded, self.texts())
@@ -214,28 +243,37 @@ def _task_shelf(record: Record) -> str:
     return ARCHIVED_SHELF if record.get("isArchived") is True else OPEN_SHELF
 
 
+@frozen
+class StoreCopy:
+    """What a store held at one time."""
+
+    conversations: Collection
+    tasks: Collection
+    ids: ObjectIds
+
+
 class Store:
     """The two collections, and the `_id`s they share."""
 
     def __init__(self, seed: int = 0) -> None:
+        self.conversations = Collection(_conversation_shelf)
+        self.tasks = Collection(_task_shelf)
         self._ids = ObjectIds(seed)
-        self.clear()
 
     def __getitem__(self, collection: str) -> Collection:
         return self.tasks if collection == "tasks" else self.conversations
 
-    def clear(self) -> None:
-        """Forget all records."""
-        self.conversations = Collection(_conversation_shelf)
-        self.tasks = Collection(_task_shelf)
+    def copy(self) -> StoreCopy:
+        """All records, to be restored; their texts are shared, not copied."""
+        return StoreCopy(self.conversations.copy(), self.tasks.copy(), self._ids.copy())
 
-    def insert(self, collection: str, records: Iterable[Record]) -> None:
-        """Store records under their `_id`s."""
-        for record in records:
-            self[collection].insert(record)
+    def restore(self, copy: StoreCopy) -> None:
+        """Hold what the copy holds, as often as you like."""
+        self.conversations, self.tasks = copy.conversations.copy(), copy.tasks.copy()
+        self._ids = copy.ids.copy()
 
-    def new_id(self, now: float) -> str:
-        """An `_id` that no record has."""
-        while (record_id := self._ids.new(now)) in self.conversations or record_id in self.tasks:
+    def new_id(self, now: float, created: datetime | None = None) -> str:
+        """An `_id` that no record has; `created` puts its time before those that were made already."""
+        while (record_id := self._ids.new(now, created)) in self.conversations or record_id in self.tasks:
             pass
         return record_id

@@ -6,10 +6,11 @@ from attrs import define
 
 from planhat_async.sandbox import shapes, times
 from planhat_async.sandbox.choices import Choices
-from planhat_async.sandbox.companies import EXTID, SRCID, Companies, Company
+from planhat_async.sandbox.companies import EXTID, SRCID, Company
 from planhat_async.sandbox.fields import NOTES, TASKS, TICKETS, Model
 from planhat_async.sandbox.refusals import RefusedError
-from planhat_async.sandbox.store import Collection, Record, Store
+from planhat_async.sandbox.state import State
+from planhat_async.sandbox.store import Collection, Record
 
 _SENT_TICKET_FIELDS = ("sourceId", "title", "description")
 _TEXTS = ("_id", "companyId", "companyExternalId", "sourceId", "externalId", "type")
@@ -29,8 +30,7 @@ _COMPANY_FIELDS = {
 class Writer:
     """Applies Planhat's rules to what is written."""
 
-    store: Store
-    companies: Companies
+    state: State
     choices: Choices
 
     def find(self, model: Model, field: str, value: str) -> Record | None:
@@ -54,7 +54,7 @@ class Writer:
         changes = self._changes(model, row)
         require(model, row)
         self._require_unique(model, changes, None)
-        record = {"_id": self.store.new_id(now)} | shapes.defaults(model, now) | changes
+        record = {"_id": self.state.store.new_id(now)} | shapes.defaults(model, now) | changes
         self._collection(model).insert(record)
         return record
 
@@ -84,20 +84,21 @@ class Writer:
         Raises:
             RefusedError: The company is not registered.
         """
-        if not self.companies:
+        companies = self.state.companies
+        if not companies:
             return None
         key, external_id, domains = (row.get(field) for field in ("companyId", "companyExternalId", "domains"))
         if key:
             is_documented = model is not TICKETS or not key.startswith((EXTID, SRCID))
-            return _known(self.companies.find(key) if is_documented else None, "companyId")
+            return _known(companies.find(key) if is_documented else None, "companyId")
         if external_id and model is not TASKS:
-            return _known(self.companies.find(EXTID + external_id), "companyExternalId")
+            return _known(companies.find(EXTID + external_id), "companyExternalId")
         if domains and model is TICKETS:
-            return _known(self.companies.find_by_domain(domains), "domains")
+            return _known(companies.find_by_domain(domains), "domains")
         return None
 
     def _collection(self, model: Model) -> Collection:
-        return self.store[model.collection]
+        return self.state.store[model.collection]
 
     def _changes(self, model: Model, row: Record) -> Record:
         """What is stored of a row: its known fields, what follows from them, its company."""
@@ -113,7 +114,7 @@ class Writer:
         company = self.company_of(model, row)
         if company is not None:
             changes |= {"companyId": company.company_id, "companyName": company.name}
-        return changes
+        return changes | self.state.people.named(changes)
 
     def _require_unique(self, model: Model, changes: Record, record: Record | None) -> None:
         source_id = changes.get(model.source_key)
