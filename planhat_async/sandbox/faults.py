@@ -146,6 +146,16 @@ def kind_of(name: str) -> Kind:
     raise ValueError(f"no fault is called {name!r}" + (f"; near: {', '.join(near)}" if near else ""))
 
 
+def described() -> str:
+    """What can go wrong, a line for each fault: its name and usual amount, the calls it fits, what a client sees."""
+    lines = []
+    for name, kind in KINDS.items():
+        amount = "" if kind.amount is None else f":{kind.amount:g}"
+        unit = f" {kind.unit}" if kind.unit else ""
+        lines.append(f"{name}{amount}{unit}  ({kind.scope.value})  {kind.what}")
+    return "\n".join(lines)
+
+
 _TEXT = re.compile(
     r"(?P<name>\w+)(?::(?P<amount>-?\d+(?:\.\d+)?))?(?:=(?P<rate>\d*\.?\d+)|@(?P<calls>\d+(?:\+\d+)*))?", re.ASCII
 )

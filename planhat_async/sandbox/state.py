@@ -121,6 +121,7 @@ class State:
         Raises:
             ValueError: A line is none, or there is a record of its `_id` already.
         """
+        _require_known(model or "tasks")
         n_entries = 0
         for number, line in enumerate(lines, start=1):
             if not line.strip():
@@ -133,6 +134,7 @@ class State:
         return n_entries
 
     def _enter(self, model: str, record: Record, *, now: float) -> None:
+        _require_known(model)
         if model in _NAMED:
             self.register(_NAMED[model](**record))
         else:
@@ -147,6 +149,11 @@ class State:
         if name not in _SHELVES:
             raise ValueError(f"no model is called {name!r}; there are {', '.join(_SHELVES)}")
         return self.store["tasks" if name == "tasks" else "conversations"]
+
+
+def _require_known(model: str) -> None:
+    if model not in _NAMED and model not in _SHELVES:
+        raise ValueError(f"no model is called {model!r}; there are {', '.join([*_SHELVES, *_NAMED])}")
 
 
 def _copied(record: Record) -> Record:
