@@ -55,9 +55,10 @@ the largest body                                32,000,000 bytes, then 413
 from planhat_async.sandbox.choices import Choices
 from planhat_async.sandbox.companies import Company
 from planhat_async.sandbox.faults import Fault
+from planhat_async.sandbox.memory import MemorySandbox
 from planhat_async.sandbox.messages import LoggedRequest
 from planhat_async.sandbox.people import EndUser, User
 from planhat_async.sandbox.server import Sandbox
 from planhat_async.sandbox.state import Snapshot
 
-__all__ = ["Choices", "Company", "EndUser", "Fault", "LoggedRequest", "Sandbox", "Snapshot", "User"]
+__all__ = ["Choices", "Company", "EndUser", "Fault", "LoggedRequest", "MemorySandbox", "Sandbox", "Snapshot", "User"]

@@ -105,6 +105,13 @@ async def test_refused_from_the_start_and_served_again() -> None:
         assert (await call(planhat)).status == 200
 
 
+async def test_refused_while_it_listens(planhat: Sandbox) -> None:
+    """The first call under new faults is refused as well as any other."""
+    planhat.inject("refuse:30@1")
+    assert (await call(planhat)).ended_by == "ClientConnectorError"
+    assert planhat.requests == []
+
+
 async def test_refused_on_a_connection_that_is_open(planhat: Sandbox) -> None:
     """The call before it ends its connection, so the next one needs a new one, and is refused that."""
     planhat.inject("refuse:30@2")
