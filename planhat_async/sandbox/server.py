@@ -102,7 +102,9 @@ class Sandbox(Planhat):
         try:
             return await self._answered(request, head, admission, is_last=refusal is not None)
         except (ConnectionError, web.RequestPayloadError):
-            return web.json_response("The body could not be read", status=400)
+            response = web.json_response("The body could not be read", status=400)
+            response.force_close()
+            return response
         finally:
             self._n_parallel -= 1
             if refusal is not None:
