@@ -22,6 +22,7 @@ LAYERS = [
     {"session", "sandbox_transport"},
     {"_http"},
     {"_convert"},
+    {"samples"},
     {"models"},
     {"results", "keys"},
     {"errors"},
