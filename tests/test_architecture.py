@@ -42,6 +42,7 @@ PURE = {
     "_http/retrying",
     "_http/pace",
 }
+DOORS = {"sandbox/server", "sandbox/delivery", "sandbox/memory", "sandbox/planhat"}
 ONLY_IN = {
     "aiohttp": {"_http/transport", "sandbox/server", "sandbox/delivery"},
     "cattrs": {"_convert/records"},
@@ -102,6 +103,15 @@ def test_imports_point_downwards(path: Path) -> None:
 def test_pure_modules_wait_for_nothing(path: Path) -> None:
     """A module that decides imports neither an event loop nor a network."""
     assert not imports_of(path) & {"asyncio", "aiohttp", "aiolimiter", "time", "random", "os"}
+
+
+RULES = [path for path in MODULES if is_in(name_of(path), {"sandbox"}) and not is_in(name_of(path), DOORS)]
+
+
+@pytest.mark.parametrize("path", RULES, ids=name_of)
+def test_the_rules_of_the_sandbox_know_no_clock(path: Path) -> None:
+    """Nor a network, nor an event loop: that is the doors' affair, so every door has the same rules."""
+    assert not imports_of(path) & {"asyncio", "aiohttp", "time", "os", "socket"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)

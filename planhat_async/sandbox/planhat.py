@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Iterable, Mapping
 from datetime import datetime
 from os import PathLike
@@ -37,7 +38,7 @@ class Options(TypedDict, total=False):
     faults: FaultsLike
 
 
-class Planhat:
+class Planhat(ABC):
     """A Planhat without a door.
 
     Args:
@@ -175,13 +176,15 @@ class Planhat:
         with open(path, "rb") as file:
             return self._state.read(file, now=self.now(), model=model)
 
+    @abstractmethod
     def _prepare_for_the_first(self) -> None:
         """Be away if the first call under these faults is to be refused."""
-        raise NotImplementedError
+        ...
 
+    @abstractmethod
     def now(self) -> float:
         """Its clock: seconds since the epoch."""
-        raise NotImplementedError
+        ...
 
     def _keep(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run something beside the calls, and hold on to it."""

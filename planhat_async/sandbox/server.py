@@ -89,6 +89,8 @@ class Sandbox(Planhat):
         await self._drop_pending()
         if runner is not None:
             await runner.cleanup()
+            # A request that came while it closed may have left something behind.
+            await self._drop_pending()
 
     def now(self) -> float:
         """Its clock: seconds since the epoch."""
@@ -133,7 +135,7 @@ class Sandbox(Planhat):
         """Listen to nobody for a while, and drop the connections that would carry the next call."""
         runner = self._runner
         if runner is None or runner.server is None:
-            return
+            return  # closed while the call was under way
         for site in list(runner.sites):
             await site.stop()
         for connection in runner.server.connections:

@@ -170,7 +170,7 @@ class Collection:
     def insert(self, record: Record) -> None:
         """Store a record under its `_id`, which must be new."""
         record_id: str = record["_id"]
-        self._shelf(record).put(record_id, _ENCODER.encode(record))
+        self._shelf(record).put(record_id, _text_of(record))
         for field, index in self._indexes.items():
             index.enter(record.get(field), record_id)
 
@@ -184,7 +184,7 @@ class Collection:
         record.update(changes)
         if self._shelf(record) is not shelf:
             shelf.remove(record_id)
-        self._shelf(record).put(record_id, _ENCODER.encode(record))
+        self._shelf(record).put(record_id, _text_of(record))
 
     def remove(self, record: Record) -> None:
         """Forget a stored record."""
@@ -226,6 +226,7 @@ class Collection:
 
 
 _ENCODER = msgspec.json.Encoder()
+_BUFFER = bytearray()
 _DECODER: msgspec.json.Decoder[Record] = msgspec.json.Decoder()
 TICKET_SHELF, OTHER_SHELF, OPEN_SHELF, ARCHIVED_SHELF = "tickets", "others", "open", "archived"
 
@@ -233,6 +234,12 @@ TICKET_SHELF, OTHER_SHELF, OPEN_SHELF, ARCHIVED_SHELF = "tickets", "others", "op
 def decoded(text: bytes) -> Record:
     """The record of a text."""
     return _DECODER.decode(text)
+
+
+def _text_of(record: Record) -> bytes:
+    # A copy of the right size: what `encode` returns was cut to size, and what was cut off is lost between the texts.
+    _ENCODER.encode_into(record, _BUFFER)
+    return bytes(_BUFFER)
 
 
 def _conversation_shelf(record: Record) -> str:

@@ -146,6 +146,16 @@ def test_archived_tasks_are_hidden(*, archived_only: bool) -> None:
     assert planhat.ids("tasks", isArchived="true") == ([archived] if archived_only else [open_, archived, unsaid])
 
 
+def test_a_task_that_is_archived_changes_lists() -> None:
+    """And keeps its place by `_id` when it comes back."""
+    planhat = Door()
+    first, second, third = (planhat.add("tasks") for _ in range(3))
+    planhat("PUT", f"tasks/{first}", {"isArchived": True})
+    assert (planhat.ids("tasks"), planhat.ids("tasks", isArchived="true")) == ([second, third], [first])
+    planhat("PUT", f"tasks/{first}", {"isArchived": False})
+    assert (planhat.ids("tasks"), planhat.ids("tasks", isArchived="true")) == ([first, second, third], [])
+
+
 def test_tickets_are_filtered_by_status_email_and_snippet() -> None:
     """Status and e-mail address are compared as they are, the snippet is searched in any case."""
     planhat = Door()

@@ -67,5 +67,6 @@ def test_who_is_registered_again_is_replaced() -> None:
     """By the `_id`."""
     people = People([SARAH], [JOHN])
     people.add_user(User(SARAH.user_id, "Sally"))
+    people.add_enduser(EndUser("no address"))
     assert [user.name for user in people.users] == ["Sally"]
-    assert people.endusers == [JOHN]
+    assert people.endusers == [JOHN, EndUser("no address")]
