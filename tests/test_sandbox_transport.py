@@ -80,6 +80,7 @@ def test_the_same_rules_are_behind_it() -> None:
         ("stall@1", "UnknownOutcomeError", True),
         ("slow:9@1", "ok", True),
         ("slow:90@1", "UnknownOutcomeError", True),
+        ("slow:210@1", "UnknownOutcomeError", True),
         ("http_500@1", "ServerError", False),
         ("http_504_after@1", "ServerError", True),
         ("html_page@1", "ServerError", False),

@@ -11,8 +11,8 @@ from typing import Never
 from aiohttp import web
 
 from planhat_async.sandbox.messages import ApiResponse, Strike
+from planhat_async.sandbox.planhat import N_PIECES
 
-_N_PIECES = 10
 _RESET_AT_ONCE = struct.pack("ii", 1, 0)
 
 
@@ -61,11 +61,11 @@ async def _half(request: web.Request, answer: ApiResponse) -> web.StreamResponse
 
 async def _slowly(request: web.Request, answer: ApiResponse, seconds: float) -> web.StreamResponse:
     response, pieces = _streamed(answer), _pieces(answer.body)
-    await asyncio.sleep(seconds / _N_PIECES)
+    await asyncio.sleep(seconds / N_PIECES)
     await response.prepare(request)
     for piece in pieces[:-1]:
         await response.write(piece)
-        await asyncio.sleep(seconds / _N_PIECES)
+        await asyncio.sleep(seconds / N_PIECES)
     await response.write(pieces[-1])
     await response.write_eof()
     return response
@@ -79,7 +79,7 @@ def _streamed(answer: ApiResponse) -> web.StreamResponse:
 
 
 def _pieces(body: bytes) -> list[bytes]:
-    edges = [len(body) * n // _N_PIECES for n in range(_N_PIECES + 1)]
+    edges = [len(body) * n // N_PIECES for n in range(N_PIECES + 1)]
     return [body[start:end] for start, end in pairwise(edges)]
 
 

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import TypeAlias
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from planhat_async.sandbox.messages import ApiRequest, Strike
 
@@ -88,8 +88,6 @@ KINDS: dict[str, Kind] = {
     "offset_ignored": Kind("the page is the first one", Scope.LIST),
     "sort_ignored": Kind("rows come in an order of the server's own, always the same", Scope.LIST),
 }
-
-NOT_CARRIED_OUT = frozenset(name for name, kind in KINDS.items() if kind.what.endswith("; not carried out"))
 
 
 def _numbers(calls: Iterable[int] | None) -> frozenset[int] | None:
@@ -231,14 +229,21 @@ class Faults:
         return struck
 
     def refusal(self) -> Strike | None:
-        """Whether the next call is to be refused; if so it will not arrive, and is counted here."""
+        """Whether the next call is to be refused; if so it will not arrive, and is counted here.
+
+        Calls after it that are to be refused too make the time longer for which nobody listens.
+        """
         refusing = [rule for rule in self._rules if rule.fault.name == "refuse"]
-        struck = self._struck(refusing, ahead=1)
-        if struck is not None:
+        is_endless = any(rule.is_certain and rule.fault.calls is None for rule in refusing)
+        whole: Strike | None = None
+        while struck := self._struck(refusing, ahead=1):
+            whole = struck if whole is None else evolve(whole, amount=whole.amount + struck.amount)
             for rule in refusing:
                 rule.n_calls += 1
             self._next_call()
-        return struck
+            if is_endless:
+                break
+        return whole
 
     def _struck(self, rules: Iterable[_Rule], *, ahead: int) -> Strike | None:
         share = 0.0

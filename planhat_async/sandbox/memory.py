@@ -12,7 +12,7 @@ from attrs import evolve
 
 from planhat_async.sandbox.api import Admission
 from planhat_async.sandbox.messages import ApiRequest, ApiResponse
-from planhat_async.sandbox.planhat import UNREAD, Options, Planhat
+from planhat_async.sandbox.planhat import N_PIECES, UNREAD, Options, Planhat
 
 _EPOCH = 1_700_000_000.0
 
@@ -95,7 +95,13 @@ class MemorySandbox(Planhat):
                 await asyncio.sleep(patience)
                 raise TimeoutError
             case "slow" if admission.strike is not None:
-                await asyncio.sleep(admission.strike.amount)
+                await self._deliver_slowly(admission.strike.amount, patience)
+
+    async def _deliver_slowly(self, seconds: float, patience: float) -> None:
+        if seconds / N_PIECES > patience:
+            await asyncio.sleep(patience)
+            raise TimeoutError
+        await asyncio.sleep(seconds)
 
     def _prepare_for_the_first(self) -> None:
         # There may be no event loop yet, so no clock.

@@ -20,6 +20,8 @@ from planhat_async.sandbox.state import Snapshot, State
 from planhat_async.sandbox.store import Record
 
 PLACEHOLDER_TOKEN = "sandbox-token"  # noqa: S105  # accepted because every token is
+N_PIECES = 10
+"""How many pieces a slow answer comes in."""
 UNREAD = frozenset({"refuse", "reset_before"})
 """The faults that keep a request from being read."""
 
@@ -87,7 +89,7 @@ class Planhat(ABC):
 
     @property
     def requests(self) -> list[LoggedRequest]:
-        """The last 100,000 requests that were answered, oldest first."""
+        """The last 100,000 requests that were answered, or lost to a fault, oldest first."""
         return list(self._api.log)
 
     def inject(self, faults: FaultsLike = ()) -> None:

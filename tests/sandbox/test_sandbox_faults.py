@@ -111,6 +111,22 @@ def test_a_refusal_is_known_before_its_call() -> None:
     assert [plan.strike(GET), plan.refusal(), plan.strike(GET), plan.refusal()] == [None, refused, None, None]
 
 
+def test_refusals_in_a_row_are_one() -> None:
+    """Nobody listens for as long as all of them take; where every call is refused, each has its own."""
+    plan = Faults("refuse:0.5@1+2+3")
+    assert [plan.refusal(), plan.refusal(), plan.strike(GET)] == [Strike("refuse", 1.5), None, None]
+    assert [Faults("refuse:2").refusal() for _ in range(2)] == [Strike("refuse", 2.0)] * 2
+
+
+@given(st.integers(0, 1000))
+def test_refusals_by_rate_are_all_foretold(seed: int) -> None:
+    """No call that arrives is one that should have been refused."""
+    plan = Faults("refuse=0.5", seed=seed)
+    for _ in range(20):
+        plan.refusal()
+        assert plan.strike(GET) is None
+
+
 def test_a_call_that_should_have_been_refused_may_arrive() -> None:
     """If it comes while the call before it is still under way; then the fault befalls it as it can."""
     plan = Faults("refuse@2")
