@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
+from contextlib import suppress
 from types import TracebackType
-from typing import Self, Unpack
+from typing import Any, Self, Unpack
 from urllib.parse import parse_qsl, unquote
 
 from aiohttp import web
@@ -40,6 +42,9 @@ class Sandbox(Planhat):
         self._host = host
         self._port = self._bound_port = port
         self._runner: web.AppRunner | None = None
+        self._listener: asyncio.Server | None = None
+        self._holder: socket.socket | None = None
+        self._coming_back = asyncio.Lock()
         # Wall-clock time that never steps back, so that a correction of the clock opens no gap in the limits.
         self._epoch = time.time() - time.monotonic()
 
@@ -75,8 +80,13 @@ class Sandbox(Planhat):
             application, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS, handler_cancellation=True
         )
         await runner.setup()
-        await web.TCPSite(runner, self._host, self._port).start()
-        self._runner, self._bound_port = runner, runner.addresses[0][1]
+        self._coming_back = asyncio.Lock()  # of this event loop
+        self._runner, self._bound_port = runner, self._port
+        try:
+            await self._listen()
+        except OSError:
+            await self.close()
+            raise
         self._prepare_for_the_first()
         await asyncio.sleep(0)
 
@@ -86,6 +96,8 @@ class Sandbox(Planhat):
         A call that a fault was to carry out later is not carried out any more: see `settled`.
         """
         runner, self._runner = self._runner, None
+        await self._stop_listening()
+        self._let_go_of_the_port()
         await self._drop_pending()
         if runner is not None:
             await runner.cleanup()
@@ -129,6 +141,7 @@ class Sandbox(Planhat):
     def _prepare_for_the_first(self) -> None:
         refusal = None if self._runner is None else self._api.faults.refusal()
         if refusal is not None:
+            self._stop_accepting()
             self._keep(self._go_away(refusal.amount))
 
     async def _go_away(self, seconds: float) -> None:
@@ -136,8 +149,7 @@ class Sandbox(Planhat):
         runner = self._runner
         if runner is None or runner.server is None:
             return  # closed while the call was under way
-        for site in list(runner.sites):
-            await site.stop()
+        await self._stop_listening()
         for connection in runner.server.connections:
             connection.close()
         self._keep(self._come_back(seconds))
@@ -147,8 +159,43 @@ class Sandbox(Planhat):
         await self._listen()
 
     async def _listen(self) -> None:
-        if self._runner is not None and not self._runner.sites:
-            await web.TCPSite(self._runner, self._host, self._bound_port).start()
+        async with self._coming_back:  # of two absences that overlap, both end
+            runner = self._runner
+            if runner is not None and runner.server is not None and self._listener is None:
+                loop = asyncio.get_running_loop()
+                self._listener = await loop.create_server(runner.server, self._host, self._bound_port)
+                self._bound_port = self._listener.sockets[0].getsockname()[1]
+                self._let_go_of_the_port()
+
+    def _stop_accepting(self) -> None:
+        for listening in () if self._listener is None else self._listener.sockets:
+            # Each is more than some system can do; then connections are reset for a moment, not refused.
+            with suppress(NotImplementedError):
+                asyncio.get_running_loop().remove_reader(listening.fileno())
+            with suppress(OSError):
+                listening.shutdown(socket.SHUT_RDWR)
+                self._hold_the_port(listening.family, listening.getsockname())
+
+    def _hold_the_port(self, family: int, address: Any) -> None:
+        # While nobody listens on it, it would be given to the next client on this machine for its own end.
+        self._let_go_of_the_port()
+        self._holder = socket.socket(family, socket.SOCK_STREAM)
+        self._holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._holder.bind(address)
+
+    def _let_go_of_the_port(self) -> None:
+        holder, self._holder = self._holder, None
+        if holder is not None:
+            holder.close()
+
+    async def _stop_listening(self) -> None:
+        self._stop_accepting()
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            # A connection that is just being accepted would be lost and never closed: asyncio lets it fall when its
+            # server closes between two steps. So let the second step be done.
+            await asyncio.sleep(0)
+            listener.close()
 
 
 def _head(request: web.Request, *, now: float, n_parallel: int) -> ApiRequest:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import time
 from collections.abc import AsyncIterator
@@ -379,3 +380,13 @@ def test_every_fault_is_shown_here() -> None:
     """No fault is without a test on a socket."""
     tests = Path(__file__).read_text()
     assert [name for name in KINDS if name not in tests and not name.startswith("http_5")] == []
+
+
+async def test_absences_may_overlap() -> None:
+    """Many calls at once while it comes and goes: each is answered or ended, and no socket is left open behind it."""
+    async with Sandbox(faults="refuse:0.001=0.5", per_minute=None, per_second=None) as planhat:
+        for _ in range(20):
+            seen = await asyncio.gather(*(call(planhat, "GET") for _ in range(10)))
+            assert {answer.status for answer in seen} <= {0, 200}
+            await planhat.settled()
+    gc.collect()
