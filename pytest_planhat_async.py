@@ -24,7 +24,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", " ".join(_MARKER.split()))
 
 
-def options_of(node: pytest.Item) -> dict[str, Any]:
+def _options_of(node: pytest.Item) -> dict[str, Any]:
     """What a test's markers ask for; the nearest one has the last word. Without them there are no limits."""
     options: dict[str, Any] = {"per_minute": None, "per_second": None}
     for marker in reversed(list(node.iter_markers("planhat"))):
@@ -38,7 +38,7 @@ async def _sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
     """A sandbox on loopback for one test, without limits or faults but for those of the marker `planhat`."""
     from planhat_async.sandbox import Sandbox  # noqa: PLC0415 - not before a test uses it
 
-    async with Sandbox(**options_of(request.node)) as planhat:
+    async with Sandbox(**_options_of(request.node)) as planhat:
         yield planhat
 
 
