@@ -98,7 +98,7 @@ async def test_refused(planhat: Sandbox) -> None:
 
 async def test_refused_from_the_start_and_served_again() -> None:
     """A sandbox may be away when it starts; once it is back it listens on the same port."""
-    async with Sandbox(faults="refuse@1") as planhat:
+    async with Sandbox(faults="refuse:0.7@1") as planhat:
         url = planhat.url
         assert (await call(planhat)).ended_by == "ClientConnectorError"
         await planhat.settled()
@@ -153,7 +153,7 @@ async def test_reset_during(planhat: Sandbox) -> None:
 
 async def test_late(planhat: Sandbox) -> None:
     """The connection ends with nothing done; the task is stored after that."""
-    planhat.inject("late:0.2@1")
+    planhat.inject("late:0.7@1")
     seen = await call(planhat)
     assert (seen.status, seen.ended_by) == (0, "ClientOSError")
     assert (planhat.records("tasks"), planhat.requests) == ([], [])
@@ -182,7 +182,7 @@ async def test_slow(planhat: Sandbox) -> None:
 async def test_stall(planhat: Sandbox) -> None:
     """Half of the answer comes, then nothing until the client loses patience; others are served meanwhile."""
     planhat.inject([Fault("stall", when=lambda request: request.method == "POST")])
-    seen, other = await asyncio.gather(call(planhat, patience=0.2), call(planhat, "GET"))
+    seen, other = await asyncio.gather(call(planhat, patience=0.7), call(planhat, "GET"))
     assert (other.status, other.ended_by) == (200, "")
     assert (seen.status, seen.ended_by) == (200, "SocketTimeoutError")
     assert len(seen.body) > 0
