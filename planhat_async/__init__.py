@@ -29,12 +29,14 @@ from planhat_async.queries import (
     NotePageOptions,
     TaskListingOptions,
     TaskPageOptions,
+    TaskUpdateOptions,
     TicketListingOptions,
     TicketPageOptions,
 )
 from planhat_async.repositories import Notes, Tasks, Tickets
 from planhat_async.results import ChunkResult, Outcome, Problem, Unreadable, UpsertResult
 from planhat_async.session import Session, SessionStats
+from planhat_async.updates import Updates
 
 __version__ = "0.1.0"
 
@@ -71,6 +73,7 @@ __all__ = [
     "Task",
     "TaskListingOptions",
     "TaskPageOptions",
+    "TaskUpdateOptions",
     "Tasks",
     "Ticket",
     "TicketListingOptions",
@@ -79,6 +82,7 @@ __all__ = [
     "Timeouts",
     "UnknownOutcomeError",
     "Unreadable",
+    "Updates",
     "UpsertError",
     "UpsertResult",
     "UpsertRun",

@@ -10,11 +10,11 @@ import difflib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from typing import Any, TypedDict, get_type_hints
+from typing import Any, Literal, TypedDict, get_type_hints
 
 import attrs
 
-from planhat_async._convert import RawRow, RowFlags, row_flags, wire_path
+from planhat_async._convert import RowFlags, row_flags, wire_path, without_fields
 from planhat_async.models import Note, Record, Task, Ticket
 
 MAX_IDS_LENGTH = 2000
@@ -27,7 +27,7 @@ class PageOptions(TypedDict, total=False):
     sort: str
     """A field to sort by, in either spelling, `-` in front for descending; `id` by default."""
     select: Iterable[str] | None
-    """Fields to fetch, in either spelling; all by default. `id`, and what a filter needs, come as well."""
+    """Fields to fetch, in either spelling; all by default. Others are fetched where they are needed, not handed on."""
 
 
 class ListingOptions(TypedDict, total=False):
@@ -39,6 +39,15 @@ class ListingOptions(TypedDict, total=False):
     """Stop after so many records."""
     concurrency: int
     """Pages on their way or in memory at once; 4 by default."""
+    start_offset: int
+    """Where to begin in Planhat's list, counted from 0; only where the listing comes down to one list."""
+    after: str | None
+    """Only records with an `_id` beyond this one, in the default order: resumes a listing that was broken off.
+
+    With a `start_offset` near it, the pages before it are not read. Only where the listing comes down to one list.
+    """
+    on_bad_record: Literal["raise", "skip"]
+    """What to do with a record that cannot be read: raise `DecodeError`, the default, or count, log and skip it."""
 
 
 class NotePageOptions(PageOptions, total=False):
@@ -74,6 +83,25 @@ class TaskListingOptions(TaskPageOptions, ListingOptions, total=False):
     """What listings of tasks take."""
 
 
+class TaskUpdateOptions(TypedDict, total=False):
+    """What a walk over the changed tasks takes."""
+
+    company_id: str | Iterable[str] | None
+    """Only tasks about these companies; name each in one way, by `_id` or by a key of your own."""
+    enduser_ids: str | Iterable[str] | None
+    """Only tasks that concern these end users."""
+    archived: bool | None
+    """`False` only open tasks, `True` only archived ones; `None`, the default, both."""
+    select: Iterable[str] | None
+    """Fields to fetch, in either spelling; all by default."""
+    page_size: int | None
+    """Records a call asks for; 2,000 by default, since most walks end early."""
+    concurrency: int
+    """Pages on their way or in memory at once; 4 by default."""
+    on_bad_record: Literal["raise", "skip"]
+    """What to do with a record that cannot be read: raise `DecodeError`, the default, or count, log and skip it."""
+
+
 class TicketPageOptions(PageOptions, total=False):
     """What a page of tickets takes."""
 
@@ -98,17 +126,41 @@ Params = tuple[tuple[str, str], ...]
 Keep = Callable[[RowFlags], bool]
 Options = Mapping[str, Any]
 
+BY_ID = "_id"
+
 
 @attrs.frozen(kw_only=True)
 class Query:
     """One list of Planhat's, and which of its rows are wanted."""
 
-    params: Params
+    filters: Params = ()
+    sort: str = BY_ID
+    select: tuple[str, ...] = ()
+    """Fields to fetch, by Planhat's names; all where there are none."""
+    unwanted: frozenset[str] = frozenset()
+    """Fields among them that only a check or a filter needs."""
     keep: Keep | None = None
 
-    def wanted(self, rows: Iterable[RawRow]) -> list[RawRow]:
-        """The rows that are wanted."""
-        return list(rows) if self.keep is None else [row for row in rows if self.keep(row_flags(row))]
+    @property
+    def params(self) -> Params:
+        """The query's parameters, but for its place in the list."""
+        order = ("sort", self.sort)
+        return (*self.filters, order, *((("select", ",".join(self.select)),) if self.select else ()))
+
+    @property
+    def newest_params(self) -> Params:
+        """The parameters of the same list from its other end, `_id`s alone."""
+        return (*self.filters, ("sort", f"-{BY_ID}"), ("select", BY_ID))
+
+    def wanted(self, row: bytes) -> bytes | None:
+        """The row as it is wanted, or `None` where it is not.
+
+        Raises:
+            DecodeError: It cannot be read.
+        """
+        if self.keep is not None and not self.keep(row_flags(row)):
+            return None
+        return without_fields(row, self.unwanted) if self.unwanted else row
 
 
 @attrs.frozen(kw_only=True)
@@ -126,8 +178,12 @@ class Endpoint:
     lists: Callable[[Options], Iterator[tuple[Params, Keep | None, tuple[str, ...]]]]
     """Options to the filters of each list, which rows to keep, and the fields that needs."""
 
-    def queries(self, options: Options) -> list[Query]:
+    def queries(self, options: Options, *, needs: tuple[str, ...] = ()) -> list[Query]:
         """All lists that the options come down to, in the order to read them.
+
+        Args:
+            options: What the caller asks for.
+            needs: Fields that are needed whatever is selected.
 
         Raises:
             TypeError: An option nobody knows (Planhat would ignore it silently), or of the wrong type.
@@ -136,25 +192,37 @@ class Endpoint:
         self._check(options)
         if options.get("select") is not None and not isinstance(options["select"], str):
             options = {**options, "select": tuple(options["select"])}  # read for each list
-        groups = _id_groups("company_id", options.get("company_id"))
+        sort = self._sort(options)
+        groups = list(_id_groups("company_id", options.get("company_id")))
+        lists = list(self.lists(options))
+        seen: dict[str, int] = {}
         return [
-            Query(params=(*group, *filters, *self._shape(options, needs)), keep=keep)
-            for group, (filters, keep, needs) in itertools.product(groups, self.lists(options))
+            Query(
+                filters=(*group, *filters),
+                sort=sort,
+                keep=keep if len(groups) == 1 else _of_companies_first_met(number, seen, keep),
+                **self._selection(options, (*needs, *kept_by, *(("company_id",) if len(groups) > 1 else ()))),
+            )
+            for (number, group), (filters, keep, kept_by) in itertools.product(enumerate(groups), lists)
         ]
 
-    def _shape(self, options: Options, needs: tuple[str, ...]) -> Params:
+    def _sort(self, options: Options) -> str:
         sort = options.get("sort") or "id"
         if not isinstance(sort, str):
             raise TypeError(f"sort is the name of a field, not {type(sort).__name__}")
         minus, name = ("-", sort[1:]) if sort.startswith("-") else ("", sort)
-        order = ("sort", minus + wire_path(self.record, name))
+        return minus + wire_path(self.record, name)
+
+    def _selection(self, options: Options, needs: tuple[str, ...]) -> dict[str, Any]:
+        """What to fetch, and what of that is not to be handed on."""
         select = options.get("select")
         if select is None:
-            return (order,)
+            return {}
         if isinstance(select, str):
             raise TypeError("select takes several names, such as select=['subject', 'date']")
-        names = dict.fromkeys(wire_path(self.record, name) for name in ("id", *select, *needs))
-        return (order, ("select", ",".join(names)))
+        wanted = [wire_path(self.record, name) for name in select]
+        fetched = dict.fromkeys([BY_ID, *wanted, *(wire_path(self.record, name) for name in needs)])
+        return {"select": tuple(fetched), "unwanted": frozenset(fetched) - frozenset(wanted)}
 
     def _check(self, options: Options) -> None:
         known = get_type_hints(self.options)
@@ -196,6 +264,16 @@ def _is_new(before: frozenset[str], row: RowFlags) -> bool:
 
 def _is_archived(before: frozenset[str], row: RowFlags) -> bool:
     return row.is_archived is True and _is_new(before, row)
+
+
+def _of_companies_first_met(number: int, seen: dict[str, int], keep: Keep | None) -> Keep:
+    """Keeps a group's rows unless their company was in a group before: it may be named in two ways."""
+
+    def is_first(row: RowFlags) -> bool:
+        is_new = not isinstance(row.company_id, str) or seen.setdefault(row.company_id, number) == number
+        return is_new and (keep is None or keep(row))
+
+    return is_first
 
 
 def _ticket_lists(options: Options) -> Iterator[tuple[Params, Keep | None, tuple[str, ...]]]:

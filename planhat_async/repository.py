@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing
 from typing import Any, ClassVar, Generic, TypeVar
 
+import attrs
+
 from planhat_async._convert import (
-    RawRow,
     decode_json,
     decode_record,
     encode_json,
     keys_of,
-    row_id,
+    row_ids,
     split_rows,
     to_write,
     what_is_missing,
@@ -23,7 +25,7 @@ from planhat_async._http.retrying import unreadable
 from planhat_async._http.wire import Request, Response
 from planhat_async.batching.answers import Answer, tells_of_rows
 from planhat_async.batching.chunking import Row
-from planhat_async.batching.reading import ReadOptions, read_pages
+from planhat_async.batching.reading import Batch, ReadOptions, read_batches
 from planhat_async.batching.stitching import Page
 from planhat_async.batching.upserting import ChunkOptions, UpsertRun
 from planhat_async.errors import DecodeError, NotFoundError
@@ -34,6 +36,7 @@ from planhat_async.queries import (
     Endpoint,
     Options,
     Params,
+    Query,
 )
 from planhat_async.results import ChunkResult, Unreadable, UpsertResult
 from planhat_async.session import Session
@@ -44,7 +47,14 @@ T = TypeVar("T")
 Rows = Iterable[R | Mapping[str, Any] | Unreadable] | AsyncIterable[R | Mapping[str, Any] | Unreadable]
 """What an upsert takes: records of the model, or mappings with keys in either spelling."""
 
-_ROWS_PER_TURN = 50
+OnBad = Callable[[DecodeError], None]
+
+_logger = logging.getLogger("planhat_async.listing")
+
+_TURN_BYTES = 1 << 17
+"""Bytes of rows that are decoded before others have the event loop: about a millisecond's."""
+_RAW_TURN_BYTES = 1 << 18
+"""The same for rows that are handed on as they came."""
 
 
 class Repository(Generic[R]):
@@ -206,59 +216,94 @@ class Repository(Generic[R]):
         if len(queries) > 1:
             raise ValueError("too many ids for one call: list them with iter, pages or all")
         most = min(limit or self.endpoint.max_limit, self.endpoint.max_limit)
-        page = await self._fetch(queries[0].params, offset, most, is_bulk=False)
-        return [self._decode(row, offset + i) for i, row in enumerate(page.rows)]
+        query = attrs.evolve(queries[0], keep=None)
+        rows = (await self._fetch(query.params, offset, most, is_bulk=False)).rows
+        return [self._decode(query.wanted(row) or row, offset + i) for i, row in enumerate(rows)]
 
-    def _raw_pages(self, options: Options) -> AsyncGenerator[list[RawRow], None]:
-        """The wanted rows of each page; wrong options are refused at once."""
+    def _iter(self, options: Options) -> AsyncGenerator[R, None]:
+        return self._decoded(self._batches(options), self._on_bad(options))
+
+    def _iter_json(self, options: Options) -> AsyncGenerator[bytes, None]:
+        return _each_row(self._batches(options, turn_bytes=_RAW_TURN_BYTES))
+
+    def _pages(self, options: Options) -> AsyncGenerator[list[R], None]:
+        return self._decoded_pages(self._batches(options), self._on_bad(options))
+
+    def _batches(self, options: Options, *, turn_bytes: int = _TURN_BYTES) -> AsyncGenerator[Batch, None]:
+        """The wanted rows, a few at a time; wrong options are refused at once."""
+        return self._read(self.endpoint.queries(options), options, turn_bytes=turn_bytes)
+
+    def _read(
+        self, queries: list[Query], options: Options, *, turn_bytes: int = _TURN_BYTES
+    ) -> AsyncGenerator[Batch, None]:
         asked = options.get("page_size")
         read = ReadOptions(
             page_size=self.endpoint.max_limit if asked is None else min(asked, self.endpoint.max_limit),
             default_limit=self.endpoint.default_limit,
             concurrency=options.get("concurrency", 4),
             max_records=options.get("max_records"),
+            start_offset=options.get("start_offset", 0),
+            after=options.get("after"),
+            turn_bytes=turn_bytes,
         )
-        return read_pages(self._fetch, self.endpoint.queries(options), read)
+        read.check(queries)
+        return read_batches(self._fetch, queries, read, seams=self._session.stats, on_bad=self._on_bad(options))
 
-    def _iter(self, options: Options) -> AsyncGenerator[R, None]:
-        return self._decoded(self._raw_pages(options))
+    def _on_bad(self, options: Options) -> OnBad:
+        """What is done with a record that cannot be read."""
+        choice = options.get("on_bad_record", "raise")
+        if choice not in {"raise", "skip"}:
+            raise ValueError(f"on_bad_record is 'raise' or 'skip', not {choice!r}")
+        return self._skip if choice == "skip" else _raise
 
-    def _iter_json(self, options: Options) -> AsyncGenerator[bytes, None]:
-        return _each_row(self._raw_pages(options))
+    def _skip(self, error: DecodeError) -> None:
+        self._session.stats.records_skipped += 1
+        _logger.warning("skipped: %s", error)
 
-    def _pages(self, options: Options) -> AsyncGenerator[list[R], None]:
-        return self._decoded_pages(self._raw_pages(options))
-
-    async def _decoded(self, pages: AsyncGenerator[list[RawRow], None]) -> AsyncGenerator[R, None]:
-        position = 0
-        async with aclosing(_each_row(pages)) as rows:
-            async for row in rows:
-                yield self._decode(row, position)
-                position += 1
-
-    async def _decoded_pages(self, pages: AsyncGenerator[list[RawRow], None]) -> AsyncGenerator[list[R], None]:
-        position = 0
-        async with aclosing(pages):
-            async for rows in pages:
-                page = []
-                for row in rows:
-                    page.append(self._decode(row, position))
+    async def _decoded(self, batches: AsyncGenerator[Batch, None], on_bad: OnBad) -> AsyncGenerator[R, None]:
+        position, record = 0, self.endpoint.record
+        async with aclosing(batches):
+            async for batch in batches:
+                for row in batch.rows:
+                    try:
+                        decoded = decode_record(record, row, position=position)
+                    except DecodeError as error:
+                        on_bad(error)
+                    else:
+                        yield decoded  # type: ignore[misc]
                     position += 1
-                    if position % _ROWS_PER_TURN == 0:
-                        await asyncio.sleep(0)
-                yield page
 
-    async def _fetch(self, params: Params, offset: int, limit: int, *, is_bulk: bool = True) -> Page[RawRow]:
+    async def _decoded_pages(
+        self, batches: AsyncGenerator[Batch, None], on_bad: OnBad
+    ) -> AsyncGenerator[list[R], None]:
+        position = 0
+        page: list[R] = []
+        async with aclosing(batches):
+            async for batch in batches:
+                for row in batch.rows:
+                    try:
+                        page.append(self._decode(row, position))
+                    except DecodeError as error:
+                        on_bad(error)
+                    position += 1
+                if batch.ends_page:
+                    yield page
+                    page = []
+
+    async def _fetch(self, params: Params, offset: int, limit: int, *, is_bulk: bool = True) -> Page[bytes]:
         at = (("offset", str(offset)),) if offset else ()
         query = (*params, ("limit", str(limit)), *at)
         request = Request(method="GET", path=self.endpoint.path, params=query, is_bulk=is_bulk)
-        body = (await self._session.send(request)).body
-        rows = split_rows(body)
-        return Page(
-            offset=offset, limit=limit, rows=rows, n_bytes=len(body), first_id=row_id(rows[0]) if rows else None
-        )
+        response = await self._session.send(request)
+        rows: list[bytes] = []
+        ids: list[bytes] = []
+        for piece in split_rows(response.pieces):
+            rows += piece
+            ids += row_ids(piece)
+            await asyncio.sleep(0)
+        return Page(offset=offset, limit=limit, rows=rows, ids=ids if any(ids) else (), n_bytes=response.n_bytes)
 
-    def _decode(self, row: bytes | RawRow, position: int | None = None) -> R:
+    def _decode(self, row: bytes, position: int | None = None) -> R:
         record: R = decode_record(self.endpoint.record, row, position=position)  # type: ignore[assignment]
         return record
 
@@ -301,12 +346,12 @@ def _says_of_rows(response: Response) -> bool:
         return False
 
 
-async def _each_row(pages: AsyncGenerator[list[RawRow], None]) -> AsyncGenerator[bytes, None]:
-    """Yield each row's bytes, letting others have the event loop between."""
-    async with aclosing(pages):
-        async for rows in pages:
-            for n_rows, row in enumerate(rows, 1):
-                yield bytes(row)
-                if n_rows % _ROWS_PER_TURN == 0:
-                    await asyncio.sleep(0)
-            del rows  # a page counts as long as it is held
+def _raise(error: DecodeError) -> None:
+    raise error
+
+
+async def _each_row(batches: AsyncGenerator[Batch, None]) -> AsyncGenerator[bytes, None]:
+    async with aclosing(batches):
+        async for batch in batches:
+            for row in batch.rows:
+                yield row

@@ -68,6 +68,14 @@ class SessionStats:
     """Bytes of bodies received, decompressed."""
     seconds_waited: float = 0.0
     """Seconds that attempts waited for pace, added up."""
+    seams_repaired: int = 0
+    """Times that rows moved while a list was read, and were found again."""
+    seams_broken: int = 0
+    """Times that they were not: some records may be missing or repeated. Only under a sort of the caller's own."""
+    sorts_ignored: int = 0
+    """Lists that did not come in the order asked for, so that it could not be seen whether rows moved."""
+    records_skipped: int = 0
+    """Records that could not be read, where that was asked for with `on_bad_record="skip"`."""
 
 
 class Session:
@@ -151,7 +159,8 @@ class Session:
         """
         request = Request(method="GET", path="/tasks", params=(("limit", "1"),))
         try:
-            split_rows((await self.send(request)).body)
+            for _ in split_rows((await self.send(request)).pieces):
+                pass
         except PermissionDeniedError as error:
             if error.body.lstrip().startswith("<"):
                 raise  # a page of somebody in between, not an answer of Planhat's
@@ -289,7 +298,7 @@ class Session:
             on_attempt(history.may_be_done or error.may_have_been_processed)
             return error, 0.0
         history.is_under_way = False
-        self.stats.bytes_received += len(response.body)
+        self.stats.bytes_received += response.n_bytes
         named = retry_after(response, now=time.time())
         if response.status != 429:
             remaining, limit = calls_left(response)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import attrs
 import pytest
@@ -23,14 +23,13 @@ from planhat_async._convert import (
     keys_of,
     row_flags,
     row_id,
-    split_rows,
-    structure,
     to_write,
     unknown_field,
     unstructure,
     what_is_missing,
     wire_path,
     without_empty_keys,
+    without_fields,
 )
 
 DATA = Path(__file__).parent / "data"
@@ -39,7 +38,14 @@ NO_RECORDS = {name for name in FILES if name.endswith("bulk-upsert.response.json
 MODELS: dict[str, type[Record]] = {"note": Note, "task": Task, "ticket": Ticket}
 PARTS = {Person, ChecklistItem, StatusChange}
 NOON = datetime(2024, 5, 31, 12, tzinfo=UTC)
+AnyRecord = TypeVar("AnyRecord", bound=Record)
 ID = "61006bc89a3e0b702ed8ea49"
+
+
+def structure(cls: type[AnyRecord], row: Any) -> AnyRecord:
+    """The record in a row, by way of its bytes."""
+    return decode_record(cls, encode_json(row))
+
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
 SCALARS = st.booleans() | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False, allow_infinity=False) | TEXTS
@@ -507,41 +513,45 @@ class TestJson:
             decode_json(body)
         assert str(caught.value).endswith(f": {excerpt(body, 20)!r}")
 
-    @pytest.mark.parametrize("read", [decode_json, split_rows])
-    def test_half_a_character_does_not_lose_a_page(self, read: Any) -> None:
+    def test_half_a_character_does_not_make_an_answer_unreadable(self, caplog: pytest.LogCaptureFixture) -> None:
         r"""JavaScript writes text that was cut inside an emoji, as a snippet may be, as `"\ud83d"`."""
-        assert len(read(rb'[{"_id":"1","snippet":"so happy \ud83d"},{"_id":"2"}]')) == 2
-
-    def test_a_page_is_split_into_the_bytes_that_came(self) -> None:
-        """Nothing is decoded, so nothing changes."""
-        rows = split_rows(b' [ {"_id": "1", "x": 1.50} ,7, {} ] ')
-        assert [bytes(row) for row in rows] == [b'{"_id": "1", "x": 1.50}', b"7", b"{}"]
-
-    @pytest.mark.parametrize("body", [b"{}", b"", b"null", b"[1", b"<html>"])
-    def test_a_page_is_a_list(self, body: bytes) -> None:
-        """Anything else, such as an object with a message, is an unreadable answer."""
-        with pytest.raises(DecodeError, match=r"^the answer is not a list ") as caught:
-            split_rows(body)
-        assert str(caught.value).endswith(f": {excerpt(body)!r}")
+        assert decode_json(rb'["so happy \ud83d", "\\ud83d", "\ud83d\ude00"]') == ["so happy \ufffd", r"\ud83d", "😀"]
+        assert "halves of characters" in caplog.text
 
     def test_the_id_in_a_rows_bytes(self) -> None:
         """Without decoding the rest; `None` where there is none to be read."""
-        page = b'[{"a": 1, "_id": "1"}, {}, {"_id": null}, {"_id": 7}, 7]'
-        assert [row_id(row) for row in split_rows(page)] == ["1", None, None, None, None]
+        rows = [b'{"a": 1, "_id": "1"}', b"{}", b'{"_id": null}', b'{"_id": 7}', b"7"]
+        assert [row_id(row) for row in rows] == ["1", None, None, None, None]
 
     def test_the_flags_in_a_rows_bytes(self) -> None:
         """What listings choose rows by."""
-        (row, bare) = split_rows(b'[{"type": "note", "isCustomType": false, "isArchived": true, "x": 1}, {}]')
-        flags = row_flags(row)
+        flags = row_flags(b'{"type": "note", "isCustomType": false, "isArchived": true, "x": 1}')
         assert (flags.type, flags.is_custom_type, flags.is_archived) == ("note", False, True)
-        assert (row_flags(bare).type, row_flags(bare).is_custom_type, row_flags(bare).is_archived) == (None,) * 3
+        bare = row_flags(b"{}")
+        assert (bare.type, bare.is_custom_type, bare.is_archived) == (None,) * 3
 
     def test_flags_that_cannot_be_read_name_their_row(self) -> None:
         """Whether the row is wanted cannot be told."""
-        (row,) = split_rows(b'[{"_id": "1", "type": 7}]')
         with pytest.raises(DecodeError, match=r"^a row cannot be read .*type") as caught:
-            row_flags(row)
+            row_flags(b'{"_id": "1", "type": 7}')
         assert caught.value.id == "1"
+
+    def test_a_row_can_do_without_some_of_its_fields(self) -> None:
+        """The others stay, in their order."""
+        assert without_fields(b'{"_id": "1", "x": 1.50, "type": "note"}', {"_id", "type"}) == b'{"x":1.5}'
+        with pytest.raises(DecodeError, match="no object"):
+            without_fields(b"[7]", {"_id"})
+
+    def test_a_row_that_cannot_be_read_names_itself(self) -> None:
+        """Its bytes are no text: its `_id` is all that is known of it."""
+        with pytest.raises(DecodeError, match=r"^Note 1 at position 7 cannot be read: ") as caught:
+            decode_record(Note, b'{"_id": "1", "subject": "\xff"}', position=7)
+        assert (caught.value.id, caught.value.position) == ("1", 7)
+
+    def test_what_only_looks_like_half_a_character_is_left(self) -> None:
+        """An answer that is no JSON for another reason stays so."""
+        with pytest.raises(DecodeError):
+            decode_json(rb'["\\ud83d", }')
 
     def test_an_excerpt_is_text(self) -> None:
         """Bytes that are none are replaced, and what is long is cut."""

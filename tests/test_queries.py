@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planhat_async import DecodeError, Note, Task, Ticket
-from planhat_async._convert import encode_json, split_rows
+from planhat_async._convert import encode_json
 from planhat_async.queries import MAX_IDS_LENGTH, NOTES, TASKS, TICKETS, Endpoint, Params, Query
 
 BY_ID = ("sort", "_id")
@@ -24,7 +24,7 @@ def params(endpoint: Endpoint, **options: Any) -> list[Params]:
 
 def wanted(query: Query, rows: list[dict[str, Any]]) -> list[bytes]:
     """The rows that a query keeps, as bytes."""
-    return [bytes(row) for row in query.wanted(split_rows(encode_json(rows)))]
+    return [kept for row in encoded(rows) if (kept := query.wanted(row)) is not None]
 
 
 def encoded(rows: Iterable[dict[str, Any]]) -> list[bytes]:
@@ -149,7 +149,7 @@ class TestOptions:
 
     def test_an_option_like_no_other_is_told_all(self) -> None:
         """There is no nearest name."""
-        with pytest.raises(TypeError, match=r"by 'zzz'; did you mean company_id or concurrency or .* or type\?$"):
+        with pytest.raises(TypeError, match=r"by 'zzz'; did you mean after or company_id or .* or type\?$"):
             params(NOTES, zzz=1)
 
     @pytest.mark.parametrize(("endpoint", "name"), [(NOTES, "status"), (TASKS, "type"), (TICKETS, "archived")])
@@ -203,6 +203,14 @@ class TestSortAndSelect:
             (BY_ID, ("select", "_id,action")),
             (ARCHIVED, BY_ID, ("select", "_id,action,isArchived")),
         ]
+
+    def test_what_only_a_check_or_a_filter_needs_is_taken_out_again(self) -> None:
+        """One gets what one selected; with the `_id` selected it stays."""
+        row = {"_id": "1", "date": "2024", "type": "note", "isCustomType": False}
+        (bare,) = NOTES.queries({"select": ["date"]})
+        (with_id,) = NOTES.queries({"select": ["id", "date"]})
+        assert wanted(bare, [row, {"_id": "2", "type": "email"}]) == encoded([{"date": "2024"}])
+        assert wanted(with_id, [row]) == encoded([{"_id": "1", "date": "2024"}])
 
     def test_one_name_is_no_list_of_names(self) -> None:
         """Its letters would be taken for names."""
@@ -262,6 +270,21 @@ class TestRows:
         (query,) = NOTES.queries({})
         with pytest.raises(DecodeError, match="a row cannot be read"):
             wanted(query, [{"_id": "1", "type": 7}])
+
+
+def test_a_company_named_in_two_ways_comes_once() -> None:
+    """In the group it was met in first; whoever names none is kept."""
+    companies = [f"{n:024x}" for n in range(100)]
+    first, second = TICKETS.queries({"company_id": companies})
+    rows = [{"_id": "1", "companyId": "a"}, {"_id": "2", "companyId": "b"}, {"_id": "3"}]
+    assert wanted(first, rows[:1]) == encoded(rows[:1])
+    assert wanted(second, rows) == encoded(rows[1:])
+
+
+def test_a_list_has_another_end() -> None:
+    """Asked for by the same filters, in descending order, as `_id`s alone."""
+    (query,) = TICKETS.queries({"status": "open", "select": ["title"], "sort": "title"})
+    assert query.newest_params == (("status", "open"), ("sort", "-_id"), ("select", "_id"))
 
 
 def test_a_selected_name_is_text() -> None:

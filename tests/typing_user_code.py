@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, assert_type
 
 import aiohttp
@@ -30,6 +30,7 @@ from planhat_async import (
     Ticket,
     Tickets,
     Timeouts,
+    Updates,
     UpsertError,
     UpsertResult,
     extid,
@@ -150,3 +151,17 @@ async def testing_against_a_sandbox() -> None:
     memory = MemorySandbox(latency=0.1)
     Session(memory.token, transport=SandboxTransport(memory))
     assert_type(make_ticket(1, status="open"), Ticket)
+
+
+async def walking(tasks: Tasks, tickets: Tickets) -> None:
+    """A walk hands out tasks, and then the time to go on from; a list can be resumed behind a record."""
+    walk = tasks.iter_updated_since(datetime.now(UTC), margin=60, company_id="c", archived=None, select=["action"])
+    assert_type(walk, Updates[Task])
+    async for task in walk:
+        assert_type(task, Task)
+    assert_type(walk.next_since, datetime)
+    await walk.aclose()
+    tickets.iter(after="5f4e3d2c1b0a998877665544", start_offset=7, on_bad_record="skip")
+    tickets.iter(on_bad_record="ignore")  # type: ignore[arg-type]
+    tasks.iter_updated_since(datetime.now(UTC), sort="id")  # type: ignore[call-arg]
+    tickets.iter_updated_since(datetime.now(UTC))  # type: ignore[attr-defined]

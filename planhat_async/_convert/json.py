@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -20,9 +20,6 @@ _AS_THEY_ARE = frozenset({str, int, bool, type(None)})
 _ESCAPES = re.compile(
     rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
-
-RawRow = msgspec.Raw
-"""One row of a list, still as the bytes that came."""
 
 
 class _OnlyId(msgspec.Struct):
@@ -41,11 +38,13 @@ class RowFlags(msgspec.Struct):
     type: str | None = None
     is_custom_type: bool | None = msgspec.field(name="isCustomType", default=None)
     is_archived: bool | None = msgspec.field(name="isArchived", default=None)
+    company_id: Any = msgspec.field(name="companyId", default=None)
+    updated_at: Any = msgspec.field(name="updatedAt", default=None)
     endusers: list[_Reference] | None = None
 
 
+_decode = msgspec.json.Decoder().decode
 _encoder = msgspec.json.Encoder()
-_row_splitter = msgspec.json.Decoder(list[msgspec.Raw])
 _id_reader = msgspec.json.Decoder(_OnlyId)
 _flags_reader = msgspec.json.Decoder(RowFlags)
 
@@ -89,38 +88,30 @@ def decode_json(body: bytes, *, is_input: bool = False) -> Any:
         DecodeError: It is not JSON.
     """
     try:
-        return msgspec.json.decode(body if is_input else _readable(body))
+        return _decode(body)
     except (ValueError, RecursionError) as error:
+        whole = body if is_input else repaired(body)
+        if whole is not body:
+            return decode_json(whole)
         raise DecodeError(f"the answer is not JSON ({error}): {excerpt(body, 20)!r}") from None
 
 
-def split_rows(body: bytes) -> list[RawRow]:
-    """The rows of a list's page, each still as the bytes that came.
-
-    Raises:
-        DecodeError: The body is not a JSON array.
-    """
-    try:
-        return _row_splitter.decode(_readable(body))
-    except (ValueError, RecursionError) as error:
-        raise DecodeError(f"the answer is not a list ({error}): {excerpt(body, 20)!r}") from None
-
-
-def _readable(body: bytes) -> bytes:
+def repaired(body: bytes) -> bytes:
     """The body, with each half of a character that stands alone made a replacement character.
 
     JavaScript writes such halves where it cuts a text inside an emoji; one of them would make the whole page
-    unreadable.
+    unreadable. Where there is none, it is the very same body.
     """
     if b"\\ud" not in body and b"\\uD" not in body:
         return body
-    repaired = _ESCAPES.sub(lambda found: rb"\ufffd" if found.group(1) else found.group(0), body)
-    if repaired != body:
-        _logger.warning("an answer held halves of characters, which were replaced by U+FFFD")
-    return repaired
+    whole = _ESCAPES.sub(lambda found: rb"\ufffd" if found.group(1) else found.group(0), body)
+    if whole == body:
+        return body
+    _logger.warning("an answer held halves of characters, which were replaced by U+FFFD")
+    return whole
 
 
-def row_id(row: RawRow) -> str | None:
+def row_id(row: bytes) -> str | None:
     """The `_id` in a row's bytes, if it has one."""
     try:
         return _id_reader.decode(row).id
@@ -128,7 +119,7 @@ def row_id(row: RawRow) -> str | None:
         return None
 
 
-def row_flags(row: RawRow) -> RowFlags:
+def row_flags(row: bytes) -> RowFlags:
     """What tells whether a row is wanted.
 
     Raises:
@@ -137,7 +128,19 @@ def row_flags(row: RawRow) -> RowFlags:
     try:
         return _flags_reader.decode(row)
     except ValueError as error:
-        raise DecodeError(f"a row cannot be read ({error}): {excerpt(bytes(row), 20)!r}", id=row_id(row)) from None
+        raise DecodeError(f"a row cannot be read ({error}): {excerpt(row, 20)!r}", id=row_id(row)) from None
+
+
+def without_fields(row: bytes, names: Collection[str]) -> bytes:
+    """A row without some of its fields.
+
+    Raises:
+        DecodeError: It is no object.
+    """
+    held = decode_json(row)
+    if not isinstance(held, dict):
+        raise DecodeError(f"a row is no object: {excerpt(row, 20)!r}")
+    return _encoder.encode({name: value for name, value in held.items() if name not in names})
 
 
 def excerpt(body: bytes, limit: int = 2000) -> str:

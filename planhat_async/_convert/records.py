@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 import cattrs
 
 from planhat_async._convert import fields
-from planhat_async._convert.fields import PARTS, Field, fields_of, spellings_of, structurer, unknown_field
-from planhat_async._convert.json import RawRow, decode_json
+from planhat_async._convert.fields import PARTS, Field, consumer, fields_of, spellings_of, unknown_field
+from planhat_async._convert.json import decode_json, row_id
+from planhat_async._convert.values import kind_of
 from planhat_async.errors import DecodeError
 from planhat_async.models import Note, Record, Task, Ticket
 
@@ -20,32 +21,35 @@ R = TypeVar("R", bound=Record)
 def _make_converter() -> cattrs.Converter:
     converter = cattrs.Converter()
     for cls in (*PARTS, Note, Task, Ticket):
-        structure = structurer(cls)
-        converter.register_structure_hook(cls, lambda value, _, structure=structure: structure(value))
+        converter.register_structure_hook(cls, consumer(cls))
         converter.register_unstructure_hook(cls, fields.unstructure)
     return converter
 
 
 converter = _make_converter()
+_HOOKS = {cls: converter.get_structure_hook(cls) for cls in (Note, Task, Ticket)}
+"""Fetched once: cattrs would look each up for every row."""
 
 
-def structure(cls: type[R], row: Any, *, position: int | None = None) -> R:
-    """The record in a decoded row.
+def decode_record(cls: type[R], row: bytes, *, position: int | None = None) -> R:
+    """The record in a row's bytes.
 
     Raises:
         DecodeError: The row cannot be read; it carries the row's `_id` and position.
     """
     try:
-        return converter.structure(row, cls)
-    except (TypeError, ValueError) as error:
-        key = row.get("_id") if isinstance(row, Mapping) else None
-        where = "" if position is None else f" at position {position}"
-        raise DecodeError(f"{cls.__name__} {key}{where} cannot be read: {error}", id=key, position=position) from error
+        value = decode_json(row)
+    except DecodeError as error:
+        raise _unreadable(cls, row_id(row), position, error) from error
+    if type(value) is not dict:
+        raise _unreadable(cls, None, position, f"an object, not {kind_of(value)}")
+    made: R = _HOOKS[cls](value, cls)  # type: ignore[index]
+    return made
 
 
-def decode_record(cls: type[R], row: bytes | RawRow, *, position: int | None = None) -> R:
-    """The record in a row's bytes; see `structure`."""
-    return structure(cls, decode_json(bytes(row)), position=position)
+def _unreadable(cls: type[Record], key: str | None, position: int | None, reason: object) -> DecodeError:
+    where = "" if position is None else f" at position {position}"
+    return DecodeError(f"{cls.__name__} {key}{where} cannot be read: {reason}", id=key, position=position)
 
 
 def unstructure(record: Record) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from planhat_async.errors import DecodeError, NotSentError, UnknownOutcomeError
 
 MAX_ANSWER_BYTES = 512 * 2**20
 """How large an answer may be, decompressed."""
+_READ_BUFFER_BYTES = 1 << 18
+"""With aiohttp's own 64 KiB a large answer stops and starts at every read of its socket: a tenth more CPU time."""
 
 
 @attrs.frozen(kw_only=True)
@@ -92,15 +94,16 @@ class AiohttpTransport:
             timeout=aiohttp.ClientTimeout(total=timeouts.total, connect=timeouts.connect, sock_read=timeouts.read),
             middlewares=(*_middlewares_of(session), _OnceOnly(), authorized),
         ) as response:
-            body = bytearray()
+            pieces, n_bytes = [], 0
             async for piece in response.content.iter_any():
-                body += piece
-                if len(body) > self._max_answer_bytes:
+                pieces.append(piece)
+                n_bytes += len(piece)
+                if n_bytes > self._max_answer_bytes:
                     raise DecodeError(
                         f"{request.method} {request.path}: the answer is larger than {self._max_answer_bytes:,} bytes"
                     )
             names = {name.lower(): value for name, value in response.headers.items()}
-            return Response(status=response.status, headers=names, body=bytes(body))
+            return Response(status=response.status, headers=names, body=pieces)
 
     async def close(self) -> None:
         """Close the client session, if it is ours."""
@@ -114,7 +117,11 @@ class AiohttpTransport:
         if self._session is None:
             # Places in flight are bounded before a request starts, so that none waits here on its own time.
             connector = aiohttp.TCPConnector(limit=self._max_connections, limit_per_host=self._max_connections)
-            self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+            self._session = aiohttp.ClientSession(
+                connector=connector,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                read_bufsize=_READ_BUFFER_BYTES,
+            )
         return self._session
 
 

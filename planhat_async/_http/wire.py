@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from typing import Never
@@ -56,6 +56,10 @@ class Request:
     """Whether it is one of many, which leaves single calls their part of the pace."""
 
 
+def _in_pieces(body: bytes | Iterable[bytes]) -> tuple[bytes, ...]:
+    return (body,) if isinstance(body, bytes) else tuple(body)
+
+
 @attrs.frozen(kw_only=True)
 class Response:
     """One answer."""
@@ -63,9 +67,20 @@ class Response:
     status: int
     headers: Mapping[str, str] = attrs.field(factory=dict)
     """Names in lower case."""
-    body: bytes = attrs.field(default=b"", repr=False)
+    pieces: tuple[bytes, ...] = attrs.field(default=b"", alias="body", converter=_in_pieces, repr=False)
+    """The body as it came from the network: joining a large one would hold the event loop."""
     follows_unknown: bool = attrs.field(default=False, eq=False, repr=False)
     """Whether an earlier attempt may have been carried out already."""
+
+    @property
+    def body(self) -> bytes:
+        """The whole body, joined anew each time."""
+        return self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
+
+    @property
+    def n_bytes(self) -> int:
+        """The body's size."""
+        return sum(map(len, self.pieces))
 
     @property
     def is_success(self) -> bool:

@@ -3,48 +3,58 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import TypeVar
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
+from typing import Any, TypeVar
 
-from planhat_async.batching.stitching import Page, Stitcher
+from planhat_async.batching.stitching import Ask, Id, Page, Stitcher
 
 Row = TypeVar("Row")
 
 Fetch = Callable[[int, int], Awaitable[Page[Row]]]
 """Fetches one page by offset and limit."""
+FetchNewest = Callable[[], Awaitable[Sequence[Id]]]
+"""Fetches the first `_id`s of the list in descending order."""
 
 
-async def run_pages(fetch: Fetch[Row], stitcher: Stitcher[Row]) -> AsyncGenerator[Page[Row], None]:
-    """Yield a list's pages in order, while later ones are fetched.
+async def run_pages(
+    fetch: Fetch[Row], fetch_newest: FetchNewest, stitcher: Stitcher[Row]
+) -> AsyncGenerator[Sequence[Row], None]:
+    """Yield the new rows of a list's pages, in order, while later pages are fetched.
 
     At most `stitcher.max_pages` pages are on their way or in memory, the one being read included. However the
     reader leaves, nothing is left running.
     """
-    ahead: deque[asyncio.Task[Page[Row]]] = deque()
+    pages: dict[Ask, asyncio.Task[Page[Row]]] = {}
+    newest: asyncio.Task[Sequence[Id]] | None = None
     try:
         while not stitcher.is_over:
-            _ask(fetch, stitcher, ahead, n_read=0)
-            if not ahead:
-                return
-            page = await ahead[0]
-            ahead.popleft()
-            if not stitcher.accept(page):
-                await _cancel(ahead)
-            _ask(fetch, stitcher, ahead, n_read=1)
-            yield page
-            del page  # it counts as long as it is held, and the next one may be long in coming
+            plan = await _follow(stitcher.plan(), fetch, pages)
+            if newest is not None:
+                stitcher.end_at_newest(await newest)
+                newest = None
+                continue
+            rows = stitcher.accept(await pages[plan[0]])
+            if stitcher.wants_newest:
+                newest = asyncio.ensure_future(fetch_newest())
+            if rows:
+                await _follow(stitcher.plan(n_read=1), fetch, pages)
+                yield rows
+            del rows  # a page counts as long as it is held, and the next one may be long in coming
     finally:
-        await _cancel(ahead)
+        await _cancel([*pages.values(), *([] if newest is None else [newest])])
 
 
-def _ask(fetch: Fetch[Row], stitcher: Stitcher[Row], ahead: deque[asyncio.Task[Page[Row]]], *, n_read: int) -> None:
-    while (asked := stitcher.next_page(len(ahead) + n_read)) is not None:
-        ahead.append(asyncio.ensure_future(fetch(*asked)))
+async def _follow(plan: Sequence[Ask], fetch: Fetch[Row], pages: dict[Ask, asyncio.Task[Page[Row]]]) -> Sequence[Ask]:
+    """Start what is planned, and end what is no longer."""
+    await _cancel([pages.pop(ask) for ask in pages.keys() - plan])
+    for ask in plan:
+        if ask not in pages:
+            pages[ask] = asyncio.ensure_future(fetch(ask.offset, ask.limit))
+    return plan
 
 
-async def _cancel(tasks: deque[asyncio.Task[Page[Row]]]) -> None:
+async def _cancel(tasks: Collection[asyncio.Task[Any]]) -> None:
     for task in tasks:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    tasks.clear()
+    if tasks:
+        await asyncio.gather(*tasks, return_exceptions=True)

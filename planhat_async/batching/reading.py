@@ -1,19 +1,23 @@
-"""Reads whole lists: several queries, page after page, as the rows that are wanted."""
+"""Reads whole lists: several queries, page after page, as the rows that are wanted, a few at a time."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+import asyncio
+from bisect import bisect_left
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
 from functools import partial
+from itertools import accumulate
 
 import attrs
+from attrs.validators import ge, optional
 
-from planhat_async._convert import RawRow
 from planhat_async.batching.paging import run_pages
-from planhat_async.batching.stitching import Page, Stitcher
-from planhat_async.queries import Params, Query
+from planhat_async.batching.stitching import Id, Page, Seams, Stitcher
+from planhat_async.errors import DecodeError
+from planhat_async.queries import BY_ID, Params, Query
 
-FetchPage = Callable[[Params, int, int], Awaitable[Page[RawRow]]]
+FetchPage = Callable[[Params, int, int], Awaitable[Page[bytes]]]
 """Fetches one page, by the query's parameters, offset and limit."""
 
 
@@ -21,33 +25,109 @@ FetchPage = Callable[[Params, int, int], Awaitable[Page[RawRow]]]
 class ReadOptions:
     """How much is read, and how."""
 
-    page_size: int = attrs.field(validator=attrs.validators.ge(1))
+    page_size: int = attrs.field(validator=ge(1))
     default_limit: int
-    concurrency: int = attrs.field(default=4, validator=attrs.validators.ge(1))
-    max_records: int | None = attrs.field(default=None, validator=attrs.validators.optional(attrs.validators.ge(0)))
+    concurrency: int = attrs.field(default=4, validator=ge(1))
+    max_records: int | None = attrs.field(default=None, validator=optional(ge(0)))
+    start_offset: int = attrs.field(default=0, validator=ge(0))
+    after: str | None = None
+    turn_bytes: int = 1 << 16
+    """Bytes of rows after which others have the event loop."""
+
+    def check(self, queries: Sequence[Query]) -> None:
+        """Refuse to begin anywhere else than at the beginning where that has no meaning.
+
+        Raises:
+            ValueError: There are several lists, or `_id`s do not tell how far one has come.
+        """
+        if len(queries) > 1 and (self.start_offset or self.after is not None):
+            raise ValueError(
+                f"start_offset and after belong to one list, and this listing comes down to {len(queries)}: "
+                "read them one by one (tasks with archived=False, then with archived=True)"
+            )
+        if self.after is not None and any(query.sort != BY_ID for query in queries):
+            raise ValueError("after tells how far a listing in the default order had come, not one with a sort")
+
+    def stitcher(self, query: Query, seams: Seams, *, most: int | None) -> Stitcher[bytes]:
+        """The plan for one of the lists, of which `most` rows are wanted."""
+        return Stitcher(
+            page_size=self.page_size,
+            default_limit=self.default_limit,
+            max_pages=self.concurrency,
+            seams=seams,
+            is_by_id=query.sort == BY_ID,
+            max_rows=most,
+            start=self.start_offset,
+            after=None if self.after is None else self.after.encode(),
+        )
 
 
-async def read_pages(
-    fetch: FetchPage, queries: Iterable[Query], options: ReadOptions
-) -> AsyncGenerator[list[RawRow], None]:
-    """Yield the wanted rows of each page, query after query, in order; at most `max_records` in all."""
+@attrs.frozen
+class Batch:
+    """Some rows of a page."""
+
+    rows: Sequence[bytes]
+    ends_page: bool
+
+
+async def read_batches(
+    fetch: FetchPage,
+    queries: Sequence[Query],
+    options: ReadOptions,
+    *,
+    seams: Seams,
+    on_bad: Callable[[DecodeError], None],
+) -> AsyncGenerator[Batch, None]:
+    """Yield the wanted rows, query after query, in order; at most `max_records` in all.
+
+    Args:
+        fetch: Fetches a page.
+        queries: The lists to read.
+        options: How much is read.
+        seams: Where it is counted how pages met.
+        on_bad: Called with what is wrong with a row of which it cannot be told whether it is wanted.
+    """
     left = options.max_records
     for query in queries:
         if left is not None and left <= 0:
             return
-        most = left if query.keep is None else None
-        stitcher: Stitcher[RawRow] = Stitcher(
-            page_size=options.page_size if most is None else min(most, options.page_size),
-            default_limit=options.default_limit,
-            max_pages=options.concurrency,
-            max_rows=most,
-        )
-        async with aclosing(run_pages(partial(fetch, query.params), stitcher)) as pages:
+        stitcher = options.stitcher(query, seams, most=left if query.keep is None else None)
+        pages = run_pages(partial(fetch, query.params), partial(_newest, fetch, query), stitcher)
+        async with aclosing(pages):
             async for page in pages:
-                rows = query.wanted(page.rows)[:left]
-                del page
-                yield rows
-                left = None if left is None else left - len(rows)
-                del rows
-                if left == 0:
-                    return
+                for rows, is_end in _turns(page, options.turn_bytes):
+                    wanted = _wanted(rows, query, on_bad)[:left]
+                    left = None if left is None else left - len(wanted)
+                    yield Batch(wanted, is_end or left == 0)
+                    if left == 0:
+                        return
+                    await asyncio.sleep(0)
+                del page, rows  # a page counts as long as it is held
+
+
+async def _newest(fetch: FetchPage, query: Query) -> Sequence[Id]:
+    return (await fetch(query.newest_params, 0, 2)).ids
+
+
+def _turns(page: Sequence[bytes], turn_bytes: int) -> Iterator[tuple[Sequence[bytes], bool]]:
+    """Cut a page where others should have the event loop, and say which part is its last."""
+    ends = list(accumulate(map(len, page)))
+    start = n_bytes = 0
+    while start < len(page):
+        end = bisect_left(ends, n_bytes + turn_bytes, start) + 1
+        yield page[start:end], end >= len(page)
+        start, n_bytes = end, ends[min(end, len(page)) - 1]
+
+
+def _wanted(rows: Sequence[bytes], query: Query, on_bad: Callable[[DecodeError], None]) -> Sequence[bytes]:
+    if query.keep is None and not query.unwanted:
+        return rows
+    wanted = []
+    for row in rows:
+        try:
+            as_wanted = query.wanted(row)
+        except DecodeError as error:
+            on_bad(error)
+        else:
+            wanted += [] if as_wanted is None else [as_wanted]
+    return wanted

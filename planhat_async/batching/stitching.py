@@ -1,27 +1,76 @@
-"""Which page comes next, and whether the list has ended: decisions only.
+"""Which page comes next, whether it meets the one before, and where the list ends: decisions only.
 
-Planhat gives no total and no cursor, so the end has to be told from the pages. A page shorter than asked proves
-nothing by itself: a server that lowers `limit`, or caps an answer's bytes, looks just the same. It is the end
-only where it is shorter than the endpoint's own default limit as well, and small. Any other short page is
-followed by one at the offset where it stopped.
+Planhat's lists are read by offset, without a total and without a cursor, while others create and delete records.
+A deletion moves all rows behind it to the left, past the offsets asked for; a creation makes the list longer. So
+offsets are only guesses where rows are. What proves something are the `_id`s, in the list's order:
 
-What this does not see: whatever moves rows to other offsets while the list is read. Records that others delete,
-or that leave a filter, move the rest to the left, past the offsets asked for; under a sort of the caller's own,
-records that are added or changed move rows too.
+A page proves the interval from its first to its last `_id`: of the records that lived through the whole reading,
+it holds all that lie in there. The page at offset 0 proves everything to its left as well, the page that ends the
+list everything to its right. Let L be the last `_id` yielded. A page *joins* if its offset is 0 or its first `_id`
+is not beyond L; of its rows those beyond L are new. So pages overlap by one row, and it does not matter when a
+page was fetched, nor that others were fetched before it.
+
+A gap, or an empty page, is a seam that failed, never an end: rows may have moved to the left of it. The pages that
+are here already are kept, and a repair is asked for: where L is believed to be, if that is further left, else an
+eighth of a page back, then four times as far. From a repair the reading goes forward until a row is new; the kept
+pages are looked at only then (looking earlier went round for ever). Rows that move once will go on moving, so
+after a failure pages overlap by more.
+
+The list ends at the newest `_id` there was when it began: without that, creations could make it endless. One call
+finds it, once there is more than a page. A list also ends with a page that is short and has fewer rows than the
+endpoint gives unasked, because no cap on rows or bytes explains that, and with a page that holds nothing but L.
+Any other short page proves nothing: a server that ignores or lowers `limit`, or caps an answer's bytes, looks just
+the same. The next page is asked for alone then, where that one stopped, and pages are smaller from there on.
+
+Under a sort of the caller's own, and where a server ignores the sort, `_id`s have no order to compare. There a page
+joins where one of the last rows yielded is found in it. What cannot be found again is logged and counted, and the
+reading goes on: rows may then be missed or come twice.
+
+Assumed: `_id`s are text in lower case that sorts as Planhat sorts it, and a row at a page's edge is below 1 MiB.
 """
 
 from __future__ import annotations
 
+import logging
+from bisect import bisect_right
 from collections.abc import Sequence
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import attrs
 
 from planhat_async.errors import DecodeError
 
 Row = TypeVar("Row")
+Id = bytes
+"""An `_id`, as its bytes came."""
+
+_logger = logging.getLogger("planhat_async.listing")
 
 _SMALL_BYTES = 1 << 20
+_MAX_BARREN = 60
+"""Pages in a row without a new row, after which the server makes no sense."""
+_MAX_REPEATS = 3
+"""Offsets at which the first page came again."""
+_TAIL = 50
+"""Rows by which a page is recognised where `_id`s are in no order."""
+_MAX_SEARCHES = 3
+"""Steps back in search of them."""
+
+
+class Seams(Protocol):
+    """Where it is counted how pages met."""
+
+    seams_repaired: int
+    seams_broken: int
+    sorts_ignored: int
+
+
+@attrs.frozen(eq=False)
+class Ask:
+    """One page to be asked for."""
+
+    offset: int
+    limit: int
 
 
 @attrs.frozen(kw_only=True)
@@ -32,57 +81,285 @@ class Page(Generic[Row]):
     limit: int
     """How many rows were asked for."""
     rows: Sequence[Row]
+    ids: Sequence[Id]
+    """The `_id` of each row; nothing where no row has one."""
     n_bytes: int
-    first_id: str | None = None
-    """The `_id` of the first row."""
 
 
 @attrs.define(kw_only=True)
 class Stitcher(Generic[Row]):
-    """Plans the pages of one list, and takes them in order of their offsets."""
+    """Plans the pages of one list, and takes them in the order of its plan."""
 
     page_size: int
     default_limit: int
     """What the endpoint returns when it is asked for no particular number."""
     max_pages: int
-    """Pages that may be asked for at once."""
+    """Pages on their way or in memory at once."""
+    seams: Seams
+    is_by_id: bool = True
+    """Whether the list is asked for in the order of its `_id`s."""
     max_rows: int | None = None
     """Rows after which nobody cares."""
+    start: int = 0
+    """The offset to begin at."""
+    after: Id | None = None
+    """Only rows beyond this `_id` are wanted; it is believed to be at `start`."""
     is_over: bool = False
-    _window: int = 1
-    _next: int = 0
-    _stride: int = attrs.field(init=False)
-    _first_id: str | None = None
+    wants_newest: bool = False
+    """Whether the newest `_id`s are to be asked for, and told to `end_at_newest`."""
+
+    _asks: list[Ask] = attrs.field(factory=list, init=False)
+    _window: int = attrs.field(default=1, init=False)
+    _limit: int = attrs.field(init=False)
+    _overlap: int = attrs.field(default=1, init=False)
+    _capped_at_bytes: int | None = attrs.field(default=None, init=False)
+    _last: Id | None = attrs.field(init=False)
+    """L, the last `_id` yielded."""
+    _tail: Sequence[Id] = attrs.field(default=(), init=False)
+    _rank: int = attrs.field(init=False)
+    """The offset at which L is believed to be."""
+    _n_rows: int = attrs.field(default=0, init=False)
+    _newest: Id | None = attrs.field(default=None, init=False)
+    _is_newest_asked: bool = attrs.field(default=False, init=False)
+    _n_failed: int = attrs.field(default=0, init=False)
+    """Seams that failed since a row was new."""
+    _n_back: int = attrs.field(default=0, init=False)
+    """Steps back since a row was new."""
+    _leaps_to: int | None = attrs.field(default=None, init=False)
+    """Where the reading goes on although nothing recognises the place."""
+    _first: tuple[Id, Id] | None = attrs.field(default=None, init=False)
+    """The first and the last `_id` of the first page."""
+    _repeats: set[int] = attrs.field(factory=set, init=False)
+    _n_barren: int = attrs.field(default=0, init=False)
+    _furthest: Id = attrs.field(default=b"", init=False)
+    """The last `_id` of all pages without a new row."""
 
     def __attrs_post_init__(self) -> None:
-        self._stride = self.page_size
+        self._limit = max(2, self.page_size)  # a page of one row could not overlap and go on
+        self._last = self.after
+        self._rank = self.start - (self.after is None)
+        self.is_over = self.max_rows is not None and self.max_rows <= 0
 
-    def next_page(self, n_asked: int) -> tuple[int, int] | None:
-        """The next offset and limit to ask for while `n_asked` pages are on their way or being read, if any."""
-        if self.is_over or n_asked >= self._window or (self.max_rows is not None and self._next >= self.max_rows):
-            return None
-        offset, self._next = self._next, self._next + self._stride
-        return offset, self._stride
+    def plan(self, n_read: int = 0) -> Sequence[Ask]:
+        """The pages to be on their way or here while `n_read` pages are being read, in the order to take them."""
+        while not self.is_over and len(self._asks) + n_read < self._window and self._reaches_further():
+            self._asks.append(self._ask(self._next_offset()))
+        del self._asks[max(1, self.max_pages - n_read) :]  # a repair takes the place of the page furthest away
+        return tuple(self._asks[: self.max_pages - n_read])
 
-    def accept(self, page: Page[Row]) -> bool:
-        """Take the next page in order; returns whether the pages asked for after it are still of use.
+    def accept(self, page: Page[Row]) -> Sequence[Row]:
+        """Take the page asked for first; returns its new rows.
+
+        Where it does not join, it stays at the head of the plan, behind the page that is to repair the seam.
 
         Raises:
-            DecodeError: The server ignores `offset`: following it would never end.
+            DecodeError: The server ignores `offset`, or says nothing new for ever.
         """
-        if page.offset == 0:
-            self._first_id = page.first_id
-        elif page.first_id is not None and page.first_id == self._first_id:
-            raise DecodeError(f"the page at offset {page.offset} is the first one again: the server ignores `offset`")
+        self._check_progress(page)
+        if self.is_by_id and not _is_ascending(page):
+            self._give_up_order(page)
+        first_new = self._joint(page)
+        if first_new is None:
+            self._step_back(page)
+            return ()
+        del self._asks[:1]
+        fresh = _from(first_new, page) if self.is_by_id else _without(self._tail, _from(first_new, page))
+        rows = self._wanted(fresh.rows)
+        self._take(page, fresh, len(rows))
+        self._go_on(page, is_barren=not rows)
+        return rows
+
+    def end_at_newest(self, ids: Sequence[Id]) -> None:
+        """Take the first `_id`s of the list in descending order: nothing beyond them is waited for.
+
+        A server that ignores the sort answers with others, so they count only where they descend, or are as new as
+        what was read already.
+        """
+        self.wants_newest = False
+        if ids and self._last is not None and (ids[0] >= self._last or (len(ids) > 1 and ids[0] > ids[1])):
+            self._newest = ids[0]
+            self._end_if(self._last >= self._newest)
+
+    # Where the next page is.
+
+    def _next_offset(self) -> int:
+        if self._asks:
+            return self._asks[-1].offset + self._asks[-1].limit - self._overlap
+        return max(0, self._rank + 1 - (0 if self._last is None else self._overlap))
+
+    def _reaches_further(self) -> bool:
+        """Whether another page ahead holds rows that somebody wants, as far as one can tell."""
+        if self.max_rows is None or not self._asks:
+            return True
+        return self._next_offset() + self._overlap < self._rank + 1 + self.max_rows - self._n_rows
+
+    def _ask(self, offset: int) -> Ask:
+        if self.max_rows is None:
+            return Ask(offset, self._limit)
+        return Ask(offset, min(self._limit, self._rank + 1 + self.max_rows - self._n_rows - offset))
+
+    # Does it join?
+
+    def _joint(self, page: Page[Row]) -> int | None:
+        """The index of the first new row, or `None` where the page does not join."""
+        if self._last is None or page.offset == self._leaps_to:
+            return 0
+        if not page.ids:
+            return max(0, self._rank + 1 - page.offset) if page.rows else None
+        if not self.is_by_id:
+            return _index_behind(self._tail, page.ids)
+        if page.offset == 0 or page.ids[0] <= self._last:
+            return bisect_right(page.ids, self._last)
+        return None
+
+    def _step_back(self, page: Page[Row]) -> None:
+        """Ask for a page further left, before everything that is here."""
+        if page.offset == 0 and self.is_by_id:
+            self.is_over = True  # the list has become empty
+            return
+        self._n_failed += 1
+        self._furthest = b""
+        self._overlap = min(max(1, self._limit // 4), max(self._overlap * 2, self._limit // 50))
+        offset = self._rank
+        if offset >= page.offset:
+            offset = max(0, page.offset - max(1, self._limit // 8) * 4**self._n_back)
+            self._n_back += 1
+        if not self.is_by_id and (self._n_back > _MAX_SEARCHES or page.offset == 0):
+            self._leap()
+        else:
+            self._asks.insert(0, Ask(offset, self._limit))
+
+    def _leap(self) -> None:
+        """Go on where L was believed to be, though nothing there is recognised."""
+        self.seams.seams_broken += 1
+        _logger.warning("rows moved while they were read: behind row %d some may be missing or repeated", self._n_rows)
+        self._leaps_to = self._rank + 1
+        self._asks = [Ask(self._leaps_to, self._limit)]
+
+    def _give_up_order(self, page: Page[Row]) -> None:
+        if self.after is not None:
+            raise DecodeError("the list does not come in the order of its `_id`s, so reading it cannot be resumed")
+        self.is_by_id = self.wants_newest = False
+        self._newest = None
+        self.seams.sorts_ignored += 1
+        del self._asks[1:]
+        _logger.warning("the list does not come in the order of its `_id`s: rows that move meanwhile may be missed")
+        if page.rows and not page.ids:
+            _logger.warning("rows without an `_id` cannot be told from each other")
+
+    # What follows from a page that joins.
+
+    def _wanted(self, rows: Sequence[Row]) -> Sequence[Row]:
+        left = None if self.max_rows is None else self.max_rows - self._n_rows
+        return rows if left is None or left >= len(rows) else rows[:left]
+
+    def _take(self, page: Page[Row], fresh: Page[Row], n_new: int) -> None:
+        """Note how far the reading has come."""
+        self._leaps_to = None
+        end = page.offset + len(page.rows) - 1
+        if n_new:
+            self.seams.seams_repaired += self._n_failed > 0
+            self._n_rows += n_new
+            self._n_barren = self._n_failed = self._n_back = 0
+            self._repeats.clear()
+            self._rank = end
+            self._last = page.ids[-1] if page.ids else b""
+            self._tail = (*self._tail, *fresh.ids[-_TAIL:])[-_TAIL:]
+        elif page.rows:
+            self._n_barren = 0 if self._reaches_beyond(page) else self._n_barren + 1
+            self._rank = end if self._n_failed else max(self._rank, end)
+
+    def _reaches_beyond(self, page: Page[Row]) -> bool:
+        """Whether a page without a new row still came nearer to one, as on the way to where a reading is resumed."""
+        is_beyond = self.is_by_id and page.ids[-1] > self._furthest
+        self._furthest = max(self._furthest, page.ids[-1]) if self.is_by_id else b""
+        return is_beyond
+
+    def _go_on(self, page: Page[Row], *, is_barren: bool) -> None:
         n_rows = len(page.rows)
-        if n_rows == 0 or (n_rows < min(page.limit, self.default_limit) and page.n_bytes < _SMALL_BYTES):
-            self.is_over = True
-            return False
-        if n_rows != page.limit:
-            # The server has a limit of its own. The next page begins where this one really ended.
-            self._window = 1
-            self._stride = min(n_rows, self.page_size)
-            self._next = page.offset + n_rows
-            return False
+        self._end_if(self._is_last(page))
+        if self.is_over:
+            return
+        if n_rows < page.limit:
+            self._ask_alone(page)
+            return
+        self._adapt(page)
+        if is_barren:
+            if self._n_failed:
+                self._asks.insert(0, Ask(max(0, self._rank + 1 - self._overlap), self._limit))
+            return
         self._window = min(self.max_pages, self._window + 1)
-        return True
+        if not self._is_newest_asked and self.is_by_id and self.max_rows is None:
+            self.wants_newest = self._is_newest_asked = True
+
+    def _is_last(self, page: Page[Row]) -> bool:
+        n_rows = len(page.rows)
+        if self.max_rows is not None and self._n_rows >= self.max_rows:
+            return True
+        if self._newest is not None and self._last is not None and self._last >= self._newest:
+            return True
+        is_short = n_rows < page.limit
+        if is_short and n_rows < self.default_limit and page.n_bytes < _SMALL_BYTES:
+            return True
+        return is_short and n_rows <= 1 and list(page.ids) == [self._last]
+
+    def _end_if(self, is_end: bool) -> None:
+        if is_end:
+            self.is_over, self.wants_newest = True, False
+            self._asks.clear()
+
+    def _ask_alone(self, page: Page[Row]) -> None:
+        """Go on where a short page stopped: the server has a limit of its own."""
+        n_rows = len(page.rows)
+        self._limit = max(2, min(self._limit, n_rows))
+        self._capped_at_bytes = page.n_bytes if page.n_bytes >= _SMALL_BYTES else None
+        self._overlap = min(self._overlap, max(1, self._limit // 4))
+        self._window = 1
+        self._asks = [Ask(page.offset + max(0, n_rows - 1), self._limit)]
+
+    def _adapt(self, page: Page[Row]) -> None:
+        """Ask for as many rows as the server gives anyway, and for more where they have become small again."""
+        n_rows = len(page.rows)
+        if n_rows > page.limit:
+            self._limit = max(self._limit, min(n_rows, self.default_limit))
+        elif self._capped_at_bytes is not None and page.n_bytes < self._capped_at_bytes // 2:
+            self._limit = max(2, min(self.page_size, self._limit * 2))
+
+    def _check_progress(self, page: Page[Row]) -> None:
+        ends = (page.ids[0], page.ids[-1]) if page.ids else None
+        if self._first is None:
+            self._first = ends
+        elif ends == self._first and page.offset > self.start:
+            self._repeats.add(page.offset)
+        if len(self._repeats) >= _MAX_REPEATS:
+            where = ", ".join(map(str, sorted(self._repeats)))
+            raise DecodeError(f"the first page came again at the offsets {where}: the server ignores `offset`")
+        if max(self._n_barren, self._n_failed) >= _MAX_BARREN:
+            raise DecodeError(f"{_MAX_BARREN} pages after row {self._n_rows} held no new one: the list makes no sense")
+
+
+def _is_ascending(page: Page[Row]) -> bool:
+    if len(page.ids) != len(page.rows):
+        return False
+    return all(map(bytes.__le__, page.ids, page.ids[1:]))  # equal where a row has none and goes by the one before it
+
+
+def _from(first: int, page: Page[Row]) -> Page[Row]:
+    return attrs.evolve(page, rows=page.rows[first:], ids=page.ids[first:]) if first else page
+
+
+def _without(seen: Sequence[Id], page: Page[Row]) -> Page[Row]:
+    """The page without the rows that were yielded a short while ago."""
+    known = set(seen)
+    if known.isdisjoint(page.ids):
+        return page
+    kept = [(row, one) for row, one in zip(page.rows, page.ids, strict=True) if one not in known]
+    return attrs.evolve(page, rows=[row for row, _ in kept], ids=[one for _, one in kept])
+
+
+def _index_behind(tail: Sequence[Id], ids: Sequence[Id]) -> int | None:
+    """Behind which of the rows the last one is that was yielded before; `None` where there is none."""
+    if tail and ids[0] == tail[-1]:
+        return 1
+    places = {one: index for index, one in enumerate(ids)}
+    return next((places[one] + 1 for one in reversed(tail) if one in places), None)

@@ -9,9 +9,10 @@ from typing import Any
 import attrs
 import msgspec
 import pytest
+from worlds import Counted
 
-from planhat_async._convert import RawRow, row_id, split_rows
-from planhat_async.batching.reading import ReadOptions, read_pages
+from planhat_async._convert import row_id, row_ids
+from planhat_async.batching.reading import ReadOptions, read_batches
 from planhat_async.batching.stitching import Page
 from planhat_async.errors import DecodeError
 from planhat_async.queries import Keep, Params, Query
@@ -23,34 +24,37 @@ class Lists:
 
     lengths: dict[str, int]
     asked: list[tuple[str, int, int]] = attrs.field(factory=list)
+    bad: list[DecodeError] = attrs.field(factory=list)
 
-    async def fetch(self, params: Params, offset: int, limit: int) -> Page[RawRow]:
-        ((_, name),) = params
+    async def fetch(self, params: Params, offset: int, limit: int) -> Page[bytes]:
+        name, direction = params[0][1], dict(params)["sort"]
         self.asked.append((name, offset, limit))
         await asyncio.sleep(0)
-        numbers = range(self.lengths[name])[offset:][:limit]
-        rows = [{"_id": f"{name}{n}", "type": "note" if n % 2 else "email"} for n in numbers]
-        body = msgspec.json.encode(rows)
-        return Page(
-            offset=offset,
-            limit=limit,
-            rows=split_rows(body),
-            n_bytes=len(body),
-            first_id=f"{name}{numbers[0]}" if rows else None,
-        )
+        numbers = range(self.lengths[name])[:: -1 if direction.startswith("-") else 1][offset:][:limit]
+        rows = [
+            msgspec.json.encode({"_id": f"{name}{n:02}", "type": "note" if n % 2 else 7 if n == 8 else "email"})
+            for n in numbers
+        ]
+        return Page(offset=offset, limit=limit, rows=rows, ids=row_ids(rows), n_bytes=sum(map(len, rows)))
 
-    async def read(self, queries: list[Query], **options: int | None) -> list[list[str | None]]:
+    async def read(self, queries: list[Query], **options: Any) -> list[list[str | None]]:
         """The `_id`s of each page."""
         chosen: dict[str, Any] = {"page_size": 4, "default_limit": 2} | options
-        return [[row_id(row) for row in rows] async for rows in read_pages(self.fetch, queries, ReadOptions(**chosen))]
+        pages: list[list[str | None]] = [[]]
+        batches = read_batches(self.fetch, queries, ReadOptions(**chosen), seams=Counted(), on_bad=self.bad.append)
+        async for batch in batches:
+            pages[-1] += [row_id(row) for row in batch.rows]
+            pages += [[]] if batch.ends_page else []
+        assert pages.pop() == []
+        return pages
 
 
 def query(name: str, keep: Keep | None = None) -> Query:
-    return Query(params=(("list", name),), keep=keep)
+    return Query(filters=(("list", name),), keep=keep)
 
 
 def ids(name: str, *numbers: int) -> list[str]:
-    return [f"{name}{n}" for n in numbers]
+    return [f"{name}{n:02}" for n in numbers]
 
 
 def others() -> set[asyncio.Task[Any]]:
@@ -61,8 +65,8 @@ async def test_queries_are_read_one_after_the_other() -> None:
     """Each to its end, in order, and an empty one costs one call."""
     lists = Lists({"a": 5, "b": 0, "c": 1})
     pages = await lists.read([query("a"), query("b"), query("c")], concurrency=1)
-    assert pages == [ids("a", 0, 1, 2, 3), ids("a", 4), [], ids("c", 0)]
-    assert lists.asked == [("a", 0, 4), ("a", 4, 4), ("b", 0, 4), ("c", 0, 4)]
+    assert pages == [ids("a", 0, 1, 2, 3), ids("a", 4), ids("c", 0)]
+    assert sorted(lists.asked) == [("a", 0, 2), ("a", 0, 4), ("a", 3, 4), ("b", 0, 4), ("c", 0, 4)]
 
 
 async def test_no_query_reads_nothing() -> None:
@@ -91,8 +95,8 @@ async def test_each_query_keeps_its_own_rows() -> None:
         (1, [[0]], [(0, 1)]),
         (3, [[0, 1, 2]], [(0, 3)]),
         (4, [[0, 1, 2, 3]], [(0, 4)]),
-        (5, [[0, 1, 2, 3], [4]], [(0, 4), (4, 4)]),
-        (8, [[0, 1, 2, 3], [4, 5, 6, 7]], [(0, 4), (4, 4)]),
+        (5, [[0, 1, 2, 3], [4]], [(0, 4), (3, 2)]),
+        (7, [[0, 1, 2, 3], [4, 5, 6]], [(0, 4), (3, 4)]),
     ],
 )
 async def test_no_more_records_are_read_than_wanted(
@@ -107,8 +111,8 @@ async def test_no_more_records_are_read_than_wanted(
 async def test_the_records_wanted_are_counted_over_all_queries() -> None:
     """A later query gives only what the ones before it left to give."""
     lists = Lists({"a": 3, "b": 9})
-    assert await lists.read([query("a"), query("b")], max_records=5) == [ids("a", 0, 1, 2), [], ids("b", 0, 1)]
-    assert [(name, offset) for name, offset, _ in lists.asked] == [("a", 0), ("a", 3), ("b", 0)]
+    assert await lists.read([query("a"), query("b")], max_records=5) == [ids("a", 0, 1, 2), ids("b", 0, 1)]
+    assert [(name, offset) for name, offset, _ in lists.asked] == [("a", 0), ("a", 2), ("b", 0)]
     assert lists.asked[-1] == ("b", 0, 2)
 
 
@@ -116,35 +120,66 @@ async def test_only_wanted_rows_count() -> None:
     """Pages are read until enough of their rows are wanted."""
     lists = Lists({"a": 40})
     pages = await lists.read([query("a", lambda row: row.type == "note")], max_records=3, concurrency=1)
-    assert (pages, lists.asked) == ([ids("a", 1, 3), ids("a", 5)], [("a", 0, 4), ("a", 4, 4)])
+    assert pages == [ids("a", 1, 3), ids("a", 5)]
+    assert sorted(lists.asked) == [("a", 0, 2), ("a", 0, 4), ("a", 3, 4)]
 
 
 async def test_leaving_early_leaves_nothing_running() -> None:
     """Pages on their way are ended with the reader."""
     lists = Lists({"a": 400})
     options = ReadOptions(page_size=4, default_limit=2)
-    async with aclosing(read_pages(lists.fetch, [query("a")], options)) as pages:
+    batches = read_batches(lists.fetch, [query("a")], options, seams=Counted(), on_bad=lists.bad.append)
+    async with aclosing(batches) as pages:
         for _ in range(3):
             await anext(pages)
         assert others() != set()
     assert others() == set()
 
 
-async def test_a_row_whose_flags_cannot_be_read_is_an_error() -> None:
+async def test_a_row_whose_flags_cannot_be_read_is_told() -> None:
     """It is neither kept nor left out silently."""
-
-    async def fetch(_params: Params, offset: int, limit: int) -> Page[RawRow]:
-        return Page(offset=offset, limit=limit, rows=split_rows(b'[{"_id":"x","type":7}]'), n_bytes=9, first_id="x")
-
-    options = ReadOptions(page_size=4, default_limit=2)
-    with pytest.raises(DecodeError) as caught:
-        async for _ in read_pages(fetch, [query("a", lambda row: row.type == "note")], options):
-            pass
-    assert caught.value.id == "x"
+    lists = Lists({"a": 10})
+    pages = await lists.read([query("a", lambda row: row.type == "note")], page_size=20, default_limit=20)
+    assert (pages, [error.id for error in lists.bad]) == ([ids("a", 1, 3, 5, 7, 9)], ["a08"])
 
 
-@pytest.mark.parametrize("wrong", [{"page_size": 0}, {"concurrency": 0}, {"max_records": -1}])
-def test_options_out_of_bounds_are_refused(wrong: dict[str, int]) -> None:
+async def test_a_page_comes_a_few_rows_at_a_time() -> None:
+    """As many as make a turn of the event loop; the last of them ends the page."""
+    lists, options = Lists({"a": 10}), ReadOptions(page_size=20, default_limit=20, turn_bytes=90)
+    batches = read_batches(lists.fetch, [query("a")], options, seams=Counted(), on_bad=lists.bad.append)
+    turns = [(len(batch.rows), batch.ends_page) async for batch in batches]
+    assert turns == [(4, False), (4, False), (2, True)]
+
+
+async def test_a_reading_can_begin_further_on() -> None:
+    """At an offset, or behind an `_id` that is believed to be there."""
+    lists = Lists({"a": 10})
+    assert await lists.read([query("a")], start_offset=7, default_limit=9) == [ids("a", 7, 8, 9)]
+    assert await lists.read([query("a")], after="a05", default_limit=5) == [ids("a", 6), ids("a", 7, 8, 9)]
+    assert await lists.read([query("a")], after="a05", start_offset=5, default_limit=9) == [
+        ids("a", 6, 7, 8),
+        ids("a", 9),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("queries", "options", "message"),
+    [
+        ([query("a"), query("b")], {"start_offset": 1}, "belong to one list, and this listing comes down to 2"),
+        ([query("a"), query("b")], {"after": "a"}, "belong to one list"),
+        ([Query(sort="-_id")], {"after": "a"}, "not one with a sort"),
+    ],
+)
+def test_a_reading_that_cannot_begin_there_is_refused(
+    queries: list[Query], options: dict[str, Any], message: str
+) -> None:
+    """It would begin somewhere else."""
+    with pytest.raises(ValueError, match=message):
+        ReadOptions(page_size=4, default_limit=2, **options).check(queries)
+
+
+@pytest.mark.parametrize("wrong", [{"page_size": 0}, {"concurrency": 0}, {"max_records": -1}, {"start_offset": -1}])
+def test_options_out_of_bounds_are_refused(wrong: dict[str, Any]) -> None:
     """The message names the option."""
     with pytest.raises(ValueError, match=next(iter(wrong))):
         ReadOptions(**{"page_size": 1, "default_limit": 1} | wrong)

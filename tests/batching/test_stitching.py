@@ -1,172 +1,465 @@
-"""Which page comes next, and whether the list has ended."""
+"""Which page comes next, whether it meets the one before, and where the list ends."""
 
 from __future__ import annotations
 
+import logging
+import random
 from collections.abc import Callable
-from itertools import count
+from typing import Any
 
+import attrs
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import seeded
+from worlds import Counted, Reading, World, id_of, read
 
-from planhat_async.batching.stitching import Page, Stitcher
+from planhat_async.batching.stitching import Ask, Page, Stitcher
 from planhat_async.errors import DecodeError
 
-Serve = Callable[[int, int], range]
-"""Rows by offset and limit."""
+many = settings(seeded, max_examples=1500)
 
-
-def page(offset: int, rows: range, row_bytes: int = 100, limit: int = 4) -> Page[int]:
-    first_id = str(rows[0]) if rows else None
-    return Page(offset=offset, limit=limit, rows=rows, n_bytes=len(rows) * row_bytes, first_id=first_id)
-
-
-def serving(n_rows: int, most: int | None = None) -> Serve:
-    """A server with so many rows, which lowers `limit` to `most`."""
-    return lambda offset, limit: range(n_rows)[offset:][: min(limit, most or limit)]
-
-
-def read(stitcher: Stitcher[int], serve: Serve, row_bytes: int = 100) -> tuple[list[int], list[int]]:
-    """The rows of a whole list, and the offsets asked for, as many at a time as the stitcher wants."""
-    rows: list[int] = []
-    asked: list[int] = []
-    ahead: list[tuple[int, int]] = []
-    for _ in range(1000):
-        while (place := stitcher.next_page(len(ahead))) is not None:
-            ahead.append(place)
-            asked.append(place[0])
-        if stitcher.is_over or not ahead:
-            return rows, asked
-        offset, limit = ahead.pop(0)
-        got = page(offset, serve(offset, limit), row_bytes, limit)
-        rows += got.rows
-        if not stitcher.accept(got):
-            ahead.clear()
-    raise AssertionError("the list does not end")
+SIZES = st.integers(1, 24)
+DEFAULTS = st.integers(2, 11)
+WINDOWS = st.integers(1, 5)
+RANDOM = st.integers(0, 2**32).map(random.Random)
+HABITS = ["none", "none", "rows", "bytes", "limit"]
 
 
 def stitcher_of(
-    page_size: int = 4, default_limit: int = 2, max_pages: int = 1, max_rows: int | None = None
+    page_size: int = 4, default_limit: int = 2, max_pages: int = 4, *, seams: Counted | None = None, **options: Any
 ) -> Stitcher[int]:
-    return Stitcher(page_size=page_size, default_limit=default_limit, max_pages=max_pages, max_rows=max_rows)
+    return Stitcher(
+        page_size=page_size, default_limit=default_limit, max_pages=max_pages, seams=seams or Counted(), **options
+    )
+
+
+def page(offset: int, numbers: range | list[int], *, limit: int = 4, n_bytes: int = 100) -> Page[int]:
+    return Page(offset=offset, limit=limit, rows=numbers, ids=[id_of(n) for n in numbers], n_bytes=n_bytes)
+
+
+def world_of(n_rows: int, habit: str, draw: random.Random, default_limit: int) -> World:
+    """A list in front of which a server stands that may cap what it gives."""
+    if habit == "rows":
+        return World.of(n_rows, cap_rows=draw.randrange(default_limit, 25))
+    if habit == "bytes":
+        sizes: dict[int, int] = {}
+        choices = [1000, 100_000, 400_000, 1 << 19]
+        return World.of(n_rows, cap_bytes=1 << 20, row_bytes=lambda row: sizes.setdefault(row, draw.choice(choices)))
+    return World.of(n_rows, ignores_limit_with=default_limit if habit == "limit" else None)
+
+
+def changing(draw: random.Random, deletions: float, creations: float, *, in_front: bool) -> Callable[[World], None]:
+    """So many deletions and creations after each answer, on average."""
+
+    def change(world: World) -> None:
+        for _ in range(int(deletions) + (draw.random() < deletions % 1)):
+            world.delete(0 if in_front else draw.randrange(10**6))
+        for _ in range(int(creations) + (draw.random() < creations % 1)):
+            world.create()
+
+    return change
+
+
+@many
+@given(
+    st.integers(0, 200),
+    SIZES,
+    DEFAULTS,
+    WINDOWS,
+    st.sampled_from(HABITS),
+    st.tuples(st.sampled_from([0, 0.2, 0.5, 1, 3]), st.sampled_from([0, 0.3, 1, 5])),
+    RANDOM,
+)
+def test_every_surviving_record_comes_exactly_once_in_order(
+    n_rows: int,
+    page_size: int,
+    default_limit: int,
+    max_pages: int,
+    habit: str,
+    rates: tuple[float, float],
+    draw: random.Random,
+) -> None:
+    """Whatever is created and deleted between any two answers, in whichever order they arrive, capped or not."""
+    world = world_of(n_rows, habit, draw, default_limit)
+    before = set(world.rows)
+    change = changing(draw, *rates, in_front=draw.random() < 0.3)
+    reading = read(stitcher_of(page_size, default_limit, max_pages), world, change=change, draw=draw)
+    assert reading.rows == sorted(set(reading.rows))
+    assert before & set(world.rows) <= set(reading.rows)
+    assert reading.most_pages <= max_pages
+
+
+@many
+@given(st.integers(0, 120), SIZES, DEFAULTS, WINDOWS, st.sampled_from([0, 0.5, 2]), st.integers(-30, 30), RANDOM)
+def test_a_resumed_reading_yields_what_lies_beyond(
+    n_rows: int,
+    page_size: int,
+    default_limit: int,
+    max_pages: int,
+    deletions: float,
+    error: int,
+    draw: random.Random,
+) -> None:
+    """Each surviving record behind the last one that was read, once, however wrong its place was guessed."""
+    world = World.of(n_rows)
+    index = draw.randrange(n_rows + 1)
+    after = id_of(10 * index)
+    expected = {row for row in world.rows if id_of(row) > after}
+    change = changing(draw, deletions, 0, in_front=draw.random() < 0.5)
+    change(world)
+    stitcher = stitcher_of(page_size, default_limit, max_pages, after=after, start=max(0, index + error))
+    reading = read(stitcher, world, change=change, draw=draw)
+    assert reading.rows == sorted(set(reading.rows))
+    assert expected & set(world.rows) <= set(reading.rows) <= expected
+
+
+@many
+@given(st.integers(40, 160), st.integers(6, 24), DEFAULTS, WINDOWS, st.sampled_from([0, 0.5, 2]), RANDOM)
+def test_a_sort_of_the_callers_own_keeps_its_order(
+    n_rows: int, page_size: int, default_limit: int, max_pages: int, changes: float, draw: random.Random
+) -> None:
+    """Records that neither move nor go come once, in order, unless it is said that a seam broke."""
+    numbers = [10 * n for n in range(n_rows)]
+    draw.shuffle(numbers)
+    world, seams = World(rows=numbers, next_row=10**6), Counted()
+    before = list(numbers)
+
+    def change(world: World) -> None:
+        for _ in range(int(changes) + (draw.random() < changes % 1)):
+            if draw.random() < 0.5:
+                world.delete(draw.randrange(10**6))
+            else:
+                world.rows.insert(0, world.next_row)
+                world.next_row += 1
+
+    reading = read(
+        stitcher_of(page_size, default_limit, max_pages, seams=seams, is_by_id=False), world, change=change, draw=draw
+    )
+    if not seams.seams_broken:
+        surviving = [row for row in before if row in set(world.rows)]
+        assert [row for row in reading.rows if row in set(surviving)] == surviving
+
+
+@many
+@given(st.integers(0, 120), st.integers(6, 24), DEFAULTS, WINDOWS, RANDOM)
+def test_a_server_that_ignores_the_sort_is_read_all_the_same(
+    n_rows: int, page_size: int, default_limit: int, max_pages: int, draw: random.Random
+) -> None:
+    """In its own order, every row once, and it is counted once."""
+    order = random.Random(draw.randrange(10**9))
+    weights = {10 * n: order.random() for n in range(n_rows)}
+    world, seams = World.of(n_rows, shuffles=lambda rows: sorted(rows, key=weights.__getitem__)), Counted()
+    reading = read(stitcher_of(page_size, default_limit, max_pages, seams=seams), world, draw=draw)
+    assert reading.rows == sorted(world.rows, key=weights.__getitem__)
+    assert seams.sorts_ignored == (n_rows > 1 and reading.rows != sorted(reading.rows))
+
+
+@seeded
+@given(st.integers(0, 200), SIZES, WINDOWS, st.integers(0, 60), RANDOM)
+def test_no_more_rows_are_read_than_wanted(
+    n_rows: int, page_size: int, max_pages: int, max_rows: int, draw: random.Random
+) -> None:
+    """The first ones, by no more pages than they fill and the window reaches beyond."""
+    reading = read(stitcher_of(page_size, 2, max_pages, max_rows=max_rows), World.of(n_rows), draw=draw)
+    assert reading.rows == [10 * n for n in range(min(n_rows, max_rows))]
+    assert all(offset < max_rows for offset, _ in reading.asked)
 
 
 @pytest.mark.parametrize(
-    ("n_rows", "asked"),
-    [(0, [0]), (1, [0]), (2, [0, 2]), (3, [0, 3]), (4, [0, 4]), (5, [0, 4]), (8, [0, 4, 8]), (9, [0, 4, 8])],
+    ("n_rows", "page_size", "default_limit", "most"),
+    [
+        (0, 2000, 30, 1),
+        (29, 2000, 30, 1),
+        (30, 2000, 30, 2),
+        (300, 10_000, 500, 1),
+        (700, 10_000, 500, 2),
+        (10_000, 10_000, 500, 4),
+        (300_000, 10_000, 500, 36),
+        (200_000, 2000, 30, 106),
+    ],
 )
-def test_a_list_is_read_to_its_end(n_rows: int, asked: list[int]) -> None:
-    """Every row once, in order; a page shorter than the default limit is the end, any other is followed by one."""
-    assert read(stitcher_of(), serving(n_rows)) == (list(range(n_rows)), asked)
+def test_a_list_costs_few_calls_beyond_its_pages(n_rows: int, page_size: int, default_limit: int, most: int) -> None:
+    """A short one costs one call; any other no more than its pages, the window and the newest `_id`."""
+    reading = read(stitcher_of(page_size, default_limit), World.of(n_rows))
+    assert len(reading.rows) == n_rows
+    assert reading.n_calls <= most
 
 
-@seeded
-@given(st.integers(0, 60), st.integers(1, 9), st.integers(1, 9), st.integers(1, 4))
-def test_every_row_is_read_once(n_rows: int, page_size: int, default_limit: int, max_pages: int) -> None:
-    """Whatever the sizes."""
-    rows, asked = read(stitcher_of(page_size, default_limit, max_pages), serving(n_rows))
-    assert (rows, len(asked)) == (list(range(n_rows)), len(set(asked)))
+def test_deletions_cost_few_calls_more() -> None:
+    """300,000 tasks while a dozen are deleted after every answer, which is a hundred a second."""
+    draw = random.Random(7)
+    world, seams = World.of(300_000), Counted()
+    change = changing(draw, 12, 0, in_front=False)
+    reading = read(stitcher_of(10_000, 500, seams=seams), world, change=change, draw=draw)
+    assert set(world.rows) <= set(reading.rows)
+    assert reading.n_calls <= 31 + 4 + 1 + seams.seams_repaired
 
 
-@seeded
-@given(st.integers(0, 60), st.integers(5, 12), st.integers(1, 5), st.integers(1, 4))
-def test_a_server_that_lowers_the_limit_loses_no_row(
-    n_rows: int, page_size: int, default_limit: int, max_pages: int
-) -> None:
-    """Pages of no more than the default limit are followed until one is shorter."""
-    rows, _ = read(stitcher_of(page_size, default_limit, max_pages), serving(n_rows, default_limit))
-    assert rows == list(range(n_rows))
+def test_it_ends_although_a_page_is_created_after_every_answer() -> None:
+    """At the newest record there was when it began."""
+    world = World.of(40)
+
+    def change(world: World) -> None:
+        for _ in range(10):
+            world.create()
+
+    reading = read(stitcher_of(10, 2), world, change=change)
+    assert set(range(0, 400, 10)) <= set(reading.rows)
+    assert reading.n_calls < 20
 
 
-@seeded
-@given(st.integers(0, 40), st.integers(2, 6), st.integers(1, 4))
-def test_a_server_that_caps_bytes_loses_no_row(n_rows: int, most: int, max_pages: int) -> None:
-    """A page of a megabyte and more is no end, however few its rows are."""
-    stitcher = stitcher_of(page_size=8, default_limit=7, max_pages=max_pages)
-    rows, _ = read(stitcher, serving(n_rows, most), row_bytes=1 << 20)
-    assert rows == list(range(n_rows))
+# The rules one by one.
 
 
-def test_pages_of_differing_length_repeat_no_row() -> None:
-    """A server that caps bytes gives more rows where they are small: the next page begins behind them all."""
-    lengths = {0: 2, 2: 4}
-
-    def serve(offset: int, limit: int) -> range:
-        return range(12)[offset:][: min(limit, lengths.get(offset, 4))]
-
-    rows, _ = read(stitcher_of(page_size=8), serve, row_bytes=1 << 20)
-    assert rows == list(range(12))
+def test_pages_overlap_by_one_row() -> None:
+    """Each begins at the last row of the one before, and more are asked for with every full one."""
+    reading = read(stitcher_of(max_pages=2), World.of(12))
+    assert sorted(reading.asked) == [(0, 4), (3, 4), (6, 4), (9, 4), (12, 4)]
+    assert reading.rows == [10 * n for n in range(12)]
 
 
-def test_a_server_that_ignores_a_low_limit_repeats_no_row() -> None:
-    """It gives its default number of rows, more than asked for."""
-    rows, _ = read(stitcher_of(page_size=4, default_limit=6), lambda offset, _: range(20)[offset:][:6])
-    assert rows == list(range(20))
+def test_more_pages_are_asked_for_with_every_full_one() -> None:
+    """One page first; then one more at a time, up to the bound, the one being read included."""
+    stitcher = stitcher_of(max_pages=3)
+    windows = []
+    for start in range(0, 15, 3):
+        windows.append([ask.offset for ask in stitcher.plan()])
+        stitcher.accept(page(start, range(start, start + 4)))
+    assert windows == [[0], [3, 6], [6, 9, 12], [9, 12, 15], [12, 15, 18]]
+    assert [ask.offset for ask in stitcher.plan(n_read=1)] == [15, 18]
+
+
+def test_a_page_that_does_not_join_waits_for_a_repair() -> None:
+    """The page before it is asked for again further left; the one that is here is kept, and joins then."""
+    seams = Counted()
+    stitcher = stitcher_of(page_size=16, max_pages=4, seams=seams)
+    stitcher.plan()
+    stitcher.accept(page(0, range(16), limit=16))
+    (held, _) = stitcher.plan()
+    assert stitcher.accept(page(15, range(17, 33), limit=16)) == ()
+    repair, *others = stitcher.plan()
+    assert (repair.offset, others[0]) == (13, held)
+    assert list(stitcher.accept(page(13, range(14, 30), limit=16))) == [*range(16, 30)]
+    assert stitcher.plan()[0] is held
+    assert list(stitcher.accept(page(15, range(17, 33), limit=16))) == [30, 31, 32]
+    assert seams.seams_repaired == 1
+
+
+def test_an_empty_page_is_no_end() -> None:
+    """All rows may have moved to the left of it."""
+    stitcher = stitcher_of(page_size=8, default_limit=2)
+    stitcher.plan()
+    stitcher.accept(page(0, range(8), limit=8))
+    stitcher.plan()
+    assert stitcher.accept(page(7, [], limit=8)) == ()
+    assert (stitcher.is_over, stitcher.plan()[0].offset) == (False, 6)
+
+
+def test_a_list_that_became_empty_ends() -> None:
+    """Back at the beginning there is nothing further left."""
+    world = World.of(30)
+    reading = read(stitcher_of(4, 2, 1), world, change=lambda world: world.rows.clear())
+    assert reading.rows == [0, 10, 20, 30]
+
+
+def test_a_repair_goes_further_back_each_time() -> None:
+    """An eighth of a page, then four times as far, never before the beginning."""
+    stitcher = stitcher_of(page_size=64, max_pages=8)
+    offsets: list[int] = []
+    stitcher.plan()
+    stitcher.accept(page(0, range(64), limit=64))
+    stitcher.plan()
+    for _ in range(3):
+        ask = stitcher.plan()[0]
+        stitcher.accept(page(ask.offset, range(1000 - len(offsets), 1064), limit=64))
+        offsets.append(stitcher.plan()[0].offset)
+    assert offsets == [63 - 8, 63 - 8 - 32, 0]
+
+
+def test_a_repair_takes_the_place_of_the_page_furthest_away() -> None:
+    """No more pages are held than before."""
+    stitcher = stitcher_of(page_size=16, max_pages=2)
+    stitcher.plan()
+    stitcher.accept(page(0, range(16), limit=16))
+    held, _ = stitcher.plan()
+    stitcher.accept(page(15, range(20, 36), limit=16))
+    assert [ask is held for ask in stitcher.plan()] == [False, True]
+
+
+def test_pages_overlap_by_more_after_a_failure() -> None:
+    """By a fiftieth of a page, and twice as much each time, up to a quarter."""
+    stitcher = stitcher_of(page_size=400, max_pages=1)
+    stitcher.plan()
+    stitcher.accept(page(0, range(400), limit=400))
+    overlaps = []
+    last = 399
+    for _ in range(6):
+        (ask,) = stitcher.plan()
+        stitcher.accept(page(ask.offset, range(last + 100, last + 500), limit=400))
+        (repair,) = stitcher.plan()
+        stitcher.accept(page(repair.offset, range(last, last + 400), limit=400))
+        last += 399
+        (following,) = stitcher.plan()
+        overlaps.append(repair.offset + 400 - following.offset)
+    assert overlaps == [8, 16, 32, 64, 100, 100]
 
 
 @pytest.mark.parametrize("n_bytes", [(1 << 20) - 1, 1 << 20])
 def test_a_short_page_is_the_end_only_while_it_is_small(n_bytes: int) -> None:
     """From 1 MiB on it may have been cut for its size."""
     stitcher = stitcher_of(page_size=10, default_limit=5)
-    stitcher.next_page(0)
-    goes_on = stitcher.accept(Page(offset=0, limit=10, rows=[1, 2], n_bytes=n_bytes, first_id="1"))
-    is_small = n_bytes < 1 << 20
-    assert (goes_on, stitcher.is_over, stitcher.next_page(0)) == (False, is_small, None if is_small else (2, 2))
+    stitcher.plan()
+    stitcher.accept(page(0, [1, 2], limit=10, n_bytes=n_bytes))
+    assert (stitcher.is_over, len(stitcher.plan())) == ((True, 0) if n_bytes < 1 << 20 else (False, 1))
 
 
-def test_more_pages_are_asked_for_with_every_full_one() -> None:
-    """One page first; then one more at a time, up to the bound."""
-    stitcher = stitcher_of(max_pages=3)
-    windows = []
-    for offset in range(0, 20, 4):
-        n_ahead = 0
-        while stitcher.next_page(n_ahead) is not None:
-            n_ahead += 1
-        windows.append(n_ahead)
-        assert stitcher.accept(page(offset, range(offset, offset + 4)))
-    assert windows == [1, 2, 3, 3, 3]
+def test_a_page_of_nothing_but_the_last_row_is_the_end() -> None:
+    """Also where it is too large to be told by its size."""
+    stitcher = stitcher_of(page_size=10, default_limit=5)
+    stitcher.plan()
+    stitcher.accept(page(0, [1, 2], limit=10, n_bytes=1 << 21))
+    (ask,) = stitcher.plan()
+    assert (ask.offset, list(stitcher.accept(page(1, [2], limit=2, n_bytes=1 << 21)))) == (1, [])
+    assert stitcher.is_over
 
 
-def test_a_short_page_in_the_middle_closes_the_window() -> None:
-    """Pages asked for behind it are of no use: the next one begins where it stopped, alone."""
-    stitcher = stitcher_of(page_size=8, max_pages=4)
-    asked = [stitcher.next_page(0)]
+def test_after_a_short_page_the_next_is_asked_for_alone() -> None:
+    """As large as the server gives them; those asked for behind it are of no use."""
+    stitcher = stitcher_of(page_size=8, default_limit=2)
+    stitcher.plan()
     stitcher.accept(page(0, range(8), limit=8))
-    asked += [stitcher.next_page(0), stitcher.next_page(1)]
-    assert stitcher.accept(page(8, range(8, 11), limit=8)) is False
-    asked += [stitcher.next_page(0), stitcher.next_page(1)]
-    assert asked == [(0, 8), (8, 8), (16, 8), (11, 3), None]
+    assert [ask.offset for ask in stitcher.plan()] == [7, 14]
+    stitcher.accept(page(7, range(7, 12), limit=8))
+    assert [(ask.offset, ask.limit) for ask in stitcher.plan()] == [(11, 5)]
+
+
+def test_pages_grow_again_where_rows_are_small_again() -> None:
+    """A cap on bytes that cut a page of large rows does not make all later pages small."""
+    large = set(range(100, 140, 10))
+    world = World.of(300, cap_bytes=1 << 20, row_bytes=lambda row: 1 << 19 if row in large else 500)
+    reading = read(stitcher_of(50, 10), world)
+    assert reading.rows == world.rows
+    assert max(limit for _, limit in reading.asked[-4:]) == 50
+
+
+def test_a_server_that_gives_more_than_asked_is_taken_at_its_word() -> None:
+    """Its own page size is used from there on, so that rows are not fetched twice."""
+    world = World.of(100, ignores_limit_with=20)
+    reading = read(stitcher_of(page_size=5, default_limit=20, max_pages=1), world)
+    assert reading.rows == world.rows
+    assert len(reading.asked) <= 7
 
 
 @pytest.mark.parametrize(
-    ("max_rows", "asked"), [(0, []), (1, [0]), (4, [0]), (5, [0, 4]), (8, [0, 4]), (None, [*range(0, 44, 4)])]
+    ("ids", "ends"),
+    [
+        ([], False),
+        ([4], False),
+        ([3, 2], True),
+        ([3], True),
+        ([0, 1], False),
+        ([2, 1], True),
+        ([9, 8], False),
+    ],
 )
-def test_no_page_is_asked_for_beyond_the_rows_wanted(max_rows: int | None, asked: list[int]) -> None:
-    """Rows nobody cares for cost no call."""
-    assert read(stitcher_of(max_rows=max_rows), serving(40))[1] == asked
+def test_the_newest_id_ends_a_list_that_has_reached_it(ids: list[int], ends: bool) -> None:
+    """An answer that neither descends nor is as new as what was read comes from a server that ignores the sort."""
+    stitcher = stitcher_of()
+    stitcher.plan()
+    stitcher.accept(page(0, range(4)))
+    assert stitcher.wants_newest
+    stitcher.end_at_newest([id_of(n) for n in ids])
+    assert (stitcher.is_over, stitcher.wants_newest) == (ends, False)
 
 
-def test_nothing_is_asked_for_after_the_end() -> None:
-    """An end is an end."""
-    stitcher = stitcher_of(max_pages=4)
-    read(stitcher, serving(1))
-    assert (stitcher.is_over, stitcher.next_page(0)) == (True, None)
+def test_the_newest_id_is_asked_for_once_and_only_where_it_helps() -> None:
+    """Not for a list of one page, not where rows are counted, not under another sort."""
+    cases: list[tuple[dict[str, Any], bool]] = [({}, True), ({"max_rows": 9}, False), ({"is_by_id": False}, False)]
+    for options, expected in cases:
+        stitcher = stitcher_of(**options)
+        stitcher.plan()
+        stitcher.accept(page(0, range(4)))
+        assert stitcher.wants_newest is expected
+    short = stitcher_of()
+    short.plan()
+    short.accept(page(0, range(1)))
+    assert (short.is_over, short.wants_newest) == (True, False)
 
 
 @pytest.mark.parametrize("max_pages", [1, 3])
 def test_a_server_that_ignores_the_offset_is_noticed(max_pages: int) -> None:
-    """The first page again would be read for ever."""
-    with pytest.raises(DecodeError, match="offset 4 is the first one again: the server ignores `offset`"):
-        read(stitcher_of(max_pages=max_pages), lambda _, limit: range(limit))
+    """The first page again and again would be read for ever."""
+    with pytest.raises(DecodeError, match=r"came again at the offsets .*: the server ignores `offset`"):
+        read(stitcher_of(max_pages=max_pages), World.of(30, ignores_offset=True))
 
 
-def test_a_page_without_ids_is_not_taken_for_the_first_one() -> None:
-    """Rows that have no `_id` prove nothing about `offset`."""
-    numbers = count()
+def test_a_server_that_makes_no_sense_is_left() -> None:
+    """Pages without a new row are not followed for ever."""
+    draw = random.Random(1)
+    stitcher = stitcher_of(page_size=4, default_limit=2, max_pages=2)
+
+    def go_on(rows: list[int]) -> None:
+        stitcher.accept(page(stitcher.plan()[0].offset, rows))
+
+    def never_end() -> None:
+        while True:
+            go_on([draw.randrange(50, 60), 90, 91, 92])
+
+    go_on([0, 1, 2, 3])
+    stitcher.end_at_newest([])
+    with pytest.raises(DecodeError, match="60 pages after row 8 held no new one"):
+        never_end()
+
+
+def test_a_sort_that_is_ignored_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    """However many pages come out of order."""
+    with caplog.at_level(logging.WARNING, "planhat_async.listing"):
+        reading = read(stitcher_of(page_size=5), World.of(40, shuffles=lambda rows: rows[::-1]))
+    assert reading.rows == [10 * n for n in range(40)][::-1]
+    assert len(caplog.records) == 1
+
+
+def test_rows_without_ids_are_told_apart_by_their_place(caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing else is there to go by."""
+    stitcher = stitcher_of(max_pages=1)
+    rows: list[int] = []
+    while not stitcher.is_over:
+        ask = stitcher.plan()[0]
+        answer = World.of(9).answer(ask.offset, ask.limit)
+        rows += stitcher.accept(attrs.evolve(answer, ids=()))
+    assert rows == [10 * n for n in range(9)]
+    assert "rows without an `_id`" in caplog.text
+
+
+def test_a_reading_in_no_order_is_not_resumed() -> None:
+    """What lies beyond an `_id` cannot be told there."""
+    stitcher = stitcher_of(after=id_of(20), start=2)
+    with pytest.raises(DecodeError, match="cannot be resumed"):
+        stitcher.accept(page(2, [20, 10]))
+
+
+def test_what_cannot_be_found_again_is_counted_and_said(caplog: pytest.LogCaptureFixture) -> None:
+    """Under a sort of the caller's own the reading goes on where it was."""
+    seams = Counted()
+    stitcher = stitcher_of(page_size=8, is_by_id=False, seams=seams, max_pages=2)
+    stitcher.plan()
+    stitcher.accept(page(0, range(8), limit=8))
+    while not seams.seams_broken:
+        ask = stitcher.plan()[0]
+        assert stitcher.accept(page(ask.offset, range(50, 58), limit=8)) == ()
+    ask = stitcher.plan()[0]
+    assert (ask.offset, list(stitcher.accept(page(8, range(60, 68), limit=8)))) == (8, [*range(60, 68)])
+    assert "behind row 8 some may be missing or repeated" in caplog.text
+
+
+def test_nothing_is_asked_for_after_the_end() -> None:
+    """An end is an end."""
     stitcher = stitcher_of()
-    for _ in range(3):
-        place = stitcher.next_page(0)
-        assert place is not None
-        offset, limit = place
-        assert stitcher.accept(Page(offset=offset, limit=limit, rows=[next(numbers)] * 4, n_bytes=4))
+    assert isinstance(read(stitcher, World.of(1)), Reading)
+    assert (stitcher.is_over, stitcher.plan()) == (True, ())
+
+
+def test_asks_are_told_apart_though_they_ask_for_the_same() -> None:
+    """One that failed stays in the plan beside its repetition."""
+    assert len({Ask(0, 5), Ask(0, 5)}) == 2

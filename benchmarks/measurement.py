@@ -1,0 +1,108 @@
+"""One reading of one list, measured in a process of its own: `python -m benchmarks.measurement --help`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib
+import json
+import math
+import resource
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import attrs
+
+TICK = 0.001
+"""Seconds between two looks at the event loop."""
+
+Read = Callable[[str, int], Awaitable[int]]
+
+
+@attrs.frozen(kw_only=True)
+class Measurement:
+    """What a reading cost its process."""
+
+    cpu: float
+    """Seconds of user and system time; imports came before."""
+    wall: float
+    peak_bytes: int
+    """The most memory the process had, the interpreter and its imports included."""
+    longest_stall: float | None = None
+    """Seconds that the event loop came late to a tick, at worst."""
+    p999_stall: float | None = None
+    """The same, at the 99.9th percentile of all ticks; of fewer than a thousand, the longest."""
+
+
+async def measure(read: Read, url: str, n_rows: int, *, is_ticking: bool) -> Measurement:
+    """Read a list of `n_rows` once.
+
+    Raises:
+        ValueError: The reader saw fewer or more rows.
+    """
+    delays: list[float] = []
+    async with _ticking(delays) if is_ticking else _silence():
+        cpu, started = _cpu(), time.perf_counter()
+        n_seen = await read(url, n_rows)
+        wall, cpu = time.perf_counter() - started, _cpu() - cpu
+    if n_seen != n_rows:
+        raise ValueError(f"saw {n_seen:,} rows of {n_rows:,}")
+    delays.sort()
+    return Measurement(
+        cpu=cpu,
+        wall=wall,
+        peak_bytes=_peak_bytes(),
+        longest_stall=delays[-1] if delays else None,
+        p999_stall=delays[math.ceil(0.999 * len(delays)) - 1] if delays else None,
+    )
+
+
+@asynccontextmanager
+async def _ticking(delays: list[float]) -> AsyncIterator[None]:
+    """Note how late each tick comes."""
+    ticking = asyncio.create_task(_tick(delays))
+    await asyncio.sleep(10 * TICK)
+    yield
+    await asyncio.sleep(10 * TICK)  # what held the loop until now shows in the tick that follows
+    ticking.cancel()
+
+
+async def _tick(delays: list[float]) -> None:
+    while True:
+        started = time.perf_counter()
+        await asyncio.sleep(TICK)
+        delays.append(time.perf_counter() - started - TICK)
+
+
+@asynccontextmanager
+async def _silence() -> AsyncIterator[None]:
+    yield
+
+
+def _cpu() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _peak_bytes() -> int:
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def main() -> None:
+    """Measure, and print what came out as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("module")
+    parser.add_argument("url")
+    parser.add_argument("n_rows", type=int)
+    parser.add_argument("--ticking", action="store_true")
+    options = parser.parse_args()
+    read: Read = importlib.import_module(f"benchmarks.readers.{options.module}").read
+    measured = asyncio.run(measure(read, options.url, options.n_rows, is_ticking=options.ticking))
+    print(json.dumps(attrs.asdict(measured)))
+
+
+if __name__ == "__main__":
+    main()

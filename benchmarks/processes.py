@@ -1,0 +1,69 @@
+"""The processes of a run: a server for as long as its list is read, and a fresh one for each reading."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from typing import Any
+from urllib.parse import urlsplit
+
+import attrs
+
+from benchmarks.measurement import Measurement
+
+_ENVIRONMENT = {**os.environ, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+
+
+@attrs.frozen
+class Server:
+    """A server that runs elsewhere."""
+
+    url: str
+
+    def reset(self, *, latency: float) -> None:
+        """Let it count from zero, and wait so many seconds before each page."""
+        self._ask("POST", f"/account?latency={latency}")
+
+    def account(self) -> dict[str, Any]:
+        """What it was asked for since: `n_calls`, `n_rows`, and the `cpu` seconds that took."""
+        account: dict[str, Any] = json.loads(self._ask("GET", "/account"))
+        return account
+
+    def _ask(self, method: str, path: str) -> bytes:
+        connection = HTTPConnection(urlsplit(self.url).netloc)
+        connection.request(method, path)
+        try:
+            return connection.getresponse().read()
+        finally:
+            connection.close()
+
+
+@contextmanager
+def serving(n_rows: int) -> Iterator[Server]:
+    """Serve a list of so many rows."""
+    command = [sys.executable, "-m", "benchmarks.server", str(n_rows)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - ours
+        # The server ends with its standard input, also where this process is killed.
+        yield Server((process.stdout.readline() if process.stdout else "").strip())
+        if process.stdin:
+            process.stdin.close()
+
+
+def measured(module: str, server: Server, n_rows: int, *, is_ticking: bool) -> Measurement:
+    """Read the server's list with a reader, in a process of its own.
+
+    Raises:
+        SystemExit: The reader failed; its process has said why.
+    """
+    command = [sys.executable, "-m", "benchmarks.measurement", module, server.url, str(n_rows)]
+    if is_ticking:
+        command.append("--ticking")
+    done = subprocess.run(command, env=_ENVIRONMENT, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603 - ours
+    if done.returncode:
+        raise SystemExit(f"{module} failed")
+    return Measurement(**json.loads(done.stdout.splitlines()[-1]))

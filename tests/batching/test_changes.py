@@ -1,0 +1,71 @@
+"""Which rows changed since a time, and where to stop looking."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import seeded
+from worlds import Counted
+
+from planhat_async._convert import RowFlags
+from planhat_async.batching.changes import UpdateWalk
+
+NOON = datetime(2024, 5, 31, 12, tzinfo=UTC)
+
+
+def row(minutes: int) -> RowFlags:
+    """One that changed so many minutes after noon."""
+    return RowFlags(updated_at=(NOON + timedelta(minutes=minutes)).isoformat())
+
+
+def walk_of() -> UpdateWalk:
+    return UpdateWalk(since=NOON, seams=Counted())
+
+
+def test_rows_are_wanted_from_the_time_on() -> None:
+    """The time itself included; the walk is over with the first older one."""
+    walk = walk_of()
+    assert [(walk.wants(row(minutes)), walk.is_over) for minutes in (5, 0, 0, -1)] == [
+        (True, False),
+        (True, False),
+        (True, False),
+        (False, True),
+    ]
+
+
+@seeded
+@given(st.lists(st.integers(-5, 5)))
+def test_no_changed_row_is_missed_whatever_the_order(minutes: list[int]) -> None:
+    """Where it does not hold, the walk is never over again."""
+    walk = walk_of()
+    wanted = [walk.wants(row(n)) for n in minutes]
+    assert wanted == [n >= 0 for n in minutes]
+    is_descending = minutes == sorted(minutes, reverse=True)
+    assert walk.is_over == (is_descending and any(n < 0 for n in minutes))
+
+
+def test_an_order_that_does_not_hold_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    """And counted."""
+    walk = walk_of()
+    with caplog.at_level(logging.WARNING, "planhat_async.listing"):
+        for minutes in (1, 2, 1, 2):
+            walk.wants(row(minutes))
+    assert (len(caplog.records), walk.seams.sorts_ignored) == (1, 1)
+
+
+@pytest.mark.parametrize("updated_at", [None, 7, "yesterday"])
+def test_a_row_that_does_not_say_when_it_changed_is_wanted(updated_at: object) -> None:
+    """Better twice than never; it says nothing about the order either."""
+    walk = walk_of()
+    assert walk.wants(RowFlags(updated_at=updated_at))
+    assert not walk.is_over
+
+
+def test_a_row_may_be_unwanted_for_another_reason() -> None:
+    """The list's own filter goes on."""
+    walk = UpdateWalk(since=NOON, seams=Counted(), keep=lambda row: row.is_archived is True)
+    assert not walk.wants(row(1))

@@ -1,0 +1,134 @@
+"""Lists that change while they are read, for the tests of stitching."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+
+import attrs
+
+from planhat_async.batching.stitching import Ask, Page, Stitcher
+
+
+def id_of(number: int) -> bytes:
+    """An `_id` that sorts as its number."""
+    return b"%08d" % number
+
+
+@attrs.define
+class Counted:
+    """Counts how pages met."""
+
+    seams_repaired: int = 0
+    seams_broken: int = 0
+    sorts_ignored: int = 0
+
+
+@attrs.define(kw_only=True)
+class World:
+    """A list of numbers in ascending order, in front of which a server stands with habits of its own."""
+
+    rows: list[int]
+    next_row: int
+    cap_rows: int | None = None
+    cap_bytes: int | None = None
+    row_bytes: Callable[[int], int] = lambda _: 100
+    ignores_limit_with: int | None = None
+    ignores_offset: bool = False
+    shuffles: Callable[[list[int]], list[int]] | None = None
+    """The order of a server that ignores `sort`."""
+
+    @classmethod
+    def of(cls, n_rows: int, **habits: object) -> World:
+        """The numbers from 0 on, ten apart, so that others can be created between them."""
+        return cls(rows=[10 * n for n in range(n_rows)], next_row=10 * n_rows, **habits)  # type: ignore[arg-type]
+
+    def create(self) -> None:
+        """Add a row that is newer than all."""
+        self.rows.append(self.next_row)
+        self.next_row += 10
+
+    def delete(self, index: int) -> None:
+        """Remove the row at an index, counted around."""
+        if self.rows:
+            del self.rows[index % len(self.rows)]
+
+    def answer(self, offset: int, limit: int) -> Page[int]:
+        """The page, as the list is now."""
+        rows = self.rows if self.shuffles is None else self.shuffles(self.rows)
+        asked = limit if self.ignores_limit_with is None else self.ignores_limit_with
+        rows = rows[0 if self.ignores_offset else offset :][
+            : asked if self.cap_rows is None else min(asked, self.cap_rows)
+        ]
+        if self.cap_bytes is not None:
+            rows = self._within(self.cap_bytes, rows)
+        n_bytes = sum(map(self.row_bytes, rows))
+        return Page(offset=offset, limit=limit, rows=rows, ids=[id_of(n) for n in rows], n_bytes=n_bytes)
+
+    def newest(self) -> Sequence[bytes]:
+        """The first two `_id`s in descending order, as the list is now."""
+        rows = self.rows[::-1] if self.shuffles is None else self.shuffles(self.rows)
+        return [id_of(n) for n in rows[:2]]
+
+    def _within(self, most: int, rows: list[int]) -> list[int]:
+        """As many rows as fit; the server notices when it has passed the cap, so one row always fits."""
+        n_bytes, kept = 0, []
+        for row in rows:
+            kept.append(row)
+            n_bytes += self.row_bytes(row)
+            if n_bytes >= most:
+                break
+        return kept
+
+
+@attrs.define
+class Reading:
+    """What came of reading a list."""
+
+    rows: list[int] = attrs.field(factory=list)
+    n_calls: int = 0
+    most_pages: int = 0
+    asked: list[tuple[int, int]] = attrs.field(factory=list)
+
+
+def read(
+    stitcher: Stitcher[int],
+    world: World,
+    *,
+    change: Callable[[World], None] = lambda _: None,
+    draw: random.Random | None = None,
+    max_calls: int = 3000,
+) -> Reading:
+    """Read a whole list; pages are answered in any order that `draw` has, and the list changes after each answer."""
+    reading, answers = Reading(), dict[Ask, Page[int] | None]()
+    newest: Sequence[bytes] | None = None
+    is_newest_due = False
+    while not stitcher.is_over:
+        plan = stitcher.plan()
+        answers = {ask: answers.get(ask) for ask in plan}
+        reading.most_pages = max(reading.most_pages, len(plan))
+        open_asks = [ask for ask in plan if answers[ask] is None]
+        choices: list[Ask | str] = [*open_asks, *(["newest"] if is_newest_due and newest is None else [])]
+        if answers[plan[0]] is not None and not (is_newest_due and newest is None):
+            choices.append("accept")
+        choice = choices[-1] if draw is None else draw.choice(choices)
+        if choice == "newest":
+            newest = world.newest()
+        elif isinstance(choice, Ask):
+            answers[choice] = world.answer(choice.offset, choice.limit)
+            reading.asked.append((choice.offset, choice.limit))
+        elif is_newest_due:
+            assert newest is not None
+            stitcher.end_at_newest(newest)
+            is_newest_due, newest = False, None
+            continue
+        else:
+            page = answers[plan[0]]
+            assert page is not None
+            reading.rows += stitcher.accept(page)
+            is_newest_due = stitcher.wants_newest
+            continue
+        reading.n_calls += 1
+        assert reading.n_calls < max_calls, "it does not end"
+        change(world)
+    return reading

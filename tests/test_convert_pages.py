@@ -1,0 +1,99 @@
+"""A page's bytes into rows' bytes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from planhat_async import DecodeError
+from planhat_async._convert import excerpt, row_ids, split_rows
+
+JSON = st.recursive(
+    st.none() | st.integers(-5, 5) | st.text(max_size=5) | st.sampled_from(['},{"_id":', "]", "\\"]),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["_id", "x", "a b"]), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+def split(*pieces: bytes, **options: int) -> list[bytes]:
+    return [row for rows in split_rows(pieces, **options) for row in rows]
+
+
+@settings(derandomize=True, deadline=None, max_examples=2000)
+@given(
+    st.lists(st.dictionaries(st.sampled_from(["_id", "x", "a b"]), JSON) | JSON, max_size=12),
+    st.integers(1, 60),
+    st.integers(1, 90),
+)
+def test_a_page_is_split_into_its_rows_wherever_it_is_cut(rows: list[Any], piece_bytes: int, came: int) -> None:
+    """Also where objects within rows begin as rows do, and texts hold what looks like a seam."""
+    body = msgspec.json.encode(rows)
+    assert split(body, piece_bytes=piece_bytes) == [msgspec.json.encode(row) for row in rows]
+    pieces = [body[start : start + came] for start in range(0, len(body), came)]
+    assert split(*pieces, piece_bytes=piece_bytes) == split(body)
+
+
+def test_a_page_comes_in_pieces() -> None:
+    """Each small, so that others have the event loop between."""
+    rows = [{"_id": f"{n:024x}", "x": "y" * 900} for n in range(2000)]
+    pieces = list(split_rows([msgspec.json.encode(rows)]))
+    assert [row for piece in pieces for row in piece] == [msgspec.json.encode(row) for row in rows]
+    assert max(sum(map(len, piece)) for piece in pieces) < 2 * (1 << 18)
+    assert len(pieces) == 10
+
+
+def test_a_row_of_many_objects_takes_few_tries() -> None:
+    """A cut within it is noticed, and the next one is looked for further on."""
+    rows = [{"_id": "a", "children": [{"_id": n} for n in range(200_000)]}, {"_id": "b"}]
+    pieces = list(split_rows([msgspec.json.encode(rows)]))
+    assert [len(piece) for piece in pieces if piece] in ([2], [1, 1])
+    assert len(pieces) < 60
+
+
+def test_the_rows_are_the_bytes_that_came() -> None:
+    """Nothing is decoded, so nothing changes."""
+    assert split(b' [ {"_id": "1", "x": 1.50} ,7, {} ] ') == [b'{"_id": "1", "x": 1.50}', b"7", b"{}"]
+
+
+@pytest.mark.parametrize("piece_bytes", [20, 1 << 18])
+def test_half_a_character_does_not_lose_a_page(piece_bytes: int) -> None:
+    r"""JavaScript writes text that was cut inside an emoji, as a snippet may be, as `"\ud83d"`."""
+    body = rb'[{"_id":"1","snippet":"so happy \ud83d"},{"_id":"2","x":"\\ud83d"},{"_id":"3"}]'
+    rows = [rb'{"_id":"1","snippet":"so happy \ufffd"}', rb'{"_id":"2","x":"\\ud83d"}', b'{"_id":"3"}']
+    assert split(body, piece_bytes=piece_bytes) == rows
+
+
+@pytest.mark.parametrize("body", [b"{}", b"", b"null", b"[1", b"<html>"])
+def test_a_page_is_a_list(body: bytes) -> None:
+    """Anything else, such as an object with a message, is an unreadable answer."""
+    with pytest.raises(DecodeError, match=r"^the answer is not a list ") as caught:
+        split(body)
+    assert str(caught.value).endswith(f": {excerpt(body)!r}")
+
+
+def test_a_large_page_that_breaks_off_is_unreadable() -> None:
+    """However many of its rows were whole."""
+    body = json.dumps([{"_id": n} for n in range(100)], separators=(",", ":")).encode()
+    with pytest.raises(DecodeError, match=r"^the answer is not a list "):
+        split(body[:-30], piece_bytes=50)
+
+
+def test_each_row_has_its_id() -> None:
+    """However it is written; one that has none takes that of the row before it."""
+    object_id = b"5f4e3d2c1b0a998877665544"
+    rows = [
+        b"7",
+        b'{"_id":"%b"}' % object_id,
+        b'{"x":1,"_id":"b"}',
+        b"{}",
+        b'{"_id":"short","x":"aaaaaaaaaaaaaaaa"}',
+        b'{"_id":"a\\u0062"}',
+    ]
+    assert row_ids(rows) == [b"", object_id, b"b", b"b", b"short", b"ab"]

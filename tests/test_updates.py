@@ -1,0 +1,140 @@
+"""The tasks that changed since a time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from fakes import TOKEN, FakeTransport
+
+from planhat_async import DecodeError, Session, Task, Tasks
+from planhat_async._convert import encode_json
+from planhat_async._http.wire import Response
+from planhat_async.sandbox import Sandbox
+
+NOON = datetime(2024, 5, 31, 12, tzinfo=UTC)
+
+
+def add(planhat: Sandbox, *minutes: int, **fields: Any) -> None:
+    """Tasks named after the minutes past noon at which they changed."""
+    for n in minutes:
+        changed = (NOON + timedelta(minutes=n)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        planhat.add("tasks", {"action": f"{n}", "updatedAt": changed, **fields})
+
+
+async def test_changed_tasks_come_newest_first_open_and_archived(planhat: Sandbox, session: Session) -> None:
+    """Each list on its own; what is older is not handed on."""
+    add(planhat, 3, -2, 1, 0)
+    add(planhat, -1, 2, isArchived=True)
+    changed = [task.action async for task in Tasks(session).iter_updated_since(NOON)]
+    assert changed == ["3", "1", "0", "2"]
+
+
+async def test_a_walk_that_finds_little_costs_a_call_a_list(planhat: Sandbox, session: Session) -> None:
+    """However long the lists are: it stops at the end of the page with the first older task."""
+    add(planhat, *range(-1500, 2))
+    changed = [task.action async for task in Tasks(session).iter_updated_since(NOON, page_size=1000)]
+    assert (changed, len(planhat.requests)) == (["1", "0"], 2)
+
+
+async def test_a_walk_goes_on_while_tasks_are_new(planhat: Sandbox, session: Session) -> None:
+    """Over as many pages as they fill, each once."""
+    add(planhat, *range(-20, 30))
+    walk = Tasks(session).iter_updated_since(NOON, page_size=4, archived=False)
+    assert [task.action async for task in walk] == [f"{n}" for n in range(29, -1, -1)]
+
+
+async def test_the_next_walk_begins_before_this_one_began(planhat: Sandbox, session: Session) -> None:
+    """By a margin; until this one is complete it would begin where this one did."""
+    add(planhat, 1, 2)
+    before = datetime.now(UTC)
+    walk = Tasks(session).iter_updated_since(NOON, margin=60)
+    await anext(walk)
+    assert walk.next_since == NOON
+    assert [task async for task in walk] != []
+    assert before <= walk.next_since + timedelta(seconds=60) <= datetime.now(UTC)
+
+
+async def test_the_next_walk_never_begins_further_back(planhat: Sandbox, session: Session) -> None:
+    """What changed before `since` was somebody else's to find."""
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    walk = Tasks(session).iter_updated_since(soon)
+    assert [task async for task in walk] == []
+    assert (walk.next_since, len(planhat.requests)) == (soon, 2)
+
+
+async def test_a_walk_that_is_left_early_is_to_be_made_again(planhat: Sandbox, session: Session) -> None:
+    """Closing it is not completing it."""
+    add(planhat, 1, 2)
+    walk = Tasks(session).iter_updated_since(NOON)
+    await anext(walk)
+    await walk.aclose()
+    assert walk.next_since == NOON
+
+
+async def test_a_walk_during_which_rows_were_lost_from_sight_is_to_be_made_again() -> None:
+    """They may be among those it should have found."""
+    rows = [
+        encode_json([{"_id": f"{n:024x}", "updatedAt": "2024-06-01T00:00:00.000Z"} for n in numbers])
+        for numbers in (range(500), *[range(1000, 1500)] * 4, range(3000, 3010))
+    ]
+    transport = FakeTransport([Response(status=200, body=body) for body in rows])
+    async with Session(TOKEN, transport=transport) as session:
+        walk = Tasks(session).iter_updated_since(NOON, page_size=500, concurrency=1, archived=False)
+        assert len([task async for task in walk]) == 510
+        assert (session.stats.seams_broken, walk.next_since) == (1, NOON)
+
+
+async def test_a_server_that_ignores_the_sort_is_read_whole() -> None:
+    """Stopping at the first older task would lose those behind it."""
+    rows = [{"_id": f"{n}", "updatedAt": f"2024-05-{n:02d}T00:00:00.000Z"} for n in (7, 2, 9, 1)]
+    transport = FakeTransport([Response(status=200, body=encode_json(rows))])
+    async with Session(TOKEN, transport=transport) as session:
+        walk = Tasks(session).iter_updated_since(datetime(2024, 5, 7, tzinfo=UTC), archived=False)
+        assert [task.id async for task in walk] == ["7", "9"]
+        assert session.stats.sorts_ignored == 1
+
+
+async def test_what_only_the_walk_needs_is_not_handed_on(planhat: Sandbox, session: Session) -> None:
+    """It is fetched all the same."""
+    add(planhat, 1, description="long")
+    walk = Tasks(session).iter_updated_since(NOON, select=["action"], archived=False)
+    assert [task async for task in walk] == [Task(action="1")]
+    (call,) = planhat.requests
+    assert (call.query["sort"], call.query["select"]) == ("-updatedAt", "_id,action,updatedAt")
+
+
+async def test_a_task_that_cannot_be_read_is_raised_or_skipped() -> None:
+    """As in any listing."""
+    body = b'[{"_id":"1","updatedAt":"2024-06-01T00:00:00.000Z"},7]'
+    for how, expected in (("skip", 1), ("raise", None)):
+        transport = FakeTransport([Response(status=200, body=body)])
+        async with Session(TOKEN, transport=transport) as session:
+            walk = Tasks(session).iter_updated_since(NOON, archived=False, on_bad_record=how)  # type: ignore[arg-type]
+            if expected is None:
+                with pytest.raises(DecodeError):
+                    [task async for task in walk]
+            else:
+                assert len([task async for task in walk]) == expected
+                assert session.stats.records_skipped == 1
+
+
+@pytest.mark.parametrize(
+    ("since", "options", "error"),
+    [
+        (datetime(2024, 5, 31), {}, ValueError),  # noqa: DTZ001 - that is the point
+        (NOON, {"margin": -1}, ValueError),
+        (NOON, {"sort": "id"}, TypeError),
+        (NOON, {"max_records": 5}, TypeError),
+        (NOON, {"on_bad_record": "ignore"}, ValueError),
+        (NOON, {"page_size": 0}, ValueError),
+        (NOON, {"select": ["acton"]}, ValueError),
+    ],
+)
+async def test_a_walk_that_makes_no_sense_is_refused_at_once(
+    session: Session, since: datetime, options: dict[str, Any], error: type[Exception]
+) -> None:
+    """Before anything is sent."""
+    with pytest.raises(error):
+        Tasks(session).iter_updated_since(since, **options)
