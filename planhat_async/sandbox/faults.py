@@ -10,6 +10,9 @@ Each fault of `KINDS` has a name, and most have an amount: seconds, rows or byte
 Calls are counted from 1, for each fault those that it fits: `rows_206@1` befalls the first bulk upsert, whatever came
 before it. A call has one fault at most. Those at rate 1 come first; the others share one draw, so that each befalls
 exactly the share of calls it says. So the same calls in the same order have the same faults.
+
+Caps of pages are by default above what a list gives unasked, 500 tasks or tickets, and above 1 MiB. Below that a capped
+page looks just like the end of a list, and no client can tell.
 """
 
 from __future__ import annotations
@@ -83,8 +86,8 @@ KINDS: dict[str, Kind] = {
     "rows_400": Kind("400 with error arrays that blame some rows", Scope.BULK, 1, "rows"),
     "rows_403": Kind("403 with permissionErrors for some rows", Scope.BULK, 1, "rows"),
     "rows_dropped": Kind("some rows are neither stored nor mentioned", Scope.BULK, 1, "rows"),
-    "page_rows": Kind("no more rows than this, whatever the limit asks for", Scope.LIST, 100, "rows"),
-    "page_bytes": Kind("no more rows than fit in this, one at least", Scope.LIST, 100_000, "bytes"),
+    "page_rows": Kind("no more rows than this, whatever the limit asks for", Scope.LIST, 700, "rows"),
+    "page_bytes": Kind("no more rows than fit in this, one at least", Scope.LIST, 1_500_000, "bytes"),
     "offset_ignored": Kind("the page is the first one", Scope.LIST),
     "sort_ignored": Kind("rows come in an order of the server's own, always the same", Scope.LIST),
 }
