@@ -26,6 +26,7 @@ from planhat_async.jobs.sources import FileSource
 from planhat_async.repositories import Notes, Tasks, Tickets
 from planhat_async.results import UpsertResult
 from planhat_async.sandbox import Sandbox
+from planhat_async.sandbox.faults import described
 from planhat_async.session import Session
 
 T = TypeVar("T")
@@ -207,20 +208,43 @@ def sandbox(
     *,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any that is free.")] = 8765,
     per_minute: Annotated[int, typer.Option(min=0, help="Calls it takes a minute; 0 for no limit.")] = 200,
-    seed: Annotated[int, typer.Option(help="The same seed makes the same ids.")] = 0,
+    per_second: Annotated[int, typer.Option(min=0, help="Calls it takes a second; 0 for no limit.")] = 150,
+    max_parallel: Annotated[int, typer.Option(min=0, help="Calls it takes at once; 0 for no limit.")] = 0,
+    faults: Annotated[
+        str, typer.Option(metavar="NAME[:AMOUNT][=RATE or @NUMBER],...", help="What goes wrong: --list-faults.")
+    ] = "",
+    list_faults: Annotated[bool, typer.Option("--list-faults", help="Say what can go wrong, and end.")] = False,
+    load: Annotated[
+        list[str] | None,
+        typer.Option(metavar="[MODEL=]FILE", help="What it holds from the start: JSONL, saved here or exported."),
+    ] = None,
+    save: Annotated[Path | None, typer.Option(help="Where to write what it holds when it ends.")] = None,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same ids and the same faults.")] = 0,
 ) -> None:
-    """Run a Planhat of your own on loopback, to try things out; it forgets everything when it ends.
+    """Run a Planhat of your own on loopback, to try things out.
 
-    It takes PLANHAT_API_TOKEN as its token; where that is not set, any token will do.
+    It forgets everything when it ends, but for --save. It takes PLANHAT_API_TOKEN as its token; where that is
+    not set, any token will do.
     """
+    if list_faults:
+        console.out.print(described())
+        return
     with _refusals():
-        _run(
-            _serve(
-                Sandbox(
-                    os.environ.get("PLANHAT_API_TOKEN") or None, port=port, per_minute=per_minute or None, seed=seed
-                )
-            )
+        planhat = Sandbox(
+            os.environ.get("PLANHAT_API_TOKEN") or None,
+            port=port,
+            per_minute=per_minute or None,
+            per_second=per_second or None,
+            max_parallel=max_parallel or None,
+            faults=faults,
+            seed=seed,
         )
+        for source in load or ():
+            model, _, path = source.rpartition("=")
+            planhat.load(path, model=model or None)
+        _run(_serve(planhat))
+        if save is not None:
+            planhat.save(save)
 
 
 async def _serve(planhat: Sandbox) -> None:

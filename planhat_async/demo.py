@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,13 +11,10 @@ from planhat_async._http.pace import RateLimits
 from planhat_async.models import Ticket
 from planhat_async.repositories import Tickets
 from planhat_async.results import UpsertResult
+from planhat_async.samples import make_ticket
 from planhat_async.sandbox import Sandbox
 from planhat_async.session import Session
 
-_PRODUCTS = ("Northwind CRM", "Tidewater Billing", "Lantern Analytics", "Harbor SSO", "Quill Docs")
-_PROBLEMS = ("Cannot sign in", "Invoice shows the wrong total", "Export never ends", "Page stays blank", "Sync is late")
-_STATUSES = ("open", "pending", "solved", "closed")
-_NAMES = ("Ada", "Björn", "Chiara", "Đặng", "Emil", "Fatima", "Grace", "Hiro", "Inès", "Jürgen")
 _COMPARED = ("source_id", "source", "email", "name", "title", "description", "status", "product", "domains")
 
 
@@ -48,22 +44,7 @@ class DemoReport:
 
 def make_tickets(n_rows: int, *, seed: int = 0) -> Iterator[Ticket]:
     """Tickets as a help desk has them: long texts, line breaks, many scripts; the same for the same seed."""
-    draw = random.Random(seed)  # noqa: S311 - test data
-    for number in range(1, n_rows + 1):
-        name, product, problem = draw.choice(_NAMES), draw.choice(_PRODUCTS), draw.choice(_PROBLEMS)
-        company = draw.randrange(1, 200)
-        yield Ticket(
-            source_id=f"DESK-{number}",
-            source="demo",
-            email=f"{name.lower()}.{number}@company-{company}.example",
-            name=name,
-            title=f"{problem} ({product})",
-            description=f"Hello,\n\n{problem.lower()} since {draw.randrange(1, 29)} March — “{product}”.\n\n"
-            + "We tried a restart & cleared the cache.\n" * draw.randrange(1, 12),
-            status=draw.choice(_STATUSES),
-            product=product,
-            domains=[f"company-{company}.example"],
-        )
+    return (make_ticket(number, seed=seed) for number in range(1, n_rows + 1))
 
 
 async def run_demo(n_rows: int, *, show: Callable[[str], None], seed: int = 0) -> DemoReport:

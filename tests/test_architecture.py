@@ -21,9 +21,10 @@ LAYERS = [
     {"repository"},
     {"batching"},
     {"queries"},
-    {"session"},
+    {"session", "sandbox_transport"},
     {"_http"},
     {"_convert"},
+    {"samples"},
     {"models"},
     {"results", "keys"},
     {"errors"},
@@ -46,8 +47,9 @@ PURE = {
     "_http/retrying",
     "_http/pace",
 }
+DOORS = {"sandbox/server", "sandbox/delivery", "sandbox/memory", "sandbox/planhat"}
 ONLY_IN = {
-    "aiohttp": {"_http/transport", "sandbox/server"},
+    "aiohttp": {"_http/transport", "sandbox/server", "sandbox/delivery"},
     "cattrs": {"_convert/records"},
     "msgspec": {"_convert/json", "_convert/pages", "batching/chunking", "sandbox"},
     "aiolimiter": {"_http/pacing"},
@@ -97,7 +99,7 @@ def test_imports_point_downwards(path: Path) -> None:
         if own == "sandbox":
             pytest.fail(f"the sandbox stands alone, but imports {module}")
         if other == "sandbox":
-            assert own in {"cli", "demo"}, f"{own} imports the sandbox"
+            assert own in {"cli", "demo", "sandbox_transport"}, f"{own} imports the sandbox"
         else:
             assert depth[other] > depth[own], f"{own} imports {module}"
 
@@ -106,6 +108,15 @@ def test_imports_point_downwards(path: Path) -> None:
 def test_pure_modules_wait_for_nothing(path: Path) -> None:
     """A module that decides imports neither an event loop nor a network."""
     assert not imports_of(path) & {"asyncio", "aiohttp", "aiolimiter", "time", "random", "os"}
+
+
+RULES = [path for path in MODULES if is_in(name_of(path), {"sandbox"}) and not is_in(name_of(path), DOORS)]
+
+
+@pytest.mark.parametrize("path", RULES, ids=name_of)
+def test_the_rules_of_the_sandbox_know_no_clock(path: Path) -> None:
+    """Nor a network, nor an event loop: that is the doors' affair, so every door has the same rules."""
+    assert not imports_of(path) & {"asyncio", "aiohttp", "time", "os", "socket"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)

@@ -26,6 +26,7 @@ from planhat_async.demo import DemoReport
 from planhat_async.jobs.sources import FileSource
 from planhat_async.results import UpsertResult
 from planhat_async.sandbox import Sandbox
+from planhat_async.sandbox.faults import KINDS
 
 TOKEN = "tok-5f3a-not-to-be-seen"
 PROGRAM = (sys.executable, "-m", "planhat_async")
@@ -710,18 +711,55 @@ def test_a_sandbox_ends_well_when_it_is_asked_to(tmp_path: Path, number: signal.
 @pytest.mark.parametrize(
     ("arguments", "token", "made"),
     [
-        ([], "", (None, {"port": 8765, "per_minute": 200, "seed": 0})),
         (
-            ["--port", "1", "--per-minute", "0", "--seed", "7"],
+            [],
+            "",
+            (
+                None,
+                {
+                    "port": 8765,
+                    "per_minute": 200,
+                    "per_second": 150,
+                    "max_parallel": None,
+                    "faults": "",
+                    "seed": 0,
+                },
+            ),
+        ),
+        (
+            [
+                "--port",
+                "1",
+                "--per-minute",
+                "0",
+                "--per-second",
+                "0",
+                "--max-parallel",
+                "9",
+                "--faults",
+                "late=0.1",
+                "--seed",
+                "7",
+            ],
             TOKEN,
-            (TOKEN, {"port": 1, "per_minute": None, "seed": 7}),
+            (
+                TOKEN,
+                {
+                    "port": 1,
+                    "per_minute": None,
+                    "per_second": None,
+                    "max_parallel": 9,
+                    "faults": "late=0.1",
+                    "seed": 7,
+                },
+            ),
         ),
     ],
 )
 def test_a_sandbox_is_made_as_it_is_asked_for(
     arguments: list[str], token: str, made: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without a token in the environment any will do; 0 calls a minute are no limit."""
+    """Without a token in the environment any will do; a limit of 0 calls is none."""
     asked: list[Any] = []
 
     class Brief(Sandbox):
@@ -738,6 +776,43 @@ def test_a_sandbox_is_made_as_it_is_asked_for(
     ended = run("sandbox", *arguments)
     assert (ended.code, asked) == (0, [made])
     assert ended.out.startswith("listening on http://127.0.0.1:")
+
+
+def test_a_sandbox_holds_what_it_is_given_and_saves_what_it_holds(tmp_path: Path) -> None:
+    """A file of records is of the model named before it; a file that was saved names the models itself."""
+    tasks, saved, again = (tmp_path / name for name in ("tasks.jsonl", "saved.jsonl", "again.jsonl"))
+    tasks.write_text('{"action":"call"}\n')
+    for source, file in ((f"tasks={tasks}", saved), (str(saved), again)):
+        with started(tmp_path, "sandbox", "--port", "0", "--load", source, "--save", str(file)) as process:
+            listening(process)
+            process.send_signal(signal.SIGTERM)
+            assert (process.communicate(timeout=20), process.returncode) == (("", ""), 0)
+    (entry,) = map(json.loads, saved.read_text().splitlines())
+    assert (entry["model"], entry["record"]["action"]) == ("tasks", "call")
+    assert again.read_text() == saved.read_text()
+
+
+@pytest.mark.parametrize(
+    ("option", "problem"),
+    [
+        (["--faults", "reset_afer=1"], "no fault is called 'reset_afer'; near: reset_after"),
+        (["--load", "missing.jsonl"], "missing.jsonl: No such file"),
+        (["--load", f"invoices={os.devnull}"], "no model is called 'invoices'"),
+    ],
+)
+def test_a_sandbox_says_what_it_cannot_do(option: list[str], problem: str) -> None:
+    """One line, before it starts to listen."""
+    ended = run("sandbox", "--port", "0", *option)
+    assert (ended.code, ended.out, len(ended.err)) == (2, "", 1)
+    assert problem in ended.err[0]
+
+
+def test_a_sandbox_lists_its_faults() -> None:
+    """A line for each, with its usual amount, the calls it fits, and what a client sees."""
+    ended = run("sandbox", "--list-faults")
+    assert ended.code == 0
+    assert len(ended.out.splitlines()) == len(KINDS)
+    assert "late:0.05 seconds  (any call)  the connection is reset, and the call is carried out after that" in ended.out
 
 
 def test_a_sandbox_whose_port_is_taken_says_so() -> None:

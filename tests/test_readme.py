@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from planhat_async.sandbox.faults import KINDS
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = [(kind, body) for kind, body in re.findall(r"^```(\w+)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)]
-PYTHON = [body for kind, body in BLOCKS if kind == "python"]
+PYTHON = [body for kind, body in BLOCKS if kind == "python" and "import pytest" not in body]
+PYTEST = [body for kind, body in BLOCKS if kind == "python" and "import pytest" in body]
 SHELL = [body for kind, body in BLOCKS if kind == "sh"]
 SET_UP = [body for body in SHELL if "venv" in body]
 
@@ -58,12 +61,27 @@ def test_first_example_does_what_its_comments_say(sandbox_url: str, tmp_path: Pa
     assert "12000 read" in printed
 
 
+@pytest.mark.parametrize("mode", ["strict", "auto"])
+def test_the_example_of_a_service_passes_its_tests(mode: str, tmp_path: Path) -> None:
+    """As they stand, in either mode of pytest-asyncio."""
+    (body,) = PYTEST
+    (tmp_path / "test_service.py").write_text(body, encoding="utf-8")
+    settings = f"asyncio_mode = {mode}\nasyncio_default_fixture_loop_scope = function\nfilterwarnings = error\n"
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\n{settings}")
+    assert "4 passed" in run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider"], "", tmp_path)
+
+
 def test_command_line_block_runs(sandbox_url: str, tmp_path: Path) -> None:
     """The worked example stores both of its tickets, and exports them whole."""
     (body,) = (body for body in SHELL if "upsert tickets" in body)
     run(["bash", "-eu", "-c", body.replace("http://127.0.0.1:8765", sandbox_url)], sandbox_url, tmp_path)
     exported = (tmp_path / "tickets.jsonl").read_text(encoding="utf-8").splitlines()
     assert len([line for line in exported if r"Hello,\nsince Tuesday I cannot sign in." in line]) == 1
+
+
+def test_every_fault_is_named() -> None:
+    """What can go wrong in a sandbox is listed whole."""
+    assert [name for name in KINDS if f"`{name}`" not in README] == []
 
 
 def test_set_up_commands_are_what_ci_runs() -> None:

@@ -37,6 +37,9 @@ from planhat_async import (
     extid,
     srcid,
 )
+from planhat_async.samples import make_ticket
+from planhat_async.sandbox import Fault, MemorySandbox, Sandbox
+from planhat_async.sandbox_transport import SandboxTransport
 
 
 async def opening(client: aiohttp.ClientSession) -> None:
@@ -145,6 +148,16 @@ def failing(error: Exception) -> None:
             assert_type(error.result, UpsertResult)
         case _:
             raise error
+
+
+async def testing_against_a_sandbox() -> None:
+    async with Sandbox(faults=[Fault("late", when=lambda call: call.method == "POST")], per_minute=None) as planhat:
+        planhat.inject("reset_after=0.1")
+        assert_type(planhat.requests[0].fault, str | None)
+        planhat.restore(planhat.snapshot())
+    memory = MemorySandbox(latency=0.1)
+    Session(memory.token, transport=SandboxTransport(memory))
+    assert_type(make_ticket(1, status="open"), Ticket)
 
 
 async def walking(tasks: Tasks, tickets: Tickets) -> None:

@@ -1,5 +1,8 @@
 """Planhat on loopback: a real HTTP server in this process, for tests, benchmarks and demonstrations.
 
+`Sandbox` is the server; `MemorySandbox` has the same rules without a socket, for clocks that jump. What goes wrong with
+calls on request is said in `planhat_async.sandbox.faults`.
+
 It does what Planhat's documentation says of notes, tasks and tickets. Where that says nothing, it does this:
 
 ==============================================  ==========================================  ============================
@@ -28,6 +31,9 @@ values of the wrong type                        stored, but for keys, companies,
 companies                                       any is accepted until one is registered,
                                                 then an unknown one is refused
 which domain names a ticket's company           the first registered one
+users and end users                             any is stored as it was sent; a registered
+                                                one gets its name, an owner too
+a ticket's end user                             the registered one of its `email`
 a note's `externalId` and `sourceId`            may be set
 `isArchived` of a completed task                as it was sent
 a ticket's `history`                            replaced as a whole; the times of its first
@@ -46,6 +52,7 @@ counts as updated
 Limits
 whether refused requests count                  no
 whether `Retry-After` comes with a 429          no                                          `retry_after`
+whether `X-Rate-Limit-…` headers come           yes                                         `limit_headers`
 what `X-Rate-Limit-Remaining` counts            the places left in the minute; without a
                                                 limit a minute there is no such header
 the largest body                                32,000,000 bytes, then 413
@@ -54,7 +61,11 @@ the largest body                                32,000,000 bytes, then 413
 
 from planhat_async.sandbox.choices import Choices
 from planhat_async.sandbox.companies import Company
+from planhat_async.sandbox.faults import Fault
+from planhat_async.sandbox.memory import MemorySandbox
 from planhat_async.sandbox.messages import LoggedRequest
+from planhat_async.sandbox.people import EndUser, User
 from planhat_async.sandbox.server import Sandbox
+from planhat_async.sandbox.state import Snapshot
 
-__all__ = ["Choices", "Company", "LoggedRequest", "Sandbox"]
+__all__ = ["Choices", "Company", "EndUser", "Fault", "LoggedRequest", "MemorySandbox", "Sandbox", "Snapshot", "User"]

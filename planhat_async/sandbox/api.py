@@ -5,49 +5,41 @@ from __future__ import annotations
 import hmac
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
-from urllib.parse import quote
+from collections.abc import Mapping
 
 import msgspec
-from attrs import frozen
+from attrs import evolve, frozen
 
+from planhat_async.sandbox import damage
 from planhat_async.sandbox.calls import Calls, Outcome
 from planhat_async.sandbox.choices import DEFAULT, Choices
-from planhat_async.sandbox.companies import Companies, Company
-from planhat_async.sandbox.fields import TICKETS
+from planhat_async.sandbox.faults import Faults
 from planhat_async.sandbox.limits import Limits
-from planhat_async.sandbox.messages import ApiRequest, ApiResponse, LoggedRequest
-from planhat_async.sandbox.store import Record, Store
+from planhat_async.sandbox.messages import ApiRequest, ApiResponse, LoggedRequest, Strike
+from planhat_async.sandbox.state import State
 from planhat_async.sandbox.writing import Writer
 
 MAX_LOGGED = 100_000
 
-_SHELVES: dict[str, Callable[[Record], bool]] = {
-    "notes": lambda record: record.get("type") == "note" or record.get("isCustomType") is True,
-    "tasks": lambda _: True,
-    "tickets": TICKETS.owns,
-    "conversations": lambda _: True,
-}
-_FILLED_IN: dict[str, Record] = {
-    "notes": {"type": "note"},
-    "tasks": {},
-    "tickets": {"type": "ticket"},
-    "conversations": {},
-}
-
 
 @frozen
 class Admission:
-    """Whether a request is let in, decided when it arrives.
+    """Whether a request is let in, and what befalls it, decided when it arrives.
 
     Attributes:
         refusal: What refuses it, None if it is let in.
         headers: Of the answer, whatever it is.
+        strike: The fault that befalls it.
     """
 
     refusal: Outcome | None
     headers: dict[str, str]
+    strike: Strike | None = None
+
+    @property
+    def fault(self) -> str | None:
+        """The name of the fault."""
+        return None if self.strike is None else self.strike.name
 
 
 class Api:
@@ -57,8 +49,8 @@ class Api:
         token: The only token accepted; None accepts any that is not empty.
         limits: The rate limits of each token.
         choices: What to do where Planhat's behaviour is unknown.
-        seed: Where the generated `_id`s begin.
-        companies: The companies registered from the start.
+        state: What there is from the start; it is kept, not copied.
+        faults: What goes wrong.
     """
 
     def __init__(
@@ -67,64 +59,78 @@ class Api:
         *,
         limits: Limits | None = None,
         choices: Choices = DEFAULT,
-        seed: int = 0,
-        companies: Iterable[Company] = (),
+        state: State | None = None,
+        faults: Faults | None = None,
     ) -> None:
-        self.store = Store(seed)
-        self.companies = Companies(companies)
+        self.faults = Faults() if faults is None else faults
+        self.state = State() if state is None else state
         self.log: deque[LoggedRequest] = deque(maxlen=MAX_LOGGED)
         self._token = token
         self._limits = Limits() if limits is None else limits
         self._choices = choices
-        self._calls = Calls(Writer(self.store, self.companies, choices))
+        self._calls = Calls(Writer(self.state, choices))
 
     def handle(self, request: ApiRequest) -> ApiResponse:
         """The answer to a request that is there as a whole."""
-        return self.answer(request, self.admit(request.headers, now=request.now, n_parallel=request.n_parallel))
+        return self.answer(request, self.admit(request))
 
-    def admit(self, headers: Mapping[str, str], *, now: float, n_parallel: int = 1) -> Admission:
+    def admit(self, request: ApiRequest) -> Admission:
         """Let a request in or not, by its token and by the limits; its body may be still to come."""
-        token = _bearer(headers)
+        strike = self.faults.strike(request)
+        token = _bearer(request.headers)
         if not self._accepts(token):
-            return Admission(Outcome(401, {"error": "Unauthorized"}), self._limit_headers(self._limits.per_minute))
-        verdict = self._limits.judge(token, now=now, n_parallel=n_parallel)
+            headers = self._limit_headers(self._limits.per_minute)
+            return Admission(Outcome(401, {"error": "Unauthorized"}), headers, strike)
+        if strike is not None and strike.name.startswith("http_429"):
+            # Like one of the limits' own, it takes no place.
+            return Admission(None, self._limit_headers(self._limits.n_free(token, request.now)), strike)
+        verdict = self._limits.judge(token, now=request.now, n_parallel=request.n_parallel)
         answer_headers = self._limit_headers(verdict.n_free)
         if verdict.wait == 0.0:
-            return Admission(None, answer_headers)
+            return Admission(None, answer_headers, strike)
         if self._choices.retry_after:
             answer_headers["Retry-After"] = str(math.ceil(verdict.wait))
-        return Admission(Outcome(429, {"error": "Too many requests"}), answer_headers)
+        return Admission(Outcome(429, {"error": "Too many requests"}), answer_headers, strike)
 
     def answer(self, request: ApiRequest, admission: Admission) -> ApiResponse:
         """Answer a request that was let in, or refused, and log it."""
-        outcome = self._calls.respond(request) if admission.refusal is None else admission.refusal
-        path = "/" + "/".join(quote(segment, safe="") for segment in request.segments)
+        strike = admission.strike
+        answer = damage.instead(strike, admission.headers, request.now)
+        if answer is not None:
+            self._note(request, admission, status=answer.status, is_carried_out=False)
+            return answer
+        outcome = admission.refusal or self._calls.respond(damage.altered(strike, evolve(request, strike=strike)))
+        whole = ApiResponse(outcome.status, msgspec.json.encode(outcome.value), admission.headers)
+        answer = damage.damaged(strike, whole)
+        is_carried_out = admission.refusal is None
+        self._note(request, admission, status=answer.status, n_rows=outcome.n_rows, is_carried_out=is_carried_out)
+        return answer
+
+    def lose(self, request: ApiRequest, admission: Admission) -> None:
+        """Log a request that a fault keeps from being read."""
+        self._note(request, admission, status=0, is_carried_out=False)
+
+    def _note(
+        self,
+        request: ApiRequest,
+        admission: Admission,
+        *,
+        status: int,
+        n_rows: int | None = None,
+        is_carried_out: bool,
+    ) -> None:
         self.log.append(
-            LoggedRequest(request.method, path, dict(request.query), outcome.n_rows, outcome.status, request.now)
+            LoggedRequest(
+                method=request.method,
+                path=request.path,
+                query=dict(request.query),
+                n_rows=n_rows,
+                status=status,
+                at=request.now,
+                fault=admission.fault,
+                is_carried_out=is_carried_out,
+            )
         )
-        return ApiResponse(outcome.status, msgspec.json.encode(outcome.value), admission.headers)
-
-    def records(self, name: str) -> list[Record]:
-        """Copies of the stored `"notes"`, `"tasks"` or `"tickets"`, or of all `"conversations"`, in `_id` order."""
-        is_wanted = _SHELVES[name]
-        stored = self.store["tasks" if name == "tasks" else "conversations"].ordered()
-        return [_copied(record) for record in stored if is_wanted(record)]
-
-    def add(self, name: str, record: Mapping[str, Any], *, now: float) -> Record:
-        """Put a record straight into the store, past all rules; a copy of it as stored comes back.
-
-        Only a missing `_id` is filled in, and a missing `type` of a note or a ticket. The names are those of `records`.
-
-        Raises:
-            ValueError: There is a record of this `_id`.
-        """
-        stored = _copied(_FILLED_IN[name] | dict(record))
-        stored.setdefault("_id", self.store.new_id(now))
-        collection = self.store["tasks" if name == "tasks" else "conversations"]
-        if stored["_id"] in collection:
-            raise ValueError(f"there is a record of the _id {stored['_id']}")
-        collection.insert(stored)
-        return _copied(stored)
 
     def _accepts(self, token: str) -> bool:
         if self._token is None:
@@ -132,7 +138,7 @@ class Api:
         return hmac.compare_digest(_octets(token), _octets(self._token))
 
     def _limit_headers(self, n_free: int | None) -> dict[str, str]:
-        if n_free is None:
+        if n_free is None or not self._choices.limit_headers:
             return {}
         return {"X-Rate-Limit-Limit": str(self._limits.per_minute), "X-Rate-Limit-Remaining": str(n_free)}
 
@@ -145,8 +151,3 @@ def _bearer(headers: Mapping[str, str]) -> str:
 
 def _octets(token: str) -> bytes:
     return token.encode("utf-8", "surrogateescape")
-
-
-def _copied(record: Record) -> Record:
-    copied: Record = msgspec.json.decode(msgspec.json.encode(record))
-    return copied

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 from attrs import define, field
 
+from planhat_async.sandbox import damage
+from planhat_async.sandbox.damage import RowDamage
 from planhat_async.sandbox.fields import TICKETS, Model
+from planhat_async.sandbox.messages import Strike
 from planhat_async.sandbox.refusals import RefusedError
 from planhat_async.sandbox.store import Record
 from planhat_async.sandbox.writing import Writer, require
@@ -16,24 +18,34 @@ from planhat_async.sandbox.writing import Writer, require
 MAX_ROWS = 5_000
 
 
-def upsert(writer: Writer, model: Model, rows: list[Any], now: float) -> tuple[int, Record]:
+def upsert(
+    writer: Writer, model: Model, rows: list[Any], now: float, *, strike: Strike | None = None
+) -> tuple[int, Record]:
     """Store the rows in their order.
 
     Returns:
         The status and the body of the answer. 400: a key came twice (each row that has it is blamed), or every row
         lacks a required field. 206: other rows were refused. A ticket without an e-mail address is counted nowhere.
+        A fault may befall some rows.
     """
     run = _Upsert(writer, model, now)
-    counted = [row for row in rows if not (model is TICKETS and _lacks_email(row))]
-    repeated = {key for key, count in Counter(key for row in counted for key in run.keys(row)).items() if count > 1}
-    for row in counted:
-        twice = next((name for name, value in run.keys(row) if (name, value) in repeated), None)
-        if twice is not None:
-            run.blame(row, RefusedError(twice, f"{twice} duplicated"))
-        elif not repeated or writer.choices.rejected_body_applies_rest:
-            run.take(row)
-    is_rejected = repeated or 0 < run.n_missing == len(rows)
-    return (400 if is_rejected else 206 if run.n_refused else 200), run.answer()
+    hurt = damage.to_rows(strike, len(rows))
+    keys = [run.keys(row) for row in rows]
+    repeated = run.repeated(rows, keys)
+    applies_rest = writer.choices.rejected_body_applies_rest or not (repeated or hurt.is_of_all)
+    for position, row in enumerate(rows):
+        if position in hurt.positions:
+            run.hurt(keys[position], hurt)
+        elif not run.is_passed_over(row):
+            twice = next((key[0] for key in keys[position] if key in repeated), None) if repeated else None
+            if twice is not None:
+                run.blame(keys[position], RefusedError(twice, f"{twice} duplicated"))
+            elif applies_rest:
+                run.take(row, keys[position])
+    return hurt.status or run.status(is_rejected=bool(repeated), n_rows=len(rows)), run.answer()
+
+
+_Keys: TypeAlias = tuple[tuple[str, str], ...]
 
 
 @define
@@ -48,58 +60,91 @@ class _Upsert:
     n_unchanged: int = 0
     created_errors: list[Record] = field(factory=list)
     updated_errors: list[Record] = field(factory=list)
+    permission_errors: list[Record] = field(factory=list)
     n_missing: int = 0
 
-    @property
-    def n_refused(self) -> int:
-        return len(self.created_errors) + len(self.updated_errors)
+    def status(self, *, is_rejected: bool, n_rows: int) -> int:
+        """Of the answer."""
+        if is_rejected or 0 < self.n_missing == n_rows:
+            return 400
+        return 206 if self.created_errors or self.updated_errors else 200
 
-    def keys(self, row: Any) -> Iterator[tuple[str, str]]:
+    def keys(self, row: Any) -> _Keys:
         """The keys by which the row can match a record, by name, in the order in which they are tried."""
-        if isinstance(row, dict):
-            for name, _ in self.model.match_on:
-                value = row.get(name)
-                if isinstance(value, str) and value:
-                    yield name, value
+        if not isinstance(row, dict):
+            return ()
+        keys = []
+        for name, _ in self.model.match_on:
+            value = row.get(name)
+            if isinstance(value, str) and value:
+                keys.append((name, value))
+        return tuple(keys)
 
-    def take(self, row: Any) -> None:
+    def is_passed_over(self, row: Any) -> bool:
+        """Whether the row is a ticket that Planhat drops without a word."""
+        return self.model is TICKETS and isinstance(row, dict) and not row.get("email")
+
+    def repeated(self, rows: list[Any], keys: list[_Keys]) -> set[tuple[str, str]]:
+        """The keys that more than one row has."""
+        counts = Counter(
+            key for row, own in zip(rows, keys, strict=True) for key in own if not self.is_passed_over(row)
+        )
+        return {key for key, count in counts.items() if count > 1} if len(counts) < counts.total() else set()
+
+    def take(self, row: Any, keys: _Keys) -> None:
         """Store one row, or blame it."""
         try:
-            self._store(row)
+            self._store(row, keys)
         except RefusedError as refused:
-            self.blame(row, refused)
+            self.blame(keys, refused)
 
-    def blame(self, row: Any, refused: RefusedError) -> None:
+    def blame(self, keys: _Keys, refused: RefusedError) -> None:
         """Add a row to the errors."""
-        is_update = self._match(row) is not None or any(name == "_id" for name, _ in self.keys(row))
-        element = dict([*self.keys(row)][:1]) if self.writer.choices.errors_name_key else {"el": refused.field}
-        (self.updated_errors if is_update else self.created_errors).append({**element, "error": refused.reason})
+        is_update = self._match(keys) is not None or any(name == "_id" for name, _ in keys)
+        (self.updated_errors if is_update else self.created_errors).append(self._element(keys, refused))
         self.n_missing += refused.is_missing
+
+    def hurt(self, keys: _Keys, damage: RowDamage) -> None:
+        """Blame a row for what a fault says of it, if that says anything."""
+        if damage.refused is None:
+            return
+        if damage.status == 403:
+            self.permission_errors.append(self._element(keys, damage.refused))
+        else:
+            self.blame(keys, damage.refused)
 
     def answer(self) -> Record:
         """The body of the answer: short for tickets, itemised for the other models."""
         n_updated = len(self.updated)
         if self.model is TICKETS:
             n_counted = self.n_unchanged if self.writer.choices.tickets_count_unchanged else 0
-            errors = {"createdErrors": self.created_errors, "updatedErrors": self.updated_errors}
+            errors = {
+                "createdErrors": self.created_errors,
+                "updatedErrors": self.updated_errors,
+                "permissionErrors": self.permission_errors,
+            }
             counts = {"created": len(self.created), "updated": n_updated + n_counted}
             return counts | {name: elements for name, elements in errors.items() if elements}
         return {
             "created": len(self.created),
             "createdErrors": self.created_errors,
-            "insertsKeys": [_identity(record) for record in self.created],
+            "insertsKeys": self.created,
             "updated": n_updated,
             "updatedErrors": self.updated_errors,
-            "updatesKeys": [_identity(record) for record in self.updated],
+            "updatesKeys": self.updated,
             "nonupdates": self.n_unchanged,
             "modified": [record["_id"] for record in self.updated],
             "upsertedIds": [record["_id"] for record in self.created],
-            "permissionErrors": [],
+            "permissionErrors": self.permission_errors,
         }
 
-    def _match(self, row: Any) -> Record | None:
+    def _element(self, keys: _Keys, refused: RefusedError) -> Record:
+        element = dict(keys[:1]) if self.writer.choices.errors_name_key else {"el": refused.field}
+        return {**element, "error": refused.reason}
+
+    def _match(self, keys: _Keys) -> Record | None:
         stored_in = dict(self.model.match_on)
-        for name, value in self.keys(row):
+        for name, value in keys:
             if name == "_id":
                 record = self.writer.reach(self.model, value)
             else:
@@ -108,25 +153,21 @@ class _Upsert:
                 return record
         return None
 
-    def _store(self, row: Any) -> None:
+    def _store(self, row: Any, keys: _Keys) -> None:
         if not isinstance(row, dict):
             raise RefusedError("", "Not valid type")
-        record = self._match(row)
+        record = self._match(keys)
         if record is None:
             if row.get("_id"):
                 raise RefusedError("_id", "_id: no such record")
-            self.created.append(self.writer.create(self.model, row, self.now))
+            self.created.append(_identity(self.writer.create(self.model, row, self.now)))
             return
         if self.model is TICKETS and not row.get("_id"):
             require(self.model, row)
         if self.writer.update(self.model, record, row, self.now):
-            self.updated.append(record)
+            self.updated.append(_identity(record))
         else:
             self.n_unchanged += 1
-
-
-def _lacks_email(row: Any) -> bool:
-    return isinstance(row, dict) and not row.get("email")
 
 
 def _identity(record: Record) -> Record:

@@ -76,8 +76,9 @@ class Calls:
 
     def _list(self, model: Model, _key: str, request: ApiRequest) -> Outcome:
         writer = self.writer
-        collection = writer.store[model.collection]
-        return Outcome(200, listing.page(model, collection, writer.companies, writer.choices, dict(request.query)))
+        collection, query = writer.state.store[model.collection], dict(request.query)
+        rows = listing.page(model, collection, writer.state.companies, writer.choices, query, strike=request.strike)
+        return Outcome(200, rows)
 
     def _upsert(self, model: Model, _key: str, request: ApiRequest) -> Outcome:
         rows = _decoded(request.body)
@@ -85,7 +86,7 @@ class Calls:
             return Outcome(400, {"error": "The body must be an array"})
         if len(rows) > bulk.MAX_ROWS:
             return Outcome(400, {"error": f"More than {bulk.MAX_ROWS} items"}, len(rows))
-        status, answer = bulk.upsert(self.writer, model, rows, request.now)
+        status, answer = bulk.upsert(self.writer, model, rows, request.now, strike=request.strike)
         return Outcome(status, answer, len(rows))
 
     def _create(self, model: Model, _key: str, request: ApiRequest) -> Outcome:

@@ -22,6 +22,7 @@ class Choices:
             Otherwise those rows are counted nowhere.
         archived_only: `isArchived=true` lists archived tasks only. Otherwise it lists the open ones as well.
         retry_after: A 429 carries `Retry-After`, in whole seconds.
+        limit_headers: Every answer carries `X-Rate-Limit-Limit` and `X-Rate-Limit-Remaining`.
     """
 
     rejected_body_applies_rest: bool = False
@@ -30,6 +31,7 @@ class Choices:
     tickets_count_unchanged: bool = False
     archived_only: bool = True
     retry_after: bool = False
+    limit_headers: bool = True
 
 
 DEFAULT = Choices()

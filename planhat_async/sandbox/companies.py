@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from attrs import field, frozen
 
@@ -40,6 +40,9 @@ class Companies:
 
     def __bool__(self) -> bool:
         return bool(self._by_key)
+
+    def __iter__(self) -> Iterator[Company]:
+        return iter(dict.fromkeys(self._by_key.values()))
 
     def add(self, company: Company) -> None:
         """Register a company; one of the same keys is replaced."""

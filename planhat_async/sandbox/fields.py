@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from planhat_async.sandbox.store import Record
+from planhat_async.sandbox.store import TICKET_SHELF, Record
 
 
-@frozen
+@frozen(eq=False)
 class Model:
     """One of the three models, as its endpoint treats it.
 
@@ -20,6 +20,7 @@ class Model:
         times: Those of them that are times, so normalised.
         match_on: What a bulk upsert matches a row by, in turn: the field sent and the field it is stored in.
         source_key: The field in which its `sourceId`, unique in a model, is stored.
+        shelves: Where the collection keeps what its lists show; all shelves if none is named.
         filters: The list parameters it knows besides the four that all lists share.
         hidden_on_write: Stored fields which the answers to create, update and delete leave out.
         list_methods: The methods of its path.
@@ -35,6 +36,7 @@ class Model:
     match_on: tuple[tuple[str, str], ...]
     source_key: str
     filters: frozenset[str]
+    shelves: tuple[str, ...] = ()
     hidden_on_write: frozenset[str] = frozenset()
     list_methods: frozenset[str] = frozenset({"GET", "PUT", "POST"})
     record_methods: frozenset[str] = frozenset({"GET", "PUT", "DELETE"})
@@ -97,6 +99,7 @@ TICKETS = Model(
     match_on=(("_id", "_id"), ("sourceId", "externalId")),
     source_key="externalId",
     filters=_words("companyId status email search"),
+    shelves=(TICKET_SHELF,),
     list_methods=frozenset({"GET", "PUT"}),
     record_methods=frozenset({"DELETE"}),
 )

@@ -68,16 +68,23 @@ class Limits:
 
     def judge(self, token: str, *, now: float, n_parallel: int = 1) -> Verdict:
         """Accept or refuse an attempt that arrives at `now` (Unix seconds) as one of `n_parallel` under way."""
-        windows = self._windows.get(token)
-        if windows is None:
-            windows = self._windows[token] = self._new_windows()
+        windows = self._windows_of(token)
         wait = max((window.wait(now) for window in windows), default=0.0)
         if n_parallel > self._max_parallel:
             wait = max(wait, 1.0)
         if wait == 0.0:
             for window in windows:
                 window.take(now)
-        return Verdict(wait, windows[0].n_free(now) if self.per_minute is not None else None)
+        return Verdict(wait, self.n_free(token, now))
+
+    def n_free(self, token: str, now: float) -> int | None:
+        """Places left in the token's minute, None without a limit a minute."""
+        return None if self.per_minute is None else self._windows_of(token)[0].n_free(now)
+
+    def _windows_of(self, token: str) -> list[Window]:
+        if token not in self._windows:
+            self._windows[token] = self._new_windows()
+        return self._windows[token]
 
     def _new_windows(self) -> list[Window]:
         return [Window(limit, seconds) for limit, seconds in self._spans]

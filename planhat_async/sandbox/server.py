@@ -1,61 +1,50 @@
-"""The sandbox on a socket: the only module that knows HTTP."""
+"""The door on a socket: a server of HTTP."""
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import time
-from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, Unpack
 from urllib.parse import parse_qsl, unquote
 
 from aiohttp import web
+from attrs import evolve
 
-from planhat_async.sandbox.api import Api
-from planhat_async.sandbox.choices import DEFAULT, Choices
-from planhat_async.sandbox.companies import Company
-from planhat_async.sandbox.limits import Limits
-from planhat_async.sandbox.messages import ApiRequest, LoggedRequest
-from planhat_async.sandbox.store import Record
+from planhat_async.sandbox.api import Admission
+from planhat_async.sandbox.delivery import deliver, hang_up
+from planhat_async.sandbox.messages import ApiRequest
+from planhat_async.sandbox.planhat import UNREAD, Options, Planhat
 
-PLACEHOLDER_TOKEN = "sandbox-token"  # noqa: S105  # accepted because every token is
 _SHUTDOWN_SECONDS = 0.1
 
 
-class Sandbox:
+class Sandbox(Planhat):
     """Planhat on loopback, in this process: a real HTTP server that starts and stops with `async with`.
 
     Args:
         token: The only token it accepts; None accepts every token that is not empty.
         host: The address it listens on.
         port: The port it listens on; 0 takes a free one.
-        per_minute: Requests a token may make in any 60 seconds; None for no limit, here and below.
-        per_second: Requests a token may make in any second.
-        max_parallel: Requests that may be under way at once.
-        seed: Where the generated `_id`s begin.
-        companies: The companies registered from the start. While none is, any company is accepted.
-        choices: What to do where Planhat's behaviour is unknown.
+        options: What any `Planhat` takes: `per_minute=200`, `per_second=150`, `max_parallel`, `seed`, `companies`,
+            `users`, `endusers`, `choices`, `faults`.
+
+    Raises:
+        ValueError: A limit or a fault is none.
     """
 
     def __init__(
-        self,
-        token: str | None = None,
-        *,
-        host: str = "127.0.0.1",
-        port: int = 0,
-        per_minute: int | None = 200,
-        per_second: int | None = 150,
-        max_parallel: int | None = None,
-        seed: int = 0,
-        companies: Iterable[Company] = (),
-        choices: Choices = DEFAULT,
+        self, token: str | None = None, *, host: str = "127.0.0.1", port: int = 0, **options: Unpack[Options]
     ) -> None:
-        limits = Limits(per_minute=per_minute, per_second=per_second, max_parallel=max_parallel)
-        self._api = Api(token, limits=limits, choices=choices, seed=seed, companies=companies)
-        self._token = PLACEHOLDER_TOKEN if token is None else token
+        super().__init__(token, **options)
         self._host = host
-        self._port = port
+        self._port = self._bound_port = port
         self._runner: web.AppRunner | None = None
-        self._n_parallel = 0
+        self._listener: asyncio.Server | None = None
+        self._holder: socket.socket | None = None
+        self._coming_back = asyncio.Lock()
         # Wall-clock time that never steps back, so that a correction of the clock opens no gap in the limits.
         self._epoch = time.time() - time.monotonic()
 
@@ -77,17 +66,7 @@ class Sandbox:
         if self._runner is None:
             raise RuntimeError("the sandbox is not started")
         host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self._runner.addresses[0][1]}"
-
-    @property
-    def token(self) -> str:
-        """A token it accepts."""
-        return self._token
-
-    @property
-    def requests(self) -> list[LoggedRequest]:
-        """The last 100,000 requests that were answered, oldest first."""
-        return list(self._api.log)
+        return f"http://{host}:{self._bound_port}"
 
     async def start(self) -> None:
         """Listen. The records and the log of an earlier run are still there."""
@@ -96,71 +75,136 @@ class Sandbox:
         # An application, not a bare `web.Server`, because that never answers `Expect: 100-continue`.
         application = web.Application()
         application.router.add_route("*", "/{path:.*}", self._handle)
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
+        # A handler is cancelled when its client has left: that is how an answer that never ends, ends.
+        runner = web.AppRunner(
+            application, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS, handler_cancellation=True
+        )
         await runner.setup()
-        await web.TCPSite(runner, self._host, self._port).start()
-        self._runner = runner
+        self._coming_back = asyncio.Lock()  # of this event loop
+        self._runner, self._bound_port = runner, self._port
+        try:
+            await self._listen()
+        except OSError:
+            await self.close()
+            raise
+        self._prepare_for_the_first()
+        await asyncio.sleep(0)
 
     async def close(self) -> None:
-        """Stop listening and hang up; a request under way has a tenth of a second to end. Closing twice is harmless."""
+        """Stop listening and hang up; a request under way has a tenth of a second to end. Closing twice is harmless.
+
+        A call that a fault was to carry out later is not carried out any more: see `settled`.
+        """
         runner, self._runner = self._runner, None
+        await self._stop_listening()
+        self._let_go_of_the_port()
+        await self._drop_pending()
         if runner is not None:
             await runner.cleanup()
+            # A request that came while it closed may have left something behind.
+            await self._drop_pending()
 
-    def records(self, name: str) -> list[Record]:
-        """Copies of the stored `"notes"`, `"tasks"` or `"tickets"`, or of all `"conversations"`, in `_id` order.
-
-        Notes are the conversations of type `note` and of the custom types.
-        """
-        return self._api.records(name)
-
-    def add(self, name: str, record: Mapping[str, Any]) -> Record:
-        """Put a record straight into the store, past all rules; a copy of it as stored comes back.
-
-        Only a missing `_id` is filled in, and a missing `type` of a note or a ticket. The names are those of `records`.
-
-        Raises:
-            ValueError: There is a record of this `_id`.
-        """
-        return self._api.add(name, record, now=self._now())
-
-    def add_company(
-        self,
-        company_id: str,
-        *,
-        external_id: str | None = None,
-        source_id: str | None = None,
-        name: str = "",
-        domains: Iterable[str] = (),
-    ) -> None:
-        """Register a company: from the first one on, records that name none of the registered ones are refused."""
-        self._api.companies.add(Company(company_id, external_id, source_id, name, domains))
-
-    def _now(self) -> float:
+    def now(self) -> float:
+        """Its clock: seconds since the epoch."""
         return self._epoch + time.monotonic()
 
-    async def _handle(self, request: web.Request) -> web.Response:
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
         self._n_parallel += 1
+        head = _head(request, now=self.now(), n_parallel=self._n_parallel)
+        admission = self._api.admit(head)
+        refusal = self._api.faults.refusal()
         try:
-            now = self._now()
-            admission = self._api.admit(request.headers, now=now, n_parallel=self._n_parallel)
-            # As a whole even if it is too large, for a client hears no answer before it has sent its body.
-            body = await request.content.read()
-            path, _, query = request.raw_path.partition("?")
-            answer = self._api.answer(
-                ApiRequest(
-                    method=request.method,
-                    segments=tuple(unquote(segment) for segment in path.removeprefix("/").split("/")),
-                    query=tuple(parse_qsl(query, keep_blank_values=True)),
-                    body=body,
-                    now=now,
-                ),
-                admission,
-            )
+            return await self._answered(request, head, admission, is_last=refusal is not None)
         except (ConnectionError, web.RequestPayloadError):
-            return web.json_response("The body could not be read", status=400)
+            response = web.json_response("The body could not be read", status=400)
+            response.force_close()
+            return response
         finally:
             self._n_parallel -= 1
-        return web.Response(
-            status=answer.status, body=answer.body, headers=answer.headers, content_type="application/json"
-        )
+            if refusal is not None:
+                await self._go_away(refusal.amount)
+
+    async def _answered(
+        self, request: web.Request, head: ApiRequest, admission: Admission, *, is_last: bool
+    ) -> web.StreamResponse:
+        strike = admission.strike
+        if strike is not None and strike.name in UNREAD:
+            self._api.lose(head, admission)
+            return hang_up(request)
+        # As a whole even if it is too large, for a client hears no answer before it has sent its body.
+        whole = evolve(head, body=await request.content.read())
+        if strike is not None and strike.name == "late":
+            self._keep(self._answer_later(strike.amount, whole, admission))
+            return hang_up(request)
+        return await deliver(request, self._api.answer(whole, admission), strike, is_last=is_last)
+
+    def _prepare_for_the_first(self) -> None:
+        refusal = None if self._runner is None else self._api.faults.refusal()
+        if refusal is not None:
+            self._stop_accepting()
+            self._keep(self._go_away(refusal.amount))
+
+    async def _go_away(self, seconds: float) -> None:
+        """Listen to nobody for a while, and drop the connections that would carry the next call."""
+        runner = self._runner
+        if runner is None or runner.server is None:
+            return  # closed while the call was under way
+        await self._stop_listening()
+        for connection in runner.server.connections:
+            connection.close()
+        self._keep(self._come_back(seconds))
+
+    async def _come_back(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        await self._listen()
+
+    async def _listen(self) -> None:
+        async with self._coming_back:  # of two absences that overlap, both end
+            runner = self._runner
+            if runner is not None and runner.server is not None and self._listener is None:
+                loop = asyncio.get_running_loop()
+                self._listener = await loop.create_server(runner.server, self._host, self._bound_port)
+                self._bound_port = self._listener.sockets[0].getsockname()[1]
+                self._let_go_of_the_port()
+
+    def _stop_accepting(self) -> None:
+        for listening in () if self._listener is None else self._listener.sockets:
+            # Each is more than some system can do; then connections are reset for a moment, not refused.
+            with suppress(NotImplementedError):
+                asyncio.get_running_loop().remove_reader(listening.fileno())
+            with suppress(OSError):
+                listening.shutdown(socket.SHUT_RDWR)
+                self._hold_the_port(listening.family, listening.getsockname())
+
+    def _hold_the_port(self, family: int, address: Any) -> None:
+        # While nobody listens on it, it would be given to the next client on this machine for its own end.
+        self._let_go_of_the_port()
+        self._holder = socket.socket(family, socket.SOCK_STREAM)
+        self._holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._holder.bind(address)
+
+    def _let_go_of_the_port(self) -> None:
+        holder, self._holder = self._holder, None
+        if holder is not None:
+            holder.close()
+
+    async def _stop_listening(self) -> None:
+        self._stop_accepting()
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            # A connection that is just being accepted would be lost and never closed: asyncio lets it fall when its
+            # server closes between two steps. So let the second step be done.
+            await asyncio.sleep(0)
+            listener.close()
+
+
+def _head(request: web.Request, *, now: float, n_parallel: int) -> ApiRequest:
+    path, _, query = request.raw_path.partition("?")
+    return ApiRequest(
+        method=request.method,
+        segments=tuple(unquote(segment) for segment in path.removeprefix("/").split("/")),
+        query=tuple(parse_qsl(query, keep_blank_values=True)),
+        headers=request.headers,
+        now=now,
+        n_parallel=n_parallel,
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from planhat_async.sandbox import times
@@ -23,12 +24,18 @@ def plain_text(markup: object) -> str:
     """The text of a description without its HTML tags, paragraphs kept apart by an empty line."""
     if not isinstance(markup, str):
         return ""
+    if "<" not in markup and "&" not in markup:
+        return markup.strip()
     text = _LINE.sub("\n", _PARAGRAPH.sub("\n\n", markup))
     return html.unescape(_TAG.sub("", text)).strip()
 
 
+@lru_cache(maxsize=8)
 def defaults(model: Model, now: float) -> Record:
-    """The fields of a record created at `now` (Unix seconds) that nobody sent."""
+    """The fields of a record created at `now` (Unix seconds) that nobody sent; not to be changed.
+
+    The rows of one bulk upsert share them: making them anew for each was a fifth of its time.
+    """
     moment = times.at(now)
     written = times.written(moment)
     if model is TASKS:

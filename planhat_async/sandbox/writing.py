@@ -6,13 +6,19 @@ from attrs import define
 
 from planhat_async.sandbox import shapes, times
 from planhat_async.sandbox.choices import Choices
-from planhat_async.sandbox.companies import EXTID, SRCID, Companies, Company
+from planhat_async.sandbox.companies import EXTID, SRCID, Company
 from planhat_async.sandbox.fields import NOTES, TASKS, TICKETS, Model
 from planhat_async.sandbox.refusals import RefusedError
-from planhat_async.sandbox.store import Collection, Record, Store
+from planhat_async.sandbox.state import State
+from planhat_async.sandbox.store import Collection, Record
 
 _SENT_TICKET_FIELDS = ("sourceId", "title", "description")
 _TEXTS = ("_id", "companyId", "companyExternalId", "sourceId", "externalId", "type")
+_TEXTS_OF = {
+    model.path: tuple(field for field in _TEXTS if field == "_id" or field in model.writable)
+    for model in (NOTES, TASKS, TICKETS)
+}
+_EMPTY: Record = {}
 _COMPANY_FIELDS = {
     NOTES.path: ("companyId", "companyExternalId"),
     TASKS.path: ("companyId",),
@@ -24,13 +30,15 @@ _COMPANY_FIELDS = {
 class Writer:
     """Applies Planhat's rules to what is written."""
 
-    store: Store
-    companies: Companies
+    state: State
     choices: Choices
 
     def find(self, model: Model, field: str, value: str) -> Record | None:
         """The oldest of the model's records whose `sourceId` or `externalId` this is."""
-        return next(filter(model.owns, self._collection(model).find(field, value)), None)
+        for record in self._collection(model).find(field, value):
+            if model.owns(record):
+                return record
+        return None
 
     def reach(self, model: Model, record_id: str) -> Record | None:
         """The record of this `_id`, if the model's endpoint shows it."""
@@ -46,7 +54,7 @@ class Writer:
         changes = self._changes(model, row)
         require(model, row)
         self._require_unique(model, changes, None)
-        record = {"_id": self.store.new_id(now)} | shapes.defaults(model, now) | changes
+        record = {"_id": self.state.store.new_id(now)} | shapes.defaults(model, now) | changes
         self._collection(model).insert(record)
         return record
 
@@ -76,20 +84,21 @@ class Writer:
         Raises:
             RefusedError: The company is not registered.
         """
-        if not self.companies:
+        companies = self.state.companies
+        if not companies:
             return None
         key, external_id, domains = (row.get(field) for field in ("companyId", "companyExternalId", "domains"))
         if key:
             is_documented = model is not TICKETS or not key.startswith((EXTID, SRCID))
-            return _known(self.companies.find(key) if is_documented else None, "companyId")
+            return _known(companies.find(key) if is_documented else None, "companyId")
         if external_id and model is not TASKS:
-            return _known(self.companies.find(EXTID + external_id), "companyExternalId")
+            return _known(companies.find(EXTID + external_id), "companyExternalId")
         if domains and model is TICKETS:
-            return _known(self.companies.find_by_domain(domains), "domains")
+            return _known(companies.find_by_domain(domains), "domains")
         return None
 
     def _collection(self, model: Model) -> Collection:
-        return self.store[model.collection]
+        return self.state.store[model.collection]
 
     def _changes(self, model: Model, row: Record) -> Record:
         """What is stored of a row: its known fields, what follows from them, its company."""
@@ -105,14 +114,14 @@ class Writer:
         company = self.company_of(model, row)
         if company is not None:
             changes |= {"companyId": company.company_id, "companyName": company.name}
-        return changes
+        return changes | self.state.people.named(changes)
 
     def _require_unique(self, model: Model, changes: Record, record: Record | None) -> None:
         source_id = changes.get(model.source_key)
-        if isinstance(source_id, str) and source_id:
-            other = self.find(model, model.source_key, source_id)
-            if other is not None and other is not record:
-                raise RefusedError("sourceId", "sourceId duplicated")
+        if not source_id or (record is not None and record.get(model.source_key) == source_id):
+            return
+        if isinstance(source_id, str) and self.find(model, model.source_key, source_id) is not None:
+            raise RefusedError("sourceId", "sourceId duplicated")
 
 
 def require(model: Model, row: Record) -> None:
@@ -133,10 +142,11 @@ def _known(company: Company | None, field: str) -> Company:
 
 
 def _check_types(model: Model, row: Record) -> None:
-    for field in _TEXTS:
-        if (field == "_id" or field in model.writable) and not isinstance(row.get(field), str | None):
+    for field in _TEXTS_OF[model.path]:
+        value = row.get(field)
+        if value is not None and not isinstance(value, str):
             raise RefusedError(field, f"{field}: Not valid type")
-    if not isinstance(row.get("custom", {}), dict):
+    if not isinstance(row.get("custom", _EMPTY), dict):
         raise RefusedError("custom", "custom: Not valid type")
     if model is TICKETS and not isinstance(row.get("domains"), list | None):
         raise RefusedError("domains", "domains: Not valid type")

@@ -14,6 +14,7 @@ from planhat_async.sandbox import Choices, Company
 from planhat_async.sandbox.api import Api
 from planhat_async.sandbox.limits import Limits
 from planhat_async.sandbox.messages import ApiRequest
+from planhat_async.sandbox.state import State
 
 NOW = 1_657_015_336.5  # 2022-07-05T10:02:16.500Z
 TENET = Company("61006bc89a3e0b702ed8ea49", external_id="tenet", source_id="119", name="Tenet", domains=["tenet.com"])
@@ -38,7 +39,7 @@ class Door:
 
     def __init__(self, *companies: Company, choices: Choices | None = None) -> None:
         limits = Limits(per_minute=None, per_second=None)
-        self.api = Api(limits=limits, choices=choices or Choices(), companies=companies)
+        self.api = Api(limits=limits, choices=choices or Choices(), state=State(0, companies))
         self.now = NOW
 
     def __call__(self, method: str, path: str, body: Any = None, **query: str) -> Answer:
@@ -56,7 +57,7 @@ class Door:
 
     def add(self, name: str, **fields: Any) -> str:
         """Put a record straight into the store; its `_id`."""
-        record_id: str = self.api.add(name, fields, now=self.now)["_id"]
+        record_id: str = self.api.state.add(name, fields, now=self.now)["_id"]
         return record_id
 
     def ids(self, path: str, **query: str) -> list[str]:

@@ -13,6 +13,7 @@ from planhat_async.sandbox import Choices, LoggedRequest
 from planhat_async.sandbox.api import MAX_LOGGED, Api
 from planhat_async.sandbox.limits import Limits
 from planhat_async.sandbox.messages import ApiRequest, ApiResponse
+from planhat_async.sandbox.state import State
 
 _TOKEN = "s3cret"
 
@@ -72,7 +73,7 @@ def test_past_the_limit_nothing_is_done(*, retry_after: bool, extra: dict[str, s
     request = _get(method="POST", body=b'{"companyId": "c"}', now=NOW + 0.5)
     headers = {"X-Rate-Limit-Limit": "1", "X-Rate-Limit-Remaining": "0"}
     assert api.handle(request) == ApiResponse(429, b'{"error":"Too many requests"}', headers | extra)
-    assert api.records("tasks") == []
+    assert api.state.records("tasks") == []
 
 
 def test_a_wait_is_at_least_a_second() -> None:
@@ -103,7 +104,7 @@ def test_every_request_is_logged() -> None:
     assert list(api.log) == [
         LoggedRequest("GET", "/tasks/extid-a%2Fb%20%C3%A9", {"limit": "2"}, None, 404, NOW),
         LoggedRequest("PUT", "/tasks", {}, 2, 400, NOW + 1),
-        LoggedRequest("PUT", "/tasks", {}, None, 401, NOW + 2),
+        LoggedRequest("PUT", "/tasks", {}, None, 401, NOW + 2, is_carried_out=False),
         LoggedRequest("PUT", "/tasks", {}, 5001, 400, NOW + 3),
     ]
 
@@ -125,14 +126,14 @@ def test_a_request_does_not_show_its_token() -> None:
 def test_records_are_copies_by_kind() -> None:
     """Notes are of type `note` or a custom one; changing a copy changes nothing stored."""
     api = Api()
-    note = api.add("notes", {"custom": {"a": [1]}}, now=NOW)
-    visit = api.add("notes", {"type": "visit", "isCustomType": True}, now=NOW)
-    ticket = api.add("tickets", {}, now=NOW)
-    email = api.add("conversations", {"type": "email", "isCustomType": False}, now=NOW)
-    task = api.add("tasks", {"_id": "0" * 24}, now=NOW)
-    api.records("notes")[0]["custom"]["a"].append(2)
-    note_copy = api.records("notes")[0]
-    assert {name: api.records(name) for name in ("notes", "tickets", "conversations", "tasks")} == {
+    note = api.state.add("notes", {"custom": {"a": [1]}}, now=NOW)
+    visit = api.state.add("notes", {"type": "visit", "isCustomType": True}, now=NOW)
+    ticket = api.state.add("tickets", {}, now=NOW)
+    email = api.state.add("conversations", {"type": "email", "isCustomType": False}, now=NOW)
+    task = api.state.add("tasks", {"_id": "0" * 24}, now=NOW)
+    api.state.records("notes")[0]["custom"]["a"].append(2)
+    note_copy = api.state.records("notes")[0]
+    assert {name: api.state.records(name) for name in ("notes", "tickets", "conversations", "tasks")} == {
         "notes": [note, visit],
         "tickets": [ticket],
         "conversations": [note, visit, ticket, email],
@@ -145,22 +146,22 @@ def test_added_records_are_the_stores_own() -> None:
     """Neither the mapping given nor the record returned is the one stored."""
     api = Api()
     given = {"custom": {"a": 1}}
-    returned = api.add("tasks", given, now=NOW)
+    returned = api.state.add("tasks", given, now=NOW)
     given["custom"]["a"] = returned["custom"]["a"] = 2
-    assert api.records("tasks")[0]["custom"] == {"a": 1}
+    assert api.state.records("tasks")[0]["custom"] == {"a": 1}
 
 
 def test_an_id_is_added_once() -> None:
     """A second record of the same `_id` is a mistake."""
     api = Api()
-    api.add("tasks", {"_id": "a"}, now=NOW)
+    api.state.add("tasks", {"_id": "a"}, now=NOW)
     with pytest.raises(ValueError, match="there is a record of the _id a"):
-        api.add("tasks", {"_id": "a"}, now=NOW)
+        api.state.add("tasks", {"_id": "a"}, now=NOW)
 
 
 def test_the_seed_makes_the_ids() -> None:
     """The same calls at the same times under the same seed make the same records."""
-    first, again, other = (Api(seed=seed, companies=[TENET]) for seed in (7, 7, 8))
+    first, again, other = (Api(state=State(seed, [TENET])) for seed in (7, 7, 8))
     request = _get(method="POST", body=b'{"companyId": "extid-tenet"}')
     answers = [api.handle(request).body for api in (first, again, other)]
     assert answers[0] == answers[1] != answers[2]

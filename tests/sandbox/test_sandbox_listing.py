@@ -146,6 +146,16 @@ def test_archived_tasks_are_hidden(*, archived_only: bool) -> None:
     assert planhat.ids("tasks", isArchived="true") == ([archived] if archived_only else [open_, archived, unsaid])
 
 
+def test_a_task_that_is_archived_changes_lists() -> None:
+    """And keeps its place by `_id` when it comes back."""
+    planhat = Door()
+    first, second, third = (planhat.add("tasks") for _ in range(3))
+    planhat("PUT", f"tasks/{first}", {"isArchived": True})
+    assert (planhat.ids("tasks"), planhat.ids("tasks", isArchived="true")) == ([second, third], [first])
+    planhat("PUT", f"tasks/{first}", {"isArchived": False})
+    assert (planhat.ids("tasks"), planhat.ids("tasks", isArchived="true")) == ([first, second, third], [])
+
+
 def test_tickets_are_filtered_by_status_email_and_snippet() -> None:
     """Status and e-mail address are compared as they are, the snippet is searched in any case."""
     planhat = Door()
@@ -170,7 +180,7 @@ def test_a_large_page_of_a_large_list_is_quick() -> None:
     """The last 10,000 of 200,000 records take well under a second of work: a default list costs no sort."""
     planhat = Door()
     for number in range(200_000):
-        planhat.api.store.tasks.insert({"_id": f"{number:024x}", "action": "x" * 100})
+        planhat.api.state.store.tasks.insert({"_id": f"{number:024x}", "action": "x" * 100})
     started = time.process_time()
     page = planhat("GET", "tasks", limit="10000", offset="190000")
     assert time.process_time() - started < 0.5

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planhat_async.sandbox.store import Collection, ObjectIds, Store
+from planhat_async.sandbox.store import Collection, ObjectIds, Store, decoded
 
 
 def test_ids_begin_with_their_time_and_ascend() -> None:
@@ -43,10 +43,10 @@ def test_records_come_in_the_order_of_their_ids() -> None:
     records = {name: {"_id": name} for name in "badc"}
     for record in records.values():
         collection.insert(record)
-    assert [record["_id"] for record in collection.ordered()] == ["a", "b", "c", "d"]
+    assert [record["_id"] for record in collection.records()] == ["a", "b", "c", "d"]
     collection.remove(records["d"])
     collection.insert({"_id": "cc"})
-    assert [record["_id"] for record in collection.ordered(descending=True)] == ["cc", "c", "b", "a"]
+    assert [decoded(text)["_id"] for text in collection.texts(descending=True)] == ["cc", "c", "b", "a"]
     assert len(collection) == 4
     assert "d" not in collection
 
@@ -60,9 +60,9 @@ def test_an_emptied_collection_is_empty() -> None:
         record = collection.get(record_id)
         assert record is not None
         collection.remove(record)
-    assert list(collection.ordered()) == []
+    assert list(collection.records()) == []
     collection.insert({"_id": "0"})
-    assert list(collection.ordered()) == [{"_id": "0"}]
+    assert list(collection.records()) == [{"_id": "0"}]
 
 
 def test_records_of_one_external_id_stay_in_order() -> None:
@@ -100,4 +100,4 @@ def test_the_indexes_agree_with_the_records(operations: list[tuple[str, Any, boo
     for value in ("x", "y"):
         found = {record["_id"] for record in collection.find("sourceId", value)}
         assert found == {record_id for record_id, source_id in expected.items() if source_id == value}
-    assert [record["_id"] for record in collection.ordered()] == sorted(expected)
+    assert [record["_id"] for record in collection.records()] == sorted(expected)

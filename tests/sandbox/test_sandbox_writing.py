@@ -129,7 +129,7 @@ def test_companies_are_checked_once_one_is_registered() -> None:
     """Until then any company is accepted, as it was sent."""
     planhat = Door()
     assert planhat("POST", "tasks", {"companyId": "extid-anyone"}).body["companyId"] == "extid-anyone"
-    planhat.api.companies.add(TENET)
+    planhat.api.state.register(TENET)
     assert planhat("POST", "tasks", {"companyId": "extid-anyone"}) == _error("companyId: no such company")
     note = {"type": "note", "companyExternalId": "anyone"}
     assert planhat("POST", "conversations", note) == _error("companyExternalId: no such company")

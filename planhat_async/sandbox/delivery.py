@@ -1,0 +1,89 @@
+"""How an answer reaches its client over HTTP, or fails to."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from itertools import pairwise
+from typing import Never
+
+from aiohttp import web
+
+from planhat_async.sandbox.messages import ApiResponse, Strike
+from planhat_async.sandbox.planhat import N_PIECES
+
+_RESET_AT_ONCE = struct.pack("ii", 1, 0)
+
+
+async def deliver(
+    request: web.Request, answer: ApiResponse, strike: Strike | None, *, is_last: bool
+) -> web.StreamResponse:
+    """Send an answer as the fault of its call has it; `is_last` on this connection."""
+    match strike:
+        case Strike("reset_after"):
+            return hang_up(request)
+        case Strike("reset_during"):
+            response = await _half(request, answer)
+            hang_up(request)
+            return response
+        case Strike("stall"):
+            await _half(request, answer)
+            await _until_the_client_leaves()
+        case Strike("slow", seconds):
+            return await _slowly(request, answer, seconds)
+    response = web.Response(
+        status=answer.status, body=answer.body, headers=answer.headers, content_type=answer.content_type
+    )
+    if is_last:
+        response.force_close()
+    await response.prepare(request)
+    await response.write_eof()
+    return response
+
+
+def hang_up(request: web.Request) -> web.Response:
+    """Reset the connection; what comes back is sent to nobody."""
+    if request.transport is not None:
+        # Without this a connection from which all was read would end as one does that was used up.
+        connection = request.transport.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_ONCE)
+        request.transport.abort()
+    return web.Response()
+
+
+async def _half(request: web.Request, answer: ApiResponse) -> web.StreamResponse:
+    response = _streamed(answer)
+    await response.prepare(request)
+    await response.write(answer.body[: len(answer.body) // 2])
+    return response
+
+
+async def _slowly(request: web.Request, answer: ApiResponse, seconds: float) -> web.StreamResponse:
+    response, pieces = _streamed(answer), _pieces(answer.body)
+    await asyncio.sleep(seconds / N_PIECES)
+    await response.prepare(request)
+    for piece in pieces[:-1]:
+        await response.write(piece)
+        await asyncio.sleep(seconds / N_PIECES)
+    await response.write(pieces[-1])
+    await response.write_eof()
+    return response
+
+
+def _streamed(answer: ApiResponse) -> web.StreamResponse:
+    response = web.StreamResponse(status=answer.status, headers=answer.headers)
+    response.content_type = answer.content_type
+    response.content_length = len(answer.body)
+    return response
+
+
+def _pieces(body: bytes) -> list[bytes]:
+    edges = [len(body) * n // N_PIECES for n in range(N_PIECES + 1)]
+    return [body[start:end] for start, end in pairwise(edges)]
+
+
+async def _until_the_client_leaves() -> Never:
+    # The server cancels the handler of a client that has hung up.
+    while True:
+        await asyncio.get_running_loop().create_future()

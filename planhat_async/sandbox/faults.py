@@ -1,0 +1,272 @@
+"""What can go wrong with a call, and with which calls it does: decided by rate, by number or by a condition, seeded.
+
+Each fault of `KINDS` has a name, and most have an amount: seconds, rows or bytes. As text a fault is its name, then
+`:amount`, then `=rate` or `@numbers`::
+
+    reset_after=0.05            one call in twenty, drawn under the seed
+    rows_206:3@1+4              the first and the fourth bulk upsert; three rows of each
+    http_503                    every call
+
+Calls are counted from 1, for each fault those that it fits: `rows_206@1` befalls the first bulk upsert, whatever came
+before it. A call has one fault at most. Those at rate 1 come first; the others share one draw, so that each befalls
+exactly the share of calls it says. So the same calls in the same order have the same faults.
+
+Caps of pages are by default above what a list gives unasked, 500 tasks or tickets, and above 1 MiB. Below that a capped
+page looks just like the end of a list, and no client can tell.
+"""
+
+from __future__ import annotations
+
+import difflib
+import random
+import re
+from collections.abc import Callable, Iterable
+from enum import Enum
+from typing import TypeAlias
+
+from attrs import define, evolve, field, frozen
+
+from planhat_async.sandbox.messages import ApiRequest, Strike
+
+
+class Scope(Enum):
+    """Which calls a fault fits."""
+
+    ANY = "any call"
+    BULK = "bulk upserts"
+    LIST = "lists"
+
+    def fits(self, request: ApiRequest) -> bool:
+        """Whether the call is one of these."""
+        if self is Scope.ANY:
+            return True
+        is_of_a_path = len([segment for segment in request.segments if segment]) == 1
+        return is_of_a_path and request.method == ("PUT" if self is Scope.BULK else "GET")
+
+
+@frozen
+class Kind:
+    """One thing that can go wrong.
+
+    Attributes:
+        what: How a client sees it, and whether the call was carried out.
+        scope: The calls it fits.
+        amount: What its amount is unless another is given; None if it has none.
+        unit: Of the amount.
+    """
+
+    what: str
+    scope: Scope = Scope.ANY
+    amount: float | None = None
+    unit: str = ""
+
+
+_LOST = "the connection is reset"
+KINDS: dict[str, Kind] = {
+    "refuse": Kind("nobody listens when the call should come: connections are refused", amount=0.1, unit="seconds"),
+    "reset_before": Kind(f"{_LOST} before the body is read; not carried out"),
+    "reset_after": Kind(f"{_LOST} instead of an answer; carried out"),
+    "reset_during": Kind(f"{_LOST} in the middle of the answer; carried out"),
+    "late": Kind(f"{_LOST}, and the call is carried out after that", amount=0.05, unit="seconds"),
+    "slow": Kind("the answer comes in ten pieces, over some time; carried out", amount=1.0, unit="seconds"),
+    "stall": Kind("half of the answer comes, the rest never; carried out"),
+    "http_429": Kind("429; not carried out"),
+    "http_429_retry_after": Kind("429 with a Retry-After in seconds; not carried out", amount=1.0, unit="seconds"),
+    "http_429_skewed": Kind(
+        "429, to come back in a second by a clock that is ahead, in Date and Retry-After; not carried out",
+        amount=3600.0,
+        unit="seconds",
+    ),
+    **{f"http_{status}": Kind(f"{status}; not carried out") for status in (500, 502, 503, 504)},
+    **{f"http_{status}_after": Kind(f"{status}; carried out") for status in (500, 502, 503, 504)},
+    "html_page": Kind("502 with an HTML page, as proxies have them; not carried out"),
+    "json_truncated": Kind("200 with half of the JSON; carried out"),
+    "content_type_wrong": Kind("the right answer, said to be text/html; carried out"),
+    "rows_206": Kind("206: some rows are refused, the others stored", Scope.BULK, 1, "rows"),
+    "rows_400": Kind("400 with error arrays that blame some rows", Scope.BULK, 1, "rows"),
+    "rows_403": Kind("403 with permissionErrors for some rows", Scope.BULK, 1, "rows"),
+    "rows_dropped": Kind("some rows are neither stored nor mentioned", Scope.BULK, 1, "rows"),
+    "page_rows": Kind("no more rows than this, whatever the limit asks for", Scope.LIST, 700, "rows"),
+    "page_bytes": Kind("no more rows than fit in this, one at least", Scope.LIST, 1_500_000, "bytes"),
+    "offset_ignored": Kind("the page is the first one", Scope.LIST),
+    "sort_ignored": Kind("rows come in an order of the server's own, always the same", Scope.LIST),
+}
+
+
+def _numbers(calls: Iterable[int] | None) -> frozenset[int] | None:
+    return None if calls is None else frozenset(calls)
+
+
+@frozen
+class Fault:
+    """Something that goes wrong with some of the calls.
+
+    Attributes:
+        name: One of `KINDS`.
+        rate: How many of the calls it befalls, from 0 to 1, of those that the rest leaves.
+        calls: The numbers of the calls it may befall, counted from 1 among those that it fits; None for any.
+        when: Whether it fits a call; it is shown the request without its body.
+        amount: Seconds, rows or bytes, as `KINDS` has it; None for what is usual.
+
+    Raises:
+        ValueError: There is no fault of this name, the rate is none, or the fault has no amount.
+    """
+
+    name: str
+    rate: float = 1.0
+    calls: frozenset[int] | None = field(default=None, converter=_numbers)
+    when: Callable[[ApiRequest], bool] | None = None
+    amount: float | None = None
+
+    def __attrs_post_init__(self) -> None:
+        kind = kind_of(self.name)
+        if not 0 <= self.rate <= 1:
+            raise ValueError(f"{self.name}: a rate is from 0 to 1, not {self.rate:g}")
+        if self.amount is not None and kind.amount is None:
+            raise ValueError(f"{self.name} has no amount")
+        if self.name == "refuse" and self.when is not None:
+            raise ValueError("refuse has no condition: nobody sees a call that is refused")
+
+    def fits(self, request: ApiRequest) -> bool:
+        """Whether it may befall the call, as far as its number and luck allow."""
+        return KINDS[self.name].scope.fits(request) and (self.when is None or self.when(request))
+
+
+FaultsLike: TypeAlias = str | Iterable[Fault]
+
+
+def kind_of(name: str) -> Kind:
+    """What a fault of this name is.
+
+    Raises:
+        ValueError: There is none; the message has the nearest names.
+    """
+    if name in KINDS:
+        return KINDS[name]
+    near = difflib.get_close_matches(name, KINDS, cutoff=0.4)
+    raise ValueError(f"no fault is called {name!r}" + (f"; near: {', '.join(near)}" if near else ""))
+
+
+def described() -> str:
+    """What can go wrong, a line for each fault: its name and usual amount, the calls it fits, what a client sees."""
+    lines = []
+    for name, kind in KINDS.items():
+        amount = "" if kind.amount is None else f":{kind.amount:g}"
+        unit = f" {kind.unit}" if kind.unit else ""
+        lines.append(f"{name}{amount}{unit}  ({kind.scope.value})  {kind.what}")
+    return "\n".join(lines)
+
+
+_TEXT = re.compile(
+    r"(?P<name>\w+)(?::(?P<amount>-?\d+(?:\.\d+)?))?(?:=(?P<rate>\d*\.?\d+)|@(?P<calls>\d+(?:\+\d+)*))?", re.ASCII
+)
+
+
+def parse(text: str) -> list[Fault]:
+    """The faults of a text such as `reset_after=0.05,http_500@3`.
+
+    Raises:
+        ValueError: A part of it is no fault.
+    """
+    return [_parsed(part.strip()) for part in text.split(",") if part.strip()]
+
+
+def _parsed(part: str) -> Fault:
+    found = _TEXT.fullmatch(part)
+    if found is None:
+        raise ValueError(f"a fault is NAME[:AMOUNT][=RATE or @NUMBER+NUMBER...], not {part!r}")
+    amount, rate, calls = found["amount"], found["rate"], found["calls"]
+    return Fault(
+        found["name"],
+        rate=1.0 if rate is None else float(rate),
+        calls=None if calls is None else map(int, calls.split("+")),
+        amount=None if amount is None else float(amount),
+    )
+
+
+@define
+class _Rule:
+    """A fault, and the calls it has fitted so far."""
+
+    fault: Fault
+    n_calls: int = 0
+
+    def is_due(self, n_call: int) -> bool:
+        return self.fault.calls is None or n_call in self.fault.calls
+
+    @property
+    def is_certain(self) -> bool:
+        return self.fault.rate == 1.0
+
+    @property
+    def rank(self) -> int:
+        # Whether the next call will be refused must be known before there is one, so nothing may come before that.
+        return 2 * (not self.is_certain) + (self.fault.name != "refuse")
+
+
+class Faults:
+    """Decides for call after call what goes wrong with it.
+
+    Args:
+        faults: As text or one by one.
+        seed: The same calls under the same seed have the same faults.
+
+    Raises:
+        ValueError: A fault is none, or together they befall more calls than there are.
+    """
+
+    def __init__(self, faults: FaultsLike = (), *, seed: int = 0) -> None:
+        given = parse(faults) if isinstance(faults, str) else faults
+        self._rules = sorted(map(_Rule, given), key=lambda rule: rule.rank)
+        _require_shares(rule.fault for rule in self._rules)
+        self._random = random.Random(seed)  # noqa: S311  # luck needs no secrecy, only a seed
+        self._draw = self._random.random()
+
+    def strike(self, request: ApiRequest) -> Strike | None:
+        """What befalls the call that arrives, if anything does."""
+        fitting = [rule for rule in self._rules if rule.fault.fits(request)]
+        for rule in fitting:
+            rule.n_calls += 1
+        struck = self._struck(fitting, ahead=0)
+        self._next_call()
+        return struck
+
+    def refusal(self) -> Strike | None:
+        """Whether the next call is to be refused; if so it will not arrive, and is counted here.
+
+        Calls after it that are to be refused too make the time longer for which nobody listens.
+        """
+        refusing = [rule for rule in self._rules if rule.fault.name == "refuse"]
+        is_endless = any(rule.is_certain and rule.fault.calls is None for rule in refusing)
+        whole: Strike | None = None
+        while struck := self._struck(refusing, ahead=1):
+            whole = struck if whole is None else evolve(whole, amount=whole.amount + struck.amount)
+            for rule in refusing:
+                rule.n_calls += 1
+            self._next_call()
+            if is_endless:
+                break
+        return whole
+
+    def _struck(self, rules: Iterable[_Rule], *, ahead: int) -> Strike | None:
+        share = 0.0
+        for rule in rules:
+            fault = rule.fault
+            start, share = share, share + (0.0 if rule.is_certain else fault.rate)
+            if rule.is_due(rule.n_calls + ahead) and (rule.is_certain or start <= self._draw < share):
+                amount = KINDS[fault.name].amount if fault.amount is None else fault.amount
+                return Strike(fault.name, 0.0 if amount is None else amount, self._draw)
+        return None
+
+    def _next_call(self) -> None:
+        self._draw = self._random.random()
+
+
+def _require_shares(faults: Iterable[Fault]) -> None:
+    shares = dict.fromkeys(Scope, 0.0)
+    for fault in faults:
+        if fault.rate < 1.0 and fault.when is None:
+            shares[KINDS[fault.name].scope] += fault.rate
+    most = shares[Scope.ANY] + max(shares[Scope.BULK], shares[Scope.LIST])
+    if most > 1.0 + 1e-9:
+        raise ValueError(f"the rates add up to {most:g}, and a call has one fault at most")

@@ -1,0 +1,128 @@
+"""The door in memory: the same rules and faults without a socket, on the event loop's own clock.
+
+On an event loop whose clock jumps, minutes of limits, slow answers and patience take milliseconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Unpack
+
+from attrs import evolve
+
+from planhat_async.sandbox.api import Admission
+from planhat_async.sandbox.messages import ApiRequest, ApiResponse
+from planhat_async.sandbox.planhat import N_PIECES, UNREAD, Options, Planhat
+
+_EPOCH = 1_700_000_000.0
+
+
+class MemorySandbox(Planhat):
+    """Planhat in memory: what `Sandbox` is, but that requests are handed to it.
+
+    Args:
+        token: The only token it accepts; None accepts every token that is not empty.
+        latency: Seconds a request takes to arrive, and its answer to come back, together.
+        options: What any `Planhat` takes: `per_minute=200`, `per_second=150`, `max_parallel`, `seed`, `companies`,
+            `users`, `endusers`, `choices`, `faults`.
+
+    Raises:
+        ValueError: A limit or a fault is none.
+    """
+
+    def __init__(self, token: str | None = None, *, latency: float = 0.0, **options: Unpack[Options]) -> None:
+        super().__init__(token, **options)
+        self._latency = latency
+        self._away_until = 0.0
+        self._has_begun = False
+
+    async def exchange(self, request: ApiRequest, *, patience: float) -> ApiResponse:
+        """Answer a request, or fail as a connection would.
+
+        What has left arrives: a caller that is cancelled or loses patience ends the waiting, not the request.
+
+        Args:
+            request: Its `now` and `n_parallel` are filled in when it arrives.
+            patience: Seconds the caller waits for the next piece of an answer.
+
+        Raises:
+            ConnectionRefusedError: Nobody listens; nothing was sent.
+            ConnectionResetError: The connection ended before the answer did.
+            TimeoutError: No piece of an answer came in that time.
+        """
+        self._leave_before_the_first()
+        if self.now() < self._away_until:
+            raise ConnectionRefusedError("nobody listens")
+        answered = self._keep(self._serve(request, patience))
+        answered.add_done_callback(_note_failure)
+        return await asyncio.shield(answered)
+
+    async def close(self) -> None:
+        """Forget what is still under way."""
+        await self._drop_pending()
+
+    async def _serve(self, request: ApiRequest, patience: float) -> ApiResponse:
+        if self._latency > patience:
+            await asyncio.sleep(patience)
+            raise TimeoutError
+        await asyncio.sleep(self._latency / 2)
+        self._n_parallel += 1
+        try:
+            answer = await self._answered(evolve(request, now=self.now(), n_parallel=self._n_parallel), patience)
+        finally:
+            self._n_parallel -= 1
+        await asyncio.sleep(self._latency / 2)
+        return answer
+
+    async def _answered(self, request: ApiRequest, patience: float) -> ApiResponse:
+        admission = self._api.admit(request)
+        self._go_away_if_next_is_refused()
+        if admission.fault in UNREAD:
+            self._api.lose(request, admission)
+            raise ConnectionResetError("the connection was reset before the body was read")
+        if admission.strike is not None and admission.strike.name == "late":
+            self._keep(self._answer_later(admission.strike.amount, request, admission))
+            raise ConnectionResetError("the connection was reset")
+        answer = self._api.answer(request, admission)
+        await self._deliver(admission, patience)
+        return answer
+
+    async def _deliver(self, admission: Admission, patience: float) -> None:
+        match admission.fault:
+            case "reset_after" | "reset_during":
+                raise ConnectionResetError("the connection was reset instead of an answer, or in the middle of it")
+            case "stall":
+                await asyncio.sleep(patience)
+                raise TimeoutError
+            case "slow" if admission.strike is not None:
+                await self._deliver_slowly(admission.strike.amount, patience)
+
+    async def _deliver_slowly(self, seconds: float, patience: float) -> None:
+        if seconds / N_PIECES > patience:
+            await asyncio.sleep(patience)
+            raise TimeoutError
+        await asyncio.sleep(seconds)
+
+    def _prepare_for_the_first(self) -> None:
+        # There may be no event loop yet, so no clock.
+        self._has_begun = False
+
+    def _leave_before_the_first(self) -> None:
+        if not self._has_begun:
+            self._has_begun = True
+            self._go_away_if_next_is_refused()
+
+    def _go_away_if_next_is_refused(self) -> None:
+        refusal = self._api.faults.refusal()
+        if refusal is not None:
+            self._away_until = self.now() + refusal.amount
+
+    def now(self) -> float:
+        """Its clock: seconds since the epoch."""
+        return _EPOCH + asyncio.get_running_loop().time()
+
+
+def _note_failure(answered: asyncio.Task[ApiResponse]) -> None:
+    # A caller that has been cancelled does not look, and asyncio would complain that nobody did.
+    if not answered.cancelled():
+        answered.exception()

@@ -1,0 +1,327 @@
+"""What Planhat documents, fact by fact, each with a test that names it.
+
+The words of a fact are those of the API reference that this project was built from. Facts that are marked as seen
+live or as unknown are not here: the docstring of `planhat_async.sandbox` says what the sandbox makes of those.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from sandbox_door import ACME, NOW, TENET, Door
+
+from planhat_async.sandbox.api import Api
+from planhat_async.sandbox.limits import Limits
+from planhat_async.sandbox.messages import ApiRequest
+
+T = TypeVar("T", bound=Callable[..., Any])
+
+REFERENCE = Path(__file__).parents[3] / "shared" / "api" / "REFERENCE.md"
+PATHS: dict[str, dict[str, str]] = {"conversations": {"type": "note"}, "tasks": {}}
+FACTS: dict[str, str] = {}
+
+
+def fact(words: str) -> Callable[[T], T]:
+    """Note which fact a test shows."""
+
+    def note(test: T) -> T:
+        assert words not in FACTS
+        FACTS[words] = test.__name__
+        return test
+
+    return note
+
+
+def _ticket(source_id: str = "1", **fields: Any) -> dict[str, Any]:
+    return {"sourceId": source_id, "email": "a@b.c", "companyId": TENET.company_id, **fields}
+
+
+def _task(**fields: Any) -> dict[str, Any]:
+    return {"companyId": TENET.company_id, **fields}
+
+
+@fact("`/conversations` D | `/tasks` D | `/tickets` D")
+def test_the_three_paths() -> None:
+    """Notes, tasks and tickets have a path each, and no other is known."""
+    planhat = Door()
+    assert [planhat("GET", path).status for path in ("conversations", "tasks", "tickets")] == [200] * 3
+    assert planhat("GET", "notes").status == 404
+
+
+@fact("create `POST path` | D; needs `companyId`, `type` = `note` | D; needs `companyId`; `mainType` defaults")
+def test_create() -> None:
+    """Notes need a company and a type, tasks a company; tickets cannot be created one by one."""
+    planhat = Door()
+    bodies = [{"companyId": "c", "type": "note"}, {"companyId": "c"}, {"type": "note"}]
+    assert [planhat("POST", "conversations", body).status for body in bodies] == [200, 400, 400]
+    assert planhat("POST", "tasks", {"companyId": "c"}).body["mainType"] == "task"
+    assert planhat("POST", "tasks", {"action": "no company"}).status == 400
+    assert planhat("POST", "tickets", _ticket()).status == 405
+
+
+@fact("get `GET path/{key}` | `_id` or `extid-…` D | `_id` or `srcid-…` D | none documented")
+def test_get() -> None:
+    """By `_id`, a note by `extid-`, a task by `srcid-`, a ticket not at all."""
+    planhat = Door()
+    note, task = planhat.add("notes", externalId="e"), planhat.add("tasks", sourceId="s")
+    for path, keys, record_id in (("conversations", (note, "extid-e"), note), ("tasks", (task, "srcid-s"), task)):
+        assert [planhat("GET", f"{path}/{key}").body["_id"] for key in keys] == [record_id] * 2
+    assert planhat("GET", f"tickets/{planhat.add('tickets')}").status == 405
+
+
+@fact("update `PUT path/{key}` | `_id` D (`extid-`, `srcid-` in another copy of the docs) | `_id` or `srcid-…` D")
+def test_update() -> None:
+    """By the same keys, notes by either prefix; a ticket not at all."""
+    planhat = Door()
+    note, task = planhat.add("notes", externalId="e", sourceId="s"), planhat.add("tasks", sourceId="s")
+    for path, key in [("conversations", note), ("conversations", "extid-e"), ("conversations", "srcid-s")]:
+        assert planhat("PUT", f"{path}/{key}", {"subject": key}).body["subject"] == key
+    for key in (task, "srcid-s"):
+        assert planhat("PUT", f"tasks/{key}", {"action": key}).body["action"] == key
+    assert planhat("PUT", f"tickets/{planhat.add('tickets')}", {}).status == 405
+
+
+@fact('`_id` D; answers the deleted note | `_id` D; answers `{"n":1,"ok":1,"deletedCount":1}`')
+def test_delete() -> None:
+    """By `_id`; notes and tickets come back, of tasks a count."""
+    planhat = Door()
+    for name, path in (("notes", "conversations"), ("tasks", "tasks"), ("tickets", "tickets")):
+        record_id = planhat.add(name, sourceId="s", externalId="e")
+        assert [planhat("DELETE", f"{path}/{key}").status for key in ("srcid-s", "extid-e")] == [404] * 2
+        answer = planhat("DELETE", f"{path}/{record_id}").body
+        assert answer == {"n": 1, "ok": 1, "deletedCount": 1} if path == "tasks" else answer["_id"] == record_id
+        assert planhat.ids(path) == []
+
+
+@fact("default 30, **max 2,000** D | default 500, **max 10,000** D | default 500, **max 10,000** D")
+@pytest.mark.parametrize(
+    ("path", "default", "most"), [("conversations", 30, 2_000), ("tasks", 500, 10_000), ("tickets", 500, 10_000)]
+)
+def test_limits_of_lists(path: str, default: int, most: int) -> None:
+    """A page has so many rows if nothing is asked for, and no more if more is."""
+    planhat = Door()
+    kind = {"type": "ticket"} if path == "tickets" else {}
+    collection = planhat.api.state.store[path]
+    for number in range(most + 1):
+        collection.insert({"_id": f"{number:024x}", **kind})
+    assert [len(planhat.ids(path, **query)) for query in ({}, {"limit": "99999"})] == [default, most]
+
+
+@fact("**max 5,000 items** D; matches on `_id` | max 5,000 D; matches on `_id`, then `sourceId`")
+def test_bulk_upsert() -> None:
+    """5,000 rows and no more; notes match by `_id` only, tasks and tickets by `_id`, then by `sourceId`."""
+    planhat = Door()
+    for path in ("conversations", "tasks", "tickets"):
+        assert planhat("PUT", path, [{}] * 5_001).status == 400
+    assert planhat("PUT", "tasks", [_task()] * 5_000).body["created"] == 5_000
+    kept = {path: planhat.add(path, type=kind, sourceId="s", externalId="s") for path, kind in _KINDS.items()}
+    for path, record_id in kept.items():
+        rows = [{"_id": record_id, "custom": {"a": 1}}, _ticket("s", type="note", custom={"b": 1})]
+        answers = [planhat("PUT", path, [row | {"email": "a@b.c"}]).body for row in rows]
+        assert [answer["updated"] for answer in answers] == [1, path != "conversations"]
+
+
+_KINDS = {"conversations": "note", "tasks": "task", "tickets": "ticket"}
+
+
+@fact("list filters | `companyId` D | `companyId`, `enduserIds`, `isArchived` D | `companyId`, `status`")
+def test_list_filters() -> None:
+    """Each model has its own, and passes over those of the others."""
+    planhat = Door()
+    for path, kind in _KINDS.items():
+        for company in ("a", "b"):
+            fields: dict[str, Any] = {"status": company, "email": company, "snippet": company}
+            planhat.add(path, type=kind, companyId=company, endusers=[{"id": company}], **fields)
+    known = {
+        "conversations": {"companyId"},
+        "tasks": {"companyId", "enduserIds"},
+        "tickets": {"companyId", "status", "email", "search"},
+    }
+    for path, filters in known.items():
+        all_ids = planhat.ids(path)
+        for name in ("companyId", "enduserIds", "status", "email", "search"):
+            assert (planhat.ids(path, **{name: "a"}) != all_ids) == (name in filters), (path, name)
+
+
+@fact("Tickets are conversations too: `/conversations/{id}` reaches one D")
+def test_tickets_are_conversations() -> None:
+    """The ticket endpoint sets the type itself, and the other one gets it."""
+    planhat = Door()
+    planhat("PUT", "tickets", [_ticket(type="bug")])
+    (ticket,) = planhat("GET", "tickets").body
+    assert planhat("GET", f"conversations/{ticket['_id']}").body == ticket
+    assert (ticket["type"], ticket["subType"]) == ("ticket", "bug")
+
+
+@fact("Lists share `limit`, `offset`, `sort` (a property, `-` in front for descending, case sensitive) and `select`")
+def test_shared_list_parameters() -> None:
+    """On each path; ids of companies and of end users may be several, separated by commas."""
+    planhat = Door()
+    for path, kind in _KINDS.items():
+        a, b, c = (planhat.add(path, type=kind, subject=text, companyId=text) for text in "bca")
+        assert planhat.ids(path, limit="1", offset="1") == [b]
+        assert planhat.ids(path, sort="subject") == [c, a, b]
+        assert planhat.ids(path, sort="-subject") == [b, a, c]
+        assert planhat.ids(path, sort="Subject") == [a, b, c]
+        assert planhat("GET", path, select="subject,none", limit="1").body == [{"_id": a, "subject": "b"}]
+        assert planhat.ids(path, companyId="b,a") == [a, c]
+    people = [planhat.add("tasks", endusers=[{"id": name}]) for name in "xyz"]
+    assert planhat.ids("tasks", enduserIds="x,z") == [people[0], people[2]]
+
+
+@fact("A list is a bare JSON array: no total, no cursor D")
+def test_a_list_is_an_array() -> None:
+    """With nothing about it in the headers either."""
+    api = Api(limits=Limits(per_minute=None))
+    answer = api.handle(ApiRequest("GET", ("tasks",), headers={"Authorization": "Bearer x"}))
+    assert (answer.body, answer.headers) == (b"[]", {})
+
+
+@fact("hides archived (so: completed) tasks unless `isArchived=true` D, and returns both `task` and `event` rows D")
+def test_archived_tasks_and_events() -> None:
+    """Events are listed like tasks."""
+    planhat = Door()
+    task, event = planhat.add("tasks", mainType="task"), planhat.add("tasks", mainType="event")
+    archived = planhat.add("tasks", isArchived=True)
+    assert planhat.ids("tasks") == [task, event]
+    assert planhat.ids("tasks", isArchived="true") == [archived]
+
+
+@fact("In a URL, and as the value of `companyId` in a body, a key may be `extid-<externalId>` or `srcid-<sourceId>` D")
+def test_keys_of_ones_own() -> None:
+    """Records come back with Planhat's own `_id` of the company."""
+    planhat = Door(TENET, ACME)
+    for path, fields in PATHS.items():
+        for key in ("extid-tenet", f"srcid-{TENET.source_id}", TENET.company_id):
+            assert planhat("POST", path, {"companyId": key, **fields}).body["companyId"] == TENET.company_id
+    planhat.add("tasks", sourceId="a b")
+    assert planhat("GET", "tasks/srcid-a%20b").status == 200
+
+
+@fact("`sourceId` is unique per model. Outside companies `externalId` is unique per company only")
+def test_uniqueness() -> None:
+    """A second `sourceId` is refused, a second `externalId` is not, and names the first record."""
+    planhat = Door(TENET, ACME)
+    for company, statuses in ((TENET, [200, 200]), (ACME, [400, 200])):
+        fields = {"type": "note", "companyId": company.company_id}
+        keys: list[dict[str, str]] = [{"sourceId": "s"}, {"externalId": "e"}]
+        assert [planhat("POST", "conversations", fields | key).status for key in keys] == statuses
+    assert planhat("GET", "conversations/extid-e").body["companyId"] == TENET.company_id
+    assert planhat("POST", "tasks", _task(sourceId="s")).status == 200
+
+
+@fact("`PUT path/{key}` changes only the fields sent; the rest stay D")
+def test_an_update_leaves_the_rest() -> None:
+    """Field by field."""
+    planhat = Door()
+    key = planhat.add("tasks", action="a", description="d")
+    planhat("PUT", f"tasks/{key}", {"action": "b"})
+    stored = planhat("GET", f"tasks/{key}").body
+    assert (stored["action"], stored["description"]) == ("b", "d")
+
+
+@fact('a task `status` that matches no configured status "will still be saved" D')
+def test_values_are_not_checked() -> None:
+    """Any status is stored."""
+    assert Door()("POST", "tasks", _task(status="no such status")).body["status"] == "no such status"
+
+
+@fact("`daily weekly monthly quarterly yearly custom`; `repeatDays` (integer) is required with `custom` D")
+def test_repeat() -> None:
+    """Without them, or with something else, the task is refused."""
+    planhat = Door()
+    for repeat in ("daily", "weekly", "monthly", "quarterly", "yearly"):
+        assert planhat("POST", "tasks", _task(repeat=repeat)).status == 200
+    days: list[dict[str, Any]] = [{}, {"repeatDays": "3"}, {"repeatDays": 3}]
+    assert [planhat("POST", "tasks", _task(repeat="custom", **more)).status for more in days] == [400, 400, 200]
+
+
+@fact("Ticket: `sourceId` and `email` required D; `domains` (array) required unless `companyExternalId` is given D")
+def test_what_a_ticket_needs() -> None:
+    """A key, a company by any of three names, and an address, without which it is dropped silently."""
+    planhat = Door(TENET, ACME)
+    company: list[dict[str, Any]] = [
+        {"companyId": TENET.company_id},
+        {"companyExternalId": "tenet"},
+        {"domains": ["tenet.com"]},
+        {"companyId": "extid-tenet"},
+        {},
+    ]
+    rows = [{"sourceId": str(n), "email": "a@b.c", **names} for n, names in enumerate(company)]
+    statuses = [planhat("PUT", "tickets", [row]).status for row in rows]
+    assert statuses == [200, 200, 200, 206, 400]
+    assert planhat("PUT", "tickets", [{"email": "a@b.c", "companyId": TENET.company_id}]).status == 400
+    assert planhat("PUT", "tickets", [_ticket(email=None)]).body == {"created": 0, "updated": 0}
+
+
+@fact("200 all good · **206 some rows failed: the errors are in the body** · 400 a required key is missing")
+def test_statuses_of_a_bulk_upsert() -> None:
+    """The 403 and the 500 come when they are asked for: `rows_403` and `http_500` among the faults' tests."""
+    planhat = Door(TENET)
+    good, bad = _task(sourceId="a"), {"sourceId": "b", "companyId": "unknown"}
+    bodies = [[good], [good, bad], [{"sourceId": "c"}], [good, good]]
+    answers = [planhat("PUT", "tasks", body) for body in bodies]
+    assert [answer.status for answer in answers] == [200, 206, 400, 400]
+    assert [len(answer.body["createdErrors"]) for answer in answers[:3]] == [0, 1, 1]
+    assert answers[0].body.keys() == answers[3].body.keys()
+
+
+@fact('**Every key is optional**: tickets answer `{"created":1,"updated":0}` D')
+def test_the_short_answer_of_tickets() -> None:
+    """Two counts and nothing else."""
+    assert Door()("PUT", "tickets", [_ticket()]).body == {"created": 1, "updated": 0}
+
+
+@fact("The same key twice in one body is an error G")
+def test_a_key_twice() -> None:
+    """Both rows are blamed, and nothing is stored."""
+    planhat = Door()
+    answer = planhat("PUT", "tasks", [_task(sourceId="a"), _task(sourceId="a"), _task(sourceId="b")])
+    assert (answer.status, len(answer.body["createdErrors"])) == (400, 2)
+    assert planhat.ids("tasks") == []
+
+
+@fact("Planhat advises sending large bulk writes one after another G")
+def test_bodies_of_one_key_one_after_another() -> None:
+    """The second finds what the first has stored: no race, no duplicate."""
+    planhat = Door()
+    answers = [planhat("PUT", "tasks", [_task(sourceId="a", action=action)]).body for action in ("x", "y")]
+    assert [(answer["created"], answer["updated"]) for answer in answers] == [(1, 0), (0, 1)]
+
+
+@fact("Body size: 32 MB is documented for bulk analytics calls G and taken for all bulk calls by others")
+def test_the_largest_body() -> None:
+    """One byte more is refused."""
+    planhat = Door()
+    statuses = [planhat("PUT", "tasks", b"[]".ljust(n_bytes)).status for n_bytes in (32_000_000, 32_000_001)]
+    assert statuses == [200, 413]
+
+
+@fact("**200 calls a minute (soft), 150 requests a second (hard)** D, bursts of up to 50 in parallel G")
+def test_the_limits_of_calls() -> None:
+    """Each to the call; the sandbox keeps the soft limit hard, and 50 at once are no burst too many."""
+    limits = Limits()
+    assert [limits.judge("a", now=0.0, n_parallel=50).wait for _ in range(151)] == [0.0] * 150 + [1.0]
+    assert [limits.judge("a", now=1.0).wait for _ in range(51)] == [0.0] * 50 + [59.0]
+    assert limits.judge("b", now=1.0).wait == 0.0
+    parallel = Limits(max_parallel=50)
+    assert [parallel.judge("a", now=NOW, n_parallel=n).wait for n in (50, 51)] == [0.0, 1.0]
+
+
+def _marked_lines() -> list[str]:
+    """The lines of the reference that are marked D or G, each joined to one."""
+    text = REFERENCE.read_text(encoding="utf-8").split("## Calls", 1)[1]
+    lines = [" ".join(line.split()) for line in re.split(r"\n(?=- |\||\n|#)", text)]
+    return [line for line in lines if re.search(r"(?<!\*)\b[DG]\b(?!\*)", line)]
+
+
+@pytest.mark.skipif(not REFERENCE.exists(), reason="the reference is not part of the repository")
+def test_no_documented_fact_is_left_out() -> None:
+    """Every line of the reference that is marked as documented has a test here, and every fact here is its words."""
+    lines = _marked_lines()
+    assert [line for line in lines if not any(words in line for words in FACTS)] == []
+    assert [words for words in FACTS if not any(words in line for line in lines)] == []

@@ -1,0 +1,109 @@
+"""A client that nobody here wrote works against the sandbox: `cruds`, with the interface to Planhat that it ships."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+import urllib3
+from cruds.interfaces.planhat import Planhat
+from cruds.interfaces.planhat.exception import PlanhatUpsertError
+
+from planhat_async.sandbox import Sandbox
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with Sandbox() as planhat:
+        planhat.add_company("5fd76c4daf9f4601dd313b05", external_id="acme", name="Acme", domains=["acme.com"])
+        yield planhat
+
+
+@pytest.fixture
+def cruds(sandbox: Sandbox) -> Iterator[Any]:
+    client = Planhat(api_token=sandbox.token)
+    client.client.host = f"{sandbox.url}/"
+    yield client
+    client.client.manager.clear()
+
+
+@pytest.mark.parametrize(
+    ("name", "title", "fields"), [("note", "subject", {"type": "note"}), ("task", "action", {"mainType": "task"})]
+)
+async def test_notes_and_tasks(sandbox: Sandbox, cruds: Any, name: str, title: str, fields: dict[str, str]) -> None:
+    """Created, found, listed in pages, upserted in bulk and deleted."""
+    model = getattr(cruds, name)
+    row = {"companyId": "extid-acme", **fields}
+
+    def use() -> None:
+        created = model.create({**row, title: "one by one"})
+        assert (created["companyName"], created[title]) == ("Acme", "one by one")
+        assert model.get_by_id(created["_id"])[title] == "one by one"
+        rows = [{**row, title: f"no. {n}"} for n in range(3)]
+        answer = model.bulk_upsert([*rows, {"_id": created["_id"], title: "changed"}], raise_on_error=True)
+        assert (answer["created"], answer["updated"], len(answer["upsertedIds"])) == (3, 1, 3)
+        (page,) = model.get_list(select=title)
+        assert [record[title] for record in page] == ["no. 2", "no. 1", "no. 0", "changed"]
+        for record in page:
+            model.delete(record["_id"])
+
+    await asyncio.to_thread(use)
+    assert sandbox.records(f"{name}s") == []
+
+
+async def test_tickets(sandbox: Sandbox, cruds: Any) -> None:
+    """Upserted in bulk, listed, upserted again and deleted."""
+    rows = [
+        {"sourceId": str(n), "email": "ada@acme.com", "domains": ["acme.com"], "title": f"no. {n}"} for n in range(3)
+    ]
+
+    def use() -> None:
+        assert cruds.ticket.bulk_upsert(rows) == {"created": 3, "updated": 0}
+        assert cruds.ticket.bulk_upsert([{**rows[0], "title": "changed"}]) == {"created": 0, "updated": 1}
+        (page,) = cruds.ticket.get_list(select="subject, externalId")
+        assert [ticket["subject"] for ticket in page] == ["no. 2", "no. 1", "changed"]
+        for ticket in page:
+            assert cruds.ticket.delete(ticket["_id"])["externalId"] == ticket["externalId"]
+
+    await asyncio.to_thread(use)
+    assert sandbox.records("tickets") == []
+
+
+async def test_its_pages_are_the_whole_list(sandbox: Sandbox, cruds: Any) -> None:
+    """It goes on from page to page as long as they are full."""
+    cruds._delay = 0
+    expected = [sandbox.add("tasks", {"action": str(n)})["_id"] for n in range(25)]
+
+    def use() -> list[list[Any]]:
+        return list(cruds.task.get_list(limit=10))
+
+    pages = await asyncio.to_thread(use)
+    assert [len(page) for page in pages] == [10, 10, 5]
+    assert [task["_id"] for page in pages for task in page] == expected[::-1]
+
+
+@pytest.mark.parametrize("name", ["note", "task"])
+async def test_its_update_is_not_documented(sandbox: Sandbox, cruds: Any, name: str) -> None:
+    """It sends a PATCH, and Planhat documents none: the answer is a 405, and nothing is changed."""
+    before = sandbox.add(f"{name}s", {"companyId": "c"})
+
+    def use() -> None:
+        with pytest.raises(urllib3.exceptions.HTTPError, match="status code 405"):
+            getattr(cruds, name).update(before["_id"], {"companyId": "d"})
+
+    await asyncio.to_thread(use)
+    assert sandbox.records(f"{name}s") == [before]
+    assert sandbox.requests[-1].method == "PATCH"
+
+
+async def test_it_hears_of_refused_rows(cruds: Any) -> None:
+    """Its own check of a bulk answer finds the error lists of a 206 and of a 400."""
+
+    def use() -> None:
+        for rows in ([{"companyId": "extid-acme"}, {"companyId": "extid-nobody"}], [{"action": "no company"}]):
+            with pytest.raises(PlanhatUpsertError, match="createdErrors"):
+                cruds.task.bulk_upsert(rows, raise_on_error=True)
+
+    await asyncio.to_thread(use)

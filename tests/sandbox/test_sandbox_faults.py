@@ -1,0 +1,146 @@
+"""What goes wrong, and with which calls."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from planhat_async.sandbox.faults import KINDS, Fault, Faults, FaultsLike, parse
+from planhat_async.sandbox.messages import ApiRequest, Strike
+
+GET = ApiRequest("GET", ("tasks",))
+POST = ApiRequest("POST", ("tasks",))
+PUT = ApiRequest("PUT", ("tasks",))
+PUT_ONE = ApiRequest("PUT", ("tasks", "5d"))
+
+
+def _names(faults: FaultsLike, calls: list[ApiRequest], *, seed: int = 0) -> list[str | None]:
+    plan = Faults(faults, seed=seed)
+    strikes = [plan.strike(call) for call in calls]
+    return [None if strike is None else strike.name for strike in strikes]
+
+
+def test_without_faults_nothing_goes_wrong() -> None:
+    """Neither with a call nor with the one to come."""
+    plan = Faults()
+    assert [plan.strike(GET), plan.refusal()] == [None, None]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_fault_has_a_text_form(name: str) -> None:
+    """Its name alone befalls every call it fits, with the usual amount."""
+    assert parse(name) == [Fault(name)]
+    kind = KINDS[name]
+    call = GET if kind.scope.fits(GET) else PUT
+    assert Faults(name).strike(call) == Strike(name, kind.amount or 0.0)
+
+
+def test_a_text_names_rates_numbers_and_amounts() -> None:
+    """Blanks around the commas do no harm, and neither does a comma at the end."""
+    assert parse("reset_after=0.05, http_500=.02,slow:2.5=1,rows_206:3@1+4,http_429_skewed:-60,") == [
+        Fault("reset_after", rate=0.05),
+        Fault("http_500", rate=0.02),
+        Fault("slow", amount=2.5),
+        Fault("rows_206", calls=[1, 4], amount=3.0),
+        Fault("http_429_skewed", amount=-60.0),
+    ]
+    assert parse("") == parse(" , ") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("reset_afer=0.1", "no fault is called 'reset_afer'; near: reset_after"),
+        ("http_501", "no fault is called 'http_501'; near: http_50"),
+        ("zzzzzz", "no fault is called 'zzzzzz'$"),
+        ("reset_after=1.5", "reset_after: a rate is from 0 to 1, not 1.5"),
+        ("reset_after:2", "reset_after has no amount"),
+        ("reset_after=often", r"a fault is NAME\[:AMOUNT\].*, not 'reset_after=often'"),
+        ("reset_after@", "a fault is NAME"),
+        ("http_500=0.6,http_502=0.6", "the rates add up to 1.2"),
+        ("http_500=0.6,page_rows=0.3,rows_206=0.5", "the rates add up to 1.1"),
+    ],
+)
+def test_what_is_no_fault_is_refused(text: str, problem: str) -> None:
+    """With the nearest names, or with what is wrong."""
+    with pytest.raises(ValueError, match=problem):
+        Faults(text)
+
+
+def test_a_refusal_has_no_condition() -> None:
+    """Nobody sees a call that is refused."""
+    with pytest.raises(ValueError, match="refuse has no condition"):
+        Fault("refuse", when=lambda _: True)
+
+
+def test_numbers_count_the_calls_that_fit() -> None:
+    """Bulk upserts and lists are counted by themselves, and so are the calls of a condition."""
+    calls = [GET, PUT, PUT_ONE, POST, GET, PUT, POST]
+    assert _names("http_500@3", calls) == [None, None, "http_500", None, None, None, None]
+    assert _names("rows_206@2", calls) == [None, None, None, None, None, "rows_206", None]
+    assert _names("page_rows@1+2", calls) == ["page_rows", None, None, None, "page_rows", None, None]
+    posts = Fault("late", calls=[2], when=lambda call: call.method == "POST")
+    assert _names([posts], calls) == [None] * 6 + ["late"]
+
+
+def test_a_call_has_one_fault() -> None:
+    """What befalls it for certain goes before what befalls it by luck; of two of a kind the first one does."""
+    assert {_names("reset_after=0.5,http_500@1", [GET], seed=seed)[0] for seed in range(20)} == {"http_500"}
+    assert _names("http_502@1,http_503@1", [GET]) == ["http_502"]
+
+
+def test_rates_are_kept() -> None:
+    """Each fault befalls its share of the calls, whatever others there are."""
+    counts = Counter(_names("reset_after=0.05,http_500=0.02,rows_206=0.1", [PUT] * 20_000))
+    assert [round(counts[name] / 20_000, 2) for name in ("reset_after", "http_500", "rows_206", None)] == [
+        0.05,
+        0.02,
+        0.1,
+        0.83,
+    ]
+
+
+def test_a_refusal_is_known_before_its_call() -> None:
+    """The call that is refused never arrives, so it is counted when it is foretold."""
+    plan = Faults("refuse:0.5@1+3")
+    refused = Strike("refuse", 0.5)
+    assert [plan.refusal(), plan.refusal()] == [refused, None]
+    assert [plan.strike(GET), plan.refusal(), plan.strike(GET), plan.refusal()] == [None, refused, None, None]
+
+
+def test_refusals_in_a_row_are_one() -> None:
+    """Nobody listens for as long as all of them take; where every call is refused, each has its own."""
+    plan = Faults("refuse:0.5@1+2+3")
+    assert [plan.refusal(), plan.refusal(), plan.strike(GET)] == [Strike("refuse", 1.5), None, None]
+    assert [Faults("refuse:2").refusal() for _ in range(2)] == [Strike("refuse", 2.0)] * 2
+
+
+@given(st.integers(0, 1000))
+def test_refusals_by_rate_are_all_foretold(seed: int) -> None:
+    """No call that arrives is one that should have been refused."""
+    plan = Faults("refuse=0.5", seed=seed)
+    for _ in range(20):
+        plan.refusal()
+        assert plan.strike(GET) is None
+
+
+def test_a_call_that_should_have_been_refused_may_arrive() -> None:
+    """If it comes while the call before it is still under way; then the fault befalls it as it can."""
+    plan = Faults("refuse@2")
+    assert [plan.strike(GET), plan.strike(GET)] == [None, Strike("refuse", 0.1)]
+
+
+@settings(max_examples=50)
+@given(st.integers(0, 2**32), st.lists(st.sampled_from([GET, PUT, POST]), max_size=50))
+def test_the_seed_decides(seed: int, calls: list[ApiRequest]) -> None:
+    """The same calls in the same order under the same seed have the same faults."""
+    text = "reset_after=0.2,http_500=0.2,rows_206=0.2,page_rows=0.2"
+    assert _names(text, calls, seed=seed) == _names(text, calls, seed=seed)
+
+
+def test_another_seed_decides_otherwise() -> None:
+    """Two seeds have different luck."""
+    assert _names("slow=0.5", [GET] * 50, seed=1) != _names("slow=0.5", [GET] * 50, seed=2)

@@ -1,0 +1,124 @@
+"""All that a sandbox holds: kept, put back, written down, read again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sandbox_door import NOW, TENET, Door, documented
+
+from planhat_async.sandbox import EndUser, Sandbox, User
+from planhat_async.sandbox.state import State
+
+SARAH = User("5524481f516d59216a6d2b80", "Sarah")
+JOHN = EndUser("5f7e1a07dcd4235b544f3ce4", "John Bacon", "jbacon@gmail.com")
+
+
+def _everything(state: State) -> list[bytes]:
+    return list(state.lines())
+
+
+def test_a_snapshot_brings_everything_back() -> None:
+    """Records, keys, companies and people, as often as it is restored; generated `_id`s go on from there."""
+    planhat = Door(TENET)
+    state = planhat.api.state
+    kept, other = (planhat.add("tasks", sourceId=name) for name in "ab")
+    planhat.add("notes", externalId="x")
+    planhat.add("notes", externalId="x")
+    before, snapshot = _everything(state), state.snapshot()
+    made = []
+    for _ in range(2):
+        state.register(SARAH)
+        planhat("PUT", f"tasks/{kept}", {"sourceId": "c"})
+        planhat("DELETE", f"tasks/{other}")
+        made.append(planhat.add("tickets"))
+        assert _everything(state) != before
+        state.restore(snapshot)
+        assert _everything(state) == before
+        assert planhat("GET", "tasks/srcid-a").body["_id"] == kept
+        assert planhat("GET", "tasks/srcid-c").status == 404
+        assert planhat("POST", "tasks", {"companyId": "nobody"}).status == 400
+    assert made[0] == made[1]
+    assert repr(snapshot).startswith("Snapshot(named=")
+
+
+def test_what_is_written_can_be_read() -> None:
+    """Line by line; blank lines between do no harm."""
+    first, second = State(0, [TENET, SARAH, JOHN]), State()
+    for name in ("note", "task", "ticket"):
+        for record in documented(f"{name}-list.response"):
+            first.add(f"{name}s", record, now=NOW)
+    lines = _everything(first)
+    assert (
+        second.read([b"\n", *lines, b"  "], now=NOW)
+        == len(lines)
+        == 3 + sum(map(_n_listed, ("note", "task", "ticket")))
+    )
+    assert _everything(second) == lines
+
+
+def _n_listed(name: str) -> int:
+    return len(documented(f"{name}-list.response"))
+
+
+def test_lines_may_be_records_of_one_model() -> None:
+    """As an export writes them; one without an `_id` gets one."""
+    state = State()
+    assert state.read([b'{"sourceId":"a"}', b'{"_id":"b"}'], now=NOW, model="tasks") == 2
+    assert {task["_id"][:8] for task in state.records("tasks")} == {f"{int(NOW):08x}", "b"}
+    assert state.read([b'{"user_id":"u","name":"U"}'], now=NOW, model="users") == 1
+    assert state.people.users == [User("u", "U")]
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (b"nonsense", "line 2: JSON is malformed"),
+        (b"[]", "line 2: a line is"),
+        (b'{"model":"tasks"}', "line 2: a line is"),
+        (b'{"model":"tasks","record":[]}', "line 2: a line is"),
+        (b'{"model":"invoices","record":{}}', "line 2: no model is called 'invoices'; there are notes, tasks"),
+        (b'{"model":"tasks","record":{"_id":"a"}}', "line 2: there is a record of the _id a"),
+        (b'{"model":"tasks","record":{"_id":7}}', "line 2: an _id is text, not 7"),
+        (b'{"model":"users","record":{"id":"7"}}', "line 2: .*unexpected keyword argument 'id'"),
+    ],
+)
+def test_a_line_that_is_none_is_named(line: bytes, problem: str) -> None:
+    """By its number, with what is wrong."""
+    with pytest.raises(ValueError, match=problem):
+        State().read([b'{"model":"tasks","record":{"_id":"a"}}', line], now=NOW)
+
+
+def test_models_have_names() -> None:
+    """Asking for another is a mistake."""
+    with pytest.raises(ValueError, match="no model is called 'note'"):
+        State().records("note")
+
+
+def test_a_record_may_be_older_than_the_sandbox() -> None:
+    """Its `_id` then begins with the time given, so that it is listed before the others."""
+    state = State()
+    new = state.add("tasks", {}, now=NOW)
+    old = state.add("tasks", {}, now=NOW, created=datetime(2020, 1, 1, tzinfo=UTC))
+    assert int(old["_id"][:8], 16) == datetime(2020, 1, 1, tzinfo=UTC).timestamp()
+    assert state.records("tasks") == [old, new]
+
+
+def test_a_sandbox_saves_loads_and_goes_back(tmp_path: Path) -> None:
+    """To files, and from them, without having been started."""
+    first, second = Sandbox(users=[SARAH], endusers=[JOHN]), Sandbox()
+    first.add_company("c1", name="Acme", domains=["acme.com"])
+    first.add_user("u2", name="Emil")
+    first.add_enduser("e2", name="Ada", email="ada@acme.com")
+    task: Any = first.add("tasks", {"action": "call", "custom": {"ä": None}})
+    first.save(tmp_path / "all.jsonl")
+    empty = second.snapshot()
+    assert second.load(tmp_path / "all.jsonl") == 6
+    assert second.records("tasks") == [task]
+    second.restore(empty)
+    assert second.records("tasks") == []
+    (tmp_path / "tasks.jsonl").write_text('{"action":"one"}\n{"action":"two"}\n')
+    assert second.load(tmp_path / "tasks.jsonl", model="tasks") == 2
+    assert [task["action"] for task in second.records("tasks")] == ["one", "two"]

@@ -1,0 +1,132 @@
+"""The plugin as projects use it: each test here runs pytest in a project of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SERVICE = """
+import pytest
+from planhat_async import Task, Tasks, UnknownOutcomeError
+
+
+@pytest.mark.asyncio
+async def test_plain(planhat_sandbox, planhat_session):
+    await Tasks(planhat_session).create(Task(company_id="c", action="call"))
+    assert [task["action"] for task in planhat_sandbox.records("tasks")] == ["call"]
+
+
+@pytest.mark.asyncio
+@pytest.mark.planhat(faults="reset_after@1")
+async def test_faults(planhat_sandbox, planhat_session):
+    with pytest.raises(UnknownOutcomeError):
+        await Tasks(planhat_session).create(Task(company_id="c", action="call"))
+    assert [call.fault for call in planhat_sandbox.requests] == ["reset_after"]
+
+
+@pytest.mark.asyncio
+@pytest.mark.planhat(faults="http_503@1+2")
+async def test_retries_hardly_wait(planhat_sandbox, planhat_session):
+    await Tasks(planhat_session).page(limit=1)
+    assert [call.status for call in planhat_sandbox.requests] == [503, 503, 200]
+
+
+@pytest.mark.planhat(seed=7, per_minute=1)
+class TestMarkers:
+    @pytest.mark.asyncio
+    @pytest.mark.planhat(per_minute=3)
+    async def test_nearest(self, planhat_sandbox, planhat_session):
+        first = planhat_sandbox.add("tasks", {})
+        await Tasks(planhat_session).page(limit=1)
+        async with type(planhat_sandbox)(seed=7) as other:
+            assert other.add("tasks", {})["_id"][8:] == first["_id"][8:]
+        assert planhat_sandbox.requests[0].status == 200
+
+
+@pytest.mark.asyncio
+async def test_each_has_its_own(planhat_sandbox):
+    assert planhat_sandbox.records("tasks") == planhat_sandbox.requests == []
+"""
+
+
+LOOP_SCOPE = "asyncio_default_fixture_loop_scope = function"  # unset, it is warned about
+
+
+def run(
+    where: Path, test: str, *arguments: str, ini: str = LOOP_SCOPE, prelude: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run pytest on one file, in a project with these settings."""
+    (where / "test_service.py").write_text(test)
+    (where / "pytest.ini").write_text(f"[pytest]\nfilterwarnings = error\n{ini}\n")
+    code = f"import sys; {prelude}\nimport pytest; sys.exit(pytest.main(sys.argv[1:]))"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "PLANHAT"))}
+    return subprocess.run(
+        [sys.executable, "-c", code, "-p", "no:cacheprovider", "--strict-markers", *arguments],
+        cwd=where,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("mode", ["strict", "auto"])
+def test_it_works_in_both_modes_of_pytest_asyncio(tmp_path: Path, mode: str) -> None:
+    """A service is tested, with faults and limits, and every test has a sandbox of its own."""
+    ended = run(tmp_path, SERVICE, ini=f"asyncio_mode = {mode}\n{LOOP_SCOPE}")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "5 passed" in ended.stdout
+
+
+def test_in_auto_mode_no_mark_is_needed(tmp_path: Path) -> None:
+    """Neither for the test nor for the fixtures."""
+    test = re.sub(r" *@pytest\.mark\.asyncio\n", "", SERVICE)
+    ended = run(tmp_path, test, ini=f"asyncio_mode = auto\n{LOOP_SCOPE}")
+    assert "5 passed" in ended.stdout
+
+
+def test_unused_it_imports_nothing_heavy(tmp_path: Path) -> None:
+    """Neither the package nor aiohttp is there when a test that wants no sandbox runs."""
+    test = "import sys\ndef test(): assert not {'planhat_async', 'aiohttp', 'attrs'} & sys.modules.keys()\n"
+    ended = run(tmp_path, test)
+    assert ended.returncode == 0, ended.stdout
+
+
+def test_without_pytest_asyncio_it_says_what_is_missing(tmp_path: Path) -> None:
+    """In the test that asks for a fixture, and nowhere else."""
+    test = "def test_plain(): pass\ndef test_sandbox(planhat_sandbox): pass\ndef test_session(planhat_session): pass\n"
+    prelude = "import os; os.environ['PYTEST_DISABLE_PLUGIN_AUTOLOAD'] = '1'; sys.modules['pytest_asyncio'] = None"
+    ended = run(tmp_path, test, "-p", "pytest_planhat_async", ini="", prelude=prelude)
+    assert "1 passed, 2 errors" in ended.stdout
+    for name in ("planhat_sandbox", "planhat_session"):
+        assert f"the fixture {name} needs pytest-asyncio: pip install pytest-asyncio" in ended.stdout
+    assert "Traceback" not in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("marker", "problem"),
+    [
+        ("'reset_after'", "the marker planhat takes its options by name"),
+        ("faults='reset_afer'", "no fault is called 'reset_afer'; near: reset_after"),
+        ("minute=1", "unexpected keyword argument 'minute'"),
+    ],
+)
+def test_a_marker_that_is_none_is_an_error(tmp_path: Path, marker: str, problem: str) -> None:
+    """It says what is wrong with it."""
+    marks = f"@pytest.mark.asyncio\n@pytest.mark.planhat({marker})"
+    test = f"import pytest\n{marks}\nasync def test(planhat_sandbox): pass\n"
+    ended = run(tmp_path, test)
+    assert ended.returncode == 1
+    assert problem in ended.stdout
+
+
+def test_the_marker_is_described(tmp_path: Path) -> None:
+    """Where pytest lists markers."""
+    listed = run(tmp_path, "", "--markers").stdout
+    assert "@pytest.mark.planhat(**options): what `planhat_sandbox` is to be like" in listed
