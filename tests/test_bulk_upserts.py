@@ -71,7 +71,7 @@ def positions(result: UpsertResult, outcome: Outcome) -> set[int]:
 
 
 def stored(planhat: MemoryPlanhat, model: str, *names: str) -> Counter[tuple[Any, ...]]:
-    return Counter(tuple(record.get(name) for name in names) for record in planhat.api.records(model))
+    return Counter(tuple(record.get(name) for name in names) for record in planhat.api.state.records(model))
 
 
 harmless = st.lists(st.sampled_from([fault for fault in Fault if fault is not Fault.LATE]), max_size=12)
@@ -143,7 +143,7 @@ def test_every_row_has_exactly_one_outcome(
 ) -> None:
     """In total and per chunk, with any mixture of rows, faults, answers and options."""
     planhat = MemoryPlanhat(faults, choices=choices)
-    planhat.api.companies.add(Company("c"))
+    planhat.api.state.register(Company("c"))
     rows = mixed_rows(names)
 
     async def main() -> None:
@@ -156,7 +156,7 @@ def test_every_row_has_exactly_one_outcome(
             assert len(run.result.problems) == run.result.rows - run.result.stored
 
     virtual_time.run(main())
-    assert len(planhat.api.records("tasks")) <= len(rows)
+    assert len(planhat.api.state.records("tasks")) <= len(rows)
 
 
 # Keyless rows
@@ -195,7 +195,7 @@ def test_rows_that_are_verified_are_all_stored_once(
     """Also where a request is carried out late, and even where the values are not unique after all."""
     rows = [{"companyId": "c", "subject": f"note {n}"} for n in numbers]
     planhat = MemoryPlanhat(faults, seconds)
-    planhat.api.add("conversations", {"type": "email", "subject": "note 1"}, now=1_700_000_000.0)
+    planhat.api.state.add("conversations", {"type": "email", "subject": "note 1"}, now=1_700_000_000.0)
     result = upsert_notes(planhat, rows, chunk_size=chunk_size, concurrency=concurrency, verify_by=("subject",))
     assert stored(planhat, "notes", "subject") == Counter((row["subject"],) for row in rows)
     assert (result.created, result.ok) == (len(rows), True)
@@ -225,7 +225,7 @@ def test_rows_found_have_their_ids_told() -> None:
         async with session_on(planhat) as session:
             chunks = [chunk async for chunk in Notes(session).upsert_chunks(rows, verify_by=["subject"])]
         (chunk,) = chunks
-        assert sorted(chunk.created_ids) == [note["_id"] for note in planhat.api.records("notes")]
+        assert sorted(chunk.created_ids) == [note["_id"] for note in planhat.api.state.records("notes")]
         assert (chunk.created, chunk.error, chunk.problems) == (3, None, [])
 
     virtual_time.run(main())
@@ -248,13 +248,13 @@ def test_rows_are_recognised_by_values_of_several_kinds(changes: dict[str, Any])
     planhat = MemoryPlanhat([Fault.DROP_AFTER, Fault.DROP_AFTER])
     row = {"companyId": "c", **changes}
     result = upsert_notes(planhat, [row], verify_by=["custom.ref" if name == "custom" else name])
-    assert (result.created, len(planhat.sent), len(planhat.api.records("notes"))) == (1, 1, 1)
+    assert (result.created, len(planhat.sent), len(planhat.api.state.records("notes"))) == (1, 1, 1)
 
 
 def test_a_time_planhat_has_in_no_form_we_know_is_no_time() -> None:
     """It is compared as it is, and is not ours."""
     planhat = MemoryPlanhat([Fault.DROP_AFTER])
-    planhat.api.add("notes", {"date": "last week"}, now=1_700_000_000.0)
+    planhat.api.state.add("notes", {"date": "last week"}, now=1_700_000_000.0)
     result = upsert_notes(planhat, [{"companyId": "c", "date": "2024-05-31T09:30:00Z"}], verify_by=["date"])
     assert (result.created, len(planhat.sent)) == (1, 1)
 
@@ -335,7 +335,7 @@ def test_archived_tasks_are_found() -> None:
     planhat = MemoryPlanhat([Fault.DROP_AFTER])
     rows = [Task(company_id="c", action=str(n), is_archived=n % 2 == 0) for n in range(4)]
     result = upsert_tasks(planhat, rows, verify_by=["action"])
-    assert (result.created, len(planhat.sent), len(planhat.api.records("tasks"))) == (4, 1, 4)
+    assert (result.created, len(planhat.sent), len(planhat.api.state.records("tasks"))) == (4, 1, 4)
 
 
 @pytest.mark.parametrize(
@@ -397,7 +397,7 @@ def test_isolation_finds_every_bad_row_and_no_other(
 ) -> None:
     """By position and key; the good ones are counted as if nobody had looked, and the calls are told."""
     planhat = MemoryPlanhat((), choices=choices)
-    planhat.api.companies.add(Company("c"))
+    planhat.api.state.register(Company("c"))
     rows = [{"sourceId": f"s{n}", "companyId": "nobody" if kind == "bad" else "c"} for n, kind in enumerate(kinds)]
     if repository is Tickets:
         rows = [{**row, "email": "a@b.c"} for row in rows]
@@ -437,7 +437,7 @@ def test_isolation_finds_a_row_behind_a_refusal_of_all() -> None:
 def test_isolation_keeps_to_its_budget() -> None:
     """When it is spent, errors are counted again without a name."""
     planhat = MemoryPlanhat((), choices=Choices(errors_name_key=False))
-    planhat.api.companies.add(Company("c"))
+    planhat.api.state.register(Company("c"))
     rows = [{"sourceId": str(n), "companyId": "nobody" if n % 4 == 0 else "c"} for n in range(16)]
     result = upsert_tasks(planhat, rows, isolate=True, max_isolation_calls=5)
     assert (result.isolation_calls, len(planhat.sent)) == (4, 5)
@@ -447,7 +447,7 @@ def test_isolation_keeps_to_its_budget() -> None:
 def test_isolation_is_asked_for() -> None:
     """By itself a chunk is sent once."""
     planhat = MemoryPlanhat((), choices=Choices(errors_name_key=False))
-    planhat.api.companies.add(Company("c"))
+    planhat.api.state.register(Company("c"))
     result = upsert_tasks(planhat, [{"sourceId": str(n), "companyId": "c" if n else "nobody"} for n in range(4)])
     assert (result.isolation_calls, len(planhat.sent), positions(result, Outcome.REJECTED)) == (0, 1, set())
 
@@ -515,7 +515,7 @@ def test_rows_are_conserved_wherever_a_run_is_cancelled(options: dict[str, Any])
 
     async def main(seconds: float, n_turns: int) -> bool:
         planhat = MemoryPlanhat(faults, [0.5, 2.0, 1.0], Choices(errors_name_key=False))
-        planhat.api.companies.add(Company("c"))
+        planhat.api.state.register(Company("c"))
         taken = []
 
         def rows() -> Iterator[Any]:
@@ -533,7 +533,7 @@ def test_rows_are_conserved_wherever_a_run_is_cancelled(options: dict[str, Any])
             await asyncio.gather(task, return_exceptions=True)
         assert asyncio.all_tasks() == {asyncio.current_task()}
         assert run.result.rows == len(taken)
-        stored_there = {row["action"] for row in planhat.api.records("tasks")}
+        stored_there = {row["action"] for row in planhat.api.state.records("tasks")}
         assert stored_there.isdisjoint(str(n) for n in positions(run.result, Outcome.UNSENT))
         return is_late
 
