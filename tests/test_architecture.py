@@ -33,6 +33,7 @@ PURE = {
     "queries",
     "models",
     "_convert",
+    "jobs/leftovers",
     "jobs/mapping",
     "batching/stitching",
     "batching/chunking",
@@ -48,6 +49,7 @@ ONLY_IN = {
     "aiolimiter": {"_http/pacing"},
     "typer": {"cli"},
     "rich": {"console"},
+    "pyarrow": {"jobs/parquet"},
 }
 
 
