@@ -619,12 +619,15 @@ class QuietServer(ThreadingHTTPServer):
 
 @define
 class Doorman:
-    """Lets so many calls through to the sandbox, in pages of a size of its own; then something happens instead."""
+    """Lets so many calls through to the sandbox, in pages of a size of its own; refuses the token then.
+
+    Or something happens instead, and there is no answer.
+    """
 
     url: str
     pages: int
     page_size: int
-    instead: Callable[[], None] = lambda: None
+    instead: Callable[[], None] | None = None
     server: QuietServer = field(init=False)
 
     @property
@@ -638,7 +641,12 @@ class Doorman:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 doorman.pages -= 1
-                status, body = doorman.answer(self.path) if doorman.pages >= 0 else doorman.refuse()
+                if doorman.pages < 0 and doorman.instead is not None:
+                    doorman.instead()
+                    while self.connection.recv(65536):  # no answer; until the caller hangs up
+                        pass
+                    return
+                status, body = doorman.answer(self.path) if doorman.pages >= 0 else (401, b"{}")
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -659,11 +667,6 @@ class Doorman:
         """What the sandbox says, of fewer rows than it would."""
         limited = re.sub(r"\blimit=(\d+)", lambda found: f"limit={min(int(found[1]), self.page_size)}", path)
         return 200, fetched(self.url + limited)
-
-    def refuse(self) -> tuple[int, bytes]:
-        """The token is no longer good."""
-        self.instead()
-        return 401, b"{}"
 
 
 def fetched(url: str) -> bytes:
