@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Coroutine, Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, TypeVar
@@ -20,9 +20,19 @@ from planhat_async import console
 from planhat_async._http.pace import RateLimits
 from planhat_async.demo import run_demo
 from planhat_async.errors import PlanhatError
-from planhat_async.jobs.exports import CsvWriter, JsonlWriter, Writer, whole_file
+from planhat_async.jobs.exports import (
+    MissingExtraError,
+    export_records,
+    format_of,
+    left_over,
+    part_named,
+    whole_file,
+    writer_class,
+)
+from planhat_async.jobs.leftovers import Leftover
 from planhat_async.jobs.mapping import FieldMapping, SourceError
 from planhat_async.jobs.sources import FileSource
+from planhat_async.jobs.writers import Writer
 from planhat_async.repositories import Notes, Tasks, Tickets
 from planhat_async.results import UpsertResult
 from planhat_async.sandbox import Sandbox
@@ -58,6 +68,14 @@ class FileFormat(StrEnum):
 
     CSV = "csv"
     JSONL = "jsonl"
+
+
+class ExportFormat(StrEnum):
+    """How records are written down by an export."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
+    PARQUET = "parquet"
 
 
 AnyRepository = type[Notes] | type[Tasks] | type[Tickets]
@@ -159,16 +177,17 @@ async def _upsert(
     return _Upserted(run.result, run.result.stopped_by or ended_by)
 
 
-@app.command(name="export")
-def export_records(
+@app.command()
+def export(
     model: Annotated[Model, typer.Argument(help="What to read.")],
     *,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Where to write; standard output otherwise.")
     ] = None,
     format_: Annotated[
-        FileFormat | None, typer.Option("--format", help="By default what the file's name says, else jsonl.")
+        ExportFormat | None, typer.Option("--format", help="By default what the file's name says, else jsonl.")
     ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on behind FILE.part of a broken JSONL export.")] = False,
     concurrency: Concurrency = 4,
     per_minute: PerMinute = 200,
     token_file: TokenFile = None,
@@ -176,31 +195,55 @@ def export_records(
 ) -> None:
     """Write all records of a model to a file or to standard output.
 
-    JSONL holds each record exactly as Planhat sent it; CSV has a column for every field. A file gets its name
-    once it is complete; until then it is called FILE.part.
+    JSONL holds each record exactly as Planhat sent it. CSV and Parquet have a column for every field, the same
+    whatever the records hold, and `extra` for the rest; Parquet needs the extra planhat-async[parquet]. A file gets
+    its name once it is complete; until then it is called FILE.part. An export that broke off is begun anew, unless
+    --resume is given: then one to JSONL goes on where it was.
     """
     with _refusals():
         repository = _REPOSITORIES[model]
-        chosen = format_ or (FileFormat.CSV if output and output.suffix.lower() == ".csv" else FileFormat.JSONL)
+        format_ = format_ or ExportFormat(format_of(output))
+        make_writer = writer_class(format_.value)
         session = _session(token_file, base_url, per_minute)
         if output is not None and output.is_dir():
             raise ValueError(f"{output} is a directory")
-        with whole_file(output) if output else _standard_output() as out:
-            writer = JsonlWriter(out) if chosen is FileFormat.JSONL else CsvWriter(out, repository.endpoint.record)
-            n_rows = _run(_export(session, repository, writer, concurrency=concurrency))
+        leftover = _resumed(output, format_, repository) if resume else Leftover()
+        with _opened(output, format_, leftover) as out:
+            writer = make_writer(out, repository.endpoint.record)
+            n_rows = _run(_export(session, repository, writer, leftover, concurrency=concurrency))
     console.tell(f"{n_rows:,} {model.value} exported" + (f" to {output}" if output else ""))
 
 
-async def _export(session: Session, repository: AnyRepository, writer: Writer, *, concurrency: int) -> int:
-    n_rows = 0
+def _resumed(output: Path | None, format_: ExportFormat, repository: AnyRepository) -> Leftover:
+    if output is None:
+        raise ValueError("--resume goes on with a file: name it with --output")
+    if format_ is not ExportFormat.JSONL:
+        raise ValueError(f"--resume goes on with JSONL, not with {format_.value}")
+    return left_over(output, repository.endpoint.record)
+
+
+@contextmanager
+def _opened(output: Path | None, format_: ExportFormat, leftover: Leftover) -> Iterator[BinaryIO]:
+    if output is None:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+    else:
+        with part_named(output, format_.value), whole_file(output, keep_bytes=leftover.n_bytes) as out:
+            yield out
+
+
+async def _export(
+    session: Session, repository: AnyRepository, writer: Writer, leftover: Leftover, *, concurrency: int
+) -> int:
     with console.progress(f"export {repository.__name__.lower()}", total=None) as advance:
-        async with session, aclosing(repository(session).iter_json(concurrency=concurrency)) as rows:
-            async for row in rows:
-                writer.write(row)
-                n_rows += 1
-                if n_rows % 1000 == 0:
-                    advance(n_rows, None)
-    return n_rows
+        async with session:
+            return await export_records(
+                repository(session),
+                writer,
+                leftover=leftover,
+                concurrency=concurrency,
+                on_progress=lambda n_rows: advance(n_rows, None),
+            )
 
 
 @app.command()
@@ -284,27 +327,26 @@ def _refusals() -> Iterator[None]:
     try:
         yield
     except PlanhatError as error:
-        console.complain(error)
-        raise typer.Exit(UNUSABLE) from None
+        raise _ended(UNUSABLE, error, error) from None
     except BrokenPipeError:
         # Whoever read our output has gone; nothing more can be said there, not even at the end of the program.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(128 + signal.SIGPIPE) from None
     except OSError as error:
-        console.complain(f"{error.filename}: {error.strerror}" if error.filename else error.strerror or error)
-        raise typer.Exit(WRONG_USAGE) from None
-    except ValueError as error:
-        console.complain(error)
-        raise typer.Exit(WRONG_USAGE) from None
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        console.complain("interrupted")
-        raise typer.Exit(INTERRUPTED) from None
+        said = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or error
+        raise _ended(WRONG_USAGE, error, said) from None
+    except (ValueError, MissingExtraError) as error:
+        raise _ended(WRONG_USAGE, error, error) from None
+    except (KeyboardInterrupt, asyncio.CancelledError) as error:
+        raise _ended(INTERRUPTED, error, "interrupted") from None
 
 
-@contextmanager
-def _standard_output() -> Iterator[BinaryIO]:
-    yield sys.stdout.buffer
-    sys.stdout.buffer.flush()
+def _ended(code: int, error: BaseException, said: object) -> typer.Exit:
+    """Say what went wrong, and what was noted about it on the way."""
+    console.complain(said)
+    for note in getattr(error, "__notes__", ()):
+        console.tell(note)
+    return typer.Exit(code)
 
 
 def _run(main: Coroutine[Any, Any, T]) -> T:

@@ -36,6 +36,7 @@ PURE = {
     "queries",
     "models",
     "_convert",
+    "jobs/leftovers",
     "jobs/mapping",
     "batching/stitching",
     "batching/changes",
@@ -55,6 +56,7 @@ ONLY_IN = {
     "aiolimiter": {"_http/pacing"},
     "typer": {"cli"},
     "rich": {"console"},
+    "pyarrow": {"jobs/parquet"},
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import itertools
 import json
 import os
@@ -13,12 +14,14 @@ import subprocess
 import sys
 import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
-from attrs import evolve, frozen
+from attrs import define, evolve, field, frozen
+from pyarrow import parquet as pq
 from typer.testing import CliRunner
 
 from planhat_async import cli
@@ -601,6 +604,243 @@ def test_an_upsert_whose_account_nobody_reads_does_not_say_that_rows_are_missing
         assert process.stderr is not None
         process.stdout.close()
         assert (process.stderr.read(), process.wait(timeout=20)) == ("", 128 + signal.SIGPIPE)
+
+
+# Exports that break off
+
+
+class QuietServer(ThreadingHTTPServer):
+    """Has been left by its callers before, and waits for the last of its own."""
+
+    daemon_threads = False
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        pass
+
+
+@define
+class Doorman:
+    """Lets so many calls through to the sandbox, in pages of a size of its own; refuses the token then.
+
+    Or something happens instead, and there is no answer.
+    """
+
+    url: str
+    pages: int
+    page_size: int
+    instead: Callable[[], None] | None = None
+    server: QuietServer = field(init=False)
+
+    @property
+    def door(self) -> str:
+        """The URL to call at instead of the sandbox's."""
+        return f"http://127.0.0.1:{self.server.server_port}"
+
+    def __enter__(self) -> Self:
+        doorman = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                doorman.pages -= 1
+                if doorman.pages < 0 and doorman.instead is not None:
+                    doorman.instead()
+                    while self.connection.recv(65536):  # no answer; until the caller hangs up
+                        pass
+                    return
+                status, body = doorman.answer(self.path) if doorman.pages >= 0 else (401, b"{}")
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.server = QuietServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+    def answer(self, path: str) -> tuple[int, bytes]:
+        """What the sandbox says, of fewer rows than it would."""
+        limited = re.sub(r"\blimit=(\d+)", lambda found: f"limit={min(int(found[1]), self.page_size)}", path)
+        return 200, fetched(self.url + limited)
+
+
+def fetched(url: str) -> bytes:
+    """What the sandbox answers."""
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {TOKEN}"})  # noqa: S310 - the sandbox's
+    with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - the same
+        body: bytes = answer.read()
+    return body
+
+
+@pytest.fixture(scope="module")
+def stocked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a sandbox with several small pages of everything."""
+    folder = tmp_path_factory.mktemp("stocked")
+    person = {"email": "a@b.example", "domains": ["b.example"]}
+    rows: dict[str, list[dict[str, Any]]] = {
+        "tickets": [person | {"sourceId": str(number)} for number in range(1300)],
+        "tasks": [{"companyId": "a", "action": "Call", "isArchived": number % 2 == 0} for number in range(2600)],
+        "notes": [{"companyId": "a", "subject": str(number)} for number in range(100)],
+    }
+    with started(folder, "sandbox", "--port", "0", "--per-minute", "0", PLANHAT_API_TOKEN=TOKEN) as process:
+        url = listening(process)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PLANHAT_API_TOKEN", TOKEN)
+            for model in ("notes", "tasks", "tickets"):
+                file = folder / f"{model}.jsonl"
+                file.write_text("".join(json.dumps(row) + "\n" for row in rows[model]))
+                assert run("upsert", model, file, "--base-url", url).code == 0
+        yield url
+
+
+BROKEN_OFF = pytest.mark.parametrize(
+    ("model", "page_size", "pages", "n_read"),
+    [
+        pytest.param("tickets", 600, 2, 600, id="tickets"),
+        pytest.param("notes", 40, 2, 40, id="notes"),
+        pytest.param("tasks", 600, 2, 600, id="open tasks"),
+        pytest.param("tasks", 600, 6, 1900, id="archived tasks"),
+    ],
+)
+
+
+@BROKEN_OFF
+def test_an_export_that_broke_off_is_resumed_to_the_very_same_file(
+    desk: Desk, stocked: str, model: str, page_size: int, pages: int, n_read: int
+) -> None:
+    """It says where its beginning is and how to go on."""
+    assert run("export", model, "-o", "whole.jsonl", "--base-url", stocked).code == 0
+    with Doorman(stocked, pages, page_size) as doorman:
+        ended = run("export", model, "-o", "out.jsonl", "--concurrency", "1", "--base-url", doorman.door)
+    assert (ended.code, ended.out, len(ended.err)) == (3, "", 2)
+    part = desk.folder / "out.jsonl.part"
+    assert (
+        ended.err[1] == "out.jsonl.part holds what was read so far: the same command with --resume goes on from there"
+    )
+    assert part.read_bytes().count(b"\n") >= n_read
+    resumed = run("export", model, "-o", "out.jsonl", "--resume", "--base-url", stocked)
+    whole = Path("whole.jsonl").read_bytes()
+    n_rows = whole.count(b"\n")
+    assert resumed == Ended(0, "", [f"{n_rows:,} {model} exported to out.jsonl"])
+    assert Path("out.jsonl").read_bytes() == whole
+    assert not part.exists()
+
+
+@pytest.mark.parametrize("model", ["notes", "tasks", "tickets"])
+def test_an_export_that_was_killed_is_resumed_to_the_very_same_file(desk: Desk, stocked: str, model: str) -> None:
+    """Though it could say nothing, nor finish its last line."""
+    assert run("export", model, "-o", "whole.jsonl", "--base-url", stocked).code == 0
+    size = 40 if model == "notes" else 600
+    with Doorman(stocked, 3, size) as doorman:
+        arguments = ("export", model, "-o", "out.jsonl", "--concurrency", "1", "--base-url", doorman.door)
+        with started(desk.folder, *arguments) as process:
+            doorman.instead = process.kill
+            assert process.wait(timeout=20) == -signal.SIGKILL
+    begun, whole = Path("out.jsonl.part").read_bytes(), Path("whole.jsonl").read_bytes()
+    assert 0 < len(begun) < len(whole)
+    assert run("export", model, "-o", "out.jsonl", "--resume", "--base-url", stocked).code == 0
+    assert Path("out.jsonl").read_bytes() == whole
+
+
+def test_an_empty_part_is_resumed_from_the_beginning(desk: Desk, stocked: str) -> None:
+    """Nothing had been written before it broke off."""
+    run("export", "notes", "-o", "whole.jsonl", "--base-url", stocked)
+    desk.file("out.jsonl.part", "")
+    assert run("export", "notes", "-o", "out.jsonl", "--resume", "--base-url", stocked).code == 0
+    assert Path("out.jsonl").read_bytes() == Path("whole.jsonl").read_bytes()
+
+
+def test_without_resume_an_export_begins_anew(desk: Desk, stocked: str) -> None:
+    """What is left of another is overwritten."""
+    desk.file("out.jsonl.part", '{"_id":"f"}\n' * 3)
+    assert run("export", "notes", "-o", "out.jsonl", "--base-url", stocked).code == 0
+    assert b'"f"' not in Path("out.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-o", "gone.jsonl"], "there is no gone.jsonl.part to go on with: begin without --resume"),
+        ([], "--resume goes on with a file: name it with --output"),
+        (["-o", "out.csv"], "--resume goes on with JSONL, not with csv"),
+        (["-o", "out.parquet"], "--resume goes on with JSONL, not with parquet"),
+        (["-o", "out.jsonl", "--format", "csv"], "--resume goes on with JSONL, not with csv"),
+        (
+            ["-o", "out.jsonl"],
+            "out.jsonl.part is no part of such an export: line 2: the _id 1 follows 2, so the lines are not in order",
+        ),
+    ],
+)
+def test_what_cannot_be_resumed_is_refused(desk: Desk, arguments: list[str], message: str, nobody: str) -> None:
+    """Before anything is read or changed."""
+    content = '{"_id":"2"}\n{"_id":"1"}\n{"_i'
+    desk.file("out.jsonl.part", content)
+    desk.file("out.csv.part", content)
+    ended = run("export", "tickets", *arguments, "--resume", "--base-url", nobody)
+    assert ended == Ended(2, "", [f"planhat-async: {message}"])
+    assert sorted(os.listdir()) == ["out.csv.part", "out.jsonl.part"]
+    assert Path("out.jsonl.part").read_text() == Path("out.csv.part").read_text() == content
+
+
+@pytest.mark.usefixtures("desk")
+def test_an_interrupted_export_can_be_resumed(stocked: str) -> None:
+    """It says so below that it was interrupted."""
+    with Doorman(stocked, 2, 600, lambda: os.kill(os.getpid(), signal.SIGINT)) as doorman:
+        ended = run("export", "tickets", "-o", "out.jsonl", "--concurrency", "1", "--base-url", doorman.door)
+    assert ended.code == 130
+    assert ended.err == [
+        "planhat-async: interrupted",
+        "out.jsonl.part holds what was read so far: the same command with --resume goes on from there",
+    ]
+
+
+@pytest.mark.usefixtures("desk")
+def test_a_csv_that_broke_off_cannot_be_resumed(stocked: str) -> None:
+    """Which is said where its beginning is named."""
+    with Doorman(stocked, 2, 600) as doorman:
+        ended = run("export", "tickets", "-o", "out.csv", "--concurrency", "1", "--base-url", doorman.door)
+    assert (ended.code, ended.err[1:]) == (
+        3,
+        ["out.csv.part holds what was read so far: only JSONL can be resumed"],
+    )
+
+
+# Parquet
+
+
+@pytest.mark.parametrize("arguments", [["-o", "out.Parquet"], ["-o", "out", "--format", "parquet"]])
+@pytest.mark.parametrize("model", ["notes", "tasks", "tickets"])
+def test_an_export_is_parquet_where_it_is_asked_for(desk: Desk, stocked: str, model: str, arguments: list[str]) -> None:
+    """By the file's ending, or by name; every record is in it."""
+    run("export", model, "-o", "whole.jsonl", "--base-url", stocked)
+    ids = [json.loads(line)["_id"] for line in Path("whole.jsonl").read_text().splitlines()]
+    ended = run("export", model, *arguments, "--base-url", stocked)
+    assert ended == Ended(0, "", [f"{len(ids):,} {model} exported to {arguments[1]}"])
+    assert pq.read_table(arguments[1]).column("_id").to_pylist() == ids
+    assert sorted(os.listdir(desk.folder)) == sorted([arguments[1], "whole.jsonl"])
+
+
+def test_parquet_goes_through_a_pipe(desk: Desk, stocked: str) -> None:
+    """To standard output, whole."""
+    command = [*PROGRAM, "export", "notes", "--format", "parquet", "--base-url", stocked]
+    done = subprocess.run(command, cwd=desk.folder, capture_output=True, timeout=60, check=True)
+    assert pq.read_table(io.BytesIO(done.stdout)).num_rows == 100
+
+
+def test_parquet_without_its_package_is_refused(desk: Desk, nobody: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what installs it, before anything is read or written."""
+    monkeypatch.delitem(sys.modules, "planhat_async.jobs.parquet", raising=False)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    ended = run("export", "tickets", "-o", "out.parquet", "--base-url", nobody)
+    message = "planhat-async: Parquet needs one more package: pip install 'planhat-async[parquet]'"
+    assert ended == Ended(2, "", [message])
+    assert os.listdir(desk.folder) == []
 
 
 # Interruptions

@@ -1,71 +1,131 @@
-"""Records into files."""
+"""Whole lists into files."""
 
 from __future__ import annotations
 
-import csv
-import io
+import asyncio
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import aclosing, contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import BinaryIO, Literal
 
-from planhat_async._convert import decode_json, encode_json, excerpt, fields_of
-from planhat_async.errors import DecodeError
-from planhat_async.models import Record
+from planhat_async.jobs.leftovers import Leftover, survey
+from planhat_async.jobs.writers import CsvWriter, JsonlWriter, Writer
+from planhat_async.models import Record, Task
+from planhat_async.repositories import Notes, Tasks, Tickets
 
+Format = Literal["csv", "jsonl", "parquet"]
 
-class Writer(Protocol):
-    """Writes records, one at a time, as the bytes that Planhat sent."""
-
-    def write(self, row: bytes) -> None:
-        """Write one record."""
-        ...
+_ROWS_A_REPORT = 1000
 
 
-class JsonlWriter:
-    """One JSON object a line, exactly as Planhat sent it."""
-
-    def __init__(self, out: BinaryIO) -> None:
-        self._out = out
-
-    def write(self, row: bytes) -> None:
-        """Write one record."""
-        # Planhat's JSON may be laid out over lines; line breaks within texts are escaped in any JSON.
-        self._out.write((row if b"\n" not in row else encode_json(decode_json(row))) + b"\n")
+class MissingExtraError(ImportError):
+    """A format needs a package that is not installed."""
 
 
-class CsvWriter:
-    """One column a field, by Planhat's names, whatever the records hold; nested values as JSON.
+async def export_records(
+    repository: Notes | Tasks | Tickets,
+    writer: Writer,
+    *,
+    leftover: Leftover | None = None,
+    page_size: int | None = None,
+    concurrency: int = 4,
+    on_progress: Callable[[int], object] = lambda n_rows: None,  # noqa: ARG005 - nobody wants to know
+) -> int:
+    """Write all records of a model, in the order of their `_id`s; tasks that are archived come last.
 
-    What no field has a place for goes to the last column, `extra`, as a JSON object. A field that Planhat did not
-    send and one that is empty look the same.
+    What takes long (a row group of Parquet) is written in a thread, so that others go on in the event loop
+    meanwhile, and pages come in. The writer is closed where the export is complete, and only there.
+
+    Args:
+        repository: Whose records.
+        writer: Where they go. Its file stays the caller's: see `whole_file`.
+        leftover: What an earlier export left behind, which this one goes on behind.
+        page_size: Records a call asks for; by default as many as the endpoint gives.
+        concurrency: Pages on their way or in memory at once.
+        on_progress: Called with the number of records in the export, now and then.
+
+    Returns:
+        Records in the export, those of the earlier one included.
     """
+    begun = leftover or Leftover()
+    n_rows = begun.n_rows
+    for options in begun.listings():
+        rows = repository.iter_json(page_size=page_size, concurrency=concurrency, **options)
+        async with aclosing(rows):
+            async for row in rows:
+                writer.write(row)
+                if writer.is_full:
+                    await _in_thread(writer.flush)
+                n_rows += 1
+                if n_rows % _ROWS_A_REPORT == 0:
+                    on_progress(n_rows)
+    await _in_thread(writer.close)
+    return n_rows
 
-    def __init__(self, out: BinaryIO, record: type[Record]) -> None:
-        self._out = out
-        self._columns = [field.wire for field in fields_of(record).values()]
-        self._write([*self._columns, "extra"])
 
-    def write(self, row: bytes) -> None:
-        """Write one record."""
-        held = decode_json(row)
-        if not isinstance(held, dict):
-            raise DecodeError(f"the list holds something that is no record: {excerpt(row, 20)}")
-        cells = [_cell(held.pop(column, None)) for column in self._columns]
-        self._write([*cells, _cell(held or None)])
+def writer_class(format: Format) -> Callable[[BinaryIO, type[Record]], Writer]:  # noqa: A002 - its name elsewhere
+    """What makes a writer of a format, for a file and a model.
 
-    def _write(self, cells: list[str]) -> None:
-        line = io.StringIO()
-        csv.writer(line).writerow(cells)
-        self._out.write(line.getvalue().encode())
+    Raises:
+        MissingExtraError: Parquet's package is not installed.
+    """
+    if format == "csv":
+        return CsvWriter
+    if format == "jsonl":
+        return lambda out, _: JsonlWriter(out)
+    try:
+        from planhat_async.jobs.parquet import ParquetWriter  # noqa: PLC0415 - pyarrow is an extra, and slow to load
+    except ModuleNotFoundError as error:
+        if error.name != "pyarrow":
+            raise
+        raise MissingExtraError("Parquet needs one more package: pip install 'planhat-async[parquet]'") from None
+    return ParquetWriter
+
+
+def format_of(path: Path | None) -> Format:
+    """What a file's name says; standard output has none."""
+    match "" if path is None else path.suffix.lower():
+        case ".csv":
+            return "csv"
+        case ".parquet":
+            return "parquet"
+        case _:
+            return "jsonl"
+
+
+def part_of(path: Path) -> Path:
+    """Where an export to `path` is until it is complete."""
+    path = path.resolve() if path.is_symlink() else path  # a link stays one
+    return path.with_name(path.name + ".part")
+
+
+def left_over(path: Path, record: type[Record]) -> Leftover:
+    """What a broken JSONL export to `path` left behind; nothing is changed.
+
+    Raises:
+        ValueError: It left nothing, or nothing that can be gone on with.
+        OSError: It cannot be read.
+    """
+    part = part_of(path)
+    if not part.is_file():
+        raise ValueError(f"there is no {part} to go on with: begin without --resume")
+    with part.open("rb") as lines:
+        try:
+            return survey(lines, has_archive=record is Task)
+        except ValueError as error:
+            raise ValueError(f"{part} is no part of such an export: {error}") from None
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
+def whole_file(path: Path, *, keep_bytes: int = 0) -> Iterator[BinaryIO]:
     """A file that gets its name only once it is complete; until then, or after a failure, it is `NAME.part`.
 
     What is there already and is no regular file, such as a device or a pipe, is written to as it is.
+
+    Args:
+        path: Its name.
+        keep_bytes: How much of a `NAME.part` stays, to go on behind it.
 
     Raises:
         OSError: It is a directory, or cannot be written.
@@ -74,16 +134,35 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         with path.open("wb") as out:
             yield out
         return
-    path = path.resolve() if path.is_symlink() else path  # a link stays one
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as out:
+    part = part_of(path)
+    with part.open("r+b" if keep_bytes else "wb") as out:
+        out.truncate(keep_bytes)
+        out.seek(keep_bytes)
         yield out
         out.flush()
         os.fsync(out.fileno())
-    part.replace(path)
+    part.replace(path.resolve() if path.is_symlink() else path)
 
 
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else encode_json(value).decode()
+@contextmanager
+def part_named(path: Path, format: Format) -> Iterator[None]:  # noqa: A002 - its name elsewhere
+    """Note on whatever breaks an export off where its beginning is, and how to go on, unless nothing was read."""
+    try:
+        yield
+    except BaseException as error:
+        part = part_of(path)
+        if part.is_file() and part.stat().st_size:
+            is_resumable = format == "jsonl"
+            how = "the same command with --resume goes on from there" if is_resumable else "only JSONL can be resumed"
+            error.add_note(f"{part} holds what was read so far: {how}")
+        raise
+
+
+async def _in_thread(work: Callable[[], None]) -> None:
+    """Have it done elsewhere. A cancellation waits for its end: until then the file is in use."""
+    done = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        await asyncio.shield(done)
+    except asyncio.CancelledError:
+        await asyncio.gather(done, return_exceptions=True)
+        raise

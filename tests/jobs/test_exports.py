@@ -1,115 +1,403 @@
-"""Records into files."""
+"""Whole lists into files."""
 
 from __future__ import annotations
 
-import csv
+import asyncio
 import io
 import json
 import os
+import sys
+import tempfile
+import threading
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyarrow import parquet as pq
 
-from planhat_async._convert import fields_of
-from planhat_async.errors import DecodeError
-from planhat_async.jobs.exports import CsvWriter, JsonlWriter, whole_file
-from planhat_async.models import Note, Record, Task, Ticket
+from planhat_async import Notes, RateLimits, Session, Tasks, Tickets
+from planhat_async.jobs.exports import (
+    MissingExtraError,
+    export_records,
+    format_of,
+    left_over,
+    part_named,
+    whole_file,
+    writer_class,
+)
+from planhat_async.jobs.leftovers import Leftover
+from planhat_async.jobs.parquet import ParquetWriter
+from planhat_async.jobs.writers import CsvWriter, JsonlWriter, Writer
+from planhat_async.models import Record, Task, Ticket
+from planhat_async.sandbox import Sandbox
 
-COLUMNS: dict[type[Record], list[str]] = {
-    cls: [*(field.wire for field in fields_of(cls).values()), "extra"] for cls in (Note, Task, Ticket)
-}
+AnyRepository = Notes | Tasks | Tickets
 
 
-def jsonl(*rows: bytes) -> bytes:
-    """The JSONL file of these rows."""
+class Lists:
+    """A repository that reads from memory: one list, or two as tasks have them."""
+
+    def __init__(self, *lists: list[str]) -> None:
+        self.lists = lists
+
+    async def iter_json(self, *, after: str = "", archived: bool | None = None, **_: Any) -> AsyncIterator[bytes]:
+        """The rows beyond `after`, wherever it was."""
+        for is_archived, ids in enumerate(self.lists):
+            if archived in {None, bool(is_archived)}:
+                for id_ in (one for one in ids if one > after):
+                    yield json.dumps({"_id": id_, "isArchived": bool(is_archived)}).encode()
+
+
+class Collector(Writer):
+    """Remembers what it was asked for, and in which thread."""
+
+    def __init__(self, n_full: int = 1_000_000) -> None:
+        self.calls: list[str] = []
+        self.threads: set[int] = set()
+        self.n_full, self.n_held = n_full, 0
+
+    @property
+    def is_full(self) -> bool:
+        return self.n_held >= self.n_full
+
+    def write(self, row: bytes) -> None:
+        self.calls.append(json.loads(row)["_id"])
+        self.n_held += 1
+
+    def flush(self) -> None:
+        self.threads.add(threading.get_ident())
+        self.calls.append("flush")
+        self.n_held = 0
+
+    def close(self) -> None:
+        self.threads.add(threading.get_ident())
+        self.calls.append("close")
+
+
+class Full(JsonlWriter):
+    """A disk that takes so many records."""
+
+    def __init__(self, out: BinaryIO, n_rows: int) -> None:
+        super().__init__(out)
+        self.n_left = n_rows
+
+    def write(self, row: bytes) -> None:
+        if not self.n_left:
+            raise OSError(28, "No space left on device")
+        self.n_left -= 1
+        super().write(row)
+
+
+async def export(repository: Any, path: Path, *, resumes: type[Record] | None = None, n_rows: int = -1) -> int:
+    """An export to JSONL, of a disk's size; it may go on with what is left of an earlier one."""
+    leftover = left_over(path, resumes) if resumes else Leftover()
+    with whole_file(path, keep_bytes=leftover.n_bytes) as out:
+        return await export_records(repository, Full(out, n_rows), leftover=leftover, page_size=7)
+
+
+# Records into a writer
+
+
+async def test_a_writer_gets_every_record_and_is_closed_once() -> None:
+    """At the end; the count is that of the records."""
+    writer = Collector()
+    repository: Any = Lists(["1", "2"])
+    assert await export_records(repository, writer) == 2
+    assert writer.calls == ["1", "2", "close"]
+
+
+async def test_what_takes_long_is_done_in_a_thread() -> None:
+    """Whenever a writer is full, and at the end."""
+    writer = Collector(n_full=2)
+    repository: Any = Lists(["1", "2", "3"])
+    await export_records(repository, writer)
+    assert writer.calls == ["1", "2", "flush", "3", "close"]
+    assert threading.get_ident() not in writer.threads
+
+
+async def test_a_writer_of_an_export_that_broke_off_is_not_closed() -> None:
+    """What is there would look whole."""
+
+    class Broken(Collector):
+        def flush(self) -> None:
+            raise OSError(28, "No space left on device")
+
+    writer = Broken(n_full=1)
+    repository: Any = Lists(["1", "2"])
+    with pytest.raises(OSError, match="No space left"):
+        await export_records(repository, writer)
+    assert writer.calls == ["1"]
+
+
+async def test_a_cancellation_waits_until_nobody_writes_any_more() -> None:
+    """The event loop is free meanwhile; the file may be closed afterwards."""
+    loop, has_begun, may_end = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+
+    class Slow(Collector):
+        def flush(self) -> None:
+            loop.call_soon_threadsafe(has_begun.set)
+            may_end.wait(20)
+            super().flush()
+
+    writer = Slow(n_full=1)
+    repository: Any = Lists(["1", "2"])
+    task = asyncio.ensure_future(export_records(repository, writer))
+    await has_begun.wait()
+    task.cancel()
+    loop.call_later(0, may_end.set)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert writer.calls == ["1", "flush"]
+
+
+async def test_progress_is_told_in_thousands() -> None:
+    """With the records of the earlier export, where it goes on with one."""
+    told: list[int] = []
+    ids = [f"{number:04}" for number in range(1500)]
+    repository: Any = Lists(ids)
+    leftover = Leftover(last_id=ids[499], n_of_list=500, n_rows=500)
+    assert await export_records(repository, Collector(), leftover=leftover, on_progress=told.append) == 1500
+    assert told == [1000]
+
+
+# Going on with what is left
+
+_IDS = st.lists(st.text("0123456789abcdef", min_size=1, max_size=3), unique=True, max_size=8).map(sorted)
+
+
+@settings(derandomize=True, deadline=None, max_examples=200)
+@given(st.booleans(), _IDS, _IDS, st.integers(0), st.sets(st.integers(0, 15)))
+def test_an_export_cut_anywhere_is_resumed_to_the_whole(
+    is_two_lists: bool, first: list[str], second: list[str], cut: int, gone: set[int]
+) -> None:
+    """And records that were deleted since are missing only where they had not been written yet."""
+    lists = [first, [id_ for id_ in second if id_ not in first]] if is_two_lists else [first]
+    record: type[Record] = Task if is_two_lists else Ticket
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "all.jsonl"
+        asyncio.run(export(Lists(*lists), path))
+        whole = path.read_bytes()
+        begun = whole[: cut % (len(whole) + 1)]
+        (Path(folder) / "all.jsonl.part").write_bytes(begun)
+        n_kept = begun.count(b"\n")
+        lines = [
+            line for index, line in enumerate(whole.splitlines(keepends=True)) if index < n_kept or index not in gone
+        ]
+        ids = [id_ for one in lists for id_ in one]
+        left = Lists(*([id_ for id_ in one if ids.index(id_) not in gone] for one in lists))
+        assert asyncio.run(export(left, path, resumes=record)) == len(lines)
+        assert path.read_bytes() == b"".join(lines)
+
+
+@pytest.fixture
+async def session(planhat: Sandbox) -> AsyncIterator[Session]:
+    """An open session that waits for nothing: bulk calls would be spaced among the deletions."""
+    async with Session(planhat.token, base_url=planhat.url, limits=RateLimits(per_minute=10_000, reserve=0)) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def repository(request: pytest.FixtureRequest, session: Session) -> AnyRepository:
+    """A repository in which there are more records than a page holds."""
+    kinds: dict[str, type[Notes | Tasks | Tickets]] = {"notes": Notes, "tasks": Tasks, "tickets": Tickets}
+    numbers = [str(number) for number in range(30)]
+    tickets = [{"source_id": number, "email": "a@b.example", "domains": ["b.example"]} for number in numbers]
+    await Tickets(session).upsert_many(tickets)
+    await Notes(session).upsert_many({"company_id": "acme", "subject": number} for number in numbers)
+    await Tickets(session).upsert_many([{**ticket, "source_id": f"x{ticket['source_id']}"} for ticket in tickets])
+    await Tasks(session).upsert_many(
+        {"company_id": "acme", "action": number, "is_archived": int(number) % 2 == 0} for number in numbers
+    )
+    return kinds[request.param](session)
+
+
+def listed(planhat: Sandbox) -> list[tuple[str | None, int]]:
+    """Which lists were read, from where."""
+    pages = [call.query for call in planhat.requests if call.method == "GET" and call.query["sort"] == "_id"]
+    return [(page.get("isArchived"), int(page.get("offset", 0))) for page in pages]
+
+
+EACH = pytest.mark.parametrize("repository", ["notes", "tasks", "tickets"], indirect=True)
+
+
+@EACH
+@pytest.mark.parametrize("n_rows", [1, 8, 15, 16, 29])
+async def test_a_resumed_export_is_byte_for_byte_the_same(
+    repository: AnyRepository, n_rows: int, tmp_path: Path
+) -> None:
+    """Wherever it broke off: of tasks in the open or the archived ones, of notes among other conversations."""
+    record, whole, path = repository.endpoint.record, tmp_path / "whole.jsonl", tmp_path / "resumed.jsonl"
+    n_all = await export(repository, whole)
+    with pytest.raises(OSError, match="No space left"):
+        await export(repository, path, n_rows=n_rows)
+    assert not path.exists()
+    with path.with_name("resumed.jsonl.part").open("ab") as part:
+        part.write(b'{"_id":"6')
+    assert await export(repository, path, resumes=record) == n_all
+    assert path.read_bytes() == whole.read_bytes()
+    assert sorted(os.listdir(tmp_path)) == ["resumed.jsonl", "whole.jsonl"]
+
+
+@EACH
+@pytest.mark.parametrize("n_rows", [8, 22])
+async def test_records_that_were_deleted_meanwhile_do_no_harm(
+    repository: AnyRepository, n_rows: int, tmp_path: Path
+) -> None:
+    """Those that were written stay, the others are missing, and none is missed or repeated."""
+    record, path = repository.endpoint.record, tmp_path / "all.jsonl"
+    await export(repository, path)
+    lines = path.read_bytes().splitlines(keepends=True)
+    with pytest.raises(OSError, match="No space left"):
+        await export(repository, path, n_rows=n_rows)
+    gone = {n_rows + 1, *range(n_rows - 7, n_rows)}
+    assert all(await repository.delete_many([json.loads(lines[index])["_id"] for index in gone]))
+    await export(repository, path, resumes=record)
+    assert path.read_bytes() == b"".join(line for index, line in enumerate(lines) if index != n_rows + 1)
+
+
+@EACH
+async def test_parquet_read_back_equals_the_records(repository: AnyRepository) -> None:
+    """Column by column, over row groups of a few records each."""
     out = io.BytesIO()
-    writer = JsonlWriter(out)
-    for row in rows:
-        writer.write(row)
-    return out.getvalue()
+    record = repository.endpoint.record
+    n_rows = await export_records(repository, ParquetWriter(out, record, max_rows=7), page_size=10)
+    file = pq.ParquetFile(io.BytesIO(out.getvalue()))
+    assert file.num_row_groups == -(-n_rows // 7)
+    rows = file.read().to_pylist()
+    records = await repository.all()
+    assert [row["_id"] for row in rows] == [one.id for one in records]
+    assert [row["companyId"] for row in rows] == [one.company_id for one in records]
+    assert [json.loads(row["extra"] or "{}") for row in rows] == [one.extra for one in records]
 
 
-def cells(*rows: bytes, record: type[Record] = Ticket) -> list[dict[str, str]]:
-    """What another program reads in the CSV file of these rows; empty cells left out."""
-    out = io.BytesIO()
-    writer = CsvWriter(out, record)
-    for row in rows:
-        writer.write(row)
-    lines = csv.DictReader(io.StringIO(out.getvalue().decode(), newline=""), strict=True)
-    read = [{name: cell for name, cell in line.items() if cell} for line in lines]
-    assert lines.fieldnames == COLUMNS[record]
-    return read
+@pytest.mark.parametrize("repository", ["tasks"], indirect=True)
+async def test_pages_that_were_written_are_not_read_again(
+    repository: AnyRepository, planhat: Sandbox, tmp_path: Path
+) -> None:
+    """Of tasks neither the open ones, where all of them were."""
+    with pytest.raises(OSError, match="No space left"):
+        await export(repository, tmp_path / "all.jsonl", n_rows=25)
+    n_before = len(listed(planhat))
+    await export(repository, tmp_path / "all.jsonl", resumes=Task)
+    assert listed(planhat)[n_before:] == [("true", 9)]
 
 
-def test_a_jsonl_line_is_what_planhat_sent_byte_for_byte() -> None:
-    """Order, spaces, escapes and the digits of numbers included."""
-    first, second = rb'{"b": 1.50,"a":"\u00e9\n"}', '{ "_id" :"é",  "n":12345678901234567890123}'.encode()
-    assert jsonl(first, second) == first + b"\n" + second + b"\n"
+async def test_half_of_a_resumed_export_can_be_resumed(tmp_path: Path) -> None:
+    """As often as it takes."""
+    lists = Lists(list("0123456789abcdef"))
+    path = tmp_path / "all.jsonl"
+    await export(lists, path)
+    whole = path.read_bytes()
+    with pytest.raises(OSError, match="No space left"):
+        await export(lists, path, n_rows=3)
+    for _ in range(4):
+        with pytest.raises(OSError, match="No space left"):
+            await export(lists, path, resumes=Ticket, n_rows=3)
+    assert await export(lists, path, resumes=Ticket, n_rows=1) == 16
+    assert path.read_bytes() == whole
 
 
-def test_a_record_laid_out_over_lines_is_put_on_one() -> None:
-    """Or a reader of JSONL would see pieces."""
-    assert jsonl(b'{\n  "a": "x\\ny",\r\n  "b": [1, 2]\n}') == b'{"a":"x\\ny","b":[1,2]}\n'
+def test_where_nothing_is_left_that_is_said(tmp_path: Path) -> None:
+    """With what to do instead."""
+    path = tmp_path / "all.jsonl"
+    with pytest.raises(ValueError, match=r"there is no .*all\.jsonl\.part to go on with: begin without --resume"):
+        left_over(path, Ticket)
 
 
-@settings(derandomize=True, deadline=None)
-@given(st.recursive(st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(), st.lists, max_leaves=5))
-def test_each_jsonl_line_is_one_record(value: object) -> None:
-    """Whatever it holds, and however it was laid out."""
-    row = {"value": value}
-    lines = jsonl(json.dumps(row).encode(), json.dumps(row, indent=1).encode()).splitlines(keepends=True)
-    assert [json.loads(line) for line in lines] == [row, row]
-    assert all(line.endswith(b"\n") for line in lines)
+def test_what_no_export_left_is_named_and_not_touched(tmp_path: Path) -> None:
+    """The file and its line."""
+    part = tmp_path / "all.jsonl.part"
+    part.write_bytes(b"_id,sourceId\n")
+    with pytest.raises(ValueError, match=r"all\.jsonl\.part is no part of such an export: line 1: not JSON"):
+        left_over(tmp_path / "all.jsonl", Ticket)
+    assert part.read_bytes() == b"_id,sourceId\n"
 
 
-@pytest.mark.parametrize("record", [Note, Task, Ticket])
-def test_a_csv_has_the_models_columns_whatever_the_records_hold(record: type[Record]) -> None:
-    """Planhat's names, and `extra` at the end, also where there is no record at all."""
-    out = io.BytesIO()
-    CsvWriter(out, record)
-    assert out.getvalue().decode() == ",".join(COLUMNS[record]) + "\r\n"
+def test_what_is_left_is_looked_for_where_a_link_leads(tmp_path: Path) -> None:
+    """There it was written."""
+    link = tmp_path / "link.jsonl"
+    link.symlink_to(tmp_path / "file.jsonl")
+    (tmp_path / "file.jsonl.part").write_bytes(b'{"_id":"1"}\n')
+    assert left_over(link, Ticket).last_id == "1"
 
 
-def test_csv_cells_hold_texts_plain_and_everything_else_as_json() -> None:
-    """So a list can be told from a text by whoever reads it."""
-    row = rb'{"_id":"1","title":"Hi","tags":["a,b"],"isOpen":false,"timeSpent":2.5,"custom":{"Plan":"Gold"}}'
-    assert cells(row) == [
-        {
-            "_id": "1",
-            "title": "Hi",
-            "tags": '["a,b"]',
-            "isOpen": "false",
-            "timeSpent": "2.5",
-            "custom": '{"Plan":"Gold"}',
-        }
-    ]
+# Formats
 
 
-def test_csv_texts_survive_quotes_commas_and_line_breaks() -> None:
-    """Also in alphabets of others."""
-    text = 'Hello, "Đặng"\r\nline\n2\rend,'
-    assert cells(json.dumps({"description": text}).encode()) == [{"description": text}]
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a.csv", "csv"),
+        ("a.CSV", "csv"),
+        ("a.Parquet", "parquet"),
+        ("a.jsonl", "jsonl"),
+        ("csv", "jsonl"),
+        (None, "jsonl"),
+    ],
+)
+def test_a_format_is_what_the_name_says(name: str | None, expected: str) -> None:
+    """JSONL where it says nothing."""
+    assert format_of(None if name is None else Path(name)) == expected
 
 
-def test_what_no_column_has_a_place_for_goes_to_extra() -> None:
-    """Planhat's newest fields are not lost."""
-    assert cells(rb'{"_id":"1","newField":{"a":1},"other":null}') == [
-        {"_id": "1", "extra": '{"newField":{"a":1},"other":null}'}
-    ]
+def test_each_format_has_a_writer() -> None:
+    """For a file and a model."""
+    made = [writer_class(name)(io.BytesIO(), Ticket) for name in ("csv", "jsonl", "parquet")]
+    assert [type(writer) for writer in made] == [CsvWriter, JsonlWriter, ParquetWriter]
 
 
-def test_a_csv_field_that_is_null_is_an_empty_cell() -> None:
-    """As one that was not sent, or is an empty text."""
-    assert cells(rb'{"_id":"1","title":null,"name":""}', rb"{}") == [{"_id": "1"}, {}]
+def test_a_missing_package_is_said_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parquet's is an extra."""
+    monkeypatch.delitem(sys.modules, "planhat_async.jobs.parquet")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(
+        MissingExtraError, match=r"Parquet needs one more package: pip install 'planhat-async\[parquet\]'"
+    ):
+        writer_class("parquet")
 
 
-def test_a_csv_row_that_is_no_object_is_planhats_fault() -> None:
-    """A list of numbers is an answer that cannot be read, not a bug of whoever exports."""
-    with pytest.raises(DecodeError) as caught:
-        cells(b"5")
-    assert str(caught.value) == "the list holds something that is no record: 5"
+def test_another_missing_package_is_not_mistaken_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is broken is shown as it is."""
+    monkeypatch.delitem(sys.modules, "planhat_async.jobs.parquet")
+    monkeypatch.setitem(sys.modules, "planhat_async.jobs.writers", None)
+    with pytest.raises(ModuleNotFoundError, match="writers"):
+        writer_class("parquet")
+
+
+# Files
+
+
+@pytest.mark.parametrize(
+    ("format", "how"),
+    [("jsonl", "the same command with --resume goes on from there"), ("csv", "only JSONL can be resumed")],
+)
+def test_what_breaks_an_export_off_says_where_its_beginning_is(format: Any, how: str, tmp_path: Path) -> None:  # noqa: A002 - as it is called
+    """And whether it can be gone on with."""
+    path = tmp_path / "all"
+    path.with_name("all.part").write_bytes(b"1\n")
+    with pytest.raises(OSError, match="full") as caught, part_named(path, format):
+        raise OSError("full")
+    assert caught.value.__notes__ == [f"{path}.part holds what was read so far: {how}"]
+
+
+def test_where_nothing_was_read_there_is_nothing_to_go_on_with(tmp_path: Path) -> None:
+    """So nothing is noted."""
+    path = tmp_path / "all"
+    with pytest.raises(OSError, match="full") as caught, part_named(path, "jsonl"), whole_file(path):
+        raise OSError("full")
+    assert not hasattr(caught.value, "__notes__")
+
+
+def test_what_is_kept_of_a_part_stays_and_the_rest_goes(tmp_path: Path) -> None:
+    """What is written comes behind it."""
+    path = tmp_path / "all"
+    path.with_name("all.part").write_bytes(b"1\n2\nhal")
+    with whole_file(path, keep_bytes=4) as out:
+        out.write(b"3\n")
+    assert path.read_bytes() == b"1\n2\n3\n"
 
 
 def test_a_file_gets_its_name_only_when_it_is_complete(tmp_path: Path) -> None:

@@ -1,0 +1,208 @@
+"""Records into Parquet, a row group at a time."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, BinaryIO
+
+import attrs
+import pyarrow as pa
+from pyarrow import parquet as pq
+
+from planhat_async._convert import Field, encode_json, fields_of
+from planhat_async.jobs.writers import Writer, object_in
+from planhat_async.models import Record
+
+EXTRA = "extra"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+@attrs.frozen
+class Column:
+    """How a field's values are held."""
+
+    name: str
+    type: pa.DataType
+    hold: Callable[[Any], Any]
+    """From the wire to the column; raises `TypeError`, `ValueError` or `OverflowError` where it has no place."""
+
+
+def columns_of(record: type[Record]) -> list[Column]:
+    """A column for each field of a model, in its order; `extra` is not among them."""
+    return [_column(field) for field in fields_of(record).values()]
+
+
+class ParquetWriter(Writer):
+    """One column a field, by Planhat's names, typed as the model is; streamed, so its memory is a row group's.
+
+    Texts, booleans, whole numbers (64 bits), numbers, times (UTC, milliseconds) and lists of texts are what they
+    are, anything nested is JSON. The last column, `extra`, holds as a JSON object what no column can: fields
+    nobody knows, and values of another type than their column's. A field that Planhat did not send and one that
+    is null look the same.
+
+    Args:
+        out: A binary file; it need not be seekable.
+        record: The model.
+        max_rows: Records a row group.
+        max_bytes: Bytes of JSON after which a row group ends as well.
+    """
+
+    def __init__(
+        self, out: BinaryIO, record: type[Record], *, max_rows: int = 10_000, max_bytes: int = 8 << 20
+    ) -> None:
+        self._columns = columns_of(record)
+        self._schema = pa.schema([*((column.name, column.type) for column in self._columns), (EXTRA, pa.string())])
+        self._sink = _Sink(out)
+        self._file: pq.ParquetWriter | None = None
+        self._max_rows, self._max_bytes = max_rows, max_bytes
+        self._rows: list[bytes] = []
+        self._n_bytes = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a row group is complete."""
+        return len(self._rows) >= self._max_rows or self._n_bytes >= self._max_bytes
+
+    def write(self, row: bytes) -> None:
+        """Collect one record; it is decoded where the row group is made."""
+        self._rows.append(row)
+        self._n_bytes += len(row)
+
+    def flush(self) -> None:
+        """Write a row group of what was collected.
+
+        Raises:
+            DecodeError: A row is no record.
+        """
+        if self._rows:
+            table = self._table(self._rows)
+            with self._opened() as file:
+                file.write_table(table)
+            self._rows, self._n_bytes = [], 0
+
+    def close(self) -> None:
+        """Write what is left, and the footer, without which nothing can be read."""
+        self.flush()
+        with self._opened() as file:
+            file.close()
+
+    @contextmanager
+    def _opened(self) -> Iterator[pq.ParquetWriter]:
+        self._sink.is_open = True
+        try:
+            if self._file is None:
+                # zstd: texts take a third less than with snappy, for the same time.
+                self._file = pq.ParquetWriter(self._sink, self._schema, compression="zstd")
+            yield self._file
+        finally:
+            self._sink.is_open = False
+
+    def _table(self, rows: list[bytes]) -> pa.Table:
+        columns: list[list[Any]] = [[] for _ in self._columns]
+        extras: list[str | None] = []
+        plan = [(one.name, one.hold, values.append) for one, values in zip(self._columns, columns, strict=True)]
+        for row in rows:
+            held = object_in(row)
+            for name, hold, append in plan:
+                value = held.pop(name, None)
+                append(None if value is None else _value(name, value, hold, held))
+            extras.append(encode_json(held).decode() if held else None)
+        arrays = [pa.array(values, field.type) for values, field in zip([*columns, extras], self._schema, strict=True)]
+        return pa.Table.from_arrays(arrays, schema=self._schema)
+
+
+class _Sink(io.RawIOBase):
+    """Lets bytes through to a file while it is open.
+
+    pyarrow writes a footer also where its writer is thrown away, and an export that broke off must not look whole.
+    """
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out = out
+        self.is_open = False
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        if self.is_open:
+            self._out.write(data)
+        return len(data)
+
+
+def _value(name: str, value: Any, hold: Callable[[Any], Any], held: dict[str, Any]) -> Any:
+    """What a column holds of a value; nothing, where it has no place there and stays in what is left."""
+    try:
+        return hold(value)
+    except (TypeError, ValueError, OverflowError):
+        held[name] = value
+        return None
+
+
+def _column(field: Field) -> Column:
+    if field.type is datetime:
+        return Column(field.wire, pa.timestamp("ms", tz="UTC"), lambda value: _milliseconds(field, value))
+    type_, hold = _KINDS.get(field.type, (pa.string(), _json))
+    return Column(field.wire, type_, hold)
+
+
+def _milliseconds(field: Field, value: Any) -> int:
+    assert field.read is not None  # noqa: S101 - what is a time is read
+    n_whole, rest = divmod(field.read(value) - _EPOCH, _MILLISECOND)
+    if rest:
+        raise ValueError("a time between two milliseconds")
+    whole: int = n_whole
+    return whole
+
+
+def _text(value: Any) -> str:
+    if type(value) is not str:
+        raise TypeError("not text")
+    return value
+
+
+def _truth(value: Any) -> bool:
+    if type(value) is not bool:
+        raise TypeError("not true or false")
+    return value
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int:
+        raise TypeError("not a whole number")
+    if not -(2**63) <= value < 2**63:
+        raise OverflowError("beyond 64 bits")
+    return value
+
+
+def _number(value: Any) -> float:
+    if type(value) not in {int, float}:
+        raise TypeError("not a number")
+    number = float(value)
+    if number != value:
+        raise ValueError("more digits than a float holds")
+    return number
+
+
+def _texts(value: Any) -> list[str]:
+    if type(value) is not list:
+        raise TypeError("not a list")
+    return [_text(item) for item in value]
+
+
+def _json(value: Any) -> str:
+    return encode_json(value).decode()
+
+
+_KINDS: dict[Any, tuple[pa.DataType, Callable[[Any], Any]]] = {
+    str: (pa.string(), _text),
+    bool: (pa.bool_(), _truth),
+    int: (pa.int64(), _whole),
+    float: (pa.float64(), _number),
+    list[str]: (pa.list_(pa.string()), _texts),
+}

@@ -1,0 +1,110 @@
+"""Records into bytes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from planhat_async._convert import fields_of
+from planhat_async.errors import DecodeError
+from planhat_async.jobs.writers import CsvWriter, JsonlWriter
+from planhat_async.models import Note, Record, Task, Ticket
+
+COLUMNS: dict[type[Record], list[str]] = {
+    cls: [*(field.wire for field in fields_of(cls).values()), "extra"] for cls in (Note, Task, Ticket)
+}
+
+
+def jsonl(*rows: bytes) -> bytes:
+    """The JSONL file of these rows."""
+    out = io.BytesIO()
+    writer = JsonlWriter(out)
+    for row in rows:
+        writer.write(row)
+    return out.getvalue()
+
+
+def cells(*rows: bytes, record: type[Record] = Ticket) -> list[dict[str, str]]:
+    """What another program reads in the CSV file of these rows; empty cells left out."""
+    out = io.BytesIO()
+    writer = CsvWriter(out, record)
+    for row in rows:
+        writer.write(row)
+    lines = csv.DictReader(io.StringIO(out.getvalue().decode(), newline=""), strict=True)
+    read = [{name: cell for name, cell in line.items() if cell} for line in lines]
+    assert lines.fieldnames == COLUMNS[record]
+    return read
+
+
+def test_a_jsonl_line_is_what_planhat_sent_byte_for_byte() -> None:
+    """Order, spaces, escapes and the digits of numbers included."""
+    first, second = rb'{"b": 1.50,"a":"\u00e9\n"}', '{ "_id" :"é",  "n":12345678901234567890123}'.encode()
+    assert jsonl(first, second) == first + b"\n" + second + b"\n"
+
+
+def test_a_record_laid_out_over_lines_is_put_on_one() -> None:
+    """Or a reader of JSONL would see pieces."""
+    assert jsonl(b'{\n  "a": "x\\ny",\r\n  "b": [1, 2]\n}') == b'{"a":"x\\ny","b":[1,2]}\n'
+
+
+@settings(derandomize=True, deadline=None)
+@given(st.recursive(st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(), st.lists, max_leaves=5))
+def test_each_jsonl_line_is_one_record(value: object) -> None:
+    """Whatever it holds, and however it was laid out."""
+    row = {"value": value}
+    lines = jsonl(json.dumps(row).encode(), json.dumps(row, indent=1).encode()).splitlines(keepends=True)
+    assert [json.loads(line) for line in lines] == [row, row]
+    assert all(line.endswith(b"\n") for line in lines)
+
+
+@pytest.mark.parametrize("record", [Note, Task, Ticket])
+def test_a_csv_has_the_models_columns_whatever_the_records_hold(record: type[Record]) -> None:
+    """Planhat's names, and `extra` at the end, also where there is no record at all."""
+    out = io.BytesIO()
+    CsvWriter(out, record)
+    assert out.getvalue().decode() == ",".join(COLUMNS[record]) + "\r\n"
+
+
+def test_csv_cells_hold_texts_plain_and_everything_else_as_json() -> None:
+    """So a list can be told from a text by whoever reads it."""
+    row = rb'{"_id":"1","title":"Hi","tags":["a,b"],"isOpen":false,"timeSpent":2.5,"custom":{"Plan":"Gold"}}'
+    assert cells(row) == [
+        {
+            "_id": "1",
+            "title": "Hi",
+            "tags": '["a,b"]',
+            "isOpen": "false",
+            "timeSpent": "2.5",
+            "custom": '{"Plan":"Gold"}',
+        }
+    ]
+
+
+def test_csv_texts_survive_quotes_commas_and_line_breaks() -> None:
+    """Also in alphabets of others."""
+    text = 'Hello, "Đặng"\r\nline\n2\rend,'
+    assert cells(json.dumps({"description": text}).encode()) == [{"description": text}]
+
+
+def test_what_no_column_has_a_place_for_goes_to_extra() -> None:
+    """Planhat's newest fields are not lost."""
+    assert cells(rb'{"_id":"1","newField":{"a":1},"other":null}') == [
+        {"_id": "1", "extra": '{"newField":{"a":1},"other":null}'}
+    ]
+
+
+def test_a_csv_field_that_is_null_is_an_empty_cell() -> None:
+    """As one that was not sent, or is an empty text."""
+    assert cells(rb'{"_id":"1","title":null,"name":""}', rb"{}") == [{"_id": "1"}, {}]
+
+
+def test_a_csv_row_that_is_no_object_is_planhats_fault() -> None:
+    """A list of numbers is an answer that cannot be read, not a bug of whoever exports."""
+    with pytest.raises(DecodeError) as caught:
+        cells(b"5")
+    assert str(caught.value) == "the list holds something that is no record: 5"
