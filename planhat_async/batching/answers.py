@@ -214,7 +214,10 @@ class Account:
         elif "nonupdates" not in answer:
             self._count_as_before(Outcome.UNREPORTED, n_left)
         else:
-            self._some(unnamed(left, answer), n_left, Outcome.DROPPED, "the answer leaves it out")
+            # What this answer leaves out, an earlier attempt may have stored.
+            may_be_stored = self.follows_unknown or any(part.may_be_stored for part in self.left[-1:])
+            outcome = Outcome.UNKNOWN if may_be_stored else Outcome.DROPPED
+            self._some(unnamed(left, answer), n_left, outcome, "the answer leaves it out")
 
     def _read_refusal(
         self,
@@ -236,7 +239,8 @@ class Account:
 
     def _count(self, answer: Mapping[str, Any], unattributed: list[str], n_left: int) -> int:
         """Count what the answer counts, never more than was sent; returns how many rows are left over."""
-        self._list(Problem(outcome=Outcome.REJECTED, reason=reason) for reason in unattributed[:n_left])
+        refused = Outcome.UNKNOWN if self.follows_unknown else Outcome.REJECTED
+        self._list(Problem(outcome=refused, reason=reason) for reason in unattributed[:n_left])
         n_left -= min(n_left, len(unattributed))
         for name, outcome in _COUNTS.items():
             told = answer.get(name)

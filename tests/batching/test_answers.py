@@ -387,3 +387,21 @@ def test_a_row_that_may_be_stored_is_not_called_rejected(*, follows_unknown: boo
     refusal = {"updatedErrors": [{"sourceId": "a", "error": "no"}]}
     assert account.read((A,), Answer(status=400, account=refusal, follows_unknown=follows_unknown)) == []
     assert counted(account.result) == {outcome: 1}
+
+
+@pytest.mark.parametrize(("follows_unknown", "outcome"), [(False, "dropped"), (True, "unknown")])
+def test_a_row_that_may_be_stored_is_not_called_dropped(*, follows_unknown: bool, outcome: str) -> None:
+    """What this answer leaves out, an earlier attempt may have stored."""
+    account = Account(chunk_of(A, B))
+    answer = FULL | {"updated": 1}
+    assert account.read((A, B), Answer(status=200, account=answer, follows_unknown=follows_unknown)) == []
+    assert counted(account.result) == {"updated": 1, outcome: 1}
+
+
+@pytest.mark.parametrize(("follows_unknown", "outcome"), [(False, "rejected"), (True, "unknown")])
+def test_an_error_that_names_no_row_does_not_say_that_it_is_missing(*, follows_unknown: bool, outcome: str) -> None:
+    """Not where an earlier attempt may have stored all of them."""
+    account = Account(chunk_of(A, B))
+    answer = FULL | {"updated": 1, "updatedErrors": ["no"]}
+    assert account.read((A, B), Answer(status=206, account=answer, follows_unknown=follows_unknown)) == []
+    assert counted(account.result) == {"updated": 1, outcome: 1}
