@@ -34,6 +34,7 @@ from __future__ import annotations
 import logging
 from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Generic, Protocol, TypeVar
 
 import attrs
@@ -53,6 +54,8 @@ _MAX_REPEATS = 3
 """Offsets at which the first page came again."""
 _TAIL = 50
 """Rows by which a page is recognised where `_id`s are in no order."""
+_ENOUGH = 10
+"""As many of them in a row are no accident."""
 _MAX_SEARCHES = 3
 """Steps back in search of them."""
 
@@ -217,6 +220,8 @@ class Stitcher(Generic[Row]):
         if page.offset == 0 and self.is_by_id:
             self.is_over = True  # the list has become empty
             return
+        if not page.rows:
+            del self._asks[:1]  # an empty page will prove nothing later either
         self._n_failed += 1
         self._furthest = b""
         self._overlap = min(max(1, self._limit // 4), max(self._overlap * 2, self._limit // 50))
@@ -358,8 +363,14 @@ def _without(seen: Sequence[Id], page: Page[Row]) -> Page[Row]:
 
 
 def _index_behind(tail: Sequence[Id], ids: Sequence[Id]) -> int | None:
-    """Behind which of the rows the last one is that was yielded before; `None` where there is none."""
-    if tail and ids[0] == tail[-1]:
-        return 1
-    places = {one: index for index, one in enumerate(ids)}
-    return next((places[one] + 1 for one in reversed(tail) if one in places), None)
+    """Behind which row those end that were yielded before; `None` where there are none.
+
+    They begin the page, or are many in a row: one that stands alone may have moved there.
+    """
+    known, enough, end = frozenset(tail), max(1, min(_ENOUGH, len(tail) // 2)), 0
+    for is_known, run in groupby(ids, known.__contains__):
+        n_run = sum(1 for _ in run)
+        end += n_run
+        if is_known and (end == n_run or n_run >= enough):
+            return end
+    return None

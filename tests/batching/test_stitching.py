@@ -61,6 +61,19 @@ def changing(draw: random.Random, deletions: float, creations: float, *, in_fron
     return change
 
 
+@attrs.define(kw_only=True)
+class Hiccuping(World):
+    """Gives an empty page once."""
+
+    empty_from: int | None
+
+    def answer(self, offset: int, limit: int) -> Page[int]:
+        if self.empty_from is not None and offset >= self.empty_from:
+            self.empty_from = None
+            return page(offset, [], limit=limit)
+        return super().answer(offset, limit)
+
+
 @many
 @given(
     st.integers(0, 200),
@@ -451,6 +464,24 @@ def test_what_cannot_be_found_again_is_counted_and_said(caplog: pytest.LogCaptur
     ask = stitcher.plan()[0]
     assert (ask.offset, list(stitcher.accept(page(8, range(60, 68), limit=8)))) == (8, [*range(60, 68)])
     assert "behind row 8 some may be missing or repeated" in caplog.text
+
+
+def test_an_empty_page_is_not_looked_at_again() -> None:
+    """It proves nothing, now or later: one hiccup of the server costs few calls."""
+    reading = read(stitcher_of(10_000, 500), Hiccuping.of(300_000, empty_from=100_000))
+    assert (len(reading.rows), reading.n_calls <= 40) == (300_000, True)
+
+
+def test_a_row_that_moved_does_not_hide_those_before_it() -> None:
+    """Under a sort of the caller's own one row of the page before may come again further on, and rows lie between."""
+    stitcher = stitcher_of(page_size=40, is_by_id=False, max_pages=1)
+    stitcher.plan()
+    stitcher.accept(page(0, range(40), limit=40))
+    (ask,) = stitcher.plan()
+    assert (ask.offset, stitcher.accept(page(39, [*range(40, 60), 20, *range(60, 79)], limit=40))) == (39, ())
+    (repair,) = stitcher.plan()
+    joined = page(repair.offset, [*range(35, 60), 20, *range(60, 74)], limit=40)
+    assert list(stitcher.accept(joined)) == [*range(40, 60), *range(60, 74)]
 
 
 def test_nothing_is_asked_for_after_the_end() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from typing import Self
 
 import attrs
 
@@ -39,7 +40,7 @@ class World:
     """The order of a server that ignores `sort`."""
 
     @classmethod
-    def of(cls, n_rows: int, **habits: object) -> World:
+    def of(cls, n_rows: int, **habits: object) -> Self:
         """The numbers from 0 on, ten apart, so that others can be created between them."""
         return cls(rows=[10 * n for n in range(n_rows)], next_row=10 * n_rows, **habits)  # type: ignore[arg-type]
 
