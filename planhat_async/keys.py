@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from urllib.parse import quote
 
-_PREFIXES = ("extid-", "srcid-")
+PREFIXES = ("extid-", "srcid-")
+"""What keys of one's own begin with."""
 _UNRESERVED = re.compile(r"[0-9A-Za-z._~-]+")
 
 
@@ -44,7 +45,7 @@ def path_segment(key: str) -> str:
         TypeError: The key is not a string.
     """
     bare = _not_blank(key)
-    for prefix in _PREFIXES:
+    for prefix in PREFIXES:
         if bare.startswith(prefix):
             return prefix + quote(_not_blank(bare.removeprefix(prefix)), safe="")
     if not _UNRESERVED.fullmatch(bare) or bare in {".", ".."}:

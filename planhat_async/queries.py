@@ -15,6 +15,7 @@ from typing import Any, Literal, TypedDict, get_type_hints
 import attrs
 
 from planhat_async._convert import RowFlags, row_flags, wire_path, without_fields
+from planhat_async.keys import PREFIXES
 from planhat_async.models import Note, Record, Task, Ticket
 
 MAX_IDS_LENGTH = 2000
@@ -36,7 +37,7 @@ class ListingOptions(TypedDict, total=False):
     page_size: int | None
     """Records a call asks for; by default, and at most, the endpoint's maximum."""
     max_records: int | None
-    """Stop after so many records."""
+    """Stop after so many records, those that are skipped included."""
     concurrency: int
     """Pages on their way or in memory at once; 4 by default."""
     start_offset: int
@@ -95,11 +96,14 @@ class TaskUpdateOptions(TypedDict, total=False):
     select: Iterable[str] | None
     """Fields to fetch, in either spelling; all by default."""
     page_size: int | None
-    """Records a call asks for; 2,000 by default, since most walks end early."""
+    """Records a call asks for; 2,000 by default."""
     concurrency: int
-    """Pages on their way or in memory at once; 4 by default."""
+    """Pages on their way or in memory at once; 1 by default, since most walks end early."""
     on_bad_record: Literal["raise", "skip"]
-    """What to do with a record that cannot be read: raise `DecodeError`, the default, or count, log and skip it."""
+    """What to do with a record that cannot be read: raise `DecodeError`, the default, or count, log and skip it.
+
+    One that is skipped is not seen again by the next walk, unless it changes.
+    """
 
 
 class TicketPageOptions(PageOptions, total=False):
@@ -195,13 +199,15 @@ class Endpoint:
         sort = self._sort(options)
         groups = list(_id_groups("company_id", options.get("company_id")))
         lists = list(self.lists(options))
+        # Only then may one company be in two groups, under two names.
+        is_mixed = len({one.startswith(PREFIXES) for group in groups for _, ids in group for one in ids.split(",")}) > 1
         seen: dict[str, int] = {}
         return [
             Query(
                 filters=(*group, *filters),
                 sort=sort,
-                keep=keep if len(groups) == 1 else _of_companies_first_met(number, seen, keep),
-                **self._selection(options, (*needs, *kept_by, *(("company_id",) if len(groups) > 1 else ()))),
+                keep=_of_companies_first_met(number, seen, keep) if is_mixed and len(groups) > 1 else keep,
+                **self._selection(options, (*needs, *kept_by, *(("company_id",) if is_mixed else ()))),
             )
             for (number, group), (filters, keep, kept_by) in itertools.product(enumerate(groups), lists)
         ]
@@ -259,7 +265,8 @@ def _task_lists(options: Options) -> Iterator[tuple[Params, Keep | None, tuple[s
 
 def _is_new(before: frozenset[str], row: RowFlags) -> bool:
     """Whether none of a task's end users were asked for before: then it has been there already."""
-    return before.isdisjoint(person.id or "" for person in row.endusers or ())
+    people = row.endusers if isinstance(row.endusers, list) else ()
+    return all(not isinstance(person, Mapping) or person.get("id") not in before for person in people)
 
 
 def _is_archived(before: frozenset[str], row: RowFlags) -> bool:

@@ -5,10 +5,9 @@ A repository offers only what Planhat's documentation has for its model.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from datetime import datetime
-from functools import partial
 from typing import Any, Unpack
 
 import attrs
@@ -106,7 +105,8 @@ class Tasks(SingleCalls[Task]):
 
         Reads `sort=-updatedAt` ("List" in Planhat's documentation of tasks): the open tasks, then the archived
         ones, each to the end of the page with the first older one, so a walk that finds little costs two calls. The
-        order is checked on the way; a server that ignores the sort is read whole. Deleted tasks are not seen.
+        order is checked on the way; a server that ignores the sort is read whole. Deleted tasks are not seen, nor
+        those without `updated_at`, unless they come before an older one.
 
         `next_since` of what comes back is where the next walk has to begin. From one walk to the next a task may
         come twice, and none is missed as long as `margin` covers the difference between the two machines' clocks.
@@ -124,35 +124,35 @@ class Tasks(SingleCalls[Task]):
             raise ValueError(f"since is a time with a zone and margin not negative, not {since} and {margin}")
         for name in options.keys() - TaskUpdateOptions.__annotations__.keys():
             raise TypeError(f"{name} is no option of iter_updated_since")
-        chosen: Options = {"page_size": 2000, **options, "sort": "-updated_at"}
+        chosen: Options = {"page_size": 2000, "concurrency": 1, **options, "sort": "-updated_at"}
+        stats = self._session.stats
         lists = [
-            self._walk(UpdateWalk(since=since, seams=self._session.stats, keep=query.keep), query, chosen)
+            self._walk(UpdateWalk(since=since, seams=stats, keep=query.keep), query, chosen)
             for query in self.endpoint.queries(chosen, needs=("updated_at",))
         ]
-        return Updates(since, margin=margin, walk=partial(self._updated, lists))
+        n_broken = stats.seams_broken
+        return Updates(since, margin=margin, records=_chained(lists), is_whole=lambda: stats.seams_broken == n_broken)
 
     def _walk(self, walk: UpdateWalk, query: Query, options: Options) -> AsyncGenerator[Task, None]:
         batches = self._read([attrs.evolve(query, keep=walk.wants)], options)
         return self._decoded(_until_over(walk, batches), self._on_bad(options))
 
-    async def _updated(
-        self, lists: Iterable[AsyncGenerator[Task, None]], complete: Callable[[], None]
-    ) -> AsyncGenerator[Task, None]:
-        n_broken = self._session.stats.seams_broken
-        for tasks in lists:
-            async with aclosing(tasks):
-                async for task in tasks:
-                    yield task
-        if self._session.stats.seams_broken == n_broken:
-            complete()
+
+async def _chained(lists: Iterable[AsyncGenerator[Task, None]]) -> AsyncGenerator[Task, None]:
+    for tasks in lists:
+        async with aclosing(tasks):
+            async for task in tasks:
+                yield task
 
 
 async def _until_over(walk: UpdateWalk, batches: AsyncGenerator[Batch, None]) -> AsyncGenerator[Batch, None]:
     async with aclosing(batches):
         async for batch in batches:
             yield batch
-            if batch.ends_page and walk.is_over:
-                return
+            if batch.ends_page:
+                if walk.is_over:
+                    return
+                walk.end_page()
 
 
 class Tickets(BulkUpserts[Ticket]):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import aclosing
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -41,6 +42,7 @@ _logger = logging.getLogger("planhat_async.listing")
 
 _TURN_BYTES = 1 << 17
 """Bytes of rows that are decoded before others have the event loop: about a millisecond's."""
+_ROWS_PER_TURN = 200
 _RAW_TURN_BYTES = 1 << 18
 """The same for rows that are handed on as they came."""
 
@@ -112,7 +114,12 @@ class Repository(Generic[R]):
         most = min(limit or self.endpoint.max_limit, self.endpoint.max_limit)
         query = attrs.evolve(queries[0], keep=None)
         rows = (await self._fetch(query.params, offset, most, is_bulk=False)).rows
-        return [self._decode(query.wanted(row) or row, offset + i) for i, row in enumerate(rows)]
+        records = []
+        for position, row in enumerate(rows, offset):
+            records.append(self._decode(query.wanted(row) or row, position))
+            if position % _ROWS_PER_TURN == 0:
+                await asyncio.sleep(0)
+        return records
 
     def _iter(self, options: Options) -> AsyncGenerator[R, None]:
         return self._decoded(self._batches(options), self._on_bad(options))
@@ -189,13 +196,18 @@ class Repository(Generic[R]):
         query = (*params, ("limit", str(limit)), *at)
         request = Request(method="GET", path=self.endpoint.path, params=query, is_bulk=is_bulk)
         response = await self._session.send(request)
+        n_bytes, pieces = response.n_bytes, deque(response.pieces)
+        del response  # or a page would be held twice while it is split
         rows: list[bytes] = []
         ids: list[bytes] = []
-        for piece in split_rows(response.pieces):
-            rows += piece
-            ids += row_ids(piece)
-            await asyncio.sleep(0)
-        return Page(offset=offset, limit=limit, rows=rows, ids=ids if any(ids) else (), n_bytes=response.n_bytes)
+        try:
+            for some in split_rows(_drained(pieces)):
+                rows += some
+                ids += row_ids(some)
+                await asyncio.sleep(0)
+        except DecodeError as error:
+            raise DecodeError(f"GET {self.endpoint.path}: {error}") from None
+        return Page(offset=offset, limit=limit, rows=rows, ids=ids if any(ids) else (), n_bytes=n_bytes)
 
     def _decode(self, row: bytes, position: int | None = None) -> R:
         record: R = decode_record(self.endpoint.record, row, position=position)  # type: ignore[assignment]
@@ -230,6 +242,11 @@ class Repository(Generic[R]):
             for task in calls:
                 task.cancel()
             await asyncio.gather(*calls, return_exceptions=True)
+
+
+def _drained(pieces: deque[bytes]) -> Iterator[bytes]:
+    while pieces:
+        yield pieces.popleft()
 
 
 def _raise(error: DecodeError) -> None:

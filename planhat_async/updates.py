@@ -17,15 +17,16 @@ class Updates(AsyncIterator[R], Generic[R]):
     Args:
         since: The time.
         margin: Seconds by which the next walk looks back further than this one's start.
-        walk: Makes the records; called with what to call once all were handed out.
+        records: Makes the records.
+        is_whole: Whether none of them was lost from sight, asked once all were handed out.
     """
 
     def __init__(
-        self, since: datetime, *, margin: float, walk: Callable[[Callable[[], None]], AsyncGenerator[R, None]]
+        self, since: datetime, *, margin: float, records: AsyncGenerator[R, None], is_whole: Callable[[], bool]
     ) -> None:
-        self._since = since
         self._margin = timedelta(seconds=margin)
-        self._records = walk(self._complete)
+        self._records = records
+        self._is_whole = is_whole
         self._started: datetime | None = None
         self._next_since = since
 
@@ -38,14 +39,14 @@ class Updates(AsyncIterator[R], Generic[R]):
         return self._next_since
 
     async def __anext__(self) -> R:
-        if self._started is None:
-            self._started = datetime.now(UTC)
-        return await anext(self._records)
+        self._started = self._started or datetime.now(UTC)
+        try:
+            return await anext(self._records)
+        except StopAsyncIteration:
+            if self._is_whole():
+                self._next_since = max(self._next_since, self._started - self._margin)
+            raise
 
     async def aclose(self) -> None:
         """End the walk early."""
         await self._records.aclose()
-
-    def _complete(self) -> None:
-        assert self._started is not None  # noqa: S101 - a walk that ended has begun
-        self._next_since = max(self._since, self._started - self._margin)

@@ -581,11 +581,12 @@ class TestJson:
         bare = row_flags(b"{}")
         assert (bare.type, bare.is_custom_type, bare.is_archived) == (None,) * 3
 
-    def test_flags_that_cannot_be_read_name_their_row(self) -> None:
-        """Whether the row is wanted cannot be told."""
-        with pytest.raises(DecodeError, match=r"^a row cannot be read .*type") as caught:
-            row_flags(b'{"_id": "1", "type": 7}')
-        assert caught.value.id == "1"
+    def test_unusual_flags_are_no_reason_to_lose_a_row(self) -> None:
+        """They are what they are; only what is no object has none."""
+        flags = row_flags(b'{"_id": "1", "type": 7, "endusers": ["x", null], "isCustomType": 1}')
+        assert (flags.type, flags.endusers, flags.is_custom_type) == (7, ["x", None], 1)
+        with pytest.raises(DecodeError, match=r"^a row cannot be read "):
+            row_flags(b"7")
 
     def test_a_row_can_do_without_some_of_its_fields(self) -> None:
         """The others stay, in their order."""

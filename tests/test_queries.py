@@ -265,20 +265,35 @@ class TestRows:
         (query,) = TICKETS.queries({"status": "open"})
         assert wanted(query, [*self.ROWS]) == encoded(self.ROWS)
 
-    def test_a_row_that_cannot_be_told_is_an_error(self) -> None:
+    def test_a_row_that_is_no_object_is_an_error(self) -> None:
         """Leaving it out would lose it silently."""
         (query,) = NOTES.queries({})
         with pytest.raises(DecodeError, match="a row cannot be read"):
-            wanted(query, [{"_id": "1", "type": 7}])
+            query.wanted(b"7")
+
+    @pytest.mark.parametrize("endusers", [["x", None, {"id": 7}], "x", {"id": "u1"}, None])
+    def test_unusual_people_are_nobody_that_was_asked_for(self, endusers: Any) -> None:
+        """The task is kept: once too often is better than never."""
+        people = [f"{n:024x}" for n in range(100)]
+        *_, last = TASKS.queries({"enduser_ids": people, "archived": False})
+        row = {"_id": "1", "endusers": endusers}
+        assert wanted(last, [row]) == encoded([row])
+        assert wanted(last, [{"_id": "1", "endusers": [{"id": people[0]}]}]) == []
 
 
 def test_a_company_named_in_two_ways_comes_once() -> None:
     """In the group it was met in first; whoever names none is kept."""
-    companies = [f"{n:024x}" for n in range(100)]
+    companies = ["extid-acme", *(f"{n:024x}" for n in range(100))]
     first, second = TICKETS.queries({"company_id": companies})
     rows = [{"_id": "1", "companyId": "a"}, {"_id": "2", "companyId": "b"}, {"_id": "3"}]
     assert wanted(first, rows[:1]) == encoded(rows[:1])
     assert wanted(second, rows) == encoded(rows[1:])
+
+
+def test_companies_named_in_one_way_need_no_look_at_them() -> None:
+    """No two of them can be one."""
+    queries = TICKETS.queries({"company_id": [f"{n:024x}" for n in range(100)], "select": ["title"]})
+    assert [(query.keep, query.select) for query in queries] == [(None, ("_id", "title"))] * 2
 
 
 def test_a_list_has_another_end() -> None:

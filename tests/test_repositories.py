@@ -570,12 +570,40 @@ async def test_a_record_that_cannot_be_read_can_be_skipped(
     assert "at position 1 cannot be read" in caplog.text
 
 
-async def test_a_record_of_which_cannot_be_told_whether_it_is_wanted_can_be_skipped() -> None:
-    """Its type is no text, so whether it is a note cannot be told."""
-    transport = FakeTransport([Response(status=200, body=b'[{"_id":"a","type":7},{"_id":"b","type":"note"}]')])
+@pytest.mark.parametrize("options", [{}, {"select": ["subject"]}])
+@pytest.mark.parametrize("name", ["iter", "iter_json", "pages"])
+async def test_a_record_that_a_filter_cannot_read_says_where_it_is(name: str, options: dict[str, Any]) -> None:
+    """Those before it were handed out, where they are handed out one by one; what can be skipped, can be here."""
+    body = b'[{"_id":"a","type":"note"},{"_id":"x","type":"email"},7,{"_id":"b","type":"note"}]'
+    read: list[Any] = []
+
+    async def read_all(session: Session, how: str) -> None:
+        async for found in getattr(Notes(session), name)(on_bad_record=how, **options):
+            read.extend(found if isinstance(found, list) else [found])
+
+    async with Session(TOKEN, transport=FakeTransport([Response(status=200, body=body)] * 2)) as session:
+        with pytest.raises(DecodeError) as caught:
+            await read_all(session, "raise")
+        assert (caught.value.position, len(read)) == (1, 0 if name == "pages" else 1)
+        read.clear()
+        await read_all(session, "skip")
+        assert (len(read), session.stats.records_skipped) == (2, 1)
+
+
+async def test_a_selected_record_that_cannot_be_read_is_named() -> None:
+    """By its `_id`, although that was not asked for, and its place."""
+    transport = FakeTransport([Response(status=200, body=b'[{"_id":"a","title":"\xff"}]')])
     async with Session(TOKEN, transport=transport) as session:
-        assert ids(await Notes(session).all(on_bad_record="skip")) == ["b"]
-        assert session.stats.records_skipped == 1
+        with pytest.raises(DecodeError) as caught:
+            await Tickets(session).all(select=["title"])
+    assert (caught.value.id, caught.value.position) == ("a", 0)
+
+
+async def test_a_list_that_cannot_be_read_says_which() -> None:
+    """With what was asked for."""
+    async with Session(TOKEN, transport=FakeTransport([Response(status=200, body=b"{}")])) as session:
+        with pytest.raises(DecodeError, match=r"^GET /tickets: the answer is not a list"):
+            await Tickets(session).all()
 
 
 async def test_a_list_can_be_resumed(planhat: Sandbox, session: Session) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -71,6 +73,20 @@ async def test_a_walk_that_is_left_early_is_to_be_made_again(planhat: Sandbox, s
     await anext(walk)
     await walk.aclose()
     assert walk.next_since == NOON
+
+
+async def test_a_walk_that_is_just_dropped_leaves_nothing_behind(planhat: Sandbox, session: Session) -> None:
+    """It is closed as it goes, without a garbage collection."""
+    add(planhat, *range(50))
+    gc.disable()
+    try:
+        async for _ in Tasks(session).iter_updated_since(NOON, page_size=4, concurrency=4):
+            break
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+    finally:
+        gc.enable()
 
 
 async def test_a_walk_during_which_rows_were_lost_from_sight_is_to_be_made_again() -> None:

@@ -27,21 +27,15 @@ class _OnlyId(msgspec.Struct):
     id: str | None = msgspec.field(name="_id", default=None)
 
 
-class _Reference(msgspec.Struct):
-    """Somebody a row names."""
-
-    id: str | None = None
-
-
 class RowFlags(msgspec.Struct):
-    """What tells whether a row of a list is wanted."""
+    """What tells whether a row of a list is wanted, as it came: an unusual value is no reason to lose the row."""
 
-    type: str | None = None
-    is_custom_type: bool | None = msgspec.field(name="isCustomType", default=None)
-    is_archived: bool | None = msgspec.field(name="isArchived", default=None)
+    type: Any = None
+    is_custom_type: Any = msgspec.field(name="isCustomType", default=None)
+    is_archived: Any = msgspec.field(name="isArchived", default=None)
     company_id: Any = msgspec.field(name="companyId", default=None)
     updated_at: Any = msgspec.field(name="updatedAt", default=None)
-    endusers: list[_Reference] | None = None
+    endusers: Any = None
 
 
 _decode = msgspec.json.Decoder().decode
@@ -140,7 +134,7 @@ def row_id(row: bytes) -> str | None:
     """The `_id` in a row's bytes, if it has one."""
     try:
         return _id_reader.decode(row).id
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -148,11 +142,11 @@ def row_flags(row: bytes) -> RowFlags:
     """What tells whether a row is wanted.
 
     Raises:
-        DecodeError: The row is not an object, or its flags are not what they should be.
+        DecodeError: The row is not an object.
     """
     try:
         return _flags_reader.decode(row)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DecodeError(f"a row cannot be read ({error}): {excerpt(row, 20)!r}", id=row_id(row)) from None
 
 
@@ -162,7 +156,10 @@ def without_fields(row: bytes, names: Collection[str]) -> bytes:
     Raises:
         DecodeError: It is no object.
     """
-    held = decode_json(row)
+    try:
+        held = decode_json(row)
+    except DecodeError as error:
+        raise DecodeError(f"a row cannot be read ({error})", id=row_id(row)) from None
     if not isinstance(held, dict):
         raise DecodeError(f"a row is no object: {excerpt(row, 20)!r}")
     return _encoder.encode({name: value for name, value in held.items() if name not in names})

@@ -2,9 +2,11 @@
 
 Joining and parsing a page of many megabytes in one go would hold the event loop for as long as that takes. So the
 page stays in the pieces that came from the network, and each is cut where the last row in it seems to begin: where
-an object begins with the key that the first row begins with. An object within a row may begin so as well; then what
-is before the cut does not parse, and an earlier cut is tried, or the next piece is waited for. In a text the quote
-in front of the key would be escaped, so it cannot be mistaken.
+an object begins with the same two keys as the first row. An object within a row may begin so as well; then what is
+before the cut does not parse, and an earlier cut is tried, or the next piece is waited for. In a text the quotes
+around the keys would be escaped, so it cannot be mistaken.
+
+A row that is larger than a piece cannot be cut, and takes as long as it takes: some milliseconds a megabyte.
 """
 
 from __future__ import annotations
@@ -19,9 +21,15 @@ from planhat_async._convert.json import excerpt, repaired, row_id
 from planhat_async.errors import DecodeError
 
 PIECE_BYTES = 1 << 18
-_FIRST_KEY = re.compile(rb'\s*\[(\{"(?:[^"\\]|\\.){0,100}":)')
 _MAX_CUTS = 4
 """Places in a piece that are tried: each costs a turn of the event loop."""
+_KEY = rb'"[^"\\]{0,100}"'
+_SCALAR = rb'(?:"(?:[^"\\]|\\.){0,200}"|[-+.\w]{1,40})'
+_FIRST_KEYS = re.compile(rb"\s*\[\s*\{\s*(%b)\s*:\s*(?:%b\s*,\s*(%b)\s*:)?" % (_KEY, _SCALAR, _KEY))
+_NEAR_BYTES = 1 << 14
+"""How far from a piece's end the last row in it is looked for at first."""
+_MAX_ROWS = 2000
+"""Rows that are handed on at once, however small they are."""
 _ID_AHEAD = b'{"_id":"'
 
 _splitter = msgspec.json.Decoder(list[msgspec.Raw])
@@ -35,8 +43,17 @@ def split_rows(pieces: Iterable[bytes], *, piece_bytes: int = PIECE_BYTES) -> It
     """
     splitter = _Splitter()
     for piece in _resized(pieces, piece_bytes):
-        yield splitter.feed(piece)
-    yield splitter.finish()
+        for rows in splitter.feed(piece):
+            yield from _few(rows)
+    yield from _few(splitter.finish())
+
+
+def _few(rows: list[bytes]) -> Iterator[list[bytes]]:
+    if len(rows) <= _MAX_ROWS:
+        yield rows
+        return
+    for start in range(0, len(rows), _MAX_ROWS):
+        yield rows[start : start + _MAX_ROWS]
 
 
 def _resized(pieces: Iterable[bytes], n_bytes: int) -> Iterator[bytes]:
@@ -65,52 +82,67 @@ class _Splitter:
     _n_held: int = 0
     _enough: int = 0
     """Bytes before which no cut is looked for."""
-    _mark: bytes | None = None
+    _seam: re.Pattern[bytes] | None = None
     """What is between two rows."""
 
-    def feed(self, piece: bytes) -> list[bytes]:
-        """The rows that are whole by now."""
+    def feed(self, piece: bytes) -> Iterator[list[bytes]]:
+        """Yield the rows that are whole by now, and nothing for each cut that is tried in vain."""
         if not self._n_held:
-            first = _FIRST_KEY.match(piece)
-            self._mark = None if first is None else b"}," + first.group(1)
-        rows = self._cut(piece) if self._n_held + len(piece) >= self._enough else None
-        if rows is None:
-            self._held.append(piece)
-            self._n_held += len(piece)
-        return rows or []
+            self._seam = _seam_of(piece)
+        if self._seam is not None and self._n_held + len(piece) >= self._enough:
+            for n_tried, (end, start) in enumerate(_cuts(self._seam, piece)):
+                whole = b"".join((*self._held, piece[:end], b"]"))
+                try:
+                    # Half a character is looked for only where the cut is likely to be right.
+                    rows = _split(whole, repairs=n_tried == 0)
+                except (ValueError, RecursionError):
+                    yield []  # within a row
+                    continue
+                self._held, self._n_held, self._enough = [b"[", piece[start:]], len(piece) - start + 1, 0
+                yield rows
+                return
+            self._enough = 2 * (self._n_held + len(piece))  # a row may be as large as the page: few tries
+        self._held.append(piece)
+        self._n_held += len(piece)
 
     def finish(self) -> list[bytes]:
         """The rows behind the last cut."""
         return _rows_in(b"".join(self._held))
 
-    def _cut(self, piece: bytes) -> list[bytes] | None:
-        end = len(piece)
-        for _ in range(_MAX_CUTS if self._mark else 0):
-            end = piece.rfind(self._mark or b"", 0, end)
-            if end < 0:
-                break
-            try:
-                rows = _split(b"".join((*self._held, piece[: end + 1], b"]")))
-            except (ValueError, RecursionError):
-                continue  # within a row
-            self._held, self._n_held, self._enough = [b"[", piece[end + 2 :]], len(piece) - end, 0
-            return rows
-        self._enough = 2 * (self._n_held + len(piece))  # a row may be as large as the page: few tries
+
+def _seam_of(beginning: bytes) -> re.Pattern[bytes] | None:
+    first = _FIRST_KEYS.match(beginning)
+    if first is None:
         return None
+    one, two = first.groups()
+    begins = rb"\}\s*,\s*(?=\{\s*" + re.escape(one) + rb"\s*:"
+    goes_on = b"" if two is None else rb"\s*" + _SCALAR + rb"\s*,\s*" + re.escape(two) + rb"\s*:"
+    return re.compile(begins + goes_on + rb")")
+
+
+def _cuts(seam: re.Pattern[bytes], piece: bytes) -> Iterator[tuple[int, int]]:
+    """Yield where rows may end and the next begin, the last one first, a few of them."""
+    near = _NEAR_BYTES
+    while True:
+        found = [(match.start() + 1, match.end()) for match in seam.finditer(piece, max(0, len(piece) - near))]
+        if found or near >= len(piece):
+            yield from found[: -_MAX_CUTS - 1 : -1]
+            return
+        near *= 4
 
 
 def _rows_in(body: bytes) -> list[bytes]:
     try:
-        return _split(body)
+        return _split(body, repairs=True)
     except (ValueError, RecursionError) as error:
         raise DecodeError(f"the answer is not a list ({error}): {excerpt(body, 20)!r}") from None
 
 
-def _split(array: bytes) -> list[bytes]:
+def _split(array: bytes, *, repairs: bool) -> list[bytes]:
     try:
         return [bytes(row) for row in _splitter.decode(array)]
     except (ValueError, RecursionError):
-        readable = repaired(array)
+        readable = repaired(array) if repairs else array
         if readable is array:
             raise
         return [bytes(row) for row in _splitter.decode(readable)]

@@ -32,13 +32,19 @@ class UpdateWalk:
     keep: Keep | None = None
     """Which rows are wanted at all."""
     _is_ordered: bool = True
+    _is_descending: bool = False
+    """Whether a row changed before the one ahead of it: equal times prove no order."""
     _is_past: bool = False
     _last: datetime | None = None
 
     @property
     def is_over(self) -> bool:
         """Whether all rows behind the ones taken are too old."""
-        return self._is_past and self._is_ordered
+        return self._is_past and self._is_ordered and self._is_descending
+
+    def end_page(self) -> None:
+        """Note that the next row is another page's, which may be older: a page is in order for itself."""
+        self._last = None
 
     def wants(self, row: RowFlags) -> bool:
         """Take a row, and tell whether it is wanted: also where it does not say when it changed."""
@@ -49,10 +55,13 @@ class UpdateWalk:
         return (changed is None or changed >= self.since) and (self.keep is None or self.keep(row))
 
     def _check_order(self, changed: datetime) -> None:
-        if self._is_ordered and self._last is not None and changed > self._last:
-            self._is_ordered = False
-            self.seams.sorts_ignored += 1
-            _logger.warning("the list does not come with the last changed rows first, so all of it is read")
+        if self._last is not None and changed != self._last:
+            if changed < self._last:
+                self._is_descending = True
+            elif self._is_ordered:
+                self._is_ordered = False
+                self.seams.sorts_ignored += 1
+                _logger.warning("the list does not come with the last changed rows first, so all of it is read")
         self._last = changed
 
 

@@ -21,6 +21,10 @@ FetchPage = Callable[[Params, int, int], Awaitable[Page[bytes]]]
 """Fetches one page, by the query's parameters, offset and limit."""
 
 
+_MAX_ROWS = 1000
+"""Rows in a turn of the event loop, however small they are."""
+
+
 @attrs.frozen(kw_only=True)
 class ReadOptions:
     """How much is read, and how."""
@@ -85,9 +89,9 @@ async def read_batches(
         queries: The lists to read.
         options: How much is read.
         seams: Where it is counted how pages met.
-        on_bad: Called with what is wrong with a row of which it cannot be told whether it is wanted.
+        on_bad: Called with what is wrong with a row that cannot be judged, once those before it were yielded.
     """
-    left = options.max_records
+    left, position = options.max_records, 0
     for query in queries:
         if left is not None and left <= 0:
             return
@@ -96,9 +100,17 @@ async def read_batches(
         async with aclosing(pages):
             async for page in pages:
                 for rows, is_end in _turns(page, options.turn_bytes):
-                    wanted = _wanted(rows, query, on_bad)[:left]
-                    left = None if left is None else left - len(wanted)
-                    yield Batch(wanted, is_end or left == 0)
+                    for judged in _judged(rows, query, left):
+                        n_rows = 1 if isinstance(judged, DecodeError) else len(judged)
+                        left = None if left is None else left - n_rows
+                        if isinstance(judged, DecodeError):
+                            judged.position = position
+                            on_bad(judged)
+                        elif judged:
+                            yield Batch(judged, ends_page=False)
+                        position += n_rows
+                    if is_end or left == 0:
+                        yield Batch((), ends_page=True)
                     if left == 0:
                         return
                     await asyncio.sleep(0)
@@ -114,20 +126,27 @@ def _turns(page: Sequence[bytes], turn_bytes: int) -> Iterator[tuple[Sequence[by
     ends = list(accumulate(map(len, page)))
     start = n_bytes = 0
     while start < len(page):
-        end = bisect_left(ends, n_bytes + turn_bytes, start) + 1
+        end = min(bisect_left(ends, n_bytes + turn_bytes, start) + 1, start + _MAX_ROWS)
         yield page[start:end], end >= len(page)
         start, n_bytes = end, ends[min(end, len(page)) - 1]
 
 
-def _wanted(rows: Sequence[bytes], query: Query, on_bad: Callable[[DecodeError], None]) -> Sequence[bytes]:
+def _judged(rows: Sequence[bytes], query: Query, left: int | None) -> Iterator[Sequence[bytes] | DecodeError]:
+    """Yield the wanted ones of some rows, at most `left`, and in its place what is wrong with one of them."""
     if query.keep is None and not query.unwanted:
-        return rows
-    wanted = []
+        yield rows[:left]
+        return
+    wanted: list[bytes] = []
     for row in rows:
+        if left is not None and len(wanted) >= left:
+            break
         try:
             as_wanted = query.wanted(row)
         except DecodeError as error:
-            on_bad(error)
+            yield wanted
+            left = None if left is None else left - len(wanted) - 1
+            wanted = []
+            yield error
         else:
             wanted += [] if as_wanted is None else [as_wanted]
-    return wanted
+    yield wanted

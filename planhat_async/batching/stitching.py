@@ -23,8 +23,8 @@ Any other short page proves nothing: a server that ignores or lowers `limit`, or
 the same. The next page is asked for alone then, where that one stopped, and pages are smaller from there on.
 
 Under a sort of the caller's own, and where a server ignores the sort, `_id`s have no order to compare. There a page
-joins where one of the last rows yielded is found in it. What cannot be found again is logged and counted, and the
-reading goes on: rows may then be missed or come twice.
+joins where it begins with rows that were yielded last, or holds many of them in a row. What cannot be found again is
+logged and counted, and the reading goes on: rows may then be missed or come twice.
 
 Assumed: `_id`s are text in lower case that sorts as Planhat sorts it, and a row at a page's edge is below 1 MiB.
 """
@@ -32,10 +32,10 @@ Assumed: `_id`s are text in lower case that sorts as Planhat sorts it, and a row
 from __future__ import annotations
 
 import logging
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import attrs
 
@@ -130,8 +130,8 @@ class Stitcher(Generic[Row]):
     """Steps back since a row was new."""
     _leaps_to: int | None = attrs.field(default=None, init=False)
     """Where the reading goes on although nothing recognises the place."""
-    _first: tuple[Id, Id] | None = attrs.field(default=None, init=False)
-    """The first and the last `_id` of the first page."""
+    _first: tuple[Any, Any] | None = attrs.field(default=None, init=False)
+    """The first and the last `_id` of the first page, or its rows where they have none."""
     _repeats: set[int] = attrs.field(factory=set, init=False)
     _n_barren: int = attrs.field(default=0, init=False)
     _furthest: Id = attrs.field(default=b"", init=False)
@@ -175,11 +175,11 @@ class Stitcher(Generic[Row]):
     def end_at_newest(self, ids: Sequence[Id]) -> None:
         """Take the first `_id`s of the list in descending order: nothing beyond them is waited for.
 
-        A server that ignores the sort answers with others, so they count only where they descend, or are as new as
-        what was read already.
+        A server that ignores the sort answers with others, so two count only where they descend, and one only where
+        it is as new as what was read already.
         """
         self.wants_newest = False
-        if ids and self._last is not None and (ids[0] >= self._last or (len(ids) > 1 and ids[0] > ids[1])):
+        if ids and self._last is not None and (ids[0] > ids[1] if len(ids) > 1 else ids[0] >= self._last):
             self._newest = ids[0]
             self._end_if(self._last >= self._newest)
 
@@ -211,8 +211,10 @@ class Stitcher(Generic[Row]):
             return max(0, self._rank + 1 - page.offset) if page.rows else None
         if not self.is_by_id:
             return _index_behind(self._tail, page.ids)
-        if page.offset == 0 or page.ids[0] <= self._last:
-            return bisect_right(page.ids, self._last)
+        first = next((one for one in page.ids if one), self._last)
+        if page.offset == 0 or first <= self._last:
+            index = bisect_left(page.ids, self._last)
+            return index + (page.ids[index : index + 1] == [self._last])
         return None
 
     def _step_back(self, page: Page[Row]) -> None:
@@ -266,7 +268,8 @@ class Stitcher(Generic[Row]):
             self.seams.seams_repaired += self._n_failed > 0
             self._n_rows += n_new
             self._n_barren = self._n_failed = self._n_back = 0
-            self._repeats.clear()
+            if page.ids:  # else a row only counts as new by its place
+                self._repeats.clear()
             self._rank = end
             self._last = page.ids[-1] if page.ids else b""
             self._tail = (*self._tail, *fresh.ids[-_TAIL:])[-_TAIL:]
@@ -290,7 +293,8 @@ class Stitcher(Generic[Row]):
             return
         self._adapt(page)
         if is_barren:
-            if self._n_failed:
+            # As large as can be, also where few rows are wanted: the next new one may be far away.
+            if self._n_failed or self.max_rows is not None:
                 self._asks.insert(0, Ask(max(0, self._rank + 1 - self._overlap), self._limit))
             return
         self._window = min(self.max_pages, self._window + 1)
@@ -331,7 +335,8 @@ class Stitcher(Generic[Row]):
             self._limit = max(2, min(self.page_size, self._limit * 2))
 
     def _check_progress(self, page: Page[Row]) -> None:
-        ends = (page.ids[0], page.ids[-1]) if page.ids else None
+        known = page.ids or page.rows
+        ends = (known[0], known[-1]) if known else None
         if self._first is None:
             self._first = ends
         elif ends == self._first and page.offset > self.start:

@@ -25,6 +25,8 @@ class Lists:
     lengths: dict[str, int]
     asked: list[tuple[str, int, int]] = attrs.field(factory=list)
     bad: list[DecodeError] = attrs.field(factory=list)
+    odd: int | None = None
+    """Which row is no object."""
 
     async def fetch(self, params: Params, offset: int, limit: int) -> Page[bytes]:
         name, direction = params[0][1], dict(params)["sort"]
@@ -32,7 +34,9 @@ class Lists:
         await asyncio.sleep(0)
         numbers = range(self.lengths[name])[:: -1 if direction.startswith("-") else 1][offset:][:limit]
         rows = [
-            msgspec.json.encode({"_id": f"{name}{n:02}", "type": "note" if n % 2 else 7 if n == 8 else "email"})
+            msgspec.json.encode({"_id": f"{name}{n:02}", "type": "note" if n % 2 else "email"})
+            if n != self.odd
+            else b"7"
             for n in numbers
         ]
         return Page(offset=offset, limit=limit, rows=rows, ids=row_ids(rows), n_bytes=sum(map(len, rows)))
@@ -136,11 +140,36 @@ async def test_leaving_early_leaves_nothing_running() -> None:
     assert others() == set()
 
 
-async def test_a_row_whose_flags_cannot_be_read_is_told() -> None:
-    """It is neither kept nor left out silently."""
-    lists = Lists({"a": 10})
-    pages = await lists.read([query("a", lambda row: row.type == "note")], page_size=20, default_limit=20)
-    assert (pages, [error.id for error in lists.bad]) == ([ids("a", 1, 3, 5, 7, 9)], ["a08"])
+async def test_a_row_that_cannot_be_judged_is_told_in_its_place() -> None:
+    """What came before it was yielded, and it is neither kept nor left out silently."""
+    lists, read = Lists({"a": 10}, odd=8), list[str | None]()
+
+    def stop(error: DecodeError) -> None:
+        raise error
+
+    async def read_all() -> None:
+        options = ReadOptions(page_size=20, default_limit=20)
+        query_a = query("a", lambda row: row.type == "note")
+        async for batch in read_batches(lists.fetch, [query_a], options, seams=Counted(), on_bad=stop):
+            read.extend(row_id(row) for row in batch.rows)
+
+    with pytest.raises(DecodeError) as caught:
+        await read_all()
+    assert (read, caught.value.position) == (ids("a", 1, 3, 5, 7), 4)
+
+
+async def test_a_row_nobody_comes_to_is_not_judged() -> None:
+    """Enough rows came before it."""
+    lists = Lists({"a": 10}, odd=8)
+    pages = await lists.read([query("a", lambda row: row.type == "note")], max_records=4, page_size=20)
+    assert (pages, lists.bad) == ([ids("a", 1, 3, 5, 7)], [])
+
+
+async def test_a_row_that_is_skipped_counts() -> None:
+    """As one of the records that are read."""
+    lists = Lists({"a": 10}, odd=2)
+    pages = await lists.read([query("a", lambda row: row.type == "note")], max_records=3, page_size=20)
+    assert (pages, len(lists.bad)) == ([ids("a", 1, 3)], 1)
 
 
 async def test_a_page_comes_a_few_rows_at_a_time() -> None:
@@ -148,7 +177,7 @@ async def test_a_page_comes_a_few_rows_at_a_time() -> None:
     lists, options = Lists({"a": 10}), ReadOptions(page_size=20, default_limit=20, turn_bytes=90)
     batches = read_batches(lists.fetch, [query("a")], options, seams=Counted(), on_bad=lists.bad.append)
     turns = [(len(batch.rows), batch.ends_page) async for batch in batches]
-    assert turns == [(4, False), (4, False), (2, True)]
+    assert turns == [(4, False), (4, False), (2, False), (0, True)]
 
 
 async def test_a_reading_can_begin_further_on() -> None:

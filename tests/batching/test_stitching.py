@@ -371,6 +371,7 @@ def test_a_server_that_gives_more_than_asked_is_taken_at_its_word() -> None:
         ([4], False),
         ([3, 2], True),
         ([3], True),
+        ([3, 9], False),
         ([0, 1], False),
         ([2, 1], True),
         ([9, 8], False),
@@ -464,6 +465,37 @@ def test_what_cannot_be_found_again_is_counted_and_said(caplog: pytest.LogCaptur
     ask = stitcher.plan()[0]
     assert (ask.offset, list(stitcher.accept(page(8, range(60, 68), limit=8)))) == (8, [*range(60, 68)])
     assert "behind row 8 some may be missing or repeated" in caplog.text
+
+
+def test_few_rows_far_away_cost_few_calls() -> None:
+    """Pages on the way to where a reading is resumed are as large as can be."""
+    stitcher = stitcher_of(10_000, 500, after=id_of(1_000_000), max_rows=10)
+    reading = read(stitcher, World.of(200_000))
+    assert reading.rows == [1_000_000 + 10 * n for n in range(1, 11)]
+    assert reading.n_calls < 15
+
+
+def test_a_server_that_ignores_the_offset_is_noticed_without_ids_too() -> None:
+    """By the rows themselves."""
+    stitcher = stitcher_of(max_pages=1)
+
+    def never_end() -> None:
+        while True:
+            stitcher.accept(attrs.evolve(page(stitcher.plan()[0].offset, range(4)), ids=()))
+
+    with pytest.raises(DecodeError, match="the server ignores `offset`"):
+        never_end()
+
+
+def test_a_row_without_an_id_is_not_lost_behind_the_row_it_is_named_after() -> None:
+    """It goes by the `_id` before it, and that of the row before a page proves nothing."""
+    stitcher = stitcher_of(max_pages=1)
+    stitcher.plan()
+    stitcher.accept(page(0, range(4)))
+    named = Page(offset=3, limit=4, rows=[3, 99, 4, 5], ids=[id_of(n) for n in (3, 3, 4, 5)], n_bytes=9)
+    assert list(stitcher.accept(named)) == [99, 4, 5]
+    gap = Page(offset=6, limit=4, rows=[99, 8, 9, 10], ids=[b"", *map(id_of, (8, 9, 10))], n_bytes=9)
+    assert stitcher.accept(gap) == ()
 
 
 def test_an_empty_page_is_not_looked_at_again() -> None:
