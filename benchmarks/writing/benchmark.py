@@ -25,7 +25,8 @@ def steps(subjects: Subjects, small: int, large: int, rounds: int) -> Iterator[S
     yield Step(ticking, [one for one in senders if one.is_slow])  # how it stalls needs no rounds to be seen
     yield Step(ticking, [one for one in subjects if one is IDLE or not (one.is_slow or one.is_alone)], rounds)
     yield Step(Setting(n_rows=small, latency=LATENCY), senders)
-    yield Step(Setting(n_rows=large, latency=LATENCY), senders)
+    yield Step(Setting(n_rows=large, latency=LATENCY), [one for one in senders if not one.is_slow])
+    yield Step(Setting(n_rows=large), [one for one in senders if one.is_slow])
 
 
 WRITING = Benchmark(
