@@ -1,17 +1,19 @@
-"""`python -m benchmarks reading` and `soak`, run from the root of the repository."""
+"""`python -m benchmarks reading`, `writing` or `soak`, run from the root of the repository."""
 
 from __future__ import annotations
 
 import argparse
 
-from benchmarks import reading, soak
+from benchmarks import soak
+from benchmarks.reading.benchmark import READING
+from benchmarks.writing.benchmark import WRITING
 
 
 def main() -> None:
     """Run one benchmark."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="BENCHMARK")
-    for benchmark in (reading, soak):
+    for benchmark in (READING, WRITING, soak):
         benchmark.add_command(commands)
     options = parser.parse_args()
     options.run(options)

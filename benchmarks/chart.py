@@ -46,18 +46,17 @@ class Bar:
     is_ours: bool
 
 
-def chart(results: Results, subjects: Sequence[Subject], n_rows: int) -> str:
+def chart(results: Results, subjects: Sequence[Subject], n_rows: int, *, title: str) -> str:
     """CPU time a row and longest stall, as SVG."""
     cpu, stalls = _bars(results, subjects, n_rows)
     height = 2 * TITLE + (len(cpu) + len(stalls)) * LINE + LINE
-    name = f"Reading {n_rows:,} tasks in pages of 10,000: CPU time and stalls of each client"
     return "\n".join(
         (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" role="img">',
-            f"<title>{name}</title>",
+            f"<title>{title}</title>",
             f"<style>{STYLE}</style>",
             f'<rect class="page" width="{WIDTH}" height="{height}" rx="8"/>',
-            *_panel(f"CPU time, microseconds a row ({n_rows:,} tasks)", cpu, top=0, digits=1),
+            *_panel(f"CPU time, microseconds a row ({n_rows:,} rows)", cpu, top=0, digits=1),
             *_panel(
                 "Longest stall of the event loop, milliseconds, on a logarithmic scale",
                 stalls,

@@ -1,4 +1,4 @@
-"""The processes of a run: a server for as long as its list is read, and a fresh one for each reading."""
+"""The processes of a run: a server for as long as there is work, and a fresh one for each measurement."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Server:
     url: str
 
     def reset(self, *, latency: float) -> None:
-        """Let it count from zero, and wait so many seconds before each page."""
+        """Let it count from zero, and wait so many seconds before each answer."""
         self._ask("POST", f"/account?latency={latency}")
 
     def account(self) -> dict[str, Any]:
-        """What it was asked for since: `n_calls`, `n_rows`, and the `cpu` seconds that took."""
+        """What passed since: `n_calls`, `n_rows`, and the `cpu` seconds that took."""
         account: dict[str, Any] = json.loads(self._ask("GET", "/account"))
         return account
 
@@ -44,9 +44,9 @@ class Server:
 
 
 @contextmanager
-def serving(n_rows: int) -> Iterator[Server]:
-    """Serve a list of so many rows."""
-    command = [sys.executable, "-m", "benchmarks.server", str(n_rows)]
+def serving(module: str, *arguments: str) -> Iterator[Server]:
+    """Run a server."""
+    command = [sys.executable, "-m", module, *arguments]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - ours
         # The server ends with its standard input, also where this process is killed.
         yield Server((process.stdout.readline() if process.stdout else "").strip())
@@ -54,16 +54,16 @@ def serving(n_rows: int) -> Iterator[Server]:
             process.stdin.close()
 
 
-def measured(module: str, server: Server, n_rows: int, *, is_ticking: bool) -> Measurement:
-    """Read the server's list with a reader, in a process of its own.
+def measured(function: str, server: Server, n_rows: int, *, is_ticking: bool) -> Measurement:
+    """Let a subject do its work, in a process of its own.
 
     Raises:
-        SystemExit: The reader failed; its process has said why.
+        SystemExit: It failed; its process has said why.
     """
-    command = [sys.executable, "-m", "benchmarks.measurement", module, server.url, str(n_rows)]
+    command = [sys.executable, "-m", "benchmarks.measurement", function, server.url, str(n_rows)]
     if is_ticking:
         command.append("--ticking")
     done = subprocess.run(command, env=_ENVIRONMENT, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603 - ours
     if done.returncode:
-        raise SystemExit(f"{module} failed")
+        raise SystemExit(f"{function} failed")
     return Measurement(**json.loads(done.stdout.splitlines()[-1]))

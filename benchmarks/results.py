@@ -15,18 +15,18 @@ from benchmarks.subjects import Subject
 
 @attrs.frozen(kw_only=True)
 class Setting:
-    """Under which conditions lists are read."""
+    """Under which conditions the work is done."""
 
     n_rows: int
     latency: float = 0.0
-    """Seconds that the server waits before each page."""
+    """Seconds that the server waits before each answer."""
     is_ticking: bool = False
     """Whether stalls are measured, which costs CPU time itself."""
 
 
 @attrs.frozen(kw_only=True)
 class Result:
-    """One subject's reading of one list."""
+    """One subject's work, done once."""
 
     subject: Subject
     setting: Setting

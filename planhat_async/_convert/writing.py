@@ -30,10 +30,10 @@ class Writer:
         self._cls = cls
         self._spelled: dict[str, Spelling] = {name: _spelling_of(field) for name, field in spellings_of(cls).items()}
         fields = fields_of(cls).values()
-        self._types = {field.wire: _type_to_look_into(field) for field in fields}
+        self._types = dict.fromkeys(self._spelled) | {f.wire: _type_that_passes(f) for f in fields}
         # A key that is None is taken out of a row, which the caller's own mapping must not be.
         self._may_be_none = {field.wire for field in fields if field.name not in cls.KEYABLES}
-        self._texts = [field.wire for field in fields if field.type == list[str]]
+        self._texts = {field.wire for field in fields if field.type == list[str]}
         self._write_record: Callable[[Record], dict[str, Any]] = generate(
             _lines_for_record(fields), {f"check_{f.name}": _check_of(f) for f in fields}
         )
@@ -48,14 +48,17 @@ class Writer:
             TypeError: Not a record of this model, nor a mapping; or a value of the wrong type.
         """
         if type(row) is dict:
-            type_of = self._types.get
-            for name, value in row.items():
-                if type_of(name) is not type(value) and not self._passes(name, value):
-                    return self._write_mapping(row)
-            for name in self._texts:
-                if name in row and not _are_texts(row[name]):
-                    return self._write_mapping(row)
-            return row
+            types = self._types
+            try:
+                for name, value in row.items():
+                    # Brackets take a third less time than `get`, and nearly every name is known.
+                    if types[name] is not type(value) and not self._passes(name, value):
+                        break
+                else:
+                    return row
+            except KeyError:
+                pass
+            return self._write_mapping(row)
         if isinstance(row, self._cls):
             return self._write_record(row)
         if isinstance(row, Mapping):
@@ -66,6 +69,8 @@ class Writer:
         """Whether a value that is no simple one is sent as it is."""
         if value is None:
             return name in self._may_be_none
+        if name in self._texts:
+            return type(value) is list and _are_texts(value)
         return name == "custom" and is_plain(value)
 
     def _write_mapping(self, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -107,10 +112,6 @@ def _type_that_passes(field: Field) -> type | None:
     return field.type if field.type in {str, bool, int} else None
 
 
-def _type_to_look_into(field: Field) -> type | None:
-    return list if field.type == list[str] else _type_that_passes(field)
-
-
 def _lines_for_record(fields: Iterable[Field]) -> Iterator[str]:
     """Lines that write a record's fields that are set."""
     yield "out = {}"
@@ -142,12 +143,13 @@ def _check_texts(careful: Callable[[Any], Any], value: Any) -> Any:
     return value if type(value) is list and _are_texts(value) else careful(value)
 
 
-def _are_texts(items: list[Any] | None) -> bool:
-    if items is not None:
-        for item in items:
-            if type(item) is not str:
-                return False
-    return True
+def _are_texts(items: list[Any]) -> bool:
+    for item in items:
+        if type(item) is not str:
+            break
+    else:
+        return True
+    return False
 
 
 def _checked(field: Field, check: Callable[[Any], Any], value: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import os
 from typing import Any, Protocol
 
@@ -16,6 +15,8 @@ from planhat_async.errors import DecodeError, NotSentError, UnknownOutcomeError
 
 MAX_ANSWER_BYTES = 512 * 2**20
 """How large an answer may be, decompressed."""
+_WRITE_BYTES = 1 << 18
+"""How much of a body leaves at a time; others have the event loop between."""
 _READ_BUFFER_BYTES = 1 << 18
 """With aiohttp's own 64 KiB a large answer stops and starts at every read of its socket: a tenth more CPU time."""
 
@@ -49,6 +50,27 @@ class Transport(Protocol):
     async def close(self) -> None:
         """Give back what was opened."""
         ...
+
+
+class _Body(aiohttp.Payload):
+    """Bytes that leave as they are.
+
+    aiohttp would copy a `BytesIO` twice, a twentieth of what a bulk upsert costs, and write bytes in one piece.
+    """
+
+    def __init__(self, body: bytes) -> None:
+        super().__init__(body, content_type="application/json")
+        self._size = len(body)
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        text: str = self._value.decode(encoding, errors)
+        return text
+
+    async def write(self, writer: aiohttp.abc.AbstractStreamWriter) -> None:
+        body = memoryview(self._value)
+        for start in range(0, len(body), _WRITE_BYTES):
+            await writer.write(body[start : start + _WRITE_BYTES])
+            await asyncio.sleep(0)
 
 
 class AiohttpTransport:
@@ -86,8 +108,7 @@ class AiohttpTransport:
         async with session.request(
             request.method,
             URL(self._base_url + request.path, encoded=True).with_query(request.params),
-            # A body of bytes over 1 MiB would be warned about.
-            data=None if request.body is None else io.BytesIO(request.body),
+            data=None if request.body is None else _Body(request.body),
             headers={"Accept": "application/json", "Content-Type": "application/json"},
             raise_for_status=False,  # it would throw the body away
             allow_redirects=False,  # a redirect could hand the body to another host

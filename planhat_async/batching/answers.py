@@ -203,7 +203,7 @@ class Account:
     def _read_success(
         self, rows: Sequence[Row], answer: Mapping[str, Any], blamed: dict[int, str], unattributed: list[str]
     ) -> None:
-        left = [row for row in rows if row.position not in blamed]
+        left = [row for row in rows if row.position not in blamed] if blamed else rows
         self._blame(rows, blamed)
         n_left = self._count(answer, unattributed, len(left))
         self._keep(answer)

@@ -25,6 +25,7 @@ was fed is held here until the chunk it is in has been handed out.
 
 from __future__ import annotations
 
+import io
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -90,6 +91,9 @@ class Chunk:
     rows: Rows = attrs.field(repr=False)
     keys: AbstractSet[Key] = attrs.field(repr=False)
     """All keys of all rows."""
+    body: bytes = attrs.field(default=b"", repr=False)
+    """The rows as a JSON array, which grew with the chunk: when it is cut, they are no longer in the CPU's caches, and
+    joining them would cost a sixth of what everything costs."""
     invalid: tuple[Problem, ...] = attrs.field(default=(), repr=False)
     """Rows that were refused since the chunk before, so that chunks add up to the input."""
 
@@ -126,6 +130,21 @@ class _Open:
     keys: set[Key] = attrs.field(factory=set)
     n_bytes: int = 1
     """The length of the body: brackets and commas are a byte more than one for each row."""
+    _body: io.BytesIO = attrs.field(factory=io.BytesIO)
+
+    def take(self, row: Row, n_bytes: int) -> None:
+        """Add a row, which makes the body so much longer."""
+        write = self._body.write
+        write(b"," if self.rows else b"[")
+        write(row.data)
+        self.n_bytes += n_bytes
+        self.rows.append(row)
+        self.keys.update(row.keys)
+
+    def body(self) -> bytes:
+        """All rows as a JSON array; they are not copied."""
+        self._body.write(b"]" if self.rows else b"[]")
+        return self._body.getvalue()
 
 
 @attrs.define(eq=False)
@@ -174,8 +193,7 @@ class Chunker:
         elif not keys:
             if self._keyless.n_bytes + n_bytes > self.max_bytes:
                 self._cut_keyless()
-            self._keyless.rows.append(row)
-            self._keyless.n_bytes += n_bytes
+            self._keyless.take(row, n_bytes)
             if len(self._keyless.rows) >= self.chunk_size:
                 self._cut_keyless()
         else:
@@ -188,9 +206,7 @@ class Chunker:
             keyed = self._keyed
             while keyed.n_bytes + n_bytes > self.max_bytes:
                 keyed = self._cut_keyed()
-            keyed.rows.append(row)
-            keyed.n_bytes += n_bytes
-            keyed.keys.update(keys)
+            keyed.take(row, n_bytes)
             if len(keyed.rows) >= self.chunk_size:
                 self._cut_keyed()
 
@@ -258,7 +274,13 @@ class Chunker:
         self._fill()
 
     def _make(self, full: _Open) -> None:
-        chunk = Chunk(number=self._n_cut, rows=tuple(full.rows), keys=full.keys, invalid=tuple(self._invalid))
+        chunk = Chunk(
+            number=self._n_cut,
+            rows=tuple(full.rows),
+            keys=full.keys,
+            body=full.body(),
+            invalid=tuple(self._invalid),
+        )
         self._ready.append(chunk)
         self.has_due = True
         self._n_cut += 1
@@ -287,13 +309,13 @@ class Chunker:
         """Put the waiting rows whose turn has come into the open chunk, as many as it holds."""
         while len(self._keyed.rows) < self.chunk_size and (source := self._next_source()):
             row = source[0].row
-            if self._keyed.n_bytes + len(row.data) + 1 > self.max_bytes:
+            n_bytes = len(row.data) + 1
+            if self._keyed.n_bytes + n_bytes > self.max_bytes:
                 return
             source.popleft()
-            self._keyed.rows.append(row)
-            self._keyed.n_bytes += len(row.data) + 1
+            self._keyed.take(row, n_bytes)  # before any row behind is looked at
             self._n_waiting -= 1
-            self._n_bytes_waiting -= len(row.data) + 1
+            self._n_bytes_waiting -= n_bytes
             self._leave_queues(row)
 
     def _next_source(self) -> deque[_Waiting] | None:
@@ -306,7 +328,6 @@ class Chunker:
         return None
 
     def _leave_queues(self, row: Row) -> None:
-        self._keyed.keys.update(row.keys)  # before any row behind is looked at
         for key in row.keys:
             queue = self._queues[key]
             queue.popleft()

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import attrs
 
 from planhat_async.batching.answers import Account, Answer, Part
-from planhat_async.batching.chunking import Rows, halves_of, pieces_of
+from planhat_async.batching.chunking import Chunk, Rows, halves_of, pieces_of
 from planhat_async.batching.settling import Settler
 from planhat_async.batching.verifying import UnreadableListError
 from planhat_async.errors import (
@@ -79,7 +79,7 @@ class Courier:
 
     async def _send_all(self, account: Account, permission: Callable[[], AbstractAsyncContextManager[Any]]) -> None:
         while account.left:
-            body = await _joined(account.left[-1].rows)
+            body = await _body_of(account.left[-1].rows, account.chunk)
             async with permission():
                 parts = await self._send_next(account, body)
                 if self.settler is not None and not account.doubtful:
@@ -119,8 +119,10 @@ def outcome_of(error: PlanhatError) -> Outcome:
     return Outcome.REJECTED
 
 
-async def _joined(rows: Rows) -> bytes:
+async def _body_of(rows: Rows, chunk: Chunk) -> bytes:
     """The body of a request; others have the event loop between two pieces."""
+    if rows is chunk.rows and chunk.body:
+        return chunk.body
     body = io.BytesIO()
     for piece in pieces_of(rows):
         body.write(piece)

@@ -91,10 +91,10 @@ class Producer:
 
     def _take(self, position: int, item: Any) -> None:
         """Take a row: from here on it is accounted for."""
-        self._bytes_left -= _BYTES_OF_ANY_ROW
         try:
             row = self.prepare(position, item)
         except (ValueError, TypeError) as error:
+            self._bytes_left -= _BYTES_OF_ANY_ROW
             self._refuse(Problem(outcome=Outcome.INVALID, reason=str(error), position=position))
             return
         except Exception as fault:
@@ -102,7 +102,7 @@ class Producer:
             reason = f"its check failed: {fault!r}"
             self.chunker.refuse(Problem(outcome=Outcome.UNSENT, reason=reason, position=position))
             raise
-        self._bytes_left -= len(row.data)
+        self._bytes_left -= _BYTES_OF_ANY_ROW + len(row.data)
         if self.is_strict and (problem := self.chunker.objection_to(row)):
             self._refuse(problem)
         else:

@@ -115,6 +115,14 @@ def test_no_chunk_is_too_large(items: list[Row | Problem], chunk_size: int, max_
 
 @seeded
 @given(inputs(), sizes, bytes_for_any_row)
+def test_a_chunk_has_its_body(items: list[Row | Problem], chunk_size: int, max_bytes: int) -> None:
+    """Its rows joined, also of a chunk that only accounts for invalid ones."""
+    for chunk in cut(items, chunk_size, max_bytes):
+        assert chunk.body == body_of(chunk.rows)
+
+
+@seeded
+@given(inputs(), sizes, bytes_for_any_row)
 def test_no_chunk_is_empty(items: list[Row | Problem], chunk_size: int, max_bytes: int) -> None:
     """A chunk holds rows, or accounts for invalid ones."""
     assert all(chunk.rows or chunk.invalid for chunk in cut(items, chunk_size, max_bytes))

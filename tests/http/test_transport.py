@@ -392,6 +392,24 @@ class TestOwnership:
         assert [received.line for received in server.received] == ["PUT /tasks HTTP/1.1"]
 
 
+async def test_a_middleware_may_read_the_body() -> None:
+    """The caller's own session may sign what it sends."""
+    seen = []
+
+    async def sign(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        assert isinstance(request.body, aiohttp.Payload)
+        seen.append(await request.body.as_bytes())
+        return await handler(request)
+
+    async with (
+        ScriptedServer([reply()]) as server,
+        aiohttp.ClientSession(middlewares=[sign]) as client_session,
+        transporting(server.url, client_session) as transport,
+    ):
+        await attempt(transport, PUT)
+    assert (seen, server.received[0].body) == ([PUT.body], PUT.body)
+
+
 async def test_aiohttp_does_send_a_put_twice_if_it_is_let() -> None:
     """The reason for all this: were it gone one day, so could the middleware be."""
     received: list[Received]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.readers import N_AT_A_TIME, PAGE_SIZE, TOKEN
+from benchmarks.reading.readers import N_AT_A_TIME, PAGE_SIZE, TOKEN
 from planhat_async import Session, Tasks
 
 

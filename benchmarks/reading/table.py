@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
+from benchmarks.reading.subjects import CRUDS, FLOOR, PYDANTIC
 from benchmarks.results import Results, Setting, ratio
-from benchmarks.subjects import CRUDS, FLOOR, PYDANTIC, Subject
+from benchmarks.subjects import Subject
+from benchmarks.tables import aligned, notes, number
 
-NOTHING = "-"
 AGAINST = (PYDANTIC, CRUDS, FLOOR)
 
 
 def table(results: Results, subjects: Sequence[Subject], small: int, large: int) -> str:
     """All results, and what each subject is."""
-    costs = _aligned(
+    costs = aligned(
         (f"{small:,} rows", "CPU us/row", *(f"x {one.name}" for one in AGAINST), "stall ms", "p99.9 ms", "calls"),
         (_costs(results, subject, small) for subject in subjects),
     )
-    times = _aligned(
+    times = aligned(
         ("", "0 ms", "50 ms", "300 ms", f"{large:,} at 300 ms", f"MB at {small:,}", f"MB at {large:,}"),
         (_times(results, subject, small, large) for subject in subjects),
     )
-    notes = _aligned(
-        ("what it does", "with"), ((one.name, f"{one.versions()}: {one.note}") for one in subjects), is_text=True
-    )
-    return "\n\n".join((costs, f"seconds at each latency of the server, and peak memory\n{times}", notes))
+    return "\n\n".join((costs, f"seconds at each latency of the server, and peak memory\n{times}", notes(subjects)))
 
 
 def _costs(results: Results, subject: Subject, n_rows: int) -> tuple[str, ...]:
@@ -33,11 +31,11 @@ def _costs(results: Results, subject: Subject, n_rows: int) -> tuple[str, ...]:
     others = [results.summary(other, Setting(n_rows=n_rows)) for other in AGAINST]
     return (
         subject.name,
-        _number(reading.cpu, 2),
-        *(_number(ratio(reading.cpu, other.cpu), 2) for other in others),
-        _number(ticking.longest_stall, 1),
-        _number(ticking.p999_stall, 1),
-        _number(reading.n_calls, 0),
+        number(reading.cpu, 2),
+        *(number(ratio(reading.cpu, other.cpu), 2) for other in others),
+        number(ticking.longest_stall, 1),
+        number(ticking.p999_stall, 1),
+        number(reading.n_calls, 0),
     )
 
 
@@ -47,22 +45,6 @@ def _times(results: Results, subject: Subject, small: int, large: int) -> tuple[
     larger = results.summary(subject, Setting(n_rows=large)) if at_large.peak is None else at_large
     return (
         subject.name,
-        *(_number(one.wall, 2) for one in (*at_small, at_large)),
-        *(_number(one.peak, 0) for one in (at_small[0], larger)),
-    )
-
-
-def _number(value: float | None, n_digits: int) -> str:
-    return NOTHING if value is None else f"{value:,.{n_digits}f}"
-
-
-def _aligned(head: Sequence[str], body: Iterable[Sequence[str]], *, is_text: bool = False) -> str:
-    lines = [head, *body]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if is_text or column == 0 else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
+        *(number(one.wall, 2) for one in (*at_small, at_large)),
+        *(number(one.peak, 0) for one in (at_small[0], larger)),
     )

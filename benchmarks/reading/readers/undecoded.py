@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import aiohttp
 
-from benchmarks.readers import N_AT_A_TIME, PAGE_SIZE, TOKEN, page_params
+from benchmarks.reading.readers import N_AT_A_TIME, PAGE_SIZE, TOKEN, page_params
 
 
 async def read(url: str, n_rows: int) -> int:

@@ -6,7 +6,7 @@ import asyncio
 
 from cruds.interfaces.planhat import Planhat
 
-from benchmarks.readers import PAGE_SIZE, TOKEN
+from benchmarks.reading.readers import PAGE_SIZE, TOKEN
 
 A_TURN = 0.001
 """Seconds: `sleep(0)` would not let timers through before the next page."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from planhat import Planhat, types
 
-from benchmarks.readers import TOKEN
+from benchmarks.reading.readers import TOKEN
 
 
 async def read(url: str, n_rows: int) -> int:  # noqa: ARG001 - it finds the end itself

@@ -9,7 +9,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from pydantic.alias_generators import to_camel
 
-from benchmarks.readers import PAGE_SIZE, TOKEN, page_params
+from benchmarks.reading.readers import PAGE_SIZE, TOKEN, page_params
 
 
 class Person(BaseModel):

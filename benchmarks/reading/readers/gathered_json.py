@@ -8,7 +8,7 @@ from typing import Any
 
 import aiohttp
 
-from benchmarks.readers import N_AT_A_TIME, PAGE_SIZE, TOKEN, page_params
+from benchmarks.reading.readers import N_AT_A_TIME, PAGE_SIZE, TOKEN, page_params
 
 
 async def read(url: str, n_rows: int) -> int:

@@ -1,0 +1,43 @@
+"""Every reading has a process of its own, and the server another.
+
+CPU time, stalls and most of the rest come from the small list, in interleaved rounds; what takes long is read once:
+with latency, and the large list. Subjects that would need minutes for that with latency read it without, for their
+memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from benchmarks.benchmark import Benchmark, Step, Subjects
+from benchmarks.processes import serving
+from benchmarks.reading.subjects import SUBJECTS
+from benchmarks.reading.table import table
+from benchmarks.reading.targets import targets
+from benchmarks.results import Setting
+
+LATENCIES = (0.05, 0.3)
+"""Seconds, besides none."""
+
+
+def steps(subjects: Subjects, small: int, large: int, rounds: int) -> Iterator[Step]:
+    """What is measured, in order."""
+    yield Step(Setting(n_rows=small), subjects, rounds)
+    yield Step(Setting(n_rows=small, is_ticking=True), subjects, rounds)
+    for latency in LATENCIES:
+        yield Step(Setting(n_rows=small, latency=latency), subjects)
+    yield Step(Setting(n_rows=large, latency=LATENCIES[-1]), tuple(one for one in subjects if not one.is_slow))
+    yield Step(Setting(n_rows=large), tuple(one for one in subjects if one.is_slow))
+
+
+READING = Benchmark(
+    name="reading",
+    help="read whole lists",
+    description=__doc__,
+    subjects=SUBJECTS,
+    serving=lambda n_rows: serving("benchmarks.reading.server", str(n_rows)),
+    steps=steps,
+    table=table,
+    targets=targets,
+    title="Reading {n_rows:,} tasks in pages of 10,000: CPU time and stalls of each client",
+)

@@ -1,0 +1,66 @@
+"""A Planhat and an Elasticsearch that take rows in and keep none: they count them in the bytes, and answer."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import StreamReader, web
+
+from benchmarks.serving import Counter, serve
+
+TICKET = b'"sourceId"'
+"""What is once in each ticket's JSON."""
+ACTION = b'"_index"'
+"""What is once before each document, and in none."""
+PRODUCT = {"X-Elastic-Product": "Elasticsearch"}
+ITEM = b'{"index":{"_index":"tickets","_id":"1","result":"created","status":201}}'
+"""What is answered for each document; Elasticsearch itself says more."""
+
+
+class Intake:
+    """What takes rows in."""
+
+    def __init__(self, counter: Counter) -> None:
+        self._counter = counter
+
+    async def tickets(self, request: web.Request) -> web.Response:
+        """Answer a bulk upsert of tickets as Planhat does: two counts, and nothing of single rows."""
+        n_rows = await counted(request.content, TICKET)
+        await self._counter.pass_on(n_rows)
+        return web.json_response({"created": n_rows, "updated": 0})
+
+    async def bulk(self, request: web.Request) -> web.Response:
+        """Answer a bulk request as Elasticsearch does: with an item for each document."""
+        n_rows = await counted(request.content, ACTION)
+        await self._counter.pass_on(n_rows)
+        body = b'{"took":1,"errors":false,"items":[%b]}' % b",".join([ITEM] * n_rows)
+        return web.Response(body=body, content_type="application/json", headers=PRODUCT)
+
+
+async def cluster(_: web.Request) -> web.Response:
+    """Say which Elasticsearch this is."""
+    version = {"number": "9.0.0", "build_flavor": "default"}
+    return web.json_response({"version": version, "tagline": "You Know, for Search"}, headers=PRODUCT)
+
+
+async def counted(content: StreamReader, marker: bytes) -> int:
+    """Read a body to its end; returns how often the marker is in it."""
+    n_found, seam = 0, b""
+    n_more = len(marker) - 1
+    async for piece in content.iter_any():
+        # What lies across two pieces is in neither.
+        n_found += piece.count(marker) + (seam + piece[:n_more]).count(marker)
+        seam = (seam + piece)[-n_more:] if len(piece) < n_more else piece[-n_more:]
+    return n_found
+
+
+def main() -> None:
+    """Take rows in."""
+    counter = Counter()
+    intake = Intake(counter)
+    routes = [web.put("/tickets", intake.tickets), web.post("/_bulk", intake.bulk), web.get("/", cluster)]
+    asyncio.run(serve(counter, [*routes, web.put("/_bulk", intake.bulk)]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""Ways to write tickets."""
+
+from __future__ import annotations
+
+from benchmarks.subjects import Subject
+
+WRITERS = "benchmarks.writing.writers"
+
+DICTS = Subject(
+    name="upsert_many",
+    function=f"{WRITERS}.upserts:write_dicts",
+    packages=("planhat-async",),
+    note="dicts, checked, each encoded once; four chunks in flight; no limit of pace that is felt",
+    is_ours=True,
+)
+RECORDS = Subject(
+    name="upsert_many of records",
+    function=f"{WRITERS}.upserts:write_records",
+    packages=("planhat-async",),
+    note="records; otherwise the same",
+    is_ours=True,
+)
+CRUDS = Subject(
+    name="cruds",
+    function=f"{WRITERS}.cruds_lists:write",
+    packages=("cruds", "urllib3"),
+    note="dicts, all of them as a list, as it is documented; synchronous, and sleeps 0.3 s between calls, at the least",
+    is_slow=True,
+)
+CRUDS_CHUNKS = Subject(
+    name="cruds by chunks",
+    function=f"{WRITERS}.cruds_lists:write_chunks",
+    packages=("cruds", "urllib3"),
+    note="dicts, a list as long as one call takes at a time: nobody holds all rows, and it never sleeps",
+)
+AIOHTTP = Subject(
+    name="aiohttp json=",
+    function=f"{WRITERS}.hand_written:write_json",
+    packages=("aiohttp",),
+    note="dicts, four chunks in flight; nothing is checked or kept account of",
+)
+ELASTIC = Subject(
+    name="elasticsearch",
+    function=f"{WRITERS}.elastic_bulk:write",
+    packages=("elasticsearch", "elastic-transport"),
+    note="async_streaming_bulk of dicts, chunk after chunk, to an endpoint of its own kind; a result for each row",
+)
+FLOOR = Subject(
+    name="encoded-alone",
+    function=f"{WRITERS}.hand_written:write_bare",
+    packages=("aiohttp", "msgspec"),
+    note="dicts, a chunk encoded at once and sent, four in flight; nothing else",
+)
+DICTS_ALONE = Subject(
+    name="(the dicts)",
+    function=f"{WRITERS}.unwritten:make_dicts",
+    packages=(),
+    note="what the generator of dicts costs, which is in every number but that of records",
+    is_alone=True,
+)
+RECORDS_ALONE = Subject(
+    name="(the records)",
+    function=f"{WRITERS}.unwritten:make_records",
+    packages=("planhat-async",),
+    note="what the generator of records costs",
+    is_alone=True,
+)
+IDLE = Subject(
+    name="(nothing)",
+    function=f"{WRITERS}.unwritten:make_nothing",
+    packages=(),
+    note="an event loop with nothing to do for a second: the stalls that are the machine's",
+    is_alone=True,
+)
+
+SUBJECTS = (DICTS, RECORDS, CRUDS, CRUDS_CHUNKS, AIOHTTP, ELASTIC, FLOOR, DICTS_ALONE, RECORDS_ALONE, IDLE)

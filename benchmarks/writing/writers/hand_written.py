@@ -1,0 +1,42 @@
+"""`aiohttp`, some chunks at a time: with its own `json=`, as one writes it by hand, and with the least there can be."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+import aiohttp
+import msgspec
+
+from benchmarks.writing.tickets import dicts
+from benchmarks.writing.writers import N_AT_A_TIME, TOKEN, chunks
+
+Body: TypeAlias = dict[str, Any]
+"""What `aiohttp` is given, by argument."""
+
+
+async def write_json(url: str, n_rows: int) -> int:
+    """Write all tickets with the standard library's `json`."""
+    return await _write(url, ({"json": chunk} for chunk in chunks(dicts(n_rows))))
+
+
+async def write_bare(url: str, n_rows: int) -> int:
+    """The floor: nothing is looked at, each chunk is encoded at once, and the bytes leave."""
+    return await _write(url, ({"data": io.BytesIO(body)} for body in map(msgspec.json.encode, chunks(dicts(n_rows)))))
+
+
+async def _write(url: str, bodies: Iterator[Body]) -> int:
+    async with aiohttp.ClientSession(url, headers={"Authorization": f"Bearer {TOKEN}"}) as session:
+        return sum(await asyncio.gather(*(_puts(session, bodies) for _ in range(N_AT_A_TIME))))
+
+
+async def _puts(session: aiohttp.ClientSession, bodies: Iterator[Body]) -> int:
+    n_stored = 0
+    for body in bodies:
+        async with session.put("/tickets", **body) as response:
+            response.raise_for_status()
+            answer = await response.json()
+            n_stored += answer["created"] + answer["updated"]
+    return n_stored
