@@ -132,6 +132,11 @@ class Session:
             client_session=client_session,
         )
 
+    @property
+    def limits(self) -> RateLimits:
+        """The pace it keeps to."""
+        return self._pacer.limits
+
     def __repr__(self) -> str:
         return f"<Session {self.base_url} {'open' if self._is_open else 'closed'}>"
 

@@ -36,6 +36,8 @@ PURE = {
     "models",
     "_convert",
     "jobs/mapping",
+    "jobs/entries",
+    "batching/recording",
     "batching/stitching",
     "batching/changes",
     "batching/chunking",
