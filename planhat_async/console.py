@@ -14,6 +14,7 @@ from rich.progress import TimeRemainingColumn as TimeLeftColumn
 from rich.table import Table
 from rich.text import Text
 
+from planhat_async.jobs.runner import Effort
 from planhat_async.results import STORED, Outcome, Problem, UpsertResult, ranges_of
 from planhat_async.session import SessionStats
 
@@ -58,17 +59,24 @@ class _RowsPerSecond(ProgressColumn):
         return Text(f"{n_rows:,} rows  {n_rows / task.elapsed if task.elapsed else 0:,.0f} rows/s")
 
 
+class _Note(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(task.fields["note"], no_wrap=True, overflow="ellipsis")
+
+
 @contextmanager
-def progress(title: str, *, total: int | None) -> Iterator[Callable[[int, int | None], None]]:
+def progress(title: str, *, total: int | None) -> Iterator[Callable[..., None]]:
     """A bar on standard error; yields a function that takes rows done, and how far that is towards the total.
+
+    It may be given a `note` too, which is shown beside the rest.
 
     Where standard error is no terminal, nothing is shown.
     """
     columns = (SpinnerColumn(), _Title(title), BarColumn(), _RowsPerSecond(), TimeElapsedColumn())
     left = () if total is None else (TextColumn("left"), TimeLeftColumn())
-    with Progress(*columns, *left, console=err, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task(title, total=total, rows=0)
-        yield lambda n_rows, done: bar.update(task, rows=n_rows, completed=done)
+    with Progress(*columns, *left, _Note(), console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task(title, total=total, rows=0, note="")
+        yield lambda n_rows, done, note="": bar.update(task, rows=n_rows, completed=done, note=note)
 
 
 def show_result(result: UpsertResult, *, seconds: float, ended_by: BaseException | None) -> None:
@@ -108,7 +116,9 @@ def _rows_of(problems: list[Problem]) -> str:
     return " and ".join([*named, *nameless])
 
 
-def print_json(result: UpsertResult, stats: SessionStats, *, seconds: float, ended_by: BaseException | None) -> None:
+def print_json(
+    result: UpsertResult, stats: SessionStats | Effort, *, seconds: float, ended_by: BaseException | None
+) -> None:
     """The result for machines, as one JSON object."""
     problems = [
         {"row": None if p.position is None else p.position + 1, "key": p.key, "outcome": p.outcome, "reason": p.reason}

@@ -12,6 +12,8 @@ ROOT = Path(planhat_async.__file__).parent
 LAYERS = [
     {"__main__"},
     {"cli"},
+    {"upsert_command", "job_commands"},
+    {"commands"},
     {"console", "demo"},
     {"jobs"},
     {"repositories"},
@@ -37,6 +39,7 @@ PURE = {
     "_convert",
     "jobs/mapping",
     "jobs/entries",
+    "jobs/progress",
     "batching/recording",
     "batching/stitching",
     "batching/changes",
@@ -53,7 +56,7 @@ ONLY_IN = {
     "cattrs": {"_convert/records"},
     "msgspec": {"_convert/json", "_convert/pages", "batching/chunking", "sandbox"},
     "aiolimiter": {"_http/pacing"},
-    "typer": {"cli"},
+    "typer": {"cli", "commands", "upsert_command", "job_commands"},
     "rich": {"console"},
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -53,6 +54,14 @@ class FieldMapping:
         except (ValueError, TypeError) as error:
             raise SourceError(f"--set: {error}") from None
         return cls(record=record, columns=columns, constants=values)
+
+    def description(self) -> dict[str, Any]:
+        """What decides how rows are read, as JSON values; constants by a digest only."""
+        digests = {
+            name: hashlib.blake2b(encode_json(value), digest_size=4).hexdigest()
+            for name, value in self.constants.items()
+        }
+        return {"columns": dict(self.columns), "constants": digests}
 
     def check(self, columns: Iterable[str]) -> None:
         """Refuse a file whose columns do not fit.

@@ -134,6 +134,11 @@ class UpsertJob:
         """What became of every row so far."""
         return UpsertResult() if self._run is None else self._run.result
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether it got so far that there is a result."""
+        return self._run is not None
+
     def effort(self, *, seconds: float) -> Effort:
         """What the job has cost, where this run has taken so many seconds."""
         stats, before = self._repository.session.stats, self.effort_before

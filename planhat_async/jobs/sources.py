@@ -83,6 +83,10 @@ class FileSource:
         with self._file as file:
             yield from (self._csv_rows(file) if self.format == "csv" else self._jsonl_rows(file))
 
+    def description(self) -> dict[str, Any]:
+        """What a rerun must find unchanged; the rows themselves are compared chunk by chunk."""
+        return {"format": self.format, "bytes": self.total_bytes, **self._mapping.description()}
+
     def check(self) -> None:
         """Read the file's beginning, and refuse a file that does not fit before anything is sent.
 

@@ -1,0 +1,219 @@
+"""`planhat-async upsert`: a file's rows into Planhat."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import attrs
+import typer
+
+from planhat_async import console
+from planhat_async.commands import (
+    INTERRUPTED,
+    NOT_ALL_STORED,
+    REPOSITORIES,
+    UNUSABLE,
+    WRONG_USAGE,
+    BaseUrl,
+    Concurrency,
+    Model,
+    PerMinute,
+    TokenFile,
+    refusals,
+    run,
+    session_for,
+)
+from planhat_async.errors import PlanhatError
+from planhat_async.jobs.journal import JournalError
+from planhat_async.jobs.mapping import FieldMapping, SourceError
+from planhat_async.jobs.progress import Meter, line, outcomes_in_words
+from planhat_async.jobs.runner import Effort, UpsertJob
+from planhat_async.jobs.sources import FileSource
+from planhat_async.results import UpsertResult
+from planhat_async.session import Session
+
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+class InputFormat(StrEnum):
+    """How rows are written down."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
+
+
+def upsert(
+    model: Annotated[Model, typer.Argument(help="What the rows are.")],
+    file: Annotated[Path, typer.Argument(help="A CSV file with a header, or JSONL.")],
+    *,
+    map_: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="FIELD=COLUMN", help="Where a field's values are; then other columns are left."),
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="A value that every row gets.")
+    ] = None,
+    format_: Annotated[InputFormat | None, typer.Option("--format", help="If the file's name does not say.")] = None,
+    encoding: Annotated[str, typer.Option(help="Of a CSV file.")] = "utf-8",
+    journal: Annotated[
+        Path | None, typer.Option(metavar="JOB.db", help="Remember what was sent, to go on after an interruption.")
+    ] = None,
+    resend_unknown: Annotated[
+        bool,
+        typer.Option("--resend-unknown", help="Send rows without a key again although they may have arrived."),
+    ] = False,
+    verify_by: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FIELD", help="Look for rows without a key by this field, which is unique."),
+    ] = None,
+    keep_values: Annotated[
+        bool, typer.Option("--keep-values", help="Keep keys, and values quoted in reasons, in the journal.")
+    ] = False,
+    chunk_size: Annotated[int, typer.Option(min=1, max=5000, help="Rows a call.")] = 5000,
+    concurrency: Concurrency = 4,
+    per_minute: PerMinute = 200,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    token_file: TokenFile = None,
+    base_url: BaseUrl = None,
+) -> None:
+    """Create or update a record for every row of FILE.
+
+    Rows with a key (id; for tasks and tickets also source_id) can be sent again safely: what is there already is
+    updated. Field names may be in either spelling (source_id, sourceId), custom fields are custom.NAME. Without
+    --map every column must be a field. In JSONL, fields that Planhat fills in itself are passed on, so that an
+    export can be sent back: Planhat ignores them. In CSV such a column is refused.
+
+    With --journal the same command goes on where it was, whatever ended it: what was answered is not sent again.
+    Interrupted once, it finishes what is in flight; twice, it stops at once.
+    """
+    with refusals():
+        repository = REPOSITORIES[model]
+        mapping = FieldMapping.parse(repository.endpoint.record, maps=map_ or (), constants=set_ or ())
+        source = FileSource(file, mapping, format=None if format_ is None else format_.value, encoding=encoding)
+        source.check()
+        session = session_for(token_file, base_url, per_minute)
+        job = UpsertJob(
+            repository(session),
+            source,
+            journal=journal,
+            resend_unknown=resend_unknown,
+            verify_by=verify_by or (),
+            keep_values=keep_values,
+            chunk_size=chunk_size,
+            concurrency=concurrency,
+        )
+        ended = run(_upsert(session, job, source))
+        _show(ended, as_json=as_json)
+    raise typer.Exit(ended.exit_code)
+
+
+@attrs.frozen
+class _Upserted:
+    """How an upsert ended."""
+
+    result: UpsertResult
+    effort: Effort
+    ended_by: BaseException | None = None
+    """What ended it before its time."""
+
+    @property
+    def exit_code(self) -> int:
+        if isinstance(self.ended_by, PlanhatError):
+            return UNUSABLE
+        if isinstance(self.ended_by, _Interrupted):
+            return INTERRUPTED
+        if self.ended_by is not None:
+            return WRONG_USAGE
+        return 0 if self.result.ok else NOT_ALL_STORED
+
+
+def _show(ended: _Upserted, *, as_json: bool) -> None:
+    seconds = ended.effort.seconds
+    if as_json:
+        console.print_json(ended.result, ended.effort, seconds=seconds, ended_by=ended.ended_by)
+    else:
+        console.show_result(ended.result, seconds=seconds, ended_by=ended.ended_by)
+    sys.stdout.flush()
+
+
+class _Interrupted(Exception):  # noqa: N818 - not an error
+    """Somebody asked the program to end."""
+
+
+_ENDED_EARLY = "interrupted; what was in flight has ended, the rows after it were not sent"
+_CUT_OFF = "interrupted; rows in flight are unknown, those after them were not sent"
+
+
+async def _upsert(session: Session, job: UpsertJob, source: FileSource) -> _Upserted:
+    started = time.monotonic()
+    ended_by: BaseException | None = None
+    with _interruptible(job) as signals:
+        try:
+            async with session, job:
+                await _follow(session, job, source)
+            if signals:
+                ended_by = _Interrupted(_ENDED_EARLY)
+        except asyncio.CancelledError:
+            ended_by = _Interrupted(_CUT_OFF)
+        except JournalError as error:
+            if not job.has_begun:
+                raise
+            ended_by = error
+        except (OSError, SourceError) as error:
+            ended_by = error
+    effort = job.effort(seconds=time.monotonic() - started)
+    return _Upserted(job.result, effort, job.result.stopped_by or ended_by)
+
+
+async def _follow(session: Session, job: UpsertJob, source: FileSource) -> None:
+    """Wait for the job's end, and show how far it has come."""
+    meter = Meter(source.total_bytes)
+    clock = asyncio.get_running_loop().time
+    with console.progress(f"upsert {source.path.name}", total=source.total_bytes) as advance:
+        telling = asyncio.create_task(_tell(lambda: line(job.result, meter, calls_left=session.calls_left)))
+        try:
+            meter.take(0, 0, now=clock())
+            async for _ in job:
+                meter.take(job.result.rows, source.bytes_read, now=clock())
+                note = f"{outcomes_in_words(job.result)}, {session.calls_left} calls left this minute"
+                advance(job.result.rows, source.bytes_read, note)
+        finally:
+            telling.cancel()
+
+
+async def _tell(say: Callable[[], str]) -> None:
+    """A plain line now and then, where there is no terminal to draw on."""
+    while not console.err.is_terminal:
+        await asyncio.sleep(_SECONDS_BETWEEN_LINES)
+        console.tell(say())
+
+
+@contextmanager
+def _interruptible(job: UpsertJob) -> Iterator[list[int]]:
+    """Stop the job at the first signal, and cancel it at the second; yields the signals that came."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    came: list[int] = []
+
+    def interrupt(number: int) -> None:
+        came.append(number)
+        if len(came) > 1 and task is not None:
+            task.cancel()
+        else:
+            job.stop()
+            console.tell("finishing what is in flight; once more to stop at once")
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupt, number)
+    try:
+        yield came
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
