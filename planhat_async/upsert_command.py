@@ -35,6 +35,7 @@ from planhat_async.errors import PlanhatError
 from planhat_async.jobs.journal import JournalError
 from planhat_async.jobs.mapping import FieldMapping, SourceError
 from planhat_async.jobs.progress import Meter, line, outcomes_in_words
+from planhat_async.jobs.pumping import Pumped
 from planhat_async.jobs.runner import Effort, UpsertJob
 from planhat_async.jobs.sources import FileSource
 from planhat_async.results import UpsertResult
@@ -48,11 +49,14 @@ class InputFormat(StrEnum):
 
     CSV = "csv"
     JSONL = "jsonl"
+    PARQUET = "parquet"
 
 
 def upsert(
     model: Annotated[Model, typer.Argument(help="What the rows are.")],
-    file: Annotated[Path, typer.Argument(help="A CSV file with a header, or JSONL.")],
+    file: Annotated[
+        Path, typer.Argument(help="CSV with a header, JSONL or Parquet; .gz is unpacked, - is standard input.")
+    ],
     *,
     map_: Annotated[
         list[str] | None,
@@ -102,7 +106,7 @@ def upsert(
         session = session_for(token_file, base_url, per_minute)
         job = UpsertJob(
             repository(session),
-            source,
+            Pumped(source, source.description()) if source.is_standard_input else source,
             journal=journal,
             resend_unknown=resend_unknown,
             verify_by=verify_by or (),

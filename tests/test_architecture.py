@@ -57,7 +57,8 @@ ONLY_IN = {
     "msgspec": {"_convert/json", "_convert/pages", "batching/chunking", "sandbox"},
     "aiolimiter": {"_http/pacing"},
     "typer": {"cli", "commands", "upsert_command", "job_commands"},
-    "rich": {"console"},
+    "pyarrow": {"jobs/parquet", "jobs/row_groups"},
+    "rich": {"console", "job_commands"},
 }
 
 

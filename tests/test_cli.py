@@ -313,7 +313,9 @@ REFUSED = [
     pytest.param(["gone.csv"], "gone.csv: No such file or directory", id="missing file"),
     pytest.param([".", "--format", "csv"], ". is no regular file: a pipe's rows must be in a file", id="directory"),
     pytest.param(["pipe.csv"], "pipe.csv is no regular file: a pipe's rows must be in a file first", id="pipe"),
-    pytest.param(["t.xlsx"], "t.xlsx: the name must end in .csv, .jsonl, .ndjson, or the format be given", id="ending"),
+    pytest.param(
+        ["t.xlsx"], "t.xlsx: the name must end in .csv, .jsonl, .ndjson, .parquet, or the format be given", id="ending"
+    ),
     pytest.param(["t.csv", "--token-file", "gone"], "gone: No such file or directory", id="missing token file"),
     pytest.param(["t.csv", "--token-file", "empty"], "empty holds no token", id="empty token file"),
     pytest.param(["t.csv", "--token-file", "twice"], "the Planhat token holds a space, a line break", id="two tokens"),

@@ -110,14 +110,18 @@ class Entry:
         )
 
     @property
+    def all_groups(self) -> tuple[Group, ...]:
+        """Why rows were not stored, those under way included."""
+        under_way = Group(Outcome.UNKNOWN, _IN_FLIGHT, self.pending)
+        return (*self.groups, under_way) if self.pending else self.groups
+
+    @property
     def result(self) -> ChunkResult:
         """The account of all its rows; those under way are unknown."""
         result = ChunkResult(number=self.number, isolation_calls=self.isolation_calls)
         for name, n_rows in self.counts.items():
             result.count(Outcome(name), n_rows)
-        result.problems += [problem for group in self.groups for problem in group.problems()]
-        under_way = Group(Outcome.UNKNOWN, _IN_FLIGHT, self.pending)
-        result.problems += under_way.problems()
+        result.problems += [problem for group in self.all_groups for problem in group.problems()]
         result.count(Outcome.UNKNOWN, _n_rows(self.pending))
         return result
 

@@ -91,6 +91,11 @@ class FieldMapping:
                 raise SourceError(f"{name} is given twice: by the column {column!r}, and by another or --set")
             names.add(name)
 
+    def read_from(self, columns: Iterable[str]) -> list[str]:
+        """The columns of these that are read."""
+        wanted = set(self.columns.values())
+        return [column for column in columns if not self.columns or column in wanted]
+
     def apply_to_text(self, cells: Mapping[str, str]) -> dict[str, Any]:
         """The row in these cells; an empty cell is no value.
 
@@ -210,7 +215,9 @@ def _nested(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _clean(text: str, where: str) -> str:
-    """Refuse text that held bytes of another encoding."""
+    """Refuse text that held bytes of another encoding, or a NUL."""
+    if "\0" in text:
+        raise ValueError(f"{where} holds a NUL character")
     if not text.isascii() and any("\udc80" <= character <= "\udcff" for character in text):
         raise ValueError(f"{where} holds bytes of another encoding")
     return text

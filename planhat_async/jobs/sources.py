@@ -8,20 +8,26 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import stat
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from planhat_async._convert import decode_json
 from planhat_async.errors import DecodeError
+from planhat_async.jobs.inputs import SteadyFile, unpacked
 from planhat_async.jobs.mapping import FieldMapping, SourceError
+from planhat_async.jobs.row_groups import RowGroups
 from planhat_async.results import Unreadable
 
-Format = Literal["csv", "jsonl"]
+Format = Literal["csv", "jsonl", "parquet"]
 
-_ENDINGS: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+_ENDINGS: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+STANDARD_INPUT = Path("-")
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _MAX_CELL = 2**31 - 1
 _SAID = {
@@ -31,10 +37,10 @@ _SAID = {
 
 
 class FileSource:
-    """The rows of a CSV or JSONL file, as mappings of fields.
+    """The rows of a CSV, JSONL or Parquet file, as mappings of fields; one that ends in `.gz` is unpacked.
 
     Args:
-        path: The file.
+        path: The file; `-` is standard input, which can be read once, and not be Parquet.
         mapping: Which column goes to which field.
         format: By default what the file's ending says.
         encoding: Of CSV; a byte order mark is understood. JSONL is UTF-8.
@@ -52,12 +58,20 @@ class FileSource:
         encoding: str = "utf-8",
     ) -> None:
         self.path = path
-        self.format = format or _format_of(path)
+        self.format: Format = format or _format_of(path)
+        if self.format == "parquet" and (path == STANDARD_INPUT or path.suffix.lower() == ".gz"):
+            raise SourceError("Parquet is read from a file of its own: it is packed already, and read from its end")
         self._mapping = mapping
         self._encoding = "utf-8-sig" if encoding.lower().replace("_", "-") in {"utf-8", "utf8"} else encoding
-        self._file: BinaryIO | None = None
+        self._raw: SteadyFile | None = None
+        self._share = 0.0
+        self._begun: Iterator[dict[str, Any] | Unreadable] | None = None
+        self.is_standard_input = path == STANDARD_INPUT
+        self.total_bytes: int | None = None
         try:
             "".encode(self._encoding)
+            if self.is_standard_input:
+                return
             found = path.stat()
         except LookupError:
             raise SourceError(f"there is no encoding {encoding!r}") from None
@@ -71,17 +85,44 @@ class FileSource:
     @property
     def bytes_read(self) -> int:
         """How far into the file the reader is, a buffer ahead."""
-        if self._file is None:
+        if self.format == "parquet":
+            return round(self._share * (self.total_bytes or 0))
+        if self._raw is None or self.is_standard_input:
             return 0
-        return self.total_bytes if self._file.closed else self._file.tell()
+        return (self.total_bytes or 0) if self._raw.closed else self._raw.tell()
 
     def __iter__(self) -> Iterator[dict[str, Any] | Unreadable]:
+        if self._begun is not None:
+            begun, self._begun = self._begun, None
+            return begun
+        return self._parquet_rows() if self.format == "parquet" else self._rows()
+
+    def _rows(self) -> Iterator[dict[str, Any] | Unreadable]:
+        with self._opened() as file:
+            yield from (self._csv_rows(file) if self.format == "csv" else self._jsonl_rows(file))
+
+    @contextmanager
+    def _opened(self) -> Iterator[BinaryIO]:
+        if self.is_standard_input:
+            yield sys.stdin.buffer
+            return
         try:
-            self._file = self.path.open("rb")
+            self._raw = SteadyFile(self.path)
         except OSError as error:
             raise SourceError(f"{self.path}: {error.strerror}") from None
-        with self._file as file:
-            yield from (self._csv_rows(file) if self.format == "csv" else self._jsonl_rows(file))
+        with self._raw as raw, unpacked(self.path, raw) as file:
+            yield file
+
+    def _parquet_rows(self) -> Iterator[dict[str, Any] | Unreadable]:
+        with closing(RowGroups(self.path)) as file:
+            try:
+                self._mapping.check(file.columns)
+            except SourceError as error:
+                raise SourceError(f"{self.path}: {error}") from None
+            columns = self._mapping.read_from(file.columns)
+            for number, row in enumerate(file.rows(columns), 1):
+                self._share = number / file.n_rows
+                yield _attempt(f"row {number}", partial(self._mapping.apply, row))
 
     def description(self) -> dict[str, Any]:
         """What a rerun must find unchanged; the rows themselves are compared chunk by chunk."""
@@ -93,12 +134,15 @@ class FileSource:
         Raises:
             SourceError: The file cannot be read, or its columns do not fit the mapping.
         """
-        next(iter(self), None)
+        rows = iter(self)
+        first = next(rows, None)
+        if self.is_standard_input:
+            # What was read is not to be had a second time.
+            self._begun = itertools.chain([] if first is None else [first], rows)
 
     def _csv_rows(self, file: BinaryIO) -> Iterator[dict[str, Any] | Unreadable]:
-        if self._encoding == "utf-8-sig" and file.read(2) in _UTF16_MARKS:
+        if self._encoding == "utf-8-sig" and file.peek(2)[:2] in _UTF16_MARKS:  # type: ignore[attr-defined]
             raise SourceError(f"{self.path} is not UTF-8 but UTF-16: read it with --encoding utf-16")
-        file.seek(0)
         with io.TextIOWrapper(file, encoding=self._encoding, errors="surrogateescape", newline="") as text:
             yield from self._csv_rows_of(text)
 
@@ -150,7 +194,8 @@ class FileSource:
         try:
             value = decode_json(line, is_input=True)
         except DecodeError:
-            raise ValueError("not JSON in UTF-8") from None
+            # Inside of a text JSON writes it as \u0000.
+            raise ValueError("not JSON in UTF-8" + (": it holds a NUL" if b"\0" in line else "")) from None
         if not isinstance(value, dict):
             raise ValueError("not a JSON object")  # noqa: TRY004 - the line is wrong, not a type of ours
         return self._mapping.apply(value)
@@ -168,7 +213,10 @@ def _attempt(where: str, read: Callable[[], dict[str, Any]]) -> dict[str, Any] |
 
 
 def _format_of(path: Path) -> Format:
-    found = _ENDINGS.get(path.suffix.lower())
+    name = path.with_suffix("") if path.suffix.lower() == ".gz" else path
+    found = _ENDINGS.get(name.suffix.lower())
+    if found is None and path == STANDARD_INPUT:
+        raise SourceError("say how standard input is written, with --format csv or --format jsonl")
     if found is None:
         raise SourceError(f"{path}: the name must end in {', '.join(_ENDINGS)}, or the format be given")
     return found
