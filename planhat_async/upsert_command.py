@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +22,7 @@ from planhat_async.commands import (
     REPOSITORIES,
     UNUSABLE,
     WRONG_USAGE,
+    AnyRepository,
     BaseUrl,
     Concurrency,
     Model,
@@ -34,8 +35,11 @@ from planhat_async.commands import (
 from planhat_async.errors import PlanhatError
 from planhat_async.jobs.journal import JournalError
 from planhat_async.jobs.mapping import FieldMapping, SourceError
+from planhat_async.jobs.mapping_files import MappingFile
+from planhat_async.jobs.planning import plan_upsert
 from planhat_async.jobs.progress import Meter, line, outcomes_in_words
 from planhat_async.jobs.pumping import Pumped
+from planhat_async.jobs.rejects import Rejects
 from planhat_async.jobs.runner import Effort, UpsertJob
 from planhat_async.jobs.sources import FileSource
 from planhat_async.results import UpsertResult
@@ -60,7 +64,11 @@ def upsert(
     *,
     map_: Annotated[
         list[str] | None,
-        typer.Option("--map", metavar="FIELD=COLUMN", help="Where a field's values are; then other columns are left."),
+        typer.Option(
+            "--map",
+            metavar="FIELD=COLUMN|FILE.toml",
+            help="Where a field's values are, or a file that says so; then other columns are left.",
+        ),
     ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="A value that every row gets.")
@@ -78,6 +86,10 @@ def upsert(
         list[str] | None,
         typer.Option(metavar="FIELD", help="Look for rows without a key by this field, which is unique."),
     ] = None,
+    rejects: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where to copy the rows that must be corrected, with reasons.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and count everything; send nothing.")] = False,
     keep_values: Annotated[
         bool, typer.Option("--keep-values", help="Keep keys, and values quoted in reasons, in the journal.")
     ] = False,
@@ -100,9 +112,11 @@ def upsert(
     """
     with refusals():
         repository = REPOSITORIES[model]
-        mapping = FieldMapping.parse(repository.endpoint.record, maps=map_ or (), constants=set_ or ())
+        mapping = _mapping(repository, map_ or [], set_ or [])
         source = FileSource(file, mapping, format=None if format_ is None else format_.value, encoding=encoding)
         source.check()
+        if dry_run:
+            raise typer.Exit(_dry_run(repository, source, chunk_size, per_minute, as_json=as_json))
         session = session_for(token_file, base_url, per_minute)
         job = UpsertJob(
             repository(session),
@@ -114,9 +128,39 @@ def upsert(
             chunk_size=chunk_size,
             concurrency=concurrency,
         )
-        ended = run(_upsert(session, job, source))
-        _show(ended, as_json=as_json)
+        with Rejects(source, rejects) if rejects else nullcontext() as rejected:
+            ended = run(_upsert(session, job, source, rejected))
+            _show(ended, as_json=as_json)
+            if rejected is not None and rejected.n_rows:
+                rejected.write()
+                console.tell(f"{rejected.n_rows:,} rows to be corrected are in {rejects}")
     raise typer.Exit(ended.exit_code)
+
+
+def _mapping(repository: AnyRepository, maps: list[str], constants: list[str]) -> FieldMapping:
+    """What `--map` and `--set` say, and the TOML file among them."""
+    files = [text for text in maps if "=" not in text and text.lower().endswith(".toml")]
+    if len(files) > 1:
+        raise SourceError(f"one mapping file at a time: {' and '.join(files)}")
+    held = MappingFile.read(Path(files[0])) if files else MappingFile()
+    return FieldMapping.parse(
+        repository.endpoint.record,
+        maps=[text for text in maps if text not in files],
+        constants=constants,
+        columns=held.columns,
+        values=held.constants,
+        dates=held.dates,
+        time_zone=held.time_zone,
+    )
+
+
+def _dry_run(repository: AnyRepository, source: FileSource, chunk_size: int, per_minute: int, *, as_json: bool) -> int:
+    """Show what would be sent; returns the exit code."""
+    # Nothing is sent: any token will do.
+    plan = run(plan_upsert(repository(Session("none")), source, chunk_size=chunk_size))
+    console.show_plan(plan, per_minute=per_minute, as_json=as_json)
+    sys.stdout.flush()
+    return NOT_ALL_STORED if plan.result.invalid else 0
 
 
 @attrs.frozen
@@ -156,13 +200,13 @@ _ENDED_EARLY = "interrupted; what was in flight has ended, the rows after it wer
 _CUT_OFF = "interrupted; rows in flight are unknown, those after them were not sent"
 
 
-async def _upsert(session: Session, job: UpsertJob, source: FileSource) -> _Upserted:
+async def _upsert(session: Session, job: UpsertJob, source: FileSource, rejects: Rejects | None) -> _Upserted:
     started = time.monotonic()
     ended_by: BaseException | None = None
     with _interruptible(job) as signals:
         try:
             async with session, job:
-                await _follow(session, job, source)
+                await _follow(session, job, source, rejects)
             if signals:
                 ended_by = _Interrupted(_ENDED_EARLY)
         except asyncio.CancelledError:
@@ -177,7 +221,7 @@ async def _upsert(session: Session, job: UpsertJob, source: FileSource) -> _Upse
     return _Upserted(job.result, effort, job.result.stopped_by or ended_by)
 
 
-async def _follow(session: Session, job: UpsertJob, source: FileSource) -> None:
+async def _follow(session: Session, job: UpsertJob, source: FileSource, rejects: Rejects | None) -> None:
     """Wait for the job's end, and show how far it has come."""
     meter = Meter(source.total_bytes)
     clock = asyncio.get_running_loop().time
@@ -185,7 +229,9 @@ async def _follow(session: Session, job: UpsertJob, source: FileSource) -> None:
         telling = asyncio.create_task(_tell(lambda: line(job.result, meter, calls_left=session.calls_left)))
         try:
             meter.take(0, 0, now=clock())
-            async for _ in job:
+            async for chunk in job:
+                if rejects is not None:
+                    rejects.add(chunk)
                 meter.take(job.result.rows, source.bytes_read, now=clock())
                 note = f"{outcomes_in_words(job.result)}, {session.calls_left} calls left this minute"
                 advance(job.result.rows, source.bytes_read, note)

@@ -59,6 +59,7 @@ def started(folder: Path, *arguments: str | Path, **environment: str) -> Iterato
         [*PROGRAM, *map(str, arguments)],
         cwd=folder,
         env={**os.environ, **environment},
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

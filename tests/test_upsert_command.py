@@ -113,3 +113,59 @@ def test_no_token_is_in_a_journal(desk: Desk) -> None:  # noqa: F811
     content = Path("job.db").read_bytes()
     assert TOKEN.encode() not in content
     assert b"ada(at)acme.example" not in content
+
+
+def test_rows_that_were_not_stored_can_be_corrected_and_sent(desk: Desk) -> None:  # noqa: F811
+    """They are in a file of the input's own format, which the same command takes."""
+    file = desk.file("t.csv", HEAD + good(1) + "@2,,x.example,Hi\n" + good(3))
+    ended = run("upsert", "tickets", file, "--rejects", "bad.csv")
+    assert (ended.code, ended.err[-1]) == (1, "1 rows to be corrected are in bad.csv")
+    corrected = Path("bad.csv").read_text().replace(",,", ",ada(at)acme.example,")
+    Path("good.csv").write_text(corrected)
+    ended = run("upsert", "tickets", "good.csv", "--rejects", "none.csv")
+    assert (ended.code, ended.err) == (0, [])
+    assert [*desk.stored()] == ["@1", "@3", "@2"]
+    assert not Path("none.csv").exists()
+
+
+def test_a_job_s_rejects_are_those_of_all_its_runs(desk: Desk) -> None:  # noqa: F811
+    """What an earlier run found is in the file of the next one too."""
+    file = desk.file("t.csv", HEAD + good(1) + "@2,,x.example,Hi\n" + good(3))
+    for name in ("a.csv", "b.csv"):
+        run("upsert", "tickets", file, "--journal", "job.db", "--rejects", name)
+    assert Path("a.csv").read_text() == Path("b.csv").read_text()
+
+
+def test_a_dry_run_sends_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    """It needs no token; the code says whether any row is invalid."""
+    monkeypatch.delenv("PLANHAT_API_TOKEN")
+    file = desk.file("t.csv", HEAD + good(1) + "@2,,x.example,Hi\n" + good(3))
+    ended = run("upsert", "tickets", file, "--dry-run")
+    assert (ended.code, ended.err) == (1, ["row 2 invalid: email is missing"])
+    told = json.loads(run("upsert", "tickets", file, "--dry-run", "--json", "--chunk-size", "1").out)
+    assert (told["rows"], told["invalid"], told["to_send"], told["calls"]) == (3, 1, 2, 2)
+    assert told["problems"] == [{"row": 2, "key": None, "reason": "email is missing"}]
+    assert run("upsert", "tickets", desk.file("u.csv", HEAD + good(1)), "--dry-run").code == 0
+    monkeypatch.setenv("PLANHAT_API_TOKEN", TOKEN)
+    assert desk.stored() == {}
+
+
+def test_a_mapping_file_fits_columns_constants_and_dates(desk: Desk) -> None:  # noqa: F811
+    """With options beside it."""
+    desk.file("m.toml", 'time_zone = "UTC"\n[columns]\nID = "source_id"\nBought = "custom.bought"\n'
+              '[constants]\ndomains = ["acme.example"]\n[dates]\n"custom.bought" = "%d/%m/%Y"\n')  # fmt: skip
+    file = desk.file("t.csv", "ID,Mail,Bought\n@1,a,31/05/2024\n")
+    assert run("upsert", "tickets", file, "--map", "m.toml", "--map", "email=Mail").code == 0
+    ticket = desk.stored()["@1"]
+    assert (ticket["custom"], ticket["domains"]) == ({"bought": "2024-05-31T00:00:00.000Z"}, ["acme.example"])
+    ended = run("upsert", "tickets", file, "--map", "m.toml", "--map", "other.toml")
+    assert ended == type(ended)(2, "", ["planhat-async: one mapping file at a time: m.toml and other.toml"])
+
+
+def test_standard_input_is_a_source(desk: Desk) -> None:  # noqa: F811
+    """Row by row, as it comes."""
+    with started(desk.folder, "upsert", "tickets", "-", "--format", "jsonl", "--json") as process:
+        line = good_json(1).replace("@", desk.prefix)
+        out, _ = process.communicate(line, timeout=20)
+    assert json.loads(out)["created"] == 1
+    assert [*desk.stored()] == ["@1"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from planhat_async.jobs.mapping import SourceError
 
@@ -54,6 +54,24 @@ class RowGroups:
                     yield {name: value for name, value in row.items() if value is not None}
         except (OSError, self._error) as error:
             raise SourceError(f"{self._path} is damaged: {error}") from None
+
+    def copy(self, reasons: Iterable[tuple[int, str]], out: BinaryIO, column: str) -> None:
+        """Write the rows at these positions, in ascending order, with a column of reasons, as Parquet."""
+        import pyarrow as pa  # noqa: PLC0415 - an extra
+        from pyarrow import parquet  # noqa: PLC0415
+
+        kept = [name for name in self.columns if name != column]
+        wanted = {name: self._file.schema_arrow.field(name) for name in kept}
+        schema = pa.schema([pa.field(column, pa.string()), *wanted.values()])
+        left, first = dict(reasons), 0
+        with parquet.ParquetWriter(out, schema) as writer:
+            for batch in self._file.iter_batches(batch_size=_ROWS_AT_A_TIME, columns=kept):
+                indices = [n for n in range(batch.num_rows) if first + n in left]
+                rows = batch.take(pa.array(indices, pa.int64()))
+                told = pa.array([left.pop(first + n) for n in indices], pa.string())
+                if indices:
+                    writer.write_batch(pa.RecordBatch.from_arrays([told, *rows.columns], schema=schema))
+                first += batch.num_rows
 
     def close(self) -> None:
         """Close it."""

@@ -11,16 +11,16 @@ import io
 import itertools
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, TypeVar
 
-from planhat_async._convert import decode_json
+from planhat_async._convert import decode_json, encode_json
 from planhat_async.errors import DecodeError
 from planhat_async.jobs.inputs import SteadyFile, unpacked
-from planhat_async.jobs.mapping import FieldMapping, SourceError
+from planhat_async.jobs.mapping import REASON_COLUMN, FieldMapping, SourceError
 from planhat_async.jobs.row_groups import RowGroups
 from planhat_async.results import Unreadable
 
@@ -28,6 +28,7 @@ Format = Literal["csv", "jsonl", "parquet"]
 
 _ENDINGS: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 STANDARD_INPUT = Path("-")
+T = TypeVar("T")
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _MAX_CELL = 2**31 - 1
 _SAID = {
@@ -147,24 +148,13 @@ class FileSource:
             yield from self._csv_rows_of(text)
 
     def _csv_rows_of(self, text: io.TextIOWrapper) -> Iterator[dict[str, Any] | Unreadable]:
-        csv.field_size_limit(_MAX_CELL)
-        # Strict, or a quote that is never closed would make one cell of the rest of the file without a word.
-        reader = csv.reader(text, strict=True)
+        reader = _csv_reader(text)
         header = self._header(reader)
-        while True:
-            first_line = reader.line_num + 1
-            try:
-                cells = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                yield Unreadable(f"{_lines(first_line, reader.line_num)}: {_SAID.get(str(error), error)}")
-                continue
-            except UnicodeError as error:
-                yield Unreadable(f"line {first_line}, and all after it: {error}")
-                return
-            if cells:
-                yield _attempt(f"line {first_line}", partial(self._from_cells, header, cells))
+        for where, cells in _csv_records(reader):
+            if isinstance(cells, str):
+                yield Unreadable(f"{where}: {cells}")
+            else:
+                yield _attempt(where, partial(self._from_cells, header, cells))
 
     def _header(self, reader: Any) -> list[str]:
         try:
@@ -179,16 +169,55 @@ class FileSource:
             raise SourceError(f"{self.path}: {error}") from None
         return header
 
+    def copy(self, reasons: Iterable[tuple[int, str]], out: BinaryIO) -> None:
+        """Copy rows, by their positions in ascending order, each with a reason, in this source's own format.
+
+        A line that cannot be read as a row is copied as it is, into one cell.
+        """
+        if self.format == "parquet":
+            with closing(RowGroups(self.path)) as file:
+                file.copy(reasons, out, REASON_COLUMN)
+            return
+        with self._opened() as file:
+            if self.format == "csv":
+                self._copy_csv(file, iter(reasons), out)
+            else:
+                self._copy_jsonl(file, iter(reasons), out)
+
+    def _copy_csv(self, file: BinaryIO, reasons: Iterator[tuple[int, str]], out: BinaryIO) -> None:
+        options: Any = {"encoding": self._encoding, "errors": "surrogateescape", "newline": ""}
+        with io.TextIOWrapper(file, **options) as text:
+            lines = _Lines(text)
+            reader = _csv_reader(lines)
+            header = self._header(reader)
+            copy = io.TextIOWrapper(out, **options | {"encoding": self._encoding.removesuffix("-sig")})
+            writer = csv.writer(copy)
+            writer.writerow([REASON_COLUMN, *_without_reason(header, header)])
+            for (_, cells), reason in _chosen(_csv_records(reader, lines.clear), reasons):
+                told = [lines.text()] if isinstance(cells, str) else _without_reason(header, cells)
+                writer.writerow([reason, *told])
+            copy.flush()
+            copy.detach()
+
+    def _copy_jsonl(self, file: BinaryIO, reasons: Iterator[tuple[int, str]], out: BinaryIO) -> None:
+        for (_, line), reason in _chosen(_jsonl_lines(file), reasons):
+            try:
+                row = decode_json(line, is_input=True)
+            except DecodeError:
+                row = line.decode("utf-8", "backslashreplace")
+            held = row if isinstance(row, dict) else {"line": row}
+            out.write(
+                encode_json({REASON_COLUMN: reason, **{n: v for n, v in held.items() if n != REASON_COLUMN}}) + b"\n"
+            )
+
     def _from_cells(self, header: list[str], cells: list[str]) -> dict[str, Any]:
         if len(cells) != len(header):
             raise ValueError(f"{len(cells)} cell{'s'[: len(cells) != 1]}, but the header has {len(header)}")
         return self._mapping.apply_to_text(dict(zip(header, cells, strict=True)))
 
     def _jsonl_rows(self, file: BinaryIO) -> Iterator[dict[str, Any] | Unreadable]:
-        for number, line in enumerate(file, 1):
-            content = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
-            if content.strip():
-                yield _attempt(f"line {number}", partial(self._from_line, content))
+        for number, content in _jsonl_lines(file):
+            yield _attempt(f"line {number}", partial(self._from_line, content))
 
     def _from_line(self, line: bytes) -> dict[str, Any]:
         try:
@@ -199,6 +228,79 @@ class FileSource:
         if not isinstance(value, dict):
             raise ValueError("not a JSON object")  # noqa: TRY004 - the line is wrong, not a type of ours
         return self._mapping.apply(value)
+
+
+class _Lines:
+    """The lines of a text, with those that were read last at hand."""
+
+    def __init__(self, text: Iterable[str]) -> None:
+        self._text = iter(text)
+        self._last: list[str] = []
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._text)
+        self._last.append(line)
+        return line
+
+    def clear(self) -> None:
+        """Forget them."""
+        self._last.clear()
+
+    def text(self) -> str:
+        """The lines since."""
+        return "".join(self._last).rstrip("\r\n")
+
+
+def _csv_reader(text: Iterable[str]) -> Any:
+    csv.field_size_limit(_MAX_CELL)
+    # Strict, or a quote that is never closed would make one cell of the rest of the file without a word.
+    return csv.reader(text, strict=True)
+
+
+def _csv_records(reader: Any, before: Callable[[], None] = lambda: None) -> Iterator[tuple[str, list[str] | str]]:
+    """Each record behind the header, by where it is: its cells, or why it has none."""
+    while True:
+        first_line = reader.line_num + 1
+        before()
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield _lines(first_line, reader.line_num), _SAID.get(str(error), str(error))
+            continue
+        except UnicodeError as error:
+            yield f"line {first_line}, and all after it", str(error)
+            return
+        if cells:
+            yield f"line {first_line}", cells
+
+
+def _jsonl_lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Each line that holds something, by its number."""
+    for number, line in enumerate(file, 1):
+        content = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
+        if content.strip():
+            yield number, content
+
+
+def _chosen(records: Iterable[T], reasons: Iterator[tuple[int, str]]) -> Iterator[tuple[T, str]]:
+    """The records at these positions, each with its reason."""
+    position, reason = next(reasons, (-1, ""))
+    for number, record in enumerate(records):
+        if number == position:
+            yield record, reason
+            position, reason = next(reasons, (-1, ""))
+
+
+def _without_reason(header: list[str], cells: list[str]) -> list[str]:
+    """Cells without those of an earlier reason."""
+    if REASON_COLUMN not in header or len(cells) != len(header):
+        return cells
+    return [cell for name, cell in zip(header, cells, strict=True) if name != REASON_COLUMN]
 
 
 def _lines(first: int, last: int) -> str:
