@@ -30,7 +30,7 @@ from planhat_async.commands import (
     session_for,
 )
 from planhat_async.demo import run_demo
-from planhat_async.job_commands import fields, jobs
+from planhat_async.job_commands import fields, jobs, report
 from planhat_async.jobs.exports import CsvWriter, JsonlWriter, Writer, whole_file
 from planhat_async.sandbox import Sandbox
 from planhat_async.session import Session
@@ -48,6 +48,7 @@ app = typer.Typer(
 )
 app.command()(upsert)
 app.command()(fields)
+app.command()(report)
 app.add_typer(jobs, name="jobs")
 
 

@@ -16,7 +16,9 @@ from planhat_async import console
 from planhat_async._convert import fields_of, type_in_words
 from planhat_async.commands import NOT_ALL_STORED, REPOSITORIES, Model, refusals
 from planhat_async.jobs.accounts import ended_by, problem_groups, total_of
+from planhat_async.jobs.exports import whole_file
 from planhat_async.jobs.journal import Journal
+from planhat_async.jobs.report import page
 
 jobs = typer.Typer(help="Look into the journal of an upsert.", no_args_is_help=True)
 
@@ -87,3 +89,16 @@ def fields(model: Annotated[Model, typer.Argument(help="Whose fields.")]) -> Non
         meaning = field.doc if field.is_writable else f"(filled in by Planhat) {field.doc}"
         table.add_row(*map(Text, (field.name, field.wire, type_in_words(field.type), meaning)))
     console.out.print(table)
+
+
+def report(
+    file: JournalFile,
+    *,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The page to write.")] = Path("report.html"),
+) -> None:
+    """Draw a job as one page: rows over time, pace, latency, outcomes, the first problems."""
+    with refusals():
+        content = page(asyncio.run(read(file)), name=file.name)
+        with whole_file(output) as out:
+            out.write(content.encode())
+    console.tell(f"{output} shows {file}")

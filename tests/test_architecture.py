@@ -39,6 +39,8 @@ PURE = {
     "_convert",
     "jobs/mapping",
     "jobs/entries",
+    "jobs/report",
+    "jobs/accounts",
     "jobs/progress",
     "batching/recording",
     "batching/stitching",
