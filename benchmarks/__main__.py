@@ -1,16 +1,18 @@
-"""`python -m benchmarks reading`, run from the root of the repository."""
+"""`python -m benchmarks reading` and `jobs`, run from the root of the repository."""
 
 from __future__ import annotations
 
 import argparse
 
-from benchmarks import reading
+from benchmarks import jobs, reading
 
 
 def main() -> None:
     """Run one benchmark."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    reading.add_command(parser.add_subparsers(required=True, metavar="BENCHMARK"))
+    commands = parser.add_subparsers(required=True, metavar="BENCHMARK")
+    for benchmark in (reading, jobs):
+        benchmark.add_command(commands)
     options = parser.parse_args()
     options.run(options)
 

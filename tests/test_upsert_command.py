@@ -169,3 +169,17 @@ def test_standard_input_is_a_source(desk: Desk) -> None:  # noqa: F811
         out, _ = process.communicate(line, timeout=20)
     assert json.loads(out)["created"] == 1
     assert [*desk.stored()] == ["@1"]
+
+
+def test_an_upsert_that_waits_for_standard_input_can_be_interrupted(desk: Desk) -> None:  # noqa: F811
+    """However long nobody writes to it: the thread that waits there does not hold up the end."""
+    with started(desk.folder, "upsert", "tickets", "-", "--format", "jsonl", "--journal", "job.db") as process:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        process.stdin.write(good_json(1).replace("@", desk.prefix))
+        process.stdin.flush()
+        while not Path("job.db").exists():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.readline() == FINISHING + "\n"
+        assert process.wait(timeout=20) == 130

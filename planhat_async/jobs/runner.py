@@ -157,6 +157,8 @@ class UpsertJob:
                 await self._journal.close()
                 raise
         self._run = self._repository.upserting(self._source, ledger=self._ledger, **self._cut, **self._options)
+        if self._is_stopped:
+            self._run.stop()
         return self
 
     async def __aexit__(

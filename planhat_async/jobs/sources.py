@@ -105,7 +105,8 @@ class FileSource:
     @contextmanager
     def _opened(self) -> Iterator[BinaryIO]:
         if self.is_standard_input:
-            yield sys.stdin.buffer
+            with _standard_input() as file:
+                yield file
             return
         try:
             self._raw = SteadyFile(self.path)
@@ -228,6 +229,18 @@ class FileSource:
         if not isinstance(value, dict):
             raise ValueError("not a JSON object")  # noqa: TRY004 - the line is wrong, not a type of ours
         return self._mapping.apply(value)
+
+
+@contextmanager
+def _standard_input() -> Iterator[BinaryIO]:
+    """Standard input, by a reader of its own: the interpreter's cannot be closed while a thread waits for it."""
+    try:
+        number = sys.stdin.fileno()
+    except (OSError, ValueError):
+        yield sys.stdin.buffer  # somebody has put something else in its place
+        return
+    with open(number, "rb", closefd=False) as file:
+        yield file
 
 
 class _Lines:
