@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import socket
 from pathlib import Path
 
 import pytest
+import virtual_time
 from test_cli import (
     FINISHING,
     GOOD,
@@ -23,7 +25,7 @@ from test_cli import (
     started,
 )
 
-NOTE = '{"companyId": "acme", "subject": "Hi"}\n'
+from planhat_async.upsert_command import _tell
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -183,3 +185,17 @@ def test_an_upsert_that_waits_for_standard_input_can_be_interrupted(desk: Desk) 
         process.send_signal(signal.SIGINT)
         assert process.stderr.readline() == FINISHING + "\n"
         assert process.wait(timeout=20) == 130
+
+
+def test_without_a_terminal_a_line_now_and_then_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every ten seconds."""
+    said: list[str] = []
+    monkeypatch.setattr("planhat_async.console.tell", said.append)
+
+    async def work() -> None:
+        telling = asyncio.create_task(_tell(lambda: f"line {len(said) + 1}"))
+        await asyncio.sleep(35)
+        telling.cancel()
+
+    virtual_time.run(work())
+    assert said == ["line 1", "line 2", "line 3"]
