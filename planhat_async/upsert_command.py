@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import attrs
 import typer
@@ -56,43 +56,50 @@ class InputFormat(StrEnum):
     PARQUET = "parquet"
 
 
+Maps = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="FIELD=COLUMN|FILE.toml",
+        help="Where a field's values are, or a file that says so; then other columns are left.",
+    ),
+]
+Constants = Annotated[
+    list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="A value that every row gets.")
+]
+Format = Annotated[InputFormat | None, typer.Option("--format", help="If the file's name does not say.")]
+JournalFile = Annotated[
+    Path | None, typer.Option(metavar="JOB.db", help="Remember what was sent, to go on after an interruption.")
+]
+ResendUnknown = Annotated[
+    bool, typer.Option("--resend-unknown", help="Send rows without a key again although they may have arrived.")
+]
+VerifyBy = Annotated[
+    list[str] | None, typer.Option(metavar="FIELD", help="Look for rows without a key by this field, which is unique.")
+]
+KeepValues = Annotated[
+    bool, typer.Option("--keep-values", help="Keep keys, and values quoted in reasons, in the journal.")
+]
+RejectsFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Where to copy the rows that must be corrected, with reasons.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Check and count everything; send nothing.")]
+
+
 def upsert(
     model: Annotated[Model, typer.Argument(help="What the rows are.")],
-    file: Annotated[
-        Path, typer.Argument(help="CSV with a header, JSONL or Parquet; .gz is unpacked, - is standard input.")
-    ],
+    file: Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet; .gz is unpacked, - is standard input.")],
     *,
-    map_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--map",
-            metavar="FIELD=COLUMN|FILE.toml",
-            help="Where a field's values are, or a file that says so; then other columns are left.",
-        ),
-    ] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="A value that every row gets.")
-    ] = None,
-    format_: Annotated[InputFormat | None, typer.Option("--format", help="If the file's name does not say.")] = None,
+    map_: Maps = None,
+    set_: Constants = None,
+    format_: Format = None,
     encoding: Annotated[str, typer.Option(help="Of a CSV file.")] = "utf-8",
-    journal: Annotated[
-        Path | None, typer.Option(metavar="JOB.db", help="Remember what was sent, to go on after an interruption.")
-    ] = None,
-    resend_unknown: Annotated[
-        bool,
-        typer.Option("--resend-unknown", help="Send rows without a key again although they may have arrived."),
-    ] = False,
-    verify_by: Annotated[
-        list[str] | None,
-        typer.Option(metavar="FIELD", help="Look for rows without a key by this field, which is unique."),
-    ] = None,
-    rejects: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where to copy the rows that must be corrected, with reasons.")
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and count everything; send nothing.")] = False,
-    keep_values: Annotated[
-        bool, typer.Option("--keep-values", help="Keep keys, and values quoted in reasons, in the journal.")
-    ] = False,
+    journal: JournalFile = None,
+    resend_unknown: ResendUnknown = False,
+    verify_by: VerifyBy = None,
+    rejects: RejectsFile = None,
+    dry_run: DryRun = False,
+    keep_values: KeepValues = False,
     chunk_size: Annotated[int, typer.Option(min=1, max=5000, help="Rows a call.")] = 5000,
     concurrency: Concurrency = 4,
     per_minute: PerMinute = 200,
@@ -118,23 +125,22 @@ def upsert(
         if dry_run:
             raise typer.Exit(_dry_run(repository, source, chunk_size, per_minute, as_json=as_json))
         session = session_for(token_file, base_url, per_minute)
-        job = UpsertJob(
-            repository(session),
-            Pumped(source, source.description()) if source.is_standard_input else source,
-            journal=journal,
-            resend_unknown=resend_unknown,
-            verify_by=verify_by or (),
-            keep_values=keep_values,
-            chunk_size=chunk_size,
-            concurrency=concurrency,
-        )
-        with Rejects(source, rejects) if rejects else nullcontext() as rejected:
-            ended = run(_upsert(session, job, source, rejected))
-            _show(ended, as_json=as_json)
-            if rejected is not None and rejected.n_rows:
-                rejected.write()
-                console.tell(f"{rejected.n_rows:,} rows to be corrected are in {rejects}")
-    raise typer.Exit(ended.exit_code)
+        options: dict[str, Any] = {"chunk_size": chunk_size, "concurrency": concurrency, "keep_values": keep_values}
+        options |= {"journal": journal, "resend_unknown": resend_unknown, "verify_by": verify_by or ()}
+        rows = Pumped(source, source.description()) if source.is_standard_input else source
+        code = _carry_out(session, UpsertJob(repository(session), rows, **options), source, rejects, as_json=as_json)
+    raise typer.Exit(code)
+
+
+def _carry_out(session: Session, job: UpsertJob, source: FileSource, path: Path | None, *, as_json: bool) -> int:
+    """Run a job, show its end, and copy what must be corrected; returns the exit code."""
+    with Rejects(source, path) if path else nullcontext() as rejects:
+        ended = run(_upsert(session, job, source, rejects))
+        _show(ended, as_json=as_json)
+        if rejects is not None and rejects.n_rows:
+            rejects.write()
+            console.tell(f"{rejects.n_rows:,} rows to be corrected are in {path}")
+    return ended.exit_code
 
 
 def _mapping(repository: AnyRepository, maps: list[str], constants: list[str]) -> FieldMapping:

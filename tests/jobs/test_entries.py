@@ -64,7 +64,7 @@ def result_of(outcomes: list[Outcome]) -> ChunkResult:
 @given(OUTCOMES, st.booleans(), st.booleans(), st.booleans())
 def test_every_row_of_a_rerun_is_settled_or_sent(
     outcomes: list[Outcome], is_keyed: bool, resends: bool, verifies: bool
-) -> None:  # noqa: E501
+) -> None:
     """None is in both, none in neither; keyless rows that may be stored are sent on request only."""
     valid = [n for n, outcome in enumerate(outcomes) if outcome is not Outcome.INVALID]
     refused = tuple(invalid(n) for n, outcome in enumerate(outcomes) if outcome is Outcome.INVALID)

@@ -351,7 +351,7 @@ async def test_the_event_loop_does_not_wait_for_the_disk(
 ) -> None:
     """All of SQLite's work, and the digests, are done in one thread of the journal's own."""
     names: set[str] = set()
-    execute, digest = Journal._execute, "planhat_async.jobs.runner.digest_of"
+    execute, digest = Journal._execute, "planhat_async.jobs.ledger.digest_of"
 
     def noted(self: Journal, statements: Any) -> None:
         names.add(threading.current_thread().name)
