@@ -11,6 +11,7 @@ from planhat_async._http.wire import Request, Response
 from planhat_async.batching.answers import Answer, tells_of_rows
 from planhat_async.batching.chunking import Row
 from planhat_async.batching.producing import Prepare
+from planhat_async.batching.recording import Ledger
 from planhat_async.batching.settling import Settler
 from planhat_async.batching.upserting import ChunkOptions, UpsertRun
 from planhat_async.batching.verifying import Seen
@@ -109,11 +110,17 @@ class BulkUpserts(Repository[R]):
             async for chunk in run:
                 yield chunk
 
-    def upserting(self, rows: Rows[R], **options: Unpack[UpsertOptions]) -> UpsertRun:
-        """Like `upsert_chunks`, for `async with`: `run.result` stays readable however the run ends."""
-        return self._run(rows, options)
+    def upserting(self, rows: Rows[R], *, ledger: Ledger | None = None, **options: Unpack[UpsertOptions]) -> UpsertRun:
+        """Like `upsert_chunks`, for `async with`: `run.result` stays readable however the run ends.
 
-    def _run(self, rows: Any, options: UpsertOptions) -> UpsertRun:
+        Args:
+            rows: As with `upsert_many`.
+            ledger: Is told of each chunk before it leaves and after it has ended; `jobs.run_upsert` has one in a file.
+            **options: See `UpsertOptions`.
+        """
+        return self._run(rows, options, ledger)
+
+    def _run(self, rows: Any, options: UpsertOptions, ledger: Ledger | None = None) -> UpsertRun:
         if isinstance(rows, Mapping | Record | str | bytes):
             raise TypeError(f"rows are an iterable of records or mappings, not one {type(rows).__name__}")
         rest: dict[str, Any] = {**options}
@@ -122,7 +129,7 @@ class BulkUpserts(Repository[R]):
             raise ValueError(f"verify_wait is in seconds from now on, not {wait}")
         chosen = ChunkOptions(**rest)
         if not verify_by:
-            return UpsertRun(rows, prepare=self._preparing(None), send=self._send_chunk, options=chosen)
+            return UpsertRun(rows, prepare=self._preparing(None), send=self._send_chunk, options=chosen, ledger=ledger)
         marker = marker_of(self.endpoint.record, verify_by, self._told_apart_by)
         peeks = [partial(self._peek, marker, params) for params in self._lists]
         return UpsertRun(
@@ -131,6 +138,7 @@ class BulkUpserts(Repository[R]):
             send=self._send_chunk,
             options=chosen,
             settler=Settler(peeks, wait),
+            ledger=ledger,
         )
 
     def _preparing(self, marker: Marker | None) -> Prepare:

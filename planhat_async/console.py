@@ -14,6 +14,8 @@ from rich.progress import TimeRemainingColumn as TimeLeftColumn
 from rich.table import Table
 from rich.text import Text
 
+from planhat_async.jobs.planning import Plan
+from planhat_async.jobs.runner import Effort
 from planhat_async.results import STORED, Outcome, Problem, UpsertResult, ranges_of
 from planhat_async.session import SessionStats
 
@@ -58,17 +60,24 @@ class _RowsPerSecond(ProgressColumn):
         return Text(f"{n_rows:,} rows  {n_rows / task.elapsed if task.elapsed else 0:,.0f} rows/s")
 
 
+class _Note(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(task.fields["note"], no_wrap=True, overflow="ellipsis")
+
+
 @contextmanager
-def progress(title: str, *, total: int | None) -> Iterator[Callable[[int, int | None], None]]:
+def progress(title: str, *, total: int | None) -> Iterator[Callable[..., None]]:
     """A bar on standard error; yields a function that takes rows done, and how far that is towards the total.
+
+    It may be given a `note` too, which is shown beside the rest.
 
     Where standard error is no terminal, nothing is shown.
     """
     columns = (SpinnerColumn(), _Title(title), BarColumn(), _RowsPerSecond(), TimeElapsedColumn())
     left = () if total is None else (TextColumn("left"), TimeLeftColumn())
-    with Progress(*columns, *left, console=err, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task(title, total=total, rows=0)
-        yield lambda n_rows, done: bar.update(task, rows=n_rows, completed=done)
+    with Progress(*columns, *left, _Note(), console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task(title, total=total, rows=0, note="")
+        yield lambda n_rows, done, note="": bar.update(task, rows=n_rows, completed=done, note=note)
 
 
 def show_result(result: UpsertResult, *, seconds: float, ended_by: BaseException | None) -> None:
@@ -82,6 +91,13 @@ def show_result(result: UpsertResult, *, seconds: float, ended_by: BaseException
             style = "" if Outcome(name) in STORED else "bold red"
             table.add_row(name, f"{n_rows:,}", _MEANING[Outcome(name)], style=style)
     out.print(table)
+    _list_problems(result, ended_by=ended_by)
+    if ended_by is not None:
+        complain(ended_by)
+
+
+def _list_problems(result: UpsertResult, *, ended_by: BaseException | None) -> None:
+    """The first problems, those with one reason together."""
     groups: dict[tuple[Outcome, str], list[Problem]] = {}
     for problem in result.problems:
         reason = "see below" if ended_by is not None and problem.reason == str(ended_by) else problem.reason
@@ -90,8 +106,6 @@ def show_result(result: UpsertResult, *, seconds: float, ended_by: BaseException
         err.print(Text(f"{_rows_of(problems)} {outcome}: {reason}"))
     if len(groups) > _SHOWN_PROBLEMS or result.n_problems > len(result.problems):
         err.print(f"{result.n_problems:,} problems in all; --json shows more of them")
-    if ended_by is not None:
-        complain(ended_by)
 
 
 def _rows_of(problems: list[Problem]) -> str:
@@ -108,7 +122,9 @@ def _rows_of(problems: list[Problem]) -> str:
     return " and ".join([*named, *nameless])
 
 
-def print_json(result: UpsertResult, stats: SessionStats, *, seconds: float, ended_by: BaseException | None) -> None:
+def print_json(
+    result: UpsertResult, stats: SessionStats | Effort, *, seconds: float, ended_by: BaseException | None
+) -> None:
     """The result for machines, as one JSON object."""
     problems = [
         {"row": None if p.position is None else p.position + 1, "key": p.key, "outcome": p.outcome, "reason": p.reason}
@@ -129,6 +145,35 @@ def print_json(result: UpsertResult, stats: SessionStats, *, seconds: float, end
         },
     }
     sys.stdout.write(json.dumps(total) + "\n")
+
+
+def show_plan(plan: Plan, *, per_minute: int, as_json: bool) -> None:
+    """What an upsert would send."""
+    told: dict[str, object] = {
+        "rows": plan.result.rows,
+        "invalid": plan.result.invalid,
+        "to_send": plan.result.unsent,
+        "duplicates": plan.n_duplicates,
+        "keyless": plan.n_keyless,
+        "chunks": plan.n_chunks,
+        "bytes": plan.n_bytes,
+        "calls": plan.n_chunks,
+        "longest_queue": plan.longest_queue,
+        "seconds_of_pace": plan.seconds(per_minute),
+    }
+    if as_json:
+        problems = [
+            {"row": (one.position or 0) + 1, "key": one.key, "reason": one.reason} for one in plan.result.problems
+        ]
+        sys.stdout.write(json.dumps(told | {"problems": problems}) + "\n")
+        return
+    table = Table(title="What would be sent", title_justify="left", show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    for name, value in told.items():
+        table.add_row(name.replace("_", " "), f"{value:,}")
+    out.print(table)
+    _list_problems(plan.result, ended_by=None)
 
 
 def tell(message: str) -> None:

@@ -60,6 +60,11 @@ class Repository(Generic[R]):
     def __init__(self, session: Session) -> None:
         self._session = session
 
+    @property
+    def session(self) -> Session:
+        """The session it uses."""
+        return self._session
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._session!r})"
 

@@ -132,6 +132,16 @@ class Session:
             client_session=client_session,
         )
 
+    @property
+    def limits(self) -> RateLimits:
+        """The pace it keeps to."""
+        return self._pacer.limits
+
+    @property
+    def calls_left(self) -> int:
+        """How many calls may still start in this minute."""
+        return self._pacer.calls_left
+
     def __repr__(self) -> str:
         return f"<Session {self.base_url} {'open' if self._is_open else 'closed'}>"
 

@@ -12,6 +12,8 @@ ROOT = Path(planhat_async.__file__).parent
 LAYERS = [
     {"__main__"},
     {"cli"},
+    {"upsert_command", "job_commands"},
+    {"commands"},
     {"console", "demo"},
     {"jobs"},
     {"repositories"},
@@ -38,6 +40,11 @@ PURE = {
     "_convert",
     "jobs/leftovers",
     "jobs/mapping",
+    "jobs/entries",
+    "jobs/report",
+    "jobs/accounts",
+    "jobs/progress",
+    "batching/recording",
     "batching/stitching",
     "batching/changes",
     "batching/chunking",
@@ -54,9 +61,9 @@ ONLY_IN = {
     "cattrs": {"_convert/records"},
     "msgspec": {"_convert/json", "_convert/pages", "batching/chunking", "sandbox"},
     "aiolimiter": {"_http/pacing"},
-    "typer": {"cli"},
-    "rich": {"console"},
-    "pyarrow": {"jobs/parquet"},
+    "typer": {"cli", "commands", "upsert_command", "job_commands"},
+    "pyarrow": {"jobs/parquet", "jobs/row_groups"},
+    "rich": {"console", "job_commands"},
 }
 
 

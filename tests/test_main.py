@@ -48,6 +48,10 @@ def test_anything_else_that_is_missing_is_a_fault(monkeypatch: pytest.MonkeyPatc
         main()
 
 
+COMMAND_LINE = ("cli", "upsert_command", "job_commands", "commands", "console")
+"""Modules that import what the extra installs."""
+
+
 class _Missing:
     """An importer that finds nothing of a package."""
 
@@ -62,7 +66,7 @@ class _Missing:
 def _uninstall(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "meta_path", [_Missing(name), *sys.meta_path])
     for module in [*sys.modules]:
-        if module.partition(".")[0] == name or module in {"planhat_async.cli", "planhat_async.console"}:
+        if module.partition(".")[0] == name or module.removeprefix("planhat_async.") in COMMAND_LINE:
             monkeypatch.delitem(sys.modules, module)
-    for module in ("cli", "console"):
+    for module in COMMAND_LINE:
         monkeypatch.delattr(sys.modules["planhat_async"], module, raising=False)

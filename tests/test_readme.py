@@ -75,6 +75,7 @@ def test_command_line_block_runs(sandbox_url: str, tmp_path: Path) -> None:
     """The worked example stores both of its tickets, and exports them whole."""
     (body,) = (body for body in SHELL if "upsert tickets" in body)
     run(["bash", "-eu", "-c", body.replace("http://127.0.0.1:8765", sandbox_url)], sandbox_url, tmp_path)
+    assert "<svg" in (tmp_path / "report.html").read_text(encoding="utf-8")
     exported = (tmp_path / "tickets.jsonl").read_text(encoding="utf-8").splitlines()
     assert len([line for line in exported if r"Hello,\nsince Tuesday I cannot sign in." in line]) == 1
 

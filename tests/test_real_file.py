@@ -105,3 +105,40 @@ def test_every_text_comes_back_as_it_was(exported: list[dict[str, Any]], rows: l
 def test_every_ticket_got_the_constants(exported: list[dict[str, Any]]) -> None:
     """Each of them, and nothing else."""
     assert {(ticket["source"], ticket["companyExternalId"]) for ticket in exported} == {("kaggle", "acme")}
+
+
+MAPPING = """
+time_zone = "UTC"
+
+[columns]
+"Ticket ID" = "source_id"
+"Customer Email" = "email"
+"Ticket Subject" = "title"
+"Ticket Description" = "description"
+"Ticket Status" = "status"
+"Date of Purchase" = "custom.purchased"
+
+[constants]
+source = "kaggle"
+company_external_id = "acme"
+
+[dates]
+"custom.purchased" = "%Y-%m-%d"
+"""
+
+
+@pytest.mark.usefixtures("_planhat")
+def test_a_job_with_a_mapping_file_stores_every_ticket(rows: list[dict[str, str]], tmp_path: Path) -> None:
+    """As a dry run has said it would; run again, it sends nothing."""
+    (tmp_path / "mapping.toml").write_text(MAPPING)
+    command = ["upsert", "tickets", str(FILE), "--map", str(tmp_path / "mapping.toml"), "--json"]
+    plan = json.loads(CliRunner().invoke(app, [*command, "--dry-run"]).stdout)
+    assert (plan["rows"], plan["invalid"], plan["calls"], plan["duplicates"]) == (8469, 0, 2, 0)
+    for _ in range(2):
+        told = json.loads(CliRunner().invoke(app, [*command, "--journal", str(tmp_path / "job.db")]).stdout)
+        assert (told["rows"], told["ok"], told["calls"]) == (8469, True, 2)
+    out = tmp_path / "out.jsonl"
+    CliRunner().invoke(app, ["export", "tickets", "-o", str(out)])
+    stored = {ticket["sourceId"]: ticket for ticket in map(json.loads, out.read_bytes().splitlines())}
+    bought = {row["Ticket ID"]: f"{row['Date of Purchase']}T00:00:00.000Z" for row in rows}
+    assert {key: ticket["custom"]["purchased"] for key, ticket in stored.items()} == bought

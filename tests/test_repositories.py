@@ -688,7 +688,7 @@ def test_a_repository_offers_only_what_planhat_has() -> None:
     offered = {name for name in dir(Tickets) if not name.startswith("_")}
     assert offered == {
         *("all", "delete", "delete_many", "endpoint", "iter", "iter_json", "page", "pages"),
-        *("upsert_chunks", "upsert_many", "upserting"),
+        *("session", "upsert_chunks", "upsert_many", "upserting"),
     }
     assert {name for name in dir(Notes) if not name.startswith("_")} - offered == {
         "create",

@@ -15,7 +15,7 @@ from planhat_async._convert.marks import Marker, marker_of
 from planhat_async._convert.pages import row_ids, split_rows
 from planhat_async._convert.records import decode_record, unstructure
 from planhat_async._convert.requirements import Requirements, requirements_of
-from planhat_async._convert.values import read_time
+from planhat_async._convert.values import read_time, type_in_words, write_time
 from planhat_async._convert.writing import Writer, to_write, writer_of
 
 __all__ = [
@@ -40,9 +40,11 @@ __all__ = [
     "spellings_of",
     "split_rows",
     "to_write",
+    "type_in_words",
     "unknown_field",
     "unstructure",
     "wire_path",
     "without_fields",
+    "write_time",
     "writer_of",
 ]

@@ -7,6 +7,7 @@ strict, because Planhat stores what it does not understand, or drops it, without
 from __future__ import annotations
 
 import math
+import typing
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -79,3 +80,14 @@ def check_list(check_item: Callable[[Any], Any]) -> Callable[[Any], list[Any]]:
 def kind_of(value: Any) -> str:
     names = {str: "text", bool: "true or false", int: "a whole number", float: "a number", type(None): "nothing"}
     return names.get(type(value), type(value).__name__)
+
+
+def type_in_words(hint: Any) -> str:
+    """What a field takes, as people say it."""
+    words = {str: "text", bool: "true or false", int: "whole number", float: "number", datetime: "time"}
+    if hint in words:
+        return words[hint]
+    return "object" if typing.get_origin(hint) is dict else f"list of {_ITEMS.get(typing.get_args(hint)[0], 'objects')}"
+
+
+_ITEMS = {str: "texts", Any: "anything"}

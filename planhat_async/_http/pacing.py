@@ -75,6 +75,11 @@ class Pacer:
         self._is_gate_taken = False
         self._alarm: asyncio.TimerHandle | None = None
 
+    @property
+    def calls_left(self) -> int:
+        """How many calls may still start in this minute."""
+        return self._pace.left(asyncio.get_running_loop().time())
+
     def __repr__(self) -> str:
         return f"<Pacer {self.limits.per_minute} a minute, {self._pace.n_in_flight} in flight>"
 

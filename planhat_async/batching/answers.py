@@ -16,6 +16,7 @@ import attrs
 
 from planhat_async.batching.attribution import attributed, errors_in, objects_in, unnamed
 from planhat_async.batching.chunking import Chunk, Row, Rows, halves_of
+from planhat_async.batching.recording import Recorded
 from planhat_async.errors import PlanhatError
 from planhat_async.results import ChunkResult, Outcome, Problem, ranges_of
 
@@ -86,6 +87,8 @@ class Account:
     n_too_large: int = 0
     n_refusals: int = 0
     """How many times Planhat has refused all for the sake of some."""
+    floor: str | None = None
+    """An `_id` below everything that an earlier run may have made of the rows in doubt."""
     stored_before: dict[Outcome, int] = attrs.field(factory=dict)
     """Rows that an answer counted which is not taken as their last: they are unchanged when they are sent again."""
 
@@ -95,6 +98,18 @@ class Account:
         everything = [row.position for row in self.chunk.rows] + [problem.position or 0 for problem in invalid]
         self.result = ChunkResult(number=self.chunk.number, positions=ranges_of(everything))
         self._list(invalid)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every row is in an outcome."""
+        return not self.left and not self.doubtful
+
+    def resume(self, recorded: Recorded) -> None:
+        """Go on from what earlier runs know."""
+        self.result = recorded.settled
+        self.left = [Part(recorded.left, may_be_stored=recorded.may_be_stored)] if recorded.left else []
+        self.floor = recorded.floor
+        self.doubt(recorded.doubtful, "in flight when an earlier run ended")
 
     def settle(self, rows: Iterable[Row], outcome: Outcome, reason: str) -> None:
         """Put these rows, each by name, into an outcome that is not one of the stored ones."""

@@ -21,6 +21,8 @@ from planhat_async.errors import (
     PayloadTooLargeError,
     PlanhatError,
     RateLimitedError,
+    ServerError,
+    StatusError,
 )
 from planhat_async.results import Outcome
 
@@ -53,10 +55,12 @@ class Courier:
 
     async def _deliver_verified(self, account: Account, settler: Settler) -> None:
         try:
-            floor = await settler.begin()
+            floor = await settler.begin(account.floor)
         except PlanhatError as error:
             # Without it nothing could be settled afterwards.
-            account.fail(account.left.pop(), error, Outcome.UNSENT)
+            while account.left:
+                account.fail(account.left.pop(), error, Outcome.UNSENT)
+            account.stay_in_doubt(f"and Planhat's list, which might tell, could not be read: {error}")
             return
         try:
             for _ in range(_MAX_ROUNDS):
@@ -117,6 +121,13 @@ def outcome_of(error: PlanhatError) -> Outcome:
     if isinstance(error, NotSentError | RateLimitedError):
         return Outcome.UNSENT
     return Outcome.REJECTED
+
+
+def refuses_everything(error: PlanhatError) -> bool:
+    """Whether the next chunk would fare no better."""
+    if isinstance(error, ServerError | BadRequestError | PayloadTooLargeError):
+        return False
+    return isinstance(error, StatusError | NotSentError)
 
 
 async def _body_of(rows: Rows, chunk: Chunk) -> bytes:

@@ -46,8 +46,11 @@ class Settler:
     _news: asyncio.Event = attrs.field(factory=asyncio.Event)
     """Set, and replaced by another, whenever somebody may have waited for what has happened."""
 
-    async def begin(self) -> str:
-        """Begin a chunk; returns the `_id` above which its records will be. The first one costs a call for each list.
+    async def begin(self, floor_before: str | None = None) -> str:
+        """Begin a chunk; returns the `_id` above which its records are. The first one costs a call for each list.
+
+        Args:
+            floor_before: The same of an earlier run that may have made some.
 
         Raises:
             PlanhatError: The newest record could not be read: the chunk must not be sent.
@@ -57,6 +60,8 @@ class Settler:
                 newest = [page[0][0] for peek in self.peeks if (page := await peek(0, 1))]
                 self._claims = Claims(max(newest, default=""))
         floor = floor_below(self._claims.newest_id)
+        if floor_before is not None:
+            floor = min(floor, floor_before)
         self._floors.append(floor)
         return floor
 

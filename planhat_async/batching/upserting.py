@@ -10,6 +10,9 @@ ahead at most, so a fast input waits for a slow network, and memory is bounded b
 in any order, and each one's account is handed out as it ends. Nothing holds the event loop for long: rows are
 prepared, and a chunk's bytes joined, a few at a time.
 
+What outlives a run. A ledger, if there is one, is told of each chunk before it leaves and after it has ended, and may
+know it from an earlier run (`recording.py`). Where it fails, nothing more leaves, and what is in flight ends.
+
 What happens on failure. What Planhat says of single rows is read into the account (`answers.py`). A chunk whose
 answer never came is *unknown*: the session has already repeated it where every row has a key, and where none has,
 Planhat's own list can settle it, if the caller names unique values (`settling.py`). A chunk too large for Planhat is
@@ -33,17 +36,10 @@ import attrs
 
 from planhat_async.batching.answers import Account, Isolation
 from planhat_async.batching.chunking import Chunk, Chunker
-from planhat_async.batching.delivering import Courier, Send
+from planhat_async.batching.delivering import Courier, Send, refuses_everything
 from planhat_async.batching.producing import Prepare, Producer
+from planhat_async.batching.recording import Ledger
 from planhat_async.batching.settling import Settler
-from planhat_async.errors import (
-    BadRequestError,
-    NotSentError,
-    PayloadTooLargeError,
-    PlanhatError,
-    ServerError,
-    StatusError,
-)
 from planhat_async.results import ChunkResult, Outcome, UpsertResult
 
 
@@ -76,11 +72,13 @@ class UpsertRun:
         send: Send,
         options: ChunkOptions,
         settler: Settler | None = None,
+        ledger: Ledger | None = None,
     ) -> None:
         self.result = UpsertResult()
         self._concurrency = options.concurrency
         self._is_verified = settler is not None
         self._courier = Courier(send, settler)
+        self._ledger = ledger
         self._isolation = Isolation(options.max_isolation_calls) if options.isolate else None
         self._chunker = Chunker(chunk_size=options.chunk_size, max_bytes=options.max_bytes)
         self._producer = Producer(rows, prepare, self._chunker, self._hand_on, is_strict=options.on_invalid == "raise")
@@ -91,6 +89,7 @@ class UpsertRun:
         self._news = asyncio.Event()
         self._room = asyncio.Event()
         self._failure: BaseException | None = None
+        self._is_stopping = False
         self._is_winding_up = False
 
     async def __aenter__(self) -> Self:
@@ -122,13 +121,18 @@ class UpsertRun:
                 await self._wind_up()
         return self._ended.popleft()
 
+    def stop(self) -> None:
+        """Send nothing more; what is in flight ends, and its results are handed out."""
+        self._is_stopping = True
+        self._news.set()
+
     async def aclose(self) -> None:
         """End the run: rows in flight become unknown, rows that had not left unsent."""
         await self._wind_up()
 
     @property
     def _must_stop(self) -> bool:
-        return self.result.stopped_by is not None or self._failure is not None
+        return self._is_stopping or self.result.stopped_by is not None or self._failure is not None
 
     async def _produce(self) -> None:
         try:
@@ -152,11 +156,12 @@ class UpsertRun:
     def _start_what_may_leave(self) -> None:
         while self._ready and not self._must_stop:
             chunk = self._ready[0]
-            if chunk.rows and not self._may_leave(chunk):
+            is_task = bool(chunk.rows) or self._ledger is not None
+            if is_task and not self._may_leave(chunk):
                 return
             self._ready.popleft()
             self._room.set()
-            if chunk.rows:
+            if is_task:
                 self._start(chunk)
             else:
                 self._end(Account(chunk))
@@ -168,10 +173,25 @@ class UpsertRun:
         )
 
     def _start(self, chunk: Chunk) -> None:
-        account = Account(chunk, isolation=self._isolation, is_verified=self._is_verified and not chunk.is_keyed)
-        task = asyncio.create_task(self._courier.deliver(account))
+        is_verified = self._is_verified and bool(chunk.rows) and not chunk.is_keyed
+        account = Account(chunk, isolation=self._isolation, is_verified=is_verified)
+        deliver = self._courier.deliver(account) if self._ledger is None else self._record(account, self._ledger)
+        task = asyncio.create_task(deliver)
         task.add_done_callback(lambda _: self._news.set())
         self._in_flight[task] = account
+
+    async def _record(self, account: Account, ledger: Ledger) -> None:
+        """Deliver what earlier runs have left of a chunk, and keep a record of it, whatever happens."""
+        recorded = await ledger.begin(account.chunk)
+        if recorded is not None:
+            account.resume(recorded)
+            if account.is_settled:
+                return
+        try:
+            await self._courier.deliver(account)
+        finally:
+            account.give_up()
+            await ledger.end(account.result)
 
     def _reap(self) -> None:
         """Take the accounts of the chunks that have ended."""
@@ -185,7 +205,7 @@ class UpsertRun:
     def _end(self, account: Account) -> None:
         self.result.add(account.result)
         self._ended.append(account.result)
-        if account.result.error is not None and _refuses_everything(account.result.error):
+        if account.result.error is not None and refuses_everything(account.result.error):
             self.result.stopped_by = self.result.stopped_by or account.result.error
         self._news.set()
 
@@ -223,10 +243,3 @@ class UpsertRun:
         failure, self._failure = self._failure, None
         if failure is not None:
             raise failure
-
-
-def _refuses_everything(error: PlanhatError) -> bool:
-    """Whether the next chunk would fare no better."""
-    if isinstance(error, ServerError | BadRequestError | PayloadTooLargeError):
-        return False
-    return isinstance(error, StatusError | NotSentError)

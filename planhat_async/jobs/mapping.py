@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any, Self, get_origin
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import attrs
 
-from planhat_async._convert import Field, decode_json, encode_json, fields_of, spellings_of, to_write, unknown_field
+from planhat_async._convert import (
+    Field,
+    decode_json,
+    encode_json,
+    fields_of,
+    spellings_of,
+    to_write,
+    unknown_field,
+    write_time,
+)
 from planhat_async.errors import DecodeError
 from planhat_async.models import Record
 
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 _TRUE = {"true", "yes", "1"}
 _FALSE = {"false", "no", "0"}
+
+
+REASON_COLUMN = "not stored because"
+"""Stands beside rows that are to be corrected; when they are sent again it is left."""
 
 
 class SourceError(ValueError):
@@ -34,25 +49,59 @@ class FieldMapping:
     """Field to column."""
     constants: Mapping[str, Any] = attrs.field(factory=dict)
     """Field to a value that every row gets."""
+    dates: Mapping[str, str] = attrs.field(factory=dict)
+    """Field to the format of its times, as `strptime` has it."""
+    zone: tzinfo | None = None
+    """Of times that name none."""
 
     @classmethod
-    def parse(cls, record: type[Record], *, maps: Iterable[str] = (), constants: Iterable[str] = ()) -> Self:
-        """A mapping from `field=Column` and `field=value` texts; `custom.NAME` is a custom field.
+    def parse(
+        cls,
+        record: type[Record],
+        *,
+        maps: Iterable[str] = (),
+        constants: Iterable[str] = (),
+        columns: Mapping[str, str] | None = None,
+        values: Mapping[str, Any] | None = None,
+        dates: Mapping[str, str] | None = None,
+        time_zone: str | None = None,
+    ) -> Self:
+        """A mapping from `field=Column` and `field=value` texts, and from what a file holds.
+
+        Args:
+            record: The model.
+            maps: Fields and their columns, as text; `custom.NAME` is a custom field.
+            constants: Fields and the value that every row gets, as text.
+            columns: More fields and their columns.
+            values: More fields and their values, as they are.
+            dates: Fields and the format of their times.
+            time_zone: The zone of times whose format has none, such as `Europe/Berlin`.
 
         Raises:
             SourceError: No such field, a field given twice, a text without `=`, a value of the wrong type.
         """
-        columns = _pairs(record, maps, "--map field=Column")
+        wanted = _joined(record, _pairs(record, maps, "--map field=Column"), columns or {}, "--map")
         texts = _pairs(record, constants, "--set field=value")
-        for name in columns:
-            if _is_among(name, texts):
+        held = _joined(record, {}, values or {}, "constants")
+        for name in wanted:
+            if _is_among(name, texts) or _is_among(name, held):
                 raise SourceError(f"{name} is given twice: by --map and by --set")
         try:
-            values = {name: value_of(record, name, _clean(text, name)) for name, text in texts.items()}
-            encode_json(to_write(record, _nested(dict(values))))
+            held |= {name: value_of(record, name, _clean(text, name)) for name, text in texts.items()}
+            encode_json(to_write(record, _nested(dict(held))))
         except (ValueError, TypeError) as error:
             raise SourceError(f"--set: {error}") from None
-        return cls(record=record, columns=columns, constants=values)
+        formats = _joined(record, {}, dates or {}, "dates")
+        return cls(record=record, columns=wanted, constants=held, dates=formats, zone=_zone_of(time_zone, formats))
+
+    def description(self) -> dict[str, Any]:
+        """What decides how rows are read, as JSON values; constants by a digest only."""
+        digests = {
+            name: hashlib.blake2b(encode_json(value), digest_size=4).hexdigest()
+            for name, value in self.constants.items()
+        }
+        described: dict[str, Any] = {"columns": dict(self.columns), "constants": digests}
+        return described | ({"dates": dict(self.dates), "time_zone": str(self.zone)} if self.dates else {})
 
     def check(self, columns: Iterable[str]) -> None:
         """Refuse a file whose columns do not fit.
@@ -60,7 +109,7 @@ class FieldMapping:
         Raises:
             SourceError: A mapped column is not there; or, without a mapping, a column that is no field.
         """
-        there = list(columns)
+        there = [column for column in columns if column != REASON_COLUMN]
         for name, column in self.columns.items():
             if column not in there:
                 raise SourceError(f"--map {name}={column}: the file has no such column; it has {', '.join(there)}")
@@ -82,24 +131,41 @@ class FieldMapping:
                 raise SourceError(f"{name} is given twice: by the column {column!r}, and by another or --set")
             names.add(name)
 
+    def read_from(self, columns: Iterable[str]) -> list[str]:
+        """The columns of these that are read."""
+        wanted = set(self.columns.values())
+        return [column for column in columns if column in wanted or (not self.columns and column != REASON_COLUMN)]
+
     def apply_to_text(self, cells: Mapping[str, str]) -> dict[str, Any]:
         """The row in these cells; an empty cell is no value.
 
         Raises:
             ValueError: A cell does not hold what its field takes.
         """
-        pairs = self.columns.items() if self.columns else ((column, column) for column in cells)
+        pairs = self.columns.items() if self.columns else ((name, name) for name in self.read_from(cells))
         row = dict(self.constants)
         for name, column in pairs:
             if cells[column]:
-                row[name] = value_of(self.record, name, _clean(cells[column], f"column {column!r}"))
+                text = _clean(cells[column], f"column {column!r}")
+                row[name] = self._time_of(name, text) if name in self.dates else value_of(self.record, name, text)
         return _nested(row)
+
+    def _time_of(self, name: str, text: str) -> str:
+        """A time in the format that was given for the field, as Planhat has it."""
+        try:
+            time = datetime.strptime(text.strip(), self.dates[name])  # noqa: DTZ007 - its zone comes next
+        except ValueError:
+            raise ValueError(f"{name}: {text[:80]!r} is no time of the form {self.dates[name]}") from None
+        return write_time(time if time.tzinfo else time.replace(tzinfo=self.zone))
 
     def apply(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The row in these values; one that is not there is left out."""
         held = {name: values[column] for name, column in self.columns.items() if column in values}
         if not self.columns:
-            held = {name: value for name, value in values.items() if not self._is_constant(name)}
+            held = {name: values[name] for name in self.read_from(values) if not self._is_constant(name)}
+        for name in self.dates:
+            if isinstance(held.get(name), str):
+                held[name] = self._time_of(name, held[name])
         return _nested({**held, **self.constants})
 
     def _is_constant(self, name: str) -> bool:
@@ -166,6 +232,33 @@ def _canonical(record: type[Record], name: str) -> str:
     return field.name
 
 
+def _joined(record: type[Record], given: dict[str, Any], more: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """Both, under the fields' own names."""
+    joined = dict(given)
+    for name, value in more.items():
+        try:
+            field = _canonical(record, name)
+        except ValueError as error:
+            raise SourceError(f"{what}: {error}") from None
+        if field in joined:
+            raise SourceError(f"{field} is given twice: {what}")
+        joined[field] = value
+    return joined
+
+
+def _zone_of(name: str | None, formats: Mapping[str, str]) -> tzinfo | None:
+    """The zone of times that name none; there must be one where a format has none."""
+    zoneless = next((field for field, form in formats.items() if "%z" not in form), None)
+    if name is None:
+        if zoneless is not None:
+            raise SourceError(f'dates: the format of {zoneless} names no zone: give one, as time_zone = "UTC"')
+        return None
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, ZoneInfoNotFoundError, TypeError):
+        raise SourceError(f"time_zone: there is no zone {name!r}") from None
+
+
 def _is_among(name: str, given: Mapping[str, Any]) -> bool:
     """Whether a field is given already; `custom` as a whole holds every `custom.NAME`."""
     return name in given or ("custom" in given and name.startswith("custom."))
@@ -201,7 +294,9 @@ def _nested(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _clean(text: str, where: str) -> str:
-    """Refuse text that held bytes of another encoding."""
+    """Refuse text that held bytes of another encoding, or a NUL."""
+    if "\0" in text:
+        raise ValueError(f"{where} holds a NUL character")
     if not text.isascii() and any("\udc80" <= character <= "\udcff" for character in text):
         raise ValueError(f"{where} holds bytes of another encoding")
     return text

@@ -8,20 +8,27 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import stat
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, TypeVar
 
-from planhat_async._convert import decode_json
+from planhat_async._convert import decode_json, encode_json
 from planhat_async.errors import DecodeError
-from planhat_async.jobs.mapping import FieldMapping, SourceError
+from planhat_async.jobs.inputs import SteadyFile, unpacked
+from planhat_async.jobs.mapping import REASON_COLUMN, FieldMapping, SourceError
+from planhat_async.jobs.row_groups import RowGroups
 from planhat_async.results import Unreadable
 
-Format = Literal["csv", "jsonl"]
+Format = Literal["csv", "jsonl", "parquet"]
 
-_ENDINGS: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+_ENDINGS: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+STANDARD_INPUT = Path("-")
+T = TypeVar("T")
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _MAX_CELL = 2**31 - 1
 _SAID = {
@@ -31,10 +38,10 @@ _SAID = {
 
 
 class FileSource:
-    """The rows of a CSV or JSONL file, as mappings of fields.
+    """The rows of a CSV, JSONL or Parquet file, as mappings of fields; one that ends in `.gz` is unpacked.
 
     Args:
-        path: The file.
+        path: The file; `-` is standard input, which can be read once, and not be Parquet.
         mapping: Which column goes to which field.
         format: By default what the file's ending says.
         encoding: Of CSV; a byte order mark is understood. JSONL is UTF-8.
@@ -52,12 +59,20 @@ class FileSource:
         encoding: str = "utf-8",
     ) -> None:
         self.path = path
-        self.format = format or _format_of(path)
+        self.format: Format = format or _format_of(path)
+        if self.format == "parquet" and (path == STANDARD_INPUT or path.suffix.lower() == ".gz"):
+            raise SourceError("Parquet is read from a file of its own: it is packed already, and read from its end")
         self._mapping = mapping
         self._encoding = "utf-8-sig" if encoding.lower().replace("_", "-") in {"utf-8", "utf8"} else encoding
-        self._file: BinaryIO | None = None
+        self._raw: SteadyFile | None = None
+        self._share = 0.0
+        self._begun: Iterator[dict[str, Any] | Unreadable] | None = None
+        self.is_standard_input = path == STANDARD_INPUT
+        self.total_bytes: int | None = None
         try:
             "".encode(self._encoding)
+            if self.is_standard_input:
+                return
             found = path.stat()
         except LookupError:
             raise SourceError(f"there is no encoding {encoding!r}") from None
@@ -71,17 +86,49 @@ class FileSource:
     @property
     def bytes_read(self) -> int:
         """How far into the file the reader is, a buffer ahead."""
-        if self._file is None:
+        if self.format == "parquet":
+            return round(self._share * (self.total_bytes or 0))
+        if self._raw is None or self.is_standard_input:
             return 0
-        return self.total_bytes if self._file.closed else self._file.tell()
+        return (self.total_bytes or 0) if self._raw.closed else self._raw.tell()
 
     def __iter__(self) -> Iterator[dict[str, Any] | Unreadable]:
+        if self._begun is not None:
+            begun, self._begun = self._begun, None
+            return begun
+        return self._parquet_rows() if self.format == "parquet" else self._rows()
+
+    def _rows(self) -> Iterator[dict[str, Any] | Unreadable]:
+        with self._opened() as file:
+            yield from (self._csv_rows(file) if self.format == "csv" else self._jsonl_rows(file))
+
+    @contextmanager
+    def _opened(self) -> Iterator[BinaryIO]:
+        if self.is_standard_input:
+            with _standard_input() as file:
+                yield file
+            return
         try:
-            self._file = self.path.open("rb")
+            self._raw = SteadyFile(self.path)
         except OSError as error:
             raise SourceError(f"{self.path}: {error.strerror}") from None
-        with self._file as file:
-            yield from (self._csv_rows(file) if self.format == "csv" else self._jsonl_rows(file))
+        with self._raw as raw, unpacked(self.path, raw) as file:
+            yield file
+
+    def _parquet_rows(self) -> Iterator[dict[str, Any] | Unreadable]:
+        with closing(RowGroups(self.path)) as file:
+            try:
+                self._mapping.check(file.columns)
+            except SourceError as error:
+                raise SourceError(f"{self.path}: {error}") from None
+            columns = self._mapping.read_from(file.columns)
+            for number, row in enumerate(file.rows(columns), 1):
+                self._share = number / file.n_rows
+                yield _attempt(f"row {number}", partial(self._mapping.apply, row))
+
+    def description(self) -> dict[str, Any]:
+        """What a rerun must find unchanged; the rows themselves are compared chunk by chunk."""
+        return {"format": self.format, "bytes": self.total_bytes, **self._mapping.description()}
 
     def check(self) -> None:
         """Read the file's beginning, and refuse a file that does not fit before anything is sent.
@@ -89,34 +136,26 @@ class FileSource:
         Raises:
             SourceError: The file cannot be read, or its columns do not fit the mapping.
         """
-        next(iter(self), None)
+        rows = iter(self)
+        first = next(rows, None)
+        if self.is_standard_input:
+            # What was read is not to be had a second time.
+            self._begun = itertools.chain([] if first is None else [first], rows)
 
     def _csv_rows(self, file: BinaryIO) -> Iterator[dict[str, Any] | Unreadable]:
-        if self._encoding == "utf-8-sig" and file.read(2) in _UTF16_MARKS:
+        if self._encoding == "utf-8-sig" and file.peek(2)[:2] in _UTF16_MARKS:  # type: ignore[attr-defined]
             raise SourceError(f"{self.path} is not UTF-8 but UTF-16: read it with --encoding utf-16")
-        file.seek(0)
         with io.TextIOWrapper(file, encoding=self._encoding, errors="surrogateescape", newline="") as text:
             yield from self._csv_rows_of(text)
 
     def _csv_rows_of(self, text: io.TextIOWrapper) -> Iterator[dict[str, Any] | Unreadable]:
-        csv.field_size_limit(_MAX_CELL)
-        # Strict, or a quote that is never closed would make one cell of the rest of the file without a word.
-        reader = csv.reader(text, strict=True)
+        reader = _csv_reader(text)
         header = self._header(reader)
-        while True:
-            first_line = reader.line_num + 1
-            try:
-                cells = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                yield Unreadable(f"{_lines(first_line, reader.line_num)}: {_SAID.get(str(error), error)}")
-                continue
-            except UnicodeError as error:
-                yield Unreadable(f"line {first_line}, and all after it: {error}")
-                return
-            if cells:
-                yield _attempt(f"line {first_line}", partial(self._from_cells, header, cells))
+        for where, cells in _csv_records(reader):
+            if isinstance(cells, str):
+                yield Unreadable(f"{where}: {cells}")
+            else:
+                yield _attempt(where, partial(self._from_cells, header, cells))
 
     def _header(self, reader: Any) -> list[str]:
         try:
@@ -131,25 +170,150 @@ class FileSource:
             raise SourceError(f"{self.path}: {error}") from None
         return header
 
+    def copy(self, reasons: Iterable[tuple[int, str]], out: BinaryIO) -> None:
+        """Copy rows, by their positions in ascending order, each with a reason, in this source's own format.
+
+        A line that cannot be read as a row is copied as it is, into one cell.
+        """
+        if self.format == "parquet":
+            with closing(RowGroups(self.path)) as file:
+                file.copy(reasons, out, REASON_COLUMN)
+            return
+        with self._opened() as file:
+            if self.format == "csv":
+                self._copy_csv(file, iter(reasons), out)
+            else:
+                self._copy_jsonl(file, iter(reasons), out)
+
+    def _copy_csv(self, file: BinaryIO, reasons: Iterator[tuple[int, str]], out: BinaryIO) -> None:
+        options: Any = {"encoding": self._encoding, "errors": "surrogateescape", "newline": ""}
+        with io.TextIOWrapper(file, **options) as text:
+            lines = _Lines(text)
+            reader = _csv_reader(lines)
+            header = self._header(reader)
+            copy = io.TextIOWrapper(out, **options | {"encoding": self._encoding.removesuffix("-sig")})
+            writer = csv.writer(copy)
+            writer.writerow([REASON_COLUMN, *_without_reason(header, header)])
+            for (_, cells), reason in _chosen(_csv_records(reader, lines.clear), reasons):
+                told = [lines.text()] if isinstance(cells, str) else _without_reason(header, cells)
+                writer.writerow([reason, *told])
+            copy.flush()
+            copy.detach()
+
+    def _copy_jsonl(self, file: BinaryIO, reasons: Iterator[tuple[int, str]], out: BinaryIO) -> None:
+        for (_, line), reason in _chosen(_jsonl_lines(file), reasons):
+            try:
+                row = decode_json(line, is_input=True)
+            except DecodeError:
+                row = line.decode("utf-8", "backslashreplace")
+            held = row if isinstance(row, dict) else {"line": row}
+            out.write(
+                encode_json({REASON_COLUMN: reason, **{n: v for n, v in held.items() if n != REASON_COLUMN}}) + b"\n"
+            )
+
     def _from_cells(self, header: list[str], cells: list[str]) -> dict[str, Any]:
         if len(cells) != len(header):
             raise ValueError(f"{len(cells)} cell{'s'[: len(cells) != 1]}, but the header has {len(header)}")
         return self._mapping.apply_to_text(dict(zip(header, cells, strict=True)))
 
     def _jsonl_rows(self, file: BinaryIO) -> Iterator[dict[str, Any] | Unreadable]:
-        for number, line in enumerate(file, 1):
-            content = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
-            if content.strip():
-                yield _attempt(f"line {number}", partial(self._from_line, content))
+        for number, content in _jsonl_lines(file):
+            yield _attempt(f"line {number}", partial(self._from_line, content))
 
     def _from_line(self, line: bytes) -> dict[str, Any]:
         try:
             value = decode_json(line, is_input=True)
         except DecodeError:
-            raise ValueError("not JSON in UTF-8") from None
+            # Inside of a text JSON writes it as \u0000.
+            raise ValueError("not JSON in UTF-8" + (": it holds a NUL" if b"\0" in line else "")) from None
         if not isinstance(value, dict):
             raise ValueError("not a JSON object")  # noqa: TRY004 - the line is wrong, not a type of ours
         return self._mapping.apply(value)
+
+
+@contextmanager
+def _standard_input() -> Iterator[BinaryIO]:
+    """Standard input, by a reader of its own: the interpreter's cannot be closed while a thread waits for it."""
+    try:
+        number = sys.stdin.fileno()
+    except (OSError, ValueError):
+        yield sys.stdin.buffer  # somebody has put something else in its place
+        return
+    with open(number, "rb", closefd=False) as file:
+        yield file
+
+
+class _Lines:
+    """The lines of a text, with those that were read last at hand."""
+
+    def __init__(self, text: Iterable[str]) -> None:
+        self._text = iter(text)
+        self._last: list[str] = []
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._text)
+        self._last.append(line)
+        return line
+
+    def clear(self) -> None:
+        """Forget them."""
+        self._last.clear()
+
+    def text(self) -> str:
+        """The lines since."""
+        return "".join(self._last).rstrip("\r\n")
+
+
+def _csv_reader(text: Iterable[str]) -> Any:
+    csv.field_size_limit(_MAX_CELL)
+    # Strict, or a quote that is never closed would make one cell of the rest of the file without a word.
+    return csv.reader(text, strict=True)
+
+
+def _csv_records(reader: Any, before: Callable[[], None] = lambda: None) -> Iterator[tuple[str, list[str] | str]]:
+    """Each record behind the header, by where it is: its cells, or why it has none."""
+    while True:
+        first_line = reader.line_num + 1
+        before()
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield _lines(first_line, reader.line_num), _SAID.get(str(error), str(error))
+            continue
+        except UnicodeError as error:
+            yield f"line {first_line}, and all after it", str(error)
+            return
+        if cells:
+            yield f"line {first_line}", cells
+
+
+def _jsonl_lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Each line that holds something, by its number."""
+    for number, line in enumerate(file, 1):
+        content = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
+        if content.strip():
+            yield number, content
+
+
+def _chosen(records: Iterable[T], reasons: Iterator[tuple[int, str]]) -> Iterator[tuple[T, str]]:
+    """The records at these positions, each with its reason."""
+    position, reason = next(reasons, (-1, ""))
+    for number, record in enumerate(records):
+        if number == position:
+            yield record, reason
+            position, reason = next(reasons, (-1, ""))
+
+
+def _without_reason(header: list[str], cells: list[str]) -> list[str]:
+    """Cells without those of an earlier reason."""
+    if REASON_COLUMN not in header or len(cells) != len(header):
+        return cells
+    return [cell for name, cell in zip(header, cells, strict=True) if name != REASON_COLUMN]
 
 
 def _lines(first: int, last: int) -> str:
@@ -164,7 +328,10 @@ def _attempt(where: str, read: Callable[[], dict[str, Any]]) -> dict[str, Any] |
 
 
 def _format_of(path: Path) -> Format:
-    found = _ENDINGS.get(path.suffix.lower())
+    name = path.with_suffix("") if path.suffix.lower() == ".gz" else path
+    found = _ENDINGS.get(name.suffix.lower())
+    if found is None and path == STANDARD_INPUT:
+        raise SourceError("say how standard input is written, with --format csv or --format jsonl")
     if found is None:
         raise SourceError(f"{path}: the name must end in {', '.join(_ENDINGS)}, or the format be given")
     return found

@@ -20,7 +20,7 @@ from planhat_async.models import Ticket
 from planhat_async.results import Unreadable
 
 steady = settings(derandomize=True, deadline=None, max_examples=60)
-TEXTS = st.text(max_size=20)
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
 
 
 def made(path: Path, content: str | bytes, *, maps: tuple[str, ...] = (), **options: Any) -> FileSource:
@@ -303,7 +303,7 @@ def test_an_ending_that_says_nothing_is_refused(tmp_path: Path, name: str) -> No
     with pytest.raises(SourceError) as caught:
         made(tmp_path / name, "title\n")
     said = str(caught.value).removeprefix(f"{tmp_path / name}: ")
-    assert said == "the name must end in .csv, .jsonl, .ndjson, or the format be given"
+    assert said == "the name must end in .csv, .jsonl, .ndjson, .parquet, or the format be given"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,94 @@
+"""What commands share: options, the session they make, and which exit code an error is."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from planhat_async import console
+from planhat_async._http.pace import RateLimits
+from planhat_async.errors import PlanhatError
+from planhat_async.jobs.exports import MissingExtraError
+from planhat_async.repositories import Notes, Tasks, Tickets
+from planhat_async.session import Session
+
+T = TypeVar("T")
+
+NOT_ALL_STORED, WRONG_USAGE, UNUSABLE, INTERRUPTED = 1, 2, 3, 130
+
+
+class Model(StrEnum):
+    """What can be read and written."""
+
+    NOTES = "notes"
+    TASKS = "tasks"
+    TICKETS = "tickets"
+
+
+AnyRepository = type[Notes] | type[Tasks] | type[Tickets]
+
+REPOSITORIES: dict[Model, AnyRepository] = {Model.NOTES: Notes, Model.TASKS: Tasks, Model.TICKETS: Tickets}
+
+TokenFile = Annotated[Path | None, typer.Option(help="A file that holds the token, instead of PLANHAT_API_TOKEN.")]
+BaseUrl = Annotated[str | None, typer.Option(help="Planhat's URL in your region, instead of PLANHAT_BASE_URL.")]
+PerMinute = Annotated[int, typer.Option(min=1, help="Calls a minute; Planhat's own limit is 200.")]
+Concurrency = Annotated[int, typer.Option(min=1, max=50, help="Calls in flight at once.")]
+
+
+def session_for(token_file: Path | None, base_url: str | None, per_minute: int) -> Session:
+    """The session that these options ask for."""
+    token = None
+    if token_file is not None:
+        token = token_file.read_bytes().decode("ascii", "replace").strip()
+        if not token:
+            raise ValueError(f"{token_file} holds no token")
+    return Session(token, base_url=base_url, limits=RateLimits(per_minute=per_minute, reserve=0))
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """One line instead of a traceback, and the exit code that says whose fault it was."""
+    try:
+        yield
+    except PlanhatError as error:
+        raise _ended(UNUSABLE, error, error) from None
+    except BrokenPipeError:
+        # Whoever read our output has gone; nothing more can be said there, not even at the end of the program.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(128 + signal.SIGPIPE) from None
+    except OSError as error:
+        said = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or error
+        raise _ended(WRONG_USAGE, error, said) from None
+    except (ValueError, MissingExtraError) as error:
+        raise _ended(WRONG_USAGE, error, error) from None
+    except (KeyboardInterrupt, asyncio.CancelledError) as error:
+        raise _ended(INTERRUPTED, error, "interrupted") from None
+
+
+def _ended(code: int, error: BaseException, said: object) -> typer.Exit:
+    """Say what went wrong, and what was noted about it on the way."""
+    console.complain(said)
+    for note in getattr(error, "__notes__", ()):
+        console.tell(note)
+    return typer.Exit(code)
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """Run it in an event loop of its own; SIGTERM ends it as SIGINT does."""
+
+    async def stoppable() -> T:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine that runs has a task
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        return await main
+
+    return asyncio.run(stoppable())

@@ -1,0 +1,287 @@
+"""What a journal holds of one chunk, and what a later run makes of it: decisions only.
+
+An entry holds counts, positions and reasons, no row. What Planhat, or a check of ours, says of a row may quote it:
+that is left out unless somebody asks for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import StrEnum
+from typing import Any, Self
+
+import attrs
+
+from planhat_async.batching.chunking import Chunk, Row, Rows
+from planhat_async.batching.delivering import refuses_everything
+from planhat_async.batching.recording import Recorded
+from planhat_async.results import ChunkResult, Outcome, Problem, merged, ranges_of
+
+MAX_GROUPS = 50
+"""Reasons that an entry keeps in words; the positions of the other rows are kept under one."""
+
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+_OTHER_REASONS = "for other reasons"
+_ROWS_HASHED_AT_ONCE = 64
+_IN_FLIGHT = "in flight when the program ended; no answer came"
+_MARGIN_SECONDS = 3600
+
+
+class State(StrEnum):
+    """How far a chunk has come."""
+
+    SENDING = "sending"
+    """It may have left; no answer is known."""
+    ANSWERED = "answered"
+    """It is known what became of each row."""
+    UNKNOWN = "unknown"
+    """It has ended without that of some rows."""
+    UNSENT = "unsent"
+    """It has ended with rows that did not leave, or that were refused with everything else."""
+
+
+@attrs.frozen
+class Group:
+    """Rows that were not stored for one reason."""
+
+    outcome: Outcome
+    reason: str
+    positions: tuple[range, ...] = ()
+    n_nameless: int = 0
+    """Rows that Planhat counts but does not name."""
+    key: str | None = None
+
+    def problems(self) -> Iterator[Problem]:
+        """One for each row."""
+        for one in self.positions:
+            for position in one:
+                yield Problem(outcome=self.outcome, reason=self.reason, position=position, key=self.key)
+        for _ in range(self.n_nameless):
+            yield Problem(outcome=self.outcome, reason=self.reason)
+
+    def to_json(self) -> list[Any]:
+        """As plain values."""
+        return [self.outcome, self.reason, pairs_of(self.positions), self.n_nameless, self.key]
+
+    @classmethod
+    def from_json(cls, held: Sequence[Any]) -> Self:
+        """From plain values."""
+        outcome, reason, pairs, n_nameless, key = held
+        return cls(Outcome(outcome), reason, ranges_from(pairs), n_nameless, key)
+
+
+@attrs.frozen(kw_only=True)
+class Entry:
+    """One chunk in a journal."""
+
+    number: int
+    n_rows: int
+    """Rows that were refused beforehand included."""
+    digest: str
+    is_keyed: bool
+    state: State = State.SENDING
+    pending: tuple[range, ...] = ()
+    """Positions of the rows that may be under way."""
+    counts: Mapping[str, int] = attrs.field(factory=dict)
+    """All other rows by outcome."""
+    groups: tuple[Group, ...] = ()
+    isolation_calls: int = 0
+    run: int = 0
+    """Which run began it last."""
+    begun: float = 0.0
+    """Seconds since 1970 at which it was begun for the first time."""
+    sent: float = 0.0
+    """And for the last time."""
+    ended: float | None = None
+    n_attempts: int = 0
+    """Attempts that the run had made by the end."""
+
+    @classmethod
+    def beginning(cls, chunk: Chunk, digest: str) -> Self:
+        """The entry of a chunk that is about to leave for the first time."""
+        return cls(
+            number=chunk.number,
+            n_rows=len(chunk.rows) + len(chunk.invalid),
+            digest=digest,
+            is_keyed=chunk.is_keyed,
+            pending=ranges_of(row.position for row in chunk.rows),
+            counts={Outcome.INVALID.value: len(chunk.invalid)} if chunk.invalid else {},
+        )
+
+    @property
+    def all_groups(self) -> tuple[Group, ...]:
+        """Why rows were not stored, those under way included."""
+        under_way = Group(Outcome.UNKNOWN, _IN_FLIGHT, self.pending)
+        return (*self.groups, under_way) if self.pending else self.groups
+
+    @property
+    def result(self) -> ChunkResult:
+        """The account of all its rows; those under way are unknown."""
+        result = ChunkResult(number=self.number, isolation_calls=self.isolation_calls)
+        for name, n_rows in self.counts.items():
+            result.count(Outcome(name), n_rows)
+        result.problems += [problem for group in self.all_groups for problem in group.problems()]
+        result.count(Outcome.UNKNOWN, _n_rows(self.pending))
+        return result
+
+    def ended_as(self, result: ChunkResult, *, keeps_values: bool) -> Self:
+        """The entry once its chunk has ended."""
+        return attrs.evolve(
+            self,
+            state=_state_of(result),
+            pending=(),
+            counts={name: n_rows for name, n_rows in result.counts().items() if n_rows},
+            groups=tuple(groups_of(result.problems, keeps_values=keeps_values)),
+            isolation_calls=result.isolation_calls,
+        )
+
+
+@attrs.frozen(kw_only=True)
+class Policy:
+    """What a rerun does with rows of which nobody knows whether they are stored, and that have no key."""
+
+    resends_unknown: bool = False
+    verifies: bool = False
+    """Whether they are looked for in Planhat's list."""
+
+
+def digest_of(chunk: Chunk) -> str:
+    """A digest of a chunk's rows and of where they stood: for use outside the event loop.
+
+    A few rows at a time are hashed, without Python's lock: others have the interpreter meanwhile.
+    """
+    datas = [row.data for row in chunk.rows]
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(array("q", [row.position for row in chunk.rows]).tobytes())
+    digest.update(array("q", map(len, datas)).tobytes())
+    for start in range(0, len(datas), _ROWS_HASHED_AT_ONCE):
+        digest.update(b"".join(datas[start : start + _ROWS_HASHED_AT_ONCE]))
+    digest.update(array("q", [problem.position or 0 for problem in chunk.invalid]).tobytes())
+    return digest.hexdigest()
+
+
+def recorded(entry: Entry, chunk: Chunk, policy: Policy, *, is_stale: bool = False) -> Recorded:
+    """What a later run makes of a chunk that an earlier one has begun.
+
+    A chunk of keyed rows that is not known to have been answered is sent again, all of it, which does no harm. Of
+    keyless rows only those are sent again that provably did not leave, and on request those that are unknown.
+
+    Args:
+        entry: What the journal holds.
+        chunk: The chunk.
+        policy: What to do with unknown rows that have no key.
+        is_stale: Whether the chunk shares a key with one before it that is sent again, and so must follow it.
+    """
+    result = _result_of(entry, chunk)
+    if entry.is_keyed:
+        if entry.state is State.ANSWERED and not is_stale:
+            return Recorded(settled=result)
+        may_be_stored = entry.state is not State.UNSENT or result.stored + result.unknown > 0
+        return Recorded(settled=_blank(chunk), left=chunk.rows, may_be_stored=may_be_stored)
+    unsent = _positions(result, Outcome.UNSENT)
+    if entry.state is State.UNSENT:
+        unsent |= _positions(result, Outcome.REJECTED)
+    unknown = _positions(result, Outcome.UNKNOWN) if policy.verifies or policy.resends_unknown else set[int]()
+    again = _rows_at(chunk, unsent | unknown)
+    return Recorded(
+        settled=_without(result, unsent | unknown),
+        left=again if not policy.verifies else _rows_at(chunk, unsent),
+        may_be_stored=bool(unknown) and not policy.verifies,
+        doubtful=_rows_at(chunk, unknown) if policy.verifies else (),
+        floor=_floor_of(entry),
+    )
+
+
+def groups_of(problems: Iterable[Problem], *, keeps_values: bool) -> Iterator[Group]:
+    """Problems by outcome and reason, the first reasons in words."""
+    found: dict[tuple[Outcome, str, str | None], list[int | None]] = {}
+    for problem in problems:
+        reason = problem.reason if keeps_values else without_values(problem)
+        what = (problem.outcome, reason, problem.key if keeps_values else None)
+        if what not in found and len(found) >= MAX_GROUPS:
+            what = (problem.outcome, _OTHER_REASONS, None)
+        found.setdefault(what, []).append(problem.position)
+    for (outcome, reason, key), positions in found.items():
+        known = [position for position in positions if position is not None]
+        yield Group(outcome, reason, ranges_of(known), len(positions) - len(known), key)
+
+
+def without_values(problem: Problem) -> str:
+    """A reason without what it quotes of the row."""
+    reason = problem.reason.replace(problem.key, "…") if problem.key else problem.reason
+    return _QUOTED.sub("'…'", reason)
+
+
+def keys_of(rows: Rows) -> set[str]:
+    """Every key of these rows."""
+    return {key for row in rows for key in row.keys}
+
+
+def _state_of(result: ChunkResult) -> State:
+    if result.unsent or (result.error is not None and refuses_everything(result.error)):
+        return State.UNSENT
+    return State.UNKNOWN if result.unknown else State.ANSWERED
+
+
+def _blank(chunk: Chunk) -> ChunkResult:
+    """The account of a chunk of which nothing is known but what was refused beforehand."""
+    everything = [row.position for row in chunk.rows] + [problem.position or 0 for problem in chunk.invalid]
+    result = ChunkResult(number=chunk.number, positions=ranges_of(everything), problems=[*chunk.invalid])
+    for problem in chunk.invalid:
+        result.count(problem.outcome)
+    return result
+
+
+def _result_of(entry: Entry, chunk: Chunk) -> ChunkResult:
+    """What the entry holds, with what was said of this very chunk's rows in full."""
+    result = entry.result
+    result.positions = _blank(chunk).positions
+    told = {problem.position: problem for problem in chunk.invalid}
+    keys: dict[int | None, str | None] = {row.position: row.key for row in chunk.rows} if result.problems else {}
+    result.problems = [_told(problem, told, keys) for problem in result.problems]
+    return result
+
+
+def _told(problem: Problem, told: Mapping[int | None, Problem], keys: Mapping[int | None, str | None]) -> Problem:
+    if problem.outcome is Outcome.INVALID and problem.position in told:
+        return told[problem.position]
+    return attrs.evolve(problem, key=keys.get(problem.position))
+
+
+def _without(result: ChunkResult, positions: set[int]) -> ChunkResult:
+    """The account of the other rows."""
+    for problem in result.problems:
+        if problem.position in positions:
+            result.count(problem.outcome, -1)
+    result.problems = [problem for problem in result.problems if problem.position not in positions]
+    return result
+
+
+def _positions(result: ChunkResult, outcome: Outcome) -> set[int]:
+    return {p.position for p in result.problems if p.outcome is outcome and p.position is not None}
+
+
+def _rows_at(chunk: Chunk, positions: set[int]) -> tuple[Row, ...]:
+    return tuple(row for row in chunk.rows if row.position in positions)
+
+
+def _floor_of(entry: Entry) -> str:
+    """An `_id` from before the chunk was begun: its first eight digits are a time, and clocks differ."""
+    return f"{max(0, int(entry.begun) - _MARGIN_SECONDS):08x}" + "0" * 16
+
+
+def _n_rows(ranges: Iterable[range]) -> int:
+    return sum(map(len, ranges))
+
+
+def pairs_of(ranges: Iterable[range]) -> list[list[int]]:
+    """Ranges as plain values."""
+    return [[one.start, one.stop] for one in ranges]
+
+
+def ranges_from(pairs: Iterable[Sequence[int]]) -> tuple[range, ...]:
+    """Ranges from plain values."""
+    return merged(range(start, stop) for start, stop in pairs)

@@ -1,0 +1,84 @@
+"""A source's bytes: from a file that must not change meanwhile, from gzip, from standard input."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from planhat_async.jobs.mapping import SourceError
+
+
+class SteadyFile(io.RawIOBase):
+    """A file's bytes, as many as there were when it was opened; one that is written to meanwhile is refused.
+
+    That is found out before its last bytes are handed on, so that no row that is half written is taken for a whole
+    one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = path.open("rb", buffering=0)
+        self._opened_as = _identity(os.fstat(self._file.fileno()))
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """Read on.
+
+        Raises:
+            SourceError: The end is reached, and the file is not what it was at the beginning.
+        """
+        n_bytes = self._file.readinto(buffer) or 0
+        if self._file.tell() >= self._opened_as[2]:
+            self._refuse_change()
+        return n_bytes
+
+    def tell(self) -> int:
+        """How far it is read."""
+        return self._file.tell()
+
+    def close(self) -> None:
+        """Close it."""
+        self._file.close()
+        super().close()
+
+    def _refuse_change(self) -> None:
+        try:
+            found = _identity(self._path.stat())
+        except OSError:
+            raise SourceError(f"{self._path} was removed while it was read{_WHAT_NOW}") from None
+        if found[:2] != self._opened_as[:2]:
+            raise SourceError(f"{self._path} was replaced by another file while it was read{_WHAT_NOW}")
+        if found != self._opened_as:
+            raise SourceError(f"{self._path} was written to while it was read{_WHAT_NOW}")
+
+
+_WHAT_NOW = ": its last rows were not taken; run this again when nobody writes to it"
+
+
+@contextmanager
+def unpacked(path: Path, raw: io.RawIOBase) -> Iterator[BinaryIO]:
+    """The bytes of a file whose name ends in `.gz`, and any other file as it is.
+
+    Raises:
+        SourceError: It is no gzip, or a damaged one.
+    """
+    if path.suffix.lower() != ".gz":
+        yield io.BufferedReader(raw)
+        return
+    try:
+        yield gzip.GzipFile(fileobj=io.BufferedReader(raw))  # type: ignore[misc]
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise SourceError(f"{path} is no whole gzip file: {error}") from None
+
+
+def _identity(found: os.stat_result) -> tuple[int, int, int, int]:
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns

@@ -1,0 +1,293 @@
+"""A job's journal: a SQLite file that knows which chunks were begun and how each has ended.
+
+Every write is on the disk before it returns (`synchronous=FULL`), and each is one transaction, so a process that is
+killed at any instant leaves the entry of before or of after. The file is locked for as long as it is open: a second
+process is refused, and the lock goes with the process. SQLite waits for the disk, so it has a thread of its own.
+
+It holds counts, positions, digests and reasons; no row, and no token.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import attrs
+
+from planhat_async.jobs.entries import Entry, Group, State, pairs_of, ranges_from
+
+T = TypeVar("T")
+
+SCHEMA_VERSION = 1
+_APPLICATION_ID = 0x504C4A4F
+"""Tells a journal from any other SQLite file."""
+_SCHEMA = """
+CREATE TABLE job (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE runs (
+    number INTEGER PRIMARY KEY, started REAL NOT NULL, ended REAL, ended_by TEXT, seen REAL NOT NULL,
+    calls INTEGER NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0, per_minute INTEGER
+);
+CREATE TABLE chunks (
+    number INTEGER PRIMARY KEY, n_rows INTEGER NOT NULL, digest TEXT NOT NULL, is_keyed INTEGER NOT NULL,
+    state TEXT NOT NULL, pending TEXT NOT NULL, counts TEXT NOT NULL, problems TEXT NOT NULL,
+    isolation_calls INTEGER NOT NULL, run INTEGER NOT NULL, begun REAL NOT NULL, sent REAL NOT NULL, ended REAL,
+    n_attempts INTEGER NOT NULL
+);
+"""
+_SAVE_CHUNK = """
+INSERT OR REPLACE INTO chunks (number, n_rows, digest, is_keyed, state, pending, counts, problems, isolation_calls,
+                               run, begun, sent, ended, n_attempts)
+VALUES (:number, :n_rows, :digest, :is_keyed, :state, :pending, :counts, :problems, :isolation_calls,
+        :run, :begun, :sent, :ended, :n_attempts)
+"""
+
+
+class JournalError(ValueError):
+    """A journal that cannot be used, or does not fit the job; the message says which and why."""
+
+
+@attrs.frozen(kw_only=True)
+class Run:
+    """One run of a job."""
+
+    number: int
+    started: float
+    """Seconds since 1970."""
+    seen: float
+    """When it last wrote something."""
+    ended: float | None = None
+    """`None` while it runs, and where it was killed."""
+    ended_by: str | None = None
+    """What ended it before its time."""
+    calls: int = 0
+    attempts: int = 0
+    per_minute: int | None = None
+    """The pace it kept to."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it took, as far as is known."""
+        return (self.ended or self.seen) - self.started
+
+
+class Journal:
+    """An open journal.
+
+    Attributes:
+        path: The file.
+        job: What the job is: its model, its input, how rows are cut. Empty in a journal that is new.
+        runs: Its runs, in order.
+        entries: Its chunks by number.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.job: dict[str, Any] = {}
+        self.runs: list[Run] = []
+        self.entries: dict[int, Entry] = {}
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+        self._file: sqlite3.Connection | None = None
+
+    @classmethod
+    async def open(cls, path: Path | str, *, must_exist: bool = False) -> Self:
+        """Open a journal, or make one.
+
+        Raises:
+            JournalError: Another process uses it, it is no journal, a newer version has written it, or it is
+                damaged; there is none, although it must exist; or its folder cannot be written to.
+        """
+        journal = cls(Path(path))
+        try:
+            await journal._do(partial(journal._open, must_exist=must_exist))
+        except BaseException:
+            await journal.close()
+            raise
+        return journal
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close it, once what was asked of it is done; another process may have it then."""
+        if self._file is not None:
+            file, self._file = self._file, None
+            await asyncio.shield(self._do(file.close))
+        self._thread.shutdown(wait=False)
+
+    async def describe(self, job: Mapping[str, Any]) -> None:
+        """Keep what the job is."""
+        await self._write(
+            [("INSERT OR REPLACE INTO job VALUES (?, ?)", (name, json.dumps(value))) for name, value in job.items()]
+        )
+        self.job.update(job)
+
+    async def save(self, entry: Entry, run: Run | None = None) -> None:
+        """Write a chunk's entry, and how far the run has come."""
+        statements: list[tuple[str, Any]] = [(_SAVE_CHUNK, _row_of(entry))]
+        if run is not None:
+            statements.append(_saving(run))
+        await self._write(statements)
+        self.entries[entry.number] = entry
+
+    async def remove(self, number: int) -> None:
+        """Forget a chunk that has not left after all."""
+        await self._write([("DELETE FROM chunks WHERE number = ?", (number,))])
+        self.entries.pop(number, None)
+
+    async def save_run(self, run: Run) -> None:
+        """Write what is known of a run."""
+        await self._write([_saving(run)])
+        self.runs = [*(one for one in self.runs if one.number != run.number), run]
+
+    async def compute(self, work: Callable[[], T]) -> T:
+        """Do something in the journal's thread, in the order in which it is asked."""
+        return await self._do(work)
+
+    async def _write(self, statements: list[tuple[str, Any]]) -> None:
+        await self._do(partial(self._execute, statements))
+
+    def _execute(self, statements: list[tuple[str, Any]]) -> None:
+        assert self._file is not None  # noqa: S101 - writing to a closed journal is a fault of ours
+        with self._file:
+            for statement, values in statements:
+                self._file.execute(statement, values)
+
+    async def _do(self, work: Callable[[], T]) -> T:
+        with self._explained():
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Say of SQLite's errors which file they are about, and what to do."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise JournalError(f"{self.path}: {_words(error)}") from None
+
+    def _open(self, *, must_exist: bool) -> None:
+        if must_exist and not self.path.exists():
+            raise JournalError(f"{self.path}: there is no such journal")
+        if self.path.exists() and not self.path.is_file():
+            raise JournalError(f"{self.path} is no file")
+        file = self._file = sqlite3.connect(self.path, timeout=0, isolation_level="IMMEDIATE", check_same_thread=False)
+        # Held from the first access on. It also keeps SQLite from needing shared memory, and so any second file
+        # that others must be able to map.
+        file.execute("PRAGMA locking_mode = EXCLUSIVE")
+        if _is_empty(file):
+            _make(file)
+        else:
+            self._check(file)
+        file.execute("PRAGMA synchronous = FULL")
+        file.execute("BEGIN IMMEDIATE")
+        file.execute("COMMIT")
+        self._load(file)
+
+    def _check(self, file: sqlite3.Connection) -> None:
+        """Refuse a file that is not ours, before anything in it is changed."""
+        (application_id,) = file.execute("PRAGMA application_id").fetchone()
+        if application_id != _APPLICATION_ID:
+            raise JournalError(f"{self.path} is a SQLite file of another program, not a journal")
+        (version,) = file.execute("PRAGMA user_version").fetchone()
+        if version != SCHEMA_VERSION:
+            raise JournalError(
+                f"{self.path} was written by another version of planhat-async: its schema is {version}, "
+                f"this one reads {SCHEMA_VERSION}"
+            )
+        (found,) = file.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise JournalError(f"{self.path} is damaged: {found}")
+
+    def _load(self, file: sqlite3.Connection) -> None:
+        try:
+            self.job = {name: json.loads(value) for name, value in file.execute("SELECT name, value FROM job")}
+            self.runs = [Run(**row) for row in _dicts(file, "SELECT * FROM runs ORDER BY number")]
+            entries = [_entry_of(row) for row in _dicts(file, "SELECT * FROM chunks ORDER BY number")]
+        except (ValueError, TypeError, KeyError) as error:
+            raise JournalError(f"{self.path} is damaged: {error}") from None
+        self.entries = {entry.number: entry for entry in entries}
+
+
+def next_run(journal: Journal, *, per_minute: int | None) -> Run:
+    """The run that begins now."""
+    now = time.time()
+    number = journal.runs[-1].number + 1 if journal.runs else 1
+    return Run(number=number, started=now, seen=now, per_minute=per_minute)
+
+
+def _is_empty(file: sqlite3.Connection) -> bool:
+    (n_tables,) = file.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    return not n_tables and file.execute("PRAGMA application_id").fetchone() == (0,)
+
+
+def _make(file: sqlite3.Connection) -> None:
+    """Make the tables: all of them or, if the process is killed, none."""
+    file.execute("PRAGMA journal_mode = WAL")
+    file.executescript(
+        f"BEGIN EXCLUSIVE; PRAGMA application_id = {_APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION};"
+        f"{_SCHEMA} COMMIT;"
+    )
+
+
+def _dicts(file: sqlite3.Connection, query: str) -> Iterator[dict[str, Any]]:
+    cursor = file.execute(query)
+    names = [column[0] for column in cursor.description]
+    return (dict(zip(names, row, strict=True)) for row in cursor)
+
+
+def _saving(run: Run) -> tuple[str, Any]:
+    values = attrs.asdict(run)
+    names = ", ".join(values)
+    return f"INSERT OR REPLACE INTO runs ({names}) VALUES ({', '.join(f':{name}' for name in values)})", values  # noqa: S608 - our own names
+
+
+def _row_of(entry: Entry) -> dict[str, Any]:
+    row = {name: getattr(entry, name) for name in attrs.fields_dict(Entry) if name != "groups"}
+    return row | {
+        "state": entry.state.value,
+        "pending": json.dumps(pairs_of(entry.pending)),
+        "counts": json.dumps(dict(entry.counts)),
+        "problems": json.dumps([group.to_json() for group in entry.groups]),
+    }
+
+
+def _entry_of(row: dict[str, Any]) -> Entry:
+    groups = json.loads(row.pop("problems"))
+    return Entry(
+        **row
+        | {
+            "is_keyed": bool(row["is_keyed"]),
+            "state": State(row["state"]),
+            "pending": ranges_from(json.loads(row["pending"])),
+            "counts": json.loads(row["counts"]),
+        },
+        groups=tuple(Group.from_json(group) for group in groups),
+    )
+
+
+def _words(error: sqlite3.Error) -> str:
+    said = str(error)
+    if "locked" in said:
+        return "another process is using this journal"
+    if "not a database" in said:
+        return "this is no journal"
+    if "malformed" in said or "corrupt" in said:
+        return f"the journal is damaged: {said}"
+    if "readonly" in said or "unable to open" in said:
+        return f"the journal cannot be written here: {said}"
+    if "full" in said:
+        return "the disk is full: nothing more is sent until the journal can be written"
+    return f"the journal cannot be used: {said}"

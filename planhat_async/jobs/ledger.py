@@ -1,0 +1,129 @@
+"""Keeps the record of an upsert's chunks in a journal, and refuses chunks that are not what they were."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import attrs
+
+from planhat_async.batching.chunking import Chunk
+from planhat_async.batching.recording import Recorded
+from planhat_async.jobs.entries import Entry, Policy, State, digest_of, keys_of, recorded
+from planhat_async.jobs.journal import Journal, JournalError, Run
+from planhat_async.results import ChunkResult, UpsertResult, ranges_of
+
+HOW_TO_BEGIN_ANEW = "put back what it was, or begin another job with another journal"
+
+
+class JournalLedger:
+    """Keeps the record of chunks in a journal.
+
+    Args:
+        journal: An open journal.
+        run: The run under way.
+        policy: What to do with unknown rows that have no key.
+        effort: Says how many calls and attempts the run has made.
+        keeps_values: Whether reasons keep what they quote.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        run: Run,
+        policy: Policy,
+        *,
+        effort: Callable[[], tuple[int, int]],
+        keeps_values: bool = False,
+    ) -> None:
+        self.run = run
+        self._journal = journal
+        self._policy = policy
+        self._effort = effort
+        self._keeps_values = keeps_values
+        self._last_before = max(journal.entries, default=-1)
+        self._stale: set[str] = set()
+        """Keys of rows that this run sends again, for as long as chunks behind them were answered before."""
+        self._seen = -1
+
+    async def begin(self, chunk: Chunk) -> Recorded | None:
+        """Compare the chunk with its entry, and write that it is about to leave."""
+        self._seen = max(self._seen, chunk.number)
+        digest = await self._journal.compute(lambda: digest_of(chunk))
+        before = self._journal.entries.get(chunk.number)
+        if before is None:
+            self._refuse_more(chunk)
+            await self._save_or_withdraw(self._stamped(Entry.beginning(chunk, digest)), None)
+            return None
+        self._compare(chunk, digest, before)
+        known = recorded(before, chunk, self._policy, is_stale=not self._stale.isdisjoint(chunk.keys))
+        if known.left or known.doubtful:
+            if chunk.number < self._last_before:
+                self._stale |= keys_of(known.left)
+            await self._save_or_withdraw(self._resumed(before, known), before)
+        elif before.state is State.SENDING:
+            await self._journal.save(before.ended_as(known.settled, keeps_values=self._keeps_values))
+        return known
+
+    async def end(self, result: ChunkResult) -> None:
+        """Write what became of the chunk."""
+        entry = self._journal.entries[result.number].ended_as(result, keeps_values=self._keeps_values)
+        run = self.run_now()
+        await self._journal.save(attrs.evolve(entry, ended=run.seen, n_attempts=run.attempts), run)
+
+    async def finish(self, result: UpsertResult) -> None:
+        """Note that the input has ended.
+
+        Raises:
+            JournalError: An earlier run has read more of it.
+        """
+        if self._last_before > self._seen:
+            raise JournalError(
+                f"the input has changed: it ends after {result.rows:,} rows, an earlier run has read more; "
+                f"{HOW_TO_BEGIN_ANEW}"
+            )
+        await self._journal.describe({"n_chunks": self._seen + 1, "n_rows": result.rows})
+
+    def run_now(self) -> Run:
+        """The run, with what it has cost so far."""
+        calls, attempts = self._effort()
+        return attrs.evolve(self.run, seen=time.time(), calls=calls, attempts=attempts)
+
+    def _stamped(self, entry: Entry) -> Entry:
+        now = time.time()
+        return attrs.evolve(entry, run=self.run.number, begun=entry.begun or now, sent=now, ended=None)
+
+    def _resumed(self, before: Entry, known: Recorded) -> Entry:
+        """The entry of a chunk some of whose rows are about to leave again."""
+        entry = before.ended_as(known.settled, keeps_values=self._keeps_values)
+        rows = (*known.left, *known.doubtful)
+        return self._stamped(attrs.evolve(entry, state=State.SENDING, pending=ranges_of(row.position for row in rows)))
+
+    async def _save_or_withdraw(self, entry: Entry, before: Entry | None) -> None:
+        """Write that a chunk is about to leave; where that is cancelled it does not leave, and nobody need doubt."""
+        try:
+            await self._journal.save(entry)
+        except asyncio.CancelledError:
+            await (self._journal.remove(entry.number) if before is None else self._journal.save(before))
+            raise
+
+    def _compare(self, chunk: Chunk, digest: str, before: Entry) -> None:
+        """Refuse a chunk that is not the one it was."""
+        n_rows = len(chunk.rows) + len(chunk.invalid)
+        if (digest, n_rows, chunk.is_keyed) == (before.digest, before.n_rows, before.is_keyed):
+            return
+        positions = ranges_of([row.position for row in chunk.rows] + [one.position or 0 for one in chunk.invalid])
+        first, last = positions[0].start + 1, positions[-1].stop
+        raise JournalError(
+            f"the input has changed: chunk {chunk.number + 1}, of the rows from {first:,} to {last:,}, is not what it "
+            f"was when the job began; {HOW_TO_BEGIN_ANEW}"
+        )
+
+    def _refuse_more(self, chunk: Chunk) -> None:
+        n_chunks = self._journal.job.get("n_chunks")
+        if n_chunks is not None and chunk.number >= n_chunks:
+            raise JournalError(
+                f"the input has changed: it had {self._journal.job['n_rows']:,} rows, and now has more; "
+                f"{HOW_TO_BEGIN_ANEW}"
+            )

@@ -1,0 +1,94 @@
+"""How far a job has come, and how long the rest will take: decisions only."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import attrs
+
+from planhat_async.results import Outcome, UpsertResult
+
+_WINDOW_SECONDS = 60.0
+_FAILED = (Outcome.REJECTED, Outcome.INVALID, Outcome.DROPPED)
+
+
+@attrs.frozen
+class _Sample:
+    at: float
+    n_rows: int
+    done: int
+
+
+@attrs.define
+class Meter:
+    """Watches a job go by; what was fast because an earlier run had done it is soon forgotten.
+
+    Args:
+        total: What there is to do, in units of the caller's, where that is known.
+    """
+
+    total: int | None = None
+    _samples: deque[_Sample] = attrs.field(factory=deque)
+
+    def take(self, n_rows: int, done: int, *, now: float) -> None:
+        """Note how many rows are done, and how far that is towards the total."""
+        self._samples.append(_Sample(now, n_rows, done))
+        while len(self._samples) > 2 and self._samples[1].at <= now - _WINDOW_SECONDS:
+            self._samples.popleft()
+
+    @property
+    def rows_per_second(self) -> float:
+        """Over the last minute."""
+        return self._rate(self._last.n_rows - self._first.n_rows)
+
+    @property
+    def total_rows(self) -> int | None:
+        """How many rows there are, as far as the beginning tells."""
+        if not self.total or not self._last.done:
+            return None
+        return round(self._last.n_rows * self.total / self._last.done)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long the rest takes at the pace of the last minute."""
+        rate = self._rate(self._last.done - self._first.done)
+        return (self.total - self._last.done) / rate if self.total is not None and rate else None
+
+    @property
+    def _first(self) -> _Sample:
+        return self._samples[0] if self._samples else _Sample(0.0, 0, 0)
+
+    @property
+    def _last(self) -> _Sample:
+        return self._samples[-1] if self._samples else _Sample(0.0, 0, 0)
+
+    def _rate(self, n: int) -> float:
+        seconds = self._last.at - self._first.at
+        return n / seconds if seconds > 0 else 0.0
+
+
+def outcomes_in_words(result: UpsertResult) -> str:
+    """What became of the rows so far, in brief."""
+    n_failed = sum(getattr(result, outcome.value) for outcome in _FAILED)
+    return f"{result.stored:,} stored, {n_failed:,} failed, {result.unknown:,} unknown"
+
+
+def line(result: UpsertResult, meter: Meter, *, calls_left: int) -> str:
+    """How far a job has come, as one plain line."""
+    total = meter.total_rows
+    of = "" if total is None else f" of about {total:,}"
+    left = meter.seconds_left
+    rest = "" if left is None else f"; about {duration(left)} left"
+    return (
+        f"{result.rows:,}{of} rows, {meter.rows_per_second:,.0f} rows/s: {outcomes_in_words(result)}; "
+        f"{calls_left:,} calls left this minute{rest}"
+    )
+
+
+def duration(seconds: float) -> str:
+    """So many seconds as people say it."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

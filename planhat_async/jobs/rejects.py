@@ -1,0 +1,70 @@
+"""Rows that were not stored, in a file of the input's own format, to be corrected and sent."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from planhat_async.jobs.exports import whole_file
+from planhat_async.jobs.mapping import SourceError
+from planhat_async.jobs.sources import FileSource
+from planhat_async.results import ChunkResult, Outcome
+
+REJECTED = (Outcome.REJECTED, Outcome.INVALID, Outcome.DROPPED)
+"""What has to be corrected; what is unknown may be stored, and what is unsent can be sent as it is."""
+
+
+class Rejects:
+    """Collects which rows were not stored and why; then reads the input once more, and copies them.
+
+    However many there are, they take little memory: what is collected goes to a temporary file once it is large.
+
+    Args:
+        source: The input.
+        path: Where the rows go.
+
+    Raises:
+        SourceError: The input cannot be read again, or would be overwritten.
+    """
+
+    def __init__(self, source: FileSource, path: Path) -> None:
+        if source.is_standard_input:
+            raise SourceError("--rejects reads the input once more, which standard input does not allow: use a file")
+        if path.exists() and path.samefile(source.path):
+            raise SourceError(f"{path} is the input: choose another name for the rows that are not stored")
+        self.path = path
+        self.n_rows = 0
+        self._source = source
+        self._found = sqlite3.connect("")  # a temporary file that has no name, and goes with the process
+        self._found.execute("CREATE TABLE found (position INTEGER PRIMARY KEY, reason TEXT)")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._found.close()
+
+    def add(self, chunk: ChunkResult) -> None:
+        """Note a chunk's rows that were not stored."""
+        rows = [
+            (problem.position, f"{problem.outcome}: {problem.reason}".encode("utf-8", "replace").decode())
+            for problem in chunk.problems
+            if problem.outcome in REJECTED and problem.position is not None
+        ]
+        if rows:
+            self._found.executemany("INSERT OR IGNORE INTO found VALUES (?, ?)", rows)
+            self.n_rows += len(rows)
+
+    def write(self) -> None:
+        """Write the file, if there is a row for it."""
+        if self.n_rows:
+            with whole_file(self.path) as out:
+                self._source.copy(self._reasons(), out)
+
+    def _reasons(self) -> Iterator[tuple[int, str]]:
+        return iter(self._found.execute("SELECT position, reason FROM found ORDER BY position"))

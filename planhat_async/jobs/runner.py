@@ -1,0 +1,263 @@
+"""Runs an upsert as a job: one that is killed at any instant goes on where it was when it is run again.
+
+Rows are cut by rules that depend on the input alone, so a rerun cuts the same chunks, and knows each by its number,
+its row count and a digest. What the journal says decides what becomes of it:
+
+    not in the journal      it never left: it is sent
+    answered                it is not sent again; its account is the journal's
+    sending, unknown        keyed: it is sent again, which does no harm; keyless: its rows are unknown, and are sent
+                            again, or looked for in Planhat's list, only where that is asked for
+    unsent                  what did not leave is sent
+
+An entry is on the disk before a byte of its chunk leaves, and again after its answer. A chunk that shares a key with
+one before it that is sent again is sent again too, whatever it was answered: writes to one key keep their order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self, runtime_checkable
+
+import attrs
+
+from planhat_async.batching.upserting import UpsertRun
+from planhat_async.bulk_upserts import BulkUpserts
+from planhat_async.jobs.entries import Policy
+from planhat_async.jobs.journal import Journal, JournalError, next_run
+from planhat_async.jobs.ledger import HOW_TO_BEGIN_ANEW, JournalLedger
+from planhat_async.results import ChunkResult, UpsertResult
+
+Source = Iterable[Any] | AsyncIterable[Any]
+
+
+@runtime_checkable
+class Described(Protocol):
+    """A source that says what it is, so that a journal can tell it from another."""
+
+    def description(self) -> Mapping[str, Any]:
+        """What a rerun must find unchanged, as JSON values, and nothing of the rows themselves."""
+        ...
+
+
+@attrs.frozen(kw_only=True)
+class Effort:
+    """What a job has cost, all of its runs together."""
+
+    calls: int = 0
+    attempts: int = 0
+    seconds: float = 0.0
+
+
+async def run_upsert(
+    repository: BulkUpserts[Any],
+    source: Source,
+    *,
+    journal: Path | str | None = None,
+    on_chunk: Callable[[ChunkResult], None] | None = None,
+    **options: Any,
+) -> UpsertResult:
+    """Upsert all rows of a source, and remember in a journal how far it came.
+
+    Run it again after a failure, an interruption or a kill, with the same source and options: what was answered is
+    not sent again, and the result is that of the whole job. Rows without a key that were in flight at a kill are
+    unknown, and are sent again only where `resend_unknown` or `verify_by` asks for that.
+
+    Args:
+        repository: Where the rows go.
+        source: A `FileSource`, or any iterable or async iterable that yields the same rows in each run.
+        journal: The journal's file; it is made where there is none. Without one nothing is remembered.
+        on_chunk: Is told what became of each chunk as it ends, those of earlier runs included.
+        **options: See `UpsertJob`.
+
+    Returns:
+        What became of every row, in this run or an earlier one.
+
+    Raises:
+        JournalError: The journal cannot be used, or the source or an option is not what it was.
+    """
+    async with UpsertJob(repository, source, journal=journal, **options) as job:
+        async for chunk in job:
+            if on_chunk is not None:
+                on_chunk(chunk)
+    return job.result
+
+
+class UpsertJob:
+    """An upsert that a journal outlives; use it in `async with`, and iterate over it for the chunks as they end.
+
+    Args:
+        repository: Where the rows go.
+        source: The rows.
+        journal: The journal's file, if there is to be one.
+        resend_unknown: Send rows without a key again that may have arrived: they may then be there twice.
+        verify_by: Look for such rows by these fields, and send what is not there; see `UpsertOptions`.
+        keep_values: Keep in the journal the keys, and the values that a problem's reason quotes.
+        chunk_size: Rows a call.
+        max_bytes: Bytes a call.
+        **options: More of `UpsertOptions`.
+    """
+
+    def __init__(
+        self,
+        repository: BulkUpserts[Any],
+        source: Source,
+        *,
+        journal: Path | str | None = None,
+        resend_unknown: bool = False,
+        verify_by: Sequence[str] = (),
+        keep_values: bool = False,
+        chunk_size: int = 5000,
+        max_bytes: int = 8_000_000,
+        **options: Any,
+    ) -> None:
+        self._repository = repository
+        self._source = source
+        self._path = journal
+        self._policy = Policy(resends_unknown=resend_unknown, verifies=bool(verify_by))
+        self._keeps_values = keep_values
+        self._cut: dict[str, Any] = {"chunk_size": chunk_size, "max_bytes": max_bytes}
+        self._options: dict[str, Any] = {**options, "verify_by": verify_by}
+        self._journal: Journal | None = None
+        self._ledger: JournalLedger | None = None
+        self._run: UpsertRun | None = None
+        self._is_stopped = False
+        self.effort_before = Effort()
+
+    @property
+    def result(self) -> UpsertResult:
+        """What became of every row so far."""
+        return UpsertResult() if self._run is None else self._run.result
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether it got so far that there is a result."""
+        return self._run is not None
+
+    def effort(self, *, seconds: float) -> Effort:
+        """What the job has cost, where this run has taken so many seconds."""
+        stats, before = self._repository.session.stats, self.effort_before
+        return Effort(
+            calls=before.calls + stats.calls,
+            attempts=before.attempts + stats.attempts,
+            seconds=before.seconds + seconds,
+        )
+
+    async def __aenter__(self) -> Self:
+        if self._path is not None:
+            self._journal = await Journal.open(self._path)
+            try:
+                self._ledger = await self._open_ledger(self._journal)
+            except BaseException:
+                await self._journal.close()
+                raise
+        self._run = self._repository.upserting(self._source, ledger=self._ledger, **self._cut, **self._options)
+        if self._is_stopped:
+            self._run.stop()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            if self._run is not None:
+                await self._run.aclose()
+        finally:
+            if self._journal is not None:
+                with suppress(JournalError):  # that it cannot be written has been said where it mattered
+                    await self._end_run(error)
+                await self._journal.close()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> ChunkResult:
+        if self._run is None:
+            raise RuntimeError("the job is not open: use it in `async with`")
+        try:
+            return await anext(self._run)
+        except StopAsyncIteration:
+            if self._ledger is not None and not self._is_stopped and self.result.stopped_by is None:
+                await self._ledger.finish(self.result)
+            raise
+
+    def stop(self) -> None:
+        """Send nothing more: what is in flight ends, and what has not left stays for another run."""
+        self._is_stopped = True
+        if self._run is not None:
+            self._run.stop()
+
+    async def _open_ledger(self, journal: Journal) -> JournalLedger:
+        described = self._source.description() if isinstance(self._source, Described) else {}
+        session = self._repository.session
+        job = {
+            "model": self._repository.endpoint.path.strip("/"),
+            "base_url": session.base_url,
+            **self._cut,
+            **described,
+        }
+        if journal.job:
+            refuse_another(journal, job)
+        else:
+            await journal.describe(job)
+        self.effort_before = Effort(
+            calls=sum(run.calls for run in journal.runs),
+            attempts=sum(run.attempts for run in journal.runs),
+            seconds=sum(run.seconds for run in journal.runs),
+        )
+        ledger = JournalLedger(
+            journal,
+            next_run(journal, per_minute=session.limits.per_minute),
+            self._policy,
+            effort=lambda: (session.stats.calls, session.stats.attempts),
+            keeps_values=self._keeps_values,
+        )
+        await journal.save_run(ledger.run)
+        return ledger
+
+    async def _end_run(self, error: BaseException | None) -> None:
+        if self._journal is None or self._ledger is None:
+            return
+        ended_by = error or self.result.stopped_by
+        said = "stopped" if self._is_stopped and ended_by is None else None if ended_by is None else _said(ended_by)
+        run = self._ledger.run_now()
+        await self._journal.save_run(attrs.evolve(run, ended=run.seen, ended_by=said))
+
+
+_COMES_LATER = {"n_chunks", "n_rows"}
+
+
+def refuse_another(journal: Journal, job: Mapping[str, Any]) -> None:
+    """Refuse a journal that belongs to another job.
+
+    Raises:
+        JournalError: It says what differs.
+    """
+    before = {name: value for name, value in journal.job.items() if name not in _COMES_LATER}
+    differences = list(_differences(before, dict(job)))
+    if differences:
+        raise JournalError(
+            f"{journal.path} is the journal of another job: {'; '.join(differences)}. {HOW_TO_BEGIN_ANEW.capitalize()}"
+        )
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any], where: str = "") -> Iterable[str]:
+    for name in sorted({*before, *now}):
+        old, new = before.get(name), now.get(name)
+        if isinstance(old, dict) and isinstance(new, dict):
+            yield from _differences(old, new, f"{name} ")
+        elif old != new:
+            yield f"{where}{name} is {_shown(new)}, was {_shown(old)}"
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "not given"
+    return f"{value:,}" if type(value) is int else str(value)
+
+
+def _said(error: BaseException) -> str:
+    return "interrupted" if isinstance(error, asyncio.CancelledError | KeyboardInterrupt) else str(error)[:500]

@@ -1,0 +1,275 @@
+"""`planhat-async upsert`: a file's rows into Planhat."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import attrs
+import typer
+
+from planhat_async import console
+from planhat_async.commands import (
+    INTERRUPTED,
+    NOT_ALL_STORED,
+    REPOSITORIES,
+    UNUSABLE,
+    WRONG_USAGE,
+    AnyRepository,
+    BaseUrl,
+    Concurrency,
+    Model,
+    PerMinute,
+    TokenFile,
+    refusals,
+    run,
+    session_for,
+)
+from planhat_async.errors import PlanhatError
+from planhat_async.jobs.journal import JournalError
+from planhat_async.jobs.mapping import FieldMapping, SourceError
+from planhat_async.jobs.mapping_files import MappingFile
+from planhat_async.jobs.planning import plan_upsert
+from planhat_async.jobs.progress import Meter, line, outcomes_in_words
+from planhat_async.jobs.pumping import Pumped
+from planhat_async.jobs.rejects import Rejects
+from planhat_async.jobs.runner import Effort, UpsertJob
+from planhat_async.jobs.sources import FileSource
+from planhat_async.results import UpsertResult
+from planhat_async.session import Session
+
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+class InputFormat(StrEnum):
+    """How rows are written down."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+
+
+Maps = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="FIELD=COLUMN|FILE.toml",
+        help="Where a field's values are, or a file that says so; then other columns are left.",
+    ),
+]
+Constants = Annotated[
+    list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="A value that every row gets.")
+]
+Format = Annotated[InputFormat | None, typer.Option("--format", help="If the file's name does not say.")]
+JournalFile = Annotated[
+    Path | None, typer.Option(metavar="JOB.db", help="Remember what was sent, to go on after an interruption.")
+]
+ResendUnknown = Annotated[
+    bool, typer.Option("--resend-unknown", help="Send rows without a key again although they may have arrived.")
+]
+VerifyBy = Annotated[
+    list[str] | None, typer.Option(metavar="FIELD", help="Look for rows without a key by this field, which is unique.")
+]
+KeepValues = Annotated[
+    bool, typer.Option("--keep-values", help="Keep keys, and values quoted in reasons, in the journal.")
+]
+RejectsFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Where to copy the rows that must be corrected, with reasons.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Check and count everything; send nothing.")]
+
+
+def upsert(
+    model: Annotated[Model, typer.Argument(help="What the rows are.")],
+    file: Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet; .gz is unpacked, - is standard input.")],
+    *,
+    map_: Maps = None,
+    set_: Constants = None,
+    format_: Format = None,
+    encoding: Annotated[str, typer.Option(help="Of a CSV file.")] = "utf-8",
+    journal: JournalFile = None,
+    resend_unknown: ResendUnknown = False,
+    verify_by: VerifyBy = None,
+    rejects: RejectsFile = None,
+    dry_run: DryRun = False,
+    keep_values: KeepValues = False,
+    chunk_size: Annotated[int, typer.Option(min=1, max=5000, help="Rows a call.")] = 5000,
+    concurrency: Concurrency = 4,
+    per_minute: PerMinute = 200,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    token_file: TokenFile = None,
+    base_url: BaseUrl = None,
+) -> None:
+    """Create or update a record for every row of FILE.
+
+    Rows with a key (id; for tasks and tickets also source_id) can be sent again safely: what is there already is
+    updated. Field names may be in either spelling (source_id, sourceId), custom fields are custom.NAME. Without
+    --map every column must be a field. In JSONL, fields that Planhat fills in itself are passed on, so that an
+    export can be sent back: Planhat ignores them. In CSV such a column is refused.
+
+    With --journal the same command goes on where it was, whatever ended it: what was answered is not sent again.
+    Interrupted once, it finishes what is in flight; twice, it stops at once.
+    """
+    with refusals():
+        repository = REPOSITORIES[model]
+        mapping = _mapping(repository, map_ or [], set_ or [])
+        source = FileSource(file, mapping, format=None if format_ is None else format_.value, encoding=encoding)
+        source.check()
+        if dry_run:
+            raise typer.Exit(_dry_run(repository, source, chunk_size, per_minute, as_json=as_json))
+        session = session_for(token_file, base_url, per_minute)
+        options: dict[str, Any] = {"chunk_size": chunk_size, "concurrency": concurrency, "keep_values": keep_values}
+        options |= {"journal": journal, "resend_unknown": resend_unknown, "verify_by": verify_by or ()}
+        rows = Pumped(source, source.description()) if source.is_standard_input else source
+        code = _carry_out(session, UpsertJob(repository(session), rows, **options), source, rejects, as_json=as_json)
+    raise typer.Exit(code)
+
+
+def _carry_out(session: Session, job: UpsertJob, source: FileSource, path: Path | None, *, as_json: bool) -> int:
+    """Run a job, show its end, and copy what must be corrected; returns the exit code."""
+    with Rejects(source, path) if path else nullcontext() as rejects:
+        ended = run(_upsert(session, job, source, rejects))
+        _show(ended, as_json=as_json)
+        if rejects is not None and rejects.n_rows:
+            rejects.write()
+            console.tell(f"{rejects.n_rows:,} rows to be corrected are in {path}")
+    return ended.exit_code
+
+
+def _mapping(repository: AnyRepository, maps: list[str], constants: list[str]) -> FieldMapping:
+    """What `--map` and `--set` say, and the TOML file among them."""
+    files = [text for text in maps if "=" not in text and text.lower().endswith(".toml")]
+    if len(files) > 1:
+        raise SourceError(f"one mapping file at a time: {' and '.join(files)}")
+    held = MappingFile.read(Path(files[0])) if files else MappingFile()
+    return FieldMapping.parse(
+        repository.endpoint.record,
+        maps=[text for text in maps if text not in files],
+        constants=constants,
+        columns=held.columns,
+        values=held.constants,
+        dates=held.dates,
+        time_zone=held.time_zone,
+    )
+
+
+def _dry_run(repository: AnyRepository, source: FileSource, chunk_size: int, per_minute: int, *, as_json: bool) -> int:
+    """Show what would be sent; returns the exit code."""
+    # Nothing is sent: any token will do.
+    plan = run(plan_upsert(repository(Session("none")), source, chunk_size=chunk_size))
+    console.show_plan(plan, per_minute=per_minute, as_json=as_json)
+    sys.stdout.flush()
+    return NOT_ALL_STORED if plan.result.invalid else 0
+
+
+@attrs.frozen
+class _Upserted:
+    """How an upsert ended."""
+
+    result: UpsertResult
+    effort: Effort
+    ended_by: BaseException | None = None
+    """What ended it before its time."""
+
+    @property
+    def exit_code(self) -> int:
+        if isinstance(self.ended_by, PlanhatError):
+            return UNUSABLE
+        if isinstance(self.ended_by, _Interrupted):
+            return INTERRUPTED
+        if self.ended_by is not None:
+            return WRONG_USAGE
+        return 0 if self.result.ok else NOT_ALL_STORED
+
+
+def _show(ended: _Upserted, *, as_json: bool) -> None:
+    seconds = ended.effort.seconds
+    if as_json:
+        console.print_json(ended.result, ended.effort, seconds=seconds, ended_by=ended.ended_by)
+    else:
+        console.show_result(ended.result, seconds=seconds, ended_by=ended.ended_by)
+    sys.stdout.flush()
+
+
+class _Interrupted(Exception):  # noqa: N818 - not an error
+    """Somebody asked the program to end."""
+
+
+_ENDED_EARLY = "interrupted; what was in flight has ended, the rows after it were not sent"
+_CUT_OFF = "interrupted; rows in flight are unknown, those after them were not sent"
+
+
+async def _upsert(session: Session, job: UpsertJob, source: FileSource, rejects: Rejects | None) -> _Upserted:
+    started = time.monotonic()
+    ended_by: BaseException | None = None
+    with _interruptible(job) as signals:
+        try:
+            async with session, job:
+                await _follow(session, job, source, rejects)
+            if signals:
+                ended_by = _Interrupted(_ENDED_EARLY)
+        except asyncio.CancelledError:
+            ended_by = _Interrupted(_CUT_OFF)
+        except JournalError as error:
+            if not job.has_begun:
+                raise
+            ended_by = error
+        except (OSError, SourceError) as error:
+            ended_by = error
+    effort = job.effort(seconds=time.monotonic() - started)
+    return _Upserted(job.result, effort, job.result.stopped_by or ended_by)
+
+
+async def _follow(session: Session, job: UpsertJob, source: FileSource, rejects: Rejects | None) -> None:
+    """Wait for the job's end, and show how far it has come."""
+    meter = Meter(source.total_bytes)
+    clock = asyncio.get_running_loop().time
+    with console.progress(f"upsert {source.path.name}", total=source.total_bytes) as advance:
+        telling = asyncio.create_task(_tell(lambda: line(job.result, meter, calls_left=session.calls_left)))
+        try:
+            meter.take(0, 0, now=clock())
+            async for chunk in job:
+                if rejects is not None:
+                    rejects.add(chunk)
+                meter.take(job.result.rows, source.bytes_read, now=clock())
+                note = f"{outcomes_in_words(job.result)}, {session.calls_left} calls left this minute"
+                advance(job.result.rows, source.bytes_read, note)
+        finally:
+            telling.cancel()
+
+
+async def _tell(say: Callable[[], str]) -> None:
+    """A plain line now and then, where there is no terminal to draw on."""
+    while not console.err.is_terminal:
+        await asyncio.sleep(_SECONDS_BETWEEN_LINES)
+        console.tell(say())
+
+
+@contextmanager
+def _interruptible(job: UpsertJob) -> Iterator[list[int]]:
+    """Stop the job at the first signal, and cancel it at the second; yields the signals that came."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    came: list[int] = []
+
+    def interrupt(number: int) -> None:
+        came.append(number)
+        if len(came) > 1 and task is not None:
+            task.cancel()
+        else:
+            job.stop()
+            console.tell("finishing what is in flight; once more to stop at once")
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupt, number)
+    try:
+        yield came
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)

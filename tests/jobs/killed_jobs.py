@@ -1,0 +1,58 @@
+"""Jobs that are killed, in one process: the journal as it was at an instant is what is left of a run."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from attrs import define, field
+
+from planhat_async import RetryPolicy, Session, Timeouts
+from planhat_async._http.transport import AiohttpTransport
+from planhat_async._http.wire import Request, Response, Token
+from planhat_async.sandbox import Sandbox
+
+ONCE = RetryPolicy(attempts=1)
+
+
+def saved(journal: Path, copy: Path) -> Path:
+    """A copy of a journal as it is on the disk, while it is in use."""
+    for ending in ("", "-wal"):
+        if journal.with_name(journal.name + ending).exists():
+            shutil.copy(journal.with_name(journal.name + ending), copy.with_name(copy.name + ending))
+    return copy
+
+
+@define
+class Watched:
+    """A network that tells of each bulk write before it leaves and after it was answered."""
+
+    url: str
+    before: Callable[[int], None] = lambda _: None
+    after: Callable[[int], None] = lambda _: None
+    """Both are told how many writes there were before it."""
+    n_writes: int = 0
+    _network: AiohttpTransport = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._network = AiohttpTransport(self.url, max_connections=50)
+
+    async def send(self, request: Request, *, token: Token, timeouts: Timeouts) -> Response:
+        """Send it, and tell."""
+        if request.method != "PUT":
+            return await self._network.send(request, token=token, timeouts=timeouts)
+        number, self.n_writes = self.n_writes, self.n_writes + 1
+        self.before(number)
+        answer = await self._network.send(request, token=token, timeouts=timeouts)
+        self.after(number)
+        return answer
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._network.close()
+
+
+def session_on(planhat: Sandbox, network: Watched | None = None) -> Session:
+    """A session that does nothing twice by itself."""
+    return Session(planhat.token, base_url=planhat.url, transport=network or Watched(planhat.url), retry=ONCE)

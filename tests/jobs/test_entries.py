@@ -1,0 +1,132 @@
+"""A chunk in a journal: recognised by a digest, kept in few bytes, and what a rerun makes of it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from planhat_async.batching.chunking import Chunk, Row
+from planhat_async.errors import AuthenticationError
+from planhat_async.jobs.entries import MAX_GROUPS, Entry, Group, Policy, State, digest_of, groups_of, recorded
+from planhat_async.results import ChunkResult, Outcome, Problem
+
+steady = settings(derandomize=True, deadline=None, max_examples=200)
+
+
+def chunk(n_rows: int, *, is_keyed: bool, first: int = 0, data: bytes = b"x") -> Chunk:
+    rows = tuple(Row(n, (f"sourceId={n}",) if is_keyed else (), data) for n in range(first, first + n_rows))
+    return Chunk(number=0, rows=rows, keys={key for row in rows for key in row.keys})
+
+
+def invalid(position: int) -> Problem:
+    return Problem(outcome=Outcome.INVALID, reason="email is missing", position=position)
+
+
+WHOLE = chunk(100, is_keyed=True)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        chunk(99, is_keyed=True),
+        chunk(100, is_keyed=True, first=1),
+        chunk(100, is_keyed=True, data=b"y"),
+        attrs.evolve(WHOLE, invalid=(invalid(100),)),
+        attrs.evolve(WHOLE, rows=(Row(0, (), b"xx"), Row(1, (), b""), *WHOLE.rows[2:])),
+        attrs.evolve(WHOLE, rows=WHOLE.rows[::-1]),
+    ],
+)
+def test_a_digest_tells_chunks_apart(other: Chunk) -> None:
+    """By rows, where they stood, where one ends and the next begins, and what was refused between them."""
+    assert digest_of(WHOLE) == digest_of(chunk(100, is_keyed=True))
+    assert digest_of(WHOLE) != digest_of(other)
+
+
+OUTCOMES = st.lists(st.sampled_from([*Outcome]), min_size=1, max_size=30)
+
+
+def result_of(outcomes: list[Outcome]) -> ChunkResult:
+    """An account in which the row at each position has one of these outcomes."""
+    result = ChunkResult(number=0)
+    for position, outcome in enumerate(outcomes):
+        result.count(outcome)
+        if outcome not in {Outcome.CREATED, Outcome.UPDATED, Outcome.UNCHANGED, Outcome.UNREPORTED}:
+            result.problems.append(Problem(outcome=outcome, reason="so", position=position))
+    return result
+
+
+@steady
+@given(OUTCOMES, st.booleans(), st.booleans(), st.booleans())
+def test_every_row_of_a_rerun_is_settled_or_sent(
+    outcomes: list[Outcome], is_keyed: bool, resends: bool, verifies: bool
+) -> None:
+    """None is in both, none in neither; keyless rows that may be stored are sent on request only."""
+    valid = [n for n, outcome in enumerate(outcomes) if outcome is not Outcome.INVALID]
+    refused = tuple(invalid(n) for n, outcome in enumerate(outcomes) if outcome is Outcome.INVALID)
+    cut = chunk(len(outcomes), is_keyed=is_keyed)
+    cut = attrs.evolve(cut, rows=tuple(cut.rows[n] for n in valid), invalid=refused)
+    entry = Entry.beginning(cut, digest_of(cut)).ended_as(result_of(outcomes), keeps_values=False)
+    known = recorded(entry, cut, Policy(resends_unknown=resends, verifies=verifies))
+    assert known.settled.rows + len(known.left) + len(known.doubtful) == len(outcomes)
+    if not is_keyed:
+        again = {row.position for row in (*known.left, *known.doubtful)}
+        assert {n for n in again if outcomes[n] in {Outcome.CREATED, Outcome.UPDATED}} == set()
+        unknown = {n for n in again if outcomes[n] is Outcome.UNKNOWN}
+        assert unknown == ({n for n in valid if outcomes[n] is Outcome.UNKNOWN} if resends or verifies else set())
+
+
+def test_a_keyless_chunk_in_flight_is_unknown_until_somebody_asks() -> None:
+    """Then it is sent again, or looked for first, below an hour before it left."""
+    cut = chunk(3, is_keyed=False)
+    entry = attrs.evolve(Entry.beginning(cut, ""), begun=1_700_000_000.5)
+    assert recorded(entry, cut, Policy()).settled.unknown == 3
+    assert recorded(entry, cut, Policy(resends_unknown=True)).left == cut.rows
+    looked_for = recorded(entry, cut, Policy(verifies=True))
+    assert (looked_for.left, looked_for.doubtful) == ((), cut.rows)
+    assert looked_for.floor == f"{1_700_000_000 - 3600:08x}" + "0" * 16
+
+
+def test_what_was_refused_with_everything_else_is_sent_again() -> None:
+    """A wrong token says nothing of the rows."""
+    cut = chunk(2, is_keyed=False)
+    result = result_of([Outcome.REJECTED] * 2)
+    result.error = AuthenticationError("wrong token", status=401)
+    entry = Entry.beginning(cut, "").ended_as(result, keeps_values=False)
+    assert entry.state is State.UNSENT
+    assert recorded(entry, cut, Policy()).left == cut.rows
+
+
+def test_reasons_are_kept_without_what_they_quote() -> None:
+    """Rows with one reason together; the key is left out as well."""
+    problems = [
+        Problem(outcome=Outcome.REJECTED, reason=f"T-{n} is 'secret {n}' \"here\"", position=n, key=f"T-{n}")
+        for n in range(3)
+    ]
+    (group,) = groups_of(problems, keeps_values=False)
+    assert group == Group(Outcome.REJECTED, "… is '…' '…'", (range(3),))
+    assert [one.key for one in groups_of(problems, keeps_values=True)] == ["T-0", "T-1", "T-2"]
+
+
+def test_an_entry_stays_small_however_many_reasons_there_are() -> None:
+    """The first are kept in words, the others' positions together."""
+    problems = [Problem(outcome=Outcome.INVALID, reason=f"line {n}", position=n) for n in range(5000)]
+    groups = list(groups_of(problems, keeps_values=False))
+    assert len(groups) == MAX_GROUPS + 1
+    assert groups[-1] == Group(Outcome.INVALID, "for other reasons", (range(MAX_GROUPS, 5000),))
+
+
+GROUPS: Any = st.builds(
+    Group, st.sampled_from([*Outcome]), st.text(), st.just((range(3), range(5, 9))), st.integers(0, 9), st.none()
+)
+
+
+@steady
+@given(GROUPS)
+def test_a_group_comes_back_from_json_as_it_was(group: Group) -> None:
+    """Whatever the reason holds."""
+    assert Group.from_json(json.loads(json.dumps(group.to_json()))) == group

@@ -1,0 +1,204 @@
+"""The journal's file: what it keeps, who may have it, and what is said of one that cannot be used."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import attrs
+import pytest
+
+from planhat_async.jobs.entries import Entry, Group, State
+from planhat_async.jobs.journal import SCHEMA_VERSION, Journal, JournalError, Run, next_run
+from planhat_async.results import Outcome
+
+ENTRY = Entry(
+    number=3,
+    n_rows=9,
+    digest="ab12",
+    is_keyed=True,
+    state=State.UNKNOWN,
+    pending=(range(2), range(5, 7)),
+    counts={"created": 3, "unknown": 2},
+    groups=(Group(Outcome.UNKNOWN, "no answer “yet”", (range(7, 9),), n_nameless=1, key="k"),),
+    isolation_calls=4,
+    run=1,
+    begun=1.5,
+    sent=2.5,
+    ended=3.5,
+    n_attempts=7,
+)
+
+
+async def test_what_is_saved_is_there_when_it_is_opened_again(tmp_path: Path) -> None:
+    """The job, its runs and its chunks, to the last detail."""
+    async with await Journal.open(tmp_path / "job.db") as journal:
+        assert (journal.job, journal.runs, journal.entries) == ({}, [], {})
+        run = attrs.evolve(next_run(journal, per_minute=200), ended=9.0, ended_by="stopped", calls=3, attempts=4)
+        await journal.describe({"model": "tickets", "columns": {"email": "Mail"}, "chunk_size": 5})
+        await journal.save_run(run)
+        await journal.save(ENTRY)
+    async with await Journal.open(tmp_path / "job.db", must_exist=True) as journal:
+        assert journal.job == {"model": "tickets", "columns": {"email": "Mail"}, "chunk_size": 5}
+        assert (journal.runs, journal.entries) == ([run], {3: ENTRY})
+        assert next_run(journal, per_minute=None).number == 2
+
+
+async def test_a_chunk_that_is_removed_is_gone(tmp_path: Path) -> None:
+    """As if it had never begun."""
+    async with await Journal.open(tmp_path / "job.db") as journal:
+        await journal.save(ENTRY)
+        await journal.remove(3)
+    async with await Journal.open(tmp_path / "job.db") as journal:
+        assert journal.entries == {}
+
+
+async def test_a_run_that_was_killed_lasted_until_it_last_wrote(tmp_path: Path) -> None:
+    """Which each chunk's end does."""
+    run = Run(number=1, started=100.0, seen=100.0)
+    async with await Journal.open(tmp_path / "job.db") as journal:
+        await journal.save_run(run)
+        await journal.save(ENTRY, attrs.evolve(run, seen=130.0, calls=2, attempts=2))
+    async with await Journal.open(tmp_path / "job.db") as journal:
+        assert [(one.seconds, one.calls, one.ended) for one in journal.runs] == [(30.0, 2, None)]
+
+
+async def test_every_write_is_forced_to_the_disk(tmp_path: Path) -> None:
+    """A write-ahead log, and a sync at each commit."""
+    async with await Journal.open(tmp_path / "job.db") as journal:
+        assert journal._file is not None
+        assert journal._file.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert journal._file.execute("PRAGMA synchronous").fetchone() == (2,)
+
+
+HOLDER = """
+import asyncio, sys
+from planhat_async.jobs.journal import Journal
+
+async def hold():
+    async with await Journal.open(sys.argv[1]):
+        print("open", flush=True)
+        sys.stdin.read()
+
+asyncio.run(hold())
+"""
+
+
+async def test_a_journal_in_use_by_another_process_is_refused_until_that_is_gone(tmp_path: Path) -> None:
+    """Also where it was killed: the lock goes with it."""
+    path = tmp_path / "job.db"
+    command = [sys.executable, "-c", HOLDER, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: ASYNC220
+        assert process.stdout is not None
+        assert process.stdout.readline() == "open\n"
+        with pytest.raises(JournalError, match=r"job\.db: another process is using this journal"):
+            await Journal.open(path)
+        process.kill()
+    async with await Journal.open(path) as journal:
+        assert journal.entries == {}
+
+
+def sqlite_file(path: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(path)) as file:
+        for statement in statements:
+            file.execute(statement)
+
+
+async def refusal(path: Path, *, must_exist: bool = False) -> str:
+    with pytest.raises(JournalError) as refused:
+        await Journal.open(path, must_exist=must_exist)
+    return str(refused.value)
+
+
+async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    """And left as it is."""
+    path = tmp_path / "rows.csv"
+    path.write_bytes(b"source_id,email\n1,a\n" * 100)
+    assert await refusal(path) == f"{path}: this is no journal"
+    assert path.read_bytes() == b"source_id,email\n1,a\n" * 100
+
+
+async def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:
+    """And left as it is, to the byte."""
+    path = tmp_path / "other.db"
+    sqlite_file(path, "CREATE TABLE chunks (number INTEGER)")
+    content = path.read_bytes()
+    assert await refusal(path) == f"{path} is a SQLite file of another program, not a journal"
+    assert path.read_bytes() == content
+
+
+async def test_a_journal_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    """Nobody here knows what it means."""
+    path = tmp_path / "job.db"
+    await (await Journal.open(path)).close()
+    sqlite_file(path, f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    assert await refusal(path) == (
+        f"{path} was written by another version of planhat-async: its schema is {SCHEMA_VERSION + 1}, "
+        f"this one reads {SCHEMA_VERSION}"
+    )
+
+
+async def test_a_damaged_journal_is_refused(tmp_path: Path) -> None:
+    """Wherever the damage is: nothing is sent on the word of half a journal."""
+    path = tmp_path / "job.db"
+    async with await Journal.open(path) as journal:
+        for number in range(200):
+            await journal.save(attrs.evolve(ENTRY, number=number))
+    content = path.read_bytes()
+    page = len(content) // 2 // 4096 * 4096
+    path.write_bytes(content[:page] + b"\xff" * 4096 + content[page + 4096 :])
+    assert "damaged" in await refusal(path)
+    path.write_bytes(content[: len(content) // 2])
+    assert "damaged" in await refusal(path)
+
+
+@pytest.mark.parametrize("column", ["counts", "state", "problems", "pending"])
+async def test_an_entry_that_cannot_be_read_is_damage(tmp_path: Path, column: str) -> None:
+    """Somebody has edited it."""
+    path = tmp_path / "job.db"
+    async with await Journal.open(path) as journal:
+        await journal.save(ENTRY)
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute(f"UPDATE chunks SET {column} = 'x'")  # noqa: S608 - our own columns
+    assert f"{path} is damaged: " in await refusal(path)
+
+
+async def test_a_journal_that_must_exist_and_does_not_is_not_made(tmp_path: Path) -> None:
+    """A name that was mistyped makes no file."""
+    path = tmp_path / "jbo.db"
+    assert await refusal(path, must_exist=True) == f"{path}: there is no such journal"
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["gone/job.db", "file/job.db", "."])
+async def test_a_journal_where_none_can_be_is_refused(tmp_path: Path, name: str) -> None:
+    """It says which file, and that it cannot be written there."""
+    (tmp_path / "file").write_text("")
+    assert str(tmp_path / name) in await refusal(tmp_path / name)
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="there is no folder that nobody may write to")
+async def test_a_read_only_folder_is_refused(tmp_path: Path) -> None:
+    """In one line; `/proc` is read-only for everybody, also for root."""
+    (tmp_path / "link").symlink_to("/proc/self")
+    path = tmp_path / "link" / "job.db"
+    assert await refusal(path) == f"{path}: the journal cannot be written here: unable to open database file"
+
+
+async def test_a_full_disk_damages_nothing(tmp_path: Path) -> None:
+    """What did not fit is not there, and what was there still is."""
+    path = tmp_path / "job.db"
+    async with await Journal.open(path) as journal:
+        await journal.save(ENTRY)
+        assert journal._file is not None
+        journal._file.execute("PRAGMA max_page_count = 1")
+        large = attrs.evolve(ENTRY, number=4, groups=(Group(Outcome.REJECTED, "x" * 100_000),))
+        with pytest.raises(JournalError, match=r"job\.db: the disk is full"):
+            await journal.save(large)
+        assert journal.entries == {3: ENTRY}
+    async with await Journal.open(path) as journal:
+        assert journal.entries == {3: ENTRY}

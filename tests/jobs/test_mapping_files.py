@@ -1,0 +1,89 @@
+"""Mappings in a TOML file: columns, constants, date formats."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from planhat_async.jobs.mapping import FieldMapping, SourceError
+from planhat_async.jobs.mapping_files import MappingFile
+from planhat_async.models import Task
+
+WHOLE = """
+time_zone = "Europe/Berlin"
+
+[columns]
+"Task ID" = "sourceId"
+"Begins" = "start_time"
+"Due" = "custom.due"
+
+[constants]
+company_id = "extid-acme"
+activity_tags = ["a", "b"]
+
+[dates]
+start_time = "%d.%m.%Y %H:%M"
+"custom.due" = "%Y-%m-%dT%H:%M%z"
+"""
+
+
+def parsed(path: Path, content: str, **more: Any) -> FieldMapping:
+    path.write_text(content)
+    held = MappingFile.read(path)
+    return FieldMapping.parse(
+        Task, columns=held.columns, values=held.constants, dates=held.dates, time_zone=held.time_zone, **more
+    )
+
+
+def test_columns_constants_and_dates_are_fitted(tmp_path: Path) -> None:
+    """A time without a zone has the file's, summer time included; options may add to it."""
+    mapping = parsed(tmp_path / "m.toml", WHOLE, maps=["action=What"], constants=["description=x"])
+    cells = {"Task ID": "7", "Begins": "31.05.2024 09:30", "Due": "2024-01-01T10:00+0530", "What": "Call"}
+    assert mapping.apply_to_text(cells) == {
+        "source_id": "7",
+        "start_time": "2024-05-31T07:30:00.000Z",
+        "action": "Call",
+        "company_id": "extid-acme",
+        "activity_tags": ["a", "b"],
+        "description": "x",
+        "custom": {"due": "2024-01-01T04:30:00.000Z"},
+    }
+    assert mapping.apply(cells) == mapping.apply_to_text(cells)
+
+
+def test_a_time_of_another_form_is_named(tmp_path: Path) -> None:
+    """With the form it should have."""
+    mapping = parsed(tmp_path / "m.toml", WHOLE)
+    with pytest.raises(ValueError, match=r"start_time: 'soon' is no time of the form %d\.%m\.%Y %H:%M"):
+        mapping.apply_to_text({"Task ID": "7", "Begins": "soon", "Due": ""})
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[columns", "m.toml is not TOML in UTF-8"),
+        ("[colums]\n", "m.toml: 'colums' is none of columns, constants, dates and time_zone"),
+        ("columns = 1", r"m.toml: columns is no table: begin it with \[columns\]"),
+        ('[columns]\nA = "source_id"\nB = "source_id"', "m.toml: two columns go to source_id"),
+        ('[columns]\nA = "source_id"\nB = "sourceId"', "source_id is given twice: --map"),
+        ("[columns]\nA.B = 1", r"m.toml: \[columns\] 'A' is not text"),
+        ('[columns]\nA = "sorce_id"', "--map: Task has no field 'sorce_id'"),
+        ('[constants]\nsorce_id = "1"', "constants: Task has no field 'sorce_id'"),
+        ("[constants]\naction = 1", "--set: action: text, not a whole number"),
+        ('[columns]\nA = "action"\n[constants]\naction = "1"', "action is given twice: by --map and by --set"),
+        ('[dates]\nstart_time = "%Y"', 'the format of start_time names no zone: give one, as time_zone = "UTC"'),
+        ('time_zone = "Mars"', "time_zone: there is no zone 'Mars'"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, content: str, message: str) -> None:
+    """It says where."""
+    with pytest.raises(SourceError, match=message):
+        parsed(tmp_path / "m.toml", content)
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    """By name."""
+    with pytest.raises(SourceError, match=r"m\.toml: No such file or directory"):
+        MappingFile.read(tmp_path / "m.toml")

@@ -1,0 +1,46 @@
+"""Progress: how far, how fast, how long still."""
+
+from __future__ import annotations
+
+import pytest
+
+from planhat_async.jobs.progress import Meter, duration, line
+from planhat_async.results import UpsertResult
+
+RESULT = UpsertResult(created=900, unreported=90, rejected=4, invalid=3, dropped=2, unknown=1)
+
+
+def test_a_line_says_how_far_a_job_has_come() -> None:
+    """Rows done and to be done, rows a second, what became of them, calls and time left."""
+    meter = Meter(total=10_000)
+    meter.take(0, 0, now=0.0)
+    meter.take(1000, 2500, now=10.0)
+    assert line(RESULT, meter, calls_left=180) == (
+        "1,000 of about 4,000 rows, 100 rows/s: 990 stored, 9 failed, 1 unknown; "
+        "180 calls left this minute; about 30 s left"
+    )
+
+
+@pytest.mark.parametrize("meter", [Meter(), Meter(total=0), Meter(total=100)])
+def test_what_is_not_known_is_not_said(meter: Meter) -> None:
+    """Neither a total nor the time that is left."""
+    assert line(UpsertResult(), meter, calls_left=200) == (
+        "0 rows, 0 rows/s: 0 stored, 0 failed, 0 unknown; 200 calls left this minute"
+    )
+
+
+def test_what_an_earlier_run_has_done_is_soon_forgotten() -> None:
+    """The pace is that of the last minute."""
+    meter = Meter(total=100_000)
+    meter.take(0, 0, now=0.0)
+    meter.take(50_000, 50_000, now=1.0)
+    for second in range(2, 100):
+        meter.take(50_000 + 10 * second, 50_000 + 10 * second, now=float(second))
+    assert meter.rows_per_second == 10
+    assert meter.seconds_left == (50_000 - 990) / 10
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(0.4, "0 s"), (89, "89 s"), (600, "10 min"), (7200, "2.0 h")])
+def test_durations_are_said_as_people_do(seconds: float, said: str) -> None:
+    """No finer than anybody needs."""
+    assert duration(seconds) == said

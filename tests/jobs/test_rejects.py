@@ -1,0 +1,103 @@
+"""Rows that were not stored: copied as they were, with the reason, and fit to be sent again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from planhat_async.jobs.mapping import REASON_COLUMN, FieldMapping, SourceError
+from planhat_async.jobs.rejects import Rejects
+from planhat_async.jobs.sources import STANDARD_INPUT, FileSource
+from planhat_async.models import Ticket
+from planhat_async.results import ChunkResult, Outcome, Problem, Unreadable
+
+
+def rejected(source: FileSource, path: Path, positions: list[int], outcome: Outcome = Outcome.REJECTED) -> Path:
+    """Copy these rows of a source."""
+    problems = [Problem(outcome=outcome, reason=f"wrong {n}", position=n) for n in reversed(positions)]
+    with Rejects(source, path) as rejects:
+        rejects.add(ChunkResult(number=0, problems=[*problems, Problem(outcome=outcome, reason="nameless")]))
+        rejects.write()
+    return path
+
+
+def source(path: Path, content: bytes | None = None, **options: Any) -> FileSource:
+    if content is not None:
+        path.write_bytes(content)
+    return FileSource(path, FieldMapping.parse(Ticket), **options)
+
+
+def test_csv_is_copied_as_csv(tmp_path: Path) -> None:
+    """Line breaks and all; a line that is no row is copied as one cell."""
+    content = b'source_id,title\n1,a\n2,"b,\nb"\n\n3,"c"c\n4\n5,e\n'
+    path = rejected(source(tmp_path / "in.csv", content), tmp_path / "out.csv", [1, 2, 3])
+    assert path.read_bytes().replace(b"\r\n", b"\n") == (
+        b"not stored because,source_id,title\n"
+        b'rejected: wrong 1,2,"b,\nb"\n'
+        b'rejected: wrong 2,"3,""c""c"\n'
+        b"rejected: wrong 3,4\n"
+    )
+    first, *others = source(path)
+    assert first == {"source_id": "2", "title": "b,\nb"}
+    assert [type(row) for row in others] == [Unreadable, Unreadable]
+
+
+def test_bytes_of_another_encoding_are_copied_as_they_are(tmp_path: Path) -> None:
+    """Whoever corrects them can tell what they were."""
+    made = source(tmp_path / "in.csv", b"source_id,title\n1,caf\xe9\n")
+    assert rejected(made, tmp_path / "out.csv", [0]).read_bytes().endswith(b",1,caf\xe9\r\n")
+
+
+def test_jsonl_is_copied_as_jsonl(tmp_path: Path) -> None:
+    """A line that is no object is kept as text, under a name that no field has."""
+    content = b'{"title": "a"}\n\n{"title": "b", "titel": [1]}\n{oops\n[1]\n{"title": "e"}\n'
+    path = rejected(source(tmp_path / "in.jsonl", content), tmp_path / "out.jsonl", [1, 2, 3], Outcome.INVALID)
+    assert [json.loads(line) for line in path.read_bytes().splitlines()] == [
+        {REASON_COLUMN: "invalid: wrong 1", "title": "b", "titel": [1]},
+        {REASON_COLUMN: "invalid: wrong 2", "line": "{oops\n"},
+        {REASON_COLUMN: "invalid: wrong 3", "line": [1]},
+    ]
+    assert next(iter(source(path))) == {"title": "b", "titel": [1]}
+
+
+def test_parquet_is_copied_as_parquet(tmp_path: Path) -> None:
+    """With the columns' own types."""
+    columns = {"source_id": [str(n) for n in range(2500)], "time_spent": list(range(2500))}
+    parquet.write_table(pa.table(columns), tmp_path / "in.parquet", row_group_size=700)
+    path = rejected(source(tmp_path / "in.parquet"), tmp_path / "out.parquet", [3, 999, 1000, 2400])
+    table = parquet.read_table(path)
+    assert table.to_pydict() == {
+        REASON_COLUMN: [f"rejected: wrong {n}" for n in (3, 999, 1000, 2400)],
+        "source_id": ["3", "999", "1000", "2400"],
+        "time_spent": [3, 999, 1000, 2400],
+    }
+    assert next(iter(source(path))) == {"source_id": "3", "time_spent": 3}
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.jsonl"])
+def test_rows_that_are_wrong_again_have_one_reason(tmp_path: Path, name: str) -> None:
+    """The newest."""
+    content = b"source_id,title\n1,a\n" if name == "out.csv" else b'{"title": "a"}\n'
+    once = rejected(source(tmp_path / f"in.{name[4:]}", content), tmp_path / f"once.{name[4:]}", [0])
+    twice = rejected(source(once), tmp_path / name, [0], Outcome.DROPPED).read_text()
+    assert (twice.count("not stored because"), twice.count("wrong 0"), twice.count("dropped: ")) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.UNKNOWN, Outcome.UNSENT])
+def test_rows_that_need_no_correction_are_not_copied(tmp_path: Path, outcome: Outcome) -> None:
+    """What is unknown may be stored, and what is unsent is sent by the next run: no file is made."""
+    assert not rejected(source(tmp_path / "in.csv", b"title\na\n"), tmp_path / "out.csv", [0], outcome).exists()
+
+
+def test_the_input_is_not_overwritten(tmp_path: Path) -> None:
+    """Nor is standard input read twice."""
+    made = source(tmp_path / "in.csv", b"title\na\n")
+    with pytest.raises(SourceError, match=r"in\.csv is the input"):
+        Rejects(made, tmp_path / "in.csv")
+    with pytest.raises(SourceError, match="standard input does not allow"):
+        Rejects(FileSource(STANDARD_INPUT, FieldMapping.parse(Ticket), format="csv"), tmp_path / "out.csv")

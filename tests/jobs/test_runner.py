@@ -1,0 +1,383 @@
+"""Jobs: what a rerun makes of what was sent before, whatever ended the run before it."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from killed_jobs import Watched, saved, session_on
+
+from planhat_async import Notes, Outcome, Tasks, Tickets, UpsertResult
+from planhat_async.errors import AuthenticationError, UnknownOutcomeError
+from planhat_async.jobs.entries import State
+from planhat_async.jobs.journal import Journal, JournalError
+from planhat_async.jobs.runner import UpsertJob, run_upsert
+from planhat_async.sandbox import Sandbox
+
+LOST = UnknownOutcomeError("no answer", method="PUT", path="/")
+
+
+def tickets(n_rows: int, **more: Any) -> list[dict[str, Any]]:
+    return [{"sourceId": f"t{n}", "email": "a@b.example", "domains": ["b.example"], **more} for n in range(n_rows)]
+
+
+def notes(n_rows: int) -> list[dict[str, Any]]:
+    return [{"companyId": "c1", "subject": f"note {n}"} for n in range(n_rows)]
+
+
+def counted(result: UpsertResult) -> dict[str, int]:
+    return {name: n_rows for name, n_rows in result.counts().items() if n_rows}
+
+
+def subjects(planhat: Sandbox) -> list[str]:
+    return sorted(note["subject"] for note in planhat.records("notes"))
+
+
+def n_writes(planhat: Sandbox) -> int:
+    return sum(call.method == "PUT" for call in planhat.requests)
+
+
+def fail_at(number: int, error: Exception) -> Any:
+    def check(at: int) -> None:
+        if at == number:
+            raise error
+
+    return check
+
+
+def content_of(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+async def states(path: Path) -> list[State]:
+    async with await Journal.open(path) as journal:
+        return [entry.state for entry in journal.entries.values()]
+
+
+async def test_a_job_that_is_run_again_sends_nothing(planhat: Sandbox, tmp_path: Path) -> None:
+    """Its result is that of the first run, and so are its problems."""
+    path, rows = tmp_path / "job.db", [*tickets(4), {"sourceId": "bad"}, *tickets(7)[4:]]
+    results = []
+    for _ in range(2):
+        async with session_on(planhat) as session:
+            results.append(await run_upsert(Tickets(session), rows, journal=path, chunk_size=3))
+    assert [counted(result) for result in results] == [{"created": 7, "invalid": 1}] * 2
+    assert results[0].problems == results[1].problems
+    assert results[0].not_stored == results[1].not_stored == {Outcome.INVALID: (range(4, 5),)}
+    assert n_writes(planhat) == 3
+
+
+async def test_without_a_journal_nothing_is_remembered(planhat: Sandbox) -> None:
+    """The rows are sent each time."""
+    for _ in range(2):
+        async with session_on(planhat) as session:
+            result = await run_upsert(Tickets(session), tickets(4), chunk_size=2)
+            assert result.ok
+    assert n_writes(planhat) == 4
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("number", range(4))
+async def test_a_killed_job_of_keyed_rows_goes_on_where_it_was(
+    planhat: Sandbox, tmp_path: Path, moment: str, number: int
+) -> None:
+    """What was answered by then is not sent again; what was in flight is."""
+    path, rows = tmp_path / "job.db", tickets(8)
+    copies: list[Path] = []
+
+    def kill(at: int) -> None:
+        if at == number:
+            copies.append(saved(path, tmp_path / "left.db"))
+
+    network = Watched(planhat.url)
+    setattr(network, moment, kill)
+    async with session_on(planhat, network) as session:
+        await run_upsert(Tickets(session), rows, journal=path, chunk_size=2, concurrency=1)
+    async with session_on(planhat) as session:
+        result = await run_upsert(Tickets(session), rows, journal=copies[0], chunk_size=2, concurrency=1)
+    assert (result.created, result.unreported, result.rows) == (2 * number, 8 - 2 * number, 8)
+    assert n_writes(planhat) == 4 + 4 - number
+    assert len(planhat.records("tickets")) == 8
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+async def test_keyless_rows_that_were_in_flight_at_a_kill_are_unknown(
+    planhat: Sandbox, tmp_path: Path, moment: str
+) -> None:
+    """They are listed, and not sent again, however often the job is run; what had not left is sent."""
+    path, left = tmp_path / "job.db", tmp_path / "left.db"
+
+    def kill(at: int) -> None:
+        if at == 1:
+            saved(path, left)
+
+    network = Watched(planhat.url)
+    setattr(network, moment, kill)
+    async with (
+        session_on(planhat, network) as session,
+        UpsertJob(Notes(session), notes(4), journal=path, chunk_size=2, concurrency=1) as job,
+    ):
+        async for _ in job:
+            if network.n_writes == 2:
+                break
+    for _ in range(2):
+        async with session_on(planhat) as session:
+            result = await run_upsert(Notes(session), notes(6), journal=left, chunk_size=2, concurrency=1)
+        assert counted(result) == {"created": 4, "unknown": 2}
+        assert result.not_stored == {Outcome.UNKNOWN: (range(2, 4),)}
+    assert subjects(planhat) == [f"note {n}" for n in range(6)]
+
+
+async def killed_notes(planhat: Sandbox, path: Path, *, arrives: bool) -> None:
+    """Kill a job of six notes when the second of three chunks is in flight, and has arrived or not."""
+    whole = path.with_name("whole.db")
+
+    def kill(at: int) -> None:
+        if at == 1:
+            saved(whole, path)
+            raise LOST
+
+    network = Watched(planhat.url)
+    setattr(network, "after" if arrives else "before", kill)
+    async with (
+        session_on(planhat, network) as session,
+        UpsertJob(Notes(session), notes(6), journal=whole, chunk_size=2, concurrency=1) as job,
+    ):
+        async for chunk in job:
+            if chunk.number == 1:
+                break
+
+
+async def test_unknown_rows_are_sent_again_on_request(planhat: Sandbox, tmp_path: Path) -> None:
+    """Those that had arrived are there twice then, which is why one has to ask."""
+    path = tmp_path / "job.db"
+    await killed_notes(planhat, path, arrives=True)
+    async with session_on(planhat) as session:
+        result = await run_upsert(Notes(session), notes(6), journal=path, chunk_size=2, resend_unknown=True)
+    assert counted(result) == {"created": 6}
+    assert subjects(planhat) == sorted([f"note {n}" for n in range(6)] + ["note 2", "note 3"])
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+async def test_unknown_rows_are_looked_for_by_values_that_are_unique(
+    planhat: Sandbox, tmp_path: Path, *, arrives: bool
+) -> None:
+    """What is there is created, what is not is sent: in the end each row is there once."""
+    path = tmp_path / "job.db"
+    await killed_notes(planhat, path, arrives=arrives)
+    async with session_on(planhat) as session:
+        result = await run_upsert(
+            Notes(session), notes(6), journal=path, chunk_size=2, verify_by=["subject"], verify_wait=0.0
+        )
+    assert counted(result) == {"created": 6}
+    assert subjects(planhat) == [f"note {n}" for n in range(6)]
+    assert await states(path) == [State.ANSWERED] * 3
+
+
+async def test_a_row_that_did_not_leave_is_sent_by_the_next_run(planhat: Sandbox, tmp_path: Path) -> None:
+    """Also one without a key, and one that was refused with everything else by a wrong token."""
+    path = tmp_path / "job.db"
+    refused = AuthenticationError("wrong token", status=401)
+    async with session_on(planhat, Watched(planhat.url, before=fail_at(1, refused))) as session:
+        first = await run_upsert(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
+    async with session_on(planhat) as session:
+        second = await run_upsert(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
+    assert first.stopped_by is not None
+    assert counted(second) == {"created": 6}
+    assert subjects(planhat) == [f"note {n}" for n in range(6)]
+
+
+async def test_writes_to_one_key_keep_their_order_across_runs(planhat: Sandbox, tmp_path: Path) -> None:
+    """A row that is sent again is followed by what was sent after it, though that was answered."""
+    path, rows = tmp_path / "job.db", [*tickets(2, title="old"), *tickets(2, title="new")]
+    async with session_on(planhat, Watched(planhat.url, before=fail_at(0, LOST))) as session:
+        first = await run_upsert(Tickets(session), rows, journal=path, chunk_size=2, concurrency=1)
+    assert counted(first) == {"created": 2, "unknown": 2}
+    async with session_on(planhat) as session:
+        second = await run_upsert(Tickets(session), rows, journal=path, chunk_size=2, concurrency=1)
+    assert second.ok
+    assert {ticket["title"] for ticket in planhat.records("tickets")} == {"new"}
+
+
+async def test_a_job_that_is_stopped_ends_what_is_in_flight(planhat: Sandbox, tmp_path: Path) -> None:
+    """Nothing is unknown, and the next run does the rest."""
+    path = tmp_path / "job.db"
+    async with session_on(planhat) as session:
+        async with UpsertJob(Notes(session), notes(8), journal=path, chunk_size=2, concurrency=1) as job:
+            async for _ in job:
+                job.stop()
+        # The second chunk had begun when the first was handed out.
+        assert (job.result.created, job.result.unknown) == (4, 0)
+        result = await run_upsert(Notes(session), notes(8), journal=path, chunk_size=2, concurrency=1)
+    assert counted(result) == {"created": 8}
+    assert n_writes(planhat) == 4
+
+
+async def test_a_job_that_is_cancelled_knows_what_did_not_leave(planhat: Sandbox, tmp_path: Path) -> None:
+    """What was in flight is unknown; the rest is sent by the next run, though it has no keys."""
+    path = tmp_path / "job.db"
+    held = asyncio.Event()
+
+    class Holding(Watched):
+        async def send(self, *_: Any, **__: Any) -> Any:
+            held.set()
+            await asyncio.get_running_loop().create_future()
+
+    async with session_on(planhat, Holding(planhat.url)) as session:
+        task = asyncio.create_task(run_upsert(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1))
+        await held.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    async with session_on(planhat) as session:
+        result = await run_upsert(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
+    assert counted(result) == {"created": 4, "unknown": 2}
+    assert subjects(planhat) == [f"note {n}" for n in range(2, 6)]
+
+
+async def test_any_iterable_is_a_source(planhat: Sandbox, tmp_path: Path) -> None:
+    """Also an async one, as long as it yields the same rows in each run."""
+
+    async def rows() -> AsyncIterator[dict[str, Any]]:
+        for row in tickets(5):
+            yield row
+
+    def plainly() -> Iterator[dict[str, Any]]:
+        yield from tickets(5)
+
+    for source in (rows(), plainly(), rows()):
+        async with session_on(planhat) as session:
+            result = await run_upsert(Tickets(session), source, journal=tmp_path / "job.db", chunk_size=2)
+            assert counted(result) == {"created": 5}
+    assert n_writes(planhat) == 3
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (tickets(4, title="other"), "chunk 1, of the rows from 1 to 2, is not what it was"),
+        ([*tickets(3), *tickets(5)[4:]], "chunk 2, of the rows from 3 to 4, is not what it was"),
+        (tickets(6), "it had 4 rows, and now has more"),
+        (tickets(2), "it ends after 2 rows, an earlier run has read more"),
+        ([], "it ends after 0 rows, an earlier run has read more"),
+    ],
+)
+async def test_an_input_that_has_changed_is_refused(
+    planhat: Sandbox, tmp_path: Path, rows: list[Any], message: str
+) -> None:
+    """It says which rows; none of them is sent."""
+    async with session_on(planhat) as session:
+        await run_upsert(Tickets(session), tickets(4), journal=tmp_path / "job.db", chunk_size=2)
+        with pytest.raises(JournalError, match=f"the input has changed: {message}"):
+            await run_upsert(Tickets(session), rows, journal=tmp_path / "job.db", chunk_size=2)
+    assert n_writes(planhat) == 2
+
+
+async def test_a_job_of_another_kind_is_refused(planhat: Sandbox, tmp_path: Path) -> None:
+    """It says all that differs, before anything is read."""
+    async with session_on(planhat) as session:
+        await run_upsert(Tickets(session), tickets(4), journal=tmp_path / "job.db", chunk_size=2)
+        with pytest.raises(JournalError, match=r"another job: chunk_size is 3, was 2; model is tasks, was tickets\."):
+            await run_upsert(Tasks(session), [], journal=tmp_path / "job.db", chunk_size=3)
+    async with Sandbox() as other, session_on(other) as session:
+        with pytest.raises(JournalError, match=f"base_url is {other.url}, was {planhat.url}"):
+            await run_upsert(Tickets(session), tickets(4), journal=tmp_path / "job.db", chunk_size=2)
+
+
+async def test_a_second_run_at_once_is_refused(planhat: Sandbox, tmp_path: Path) -> None:
+    """The first goes on."""
+    async with (
+        session_on(planhat) as session,
+        UpsertJob(Tickets(session), tickets(4), journal=tmp_path / "job.db") as job,
+    ):
+        with pytest.raises(JournalError, match="another process is using this journal"):
+            await run_upsert(Tickets(session), tickets(4), journal=tmp_path / "job.db")
+        assert [chunk.created async for chunk in job] == [4]
+
+
+@pytest.mark.parametrize("number", range(2, 8))
+async def test_where_the_journal_cannot_be_written_nothing_more_leaves(
+    planhat: Sandbox, tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message says why, and the account is whole; a later run does the rest, and doubles nothing."""
+    execute, left = Journal._execute, [None] * number
+
+    def fill_up(self: Journal, statements: Any) -> None:
+        if not left:
+            raise sqlite3.OperationalError("database or disk is full")
+        left.pop()
+        execute(self, statements)
+
+    monkeypatch.setattr(Journal, "_execute", fill_up)
+    path = tmp_path / "job.db"
+    async with session_on(planhat) as session:
+        job = UpsertJob(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
+        with pytest.raises(JournalError, match=r"job\.db: the disk is full: nothing more is sent"):
+            async with job:
+                await exhausted(job)
+        monkeypatch.setattr(Journal, "_execute", execute)
+        n_sent = len(planhat.records("notes"))
+        assert n_sent == job.result.created == 2 * ((number - 1) // 2)
+        result = await run_upsert(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
+    # What had been answered without a record of it is unknown.
+    assert (result.created + result.unknown, result.unknown) == (6, 2 * ((number - 1) % 2 == 0))
+    assert subjects(planhat) == [f"note {n}" for n in range(6)]
+
+
+async def exhausted(job: UpsertJob) -> None:
+    async for _ in job:
+        pass
+
+
+async def test_totals_are_the_whole_jobs(planhat: Sandbox, tmp_path: Path) -> None:
+    """Calls, attempts and seconds of all runs."""
+    for _ in range(3):
+        async with session_on(planhat) as session:
+            async with UpsertJob(Tickets(session), tickets(4), journal=tmp_path / "job.db", chunk_size=2) as job:
+                async for _ in job:
+                    pass
+            effort = job.effort(seconds=1.0)
+            assert (effort.calls, effort.attempts) == (2, 2)
+            assert effort.seconds >= 1.0
+
+
+async def test_the_event_loop_does_not_wait_for_the_disk(
+    planhat: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of SQLite's work, and the digests, are done in one thread of the journal's own."""
+    names: set[str] = set()
+    execute, digest = Journal._execute, "planhat_async.jobs.ledger.digest_of"
+
+    def noted(self: Journal, statements: Any) -> None:
+        names.add(threading.current_thread().name)
+        execute(self, statements)
+
+    def digested(_: Any) -> str:
+        names.add(threading.current_thread().name)
+        return ""
+
+    monkeypatch.setattr(Journal, "_execute", noted)
+    monkeypatch.setattr(digest, digested)
+    async with session_on(planhat) as session:
+        await run_upsert(Tickets(session), tickets(4), journal=tmp_path / "job.db", chunk_size=2)
+    assert names == {"journal_0"}
+
+
+async def test_no_row_and_no_token_is_in_the_journal(planhat: Sandbox, tmp_path: Path) -> None:
+    """Not even what reasons quote, unless somebody asks for it."""
+    rows: list[Any] = [*tickets(2, title="secret title"), {"sourceId": "secret key", "email": "x", "titel": 1}]
+    for keeps, name in ((False, "a.db"), (True, "b.db")):
+        async with session_on(planhat) as session:
+            await run_upsert(Tickets(session), rows, journal=tmp_path / name, keep_values=keeps)
+        async with await Journal.open(tmp_path / name) as journal:
+            ((group,),) = [entry.groups for entry in journal.entries.values()]
+        assert ("titel" in group.reason) is keeps
+        held = content_of(tmp_path / name)
+        assert b"secret title" not in held
+        assert b"a@b.example" not in held
+        assert planhat.token.encode() not in held

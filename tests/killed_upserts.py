@@ -1,0 +1,111 @@
+"""Real `planhat-async upsert` processes that are killed, against a sandbox in this one, which keeps count."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from planhat_async.jobs.entries import State
+from planhat_async.jobs.journal import Journal
+from planhat_async.sandbox import Sandbox
+
+CHUNK_SIZE = 10
+
+
+@attrs.frozen
+class Ended:
+    """How one run of a job ended."""
+
+    code: int
+    out: str
+    n_rows_answered_before: int
+    """Rows of chunks that the journal knew to be answered when it began."""
+    n_rows_arrived: int
+    """Rows that the sandbox has seen of this run."""
+
+    @property
+    def was_killed(self) -> bool:
+        """Whether it did not end by itself."""
+        return self.code == -signal.SIGKILL
+
+
+@attrs.define
+class KilledJob:
+    """A job that is killed again and again, at instants that a seed chooses, and then left to end."""
+
+    planhat: Sandbox
+    model: str
+    file: Path
+    seed: int
+    n_kills: int
+    runs: list[Ended] = attrs.field(factory=list)
+    n_between: int = 0
+    """Kills that left a chunk begun and without an answer."""
+
+    @property
+    def journal(self) -> Path:
+        """Its journal."""
+        return self.file.with_name(f"{self.model}.db")
+
+    async def run(self) -> dict[str, Any]:
+        """Run it until it has ended by itself; returns what it says then."""
+        draw = random.Random(self.seed)
+        while True:
+            ended = await self._run_once(draw if self.n_kills else None)
+            self.runs.append(ended)
+            if not ended.was_killed:
+                told: dict[str, Any] = json.loads(ended.out)
+                return told
+            self.n_kills -= 1
+            self.n_between += bool(await self._rows_in(State.SENDING))
+
+    async def _run_once(self, draw: random.Random | None) -> Ended:
+        n_answered, n_arrived = await self._rows_in(State.ANSWERED), self._n_rows_arrived()
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "planhat_async", "upsert", self.model, str(self.file)),
+            *("--journal", str(self.journal), "--chunk-size", str(CHUNK_SIZE), "--concurrency", "3", "--json"),
+            env={**os.environ, "PLANHAT_BASE_URL": self.planhat.url, "PLANHAT_API_TOKEN": self.planhat.token},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        killing = None if draw is None else asyncio.create_task(self._kill(process, draw))
+        out, _ = await process.communicate()
+        if killing is not None:
+            killing.cancel()
+        assert process.returncode is not None
+        return Ended(process.returncode, out.decode(), n_answered, self._n_rows_arrived() - n_arrived)
+
+    async def _kill(self, process: asyncio.subprocess.Process, draw: random.Random) -> None:
+        """Kill it while it starts, or some milliseconds after so many of its calls have arrived."""
+        n_calls = len(self.planhat.requests) + draw.randrange(1, 4)
+        if draw.random() < 0.1:
+            await asyncio.sleep(draw.uniform(0.0, 0.5))
+        else:
+            while len(self.planhat.requests) < n_calls:  # noqa: ASYNC110 - what arrives sets no event
+                await asyncio.sleep(0.0005)
+            await asyncio.sleep(draw.uniform(0.0, 0.01))
+        if process.returncode is None:
+            process.kill()
+
+    async def _rows_in(self, state: State) -> int:
+        if not os.path.exists(self.journal):  # noqa: ASYNC240 - nothing else runs
+            return 0
+        async with await Journal.open(self.journal) as journal:
+            return sum(entry.n_rows for entry in journal.entries.values() if entry.state is state)
+
+    def _n_rows_arrived(self) -> int:
+        return sum(call.n_rows or 0 for call in self.planhat.requests if call.method == "PUT")
+
+
+def written(file: Path, rows: list[dict[str, Any]]) -> Path:
+    """A JSONL file of these rows."""
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return file

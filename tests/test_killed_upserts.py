@@ -1,0 +1,77 @@
+"""A job that is killed at any instant, and run again, ends as if nothing had happened."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from killed_upserts import CHUNK_SIZE, KilledJob, written
+
+from planhat_async.sandbox import Sandbox
+
+N_KILLS = 25
+"""For each model: on a fast machine it takes several jobs."""
+N_ROWS = 200 * CHUNK_SIZE
+
+
+def jobs(planhat: Sandbox, model: str, folder: Path, rows: Iterator[dict[str, Any]]) -> Iterator[KilledJob]:
+    """Jobs of rows of their own, until there were enough kills."""
+    n_left = number = 0
+    while not number or n_left:
+        part = folder / f"{model}-{number}"
+        part.mkdir()
+        file = written(part / "rows.jsonl", [next(rows) for _ in range(N_ROWS)])
+        job = KilledJob(planhat, model, file, seed=number, n_kills=n_left if number else N_KILLS)
+        yield job
+        n_left, number = job.n_kills, number + 1
+
+
+def tickets() -> Iterator[dict[str, Any]]:
+    number = 0
+    while True:
+        yield {"sourceId": f"t{number}", "email": "a@b.example", "domains": ["b.example"], "title": f"title {number}"}
+        number += 1
+
+
+def notes() -> Iterator[dict[str, Any]]:
+    number = 0
+    while True:
+        yield {"companyId": "c1", "subject": f"note {number}"}
+        number += 1
+
+
+async def test_tickets_of_jobs_that_are_killed_are_all_there(planhat: Sandbox, tmp_path: Path) -> None:
+    """The store equals the input, and what was answered before a kill was not sent again after it."""
+    ended = []
+    for job in jobs(planhat, "tickets", tmp_path, tickets()):
+        told = await job.run()
+        assert (told["rows"], told["ok"], told["problems"]) == (N_ROWS, True, [])
+        for run in job.runs:
+            assert run.n_rows_arrived <= N_ROWS - run.n_rows_answered_before
+        ended.append(job)
+    rows = tickets()
+    expected = {row["sourceId"]: row["title"] for _, row in zip(range(len(ended) * N_ROWS), rows, strict=False)}
+    records = planhat.records("tickets")
+    assert {ticket["sourceId"]: ticket["title"] for ticket in records} == expected
+    assert len(records) == len(expected)
+    assert sum(run.was_killed for job in ended for run in job.runs) == N_KILLS
+    assert sum(job.n_between for job in ended) > 5
+
+
+async def test_notes_of_jobs_that_are_killed_are_never_doubled(planhat: Sandbox, tmp_path: Path) -> None:
+    """No note is there twice, and none is missing but among the rows that are listed as unknown."""
+    first, n_between = 0, 0
+    missable: set[str] = set()
+    for job in jobs(planhat, "notes", tmp_path, notes()):
+        told = await job.run()
+        ranges = told["not_stored"].get("unknown", [])
+        unknown = {first + row for start, last in ranges for row in range(start - 1, last)}
+        assert (told["rows"], told["created"] + len(unknown), told["unknown"]) == (N_ROWS, N_ROWS, len(unknown))
+        missable |= {f"note {number}" for number in unknown}
+        first, n_between = first + N_ROWS, n_between + job.n_between
+    stored = Counter(note["subject"] for note in planhat.records("notes"))
+    assert set(stored.values()) == {1}
+    assert {f"note {number}" for number in range(first)} - stored.keys() <= missable
+    assert n_between > 5

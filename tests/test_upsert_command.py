@@ -1,0 +1,201 @@
+"""`planhat-async upsert` as a job: interrupted, refused, gone on with."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+import virtual_time
+from test_cli import (
+    FINISHING,
+    GOOD,
+    HEAD,
+    TOKEN,
+    Desk,
+    _request,
+    desk,  # noqa: F401 - a fixture
+    good,
+    good_json,
+    run,
+    sandbox,  # noqa: F401 - a fixture
+    started,
+)
+
+from planhat_async.upsert_command import _tell
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_upsert_that_is_interrupted_once_finishes_what_is_in_flight(desk: Desk, number: signal.Signals) -> None:  # noqa: F811
+    """Its answer is waited for and counted; what had not left is unsent."""
+    file = desk.file("t.csv", HEAD + good(1) + good(2) + good(3))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(20)
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        options = ("--chunk-size", "1", "--concurrency", "1", "--json", "--base-url", url)
+        with started(desk.folder, "upsert", "tickets", file, *options) as process:
+            connection, _ = server.accept()
+            with connection:
+                _request(connection)
+                process.send_signal(number)
+                assert process.stderr is not None
+                assert process.stderr.readline() == FINISHING + "\n"
+                answer = b'{"created": 1, "updated": 0}'
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(answer), answer))
+                out, _ = process.communicate(timeout=20)
+    told = json.loads(out)
+    assert (process.returncode, told["created"], told["unknown"]) == (130, 1, 0)
+    assert told["rows"] == 1 + told["unsent"]
+    assert told["stopped_by"] == "interrupted; what was in flight has ended, the rows after it were not sent"
+
+
+def test_a_job_that_is_run_again_tells_of_all_its_runs(desk: Desk) -> None:  # noqa: F811
+    """Rows, calls and seconds; nothing is sent a second time."""
+    file = desk.file("t.csv", HEAD + good(1) + "@2,,x.example,Hi\n" + good(3))
+    first, second = (json.loads(run("upsert", "tickets", file, "--journal", "job.db", "--json").out) for _ in range(2))
+    assert (first.pop("seconds") > 0, second.pop("seconds") > 0) == (True, True)
+    assert first == second
+    assert (first["created"], first["invalid"], first["calls"]) == (2, 1, 1)
+
+
+def test_a_job_whose_file_has_changed_is_refused(desk: Desk) -> None:  # noqa: F811
+    """In one line that says what differs; nothing is sent."""
+    file = desk.file("t.csv", HEAD + good(1))
+    run("upsert", "tickets", file, "--journal", "job.db")
+    desk.file("t.csv", HEAD + good(2) + good(3))
+    ended = run("upsert", "tickets", file, "--journal", "job.db")
+    assert (ended.code, ended.out, len(ended.err)) == (2, "", 1)
+    assert ended.err[0].startswith("planhat-async: job.db is the journal of another job: bytes is ")
+    assert [*desk.stored()] == ["@1"]
+
+
+def test_a_job_whose_rows_have_changed_is_refused(desk: Desk) -> None:  # noqa: F811
+    """Also where the file is as long as it was."""
+    file = desk.file("t.csv", HEAD + good(1))
+    run("upsert", "tickets", file, "--journal", "job.db")
+    desk.file("t.csv", HEAD + good(2))
+    ended = run("upsert", "tickets", file, "--journal", "job.db")
+    assert ended.code == 2
+    assert ended.err[-1].startswith("planhat-async: the input has changed: chunk 1, of the rows from 1 to 1, is not")
+    assert [*desk.stored()] == ["@1"]
+
+
+@pytest.mark.parametrize(
+    ("options", "difference"),
+    [
+        (["--set", "source=b"], "constants source is "),
+        (["--set", "source=a", "--map", "title=title"], "columns title is title, was not given"),
+        (["--set", "source=a", "--chunk-size", "7"], "chunk_size is 7, was 5,000"),
+        (["--set", "source=a", "--base-url", "http://127.0.0.1:9"], "base_url is http://127.0.0.1:9, was http"),
+    ],
+)
+def test_a_job_with_other_options_is_refused(desk: Desk, options: list[str], difference: str) -> None:  # noqa: F811
+    """It says which; what constants hold is not shown."""
+    file = desk.file("t.csv", HEAD + GOOD)
+    assert run("upsert", "tickets", file, "--set", "source=a", "--journal", "job.db").code == 0
+    ended = run("upsert", "tickets", file, *options, "--journal", "job.db")
+    assert (ended.code, ended.out, len(ended.err)) == (2, "", 1)
+    assert difference in ended.err[0]
+
+
+def test_a_file_that_is_no_journal_is_refused_before_anything_is_sent(desk: Desk) -> None:  # noqa: F811
+    """It stays as it is."""
+    file = desk.file("t.csv", HEAD + GOOD)
+    ended = run("upsert", "tickets", file, "--journal", file)
+    assert (ended.code, ended.err) == (2, [f"planhat-async: {file}: this is no journal"])
+    assert desk.stored() == {}
+
+
+def test_no_token_is_in_a_journal(desk: Desk) -> None:  # noqa: F811
+    """Nor any text of a row."""
+    run("upsert", "tickets", desk.file("t.jsonl", good_json(1)), "--journal", "job.db")
+    content = Path("job.db").read_bytes()
+    assert TOKEN.encode() not in content
+    assert b"ada(at)acme.example" not in content
+
+
+def test_rows_that_were_not_stored_can_be_corrected_and_sent(desk: Desk) -> None:  # noqa: F811
+    """They are in a file of the input's own format, which the same command takes."""
+    file = desk.file("t.csv", HEAD + good(1) + "@2,,x.example,Hi\n" + good(3))
+    ended = run("upsert", "tickets", file, "--rejects", "bad.csv")
+    assert (ended.code, ended.err[-1]) == (1, "1 rows to be corrected are in bad.csv")
+    corrected = Path("bad.csv").read_text().replace(",,", ",ada(at)acme.example,")
+    Path("good.csv").write_text(corrected)
+    ended = run("upsert", "tickets", "good.csv", "--rejects", "none.csv")
+    assert (ended.code, ended.err) == (0, [])
+    assert [*desk.stored()] == ["@1", "@3", "@2"]
+    assert not Path("none.csv").exists()
+
+
+def test_a_job_s_rejects_are_those_of_all_its_runs(desk: Desk) -> None:  # noqa: F811
+    """What an earlier run found is in the file of the next one too."""
+    file = desk.file("t.csv", HEAD + good(1) + "@2,,x.example,Hi\n" + good(3))
+    for name in ("a.csv", "b.csv"):
+        run("upsert", "tickets", file, "--journal", "job.db", "--rejects", name)
+    assert Path("a.csv").read_text() == Path("b.csv").read_text()
+
+
+def test_a_dry_run_sends_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    """It needs no token; the code says whether any row is invalid."""
+    monkeypatch.delenv("PLANHAT_API_TOKEN")
+    file = desk.file("t.csv", HEAD + good(1) + "@2,,x.example,Hi\n" + good(3))
+    ended = run("upsert", "tickets", file, "--dry-run")
+    assert (ended.code, ended.err) == (1, ["row 2 invalid: email is missing"])
+    told = json.loads(run("upsert", "tickets", file, "--dry-run", "--json", "--chunk-size", "1").out)
+    assert (told["rows"], told["invalid"], told["to_send"], told["calls"]) == (3, 1, 2, 2)
+    assert told["problems"] == [{"row": 2, "key": None, "reason": "email is missing"}]
+    assert run("upsert", "tickets", desk.file("u.csv", HEAD + good(1)), "--dry-run").code == 0
+    monkeypatch.setenv("PLANHAT_API_TOKEN", TOKEN)
+    assert desk.stored() == {}
+
+
+def test_a_mapping_file_fits_columns_constants_and_dates(desk: Desk) -> None:  # noqa: F811
+    """With options beside it."""
+    desk.file("m.toml", 'time_zone = "UTC"\n[columns]\nID = "source_id"\nBought = "custom.bought"\n'
+              '[constants]\ndomains = ["acme.example"]\n[dates]\n"custom.bought" = "%d/%m/%Y"\n')  # fmt: skip
+    file = desk.file("t.csv", "ID,Mail,Bought\n@1,a,31/05/2024\n")
+    assert run("upsert", "tickets", file, "--map", "m.toml", "--map", "email=Mail").code == 0
+    ticket = desk.stored()["@1"]
+    assert (ticket["custom"], ticket["domains"]) == ({"bought": "2024-05-31T00:00:00.000Z"}, ["acme.example"])
+    ended = run("upsert", "tickets", file, "--map", "m.toml", "--map", "other.toml")
+    assert ended == type(ended)(2, "", ["planhat-async: one mapping file at a time: m.toml and other.toml"])
+
+
+def test_standard_input_is_a_source(desk: Desk) -> None:  # noqa: F811
+    """Row by row, as it comes."""
+    with started(desk.folder, "upsert", "tickets", "-", "--format", "jsonl", "--json") as process:
+        line = good_json(1).replace("@", desk.prefix)
+        out, _ = process.communicate(line, timeout=20)
+    assert json.loads(out)["created"] == 1
+    assert [*desk.stored()] == ["@1"]
+
+
+def test_an_upsert_that_waits_for_standard_input_can_be_interrupted(desk: Desk) -> None:  # noqa: F811
+    """However long nobody writes to it: the thread that waits there does not hold up the end."""
+    with started(desk.folder, "upsert", "tickets", "-", "--format", "jsonl", "--journal", "job.db") as process:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        process.stdin.write(good_json(1).replace("@", desk.prefix))
+        process.stdin.flush()
+        while not Path("job.db").exists():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.readline() == FINISHING + "\n"
+        assert process.wait(timeout=20) == 130
+
+
+def test_without_a_terminal_a_line_now_and_then_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every ten seconds."""
+    said: list[str] = []
+    monkeypatch.setattr("planhat_async.console.tell", said.append)
+
+    async def work() -> None:
+        telling = asyncio.create_task(_tell(lambda: f"line {len(said) + 1}"))
+        await asyncio.sleep(35)
+        telling.cancel()
+
+    virtual_time.run(work())
+    assert said == ["line 1", "line 2", "line 3"]
