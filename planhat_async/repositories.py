@@ -41,7 +41,7 @@ class Notes(SingleCalls[Note]):
     _told_apart_by = ("type",)  # other conversations are in the same list
 
     def _filled_in(self, wire: dict[str, Any]) -> dict[str, Any]:
-        return {"type": "note", **wire}
+        return wire if wire.get("type") else {**wire, "type": "note"}
 
     async def page(
         self, *, offset: int = 0, limit: int | None = None, **options: Unpack[NotePageOptions]

@@ -66,7 +66,8 @@ class Marker:
 
 def _moment(text: str) -> datetime | str:
     try:
-        return read_time(text).astimezone(UTC)
+        time = read_time(text).astimezone(UTC)
+        return time.replace(microsecond=time.microsecond // 1000 * 1000)  # Planhat keeps milliseconds
     except (ValueError, OverflowError):
         return text
 

@@ -62,6 +62,8 @@ class Part:
     rows: Rows
     may_be_stored: bool = False
     """Whether a request before this one may have stored them."""
+    follows_unknown: bool = False
+    """Whether one of those got no answer: then a later refusal does not say that a row is missing."""
     has_left: bool = False
     """Whether this request has left."""
 
@@ -107,7 +109,8 @@ class Account:
     def resume(self, recorded: Recorded) -> None:
         """Go on from what earlier runs know."""
         self.result = recorded.settled
-        self.left = [Part(recorded.left, may_be_stored=recorded.may_be_stored)] if recorded.left else []
+        stored = recorded.may_be_stored
+        self.left = [Part(recorded.left, may_be_stored=stored, follows_unknown=stored)] if recorded.left else []
         self.floor = recorded.floor
         self.doubt(recorded.doubtful, "in flight when an earlier run ended")
 
@@ -133,14 +136,23 @@ class Account:
                 return
         self.result.error = error
 
-    def find(self, found: Iterable[tuple[Row, str]], missing: Rows) -> None:
-        """Settle the rows in doubt: those found in Planhat's list, by `_id`, and those to be sent again."""
-        self.doubtful.clear()
+    def find(self, found: Iterable[tuple[Row, str]], missing: Rows = ()) -> None:
+        """Settle rows in doubt: those found in Planhat's list, by `_id`, and those to be sent again; others stay."""
+        found = list(found)
+        settled = {row.position for row, _ in found} | {row.position for row in missing}
+        self.doubtful = [(row, reason) for row, reason in self.doubtful if row.position not in settled]
         if missing:
             self.left.append(Part(missing, may_be_stored=True))
         ids = tuple(record_id for _, record_id in found)
         self.result.count(Outcome.CREATED, len(ids))
         self.result.created_ids += ids
+
+    def stop(self, error: PlanhatError) -> None:
+        """Send no other part: Planhat refuses everything."""
+        for part in self.left[:-1]:
+            outcome = Outcome.UNKNOWN if part.may_be_stored else Outcome.UNSENT
+            self.settle(part.rows, outcome, f"not sent: {error}")
+        del self.left[:-1]
 
     def stay_in_doubt(self, why: str) -> None:
         """Give up looking for what is in doubt: it is unknown."""
@@ -189,7 +201,7 @@ class Account:
             return []
         errors = errors_in(answer.account)
         blamed, unattributed = attributed(errors, rows) if errors else ({}, [])
-        self.follows_unknown = answer.follows_unknown
+        self.follows_unknown = answer.follows_unknown or any(part.follows_unknown for part in self.left[-1:])
         left = tuple(row for row in rows if row.position not in blamed) if blamed else rows
         if unattributed and (parts := self.halve(left)):
             self._blame(rows, blamed)
@@ -246,6 +258,8 @@ class Account:
         left = tuple(row for row in rows if row.position not in blamed)
         self.n_refusals += 1
         if blamed and all(row.keys for row in left) and self.n_refusals < _MAX_REFUSALS:
+            self._keep(answer.account)
+            self._remember(answer.account, len(left))
             return [left] if left else []
         n_left = self._count(answer.account, unattributed, len(left))
         self._keep(answer.account)
@@ -254,9 +268,7 @@ class Account:
 
     def _count(self, answer: Mapping[str, Any], unattributed: list[str], n_left: int) -> int:
         """Count what the answer counts, never more than was sent; returns how many rows are left over."""
-        refused = Outcome.UNKNOWN if self.follows_unknown else Outcome.REJECTED
-        self._list(Problem(outcome=refused, reason=reason) for reason in unattributed[:n_left])
-        n_left -= min(n_left, len(unattributed))
+        n_left -= self._refuse_nameless(answer, unattributed, n_left)
         for name, outcome in _COUNTS.items():
             told = answer.get(name)
             n_rows = told if isinstance(told, int) and told > 0 else 0
@@ -265,6 +277,20 @@ class Account:
             self._count_as_before(outcome, min(n_rows, n_left))
             n_left -= min(n_rows, n_left)
         return n_left
+
+    def _refuse_nameless(self, answer: Mapping[str, Any], reasons: list[str], n_left: int) -> int:
+        """Put rows that nobody names into an outcome, for each error one; returns how many.
+
+        A row may have more than one error: what the answer counts as stored is not called refused.
+        """
+        n_told = sum(told for name in _COUNTS if isinstance(told := answer.get(name), int) and told > 0)
+        n_rows = min(len(reasons), n_left, max(1, n_left - n_told))
+        if n_rows < len(reasons):
+            _logger.warning("chunk %d: %d errors name no row, %d rows left", self.chunk.number, len(reasons), n_left)
+            reasons = [*reasons[: n_rows - 1], "; ".join(reasons[n_rows - 1 :])] if n_rows else []
+        refused = Outcome.UNKNOWN if self.follows_unknown else Outcome.REJECTED
+        self._list(Problem(outcome=refused, reason=reason) for reason in reasons)
+        return n_rows
 
     def _count_as_before(self, outcome: Outcome, n_rows: int) -> None:
         """Count rows as what they were the first time, if they were stored by an answer that was not the last."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, TypeAlias
 
@@ -75,7 +75,8 @@ class Courier:
     async def _look_for(self, account: Account, settler: Settler, floor: str) -> None:
         """Look for the rows without an answer; those that are not there are sent again."""
         try:
-            found, missing = await settler.settle(tuple(row for row, _ in account.doubtful), floor)
+            rows = tuple(row for row, _ in account.doubtful)
+            found, missing = await settler.settle(rows, floor, on_found=account.find)
         except (PlanhatError, UnreadableListError) as error:
             account.stay_in_doubt(f"and Planhat's list, which might tell, could not be read: {error}")
             return
@@ -98,20 +99,35 @@ class Courier:
         try:
             answer = await self.send(body, account.chunk.is_keyed, account.leave)
         except PayloadTooLargeError as error:
-            may_be_stored = part.may_be_stored or error.may_have_been_processed
             if len(part.rows) > 1:
-                return [Part(rows, may_be_stored=may_be_stored) for rows in halves_of(part.rows)]
+                return _parts_of(part, halves_of(part.rows), error)
             account.fail(part, error, outcome_of(error))
             account.refuse_as_too_large()
         except BadRequestError as error:
             if halves := account.halve(part.rows):
-                return [Part(rows, may_be_stored=part.may_be_stored) for rows in halves]
+                return _parts_of(part, halves, error)
             account.fail(part, error, outcome_of(error))
         except PlanhatError as error:
             account.fail(part, error, outcome_of(error))
+            if refuses_everything(error):
+                account.stop(error)
         else:
-            return [Part(rows, may_be_stored=True) for rows in account.read(part.rows, answer)]
+            left = account.read(part.rows, answer)
+            return [Part(rows, may_be_stored=True, follows_unknown=account.follows_unknown) for rows in left]
         return []
+
+
+def _parts_of(part: Part, halves: Iterable[Rows], error: PlanhatError) -> list[Part]:
+    """The halves of a part, which an earlier attempt may have stored if it may have stored the whole."""
+    is_unknown = error.may_have_been_processed
+    return [
+        Part(
+            rows,
+            may_be_stored=part.may_be_stored or is_unknown,
+            follows_unknown=part.follows_unknown or is_unknown,
+        )
+        for rows in halves
+    ]
 
 
 def outcome_of(error: PlanhatError) -> Outcome:

@@ -8,6 +8,7 @@ time after a wait, during which others are sent, because a request that was give
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeAlias
@@ -59,7 +60,7 @@ class Settler:
             if self._claims is None:
                 newest = [page[0][0] for peek in self.peeks if (page := await peek(0, 1))]
                 self._claims = Claims(max(newest, default=""))
-        floor = floor_below(self._claims.newest_id)
+        floor = floor_below(self._claims.newest_id, now=time.time())
         if floor_before is not None:
             floor = min(floor, floor_before)
         self._floors.append(floor)
@@ -88,22 +89,29 @@ class Settler:
         if self._claims is not None:
             self._claims.claim(ids)
 
-    async def settle(self, rows: Rows, floor: str) -> tuple[list[tuple[Row, str]], Rows]:
+    async def settle(
+        self, rows: Rows, floor: str, *, on_found: Callable[[list[tuple[Row, str]]], None]
+    ) -> tuple[list[tuple[Row, str]], Rows]:
         """Look for rows without an answer, twice if need be.
 
+        Args:
+            rows: The rows.
+            floor: What `begin` returned.
+            on_found: Told what the first look found, which stays so if there is no second.
+
         Returns:
-            Each row found with the `_id` of its record, and the rows that were not found.
+            Each other row found with the `_id` of its record, and the rows that were not found.
 
         Raises:
             PlanhatError: A list could not be read.
             UnreadableListError: A list is not one that can be followed.
         """
         found, missing = await self._look(rows, floor)
-        if missing:
-            await asyncio.sleep(self.wait)
-            more, missing = await self._look(missing, floor)
-            found += more
-        return found, missing
+        on_found(found)
+        if not missing:
+            return [], ()
+        await asyncio.sleep(self.wait)
+        return await self._look(missing, floor)
 
     async def _look(self, rows: Rows, floor: str) -> tuple[list[tuple[Row, str]], Rows]:
         async with self._alone():

@@ -99,6 +99,8 @@ class UpsertRun:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.aclose()
+        if kind is None:
+            self._raise_failure()  # of the input, or of a record of chunks, that nobody has seen yet
 
     def __aiter__(self) -> Self:
         return self
@@ -149,6 +151,8 @@ class UpsertRun:
         """Put a chunk where it is sent from; wait while more than one is there."""
         self._ready.append(chunk)
         self._news.set()
+        if self._is_winding_up:
+            raise asyncio.CancelledError  # an input that goes on although it was cancelled
         while len(self._ready) > 1:
             self._room.clear()
             await self._room.wait()

@@ -28,18 +28,26 @@ Seen: TypeAlias = tuple[str, Mark]
 """A record that was read: its `_id` and its mark."""
 
 _MARGIN_SECONDS = 60
+_FUTURE_SECONDS = 300
+_AHEAD_SECONDS = 3600
 _SECONDS_DIGITS = 8
 _MAX_IDLE_PAGES = 30
 """After so many pages that lead no further down a list that cannot be followed is given up."""
 
 
-def floor_below(newest_id: str) -> str:
-    """An `_id` below everything created from now on, where this is the newest there is; "" where there is none."""
+def floor_below(newest_id: str, *, now: float) -> str:
+    """An `_id` below everything created from now on, where this is the newest there is; "" where there is none.
+
+    An `_id` that lies in the future is somebody's own, and says nothing of those that Planhat makes: then the floor
+    is an hour below `now`, the time since the epoch, in case this machine's clock is ahead.
+    """
     digits = newest_id[:_SECONDS_DIGITS]
     try:
         seconds = int(digits, 16)
     except ValueError:
         return ""
+    if seconds > now + _FUTURE_SECONDS:
+        seconds = int(now) - _AHEAD_SECONDS
     return f"{max(0, seconds - _MARGIN_SECONDS):08x}" + "0" * (len(newest_id) - _SECONDS_DIGITS)
 
 

@@ -405,3 +405,35 @@ def test_an_error_that_names_no_row_does_not_say_that_it_is_missing(*, follows_u
     answer = FULL | {"updated": 1, "updatedErrors": ["no"]}
     assert account.read((A, B), Answer(status=206, account=answer, follows_unknown=follows_unknown)) == []
     assert counted(account.result) == {"updated": 1, outcome: 1}
+
+
+def test_a_refusal_does_not_outweigh_what_a_lost_attempt_may_have_done() -> None:
+    """What is left of a chunk that went unanswered once is unknown where it is blamed, however often it is split."""
+    account = Account(chunk_of(A, B))
+    account.left = [Part((A, B), may_be_stored=True, follows_unknown=True)]
+    answer = FULL | {"updated": 1, "updatedErrors": [{"sourceId": "a", "error": "no"}]}
+    assert account.read((A, B), Answer(status=206, account=answer)) == []
+    assert counted(account.result) == {"updated": 1, "unknown": 1}
+
+
+def test_two_errors_of_one_row_do_not_make_others_refused() -> None:
+    """What the answer counts as stored is stored."""
+    answer = FULL | {"created": 2, "createdErrors": ["bad"], "validationErrors": ["bad 2", "bad 3"]}
+    result, _ = read(206, answer)
+    assert counted(result) == {"created": 2, "rejected": 1}
+    assert result.problems[0].reason == "bad; bad 2; bad 3"
+
+
+def test_a_refusal_that_counts_rows_is_remembered() -> None:
+    """They come back as unchanged, and were created all the same."""
+    account = Account(chunk_of(A, B))
+    refusal = {
+        "created": 1,
+        "upsertedIds": ["id1"],
+        "insertsKeys": [{"_id": "id1", "sourceId": "a"}],
+        "permissionErrors": [{"sourceId": "b", "error": "no"}],
+    }
+    assert account.read((A, B), Answer(status=403, account=refusal)) == [(A,)]
+    assert account.read((A,), Answer(status=200, account=FULL | {"nonupdates": 1})) == []
+    assert counted(account.result) == {"created": 1, "rejected": 1}
+    assert (account.result.created_ids, account.result.ids_by_key) == (("id1",), {"a": "id1"})

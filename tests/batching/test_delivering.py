@@ -16,6 +16,7 @@ from planhat_async.batching.delivering import Courier, outcome_of
 from planhat_async.batching.settling import Settler
 from planhat_async.batching.verifying import Seen
 from planhat_async.errors import (
+    AuthenticationError,
     BadRequestError,
     DecodeError,
     NotSentError,
@@ -99,7 +100,7 @@ async def test_parts_of_an_answered_chunk_may_be_stored() -> None:
     planhat = Planhat([errors, NotSentError("no connection"), NotSentError("no connection")])
     account = Account(chunk_of(keyed(0), keyed(1)), isolation=Isolation(10))
     await Courier(planhat.send).deliver(account)
-    assert (planhat.sent, counted(account)) == ([[0, 1], [0], [1]], {"unknown": 2})
+    assert (planhat.sent, counted(account)) == ([[0, 1], [0]], {"unknown": 2})
 
 
 async def test_parts_of_a_refused_chunk_are_not_stored() -> None:
@@ -166,3 +167,23 @@ async def test_rows_of_other_chunks_are_not_taken_for_missing_ones() -> None:
 def test_an_error_says_what_became_of_the_rows(error: PlanhatError, outcome: Outcome) -> None:
     """By whether Planhat may have processed them."""
     assert outcome_of(error) is outcome
+
+
+async def test_a_refusal_of_everything_ends_the_other_parts() -> None:
+    """They would fare no better, and it stays the error that the run is stopped by."""
+    planhat = Planhat([TOO_LARGE, AuthenticationError("no", status=401)])
+    account = Account(chunk_of(keyed(0), keyed(1), keyed(2), keyed(3)))
+    await Courier(planhat.send).deliver(account)
+    assert (planhat.sent, counted(account)) == ([[0, 1, 2, 3], [0, 1]], {"rejected": 2, "unsent": 2})
+    assert isinstance(account.result.error, AuthenticationError)
+
+
+@pytest.mark.parametrize("later", [REFUSED, {"updatedErrors": [{"sourceId": "0", "error": "no"}], "nonupdates": 0}])
+async def test_no_half_of_a_chunk_that_went_unanswered_is_called_rejected(later: Any) -> None:
+    """The attempt before the refusal may have stored all of it."""
+    refused = BadRequestError("no", status=400)
+    refused.may_have_been_processed = True
+    planhat = Planhat([refused, later, later])
+    account = Account(chunk_of(keyed(0), keyed(1)), isolation=Isolation(10))
+    await Courier(planhat.send).deliver(account)
+    assert counted(account) == {"unknown": 2}

@@ -18,6 +18,13 @@ from planhat_async.errors import ServerError
 NEWEST = "6b0690ab" + "0" * 16
 
 
+Found = list[tuple[Row, str]]
+
+
+def nobody(found: Found) -> None:
+    """Who does not care what the first look found."""
+
+
 def an_id(n: int) -> str:
     return f"6b0690ab{n:016x}"
 
@@ -88,8 +95,9 @@ def test_what_is_there_is_found_at_once() -> None:
         settler = Settler([planhat.peek], 50)
         floor = await settler.begin()
         planhat.create(1, "a")
-        found, missing = await settler.settle((keyless(0, "a"),), floor)
-        assert (found, missing) == ([(keyless(0, "a"), an_id(1))], ())
+        found: Found = []
+        assert await settler.settle((keyless(0, "a"),), floor, on_found=found.extend) == ([], ())
+        assert found == [(keyless(0, "a"), an_id(1))]
         assert now() < 10
 
     settled(main())
@@ -104,7 +112,7 @@ def test_what_is_missing_is_looked_for_again_after_a_wait() -> None:
         floor = await settler.begin()
         asyncio.get_running_loop().call_later(30, planhat.create, 1, "b")
         rows = (keyless(0, "a"), keyless(1, "b"))
-        found, missing = await settler.settle(rows, floor)
+        found, missing = await settler.settle(rows, floor, on_found=nobody)
         assert (found, missing) == ([(rows[1], an_id(1))], (rows[0],))
         assert now() > 50
 
@@ -127,7 +135,7 @@ def test_while_somebody_looks_nothing_is_sent() -> None:
                 told.append((name, "to", round(now())))
 
         async def look() -> None:
-            await settler.settle((keyless(0, "a"),), floor)
+            await settler.settle((keyless(0, "a"),), floor, on_found=nobody)
             told.append(("looked", "at", round(now())))
 
         first = asyncio.create_task(send("first", 10))
@@ -151,7 +159,7 @@ def test_a_look_that_is_cancelled_lets_others_send() -> None:
             planhat = List([(NEWEST, (("x",), ()))])
             settler = Settler([planhat.peek], 2)
             floor = await settler.begin()
-            look = asyncio.create_task(settler.settle((keyless(0, "a"),), floor))
+            look = asyncio.create_task(settler.settle((keyless(0, "a"),), floor, on_found=nobody))
             await asyncio.sleep(n_seconds)
             look.cancel()
             await asyncio.gather(look, return_exceptions=True)
@@ -194,7 +202,9 @@ def test_several_lists_are_one() -> None:
         floor = await settler.begin()
         one.create(3, "a")
         other.create(4, "b")
-        found, missing = await settler.settle((keyless(0, "b"), keyless(1, "a")), floor)
+        found: Found = []
+        more, missing = await settler.settle((keyless(0, "b"), keyless(1, "a")), floor, on_found=found.extend)
+        found += more
         assert ([record_id for _, record_id in found], missing) == ([an_id(4), an_id(3)], ())
 
     settled(main())

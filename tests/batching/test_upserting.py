@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -768,3 +769,30 @@ def test_options_out_of_bounds_are_refused(wrong: Any) -> None:
     """5,000 rows and 30 MB are Planhat's bounds, and nothing is done in no chunks at all."""
     with pytest.raises(ValueError, match=next(iter(wrong))):
         ChunkOptions(**wrong)
+
+
+async def test_an_input_that_goes_on_although_it_was_cancelled_ends_with_its_next_chunk() -> None:
+    """It swallows what should end it; the run ends all the same."""
+
+    async def stubborn() -> AsyncGenerator[int, None]:
+        for number in itertools.count():
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(0)
+            yield number
+
+    async with asyncio.timeout(5), Planhat().run(stubborn()) as run:
+        async for _ in run:
+            break
+    assert run.result.rows > 0
+
+
+async def test_an_error_of_the_input_nobody_has_seen_is_raised_when_the_run_is_left() -> None:
+    """Leaving early does not hide that it failed."""
+
+    async def leave_early() -> None:
+        async with Planhat().run(Source([0, 1, 2], fails_with=OSError("gone"))) as run:
+            await anext(run)
+            await settle()
+
+    with pytest.raises(OSError, match="gone"):
+        await leave_early()

@@ -115,7 +115,14 @@ def test_a_server_that_ignores_offset_ends_nothing_it_should_not() -> None:
 )
 def test_the_floor_lies_a_minute_below_the_newest_record(newest: str, floor: str) -> None:
     """Where there is none, or it is no `_id` of Planhat's, everything is above."""
-    assert floor_below(newest) == floor
+    assert floor_below(newest, now=2**31) == floor
+
+
+def test_an_id_from_the_future_is_no_floor() -> None:
+    """It is somebody's own, and everything that is created from now on lies below it."""
+    now = 0x6B0690AB
+    assert floor_below("f" * 24, now=now) == f"{now - 3660:08x}" + "0" * 16
+    assert floor_below(f"{now + 200:08x}" + "1" * 16, now=now) == f"{now + 140:08x}" + "0" * 16
 
 
 def test_a_record_is_claimed_once() -> None:
