@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from planhat_async.batching.delivering import refuses_everything
 from planhat_async.jobs.exports import whole_file
 from planhat_async.jobs.mapping import SourceError
 from planhat_async.jobs.sources import FileSource
@@ -50,11 +51,17 @@ class Rejects:
         self._found.close()
 
     def add(self, chunk: ChunkResult) -> None:
-        """Note a chunk's rows that were not stored."""
+        """Note a chunk's rows that have to be corrected.
+
+        Those that were refused with everything else have not: the next run sends them as they are.
+        """
+        is_refused = chunk.error is not None and refuses_everything(chunk.error)
         rows = [
             (problem.position, f"{problem.outcome}: {problem.reason}".encode("utf-8", "replace").decode())
             for problem in chunk.problems
-            if problem.outcome in REJECTED and problem.position is not None
+            if problem.outcome in REJECTED
+            and problem.position is not None
+            and not (is_refused and problem.outcome is Outcome.REJECTED)
         ]
         if rows:
             self._found.executemany("INSERT OR IGNORE INTO found VALUES (?, ?)", rows)

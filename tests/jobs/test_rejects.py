@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from planhat_async.errors import AuthenticationError, BadRequestError
 from planhat_async.jobs.mapping import REASON_COLUMN, FieldMapping, SourceError
 from planhat_async.jobs.rejects import Rejects
 from planhat_async.jobs.sources import STANDARD_INPUT, FileSource
@@ -92,6 +93,23 @@ def test_rows_that_are_wrong_again_have_one_reason(tmp_path: Path, name: str) ->
 def test_rows_that_need_no_correction_are_not_copied(tmp_path: Path, outcome: Outcome) -> None:
     """What is unknown may be stored, and what is unsent is sent by the next run: no file is made."""
     assert not rejected(source(tmp_path / "in.csv", b"title\na\n"), tmp_path / "out.csv", [0], outcome).exists()
+
+
+def test_rows_that_were_refused_with_everything_else_are_not_copied(tmp_path: Path) -> None:
+    """A rerun sends them as they are: corrected and sent besides, they could be there twice."""
+    problems = [
+        Problem(outcome=Outcome.REJECTED, reason="wrong token", position=0),
+        Problem(outcome=Outcome.INVALID, reason="no subject", position=1),
+    ]
+    made = source(tmp_path / "in.csv", b"title\na\nb\n")
+    errors = [AuthenticationError("no", status=401, method="PUT", path="/"),
+              BadRequestError("no", status=400, method="PUT", path="/")]  # fmt: skip
+    found = []
+    for error in errors:
+        with Rejects(made, tmp_path / "out.csv") as rejects:
+            rejects.add(ChunkResult(number=0, problems=problems, error=error))
+            found.append([position for position, _ in rejects._reasons()])
+    assert found == [[1], [0, 1]]
 
 
 def test_the_input_is_not_overwritten(tmp_path: Path) -> None:
