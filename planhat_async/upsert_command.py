@@ -33,7 +33,7 @@ from planhat_async.commands import (
     session_for,
 )
 from planhat_async.errors import PlanhatError
-from planhat_async.jobs.journal import JournalError
+from planhat_async.jobs.journal import JournalError, files_of
 from planhat_async.jobs.mapping import FieldMapping, SourceError
 from planhat_async.jobs.mapping_files import MappingFile
 from planhat_async.jobs.planning import plan_upsert
@@ -128,18 +128,21 @@ def upsert(
         options: dict[str, Any] = {"chunk_size": chunk_size, "concurrency": concurrency, "keep_values": keep_values}
         options |= {"journal": journal, "resend_unknown": resend_unknown, "verify_by": verify_by or ()}
         rows = Pumped(source, source.description()) if source.is_standard_input else source
-        code = _carry_out(session, UpsertJob(repository(session), rows, **options), source, rejects, as_json=as_json)
+        in_use = () if journal is None else files_of(journal)
+        with Rejects(source, rejects, *in_use) if rejects else nullcontext() as rejected:
+            code = _carry_out(
+                session, UpsertJob(repository(session), rows, **options), source, rejected, as_json=as_json
+            )
     raise typer.Exit(code)
 
 
-def _carry_out(session: Session, job: UpsertJob, source: FileSource, path: Path | None, *, as_json: bool) -> int:
+def _carry_out(session: Session, job: UpsertJob, source: FileSource, rejects: Rejects | None, *, as_json: bool) -> int:
     """Run a job, show its end, and copy what must be corrected; returns the exit code."""
-    with Rejects(source, path) if path else nullcontext() as rejects:
-        ended = run(_upsert(session, job, source, rejects))
-        _show(ended, as_json=as_json)
-        if rejects is not None and rejects.n_rows:
-            rejects.write()
-            console.tell(f"{rejects.n_rows:,} rows to be corrected are in {path}")
+    ended = run(_upsert(session, job, source, rejects))
+    _show(ended, as_json=as_json)
+    if rejects is not None and rejects.n_rows:
+        rejects.write()
+        console.tell(f"{rejects.n_rows:,} rows to be corrected are in {rejects.path}")
     return ended.exit_code
 
 

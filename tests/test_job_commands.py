@@ -60,6 +60,17 @@ def test_what_is_no_journal_is_refused(desk: Desk, command: str) -> None:  # noq
     assert not Path("gone.db").exists()
 
 
+@pytest.mark.parametrize("name", ["job.db", "job.db-shm", "linked.html"])
+def test_a_report_does_not_overwrite_its_journal(journal: Path, name: str) -> None:
+    """By whatever name."""
+    (journal.parent / "linked.html").symlink_to(journal)
+    content = journal.read_bytes()
+    ended = run("report", journal, "-o", journal.with_name(name))
+    assert (ended.code, len(ended.err)) == (2, 1)
+    assert " would overwrite " in ended.err[0]
+    assert journal.read_bytes() == content
+
+
 @pytest.mark.parametrize("model", ["notes", "tasks", "tickets"])
 def test_fields_are_listed_with_their_types(model: str) -> None:
     """Those that Planhat fills in are said to be."""

@@ -138,6 +138,34 @@ def test_a_job_s_rejects_are_those_of_all_its_runs(desk: Desk) -> None:  # noqa:
     assert Path("a.csv").read_text() == Path("b.csv").read_text()
 
 
+@pytest.mark.parametrize("name", ["job.db", "job.db-wal", "./here/../job.db", "linked.db", "t.csv", "folder/t.csv"])
+@pytest.mark.parametrize("is_there", [True, False])
+def test_rejects_overwrite_no_file_in_use(desk: Desk, name: str, *, is_there: bool) -> None:  # noqa: F811
+    """Neither journal nor input, by whatever name: it is refused before anything is sent."""
+    file = desk.file("t.csv", HEAD + good(1) + "@2,,x.example,Hi\n")
+    Path("folder").symlink_to(desk.folder)
+    Path("here").mkdir()
+    Path("linked.db").symlink_to("job.db")
+    if is_there:
+        assert run("upsert", "tickets", desk.file("u.csv", HEAD), "--journal", "job.db").code == 0
+    before = {path: path.read_bytes() for path in desk.folder.iterdir() if path.is_file()}
+    ended = run("upsert", "tickets", file, "--journal", "job.db", "--rejects", name)
+    assert (ended.code, len(ended.err)) == (2, 1)
+    assert ended.err[0].startswith(f"planhat-async: {Path(name)} would overwrite ")
+    assert {path: path.read_bytes() for path in desk.folder.iterdir() if path.is_file()} == before
+    assert desk.stored() == {}
+
+
+def test_the_part_of_rejects_overwrites_no_file_in_use(desk: Desk) -> None:  # noqa: F811
+    """They have that name until they are complete."""
+    file = desk.file("t.csv", HEAD + good(1))
+    ended = run("upsert", "tickets", file, "--journal", "job.csv.part", "--rejects", "job.csv")
+    assert (ended.code, ended.err) == (
+        2, ["planhat-async: job.csv would overwrite job.csv.part: choose another name"],
+    )  # fmt: skip
+    assert desk.stored() == {}
+
+
 def test_a_dry_run_sends_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     """It needs no token; the code says whether any row is invalid."""
     monkeypatch.delenv("PLANHAT_API_TOKEN")

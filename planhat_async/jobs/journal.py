@@ -79,6 +79,11 @@ class Run:
         return (self.ended or self.seen) - self.started
 
 
+def files_of(path: Path) -> tuple[Path, ...]:
+    """A journal's file, and those that SQLite keeps beside it."""
+    return tuple(path.with_name(path.name + ending) for ending in ("", "-wal", "-shm", "-journal"))
+
+
 class Journal:
     """An open journal.
 

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from planhat_async.batching.delivering import refuses_everything
-from planhat_async.jobs.exports import whole_file
+from planhat_async.jobs.exports import refuse_to_overwrite, whole_file
 from planhat_async.jobs.mapping import SourceError
 from planhat_async.jobs.sources import FileSource
 from planhat_async.results import ChunkResult, Outcome
@@ -26,16 +26,16 @@ class Rejects:
     Args:
         source: The input.
         path: Where the rows go.
+        others: Files that are in use besides.
 
     Raises:
-        SourceError: The input cannot be read again, or would be overwritten.
+        ValueError: The input cannot be read again, or it or another file would be overwritten.
     """
 
-    def __init__(self, source: FileSource, path: Path) -> None:
+    def __init__(self, source: FileSource, path: Path, *others: Path) -> None:
         if source.is_standard_input:
             raise SourceError("--rejects reads the input once more, which standard input does not allow: use a file")
-        if path.exists() and path.samefile(source.path):
-            raise SourceError(f"{path} is the input: choose another name for the rows that are not stored")
+        refuse_to_overwrite(path, source.path, *others)
         self.path = path
         self.n_rows = 0
         self._source = source

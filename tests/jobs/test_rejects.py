@@ -115,7 +115,7 @@ def test_rows_that_were_refused_with_everything_else_are_not_copied(tmp_path: Pa
 def test_the_input_is_not_overwritten(tmp_path: Path) -> None:
     """Nor is standard input read twice."""
     made = source(tmp_path / "in.csv", b"title\na\n")
-    with pytest.raises(SourceError, match=r"in\.csv is the input"):
+    with pytest.raises(ValueError, match=r"in\.csv would overwrite .*in\.csv: choose another name"):
         Rejects(made, tmp_path / "in.csv")
     with pytest.raises(SourceError, match="standard input does not allow"):
         Rejects(FileSource(STANDARD_INPUT, FieldMapping.parse(Ticket), format="csv"), tmp_path / "out.csv")
