@@ -140,7 +140,9 @@ def _carry_out(session: Session, job: UpsertJob, source: FileSource, rejects: Re
     """Run a job, show its end, and copy what must be corrected; returns the exit code."""
     ended = run(_upsert(session, job, source, rejects))
     _show(ended, as_json=as_json)
-    if rejects is not None and rejects.n_rows:
+    if rejects is not None and rejects.n_rows and ended.has_lost_input:
+        console.tell(f"{rejects.n_rows:,} rows to be corrected were not copied: the input is not what it was")
+    elif rejects is not None and rejects.n_rows:
         rejects.write()
         console.tell(f"{rejects.n_rows:,} rows to be corrected are in {rejects.path}")
     return ended.exit_code
@@ -180,6 +182,8 @@ class _Upserted:
     effort: Effort
     ended_by: BaseException | None = None
     """What ended it before its time."""
+    has_lost_input: bool = False
+    """Whether the input could not be read on: other rows may be in the places of those that were read."""
 
     @property
     def exit_code(self) -> int:
@@ -212,6 +216,7 @@ _CUT_OFF = "interrupted; rows in flight are unknown, those after them were not s
 async def _upsert(session: Session, job: UpsertJob, source: FileSource, rejects: Rejects | None) -> _Upserted:
     started = time.monotonic()
     ended_by: BaseException | None = None
+    has_lost_input = False
     with _interruptible(job) as signals:
         try:
             async with session, job:
@@ -226,8 +231,9 @@ async def _upsert(session: Session, job: UpsertJob, source: FileSource, rejects:
             ended_by = error
         except (OSError, SourceError) as error:
             ended_by = error
+            has_lost_input = isinstance(error, SourceError)
     effort = job.effort(seconds=time.monotonic() - started)
-    return _Upserted(job.result, effort, job.result.stopped_by or ended_by)
+    return _Upserted(job.result, effort, job.result.stopped_by or ended_by, has_lost_input)
 
 
 async def _follow(session: Session, job: UpsertJob, source: FileSource, rejects: Rejects | None) -> None:

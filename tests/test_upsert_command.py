@@ -7,6 +7,7 @@ import json
 import signal
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 import virtual_time
@@ -25,6 +26,7 @@ from test_cli import (
     started,
 )
 
+from planhat_async.jobs.rejects import Rejects
 from planhat_async.upsert_command import _tell
 
 
@@ -136,6 +138,41 @@ def test_a_job_s_rejects_are_those_of_all_its_runs(desk: Desk) -> None:  # noqa:
     for name in ("a.csv", "b.csv"):
         run("upsert", "tickets", file, "--journal", "job.db", "--rejects", name)
     assert Path("a.csv").read_text() == Path("b.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("gone/bad.csv", "gone/bad.csv: there is no folder gone"),
+        ("t.csv/bad.csv", "t.csv/bad.csv: there is no folder t.csv"),
+        ("folder", "folder is a folder: name a file for the rows that are not stored"),
+        ("bad.csv", "bad.csv is there already: move it away, it may hold rows that you have corrected"),
+    ],
+)
+def test_rejects_that_could_not_be_written_are_refused_at_the_start(desk: Desk, name: str, message: str) -> None:  # noqa: F811
+    """Nothing is sent, and no earlier rejects are lost."""
+    file = desk.file("t.csv", HEAD + good(1))
+    Path("folder").mkdir()
+    Path("bad.csv").write_text("corrected by hand")
+    ended = run("upsert", "tickets", file, "--journal", "job.db", "--rejects", name)
+    assert (ended.code, ended.out, ended.err) == (2, "", [f"planhat-async: {message}"])
+    assert (desk.stored(), Path("bad.csv").read_text()) == ({}, "corrected by hand")
+
+
+def test_rejects_are_not_copied_from_a_file_that_was_replaced(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    """Other rows are in the places of those that were read."""
+    file = desk.file("t.csv", HEAD + "@0,,x.example,Hi\n" + "".join(map(good, range(1, 2000))))
+    add = Rejects.add
+
+    def replace(*arguments: Any) -> None:
+        add(*arguments)
+        desk.file("new.csv", HEAD + good(1)).replace(file)
+
+    monkeypatch.setattr(Rejects, "add", replace)
+    ended = run("upsert", "tickets", file, "--chunk-size", "10", "--concurrency", "1", "--rejects", "bad.csv")
+    assert ended.code == 2
+    assert ended.err[-1] == "1 rows to be corrected were not copied: the input is not what it was"
+    assert not Path("bad.csv").exists()
 
 
 @pytest.mark.parametrize("name", ["job.db", "job.db-wal", "./here/../job.db", "linked.db", "t.csv", "folder/t.csv"])

@@ -10,6 +10,7 @@ from typing import Self
 
 from planhat_async.batching.delivering import refuses_everything
 from planhat_async.jobs.exports import refuse_to_overwrite, whole_file
+from planhat_async.jobs.inputs import identity_of
 from planhat_async.jobs.mapping import SourceError
 from planhat_async.jobs.sources import FileSource
 from planhat_async.results import ChunkResult, Outcome
@@ -29,16 +30,19 @@ class Rejects:
         others: Files that are in use besides.
 
     Raises:
-        ValueError: The input cannot be read again, or it or another file would be overwritten.
+        ValueError: The input cannot be read again, or it or another file would be overwritten; or there is no
+            folder for the rows.
     """
 
     def __init__(self, source: FileSource, path: Path, *others: Path) -> None:
         if source.is_standard_input:
             raise SourceError("--rejects reads the input once more, which standard input does not allow: use a file")
         refuse_to_overwrite(path, source.path, *others)
+        _refuse_place(path)
         self.path = path
         self.n_rows = 0
         self._source = source
+        self._identity = identity_of(source.path.stat())
         self._found = sqlite3.connect("")  # a temporary file that has no name, and goes with the process
         self._found.execute("CREATE TABLE found (position INTEGER PRIMARY KEY, reason TEXT)")
 
@@ -68,10 +72,25 @@ class Rejects:
             self.n_rows += len(rows)
 
     def write(self) -> None:
-        """Write the file, if there is a row for it."""
+        """Write the file, if there is a row for it.
+
+        Raises:
+            SourceError: The input is not what it was: other rows may be in these rows' places.
+        """
         if self.n_rows:
+            if not self._source.path.exists() or identity_of(self._source.path.stat()) != self._identity:
+                raise SourceError(f"{self._source.path} has changed: rows to be corrected cannot be copied from it")
             with whole_file(self.path) as out:
                 self._source.copy(self._reasons(), out)
 
     def _reasons(self) -> Iterator[tuple[int, str]]:
         return iter(self._found.execute("SELECT position, reason FROM found ORDER BY position"))
+
+
+def _refuse_place(path: Path) -> None:
+    if not path.parent.is_dir():
+        raise SourceError(f"{path}: there is no folder {path.parent}")
+    if path.is_dir():
+        raise SourceError(f"{path} is a folder: name a file for the rows that are not stored")
+    if path.exists():
+        raise SourceError(f"{path} is there already: move it away, it may hold rows that you have corrected")

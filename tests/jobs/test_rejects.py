@@ -112,6 +112,20 @@ def test_rows_that_were_refused_with_everything_else_are_not_copied(tmp_path: Pa
     assert found == [[1], [0, 1]]
 
 
+def test_rows_are_not_copied_from_an_input_that_has_changed(tmp_path: Path) -> None:
+    """Others may be in their places."""
+    made = source(tmp_path / "in.csv", b"title\na\n")
+    with Rejects(made, tmp_path / "out.csv") as rejects:
+        rejects.add(ChunkResult(number=0, problems=[Problem(outcome=Outcome.INVALID, reason="wrong", position=0)]))
+        source(tmp_path / "new.csv", b"title\nb\n").path.replace(made.path)
+        with pytest.raises(SourceError, match=r"in\.csv has changed"):
+            rejects.write()
+        made.path.unlink()
+        with pytest.raises(SourceError, match=r"in\.csv has changed"):
+            rejects.write()
+    assert [*tmp_path.iterdir()] == []
+
+
 def test_the_input_is_not_overwritten(tmp_path: Path) -> None:
     """Nor is standard input read twice."""
     made = source(tmp_path / "in.csv", b"title\na\n")
