@@ -71,6 +71,15 @@ def test_a_report_does_not_overwrite_its_journal(journal: Path, name: str) -> No
     assert journal.read_bytes() == content
 
 
+@pytest.mark.parametrize("command", [["jobs", "status"], ["jobs", "problems"], ["jobs", "forget", "--yes"], ["report"]])
+def test_what_is_empty_is_no_journal(desk: Desk, command: list[str]) -> None:  # noqa: F811
+    """It is neither made one nor deleted."""
+    file = desk.file("job.db", "")
+    ended = run(*command, file)
+    assert (ended.code, ended.out, ended.err) == (2, "", [f"planhat-async: {file} is empty, no journal"])
+    assert [(path, path.stat().st_size) for path in desk.folder.iterdir()] == [(file, 0)]
+
+
 @pytest.mark.parametrize("model", ["notes", "tasks", "tickets"])
 def test_fields_are_listed_with_their_types(model: str) -> None:
     """Those that Planhat fills in are said to be."""
