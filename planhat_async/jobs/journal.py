@@ -24,6 +24,7 @@ from typing import Any, Self, TypeVar
 import attrs
 
 from planhat_async.jobs.entries import Entry, Group, State, pairs_of, ranges_from
+from planhat_async.results import Outcome
 
 T = TypeVar("T")
 
@@ -299,10 +300,19 @@ def _entry_of(row: dict[str, Any]) -> Entry:
             "is_keyed": bool(row["is_keyed"]),
             "state": State(row["state"]),
             "pending": ranges_from(json.loads(row["pending"])),
-            "counts": json.loads(row["counts"]),
+            "counts": _counts_of(json.loads(row["counts"])),
         },
         groups=tuple(Group.from_json(group) for group in groups),
     )
+
+
+def _counts_of(held: Any) -> dict[str, int]:
+    if not isinstance(held, dict):
+        raise TypeError(f"counts are no object but {held!r}")
+    for name, n_rows in held.items():
+        if type(n_rows) is not int or n_rows < 0:
+            raise TypeError(f"{name} is no number of rows but {n_rows!r}")
+    return {Outcome(name).value: n_rows for name, n_rows in held.items()}
 
 
 def _words(error: sqlite3.Error) -> str:

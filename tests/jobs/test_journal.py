@@ -168,6 +168,18 @@ async def test_an_entry_that_cannot_be_read_is_damage(tmp_path: Path, column: st
     assert f"{path} is damaged: " in await refusal(path)
 
 
+@pytest.mark.parametrize("counts", ["[]", "3", "null", '{"made": 3}', '{"created": "3"}', '{"created": 1.5}',
+                                    '{"created": true}', '{"created": -1}'])  # fmt: skip
+async def test_counts_that_are_none_are_damage(tmp_path: Path, counts: str) -> None:
+    """They are an object of outcomes and whole numbers."""
+    path = tmp_path / "job.db"
+    async with await Journal.open(path) as journal:
+        await journal.save(ENTRY)
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute("UPDATE chunks SET counts = ?", (counts,))
+    assert f"{path} is damaged: " in await refusal(path)
+
+
 async def test_a_journal_that_must_exist_and_does_not_is_not_made(tmp_path: Path) -> None:
     """A name that was mistyped makes no file."""
     path = tmp_path / "jbo.db"
