@@ -118,6 +118,9 @@ def upsert(
     Interrupted once, it finishes what is in flight; twice, it stops at once.
     """
     with refusals():
+        for option, is_given in {"--resend-unknown": resend_unknown, "--keep-values": keep_values}.items():
+            if is_given and journal is None:
+                raise ValueError(f"{option} says what to do with a journal: give --journal too")
         repository = REPOSITORIES[model]
         mapping = _mapping(repository, map_ or [], set_ or [])
         source = FileSource(file, mapping, format=None if format_ is None else format_.value, encoding=encoding)

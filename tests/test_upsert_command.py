@@ -103,6 +103,17 @@ def test_a_job_with_other_options_is_refused(desk: Desk, options: list[str], dif
     assert difference in ended.err[0]
 
 
+@pytest.mark.parametrize("option", ["--resend-unknown", "--keep-values"])
+def test_options_of_a_journal_need_one(desk: Desk, option: str) -> None:  # noqa: F811
+    """Whoever gives them counts on it."""
+    file = desk.file("t.csv", HEAD + GOOD)
+    ended = run("upsert", "tickets", file, option)
+    message = f"planhat-async: {option} says what to do with a journal: give --journal too"
+    assert (ended.code, ended.out, ended.err) == (2, "", [message])
+    assert desk.stored() == {}
+    assert run("upsert", "tickets", file, option, "--journal", "job.db").code == 0
+
+
 def test_a_file_that_is_no_journal_is_refused_before_anything_is_sent(desk: Desk) -> None:  # noqa: F811
     """It stays as it is."""
     file = desk.file("t.csv", HEAD + GOOD)
