@@ -16,8 +16,8 @@ from planhat_async import console
 from planhat_async._convert import fields_of, type_in_words
 from planhat_async.commands import NOT_ALL_STORED, REPOSITORIES, Model, refusals
 from planhat_async.jobs.accounts import ended_by, problem_groups, total_of
-from planhat_async.jobs.exports import whole_file
-from planhat_async.jobs.journal import Journal
+from planhat_async.jobs.exports import refuse_to_overwrite, whole_file
+from planhat_async.jobs.journal import Journal, files_of
 from planhat_async.jobs.report import page
 
 jobs = typer.Typer(help="Look into the journal of an upsert.", no_args_is_help=True)
@@ -74,7 +74,7 @@ def forget(
         asyncio.run(read(file))  # nobody uses it, and it is one
         if not yes and not typer.confirm(f"Forget what {file} knows?"):
             raise typer.Exit(NOT_ALL_STORED)
-        for path in (file, file.with_name(file.name + "-wal"), file.with_name(file.name + "-shm")):
+        for path in files_of(file):
             path.unlink(missing_ok=True)
     console.tell(f"{file} is forgotten")
 
@@ -98,6 +98,7 @@ def report(
 ) -> None:
     """Draw a job as one page: rows over time, pace, latency, outcomes, the first problems."""
     with refusals():
+        refuse_to_overwrite(output, *files_of(file))
         content = page(asyncio.run(read(file)), name=file.name)
         with whole_file(output) as out:
             out.write(content.encode())

@@ -33,7 +33,7 @@ from planhat_async.commands import (
     session_for,
 )
 from planhat_async.errors import PlanhatError
-from planhat_async.jobs.journal import JournalError
+from planhat_async.jobs.journal import JournalError, files_of
 from planhat_async.jobs.mapping import FieldMapping, SourceError
 from planhat_async.jobs.mapping_files import MappingFile
 from planhat_async.jobs.planning import plan_upsert
@@ -118,6 +118,9 @@ def upsert(
     Interrupted once, it finishes what is in flight; twice, it stops at once.
     """
     with refusals():
+        for option, is_given in {"--resend-unknown": resend_unknown, "--keep-values": keep_values}.items():
+            if is_given and journal is None:
+                raise ValueError(f"{option} says what to do with a journal: give --journal too")
         repository = REPOSITORIES[model]
         mapping = _mapping(repository, map_ or [], set_ or [])
         source = FileSource(file, mapping, format=None if format_ is None else format_.value, encoding=encoding)
@@ -128,18 +131,23 @@ def upsert(
         options: dict[str, Any] = {"chunk_size": chunk_size, "concurrency": concurrency, "keep_values": keep_values}
         options |= {"journal": journal, "resend_unknown": resend_unknown, "verify_by": verify_by or ()}
         rows = Pumped(source, source.description()) if source.is_standard_input else source
-        code = _carry_out(session, UpsertJob(repository(session), rows, **options), source, rejects, as_json=as_json)
+        in_use = () if journal is None else files_of(journal)
+        with Rejects(source, rejects, *in_use) if rejects else nullcontext() as rejected:
+            code = _carry_out(
+                session, UpsertJob(repository(session), rows, **options), source, rejected, as_json=as_json
+            )
     raise typer.Exit(code)
 
 
-def _carry_out(session: Session, job: UpsertJob, source: FileSource, path: Path | None, *, as_json: bool) -> int:
+def _carry_out(session: Session, job: UpsertJob, source: FileSource, rejects: Rejects | None, *, as_json: bool) -> int:
     """Run a job, show its end, and copy what must be corrected; returns the exit code."""
-    with Rejects(source, path) if path else nullcontext() as rejects:
-        ended = run(_upsert(session, job, source, rejects))
-        _show(ended, as_json=as_json)
-        if rejects is not None and rejects.n_rows:
-            rejects.write()
-            console.tell(f"{rejects.n_rows:,} rows to be corrected are in {path}")
+    ended = run(_upsert(session, job, source, rejects))
+    _show(ended, as_json=as_json)
+    if rejects is not None and rejects.n_rows and ended.has_lost_input:
+        console.tell(f"{rejects.n_rows:,} rows to be corrected were not copied: the input is not what it was")
+    elif rejects is not None and rejects.n_rows:
+        rejects.write()
+        console.tell(f"{rejects.n_rows:,} rows to be corrected are in {rejects.path}")
     return ended.exit_code
 
 
@@ -177,6 +185,8 @@ class _Upserted:
     effort: Effort
     ended_by: BaseException | None = None
     """What ended it before its time."""
+    has_lost_input: bool = False
+    """Whether the input could not be read on: other rows may be in the places of those that were read."""
 
     @property
     def exit_code(self) -> int:
@@ -209,6 +219,7 @@ _CUT_OFF = "interrupted; rows in flight are unknown, those after them were not s
 async def _upsert(session: Session, job: UpsertJob, source: FileSource, rejects: Rejects | None) -> _Upserted:
     started = time.monotonic()
     ended_by: BaseException | None = None
+    has_lost_input = False
     with _interruptible(job) as signals:
         try:
             async with session, job:
@@ -223,8 +234,9 @@ async def _upsert(session: Session, job: UpsertJob, source: FileSource, rejects:
             ended_by = error
         except (OSError, SourceError) as error:
             ended_by = error
+            has_lost_input = isinstance(error, SourceError)
     effort = job.effort(seconds=time.monotonic() - started)
-    return _Upserted(job.result, effort, job.result.stopped_by or ended_by)
+    return _Upserted(job.result, effort, job.result.stopped_by or ended_by, has_lost_input)
 
 
 async def _follow(session: Session, job: UpsertJob, source: FileSource, rejects: Rejects | None) -> None:

@@ -60,6 +60,26 @@ def test_what_is_no_journal_is_refused(desk: Desk, command: str) -> None:  # noq
     assert not Path("gone.db").exists()
 
 
+@pytest.mark.parametrize("name", ["job.db", "job.db-shm", "linked.html"])
+def test_a_report_does_not_overwrite_its_journal(journal: Path, name: str) -> None:
+    """By whatever name."""
+    (journal.parent / "linked.html").symlink_to(journal)
+    content = journal.read_bytes()
+    ended = run("report", journal, "-o", journal.with_name(name))
+    assert (ended.code, len(ended.err)) == (2, 1)
+    assert " would overwrite " in ended.err[0]
+    assert journal.read_bytes() == content
+
+
+@pytest.mark.parametrize("command", [["jobs", "status"], ["jobs", "problems"], ["jobs", "forget", "--yes"], ["report"]])
+def test_what_is_empty_is_no_journal(desk: Desk, command: list[str]) -> None:  # noqa: F811
+    """It is neither made one nor deleted."""
+    file = desk.file("job.db", "")
+    ended = run(*command, file)
+    assert (ended.code, ended.out, ended.err) == (2, "", [f"planhat-async: {file} is empty, no journal"])
+    assert [(path, path.stat().st_size) for path in desk.folder.iterdir()] == [(file, 0)]
+
+
 @pytest.mark.parametrize("model", ["notes", "tasks", "tickets"])
 def test_fields_are_listed_with_their_types(model: str) -> None:
     """Those that Planhat fills in are said to be."""

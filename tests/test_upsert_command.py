@@ -7,6 +7,7 @@ import json
 import signal
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 import virtual_time
@@ -25,6 +26,7 @@ from test_cli import (
     started,
 )
 
+from planhat_async.jobs.rejects import Rejects
 from planhat_async.upsert_command import _tell
 
 
@@ -101,6 +103,17 @@ def test_a_job_with_other_options_is_refused(desk: Desk, options: list[str], dif
     assert difference in ended.err[0]
 
 
+@pytest.mark.parametrize("option", ["--resend-unknown", "--keep-values"])
+def test_options_of_a_journal_need_one(desk: Desk, option: str) -> None:  # noqa: F811
+    """Whoever gives them counts on it."""
+    file = desk.file("t.csv", HEAD + GOOD)
+    ended = run("upsert", "tickets", file, option)
+    message = f"planhat-async: {option} says what to do with a journal: give --journal too"
+    assert (ended.code, ended.out, ended.err) == (2, "", [message])
+    assert desk.stored() == {}
+    assert run("upsert", "tickets", file, option, "--journal", "job.db").code == 0
+
+
 def test_a_file_that_is_no_journal_is_refused_before_anything_is_sent(desk: Desk) -> None:  # noqa: F811
     """It stays as it is."""
     file = desk.file("t.csv", HEAD + GOOD)
@@ -136,6 +149,69 @@ def test_a_job_s_rejects_are_those_of_all_its_runs(desk: Desk) -> None:  # noqa:
     for name in ("a.csv", "b.csv"):
         run("upsert", "tickets", file, "--journal", "job.db", "--rejects", name)
     assert Path("a.csv").read_text() == Path("b.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("gone/bad.csv", "gone/bad.csv: there is no folder gone"),
+        ("t.csv/bad.csv", "t.csv/bad.csv: there is no folder t.csv"),
+        ("folder", "folder is a folder: name a file for the rows that are not stored"),
+        ("bad.csv", "bad.csv is there already: move it away, it may hold rows that you have corrected"),
+    ],
+)
+def test_rejects_that_could_not_be_written_are_refused_at_the_start(desk: Desk, name: str, message: str) -> None:  # noqa: F811
+    """Nothing is sent, and no earlier rejects are lost."""
+    file = desk.file("t.csv", HEAD + good(1))
+    Path("folder").mkdir()
+    Path("bad.csv").write_text("corrected by hand")
+    ended = run("upsert", "tickets", file, "--journal", "job.db", "--rejects", name)
+    assert (ended.code, ended.out, ended.err) == (2, "", [f"planhat-async: {message}"])
+    assert (desk.stored(), Path("bad.csv").read_text()) == ({}, "corrected by hand")
+
+
+def test_rejects_are_not_copied_from_a_file_that_was_replaced(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    """Other rows are in the places of those that were read."""
+    file = desk.file("t.csv", HEAD + "@0,,x.example,Hi\n" + "".join(map(good, range(1, 2000))))
+    add = Rejects.add
+
+    def replace(*arguments: Any) -> None:
+        add(*arguments)
+        desk.file("new.csv", HEAD + good(1)).replace(file)
+
+    monkeypatch.setattr(Rejects, "add", replace)
+    ended = run("upsert", "tickets", file, "--chunk-size", "10", "--concurrency", "1", "--rejects", "bad.csv")
+    assert ended.code == 2
+    assert ended.err[-1] == "1 rows to be corrected were not copied: the input is not what it was"
+    assert not Path("bad.csv").exists()
+
+
+@pytest.mark.parametrize("name", ["job.db", "job.db-wal", "./here/../job.db", "linked.db", "t.csv", "folder/t.csv"])
+@pytest.mark.parametrize("is_there", [True, False])
+def test_rejects_overwrite_no_file_in_use(desk: Desk, name: str, *, is_there: bool) -> None:  # noqa: F811
+    """Neither journal nor input, by whatever name: it is refused before anything is sent."""
+    file = desk.file("t.csv", HEAD + good(1) + "@2,,x.example,Hi\n")
+    Path("folder").symlink_to(desk.folder)
+    Path("here").mkdir()
+    Path("linked.db").symlink_to("job.db")
+    if is_there:
+        assert run("upsert", "tickets", desk.file("u.csv", HEAD), "--journal", "job.db").code == 0
+    before = {path: path.read_bytes() for path in desk.folder.iterdir() if path.is_file()}
+    ended = run("upsert", "tickets", file, "--journal", "job.db", "--rejects", name)
+    assert (ended.code, len(ended.err)) == (2, 1)
+    assert ended.err[0].startswith(f"planhat-async: {Path(name)} would overwrite ")
+    assert {path: path.read_bytes() for path in desk.folder.iterdir() if path.is_file()} == before
+    assert desk.stored() == {}
+
+
+def test_the_part_of_rejects_overwrites_no_file_in_use(desk: Desk) -> None:  # noqa: F811
+    """They have that name until they are complete."""
+    file = desk.file("t.csv", HEAD + good(1))
+    ended = run("upsert", "tickets", file, "--journal", "job.csv.part", "--rejects", "job.csv")
+    assert (ended.code, ended.err) == (
+        2, ["planhat-async: job.csv would overwrite job.csv.part: choose another name"],
+    )  # fmt: skip
+    assert desk.stored() == {}
 
 
 def test_a_dry_run_sends_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811

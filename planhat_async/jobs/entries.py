@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import attrs
 
-from planhat_async.batching.chunking import Chunk, Row, Rows
+from planhat_async.batching.chunking import Chunk, Row
 from planhat_async.batching.delivering import refuses_everything
 from planhat_async.batching.recording import Recorded
 from planhat_async.results import ChunkResult, Outcome, Problem, merged, ranges_of
@@ -213,11 +213,6 @@ def without_values(problem: Problem) -> str:
     """A reason without what it quotes of the row."""
     reason = problem.reason.replace(problem.key, "…") if problem.key else problem.reason
     return _QUOTED.sub("'…'", reason)
-
-
-def keys_of(rows: Rows) -> set[str]:
-    """Every key of these rows."""
-    return {key for row in rows for key in row.keys}
 
 
 def _state_of(result: ChunkResult) -> State:

@@ -117,6 +117,20 @@ def left_over(path: Path, record: type[Record]) -> Leftover:
             raise ValueError(f"{part} is no part of such an export: {error}") from None
 
 
+def refuse_to_overwrite(path: Path, *others: Path) -> None:
+    """Refuse an output that is a file in use, by whatever name, or whose `.part` is.
+
+    Raises:
+        ValueError: It is.
+    """
+    for written in (path, part_of(path)):
+        for other in others:
+            if written.resolve() == other.resolve() or (
+                written.exists() and other.exists() and written.samefile(other)
+            ):
+                raise ValueError(f"{path} would overwrite {other}: choose another name")
+
+
 @contextmanager
 def whole_file(path: Path, *, keep_bytes: int = 0) -> Iterator[BinaryIO]:
     """A file that gets its name only once it is complete; until then, or after a failure, it is `NAME.part`.

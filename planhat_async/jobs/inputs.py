@@ -24,7 +24,7 @@ class SteadyFile(io.RawIOBase):
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file = path.open("rb", buffering=0)
-        self._opened_as = _identity(os.fstat(self._file.fileno()))
+        self._opened_as = identity_of(os.fstat(self._file.fileno()))
 
     def readable(self) -> bool:
         """It is."""
@@ -52,7 +52,7 @@ class SteadyFile(io.RawIOBase):
 
     def _refuse_change(self) -> None:
         try:
-            found = _identity(self._path.stat())
+            found = identity_of(self._path.stat())
         except OSError:
             raise SourceError(f"{self._path} was removed while it was read{_WHAT_NOW}") from None
         if found[:2] != self._opened_as[:2]:
@@ -80,5 +80,6 @@ def unpacked(path: Path, raw: io.RawIOBase) -> Iterator[BinaryIO]:
         raise SourceError(f"{path} is no whole gzip file: {error}") from None
 
 
-def _identity(found: os.stat_result) -> tuple[int, int, int, int]:
+def identity_of(found: os.stat_result) -> tuple[int, int, int, int]:
+    """What a file is, and when it was written to last."""
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns

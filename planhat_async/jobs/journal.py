@@ -24,6 +24,7 @@ from typing import Any, Self, TypeVar
 import attrs
 
 from planhat_async.jobs.entries import Entry, Group, State, pairs_of, ranges_from
+from planhat_async.results import Outcome
 
 T = TypeVar("T")
 
@@ -77,6 +78,11 @@ class Run:
     def seconds(self) -> float:
         """How long it took, as far as is known."""
         return (self.ended or self.seen) - self.started
+
+
+def files_of(path: Path) -> tuple[Path, ...]:
+    """A journal's file, and those that SQLite keeps beside it."""
+    return tuple(path.with_name(path.name + ending) for ending in ("", "-wal", "-shm", "-journal"))
 
 
 class Journal:
@@ -153,6 +159,12 @@ class Journal:
         await self._write([_saving(run)])
         self.runs = [*(one for one in self.runs if one.number != run.number), run]
 
+    async def checkpoint(self) -> None:
+        """Bring what was written into the file itself, out of the log beside it."""
+        file = self._file
+        assert file is not None  # noqa: S101 - writing to a closed journal is a fault of ours
+        await self._do(lambda: file.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall())
+
     async def compute(self, work: Callable[[], T]) -> T:
         """Do something in the journal's thread, in the order in which it is asked."""
         return await self._do(work)
@@ -183,18 +195,32 @@ class Journal:
             raise JournalError(f"{self.path}: there is no such journal")
         if self.path.exists() and not self.path.is_file():
             raise JournalError(f"{self.path} is no file")
+        self._refuse_emptied(must_exist=must_exist)
         file = self._file = sqlite3.connect(self.path, timeout=0, isolation_level="IMMEDIATE", check_same_thread=False)
         # Held from the first access on. It also keeps SQLite from needing shared memory, and so any second file
         # that others must be able to map.
         file.execute("PRAGMA locking_mode = EXCLUSIVE")
-        if _is_empty(file):
-            _make(file)
-        else:
+        if not _is_empty(file):
             self._check(file)
+        elif must_exist:
+            raise JournalError(f"{self.path} is empty, no journal")
+        else:
+            _make(file)
+        file.execute("PRAGMA journal_mode = WAL")
         file.execute("PRAGMA synchronous = FULL")
         file.execute("BEGIN IMMEDIATE")
         file.execute("COMMIT")
         self._load(file)
+
+    def _refuse_emptied(self, *, must_exist: bool) -> None:
+        """Refuse an empty file that was a journal, or must be one: SQLite would throw away what is beside it."""
+        if self.path.exists() and self.path.stat().st_size:
+            return
+        wal = self.path.with_name(self.path.name + "-wal")
+        if wal.exists() and wal.stat().st_size:
+            raise JournalError(f"{self.path} is damaged: it is empty or gone, and {wal.name} beside it is not")
+        if must_exist:
+            raise JournalError(f"{self.path} is empty, no journal")
 
     def _check(self, file: sqlite3.Connection) -> None:
         """Refuse a file that is not ours, before anything in it is changed."""
@@ -234,8 +260,10 @@ def _is_empty(file: sqlite3.Connection) -> bool:
 
 
 def _make(file: sqlite3.Connection) -> None:
-    """Make the tables: all of them or, if the process is killed, none."""
-    file.execute("PRAGMA journal_mode = WAL")
+    """Make the tables: all of them or, if the process is killed, none.
+
+    They go to the file itself, not to a log beside it, so that it is known for a journal by itself.
+    """
     file.executescript(
         f"BEGIN EXCLUSIVE; PRAGMA application_id = {_APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION};"
         f"{_SCHEMA} COMMIT;"
@@ -272,10 +300,19 @@ def _entry_of(row: dict[str, Any]) -> Entry:
             "is_keyed": bool(row["is_keyed"]),
             "state": State(row["state"]),
             "pending": ranges_from(json.loads(row["pending"])),
-            "counts": json.loads(row["counts"]),
+            "counts": _counts_of(json.loads(row["counts"])),
         },
         groups=tuple(Group.from_json(group) for group in groups),
     )
+
+
+def _counts_of(held: Any) -> dict[str, int]:
+    if not isinstance(held, dict):
+        raise TypeError(f"counts are no object but {held!r}")
+    for name, n_rows in held.items():
+        if type(n_rows) is not int or n_rows < 0:
+            raise TypeError(f"{name} is no number of rows but {n_rows!r}")
+    return {Outcome(name).value: n_rows for name, n_rows in held.items()}
 
 
 def _words(error: sqlite3.Error) -> str:

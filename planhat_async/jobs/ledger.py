@@ -10,7 +10,7 @@ import attrs
 
 from planhat_async.batching.chunking import Chunk
 from planhat_async.batching.recording import Recorded
-from planhat_async.jobs.entries import Entry, Policy, State, digest_of, keys_of, recorded
+from planhat_async.jobs.entries import Entry, Policy, State, digest_of, recorded
 from planhat_async.jobs.journal import Journal, JournalError, Run
 from planhat_async.results import ChunkResult, UpsertResult, ranges_of
 
@@ -43,8 +43,9 @@ class JournalLedger:
         self._effort = effort
         self._keeps_values = keeps_values
         self._last_before = max(journal.entries, default=-1)
-        self._stale: set[str] = set()
-        """Keys of rows that this run sends again, for as long as chunks behind them were answered before."""
+        self._oldest_behind = _oldest_behind(journal)
+        self._last_sent: dict[str, int] = {}
+        """The run that sent a key last, of chunks behind which others were answered in an earlier run."""
         self._seen = -1
 
     async def begin(self, chunk: Chunk) -> Recorded | None:
@@ -57,10 +58,10 @@ class JournalLedger:
             await self._save_or_withdraw(self._stamped(Entry.beginning(chunk, digest)), None)
             return None
         self._compare(chunk, digest, before)
-        known = recorded(before, chunk, self._policy, is_stale=not self._stale.isdisjoint(chunk.keys))
+        is_stale = any(self._last_sent.get(key, 0) > before.run for key in chunk.keys)
+        known = recorded(before, chunk, self._policy, is_stale=is_stale)
+        self._note_keys(chunk, self.run.number if known.left else before.run)
         if known.left or known.doubtful:
-            if chunk.number < self._last_before:
-                self._stale |= keys_of(known.left)
             await self._save_or_withdraw(self._resumed(before, known), before)
         elif before.state is State.SENDING:
             await self._journal.save(before.ended_as(known.settled, keeps_values=self._keeps_values))
@@ -89,6 +90,11 @@ class JournalLedger:
         """The run, with what it has cost so far."""
         calls, attempts = self._effort()
         return attrs.evolve(self.run, seen=time.time(), calls=calls, attempts=attempts)
+
+    def _note_keys(self, chunk: Chunk, run: int) -> None:
+        """Remember which run sent them, if a chunk behind may have to follow them again."""
+        if self._oldest_behind.get(chunk.number, run) < run:
+            self._last_sent.update((key, max(run, self._last_sent.get(key, 0))) for key in chunk.keys)
 
     def _stamped(self, entry: Entry) -> Entry:
         now = time.time()
@@ -127,3 +133,15 @@ class JournalLedger:
                 f"the input has changed: it had {self._journal.job['n_rows']:,} rows, and now has more; "
                 f"{HOW_TO_BEGIN_ANEW}"
             )
+
+
+def _oldest_behind(journal: Journal) -> dict[int, int]:
+    """By chunk, the earliest run in which a chunk of keyed rows behind it was answered."""
+    found: dict[int, int] = {}
+    oldest: int | None = None
+    for number, entry in sorted(journal.entries.items(), reverse=True):
+        if oldest is not None:
+            found[number] = oldest
+        if entry.is_keyed and entry.state is State.ANSWERED:
+            oldest = entry.run if oldest is None else min(oldest, entry.run)
+    return found

@@ -8,7 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from planhat_async.jobs.exports import whole_file
+from planhat_async.batching.delivering import refuses_everything
+from planhat_async.jobs.exports import refuse_to_overwrite, whole_file
+from planhat_async.jobs.inputs import identity_of
 from planhat_async.jobs.mapping import SourceError
 from planhat_async.jobs.sources import FileSource
 from planhat_async.results import ChunkResult, Outcome
@@ -25,19 +27,22 @@ class Rejects:
     Args:
         source: The input.
         path: Where the rows go.
+        others: Files that are in use besides.
 
     Raises:
-        SourceError: The input cannot be read again, or would be overwritten.
+        ValueError: The input cannot be read again, or it or another file would be overwritten; or there is no
+            folder for the rows.
     """
 
-    def __init__(self, source: FileSource, path: Path) -> None:
+    def __init__(self, source: FileSource, path: Path, *others: Path) -> None:
         if source.is_standard_input:
             raise SourceError("--rejects reads the input once more, which standard input does not allow: use a file")
-        if path.exists() and path.samefile(source.path):
-            raise SourceError(f"{path} is the input: choose another name for the rows that are not stored")
+        refuse_to_overwrite(path, source.path, *others)
+        _refuse_place(path)
         self.path = path
         self.n_rows = 0
         self._source = source
+        self._identity = identity_of(source.path.stat())
         self._found = sqlite3.connect("")  # a temporary file that has no name, and goes with the process
         self._found.execute("CREATE TABLE found (position INTEGER PRIMARY KEY, reason TEXT)")
 
@@ -50,21 +55,42 @@ class Rejects:
         self._found.close()
 
     def add(self, chunk: ChunkResult) -> None:
-        """Note a chunk's rows that were not stored."""
+        """Note a chunk's rows that have to be corrected.
+
+        Those that were refused with everything else have not: the next run sends them as they are.
+        """
+        is_refused = chunk.error is not None and refuses_everything(chunk.error)
         rows = [
             (problem.position, f"{problem.outcome}: {problem.reason}".encode("utf-8", "replace").decode())
             for problem in chunk.problems
-            if problem.outcome in REJECTED and problem.position is not None
+            if problem.outcome in REJECTED
+            and problem.position is not None
+            and not (is_refused and problem.outcome is Outcome.REJECTED)
         ]
         if rows:
             self._found.executemany("INSERT OR IGNORE INTO found VALUES (?, ?)", rows)
             self.n_rows += len(rows)
 
     def write(self) -> None:
-        """Write the file, if there is a row for it."""
+        """Write the file, if there is a row for it.
+
+        Raises:
+            SourceError: The input is not what it was: other rows may be in these rows' places.
+        """
         if self.n_rows:
+            if not self._source.path.exists() or identity_of(self._source.path.stat()) != self._identity:
+                raise SourceError(f"{self._source.path} has changed: rows to be corrected cannot be copied from it")
             with whole_file(self.path) as out:
                 self._source.copy(self._reasons(), out)
 
     def _reasons(self) -> Iterator[tuple[int, str]]:
         return iter(self._found.execute("SELECT position, reason FROM found ORDER BY position"))
+
+
+def _refuse_place(path: Path) -> None:
+    if not path.parent.is_dir():
+        raise SourceError(f"{path}: there is no folder {path.parent}")
+    if path.is_dir():
+        raise SourceError(f"{path} is a folder: name a file for the rows that are not stored")
+    if path.exists():
+        raise SourceError(f"{path} is there already: move it away, it may hold rows that you have corrected")

@@ -10,7 +10,8 @@ its row count and a digest. What the journal says decides what becomes of it:
     unsent                  what did not leave is sent
 
 An entry is on the disk before a byte of its chunk leaves, and again after its answer. A chunk that shares a key with
-one before it that is sent again is sent again too, whatever it was answered: writes to one key keep their order.
+one before it that is sent again is sent again too, whatever it was answered, be it by the run after that: writes to
+one key keep their order.
 """
 
 from __future__ import annotations
@@ -216,6 +217,8 @@ class UpsertJob:
             keeps_values=self._keeps_values,
         )
         await journal.save_run(ledger.run)
+        if ledger.run.number == 1:
+            await journal.checkpoint()
         return ledger
 
     async def _end_run(self, error: BaseException | None) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import attrs
 import pytest
+from killed_jobs import saved
 
 from planhat_async.jobs.entries import Entry, Group, State
 from planhat_async.jobs.journal import SCHEMA_VERSION, Journal, JournalError, Run, next_run
@@ -167,11 +168,70 @@ async def test_an_entry_that_cannot_be_read_is_damage(tmp_path: Path, column: st
     assert f"{path} is damaged: " in await refusal(path)
 
 
+@pytest.mark.parametrize("counts", ["[]", "3", "null", '{"made": 3}', '{"created": "3"}', '{"created": 1.5}',
+                                    '{"created": true}', '{"created": -1}'])  # fmt: skip
+async def test_counts_that_are_none_are_damage(tmp_path: Path, counts: str) -> None:
+    """They are an object of outcomes and whole numbers."""
+    path = tmp_path / "job.db"
+    async with await Journal.open(path) as journal:
+        await journal.save(ENTRY)
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute("UPDATE chunks SET counts = ?", (counts,))
+    assert f"{path} is damaged: " in await refusal(path)
+
+
 async def test_a_journal_that_must_exist_and_does_not_is_not_made(tmp_path: Path) -> None:
     """A name that was mistyped makes no file."""
     path = tmp_path / "jbo.db"
     assert await refusal(path, must_exist=True) == f"{path}: there is no such journal"
     assert os.listdir(tmp_path) == []
+
+
+async def test_an_empty_file_is_no_journal_but_may_become_one(tmp_path: Path) -> None:
+    """Where one must exist it is refused, and left as it is."""
+    path = tmp_path / "job.db"
+    path.touch()
+    assert await refusal(path, must_exist=True) == f"{path} is empty, no journal"
+    assert (os.listdir(tmp_path), path.stat().st_size) == (["job.db"], 0)
+    sqlite_file(path, "CREATE TABLE one (name TEXT)", "DROP TABLE one")
+    content = path.read_bytes()
+    assert await refusal(path, must_exist=True) == f"{path} is empty, no journal"
+    assert path.read_bytes() == content
+    async with await Journal.open(path) as journal:
+        await journal.save(ENTRY)
+    async with await Journal.open(path, must_exist=True) as journal:
+        assert journal.entries == {3: ENTRY}
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+async def test_a_journal_that_was_emptied_is_refused(tmp_path: Path, *, is_there: bool) -> None:
+    """What is beside it stays: SQLite would take it for the log of a file that is gone, and delete it."""
+    path, left = tmp_path / "job.db", tmp_path / "left.db"
+    async with await Journal.open(path) as journal:
+        await journal.save(ENTRY)
+        saved(path, left)
+    wal = left.with_name("left.db-wal")
+    content = wal.read_bytes()
+    assert content
+    left.write_bytes(b"") if is_there else left.unlink()
+    assert await refusal(left) == f"{left} is damaged: it is empty or gone, and left.db-wal beside it is not"
+    assert wal.read_bytes() == content
+
+
+async def test_a_journal_is_known_by_its_file_alone_from_the_beginning(tmp_path: Path) -> None:
+    """And holds what was checkpointed."""
+    path, made, described = (tmp_path / name for name in ("job.db", "made.db", "described.db"))
+    async with await Journal.open(path) as journal:
+        made.write_bytes(path.read_bytes())
+        await journal.describe({"model": "tickets"})
+        await journal.checkpoint()
+        described.write_bytes(path.read_bytes())
+    async with await Journal.open(made, must_exist=True) as journal:
+        assert journal.job == {}
+        assert journal._file is not None
+        assert journal._file.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    async with await Journal.open(described, must_exist=True) as journal:
+        assert journal.job == {"model": "tickets"}
 
 
 @pytest.mark.parametrize("name", ["gone/job.db", "file/job.db", "."])

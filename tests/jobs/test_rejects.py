@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from planhat_async.errors import AuthenticationError, BadRequestError
 from planhat_async.jobs.mapping import REASON_COLUMN, FieldMapping, SourceError
 from planhat_async.jobs.rejects import Rejects
 from planhat_async.jobs.sources import STANDARD_INPUT, FileSource
@@ -94,10 +95,41 @@ def test_rows_that_need_no_correction_are_not_copied(tmp_path: Path, outcome: Ou
     assert not rejected(source(tmp_path / "in.csv", b"title\na\n"), tmp_path / "out.csv", [0], outcome).exists()
 
 
+def test_rows_that_were_refused_with_everything_else_are_not_copied(tmp_path: Path) -> None:
+    """A rerun sends them as they are: corrected and sent besides, they could be there twice."""
+    problems = [
+        Problem(outcome=Outcome.REJECTED, reason="wrong token", position=0),
+        Problem(outcome=Outcome.INVALID, reason="no subject", position=1),
+    ]
+    made = source(tmp_path / "in.csv", b"title\na\nb\n")
+    errors = [AuthenticationError("no", status=401, method="PUT", path="/"),
+              BadRequestError("no", status=400, method="PUT", path="/")]  # fmt: skip
+    found = []
+    for error in errors:
+        with Rejects(made, tmp_path / "out.csv") as rejects:
+            rejects.add(ChunkResult(number=0, problems=problems, error=error))
+            found.append([position for position, _ in rejects._reasons()])
+    assert found == [[1], [0, 1]]
+
+
+def test_rows_are_not_copied_from_an_input_that_has_changed(tmp_path: Path) -> None:
+    """Others may be in their places."""
+    made = source(tmp_path / "in.csv", b"title\na\n")
+    with Rejects(made, tmp_path / "out.csv") as rejects:
+        rejects.add(ChunkResult(number=0, problems=[Problem(outcome=Outcome.INVALID, reason="wrong", position=0)]))
+        source(tmp_path / "new.csv", b"title\nb\n").path.replace(made.path)
+        with pytest.raises(SourceError, match=r"in\.csv has changed"):
+            rejects.write()
+        made.path.unlink()
+        with pytest.raises(SourceError, match=r"in\.csv has changed"):
+            rejects.write()
+    assert [*tmp_path.iterdir()] == []
+
+
 def test_the_input_is_not_overwritten(tmp_path: Path) -> None:
     """Nor is standard input read twice."""
     made = source(tmp_path / "in.csv", b"title\na\n")
-    with pytest.raises(SourceError, match=r"in\.csv is the input"):
+    with pytest.raises(ValueError, match=r"in\.csv would overwrite .*in\.csv: choose another name"):
         Rejects(made, tmp_path / "in.csv")
     with pytest.raises(SourceError, match="standard input does not allow"):
         Rejects(FileSource(STANDARD_INPUT, FieldMapping.parse(Ticket), format="csv"), tmp_path / "out.csv")

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from killed_jobs import Watched, saved, session_on
 
@@ -36,6 +37,11 @@ def counted(result: UpsertResult) -> dict[str, int]:
 
 def subjects(planhat: Sandbox) -> list[str]:
     return sorted(note["subject"] for note in planhat.records("notes"))
+
+
+def title_of(planhat: Sandbox, row: dict[str, Any]) -> str:
+    [found] = [one["title"] for one in planhat.records("tickets") if one["sourceId"] == row["sourceId"]]
+    return str(found)
 
 
 def n_writes(planhat: Sandbox) -> int:
@@ -202,6 +208,29 @@ async def test_writes_to_one_key_keep_their_order_across_runs(planhat: Sandbox, 
         second = await run_upsert(Tickets(session), rows, journal=path, chunk_size=2, concurrency=1)
     assert second.ok
     assert {ticket["title"] for ticket in planhat.records("tickets")} == {"new"}
+
+
+async def test_writes_to_one_key_keep_their_order_when_a_rerun_is_stopped(planhat: Sandbox, tmp_path: Path) -> None:
+    """What the rerun did not come to follows in the run after it; what shares no key is not sent again."""
+    path, (other, mine) = tmp_path / "job.db", tickets(2)
+    rows = [mine | {"title": "old"}, mine | {"title": "new"}, other]
+    async with session_on(planhat) as session:
+        first = await run_upsert(Tickets(session), rows, journal=path, chunk_size=1, concurrency=1)
+    assert first.ok
+    async with await Journal.open(path) as journal:
+        doubtful = attrs.evolve(journal.entries[0], state=State.SENDING, pending=(range(1),), counts={})
+        await journal.save(doubtful)
+    network = Watched(planhat.url, after=lambda _: job.stop())
+    async with session_on(planhat, network) as session:
+        job = UpsertJob(Tickets(session), rows, journal=path, chunk_size=1, concurrency=1)
+        async with job:
+            await exhausted(job)
+    assert await states(path) == [State.ANSWERED] * 3
+    assert title_of(planhat, mine) == "old"
+    for n_sent in (5, 5):
+        async with session_on(planhat) as session:
+            result = await run_upsert(Tickets(session), rows, journal=path, chunk_size=1, concurrency=1)
+        assert (result.ok, title_of(planhat, mine), n_writes(planhat)) == (True, "new", n_sent)
 
 
 async def test_a_job_that_is_stopped_ends_what_is_in_flight(planhat: Sandbox, tmp_path: Path) -> None:
