@@ -646,7 +646,8 @@ class Doorman:
             def do_GET(self) -> None:
                 doorman.pages -= 1
                 if doorman.pages < 0 and doorman.instead is not None:
-                    doorman.instead()
+                    if doorman.pages == -1:  # once, though several calls are on their way
+                        doorman.instead()
                     while self.connection.recv(65536):  # no answer; until the caller hangs up
                         pass
                     return
