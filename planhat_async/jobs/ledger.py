@@ -47,6 +47,9 @@ class JournalLedger:
         self._last_sent: dict[str, int] = {}
         """The run that sent a key last, of chunks behind which others were answered in an earlier run."""
         self._seen = -1
+        self._came_to: set[int] = set()
+        self._account = UpsertResult()
+        """Of the chunks that this run came to."""
 
     async def begin(self, chunk: Chunk) -> Recorded | None:
         """Compare the chunk with its entry, and write that it is about to leave."""
@@ -63,12 +66,15 @@ class JournalLedger:
         self._note_keys(chunk, self.run.number if known.left else before.run)
         if known.left or known.doubtful:
             await self._save_or_withdraw(self._resumed(before, known), before)
-        elif before.state is State.SENDING:
+            return known
+        self._count(known.settled)
+        if before.state is State.SENDING:
             await self._journal.save(before.ended_as(known.settled, keeps_values=self._keeps_values))
         return known
 
     async def end(self, result: ChunkResult) -> None:
         """Write what became of the chunk."""
+        self._count(result)
         entry = self._journal.entries[result.number].ended_as(result, keeps_values=self._keeps_values)
         run = self.run_now()
         await self._journal.save(attrs.evolve(entry, ended=run.seen, n_attempts=run.attempts), run)
@@ -86,10 +92,28 @@ class JournalLedger:
             )
         await self._journal.describe({"n_chunks": self._seen + 1, "n_rows": result.rows})
 
+    def total(self) -> UpsertResult | None:
+        """What became of all rows that the job has taken so far, where this run did not come to some of its chunks.
+
+        How the rows of those are cut is known at the input's end only: what this run had read of them, and of rows
+        behind them, is left out.
+        """
+        others = [entry for number, entry in self._journal.entries.items() if number not in self._came_to]
+        if not others:
+            return None
+        total, self._account = self._account, UpsertResult()
+        for entry in others:
+            total.add(entry.result)
+        return total
+
     def run_now(self) -> Run:
         """The run, with what it has cost so far."""
         calls, attempts = self._effort()
         return attrs.evolve(self.run, seen=time.time(), calls=calls, attempts=attempts)
+
+    def _count(self, result: ChunkResult) -> None:
+        self._came_to.add(result.number)
+        self._account.add(result)
 
     def _note_keys(self, chunk: Chunk, run: int) -> None:
         """Remember which run sent them, if a chunk behind may have to follow them again."""

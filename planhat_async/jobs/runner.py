@@ -126,11 +126,17 @@ class UpsertJob:
         self._ledger: JournalLedger | None = None
         self._run: UpsertRun | None = None
         self._is_stopped = False
+        self._total: UpsertResult | None = None
         self.effort_before = Effort()
 
     @property
     def result(self) -> UpsertResult:
-        """What became of every row so far."""
+        """What became of every row so far.
+
+        Once the job has ended before it came to all that earlier runs have sent, that is accounted for as well.
+        """
+        if self._total is not None:
+            return self._total
         return UpsertResult() if self._run is None else self._run.result
 
     @property
@@ -167,6 +173,9 @@ class UpsertJob:
             if self._run is not None:
                 await self._run.aclose()
         finally:
+            if self._ledger is not None and (total := self._ledger.total()) is not None:
+                total.stopped_by = self.result.stopped_by
+                self._total = total
             if self._journal is not None:
                 with suppress(JournalError):  # that it cannot be written has been said where it mattered
                     await self._end_run(error)

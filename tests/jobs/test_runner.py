@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -245,6 +246,37 @@ async def test_a_job_that_is_stopped_ends_what_is_in_flight(planhat: Sandbox, tm
         result = await run_upsert(Notes(session), notes(8), journal=path, chunk_size=2, concurrency=1)
     assert counted(result) == {"created": 8}
     assert n_writes(planhat) == 4
+
+
+@pytest.mark.parametrize("way", ["stopped", "refused", "left", "changed"])
+async def test_what_a_run_did_not_come_to_is_accounted_for_by_the_journal(
+    planhat: Sandbox, tmp_path: Path, way: str
+) -> None:
+    """Rows that an earlier run has stored are not called unsent because this one ended before it came to them."""
+    path, rows = tmp_path / "job.db", [*tickets(9), {"sourceId": "bad"}]
+    async with session_on(planhat, Watched(planhat.url, before=fail_at(0, LOST))) as session:
+        first = await run_upsert(Tickets(session), rows, journal=path, chunk_size=2, concurrency=1)
+    assert counted(first) == {"created": 7, "unknown": 2, "invalid": 1}
+    refused = AuthenticationError("wrong token", status=401)
+    network = Watched(planhat.url)
+    if way == "refused":
+        network.before = fail_at(0, refused)
+    elif way == "stopped":
+        network.after = lambda _: job.stop()
+    elif way == "changed":
+        rows[2] = rows[2] | {"title": "other"}
+    async with session_on(planhat, network) as session:
+        job = UpsertJob(Tickets(session), rows, journal=path, chunk_size=2, concurrency=1)
+        with pytest.raises(JournalError) if way == "changed" else nullcontext():
+            async with job:
+                if way == "left":
+                    await anext(job)
+                else:
+                    await exhausted(job)
+    expected = {"created": 7, "invalid": 1} | ({"unknown": 2} if way == "refused" else {"created": 9})
+    assert counted(job.result) == expected
+    assert (job.result.rows, job.result.n_chunks) == (10, len(await states(path)))
+    assert job.result.stopped_by is (refused if way == "refused" else None)
 
 
 async def test_a_job_that_is_cancelled_knows_what_did_not_leave(planhat: Sandbox, tmp_path: Path) -> None:
