@@ -107,6 +107,11 @@ class Courier:
             if halves := account.halve(part.rows):
                 return _parts_of(part, halves, error)
             account.fail(part, error, outcome_of(error))
+        except DecodeError as error:
+            if account.chunk.is_keyed and not part.follows_unknown:
+                # No session knows that nobody could read the answer; once more does no harm.
+                return [Part(part.rows, may_be_stored=True, follows_unknown=True)]
+            account.fail(part, error, outcome_of(error))
         except PlanhatError as error:
             account.fail(part, error, outcome_of(error))
             if refuses_everything(error):

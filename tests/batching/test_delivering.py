@@ -187,3 +187,20 @@ async def test_no_half_of_a_chunk_that_went_unanswered_is_called_rejected(later:
     account = Account(chunk_of(keyed(0), keyed(1)), isolation=Isolation(10))
     await Courier(planhat.send).deliver(account)
     assert counted(account) == {"unknown": 2}
+
+
+@pytest.mark.parametrize(("answers", "outcome"), [(1, "created"), (2, "unknown")])
+async def test_a_keyed_chunk_whose_answer_cannot_be_read_is_sent_once_more(answers: int, outcome: str) -> None:
+    """That does no harm; a second one of that kind ends it."""
+    planhat = Planhat([DecodeError("half of the JSON")] * answers)
+    account = Account(chunk_of(keyed(0), keyed(1)))
+    await Courier(planhat.send).deliver(account)
+    assert (planhat.sent, counted(account)) == ([[0, 1], [0, 1]], {outcome: 2})
+
+
+async def test_a_keyless_chunk_whose_answer_cannot_be_read_is_not_sent_again() -> None:
+    """It would be created twice."""
+    planhat = Planhat([DecodeError("half of the JSON")])
+    account = Account(chunk_of(keyless(0), keyless(1)))
+    await Courier(planhat.send).deliver(account)
+    assert (planhat.sent, counted(account)) == ([[0, 1]], {"unknown": 2})

@@ -359,7 +359,6 @@ async def test_rows_are_conserved_under_any_answers(
     [
         (UnknownOutcomeError("lost"), "unknown"),
         (ServerError("down", status=500), "unknown"),
-        (DecodeError("no JSON"), "unknown"),
         (BadRequestError("no", status=400), "rejected"),
         (TOO_LARGE, "rejected"),
     ],
