@@ -161,6 +161,8 @@ def sandbox(
         console.out.print(described())
         return
     with refusals():
+        if save is not None and not save.parent.is_dir():
+            raise ValueError(f"--save {save}: there is no folder {save.parent}")
         planhat = Sandbox(
             os.environ.get("PLANHAT_API_TOKEN") or None,
             port=port,

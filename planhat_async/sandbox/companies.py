@@ -46,6 +46,10 @@ class Companies:
 
     def add(self, company: Company) -> None:
         """Register a company; one of the same keys is replaced."""
+        before = self._by_key.get(company.company_id)
+        if before is not None:  # also under the keys that the new one does not have
+            self._by_key = {key: one for key, one in self._by_key.items() if one is not before}
+            self._by_domain = {domain: one for domain, one in self._by_domain.items() if one is not before}
         self._by_key[company.company_id] = company
         if company.external_id is not None:
             self._by_key[EXTID + company.external_id] = company

@@ -124,8 +124,18 @@ class Fault:
             raise ValueError(f"{self.name}: a rate is from 0 to 1, not {self.rate:g}")
         if self.amount is not None and kind.amount is None:
             raise ValueError(f"{self.name} has no amount")
+        self._require_sense(kind)
         if self.name == "refuse" and self.when is not None:
             raise ValueError("refuse has no condition: nobody sees a call that is refused")
+
+    def _require_sense(self, kind: Kind) -> None:
+        if self.calls is not None and any(number < 1 for number in self.calls):
+            raise ValueError(f"{self.name}: calls are counted from 1")
+        if self.amount is None or self.name == "http_429_skewed":  # a clock may be behind
+            return
+        is_counted = kind.unit in {"rows", "bytes"}
+        if self.amount < is_counted or (is_counted and self.amount != int(self.amount)):
+            raise ValueError(f"{self.name}: {self.amount:g} {kind.unit} make no sense")
 
     def fits(self, request: ApiRequest) -> bool:
         """Whether it may befall the call, as far as its number and luck allow."""
@@ -262,11 +272,17 @@ class Faults:
         self._draw = self._random.random()
 
 
+_MOST_REFUSED = 0.95
+
+
 def _require_shares(faults: Iterable[Fault]) -> None:
     shares = dict.fromkeys(Scope, 0.0)
-    for fault in faults:
+    listed = list(faults)
+    for fault in listed:
         if fault.rate < 1.0 and fault.when is None:
             shares[KINDS[fault.name].scope] += fault.rate
+    if sum(fault.rate for fault in listed if fault.name == "refuse" and fault.rate < 1.0) > _MOST_REFUSED:
+        raise ValueError(f"more than {_MOST_REFUSED:.0%} of calls refused by luck would be refused for ages")
     most = shares[Scope.ANY] + max(shares[Scope.BULK], shares[Scope.LIST])
     if most > 1.0 + 1e-9:
         raise ValueError(f"the rates add up to {most:g}, and a call has one fault at most")

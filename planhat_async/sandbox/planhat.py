@@ -104,7 +104,7 @@ class Planhat(ABC):
     async def settled(self) -> None:
         """Wait until every call that a fault lets come late is carried out, and connections are accepted again."""
         while self._pending:
-            await asyncio.gather(*self._pending)
+            await asyncio.wait(set(self._pending))  # which ends none of them where this is cancelled
 
     def records(self, name: str) -> list[Record]:
         """Copies of the stored `"notes"`, `"tasks"` or `"tickets"`, or of all `"conversations"`, in `_id` order.

@@ -45,6 +45,8 @@ class Sandbox(Planhat):
         self._listener: asyncio.Server | None = None
         self._holder: socket.socket | None = None
         self._coming_back = asyncio.Lock()
+        self._busy: set[Any] = set()
+        """Connections with a call under way."""
         # Wall-clock time that never steps back, so that a correction of the clock opens no gap in the limits.
         self._epoch = time.time() - time.monotonic()
 
@@ -113,6 +115,7 @@ class Sandbox(Planhat):
         head = _head(request, now=self.now(), n_parallel=self._n_parallel)
         admission = self._api.admit(head)
         refusal = self._api.faults.refusal()
+        self._busy.add(request.protocol)
         try:
             return await self._answered(request, head, admission, is_last=refusal is not None)
         except (ConnectionError, web.RequestPayloadError):
@@ -123,6 +126,7 @@ class Sandbox(Planhat):
             self._n_parallel -= 1
             if refusal is not None:
                 await self._go_away(refusal.amount)
+            self._busy.discard(request.protocol)
 
     async def _answered(
         self, request: web.Request, head: ApiRequest, admission: Admission, *, is_last: bool
@@ -150,8 +154,9 @@ class Sandbox(Planhat):
         if runner is None or runner.server is None:
             return  # closed while the call was under way
         await self._stop_listening()
-        for connection in runner.server.connections:
-            connection.close()
+        for connection in list(runner.server.connections):
+            # `close` ends an idle connection's handler, and leaves its caller waiting.
+            (connection.close if connection in self._busy else connection.force_close)()
         self._keep(self._come_back(seconds))
 
     async def _come_back(self, seconds: float) -> None:

@@ -15,6 +15,7 @@ import aiohttp
 import pytest
 from attrs import field, frozen
 
+from planhat_async import RetryPolicy, Session, Tasks, UnknownOutcomeError
 from planhat_async.sandbox import Choices, Fault, Sandbox
 from planhat_async.sandbox.faults import KINDS
 
@@ -390,3 +391,27 @@ async def test_absences_may_overlap() -> None:
             assert {answer.status for answer in seen} <= {0, 200}
             await planhat.settled()
     gc.collect()
+
+
+async def test_waiting_for_what_comes_late_can_be_given_up() -> None:
+    """It comes all the same."""
+    async with Sandbox(faults="late:0.2@1") as planhat:
+        async with Session(planhat.token, base_url=planhat.url, retry=RetryPolicy(attempts=1)) as session:
+            with pytest.raises(UnknownOutcomeError):
+                await Tasks(session).create({"companyId": "c", "action": "x"})
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(planhat.settled(), 0.01)
+        await planhat.settled()
+        assert [task["action"] for task in planhat.records("tasks")] == ["x"]
+
+
+async def test_a_refusal_drops_connections_that_wait_for_a_call() -> None:
+    """Their next call finds another, and is answered."""
+    async with (
+        Sandbox(faults="slow:0.2@1,refuse:0.1@2") as planhat,
+        Session(planhat.token, base_url=planhat.url, retry=RetryPolicy(wait_initial=0.05)) as session,
+        asyncio.timeout(20),
+    ):
+        await asyncio.gather(*(Tasks(session).page(limit=1) for _ in range(2)))
+        for _ in range(3):
+            await Tasks(session).page(limit=1)

@@ -144,3 +144,13 @@ def test_the_seed_decides(seed: int, calls: list[ApiRequest]) -> None:
 def test_another_seed_decides_otherwise() -> None:
     """Two seeds have different luck."""
     assert _names("slow=0.5", [GET] * 50, seed=1) != _names("slow=0.5", [GET] * 50, seed=2)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["rows_206:-1", "rows_206:0.5", "page_rows:0", "slow:-1", "http_500@0", "refuse=0.5,refuse=0.5", "refuse=0.999"],
+)
+def test_faults_that_make_no_sense_are_refused(text: str) -> None:
+    """Before they harm the rules, or keep everybody waiting for ages."""
+    with pytest.raises(ValueError, match=r"make no sense|counted from 1|for ages|add up"):
+        Faults(text)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sandbox_door import NOW, TENET, Door, documented
 
-from planhat_async.sandbox import EndUser, Sandbox, User
+from planhat_async.sandbox import EndUser, MemorySandbox, Sandbox, User
 from planhat_async.sandbox.state import State
 
 SARAH = User("5524481f516d59216a6d2b80", "Sarah")
@@ -122,3 +122,17 @@ def test_a_sandbox_saves_loads_and_goes_back(tmp_path: Path) -> None:
     (tmp_path / "tasks.jsonl").write_text('{"action":"one"}\n{"action":"two"}\n')
     assert second.load(tmp_path / "tasks.jsonl", model="tasks") == 2
     assert [task["action"] for task in second.records("tasks")] == ["one", "two"]
+
+
+async def test_a_company_that_was_replaced_does_not_come_back() -> None:
+    """Not under the keys it had before, nor by a snapshot."""
+    planhat = MemorySandbox()
+    planhat.add_company("c1", external_id="old", name="Old", domains=["old.example"])
+    planhat.add_company("c1", external_id="new", name="New")
+    planhat.restore(planhat.snapshot())
+    companies = planhat._state.companies
+    assert companies.find("extid-old") is None
+    assert companies.find_by_domain(["old.example"]) is None
+    found = companies.find("c1")
+    assert found is not None
+    assert found.name == "New"
