@@ -42,7 +42,9 @@ def upsert(
                 run.blame(keys[position], RefusedError(twice, f"{twice} duplicated"))
             elif applies_rest:
                 run.take(row, keys[position])
-    return hurt.status or run.status(is_rejected=bool(repeated), n_rows=len(rows)), run.answer()
+    # A body with a key that came twice is refused whatever else goes wrong with it: nothing of it was stored.
+    hurt_status = None if repeated and hurt.status == 206 else hurt.status
+    return hurt_status or run.status(is_rejected=bool(repeated), n_rows=len(rows)), run.answer()
 
 
 _Keys: TypeAlias = tuple[tuple[str, str], ...]

@@ -11,6 +11,10 @@ Calls are counted from 1, for each fault those that it fits: `rows_206@1` befall
 before it. A call has one fault at most. Those at rate 1 come first; the others share one draw, so that each befalls
 exactly the share of calls it says. So the same calls in the same order have the same faults.
 
+`refuse` is decided when the call before it arrives and takes effect once that is answered: of calls that overlap it may
+befall a later one. While nobody listens, further calls are refused too; without a rate or number, calls that come after
+that time are reset.
+
 Caps of pages are by default above what a list gives unasked, 500 tasks or tickets, and above 1 MiB. Below that a capped
 page looks just like the end of a list, and no client can tell.
 """

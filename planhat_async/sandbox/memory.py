@@ -106,6 +106,7 @@ class MemorySandbox(Planhat):
     def _prepare_for_the_first(self) -> None:
         # There may be no event loop yet, so no clock.
         self._has_begun = False
+        self._away_until = 0.0
 
     def _leave_before_the_first(self) -> None:
         if not self._has_begun:
