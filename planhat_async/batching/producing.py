@@ -15,6 +15,7 @@ Prepare: TypeAlias = Callable[[int, Any], Row]
 """Makes a row of what the caller handed in, given its position; ValueError or TypeError where it must not be sent."""
 
 _BYTES_PER_TURN = 2**18
+"""Four times as many make an upsert a twentieth slower: what is being sent falls out of the CPU's caches."""
 _BYTES_OF_ANY_ROW = 2500
 """What a row costs besides its bytes, in what it takes to encode so many."""
 

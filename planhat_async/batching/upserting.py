@@ -8,7 +8,7 @@ so writes to one key arrive in the order of the input. The parts of a chunk leav
 What is concurrent. Up to `concurrency` chunks are in flight, each in a task of its own. The producer is one chunk
 ahead at most, so a fast input waits for a slow network, and memory is bounded by the chunks in flight. Chunks end
 in any order, and each one's account is handed out as it ends. Nothing holds the event loop for long: rows are
-prepared, and a chunk's bytes joined, a few at a time.
+prepared, and added to a chunk's body, a few at a time.
 
 What outlives a run. A ledger, if there is one, is told of each chunk before it leaves and after it has ended, and may
 know it from an earlier run (`recording.py`). Where it fails, nothing more leaves, and what is in flight ends.
