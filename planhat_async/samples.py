@@ -55,7 +55,7 @@ def make_task(number: int = 1, *, seed: int = 0, **fields: Any) -> Task:
     """
     draw = _draw("task", number, seed)
     task = Task(
-        source_id=f"TODO-{number}",
+        source_id=f"PLAN-{number}",
         company_id=extid(f"company-{_company(draw)}"),
         main_type="task",
         action=f"{draw.choice(_ACTIONS)}: {draw.choice(_NAMES)}",
