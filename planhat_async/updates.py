@@ -29,6 +29,7 @@ class Updates(AsyncIterator[R], Generic[R]):
         self._is_whole = is_whole
         self._started: datetime | None = None
         self._next_since = since
+        self._is_broken = False
 
     @property
     def next_since(self) -> datetime:
@@ -43,10 +44,14 @@ class Updates(AsyncIterator[R], Generic[R]):
         try:
             return await anext(self._records)
         except StopAsyncIteration:
-            if self._is_whole():
+            if self._is_whole() and not self._is_broken:
                 self._next_since = max(self._next_since, self._started - self._margin)
+            raise
+        except BaseException:
+            self._is_broken = True  # asked once more, it would only say that it has ended
             raise
 
     async def aclose(self) -> None:
         """End the walk early."""
+        self._is_broken = True
         await self._records.aclose()

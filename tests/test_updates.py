@@ -154,3 +154,14 @@ async def test_a_walk_that_makes_no_sense_is_refused_at_once(
     """Before anything is sent."""
     with pytest.raises(error):
         Tasks(session).iter_updated_since(since, **options)
+
+
+async def test_a_walk_that_failed_is_to_be_made_again_though_it_is_asked_once_more() -> None:
+    """A generator that failed has ended; that is not being complete."""
+    transport = FakeTransport([Response(status=200, body=b"{}")])
+    async with Session(TOKEN, transport=transport) as session:
+        walk = Tasks(session).iter_updated_since(NOON, archived=False)
+        with pytest.raises(DecodeError):
+            await anext(walk)
+        assert await anext(walk, None) is None
+        assert walk.next_since == NOON
