@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from bisect import bisect_left
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
@@ -49,6 +50,8 @@ class ReadOptions:
                 f"start_offset and after belong to one list, and this listing comes down to {len(queries)}: "
                 "read them one by one (tasks with archived=False, then with archived=True)"
             )
+        if self.after is not None and not re.fullmatch("[0-9a-z]+", self.after):
+            raise ValueError(f"after is the _id of a record, in lower case, not {self.after!r}")
         if self.after is not None and any(query.sort != BY_ID for query in queries):
             raise ValueError("after tells how far a listing in the default order had come, not one with a sort")
 

@@ -197,6 +197,9 @@ async def test_a_reading_can_begin_further_on() -> None:
         ([query("a"), query("b")], {"start_offset": 1}, "belong to one list, and this listing comes down to 2"),
         ([query("a"), query("b")], {"after": "a"}, "belong to one list"),
         ([Query(sort="-_id")], {"after": "a"}, "not one with a sort"),
+        ([query("a")], {"after": "srcid-7"}, "after is the _id of a record"),
+        ([query("a")], {"after": "5F4E"}, "in lower case"),
+        ([query("a")], {"after": ""}, "after is the _id of a record"),
     ],
 )
 def test_a_reading_that_cannot_begin_there_is_refused(
