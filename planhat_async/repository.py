@@ -208,7 +208,7 @@ class Repository(Generic[R]):
         try:
             for some in split_rows(_drained(pieces)):
                 rows += some
-                ids += row_ids(some)
+                ids += row_ids(some, before=ids[-1] if ids else b"")
                 await asyncio.sleep(0)
         except DecodeError as error:
             raise DecodeError(f"GET {self.endpoint.path}: {error}") from None

@@ -71,7 +71,10 @@ class SessionStats:
     seams_repaired: int = 0
     """Times that rows moved while a list was read, and were found again."""
     seams_broken: int = 0
-    """Times that they were not: some records may be missing or repeated. Only under a sort of the caller's own."""
+    """Times that they were not: some records may be missing or repeated.
+
+    Only where `_id`s give no order: under a sort of the caller's own, or where the server ignored ours.
+    """
     sorts_ignored: int = 0
     """Lists that did not come in the order asked for, so that it could not be seen whether rows moved."""
     records_skipped: int = 0

@@ -112,7 +112,9 @@ def test_each_row_has_its_id() -> None:
         b'{"_id":"%b"}' % object_id,
         b'{"x":1,"_id":"b"}',
         b"{}",
-        b'{"_id":"short","x":"aaaaaaaaaaaaaaaa"}',
+        b'{"_id":"short","x":"aaaaaaaaaaaa"}',
+        b'{"sid":"%b","_id":"c"}' % object_id,
         b'{"_id":"a\\u0062"}',
     ]
-    assert row_ids(rows) == [b"", object_id, b"b", b"b", b"short", b"ab"]
+    assert row_ids(rows) == [b"", object_id, b"b", b"b", b"short", b"c", b"ab"]
+    assert row_ids(rows[:2], before=b"z") == [b"z", object_id]

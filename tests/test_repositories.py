@@ -590,6 +590,17 @@ async def test_a_record_that_a_filter_cannot_read_says_where_it_is(name: str, op
         assert (len(read), session.stats.records_skipped) == (2, 1)
 
 
+async def test_a_bad_row_does_not_cost_a_long_list_its_order() -> None:
+    """Wherever it stands: rows are split and named a part at a time."""
+    rows = [b'{"_id":"%024x"}' % n for n in range(3000)]
+    rows[2000] = b"null"
+    body = b"[" + b",".join(rows) + b"]"
+    end = Response(status=200, body=b"[" + rows[-1] + b"]")
+    async with Session(TOKEN, transport=FakeTransport([Response(status=200, body=body), end])) as session:
+        assert len(await Tickets(session).all(on_bad_record="skip")) == 2999
+        assert (session.stats.records_skipped, session.stats.sorts_ignored) == (1, 0)
+
+
 async def test_a_selected_record_that_cannot_be_read_is_named() -> None:
     """By its `_id`, although that was not asked for, and its place."""
     transport = FakeTransport([Response(status=200, body=b'[{"_id":"a","title":"\xff"}]')])

@@ -148,13 +148,14 @@ def _split(array: bytes, *, repairs: bool) -> list[bytes]:
         return [bytes(row) for row in _splitter.decode(readable)]
 
 
-def row_ids(rows: Sequence[bytes]) -> list[bytes]:
-    """The `_id` of each row; a row that has none gets that of the row before it, and empty ones before the first."""
+def row_ids(rows: Sequence[bytes], *, before: bytes = b"") -> list[bytes]:
+    """The `_id` of each row; a row that has none gets that of the row before it, the first one `before`."""
     ids: list[bytes] = []
     for row in rows:
-        before = row[8:32]
+        found = row[8:32]
         # Nearly every row begins with an ObjectId, which is read without a parser.
-        if not (before.isalnum() and row[32:33] == b'"' and row.startswith(_ID_AHEAD)):
-            before = (row_id(row) or "").encode() or (ids[-1] if ids else b"")
-        ids.append(before)
+        if not (found.isalnum() and row[32:33] == b'"' and row.startswith(_ID_AHEAD)):
+            found = (row_id(row) or "").encode() or before
+        ids.append(found)
+        before = found
     return ids

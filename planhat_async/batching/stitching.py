@@ -17,8 +17,8 @@ pages are looked at only then (looking earlier went round for ever). Rows that m
 after a failure pages overlap by more.
 
 The list ends at the newest `_id` there was when it began: without that, creations could make it endless. One call
-finds it, once there is more than a page. A list also ends with a page that is short and has fewer rows than the
-endpoint gives unasked, because no cap on rows or bytes explains that, and with a page that holds nothing but L.
+finds it, once there is more than a page. A list also ends with a page that is short, below 1 MiB, and has fewer rows
+than the endpoint gives unasked, because no cap on rows or bytes explains that, and with a page of nothing but L.
 Any other short page proves nothing: a server that ignores or lowers `limit`, or caps an answer's bytes, looks just
 the same. The next page is asked for alone then, where that one stopped, and pages are smaller from there on.
 

@@ -318,3 +318,9 @@ class TestTokens:
         ) as caught:
             Token(place.format(flaw))
         assert "hid" not in repr(caught.value)
+
+
+def test_an_answer_in_several_pieces_is_one_body() -> None:
+    """All of them count, also towards its size."""
+    response = Response(status=200, body=[b"[1", b",2]"])
+    assert (response.body, response.n_bytes) == (b"[1,2]", 5)
