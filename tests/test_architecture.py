@@ -59,7 +59,7 @@ DOORS = {"sandbox/server", "sandbox/delivery", "sandbox/memory", "sandbox/planha
 ONLY_IN = {
     "aiohttp": {"_http/transport", "sandbox/server", "sandbox/delivery"},
     "cattrs": {"_convert/records"},
-    "msgspec": {"_convert/json", "_convert/pages", "batching/chunking", "sandbox"},
+    "msgspec": {"_convert/json", "_convert/pages", "_convert/row_reading", "batching/chunking", "sandbox"},
     "aiolimiter": {"_http/pacing"},
     "typer": {"cli", "commands", "upsert_command", "job_commands"},
     "pyarrow": {"jobs/parquet", "jobs/row_groups"},

@@ -8,12 +8,11 @@ import re
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import attrs
 
-from planhat_async._convert.generating import generate
 from planhat_async._convert.values import (
     SCALAR_CHECKS,
     check_list,
@@ -153,38 +152,25 @@ def _as_it_is(value: Any) -> Any:
 def consumer(cls: type) -> Callable[..., Any]:
     """A function from a dict of the wire to `cls`, for a dict that nobody else needs: what is left is its `extra`.
 
-    What cannot be an attribute stays there. cattrs' own hooks drop unknown keys, turn `None` into the text "None",
-    and take three times as long; one function written out for each class, without a call for each field, is what
-    makes large lists cheap. Its second argument is there for cattrs.
+    What cannot be an attribute stays there: cattrs' own hooks drop unknown keys, and turn `None` into the text
+    "None". Its second argument is there for cattrs.
     """
-    names: dict[str, Any] = {
-        "new": object.__new__,
-        "made_of": cls,
-        "Unusual": (TypeError, ValueError, OverflowError),
-        "from_iso": datetime.fromisoformat,
-        "UTC": UTC,
-    }
-    lines = ["pop = row.pop", "made = new(made_of)", "made.extra = row"]
-    for field in fields_of(cls).values():
-        lines.append(f"value = pop({field.wire!r}, None)")
-        if field.read is not None:
-            names[f"read_{field.name}"] = field.read
-            lines += [
-                # An empty list is what it is: most rows have some.
-                f"if value is not None{' and value != []' if field.read is not read_time else ''}:",
-                f"    try: {_reading(field)}",
-                f"    except Unusual: row[{field.wire!r}] = value; value = None",
-            ]
-        default = "{} if value is None else value" if field.name == "custom" else "value"
-        lines.append(f"made.{field.name} = {default}")
-    return generate([*lines, "return made"], names, signature="row, cls=None")
+    fields = fields_of(cls).values()
 
+    def consume(row: dict[str, Any], _: Any = None) -> Any:
+        made = cls()
+        made.extra = row
+        for field in fields:
+            value = row.pop(field.wire, None)
+            if value is None:
+                continue  # as `cls` has it
+            try:
+                setattr(made, field.name, value if field.read is None else field.read(value))
+            except (TypeError, ValueError, OverflowError):
+                row[field.wire] = value
+        return made
 
-def _reading(field: Field) -> str:
-    if field.read is not read_time:
-        return f"value = read_{field.name}(value)"
-    # What `read_time` does, without a call: nearly every row has several.
-    return "time = from_iso(value); value = time if time.tzinfo else time.replace(tzinfo=UTC)"
+    return consume
 
 
 def _read_parts(consume: Callable[..., Any], value: Any) -> list[Any]:

@@ -10,6 +10,7 @@ import cattrs
 from planhat_async._convert import fields
 from planhat_async._convert.fields import PARTS, consumer
 from planhat_async._convert.json import decode_json, row_id
+from planhat_async._convert.row_reading import RowReader
 from planhat_async._convert.values import kind_of
 from planhat_async.errors import DecodeError
 from planhat_async.models import Note, Record, Task, Ticket
@@ -26,8 +27,7 @@ def _make_converter() -> cattrs.Converter:
 
 
 converter = _make_converter()
-_HOOKS = {cls: converter.get_structure_hook(cls) for cls in (Note, Task, Ticket)}
-"""Fetched once: cattrs would look each up for every row."""
+_READERS = {cls: RowReader(cls) for cls in (Note, Task, Ticket)}
 
 
 def decode_record(cls: type[R], row: bytes, *, position: int | None = None) -> R:
@@ -36,14 +36,23 @@ def decode_record(cls: type[R], row: bytes, *, position: int | None = None) -> R
     Raises:
         DecodeError: The row cannot be read; it carries the row's `_id` and position.
     """
+    reader = _READERS[cls]  # type: ignore[index]
+    try:
+        made: R = reader.read(row)
+    except (ValueError, RecursionError):
+        made = _decode_unusual(cls, row, position)
+        reader.learn(made)
+    return made
+
+
+def _decode_unusual(cls: type[R], row: bytes, position: int | None) -> R:
     try:
         value = decode_json(row)
     except DecodeError as error:
         raise _unreadable(cls, row_id(row), position, error) from error
     if type(value) is not dict:
         raise _unreadable(cls, None, position, f"an object, not {kind_of(value)}")
-    made: R = _HOOKS[cls](value, cls)  # type: ignore[index]
-    return made
+    return converter.structure(value, cls)
 
 
 def _unreadable(cls: type[Record], key: str | None, position: int | None, reason: object) -> DecodeError:

@@ -1,0 +1,124 @@
+"""Records straight from the bytes of rows that look as they should.
+
+A dict for each row, out of which its fields are taken one after another, costs twice as much as the record itself.
+So a row is parsed into a struct with its class's fields, and the record filled from that. Only a row with something
+unusual in it, such as a time that is none, goes by way of a dict, where each field is looked at for itself.
+
+A field that Planhat does not document is unusual when it comes first. Later structs have a place for it.
+"""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+
+from planhat_async._convert.fields import PARTS, Field, fields_of
+from planhat_async._convert.generating import generate
+
+_MAX_LEARNED = 200
+"""Undocumented fields of a class that get a place: a server that names them after its data must not fill memory."""
+
+_Time = Annotated[datetime, msgspec.Meta(tz=True)] | None
+
+
+class RowReader:
+    """Reads rows of one class, and learns which undocumented fields they have.
+
+    Args:
+        cls: The records' class.
+    """
+
+    def __init__(self, cls: type) -> None:
+        self._cls = cls
+        self._learned: dict[type, tuple[str, ...]] = dict.fromkeys((cls, *PARTS), ())
+        self._adapt()
+
+    def read(self, row: bytes) -> Any:
+        """The record in a row's bytes.
+
+        Raises:
+            ValueError: The row has something unusual in it.
+            RecursionError: So deep is something in it.
+        """
+        decode, fill = self._decode_fill  # at once: another thread may learn meanwhile
+        return fill(decode(row))
+
+    def learn(self, record: Any) -> None:
+        """Expect the undocumented fields of a record in the next ones."""
+        found = self._learned.copy()
+        for one in (record, *_parts_of(record)):
+            cls = type(one)
+            known = {field.wire for field in fields_of(cls).values()}.union(found[cls])
+            new = [name for name in one.extra if name not in known and _is_simple(name)]
+            found[cls] = (*found[cls], *new)[:_MAX_LEARNED]
+        if found != self._learned:
+            self._learned = found
+            self._adapt()
+
+    def _adapt(self) -> None:
+        decode = msgspec.json.Decoder(_struct(self._cls, self._learned)).decode
+        self._decode_fill = decode, _filler(self._cls, self._learned)
+
+
+def _parts_of(record: Any) -> Iterator[Any]:
+    for field in fields_of(type(record)).values():
+        if _part_in(field) is not None:
+            yield from getattr(record, field.name) or ()
+
+
+def _is_simple(name: str) -> bool:
+    """Whether a struct can have a field of this name: one that JSON does not escape."""
+    return name.isprintable() and not {'"', "\\"}.intersection(name)
+
+
+def _part_in(field: Field) -> type | None:
+    """The class of the objects in a field's list, where they have one."""
+    (item, *_) = typing.get_args(field.type) or (None,)
+    return item if item in PARTS else None
+
+
+def _struct(cls: type, learned: dict[type, tuple[str, ...]]) -> type[msgspec.Struct]:
+    """A struct with the fields of `cls` in their order, then those that were learned."""
+
+    def kind(field: Field) -> Any:
+        part = _part_in(field)
+        if part is not None:
+            return list[_struct(part, learned)] | None  # type: ignore[misc]
+        return _Time if field.type is datetime else Any
+
+    known = [
+        (field.name, kind(field), msgspec.field(name=field.wire, default=None)) for field in fields_of(cls).values()
+    ]
+    others = [
+        (f"other_{n}", Any, msgspec.field(name=wire, default=msgspec.UNSET)) for n, wire in enumerate(learned[cls])
+    ]
+    # Nothing holds a struct for longer than its record takes: the collector need not look at it.
+    return msgspec.defstruct(cls.__name__, [*known, *others], forbid_unknown_fields=True, gc=False)
+
+
+def _filler(cls: type, learned: dict[type, tuple[str, ...]]) -> Callable[[Any], Any]:
+    """A function from a struct to the record."""
+    fields = fields_of(cls).values()
+    names: dict[str, Any] = {
+        "new": object.__new__,
+        "made_of": cls,
+        "values_of": msgspec.structs.astuple,
+        "unset": msgspec.UNSET,
+        "wires": learned[cls],
+    }
+    places = "".join(f"made.{field.name}, " for field in fields)
+    lines = ["made = new(made_of)", f"{places}{'*others' if learned[cls] else ''} = values_of(row)"]
+    others = "{wire: value for wire, value in zip(wires, others) if value is not unset}" if learned[cls] else "{}"
+    lines.append(f"made.extra = {others}")
+    for field in fields:
+        part = _part_in(field)
+        if part is not None:
+            names[f"fill_{field.name}"] = _filler(part, learned)
+            lines.append(f"if made.{field.name}: made.{field.name} = [*map(fill_{field.name}, made.{field.name})]")
+    if "custom" in fields_of(cls):
+        lines.append("if made.custom is None: made.custom = {}")
+    return generate([*lines, "return made"], names)

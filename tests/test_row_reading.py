@@ -1,0 +1,102 @@
+"""Records straight from bytes: as by way of a dict, whatever the row holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from planhat_async import Note, Person, Record, Task, Ticket
+from planhat_async._convert import decode_json, encode_json, fields_of
+from planhat_async._convert.records import converter
+from planhat_async._convert.row_reading import _MAX_LEARNED, RowReader
+
+TIMES = st.sampled_from(["2024-05-31T09:30:00.123Z", "2024-05-31T09:30:00+02:00", "2024-05-31T09:30:00", "soon", ""])
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=4)
+PEOPLE = st.lists(st.dictionaries(st.sampled_from(["id", "name", "isOwner", "email"]), SCALARS | TEXTS), max_size=3)
+VALUES = SCALARS | TEXTS | TIMES | PEOPLE | st.dictionaries(TEXTS, SCALARS, max_size=2) | st.lists(SCALARS, max_size=2)
+MODELS = (Note, Task, Ticket)
+
+
+def row_of(**fields: Any) -> bytes:
+    return encode_json(fields)
+
+
+def as_dict_gives_it(cls: type[Record], row: bytes) -> Record:
+    return converter.structure(decode_json(row), cls)
+
+
+def rows_of(cls: type[Record]) -> st.SearchStrategy[bytes]:
+    names = st.sampled_from([field.wire for field in fields_of(cls).values()]) | TEXTS
+    return st.dictionaries(names, VALUES, max_size=8).map(encode_json)
+
+
+@pytest.mark.parametrize("cls", MODELS)
+def test_a_record_is_the_same_either_way(cls: type[Record]) -> None:
+    """What was learned from other rows makes no difference."""
+    reader = RowReader(cls)
+    n_straight = 0
+
+    @settings(max_examples=400, deadline=None)
+    @given(row=rows_of(cls))
+    def check(row: bytes) -> None:
+        nonlocal n_straight
+        by_dict = as_dict_gives_it(cls, row)
+        for _ in range(2):  # again, when its fields are known
+            try:
+                record = reader.read(row)
+            except ValueError:
+                reader.learn(by_dict)
+            else:
+                assert record == by_dict
+                assert type(record) is cls
+                n_straight += 1
+
+    check()
+    assert n_straight > 100
+
+
+def test_a_field_that_nobody_documents_is_unusual_once() -> None:
+    row = row_of(_id="1", nps=3, users=[{"id": "2", "mood": "good"}])
+    reader = RowReader(Task)
+    with pytest.raises(ValueError, match="unknown field"):
+        reader.read(row)
+    reader.learn(as_dict_gives_it(Task, row))
+    assert reader.read(row) == Task(id="1", extra={"nps": 3}, users=[Person(id="2", extra={"mood": "good"})])
+    assert reader.read(row_of(_id="3")) == Task(id="3")
+    assert reader.read(row_of(_id="4", nps=None)) == Task(id="4", extra={"nps": None})
+
+
+def test_a_known_field_with_an_unusual_value_is_not_learned() -> None:
+    row = row_of(_id="1", createdAt="soon")
+    reader = RowReader(Task)
+    reader.learn(as_dict_gives_it(Task, row))
+    with pytest.raises(ValueError, match="datetime"):
+        reader.read(row)
+
+
+@pytest.mark.parametrize("name", ['"', "\\", "a\nb", "\x00", ""])
+def test_any_name_can_be_met(name: str) -> None:
+    row = row_of(_id="1", **{name: 1})
+    reader = RowReader(Note)
+    reader.learn(as_dict_gives_it(Note, row))
+    assert reader.read(row_of(_id="2")) == Note(id="2")
+
+
+def test_names_without_end_are_not_all_kept() -> None:
+    reader = RowReader(Note)
+    for n in range(0, 2 * _MAX_LEARNED, 50):
+        reader.learn(Note(extra={f"field {n + k}": n for k in range(50)}))
+    assert reader.read(row_of(_id="1", **{f"field {_MAX_LEARNED - 1}": 1})).extra == {f"field {_MAX_LEARNED - 1}": 1}
+    with pytest.raises(ValueError, match="unknown field"):
+        reader.read(row_of(_id="1", **{f"field {_MAX_LEARNED}": 1}))
+
+
+def test_records_share_nothing() -> None:
+    reader = RowReader(Note)
+    one, other = reader.read(row_of(_id="1")), reader.read(row_of(_id="1"))
+    one.custom["a"] = one.extra["b"] = 1
+    assert other == Note(id="1")
