@@ -12,8 +12,9 @@ from typing import Any, Unpack
 
 import attrs
 
-from planhat_async.batching.changes import UpdateWalk
+from planhat_async.batching.changes import ChangedSince
 from planhat_async.batching.reading import Batch
+from planhat_async.batching.stitching import Seam
 from planhat_async.bulk_upserts import BulkUpserts
 from planhat_async.models import Note, Task, Ticket
 from planhat_async.queries import (
@@ -125,17 +126,21 @@ class Tasks(SingleCalls[Task]):
         for name in options.keys() - TaskUpdateOptions.__annotations__.keys():
             raise TypeError(f"{name} is no option of iter_updated_since")
         chosen: Options = {"page_size": 2000, "concurrency": 1, **options, "sort": "-updated_at"}
-        stats = self._session.stats
+        met: set[Seam] = set()
+
+        def on_seam(seam: Seam) -> None:
+            met.add(seam)
+            self._count_seam(seam)
+
         lists = [
-            self._walk(UpdateWalk(since=since, seams=stats, keep=query.keep), query, chosen)
+            self._walk(ChangedSince(since=since, on_seam=on_seam, keep=query.keep), query, chosen)
             for query in self.endpoint.queries(chosen, needs=("updated_at",))
         ]
-        n_broken = stats.seams_broken
-        return Updates(since, margin=margin, records=_chained(lists), is_whole=lambda: stats.seams_broken == n_broken)
+        return Updates(since, margin=margin, records=_chained(lists), is_whole=lambda: Seam.BROKEN not in met)
 
-    def _walk(self, walk: UpdateWalk, query: Query, options: Options) -> AsyncGenerator[Task, None]:
-        batches = self._read([attrs.evolve(query, keep=walk.wants)], options)
-        return self._decoded(_until_over(walk, batches), self._on_bad(options))
+    def _walk(self, changed: ChangedSince, query: Query, options: Options) -> AsyncGenerator[Task, None]:
+        batches = self._read([attrs.evolve(query, keep=changed.take)], options, on_seam=changed.on_seam)
+        return self._decoded(_until_over(changed, batches), self._on_bad(options))
 
 
 async def _chained(lists: Iterable[AsyncGenerator[Task, None]]) -> AsyncGenerator[Task, None]:
@@ -145,14 +150,14 @@ async def _chained(lists: Iterable[AsyncGenerator[Task, None]]) -> AsyncGenerato
                 yield task
 
 
-async def _until_over(walk: UpdateWalk, batches: AsyncGenerator[Batch, None]) -> AsyncGenerator[Batch, None]:
+async def _until_over(changed: ChangedSince, batches: AsyncGenerator[Batch, None]) -> AsyncGenerator[Batch, None]:
     async with aclosing(batches):
         async for batch in batches:
             yield batch
             if batch.ends_page:
-                if walk.is_over:
+                if changed.is_over:
                     return
-                walk.end_page()
+                changed.end_page()
 
 
 class Tickets(BulkUpserts[Ticket]):
