@@ -133,7 +133,7 @@ class Tasks(SingleCalls[Task]):
             self._count_seam(seam)
 
         lists = [
-            self._walk(ChangedSince(since=since, on_seam=on_seam, keep=query.keep), query, chosen)
+            self._walk(ChangedSince(name="GET /tasks", since=since, on_seam=on_seam, keep=query.keep), query, chosen)
             for query in self.endpoint.queries(chosen, needs=("updated_at",))
         ]
         return Updates(since, margin=margin, records=_chained(lists), is_whole=lambda: Seam.BROKEN not in met)

@@ -138,6 +138,7 @@ class Repository(Generic[R]):
     ) -> AsyncGenerator[Batch, None]:
         asked = options.get("page_size")
         read = ReadOptions(
+            name=f"GET {self.endpoint.path}",
             page_size=self.endpoint.max_limit if asked is None else min(asked, self.endpoint.max_limit),
             default_limit=self.endpoint.default_limit,
             concurrency=options.get("concurrency", 4),

@@ -28,6 +28,8 @@ _logger = logging.getLogger("planhat_async.listing")
 class ChangedSince:
     """Takes the rows of one list in the order in which they come."""
 
+    name: str
+    """The list's, for messages."""
     since: datetime
     on_seam: Callable[[Seam], object]
     """Told where the order does not hold."""
@@ -63,7 +65,7 @@ class ChangedSince:
             elif self._is_ordered:
                 self._is_ordered = False
                 self.on_seam(Seam.UNSORTED)
-                _logger.warning("the list does not come with the last changed rows first, so all of it is read")
+                _logger.warning("%s does not come with the last changed rows first, so all of it is read", self.name)
         self._last = changed
 
 

@@ -19,6 +19,8 @@ _MAX_REPEATS = 3
 class Progress:
     """Watches the pages of one list as they come."""
 
+    name: str
+    """The list's, for messages."""
     start: int
     """The offset of the first one."""
     _first: tuple[Any, Any] | None = attrs.field(default=None, init=False)
@@ -50,9 +52,13 @@ class Progress:
             self._repeats.add(page.offset)
         if len(self._repeats) >= _MAX_REPEATS:
             where = ", ".join(map(str, sorted(self._repeats)))
-            raise DecodeError(f"the first page came again at the offsets {where}: the server ignores `offset`")
+            raise DecodeError(
+                f"{self.name}: the first page came again at the offsets {where}: the server ignores `offset`"
+            )
         if max(self._n_barren, self._n_failed) >= _MAX_BARREN:
-            raise DecodeError(f"{_MAX_BARREN} pages after row {n_rows} held no new one: the list makes no sense")
+            raise DecodeError(
+                f"{self.name}: {_MAX_BARREN} pages after row {n_rows} held no new one: the list makes no sense"
+            )
 
     def fail(self) -> None:
         """Note that a page did not join."""

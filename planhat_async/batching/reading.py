@@ -31,6 +31,8 @@ _ROWS_A_TURN = 1000
 class ReadOptions:
     """How much is read, and how."""
 
+    name: str
+    """The list's, for messages."""
     page_size: int = attrs.field(validator=ge(1))
     default_limit: int
     concurrency: int = attrs.field(default=4, validator=ge(1))
@@ -59,6 +61,7 @@ class ReadOptions:
     def stitcher(self, query: Query, on_seam: OnSeam, *, most: int | None) -> Stitcher[bytes]:
         """The plan for one of the lists, of which `most` rows are wanted."""
         return Stitcher(
+            name=self.name,
             page_size=self.page_size,
             default_limit=self.default_limit,
             max_pages=self.concurrency,

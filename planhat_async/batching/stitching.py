@@ -68,6 +68,8 @@ class Seam(Enum):
 class Stitcher(Generic[Row]):
     """Plans the pages of one list, and takes them in the order of its plan."""
 
+    name: str
+    """The list's, for messages."""
     page_size: int
     """Rows a page is to have."""
     default_limit: int
@@ -115,7 +117,7 @@ class Stitcher(Generic[Row]):
 
     def __attrs_post_init__(self) -> None:
         self._size = PageSize(self.page_size, self.default_limit)
-        self._progress = Progress(self.start)
+        self._progress = Progress(self.name, self.start)
         self._last = self.after
         self._rank = self.start - 1
         self.is_over = self.max_rows is not None and self.max_rows <= 0
@@ -212,19 +214,25 @@ class Stitcher(Generic[Row]):
     def _leap(self) -> None:
         """Go on where L was believed to be, though nothing there is recognised."""
         self.on_seam(Seam.BROKEN)
-        _logger.warning("rows moved while they were read: behind row %d some may be missing or repeated", self._n_rows)
+        _logger.warning(
+            "%s: rows moved while they were read: behind row %d some may be missing or repeated",
+            self.name,
+            self._n_rows,
+        )
         self._leaps_to = self._rank + 1
         self._asks = [Ask(self._leaps_to, self._size.rows)]
 
     def _give_up_order(self, page: Page[Row]) -> None:
         if self.after is not None:
-            raise DecodeError("the list does not come in the order of its `_id`s, so reading it cannot be resumed")
+            raise DecodeError(f"{self.name} does not come in the order of its `_id`s, so reading it cannot be resumed")
         self.is_by_id = self.wants_newest = False
         self._newest = None
         self.on_seam(Seam.UNSORTED)
-        _logger.warning("the list does not come in the order of its `_id`s: rows that move meanwhile may be missed")
+        _logger.warning(
+            "%s does not come in the order of its `_id`s: rows that move meanwhile may be missed", self.name
+        )
         if page.rows and not page.ids:
-            _logger.warning("rows without an `_id` cannot be told from each other")
+            _logger.warning("%s: rows without an `_id` cannot be told from each other", self.name)
 
     def _wanted(self, rows: Sequence[Row]) -> Sequence[Row]:
         left = None if self.max_rows is None else self.max_rows - self._n_rows

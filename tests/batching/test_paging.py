@@ -61,7 +61,14 @@ class Server:
         self.most_pages = max(self.most_pages, n_held + self.n_running)
 
     def stitcher(self, *, page_size: int = 4, max_pages: int = 4, max_rows: int | None = None) -> Stitcher[int]:
-        return Stitcher(page_size=page_size, default_limit=1, max_pages=max_pages, max_rows=max_rows, on_seam=Counted())
+        return Stitcher(
+            name="GET /a",
+            page_size=page_size,
+            default_limit=1,
+            max_pages=max_pages,
+            max_rows=max_rows,
+            on_seam=Counted(),
+        )
 
     def read(self, stitcher: Stitcher[int]) -> AsyncGenerator[Sequence[int], None]:
         return run_pages(self.fetch, self.newest, stitcher)
@@ -110,7 +117,7 @@ async def test_rows_come_in_order(n_rows: int, max_pages: int, turns: list[int])
 async def test_a_short_list_is_one_call() -> None:
     """Most lists are, so nothing is asked for beside the first page."""
     server = Server(2)
-    stitcher: Stitcher[int] = Stitcher(page_size=10, default_limit=5, max_pages=4, on_seam=Counted())
+    stitcher: Stitcher[int] = Stitcher(name="GET /a", page_size=10, default_limit=5, max_pages=4, on_seam=Counted())
     assert (await rows_of(server, stitcher), server.asked, server.n_newest) == ([0, 1], [0], 0)
 
 

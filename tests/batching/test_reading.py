@@ -43,7 +43,7 @@ class Lists:
 
     async def read(self, queries: list[Query], **options: Any) -> list[list[str | None]]:
         """The `_id`s of each page."""
-        chosen: dict[str, Any] = {"page_size": 4, "default_limit": 2, "turn_bytes": 1 << 16} | options
+        chosen: dict[str, Any] = {"name": "GET /a", "page_size": 4, "default_limit": 2, "turn_bytes": 1 << 16} | options
         pages: list[list[str | None]] = [[]]
         batches = read_batches(self.fetch, queries, ReadOptions(**chosen), on_seam=Counted(), on_bad=self.bad.append)
         async for batch in batches:
@@ -131,7 +131,7 @@ async def test_only_wanted_rows_count() -> None:
 async def test_leaving_early_leaves_nothing_running() -> None:
     """Pages on their way are ended with the reader."""
     lists = Lists({"a": 400})
-    options = ReadOptions(page_size=4, default_limit=2, turn_bytes=1 << 16)
+    options = ReadOptions(name="GET /a", page_size=4, default_limit=2, turn_bytes=1 << 16)
     batches = read_batches(lists.fetch, [query("a")], options, on_seam=Counted(), on_bad=lists.bad.append)
     async with aclosing(batches) as pages:
         for _ in range(3):
@@ -148,7 +148,7 @@ async def test_a_row_that_cannot_be_judged_is_told_in_its_place() -> None:
         raise error
 
     async def read_all() -> None:
-        options = ReadOptions(page_size=20, default_limit=20, turn_bytes=1 << 16)
+        options = ReadOptions(name="GET /a", page_size=20, default_limit=20, turn_bytes=1 << 16)
         query_a = query("a", lambda row: row.type == "note")
         async for batch in read_batches(lists.fetch, [query_a], options, on_seam=Counted(), on_bad=stop):
             read.extend(row_id(row) for row in batch.rows)
@@ -174,7 +174,7 @@ async def test_a_row_that_is_skipped_counts() -> None:
 
 async def test_a_page_comes_a_few_rows_at_a_time() -> None:
     """As many as make a turn of the event loop; the last of them ends the page."""
-    lists, options = Lists({"a": 10}), ReadOptions(page_size=20, default_limit=20, turn_bytes=90)
+    lists, options = Lists({"a": 10}), ReadOptions(name="GET /a", page_size=20, default_limit=20, turn_bytes=90)
     batches = read_batches(lists.fetch, [query("a")], options, on_seam=Counted(), on_bad=lists.bad.append)
     turns = [(len(batch.rows), batch.ends_page) async for batch in batches]
     assert turns == [(4, False), (4, False), (2, False), (0, True)]
@@ -207,11 +207,12 @@ def test_a_reading_that_cannot_begin_there_is_refused(
 ) -> None:
     """It would begin somewhere else."""
     with pytest.raises(ValueError, match=message):
-        ReadOptions(page_size=4, default_limit=2, turn_bytes=1, **options).check(queries)
+        ReadOptions(name="GET /a", page_size=4, default_limit=2, turn_bytes=1, **options).check(queries)
 
 
 @pytest.mark.parametrize("wrong", [{"page_size": 0}, {"concurrency": 0}, {"max_records": -1}, {"start_offset": -1}])
 def test_options_out_of_bounds_are_refused(wrong: dict[str, Any]) -> None:
     """The message names the option."""
     with pytest.raises(ValueError, match=next(iter(wrong))):
-        ReadOptions(**{"page_size": 1, "default_limit": 1, "turn_bytes": 1} | wrong)
+        chosen: dict[str, Any] = {"name": "GET /a", "page_size": 1, "default_limit": 1, "turn_bytes": 1} | wrong
+        ReadOptions(**chosen)

@@ -28,7 +28,7 @@ HABITS = ["none", "none", "rows", "bytes", "limit"]
 
 
 def stitcher_of(page_size: int = 4, default_limit: int = 2, max_pages: int = 4, **options: Any) -> Stitcher[int]:
-    chosen = {"on_seam": Counted()} | options
+    chosen: dict[str, Any] = {"name": "GET /a", "on_seam": Counted()} | options
     return Stitcher(page_size=page_size, default_limit=default_limit, max_pages=max_pages, **chosen)
 
 
