@@ -270,3 +270,18 @@ async def test_a_server_that_ignores_the_offset_is_left() -> None:
         async for _ in run_pages(fetch, server.newest, server.stitcher()):
             pass
     assert others() == set()
+
+
+async def test_leaving_ends_the_search_for_the_newest_too() -> None:
+    """Whoever answers late must not find nobody there."""
+    server = Server(60)
+
+    async def newest() -> list[bytes]:
+        await asyncio.get_running_loop().create_future()
+        return []
+
+    async with aclosing(run_pages(server.fetch, newest, server.stitcher())) as pages:
+        await anext(pages)
+        await asyncio.sleep(0)
+        assert len(others()) > 1
+    assert others() == set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from contextlib import aclosing
 from typing import Any
 
@@ -213,6 +214,47 @@ def test_a_reading_that_cannot_begin_there_is_refused(
 @pytest.mark.parametrize("wrong", [{"page_size": 0}, {"concurrency": 0}, {"max_records": -1}, {"start_offset": -1}])
 def test_options_out_of_bounds_are_refused(wrong: dict[str, Any]) -> None:
     """The message names the option."""
+    chosen: dict[str, Any] = {"name": "GET /a", "page_size": 1, "default_limit": 1, "turn_bytes": 1} | wrong
     with pytest.raises(ValueError, match=next(iter(wrong))):
-        chosen: dict[str, Any] = {"name": "GET /a", "page_size": 1, "default_limit": 1, "turn_bytes": 1} | wrong
         ReadOptions(**chosen)
+
+
+async def test_each_batch_knows_its_place() -> None:
+    """What could not be read is counted, or the error after next would name another record."""
+    lists = Lists({"a": 10, "b": 2}, odd=2)
+    options = ReadOptions(name="GET /a", page_size=20, default_limit=20, turn_bytes=1 << 16)
+    queries = [query("a", lambda row: row.type == "note"), query("b")]
+    batches = read_batches(lists.fetch, queries, options, on_seam=Counted(), on_bad=lists.bad.append)
+    places = [(batch.position, len(batch.rows)) async for batch in batches if batch.rows]
+    assert (places, [error.position for error in lists.bad]) == ([(0, 1), (2, 4), (6, 2)], [1])
+
+
+async def test_what_nobody_selected_is_not_handed_on() -> None:
+    """Also where every row is wanted."""
+    lists = Lists({"a": 1})
+    options = ReadOptions(name="GET /a", page_size=20, default_limit=20, turn_bytes=1 << 16)
+    bare = Query(filters=(("list", "a"),), hidden_fields=frozenset({"_id"}))
+    batches = read_batches(lists.fetch, [bare], options, on_seam=Counted(), on_bad=lists.bad.append)
+    assert [row async for batch in batches for row in batch.rows] == [b'{"type":"email"}']
+
+
+async def test_a_page_that_was_read_is_let_go() -> None:
+    """Before the next one is asked for, so that no more are in memory than may be."""
+
+    class Rows(list[bytes]):
+        """Rows that can be watched going."""
+
+    lists, watched, n_alive = Lists({"a": 9}), list[weakref.ref[Rows]](), list[int]()
+
+    async def fetch(params: Params, offset: int, limit: int) -> Page[bytes]:
+        if not dict(params)["sort"].startswith("-"):
+            n_alive.append(sum(ref() is not None for ref in watched))
+        page = await lists.fetch(params, offset, limit)
+        rows = Rows(page.rows)
+        watched.append(weakref.ref(rows))
+        return attrs.evolve(page, rows=rows)
+
+    options = ReadOptions(name="GET /a", page_size=4, default_limit=2, turn_bytes=1, concurrency=1)
+    batches = read_batches(fetch, [query("a")], options, on_seam=Counted(), on_bad=lists.bad.append)
+    assert len([row async for batch in batches for row in batch.rows]) == 9
+    assert n_alive == [0, 0, 0]
