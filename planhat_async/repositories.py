@@ -47,23 +47,59 @@ class Notes(SingleCalls[Note]):
     async def page(
         self, *, offset: int = 0, limit: int | None = None, **options: Unpack[NotePageOptions]
     ) -> list[Note]:
-        """One call, as Planhat answers it: conversations of every type, at most 2,000."""
+        """One call, as Planhat answers it: conversations of every type, at most 2,000.
+
+        `NotePageOptions` has the options. It is a single call, so it does not wait behind listings. Rests on "List" in
+        Planhat's documentation of notes.
+
+        Args:
+            offset: Records of the list to leave out in front.
+            limit: How many records to ask for; as many as one call may, by default.
+
+        Raises:
+            TypeError: An option nobody knows, or one of listings only.
+            ValueError: A field or an id that cannot be, more ids than one call can hold, a number out of bounds.
+            DecodeError: The answer, or a record in it, cannot be read.
+            RequestError: The call failed for good.
+        """
         return await self._page(offset, limit, options)
 
     def iter(self, **options: Unpack[NoteListingOptions]) -> AsyncGenerator[Note, None]:
-        """Yield notes in order, while pages are fetched ahead; `NoteListingOptions` has the options."""
+        """Yield notes in order, while pages are fetched ahead; `NoteListingOptions` has the options.
+
+        In the default order, by `_id`, each note that exists from the beginning to the end comes exactly once,
+        whatever others create and delete meanwhile. Costs a call a page, and a few more for a long list or where rows moved; at most
+        `concurrency` pages are in memory, and the event loop is held for a few milliseconds at a time. Close it, as
+        with `contextlib.aclosing`, where you leave it early. Rests on "List" in Planhat's documentation of notes.
+
+        Raises:
+            TypeError: An option nobody knows; at once, before anything is sent, as `ValueError` is.
+            ValueError: A field or an id that cannot be, a number out of bounds, `after` or `start_offset` of two lists.
+            DecodeError: A record cannot be read, or the list makes no sense; `on_bad_record` skips such records.
+            RequestError: A call failed for good; the records before it were handed out.
+        """
         return self._iter(options)
 
     def iter_json(self, **options: Unpack[NoteListingOptions]) -> AsyncGenerator[bytes, None]:
-        """Yield each note's JSON as it came, for exports."""
+        """Yield each note's JSON, for exports: as it came, written anew where `select` leaves something out.
+
+        In all else as `iter`, and at a third of its cost.
+        """
         return self._iter_json(options)
 
     def pages(self, **options: Unpack[NoteListingOptions]) -> AsyncGenerator[list[Note], None]:
-        """Yield notes page by page; a page may be empty where its rows are of another type."""
+        """Yield notes as lists of a page each; in all else as `iter`.
+
+        A page may be empty where its rows are of another type. While so many records are kept, Python's garbage
+        collector holds the event loop for tens of milliseconds now and then; `iter` does not.
+        """
         return self._pages(options)
 
     async def all(self, **options: Unpack[NoteListingOptions]) -> list[Note]:
-        """All notes in one list: as much memory as there are notes."""
+        """All notes in one list; in all else as `iter`. As much memory as there are notes.
+
+        While so many are kept, Python's garbage collector holds the event loop for a long time now and then.
+        """
         return [note async for note in self._iter(options)]
 
 
@@ -76,7 +112,21 @@ class Tasks(SingleCalls[Task]):
     async def page(
         self, *, offset: int = 0, limit: int | None = None, **options: Unpack[TaskPageOptions]
     ) -> list[Task]:
-        """One call, as Planhat answers it: open tasks unless `archived=True`, at most 10,000."""
+        """One call, as Planhat answers it: open tasks unless `archived=True`, at most 10,000.
+
+        `TaskPageOptions` has the options. It is a single call, so it does not wait behind listings. Rests on "List" in
+        Planhat's documentation of tasks.
+
+        Args:
+            offset: Records of the list to leave out in front.
+            limit: How many records to ask for; as many as one call may, by default.
+
+        Raises:
+            TypeError: An option nobody knows, or one of listings only.
+            ValueError: A field or an id that cannot be, more ids than one call can hold, a number out of bounds.
+            DecodeError: The answer, or a record in it, cannot be read.
+            RequestError: The call failed for good.
+        """
         options["archived"] = options.get("archived") or False
         return await self._page(offset, limit, options)
 
@@ -84,19 +134,40 @@ class Tasks(SingleCalls[Task]):
         """Yield tasks in order, while pages are fetched ahead; `TaskListingOptions` has the options.
 
         Open tasks come first, then archived ones: Planhat has a list for each.
+
+        In the default order, by `_id`, each task that exists from the beginning to the end comes exactly once,
+        whatever others create and delete meanwhile. Costs a call a page, and a few more for a long list or where rows moved; at most
+        `concurrency` pages are in memory, and the event loop is held for a few milliseconds at a time. Close it, as
+        with `contextlib.aclosing`, where you leave it early. Rests on "List" in Planhat's documentation of tasks.
+
+        Raises:
+            TypeError: An option nobody knows; at once, before anything is sent, as `ValueError` is.
+            ValueError: A field or an id that cannot be, a number out of bounds, `after` or `start_offset` of two lists.
+            DecodeError: A record cannot be read, or the list makes no sense; `on_bad_record` skips such records.
+            RequestError: A call failed for good; the records before it were handed out.
         """
         return self._iter(options)
 
     def iter_json(self, **options: Unpack[TaskListingOptions]) -> AsyncGenerator[bytes, None]:
-        """Yield each task's JSON as it came, for exports."""
+        """Yield each task's JSON, for exports: as it came, written anew where `select` leaves something out.
+
+        In all else as `iter`, and at a third of its cost.
+        """
         return self._iter_json(options)
 
     def pages(self, **options: Unpack[TaskListingOptions]) -> AsyncGenerator[list[Task], None]:
-        """Yield tasks page by page."""
+        """Yield tasks as lists of a page each; in all else as `iter`.
+
+        While so many records are kept, Python's garbage collector holds the event loop for tens of milliseconds
+        now and then; `iter` does not.
+        """
         return self._pages(options)
 
     async def all(self, **options: Unpack[TaskListingOptions]) -> list[Task]:
-        """All tasks in one list: as much memory as there are tasks."""
+        """All tasks in one list; in all else as `iter`. As much memory as there are tasks.
+
+        While so many are kept, Python's garbage collector holds the event loop for a long time now and then.
+        """
         return [task async for task in self._iter(options)]
 
     def iter_updated_since(
@@ -168,21 +239,56 @@ class Tickets(BulkUpserts[Ticket]):
     async def page(
         self, *, offset: int = 0, limit: int | None = None, **options: Unpack[TicketPageOptions]
     ) -> list[Ticket]:
-        """One call, as Planhat answers it: at most 10,000 tickets."""
+        """One call, as Planhat answers it: at most 10,000 tickets; `TicketPageOptions` has the options.
+
+        It is a single call, so it does not wait behind listings. Rests on "List" in Planhat's documentation of tickets.
+
+        Args:
+            offset: Records of the list to leave out in front.
+            limit: How many records to ask for; as many as one call may, by default.
+
+        Raises:
+            TypeError: An option nobody knows, or one of listings only.
+            ValueError: A field or an id that cannot be, more ids than one call can hold, a number out of bounds.
+            DecodeError: The answer, or a record in it, cannot be read.
+            RequestError: The call failed for good.
+        """
         return await self._page(offset, limit, options)
 
     def iter(self, **options: Unpack[TicketListingOptions]) -> AsyncGenerator[Ticket, None]:
-        """Yield tickets in order, while pages are fetched ahead; `TicketListingOptions` has the options."""
+        """Yield tickets in order, while pages are fetched ahead; `TicketListingOptions` has the options.
+
+        In the default order, by `_id`, each ticket that exists from the beginning to the end comes exactly once,
+        whatever others create and delete meanwhile. Costs a call a page, and a few more for a long list or where rows moved; at most
+        `concurrency` pages are in memory, and the event loop is held for a few milliseconds at a time. Close it, as
+        with `contextlib.aclosing`, where you leave it early. Rests on "List" in Planhat's documentation of tickets.
+
+        Raises:
+            TypeError: An option nobody knows; at once, before anything is sent, as `ValueError` is.
+            ValueError: A field or an id that cannot be, a number out of bounds, `after` or `start_offset` of two lists.
+            DecodeError: A record cannot be read, or the list makes no sense; `on_bad_record` skips such records.
+            RequestError: A call failed for good; the records before it were handed out.
+        """
         return self._iter(options)
 
     def iter_json(self, **options: Unpack[TicketListingOptions]) -> AsyncGenerator[bytes, None]:
-        """Yield each ticket's JSON as it came, for exports."""
+        """Yield each ticket's JSON, for exports: as it came, written anew where `select` leaves something out.
+
+        In all else as `iter`, and at a third of its cost.
+        """
         return self._iter_json(options)
 
     def pages(self, **options: Unpack[TicketListingOptions]) -> AsyncGenerator[list[Ticket], None]:
-        """Yield tickets page by page."""
+        """Yield tickets as lists of a page each; in all else as `iter`.
+
+        While so many records are kept, Python's garbage collector holds the event loop for tens of milliseconds
+        now and then; `iter` does not.
+        """
         return self._pages(options)
 
     async def all(self, **options: Unpack[TicketListingOptions]) -> list[Ticket]:
-        """All tickets in one list: as much memory as there are tickets."""
+        """All tickets in one list; in all else as `iter`. As much memory as there are tickets.
+
+        While so many are kept, Python's garbage collector holds the event loop for a long time now and then.
+        """
         return [ticket async for ticket in self._iter(options)]

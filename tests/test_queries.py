@@ -319,6 +319,7 @@ def test_a_task_of_end_users_in_two_groups_comes_once(archived: bool) -> None:
             ("both", [0, 90]),
             ("second", [90]),
             ("all", [0, 90, 165]),
+            ("later", [90, 165]),
             ("third", [165]),
         )
     ]

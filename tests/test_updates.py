@@ -214,3 +214,15 @@ async def test_another_listings_seam_is_no_matter_of_a_walk(planhat: Sandbox, se
     session.stats.seams_broken += 1
     assert [task.action async for task in walk] == ["1"]
     assert walk.next_since > NOON
+
+
+async def test_a_task_that_moves_between_two_pages_does_not_break_their_order() -> None:
+    """Each page is in order for itself; what changed meanwhile stands before the end of the page ahead."""
+    ahead = [{"_id": f"{n:024x}", "updatedAt": (NOON + timedelta(minutes=900 - n)).isoformat()} for n in range(500)]
+    times = {499: 890, 1000: 600, 1001: 300}  # the last task of the first page changed again, and is dropped
+    behind = [{"_id": f"{n:024x}", "updatedAt": (NOON + timedelta(minutes=m)).isoformat()} for n, m in times.items()]
+    transport = FakeTransport([Response(status=200, body=encode_json(page)) for page in (ahead, behind)])
+    async with Session(TOKEN, transport=transport) as session:
+        walk = Tasks(session).iter_updated_since(NOON, archived=False, page_size=500)
+        assert len([task async for task in walk]) == 502
+        assert session.stats.sorts_ignored == 0
