@@ -68,9 +68,10 @@ class Notes(SingleCalls[Note]):
         """Yield notes in order, while pages are fetched ahead; `NoteListingOptions` has the options.
 
         In the default order, by `_id`, each note that exists from the beginning to the end comes exactly once,
-        whatever others create and delete meanwhile. Costs a call a page, and a few more for a long list or where rows moved; at most
-        `concurrency` pages are in memory, and the event loop is held for a few milliseconds at a time. Close it, as
-        with `contextlib.aclosing`, where you leave it early. Rests on "List" in Planhat's documentation of notes.
+        whatever others create and delete meanwhile. Costs a call a page, and a few more for a long list or where
+        rows moved; at most `concurrency` pages are in memory, and the event loop is held for a few milliseconds at a
+        time. Close it, as with `contextlib.aclosing`, where you leave it early. Rests on "List" in Planhat's
+        documentation of notes.
 
         Raises:
             TypeError: An option nobody knows; at once, before anything is sent, as `ValueError` is.
@@ -136,9 +137,10 @@ class Tasks(SingleCalls[Task]):
         Open tasks come first, then archived ones: Planhat has a list for each.
 
         In the default order, by `_id`, each task that exists from the beginning to the end comes exactly once,
-        whatever others create and delete meanwhile. Costs a call a page, and a few more for a long list or where rows moved; at most
-        `concurrency` pages are in memory, and the event loop is held for a few milliseconds at a time. Close it, as
-        with `contextlib.aclosing`, where you leave it early. Rests on "List" in Planhat's documentation of tasks.
+        whatever others create and delete meanwhile. Costs a call a page, and a few more for a long list or where
+        rows moved; at most `concurrency` pages are in memory, and the event loop is held for a few milliseconds at a
+        time. Close it, as with `contextlib.aclosing`, where you leave it early. Rests on "List" in Planhat's
+        documentation of tasks.
 
         Raises:
             TypeError: An option nobody knows; at once, before anything is sent, as `ValueError` is.
@@ -259,9 +261,10 @@ class Tickets(BulkUpserts[Ticket]):
         """Yield tickets in order, while pages are fetched ahead; `TicketListingOptions` has the options.
 
         In the default order, by `_id`, each ticket that exists from the beginning to the end comes exactly once,
-        whatever others create and delete meanwhile. Costs a call a page, and a few more for a long list or where rows moved; at most
-        `concurrency` pages are in memory, and the event loop is held for a few milliseconds at a time. Close it, as
-        with `contextlib.aclosing`, where you leave it early. Rests on "List" in Planhat's documentation of tickets.
+        whatever others create and delete meanwhile. Costs a call a page, and a few more for a long list or where
+        rows moved; at most `concurrency` pages are in memory, and the event loop is held for a few milliseconds at a
+        time. Close it, as with `contextlib.aclosing`, where you leave it early. Rests on "List" in Planhat's
+        documentation of tickets.
 
         Raises:
             TypeError: An option nobody knows; at once, before anything is sent, as `ValueError` is.
