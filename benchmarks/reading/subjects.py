@@ -46,11 +46,17 @@ PYDANTIC = Subject(
     packages=("httpx", "pydantic"),
     note="models of 21 fields, page after page",
 )
+JOINED = Subject(
+    name="bytes-joined",
+    function=f"{READERS}.undecoded:read_joined",
+    packages=("aiohttp",),
+    note="four pages at a time, each read into one `bytes` and not decoded; knows how many rows there are",
+)
 FLOOR = Subject(
     name="bytes-alone",
     function=f"{READERS}.undecoded:read",
     packages=("aiohttp",),
-    note="four pages at a time, read and not decoded; knows how many rows there are",
+    note="the same, but each piece is thrown away as it comes: nobody could decode it",
 )
 
-SUBJECTS = (RECORDS, RAW_JSON, CRUDS, ROBOCORP, GATHERED, PYDANTIC, FLOOR)
+SUBJECTS = (RECORDS, RAW_JSON, CRUDS, ROBOCORP, GATHERED, PYDANTIC, JOINED, FLOOR)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from benchmarks.reading.readers import N_AT_A_TIME, PAGE_SIZE
-from benchmarks.reading.subjects import CRUDS, FLOOR, PYDANTIC, RAW_JSON, RECORDS
+from benchmarks.reading.subjects import CRUDS, FLOOR, JOINED, PYDANTIC, RAW_JSON, RECORDS
 from benchmarks.results import Results, Setting, Summary, difference, ratio
 from benchmarks.subjects import Subject
 from benchmarks.targets import Target
@@ -23,7 +23,10 @@ FLATNESS = 1.2
 """Peak memory of the large list, to that of the small one; one reading differs from the next by a tenth."""
 WALL_TO_SEQUENTIAL = 0.35
 """Wall time, to that of one page after another."""
-LATENCY = 0.3
+LATENCIES = (0.05, 0.3)
+"""Seconds the server waits, besides none."""
+LATENCY = LATENCIES[-1]
+"""The one that the large list is read with."""
 
 
 def targets(results: Results, small: int, large: int) -> Iterator[str]:
@@ -38,6 +41,7 @@ def _cpu(results: Results, n_rows: int) -> Iterator[Target]:
     for subject, other, most in (
         (RECORDS, PYDANTIC, RECORDS_TO_PEERS),
         (RECORDS, CRUDS, RECORDS_TO_PEERS),
+        (RAW_JSON, JOINED, RAW_JSON_TO_FLOOR),
         (RAW_JSON, FLOOR, RAW_JSON_TO_FLOOR),
     ):
         ours, theirs = _pair(results, subject, other, Setting(n_rows=n_rows))

@@ -129,6 +129,13 @@ async def test_only_wanted_rows_count() -> None:
     assert sorted(lists.asked) == [("a", 0, 2), ("a", 0, 4), ("a", 3, 4)]
 
 
+async def test_no_record_wanted_is_no_call() -> None:
+    """Also where rows are filtered here."""
+    lists = Lists({"a": 4})
+    assert await lists.read([query("a", lambda row: row.type == "note")], max_records=0) == []
+    assert lists.asked == []
+
+
 async def test_leaving_early_leaves_nothing_running() -> None:
     """Pages on their way are ended with the reader."""
     lists = Lists({"a": 400})
