@@ -194,10 +194,13 @@ class Tasks(SingleCalls[Task]):
             ValueError: A time without a zone, a negative margin, a field nobody knows.
             TypeError: An option nobody knows.
         """
+        if not isinstance(since, datetime):
+            raise TypeError(f"since is a datetime, not {type(since).__name__}")
         if since.utcoffset() is None or margin < 0:
             raise ValueError(f"since is a time with a zone and margin not negative, not {since} and {margin}")
         for name in options.keys() - TaskUpdateOptions.__annotations__.keys():
-            raise TypeError(f"{name} is no option of iter_updated_since")
+            known = ", ".join(sorted(TaskUpdateOptions.__annotations__))
+            raise TypeError(f"{name} is no option of iter_updated_since, which has {known}")
         chosen: Options = {"page_size": 2000, "concurrency": 1, **options, "sort": "-updated_at"}
         met: set[Seam] = set()
 

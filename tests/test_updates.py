@@ -140,6 +140,7 @@ async def test_a_task_that_cannot_be_read_is_raised_or_skipped() -> None:
     ("since", "options", "error"),
     [
         (datetime(2024, 5, 31), {}, ValueError),  # noqa: DTZ001 - that is the point
+        ("2024-05-31T12:00:00Z", {}, TypeError),
         (NOON, {"margin": -1}, ValueError),
         (NOON, {"sort": "id"}, TypeError),
         (NOON, {"max_records": 5}, TypeError),
@@ -149,7 +150,7 @@ async def test_a_task_that_cannot_be_read_is_raised_or_skipped() -> None:
     ],
 )
 async def test_a_walk_that_makes_no_sense_is_refused_at_once(
-    session: Session, since: datetime, options: dict[str, Any], error: type[Exception]
+    session: Session, since: Any, options: dict[str, Any], error: type[Exception]
 ) -> None:
     """Before anything is sent."""
     with pytest.raises(error):

@@ -53,7 +53,7 @@ class ReadOptions:
                 f"start_offset and after belong to one list, and this listing comes down to {len(queries)}: read them "
                 "one by one (tasks with archived=False, then archived=True; fewer companies or end users at once)"
             )
-        if self.after is not None and not re.fullmatch("[0-9a-z]+", self.after):
+        if self.after is not None and not re.fullmatch("[0-9a-z]+", str(self.after)):
             raise ValueError(f"after is the _id of a record, in lower case, not {self.after!r}")
         if self.after is not None and any(query.sort != ID for query in queries):
             raise ValueError("after tells how far a listing in the default order had come, not one with a sort")

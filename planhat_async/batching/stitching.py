@@ -24,7 +24,8 @@ the same. The next page is asked for alone then, where that one stopped, and pag
 
 Under a sort of the caller's own, and where a server ignores the sort, `_id`s have no order to compare. There a page
 joins where it begins with rows that were yielded last, or holds many of them in a row. What cannot be found again is
-logged and counted, and the reading goes on: rows may then be missed or come twice.
+logged and counted, and the reading goes on: rows may then be missed or come twice. Nor does anything say there where
+the list ended when it began: one that grows faster than it is read is read for ever.
 
 Assumed: `_id`s are text in lower case that sorts as Planhat sorts it, and a row at a page's edge is below 1 MiB.
 """
