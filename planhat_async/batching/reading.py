@@ -23,7 +23,7 @@ FetchPage = Callable[[Params, int, int], Awaitable[Page[bytes]]]
 """Fetches one page, by the query's parameters, offset and limit."""
 OnSeam = Callable[[Seam], object]
 
-_ROWS_A_TURN = 1000
+_ROWS_A_TURN = 300
 """Rows in a turn of the event loop, however small they are."""
 
 
@@ -144,12 +144,13 @@ async def _newest(fetch: FetchPage, query: Query) -> Sequence[Id]:
 
 def _turns(page: Sequence[bytes], turn_bytes: int) -> Iterator[Sequence[bytes]]:
     """Cut a page where others should have the event loop."""
-    ends = list(accumulate(map(len, page)))
-    start = n_bytes = 0
+    start = 0
     while start < len(page):
-        end = min(bisect_left(ends, n_bytes + turn_bytes, start) + 1, start + _ROWS_A_TURN)
-        yield page[start:end]
-        start, n_bytes = end, ends[min(end, len(page)) - 1]
+        turn = page[start : start + _ROWS_A_TURN]
+        # Only as far as the turn goes: a look at a row that was long in memory costs more than its sum.
+        end = bisect_left(list(accumulate(map(len, turn))), turn_bytes) + 1
+        yield turn if end >= len(turn) else turn[:end]
+        start += min(end, len(turn))
 
 
 def _batches(
