@@ -47,8 +47,8 @@ class ListingOptions(TypedDict, total=False):
     after: str | None
     """Only records with an `_id` beyond this one, in the default order: resumes a listing that was broken off.
 
-    With about as many records as were read as `start_offset`, they are not read again. Only where the listing comes
-    down to one list.
+    With the number of records read so far as `start_offset` (about right is enough) they are not asked for again. Only
+    where the listing comes down to one list; `DecodeError` where a server ignores the order.
     """
     on_bad_record: Literal["raise", "skip"]
     """What to do with a record that cannot be read: raise `DecodeError`, the default, or count, log and skip it."""
@@ -58,7 +58,10 @@ class NotePageOptions(PageOptions, total=False):
     """What a page of notes takes."""
 
     company_id: str | Iterable[str] | None
-    """Only notes about these companies; name each in one way, by `_id` or by a key of your own."""
+    """Only notes about these companies; name each in one way, by `_id` or by a key of your own.
+
+    More than a URL holds are read as several lists (some 80 ids each), one after another: each is in order.
+    """
 
 
 class NoteListingOptions(NotePageOptions, ListingOptions, total=False):
@@ -72,7 +75,11 @@ class TaskFilters(TypedDict, total=False):
     """What all lists of tasks can be filtered by."""
 
     company_id: str | Iterable[str] | None
-    """Only tasks about these companies; name each in one way, by `_id` or by a key of your own."""
+    """Only tasks about these companies; name each in one way, by `_id` or by a key of your own.
+
+    More ids than a URL holds, of companies or of end users, are read as several lists (some 80 ids each), one after
+    another: each is in order.
+    """
     enduser_ids: str | Iterable[str] | None
     """Only tasks that concern these end users."""
 
@@ -117,7 +124,10 @@ class TicketPageOptions(PageOptions, total=False):
     """What a page of tickets takes."""
 
     company_id: str | Iterable[str] | None
-    """Only tickets of these companies; name each in one way, by `_id` or by a key of your own."""
+    """Only tickets of these companies; name each in one way, by `_id` or by a key of your own.
+
+    More than a URL holds are read as several lists (some 80 ids each), one after another: each is in order.
+    """
     status: str | None
     """Only tickets with this status."""
     email: str | None
@@ -249,10 +259,9 @@ class Endpoint:
         known = get_type_hints(self.options)
         for name in options:
             if name not in known:
-                near = difflib.get_close_matches(name, known, n=1) or sorted(known)
-                raise TypeError(
-                    f"{self.record.__name__}s cannot be listed by {name!r}; did you mean {' or '.join(near)}?"
-                )
+                near = difflib.get_close_matches(name, known, n=1)
+                hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(known))}"
+                raise TypeError(f"{self.record.__name__}s cannot be listed by {name!r}; {hint}")
 
 
 def _kept(value: Any) -> Any:

@@ -67,7 +67,7 @@ class Notes(SingleCalls[Note]):
     def iter(self, **options: Unpack[NoteListingOptions]) -> AsyncGenerator[Note, None]:
         """Yield notes in order, while pages are fetched ahead; `NoteListingOptions` has the options.
 
-        In the default order, by `_id`, each note that exists from the beginning to the end comes exactly once,
+        In the default order, by `_id`, each note that is there from the beginning to the end comes exactly once,
         whatever others create and delete meanwhile. Costs a call a page, and a few more for a long list or where
         rows moved; at most `concurrency` pages are in memory, and the event loop is held for a few milliseconds at a
         time. Close it, as with `contextlib.aclosing`, where you leave it early. Rests on "List" in Planhat's
@@ -84,7 +84,7 @@ class Notes(SingleCalls[Note]):
     def iter_json(self, **options: Unpack[NoteListingOptions]) -> AsyncGenerator[bytes, None]:
         """Yield each note's JSON, for exports: as it came, written anew where `select` leaves something out.
 
-        In all else as `iter`, and at a third of its cost.
+        In all else as `iter`, at a fraction of its cost.
         """
         return self._iter_json(options)
 
@@ -134,9 +134,10 @@ class Tasks(SingleCalls[Task]):
     def iter(self, **options: Unpack[TaskListingOptions]) -> AsyncGenerator[Task, None]:
         """Yield tasks in order, while pages are fetched ahead; `TaskListingOptions` has the options.
 
-        Open tasks come first, then archived ones: Planhat has a list for each.
+        Open tasks come first, then archived ones: Planhat has a list for each. One that is archived meanwhile may come
+        twice, and one that is opened again not at all; with `archived=False` or `True` a single list is read.
 
-        In the default order, by `_id`, each task that exists from the beginning to the end comes exactly once,
+        In the default order, by `_id`, each task that is in a list from the beginning to the end comes exactly once,
         whatever others create and delete meanwhile. Costs a call a page, and a few more for a long list or where
         rows moved; at most `concurrency` pages are in memory, and the event loop is held for a few milliseconds at a
         time. Close it, as with `contextlib.aclosing`, where you leave it early. Rests on "List" in Planhat's
@@ -153,7 +154,7 @@ class Tasks(SingleCalls[Task]):
     def iter_json(self, **options: Unpack[TaskListingOptions]) -> AsyncGenerator[bytes, None]:
         """Yield each task's JSON, for exports: as it came, written anew where `select` leaves something out.
 
-        In all else as `iter`, and at a third of its cost.
+        In all else as `iter`, at a fraction of its cost.
         """
         return self._iter_json(options)
 
@@ -191,8 +192,10 @@ class Tasks(SingleCalls[Task]):
             margin: Seconds by which `next_since` lies before this walk's start.
 
         Raises:
-            ValueError: A time without a zone, a negative margin, a field nobody knows.
-            TypeError: An option nobody knows.
+            TypeError: `since` is no time, or an option nobody knows.
+            ValueError: A time without a zone, a negative margin, a field or an id that cannot be.
+            DecodeError: As `iter`; `next_since` stays what it was.
+            RequestError: Likewise.
         """
         if not isinstance(since, datetime):
             raise TypeError(f"since is a datetime, not {type(since).__name__}")
@@ -263,7 +266,7 @@ class Tickets(BulkUpserts[Ticket]):
     def iter(self, **options: Unpack[TicketListingOptions]) -> AsyncGenerator[Ticket, None]:
         """Yield tickets in order, while pages are fetched ahead; `TicketListingOptions` has the options.
 
-        In the default order, by `_id`, each ticket that exists from the beginning to the end comes exactly once,
+        In the default order, by `_id`, each ticket that is there from the beginning to the end comes exactly once,
         whatever others create and delete meanwhile. Costs a call a page, and a few more for a long list or where
         rows moved; at most `concurrency` pages are in memory, and the event loop is held for a few milliseconds at a
         time. Close it, as with `contextlib.aclosing`, where you leave it early. Rests on "List" in Planhat's
@@ -280,7 +283,7 @@ class Tickets(BulkUpserts[Ticket]):
     def iter_json(self, **options: Unpack[TicketListingOptions]) -> AsyncGenerator[bytes, None]:
         """Yield each ticket's JSON, for exports: as it came, written anew where `select` leaves something out.
 
-        In all else as `iter`, and at a third of its cost.
+        In all else as `iter`, at a fraction of its cost.
         """
         return self._iter_json(options)
 

@@ -14,7 +14,7 @@ from planhat_async._http.retrying import unreadable
 from planhat_async._http.wire import Request
 from planhat_async.batching.pages import Page
 from planhat_async.batching.reading import Batch, ReadOptions, read_batches
-from planhat_async.batching.stitching import Seam
+from planhat_async.batching.stitching import OnSeam, Seam
 from planhat_async.errors import DecodeError, NotFoundError
 from planhat_async.keys import path_segment
 from planhat_async.models import Record
@@ -32,7 +32,7 @@ _TURN_BYTES = 1 << 17
 """Bytes of rows that are decoded before others have the event loop: about half a millisecond's."""
 _RAW_TURN_BYTES = 1 << 18
 """The same for rows that are handed on as they came."""
-_ROWS_A_TURN = 200
+_DECODED_A_TURN = 200
 """Rows of a single page that are decoded before others have the event loop."""
 
 
@@ -111,7 +111,7 @@ class Repository(Generic[R]):
         records = []
         for position, row in enumerate(rows, offset):
             records.append(self._decode(query.shown(row), position))
-            if len(records) % _ROWS_A_TURN == 0:
+            if len(records) % _DECODED_A_TURN == 0:
                 await asyncio.sleep(0)
         return records
 
@@ -134,7 +134,7 @@ class Repository(Generic[R]):
         options: Options,
         *,
         turn_bytes: int = _TURN_BYTES,
-        on_seam: Callable[[Seam], object] | None = None,
+        on_seam: OnSeam | None = None,
     ) -> AsyncGenerator[Batch, None]:
         asked = options.get("page_size")
         read = ReadOptions(

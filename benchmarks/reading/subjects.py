@@ -17,7 +17,7 @@ RAW_JSON = Subject(
     name="iter_json",
     function=f"{READERS}.raw_json:read",
     packages=("planhat-async",),
-    note="each row's bytes; otherwise the same",
+    note="each row's bytes; four pages ahead, in order, every record once",
     is_ours=True,
 )
 CRUDS = Subject(
@@ -56,7 +56,7 @@ FLOOR = Subject(
     name="bytes-alone",
     function=f"{READERS}.undecoded:read",
     packages=("aiohttp",),
-    note="the same, but each piece is thrown away as it comes: nobody could decode it",
+    note="four pages at a time, each piece thrown away as it comes, so that nobody could decode it",
 )
 
 SUBJECTS = (RECORDS, RAW_JSON, CRUDS, ROBOCORP, GATHERED, PYDANTIC, JOINED, FLOOR)

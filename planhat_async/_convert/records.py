@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import cattrs
 
 from planhat_async._convert import fields
-from planhat_async._convert.fields import PARTS, consumer
+from planhat_async._convert.fields import consumer
 from planhat_async._convert.json import decode_json, row_id
 from planhat_async._convert.row_reading import RowReader
 from planhat_async._convert.values import kind_of
@@ -20,7 +20,7 @@ R = TypeVar("R", bound=Record)
 
 def _make_converter() -> cattrs.Converter:
     converter = cattrs.Converter()
-    for cls in (*PARTS, Note, Task, Ticket):
+    for cls in (Note, Task, Ticket):
         converter.register_structure_hook(cls, consumer(cls))
         converter.register_unstructure_hook(cls, fields.unstructure)
     return converter

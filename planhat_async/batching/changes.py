@@ -12,13 +12,12 @@ the next one, which looks back to before that, finds them.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from datetime import datetime
 
 import attrs
 
 from planhat_async._convert import RowFlags, read_time
-from planhat_async.batching.stitching import Seam
+from planhat_async.batching.stitching import OnSeam, Seam
 from planhat_async.queries import Keep
 
 _logger = logging.getLogger("planhat_async.listing")
@@ -31,7 +30,7 @@ class ChangedSince:
     name: str
     """The list's, for messages."""
     since: datetime
-    on_seam: Callable[[Seam], object]
+    on_seam: OnSeam
     """Told where the order does not hold."""
     keep: Keep | None = None
     """Which rows are wanted at all."""

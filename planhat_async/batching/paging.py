@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
-from planhat_async.batching.pages import Ask, Id, Page
+from planhat_async.batching.pages import Ask, Id, Page, Row
 from planhat_async.batching.stitching import Stitcher
-
-Row = TypeVar("Row")
 
 Fetch = Callable[[int, int], Awaitable[Page[Row]]]
 """Fetches one page by offset and limit."""

@@ -57,22 +57,26 @@ class Progress:
             )
         if max(self._n_barren, self._n_failed) >= _MAX_BARREN:
             raise DecodeError(
-                f"{self.name}: {_MAX_BARREN} pages after row {n_rows} held no new one: the list makes no sense"
+                f"{self.name}: {_MAX_BARREN} pages after {n_rows} rows held no new one: "
+                "the server may ignore `offset`, or rows move faster than they are read"
             )
 
-    def fail(self) -> None:
+    def note_gap(self) -> None:
         """Note that a page did not join."""
         self._n_failed += 1
         self._furthest = b""
 
-    def find(self, page: Page[Any]) -> None:
+    def note_new(self, page: Page[Any]) -> None:
         """Note that a page held new rows."""
         self._n_barren = self._n_failed = 0
         if page.ids:  # else a row only counts as new by its place
             self._repeats.clear()
 
-    def miss(self, page: Page[Any], *, is_by_id: bool) -> None:
-        """Note that a page joined and held no new row: it may be on the way to where a reading is resumed."""
+    def note_nothing_new(self, page: Page[Any], *, is_by_id: bool) -> None:
+        """Note that a page joined and held no new row.
+
+        One that came further all the same is on the way to where a reading is resumed.
+        """
         is_nearer = is_by_id and page.ids[-1] > self._furthest
         self._furthest = max(self._furthest, page.ids[-1]) if is_by_id else b""
         self._n_barren = 0 if is_nearer else self._n_barren + 1

@@ -15,13 +15,12 @@ from attrs.validators import ge, optional
 
 from planhat_async.batching.pages import Id, Page
 from planhat_async.batching.paging import run_pages
-from planhat_async.batching.stitching import Seam, Stitcher
+from planhat_async.batching.stitching import OnSeam, Stitcher
 from planhat_async.errors import DecodeError
 from planhat_async.queries import ID, Params, Query
 
 FetchPage = Callable[[Params, int, int], Awaitable[Page[bytes]]]
 """Fetches one page, by the query's parameters, offset and limit."""
-OnSeam = Callable[[Seam], object]
 
 _ROWS_A_TURN = 300
 """Rows in a turn of the event loop, however small they are."""

@@ -20,7 +20,8 @@ The list ends at the newest `_id` there was when it began: without that, creatio
 finds it, once there is more than a page. A list also ends with a page that is short, below 1 MiB, and has fewer rows
 than the endpoint gives unasked, because no cap on rows or bytes explains that, and with a page of nothing but L.
 Any other short page proves nothing: a server that ignores or lowers `limit`, or caps an answer's bytes, looks just
-the same. The next page is asked for alone then, where that one stopped, and pages are smaller from there on.
+the same. The next page is asked for alone then, where that one stopped, and pages are that small from there on; where
+bytes were the limit, they grow again as rows become small.
 
 Under a sort of the caller's own, and where a server ignores the sort, `_id`s have no order to compare. There a page
 joins where it begins with rows that were yielded last, or holds many of them in a row. What cannot be found again is
@@ -58,11 +59,15 @@ _MAX_SEARCHES = 3
 
 
 class Seam(Enum):
-    """What is worth counting about how pages met, by its name in the session's `stats`."""
+    """What a listing meets that is counted; the value is the counter's name in the session's `stats`."""
 
     REPAIRED = "seams_repaired"
     BROKEN = "seams_broken"
     UNSORTED = "sorts_ignored"
+
+
+OnSeam = Callable[[Seam], object]
+"""Is told of each."""
 
 
 @attrs.define(kw_only=True)
@@ -77,7 +82,7 @@ class Stitcher(Generic[Row]):
     """Rows the endpoint returns when it is asked for no particular number."""
     max_pages: int
     """Pages on their way or in memory at once."""
-    on_seam: Callable[[Seam], object]
+    on_seam: OnSeam
     """Told how pages met, where that is worth counting."""
     is_by_id: bool = True
     """Whether the list is asked for in the order of its `_id`s."""
@@ -136,7 +141,8 @@ class Stitcher(Generic[Row]):
         Where it does not join, it stays at the head of the plan, behind the page that is to repair the seam.
 
         Raises:
-            DecodeError: The server ignores `offset`, or says nothing new for ever.
+            DecodeError: The server ignores `offset`, says nothing new for ever, or ignores the order by `_id` that a
+                reading behind `after` needs.
         """
         self._progress.check(page, n_rows=self._n_rows)
         if self.is_by_id and not _is_ascending(page):
@@ -161,7 +167,8 @@ class Stitcher(Generic[Row]):
         self.wants_newest = False
         if ids and self._last is not None and (ids[0] > ids[1] if len(ids) > 1 else ids[0] >= self._last):
             self._newest = ids[0]
-            self._end_if(self._last >= self._newest)
+            if self._last >= self._newest:
+                self._end()
 
     def _next_offset(self) -> int:
         if self._asks:
@@ -197,11 +204,11 @@ class Stitcher(Generic[Row]):
     def _step_back(self, page: Page[Row]) -> None:
         """Ask for a page further left, before everything that is here."""
         if page.offset == 0 and self.is_by_id:
-            self._end_if(True)  # the list has become empty
+            self._end()  # the list has become empty
             return
         if not page.rows:
             del self._asks[:1]  # an empty page will prove nothing later either
-        self._progress.fail()
+        self._progress.note_gap()
         self._overlap = min(max(1, self._size.rows // 4), max(self._overlap * 2, self._size.rows // 50))
         offset = self._rank
         if offset >= page.offset:
@@ -246,19 +253,19 @@ class Stitcher(Generic[Row]):
         if n_new:
             if self._progress.is_repairing:
                 self.on_seam(Seam.REPAIRED)
-            self._progress.find(page)
+            self._progress.note_new(page)
             self._n_rows += n_new
             self._n_back = 0
             self._rank = end
             self._last = page.ids[-1] if page.ids else b""
             self._tail = (*self._tail, *fresh.ids[-_TAIL:])[-_TAIL:]
         elif page.rows:
-            self._progress.miss(page, is_by_id=self.is_by_id)
+            self._progress.note_nothing_new(page, is_by_id=self.is_by_id)
             self._rank = end if self._progress.is_repairing else max(self._rank, end)
 
     def _go_on(self, page: Page[Row], *, is_barren: bool) -> None:
-        self._end_if(self._is_last(page))
-        if self.is_over:
+        if self._is_last(page):
+            self._end()
             return
         if page.is_short:
             self._ask_alone(page)
@@ -283,10 +290,9 @@ class Stitcher(Generic[Row]):
             return True
         return page.is_short and n_rows <= 1 and list(page.ids) == [self._last]
 
-    def _end_if(self, is_end: bool) -> None:
-        if is_end:
-            self.is_over, self.wants_newest = True, False
-            self._asks.clear()
+    def _end(self) -> None:
+        self.is_over, self.wants_newest = True, False
+        self._asks.clear()
 
     def _ask_alone(self, page: Page[Row]) -> None:
         """Go on where a short page stopped: the server has a limit of its own."""
