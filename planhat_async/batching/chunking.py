@@ -91,7 +91,7 @@ class Chunk:
     rows: Rows = attrs.field(repr=False)
     keys: AbstractSet[Key] = attrs.field(repr=False)
     """All keys of all rows."""
-    body: bytes = attrs.field(default=b"", repr=False)
+    body: bytes = attrs.field(repr=False)
     """The rows as a JSON array, which grew with the chunk: when it is cut, they are no longer in the CPU's caches, and
     joining them would cost a sixth of what everything costs."""
     invalid: tuple[Problem, ...] = attrs.field(default=(), repr=False)

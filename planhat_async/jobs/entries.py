@@ -25,7 +25,7 @@ MAX_GROUPS = 50
 
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _OTHER_REASONS = "for other reasons"
-_ROWS_HASHED_AT_ONCE = 64
+_DIGEST_DIGITS = 32
 _IN_FLIGHT = "in flight when the program ended; no answer came"
 _MARGIN_SECONDS = 3600
 
@@ -151,16 +151,13 @@ class Policy:
 def digest_of(chunk: Chunk) -> str:
     """A digest of a chunk's rows and of where they stood: for use outside the event loop.
 
-    A few rows at a time are hashed, without Python's lock: others have the interpreter meanwhile.
+    The body is hashed in one go, without Python's lock: others have the interpreter meanwhile. CPUs have instructions
+    for SHA-256: it takes two thirds of the time of BLAKE2.
     """
-    datas = [row.data for row in chunk.rows]
-    digest = hashlib.blake2b(digest_size=16)
+    digest = hashlib.sha256(chunk.body)
     digest.update(array("q", [row.position for row in chunk.rows]).tobytes())
-    digest.update(array("q", map(len, datas)).tobytes())
-    for start in range(0, len(datas), _ROWS_HASHED_AT_ONCE):
-        digest.update(b"".join(datas[start : start + _ROWS_HASHED_AT_ONCE]))
     digest.update(array("q", [problem.position or 0 for problem in chunk.invalid]).tobytes())
-    return digest.hexdigest()
+    return digest.hexdigest()[:_DIGEST_DIGITS]
 
 
 def recorded(entry: Entry, chunk: Chunk, policy: Policy, *, is_stale: bool = False) -> Recorded:

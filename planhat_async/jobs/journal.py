@@ -28,7 +28,8 @@ from planhat_async.results import Outcome
 
 T = TypeVar("T")
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""1 had other digests."""
 _APPLICATION_ID = 0x504C4A4F
 """Tells a journal from any other SQLite file."""
 _SCHEMA = """
@@ -227,7 +228,7 @@ class Journal:
         if version != SCHEMA_VERSION:
             raise JournalError(
                 f"{self.path} was written by another version of planhat-async: its schema is {version}, "
-                f"this one reads {SCHEMA_VERSION}"
+                f"this one reads {SCHEMA_VERSION}. End the job with that version, or begin another with another journal"
             )
         (found,) = file.execute("PRAGMA quick_check(1)").fetchone()
         if found != "ok":
