@@ -136,13 +136,19 @@ class Journal:
         )
         self.job.update(job)
 
-    async def save(self, entry: Entry, run: Run | None = None) -> None:
-        """Write a chunk's entry, and how far the run has come."""
-        statements: list[tuple[str, Any]] = [_saving("chunks", _row_of(entry))]
-        if run is not None:
-            statements.append(_saving("runs", attrs.asdict(run)))
-        await self._write(statements)
-        self.entries[entry.number] = entry
+    async def save(self, entry: Entry | Callable[[], Entry], run: Run | None = None) -> None:
+        """Write a chunk's entry, and how far the run has come.
+
+        An entry that takes long to make is handed in as a function, and made in the journal's thread.
+        """
+        saved = await self._do(partial(self._save, entry, run))
+        self.entries[saved.number] = saved
+
+    def _save(self, entry: Entry | Callable[[], Entry], run: Run | None) -> Entry:
+        made = entry if isinstance(entry, Entry) else entry()
+        runs = [] if run is None else [_saving("runs", attrs.asdict(run))]
+        self._execute([_saving("chunks", _row_of(made)), *runs])
+        return made
 
     async def remove(self, number: int) -> None:
         """Forget a chunk that has not left after all."""
