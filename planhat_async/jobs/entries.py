@@ -107,7 +107,7 @@ class Entry:
             n_rows=len(chunk.rows) + len(chunk.invalid),
             digest=digest,
             is_keyed=chunk.is_keyed,
-            pending=ranges_of(row.position for row in chunk.rows),
+            pending=ranges_of(row.position for row in chunk.rows) if chunk.invalid else chunk.positions,
             counts={Outcome.INVALID.value: len(chunk.invalid)} if chunk.invalid else {},
         )
 
@@ -155,8 +155,8 @@ def digest_of(chunk: Chunk) -> str:
     for SHA-256: it takes two thirds of the time of BLAKE2.
     """
     digest = hashlib.sha256(chunk.body)
-    digest.update(array("q", [row.position for row in chunk.rows]).tobytes())
-    digest.update(array("q", [problem.position or 0 for problem in chunk.invalid]).tobytes())
+    digest.update(array("q", [row.position for row in chunk.rows]))
+    digest.update(array("q", [problem.position or 0 for problem in chunk.invalid]))
     return digest.hexdigest()[:_DIGEST_DIGITS]
 
 
@@ -220,8 +220,7 @@ def _state_of(result: ChunkResult) -> State:
 
 def _blank(chunk: Chunk) -> ChunkResult:
     """The account of a chunk of which nothing is known but what was refused beforehand."""
-    everything = [row.position for row in chunk.rows] + [problem.position or 0 for problem in chunk.invalid]
-    result = ChunkResult(number=chunk.number, positions=ranges_of(everything), problems=[*chunk.invalid])
+    result = ChunkResult(number=chunk.number, positions=chunk.positions, problems=[*chunk.invalid])
     for problem in chunk.invalid:
         result.count(problem.outcome)
     return result
@@ -230,7 +229,7 @@ def _blank(chunk: Chunk) -> ChunkResult:
 def _result_of(entry: Entry, chunk: Chunk) -> ChunkResult:
     """What the entry holds, with what was said of this very chunk's rows in full."""
     result = entry.result
-    result.positions = _blank(chunk).positions
+    result.positions = chunk.positions
     told = {problem.position: problem for problem in chunk.invalid}
     keys: dict[int | None, str | None] = {row.position: row.key for row in chunk.rows} if result.problems else {}
     result.problems = [_told(problem, told, keys) for problem in result.problems]

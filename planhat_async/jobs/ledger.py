@@ -144,8 +144,7 @@ class JournalLedger:
         n_rows = len(chunk.rows) + len(chunk.invalid)
         if (digest, n_rows, chunk.is_keyed) == (before.digest, before.n_rows, before.is_keyed):
             return
-        positions = ranges_of([row.position for row in chunk.rows] + [one.position or 0 for one in chunk.invalid])
-        first, last = positions[0].start + 1, positions[-1].stop
+        first, last = chunk.positions[0].start + 1, chunk.positions[-1].stop
         raise JournalError(
             f"the input has changed: chunk {chunk.number + 1}, of the rows from {first:,} to {last:,}, is not what it "
             f"was when the job began; {HOW_TO_BEGIN_ANEW}"
