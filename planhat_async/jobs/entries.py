@@ -25,7 +25,7 @@ MAX_GROUPS = 50
 
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _OTHER_REASONS = "for other reasons"
-_ROWS_HASHED_AT_ONCE = 64
+_DIGEST_DIGITS = 32
 _IN_FLIGHT = "in flight when the program ended; no answer came"
 _MARGIN_SECONDS = 3600
 
@@ -107,7 +107,7 @@ class Entry:
             n_rows=len(chunk.rows) + len(chunk.invalid),
             digest=digest,
             is_keyed=chunk.is_keyed,
-            pending=ranges_of(row.position for row in chunk.rows),
+            pending=ranges_of(row.position for row in chunk.rows) if chunk.invalid else chunk.positions,
             counts={Outcome.INVALID.value: len(chunk.invalid)} if chunk.invalid else {},
         )
 
@@ -151,16 +151,13 @@ class Policy:
 def digest_of(chunk: Chunk) -> str:
     """A digest of a chunk's rows and of where they stood: for use outside the event loop.
 
-    A few rows at a time are hashed, without Python's lock: others have the interpreter meanwhile.
+    The body is hashed in one go, without Python's lock: others have the interpreter meanwhile. CPUs have instructions
+    for SHA-256: it takes two thirds of the time of BLAKE2.
     """
-    datas = [row.data for row in chunk.rows]
-    digest = hashlib.blake2b(digest_size=16)
-    digest.update(array("q", [row.position for row in chunk.rows]).tobytes())
-    digest.update(array("q", map(len, datas)).tobytes())
-    for start in range(0, len(datas), _ROWS_HASHED_AT_ONCE):
-        digest.update(b"".join(datas[start : start + _ROWS_HASHED_AT_ONCE]))
-    digest.update(array("q", [problem.position or 0 for problem in chunk.invalid]).tobytes())
-    return digest.hexdigest()
+    digest = hashlib.sha256(chunk.body)
+    digest.update(array("q", [row.position for row in chunk.rows]))
+    digest.update(array("q", [problem.position or 0 for problem in chunk.invalid]))
+    return digest.hexdigest()[:_DIGEST_DIGITS]
 
 
 def recorded(entry: Entry, chunk: Chunk, policy: Policy, *, is_stale: bool = False) -> Recorded:
@@ -223,8 +220,7 @@ def _state_of(result: ChunkResult) -> State:
 
 def _blank(chunk: Chunk) -> ChunkResult:
     """The account of a chunk of which nothing is known but what was refused beforehand."""
-    everything = [row.position for row in chunk.rows] + [problem.position or 0 for problem in chunk.invalid]
-    result = ChunkResult(number=chunk.number, positions=ranges_of(everything), problems=[*chunk.invalid])
+    result = ChunkResult(number=chunk.number, positions=chunk.positions, problems=[*chunk.invalid])
     for problem in chunk.invalid:
         result.count(problem.outcome)
     return result
@@ -233,7 +229,7 @@ def _blank(chunk: Chunk) -> ChunkResult:
 def _result_of(entry: Entry, chunk: Chunk) -> ChunkResult:
     """What the entry holds, with what was said of this very chunk's rows in full."""
     result = entry.result
-    result.positions = _blank(chunk).positions
+    result.positions = chunk.positions
     told = {problem.position: problem for problem in chunk.invalid}
     keys: dict[int | None, str | None] = {row.position: row.key for row in chunk.rows} if result.problems else {}
     result.problems = [_told(problem, told, keys) for problem in result.problems]
