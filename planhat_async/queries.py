@@ -11,6 +11,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Literal, TypedDict, get_type_hints
+from urllib.parse import quote
 
 import attrs
 
@@ -295,7 +296,8 @@ def _task_lists(options: Options) -> Iterator[tuple[Params, Keep | None, tuple[s
 def _is_new(before: frozenset[str], row: RowFlags) -> bool:
     """Whether none of a task's end users were asked for before: then it has been there already."""
     people = row.endusers if isinstance(row.endusers, list) else ()
-    return all(not isinstance(person, Mapping) or person.get("id") not in before for person in people)
+    ids = (person.get("id") for person in people if isinstance(person, Mapping))
+    return all(not isinstance(one, str) or one not in before for one in ids)
 
 
 def _is_archived(before: frozenset[str], row: RowFlags) -> bool:
@@ -327,16 +329,21 @@ def _id_groups(name: str, options: Options) -> Iterator[Params]:
     if ids is None:
         yield ()
         return
-    others = sum(len(",".join(_ids(other, options) or ())) for other in _ID_FILTERS if other != name)
+    others = sum(_length(_ids(other, options) or ()) for other in _ID_FILTERS if other != name)
     room = MAX_IDS_LENGTH - min(others, MAX_IDS_LENGTH // 2)
     group: list[str] = []
     for one in ids:
-        if group and len(",".join([*group, one])) > room:
+        if group and _length([*group, one]) > room:
             yield ((_ID_FILTERS[name], ",".join(group)),)
             group = []
         group.append(one)
     if group:
         yield ((_ID_FILTERS[name], ",".join(group)),)
+
+
+def _length(ids: Iterable[str]) -> int:
+    """Characters they take in a URL."""
+    return len(quote(",".join(ids), safe=","))
 
 
 def _ids(name: str, options: Options) -> list[str] | None:

@@ -180,7 +180,8 @@ class Tasks(SingleCalls[Task]):
 
         Reads `sort=-updatedAt` ("List" in Planhat's documentation of tasks): the open tasks, then the archived
         ones, each to the end of the page with the first older one, so a walk that finds little costs two calls. The
-        order is checked on the way; a server that ignores the sort is read whole. Deleted tasks are not seen, nor
+        order is checked on the way: a server that ignores the sort is read whole, and where it orders tasks that
+        changed at the same time anew for each call, this walk has to be made again. Deleted tasks are not seen, nor
         those without `updated_at`, unless they come before an older one.
 
         `next_since` of what comes back is where the next walk has to begin. From one walk to the next a task may

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -115,6 +116,14 @@ class TestFilters:
         exact = ["a" * 1000, "b" * 999]
         assert len(params(NOTES, company_id=exact)) == 1
         assert len(params(NOTES, company_id=[*exact[:1], "b" * 1000])) == 2
+
+    def test_ids_count_as_a_url_has_them(self) -> None:
+        """A letter that is not ASCII takes six characters there, or more."""
+        ids = [f"extid-東京{n}" for n in range(200)]
+        groups = [dict(one)["companyId"] for one in params(NOTES, company_id=ids)]
+        assert ",".join(groups) == ",".join(ids)
+        assert max(len(quote(group, safe=",")) for group in groups) <= MAX_IDS_LENGTH
+        assert len(groups) == 3
 
     def test_an_id_longer_than_a_call_goes_alone(self) -> None:
         """It is for Planhat to refuse it."""
@@ -279,7 +288,7 @@ class TestRows:
         with pytest.raises(DecodeError, match="a row cannot be read"):
             query.wanted(b"7")
 
-    @pytest.mark.parametrize("endusers", [["x", None, {"id": 7}], "x", {"id": "u1"}, None])
+    @pytest.mark.parametrize("endusers", [["x", None, {"id": 7}, {"id": ["y"]}], "x", {"id": "u1"}, None])
     def test_unusual_people_are_nobody_that_was_asked_for(self, endusers: Any) -> None:
         """The task is kept: once too often is better than never."""
         people = [f"{n:024x}" for n in range(100)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from planhat_async import Note, Person, Record, Task, Ticket
 from planhat_async._convert import decode_json, decode_record, encode_json, fields_of
 from planhat_async._convert.records import converter
-from planhat_async._convert.row_reading import _MAX_LEARNED, RowReader
+from planhat_async._convert.row_reading import _MAX_LEARNED, RowReader, _struct
 
 TIMES = st.sampled_from(["2024-05-31T09:30:00.123Z", "2024-05-31T09:30:00+02:00", "2024-05-31T09:30:00", "soon", ""])
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
@@ -95,10 +96,42 @@ def test_a_row_may_be_nested_deep() -> None:
 def test_names_without_end_are_not_all_kept() -> None:
     reader = RowReader(Note)
     for n in range(0, 2 * _MAX_LEARNED, 50):
-        reader.learn(Note(extra={f"field {n + k}": n for k in range(50)}))
+        for _ in range(1000):
+            reader.learn(Note(extra={f"field {n + k}": n for k in range(50)}))
     assert reader.read(row_of(_id="1", **{f"field {_MAX_LEARNED - 1}": 1})).extra == {f"field {_MAX_LEARNED - 1}": 1}
     with pytest.raises(ValueError, match="unknown field"):
         reader.read(row_of(_id="1", **{f"field {_MAX_LEARNED}": 1}))
+
+
+def test_new_names_are_not_learned_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each time takes a while, and holds the event loop."""
+    reader, n_structs = RowReader(Note), [0]
+
+    def struct(cls: type, learned: dict[type, tuple[str, ...]]) -> type[msgspec.Struct]:
+        n_structs[0] += cls is Note
+        return _struct(cls, learned)
+
+    monkeypatch.setattr("planhat_async._convert.row_reading._struct", struct)
+    for n in range(190):
+        reader.learn(Note(extra={f"field {n}": n}))
+    assert n_structs[0] == 3
+    for _ in range(300):
+        reader.learn(Note(extra={"later": 1}))
+    assert reader.read(row_of(_id="1", later=1)).extra == {"later": 1}
+
+
+def test_what_another_thread_learns_meanwhile_changes_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A struct and what fills a record from it are made of one list of names."""
+    reader = RowReader(Note)
+
+    def struct(cls: type, learned: dict[type, tuple[str, ...]]) -> type[msgspec.Struct]:
+        monkeypatch.setattr("planhat_async._convert.row_reading._struct", _struct)
+        reader.learn(Note(extra={"of another thread": 1}))
+        return _struct(cls, learned)
+
+    monkeypatch.setattr("planhat_async._convert.row_reading._struct", struct)
+    reader.learn(Note(extra={"own": 1}))
+    assert reader.read(row_of(_id="1", own="value")).extra == {"own": "value"}
 
 
 def test_records_share_nothing() -> None:

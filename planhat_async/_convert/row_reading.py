@@ -23,6 +23,8 @@ from planhat_async._convert.generating import generate
 
 _MAX_LEARNED = 200
 """Undocumented fields of a class that get a place: a server that names them after its data must not fill memory."""
+_ROWS_BETWEEN = 32
+"""Unusual rows before a second struct is made, twice as many before a third: each takes up to a millisecond."""
 _REFUSED = re.compile(r'["\\\x00-\x1f]')
 """In names that no struct can have: those that JSON escapes."""
 
@@ -38,8 +40,8 @@ class RowReader:
 
     def __init__(self, cls: type) -> None:
         self._cls = cls
-        self._learned: dict[type, tuple[str, ...]] = dict.fromkeys((cls, *PARTS), ())
-        self._adapt()
+        self._n_adapted = self._n_unusual = 0
+        self._adapt(dict.fromkeys((cls, *PARTS), ()))
 
     def read(self, row: bytes) -> Any:
         """The record in a row's bytes.
@@ -48,11 +50,14 @@ class RowReader:
             ValueError: The row has something unusual in it.
             RecursionError: Something in it is nested too deep.
         """
-        decode, fill = self._decode_fill  # at once: another thread may learn meanwhile
+        decode, fill = self._decode_fill  # together: another thread may learn meanwhile
         return fill(decode(row))
 
     def learn(self, record: Any) -> None:
-        """Expect the undocumented fields of a record in the next ones."""
+        """Expect the undocumented fields of an unusual row's record in the next ones."""
+        self._n_unusual += 1
+        if self._n_unusual <= _ROWS_BETWEEN * (self._n_adapted - 1):
+            return
         found = self._learned.copy()
         for one in (record, *_parts_of(record)):
             cls = type(one)
@@ -60,12 +65,13 @@ class RowReader:
             new = [name for name in one.extra if name not in known and not _REFUSED.search(name)]
             found[cls] = (*found[cls], *new)[:_MAX_LEARNED]
         if found != self._learned:
-            self._learned = found
-            self._adapt()
+            self._adapt(found)
 
-    def _adapt(self) -> None:
-        decode = msgspec.json.Decoder(_struct(self._cls, self._learned)).decode
-        self._decode_fill = decode, _filler(self._cls, self._learned)
+    def _adapt(self, learned: dict[type, tuple[str, ...]]) -> None:
+        decode = msgspec.json.Decoder(_struct(self._cls, learned)).decode
+        self._decode_fill = decode, _filler(self._cls, learned)
+        self._learned = learned
+        self._n_adapted, self._n_unusual = self._n_adapted + 1, 0
 
 
 def _parts_of(record: Any) -> Iterator[Any]:

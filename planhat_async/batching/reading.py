@@ -11,7 +11,7 @@ from functools import partial
 from itertools import accumulate
 
 import attrs
-from attrs.validators import ge, optional
+from attrs.validators import ge, instance_of, optional
 
 from planhat_async.batching.pages import Id, Page
 from planhat_async.batching.paging import run_pages
@@ -32,12 +32,12 @@ class ReadOptions:
 
     name: str
     """The list's, for messages."""
-    page_size: int = attrs.field(validator=ge(1))
+    page_size: int = attrs.field(validator=[instance_of(int), ge(1)])
     default_limit: int
-    concurrency: int = attrs.field(default=4, validator=ge(1))
-    max_records: int | None = attrs.field(default=None, validator=optional(ge(0)))
-    start_offset: int = attrs.field(default=0, validator=ge(0))
-    after: str | None = None
+    concurrency: int = attrs.field(default=4, validator=[instance_of(int), ge(1)])
+    max_records: int | None = attrs.field(default=None, validator=optional([instance_of(int), ge(0)]))
+    start_offset: int = attrs.field(default=0, validator=[instance_of(int), ge(0)])
+    after: str | None = attrs.field(default=None, validator=optional(instance_of(str)))
     turn_bytes: int
     """Bytes of rows after which others have the event loop."""
 
@@ -52,7 +52,7 @@ class ReadOptions:
                 f"start_offset and after belong to one list, and this listing comes down to {len(queries)}: read them "
                 "one by one (tasks with archived=False, then archived=True; fewer companies or end users at once)"
             )
-        if self.after is not None and not re.fullmatch("[0-9a-z]+", str(self.after)):
+        if self.after is not None and not re.fullmatch("[0-9a-z]+", self.after):
             raise ValueError(f"after is the _id of a record, in lower case, not {self.after!r}")
         if self.after is not None and any(query.sort != ID for query in queries):
             raise ValueError("after tells how far a listing in the default order had come, not one with a sort")

@@ -24,8 +24,10 @@ the same. The next page is asked for alone then, where that one stopped, and pag
 bytes were the limit, they grow again as rows become small.
 
 Under a sort of the caller's own, and where a server ignores the sort, `_id`s have no order to compare. There a page
-joins where it begins with rows that were yielded last, or holds many of them in a row. What cannot be found again is
-logged and counted, and the reading goes on: rows may then be missed or come twice. Nor does anything say there where
+joins where it begins with rows that were yielded last, or holds many of them in a row. So pages overlap by more there;
+and where these rows come again in another order, as where many are equal under the sort and the server orders them
+anew for each call, others may have changed places with them unseen. That, and what cannot be found again, is logged and
+counted, and the reading goes on: rows may then be missed or come twice. Nor does anything say there where
 the list ended when it began: one that grows faster than it is read is read for ever.
 
 Assumed: `_id`s are text in lower case that sorts as Planhat sorts it, and a row at a page's edge is below 1 MiB.
@@ -125,6 +127,8 @@ class Stitcher(Generic[Row]):
         self._size = PageSize(self.page_size, self.default_limit)
         self._progress = Progress(self.name, self.start)
         self._last = self.after
+        if not self.is_by_id:
+            self._overlap_tail()
         self._rank = self.start - 1
         self.is_over = self.max_rows is not None and self.max_rows <= 0
 
@@ -151,6 +155,8 @@ class Stitcher(Generic[Row]):
         if first_new is None:
             self._step_back(page)
             return ()
+        if not self.is_by_id and not _keeps_order(self._tail, page.ids):
+            self._report_broken()
         del self._asks[:1]
         fresh = _from(first_new, page) if self.is_by_id else _without(self._tail, _from(first_new, page))
         rows = self._wanted(fresh.rows)
@@ -221,20 +227,28 @@ class Stitcher(Generic[Row]):
 
     def _leap(self) -> None:
         """Go on where L was believed to be, though nothing there is recognised."""
+        self._report_broken()
+        self._leaps_to = self._rank + 1
+        self._asks = [Ask(self._leaps_to, self._size.rows)]
+
+    def _report_broken(self) -> None:
         self.on_seam(Seam.BROKEN)
         _logger.warning(
             "%s: rows moved while they were read: behind row %d some may be missing or repeated",
             self.name,
             self._n_rows,
         )
-        self._leaps_to = self._rank + 1
-        self._asks = [Ask(self._leaps_to, self._size.rows)]
+
+    def _overlap_tail(self) -> None:
+        """Have pages overlap by rows enough to recognise them by their order."""
+        self._overlap = min(_TAIL, max(1, self._size.rows // 4))
 
     def _give_up_order(self, page: Page[Row]) -> None:
         if self.after is not None:
             raise DecodeError(f"{self.name} does not come in the order of its `_id`s, so reading it cannot be resumed")
         self.is_by_id = self.wants_newest = False
         self._newest = None
+        self._overlap_tail()
         self.on_seam(Seam.UNSORTED)
         _logger.warning(
             "%s does not come in the order of its `_id`s: rows that move meanwhile may be missed", self.name
@@ -319,6 +333,13 @@ def _without(seen: Sequence[Id], page: Page[Row]) -> Page[Row]:
         return page
     kept = [(row, one) for row, one in zip(page.rows, page.ids, strict=True) if one not in known]
     return attrs.evolve(page, rows=[row for row, _ in kept], ids=[one for _, one in kept])
+
+
+def _keeps_order(tail: Sequence[Id], ids: Sequence[Id]) -> bool:
+    """Whether those that were yielded before come in the order in which they were."""
+    places = {one: place for place, one in enumerate(tail)}
+    again = [places[one] for one in ids[: 2 * _TAIL] if one in places]
+    return again == sorted(again)
 
 
 def _index_behind(tail: Sequence[Id], ids: Sequence[Id]) -> int | None:

@@ -265,3 +265,13 @@ async def test_a_page_that_was_read_is_let_go() -> None:
     batches = read_batches(fetch, [query("a")], options, on_seam=Counted(), on_bad=lists.bad.append)
     assert len([row async for batch in batches for row in batch.rows]) == 9
     assert n_alive == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"page_size": 2.5}, {"concurrency": 1.5}, {"max_records": "3"}, {"start_offset": None}, {"after": 5}]
+)
+def test_options_of_another_kind_are_refused(wrong: dict[str, Any]) -> None:
+    """At once, and the message names the option."""
+    chosen: dict[str, Any] = {"name": "GET /a", "page_size": 1, "default_limit": 1, "turn_bytes": 1} | wrong
+    with pytest.raises(TypeError, match=next(iter(wrong))):
+        ReadOptions(**chosen)
