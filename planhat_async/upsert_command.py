@@ -37,7 +37,7 @@ from planhat_async.jobs.journal import JournalError, files_of
 from planhat_async.jobs.mapping import FieldMapping, SourceError
 from planhat_async.jobs.mapping_files import MappingFile
 from planhat_async.jobs.planning import plan_upsert
-from planhat_async.jobs.progress import Meter, line, outcomes_in_words
+from planhat_async.jobs.progress import Meter, line, n_rows_in_words, outcomes_in_words
 from planhat_async.jobs.pumping import Pumped
 from planhat_async.jobs.rejects import Rejects
 from planhat_async.jobs.runner import Effort, UpsertJob
@@ -143,12 +143,24 @@ def _carry_out(session: Session, job: UpsertJob, source: FileSource, rejects: Re
     """Run a job, show its end, and copy what must be corrected; returns the exit code."""
     ended = run(_upsert(session, job, source, rejects))
     _show(ended, as_json=as_json)
-    if rejects is not None and rejects.n_rows and ended.has_lost_input:
-        console.tell(f"{rejects.n_rows:,} rows to be corrected were not copied: the input is not what it was")
-    elif rejects is not None and rejects.n_rows:
-        rejects.write()
-        console.tell(f"{rejects.n_rows:,} rows to be corrected are in {rejects.path}")
+    if rejects is not None and rejects.n_rows:
+        _copy_rejects(rejects, ended, has_journal=job.has_journal)
     return ended.exit_code
+
+
+def _copy_rejects(rejects: Rejects, ended: _Upserted, *, has_journal: bool) -> None:
+    """Copy what must be corrected, and say what is not among it."""
+    n_rows, is_one = n_rows_in_words(rejects.n_rows), rejects.n_rows == 1
+    if ended.has_lost_input:
+        was = "was" if is_one else "were"
+        console.tell(f"{n_rows} to be corrected {was} not copied: the input is not what it was")
+        return
+    rejects.write()
+    console.tell(f"{n_rows} to be corrected {'is' if is_one else 'are'} in {rejects.path}")
+    if ended.ended_by is not None and has_journal:
+        # What is in it of earlier runs is the journal's word, which is not taken where the journal has failed.
+        who = "this run has not come to" if isinstance(ended.ended_by, JournalError) else "no run has come to yet"
+        console.tell(f"rows that {who} are not in it: move it away, and run the same command again")
 
 
 def _mapping(repository: AnyRepository, maps: list[str], constants: list[str]) -> FieldMapping:
@@ -235,6 +247,12 @@ async def _upsert(session: Session, job: UpsertJob, source: FileSource, rejects:
         except (OSError, SourceError) as error:
             ended_by = error
             has_lost_input = isinstance(error, SourceError)
+    if rejects is not None:
+        for chunk in job.unseen:
+            rejects.add(chunk)
+        # Of a journal that does not fit, or cannot be read on, nobody knows whether its rows are these.
+        for entry in () if isinstance(ended_by, JournalError) else job.earlier:
+            rejects.add_earlier(entry)
     effort = job.effort(seconds=time.monotonic() - started)
     return _Upserted(job.result, effort, job.result.stopped_by or ended_by, has_lost_input)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import virtual_time
+from attrs import evolve
 from test_cli import (
     FINISHING,
     GOOD,
@@ -26,6 +27,8 @@ from test_cli import (
     started,
 )
 
+from planhat_async.jobs.entries import State
+from planhat_async.jobs.journal import Journal
 from planhat_async.jobs.rejects import Rejects
 from planhat_async.upsert_command import _tell
 
@@ -134,7 +137,7 @@ def test_rows_that_were_not_stored_can_be_corrected_and_sent(desk: Desk) -> None
     """They are in a file of the input's own format, which the same command takes."""
     file = desk.file("t.csv", HEAD + good(1) + "@2,,x.example,Hi\n" + good(3))
     ended = run("upsert", "tickets", file, "--rejects", "bad.csv")
-    assert (ended.code, ended.err[-1]) == (1, "1 rows to be corrected are in bad.csv")
+    assert (ended.code, ended.err[-1]) == (1, "1 row to be corrected is in bad.csv")
     corrected = Path("bad.csv").read_text().replace(",,", ",ada(at)acme.example,")
     Path("good.csv").write_text(corrected)
     ended = run("upsert", "tickets", "good.csv", "--rejects", "none.csv")
@@ -148,6 +151,31 @@ def test_a_job_s_rejects_are_those_of_all_its_runs(desk: Desk) -> None:  # noqa:
     file = desk.file("t.csv", HEAD + good(1) + "@2,,x.example,Hi\n" + good(3))
     for name in ("a.csv", "b.csv"):
         run("upsert", "tickets", file, "--journal", "job.db", "--rejects", name)
+    assert Path("a.csv").read_text() == Path("b.csv").read_text()
+
+
+def test_rejects_of_a_rerun_that_ends_early_hold_what_earlier_runs_found(
+    desk: Desk,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also in chunks that it did not come to; it is said what is not in the file, and how to go on."""
+    rows = [good(1), "@2,,x.example,Hi\n", good(3), good(4), "@5,,x.example,Hi\n", good(6)]
+    file = desk.file("t.csv", HEAD + "".join(rows))
+    options = ("--journal", "job.db", "--chunk-size", "1", "--concurrency", "1")
+    assert run("upsert", "tickets", file, *options, "--rejects", "a.csv").code == 1
+
+    async def doubt() -> None:
+        async with await Journal.open("job.db") as journal:
+            await journal.save(evolve(journal.entries[0], state=State.UNKNOWN))
+
+    asyncio.run(doubt())
+    monkeypatch.setenv("PLANHAT_API_TOKEN", "wrong")
+    ended = run("upsert", "tickets", file, *options, "--rejects", "b.csv")
+    assert ended.code == 3
+    assert ended.err[-2:] == [
+        "2 rows to be corrected are in b.csv",
+        "rows that no run has come to yet are not in it: move it away, and run the same command again",
+    ]
     assert Path("a.csv").read_text() == Path("b.csv").read_text()
 
 
@@ -182,7 +210,7 @@ def test_rejects_are_not_copied_from_a_file_that_was_replaced(desk: Desk, monkey
     monkeypatch.setattr(Rejects, "add", replace)
     ended = run("upsert", "tickets", file, "--chunk-size", "10", "--concurrency", "1", "--rejects", "bad.csv")
     assert ended.code == 2
-    assert ended.err[-1] == "1 rows to be corrected were not copied: the input is not what it was"
+    assert ended.err[-1] == "1 row to be corrected was not copied: the input is not what it was"
     assert not Path("bad.csv").exists()
 
 

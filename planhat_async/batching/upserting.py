@@ -132,6 +132,11 @@ class UpsertRun:
         """End the run: rows in flight become unknown, rows that had not left unsent."""
         await self._wind_up()
 
+    def take_ended(self) -> list[ChunkResult]:
+        """The chunks that have ended and that nobody has been handed yet: for a run that was left early."""
+        ended, self._ended = [*self._ended], deque()
+        return ended
+
     @property
     def _must_stop(self) -> bool:
         return self._is_stopping or self.result.stopped_by is not None or self._failure is not None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Self
 
@@ -83,6 +83,8 @@ class Entry:
     digest: str
     is_keyed: bool
     state: State = State.SENDING
+    positions: tuple[range, ...] = ()
+    """Where all its rows stood in the input."""
     pending: tuple[range, ...] = ()
     """Positions of the rows that may be under way."""
     counts: Mapping[str, int] = attrs.field(factory=dict)
@@ -107,6 +109,7 @@ class Entry:
             n_rows=len(chunk.rows) + len(chunk.invalid),
             digest=digest,
             is_keyed=chunk.is_keyed,
+            positions=_positions_of(chunk),
             pending=ranges_of(row.position for row in chunk.rows),
             counts={Outcome.INVALID.value: len(chunk.invalid)} if chunk.invalid else {},
         )
@@ -120,7 +123,7 @@ class Entry:
     @property
     def result(self) -> ChunkResult:
         """The account of all its rows; those under way are unknown."""
-        result = ChunkResult(number=self.number, isolation_calls=self.isolation_calls)
+        result = ChunkResult(number=self.number, positions=self.positions, isolation_calls=self.isolation_calls)
         for name, n_rows in self.counts.items():
             result.count(Outcome(name), n_rows)
         result.problems += [problem for group in self.all_groups for problem in group.problems()]
@@ -187,7 +190,7 @@ def recorded(entry: Entry, chunk: Chunk, policy: Policy, *, is_stale: bool = Fal
     unknown = _positions(result, Outcome.UNKNOWN) if policy.verifies or policy.resends_unknown else set[int]()
     again = _rows_at(chunk, unsent | unknown)
     return Recorded(
-        settled=_without(result, unsent | unknown),
+        settled=without(result, unsent | unknown),
         left=again if not policy.verifies else _rows_at(chunk, unsent),
         may_be_stored=bool(unknown) and not policy.verifies,
         doubtful=_rows_at(chunk, unknown) if policy.verifies else (),
@@ -209,6 +212,15 @@ def groups_of(problems: Iterable[Problem], *, keeps_values: bool) -> Iterator[Gr
         yield Group(outcome, reason, ranges_of(known), len(positions) - len(known), key)
 
 
+def without(result: ChunkResult, positions: Container[int | None]) -> ChunkResult:
+    """The account of the other rows, where each of these is among the problems."""
+    others = attrs.evolve(result, problems=[one for one in result.problems if one.position not in positions])
+    for problem in result.problems:
+        if problem.position in positions:
+            others.count(problem.outcome, -1)
+    return others
+
+
 def without_values(problem: Problem) -> str:
     """A reason without what it quotes of the row."""
     reason = problem.reason.replace(problem.key, "…") if problem.key else problem.reason
@@ -223,8 +235,7 @@ def _state_of(result: ChunkResult) -> State:
 
 def _blank(chunk: Chunk) -> ChunkResult:
     """The account of a chunk of which nothing is known but what was refused beforehand."""
-    everything = [row.position for row in chunk.rows] + [problem.position or 0 for problem in chunk.invalid]
-    result = ChunkResult(number=chunk.number, positions=ranges_of(everything), problems=[*chunk.invalid])
+    result = ChunkResult(number=chunk.number, positions=_positions_of(chunk), problems=[*chunk.invalid])
     for problem in chunk.invalid:
         result.count(problem.outcome)
     return result
@@ -233,7 +244,6 @@ def _blank(chunk: Chunk) -> ChunkResult:
 def _result_of(entry: Entry, chunk: Chunk) -> ChunkResult:
     """What the entry holds, with what was said of this very chunk's rows in full."""
     result = entry.result
-    result.positions = _blank(chunk).positions
     told = {problem.position: problem for problem in chunk.invalid}
     keys: dict[int | None, str | None] = {row.position: row.key for row in chunk.rows} if result.problems else {}
     result.problems = [_told(problem, told, keys) for problem in result.problems]
@@ -246,13 +256,8 @@ def _told(problem: Problem, told: Mapping[int | None, Problem], keys: Mapping[in
     return attrs.evolve(problem, key=keys.get(problem.position))
 
 
-def _without(result: ChunkResult, positions: set[int]) -> ChunkResult:
-    """The account of the other rows."""
-    for problem in result.problems:
-        if problem.position in positions:
-            result.count(problem.outcome, -1)
-    result.problems = [problem for problem in result.problems if problem.position not in positions]
-    return result
+def _positions_of(chunk: Chunk) -> tuple[range, ...]:
+    return ranges_of([row.position for row in chunk.rows] + [problem.position or 0 for problem in chunk.invalid])
 
 
 def _positions(result: ChunkResult, outcome: Outcome) -> set[int]:

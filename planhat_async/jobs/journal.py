@@ -28,7 +28,7 @@ from planhat_async.results import Outcome
 
 T = TypeVar("T")
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _APPLICATION_ID = 0x504C4A4F
 """Tells a journal from any other SQLite file."""
 _SCHEMA = """
@@ -39,16 +39,16 @@ CREATE TABLE runs (
 );
 CREATE TABLE chunks (
     number INTEGER PRIMARY KEY, n_rows INTEGER NOT NULL, digest TEXT NOT NULL, is_keyed INTEGER NOT NULL,
-    state TEXT NOT NULL, pending TEXT NOT NULL, counts TEXT NOT NULL, problems TEXT NOT NULL,
+    state TEXT NOT NULL, positions TEXT NOT NULL, pending TEXT NOT NULL, counts TEXT NOT NULL, problems TEXT NOT NULL,
     isolation_calls INTEGER NOT NULL, run INTEGER NOT NULL, begun REAL NOT NULL, sent REAL NOT NULL, ended REAL,
     n_attempts INTEGER NOT NULL
 );
 """
 _SAVE_CHUNK = """
-INSERT OR REPLACE INTO chunks (number, n_rows, digest, is_keyed, state, pending, counts, problems, isolation_calls,
-                               run, begun, sent, ended, n_attempts)
-VALUES (:number, :n_rows, :digest, :is_keyed, :state, :pending, :counts, :problems, :isolation_calls,
-        :run, :begun, :sent, :ended, :n_attempts)
+INSERT OR REPLACE INTO chunks (number, n_rows, digest, is_keyed, state, positions, pending, counts, problems,
+                               isolation_calls, run, begun, sent, ended, n_attempts)
+VALUES (:number, :n_rows, :digest, :is_keyed, :state, :positions, :pending, :counts, :problems,
+        :isolation_calls, :run, :begun, :sent, :ended, :n_attempts)
 """
 
 
@@ -286,6 +286,7 @@ def _row_of(entry: Entry) -> dict[str, Any]:
     row = {name: getattr(entry, name) for name in attrs.fields_dict(Entry) if name != "groups"}
     return row | {
         "state": entry.state.value,
+        "positions": json.dumps(pairs_of(entry.positions)),
         "pending": json.dumps(pairs_of(entry.pending)),
         "counts": json.dumps(dict(entry.counts)),
         "problems": json.dumps([group.to_json() for group in entry.groups]),
@@ -299,6 +300,7 @@ def _entry_of(row: dict[str, Any]) -> Entry:
         | {
             "is_keyed": bool(row["is_keyed"]),
             "state": State(row["state"]),
+            "positions": ranges_from(json.loads(row["positions"])),
             "pending": ranges_from(json.loads(row["pending"])),
             "counts": _counts_of(json.loads(row["counts"])),
         },

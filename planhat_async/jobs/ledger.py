@@ -10,6 +10,7 @@ import attrs
 
 from planhat_async.batching.chunking import Chunk
 from planhat_async.batching.recording import Recorded
+from planhat_async.jobs.accounts import add_the_rest
 from planhat_async.jobs.entries import Entry, Policy, State, digest_of, recorded
 from planhat_async.jobs.journal import Journal, JournalError, Run
 from planhat_async.results import ChunkResult, UpsertResult, ranges_of
@@ -50,6 +51,8 @@ class JournalLedger:
         self._came_to: set[int] = set()
         self._account = UpsertResult()
         """Of the chunks that this run came to."""
+        self._unbegun: list[ChunkResult] = []
+        """What it had read besides when it ended."""
 
     async def begin(self, chunk: Chunk) -> Recorded | None:
         """Compare the chunk with its entry, and write that it is about to leave."""
@@ -92,18 +95,22 @@ class JournalLedger:
             )
         await self._journal.describe({"n_chunks": self._seen + 1, "n_rows": result.rows})
 
-    def total(self) -> UpsertResult | None:
-        """What became of all rows that the job has taken so far, where this run did not come to some of its chunks.
+    def see(self, chunk: ChunkResult) -> None:
+        """Note a chunk that the run hands out, if it has ended before it had begun."""
+        if chunk.number not in self._came_to:
+            self._unbegun.append(chunk)
 
-        How the rows of those are cut is known at the input's end only: what this run had read of them, and of rows
-        behind them, is left out.
-        """
-        others = [entry for number, entry in self._journal.entries.items() if number not in self._came_to]
-        if not others:
+    def earlier(self) -> list[Entry]:
+        """The chunks of earlier runs that this one did not come to."""
+        return [entry for number, entry in self._journal.entries.items() if number not in self._came_to]
+
+    def total(self) -> UpsertResult | None:
+        """What became of all rows that any run has taken; none where this one came to all that others have sent."""
+        earlier = self.earlier()
+        if not earlier:
             return None
         total, self._account = self._account, UpsertResult()
-        for entry in others:
-            total.add(entry.result)
+        add_the_rest(total, earlier, self._unbegun)
         return total
 
     def run_now(self) -> Run:

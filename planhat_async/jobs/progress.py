@@ -85,6 +85,11 @@ def line(result: UpsertResult, meter: Meter, *, calls_left: int) -> str:
     )
 
 
+def n_rows_in_words(n_rows: int) -> str:
+    """So many rows."""
+    return "1 row" if n_rows == 1 else f"{n_rows:,} rows"
+
+
 def duration(seconds: float) -> str:
     """So many seconds as people say it."""
     if seconds < 90:

@@ -27,7 +27,7 @@ import attrs
 
 from planhat_async.batching.upserting import UpsertRun
 from planhat_async.bulk_upserts import BulkUpserts
-from planhat_async.jobs.entries import Policy
+from planhat_async.jobs.entries import Entry, Policy
 from planhat_async.jobs.journal import Journal, JournalError, next_run
 from planhat_async.jobs.ledger import HOW_TO_BEGIN_ANEW, JournalLedger
 from planhat_async.results import ChunkResult, UpsertResult
@@ -100,6 +100,11 @@ class UpsertJob:
         chunk_size: Rows a call.
         max_bytes: Bytes a call.
         **options: More of `UpsertOptions`.
+
+    Attributes:
+        effort_before: What earlier runs have cost.
+        unseen: Once it is left: the chunks that ended while nobody asked for them any more.
+        earlier: Once it is left: what the journal holds of chunks that this run did not come to.
     """
 
     def __init__(
@@ -128,6 +133,8 @@ class UpsertJob:
         self._is_stopped = False
         self._total: UpsertResult | None = None
         self.effort_before = Effort()
+        self.unseen: list[ChunkResult] = []
+        self.earlier: list[Entry] = []
 
     @property
     def result(self) -> UpsertResult:
@@ -138,6 +145,11 @@ class UpsertJob:
         if self._total is not None:
             return self._total
         return UpsertResult() if self._run is None else self._run.result
+
+    @property
+    def has_journal(self) -> bool:
+        """Whether another run can go on with it."""
+        return self._path is not None
 
     @property
     def has_begun(self) -> bool:
@@ -173,13 +185,7 @@ class UpsertJob:
             if self._run is not None:
                 await self._run.aclose()
         finally:
-            if self._ledger is not None and (total := self._ledger.total()) is not None:
-                total.stopped_by = self.result.stopped_by
-                self._total = total
-            if self._journal is not None:
-                with suppress(JournalError):  # that it cannot be written has been said where it mattered
-                    await self._end_run(error)
-                await self._journal.close()
+            await self._close(error)
 
     def __aiter__(self) -> Self:
         return self
@@ -188,17 +194,43 @@ class UpsertJob:
         if self._run is None:
             raise RuntimeError("the job is not open: use it in `async with`")
         try:
-            return await anext(self._run)
+            chunk = await anext(self._run)
         except StopAsyncIteration:
             if self._ledger is not None and not self._is_stopped and self.result.stopped_by is None:
                 await self._ledger.finish(self.result)
             raise
+        if self._ledger is not None:
+            self._ledger.see(chunk)
+        return chunk
 
     def stop(self) -> None:
         """Send nothing more: what is in flight ends, and what has not left stays for another run."""
         self._is_stopped = True
         if self._run is not None:
             self._run.stop()
+
+    async def _close(self, error: BaseException | None) -> None:
+        """Account for everything, and close the journal, also where that is cancelled."""
+        try:
+            if self._run is not None:
+                self._settle(self._run)
+            with suppress(JournalError):  # that it cannot be written has been said where it mattered
+                await self._end_run(error)
+        finally:
+            if self._journal is not None:
+                await self._journal.close()
+
+    def _settle(self, run: UpsertRun) -> None:
+        """Account for all that this run and earlier ones know."""
+        self.unseen = run.take_ended()
+        if self._ledger is None:
+            return
+        for chunk in self.unseen:
+            self._ledger.see(chunk)
+        self.earlier = self._ledger.earlier()
+        if (total := self._ledger.total()) is not None:
+            total.stopped_by = run.result.stopped_by
+            self._total = total
 
     async def _open_ledger(self, journal: Journal) -> JournalLedger:
         described = self._source.description() if isinstance(self._source, Described) else {}

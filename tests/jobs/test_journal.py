@@ -23,6 +23,7 @@ ENTRY = Entry(
     digest="ab12",
     is_keyed=True,
     state=State.UNKNOWN,
+    positions=(range(9),),
     pending=(range(2), range(5, 7)),
     counts={"created": 3, "unknown": 2},
     groups=(Group(Outcome.UNKNOWN, "no answer “yet”", (range(7, 9),), n_nameless=1, key="k"),),
@@ -157,7 +158,7 @@ async def test_a_damaged_journal_is_refused(tmp_path: Path) -> None:
     assert "damaged" in await refusal(path)
 
 
-@pytest.mark.parametrize("column", ["counts", "state", "problems", "pending"])
+@pytest.mark.parametrize("column", ["counts", "state", "problems", "positions", "pending"])
 async def test_an_entry_that_cannot_be_read_is_damage(tmp_path: Path, column: str) -> None:
     """Somebody has edited it."""
     path = tmp_path / "job.db"

@@ -279,6 +279,57 @@ async def test_what_a_run_did_not_come_to_is_accounted_for_by_the_journal(
     assert job.result.stopped_by is (refused if way == "refused" else None)
 
 
+@pytest.mark.parametrize("way", ["stopped", "refused", "left"])
+@pytest.mark.parametrize("n_before", [1, 4])
+async def test_rows_that_were_read_and_not_begun_are_accounted_for_once(
+    planhat: Sandbox, tmp_path: Path, way: str, n_before: int
+) -> None:
+    """Also where they are in chunks of an earlier run, which are cut otherwise at an early end."""
+    path, taken = tmp_path / "job.db", set[int]()
+    key = [{"sourceId": f"t{n}"} if n % 3 else {} for n in range(40)]
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for n in range(40):
+            taken.add(n)
+            yield {"companyId": "c1", "action": "Call", **key[n]} if n % 5 else {}
+
+    async def run(network: Watched) -> UpsertJob:
+        async with session_on(planhat, network) as session:
+            job = UpsertJob(Tasks(session), rows(), journal=path, chunk_size=3, concurrency=1)
+            jobs.append(job)
+            async with job:
+                async for _ in job:
+                    if way == "left" and len(jobs) == 2 and network.n_writes:
+                        break
+        return job
+
+    jobs: list[UpsertJob] = []
+    refused = AuthenticationError("wrong token", status=401)
+
+    def stop(at: int) -> None:
+        if at == n_before:
+            jobs[0].stop()
+
+    first = await run(Watched(planhat.url, before=fail_at(0, LOST), after=stop))
+    assert sum(counted(first.result).values()) == len(taken)
+    async with await Journal.open(path) as journal:
+        known = {n for entry in journal.entries.values() for one in entry.positions for n in one}
+        lost = attrs.evolve(journal.entries[0], state=State.SENDING, pending=journal.entries[0].positions, counts={})
+        await journal.save(lost)
+    taken.clear()
+    network = Watched(planhat.url)
+    if way == "refused":
+        network.before = fail_at(0, refused)
+    elif way == "stopped":
+        network.after = lambda _: jobs[1].stop()
+    second = await run(network)
+    assert second.earlier
+    assert second.result.rows == len(taken | known)
+    third = await run(Watched(planhat.url))
+    assert (third.result.rows, third.result.invalid) == (40, 8)
+    assert third.result.stored + third.result.unknown == 32
+
+
 async def test_a_job_that_is_cancelled_knows_what_did_not_leave(planhat: Sandbox, tmp_path: Path) -> None:
     """What was in flight is unknown; the rest is sent by the next run, though it has no keys."""
     path = tmp_path / "job.db"
