@@ -141,13 +141,22 @@ class Journal:
         )
         self.job.update(job)
 
-    async def save(self, entry: Entry, run: Run | None = None) -> None:
-        """Write a chunk's entry, and how far the run has come."""
+    async def save(self, entry: Entry, run: Run | None = None, *, is_leaving: bool = False) -> None:
+        """Write a chunk's entry, and how far the run has come.
+
+        Args:
+            entry: The entry.
+            run: The run.
+            is_leaving: Whether the chunk is about to leave: then the file itself says so, whatever becomes of the log
+                beside it, so that nobody who copies the file alone sends a chunk twice. It costs two more syncs.
+        """
         statements: list[tuple[str, Any]] = [(_SAVE_CHUNK, _row_of(entry))]
         if run is not None:
             statements.append(_saving(run))
         await self._write(statements)
         self.entries[entry.number] = entry
+        if is_leaving:
+            await self.checkpoint()
 
     async def remove(self, number: int) -> None:
         """Forget a chunk that has not left after all."""

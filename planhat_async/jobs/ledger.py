@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import attrs
 
@@ -138,11 +139,12 @@ class JournalLedger:
         return self._stamped(attrs.evolve(entry, state=State.SENDING, pending=ranges_of(row.position for row in rows)))
 
     async def _save_or_withdraw(self, entry: Entry, before: Entry | None) -> None:
-        """Write that a chunk is about to leave; where that is cancelled it does not leave, and nobody need doubt."""
+        """Write that a chunk is about to leave; where that fails it does not leave, and nobody need doubt."""
         try:
-            await self._journal.save(entry)
-        except asyncio.CancelledError:
-            await (self._journal.remove(entry.number) if before is None else self._journal.save(before))
+            await self._journal.save(entry, is_leaving=True)
+        except (asyncio.CancelledError, JournalError):
+            with suppress(JournalError):  # then it is in doubt, which does no harm
+                await (self._journal.remove(entry.number) if before is None else self._journal.save(before))
             raise
 
     def _compare(self, chunk: Chunk, digest: str, before: Entry) -> None:

@@ -258,8 +258,6 @@ class UpsertJob:
             keeps_values=self._keeps_values,
         )
         await journal.save_run(ledger.run)
-        if ledger.run.number == 1:
-            await journal.checkpoint()
         return ledger
 
     async def _end_run(self, error: BaseException | None) -> None:

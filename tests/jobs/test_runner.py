@@ -140,6 +140,34 @@ async def test_keyless_rows_that_were_in_flight_at_a_kill_are_unknown(
     assert subjects(planhat) == [f"note {n}" for n in range(6)]
 
 
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("number", range(4))
+async def test_a_killed_job_whose_journal_was_copied_without_its_log_doubles_nothing(
+    planhat: Sandbox, tmp_path: Path, moment: str, number: int
+) -> None:
+    """The file itself knows of every chunk before it leaves; what it does not know the end of is unknown."""
+    path, left = tmp_path / "job.db", tmp_path / "left.db"
+
+    def kill(at: int) -> None:
+        if at == number:
+            left.write_bytes(path.read_bytes())
+            raise LOST
+
+    def stand_still(at: int) -> None:
+        if at > number:
+            raise LOST
+        if moment == "before":
+            kill(at)
+
+    network = Watched(planhat.url, before=stand_still, after=kill)
+    async with session_on(planhat, network) as session:
+        await run_upsert(Notes(session), notes(8), journal=path, chunk_size=2, concurrency=1)
+    async with session_on(planhat) as session:
+        result = await run_upsert(Notes(session), notes(8), journal=left, chunk_size=2, concurrency=1)
+    assert (result.rows, result.created + result.unknown) == (8, 8)
+    assert len(subjects(planhat)) == len({*subjects(planhat)}) >= result.created
+
+
 async def killed_notes(planhat: Sandbox, path: Path, *, arrives: bool) -> None:
     """Kill a job of six notes when the second of three chunks is in flight, and has arrived or not."""
     whole = path.with_name("whole.db")
