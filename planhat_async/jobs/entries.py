@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from array import array
+from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Self
@@ -18,12 +19,14 @@ import attrs
 from planhat_async.batching.chunking import Chunk, Row
 from planhat_async.batching.delivering import refuses_everything
 from planhat_async.batching.recording import Recorded
+from planhat_async.errors import PlanhatError
 from planhat_async.results import ChunkResult, Outcome, Problem, merged, ranges_of
 
 MAX_GROUPS = 50
 """Reasons that an entry keeps in words; the positions of the other rows are kept under one."""
 
-_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+_QUOTED = re.compile(r"(?<!\w)(['\"]).*?(?:\1(?!\w)|$)", re.DOTALL)
+"""Also what is cut off before its quote is closed; an apostrophe opens none."""
 _OTHER_REASONS = "for other reasons"
 _ROWS_HASHED_AT_ONCE = 64
 _IN_FLIGHT = "in flight when the program ended; no answer came"
@@ -137,7 +140,7 @@ class Entry:
             state=_state_of(result),
             pending=(),
             counts={name: n_rows for name, n_rows in result.counts().items() if n_rows},
-            groups=tuple(groups_of(result.problems, keeps_values=keeps_values)),
+            groups=tuple(groups_of(result.problems, error=result.error, keeps_values=keeps_values)),
             isolation_calls=result.isolation_calls,
         )
 
@@ -198,11 +201,20 @@ def recorded(entry: Entry, chunk: Chunk, policy: Policy, *, is_stale: bool = Fal
     )
 
 
-def groups_of(problems: Iterable[Problem], *, keeps_values: bool) -> Iterator[Group]:
-    """Problems by outcome and reason, the first reasons in words."""
+def groups_of(problems: Sequence[Problem], *, error: PlanhatError | None = None, keeps_values: bool) -> Iterator[Group]:
+    """Problems by outcome and reason, the first reasons in words.
+
+    Args:
+        problems: Of one chunk.
+        error: What became of its request as a whole.
+        keeps_values: Whether reasons keep what they quote.
+    """
     found: dict[tuple[Outcome, str, str | None], list[int | None]] = {}
+    n_rows = Counter(problem.reason for problem in problems)
     for problem in problems:
-        reason = problem.reason if keeps_values else without_values(problem)
+        # What is said of many rows, or of the request, names none: a number in it is no key.
+        is_of_all = n_rows[problem.reason] > 1 or (error is not None and str(error) in problem.reason)
+        reason = problem.reason if keeps_values else without_values(problem, has_key=not is_of_all)
         what = (problem.outcome, reason, problem.key if keeps_values else None)
         if what not in found and len(found) >= MAX_GROUPS:
             what = (problem.outcome, _OTHER_REASONS, None)
@@ -221,9 +233,13 @@ def without(result: ChunkResult, positions: Container[int | None]) -> ChunkResul
     return others
 
 
-def without_values(problem: Problem) -> str:
-    """A reason without what it quotes of the row."""
-    reason = problem.reason.replace(problem.key, "…") if problem.key else problem.reason
+def without_values(problem: Problem, *, has_key: bool = True) -> str:
+    """A reason without what it quotes of the row, and without the row's key, where it may hold that."""
+    reason = problem.reason
+    if has_key and problem.key:
+        # As a word of its own: the key 1 is in every 413.
+        key = rf"(?<![\w@+-])(?<!\w\.){re.escape(problem.key)}(?![\w@+-]|\.\w)"
+        reason = re.sub(key, "…", reason)
     return _QUOTED.sub("'…'", reason)
 
 
