@@ -31,7 +31,7 @@ err = _Console(stderr=True, soft_wrap=True)
 
 _SHOWN_PROBLEMS = 10
 _MEANING = {
-    Outcome.CREATED: "made by this run",
+    Outcome.CREATED: "new: they were not there",
     Outcome.UPDATED: "there already, changed",
     Outcome.UNCHANGED: "there already, as they are",
     Outcome.UNREPORTED: "accepted; Planhat does not say whether changed",

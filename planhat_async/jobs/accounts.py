@@ -52,8 +52,8 @@ def problem_groups(journal: Journal) -> Iterator[Group]:
         yield Group(outcome, reason, positions, sum(group.n_nameless for group in groups), key)
 
 
-def ended_by(run: Run) -> str:
-    """How a run ended, in words."""
+def ended_by(run: Run, journal: Journal) -> str:
+    """How one of its runs ended, in words."""
     if run.ended is None:
-        return "killed, or lost its journal"
+        return "is running, or was killed" if run == journal.runs[-1] else "killed, or lost its journal"
     return f"ended early: {run.ended_by}" if run.ended_by else "ended well"

@@ -4,6 +4,8 @@ Every write is on the disk before it returns (`synchronous=FULL`), and each is o
 killed at any instant leaves the entry of before or of after. The file is locked for as long as it is open: a second
 process is refused, and the lock goes with the process. SQLite waits for the disk, so it has a thread of its own.
 
+Others read it from a copy (`snapshots.py`).
+
 It holds counts, positions, digests and reasons; no row, and no token.
 """
 
@@ -15,15 +17,17 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import attrs
 
 from planhat_async.jobs.entries import Entry, Group, State, pairs_of, ranges_from
+from planhat_async.jobs.snapshots import take_snapshot
 from planhat_async.results import Outcome
 
 T = TypeVar("T")
@@ -102,6 +106,7 @@ class Journal:
         self.entries: dict[int, Entry] = {}
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._file: sqlite3.Connection | None = None
+        self._is_closed = False
 
     @classmethod
     async def open(cls, path: Path | str, *, must_exist: bool = False) -> Self:
@@ -119,6 +124,20 @@ class Journal:
             raise
         return journal
 
+    @classmethod
+    async def read(cls, path: Path | str) -> Self:
+        """What a journal holds at this instant, also while another process uses it; its file is left as it is.
+
+        Raises:
+            JournalError: As `open`; or this very process has it open.
+        """
+        journal = cls(Path(path))
+        try:
+            await journal._do(journal._read)
+        finally:
+            await journal.close()
+        return journal
+
     async def __aenter__(self) -> Self:
         return self
 
@@ -128,11 +147,32 @@ class Journal:
         await self.close()
 
     async def close(self) -> None:
-        """Close it, once what was asked of it is done; another process may have it then."""
-        if self._file is not None:
-            file, self._file = self._file, None
-            await asyncio.shield(self._do(file.close))
+        """Close it, once what was asked of it is done; another process may have it then.
+
+        A cancellation meanwhile waits for that.
+        """
+        if self._is_closed:
+            return
+        self._is_closed = True
+        # In the journal's thread, behind whatever is under way there, also where its opening was cancelled.
+        closed = asyncio.get_running_loop().run_in_executor(self._thread, self._close)
         self._thread.shutdown(wait=False)
+        is_cancelled = False
+        while not closed.done():
+            try:
+                await asyncio.wait([closed])
+            except asyncio.CancelledError:
+                is_cancelled = True
+        with self._explained():
+            closed.result()
+        if is_cancelled:
+            raise asyncio.CancelledError
+
+    def _close(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
+            _open_here.discard(self)
 
     async def describe(self, job: Mapping[str, Any]) -> None:
         """Keep what the job is."""
@@ -200,11 +240,7 @@ class Journal:
             raise JournalError(f"{self.path}: {_words(error)}") from None
 
     def _open(self, *, must_exist: bool) -> None:
-        if must_exist and not self.path.exists():
-            raise JournalError(f"{self.path}: there is no such journal")
-        if self.path.exists() and not self.path.is_file():
-            raise JournalError(f"{self.path} is no file")
-        self._refuse_emptied(must_exist=must_exist)
+        self._refuse_what_is_none(must_exist=must_exist)
         file = self._file = sqlite3.connect(self.path, timeout=0, isolation_level="IMMEDIATE", check_same_thread=False)
         # Held from the first access on. It also keeps SQLite from needing shared memory, and so any second file
         # that others must be able to map.
@@ -219,7 +255,28 @@ class Journal:
         file.execute("PRAGMA synchronous = FULL")
         file.execute("BEGIN IMMEDIATE")
         file.execute("COMMIT")
+        _open_here.add(self)
         self._load(file)
+
+    def _read(self) -> None:
+        self._refuse_what_is_none(must_exist=True)
+        if any(self.path.samefile(one.path) for one in _open_here):
+            raise JournalError(f"{self.path}: this process is using this journal")
+        with TemporaryDirectory(prefix="planhat-") as folder:
+            copy = Path(folder) / "copy.db"
+            take_snapshot(self.path, copy)
+            with closing(sqlite3.connect(copy)) as file:
+                if _is_empty(file):
+                    raise JournalError(f"{self.path} is empty, no journal")
+                self._check(file)
+                self._load(file)
+
+    def _refuse_what_is_none(self, *, must_exist: bool) -> None:
+        if must_exist and not self.path.exists():
+            raise JournalError(f"{self.path}: there is no such journal")
+        if self.path.exists() and not self.path.is_file():
+            raise JournalError(f"{self.path} is no file")
+        self._refuse_emptied(must_exist=must_exist)
 
     def _refuse_emptied(self, *, must_exist: bool) -> None:
         """Refuse an empty file that was a journal, or must be one: SQLite would throw away what is beside it."""
@@ -254,6 +311,10 @@ class Journal:
         except (ValueError, TypeError, KeyError) as error:
             raise JournalError(f"{self.path} is damaged: {error}") from None
         self.entries = {entry.number: entry for entry in entries}
+
+
+_open_here: set[Journal] = set()
+"""Those that this process has open: who opens such a file once more, and closes it, loses the lock on it."""
 
 
 def next_run(journal: Journal, *, per_minute: int | None) -> Run:

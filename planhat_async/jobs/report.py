@@ -61,7 +61,7 @@ def page(journal: Journal, *, name: str) -> str:
             *map(_drawn, charts(journal)),
             "</div>",
             _problems(journal),
-            _runs(journal.runs),
+            _runs(journal),
             f'<p class="dim">{escape(_described(journal))}</p></body></html>\n',
         ]
     )
@@ -196,11 +196,11 @@ def _places(positions: Sequence[range], n_nameless: int) -> str:
     return ", ".join([*shown, *more, *([f"{n_nameless:,} that Planhat does not name"] if n_nameless else [])])
 
 
-def _runs(runs: Sequence[Run]) -> str:
+def _runs(journal: Journal) -> str:
     rows = "".join(
         f'<tr><td class="n">{run.number}</td><td class="n">{duration(run.seconds)}</td><td class="n">{run.calls:,}</td>'
-        f'<td class="n">{run.attempts:,}</td><td>{escape(ended_by(run))}</td></tr>'
-        for run in runs
+        f'<td class="n">{run.attempts:,}</td><td>{escape(ended_by(run, journal))}</td></tr>'
+        for run in journal.runs
     )
     head = "<tr><th>run</th><th>time</th><th>calls</th><th>attempts</th><th></th></tr>"
     return f'<section style="margin-top:1.5em"><h2>Runs</h2><table>{head}{rows}</table></section>'

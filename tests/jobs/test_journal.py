@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -100,6 +102,107 @@ async def test_a_journal_in_use_by_another_process_is_refused_until_that_is_gone
         with pytest.raises(JournalError, match=r"job\.db: another process is using this journal"):
             await Journal.open(path)
         process.kill()
+    async with await Journal.open(path) as journal:
+        assert journal.entries == {}
+
+
+def contents_of(folder: Path) -> dict[str, bytes]:
+    return {one.name: one.read_bytes() for one in folder.iterdir()}
+
+
+WRITER = """
+import asyncio, sys
+from planhat_async.jobs.entries import Entry
+from planhat_async.jobs.journal import Journal
+
+async def write():
+    async with await Journal.open(sys.argv[1]) as journal:
+        for number in range(100_000):
+            entry = Entry(number=number, n_rows=1, digest="", is_keyed=True, pending=(range(number, number + 1),))
+            await journal.save(entry, is_leaving=True)
+            if number == 3:
+                print("begun", flush=True)
+
+asyncio.run(write())
+"""
+
+
+async def test_a_journal_is_read_while_another_process_writes_to_it(tmp_path: Path) -> None:
+    """As it is at one instant, whatever is written meanwhile; once that is killed, it is read as it was left."""
+    path = tmp_path / "job.db"
+    command = [sys.executable, "-c", WRITER, str(path)]
+    lengths = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: ASYNC220
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "begun\n"
+            for _ in range(20):
+                journal = await Journal.read(path)
+                assert [*journal.entries] == [*range(len(journal.entries))]
+                lengths.append(len(journal.entries))
+            with pytest.raises(JournalError, match="another process is using this journal"):
+                await Journal.open(path)
+        finally:
+            process.kill()
+    assert lengths == sorted(lengths)
+    assert 4 <= lengths[0] < lengths[-1]
+    before = contents_of(tmp_path)
+    left = await Journal.read(path)
+    assert contents_of(tmp_path) == before
+    assert "job.db-wal" in before
+    async with await Journal.open(path) as journal:
+        assert journal.entries == left.entries
+
+
+async def test_a_journal_is_not_read_by_the_process_that_has_it_open(tmp_path: Path) -> None:
+    """It would lose its lock; one that was refused changes nothing about that."""
+    path = tmp_path / "job.db"
+    async with await Journal.open(path):
+        with pytest.raises(JournalError, match="another process is using this journal"):
+            await Journal.open(path)
+        with pytest.raises(JournalError, match=r"job\.db: this process is using this journal"):
+            await Journal.read(path)
+    assert (await Journal.read(path)).entries == {}
+
+
+@pytest.mark.parametrize("n_cancellations", [1, 2])
+async def test_a_journal_is_closed_though_that_is_cancelled(tmp_path: Path, n_cancellations: int) -> None:
+    """Another may have it then."""
+    path = tmp_path / "job.db"
+    journal = await Journal.open(path)
+    waiting = threading.Event()
+    busy = asyncio.create_task(journal.compute(waiting.wait))
+    closing = asyncio.create_task(journal.close())
+    for _ in range(n_cancellations):
+        await asyncio.sleep(0)
+        closing.cancel()
+        await asyncio.sleep(0)
+    assert not closing.done()
+    waiting.set()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    assert await busy
+    async with await Journal.open(path) as again:
+        assert again.entries == {}
+
+
+async def test_a_journal_whose_opening_is_cancelled_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where its file is opened only then."""
+    path, going_on, begun = tmp_path / "job.db", threading.Event(), threading.Event()
+    check = Journal._refuse_what_is_none
+
+    def wait(self: Journal, *, must_exist: bool) -> None:
+        begun.set()
+        going_on.wait()
+        check(self, must_exist=must_exist)
+
+    monkeypatch.setattr(Journal, "_refuse_what_is_none", wait)
+    opening = asyncio.create_task(Journal.open(path))
+    await asyncio.to_thread(begun.wait)
+    opening.cancel()
+    asyncio.get_running_loop().call_later(0.01, going_on.set)
+    with pytest.raises(asyncio.CancelledError):
+        await opening
     async with await Journal.open(path) as journal:
         assert journal.entries == {}
 
