@@ -152,6 +152,9 @@ def show_plan(plan: Plan, *, per_minute: int, as_json: bool) -> None:
     told: dict[str, object] = {
         "rows": plan.result.rows,
         "invalid": plan.result.invalid,
+        "stored": plan.result.stored,
+        "rejected": plan.result.rejected + plan.result.dropped,
+        "unknown": plan.result.unknown,
         "to_send": plan.result.unsent,
         "duplicates": plan.n_duplicates,
         "keyless": plan.n_keyless,

@@ -6,7 +6,7 @@ import asyncio
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, nullcontext
 from enum import StrEnum
 from pathlib import Path
@@ -36,7 +36,7 @@ from planhat_async.errors import PlanhatError
 from planhat_async.jobs.journal import JournalError, files_of
 from planhat_async.jobs.mapping import FieldMapping, SourceError
 from planhat_async.jobs.mapping_files import MappingFile
-from planhat_async.jobs.planning import plan_upsert
+from planhat_async.jobs.planning import Plan, plan_upsert
 from planhat_async.jobs.progress import Meter, line, n_rows_in_words, outcomes_in_words
 from planhat_async.jobs.pumping import Pumped
 from planhat_async.jobs.rejects import Rejects
@@ -83,7 +83,9 @@ KeepValues = Annotated[
 RejectsFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Where to copy the rows that must be corrected, with reasons.")
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Check and count everything; send nothing.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Check and count everything, or what a journal has left; send nothing.")
+]
 
 
 def upsert(
@@ -125,11 +127,14 @@ def upsert(
         mapping = _mapping(repository, map_ or [], set_ or [])
         source = FileSource(file, mapping, format=None if format_ is None else format_.value, encoding=encoding)
         source.check()
+        options: dict[str, Any] = {"journal": journal, "resend_unknown": resend_unknown, "verify_by": verify_by or ()}
+        options |= {"chunk_size": chunk_size}
         if dry_run:
-            raise typer.Exit(_dry_run(repository, source, chunk_size, per_minute, as_json=as_json))
+            # Nothing is sent: any token will do.
+            planned = plan_upsert(repository(Session("none", base_url=base_url)), source, **options)
+            raise typer.Exit(_dry_run(planned, per_minute, as_json=as_json))
         session = session_for(token_file, base_url, per_minute)
-        options: dict[str, Any] = {"chunk_size": chunk_size, "concurrency": concurrency, "keep_values": keep_values}
-        options |= {"journal": journal, "resend_unknown": resend_unknown, "verify_by": verify_by or ()}
+        options |= {"concurrency": concurrency, "keep_values": keep_values}
         rows = Pumped(source, source.description()) if source.is_standard_input else source
         in_use = () if journal is None else files_of(journal)
         with Rejects(source, rejects, *in_use) if rejects else nullcontext() as rejected:
@@ -180,10 +185,9 @@ def _mapping(repository: AnyRepository, maps: list[str], constants: list[str]) -
     )
 
 
-def _dry_run(repository: AnyRepository, source: FileSource, chunk_size: int, per_minute: int, *, as_json: bool) -> int:
+def _dry_run(planned: Coroutine[Any, Any, Plan], per_minute: int, *, as_json: bool) -> int:
     """Show what would be sent; returns the exit code."""
-    # Nothing is sent: any token will do.
-    plan = run(plan_upsert(repository(Session("none")), source, chunk_size=chunk_size))
+    plan = run(planned)
     console.show_plan(plan, per_minute=per_minute, as_json=as_json)
     sys.stdout.flush()
     return NOT_ALL_STORED if plan.result.invalid else 0

@@ -256,6 +256,23 @@ def test_a_dry_run_sends_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) ->
     assert desk.stored() == {}
 
 
+def test_a_dry_run_of_a_job_shows_what_is_left(desk: Desk) -> None:  # noqa: F811
+    """Of the same job only; its journal stays as it is."""
+    file = desk.file("t.csv", HEAD + good(1) + good(2))
+    options = ("--chunk-size", "1", "--journal", "job.db", "--dry-run", "--json")
+    assert json.loads(run("upsert", "tickets", file, *options).out)["calls"] == 2
+    assert not Path("job.db").exists()
+    assert run("upsert", "tickets", file, *options[:4]).code == 0
+    content = Path("job.db").read_bytes()
+    told = json.loads(run("upsert", "tickets", file, *options).out)
+    assert (told["rows"], told["stored"], told["to_send"], told["calls"]) == (2, 2, 0, 0)
+    ended = run("upsert", "tickets", file, *options, "--base-url", "http://127.0.0.1:9")
+    assert (ended.code, ended.out) == (2, "")
+    assert "base_url is http://127.0.0.1:9, was http" in ended.err[0]
+    assert Path("job.db").read_bytes() == content
+    assert [path.name for path in desk.folder.iterdir() if path.name.startswith("job")] == ["job.db"]
+
+
 def test_a_mapping_file_fits_columns_constants_and_dates(desk: Desk) -> None:  # noqa: F811
     """With options beside it."""
     desk.file("m.toml", 'time_zone = "UTC"\n[columns]\nID = "source_id"\nBought = "custom.bought"\n'

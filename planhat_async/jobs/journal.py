@@ -125,7 +125,7 @@ class Journal:
         return journal
 
     @classmethod
-    async def read(cls, path: Path | str) -> Self:
+    async def read(cls, path: Path | str, *, must_exist: bool = True) -> Self:
         """What a journal holds at this instant, also while another process uses it; its file is left as it is.
 
         Raises:
@@ -133,7 +133,7 @@ class Journal:
         """
         journal = cls(Path(path))
         try:
-            await journal._do(journal._read)
+            await journal._do(partial(journal._read, must_exist=must_exist))
         finally:
             await journal.close()
         return journal
@@ -258,18 +258,21 @@ class Journal:
         _open_here.add(self)
         self._load(file)
 
-    def _read(self) -> None:
-        self._refuse_what_is_none(must_exist=True)
+    def _read(self, *, must_exist: bool) -> None:
+        self._refuse_what_is_none(must_exist=must_exist)
+        if not self.path.exists():
+            return
         if any(self.path.samefile(one.path) for one in _open_here):
             raise JournalError(f"{self.path}: this process is using this journal")
         with TemporaryDirectory(prefix="planhat-") as folder:
             copy = Path(folder) / "copy.db"
             take_snapshot(self.path, copy)
             with closing(sqlite3.connect(copy)) as file:
-                if _is_empty(file):
+                if not _is_empty(file):
+                    self._check(file)
+                    self._load(file)
+                elif must_exist:
                     raise JournalError(f"{self.path} is empty, no journal")
-                self._check(file)
-                self._load(file)
 
     def _refuse_what_is_none(self, *, must_exist: bool) -> None:
         if must_exist and not self.path.exists():
@@ -311,6 +314,20 @@ class Journal:
         except (ValueError, TypeError, KeyError) as error:
             raise JournalError(f"{self.path} is damaged: {error}") from None
         self.entries = {entry.number: entry for entry in entries}
+
+
+class JournalCopy(Journal):
+    """A journal that was read: what is written to it is in no file."""
+
+    async def compute(self, work: Callable[[], T]) -> T:
+        """Do something in a thread."""
+        return await asyncio.to_thread(work)
+
+    async def checkpoint(self) -> None:
+        """There is no file."""
+
+    async def _write(self, statements: list[tuple[str, Any]]) -> None:
+        """There is no file."""
 
 
 _open_here: set[Journal] = set()

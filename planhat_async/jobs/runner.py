@@ -233,14 +233,8 @@ class UpsertJob:
             self._total = total
 
     async def _open_ledger(self, journal: Journal) -> JournalLedger:
-        described = self._source.description() if isinstance(self._source, Described) else {}
         session = self._repository.session
-        job = {
-            "model": self._repository.endpoint.path.strip("/"),
-            "base_url": session.base_url,
-            **self._cut,
-            **described,
-        }
+        job = job_of(self._repository, self._source, self._cut)
         if journal.job:
             refuse_another(journal, job)
         else:
@@ -267,6 +261,17 @@ class UpsertJob:
         said = "stopped" if self._is_stopped and ended_by is None else None if ended_by is None else _said(ended_by)
         run = self._ledger.run_now()
         await self._journal.save_run(attrs.evolve(run, ended=run.seen, ended_by=said))
+
+
+def job_of(repository: BulkUpserts[Any], source: Source, cut: Mapping[str, Any]) -> dict[str, Any]:
+    """What a rerun must find unchanged."""
+    described = source.description() if isinstance(source, Described) else {}
+    return {
+        "model": repository.endpoint.path.strip("/"),
+        "base_url": repository.session.base_url,
+        **cut,
+        **described,
+    }
 
 
 _COMES_LATER = {"n_chunks", "n_rows"}
