@@ -240,10 +240,10 @@ async def _upsert(session: Session, job: UpsertJob, source: FileSource, rejects:
         try:
             async with session, job:
                 await _follow(session, job, source, rejects)
-            if signals:
+            if signals and not job.is_done:
                 ended_by = _Interrupted(_ENDED_EARLY)
         except asyncio.CancelledError:
-            ended_by = _Interrupted(_CUT_OFF)
+            ended_by = None if job.is_done else _Interrupted(_CUT_OFF)
         except JournalError as error:
             if not job.has_begun:
                 raise

@@ -57,6 +57,29 @@ def test_an_upsert_that_is_interrupted_once_finishes_what_is_in_flight(desk: Des
     assert told["stopped_by"] == "interrupted; what was in flight has ended, the rows after it were not sent"
 
 
+@pytest.mark.parametrize("counted", [1, 0])
+def test_an_upsert_that_is_interrupted_when_all_is_sent_is_done(desk: Desk, counted: int) -> None:  # noqa: F811
+    """The code says what became of the rows, as without the interruption, and the journal that the input has ended."""
+    file = desk.file("t.jsonl", good_json(1))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(20)
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        with started(desk.folder, "upsert", "tickets", file, "--journal", "j.db", "--base-url", url) as process:
+            connection, _ = server.accept()
+            with connection:
+                _request(connection)
+                process.send_signal(signal.SIGINT)
+                assert process.stderr is not None
+                assert process.stderr.readline() == FINISHING + "\n"
+                answer = b'{"created": %d, "updated": 0, "nonupdates": 0}' % counted
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(answer), answer))
+                _, err = process.communicate(timeout=20)
+    assert (process.returncode, "interrupted" in err) == (1 - counted, False)
+    status = run("jobs", "status", "j.db")
+    assert (status.code, status.err[-1]) == (1 - counted, "the input was read to its end")
+    assert status.err[1].endswith("; ended well")
+
+
 def test_a_job_that_is_run_again_tells_of_all_its_runs(desk: Desk) -> None:  # noqa: F811
     """Rows, calls and seconds; nothing is sent a second time."""
     file = desk.file("t.csv", HEAD + good(1) + "@2,,x.example,Hi\n" + good(3))

@@ -147,6 +147,11 @@ class UpsertJob:
         return UpsertResult() if self._run is None else self._run.result
 
     @property
+    def is_done(self) -> bool:
+        """Whether the input was read to its end, and all of its chunks have ended, in this run or an earlier one."""
+        return self._run is not None and self._run.came_to_end and self._run.result.stopped_by is None
+
+    @property
     def has_journal(self) -> bool:
         """Whether another run can go on with it."""
         return self._path is not None
@@ -196,7 +201,7 @@ class UpsertJob:
         try:
             chunk = await anext(self._run)
         except StopAsyncIteration:
-            if self._ledger is not None and not self._is_stopped and self.result.stopped_by is None:
+            if self._ledger is not None and self.is_done:
                 await self._ledger.finish(self.result)
             raise
         if self._ledger is not None:
@@ -258,7 +263,8 @@ class UpsertJob:
         if self._journal is None or self._ledger is None:
             return
         ended_by = error or self.result.stopped_by
-        said = "stopped" if self._is_stopped and ended_by is None else None if ended_by is None else _said(ended_by)
+        is_early = self._is_stopped and not self.is_done
+        said = ("stopped" if is_early else None) if ended_by is None else _said(ended_by)
         run = self._ledger.run_now()
         await self._journal.save_run(attrs.evolve(run, ended=run.seen, ended_by=said))
 

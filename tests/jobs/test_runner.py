@@ -276,6 +276,25 @@ async def test_a_job_that_is_stopped_ends_what_is_in_flight(planhat: Sandbox, tm
     assert n_writes(planhat) == 4
 
 
+@pytest.mark.parametrize("at", [0, 1])
+async def test_a_job_that_is_stopped_with_its_last_chunk_is_done(planhat: Sandbox, tmp_path: Path, at: int) -> None:
+    """Nothing is left, and the journal knows that the input has ended."""
+
+    def stop(number: int) -> None:
+        if number == at:
+            job.stop()
+
+    path = tmp_path / "job.db"
+    async with session_on(planhat, Watched(planhat.url, before=stop)) as session:
+        job = UpsertJob(Tickets(session), tickets(4), journal=path, chunk_size=2, concurrency=1)
+        async with job:
+            await exhausted(job)
+    assert (job.is_done, job.result.stored) == (at == 1, 2 + 2 * at)
+    journal = await Journal.read(path)
+    assert [run.ended_by for run in journal.runs] == [None if job.is_done else "stopped"]
+    assert ("n_chunks" in journal.job) == job.is_done
+
+
 @pytest.mark.parametrize("way", ["stopped", "refused", "left", "changed"])
 async def test_what_a_run_did_not_come_to_is_accounted_for_by_the_journal(
     planhat: Sandbox, tmp_path: Path, way: str
