@@ -97,6 +97,7 @@ class Journal:
         job: What the job is: its model, its input, how rows are cut. Empty in a journal that is new.
         runs: Its runs, in order.
         entries: Its chunks by number.
+        is_closed: Whether another process may have it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -106,7 +107,7 @@ class Journal:
         self.entries: dict[int, Entry] = {}
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._file: sqlite3.Connection | None = None
-        self._is_closed = False
+        self.is_closed = False
 
     @classmethod
     async def open(cls, path: Path | str, *, must_exist: bool = False) -> Self:
@@ -151,9 +152,9 @@ class Journal:
 
         A cancellation meanwhile waits for that.
         """
-        if self._is_closed:
+        if self.is_closed:
             return
-        self._is_closed = True
+        self.is_closed = True
         # In the journal's thread, behind whatever is under way there, also where its opening was cancelled.
         closed = asyncio.get_running_loop().run_in_executor(self._thread, self._close)
         self._thread.shutdown(wait=False)

@@ -171,14 +171,14 @@ class UpsertJob:
         )
 
     async def __aenter__(self) -> Self:
-        if self._path is not None:
-            self._journal = await Journal.open(self._path)
-            try:
+        try:
+            if self._path is not None:
+                self._journal = await Journal.open(self._path)
                 self._ledger = await self._open_ledger(self._journal)
-            except BaseException:
-                await self._journal.close()
-                raise
-        self._run = self._repository.upserting(self._source, ledger=self._ledger, **self._cut, **self._options)
+            self._run = self._repository.upserting(self._source, ledger=self._ledger, **self._cut, **self._options)
+        except BaseException as error:
+            await self._close(error)
+            raise
         if self._is_stopped:
             self._run.stop()
         return self

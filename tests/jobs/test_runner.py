@@ -17,7 +17,7 @@ from killed_jobs import Watched, saved, session_on
 from planhat_async import Notes, Outcome, Tasks, Tickets, UpsertResult
 from planhat_async.errors import AuthenticationError, UnknownOutcomeError
 from planhat_async.jobs.entries import State
-from planhat_async.jobs.journal import Journal, JournalError
+from planhat_async.jobs.journal import Journal, JournalError, Run
 from planhat_async.jobs.runner import UpsertJob, run_upsert
 from planhat_async.sandbox import Sandbox
 
@@ -397,6 +397,52 @@ async def test_a_job_that_is_cancelled_knows_what_did_not_leave(planhat: Sandbox
         result = await run_upsert(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
     assert counted(result) == {"created": 4, "unknown": 2}
     assert subjects(planhat) == [f"note {n}" for n in range(2, 6)]
+
+
+async def test_a_job_whose_end_is_cancelled_closes_its_journal(
+    planhat: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it writes that the run has ended: another process may have it all the same."""
+    path, opened = tmp_path / "job.db", list[Journal]()
+    begun, going_on = threading.Event(), threading.Event()
+    execute, save_run = Journal._execute, Journal.save_run
+
+    def wait(self: Journal, statements: Any) -> None:
+        begun.set()
+        going_on.wait()
+        execute(self, statements)
+
+    async def end(self: Journal, run: Run) -> None:
+        opened.append(self)
+        if run.ended is not None:
+            monkeypatch.setattr(Journal, "_execute", wait)
+        await save_run(self, run)
+
+    monkeypatch.setattr(Journal, "save_run", end)
+    async with session_on(planhat) as session:
+        task = asyncio.create_task(run_upsert(Notes(session), notes(2), journal=path))
+        await asyncio.to_thread(begun.wait)
+        task.cancel()
+        asyncio.get_running_loop().call_later(0.01, going_on.set)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert {journal.is_closed for journal in opened} == {True}
+    async with await Journal.open(path) as journal:
+        assert [one.state for one in journal.entries.values()] == [State.ANSWERED]
+
+
+async def test_a_job_that_cannot_begin_closes_its_journal(planhat: Sandbox, tmp_path: Path) -> None:
+    """Also where an option is wrong; the run has ended then."""
+    path = tmp_path / "job.db"
+    async with session_on(planhat) as session:
+        with pytest.raises(ValueError, match="concurrency"):
+            await run_upsert(Tickets(session), tickets(1), journal=path, concurrency=0)
+        assert (await run_upsert(Tickets(session), tickets(1), journal=path)).created == 1
+    journal = await Journal.read(path)
+    assert [(run.ended is None, (run.ended_by or "")[:13]) for run in journal.runs] == [
+        (False, "'concurrency'"),
+        (False, ""),
+    ]
 
 
 async def test_any_iterable_is_a_source(planhat: Sandbox, tmp_path: Path) -> None:
