@@ -18,6 +18,7 @@ from planhat_async.commands import NOT_ALL_STORED, REPOSITORIES, Model, refusals
 from planhat_async.jobs.accounts import ended_by, problem_groups, total_of
 from planhat_async.jobs.exports import refuse_to_overwrite, whole_file
 from planhat_async.jobs.journal import Journal, files_of
+from planhat_async.jobs.progress import in_words
 from planhat_async.jobs.report import page
 
 jobs = typer.Typer(help="Look into the journal of an upsert.", no_args_is_help=True)
@@ -48,9 +49,8 @@ def status(file: JournalFile) -> None:
         console.tell(f"{file}: {what}")
         for run in journal.runs:
             began = datetime.fromtimestamp(run.started, UTC).isoformat(" ", "seconds")
-            console.tell(
-                f"run {run.number}: {began}, {run.seconds:.1f} s, {run.calls:,} calls; {ended_by(run, journal)}"
-            )
+            calls = in_words(run.calls, "call")
+            console.tell(f"run {run.number}: {began}, {run.seconds:.1f} s, {calls}; {ended_by(run, journal)}")
         console.show_result(total, seconds=sum(run.seconds for run in journal.runs), ended_by=None)
         is_done = "n_chunks" in journal.job
         may_run = bool(journal.runs) and journal.runs[-1].ended is None

@@ -37,7 +37,7 @@ from planhat_async.jobs.journal import JournalError, files_of
 from planhat_async.jobs.mapping import FieldMapping, SourceError
 from planhat_async.jobs.mapping_files import MappingFile
 from planhat_async.jobs.planning import Plan, plan_upsert
-from planhat_async.jobs.progress import Meter, line, n_rows_in_words, outcomes_in_words
+from planhat_async.jobs.progress import Meter, in_words, line, outcomes_in_words
 from planhat_async.jobs.pumping import Pumped
 from planhat_async.jobs.rejects import Rejects
 from planhat_async.jobs.runner import Effort, UpsertJob
@@ -155,7 +155,7 @@ def _carry_out(session: Session, job: UpsertJob, source: FileSource, rejects: Re
 
 def _copy_rejects(rejects: Rejects, ended: _Upserted, *, has_journal: bool) -> None:
     """Copy what must be corrected, and say what is not among it."""
-    n_rows, is_one = n_rows_in_words(rejects.n_rows), rejects.n_rows == 1
+    n_rows, is_one = in_words(rejects.n_rows, "row"), rejects.n_rows == 1
     if ended.has_lost_input:
         was = "was" if is_one else "were"
         console.tell(f"{n_rows} to be corrected {was} not copied: the input is not what it was")
@@ -273,7 +273,7 @@ async def _follow(session: Session, job: UpsertJob, source: FileSource, rejects:
                 if rejects is not None:
                     rejects.add(chunk)
                 meter.take(job.result.rows, source.bytes_read, now=clock())
-                note = f"{outcomes_in_words(job.result)}, {session.calls_left} calls left this minute"
+                note = f"{outcomes_in_words(job.result)}, {in_words(session.calls_left, 'call')} left this minute"
                 advance(job.result.rows, source.bytes_read, note)
         finally:
             telling.cancel()

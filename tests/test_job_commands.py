@@ -32,9 +32,9 @@ def test_status_says_what_became_of_a_job(journal: Path) -> None:
     assert ended.code == 1
     assert ended.err[0].startswith(f"{journal}: model tickets, base_url http://127.0.0.1:")
     assert ended.err[1].startswith("run 1: ")
-    assert ended.err[1].endswith(", 1 calls; ended well")
+    assert ended.err[1].endswith(", 1 call; ended well")
     assert ended.err[-2:] == ["row 2 invalid: email is missing", "the input was read to its end"]
-    assert "│ created │    2 │" in ended.out
+    assert "│ created │    2 │ new: they were not there" in ended.out
 
 
 def test_problems_are_listed_by_reason(journal: Path) -> None:

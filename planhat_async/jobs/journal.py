@@ -416,5 +416,8 @@ def _words(error: sqlite3.Error) -> str:
     if "readonly" in said or "unable to open" in said:
         return f"the journal cannot be written here: {said}"
     if "full" in said:
-        return "the disk is full: nothing more is sent until the journal can be written"
+        return (
+            "the disk is full: nothing more is sent until the journal can be written; "
+            "make room, and run the same command again"
+        )
     return f"the journal cannot be used: {said}"

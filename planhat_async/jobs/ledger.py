@@ -14,6 +14,7 @@ from planhat_async.batching.recording import Recorded
 from planhat_async.jobs.accounts import add_the_rest
 from planhat_async.jobs.entries import Entry, Policy, State, digest_of, recorded
 from planhat_async.jobs.journal import Journal, JournalError, Run
+from planhat_async.jobs.progress import in_words
 from planhat_async.results import ChunkResult, UpsertResult, ranges_of
 
 HOW_TO_BEGIN_ANEW = "put back what it was, or begin another job with another journal"
@@ -91,7 +92,7 @@ class JournalLedger:
         """
         if self._last_before > self._seen:
             raise JournalError(
-                f"the input has changed: it ends after {result.rows:,} rows, an earlier run has read more; "
+                f"the input has changed: it ends after {in_words(result.rows, 'row')}, an earlier run has read more; "
                 f"{HOW_TO_BEGIN_ANEW}"
             )
         await self._journal.describe({"n_chunks": self._seen + 1, "n_rows": result.rows})
@@ -163,7 +164,7 @@ class JournalLedger:
         n_chunks = self._journal.job.get("n_chunks")
         if n_chunks is not None and chunk.number >= n_chunks:
             raise JournalError(
-                f"the input has changed: it had {self._journal.job['n_rows']:,} rows, and now has more; "
+                f"the input has changed: it had {in_words(self._journal.job['n_rows'], 'row')}, and now has more; "
                 f"{HOW_TO_BEGIN_ANEW}"
             )
 

@@ -280,6 +280,7 @@ def job_of(repository: BulkUpserts[Any], source: Source, cut: Mapping[str, Any])
     }
 
 
+_TELLING = ("model", "base_url", "format", "bytes")
 _COMES_LATER = {"n_chunks", "n_rows"}
 
 
@@ -298,12 +299,19 @@ def refuse_another(journal: Journal, job: Mapping[str, Any]) -> None:
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any], where: str = "") -> Iterable[str]:
-    for name in sorted({*before, *now}):
+    for name in sorted({*before, *now}, key=_telling):
         old, new = before.get(name), now.get(name)
         if isinstance(old, dict) and isinstance(new, dict):
             yield from _differences(old, new, f"{name} ")
         elif old != new:
             yield f"{where}{name} is {_shown(new)}, was {_shown(old)}"
+
+
+def _telling(name: str) -> tuple[int, str]:
+    """The most telling names first: what is sent and where, then from what file, then how it is read, then cut."""
+    if name in _TELLING:
+        return _TELLING.index(name), name
+    return len(_TELLING) + (name in {"chunk_size", "max_bytes"}), name
 
 
 def _shown(value: Any) -> str:

@@ -361,7 +361,9 @@ async def test_a_full_disk_damages_nothing(tmp_path: Path) -> None:
         assert journal._file is not None
         journal._file.execute("PRAGMA max_page_count = 1")
         large = attrs.evolve(ENTRY, number=4, groups=(Group(Outcome.REJECTED, "x" * 100_000),))
-        with pytest.raises(JournalError, match=r"job\.db: the disk is full"):
+        with pytest.raises(
+            JournalError, match=r"job\.db: the disk is full: .*; make room, and run the same command again"
+        ):
             await journal.save(large)
         assert journal.entries == {3: ENTRY}
     async with await Journal.open(path) as journal:

@@ -18,7 +18,7 @@ from planhat_async import Notes, Outcome, Tasks, Tickets, UpsertResult
 from planhat_async.errors import AuthenticationError, UnknownOutcomeError
 from planhat_async.jobs.entries import State
 from planhat_async.jobs.journal import Journal, JournalError, Run
-from planhat_async.jobs.runner import UpsertJob, run_upsert
+from planhat_async.jobs.runner import UpsertJob, refuse_another, run_upsert
 from planhat_async.sandbox import Sandbox
 
 LOST = UnknownOutcomeError("no answer", method="PUT", path="/")
@@ -487,11 +487,24 @@ async def test_a_job_of_another_kind_is_refused(planhat: Sandbox, tmp_path: Path
     """It says all that differs, before anything is read."""
     async with session_on(planhat) as session:
         await run_upsert(Tickets(session), tickets(4), journal=tmp_path / "job.db", chunk_size=2)
-        with pytest.raises(JournalError, match=r"another job: chunk_size is 3, was 2; model is tasks, was tickets\."):
+        with pytest.raises(JournalError, match=r"another job: model is tasks, was tickets; chunk_size is 3, was 2\."):
             await run_upsert(Tasks(session), [], journal=tmp_path / "job.db", chunk_size=3)
     async with Sandbox() as other, session_on(other) as session:
         with pytest.raises(JournalError, match=f"base_url is {other.url}, was {planhat.url}"):
             await run_upsert(Tickets(session), tickets(4), journal=tmp_path / "job.db", chunk_size=2)
+
+
+def test_what_differs_is_said_in_the_most_telling_order() -> None:
+    """What is sent and where, then the file, then how it is read, then how it is cut."""
+    journal = Journal(Path("job.db"))
+    journal.job = {"chunk_size": 5, "bytes": 7, "columns": {"b": "x"}, "model": "tickets", "base_url": "u", "n_rows": 9}
+    with pytest.raises(JournalError) as refused:
+        refuse_another(journal, {"model": "notes", "base_url": "v", "bytes": 8000, "chunk_size": 6, "time_zone": "UTC"})
+    assert str(refused.value) == (
+        "job.db is the journal of another job: model is notes, was tickets; base_url is v, was u; "
+        "bytes is 8,000, was 7; columns is not given, was {'b': 'x'}; time_zone is UTC, was not given; chunk_size is 6, was 5. "
+        "Put back what it was, or begin another job with another journal"
+    )
 
 
 async def test_a_second_run_at_once_is_refused(planhat: Sandbox, tmp_path: Path) -> None:
