@@ -502,8 +502,8 @@ def test_what_differs_is_said_in_the_most_telling_order() -> None:
         refuse_another(journal, {"model": "notes", "base_url": "v", "bytes": 8000, "chunk_size": 6, "time_zone": "UTC"})
     assert str(refused.value) == (
         "job.db is the journal of another job: model is notes, was tickets; base_url is v, was u; "
-        "bytes is 8,000, was 7; columns is not given, was {'b': 'x'}; time_zone is UTC, was not given; chunk_size is 6, was 5. "
-        "Put back what it was, or begin another job with another journal"
+        "bytes is 8,000, was 7; columns is not given, was {'b': 'x'}; time_zone is UTC, was not given; "
+        "chunk_size is 6, was 5. Put back what it was, or begin another job with another journal"
     )
 
 
