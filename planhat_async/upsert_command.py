@@ -77,6 +77,12 @@ ResendUnknown = Annotated[
 VerifyBy = Annotated[
     list[str] | None, typer.Option(metavar="FIELD", help="Look for rows without a key by this field, which is unique.")
 ]
+VerifyWait = Annotated[
+    float | None,
+    typer.Option(
+        min=0, metavar="SECONDS", help="When --verify-by looks again for what it has not found; 30 by default."
+    ),
+]
 KeepValues = Annotated[
     bool, typer.Option("--keep-values", help="Keep keys, and values quoted in reasons, in the journal.")
 ]
@@ -99,6 +105,7 @@ def upsert(
     journal: JournalFile = None,
     resend_unknown: ResendUnknown = False,
     verify_by: VerifyBy = None,
+    verify_wait: VerifyWait = None,
     rejects: RejectsFile = None,
     dry_run: DryRun = False,
     keep_values: KeepValues = False,
@@ -123,12 +130,14 @@ def upsert(
         for option, is_given in {"--resend-unknown": resend_unknown, "--keep-values": keep_values}.items():
             if is_given and journal is None:
                 raise ValueError(f"{option} says what to do with a journal: give --journal too")
+        if verify_wait is not None and not verify_by:
+            raise ValueError("--verify-wait says how long to look for rows: give --verify-by too")
         repository = REPOSITORIES[model]
         mapping = _mapping(repository, map_ or [], set_ or [])
         source = FileSource(file, mapping, format=None if format_ is None else format_.value, encoding=encoding)
         source.check()
         options: dict[str, Any] = {"journal": journal, "resend_unknown": resend_unknown, "verify_by": verify_by or ()}
-        options |= {"chunk_size": chunk_size}
+        options |= {"chunk_size": chunk_size} | ({} if verify_wait is None else {"verify_wait": verify_wait})
         if dry_run:
             # Nothing is sent: any token will do.
             planned = plan_upsert(repository(Session("none", base_url=base_url)), source, **options)

@@ -6,6 +6,7 @@ import asyncio
 import json
 import signal
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,26 @@ def test_options_of_a_journal_need_one(desk: Desk, option: str) -> None:  # noqa
     assert (ended.code, ended.out, ended.err) == (2, "", [message])
     assert desk.stored() == {}
     assert run("upsert", "tickets", file, option, "--journal", "job.db").code == 0
+
+
+def test_rows_are_looked_for_after_as_long_as_is_asked_for(desk: Desk) -> None:  # noqa: F811
+    """By default half a minute, in which a request that was given up may still be carried out."""
+    file = desk.file("notes.jsonl", '{"company_id": "extid-acme", "subject": "@1"}\n')
+    assert run("upsert", "notes", file, "--journal", "job.db").code == 0
+
+    async def doubt() -> None:
+        async with await Journal.open("job.db") as journal:
+            entry = journal.entries[0]
+            await journal.save(evolve(entry, state=State.SENDING, pending=entry.positions, counts={}, begun=2e9))
+
+    asyncio.run(doubt())
+    ended = run("upsert", "notes", file, "--verify-wait", "0")
+    message = "planhat-async: --verify-wait says how long to look for rows: give --verify-by too"
+    assert (ended.code, ended.err) == (2, [message])
+    started_at = time.monotonic()
+    options = ("--journal", "job.db", "--verify-by", "subject", "--verify-wait", "0", "--json")
+    told = json.loads(run("upsert", "notes", file, *options).out)
+    assert (told["created"], time.monotonic() - started_at < 20) == (1, True)
 
 
 def test_a_file_that_is_no_journal_is_refused_before_anything_is_sent(desk: Desk) -> None:  # noqa: F811
