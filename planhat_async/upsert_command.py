@@ -169,7 +169,12 @@ def _copy_rejects(rejects: Rejects, ended: _Upserted, *, has_journal: bool) -> N
         was = "was" if is_one else "were"
         console.tell(f"{n_rows} to be corrected {was} not copied: the input is not what it was")
         return
-    rejects.write()
+    try:
+        rejects.write()
+    except OSError as error:
+        again = ": make room, and run the same command again" if has_journal else ""
+        error.add_note(f"{n_rows} to be corrected {'was' if is_one else 'were'} not copied{again}")
+        raise
     console.tell(f"{n_rows} to be corrected {'is' if is_one else 'are'} in {rejects.path}")
     if ended.ended_by is not None and has_journal:
         # What is in it of earlier runs is the journal's word, which is not taken where the journal has failed.

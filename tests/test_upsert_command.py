@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import os
 import signal
 import socket
 import time
@@ -31,6 +33,7 @@ from test_cli import (
 from planhat_async.jobs.entries import State
 from planhat_async.jobs.journal import Journal
 from planhat_async.jobs.rejects import Rejects
+from planhat_async.jobs.sources import FileSource
 from planhat_async.upsert_command import _tell
 
 
@@ -240,6 +243,44 @@ def test_rejects_that_could_not_be_written_are_refused_at_the_start(desk: Desk, 
     ended = run("upsert", "tickets", file, "--journal", "job.db", "--rejects", name)
     assert (ended.code, ended.out, ended.err) == (2, "", [f"planhat-async: {message}"])
     assert (desk.stored(), Path("bad.csv").read_text()) == ({}, "corrected by hand")
+
+
+def test_rejects_in_a_folder_that_is_read_only_are_refused_at_the_start(
+    desk: Desk,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And not once everything is sent."""
+    monkeypatch.setattr(os, "access", lambda _, mode: mode != os.W_OK)
+    ended = run("upsert", "tickets", desk.file("t.csv", HEAD + good(1)), "--rejects", "bad.csv")
+    assert (ended.code, ended.err) == (2, ["planhat-async: bad.csv: its folder is read-only"])
+    assert desk.stored() == {}
+
+
+@pytest.mark.parametrize("options", [[], ["--journal", "job.db"]])
+def test_rejects_that_do_not_fit_on_the_disk_are_missed(
+    desk: Desk,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+) -> None:
+    """The result is shown all the same; with a journal they can be had without sending anything again."""
+
+    def fill_up(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "bad.csv.part")
+
+    file = desk.file("t.csv", HEAD + good(1) + "@2,,x.example,Hi\n")
+    with monkeypatch.context() as patched:
+        patched.setattr(FileSource, "copy", fill_up)
+        ended = run("upsert", "tickets", file, "--rejects", "bad.csv", *options)
+    again = ": make room, and run the same command again" if options else ""
+    assert ended.code == 2
+    assert "created" in ended.out
+    assert ended.err[-2:] == [
+        "planhat-async: bad.csv.part: No space left on device",
+        f"1 row to be corrected was not copied{again}",
+    ]
+    if options:
+        assert run("upsert", "tickets", file, "--rejects", "bad.csv", *options).code == 1
+        assert Path("bad.csv").read_text().count("email is missing") == 1
 
 
 def test_rejects_are_not_copied_from_a_file_that_was_replaced(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811

@@ -29,7 +29,7 @@ _QUOTED = re.compile(r"(?<!\w)(['\"]).*?(?:\1(?!\w)|$)", re.DOTALL)
 """Also what is cut off before its quote is closed; an apostrophe opens none."""
 _OTHER_REASONS = "for other reasons"
 _ROWS_HASHED_AT_ONCE = 64
-_IN_FLIGHT = "in flight when the program ended; no answer came"
+_IN_FLIGHT = "in flight when the journal was last written; no answer is known"
 _MARGIN_SECONDS = 3600
 
 

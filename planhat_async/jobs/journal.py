@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -209,11 +210,12 @@ class Journal:
         await self._write([_saving(run)])
         self.runs = [*(one for one in self.runs if one.number != run.number), run]
 
-    async def checkpoint(self) -> None:
-        """Bring what was written into the file itself, out of the log beside it."""
+    async def checkpoint(self, *, frees_log: bool = False) -> None:
+        """Bring what was written into the file itself, out of the log beside it; on request the log's room is freed."""
         file = self._file
         assert file is not None  # noqa: S101 - writing to a closed journal is a fault of ours
-        await self._do(lambda: file.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall())
+        mode = "TRUNCATE" if frees_log else "PASSIVE"
+        await self._do(lambda: file.execute(f"PRAGMA wal_checkpoint({mode})").fetchall())
 
     async def compute(self, work: Callable[[], T]) -> T:
         """Do something in the journal's thread, in the order in which it is asked."""
@@ -242,6 +244,7 @@ class Journal:
 
     def _open(self, *, must_exist: bool) -> None:
         self._refuse_what_is_none(must_exist=must_exist)
+        self._refuse_read_only()
         file = self._file = sqlite3.connect(self.path, timeout=0, isolation_level="IMMEDIATE", check_same_thread=False)
         # Held from the first access on. It also keeps SQLite from needing shared memory, and so any second file
         # that others must be able to map.
@@ -281,6 +284,12 @@ class Journal:
         if self.path.exists() and not self.path.is_file():
             raise JournalError(f"{self.path} is no file")
         self._refuse_emptied(must_exist=must_exist)
+
+    def _refuse_read_only(self) -> None:
+        """Of which SQLite would say that there is an I/O error."""
+        for path, what in ((self.path, "it"), (self.path.parent, "its folder")):
+            if path.exists() and not os.access(path, os.W_OK):
+                raise JournalError(f"{self.path}: the journal cannot be written here: {what} is read-only")
 
     def _refuse_emptied(self, *, must_exist: bool) -> None:
         """Refuse an empty file that was a journal, or must be one: SQLite would throw away what is beside it."""
@@ -324,7 +333,7 @@ class JournalCopy(Journal):
         """Do something in a thread."""
         return await asyncio.to_thread(work)
 
-    async def checkpoint(self) -> None:
+    async def checkpoint(self, *, frees_log: bool = False) -> None:
         """There is no file."""
 
     async def _write(self, statements: list[tuple[str, Any]]) -> None:

@@ -53,6 +53,8 @@ class JournalLedger:
         self._came_to: set[int] = set()
         self._account = UpsertResult()
         """Of the chunks that this run came to."""
+        self._unwritten: list[Entry] = []
+        """Of chunks whose end could not be written."""
         self._unbegun: list[ChunkResult] = []
         """What it had read besides when it ended."""
 
@@ -82,7 +84,22 @@ class JournalLedger:
         self._count(result)
         entry = self._journal.entries[result.number].ended_as(result, keeps_values=self._keeps_values)
         run = self.run_now()
-        await self._journal.save(attrs.evolve(entry, ended=run.seen, n_attempts=run.attempts), run)
+        entry = attrs.evolve(entry, ended=run.seen, n_attempts=run.attempts)
+        try:
+            await self._journal.save(entry, run)
+        except JournalError:
+            self._unwritten.append(entry)
+            raise
+
+    async def write_the_rest(self) -> None:
+        """Write what became of chunks once more where that failed: on a full disk the log's room may be enough.
+
+        Else rows without a key would be in doubt although it is known what became of them.
+        """
+        if self._unwritten:
+            await self._journal.checkpoint(frees_log=True)
+        for entry in self._unwritten:
+            await self._journal.save(entry)
 
     async def finish(self, result: UpsertResult) -> None:
         """Note that the input has ended.

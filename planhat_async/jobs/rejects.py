@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -102,5 +103,7 @@ def _refuse_place(path: Path) -> None:
         raise SourceError(f"{path}: there is no folder {path.parent}")
     if path.is_dir():
         raise SourceError(f"{path} is a folder: name a file for the rows that are not stored")
+    if not os.access(path.parent, os.W_OK):
+        raise SourceError(f"{path}: its folder is read-only")
     if path.exists():
         raise SourceError(f"{path} is there already: move it away, it may hold rows that you have corrected")

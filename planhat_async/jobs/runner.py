@@ -220,6 +220,8 @@ class UpsertJob:
             if self._run is not None:
                 self._settle(self._run)
             with suppress(JournalError):  # that it cannot be written has been said where it mattered
+                if self._ledger is not None:
+                    await self._ledger.write_the_rest()
                 await self._end_run(error)
         finally:
             if self._journal is not None:
@@ -273,7 +275,7 @@ def job_of(repository: BulkUpserts[Any], source: Source, cut: Mapping[str, Any])
     """What a rerun must find unchanged."""
     described = source.description() if isinstance(source, Described) else {}
     return {
-        "model": repository.endpoint.path.strip("/"),
+        "model": type(repository).__name__.lower(),
         "base_url": repository.session.base_url,
         **cut,
         **described,

@@ -350,7 +350,23 @@ async def test_a_read_only_folder_is_refused(tmp_path: Path) -> None:
     """In one line; `/proc` is read-only for everybody, also for root."""
     (tmp_path / "link").symlink_to("/proc/self")
     path = tmp_path / "link" / "job.db"
-    assert await refusal(path) == f"{path}: the journal cannot be written here: unable to open database file"
+    assert await refusal(path) == f"{path}: the journal cannot be written here: its folder is read-only"
+
+
+@pytest.mark.parametrize("read_only", ["job.db", "folder"])
+async def test_a_journal_that_is_read_only_is_read_and_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read_only: str
+) -> None:
+    """Also one that was killed, whose log SQLite would write to."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    path = folder / "job.db"
+    async with await Journal.open(path) as journal:
+        await journal.save(ENTRY)
+    monkeypatch.setattr(os, "access", lambda one, _: one.name != read_only)
+    what = "its folder" if read_only == "folder" else "it"
+    assert await refusal(path) == f"{path}: the journal cannot be written here: {what} is read-only"
+    assert (await Journal.read(path)).entries == {3: ENTRY}
 
 
 async def test_a_full_disk_damages_nothing(tmp_path: Path) -> None:

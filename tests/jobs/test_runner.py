@@ -547,6 +547,37 @@ async def test_where_the_journal_cannot_be_written_nothing_more_leaves(
     assert subjects(planhat) == [f"note {n}" for n in range(6)]
 
 
+async def test_what_did_not_fit_on_the_disk_is_written_once_the_log_has_made_room(
+    planhat: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Answered rows without a key are not in doubt then, and the run has ended."""
+    execute, checkpoint, left = Journal._execute, Journal.checkpoint, [None] * 5
+
+    def fill_up(self: Journal, statements: Any) -> None:
+        if not left:
+            raise sqlite3.OperationalError("database or disk is full")
+        left.pop()
+        execute(self, statements)
+
+    async def make_room(self: Journal, *, frees_log: bool = False) -> None:
+        await checkpoint(self, frees_log=frees_log)
+        left.extend([None] * 9 if frees_log else [])
+
+    monkeypatch.setattr(Journal, "_execute", fill_up)
+    monkeypatch.setattr(Journal, "checkpoint", make_room)
+    path = tmp_path / "job.db"
+    async with session_on(planhat) as session:
+        with pytest.raises(JournalError, match="the disk is full"):
+            await run_upsert(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
+        assert await states(path) == [State.ANSWERED] * 2
+        monkeypatch.undo()
+        result = await run_upsert(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
+    assert counted(result) == {"created": 6}
+    journal = await Journal.read(path)
+    assert [run.ended is None for run in journal.runs] == [False, False]
+    assert journal.job["model"] == "notes"
+
+
 async def exhausted(job: UpsertJob) -> None:
     async for _ in job:
         pass
