@@ -159,6 +159,8 @@ def _carry_out(session: Session, job: UpsertJob, source: FileSource, rejects: Re
     _show(ended, as_json=as_json)
     if rejects is not None and rejects.n_rows:
         _copy_rejects(rejects, ended, has_journal=job.has_journal)
+    elif job.has_journal and isinstance(ended.ended_by, PlanhatError | _Interrupted):
+        console.tell("run the same command again to go on")
     return ended.exit_code
 
 

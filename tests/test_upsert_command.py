@@ -164,6 +164,18 @@ def test_rows_are_looked_for_after_as_long_as_is_asked_for(desk: Desk) -> None: 
     assert (told["created"], time.monotonic() - started_at < 20) == (1, True)
 
 
+def test_a_job_that_was_refused_says_how_to_go_on(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    """With a journal; without one there is nothing to go on with."""
+    file = desk.file("t.csv", HEAD + good(1))
+    monkeypatch.setenv("PLANHAT_API_TOKEN", "wrong")
+    plain, job = run("upsert", "tickets", file), run("upsert", "tickets", file, "--journal", "job.db")
+    assert (plain.code, job.code) == (3, 3)
+    assert job.err == [*plain.err, "run the same command again to go on"]
+    monkeypatch.setenv("PLANHAT_API_TOKEN", TOKEN)
+    assert run("upsert", "tickets", file, "--journal", "job.db").code == 0
+    assert [*desk.stored()] == ["@1"]
+
+
 def test_a_file_that_is_no_journal_is_refused_before_anything_is_sent(desk: Desk) -> None:  # noqa: F811
     """It stays as it is."""
     file = desk.file("t.csv", HEAD + GOOD)
