@@ -178,10 +178,10 @@ def _copy_rejects(rejects: Rejects, ended: _Upserted, *, has_journal: bool) -> N
         error.add_note(f"{n_rows} to be corrected {'was' if is_one else 'were'} not copied{again}")
         raise
     console.tell(f"{n_rows} to be corrected {'is' if is_one else 'are'} in {rejects.path}")
-    if ended.ended_by is not None and has_journal:
-        # What is in it of earlier runs is the journal's word, which is not taken where the journal has failed.
-        who = "this run has not come to" if isinstance(ended.ended_by, JournalError) else "no run has come to yet"
-        console.tell(f"rows that {who} are not in it: move it away, and run the same command again")
+    if isinstance(ended.ended_by, JournalError):
+        console.tell("rows that this run has not come to are not in it")
+    elif ended.ended_by is not None and has_journal:
+        console.tell("rows that no run has come to yet are not in it: move it away, and run the same command again")
 
 
 def _mapping(repository: AnyRepository, maps: list[str], constants: list[str]) -> FieldMapping:
@@ -270,7 +270,7 @@ async def _upsert(session: Session, job: UpsertJob, source: FileSource, rejects:
     if rejects is not None:
         for chunk in job.unseen:
             rejects.add(chunk)
-        # Of a journal that does not fit, or cannot be read on, nobody knows whether its rows are these.
+        # Of a journal that does not fit nobody knows whether its rows are these.
         for entry in () if isinstance(ended_by, JournalError) else job.earlier:
             rejects.add_earlier(entry)
     effort = job.effort(seconds=time.monotonic() - started)

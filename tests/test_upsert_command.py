@@ -184,6 +184,30 @@ def test_a_file_that_is_no_journal_is_refused_before_anything_is_sent(desk: Desk
     assert desk.stored() == {}
 
 
+@pytest.mark.parametrize("options", [[], ["--dry-run"]])
+@pytest.mark.parametrize("name", [".", "folder"])
+def test_a_directory_is_no_journal(desk: Desk, name: str, options: list[str]) -> None:  # noqa: F811
+    """However it is named."""
+    Path("folder").mkdir()
+    ended = run("upsert", "tickets", desk.file("t.csv", HEAD + GOOD), "--journal", name, *options)
+    message = f"planhat-async: {name} is a directory: name a file for the journal"
+    assert (ended.code, ended.out, ended.err) == (2, "", [message])
+    assert desk.stored() == {}
+
+
+def test_rejects_of_a_job_whose_rows_have_changed_hold_this_run_s(desk: Desk) -> None:  # noqa: F811
+    """What the journal knows of other rows may be about rows that are no longer there."""
+    bad = "@0,,x.example,Hi\n"
+    file = desk.file("t.csv", HEAD + bad + "".join(map(good, range(10, 40))) + bad)
+    options = ("--journal", "job.db", "--chunk-size", "1")
+    run("upsert", "tickets", file, *options)
+    desk.file("t.csv", HEAD + bad + good(99) + "".join(map(good, range(11, 40))) + bad)
+    ended = run("upsert", "tickets", file, *options, "--rejects", "bad.csv")
+    assert (ended.code, ended.err[-1]) == (2, "rows that this run has not come to are not in it")
+    assert ended.err[-2] == "1 row to be corrected is in bad.csv"
+    assert Path("bad.csv").read_text().count("email is missing") == 1
+
+
 def test_no_token_is_in_a_journal(desk: Desk) -> None:  # noqa: F811
     """Nor any text of a row."""
     run("upsert", "tickets", desk.file("t.jsonl", good_json(1)), "--journal", "job.db")

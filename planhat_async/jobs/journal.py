@@ -87,7 +87,7 @@ class Run:
 
 def files_of(path: Path) -> tuple[Path, ...]:
     """A journal's file, and those that SQLite keeps beside it."""
-    return tuple(path.with_name(path.name + ending) for ending in ("", "-wal", "-shm", "-journal"))
+    return tuple(Path(f"{path}{ending}") for ending in ("", "-wal", "-shm", "-journal"))
 
 
 class Journal:
@@ -281,6 +281,8 @@ class Journal:
     def _refuse_what_is_none(self, *, must_exist: bool) -> None:
         if must_exist and not self.path.exists():
             raise JournalError(f"{self.path}: there is no such journal")
+        if self.path.is_dir():
+            raise JournalError(f"{self.path} is a directory: name a file for the journal")
         if self.path.exists() and not self.path.is_file():
             raise JournalError(f"{self.path} is no file")
         self._refuse_emptied(must_exist=must_exist)
