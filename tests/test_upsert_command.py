@@ -61,6 +61,29 @@ def test_an_upsert_that_is_interrupted_once_finishes_what_is_in_flight(desk: Des
     assert told["stopped_by"] == "interrupted; what was in flight has ended, the rows after it were not sent"
 
 
+def test_an_upsert_that_is_interrupted_twice_knows_what_to_correct(desk: Desk) -> None:  # noqa: F811
+    """Also in the chunk in flight, and in what was read behind it; what is unknown is no reject."""
+    bad = "@2,,x.example,Hi\n"
+    file = desk.file("t.csv", HEAD + bad + good(1) + bad + good(3) + bad + good(5))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(20)
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        options = ("--chunk-size", "1", "--concurrency", "1", "--json", "--base-url", url, "--rejects", "bad.csv")
+        with started(desk.folder, "upsert", "tickets", file, "--journal", "j.db", *options) as process:
+            connection, _ = server.accept()
+            with connection:
+                _request(connection)
+                process.send_signal(signal.SIGINT)
+                assert process.stderr is not None
+                assert process.stderr.readline() == FINISHING + "\n"
+                process.send_signal(signal.SIGINT)
+                out, err = process.communicate(timeout=20)
+    told = json.loads(out)
+    assert (process.returncode, told["unknown"]) == (130, 1)
+    assert Path("bad.csv").read_text().count("email is missing") == told["invalid"] > 0
+    assert err.endswith("are not in it: move it away, and run the same command again\n")
+
+
 @pytest.mark.parametrize("counted", [1, 0])
 def test_an_upsert_that_is_interrupted_when_all_is_sent_is_done(desk: Desk, counted: int) -> None:  # noqa: F811
     """The code says what became of the rows, as without the interruption, and the journal that the input has ended."""

@@ -52,6 +52,20 @@ async def test_what_is_saved_is_there_when_it_is_opened_again(tmp_path: Path) ->
         assert next_run(journal, per_minute=None).number == 2
 
 
+async def test_a_journal_that_is_closed_twice_is_closed(tmp_path: Path) -> None:
+    """Nobody need know who closes it."""
+    journal = await Journal.open(tmp_path / "job.db")
+    await journal.close()
+    await journal.close()
+    assert journal.is_closed
+
+
+async def test_a_pipe_is_no_journal(tmp_path: Path) -> None:
+    """Nor is it waited for."""
+    os.mkfifo(tmp_path / "job.db")
+    assert await refusal(tmp_path / "job.db") == f"{tmp_path / 'job.db'} is no file"
+
+
 async def test_a_chunk_that_is_removed_is_gone(tmp_path: Path) -> None:
     """As if it had never begun."""
     async with await Journal.open(tmp_path / "job.db") as journal:
@@ -300,6 +314,8 @@ async def test_an_empty_file_is_no_journal_but_may_become_one(tmp_path: Path) ->
     sqlite_file(path, "CREATE TABLE one (name TEXT)", "DROP TABLE one")
     content = path.read_bytes()
     assert await refusal(path, must_exist=True) == f"{path} is empty, no journal"
+    with pytest.raises(JournalError, match=r"job\.db is empty, no journal"):
+        await Journal.read(path)
     assert path.read_bytes() == content
     async with await Journal.open(path) as journal:
         await journal.save(ENTRY)

@@ -79,6 +79,29 @@ async def test_a_job_that_is_run_again_sends_nothing(planhat: Sandbox, tmp_path:
     assert n_writes(planhat) == 3
 
 
+async def test_each_chunk_is_told_as_it_ends(planhat: Sandbox, tmp_path: Path) -> None:
+    """Those of earlier runs included."""
+    told: list[int] = []
+    for _ in range(2):
+        told.clear()
+        async with session_on(planhat) as session:
+            await run_upsert(
+                Tickets(session), tickets(4), journal=tmp_path / "job.db", chunk_size=2, concurrency=1,
+                on_chunk=lambda chunk: told.append(chunk.number),
+            )  # fmt: skip
+        assert told == [0, 1]
+
+
+async def test_a_job_that_is_stopped_before_it_begins_sends_nothing(planhat: Sandbox, tmp_path: Path) -> None:
+    """And is not done."""
+    async with session_on(planhat) as session:
+        job = UpsertJob(Tickets(session), tickets(4), journal=tmp_path / "job.db")
+        job.stop()
+        async with job:
+            await exhausted(job)
+    assert (job.is_done, n_writes(planhat)) == (False, 0)
+
+
 async def test_without_a_journal_nothing_is_remembered(planhat: Sandbox) -> None:
     """The rows are sent each time."""
     for _ in range(2):
