@@ -188,7 +188,10 @@ class UpsertJob:
     ) -> None:
         try:
             if self._run is not None:
-                await self._run.aclose()
+                await self._run.__aexit__(kind, error, traceback)
+        except BaseException as failure:
+            error = error or failure
+            raise
         finally:
             await self._close(error)
 

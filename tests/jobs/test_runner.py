@@ -454,6 +454,23 @@ async def test_a_job_whose_end_is_cancelled_closes_its_journal(
         assert [one.state for one in journal.entries.values()] == [State.ANSWERED]
 
 
+async def test_a_job_that_is_left_raises_what_nobody_has_seen(planhat: Sandbox, tmp_path: Path) -> None:
+    """And its journal says that it ended by that."""
+
+    def rows() -> Iterator[dict[str, Any]]:
+        yield from tickets(4)
+        raise OSError("the input is gone")
+
+    async with session_on(planhat) as session:
+        job = UpsertJob(Tickets(session), rows(), journal=tmp_path / "job.db", chunk_size=2, concurrency=1)
+        with pytest.raises(OSError, match="the input is gone"):
+            async with job:
+                await anext(job)
+    assert job.result.rows == 4
+    journal = await Journal.read(tmp_path / "job.db")
+    assert [run.ended_by for run in journal.runs] == ["the input is gone"]
+
+
 async def test_a_job_that_cannot_begin_closes_its_journal(planhat: Sandbox, tmp_path: Path) -> None:
     """Also where an option is wrong; the run has ended then."""
     path = tmp_path / "job.db"
