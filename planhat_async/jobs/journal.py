@@ -195,10 +195,8 @@ class Journal:
         statements: list[tuple[str, Any]] = [(_SAVE_CHUNK, _row_of(entry))]
         if run is not None:
             statements.append(_saving(run))
-        await self._write(statements)
+        await self._do(partial(self._save, statements, is_leaving=is_leaving))
         self.entries[entry.number] = entry
-        if is_leaving:
-            await self.checkpoint()
 
     async def remove(self, number: int) -> None:
         """Forget a chunk that has not left after all."""
@@ -212,10 +210,7 @@ class Journal:
 
     async def checkpoint(self, *, frees_log: bool = False) -> None:
         """Bring what was written into the file itself, out of the log beside it; on request the log's room is freed."""
-        file = self._file
-        assert file is not None  # noqa: S101 - writing to a closed journal is a fault of ours
-        mode = "TRUNCATE" if frees_log else "PASSIVE"
-        await self._do(lambda: file.execute(f"PRAGMA wal_checkpoint({mode})").fetchall())
+        await self._do(partial(self._checkpoint, frees_log=frees_log))
 
     async def compute(self, work: Callable[[], T]) -> T:
         """Do something in the journal's thread, in the order in which it is asked."""
@@ -223,6 +218,15 @@ class Journal:
 
     async def _write(self, statements: list[tuple[str, Any]]) -> None:
         await self._do(partial(self._execute, statements))
+
+    def _save(self, statements: list[tuple[str, Any]], *, is_leaving: bool) -> None:
+        self._execute(statements)
+        if is_leaving:
+            self._checkpoint()
+
+    def _checkpoint(self, *, frees_log: bool = False) -> None:
+        assert self._file is not None  # noqa: S101 - writing to a closed journal is a fault of ours
+        self._file.execute(f"PRAGMA wal_checkpoint({'TRUNCATE' if frees_log else 'PASSIVE'})").fetchall()
 
     def _execute(self, statements: list[tuple[str, Any]]) -> None:
         assert self._file is not None  # noqa: S101 - writing to a closed journal is a fault of ours
@@ -331,14 +335,14 @@ class Journal:
 class JournalCopy(Journal):
     """A journal that was read: what is written to it is in no file."""
 
-    async def compute(self, work: Callable[[], T]) -> T:
-        """Do something in a thread."""
-        return await asyncio.to_thread(work)
+    async def _do(self, work: Callable[[], T]) -> T:
+        with self._explained():
+            return await asyncio.to_thread(work)
 
-    async def checkpoint(self, *, frees_log: bool = False) -> None:
+    def _execute(self, statements: list[tuple[str, Any]]) -> None:
         """There is no file."""
 
-    async def _write(self, statements: list[tuple[str, Any]]) -> None:
+    def _checkpoint(self, *, frees_log: bool = False) -> None:
         """There is no file."""
 
 
