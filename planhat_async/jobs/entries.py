@@ -211,10 +211,15 @@ def groups_of(problems: Sequence[Problem], *, error: PlanhatError | None = None,
     """
     found: dict[tuple[Outcome, str, str | None], list[int | None]] = {}
     n_rows = Counter(problem.reason for problem in problems)
+    is_refusal = error is not None and refuses_everything(error)
     for problem in problems:
-        # What is said of many rows, or of the request, names none: a number in it is no key.
-        is_of_all = n_rows[problem.reason] > 1 or (error is not None and str(error) in problem.reason)
-        reason = problem.reason if keeps_values else without_values(problem, has_key=not is_of_all)
+        is_of_request = error is not None and str(error) in problem.reason
+        if keeps_values or (is_of_request and is_refusal):
+            reason = problem.reason  # a wrong token says nothing of rows
+        else:
+            # What is said of many rows, or of the request, names none: a number in it is no key.
+            is_of_all = is_of_request or n_rows[problem.reason] > 1
+            reason = without_values(problem.reason, key=None if is_of_all else problem.key)
         what = (problem.outcome, reason, problem.key if keeps_values else None)
         if what not in found and len(found) >= MAX_GROUPS:
             what = (problem.outcome, _OTHER_REASONS, None)
@@ -233,13 +238,11 @@ def without(result: ChunkResult, positions: Container[int | None]) -> ChunkResul
     return others
 
 
-def without_values(problem: Problem, *, has_key: bool = True) -> str:
-    """A reason without what it quotes of the row, and without the row's key, where it may hold that."""
-    reason = problem.reason
-    if has_key and problem.key:
+def without_values(reason: str, *, key: str | None = None) -> str:
+    """A reason without what it quotes of a row, and without the row's key."""
+    if key:
         # As a word of its own: the key 1 is in every 413.
-        key = rf"(?<![\w@+-])(?<!\w\.){re.escape(problem.key)}(?![\w@+-]|\.\w)"
-        reason = re.sub(key, "…", reason)
+        reason = re.sub(rf"(?<![\w@+-])(?<!\w\.){re.escape(key)}(?![\w@+-]|\.\w)", "…", reason)
     return _QUOTED.sub("'…'", reason)
 
 

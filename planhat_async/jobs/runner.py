@@ -27,9 +27,11 @@ import attrs
 
 from planhat_async.batching.upserting import UpsertRun
 from planhat_async.bulk_upserts import BulkUpserts
-from planhat_async.jobs.entries import Entry, Policy
+from planhat_async.errors import PlanhatError
+from planhat_async.jobs.entries import Entry, Policy, without_values
 from planhat_async.jobs.journal import Journal, JournalError, next_run
 from planhat_async.jobs.ledger import HOW_TO_BEGIN_ANEW, JournalLedger
+from planhat_async.jobs.mapping import SourceError
 from planhat_async.results import ChunkResult, UpsertResult
 
 Source = Iterable[Any] | AsyncIterable[Any]
@@ -269,7 +271,9 @@ class UpsertJob:
             return
         ended_by = error or self.result.stopped_by
         is_early = self._is_stopped and not self.is_done
-        said = ("stopped" if is_early else None) if ended_by is None else _said(ended_by)
+        said = "stopped" if is_early else None
+        if ended_by is not None:
+            said = _said(ended_by, keeps_values=self._keeps_values)
         run = self._ledger.run_now()
         await self._journal.save_run(attrs.evolve(run, ended=run.seen, ended_by=said))
 
@@ -325,5 +329,9 @@ def _shown(value: Any) -> str:
     return f"{value:,}" if type(value) is int else str(value)
 
 
-def _said(error: BaseException) -> str:
-    return "interrupted" if isinstance(error, asyncio.CancelledError | KeyboardInterrupt) else str(error)[:500]
+def _said(error: BaseException, *, keeps_values: bool) -> str:
+    if isinstance(error, asyncio.CancelledError | KeyboardInterrupt):
+        return "interrupted"
+    is_ours = isinstance(error, PlanhatError | JournalError | SourceError | OSError)
+    # Anything else may be about a row, and quote it.
+    return (str(error) if is_ours or keeps_values else without_values(str(error)))[:500]

@@ -142,6 +142,16 @@ def test_what_is_said_of_a_whole_request_keeps_its_numbers() -> None:
     assert group.reason == str(error)
 
 
+@pytest.mark.parametrize(("status", "is_kept"), [(401, True), (400, False)])
+def test_a_refusal_of_everything_is_kept_as_it_is(status: int, *, is_kept: bool) -> None:
+    """It says nothing of rows; any other may quote one."""
+    kind = AuthenticationError if status == 401 else BadRequestError
+    error = kind(f'PUT /tickets answered {status}: {{"error":"so"}}', status=status)
+    problems = [Problem(outcome=Outcome.REJECTED, reason=str(error), position=n, key=str(n)) for n in range(500)]
+    (group,) = groups_of(problems, error=error, keeps_values=False)
+    assert group.reason == (str(error) if is_kept else "PUT /tickets answered 400: {'…':'…'}")
+
+
 def test_an_entry_stays_small_however_many_reasons_there_are() -> None:
     """The first are kept in words, the others' positions together."""
     problems = [Problem(outcome=Outcome.INVALID, reason=f"line {n}", position=n) for n in range(5000)]

@@ -480,7 +480,7 @@ async def test_a_job_that_cannot_begin_closes_its_journal(planhat: Sandbox, tmp_
         assert (await run_upsert(Tickets(session), tickets(1), journal=path)).created == 1
     journal = await Journal.read(path)
     assert [(run.ended is None, (run.ended_by or "")[:13]) for run in journal.runs] == [
-        (False, "'concurrency'"),
+        (False, "'…' must be >"),
         (False, ""),
     ]
 
@@ -655,6 +655,20 @@ async def test_the_event_loop_does_not_wait_for_the_disk(
     async with session_on(planhat) as session:
         await run_upsert(Tickets(session), tickets(4), journal=tmp_path / "job.db", chunk_size=2)
     assert names == {"journal_0"}
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+async def test_an_error_that_ends_a_job_is_kept_without_what_it_quotes(
+    planhat: Sandbox, tmp_path: Path, *, keeps: bool
+) -> None:
+    """It may be about a row."""
+    rows = [{"sourceId": "secret", "email": "a@b.example", "titel": "x"}]
+    options: dict[str, Any] = {"journal": tmp_path / "job.db", "keep_values": keeps, "on_invalid": "raise"}
+    async with session_on(planhat) as session:
+        with pytest.raises(ValueError, match="'titel'"):
+            await run_upsert(Tickets(session), rows, **options)
+    (run,) = (await Journal.read(tmp_path / "job.db")).runs
+    assert ("titel" in (run.ended_by or "")) is keeps
 
 
 async def test_no_row_and_no_token_is_in_the_journal(planhat: Sandbox, tmp_path: Path) -> None:
