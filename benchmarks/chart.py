@@ -70,12 +70,14 @@ def chart(results: Results, subjects: Sequence[Subject], n_rows: int, *, title: 
 
 
 def _bars(results: Results, subjects: Sequence[Subject], n_rows: int) -> tuple[list[Bar], list[Bar]]:
-    cpu, stalls = [], []
+    cpu: list[Bar] = []
+    stalls: list[Bar] = []
     for subject in subjects:
         reading = results.summary(subject, Setting(n_rows=n_rows))
         ticking = results.summary(subject, Setting(n_rows=n_rows, is_ticking=True))
-        cpu.append(Bar(subject.name, reading.cpu or 0.0, subject.is_ours))
-        stalls.append(Bar(subject.name, ticking.longest_stall or 0.0, subject.is_ours))
+        for bars, value in ((cpu, reading.cpu), (stalls, ticking.longest_stall)):
+            if value is not None:  # else it was not measured
+                bars.append(Bar(subject.name, value, subject.is_ours))
     return cpu, stalls
 
 

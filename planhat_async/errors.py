@@ -166,7 +166,8 @@ class DecodeError(PlanhatError):
 
     Attributes:
         id: The record's `_id`, where it could be read.
-        position: The record's position in the list, counted from 0, where there is a list.
+        position: The record's position among those that the listing hands out, counted from 0 where it began; in a
+            single page its position in Planhat's list.
         sent: The body that was sent, where it was to change something: Planhat has answered, so it may have done so.
     """
 

@@ -19,7 +19,9 @@ from planhat_async.keys import PREFIXES
 from planhat_async.models import Note, Record, Task, Ticket
 
 MAX_IDS_LENGTH = 2000
-"""Characters of ids that one URL holds."""
+"""Characters of ids that one URL holds; where two filters have many, each gets half of them at least."""
+_ID_FILTERS = {"company_id": "companyId", "enduser_ids": "enduserIds"}
+"""Options that take many ids, with Planhat's names."""
 
 
 class PageOptions(TypedDict, total=False):
@@ -41,11 +43,12 @@ class ListingOptions(TypedDict, total=False):
     concurrency: int
     """Pages on their way or in memory at once; 4 by default."""
     start_offset: int
-    """Where to begin in Planhat's list, counted from 0; only where the listing comes down to one list."""
+    """Records of Planhat's list to leave out in front; only where the listing comes down to one list."""
     after: str | None
     """Only records with an `_id` beyond this one, in the default order: resumes a listing that was broken off.
 
-    With a `start_offset` near it, the pages before it are not read. Only where the listing comes down to one list.
+    With the number of records read so far as `start_offset` (about right is enough) they are not asked for again. Only
+    where the listing comes down to one list; `DecodeError` where a server ignores the order.
     """
     on_bad_record: Literal["raise", "skip"]
     """What to do with a record that cannot be read: raise `DecodeError`, the default, or count, log and skip it."""
@@ -55,7 +58,10 @@ class NotePageOptions(PageOptions, total=False):
     """What a page of notes takes."""
 
     company_id: str | Iterable[str] | None
-    """Only notes about these companies; name each in one way, by `_id` or by a key of your own."""
+    """Only notes about these companies; name each in one way, by `_id` or by a key of your own.
+
+    More than a URL holds are read as several lists (some 80 ids each), one after another: each is in order.
+    """
 
 
 class NoteListingOptions(NotePageOptions, ListingOptions, total=False):
@@ -65,13 +71,29 @@ class NoteListingOptions(NotePageOptions, ListingOptions, total=False):
     """`note`, the default, takes in custom touch types; `None` every conversation, e-mails and tickets included."""
 
 
-class TaskPageOptions(PageOptions, total=False):
-    """What a page of tasks takes."""
+class TaskFilters(TypedDict, total=False):
+    """What all lists of tasks can be filtered by."""
 
     company_id: str | Iterable[str] | None
-    """Only tasks about these companies; name each in one way, by `_id` or by a key of your own."""
+    """Only tasks about these companies; name each in one way, by `_id` or by a key of your own.
+
+    More ids than a URL holds, of companies or of end users, are read as several lists (some 80 ids each), one after
+    another: each is in order.
+    """
     enduser_ids: str | Iterable[str] | None
     """Only tasks that concern these end users."""
+
+
+class TaskPageOptions(PageOptions, TaskFilters, total=False):
+    """What a page of tasks takes."""
+
+    archived: bool | None
+    """`True` for archived (completed) tasks; open ones otherwise."""
+
+
+class TaskListingOptions(PageOptions, TaskFilters, ListingOptions, total=False):
+    """What listings of tasks take."""
+
     archived: bool | None
     """`False` only open tasks, `True` only archived (completed) ones; `None`, the default, first those, then these.
 
@@ -80,17 +102,9 @@ class TaskPageOptions(PageOptions, total=False):
     """
 
 
-class TaskListingOptions(TaskPageOptions, ListingOptions, total=False):
-    """What listings of tasks take."""
-
-
-class TaskUpdateOptions(TypedDict, total=False):
+class TaskUpdateOptions(TaskFilters, total=False):
     """What a walk over the changed tasks takes."""
 
-    company_id: str | Iterable[str] | None
-    """Only tasks about these companies; name each in one way, by `_id` or by a key of your own."""
-    enduser_ids: str | Iterable[str] | None
-    """Only tasks that concern these end users."""
     archived: bool | None
     """`False` only open tasks, `True` only archived ones; `None`, the default, both."""
     select: Iterable[str] | None
@@ -110,7 +124,10 @@ class TicketPageOptions(PageOptions, total=False):
     """What a page of tickets takes."""
 
     company_id: str | Iterable[str] | None
-    """Only tickets of these companies; name each in one way, by `_id` or by a key of your own."""
+    """Only tickets of these companies; name each in one way, by `_id` or by a key of your own.
+
+    More than a URL holds are read as several lists (some 80 ids each), one after another: each is in order.
+    """
     status: str | None
     """Only tickets with this status."""
     email: str | None
@@ -130,7 +147,7 @@ Params = tuple[tuple[str, str], ...]
 Keep = Callable[[RowFlags], bool]
 Options = Mapping[str, Any]
 
-BY_ID = "_id"
+ID = "_id"
 
 
 @attrs.frozen(kw_only=True)
@@ -138,12 +155,13 @@ class Query:
     """One list of Planhat's, and which of its rows are wanted."""
 
     filters: Params = ()
-    sort: str = BY_ID
+    sort: str = ID
     select: tuple[str, ...] = ()
     """Fields to fetch, by Planhat's names; all where there are none."""
-    unwanted: frozenset[str] = frozenset()
+    hidden_fields: frozenset[str] = frozenset()
     """Fields among them that only a check or a filter needs."""
     keep: Keep | None = None
+    """Which rows are wanted; all where it is `None`."""
 
     @property
     def params(self) -> Params:
@@ -154,7 +172,7 @@ class Query:
     @property
     def newest_params(self) -> Params:
         """The parameters of the same list from its other end, `_id`s alone."""
-        return (*self.filters, ("sort", f"-{BY_ID}"), ("select", BY_ID))
+        return (*self.filters, ("sort", f"-{ID}"), ("select", ID))
 
     def wanted(self, row: bytes) -> bytes | None:
         """The row as it is wanted, or `None` where it is not.
@@ -164,7 +182,15 @@ class Query:
         """
         if self.keep is not None and not self.keep(row_flags(row)):
             return None
-        return without_fields(row, self.unwanted) if self.unwanted else row
+        return self.shown(row)
+
+    def shown(self, row: bytes) -> bytes:
+        """The row without what nobody selected.
+
+        Raises:
+            DecodeError: It cannot be read.
+        """
+        return without_fields(row, self.hidden_fields) if self.hidden_fields else row
 
 
 @attrs.frozen(kw_only=True)
@@ -194,10 +220,9 @@ class Endpoint:
             ValueError: A field nobody knows, an id that cannot travel in a list.
         """
         self._check(options)
-        if options.get("select") is not None and not isinstance(options["select"], str):
-            options = {**options, "select": tuple(options["select"])}  # read for each list
+        options = {name: _kept(value) for name, value in options.items()}
         sort = self._sort(options)
-        groups = list(_id_groups("company_id", options.get("company_id")))
+        groups = list(_id_groups("company_id", options))
         lists = list(self.lists(options))
         # Only then may one company be in two groups, under two names.
         is_mixed = len({one.startswith(PREFIXES) for group in groups for _, ids in group for one in ids.split(",")}) > 1
@@ -227,17 +252,21 @@ class Endpoint:
         if isinstance(select, str):
             raise TypeError("select takes several names, such as select=['subject', 'date']")
         wanted = [wire_path(self.record, name) for name in select]
-        fetched = dict.fromkeys([BY_ID, *wanted, *(wire_path(self.record, name) for name in needs)])
-        return {"select": tuple(fetched), "unwanted": frozenset(fetched) - frozenset(wanted)}
+        fetched = dict.fromkeys([ID, *wanted, *(wire_path(self.record, name) for name in needs)])
+        return {"select": tuple(fetched), "hidden_fields": frozenset(fetched) - frozenset(wanted)}
 
     def _check(self, options: Options) -> None:
         known = get_type_hints(self.options)
         for name in options:
             if name not in known:
-                near = difflib.get_close_matches(name, known, n=1) or sorted(known)
-                raise TypeError(
-                    f"{self.record.__name__}s cannot be listed by {name!r}; did you mean {' or '.join(near)}?"
-                )
+                near = difflib.get_close_matches(name, known, n=1)
+                hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(known))}"
+                raise TypeError(f"{self.record.__name__}s cannot be listed by {name!r}; {hint}")
+
+
+def _kept(value: Any) -> Any:
+    """An option's value, an iterator's as a tuple: it is read more than once."""
+    return tuple(value) if isinstance(value, Iterator) else value
 
 
 def _note_lists(options: Options) -> Iterator[tuple[Params, Keep | None, tuple[str, ...]]]:
@@ -253,7 +282,7 @@ def _note_lists(options: Options) -> Iterator[tuple[Params, Keep | None, tuple[s
 def _task_lists(options: Options) -> Iterator[tuple[Params, Keep | None, tuple[str, ...]]]:
     archived = options.get("archived")
     before: frozenset[str] = frozenset()
-    for group in _id_groups("enduser_ids", options.get("enduser_ids")):
+    for group in _id_groups("enduser_ids", options):
         needs = ("endusers",) if before else ()
         if not archived:
             yield group, partial(_is_new, before) if before else None, needs
@@ -292,24 +321,37 @@ def _ticket_lists(options: Options) -> Iterator[tuple[Params, Keep | None, tuple
     yield filters, None, ()
 
 
-def _id_groups(name: str, ids: str | Iterable[str] | None) -> Iterator[Params]:
-    """Ids joined by commas, in as many groups as keep each within `MAX_IDS_LENGTH`."""
+def _id_groups(name: str, options: Options) -> Iterator[Params]:
+    """Ids joined by commas, in as many groups as keep what one URL holds of them within `MAX_IDS_LENGTH`."""
+    ids = _ids(name, options)
     if ids is None:
         yield ()
         return
-    wire = {"company_id": "companyId", "enduser_ids": "enduserIds"}[name]
+    others = sum(len(",".join(_ids(other, options) or ())) for other in _ID_FILTERS if other != name)
+    room = MAX_IDS_LENGTH - min(others, MAX_IDS_LENGTH // 2)
     group: list[str] = []
-    for one in dict.fromkeys([ids] if isinstance(ids, str) else ids):
+    for one in ids:
+        if group and len(",".join([*group, one])) > room:
+            yield ((_ID_FILTERS[name], ",".join(group)),)
+            group = []
+        group.append(one)
+    if group:
+        yield ((_ID_FILTERS[name], ",".join(group)),)
+
+
+def _ids(name: str, options: Options) -> list[str] | None:
+    """The ids of a filter, each once; `None` where there is no such filter."""
+    ids = options.get(name)
+    if ids is None:
+        return None
+    checked = dict[str, None]()
+    for one in [ids] if isinstance(ids, str) else ids:
         if not isinstance(one, str):
             raise TypeError(f"{name}: ids are text, not {type(one).__name__}")
         if not one.strip() or "," in one:
             raise ValueError(f"{name}: an id in a list must not be blank or hold a comma: {one!r}")
-        if group and len(",".join([*group, one])) > MAX_IDS_LENGTH:
-            yield ((wire, ",".join(group)),)
-            group = []
-        group.append(one)
-    if group:
-        yield ((wire, ",".join(group)),)
+        checked[one] = None
+    return list(checked)
 
 
 NOTES = Endpoint(

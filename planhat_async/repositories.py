@@ -12,8 +12,9 @@ from typing import Any, Unpack
 
 import attrs
 
-from planhat_async.batching.changes import UpdateWalk
+from planhat_async.batching.changes import ChangedSince
 from planhat_async.batching.reading import Batch
+from planhat_async.batching.stitching import Seam
 from planhat_async.bulk_upserts import BulkUpserts
 from planhat_async.models import Note, Task, Ticket
 from planhat_async.queries import (
@@ -46,23 +47,60 @@ class Notes(SingleCalls[Note]):
     async def page(
         self, *, offset: int = 0, limit: int | None = None, **options: Unpack[NotePageOptions]
     ) -> list[Note]:
-        """One call, as Planhat answers it: conversations of every type, at most 2,000."""
+        """One call, as Planhat answers it: conversations of every type, at most 2,000.
+
+        `NotePageOptions` has the options. It is a single call, so it does not wait behind listings. Rests on "List" in
+        Planhat's documentation of notes.
+
+        Args:
+            offset: Records of the list to leave out in front.
+            limit: How many records to ask for; as many as one call may, by default.
+
+        Raises:
+            TypeError: An option nobody knows, or one of listings only.
+            ValueError: A field or an id that cannot be, more ids than one call can hold, a number out of bounds.
+            DecodeError: The answer, or a record in it, cannot be read.
+            RequestError: The call failed for good.
+        """
         return await self._page(offset, limit, options)
 
     def iter(self, **options: Unpack[NoteListingOptions]) -> AsyncGenerator[Note, None]:
-        """Yield notes in order, while pages are fetched ahead; `NoteListingOptions` has the options."""
+        """Yield notes in order, while pages are fetched ahead; `NoteListingOptions` has the options.
+
+        In the default order, by `_id`, each note that is there from the beginning to the end comes exactly once,
+        whatever others create and delete meanwhile. Costs a call a page, and a few more for a long list or where
+        rows moved; at most `concurrency` pages are in memory, and the event loop is held for a few milliseconds at a
+        time. Close it, as with `contextlib.aclosing`, where you leave it early. Rests on "List" in Planhat's
+        documentation of notes.
+
+        Raises:
+            TypeError: An option nobody knows; at once, before anything is sent, as `ValueError` is.
+            ValueError: A field or an id that cannot be, a number out of bounds, `after` or `start_offset` of two lists.
+            DecodeError: A record cannot be read, or the list makes no sense; `on_bad_record` skips such records.
+            RequestError: A call failed for good; the records before it were handed out.
+        """
         return self._iter(options)
 
     def iter_json(self, **options: Unpack[NoteListingOptions]) -> AsyncGenerator[bytes, None]:
-        """Yield each note's JSON as it came, for exports."""
+        """Yield each note's JSON, for exports: as it came, written anew where `select` leaves something out.
+
+        In all else as `iter`, at a fraction of its cost.
+        """
         return self._iter_json(options)
 
     def pages(self, **options: Unpack[NoteListingOptions]) -> AsyncGenerator[list[Note], None]:
-        """Yield notes page by page; a page may be empty where its rows are of another type."""
+        """Yield notes as lists of a page each; in all else as `iter`.
+
+        A page may be empty where its rows are of another type. While so many records are kept, Python's garbage
+        collector holds the event loop for tens of milliseconds now and then; `iter` does not.
+        """
         return self._pages(options)
 
     async def all(self, **options: Unpack[NoteListingOptions]) -> list[Note]:
-        """All notes in one list: as much memory as there are notes."""
+        """All notes in one list; in all else as `iter`. As much memory as there are notes.
+
+        While so many are kept, Python's garbage collector holds the event loop for a long time now and then.
+        """
         return [note async for note in self._iter(options)]
 
 
@@ -75,27 +113,64 @@ class Tasks(SingleCalls[Task]):
     async def page(
         self, *, offset: int = 0, limit: int | None = None, **options: Unpack[TaskPageOptions]
     ) -> list[Task]:
-        """One call, as Planhat answers it: open tasks unless `archived=True`, at most 10,000."""
+        """One call, as Planhat answers it: open tasks unless `archived=True`, at most 10,000.
+
+        `TaskPageOptions` has the options. It is a single call, so it does not wait behind listings. Rests on "List" in
+        Planhat's documentation of tasks.
+
+        Args:
+            offset: Records of the list to leave out in front.
+            limit: How many records to ask for; as many as one call may, by default.
+
+        Raises:
+            TypeError: An option nobody knows, or one of listings only.
+            ValueError: A field or an id that cannot be, more ids than one call can hold, a number out of bounds.
+            DecodeError: The answer, or a record in it, cannot be read.
+            RequestError: The call failed for good.
+        """
         options["archived"] = options.get("archived") or False
         return await self._page(offset, limit, options)
 
     def iter(self, **options: Unpack[TaskListingOptions]) -> AsyncGenerator[Task, None]:
         """Yield tasks in order, while pages are fetched ahead; `TaskListingOptions` has the options.
 
-        Open tasks come first, then archived ones: Planhat has a list for each.
+        Open tasks come first, then archived ones: Planhat has a list for each. One that is archived meanwhile may come
+        twice, and one that is opened again not at all; with `archived=False` or `True` a single list is read.
+
+        In the default order, by `_id`, each task that is in a list from the beginning to the end comes exactly once,
+        whatever others create and delete meanwhile. Costs a call a page, and a few more for a long list or where
+        rows moved; at most `concurrency` pages are in memory, and the event loop is held for a few milliseconds at a
+        time. Close it, as with `contextlib.aclosing`, where you leave it early. Rests on "List" in Planhat's
+        documentation of tasks.
+
+        Raises:
+            TypeError: An option nobody knows; at once, before anything is sent, as `ValueError` is.
+            ValueError: A field or an id that cannot be, a number out of bounds, `after` or `start_offset` of two lists.
+            DecodeError: A record cannot be read, or the list makes no sense; `on_bad_record` skips such records.
+            RequestError: A call failed for good; the records before it were handed out.
         """
         return self._iter(options)
 
     def iter_json(self, **options: Unpack[TaskListingOptions]) -> AsyncGenerator[bytes, None]:
-        """Yield each task's JSON as it came, for exports."""
+        """Yield each task's JSON, for exports: as it came, written anew where `select` leaves something out.
+
+        In all else as `iter`, at a fraction of its cost.
+        """
         return self._iter_json(options)
 
     def pages(self, **options: Unpack[TaskListingOptions]) -> AsyncGenerator[list[Task], None]:
-        """Yield tasks page by page."""
+        """Yield tasks as lists of a page each; in all else as `iter`.
+
+        While so many records are kept, Python's garbage collector holds the event loop for tens of milliseconds
+        now and then; `iter` does not.
+        """
         return self._pages(options)
 
     async def all(self, **options: Unpack[TaskListingOptions]) -> list[Task]:
-        """All tasks in one list: as much memory as there are tasks."""
+        """All tasks in one list; in all else as `iter`. As much memory as there are tasks.
+
+        While so many are kept, Python's garbage collector holds the event loop for a long time now and then.
+        """
         return [task async for task in self._iter(options)]
 
     def iter_updated_since(
@@ -117,25 +192,34 @@ class Tasks(SingleCalls[Task]):
             margin: Seconds by which `next_since` lies before this walk's start.
 
         Raises:
-            ValueError: A time without a zone, a negative margin, a field nobody knows.
-            TypeError: An option nobody knows.
+            TypeError: `since` is no time, or an option nobody knows.
+            ValueError: A time without a zone, a negative margin, a field or an id that cannot be.
+            DecodeError: As `iter`; `next_since` stays what it was.
+            RequestError: Likewise.
         """
+        if not isinstance(since, datetime):
+            raise TypeError(f"since is a datetime, not {type(since).__name__}")
         if since.utcoffset() is None or margin < 0:
             raise ValueError(f"since is a time with a zone and margin not negative, not {since} and {margin}")
         for name in options.keys() - TaskUpdateOptions.__annotations__.keys():
-            raise TypeError(f"{name} is no option of iter_updated_since")
+            known = ", ".join(sorted(TaskUpdateOptions.__annotations__))
+            raise TypeError(f"{name} is no option of iter_updated_since, which has {known}")
         chosen: Options = {"page_size": 2000, "concurrency": 1, **options, "sort": "-updated_at"}
-        stats = self._session.stats
+        met: set[Seam] = set()
+
+        def on_seam(seam: Seam) -> None:
+            met.add(seam)
+            self._count_seam(seam)
+
         lists = [
-            self._walk(UpdateWalk(since=since, seams=stats, keep=query.keep), query, chosen)
+            self._walk(ChangedSince(name="GET /tasks", since=since, on_seam=on_seam, keep=query.keep), query, chosen)
             for query in self.endpoint.queries(chosen, needs=("updated_at",))
         ]
-        n_broken = stats.seams_broken
-        return Updates(since, margin=margin, records=_chained(lists), is_whole=lambda: stats.seams_broken == n_broken)
+        return Updates(since, margin=margin, records=_chained(lists), is_whole=lambda: Seam.BROKEN not in met)
 
-    def _walk(self, walk: UpdateWalk, query: Query, options: Options) -> AsyncGenerator[Task, None]:
-        batches = self._read([attrs.evolve(query, keep=walk.wants)], options)
-        return self._decoded(_until_over(walk, batches), self._on_bad(options))
+    def _walk(self, changed: ChangedSince, query: Query, options: Options) -> AsyncGenerator[Task, None]:
+        batches = self._read([attrs.evolve(query, keep=changed.take)], options, on_seam=changed.on_seam)
+        return self._decoded(_until_over(changed, batches), self._on_bad(options))
 
 
 async def _chained(lists: Iterable[AsyncGenerator[Task, None]]) -> AsyncGenerator[Task, None]:
@@ -145,14 +229,14 @@ async def _chained(lists: Iterable[AsyncGenerator[Task, None]]) -> AsyncGenerato
                 yield task
 
 
-async def _until_over(walk: UpdateWalk, batches: AsyncGenerator[Batch, None]) -> AsyncGenerator[Batch, None]:
+async def _until_over(changed: ChangedSince, batches: AsyncGenerator[Batch, None]) -> AsyncGenerator[Batch, None]:
     async with aclosing(batches):
         async for batch in batches:
             yield batch
             if batch.ends_page:
-                if walk.is_over:
+                if changed.is_over:
                     return
-                walk.end_page()
+                changed.end_page()
 
 
 class Tickets(BulkUpserts[Ticket]):
@@ -163,21 +247,57 @@ class Tickets(BulkUpserts[Ticket]):
     async def page(
         self, *, offset: int = 0, limit: int | None = None, **options: Unpack[TicketPageOptions]
     ) -> list[Ticket]:
-        """One call, as Planhat answers it: at most 10,000 tickets."""
+        """One call, as Planhat answers it: at most 10,000 tickets; `TicketPageOptions` has the options.
+
+        It is a single call, so it does not wait behind listings. Rests on "List" in Planhat's documentation of tickets.
+
+        Args:
+            offset: Records of the list to leave out in front.
+            limit: How many records to ask for; as many as one call may, by default.
+
+        Raises:
+            TypeError: An option nobody knows, or one of listings only.
+            ValueError: A field or an id that cannot be, more ids than one call can hold, a number out of bounds.
+            DecodeError: The answer, or a record in it, cannot be read.
+            RequestError: The call failed for good.
+        """
         return await self._page(offset, limit, options)
 
     def iter(self, **options: Unpack[TicketListingOptions]) -> AsyncGenerator[Ticket, None]:
-        """Yield tickets in order, while pages are fetched ahead; `TicketListingOptions` has the options."""
+        """Yield tickets in order, while pages are fetched ahead; `TicketListingOptions` has the options.
+
+        In the default order, by `_id`, each ticket that is there from the beginning to the end comes exactly once,
+        whatever others create and delete meanwhile. Costs a call a page, and a few more for a long list or where
+        rows moved; at most `concurrency` pages are in memory, and the event loop is held for a few milliseconds at a
+        time. Close it, as with `contextlib.aclosing`, where you leave it early. Rests on "List" in Planhat's
+        documentation of tickets.
+
+        Raises:
+            TypeError: An option nobody knows; at once, before anything is sent, as `ValueError` is.
+            ValueError: A field or an id that cannot be, a number out of bounds, `after` or `start_offset` of two lists.
+            DecodeError: A record cannot be read, or the list makes no sense; `on_bad_record` skips such records.
+            RequestError: A call failed for good; the records before it were handed out.
+        """
         return self._iter(options)
 
     def iter_json(self, **options: Unpack[TicketListingOptions]) -> AsyncGenerator[bytes, None]:
-        """Yield each ticket's JSON as it came, for exports."""
+        """Yield each ticket's JSON, for exports: as it came, written anew where `select` leaves something out.
+
+        In all else as `iter`, at a fraction of its cost.
+        """
         return self._iter_json(options)
 
     def pages(self, **options: Unpack[TicketListingOptions]) -> AsyncGenerator[list[Ticket], None]:
-        """Yield tickets page by page."""
+        """Yield tickets as lists of a page each; in all else as `iter`.
+
+        While so many records are kept, Python's garbage collector holds the event loop for tens of milliseconds
+        now and then; `iter` does not.
+        """
         return self._pages(options)
 
     async def all(self, **options: Unpack[TicketListingOptions]) -> list[Ticket]:
-        """All tickets in one list: as much memory as there are tickets."""
+        """All tickets in one list; in all else as `iter`. As much memory as there are tickets.
+
+        While so many are kept, Python's garbage collector holds the event loop for a long time now and then.
+        """
         return [ticket async for ticket in self._iter(options)]

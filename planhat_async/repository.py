@@ -9,28 +9,16 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Itera
 from contextlib import aclosing
 from typing import Any, ClassVar, Generic, TypeVar
 
-import attrs
-
-from planhat_async._convert import (
-    decode_json,
-    decode_record,
-    row_ids,
-    split_rows,
-)
+from planhat_async._convert import decode_json, decode_record, row_ids, split_rows
 from planhat_async._http.retrying import unreadable
 from planhat_async._http.wire import Request
+from planhat_async.batching.pages import Page
 from planhat_async.batching.reading import Batch, ReadOptions, read_batches
-from planhat_async.batching.stitching import Page
+from planhat_async.batching.stitching import OnSeam, Seam
 from planhat_async.errors import DecodeError, NotFoundError
 from planhat_async.keys import path_segment
 from planhat_async.models import Record
-from planhat_async.queries import (
-    LISTING_ONLY,
-    Endpoint,
-    Options,
-    Params,
-    Query,
-)
+from planhat_async.queries import LISTING_ONLY, Endpoint, Options, Params, Query
 from planhat_async.session import Session
 
 R = TypeVar("R", bound=Record)
@@ -41,10 +29,11 @@ OnBad = Callable[[DecodeError], None]
 _logger = logging.getLogger("planhat_async.listing")
 
 _TURN_BYTES = 1 << 17
-"""Bytes of rows that are decoded before others have the event loop: about a millisecond's."""
-_ROWS_PER_TURN = 200
+"""Bytes of rows that are decoded before others have the event loop: about half a millisecond's."""
 _RAW_TURN_BYTES = 1 << 18
 """The same for rows that are handed on as they came."""
+_DECODED_A_TURN = 200
+"""Rows of a single page that are decoded before others have the event loop."""
 
 
 class Repository(Generic[R]):
@@ -117,12 +106,12 @@ class Repository(Generic[R]):
         if len(queries) > 1:
             raise ValueError("too many ids for one call: list them with iter, pages or all")
         most = min(limit or self.endpoint.max_limit, self.endpoint.max_limit)
-        query = attrs.evolve(queries[0], keep=None)
+        (query,) = queries
         rows = (await self._fetch(query.params, offset, most, is_bulk=False)).rows
         records = []
         for position, row in enumerate(rows, offset):
-            records.append(self._decode(query.wanted(row) or row, position))
-            if position % _ROWS_PER_TURN == 0:
+            records.append(self._decode(query.shown(row), position))
+            if len(records) % _DECODED_A_TURN == 0:
                 await asyncio.sleep(0)
         return records
 
@@ -140,10 +129,16 @@ class Repository(Generic[R]):
         return self._read(self.endpoint.queries(options), options, turn_bytes=turn_bytes)
 
     def _read(
-        self, queries: list[Query], options: Options, *, turn_bytes: int = _TURN_BYTES
+        self,
+        queries: list[Query],
+        options: Options,
+        *,
+        turn_bytes: int = _TURN_BYTES,
+        on_seam: OnSeam | None = None,
     ) -> AsyncGenerator[Batch, None]:
         asked = options.get("page_size")
         read = ReadOptions(
+            name=f"GET {self.endpoint.path}",
             page_size=self.endpoint.max_limit if asked is None else min(asked, self.endpoint.max_limit),
             default_limit=self.endpoint.default_limit,
             concurrency=options.get("concurrency", 4),
@@ -153,7 +148,12 @@ class Repository(Generic[R]):
             turn_bytes=turn_bytes,
         )
         read.check(queries)
-        return read_batches(self._fetch, queries, read, seams=self._session.stats, on_bad=self._on_bad(options))
+        on_seam = on_seam or self._count_seam
+        return read_batches(self._fetch, queries, read, on_seam=on_seam, on_bad=self._on_bad(options))
+
+    def _count_seam(self, seam: Seam) -> None:
+        stats = self._session.stats
+        setattr(stats, seam.value, getattr(stats, seam.value) + 1)
 
     def _on_bad(self, options: Options) -> OnBad:
         """What is done with a record that cannot be read."""
@@ -167,34 +167,30 @@ class Repository(Generic[R]):
         _logger.warning("skipped: %s", error)
 
     async def _decoded(self, batches: AsyncGenerator[Batch, None], on_bad: OnBad) -> AsyncGenerator[R, None]:
-        position, record = 0, self.endpoint.record
         async with aclosing(batches):
             async for batch in batches:
-                for row in batch.rows:
-                    try:
-                        decoded = decode_record(record, row, position=position)
-                    except DecodeError as error:
-                        on_bad(error)
-                    else:
-                        yield decoded  # type: ignore[misc]
-                    position += 1
+                for record in self._records(batch, on_bad):
+                    yield record
 
     async def _decoded_pages(
         self, batches: AsyncGenerator[Batch, None], on_bad: OnBad
     ) -> AsyncGenerator[list[R], None]:
-        position = 0
         page: list[R] = []
         async with aclosing(batches):
             async for batch in batches:
-                for row in batch.rows:
-                    try:
-                        page.append(self._decode(row, position))
-                    except DecodeError as error:
-                        on_bad(error)
-                    position += 1
+                page += self._records(batch, on_bad)
                 if batch.ends_page:
                     yield page
                     page = []
+
+    def _records(self, batch: Batch, on_bad: OnBad) -> Iterator[R]:
+        for position, row in enumerate(batch.rows, batch.position):
+            try:
+                record = self._decode(row, position)
+            except DecodeError as error:
+                on_bad(error)
+            else:
+                yield record
 
     async def _fetch(self, params: Params, offset: int, limit: int, *, is_bulk: bool = True) -> Page[bytes]:
         at = (("offset", str(offset)),) if offset else ()

@@ -197,7 +197,7 @@ class TestReading:
     @pytest.mark.parametrize(("row", "kind"), [([], "list"), ("x", "text"), (None, "nothing"), (1.5, "a number")])
     def test_a_row_is_an_object(self, row: object, kind: str) -> None:
         """Anything else has no `_id` to name it by."""
-        with pytest.raises(DecodeError, match=f"^Note None cannot be read: an object, not {kind}$") as caught:
+        with pytest.raises(DecodeError, match=f"^Note cannot be read: it has to be an object, not {kind}$") as caught:
             structure(Note, row)
         assert (caught.value.id, caught.value.position) == (None, None)
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from planhat_async import DecodeError
 from planhat_async._convert import excerpt, row_ids, split_rows
+from planhat_async._convert.pages import _split
 
 JSON = st.recursive(
     st.none() | st.integers(-5, 5) | st.text(max_size=5) | st.sampled_from(['},{"_id":', "]", "\\"]),
@@ -49,12 +50,23 @@ def test_a_page_comes_in_pieces() -> None:
     assert len(pieces) == 9
 
 
-def test_a_row_of_many_objects_takes_few_tries() -> None:
-    """A cut within it is noticed, and the next one is looked for further on."""
-    rows = [{"_id": "a", "children": [{"_id": n} for n in range(200_000)]}, {"_id": "b"}]
-    pieces = list(split_rows([msgspec.json.encode(rows)]))
+def test_a_row_of_many_objects_takes_few_tries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cut within it is noticed, and the next one is looked for further on, with others' turns between."""
+    body = msgspec.json.encode(
+        [{"_id": "a", "children": [{"_id": n, "children": 0} for n in range(99_999)]}, {"_id": "b"}]
+    )
+    tried: list[int] = []
+
+    def split(array: bytes, *, repairs: bool) -> list[bytes]:
+        tried.append(len(array))
+        return _split(array, repairs=repairs)
+
+    monkeypatch.setattr("planhat_async._convert.pages._split", split)
+    pieces = list(split_rows([body]))
     assert [len(piece) for piece in pieces if piece] in ([2], [1, 1])
-    assert len(pieces) < 60
+    assert len(tried) <= len(pieces) + 1
+    assert len(tried) > 4
+    assert sum(tried) < 8 * len(body)
 
 
 @pytest.mark.parametrize("space", [b"", b" ", b"\n  "])

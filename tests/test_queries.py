@@ -99,6 +99,14 @@ class TestFilters:
         heads = [group.split(",")[0] for group in groups[1:]]
         assert all(len(f"{group},{head}") > MAX_IDS_LENGTH for group, head in zip(groups, heads, strict=False))
 
+    @given(st.lists(st.text("abc", min_size=1, max_size=300)), st.lists(st.text("abc", min_size=1, max_size=300)))
+    def test_two_filters_share_the_room_of_a_call(self, companies: list[str], users: list[str]) -> None:
+        """Every company meets every end user, and no call is longer than one filter alone may make it."""
+        asked = [dict(one) for one in params(TASKS, company_id=companies, enduser_ids=users, archived=False)]
+        assert all(len(one["companyId"]) + len(one["enduserIds"]) <= MAX_IDS_LENGTH for one in asked)
+        pairs = [(a, b) for one in asked for a in one["companyId"].split(",") for b in one["enduserIds"].split(",")]
+        assert sorted(pairs) == sorted((a, b) for a in set(companies) for b in set(users))
+
     def test_ids_fill_a_call_to_the_last_character(self) -> None:
         """80 ids of 24 characters with their commas are 1,999."""
         ids = [f"{i:024x}" for i in range(81)]
@@ -149,7 +157,7 @@ class TestOptions:
 
     def test_an_option_like_no_other_is_told_all(self) -> None:
         """There is no nearest name."""
-        with pytest.raises(TypeError, match=r"by 'zzz'; did you mean after or company_id or .* or type\?$"):
+        with pytest.raises(TypeError, match=r"by 'zzz'; there are after, company_id, .*, type$"):
             params(NOTES, zzz=1)
 
     @pytest.mark.parametrize(("endpoint", "name"), [(NOTES, "status"), (TASKS, "type"), (TICKETS, "archived")])
@@ -288,6 +296,41 @@ def test_a_company_named_in_two_ways_comes_once() -> None:
     rows = [{"_id": "1", "companyId": "a"}, {"_id": "2", "companyId": "b"}, {"_id": "3"}]
     assert wanted(first, rows[:1]) == encoded(rows[:1])
     assert wanted(second, rows) == encoded(rows[1:])
+
+
+def test_a_company_named_in_two_ways_changes_no_other_filter() -> None:
+    """And the company is fetched, or nobody could tell."""
+    companies = ["extid-acme", *(f"{n:024x}" for n in range(100))]
+    queries = TASKS.queries({"company_id": companies, "archived": True, "select": ["action"]})
+    rows = [{"companyId": "a", "isArchived": False}, {"companyId": "b", "isArchived": True, "action": "call"}]
+    assert [wanted(query, rows) for query in queries] == [encoded([{"action": "call"}]), []]
+    assert {query.select for query in queries} == {("_id", "action", "isArchived", "companyId")}
+
+
+@pytest.mark.parametrize("archived", [False, True])
+def test_a_task_of_end_users_in_two_groups_comes_once(archived: bool) -> None:
+    """With the first of them; who was asked for is fetched where it is needed, and not handed on."""
+    people = [f"{n:024x}" for n in range(170)]
+    queries = TASKS.queries({"enduser_ids": people, "archived": archived, "select": ["action"]})
+    rows = [
+        {"action": name, "endusers": [{"id": people[n]} for n in numbers], **({"isArchived": True} if archived else {})}
+        for name, numbers in (
+            ("first", [0]),
+            ("both", [0, 90]),
+            ("second", [90]),
+            ("all", [0, 90, 165]),
+            ("later", [90, 165]),
+            ("third", [165]),
+        )
+    ]
+    assert len(queries) == 3
+    assert wanted(queries[1], rows[1:4]) == encoded([{"action": "second"}])
+    assert wanted(queries[2], rows[3:]) == encoded([{"action": "third"}])
+    needs = ("isArchived",) if archived else ()
+    assert [query.select for query in queries] == [
+        ("_id", "action", *needs),
+        *[("_id", "action", *needs, "endusers")] * 2,
+    ]
 
 
 def test_companies_named_in_one_way_need_no_look_at_them() -> None:

@@ -623,9 +623,9 @@ async def test_a_list_can_be_resumed(planhat: Sandbox, session: Session) -> None
     tickets = Tickets(session)
     assert ids(await tickets.all(start_offset=4, page_size=3)) == keys[4:]
     assert ids(await tickets.all(after=keys[4], page_size=3)) == keys[5:]
-    assert ids(await tickets.all(after=keys[4], start_offset=4, page_size=3)) == keys[5:]
+    assert ids(await tickets.all(after=keys[4], start_offset=5, page_size=3)) == keys[5:]
     await tickets.delete_many(keys[:3])
-    assert ids(await tickets.all(after=keys[4], start_offset=4, page_size=3)) == keys[5:]
+    assert ids(await tickets.all(after=keys[4], start_offset=5, page_size=3)) == keys[5:]
 
 
 async def test_every_record_comes_once_while_others_come_and_go(planhat: Sandbox, session: Session) -> None:
@@ -666,26 +666,73 @@ async def test_a_list_can_be_left_early(planhat: Sandbox, session: Session) -> N
     assert ids(await Tickets(session).all()) == keys
 
 
-@pytest.mark.parametrize("name", ["iter", "iter_json", "pages"])
-async def test_reading_lets_others_have_the_event_loop(name: str) -> None:
-    """Rows are decoded a few at a time, whatever a page's size."""
+@pytest.mark.parametrize(("name", "n_batches"), [("iter", 7), ("iter_json", 4), ("pages", 0)])
+async def test_reading_lets_others_have_the_event_loop(name: str, n_batches: int) -> None:
+    """A page is split in pieces, and its rows are handed on a few at a time, whatever its size."""
     rows = [{"_id": f"{n:024x}", "description": "x" * 2400} for n in range(400)]
     transport = FakeTransport([Response(status=200, body=json.dumps(rows).encode())])
-    n_turns = 0
+    async with Session(TOKEN, transport=transport) as session, counted_turns() as turns:
+        seen = [turns[0] async for _ in getattr(Tickets(session), name)()]
+        assert min(seen) > 4
+        assert len(set(seen)) >= n_batches
+        assert turns[0] > 4 + 7 - (name == "iter_json") * 3
+
+
+async def test_a_single_page_lets_others_have_the_event_loop() -> None:
+    """While it is decoded, too."""
+    rows = [{"_id": f"{n:024x}"} for n in range(2000)]
+    transport = FakeTransport([Response(status=200, body=json.dumps(rows).encode())])
+    async with Session(TOKEN, transport=transport) as session, counted_turns() as turns:
+        assert len(await Tickets(session).page(offset=7)) == 2000
+        assert turns[0] > 10
+
+
+@contextlib.asynccontextmanager
+async def counted_turns() -> AsyncIterator[list[int]]:
+    """How many turns of the event loop somebody else had."""
+    turns = [0]
 
     async def tick() -> None:
-        nonlocal n_turns
         while True:
-            n_turns += 1
+            turns[0] += 1
             await asyncio.sleep(0)
 
-    async with Session(TOKEN, transport=transport) as session:
-        ticking = asyncio.create_task(tick())
-        while not transport.sent:
-            async for _ in getattr(Tickets(session), name)():
-                pass
+    ticking = asyncio.create_task(tick())
+    try:
+        yield turns
+    finally:
         ticking.cancel()
-    assert n_turns > 7
+
+
+@pytest.mark.parametrize("name", ["iter", "iter_json", "pages", "iter_updated_since"])
+async def test_a_listing_that_is_closed_has_ended_at_once(name: str) -> None:
+    """Nothing is left to be ended by whoever cleans up."""
+    rows = [{"_id": f"{n:024x}", "updatedAt": "2024-05-31T00:00:00.000Z"} for n in range(500)]
+    transport = FakeTransport([Response(status=200, body=json.dumps(rows).encode()), *[None] * 9])
+    async with Session(TOKEN, transport=transport) as session:
+        options: dict[str, Any] = {"page_size": 500, "archived": False, "concurrency": 4}
+        since = [datetime(2024, 1, 1, tzinfo=UTC)] if name == "iter_updated_since" else []
+        reading = getattr(Tasks(session), name)(*since, **options)
+        await anext(reading)
+        for _ in range(9):
+            await asyncio.sleep(0)
+        assert len(asyncio.all_tasks()) > 1
+        await reading.aclose()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_the_last_page_may_be_cut_by_what_is_wanted(planhat: Sandbox, session: Session) -> None:
+    """It is handed out all the same."""
+    keys = add(planhat, "tickets", 9)
+    assert [ids(page) async for page in Tickets(session).pages(page_size=4, max_records=2)] == [keys[:2]]
+    assert [ids(page) async for page in Tickets(session).pages(page_size=4, max_records=5)] == [keys[:4], keys[4:5]]
+
+
+def test_a_listing_that_cannot_begin_there_is_refused_at_once() -> None:
+    """Before anything is sent."""
+    tasks = Tasks(Session(TOKEN, transport=FakeTransport([])))
+    with pytest.raises(ValueError, match="belong to one list"):
+        tasks.iter(start_offset=1)
 
 
 def test_a_repository_says_what_it_stands_on() -> None:

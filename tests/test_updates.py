@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any, Self
 
 import pytest
 from fakes import TOKEN, FakeTransport
@@ -140,6 +140,7 @@ async def test_a_task_that_cannot_be_read_is_raised_or_skipped() -> None:
     ("since", "options", "error"),
     [
         (datetime(2024, 5, 31), {}, ValueError),  # noqa: DTZ001 - that is the point
+        ("2024-05-31T12:00:00Z", {}, TypeError),
         (NOON, {"margin": -1}, ValueError),
         (NOON, {"sort": "id"}, TypeError),
         (NOON, {"max_records": 5}, TypeError),
@@ -149,7 +150,7 @@ async def test_a_task_that_cannot_be_read_is_raised_or_skipped() -> None:
     ],
 )
 async def test_a_walk_that_makes_no_sense_is_refused_at_once(
-    session: Session, since: datetime, options: dict[str, Any], error: type[Exception]
+    session: Session, since: Any, options: dict[str, Any], error: type[Exception]
 ) -> None:
     """Before anything is sent."""
     with pytest.raises(error):
@@ -165,3 +166,64 @@ async def test_a_walk_that_failed_is_to_be_made_again_though_it_is_asked_once_mo
             await anext(walk)
         assert await anext(walk, None) is None
         assert walk.next_since == NOON
+
+
+async def test_the_next_walk_begins_before_the_first_call_of_this_one(
+    planhat: Sandbox, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long this one takes: what changed meanwhile may have moved past it."""
+    add(planhat, 1, 2, 3)
+
+    class Clock(datetime):
+        times = iter(datetime(2025, 1, day, tzinfo=UTC) for day in range(1, 30))
+
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:  # noqa: ARG003 - as it is called
+            return next(cls.times)  # type: ignore[return-value]
+
+    monkeypatch.setattr("planhat_async.updates.datetime", Clock)
+    walk = Tasks(session).iter_updated_since(NOON, margin=0)
+    assert len([task async for task in walk]) == 3
+    assert walk.next_since == datetime(2025, 1, 1, tzinfo=UTC)
+
+
+async def test_a_page_is_read_to_its_end_before_the_walk_stops() -> None:
+    """However large it is: what is behind the first older task shows whether the order holds."""
+    day = "2024-05-{:02d}T00:00:00.000Z".format
+    days = [31, 30, *[2] * 400, 31]
+    rows = [{"_id": f"{n:024x}", "updatedAt": day(d), "description": "x" * 800} for n, d in enumerate(days)]
+    transport = FakeTransport([Response(status=200, body=encode_json(rows))])
+    async with Session(TOKEN, transport=transport) as session:
+        walk = Tasks(session).iter_updated_since(datetime(2024, 5, 20, tzinfo=UTC), archived=False)
+        assert len([task async for task in walk]) == 3
+        assert session.stats.sorts_ignored == 1
+
+
+async def test_a_walk_reads_nothing_ahead(planhat: Sandbox, session: Session) -> None:
+    """Most end early."""
+    add(planhat, *range(-20, 6))
+    walk = Tasks(session).iter_updated_since(NOON, page_size=4, archived=False)
+    assert len([task async for task in walk]) == 6
+    assert [call.query.get("offset", "0") for call in planhat.requests] == ["0", "3"]
+
+
+async def test_another_listings_seam_is_no_matter_of_a_walk(planhat: Sandbox, session: Session) -> None:
+    """Only what this one lost from sight makes it worth repeating."""
+    add(planhat, 1, 2)
+    walk = Tasks(session).iter_updated_since(NOON)
+    await anext(walk)
+    session.stats.seams_broken += 1
+    assert [task.action async for task in walk] == ["1"]
+    assert walk.next_since > NOON
+
+
+async def test_a_task_that_moves_between_two_pages_does_not_break_their_order() -> None:
+    """Each page is in order for itself; what changed meanwhile stands before the end of the page ahead."""
+    ahead = [{"_id": f"{n:024x}", "updatedAt": (NOON + timedelta(minutes=900 - n)).isoformat()} for n in range(500)]
+    times = {499: 890, 1000: 600, 1001: 300}  # the last task of the first page changed again, and is dropped
+    behind = [{"_id": f"{n:024x}", "updatedAt": (NOON + timedelta(minutes=m)).isoformat()} for n, m in times.items()]
+    transport = FakeTransport([Response(status=200, body=encode_json(page)) for page in (ahead, behind)])
+    async with Session(TOKEN, transport=transport) as session:
+        walk = Tasks(session).iter_updated_since(NOON, archived=False, page_size=500)
+        assert len([task async for task in walk]) == 502
+        assert session.stats.sorts_ignored == 0

@@ -1,8 +1,8 @@
-"""Every reading has a process of its own, and the server another.
+"""Read whole lists of tasks, with this library and in other ways, each in a process of its own, the server in another.
 
-CPU time, stalls and most of the rest come from the small list, in interleaved rounds; what takes long is read once:
-with latency, and the large list. Subjects that would need minutes for that with latency read it without, for their
-memory.
+CPU time, stalls and calls are measured over the small list, in interleaved rounds. What takes long is measured once:
+the server with latency, and the large list. Those that would need minutes for the large list with latency (`cruds`,
+`robocorp-planhat`) read it without, for their memory.
 """
 
 from __future__ import annotations
@@ -13,11 +13,8 @@ from benchmarks.benchmark import Benchmark, Step, Subjects
 from benchmarks.processes import serving
 from benchmarks.reading.subjects import SUBJECTS
 from benchmarks.reading.table import table
-from benchmarks.reading.targets import targets
+from benchmarks.reading.targets import LATENCIES, targets
 from benchmarks.results import Setting
-
-LATENCIES = (0.05, 0.3)
-"""Seconds, besides none."""
 
 
 def steps(subjects: Subjects, small: int, large: int, rounds: int) -> Iterator[Step]:

@@ -17,7 +17,7 @@ RAW_JSON = Subject(
     name="iter_json",
     function=f"{READERS}.raw_json:read",
     packages=("planhat-async",),
-    note="each row's bytes; otherwise the same",
+    note="each row's bytes; four pages ahead, in order, every record once",
     is_ours=True,
 )
 CRUDS = Subject(
@@ -46,11 +46,17 @@ PYDANTIC = Subject(
     packages=("httpx", "pydantic"),
     note="models of 21 fields, page after page",
 )
+JOINED = Subject(
+    name="bytes-joined",
+    function=f"{READERS}.undecoded:read_joined",
+    packages=("aiohttp",),
+    note="four pages at a time, each read into one `bytes` and not decoded; knows how many rows there are",
+)
 FLOOR = Subject(
     name="bytes-alone",
     function=f"{READERS}.undecoded:read",
     packages=("aiohttp",),
-    note="four pages at a time, read and not decoded; knows how many rows there are",
+    note="four pages at a time, each piece thrown away as it comes, so that nobody could decode it",
 )
 
-SUBJECTS = (RECORDS, RAW_JSON, CRUDS, ROBOCORP, GATHERED, PYDANTIC, FLOOR)
+SUBJECTS = (RECORDS, RAW_JSON, CRUDS, ROBOCORP, GATHERED, PYDANTIC, JOINED, FLOOR)

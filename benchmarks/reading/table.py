@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmarks.reading.subjects import CRUDS, FLOOR, PYDANTIC
+from benchmarks.reading.subjects import CRUDS, FLOOR, JOINED, PYDANTIC
+from benchmarks.reading.targets import LATENCIES, LATENCY
 from benchmarks.results import Results, Setting, ratio
 from benchmarks.subjects import Subject
 from benchmarks.tables import aligned, notes, number
 
-AGAINST = (PYDANTIC, CRUDS, FLOOR)
+AGAINST = (PYDANTIC, CRUDS, JOINED, FLOOR)
 
 
 def table(results: Results, subjects: Sequence[Subject], small: int, large: int) -> str:
@@ -19,7 +20,14 @@ def table(results: Results, subjects: Sequence[Subject], small: int, large: int)
         (_costs(results, subject, small) for subject in subjects),
     )
     times = aligned(
-        ("", "0 ms", "50 ms", "300 ms", f"{large:,} at 300 ms", f"MB at {small:,}", f"MB at {large:,}"),
+        (
+            "",
+            "0 ms",
+            *(f"{one * 1e3:.0f} ms" for one in LATENCIES),
+            f"{large:,} at {LATENCY * 1e3:.0f} ms",
+            f"MB at {small:,}",
+            f"MB at {large:,}",
+        ),
         (_times(results, subject, small, large) for subject in subjects),
     )
     return "\n\n".join((costs, f"seconds at each latency of the server, and peak memory\n{times}", notes(subjects)))
@@ -40,8 +48,8 @@ def _costs(results: Results, subject: Subject, n_rows: int) -> tuple[str, ...]:
 
 
 def _times(results: Results, subject: Subject, small: int, large: int) -> tuple[str, ...]:
-    at_small = [results.summary(subject, Setting(n_rows=small, latency=latency)) for latency in (0.0, 0.05, 0.3)]
-    at_large = results.summary(subject, Setting(n_rows=large, latency=0.3))
+    at_small = [results.summary(subject, Setting(n_rows=small, latency=latency)) for latency in (0.0, *LATENCIES)]
+    at_large = results.summary(subject, Setting(n_rows=large, latency=LATENCY))
     larger = results.summary(subject, Setting(n_rows=large)) if at_large.peak is None else at_large
     return (
         subject.name,

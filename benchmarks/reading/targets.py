@@ -23,7 +23,10 @@ FLATNESS = 1.2
 """Peak memory of the large list, to that of the small one; one reading differs from the next by a tenth."""
 WALL_TO_SEQUENTIAL = 0.35
 """Wall time, to that of one page after another."""
-LATENCY = 0.3
+LATENCIES = (0.05, 0.3)
+"""Seconds the server waits, besides none."""
+LATENCY = LATENCIES[-1]
+"""The one that the large list is read with."""
 
 
 def targets(results: Results, small: int, large: int) -> Iterator[str]:

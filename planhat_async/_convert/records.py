@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import cattrs
 
 from planhat_async._convert import fields
-from planhat_async._convert.fields import PARTS, consumer
+from planhat_async._convert.fields import consumer
 from planhat_async._convert.json import decode_json, row_id
 from planhat_async._convert.row_reading import RowReader
 from planhat_async._convert.values import kind_of
@@ -20,7 +20,7 @@ R = TypeVar("R", bound=Record)
 
 def _make_converter() -> cattrs.Converter:
     converter = cattrs.Converter()
-    for cls in (*PARTS, Note, Task, Ticket):
+    for cls in (Note, Task, Ticket):
         converter.register_structure_hook(cls, consumer(cls))
         converter.register_unstructure_hook(cls, fields.unstructure)
     return converter
@@ -51,13 +51,14 @@ def _decode_unusual(cls: type[R], row: bytes, position: int | None) -> R:
     except DecodeError as error:
         raise _unreadable(cls, row_id(row), position, error) from error
     if type(value) is not dict:
-        raise _unreadable(cls, None, position, f"an object, not {kind_of(value)}")
+        raise _unreadable(cls, None, position, f"it has to be an object, not {kind_of(value)}")
     return converter.structure(value, cls)
 
 
 def _unreadable(cls: type[Record], key: str | None, position: int | None, reason: object) -> DecodeError:
+    named = "" if key is None else f" {key}"
     where = "" if position is None else f" at position {position}"
-    return DecodeError(f"{cls.__name__} {key}{where} cannot be read: {reason}", id=key, position=position)
+    return DecodeError(f"{cls.__name__}{named}{where} cannot be read: {reason}", id=key, position=position)
 
 
 def unstructure(record: Record) -> dict[str, Any]:

@@ -4,11 +4,13 @@ A dict for each row, out of which its fields are taken one after another, costs 
 So a row is parsed into a struct with its class's fields, and the record filled from that. Only a row with something
 unusual in it, such as a time that is none, goes by way of a dict, where each field is looked at for itself.
 
-A field that Planhat does not document is unusual when it comes first. Later structs have a place for it.
+A field that Planhat does not document is unusual the first time that a row has it; from then on structs have a place
+for it, in the whole process. A row with one that gets no place always goes the long way, and is parsed twice.
 """
 
 from __future__ import annotations
 
+import re
 import typing
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -21,6 +23,8 @@ from planhat_async._convert.generating import generate
 
 _MAX_LEARNED = 200
 """Undocumented fields of a class that get a place: a server that names them after its data must not fill memory."""
+_REFUSED = re.compile(r'["\\\x00-\x1f]')
+"""In names that no struct can have: those that JSON escapes."""
 
 _Time = Annotated[datetime, msgspec.Meta(tz=True)] | None
 
@@ -42,7 +46,7 @@ class RowReader:
 
         Raises:
             ValueError: The row has something unusual in it.
-            RecursionError: So deep is something in it.
+            RecursionError: Something in it is nested too deep.
         """
         decode, fill = self._decode_fill  # at once: another thread may learn meanwhile
         return fill(decode(row))
@@ -53,7 +57,7 @@ class RowReader:
         for one in (record, *_parts_of(record)):
             cls = type(one)
             known = {field.wire for field in fields_of(cls).values()}.union(found[cls])
-            new = [name for name in one.extra if name not in known and _is_simple(name)]
+            new = [name for name in one.extra if name not in known and not _REFUSED.search(name)]
             found[cls] = (*found[cls], *new)[:_MAX_LEARNED]
         if found != self._learned:
             self._learned = found
@@ -68,11 +72,6 @@ def _parts_of(record: Any) -> Iterator[Any]:
     for field in fields_of(type(record)).values():
         if _part_in(field) is not None:
             yield from getattr(record, field.name) or ()
-
-
-def _is_simple(name: str) -> bool:
-    """Whether a struct can have a field of this name: one that JSON does not escape."""
-    return name.isprintable() and not {'"', "\\"}.intersection(name)
 
 
 def _part_in(field: Field) -> type | None:

@@ -18,7 +18,7 @@ from planhat_async.batching.attribution import attributed, errors_in, objects_in
 from planhat_async.batching.chunking import Chunk, Row, Rows, halves_of
 from planhat_async.batching.recording import Recorded
 from planhat_async.errors import PlanhatError
-from planhat_async.results import ChunkResult, Outcome, Problem, ranges_of
+from planhat_async.results import ChunkResult, Outcome, Problem
 
 _logger = logging.getLogger("planhat_async.upserting")
 
@@ -96,10 +96,8 @@ class Account:
 
     def __attrs_post_init__(self) -> None:
         self.left = [Part(self.chunk.rows)] if self.chunk.rows else []
-        invalid = self.chunk.invalid
-        everything = [row.position for row in self.chunk.rows] + [problem.position or 0 for problem in invalid]
-        self.result = ChunkResult(number=self.chunk.number, positions=ranges_of(everything))
-        self._list(invalid)
+        self.result = ChunkResult(number=self.chunk.number, positions=self.chunk.positions)
+        self._list(self.chunk.invalid)
 
     @property
     def is_settled(self) -> bool:

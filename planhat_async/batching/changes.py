@@ -17,18 +17,21 @@ from datetime import datetime
 import attrs
 
 from planhat_async._convert import RowFlags, read_time
-from planhat_async.batching.stitching import Seams
+from planhat_async.batching.stitching import OnSeam, Seam
 from planhat_async.queries import Keep
 
 _logger = logging.getLogger("planhat_async.listing")
 
 
 @attrs.define(kw_only=True)
-class UpdateWalk:
+class ChangedSince:
     """Takes the rows of one list in the order in which they come."""
 
+    name: str
+    """The list's, for messages."""
     since: datetime
-    seams: Seams
+    on_seam: OnSeam
+    """Told where the order does not hold."""
     keep: Keep | None = None
     """Which rows are wanted at all."""
     _is_ordered: bool = True
@@ -46,7 +49,7 @@ class UpdateWalk:
         """Note that the next row is another page's, which may be older: a page is in order for itself."""
         self._last = None
 
-    def wants(self, row: RowFlags) -> bool:
+    def take(self, row: RowFlags) -> bool:
         """Take a row, and tell whether it is wanted: also where it does not say when it changed."""
         changed = _time_of(row)
         if changed is not None:
@@ -60,8 +63,8 @@ class UpdateWalk:
                 self._is_descending = True
             elif self._is_ordered:
                 self._is_ordered = False
-                self.seams.sorts_ignored += 1
-                _logger.warning("the list does not come with the last changed rows first, so all of it is read")
+                self.on_seam(Seam.UNSORTED)
+                _logger.warning("%s does not come with the last changed rows first, so all of it is read", self.name)
         self._last = changed
 
 

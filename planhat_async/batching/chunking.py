@@ -36,7 +36,7 @@ from typing import TypeAlias
 import attrs
 import msgspec
 
-from planhat_async.results import Outcome, Problem
+from planhat_async.results import Outcome, Problem, ranges_of
 
 Key: TypeAlias = str
 """`name=value`. One string, because a string's hash is kept: keys are looked up several times for each row."""
@@ -91,11 +91,17 @@ class Chunk:
     rows: Rows = attrs.field(repr=False)
     keys: AbstractSet[Key] = attrs.field(repr=False)
     """All keys of all rows."""
-    body: bytes = attrs.field(default=b"", repr=False)
+    body: bytes = attrs.field(repr=False)
     """The rows as a JSON array, which grew with the chunk: when it is cut, they are no longer in the CPU's caches, and
     joining them would cost a sixth of what everything costs."""
     invalid: tuple[Problem, ...] = attrs.field(default=(), repr=False)
     """Rows that were refused since the chunk before, so that chunks add up to the input."""
+    positions: tuple[range, ...] = attrs.field(init=False, repr=False, eq=False)
+    """Where all of that stood in the input."""
+
+    @positions.default
+    def _all_positions(self) -> tuple[range, ...]:
+        return ranges_of([row.position for row in self.rows] + [problem.position or 0 for problem in self.invalid])
 
     @property
     def is_keyed(self) -> bool:

@@ -153,7 +153,7 @@ def refuses_everything(error: PlanhatError) -> bool:
 
 async def _body_of(rows: Rows, chunk: Chunk) -> bytes:
     """The body of a request; others have the event loop between two pieces."""
-    if rows is chunk.rows and chunk.body:
+    if rows is chunk.rows:
         return chunk.body
     body = io.BytesIO()
     for piece in pieces_of(rows):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
-from planhat_async.batching.stitching import Ask, Id, Page, Stitcher
-
-Row = TypeVar("Row")
+from planhat_async.batching.pages import Ask, Id, Page, Row
+from planhat_async.batching.stitching import Stitcher
 
 Fetch = Callable[[int, int], Awaitable[Page[Row]]]
 """Fetches one page by offset and limit."""
@@ -37,7 +36,7 @@ async def run_pages(
             if stitcher.wants_newest:
                 newest = asyncio.ensure_future(fetch_newest())
             if rows:
-                await _follow(stitcher.plan(n_read=1), fetch, pages)
+                await _follow(stitcher.plan(is_reading=True), fetch, pages)
                 yield rows
             del rows  # a page counts as long as it is held, and the next one may be long in coming
     finally:

@@ -13,16 +13,16 @@ from itertools import accumulate
 import attrs
 from attrs.validators import ge, optional
 
+from planhat_async.batching.pages import Id, Page
 from planhat_async.batching.paging import run_pages
-from planhat_async.batching.stitching import Id, Page, Seams, Stitcher
+from planhat_async.batching.stitching import OnSeam, Stitcher
 from planhat_async.errors import DecodeError
-from planhat_async.queries import BY_ID, Params, Query
+from planhat_async.queries import ID, Params, Query
 
 FetchPage = Callable[[Params, int, int], Awaitable[Page[bytes]]]
 """Fetches one page, by the query's parameters, offset and limit."""
 
-
-_MAX_ROWS = 1000
+_ROWS_A_TURN = 300
 """Rows in a turn of the event loop, however small they are."""
 
 
@@ -30,13 +30,15 @@ _MAX_ROWS = 1000
 class ReadOptions:
     """How much is read, and how."""
 
+    name: str
+    """The list's, for messages."""
     page_size: int = attrs.field(validator=ge(1))
     default_limit: int
     concurrency: int = attrs.field(default=4, validator=ge(1))
     max_records: int | None = attrs.field(default=None, validator=optional(ge(0)))
     start_offset: int = attrs.field(default=0, validator=ge(0))
     after: str | None = None
-    turn_bytes: int = 1 << 16
+    turn_bytes: int
     """Bytes of rows after which others have the event loop."""
 
     def check(self, queries: Sequence[Query]) -> None:
@@ -47,22 +49,23 @@ class ReadOptions:
         """
         if len(queries) > 1 and (self.start_offset or self.after is not None):
             raise ValueError(
-                f"start_offset and after belong to one list, and this listing comes down to {len(queries)}: "
-                "read them one by one (tasks with archived=False, then with archived=True)"
+                f"start_offset and after belong to one list, and this listing comes down to {len(queries)}: read them "
+                "one by one (tasks with archived=False, then archived=True; fewer companies or end users at once)"
             )
-        if self.after is not None and not re.fullmatch("[0-9a-z]+", self.after):
+        if self.after is not None and not re.fullmatch("[0-9a-z]+", str(self.after)):
             raise ValueError(f"after is the _id of a record, in lower case, not {self.after!r}")
-        if self.after is not None and any(query.sort != BY_ID for query in queries):
+        if self.after is not None and any(query.sort != ID for query in queries):
             raise ValueError("after tells how far a listing in the default order had come, not one with a sort")
 
-    def stitcher(self, query: Query, seams: Seams, *, most: int | None) -> Stitcher[bytes]:
+    def stitcher(self, query: Query, on_seam: OnSeam, *, most: int | None) -> Stitcher[bytes]:
         """The plan for one of the lists, of which `most` rows are wanted."""
         return Stitcher(
+            name=self.name,
             page_size=self.page_size,
             default_limit=self.default_limit,
             max_pages=self.concurrency,
-            seams=seams,
-            is_by_id=query.sort == BY_ID,
+            on_seam=on_seam,
+            is_by_id=query.sort == ID,
             max_rows=most,
             start=self.start_offset,
             after=None if self.after is None else self.after.encode(),
@@ -74,7 +77,9 @@ class Batch:
     """Some rows of a page."""
 
     rows: Sequence[bytes]
-    ends_page: bool
+    position: int
+    """How many records the listing handed out, or could not read, before them."""
+    ends_page: bool = False
 
 
 async def read_batches(
@@ -82,7 +87,7 @@ async def read_batches(
     queries: Sequence[Query],
     options: ReadOptions,
     *,
-    seams: Seams,
+    on_seam: OnSeam,
     on_bad: Callable[[DecodeError], None],
 ) -> AsyncGenerator[Batch, None]:
     """Yield the wanted rows, query after query, in order; at most `max_records` in all.
@@ -91,52 +96,79 @@ async def read_batches(
         fetch: Fetches a page.
         queries: The lists to read.
         options: How much is read.
-        seams: Where it is counted how pages met.
+        on_seam: Told how pages met, where that is worth counting.
         on_bad: Called with what is wrong with a row that cannot be judged, once those before it were yielded.
     """
-    left, position = options.max_records, 0
+    count = _Count(options.max_records)
     for query in queries:
-        if left is not None and left <= 0:
+        if count.is_full:
             return
-        stitcher = options.stitcher(query, seams, most=left if query.keep is None else None)
+        stitcher = options.stitcher(query, on_seam, most=count.left if query.keep is None else None)
         pages = run_pages(partial(fetch, query.params), partial(_newest, fetch, query), stitcher)
         async with aclosing(pages):
             async for page in pages:
-                for rows, is_end in _turns(page, options.turn_bytes):
-                    for judged in _judged(rows, query, left):
-                        n_rows = 1 if isinstance(judged, DecodeError) else len(judged)
-                        left = None if left is None else left - n_rows
-                        if isinstance(judged, DecodeError):
-                            judged.position = position
-                            on_bad(judged)
-                        elif judged:
-                            yield Batch(judged, ends_page=False)
-                        position += n_rows
-                    if is_end or left == 0:
-                        yield Batch((), ends_page=True)
-                    if left == 0:
-                        return
+                for rows in _turns(page, options.turn_bytes):
+                    for batch in _batches(rows, query, count, on_bad):
+                        yield batch
+                    if count.is_full:
+                        break
                     await asyncio.sleep(0)
+                yield Batch((), count.n_read, ends_page=True)
+                if count.is_full:
+                    return
                 del page, rows  # a page counts as long as it is held
+
+
+@attrs.define
+class _Count:
+    """How many records were read, and how many may be."""
+
+    most: int | None
+    n_read: int = 0
+
+    @property
+    def left(self) -> int | None:
+        """How many more are wanted; `None` for all."""
+        return None if self.most is None else self.most - self.n_read
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more are."""
+        return self.most is not None and self.n_read >= self.most
 
 
 async def _newest(fetch: FetchPage, query: Query) -> Sequence[Id]:
     return (await fetch(query.newest_params, 0, 2)).ids
 
 
-def _turns(page: Sequence[bytes], turn_bytes: int) -> Iterator[tuple[Sequence[bytes], bool]]:
-    """Cut a page where others should have the event loop, and say which part is its last."""
-    ends = list(accumulate(map(len, page)))
-    start = n_bytes = 0
+def _turns(page: Sequence[bytes], turn_bytes: int) -> Iterator[Sequence[bytes]]:
+    """Cut a page where others should have the event loop."""
+    start = 0
     while start < len(page):
-        end = min(bisect_left(ends, n_bytes + turn_bytes, start) + 1, start + _MAX_ROWS)
-        yield page[start:end], end >= len(page)
-        start, n_bytes = end, ends[min(end, len(page)) - 1]
+        turn = page[start : start + _ROWS_A_TURN]
+        # Only as far as the turn goes: a look at a row that was long in memory costs more than its sum.
+        end = bisect_left(list(accumulate(map(len, turn))), turn_bytes) + 1
+        yield turn if end >= len(turn) else turn[:end]
+        start += min(end, len(turn))
+
+
+def _batches(
+    rows: Sequence[bytes], query: Query, count: _Count, on_bad: Callable[[DecodeError], None]
+) -> Iterator[Batch]:
+    """Yield what is wanted of some rows, as far as it is, and tell of what cannot be judged in its place."""
+    for judged in _judged(rows, query, count.left):
+        if isinstance(judged, DecodeError):
+            judged.position = count.n_read
+            on_bad(judged)
+            count.n_read += 1
+        elif judged:
+            yield Batch(judged, count.n_read)
+            count.n_read += len(judged)
 
 
 def _judged(rows: Sequence[bytes], query: Query, left: int | None) -> Iterator[Sequence[bytes] | DecodeError]:
     """Yield the wanted ones of some rows, at most `left`, and in its place what is wrong with one of them."""
-    if query.keep is None and not query.unwanted:
+    if query.keep is None and not query.hidden_fields:
         yield rows[:left]
         return
     wanted: list[bytes] = []

@@ -20,11 +20,13 @@ The list ends at the newest `_id` there was when it began: without that, creatio
 finds it, once there is more than a page. A list also ends with a page that is short, below 1 MiB, and has fewer rows
 than the endpoint gives unasked, because no cap on rows or bytes explains that, and with a page of nothing but L.
 Any other short page proves nothing: a server that ignores or lowers `limit`, or caps an answer's bytes, looks just
-the same. The next page is asked for alone then, where that one stopped, and pages are smaller from there on.
+the same. The next page is asked for alone then, where that one stopped, and pages are that small from there on; where
+bytes were the limit, they grow again as rows become small.
 
 Under a sort of the caller's own, and where a server ignores the sort, `_id`s have no order to compare. There a page
 joins where it begins with rows that were yielded last, or holds many of them in a row. What cannot be found again is
-logged and counted, and the reading goes on: rows may then be missed or come twice.
+logged and counted, and the reading goes on: rows may then be missed or come twice. Nor does anything say there where
+the list ended when it began: one that grows faster than it is read is read for ever.
 
 Assumed: `_id`s are text in lower case that sorts as Planhat sorts it, and a row at a page's edge is below 1 MiB.
 """
@@ -33,25 +35,21 @@ from __future__ import annotations
 
 import logging
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from enum import Enum
 from itertools import groupby
-from typing import Any, Generic, Protocol, TypeVar
+from operator import le
+from typing import Generic
 
 import attrs
 
+from planhat_async.batching.page_size import SMALL_BYTES, PageSize
+from planhat_async.batching.pages import Ask, Id, Page, Row
+from planhat_async.batching.progress import Progress
 from planhat_async.errors import DecodeError
-
-Row = TypeVar("Row")
-Id = bytes
-"""An `_id`, as its bytes came."""
 
 _logger = logging.getLogger("planhat_async.listing")
 
-_SMALL_BYTES = 1 << 20
-_MAX_BARREN = 60
-"""Pages in a row without a new row, after which the server makes no sense."""
-_MAX_REPEATS = 3
-"""Offsets at which the first page came again."""
 _TAIL = 50
 """Rows by which a page is recognised where `_id`s are in no order."""
 _ENOUGH = 10
@@ -60,95 +58,82 @@ _MAX_SEARCHES = 3
 """Steps back in search of them."""
 
 
-class Seams(Protocol):
-    """Where it is counted how pages met."""
+class Seam(Enum):
+    """What a listing meets that is counted; the value is the counter's name in the session's `stats`."""
 
-    seams_repaired: int
-    seams_broken: int
-    sorts_ignored: int
-
-
-@attrs.frozen(eq=False)
-class Ask:
-    """One page to be asked for."""
-
-    offset: int
-    limit: int
+    REPAIRED = "seams_repaired"
+    BROKEN = "seams_broken"
+    UNSORTED = "sorts_ignored"
 
 
-@attrs.frozen(kw_only=True)
-class Page(Generic[Row]):
-    """What one GET returned."""
-
-    offset: int
-    limit: int
-    """How many rows were asked for."""
-    rows: Sequence[Row]
-    ids: Sequence[Id]
-    """The `_id` of each row; nothing where no row has one."""
-    n_bytes: int
+OnSeam = Callable[[Seam], object]
+"""Is told of each."""
 
 
 @attrs.define(kw_only=True)
 class Stitcher(Generic[Row]):
     """Plans the pages of one list, and takes them in the order of its plan."""
 
+    name: str
+    """The list's, for messages."""
     page_size: int
+    """Rows a page is to have."""
     default_limit: int
-    """What the endpoint returns when it is asked for no particular number."""
+    """Rows the endpoint returns when it is asked for no particular number."""
     max_pages: int
     """Pages on their way or in memory at once."""
-    seams: Seams
+    on_seam: OnSeam
+    """Told how pages met, where that is worth counting."""
     is_by_id: bool = True
     """Whether the list is asked for in the order of its `_id`s."""
     max_rows: int | None = None
     """Rows after which nobody cares."""
     start: int = 0
-    """The offset to begin at."""
+    """The offset to begin at: rows that were read before."""
     after: Id | None = None
-    """Only rows beyond this `_id` are wanted; it is believed to be at `start`."""
-    is_over: bool = False
-    wants_newest: bool = False
+    """Only rows beyond this `_id` are wanted; it is believed to be that of the row before `start`."""
+    is_over: bool = attrs.field(init=False)
+    """Whether the reading has come to the list's end."""
+    wants_newest: bool = attrs.field(default=False, init=False)
     """Whether the newest `_id`s are to be asked for, and told to `end_at_newest`."""
 
     _asks: list[Ask] = attrs.field(factory=list, init=False)
+    """The plan: pages on their way or here, in the order to take them."""
+    _size: PageSize = attrs.field(init=False)
+    _progress: Progress = attrs.field(init=False)
     _window: int = attrs.field(default=1, init=False)
-    _limit: int = attrs.field(init=False)
+    """Pages that may be on their way or here by now."""
     _overlap: int = attrs.field(default=1, init=False)
-    _capped_at_bytes: int | None = attrs.field(default=None, init=False)
+    """Rows of a page that the next one is to hold again."""
     _last: Id | None = attrs.field(init=False)
     """L, the last `_id` yielded."""
     _tail: Sequence[Id] = attrs.field(default=(), init=False)
+    """The `_id`s yielded last."""
     _rank: int = attrs.field(init=False)
     """The offset at which L is believed to be."""
     _n_rows: int = attrs.field(default=0, init=False)
+    """Rows yielded."""
     _newest: Id | None = attrs.field(default=None, init=False)
+    """The newest `_id` there was when the reading began."""
     _is_newest_asked: bool = attrs.field(default=False, init=False)
-    _n_failed: int = attrs.field(default=0, init=False)
-    """Seams that failed since a row was new."""
     _n_back: int = attrs.field(default=0, init=False)
     """Steps back since a row was new."""
     _leaps_to: int | None = attrs.field(default=None, init=False)
     """Where the reading goes on although nothing recognises the place."""
-    _first: tuple[Any, Any] | None = attrs.field(default=None, init=False)
-    """The first and the last `_id` of the first page, or its rows where they have none."""
-    _repeats: set[int] = attrs.field(factory=set, init=False)
-    _n_barren: int = attrs.field(default=0, init=False)
-    _furthest: Id = attrs.field(default=b"", init=False)
-    """The last `_id` of all pages without a new row."""
 
     def __attrs_post_init__(self) -> None:
-        self._limit = max(2, self.page_size)  # a page of one row could not overlap and go on
+        self._size = PageSize(self.page_size, self.default_limit)
+        self._progress = Progress(self.name, self.start)
         self._last = self.after
-        self._rank = self.start - (self.after is None)
+        self._rank = self.start - 1
         self.is_over = self.max_rows is not None and self.max_rows <= 0
 
-    def plan(self, n_read: int = 0) -> Sequence[Ask]:
-        """The pages to be on their way or here while `n_read` pages are being read, in the order to take them."""
-        while not self.is_over and len(self._asks) + n_read < self._window and self._reaches_further():
+    def plan(self, *, is_reading: bool = False) -> Sequence[Ask]:
+        """The pages to be on their way or here, in the order to take them; one fewer while a page is being read."""
+        while not self.is_over and len(self._asks) + is_reading < self._window and self._reaches_further():
             self._asks.append(self._ask(self._next_offset()))
-        del self._asks[max(1, self.max_pages - n_read) :]  # a repair takes the place of the page furthest away
-        return tuple(self._asks[: self.max_pages - n_read])
+        del self._asks[max(1, self.max_pages - is_reading) :]  # a repair takes the place of the page furthest away
+        return tuple(self._asks[: self.max_pages - is_reading])
 
     def accept(self, page: Page[Row]) -> Sequence[Row]:
         """Take the page asked for first; returns its new rows.
@@ -156,9 +141,10 @@ class Stitcher(Generic[Row]):
         Where it does not join, it stays at the head of the plan, behind the page that is to repair the seam.
 
         Raises:
-            DecodeError: The server ignores `offset`, or says nothing new for ever.
+            DecodeError: The server ignores `offset`, says nothing new for ever, or ignores the order by `_id` that a
+                reading behind `after` needs.
         """
-        self._check_progress(page)
+        self._progress.check(page, n_rows=self._n_rows)
         if self.is_by_id and not _is_ascending(page):
             self._give_up_order(page)
         first_new = self._joint(page)
@@ -181,9 +167,8 @@ class Stitcher(Generic[Row]):
         self.wants_newest = False
         if ids and self._last is not None and (ids[0] > ids[1] if len(ids) > 1 else ids[0] >= self._last):
             self._newest = ids[0]
-            self._end_if(self._last >= self._newest)
-
-    # Where the next page is.
+            if self._last >= self._newest:
+                self._end()
 
     def _next_offset(self) -> int:
         if self._asks:
@@ -198,10 +183,8 @@ class Stitcher(Generic[Row]):
 
     def _ask(self, offset: int) -> Ask:
         if self.max_rows is None:
-            return Ask(offset, self._limit)
-        return Ask(offset, min(self._limit, self._rank + 1 + self.max_rows - self._n_rows - offset))
-
-    # Does it join?
+            return Ask(offset, self._size.rows)
+        return Ask(offset, min(self._size.rows, self._rank + 1 + self.max_rows - self._n_rows - offset))
 
     def _joint(self, page: Page[Row]) -> int | None:
         """The index of the first new row, or `None` where the page does not join."""
@@ -213,6 +196,7 @@ class Stitcher(Generic[Row]):
             return _index_behind(self._tail, page.ids)
         first = next((one for one in page.ids if one), self._last)
         if page.offset == 0 or first <= self._last:
+            # The first of equal ones: rows without an `_id` go by L's, and come rather twice than never.
             index = bisect_left(page.ids, self._last)
             return index + (page.ids[index : index + 1] == [self._last])
         return None
@@ -220,41 +204,43 @@ class Stitcher(Generic[Row]):
     def _step_back(self, page: Page[Row]) -> None:
         """Ask for a page further left, before everything that is here."""
         if page.offset == 0 and self.is_by_id:
-            self.is_over = True  # the list has become empty
+            self._end()  # the list has become empty
             return
         if not page.rows:
             del self._asks[:1]  # an empty page will prove nothing later either
-        self._n_failed += 1
-        self._furthest = b""
-        self._overlap = min(max(1, self._limit // 4), max(self._overlap * 2, self._limit // 50))
+        self._progress.note_gap()
+        self._overlap = min(max(1, self._size.rows // 4), max(self._overlap * 2, self._size.rows // 50))
         offset = self._rank
         if offset >= page.offset:
-            offset = max(0, page.offset - max(1, self._limit // 8) * 4**self._n_back)
+            offset = max(0, page.offset - max(1, self._size.rows // 8) * 4**self._n_back)
             self._n_back += 1
         if not self.is_by_id and (self._n_back > _MAX_SEARCHES or page.offset == 0):
             self._leap()
         else:
-            self._asks.insert(0, Ask(offset, self._limit))
+            self._asks.insert(0, Ask(offset, self._size.rows))
 
     def _leap(self) -> None:
         """Go on where L was believed to be, though nothing there is recognised."""
-        self.seams.seams_broken += 1
-        _logger.warning("rows moved while they were read: behind row %d some may be missing or repeated", self._n_rows)
+        self.on_seam(Seam.BROKEN)
+        _logger.warning(
+            "%s: rows moved while they were read: behind row %d some may be missing or repeated",
+            self.name,
+            self._n_rows,
+        )
         self._leaps_to = self._rank + 1
-        self._asks = [Ask(self._leaps_to, self._limit)]
+        self._asks = [Ask(self._leaps_to, self._size.rows)]
 
     def _give_up_order(self, page: Page[Row]) -> None:
         if self.after is not None:
-            raise DecodeError("the list does not come in the order of its `_id`s, so reading it cannot be resumed")
+            raise DecodeError(f"{self.name} does not come in the order of its `_id`s, so reading it cannot be resumed")
         self.is_by_id = self.wants_newest = False
         self._newest = None
-        self.seams.sorts_ignored += 1
-        del self._asks[1:]
-        _logger.warning("the list does not come in the order of its `_id`s: rows that move meanwhile may be missed")
+        self.on_seam(Seam.UNSORTED)
+        _logger.warning(
+            "%s does not come in the order of its `_id`s: rows that move meanwhile may be missed", self.name
+        )
         if page.rows and not page.ids:
-            _logger.warning("rows without an `_id` cannot be told from each other")
-
-    # What follows from a page that joins.
+            _logger.warning("%s: rows without an `_id` cannot be told from each other", self.name)
 
     def _wanted(self, rows: Sequence[Row]) -> Sequence[Row]:
         left = None if self.max_rows is None else self.max_rows - self._n_rows
@@ -265,37 +251,30 @@ class Stitcher(Generic[Row]):
         self._leaps_to = None
         end = page.offset + len(page.rows) - 1
         if n_new:
-            self.seams.seams_repaired += self._n_failed > 0
+            if self._progress.is_repairing:
+                self.on_seam(Seam.REPAIRED)
+            self._progress.note_new(page)
             self._n_rows += n_new
-            self._n_barren = self._n_failed = self._n_back = 0
-            if page.ids:  # else a row only counts as new by its place
-                self._repeats.clear()
+            self._n_back = 0
             self._rank = end
             self._last = page.ids[-1] if page.ids else b""
             self._tail = (*self._tail, *fresh.ids[-_TAIL:])[-_TAIL:]
         elif page.rows:
-            self._n_barren = 0 if self._reaches_beyond(page) else self._n_barren + 1
-            self._rank = end if self._n_failed else max(self._rank, end)
-
-    def _reaches_beyond(self, page: Page[Row]) -> bool:
-        """Whether a page without a new row still came nearer to one, as on the way to where a reading is resumed."""
-        is_beyond = self.is_by_id and page.ids[-1] > self._furthest
-        self._furthest = max(self._furthest, page.ids[-1]) if self.is_by_id else b""
-        return is_beyond
+            self._progress.note_nothing_new(page, is_by_id=self.is_by_id)
+            self._rank = end if self._progress.is_repairing else max(self._rank, end)
 
     def _go_on(self, page: Page[Row], *, is_barren: bool) -> None:
-        n_rows = len(page.rows)
-        self._end_if(self._is_last(page))
-        if self.is_over:
+        if self._is_last(page):
+            self._end()
             return
-        if n_rows < page.limit:
+        if page.is_short:
             self._ask_alone(page)
             return
-        self._adapt(page)
+        self._size.grow_with(page)
         if is_barren:
             # As large as can be, also where few rows are wanted: the next new one may be far away.
-            if self._n_failed or self.max_rows is not None:
-                self._asks.insert(0, Ask(max(0, self._rank + 1 - self._overlap), self._limit))
+            if self._progress.is_repairing or self.max_rows is not None:
+                self._asks.insert(0, Ask(max(0, self._rank + 1 - self._overlap), self._size.rows))
             return
         self._window = min(self.max_pages, self._window + 1)
         if not self._is_newest_asked and self.is_by_id and self.max_rows is None:
@@ -307,51 +286,26 @@ class Stitcher(Generic[Row]):
             return True
         if self._newest is not None and self._last is not None and self._last >= self._newest:
             return True
-        is_short = n_rows < page.limit
-        if is_short and n_rows < self.default_limit and page.n_bytes < _SMALL_BYTES:
+        if page.is_short and n_rows < self.default_limit and page.n_bytes < SMALL_BYTES:
             return True
-        return is_short and n_rows <= 1 and list(page.ids) == [self._last]
+        return page.is_short and n_rows <= 1 and list(page.ids) == [self._last]
 
-    def _end_if(self, is_end: bool) -> None:
-        if is_end:
-            self.is_over, self.wants_newest = True, False
-            self._asks.clear()
+    def _end(self) -> None:
+        self.is_over, self.wants_newest = True, False
+        self._asks.clear()
 
     def _ask_alone(self, page: Page[Row]) -> None:
         """Go on where a short page stopped: the server has a limit of its own."""
-        n_rows = len(page.rows)
-        self._limit = max(2, min(self._limit, n_rows))
-        self._capped_at_bytes = page.n_bytes if page.n_bytes >= _SMALL_BYTES else None
-        self._overlap = min(self._overlap, max(1, self._limit // 4))
+        self._size.shrink_to(page)
+        self._overlap = min(self._overlap, max(1, self._size.rows // 4))
         self._window = 1
-        self._asks = [Ask(page.offset + max(0, n_rows - 1), self._limit)]
-
-    def _adapt(self, page: Page[Row]) -> None:
-        """Ask for as many rows as the server gives anyway, and for more where they have become small again."""
-        n_rows = len(page.rows)
-        if n_rows > page.limit:
-            self._limit = max(self._limit, min(n_rows, self.default_limit))
-        elif self._capped_at_bytes is not None and page.n_bytes < self._capped_at_bytes // 2:
-            self._limit = max(2, min(self.page_size, self._limit * 2))
-
-    def _check_progress(self, page: Page[Row]) -> None:
-        known = page.ids or page.rows
-        ends = (known[0], known[-1]) if known else None
-        if self._first is None:
-            self._first = ends
-        elif ends == self._first and page.offset > self.start:
-            self._repeats.add(page.offset)
-        if len(self._repeats) >= _MAX_REPEATS:
-            where = ", ".join(map(str, sorted(self._repeats)))
-            raise DecodeError(f"the first page came again at the offsets {where}: the server ignores `offset`")
-        if max(self._n_barren, self._n_failed) >= _MAX_BARREN:
-            raise DecodeError(f"{_MAX_BARREN} pages after row {self._n_rows} held no new one: the list makes no sense")
+        self._asks = [Ask(page.offset + max(0, len(page.rows) - 1), self._size.rows)]
 
 
 def _is_ascending(page: Page[Row]) -> bool:
     if len(page.ids) != len(page.rows):
         return False
-    return all(map(bytes.__le__, page.ids, page.ids[1:]))  # equal where a row has none and goes by the one before it
+    return all(map(le, page.ids, page.ids[1:]))  # equal where a row has none and goes by the one before it
 
 
 def _from(first: int, page: Page[Row]) -> Page[Row]:

@@ -28,7 +28,7 @@ MAX_GROUPS = 50
 _QUOTED = re.compile(r"(?<!\w)(['\"]).*?(?:\1(?!\w)|$)", re.DOTALL)
 """Also what is cut off before its quote is closed; an apostrophe opens none."""
 _OTHER_REASONS = "for other reasons"
-_ROWS_HASHED_AT_ONCE = 64
+_DIGEST_DIGITS = 32
 _IN_FLIGHT = "in flight when the journal was last written; no answer is known"
 _MARGIN_SECONDS = 3600
 
@@ -112,8 +112,8 @@ class Entry:
             n_rows=len(chunk.rows) + len(chunk.invalid),
             digest=digest,
             is_keyed=chunk.is_keyed,
-            positions=_positions_of(chunk),
-            pending=ranges_of(row.position for row in chunk.rows),
+            positions=chunk.positions,
+            pending=ranges_of(row.position for row in chunk.rows) if chunk.invalid else chunk.positions,
             counts={Outcome.INVALID.value: len(chunk.invalid)} if chunk.invalid else {},
         )
 
@@ -157,16 +157,13 @@ class Policy:
 def digest_of(chunk: Chunk) -> str:
     """A digest of a chunk's rows and of where they stood: for use outside the event loop.
 
-    A few rows at a time are hashed, without Python's lock: others have the interpreter meanwhile.
+    The body is hashed in one go, without Python's lock: others have the interpreter meanwhile. CPUs have instructions
+    for SHA-256: it takes two thirds of the time of BLAKE2.
     """
-    datas = [row.data for row in chunk.rows]
-    digest = hashlib.blake2b(digest_size=16)
-    digest.update(array("q", [row.position for row in chunk.rows]).tobytes())
-    digest.update(array("q", map(len, datas)).tobytes())
-    for start in range(0, len(datas), _ROWS_HASHED_AT_ONCE):
-        digest.update(b"".join(datas[start : start + _ROWS_HASHED_AT_ONCE]))
-    digest.update(array("q", [problem.position or 0 for problem in chunk.invalid]).tobytes())
-    return digest.hexdigest()
+    digest = hashlib.sha256(chunk.body)
+    digest.update(array("q", [row.position for row in chunk.rows]))
+    digest.update(array("q", [problem.position or 0 for problem in chunk.invalid]))
+    return digest.hexdigest()[:_DIGEST_DIGITS]
 
 
 def recorded(entry: Entry, chunk: Chunk, policy: Policy, *, is_stale: bool = False) -> Recorded:
@@ -254,7 +251,7 @@ def _state_of(result: ChunkResult) -> State:
 
 def _blank(chunk: Chunk) -> ChunkResult:
     """The account of a chunk of which nothing is known but what was refused beforehand."""
-    result = ChunkResult(number=chunk.number, positions=_positions_of(chunk), problems=[*chunk.invalid])
+    result = ChunkResult(number=chunk.number, positions=chunk.positions, problems=[*chunk.invalid])
     for problem in chunk.invalid:
         result.count(problem.outcome)
     return result
@@ -273,10 +270,6 @@ def _told(problem: Problem, told: Mapping[int | None, Problem], keys: Mapping[in
     if problem.outcome is Outcome.INVALID and problem.position in told:
         return told[problem.position]
     return attrs.evolve(problem, key=keys.get(problem.position))
-
-
-def _positions_of(chunk: Chunk) -> tuple[range, ...]:
-    return ranges_of([row.position for row in chunk.rows] + [problem.position or 0 for problem in chunk.invalid])
 
 
 def _positions(result: ChunkResult, outcome: Outcome) -> set[int]:

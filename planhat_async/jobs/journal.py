@@ -34,6 +34,7 @@ from planhat_async.results import Outcome
 T = TypeVar("T")
 
 SCHEMA_VERSION = 2
+"""1 had other digests, and no positions."""
 _APPLICATION_ID = 0x504C4A4F
 """Tells a journal from any other SQLite file."""
 _SCHEMA = """
@@ -48,12 +49,6 @@ CREATE TABLE chunks (
     isolation_calls INTEGER NOT NULL, run INTEGER NOT NULL, begun REAL NOT NULL, sent REAL NOT NULL, ended REAL,
     n_attempts INTEGER NOT NULL
 );
-"""
-_SAVE_CHUNK = """
-INSERT OR REPLACE INTO chunks (number, n_rows, digest, is_keyed, state, positions, pending, counts, problems,
-                               isolation_calls, run, begun, sent, ended, n_attempts)
-VALUES (:number, :n_rows, :digest, :is_keyed, :state, :positions, :pending, :counts, :problems,
-        :isolation_calls, :run, :begun, :sent, :ended, :n_attempts)
 """
 
 
@@ -183,20 +178,19 @@ class Journal:
         )
         self.job.update(job)
 
-    async def save(self, entry: Entry, run: Run | None = None, *, is_leaving: bool = False) -> None:
+    async def save(
+        self, entry: Entry | Callable[[], Entry], run: Run | None = None, *, is_leaving: bool = False
+    ) -> None:
         """Write a chunk's entry, and how far the run has come.
 
         Args:
-            entry: The entry.
+            entry: The entry; one that takes long to make is handed in as a function, and made in the journal's thread.
             run: The run.
             is_leaving: Whether the chunk is about to leave: then the file itself says so, whatever becomes of the log
                 beside it, so that nobody who copies the file alone sends a chunk twice. It costs two more syncs.
         """
-        statements: list[tuple[str, Any]] = [(_SAVE_CHUNK, _row_of(entry))]
-        if run is not None:
-            statements.append(_saving(run))
-        await self._do(partial(self._save, statements, is_leaving=is_leaving))
-        self.entries[entry.number] = entry
+        saved = await self._do(partial(self._save, entry, run, is_leaving=is_leaving))
+        self.entries[saved.number] = saved
 
     async def remove(self, number: int) -> None:
         """Forget a chunk that has not left after all."""
@@ -205,7 +199,7 @@ class Journal:
 
     async def save_run(self, run: Run) -> None:
         """Write what is known of a run."""
-        await self._write([_saving(run)])
+        await self._write([_saving("runs", attrs.asdict(run))])
         self.runs = [*(one for one in self.runs if one.number != run.number), run]
 
     async def checkpoint(self, *, frees_log: bool = False) -> None:
@@ -219,10 +213,13 @@ class Journal:
     async def _write(self, statements: list[tuple[str, Any]]) -> None:
         await self._do(partial(self._execute, statements))
 
-    def _save(self, statements: list[tuple[str, Any]], *, is_leaving: bool) -> None:
-        self._execute(statements)
+    def _save(self, entry: Entry | Callable[[], Entry], run: Run | None, *, is_leaving: bool) -> Entry:
+        made = entry if isinstance(entry, Entry) else entry()
+        runs = [] if run is None else [_saving("runs", attrs.asdict(run))]
+        self._execute([_saving("chunks", _row_of(made)), *runs])
         if is_leaving:
             self._checkpoint()
+        return made
 
     def _checkpoint(self, *, frees_log: bool = False) -> None:
         assert self._file is not None  # noqa: S101 - writing to a closed journal is a fault of ours
@@ -231,6 +228,8 @@ class Journal:
     def _execute(self, statements: list[tuple[str, Any]]) -> None:
         assert self._file is not None  # noqa: S101 - writing to a closed journal is a fault of ours
         with self._file:
+            if len(statements) > 1:  # one is a transaction by itself
+                self._file.execute("BEGIN IMMEDIATE")
             for statement, values in statements:
                 self._file.execute(statement, values)
 
@@ -249,7 +248,7 @@ class Journal:
     def _open(self, *, must_exist: bool) -> None:
         self._refuse_what_is_none(must_exist=must_exist)
         self._refuse_read_only()
-        file = self._file = sqlite3.connect(self.path, timeout=0, isolation_level="IMMEDIATE", check_same_thread=False)
+        file = self._file = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
         # Held from the first access on. It also keeps SQLite from needing shared memory, and so any second file
         # that others must be able to map.
         file.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -316,7 +315,7 @@ class Journal:
         if version != SCHEMA_VERSION:
             raise JournalError(
                 f"{self.path} was written by another version of planhat-async: its schema is {version}, "
-                f"this one reads {SCHEMA_VERSION}"
+                f"this one reads {SCHEMA_VERSION}. End the job with that version, or begin another with another journal"
             )
         (found,) = file.execute("PRAGMA quick_check(1)").fetchone()
         if found != "ok":
@@ -379,10 +378,14 @@ def _dicts(file: sqlite3.Connection, query: str) -> Iterator[dict[str, Any]]:
     return (dict(zip(names, row, strict=True)) for row in cursor)
 
 
-def _saving(run: Run) -> tuple[str, Any]:
-    values = attrs.asdict(run)
-    names = ", ".join(values)
-    return f"INSERT OR REPLACE INTO runs ({names}) VALUES ({', '.join(f':{name}' for name in values)})", values  # noqa: S608 - our own names
+def _saving(table: str, row: Mapping[str, Any]) -> tuple[str, Any]:
+    """A statement that writes a row, and its values.
+
+    By position: where they have names, Python asks SQLite for each, and lets go of its lock every time. A busy event
+    loop takes that, and gives it back after 5 ms.
+    """
+    names, marks = ", ".join(row), ", ".join("?" * len(row))
+    return f"INSERT OR REPLACE INTO {table} ({names}) VALUES ({marks})", tuple(row.values())  # noqa: S608 - our own names
 
 
 def _row_of(entry: Entry) -> dict[str, Any]:

@@ -61,18 +61,18 @@ class JournalLedger:
     async def begin(self, chunk: Chunk) -> Recorded | None:
         """Compare the chunk with its entry, and write that it is about to leave."""
         self._seen = max(self._seen, chunk.number)
-        digest = await self._journal.compute(lambda: digest_of(chunk))
         before = self._journal.entries.get(chunk.number)
         if before is None:
             self._refuse_more(chunk)
-            await self._save_or_withdraw(self._stamped(Entry.beginning(chunk, digest)), None)
+            await self._save_or_withdraw(chunk.number, lambda: self._stamped(Entry.beginning(chunk, digest_of(chunk))))
             return None
+        digest = await self._journal.compute(lambda: digest_of(chunk))
         self._compare(chunk, digest, before)
         is_stale = any(self._last_sent.get(key, 0) > before.run for key in chunk.keys)
         known = recorded(before, chunk, self._policy, is_stale=is_stale)
         self._note_keys(chunk, self.run.number if known.left else before.run)
         if known.left or known.doubtful:
-            await self._save_or_withdraw(self._resumed(before, known), before)
+            await self._save_or_withdraw(chunk.number, self._resumed(before, known))
             return known
         self._count(known.settled)
         if before.state is State.SENDING:
@@ -156,13 +156,14 @@ class JournalLedger:
         rows = (*known.left, *known.doubtful)
         return self._stamped(attrs.evolve(entry, state=State.SENDING, pending=ranges_of(row.position for row in rows)))
 
-    async def _save_or_withdraw(self, entry: Entry, before: Entry | None) -> None:
+    async def _save_or_withdraw(self, number: int, entry: Entry | Callable[[], Entry]) -> None:
         """Write that a chunk is about to leave; where that fails it does not leave, and nobody need doubt."""
+        before = self._journal.entries.get(number)
         try:
             await self._journal.save(entry, is_leaving=True)
         except (asyncio.CancelledError, JournalError):
             with suppress(JournalError):  # then it is in doubt, which does no harm
-                await (self._journal.remove(entry.number) if before is None else self._journal.save(before))
+                await (self._journal.remove(number) if before is None else self._journal.save(before))
             raise
 
     def _compare(self, chunk: Chunk, digest: str, before: Entry) -> None:
@@ -170,8 +171,7 @@ class JournalLedger:
         n_rows = len(chunk.rows) + len(chunk.invalid)
         if (digest, n_rows, chunk.is_keyed) == (before.digest, before.n_rows, before.is_keyed):
             return
-        positions = ranges_of([row.position for row in chunk.rows] + [one.position or 0 for one in chunk.invalid])
-        first, last = positions[0].start + 1, positions[-1].stop
+        first, last = chunk.positions[0].start + 1, chunk.positions[-1].stop
         raise JournalError(
             f"the input has changed: chunk {chunk.number + 1}, of the rows from {first:,} to {last:,}, is not what it "
             f"was when the job began; {HOW_TO_BEGIN_ANEW}"

@@ -37,7 +37,7 @@ class Leftover:
         """The options of the listings that are still to be read, in order."""
         if self.last_id is None:
             return [{}]
-        here = {"after": self.last_id, "start_offset": self.n_of_list - 1}
+        here = {"after": self.last_id, "start_offset": self.n_of_list}
         if not self.has_archive:
             return [here]
         return [here | {"archived": True}] if self.is_archived else [here | {"archived": False}, {"archived": True}]

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from planhat_async.batching.chunking import Chunk, Row
+from planhat_async.batching.chunking import Chunk, Row, pieces_of
 from planhat_async.results import Outcome, Problem
 
 seeded = settings(derandomize=True, deadline=None, max_examples=200)
@@ -30,7 +30,8 @@ def invalid(position: int) -> Problem:
 
 def chunk_of(*rows: Row, problems: tuple[Problem, ...] = ()) -> Chunk:
     """A chunk of these rows, whatever they are."""
-    return Chunk(number=0, rows=rows, keys=frozenset(key for one in rows for key in one.keys), invalid=problems)
+    keys = frozenset(key for one in rows for key in one.keys)
+    return Chunk(number=0, rows=rows, keys=keys, body=b"".join(pieces_of(rows)), invalid=problems)
 
 
 def inputs(max_bytes: int = 20) -> st.SearchStrategy[list[Row | Problem]]:

@@ -12,7 +12,7 @@ from strategies import seeded
 from worlds import Counted
 
 from planhat_async._convert import RowFlags
-from planhat_async.batching.changes import UpdateWalk
+from planhat_async.batching.changes import ChangedSince
 
 NOON = datetime(2024, 5, 31, 12, tzinfo=UTC)
 
@@ -22,14 +22,14 @@ def row(minutes: int) -> RowFlags:
     return RowFlags(updated_at=(NOON + timedelta(minutes=minutes)).isoformat())
 
 
-def walk_of() -> UpdateWalk:
-    return UpdateWalk(since=NOON, seams=Counted())
+def walk_of(seams: Counted | None = None) -> ChangedSince:
+    return ChangedSince(name="GET /a", since=NOON, on_seam=seams or Counted())
 
 
 def test_rows_are_wanted_from_the_time_on() -> None:
     """The time itself included; the walk is over with the first older one."""
     walk = walk_of()
-    assert [(walk.wants(row(minutes)), walk.is_over) for minutes in (5, 0, 0, -1)] == [
+    assert [(walk.take(row(minutes)), walk.is_over) for minutes in (5, 0, 0, -1)] == [
         (True, False),
         (True, False),
         (True, False),
@@ -42,7 +42,7 @@ def test_rows_are_wanted_from_the_time_on() -> None:
 def test_no_changed_row_is_missed_whatever_the_order(minutes: list[int]) -> None:
     """Where it does not hold, the walk is never over again."""
     walk = walk_of()
-    wanted = [walk.wants(row(n)) for n in minutes]
+    wanted = [walk.take(row(n)) for n in minutes]
     assert wanted == [n >= 0 for n in minutes]
     is_descending = minutes == sorted(minutes, reverse=True) and len(set(minutes)) > 1
     assert walk.is_over == (is_descending and any(n < 0 for n in minutes))
@@ -51,38 +51,40 @@ def test_no_changed_row_is_missed_whatever_the_order(minutes: list[int]) -> None
 def test_equal_times_prove_no_order() -> None:
     """A server that ignores the sort may begin with many tasks that changed at once."""
     walk = walk_of()
-    assert [walk.wants(row(-5)) for _ in range(9)] == [False] * 9
+    assert [walk.take(row(-5)) for _ in range(9)] == [False] * 9
     assert not walk.is_over
-    assert walk.wants(row(1))
+    assert walk.take(row(1))
 
 
 def test_each_page_is_in_order_for_itself() -> None:
     """A page that was fetched before others may hold a row that moved since."""
-    walk = walk_of()
-    walk.wants(row(2))
+    seams = Counted()
+    walk = walk_of(seams)
+    walk.take(row(2))
     walk.end_page()
-    walk.wants(row(3))
-    assert walk.seams.sorts_ignored == 0
+    walk.take(row(3))
+    assert seams.sorts_ignored == 0
 
 
 def test_an_order_that_does_not_hold_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
     """And counted."""
-    walk = walk_of()
+    seams = Counted()
+    walk = walk_of(seams)
     with caplog.at_level(logging.WARNING, "planhat_async.listing"):
         for minutes in (1, 2, 1, 2):
-            walk.wants(row(minutes))
-    assert (len(caplog.records), walk.seams.sorts_ignored) == (1, 1)
+            walk.take(row(minutes))
+    assert (len(caplog.records), seams.sorts_ignored) == (1, 1)
 
 
 @pytest.mark.parametrize("updated_at", [None, 7, "yesterday"])
 def test_a_row_that_does_not_say_when_it_changed_is_wanted(updated_at: object) -> None:
     """Better twice than never; it says nothing about the order either."""
     walk = walk_of()
-    assert walk.wants(RowFlags(updated_at=updated_at))
+    assert walk.take(RowFlags(updated_at=updated_at))
     assert not walk.is_over
 
 
 def test_a_row_may_be_unwanted_for_another_reason() -> None:
     """The list's own filter goes on."""
-    walk = UpdateWalk(since=NOON, seams=Counted(), keep=lambda row: row.is_archived is True)
-    assert not walk.wants(row(1))
+    walk = ChangedSince(name="GET /a", since=NOON, on_seam=Counted(), keep=lambda row: row.is_archived is True)
+    assert not walk.take(row(1))

@@ -12,8 +12,9 @@ import attrs
 import pytest
 from worlds import Counted, id_of
 
+from planhat_async.batching.pages import Page
 from planhat_async.batching.paging import run_pages
-from planhat_async.batching.stitching import Page, Stitcher
+from planhat_async.batching.stitching import Stitcher
 from planhat_async.errors import DecodeError, ServerError
 
 
@@ -60,7 +61,14 @@ class Server:
         self.most_pages = max(self.most_pages, n_held + self.n_running)
 
     def stitcher(self, *, page_size: int = 4, max_pages: int = 4, max_rows: int | None = None) -> Stitcher[int]:
-        return Stitcher(page_size=page_size, default_limit=1, max_pages=max_pages, max_rows=max_rows, seams=Counted())
+        return Stitcher(
+            name="GET /a",
+            page_size=page_size,
+            default_limit=1,
+            max_pages=max_pages,
+            max_rows=max_rows,
+            on_seam=Counted(),
+        )
 
     def read(self, stitcher: Stitcher[int]) -> AsyncGenerator[Sequence[int], None]:
         return run_pages(self.fetch, self.newest, stitcher)
@@ -109,7 +117,7 @@ async def test_rows_come_in_order(n_rows: int, max_pages: int, turns: list[int])
 async def test_a_short_list_is_one_call() -> None:
     """Most lists are, so nothing is asked for beside the first page."""
     server = Server(2)
-    stitcher: Stitcher[int] = Stitcher(page_size=10, default_limit=5, max_pages=4, seams=Counted())
+    stitcher: Stitcher[int] = Stitcher(name="GET /a", page_size=10, default_limit=5, max_pages=4, on_seam=Counted())
     assert (await rows_of(server, stitcher), server.asked, server.n_newest) == ([0, 1], [0], 0)
 
 
@@ -261,4 +269,19 @@ async def test_a_server_that_ignores_the_offset_is_left() -> None:
     with pytest.raises(DecodeError):
         async for _ in run_pages(fetch, server.newest, server.stitcher()):
             pass
+    assert others() == set()
+
+
+async def test_leaving_ends_the_search_for_the_newest_too() -> None:
+    """Whoever answers late must not find nobody there."""
+    server = Server(60)
+
+    async def newest() -> list[bytes]:
+        await asyncio.get_running_loop().create_future()
+        return []
+
+    async with aclosing(run_pages(server.fetch, newest, server.stitcher())) as pages:
+        await anext(pages)
+        await asyncio.sleep(0)
+        assert len(others()) > 1
     assert others() == set()

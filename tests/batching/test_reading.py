@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from contextlib import aclosing
 from typing import Any
 
@@ -12,8 +13,8 @@ import pytest
 from worlds import Counted
 
 from planhat_async._convert import row_id, row_ids
+from planhat_async.batching.pages import Page
 from planhat_async.batching.reading import ReadOptions, read_batches
-from planhat_async.batching.stitching import Page
 from planhat_async.errors import DecodeError
 from planhat_async.queries import Keep, Params, Query
 
@@ -43,9 +44,9 @@ class Lists:
 
     async def read(self, queries: list[Query], **options: Any) -> list[list[str | None]]:
         """The `_id`s of each page."""
-        chosen: dict[str, Any] = {"page_size": 4, "default_limit": 2} | options
+        chosen: dict[str, Any] = {"name": "GET /a", "page_size": 4, "default_limit": 2, "turn_bytes": 1 << 16} | options
         pages: list[list[str | None]] = [[]]
-        batches = read_batches(self.fetch, queries, ReadOptions(**chosen), seams=Counted(), on_bad=self.bad.append)
+        batches = read_batches(self.fetch, queries, ReadOptions(**chosen), on_seam=Counted(), on_bad=self.bad.append)
         async for batch in batches:
             pages[-1] += [row_id(row) for row in batch.rows]
             pages += [[]] if batch.ends_page else []
@@ -128,11 +129,18 @@ async def test_only_wanted_rows_count() -> None:
     assert sorted(lists.asked) == [("a", 0, 2), ("a", 0, 4), ("a", 3, 4)]
 
 
+async def test_no_record_wanted_is_no_call() -> None:
+    """Also where rows are filtered here."""
+    lists = Lists({"a": 4})
+    assert await lists.read([query("a", lambda row: row.type == "note")], max_records=0) == []
+    assert lists.asked == []
+
+
 async def test_leaving_early_leaves_nothing_running() -> None:
     """Pages on their way are ended with the reader."""
     lists = Lists({"a": 400})
-    options = ReadOptions(page_size=4, default_limit=2)
-    batches = read_batches(lists.fetch, [query("a")], options, seams=Counted(), on_bad=lists.bad.append)
+    options = ReadOptions(name="GET /a", page_size=4, default_limit=2, turn_bytes=1 << 16)
+    batches = read_batches(lists.fetch, [query("a")], options, on_seam=Counted(), on_bad=lists.bad.append)
     async with aclosing(batches) as pages:
         for _ in range(3):
             await anext(pages)
@@ -148,9 +156,9 @@ async def test_a_row_that_cannot_be_judged_is_told_in_its_place() -> None:
         raise error
 
     async def read_all() -> None:
-        options = ReadOptions(page_size=20, default_limit=20)
+        options = ReadOptions(name="GET /a", page_size=20, default_limit=20, turn_bytes=1 << 16)
         query_a = query("a", lambda row: row.type == "note")
-        async for batch in read_batches(lists.fetch, [query_a], options, seams=Counted(), on_bad=stop):
+        async for batch in read_batches(lists.fetch, [query_a], options, on_seam=Counted(), on_bad=stop):
             read.extend(row_id(row) for row in batch.rows)
 
     with pytest.raises(DecodeError) as caught:
@@ -174,8 +182,8 @@ async def test_a_row_that_is_skipped_counts() -> None:
 
 async def test_a_page_comes_a_few_rows_at_a_time() -> None:
     """As many as make a turn of the event loop; the last of them ends the page."""
-    lists, options = Lists({"a": 10}), ReadOptions(page_size=20, default_limit=20, turn_bytes=90)
-    batches = read_batches(lists.fetch, [query("a")], options, seams=Counted(), on_bad=lists.bad.append)
+    lists, options = Lists({"a": 10}), ReadOptions(name="GET /a", page_size=20, default_limit=20, turn_bytes=90)
+    batches = read_batches(lists.fetch, [query("a")], options, on_seam=Counted(), on_bad=lists.bad.append)
     turns = [(len(batch.rows), batch.ends_page) async for batch in batches]
     assert turns == [(4, False), (4, False), (2, False), (0, True)]
 
@@ -185,7 +193,7 @@ async def test_a_reading_can_begin_further_on() -> None:
     lists = Lists({"a": 10})
     assert await lists.read([query("a")], start_offset=7, default_limit=9) == [ids("a", 7, 8, 9)]
     assert await lists.read([query("a")], after="a05", default_limit=5) == [ids("a", 6), ids("a", 7, 8, 9)]
-    assert await lists.read([query("a")], after="a05", start_offset=5, default_limit=9) == [
+    assert await lists.read([query("a")], after="a05", start_offset=6, default_limit=9) == [
         ids("a", 6, 7, 8),
         ids("a", 9),
     ]
@@ -207,11 +215,53 @@ def test_a_reading_that_cannot_begin_there_is_refused(
 ) -> None:
     """It would begin somewhere else."""
     with pytest.raises(ValueError, match=message):
-        ReadOptions(page_size=4, default_limit=2, **options).check(queries)
+        ReadOptions(name="GET /a", page_size=4, default_limit=2, turn_bytes=1, **options).check(queries)
 
 
 @pytest.mark.parametrize("wrong", [{"page_size": 0}, {"concurrency": 0}, {"max_records": -1}, {"start_offset": -1}])
 def test_options_out_of_bounds_are_refused(wrong: dict[str, Any]) -> None:
     """The message names the option."""
+    chosen: dict[str, Any] = {"name": "GET /a", "page_size": 1, "default_limit": 1, "turn_bytes": 1} | wrong
     with pytest.raises(ValueError, match=next(iter(wrong))):
-        ReadOptions(**{"page_size": 1, "default_limit": 1} | wrong)
+        ReadOptions(**chosen)
+
+
+async def test_each_batch_knows_its_place() -> None:
+    """What could not be read is counted, or the error after next would name another record."""
+    lists = Lists({"a": 10, "b": 2}, odd=2)
+    options = ReadOptions(name="GET /a", page_size=20, default_limit=20, turn_bytes=1 << 16)
+    queries = [query("a", lambda row: row.type == "note"), query("b")]
+    batches = read_batches(lists.fetch, queries, options, on_seam=Counted(), on_bad=lists.bad.append)
+    places = [(batch.position, len(batch.rows)) async for batch in batches if batch.rows]
+    assert (places, [error.position for error in lists.bad]) == ([(0, 1), (2, 4), (6, 2)], [1])
+
+
+async def test_what_nobody_selected_is_not_handed_on() -> None:
+    """Also where every row is wanted."""
+    lists = Lists({"a": 1})
+    options = ReadOptions(name="GET /a", page_size=20, default_limit=20, turn_bytes=1 << 16)
+    bare = Query(filters=(("list", "a"),), hidden_fields=frozenset({"_id"}))
+    batches = read_batches(lists.fetch, [bare], options, on_seam=Counted(), on_bad=lists.bad.append)
+    assert [row async for batch in batches for row in batch.rows] == [b'{"type":"email"}']
+
+
+async def test_a_page_that_was_read_is_let_go() -> None:
+    """Before the next one is asked for, so that no more are in memory than may be."""
+
+    class Rows(list[bytes]):
+        """Rows that can be watched going."""
+
+    lists, watched, n_alive = Lists({"a": 9}), list[weakref.ref[Rows]](), list[int]()
+
+    async def fetch(params: Params, offset: int, limit: int) -> Page[bytes]:
+        if not dict(params)["sort"].startswith("-"):
+            n_alive.append(sum(ref() is not None for ref in watched))
+        page = await lists.fetch(params, offset, limit)
+        rows = Rows(page.rows)
+        watched.append(weakref.ref(rows))
+        return attrs.evolve(page, rows=rows)
+
+    options = ReadOptions(name="GET /a", page_size=4, default_limit=2, turn_bytes=1, concurrency=1)
+    batches = read_batches(fetch, [query("a")], options, on_seam=Counted(), on_bad=lists.bad.append)
+    assert len([row async for batch in batches for row in batch.rows]) == 9
+    assert n_alive == [0, 0, 0]

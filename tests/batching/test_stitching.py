@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from strategies import seeded
 from worlds import Counted, Reading, World, id_of, read
 
-from planhat_async.batching.stitching import Ask, Page, Stitcher
+from planhat_async.batching.pages import Ask, Page
+from planhat_async.batching.stitching import Stitcher
 from planhat_async.errors import DecodeError
 
 many = settings(seeded, max_examples=1500)
@@ -26,12 +27,9 @@ RANDOM = st.integers(0, 2**32).map(random.Random)
 HABITS = ["none", "none", "rows", "bytes", "limit"]
 
 
-def stitcher_of(
-    page_size: int = 4, default_limit: int = 2, max_pages: int = 4, *, seams: Counted | None = None, **options: Any
-) -> Stitcher[int]:
-    return Stitcher(
-        page_size=page_size, default_limit=default_limit, max_pages=max_pages, seams=seams or Counted(), **options
-    )
+def stitcher_of(page_size: int = 4, default_limit: int = 2, max_pages: int = 4, **options: Any) -> Stitcher[int]:
+    chosen: dict[str, Any] = {"name": "GET /a", "on_seam": Counted()} | options
+    return Stitcher(page_size=page_size, default_limit=default_limit, max_pages=max_pages, **chosen)
 
 
 def page(offset: int, numbers: range | list[int], *, limit: int = 4, n_bytes: int = 100) -> Page[int]:
@@ -147,7 +145,7 @@ def test_a_sort_of_the_callers_own_keeps_its_order(
                 world.next_row += 1
 
     reading = read(
-        stitcher_of(page_size, default_limit, max_pages, seams=seams, is_by_id=False), world, change=change, draw=draw
+        stitcher_of(page_size, default_limit, max_pages, on_seam=seams, is_by_id=False), world, change=change, draw=draw
     )
     if not seams.seams_broken:
         surviving = [row for row in before if row in set(world.rows)]
@@ -163,7 +161,7 @@ def test_a_server_that_ignores_the_sort_is_read_all_the_same(
     order = random.Random(draw.randrange(10**9))
     weights = {10 * n: order.random() for n in range(n_rows)}
     world, seams = World.of(n_rows, shuffles=lambda rows: sorted(rows, key=weights.__getitem__)), Counted()
-    reading = read(stitcher_of(page_size, default_limit, max_pages, seams=seams), world, draw=draw)
+    reading = read(stitcher_of(page_size, default_limit, max_pages, on_seam=seams), world, draw=draw)
     assert reading.rows == sorted(world.rows, key=weights.__getitem__)
     assert seams.sorts_ignored == (n_rows > 1 and reading.rows != sorted(reading.rows))
 
@@ -204,7 +202,7 @@ def test_deletions_cost_few_calls_more() -> None:
     draw = random.Random(7)
     world, seams = World.of(300_000), Counted()
     change = changing(draw, 12, 0, in_front=False)
-    reading = read(stitcher_of(10_000, 500, seams=seams), world, change=change, draw=draw)
+    reading = read(stitcher_of(10_000, 500, on_seam=seams), world, change=change, draw=draw)
     assert set(world.rows) <= set(reading.rows)
     assert reading.n_calls <= 31 + 4 + 1 + seams.seams_repaired
 
@@ -240,13 +238,13 @@ def test_more_pages_are_asked_for_with_every_full_one() -> None:
         windows.append([ask.offset for ask in stitcher.plan()])
         stitcher.accept(page(start, range(start, start + 4)))
     assert windows == [[0], [3, 6], [6, 9, 12], [9, 12, 15], [12, 15, 18]]
-    assert [ask.offset for ask in stitcher.plan(n_read=1)] == [15, 18]
+    assert [ask.offset for ask in stitcher.plan(is_reading=True)] == [15, 18]
 
 
 def test_a_page_that_does_not_join_waits_for_a_repair() -> None:
     """The page before it is asked for again further left; the one that is here is kept, and joins then."""
     seams = Counted()
-    stitcher = stitcher_of(page_size=16, max_pages=4, seams=seams)
+    stitcher = stitcher_of(page_size=16, max_pages=4, on_seam=seams)
     stitcher.plan()
     stitcher.accept(page(0, range(16), limit=16))
     (held, _) = stitcher.plan()
@@ -422,7 +420,7 @@ def test_a_server_that_makes_no_sense_is_left() -> None:
 
     go_on([0, 1, 2, 3])
     stitcher.end_at_newest([])
-    with pytest.raises(DecodeError, match="60 pages after row 8 held no new one"):
+    with pytest.raises(DecodeError, match="60 pages after 8 rows held no new one"):
         never_end()
 
 
@@ -456,7 +454,7 @@ def test_a_reading_in_no_order_is_not_resumed() -> None:
 def test_what_cannot_be_found_again_is_counted_and_said(caplog: pytest.LogCaptureFixture) -> None:
     """Under a sort of the caller's own the reading goes on where it was."""
     seams = Counted()
-    stitcher = stitcher_of(page_size=8, is_by_id=False, seams=seams, max_pages=2)
+    stitcher = stitcher_of(page_size=8, is_by_id=False, on_seam=seams, max_pages=2)
     stitcher.plan()
     stitcher.accept(page(0, range(8), limit=8))
     while not seams.seams_broken:

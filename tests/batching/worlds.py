@@ -8,7 +8,8 @@ from typing import Self
 
 import attrs
 
-from planhat_async.batching.stitching import Ask, Page, Stitcher
+from planhat_async.batching.pages import Ask, Page
+from planhat_async.batching.stitching import Seam, Stitcher
 
 
 def id_of(number: int) -> bytes:
@@ -23,6 +24,10 @@ class Counted:
     seams_repaired: int = 0
     seams_broken: int = 0
     sorts_ignored: int = 0
+
+    def __call__(self, seam: Seam) -> None:
+        """Count it."""
+        setattr(self, seam.value, getattr(self, seam.value) + 1)
 
 
 @attrs.define(kw_only=True)
@@ -103,16 +108,21 @@ def read(
     """Read a whole list; pages are answered in any order that `draw` has, and the list changes after each answer."""
     reading, answers = Reading(), dict[Ask, Page[int] | None]()
     newest: Sequence[bytes] | None = None
-    is_newest_due = False
+    is_newest_due = is_reading = False
     while not stitcher.is_over:
-        plan = stitcher.plan()
+        plan = stitcher.plan(is_reading=is_reading)
         answers = {ask: answers.get(ask) for ask in plan}
-        reading.most_pages = max(reading.most_pages, len(plan))
-        open_asks = [ask for ask in plan if answers[ask] is None]
-        choices: list[Ask | str] = [*open_asks, *(["newest"] if is_newest_due and newest is None else [])]
-        if answers[plan[0]] is not None and not (is_newest_due and newest is None):
+        reading.most_pages = max(reading.most_pages, len(plan) + is_reading)
+        choices: list[Ask | str] = [ask for ask in plan if answers[ask] is None]
+        choices += ["newest"] if is_newest_due and newest is None else []
+        if is_reading:
+            choices.append("read on")
+        elif answers[plan[0]] is not None and not (is_newest_due and newest is None):
             choices.append("accept")
         choice = choices[-1] if draw is None else draw.choice(choices)
+        if choice == "read on":
+            is_reading = False
+            continue
         if choice == "newest":
             newest = world.newest()
         elif isinstance(choice, Ask):
@@ -126,8 +136,9 @@ def read(
         else:
             page = answers[plan[0]]
             assert page is not None
-            reading.rows += stitcher.accept(page)
-            is_newest_due = stitcher.wants_newest
+            rows = stitcher.accept(page)
+            reading.rows += rows
+            is_newest_due, is_reading = stitcher.wants_newest, bool(rows)
             continue
         reading.n_calls += 1
         assert reading.n_calls < max_calls, "it does not end"

@@ -444,3 +444,14 @@ async def test_a_fault_of_the_callers_token_is_the_callers(fault: Exception) -> 
             await transport.send(PUT, token=Token(token), timeouts=Timeouts())
         assert caught.value is fault
         assert server.received == []
+
+
+async def test_the_limit_is_on_the_whole_answer() -> None:
+    """However many pieces it comes in."""
+    async with ScriptedServer([reply(200, b"[" + b" " * 3_000_000 + b"]")]) as server:
+        transport = AiohttpTransport(server.url, max_connections=1, max_answer_bytes=2_000_000)
+        try:
+            with pytest.raises(DecodeError, match=r"^GET /tasks: the answer is larger than 2,000,000 bytes$"):
+                await attempt(transport, Request(method="GET", path="/tasks"))
+        finally:
+            await transport.close()

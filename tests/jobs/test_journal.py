@@ -250,14 +250,15 @@ async def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:
     assert path.read_bytes() == content
 
 
-async def test_a_journal_of_a_newer_version_is_refused(tmp_path: Path) -> None:
-    """Nobody here knows what it means."""
+@pytest.mark.parametrize("version", [SCHEMA_VERSION - 1, SCHEMA_VERSION + 1])
+async def test_a_journal_of_another_version_is_refused(tmp_path: Path, version: int) -> None:
+    """Nobody here knows what a newer one means, and an older one has other digests."""
     path = tmp_path / "job.db"
     await (await Journal.open(path)).close()
-    sqlite_file(path, f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    sqlite_file(path, f"PRAGMA user_version = {version}")
     assert await refusal(path) == (
-        f"{path} was written by another version of planhat-async: its schema is {SCHEMA_VERSION + 1}, "
-        f"this one reads {SCHEMA_VERSION}"
+        f"{path} was written by another version of planhat-async: its schema is {version}, this one reads "
+        f"{SCHEMA_VERSION}. End the job with that version, or begin another with another journal"
     )
 
 

@@ -35,13 +35,13 @@ def test_half_a_line_does_not_count() -> None:
 
 def test_what_is_left_is_behind_the_last_record() -> None:
     """Which is believed to be where its line is."""
-    assert survey([line("1"), line("2")]).listings() == [{"after": "2", "start_offset": 1}]
+    assert survey([line("1"), line("2")]).listings() == [{"after": "2", "start_offset": 2}]
 
 
 def test_behind_an_open_task_all_archived_ones_are_left() -> None:
     """The rest of the first list, then the second one."""
     assert survey(OPEN, has_archive=True).listings() == [
-        {"after": "04", "start_offset": 1, "archived": False},
+        {"after": "04", "start_offset": 2, "archived": False},
         {"archived": True},
     ]
 
@@ -50,17 +50,17 @@ def test_behind_an_archived_task_no_open_one_is_left() -> None:
     """Its place is counted in the second list."""
     found = survey([*OPEN, *ARCHIVED[:2]], has_archive=True)
     assert found.n_rows == 4
-    assert found.listings() == [{"after": "05", "start_offset": 1, "archived": True}]
+    assert found.listings() == [{"after": "05", "start_offset": 2, "archived": True}]
 
 
 def test_there_may_be_archived_tasks_alone() -> None:
     """Then the first list was empty."""
-    assert survey(ARCHIVED, has_archive=True).listings() == [{"after": "06", "start_offset": 2, "archived": True}]
+    assert survey(ARCHIVED, has_archive=True).listings() == [{"after": "06", "start_offset": 3, "archived": True}]
 
 
 def test_where_there_is_one_list_a_field_of_that_name_means_nothing() -> None:
     """Only tasks have an archive of their own."""
-    assert survey(ARCHIVED).listings() == [{"after": "06", "start_offset": 2}]
+    assert survey(ARCHIVED).listings() == [{"after": "06", "start_offset": 3}]
 
 
 @pytest.mark.parametrize(

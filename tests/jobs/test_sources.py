@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from planhat_async.jobs.inputs import SteadyFile
 from planhat_async.jobs.mapping import FieldMapping, SourceError
 from planhat_async.jobs.sources import FileSource, Format
 from planhat_async.models import Ticket
@@ -319,14 +320,31 @@ def test_the_format_is_given_or_told_by_the_ending(
 
 def test_the_position_in_the_file_is_told_while_it_is_read(tmp_path: Path) -> None:
     """Nothing at first, all of it at the end."""
-    source = made(tmp_path / "t.jsonl", b'{"a":1}\n' * 10_000)
+    source = made(tmp_path / "t.jsonl", b'{"a":1}\n' * 100_000)
     at_first = source.bytes_read
     rows = iter(source)
     next(rows)
-    assert (at_first, source.total_bytes) == (0, 80_000)
-    assert 0 < source.bytes_read < 80_000
-    assert len(list(rows)) == 9_999
-    assert source.bytes_read == 80_000
+    assert (at_first, source.total_bytes) == (0, 800_000)
+    assert 0 < source.bytes_read < 800_000
+    assert len(list(rows)) == 99_999
+    assert source.bytes_read == 800_000
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl"])
+def test_a_file_is_read_in_few_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Each read takes Python's lock away from a job's journal."""
+    pieces: list[int] = []
+    readinto = SteadyFile.readinto
+
+    def counted(self: SteadyFile, buffer: memoryview) -> int:
+        pieces.append(readinto(self, buffer))
+        return pieces[-1]
+
+    monkeypatch.setattr(SteadyFile, "readinto", counted)
+    line = '{"title": "a"}\n' if name == "t.jsonl" else "title\n"
+    assert len(list(made(tmp_path / name, line * 100_000))) >= 99_999
+    assert sum(pieces) == len(line) * 100_000
+    assert len(pieces) < 20
 
 
 def test_a_source_may_be_read_again(tmp_path: Path) -> None:
