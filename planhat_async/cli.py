@@ -33,6 +33,7 @@ from planhat_async.demo import run_demo
 from planhat_async.job_commands import fields, jobs, report
 from planhat_async.jobs.exports import export_records, format_of, left_over, part_named, whole_file, writer_class
 from planhat_async.jobs.leftovers import Leftover
+from planhat_async.jobs.progress import in_words
 from planhat_async.jobs.writers import Writer
 from planhat_async.sandbox import Sandbox
 from planhat_async.sandbox.faults import described
@@ -99,7 +100,7 @@ def export(
         with _opened(output, format_, leftover) as out:
             writer = make_writer(out, repository.endpoint.record)
             n_rows = run(_export(session, repository, writer, leftover, concurrency=concurrency))
-    console.tell(f"{n_rows:,} {model.value} exported" + (f" to {output}" if output else ""))
+    console.tell(f"{in_words(n_rows, model.value.removesuffix('s'))} exported" + (f" to {output}" if output else ""))
 
 
 def _resumed(output: Path | None, format_: ExportFormat, repository: AnyRepository) -> Leftover:

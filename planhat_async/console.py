@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from planhat_async.jobs.planning import Plan
+from planhat_async.jobs.progress import in_words
 from planhat_async.jobs.runner import Effort
 from planhat_async.results import STORED, Outcome, Problem, UpsertResult, ranges_of
 from planhat_async.session import SessionStats
@@ -31,7 +32,7 @@ err = _Console(stderr=True, soft_wrap=True)
 
 _SHOWN_PROBLEMS = 10
 _MEANING = {
-    Outcome.CREATED: "made by this run",
+    Outcome.CREATED: "new: they were not there",
     Outcome.UPDATED: "there already, changed",
     Outcome.UNCHANGED: "there already, as they are",
     Outcome.UNREPORTED: "accepted; Planhat does not say whether changed",
@@ -57,7 +58,7 @@ class _Title(ProgressColumn):
 class _RowsPerSecond(ProgressColumn):
     def render(self, task: Task) -> Text:
         n_rows = task.fields["rows"]
-        return Text(f"{n_rows:,} rows  {n_rows / task.elapsed if task.elapsed else 0:,.0f} rows/s")
+        return Text(f"{in_words(n_rows, 'row')}  {n_rows / task.elapsed if task.elapsed else 0:,.0f} rows/s")
 
 
 class _Note(ProgressColumn):
@@ -82,7 +83,7 @@ def progress(title: str, *, total: int | None) -> Iterator[Callable[..., None]]:
 
 def show_result(result: UpsertResult, *, seconds: float, ended_by: BaseException | None) -> None:
     """A table of outcomes, the first problems, and what ended the run early."""
-    table = Table(title=f"{result.rows:,} row{'s'[: result.rows != 1]} in {seconds:.1f} s", title_justify="left")
+    table = Table(title=f"{in_words(result.rows, 'row')} in {seconds:.1f} s", title_justify="left")
     table.add_column("outcome")
     table.add_column("rows", justify="right")
     table.add_column("meaning")
@@ -112,7 +113,7 @@ def _rows_of(problems: list[Problem]) -> str:
     """Which rows, counted from 1 as people do; with its key where it is one row."""
     known = {problem.position: problem.key for problem in problems if problem.position is not None}
     n_nameless = len(problems) - len(known)
-    nameless = [f"{n_nameless:,} row{'s'[: n_nameless != 1]} Planhat does not name"] if n_nameless else []
+    nameless = [f"{in_words(n_nameless, 'row')} Planhat does not name"] if n_nameless else []
     ranges = [f"{one.start + 1}–{one.stop}" if len(one) > 1 else f"{one.stop}" for one in ranges_of(known)]  # noqa: RUF001
     if len(known) == 1:
         ((position, key),) = known.items()
@@ -152,6 +153,9 @@ def show_plan(plan: Plan, *, per_minute: int, as_json: bool) -> None:
     told: dict[str, object] = {
         "rows": plan.result.rows,
         "invalid": plan.result.invalid,
+        "stored": plan.result.stored,
+        "rejected": plan.result.rejected + plan.result.dropped,
+        "unknown": plan.result.unknown,
         "to_send": plan.result.unsent,
         "duplicates": plan.n_duplicates,
         "keyless": plan.n_keyless,

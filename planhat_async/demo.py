@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from planhat_async._http.pace import RateLimits
+from planhat_async.jobs.progress import in_words
 from planhat_async.models import Ticket
 from planhat_async.repositories import Tickets
 from planhat_async.results import UpsertResult
@@ -56,7 +57,9 @@ async def run_demo(n_rows: int, *, show: Callable[[str], None], seed: int = 0) -
         tickets = Tickets(session)
         show(f"A sandbox listens on {planhat.url}, with Planhat's own limits.")
         first = await tickets.upsert_many(make_tickets(n_rows, seed=seed))
-        show(f"Wrote {n_rows:,} tickets: {first.created:,} created, {first.rows - first.stored:,} not stored.")
+        show(
+            f"Wrote {in_words(n_rows, 'ticket')}: {first.created:,} created, {first.rows - first.stored:,} not stored."
+        )
         second = await tickets.upsert_many(make_tickets(n_rows, seed=seed))
         show(f"Wrote them again: {second.created:,} created, {second.rows - second.stored:,} not stored.")
         seen: set[str | None] = set()
@@ -66,14 +69,15 @@ async def run_demo(n_rows: int, *, show: Callable[[str], None], seed: int = 0) -
             n_exported += 1
             n_equal += ticket.source_id not in seen and expected.get(ticket.source_id) == _compared(ticket)
             seen.add(ticket.source_id)
-        show(f"Read back {n_exported:,} tickets: {n_equal:,} as they were written, {n_exported - len(seen):,} twice.")
+        n_twice = n_exported - len(seen)
+        show(f"Read back {in_words(n_exported, 'ticket')}: {n_equal:,} as they were written, {n_twice:,} twice.")
         return DemoReport(
             first=first,
             second=second,
             n_rows=n_rows,
             n_exported=n_exported,
             n_equal=n_equal,
-            n_twice=n_exported - len(seen),
+            n_twice=n_twice,
             calls=session.stats.calls,
         )
 

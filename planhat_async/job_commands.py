@@ -18,6 +18,7 @@ from planhat_async.commands import NOT_ALL_STORED, REPOSITORIES, Model, refusals
 from planhat_async.jobs.accounts import ended_by, problem_groups, total_of
 from planhat_async.jobs.exports import refuse_to_overwrite, whole_file
 from planhat_async.jobs.journal import Journal, files_of
+from planhat_async.jobs.progress import in_words
 from planhat_async.jobs.report import page
 
 jobs = typer.Typer(help="Look into the journal of an upsert.", no_args_is_help=True)
@@ -26,14 +27,18 @@ JournalFile = Annotated[Path, typer.Argument(metavar="JOB.db", help="The journal
 
 
 async def read(path: Path) -> Journal:
-    """A journal's content; the file is closed again."""
-    async with await Journal.open(path, must_exist=True) as journal:
-        return journal
+    """A journal's content."""
+    return await Journal.read(path)
+
+
+async def refuse_use(path: Path) -> None:
+    """Refuse what is no journal, and one that another process is using."""
+    await (await Journal.open(path, must_exist=True)).close()
 
 
 @jobs.command()
 def status(file: JournalFile) -> None:
-    """What the job is, how far it has come, and what became of its rows so far.
+    """What the job is, how far it has come, and what became of its rows so far; also while it runs.
 
     Exits with 0 if all rows were stored, else with 1.
     """
@@ -44,10 +49,13 @@ def status(file: JournalFile) -> None:
         console.tell(f"{file}: {what}")
         for run in journal.runs:
             began = datetime.fromtimestamp(run.started, UTC).isoformat(" ", "seconds")
-            console.tell(f"run {run.number}: {began}, {run.seconds:.1f} s, {run.calls:,} calls; {ended_by(run)}")
+            calls = in_words(run.calls, "call")
+            console.tell(f"run {run.number}: {began}, {run.seconds:.1f} s, {calls}; {ended_by(run, journal)}")
         console.show_result(total, seconds=sum(run.seconds for run in journal.runs), ended_by=None)
         is_done = "n_chunks" in journal.job
-        console.tell("the input was read to its end" if is_done else "not at the input's end: run the job again")
+        may_run = bool(journal.runs) and journal.runs[-1].ended is None
+        go_on = "unless it is running, run it again" if may_run else "run the job again"
+        console.tell("the input was read to its end" if is_done else f"not at the input's end: {go_on}")
     raise typer.Exit(0 if total.ok and is_done else NOT_ALL_STORED)
 
 
@@ -71,7 +79,7 @@ def forget(
 ) -> None:
     """Delete a journal: the job could only be begun anew, and rows without a key would be sent twice."""
     with refusals():
-        asyncio.run(read(file))  # nobody uses it, and it is one
+        asyncio.run(refuse_use(file))
         if not yes and not typer.confirm(f"Forget what {file} knows?"):
             raise typer.Exit(NOT_ALL_STORED)
         for path in files_of(file):

@@ -6,7 +6,7 @@ import asyncio
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, nullcontext
 from enum import StrEnum
 from pathlib import Path
@@ -36,8 +36,8 @@ from planhat_async.errors import PlanhatError
 from planhat_async.jobs.journal import JournalError, files_of
 from planhat_async.jobs.mapping import FieldMapping, SourceError
 from planhat_async.jobs.mapping_files import MappingFile
-from planhat_async.jobs.planning import plan_upsert
-from planhat_async.jobs.progress import Meter, line, outcomes_in_words
+from planhat_async.jobs.planning import Plan, plan_upsert
+from planhat_async.jobs.progress import Meter, in_words, line, outcomes_in_words
 from planhat_async.jobs.pumping import Pumped
 from planhat_async.jobs.rejects import Rejects
 from planhat_async.jobs.runner import Effort, UpsertJob
@@ -77,13 +77,21 @@ ResendUnknown = Annotated[
 VerifyBy = Annotated[
     list[str] | None, typer.Option(metavar="FIELD", help="Look for rows without a key by this field, which is unique.")
 ]
+VerifyWait = Annotated[
+    float | None,
+    typer.Option(
+        min=0, metavar="SECONDS", help="When --verify-by looks again for what it has not found; 30 by default."
+    ),
+]
 KeepValues = Annotated[
     bool, typer.Option("--keep-values", help="Keep keys, and values quoted in reasons, in the journal.")
 ]
 RejectsFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Where to copy the rows that must be corrected, with reasons.")
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Check and count everything; send nothing.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Check and count everything, or what a journal has left; send nothing.")
+]
 
 
 def upsert(
@@ -97,6 +105,7 @@ def upsert(
     journal: JournalFile = None,
     resend_unknown: ResendUnknown = False,
     verify_by: VerifyBy = None,
+    verify_wait: VerifyWait = None,
     rejects: RejectsFile = None,
     dry_run: DryRun = False,
     keep_values: KeepValues = False,
@@ -121,15 +130,20 @@ def upsert(
         for option, is_given in {"--resend-unknown": resend_unknown, "--keep-values": keep_values}.items():
             if is_given and journal is None:
                 raise ValueError(f"{option} says what to do with a journal: give --journal too")
+        if verify_wait is not None and not verify_by:
+            raise ValueError("--verify-wait says how long to look for rows: give --verify-by too")
         repository = REPOSITORIES[model]
         mapping = _mapping(repository, map_ or [], set_ or [])
         source = FileSource(file, mapping, format=None if format_ is None else format_.value, encoding=encoding)
         source.check()
+        options: dict[str, Any] = {"journal": journal, "resend_unknown": resend_unknown, "verify_by": verify_by or ()}
+        options |= {"chunk_size": chunk_size} | ({} if verify_wait is None else {"verify_wait": verify_wait})
         if dry_run:
-            raise typer.Exit(_dry_run(repository, source, chunk_size, per_minute, as_json=as_json))
+            # Nothing is sent: any token will do.
+            planned = plan_upsert(repository(Session("none", base_url=base_url)), source, **options)
+            raise typer.Exit(_dry_run(planned, per_minute, as_json=as_json))
         session = session_for(token_file, base_url, per_minute)
-        options: dict[str, Any] = {"chunk_size": chunk_size, "concurrency": concurrency, "keep_values": keep_values}
-        options |= {"journal": journal, "resend_unknown": resend_unknown, "verify_by": verify_by or ()}
+        options |= {"concurrency": concurrency, "keep_values": keep_values}
         rows = Pumped(source, source.description()) if source.is_standard_input else source
         in_use = () if journal is None else files_of(journal)
         with Rejects(source, rejects, *in_use) if rejects else nullcontext() as rejected:
@@ -143,12 +157,31 @@ def _carry_out(session: Session, job: UpsertJob, source: FileSource, rejects: Re
     """Run a job, show its end, and copy what must be corrected; returns the exit code."""
     ended = run(_upsert(session, job, source, rejects))
     _show(ended, as_json=as_json)
-    if rejects is not None and rejects.n_rows and ended.has_lost_input:
-        console.tell(f"{rejects.n_rows:,} rows to be corrected were not copied: the input is not what it was")
-    elif rejects is not None and rejects.n_rows:
-        rejects.write()
-        console.tell(f"{rejects.n_rows:,} rows to be corrected are in {rejects.path}")
+    if rejects is not None and rejects.n_rows:
+        _copy_rejects(rejects, ended, has_journal=job.has_journal)
+    elif job.has_journal and isinstance(ended.ended_by, PlanhatError | _Interrupted):
+        console.tell("run the same command again to go on")
     return ended.exit_code
+
+
+def _copy_rejects(rejects: Rejects, ended: _Upserted, *, has_journal: bool) -> None:
+    """Copy what must be corrected, and say what is not among it."""
+    n_rows, is_one = in_words(rejects.n_rows, "row"), rejects.n_rows == 1
+    if ended.has_lost_input:
+        was = "was" if is_one else "were"
+        console.tell(f"{n_rows} to be corrected {was} not copied: the input is not what it was")
+        return
+    try:
+        rejects.write()
+    except OSError as error:
+        again = ": make room, and run the same command again" if has_journal else ""
+        error.add_note(f"{n_rows} to be corrected {'was' if is_one else 'were'} not copied{again}")
+        raise
+    console.tell(f"{n_rows} to be corrected {'is' if is_one else 'are'} in {rejects.path}")
+    if isinstance(ended.ended_by, JournalError):
+        console.tell("rows that this run has not come to are not in it")
+    elif ended.ended_by is not None and has_journal:
+        console.tell("rows that no run has come to yet are not in it: move it away, and run the same command again")
 
 
 def _mapping(repository: AnyRepository, maps: list[str], constants: list[str]) -> FieldMapping:
@@ -168,10 +201,9 @@ def _mapping(repository: AnyRepository, maps: list[str], constants: list[str]) -
     )
 
 
-def _dry_run(repository: AnyRepository, source: FileSource, chunk_size: int, per_minute: int, *, as_json: bool) -> int:
+def _dry_run(planned: Coroutine[Any, Any, Plan], per_minute: int, *, as_json: bool) -> int:
     """Show what would be sent; returns the exit code."""
-    # Nothing is sent: any token will do.
-    plan = run(plan_upsert(repository(Session("none")), source, chunk_size=chunk_size))
+    plan = run(planned)
     console.show_plan(plan, per_minute=per_minute, as_json=as_json)
     sys.stdout.flush()
     return NOT_ALL_STORED if plan.result.invalid else 0
@@ -224,10 +256,10 @@ async def _upsert(session: Session, job: UpsertJob, source: FileSource, rejects:
         try:
             async with session, job:
                 await _follow(session, job, source, rejects)
-            if signals:
+            if signals and not job.is_done:
                 ended_by = _Interrupted(_ENDED_EARLY)
         except asyncio.CancelledError:
-            ended_by = _Interrupted(_CUT_OFF)
+            ended_by = None if job.is_done else _Interrupted(_CUT_OFF)
         except JournalError as error:
             if not job.has_begun:
                 raise
@@ -235,6 +267,12 @@ async def _upsert(session: Session, job: UpsertJob, source: FileSource, rejects:
         except (OSError, SourceError) as error:
             ended_by = error
             has_lost_input = isinstance(error, SourceError)
+    if rejects is not None:
+        for chunk in job.unseen:
+            rejects.add(chunk)
+        # Of a journal that does not fit nobody knows whether its rows are these.
+        for entry in () if isinstance(ended_by, JournalError) else job.earlier:
+            rejects.add_earlier(entry)
     effort = job.effort(seconds=time.monotonic() - started)
     return _Upserted(job.result, effort, job.result.stopped_by or ended_by, has_lost_input)
 
@@ -251,7 +289,7 @@ async def _follow(session: Session, job: UpsertJob, source: FileSource, rejects:
                 if rejects is not None:
                     rejects.add(chunk)
                 meter.take(job.result.rows, source.bytes_read, now=clock())
-                note = f"{outcomes_in_words(job.result)}, {session.calls_left} calls left this minute"
+                note = f"{outcomes_in_words(job.result)}, {in_words(session.calls_left, 'call')} left this minute"
                 advance(job.result.rows, source.bytes_read, note)
         finally:
             telling.cancel()

@@ -1,11 +1,15 @@
 """Imports point only downwards, and what is called pure is."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import planhat_async
+from planhat_async import jobs
 
 ROOT = Path(planhat_async.__file__).parent
 
@@ -139,10 +143,28 @@ def test_libraries_stay_in_their_rooms(path: Path) -> None:
         assert is_in(name_of(path), ONLY_IN[library]), f"{name_of(path)} imports {library}"
 
 
-def test_public_names_are_sorted_and_exist() -> None:
-    """`planhat_async` exports what it lists, in order."""
-    assert planhat_async.__all__ == sorted(planhat_async.__all__)
-    assert all(hasattr(planhat_async, name) for name in planhat_async.__all__)
+@pytest.mark.parametrize("package", [planhat_async, jobs])
+def test_public_names_are_sorted_and_exist(package: ModuleType) -> None:
+    """A package exports what it lists, in order."""
+    assert package.__all__ == sorted(package.__all__)
+    assert all(hasattr(package, name) for name in package.__all__)
+
+
+@pytest.mark.parametrize(
+    ("module", "unwanted"),
+    [
+        (
+            "planhat_async",
+            {"planhat_async.jobs", "planhat_async.sandbox", "sqlite3", "pyarrow", "rich", "typer"},
+        ),
+        ("planhat_async.jobs", {"pyarrow", "rich", "typer"}),
+    ],
+)
+def test_what_is_imported_costs_no_more_than_it_must(module: str, unwanted: set[str]) -> None:
+    """A service that uses neither files nor the command line loads nothing for them."""
+    program = f"import sys, {module}; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert unwanted.isdisjoint(loaded)
 
 
 def test_version_is_the_package_s() -> None:

@@ -316,7 +316,10 @@ REFUSED = [
     pytest.param(["latin.csv"], "latin.csv: the header is in another encoding: see --encoding", id="header encoding"),
     pytest.param(["wide.csv"], "wide.csv is not UTF-8 but UTF-16: read it with --encoding utf-16", id="UTF-16"),
     pytest.param(["gone.csv"], "gone.csv: No such file or directory", id="missing file"),
-    pytest.param([".", "--format", "csv"], ". is no regular file: a pipe's rows must be in a file", id="directory"),
+    pytest.param([".", "--format", "csv"], ". is a directory: name a file in it", id="directory"),
+    pytest.param(
+        ["t.parquet.gz"], "t.parquet.gz: Parquet is read from its end, which gzip does not allow", id="packed"
+    ),
     pytest.param(["pipe.csv"], "pipe.csv is no regular file: a pipe's rows must be in a file first", id="pipe"),
     pytest.param(
         ["t.xlsx"], "t.xlsx: the name must end in .csv, .jsonl, .ndjson, .parquet, or the format be given", id="ending"

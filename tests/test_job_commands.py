@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
 from test_cli import (
     HEAD,
     Desk,
+    _request,
     desk,  # noqa: F401 - a fixture
     good,
     run,
     sandbox,  # noqa: F401 - a fixture
+    started,
 )
 
 
@@ -29,15 +32,39 @@ def test_status_says_what_became_of_a_job(journal: Path) -> None:
     assert ended.code == 1
     assert ended.err[0].startswith(f"{journal}: model tickets, base_url http://127.0.0.1:")
     assert ended.err[1].startswith("run 1: ")
-    assert ended.err[1].endswith(", 1 calls; ended well")
+    assert ended.err[1].endswith(", 1 call; ended well")
     assert ended.err[-2:] == ["row 2 invalid: email is missing", "the input was read to its end"]
-    assert "│ created │    2 │" in ended.out
+    assert "│ created │    2 │ new: they were not there" in ended.out
 
 
 def test_problems_are_listed_by_reason(journal: Path) -> None:
     """A line each, for other programs to read."""
     ended = run("jobs", "problems", journal)
     assert (ended.code, ended.out, ended.err) == (0, "invalid\t2\temail is missing\n", [])
+
+
+def test_a_job_is_looked_into_while_it_runs(desk: Desk) -> None:  # noqa: F811
+    """But not forgotten; and it is not disturbed."""
+    desk.file("t.csv", HEAD + "@0,,x.example,Hi\n" + good(1) + good(2))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(20)
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        options = ("--chunk-size", "1", "--concurrency", "1", "--journal", "job.db", "--base-url", url)
+        with started(desk.folder, "upsert", "tickets", "t.csv", *options) as process:
+            connection, _ = server.accept()
+            with connection:
+                _request(connection)
+                status = run("jobs", "status", "job.db")
+                problems = run("jobs", "problems", "job.db")
+                report = run("report", "job.db")
+                forget = run("jobs", "forget", "job.db", "--yes")
+                process.kill()
+    assert (status.code, status.err[1][-27:]) == (1, "; is running, or was killed")
+    assert status.err[-1] == "not at the input's end: unless it is running, run it again"
+    assert "invalid\t1\temail is missing\n" in problems.out
+    assert (problems.code, report.code) == (0, 0)
+    assert (forget.code, forget.err) == (2, ["planhat-async: job.db: another process is using this journal"])
+    assert run("jobs", "forget", "job.db", "--yes").code == 0
 
 
 def test_a_job_is_forgotten_on_request(journal: Path) -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import os
 import signal
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import virtual_time
+from attrs import evolve
 from test_cli import (
     FINISHING,
     GOOD,
@@ -26,7 +30,10 @@ from test_cli import (
     started,
 )
 
+from planhat_async.jobs.entries import State
+from planhat_async.jobs.journal import Journal
 from planhat_async.jobs.rejects import Rejects
+from planhat_async.jobs.sources import FileSource
 from planhat_async.upsert_command import _tell
 
 
@@ -52,6 +59,52 @@ def test_an_upsert_that_is_interrupted_once_finishes_what_is_in_flight(desk: Des
     assert (process.returncode, told["created"], told["unknown"]) == (130, 1, 0)
     assert told["rows"] == 1 + told["unsent"]
     assert told["stopped_by"] == "interrupted; what was in flight has ended, the rows after it were not sent"
+
+
+def test_an_upsert_that_is_interrupted_twice_knows_what_to_correct(desk: Desk) -> None:  # noqa: F811
+    """Also in the chunk in flight, and in what was read behind it; what is unknown is no reject."""
+    bad = "@2,,x.example,Hi\n"
+    file = desk.file("t.csv", HEAD + bad + good(1) + bad + good(3) + bad + good(5))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(20)
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        options = ("--chunk-size", "1", "--concurrency", "1", "--json", "--base-url", url, "--rejects", "bad.csv")
+        with started(desk.folder, "upsert", "tickets", file, "--journal", "j.db", *options) as process:
+            connection, _ = server.accept()
+            with connection:
+                _request(connection)
+                process.send_signal(signal.SIGINT)
+                assert process.stderr is not None
+                assert process.stderr.readline() == FINISHING + "\n"
+                process.send_signal(signal.SIGINT)
+                out, err = process.communicate(timeout=20)
+    told = json.loads(out)
+    assert (process.returncode, told["unknown"]) == (130, 1)
+    assert Path("bad.csv").read_text().count("email is missing") == told["invalid"] > 0
+    assert err.endswith("are not in it: move it away, and run the same command again\n")
+
+
+@pytest.mark.parametrize("counted", [1, 0])
+def test_an_upsert_that_is_interrupted_when_all_is_sent_is_done(desk: Desk, counted: int) -> None:  # noqa: F811
+    """The code says what became of the rows, as without the interruption, and the journal that the input has ended."""
+    file = desk.file("t.jsonl", good_json(1))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(20)
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        with started(desk.folder, "upsert", "tickets", file, "--journal", "j.db", "--base-url", url) as process:
+            connection, _ = server.accept()
+            with connection:
+                _request(connection)
+                process.send_signal(signal.SIGINT)
+                assert process.stderr is not None
+                assert process.stderr.readline() == FINISHING + "\n"
+                answer = b'{"created": %d, "updated": 0, "nonupdates": 0}' % counted
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(answer), answer))
+                _, err = process.communicate(timeout=20)
+    assert (process.returncode, "interrupted" in err) == (1 - counted, False)
+    status = run("jobs", "status", "j.db")
+    assert (status.code, status.err[-1]) == (1 - counted, "the input was read to its end")
+    assert status.err[1].endswith("; ended well")
 
 
 def test_a_job_that_is_run_again_tells_of_all_its_runs(desk: Desk) -> None:  # noqa: F811
@@ -114,12 +167,68 @@ def test_options_of_a_journal_need_one(desk: Desk, option: str) -> None:  # noqa
     assert run("upsert", "tickets", file, option, "--journal", "job.db").code == 0
 
 
+def test_rows_are_looked_for_after_as_long_as_is_asked_for(desk: Desk) -> None:  # noqa: F811
+    """By default half a minute, in which a request that was given up may still be carried out."""
+    file = desk.file("notes.jsonl", '{"company_id": "extid-acme", "subject": "@1"}\n')
+    assert run("upsert", "notes", file, "--journal", "job.db").code == 0
+
+    async def doubt() -> None:
+        async with await Journal.open("job.db") as journal:
+            entry = journal.entries[0]
+            await journal.save(evolve(entry, state=State.SENDING, pending=entry.positions, counts={}, begun=2e9))
+
+    asyncio.run(doubt())
+    ended = run("upsert", "notes", file, "--verify-wait", "0")
+    message = "planhat-async: --verify-wait says how long to look for rows: give --verify-by too"
+    assert (ended.code, ended.err) == (2, [message])
+    started_at = time.monotonic()
+    options = ("--journal", "job.db", "--verify-by", "subject", "--verify-wait", "0", "--json")
+    told = json.loads(run("upsert", "notes", file, *options).out)
+    assert (told["created"], time.monotonic() - started_at < 20) == (1, True)
+
+
+def test_a_job_that_was_refused_says_how_to_go_on(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    """With a journal; without one there is nothing to go on with."""
+    file = desk.file("t.csv", HEAD + good(1))
+    monkeypatch.setenv("PLANHAT_API_TOKEN", "wrong")
+    plain, job = run("upsert", "tickets", file), run("upsert", "tickets", file, "--journal", "job.db")
+    assert (plain.code, job.code) == (3, 3)
+    assert job.err == [*plain.err, "run the same command again to go on"]
+    monkeypatch.setenv("PLANHAT_API_TOKEN", TOKEN)
+    assert run("upsert", "tickets", file, "--journal", "job.db").code == 0
+    assert [*desk.stored()] == ["@1"]
+
+
 def test_a_file_that_is_no_journal_is_refused_before_anything_is_sent(desk: Desk) -> None:  # noqa: F811
     """It stays as it is."""
     file = desk.file("t.csv", HEAD + GOOD)
     ended = run("upsert", "tickets", file, "--journal", file)
     assert (ended.code, ended.err) == (2, [f"planhat-async: {file}: this is no journal"])
     assert desk.stored() == {}
+
+
+@pytest.mark.parametrize("options", [[], ["--dry-run"]])
+@pytest.mark.parametrize("name", [".", "folder"])
+def test_a_directory_is_no_journal(desk: Desk, name: str, options: list[str]) -> None:  # noqa: F811
+    """However it is named."""
+    Path("folder").mkdir()
+    ended = run("upsert", "tickets", desk.file("t.csv", HEAD + GOOD), "--journal", name, *options)
+    message = f"planhat-async: {name} is a directory: name a file for the journal"
+    assert (ended.code, ended.out, ended.err) == (2, "", [message])
+    assert desk.stored() == {}
+
+
+def test_rejects_of_a_job_whose_rows_have_changed_hold_this_run_s(desk: Desk) -> None:  # noqa: F811
+    """What the journal knows of other rows may be about rows that are no longer there."""
+    bad = "@0,,x.example,Hi\n"
+    file = desk.file("t.csv", HEAD + bad + "".join(map(good, range(10, 40))) + bad)
+    options = ("--journal", "job.db", "--chunk-size", "1")
+    run("upsert", "tickets", file, *options)
+    desk.file("t.csv", HEAD + bad + good(99) + "".join(map(good, range(11, 40))) + bad)
+    ended = run("upsert", "tickets", file, *options, "--rejects", "bad.csv")
+    assert (ended.code, ended.err[-1]) == (2, "rows that this run has not come to are not in it")
+    assert ended.err[-2] == "1 row to be corrected is in bad.csv"
+    assert Path("bad.csv").read_text().count("email is missing") == 1
 
 
 def test_no_token_is_in_a_journal(desk: Desk) -> None:  # noqa: F811
@@ -134,7 +243,7 @@ def test_rows_that_were_not_stored_can_be_corrected_and_sent(desk: Desk) -> None
     """They are in a file of the input's own format, which the same command takes."""
     file = desk.file("t.csv", HEAD + good(1) + "@2,,x.example,Hi\n" + good(3))
     ended = run("upsert", "tickets", file, "--rejects", "bad.csv")
-    assert (ended.code, ended.err[-1]) == (1, "1 rows to be corrected are in bad.csv")
+    assert (ended.code, ended.err[-1]) == (1, "1 row to be corrected is in bad.csv")
     corrected = Path("bad.csv").read_text().replace(",,", ",ada(at)acme.example,")
     Path("good.csv").write_text(corrected)
     ended = run("upsert", "tickets", "good.csv", "--rejects", "none.csv")
@@ -148,6 +257,31 @@ def test_a_job_s_rejects_are_those_of_all_its_runs(desk: Desk) -> None:  # noqa:
     file = desk.file("t.csv", HEAD + good(1) + "@2,,x.example,Hi\n" + good(3))
     for name in ("a.csv", "b.csv"):
         run("upsert", "tickets", file, "--journal", "job.db", "--rejects", name)
+    assert Path("a.csv").read_text() == Path("b.csv").read_text()
+
+
+def test_rejects_of_a_rerun_that_ends_early_hold_what_earlier_runs_found(
+    desk: Desk,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also in chunks that it did not come to; it is said what is not in the file, and how to go on."""
+    rows = [good(1), "@2,,x.example,Hi\n", good(3), good(4), "@5,,x.example,Hi\n", good(6)]
+    file = desk.file("t.csv", HEAD + "".join(rows))
+    options = ("--journal", "job.db", "--chunk-size", "1", "--concurrency", "1")
+    assert run("upsert", "tickets", file, *options, "--rejects", "a.csv").code == 1
+
+    async def doubt() -> None:
+        async with await Journal.open("job.db") as journal:
+            await journal.save(evolve(journal.entries[0], state=State.UNKNOWN))
+
+    asyncio.run(doubt())
+    monkeypatch.setenv("PLANHAT_API_TOKEN", "wrong")
+    ended = run("upsert", "tickets", file, *options, "--rejects", "b.csv")
+    assert ended.code == 3
+    assert ended.err[-2:] == [
+        "2 rows to be corrected are in b.csv",
+        "rows that no run has come to yet are not in it: move it away, and run the same command again",
+    ]
     assert Path("a.csv").read_text() == Path("b.csv").read_text()
 
 
@@ -170,6 +304,44 @@ def test_rejects_that_could_not_be_written_are_refused_at_the_start(desk: Desk, 
     assert (desk.stored(), Path("bad.csv").read_text()) == ({}, "corrected by hand")
 
 
+def test_rejects_in_a_folder_that_is_read_only_are_refused_at_the_start(
+    desk: Desk,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And not once everything is sent."""
+    monkeypatch.setattr(os, "access", lambda _, mode: mode != os.W_OK)
+    ended = run("upsert", "tickets", desk.file("t.csv", HEAD + good(1)), "--rejects", "bad.csv")
+    assert (ended.code, ended.err) == (2, ["planhat-async: bad.csv: its folder is read-only"])
+    assert desk.stored() == {}
+
+
+@pytest.mark.parametrize("options", [[], ["--journal", "job.db"]])
+def test_rejects_that_do_not_fit_on_the_disk_are_missed(
+    desk: Desk,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+) -> None:
+    """The result is shown all the same; with a journal they can be had without sending anything again."""
+
+    def fill_up(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "bad.csv.part")
+
+    file = desk.file("t.csv", HEAD + good(1) + "@2,,x.example,Hi\n")
+    with monkeypatch.context() as patched:
+        patched.setattr(FileSource, "copy", fill_up)
+        ended = run("upsert", "tickets", file, "--rejects", "bad.csv", *options)
+    again = ": make room, and run the same command again" if options else ""
+    assert ended.code == 2
+    assert "created" in ended.out
+    assert ended.err[-2:] == [
+        "planhat-async: bad.csv.part: No space left on device",
+        f"1 row to be corrected was not copied{again}",
+    ]
+    if options:
+        assert run("upsert", "tickets", file, "--rejects", "bad.csv", *options).code == 1
+        assert Path("bad.csv").read_text().count("email is missing") == 1
+
+
 def test_rejects_are_not_copied_from_a_file_that_was_replaced(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     """Other rows are in the places of those that were read."""
     file = desk.file("t.csv", HEAD + "@0,,x.example,Hi\n" + "".join(map(good, range(1, 2000))))
@@ -182,7 +354,7 @@ def test_rejects_are_not_copied_from_a_file_that_was_replaced(desk: Desk, monkey
     monkeypatch.setattr(Rejects, "add", replace)
     ended = run("upsert", "tickets", file, "--chunk-size", "10", "--concurrency", "1", "--rejects", "bad.csv")
     assert ended.code == 2
-    assert ended.err[-1] == "1 rows to be corrected were not copied: the input is not what it was"
+    assert ended.err[-1] == "1 row to be corrected was not copied: the input is not what it was"
     assert not Path("bad.csv").exists()
 
 
@@ -226,6 +398,23 @@ def test_a_dry_run_sends_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) ->
     assert run("upsert", "tickets", desk.file("u.csv", HEAD + good(1)), "--dry-run").code == 0
     monkeypatch.setenv("PLANHAT_API_TOKEN", TOKEN)
     assert desk.stored() == {}
+
+
+def test_a_dry_run_of_a_job_shows_what_is_left(desk: Desk) -> None:  # noqa: F811
+    """Of the same job only; its journal stays as it is."""
+    file = desk.file("t.csv", HEAD + good(1) + good(2))
+    options = ("--chunk-size", "1", "--journal", "job.db", "--dry-run", "--json")
+    assert json.loads(run("upsert", "tickets", file, *options).out)["calls"] == 2
+    assert not Path("job.db").exists()
+    assert run("upsert", "tickets", file, *options[:4]).code == 0
+    content = Path("job.db").read_bytes()
+    told = json.loads(run("upsert", "tickets", file, *options).out)
+    assert (told["rows"], told["stored"], told["to_send"], told["calls"]) == (2, 2, 0, 0)
+    ended = run("upsert", "tickets", file, *options, "--base-url", "http://127.0.0.1:9")
+    assert (ended.code, ended.out) == (2, "")
+    assert "base_url is http://127.0.0.1:9, was http" in ended.err[0]
+    assert Path("job.db").read_bytes() == content
+    assert [path.name for path in desk.folder.iterdir() if path.name.startswith("job")] == ["job.db"]
 
 
 def test_a_mapping_file_fits_columns_constants_and_dates(desk: Desk) -> None:  # noqa: F811

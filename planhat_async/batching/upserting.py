@@ -62,6 +62,7 @@ class UpsertRun:
 
     Attributes:
         result: The account so far; complete once the run has ended, however it ended.
+        came_to_end: Whether the input was read to its end, and each of its chunks begun and ended, before the run did.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class UpsertRun:
         ledger: Ledger | None = None,
     ) -> None:
         self.result = UpsertResult()
+        self.came_to_end = False
         self._concurrency = options.concurrency
         self._is_verified = settler is not None
         self._courier = Courier(send, settler)
@@ -131,6 +133,11 @@ class UpsertRun:
     async def aclose(self) -> None:
         """End the run: rows in flight become unknown, rows that had not left unsent."""
         await self._wind_up()
+
+    def take_ended(self) -> list[ChunkResult]:
+        """The chunks that have ended and that nobody has been handed yet: for a run that was left early."""
+        ended, self._ended = [*self._ended], deque()
+        return ended
 
     @property
     def _must_stop(self) -> bool:
@@ -218,6 +225,9 @@ class UpsertRun:
 
         A cancellation meanwhile waits until every row is accounted for.
         """
+        if not self._is_winding_up:
+            is_read = self._production is not None and self._production.done() and self._failure is None
+            self.came_to_end = is_read and not self._ready and not self._in_flight
         self._is_winding_up = True
         tasks = {*self._in_flight, *filter(None, [self._production])}
         is_cancelled = False

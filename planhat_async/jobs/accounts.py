@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Iterator
 
-from planhat_async.jobs.entries import Group
+from planhat_async.jobs.entries import Entry, Group, without
 from planhat_async.jobs.journal import Journal, Run
-from planhat_async.results import Outcome, UpsertResult, merged
+from planhat_async.results import ChunkResult, Outcome, UpsertResult, merged
 
 
 def total_of(journal: Journal) -> UpsertResult:
@@ -15,6 +16,29 @@ def total_of(journal: Journal) -> UpsertResult:
     for entry in journal.entries.values():
         total.add(entry.result)
     return total
+
+
+def add_the_rest(total: UpsertResult, earlier: Collection[Entry], unbegun: Iterable[ChunkResult]) -> None:
+    """Take into an account what an earlier run has begun, and what this one has read, each row once.
+
+    Args:
+        total: The account of the chunks that this run has begun.
+        earlier: Those that it did not come to.
+        unbegun: Rows that this run has read and not begun, cut as it ended: they may be rows of those chunks.
+    """
+    known = merged(one for entry in earlier for one in entry.positions)
+    for entry in earlier:
+        total.add(entry.result)
+    for chunk in unbegun:
+        again = {one.position for one in chunk.problems if one.position is not None and _holds(known, one.position)}
+        others = without(chunk, again)
+        if others.rows:
+            total.add(others)
+
+
+def _holds(ranges: tuple[range, ...], position: int) -> bool:
+    number = bisect_right(ranges, position, key=lambda one: one.start)
+    return number > 0 and position in ranges[number - 1]
 
 
 def problem_groups(journal: Journal) -> Iterator[Group]:
@@ -28,8 +52,8 @@ def problem_groups(journal: Journal) -> Iterator[Group]:
         yield Group(outcome, reason, positions, sum(group.n_nameless for group in groups), key)
 
 
-def ended_by(run: Run) -> str:
-    """How a run ended, in words."""
+def ended_by(run: Run, journal: Journal) -> str:
+    """How one of its runs ended, in words."""
     if run.ended is None:
-        return "killed, or lost its journal"
+        return "is running, or was killed" if run == journal.runs[-1] else "killed, or lost its journal"
     return f"ended early: {run.ended_by}" if run.ended_by else "ended well"

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import re
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Self
 
@@ -18,15 +19,17 @@ import attrs
 from planhat_async.batching.chunking import Chunk, Row
 from planhat_async.batching.delivering import refuses_everything
 from planhat_async.batching.recording import Recorded
+from planhat_async.errors import PlanhatError
 from planhat_async.results import ChunkResult, Outcome, Problem, merged, ranges_of
 
 MAX_GROUPS = 50
 """Reasons that an entry keeps in words; the positions of the other rows are kept under one."""
 
-_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+_QUOTED = re.compile(r"(?<!\w)(['\"]).*?(?:\1(?!\w)|$)", re.DOTALL)
+"""Also what is cut off before its quote is closed; an apostrophe opens none."""
 _OTHER_REASONS = "for other reasons"
 _DIGEST_DIGITS = 32
-_IN_FLIGHT = "in flight when the program ended; no answer came"
+_IN_FLIGHT = "in flight when the journal was last written; no answer is known"
 _MARGIN_SECONDS = 3600
 
 
@@ -83,6 +86,8 @@ class Entry:
     digest: str
     is_keyed: bool
     state: State = State.SENDING
+    positions: tuple[range, ...] = ()
+    """Where all its rows stood in the input."""
     pending: tuple[range, ...] = ()
     """Positions of the rows that may be under way."""
     counts: Mapping[str, int] = attrs.field(factory=dict)
@@ -107,6 +112,7 @@ class Entry:
             n_rows=len(chunk.rows) + len(chunk.invalid),
             digest=digest,
             is_keyed=chunk.is_keyed,
+            positions=chunk.positions,
             pending=ranges_of(row.position for row in chunk.rows) if chunk.invalid else chunk.positions,
             counts={Outcome.INVALID.value: len(chunk.invalid)} if chunk.invalid else {},
         )
@@ -120,7 +126,7 @@ class Entry:
     @property
     def result(self) -> ChunkResult:
         """The account of all its rows; those under way are unknown."""
-        result = ChunkResult(number=self.number, isolation_calls=self.isolation_calls)
+        result = ChunkResult(number=self.number, positions=self.positions, isolation_calls=self.isolation_calls)
         for name, n_rows in self.counts.items():
             result.count(Outcome(name), n_rows)
         result.problems += [problem for group in self.all_groups for problem in group.problems()]
@@ -134,7 +140,7 @@ class Entry:
             state=_state_of(result),
             pending=(),
             counts={name: n_rows for name, n_rows in result.counts().items() if n_rows},
-            groups=tuple(groups_of(result.problems, keeps_values=keeps_values)),
+            groups=tuple(groups_of(result.problems, error=result.error, keeps_values=keeps_values)),
             isolation_calls=result.isolation_calls,
         )
 
@@ -184,7 +190,7 @@ def recorded(entry: Entry, chunk: Chunk, policy: Policy, *, is_stale: bool = Fal
     unknown = _positions(result, Outcome.UNKNOWN) if policy.verifies or policy.resends_unknown else set[int]()
     again = _rows_at(chunk, unsent | unknown)
     return Recorded(
-        settled=_without(result, unsent | unknown),
+        settled=without(result, unsent | unknown),
         left=again if not policy.verifies else _rows_at(chunk, unsent),
         may_be_stored=bool(unknown) and not policy.verifies,
         doubtful=_rows_at(chunk, unknown) if policy.verifies else (),
@@ -192,11 +198,25 @@ def recorded(entry: Entry, chunk: Chunk, policy: Policy, *, is_stale: bool = Fal
     )
 
 
-def groups_of(problems: Iterable[Problem], *, keeps_values: bool) -> Iterator[Group]:
-    """Problems by outcome and reason, the first reasons in words."""
+def groups_of(problems: Sequence[Problem], *, error: PlanhatError | None = None, keeps_values: bool) -> Iterator[Group]:
+    """Problems by outcome and reason, the first reasons in words.
+
+    Args:
+        problems: Of one chunk.
+        error: What became of its request as a whole.
+        keeps_values: Whether reasons keep what they quote.
+    """
     found: dict[tuple[Outcome, str, str | None], list[int | None]] = {}
+    n_rows = Counter(problem.reason for problem in problems)
+    is_refusal = error is not None and refuses_everything(error)
     for problem in problems:
-        reason = problem.reason if keeps_values else without_values(problem)
+        is_of_request = error is not None and str(error) in problem.reason
+        if keeps_values or (is_of_request and is_refusal):
+            reason = problem.reason  # a wrong token says nothing of rows
+        else:
+            # What is said of many rows, or of the request, names none: a number in it is no key.
+            is_of_all = is_of_request or n_rows[problem.reason] > 1
+            reason = without_values(problem.reason, key=None if is_of_all else problem.key)
         what = (problem.outcome, reason, problem.key if keeps_values else None)
         if what not in found and len(found) >= MAX_GROUPS:
             what = (problem.outcome, _OTHER_REASONS, None)
@@ -206,9 +226,20 @@ def groups_of(problems: Iterable[Problem], *, keeps_values: bool) -> Iterator[Gr
         yield Group(outcome, reason, ranges_of(known), len(positions) - len(known), key)
 
 
-def without_values(problem: Problem) -> str:
-    """A reason without what it quotes of the row."""
-    reason = problem.reason.replace(problem.key, "…") if problem.key else problem.reason
+def without(result: ChunkResult, positions: Container[int | None]) -> ChunkResult:
+    """The account of the other rows, where each of these is among the problems."""
+    others = attrs.evolve(result, problems=[one for one in result.problems if one.position not in positions])
+    for problem in result.problems:
+        if problem.position in positions:
+            others.count(problem.outcome, -1)
+    return others
+
+
+def without_values(reason: str, *, key: str | None = None) -> str:
+    """A reason without what it quotes of a row, and without the row's key."""
+    if key:
+        # As a word of its own: the key 1 is in every 413.
+        reason = re.sub(rf"(?<![\w@+-])(?<!\w\.){re.escape(key)}(?![\w@+-]|\.\w)", "…", reason)
     return _QUOTED.sub("'…'", reason)
 
 
@@ -229,7 +260,6 @@ def _blank(chunk: Chunk) -> ChunkResult:
 def _result_of(entry: Entry, chunk: Chunk) -> ChunkResult:
     """What the entry holds, with what was said of this very chunk's rows in full."""
     result = entry.result
-    result.positions = chunk.positions
     told = {problem.position: problem for problem in chunk.invalid}
     keys: dict[int | None, str | None] = {row.position: row.key for row in chunk.rows} if result.problems else {}
     result.problems = [_told(problem, told, keys) for problem in result.problems]
@@ -240,15 +270,6 @@ def _told(problem: Problem, told: Mapping[int | None, Problem], keys: Mapping[in
     if problem.outcome is Outcome.INVALID and problem.position in told:
         return told[problem.position]
     return attrs.evolve(problem, key=keys.get(problem.position))
-
-
-def _without(result: ChunkResult, positions: set[int]) -> ChunkResult:
-    """The account of the other rows."""
-    for problem in result.problems:
-        if problem.position in positions:
-            result.count(problem.outcome, -1)
-    result.problems = [problem for problem in result.problems if problem.position not in positions]
-    return result
 
 
 def _positions(result: ChunkResult, outcome: Outcome) -> set[int]:

@@ -4,6 +4,8 @@ Every write is on the disk before it returns (`synchronous=FULL`), and each is o
 killed at any instant leaves the entry of before or of after. The file is locked for as long as it is open: a second
 process is refused, and the lock goes with the process. SQLite waits for the disk, so it has a thread of its own.
 
+Others read it from a copy (`snapshots.py`).
+
 It holds counts, positions, digests and reasons; no row, and no token.
 """
 
@@ -11,25 +13,28 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import attrs
 
 from planhat_async.jobs.entries import Entry, Group, State, pairs_of, ranges_from
+from planhat_async.jobs.snapshots import take_snapshot
 from planhat_async.results import Outcome
 
 T = TypeVar("T")
 
 SCHEMA_VERSION = 2
-"""1 had other digests."""
+"""1 had other digests, and no positions."""
 _APPLICATION_ID = 0x504C4A4F
 """Tells a journal from any other SQLite file."""
 _SCHEMA = """
@@ -40,7 +45,7 @@ CREATE TABLE runs (
 );
 CREATE TABLE chunks (
     number INTEGER PRIMARY KEY, n_rows INTEGER NOT NULL, digest TEXT NOT NULL, is_keyed INTEGER NOT NULL,
-    state TEXT NOT NULL, pending TEXT NOT NULL, counts TEXT NOT NULL, problems TEXT NOT NULL,
+    state TEXT NOT NULL, positions TEXT NOT NULL, pending TEXT NOT NULL, counts TEXT NOT NULL, problems TEXT NOT NULL,
     isolation_calls INTEGER NOT NULL, run INTEGER NOT NULL, begun REAL NOT NULL, sent REAL NOT NULL, ended REAL,
     n_attempts INTEGER NOT NULL
 );
@@ -77,7 +82,7 @@ class Run:
 
 def files_of(path: Path) -> tuple[Path, ...]:
     """A journal's file, and those that SQLite keeps beside it."""
-    return tuple(path.with_name(path.name + ending) for ending in ("", "-wal", "-shm", "-journal"))
+    return tuple(Path(f"{path}{ending}") for ending in ("", "-wal", "-shm", "-journal"))
 
 
 class Journal:
@@ -88,6 +93,7 @@ class Journal:
         job: What the job is: its model, its input, how rows are cut. Empty in a journal that is new.
         runs: Its runs, in order.
         entries: Its chunks by number.
+        is_closed: Whether another process may have it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -97,6 +103,7 @@ class Journal:
         self.entries: dict[int, Entry] = {}
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._file: sqlite3.Connection | None = None
+        self.is_closed = False
 
     @classmethod
     async def open(cls, path: Path | str, *, must_exist: bool = False) -> Self:
@@ -114,6 +121,20 @@ class Journal:
             raise
         return journal
 
+    @classmethod
+    async def read(cls, path: Path | str, *, must_exist: bool = True) -> Self:
+        """What a journal holds at this instant, also while another process uses it; its file is left as it is.
+
+        Raises:
+            JournalError: As `open`; or this very process has it open.
+        """
+        journal = cls(Path(path))
+        try:
+            await journal._do(partial(journal._read, must_exist=must_exist))
+        finally:
+            await journal.close()
+        return journal
+
     async def __aenter__(self) -> Self:
         return self
 
@@ -123,11 +144,32 @@ class Journal:
         await self.close()
 
     async def close(self) -> None:
-        """Close it, once what was asked of it is done; another process may have it then."""
-        if self._file is not None:
-            file, self._file = self._file, None
-            await asyncio.shield(self._do(file.close))
+        """Close it, once what was asked of it is done; another process may have it then.
+
+        A cancellation meanwhile waits for that.
+        """
+        if self.is_closed:
+            return
+        self.is_closed = True
+        # In the journal's thread, behind whatever is under way there, also where its opening was cancelled.
+        closed = asyncio.get_running_loop().run_in_executor(self._thread, self._close)
         self._thread.shutdown(wait=False)
+        is_cancelled = False
+        while not closed.done():
+            try:
+                await asyncio.wait([closed])
+            except asyncio.CancelledError:
+                is_cancelled = True
+        with self._explained():
+            closed.result()
+        if is_cancelled:
+            raise asyncio.CancelledError
+
+    def _close(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
+            _open_here.discard(self)
 
     async def describe(self, job: Mapping[str, Any]) -> None:
         """Keep what the job is."""
@@ -136,19 +178,19 @@ class Journal:
         )
         self.job.update(job)
 
-    async def save(self, entry: Entry | Callable[[], Entry], run: Run | None = None) -> None:
+    async def save(
+        self, entry: Entry | Callable[[], Entry], run: Run | None = None, *, is_leaving: bool = False
+    ) -> None:
         """Write a chunk's entry, and how far the run has come.
 
-        An entry that takes long to make is handed in as a function, and made in the journal's thread.
+        Args:
+            entry: The entry; one that takes long to make is handed in as a function, and made in the journal's thread.
+            run: The run.
+            is_leaving: Whether the chunk is about to leave: then the file itself says so, whatever becomes of the log
+                beside it, so that nobody who copies the file alone sends a chunk twice. It costs two more syncs.
         """
-        saved = await self._do(partial(self._save, entry, run))
+        saved = await self._do(partial(self._save, entry, run, is_leaving=is_leaving))
         self.entries[saved.number] = saved
-
-    def _save(self, entry: Entry | Callable[[], Entry], run: Run | None) -> Entry:
-        made = entry if isinstance(entry, Entry) else entry()
-        runs = [] if run is None else [_saving("runs", attrs.asdict(run))]
-        self._execute([_saving("chunks", _row_of(made)), *runs])
-        return made
 
     async def remove(self, number: int) -> None:
         """Forget a chunk that has not left after all."""
@@ -160,11 +202,9 @@ class Journal:
         await self._write([_saving("runs", attrs.asdict(run))])
         self.runs = [*(one for one in self.runs if one.number != run.number), run]
 
-    async def checkpoint(self) -> None:
-        """Bring what was written into the file itself, out of the log beside it."""
-        file = self._file
-        assert file is not None  # noqa: S101 - writing to a closed journal is a fault of ours
-        await self._do(lambda: file.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall())
+    async def checkpoint(self, *, frees_log: bool = False) -> None:
+        """Bring what was written into the file itself, out of the log beside it; on request the log's room is freed."""
+        await self._do(partial(self._checkpoint, frees_log=frees_log))
 
     async def compute(self, work: Callable[[], T]) -> T:
         """Do something in the journal's thread, in the order in which it is asked."""
@@ -172,6 +212,18 @@ class Journal:
 
     async def _write(self, statements: list[tuple[str, Any]]) -> None:
         await self._do(partial(self._execute, statements))
+
+    def _save(self, entry: Entry | Callable[[], Entry], run: Run | None, *, is_leaving: bool) -> Entry:
+        made = entry if isinstance(entry, Entry) else entry()
+        runs = [] if run is None else [_saving("runs", attrs.asdict(run))]
+        self._execute([_saving("chunks", _row_of(made)), *runs])
+        if is_leaving:
+            self._checkpoint()
+        return made
+
+    def _checkpoint(self, *, frees_log: bool = False) -> None:
+        assert self._file is not None  # noqa: S101 - writing to a closed journal is a fault of ours
+        self._file.execute(f"PRAGMA wal_checkpoint({'TRUNCATE' if frees_log else 'PASSIVE'})").fetchall()
 
     def _execute(self, statements: list[tuple[str, Any]]) -> None:
         assert self._file is not None  # noqa: S101 - writing to a closed journal is a fault of ours
@@ -194,11 +246,8 @@ class Journal:
             raise JournalError(f"{self.path}: {_words(error)}") from None
 
     def _open(self, *, must_exist: bool) -> None:
-        if must_exist and not self.path.exists():
-            raise JournalError(f"{self.path}: there is no such journal")
-        if self.path.exists() and not self.path.is_file():
-            raise JournalError(f"{self.path} is no file")
-        self._refuse_emptied(must_exist=must_exist)
+        self._refuse_what_is_none(must_exist=must_exist)
+        self._refuse_read_only()
         file = self._file = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
         # Held from the first access on. It also keeps SQLite from needing shared memory, and so any second file
         # that others must be able to map.
@@ -213,7 +262,39 @@ class Journal:
         file.execute("PRAGMA synchronous = FULL")
         file.execute("BEGIN IMMEDIATE")
         file.execute("COMMIT")
+        _open_here.add(self)
         self._load(file)
+
+    def _read(self, *, must_exist: bool) -> None:
+        self._refuse_what_is_none(must_exist=must_exist)
+        if not self.path.exists():
+            return
+        if any(self.path.samefile(one.path) for one in _open_here):
+            raise JournalError(f"{self.path}: this process is using this journal")
+        with TemporaryDirectory(prefix="planhat-") as folder:
+            copy = Path(folder) / "copy.db"
+            take_snapshot(self.path, copy)
+            with closing(sqlite3.connect(copy)) as file:
+                if not _is_empty(file):
+                    self._check(file)
+                    self._load(file)
+                elif must_exist:
+                    raise JournalError(f"{self.path} is empty, no journal")
+
+    def _refuse_what_is_none(self, *, must_exist: bool) -> None:
+        if must_exist and not self.path.exists():
+            raise JournalError(f"{self.path}: there is no such journal")
+        if self.path.is_dir():
+            raise JournalError(f"{self.path} is a directory: name a file for the journal")
+        if self.path.exists() and not self.path.is_file():
+            raise JournalError(f"{self.path} is no file")
+        self._refuse_emptied(must_exist=must_exist)
+
+    def _refuse_read_only(self) -> None:
+        """Of which SQLite would say that there is an I/O error."""
+        for path, what in ((self.path, "it"), (self.path.parent, "its folder")):
+            if path.exists() and not os.access(path, os.W_OK):
+                raise JournalError(f"{self.path}: the journal cannot be written here: {what} is read-only")
 
     def _refuse_emptied(self, *, must_exist: bool) -> None:
         """Refuse an empty file that was a journal, or must be one: SQLite would throw away what is beside it."""
@@ -248,6 +329,24 @@ class Journal:
         except (ValueError, TypeError, KeyError) as error:
             raise JournalError(f"{self.path} is damaged: {error}") from None
         self.entries = {entry.number: entry for entry in entries}
+
+
+class JournalCopy(Journal):
+    """A journal that was read: what is written to it is in no file."""
+
+    async def _do(self, work: Callable[[], T]) -> T:
+        with self._explained():
+            return await asyncio.to_thread(work)
+
+    def _execute(self, statements: list[tuple[str, Any]]) -> None:
+        """There is no file."""
+
+    def _checkpoint(self, *, frees_log: bool = False) -> None:
+        """There is no file."""
+
+
+_open_here: set[Journal] = set()
+"""Those that this process has open: who opens such a file once more, and closes it, loses the lock on it."""
 
 
 def next_run(journal: Journal, *, per_minute: int | None) -> Run:
@@ -293,6 +392,7 @@ def _row_of(entry: Entry) -> dict[str, Any]:
     row = {name: getattr(entry, name) for name in attrs.fields_dict(Entry) if name != "groups"}
     return row | {
         "state": entry.state.value,
+        "positions": json.dumps(pairs_of(entry.positions)),
         "pending": json.dumps(pairs_of(entry.pending)),
         "counts": json.dumps(dict(entry.counts)),
         "problems": json.dumps([group.to_json() for group in entry.groups]),
@@ -306,6 +406,7 @@ def _entry_of(row: dict[str, Any]) -> Entry:
         | {
             "is_keyed": bool(row["is_keyed"]),
             "state": State(row["state"]),
+            "positions": ranges_from(json.loads(row["positions"])),
             "pending": ranges_from(json.loads(row["pending"])),
             "counts": _counts_of(json.loads(row["counts"])),
         },
@@ -333,5 +434,8 @@ def _words(error: sqlite3.Error) -> str:
     if "readonly" in said or "unable to open" in said:
         return f"the journal cannot be written here: {said}"
     if "full" in said:
-        return "the disk is full: nothing more is sent until the journal can be written"
+        return (
+            "the disk is full: nothing more is sent until the journal can be written; "
+            "make room, and run the same command again"
+        )
     return f"the journal cannot be used: {said}"

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import attrs
 
 from planhat_async.batching.chunking import Chunk
 from planhat_async.batching.recording import Recorded
+from planhat_async.jobs.accounts import add_the_rest
 from planhat_async.jobs.entries import Entry, Policy, State, digest_of, recorded
 from planhat_async.jobs.journal import Journal, JournalError, Run
+from planhat_async.jobs.progress import in_words
 from planhat_async.results import ChunkResult, UpsertResult, ranges_of
 
 HOW_TO_BEGIN_ANEW = "put back what it was, or begin another job with another journal"
@@ -50,6 +53,10 @@ class JournalLedger:
         self._came_to: set[int] = set()
         self._account = UpsertResult()
         """Of the chunks that this run came to."""
+        self._unwritten: list[Entry] = []
+        """Of chunks whose end could not be written."""
+        self._unbegun: list[ChunkResult] = []
+        """What it had read besides when it ended."""
 
     async def begin(self, chunk: Chunk) -> Recorded | None:
         """Compare the chunk with its entry, and write that it is about to leave."""
@@ -77,7 +84,22 @@ class JournalLedger:
         self._count(result)
         entry = self._journal.entries[result.number].ended_as(result, keeps_values=self._keeps_values)
         run = self.run_now()
-        await self._journal.save(attrs.evolve(entry, ended=run.seen, n_attempts=run.attempts), run)
+        entry = attrs.evolve(entry, ended=run.seen, n_attempts=run.attempts)
+        try:
+            await self._journal.save(entry, run)
+        except JournalError:
+            self._unwritten.append(entry)
+            raise
+
+    async def write_the_rest(self) -> None:
+        """Write what became of chunks once more where that failed: on a full disk the log's room may be enough.
+
+        Else rows without a key would be in doubt although it is known what became of them.
+        """
+        if self._unwritten:
+            await self._journal.checkpoint(frees_log=True)
+        for entry in self._unwritten:
+            await self._journal.save(entry)
 
     async def finish(self, result: UpsertResult) -> None:
         """Note that the input has ended.
@@ -87,23 +109,27 @@ class JournalLedger:
         """
         if self._last_before > self._seen:
             raise JournalError(
-                f"the input has changed: it ends after {result.rows:,} rows, an earlier run has read more; "
+                f"the input has changed: it ends after {in_words(result.rows, 'row')}, an earlier run has read more; "
                 f"{HOW_TO_BEGIN_ANEW}"
             )
         await self._journal.describe({"n_chunks": self._seen + 1, "n_rows": result.rows})
 
-    def total(self) -> UpsertResult | None:
-        """What became of all rows that the job has taken so far, where this run did not come to some of its chunks.
+    def see(self, chunk: ChunkResult) -> None:
+        """Note a chunk that the run hands out, if it has ended before it had begun."""
+        if chunk.number not in self._came_to:
+            self._unbegun.append(chunk)
 
-        How the rows of those are cut is known at the input's end only: what this run had read of them, and of rows
-        behind them, is left out.
-        """
-        others = [entry for number, entry in self._journal.entries.items() if number not in self._came_to]
-        if not others:
+    def earlier(self) -> list[Entry]:
+        """The chunks of earlier runs that this one did not come to."""
+        return [entry for number, entry in self._journal.entries.items() if number not in self._came_to]
+
+    def total(self) -> UpsertResult | None:
+        """What became of all rows that any run has taken; none where this one came to all that others have sent."""
+        earlier = self.earlier()
+        if not earlier:
             return None
         total, self._account = self._account, UpsertResult()
-        for entry in others:
-            total.add(entry.result)
+        add_the_rest(total, earlier, self._unbegun)
         return total
 
     def run_now(self) -> Run:
@@ -131,12 +157,13 @@ class JournalLedger:
         return self._stamped(attrs.evolve(entry, state=State.SENDING, pending=ranges_of(row.position for row in rows)))
 
     async def _save_or_withdraw(self, number: int, entry: Entry | Callable[[], Entry]) -> None:
-        """Write that a chunk is about to leave; where that is cancelled it does not leave, and nobody need doubt."""
+        """Write that a chunk is about to leave; where that fails it does not leave, and nobody need doubt."""
         before = self._journal.entries.get(number)
         try:
-            await self._journal.save(entry)
-        except asyncio.CancelledError:
-            await (self._journal.remove(number) if before is None else self._journal.save(before))
+            await self._journal.save(entry, is_leaving=True)
+        except (asyncio.CancelledError, JournalError):
+            with suppress(JournalError):  # then it is in doubt, which does no harm
+                await (self._journal.remove(number) if before is None else self._journal.save(before))
             raise
 
     def _compare(self, chunk: Chunk, digest: str, before: Entry) -> None:
@@ -154,7 +181,7 @@ class JournalLedger:
         n_chunks = self._journal.job.get("n_chunks")
         if n_chunks is not None and chunk.number >= n_chunks:
             raise JournalError(
-                f"the input has changed: it had {self._journal.job['n_rows']:,} rows, and now has more; "
+                f"the input has changed: it had {in_words(self._journal.job['n_rows'], 'row')}, and now has more; "
                 f"{HOW_TO_BEGIN_ANEW}"
             )
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import attrs
 
 from planhat_async.batching.answers import Account
-from planhat_async.batching.chunking import Chunk
-from planhat_async.batching.recording import Recorded
+from planhat_async.batching.chunking import Chunk, Rows
+from planhat_async.batching.recording import Ledger, Recorded
 from planhat_async.bulk_upserts import BulkUpserts
+from planhat_async.jobs.entries import Policy
+from planhat_async.jobs.journal import JournalCopy, next_run
+from planhat_async.jobs.ledger import JournalLedger
+from planhat_async.jobs.runner import Source, job_of, refuse_another
 from planhat_async.results import ChunkResult, Outcome, UpsertResult
 
 
@@ -20,9 +25,11 @@ class Plan:
     """What an upsert would send: a ledger that lets nothing leave, and counts.
 
     Attributes:
-        result: The rows; those that would be sent are unsent.
+        before: What earlier runs of the job have left, if there is a journal.
+        result: The rows; those that would be sent are unsent, and those that would be looked for are unknown.
     """
 
+    before: Ledger | None = None
     result: UpsertResult = attrs.field(factory=UpsertResult)
     n_chunks: int = 0
     """Chunks, and so calls, if Planhat takes each as it is."""
@@ -49,32 +56,70 @@ class Plan:
 
     async def begin(self, chunk: Chunk) -> Recorded:
         """Count a chunk, and leave nothing of it to be sent."""
-        self.n_chunks += bool(chunk.rows)
-        self.n_bytes += sum(len(row.data) + 1 for row in chunk.rows) + bool(chunk.rows)
-        self.n_keyless += sum(not row.keys for row in chunk.rows)
-        for row in chunk.rows:
+        known = None if self.before is None else await self.before.begin(chunk)
+        if known is None:
+            known = Recorded(settled=Account(chunk).result, left=chunk.rows)
+        self._count(known.left)
+        known.settled.count(Outcome.UNSENT, len(known.left))
+        known.settled.count(Outcome.UNKNOWN, len(known.doubtful))
+        return Recorded(settled=known.settled)
+
+    def _count(self, rows: Rows) -> None:
+        self.n_chunks += bool(rows)
+        self.n_bytes += sum(len(row.data) + 1 for row in rows) + bool(rows)
+        self.n_keyless += sum(not row.keys for row in rows)
+        for row in rows:
             repeated = [key for key in row.keys if hash(key) in self._seen]
             self._repeats.update(repeated[:1])
             self._seen.update(map(hash, row.keys))
-        settled = Account(chunk).result
-        settled.count(Outcome.UNSENT, len(chunk.rows))
-        return Recorded(settled=settled)
 
     async def end(self, result: ChunkResult) -> None:
         """Nothing is begun, so nothing ends."""
 
 
-async def plan_upsert(repository: BulkUpserts[Any], source: Iterable[Any] | AsyncIterable[Any], **options: Any) -> Plan:
+async def plan_upsert(
+    repository: BulkUpserts[Any],
+    source: Source,
+    *,
+    journal: Path | str | None = None,
+    resend_unknown: bool = False,
+    verify_by: Sequence[str] = (),
+    chunk_size: int = 5000,
+    max_bytes: int = 8_000_000,
+    **options: Any,
+) -> Plan:
     """Check, encode and cut all rows of a source as an upsert would; nothing is sent, and no session need be open.
 
     Args:
         repository: Where the rows would go.
         source: The rows.
-        **options: As `upserting` takes them.
+        journal: The journal of a job, if only what that has left is to be planned. It is left as it is, is not made
+            where there is none, and may be in use by another process.
+        resend_unknown: As with `UpsertJob`.
+        verify_by: As with `UpsertJob`; how many calls it would take to look for rows, nobody knows.
+        chunk_size: Rows a call.
+        max_bytes: Bytes a call.
+        **options: More of `UpsertOptions`.
+
+    Raises:
+        JournalError: The journal cannot be used, or the source or an option is not what it was.
     """
-    plan = Plan()
-    async with repository.upserting(source, ledger=plan, **options) as run:
+    cut: dict[str, Any] = {"chunk_size": chunk_size, "max_bytes": max_bytes}
+    policy = Policy(resends_unknown=resend_unknown, verifies=bool(verify_by))
+    before = None if journal is None else await _ledger_of(Path(journal), job_of(repository, source, cut), policy)
+    plan = Plan(before)
+    async with repository.upserting(source, ledger=plan, verify_by=verify_by, **cut, **options) as run:
         async for _ in run:
             pass
+    if before is not None:
+        await before.finish(run.result)
     plan.result = run.result
     return plan
+
+
+async def _ledger_of(path: Path, job: Mapping[str, Any], policy: Policy) -> JournalLedger:
+    """A ledger that knows what earlier runs have done, and writes to no file."""
+    journal = await JournalCopy.read(path, must_exist=False)
+    if journal.job:
+        refuse_another(journal, job)
+    return JournalLedger(journal, next_run(journal, per_minute=None), policy, effort=lambda: (0, 0))

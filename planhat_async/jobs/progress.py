@@ -76,13 +76,18 @@ def outcomes_in_words(result: UpsertResult) -> str:
 def line(result: UpsertResult, meter: Meter, *, calls_left: int) -> str:
     """How far a job has come, as one plain line."""
     total = meter.total_rows
-    of = "" if total is None else f" of about {total:,}"
+    rows = in_words(result.rows, "row") if total is None else f"{result.rows:,} of about {in_words(total, 'row')}"
     left = meter.seconds_left
     rest = "" if left is None else f"; about {duration(left)} left"
     return (
-        f"{result.rows:,}{of} rows, {meter.rows_per_second:,.0f} rows/s: {outcomes_in_words(result)}; "
-        f"{calls_left:,} calls left this minute{rest}"
+        f"{rows}, {meter.rows_per_second:,.0f} rows/s: {outcomes_in_words(result)}; "
+        f"{in_words(calls_left, 'call')} left this minute{rest}"
     )
+
+
+def in_words(number: int, noun: str) -> str:
+    """So many of something, whose plural ends in an s."""
+    return f"{number:,} {noun}{'s'[: number != 1]}"
 
 
 def duration(seconds: float) -> str:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from planhat_async.batching.delivering import refuses_everything
+from planhat_async.jobs.entries import Entry, State
 from planhat_async.jobs.exports import refuse_to_overwrite, whole_file
 from planhat_async.jobs.inputs import identity_of
 from planhat_async.jobs.mapping import SourceError
 from planhat_async.jobs.sources import FileSource
-from planhat_async.results import ChunkResult, Outcome
+from planhat_async.results import ChunkResult, Outcome, Problem
 
 REJECTED = (Outcome.REJECTED, Outcome.INVALID, Outcome.DROPPED)
 """What has to be corrected; what is unknown may be stored, and what is unsent can be sent as it is."""
@@ -40,11 +42,15 @@ class Rejects:
         refuse_to_overwrite(path, source.path, *others)
         _refuse_place(path)
         self.path = path
-        self.n_rows = 0
         self._source = source
         self._identity = identity_of(source.path.stat())
         self._found = sqlite3.connect("")  # a temporary file that has no name, and goes with the process
         self._found.execute("CREATE TABLE found (position INTEGER PRIMARY KEY, reason TEXT)")
+
+    @property
+    def n_rows(self) -> int:
+        """Rows that are to be copied."""
+        return int(self._found.execute("SELECT count(*) FROM found").fetchone()[0])
 
     def __enter__(self) -> Self:
         return self
@@ -59,17 +65,22 @@ class Rejects:
 
         Those that were refused with everything else have not: the next run sends them as they are.
         """
-        is_refused = chunk.error is not None and refuses_everything(chunk.error)
+        self._note(chunk.problems, is_refused=chunk.error is not None and refuses_everything(chunk.error))
+
+    def add_earlier(self, entry: Entry) -> None:
+        """Note the same of a chunk that only an earlier run has come to, with the reasons that its journal holds."""
+        self._note(entry.result.problems, is_refused=entry.state is State.UNSENT)
+
+    def _note(self, problems: Iterable[Problem], *, is_refused: bool) -> None:
         rows = [
             (problem.position, f"{problem.outcome}: {problem.reason}".encode("utf-8", "replace").decode())
-            for problem in chunk.problems
+            for problem in problems
             if problem.outcome in REJECTED
             and problem.position is not None
             and not (is_refused and problem.outcome is Outcome.REJECTED)
         ]
-        if rows:
-            self._found.executemany("INSERT OR IGNORE INTO found VALUES (?, ?)", rows)
-            self.n_rows += len(rows)
+        # A row that is here already keeps its reason: what this run was told is told in full.
+        self._found.executemany("INSERT OR IGNORE INTO found VALUES (?, ?)", rows)
 
     def write(self) -> None:
         """Write the file, if there is a row for it.
@@ -92,5 +103,7 @@ def _refuse_place(path: Path) -> None:
         raise SourceError(f"{path}: there is no folder {path.parent}")
     if path.is_dir():
         raise SourceError(f"{path} is a folder: name a file for the rows that are not stored")
+    if not os.access(path.parent, os.W_OK):
+        raise SourceError(f"{path}: its folder is read-only")
     if path.exists():
         raise SourceError(f"{path} is there already: move it away, it may hold rows that you have corrected")

@@ -15,7 +15,7 @@ import attrs
 from planhat_async.jobs.accounts import ended_by, problem_groups, total_of
 from planhat_async.jobs.entries import Entry
 from planhat_async.jobs.journal import Journal, Run
-from planhat_async.jobs.progress import duration
+from planhat_async.jobs.progress import duration, in_words
 from planhat_async.results import STORED, Outcome
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 580, 220, 70, 30
@@ -48,7 +48,10 @@ class Chart:
 def page(journal: Journal, *, name: str) -> str:
     """The whole page."""
     total = total_of(journal)
-    verdict = "every row is stored" if total.ok else f"{total.rows - total.stored:,} rows are not stored"
+    rows, n_left = in_words(total.rows, "row"), total.rows - total.stored
+    verdict = (
+        f"{in_words(n_left, 'row')} {'is' if n_left == 1 else 'are'} not stored" if n_left else "every row is stored"
+    )
     seconds = sum(run.seconds for run in journal.runs)
     title = f"{journal.job.get('model', 'job')} from {name}"
     return "\n".join(
@@ -56,12 +59,12 @@ def page(journal: Journal, *, name: str) -> str:
             '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">',
             f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>",
             f"<h1>{escape(title)}</h1>",
-            f'<p class="{"" if total.ok else "bad"}">{total.rows:,} rows in {duration(seconds)}: {verdict}.</p>',
+            f'<p class="{"" if total.ok else "bad"}">{rows} in {duration(seconds)}: {verdict}.</p>',
             f'<div class="charts">{_outcomes(total.counts())}',
             *map(_drawn, charts(journal)),
             "</div>",
             _problems(journal),
-            _runs(journal.runs),
+            _runs(journal),
             f'<p class="dim">{escape(_described(journal))}</p></body></html>\n',
         ]
     )
@@ -185,22 +188,23 @@ def _problems(journal: Journal) -> str:
         f"<td>{escape(group.reason)}</td></tr>"
         for group in groups[:_MAX_PROBLEMS]
     )
-    more = f'<p class="dim">and {len(groups) - _MAX_PROBLEMS:,} more reasons</p>' if len(groups) > _MAX_PROBLEMS else ""
+    n_more = len(groups) - _MAX_PROBLEMS
+    more = f'<p class="dim">and {in_words(n_more, "more reason")}</p>' if n_more > 0 else ""
     head = "<tr><th>outcome</th><th>rows</th><th>reason</th></tr>" if rows else "<tr><td>none</td></tr>"
     return f"<section><h2>The first problems</h2><table>{head}{rows}</table>{more}</section>"
 
 
 def _places(positions: Sequence[range], n_nameless: int) -> str:
     shown = [f"{one.start + 1:,}" + (f" to {one.stop:,}" if len(one) > 1 else "") for one in positions[:4]]
-    more = [f"{len(positions) - 4:,} more places"] if len(positions) > 4 else []
+    more = [in_words(len(positions) - 4, "more place")] if len(positions) > 4 else []
     return ", ".join([*shown, *more, *([f"{n_nameless:,} that Planhat does not name"] if n_nameless else [])])
 
 
-def _runs(runs: Sequence[Run]) -> str:
+def _runs(journal: Journal) -> str:
     rows = "".join(
         f'<tr><td class="n">{run.number}</td><td class="n">{duration(run.seconds)}</td><td class="n">{run.calls:,}</td>'
-        f'<td class="n">{run.attempts:,}</td><td>{escape(ended_by(run))}</td></tr>'
-        for run in runs
+        f'<td class="n">{run.attempts:,}</td><td>{escape(ended_by(run, journal))}</td></tr>'
+        for run in journal.runs
     )
     head = "<tr><th>run</th><th>time</th><th>calls</th><th>attempts</th><th></th></tr>"
     return f'<section style="margin-top:1.5em"><h2>Runs</h2><table>{head}{rows}</table></section>'

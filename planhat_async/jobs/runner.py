@@ -27,9 +27,11 @@ import attrs
 
 from planhat_async.batching.upserting import UpsertRun
 from planhat_async.bulk_upserts import BulkUpserts
-from planhat_async.jobs.entries import Policy
+from planhat_async.errors import PlanhatError
+from planhat_async.jobs.entries import Entry, Policy, without_values
 from planhat_async.jobs.journal import Journal, JournalError, next_run
 from planhat_async.jobs.ledger import HOW_TO_BEGIN_ANEW, JournalLedger
+from planhat_async.jobs.mapping import SourceError
 from planhat_async.results import ChunkResult, UpsertResult
 
 Source = Iterable[Any] | AsyncIterable[Any]
@@ -100,6 +102,11 @@ class UpsertJob:
         chunk_size: Rows a call.
         max_bytes: Bytes a call.
         **options: More of `UpsertOptions`.
+
+    Attributes:
+        effort_before: What earlier runs have cost.
+        unseen: Once it is left: the chunks that ended while nobody asked for them any more.
+        earlier: Once it is left: what the journal holds of chunks that this run did not come to.
     """
 
     def __init__(
@@ -128,6 +135,8 @@ class UpsertJob:
         self._is_stopped = False
         self._total: UpsertResult | None = None
         self.effort_before = Effort()
+        self.unseen: list[ChunkResult] = []
+        self.earlier: list[Entry] = []
 
     @property
     def result(self) -> UpsertResult:
@@ -138,6 +147,16 @@ class UpsertJob:
         if self._total is not None:
             return self._total
         return UpsertResult() if self._run is None else self._run.result
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the input was read to its end, and all of its chunks have ended, in this run or an earlier one."""
+        return self._run is not None and self._run.came_to_end and self._run.result.stopped_by is None
+
+    @property
+    def has_journal(self) -> bool:
+        """Whether another run can go on with it."""
+        return self._path is not None
 
     @property
     def has_begun(self) -> bool:
@@ -154,14 +173,14 @@ class UpsertJob:
         )
 
     async def __aenter__(self) -> Self:
-        if self._path is not None:
-            self._journal = await Journal.open(self._path)
-            try:
+        try:
+            if self._path is not None:
+                self._journal = await Journal.open(self._path)
                 self._ledger = await self._open_ledger(self._journal)
-            except BaseException:
-                await self._journal.close()
-                raise
-        self._run = self._repository.upserting(self._source, ledger=self._ledger, **self._cut, **self._options)
+            self._run = self._repository.upserting(self._source, ledger=self._ledger, **self._cut, **self._options)
+        except BaseException as error:
+            await self._close(error)
+            raise
         if self._is_stopped:
             self._run.stop()
         return self
@@ -171,15 +190,12 @@ class UpsertJob:
     ) -> None:
         try:
             if self._run is not None:
-                await self._run.aclose()
+                await self._run.__aexit__(kind, error, traceback)
+        except BaseException as failure:
+            error = error or failure
+            raise
         finally:
-            if self._ledger is not None and (total := self._ledger.total()) is not None:
-                total.stopped_by = self.result.stopped_by
-                self._total = total
-            if self._journal is not None:
-                with suppress(JournalError):  # that it cannot be written has been said where it mattered
-                    await self._end_run(error)
-                await self._journal.close()
+            await self._close(error)
 
     def __aiter__(self) -> Self:
         return self
@@ -188,11 +204,14 @@ class UpsertJob:
         if self._run is None:
             raise RuntimeError("the job is not open: use it in `async with`")
         try:
-            return await anext(self._run)
+            chunk = await anext(self._run)
         except StopAsyncIteration:
-            if self._ledger is not None and not self._is_stopped and self.result.stopped_by is None:
+            if self._ledger is not None and self.is_done:
                 await self._ledger.finish(self.result)
             raise
+        if self._ledger is not None:
+            self._ledger.see(chunk)
+        return chunk
 
     def stop(self) -> None:
         """Send nothing more: what is in flight ends, and what has not left stays for another run."""
@@ -200,15 +219,34 @@ class UpsertJob:
         if self._run is not None:
             self._run.stop()
 
+    async def _close(self, error: BaseException | None) -> None:
+        """Account for everything, and close the journal, also where that is cancelled."""
+        try:
+            if self._run is not None:
+                self._settle(self._run)
+            with suppress(JournalError):  # that it cannot be written has been said where it mattered
+                if self._ledger is not None:
+                    await self._ledger.write_the_rest()
+                await self._end_run(error)
+        finally:
+            if self._journal is not None:
+                await self._journal.close()
+
+    def _settle(self, run: UpsertRun) -> None:
+        """Account for all that this run and earlier ones know."""
+        self.unseen = run.take_ended()
+        if self._ledger is None:
+            return
+        for chunk in self.unseen:
+            self._ledger.see(chunk)
+        self.earlier = self._ledger.earlier()
+        if (total := self._ledger.total()) is not None:
+            total.stopped_by = run.result.stopped_by
+            self._total = total
+
     async def _open_ledger(self, journal: Journal) -> JournalLedger:
-        described = self._source.description() if isinstance(self._source, Described) else {}
         session = self._repository.session
-        job = {
-            "model": self._repository.endpoint.path.strip("/"),
-            "base_url": session.base_url,
-            **self._cut,
-            **described,
-        }
+        job = job_of(self._repository, self._source, self._cut)
         if journal.job:
             refuse_another(journal, job)
         else:
@@ -226,19 +264,32 @@ class UpsertJob:
             keeps_values=self._keeps_values,
         )
         await journal.save_run(ledger.run)
-        if ledger.run.number == 1:
-            await journal.checkpoint()
         return ledger
 
     async def _end_run(self, error: BaseException | None) -> None:
         if self._journal is None or self._ledger is None:
             return
         ended_by = error or self.result.stopped_by
-        said = "stopped" if self._is_stopped and ended_by is None else None if ended_by is None else _said(ended_by)
+        is_early = self._is_stopped and not self.is_done
+        said = "stopped" if is_early else None
+        if ended_by is not None:
+            said = _said(ended_by, keeps_values=self._keeps_values)
         run = self._ledger.run_now()
         await self._journal.save_run(attrs.evolve(run, ended=run.seen, ended_by=said))
 
 
+def job_of(repository: BulkUpserts[Any], source: Source, cut: Mapping[str, Any]) -> dict[str, Any]:
+    """What a rerun must find unchanged."""
+    described = source.description() if isinstance(source, Described) else {}
+    return {
+        "model": type(repository).__name__.lower(),
+        "base_url": repository.session.base_url,
+        **cut,
+        **described,
+    }
+
+
+_TELLING = ("model", "base_url", "format", "bytes")
 _COMES_LATER = {"n_chunks", "n_rows"}
 
 
@@ -257,12 +308,19 @@ def refuse_another(journal: Journal, job: Mapping[str, Any]) -> None:
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any], where: str = "") -> Iterable[str]:
-    for name in sorted({*before, *now}):
+    for name in sorted({*before, *now}, key=_telling):
         old, new = before.get(name), now.get(name)
         if isinstance(old, dict) and isinstance(new, dict):
             yield from _differences(old, new, f"{name} ")
         elif old != new:
             yield f"{where}{name} is {_shown(new)}, was {_shown(old)}"
+
+
+def _telling(name: str) -> tuple[int, str]:
+    """The most telling names first: what is sent and where, then from what file, then how it is read, then cut."""
+    if name in _TELLING:
+        return _TELLING.index(name), name
+    return len(_TELLING) + (name in {"chunk_size", "max_bytes"}), name
 
 
 def _shown(value: Any) -> str:
@@ -271,5 +329,9 @@ def _shown(value: Any) -> str:
     return f"{value:,}" if type(value) is int else str(value)
 
 
-def _said(error: BaseException) -> str:
-    return "interrupted" if isinstance(error, asyncio.CancelledError | KeyboardInterrupt) else str(error)[:500]
+def _said(error: BaseException, *, keeps_values: bool) -> str:
+    if isinstance(error, asyncio.CancelledError | KeyboardInterrupt):
+        return "interrupted"
+    is_ours = isinstance(error, PlanhatError | JournalError | SourceError | OSError)
+    # Anything else may be about a row, and quote it.
+    return (str(error) if is_ours or keeps_values else without_values(str(error)))[:500]

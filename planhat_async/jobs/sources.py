@@ -12,7 +12,7 @@ import itertools
 import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeVar
@@ -59,9 +59,9 @@ class FileSource:
         encoding: str = "utf-8",
     ) -> None:
         self.path = path
+        _refuse_directory(path)
         self.format: Format = format or _format_of(path)
-        if self.format == "parquet" and (path == STANDARD_INPUT or path.suffix.lower() == ".gz"):
-            raise SourceError("Parquet is read from a file of its own: it is packed already, and read from its end")
+        _refuse_parquet_from_its_beginning(self.format, path)
         self._mapping = mapping
         self._encoding = "utf-8-sig" if encoding.lower().replace("_", "-") in {"utf-8", "utf8"} else encoding
         self._raw: SteadyFile | None = None
@@ -325,6 +325,21 @@ def _attempt(where: str, read: Callable[[], dict[str, Any]]) -> dict[str, Any] |
         return read()
     except ValueError as error:
         return Unreadable(f"{where}: {error}")
+
+
+def _refuse_directory(path: Path) -> None:
+    with suppress(OSError):  # said of the file a little later
+        if path.is_dir():
+            raise SourceError(f"{path} is a directory: name a file in it")
+
+
+def _refuse_parquet_from_its_beginning(format: Format, path: Path) -> None:  # noqa: A002 - as above
+    if format != "parquet":
+        return
+    if path == STANDARD_INPUT:
+        raise SourceError("Parquet is read from its end, which standard input does not allow: name a file")
+    if path.suffix.lower() == ".gz":
+        raise SourceError(f"{path}: Parquet is read from its end, which gzip does not allow: unpack it first")
 
 
 def _format_of(path: Path) -> Format:

@@ -151,7 +151,10 @@ def test_standard_input_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("format_", "message"),
-    [(None, "say how standard input is written"), ("parquet", "Parquet is read from a file of its own")],
+    [
+        (None, "say how standard input is written"),
+        ("parquet", "Parquet is read from its end, which standard input does not allow"),
+    ],
 )
 def test_standard_input_has_a_format(format_: Any, message: str) -> None:
     """One that can be read from its beginning."""

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planhat_async.batching.chunking import Chunk, Row, Rows, pieces_of
-from planhat_async.errors import AuthenticationError
+from planhat_async.errors import AuthenticationError, BadRequestError
 from planhat_async.jobs.entries import MAX_GROUPS, Entry, Group, Policy, State, digest_of, groups_of, recorded
 from planhat_async.results import ChunkResult, Outcome, Problem
 
@@ -114,6 +114,46 @@ def test_reasons_are_kept_without_what_they_quote() -> None:
     (group,) = groups_of(problems, keeps_values=False)
     assert group == Group(Outcome.REJECTED, "… is '…' '…'", (range(3),))
     assert [one.key for one in groups_of(problems, keeps_values=True)] == ["T-0", "T-1", "T-2"]
+
+
+@pytest.mark.parametrize(
+    ("key", "reason", "kept"),
+    [
+        ("1", "413: row 1 is 10 bytes too long", "413: row … is 10 bytes too long"),
+        ("T-1", "T-12 and T-1.5 are there, T-1.", "T-12 and T-1.5 are there, …."),
+        ("a@b.example", "sourceId=a@b.example: a@b.example.org differs", "sourceId=…: a@b.example.org differs"),
+        ("(", "email ( is wrong", "email … is wrong"),
+        ("7", "Planhat's list can't be read", "Planhat's list can't be read"),
+        ("7", "title 'O'Brien' is no \"na\\nme\"", "title '…' is no '…'"),
+        ("7", '400: {"title": "a secret that is cut o', "400: {'…': '…'"),
+    ],
+)
+def test_only_whole_words_are_left_out_of_a_reason(key: str, reason: str, kept: str) -> None:
+    """A key that is a part of another word is none, nor is an apostrophe a quote."""
+    problem = Problem(outcome=Outcome.REJECTED, reason=reason, position=0, key=key)
+    assert [group.reason for group in groups_of([problem], keeps_values=False)] == [kept]
+
+
+def test_what_is_said_of_a_whole_request_keeps_its_numbers() -> None:
+    """Rows whose keys are such numbers have the same reason as the others, also where there is one row only."""
+    error = BadRequestError("PUT /tickets: 413 Payload Too Large", status=413)
+    for reason in (str(error), f"not sent: {error}", "answered 413, which says nothing about this row"):
+        problems = [Problem(outcome=Outcome.UNKNOWN, reason=reason, position=n, key=str(n)) for n in range(500)]
+        assert [*groups_of(problems, keeps_values=False)] == [Group(Outcome.UNKNOWN, reason, (range(500),))]
+    (group,) = groups_of(
+        [Problem(outcome=Outcome.REJECTED, reason=str(error), key="413")], error=error, keeps_values=False
+    )
+    assert group.reason == str(error)
+
+
+@pytest.mark.parametrize(("status", "is_kept"), [(401, True), (400, False)])
+def test_a_refusal_of_everything_is_kept_as_it_is(status: int, *, is_kept: bool) -> None:
+    """It says nothing of rows; any other may quote one."""
+    kind = AuthenticationError if status == 401 else BadRequestError
+    error = kind(f'PUT /tickets answered {status}: {{"error":"so"}}', status=status)
+    problems = [Problem(outcome=Outcome.REJECTED, reason=str(error), position=n, key=str(n)) for n in range(500)]
+    (group,) = groups_of(problems, error=error, keeps_values=False)
+    assert group.reason == (str(error) if is_kept else "PUT /tickets answered 400: {'…':'…'}")
 
 
 def test_an_entry_stays_small_however_many_reasons_there_are() -> None:

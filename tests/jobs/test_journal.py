@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -23,6 +25,7 @@ ENTRY = Entry(
     digest="ab12",
     is_keyed=True,
     state=State.UNKNOWN,
+    positions=(range(9),),
     pending=(range(2), range(5, 7)),
     counts={"created": 3, "unknown": 2},
     groups=(Group(Outcome.UNKNOWN, "no answer “yet”", (range(7, 9),), n_nameless=1, key="k"),),
@@ -47,6 +50,20 @@ async def test_what_is_saved_is_there_when_it_is_opened_again(tmp_path: Path) ->
         assert journal.job == {"model": "tickets", "columns": {"email": "Mail"}, "chunk_size": 5}
         assert (journal.runs, journal.entries) == ([run], {3: ENTRY})
         assert next_run(journal, per_minute=None).number == 2
+
+
+async def test_a_journal_that_is_closed_twice_is_closed(tmp_path: Path) -> None:
+    """Nobody need know who closes it."""
+    journal = await Journal.open(tmp_path / "job.db")
+    await journal.close()
+    await journal.close()
+    assert journal.is_closed
+
+
+async def test_a_pipe_is_no_journal(tmp_path: Path) -> None:
+    """Nor is it waited for."""
+    os.mkfifo(tmp_path / "job.db")
+    assert await refusal(tmp_path / "job.db") == f"{tmp_path / 'job.db'} is no file"
 
 
 async def test_a_chunk_that_is_removed_is_gone(tmp_path: Path) -> None:
@@ -99,6 +116,107 @@ async def test_a_journal_in_use_by_another_process_is_refused_until_that_is_gone
         with pytest.raises(JournalError, match=r"job\.db: another process is using this journal"):
             await Journal.open(path)
         process.kill()
+    async with await Journal.open(path) as journal:
+        assert journal.entries == {}
+
+
+def contents_of(folder: Path) -> dict[str, bytes]:
+    return {one.name: one.read_bytes() for one in folder.iterdir()}
+
+
+WRITER = """
+import asyncio, sys
+from planhat_async.jobs.entries import Entry
+from planhat_async.jobs.journal import Journal
+
+async def write():
+    async with await Journal.open(sys.argv[1]) as journal:
+        for number in range(100_000):
+            entry = Entry(number=number, n_rows=1, digest="", is_keyed=True, pending=(range(number, number + 1),))
+            await journal.save(entry, is_leaving=True)
+            if number == 3:
+                print("begun", flush=True)
+
+asyncio.run(write())
+"""
+
+
+async def test_a_journal_is_read_while_another_process_writes_to_it(tmp_path: Path) -> None:
+    """As it is at one instant, whatever is written meanwhile; once that is killed, it is read as it was left."""
+    path = tmp_path / "job.db"
+    command = [sys.executable, "-c", WRITER, str(path)]
+    lengths = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: ASYNC220
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "begun\n"
+            for _ in range(20):
+                journal = await Journal.read(path)
+                assert [*journal.entries] == [*range(len(journal.entries))]
+                lengths.append(len(journal.entries))
+            with pytest.raises(JournalError, match="another process is using this journal"):
+                await Journal.open(path)
+        finally:
+            process.kill()
+    assert lengths == sorted(lengths)
+    assert 4 <= lengths[0] < lengths[-1]
+    before = contents_of(tmp_path)
+    left = await Journal.read(path)
+    assert contents_of(tmp_path) == before
+    assert "job.db-wal" in before
+    async with await Journal.open(path) as journal:
+        assert journal.entries == left.entries
+
+
+async def test_a_journal_is_not_read_by_the_process_that_has_it_open(tmp_path: Path) -> None:
+    """It would lose its lock; one that was refused changes nothing about that."""
+    path = tmp_path / "job.db"
+    async with await Journal.open(path):
+        with pytest.raises(JournalError, match="another process is using this journal"):
+            await Journal.open(path)
+        with pytest.raises(JournalError, match=r"job\.db: this process is using this journal"):
+            await Journal.read(path)
+    assert (await Journal.read(path)).entries == {}
+
+
+@pytest.mark.parametrize("n_cancellations", [1, 2])
+async def test_a_journal_is_closed_though_that_is_cancelled(tmp_path: Path, n_cancellations: int) -> None:
+    """Another may have it then."""
+    path = tmp_path / "job.db"
+    journal = await Journal.open(path)
+    waiting = threading.Event()
+    busy = asyncio.create_task(journal.compute(waiting.wait))
+    closing = asyncio.create_task(journal.close())
+    for _ in range(n_cancellations):
+        await asyncio.sleep(0)
+        closing.cancel()
+        await asyncio.sleep(0)
+    assert not closing.done()
+    waiting.set()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    assert await busy
+    async with await Journal.open(path) as again:
+        assert again.entries == {}
+
+
+async def test_a_journal_whose_opening_is_cancelled_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where its file is opened only then."""
+    path, going_on, begun = tmp_path / "job.db", threading.Event(), threading.Event()
+    check = Journal._refuse_what_is_none
+
+    def wait(self: Journal, *, must_exist: bool) -> None:
+        begun.set()
+        going_on.wait()
+        check(self, must_exist=must_exist)
+
+    monkeypatch.setattr(Journal, "_refuse_what_is_none", wait)
+    opening = asyncio.create_task(Journal.open(path))
+    await asyncio.to_thread(begun.wait)
+    opening.cancel()
+    asyncio.get_running_loop().call_later(0.01, going_on.set)
+    with pytest.raises(asyncio.CancelledError):
+        await opening
     async with await Journal.open(path) as journal:
         assert journal.entries == {}
 
@@ -158,7 +276,7 @@ async def test_a_damaged_journal_is_refused(tmp_path: Path) -> None:
     assert "damaged" in await refusal(path)
 
 
-@pytest.mark.parametrize("column", ["counts", "state", "problems", "pending"])
+@pytest.mark.parametrize("column", ["counts", "state", "problems", "positions", "pending"])
 async def test_an_entry_that_cannot_be_read_is_damage(tmp_path: Path, column: str) -> None:
     """Somebody has edited it."""
     path = tmp_path / "job.db"
@@ -197,6 +315,8 @@ async def test_an_empty_file_is_no_journal_but_may_become_one(tmp_path: Path) ->
     sqlite_file(path, "CREATE TABLE one (name TEXT)", "DROP TABLE one")
     content = path.read_bytes()
     assert await refusal(path, must_exist=True) == f"{path} is empty, no journal"
+    with pytest.raises(JournalError, match=r"job\.db is empty, no journal"):
+        await Journal.read(path)
     assert path.read_bytes() == content
     async with await Journal.open(path) as journal:
         await journal.save(ENTRY)
@@ -247,7 +367,23 @@ async def test_a_read_only_folder_is_refused(tmp_path: Path) -> None:
     """In one line; `/proc` is read-only for everybody, also for root."""
     (tmp_path / "link").symlink_to("/proc/self")
     path = tmp_path / "link" / "job.db"
-    assert await refusal(path) == f"{path}: the journal cannot be written here: unable to open database file"
+    assert await refusal(path) == f"{path}: the journal cannot be written here: its folder is read-only"
+
+
+@pytest.mark.parametrize("read_only", ["job.db", "folder"])
+async def test_a_journal_that_is_read_only_is_read_and_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read_only: str
+) -> None:
+    """Also one that was killed, whose log SQLite would write to."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    path = folder / "job.db"
+    async with await Journal.open(path) as journal:
+        await journal.save(ENTRY)
+    monkeypatch.setattr(os, "access", lambda one, _: one.name != read_only)
+    what = "its folder" if read_only == "folder" else "it"
+    assert await refusal(path) == f"{path}: the journal cannot be written here: {what} is read-only"
+    assert (await Journal.read(path)).entries == {3: ENTRY}
 
 
 async def test_a_full_disk_damages_nothing(tmp_path: Path) -> None:
@@ -258,7 +394,9 @@ async def test_a_full_disk_damages_nothing(tmp_path: Path) -> None:
         assert journal._file is not None
         journal._file.execute("PRAGMA max_page_count = 1")
         large = attrs.evolve(ENTRY, number=4, groups=(Group(Outcome.REJECTED, "x" * 100_000),))
-        with pytest.raises(JournalError, match=r"job\.db: the disk is full"):
+        with pytest.raises(
+            JournalError, match=r"job\.db: the disk is full: .*; make room, and run the same command again"
+        ):
             await journal.save(large)
         assert journal.entries == {3: ENTRY}
     async with await Journal.open(path) as journal:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from planhat_async.jobs.progress import Meter, duration, line
+from planhat_async.jobs.progress import Meter, duration, in_words, line
 from planhat_async.results import UpsertResult
 
 RESULT = UpsertResult(created=900, unreported=90, rejected=4, invalid=3, dropped=2, unknown=1)
@@ -44,3 +44,12 @@ def test_what_an_earlier_run_has_done_is_soon_forgotten() -> None:
 def test_durations_are_said_as_people_do(seconds: float, said: str) -> None:
     """No finer than anybody needs."""
     assert duration(seconds) == said
+
+
+@pytest.mark.parametrize(("number", "said"), [(0, "0 rows"), (1, "1 row"), (2, "2 rows"), (1000, "1,000 rows")])
+def test_one_row_is_no_rows(number: int, said: str) -> None:
+    """Wherever rows are counted."""
+    assert in_words(number, "row") == said
+    meter = Meter()
+    meter.take(number, 0, now=0.0)
+    assert line(UpsertResult(created=number), meter, calls_left=1).startswith(f"{said}, 0 rows/s: {number:,} stored")

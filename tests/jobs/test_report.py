@@ -68,7 +68,7 @@ def test_an_empty_journal_has_a_page_too() -> None:
     assert "0 rows in 0 s" in page(journal, name="job.db")
     journal.runs = [Run(number=1, started=1.0, seen=1.0)]
     journal.entries[0] = attrs.evolve(job().entries[0], ended=None)
-    assert "100 rows" in page(journal, name="job.db")
+    assert "100 rows in 0 s: 1 row is not stored." in page(journal, name="job.db")
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")

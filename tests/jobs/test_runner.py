@@ -17,8 +17,8 @@ from killed_jobs import Watched, saved, session_on
 from planhat_async import Notes, Outcome, Tasks, Tickets, UpsertResult
 from planhat_async.errors import AuthenticationError, UnknownOutcomeError
 from planhat_async.jobs.entries import State
-from planhat_async.jobs.journal import Journal, JournalError
-from planhat_async.jobs.runner import UpsertJob, run_upsert
+from planhat_async.jobs.journal import Journal, JournalError, Run
+from planhat_async.jobs.runner import UpsertJob, refuse_another, run_upsert
 from planhat_async.sandbox import Sandbox
 
 LOST = UnknownOutcomeError("no answer", method="PUT", path="/")
@@ -77,6 +77,29 @@ async def test_a_job_that_is_run_again_sends_nothing(planhat: Sandbox, tmp_path:
     assert results[0].problems == results[1].problems
     assert results[0].not_stored == results[1].not_stored == {Outcome.INVALID: (range(4, 5),)}
     assert n_writes(planhat) == 3
+
+
+async def test_each_chunk_is_told_as_it_ends(planhat: Sandbox, tmp_path: Path) -> None:
+    """Those of earlier runs included."""
+    told: list[int] = []
+    for _ in range(2):
+        told.clear()
+        async with session_on(planhat) as session:
+            await run_upsert(
+                Tickets(session), tickets(4), journal=tmp_path / "job.db", chunk_size=2, concurrency=1,
+                on_chunk=lambda chunk: told.append(chunk.number),
+            )  # fmt: skip
+        assert told == [0, 1]
+
+
+async def test_a_job_that_is_stopped_before_it_begins_sends_nothing(planhat: Sandbox, tmp_path: Path) -> None:
+    """And is not done."""
+    async with session_on(planhat) as session:
+        job = UpsertJob(Tickets(session), tickets(4), journal=tmp_path / "job.db")
+        job.stop()
+        async with job:
+            await exhausted(job)
+    assert (job.is_done, n_writes(planhat)) == (False, 0)
 
 
 async def test_without_a_journal_nothing_is_remembered(planhat: Sandbox) -> None:
@@ -138,6 +161,34 @@ async def test_keyless_rows_that_were_in_flight_at_a_kill_are_unknown(
         assert counted(result) == {"created": 4, "unknown": 2}
         assert result.not_stored == {Outcome.UNKNOWN: (range(2, 4),)}
     assert subjects(planhat) == [f"note {n}" for n in range(6)]
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("number", range(4))
+async def test_a_killed_job_whose_journal_was_copied_without_its_log_doubles_nothing(
+    planhat: Sandbox, tmp_path: Path, moment: str, number: int
+) -> None:
+    """The file itself knows of every chunk before it leaves; what it does not know the end of is unknown."""
+    path, left = tmp_path / "job.db", tmp_path / "left.db"
+
+    def kill(at: int) -> None:
+        if at == number:
+            left.write_bytes(path.read_bytes())
+            raise LOST
+
+    def stand_still(at: int) -> None:
+        if at > number:
+            raise LOST
+        if moment == "before":
+            kill(at)
+
+    network = Watched(planhat.url, before=stand_still, after=kill)
+    async with session_on(planhat, network) as session:
+        await run_upsert(Notes(session), notes(8), journal=path, chunk_size=2, concurrency=1)
+    async with session_on(planhat) as session:
+        result = await run_upsert(Notes(session), notes(8), journal=left, chunk_size=2, concurrency=1)
+    assert (result.rows, result.created + result.unknown) == (8, 8)
+    assert len(subjects(planhat)) == len({*subjects(planhat)}) >= result.created
 
 
 async def killed_notes(planhat: Sandbox, path: Path, *, arrives: bool) -> None:
@@ -248,6 +299,25 @@ async def test_a_job_that_is_stopped_ends_what_is_in_flight(planhat: Sandbox, tm
     assert n_writes(planhat) == 4
 
 
+@pytest.mark.parametrize("at", [0, 1])
+async def test_a_job_that_is_stopped_with_its_last_chunk_is_done(planhat: Sandbox, tmp_path: Path, at: int) -> None:
+    """Nothing is left, and the journal knows that the input has ended."""
+
+    def stop(number: int) -> None:
+        if number == at:
+            job.stop()
+
+    path = tmp_path / "job.db"
+    async with session_on(planhat, Watched(planhat.url, before=stop)) as session:
+        job = UpsertJob(Tickets(session), tickets(4), journal=path, chunk_size=2, concurrency=1)
+        async with job:
+            await exhausted(job)
+    assert (job.is_done, job.result.stored) == (at == 1, 2 + 2 * at)
+    journal = await Journal.read(path)
+    assert [run.ended_by for run in journal.runs] == [None if job.is_done else "stopped"]
+    assert ("n_chunks" in journal.job) == job.is_done
+
+
 @pytest.mark.parametrize("way", ["stopped", "refused", "left", "changed"])
 async def test_what_a_run_did_not_come_to_is_accounted_for_by_the_journal(
     planhat: Sandbox, tmp_path: Path, way: str
@@ -279,6 +349,57 @@ async def test_what_a_run_did_not_come_to_is_accounted_for_by_the_journal(
     assert job.result.stopped_by is (refused if way == "refused" else None)
 
 
+@pytest.mark.parametrize("way", ["stopped", "refused", "left"])
+@pytest.mark.parametrize("n_before", [1, 4])
+async def test_rows_that_were_read_and_not_begun_are_accounted_for_once(
+    planhat: Sandbox, tmp_path: Path, way: str, n_before: int
+) -> None:
+    """Also where they are in chunks of an earlier run, which are cut otherwise at an early end."""
+    path, taken = tmp_path / "job.db", set[int]()
+    key = [{"sourceId": f"t{n}"} if n % 3 else {} for n in range(40)]
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for n in range(40):
+            taken.add(n)
+            yield {"companyId": "c1", "action": "Call", **key[n]} if n % 5 else {}
+
+    async def run(network: Watched) -> UpsertJob:
+        async with session_on(planhat, network) as session:
+            job = UpsertJob(Tasks(session), rows(), journal=path, chunk_size=3, concurrency=1)
+            jobs.append(job)
+            async with job:
+                async for _ in job:
+                    if way == "left" and len(jobs) == 2 and network.n_writes:
+                        break
+        return job
+
+    jobs: list[UpsertJob] = []
+    refused = AuthenticationError("wrong token", status=401)
+
+    def stop(at: int) -> None:
+        if at == n_before:
+            jobs[0].stop()
+
+    first = await run(Watched(planhat.url, before=fail_at(0, LOST), after=stop))
+    assert sum(counted(first.result).values()) == len(taken)
+    async with await Journal.open(path) as journal:
+        known = {n for entry in journal.entries.values() for one in entry.positions for n in one}
+        lost = attrs.evolve(journal.entries[0], state=State.SENDING, pending=journal.entries[0].positions, counts={})
+        await journal.save(lost)
+    taken.clear()
+    network = Watched(planhat.url)
+    if way == "refused":
+        network.before = fail_at(0, refused)
+    elif way == "stopped":
+        network.after = lambda _: jobs[1].stop()
+    second = await run(network)
+    assert second.earlier
+    assert second.result.rows == len(taken | known)
+    third = await run(Watched(planhat.url))
+    assert (third.result.rows, third.result.invalid) == (40, 8)
+    assert third.result.stored + third.result.unknown == 32
+
+
 async def test_a_job_that_is_cancelled_knows_what_did_not_leave(planhat: Sandbox, tmp_path: Path) -> None:
     """What was in flight is unknown; the rest is sent by the next run, though it has no keys."""
     path = tmp_path / "job.db"
@@ -299,6 +420,69 @@ async def test_a_job_that_is_cancelled_knows_what_did_not_leave(planhat: Sandbox
         result = await run_upsert(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
     assert counted(result) == {"created": 4, "unknown": 2}
     assert subjects(planhat) == [f"note {n}" for n in range(2, 6)]
+
+
+async def test_a_job_whose_end_is_cancelled_closes_its_journal(
+    planhat: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it writes that the run has ended: another process may have it all the same."""
+    path, opened = tmp_path / "job.db", list[Journal]()
+    begun, going_on = threading.Event(), threading.Event()
+    execute, save_run = Journal._execute, Journal.save_run
+
+    def wait(self: Journal, statements: Any) -> None:
+        begun.set()
+        going_on.wait()
+        execute(self, statements)
+
+    async def end(self: Journal, run: Run) -> None:
+        opened.append(self)
+        if run.ended is not None:
+            monkeypatch.setattr(Journal, "_execute", wait)
+        await save_run(self, run)
+
+    monkeypatch.setattr(Journal, "save_run", end)
+    async with session_on(planhat) as session:
+        task = asyncio.create_task(run_upsert(Notes(session), notes(2), journal=path))
+        await asyncio.to_thread(begun.wait)
+        task.cancel()
+        asyncio.get_running_loop().call_later(0.01, going_on.set)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert {journal.is_closed for journal in opened} == {True}
+    async with await Journal.open(path) as journal:
+        assert [one.state for one in journal.entries.values()] == [State.ANSWERED]
+
+
+async def test_a_job_that_is_left_raises_what_nobody_has_seen(planhat: Sandbox, tmp_path: Path) -> None:
+    """And its journal says that it ended by that."""
+
+    def rows() -> Iterator[dict[str, Any]]:
+        yield from tickets(4)
+        raise OSError("the input is gone")
+
+    async with session_on(planhat) as session:
+        job = UpsertJob(Tickets(session), rows(), journal=tmp_path / "job.db", chunk_size=2, concurrency=1)
+        with pytest.raises(OSError, match="the input is gone"):
+            async with job:
+                await anext(job)
+    assert job.result.rows == 4
+    journal = await Journal.read(tmp_path / "job.db")
+    assert [run.ended_by for run in journal.runs] == ["the input is gone"]
+
+
+async def test_a_job_that_cannot_begin_closes_its_journal(planhat: Sandbox, tmp_path: Path) -> None:
+    """Also where an option is wrong; the run has ended then."""
+    path = tmp_path / "job.db"
+    async with session_on(planhat) as session:
+        with pytest.raises(ValueError, match="concurrency"):
+            await run_upsert(Tickets(session), tickets(1), journal=path, concurrency=0)
+        assert (await run_upsert(Tickets(session), tickets(1), journal=path)).created == 1
+    journal = await Journal.read(path)
+    assert [(run.ended is None, (run.ended_by or "")[:13]) for run in journal.runs] == [
+        (False, "'…' must be >"),
+        (False, ""),
+    ]
 
 
 async def test_any_iterable_is_a_source(planhat: Sandbox, tmp_path: Path) -> None:
@@ -343,11 +527,24 @@ async def test_a_job_of_another_kind_is_refused(planhat: Sandbox, tmp_path: Path
     """It says all that differs, before anything is read."""
     async with session_on(planhat) as session:
         await run_upsert(Tickets(session), tickets(4), journal=tmp_path / "job.db", chunk_size=2)
-        with pytest.raises(JournalError, match=r"another job: chunk_size is 3, was 2; model is tasks, was tickets\."):
+        with pytest.raises(JournalError, match=r"another job: model is tasks, was tickets; chunk_size is 3, was 2\."):
             await run_upsert(Tasks(session), [], journal=tmp_path / "job.db", chunk_size=3)
     async with Sandbox() as other, session_on(other) as session:
         with pytest.raises(JournalError, match=f"base_url is {other.url}, was {planhat.url}"):
             await run_upsert(Tickets(session), tickets(4), journal=tmp_path / "job.db", chunk_size=2)
+
+
+def test_what_differs_is_said_in_the_most_telling_order() -> None:
+    """What is sent and where, then the file, then how it is read, then how it is cut."""
+    journal = Journal(Path("job.db"))
+    journal.job = {"chunk_size": 5, "bytes": 7, "columns": {"b": "x"}, "model": "tickets", "base_url": "u", "n_rows": 9}
+    with pytest.raises(JournalError) as refused:
+        refuse_another(journal, {"model": "notes", "base_url": "v", "bytes": 8000, "chunk_size": 6, "time_zone": "UTC"})
+    assert str(refused.value) == (
+        "job.db is the journal of another job: model is notes, was tickets; base_url is v, was u; "
+        "bytes is 8,000, was 7; columns is not given, was {'b': 'x'}; time_zone is UTC, was not given; "
+        "chunk_size is 6, was 5. Put back what it was, or begin another job with another journal"
+    )
 
 
 async def test_a_second_run_at_once_is_refused(planhat: Sandbox, tmp_path: Path) -> None:
@@ -390,6 +587,37 @@ async def test_where_the_journal_cannot_be_written_nothing_more_leaves(
     assert subjects(planhat) == [f"note {n}" for n in range(6)]
 
 
+async def test_what_did_not_fit_on_the_disk_is_written_once_the_log_has_made_room(
+    planhat: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Answered rows without a key are not in doubt then, and the run has ended."""
+    execute, checkpoint, left = Journal._execute, Journal.checkpoint, [None] * 5
+
+    def fill_up(self: Journal, statements: Any) -> None:
+        if not left:
+            raise sqlite3.OperationalError("database or disk is full")
+        left.pop()
+        execute(self, statements)
+
+    async def make_room(self: Journal, *, frees_log: bool = False) -> None:
+        await checkpoint(self, frees_log=frees_log)
+        left.extend([None] * 9 if frees_log else [])
+
+    monkeypatch.setattr(Journal, "_execute", fill_up)
+    monkeypatch.setattr(Journal, "checkpoint", make_room)
+    path = tmp_path / "job.db"
+    async with session_on(planhat) as session:
+        with pytest.raises(JournalError, match="the disk is full"):
+            await run_upsert(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
+        assert await states(path) == [State.ANSWERED] * 2
+        monkeypatch.undo()
+        result = await run_upsert(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
+    assert counted(result) == {"created": 6}
+    journal = await Journal.read(path)
+    assert [run.ended is None for run in journal.runs] == [False, False]
+    assert journal.job["model"] == "notes"
+
+
 async def exhausted(job: UpsertJob) -> None:
     async for _ in job:
         pass
@@ -427,6 +655,20 @@ async def test_the_event_loop_does_not_wait_for_the_disk(
     async with session_on(planhat) as session:
         await run_upsert(Tickets(session), tickets(4), journal=tmp_path / "job.db", chunk_size=2)
     assert names == {"journal_0"}
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+async def test_an_error_that_ends_a_job_is_kept_without_what_it_quotes(
+    planhat: Sandbox, tmp_path: Path, *, keeps: bool
+) -> None:
+    """It may be about a row."""
+    rows = [{"sourceId": "secret", "email": "a@b.example", "titel": "x"}]
+    options: dict[str, Any] = {"journal": tmp_path / "job.db", "keep_values": keeps, "on_invalid": "raise"}
+    async with session_on(planhat) as session:
+        with pytest.raises(ValueError, match="'titel'"):
+            await run_upsert(Tickets(session), rows, **options)
+    (run,) = (await Journal.read(tmp_path / "job.db")).runs
+    assert ("titel" in (run.ended_by or "")) is keeps
 
 
 async def test_no_row_and_no_token_is_in_the_journal(planhat: Sandbox, tmp_path: Path) -> None:

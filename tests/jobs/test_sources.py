@@ -295,7 +295,7 @@ def test_a_directory_is_refused(tmp_path: Path) -> None:
     """Whatever it is called, and when the source is made."""
     with pytest.raises(SourceError) as caught:
         FileSource(tmp_path, FieldMapping(record=Ticket), format="csv")
-    assert str(caught.value) == f"{tmp_path} is no regular file: a pipe's rows must be in a file first"
+    assert str(caught.value) == f"{tmp_path} is a directory: name a file in it"
 
 
 @pytest.mark.parametrize("name", ["tickets.xlsx", "tickets", ".csv"])
