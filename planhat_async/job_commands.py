@@ -82,7 +82,7 @@ def forget(
         asyncio.run(refuse_use(file))
         if not yes and not typer.confirm(f"Forget what {file} knows?"):
             raise typer.Exit(NOT_ALL_STORED)
-        for path in files_of(file):
+        for path in (*files_of(file), file):  # a link too
             path.unlink(missing_ok=True)
     console.tell(f"{file} is forgotten")
 

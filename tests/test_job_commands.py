@@ -76,6 +76,15 @@ def test_a_job_is_forgotten_on_request(journal: Path) -> None:
     assert [*journal.parent.glob("job.db*")] == []
 
 
+def test_a_job_is_forgotten_where_a_link_leads(journal: Path) -> None:
+    """And the link is gone too."""
+    link = journal.with_name("link.db")
+    link.symlink_to(journal)
+    assert run("jobs", "status", link).out.startswith("3 rows")
+    assert run("jobs", "forget", link, "--yes").code == 0
+    assert [*journal.parent.glob("*.db*")] == []
+
+
 @pytest.mark.parametrize("command", ["status", "problems", "forget"])
 def test_what_is_no_journal_is_refused(desk: Desk, command: str) -> None:  # noqa: F811
     """And neither made nor deleted."""

@@ -25,8 +25,8 @@ from planhat_async.results import ChunkResult, Outcome, Problem, merged, ranges_
 MAX_GROUPS = 50
 """Reasons that an entry keeps in words; the positions of the other rows are kept under one."""
 
-_QUOTED = re.compile(r"(?<!\w)(['\"]).*?(?:\1(?!\w)|$)", re.DOTALL)
-"""Also what is cut off before its quote is closed; an apostrophe opens none."""
+_QUOTED = re.compile(r"(?<!\w)(['\"])(?:\\.|[^\\])*?(?:\1(?!\w)|\\?$)", re.DOTALL)
+"""With escaped quotes in it; also what is cut off before its quote is closed; an apostrophe opens none."""
 _OTHER_REASONS = "for other reasons"
 _DIGEST_DIGITS = 32
 _IN_FLIGHT = "in flight when the journal was last written; no answer is known"

@@ -40,8 +40,9 @@ class SteadyFile(io.RawIOBase):
             SourceError: The end is reached, and the file is not what it was at the beginning.
         """
         n_bytes = self._file.readinto(buffer) or 0
-        if self._file.tell() >= self._opened_as[2]:
-            self._refuse_change()
+        is_end = not n_bytes and len(buffer) > 0  # before its time, where the file was cut short
+        if is_end or self._file.tell() >= self._opened_as[2]:
+            refuse_change(self._path, self._opened_as)
         return n_bytes
 
     def tell(self) -> int:
@@ -52,16 +53,6 @@ class SteadyFile(io.RawIOBase):
         """Close it."""
         self._file.close()
         super().close()
-
-    def _refuse_change(self) -> None:
-        try:
-            found = identity_of(self._path.stat())
-        except OSError:
-            raise SourceError(f"{self._path} was removed while it was read{_WHAT_NOW}") from None
-        if found[:2] != self._opened_as[:2]:
-            raise SourceError(f"{self._path} was replaced by another file while it was read{_WHAT_NOW}")
-        if found != self._opened_as:
-            raise SourceError(f"{self._path} was written to while it was read{_WHAT_NOW}")
 
 
 class _ReadAhead(io.BufferedReader):
@@ -99,3 +90,19 @@ def unpacked(path: Path, raw: io.RawIOBase) -> Iterator[BinaryIO]:
 def identity_of(found: os.stat_result) -> tuple[int, int, int, int]:
     """What a file is, and when it was written to last."""
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def refuse_change(path: Path, opened_as: tuple[int, ...]) -> None:
+    """Look whether a file is still what it was when it was opened.
+
+    Raises:
+        SourceError: It is not.
+    """
+    try:
+        found = identity_of(path.stat())
+    except OSError:
+        raise SourceError(f"{path} was removed while it was read{_WHAT_NOW}") from None
+    if found[:2] != opened_as[:2]:
+        raise SourceError(f"{path} was replaced by another file while it was read{_WHAT_NOW}")
+    if found != opened_as:
+        raise SourceError(f"{path} was written to while it was read{_WHAT_NOW}")

@@ -81,7 +81,8 @@ class Run:
 
 
 def files_of(path: Path) -> tuple[Path, ...]:
-    """A journal's file, and those that SQLite keeps beside it."""
+    """A journal's file, and those that SQLite keeps beside it, which is where a link leads."""
+    path = path.resolve() if path.is_symlink() else path
     return tuple(Path(f"{path}{ending}") for ending in ("", "-wal", "-shm", "-journal"))
 
 
@@ -97,7 +98,7 @@ class Journal:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path = path.resolve() if path.is_symlink() else path
         self.job: dict[str, Any] = {}
         self.runs: list[Run] = []
         self.entries: dict[int, Entry] = {}

@@ -87,12 +87,12 @@ class JournalLedger:
         entry = attrs.evolve(entry, ended=run.seen, n_attempts=run.attempts)
         try:
             await self._journal.save(entry, run)
-        except JournalError:
+        except (JournalError, asyncio.CancelledError):
             self._unwritten.append(entry)
             raise
 
     async def write_the_rest(self) -> None:
-        """Write what became of chunks once more where that failed: on a full disk the log's room may be enough.
+        """Write what became of chunks where that failed or was cancelled: on a full disk the log's room may be enough.
 
         Else rows without a key would be in doubt although it is known what became of them.
         """

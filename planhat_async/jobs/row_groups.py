@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from planhat_async.jobs.inputs import identity_of, refuse_change
 from planhat_async.jobs.mapping import SourceError
 
 _ROWS_AT_A_TIME = 1000
@@ -25,6 +26,7 @@ class RowGroups:
         except ModuleNotFoundError:
             raise SourceError("Parquet needs one more package: pip install 'planhat-async[parquet]'") from None
         self._path = path
+        self._opened_as = identity_of(path.stat())
         self._error = pa.ArrowException
         try:
             # Not mapped into memory: a file that is cut short meanwhile would end the process.
@@ -46,13 +48,15 @@ class RowGroups:
         """Its rows, with these columns only; a value that is null is left out.
 
         Raises:
-            SourceError: The file is damaged.
+            SourceError: The file is damaged, or is no longer what it was when it was opened.
         """
         try:
             for batch in self._file.iter_batches(batch_size=_ROWS_AT_A_TIME, columns=list(columns)):
+                refuse_change(self._path, self._opened_as)
                 for row in batch.to_pylist():
                     yield {name: value for name, value in row.items() if value is not None}
         except (OSError, self._error) as error:
+            refuse_change(self._path, self._opened_as)
             raise SourceError(f"{self._path} is damaged: {error}") from None
 
     def copy(self, reasons: Iterable[tuple[int, str]], out: BinaryIO, column: str) -> None:

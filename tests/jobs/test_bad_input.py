@@ -91,6 +91,10 @@ def replace(path: Path) -> None:
     other.replace(path)
 
 
+def cut_short(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
 def rewrite(path: Path) -> None:
     content = path.read_bytes()
     path.write_bytes(content)
@@ -104,6 +108,7 @@ def rewrite(path: Path) -> None:
         (rewrite, "was written to while it was read"),
         (replace, "was replaced by another file while it was read"),
         (Path.unlink, "was removed while it was read"),
+        (cut_short, "was written to while it was read"),
     ],
 )
 def test_a_file_that_changes_while_it_is_read_is_refused(
@@ -217,3 +222,18 @@ def test_what_was_jsonl_is_the_same_as_parquet(tmp_path: Path) -> None:
     lines = source(tmp_path / "t.jsonl", "".join(json.dumps(row) + "\n" for row in rows).encode())
     path = table(tmp_path / "t.parquet", {name: [row[name] for row in rows] for name in rows[0]})
     assert list(lines) == list(source(path)) == rows
+
+
+@pytest.mark.parametrize("change", [rewrite, replace, cut_short])
+def test_a_parquet_file_that_changes_while_it_is_read_is_refused(
+    tmp_path: Path, change: Callable[[Path], None]
+) -> None:
+    """Before a row of what is there now is taken."""
+    path = tmp_path / "t.parquet"
+    columns = {"source_id": [str(n) for n in range(5000)], "title": ["x" * 100] * 5000}
+    parquet.write_table(pa.table(columns), path, row_group_size=1000)
+    rows = iter(source(path))
+    assert len(titles([next(rows)])) == 1
+    change(path)
+    with pytest.raises(SourceError, match=r"t\.parquet was (written to|replaced by another file) while it was read"):
+        list(rows)

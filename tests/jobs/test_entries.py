@@ -125,6 +125,7 @@ def test_reasons_are_kept_without_what_they_quote() -> None:
         ("(", "email ( is wrong", "email … is wrong"),
         ("7", "Planhat's list can't be read", "Planhat's list can't be read"),
         ("7", "title 'O'Brien' is no \"na\\nme\"", "title '…' is no '…'"),
+        ("7", repr('x\' SECRET "q"') + " is no time", "'…' is no time"),
         ("7", '400: {"title": "a secret that is cut o', "400: {'…': '…'"),
     ],
 )

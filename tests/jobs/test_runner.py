@@ -14,10 +14,11 @@ import attrs
 import pytest
 from killed_jobs import Watched, saved, session_on
 
-from planhat_async import Notes, Outcome, Tasks, Tickets, UpsertResult
+from planhat_async import ChunkResult, Notes, Outcome, Tasks, Tickets, UpsertResult
 from planhat_async.errors import AuthenticationError, UnknownOutcomeError
 from planhat_async.jobs.entries import State
 from planhat_async.jobs.journal import Journal, JournalError, Run
+from planhat_async.jobs.ledger import JournalLedger
 from planhat_async.jobs.runner import UpsertJob, refuse_another, run_upsert
 from planhat_async.sandbox import Sandbox
 
@@ -684,3 +685,41 @@ async def test_no_row_and_no_token_is_in_the_journal(planhat: Sandbox, tmp_path:
         assert b"secret title" not in held
         assert b"a@b.example" not in held
         assert planhat.token.encode() not in held
+
+
+async def test_an_answer_is_not_forgotten_where_writing_it_is_cancelled(
+    planhat: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second Ctrl-C while a slow disk takes the ends of chunks: what is known of rows without a key stays known."""
+    path, end, ending = tmp_path / "job.db", JournalLedger.end, asyncio.Event()
+    gate, execute = threading.Event(), Journal._execute
+
+    async def noted(self: JournalLedger, result: ChunkResult) -> None:
+        n_ended.append(result.number)
+        ending.set() if len(n_ended) == 3 else None
+        await end(self, result)
+
+    def slowly(self: Journal, statements: Any) -> None:
+        if n_ended:
+            gate.wait(5)
+        execute(self, statements)
+
+    n_ended: list[int] = []
+    monkeypatch.setattr(JournalLedger, "end", noted)
+    monkeypatch.setattr(Journal, "_execute", slowly)
+    async with session_on(planhat) as session:
+        job = UpsertJob(Notes(session), notes(6), journal=path, chunk_size=2)
+
+        async def go() -> None:
+            async with job:
+                await exhausted(job)
+
+        going = asyncio.create_task(go())
+        await asyncio.wait_for(ending.wait(), 5)
+        job.stop()
+        going.cancel()
+        asyncio.get_running_loop().call_later(0.1, gate.set)
+        with pytest.raises(asyncio.CancelledError):
+            await going
+    assert counted(job.result) == {"created": 6}
+    assert await states(path) == [State.ANSWERED] * 3
