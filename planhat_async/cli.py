@@ -43,8 +43,8 @@ from planhat_async.upsert_command import upsert
 app = typer.Typer(
     help="Read and write Planhat's notes, tasks and tickets in bulk. "
     "The token comes from PLANHAT_API_TOKEN or --token-file, the server from PLANHAT_BASE_URL or --base-url.",
-    epilog="Exit codes: 0 all went well, 1 some rows were not stored, 2 wrong usage, "
-    "3 Planhat could not be used, 130 interrupted.",
+    epilog="Exit codes: 0 all went well, 1 some rows were not stored, 2 wrong usage, or a file that "
+    "cannot be used, 3 Planhat could not be used, 130 interrupted, 141 nobody reads the output.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     add_completion=False,

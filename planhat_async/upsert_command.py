@@ -127,11 +127,10 @@ def upsert(
     Interrupted once, it finishes what is in flight; twice, it stops at once.
     """
     with refusals():
-        for option, is_given in {"--resend-unknown": resend_unknown, "--keep-values": keep_values}.items():
-            if is_given and journal is None:
-                raise ValueError(f"{option} says what to do with a journal: give --journal too")
-        if verify_wait is not None and not verify_by:
-            raise ValueError("--verify-wait says how long to look for rows: give --verify-by too")
+        if journal is None:
+            _refuse_alone("--journal", **{"--resend-unknown": resend_unknown, "--keep-values": keep_values})
+        if not verify_by:
+            _refuse_alone("--verify-by", **{"--verify-wait": verify_wait is not None})
         repository = REPOSITORIES[model]
         mapping = _mapping(repository, map_ or [], set_ or [])
         source = FileSource(file, mapping, format=None if format_ is None else format_.value, encoding=encoding)
@@ -151,6 +150,12 @@ def upsert(
                 session, UpsertJob(repository(session), rows, **options), source, rejected, as_json=as_json
             )
     raise typer.Exit(code)
+
+
+def _refuse_alone(needed: str, **given: bool) -> None:
+    for option, is_given in given.items():
+        if is_given:
+            raise ValueError(f"{option} means nothing without {needed}: give that too")
 
 
 def _carry_out(session: Session, job: UpsertJob, source: FileSource, rejects: Rejects | None, *, as_json: bool) -> int:
@@ -282,13 +287,21 @@ async def _follow(session: Session, job: UpsertJob, source: FileSource, rejects:
     meter = Meter(source.total_bytes)
     clock = asyncio.get_running_loop().time
     with console.progress(f"upsert {source.path.name}", total=source.total_bytes) as advance:
-        telling = asyncio.create_task(_tell(lambda: line(job.result, meter, calls_left=session.calls_left)))
+
+        def look() -> None:
+            meter.take(job.result.rows, rows_read=source.rows_read, bytes_read=source.bytes_read, now=clock())
+
+        def say() -> str:
+            look()  # also where no chunk has ended for a while
+            return line(job.result, meter, calls_left=session.calls_left)
+
+        telling = asyncio.create_task(_tell(say))
         try:
-            meter.take(0, 0, now=clock())
+            look()
             async for chunk in job:
                 if rejects is not None:
                     rejects.add(chunk)
-                meter.take(job.result.rows, source.bytes_read, now=clock())
+                look()
                 note = f"{outcomes_in_words(job.result)}, {in_words(session.calls_left, 'call')} left this minute"
                 advance(job.result.rows, source.bytes_read, note)
         finally:
@@ -314,7 +327,7 @@ def _interruptible(job: UpsertJob) -> Iterator[list[int]]:
             task.cancel()
         else:
             job.stop()
-            console.tell("finishing what is in flight; once more to stop at once")
+            console.tell("finishing the chunks that were begun; once more to stop at once")
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, interrupt, number)

@@ -852,7 +852,7 @@ def test_parquet_without_its_package_is_refused(desk: Desk, nobody: str, monkeyp
 
 # Interruptions
 
-FINISHING = "finishing what is in flight; once more to stop at once"
+FINISHING = "finishing the chunks that were begun; once more to stop at once"
 
 
 def _request(connection: socket.socket) -> bytes:

@@ -161,7 +161,7 @@ def test_options_of_a_journal_need_one(desk: Desk, option: str) -> None:  # noqa
     """Whoever gives them counts on it."""
     file = desk.file("t.csv", HEAD + GOOD)
     ended = run("upsert", "tickets", file, option)
-    message = f"planhat-async: {option} says what to do with a journal: give --journal too"
+    message = f"planhat-async: {option} means nothing without --journal: give that too"
     assert (ended.code, ended.out, ended.err) == (2, "", [message])
     assert desk.stored() == {}
     assert run("upsert", "tickets", file, option, "--journal", "job.db").code == 0
@@ -179,7 +179,7 @@ def test_rows_are_looked_for_after_as_long_as_is_asked_for(desk: Desk) -> None: 
 
     asyncio.run(doubt())
     ended = run("upsert", "notes", file, "--verify-wait", "0")
-    message = "planhat-async: --verify-wait says how long to look for rows: give --verify-by too"
+    message = "planhat-async: --verify-wait means nothing without --verify-by: give that too"
     assert (ended.code, ended.err) == (2, [message])
     started_at = time.monotonic()
     options = ("--journal", "job.db", "--verify-by", "subject", "--verify-wait", "0", "--json")

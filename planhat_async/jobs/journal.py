@@ -27,29 +27,11 @@ from typing import Any, Self, TypeVar
 
 import attrs
 
-from planhat_async.jobs.entries import Entry, Group, State, pairs_of, ranges_from
+from planhat_async.jobs.entries import Entry
+from planhat_async.jobs.schema import APPLICATION_ID, SCHEMA_VERSION, dicts, entry_of, is_empty, make, row_of, saving
 from planhat_async.jobs.snapshots import take_snapshot
-from planhat_async.results import Outcome
 
 T = TypeVar("T")
-
-SCHEMA_VERSION = 2
-"""1 had other digests, and no positions."""
-_APPLICATION_ID = 0x504C4A4F
-"""Tells a journal from any other SQLite file."""
-_SCHEMA = """
-CREATE TABLE job (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE runs (
-    number INTEGER PRIMARY KEY, started REAL NOT NULL, ended REAL, ended_by TEXT, seen REAL NOT NULL,
-    calls INTEGER NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0, per_minute INTEGER
-);
-CREATE TABLE chunks (
-    number INTEGER PRIMARY KEY, n_rows INTEGER NOT NULL, digest TEXT NOT NULL, is_keyed INTEGER NOT NULL,
-    state TEXT NOT NULL, positions TEXT NOT NULL, pending TEXT NOT NULL, counts TEXT NOT NULL, problems TEXT NOT NULL,
-    isolation_calls INTEGER NOT NULL, run INTEGER NOT NULL, begun REAL NOT NULL, sent REAL NOT NULL, ended REAL,
-    n_attempts INTEGER NOT NULL
-);
-"""
 
 
 class JournalError(ValueError):
@@ -111,7 +93,7 @@ class Journal:
         """Open a journal, or make one.
 
         Raises:
-            JournalError: Another process uses it, it is no journal, a newer version has written it, or it is
+            JournalError: Another process uses it, it is no journal, another version has written it, or it is
                 damaged; there is none, although it must exist; or its folder cannot be written to.
         """
         journal = cls(Path(path))
@@ -127,7 +109,9 @@ class Journal:
         """What a journal holds at this instant, also while another process uses it; its file is left as it is.
 
         Raises:
-            JournalError: As `open`; or this very process has it open.
+            JournalError: There is none, although it must exist, it is no journal, another version has written it, it
+                is damaged, or this very process has it open.
+            OSError: It cannot be read, or is written to too fast.
         """
         journal = cls(Path(path))
         try:
@@ -200,7 +184,7 @@ class Journal:
 
     async def save_run(self, run: Run) -> None:
         """Write what is known of a run."""
-        await self._write([_saving("runs", attrs.asdict(run))])
+        await self._write([saving("runs", attrs.asdict(run))])
         self.runs = [*(one for one in self.runs if one.number != run.number), run]
 
     async def checkpoint(self, *, frees_log: bool = False) -> None:
@@ -216,8 +200,8 @@ class Journal:
 
     def _save(self, entry: Entry | Callable[[], Entry], run: Run | None, *, is_leaving: bool) -> Entry:
         made = entry if isinstance(entry, Entry) else entry()
-        runs = [] if run is None else [_saving("runs", attrs.asdict(run))]
-        self._execute([_saving("chunks", _row_of(made)), *runs])
+        runs = [] if run is None else [saving("runs", attrs.asdict(run))]
+        self._execute([saving("chunks", row_of(made)), *runs])
         if is_leaving:
             self._checkpoint()
         return made
@@ -247,18 +231,18 @@ class Journal:
             raise JournalError(f"{self.path}: {_words(error)}") from None
 
     def _open(self, *, must_exist: bool) -> None:
-        self._refuse_what_is_none(must_exist=must_exist)
+        self._refuse_what_is_no_journal(must_exist=must_exist)
         self._refuse_read_only()
         file = self._file = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
         # Held from the first access on. It also keeps SQLite from needing shared memory, and so any second file
         # that others must be able to map.
         file.execute("PRAGMA locking_mode = EXCLUSIVE")
-        if not _is_empty(file):
+        if not is_empty(file):
             self._check(file)
         elif must_exist:
             raise JournalError(f"{self.path} is empty, no journal")
         else:
-            _make(file)
+            make(file)
         file.execute("PRAGMA journal_mode = WAL")
         file.execute("PRAGMA synchronous = FULL")
         file.execute("BEGIN IMMEDIATE")
@@ -267,7 +251,7 @@ class Journal:
         self._load(file)
 
     def _read(self, *, must_exist: bool) -> None:
-        self._refuse_what_is_none(must_exist=must_exist)
+        self._refuse_what_is_no_journal(must_exist=must_exist)
         if not self.path.exists():
             return
         if any(self.path.samefile(one.path) for one in _open_here):
@@ -276,15 +260,17 @@ class Journal:
             copy = Path(folder) / "copy.db"
             take_snapshot(self.path, copy)
             with closing(sqlite3.connect(copy)) as file:
-                if not _is_empty(file):
+                if not is_empty(file):
                     self._check(file)
                     self._load(file)
                 elif must_exist:
                     raise JournalError(f"{self.path} is empty, no journal")
 
-    def _refuse_what_is_none(self, *, must_exist: bool) -> None:
+    def _refuse_what_is_no_journal(self, *, must_exist: bool) -> None:
         if must_exist and not self.path.exists():
             raise JournalError(f"{self.path}: there is no such journal")
+        if not self.path.parent.is_dir():
+            raise JournalError(f"{self.path}: there is no folder {self.path.parent}")
         if self.path.is_dir():
             raise JournalError(f"{self.path} is a directory: name a file for the journal")
         if self.path.exists() and not self.path.is_file():
@@ -310,7 +296,7 @@ class Journal:
     def _check(self, file: sqlite3.Connection) -> None:
         """Refuse a file that is not ours, before anything in it is changed."""
         (application_id,) = file.execute("PRAGMA application_id").fetchone()
-        if application_id != _APPLICATION_ID:
+        if application_id != APPLICATION_ID:
             raise JournalError(f"{self.path} is a SQLite file of another program, not a journal")
         (version,) = file.execute("PRAGMA user_version").fetchone()
         if version != SCHEMA_VERSION:
@@ -325,8 +311,8 @@ class Journal:
     def _load(self, file: sqlite3.Connection) -> None:
         try:
             self.job = {name: json.loads(value) for name, value in file.execute("SELECT name, value FROM job")}
-            self.runs = [Run(**row) for row in _dicts(file, "SELECT * FROM runs ORDER BY number")]
-            entries = [_entry_of(row) for row in _dicts(file, "SELECT * FROM chunks ORDER BY number")]
+            self.runs = [Run(**row) for row in dicts(file, "SELECT * FROM runs ORDER BY number")]
+            entries = [entry_of(row) for row in dicts(file, "SELECT * FROM chunks ORDER BY number")]
         except (ValueError, TypeError, KeyError) as error:
             raise JournalError(f"{self.path} is damaged: {error}") from None
         self.entries = {entry.number: entry for entry in entries}
@@ -355,73 +341,6 @@ def next_run(journal: Journal, *, per_minute: int | None) -> Run:
     now = time.time()
     number = journal.runs[-1].number + 1 if journal.runs else 1
     return Run(number=number, started=now, seen=now, per_minute=per_minute)
-
-
-def _is_empty(file: sqlite3.Connection) -> bool:
-    (n_tables,) = file.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    return not n_tables and file.execute("PRAGMA application_id").fetchone() == (0,)
-
-
-def _make(file: sqlite3.Connection) -> None:
-    """Make the tables: all of them or, if the process is killed, none.
-
-    They go to the file itself, not to a log beside it, so that it is known for a journal by itself.
-    """
-    file.executescript(
-        f"BEGIN EXCLUSIVE; PRAGMA application_id = {_APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION};"
-        f"{_SCHEMA} COMMIT;"
-    )
-
-
-def _dicts(file: sqlite3.Connection, query: str) -> Iterator[dict[str, Any]]:
-    cursor = file.execute(query)
-    names = [column[0] for column in cursor.description]
-    return (dict(zip(names, row, strict=True)) for row in cursor)
-
-
-def _saving(table: str, row: Mapping[str, Any]) -> tuple[str, Any]:
-    """A statement that writes a row, and its values.
-
-    By position: where they have names, Python asks SQLite for each, and lets go of its lock every time. A busy event
-    loop takes that, and gives it back after 5 ms.
-    """
-    names, marks = ", ".join(row), ", ".join("?" * len(row))
-    return f"INSERT OR REPLACE INTO {table} ({names}) VALUES ({marks})", tuple(row.values())  # noqa: S608 - our own names
-
-
-def _row_of(entry: Entry) -> dict[str, Any]:
-    row = {name: getattr(entry, name) for name in attrs.fields_dict(Entry) if name != "groups"}
-    return row | {
-        "state": entry.state.value,
-        "positions": json.dumps(pairs_of(entry.positions)),
-        "pending": json.dumps(pairs_of(entry.pending)),
-        "counts": json.dumps(dict(entry.counts)),
-        "problems": json.dumps([group.to_json() for group in entry.groups]),
-    }
-
-
-def _entry_of(row: dict[str, Any]) -> Entry:
-    groups = json.loads(row.pop("problems"))
-    return Entry(
-        **row
-        | {
-            "is_keyed": bool(row["is_keyed"]),
-            "state": State(row["state"]),
-            "positions": ranges_from(json.loads(row["positions"])),
-            "pending": ranges_from(json.loads(row["pending"])),
-            "counts": _counts_of(json.loads(row["counts"])),
-        },
-        groups=tuple(Group.from_json(group) for group in groups),
-    )
-
-
-def _counts_of(held: Any) -> dict[str, int]:
-    if not isinstance(held, dict):
-        raise TypeError(f"counts are no object but {held!r}")
-    for name, n_rows in held.items():
-        if type(n_rows) is not int or n_rows < 0:
-            raise TypeError(f"{name} is no number of rows but {n_rows!r}")
-    return {Outcome(name).value: n_rows for name, n_rows in held.items()}
 
 
 def _words(error: sqlite3.Error) -> str:

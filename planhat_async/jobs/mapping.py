@@ -34,7 +34,10 @@ REASON_COLUMN = "not stored because"
 
 
 class SourceError(ValueError):
-    """A file, or the mapping to it, that cannot be used at all; nothing has been sent."""
+    """A file, or the mapping to it, that cannot be used.
+
+    That is found before anything is sent, but for a file that is changed, or proves to be damaged, while it is read.
+    """
 
 
 @attrs.frozen(kw_only=True)

@@ -16,7 +16,6 @@ _FAILED = (Outcome.REJECTED, Outcome.INVALID, Outcome.DROPPED)
 class _Sample:
     at: float
     n_rows: int
-    done: int
 
 
 @attrs.define
@@ -24,47 +23,47 @@ class Meter:
     """Watches a job go by; what was fast because an earlier run had done it is soon forgotten.
 
     Args:
-        total: What there is to do, in units of the caller's, where that is known.
+        total_bytes: How large the input is, where that is known.
     """
 
-    total: int | None = None
+    total_bytes: int | None = None
     _samples: deque[_Sample] = attrs.field(factory=deque)
+    _rows_read: int = 0
+    _bytes_read: int = 0
 
-    def take(self, n_rows: int, done: int, *, now: float) -> None:
-        """Note how many rows are done, and how far that is towards the total."""
-        self._samples.append(_Sample(now, n_rows, done))
+    def take(self, n_rows: int, *, rows_read: int, bytes_read: int, now: float) -> None:
+        """Note how many rows are done, how many were read, which is more, and how many bytes that took."""
+        self._rows_read, self._bytes_read = rows_read, bytes_read
+        self._samples.append(_Sample(now, n_rows))
         while len(self._samples) > 2 and self._samples[1].at <= now - _WINDOW_SECONDS:
             self._samples.popleft()
 
     @property
     def rows_per_second(self) -> float:
         """Over the last minute."""
-        return self._rate(self._last.n_rows - self._first.n_rows)
+        seconds = self._last.at - self._first.at
+        return (self._last.n_rows - self._first.n_rows) / seconds if seconds > 0 else 0.0
 
     @property
     def total_rows(self) -> int | None:
-        """How many rows there are, as far as the beginning tells."""
-        if not self.total or not self._last.done:
+        """How many rows there are, as far as those that were read tell."""
+        if not self.total_bytes or not self._bytes_read:
             return None
-        return round(self._last.n_rows * self.total / self._last.done)
+        return round(self._rows_read * self.total_bytes / self._bytes_read)
 
     @property
     def seconds_left(self) -> float | None:
         """How long the rest takes at the pace of the last minute."""
-        rate = self._rate(self._last.done - self._first.done)
-        return (self.total - self._last.done) / rate if self.total is not None and rate else None
+        total, rate = self.total_rows, self.rows_per_second
+        return max(0, total - self._last.n_rows) / rate if total is not None and rate else None
 
     @property
     def _first(self) -> _Sample:
-        return self._samples[0] if self._samples else _Sample(0.0, 0, 0)
+        return self._samples[0] if self._samples else _Sample(0.0, 0)
 
     @property
     def _last(self) -> _Sample:
-        return self._samples[-1] if self._samples else _Sample(0.0, 0, 0)
-
-    def _rate(self, n: int) -> float:
-        seconds = self._last.at - self._first.at
-        return n / seconds if seconds > 0 else 0.0
+        return self._samples[-1] if self._samples else _Sample(0.0, 0)
 
 
 def outcomes_in_words(result: UpsertResult) -> str:

@@ -48,7 +48,7 @@ class Described(Protocol):
 
 @attrs.frozen(kw_only=True)
 class Effort:
-    """What a job has cost, all of its runs together."""
+    """What runs of a job have cost."""
 
     calls: int = 0
     attempts: int = 0
@@ -77,10 +77,14 @@ async def run_upsert(
         **options: See `UpsertJob`.
 
     Returns:
-        What became of every row, in this run or an earlier one.
+        What became of every row, in this run or an earlier one. Where Planhat could not be used, its `stopped_by` is
+        the error, and the rows that did not leave are unsent.
 
     Raises:
         JournalError: The journal cannot be used, or the source or an option is not what it was.
+        SourceError: The file cannot be used, or was changed while it was read.
+        OSError: It cannot be read.
+        ValueError, TypeError: An option that cannot be.
     """
     async with UpsertJob(repository, source, journal=journal, **options) as job:
         async for chunk in job:
@@ -173,6 +177,7 @@ class UpsertJob:
         )
 
     async def __aenter__(self) -> Self:
+        self._repository.upserting((), **self._cut, **self._options)  # wrong options leave no journal behind
         try:
             if self._path is not None:
                 self._journal = await Journal.open(self._path)
@@ -214,7 +219,7 @@ class UpsertJob:
         return chunk
 
     def stop(self) -> None:
-        """Send nothing more: what is in flight ends, and what has not left stays for another run."""
+        """Begin no other chunk: those that were begun end, also where they wait for the pace, the rest stays unsent."""
         self._is_stopped = True
         if self._run is not None:
             self._run.stop()

@@ -66,6 +66,8 @@ class FileSource:
         self._encoding = "utf-8-sig" if encoding.lower().replace("_", "-") in {"utf-8", "utf8"} else encoding
         self._raw: SteadyFile | None = None
         self._share = 0.0
+        self.rows_read = 0
+        """How many rows were handed out, also by an iteration before this one."""
         self._begun: Iterator[dict[str, Any] | Unreadable] | None = None
         self.is_standard_input = path == STANDARD_INPUT
         self.total_bytes: int | None = None
@@ -96,7 +98,12 @@ class FileSource:
         if self._begun is not None:
             begun, self._begun = self._begun, None
             return begun
-        return self._parquet_rows() if self.format == "parquet" else self._rows()
+        return self._counted(self._parquet_rows() if self.format == "parquet" else self._rows())
+
+    def _counted(self, rows: Iterator[dict[str, Any] | Unreadable]) -> Iterator[dict[str, Any] | Unreadable]:
+        for row in rows:
+            self.rows_read += 1
+            yield row
 
     def _rows(self) -> Iterator[dict[str, Any] | Unreadable]:
         with self._opened() as file:

@@ -16,7 +16,8 @@ import pytest
 from killed_jobs import saved
 
 from planhat_async.jobs.entries import Entry, Group, State
-from planhat_async.jobs.journal import SCHEMA_VERSION, Journal, JournalError, Run, next_run
+from planhat_async.jobs.journal import Journal, JournalError, Run, next_run
+from planhat_async.jobs.schema import SCHEMA_VERSION
 from planhat_async.results import Outcome
 
 ENTRY = Entry(
@@ -203,14 +204,14 @@ async def test_a_journal_is_closed_though_that_is_cancelled(tmp_path: Path, n_ca
 async def test_a_journal_whose_opening_is_cancelled_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where its file is opened only then."""
     path, going_on, begun = tmp_path / "job.db", threading.Event(), threading.Event()
-    check = Journal._refuse_what_is_none
+    check = Journal._refuse_what_is_no_journal
 
     def wait(self: Journal, *, must_exist: bool) -> None:
         begun.set()
         going_on.wait()
         check(self, must_exist=must_exist)
 
-    monkeypatch.setattr(Journal, "_refuse_what_is_none", wait)
+    monkeypatch.setattr(Journal, "_refuse_what_is_no_journal", wait)
     opening = asyncio.create_task(Journal.open(path))
     await asyncio.to_thread(begun.wait)
     opening.cancel()

@@ -1,0 +1,106 @@
+"""A journal's tables, and what stands in them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import attrs
+
+from planhat_async.jobs.entries import Entry, Group, State, pairs_of, ranges_from
+from planhat_async.results import Outcome
+
+SCHEMA_VERSION = 2
+"""1 had other digests, and no positions."""
+APPLICATION_ID = 0x504C4A4F
+"""Tells a journal from any other SQLite file."""
+_SCHEMA = """
+CREATE TABLE job (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE runs (
+    number INTEGER PRIMARY KEY, started REAL NOT NULL, ended REAL, ended_by TEXT, seen REAL NOT NULL,
+    calls INTEGER NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0, per_minute INTEGER
+);
+CREATE TABLE chunks (
+    number INTEGER PRIMARY KEY, n_rows INTEGER NOT NULL, digest TEXT NOT NULL, is_keyed INTEGER NOT NULL,
+    state TEXT NOT NULL, positions TEXT NOT NULL, pending TEXT NOT NULL, counts TEXT NOT NULL, problems TEXT NOT NULL,
+    isolation_calls INTEGER NOT NULL, run INTEGER NOT NULL, begun REAL NOT NULL, sent REAL NOT NULL, ended REAL,
+    n_attempts INTEGER NOT NULL
+);
+"""
+
+
+def is_empty(file: sqlite3.Connection) -> bool:
+    """Whether nobody has made a table in it, nor claimed it."""
+    (n_tables,) = file.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    return not n_tables and file.execute("PRAGMA application_id").fetchone() == (0,)
+
+
+def make(file: sqlite3.Connection) -> None:
+    """Make the tables: all of them or, if the process is killed, none.
+
+    They go to the file itself, not to a log beside it, so that it is known for a journal by itself.
+    """
+    file.executescript(
+        f"BEGIN EXCLUSIVE; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION};"
+        f"{_SCHEMA} COMMIT;"
+    )
+
+
+def dicts(file: sqlite3.Connection, query: str) -> Iterator[dict[str, Any]]:
+    """The rows of a query, by their columns."""
+    cursor = file.execute(query)
+    names = [column[0] for column in cursor.description]
+    return (dict(zip(names, row, strict=True)) for row in cursor)
+
+
+def saving(table: str, row: Mapping[str, Any]) -> tuple[str, Any]:
+    """A statement that writes a row, and its values.
+
+    By position: where they have names, Python asks SQLite for each, and lets go of its lock every time. A busy event
+    loop takes that, and gives it back after 5 ms.
+    """
+    names, marks = ", ".join(row), ", ".join("?" * len(row))
+    return f"INSERT OR REPLACE INTO {table} ({names}) VALUES ({marks})", tuple(row.values())  # noqa: S608 - our own names
+
+
+def row_of(entry: Entry) -> dict[str, Any]:
+    """A chunk's entry as its table has it."""
+    row = {name: getattr(entry, name) for name in attrs.fields_dict(Entry) if name != "groups"}
+    return row | {
+        "state": entry.state.value,
+        "positions": json.dumps(pairs_of(entry.positions)),
+        "pending": json.dumps(pairs_of(entry.pending)),
+        "counts": json.dumps(dict(entry.counts)),
+        "problems": json.dumps([group.to_json() for group in entry.groups]),
+    }
+
+
+def entry_of(row: dict[str, Any]) -> Entry:
+    """The entry in a row of its table.
+
+    Raises:
+        ValueError, TypeError, KeyError: It is damaged.
+    """
+    groups = json.loads(row.pop("problems"))
+    return Entry(
+        **row
+        | {
+            "is_keyed": bool(row["is_keyed"]),
+            "state": State(row["state"]),
+            "positions": ranges_from(json.loads(row["positions"])),
+            "pending": ranges_from(json.loads(row["pending"])),
+            "counts": _counts_of(json.loads(row["counts"])),
+        },
+        groups=tuple(Group.from_json(group) for group in groups),
+    )
+
+
+def _counts_of(held: Any) -> dict[str, int]:
+    if not isinstance(held, dict):
+        raise TypeError(f"counts are no object but {held!r}")
+    for name, n_rows in held.items():
+        if type(n_rows) is not int or n_rows < 0:
+            raise TypeError(f"{name} is no number of rows but {n_rows!r}")
+    return {Outcome(name).value: n_rows for name, n_rows in held.items()}
