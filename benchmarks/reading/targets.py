@@ -14,7 +14,7 @@ from benchmarks.targets import Target
 RECORDS_TO_PEERS = 0.55
 """CPU time of records, to that of models and of dicts."""
 RAW_JSON_TO_FLOOR = 2.5
-"""CPU time of raw JSON, to that of bytes nobody decodes: in one piece, as whoever decodes them has them, or thrown away."""
+"""CPU time of raw JSON, to that of bytes nobody decodes, in one piece (as who decodes them has them) or thrown away."""
 STALL_ABOVE_FLOOR = 10.0
 """Milliseconds."""
 PEAK = 150.0
