@@ -19,7 +19,7 @@ import attrs
 from planhat_async.batching.chunking import Chunk, Row
 from planhat_async.batching.delivering import refuses_everything
 from planhat_async.batching.recording import Recorded
-from planhat_async.errors import PlanhatError
+from planhat_async.errors import AuthenticationError, DecodeError, PlanhatError, RateLimitedError, StatusError
 from planhat_async.results import ChunkResult, Outcome, Problem, merged, ranges_of
 
 MAX_GROUPS = 50
@@ -208,11 +208,11 @@ def groups_of(problems: Sequence[Problem], *, error: PlanhatError | None = None,
     """
     found: dict[tuple[Outcome, str, str | None], list[int | None]] = {}
     n_rows = Counter(problem.reason for problem in problems)
-    is_refusal = error is not None and refuses_everything(error)
+    is_harmless = error is not None and not may_quote_a_row(error)
     for problem in problems:
         is_of_request = error is not None and str(error) in problem.reason
-        if keeps_values or (is_of_request and is_refusal):
-            reason = problem.reason  # a wrong token says nothing of rows
+        if keeps_values or (is_of_request and is_harmless):
+            reason = problem.reason
         else:
             # What is said of many rows, or of the request, names none: a number in it is no key.
             is_of_all = is_of_request or n_rows[problem.reason] > 1
@@ -224,6 +224,13 @@ def groups_of(problems: Sequence[Problem], *, error: PlanhatError | None = None,
     for (outcome, reason, key), positions in found.items():
         known = [position for position in positions if position is not None]
         yield Group(outcome, reason, ranges_of(known), len(positions) - len(known), key)
+
+
+def may_quote_a_row(error: PlanhatError) -> bool:
+    """Whether there may be a row in what is said of a whole request; what is said of a wrong token has none."""
+    return isinstance(error, DecodeError | StatusError) and not isinstance(
+        error, AuthenticationError | RateLimitedError
+    )
 
 
 def without(result: ChunkResult, positions: Container[int | None]) -> ChunkResult:

@@ -28,7 +28,7 @@ import attrs
 from planhat_async.batching.upserting import UpsertRun
 from planhat_async.bulk_upserts import BulkUpserts
 from planhat_async.errors import PlanhatError
-from planhat_async.jobs.entries import Entry, Policy, without_values
+from planhat_async.jobs.entries import Entry, Policy, may_quote_a_row, without_values
 from planhat_async.jobs.journal import Journal, JournalError, next_run
 from planhat_async.jobs.ledger import HOW_TO_BEGIN_ANEW, JournalLedger
 from planhat_async.jobs.mapping import SourceError
@@ -337,6 +337,7 @@ def _shown(value: Any) -> str:
 def _said(error: BaseException, *, keeps_values: bool) -> str:
     if isinstance(error, asyncio.CancelledError | KeyboardInterrupt):
         return "interrupted"
-    is_ours = isinstance(error, PlanhatError | JournalError | SourceError | OSError)
+    is_harmless = isinstance(error, JournalError | SourceError | OSError)
+    is_harmless = is_harmless or (isinstance(error, PlanhatError) and not may_quote_a_row(error))
     # Anything else may be about a row, and quote it.
-    return (str(error) if is_ours or keeps_values else without_values(str(error)))[:500]
+    return (str(error) if is_harmless or keeps_values else without_values(str(error)))[:500]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planhat_async.batching.chunking import Chunk, Row, Rows, pieces_of
-from planhat_async.errors import AuthenticationError, BadRequestError
+from planhat_async.errors import AuthenticationError, BadRequestError, PermissionDeniedError, StatusError
 from planhat_async.jobs.entries import MAX_GROUPS, Entry, Group, Policy, State, digest_of, groups_of, recorded
 from planhat_async.results import ChunkResult, Outcome, Problem
 
@@ -147,14 +147,16 @@ def test_what_is_said_of_a_whole_request_keeps_its_numbers() -> None:
     assert group.reason == str(error)
 
 
-@pytest.mark.parametrize(("status", "is_kept"), [(401, True), (400, False)])
-def test_a_refusal_of_everything_is_kept_as_it_is(status: int, *, is_kept: bool) -> None:
+@pytest.mark.parametrize(
+    ("kind", "status", "is_kept"),
+    [(AuthenticationError, 401, True), (BadRequestError, 400, False), (PermissionDeniedError, 403, False)],
+)
+def test_a_refusal_of_the_token_is_kept_as_it_is(kind: type[StatusError], status: int, *, is_kept: bool) -> None:
     """It says nothing of rows; any other may quote one."""
-    kind = AuthenticationError if status == 401 else BadRequestError
     error = kind(f'PUT /tickets answered {status}: {{"error":"so"}}', status=status)
     problems = [Problem(outcome=Outcome.REJECTED, reason=str(error), position=n, key=str(n)) for n in range(500)]
     (group,) = groups_of(problems, error=error, keeps_values=False)
-    assert group.reason == (str(error) if is_kept else "PUT /tickets answered 400: {'…':'…'}")
+    assert group.reason == (str(error) if is_kept else f"PUT /tickets answered {status}: {{'…':'…'}}")
 
 
 def test_an_entry_stays_small_however_many_reasons_there_are() -> None:

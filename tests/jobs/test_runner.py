@@ -15,6 +15,8 @@ import pytest
 from killed_jobs import Watched, saved, session_on
 
 from planhat_async import ChunkResult, Notes, Outcome, Tasks, Tickets, UpsertResult
+from planhat_async.batching.chunking import Chunk
+from planhat_async.batching.recording import Recorded
 from planhat_async.errors import AuthenticationError, UnknownOutcomeError
 from planhat_async.jobs.entries import State
 from planhat_async.jobs.journal import Journal, JournalError, Run
@@ -690,8 +692,13 @@ async def test_an_answer_is_not_forgotten_where_writing_it_is_cancelled(
     planhat: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A second Ctrl-C while a slow disk takes the ends of chunks: what is known of rows without a key stays known."""
-    path, end, ending = tmp_path / "job.db", JournalLedger.end, asyncio.Event()
+    path, begin, end, ending = tmp_path / "job.db", JournalLedger.begin, JournalLedger.end, asyncio.Event()
     gate, execute = threading.Event(), Journal._execute
+
+    async def begun(self: JournalLedger, chunk: Chunk) -> Recorded | None:
+        known = await begin(self, chunk)
+        n_begun.append(chunk.number)
+        return known
 
     async def noted(self: JournalLedger, result: ChunkResult) -> None:
         n_ended.append(result.number)
@@ -699,11 +706,13 @@ async def test_an_answer_is_not_forgotten_where_writing_it_is_cancelled(
         await end(self, result)
 
     def slowly(self: Journal, statements: Any) -> None:
-        if n_ended:
+        if len(n_begun) == 3:
             gate.wait(5)
         execute(self, statements)
 
+    n_begun: list[int] = []
     n_ended: list[int] = []
+    monkeypatch.setattr(JournalLedger, "begin", begun)
     monkeypatch.setattr(JournalLedger, "end", noted)
     monkeypatch.setattr(Journal, "_execute", slowly)
     async with session_on(planhat) as session:
