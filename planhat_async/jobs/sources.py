@@ -67,7 +67,7 @@ class FileSource:
         self._raw: SteadyFile | None = None
         self._share = 0.0
         self.rows_read = 0
-        """How many rows were handed out, also by an iteration before this one."""
+        """How many rows were read, also by an iteration before this one."""
         self._begun: Iterator[dict[str, Any] | Unreadable] | None = None
         self.is_standard_input = path == STANDARD_INPUT
         self.total_bytes: int | None = None
@@ -98,12 +98,7 @@ class FileSource:
         if self._begun is not None:
             begun, self._begun = self._begun, None
             return begun
-        return self._counted(self._parquet_rows() if self.format == "parquet" else self._rows())
-
-    def _counted(self, rows: Iterator[dict[str, Any] | Unreadable]) -> Iterator[dict[str, Any] | Unreadable]:
-        for row in rows:
-            self.rows_read += 1
-            yield row
+        return self._parquet_rows() if self.format == "parquet" else self._rows()
 
     def _rows(self) -> Iterator[dict[str, Any] | Unreadable]:
         with self._opened() as file:
@@ -131,6 +126,7 @@ class FileSource:
             columns = self._mapping.read_from(file.columns)
             for number, row in enumerate(file.rows(columns), 1):
                 self._share = number / file.n_rows
+                self.rows_read += 1
                 yield _attempt(f"row {number}", partial(self._mapping.apply, row))
 
     def description(self) -> dict[str, Any]:
@@ -159,6 +155,7 @@ class FileSource:
         reader = _csv_reader(text)
         header = self._header(reader)
         for where, cells in _csv_records(reader):
+            self.rows_read += 1
             if isinstance(cells, str):
                 yield Unreadable(f"{where}: {cells}")
             else:
@@ -225,6 +222,7 @@ class FileSource:
 
     def _jsonl_rows(self, file: BinaryIO) -> Iterator[dict[str, Any] | Unreadable]:
         for number, content in _jsonl_lines(file):
+            self.rows_read += 1
             yield _attempt(f"line {number}", partial(self._from_line, content))
 
     def _from_line(self, line: bytes) -> dict[str, Any]:

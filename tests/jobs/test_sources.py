@@ -430,3 +430,12 @@ def test_half_a_character_in_the_input_is_refused(folder: Path) -> None:
     path.write_bytes(rb'{"title":"hi \ud83d"}')
     (row,) = FileSource(path, FieldMapping(record=Ticket))
     assert row == Unreadable("line 1: not JSON in UTF-8")
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl"])
+def test_rows_are_counted_as_they_are_read(tmp_path: Path, name: str) -> None:
+    """Those that cannot be used as well."""
+    path = tmp_path / name
+    path.write_bytes(b"title\na\nb,c\nd\n" if name == "t.csv" else b'{"title":"a"}\n7\n{"title":"d"}\n')
+    rows = FileSource(path, FieldMapping.parse(Ticket))
+    assert (len(list(rows)), rows.rows_read) == (3, 3)
