@@ -332,11 +332,14 @@ def _id_groups(name: str, options: Options) -> Iterator[Params]:
     others = sum(_length(_ids(other, options) or ()) for other in _ID_FILTERS if other != name)
     room = MAX_IDS_LENGTH - min(others, MAX_IDS_LENGTH // 2)
     group: list[str] = []
+    n_characters = 0
     for one in ids:
-        if group and _length([*group, one]) > room:
+        n_more = _length([one]) + 1  # with its comma, of which there is one fewer
+        if group and n_characters + n_more - 1 > room:
             yield ((_ID_FILTERS[name], ",".join(group)),)
-            group = []
+            group, n_characters = [], 0
         group.append(one)
+        n_characters += n_more
     if group:
         yield ((_ID_FILTERS[name], ",".join(group)),)
 

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -73,15 +74,20 @@ def test_an_upsert_that_is_interrupted_twice_knows_what_to_correct(desk: Desk) -
             connection, _ = server.accept()
             with connection:
                 _request(connection)
-                process.send_signal(signal.SIGINT)
-                assert process.stderr is not None
-                assert process.stderr.readline() == FINISHING + "\n"
+                interrupt(process)
                 process.send_signal(signal.SIGINT)
                 out, err = process.communicate(timeout=20)
     told = json.loads(out)
     assert (process.returncode, told["unknown"]) == (130, 1)
     assert Path("bad.csv").read_text().count("email is missing") == told["invalid"] > 0
     assert err.endswith("are not in it: move it away, and run the same command again\n")
+
+
+def interrupt(process: subprocess.Popen[str]) -> None:
+    """Send Ctrl-C, once it is noticed."""
+    process.send_signal(signal.SIGINT)
+    assert process.stderr is not None
+    assert process.stderr.readline() == FINISHING + "\n"
 
 
 @pytest.mark.parametrize("counted", [1, 0])
@@ -95,9 +101,7 @@ def test_an_upsert_that_is_interrupted_when_all_is_sent_is_done(desk: Desk, coun
             connection, _ = server.accept()
             with connection:
                 _request(connection)
-                process.send_signal(signal.SIGINT)
-                assert process.stderr is not None
-                assert process.stderr.readline() == FINISHING + "\n"
+                interrupt(process)
                 answer = b'{"created": %d, "updated": 0, "nonupdates": 0}' % counted
                 connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(answer), answer))
                 _, err = process.communicate(timeout=20)

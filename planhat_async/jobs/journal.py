@@ -16,7 +16,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from functools import partial
@@ -139,16 +139,8 @@ class Journal:
         # In the journal's thread, behind whatever is under way there, also where its opening was cancelled.
         closed = asyncio.get_running_loop().run_in_executor(self._thread, self._close)
         self._thread.shutdown(wait=False)
-        is_cancelled = False
-        while not closed.done():
-            try:
-                await asyncio.wait([closed])
-            except asyncio.CancelledError:
-                is_cancelled = True
         with self._explained():
-            closed.result()
-        if is_cancelled:
-            raise asyncio.CancelledError
+            await to_its_end(closed)
 
     def _close(self) -> None:
         file, self._file = self._file, None
@@ -330,6 +322,19 @@ class JournalCopy(Journal):
 
     def _checkpoint(self, *, frees_log: bool = False) -> None:
         """There is no file."""
+
+
+async def to_its_end(work: Awaitable[None]) -> None:
+    """Wait for the end of something, however often that is cancelled meanwhile; a cancellation is raised behind it."""
+    task, is_cancelled = asyncio.ensure_future(work), False
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            is_cancelled = True
+    task.result()
+    if is_cancelled:
+        raise asyncio.CancelledError
 
 
 _open_here: set[Journal] = set()

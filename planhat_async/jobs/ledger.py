@@ -90,6 +90,8 @@ class JournalLedger:
         except (JournalError, asyncio.CancelledError):
             self._unwritten.append(entry)
             raise
+        # Only a run that does not come to the chunk asks where its rows stood; in memory that may be a range a row.
+        self._journal.entries[entry.number] = attrs.evolve(entry, positions=())
 
     async def write_the_rest(self) -> None:
         """Write what became of chunks where that failed or was cancelled: on a full disk the log's room may be enough.

@@ -29,7 +29,7 @@ from planhat_async.batching.upserting import UpsertRun
 from planhat_async.bulk_upserts import BulkUpserts
 from planhat_async.errors import PlanhatError
 from planhat_async.jobs.entries import Entry, Policy, may_quote_a_row, without_values
-from planhat_async.jobs.journal import Journal, JournalError, next_run
+from planhat_async.jobs.journal import Journal, JournalError, next_run, to_its_end
 from planhat_async.jobs.ledger import HOW_TO_BEGIN_ANEW, JournalLedger
 from planhat_async.jobs.mapping import SourceError
 from planhat_async.results import ChunkResult, UpsertResult
@@ -229,13 +229,17 @@ class UpsertJob:
         try:
             if self._run is not None:
                 self._settle(self._run)
-            with suppress(JournalError):  # that it cannot be written has been said where it mattered
-                if self._ledger is not None:
-                    await self._ledger.write_the_rest()
-                await self._end_run(error)
+            # Whoever interrupts once more must not make rows doubtful of which it is known what became of them.
+            await to_its_end(self._write_the_end(error))
         finally:
             if self._journal is not None:
                 await self._journal.close()
+
+    async def _write_the_end(self, error: BaseException | None) -> None:
+        with suppress(JournalError):  # that it cannot be written has been said where it mattered
+            if self._ledger is not None:
+                await self._ledger.write_the_rest()
+            await self._end_run(error)
 
     def _settle(self, run: UpsertRun) -> None:
         """Account for all that this run and earlier ones know."""

@@ -688,10 +688,11 @@ async def test_no_row_and_no_token_is_in_the_journal(planhat: Sandbox, tmp_path:
         assert planhat.token.encode() not in held
 
 
+@pytest.mark.parametrize("n_more", [0, 3])
 async def test_an_answer_is_not_forgotten_where_writing_it_is_cancelled(
-    planhat: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    planhat: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_more: int
 ) -> None:
-    """A second Ctrl-C while a slow disk takes the ends of chunks: what is known of rows without a key stays known."""
+    """A second Ctrl-C, or several, while a slow disk takes the ends of chunks: what is known of rows stays known."""
     path, begin, end, ending = tmp_path / "job.db", JournalLedger.begin, JournalLedger.end, asyncio.Event()
     gate, execute = threading.Event(), Journal._execute
 
@@ -726,8 +727,21 @@ async def test_an_answer_is_not_forgotten_where_writing_it_is_cancelled(
         await asyncio.wait_for(ending.wait(), 5)
         job.stop()
         going.cancel()
+        for n in range(n_more):
+            asyncio.get_running_loop().call_later(0.02 * (n + 1), going.cancel)
         asyncio.get_running_loop().call_later(0.1, gate.set)
         with pytest.raises(asyncio.CancelledError):
             await going
     assert counted(job.result) == {"created": 6}
     assert await states(path) == [State.ANSWERED] * 3
+
+
+async def test_where_rows_stood_is_in_the_file_and_not_in_memory(planhat: Sandbox, tmp_path: Path) -> None:
+    """Where rows with and without a key alternate that would be a range a row."""
+    path = tmp_path / "job.db"
+    async with session_on(planhat) as session, UpsertJob(Notes(session), notes(6), journal=path, chunk_size=2) as job:
+        await exhausted(job)
+        assert job._journal is not None
+        assert [entry.positions for entry in job._journal.entries.values()] == [()] * 3
+    held = (await Journal.read(path)).entries.values()
+    assert [entry.positions for entry in held] == [(range(2),), (range(2, 4),), (range(4, 6),)]
