@@ -24,8 +24,7 @@ from planhat_async.errors import (
     UpsertError,
 )
 from planhat_async.keys import extid, srcid
-from planhat_async.models import ChecklistItem, Note, Person, Record, StatusChange, Task, Ticket
-from planhat_async.queries import (
+from planhat_async.listing_options import (
     NoteListingOptions,
     NotePageOptions,
     TaskListingOptions,
@@ -34,6 +33,7 @@ from planhat_async.queries import (
     TicketListingOptions,
     TicketPageOptions,
 )
+from planhat_async.models import ChecklistItem, Note, Person, Record, StatusChange, Task, Ticket
 from planhat_async.repositories import Notes, Tasks, Tickets
 from planhat_async.results import ChunkResult, Outcome, Problem, Unreadable, UpsertResult
 from planhat_async.session import Session, SessionStats

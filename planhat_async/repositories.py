@@ -16,21 +16,17 @@ from planhat_async.batching.changes import ChangedSince
 from planhat_async.batching.reading import Batch
 from planhat_async.batching.stitching import Seam
 from planhat_async.bulk_upserts import BulkUpserts
-from planhat_async.models import Note, Task, Ticket
-from planhat_async.queries import (
-    NOTES,
-    TASKS,
-    TICKETS,
+from planhat_async.listing_options import (
     NoteListingOptions,
     NotePageOptions,
-    Options,
-    Query,
     TaskListingOptions,
     TaskPageOptions,
     TaskUpdateOptions,
     TicketListingOptions,
     TicketPageOptions,
 )
+from planhat_async.models import Note, Task, Ticket
+from planhat_async.queries import NOTES, TASKS, TICKETS, Options, Query
 from planhat_async.single_calls import SingleCalls
 from planhat_async.updates import Updates
 
