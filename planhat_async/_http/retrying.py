@@ -8,12 +8,14 @@ happened:
     =====================  ============  ============  ============  ============
     no connection          again         again         again         again
     429                    again         again         again         again
-    500, 502, 503, 504     again         again         never         never
+    408, 500, 502-504      again         again         never         never
+    520-530 of a gateway   again         again         never         never
     bytes left, no answer  again         again         never         never
     any other answer       never         never         never         never
     =====================  ============  ============  ============  ============
 
-"Never" where it may be done already: a row without a key is created each time it arrives.
+"Never" where it may be done already: a row without a key is created each time it arrives. A gateway in front of
+Planhat says with 408, 502, 504 and 520-530 that it got no usable answer; Planhat may have processed the request.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from planhat_async.errors import DecodeError, NoAnswerError, NotSentError, Reque
 
 R = TypeVar("R", bound=RequestError)
 
-RETRIED_STATUSES = frozenset({500, 502, 503, 504})
+RETRIED_STATUSES = frozenset({408, 500, 502, 503, 504, *range(520, 531)})
 _HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
 _REPEATABLE = _HARMLESS | {"DELETE"}
 _EARNED = 0.5
@@ -150,7 +152,7 @@ class History:
             if happened.status == 429:
                 self.refusals += 1
                 return 0.0 if pause <= left else None
-            if happened.status < 500:
+            if happened.status < 500 and happened.status not in RETRIED_STATUSES:
                 self.budget.earn()
         if not is_safe(self.request.method, is_keyed=self.request.is_keyed, happened=happened):
             return None

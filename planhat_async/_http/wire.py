@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 import attrs
 
-from planhat_async._convert import excerpt
+from planhat_async._convert import excerpt, printable
 from planhat_async.errors import (
     AuthenticationError,
     BadRequestError,
@@ -19,6 +19,7 @@ from planhat_async.errors import (
     PayloadTooLargeError,
     PermissionDeniedError,
     RateLimitedError,
+    RequestTimeoutError,
     ServerError,
     StatusError,
 )
@@ -31,6 +32,7 @@ _BY_STATUS: dict[int, type[StatusError]] = {
     401: AuthenticationError,
     403: PermissionDeniedError,
     404: NotFoundError,
+    408: RequestTimeoutError,
     413: PayloadTooLargeError,
     429: RateLimitedError,
 }
@@ -93,7 +95,7 @@ def error_from(request: Request, response: Response, *, base_url: str, now: floa
     status = response.status
     cls = ServerError if status >= 500 else _BY_STATUS.get(status, StatusError)
     body = excerpt(response.body)
-    said = f": {excerpt(response.body, 200).strip()}" if body.strip() else ""
+    said = f": {printable(body.strip(), 200)}" if body.strip() else ""
     hint = f" ({_HINTS[status]})" if status in _HINTS else ""
     named = retry_after(response, now=now)
     if named is not None:
@@ -149,15 +151,31 @@ def checked_path(path: str) -> str:
     """A caller's path, quoted where it must be.
 
     Raises:
-        ValueError: It does not begin with a slash, climbs, or holds a query, a fragment or control characters.
+        ValueError: It does not begin with a slash, climbs in any spelling (`..%2f`, `%5c`, `%252e`, `..;`), or holds
+            a query, a fragment or control characters.
     """
     if not path.startswith("/") or path.startswith("//"):
         raise ValueError(f"a path begins with one slash: {path!r}")
     if re.search(r"[?#\\\x00-\x1f\x7f]", path):
         raise ValueError(f"a path holds no query, fragment, backslash or control character (use params): {path!r}")
-    if any(unquote(segment) in {".", ".."} for segment in path.split("/")):
+    if _climbs(path):
         raise ValueError(f"a path must not climb: {path!r}")
     return quote(path, safe=_SAFE_IN_PATH)
+
+
+def _climbs(path: str) -> bool:
+    """Whether a segment of a path is `.` or `..`, as anything between here and the API may read it.
+
+    Proxies and servers decode a path once or more, before or after they split it; some take a backslash for a slash,
+    and leave out what follows a semicolon in a segment. So each form that decoding can make of it is looked at.
+    """
+    while True:
+        if any(segment.split(";")[0] in {".", ".."} for segment in re.split(r"[/\\]", path)):
+            return True
+        decoded = unquote(path)
+        if decoded == path:
+            return False
+        path = decoded
 
 
 def checked_base_url(base_url: str, *, allow_plain_http: bool = False) -> str:
@@ -188,7 +206,7 @@ def _split(url: str) -> SplitResult | None:
         _ = parts.port  # raises where it is none
     except ValueError:
         return None
-    return None if any(unquote(segment) in {".", ".."} for segment in parts.path.split("/")) else parts
+    return None if _climbs(parts.path) else parts
 
 
 def _is_loopback(host: str) -> bool:

@@ -21,6 +21,7 @@ from planhat_async.errors import (
     PayloadTooLargeError,
     PlanhatError,
     RateLimitedError,
+    RequestTimeoutError,
     ServerError,
     StatusError,
 )
@@ -146,7 +147,7 @@ def outcome_of(error: PlanhatError) -> Outcome:
 
 def refuses_everything(error: PlanhatError) -> bool:
     """Whether the next chunk would fare no better."""
-    if isinstance(error, ServerError | BadRequestError | PayloadTooLargeError):
+    if isinstance(error, ServerError | RequestTimeoutError | BadRequestError | PayloadTooLargeError):
         return False
     return isinstance(error, StatusError | NotSentError)
 
