@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, M
 from functools import partial
 from typing import Any, ClassVar, Literal, TypedDict, TypeVar, Unpack
 
-from planhat_async._convert import Marker, decode_json, encode_plain, marker_of, requirements_of, writer_of
+from planhat_async._convert import Marker, decode_json, encode_plain, marker_of, requirements_of, says_error, writer_of
 from planhat_async._http.wire import Request, Response
 from planhat_async.batching.answers import Answer, tells_of_rows
 from planhat_async.batching.chunking import Row
@@ -160,7 +160,12 @@ class BulkUpserts(Repository[R]):
     async def _send_chunk(self, body: bytes, is_keyed: bool, on_attempt: Callable[[bool], None]) -> Answer:
         request = Request(method="PUT", path=self.endpoint.path, body=body, is_keyed=is_keyed, is_bulk=True)
         response = await self._session.send(request, accepts=_says_of_rows, on_attempt=on_attempt)
-        account = decode_json(response.body) if response.body.strip() else None
+        body = response.body
+        try:
+            account = _account_in(body) if body.strip() else None
+        except DecodeError:
+            problem = "the answer is not an account of the rows"
+            raise self._session.unusable(request, response.status, body, problem) from None
         return Answer(status=response.status, account=account, follows_unknown=response.follows_unknown)
 
     async def _peek(self, marker: Marker, params: Params, offset: int, limit: int) -> list[Seen]:
@@ -171,6 +176,18 @@ class BulkUpserts(Repository[R]):
         if not isinstance(page, list) or not all(isinstance(one, dict) and type(one.get("_id")) is str for one in page):
             raise DecodeError(f"GET {self.endpoint.path}: the answer is not a list of records")
         return [(one["_id"], marker.mark_of(one)) for one in page]
+
+
+def _account_in(body: bytes) -> Any:
+    """The decoded answer to an upsert.
+
+    Raises:
+        DecodeError: It is not JSON, or an error of the request as a whole.
+    """
+    answer = decode_json(body)
+    if says_error(answer) and not tells_of_rows(answer) and not any(isinstance(one, list) for one in answer.values()):
+        raise DecodeError("it holds an error")
+    return answer
 
 
 def _says_of_rows(response: Response) -> bool:

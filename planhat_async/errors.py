@@ -180,9 +180,11 @@ class DecodeError(PlanhatError):
         position: The record's position among those that the listing hands out, counted from 0 where it began; in a
             single page its position in Planhat's list.
         sent: The body that was sent, where it was to change something: Planhat has answered, so it may have done so.
+        body: The answer as text, at most its first 2,000 characters, where as a whole it is not what was asked for.
     """
 
     sent: bytes | None = None
+    body: str = ""
 
     def __init__(self, message: str, *, id: str | None = None, position: int | None = None) -> None:  # noqa: A002 - the wire's word
         super().__init__(message)

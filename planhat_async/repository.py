@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
 from contextlib import aclosing
 from typing import Any, ClassVar, Generic, TypeVar
 
-from planhat_async._convert import decode_json, decode_record, row_ids, split_rows
-from planhat_async._http.retrying import unreadable
+from planhat_async._convert import decode_record, deleted_in, row_ids, split_rows
 from planhat_async._http.wire import Request
 from planhat_async.batching.pages import Page
 from planhat_async.batching.reading import Batch, ReadOptions, read_batches
@@ -60,22 +59,24 @@ class Repository(Generic[R]):
     async def delete(self, key: str) -> None:
         """Delete a record for good.
 
-        It is repeated after a lost answer; that the record is gone by then counts as success.
+        It is repeated after a lost answer; that the record is gone by then counts as success. So does any 2xx whose
+        body is the record, a count, a short text such as OK, or empty.
 
         Args:
             key: Its `_id`.
 
         Raises:
             NotFoundError: There is no such record.
+            DecodeError: The answer is a success that says something else: an error, a page of HTML.
         """
         request = self._request("DELETE", key)
         response = await self._session.send(request)
         try:
-            answer = decode_json(response.body) if response.body.strip() else None
-        except DecodeError as error:
-            raise unreadable(request, error) from None
-        deleted_none = isinstance(answer, Mapping) and answer.get("deletedCount") == 0
-        if deleted_none and not response.follows_unknown:
+            is_deleted = deleted_in(response.body)
+        except DecodeError:
+            problem = "the answer does not say that the record was deleted"
+            raise self._session.unusable(request, response.status, response.body, problem) from None
+        if not is_deleted and not response.follows_unknown:
             message = f"DELETE {request.path}: Planhat deleted nothing"
             raise NotFoundError(message, status=200, method="DELETE", path=request.path)
 
@@ -197,7 +198,8 @@ class Repository(Generic[R]):
         query = (*params, ("limit", str(limit)), *at)
         request = Request(method="GET", path=self.endpoint.path, params=query, is_bulk=is_bulk)
         response = await self._session.send(request)
-        n_bytes, pieces = response.n_bytes, deque(response.pieces)
+        status, n_bytes, pieces = response.status, response.n_bytes, deque(response.pieces)
+        beginning = pieces[0][:4096] if pieces else b""
         del response  # or a page would be held twice while it is split
         rows: list[bytes] = []
         ids: list[bytes] = []
@@ -206,8 +208,8 @@ class Repository(Generic[R]):
                 rows += some
                 ids += row_ids(some, before=ids[-1] if ids else b"")
                 await asyncio.sleep(0)
-        except DecodeError as error:
-            raise DecodeError(f"GET {self.endpoint.path}: {error}") from None
+        except DecodeError:
+            raise self._session.unusable(request, status, beginning, "the answer is not a list") from None
         return Page(offset=offset, limit=limit, rows=rows, ids=ids if any(ids) else (), n_bytes=n_bytes)
 
     def _decode(self, row: bytes, position: int | None = None) -> R:

@@ -26,10 +26,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
-from planhat_async._convert import decode_json, encode_json, split_rows
+from planhat_async._convert import decode_json, encode_json, excerpt, printable, split_rows
 from planhat_async._http.pace import RateLimits
 from planhat_async._http.pacing import Pacer, Place, RefusedTooLongError
 from planhat_async._http.retrying import Happening, History, RetryBudget, RetryPolicy, unreadable
+from planhat_async._http.stats import SessionStats
 from planhat_async._http.transport import MAX_ANSWER_BYTES, AiohttpTransport, Timeouts, Transport
 from planhat_async._http.wire import (
     DEFAULT_BASE_URL,
@@ -47,38 +48,9 @@ from planhat_async.errors import DecodeError, NoAnswerError, NotSentError, Permi
 if TYPE_CHECKING:
     import aiohttp
 
+__all__ = ["Session", "SessionStats"]
+
 _logger = logging.getLogger("planhat_async.session")
-
-
-@attrs.define(kw_only=True)
-class SessionStats:
-    """What a session has done so far."""
-
-    calls: int = 0
-    """Requests asked for."""
-    attempts: int = 0
-    """Attempts made, repeats and those that found no server included."""
-    retries: int = 0
-    """Attempts after the first."""
-    refusals: int = 0
-    """Attempts answered with 429."""
-    bytes_sent: int = 0
-    """Bytes of bodies handed to the network."""
-    bytes_received: int = 0
-    """Bytes of bodies received, decompressed."""
-    seconds_waited: float = 0.0
-    """Seconds that attempts waited for pace, added up."""
-    seams_repaired: int = 0
-    """Times that rows moved while a list was read, and were found again."""
-    seams_broken: int = 0
-    """Times that they were not: some records may be missing or repeated.
-
-    Only where `_id`s give no order: under a sort of the caller's own, or where the server ignored ours.
-    """
-    sorts_ignored: int = 0
-    """Lists that did not come in the order asked for, so that it could not be seen whether rows moved."""
-    records_skipped: int = 0
-    """Records that could not be read, where that was asked for with `on_bad_record="skip"`."""
 
 
 class Session:
@@ -172,8 +144,12 @@ class Session:
         """
         request = Request(method="GET", path="/tasks", params=(("limit", "1"),))
         try:
-            for _ in split_rows((await self.send(request)).pieces):
-                pass
+            response = await self.send(request)
+            try:
+                for _ in split_rows(response.pieces):
+                    pass
+            except DecodeError:
+                raise self.unusable(request, response.status, response.body, "the answer is not a list") from None
         except PermissionDeniedError as error:
             if error.body.lstrip().startswith("<"):
                 raise  # a page of somebody in between, not an answer of Planhat's
@@ -211,11 +187,12 @@ class Session:
             params=tuple((name, _spelled(value)) for name, value in (params or {}).items()),
             body=None if json is None else encode_json(json),
         )
-        body = (await self.send(request)).body
+        response = await self.send(request)
+        body = response.body
         try:
             return decode_json(body) if body.strip() else None
-        except DecodeError as error:
-            raise unreadable(request, error) from None
+        except DecodeError:
+            raise self.unusable(request, response.status, body, "the answer is not JSON") from None
 
     async def send(
         self,
@@ -260,6 +237,21 @@ class Session:
             return Response(status=200, headers=happened.headers)
         refusal = error_from(request, self._shown(happened), base_url=self.base_url, now=time.time())
         raise history.told(refusal, now=clock())
+
+    def unusable(self, request: Request, status: int, body: bytes, problem: str) -> DecodeError:
+        """The error of a success that is not what was asked for; it shows the answer's beginning, without the token.
+
+        Args:
+            request: What was asked.
+            status: The answer's status.
+            body: The answer's body, or the beginning of it.
+            problem: What is wrong with it.
+        """
+        said = excerpt(self._token.hidden_in(body))
+        words = printable(said.strip(), 200) or "it is empty"
+        error = DecodeError(f"{request.method} {request.path}: {problem} (status {status}): {words}")
+        error.body = said
+        return unreadable(request, error)
 
     def _shown(self, response: Response) -> Response:
         """An answer as errors may show it."""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from planhat_async._convert import encode_plain, requirements_of, to_write
-from planhat_async._http.retrying import unreadable
+from planhat_async._convert import encode_plain, record_in, requirements_of, to_write
 from planhat_async._http.wire import Request
 from planhat_async.bulk_upserts import BulkUpserts
 from planhat_async.errors import DecodeError
@@ -26,8 +25,9 @@ class SingleCalls(BulkUpserts[R]):
 
         Raises:
             NotFoundError: There is no such record.
+            DecodeError: The answer is a success, and no record: an error, a page of HTML, an object without `_id`.
         """
-        return self._decode((await self._session.send(self._request("GET", key))).body)
+        return await self._single(self._request("GET", key))
 
     async def get_many(self, keys: Iterable[str]) -> list[R | None]:
         """The records with these keys, fetched concurrently, in order; `None` where there is none.
@@ -47,12 +47,13 @@ class SingleCalls(BulkUpserts[R]):
         Raises:
             ValueError: Something is missing that Planhat needs, or has a name or value it would not understand.
             UnknownOutcomeError: It was sent, and no answer came: it may have been created.
+            DecodeError: The answer is a success, and no record: it may have been created.
         """
         wire = self._filled_in(to_write(self.endpoint.record, record))
         missing = requirements_of(self.endpoint.record).missing_to_create(wire)
         if missing:
             raise ValueError(missing)
-        return await self._written(Request(method="POST", path=self.endpoint.path, body=encode_plain(wire)))
+        return await self._single(Request(method="POST", path=self.endpoint.path, body=encode_plain(wire)))
 
     async def update(self, key: str, changes: R | Mapping[str, Any]) -> R:
         """Change some fields of a record; returns it as Planhat has it now.
@@ -67,15 +68,19 @@ class SingleCalls(BulkUpserts[R]):
         Raises:
             NotFoundError: There is no such record.
             ValueError: A field nobody knows, or a value Planhat would not understand.
+            DecodeError: The answer is a success, and no record: it may have been changed.
         """
         wire = to_write(self.endpoint.record, changes)
         if isinstance(changes, Record):
             wire.pop("_id", None)
-        return await self._written(self._request("PUT", key, body=encode_plain(wire)))
+        return await self._single(self._request("PUT", key, body=encode_plain(wire)))
 
-    async def _written(self, request: Request) -> R:
-        body = (await self._session.send(request)).body
+    async def _single(self, request: Request) -> R:
+        """Make a call that is answered with one record."""
+        response = await self._session.send(request)
+        body, cls = response.body, self.endpoint.record
         try:
-            return self._decode(body)
-        except DecodeError as error:
-            raise unreadable(request, error) from None
+            return cast("R", record_in(cls, body))
+        except DecodeError:
+            problem = f"the answer is not a {cls.__name__} with an _id"
+            raise self._session.unusable(request, response.status, body, problem) from None

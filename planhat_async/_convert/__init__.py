@@ -15,6 +15,7 @@ from planhat_async._convert.marks import Marker, marker_of
 from planhat_async._convert.pages import row_ids, split_rows
 from planhat_async._convert.records import decode_record, unstructure
 from planhat_async._convert.requirements import Requirements, requirements_of
+from planhat_async._convert.successes import deleted_in, record_in, says_error
 from planhat_async._convert.text import printable
 from planhat_async._convert.values import read_time, type_in_words, write_time
 from planhat_async._convert.writing import Writer, to_write, writer_of
@@ -28,6 +29,7 @@ __all__ = [
     "camel_case",
     "decode_json",
     "decode_record",
+    "deleted_in",
     "encode_json",
     "encode_plain",
     "excerpt",
@@ -35,10 +37,12 @@ __all__ = [
     "marker_of",
     "printable",
     "read_time",
+    "record_in",
     "requirements_of",
     "row_flags",
     "row_id",
     "row_ids",
+    "says_error",
     "spellings_of",
     "split_rows",
     "to_write",
