@@ -31,12 +31,12 @@ from planhat_async._http.pace import RateLimits
 from planhat_async._http.pacing import Pacer, Place, RefusedTooLongError
 from planhat_async._http.retrying import Happening, History, RetryBudget, RetryPolicy, unreadable
 from planhat_async._http.stats import SessionStats
+from planhat_async._http.tokens import TokenFunction, TokenSource
 from planhat_async._http.transport import MAX_ANSWER_BYTES, AiohttpTransport, Timeouts, Transport
 from planhat_async._http.wire import (
     DEFAULT_BASE_URL,
     Request,
     Response,
-    Token,
     calls_left,
     checked_base_url,
     checked_path,
@@ -57,8 +57,9 @@ class Session:
     """A connection to Planhat, for use in `async with`.
 
     Args:
-        token: The API token, or a callable that returns one (asked before every attempt). Falls back to
-            `PLANHAT_API_TOKEN`.
+        token: The API token, or a function that returns one: it is asked before every attempt, and attempts at the
+            same time share an answer. A plain function runs in a thread, an async one on the event loop; what it
+            raises reaches the caller, and nothing has been sent. Falls back to `PLANHAT_API_TOKEN`.
         base_url: Where the API is; a token works in its own region only. Falls back to `PLANHAT_BASE_URL`,
             then to `https://api.planhat.com`.
         limits: The pace; ignored where a `pacer` is given.
@@ -76,7 +77,7 @@ class Session:
 
     def __init__(
         self,
-        token: str | Callable[[], str] | None = None,
+        token: str | TokenFunction | None = None,
         *,
         base_url: str | None = None,
         limits: RateLimits | None = None,
@@ -90,7 +91,7 @@ class Session:
     ) -> None:
         self.base_url, self._is_open = "", False  # for the repr of a session that could not be made
         try:
-            self._token = Token(os.environ.get("PLANHAT_API_TOKEN", "") if token is None else token)
+            self._token = TokenSource(os.environ.get("PLANHAT_API_TOKEN", "") if token is None else token)
         finally:
             del token  # tracebacks may show what local variables hold
         given = (os.environ.get("PLANHAT_BASE_URL") or DEFAULT_BASE_URL) if base_url is None else base_url
@@ -232,7 +233,9 @@ class Session:
             history.last_answer = None if history.last_answer is None else self._shown(history.last_answer)
             raise history.told(happened, now=clock()) from None
         if happened.is_success or (accepts is not None and accepts(happened)):
-            return attrs.evolve(happened, follows_unknown=True) if history.may_be_done else happened
+            # What the caller reads as an account of rows holds words of Planhat's that will be shown.
+            shown = happened if accepts is None else self._shown(happened)
+            return attrs.evolve(shown, follows_unknown=True) if history.may_be_done else shown
         if history.is_done_already(happened):
             return Response(status=200, headers=happened.headers)
         refusal = error_from(request, self._shown(happened), base_url=self.base_url, now=time.time())
@@ -285,6 +288,7 @@ class Session:
     ) -> tuple[Happening, float]:
         """Make one attempt; returns what happened, and the seconds that Planhat asks to wait."""
         request, clock = history.request, asyncio.get_running_loop().time
+        token = await self._token.token()  # before anything counts as sent: it may fail, and take its time
         if not self._is_open:
             closed = f"{history.what}: the session was closed while this waited to be sent"
             raise history.told(NotSentError(closed, method=request.method, path=request.path), now=clock())
@@ -297,7 +301,7 @@ class Session:
         history.is_under_way = True
         on_attempt(True)
         try:
-            response = await self._transport.send(request, token=self._token, timeouts=self._timeouts)
+            response = await self._transport.send(request, token=token, timeouts=self._timeouts)
         except NoAnswerError as error:
             history.is_under_way = False
             on_attempt(history.may_be_done or error.may_have_been_processed)

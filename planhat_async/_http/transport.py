@@ -92,10 +92,8 @@ class AiohttpTransport:
 
     async def send(self, request: Request, *, token: Token, timeouts: Timeouts) -> Response:
         """Make one attempt; see `Transport`."""
-        # Outside what the network's errors are caught from: the caller's own function may raise anything.
-        authorized = _Authorized(token)
         try:
-            return await self._send(request, authorized, timeouts)
+            return await self._send(request, _Authorized(token), timeouts)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             failure: Exception = _not_sent(request, self._base_url, error)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:

@@ -219,7 +219,7 @@ def _is_loopback(host: str) -> bool:
 
 
 class Token:
-    """The API token, or where to get it; shows itself to nobody.
+    """An API token. It appears in no repr, message or traceback.
 
     It is kept behind a call, because tracebacks may show what local variables hold.
 
@@ -227,15 +227,20 @@ class Token:
         ValueError: It is empty, or holds a space, a control character or one outside ASCII.
     """
 
-    __slots__ = ("_last", "_source")
+    __slots__ = ("_text",)
 
-    def __init__(self, token: str | Callable[[], str]) -> None:
-        self._source = token if callable(token) else (lambda: token)
-        self._last = ""
-        problem = None if callable(token) else _token_problem(token)
+    def __init__(self, token: str) -> None:
+        self._text: Callable[[], str] = lambda: token
+        problem = _token_problem(token)
         if problem is not None:
-            del token, self._source
+            del token, self._text
             raise ValueError(problem)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Token) and self._text() == other._text()
+
+    def __hash__(self) -> int:
+        return hash(self._text())
 
     def __repr__(self) -> str:
         return "<Token>"
@@ -244,23 +249,14 @@ class Token:
         raise TypeError("a token is not to be pickled")
 
     def header(self) -> str:
-        """The value of `Authorization`.
-
-        Raises:
-            ValueError: The caller's function returned what no token is.
-        """
-        token = self._source()
-        problem = _token_problem(token)
-        if problem is None:
-            self._last = token
-            return f"Bearer {token}"
-        del token
-        raise ValueError(problem)
+        """The value of `Authorization`."""
+        return f"Bearer {self._text()}"
 
     def hidden_in(self, body: bytes) -> bytes:
         """An answer's body without the token: proxies have pages that show the request they could not pass on."""
         # A token shorter than any real one, as a sandbox takes, would be found within words.
-        return body.replace(self._last.encode(), b"<token>") if len(self._last) >= _SHORTEST_TOKEN else body
+        text = self._text().encode()
+        return body.replace(text, b"<token>") if len(text) >= _SHORTEST_TOKEN else body
 
 
 def _token_problem(token: object) -> str | None:

@@ -430,18 +430,3 @@ async def test_an_answer_beyond_the_limit_is_not_read_to_its_end(n_bytes: int, m
                 await attempt(transport, Request(method="GET", path="/tasks"))
         finally:
             await transport.close()
-
-
-@pytest.mark.parametrize("fault", [FileNotFoundError("no token file"), TimeoutError("vault")])
-async def test_a_fault_of_the_callers_token_is_the_callers(fault: Exception) -> None:
-    """Nothing was sent, and what went wrong is not hidden behind a network error."""
-
-    def token() -> str:
-        raise fault
-
-    async with ScriptedServer([]) as server:
-        transport = AiohttpTransport(server.url, max_connections=1)
-        with pytest.raises(type(fault)) as caught:
-            await transport.send(PUT, token=Token(token), timeouts=Timeouts())
-        assert caught.value is fault
-        assert server.received == []

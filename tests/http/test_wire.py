@@ -322,11 +322,9 @@ class TestTokens:
 
     @pytest.mark.parametrize("token", [None, b"hidden", 5])
     def test_a_token_is_text(self, token: Any) -> None:
-        """Anything else is refused without being shown, also where a function returns it."""
-        for source in (token, lambda: token):
-            if source is not None:
-                with pytest.raises(ValueError, match=r"^the Planhat token is text, not \w+$"):
-                    Token(source).header()
+        """Anything else is refused without being shown."""
+        with pytest.raises(ValueError, match=r"^the Planhat token is text, not \w+$"):
+            Token(token)
 
     @pytest.mark.parametrize("flaw", ["\n", "\r\n", " ", "\t", "\0", "\x7f", "é", "\u200b", "\ud83d"])
     @pytest.mark.parametrize("place", ["{0}hidden", "hid{0}den", "hidden{0}"])
