@@ -306,6 +306,11 @@ class Session:
             history.is_under_way = False
             on_attempt(history.may_be_done or error.may_have_been_processed)
             return error, 0.0
+        except asyncio.CancelledError as cancelled:
+            if getattr(cancelled, "nothing_left", False):
+                history.is_under_way = False
+                on_attempt(history.may_be_done)
+            raise
         history.is_under_way = False
         self.stats.bytes_received += response.n_bytes
         named = retry_after(response, now=time.time())

@@ -30,6 +30,7 @@ BASE_URL = "https://api.example.com"
 GET = Request(method="GET", path="/tasks", params=(("limit", "1"),))
 PUT = Request(method="PUT", path="/tasks", body=b'[{"action":"Call"}]')
 
+REFUSED_THERE = "Connection refused: nothing listens there; are host and port right?"
 BAD_CERTIFICATE = aiohttp.ClientConnectorCertificateError(
     ConnectionKey("api.example.com", 443, True, True, None, None, None),
     ssl.SSLCertVerificationError(1, "certificate verify failed: self-signed certificate"),
@@ -92,11 +93,14 @@ class TestMapping:
     @pytest.mark.parametrize(
         ("raised", "reason"),
         [
-            (aiohttp.ClientConnectorError(Mock(), OSError(111, "Connection refused")), "Connection refused"),
+            (aiohttp.ClientConnectorError(Mock(), OSError(111, "Connection refused")), REFUSED_THERE),
             (aiohttp.ClientConnectorError(Mock(), OSError("several")), "OSError"),
             (aiohttp.ClientConnectorDNSError(Mock(), OSError(-2, "Name unknown")), "Name unknown"),
-            (aiohttp.ClientProxyConnectionError(Mock(), OSError(111, "Connection refused")), "Connection refused"),
-            (aiohttp.ConnectionTimeoutError("Connection timeout"), "timeout"),
+            (
+                aiohttp.ClientProxyConnectionError(Mock(), OSError(111, "Connection refused")),
+                f"the proxy cannot be reached: {REFUSED_THERE}",
+            ),
+            (aiohttp.ConnectionTimeoutError("Connection timeout"), "timeout: not within 10 s (Timeouts.connect)"),
         ],
     )
     async def test_without_a_connection_nothing_was_sent(self, mocked: Any, raised: Exception, reason: str) -> None:
@@ -131,7 +135,7 @@ class TestMapping:
             (ConnectionResetError(104, "reset"), "ConnectionResetError"),
             (
                 aiohttp.ClientResponseError(Mock(headers=HEADERS), (), headers=HEADERS, message=TOKEN),  # type: ignore[arg-type]
-                "ClientResponseError",
+                "ClientResponseError: what came is not HTTP; is the base URL right?",
             ),
         ],
     )
