@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Self
 import attrs
 
 from planhat_async._convert import decode_json, encode_json, excerpt, printable, split_rows
+from planhat_async._http.own_loop import OwnLoop
 from planhat_async._http.pace import RateLimits
 from planhat_async._http.pacing import Pacer, Place, RefusedTooLongError
 from planhat_async._http.retrying import Happening, History, RetryBudget, RetryPolicy, unreadable
@@ -55,6 +56,9 @@ _logger = logging.getLogger("planhat_async.session")
 
 class Session:
     """A connection to Planhat, for use in `async with`.
+
+    While it is open it belongs to the event loop and the process that opened it, and raises `RuntimeError` in any
+    other; once closed it may be opened again anywhere.
 
     Args:
         token: The API token, or a function that returns one: it is asked before every attempt, and attempts at the
@@ -97,6 +101,7 @@ class Session:
         given = (os.environ.get("PLANHAT_BASE_URL") or DEFAULT_BASE_URL) if base_url is None else base_url
         self.base_url = checked_base_url(given, allow_plain_http=allow_plain_http)
         self.stats = SessionStats()
+        self._own_loop = OwnLoop("the session")
         self._pacer = pacer or Pacer(limits)
         self._retry = retry or RetryPolicy()
         self._budget = RetryBudget(self._retry.budget)
@@ -122,6 +127,8 @@ class Session:
         return f"<Session {self.base_url} {'open' if self._is_open else 'closed'}>"
 
     async def __aenter__(self) -> Self:
+        if self._own_loop.enter(may_move=True) and self._is_open:
+            await self._transport.close()  # what it has belongs to an event loop that is closed
         self._is_open = True
         return self
 
@@ -132,8 +139,11 @@ class Session:
 
     async def close(self) -> None:
         """Close the connections; a caller's own client session stays open."""
+        if self._is_open:
+            self._own_loop.enter(may_move=True)
         self._is_open = False
         await self._transport.close()
+        self._own_loop.leave()
 
     async def check(self) -> None:
         """Find out, at the cost of one call, whether the token and the region are right.
@@ -216,6 +226,7 @@ class Session:
         """
         if not self._is_open:
             raise RuntimeError("the session is not open: use it in `async with`")
+        self._own_loop.enter()
         self.stats.calls += 1
         clock = asyncio.get_running_loop().time
         history = History(policy=self._retry, budget=self._budget, request=request, started=clock())

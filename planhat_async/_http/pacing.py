@@ -16,6 +16,7 @@ from math import inf
 import attrs
 from aiolimiter import AsyncLimiter
 
+from planhat_async._http.own_loop import OwnLoop
 from planhat_async._http.pace import Pace, RateLimits, Start
 
 
@@ -63,13 +64,16 @@ class _Waiter:
 
 
 class Pacer:
-    """Keeps the pace of its limits; sessions on one token, in one event loop, may share one."""
+    """Keeps the pace of its limits; sessions on one token, in one event loop, may share one.
+
+    It raises `RuntimeError` in another event loop, unless its own is closed and left nothing behind.
+    """
 
     def __init__(self, limits: RateLimits | None = None) -> None:
         self.limits = limits or RateLimits()
+        self._own_loop = OwnLoop("the Pacer")
         self._pace = Pace(self.limits)
-        # A bucket of 150 in a second would let 299 into one; of a third in half a second, 149 at most.
-        self._bucket = AsyncLimiter(max(1.0, self.limits.per_second / 3), max(1.5 / self.limits.per_second, 0.5))
+        self._bucket = _bucket_of(self.limits)
         self._singles: deque[_Waiter] = deque()
         self._bulk: deque[_Waiter] = deque()
         self._is_gate_taken = False
@@ -93,7 +97,11 @@ class Pacer:
 
         Raises:
             RefusedTooLongError: Refusals last longer.
+            RuntimeError: It belongs to another event loop.
         """
+        is_idle = not (self._pace.n_in_flight or self._singles or self._bulk or self._is_gate_taken)
+        if self._own_loop.enter(may_move=is_idle):
+            self._bucket, self._alarm = _bucket_of(self.limits), None  # a bucket belongs to one event loop
         clock = asyncio.get_running_loop().time
         asked = clock()
         start = await self._pass(is_bulk=is_bulk, asked=asked, patience=patience)
@@ -175,3 +183,8 @@ class Pacer:
             (self._singles if single <= now else self._bulk).popleft().turn.set_result(None)
         elif min(single, bulk) < inf:
             self._alarm = loop.call_at(min(single, bulk), self._admit)
+
+
+def _bucket_of(limits: RateLimits) -> AsyncLimiter:
+    # A bucket of 150 in a second would let 299 into one; of a third in half a second, 149 at most.
+    return AsyncLimiter(max(1.0, limits.per_second / 3), max(1.5 / limits.per_second, 0.5))
