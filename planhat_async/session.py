@@ -20,7 +20,9 @@ import logging
 import os
 import random
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -30,7 +32,7 @@ from planhat_async._convert import decode_json, encode_json, excerpt, printable,
 from planhat_async._http.own_loop import OwnLoop
 from planhat_async._http.pace import RateLimits
 from planhat_async._http.pacing import Pacer, Place, RefusedTooLongError
-from planhat_async._http.retrying import Happening, History, RetryBudget, RetryPolicy, unreadable
+from planhat_async._http.retrying import Happening, History, RetryBudget, RetryPolicy, said_by, unreadable
 from planhat_async._http.stats import SessionStats
 from planhat_async._http.tokens import TokenFunction, TokenSource
 from planhat_async._http.transport import MAX_ANSWER_BYTES, AiohttpTransport, Timeouts, Transport
@@ -42,6 +44,8 @@ from planhat_async._http.wire import (
     checked_base_url,
     checked_path,
     error_from,
+    query_value,
+    refused,
     retry_after,
 )
 from planhat_async.errors import DecodeError, NoAnswerError, NotSentError, PermissionDeniedError
@@ -156,15 +160,14 @@ class Session:
         request = Request(method="GET", path="/tasks", params=(("limit", "1"),))
         try:
             response = await self.send(request)
-            try:
-                for _ in split_rows(response.pieces):
-                    pass
-            except DecodeError:
-                raise self.unusable(request, response.status, response.body, "the answer is not a list") from None
         except PermissionDeniedError as error:
             if error.body.lstrip().startswith("<"):
                 raise  # a page of somebody in between, not an answer of Planhat's
-            # Otherwise the token was recognised; that it may not read tasks is another matter.
+            return  # The token was recognised; that it may not read tasks is another matter.
+        try:
+            deque(split_rows(response.pieces), maxlen=0)
+        except DecodeError:
+            raise self.unusable(request, response.status, response.body, "the answer is not a list") from None
 
     async def request(
         self,
@@ -195,7 +198,7 @@ class Session:
         request = Request(
             method=verb,
             path=checked_path(path),
-            params=tuple((name, _spelled(value)) for name, value in (params or {}).items()),
+            params=tuple((name, query_value(value)) for name, value in (params or {}).items()),
             body=None if json is None else encode_json(json),
         )
         response = await self.send(request)
@@ -233,7 +236,7 @@ class Session:
         deadline = asyncio.timeout(self._timeouts.deadline)
         try:
             async with deadline:
-                happened = await self._repeat(history, clock, on_attempt or _nobody)
+                happened = await self._repeat(history, clock, on_attempt or bool)
         except TimeoutError:
             if not deadline.expired():
                 raise  # out of the caller's own function for the token
@@ -277,22 +280,33 @@ class Session:
         """Try as often as is safe and worth it; returns what happened last."""
         happened: Happening | None = None
         while True:
-            try:
-                patience = history.time_left(clock())
-                async with self._pacer.place(is_bulk=history.request.is_bulk, patience=patience) as place:
-                    self.stats.seconds_waited += place.waited
-                    if happened is not None and history.time_left(clock()) < 0:
-                        return happened
-                    happened, pause = await self._attempt(history, place, on_attempt)
-            except RefusedTooLongError as refusal:
-                return happened or _refused(refusal)
+            async with AsyncExitStack() as held:
+                try:
+                    place = await self._wait_for_place(held, history, history.time_left(clock()))
+                except RefusedTooLongError as refusal:
+                    history.note = "no other attempt could start before RetryPolicy.total ended" if happened else ""
+                    return happened or refused(refusal.seconds)
+                happened, pause = await self._attempt(history, place, on_attempt)
             # A random number that spreads retries keeps no secret.
             wait = history.judge(happened, now=clock(), pause=pause, jitter=random.random())  # noqa: S311
             if wait is None:
                 return happened
             self.stats.retries += 1
-            _logger.info("%s: attempt %d in %.2f s after %s", history.what, history.attempts + 1, wait, _said(happened))
+            _logger.info(
+                "%s: attempt %d in %.2f s after %s", history.what, history.attempts + 1, wait, said_by(happened)
+            )
             await asyncio.sleep(wait)
+
+    async def _wait_for_place(self, held: AsyncExitStack, history: History, patience: float) -> Place:
+        """Wait for the pace; before the first attempt only refusals use up patience, after it all waiting does."""
+        try:
+            async with asyncio.timeout(patience if history.attempts else None):
+                entering = self._pacer.place(is_bulk=history.request.is_bulk, patience=patience)
+                place = await held.enter_async_context(entering)
+        except TimeoutError:
+            raise RefusedTooLongError(0.0) from None
+        self.stats.seconds_waited += place.waited
+        return place
 
     async def _attempt(
         self, history: History, place: Place, on_attempt: Callable[[bool], None]
@@ -335,25 +349,3 @@ class Session:
         self.stats.refusals += 1
         _logger.warning("%s: answered 429; nothing is sent for %.1f s", history.what, held)
         return response, max(held, named or 0.0)
-
-
-def _nobody(has_left: bool) -> None:
-    """Who does not care whether an attempt has left."""
-
-
-def _refused(refusal: RefusedTooLongError) -> Response:
-    """What a call that was never sent is answered while everything is refused."""
-    return Response(status=429, headers={"retry-after": f"{refusal.seconds:.0f}"})
-
-
-def _spelled(value: str | float | bool) -> str:
-    """A value of the query, as JSON spells it."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if not isinstance(value, str | int | float):
-        raise TypeError(f"a value of the query is text or a number, not {type(value).__name__}")
-    return str(value)
-
-
-def _said(happened: Happening) -> str:
-    return str(happened.status) if isinstance(happened, Response) else type(happened).__name__

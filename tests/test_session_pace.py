@@ -533,3 +533,56 @@ def test_a_short_token_is_not_looked_for_within_words() -> None:
         assert error.body == "no company"
 
     virtual_time.run(main())
+
+
+@pytest.mark.parametrize("headers", [{}, {"retry-after": "1"}])
+def test_patience_counts_every_wait_where_all_is_refused(headers: dict[str, str]) -> None:
+    """Also that for the minute, when it is used up: the calls of a minute that others have used end in time."""
+
+    async def main() -> None:
+        refusing_from = 1.5
+        clock = asyncio.get_running_loop().time
+        server = Server(lambda now: OK if now < refusing_from else Response(status=429, headers=headers))
+        limits = RateLimits(per_minute=20, per_second=150, reserve=0)
+        async with Session("t", transport=server, limits=limits, retry=RetryPolicy(total=5.0)) as session:
+            await asyncio.gather(*(get(session) for _ in range(12)))
+            await asyncio.sleep(refusing_from)
+            began = clock()
+            results = await asyncio.gather(*(get(session) for _ in range(30)))
+            assert {type(one) for one in results} == {RateLimitedError}
+            assert clock() - began < 6.5
+            late = clock()
+            assert type(await get(session)) is RateLimitedError
+            assert clock() - late < 6.5
+
+    virtual_time.run(main())
+
+
+def test_a_repeat_does_not_wait_for_the_pace_beyond_its_patience() -> None:
+    """After a failure that is no refusal either; the error says why it was not tried again."""
+
+    async def main() -> None:
+        clock = asyncio.get_running_loop().time
+        server = Server(lambda _: Response(status=503))
+        patient = RetryPolicy(total=5.0, wait_initial=0.1)
+        limits = RateLimits(per_minute=1, reserve=0)
+        async with Session("t", transport=server, limits=limits, retry=patient) as session:
+            error = await get(session)
+            assert isinstance(error, ServerError)
+            assert "no other attempt could start before RetryPolicy.total ended" in str(error)
+            assert clock() == pytest.approx(5.1, abs=0.2)
+            assert "0 in flight" in repr(session._pacer)
+
+    virtual_time.run(main())
+
+
+def test_a_first_attempt_waits_for_the_pace_as_long_as_it_takes() -> None:
+    """Nothing is wrong: a backfill waits for most of its calls."""
+
+    async def main() -> None:
+        server = Server(lambda _: OK)
+        limits = RateLimits(per_minute=1, reserve=0)
+        async with Session("t", transport=server, limits=limits, retry=RetryPolicy(total=5.0)) as session:
+            assert await asyncio.gather(*(get(session) for _ in range(3))) == [OK] * 3
+
+    virtual_time.run(main())

@@ -180,7 +180,8 @@ class Pace:
 
     def outlasts(self, patience: float, *, asked: float, now: float) -> bool:
         """Whether refusals will have lasted longer than somebody's patience before the next probe."""
-        return self._refusals > 0 and max(now, self._paused_until) - max(asked, self._refused_since) >= patience
+        probe_at = max(now, self._paused_until, self._minute.free_from(now, self.limits.per_minute))
+        return self._refusals > 0 and probe_at - max(asked, self._refused_since) >= patience
 
     def refused_for(self, asked: float, now: float) -> float:
         """Seconds of refusals since somebody asked."""

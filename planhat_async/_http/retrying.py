@@ -53,8 +53,9 @@ class RetryPolicy:
     wait_max: float = attrs.field(default=30.0, validator=attrs.validators.ge(0))
     """Seconds that any wait may take."""
     total: float = attrs.field(default=300.0, validator=attrs.validators.ge(0))
-    """Seconds from the first attempt on, after which nothing is tried again; also how long a call waits while every
-    call is refused with 429."""
+    """Seconds from the first attempt on, after which nothing is tried again, whatever was waited for: a backoff, a
+    pause after a 429, a place in the pace. Before the first attempt it is how long a call waits while every call is
+    refused with 429; waiting for the pace alone has no end there."""
     budget: float = attrs.field(default=50.0, validator=attrs.validators.ge(0))
     """Retries that a session may make beyond those its successes have earned, 429s aside.
 
@@ -98,6 +99,11 @@ def is_safe(method: str, *, is_keyed: bool, happened: Happening) -> bool:
     if isinstance(happened, Response):
         return happened.status == 429 or (happened.status in RETRIED_STATUSES and is_repeatable)
     return is_repeatable
+
+
+def said_by(happened: Happening) -> str:
+    """What became of an attempt, for a line of the log."""
+    return str(happened.status) if isinstance(happened, Response) else type(happened).__name__
 
 
 def unreadable(request: Request, error: DecodeError) -> DecodeError:

@@ -112,6 +112,20 @@ def error_from(request: Request, response: Response, *, base_url: str, now: floa
     )
 
 
+def refused(seconds: float) -> Response:
+    """What a call that was never sent is answered while everything is refused, for so many seconds."""
+    return Response(status=429, headers={"retry-after": f"{seconds:.0f}"})
+
+
+def query_value(value: str | float | bool) -> str:
+    """A value of the query, as JSON spells it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, str | int | float):
+        raise TypeError(f"a value of the query is text or a number, not {type(value).__name__}")
+    return str(value)
+
+
 def retry_after(response: Response, *, now: float) -> float | None:
     """Seconds to wait as `Retry-After` names them, in seconds or as a date; `None` where it does not.
 
