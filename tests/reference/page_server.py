@@ -133,6 +133,6 @@ class PageServer:
     async def _serve(self, request: web.BaseRequest) -> web.Response:
         path, _, query = request.raw_path.partition("?")
         pairs = tuple(parse_qsl(query, keep_blank_values=True))
-        self.calls.append(Call(request.method, path, pairs, dict(request.headers), await request.read()))
+        self.calls.append(Call(request.method, path, pairs, dict(request.headers), await request.content.read()))
         answer = self.answers(self.calls[-1])
         return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
