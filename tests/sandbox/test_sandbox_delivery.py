@@ -191,7 +191,9 @@ async def test_stall(planhat: Sandbox) -> None:
     assert set(_logged(planhat)) == {("stall", 200, True), (None, 200, True)}
 
 
-@pytest.mark.parametrize("name", [name for name in KINDS if name.startswith("http_") or name == "html_page"])
+@pytest.mark.parametrize(
+    "name", [name for name in KINDS if name.startswith("http_") or name in {"html_page", "error_200"}]
+)
 async def test_statuses(planhat: Sandbox, name: str) -> None:
     """A fault named for a status answers with it, whether or not the call was carried out."""
     planhat.inject(f"{name}@1")
@@ -380,7 +382,7 @@ async def test_headers_of_the_limit_can_be_left_out() -> None:
 def test_every_fault_is_shown_here() -> None:
     """No fault is without a test on a socket."""
     tests = Path(__file__).read_text()
-    assert [name for name in KINDS if name not in tests and not name.startswith("http_5")] == []
+    assert [name for name in KINDS if name not in tests and not name.startswith(("http_4", "http_5"))] == []
 
 
 async def test_absences_may_overlap() -> None:
