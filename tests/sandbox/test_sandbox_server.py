@@ -94,12 +94,14 @@ async def test_the_documented_calls_of_tickets(client: aiohttp.ClientSession) ->
 async def test_documented_records_come_back_as_they_are(
     planhat: Sandbox, client: aiohttp.ClientSession, name: str, path: str
 ) -> None:
-    """What was put into the store is listed whole, by `_id`."""
+    """What was put into the store is listed whole, the newest first."""
     records = documented(f"{name}-list.response")
     for record in records:
         assert planhat.add(f"{name}s", record) == record
     expected = sorted(records, key=lambda record: str(record["_id"]))
-    assert await _call(client, "GET", path) == planhat.records(f"{name}s") == expected
+    assert planhat.records(f"{name}s") == expected
+    assert await _call(client, "GET", path) == expected[::-1]
+    assert await _call(client, "GET", f"{path}?sort=_id") == expected
 
 
 async def test_a_sandbox_with_a_token_accepts_no_other() -> None:
