@@ -271,6 +271,7 @@ class UpsertJob:
             self._policy,
             effort=lambda: (session.stats.calls, session.stats.attempts),
             keeps_values=self._keeps_values,
+            horizon=self._repository.horizon_reader(),
         )
         await journal.save_run(ledger.run)
         return ledger

@@ -36,6 +36,7 @@ ENTRY = Entry(
     sent=2.5,
     ended=3.5,
     n_attempts=7,
+    floor="6553e2f0" + "0" * 16,
 )
 
 

@@ -15,6 +15,7 @@ import pytest
 from killed_jobs import Watched, saved, session_on
 
 from planhat_async import ChunkResult, Notes, Outcome, Tasks, Tickets, UpsertResult
+from planhat_async._http.wire import Request
 from planhat_async.batching.chunking import Chunk
 from planhat_async.batching.recording import Recorded
 from planhat_async.errors import AuthenticationError, UnknownOutcomeError
@@ -409,9 +410,11 @@ async def test_a_job_that_is_cancelled_knows_what_did_not_leave(planhat: Sandbox
     held = asyncio.Event()
 
     class Holding(Watched):
-        async def send(self, *_: Any, **__: Any) -> Any:
+        async def send(self, request: Request, **options: Any) -> Any:
+            if request.method == "GET":
+                return await super().send(request, **options)
             held.set()
-            await asyncio.get_running_loop().create_future()
+            return await asyncio.get_running_loop().create_future()
 
     async with session_on(planhat, Holding(planhat.url)) as session:
         task = asyncio.create_task(run_upsert(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1))
