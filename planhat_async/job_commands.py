@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from planhat_async import console
-from planhat_async._convert import fields_of, type_in_words
+from planhat_async._convert import fields_of, printable, type_in_words
 from planhat_async.commands import NOT_ALL_STORED, REPOSITORIES, Model, refusals
 from planhat_async.jobs.accounts import ended_by, problem_groups, total_of
 from planhat_async.jobs.exports import refuse_to_overwrite, whole_file
@@ -80,7 +80,7 @@ def forget(
     """Delete a journal: the job could only be begun anew, and rows without a key would be sent twice."""
     with refusals():
         asyncio.run(refuse_use(file))
-        if not yes and not typer.confirm(f"Forget what {file} knows?"):
+        if not yes and not typer.confirm(f"Forget what {printable(str(file))} knows?"):
             raise typer.Exit(NOT_ALL_STORED)
         for path in (*files_of(file), file):  # a link too
             path.unlink(missing_ok=True)

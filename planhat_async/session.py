@@ -255,6 +255,8 @@ class Session:
             history.last_answer = None if history.last_answer is None else self._shown(history.last_answer)
             raise history.told(happened, now=clock()) from None
         if happened.is_success or (accepts is not None and accepts(happened)):
+            if accepts is not None:
+                happened = self._shown(happened)  # what it says of rows is shown to users
             return attrs.evolve(happened, follows_unknown=True) if history.may_be_done else happened
         if history.is_done_already(happened):
             return Response(status=200, headers=happened.headers)

@@ -15,6 +15,7 @@ from planhat_async._convert.marks import IDS_ONLY, Marker, marker_of
 from planhat_async._convert.pages import row_ids, split_rows
 from planhat_async._convert.records import decode_record, unstructure
 from planhat_async._convert.requirements import Requirements, requirements_of
+from planhat_async._convert.text import printable
 from planhat_async._convert.values import read_time, type_in_words, write_time
 from planhat_async._convert.writing import Writer, to_write, writer_of
 
@@ -33,6 +34,7 @@ __all__ = [
     "excerpt",
     "fields_of",
     "marker_of",
+    "printable",
     "read_time",
     "requirements_of",
     "row_flags",

@@ -16,6 +16,7 @@ from typing import Any, Self
 
 import attrs
 
+from planhat_async._convert import printable
 from planhat_async.batching.chunking import Chunk, Row
 from planhat_async.batching.delivering import refuses_everything
 from planhat_async.batching.recording import Recorded
@@ -225,6 +226,7 @@ def groups_of(problems: Sequence[Problem], *, error: PlanhatError | None = None,
             # What is said of many rows, or of the request, names none: a number in it is no key.
             is_of_all = is_of_request or n_rows[problem.reason] > 1
             reason = without_values(problem.reason, key=None if is_of_all else problem.key)
+        reason = printable(reason)
         what = (problem.outcome, reason, problem.key if keeps_values else None)
         if what not in found and len(found) >= MAX_GROUPS:
             what = (problem.outcome, _OTHER_REASONS, None)

@@ -25,6 +25,7 @@ from typing import Any, Protocol, Self, runtime_checkable
 
 import attrs
 
+from planhat_async._convert import printable
 from planhat_async.batching.upserting import UpsertRun
 from planhat_async.bulk_upserts import BulkUpserts
 from planhat_async.errors import PlanhatError
@@ -345,4 +346,4 @@ def _said(error: BaseException, *, keeps_values: bool) -> str:
     is_harmless = isinstance(error, JournalError | SourceError | OSError)
     is_harmless = is_harmless or (isinstance(error, PlanhatError) and not may_quote_a_row(error))
     # Anything else may be about a row, and quote it.
-    return (str(error) if is_harmless or keeps_values else without_values(str(error)))[:500]
+    return printable(str(error) if is_harmless or keeps_values else without_values(str(error)))

@@ -7,7 +7,7 @@ import io
 from abc import ABC, abstractmethod
 from typing import Any, BinaryIO
 
-from planhat_async._convert import decode_json, encode_json, excerpt, fields_of
+from planhat_async._convert import decode_json, encode_json, excerpt, fields_of, printable
 from planhat_async.errors import DecodeError
 from planhat_async.models import Record
 
@@ -75,7 +75,7 @@ def object_in(row: bytes) -> dict[str, Any]:
     """
     held = decode_json(row)
     if not isinstance(held, dict):
-        raise DecodeError(f"the list holds something that is no record: {excerpt(row, 20)}")
+        raise DecodeError(f"the list holds something that is no record: {printable(excerpt(row, 20))}")
     return held
 
 
