@@ -17,7 +17,8 @@ from planhat_async._convert import fields_of, printable, type_in_words
 from planhat_async.commands import NOT_ALL_STORED, REPOSITORIES, Model, refusals
 from planhat_async.jobs.accounts import ended_by, problem_groups, total_of
 from planhat_async.jobs.exports import refuse_to_overwrite, whole_file
-from planhat_async.jobs.journal import Journal, files_of
+from planhat_async.jobs.journal import Journal
+from planhat_async.jobs.journal_files import files_of
 from planhat_async.jobs.progress import in_words
 from planhat_async.jobs.report import page
 

@@ -33,7 +33,8 @@ from planhat_async.commands import (
     session_for,
 )
 from planhat_async.errors import PlanhatError
-from planhat_async.jobs.journal import JournalError, files_of
+from planhat_async.jobs.journal import JournalError
+from planhat_async.jobs.journal_files import files_of
 from planhat_async.jobs.mapping import FieldMapping, SourceError
 from planhat_async.jobs.mapping_files import MappingFile
 from planhat_async.jobs.planning import Plan, plan_upsert

@@ -123,10 +123,12 @@ class JournalLedger:
 
         Else rows without a key would be in doubt although it is known what became of them.
         """
-        if self._unwritten:
-            await self._journal.checkpoint(frees_log=True)
         for entry in self._unwritten:
-            await self._journal.save(entry)
+            try:
+                await self._journal.save(entry)
+            except JournalError:
+                await self._journal.checkpoint(frees_log=True)
+                await self._journal.save(entry)
 
     async def finish(self, result: UpsertResult) -> None:
         """Note that the input has ended.

@@ -13,7 +13,7 @@ from planhat_async.jobs.entries import Entry, Group, State, pairs_of, ranges_fro
 from planhat_async.results import Outcome
 
 SCHEMA_VERSION = 3
-"""1 had other digests, and no positions; 2 had no floors."""
+"""1 had other digests, and no positions; 2 had no floors, and no room."""
 APPLICATION_ID = 0x504C4A4F
 """Tells a journal from any other SQLite file."""
 _SCHEMA = """
@@ -28,6 +28,7 @@ CREATE TABLE chunks (
     isolation_calls INTEGER NOT NULL, run INTEGER NOT NULL, begun REAL NOT NULL, sent REAL NOT NULL, ended REAL,
     n_attempts INTEGER NOT NULL, floor TEXT
 );
+CREATE TABLE room (bytes BLOB NOT NULL);
 """
 
 
