@@ -11,9 +11,9 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from planhat_async._convert import decode_json, decode_record, row_ids, split_rows
 from planhat_async._http.retrying import unreadable
-from planhat_async._http.wire import Request
+from planhat_async._http.wire import Request, answered_at
 from planhat_async.batching.pages import Page
-from planhat_async.batching.reading import Batch, ReadOptions, read_batches
+from planhat_async.batching.reading import Batch, FetchPage, ReadOptions, read_batches
 from planhat_async.batching.stitching import OnSeam, Seam
 from planhat_async.errors import DecodeError, NotFoundError
 from planhat_async.keys import path_segment
@@ -135,6 +135,7 @@ class Repository(Generic[R]):
         *,
         turn_bytes: int = _TURN_BYTES,
         on_seam: OnSeam | None = None,
+        fetch: FetchPage | None = None,
     ) -> AsyncGenerator[Batch, None]:
         asked = options.get("page_size")
         read = ReadOptions(
@@ -149,7 +150,7 @@ class Repository(Generic[R]):
         )
         read.check(queries)
         on_seam = on_seam or self._count_seam
-        return read_batches(self._fetch, queries, read, on_seam=on_seam, on_bad=self._on_bad(options))
+        return read_batches(fetch or self._fetch, queries, read, on_seam=on_seam, on_bad=self._on_bad(options))
 
     def _count_seam(self, seam: Seam) -> None:
         stats = self._session.stats
@@ -197,7 +198,7 @@ class Repository(Generic[R]):
         query = (*params, ("limit", str(limit)), *at)
         request = Request(method="GET", path=self.endpoint.path, params=query, is_bulk=is_bulk)
         response = await self._session.send(request)
-        n_bytes, pieces = response.n_bytes, deque(response.pieces)
+        n_bytes, pieces, answered = response.n_bytes, deque(response.pieces), answered_at(response)
         del response  # or a page would be held twice while it is split
         rows: list[bytes] = []
         ids: list[bytes] = []
@@ -208,7 +209,8 @@ class Repository(Generic[R]):
                 await asyncio.sleep(0)
         except DecodeError as error:
             raise DecodeError(f"GET {self.endpoint.path}: {error}") from None
-        return Page(offset=offset, limit=limit, rows=rows, ids=ids if any(ids) else (), n_bytes=n_bytes)
+        known = ids if any(ids) else ()
+        return Page(offset=offset, limit=limit, rows=rows, ids=known, n_bytes=n_bytes, answered=answered)
 
     def _decode(self, row: bytes, position: int | None = None) -> R:
         record: R = decode_record(self.endpoint.record, row, position=position)  # type: ignore[assignment]

@@ -65,4 +65,7 @@ def _words(error: Any) -> str:
             if isinstance(error.get(name), str):
                 where = f"{error['el']}: " if isinstance(error.get("el"), str) else ""
                 return printable(where + str(error[name]))
-    return printable(error if isinstance(error, str) else repr(error))
+    try:
+        return printable(error if isinstance(error, str) else repr(error))
+    except RecursionError:
+        return "an error that is nested too deep to be shown"
