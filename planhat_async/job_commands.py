@@ -105,7 +105,10 @@ def report(
     *,
     output: Annotated[Path, typer.Option("--output", "-o", help="The page to write.")] = Path("report.html"),
 ) -> None:
-    """Draw a job as one page: rows over time, pace, latency, outcomes, the first problems."""
+    """Draw a job as one page: rows over time, pace, latency, outcomes, the first problems.
+
+    A new page can be read by its owner alone.
+    """
     with refusals():
         refuse_to_overwrite(output, *files_of(file))
         content = page(asyncio.run(read(file)), name=file.name)

@@ -55,7 +55,7 @@ class HorizonReader:
                 try:
                     ids = [one for peek in self.peeks for one in await _newest_of(peek)]
                 except UnreadableListError:
-                    ids = []  # no floor: whoever looks for rows meets the same list
+                    ids = []  # no floor: a look for rows meets the same list
                 self._horizon = Horizon(frozenset(ids))
             return self._horizon
 

@@ -59,8 +59,7 @@ def loss_in_words(path: Path, opened: tuple[int, int] | None) -> str | None:
     what = "was moved or removed" if found is None else "was replaced by another file"
     return (
         f"{path}: the journal {what} while its job ran, so nothing more is sent. Put it back before you run the job "
-        "again: what an earlier copy does not know of is sent again, and rows without a key are then stored twice, "
-        "unless --verify-by finds them"
+        "again: without it, or with an earlier copy, what was sent is sent again, and rows without a key are stored twice"
     )
 
 
