@@ -6,13 +6,22 @@ from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, M
 from functools import partial
 from typing import Any, ClassVar, Literal, TypedDict, TypeVar, Unpack
 
-from planhat_async._convert import Marker, decode_json, encode_plain, marker_of, requirements_of, says_error, writer_of
+from planhat_async._convert import (
+    IDS_ONLY,
+    Marker,
+    decode_json,
+    encode_plain,
+    marker_of,
+    requirements_of,
+    says_error,
+    writer_of,
+)
 from planhat_async._http.wire import Request, Response
 from planhat_async.batching.answers import Answer, tells_of_rows
 from planhat_async.batching.chunking import Row
 from planhat_async.batching.producing import Prepare
 from planhat_async.batching.recording import Ledger
-from planhat_async.batching.settling import Settler
+from planhat_async.batching.settling import HorizonReader, Settler
 from planhat_async.batching.upserting import ChunkOptions, UpsertRun
 from planhat_async.batching.verifying import Seen
 from planhat_async.errors import DecodeError
@@ -49,8 +58,9 @@ class UpsertOptions(TypedDict, total=False):
     Rows without a key are created each time they are sent, so where an answer got lost they are reported as unknown.
     With this they are looked for, by these values, among what Planhat has created since: what is found is created,
     what is not is looked for again after `verify_wait`, then sent again. A row without a key must have these values,
-    of text, numbers or times, and Planhat must show them as they were sent. Costs a call at the start, and a few
-    for each chunk without an answer. A task is better given a `source_id` of its own: then it has a key.
+    of text, numbers or times, and Planhat must show them as they were sent. Costs a call or two for each
+    list at the start, and a few for each chunk without an answer. A task is better given a `source_id` of its own:
+    then it has a key.
     """
     verify_wait: float
     """Seconds before what was not found is looked for again, because a request that was given up may still be carried
@@ -120,6 +130,10 @@ class BulkUpserts(Repository[R]):
         """
         return self._run(rows, options, ledger)
 
+    def horizon_reader(self) -> HorizonReader:
+        """What reads the newest `_id`s there are, for a record of chunks that another run may have to look for."""
+        return HorizonReader([partial(self._peek, IDS_ONLY, params) for params in self._lists])
+
     def _run(self, rows: Any, options: UpsertOptions, ledger: Ledger | None = None) -> UpsertRun:
         if isinstance(rows, Mapping | Record | str | bytes):
             raise TypeError(f"rows are an iterable of records or mappings, not one {type(rows).__name__}")
@@ -131,13 +145,12 @@ class BulkUpserts(Repository[R]):
         if not verify_by:
             return UpsertRun(rows, prepare=self._preparing(None), send=self._send_chunk, options=chosen, ledger=ledger)
         marker = marker_of(self.endpoint.record, verify_by, self._told_apart_by)
-        peeks = [partial(self._peek, marker, params) for params in self._lists]
         return UpsertRun(
             rows,
             prepare=self._preparing(marker),
             send=self._send_chunk,
             options=chosen,
-            settler=Settler(peeks, wait),
+            settler=Settler([partial(self._peek, marker, params) for params in self._lists], wait),
             ledger=ledger,
         )
 

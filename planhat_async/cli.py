@@ -86,7 +86,8 @@ def export(
 
     JSONL holds each record exactly as Planhat sent it. CSV and Parquet have a column for every field, the same
     whatever the records hold, and `extra` for the rest; Parquet needs the extra planhat-async[parquet]. A file gets
-    its name once it is complete; until then it is called FILE.part. An export that broke off is begun anew, unless
+    its name once it is complete; until then it is called FILE.part. A new file can be read by its owner alone; one that
+    replaces another has its mode. An export that broke off is begun anew, unless
     --resume is given: then one to JSONL goes on where it was.
     """
     with refusals():

@@ -14,6 +14,7 @@ from rich.progress import TimeRemainingColumn as TimeLeftColumn
 from rich.table import Table
 from rich.text import Text
 
+from planhat_async._convert import printable
 from planhat_async.jobs.planning import Plan
 from planhat_async.jobs.progress import in_words
 from planhat_async.jobs.runner import Effort
@@ -31,6 +32,7 @@ out = _Console(soft_wrap=True)
 err = _Console(stderr=True, soft_wrap=True)
 
 _SHOWN_PROBLEMS = 10
+_MAX_LINE = 2000
 _MEANING = {
     Outcome.CREATED: "new: they were not there",
     Outcome.UPDATED: "there already, changed",
@@ -49,7 +51,7 @@ class _Title(ProgressColumn):
 
     def __init__(self, title: str) -> None:
         super().__init__()
-        self._title = Text(title, no_wrap=True, overflow="ellipsis")
+        self._title = Text(printable(title), no_wrap=True, overflow="ellipsis")
 
     def render(self, task: Task) -> Text:  # noqa: ARG002 - the same for every task
         return self._title
@@ -101,12 +103,17 @@ def _list_problems(result: UpsertResult, *, ended_by: BaseException | None) -> N
     """The first problems, those with one reason together."""
     groups: dict[tuple[Outcome, str], list[Problem]] = {}
     for problem in result.problems:
-        reason = "see below" if ended_by is not None and problem.reason == str(ended_by) else problem.reason
+        reason = _reason(problem, ended_by, said="see below")
         groups.setdefault((problem.outcome, reason), []).append(problem)
     for (outcome, reason), problems in itertools.islice(groups.items(), _SHOWN_PROBLEMS):
-        err.print(Text(f"{_rows_of(problems)} {outcome}: {reason}"))
+        tell(f"{_rows_of(problems)} {outcome}: {reason}")
     if len(groups) > _SHOWN_PROBLEMS or result.n_problems > len(result.problems):
         err.print(f"{result.n_problems:,} problems in all; --json shows more of them")
+
+
+def _reason(problem: Problem, ended_by: BaseException | None, *, said: str) -> str:
+    """Why, but what ended the run, which is said once for all rows."""
+    return said if ended_by is not None and problem.reason == str(ended_by) else printable(problem.reason)
 
 
 def _rows_of(problems: list[Problem]) -> str:
@@ -117,7 +124,7 @@ def _rows_of(problems: list[Problem]) -> str:
     ranges = [f"{one.start + 1}–{one.stop}" if len(one) > 1 else f"{one.stop}" for one in ranges_of(known)]  # noqa: RUF001
     if len(known) == 1:
         ((position, key),) = known.items()
-        named = [f"row {position + 1}" + (f" ({key})" if key else "")]
+        named = [f"row {position + 1}" + (f" ({printable(key, 100)})" if key else "")]
     else:
         named = [f"rows {', '.join(ranges[:5])}{' ...' if len(ranges) > 5 else ''}"] if ranges else []
     return " and ".join([*named, *nameless])
@@ -128,14 +135,19 @@ def print_json(
 ) -> None:
     """The result for machines, as one JSON object."""
     problems = [
-        {"row": None if p.position is None else p.position + 1, "key": p.key, "outcome": p.outcome, "reason": p.reason}
+        {
+            "row": None if p.position is None else p.position + 1,
+            "key": p.key,
+            "outcome": p.outcome,
+            "reason": _reason(p, ended_by, said="see stopped_by"),
+        }
         for p in result.problems
     ]
     total = {
         "rows": result.rows,
         **result.counts(),
         "ok": result.ok and ended_by is None,
-        "stopped_by": None if ended_by is None else str(ended_by),
+        "stopped_by": None if ended_by is None else printable(str(ended_by), _MAX_LINE),
         "calls": stats.calls,
         "attempts": stats.attempts,
         "seconds": round(seconds, 3),
@@ -167,7 +179,8 @@ def show_plan(plan: Plan, *, per_minute: int, as_json: bool) -> None:
     }
     if as_json:
         problems = [
-            {"row": (one.position or 0) + 1, "key": one.key, "reason": one.reason} for one in plan.result.problems
+            {"row": (one.position or 0) + 1, "key": one.key, "reason": printable(one.reason)}
+            for one in plan.result.problems
         ]
         sys.stdout.write(json.dumps(told | {"problems": problems}) + "\n")
         return
@@ -181,10 +194,10 @@ def show_plan(plan: Plan, *, per_minute: int, as_json: bool) -> None:
 
 
 def tell(message: str) -> None:
-    """One line on standard error."""
-    err.print(Text(message))
+    """One line on standard error, whatever Planhat, a file or a file's name has put into it."""
+    err.print(Text(printable(message, _MAX_LINE)))
 
 
 def complain(message: object) -> None:
     """One line about what went wrong."""
-    err.print(Text(f"planhat-async: {message}"))
+    tell(f"planhat-async: {message}")

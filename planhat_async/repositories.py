@@ -13,7 +13,7 @@ from typing import Any, Unpack
 import attrs
 
 from planhat_async.batching.changes import ChangedSince
-from planhat_async.batching.reading import Batch
+from planhat_async.batching.reading import Batch, FetchPage
 from planhat_async.batching.stitching import Seam
 from planhat_async.bulk_upserts import BulkUpserts
 from planhat_async.listing_options import (
@@ -28,7 +28,7 @@ from planhat_async.listing_options import (
 from planhat_async.models import Note, Task, Ticket
 from planhat_async.queries import NOTES, TASKS, TICKETS, Options, Query
 from planhat_async.single_calls import SingleCalls
-from planhat_async.updates import Updates
+from planhat_async.updates import ServerClock, Updates
 
 
 class Notes(SingleCalls[Note]):
@@ -181,7 +181,8 @@ class Tasks(SingleCalls[Task]):
         those without `updated_at`, unless they come before an older one.
 
         `next_since` of what comes back is where the next walk has to begin. From one walk to the next a task may
-        come twice, and none is missed as long as `margin` covers the difference between the two machines' clocks.
+        come twice, and none is missed: the walk's start is by this machine's clock or by the `Date` of the first
+        answer, whichever is earlier. (Where answers have no `Date`, `margin` must cover what the clock is ahead.)
         Tickets cannot be walked like this: their `update_date` is the time of the system they came from.
 
         Args:
@@ -203,19 +204,33 @@ class Tasks(SingleCalls[Task]):
             raise TypeError(f"{name} is no option of iter_updated_since, which has {known}")
         chosen: Options = {"page_size": 2000, "concurrency": 1, **options, "sort": "-updated_at"}
         met: set[Seam] = set()
+        clock = ServerClock(self._fetch)
 
         def on_seam(seam: Seam) -> None:
             met.add(seam)
             self._count_seam(seam)
 
         lists = [
-            self._walk(ChangedSince(name="GET /tasks", since=since, on_seam=on_seam, keep=query.keep), query, chosen)
+            self._walk(
+                ChangedSince(name="GET /tasks", since=since, on_seam=on_seam, keep=query.keep),
+                query,
+                chosen,
+                clock.fetch,
+            )
             for query in self.endpoint.queries(chosen, needs=("updated_at",))
         ]
-        return Updates(since, margin=margin, records=_chained(lists), is_whole=lambda: Seam.BROKEN not in met)
+        return Updates(
+            since,
+            margin=margin,
+            records=_chained(lists),
+            is_whole=lambda: Seam.BROKEN not in met,
+            server_start=lambda: clock.started,
+        )
 
-    def _walk(self, changed: ChangedSince, query: Query, options: Options) -> AsyncGenerator[Task, None]:
-        batches = self._read([attrs.evolve(query, keep=changed.take)], options, on_seam=changed.on_seam)
+    def _walk(
+        self, changed: ChangedSince, query: Query, options: Options, fetch: FetchPage
+    ) -> AsyncGenerator[Task, None]:
+        batches = self._read([attrs.evolve(query, keep=changed.take)], options, on_seam=changed.on_seam, fetch=fetch)
         return self._decoded(_until_over(changed, batches), self._on_bad(options))
 
 

@@ -10,9 +10,9 @@ from contextlib import aclosing
 from typing import Any, ClassVar, Generic, TypeVar
 
 from planhat_async._convert import decode_record, deleted_in, row_ids, split_rows
-from planhat_async._http.wire import Request
+from planhat_async._http.wire import Request, answered_at
 from planhat_async.batching.pages import Page
-from planhat_async.batching.reading import Batch, ReadOptions, read_batches
+from planhat_async.batching.reading import Batch, FetchPage, ReadOptions, read_batches
 from planhat_async.batching.stitching import OnSeam, Seam
 from planhat_async.errors import DecodeError, NotFoundError
 from planhat_async.keys import path_segment
@@ -136,6 +136,7 @@ class Repository(Generic[R]):
         *,
         turn_bytes: int = _TURN_BYTES,
         on_seam: OnSeam | None = None,
+        fetch: FetchPage | None = None,
     ) -> AsyncGenerator[Batch, None]:
         asked = options.get("page_size")
         read = ReadOptions(
@@ -150,7 +151,7 @@ class Repository(Generic[R]):
         )
         read.check(queries)
         on_seam = on_seam or self._count_seam
-        return read_batches(self._fetch, queries, read, on_seam=on_seam, on_bad=self._on_bad(options))
+        return read_batches(fetch or self._fetch, queries, read, on_seam=on_seam, on_bad=self._on_bad(options))
 
     def _count_seam(self, seam: Seam) -> None:
         stats = self._session.stats
@@ -199,7 +200,7 @@ class Repository(Generic[R]):
         request = Request(method="GET", path=self.endpoint.path, params=query, is_bulk=is_bulk)
         response = await self._session.send(request)
         status, n_bytes, pieces = response.status, response.n_bytes, deque(response.pieces)
-        beginning = pieces[0][:4096] if pieces else b""
+        answered, beginning = answered_at(response), pieces[0][:4096] if pieces else b""
         del response  # or a page would be held twice while it is split
         rows: list[bytes] = []
         ids: list[bytes] = []
@@ -210,7 +211,8 @@ class Repository(Generic[R]):
                 await asyncio.sleep(0)
         except DecodeError:
             raise self._session.unusable(request, status, beginning, "the answer is not a list") from None
-        return Page(offset=offset, limit=limit, rows=rows, ids=ids if any(ids) else (), n_bytes=n_bytes)
+        known = ids if any(ids) else ()
+        return Page(offset=offset, limit=limit, rows=rows, ids=known, n_bytes=n_bytes, answered=answered)
 
     def _decode(self, row: bytes, position: int | None = None) -> R:
         record: R = decode_record(self.endpoint.record, row, position=position)  # type: ignore[assignment]

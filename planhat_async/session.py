@@ -236,7 +236,7 @@ class Session:
         deadline = asyncio.timeout(self._timeouts.deadline)
         try:
             async with deadline:
-                happened = await self._repeat(history, clock, on_attempt or bool)
+                happened = await self._repeat(history, clock, on_attempt or _ignore)
         except TimeoutError:
             if not deadline.expired():
                 raise  # out of the caller's own function for the token
@@ -349,3 +349,7 @@ class Session:
         self.stats.refusals += 1
         _logger.warning("%s: answered 429; nothing is sent for %.1f s", history.what, held)
         return response, max(held, named or 0.0)
+
+
+def _ignore(_: bool) -> None:
+    """The default `on_attempt`: does nothing."""

@@ -2,13 +2,44 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Generic, TypeVar
 
+from planhat_async.batching.pages import Page
+from planhat_async.batching.reading import FetchPage
 from planhat_async.models import Record
+from planhat_async.queries import Params
 
 R = TypeVar("R", bound=Record)
+
+
+class ServerClock:
+    """Learns from the first page that is fetched what the server's clock said when the walk began.
+
+    Args:
+        fetch: Fetches a page.
+
+    Attributes:
+        started: That time, or a little earlier; `None` until an answer has said it.
+    """
+
+    def __init__(self, fetch: FetchPage) -> None:
+        self._fetch = fetch
+        self._is_first = True
+        self.started: datetime | None = None
+
+    async def fetch(self, params: Params, offset: int, limit: int) -> Page[bytes]:
+        """Fetch a page."""
+        is_first, self._is_first = self._is_first, False
+        began = asyncio.get_running_loop().time()
+        page = await self._fetch(params, offset, limit)
+        if is_first and page.answered is not None:
+            # The list was read before the answer was dated, at the earliest when it was asked for.
+            took = asyncio.get_running_loop().time() - began
+            self.started = datetime.fromtimestamp(page.answered - took, UTC)
+        return page
 
 
 class Updates(AsyncIterator[R], Generic[R]):
@@ -19,14 +50,23 @@ class Updates(AsyncIterator[R], Generic[R]):
         margin: Seconds by which the next walk looks back further than this one's start.
         records: Makes the records.
         is_whole: Whether none of them was lost from sight, asked once all were handed out.
+        server_start: The server's time when the walk began, asked once all were handed out; `None` where no answer
+            said.
     """
 
     def __init__(
-        self, since: datetime, *, margin: float, records: AsyncGenerator[R, None], is_whole: Callable[[], bool]
+        self,
+        since: datetime,
+        *,
+        margin: float,
+        records: AsyncGenerator[R, None],
+        is_whole: Callable[[], bool],
+        server_start: Callable[[], datetime | None],
     ) -> None:
         self._margin = timedelta(seconds=margin)
         self._records = records
         self._is_whole = is_whole
+        self._server_start = server_start
         self._started: datetime | None = None
         self._next_since = since
         self._is_broken = False
@@ -34,6 +74,8 @@ class Updates(AsyncIterator[R], Generic[R]):
     @property
     def next_since(self) -> datetime:
         """Where the next walk has to begin: once this one is complete, its start less the margin; until then, `since`.
+
+        The start is by the earlier of two clocks: this machine's, and that of the `Date` in the first answer.
 
         A walk that was left early, failed, or during which rows were lost from sight has to be made again.
         """
@@ -45,7 +87,8 @@ class Updates(AsyncIterator[R], Generic[R]):
             return await anext(self._records)
         except StopAsyncIteration:
             if self._is_whole() and not self._is_broken:
-                self._next_since = max(self._next_since, self._started - self._margin)
+                started = min(self._started, self._server_start() or self._started)
+                self._next_since = max(self._next_since, started - self._margin)
             raise
         except BaseException:
             self._is_broken = True  # asked once more, it would only say that it has ended

@@ -33,7 +33,8 @@ from planhat_async.commands import (
     session_for,
 )
 from planhat_async.errors import PlanhatError
-from planhat_async.jobs.journal import JournalError, files_of
+from planhat_async.jobs.journal import JournalError
+from planhat_async.jobs.journal_files import files_of
 from planhat_async.jobs.mapping import FieldMapping, SourceError
 from planhat_async.jobs.mapping_files import MappingFile
 from planhat_async.jobs.planning import Plan, plan_upsert
@@ -124,7 +125,10 @@ def upsert(
     export can be sent back: Planhat ignores them. In CSV such a column is refused.
 
     With --journal the same command goes on where it was, whatever ended it: what was answered is not sent again.
-    Interrupted once, it finishes what is in flight; twice, it stops at once.
+    Interrupted once, it finishes what is in flight; twice, it stops at once. An older copy of a journal does not know
+    what was sent since: then rows without a key are stored twice.
+
+    A new journal, and a file of rejects, can be read by their owner alone.
     """
     with refusals():
         if journal is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from datetime import UTC, datetime, timedelta, tzinfo
+from email.utils import format_datetime
 from typing import Any, Self
 
 import pytest
@@ -50,7 +51,7 @@ async def test_a_walk_goes_on_while_tasks_are_new(planhat: Sandbox, session: Ses
 async def test_the_next_walk_begins_before_this_one_began(planhat: Sandbox, session: Session) -> None:
     """By a margin; until this one is complete it would begin where this one did."""
     add(planhat, 1, 2)
-    before = datetime.now(UTC)
+    before = datetime.now(UTC) - timedelta(seconds=5)  # a `Date` is in whole seconds, and the call takes a moment
     walk = Tasks(session).iter_updated_since(NOON, margin=60)
     await anext(walk)
     assert walk.next_since == NOON
@@ -227,3 +228,20 @@ async def test_a_task_that_moves_between_two_pages_does_not_break_their_order() 
         walk = Tasks(session).iter_updated_since(NOON, archived=False, page_size=500)
         assert len([task async for task in walk]) == 502
         assert session.stats.sorts_ignored == 0
+
+
+@pytest.mark.parametrize("hours_behind", [None, -2, 0, 2])
+async def test_a_clock_that_is_ahead_loses_no_change(hours_behind: int | None) -> None:
+    """The next walk begins by the server's time, where that is earlier; only the first answer tells it."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    server = now - timedelta(hours=hours_behind or 0)
+    later = server + timedelta(hours=1)
+    dates = [{} if hours_behind is None else {"date": format_datetime(one, usegmt=True)} for one in (server, later)]
+    body = encode_json([{"_id": "1", "updatedAt": "2024-06-01T00:00:00.000Z"}])
+    transport = FakeTransport([Response(status=200, body=body, headers=one) for one in dates])
+    async with Session(TOKEN, transport=transport) as session:
+        walk = Tasks(session).iter_updated_since(NOON, margin=0)
+        assert len([task async for task in walk]) == 1
+    expected = min(now, server)
+    assert expected - timedelta(seconds=5) <= walk.next_since <= expected + timedelta(seconds=5)
+    assert hours_behind != 2 or walk.next_since <= server

@@ -11,7 +11,7 @@ from planhat_async._convert.json import (
     row_id,
     without_fields,
 )
-from planhat_async._convert.marks import Marker, marker_of
+from planhat_async._convert.marks import IDS_ONLY, Marker, marker_of
 from planhat_async._convert.pages import row_ids, split_rows
 from planhat_async._convert.records import decode_record, unstructure
 from planhat_async._convert.requirements import Requirements, requirements_of
@@ -21,6 +21,7 @@ from planhat_async._convert.values import read_time, type_in_words, write_time
 from planhat_async._convert.writing import Writer, to_write, writer_of
 
 __all__ = [
+    "IDS_ONLY",
     "Field",
     "Marker",
     "Requirements",

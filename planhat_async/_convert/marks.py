@@ -64,6 +64,10 @@ class Marker:
         return value if isinstance(value, int | float) else None
 
 
+IDS_ONLY = Marker((), (), frozenset())
+"""Compares nothing: reads `_id`s alone."""
+
+
 def _moment(text: str) -> datetime | str:
     try:
         time = read_time(text).astimezone(UTC)

@@ -139,8 +139,13 @@ def retry_after(response: Response, *, now: float) -> float | None:
     until = _timestamp(value)
     if until is None:
         return None
-    since = _timestamp(response.headers.get("date", ""))
+    since = answered_at(response)
     return max(0.0, until - (now if since is None else since))
+
+
+def answered_at(response: Response) -> float | None:
+    """The server's time as an answer's `Date` says, in seconds since 1970."""
+    return _timestamp(response.headers.get("date", ""))
 
 
 def _timestamp(text: str) -> float | None:

@@ -17,6 +17,7 @@ import attrs
 from planhat_async.batching.attribution import attributed, errors_in, objects_in, unnamed
 from planhat_async.batching.chunking import Chunk, Row, Rows, halves_of
 from planhat_async.batching.recording import Recorded
+from planhat_async.batching.verifying import Floor
 from planhat_async.errors import PlanhatError
 from planhat_async.results import ChunkResult, Outcome, Problem
 
@@ -89,8 +90,8 @@ class Account:
     n_too_large: int = 0
     n_refusals: int = 0
     """How many times Planhat has refused all for the sake of some."""
-    floor: str | None = None
-    """An `_id` below everything that an earlier run may have made of the rows in doubt."""
+    floor: Floor | None = None
+    """Where the chunk's records can be, if a record of chunks has kept it."""
     stored_before: dict[Outcome, int] = attrs.field(factory=dict)
     """Rows that an answer counted which is not taken as their last: they are unchanged when they are sent again."""
 

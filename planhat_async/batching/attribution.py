@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from planhat_async._convert import printable
 from planhat_async.batching.chunking import Key, Row, key_of
 
 _KEY_NAMES = ("_id", "sourceId", "externalId")
@@ -58,9 +59,13 @@ def objects_in(value: Any) -> list[Mapping[str, Any]]:
 
 
 def _words(error: Any) -> str:
+    """What an error says, on one line that a terminal can show."""
     if isinstance(error, dict):
         for name in ("error", "message", "reason"):
             if isinstance(error.get(name), str):
                 where = f"{error['el']}: " if isinstance(error.get("el"), str) else ""
-                return where + str(error[name])
-    return error if isinstance(error, str) else repr(error)
+                return printable(where + str(error[name]))
+    try:
+        return printable(error if isinstance(error, str) else repr(error))
+    except RecursionError:
+        return "an error that is nested too deep to be shown"

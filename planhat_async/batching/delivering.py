@@ -13,7 +13,7 @@ import attrs
 from planhat_async.batching.answers import Account, Answer, Part
 from planhat_async.batching.chunking import Chunk, Rows, halves_of, pieces_of
 from planhat_async.batching.settling import Settler
-from planhat_async.batching.verifying import UnreadableListError
+from planhat_async.batching.verifying import Floor, UnreadableListError
 from planhat_async.errors import (
     BadRequestError,
     DecodeError,
@@ -73,7 +73,7 @@ class Courier:
         finally:
             settler.end(floor)
 
-    async def _look_for(self, account: Account, settler: Settler, floor: str) -> None:
+    async def _look_for(self, account: Account, settler: Settler, floor: Floor) -> None:
         """Look for the rows without an answer; those that are not there are sent again."""
         try:
             rows = tuple(row for row, _ in account.doubtful)

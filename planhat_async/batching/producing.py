@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import attrs
 
+from planhat_async._convert import printable
 from planhat_async.batching.chunking import Chunk, Chunker, Row
 from planhat_async.results import Outcome, Problem
 
@@ -96,11 +97,11 @@ class Producer:
             row = self.prepare(position, item)
         except (ValueError, TypeError) as error:
             self._bytes_left -= _BYTES_OF_ANY_ROW
-            self._refuse(Problem(outcome=Outcome.INVALID, reason=str(error), position=position))
+            self._refuse(Problem(outcome=Outcome.INVALID, reason=printable(str(error)), position=position))
             return
         except Exception as fault:
             # It ends the run; the row was taken all the same.
-            reason = f"its check failed: {fault!r}"
+            reason = printable(f"its check failed: {fault!r}")
             self.chunker.refuse(Problem(outcome=Outcome.UNSENT, reason=reason, position=position))
             raise
         self._bytes_left -= _BYTES_OF_ANY_ROW + len(row.data)

@@ -25,6 +25,7 @@ from typing import Any, Protocol, Self, runtime_checkable
 
 import attrs
 
+from planhat_async._convert import printable
 from planhat_async.batching.upserting import UpsertRun
 from planhat_async.bulk_upserts import BulkUpserts
 from planhat_async.errors import PlanhatError
@@ -138,6 +139,7 @@ class UpsertJob:
         self._run: UpsertRun | None = None
         self._is_stopped = False
         self._total: UpsertResult | None = None
+        self._made_before = (0, 0)
         self.effort_before = Effort()
         self.unseen: list[ChunkResult] = []
         self.earlier: list[Entry] = []
@@ -169,15 +171,20 @@ class UpsertJob:
 
     def effort(self, *, seconds: float) -> Effort:
         """What the job has cost, where this run has taken so many seconds."""
-        stats, before = self._repository.session.stats, self.effort_before
-        return Effort(
-            calls=before.calls + stats.calls,
-            attempts=before.attempts + stats.attempts,
-            seconds=before.seconds + seconds,
-        )
+        before = self.effort_before
+        calls, attempts = self._made()
+        return Effort(calls=before.calls + calls, attempts=before.attempts + attempts, seconds=before.seconds + seconds)
+
+    def _made(self) -> tuple[int, int]:
+        """Calls and attempts of this run: a session may have made others before."""
+        stats = self._repository.session.stats
+        n_calls, n_attempts = self._made_before
+        return stats.calls - n_calls, stats.attempts - n_attempts
 
     async def __aenter__(self) -> Self:
         self._repository.upserting((), **self._cut, **self._options)  # wrong options leave no journal behind
+        stats = self._repository.session.stats
+        self._made_before = (stats.calls, stats.attempts)
         try:
             if self._path is not None:
                 self._journal = await Journal.open(self._path)
@@ -269,8 +276,9 @@ class UpsertJob:
             journal,
             next_run(journal, per_minute=session.limits.per_minute),
             self._policy,
-            effort=lambda: (session.stats.calls, session.stats.attempts),
+            effort=self._made,
             keeps_values=self._keeps_values,
+            horizon=self._repository.horizon_reader(),
         )
         await journal.save_run(ledger.run)
         return ledger
@@ -344,4 +352,4 @@ def _said(error: BaseException, *, keeps_values: bool) -> str:
     is_harmless = isinstance(error, JournalError | SourceError | OSError)
     is_harmless = is_harmless or (isinstance(error, PlanhatError) and not may_quote_a_row(error))
     # Anything else may be about a row, and quote it.
-    return (str(error) if is_harmless or keeps_values else without_values(str(error)))[:500]
+    return printable(str(error) if is_harmless or keeps_values else without_values(str(error)))
