@@ -194,9 +194,8 @@ class Session:
             ValueError: The path climbs or holds a query; the body has no JSON form.
             PlanhatError: See the tree in `planhat_async.errors`.
         """
-        verb = method.upper()
         request = Request(
-            method=verb,
+            method=method.upper(),
             path=checked_path(path),
             params=tuple((name, query_value(value)) for name, value in (params or {}).items()),
             body=None if json is None else encode_json(json),
@@ -213,7 +212,7 @@ class Session:
         request: Request,
         *,
         accepts: Callable[[Response], bool] | None = None,
-        on_attempt: Callable[[bool], None] | None = None,
+        on_attempt: Callable[[bool], object] = bool,
     ) -> Response:
         """Send a request as a value; the layer that repositories stand on.
 
@@ -236,7 +235,7 @@ class Session:
         deadline = asyncio.timeout(self._timeouts.deadline)
         try:
             async with deadline:
-                happened = await self._repeat(history, clock, on_attempt or _ignore)
+                happened = await self._repeat(history, clock, on_attempt)
         except TimeoutError:
             if not deadline.expired():
                 raise  # out of the caller's own function for the token
@@ -275,7 +274,7 @@ class Session:
         return attrs.evolve(response, body=self._token.hidden_in(response.body))
 
     async def _repeat(
-        self, history: History, clock: Callable[[], float], on_attempt: Callable[[bool], None]
+        self, history: History, clock: Callable[[], float], on_attempt: Callable[[bool], object]
     ) -> Happening:
         """Try as often as is safe and worth it; returns what happened last."""
         happened: Happening | None = None
@@ -309,7 +308,7 @@ class Session:
         return place
 
     async def _attempt(
-        self, history: History, place: Place, on_attempt: Callable[[bool], None]
+        self, history: History, place: Place, on_attempt: Callable[[bool], object]
     ) -> tuple[Happening, float]:
         """Make one attempt; returns what happened, and the seconds that Planhat asks to wait."""
         request, clock = history.request, asyncio.get_running_loop().time
@@ -349,7 +348,3 @@ class Session:
         self.stats.refusals += 1
         _logger.warning("%s: answered 429; nothing is sent for %.1f s", history.what, held)
         return response, max(held, named or 0.0)
-
-
-def _ignore(_: bool) -> None:
-    """The default `on_attempt`: does nothing."""

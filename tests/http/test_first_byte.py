@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -18,6 +19,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from fakes import SILENCE, TOKEN, ScriptedServer, reply
 
 from planhat_async import Notes, NotSentError, RetryPolicy, Session, Tasks, Timeouts, UnknownOutcomeError, UpsertResult
+from planhat_async._http.transport import _Body
 
 KEYLESS = [{"company_id": "5fd76c4daf9f4601dd313b05"}]
 ONCE = RetryPolicy(attempts=1)
@@ -285,3 +287,26 @@ async def test_a_delete_behind_a_proxy_without_tunnel_is_not_sent() -> None:
     ):
         with pytest.raises(NotSentError):
             await Tasks(session).delete("6b0b34e7314fb7dfd82c07ce")
+
+
+@pytest.mark.parametrize("state", ["answered", "closing", "open"])
+async def test_a_body_does_not_follow_a_connection_that_is_gone(state: str) -> None:
+    """A connection may close between its choice and the first byte; then nothing has left."""
+
+    class Writer:
+        protocol = SimpleNamespace(should_close=state == "answered")
+        transport = SimpleNamespace(is_closing=lambda: state == "closing")
+        written = b""
+
+        async def write(self, piece: bytes) -> None:
+            self.written += bytes(piece)
+
+    writer, body = Writer(), _Body(b"[1]")
+    if state == "open":
+        await body.write(writer)  # type: ignore[arg-type]
+    else:
+        with pytest.raises(aiohttp.ClientConnectionResetError):
+            await body.write(writer)  # type: ignore[arg-type]
+    assert (writer.written, body.has_left, body.is_written) == (
+        (b"[1]", True, True) if state == "open" else (b"", False, False)
+    )

@@ -166,6 +166,7 @@ async def test_a_bomb_is_unpacked_in_turns_and_not_to_its_end() -> None:
             await reader.readuntil(b"\r\n\r\n")
             writer.write(head + packed)
             await writer.drain()
+        writer.transport.abort()
 
     server = await asyncio.start_server(bomb, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
