@@ -116,7 +116,7 @@ class Pacer:
                 await self._bucket.acquire()
                 now = clock()
                 # A pause may have begun while this waited for the bucket.
-                if (self._pace.bulk_from(now) if is_bulk else self._pace.single_from(now)) <= now:
+                if (self._pace.bulk_from(now, len(self._bulk) + 1) if is_bulk else self._pace.single_from(now)) <= now:
                     return self._pace.start(now, is_bulk=is_bulk)
                 put_back = True
             finally:
@@ -131,7 +131,7 @@ class Pacer:
             raise RefusedTooLongError(self._pace.paused_for(loop.time()))
         waiter = _Waiter(turn, asked, patience)
         queue.insert(0 if is_first else len(queue), waiter)
-        if queue is self._singles:
+        if queue is self._singles and not is_first:
             self._pace.ask(loop.time())
         self._admit()
         try:
@@ -169,7 +169,7 @@ class Pacer:
         loop = asyncio.get_running_loop()
         now = loop.time()
         single = self._pace.single_from(now) if self._singles else inf
-        bulk = self._pace.bulk_from(now) if self._bulk else inf
+        bulk = self._pace.bulk_from(now, len(self._bulk)) if self._bulk else inf
         if single <= now or bulk <= now:
             self._is_gate_taken = True
             (self._singles if single <= now else self._bulk).popleft().turn.set_result(None)

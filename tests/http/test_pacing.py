@@ -41,7 +41,7 @@ async def make_calls(
             place.answered()
 
     await asyncio.gather(*(call() for _ in range(n_calls)))
-    return arrivals, max(starts)
+    return arrivals, max(starts, default=clock())
 
 
 def none() -> float:
@@ -123,6 +123,83 @@ def test_a_service_does_not_wait_behind_a_backfill(latency: float) -> None:
     waits, n_bulk = virtual_time.run(serve_beside_a_backfill(seconds=600, latency=latency))
     assert max(waited for at, waited in waits if at > 60) < 1
     assert n_bulk / 10 >= min(140, 0.9 * 45 * 60 / latency)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 90), st.integers(1, 200), st.integers(0, 2**32))
+def test_with_room_for_all_nothing_waits(n_singles: int, n_bulk: int, seed: int) -> None:
+    """Calls used, as many single calls as there were, and the reserve leave room for all bulk calls."""
+    n_bulk = min(n_bulk, 200 - 20 - 2 * n_singles)
+    draw = random.Random(seed)
+
+    async def main() -> float:
+        pacer = Pacer()
+
+        def latency() -> float:
+            return draw.random() * 0.3
+
+        await make_calls(n_singles, pacer, latency=latency, jitter=none)
+        asked = asyncio.get_running_loop().time()
+        return (await make_calls(n_bulk, pacer, latency=latency, jitter=none, is_bulk=True))[1] - asked
+
+    assert virtual_time.run(main()) < 2.5
+
+
+@pytest.mark.parametrize("n_singles", [0, 1])
+def test_a_backfill_gets_nearly_everything_at_once(n_singles: int) -> None:
+    """Of a thousand bulk calls 180 leave at once where there are no single calls, and few less after one."""
+
+    async def main() -> int:
+        pacer = Pacer()
+        await make_calls(n_singles, pacer, latency=none, jitter=none)
+        calls = asyncio.create_task(make_calls(1000, pacer, latency=none, jitter=none, is_bulk=True))
+        await asyncio.sleep(2)
+        calls.cancel()
+        return 200 - pacer.calls_left - n_singles
+
+    n_started = virtual_time.run(main())
+    assert n_started == 180 if n_singles == 0 else 155 < n_started < 180
+
+
+async def serve_in_bursts(
+    *, per_minute: float, n_burst: int, n_bulk_tasks: int, bulk_latency: float, seconds: float = 200.0
+) -> list[tuple[float, float]]:
+    """Bursts of single calls beside a saturating backfill; when each call asked, and how long it waited."""
+    pacer, clock = Pacer(), asyncio.get_running_loop().time
+    waits: list[tuple[float, float]] = []
+
+    async def backfill() -> None:
+        while True:
+            async with pacer.place(is_bulk=True) as place:
+                await asyncio.sleep(bulk_latency)
+                place.answered()
+
+    async def call(asked: float) -> None:
+        async with pacer.place() as place:
+            waits.append((asked, place.waited))
+            await asyncio.sleep(0.1)
+            place.answered()
+
+    tasks = [asyncio.create_task(backfill()) for _ in range(n_bulk_tasks)]
+    while clock() < seconds:
+        tasks += [asyncio.create_task(call(clock())) for _ in range(n_burst)]
+        await asyncio.sleep(60 / per_minute * n_burst)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return waits
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 60), st.integers(1, 10), st.integers(1, 60), st.floats(0.05, 20))
+def test_a_service_beside_a_backfill_waits_less_than_a_second(
+    per_minute: int, n_burst: int, n_bulk_tasks: int, bulk_latency: float
+) -> None:
+    """Up to 60 single calls a minute, in bursts of up to 10, once the calls of the first minute have their answers."""
+    waits = virtual_time.run(
+        serve_in_bursts(per_minute=per_minute, n_burst=n_burst, n_bulk_tasks=n_bulk_tasks, bulk_latency=bulk_latency)
+    )
+    assert max(waited for asked, waited in waits if asked > 66) < 1
 
 
 async def hit_a_429(n_tasks: int, *, blocked_for: float) -> tuple[int, float]:
