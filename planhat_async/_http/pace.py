@@ -157,7 +157,8 @@ class Pace:
     """How long attempts without an answer are taken to be on their way."""
     _way_until: float = -inf
     _paused_at: float = -inf
-    _paused_until: float = -inf
+    paused_until: float = -inf
+    """Nothing starts before."""
     _refusals: int = 0
     """Refusals in a row; while there are any, one attempt of each class at a time probes."""
     _refused_since: float = inf
@@ -222,7 +223,7 @@ class Pace:
 
     def accepted(self, start: Start) -> None:
         """An attempt was answered with anything but 429."""
-        if start.at >= self._paused_until:
+        if start.at >= self.paused_until:
             self._refusals = 0
             self._refused_since = inf
 
@@ -241,12 +242,12 @@ class Pace:
             self._refusals += 1
             self._refused_since = min(self._refused_since, now)
             self._paused_at = now
-            self._paused_until = max(self._paused_until, now + seconds)
-        return max(0.0, self._paused_until - now)
+            self.paused_until = max(self.paused_until, now + seconds)
+        return max(0.0, self.paused_until - now)
 
     def outlasts(self, patience: float, *, asked: float, now: float) -> bool:
         """Whether refusals will have lasted longer than somebody's patience before the next probe."""
-        return self._refusals > 0 and max(now, self._paused_until) - max(asked, self._refused_since) >= patience
+        return self._refusals > 0 and max(now, self.paused_until) - max(asked, self._refused_since) >= patience
 
     def refused_for(self, asked: float, now: float) -> float:
         """Seconds of refusals since somebody asked."""
@@ -254,7 +255,7 @@ class Pace:
 
     def paused_for(self, now: float) -> float:
         """Seconds for which nothing may start."""
-        return max(0.0, self._paused_until - now)
+        return max(0.0, self.paused_until - now)
 
     def told(self, now: float, *, remaining: int, limit: int | None) -> None:
         """Take in how many calls Planhat says are left; that can only slow down.
@@ -283,4 +284,4 @@ class Pace:
         if self.n_in_flight >= in_flight:
             return inf
         minute = self._minute.free_from(now, places)
-        return max(now, minute, self._second.free_from(now, self.limits.per_second), self._paused_until)
+        return max(now, minute, self._second.free_from(now, self.limits.per_second), self.paused_until)
