@@ -89,6 +89,11 @@ class Window:
         n_taken = self.n_taken(now)
         return now if n_taken < n_places else self._taken[n_taken - n_places]
 
+    def nth_free_from(self, now: float, n: int, n_places: int) -> float:
+        """From when on the `n`th attempt from now finds a place among so many, if each starts as soon as it may."""
+        n_rounds, n_before = divmod(n - 1, n_places)
+        return self.free_from(now, n_places - n_before) + n_rounds * self.seconds
+
     def n_taken(self, now: float) -> int:
         """How many places are taken."""
         del self._taken[: bisect.bisect_right(self._taken, now)]
@@ -267,6 +272,13 @@ class Pace:
         spare = self.limits.per_minute - n_taken - remaining
         for window in (self._minute, self._claimed):
             window.block(now, min(used - n_taken, spare))
+
+    def bulk_in(self, now: float, n: int) -> float:
+        """Seconds until the `n`th bulk call may start, those in flight counted, if no other calls do."""
+        n -= self.n_in_flight
+        if n < 1:
+            return 0.0
+        return max(self._minute.nth_free_from(now, n, self.limits.bulk_per_minute), self.paused_until) - now
 
     def left(self, now: float) -> int:
         """How many attempts may still start in this minute."""

@@ -100,6 +100,10 @@ class Pacer:
         """How many calls may still start in this minute."""
         return self._pace.left(asyncio.get_running_loop().time())
 
+    def seconds_until_bulk_call(self, n: int) -> float:
+        """Seconds until the `n`th bulk call may start, those in flight counted, if no other calls do."""
+        return self._pace.bulk_in(asyncio.get_running_loop().time(), n)
+
     def __repr__(self) -> str:
         return f"<Pacer {self.limits.per_minute} a minute, {self._pace.n_in_flight} in flight>"
 

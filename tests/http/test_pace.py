@@ -317,6 +317,25 @@ def test_ways_of_five_seconds_leave_the_minute_within_the_limit(
         assert later - earlier >= 60 - 1e-9
 
 
+@pytest.mark.parametrize(
+    ("n", "seconds"),
+    [(0, 0.0), (1, 0.0), (6, 0.0), (7, 50.0), (8, 51.0), (9, 52.0), (10, 60.0), (16, 110.0), (25, 170.0)],
+)
+def test_it_is_known_when_calls_to_come_may_start(n: int, seconds: float) -> None:
+    """Nine of ten places are for bulk, and three are taken: six calls at once, three as these come free, and so on."""
+    pace = Pace(RateLimits(per_minute=10))
+    for second in range(3):
+        pace.end(pace.start(float(second), is_bulk=True), float(second), is_answered=True)
+    assert pace.bulk_in(10.0, n) == seconds
+
+
+def test_calls_in_flight_count_among_those_to_come() -> None:
+    """They have their place already."""
+    pace = Pace(RateLimits(per_minute=2, reserve=0))
+    pace.start(0.0, is_bulk=True)
+    assert [pace.bulk_in(0.0, n) for n in (1, 2, 3)] == [0.0, 0.0, 61.0]
+
+
 @pytest.mark.parametrize("wrong", [{"per_minute": 0}, {"per_second": 0}, {"max_in_flight": 0}, {"reserve": 1.0}])
 def test_limits_that_let_nothing_through_are_refused(wrong: dict[str, float]) -> None:
     """A limit of zero, or a reserve of everything, is a mistake."""
