@@ -89,7 +89,8 @@ class BulkUpserts(Repository[R]):
         another is not recognised as one. A row without a key is created each time it is sent, so it is never sent
         again by itself (see `verify_by`); give a task a `source_id` of your own, and it can be.
 
-        Costs one call per chunk, and as many calls as a key has rows; memory for about twice `concurrency` + 4
+        Costs one call per chunk, and as many calls as a key has rows; for the pace, an input that ends before it fills
+        a chunk is a single call, anything else bulk. Memory for about twice `concurrency` + 4
         chunks, however long the input is.
 
         Args:
@@ -143,7 +144,14 @@ class BulkUpserts(Repository[R]):
             raise ValueError(f"verify_wait is in seconds from now on, not {wait}")
         chosen = ChunkOptions(**rest)
         if not verify_by:
-            return UpsertRun(rows, prepare=self._preparing(None), send=self._send_chunk, options=chosen, ledger=ledger)
+            return UpsertRun(
+                rows,
+                prepare=self._preparing(None),
+                send=self._send_chunk,
+                send_only=self._send_only,
+                options=chosen,
+                ledger=ledger,
+            )
         marker = marker_of(self.endpoint.record, verify_by, self._told_apart_by)
         return UpsertRun(
             rows,
@@ -170,8 +178,14 @@ class BulkUpserts(Repository[R]):
 
         return prepare
 
-    async def _send_chunk(self, body: bytes, is_keyed: bool, on_attempt: Callable[[bool], None]) -> Answer:
-        request = Request(method="PUT", path=self.endpoint.path, body=body, is_keyed=is_keyed, is_bulk=True)
+    async def _send_only(self, body: bytes, is_keyed: bool, on_attempt: Callable[[bool], None]) -> Answer:
+        """Send an upsert that is a single call."""
+        return await self._send_chunk(body, is_keyed, on_attempt, is_bulk=False)
+
+    async def _send_chunk(
+        self, body: bytes, is_keyed: bool, on_attempt: Callable[[bool], None], *, is_bulk: bool = True
+    ) -> Answer:
+        request = Request(method="PUT", path=self.endpoint.path, body=body, is_keyed=is_keyed, is_bulk=is_bulk)
         response = await self._session.send(request, accepts=_says_of_rows, on_attempt=on_attempt)
         body = response.body
         try:

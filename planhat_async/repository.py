@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Iterator
 from contextlib import aclosing
 from typing import Any, ClassVar, Generic, TypeVar
 
 from planhat_async._convert import decode_record, deleted_in, row_ids, split_rows
 from planhat_async._http.wire import Request, answered_at
+from planhat_async.batching.calling import call_each
 from planhat_async.batching.pages import Page
 from planhat_async.batching.reading import Batch, FetchPage, ReadOptions, read_batches
 from planhat_async.batching.stitching import OnSeam, Seam
@@ -31,6 +32,10 @@ _TURN_BYTES = 1 << 17
 """Bytes of rows that are decoded before others have the event loop: about half a millisecond's."""
 _RAW_TURN_BYTES = 1 << 18
 """The same for rows that are handed on as they came."""
+_MAX_SINGLE_PAGES = 2
+"""First pages of a listing's lists that are single calls."""
+_KEYS_A_TURN = 500
+"""Keys that are checked before others have the event loop."""
 _DECODED_A_TURN = 200
 """Rows of a single page that are decoded before others have the event loop."""
 
@@ -69,7 +74,10 @@ class Repository(Generic[R]):
             NotFoundError: There is no such record.
             DecodeError: The answer is a success that says something else: an error, a page of HTML.
         """
-        request = self._request("DELETE", key)
+        await self._delete(key)
+
+    async def _delete(self, key: str, *, is_bulk: bool = False) -> None:
+        request = self._request("DELETE", key, is_bulk=is_bulk)
         response = await self._session.send(request)
         try:
             is_deleted = deleted_in(response.body)
@@ -83,8 +91,9 @@ class Repository(Generic[R]):
     async def delete_many(self, keys: Iterable[str]) -> list[bool]:
         """Delete records concurrently, at the session's pace.
 
-        All keys are checked before anything is sent. After an error the calls that have not left are dropped;
-        records may have been deleted by then.
+        All keys are checked before anything is sent. Costs one call per key, in the class of bulk calls unless there
+        is but one, and memory for the results. After an error the calls that have not left are dropped; records may
+        have been deleted by then.
 
         Returns:
             For each key, in order, whether there was such a record.
@@ -151,7 +160,8 @@ class Repository(Generic[R]):
         )
         read.check(queries)
         on_seam = on_seam or self._count_seam
-        return read_batches(fetch or self._fetch, queries, read, on_seam=on_seam, on_bad=self._on_bad(options))
+        fetch = fetch or self._fetching(queries)
+        return read_batches(fetch, queries, read, on_seam=on_seam, on_bad=self._on_bad(options))
 
     def _count_seam(self, seam: Seam) -> None:
         stats = self._session.stats
@@ -194,6 +204,20 @@ class Repository(Generic[R]):
             else:
                 yield record
 
+    def _fetching(self, queries: list[Query]) -> FetchPage:
+        """Fetches pages; the first page of a list may be all of it, so for the pace it is a single call.
+
+        Tasks come down to two lists, open and archived. More are asked for by ids, and reading them is a bulk job.
+        """
+        firsts = {query.params for query in queries[:_MAX_SINGLE_PAGES]}
+
+        async def fetch(params: Params, offset: int, limit: int) -> Page[bytes]:
+            is_first = params in firsts
+            firsts.discard(params)
+            return await self._fetch(params, offset, limit, is_bulk=not is_first)
+
+        return fetch
+
     async def _fetch(self, params: Params, offset: int, limit: int, *, is_bulk: bool = True) -> Page[bytes]:
         at = (("offset", str(offset)),) if offset else ()
         query = (*params, ("limit", str(limit)), *at)
@@ -218,35 +242,39 @@ class Repository(Generic[R]):
         record: R = decode_record(self.endpoint.record, row, position=position)  # type: ignore[assignment]
         return record
 
-    def _request(self, method: str, key: str, *, body: bytes | None = None) -> Request:
+    def _request(self, method: str, key: str, *, body: bytes | None = None, is_bulk: bool = False) -> Request:
         path = f"{self.endpoint.path}/{path_segment(key)}"
-        return Request(method=method, path=path, body=body, is_keyed=True)
+        return Request(method=method, path=path, body=body, is_keyed=True, is_bulk=is_bulk)
 
-    async def _delete_found(self, key: str) -> bool:
-        await self.delete(key)
+    async def _delete_found(self, key: str, *, is_bulk: bool) -> bool:
+        await self._delete(key, is_bulk=is_bulk)
         return True
 
-    async def _each(self, call: Callable[[str], Awaitable[T]], keys: Iterable[str]) -> list[T | None]:
+    async def _each(self, call: Callable[..., Awaitable[T]], keys: Iterable[str]) -> list[T | None]:
         """Call for each key concurrently; `None` where there is no such record."""
+        checked = await _checked(keys)
+        is_bulk = len(checked) > 1
 
         async def found(key: str) -> T | None:
             try:
-                return await call(key)
+                return await call(key, is_bulk=is_bulk)
             except NotFoundError:
                 return None
 
-        if isinstance(keys, str):
-            raise TypeError("keys are an iterable of keys, not one")
-        checked = list(keys)
-        for key in checked:
-            path_segment(key)
-        calls = [asyncio.ensure_future(found(key)) for key in checked]
-        try:
-            return list(await asyncio.gather(*calls))
-        finally:
-            for task in calls:
-                task.cancel()
-            await asyncio.gather(*calls, return_exceptions=True)
+        return await call_each(found, checked, max_at_once=self._session.limits.max_in_flight)
+
+
+async def _checked(keys: Iterable[str]) -> list[str]:
+    """All keys; others have the event loop while they are checked."""
+    if isinstance(keys, str):
+        raise TypeError("keys are an iterable of keys, not one")
+    checked = []
+    for key in list(keys) if isinstance(keys, Collection) else keys:
+        path_segment(key)
+        checked.append(key)
+        if len(checked) % _KEYS_A_TURN == 0:
+            await asyncio.sleep(0)
+    return checked
 
 
 def _drained(pieces: deque[bytes]) -> Iterator[bytes]:

@@ -127,6 +127,10 @@ class Session:
         """How many calls may still start in this minute."""
         return self._pacer.calls_left
 
+    def seconds_until_bulk_call(self, n: int) -> float:
+        """Seconds until the `n`th bulk call may start, those in flight counted, if no other calls do."""
+        return self._pacer.seconds_until_bulk_call(n)
+
     def __repr__(self) -> str:
         return f"<Session {self.base_url} {'open' if self._is_open else 'closed'}>"
 

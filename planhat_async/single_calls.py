@@ -27,14 +27,18 @@ class SingleCalls(BulkUpserts[R]):
             NotFoundError: There is no such record.
             DecodeError: The answer is a success, and no record: an error, a page of HTML, an object without `_id`.
         """
-        return await self._single(self._request("GET", key))
+        return await self._get(key)
+
+    async def _get(self, key: str, *, is_bulk: bool = False) -> R:
+        return await self._single(self._request("GET", key, is_bulk=is_bulk))
 
     async def get_many(self, keys: Iterable[str]) -> list[R | None]:
         """The records with these keys, fetched concurrently, in order; `None` where there is none.
 
-        Costs one call per key. All keys are checked before anything is sent.
+        All keys are checked before anything is sent. Costs one call per key, in the class of bulk calls unless there
+        is but one, and memory for the results.
         """
-        return await self._each(self.get, keys)
+        return await self._each(self._get, keys)
 
     async def create(self, record: R | Mapping[str, Any]) -> R:
         """Create a record; returns it as Planhat stored it.

@@ -291,18 +291,28 @@ async def _follow(session: Session, job: UpsertJob, source: FileSource, rejects:
     meter = Meter(source.total_bytes)
     clock = asyncio.get_running_loop().time
     with console.progress(f"upsert {source.path.name}", total=source.total_bytes) as advance:
+        n_chunks = 0
 
         def look() -> None:
-            meter.take(job.result.rows, rows_read=source.rows_read, bytes_read=source.bytes_read, now=clock())
+            meter.take(
+                job.result.rows,
+                rows_read=source.rows_read,
+                bytes_read=source.bytes_read,
+                now=clock(),
+                n_chunks=n_chunks,
+                is_waiting=session.seconds_until_bulk_call(1) > 0,
+            )
 
         def say() -> str:
             look()  # also where no chunk has ended for a while
-            return line(job.result, meter, calls_left=session.calls_left)
+            until = session.seconds_until_bulk_call
+            return line(job.result, meter, calls_left=session.calls_left, seconds_until=until)
 
         telling = asyncio.create_task(_tell(say))
         try:
             look()
             async for chunk in job:
+                n_chunks += 1
                 if rejects is not None:
                     rejects.add(chunk)
                 look()

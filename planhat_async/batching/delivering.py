@@ -42,10 +42,12 @@ class Courier:
     Args:
         send: Makes a request.
         settler: Looks for keyless rows whose answer did not come, if anybody does.
+        send_only: Makes the one request of an upsert that is a single call.
     """
 
     send: Send
     settler: Settler | None = None
+    send_only: Send | None = None
 
     async def deliver(self, account: Account) -> None:
         """Send a chunk, and put each of its rows into an outcome."""
@@ -98,7 +100,9 @@ class Courier:
         """Make the next request; returns what is still to be sent, in that order."""
         part = account.left[-1]
         try:
-            answer = await self.send(body, account.chunk.is_keyed, account.leave)
+            is_only = account.chunk.is_only and part.rows is account.chunk.rows
+            send = self.send_only if is_only and self.send_only is not None else self.send
+            answer = await send(body, account.chunk.is_keyed, account.leave)
         except PayloadTooLargeError as error:
             if len(part.rows) > 1:
                 return _parts_of(part, halves_of(part.rows), error)

@@ -72,6 +72,7 @@ class UpsertRun:
         prepare: Prepare,
         send: Send,
         options: ChunkOptions,
+        send_only: Send | None = None,
         settler: Settler | None = None,
         ledger: Ledger | None = None,
     ) -> None:
@@ -79,7 +80,7 @@ class UpsertRun:
         self.came_to_end = False
         self._concurrency = options.concurrency
         self._is_verified = settler is not None
-        self._courier = Courier(send, settler)
+        self._courier = Courier(send, settler, send_only)
         self._ledger = ledger
         self._isolation = Isolation(options.max_isolation_calls) if options.isolate else None
         self._chunker = Chunker(chunk_size=options.chunk_size, max_bytes=options.max_bytes)
