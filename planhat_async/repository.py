@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Itera
 from contextlib import aclosing
 from typing import Any, ClassVar, Generic, TypeVar
 
+from planhat_async._checks import several, whole
 from planhat_async._convert import decode_json, decode_record, row_ids, split_rows
 from planhat_async._http.retrying import unreadable
 from planhat_async._http.wire import Request
@@ -16,7 +17,7 @@ from planhat_async.batching.pages import Page
 from planhat_async.batching.reading import Batch, ReadOptions, read_batches
 from planhat_async.batching.stitching import OnSeam, Seam
 from planhat_async.errors import DecodeError, NotFoundError
-from planhat_async.keys import path_segment
+from planhat_async.keys import checked_key, path_segment
 from planhat_async.models import Record
 from planhat_async.queries import LISTING_ONLY, Endpoint, Options, Params, Query
 from planhat_async.session import Session
@@ -27,6 +28,8 @@ T = TypeVar("T")
 OnBad = Callable[[DecodeError], None]
 
 _logger = logging.getLogger("planhat_async.listing")
+
+_CALLS = {"GET": "get", "PUT": "update", "DELETE": "delete"}
 
 _TURN_BYTES = 1 << 17
 """Bytes of rows that are decoded before others have the event loop: about half a millisecond's."""
@@ -63,10 +66,11 @@ class Repository(Generic[R]):
         It is repeated after a lost answer; that the record is gone by then counts as success.
 
         Args:
-            key: Its `_id`.
+            key: Its `_id`; Planhat documents no other.
 
         Raises:
             NotFoundError: There is no such record.
+            ValueError: The key is no `_id`.
         """
         request = self._request("DELETE", key)
         response = await self._session.send(request)
@@ -87,8 +91,12 @@ class Repository(Generic[R]):
 
         Returns:
             For each key, in order, whether there was such a record.
+
+        Raises:
+            ValueError: One of the keys is no `_id`.
+            TypeError: `keys` is one key, or one of them is not a string.
         """
-        return [gone is not None for gone in await self._each(self._delete_found, keys)]
+        return [gone is not None for gone in await self._each(self._delete_found, keys, "DELETE")]
 
     def _filled_in(self, wire: dict[str, Any]) -> dict[str, Any]:
         """A row with what Planhat needs of a record that is created and the caller need not say."""
@@ -96,11 +104,11 @@ class Repository(Generic[R]):
 
     async def _page(self, offset: int, limit: int | None, options: Options) -> list[R]:
         """One call, as Planhat answers it."""
-        if offset < 0 or (limit is not None and limit < 1):
-            raise ValueError(f"offset counts from 0 and limit from 1, not {offset} and {limit}")
+        whole(0)("offset", offset)
+        whole(1, or_none=True)("limit", limit)
+        queries = self.endpoint.queries(options, call="page")
         for name in LISTING_ONLY.intersection(options):
             raise TypeError(f"{name} is an option of iter, iter_json, pages and all, not of page")
-        queries = self.endpoint.queries(options)
         if not queries:
             return []  # of no company at all
         if len(queries) > 1:
@@ -115,18 +123,18 @@ class Repository(Generic[R]):
                 await asyncio.sleep(0)
         return records
 
-    def _iter(self, options: Options) -> AsyncGenerator[R, None]:
-        return self._decoded(self._batches(options), self._on_bad(options))
+    def _iter(self, options: Options, *, call: str = "iter") -> AsyncGenerator[R, None]:
+        return self._decoded(self._batches(options, call=call), self._on_bad(options))
 
     def _iter_json(self, options: Options) -> AsyncGenerator[bytes, None]:
-        return _each_row(self._batches(options, turn_bytes=_RAW_TURN_BYTES))
+        return _each_row(self._batches(options, call="iter_json", turn_bytes=_RAW_TURN_BYTES))
 
     def _pages(self, options: Options) -> AsyncGenerator[list[R], None]:
-        return self._decoded_pages(self._batches(options), self._on_bad(options))
+        return self._decoded_pages(self._batches(options, call="pages"), self._on_bad(options))
 
-    def _batches(self, options: Options, *, turn_bytes: int = _TURN_BYTES) -> AsyncGenerator[Batch, None]:
+    def _batches(self, options: Options, *, call: str, turn_bytes: int = _TURN_BYTES) -> AsyncGenerator[Batch, None]:
         """The wanted rows, a few at a time; wrong options are refused at once."""
-        return self._read(self.endpoint.queries(options), options, turn_bytes=turn_bytes)
+        return self._read(self.endpoint.queries(options, call=call), options, turn_bytes=turn_bytes)
 
     def _read(
         self,
@@ -136,7 +144,7 @@ class Repository(Generic[R]):
         turn_bytes: int = _TURN_BYTES,
         on_seam: OnSeam | None = None,
     ) -> AsyncGenerator[Batch, None]:
-        asked = options.get("page_size")
+        asked, after = options.get("page_size"), options.get("after")
         read = ReadOptions(
             name=f"GET {self.endpoint.path}",
             page_size=self.endpoint.max_limit if asked is None else min(asked, self.endpoint.max_limit),
@@ -144,7 +152,7 @@ class Repository(Generic[R]):
             concurrency=options.get("concurrency", 4),
             max_records=options.get("max_records"),
             start_offset=options.get("start_offset", 0),
-            after=options.get("after"),
+            after=None if after is None else checked_key(after, by="after", prefixes=()),
             turn_bytes=turn_bytes,
         )
         read.check(queries)
@@ -157,10 +165,7 @@ class Repository(Generic[R]):
 
     def _on_bad(self, options: Options) -> OnBad:
         """What is done with a record that cannot be read."""
-        choice = options.get("on_bad_record", "raise")
-        if choice not in {"raise", "skip"}:
-            raise ValueError(f"on_bad_record is 'raise' or 'skip', not {choice!r}")
-        return self._skip if choice == "skip" else _raise
+        return self._skip if options.get("on_bad_record") == "skip" else _raise
 
     def _skip(self, error: DecodeError) -> None:
         self._session.stats.records_skipped += 1
@@ -215,14 +220,23 @@ class Repository(Generic[R]):
         return record
 
     def _request(self, method: str, key: str, *, body: bytes | None = None) -> Request:
-        path = f"{self.endpoint.path}/{path_segment(key)}"
+        path = f"{self.endpoint.path}/{self._segment(method, key)}"
         return Request(method=method, path=path, body=body, is_keyed=True)
+
+    def _segment(self, method: str, key: str) -> str:
+        """The key in a path, where the method takes such a key.
+
+        Raises:
+            ValueError: It does not: Planhat would answer that there is no such record.
+        """
+        call = f"{type(self).__name__}.{_CALLS[method]}()"
+        return path_segment(key, by=call, prefixes=self.endpoint.key_prefixes.get(method, ()))
 
     async def _delete_found(self, key: str) -> bool:
         await self.delete(key)
         return True
 
-    async def _each(self, call: Callable[[str], Awaitable[T]], keys: Iterable[str]) -> list[T | None]:
+    async def _each(self, call: Callable[[str], Awaitable[T]], keys: Iterable[str], method: str) -> list[T | None]:
         """Call for each key concurrently; `None` where there is no such record."""
 
         async def found(key: str) -> T | None:
@@ -231,11 +245,9 @@ class Repository(Generic[R]):
             except NotFoundError:
                 return None
 
-        if isinstance(keys, str):
-            raise TypeError("keys are an iterable of keys, not one")
-        checked = list(keys)
+        checked = list(several("keys", keys, of="keys"))
         for key in checked:
-            path_segment(key)
+            self._segment(method, key)
         calls = [asyncio.ensure_future(found(key)) for key in checked]
         try:
             return list(await asyncio.gather(*calls))

@@ -26,15 +26,16 @@ class SingleCalls(BulkUpserts[R]):
 
         Raises:
             NotFoundError: There is no such record.
+            ValueError: A key of another kind; nothing is sent.
         """
         return self._decode((await self._session.send(self._request("GET", key))).body)
 
     async def get_many(self, keys: Iterable[str]) -> list[R | None]:
         """The records with these keys, fetched concurrently, in order; `None` where there is none.
 
-        Costs one call per key. All keys are checked before anything is sent.
+        Costs one call per key. All keys are checked before anything is sent, and refused as by `get`.
         """
-        return await self._each(self.get, keys)
+        return await self._each(self.get, keys, "GET")
 
     async def create(self, record: R | Mapping[str, Any]) -> R:
         """Create a record; returns it as Planhat stored it.
@@ -60,13 +61,13 @@ class SingleCalls(BulkUpserts[R]):
         Planhat changes the fields sent and leaves the rest; `custom` merges key by key.
 
         Args:
-            key: An `_id`; for tasks also `srcid("…")`.
+            key: An `_id` or `srcid("…")`; for notes also `extid("…")`. Planhat documents no others.
             changes: A mapping, sent exactly as it is: `{"status": None}` empties a field. Or a record, whose
                 fields that are set are sent.
 
         Raises:
             NotFoundError: There is no such record.
-            ValueError: A field nobody knows, or a value Planhat would not understand.
+            ValueError: A key of another kind, an unknown field, or a value Planhat would not understand.
         """
         wire = to_write(self.endpoint.record, changes)
         if isinstance(changes, Record):

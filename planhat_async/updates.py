@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Generic, TypeVar
+from types import TracebackType
+from typing import Any, Generic, TypeVar
 
 from planhat_async.models import Record
 
 R = TypeVar("R", bound=Record)
 
 
-class Updates(AsyncIterator[R], Generic[R]):
+class Updates(AsyncGenerator[R, None], Generic[R]):
     """The records that changed since a time, for one `async for`; see `Tasks.iter_updated_since`.
+
+    It is an async generator, so what takes one, such as an upsert, also closes it.
 
     Args:
         since: The time.
@@ -39,10 +42,11 @@ class Updates(AsyncIterator[R], Generic[R]):
         """
         return self._next_since
 
-    async def __anext__(self) -> R:
+    async def asend(self, value: None) -> R:
+        """The next record, as `anext` gives it."""
         self._started = self._started or datetime.now(UTC)
         try:
-            return await anext(self._records)
+            return await self._records.asend(value)
         except StopAsyncIteration:
             if self._is_whole() and not self._is_broken:
                 self._next_since = max(self._next_since, self._started - self._margin)
@@ -50,6 +54,12 @@ class Updates(AsyncIterator[R], Generic[R]):
         except BaseException:
             self._is_broken = True  # asked once more, it would only say that it has ended
             raise
+
+    async def athrow(self, typ: Any, val: Any = None, tb: TracebackType | None = None, /) -> R:
+        """Raise an exception where the walk is, which ends it early."""
+        self._is_broken = True
+        error = typ if val is None else val
+        return await self._records.athrow(error if tb is None else error.with_traceback(tb))
 
     async def aclose(self) -> None:
         """End the walk early."""

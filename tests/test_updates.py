@@ -7,6 +7,7 @@ import gc
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Self
 
+import attrs
 import pytest
 from fakes import TOKEN, FakeTransport
 
@@ -116,7 +117,7 @@ async def test_what_only_the_walk_needs_is_not_handed_on(planhat: Sandbox, sessi
     """It is fetched all the same."""
     add(planhat, 1, description="long")
     walk = Tasks(session).iter_updated_since(NOON, select=["action"], archived=False)
-    assert [task async for task in walk] == [Task(action="1")]
+    assert [attrs.evolve(task, id=None) async for task in walk] == [Task(action="1")]
     (call,) = planhat.requests
     assert (call.query["sort"], call.query["select"]) == ("-updatedAt", "_id,action,updatedAt")
 
@@ -227,3 +228,33 @@ async def test_a_task_that_moves_between_two_pages_does_not_break_their_order() 
         walk = Tasks(session).iter_updated_since(NOON, archived=False, page_size=500)
         assert len([task async for task in walk]) == 502
         assert session.stats.sorts_ignored == 0
+
+
+async def test_an_upsert_closes_a_walk_that_it_takes_rows_from() -> None:
+    """Also where it ends before the walk does: no page is left on its way."""
+    rows = [{"_id": f"{n:024x}", "updatedAt": "2024-06-01T00:00:00.000Z"} for n in range(500)]
+    transport = FakeTransport([Response(status=200, body=encode_json(rows)), *[None] * 9])
+    async with Session(TOKEN, transport=transport) as session:
+        tasks = Tasks(session)
+        walk = tasks.iter_updated_since(NOON, page_size=500, concurrency=4, archived=False)
+        await anext(walk)
+        async with tasks.upserting(walk, chunk_size=10) as run:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0):
+                    await anext(run)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        with pytest.raises(StopAsyncIteration):
+            await anext(walk)
+        assert walk.next_since == NOON
+
+
+async def test_an_exception_thrown_into_a_walk_ends_it(planhat: Sandbox, session: Session) -> None:
+    """It has to be made again."""
+    add(planhat, 3)
+    walk = Tasks(session).iter_updated_since(NOON)
+    await anext(walk)
+    with pytest.raises(KeyError):
+        await walk.athrow(KeyError("x"))
+    with pytest.raises(StopAsyncIteration):
+        await anext(walk)
+    assert walk.next_since == NOON
