@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, M
 from functools import partial
 from typing import Any, ClassVar, Literal, TypedDict, TypeVar, Unpack
 
+from planhat_async._checks import flag, number
 from planhat_async._convert import (
     IDS_ONLY,
     Marker,
@@ -26,7 +27,7 @@ from planhat_async.batching.upserting import ChunkOptions, UpsertRun
 from planhat_async.batching.verifying import Seen
 from planhat_async.errors import DecodeError
 from planhat_async.models import Record
-from planhat_async.queries import Params
+from planhat_async.queries import Params, check_options
 from planhat_async.repository import Repository
 from planhat_async.results import ChunkResult, Unreadable, UpsertResult
 
@@ -105,6 +106,7 @@ class BulkUpserts(Repository[R]):
             UpsertError: On request, see `raise_on_error`; it carries the result.
             ValueError: An option out of its bounds; on request an invalid row, see `on_invalid`.
         """
+        flag()("raise_on_error", raise_on_error)
         async with self._run(rows, options) as run:
             async for _ in run:
                 pass
@@ -139,9 +141,9 @@ class BulkUpserts(Repository[R]):
         if isinstance(rows, Mapping | Record | str | bytes):
             raise TypeError(f"rows are an iterable of records or mappings, not one {type(rows).__name__}")
         rest: dict[str, Any] = {**options}
+        check_options(rest, UpsertOptions, call=f"{type(self).__name__}.upsert_many()")
         verify_by, wait = rest.pop("verify_by", ()), rest.pop("verify_wait", 30.0)
-        if wait < 0:
-            raise ValueError(f"verify_wait is in seconds from now on, not {wait}")
+        number(0)("verify_wait", wait)
         chosen = ChunkOptions(**rest)
         if not verify_by:
             return UpsertRun(

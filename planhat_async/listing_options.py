@@ -12,7 +12,10 @@ class PageOptions(TypedDict, total=False):
     sort: str
     """A field to sort by, in either spelling, `-` in front for descending; `id` by default."""
     select: Iterable[str] | None
-    """Fields to fetch, in either spelling; all by default. Others are fetched where they are needed, not handed on."""
+    """Fields to fetch, in either spelling; all by default.
+
+    The `_id` always comes as well. Other fields that a filter needs are fetched, and not handed on.
+    """
 
 
 class ListingOptions(TypedDict, total=False):
@@ -40,7 +43,7 @@ class NotePageOptions(PageOptions, total=False):
     """What a page of notes takes."""
 
     company_id: str | Iterable[str] | None
-    """Only notes about these companies; name each in one way, by `_id` or by a key of your own.
+    """Only notes about these companies; name each in one way, by `_id`, `extid("…")` or `srcid("…")`.
 
     More than a URL holds are read as several lists (some 80 ids each), one after another: each is in order.
     """
@@ -57,13 +60,13 @@ class TaskFilters(TypedDict, total=False):
     """What all lists of tasks can be filtered by."""
 
     company_id: str | Iterable[str] | None
-    """Only tasks about these companies; name each in one way, by `_id` or by a key of your own.
+    """Only tasks about these companies; name each in one way, by `_id`, `extid("…")` or `srcid("…")`.
 
     More ids than a URL holds, of companies or of end users, are read as several lists (some 80 ids each), one after
     another: each is in order.
     """
     enduser_ids: str | Iterable[str] | None
-    """Only tasks that concern these end users."""
+    """Only tasks that concern these end users, by `_id`, `extid("…")` or `srcid("…")`."""
 
 
 class TaskPageOptions(PageOptions, TaskFilters, total=False):
@@ -106,7 +109,7 @@ class TicketPageOptions(PageOptions, total=False):
     """What a page of tickets takes."""
 
     company_id: str | Iterable[str] | None
-    """Only tickets of these companies; name each in one way, by `_id` or by a key of your own.
+    """Only tickets of these companies; name each in one way, by `_id`, `extid("…")` or `srcid("…")`.
 
     More than a URL holds are read as several lists (some 80 ids each), one after another: each is in order.
     """

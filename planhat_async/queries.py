@@ -10,13 +10,14 @@ import difflib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from typing import Any, get_type_hints
+from typing import Any
 from urllib.parse import quote
 
 import attrs
 
+from planhat_async._checks import Check, choice, flag, several, text, whole
 from planhat_async._convert import RowFlags, row_flags, wire_path, without_fields
-from planhat_async.keys import PREFIXES
+from planhat_async.keys import EXTID, PREFIXES, SRCID, checked_key
 from planhat_async.listing_options import ListingOptions, NoteListingOptions, TaskListingOptions, TicketListingOptions
 from planhat_async.models import Note, Record, Task, Ticket
 
@@ -27,6 +28,17 @@ _ID_FILTERS = {"company_id": "companyId", "enduser_ids": "enduserIds"}
 
 LISTING_ONLY = frozenset({*ListingOptions.__annotations__, "type"})
 """Options that a single page cannot have."""
+
+_CHECKS: Mapping[str, Check] = {
+    "page_size": whole(1, or_none=True),
+    "max_records": whole(0, or_none=True),
+    "concurrency": whole(1),
+    "start_offset": whole(0),
+    "on_bad_record": choice("raise", "skip"),
+    "archived": flag(or_none=True),
+    **dict.fromkeys(("type", "status", "email", "search"), text(or_none=True)),  # a blank filter may mean none
+}
+"""What the values of options have to be; ids, `sort` and `select` are checked where they are translated."""
 
 Params = tuple[tuple[str, str], ...]
 Keep = Callable[[RowFlags], bool]
@@ -44,7 +56,7 @@ class Query:
     select: tuple[str, ...] = ()
     """Fields to fetch, by Planhat's names; all where there are none."""
     hidden_fields: frozenset[str] = frozenset()
-    """Fields among them that only a check or a filter needs."""
+    """Fields among them that only a filter needs; never the `_id`."""
     keep: Keep | None = None
     """Which rows are wanted; all where it is `None`."""
 
@@ -90,21 +102,24 @@ class Endpoint:
     """Records that one call may ask for."""
     options: type
     """The options its listings take."""
+    key_prefixes: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
+    """For each method, the prefixes of the keys that it takes in a path; every method takes an `_id`."""
     lists: Callable[[Options], Iterator[tuple[Params, Keep | None, tuple[str, ...]]]]
     """Options to the filters of each list, which rows to keep, and the fields that needs."""
 
-    def queries(self, options: Options, *, needs: tuple[str, ...] = ()) -> list[Query]:
+    def queries(self, options: Options, *, call: str = "iter", needs: tuple[str, ...] = ()) -> list[Query]:
         """All lists that the options come down to, in the order to read them.
 
         Args:
             options: What the caller asks for.
+            call: The method that was called, for messages.
             needs: Fields that are needed whatever is selected.
 
         Raises:
-            TypeError: An option nobody knows (Planhat would ignore it silently), or of the wrong type.
-            ValueError: A field nobody knows, an id that cannot travel in a list.
+            TypeError: An unknown option (Planhat would ignore it silently), or one of the wrong type.
+            ValueError: An unknown field, a key that is neither an `_id` nor a prefixed one, a blank filter.
         """
-        self._check(options)
+        check_options(options, self.options, call=f"{self.record.__name__}s.{call}()")
         options = {name: _kept(value) for name, value in options.items()}
         sort = self._sort(options)
         groups = list(_id_groups("company_id", options))
@@ -123,9 +138,10 @@ class Endpoint:
         ]
 
     def _sort(self, options: Options) -> str:
-        sort = options.get("sort") or "id"
+        sort = options.get("sort", "id")
+        sort = "id" if sort is None or sort == "" else sort
         if not isinstance(sort, str):
-            raise TypeError(f"sort is the name of a field, not {type(sort).__name__}")
+            raise TypeError(f"sort must be the name of a field, not {sort!r}")
         minus, name = ("-", sort[1:]) if sort.startswith("-") else ("", sort)
         return minus + wire_path(self.record, name)
 
@@ -134,19 +150,33 @@ class Endpoint:
         select = options.get("select")
         if select is None:
             return {}
-        if isinstance(select, str):
-            raise TypeError("select takes several names, such as select=['subject', 'date']")
-        wanted = [wire_path(self.record, name) for name in select]
+        names = several("select", select, of="field names, such as ['subject', 'date']")
+        wanted = [wire_path(self.record, name) for name in names]
         fetched = dict.fromkeys([ID, *wanted, *(wire_path(self.record, name) for name in needs)])
-        return {"select": tuple(fetched), "hidden_fields": frozenset(fetched) - frozenset(wanted)}
+        return {"select": tuple(fetched), "hidden_fields": frozenset(fetched) - {ID, *wanted}}
 
-    def _check(self, options: Options) -> None:
-        known = get_type_hints(self.options)
-        for name in options:
-            if name not in known:
-                near = difflib.get_close_matches(name, known, n=1)
-                hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(known))}"
-                raise TypeError(f"{self.record.__name__}s cannot be listed by {name!r}; {hint}")
+
+def check_options(options: Options, known: type, *, call: str) -> None:
+    """Refuse options that a call does not have, and values that cannot be meant.
+
+    Args:
+        options: What the caller passed.
+        known: The options that the call has, as a `TypedDict`.
+        call: The call, for messages.
+
+    Raises:
+        TypeError: An unknown option, or a value of the wrong type.
+        ValueError: A value out of bounds.
+    """
+    names = known.__annotations__  # those of its bases included, as it is a TypedDict
+    for name in options:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(sorted(names))}"
+            raise TypeError(f"{call} has no option {name!r}; {hint}")
+    for name, check in _CHECKS.items():
+        if name in options:
+            check(name, options[name])
 
 
 def _kept(value: Any) -> Any:
@@ -201,9 +231,6 @@ def _of_companies_first_met(number: int, seen: dict[str, int], keep: Keep | None
 def _ticket_lists(options: Options) -> Iterator[tuple[Params, Keep | None, tuple[str, ...]]]:
     names = ("status", "email", "search")
     filters = tuple((name, options[name]) for name in names if options.get(name) is not None)
-    for name, value in filters:
-        if not isinstance(value, str) or not value.strip():
-            raise ValueError(f"{name}: a filter must not be blank, or Planhat may take it for none: {value!r}")
     yield filters, None, ()
 
 
@@ -239,20 +266,32 @@ def _ids(name: str, options: Options) -> list[str] | None:
     if ids is None:
         return None
     checked = dict[str, None]()
-    for one in [ids] if isinstance(ids, str) else ids:
+    for one in [ids] if isinstance(ids, str) else several(name, ids, of='keys, or one key such as extid("…")'):
         if not isinstance(one, str):
-            raise TypeError(f"{name}: ids are text, not {type(one).__name__}")
+            raise TypeError(f"{name}: a key is a string, not {type(one).__name__}: {one!r}")
         if not one.strip() or "," in one:
-            raise ValueError(f"{name}: an id in a list must not be blank or hold a comma: {one!r}")
-        checked[one] = None
+            raise ValueError(f"{name}: a key in a list must not be blank or hold a comma: {one!r}")
+        checked[checked_key(one, by=name)] = None
     return list(checked)
 
 
 NOTES = Endpoint(
-    path="/conversations", record=Note, default_limit=30, max_limit=2000, options=NoteListingOptions, lists=_note_lists
+    path="/conversations",
+    record=Note,
+    default_limit=30,
+    max_limit=2000,
+    options=NoteListingOptions,
+    key_prefixes={"GET": (EXTID,), "PUT": (EXTID, SRCID)},
+    lists=_note_lists,
 )
 TASKS = Endpoint(
-    path="/tasks", record=Task, default_limit=500, max_limit=10_000, options=TaskListingOptions, lists=_task_lists
+    path="/tasks",
+    record=Task,
+    default_limit=500,
+    max_limit=10_000,
+    options=TaskListingOptions,
+    key_prefixes={"GET": (SRCID,), "PUT": (SRCID,)},
+    lists=_task_lists,
 )
 TICKETS = Endpoint(
     path="/tickets",

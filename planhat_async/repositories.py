@@ -12,6 +12,7 @@ from typing import Any, Unpack
 
 import attrs
 
+from planhat_async._checks import number
 from planhat_async.batching.changes import ChangedSince
 from planhat_async.batching.reading import Batch, FetchPage
 from planhat_async.batching.stitching import Seam
@@ -26,7 +27,7 @@ from planhat_async.listing_options import (
     TicketPageOptions,
 )
 from planhat_async.models import Note, Task, Ticket
-from planhat_async.queries import NOTES, TASKS, TICKETS, Options, Query
+from planhat_async.queries import NOTES, TASKS, TICKETS, Options, Query, check_options
 from planhat_async.single_calls import SingleCalls
 from planhat_async.updates import ServerClock, Updates
 
@@ -53,8 +54,9 @@ class Notes(SingleCalls[Note]):
             limit: How many records to ask for; as many as one call may, by default.
 
         Raises:
-            TypeError: An option nobody knows, or one of listings only.
-            ValueError: A field or an id that cannot be, more ids than one call can hold, a number out of bounds.
+            TypeError: An unknown option, one of listings only, or a value of the wrong type.
+            ValueError: An unknown field, a key that is no `_id`, more ids than one call can hold, a number out of
+                bounds.
             DecodeError: The answer, or a record in it, cannot be read.
             RequestError: The call failed for good.
         """
@@ -70,17 +72,19 @@ class Notes(SingleCalls[Note]):
         documentation of notes.
 
         Raises:
-            TypeError: An option nobody knows; at once, before anything is sent, as `ValueError` is.
-            ValueError: A field or an id that cannot be, a number out of bounds, `after` or `start_offset` of two lists.
+            TypeError: An unknown option, a value of the wrong type; like `ValueError` at once, before anything is sent.
+            ValueError: An unknown field, a key that is no `_id`, a number out of bounds, `after` or
+                `start_offset` where there are two lists.
             DecodeError: A record cannot be read, or the list makes no sense; `on_bad_record` skips such records.
             RequestError: A call failed for good; the records before it were handed out.
         """
         return self._iter(options)
 
     def iter_json(self, **options: Unpack[NoteListingOptions]) -> AsyncGenerator[bytes, None]:
-        """Yield each note's JSON, for exports: as it came, written anew where `select` leaves something out.
+        """Yield each note's JSON, for exports; in all else as `iter`, at a fraction of its cost.
 
-        In all else as `iter`, at a fraction of its cost.
+        The bytes are those of Planhat's answer. They are written anew only where a filter needs a field that `select`
+        leaves out.
         """
         return self._iter_json(options)
 
@@ -97,7 +101,7 @@ class Notes(SingleCalls[Note]):
 
         While so many are kept, Python's garbage collector holds the event loop for a long time now and then.
         """
-        return [note async for note in self._iter(options)]
+        return [note async for note in self._iter(options, call="all")]
 
 
 class Tasks(SingleCalls[Task]):
@@ -119,12 +123,14 @@ class Tasks(SingleCalls[Task]):
             limit: How many records to ask for; as many as one call may, by default.
 
         Raises:
-            TypeError: An option nobody knows, or one of listings only.
-            ValueError: A field or an id that cannot be, more ids than one call can hold, a number out of bounds.
+            TypeError: An unknown option, one of listings only, or a value of the wrong type.
+            ValueError: An unknown field, a key that is no `_id`, more ids than one call can hold, a number out of
+                bounds.
             DecodeError: The answer, or a record in it, cannot be read.
             RequestError: The call failed for good.
         """
-        options["archived"] = options.get("archived") or False
+        if options.get("archived") is None:
+            options["archived"] = False
         return await self._page(offset, limit, options)
 
     def iter(self, **options: Unpack[TaskListingOptions]) -> AsyncGenerator[Task, None]:
@@ -140,17 +146,19 @@ class Tasks(SingleCalls[Task]):
         documentation of tasks.
 
         Raises:
-            TypeError: An option nobody knows; at once, before anything is sent, as `ValueError` is.
-            ValueError: A field or an id that cannot be, a number out of bounds, `after` or `start_offset` of two lists.
+            TypeError: An unknown option, a value of the wrong type; like `ValueError` at once, before anything is sent.
+            ValueError: An unknown field, a key that is no `_id`, a number out of bounds, `after` or
+                `start_offset` where there are two lists.
             DecodeError: A record cannot be read, or the list makes no sense; `on_bad_record` skips such records.
             RequestError: A call failed for good; the records before it were handed out.
         """
         return self._iter(options)
 
     def iter_json(self, **options: Unpack[TaskListingOptions]) -> AsyncGenerator[bytes, None]:
-        """Yield each task's JSON, for exports: as it came, written anew where `select` leaves something out.
+        """Yield each task's JSON, for exports; in all else as `iter`, at a fraction of its cost.
 
-        In all else as `iter`, at a fraction of its cost.
+        The bytes are those of Planhat's answer. They are written anew only where a filter needs a field that `select`
+        leaves out.
         """
         return self._iter_json(options)
 
@@ -167,7 +175,7 @@ class Tasks(SingleCalls[Task]):
 
         While so many are kept, Python's garbage collector holds the event loop for a long time now and then.
         """
-        return [task async for task in self._iter(options)]
+        return [task async for task in self._iter(options, call="all")]
 
     def iter_updated_since(
         self, since: datetime, *, margin: float = 300.0, **options: Unpack[TaskUpdateOptions]
@@ -190,21 +198,21 @@ class Tasks(SingleCalls[Task]):
             margin: Seconds by which `next_since` lies before this walk's start.
 
         Raises:
-            TypeError: `since` is no time, or an option nobody knows.
-            ValueError: A time without a zone, a negative margin, a field or an id that cannot be.
+            TypeError: `since` is no time, or an unknown option.
+            ValueError: A time without a zone, a negative margin, an unknown field, a key that is no `_id`.
             DecodeError: As `iter`; `next_since` stays what it was.
             RequestError: Likewise.
         """
         if not isinstance(since, datetime):
-            raise TypeError(f"since is a datetime, not {type(since).__name__}")
-        if since.utcoffset() is None or margin < 0:
-            raise ValueError(f"since is a time with a zone and margin not negative, not {since} and {margin}")
-        for name in options.keys() - TaskUpdateOptions.__annotations__.keys():
-            known = ", ".join(sorted(TaskUpdateOptions.__annotations__))
-            raise TypeError(f"{name} is no option of iter_updated_since, which has {known}")
+            raise TypeError(f"since must be a datetime, not {since!r}")
+        if since.utcoffset() is None:
+            raise ValueError(f"since must be a time with a zone, not {since}")
+        number(0)("margin", margin)
+        check_options(options, TaskUpdateOptions, call="Tasks.iter_updated_since()")
         chosen: Options = {"page_size": 2000, "concurrency": 1, **options, "sort": "-updated_at"}
         met: set[Seam] = set()
-        clock = ServerClock(self._fetch)
+        queries = self.endpoint.queries(chosen, needs=("updated_at",))
+        clock = ServerClock(self._fetching(queries))
 
         def on_seam(seam: Seam) -> None:
             met.add(seam)
@@ -217,7 +225,7 @@ class Tasks(SingleCalls[Task]):
                 chosen,
                 clock.fetch,
             )
-            for query in self.endpoint.queries(chosen, needs=("updated_at",))
+            for query in queries
         ]
         return Updates(
             since,
@@ -268,8 +276,9 @@ class Tickets(BulkUpserts[Ticket]):
             limit: How many records to ask for; as many as one call may, by default.
 
         Raises:
-            TypeError: An option nobody knows, or one of listings only.
-            ValueError: A field or an id that cannot be, more ids than one call can hold, a number out of bounds.
+            TypeError: An unknown option, one of listings only, or a value of the wrong type.
+            ValueError: An unknown field, a key that is no `_id`, more ids than one call can hold, a number out of
+                bounds.
             DecodeError: The answer, or a record in it, cannot be read.
             RequestError: The call failed for good.
         """
@@ -285,17 +294,19 @@ class Tickets(BulkUpserts[Ticket]):
         documentation of tickets.
 
         Raises:
-            TypeError: An option nobody knows; at once, before anything is sent, as `ValueError` is.
-            ValueError: A field or an id that cannot be, a number out of bounds, `after` or `start_offset` of two lists.
+            TypeError: An unknown option, a value of the wrong type; like `ValueError` at once, before anything is sent.
+            ValueError: An unknown field, a key that is no `_id`, a number out of bounds, `after` or
+                `start_offset` where there are two lists.
             DecodeError: A record cannot be read, or the list makes no sense; `on_bad_record` skips such records.
             RequestError: A call failed for good; the records before it were handed out.
         """
         return self._iter(options)
 
     def iter_json(self, **options: Unpack[TicketListingOptions]) -> AsyncGenerator[bytes, None]:
-        """Yield each ticket's JSON, for exports: as it came, written anew where `select` leaves something out.
+        """Yield each ticket's JSON, for exports; in all else as `iter`, at a fraction of its cost.
 
-        In all else as `iter`, at a fraction of its cost.
+        The bytes are those of Planhat's answer. They are written anew only where a filter needs a field that `select`
+        leaves out.
         """
         return self._iter_json(options)
 
@@ -312,4 +323,4 @@ class Tickets(BulkUpserts[Ticket]):
 
         While so many are kept, Python's garbage collector holds the event loop for a long time now and then.
         """
-        return [ticket async for ticket in self._iter(options)]
+        return [ticket async for ticket in self._iter(options, call="all")]

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Ite
 from contextlib import aclosing
 from typing import Any, ClassVar, Generic, TypeVar
 
+from planhat_async._checks import several, whole
 from planhat_async._convert import decode_record, deleted_in, row_ids, split_rows
 from planhat_async._http.wire import Request, answered_at
 from planhat_async.batching.calling import call_each
@@ -16,7 +17,7 @@ from planhat_async.batching.pages import Page
 from planhat_async.batching.reading import Batch, FetchPage, ReadOptions, read_batches
 from planhat_async.batching.stitching import OnSeam, Seam
 from planhat_async.errors import DecodeError, NotFoundError
-from planhat_async.keys import path_segment
+from planhat_async.keys import checked_key, path_segment
 from planhat_async.models import Record
 from planhat_async.queries import LISTING_ONLY, Endpoint, Options, Params, Query
 from planhat_async.session import Session
@@ -27,6 +28,8 @@ T = TypeVar("T")
 OnBad = Callable[[DecodeError], None]
 
 _logger = logging.getLogger("planhat_async.listing")
+
+_CALLS = {"GET": "get", "PUT": "update", "DELETE": "delete"}
 
 _TURN_BYTES = 1 << 17
 """Bytes of rows that are decoded before others have the event loop: about half a millisecond's."""
@@ -68,11 +71,12 @@ class Repository(Generic[R]):
         body is the record, a count, a short text such as OK, or empty.
 
         Args:
-            key: Its `_id`.
+            key: Its `_id`; Planhat documents no other.
 
         Raises:
             NotFoundError: There is no such record.
             DecodeError: The answer is a success that says something else: an error, a page of HTML.
+            ValueError: The key is no `_id`.
         """
         await self._delete(key)
 
@@ -97,8 +101,12 @@ class Repository(Generic[R]):
 
         Returns:
             For each key, in order, whether there was such a record.
+
+        Raises:
+            ValueError: One of the keys is no `_id`.
+            TypeError: `keys` is one key, or one of them is not a string.
         """
-        return [gone is not None for gone in await self._each(self._delete_found, keys)]
+        return [gone is not None for gone in await self._each(self._delete_found, keys, "DELETE")]
 
     def _filled_in(self, wire: dict[str, Any]) -> dict[str, Any]:
         """A row with what Planhat needs of a record that is created and the caller need not say."""
@@ -106,11 +114,11 @@ class Repository(Generic[R]):
 
     async def _page(self, offset: int, limit: int | None, options: Options) -> list[R]:
         """One call, as Planhat answers it."""
-        if offset < 0 or (limit is not None and limit < 1):
-            raise ValueError(f"offset counts from 0 and limit from 1, not {offset} and {limit}")
+        whole(0)("offset", offset)
+        whole(1, or_none=True)("limit", limit)
+        queries = self.endpoint.queries(options, call="page")
         for name in LISTING_ONLY.intersection(options):
             raise TypeError(f"{name} is an option of iter, iter_json, pages and all, not of page")
-        queries = self.endpoint.queries(options)
         if not queries:
             return []  # of no company at all
         if len(queries) > 1:
@@ -125,18 +133,18 @@ class Repository(Generic[R]):
                 await asyncio.sleep(0)
         return records
 
-    def _iter(self, options: Options) -> AsyncGenerator[R, None]:
-        return self._decoded(self._batches(options), self._on_bad(options))
+    def _iter(self, options: Options, *, call: str = "iter") -> AsyncGenerator[R, None]:
+        return self._decoded(self._batches(options, call=call), self._on_bad(options))
 
     def _iter_json(self, options: Options) -> AsyncGenerator[bytes, None]:
-        return _each_row(self._batches(options, turn_bytes=_RAW_TURN_BYTES))
+        return _each_row(self._batches(options, call="iter_json", turn_bytes=_RAW_TURN_BYTES))
 
     def _pages(self, options: Options) -> AsyncGenerator[list[R], None]:
-        return self._decoded_pages(self._batches(options), self._on_bad(options))
+        return self._decoded_pages(self._batches(options, call="pages"), self._on_bad(options))
 
-    def _batches(self, options: Options, *, turn_bytes: int = _TURN_BYTES) -> AsyncGenerator[Batch, None]:
+    def _batches(self, options: Options, *, call: str, turn_bytes: int = _TURN_BYTES) -> AsyncGenerator[Batch, None]:
         """The wanted rows, a few at a time; wrong options are refused at once."""
-        return self._read(self.endpoint.queries(options), options, turn_bytes=turn_bytes)
+        return self._read(self.endpoint.queries(options, call=call), options, turn_bytes=turn_bytes)
 
     def _read(
         self,
@@ -147,7 +155,7 @@ class Repository(Generic[R]):
         on_seam: OnSeam | None = None,
         fetch: FetchPage | None = None,
     ) -> AsyncGenerator[Batch, None]:
-        asked = options.get("page_size")
+        asked, after = options.get("page_size"), options.get("after")
         read = ReadOptions(
             name=f"GET {self.endpoint.path}",
             page_size=self.endpoint.max_limit if asked is None else min(asked, self.endpoint.max_limit),
@@ -155,7 +163,7 @@ class Repository(Generic[R]):
             concurrency=options.get("concurrency", 4),
             max_records=options.get("max_records"),
             start_offset=options.get("start_offset", 0),
-            after=options.get("after"),
+            after=None if after is None else checked_key(after, by="after", prefixes=()),
             turn_bytes=turn_bytes,
         )
         read.check(queries)
@@ -169,10 +177,7 @@ class Repository(Generic[R]):
 
     def _on_bad(self, options: Options) -> OnBad:
         """What is done with a record that cannot be read."""
-        choice = options.get("on_bad_record", "raise")
-        if choice not in {"raise", "skip"}:
-            raise ValueError(f"on_bad_record is 'raise' or 'skip', not {choice!r}")
-        return self._skip if choice == "skip" else _raise
+        return self._skip if options.get("on_bad_record") == "skip" else _raise
 
     def _skip(self, error: DecodeError) -> None:
         self._session.stats.records_skipped += 1
@@ -243,16 +248,25 @@ class Repository(Generic[R]):
         return record
 
     def _request(self, method: str, key: str, *, body: bytes | None = None, is_bulk: bool = False) -> Request:
-        path = f"{self.endpoint.path}/{path_segment(key)}"
+        path = f"{self.endpoint.path}/{self._segment(method, key)}"
         return Request(method=method, path=path, body=body, is_keyed=True, is_bulk=is_bulk)
+
+    def _segment(self, method: str, key: str) -> str:
+        """The key in a path, where the method takes such a key.
+
+        Raises:
+            ValueError: It does not: Planhat would answer that there is no such record.
+        """
+        call = f"{type(self).__name__}.{_CALLS[method]}()"
+        return path_segment(key, by=call, prefixes=self.endpoint.key_prefixes.get(method, ()))
 
     async def _delete_found(self, key: str, *, is_bulk: bool) -> bool:
         await self._delete(key, is_bulk=is_bulk)
         return True
 
-    async def _each(self, call: Callable[..., Awaitable[T]], keys: Iterable[str]) -> list[T | None]:
+    async def _each(self, call: Callable[..., Awaitable[T]], keys: Iterable[str], method: str) -> list[T | None]:
         """Call for each key concurrently; `None` where there is no such record."""
-        checked = await _checked(keys)
+        checked = await self._checked(keys, method)
         is_bulk = len(checked) > 1
 
         async def found(key: str) -> T | None:
@@ -263,18 +277,16 @@ class Repository(Generic[R]):
 
         return await call_each(found, checked, max_at_once=self._session.limits.max_in_flight)
 
-
-async def _checked(keys: Iterable[str]) -> list[str]:
-    """All keys; others have the event loop while they are checked."""
-    if isinstance(keys, str):
-        raise TypeError("keys are an iterable of keys, not one")
-    checked = []
-    for key in list(keys) if isinstance(keys, Collection) else keys:
-        path_segment(key)
-        checked.append(key)
-        if len(checked) % _KEYS_A_TURN == 0:
-            await asyncio.sleep(0)
-    return checked
+    async def _checked(self, keys: Iterable[str], method: str) -> list[str]:
+        """All keys; others have the event loop while they are checked."""
+        several("keys", keys, of="keys")
+        checked = []
+        for key in list(keys) if isinstance(keys, Collection) else keys:
+            self._segment(method, key)
+            checked.append(key)
+            if len(checked) % _KEYS_A_TURN == 0:
+                await asyncio.sleep(0)
+        return checked
 
 
 def _drained(pieces: deque[bytes]) -> Iterator[bytes]:

@@ -26,6 +26,7 @@ class SingleCalls(BulkUpserts[R]):
         Raises:
             NotFoundError: There is no such record.
             DecodeError: The answer is a success, and no record: an error, a page of HTML, an object without `_id`.
+            ValueError: A key of another kind; nothing is sent.
         """
         return await self._get(key)
 
@@ -35,10 +36,10 @@ class SingleCalls(BulkUpserts[R]):
     async def get_many(self, keys: Iterable[str]) -> list[R | None]:
         """The records with these keys, fetched concurrently, in order; `None` where there is none.
 
-        All keys are checked before anything is sent. Costs one call per key, in the class of bulk calls unless there
-        is but one, and memory for the results.
+        All keys are checked before anything is sent, and refused as by `get`. Costs one call per key, in the class of
+        bulk calls unless there is but one, and memory for the results.
         """
-        return await self._each(self._get, keys)
+        return await self._each(self._get, keys, "GET")
 
     async def create(self, record: R | Mapping[str, Any]) -> R:
         """Create a record; returns it as Planhat stored it.
@@ -65,13 +66,13 @@ class SingleCalls(BulkUpserts[R]):
         Planhat changes the fields sent and leaves the rest; `custom` merges key by key.
 
         Args:
-            key: An `_id`; for tasks also `srcid("…")`.
+            key: An `_id` or `srcid("…")`; for notes also `extid("…")`. Planhat documents no others.
             changes: A mapping, sent exactly as it is: `{"status": None}` empties a field. Or a record, whose
                 fields that are set are sent.
 
         Raises:
             NotFoundError: There is no such record.
-            ValueError: A field nobody knows, or a value Planhat would not understand.
+            ValueError: A key of another kind, an unknown field, or a value Planhat would not understand.
             DecodeError: The answer is a success, and no record: it may have been changed.
         """
         wire = to_write(self.endpoint.record, changes)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Generic, TypeVar
+from types import TracebackType
+from typing import Any, Generic, TypeVar
 
 from planhat_async.batching.pages import Page
 from planhat_async.batching.reading import FetchPage
@@ -42,8 +43,10 @@ class ServerClock:
         return page
 
 
-class Updates(AsyncIterator[R], Generic[R]):
+class Updates(AsyncGenerator[R, None], Generic[R]):
     """The records that changed since a time, for one `async for`; see `Tasks.iter_updated_since`.
+
+    It is an async generator, so what takes one, such as an upsert, also closes it.
 
     Args:
         since: The time.
@@ -81,10 +84,11 @@ class Updates(AsyncIterator[R], Generic[R]):
         """
         return self._next_since
 
-    async def __anext__(self) -> R:
+    async def asend(self, value: None) -> R:
+        """The next record, as `anext` gives it."""
         self._started = self._started or datetime.now(UTC)
         try:
-            return await anext(self._records)
+            return await self._records.asend(value)
         except StopAsyncIteration:
             if self._is_whole() and not self._is_broken:
                 started = min(self._started, self._server_start() or self._started)
@@ -93,6 +97,12 @@ class Updates(AsyncIterator[R], Generic[R]):
         except BaseException:
             self._is_broken = True  # asked once more, it would only say that it has ended
             raise
+
+    async def athrow(self, typ: Any, val: Any = None, tb: TracebackType | None = None, /) -> R:
+        """Raise an exception where the walk is, which ends it early."""
+        self._is_broken = True
+        error = typ if val is None else val
+        return await self._records.athrow(error if tb is None else error.with_traceback(tb))
 
     async def aclose(self) -> None:
         """End the walk early."""

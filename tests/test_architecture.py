@@ -34,9 +34,10 @@ LAYERS = [
     {"samples"},
     {"models"},
     {"results", "keys"},
-    {"errors"},
+    {"errors", "_checks"},
 ]
 PURE = {
+    "_checks",
     "errors",
     "results",
     "keys",
@@ -54,6 +55,8 @@ PURE = {
     "batching/pages",
     "batching/page_size",
     "batching/progress",
+    "batching/recognition",
+    "batching/window",
     "batching/stitching",
     "batching/changes",
     "batching/chunking",

@@ -9,13 +9,15 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_ids import id_of
 
-from planhat_async import DecodeError, Note, Task, Ticket
+from planhat_async import DecodeError, Note, Task, Ticket, extid
 from planhat_async._convert import encode_json
 from planhat_async.queries import MAX_IDS_LENGTH, NOTES, TASKS, TICKETS, Endpoint, Params, Query
 
 BY_ID = ("sort", "_id")
 ARCHIVED = ("isArchived", "true")
+OWN_KEYS = st.text("abc", min_size=1, max_size=300).map(extid)
 
 
 def params(endpoint: Endpoint, **options: Any) -> list[Params]:
@@ -61,24 +63,25 @@ class TestFilters:
 
     def test_tickets_are_filtered_by_planhat(self) -> None:
         """By the documented names; what is `None` is left out, and a blank filter refused."""
-        assert params(TICKETS, search="refund", email="a@b.c", status="open", company_id="1") == [
-            (("companyId", "1"), ("status", "open"), ("email", "a@b.c"), ("search", "refund"), BY_ID)
+        assert params(TICKETS, search="refund", email="a@b.c", status="open", company_id=id_of(1)) == [
+            (("companyId", id_of(1)), ("status", "open"), ("email", "a@b.c"), ("search", "refund"), BY_ID)
         ]
         assert params(TICKETS, status=None, email=None, company_id=None) == [(BY_ID,)]
-        with pytest.raises(ValueError, match=r"^email: a filter must not be blank"):
+        with pytest.raises(ValueError, match=r"^email must not be blank"):
             params(TICKETS, email=" ")
 
     def test_notes_and_tasks_are_filtered_by_company(self) -> None:
         """One id, or several, each once; in any iterable."""
         assert params(NOTES, company_id="extid-7") == [(("companyId", "extid-7"), BY_ID)]
-        assert params(NOTES, company_id=(i for i in "2123")) == [(("companyId", "2,1,3"), BY_ID)]
-        assert params(TASKS, company_id={"1"}, enduser_ids=["2", "3"], archived=False) == [
-            (("companyId", "1"), ("enduserIds", "2,3"), BY_ID)
+        joined = ",".join(map(id_of, "213"))
+        assert params(NOTES, company_id=(id_of(i) for i in "2123")) == [(("companyId", joined), BY_ID)]
+        assert params(TASKS, company_id={id_of("2")}, enduser_ids=map(id_of, "213"), archived=False) == [
+            (("companyId", id_of("2")), ("enduserIds", joined), BY_ID)
         ]
 
     def test_every_company_meets_every_end_user(self) -> None:
         """Where both lists are too long for one call, in open and archived tasks alike."""
-        companies, users = ["c" * 1500, "d" * 1500], ["e" * 1500, "f" * 1500]
+        companies, users = (["extid-" + one * 1500 for one in pair] for pair in ("cd", "ef"))
         assert params(TASKS, company_id=companies, enduser_ids=iter(users)) == [
             (("companyId", company), ("enduserIds", user), *archived, BY_ID)
             for company in companies
@@ -91,7 +94,7 @@ class TestFilters:
         """An empty list of ids means no records, not all of them."""
         assert params(TASKS, **{name: []}) == []
 
-    @given(st.lists(st.text("abc-0", min_size=1, max_size=700), max_size=30))
+    @given(st.lists(st.text("abc-0", min_size=1, max_size=700).map(extid), max_size=30))
     def test_long_lists_of_ids_are_split(self, ids: list[str]) -> None:
         """Every id is asked for once, in order, in no more calls than it takes."""
         groups = [dict(one)["companyId"] for one in params(NOTES, company_id=ids)]
@@ -100,7 +103,7 @@ class TestFilters:
         heads = [group.split(",")[0] for group in groups[1:]]
         assert all(len(f"{group},{head}") > MAX_IDS_LENGTH for group, head in zip(groups, heads, strict=False))
 
-    @given(st.lists(st.text("abc", min_size=1, max_size=300)), st.lists(st.text("abc", min_size=1, max_size=300)))
+    @given(st.lists(OWN_KEYS), st.lists(OWN_KEYS))
     def test_two_filters_share_the_room_of_a_call(self, companies: list[str], users: list[str]) -> None:
         """Every company meets every end user, and no call is longer than one filter alone may make it."""
         asked = [dict(one) for one in params(TASKS, company_id=companies, enduser_ids=users, archived=False)]
@@ -113,9 +116,9 @@ class TestFilters:
         ids = [f"{i:024x}" for i in range(81)]
         groups = [dict(one)["companyId"] for one in params(NOTES, company_id=ids)]
         assert groups == [",".join(ids[:80]), ids[80]]
-        exact = ["a" * 1000, "b" * 999]
+        exact = ["extid-" + "a" * 994, "srcid-" + "b" * 993]
         assert len(params(NOTES, company_id=exact)) == 1
-        assert len(params(NOTES, company_id=[*exact[:1], "b" * 1000])) == 2
+        assert len(params(NOTES, company_id=[*exact[:1], "srcid-" + "b" * 994])) == 2
 
     def test_ids_count_as_a_url_has_them(self) -> None:
         """A letter that is not ASCII takes six characters there, or more."""
@@ -127,21 +130,30 @@ class TestFilters:
 
     def test_an_id_longer_than_a_call_goes_alone(self) -> None:
         """It is for Planhat to refuse it."""
-        assert params(NOTES, company_id=["a" * 3000, "b"]) == [
-            (("companyId", "a" * 3000), BY_ID),
-            (("companyId", "b"), BY_ID),
+        assert params(NOTES, company_id=["extid-" + "a" * 3000, "extid-b"]) == [
+            (("companyId", "extid-" + "a" * 3000), BY_ID),
+            (("companyId", "extid-b"), BY_ID),
         ]
 
     @pytest.mark.parametrize("name", ["company_id", "enduser_ids"])
     @pytest.mark.parametrize("bad", ["", " ", "1,2"])
     def test_an_id_must_stay_one(self, name: str, bad: str) -> None:
         """A comma would make two of it, and a blank one might mean all."""
-        with pytest.raises(ValueError, match=f"^{name}: an id in a list must not be blank or hold a comma: "):
-            params(TASKS, **{name: ["1", bad]})
+        with pytest.raises(ValueError, match=f"^{name}: a key in a list must not be blank or hold a comma: "):
+            params(TASKS, **{name: [id_of(1), bad]})
         with pytest.raises(ValueError, match=f"^{name}: "):
             params(TASKS, **{name: bad})
 
-    @pytest.mark.parametrize("ids", [[7], [None], b"12"])
+    @pytest.mark.parametrize("name", ["company_id", "enduser_ids"])
+    @pytest.mark.parametrize("bare", ["acme", "crm-1", "6" * 23, f"{'6' * 24} "])
+    def test_a_key_that_is_no_id_is_refused(self, name: str, bare: str) -> None:
+        """Planhat would answer with an empty list; the message names the ways to write an id of another system."""
+        with pytest.raises(ValueError, match="is not an _id") as caught:
+            params(TASKS, **{name: ["extid-1", bare]})
+        taken = 'an _id, extid("…") or srcid("…")'
+        assert str(caught.value) == f"{bare!r} is not an _id (24 hex digits): {name} takes {taken}"
+
+    @pytest.mark.parametrize("ids", [[7], [None], b"12", 5])
     def test_an_id_is_text(self, ids: Any) -> None:
         """What else it is, is said."""
         with pytest.raises(TypeError, match="company_id"):
@@ -152,10 +164,10 @@ class TestOptions:
     @pytest.mark.parametrize(
         ("endpoint", "name", "message"),
         [
-            (NOTES, "company", "Notes cannot be listed by 'company'; did you mean company_id?"),
-            (TASKS, "is_archived", "Tasks cannot be listed by 'is_archived'; did you mean archived?"),
-            (TICKETS, "stats", "Tickets cannot be listed by 'stats'; did you mean status?"),
-            (TICKETS, "companyId", "Tickets cannot be listed by 'companyId'; did you mean company_id?"),
+            (NOTES, "company", "Notes.iter() has no option 'company'; did you mean company_id?"),
+            (TASKS, "is_archived", "Tasks.iter() has no option 'is_archived'; did you mean archived?"),
+            (TICKETS, "stats", "Tickets.iter() has no option 'stats'; did you mean status?"),
+            (TICKETS, "companyId", "Tickets.iter() has no option 'companyId'; did you mean company_id?"),
         ],
     )
     def test_an_unknown_option_is_refused(self, endpoint: Endpoint, name: str, message: str) -> None:
@@ -166,13 +178,13 @@ class TestOptions:
 
     def test_an_option_like_no_other_is_told_all(self) -> None:
         """There is no nearest name."""
-        with pytest.raises(TypeError, match=r"by 'zzz'; there are after, company_id, .*, type$"):
+        with pytest.raises(TypeError, match=r"has no option 'zzz'; it has after, company_id, .*, type$"):
             params(NOTES, zzz=1)
 
     @pytest.mark.parametrize(("endpoint", "name"), [(NOTES, "status"), (TASKS, "type"), (TICKETS, "archived")])
     def test_an_option_of_another_model_is_unknown(self, endpoint: Endpoint, name: str) -> None:
         """Each model has its own filters."""
-        with pytest.raises(TypeError, match=f"cannot be listed by '{name}'"):
+        with pytest.raises(TypeError, match=f"has no option '{name}'"):
             params(endpoint, **{name: None})
 
     def test_how_a_list_is_read_is_no_parameter(self) -> None:
@@ -222,16 +234,22 @@ class TestSortAndSelect:
         ]
 
     def test_what_only_a_check_or_a_filter_needs_is_taken_out_again(self) -> None:
-        """One gets what one selected; with the `_id` selected it stays."""
+        """One gets what one selected, and the `_id`."""
         row = {"_id": "1", "date": "2024", "type": "note", "isCustomType": False}
-        (bare,) = NOTES.queries({"select": ["date"]})
-        (with_id,) = NOTES.queries({"select": ["id", "date"]})
-        assert wanted(bare, [row, {"_id": "2", "type": "email"}]) == encoded([{"date": "2024"}])
-        assert wanted(with_id, [row]) == encoded([{"_id": "1", "date": "2024"}])
+        for select in (["date"], ["id", "date"]):
+            (query,) = NOTES.queries({"select": select})
+            assert wanted(query, [row, {"_id": "2", "type": "email"}]) == encoded([{"_id": "1", "date": "2024"}])
+
+    def test_rows_are_not_written_anew_for_their_id(self) -> None:
+        """It comes with any selection, so where no filter needs another field nothing is taken out."""
+        for query in (*TICKETS.queries({"select": ["title"]}), *NOTES.queries({"select": ["date"], "type": None})):
+            assert (query.hidden_fields, query.shown(b'{ "_id" : 1 }')) == (frozenset(), b'{ "_id" : 1 }')
 
     def test_one_name_is_no_list_of_names(self) -> None:
         """Its letters would be taken for names."""
-        with pytest.raises(TypeError, match=r"^select takes several names, such as "):
+        with pytest.raises(
+            TypeError, match=r"^select must be an iterable of field names, such as \['subject', 'date'\], not 'date'$"
+        ):
             params(NOTES, select="date")
 
     def test_names_may_come_from_an_iterator(self) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from fakes import TOKEN, FakeTransport
+from made_ids import id_of
 
 from planhat_async import (
     BadRequestError,
@@ -39,6 +40,7 @@ FREE_TEXT = "a/b ?c#d%2Fe&f é[..]"
 QUOTED = "a%2Fb%20%3Fc%23d%252Fe%26f%20%C3%A9%5B..%5D"
 ALL = [("notes", Notes), ("tasks", Tasks), ("tickets", Tickets)]
 SINGLE = ALL[:2]
+C1, C9 = id_of("c1"), id_of("c9")
 
 
 def calls(planhat: Sandbox) -> list[tuple[str, str, int]]:
@@ -138,8 +140,10 @@ async def test_a_record_is_got_by_its_id(
     assert [status for _, _, status in calls(planhat)] == [200]
 
 
-@pytest.mark.parametrize(("name", "repository"), SINGLE)
-@pytest.mark.parametrize(("field", "key"), [("externalId", extid(FREE_TEXT)), ("sourceId", srcid(FREE_TEXT))])
+@pytest.mark.parametrize(
+    ("name", "repository", "field", "key"),
+    [("notes", Notes, "externalId", extid(FREE_TEXT)), ("tasks", Tasks, "sourceId", srcid(FREE_TEXT))],
+)
 async def test_free_text_is_a_key(
     planhat: Sandbox, session: Session, name: str, repository: type[Tasks], field: str, key: str
 ) -> None:
@@ -167,16 +171,16 @@ async def test_an_update_by_a_record_sends_the_fields_that_are_set() -> None:
     """Not its `_id`, which is in the path, nor what Planhat fills in."""
     transport = FakeTransport([Response(status=200, body=b'{"_id":"k"}')])
     async with Session(TOKEN, transport=transport) as session:
-        await Tasks(session).update("k", Task(id="k", action="Call", company_name="Tenet"))
+        await Tasks(session).update(id_of("k"), Task(id="k", action="Call", company_name="Tenet"))
     request = transport.sent[0].request
-    assert (request.method, request.path, request.body) == ("PUT", "/tasks/k", b'{"action":"Call"}')
+    assert (request.method, request.path, request.body) == ("PUT", f"/tasks/{id_of('k')}", b'{"action":"Call"}')
     assert request.is_keyed
 
 
 async def test_a_write_whose_answer_cannot_be_read_may_have_been_done() -> None:
     """The error says so: a creation must be checked before it is made again."""
     async with Session(TOKEN, transport=FakeTransport([Response(status=200, body=b"[7]")] * 2)) as session:
-        for write in (Tasks(session).create({"company_id": "c1"}), Tasks(session).update("k", {"action": "x"})):
+        for write in (Tasks(session).create({"company_id": "c1"}), Tasks(session).update(id_of("k"), {"action": "x"})):
             with pytest.raises(DecodeError) as caught:
                 await write
             assert caught.value.may_have_been_processed
@@ -185,7 +189,7 @@ async def test_a_write_whose_answer_cannot_be_read_may_have_been_done() -> None:
 async def test_an_update_of_a_field_nobody_knows_is_not_sent(planhat: Sandbox, session: Session) -> None:
     """Planhat would drop it silently."""
     with pytest.raises(ValueError, match="did you mean status"):
-        await Tasks(session).update("k", {"statsu": "done"})
+        await Tasks(session).update(id_of("k"), {"statsu": "done"})
     assert planhat.requests == []
 
 
@@ -215,7 +219,7 @@ async def test_a_record_is_deleted_for_good(
 async def test_a_deletion_that_deleted_nothing_finds_nothing(body: bytes, *, was_there: bool) -> None:
     """Whether Planhat says so by a 404 or by a count."""
     async with Session(TOKEN, transport=FakeTransport([Response(status=200, body=body)])) as session:
-        assert await Tasks(session).delete_many(["k"]) == [was_there]
+        assert await Tasks(session).delete_many([id_of("k")]) == [was_there]
 
 
 @pytest.mark.parametrize(("name", "repository"), SINGLE)
@@ -245,6 +249,45 @@ async def test_a_blank_or_climbing_key_is_refused(planhat: Sandbox, session: Ses
         with pytest.raises(ValueError, match=r"blank|is not an _id"):
             await call
     assert planhat.requests == []
+
+
+@pytest.mark.parametrize(
+    ("repository", "method", "refused"),
+    [
+        (Notes, "get", [srcid("1")]),
+        (Notes, "get_many", [srcid("1")]),
+        (Notes, "delete", [extid("1"), srcid("1")]),
+        (Notes, "delete_many", [extid("1"), srcid("1")]),
+        (Notes, "update", []),
+        (Tasks, "get", [extid("1")]),
+        (Tasks, "get_many", [extid("1")]),
+        (Tasks, "update", [extid("1")]),
+        (Tasks, "delete", [extid("1"), srcid("1")]),
+        (Tasks, "delete_many", [extid("1"), srcid("1")]),
+        (Tickets, "delete", [extid("1"), srcid("1")]),
+        (Tickets, "delete_many", [extid("1"), srcid("1")]),
+    ],
+)
+async def test_a_key_of_a_kind_that_a_call_does_not_take_is_not_sent(
+    repository: type[Tickets], method: str, refused: list[str]
+) -> None:
+    """Planhat would answer that there is no such record; the kinds that each call takes are on its page."""
+    transport = FakeTransport([None])
+    async with Session(TOKEN, transport=transport) as session:
+        call = getattr(repository(session), method)
+        for key in [*refused, "crm-1", f" {'f' * 24}"]:
+            keys: Any = [[key]] if method.endswith("_many") else [key]
+            said = rf"is not an _id \(24 hex digits\): {repository.__name__}\.{method.removesuffix('_many')}\(\) takes"
+            with pytest.raises(ValueError, match=said):
+                await call(*keys, *([{}] if method == "update" else []))
+    assert transport.sent == []
+
+
+async def test_an_id_in_upper_case_names_the_same_record(planhat: Sandbox, session: Session) -> None:
+    """Hex digits are the same in either case, and Planhat writes the lower one."""
+    (key,) = add(planhat, "tasks", 1, companyId=C1)
+    assert (await Tasks(session).get(key.upper())).id == key
+    assert ids(await Tasks(session).all(company_id=C1.upper(), after=id_of(1).upper(), archived=False)) == [key]
 
 
 async def test_all_keys_are_checked_before_the_first_call() -> None:
@@ -300,15 +343,16 @@ async def test_an_error_of_one_call_ends_the_others() -> None:
     before = asyncio.all_tasks()
     async with asyncio.timeout(5), Session(TOKEN, transport=transport) as session:
         with pytest.raises(BadRequestError):
-            await Tasks(session).get_many(["a", "b", "c"])
+            await Tasks(session).get_many(map(id_of, "abc"))
         assert asyncio.all_tasks() == before
 
 
 @pytest.mark.parametrize("name", ["get_many", "delete_many"])
-async def test_one_key_is_no_list_of_keys(planhat: Sandbox, session: Session, name: str) -> None:
-    """A text where keys are wanted is refused before anything is sent."""
-    with pytest.raises(TypeError):
-        await getattr(Tasks(session), name)("f" * 24)
+@pytest.mark.parametrize("keys", ["f" * 24, b"f" * 24, 5, None])
+async def test_one_key_is_no_list_of_keys(planhat: Sandbox, session: Session, name: str, keys: Any) -> None:
+    """It is refused before anything is sent."""
+    with pytest.raises(TypeError, match=r"^keys must be an iterable of keys, not"):
+        await getattr(Tasks(session), name)(keys)
     assert planhat.requests == []
 
 
@@ -403,11 +447,11 @@ async def test_a_page_of_tasks_is_open_unless_archived_is_asked_for(
 @pytest.mark.parametrize(
     ("repository", "wanted", "sent"),
     [
-        (Notes, {"company_id": "c1"}, {"companyId": "c1"}),
-        (Notes, {"company_id": ["c1", "c9", "c1"]}, {"companyId": "c1,c9"}),
-        (Tasks, {"company_id": "c1", "archived": False}, {"companyId": "c1"}),
-        (Tasks, {"enduser_ids": ["e1", "e9"], "archived": False}, {"enduserIds": "e1,e9"}),
-        (Tickets, {"company_id": "c1"}, {"companyId": "c1"}),
+        (Notes, {"company_id": C1}, {"companyId": C1}),
+        (Notes, {"company_id": [C1, C9, C1.upper()]}, {"companyId": f"{C1},{C9}"}),
+        (Tasks, {"company_id": C1, "archived": False}, {"companyId": C1}),
+        (Tasks, {"enduser_ids": [C1, C9], "archived": False}, {"enduserIds": f"{C1},{C9}"}),
+        (Tickets, {"company_id": C1}, {"companyId": C1}),
         (Tickets, {"status": "open"}, {"status": "open"}),
         (Tickets, {"email": "a+b@c.d"}, {"email": "a+b@c.d"}),
         (Tickets, {"search": "é & so on?"}, {"search": "é & so on?"}),
@@ -418,7 +462,7 @@ async def test_documented_filters_are_sent(
     planhat: Sandbox, session: Session, repository: type[Tickets], wanted: Any, sent: dict[str, str]
 ) -> None:
     """By Planhat's names; only what matches them all comes back, by every way of listing."""
-    match = {"companyId": "c1", "endusers": [{"id": "e1"}], "status": "open", "email": "a+b@c.d"}
+    match = {"companyId": C1, "endusers": [{"id": C1}], "status": "open", "email": "a+b@c.d"}
     name = repository.__name__.lower()
     (key,) = add(planhat, name, 1, **match, snippet="this é & so on?")
     add(planhat, name, 1, companyId="c2", endusers=[{"id": "e2"}], status="closed", email="x@y.z", snippet="other")
@@ -455,10 +499,10 @@ async def test_a_list_comes_in_the_order_asked_for(planhat: Sandbox, session: Se
 
 
 async def test_only_the_fields_asked_for_are_fetched(planhat: Sandbox, session: Session) -> None:
-    """The `_id`, and what a filter needs, are fetched as well, and not handed on."""
-    planhat.add("notes", {"subject": "Call", "description": "long", "companyId": "c1"})
+    """And the `_id`; what a filter needs is fetched as well, and not handed on."""
+    (key,) = add(planhat, "notes", 1, subject="Call", description="long")
     (note,) = await Notes(session).all(select=["subject"])
-    assert note == Note(subject="Call")
+    assert note == Note(id=key, subject="Call")
     assert queries(planhat) == [{"select": "_id,subject,type,isCustomType"}]
 
 
@@ -478,6 +522,22 @@ async def test_only_the_fields_asked_for_are_fetched(planhat: Sandbox, session: 
         ({"page_size": -1}, ValueError),
         ({"concurrency": 0}, ValueError),
         ({"max_records": -1}, ValueError),
+        ({"company_id": "acme"}, ValueError),
+        ({"company_id": 5}, TypeError),
+        ({"after": "crm-1"}, ValueError),
+        ({"after": extid("1")}, ValueError),
+        ({"after": 5}, TypeError),
+        ({"after": ""}, ValueError),
+        ({"concurrency": "4"}, TypeError),
+        ({"concurrency": True}, TypeError),
+        ({"page_size": "x"}, TypeError),
+        ({"max_records": 2.0}, TypeError),
+        ({"start_offset": None}, TypeError),
+        ({"on_bad_record": []}, TypeError),
+        ({"status": 5}, TypeError),
+        ({"status": " "}, ValueError),
+        ({"select": 5}, TypeError),
+        ({"sort": 0}, TypeError),
     ],
 )
 async def test_list_options_nobody_knows_are_refused_at_once(
@@ -504,10 +564,22 @@ async def test_a_page_is_one_call(planhat: Sandbox, session: Session) -> None:
     ]
 
 
-@pytest.mark.parametrize("wrong", [{"offset": -1}, {"limit": 0}, {"limit": -1}])
-async def test_a_page_from_nowhere_is_refused(planhat: Sandbox, session: Session, wrong: Any) -> None:
-    """Before anything is sent."""
-    with pytest.raises(ValueError, match="offset counts from 0 and limit from 1"):
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        ({"offset": -1}, ValueError),
+        ({"limit": 0}, ValueError),
+        ({"limit": -1}, ValueError),
+        ({"limit": 2.5}, TypeError),
+        ({"offset": True}, TypeError),
+        ({"limit": "5"}, TypeError),
+    ],
+)
+async def test_a_page_from_nowhere_is_refused(
+    planhat: Sandbox, session: Session, wrong: Any, error: type[Exception]
+) -> None:
+    """Before anything is sent; the message names the option."""
+    with pytest.raises(error, match=f"^{next(iter(wrong))} must be a whole number of at least"):
         await Tickets(session).page(**wrong)
     assert planhat.requests == []
 
@@ -971,11 +1043,30 @@ async def test_one_row_is_no_list_of_rows(planhat: Sandbox, session: Session, ro
     assert planhat.requests == []
 
 
-@pytest.mark.parametrize("wrong", [{"chunk_size": 5001}, {"max_bytes": 30_000_001}, {"concurrency": 0}])
-async def test_upsert_options_out_of_bounds_are_refused(planhat: Sandbox, session: Session, wrong: Any) -> None:
-    """Planhat's maximum is 5,000 rows."""
-    with pytest.raises(ValueError, match=next(iter(wrong))):
+@pytest.mark.parametrize(
+    ("wrong", "error", "said"),
+    [
+        ({"chunk_size": 5001}, ValueError, "chunk_size must be a whole number from 1 to 5000, not 5001"),
+        ({"chunk_size": True}, TypeError, "chunk_size must be a whole number from 1 to 5000, not True"),
+        ({"max_bytes": 30_000_001}, ValueError, "max_bytes must be a whole number from 1 to 30000000, not 30000001"),
+        ({"concurrency": 0}, ValueError, "concurrency must be a whole number of at least 1, not 0"),
+        ({"concurrency": "4"}, TypeError, "concurrency must be a whole number of at least 1, not '4'"),
+        ({"isolate": "yes"}, TypeError, "isolate must be True or False, not 'yes'"),
+        ({"max_isolation_calls": -1}, ValueError, "max_isolation_calls must be a whole number of at least 0, not -1"),
+        ({"on_invalid": "skip"}, ValueError, "on_invalid must be 'collect' or 'raise', not 'skip'"),
+        ({"verify_wait": "5"}, TypeError, "verify_wait must be a number of at least 0, not '5'"),
+        ({"verify_wait": float("nan")}, ValueError, "verify_wait must be a number of at least 0, not nan"),
+        ({"raise_on_error": 1}, TypeError, "raise_on_error must be True or False, not 1"),
+        ({"chunksize": 5}, TypeError, "Tickets.upsert_many() has no option 'chunksize'; did you mean chunk_size?"),
+    ],
+)
+async def test_upsert_options_that_cannot_be_are_refused(
+    planhat: Sandbox, session: Session, wrong: Any, error: type[Exception], said: str
+) -> None:
+    """In one line that says what the option has to be; Planhat's maximum is 5,000 rows."""
+    with pytest.raises(error) as caught:
         await Tickets(session).upsert_many(ticket_rows(1), **wrong)
+    assert str(caught.value) == said
     assert planhat.requests == []
 
 

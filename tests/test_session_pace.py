@@ -513,7 +513,7 @@ def test_an_unreadable_answer_to_a_deletion_may_mean_that_it_is_done() -> None:
     async def main() -> None:
         async with Session("t", transport=Server(lambda _: Response(status=200, body=b"<html>"))) as session:
             with pytest.raises(DecodeError) as caught:
-                await Notes(session).delete("5f5792")
+                await Notes(session).delete("5f" * 12)
         assert caught.value.may_have_been_processed
 
     virtual_time.run(main())

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from email.utils import format_datetime
 from typing import Any, Self
 
+import attrs
 import pytest
 from fakes import TOKEN, FakeTransport
 
@@ -117,7 +118,7 @@ async def test_what_only_the_walk_needs_is_not_handed_on(planhat: Sandbox, sessi
     """It is fetched all the same."""
     add(planhat, 1, description="long")
     walk = Tasks(session).iter_updated_since(NOON, select=["action"], archived=False)
-    assert [task async for task in walk] == [Task(action="1")]
+    assert [attrs.evolve(task, id=None) async for task in walk] == [Task(action="1")]
     (call,) = planhat.requests
     assert (call.query["sort"], call.query["select"]) == ("-updatedAt", "_id,action,updatedAt")
 
@@ -245,3 +246,33 @@ async def test_a_clock_that_is_ahead_loses_no_change(hours_behind: int | None) -
     expected = min(now, server)
     assert expected - timedelta(seconds=5) <= walk.next_since <= expected + timedelta(seconds=5)
     assert hours_behind != 2 or walk.next_since <= server
+
+
+async def test_an_upsert_closes_a_walk_that_it_takes_rows_from() -> None:
+    """Also where it ends before the walk does: no page is left on its way."""
+    rows = [{"_id": f"{n:024x}", "updatedAt": "2024-06-01T00:00:00.000Z"} for n in range(500)]
+    transport = FakeTransport([Response(status=200, body=encode_json(rows)), *[None] * 9])
+    async with Session(TOKEN, transport=transport) as session:
+        tasks = Tasks(session)
+        walk = tasks.iter_updated_since(NOON, page_size=500, concurrency=4, archived=False)
+        await anext(walk)
+        async with tasks.upserting(walk, chunk_size=10) as run:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0):
+                    await anext(run)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        with pytest.raises(StopAsyncIteration):
+            await anext(walk)
+        assert walk.next_since == NOON
+
+
+async def test_an_exception_thrown_into_a_walk_ends_it(planhat: Sandbox, session: Session) -> None:
+    """It has to be made again."""
+    add(planhat, 3)
+    walk = Tasks(session).iter_updated_since(NOON)
+    await anext(walk)
+    with pytest.raises(KeyError):
+        await walk.athrow(KeyError("x"))
+    with pytest.raises(StopAsyncIteration):
+        await anext(walk)
+    assert walk.next_since == NOON

@@ -37,6 +37,8 @@ from math import inf
 
 import attrs
 
+from planhat_async._checks import number, valid, whole
+
 _MINUTE = 60.0
 _MIN_WAY = 1.0
 _MAX_WAY = 5.0
@@ -52,13 +54,13 @@ class RateLimits:
     The defaults are Planhat's own ("Rate limits" in its documentation): 200 a minute, 150 a second, bursts of 50.
     """
 
-    per_minute: int = attrs.field(default=200, validator=attrs.validators.ge(1))
+    per_minute: int = attrs.field(default=200, validator=valid(whole(1)))
     """Attempts that any 60 seconds may hold."""
-    per_second: int = attrs.field(default=150, validator=attrs.validators.ge(1))
+    per_second: int = attrs.field(default=150, validator=valid(whole(1)))
     """Attempts that any second may hold."""
-    max_in_flight: int = attrs.field(default=50, validator=attrs.validators.ge(1))
+    max_in_flight: int = attrs.field(default=50, validator=valid(whole(1)))
     """Attempts that have no answer yet."""
-    reserve: float = attrs.field(default=0.1, validator=[attrs.validators.ge(0), attrs.validators.lt(1)])
+    reserve: float = attrs.field(default=0.1, validator=valid(number(0, below=1)))
     """The part of the minute, and of the places in flight, that bulk calls leave to single ones.
 
     With 0 bulk calls leave them nothing but their turn: for a job that has the token to itself.

@@ -24,6 +24,7 @@ from typing import TypeVar
 
 import attrs
 
+from planhat_async._checks import number, valid, whole
 from planhat_async._convert import excerpt
 from planhat_async._http.wire import Request, Response
 from planhat_async.errors import DecodeError, NoAnswerError, NotSentError, RequestError, UnknownOutcomeError
@@ -46,17 +47,17 @@ class RetryPolicy:
     Waits grow exponentially from `wait_initial` to `wait_max`, each drawn evenly between 0 and that (full jitter).
     """
 
-    attempts: int = attrs.field(default=5, validator=attrs.validators.ge(1))
+    attempts: int = attrs.field(default=5, validator=valid(whole(1)))
     """Attempts in all, the first one included. A 429 does not count: only `total` ends those."""
-    wait_initial: float = attrs.field(default=0.5, validator=attrs.validators.ge(0))
+    wait_initial: float = attrs.field(default=0.5, validator=valid(number(0)))
     """Seconds that the first wait may take."""
-    wait_max: float = attrs.field(default=30.0, validator=attrs.validators.ge(0))
+    wait_max: float = attrs.field(default=30.0, validator=valid(number(0)))
     """Seconds that any wait may take."""
-    total: float = attrs.field(default=300.0, validator=attrs.validators.ge(0))
+    total: float = attrs.field(default=300.0, validator=valid(number(0)))
     """Seconds from the first attempt on, after which nothing is tried again, whatever was waited for: a backoff, a
     pause after a 429, a place in the pace. Before the first attempt it is how long a call waits while every call is
     refused with 429; waiting for the pace alone has no end there."""
-    budget: float = attrs.field(default=50.0, validator=attrs.validators.ge(0))
+    budget: float = attrs.field(default=50.0, validator=valid(number(0)))
     """Retries that a session may make beyond those its successes have earned, 429s aside.
 
     A success earns half a retry, so one failure in four is repeated for ever; where everything fails, it stops.

@@ -11,6 +11,7 @@ import aiohttp
 import attrs
 from yarl import URL
 
+from planhat_async._checks import number, valid
 from planhat_async._http.reasons import proxy_reason, reason_of
 from planhat_async._http.wire import Request, Response, Token
 from planhat_async.errors import DecodeError, NotSentError, UnknownOutcomeError
@@ -27,13 +28,13 @@ _READ_BUFFER_BYTES = 1 << 18
 class Timeouts:
     """Seconds that an attempt may take, waiting for pace not included, and the whole call."""
 
-    connect: float = attrs.field(default=10.0, validator=attrs.validators.gt(0))
+    connect: float = attrs.field(default=10.0, validator=valid(number(0, is_open=True)))
     """To reach the server, name look-up and TLS included."""
-    read: float = attrs.field(default=120.0, validator=attrs.validators.gt(0))
+    read: float = attrs.field(default=120.0, validator=valid(number(0, is_open=True)))
     """Between two pieces of the answer, and before the first."""
-    total: float = attrs.field(default=300.0, validator=attrs.validators.gt(0))
+    total: float = attrs.field(default=300.0, validator=valid(number(0, is_open=True)))
     """For all of an attempt."""
-    deadline: float | None = attrs.field(default=None, validator=attrs.validators.optional(attrs.validators.gt(0)))
+    deadline: float | None = attrs.field(default=None, validator=valid(number(0, is_open=True, or_none=True)))
     """For the whole call, all attempts and all waiting included."""
 
 

@@ -34,6 +34,7 @@ from typing import Any, Self
 
 import attrs
 
+from planhat_async._checks import choice, flag, valid, whole
 from planhat_async.batching.answers import Account, Isolation
 from planhat_async.batching.chunking import Chunk, Chunker
 from planhat_async.batching.delivering import Courier, Send, refuses_everything
@@ -47,12 +48,12 @@ from planhat_async.results import ChunkResult, Outcome, UpsertResult
 class ChunkOptions:
     """How rows are cut and sent."""
 
-    chunk_size: int = attrs.field(default=5000, validator=[attrs.validators.ge(1), attrs.validators.le(5000)])
-    max_bytes: int = attrs.field(default=8_000_000, validator=[attrs.validators.ge(1), attrs.validators.le(30_000_000)])
-    concurrency: int = attrs.field(default=4, validator=attrs.validators.ge(1))
-    on_invalid: str = attrs.field(default="collect", validator=attrs.validators.in_(("collect", "raise")))
-    isolate: bool = False
-    max_isolation_calls: int = attrs.field(default=100, validator=attrs.validators.ge(0))
+    chunk_size: int = attrs.field(default=5000, validator=valid(whole(1, 5000)))
+    max_bytes: int = attrs.field(default=8_000_000, validator=valid(whole(1, 30_000_000)))
+    concurrency: int = attrs.field(default=4, validator=valid(whole(1)))
+    on_invalid: str = attrs.field(default="collect", validator=valid(choice("collect", "raise")))
+    isolate: bool = attrs.field(default=False, validator=valid(flag()))
+    max_isolation_calls: int = attrs.field(default=100, validator=valid(whole(0)))
 
 
 class UpsertRun:
