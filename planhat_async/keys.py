@@ -33,6 +33,14 @@ def srcid(source_id: str) -> str:
     return f"srcid-{_not_blank(source_id)}"
 
 
+def is_record_id(text: str) -> bool:
+    """Whether this can be an `_id`: 24 hex digits, in either case."""
+    try:
+        return len(text) == 24 and len(bytes.fromhex(text)) == 12  # spaces, which it skips, make fewer bytes
+    except ValueError:
+        return False
+
+
 def path_segment(key: str) -> str:
     """The key, quoted as one segment of a path.
 
