@@ -172,9 +172,9 @@ class BulkUpserts(Repository[R]):
             if type(item) is Unreadable:
                 raise ValueError(item.reason)
             wire = write(item)
-            keys = check(wire)
+            keys, is_partial = check(wire)
             if keys:
-                return Row(position, keys, encode_plain(wire))
+                return Row(position, keys, encode_plain(wire), None, is_partial)
             wire = self._filled_in(wire)
             return Row(position, keys, encode_plain(wire), None if marker is None else marker.mark_of_row(wire))
 

@@ -115,8 +115,10 @@ class ChunkResult(Counts):
     """Every row known not to be stored."""
     created_ids: tuple[str, ...] = ()
     """The `_id`s Planhat made, where its answer tells them."""
-    ids_by_key: dict[str, str] = attrs.field(factory=dict)
+    ids_by_source_id: dict[str, str] = attrs.field(factory=dict)
     """`_id` by `source_id`, where the answer tells both."""
+    ids_by_external_id: dict[str, str] = attrs.field(factory=dict)
+    """`_id` by `external_id`, likewise: unique within a company only, and a ticket's is what was its `source_id`."""
     answer: dict[str, Any] = attrs.field(factory=dict)
     """What else the answer held, by Planhat's names."""
     error: PlanhatError | None = None

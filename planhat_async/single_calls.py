@@ -55,8 +55,9 @@ class SingleCalls(BulkUpserts[R]):
             DecodeError: The answer is a success, and no record: it may have been created.
         """
         wire = self._filled_in(to_write(self.endpoint.record, record))
-        missing = requirements_of(self.endpoint.record).missing_to_create(wire)
-        if missing:
+        requirements = requirements_of(self.endpoint.record)
+        requirements.check_ids(wire)
+        if missing := requirements.missing_to_create(wire):
             raise ValueError(missing)
         return await self._single(Request(method="POST", path=self.endpoint.path, body=encode_plain(wire)))
 
@@ -78,6 +79,7 @@ class SingleCalls(BulkUpserts[R]):
         wire = to_write(self.endpoint.record, changes)
         if isinstance(changes, Record):
             wire.pop("_id", None)
+        requirements_of(self.endpoint.record).check_ids(wire)
         return await self._single(self._request("PUT", key, body=encode_plain(wire)))
 
     async def _single(self, request: Request) -> R:

@@ -156,7 +156,7 @@ def around_json(line: str) -> bytes:
 
 
 BAD_ROWS = [
-    pytest.param("t.csv", around(b"@2,,acme.example,Hi"), "email is missing", id="no email"),
+    pytest.param("t.csv", around(b",ada(at)acme.example,acme.example,Hi"), "source_id or id is missing", id="no key"),
     pytest.param("t.csv", around(b"@2,a,b.example,Hi,oops"), "line 3: 5 cells, but the header has 4", id="cells"),
     pytest.param(
         "t.csv",
@@ -229,7 +229,7 @@ def test_a_bad_row_is_accounted_for_in_json(desk: Desk, name: str, content: byte
 )
 def test_a_bad_date_is_named_and_the_others_are_stored(desk: Desk, cell: str, reason: str) -> None:
     """The message says how to write it."""
-    lines = f"sourceId,companyId,startTime\n@1,acme,{cell}\n@2,acme,2024-05-31T09:30:00Z\n"
+    lines = f"sourceId,companyId,startTime\n@1,extid-acme,{cell}\n@2,extid-acme,2024-05-31T09:30:00Z\n"
     ended = run("upsert", "tasks", desk.file("t.csv", lines))
     assert (ended.code, ended.err) == (1, [f"row 1 invalid: {reason}"])
     assert [*desk.stored("tasks")] == ["@2"]
@@ -263,7 +263,10 @@ def test_what_is_sent_again_is_not_made_again(desk: Desk) -> None:
 
 @pytest.mark.parametrize(
     ("model", "row"),
-    [("notes", {"companyId": "acme", "subject": "Hi"}), ("tasks", {"companyId": "acme", "action": "Call"})],
+    [
+        ("notes", {"companyId": "5f4e3d2c1b0a998877665544", "subject": "Hi"}),
+        ("tasks", {"companyId": "5f4e3d2c1b0a998877665544", "action": "Call"}),
+    ],
 )
 def test_notes_and_tasks_are_written_too(desk: Desk, model: str, row: dict[str, str]) -> None:
     """From a file of any name, where the format is given."""
@@ -545,7 +548,11 @@ def test_an_export_that_cannot_be_written_is_refused(desk: Desk, target: str, me
 
 def test_an_export_may_go_to_a_pipe(desk: Desk) -> None:
     """It is written to, and stays one; few enough notes for it to hold are there."""
-    run("upsert", "notes", desk.file("t.jsonl", '{"companyId": "acme", "subject": "Hi", "sourceId": "@1"}'))
+    run(
+        "upsert",
+        "notes",
+        desk.file("t.jsonl", '{"companyId": "5f4e3d2c1b0a998877665544", "subject": "Hi", "sourceId": "@1"}'),
+    )
     os.mkfifo("out.jsonl")
     reading = os.open("out.jsonl", os.O_RDONLY | os.O_NONBLOCK)
     with os.fdopen(reading) as reader:
@@ -560,7 +567,7 @@ def test_an_export_may_go_to_a_pipe(desk: Desk) -> None:
 def many_tasks(sandbox: str, tmp_path_factory: pytest.TempPathFactory) -> int:
     """A sandbox that holds more tasks than a pipe does."""
     file = tmp_path_factory.mktemp("tasks") / "tasks.jsonl"
-    row = json.dumps({"companyId": "acme", "description": "x" * 200})
+    row = json.dumps({"companyId": "5f4e3d2c1b0a998877665544", "description": "x" * 200})
     file.write_text(f"{row}\n" * 1001)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PLANHAT_API_TOKEN", TOKEN)
@@ -692,8 +699,11 @@ def stocked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     person = {"email": "a@b.example", "domains": ["b.example"]}
     rows: dict[str, list[dict[str, Any]]] = {
         "tickets": [person | {"sourceId": str(number)} for number in range(1300)],
-        "tasks": [{"companyId": "a", "action": "Call", "isArchived": number % 2 == 0} for number in range(2600)],
-        "notes": [{"companyId": "a", "subject": str(number)} for number in range(100)],
+        "tasks": [
+            {"companyId": "5f4e3d2c1b0a998877665544", "action": "Call", "isArchived": number % 2 == 0}
+            for number in range(2600)
+        ],
+        "notes": [{"companyId": "5f4e3d2c1b0a998877665544", "subject": str(number)} for number in range(100)],
     }
     with started(folder, "sandbox", "--port", "0", "--per-minute", "0", PLANHAT_API_TOKEN=TOKEN) as process:
         url = listening(process)

@@ -230,14 +230,14 @@ class TestWriting:
 
     def test_a_mapping_sends_none_as_null(self) -> None:
         """That is how a field is emptied; rows of an upsert go without keys that are nothing."""
-        sent = to_write(Task, {"status": None, "custom": None, "id": None, "sourceId": None, "company_id": "1"})
-        assert sent == {"status": None, "custom": None, "_id": None, "sourceId": None, "companyId": "1"}
-        note: dict[str, Any] = {"sourceId": None, "companyId": "1"}
+        sent = to_write(Task, {"status": None, "custom": None, "id": None, "sourceId": None, "company_id": ID})
+        assert sent == {"status": None, "custom": None, "_id": None, "sourceId": None, "companyId": ID}
+        note: dict[str, Any] = {"sourceId": None, "companyId": ID}
         assert (requirements_of(Task).check_upsert(sent), sent) == (
-            (),
-            {"status": None, "custom": None, "companyId": "1"},
+            ((), False),
+            {"status": None, "custom": None, "companyId": ID},
         )
-        assert (requirements_of(Note).check_upsert(note), note) == ((), {"sourceId": None, "companyId": "1"})
+        assert (requirements_of(Note).check_upsert(note), note) == (((), False), {"sourceId": None, "companyId": ID})
 
     def test_empty_values_are_sent(self) -> None:
         """`False`, 0, empty text and empty lists say something; a record's empty `custom` does not."""
@@ -465,7 +465,7 @@ class TestRequirements:
     @pytest.mark.parametrize(
         ("cls", "wire", "missing"),
         [
-            (Note, {"companyId": "1"}, None),
+            (Note, {"companyId": ID}, None),
             (Note, {"companyExternalId": "1"}, None),
             (Note, {}, "company_id or company_external_id is missing"),
             (Note, {"companyId": ""}, "company_id or company_external_id is missing"),
@@ -473,15 +473,14 @@ class TestRequirements:
             (Task, {"action": "Call"}, "company_id is missing"),
             (Task, {"_id": ID}, None),
             (Task, {"sourceId": "7"}, None),
-            (Task, {"_id": ID, "repeat": "custom"}, "repeat_days is missing: repeat is 'custom'"),
-            (Task, {"_id": ID, "repeat": "custom", "repeatDays": 0}, None),
-            (Task, {"_id": ID, "repeat": "daily"}, None),
+            (Task, {"_id": ID, "repeat": "custom"}, None),
+            (Task, {"companyId": ID, "repeat": "custom"}, "repeat_days is missing: repeat is 'custom'"),
+            (Task, {"companyId": ID, "repeat": "custom", "repeatDays": 0}, None),
+            (Task, {"companyId": ID, "repeat": "daily"}, None),
             (Ticket, {"email": "a@b.c", "domains": ["b.c"]}, "source_id or id is missing"),
-            (Ticket, {"sourceId": "7", "domains": ["b.c"]}, "email is missing"),
-            (Ticket, {"sourceId": "7", "email": "a@b.c", "domains": []},
-             "company_id or company_external_id or domains or id is missing"),
+            (Ticket, {"sourceId": "7", "status": "closed"}, None),
             (Ticket, {"sourceId": "7", "email": "a@b.c", "companyExternalId": "1"}, None),
-            (Ticket, {"_id": ID, "email": "a@b.c"}, None),
+            (Ticket, {"_id": ID}, None),
         ],
     )  # fmt: skip
     def test_what_a_row_of_an_upsert_needs(self, cls: type[Record], wire: dict[str, Any], missing: str | None) -> None:
@@ -496,14 +495,38 @@ class TestRequirements:
     def test_what_a_creation_needs(self) -> None:
         """A key does not help: there is nothing yet to match."""
         assert requirements_of(Task).missing_to_create({"sourceId": "7"}) == "company_id is missing"
-        assert requirements_of(Task).missing_to_create({"companyId": "1"}) is None
+        assert requirements_of(Task).missing_to_create({"companyId": ID}) is None
+        assert requirements_of(Ticket).missing_to_create({"sourceId": "7", "domains": ["b.c"]}) == "email is missing"
 
     def test_the_keys_of_a_row(self) -> None:
         """In the order in which Planhat tries them."""
         wire = {"sourceId": "7", "_id": ID, "externalId": "8"}
-        assert requirements_of(Task).check_upsert(wire) == (f"_id={ID}", "sourceId=7")
-        assert requirements_of(Note).check_upsert(wire) == (f"_id={ID}",)
-        assert requirements_of(Task).check_upsert({"companyId": "1"}) == ()
+        assert requirements_of(Task).check_upsert(wire)[0] == (f"_id={ID}", "sourceId=7")
+        assert requirements_of(Note).check_upsert(wire)[0] == (f"_id={ID}",)
+        assert requirements_of(Task).check_upsert({"companyId": ID}) == ((), False)
+
+    @pytest.mark.parametrize(
+        ("cls", "wire", "is_partial"),
+        [
+            (Ticket, {"sourceId": "7", "status": "closed"}, True),
+            (Ticket, {"sourceId": "7", "email": "a@b.c"}, True),
+            (Ticket, {"sourceId": "7", "email": "", "domains": ["b.c"]}, True),
+            (Ticket, {"sourceId": "7", "email": "a@b.c", "domains": ["b.c"]}, False),
+            (Ticket, {"_id": ID, "email": "a@b.c", "companyId": ID}, False),
+            (Task, {"sourceId": "7", "action": "Call"}, True),
+            (Task, {"sourceId": "7", "companyId": ID}, False),
+            (Task, {"sourceId": "7", "companyId": ID, "repeat": "custom"}, True),
+            (Task, {"sourceId": "7", "companyId": ID, "repeat": "custom", "repeatDays": 2}, False),
+            (Task, {"sourceId": "7", "companyId": ID, "repeat": "daily"}, False),
+            (Note, {"_id": ID}, True),
+            (Note, {"_id": ID, "companyExternalId": "a"}, False),
+        ],
+    )
+    def test_a_row_with_a_key_may_lack_what_a_creation_needs(
+        self, cls: type[Record], wire: dict[str, Any], *, is_partial: bool
+    ) -> None:
+        """Then it can only update; its key alone does not count."""
+        assert requirements_of(cls).check_upsert(wire)[1] is is_partial
 
     @pytest.mark.parametrize("blank", ["", " \n"])
     def test_a_blank_key_is_refused(self, blank: str) -> None:

@@ -401,7 +401,7 @@ def test_a_chunk_that_was_refused_for_pace_has_not_left() -> None:
 
     async def main() -> None:
         server = Server(lambda _: REFUSED)
-        rows = [{"company_id": "c"}]
+        rows = [{"company_id": "5f4e3d2c1b0a998877665544"}]
         async with Session("t", transport=server) as session, Notes(session).upserting(rows) as run:
             waiting = asyncio.create_task(anext(run))
             await asyncio.sleep(0.5)

@@ -120,7 +120,8 @@ async def upserting(session: Session, stream: AsyncIterator[dict[str, Any]]) -> 
     assert_type(result.not_stored[Outcome.DROPPED], tuple[range, ...])
     async for chunk in tickets.upsert_chunks(stream):
         assert_type(chunk, ChunkResult)
-        assert_type(chunk.ids_by_key, dict[str, str])
+        assert_type(chunk.ids_by_source_id, dict[str, str])
+        assert_type(chunk.ids_by_external_id, dict[str, str])
     async with tickets.upserting(stream) as run:
         async for chunk in run:
             assert_type(chunk.created_ids, tuple[str, ...])

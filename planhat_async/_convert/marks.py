@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import attrs
 
 from planhat_async._convert.fields import spellings_of, wire_path
+from planhat_async._convert.requirements import always_has_key
 from planhat_async._convert.values import SCALAR_CHECKS, read_time
 from planhat_async.models import Record
 
@@ -85,7 +86,7 @@ def marker_of(cls: type[Record], names: Sequence[str], others: tuple[str, ...] =
     """
     if isinstance(names, str):
         raise TypeError("verify_by takes several names, such as verify_by=['subject']")
-    if cls.NEEDED_TO_UPSERT:
+    if always_has_key(cls):
         raise ValueError(f"verify_by is about rows without a key, and every {cls.__name__} has one")
     wires = [_compared(cls, name) for name in names]
     spelled = spellings_of(cls)

@@ -65,6 +65,8 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     data: bytes
     mark: Mark | None = None
     """How a keyless row is recognised among Planhat's records, if the caller has said."""
+    is_partial: bool = False
+    """Whether it has a key and lacks what a creation needs: it can only update."""
 
     def __repr__(self) -> str:
         return f"Row(position={self.position}, keys={self.keys})"

@@ -10,9 +10,11 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from planhat_async.batching.answers import Account, Answer, Part
+from planhat_async.batching.answers import Account, Answer
 from planhat_async.batching.chunking import Chunk, Rows, halves_of, pieces_of
+from planhat_async.batching.parts import Part
 from planhat_async.batching.settling import Settler
+from planhat_async.batching.verdicts import read_answer
 from planhat_async.batching.verifying import Floor, UnreadableListError
 from planhat_async.errors import (
     BadRequestError,
@@ -55,6 +57,7 @@ class Courier:
             await self._deliver_verified(account, self.settler)
         else:
             await self._send_all(account, nullcontext)
+        account.conclude()
 
     async def _deliver_verified(self, account: Account, settler: Settler) -> None:
         try:
@@ -115,29 +118,20 @@ class Courier:
         except DecodeError as error:
             if account.chunk.is_keyed and not part.follows_unknown:
                 # No session knows that nobody could read the answer; once more does no harm.
-                return [Part(part.rows, may_be_stored=True, follows_unknown=True)]
+                return [part.of(part.rows, follows_unknown=True)]
             account.fail(part, error, outcome_of(error))
         except PlanhatError as error:
             account.fail(part, error, outcome_of(error))
             if refuses_everything(error):
                 account.stop(error)
         else:
-            left = account.read(part.rows, answer)
-            return [Part(rows, may_be_stored=True, follows_unknown=account.follows_unknown) for rows in left]
+            return read_answer(account, part, answer)
         return []
 
 
 def _parts_of(part: Part, halves: Iterable[Rows], error: PlanhatError) -> list[Part]:
     """The halves of a part, which an earlier attempt may have stored if it may have stored the whole."""
-    is_unknown = error.may_have_been_processed
-    return [
-        Part(
-            rows,
-            may_be_stored=part.may_be_stored or is_unknown,
-            follows_unknown=part.follows_unknown or is_unknown,
-        )
-        for rows in halves
-    ]
+    return [part.of(rows, follows_unknown=error.may_have_been_processed) for rows in halves]
 
 
 def outcome_of(error: PlanhatError) -> Outcome:

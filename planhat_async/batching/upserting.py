@@ -35,9 +35,10 @@ from typing import Any, Self
 import attrs
 
 from planhat_async._checks import choice, flag, valid, whole
-from planhat_async.batching.answers import Account, Isolation
+from planhat_async.batching.answers import Account
 from planhat_async.batching.chunking import Chunk, Chunker
 from planhat_async.batching.delivering import Courier, Send, refuses_everything
+from planhat_async.batching.parts import Isolation
 from planhat_async.batching.producing import Prepare, Producer
 from planhat_async.batching.recording import Ledger
 from planhat_async.batching.settling import Settler

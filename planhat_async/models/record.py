@@ -29,13 +29,16 @@ class Record:
     """The fields that a bulk upsert matches on, in Planhat's order of priority."""
 
     NEEDED_TO_CREATE: ClassVar[tuple[tuple[str, ...], ...]] = ()
-    """What a row without a key needs so that Planhat can create it; any one name of each group will do."""
+    """What Planhat needs to create a record; any one name of each group will do.
 
-    NEEDED_TO_UPSERT: ClassVar[tuple[tuple[str, ...], ...]] = ()
-    """What every row of a bulk upsert needs; any one name of each group will do."""
+    A row with a keyable may update a record that exists, so only a row without one must have it.
+    """
 
     NEEDED_WITH: ClassVar[tuple[tuple[str, str, str], ...]] = ()
-    """`(field, value, other)`: where `field` has that value, `other` is needed."""
+    """`(field, value, other)`: where a created record's `field` has that value, `other` is needed."""
+
+    COMPANY_KEYS: ClassVar[str] = 'extid("…") or srcid("…")'
+    """What names a company in place of its `_id`."""
 
     id: str | None = writable("Planhat's own key: 24 hex digits, the first 8 of them the time of creation.")
     custom: dict[str, Any] = attrs.field(

@@ -19,19 +19,23 @@ class Ticket(Record):
     `subject`, and the beginning of `description` as `snippet`. Whether the sent names come back as well is not
     documented, so both are here: write the first, read the second.
 
+    A bulk upsert matches tickets on `id`, then on `source_id`. To update one, either is enough: `{"source_id": "42",
+    "status": "closed"}`. To create one Planhat needs a `source_id`, an `email` and a company.
+
     `create_date` and `update_date` are the source system's times, not Planhat's: they order nothing.
     """
 
     KEYABLES: ClassVar[tuple[str, ...]] = ("id", "source_id")
-    NEEDED_TO_UPSERT: ClassVar[tuple[tuple[str, ...], ...]] = (
+    NEEDED_TO_CREATE: ClassVar[tuple[tuple[str, ...], ...]] = (
         ("source_id", "id"),
-        ("email",),  # a ticket without one is dropped by Planhat without a word
-        ("company_id", "company_external_id", "domains", "id"),
+        ("email",),  # a new ticket without one is dropped by Planhat without a word
+        ("company_id", "company_external_id", "domains"),
     )
+    COMPANY_KEYS: ClassVar[str] = "company_external_id or domains"
 
     source_id: str | None = writable("The ticket's id in the system it came from; comes back as `external_id`.")
     source: str | None = writable("The system it came from: `zendesk`, `salesforce`, ...")
-    email: str | None = writable("The customer's address; Planhat drops a ticket without one.")
+    email: str | None = writable("The customer's address; Planhat drops a new ticket without one.")
     name: str | None = writable("The customer's name.")
     company_id: str | None = writable("The company, by `_id`; `company_external_id` or `domains` will do as well.")
     company_external_id: str | None = writable("The company, by its external id.")

@@ -10,9 +10,10 @@ import pytest
 from attrs import define, field
 from strategies import chunk_of
 
-from planhat_async.batching.answers import Account, Answer, Isolation
+from planhat_async.batching.answers import Account, Answer
 from planhat_async.batching.chunking import Row
 from planhat_async.batching.delivering import Courier, outcome_of
+from planhat_async.batching.parts import Isolation
 from planhat_async.batching.settling import Settler
 from planhat_async.batching.verifying import Seen
 from planhat_async.errors import (

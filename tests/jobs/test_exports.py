@@ -206,10 +206,13 @@ async def repository(request: pytest.FixtureRequest, session: Session) -> AnyRep
     numbers = [str(number) for number in range(30)]
     tickets = [{"source_id": number, "email": "a@b.example", "domains": ["b.example"]} for number in numbers]
     await Tickets(session).upsert_many(tickets)
-    await Notes(session).upsert_many({"company_id": "acme", "subject": number} for number in numbers)
+    await Notes(session).upsert_many(
+        {"company_id": "5f4e3d2c1b0a998877665544", "subject": number} for number in numbers
+    )
     await Tickets(session).upsert_many([{**ticket, "source_id": f"x{ticket['source_id']}"} for ticket in tickets])
     await Tasks(session).upsert_many(
-        {"company_id": "acme", "action": number, "is_archived": int(number) % 2 == 0} for number in numbers
+        {"company_id": "5f4e3d2c1b0a998877665544", "action": number, "is_archived": int(number) % 2 == 0}
+        for number in numbers
     )
     return kinds[request.param](session)
 

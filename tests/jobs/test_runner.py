@@ -33,7 +33,7 @@ def tickets(n_rows: int, **more: Any) -> list[dict[str, Any]]:
 
 
 def notes(n_rows: int) -> list[dict[str, Any]]:
-    return [{"companyId": "c1", "subject": f"note {n}"} for n in range(n_rows)]
+    return [{"companyId": "5f4e3d2c1b0a998877665544", "subject": f"note {n}"} for n in range(n_rows)]
 
 
 def counted(result: UpsertResult) -> dict[str, int]:
@@ -72,7 +72,7 @@ async def states(path: Path) -> list[State]:
 
 async def test_a_job_that_is_run_again_sends_nothing(planhat: Sandbox, tmp_path: Path) -> None:
     """Its result is that of the first run, and so are its problems."""
-    path, rows = tmp_path / "job.db", [*tickets(4), {"sourceId": "bad"}, *tickets(7)[4:]]
+    path, rows = tmp_path / "job.db", [*tickets(4), {"title": "keyless"}, *tickets(7)[4:]]
     results = []
     for _ in range(2):
         async with session_on(planhat) as session:
@@ -327,7 +327,7 @@ async def test_what_a_run_did_not_come_to_is_accounted_for_by_the_journal(
     planhat: Sandbox, tmp_path: Path, way: str
 ) -> None:
     """Rows that an earlier run has stored are not called unsent because this one ended before it came to them."""
-    path, rows = tmp_path / "job.db", [*tickets(9), {"sourceId": "bad"}]
+    path, rows = tmp_path / "job.db", [*tickets(9), {"title": "keyless"}]
     async with session_on(planhat, Watched(planhat.url, before=fail_at(0, LOST))) as session:
         first = await run_upsert(Tickets(session), rows, journal=path, chunk_size=2, concurrency=1)
     assert counted(first) == {"created": 7, "unknown": 2, "invalid": 1}
@@ -365,7 +365,7 @@ async def test_rows_that_were_read_and_not_begun_are_accounted_for_once(
     def rows() -> Iterator[dict[str, Any]]:
         for n in range(40):
             taken.add(n)
-            yield {"companyId": "c1", "action": "Call", **key[n]} if n % 5 else {}
+            yield {"companyId": "5f4e3d2c1b0a998877665544", "action": "Call", **key[n]} if n % 5 else {}
 
     async def run(network: Watched) -> UpsertJob:
         async with session_on(planhat, network) as session:
