@@ -393,6 +393,14 @@ async def test_absences_may_overlap() -> None:
     gc.collect()
 
 
+async def test_an_absence_ends_although_the_client_of_the_call_before_it_has_left(planhat: Sandbox) -> None:
+    """Its leaving cancels the handler in which the absence begins."""
+    planhat.inject("reset_after@1,refuse:0.01@2")
+    assert (await call(planhat)).status == 0
+    await planhat.settled()
+    assert (await call(planhat)).status == 200
+
+
 async def test_waiting_for_what_comes_late_can_be_given_up() -> None:
     """It comes all the same."""
     async with Sandbox(faults="late:0.2@1") as planhat:
