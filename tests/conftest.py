@@ -1,11 +1,23 @@
 """What many tests use."""
 
-from collections.abc import AsyncIterator
+from asyncio import AbstractEventLoop
+from collections.abc import AsyncIterator, Callable
 
+import event_loops
 import pytest
+from hypothesis import HealthCheck, settings
 
 from planhat_async import Session
 from planhat_async.sandbox import Sandbox
+
+# How fast examples are made says nothing where several processes share a core.
+settings.register_profile("shared", suppress_health_check=[HealthCheck.too_slow], deadline=None)
+settings.load_profile("shared")
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], AbstractEventLoop]]:
+    """Run each test of a coroutine on the event loop that the environment names."""
+    return {event_loops.chosen(): event_loops.made}
 
 
 @pytest.fixture
