@@ -1,5 +1,6 @@
 """What many tests use."""
 
+import inspect
 from asyncio import AbstractEventLoop
 from collections.abc import AsyncIterator, Callable
 
@@ -18,6 +19,14 @@ settings.load_profile("shared")
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], AbstractEventLoop]]:
     """Run each test of a coroutine on the event loop that the environment names."""
     return {event_loops.chosen(): event_loops.made}
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what the kind of event loop can matter to."""
+    if isinstance(item, pytest.Function):
+        is_coroutine = inspect.iscoroutinefunction(item.function)
+        if is_coroutine or {"asyncio", "virtual_time", "worlds"} & vars(item.module).keys():
+            item.add_marker(pytest.mark.event_loop)
 
 
 @pytest.fixture

@@ -148,6 +148,7 @@ def windows(folder: Path, *arguments: str, **environment: str) -> Iterator[subpr
             process.kill()
 
 
+@pytest.mark.slow
 def test_commands_run_on_windows(tmp_path: Path) -> None:
     """A sandbox, which Ctrl-C ends; an upsert, exports, one of which is not read to its end, and a look into a job."""
     (tmp_path / "tickets.jsonl").write_text(ROW % 1)

@@ -43,6 +43,7 @@ def test_problems_are_listed_by_reason(journal: Path) -> None:
     assert (ended.code, ended.out, ended.err) == (0, "invalid\t2\temail is missing\n", [])
 
 
+@pytest.mark.slow
 def test_a_job_is_looked_into_while_it_runs(desk: Desk) -> None:  # noqa: F811
     """But not forgotten; and it is not disturbed."""
     desk.file("t.csv", HEAD + "@0,,x.example,Hi\n" + good(1) + good(2))

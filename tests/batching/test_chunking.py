@@ -41,6 +41,7 @@ def keys_in(items: Iterable[Row | Problem]) -> set[Key]:
     return {key for item in items if isinstance(item, Row) for key in item.keys}
 
 
+@pytest.mark.slow
 @thoroughly
 @given(inputs(), sizes, bytes_for_any_row)
 def test_joined_chunks_are_the_input(items: list[Row | Problem], chunk_size: int, max_bytes: int) -> None:
@@ -49,6 +50,7 @@ def test_joined_chunks_are_the_input(items: list[Row | Problem], chunk_size: int
     assert sorted(sent, key=lambda one: one.position) == [item for item in items if isinstance(item, Row)]
 
 
+@pytest.mark.slow
 @thoroughly
 @given(inputs(), sizes, bytes_for_any_row)
 def test_what_waits_is_bounded(items: list[Row | Problem], chunk_size: int, max_bytes: int) -> None:
@@ -67,6 +69,7 @@ def test_what_waits_is_bounded(items: list[Row | Problem], chunk_size: int, max_
             assert sum(len(one.data) for one in inside) <= 3 * max_bytes
 
 
+@pytest.mark.slow
 @thoroughly
 @given(st.lists(st.none() | st.sampled_from("abcdefghijkl"), max_size=60), sizes)
 def test_keys_that_repeat_cost_few_calls_more(names: list[str | None], chunk_size: int) -> None:
@@ -78,6 +81,7 @@ def test_keys_that_repeat_cost_few_calls_more(names: list[str | None], chunk_siz
     assert sum(not chunk.is_keyed for chunk in chunks) == -(-names.count(None) // chunk_size)
 
 
+@pytest.mark.slow
 @thoroughly
 @given(st.lists(st.sampled_from("abcdefghijklmnopqrstuvwxyz"), max_size=80), sizes)
 def test_neighbours_share_no_key_unless_much_waits(names: list[str], chunk_size: int) -> None:
@@ -93,6 +97,7 @@ def test_neighbours_share_no_key_unless_much_waits(names: list[str], chunk_size:
         assert all(chunk.keys.isdisjoint(other.keys) for other in chunks[n + 1 : n + 5])
 
 
+@pytest.mark.slow
 @thoroughly
 @given(inputs(), sizes, bytes_for_any_row)
 def test_rows_of_one_key_keep_their_order(items: list[Row | Problem], chunk_size: int, max_bytes: int) -> None:
@@ -121,6 +126,7 @@ def test_a_chunk_has_its_body(items: list[Row | Problem], chunk_size: int, max_b
         assert chunk.body == body_of(chunk.rows)
 
 
+@pytest.mark.slow
 @seeded
 @given(inputs(), sizes, bytes_for_any_row)
 def test_no_chunk_is_empty(items: list[Row | Problem], chunk_size: int, max_bytes: int) -> None:

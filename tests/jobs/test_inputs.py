@@ -37,6 +37,7 @@ for one in {one for one in subclasses(io.FileIO.__mro__[-2]) if one.__module__.s
 """
 
 
+@pytest.mark.slow
 def test_a_file_object_that_was_never_made_is_closed_silently() -> None:
     """Python closes each when it is collected, also one whose `__init__` raised; since 3.13 it prints what goes wrong.
 
