@@ -185,6 +185,7 @@ def _request(connection: socket.socket) -> None:
         received += connection.recv(65536)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_times", [1, 2])
 def test_ctrl_c_ends_an_upsert_on_windows_as_elsewhere(tmp_path: Path, n_times: int) -> None:
     """At the first what is in flight ends, at the second it is given up; the account comes in either case."""
@@ -210,6 +211,7 @@ def test_ctrl_c_ends_an_upsert_on_windows_as_elsewhere(tmp_path: Path, n_times: 
     assert (told["created"], told["unknown"]) == ((1, 0) if n_times == 1 else (0, 1))
 
 
+@pytest.mark.slow
 def test_an_export_on_windows_ends_when_it_is_interrupted(tmp_path: Path) -> None:
     """In one line."""
     with socket.create_server(("127.0.0.1", 0)) as server:

@@ -134,6 +134,7 @@ class TestReading:
         cls, rows = documented(name)
         assert [structure(cls, row).extra for row in rows] == [{} for _ in rows]
 
+    @pytest.mark.slow
     @given(ROWS)
     def test_any_row_comes_back_whole(self, row: tuple[type[Record], dict[str, Any]]) -> None:
         """Whatever the fields hold, and whatever new ones there are."""

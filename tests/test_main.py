@@ -51,6 +51,7 @@ def test_anything_else_that_is_missing_is_a_fault(monkeypatch: pytest.MonkeyPatc
         main()
 
 
+@pytest.mark.slow
 def test_standard_output_takes_any_text(tmp_path: Path) -> None:
     """What its encoding lacks is escaped, as on standard error: on Windows a pipe's is not UTF-8."""
     program = "import sys; from planhat_async.__main__ import main; sys.argv[1:] = ['--help']; main()"

@@ -349,6 +349,7 @@ def test_rejects_that_do_not_fit_on_the_disk_are_missed(
         assert Path("bad.csv").read_text().count("email is missing") == 1
 
 
+@pytest.mark.slow
 def test_rejects_are_not_copied_from_a_file_that_was_replaced(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     """Other rows are in the places of those that were read."""
     file = desk.file("t.csv", HEAD + "@0,,x.example,Hi\n" + "".join(map(good, range(1, 2000))))

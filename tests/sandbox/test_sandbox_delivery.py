@@ -383,6 +383,7 @@ def test_every_fault_is_shown_here() -> None:
     assert [name for name in KINDS if name not in tests and not name.startswith("http_5")] == []
 
 
+@pytest.mark.slow
 async def test_absences_may_overlap() -> None:
     """Many calls at once while it comes and goes: each is answered or ended, and no socket is left open behind it."""
     async with Sandbox(faults="refuse:0.001=0.5", per_minute=None, per_second=None) as planhat:
