@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -28,6 +27,7 @@ from planhat_async.commands import (
     refusals,
     run,
     session_for,
+    signals_handled,
 )
 from planhat_async.demo import run_demo
 from planhat_async.job_commands import fields, jobs, report
@@ -184,12 +184,11 @@ def sandbox(
 
 async def _serve(planhat: Sandbox) -> None:
     ended = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, ended.set)
-    async with planhat:
-        sys.stdout.write(f"listening on {planhat.url}\n")
-        sys.stdout.flush()
-        await ended.wait()
+    with signals_handled(lambda _: ended.set()):
+        async with planhat:
+            sys.stdout.write(f"listening on {planhat.url}\n")
+            sys.stdout.flush()
+            await ended.wait()
 
 
 @app.command()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -31,6 +30,7 @@ from planhat_async.commands import (
     refusals,
     run,
     session_for,
+    signals_handled,
 )
 from planhat_async.errors import PlanhatError
 from planhat_async.jobs.journal import JournalError
@@ -332,7 +332,7 @@ async def _tell(say: Callable[[], str]) -> None:
 @contextmanager
 def _interruptible(job: UpsertJob) -> Iterator[list[int]]:
     """Stop the job at the first signal, and cancel it at the second; yields the signals that came."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    task = asyncio.current_task()
     came: list[int] = []
 
     def interrupt(number: int) -> None:
@@ -343,10 +343,5 @@ def _interruptible(job: UpsertJob) -> Iterator[list[int]]:
             job.stop()
             console.tell("finishing the chunks that were begun; once more to stop at once")
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, interrupt, number)
-    try:
+    with signals_handled(interrupt):
         yield came
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)

@@ -155,6 +155,7 @@ def test_public_names_are_sorted_and_exist(package: ModuleType) -> None:
     assert all(hasattr(package, name) for name in package.__all__)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "unwanted"),
     [

@@ -85,6 +85,7 @@ durations = st.lists(st.sampled_from([0.0, 0.5, 1.0, 7.0]), min_size=1, max_size
 # Keyed rows
 
 
+@pytest.mark.slow
 @thoroughly
 @given(st.lists(st.sampled_from("abcdef"), max_size=25), harmless, durations, sizes, concurrencies)
 def test_keyed_rows_end_as_if_they_were_sent_one_by_one(
@@ -104,6 +105,7 @@ def test_keyed_rows_end_as_if_they_were_sent_one_by_one(
         assert len(crowd) <= concurrency
 
 
+@pytest.mark.slow
 @thoroughly
 @given(st.lists(st.sampled_from("abcdef"), max_size=25), durations, durations, sizes, concurrencies)
 def test_rows_are_cut_the_same_whatever_the_time(
@@ -133,6 +135,7 @@ def mixed_rows(kinds: Iterable[str]) -> list[Any]:
 kinds = st.sampled_from(["a", "b", "c", "d", "keyless", "invalid", "unreadable", "refused"])
 
 
+@pytest.mark.slow
 @thoroughly
 @given(
     st.lists(kinds, max_size=25),
@@ -169,6 +172,7 @@ notes = st.lists(st.integers(0, 40), max_size=25, unique=True).map(
 )
 
 
+@pytest.mark.slow
 @thoroughly
 @given(notes, st.lists(st.sampled_from(Fault), max_size=12), durations, sizes, concurrencies)
 def test_no_keyless_row_is_stored_twice_and_every_missing_one_is_reported(
@@ -184,6 +188,7 @@ def test_no_keyless_row_is_stored_twice_and_every_missing_one_is_reported(
     assert result.created + result.unknown == len(rows)
 
 
+@pytest.mark.slow
 @thoroughly
 @given(
     st.lists(st.integers(0, 9), max_size=25),
@@ -388,6 +393,7 @@ def test_options_of_the_wrong_kind_are_refused(options: Any) -> None:
 # Errors that name no row
 
 
+@pytest.mark.slow
 @thoroughly
 @given(
     st.lists(st.sampled_from(["bad", "new", "there"]), min_size=1, max_size=25),
@@ -510,6 +516,7 @@ def test_good_rows_raise_nothing() -> None:
 # How a run ends
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{"verify_by": ["action"], "verify_wait": 3}, {"isolate": True}, {}])
 def test_rows_are_conserved_wherever_a_run_is_cancelled(options: dict[str, Any]) -> None:
     """At every step: each row that was taken is in the account, and nothing goes on running."""

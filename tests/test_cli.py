@@ -583,6 +583,7 @@ def test_an_export_may_be_long(desk: Desk, many_tasks: int) -> None:
     assert desk.stored("tasks") == {}
 
 
+@pytest.mark.slow
 def test_an_export_ends_quietly_when_its_reader_goes(desk: Desk, many_tasks: int) -> None:
     """`export | head` is no mistake; the code is that of every program whose pipe was closed."""
     with started(desk.folder, "export", "tasks") as process:
@@ -606,6 +607,7 @@ def test_an_export_ends_quietly_when_nobody_reads(desk: Desk, monkeypatch: pytes
     assert ended.value.code == 128 + signal.SIGPIPE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["--json"], []])
 def test_an_upsert_whose_account_nobody_reads_does_not_say_that_rows_are_missing(
     desk: Desk, arguments: list[str]
@@ -727,6 +729,7 @@ BROKEN_OFF = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.slow
 @BROKEN_OFF
 def test_an_export_that_broke_off_is_resumed_to_the_very_same_file(
     desk: Desk, stocked: str, model: str, page_size: int, pages: int, n_read: int
@@ -749,6 +752,7 @@ def test_an_export_that_broke_off_is_resumed_to_the_very_same_file(
     assert not part.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["notes", "tasks", "tickets"])
 def test_an_export_that_was_killed_is_resumed_to_the_very_same_file(desk: Desk, stocked: str, model: str) -> None:
     """Though it could say nothing, nor finish its last line."""
@@ -843,6 +847,7 @@ def test_an_export_is_parquet_where_it_is_asked_for(desk: Desk, stocked: str, mo
     assert sorted(os.listdir(desk.folder)) == sorted([arguments[1], "whole.jsonl"])
 
 
+@pytest.mark.slow
 def test_parquet_goes_through_a_pipe(desk: Desk, stocked: str) -> None:
     """To standard output, whole."""
     command = [*PROGRAM, "export", "notes", "--format", "parquet", "--base-url", stocked]
@@ -878,6 +883,7 @@ def _request(connection: socket.socket) -> bytes:
     return body
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_upsert_accounts_for_every_row(desk: Desk, number: signal.Signals) -> None:
     """Asked twice, it stops: what was in flight is unknown, what had not left unsent, and nothing is sent again."""
@@ -963,6 +969,7 @@ def test_an_interrupted_upsert_says_so(
 # The sandbox and the demo
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_sandbox_ends_well_when_it_is_asked_to(tmp_path: Path, number: signal.Signals) -> None:
     """It has nothing to lose, and says nothing more."""
@@ -1042,6 +1049,7 @@ def test_a_sandbox_is_made_as_it_is_asked_for(
     assert ended.out.startswith("listening on http://127.0.0.1:")
 
 
+@pytest.mark.slow
 def test_a_sandbox_holds_what_it_is_given_and_saves_what_it_holds(tmp_path: Path) -> None:
     """A file of records is of the model named before it; a file that was saved names the models itself."""
     tasks, saved, again = (tmp_path / name for name in ("tasks.jsonl", "saved.jsonl", "again.jsonl"))

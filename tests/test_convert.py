@@ -134,6 +134,7 @@ class TestReading:
         cls, rows = documented(name)
         assert [structure(cls, row).extra for row in rows] == [{} for _ in rows]
 
+    @pytest.mark.slow
     @given(ROWS)
     def test_any_row_comes_back_whole(self, row: tuple[type[Record], dict[str, Any]]) -> None:
         """Whatever the fields hold, and whatever new ones there are."""
@@ -212,6 +213,7 @@ class TestWriting:
         assert to_write(cls, record) == {"_id": ID}
         assert to_write(cls, cls()) == {}
 
+    @pytest.mark.slow
     @given(ROWS)
     def test_what_a_record_sends_is_what_it_holds(self, row: tuple[type[Record], dict[str, Any]]) -> None:
         """Every writable field that is set, unchanged."""
@@ -219,6 +221,7 @@ class TestWriting:
         writable = {field.wire for field in fields_of(cls).values() if field.is_writable}
         assert to_write(cls, structure(cls, wire)) == {key: wire[key] for key in wire if key in writable}
 
+    @pytest.mark.slow
     @given(ROWS)
     def test_a_mapping_sends_exactly_what_it_holds(self, row: tuple[type[Record], dict[str, Any]]) -> None:
         """In Planhat's spelling or in snake_case, read-only fields included."""
@@ -260,6 +263,7 @@ class TestWriting:
         sent = to_write(Task, MappingProxyType({"source_id": "7", "action": None}))
         assert sent == {"sourceId": "7", "action": None}
 
+    @pytest.mark.slow
     @settings(derandomize=True, deadline=None, max_examples=300)
     @given(st.dictionaries(st.sampled_from([*spellings_of(Task)]), json_like, max_size=8))
     def test_what_is_quick_to_check_is_checked_as_well(self, row: dict[str, Any]) -> None:
@@ -363,6 +367,7 @@ class TestTimesWritten:
         assert to_write(Note, {"date": time}) == {"date": text}
         assert to_write(Ticket, Ticket(history=[StatusChange(time=time)])) == {"history": [{"time": text}]}
 
+    @pytest.mark.slow
     @given(st.datetimes(min_value=datetime(2, 1, 1), max_value=datetime(9998, 1, 1), timezones=st.timezones()))  # noqa: DTZ001
     def test_a_time_comes_back_to_the_millisecond(self, time: datetime) -> None:
         """Whatever its zone."""

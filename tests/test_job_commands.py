@@ -43,6 +43,7 @@ def test_problems_are_listed_by_reason(journal: Path) -> None:
     assert (ended.code, ended.out, ended.err) == (0, "invalid\t2\tsource_id or id is missing\n", [])
 
 
+@pytest.mark.slow
 def test_a_job_is_looked_into_while_it_runs(desk: Desk) -> None:  # noqa: F811
     """But not forgotten; and it is not disturbed."""
     desk.file("t.csv", HEAD + ",ada(at)acme.example,x.example,Hi\n" + good(1) + good(2))

@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from killed_upserts import CHUNK_SIZE, KilledJob, written
 
 from planhat_async.sandbox import Sandbox
+
+pytestmark = pytest.mark.slow
 
 N_KILLS = 25
 """For each model: on a fast machine it takes several jobs."""

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 SERVICE = """
 import pytest
 from planhat_async import Task, Tasks, UnknownOutcomeError

@@ -182,6 +182,7 @@ def test_too_many_at_once_are_refused() -> None:
     assert 429 in {call.status for call in planhat.requests}
 
 
+@pytest.mark.slow
 def test_an_upsert_through_faults_is_accounted_for() -> None:
     """Of 20,000 tickets none is lost and none stored twice, though one call in five goes wrong."""
 

@@ -143,6 +143,7 @@ def test_refusals_end_with_patience() -> None:
     virtual_time.run(main())
 
 
+@pytest.mark.slow
 def test_one_failure_in_four_settles_for_ever() -> None:
     """In half an hour with every fourth attempt failing, every call succeeds: successes pay for retries."""
 
@@ -160,6 +161,7 @@ def test_one_failure_in_four_settles_for_ever() -> None:
     virtual_time.run(main())
 
 
+@pytest.mark.slow
 def test_the_budget_stops_a_storm_and_says_so() -> None:
     """In half an hour of failures retries stop for good, and calls cost one attempt each."""
 

@@ -38,6 +38,7 @@ from planhat_async.jobs.sources import FileSource
 from planhat_async.upsert_command import _tell
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_upsert_that_is_interrupted_once_finishes_what_is_in_flight(desk: Desk, number: signal.Signals) -> None:  # noqa: F811
     """Its answer is waited for and counted; what had not left is unsent."""
@@ -62,6 +63,7 @@ def test_an_upsert_that_is_interrupted_once_finishes_what_is_in_flight(desk: Des
     assert told["stopped_by"] == "interrupted; what was in flight has ended, the rows after it were not sent"
 
 
+@pytest.mark.slow
 def test_an_upsert_that_is_interrupted_twice_knows_what_to_correct(desk: Desk) -> None:  # noqa: F811
     """Also in the chunk in flight, and in what was read behind it; what is unknown is no reject."""
     bad = ",ada(at)acme.example,x.example,Hi\n"
@@ -90,6 +92,7 @@ def interrupt(process: subprocess.Popen[str]) -> None:
     assert process.stderr.readline() == FINISHING + "\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("counted", [1, 0])
 def test_an_upsert_that_is_interrupted_when_all_is_sent_is_done(desk: Desk, counted: int) -> None:  # noqa: F811
     """The code says what became of the rows, as without the interruption, and the journal that the input has ended."""
@@ -353,6 +356,7 @@ def test_rejects_that_do_not_fit_on_the_disk_are_missed(
         assert Path("bad.csv").read_text().count("source_id or id is missing") == 1
 
 
+@pytest.mark.slow
 def test_rejects_are_not_copied_from_a_file_that_was_replaced(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     """Other rows are in the places of those that were read."""
     file = desk.file("t.csv", HEAD + ",ada(at)acme.example,x.example,Hi\n" + "".join(map(good, range(1, 2000))))
@@ -440,6 +444,7 @@ def test_a_mapping_file_fits_columns_constants_and_dates(desk: Desk) -> None:  #
     assert ended == type(ended)(2, "", ["planhat-async: one mapping file at a time: m.toml and other.toml"])
 
 
+@pytest.mark.slow
 def test_standard_input_is_a_source(desk: Desk) -> None:  # noqa: F811
     """Row by row, as it comes."""
     with started(desk.folder, "upsert", "tickets", "-", "--format", "jsonl", "--json") as process:
@@ -449,6 +454,7 @@ def test_standard_input_is_a_source(desk: Desk) -> None:  # noqa: F811
     assert [*desk.stored()] == ["@1"]
 
 
+@pytest.mark.slow
 def test_an_upsert_that_waits_for_standard_input_can_be_interrupted(desk: Desk) -> None:  # noqa: F811
     """However long nobody writes to it: the thread that waits there does not hold up the end."""
     with started(desk.folder, "upsert", "tickets", "-", "--format", "jsonl", "--journal", "job.db") as process:

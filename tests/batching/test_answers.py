@@ -495,6 +495,7 @@ chunks = st.lists(st.lists(st.sampled_from("abcdef"), max_size=2, unique=True), 
 )
 
 
+@pytest.mark.slow
 @seeded
 @given(chunks, st.sampled_from([200, 206, 400, 403]), accounts | json_values)
 def test_rows_are_conserved_whatever_the_answer(rows: tuple[Row, ...], status: int, answer: Any) -> None:
@@ -508,6 +509,7 @@ def test_rows_are_conserved_whatever_the_answer(rows: tuple[Row, ...], status: i
     assert len(result.problems) == result.rows - result.stored
 
 
+@pytest.mark.slow
 @seeded
 @given(chunks, st.sampled_from([400, 403]), accounts | json_values)
 def test_only_fewer_and_keyed_rows_are_sent_again(rows: tuple[Row, ...], status: int, answer: Any) -> None:
@@ -517,6 +519,7 @@ def test_only_fewer_and_keyed_rows_are_sent_again(rows: tuple[Row, ...], status:
     assert all(one.keys for one in again)
 
 
+@pytest.mark.slow
 @seeded
 @given(chunks, accounts | json_values)
 def test_an_error_leaves_no_row_out(rows: tuple[Row, ...], answer: Any) -> None:

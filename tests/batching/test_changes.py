@@ -37,6 +37,7 @@ def test_rows_are_wanted_from_the_time_on() -> None:
     ]
 
 
+@pytest.mark.slow
 @seeded
 @given(st.lists(st.integers(-5, 5)))
 def test_no_changed_row_is_missed_whatever_the_order(minutes: list[int]) -> None:

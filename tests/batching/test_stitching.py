@@ -105,6 +105,7 @@ class Hiccuping(World):
         return super().answer(offset, limit)
 
 
+@pytest.mark.slow
 @many
 @given(
     st.integers(0, 200),
@@ -166,6 +167,7 @@ def test_rows_that_come_back_in_the_middle_hide_and_repeat_none(
     assert reading.most_pages <= max_pages
 
 
+@pytest.mark.slow
 @many
 @given(st.integers(0, 120), SIZES, DEFAULTS, WINDOWS, st.sampled_from([0, 0.5, 2]), st.integers(-30, 30), RANDOM)
 def test_a_resumed_reading_yields_what_lies_beyond(
@@ -190,6 +192,7 @@ def test_a_resumed_reading_yields_what_lies_beyond(
     assert expected & set(world.rows) <= set(reading.rows) <= expected
 
 
+@pytest.mark.slow
 @many
 @given(st.integers(40, 160), st.integers(6, 24), DEFAULTS, WINDOWS, st.sampled_from([0, 0.5, 2]), RANDOM)
 def test_a_sort_of_the_callers_own_keeps_its_order(
@@ -217,6 +220,7 @@ def test_a_sort_of_the_callers_own_keeps_its_order(
         assert [row for row in reading.rows if row in set(surviving)] == surviving
 
 
+@pytest.mark.slow
 @many
 @given(st.integers(0, 120), st.integers(6, 24), DEFAULTS, WINDOWS, RANDOM)
 def test_a_server_that_ignores_the_sort_is_read_all_the_same(
@@ -638,6 +642,7 @@ def test_asks_are_told_apart_though_they_ask_for_the_same() -> None:
     assert len({Ask(0, 5), Ask(0, 5)}) == 2
 
 
+@pytest.mark.slow
 @settings(seeded, max_examples=150)
 @given(st.integers(1, 150), RANDOM)
 def test_rows_that_are_equal_under_a_sort_are_not_lost_unseen(n_equal: int, draw: random.Random) -> None:

@@ -273,6 +273,7 @@ async def test_the_producer_waits_for_the_reader() -> None:
     assert n_taken < 20
 
 
+@pytest.mark.slow
 @seeded
 @given(
     st.lists(st.sampled_from(["a", "b", "c", "d", None]), max_size=30),
@@ -332,6 +333,7 @@ MIXED: list[Callable[[list[int]], Said]] = [
 ]
 
 
+@pytest.mark.slow
 @seeded
 @given(
     st.lists(st.sampled_from(["a", "b", "c", "d", None, 1]), max_size=24),

@@ -51,6 +51,7 @@ def test_a_list_that_stands_still_is_read_down_to_the_floor(n_records: int, floo
     assert n_calls <= max(0, n_records - floor) // (page_size - 1) + 2
 
 
+@pytest.mark.slow
 @thoroughly
 @given(
     st.integers(0, 30),

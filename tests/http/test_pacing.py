@@ -70,6 +70,7 @@ def test_bulk_without_reserve_gets_everything() -> None:
     assert 300 <= last <= 310
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 700), st.floats(0, 3), st.floats(0, 1), st.booleans())
 def test_the_server_never_sees_more_than_the_limits(

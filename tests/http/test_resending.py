@@ -117,6 +117,7 @@ async def test_wherever_a_call_is_cancelled_the_next_one_works() -> None:
         assert "0 in flight" in repr(session._pacer)
 
 
+@pytest.mark.slow
 async def test_sessions_leave_nothing_behind() -> None:
     """Five hundred sessions, opened, used and closed, leave no more than 4 MB."""
     async with rude_server(1) as server:

@@ -65,6 +65,7 @@ def result_of(outcomes: list[Outcome]) -> ChunkResult:
     return result
 
 
+@pytest.mark.slow
 @steady
 @given(OUTCOMES, st.booleans(), st.booleans(), st.booleans())
 def test_every_row_of_a_rerun_is_settled_or_sent(

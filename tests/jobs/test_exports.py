@@ -168,6 +168,7 @@ async def test_progress_is_told_in_thousands() -> None:
 _IDS = st.lists(st.text("0123456789abcdef", min_size=1, max_size=3), unique=True, max_size=8).map(sorted)
 
 
+@pytest.mark.slow
 @settings(derandomize=True, deadline=None, max_examples=200)
 @given(st.booleans(), _IDS, _IDS, st.integers(0), st.sets(st.integers(0, 15)))
 def test_an_export_cut_anywhere_is_resumed_to_the_whole(

@@ -109,6 +109,7 @@ asyncio.run(hold())
 """
 
 
+@pytest.mark.slow
 async def test_a_journal_in_use_by_another_process_is_refused_until_that_is_gone(tmp_path: Path) -> None:
     """Also where it was killed: the lock goes with it."""
     path = tmp_path / "job.db"
@@ -144,6 +145,7 @@ asyncio.run(write())
 """
 
 
+@pytest.mark.slow
 async def test_a_journal_is_read_while_another_process_writes_to_it(tmp_path: Path) -> None:
     """As it is at one instant, whatever is written meanwhile; once that is killed, it is read as it was left."""
     path = tmp_path / "job.db"

@@ -159,6 +159,7 @@ def restored(row: dict[str, Any]) -> dict[str, Any]:
     return held | extra
 
 
+@pytest.mark.slow
 @settings(derandomize=True, deadline=None)
 @given(st.lists(st.dictionaries(_NAMES, _JSON | _TIMES | st.lists(st.text(), max_size=2), max_size=6), max_size=5))
 def test_nothing_is_lost_whatever_the_records_hold(records: list[dict[str, Any]]) -> None:

@@ -362,6 +362,7 @@ _ROWS = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(_ROWS)
 def test_every_row_of_an_itemised_answer_is_counted_once(rows: list[dict[str, Any]]) -> None:
     """Unless a key came twice, the counts and the errors add up to the rows, and the records to those created."""

@@ -385,6 +385,7 @@ def test_every_fault_is_shown_here() -> None:
     assert [name for name in KINDS if name not in tests and not name.startswith(("http_4", "http_5"))] == []
 
 
+@pytest.mark.slow
 async def test_absences_may_overlap() -> None:
     """Many calls at once while it comes and goes: each is answered or ended, and no socket is left open behind it."""
     async with Sandbox(faults="refuse:0.001=0.5", per_minute=None, per_second=None) as planhat:
@@ -393,6 +394,14 @@ async def test_absences_may_overlap() -> None:
             assert {answer.status for answer in seen} <= {0, 200}
             await planhat.settled()
     gc.collect()
+
+
+async def test_an_absence_ends_although_the_client_of_the_call_before_it_has_left(planhat: Sandbox) -> None:
+    """Its leaving cancels the handler in which the absence begins."""
+    planhat.inject("reset_after@1,refuse:0.01@2")
+    assert (await call(planhat)).status == 0
+    await planhat.settled()
+    assert (await call(planhat)).status == 200
 
 
 async def test_waiting_for_what_comes_late_can_be_given_up() -> None:

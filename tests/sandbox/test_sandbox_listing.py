@@ -196,6 +196,7 @@ def test_conversations_list_tickets_but_not_the_other_way_round() -> None:
     assert planhat.ids("tickets") == [ticket]
 
 
+@pytest.mark.slow
 def test_a_large_page_of_a_large_list_is_quick() -> None:
     """The last 10,000 of 200,000 records take well under a second of work: a default list costs no sort."""
     planhat = Door()
