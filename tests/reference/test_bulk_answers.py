@@ -19,8 +19,6 @@ from planhat_async import (
 from reference.conftest import Serve
 from reference.page_server import ID, Call, PageServer, Said, always, in_turn, says
 
-mended_elsewhere = pytest.mark.xfail(reason="mended elsewhere", strict=False)
-
 LONG: dict[str, Any] = {
     "created": 0,
     "createdErrors": [],
@@ -97,7 +95,6 @@ async def test_the_short_answer_of_tickets_leaves_open_what_it_does_not_count(pa
     assert await upserted(planhat, Tickets, tickets(3)) == {"created": 1, "unreported": 2}
 
 
-@mended_elsewhere
 async def test_rows_that_may_have_been_dropped_are_not_called_stored(page_server: Serve) -> None:
     """D: a ticket without `email` is dropped silently. ?: whether that holds for an update too.
 
@@ -114,7 +111,6 @@ async def test_an_update_that_a_short_answer_counts_is_stored(page_server: Serve
     assert await upserted(planhat, Tickets, [{"_id": ID, "email": "a@b.c", "companyId": ID}]) == {"updated": 1}
 
 
-@mended_elsewhere
 @pytest.mark.parametrize("counts", [{}, {"created": None, "updated": None, "nonupdates": None}], ids=["none", "null"])
 async def test_where_counts_are_missing_the_lists_count(page_server: Serve, counts: dict[str, Any]) -> None:
     """G: every key is optional, the counts too; then `insertsKeys`, `upsertedIds` and `updatesKeys` count."""
@@ -130,7 +126,6 @@ async def test_where_counts_are_missing_the_lists_count(page_server: Serve, coun
     assert chunk.created_ids == (key(1),)
 
 
-@mended_elsewhere
 @pytest.mark.parametrize(
     "answer", [{"upsertedIds": [key(1), key(2)]}, {"insertsKeys": [{"_id": key(1)}, {"_id": key(2)}]}]
 )
@@ -140,7 +135,6 @@ async def test_either_list_of_what_was_created_counts(page_server: Serve, answer
     assert await upserted(planhat, Notes, keyless(2)) == {"created": 2}
 
 
-@mended_elsewhere
 @pytest.mark.parametrize("count", ["2", 2.0])
 async def test_a_count_in_another_form_is_read(page_server: Serve, count: Any) -> None:
     """?: the types of counts are not documented; as text or as a float a count says as much."""
@@ -159,7 +153,6 @@ async def test_an_answer_that_says_nothing_of_rows_leaves_them_unknown(
     assert len(planhat.calls) == 1 or "sourceId" in rows[0]  # without a key a second call would make two of each
 
 
-@mended_elsewhere
 async def test_generated_ids_are_read_with_the_keys_they_belong_to(page_server: Serve) -> None:
     """D: `insertsKeys` and `updatesKeys` hold objects with `_id`, and `externalId`/`sourceId` where there is one.
 
@@ -271,7 +264,6 @@ async def test_keyless_rows_that_a_refusal_does_not_blame_are_unknown(
     assert len(planhat.calls) == 1
 
 
-@mended_elsewhere
 async def test_a_row_that_an_answer_named_as_stored_is_not_rejected_by_the_next(page_server: Serve) -> None:
     """G: 403 means no permission for one or *all operations*: a token may create and not update.
 
@@ -293,7 +285,6 @@ async def test_a_row_that_an_answer_named_as_stored_is_not_rejected_by_the_next(
     assert (stored, result.created, result.rejected) == (["s1", "s2"], 2, 1)
 
 
-@mended_elsewhere
 async def test_a_row_that_may_have_been_stored_is_not_rejected_by_the_next_answer(page_server: Serve) -> None:
     """?: what a 400 did to the rows it does not blame; blamed when they are sent again, they may be stored already."""
     first = says({"createdErrors": [{"sourceId": "s0", "error": "no"}]}, 400)
