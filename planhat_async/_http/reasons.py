@@ -13,14 +13,15 @@ _NOT_TLS = ("WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "HTTP_REQUEST", "HTTPS_P
 _UNREACHABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL}
 
 
-def reason_of(error: BaseException) -> str:
-    """What a failure to connect means, and what to look at.
+def reason_of(error: BaseException, where: str = "") -> str:
+    """Why there is no connection, in parentheses, and behind them what to look at.
 
     Args:
         error: The system's own error, or that of the TLS library.
+        where: What could not be connected to, where that is not the server.
     """
     hint = _tls_hint(error) if isinstance(error, ssl.SSLError) else _hint(error)
-    return ": ".join(filter(None, [_said(error), hint]))
+    return f"({where}{_said(error)}){hint and f': {hint}'}"
 
 
 def _tls_hint(error: ssl.SSLError) -> str:
@@ -44,11 +45,8 @@ def _hint(error: BaseException) -> str:
 
 def proxy_reason(status: int) -> str:
     """What it means that a proxy answers a CONNECT with this status."""
-    hint = {
-        407: ": it wants credentials (proxy_auth of the client_session)",
-        403: ": it does not allow this host",
-    }.get(status, ": it did not reach the host")
-    return f"the proxy refused the tunnel with {status}{hint}"
+    hints = {407: "it wants credentials (proxy_auth of the client_session)", 403: "it does not allow this host"}
+    return f"(the proxy refused the tunnel with {status}): {hints.get(status, 'it did not reach the host')}"
 
 
 def _said(error: BaseException) -> str:

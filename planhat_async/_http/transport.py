@@ -294,9 +294,9 @@ def _middlewares_of(session: aiohttp.ClientSession) -> tuple[Any, ...]:
 
 def _not_sent(request: Request, base_url: str, error: Exception, timeouts: Timeouts) -> NotSentError:
     is_late = isinstance(error, TimeoutError)
-    reason = f"timeout: not within {timeouts.connect:g} s (Timeouts.connect)" if is_late else _reason(error)
+    reason = f"(timeout): not within {timeouts.connect:g} s (Timeouts.connect)" if is_late else _reason(error)
     return NotSentError(
-        f"{request.method} {request.path}: no connection to {base_url} ({reason})",
+        f"{request.method} {request.path}: no connection to {base_url} {reason}",
         method=request.method,
         path=request.path,
     )
@@ -304,7 +304,7 @@ def _not_sent(request: Request, base_url: str, error: Exception, timeouts: Timeo
 
 def _unknown(request: Request, base_url: str, error: Exception) -> UnknownOutcomeError:
     return UnknownOutcomeError(
-        f"{request.method} {request.path}: sent to {base_url}, but no answer came ({_reason(error)})",
+        f"{request.method} {request.path}: sent to {base_url}, but no answer came {_reason(error)}",
         method=request.method,
         path=request.path,
     )
@@ -316,12 +316,12 @@ def _reason(error: Exception) -> str:
         return reason_of(error.certificate_error)
     if isinstance(error, aiohttp.ClientConnectorError):
         where = "the proxy cannot be reached: " if isinstance(error, aiohttp.ClientProxyConnectionError) else ""
-        return where + reason_of(error.os_error)
+        return reason_of(error.os_error, where)
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return proxy_reason(error.status)
     known = {
-        TimeoutError: "timeout",
-        aiohttp.ServerDisconnectedError: "the server hung up",
-        aiohttp.ClientResponseError: f"{type(error).__name__}: what came is not HTTP; is the base URL right?",
+        TimeoutError: "(timeout)",
+        aiohttp.ServerDisconnectedError: "(the server hung up)",
+        aiohttp.ClientResponseError: f"({type(error).__name__}): what came is not HTTP; is the base URL right?",
     }
-    return next((said for cls, said in known.items() if isinstance(error, cls)), type(error).__name__)
+    return next((said for cls, said in known.items() if isinstance(error, cls)), f"({type(error).__name__})")

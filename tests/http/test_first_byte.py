@@ -71,9 +71,9 @@ async def upsert(url: str, **options: Any) -> UpsertResult:
 
 
 PROXIES = {
-    "407": (b"HTTP/1.1 407 Authentication Required\r\nContent-Length: 0\r\n\r\n", "with 407: it wants credentials"),
-    "403": (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno", "with 403: it does not allow this host"),
-    "target down": (b"HTTP/1.1 502 Bad Gateway\r\n\r\n", "with 502: it did not reach the host"),
+    "407": (b"HTTP/1.1 407 Authentication Required\r\nContent-Length: 0\r\n\r\n", "with 407): it wants credentials"),
+    "403": (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno", "with 403): it does not allow this host"),
+    "target down": (b"HTTP/1.1 502 Bad Gateway\r\n\r\n", "with 502): it did not reach the host"),
     "hangs up": (b"", "the server hung up"),
     "not HTTP": (b"nonsense\r\n\r\n", "what came is not HTTP"),
     "tunnel to nowhere": (b"HTTP/1.1 200 OK\r\n\r\n", "the server hung up while connecting"),
@@ -99,7 +99,7 @@ async def test_a_proxy_that_cannot_be_reached_leaves_rows_unsent() -> None:
     async with aiohttp.ClientSession(proxy=f"http://127.0.0.1:{await unused_port()}") as client:
         result = await upsert("https://127.0.0.1:1", client_session=client)
     assert (result.unsent, result.unknown) == (3, 0)
-    assert "(the proxy cannot be reached: Connection refused: " in result.problems[0].reason
+    assert "(the proxy cannot be reached: Connection refused): " in result.problems[0].reason
 
 
 async def test_what_a_proxy_passed_on_is_unknown_without_an_answer() -> None:
@@ -131,7 +131,7 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
         ("plain port", "the port does not speak TLS; is it one for http?"),
         ("certificate", "the certificate is not trusted; give the session a client_session that trusts its issuer"),
         ("hangs up", "the server hung up while connecting"),
-        ("refused", "Connection refused: nothing listens there; are host and port right?"),
+        ("refused", "(Connection refused): nothing listens there; are host and port right?"),
         ("name", "is the host of the base URL right?"),
     ],
 )
@@ -175,7 +175,7 @@ async def test_a_full_pool_sends_nothing() -> None:
     ):
         first = asyncio.ensure_future(session.request("POST", "/tasks", json={}))
         await server.has_received.wait()
-        with pytest.raises(NotSentError, match=r"timeout: not within 0\.05 s \(Timeouts\.connect\)"):
+        with pytest.raises(NotSentError, match=r"\(timeout\): not within 0\.05 s \(Timeouts\.connect\)"):
             await session.request("POST", "/tasks", json={})
         first.cancel()
         await asyncio.gather(first, return_exceptions=True)
