@@ -36,7 +36,7 @@ from planhat_async.listing_options import (
 )
 from planhat_async.models import ChecklistItem, Note, Person, Record, StatusChange, Task, Ticket
 from planhat_async.repositories import Notes, Tasks, Tickets
-from planhat_async.results import ChunkResult, Outcome, Problem, Unreadable, UpsertResult
+from planhat_async.results import ChunkResult, Outcome, Problem, ProblemGroup, Unreadable, UpsertResult
 from planhat_async.session import Session, SessionStats
 from planhat_async.updates import Updates
 
@@ -62,6 +62,7 @@ __all__ = [
     "Person",
     "PlanhatError",
     "Problem",
+    "ProblemGroup",
     "RateLimitedError",
     "RateLimits",
     "Record",

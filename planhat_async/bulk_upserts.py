@@ -22,6 +22,7 @@ from planhat_async.batching.answers import Answer, tells_of_rows
 from planhat_async.batching.chunking import Row
 from planhat_async.batching.producing import Prepare
 from planhat_async.batching.recording import Ledger
+from planhat_async.batching.row_inputs import refuse_what_is_not_rows
 from planhat_async.batching.settling import HorizonReader, Settler
 from planhat_async.batching.upserting import ChunkOptions, UpsertRun
 from planhat_async.batching.verifying import Seen
@@ -103,8 +104,11 @@ class BulkUpserts(Repository[R]):
             What became of every row. Nothing that Planhat says of rows is raised: look at `ok`.
 
         Raises:
-            UpsertError: On request, see `raise_on_error`; it carries the result.
+            UpsertError: On request, see `raise_on_error`; it carries the result, and its `__cause__` is the error that
+                ended the run or, failing that, the first one for which rows of a chunk were not stored.
             ValueError: An option out of its bounds; on request an invalid row, see `on_invalid`.
+            TypeError: What `rows` yields is no row: it is a table, whose mappings are to be handed in
+                (`df.to_dict("records")`), text, or a file of lines.
         """
         flag()("raise_on_error", raise_on_error)
         async with self._run(rows, options) as run:
@@ -138,8 +142,7 @@ class BulkUpserts(Repository[R]):
         return HorizonReader([partial(self._peek, IDS_ONLY, params) for params in self._lists])
 
     def _run(self, rows: Any, options: UpsertOptions, ledger: Ledger | None = None) -> UpsertRun:
-        if isinstance(rows, Mapping | Record | str | bytes):
-            raise TypeError(f"rows are an iterable of records or mappings, not one {type(rows).__name__}")
+        refuse_what_is_not_rows(rows, Record)
         rest: dict[str, Any] = {**options}
         check_options(rest, UpsertOptions, call=f"{type(self).__name__}.upsert_many()")
         verify_by, wait = rest.pop("verify_by", ()), rest.pop("verify_wait", 30.0)

@@ -231,7 +231,10 @@ class UpsertRun:
         if not self._is_winding_up:
             is_read = self._production is not None and self._production.done() and self._failure is None
             self.came_to_end = is_read and not self._ready and not self._in_flight
+        is_unread = self._production is None and not self._is_winding_up
         self._is_winding_up = True
+        if is_unread:
+            await self._producer.close()
         tasks = {*self._in_flight, *filter(None, [self._production])}
         is_cancelled = False
         while running := {task for task in tasks if not task.done()}:
