@@ -209,7 +209,7 @@ async def test_a_walk_over_changes_is_closed_by_the_upsert_that_it_feeds() -> No
             closed.append(True)
 
     since = datetime(2024, 5, 31, tzinfo=UTC)
-    walk = Updates(since, margin=60, records=records(), is_whole=lambda: True)
+    walk = Updates(since, margin=60, records=records(), is_whole=lambda: True, server_start=lambda: None)
     async with Session("token", transport=Page()) as session, Tickets(session).upserting(walk, chunk_size=2) as run:
         await anext(run)
     assert (closed, walk.next_since) == ([True], since)

@@ -7,6 +7,7 @@ as for tickets, nobody knows of unchanged rows.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -19,6 +20,8 @@ from planhat_async.results import Outcome
 
 COUNTS = {Outcome.CREATED: "created", Outcome.UPDATED: "updated", Outcome.UNCHANGED: "nonupdates"}
 """Names of the counts, in the order in which they are believed."""
+_COUNT = re.compile("[0-9]{1,7}")
+_MAX_COUNT = 10_000_000
 _LISTS = {
     Outcome.CREATED: ("insertsKeys", "upsertedIds"),
     Outcome.UPDATED: ("updatesKeys",),
@@ -27,9 +30,13 @@ _LISTS = {
 
 
 def count_in(answer: Mapping[str, Any], outcome: Outcome) -> int | None:
-    """What an answer counts; `None` unless it is a whole number of at least 0."""
+    """The number of rows that an answer counts, also where it is text or a float; `None` where it is no such number."""
     count = answer.get(COUNTS[outcome])
-    return count if type(count) is int and count >= 0 else None
+    if isinstance(count, str):
+        return int(count) if _COUNT.fullmatch(count) else None
+    if type(count) not in {int, float} or not 0 <= count <= _MAX_COUNT or count % 1:
+        return None
+    return int(count)
 
 
 def n_listed(answer: Mapping[str, Any], outcome: Outcome, rows: Sequence[Row]) -> int:

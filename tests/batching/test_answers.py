@@ -90,7 +90,7 @@ def test_an_answer_puts_each_row_into_one_outcome(status: int, answer: Any, expe
     assert (counted(result), again) == (expected, ())
 
 
-ODD_COUNTS = [-1, "3", None, 2.0, True, [3], {"n": 3}]
+ODD_COUNTS = [-1, "-1", "3 rows", "", None, 2.5, float("nan"), True, [3], {"n": 3}]
 
 
 @pytest.mark.parametrize("told", ODD_COUNTS)
@@ -98,6 +98,13 @@ def test_an_odd_count_counts_nothing(told: Any) -> None:
     """What is no whole number is no count; without one, nobody knows whether a row that is left out was dropped."""
     result, _ = read(200, FULL | {"created": told, "updated": 2})
     assert counted(result) == {"updated": 2, "unknown": 1}
+
+
+@pytest.mark.parametrize("told", ["1", 1.0])
+def test_a_whole_number_in_another_form_is_a_count(told: Any) -> None:
+    """Text or a float says as much."""
+    result, _ = read(200, FULL | {"created": told, "updated": 2})
+    assert counted(result) == {"created": 1, "updated": 2}
 
 
 MISSING = "missing"
