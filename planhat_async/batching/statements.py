@@ -34,7 +34,7 @@ def count_in(answer: Mapping[str, Any], outcome: Outcome) -> int | None:
     count = answer.get(COUNTS[outcome])
     if isinstance(count, str):
         return int(count) if _COUNT.fullmatch(count) else None
-    if type(count) not in {int, float} or not 0 <= count <= _MAX_COUNT or count % 1:
+    if not isinstance(count, int | float) or isinstance(count, bool) or not 0 <= count <= _MAX_COUNT or count % 1:
         return None
     return int(count)
 
