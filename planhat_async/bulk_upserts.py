@@ -121,10 +121,6 @@ class BulkUpserts(Repository[R]):
         """
         return self._run(rows, options, ledger)
 
-    def horizon_reader(self) -> HorizonReader:
-        """What reads the newest `_id`s there are, for a record of chunks that another run may have to look for."""
-        return HorizonReader([partial(self._peek, IDS_ONLY, params) for params in self._lists])
-
     def _run(self, rows: Any, options: UpsertOptions, ledger: Ledger | None = None) -> UpsertRun:
         if isinstance(rows, Mapping | Record | str | bytes):
             raise TypeError(f"rows are an iterable of records or mappings, not one {type(rows).__name__}")
@@ -175,6 +171,12 @@ class BulkUpserts(Repository[R]):
         if not isinstance(page, list) or not all(isinstance(one, dict) and type(one.get("_id")) is str for one in page):
             raise DecodeError(f"GET {self.endpoint.path}: the answer is not a list of records")
         return [(one["_id"], marker.mark_of(one)) for one in page]
+
+
+def horizon_reader_of(repository: BulkUpserts[Any]) -> HorizonReader:
+    """Reads the newest `_id`s there are, for a record of chunks that a later run may have to look for."""
+    peek, lists = repository._peek, repository._lists  # noqa: SLF001 - users of a repository have no use for it
+    return HorizonReader([partial(peek, IDS_ONLY, params) for params in lists])
 
 
 def _says_of_rows(response: Response) -> bool:

@@ -59,7 +59,7 @@ def loss_in_words(path: Path, opened: tuple[int, int] | None) -> str | None:
     what = "was moved or removed" if found is None else "was replaced by another file"
     return (
         f"{path}: the journal {what} while its job ran, so nothing more is sent. Put it back before you run the job "
-        "again: without it, or with an earlier copy, what was sent is sent again, and rows without a key are stored twice"
+        "again: without it, or with an earlier copy, rows are sent again, and those without a key are stored twice"
     )
 
 
