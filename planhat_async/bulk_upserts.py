@@ -137,10 +137,6 @@ class BulkUpserts(Repository[R]):
         """
         return self._run(rows, options, ledger)
 
-    def horizon_reader(self) -> HorizonReader:
-        """What reads the newest `_id`s there are, for a record of chunks that another run may have to look for."""
-        return HorizonReader([partial(self._peek, IDS_ONLY, params) for params in self._lists])
-
     def _run(self, rows: Any, options: UpsertOptions, ledger: Ledger | None = None) -> UpsertRun:
         refuse_what_is_not_rows(rows, Record)
         rest: dict[str, Any] = {**options}
@@ -220,6 +216,12 @@ def _account_in(body: bytes) -> Any:
     if says_error(answer) and not tells_of_rows(answer) and not any(isinstance(one, list) for one in answer.values()):
         raise DecodeError("it holds an error")
     return answer
+
+
+def horizon_reader_of(repository: BulkUpserts[Any]) -> HorizonReader:
+    """Reads the newest `_id`s there are, for a record of chunks that a later run may have to look for."""
+    peek, lists = repository._peek, repository._lists  # noqa: SLF001 - users of a repository have no use for it
+    return HorizonReader([partial(peek, IDS_ONLY, params) for params in lists])
 
 
 def _says_of_rows(response: Response) -> bool:

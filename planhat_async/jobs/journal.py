@@ -15,7 +15,7 @@ import asyncio
 import json
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from functools import partial
@@ -26,6 +26,7 @@ from typing import Any, Self, TypeVar
 
 import attrs
 
+from planhat_async.jobs.completion import to_its_end
 from planhat_async.jobs.entries import Entry
 from planhat_async.jobs.journal_files import (
     error_in_words,
@@ -66,8 +67,8 @@ class Run:
 
     @property
     def seconds(self) -> float:
-        """How long it took, as far as is known."""
-        return (self.ended or self.seen) - self.started
+        """How long it took, as far as is known; a clock that was set back does not make it less than nothing."""
+        return max(0.0, (self.ended or self.seen) - self.started)
 
 
 class Journal:
@@ -330,19 +331,6 @@ class JournalCopy(Journal):
 
     def _checkpoint(self, *, frees_log: bool = False) -> None:
         """There is no file."""
-
-
-async def to_its_end(work: Awaitable[None]) -> None:
-    """Wait for the end of something, however often that is cancelled meanwhile; a cancellation is raised behind it."""
-    task, is_cancelled = asyncio.ensure_future(work), False
-    while not task.done():
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError:
-            is_cancelled = True
-    task.result()
-    if is_cancelled:
-        raise asyncio.CancelledError
 
 
 _open_here: set[Journal] = set()

@@ -90,7 +90,7 @@ def charts(journal: Journal) -> list[Chart]:
         ),
         Chart(
             title="Seconds from a chunk's start to its answer",
-            points=[(time, (one.ended or 0.0) - one.sent) for time, one in zip(times, entries, strict=True)],
+            points=[(time, max(0.0, (one.ended or 0.0) - one.sent)) for time, one in zip(times, entries, strict=True)],
             unit="seconds",
         ),
     ]

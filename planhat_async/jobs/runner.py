@@ -16,7 +16,6 @@ one key keep their order.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -25,14 +24,13 @@ from typing import Any, Protocol, Self, runtime_checkable
 
 import attrs
 
-from planhat_async._convert import printable
 from planhat_async.batching.upserting import UpsertRun
-from planhat_async.bulk_upserts import BulkUpserts
-from planhat_async.errors import PlanhatError
-from planhat_async.jobs.entries import Entry, Policy, may_quote_a_row, without_values
-from planhat_async.jobs.journal import Journal, JournalError, next_run, to_its_end
+from planhat_async.bulk_upserts import BulkUpserts, horizon_reader_of
+from planhat_async.jobs.completion import to_its_end
+from planhat_async.jobs.ending import said_of_end
+from planhat_async.jobs.entries import Entry, Policy
+from planhat_async.jobs.journal import Journal, JournalError, next_run
 from planhat_async.jobs.ledger import HOW_TO_BEGIN_ANEW, JournalLedger
-from planhat_async.jobs.mapping import SourceError
 from planhat_async.results import ChunkResult, UpsertResult
 
 Source = Iterable[Any] | AsyncIterable[Any]
@@ -278,7 +276,7 @@ class UpsertJob:
             self._policy,
             effort=self._made,
             keeps_values=self._keeps_values,
-            horizon=self._repository.horizon_reader(),
+            horizon=horizon_reader_of(self._repository),
         )
         await journal.save_run(ledger.run)
         return ledger
@@ -290,7 +288,7 @@ class UpsertJob:
         is_early = self._is_stopped and not self.is_done
         said = "stopped" if is_early else None
         if ended_by is not None:
-            said = _said(ended_by, keeps_values=self._keeps_values)
+            said = said_of_end(ended_by, keeps_values=self._keeps_values)
         run = self._ledger.run_now()
         await self._journal.save_run(attrs.evolve(run, ended=run.seen, ended_by=said))
 
@@ -344,12 +342,3 @@ def _shown(value: Any) -> str:
     if value is None:
         return "not given"
     return f"{value:,}" if type(value) is int else str(value)
-
-
-def _said(error: BaseException, *, keeps_values: bool) -> str:
-    if isinstance(error, asyncio.CancelledError | KeyboardInterrupt):
-        return "interrupted"
-    is_harmless = isinstance(error, JournalError | SourceError | OSError)
-    is_harmless = is_harmless or (isinstance(error, PlanhatError) and not may_quote_a_row(error))
-    # Anything else may be about a row, and quote it.
-    return printable(str(error) if is_harmless or keeps_values else without_values(str(error)))
