@@ -1,10 +1,10 @@
 """An asyncio client for Planhat's REST API: notes, tasks and tickets, one by one or by the million."""
 
 from planhat_async._http.pace import RateLimits
-from planhat_async._http.pacing import Pacer
-from planhat_async._http.retrying import RetryPolicy
+from planhat_async._http.pacer import Pacer
+from planhat_async._http.retries import RetryPolicy
 from planhat_async._http.transport import Timeouts
-from planhat_async.batching.upserting import UpsertRun
+from planhat_async.batching.upsert_run import UpsertRun
 from planhat_async.bulk_upserts import UpsertOptions
 from planhat_async.errors import (
     AuthenticationError,

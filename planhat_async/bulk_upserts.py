@@ -18,14 +18,14 @@ from planhat_async._convert import (
     writer_of,
 )
 from planhat_async._http.wire import Request, Response
-from planhat_async.batching.answers import Answer, tells_of_rows
-from planhat_async.batching.chunking import Row
-from planhat_async.batching.producing import Prepare
-from planhat_async.batching.recording import Ledger
+from planhat_async.batching.chunk_ledger import Ledger
+from planhat_async.batching.chunk_outcome import Answer, tells_of_rows
+from planhat_async.batching.chunks import Row
+from planhat_async.batching.input_producer import Prepare
+from planhat_async.batching.outcome_verifier import HorizonReader, OutcomeVerifier
 from planhat_async.batching.row_inputs import refuse_what_is_not_rows
-from planhat_async.batching.settling import HorizonReader, Settler
-from planhat_async.batching.upserting import ChunkOptions, UpsertRun
-from planhat_async.batching.verifying import Seen
+from planhat_async.batching.upsert_run import ChunkOptions, UpsertRun
+from planhat_async.batching.verification import Seen
 from planhat_async.errors import DecodeError
 from planhat_async.models import Record
 from planhat_async.queries import Params, check_options
@@ -159,7 +159,7 @@ class BulkUpserts(Repository[R]):
             prepare=self._preparing(marker),
             send=self._send_chunk,
             options=chosen,
-            settler=Settler([partial(self._peek, marker, params) for params in self._lists], wait),
+            settler=OutcomeVerifier([partial(self._peek, marker, params) for params in self._lists], wait),
             ledger=ledger,
         )
 

@@ -14,8 +14,8 @@ import attrs
 
 from planhat_async._checks import number
 from planhat_async.batching.changes import ChangedSince
-from planhat_async.batching.reading import Batch, FetchPage
-from planhat_async.batching.stitching import Seam
+from planhat_async.batching.list_reader import Batch, FetchPage
+from planhat_async.batching.stitcher import PageJoin
 from planhat_async.bulk_upserts import BulkUpserts
 from planhat_async.listing_options import (
     NoteListingOptions,
@@ -210,17 +210,17 @@ class Tasks(SingleCalls[Task]):
         number(0)("margin", margin)
         check_options(options, TaskUpdateOptions, call="Tasks.iter_updated_since()")
         chosen: Options = {"page_size": 2000, "concurrency": 1, **options, "sort": "-updated_at"}
-        met: set[Seam] = set()
+        met: set[PageJoin] = set()
         queries = self.endpoint.queries(chosen, needs=("updated_at",))
         clock = ServerClock(self._fetching(queries))
 
-        def on_seam(seam: Seam) -> None:
+        def on_join(seam: PageJoin) -> None:
             met.add(seam)
             self._count_seam(seam)
 
         lists = [
             self._walk(
-                ChangedSince(name="GET /tasks", since=since, on_seam=on_seam, keep=query.keep),
+                ChangedSince(name="GET /tasks", since=since, on_join=on_join, keep=query.keep),
                 query,
                 chosen,
                 clock.fetch,
@@ -231,14 +231,14 @@ class Tasks(SingleCalls[Task]):
             since,
             margin=margin,
             records=_chained(lists),
-            is_whole=lambda: Seam.BROKEN not in met,
+            is_whole=lambda: PageJoin.BROKEN not in met,
             server_start=lambda: clock.started,
         )
 
     def _walk(
         self, changed: ChangedSince, query: Query, options: Options, fetch: FetchPage
     ) -> AsyncGenerator[Task, None]:
-        batches = self._read([attrs.evolve(query, keep=changed.take)], options, on_seam=changed.on_seam, fetch=fetch)
+        batches = self._read([attrs.evolve(query, keep=changed.take)], options, on_join=changed.on_join, fetch=fetch)
         return self._decoded(_until_over(changed, batches), self._on_bad(options))
 
 

@@ -12,10 +12,10 @@ from typing import Any, ClassVar, Generic, TypeVar
 from planhat_async._checks import several, whole
 from planhat_async._convert import decode_record, deleted_in, row_ids, split_rows
 from planhat_async._http.wire import Request, answered_at
-from planhat_async.batching.calling import call_each
-from planhat_async.batching.pages import Page
-from planhat_async.batching.reading import Batch, FetchPage, ReadOptions, read_batches
-from planhat_async.batching.stitching import OnSeam, Seam
+from planhat_async.batching.concurrent_calls import call_each
+from planhat_async.batching.list_reader import Batch, FetchPage, ReadOptions, read_batches
+from planhat_async.batching.page import Page
+from planhat_async.batching.stitcher import OnPageJoin, PageJoin
 from planhat_async.errors import DecodeError, NotFoundError
 from planhat_async.keys import checked_key, path_segment
 from planhat_async.models import Record
@@ -152,7 +152,7 @@ class Repository(Generic[R]):
         options: Options,
         *,
         turn_bytes: int = _TURN_BYTES,
-        on_seam: OnSeam | None = None,
+        on_join: OnPageJoin | None = None,
         fetch: FetchPage | None = None,
     ) -> AsyncGenerator[Batch, None]:
         asked, after = options.get("page_size"), options.get("after")
@@ -167,11 +167,11 @@ class Repository(Generic[R]):
             turn_bytes=turn_bytes,
         )
         read.check(queries)
-        on_seam = on_seam or self._count_seam
+        on_join = on_join or self._count_seam
         fetch = fetch or self._fetching(queries)
-        return read_batches(fetch, queries, read, on_seam=on_seam, on_bad=self._on_bad(options))
+        return read_batches(fetch, queries, read, on_join=on_join, on_bad=self._on_bad(options))
 
-    def _count_seam(self, seam: Seam) -> None:
+    def _count_seam(self, seam: PageJoin) -> None:
         stats = self._session.stats
         setattr(stats, seam.value, getattr(stats, seam.value) + 1)
 

@@ -7,7 +7,7 @@ waiting retry never holds up others, and the loop goes round. Otherwise the call
 whose fault it is and whether Planhat may have done the work all the same.
 
 Safe to try again is what provably was not processed (no connection, 429), and what does no harm when done
-twice (the table in `_http/retrying.py`). Everything else is sent at most once. What no client can promise: a request
+twice (the table in `_http/retries.py`). Everything else is sent at most once. What no client can promise: a request
 that was given up after a timeout may still be carried out by the server later.
 
 Nothing is concurrent in here: callers are. The session may be used by any number of tasks of one event loop.
@@ -31,8 +31,8 @@ import attrs
 from planhat_async._convert import decode_json, encode_json, excerpt, printable, split_rows
 from planhat_async._http.own_loop import OwnLoop
 from planhat_async._http.pace import RateLimits
-from planhat_async._http.pacing import Pacer, Place, RefusedTooLongError
-from planhat_async._http.retrying import Happening, History, RetryBudget, RetryPolicy, said_by, unreadable
+from planhat_async._http.pacer import Pacer, RefusedTooLongError, Slot
+from planhat_async._http.retries import AttemptResult, History, RetryBudget, RetryPolicy, said_by, unreadable
 from planhat_async._http.stats import SessionStats
 from planhat_async._http.tokens import TokenFunction, TokenSource
 from planhat_async._http.transport import MAX_ANSWER_BYTES, AiohttpTransport, Timeouts, Transport
@@ -279,17 +279,17 @@ class Session:
 
     async def _repeat(
         self, history: History, clock: Callable[[], float], on_attempt: Callable[[bool], object]
-    ) -> Happening:
+    ) -> AttemptResult:
         """Try as often as is safe and worth it; returns what happened last."""
-        happened: Happening | None = None
+        happened: AttemptResult | None = None
         while True:
             async with AsyncExitStack() as held:
                 try:
-                    place = await self._wait_for_place(held, history, history.time_left(clock()))
+                    slot = await self._wait_for_slot(held, history, history.time_left(clock()))
                 except RefusedTooLongError as refusal:
                     history.note = "no other attempt could start before RetryPolicy.total ended" if happened else ""
                     return happened or refused(refusal.seconds)
-                happened, pause = await self._attempt(history, place, on_attempt)
+                happened, pause = await self._attempt(history, slot, on_attempt)
             # A random number that spreads retries keeps no secret.
             wait = history.judge(happened, now=clock(), pause=pause, jitter=random.random())  # noqa: S311
             if wait is None:
@@ -300,20 +300,20 @@ class Session:
             )
             await asyncio.sleep(wait)
 
-    async def _wait_for_place(self, held: AsyncExitStack, history: History, patience: float) -> Place:
+    async def _wait_for_slot(self, held: AsyncExitStack, history: History, patience: float) -> Slot:
         """Wait for the pace; before the first attempt only refusals use up patience, after it all waiting does."""
         try:
             async with asyncio.timeout(patience if history.attempts else None):
-                entering = self._pacer.place(is_bulk=history.request.is_bulk, patience=patience)
-                place = await held.enter_async_context(entering)
+                entering = self._pacer.slot(is_bulk=history.request.is_bulk, patience=patience)
+                slot = await held.enter_async_context(entering)
         except TimeoutError:
             raise RefusedTooLongError(0.0) from None
-        self.stats.seconds_waited += place.waited
-        return place
+        self.stats.seconds_waited += slot.waited
+        return slot
 
     async def _attempt(
-        self, history: History, place: Place, on_attempt: Callable[[bool], object]
-    ) -> tuple[Happening, float]:
+        self, history: History, slot: Slot, on_attempt: Callable[[bool], object]
+    ) -> tuple[AttemptResult, float]:
         """Make one attempt; returns what happened, and the seconds that Planhat asks to wait."""
         request, clock = history.request, asyncio.get_running_loop().time
         token = await self._token.token()  # before anything counts as sent: it may fail, and take its time
@@ -322,7 +322,7 @@ class Session:
             raise history.told(NotSentError(closed, method=request.method, path=request.path), now=clock())
         if not history.attempts:
             # Waiting for the pace uses up no patience, waiting through refusals does.
-            history.started = clock() - place.refused_for
+            history.started = clock() - slot.refused_for
         self.stats.attempts += 1
         self.stats.bytes_sent += len(request.body or b"")
         _logger.debug("%s %s %s", request.method, request.path, request.params)
@@ -344,10 +344,10 @@ class Session:
         named = retry_after(response, now=time.time())
         if response.status != 429:
             remaining, limit = calls_left(response)
-            place.answered(remaining=remaining, limit=limit)
+            slot.mark_answered(remaining=remaining, limit=limit)
             return response, named or 0.0
         # Nobody waits longer than their patience: after that long one attempt asks again.
-        held = place.refused(retry_after=None if named is None else min(named, self._retry.total))
+        held = slot.mark_refused(retry_after=None if named is None else min(named, self._retry.total))
         on_attempt(history.may_be_done)
         self.stats.refusals += 1
         _logger.warning("%s: answered 429; nothing is sent for %.1f s", history.what, held)

@@ -1,211 +1,235 @@
-"""An account of one chunk's rows, filled in answer by answer: decisions only.
+"""What one answer makes of the rows it is about: decisions only.
 
-Every row sent is in exactly one outcome in the end. What single answers say is read in `verdicts.py`.
+Rows that the answer settles go into the chunk's account; the others are sent again. A row may then be blamed that an
+earlier answer has stored: what that one has named as stored stays so, and a row that it may have stored without
+naming it is unknown, not rejected.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
 
-from planhat_async.batching.attribution import errors_in
-from planhat_async.batching.chunking import Chunk, Row, Rows, halves_of
-from planhat_async.batching.parts import Isolation, Part
-from planhat_async.batching.recording import Recorded
-from planhat_async.batching.statements import COUNTS, Earlier, n_stated
-from planhat_async.batching.verifying import Floor
-from planhat_async.errors import PlanhatError
-from planhat_async.results import ChunkResult, Outcome, Problem
+from planhat_async.batching.answer_counts import (
+    COUNTS,
+    count_in,
+    earlier_of,
+    has_counts,
+    is_itemised,
+    n_listed,
+    n_stated,
+    recalled,
+)
+from planhat_async.batching.attribution import (
+    attributed,
+    errors_in,
+    named_as_stored,
+    objects_in,
+    texts_in,
+    unnamed,
+)
+from planhat_async.batching.chunk_outcome import Answer, ChunkOutcome, as_unknown
+from planhat_async.batching.chunk_part import Part
+from planhat_async.batching.chunks import Row, Rows, key_of
+from planhat_async.results import Outcome, Problem
 
-_MAX_TOO_LARGE = 10
-"""After so many single rows that are too large the rest of a chunk is not tried."""
+_logger = logging.getLogger("planhat_async.upserting")
+
+_ITEMS = {*COUNTS.values(), "insertsKeys", "updatesKeys", "modified", "upsertedIds"}
+_REFUSALS = {400, 403}
+_LACKS = "the answer does not count it as updated, and it lacks what a creation needs: stored only if Planhat has it"
+_NOT_CREATED = "the answer does not count it as created"
+_MAX_REFUSALS = 100
+"""After so many refusals of the same chunk its rows are not sent again."""
 
 
-@attrs.frozen(kw_only=True)
-class Answer:
-    """What came back for one request."""
+def read_answer(account: ChunkOutcome, part: Part, answer: Answer) -> list[Part]:
+    """Take an answer into account; returns the parts that are still to be sent. They may have been stored already."""
+    if not isinstance(answer.account, Mapping):
+        account.doubt(part.rows, f"answered {answer.status} with something else than an account")
+        return []
+    part.follows_unknown = part.follows_unknown or answer.follows_unknown
+    return _Verdict(account, part, answer.account, answer.status).parts()
 
+
+@attrs.frozen
+class _Verdict:
+    account: ChunkOutcome
+    part: Part
+    answer: Mapping[str, Any]
     status: int
-    account: Any
-    """The decoded body."""
-    follows_unknown: bool = False
-    """Whether an earlier attempt may have stored the rows already."""
-
-
-@attrs.define
-class Account:
-    """The rows of one chunk, by outcome, filled in answer by answer."""
-
-    chunk: Chunk
-    isolation: Isolation | None = None
-    """Looks for the rows behind errors that name none."""
-    is_verified: bool = False
-    """Whether somebody looks for rows without an answer in Planhat's list."""
-    result: ChunkResult = attrs.field(init=False)
-    left: list[Part] = attrs.field(init=False)
-    """What is still to be sent, or being sent, the next one last."""
-    doubtful: list[tuple[Row, str]] = attrs.field(factory=list)
-    """Rows without an answer that are to be looked for, and why there is none."""
-    doubt_error: PlanhatError | None = None
-    """The error that said so."""
-    named: dict[int, Outcome] = attrs.field(factory=dict)
-    """Rows that an answer has named as stored, by position, and that are sent again all the same."""
-    refused: list[tuple[Problem, tuple[Earlier, ...]]] = attrs.field(factory=list)
-    """Rows that may be stored although they were refused, and the answers that may have stored them."""
-    n_too_large: int = 0
-    n_refusals: int = 0
-    """How many times Planhat has refused all for the sake of some."""
-    floor: Floor | None = None
-    """Where the chunk's records can be, if a record of chunks has kept it."""
-
-    def __attrs_post_init__(self) -> None:
-        self.left = [Part(self.chunk.rows)] if self.chunk.rows else []
-        self.result = ChunkResult(number=self.chunk.number, positions=self.chunk.positions)
-        self.add_problems(self.chunk.invalid)
 
     @property
-    def is_settled(self) -> bool:
-        """Whether every row is in an outcome."""
-        return not self.left and not self.doubtful and not self.refused
+    def _is_refusal(self) -> bool:
+        return self.status in _REFUSALS
 
-    def resume(self, recorded: Recorded) -> None:
-        """Go on from what earlier runs know."""
-        self.result = recorded.settled
-        stored = recorded.may_be_stored
-        self.left = [Part(recorded.left, may_be_stored=stored, follows_unknown=stored)] if recorded.left else []
-        self.floor = recorded.floor
-        self.doubt(recorded.doubtful, "in flight when an earlier run ended")
+    def parts(self) -> list[Part]:
+        """Settle the rows that the answer settles; returns the others."""
+        errors = errors_in(self.answer)
+        blamed, unattributed = attributed(errors, self.part.rows) if errors else ({}, [])
+        rest = tuple(row for row in self.part.rows if row.position not in blamed) if blamed else self.part.rows
+        self._blame(blamed)
+        self._keep()
+        if again := self._to_send_again(rest, blamed, unattributed):
+            named = named_as_stored(self.answer, rest)
+            earlier = earlier_of(self.answer, rest, named.values(), is_refusal=self._is_refusal)
+            self.account.named = named | self.account.named  # what was said first: later a row comes back as unchanged
+            return [self.part.of(rows, earlier=earlier) for rows in again]
+        self._end(rest, unattributed)
+        return []
 
-    def settle(self, rows: Iterable[Row], outcome: Outcome, reason: str) -> None:
-        """Put these rows, each by name, into an outcome that is not one of the stored ones.
-
-        Those that an answer has named as stored are what it said.
-        """
-        rows = self.settle_named(tuple(rows))
-        self.add_problems(Problem(outcome=outcome, reason=reason, position=row.position, key=row.key) for row in rows)
-
-    def doubt(self, rows: Iterable[Row], reason: str) -> None:
-        """Note that no answer says what became of these rows: they are unknown, unless somebody looks for them."""
-        if self.is_verified:
-            self.doubtful += [(row, reason) for row in rows]
-        else:
-            self.settle(rows, Outcome.UNKNOWN, reason)
-
-    def fail(self, part: Part, error: PlanhatError, outcome: Outcome) -> None:
-        """Put these rows into an outcome because of an error."""
-        if outcome is not Outcome.UNKNOWN and not part.may_be_stored:
-            self.settle(part.rows, outcome, str(error))
-        else:
-            self.doubt(part.rows, str(error))
-            if self.is_verified:
-                self.doubt_error = error
-                return
-        self.result.error = error
-
-    def find(self, found: Iterable[tuple[Row, str]], missing: Rows = ()) -> None:
-        """Settle rows in doubt: those found in Planhat's list, by `_id`, and those to be sent again; others stay."""
-        found = list(found)
-        settled = {row.position for row, _ in found} | {row.position for row in missing}
-        self.doubtful = [(row, reason) for row, reason in self.doubtful if row.position not in settled]
-        if missing:
-            self.left.append(Part(missing, may_be_stored=True))
-        ids = tuple(record_id for _, record_id in found)
-        self.result.count(Outcome.CREATED, len(ids))
-        self.result.created_ids += ids
-
-    def stop(self, error: PlanhatError) -> None:
-        """Send no other part: Planhat refuses everything."""
-        for part in self.left[:-1]:
-            outcome = Outcome.UNKNOWN if part.may_be_stored else Outcome.UNSENT
-            self.settle(part.rows, outcome, f"not sent: {error}")
-        del self.left[:-1]
-
-    def stay_in_doubt(self, why: str) -> None:
-        """Give up looking for what is in doubt: it is unknown."""
-        doubtful, self.doubtful = self.doubtful, []
-        if doubtful:
-            self.result.error = self.result.error or self.doubt_error
-        for row, reason in doubtful:
-            self.settle([row], Outcome.UNKNOWN, f"{reason}; {why}" if why else reason)
-
-    def abandon(self, reason: str) -> None:
-        """Send nothing more: rows were looked for in vain, and sent again, too often."""
-        self.result.error = self.doubt_error
-        while self.left:
-            self.settle(self.left.pop().rows, Outcome.UNKNOWN, reason)
-
-    def leave(self, has_left: bool) -> None:
-        """Note whether the next rows have left, or it turned out that nothing of them was processed."""
-        self.left[-1].has_left = has_left
-
-    def give_up(self) -> None:
-        """Account for the rows that are left: those that may have left are unknown, the others unsent."""
-        self.stay_in_doubt("")
-        self.conclude()
-        while self.left:
-            part = self.left.pop()
-            if part.has_left or part.may_be_stored:
-                self.settle(part.rows, Outcome.UNKNOWN, "given up before its answer came")
-            else:
-                self.settle(part.rows, Outcome.UNSENT, "given up before it was sent")
-
-    def conclude(self) -> None:
-        """Settle the rows that were refused and may be stored: no other answer tells of them."""
-        refused, self.refused = self.refused, []
-        for problem, earlier in refused:
-            self.add_problems([as_unknown(problem) if any(one.leaves_doubt for one in earlier) else problem])
-
-    def refuse_as_too_large(self) -> None:
-        """Note that a single row was too large; where many are, the rest is not tried one by one."""
-        self.n_too_large += 1
-        if self.n_too_large >= _MAX_TOO_LARGE:
-            for part in self.left[:-1]:
-                reason = f"not sent: {self.n_too_large} single rows beside it were too large"
-                self.settle(part.rows, Outcome.UNKNOWN if part.may_be_stored else Outcome.UNSENT, reason)
-            del self.left[:-1]
-
-    def halve(self, rows: Rows) -> list[Rows]:
-        """The rows in two parts, to find out which of them an error is about; none where that is not wanted."""
-        if self.isolation is None or len(rows) < 2 or not self.chunk.is_keyed or not self.isolation.spend(2):
+    def _to_send_again(self, rows: Rows, blamed: Mapping[int, str], unattributed: Sequence[str]) -> list[Rows]:
+        """The rows that the answer does not settle, in as many parts as are to be sent."""
+        if unattributed and (halves := self.account.halve(rows)):
+            return halves
+        if not self._is_refusal:
             return []
-        self.result.isolation_calls += 2
-        return halves_of(rows)
+        # What a refusal did to the rows it does not blame is not documented.
+        self.account.n_refusals += 1
+        is_repeated = blamed and all(row.keys for row in rows) and self.account.n_refusals < _MAX_REFUSALS
+        return [rows] if rows and is_repeated else []
 
-    def settle_named(self, rows: Rows, earlier: Sequence[Earlier] = ()) -> Rows:
-        """Settle the rows that an answer has named as stored; returns the others.
+    def _blame(self, blamed: Mapping[int, str]) -> None:
+        """Settle the rows that the answer blames by name."""
+        if not blamed:
+            return
+        rows = tuple(row for row in self.part.rows if row.position in blamed)
+        rows = self.account.settle_named(rows, self.part.earlier)
+        contradicted = named_as_stored(self.answer, rows)
+        refused = [
+            Problem(outcome=Outcome.REJECTED, reason=blamed[row.position], position=row.position, key=row.key)
+            for row in rows
+        ]
+        self._reject([problem for problem in refused if problem.position not in contradicted])
+        self.account.add_problems(as_unknown(problem) for problem in refused if problem.position in contradicted)
+
+    def _reject(self, problems: Sequence[Problem]) -> None:
+        """Settle rows that the answer refuses: one that an earlier request may have stored is not known to be missing.
+
+        Where the answers to come may tell, it is left open until they have.
+        """
+        if self.part.follows_unknown or not all(one.is_complete for one in self.part.earlier):
+            self.account.add_problems(map(as_unknown, problems))
+        elif self.part.earlier:
+            self.account.refused += [(problem, self.part.earlier) for problem in problems]
+        else:
+            self.account.add_problems(problems)
+
+    def _end(self, rows: Rows, unattributed: list[str]) -> None:
+        """Settle rows that are not sent again."""
+        known = self.account.settle_named(rows, self.part.earlier)
+        n_left = self._count(known, unattributed, n_named=len(rows) - len(known))
+        if not n_left:
+            return
+        if self._is_refusal:
+            self._some(known, n_left, Outcome.UNKNOWN, f"answered {self.status}, which says nothing about this row")
+        elif not has_counts(self.answer):
+            self._some(unnamed(known, self.answer), n_left, Outcome.UNKNOWN, "the answer tells no counts")
+        elif count_in(self.answer, Outcome.UNCHANGED) is None:
+            self._leave_unreported(unnamed(known, self.answer), n_left)
+        else:
+            # What this answer leaves out, an earlier attempt may have stored.
+            is_dropped = is_itemised(self.answer) and not (self.part.follows_unknown or self.part.may_be_stored)
+            outcome = Outcome.DROPPED if is_dropped else Outcome.UNKNOWN
+            self._some(unnamed(known, self.answer), n_left, outcome, "the answer leaves it out")
+
+    def _count(self, rows: Rows, unattributed: list[str], *, n_named: int) -> int:
+        """Count what the answer states, never more than was sent; returns how many rows are left over.
 
         Args:
-            rows: Rows.
-            earlier: What the answers stated after which they were sent again.
+            rows: The rows that are not settled yet.
+            unattributed: Errors that name no row.
+            n_named: Rows of the part that are settled: the answer counts them too, or has errors for them.
         """
-        if not self.named:
-            return rows
-        others = tuple(row for row in rows if row.position not in self.named)
-        for row in rows:
-            if row.position in self.named:
-                self.result.count(self.named[row.position])
-        for one in earlier:
-            one.n_found += len(rows) - len(others)
-        return others
+        counted = {outcome: n_stated(self.answer, outcome, self.part.rows) for outcome in COUNTS}
+        stated = {**counted}
+        for outcome in (Outcome.UNCHANGED, Outcome.UPDATED):
+            n_again = min(n_named, stated[outcome])
+            stated[outcome] -= n_again
+            n_named -= n_again
+        n_left = len(rows)
+        n_left -= self._refuse_nameless(unattributed[n_named:], n_left, sum(stated.values()))
+        for outcome, n_rows in stated.items():
+            if n_rows > n_left:
+                name, number = COUNTS[outcome], self.account.chunk.number
+                _logger.warning("chunk %d: answer counts %d %s, %d rows left", number, n_rows, name, n_left)
+            n_left -= self._count_as(outcome, min(n_rows, n_left))
+        for outcome in (Outcome.CREATED, Outcome.UPDATED) if n_left else ():
+            # A record that is listed is there, whatever the counts are.
+            n_more = max(0, n_listed(self.answer, outcome, rows) - counted[outcome])
+            n_left -= self._count_as(outcome, min(n_more, n_left))
+        return n_left
 
-    def add_problems(self, problems: Iterable[Problem]) -> None:
-        """Put rows into the outcomes that their problems name."""
-        listed = list(problems)
-        self.result.problems += listed
-        for outcome, n_rows in Counter(problem.outcome for problem in listed).items():
-            self.result.count(outcome, n_rows)
+    def _refuse_nameless(self, reasons: list[str], n_left: int, n_stored: int) -> int:
+        """Count a rejected row for each error that names none; returns how many.
 
+        A row may have more than one error: what the answer counts as stored is not called refused.
+        """
+        n_rows = min(len(reasons), n_left, max(1, n_left - n_stored))
+        if n_rows < len(reasons):
+            number = self.account.chunk.number
+            _logger.warning("chunk %d: %d errors name no row, %d rows left", number, len(reasons), n_left)
+            reasons = [*reasons[: n_rows - 1], "; ".join(reasons[n_rows - 1 :])] if n_rows else []
+        self._reject([Problem(outcome=Outcome.REJECTED, reason=reason) for reason in reasons])
+        return n_rows
 
-def tells_of_rows(answer: Any) -> bool:
-    """Whether an answer says something of single rows: errors, or how many were stored."""
-    if not isinstance(answer, Mapping):
-        return False
-    return bool(errors_in(answer)) or any(n_stated(answer, outcome, ()) for outcome in COUNTS)
+    def _count_as(self, outcome: Outcome, n_rows: int) -> int:
+        """Count rows as what they were the first time, if an earlier answer has stated them; returns how many."""
+        if outcome is not Outcome.CREATED:
+            for one in self.part.earlier:
+                one.n_found += n_rows
+        for first, n_first in recalled(self.part.earlier, outcome, n_rows).items():
+            self.account.result.count(first, n_first)
+        return n_rows
 
+    def _leave_unreported(self, rows: Sequence[Row], n_rows: int) -> None:
+        """Settle so many of these rows, which a short answer leaves open: accepted, unless Planhat cannot have them.
 
-def as_unknown(problem: Problem) -> Problem:
-    """The same problem of a row that may be stored."""
-    return attrs.evolve(problem, outcome=Outcome.UNKNOWN)
+        A row that would have to be created, and is not counted as created, is not called stored.
+        """
+        doubtful = [row for row in rows if row.is_partial or not row.keys]
+        n_doubtful = min(n_rows, len(doubtful))
+        reason = _LACKS if self.account.chunk.is_keyed else _NOT_CREATED
+        if len(rows) == n_rows:
+            self.account.doubt(doubtful, reason)
+        else:
+            self.account.add_problems([Problem(outcome=Outcome.UNKNOWN, reason=reason)] * n_doubtful)
+        self._count_as(Outcome.UNREPORTED, n_rows - n_doubtful)
+
+    def _some(self, rows: Sequence[Row], n_rows: int, outcome: Outcome, reason: str) -> None:
+        """Put `n_rows` of these rows into an outcome, by name only if that is all of them."""
+        if len(rows) == n_rows and outcome is Outcome.UNKNOWN:
+            self.account.doubt(rows, reason)
+        elif len(rows) == n_rows:
+            self.account.settle(rows, outcome, reason)
+        else:
+            self.account.add_problems([Problem(outcome=outcome, reason=reason)] * n_rows)
+
+    def _keep(self) -> None:
+        """Keep the keys that Planhat made, and whatever nobody here knows."""
+        answer, result = self.answer, self.account.result
+        inserted, updated = (objects_in(answer.get(name)) for name in ("insertsKeys", "updatesKeys"))
+        listed = answer.get("upsertedIds")
+        ids = listed if isinstance(listed, list) else [one.get("_id") for one in inserted]
+        result.created_ids += tuple(texts_in(ids))
+        for one in (*inserted, *updated):
+            self._keep_id(one)
+        for name in answer.keys() - _ITEMS:
+            before = result.answer.get(name)
+            both = isinstance(before, list) and isinstance(answer[name], list)
+            result.answer[name] = [*before, *answer[name]] if both else answer[name]  # type: ignore[misc]
+
+    def _keep_id(self, element: Mapping[str, Any]) -> None:
+        """Keep a record's `_id` by its other keys; what was sent as a ticket's `sourceId` comes as `externalId`."""
+        record_id, source_id, external_id = (element.get(name) for name in ("_id", "sourceId", "externalId"))
+        if not isinstance(record_id, str):
+            return
+        if isinstance(external_id, str):
+            self.account.result.ids_by_external_id[external_id] = record_id
+            if source_id is None and key_of("sourceId", external_id) in self.account.chunk.keys:
+                source_id = external_id
+        if isinstance(source_id, str):
+            self.account.result.ids_by_source_id[source_id] = record_id

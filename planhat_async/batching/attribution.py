@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from planhat_async._convert import printable
-from planhat_async.batching.chunking import Key, Row, key_of
+from planhat_async.batching.chunks import Key, Row, key_of
 from planhat_async.results import Outcome
 
 _KEY_NAMES = ("_id", "sourceId", "externalId")

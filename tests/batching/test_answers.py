@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import accounts, chunk_of, invalid, json_values, row, seeded
 
-from planhat_async.batching.answers import Account, Answer, tells_of_rows
-from planhat_async.batching.chunking import Row
-from planhat_async.batching.parts import Isolation, Part
-from planhat_async.batching.verdicts import read_answer
+from planhat_async.batching.answers import read_answer
+from planhat_async.batching.chunk_outcome import Answer, ChunkOutcome, tells_of_rows
+from planhat_async.batching.chunk_part import Isolation, Part
+from planhat_async.batching.chunks import Row
 from planhat_async.errors import PlanhatError, ServerError, UnknownOutcomeError
 from planhat_async.results import ChunkResult, Outcome, Problem
 
@@ -25,13 +25,13 @@ FULL = {"created": 0, "updated": 0, "nonupdates": 0}
 
 def read(status: int, answer: Any, rows: tuple[Row, ...] = (A, B, C)) -> tuple[ChunkResult, tuple[Row, ...]]:
     """The account after one answer, and the rows to send again."""
-    account = Account(chunk_of(*rows))
+    account = ChunkOutcome(chunk_of(*rows))
     again = read_answer(account, Part(rows), Answer(status=status, account=answer))
     assert len(again) <= 1
     return account.result, again[0].rows if again else ()
 
 
-def take(account: Account, part: Part, answer: Any, status: int = 200) -> list[Part]:
+def take(account: ChunkOutcome, part: Part, answer: Any, status: int = 200) -> list[Part]:
     """The parts still to be sent after an answer; what no other answer will tell is settled."""
     parts = read_answer(account, part, Answer(status=status, account=answer))
     account.left = parts
@@ -215,7 +215,7 @@ INSERTS = [{"_id": "1", "sourceId": "b"}, {"_id": "2", "externalId": "c"}]
 @pytest.mark.parametrize("counts", [{}, {"created": 2, "updated": 0}, FULL | {"created": 2}])
 def test_a_row_that_was_named_as_stored_stays_stored(counts: Any, status: int, second: Any) -> None:
     """A token that may create and not update: what the first answer has created, the second may not change."""
-    account = Account(chunk_of(A, B, C))
+    account = ChunkOutcome(chunk_of(A, B, C))
     (part,) = take(account, Part((A, B, C)), blaming("a", **counts, insertsKeys=INSERTS), 403)
     assert part.rows == (B, C)
     for again in take(account, part, second, status):
@@ -230,7 +230,7 @@ def test_a_row_that_was_named_as_stored_stays_stored(counts: Any, status: int, s
 def test_a_row_that_was_named_as_stored_stays_stored_without_a_second_answer(error: PlanhatError) -> None:
     """Whatever becomes of the second request, also that it never leaves."""
     for is_given_up in (False, True):
-        account = Account(chunk_of(A, B, C))
+        account = ChunkOutcome(chunk_of(A, B, C))
         (part,) = take(account, Part((A, B, C)), blaming("a", updatesKeys=INSERTS[:1]), 403)
         if is_given_up:
             account.give_up()
@@ -242,7 +242,7 @@ def test_a_row_that_was_named_as_stored_stays_stored_without_a_second_answer(err
 @pytest.mark.parametrize("first", [{}, {"created": 1}, FULL, FULL | {"created": 2}, {"upsertedIds": ["1"]}])
 def test_a_row_that_a_refusal_may_have_stored_is_not_called_rejected(first: Any) -> None:
     """What a refusal did to the rows that it does not blame is not documented."""
-    account = Account(chunk_of(A, B, C))
+    account = ChunkOutcome(chunk_of(A, B, C))
     (part,) = take(account, Part((A, B, C)), blaming("a", **first), 403)
     take(account, part, blaming("b", "c"), 403)
     assert (counted(account.result), len(account.result.problems)) == ({"rejected": 1, "unknown": 2}, 3)
@@ -256,7 +256,7 @@ def test_a_row_that_one_answer_both_stores_and_refuses_is_unknown() -> None:
 
 def test_a_row_that_halves_blame_is_unknown_where_the_whole_may_have_stored_it() -> None:
     """Four were created, each is refused now: the first answer counts more than the others have found again."""
-    account = Account(chunk_of(A, B), isolation=Isolation(9))
+    account = ChunkOutcome(chunk_of(A, B), isolation=Isolation(9))
     account.left = take(account, Part((A, B)), FULL | {"created": 1, "permissionErrors": ["no"]}, 206)
     while account.left:
         part = account.left.pop()
@@ -268,7 +268,7 @@ def test_a_row_that_halves_blame_is_unknown_where_the_whole_may_have_stored_it()
 
 def test_a_row_that_halves_blame_is_rejected_where_the_others_are_found_again() -> None:
     """Then it was not among the rows that the first answer counts."""
-    account = Account(chunk_of(A, B), isolation=Isolation(9))
+    account = ChunkOutcome(chunk_of(A, B), isolation=Isolation(9))
     first, second = take(account, Part((A, B)), FULL | {"created": 1, "permissionErrors": ["no"]}, 206)
     account.left = [second]
     read_answer(account, first, Answer(status=206, account={"createdErrors": ["no"]}))
@@ -423,7 +423,7 @@ def test_a_chunk_is_refused_so_often_and_no_oftener() -> None:
     So is what it blames later than the first time: a refusal may have stored the rows that it does not blame.
     """
     rows = tuple(row(n, str(n)) for n in range(150))
-    account, parts, n_requests = Account(chunk_of(*rows)), [Part(rows)], 0
+    account, parts, n_requests = ChunkOutcome(chunk_of(*rows)), [Part(rows)], 0
     while parts:
         n_requests += 1
         blames = {"createdErrors": [{"sourceId": parts[0].rows[0].key, "error": "no"}]}
@@ -434,7 +434,7 @@ def test_a_chunk_is_refused_so_often_and_no_oftener() -> None:
 @pytest.mark.parametrize("has_left", [True, False])
 def test_rows_given_up_are_unknown_only_if_they_left(*, has_left: bool) -> None:
     """Of several parts only the next one can have left; giving up again settles nothing twice."""
-    account = Account(chunk_of(A, B, C))
+    account = ChunkOutcome(chunk_of(A, B, C))
     account.left = [Part((C,)), Part((A, B))]
     if has_left:
         account.leave(True)
@@ -472,7 +472,7 @@ def test_a_refusal_that_counts_created_rows_does_not_call_them_rejected() -> Non
 
 def test_errors_of_all_parts_of_a_chunk_are_kept() -> None:
     """A chunk that took several requests keeps what each answer held."""
-    account = Account(chunk_of(A, B))
+    account = ChunkOutcome(chunk_of(A, B))
     read_answer(account, Part((A,)), Answer(status=206, account=FULL | {"createdErrors": [{"el": "x", "error": "no"}]}))
     read_answer(account, Part((B,)), Answer(status=200, account=FULL | {"created": 1, "createdErrors": []}))
     assert account.result.answer["createdErrors"] == [{"el": "x", "error": "no"}]
@@ -480,7 +480,7 @@ def test_errors_of_all_parts_of_a_chunk_are_kept() -> None:
 
 def test_a_failure_puts_every_row_into_its_outcome() -> None:
     """The error is kept, and each row's reason is its words."""
-    account = Account(chunk_of(A, B))
+    account = ChunkOutcome(chunk_of(A, B))
     error = UnknownOutcomeError("timed out")
     account.fail(Part((A, B)), error, Outcome.UNKNOWN)
     reason = "timed out"
@@ -492,7 +492,7 @@ def test_a_failure_puts_every_row_into_its_outcome() -> None:
 
 def test_the_account_begins_with_the_invalid_rows() -> None:
     """A chunk's account is of the rows it sends and of those refused before it was cut."""
-    result = Account(chunk_of(row(2, "c"), row(0, "a"), problems=(invalid(1), invalid(4)))).result
+    result = ChunkOutcome(chunk_of(row(2, "c"), row(0, "a"), problems=(invalid(1), invalid(4)))).result
     assert (result.positions, counted(result)) == ((range(3), range(4, 5)), {"invalid": 2})
     assert result.not_stored == {Outcome.INVALID: (range(1, 2), range(4, 5))}
 
@@ -531,7 +531,7 @@ def test_only_fewer_and_keyed_rows_are_sent_again(rows: tuple[Row, ...], status:
 @given(chunks, accounts | json_values)
 def test_an_error_leaves_no_row_out(rows: tuple[Row, ...], answer: Any) -> None:
     """Rows that fail after others were answered join the same account."""
-    account = Account(chunk_of(*rows))
+    account = ChunkOutcome(chunk_of(*rows))
     read_answer(account, Part(rows[:2]), Answer(status=206, account=answer))
     account.fail(Part(rows[2:]), ServerError("down", status=503), Outcome.UNKNOWN)
     assert account.result.rows == len(rows)
@@ -539,7 +539,7 @@ def test_an_error_leaves_no_row_out(rows: tuple[Row, ...], answer: Any) -> None:
 
 def test_rows_beside_many_that_are_too_large_are_not_tried_one_by_one() -> None:
     """A server that takes nothing at all costs a few requests, not two for each row."""
-    account = Account(chunk_of(A, B, C))
+    account = ChunkOutcome(chunk_of(A, B, C))
     account.left = [Part((C,)), Part((B,)), Part((A,))]
     for _ in range(9):
         account.refuse_as_too_large()
@@ -552,16 +552,16 @@ def test_rows_beside_many_that_are_too_large_are_not_tried_one_by_one() -> None:
 
 def test_rows_beside_many_that_are_too_large_may_be_stored() -> None:
     """Where an earlier request may have stored them, that they are not tried again does not make them unsent."""
-    account = Account(chunk_of(A, B))
+    account = ChunkOutcome(chunk_of(A, B))
     account.left = [Part((B,), may_be_stored=True), Part((A,))]
     account.n_too_large = 9
     account.refuse_as_too_large()
     assert counted(account.result) == {"unknown": 1}
 
 
-def halved() -> Account:
+def halved() -> ChunkOutcome:
     """An account whose first answer counted rows, and named no row that its error is about."""
-    account = Account(chunk_of(A, B, C, row(3, "d")), isolation=Isolation(9))
+    account = ChunkOutcome(chunk_of(A, B, C, row(3, "d")), isolation=Isolation(9))
     answer = FULL | {"created": 1, "updated": 1, "nonupdates": 1, "createdErrors": ["no"], "upsertedIds": ["1"]}
     account.left = read_answer(account, Part(account.chunk.rows), Answer(status=206, account=answer))
     assert [part.rows for part in account.left] == [(A, B), (C, row(3, "d"))]
@@ -592,7 +592,7 @@ def test_rows_that_only_the_last_answer_created_are_created() -> None:
 @pytest.mark.parametrize(("follows_unknown", "outcome"), [(False, "rejected"), (True, "unknown")])
 def test_a_row_that_may_be_stored_is_not_called_rejected(*, follows_unknown: bool, outcome: str) -> None:
     """An earlier attempt, whose answer got lost, may have stored what this one is refused."""
-    account = Account(chunk_of(A))
+    account = ChunkOutcome(chunk_of(A))
     refusal = {"updatedErrors": [{"sourceId": "a", "error": "no"}]}
     assert read_answer(account, Part((A,)), Answer(status=400, account=refusal, follows_unknown=follows_unknown)) == []
     assert counted(account.result) == {outcome: 1}
@@ -601,7 +601,7 @@ def test_a_row_that_may_be_stored_is_not_called_rejected(*, follows_unknown: boo
 @pytest.mark.parametrize(("follows_unknown", "outcome"), [(False, "dropped"), (True, "unknown")])
 def test_a_row_that_may_be_stored_is_not_called_dropped(*, follows_unknown: bool, outcome: str) -> None:
     """What this answer leaves out, an earlier attempt may have stored."""
-    account = Account(chunk_of(A, B))
+    account = ChunkOutcome(chunk_of(A, B))
     answer = FULL | {"updated": 1}
     assert read_answer(account, Part((A, B)), Answer(status=200, account=answer, follows_unknown=follows_unknown)) == []
     assert counted(account.result) == {"updated": 1, outcome: 1}
@@ -610,7 +610,7 @@ def test_a_row_that_may_be_stored_is_not_called_dropped(*, follows_unknown: bool
 @pytest.mark.parametrize(("follows_unknown", "outcome"), [(False, "rejected"), (True, "unknown")])
 def test_an_error_that_names_no_row_does_not_say_that_it_is_missing(*, follows_unknown: bool, outcome: str) -> None:
     """Not where an earlier attempt may have stored all of them."""
-    account = Account(chunk_of(A, B))
+    account = ChunkOutcome(chunk_of(A, B))
     answer = FULL | {"updated": 1, "updatedErrors": ["no"]}
     assert read_answer(account, Part((A, B)), Answer(status=206, account=answer, follows_unknown=follows_unknown)) == []
     assert counted(account.result) == {"updated": 1, outcome: 1}
@@ -618,7 +618,7 @@ def test_an_error_that_names_no_row_does_not_say_that_it_is_missing(*, follows_u
 
 def test_a_refusal_does_not_outweigh_what_a_lost_attempt_may_have_done() -> None:
     """What is left of a chunk that went unanswered once is unknown where it is blamed, however often it is split."""
-    account = Account(chunk_of(A, B))
+    account = ChunkOutcome(chunk_of(A, B))
     part = Part((A, B), may_be_stored=True, follows_unknown=True)
     answer = FULL | {"updated": 1, "updatedErrors": [{"sourceId": "a", "error": "no"}]}
     assert read_answer(account, part, Answer(status=206, account=answer)) == []
@@ -635,7 +635,7 @@ def test_two_errors_of_one_row_do_not_make_others_refused() -> None:
 
 def test_a_refusal_that_counts_rows_is_remembered() -> None:
     """They come back as unchanged, and were created all the same."""
-    account = Account(chunk_of(A, B))
+    account = ChunkOutcome(chunk_of(A, B))
     refusal = {
         "created": 1,
         "upsertedIds": ["id1"],

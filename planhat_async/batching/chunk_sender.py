@@ -10,12 +10,12 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from planhat_async.batching.answers import Account, Answer
-from planhat_async.batching.chunking import Chunk, Rows, halves_of, pieces_of
-from planhat_async.batching.parts import Part
-from planhat_async.batching.settling import Settler
-from planhat_async.batching.verdicts import read_answer
-from planhat_async.batching.verifying import Floor, UnreadableListError
+from planhat_async.batching.answers import read_answer
+from planhat_async.batching.chunk_outcome import Answer, ChunkOutcome
+from planhat_async.batching.chunk_part import Part
+from planhat_async.batching.chunks import Chunk, Rows, halves_of, pieces_of
+from planhat_async.batching.outcome_verifier import OutcomeVerifier
+from planhat_async.batching.verification import Floor, UnreadableListError
 from planhat_async.errors import (
     BadRequestError,
     DecodeError,
@@ -38,7 +38,7 @@ _MAX_ROUNDS = 5
 
 
 @attrs.frozen
-class Courier:
+class ChunkSender:
     """Delivers chunks.
 
     Args:
@@ -48,10 +48,10 @@ class Courier:
     """
 
     send: Send
-    settler: Settler | None = None
+    settler: OutcomeVerifier | None = None
     send_only: Send | None = None
 
-    async def deliver(self, account: Account) -> None:
+    async def deliver(self, account: ChunkOutcome) -> None:
         """Send a chunk, and put each of its rows into an outcome."""
         if self.settler is not None and account.is_verified:
             await self._deliver_verified(account, self.settler)
@@ -59,7 +59,7 @@ class Courier:
             await self._send_all(account, nullcontext)
         account.conclude()
 
-    async def _deliver_verified(self, account: Account, settler: Settler) -> None:
+    async def _deliver_verified(self, account: ChunkOutcome, settler: OutcomeVerifier) -> None:
         try:
             floor = await settler.begin(account.floor)
         except PlanhatError as error:
@@ -78,7 +78,7 @@ class Courier:
         finally:
             settler.end(floor)
 
-    async def _look_for(self, account: Account, settler: Settler, floor: Floor) -> None:
+    async def _look_for(self, account: ChunkOutcome, settler: OutcomeVerifier, floor: Floor) -> None:
         """Look for the rows without an answer; those that are not there are sent again."""
         try:
             rows = tuple(row for row, _ in account.doubtful)
@@ -88,7 +88,9 @@ class Courier:
             return
         account.find(found, missing)
 
-    async def _send_all(self, account: Account, permission: Callable[[], AbstractAsyncContextManager[Any]]) -> None:
+    async def _send_all(
+        self, account: ChunkOutcome, permission: Callable[[], AbstractAsyncContextManager[Any]]
+    ) -> None:
         while account.left:
             body = await _body_of(account.left[-1].rows, account.chunk)
             async with permission():
@@ -99,7 +101,7 @@ class Courier:
             account.left.pop()
             account.left += [part for part in reversed(parts) if part.rows]
 
-    async def _send_next(self, account: Account, body: bytes) -> list[Part]:
+    async def _send_next(self, account: ChunkOutcome, body: bytes) -> list[Part]:
         """Make the next request; returns what is still to be sent, in that order."""
         part = account.left[-1]
         try:

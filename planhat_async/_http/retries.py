@@ -36,7 +36,7 @@ _HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
 _REPEATABLE = _HARMLESS | {"DELETE"}
 _EARNED = 0.5
 
-Happening = Response | NoAnswerError
+AttemptResult = Response | NoAnswerError
 """What became of one attempt."""
 
 
@@ -86,7 +86,7 @@ class RetryBudget:
         self.left = min(self.capacity, self.left + _EARNED)
 
 
-def is_safe(method: str, *, is_keyed: bool, happened: Happening) -> bool:
+def is_safe(method: str, *, is_keyed: bool, happened: AttemptResult) -> bool:
     """Whether a repeat cannot do it twice; the table is at the head of this module.
 
     Args:
@@ -102,7 +102,7 @@ def is_safe(method: str, *, is_keyed: bool, happened: Happening) -> bool:
     return is_repeatable
 
 
-def said_by(happened: Happening) -> str:
+def said_by(happened: AttemptResult) -> str:
     """What became of an attempt, for a line of the log."""
     return str(happened.status) if isinstance(happened, Response) else type(happened).__name__
 
@@ -140,7 +140,7 @@ class History:
         """The request, for a line of the log."""
         return f"{self.request.method} {self.request.path}"
 
-    def judge(self, happened: Happening, *, now: float, pause: float = 0.0, jitter: float) -> float | None:
+    def judge(self, happened: AttemptResult, *, now: float, pause: float = 0.0, jitter: float) -> float | None:
         """Take an attempt's end into account.
 
         Args:
@@ -173,7 +173,7 @@ class History:
         self.may_be_done = self.may_be_done or not isinstance(happened, NotSentError)
         return wait
 
-    def _backoff(self, happened: Happening, counted: int, jitter: float) -> float:
+    def _backoff(self, happened: AttemptResult, counted: int, jitter: float) -> float:
         wait = jitter * min(self.policy.wait_max, self.policy.wait_initial * 2.0 ** min(counted - 1, 60))
         # What was given up may still be carried out: the same again must not overtake it.
         return max(wait, self.policy.wait_initial) if isinstance(happened, UnknownOutcomeError) else wait

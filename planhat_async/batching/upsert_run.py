@@ -1,7 +1,7 @@
 """Sends the chunks of an upsert, and keeps account of every row.
 
 What is ordered. One task, the producer, takes rows from the input, has each checked and encoded once, and feeds
-them to the chunker, which cuts by rules that depend on the input alone (`chunking.py`). Chunks leave in the order
+them to the chunker, which cuts by rules that depend on the input alone (`chunker.py`). Chunks leave in the order
 of the cut. A chunk that shares a key with one in flight waits until that has ended, and those behind it wait too,
 so writes to one key arrive in the order of the input. The parts of a chunk leave one after another.
 
@@ -11,11 +11,11 @@ in any order, and each one's account is handed out as it ends. Nothing holds the
 prepared, and added to a chunk's body, a few at a time.
 
 What outlives a run. A ledger, if there is one, is told of each chunk before it leaves and after it has ended, and may
-know it from an earlier run (`recording.py`). Where it fails, nothing more leaves, and what is in flight ends.
+know it from an earlier run (`chunk_ledger.py`). Where it fails, nothing more leaves, and what is in flight ends.
 
 What happens on failure. What Planhat says of single rows is read into the account (`answers.py`). A chunk whose
 answer never came is *unknown*: the session has already repeated it where every row has a key, and where none has,
-Planhat's own list can settle it, if the caller names unique values (`settling.py`). A chunk too large for Planhat is
+Planhat's own list can settle it, if the caller names unique values (`outcome_verifier.py`). A chunk too large is
 halved, and so, on request, is one with errors that name no row. After a refusal of everything (a wrong token, no
 server) nothing more is sent, and the rows taken so far that had not left are *unsent*.
 
@@ -35,13 +35,14 @@ from typing import Any, Self
 import attrs
 
 from planhat_async._checks import choice, flag, valid, whole
-from planhat_async.batching.answers import Account
-from planhat_async.batching.chunking import Chunk, Chunker
-from planhat_async.batching.delivering import Courier, Send, refuses_everything
-from planhat_async.batching.parts import Isolation
-from planhat_async.batching.producing import Prepare, Producer
-from planhat_async.batching.recording import Ledger
-from planhat_async.batching.settling import Settler
+from planhat_async.batching.chunk_ledger import Ledger
+from planhat_async.batching.chunk_outcome import ChunkOutcome
+from planhat_async.batching.chunk_part import Isolation
+from planhat_async.batching.chunk_sender import ChunkSender, Send, refuses_everything
+from planhat_async.batching.chunker import Chunker
+from planhat_async.batching.chunks import Chunk
+from planhat_async.batching.input_producer import InputProducer, Prepare
+from planhat_async.batching.outcome_verifier import OutcomeVerifier
 from planhat_async.results import ChunkResult, Outcome, UpsertResult
 
 
@@ -75,21 +76,23 @@ class UpsertRun:
         send: Send,
         options: ChunkOptions,
         send_only: Send | None = None,
-        settler: Settler | None = None,
+        settler: OutcomeVerifier | None = None,
         ledger: Ledger | None = None,
     ) -> None:
         self.result = UpsertResult()
         self.came_to_end = False
         self._concurrency = options.concurrency
         self._is_verified = settler is not None
-        self._courier = Courier(send, settler, send_only)
+        self._courier = ChunkSender(send, settler, send_only)
         self._ledger = ledger
         self._isolation = Isolation(options.max_isolation_calls) if options.isolate else None
         self._chunker = Chunker(chunk_size=options.chunk_size, max_bytes=options.max_bytes)
-        self._producer = Producer(rows, prepare, self._chunker, self._hand_on, is_strict=options.on_invalid == "raise")
+        self._producer = InputProducer(
+            rows, prepare, self._chunker, self._hand_on, is_strict=options.on_invalid == "raise"
+        )
         self._production: asyncio.Task[None] | None = None
         self._ready: deque[Chunk] = deque()
-        self._in_flight: dict[asyncio.Task[None], Account] = {}
+        self._in_flight: dict[asyncio.Task[None], ChunkOutcome] = {}
         self._ended: deque[ChunkResult] = deque()
         self._news = asyncio.Event()
         self._room = asyncio.Event()
@@ -178,7 +181,7 @@ class UpsertRun:
             if is_task:
                 self._start(chunk)
             else:
-                self._end(Account(chunk))
+                self._end(ChunkOutcome(chunk))
 
     def _may_leave(self, chunk: Chunk) -> bool:
         """Whether there is a place, and nothing in flight shares a key with it."""
@@ -188,13 +191,13 @@ class UpsertRun:
 
     def _start(self, chunk: Chunk) -> None:
         is_verified = self._is_verified and bool(chunk.rows) and not chunk.is_keyed
-        account = Account(chunk, isolation=self._isolation, is_verified=is_verified)
+        account = ChunkOutcome(chunk, isolation=self._isolation, is_verified=is_verified)
         deliver = self._courier.deliver(account) if self._ledger is None else self._record(account, self._ledger)
         task = asyncio.create_task(deliver)
         task.add_done_callback(lambda _: self._news.set())
         self._in_flight[task] = account
 
-    async def _record(self, account: Account, ledger: Ledger) -> None:
+    async def _record(self, account: ChunkOutcome, ledger: Ledger) -> None:
         """Deliver what earlier runs have left of a chunk, and keep a record of it, whatever happens."""
         recorded = await ledger.begin(account.chunk)
         if recorded is not None:
@@ -216,7 +219,7 @@ class UpsertRun:
                 self._failure = self._failure or task.exception()
             self._end(account)
 
-    def _end(self, account: Account) -> None:
+    def _end(self, account: ChunkOutcome) -> None:
         self.result.add(account.result)
         self._ended.append(account.result)
         if account.result.error is not None and refuses_everything(account.result.error):
@@ -248,7 +251,7 @@ class UpsertRun:
         self._chunker.end()
         self._ready += self._chunker.due()
         while self._ready:
-            account = Account(self._ready.popleft())
+            account = ChunkOutcome(self._ready.popleft())
             account.settle(account.chunk.rows, Outcome.UNSENT, self._why_unsent())
             self._end(account)
         if is_cancelled:

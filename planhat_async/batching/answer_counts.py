@@ -15,7 +15,7 @@ from typing import Any
 import attrs
 
 from planhat_async.batching.attribution import objects_in, texts_in
-from planhat_async.batching.chunking import Row, key_of
+from planhat_async.batching.chunks import Row, key_of
 from planhat_async.results import Outcome
 
 COUNTS = {Outcome.CREATED: "created", Outcome.UPDATED: "updated", Outcome.UNCHANGED: "nonupdates"}
@@ -75,7 +75,7 @@ def is_itemised(answer: Mapping[str, Any]) -> bool:
 
 
 @attrs.define(kw_only=True)
-class Earlier:
+class EarlierAnswer:
     """What an answer stated of rows that were sent again after it."""
 
     created: int = 0
@@ -95,7 +95,7 @@ class Earlier:
 
 def earlier_of(
     answer: Mapping[str, Any], rows: Sequence[Row], named: Iterable[Outcome], *, is_refusal: bool
-) -> Earlier:
+) -> EarlierAnswer:
     """What an answer states of rows that are sent again.
 
     Args:
@@ -106,7 +106,7 @@ def earlier_of(
     """
     stated = {outcome: min(len(rows), n_stated(answer, outcome, rows)) for outcome in COUNTS}
     by_name = Counter(named)
-    return Earlier(
+    return EarlierAnswer(
         created=max(0, stated[Outcome.CREATED] - by_name[Outcome.CREATED]),
         updated=max(0, stated[Outcome.UPDATED] - by_name[Outcome.UPDATED]),
         n_stored=min(len(rows), sum(stated.values())),
@@ -114,7 +114,7 @@ def earlier_of(
     )
 
 
-def recalled(earlier: Sequence[Earlier], outcome: Outcome, n_rows: int) -> Mapping[Outcome, int]:
+def recalled(earlier: Sequence[EarlierAnswer], outcome: Outcome, n_rows: int) -> Mapping[Outcome, int]:
     """What rows are in the end, whose last answer states an outcome: what was stored before comes back unchanged.
 
     Nobody knows which rows those were, so what was stated before is used up.

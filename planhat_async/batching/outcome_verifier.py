@@ -14,11 +14,11 @@ from typing import TypeAlias
 
 import attrs
 
-from planhat_async.batching.chunking import Mark, Row, Rows
-from planhat_async.batching.verifying import (
+from planhat_async.batching.chunks import Mark, Row, Rows
+from planhat_async.batching.verification import (
     N_NEWEST,
-    Claims,
-    Descent,
+    ClaimedIds,
+    DescendingScan,
     Floor,
     Horizon,
     Seen,
@@ -66,14 +66,14 @@ class HorizonReader:
 
 
 async def _newest_of(peek: Peek) -> list[str]:
-    descent = Descent(floor="", page_size=N_NEWEST)
+    descent = DescendingScan(floor="", page_size=N_NEWEST)
     while not descent.is_done and len(descent.records) < N_NEWEST:
         descent.take(await peek(descent.offset, descent.page_size))
     return [*descent.records]
 
 
 @attrs.define
-class Settler:
+class OutcomeVerifier:
     """Settles keyless chunks whose answer did not come, by reading Planhat's lists.
 
     Args:
@@ -83,7 +83,7 @@ class Settler:
 
     peeks: Sequence[Peek]
     wait: float
-    _claims: Claims = attrs.field(factory=Claims)
+    _claims: ClaimedIds = attrs.field(factory=ClaimedIds)
     _floors: list[Floor] = attrs.field(factory=list)
     """Of the chunks under way."""
     _n_sending: int = 0
@@ -160,7 +160,7 @@ class Settler:
         async with self._alone():
             records: dict[str, Mark] = {}
             for peek in self.peeks:
-                descent = Descent(floor=floor.id, page_size=_PAGE_SIZE)
+                descent = DescendingScan(floor=floor.id, page_size=_PAGE_SIZE)
                 while not descent.is_done:
                     descent.take(await peek(descent.offset, descent.page_size))
                 records |= descent.records

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import seeded
 
-from planhat_async.batching.answers import Answer
-from planhat_async.batching.chunking import Row
-from planhat_async.batching.upserting import ChunkOptions, UpsertRun
+from planhat_async.batching.chunk_outcome import Answer
+from planhat_async.batching.chunks import Row
+from planhat_async.batching.upsert_run import ChunkOptions, UpsertRun
 from planhat_async.errors import (
     AuthenticationError,
     BadRequestError,

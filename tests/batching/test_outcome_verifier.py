@@ -10,9 +10,9 @@ import pytest
 import virtual_time
 from attrs import define, field
 
-from planhat_async.batching.chunking import Row
-from planhat_async.batching.settling import Settler
-from planhat_async.batching.verifying import N_NEWEST, Floor, Seen
+from planhat_async.batching.chunks import Row
+from planhat_async.batching.outcome_verifier import OutcomeVerifier
+from planhat_async.batching.verification import N_NEWEST, Floor, Seen
 from planhat_async.errors import ServerError
 
 NEWEST = "6b0690ab" + "0" * 16
@@ -67,7 +67,7 @@ def test_the_newest_record_is_read_once() -> None:
     async def main() -> None:
         planhat = List([(an_id(n), (("x",), ())) for n in range(N_NEWEST, -1, -1)])
         known = frozenset(an_id(n) for n in range(1, N_NEWEST + 1))
-        settler = Settler([planhat.peek], 5)
+        settler = OutcomeVerifier([planhat.peek], 5)
         floors = await asyncio.gather(*(settler.begin() for _ in range(3)))
         assert (set(floors), planhat.n_calls) == ({Floor("6b06906f" + "0" * 16, known)}, 1)
 
@@ -79,7 +79,7 @@ def test_it_is_read_again_where_that_failed() -> None:
 
     async def main() -> None:
         planhat = List([], fails=True)
-        settler = Settler([planhat.peek], 5)
+        settler = OutcomeVerifier([planhat.peek], 5)
         with pytest.raises(ServerError):
             await settler.begin()
         planhat.fails = False
@@ -93,7 +93,7 @@ def test_what_is_there_is_found_at_once() -> None:
 
     async def main() -> None:
         planhat = List([(NEWEST, (("x",), ()))])
-        settler = Settler([planhat.peek], 50)
+        settler = OutcomeVerifier([planhat.peek], 50)
         floor = await settler.begin()
         planhat.create(1, "a")
         found: Found = []
@@ -109,7 +109,7 @@ def test_what_is_missing_is_looked_for_again_after_a_wait() -> None:
 
     async def main() -> None:
         planhat = List([(NEWEST, (("x",), ()))])
-        settler = Settler([planhat.peek], 50)
+        settler = OutcomeVerifier([planhat.peek], 50)
         floor = await settler.begin()
         asyncio.get_running_loop().call_later(30, planhat.create, 1, "b")
         rows = (keyless(0, "a"), keyless(1, "b"))
@@ -125,7 +125,7 @@ def test_while_somebody_looks_nothing_is_sent() -> None:
 
     async def main() -> None:
         planhat = List([(NEWEST, (("x",), ()))])
-        settler = Settler([planhat.peek], 50)
+        settler = OutcomeVerifier([planhat.peek], 50)
         floor = await settler.begin()
         told = []
 
@@ -158,7 +158,7 @@ def test_a_look_that_is_cancelled_lets_others_send() -> None:
     async def main() -> None:
         for n_seconds in range(8):
             planhat = List([(NEWEST, (("x",), ()))])
-            settler = Settler([planhat.peek], 2)
+            settler = OutcomeVerifier([planhat.peek], 2)
             floor = await settler.begin()
             look = asyncio.create_task(settler.settle((keyless(0, "a"),), floor, on_found=nobody))
             await asyncio.sleep(n_seconds)
@@ -176,7 +176,7 @@ def test_claims_are_forgotten_with_the_last_chunk_that_could_ask() -> None:
 
     async def main() -> None:
         planhat = List([(NEWEST, (("x",), ()))])
-        settler = Settler([planhat.peek], 2)
+        settler = OutcomeVerifier([planhat.peek], 2)
         old = await settler.begin()
         settler.claim([an_id(1)])
         later = f"{int('6b0690ab', 16) + 600:08x}" + "0" * 16
@@ -197,7 +197,7 @@ def test_several_lists_are_one() -> None:
 
     async def main() -> None:
         one, other = List([(an_id(1), (("x",), ()))]), List([(an_id(2), (("y",), ()))])
-        settler = Settler([one.peek, other.peek], 2)
+        settler = OutcomeVerifier([one.peek, other.peek], 2)
         floor = await settler.begin()
         one.create(3, "a")
         other.create(4, "b")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from planhat_async.batching.window import Window
+from planhat_async.batching.page_window import PageWindow
 
 
-def joined(window: Window, n_pages: int) -> list[int]:
+def joined(window: PageWindow, n_pages: int) -> list[int]:
     """The window after each of so many pages that join."""
     widths = []
     for _ in range(n_pages):
@@ -16,12 +16,12 @@ def joined(window: Window, n_pages: int) -> list[int]:
 
 def test_it_widens_with_every_page_that_joins() -> None:
     """By one page, up to the bound."""
-    assert joined(Window(4), 5) == [2, 3, 4, 4, 4]
+    assert joined(PageWindow(4), 5) == [2, 3, 4, 4, 4]
 
 
 def test_it_opens_later_after_every_page_that_does_not_join() -> None:
     """After 4, 16, 64 and never more pages that join in a row."""
-    window, waits = Window(4), []
+    window, waits = PageWindow(4), []
     for _ in range(5):
         window.narrow()
         widths = joined(window, 70)
@@ -31,7 +31,7 @@ def test_it_opens_later_after_every_page_that_does_not_join() -> None:
 
 def test_pages_that_join_count_in_a_row_only() -> None:
     """A failure in between starts the count anew."""
-    window = Window(4)
+    window = PageWindow(4)
     window.narrow()
     joined(window, 3)
     window.narrow()
@@ -40,7 +40,7 @@ def test_pages_that_join_count_in_a_row_only() -> None:
 
 def test_a_page_asked_for_alone_is_no_failure() -> None:
     """A short page closes the window, and the next full one opens it."""
-    window = Window(3)
+    window = PageWindow(3)
     joined(window, 3)
     window.close()
     assert (window.n_pages, joined(window, 1)) == (1, [2])

@@ -9,7 +9,7 @@ _MAX_CAUTION = 64
 
 
 @attrs.define
-class Window:
+class PageWindow:
     """Widens by a page with each that brings new rows, and closes where a page did not join.
 
     A page that does not join costs calls, so after each the window opens later again: where rows move all the while, a

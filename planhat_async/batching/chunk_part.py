@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import attrs
 
-from planhat_async.batching.chunking import Rows
-from planhat_async.batching.statements import Earlier
+from planhat_async.batching.answer_counts import EarlierAnswer
+from planhat_async.batching.chunks import Rows
 
 
 @attrs.define
@@ -31,12 +31,12 @@ class Part:
     """Whether a request before this one may have stored them."""
     follows_unknown: bool = False
     """Whether one of those got no answer: then a later refusal does not say that a row is missing."""
-    earlier: tuple[Earlier, ...] = ()
+    earlier: tuple[EarlierAnswer, ...] = ()
     """What the answers to those stated."""
     has_left: bool = False
     """Whether this request has left."""
 
-    def of(self, rows: Rows, *, follows_unknown: bool = False, earlier: Earlier | None = None) -> Part:
+    def of(self, rows: Rows, *, follows_unknown: bool = False, earlier: EarlierAnswer | None = None) -> Part:
         """A part with some of these rows, which follows this request.
 
         Args:
