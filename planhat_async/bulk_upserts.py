@@ -18,8 +18,8 @@ from planhat_async._convert import (
     writer_of,
 )
 from planhat_async._http.wire import Request, Response
+from planhat_async.batching.answers import Answer, tells_of_rows
 from planhat_async.batching.chunk_ledger import Ledger
-from planhat_async.batching.chunk_outcome import Answer, tells_of_rows
 from planhat_async.batching.chunks import Row
 from planhat_async.batching.input_producer import Prepare
 from planhat_async.batching.outcome_verifier import HorizonReader, OutcomeVerifier
@@ -149,7 +149,7 @@ class BulkUpserts(Repository[R]):
                 rows,
                 prepare=self._preparing(None),
                 send=self._send_chunk,
-                send_only=self._send_only,
+                send_only=partial(self._send_chunk, is_bulk=False),
                 options=chosen,
                 ledger=ledger,
             )
@@ -159,7 +159,7 @@ class BulkUpserts(Repository[R]):
             prepare=self._preparing(marker),
             send=self._send_chunk,
             options=chosen,
-            settler=OutcomeVerifier([partial(self._peek, marker, params) for params in self._lists], wait),
+            verifier=OutcomeVerifier([partial(self._peek, marker, params) for params in self._lists], wait),
             ledger=ledger,
         )
 
@@ -179,22 +179,26 @@ class BulkUpserts(Repository[R]):
 
         return prepare
 
-    async def _send_only(self, body: bytes, is_keyed: bool, on_attempt: Callable[[bool], None]) -> Answer:
-        """Send an upsert that is a single call."""
-        return await self._send_chunk(body, is_keyed, on_attempt, is_bulk=False)
-
     async def _send_chunk(
-        self, body: bytes, is_keyed: bool, on_attempt: Callable[[bool], None], *, is_bulk: bool = True
+        self,
+        body: bytes,
+        *,
+        is_keyed: bool,
+        on_sent: Callable[[], None],
+        on_not_processed: Callable[[], None],
+        is_bulk: bool = True,
     ) -> Answer:
         request = Request(method="PUT", path=self.endpoint.path, body=body, is_keyed=is_keyed, is_bulk=is_bulk)
-        response = await self._session.send(request, accepts=_says_of_rows, on_attempt=on_attempt)
+        response = await self._session.send(
+            request, accepts=_says_of_rows, on_sent=on_sent, on_not_processed=on_not_processed
+        )
         body = response.body
         try:
             account = _account_in(body) if body.strip() else None
         except DecodeError:
             problem = "the answer is not an account of the rows"
             raise self._session.unusable(request, response.status, body, problem) from None
-        return Answer(status=response.status, account=account, follows_unknown=response.follows_unknown)
+        return Answer(status=response.status, body=account, follows_unknown=response.follows_unknown)
 
     async def _peek(self, marker: Marker, params: Params, offset: int, limit: int) -> list[Seen]:
         """Read a list from its newest record down: what tells records apart, and nothing else of them."""

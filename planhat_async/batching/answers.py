@@ -1,39 +1,33 @@
-"""What one answer makes of the rows it is about: decisions only.
+"""What one answer decides about the rows of its request: decisions only.
 
-Rows that the answer settles go into the chunk's account; the others are sent again. A row may then be blamed that an
-earlier answer has stored: what that one has named as stored stays so, and a row that it may have stored without
-naming it is unknown, not rejected.
+The answer settles some rows; the others are sent again. A later answer may then blame a row that this one has stored:
+a row that this answer names as stored stays stored, and a row that it may have stored without naming it is unknown,
+not rejected.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
 
 from planhat_async.batching.answer_counts import (
     COUNTS,
+    EarlierAnswer,
     count_in,
-    earlier_of,
+    earlier_answer,
+    first_outcomes,
     has_counts,
     is_itemised,
     n_listed,
     n_stated,
-    recalled,
 )
-from planhat_async.batching.attribution import (
-    attributed,
-    errors_in,
-    named_as_stored,
-    objects_in,
-    texts_in,
-    unnamed,
-)
-from planhat_async.batching.chunk_outcome import Answer, ChunkOutcome, as_unknown
+from planhat_async.batching.attribution import attributed, errors_in, named_as_stored, unnamed
 from planhat_async.batching.chunk_part import Part
-from planhat_async.batching.chunks import Row, Rows, key_of
+from planhat_async.batching.chunks import Chunk, Row, Rows, halves_of
 from planhat_async.results import Outcome, Problem
 
 _logger = logging.getLogger("planhat_async.upserting")
@@ -46,190 +40,247 @@ _MAX_REFUSALS = 100
 """After so many refusals of the same chunk its rows are not sent again."""
 
 
-def read_answer(account: ChunkOutcome, part: Part, answer: Answer) -> list[Part]:
-    """Take an answer into account; returns the parts that are still to be sent. They may have been stored already."""
-    if not isinstance(answer.account, Mapping):
-        account.doubt(part.rows, f"answered {answer.status} with something else than an account")
-        return []
-    part.follows_unknown = part.follows_unknown or answer.follows_unknown
-    return _Verdict(account, part, answer.account, answer.status).parts()
+@attrs.frozen(kw_only=True)
+class Answer:
+    """The answer to one request."""
+
+    status: int
+    body: Any
+    """Decoded."""
+    follows_unknown: bool = False
+    """Whether an earlier attempt may have stored the rows already."""
 
 
 @attrs.frozen
-class _Verdict:
-    account: ChunkOutcome
-    part: Part
-    answer: Mapping[str, Any]
-    status: int
+class Known:
+    """What a chunk's earlier answers decided."""
 
-    @property
-    def _is_refusal(self) -> bool:
-        return self.status in _REFUSALS
+    chunk: Chunk
+    named: Mapping[int, Outcome] = attrs.field(factory=dict)
+    """By position, rows that an earlier answer has named as stored."""
+    earlier: Sequence[EarlierAnswer] = ()
+    """The answers that earlier requests with these rows got."""
+    can_halve: bool = attrs.field(default=False, kw_only=True)
+    """Whether calls may be spent on finding the rows behind errors that name none."""
+    n_refusals: int = attrs.field(default=0, kw_only=True)
+    """Number of 400 and 403 answers so far."""
 
-    def parts(self) -> list[Part]:
-        """Settle the rows that the answer settles; returns the others."""
-        errors = errors_in(self.answer)
-        blamed, unattributed = attributed(errors, self.part.rows) if errors else ({}, [])
-        rest = tuple(row for row in self.part.rows if row.position not in blamed) if blamed else self.part.rows
-        self._blame(blamed)
-        self._keep()
-        if again := self._to_send_again(rest, blamed, unattributed):
-            named = named_as_stored(self.answer, rest)
-            earlier = earlier_of(self.answer, rest, named.values(), is_refusal=self._is_refusal)
-            self.account.named = named | self.account.named  # what was said first: later a row comes back as unchanged
-            return [self.part.of(rows, earlier=earlier) for rows in again]
-        self._end(rest, unattributed)
-        return []
 
-    def _to_send_again(self, rows: Rows, blamed: Mapping[int, str], unattributed: Sequence[str]) -> list[Rows]:
-        """The rows that the answer does not settle, in as many parts as are to be sent."""
-        if unattributed and (halves := self.account.halve(rows)):
-            return halves
+@attrs.define
+class Verdict:
+    """What an answer decides: each row of its request is in exactly one place."""
+
+    earlier: tuple[EarlierAnswer, ...]
+    """The earlier answers, less the rows that this one finds again."""
+    counts: Counter[Outcome] = attrs.field(factory=Counter)
+    """Rows that have an outcome and no problem."""
+    problems: list[Problem] = attrs.field(factory=list)
+    """Rows that were not stored."""
+    refused: list[Problem] = attrs.field(factory=list)
+    """Rows that are refused; later answers decide whether earlier ones have stored them."""
+    doubtful: Sequence[Row] = ()
+    """Rows whose outcome the answer does not tell."""
+    doubt: str = ""
+    """Why it does not."""
+    again: list[Rows] = attrs.field(factory=list)
+    """Rows to be sent again, by request."""
+    stated: EarlierAnswer | None = None
+    """What the answer states of the rows that are sent again."""
+    named: Mapping[int, Outcome] = attrs.field(factory=dict)
+    """By position, rows that are sent again although the answer names them as stored."""
+    is_halved: bool = False
+    """Whether they are sent again to find the rows that an error is about."""
+    is_refusal: bool = False
+    """Whether the answer counts as a refusal of the chunk."""
+
+
+def read_answer(part: Part, answer: Answer, known: Known) -> Verdict:
+    """Decide about the rows of a part by the answer to its request."""
+    if not isinstance(answer.body, Mapping):
+        why = f"answered {answer.status} with something else than an account"
+        return Verdict(tuple(known.earlier), doubtful=part.rows, doubt=why)
+    reading = _Reading(part, answer, known)
+    reading.decide()
+    return reading.verdict
+
+
+def tells_of_rows(body: Any) -> bool:
+    """Whether an answer says something of single rows: errors, or how many were stored."""
+    if not isinstance(body, Mapping):
+        return False
+    return bool(errors_in(body)) or any(n_stated(body, outcome, ()) for outcome in COUNTS)
+
+
+def merged_items(before: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
+    """An answer's items that have no meaning here; lists go on where an answer before had the same."""
+    merged = {}
+    for name in body.keys() - _ITEMS:
+        both = isinstance(before.get(name), list) and isinstance(body[name], list)
+        merged[name] = [*before[name], *body[name]] if both else body[name]
+    return merged
+
+
+def as_unknown(problem: Problem) -> Problem:
+    """The same problem for a row that may be stored."""
+    return attrs.evolve(problem, outcome=Outcome.UNKNOWN)
+
+
+class _Reading:
+    """Fills the verdict on one answer."""
+
+    def __init__(self, part: Part, answer: Answer, known: Known) -> None:
+        self.verdict = Verdict(tuple(known.earlier))
+        self._part = part
+        self._known = known
+        self._body: Mapping[str, Any] = answer.body
+        self._status = answer.status
+        self._is_refusal = answer.status in _REFUSALS
+        self._follows_unknown = part.follows_unknown or answer.follows_unknown
+
+    def decide(self) -> None:
+        errors = errors_in(self._body)
+        rows = self._part.rows
+        blamed, unattributed = attributed(errors, rows) if errors else ({}, [])
+        rest = rows
+        if blamed:
+            rest = tuple(row for row in rows if row.position not in blamed)
+            self._settle_blamed(tuple(row for row in rows if row.position in blamed), blamed)
+        verdict = self.verdict
+        verdict.again = self._rows_again(rest, blamed, unattributed)
+        if verdict.again:
+            verdict.named = named_as_stored(self._body, rest)
+            verdict.stated = earlier_answer(self._body, rest, verdict.named.values(), is_refusal=self._is_refusal)
+        else:
+            self._settle_rest(rest, unattributed)
+
+    def _rows_again(self, rows: Rows, blamed: Mapping[int, str], unattributed: Sequence[str]) -> list[Rows]:
+        """The rows that the answer does not settle, by request."""
+        if unattributed and len(rows) > 1 and self._known.can_halve:
+            self.verdict.is_halved = True
+            return halves_of(rows)
         if not self._is_refusal:
             return []
-        # What a refusal did to the rows it does not blame is not documented.
-        self.account.n_refusals += 1
-        is_repeated = blamed and all(row.keys for row in rows) and self.account.n_refusals < _MAX_REFUSALS
+        # What a refusal does to the rows that it does not blame is not documented.
+        self.verdict.is_refusal = True
+        is_repeated = blamed and all(row.keys for row in rows) and self._known.n_refusals + 1 < _MAX_REFUSALS
         return [rows] if rows and is_repeated else []
 
-    def _blame(self, blamed: Mapping[int, str]) -> None:
+    def _settle_blamed(self, rows: Rows, blamed: Mapping[int, str]) -> None:
         """Settle the rows that the answer blames by name."""
-        if not blamed:
-            return
-        rows = tuple(row for row in self.part.rows if row.position in blamed)
-        rows = self.account.settle_named(rows, self.part.earlier)
-        contradicted = named_as_stored(self.answer, rows)
+        rows = self._without_named(rows)
+        contradicted = named_as_stored(self._body, rows)
         refused = [
             Problem(outcome=Outcome.REJECTED, reason=blamed[row.position], position=row.position, key=row.key)
             for row in rows
         ]
         self._reject([problem for problem in refused if problem.position not in contradicted])
-        self.account.add_problems(as_unknown(problem) for problem in refused if problem.position in contradicted)
+        self.verdict.problems += [as_unknown(problem) for problem in refused if problem.position in contradicted]
 
-    def _reject(self, problems: Sequence[Problem]) -> None:
-        """Settle rows that the answer refuses: one that an earlier request may have stored is not known to be missing.
+    def _without_named(self, rows: Rows) -> Rows:
+        """Count the rows that an earlier answer has named as stored; returns the others."""
+        named = [self._known.named[row.position] for row in rows if row.position in self._known.named]
+        if not named:
+            return rows
+        self.verdict.counts.update(named)
+        self.verdict.earlier = tuple(one.with_found(len(named)) for one in self.verdict.earlier)
+        return tuple(row for row in rows if row.position not in self._known.named)
 
-        Where the answers to come may tell, it is left open until they have.
-        """
-        if self.part.follows_unknown or not all(one.is_complete for one in self.part.earlier):
-            self.account.add_problems(map(as_unknown, problems))
-        elif self.part.earlier:
-            self.account.refused += [(problem, self.part.earlier) for problem in problems]
+    def _reject(self, problems: Iterable[Problem]) -> None:
+        """Settle rows that the answer refuses, unless an earlier request may have stored them."""
+        if self._follows_unknown or not all(one.is_complete for one in self.verdict.earlier):
+            self.verdict.problems += map(as_unknown, problems)
+        elif self.verdict.earlier:
+            self.verdict.refused += problems
         else:
-            self.account.add_problems(problems)
+            self.verdict.problems += problems
 
-    def _end(self, rows: Rows, unattributed: list[str]) -> None:
-        """Settle rows that are not sent again."""
-        known = self.account.settle_named(rows, self.part.earlier)
-        n_left = self._count(known, unattributed, n_named=len(rows) - len(known))
+    def _settle_rest(self, rows: Rows, unattributed: list[str]) -> None:
+        """Settle rows that are not blamed and not sent again."""
+        known = self._without_named(rows)
+        n_left = self._count_rows(known, unattributed, n_named=len(rows) - len(known))
         if not n_left:
             return
+        open_rows = unnamed(known, self._body)
         if self._is_refusal:
-            self._some(known, n_left, Outcome.UNKNOWN, f"answered {self.status}, which says nothing about this row")
-        elif not has_counts(self.answer):
-            self._some(unnamed(known, self.answer), n_left, Outcome.UNKNOWN, "the answer tells no counts")
-        elif count_in(self.answer, Outcome.UNCHANGED) is None:
-            self._leave_unreported(unnamed(known, self.answer), n_left)
+            reason = f"answered {self._status}, which says nothing about this row"
+            self._settle_left(known, n_left, Outcome.UNKNOWN, reason)
+        elif not has_counts(self._body):
+            self._settle_left(open_rows, n_left, Outcome.UNKNOWN, "the answer tells no counts")
+        elif count_in(self._body, Outcome.UNCHANGED) is None:
+            self._settle_unreported(open_rows, n_left)
         else:
             # What this answer leaves out, an earlier attempt may have stored.
-            is_dropped = is_itemised(self.answer) and not (self.part.follows_unknown or self.part.may_be_stored)
+            is_dropped = is_itemised(self._body) and not (self._follows_unknown or self._part.may_be_stored)
             outcome = Outcome.DROPPED if is_dropped else Outcome.UNKNOWN
-            self._some(unnamed(known, self.answer), n_left, outcome, "the answer leaves it out")
+            self._settle_left(open_rows, n_left, outcome, "the answer leaves it out")
 
-    def _count(self, rows: Rows, unattributed: list[str], *, n_named: int) -> int:
-        """Count what the answer states, never more than was sent; returns how many rows are left over.
+    def _count_rows(self, rows: Rows, unattributed: list[str], *, n_named: int) -> int:
+        """Count the rows that the answer states, at most as many as were sent; returns the number of rows left.
 
         Args:
-            rows: The rows that are not settled yet.
+            rows: The rows without an outcome.
             unattributed: Errors that name no row.
-            n_named: Rows of the part that are settled: the answer counts them too, or has errors for them.
+            n_named: Rows of the part that earlier answers have named; this one counts them too, or has errors for them.
         """
-        counted = {outcome: n_stated(self.answer, outcome, self.part.rows) for outcome in COUNTS}
+        counted = {outcome: n_stated(self._body, outcome, self._part.rows) for outcome in COUNTS}
         stated = {**counted}
         for outcome in (Outcome.UNCHANGED, Outcome.UPDATED):
             n_again = min(n_named, stated[outcome])
             stated[outcome] -= n_again
             n_named -= n_again
         n_left = len(rows)
-        n_left -= self._refuse_nameless(unattributed[n_named:], n_left, sum(stated.values()))
+        n_left -= self._reject_nameless(unattributed[n_named:], n_left, sum(stated.values()))
         for outcome, n_rows in stated.items():
             if n_rows > n_left:
-                name, number = COUNTS[outcome], self.account.chunk.number
+                name, number = COUNTS[outcome], self._known.chunk.number
                 _logger.warning("chunk %d: answer counts %d %s, %d rows left", number, n_rows, name, n_left)
             n_left -= self._count_as(outcome, min(n_rows, n_left))
         for outcome in (Outcome.CREATED, Outcome.UPDATED) if n_left else ():
             # A record that is listed is there, whatever the counts are.
-            n_more = max(0, n_listed(self.answer, outcome, rows) - counted[outcome])
+            n_more = max(0, n_listed(self._body, outcome, rows) - counted[outcome])
             n_left -= self._count_as(outcome, min(n_more, n_left))
         return n_left
 
-    def _refuse_nameless(self, reasons: list[str], n_left: int, n_stored: int) -> int:
-        """Count a rejected row for each error that names none; returns how many.
+    def _reject_nameless(self, reasons: list[str], n_left: int, n_stored: int) -> int:
+        """Count one rejected row per error that names no row; returns the number of rows.
 
-        A row may have more than one error: what the answer counts as stored is not called refused.
+        A row may have more than one error: rows that the answer counts as stored are not rejected.
         """
         n_rows = min(len(reasons), n_left, max(1, n_left - n_stored))
         if n_rows < len(reasons):
-            number = self.account.chunk.number
+            number = self._known.chunk.number
             _logger.warning("chunk %d: %d errors name no row, %d rows left", number, len(reasons), n_left)
             reasons = [*reasons[: n_rows - 1], "; ".join(reasons[n_rows - 1 :])] if n_rows else []
         self._reject([Problem(outcome=Outcome.REJECTED, reason=reason) for reason in reasons])
         return n_rows
 
     def _count_as(self, outcome: Outcome, n_rows: int) -> int:
-        """Count rows as what they were the first time, if an earlier answer has stated them; returns how many."""
-        if outcome is not Outcome.CREATED:
-            for one in self.part.earlier:
-                one.n_found += n_rows
-        for first, n_first in recalled(self.part.earlier, outcome, n_rows).items():
-            self.account.result.count(first, n_first)
+        """Count rows by their outcome in the first answer that stored them; returns their number."""
+        outcomes, self.verdict.earlier = first_outcomes(self.verdict.earlier, outcome, n_rows)
+        self.verdict.counts.update(outcomes)
         return n_rows
 
-    def _leave_unreported(self, rows: Sequence[Row], n_rows: int) -> None:
-        """Settle so many of these rows, which a short answer leaves open: accepted, unless Planhat cannot have them.
+    def _settle_unreported(self, rows: Sequence[Row], n_rows: int) -> None:
+        """Settle so many of these rows, which an answer without `nonupdates` leaves open.
 
-        A row that would have to be created, and is not counted as created, is not called stored.
+        They are accepted, but for rows that would have to be created and are not counted as created.
         """
         doubtful = [row for row in rows if row.is_partial or not row.keys]
+        reason = _LACKS if self._known.chunk.is_keyed else _NOT_CREATED
         n_doubtful = min(n_rows, len(doubtful))
-        reason = _LACKS if self.account.chunk.is_keyed else _NOT_CREATED
         if len(rows) == n_rows:
-            self.account.doubt(doubtful, reason)
+            self.verdict.doubtful, self.verdict.doubt = doubtful, reason
         else:
-            self.account.add_problems([Problem(outcome=Outcome.UNKNOWN, reason=reason)] * n_doubtful)
+            self.verdict.problems += [Problem(outcome=Outcome.UNKNOWN, reason=reason)] * n_doubtful
         self._count_as(Outcome.UNREPORTED, n_rows - n_doubtful)
 
-    def _some(self, rows: Sequence[Row], n_rows: int, outcome: Outcome, reason: str) -> None:
+    def _settle_left(self, rows: Sequence[Row], n_rows: int, outcome: Outcome, reason: str) -> None:
         """Put `n_rows` of these rows into an outcome, by name only if that is all of them."""
-        if len(rows) == n_rows and outcome is Outcome.UNKNOWN:
-            self.account.doubt(rows, reason)
-        elif len(rows) == n_rows:
-            self.account.settle(rows, outcome, reason)
+        if len(rows) != n_rows:
+            self.verdict.problems += [Problem(outcome=outcome, reason=reason)] * n_rows
+        elif outcome is Outcome.UNKNOWN:
+            self.verdict.doubtful, self.verdict.doubt = rows, reason
         else:
-            self.account.add_problems([Problem(outcome=outcome, reason=reason)] * n_rows)
-
-    def _keep(self) -> None:
-        """Keep the keys that Planhat made, and whatever nobody here knows."""
-        answer, result = self.answer, self.account.result
-        inserted, updated = (objects_in(answer.get(name)) for name in ("insertsKeys", "updatesKeys"))
-        listed = answer.get("upsertedIds")
-        ids = listed if isinstance(listed, list) else [one.get("_id") for one in inserted]
-        result.created_ids += tuple(texts_in(ids))
-        for one in (*inserted, *updated):
-            self._keep_id(one)
-        for name in answer.keys() - _ITEMS:
-            before = result.answer.get(name)
-            both = isinstance(before, list) and isinstance(answer[name], list)
-            result.answer[name] = [*before, *answer[name]] if both else answer[name]  # type: ignore[misc]
-
-    def _keep_id(self, element: Mapping[str, Any]) -> None:
-        """Keep a record's `_id` by its other keys; what was sent as a ticket's `sourceId` comes as `externalId`."""
-        record_id, source_id, external_id = (element.get(name) for name in ("_id", "sourceId", "externalId"))
-        if not isinstance(record_id, str):
-            return
-        if isinstance(external_id, str):
-            self.account.result.ids_by_external_id[external_id] = record_id
-            if source_id is None and key_of("sourceId", external_id) in self.account.chunk.keys:
-                source_id = external_id
-        if isinstance(source_id, str):
-            self.account.result.ids_by_source_id[source_id] = record_id
+            self.verdict.problems += [
+                Problem(outcome=outcome, reason=reason, position=row.position, key=row.key) for row in rows
+            ]

@@ -1,25 +1,25 @@
-"""Parts of a chunk: what is one request, and how a chunk may come to be several."""
+"""One request's share of a chunk."""
 
 from __future__ import annotations
 
 import attrs
 
-from planhat_async.batching.answer_counts import EarlierAnswer
 from planhat_async.batching.chunks import Rows
 
 
 @attrs.define
 class Isolation:
-    """Whether rows behind errors that name none are looked for, and at what cost at most, in a whole run."""
+    """The calls left, in a whole run, for finding the rows behind errors that name none."""
 
     calls_left: int
 
-    def spend(self, n_calls: int) -> bool:
-        """Take calls, if there are that many."""
-        if self.calls_left < n_calls:
-            return False
+    def can_spend(self, n_calls: int) -> bool:
+        """Whether there are that many calls left."""
+        return self.calls_left >= n_calls
+
+    def spend(self, n_calls: int) -> None:
+        """Use up calls."""
         self.calls_left -= n_calls
-        return True
 
 
 @attrs.define
@@ -28,21 +28,29 @@ class Part:
 
     rows: Rows
     may_be_stored: bool = False
-    """Whether a request before this one may have stored them."""
+    """Whether an earlier request may have stored them."""
     follows_unknown: bool = False
-    """Whether one of those got no answer: then a later refusal does not say that a row is missing."""
-    earlier: tuple[EarlierAnswer, ...] = ()
-    """What the answers to those stated."""
-    has_left: bool = False
-    """Whether this request has left."""
+    """Whether an earlier request got no answer: then a refusal does not prove that a row is missing."""
+    earlier: tuple[int, ...] = ()
+    """Indexes of the answers that earlier requests got, among those that the chunk's outcome keeps."""
+    was_sent: bool = False
+    """Whether this request was sent and may have been processed."""
 
-    def of(self, rows: Rows, *, follows_unknown: bool = False, earlier: EarlierAnswer | None = None) -> Part:
-        """A part with some of these rows, which follows this request.
+    def mark_sent(self) -> None:
+        """Note that the request is being sent."""
+        self.was_sent = True
+
+    def mark_not_processed(self) -> None:
+        """Note that no attempt at the request was processed."""
+        self.was_sent = False
+
+    def followed_by(self, rows: Rows, *, follows_unknown: bool = False, earlier: int | None = None) -> Part:
+        """A part with some of these rows, sent after this one.
 
         Args:
             rows: Its rows.
-            follows_unknown: Whether this request got no answer that could be read.
-            earlier: What its answer states.
+            follows_unknown: Whether this request got no readable answer.
+            earlier: The index of its answer.
         """
         return Part(
             rows,

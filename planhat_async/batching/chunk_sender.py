@@ -1,155 +1,127 @@
-"""Delivers one chunk, in as many requests as it takes, and settles each of its rows."""
+"""Sends one chunk, in as many requests as it takes."""
 
 from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import Any, TypeAlias
+from typing import Any, Protocol
 
 import attrs
 
-from planhat_async.batching.answers import read_answer
-from planhat_async.batching.chunk_outcome import Answer, ChunkOutcome
+from planhat_async.batching.answers import Answer
+from planhat_async.batching.chunk_outcome import ChunkOutcome
 from planhat_async.batching.chunk_part import Part
-from planhat_async.batching.chunks import Chunk, Rows, halves_of, pieces_of
+from planhat_async.batching.chunks import Chunk, Rows, pieces_of
 from planhat_async.batching.outcome_verifier import OutcomeVerifier
 from planhat_async.batching.verification import Floor, UnreadableListError
-from planhat_async.errors import (
-    BadRequestError,
-    DecodeError,
-    NotSentError,
-    PayloadTooLargeError,
-    PlanhatError,
-    RateLimitedError,
-    RequestTimeoutError,
-    ServerError,
-    StatusError,
-)
+from planhat_async.errors import PlanhatError
 from planhat_async.results import Outcome
 
-Send: TypeAlias = Callable[[bytes, bool, Callable[[bool], None]], Awaitable[Answer]]
-"""Sends a body, given whether it may be repeated, and whom to tell whether it has left; returns an answer that is 2xx,
-or one that says something of single rows."""
-
 _MAX_ROUNDS = 5
-"""How often the rows of a chunk that are looked for in vain are sent."""
+"""How many times rows are sent that are not found in Planhat's list."""
+
+
+class Send(Protocol):
+    """Sends one body."""
+
+    def __call__(
+        self, body: bytes, *, is_keyed: bool, on_sent: Callable[[], None], on_not_processed: Callable[[], None]
+    ) -> Awaitable[Answer]:
+        """Send a body; returns a 2xx answer, or a 400 or 403 about single rows, and raises any other.
+
+        Args:
+            body: The rows as a JSON array.
+            is_keyed: Whether every row has a key, so that the body may be sent again.
+            on_sent: Called each time the body is about to be sent.
+            on_not_processed: Called when it turns out that no attempt so far was processed.
+        """
+        ...
 
 
 @attrs.frozen
 class ChunkSender:
-    """Delivers chunks.
+    """Sends chunks until every row has an outcome.
 
     Args:
         send: Makes a request.
-        settler: Looks for keyless rows whose answer did not come, if anybody does.
-        send_only: Makes the one request of an upsert that is a single call.
+        verifier: Looks for keyless rows whose answer got lost.
+        send_only: Makes the request of an upsert that is a single call.
     """
 
     send: Send
-    settler: OutcomeVerifier | None = None
+    verifier: OutcomeVerifier | None = None
     send_only: Send | None = None
 
-    async def deliver(self, account: ChunkOutcome) -> None:
-        """Send a chunk, and put each of its rows into an outcome."""
-        if self.settler is not None and account.is_verified:
-            await self._deliver_verified(account, self.settler)
+    async def send_chunk(self, outcome: ChunkOutcome) -> None:
+        """Send a chunk, and settle each of its rows."""
+        if self.verifier is not None and outcome.is_verified:
+            await self._send_verified(outcome, self.verifier)
         else:
-            await self._send_all(account, nullcontext)
-        account.conclude()
+            await self._send_pending(outcome, nullcontext)
+        outcome.conclude()
 
-    async def _deliver_verified(self, account: ChunkOutcome, settler: OutcomeVerifier) -> None:
+    async def _send_verified(self, outcome: ChunkOutcome, verifier: OutcomeVerifier) -> None:
         try:
-            floor = await settler.begin(account.floor)
+            floor = await verifier.begin_chunk(outcome.floor)
         except PlanhatError as error:
-            # Without it nothing could be settled afterwards.
-            while account.left:
-                account.fail(account.left.pop(), error, Outcome.UNSENT)
-            account.stay_in_doubt(f"and Planhat's list, which might tell, could not be read: {error}")
+            # Without a floor no row could be found afterwards.
+            while outcome.pending:
+                outcome.fail(outcome.pending.pop(), error, Outcome.UNSENT)
+            outcome.stay_in_doubt(f"and Planhat's list, which might tell, could not be read: {error}")
             return
         try:
             for _ in range(_MAX_ROUNDS):
-                await self._send_all(account, settler.sending)
-                if not account.doubtful:
+                await self._send_pending(outcome, verifier.sending)
+                if not outcome.doubtful:
                     return
-                await self._look_for(account, settler, floor)
-            account.abandon(f"sent {_MAX_ROUNDS} times without an answer, and not found in Planhat's list")
+                await self._find_doubtful(outcome, verifier, floor)
+            outcome.abandon(f"sent {_MAX_ROUNDS} times without an answer, and not found in Planhat's list")
         finally:
-            settler.end(floor)
+            verifier.end_chunk(floor)
 
-    async def _look_for(self, account: ChunkOutcome, settler: OutcomeVerifier, floor: Floor) -> None:
-        """Look for the rows without an answer; those that are not there are sent again."""
+    async def _find_doubtful(self, outcome: ChunkOutcome, verifier: OutcomeVerifier, floor: Floor) -> None:
+        """Find rows without an answer in Planhat's list; the missing ones are sent again."""
         try:
-            rows = tuple(row for row, _ in account.doubtful)
-            found, missing = await settler.settle(rows, floor, on_found=account.find)
+            rows = tuple(row for row, _ in outcome.doubtful)
+            found, missing = await verifier.find_rows(rows, floor, on_found=outcome.settle_found)
         except (PlanhatError, UnreadableListError) as error:
-            account.stay_in_doubt(f"and Planhat's list, which might tell, could not be read: {error}")
+            outcome.stay_in_doubt(f"and Planhat's list, which might tell, could not be read: {error}")
             return
-        account.find(found, missing)
+        outcome.settle_found(found, missing)
 
-    async def _send_all(
-        self, account: ChunkOutcome, permission: Callable[[], AbstractAsyncContextManager[Any]]
+    async def _send_pending(
+        self, outcome: ChunkOutcome, permission: Callable[[], AbstractAsyncContextManager[Any]]
     ) -> None:
-        while account.left:
-            body = await _body_of(account.left[-1].rows, account.chunk)
-            async with permission():
-                parts = await self._send_next(account, body)
-                if self.settler is not None and not account.doubtful:
-                    # Of an answer that leaves rows in doubt nobody knows whose ids it tells.
-                    self.settler.claim(account.result.created_ids)
-            account.left.pop()
-            account.left += [part for part in reversed(parts) if part.rows]
+        while outcome.pending:
+            part = outcome.pending.pop()
+            try:
+                body = await _body_of(part.rows, outcome.chunk)
+                async with permission():
+                    parts = await self._send_part(outcome, part, body)
+                    if self.verifier is not None and not outcome.doubtful:
+                        # The ids of an answer that leaves rows in doubt may belong to those rows.
+                        self.verifier.claim(outcome.result.created_ids)
+            except BaseException:
+                outcome.pending.append(part)  # to be given up: the part knows whether it was sent
+                raise
+            outcome.pending += [one for one in reversed(parts) if one.rows]
 
-    async def _send_next(self, account: ChunkOutcome, body: bytes) -> list[Part]:
-        """Make the next request; returns what is still to be sent, in that order."""
-        part = account.left[-1]
+    async def _send_part(self, outcome: ChunkOutcome, part: Part, body: bytes) -> list[Part]:
+        """Make the request of one part; returns the parts that are to be sent again, in order."""
+        is_single_call = outcome.chunk.is_only and part.rows is outcome.chunk.rows
+        send = self.send_only if is_single_call and self.send_only is not None else self.send
         try:
-            is_only = account.chunk.is_only and part.rows is account.chunk.rows
-            send = self.send_only if is_only and self.send_only is not None else self.send
-            answer = await send(body, account.chunk.is_keyed, account.leave)
-        except PayloadTooLargeError as error:
-            if len(part.rows) > 1:
-                return _parts_of(part, halves_of(part.rows), error)
-            account.fail(part, error, outcome_of(error))
-            account.refuse_as_too_large()
-        except BadRequestError as error:
-            if halves := account.halve(part.rows):
-                return _parts_of(part, halves, error)
-            account.fail(part, error, outcome_of(error))
-        except DecodeError as error:
-            if account.chunk.is_keyed and not part.follows_unknown:
-                # No session knows that nobody could read the answer; once more does no harm.
-                return [part.of(part.rows, follows_unknown=True)]
-            account.fail(part, error, outcome_of(error))
+            answer = await send(
+                body,
+                is_keyed=outcome.chunk.is_keyed,
+                on_sent=part.mark_sent,
+                on_not_processed=part.mark_not_processed,
+            )
         except PlanhatError as error:
-            account.fail(part, error, outcome_of(error))
-            if refuses_everything(error):
-                account.stop(error)
-        else:
-            return read_answer(account, part, answer)
-        return []
-
-
-def _parts_of(part: Part, halves: Iterable[Rows], error: PlanhatError) -> list[Part]:
-    """The halves of a part, which an earlier attempt may have stored if it may have stored the whole."""
-    return [part.of(rows, follows_unknown=error.may_have_been_processed) for rows in halves]
-
-
-def outcome_of(error: PlanhatError) -> Outcome:
-    """What an error makes of the rows that were sent."""
-    if error.may_have_been_processed or isinstance(error, DecodeError):
-        return Outcome.UNKNOWN
-    if isinstance(error, NotSentError | RateLimitedError):
-        return Outcome.UNSENT
-    return Outcome.REJECTED
-
-
-def refuses_everything(error: PlanhatError) -> bool:
-    """Whether the next chunk would fare no better."""
-    if isinstance(error, ServerError | RequestTimeoutError | BadRequestError | PayloadTooLargeError):
-        return False
-    return isinstance(error, StatusError | NotSentError)
+            return outcome.take_error(part, error)
+        return outcome.take_answer(part, answer)
 
 
 async def _body_of(rows: Rows, chunk: Chunk) -> bytes:
@@ -160,4 +132,4 @@ async def _body_of(rows: Rows, chunk: Chunk) -> bytes:
     for piece in pieces_of(rows):
         body.write(piece)
         await asyncio.sleep(0)
-    return body.getvalue()  # the buffer itself: no copy of it is made
+    return body.getvalue()  # the buffer itself, not a copy

@@ -1,20 +1,20 @@
-"""Sends the chunks of an upsert, and keeps account of every row.
+"""Sends the chunks of an upsert, and accounts for every row.
 
 What is ordered. One task, the producer, takes rows from the input, has each checked and encoded once, and feeds
-them to the chunker, which cuts by rules that depend on the input alone (`chunker.py`). Chunks leave in the order
-of the cut. A chunk that shares a key with one in flight waits until that has ended, and those behind it wait too,
+them to the chunker, which cuts by rules that depend on the input alone (`chunker.py`). Chunks are sent in the
+order of the cut. A chunk that shares a key with one in flight waits until that has ended, and those behind it wait too,
 so writes to one key arrive in the order of the input. The parts of a chunk leave one after another.
 
 What is concurrent. Up to `concurrency` chunks are in flight, each in a task of its own. The producer is one chunk
 ahead at most, so a fast input waits for a slow network, and memory is bounded by the chunks in flight. Chunks end
-in any order, and each one's account is handed out as it ends. Nothing holds the event loop for long: rows are
+in any order, and each one's result is handed out as it ends. Nothing holds the event loop for long: rows are
 prepared, and added to a chunk's body, a few at a time.
 
-What outlives a run. A ledger, if there is one, is told of each chunk before it leaves and after it has ended, and may
-know it from an earlier run (`chunk_ledger.py`). Where it fails, nothing more leaves, and what is in flight ends.
+What outlives a run. A ledger, if there is one, records each chunk before it is sent and after it has ended, and may
+know it from an earlier run (`chunk_ledger.py`). Where it fails, nothing more is sent, and what is in flight ends.
 
-What happens on failure. What Planhat says of single rows is read into the account (`answers.py`). A chunk whose
-answer never came is *unknown*: the session has already repeated it where every row has a key, and where none has,
+What happens on failure. What Planhat says of single rows decides their outcome (`answers.py`). A chunk whose answer
+never came is *unknown*: the session has already repeated it where every row has a key, and where none has,
 Planhat's own list can settle it, if the caller names unique values (`outcome_verifier.py`). A chunk too large is
 halved, and so, on request, is one with errors that name no row. After a refusal of everything (a wrong token, no
 server) nothing more is sent, and the rows taken so far that had not left are *unsent*.
@@ -28,7 +28,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncIterable, Collection, Iterable
+from enum import Enum
 from types import TracebackType
 from typing import Any, Self
 
@@ -38,11 +39,13 @@ from planhat_async._checks import choice, flag, valid, whole
 from planhat_async.batching.chunk_ledger import Ledger
 from planhat_async.batching.chunk_outcome import ChunkOutcome
 from planhat_async.batching.chunk_part import Isolation
-from planhat_async.batching.chunk_sender import ChunkSender, Send, refuses_everything
+from planhat_async.batching.chunk_queue import ChunkQueue
+from planhat_async.batching.chunk_sender import ChunkSender, Send
 from planhat_async.batching.chunker import Chunker
 from planhat_async.batching.chunks import Chunk
 from planhat_async.batching.input_producer import InputProducer, Prepare
 from planhat_async.batching.outcome_verifier import OutcomeVerifier
+from planhat_async.batching.request_failures import refuses_everything
 from planhat_async.results import ChunkResult, Outcome, UpsertResult
 
 
@@ -58,13 +61,21 @@ class ChunkOptions:
     max_isolation_calls: int = attrs.field(default=100, validator=valid(whole(0)))
 
 
+class RunState(Enum):
+    """How far a run has come; each state leads only to those below it."""
+
+    SENDING = "chunks are sent as they are cut"
+    STOPPING = "nothing more is sent, what is in flight ends"
+    CLOSED = "every row that was taken from the input has an outcome, or is about to get one"
+
+
 class UpsertRun:
     """One upsert while it runs: iterate over it for the chunks' results as they end.
 
-    Use it in `async with`; leaving the block ends it, whatever is still under way.
+    Use it in `async with`; leaving the block ends the run and cancels what is in flight.
 
     Attributes:
-        result: The account so far; complete once the run has ended, however it ended.
+        result: The result so far; complete once the run has ended, however it ended.
         came_to_end: Whether the input was read to its end, and each of its chunks begun and ended, before the run did.
     """
 
@@ -76,14 +87,14 @@ class UpsertRun:
         send: Send,
         options: ChunkOptions,
         send_only: Send | None = None,
-        settler: OutcomeVerifier | None = None,
+        verifier: OutcomeVerifier | None = None,
         ledger: Ledger | None = None,
     ) -> None:
         self.result = UpsertResult()
         self.came_to_end = False
         self._concurrency = options.concurrency
-        self._is_verified = settler is not None
-        self._courier = ChunkSender(send, settler, send_only)
+        self._is_verified = verifier is not None
+        self._sender = ChunkSender(send, verifier, send_only)
         self._ledger = ledger
         self._isolation = Isolation(options.max_isolation_calls) if options.isolate else None
         self._chunker = Chunker(chunk_size=options.chunk_size, max_bytes=options.max_bytes)
@@ -91,14 +102,12 @@ class UpsertRun:
             rows, prepare, self._chunker, self._hand_on, is_strict=options.on_invalid == "raise"
         )
         self._production: asyncio.Task[None] | None = None
-        self._ready: deque[Chunk] = deque()
+        self._state = RunState.SENDING
+        self._ready = ChunkQueue()
         self._in_flight: dict[asyncio.Task[None], ChunkOutcome] = {}
         self._ended: deque[ChunkResult] = deque()
-        self._news = asyncio.Event()
-        self._room = asyncio.Event()
+        self._has_changed = asyncio.Event()
         self._failure: BaseException | None = None
-        self._is_stopping = False
-        self._is_winding_up = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -108,152 +117,147 @@ class UpsertRun:
     ) -> None:
         await self.aclose()
         if kind is None:
-            self._raise_failure()  # of the input, or of a record of chunks, that nobody has seen yet
+            self._raise_failure()  # of the input or the ledger, not raised yet
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> ChunkResult:
         while not self._ended:
-            if self._is_winding_up:
+            if self._state is RunState.CLOSED:
                 self._raise_failure()
                 raise StopAsyncIteration
             if self._production is None:
                 self._production = asyncio.create_task(self._produce())
-            self._news.clear()
-            self._reap()
-            self._start_what_may_leave()
+            self._has_changed.clear()
+            self._collect_ended()
+            self._send_ready()
             if self._ended:
                 break
-            if self._in_flight or not (self._must_stop or (self._production.done() and not self._ready)):
-                await self._news.wait()
+            has_more = not self._production.done() or len(self._ready)
+            if self._in_flight or (has_more and self._state is RunState.SENDING):
+                await self._has_changed.wait()
             else:
-                await self._wind_up()
+                await self._close()
         return self._ended.popleft()
 
     def stop(self) -> None:
         """Send nothing more; what is in flight ends, and its results are handed out."""
-        self._is_stopping = True
-        self._news.set()
+        if self._state is RunState.SENDING:
+            self._state = RunState.STOPPING
+        self._has_changed.set()
 
     async def aclose(self) -> None:
-        """End the run: rows in flight become unknown, rows that had not left unsent."""
-        await self._wind_up()
+        """End the run: rows in flight become unknown, rows that were not sent unsent."""
+        await self._close()
 
     def take_ended(self) -> list[ChunkResult]:
-        """The chunks that have ended and that nobody has been handed yet: for a run that was left early."""
+        """The results that were not handed out yet: for a run that was left early."""
         ended, self._ended = [*self._ended], deque()
         return ended
-
-    @property
-    def _must_stop(self) -> bool:
-        return self._is_stopping or self.result.stopped_by is not None or self._failure is not None
 
     async def _produce(self) -> None:
         try:
             await self._producer.run()
         except BaseException as failure:
-            if self._is_winding_up:
+            if self._state is RunState.CLOSED:
                 raise
             # The caller's iterator may raise anything, also that something it awaited was cancelled.
-            self._failure = failure
+            self._fail(failure)
         finally:
-            self._news.set()
+            self._has_changed.set()
+
+    def _fail(self, failure: BaseException) -> None:
+        """Stop for a failure of the input or the ledger, which is raised at the end."""
+        self._failure = self._failure or failure
+        self.stop()
 
     async def _hand_on(self, chunk: Chunk) -> None:
         """Put a chunk where it is sent from; wait while more than one is there."""
-        self._ready.append(chunk)
-        self._news.set()
-        if self._is_winding_up:
+        self._ready.put(chunk)
+        self._has_changed.set()
+        if self._state is RunState.CLOSED:
             raise asyncio.CancelledError  # an input that goes on although it was cancelled
-        while len(self._ready) > 1:
-            self._room.clear()
-            await self._room.wait()
+        await self._ready.wait_for_room()
 
-    def _start_what_may_leave(self) -> None:
-        while self._ready and not self._must_stop:
-            chunk = self._ready[0]
+    def _send_ready(self) -> None:
+        """Begin the chunks that may be sent now."""
+        while len(self._ready) and self._state is RunState.SENDING:
+            chunk = self._ready.first
             is_task = bool(chunk.rows) or self._ledger is not None
-            if is_task and not self._may_leave(chunk):
+            if is_task and not self._may_be_sent(chunk):
                 return
-            self._ready.popleft()
-            self._room.set()
+            self._ready.pop()
             if is_task:
-                self._start(chunk)
+                self._begin_chunk(chunk)
             else:
-                self._end(ChunkOutcome(chunk))
+                self._end_chunk(ChunkOutcome(chunk))
 
-    def _may_leave(self, chunk: Chunk) -> bool:
-        """Whether there is a place, and nothing in flight shares a key with it."""
+    def _may_be_sent(self, chunk: Chunk) -> bool:
+        """Whether fewer than `concurrency` chunks are in flight, and none of them shares a key with it."""
         return len(self._in_flight) < self._concurrency and all(
-            chunk.keys.isdisjoint(account.chunk.keys) for account in self._in_flight.values()
+            chunk.keys.isdisjoint(outcome.chunk.keys) for outcome in self._in_flight.values()
         )
 
-    def _start(self, chunk: Chunk) -> None:
+    def _begin_chunk(self, chunk: Chunk) -> None:
         is_verified = self._is_verified and bool(chunk.rows) and not chunk.is_keyed
-        account = ChunkOutcome(chunk, isolation=self._isolation, is_verified=is_verified)
-        deliver = self._courier.deliver(account) if self._ledger is None else self._record(account, self._ledger)
-        task = asyncio.create_task(deliver)
-        task.add_done_callback(lambda _: self._news.set())
-        self._in_flight[task] = account
+        outcome = ChunkOutcome(chunk, isolation=self._isolation, is_verified=is_verified)
+        send = self._sender.send_chunk(outcome) if self._ledger is None else self._record(outcome, self._ledger)
+        task = asyncio.create_task(send)
+        task.add_done_callback(lambda _: self._has_changed.set())
+        self._in_flight[task] = outcome
 
-    async def _record(self, account: ChunkOutcome, ledger: Ledger) -> None:
-        """Deliver what earlier runs have left of a chunk, and keep a record of it, whatever happens."""
-        recorded = await ledger.begin(account.chunk)
+    async def _record(self, outcome: ChunkOutcome, ledger: Ledger) -> None:
+        """Send the rows of a chunk that earlier runs have not settled, and record its result, however that ends."""
+        recorded = await ledger.begin(outcome.chunk)
         if recorded is not None:
-            account.resume(recorded)
-            if account.is_settled:
+            outcome.resume(recorded)
+            if outcome.is_settled:
                 return
         try:
-            await self._courier.deliver(account)
+            await self._sender.send_chunk(outcome)
         finally:
-            account.give_up()
-            await ledger.end(account.result)
+            outcome.give_up()
+            await ledger.end(outcome.result)
 
-    def _reap(self) -> None:
-        """Take the accounts of the chunks that have ended."""
+    def _collect_ended(self) -> None:
+        """End the chunks that are no longer in flight."""
         for task in [task for task in self._in_flight if task.done()]:
-            account = self._in_flight.pop(task)
-            account.give_up()  # only a cancellation, or a fault of ours, has left rows
-            if not task.cancelled() and task.exception() is not None:
-                self._failure = self._failure or task.exception()
-            self._end(account)
+            outcome = self._in_flight.pop(task)
+            outcome.give_up()  # only a cancellation, or a fault of ours, has left rows
+            if not task.cancelled() and (failure := task.exception()) is not None:
+                self._fail(failure)
+            self._end_chunk(outcome)
 
-    def _end(self, account: ChunkOutcome) -> None:
-        self.result.add(account.result)
-        self._ended.append(account.result)
-        if account.result.error is not None and refuses_everything(account.result.error):
-            self.result.stopped_by = self.result.stopped_by or account.result.error
-        self._news.set()
+    def _end_chunk(self, outcome: ChunkOutcome) -> None:
+        result = outcome.result
+        self.result.add(result)
+        self._ended.append(result)
+        if result.error is not None and refuses_everything(result.error):
+            self.result.stopped_by = self.result.stopped_by or result.error
+            self.stop()
+        self._has_changed.set()
 
-    async def _wind_up(self) -> None:
-        """End what still runs, and account for the rows that were taken from the input and will not leave.
+    async def _close(self) -> None:
+        """End what still runs, and settle the rows that were taken from the input and not sent.
 
-        A cancellation meanwhile waits until every row is accounted for.
+        A cancellation meanwhile waits until every row has an outcome.
         """
-        if not self._is_winding_up:
-            is_read = self._production is not None and self._production.done() and self._failure is None
-            self.came_to_end = is_read and not self._ready and not self._in_flight
-        is_unread = self._production is None and not self._is_winding_up
-        self._is_winding_up = True
-        if is_unread:
+        is_first, self._state = self._state is not RunState.CLOSED, RunState.CLOSED
+        if is_first and self._production is None:
             await self._producer.close()
-        tasks = {*self._in_flight, *filter(None, [self._production])}
-        is_cancelled = False
-        while running := {task for task in tasks if not task.done()}:
-            for task in running:
-                task.cancel()
-            try:
-                await asyncio.wait(running)
-            except asyncio.CancelledError:
-                is_cancelled = True
-        self._reap()
+        elif is_first and self._production is not None:
+            is_read = self._production.done() and self._failure is None
+            self.came_to_end = is_read and not len(self._ready) and not self._in_flight
+        is_cancelled = await _cancel_all({*self._in_flight, *filter(None, [self._production])})
+        self._collect_ended()
         self._chunker.end()
-        self._ready += self._chunker.due()
-        while self._ready:
-            account = ChunkOutcome(self._ready.popleft())
-            account.settle(account.chunk.rows, Outcome.UNSENT, self._why_unsent())
-            self._end(account)
+        for chunk in self._chunker.due():
+            self._ready.put(chunk)
+        while len(self._ready):
+            outcome = ChunkOutcome(self._ready.pop())
+            outcome.settle(outcome.chunk.rows, Outcome.UNSENT, self._why_unsent())
+            self._end_chunk(outcome)
         if is_cancelled:
             raise asyncio.CancelledError
 
@@ -266,3 +270,16 @@ class UpsertRun:
         failure, self._failure = self._failure, None
         if failure is not None:
             raise failure
+
+
+async def _cancel_all(tasks: Collection[asyncio.Task[None]]) -> bool:
+    """Cancel tasks and wait for their end; returns whether this task was cancelled meanwhile."""
+    is_cancelled = False
+    while running := {task for task in tasks if not task.done()}:
+        for task in running:
+            task.cancel()
+        try:
+            await asyncio.wait(running)
+        except asyncio.CancelledError:
+            is_cancelled = True
+    return is_cancelled

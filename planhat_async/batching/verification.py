@@ -158,7 +158,7 @@ class DescendingScan:
     _step_back: int = 0
     _n_idle: int = 0
 
-    def take(self, page: Sequence[Seen]) -> None:
+    def take_page(self, page: Sequence[Seen]) -> None:
         """Take the page at `offset` into account.
 
         Raises:

@@ -18,8 +18,8 @@ import attrs
 
 from planhat_async._convert import printable
 from planhat_async.batching.chunk_ledger import Recorded
-from planhat_async.batching.chunk_sender import refuses_everything
 from planhat_async.batching.chunks import Chunk, Row
+from planhat_async.batching.request_failures import refuses_everything
 from planhat_async.batching.verification import Floor
 from planhat_async.errors import AuthenticationError, DecodeError, PlanhatError, RateLimitedError, StatusError
 from planhat_async.results import ChunkResult, Outcome, Problem, merged, ranges_of

@@ -35,7 +35,7 @@ def judge(
     past: History, *happened: AttemptResult, now: float = 1000.0, pause: float = 0.0, jitter: float = 1.0
 ) -> list[float | None]:
     """The waits that follow each of several attempts, `None` where no other follows."""
-    return [past.judge(one, now=now, pause=pause, jitter=jitter) for one in happened]
+    return [past.attempt_ended(one, now=now, pause=pause, jitter=jitter) for one in happened]
 
 
 class TestSafety:
