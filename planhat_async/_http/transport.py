@@ -9,6 +9,7 @@ from weakref import WeakSet
 
 import aiohttp
 import attrs
+from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
 from planhat_async._checks import number, valid
@@ -80,7 +81,7 @@ class _Body(aiohttp.Payload):
         text: str = self._value.decode(encoding, errors)
         return text
 
-    async def write(self, writer: aiohttp.abc.AbstractStreamWriter) -> None:
+    async def write(self, writer: AbstractStreamWriter) -> None:
         if not self.has_left and _is_spoilt(writer):
             raise aiohttp.ClientConnectionResetError("the connection was closed, or answered before it was asked")
         self.has_left = True
@@ -91,7 +92,7 @@ class _Body(aiohttp.Payload):
             await asyncio.sleep(0)
 
 
-def _is_spoilt(writer: aiohttp.abc.AbstractStreamWriter) -> bool:
+def _is_spoilt(writer: AbstractStreamWriter) -> bool:
     """Whether nothing can leave on a connection any more, or something has come on it unasked."""
     protocol, transport = getattr(writer, "protocol", None), getattr(writer, "transport", None)
     return bool(getattr(protocol, "should_close", False) or (transport is not None and transport.is_closing()))

@@ -69,7 +69,7 @@ class Response:
     status: int
     headers: Mapping[str, str] = attrs.field(factory=dict)
     """Names in lower case."""
-    pieces: tuple[bytes, ...] = attrs.field(default=b"", alias="body", converter=_in_pieces, repr=False)
+    pieces: tuple[bytes, ...] = attrs.field(default=(b"",), alias="body", converter=_in_pieces, repr=False)
     """The body as it came from the network: joining a large one would hold the event loop."""
     follows_unknown: bool = attrs.field(default=False, eq=False, repr=False)
     """Whether an earlier attempt may have been carried out already."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -33,8 +33,8 @@ class ChunkOutcome:
     """
 
     chunk: Chunk
-    isolation: Isolation | None = None
-    """The calls left for finding rows behind errors that name none."""
+    isolation: Isolation = attrs.field(factory=Isolation)
+    """The calls left for finding rows behind errors that name none; the chunks of a run share them."""
     is_verified: bool = False
     """Whether rows without an answer are looked for in Planhat's list."""
     result: ChunkResult = attrs.field(init=False)
@@ -203,12 +203,10 @@ class ChunkOutcome:
 
     def _can_halve(self, rows: Rows) -> bool:
         """Whether two more calls may be spent on finding the rows that an error is about."""
-        is_divisible = len(rows) > 1 and self.chunk.is_keyed
-        return is_divisible and self.isolation is not None and self.isolation.can_spend(_CALLS_OF_HALVES)
+        return len(rows) > 1 and self.chunk.is_keyed and self.isolation.calls_left >= _CALLS_OF_HALVES
 
     def _spend_halving(self) -> None:
-        if self.isolation is not None:
-            self.isolation.spend(_CALLS_OF_HALVES)
+        self.isolation.calls_left -= _CALLS_OF_HALVES
         self.result.isolation_calls += _CALLS_OF_HALVES
 
     def _keep_ids(self, answer: Any) -> None:
@@ -222,7 +220,7 @@ class ChunkOutcome:
         self.result.answer |= merged_items(self.result.answer, answer)
 
     def _add_problems(self, problems: Iterable[Problem]) -> None:
-        listed: Sequence[Problem] = list(problems)
+        listed = list(problems)
         self.result.problems += listed
         for outcome, n_rows in Counter(problem.outcome for problem in listed).items():
             self.result.count(outcome, n_rows)

@@ -9,17 +9,9 @@ from planhat_async.batching.chunks import Rows
 
 @attrs.define
 class Isolation:
-    """The calls left, in a whole run, for finding the rows behind errors that name none."""
+    """The calls that a whole run may still spend on finding the rows behind errors that name none."""
 
-    calls_left: int
-
-    def can_spend(self, n_calls: int) -> bool:
-        """Whether there are that many calls left."""
-        return self.calls_left >= n_calls
-
-    def spend(self, n_calls: int) -> None:
-        """Use up calls."""
-        self.calls_left -= n_calls
+    calls_left: int = 0
 
 
 @attrs.define

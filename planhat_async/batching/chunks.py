@@ -56,6 +56,10 @@ def key_of(name: str, value: str) -> Key:
     return f"{name}={value}"
 
 
+def _positions_of(chunk: Chunk) -> tuple[range, ...]:
+    return ranges_of([row.position for row in chunk.rows] + [problem.position or 0 for problem in chunk.invalid])
+
+
 @attrs.frozen(kw_only=True)
 class Chunk:
     """Rows that fit one request."""
@@ -71,12 +75,10 @@ class Chunk:
     """Rows that were refused since the chunk before, so that chunks add up to the input."""
     is_only: bool = attrs.field(default=False, repr=False, eq=False)
     """Whether the input holds no other rows to send, as far as is known: of a full chunk it is not."""
-    positions: tuple[range, ...] = attrs.field(init=False, repr=False, eq=False)
+    positions: tuple[range, ...] = attrs.field(
+        init=False, repr=False, eq=False, default=attrs.Factory(_positions_of, takes_self=True)
+    )
     """Where all of that stood in the input."""
-
-    @positions.default
-    def _all_positions(self) -> tuple[range, ...]:
-        return ranges_of([row.position for row in self.rows] + [problem.position or 0 for problem in self.invalid])
 
     @property
     def is_keyed(self) -> bool:

@@ -139,5 +139,5 @@ class InputProducer:
 async def _close(rows: Any) -> None:
     if isinstance(rows, Generator):
         rows.close()
-    elif isinstance(rows, AsyncIterator) and hasattr(rows, "aclose"):
-        await rows.aclose()
+    elif isinstance(rows, AsyncIterator) and (aclose := getattr(rows, "aclose", None)) is not None:
+        await aclose()

@@ -104,6 +104,7 @@ async def read_batches(
         pages = fetch_pages(partial(fetch, query.params), partial(_newest, fetch, query), stitcher)
         async with aclosing(pages):
             async for page in pages:
+                rows: Sequence[bytes] = ()
                 for rows in _turns(page, options.turn_bytes):
                     for batch in _batches(rows, query, count, on_bad):
                         yield batch

@@ -96,7 +96,7 @@ class UpsertRun:
         self._is_verified = verifier is not None
         self._sender = ChunkSender(send, verifier, send_only)
         self._ledger = ledger
-        self._isolation = Isolation(options.max_isolation_calls) if options.isolate else None
+        self._isolation = Isolation(options.max_isolation_calls if options.isolate else 0)
         self._chunker = Chunker(chunk_size=options.chunk_size, max_bytes=options.max_bytes)
         self._producer = InputProducer(
             rows, prepare, self._chunker, self._hand_on, is_strict=options.on_invalid == "raise"

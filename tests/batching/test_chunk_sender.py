@@ -89,7 +89,7 @@ async def test_parts_leave_in_order() -> None:
 async def test_a_refusal_of_all_is_halved_on_request(*, is_isolated: bool) -> None:
     """Until the row is found that it is about."""
     planhat = Planhat([REFUSED, None, REFUSED, REFUSED])
-    outcome = ChunkOutcome(chunk_of(*map(keyed, range(4))), isolation=Isolation(10) if is_isolated else None)
+    outcome = ChunkOutcome(chunk_of(*map(keyed, range(4))), isolation=Isolation(10 if is_isolated else 0))
     await ChunkSender(planhat.send).send_chunk(outcome)
     if is_isolated:
         assert planhat.sent == [[0, 1, 2, 3], [0, 1], [2, 3], [2], [3]]
