@@ -5,7 +5,6 @@ from planhat_async._http.pacing import Pacer
 from planhat_async._http.retrying import RetryPolicy
 from planhat_async._http.transport import Timeouts
 from planhat_async.batching.upserting import UpsertRun
-from planhat_async.bulk_upserts import UpsertOptions
 from planhat_async.errors import (
     AuthenticationError,
     BadRequestError,
@@ -24,20 +23,25 @@ from planhat_async.errors import (
     UpsertError,
 )
 from planhat_async.keys import extid, srcid
-from planhat_async.listing_options import (
+from planhat_async.models import (
+    Note,
     NoteListingOptions,
     NotePageOptions,
+    Notes,
+    Task,
     TaskListingOptions,
     TaskPageOptions,
+    Tasks,
     TaskUpdateOptions,
+    Ticket,
     TicketListingOptions,
     TicketPageOptions,
+    Tickets,
 )
-from planhat_async.models import ChecklistItem, Note, Person, Record, StatusChange, Task, Ticket
-from planhat_async.repositories import Notes, Tasks, Tickets
+from planhat_async.records import ChecklistItem, Model, Person, Record, StatusChange
+from planhat_async.repositories import ListingOptions, PageOptions, UpdatedSince, UpsertOptions
 from planhat_async.results import ChunkResult, Outcome, Problem, Unreadable, UpsertResult
 from planhat_async.session import Session, SessionStats
-from planhat_async.updates import Updates
 
 __version__ = "0.1.0"
 
@@ -47,6 +51,8 @@ __all__ = [
     "ChecklistItem",
     "ChunkResult",
     "DecodeError",
+    "ListingOptions",
+    "Model",
     "NoAnswerError",
     "NotFoundError",
     "NotSentError",
@@ -56,6 +62,7 @@ __all__ = [
     "Notes",
     "Outcome",
     "Pacer",
+    "PageOptions",
     "PayloadTooLargeError",
     "PermissionDeniedError",
     "Person",
@@ -83,7 +90,7 @@ __all__ = [
     "Timeouts",
     "UnknownOutcomeError",
     "Unreadable",
-    "Updates",
+    "UpdatedSince",
     "UpsertError",
     "UpsertOptions",
     "UpsertResult",

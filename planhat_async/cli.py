@@ -11,18 +11,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated, Any, BinaryIO
 
 import typer
 
 from planhat_async import console
 from planhat_async.commands import (
+    LISTED,
     NOT_ALL_STORED,
-    REPOSITORIES,
-    AnyRepository,
     BaseUrl,
     Concurrency,
-    Model,
+    ListedModel,
     PerMinute,
     TokenFile,
     refusals,
@@ -35,6 +34,7 @@ from planhat_async.jobs.exports import export_records, format_of, left_over, par
 from planhat_async.jobs.leftovers import Leftover
 from planhat_async.jobs.progress import in_words
 from planhat_async.jobs.writers import Writer
+from planhat_async.repositories import Lists
 from planhat_async.sandbox import Sandbox
 from planhat_async.sandbox.faults import described
 from planhat_async.session import Session
@@ -68,7 +68,7 @@ app.add_typer(jobs, name="jobs")
 
 @app.command()
 def export(
-    model: Annotated[Model, typer.Argument(help="What to read.")],
+    model: Annotated[ListedModel, typer.Argument(help="What to read.")],
     *,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Where to write; standard output otherwise.")
@@ -90,7 +90,7 @@ def export(
     --resume is given: then one to JSONL goes on where it was.
     """
     with refusals():
-        repository = REPOSITORIES[model]
+        repository = LISTED[model]
         format_ = format_ or ExportFormat(format_of(output))
         make_writer = writer_class(format_.value)
         session = session_for(token_file, base_url, per_minute)
@@ -98,17 +98,20 @@ def export(
             raise ValueError(f"{output} is a directory")
         leftover = _resumed(output, format_, repository) if resume else Leftover()
         with _opened(output, format_, leftover) as out:
-            writer = make_writer(out, repository.endpoint.record)
+            writer = make_writer(out, repository.model.record)
             n_rows = run(_export(session, repository, writer, leftover, concurrency=concurrency))
-    console.tell(f"{in_words(n_rows, model.value.removesuffix('s'))} exported" + (f" to {output}" if output else ""))
+    console.tell(
+        f"{in_words(n_rows, repository.model.singular, repository.model.name)} exported"
+        + (f" to {output}" if output else "")
+    )
 
 
-def _resumed(output: Path | None, format_: ExportFormat, repository: AnyRepository) -> Leftover:
+def _resumed(output: Path | None, format_: ExportFormat, repository: type[Lists[Any]]) -> Leftover:
     if output is None:
         raise ValueError("--resume goes on with a file: name it with --output")
     if format_ is not ExportFormat.JSONL:
         raise ValueError(f"--resume goes on with JSONL, not with {format_.value}")
-    return left_over(output, repository.endpoint.record)
+    return left_over(output, repository.model)
 
 
 @contextmanager
@@ -122,9 +125,9 @@ def _opened(output: Path | None, format_: ExportFormat, leftover: Leftover) -> I
 
 
 async def _export(
-    session: Session, repository: AnyRepository, writer: Writer, leftover: Leftover, *, concurrency: int
+    session: Session, repository: type[Lists[Any]], writer: Writer, leftover: Leftover, *, concurrency: int
 ) -> int:
-    with console.progress(f"export {repository.__name__.lower()}", total=None) as advance:
+    with console.progress(f"export {repository.model.name}", total=None) as advance:
         async with session:
             return await export_records(
                 repository(session),

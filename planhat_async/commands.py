@@ -10,7 +10,7 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 
 import typer
 
@@ -18,7 +18,8 @@ from planhat_async import console
 from planhat_async._http.pace import RateLimits
 from planhat_async.errors import PlanhatError
 from planhat_async.jobs.exports import MissingExtraError
-from planhat_async.repositories import Notes, Tasks, Tickets
+from planhat_async.models import ALL
+from planhat_async.repositories import Lists, Repository, Upserts
 from planhat_async.session import Session
 
 T = TypeVar("T")
@@ -26,17 +27,25 @@ T = TypeVar("T")
 NOT_ALL_STORED, WRONG_USAGE, UNUSABLE, INTERRUPTED = 1, 2, 3, 130
 
 
-class Model(StrEnum):
-    """What can be read and written."""
-
-    NOTES = "notes"
-    TASKS = "tasks"
-    TICKETS = "tickets"
+C = TypeVar("C", bound=Repository[Any])
 
 
-AnyRepository = type[Notes] | type[Tasks] | type[Tickets]
+def repositories_with(capability: type[C]) -> dict[str, type[C]]:
+    """The repositories that have a capability, by the names of their models."""
+    every: tuple[type[Repository[Any]], ...] = ALL
+    return {one.model.name: one for one in every if issubclass(one, capability)}
 
-REPOSITORIES: dict[Model, AnyRepository] = {Model.NOTES: Notes, Model.TASKS: Tasks, Model.TICKETS: Tickets}
+
+LISTED, UPSERTED, ALL_MODELS = repositories_with(Lists), repositories_with(Upserts), repositories_with(Repository)
+
+if TYPE_CHECKING:
+    ListedModel: TypeAlias = str
+    UpsertedModel: TypeAlias = str
+    AnyModel: TypeAlias = str
+else:  # typer makes choices of enumerations only
+    ListedModel, UpsertedModel, AnyModel = (
+        StrEnum("Model", {name: name for name in found}) for found in (LISTED, UPSERTED, ALL_MODELS)
+    )
 
 TokenFile = Annotated[Path | None, typer.Option(help="A file that holds the token, instead of PLANHAT_API_TOKEN.")]
 BaseUrl = Annotated[str | None, typer.Option(help="Planhat's URL in your region, instead of PLANHAT_BASE_URL.")]

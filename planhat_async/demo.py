@@ -9,8 +9,7 @@ import attrs
 
 from planhat_async._http.pace import RateLimits
 from planhat_async.jobs.progress import in_words
-from planhat_async.models import Ticket
-from planhat_async.repositories import Tickets
+from planhat_async.models import Ticket, Tickets
 from planhat_async.results import UpsertResult
 from planhat_async.samples import make_ticket
 from planhat_async.sandbox import Sandbox

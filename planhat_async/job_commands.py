@@ -14,12 +14,13 @@ from rich.text import Text
 
 from planhat_async import console
 from planhat_async._convert import fields_of, type_in_words
-from planhat_async.commands import NOT_ALL_STORED, REPOSITORIES, Model, refusals
+from planhat_async.commands import ALL_MODELS, NOT_ALL_STORED, AnyModel, refusals
 from planhat_async.jobs.accounts import ended_by, problem_groups, total_of
 from planhat_async.jobs.exports import refuse_to_overwrite, whole_file
 from planhat_async.jobs.journal import Journal, files_of
 from planhat_async.jobs.progress import in_words
 from planhat_async.jobs.report import page
+from planhat_async.records.documentation import documentation_of
 
 jobs = typer.Typer(help="Look into the journal of an upsert.", no_args_is_help=True)
 
@@ -87,14 +88,16 @@ def forget(
     console.tell(f"{file} is forgotten")
 
 
-def fields(model: Annotated[Model, typer.Argument(help="Whose fields.")]) -> None:
+def fields(model: Annotated[AnyModel, typer.Argument(help="Whose fields.")]) -> None:
     """List a model's fields: their names in either spelling, type, and meaning."""
-    record = REPOSITORIES[model].endpoint.record
-    table = Table(title=f"Fields of {model.value}", title_justify="left")
+    record = ALL_MODELS[model].model.record
+    meanings = documentation_of(record)
+    table = Table(title=f"Fields of {model}", title_justify="left")
     for column in ("field", "in Planhat", "type", "meaning"):
         table.add_column(column)
     for field in fields_of(record).values():
-        meaning = field.doc if field.is_writable else f"(filled in by Planhat) {field.doc}"
+        meaning = meanings.get(field.name, "")
+        meaning = meaning if field.is_writable else f"(filled in by Planhat) {meaning}"
         table.add_row(*map(Text, (field.name, field.wire, type_in_words(field.type), meaning)))
     console.out.print(table)
 

@@ -9,7 +9,8 @@ from typing import Any
 import attrs
 
 from planhat_async.keys import extid
-from planhat_async.models import ChecklistItem, Note, Task, Ticket
+from planhat_async.models import Note, Task, Ticket
+from planhat_async.records import ChecklistItem
 
 _PRODUCTS = ("Northwind CRM", "Tidewater Billing", "Lantern Analytics", "Harbor SSO", "Quill Docs")
 _PROBLEMS = ("Cannot sign in", "Invoice shows the wrong total", "Export never ends", "Page stays blank", "Sync is late")

@@ -19,15 +19,14 @@ from planhat_async import console
 from planhat_async.commands import (
     INTERRUPTED,
     NOT_ALL_STORED,
-    REPOSITORIES,
     UNUSABLE,
+    UPSERTED,
     WRONG_USAGE,
-    AnyRepository,
     BaseUrl,
     Concurrency,
-    Model,
     PerMinute,
     TokenFile,
+    UpsertedModel,
     refusals,
     run,
     session_for,
@@ -42,6 +41,7 @@ from planhat_async.jobs.pumping import Pumped
 from planhat_async.jobs.rejects import Rejects
 from planhat_async.jobs.runner import Effort, UpsertJob
 from planhat_async.jobs.sources import FileSource
+from planhat_async.repositories import Upserts
 from planhat_async.results import UpsertResult
 from planhat_async.session import Session
 
@@ -95,7 +95,7 @@ DryRun = Annotated[
 
 
 def upsert(
-    model: Annotated[Model, typer.Argument(help="What the rows are.")],
+    model: Annotated[UpsertedModel, typer.Argument(help="What the rows are.")],
     file: Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet; .gz is unpacked, - is standard input.")],
     *,
     map_: Maps = None,
@@ -131,7 +131,7 @@ def upsert(
             _refuse_alone("--journal", **{"--resend-unknown": resend_unknown, "--keep-values": keep_values})
         if not verify_by:
             _refuse_alone("--verify-by", **{"--verify-wait": verify_wait is not None})
-        repository = REPOSITORIES[model]
+        repository = UPSERTED[model]
         mapping = _mapping(repository, map_ or [], set_ or [])
         source = FileSource(file, mapping, format=None if format_ is None else format_.value, encoding=encoding)
         source.check()
@@ -189,14 +189,14 @@ def _copy_rejects(rejects: Rejects, ended: _Upserted, *, has_journal: bool) -> N
         console.tell("rows that no run has come to yet are not in it: move it away, and run the same command again")
 
 
-def _mapping(repository: AnyRepository, maps: list[str], constants: list[str]) -> FieldMapping:
+def _mapping(repository: type[Upserts[Any]], maps: list[str], constants: list[str]) -> FieldMapping:
     """What `--map` and `--set` say, and the TOML file among them."""
     files = [text for text in maps if "=" not in text and text.lower().endswith(".toml")]
     if len(files) > 1:
         raise SourceError(f"one mapping file at a time: {' and '.join(files)}")
     held = MappingFile.read(Path(files[0])) if files else MappingFile()
     return FieldMapping.parse(
-        repository.endpoint.record,
+        repository.model.record,
         maps=[text for text in maps if text not in files],
         constants=constants,
         columns=held.columns,

@@ -147,7 +147,7 @@ async def test_free_text_is_a_key(
     (stored,) = add(planhat, name, 1, **{field: FREE_TEXT})
     assert (await repository(session).get(key)).id == stored
     assert (await repository(session).update(key, {"description": "new"})).id == stored
-    path = f"{repository.endpoint.path}/{key[:6]}{QUOTED}"
+    path = f"{repository.model.path}/{key[:6]}{QUOTED}"
     assert calls(planhat) == [("GET", path, 200), ("PUT", path, 200)]
 
 
@@ -199,7 +199,7 @@ async def test_a_record_is_deleted_for_good(
     assert [record["_id"] for record in planhat.records(name)] == [other]
     with pytest.raises(NotFoundError):
         await repository(session).delete(key)
-    path = f"{repository.endpoint.path}/{key}"
+    path = f"{repository.model.path}/{key}"
     assert calls(planhat) == [("DELETE", path, 200), ("DELETE", path, 404)]
 
 
@@ -222,7 +222,7 @@ async def test_a_deletion_that_deleted_nothing_finds_nothing(body: bytes, *, was
 async def test_what_is_not_there_is_not_found(session: Session, name: str, repository: type[Tasks]) -> None:
     """Getting and updating it says so, with the path that was asked for."""
     del name
-    path = f"{repository.endpoint.path}/{'f' * 24}"
+    path = f"{repository.model.path}/{'f' * 24}"
     with pytest.raises(NotFoundError) as got:
         await repository(session).get("f" * 24)
     with pytest.raises(NotFoundError) as updated:

@@ -10,7 +10,7 @@ import attrs
 
 from planhat_async._convert.fields import spellings_of, wire_path
 from planhat_async._convert.values import SCALAR_CHECKS, read_time
-from planhat_async.models import Record
+from planhat_async.records import Model
 
 Mark: TypeAlias = tuple[tuple[Any, ...], tuple[Any, ...]]
 
@@ -72,7 +72,7 @@ def _moment(text: str) -> datetime | str:
         return text
 
 
-def marker_of(cls: type[Record], names: Sequence[str], others: tuple[str, ...] = ()) -> Marker:
+def marker_of(model: Model, names: Sequence[str]) -> Marker:
     """What takes these fields, in either spelling, from a model's rows and records.
 
     Raises:
@@ -81,21 +81,21 @@ def marker_of(cls: type[Record], names: Sequence[str], others: tuple[str, ...] =
     """
     if isinstance(names, str):
         raise TypeError("verify_by takes several names, such as verify_by=['subject']")
-    if cls.NEEDED_TO_UPSERT:
-        raise ValueError(f"verify_by is about rows without a key, and every {cls.__name__} has one")
-    wires = [_compared(cls, name) for name in names]
-    spelled = spellings_of(cls)
+    if any(set(group) <= set(model.match) for group in model.needs):
+        raise ValueError(f"verify_by is about rows without a key, and every {model.singular} has one")
+    wires = [_compared(model, name) for name in names]
+    spelled, others = spellings_of(model.record), model.discriminator
     times = frozenset(name for name in (*wires, *others) if name in spelled and spelled[name].type is datetime)
     return Marker(tuple(wires), others, times)
 
 
-def _compared(cls: type[Record], name: str) -> str:
-    wire = wire_path(cls, name)
+def _compared(model: Model, name: str) -> str:
+    wire = wire_path(model.record, name)
     if wire.startswith(_CUSTOM):
         return wire
-    field = spellings_of(cls)[wire]
+    field = spellings_of(model.record)[wire]
     if field.type not in SCALAR_CHECKS:
         raise ValueError(f"verify_by: {field.name} holds more than a single value")
-    if not field.is_writable or field.name in cls.KEYABLES:
+    if not field.is_writable or field.name in model.match:
         raise ValueError(f"verify_by: {field.name} is not a field that rows without a key are sent with")
     return wire

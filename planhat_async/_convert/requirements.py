@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import attrs
 
-from planhat_async._convert.fields import camel_case
+from planhat_async._convert.fields import fields_of
 from planhat_async._convert.generating import generate
-from planhat_async.models import Record
+from planhat_async.records import Model
 
 
 @attrs.frozen
@@ -26,24 +27,22 @@ class Requirements:
     """What a row still needs to be created, in words, or `None`."""
 
 
-_known: dict[type, Requirements] = {}
-
-
-def requirements_of(cls: type[Record]) -> Requirements:
+@cache
+def requirements_of(model: Model) -> Requirements:
     """What rows of this model need, by functions that are generated once: every row passes through them."""
-    if cls not in _known:
-        everything = cls.NEEDED_TO_UPSERT + cls.NEEDED_TO_CREATE
-        _known[cls] = Requirements(
-            check_upsert=generate(_lines_for_upsert(cls)),
-            missing_to_create=generate([*_lines_for_missing(cls, everything, "return {}"), "return None"]),
-        )
-    return _known[cls]
+    wires = {name: field.wire for name, field in fields_of(model.record).items()}
+    return Requirements(
+        check_upsert=generate(_lines_for_upsert(model, wires), name=f"check_upsert of {model.name}"),
+        missing_to_create=generate(
+            [*_lines_for_missing(model, wires, "return {}"), "return None"], name=f"missing_to_create of {model.name}"
+        ),
+    )
 
 
-def _lines_for_upsert(cls: type[Record]) -> Iterator[str]:
+def _lines_for_upsert(model: Model, wires: Mapping[str, str]) -> Iterator[str]:
     yield "keys = ()"
-    for name in cls.KEYABLES:
-        wire = camel_case(name)
+    for name in model.match:
+        wire = wires[name]
         yield f"if {wire!r} in row:"
         yield f"    value = row[{wire!r}]"
         yield "    if value is None:"
@@ -52,20 +51,24 @@ def _lines_for_upsert(cls: type[Record]) -> Iterator[str]:
         yield f"        raise ValueError({f'{name} must not be blank'!r})"
         yield "    else:"
         yield f"        keys += ({f'{wire}='!r} + value,)"
-    refusal = "raise ValueError({})"
-    yield from _lines_for_missing(cls, cls.NEEDED_TO_UPSERT, refusal)
     yield "if not keys:"
-    yield from (f"    {line}" for line in _lines_for_missing(cls, cls.NEEDED_TO_CREATE, refusal))
+    yield from (f"    {line}" for line in _lines_for_missing(model, wires, "raise ValueError({})"))
     yield "    pass"
     yield "return keys"
 
 
-def _lines_for_missing(cls: type[Record], groups: tuple[tuple[str, ...], ...], refusal: str) -> Iterator[str]:
+def _lines_for_missing(model: Model, wires: Mapping[str, str], refusal: str) -> Iterator[str]:
     """Lines that refuse a row in which no field of a group is there, or one that another needs."""
-    for group in groups:
-        said = " or ".join(group)
-        yield f"if not ({' or '.join(f'row.get({camel_case(name)!r})' for name in group)}):"
-        yield "    " + refusal.format(repr(f"{said} is missing"))
-    for name, value, other in cls.NEEDED_WITH:
-        yield f"if row.get({camel_case(name)!r}) == {value!r} and row.get({camel_case(other)!r}) is None:"
-        yield "    " + refusal.format(repr(f"{other} is missing: {name} is {value!r}"))
+    for group in model.needs:
+        yield f"if not ({' or '.join(f'row.get({wires[name]!r})' for name in group)}):"
+        yield "    " + refusal.format(repr(_missing(group)))
+    for name, value, other in model.needs_with:
+        yield f"if row.get({wires[name]!r}) == {value!r} and row.get({wires[other]!r}) is None:"
+        yield "    " + refusal.format(repr(f"{other} is required where {name} is {value!r}"))
+
+
+def _missing(group: tuple[str, ...]) -> str:
+    """What to say of a group of which no field is there."""
+    if len(group) == 1:
+        return f"{group[0]} is required"
+    return f"one of {', '.join(group[:-1])} or {group[-1]} is required"

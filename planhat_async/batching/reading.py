@@ -15,9 +15,10 @@ from attrs.validators import ge, instance_of, optional
 
 from planhat_async.batching.pages import Id, Page
 from planhat_async.batching.paging import run_pages
+from planhat_async.batching.query import ID, Query
 from planhat_async.batching.stitching import OnSeam, Stitcher
 from planhat_async.errors import DecodeError
-from planhat_async.queries import ID, Params, Query
+from planhat_async.records import Params
 
 FetchPage = Callable[[Params, int, int], Awaitable[Page[bytes]]]
 """Fetches one page, by the query's parameters, offset and limit."""
@@ -103,7 +104,7 @@ async def read_batches(
     for query in queries:
         if count.is_full:
             return
-        stitcher = options.stitcher(query, on_seam, most=count.left if query.keep is None else None)
+        stitcher = options.stitcher(query, on_seam, most=count.left if query.row_filter is None else None)
         pages = run_pages(partial(fetch, query.params), partial(_newest, fetch, query), stitcher)
         async with aclosing(pages):
             async for page in pages:
@@ -168,7 +169,7 @@ def _batches(
 
 def _judged(rows: Sequence[bytes], query: Query, left: int | None) -> Iterator[Sequence[bytes] | DecodeError]:
     """Yield the wanted ones of some rows, at most `left`, and in its place what is wrong with one of them."""
-    if query.keep is None and not query.hidden_fields:
+    if query.row_filter is None and not query.fetched_only:
         yield rows[:left]
         return
     wanted: list[bytes] = []
@@ -176,7 +177,7 @@ def _judged(rows: Sequence[bytes], query: Query, left: int | None) -> Iterator[S
         if left is not None and len(wanted) >= left:
             break
         try:
-            as_wanted = query.wanted(row)
+            as_wanted = query.select_row(row)
         except DecodeError as error:
             yield wanted
             left = None if left is None else left - len(wanted) - 1

@@ -7,12 +7,12 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import aclosing, contextmanager
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 from planhat_async.jobs.leftovers import Leftover, survey
 from planhat_async.jobs.writers import CsvWriter, JsonlWriter, Writer
-from planhat_async.models import Record, Task
-from planhat_async.repositories import Notes, Tasks, Tickets
+from planhat_async.records import ArchivedFilter, Model, Record
+from planhat_async.repositories import Lists
 
 Format = Literal["csv", "jsonl", "parquet"]
 
@@ -24,7 +24,7 @@ class MissingExtraError(ImportError):
 
 
 async def export_records(
-    repository: Notes | Tasks | Tickets,
+    repository: Lists[Any],
     writer: Writer,
     *,
     leftover: Leftover | None = None,
@@ -100,7 +100,7 @@ def part_of(path: Path) -> Path:
     return path.with_name(path.name + ".part")
 
 
-def left_over(path: Path, record: type[Record]) -> Leftover:
+def left_over(path: Path, model: Model) -> Leftover:
     """What a broken JSONL export to `path` left behind; nothing is changed.
 
     Raises:
@@ -112,7 +112,7 @@ def left_over(path: Path, record: type[Record]) -> Leftover:
         raise ValueError(f"there is no {part} to go on with: begin without --resume")
     with part.open("rb") as lines:
         try:
-            return survey(lines, has_archive=record is Task)
+            return survey(lines, has_archive=any(isinstance(one, ArchivedFilter) for one in model.filters))
         except ValueError as error:
             raise ValueError(f"{part} is no part of such an export: {error}") from None
 

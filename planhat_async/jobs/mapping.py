@@ -22,7 +22,7 @@ from planhat_async._convert import (
     write_time,
 )
 from planhat_async.errors import DecodeError
-from planhat_async.models import Record
+from planhat_async.records import Record
 
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 _TRUE = {"true", "yes", "1"}
@@ -231,7 +231,7 @@ def _canonical(record: type[Record], name: str) -> str:
     if field is None:
         raise ValueError(unknown_field(record, name))
     if not field.is_writable:
-        raise ValueError(f"{record.__name__}.{field.name} is filled in by Planhat: {field.doc.rstrip('.')}")
+        raise ValueError(f"{record.__name__}.{field.name} is filled in by Planhat")
     return field.name
 
 

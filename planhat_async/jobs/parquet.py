@@ -14,7 +14,7 @@ from pyarrow import parquet as pq
 
 from planhat_async._convert import Field, encode_json, fields_of
 from planhat_async.jobs.writers import Writer, object_in
-from planhat_async.models import Record
+from planhat_async.records import Record
 
 EXTRA = "extra"
 

@@ -12,11 +12,11 @@ import attrs
 from planhat_async.batching.answers import Account
 from planhat_async.batching.chunking import Chunk, Rows
 from planhat_async.batching.recording import Ledger, Recorded
-from planhat_async.bulk_upserts import BulkUpserts
 from planhat_async.jobs.entries import Policy
 from planhat_async.jobs.journal import JournalCopy, next_run
 from planhat_async.jobs.ledger import JournalLedger
 from planhat_async.jobs.runner import Source, job_of, refuse_another
+from planhat_async.repositories import Upserts
 from planhat_async.results import ChunkResult, Outcome, UpsertResult
 
 
@@ -78,7 +78,7 @@ class Plan:
 
 
 async def plan_upsert(
-    repository: BulkUpserts[Any],
+    repository: Upserts[Any],
     source: Source,
     *,
     journal: Path | str | None = None,

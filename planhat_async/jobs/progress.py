@@ -84,9 +84,9 @@ def line(result: UpsertResult, meter: Meter, *, calls_left: int) -> str:
     )
 
 
-def in_words(number: int, noun: str) -> str:
-    """So many of something, whose plural ends in an s."""
-    return f"{number:,} {noun}{'s'[: number != 1]}"
+def in_words(number: int, noun: str, plural: str | None = None) -> str:
+    """A number of things; the plural ends in an s where none is given."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def duration(seconds: float) -> str:

@@ -26,12 +26,12 @@ from typing import Any, Protocol, Self, runtime_checkable
 import attrs
 
 from planhat_async.batching.upserting import UpsertRun
-from planhat_async.bulk_upserts import BulkUpserts
 from planhat_async.errors import PlanhatError
 from planhat_async.jobs.entries import Entry, Policy, may_quote_a_row, without_values
 from planhat_async.jobs.journal import Journal, JournalError, next_run, to_its_end
 from planhat_async.jobs.ledger import HOW_TO_BEGIN_ANEW, JournalLedger
 from planhat_async.jobs.mapping import SourceError
+from planhat_async.repositories import Upserts
 from planhat_async.results import ChunkResult, UpsertResult
 
 Source = Iterable[Any] | AsyncIterable[Any]
@@ -56,7 +56,7 @@ class Effort:
 
 
 async def run_upsert(
-    repository: BulkUpserts[Any],
+    repository: Upserts[Any],
     source: Source,
     *,
     journal: Path | str | None = None,
@@ -115,7 +115,7 @@ class UpsertJob:
 
     def __init__(
         self,
-        repository: BulkUpserts[Any],
+        repository: Upserts[Any],
         source: Source,
         *,
         journal: Path | str | None = None,
@@ -287,11 +287,11 @@ class UpsertJob:
         await self._journal.save_run(attrs.evolve(run, ended=run.seen, ended_by=said))
 
 
-def job_of(repository: BulkUpserts[Any], source: Source, cut: Mapping[str, Any]) -> dict[str, Any]:
+def job_of(repository: Upserts[Any], source: Source, cut: Mapping[str, Any]) -> dict[str, Any]:
     """What a rerun must find unchanged."""
     described = source.description() if isinstance(source, Described) else {}
     return {
-        "model": type(repository).__name__.lower(),
+        "model": repository.model.name,
         "base_url": repository.session.base_url,
         **cut,
         **described,

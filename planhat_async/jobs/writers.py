@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 from planhat_async._convert import decode_json, encode_json, excerpt, fields_of
 from planhat_async.errors import DecodeError
-from planhat_async.models import Record
+from planhat_async.records import Record
 
 
 class Writer(ABC):

@@ -229,7 +229,7 @@ async def test_a_resumed_export_is_byte_for_byte_the_same(
     repository: AnyRepository, n_rows: int, tmp_path: Path
 ) -> None:
     """Wherever it broke off: of tasks in the open or the archived ones, of notes among other conversations."""
-    record, whole, path = repository.endpoint.record, tmp_path / "whole.jsonl", tmp_path / "resumed.jsonl"
+    record, whole, path = repository.model.record, tmp_path / "whole.jsonl", tmp_path / "resumed.jsonl"
     n_all = await export(repository, whole)
     with pytest.raises(OSError, match="No space left"):
         await export(repository, path, n_rows=n_rows)
@@ -247,7 +247,7 @@ async def test_records_that_were_deleted_meanwhile_do_no_harm(
     repository: AnyRepository, n_rows: int, tmp_path: Path
 ) -> None:
     """Those that were written stay, the others are missing, and none is missed or repeated."""
-    record, path = repository.endpoint.record, tmp_path / "all.jsonl"
+    record, path = repository.model.record, tmp_path / "all.jsonl"
     await export(repository, path)
     lines = path.read_bytes().splitlines(keepends=True)
     with pytest.raises(OSError, match="No space left"):
@@ -262,7 +262,7 @@ async def test_records_that_were_deleted_meanwhile_do_no_harm(
 async def test_parquet_read_back_equals_the_records(repository: AnyRepository) -> None:
     """Column by column, over row groups of a few records each."""
     out = io.BytesIO()
-    record = repository.endpoint.record
+    record = repository.model.record
     n_rows = await export_records(repository, ParquetWriter(out, record, max_rows=7), page_size=10)
     file = pq.ParquetFile(io.BytesIO(out.getvalue()))
     assert file.num_row_groups == -(-n_rows // 7)

@@ -1,10 +1,10 @@
-"""Bulk upserts, which notes, tasks and tickets all have."""
+"""The capability to create and update a model's records in bulk."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar, Literal, TypedDict, TypeVar, Unpack
+from typing import Any, Literal, TypedDict, TypeVar, Unpack
 
 from planhat_async._convert import Marker, decode_json, encode_plain, marker_of, requirements_of, writer_of
 from planhat_async._http.wire import Request, Response
@@ -16,9 +16,10 @@ from planhat_async.batching.settling import Settler
 from planhat_async.batching.upserting import ChunkOptions, UpsertRun
 from planhat_async.batching.verifying import Seen
 from planhat_async.errors import DecodeError
-from planhat_async.models import Record
-from planhat_async.queries import Params
-from planhat_async.repository import Repository
+from planhat_async.records import Params, Record
+from planhat_async.repositories.queries import queries_of
+from planhat_async.repositories.repository import Repository
+from planhat_async.repositories.single_calls import with_defaults
 from planhat_async.results import ChunkResult, Unreadable, UpsertResult
 
 R = TypeVar("R", bound=Record)
@@ -61,13 +62,8 @@ class UpsertOptions(TypedDict, total=False):
     """What that may cost in a whole upsert, 100 calls by default; `isolation_calls` of the result says what it did."""
 
 
-class BulkUpserts(Repository[R]):
-    """Creates and updates records by the thousand."""
-
-    _lists: ClassVar[tuple[Params, ...]] = ((),)
-    """The lists of Planhat's that show what an upsert has created."""
-    _told_apart_by: ClassVar[tuple[str, ...]] = ()
-    """Fields that tell the model's records from others in those lists."""
+class Upserts(Repository[R]):
+    """Creates and updates records by the thousand ("Bulk upsert" in Planhat's documentation)."""
 
     async def upsert_many(
         self, rows: Rows[R], *, raise_on_error: bool = False, **options: Unpack[UpsertOptions]
@@ -130,8 +126,9 @@ class BulkUpserts(Repository[R]):
         chosen = ChunkOptions(**rest)
         if not verify_by:
             return UpsertRun(rows, prepare=self._preparing(None), send=self._send_chunk, options=chosen, ledger=ledger)
-        marker = marker_of(self.endpoint.record, verify_by, self._told_apart_by)
-        peeks = [partial(self._peek, marker, params) for params in self._lists]
+        marker = marker_of(self.model, verify_by)
+        # The lists that show what an upsert has created.
+        peeks = [partial(self._peek, marker, query.filters) for query in queries_of(self.model, {})]
         return UpsertRun(
             rows,
             prepare=self._preparing(marker),
@@ -143,7 +140,8 @@ class BulkUpserts(Repository[R]):
 
     def _preparing(self, marker: Marker | None) -> Prepare:
         """A function that checks and encodes one row."""
-        write, check = writer_of(self.endpoint.record).write, requirements_of(self.endpoint.record).check_upsert
+        write, check = writer_of(self.model.record, self.model.match).write, requirements_of(self.model).check_upsert
+        filled_in = self.model.filled_in
 
         def prepare(position: int, item: Any) -> Row:
             if type(item) is Unreadable:
@@ -152,13 +150,13 @@ class BulkUpserts(Repository[R]):
             keys = check(wire)
             if keys:
                 return Row(position, keys, encode_plain(wire))
-            wire = self._filled_in(wire)
+            wire = with_defaults(wire, filled_in)
             return Row(position, keys, encode_plain(wire), None if marker is None else marker.mark_of_row(wire))
 
         return prepare
 
     async def _send_chunk(self, body: bytes, is_keyed: bool, on_attempt: Callable[[bool], None]) -> Answer:
-        request = Request(method="PUT", path=self.endpoint.path, body=body, is_keyed=is_keyed, is_bulk=True)
+        request = Request(method="PUT", path=self.model.path, body=body, is_keyed=is_keyed, is_bulk=True)
         response = await self._session.send(request, accepts=_says_of_rows, on_attempt=on_attempt)
         account = decode_json(response.body) if response.body.strip() else None
         return Answer(status=response.status, account=account, follows_unknown=response.follows_unknown)
@@ -166,10 +164,10 @@ class BulkUpserts(Repository[R]):
     async def _peek(self, marker: Marker, params: Params, offset: int, limit: int) -> list[Seen]:
         """Read a list from its newest record down: what tells records apart, and nothing else of them."""
         query = (*params, ("sort", "-_id"), ("select", marker.select), ("limit", str(limit)), ("offset", str(offset)))
-        request = Request(method="GET", path=self.endpoint.path, params=query, is_bulk=True)
+        request = Request(method="GET", path=self.model.path, params=query, is_bulk=True)
         page = decode_json((await self._session.send(request)).body)
         if not isinstance(page, list) or not all(isinstance(one, dict) and type(one.get("_id")) is str for one in page):
-            raise DecodeError(f"GET {self.endpoint.path}: the answer is not a list of records")
+            raise DecodeError(f"GET {self.model.path}: the answer is not a list of records")
         return [(one["_id"], marker.mark_of(one)) for one in page]
 
 
