@@ -17,6 +17,7 @@ from planhat_async.errors import (
     PlanhatError,
     RateLimitedError,
     RequestError,
+    RequestTimeoutError,
     ServerError,
     StatusError,
     UnknownOutcomeError,
@@ -40,7 +41,7 @@ from planhat_async.models import (
 )
 from planhat_async.records import ChecklistItem, Model, Person, Record, StatusChange
 from planhat_async.repositories import ListingOptions, PageOptions, UpdatedSince, UpsertOptions
-from planhat_async.results import ChunkResult, Outcome, Problem, Unreadable, UpsertResult
+from planhat_async.results import ChunkResult, Outcome, Problem, ProblemGroup, Unreadable, UpsertResult
 from planhat_async.session import Session, SessionStats
 
 __version__ = "0.1.0"
@@ -68,10 +69,12 @@ __all__ = [
     "Person",
     "PlanhatError",
     "Problem",
+    "ProblemGroup",
     "RateLimitedError",
     "RateLimits",
     "Record",
     "RequestError",
+    "RequestTimeoutError",
     "RetryPolicy",
     "ServerError",
     "Session",

@@ -1,5 +1,6 @@
 """`planhat-async` and `python -m planhat_async`."""
 
+import io
 import sys
 
 
@@ -11,6 +12,9 @@ def main() -> None:
         if error.name not in {"typer", "rich"}:
             raise
         sys.exit("The command line needs two more packages: pip install 'planhat-async[cli]'")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Texts of Planhat's in an encoding that lacks their characters, as on Windows in a pipe: as for standard error.
+        sys.stdout.reconfigure(errors="backslashreplace")
     app(prog_name="planhat-async")
 
 

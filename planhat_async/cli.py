@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -27,6 +26,7 @@ from planhat_async.commands import (
     refusals,
     run,
     session_for,
+    signals_handled,
 )
 from planhat_async.demo import run_demo
 from planhat_async.job_commands import fields, jobs, report
@@ -86,7 +86,8 @@ def export(
 
     JSONL holds each record exactly as Planhat sent it. CSV and Parquet have a column for every field, the same
     whatever the records hold, and `extra` for the rest; Parquet needs the extra planhat-async[parquet]. A file gets
-    its name once it is complete; until then it is called FILE.part. An export that broke off is begun anew, unless
+    its name once it is complete; until then it is called FILE.part. A new file can be read by its owner alone; one that
+    replaces another has its mode. An export that broke off is begun anew, unless
     --resume is given: then one to JSONL goes on where it was.
     """
     with refusals():
@@ -186,12 +187,11 @@ def sandbox(
 
 async def _serve(planhat: Sandbox) -> None:
     ended = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, ended.set)
-    async with planhat:
-        sys.stdout.write(f"listening on {planhat.url}\n")
-        sys.stdout.flush()
-        await ended.wait()
+    with signals_handled(lambda _: ended.set()):
+        async with planhat:
+            sys.stdout.write(f"listening on {planhat.url}\n")
+            sys.stdout.flush()
+            await ended.wait()
 
 
 @app.command()

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sys
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import ExitStack, contextmanager
 from enum import StrEnum
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 
 import typer
@@ -25,6 +28,12 @@ from planhat_async.session import Session
 T = TypeVar("T")
 
 NOT_ALL_STORED, WRONG_USAGE, UNUSABLE, INTERRUPTED = 1, 2, 3, 130
+OUTPUT_CLOSED = 128 + 13  # what a shell reports of a program that SIGPIPE ended; Windows has no such signal
+
+ENDING_SIGNALS = tuple(
+    signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGBREAK") if name in signal.Signals.__members__
+)
+"""The signals that ask a program to end; SIGBREAK is Ctrl-Break on Windows."""
 
 
 C = TypeVar("C", bound=Repository[Any])
@@ -73,7 +82,7 @@ def refusals() -> Iterator[None]:
     except BrokenPipeError:
         # Whoever read our output has gone; nothing more can be said there, not even at the end of the program.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(128 + signal.SIGPIPE) from None
+        raise typer.Exit(OUTPUT_CLOSED) from None
     except OSError as error:
         said = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or error
         raise _ended(WRONG_USAGE, error, said) from None
@@ -92,12 +101,53 @@ def _ended(code: int, error: BaseException, said: object) -> typer.Exit:
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run it in an event loop of its own; SIGTERM ends it as SIGINT does."""
+    """Run a coroutine in an event loop of its own; SIGTERM ends it as SIGINT does."""
 
     async def stoppable() -> T:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine that runs has a task
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-        return await main
+        with signals_handled(lambda _: task.cancel(), *(one for one in ENDING_SIGNALS if one != signal.SIGINT)):
+            return await main
 
     return asyncio.run(stoppable())
+
+
+@contextmanager
+def signals_handled(handle: Callable[[int], object], *signals: signal.Signals) -> Iterator[None]:
+    """Call `handle` in the running event loop with each signal that arrives, by default of `ENDING_SIGNALS`.
+
+    Python hands signals to the main thread only: in any other thread this does nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+
+    def pass_on(number: int, _frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(handle, number)
+
+    # Not the event loop's `add_signal_handler`: Windows has none, and it forgets the handlers it replaces.
+    with _woken_by_signals(loop):
+        replaced = {one: signal.signal(one, pass_on) for one in signals or ENDING_SIGNALS}
+        try:
+            yield
+        finally:
+            for one, handler in replaced.items():
+                signal.signal(one, signal.SIG_DFL if handler is None else handler)
+
+
+@contextmanager
+def _woken_by_signals(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Wake the event loop at a signal that arrives just before it waits, as its `add_signal_handler` does."""
+    with ExitStack() as left:
+        reader, writer = (left.enter_context(one) for one in socket.socketpair())
+        reader.setblocking(False)
+        writer.setblocking(False)
+        before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+        left.callback(signal.set_wakeup_fd, before)
+        if before == -1:
+            loop.add_reader(reader, reader.recv, 4096)
+            left.callback(loop.remove_reader, reader)
+        else:  # uvloop, and asyncio's own loop on Windows, which has no `add_reader`, do this themselves
+            signal.set_wakeup_fd(before)
+        yield

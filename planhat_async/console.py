@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -14,10 +13,11 @@ from rich.progress import TimeRemainingColumn as TimeLeftColumn
 from rich.table import Table
 from rich.text import Text
 
+from planhat_async._convert import printable
 from planhat_async.jobs.planning import Plan
 from planhat_async.jobs.progress import in_words
 from planhat_async.jobs.runner import Effort
-from planhat_async.results import STORED, Outcome, Problem, UpsertResult, ranges_of
+from planhat_async.results import STORED, Outcome, ProblemGroup, UpsertResult
 from planhat_async.session import SessionStats
 
 
@@ -31,6 +31,7 @@ out = _Console(soft_wrap=True)
 err = _Console(stderr=True, soft_wrap=True)
 
 _SHOWN_PROBLEMS = 10
+_MAX_LINE = 2000
 _MEANING = {
     Outcome.CREATED: "new: they were not there",
     Outcome.UPDATED: "there already, changed",
@@ -49,7 +50,7 @@ class _Title(ProgressColumn):
 
     def __init__(self, title: str) -> None:
         super().__init__()
-        self._title = Text(title, no_wrap=True, overflow="ellipsis")
+        self._title = Text(printable(title), no_wrap=True, overflow="ellipsis")
 
     def render(self, task: Task) -> Text:  # noqa: ARG002 - the same for every task
         return self._title
@@ -98,52 +99,59 @@ def show_result(result: UpsertResult, *, seconds: float, ended_by: BaseException
 
 
 def _list_problems(result: UpsertResult, *, ended_by: BaseException | None) -> None:
-    """The first problems, those with one reason together."""
-    groups: dict[tuple[Outcome, str], list[Problem]] = {}
-    for problem in result.problems:
-        reason = "see below" if ended_by is not None and problem.reason == str(ended_by) else problem.reason
-        groups.setdefault((problem.outcome, reason), []).append(problem)
-    for (outcome, reason), problems in itertools.islice(groups.items(), _SHOWN_PROBLEMS):
-        err.print(Text(f"{_rows_of(problems)} {outcome}: {reason}"))
-    if len(groups) > _SHOWN_PROBLEMS or result.n_problems > len(result.problems):
+    """The first reasons, each with all of its rows."""
+    groups = result.problem_groups
+    for group in groups[:_SHOWN_PROBLEMS]:
+        tell(f"{_rows_of(group)} {group.outcome}: {_reason(group, ended_by, said='see below')}")
+    if len(groups) > _SHOWN_PROBLEMS:
         err.print(f"{result.n_problems:,} problems in all; --json shows more of them")
 
 
-def _rows_of(problems: list[Problem]) -> str:
+def _reason(group: ProblemGroup, ended_by: BaseException | None, *, said: str) -> str:
+    """The reason; `said` in place of what ended the run, which is said once for all rows."""
+    return said if ended_by is not None and group.reason == str(ended_by) else printable(group.reason)
+
+
+def _rows_of(group: ProblemGroup) -> str:
     """Which rows, counted from 1 as people do; with its key where it is one row."""
-    known = {problem.position: problem.key for problem in problems if problem.position is not None}
-    n_nameless = len(problems) - len(known)
+    n_named = sum(map(len, group.positions))
+    n_nameless = group.n_rows - n_named
     nameless = [f"{in_words(n_nameless, 'row')} Planhat does not name"] if n_nameless else []
-    ranges = [f"{one.start + 1}–{one.stop}" if len(one) > 1 else f"{one.stop}" for one in ranges_of(known)]  # noqa: RUF001
-    if len(known) == 1:
-        ((position, key),) = known.items()
-        named = [f"row {position + 1}" + (f" ({key})" if key else "")]
+    ranges = [f"{one.start + 1}–{one.stop}" if len(one) > 1 else f"{one.stop}" for one in group.positions]  # noqa: RUF001
+    if n_named == 1:
+        named = [f"row {ranges[0]}" + (f" ({printable(group.key, 100)})" if group.key else "")]
     else:
         named = [f"rows {', '.join(ranges[:5])}{' ...' if len(ranges) > 5 else ''}"] if ranges else []
     return " and ".join([*named, *nameless])
+
+
+def _problem(group: ProblemGroup, ended_by: BaseException | None = None) -> dict[str, object]:
+    """A reason and its rows, for machines: one row by `row` and `key`, several by ranges, counted from 1."""
+    what = {"outcome": group.outcome, "reason": _reason(group, ended_by, said="see stopped_by")}
+    if group.n_rows == 1:
+        return {"row": group.positions[0].stop if group.positions else None, "key": group.key, **what}
+    return {"n_rows": group.n_rows, "rows": _pairs(group.positions), **what}
+
+
+def _pairs(ranges: Iterable[range]) -> list[list[int]]:
+    return [[one.start + 1, one.stop] for one in ranges]
 
 
 def print_json(
     result: UpsertResult, stats: SessionStats | Effort, *, seconds: float, ended_by: BaseException | None
 ) -> None:
     """The result for machines, as one JSON object."""
-    problems = [
-        {"row": None if p.position is None else p.position + 1, "key": p.key, "outcome": p.outcome, "reason": p.reason}
-        for p in result.problems
-    ]
     total = {
         "rows": result.rows,
         **result.counts(),
         "ok": result.ok and ended_by is None,
-        "stopped_by": None if ended_by is None else str(ended_by),
+        "stopped_by": None if ended_by is None else printable(str(ended_by), _MAX_LINE),
         "calls": stats.calls,
         "attempts": stats.attempts,
         "seconds": round(seconds, 3),
         "n_problems": result.n_problems,
-        "problems": problems,
-        "not_stored": {
-            outcome: [[one.start + 1, one.stop] for one in ranges] for outcome, ranges in result.not_stored.items()
-        },
+        "problems": [_problem(group, ended_by) for group in result.problem_groups],
+        "not_stored": {outcome: _pairs(ranges) for outcome, ranges in result.not_stored.items()},
     }
     sys.stdout.write(json.dumps(total) + "\n")
 
@@ -166,9 +174,9 @@ def show_plan(plan: Plan, *, per_minute: int, as_json: bool) -> None:
         "seconds_of_pace": plan.seconds(per_minute),
     }
     if as_json:
-        problems = [
-            {"row": (one.position or 0) + 1, "key": one.key, "reason": one.reason} for one in plan.result.problems
-        ]
+        problems = [_problem(group) for group in plan.result.problem_groups]
+        for problem in problems:
+            del problem["outcome"]
         sys.stdout.write(json.dumps(told | {"problems": problems}) + "\n")
         return
     table = Table(title="What would be sent", title_justify="left", show_header=False)
@@ -181,10 +189,10 @@ def show_plan(plan: Plan, *, per_minute: int, as_json: bool) -> None:
 
 
 def tell(message: str) -> None:
-    """One line on standard error."""
-    err.print(Text(message))
+    """One line on standard error, whatever Planhat, a file or a file's name has put into it."""
+    err.print(Text(printable(message, _MAX_LINE)))
 
 
 def complain(message: object) -> None:
     """One line about what went wrong."""
-    err.print(Text(f"planhat-async: {message}"))
+    tell(f"planhat-async: {message}")

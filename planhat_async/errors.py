@@ -12,10 +12,11 @@ Whose fault it is shows in the branch::
     │       ├── AuthenticationError     401: a wrong token, or the right one in the wrong region
     │       ├── PermissionDeniedError   403: a token may be refused on one model only
     │       ├── NotFoundError           404
+    │       ├── RequestTimeoutError     408: a gateway stopped waiting; Planhat may have processed the request
     │       ├── PayloadTooLargeError    413
     │       ├── RateLimitedError        429: and patience is used up
     │       └── ServerError             5xx: Planhat may have processed the request all the same
-    ├── DecodeError                 an answer that cannot be read
+    ├── DecodeError                 an answer that cannot be read, or is not what was asked for
     └── UpsertError                 rows that were not stored, with the whole account
 
 Misuse that is found before anything is sent is a plain `ValueError` or `TypeError`. No message holds the
@@ -111,7 +112,8 @@ class StatusError(RequestError):
 
     Attributes:
         status: The HTTP status.
-        body: The answer's body as text, at most its first 2,000 characters.
+        body: The answer's body as text, at most its first 2,000 characters, as it came but for the token; the message
+            shows its beginning on one line.
         retry_after: Seconds to wait, where the answer named them.
     """
 
@@ -147,6 +149,12 @@ class NotFoundError(StatusError):
     """404: no such record, or no such path at this base URL."""
 
 
+class RequestTimeoutError(StatusError):
+    """408: a server or a gateway stopped waiting. Planhat may have processed the request all the same."""
+
+    may_have_been_processed = True
+
+
 class PayloadTooLargeError(StatusError):
     """413: the body is larger than Planhat takes."""
 
@@ -156,22 +164,27 @@ class RateLimitedError(StatusError):
 
 
 class ServerError(StatusError):
-    """5xx: Planhat's fault. It may have processed the request all the same."""
+    """5xx: Planhat's fault, or a gateway's. Planhat may have processed the request all the same."""
 
     may_have_been_processed = True
 
 
 class DecodeError(PlanhatError):
-    """An answer, or one record in it, that cannot be read.
+    """An answer, or one record in it, that cannot be read or is not what was asked for.
+
+    Also a success (2xx) that is none: `{"error": …}`, or an object without `_id` where a record belongs. The
+    message shows the beginning of the answer.
 
     Attributes:
         id: The record's `_id`, where it could be read.
         position: The record's position among those that the listing hands out, counted from 0 where it began; in a
             single page its position in Planhat's list.
         sent: The body that was sent, where it was to change something: Planhat has answered, so it may have done so.
+        body: The answer as text, at most its first 2,000 characters, where as a whole it is not what was asked for.
     """
 
     sent: bytes | None = None
+    body: str = ""
 
     def __init__(self, message: str, *, id: str | None = None, position: int | None = None) -> None:  # noqa: A002 - the wire's word
         super().__init__(message)

@@ -13,11 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from planhat_async import console
-from planhat_async._convert import fields_of, type_in_words
+from planhat_async._convert import fields_of, printable, type_in_words
 from planhat_async.commands import ALL_MODELS, NOT_ALL_STORED, AnyModel, refusals
 from planhat_async.jobs.accounts import ended_by, problem_groups, total_of
 from planhat_async.jobs.exports import refuse_to_overwrite, whole_file
-from planhat_async.jobs.journal import Journal, files_of
+from planhat_async.jobs.journal import Journal
+from planhat_async.jobs.journal_files import files_of
 from planhat_async.jobs.progress import in_words
 from planhat_async.jobs.report import page
 from planhat_async.records.documentation import documentation_of
@@ -81,7 +82,7 @@ def forget(
     """Delete a journal: the job could only be begun anew, and rows without a key would be sent twice."""
     with refusals():
         asyncio.run(refuse_use(file))
-        if not yes and not typer.confirm(f"Forget what {file} knows?"):
+        if not yes and not typer.confirm(f"Forget what {printable(str(file))} knows?"):
             raise typer.Exit(NOT_ALL_STORED)
         for path in (*files_of(file), file):  # a link too
             path.unlink(missing_ok=True)
@@ -107,7 +108,10 @@ def report(
     *,
     output: Annotated[Path, typer.Option("--output", "-o", help="The page to write.")] = Path("report.html"),
 ) -> None:
-    """Draw a job as one page: rows over time, pace, latency, outcomes, the first problems."""
+    """Draw a job as one page: rows over time, pace, latency, outcomes, the first problems.
+
+    A new page can be read by its owner alone.
+    """
     with refusals():
         refuse_to_overwrite(output, *files_of(file))
         content = page(asyncio.run(read(file)), name=file.name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -30,9 +29,11 @@ from planhat_async.commands import (
     refusals,
     run,
     session_for,
+    signals_handled,
 )
 from planhat_async.errors import PlanhatError
-from planhat_async.jobs.journal import JournalError, files_of
+from planhat_async.jobs.journal import JournalError
+from planhat_async.jobs.journal_files import files_of
 from planhat_async.jobs.mapping import FieldMapping, SourceError
 from planhat_async.jobs.mapping_files import MappingFile
 from planhat_async.jobs.planning import Plan, plan_upsert
@@ -124,7 +125,10 @@ def upsert(
     export can be sent back: Planhat ignores them. In CSV such a column is refused.
 
     With --journal the same command goes on where it was, whatever ended it: what was answered is not sent again.
-    Interrupted once, it finishes what is in flight; twice, it stops at once.
+    Interrupted once, it finishes what is in flight; twice, it stops at once. An older copy of a journal does not know
+    what was sent since: then rows without a key are stored twice.
+
+    A new journal, and a file of rejects, can be read by their owner alone.
     """
     with refusals():
         if journal is None:
@@ -287,18 +291,28 @@ async def _follow(session: Session, job: UpsertJob, source: FileSource, rejects:
     meter = Meter(source.total_bytes)
     clock = asyncio.get_running_loop().time
     with console.progress(f"upsert {source.path.name}", total=source.total_bytes) as advance:
+        n_chunks = 0
 
         def look() -> None:
-            meter.take(job.result.rows, rows_read=source.rows_read, bytes_read=source.bytes_read, now=clock())
+            meter.take(
+                job.result.rows,
+                rows_read=source.rows_read,
+                bytes_read=source.bytes_read,
+                now=clock(),
+                n_chunks=n_chunks,
+                is_waiting=session.seconds_until_bulk_call(1) > 0,
+            )
 
         def say() -> str:
             look()  # also where no chunk has ended for a while
-            return line(job.result, meter, calls_left=session.calls_left)
+            until = session.seconds_until_bulk_call
+            return line(job.result, meter, calls_left=session.calls_left, seconds_until=until)
 
         telling = asyncio.create_task(_tell(say))
         try:
             look()
             async for chunk in job:
+                n_chunks += 1
                 if rejects is not None:
                     rejects.add(chunk)
                 look()
@@ -318,7 +332,7 @@ async def _tell(say: Callable[[], str]) -> None:
 @contextmanager
 def _interruptible(job: UpsertJob) -> Iterator[list[int]]:
     """Stop the job at the first signal, and cancel it at the second; yields the signals that came."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    task = asyncio.current_task()
     came: list[int] = []
 
     def interrupt(number: int) -> None:
@@ -329,10 +343,5 @@ def _interruptible(job: UpsertJob) -> Iterator[list[int]]:
             job.stop()
             console.tell("finishing the chunks that were begun; once more to stop at once")
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, interrupt, number)
-    try:
+    with signals_handled(interrupt):
         yield came
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)

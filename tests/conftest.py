@@ -1,11 +1,32 @@
 """What many tests use."""
 
-from collections.abc import AsyncIterator
+import inspect
+from asyncio import AbstractEventLoop
+from collections.abc import AsyncIterator, Callable
 
+import event_loops
 import pytest
+from hypothesis import HealthCheck, settings
 
 from planhat_async import Session
 from planhat_async.sandbox import Sandbox
+
+# How fast examples are made says nothing where several processes share a core.
+settings.register_profile("shared", suppress_health_check=[HealthCheck.too_slow], deadline=None)
+settings.load_profile("shared")
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], AbstractEventLoop]]:
+    """Run each test of a coroutine on the event loop that the environment names."""
+    return {event_loops.chosen(): event_loops.made}
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what the kind of event loop can matter to."""
+    if isinstance(item, pytest.Function):
+        is_coroutine = inspect.iscoroutinefunction(item.function)
+        if is_coroutine or {"asyncio", "virtual_time", "worlds"} & vars(item.module).keys():
+            item.add_marker(pytest.mark.event_loop)
 
 
 @pytest.fixture

@@ -34,9 +34,10 @@ LAYERS = [
     {"samples"},
     {"models"},
     {"results", "keys"},
-    {"errors"},
+    {"errors", "_checks"},
 ]
 PURE = {
+    "_checks",
     "errors",
     "results",
     "keys",
@@ -54,6 +55,8 @@ PURE = {
     "batching/pages",
     "batching/page_size",
     "batching/progress",
+    "batching/recognition",
+    "batching/window",
     "batching/stitching",
     "batching/changes",
     "batching/chunking",
@@ -152,6 +155,7 @@ def test_public_names_are_sorted_and_exist(package: ModuleType) -> None:
     assert all(hasattr(package, name) for name in package.__all__)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "unwanted"),
     [

@@ -156,7 +156,9 @@ def around_json(line: str) -> bytes:
 
 
 BAD_ROWS = [
-    pytest.param("t.csv", around(b"@2,,acme.example,Hi"), "email is missing", id="no email"),
+    pytest.param(
+        "t.csv", around(b",ada(at)acme.example,acme.example,Hi"), "one of source_id or id is required", id="no key"
+    ),
     pytest.param("t.csv", around(b"@2,a,b.example,Hi,oops"), "line 3: 5 cells, but the header has 4", id="cells"),
     pytest.param(
         "t.csv",
@@ -229,7 +231,7 @@ def test_a_bad_row_is_accounted_for_in_json(desk: Desk, name: str, content: byte
 )
 def test_a_bad_date_is_named_and_the_others_are_stored(desk: Desk, cell: str, reason: str) -> None:
     """The message says how to write it."""
-    lines = f"sourceId,companyId,startTime\n@1,acme,{cell}\n@2,acme,2024-05-31T09:30:00Z\n"
+    lines = f"sourceId,companyId,startTime\n@1,extid-acme,{cell}\n@2,extid-acme,2024-05-31T09:30:00Z\n"
     ended = run("upsert", "tasks", desk.file("t.csv", lines))
     assert (ended.code, ended.err) == (1, [f"row 1 invalid: {reason}"])
     assert [*desk.stored("tasks")] == ["@2"]
@@ -263,7 +265,10 @@ def test_what_is_sent_again_is_not_made_again(desk: Desk) -> None:
 
 @pytest.mark.parametrize(
     ("model", "row"),
-    [("notes", {"companyId": "acme", "subject": "Hi"}), ("tasks", {"companyId": "acme", "action": "Call"})],
+    [
+        ("notes", {"companyId": "5f4e3d2c1b0a998877665544", "subject": "Hi"}),
+        ("tasks", {"companyId": "5f4e3d2c1b0a998877665544", "action": "Call"}),
+    ],
 )
 def test_notes_and_tasks_are_written_too(desk: Desk, model: str, row: dict[str, str]) -> None:
     """From a file of any name, where the format is given."""
@@ -545,7 +550,11 @@ def test_an_export_that_cannot_be_written_is_refused(desk: Desk, target: str, me
 
 def test_an_export_may_go_to_a_pipe(desk: Desk) -> None:
     """It is written to, and stays one; few enough notes for it to hold are there."""
-    run("upsert", "notes", desk.file("t.jsonl", '{"companyId": "acme", "subject": "Hi", "sourceId": "@1"}'))
+    run(
+        "upsert",
+        "notes",
+        desk.file("t.jsonl", '{"companyId": "5f4e3d2c1b0a998877665544", "subject": "Hi", "sourceId": "@1"}'),
+    )
     os.mkfifo("out.jsonl")
     reading = os.open("out.jsonl", os.O_RDONLY | os.O_NONBLOCK)
     with os.fdopen(reading) as reader:
@@ -560,7 +569,7 @@ def test_an_export_may_go_to_a_pipe(desk: Desk) -> None:
 def many_tasks(sandbox: str, tmp_path_factory: pytest.TempPathFactory) -> int:
     """A sandbox that holds more tasks than a pipe does."""
     file = tmp_path_factory.mktemp("tasks") / "tasks.jsonl"
-    row = json.dumps({"companyId": "acme", "description": "x" * 200})
+    row = json.dumps({"companyId": "5f4e3d2c1b0a998877665544", "description": "x" * 200})
     file.write_text(f"{row}\n" * 1001)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PLANHAT_API_TOKEN", TOKEN)
@@ -576,6 +585,7 @@ def test_an_export_may_be_long(desk: Desk, many_tasks: int) -> None:
     assert desk.stored("tasks") == {}
 
 
+@pytest.mark.slow
 def test_an_export_ends_quietly_when_its_reader_goes(desk: Desk, many_tasks: int) -> None:
     """`export | head` is no mistake; the code is that of every program whose pipe was closed."""
     with started(desk.folder, "export", "tasks") as process:
@@ -599,6 +609,7 @@ def test_an_export_ends_quietly_when_nobody_reads(desk: Desk, monkeypatch: pytes
     assert ended.value.code == 128 + signal.SIGPIPE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["--json"], []])
 def test_an_upsert_whose_account_nobody_reads_does_not_say_that_rows_are_missing(
     desk: Desk, arguments: list[str]
@@ -692,8 +703,11 @@ def stocked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     person = {"email": "a@b.example", "domains": ["b.example"]}
     rows: dict[str, list[dict[str, Any]]] = {
         "tickets": [person | {"sourceId": str(number)} for number in range(1300)],
-        "tasks": [{"companyId": "a", "action": "Call", "isArchived": number % 2 == 0} for number in range(2600)],
-        "notes": [{"companyId": "a", "subject": str(number)} for number in range(100)],
+        "tasks": [
+            {"companyId": "5f4e3d2c1b0a998877665544", "action": "Call", "isArchived": number % 2 == 0}
+            for number in range(2600)
+        ],
+        "notes": [{"companyId": "5f4e3d2c1b0a998877665544", "subject": str(number)} for number in range(100)],
     }
     with started(folder, "sandbox", "--port", "0", "--per-minute", "0", PLANHAT_API_TOKEN=TOKEN) as process:
         url = listening(process)
@@ -717,6 +731,7 @@ BROKEN_OFF = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.slow
 @BROKEN_OFF
 def test_an_export_that_broke_off_is_resumed_to_the_very_same_file(
     desk: Desk, stocked: str, model: str, page_size: int, pages: int, n_read: int
@@ -739,6 +754,7 @@ def test_an_export_that_broke_off_is_resumed_to_the_very_same_file(
     assert not part.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["notes", "tasks", "tickets"])
 def test_an_export_that_was_killed_is_resumed_to_the_very_same_file(desk: Desk, stocked: str, model: str) -> None:
     """Though it could say nothing, nor finish its last line."""
@@ -833,6 +849,7 @@ def test_an_export_is_parquet_where_it_is_asked_for(desk: Desk, stocked: str, mo
     assert sorted(os.listdir(desk.folder)) == sorted([arguments[1], "whole.jsonl"])
 
 
+@pytest.mark.slow
 def test_parquet_goes_through_a_pipe(desk: Desk, stocked: str) -> None:
     """To standard output, whole."""
     command = [*PROGRAM, "export", "notes", "--format", "parquet", "--base-url", stocked]
@@ -868,6 +885,7 @@ def _request(connection: socket.socket) -> bytes:
     return body
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_upsert_accounts_for_every_row(desk: Desk, number: signal.Signals) -> None:
     """Asked twice, it stops: what was in flight is unknown, what had not left unsent, and nothing is sent again."""
@@ -953,6 +971,7 @@ def test_an_interrupted_upsert_says_so(
 # The sandbox and the demo
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_sandbox_ends_well_when_it_is_asked_to(tmp_path: Path, number: signal.Signals) -> None:
     """It has nothing to lose, and says nothing more."""
@@ -1032,6 +1051,7 @@ def test_a_sandbox_is_made_as_it_is_asked_for(
     assert ended.out.startswith("listening on http://127.0.0.1:")
 
 
+@pytest.mark.slow
 def test_a_sandbox_holds_what_it_is_given_and_saves_what_it_holds(tmp_path: Path) -> None:
     """A file of records is of the model named before it; a file that was saved names the models itself."""
     tasks, saved, again = (tmp_path / name for name in ("tasks.jsonl", "saved.jsonl", "again.jsonl"))

@@ -122,12 +122,11 @@ def test_ten_reasons_are_shown_and_the_rest_is_counted(capsys: pytest.CaptureFix
     assert len(shown(account(*problems[:10]), capsys)[1]) == 10
 
 
-def test_problems_that_were_not_kept_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
-    """An account keeps the first thousand."""
+def test_rows_with_one_reason_are_named_however_many_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    """Also those beyond the first thousand, which an account does not keep one by one."""
     err = shown(account(*invalid(*range(1001))), capsys)[1]
     assert err == [
-        "rows 1–1000 invalid: email is missing",  # noqa: RUF001
-        "1,001 problems in all; --json shows more of them",
+        "rows 1–1001 invalid: email is missing",  # noqa: RUF001
     ]
 
 
@@ -162,10 +161,7 @@ def test_json_has_the_whole_account(capsys: pytest.CaptureFixture[str]) -> None:
         "calls": 3,
         "attempts": 4,
         "seconds": 0.123,
-        "problems": [
-            {"row": 1, "key": None, "outcome": "invalid", "reason": "naïve"},
-            {"row": None, "key": None, "outcome": "invalid", "reason": "naïve"},
-        ],
+        "problems": [{"n_rows": 2, "rows": [[1, 1]], "outcome": "invalid", "reason": "naïve"}],
         "n_problems": 2,
         "not_stored": {"invalid": [[1, 1]]},
     }
@@ -191,8 +187,25 @@ def test_json_tells_the_positions_of_all_rows_that_were_not_stored(capsys: pytes
     unknown = Problem(outcome=Outcome.UNKNOWN, reason="timed out", position=2000)
     console.print_json(account(*invalid(*range(1001), 1002), unknown), SessionStats(), seconds=1, ended_by=None)
     told = json.loads(capsys.readouterr().out)
-    assert (told["n_problems"], len(told["problems"])) == (1003, 1000)
+    assert told["n_problems"] == 1003
+    assert told["problems"] == [
+        {"n_rows": 1002, "rows": [[1, 1001], [1003, 1003]], "outcome": "invalid", "reason": "email is missing"},
+        {"row": 2001, "key": None, "outcome": "unknown", "reason": "timed out"},
+    ]
     assert told["not_stored"] == {"invalid": [[1, 1001], [1003, 1003]], "unknown": [[2001, 2001]]}
+
+
+def test_json_says_a_reason_of_many_rows_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """A wrong token refuses every row alike; a row of its own has its key."""
+    refused = [Problem(outcome=Outcome.REJECTED, reason="401: no", position=n, key=f"k{n}") for n in range(600)]
+    other = Problem(outcome=Outcome.REJECTED, reason="too long", position=600, key="k600")
+    console.print_json(account(*refused, other), SessionStats(), seconds=1, ended_by=None)
+    out = capsys.readouterr().out
+    assert out.count("401: no") == 1
+    assert json.loads(out)["problems"] == [
+        {"n_rows": 600, "rows": [[1, 600]], "outcome": "rejected", "reason": "401: no"},
+        {"row": 601, "key": "k600", "outcome": "rejected", "reason": "too long"},
+    ]
 
 
 def test_json_can_be_printed_in_any_encoding(monkeypatch: pytest.MonkeyPatch) -> None:

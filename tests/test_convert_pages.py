@@ -27,6 +27,7 @@ def split(*pieces: bytes, **options: int) -> list[bytes]:
     return [row for rows in split_rows(pieces, **options) for row in rows]
 
 
+@pytest.mark.slow
 @settings(derandomize=True, deadline=None, max_examples=2000)
 @given(
     st.lists(st.dictionaries(st.sampled_from(["_id", "x", "a b"]), JSON) | JSON, max_size=12),

@@ -10,9 +10,7 @@ import pytest
 
 from planhat_async import demo
 from planhat_async.demo import DemoReport, make_tickets, run_demo
-from planhat_async.listing_options import TicketListingOptions
-from planhat_async.models import Ticket
-from planhat_async.repositories import Tickets
+from planhat_async.models import Ticket, TicketListingOptions, Tickets
 from planhat_async.results import UpsertResult
 
 GOOD = DemoReport(

@@ -8,6 +8,8 @@ from faults import Fault
 
 from planhat_async import Outcome
 
+pytestmark = pytest.mark.slow
+
 SMALL, FULL = 100, 1000
 """Rows a chunk."""
 

@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from killed_upserts import CHUNK_SIZE, KilledJob, written
 
 from planhat_async.sandbox import Sandbox
+
+pytestmark = pytest.mark.slow
 
 N_KILLS = 25
 """For each model: on a fast machine it takes several jobs."""
@@ -38,7 +41,7 @@ def tickets() -> Iterator[dict[str, Any]]:
 def notes() -> Iterator[dict[str, Any]]:
     number = 0
     while True:
-        yield {"companyId": "c1", "subject": f"note {number}"}
+        yield {"companyId": "5f4e3d2c1b0a998877665544", "subject": f"note {number}"}
         number += 1
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import runpy
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -46,6 +49,21 @@ def test_anything_else_that_is_missing_is_a_fault(monkeypatch: pytest.MonkeyPatc
     _uninstall("attrs", monkeypatch)
     with pytest.raises(ModuleNotFoundError, match="attrs"):
         main()
+
+
+@pytest.mark.slow
+def test_standard_output_takes_any_text(tmp_path: Path) -> None:
+    """What its encoding lacks is escaped, as on standard error: on Windows a pipe's is not UTF-8."""
+    program = "import sys; from planhat_async.__main__ import main; sys.argv[1:] = ['--help']; main()"
+    program = f"import atexit; atexit.register(lambda: print('\\u30c1')); {program}"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONIOENCODING": "cp1252"},
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == rb"\u30c1"
 
 
 COMMAND_LINE = ("cli", "upsert_command", "job_commands", "commands", "console")

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 SERVICE = """
 import pytest
 from planhat_async import Task, Tasks, UnknownOutcomeError
@@ -17,7 +19,7 @@ from planhat_async import Task, Tasks, UnknownOutcomeError
 
 @pytest.mark.asyncio
 async def test_plain(planhat_sandbox, planhat_session):
-    await Tasks(planhat_session).create(Task(company_id="c", action="call"))
+    await Tasks(planhat_session).create(Task(company_id="5f4e3d2c1b0a998877665544", action="call"))
     assert [task["action"] for task in planhat_sandbox.records("tasks")] == ["call"]
 
 
@@ -25,7 +27,7 @@ async def test_plain(planhat_sandbox, planhat_session):
 @pytest.mark.planhat(faults="reset_after@1")
 async def test_faults(planhat_sandbox, planhat_session):
     with pytest.raises(UnknownOutcomeError):
-        await Tasks(planhat_session).create(Task(company_id="c", action="call"))
+        await Tasks(planhat_session).create(Task(company_id="5f4e3d2c1b0a998877665544", action="call"))
     assert [call.fault for call in planhat_sandbox.requests] == ["reset_after"]
 
 

@@ -30,7 +30,10 @@ OPTIONS = [
     *("--set", "source=kaggle", "--set", "company_external_id=acme"),
 ]
 
-pytestmark = pytest.mark.skipif(not FILE.exists(), reason="the file is not part of the repository")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not FILE.exists(), reason="the file is not part of the repository"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -35,6 +35,7 @@ def rows_of(cls: type[Record]) -> st.SearchStrategy[bytes]:
     return st.dictionaries(names, VALUES, max_size=8).map(encode_json)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cls", MODELS)
 def test_a_record_is_the_same_either_way(cls: type[Record]) -> None:
     """What was learned from other rows makes no difference."""

@@ -3,7 +3,10 @@
 import asyncio
 import selectors
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any, TypeVar
+
+import event_loops
 
 T = TypeVar("T")
 
@@ -38,5 +41,5 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 def run(main: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine from time 0 on."""
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+    with asyncio.Runner(loop_factory=partial(event_loops.made, VirtualLoop)) as runner:
         return runner.run(main)

@@ -64,6 +64,10 @@ class Marker:
         return value if isinstance(value, int | float) else None
 
 
+IDS_ONLY = Marker((), (), frozenset())
+"""Compares nothing: reads `_id`s alone."""
+
+
 def _moment(text: str) -> datetime | str:
     try:
         time = read_time(text).astimezone(UTC)
@@ -76,12 +80,12 @@ def marker_of(model: Model, names: Sequence[str]) -> Marker:
     """What takes these fields, in either spelling, from a model's rows and records.
 
     Raises:
-        ValueError: A field nobody knows, or one that holds more than a single value; or the model's rows have keys.
+        ValueError: An unknown field, or one that holds more than a single value; or the model's rows have keys.
         TypeError: Not a sequence of names.
     """
     if isinstance(names, str):
         raise TypeError("verify_by takes several names, such as verify_by=['subject']")
-    if any(set(group) <= set(model.match) for group in model.needs):
+    if model.always_has_key:
         raise ValueError(f"verify_by is about rows without a key, and every {model.singular} has one")
     wires = [_compared(model, name) for name in names]
     spelled, others = spellings_of(model.record), model.discriminator

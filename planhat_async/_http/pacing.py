@@ -3,20 +3,32 @@
 `pace.py` decides; this waits. One attempt at a time passes the gate, and last in it the token bucket of
 `aiolimiter`, which spreads a burst over the second: the bucket is not first come, first served when wake-ups
 coincide, so only one may wait there, and the time that counts is taken behind it.
+
+Tens of thousands may wait. Each costs the same however many there are: one leaves its queue without a search, and only
+the first of a queue decides when to look again. Where a 429 outlasts the patience of many, they are sent away some at
+a time, and others have the event loop in between.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import chain
 from math import inf
+from typing import TypeAlias
 
 import attrs
 from aiolimiter import AsyncLimiter
 
+from planhat_async._http.own_loop import OwnLoop
 from planhat_async._http.pace import Pace, RateLimits, Start
+
+_LOOKED_AT_A_TURN = 500
+"""Waiters of whom it is asked in one turn of the event loop whether a 429 outlasts their patience."""
+_SENT_AWAY_A_TURN = 20
+"""Waiters that are sent away in one: each ends a call."""
 
 
 @attrs.define(eq=False)
@@ -57,28 +69,44 @@ class RefusedTooLongError(Exception):
 class _Waiter:
     """Somebody who waits for the gate."""
 
+    queue: _Queue
     turn: asyncio.Future[None]
     asked: float
     patience: float
 
 
+_Queue: TypeAlias = "OrderedDict[_Waiter, None]"
+"""Waiters in the order they asked, of which any may leave at the same cost."""
+
+
 class Pacer:
-    """Keeps the pace of its limits; sessions on one token, in one event loop, may share one."""
+    """Keeps the pace of its limits; sessions on one token, in one event loop, may share one.
+
+    It raises `RuntimeError` in another event loop, unless its own is closed and left nothing behind.
+    """
 
     def __init__(self, limits: RateLimits | None = None) -> None:
         self.limits = limits or RateLimits()
+        self._own_loop = OwnLoop("the Pacer")
         self._pace = Pace(self.limits)
-        # A bucket of 150 in a second would let 299 into one; of a third in half a second, 149 at most.
-        self._bucket = AsyncLimiter(max(1.0, self.limits.per_second / 3), max(1.5 / self.limits.per_second, 0.5))
-        self._singles: deque[_Waiter] = deque()
-        self._bulk: deque[_Waiter] = deque()
+        self._bucket = _bucket_of(self.limits)
+        self._singles: _Queue = OrderedDict()
+        self._bulk: _Queue = OrderedDict()
         self._is_gate_taken = False
         self._alarm: asyncio.TimerHandle | None = None
+        self._to_look_at: deque[_Waiter] = deque()
+        """Waiters that a 429 may send away."""
+        self._looked_at_for = -inf
+        """The end of the pause for which they are looked at, or were."""
 
     @property
     def calls_left(self) -> int:
         """How many calls may still start in this minute."""
         return self._pace.left(asyncio.get_running_loop().time())
+
+    def seconds_until_bulk_call(self, n: int) -> float:
+        """Seconds until the `n`th bulk call may start, those in flight counted, if no other calls do."""
+        return self._pace.bulk_in(asyncio.get_running_loop().time(), n)
 
     def __repr__(self) -> str:
         return f"<Pacer {self.limits.per_minute} a minute, {self._pace.n_in_flight} in flight>"
@@ -93,7 +121,11 @@ class Pacer:
 
         Raises:
             RefusedTooLongError: Refusals last longer.
+            RuntimeError: It belongs to another event loop.
         """
+        is_idle = not (self._pace.n_in_flight or self._singles or self._bulk or self._is_gate_taken)
+        if self._own_loop.enter(may_move=is_idle):
+            self._bucket, self._alarm = _bucket_of(self.limits), None  # a bucket belongs to one event loop
         clock = asyncio.get_running_loop().time
         asked = clock()
         start = await self._pass(is_bulk=is_bulk, asked=asked, patience=patience)
@@ -116,45 +148,67 @@ class Pacer:
                 await self._bucket.acquire()
                 now = clock()
                 # A pause may have begun while this waited for the bucket.
-                if (self._pace.bulk_from(now) if is_bulk else self._pace.single_from(now)) <= now:
+                if (self._pace.bulk_from(now, len(self._bulk) + 1) if is_bulk else self._pace.single_from(now)) <= now:
                     return self._pace.start(now, is_bulk=is_bulk)
                 put_back = True
             finally:
                 self._is_gate_taken = False
                 self._admit()
 
-    async def _turn(self, queue: deque[_Waiter], *, asked: float, patience: float, is_first: bool) -> None:
+    async def _turn(self, queue: _Queue, *, asked: float, patience: float, is_first: bool) -> None:
         """Wait for the gate, behind whoever asked before."""
         loop = asyncio.get_running_loop()
-        turn: asyncio.Future[None] = loop.create_future()
         if self._pace.outlasts(patience, asked=asked, now=loop.time()):
             raise RefusedTooLongError(self._pace.paused_for(loop.time()))
-        waiter = _Waiter(turn, asked, patience)
-        queue.insert(0 if is_first else len(queue), waiter)
-        if queue is self._singles:
+        waiter = _Waiter(queue, loop.create_future(), asked, patience)
+        queue[waiter] = None
+        if is_first:
+            queue.move_to_end(waiter, last=False)
+        elif queue is self._singles:
             self._pace.ask(loop.time())
-        self._admit()
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled() and turn.exception() is None:
-                self._is_gate_taken = False
-            elif waiter in queue:
-                queue.remove(waiter)
+        if is_first or len(queue) == 1:  # else the gate is taken, or the first one is waited for
             self._admit()
+        try:
+            await waiter.turn
+        except asyncio.CancelledError:
+            self._leave(waiter)
             raise
 
+    def _leave(self, waiter: _Waiter) -> None:
+        """Take out one that is cancelled, or take back the turn that it was given meanwhile."""
+        turn = waiter.turn
+        if turn.done() and not turn.cancelled() and turn.exception() is None:
+            self._is_gate_taken = False
+            self._admit()
+            return
+        if waiter in waiter.queue:
+            del waiter.queue[waiter]
+            if not self._singles and not self._bulk:
+                self._admit()  # there is nothing to come back for
+
     def _send_away(self) -> None:
-        """Tell those whose patience ends before the next probe; that is known at each refusal."""
-        now = asyncio.get_running_loop().time()
-        for queue in (self._singles, self._bulk):
-            waiting = list(queue)
-            queue.clear()
-            for waiter in waiting:
-                if not self._pace.outlasts(waiter.patience, asked=waiter.asked, now=now):
-                    queue.append(waiter)
-                elif not waiter.turn.done():
-                    waiter.turn.set_exception(RefusedTooLongError(self._pace.paused_for(now)))
+        """Tell those whose patience ends before the next probe; that is known when a refusal prolongs the pause."""
+        if not self._to_look_at and self._pace.paused_until != self._looked_at_for:
+            self._looked_at_for = self._pace.paused_until
+            self._to_look_at.extend(chain(self._singles, self._bulk))
+            self._look_at_some()
+
+    def _look_at_some(self) -> None:
+        loop = asyncio.get_running_loop()
+        now, n_sent_away = loop.time(), 0
+        for _ in range(min(_LOOKED_AT_A_TURN, len(self._to_look_at))):
+            waiter = self._to_look_at.popleft()
+            if waiter.turn.done() or not self._pace.outlasts(waiter.patience, asked=waiter.asked, now=now):
+                continue
+            waiter.queue.pop(waiter, None)
+            waiter.turn.set_exception(RefusedTooLongError(self._pace.paused_for(now)))
+            n_sent_away += 1
+            if n_sent_away == _SENT_AWAY_A_TURN:
+                break
+        if self._to_look_at:
+            loop.call_soon(self._look_at_some)
+        else:
+            self._send_away()  # another pause may have begun
 
     def _admit(self) -> None:
         """Let the next one to the gate, or come back when one may."""
@@ -162,16 +216,22 @@ class Pacer:
             self._alarm.cancel()
             self._alarm = None
         for queue in (self._singles, self._bulk):
-            while queue and queue[0].turn.done():  # cancelled, and not out of the queue yet
-                queue.popleft()
+            while queue and (first := next(iter(queue))).turn.done():  # cancelled, and not out of the queue yet
+                del queue[first]
         if self._is_gate_taken:
             return
         loop = asyncio.get_running_loop()
         now = loop.time()
         single = self._pace.single_from(now) if self._singles else inf
-        bulk = self._pace.bulk_from(now) if self._bulk else inf
+        bulk = self._pace.bulk_from(now, len(self._bulk)) if self._bulk else inf
         if single <= now or bulk <= now:
             self._is_gate_taken = True
-            (self._singles if single <= now else self._bulk).popleft().turn.set_result(None)
+            waiter, _ = (self._singles if single <= now else self._bulk).popitem(last=False)
+            waiter.turn.set_result(None)
         elif min(single, bulk) < inf:
             self._alarm = loop.call_at(min(single, bulk), self._admit)
+
+
+def _bucket_of(limits: RateLimits) -> AsyncLimiter:
+    # A bucket of 150 in a second would let 299 into one; of a third in half a second, 149 at most.
+    return AsyncLimiter(max(1.0, limits.per_second / 3), max(1.5 / limits.per_second, 0.5))

@@ -8,12 +8,14 @@ happened:
     =====================  ============  ============  ============  ============
     no connection          again         again         again         again
     429                    again         again         again         again
-    500, 502, 503, 504     again         again         never         never
+    408, 500, 502-504      again         again         never         never
+    520-530 of a gateway   again         again         never         never
     bytes left, no answer  again         again         never         never
     any other answer       never         never         never         never
     =====================  ============  ============  ============  ============
 
-"Never" where it may be done already: a row without a key is created each time it arrives.
+"Never" where it may be done already: a row without a key is created each time it arrives. A gateway in front of
+Planhat says with 408, 502, 504 and 520-530 that it got no usable answer; Planhat may have processed the request.
 """
 
 from __future__ import annotations
@@ -25,10 +27,11 @@ import attrs
 from planhat_async._convert import excerpt
 from planhat_async._http.wire import Request, Response
 from planhat_async.errors import DecodeError, NoAnswerError, NotSentError, RequestError, UnknownOutcomeError
+from planhat_async.records.arguments import number, valid, whole
 
 R = TypeVar("R", bound=RequestError)
 
-RETRIED_STATUSES = frozenset({500, 502, 503, 504})
+RETRIED_STATUSES = frozenset({408, 500, 502, 503, 504, *range(520, 531)})
 _HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
 _REPEATABLE = _HARMLESS | {"DELETE"}
 _EARNED = 0.5
@@ -44,16 +47,17 @@ class RetryPolicy:
     Waits grow exponentially from `wait_initial` to `wait_max`, each drawn evenly between 0 and that (full jitter).
     """
 
-    attempts: int = attrs.field(default=5, validator=attrs.validators.ge(1))
+    attempts: int = attrs.field(default=5, validator=valid(whole(1)))
     """Attempts in all, the first one included. A 429 does not count: only `total` ends those."""
-    wait_initial: float = attrs.field(default=0.5, validator=attrs.validators.ge(0))
+    wait_initial: float = attrs.field(default=0.5, validator=valid(number(0)))
     """Seconds that the first wait may take."""
-    wait_max: float = attrs.field(default=30.0, validator=attrs.validators.ge(0))
+    wait_max: float = attrs.field(default=30.0, validator=valid(number(0)))
     """Seconds that any wait may take."""
-    total: float = attrs.field(default=300.0, validator=attrs.validators.ge(0))
-    """Seconds from the first attempt on, after which nothing is tried again; also how long a call waits while every
-    call is refused with 429."""
-    budget: float = attrs.field(default=50.0, validator=attrs.validators.ge(0))
+    total: float = attrs.field(default=300.0, validator=valid(number(0)))
+    """Seconds from the first attempt on, after which nothing is tried again, whatever was waited for: a backoff, a
+    pause after a 429, a place in the pace. Before the first attempt it is how long a call waits while every call is
+    refused with 429; waiting for the pace alone has no end there."""
+    budget: float = attrs.field(default=50.0, validator=valid(number(0)))
     """Retries that a session may make beyond those its successes have earned, 429s aside.
 
     A success earns half a retry, so one failure in four is repeated for ever; where everything fails, it stops.
@@ -96,6 +100,11 @@ def is_safe(method: str, *, is_keyed: bool, happened: Happening) -> bool:
     if isinstance(happened, Response):
         return happened.status == 429 or (happened.status in RETRIED_STATUSES and is_repeatable)
     return is_repeatable
+
+
+def said_by(happened: Happening) -> str:
+    """What became of an attempt, for a line of the log."""
+    return str(happened.status) if isinstance(happened, Response) else type(happened).__name__
 
 
 def unreadable(request: Request, error: DecodeError) -> DecodeError:
@@ -150,7 +159,7 @@ class History:
             if happened.status == 429:
                 self.refusals += 1
                 return 0.0 if pause <= left else None
-            if happened.status < 500:
+            if happened.status < 500 and happened.status not in RETRIED_STATUSES:
                 self.budget.earn()
         if not is_safe(self.request.method, is_keyed=self.request.is_keyed, happened=happened):
             return None

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from planhat_async._convert import printable
 from planhat_async.batching.chunking import Key, Row, key_of
+from planhat_async.results import Outcome
 
 _KEY_NAMES = ("_id", "sourceId", "externalId")
 
@@ -45,11 +47,29 @@ def _keys_named_in(element: Mapping[str, Any]) -> list[Key]:
     ]
 
 
-def unnamed(rows: Sequence[Row], answer: Mapping[str, Any]) -> list[Row]:
+def named_as_stored(answer: Mapping[str, Any], rows: Sequence[Row]) -> dict[int, Outcome]:
+    """What the answer's lists say of the rows whose keys they name, by position: created, or updated."""
+    outcomes = _outcomes_by_key(answer)
+    found = ((row.position, outcomes[key]) for row in rows for key in row.keys if key in outcomes) if outcomes else ()
+    return dict(found)
+
+
+def _outcomes_by_key(answer: Mapping[str, Any]) -> dict[Key, Outcome]:
+    outcomes: dict[Key, Outcome] = {}
+    for outcome, keys_list, ids_list in (
+        (Outcome.UPDATED, "updatesKeys", "modified"),
+        (Outcome.CREATED, "insertsKeys", "upsertedIds"),
+    ):
+        for one in objects_in(answer.get(keys_list)):
+            outcomes |= dict.fromkeys(_keys_named_in(one), outcome)
+        outcomes |= {key_of("_id", one): outcome for one in texts_in(answer.get(ids_list))}
+    return outcomes
+
+
+def unnamed(rows: Sequence[Row], answer: Mapping[str, Any]) -> Sequence[Row]:
     """Rows whose keys the answer's lists do not name; all of them, where they name none."""
-    lists = (objects_in(answer.get(listed)) for listed in ("insertsKeys", "updatesKeys"))
-    named = {key for elements in lists for one in elements for key in _keys_named_in(one)}
-    return [row for row in rows if named.isdisjoint(row.keys)]
+    named = named_as_stored(answer, rows)
+    return [row for row in rows if row.position not in named] if named else rows
 
 
 def objects_in(value: Any) -> list[Mapping[str, Any]]:
@@ -57,10 +77,19 @@ def objects_in(value: Any) -> list[Mapping[str, Any]]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
+def texts_in(value: Any) -> list[str]:
+    """The texts in a list that should hold nothing else."""
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
+
+
 def _words(error: Any) -> str:
+    """What an error says, on one line that a terminal can show."""
     if isinstance(error, dict):
         for name in ("error", "message", "reason"):
             if isinstance(error.get(name), str):
                 where = f"{error['el']}: " if isinstance(error.get("el"), str) else ""
-                return where + str(error[name])
-    return error if isinstance(error, str) else repr(error)
+                return printable(where + str(error[name]))
+    try:
+        return printable(error if isinstance(error, str) else repr(error))
+    except RecursionError:
+        return "an error that is nested too deep to be shown"

@@ -65,6 +65,8 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     data: bytes
     mark: Mark | None = None
     """How a keyless row is recognised among Planhat's records, if the caller has said."""
+    is_partial: bool = False
+    """Whether it has a key and lacks what a creation needs: it can only update."""
 
     def __repr__(self) -> str:
         return f"Row(position={self.position}, keys={self.keys})"
@@ -96,6 +98,8 @@ class Chunk:
     joining them would cost a sixth of what everything costs."""
     invalid: tuple[Problem, ...] = attrs.field(default=(), repr=False)
     """Rows that were refused since the chunk before, so that chunks add up to the input."""
+    is_only: bool = attrs.field(default=False, repr=False, eq=False)
+    """Whether the input holds no other rows to send, as far as is known: of a full chunk it is not."""
     positions: tuple[range, ...] = attrs.field(init=False, repr=False, eq=False)
     """Where all of that stood in the input."""
 
@@ -186,6 +190,7 @@ class Chunker:
     has_due: bool = False
     """Whether `due` has anything to say."""
     _is_at_end: bool = False
+    _has_cut_rows: bool = False
 
     def __attrs_post_init__(self) -> None:
         self._near = (self._keyed.keys, *(set[Key]() for _ in range(_DISTANCE - 1)))
@@ -280,13 +285,16 @@ class Chunker:
         self._fill()
 
     def _make(self, full: _Open) -> None:
+        others = self._has_cut_rows or self._keyed.rows or self._keyless.rows or self._n_waiting
         chunk = Chunk(
             number=self._n_cut,
             rows=tuple(full.rows),
             keys=full.keys,
             body=full.body(),
             invalid=tuple(self._invalid),
+            is_only=self._is_at_end and not others,
         )
+        self._has_cut_rows |= bool(full.rows)
         self._ready.append(chunk)
         self.has_due = True
         self._n_cut += 1

@@ -10,10 +10,12 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from planhat_async.batching.answers import Account, Answer, Part
+from planhat_async.batching.answers import Account, Answer
 from planhat_async.batching.chunking import Chunk, Rows, halves_of, pieces_of
+from planhat_async.batching.parts import Part
 from planhat_async.batching.settling import Settler
-from planhat_async.batching.verifying import UnreadableListError
+from planhat_async.batching.verdicts import read_answer
+from planhat_async.batching.verifying import Floor, UnreadableListError
 from planhat_async.errors import (
     BadRequestError,
     DecodeError,
@@ -21,6 +23,7 @@ from planhat_async.errors import (
     PayloadTooLargeError,
     PlanhatError,
     RateLimitedError,
+    RequestTimeoutError,
     ServerError,
     StatusError,
 )
@@ -41,10 +44,12 @@ class Courier:
     Args:
         send: Makes a request.
         settler: Looks for keyless rows whose answer did not come, if anybody does.
+        send_only: Makes the one request of an upsert that is a single call.
     """
 
     send: Send
     settler: Settler | None = None
+    send_only: Send | None = None
 
     async def deliver(self, account: Account) -> None:
         """Send a chunk, and put each of its rows into an outcome."""
@@ -52,6 +57,7 @@ class Courier:
             await self._deliver_verified(account, self.settler)
         else:
             await self._send_all(account, nullcontext)
+        account.conclude()
 
     async def _deliver_verified(self, account: Account, settler: Settler) -> None:
         try:
@@ -72,7 +78,7 @@ class Courier:
         finally:
             settler.end(floor)
 
-    async def _look_for(self, account: Account, settler: Settler, floor: str) -> None:
+    async def _look_for(self, account: Account, settler: Settler, floor: Floor) -> None:
         """Look for the rows without an answer; those that are not there are sent again."""
         try:
             rows = tuple(row for row, _ in account.doubtful)
@@ -97,7 +103,9 @@ class Courier:
         """Make the next request; returns what is still to be sent, in that order."""
         part = account.left[-1]
         try:
-            answer = await self.send(body, account.chunk.is_keyed, account.leave)
+            is_only = account.chunk.is_only and part.rows is account.chunk.rows
+            send = self.send_only if is_only and self.send_only is not None else self.send
+            answer = await send(body, account.chunk.is_keyed, account.leave)
         except PayloadTooLargeError as error:
             if len(part.rows) > 1:
                 return _parts_of(part, halves_of(part.rows), error)
@@ -110,29 +118,20 @@ class Courier:
         except DecodeError as error:
             if account.chunk.is_keyed and not part.follows_unknown:
                 # No session knows that nobody could read the answer; once more does no harm.
-                return [Part(part.rows, may_be_stored=True, follows_unknown=True)]
+                return [part.of(part.rows, follows_unknown=True)]
             account.fail(part, error, outcome_of(error))
         except PlanhatError as error:
             account.fail(part, error, outcome_of(error))
             if refuses_everything(error):
                 account.stop(error)
         else:
-            left = account.read(part.rows, answer)
-            return [Part(rows, may_be_stored=True, follows_unknown=account.follows_unknown) for rows in left]
+            return read_answer(account, part, answer)
         return []
 
 
 def _parts_of(part: Part, halves: Iterable[Rows], error: PlanhatError) -> list[Part]:
     """The halves of a part, which an earlier attempt may have stored if it may have stored the whole."""
-    is_unknown = error.may_have_been_processed
-    return [
-        Part(
-            rows,
-            may_be_stored=part.may_be_stored or is_unknown,
-            follows_unknown=part.follows_unknown or is_unknown,
-        )
-        for rows in halves
-    ]
+    return [part.of(rows, follows_unknown=error.may_have_been_processed) for rows in halves]
 
 
 def outcome_of(error: PlanhatError) -> Outcome:
@@ -146,7 +145,7 @@ def outcome_of(error: PlanhatError) -> Outcome:
 
 def refuses_everything(error: PlanhatError) -> bool:
     """Whether the next chunk would fare no better."""
-    if isinstance(error, ServerError | BadRequestError | PayloadTooLargeError):
+    if isinstance(error, ServerError | RequestTimeoutError | BadRequestError | PayloadTooLargeError):
         return False
     return isinstance(error, StatusError | NotSentError)
 

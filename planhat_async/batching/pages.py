@@ -31,6 +31,8 @@ class Page(Generic[Row]):
     ids: Sequence[Id]
     """The `_id` of each row; nothing where no row has one."""
     n_bytes: int
+    answered: float | None = None
+    """The server's time when it answered, in seconds since 1970, as its `Date` says."""
 
     @property
     def is_short(self) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Generator, Iterable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import attrs
 
+from planhat_async._convert import printable
 from planhat_async.batching.chunking import Chunk, Chunker, Row
+from planhat_async.batching.row_inputs import refusal_of_text
 from planhat_async.results import Outcome, Problem
 
 Prepare: TypeAlias = Callable[[int, Any], Row]
@@ -27,7 +29,8 @@ class Producer:
     Others have the event loop after some hundred rows, or a quarter of a megabyte, whatever comes first.
 
     Args:
-        rows: The input; a generator is closed at the end, also an early one.
+        rows: The input; a generator, and any asynchronous iterator that has `aclose`, is closed at the end, also an
+            early one.
         prepare: Checks and encodes a row.
         chunker: Cuts chunks.
         hand_on: Takes a chunk; the input waits as long as that takes.
@@ -47,29 +50,32 @@ class Producer:
 
         Raises:
             ValueError: Of a strict run, that a row must not be sent: before any is taken where the input is a sequence.
+            TypeError: A row is text: the input yields something else than rows.
             Exception: Whatever the input raises.
         """
         rows = self.rows
+        if self.is_strict and isinstance(rows, Sequence):
+            await self._check(rows)
+        stream = aiter(rows) if isinstance(rows, AsyncIterable) else iter(rows)
         try:
-            if self.is_strict and isinstance(rows, Sequence):
-                await self._check(rows)
-            await (self._take_stream(rows) if isinstance(rows, AsyncIterable) else self._take_all(rows))
+            await (self._take_stream(stream) if isinstance(stream, AsyncIterator) else self._take_all(stream))
             self.chunker.end()
             await self._pause()
         finally:
-            if isinstance(rows, AsyncGenerator):
-                await rows.aclose()
-            elif isinstance(rows, Generator):
-                rows.close()
+            await _close(stream)
 
-    async def _take_all(self, rows: Iterable[Any]) -> None:
+    async def close(self) -> None:
+        """Close an input of which nothing is to be taken."""
+        await _close(self.rows)
+
+    async def _take_all(self, rows: Iterator[Any]) -> None:
         chunker = self.chunker
         for position, item in enumerate(rows):
             self._take(position, item)
             if chunker.has_due or self._bytes_left < 0:
                 await self._pause()
 
-    async def _take_stream(self, rows: AsyncIterable[Any]) -> None:
+    async def _take_stream(self, rows: AsyncIterator[Any]) -> None:
         position = 0
         async for item in rows:
             self._take(position, item)
@@ -83,6 +89,8 @@ class Producer:
             try:
                 row = self.prepare(position, item)
             except (ValueError, TypeError) as error:
+                if reason := refusal_of_text(position, item):
+                    raise TypeError(reason) from None
                 raise ValueError(f"row {position}: {error}") from None
             if problem := self.chunker.objection_to(row):
                 raise ValueError(f"row {position}: {problem.reason}")
@@ -96,11 +104,15 @@ class Producer:
             row = self.prepare(position, item)
         except (ValueError, TypeError) as error:
             self._bytes_left -= _BYTES_OF_ANY_ROW
-            self._refuse(Problem(outcome=Outcome.INVALID, reason=str(error), position=position))
+            invalid = Problem(outcome=Outcome.INVALID, reason=printable(str(error)), position=position)
+            if reason := refusal_of_text(position, item):
+                self.chunker.refuse(invalid)
+                raise TypeError(reason) from None
+            self._refuse(invalid)
             return
         except Exception as fault:
             # It ends the run; the row was taken all the same.
-            reason = f"its check failed: {fault!r}"
+            reason = printable(f"its check failed: {fault!r}")
             self.chunker.refuse(Problem(outcome=Outcome.UNSENT, reason=reason, position=position))
             raise
         self._bytes_left -= _BYTES_OF_ANY_ROW + len(row.data)
@@ -121,3 +133,10 @@ class Producer:
         if self._bytes_left < 0:
             self._bytes_left = _BYTES_PER_TURN
             await asyncio.sleep(0)
+
+
+async def _close(rows: Any) -> None:
+    if isinstance(rows, Generator):
+        rows.close()
+    elif isinstance(rows, AsyncIterator) and hasattr(rows, "aclose"):
+        await rows.aclose()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from bisect import bisect_left
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
@@ -11,7 +10,6 @@ from functools import partial
 from itertools import accumulate
 
 import attrs
-from attrs.validators import ge, instance_of, optional
 
 from planhat_async.batching.pages import Id, Page
 from planhat_async.batching.paging import run_pages
@@ -19,6 +17,7 @@ from planhat_async.batching.query import ID, Query
 from planhat_async.batching.stitching import OnSeam, Stitcher
 from planhat_async.errors import DecodeError
 from planhat_async.records import Params
+from planhat_async.records.arguments import valid, whole
 
 FetchPage = Callable[[Params, int, int], Awaitable[Page[bytes]]]
 """Fetches one page, by the query's parameters, offset and limit."""
@@ -33,12 +32,12 @@ class ReadOptions:
 
     name: str
     """The list's, for messages."""
-    page_size: int = attrs.field(validator=[instance_of(int), ge(1)])
+    page_size: int = attrs.field(validator=valid(whole(1)))
     default_limit: int
-    concurrency: int = attrs.field(default=4, validator=[instance_of(int), ge(1)])
-    max_records: int | None = attrs.field(default=None, validator=optional([instance_of(int), ge(0)]))
-    start_offset: int = attrs.field(default=0, validator=[instance_of(int), ge(0)])
-    after: str | None = attrs.field(default=None, validator=optional(instance_of(str)))
+    concurrency: int = attrs.field(default=4, validator=valid(whole(1)))
+    max_records: int | None = attrs.field(default=None, validator=valid(whole(0, or_none=True)))
+    start_offset: int = attrs.field(default=0, validator=valid(whole(0)))
+    after: str | None = None
     turn_bytes: int
     """Bytes of rows after which others have the event loop."""
 
@@ -53,8 +52,6 @@ class ReadOptions:
                 f"start_offset and after belong to one list, and this listing comes down to {len(queries)}: read them "
                 "one by one (tasks with archived=False, then archived=True; fewer companies or end users at once)"
             )
-        if self.after is not None and not re.fullmatch("[0-9a-z]+", self.after):
-            raise ValueError(f"after is the _id of a record, in lower case, not {self.after!r}")
         if self.after is not None and any(query.sort != ID for query in queries):
             raise ValueError("after tells how far a listing in the default order had come, not one with a sort")
 

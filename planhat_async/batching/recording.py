@@ -7,6 +7,7 @@ from typing import Protocol
 import attrs
 
 from planhat_async.batching.chunking import Chunk, Rows
+from planhat_async.batching.verifying import Floor
 from planhat_async.results import ChunkResult
 
 
@@ -22,8 +23,8 @@ class Recorded:
     """Whether an earlier run may have stored them."""
     doubtful: Rows = ()
     """Keyless rows to be looked for in Planhat's list first, and sent only if they are not there."""
-    floor: str | None = None
-    """An `_id` below everything that an earlier run may have made of them."""
+    floor: Floor | None = None
+    """Where the records of the chunk can be, kept before its rows left for the first time."""
 
 
 class Ledger(Protocol):

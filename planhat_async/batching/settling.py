@@ -8,20 +8,68 @@ time after a wait, during which others are sent, because a request that was give
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeAlias
 
 import attrs
 
 from planhat_async.batching.chunking import Mark, Row, Rows
-from planhat_async.batching.verifying import Claims, Descent, Seen, UnreadableListError, are_shown, floor_below
+from planhat_async.batching.verifying import (
+    N_NEWEST,
+    Claims,
+    Descent,
+    Floor,
+    Horizon,
+    Seen,
+    UnreadableListError,
+    are_shown,
+)
 
 Peek: TypeAlias = Callable[[int, int], Awaitable[list[Seen]]]
 """Reads a list, newest record first: from this offset on, at most so many."""
 
 _PAGE_SIZE = 2000
+
+
+@attrs.define
+class HorizonReader:
+    """Reads the newest `_id`s of Planhat's lists, once.
+
+    Args:
+        peeks: The lists.
+    """
+
+    peeks: Sequence[Peek]
+    _horizon: Horizon | None = None
+    _reading: asyncio.Lock = attrs.field(factory=asyncio.Lock)
+
+    async def read(self) -> Horizon:
+        """The horizon of this run. The first call costs a request for each list, or two where the list is short.
+
+        Raises:
+            PlanhatError: A list could not be read; the next call tries again.
+        """
+        async with self._reading:
+            if self._horizon is None:
+                try:
+                    ids = [one for peek in self.peeks for one in await _newest_of(peek)]
+                except UnreadableListError:
+                    ids = []  # no floor: a look for rows meets the same list
+                self._horizon = Horizon(frozenset(ids))
+            return self._horizon
+
+    def note_created(self, ids: Iterable[str]) -> None:
+        """Note `_id`s that an answer has named as created."""
+        if self._horizon is not None:
+            self._horizon.note_created(ids)
+
+
+async def _newest_of(peek: Peek) -> list[str]:
+    descent = Descent(floor="", page_size=N_NEWEST)
+    while not descent.is_done and len(descent.records) < N_NEWEST:
+        descent.take(await peek(descent.offset, descent.page_size))
+    return [*descent.records]
 
 
 @attrs.define
@@ -35,42 +83,37 @@ class Settler:
 
     peeks: Sequence[Peek]
     wait: float
-    _claims: Claims | None = None
-    """`None` until the newest record has been read."""
-    _floors: list[str] = attrs.field(factory=list)
+    _claims: Claims = attrs.field(factory=Claims)
+    _floors: list[Floor] = attrs.field(factory=list)
     """Of the chunks under way."""
     _n_sending: int = 0
     _n_looking: int = 0
     """Chunks that look, or wait to look."""
     _is_looking: bool = False
-    _beginning: asyncio.Lock = attrs.field(factory=asyncio.Lock)
+    _horizon: HorizonReader = attrs.field(init=False)
     _news: asyncio.Event = attrs.field(factory=asyncio.Event)
     """Set, and replaced by another, whenever somebody may have waited for what has happened."""
 
-    async def begin(self, floor_before: str | None = None) -> str:
-        """Begin a chunk; returns the `_id` above which its records are. The first one costs a call for each list.
+    def __attrs_post_init__(self) -> None:
+        self._horizon = HorizonReader(self.peeks)
+
+    async def begin(self, floor: Floor | None = None) -> Floor:
+        """Begin a chunk; returns where its records can be. The first one without a floor costs a call for each list.
 
         Args:
-            floor_before: The same of an earlier run that may have made some.
+            floor: The chunk's floor where a record of chunks has it, perhaps from an earlier run.
 
         Raises:
-            PlanhatError: The newest record could not be read: the chunk must not be sent.
+            PlanhatError: The newest records could not be read: the chunk must not be sent.
         """
-        async with self._beginning:
-            if self._claims is None:
-                newest = [page[0][0] for peek in self.peeks if (page := await peek(0, 1))]
-                self._claims = Claims(max(newest, default=""))
-        floor = floor_below(self._claims.newest_id, now=time.time())
-        if floor_before is not None:
-            floor = min(floor, floor_before)
+        floor = floor or (await self._horizon.read()).floor
         self._floors.append(floor)
         return floor
 
-    def end(self, floor: str) -> None:
+    def end(self, floor: Floor) -> None:
         """End a chunk that began at this floor."""
         self._floors.remove(floor)
-        if self._claims is not None:
-            self._claims.forget_below(min(self._floors, default=floor))
+        self._claims.forget_below(min((one.id for one in self._floors), default=floor.id))
 
     @asynccontextmanager
     async def sending(self) -> AsyncIterator[None]:
@@ -84,13 +127,13 @@ class Settler:
             self._n_sending -= 1
             self._pass_on()
 
-    def claim(self, ids: Iterable[str]) -> None:
+    def claim(self, ids: Collection[str]) -> None:
         """Note the `_id`s that an answer told."""
-        if self._claims is not None:
-            self._claims.claim(ids)
+        self._claims.claim(ids)
+        self._horizon.note_created(ids)
 
     async def settle(
-        self, rows: Rows, floor: str, *, on_found: Callable[[list[tuple[Row, str]]], None]
+        self, rows: Rows, floor: Floor, *, on_found: Callable[[list[tuple[Row, str]]], None]
     ) -> tuple[list[tuple[Row, str]], Rows]:
         """Look for rows without an answer, twice if need be.
 
@@ -113,18 +156,17 @@ class Settler:
         await asyncio.sleep(self.wait)
         return await self._look(missing, floor)
 
-    async def _look(self, rows: Rows, floor: str) -> tuple[list[tuple[Row, str]], Rows]:
+    async def _look(self, rows: Rows, floor: Floor) -> tuple[list[tuple[Row, str]], Rows]:
         async with self._alone():
             records: dict[str, Mark] = {}
             for peek in self.peeks:
-                descent = Descent(floor=floor, page_size=_PAGE_SIZE)
+                descent = Descent(floor=floor.id, page_size=_PAGE_SIZE)
                 while not descent.is_done:
                     descent.take(await peek(descent.offset, descent.page_size))
                 records |= descent.records
-            assert self._claims is not None  # noqa: S101 - a chunk that looks has begun
             if not are_shown(rows, records.values()):
                 raise UnreadableListError("it does not show the values that rows are recognised by")
-            return self._claims.match(rows, records.items())
+            return self._claims.match(rows, [one for one in records.items() if one[0] not in floor.known])
 
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[None]:

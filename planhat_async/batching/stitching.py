@@ -1,8 +1,9 @@
 """Which page comes next, whether it meets the one before, and where the list ends: decisions only.
 
 Planhat's lists are read by offset, without a total and without a cursor, while others create and delete records.
-A deletion moves all rows behind it to the left, past the offsets asked for; a creation makes the list longer. So
-offsets are only guesses where rows are. What proves something are the `_id`s, in the list's order:
+A deletion moves all rows behind it to the left, past the offsets asked for; a record that comes back in the middle
+(a task opened again) moves them to the right; a creation makes the list longer. So offsets are only guesses where
+rows are. What proves something are the `_id`s, in the list's order:
 
 A page proves the interval from its first to its last `_id`: of the records that lived through the whole reading,
 it holds all that lie in there. The page at offset 0 proves everything to its left as well, the page that ends the
@@ -13,8 +14,16 @@ page was fetched, nor that others were fetched before it.
 A gap, or an empty page, is a seam that failed, never an end: rows may have moved to the left of it. The pages that
 are here already are kept, and a repair is asked for: where L is believed to be, if that is further left, else an
 eighth of a page back, then four times as far. From a repair the reading goes forward until a row is new; the kept
-pages are looked at only then (looking earlier went round for ever). Rows that move once will go on moving, so
-after a failure pages overlap by more.
+pages are looked at only then (looking earlier went round for ever). A repair without a new row shows that rows moved to
+the right by about a page, so the kept pages are where L was: they are dropped.
+
+Rows that move once will go on moving, so after a failure pages overlap by more: by a quarter of a page at most where
+the repair found L further left than believed, and by a sixteenth where it did not. Against rows that move right no
+overlap is needed, as long as pages are answered in the order of their offsets, and it costs calls. What is needed
+there is not to ask ahead: a page that was answered before the one in front of it begins too far right. So each failure
+closes the window, and it opens again after 4, 16, then 64 pages that join (`window.py`): where repairing costs more
+than reading page by page, the list is read page by page. With up to two fifths of a page inserted at each answer, four
+pages ahead cost at most a third more calls than one page at a time, and ten.
 
 The list ends at the newest `_id` there was when it began: without that, creations could make it endless. One call
 finds it, once there is more than a page. A list also ends with a page that is short, below 1 MiB, and has fewer rows
@@ -39,7 +48,6 @@ import logging
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from enum import Enum
-from itertools import groupby
 from operator import le
 from typing import Generic
 
@@ -48,14 +56,16 @@ import attrs
 from planhat_async.batching.page_size import SMALL_BYTES, PageSize
 from planhat_async.batching.pages import Ask, Id, Page, Row
 from planhat_async.batching.progress import Progress
+from planhat_async.batching.recognition import TAIL_ROWS, index_behind, keeps_order, without
+from planhat_async.batching.window import Window
 from planhat_async.errors import DecodeError
 
 _logger = logging.getLogger("planhat_async.listing")
 
-_TAIL = 50
-"""Rows by which a page is recognised where `_id`s are in no order."""
-_ENOUGH = 10
-"""As many of them in a row are no accident."""
+_LEFT_OVERLAP = 4
+"""The part of a page by which pages overlap at most where rows move left."""
+_RIGHT_OVERLAP = 16
+"""The same where they move right."""
 _MAX_SEARCHES = 3
 """Steps back in search of them."""
 
@@ -103,7 +113,7 @@ class Stitcher(Generic[Row]):
     """The plan: pages on their way or here, in the order to take them."""
     _size: PageSize = attrs.field(init=False)
     _progress: Progress = attrs.field(init=False)
-    _window: int = attrs.field(default=1, init=False)
+    _window: Window = attrs.field(init=False)
     """Pages that may be on their way or here by now."""
     _overlap: int = attrs.field(default=1, init=False)
     """Rows of a page that the next one is to hold again."""
@@ -126,6 +136,7 @@ class Stitcher(Generic[Row]):
     def __attrs_post_init__(self) -> None:
         self._size = PageSize(self.page_size, self.default_limit)
         self._progress = Progress(self.name, self.start)
+        self._window = Window(self.max_pages)
         self._last = self.after
         if not self.is_by_id:
             self._overlap_tail()
@@ -134,7 +145,7 @@ class Stitcher(Generic[Row]):
 
     def plan(self, *, is_reading: bool = False) -> Sequence[Ask]:
         """The pages to be on their way or here, in the order to take them; one fewer while a page is being read."""
-        while not self.is_over and len(self._asks) + is_reading < self._window and self._reaches_further():
+        while not self.is_over and len(self._asks) + is_reading < self._window.n_pages and self._reaches_further():
             self._asks.append(self._ask(self._next_offset()))
         del self._asks[max(1, self.max_pages - is_reading) :]  # a repair takes the place of the page furthest away
         return tuple(self._asks[: self.max_pages - is_reading])
@@ -155,11 +166,13 @@ class Stitcher(Generic[Row]):
         if first_new is None:
             self._step_back(page)
             return ()
-        if not self.is_by_id and not _keeps_order(self._tail, page.ids):
+        if not self.is_by_id and not keeps_order(self._tail, page.ids):
             self._report_broken()
         del self._asks[:1]
-        fresh = _from(first_new, page) if self.is_by_id else _without(self._tail, _from(first_new, page))
+        fresh = _from(first_new, page) if self.is_by_id else without(self._tail, _from(first_new, page))
         rows = self._wanted(fresh.rows)
+        if rows and self.is_by_id and self._progress.is_repairing:
+            self._overlap_more(_LEFT_OVERLAP if page.offset + first_new <= self._rank else _RIGHT_OVERLAP)
         self._take(page, fresh, len(rows))
         self._go_on(page, is_barren=not rows)
         return rows
@@ -199,7 +212,7 @@ class Stitcher(Generic[Row]):
         if not page.ids:
             return max(0, self._rank + 1 - page.offset) if page.rows else None
         if not self.is_by_id:
-            return _index_behind(self._tail, page.ids)
+            return index_behind(self._tail, page.ids)
         first = next((one for one in page.ids if one), self._last)
         if page.offset == 0 or first <= self._last:
             # The first of equal ones: rows without an `_id` go by L's, and come rather twice than never.
@@ -215,7 +228,9 @@ class Stitcher(Generic[Row]):
         if not page.rows:
             del self._asks[:1]  # an empty page will prove nothing later either
         self._progress.note_gap()
-        self._overlap = min(max(1, self._size.rows // 4), max(self._overlap * 2, self._size.rows // 50))
+        self._window.narrow()
+        if not self.is_by_id:
+            self._overlap_more(_LEFT_OVERLAP)
         offset = self._rank
         if offset >= page.offset:
             offset = max(0, page.offset - max(1, self._size.rows // 8) * 4**self._n_back)
@@ -224,6 +239,11 @@ class Stitcher(Generic[Row]):
             self._leap()
         else:
             self._asks.insert(0, Ask(offset, self._size.rows))
+
+    def _overlap_more(self, part: int) -> None:
+        """Have pages overlap by more, up to a part of them."""
+        most = max(1, self._size.rows // part)
+        self._overlap = max(self._overlap, min(most, max(self._overlap * 2, self._size.rows // 50)))
 
     def _leap(self) -> None:
         """Go on where L was believed to be, though nothing there is recognised."""
@@ -241,7 +261,7 @@ class Stitcher(Generic[Row]):
 
     def _overlap_tail(self) -> None:
         """Have pages overlap by rows enough to recognise them by their order."""
-        self._overlap = min(_TAIL, max(1, self._size.rows // 4))
+        self._overlap = min(TAIL_ROWS, max(1, self._size.rows // 4))
 
     def _give_up_order(self, page: Page[Row]) -> None:
         if self.after is not None:
@@ -272,7 +292,7 @@ class Stitcher(Generic[Row]):
             self._n_back = 0
             self._rank = end
             self._last = page.ids[-1] if page.ids else b""
-            self._tail = (*self._tail, *fresh.ids[-_TAIL:])[-_TAIL:]
+            self._tail = (*self._tail, *fresh.ids[-TAIL_ROWS:])[-TAIL_ROWS:]
         elif page.rows:
             self._progress.note_nothing_new(page, is_by_id=self.is_by_id)
             self._rank = end if self._progress.is_repairing else max(self._rank, end)
@@ -288,9 +308,10 @@ class Stitcher(Generic[Row]):
         if is_barren:
             # As large as can be, also where few rows are wanted: the next new one may be far away.
             if self._progress.is_repairing or self.max_rows is not None:
-                self._asks.insert(0, Ask(max(0, self._rank + 1 - self._overlap), self._size.rows))
+                # What was asked for before is where rows were, and would be looked at again and again.
+                self._asks = [Ask(max(0, self._rank + 1 - self._overlap), self._size.rows)]
             return
-        self._window = min(self.max_pages, self._window + 1)
+        self._window.widen()
         if not self._is_newest_asked and self.is_by_id and self.max_rows is None:
             self.wants_newest = self._is_newest_asked = True
 
@@ -312,7 +333,7 @@ class Stitcher(Generic[Row]):
         """Go on where a short page stopped: the server has a limit of its own."""
         self._size.shrink_to(page)
         self._overlap = min(self._overlap, max(1, self._size.rows // 4))
-        self._window = 1
+        self._window.close()
         self._asks = [Ask(page.offset + max(0, len(page.rows) - 1), self._size.rows)]
 
 
@@ -324,33 +345,3 @@ def _is_ascending(page: Page[Row]) -> bool:
 
 def _from(first: int, page: Page[Row]) -> Page[Row]:
     return attrs.evolve(page, rows=page.rows[first:], ids=page.ids[first:]) if first else page
-
-
-def _without(seen: Sequence[Id], page: Page[Row]) -> Page[Row]:
-    """The page without the rows that were yielded a short while ago."""
-    known = set(seen)
-    if known.isdisjoint(page.ids):
-        return page
-    kept = [(row, one) for row, one in zip(page.rows, page.ids, strict=True) if one not in known]
-    return attrs.evolve(page, rows=[row for row, _ in kept], ids=[one for _, one in kept])
-
-
-def _keeps_order(tail: Sequence[Id], ids: Sequence[Id]) -> bool:
-    """Whether those that were yielded before come in the order in which they were."""
-    places = {one: place for place, one in enumerate(tail)}
-    again = [places[one] for one in ids[: 2 * _TAIL] if one in places]
-    return again == sorted(again)
-
-
-def _index_behind(tail: Sequence[Id], ids: Sequence[Id]) -> int | None:
-    """Behind which row those end that were yielded before; `None` where there are none.
-
-    They begin the page, or are many in a row: one that stands alone may have moved there.
-    """
-    known, enough, end = frozenset(tail), max(1, min(_ENOUGH, len(tail) // 2)), 0
-    for is_known, run in groupby(ids, known.__contains__):
-        n_run = sum(1 for _ in run)
-        end += n_run
-        if is_known and (end == n_run or n_run >= enough):
-            return end
-    return None

@@ -34,12 +34,14 @@ from typing import Any, Self
 
 import attrs
 
-from planhat_async.batching.answers import Account, Isolation
+from planhat_async.batching.answers import Account
 from planhat_async.batching.chunking import Chunk, Chunker
 from planhat_async.batching.delivering import Courier, Send, refuses_everything
+from planhat_async.batching.parts import Isolation
 from planhat_async.batching.producing import Prepare, Producer
 from planhat_async.batching.recording import Ledger
 from planhat_async.batching.settling import Settler
+from planhat_async.records.arguments import choice, flag, valid, whole
 from planhat_async.results import ChunkResult, Outcome, UpsertResult
 
 
@@ -47,12 +49,12 @@ from planhat_async.results import ChunkResult, Outcome, UpsertResult
 class ChunkOptions:
     """How rows are cut and sent."""
 
-    chunk_size: int = attrs.field(default=5000, validator=[attrs.validators.ge(1), attrs.validators.le(5000)])
-    max_bytes: int = attrs.field(default=8_000_000, validator=[attrs.validators.ge(1), attrs.validators.le(30_000_000)])
-    concurrency: int = attrs.field(default=4, validator=attrs.validators.ge(1))
-    on_invalid: str = attrs.field(default="collect", validator=attrs.validators.in_(("collect", "raise")))
-    isolate: bool = False
-    max_isolation_calls: int = attrs.field(default=100, validator=attrs.validators.ge(0))
+    chunk_size: int = attrs.field(default=5000, validator=valid(whole(1, 5000)))
+    max_bytes: int = attrs.field(default=8_000_000, validator=valid(whole(1, 30_000_000)))
+    concurrency: int = attrs.field(default=4, validator=valid(whole(1)))
+    on_invalid: str = attrs.field(default="collect", validator=valid(choice("collect", "raise")))
+    isolate: bool = attrs.field(default=False, validator=valid(flag()))
+    max_isolation_calls: int = attrs.field(default=100, validator=valid(whole(0)))
 
 
 class UpsertRun:
@@ -72,6 +74,7 @@ class UpsertRun:
         prepare: Prepare,
         send: Send,
         options: ChunkOptions,
+        send_only: Send | None = None,
         settler: Settler | None = None,
         ledger: Ledger | None = None,
     ) -> None:
@@ -79,7 +82,7 @@ class UpsertRun:
         self.came_to_end = False
         self._concurrency = options.concurrency
         self._is_verified = settler is not None
-        self._courier = Courier(send, settler)
+        self._courier = Courier(send, settler, send_only)
         self._ledger = ledger
         self._isolation = Isolation(options.max_isolation_calls) if options.isolate else None
         self._chunker = Chunker(chunk_size=options.chunk_size, max_bytes=options.max_bytes)
@@ -228,7 +231,10 @@ class UpsertRun:
         if not self._is_winding_up:
             is_read = self._production is not None and self._production.done() and self._failure is None
             self.came_to_end = is_read and not self._ready and not self._in_flight
+        is_unread = self._production is None and not self._is_winding_up
         self._is_winding_up = True
+        if is_unread:
+            await self._producer.close()
         tasks = {*self._in_flight, *filter(None, [self._production])}
         is_cancelled = False
         while running := {task for task in tasks if not task.done()}:

@@ -6,8 +6,16 @@ the matter: whatever was created since lies above the newest `_id` there was bef
 
 The list is read from its newest record down to that floor. It is read by offset, so while others create, rows come
 twice (harmless), and while others delete, rows are passed over: each page must begin at or above the last record of
-the page before, else it is read again further up. The floor lies a minute below the newest `_id`, because the
-machines that make `_id`s need not agree on the time, nor on the order within a second.
+the page before, else it is read again further up.
+
+The floor comes from Planhat's `_id`s alone; this machine's clock may be wrong by hours. The newest `_id` by itself is
+not enough: imported records may have an `_id` in the future, and records created since lie below it. So the newest
+1,000 are read, in one call, before the first chunk leaves. The floor lies below the lowest of them, which is wrong
+only if all 1,000 lie in the future; where there are fewer, there is no floor and the whole list is read. The `_id`s
+read at the start belong to no row. Once an answer has named an `_id`, Planhat has just made it, so everything that
+is created later lies above: chunks that begin from then on get a floor below that one, and a long run does not read
+back to its start. Each floor lies a minute lower than the `_id` it comes from, because the machines that make `_id`s
+need not agree on the time, nor on the order within a second.
 
 A record is claimed for one row only: where two rows have the same mark, two records must be found. Records that
 answers have told the `_id`s of are claimed from the start.
@@ -27,35 +35,61 @@ from planhat_async.batching.chunking import Mark, Row
 Seen: TypeAlias = tuple[str, Mark]
 """A record that was read: its `_id` and its mark."""
 
+N_NEWEST = 1000
+"""How many of the newest `_id`s are read to find a floor."""
 _MARGIN_SECONDS = 60
-_FUTURE_SECONDS = 300
-_AHEAD_SECONDS = 3600
 _SECONDS_DIGITS = 8
 _MAX_IDLE_PAGES = 30
 """After so many pages that lead no further down a list that cannot be followed is given up."""
 
 
-def floor_below(newest_id: str, *, now: float) -> str:
-    """An `_id` below everything created from now on, where this is the newest there is; "" where there is none.
-
-    An `_id` that lies in the future is somebody's own, and says nothing of those that Planhat makes: then the floor
-    is an hour below `now`, the time since the epoch, in case this machine's clock is ahead.
-    """
-    digits = newest_id[:_SECONDS_DIGITS]
+def floor_below(created_id: str) -> str:
+    """Lower bound for `_id`s created later than this one; "" where it is no ObjectId."""
     try:
-        seconds = int(digits, 16)
+        seconds = int(created_id[:_SECONDS_DIGITS], 16)
     except ValueError:
         return ""
-    if seconds > now + _FUTURE_SECONDS:
-        seconds = int(now) - _AHEAD_SECONDS
-    return f"{max(0, seconds - _MARGIN_SECONDS):08x}" + "0" * (len(newest_id) - _SECONDS_DIGITS)
+    return f"{max(0, seconds - _MARGIN_SECONDS):08x}" + "0" * (len(created_id) - _SECONDS_DIGITS)
+
+
+@attrs.frozen
+class Floor:
+    """Where the records of a chunk can be: above an `_id`, and not among those that were there before it left."""
+
+    id: str = ""
+    """"" where nothing is known: then they can be anywhere."""
+    known: frozenset[str] = frozenset()
+    """Records above it that were there before the chunk left."""
+
+
+@attrs.define
+class Horizon:
+    """The floor of chunks that begin now.
+
+    Args:
+        newest: The newest `_id`s at the start, `N_NEWEST` of them unless there are fewer.
+    """
+
+    newest: frozenset[str] = frozenset()
+    _newest_created: str = ""
+
+    def note_created(self, ids: Iterable[str]) -> None:
+        """Note `_id`s that an answer has named as created."""
+        self._newest_created = max((self._newest_created, *ids))
+
+    @property
+    def floor(self) -> Floor:
+        """The floor of a chunk that begins now."""
+        if self._newest_created:
+            return Floor(floor_below(self._newest_created), self.newest)
+        newest = sorted(self.newest, reverse=True)[:N_NEWEST]
+        return Floor(floor_below(newest[-1]) if len(newest) == N_NEWEST else "", self.newest)
 
 
 @attrs.define
 class Claims:
     """The records of Planhat's that are known to be rows of this run, as far back as anybody will ask."""
 
-    newest_id: str = ""
     _ids: set[str] = attrs.field(factory=set)
     _order: deque[str] = attrs.field(factory=deque)
 
@@ -65,7 +99,6 @@ class Claims:
             if one not in self._ids:
                 self._ids.add(one)
                 self._order.append(one)
-                self.newest_id = max(self.newest_id, one)
 
     def forget_below(self, floor: str) -> None:
         """Forget what lies below every floor that is still in use."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator
 
+from planhat_async._convert import printable
 from planhat_async.jobs.entries import Entry, Group, without
 from planhat_async.jobs.journal import Journal, Run
 from planhat_async.results import ChunkResult, Outcome, UpsertResult, merged
@@ -42,18 +43,19 @@ def _holds(ranges: tuple[range, ...], position: int) -> bool:
 
 
 def problem_groups(journal: Journal) -> Iterator[Group]:
-    """Rows that were not stored, by outcome and reason, in the order in which reasons first occur."""
+    """Rows that were not stored, by outcome and reason, in the order in which reasons first occur, fit to be shown."""
     found: dict[tuple[Outcome, str, str | None], list[Group]] = {}
     for entry in journal.entries.values():
         for group in entry.all_groups:
             found.setdefault((group.outcome, group.reason, group.key), []).append(group)
     for (outcome, reason, key), groups in found.items():
         positions = merged(one for group in groups for one in group.positions)
-        yield Group(outcome, reason, positions, sum(group.n_nameless for group in groups), key)
+        n_nameless = sum(group.n_nameless for group in groups)
+        yield Group(outcome, printable(reason), positions, n_nameless, key and printable(key))
 
 
 def ended_by(run: Run, journal: Journal) -> str:
     """How one of its runs ended, in words."""
     if run.ended is None:
         return "is running, or was killed" if run == journal.runs[-1] else "killed, or lost its journal"
-    return f"ended early: {run.ended_by}" if run.ended_by else "ended well"
+    return f"ended early: {printable(run.ended_by)}" if run.ended_by else "ended well"

@@ -16,9 +16,11 @@ from typing import Any, Self
 
 import attrs
 
+from planhat_async._convert import printable
 from planhat_async.batching.chunking import Chunk, Row
 from planhat_async.batching.delivering import refuses_everything
 from planhat_async.batching.recording import Recorded
+from planhat_async.batching.verifying import Floor
 from planhat_async.errors import AuthenticationError, DecodeError, PlanhatError, RateLimitedError, StatusError
 from planhat_async.results import ChunkResult, Outcome, Problem, merged, ranges_of
 
@@ -30,7 +32,6 @@ _QUOTED = re.compile(r"(?<!\w)(['\"])(?:\\.|[^\\])*?(?:\1(?!\w)|\\?$)", re.DOTAL
 _OTHER_REASONS = "for other reasons"
 _DIGEST_DIGITS = 32
 _IN_FLIGHT = "in flight when the journal was last written; no answer is known"
-_MARGIN_SECONDS = 3600
 
 
 class State(StrEnum):
@@ -103,9 +104,11 @@ class Entry:
     ended: float | None = None
     n_attempts: int = 0
     """Attempts that the run had made by the end."""
+    floor: str | None = None
+    """An `_id` below everything that was made of its rows; `None` where they have keys, or it could not be read."""
 
     @classmethod
-    def beginning(cls, chunk: Chunk, digest: str) -> Self:
+    def beginning(cls, chunk: Chunk, digest: str, *, floor: str | None = None) -> Self:
         """The entry of a chunk that is about to leave for the first time."""
         return cls(
             number=chunk.number,
@@ -115,6 +118,7 @@ class Entry:
             positions=chunk.positions,
             pending=ranges_of(row.position for row in chunk.rows) if chunk.invalid else chunk.positions,
             counts={Outcome.INVALID.value: len(chunk.invalid)} if chunk.invalid else {},
+            floor=floor,
         )
 
     @property
@@ -194,8 +198,13 @@ def recorded(entry: Entry, chunk: Chunk, policy: Policy, *, is_stale: bool = Fal
         left=again if not policy.verifies else _rows_at(chunk, unsent),
         may_be_stored=bool(unknown) and not policy.verifies,
         doubtful=_rows_at(chunk, unknown) if policy.verifies else (),
-        floor=_floor_of(entry),
+        floor=Floor(entry.floor or ""),
     )
+
+
+def begun_at(floor: Floor, chunk: Chunk) -> Recorded:
+    """What there is to know of a chunk that no earlier run has begun."""
+    return Recorded(settled=_blank(chunk), left=chunk.rows, floor=floor)
 
 
 def groups_of(problems: Sequence[Problem], *, error: PlanhatError | None = None, keeps_values: bool) -> Iterator[Group]:
@@ -217,6 +226,7 @@ def groups_of(problems: Sequence[Problem], *, error: PlanhatError | None = None,
             # What is said of many rows, or of the request, names none: a number in it is no key.
             is_of_all = is_of_request or n_rows[problem.reason] > 1
             reason = without_values(problem.reason, key=None if is_of_all else problem.key)
+        reason = printable(reason)
         what = (problem.outcome, reason, problem.key if keeps_values else None)
         if what not in found and len(found) >= MAX_GROUPS:
             what = (problem.outcome, _OTHER_REASONS, None)
@@ -285,11 +295,6 @@ def _positions(result: ChunkResult, outcome: Outcome) -> set[int]:
 
 def _rows_at(chunk: Chunk, positions: set[int]) -> tuple[Row, ...]:
     return tuple(row for row in chunk.rows if row.position in positions)
-
-
-def _floor_of(entry: Entry) -> str:
-    """An `_id` from before the chunk was begun: its first eight digits are a time, and clocks differ."""
-    return f"{max(0, int(entry.begun) - _MARGIN_SECONDS):08x}" + "0" * 16
 
 
 def _n_rows(ranges: Iterable[range]) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from planhat_async.jobs.leftovers import Leftover, survey
+from planhat_async.jobs.private_files import create_private, refuse_foreign, reopen_private
 from planhat_async.jobs.writers import CsvWriter, JsonlWriter, Writer
 from planhat_async.records import ArchivedFilter, Model, Record
 from planhat_async.repositories import Lists
@@ -110,6 +111,7 @@ def left_over(path: Path, model: Model) -> Leftover:
     part = part_of(path)
     if not part.is_file():
         raise ValueError(f"there is no {part} to go on with: begin without --resume")
+    refuse_foreign(part)
     with part.open("rb") as lines:
         try:
             return survey(lines, has_archive=any(isinstance(one, ArchivedFilter) for one in model.filters))
@@ -135,6 +137,8 @@ def refuse_to_overwrite(path: Path, *others: Path) -> None:
 def whole_file(path: Path, *, keep_bytes: int = 0) -> Iterator[BinaryIO]:
     """A file that gets its name only once it is complete; until then, or after a failure, it is `NAME.part`.
 
+    It holds customers' data, so it is its owner's alone (mode 0600), or has the mode of the file it replaces.
+
     What is there already and is no regular file, such as a device or a pipe, is written to as it is.
 
     Args:
@@ -142,6 +146,7 @@ def whole_file(path: Path, *, keep_bytes: int = 0) -> Iterator[BinaryIO]:
         keep_bytes: How much of a `NAME.part` stays, to go on behind it.
 
     Raises:
+        ValueError: The `NAME.part` to go on with is a link or another user's.
         OSError: It is a directory, or cannot be written.
     """
     if path.exists() and not path.is_file():
@@ -149,7 +154,7 @@ def whole_file(path: Path, *, keep_bytes: int = 0) -> Iterator[BinaryIO]:
             yield out
         return
     part = part_of(path)
-    with part.open("r+b" if keep_bytes else "wb") as out:
+    with reopen_private(part, like=path) if keep_bytes else create_private(part, like=path) as out:
         out.truncate(keep_bytes)
         out.seek(keep_bytes)
         yield out

@@ -17,21 +17,21 @@ _READ_BYTES = 1 << 17
 """How far a file is read ahead; twice as many are no cheaper."""
 
 
-class SteadyFile(io.RawIOBase):
+class SteadyFile(io.FileIO):
     """A file's bytes, as many as there were when it was opened; one that is written to meanwhile is refused.
 
     That is found out before its last bytes are handed on, so that no row that is half written is taken for a whole
     one.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file = path.open("rb", buffering=0)
-        self._opened_as = identity_of(os.fstat(self._file.fileno()))
+    # By way of `readinto`, which the methods of `io.FileIO` do not call.
+    read = io.RawIOBase.read  # type: ignore[assignment]
+    readall = io.RawIOBase.readall
 
-    def readable(self) -> bool:
-        """It is."""
-        return True
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._path = path
+        self._opened_as = identity_of(os.fstat(self.fileno()))
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         """Read on.
@@ -39,20 +39,11 @@ class SteadyFile(io.RawIOBase):
         Raises:
             SourceError: The end is reached, and the file is not what it was at the beginning.
         """
-        n_bytes = self._file.readinto(buffer) or 0
+        n_bytes = super().readinto(buffer) or 0
         is_end = not n_bytes and len(buffer) > 0  # before its time, where the file was cut short
-        if is_end or self._file.tell() >= self._opened_as[2]:
+        if is_end or self.tell() >= self._opened_as[2]:
             refuse_change(self._path, self._opened_as)
         return n_bytes
-
-    def tell(self) -> int:
-        """How far it is read."""
-        return self._file.tell()
-
-    def close(self) -> None:
-        """Close it."""
-        self._file.close()
-        super().close()
 
 
 class _ReadAhead(io.BufferedReader):

@@ -13,10 +13,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from functools import partial
@@ -27,11 +26,21 @@ from typing import Any, Self, TypeVar
 
 import attrs
 
+from planhat_async.jobs.completion import to_its_end
 from planhat_async.jobs.entries import Entry
+from planhat_async.jobs.journal_files import (
+    error_in_words,
+    loss_in_words,
+    objection_to,
+    place_of,
+    read_only_part_of,
+)
+from planhat_async.jobs.private_files import make_private
 from planhat_async.jobs.schema import APPLICATION_ID, SCHEMA_VERSION, dicts, entry_of, is_empty, make, row_of, saving
 from planhat_async.jobs.snapshots import take_snapshot
 
 T = TypeVar("T")
+_RESERVED_PAGES = 64
 
 
 class JournalError(ValueError):
@@ -58,14 +67,8 @@ class Run:
 
     @property
     def seconds(self) -> float:
-        """How long it took, as far as is known."""
-        return (self.ended or self.seen) - self.started
-
-
-def files_of(path: Path) -> tuple[Path, ...]:
-    """A journal's file, and those that SQLite keeps beside it, which is where a link leads."""
-    path = path.resolve() if path.is_symlink() else path
-    return tuple(Path(f"{path}{ending}") for ending in ("", "-wal", "-shm", "-journal"))
+        """How long it took, as far as is known; a clock that was set back does not make it less than nothing."""
+        return max(0.0, (self.ended or self.seen) - self.started)
 
 
 class Journal:
@@ -86,6 +89,8 @@ class Journal:
         self.entries: dict[int, Entry] = {}
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._file: sqlite3.Connection | None = None
+        self._place: tuple[int, int] | None = None
+        self._has_room = False
         self.is_closed = False
 
     @classmethod
@@ -191,6 +196,8 @@ class Journal:
         await self._do(partial(self._execute, statements))
 
     def _save(self, entry: Entry | Callable[[], Entry], run: Run | None, *, is_leaving: bool) -> Entry:
+        if is_leaving:
+            self._reserve_room()
         made = entry if isinstance(entry, Entry) else entry()
         runs = [] if run is None else [saving("runs", attrs.asdict(run))]
         self._execute([saving("chunks", row_of(made)), *runs])
@@ -202,8 +209,26 @@ class Journal:
         assert self._file is not None  # noqa: S101 - writing to a closed journal is a fault of ours
         self._file.execute(f"PRAGMA wal_checkpoint({'TRUNCATE' if frees_log else 'PASSIVE'})").fetchall()
 
+    def _reserve_room(self) -> None:
+        """Make room on the disk, in the file and in the log, for what chunks are going to end with.
+
+        Where that fails the chunk does not leave; else a disk that fills up meanwhile does not keep its end out.
+        """
+        assert self._file is not None  # noqa: S101 - writing to a closed journal is a fault of ours
+        (n_free,) = self._file.execute("PRAGMA freelist_count").fetchone()
+        if self._has_room and n_free >= _RESERVED_PAGES // 2:
+            return
+        (page_bytes,) = self._file.execute("PRAGMA page_size").fetchone()
+        # In two transactions: what is deleted by the one that has written it takes no room on the disk.
+        self._file.execute("INSERT INTO room VALUES (zeroblob(?))", (_RESERVED_PAGES * page_bytes,))
+        self._checkpoint()
+        self._file.execute("DELETE FROM room")
+        self._has_room = True
+
     def _execute(self, statements: list[tuple[str, Any]]) -> None:
         assert self._file is not None  # noqa: S101 - writing to a closed journal is a fault of ours
+        if loss := loss_in_words(self.path, self._place):
+            raise JournalError(loss)
         with self._file:
             if len(statements) > 1:  # one is a transaction by itself
                 self._file.execute("BEGIN IMMEDIATE")
@@ -220,11 +245,13 @@ class Journal:
         try:
             yield
         except sqlite3.Error as error:
-            raise JournalError(f"{self.path}: {_words(error)}") from None
+            raise JournalError(f"{self.path}: {error_in_words(error)}") from None
 
     def _open(self, *, must_exist: bool) -> None:
         self._refuse_what_is_no_journal(must_exist=must_exist)
-        self._refuse_read_only()
+        if what := read_only_part_of(self.path):  # of which SQLite would say that there is an I/O error
+            raise JournalError(f"{self.path}: the journal cannot be written here: {what} is read-only")
+        make_private(self.path)  # SQLite gives the files beside it the same mode
         file = self._file = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
         # Held from the first access on. It also keeps SQLite from needing shared memory, and so any second file
         # that others must be able to map.
@@ -239,6 +266,8 @@ class Journal:
         file.execute("PRAGMA synchronous = FULL")
         file.execute("BEGIN IMMEDIATE")
         file.execute("COMMIT")
+        file.execute("DELETE FROM room")  # left by a kill
+        self._place = place_of(self.path)
         _open_here.add(self)
         self._load(file)
 
@@ -259,31 +288,8 @@ class Journal:
                     raise JournalError(f"{self.path} is empty, no journal")
 
     def _refuse_what_is_no_journal(self, *, must_exist: bool) -> None:
-        if must_exist and not self.path.exists():
-            raise JournalError(f"{self.path}: there is no such journal")
-        if not self.path.parent.is_dir():
-            raise JournalError(f"{self.path}: there is no folder {self.path.parent}")
-        if self.path.is_dir():
-            raise JournalError(f"{self.path} is a directory: name a file for the journal")
-        if self.path.exists() and not self.path.is_file():
-            raise JournalError(f"{self.path} is no file")
-        self._refuse_emptied(must_exist=must_exist)
-
-    def _refuse_read_only(self) -> None:
-        """Of which SQLite would say that there is an I/O error."""
-        for path, what in ((self.path, "it"), (self.path.parent, "its folder")):
-            if path.exists() and not os.access(path, os.W_OK):
-                raise JournalError(f"{self.path}: the journal cannot be written here: {what} is read-only")
-
-    def _refuse_emptied(self, *, must_exist: bool) -> None:
-        """Refuse an empty file that was a journal, or must be one: SQLite would throw away what is beside it."""
-        if self.path.exists() and self.path.stat().st_size:
-            return
-        wal = self.path.with_name(self.path.name + "-wal")
-        if wal.exists() and wal.stat().st_size:
-            raise JournalError(f"{self.path} is damaged: it is empty or gone, and {wal.name} beside it is not")
-        if must_exist:
-            raise JournalError(f"{self.path} is empty, no journal")
+        if objection := objection_to(self.path, must_exist=must_exist):
+            raise JournalError(objection)
 
     def _check(self, file: sqlite3.Connection) -> None:
         """Refuse a file that is not ours, before anything in it is changed."""
@@ -320,21 +326,11 @@ class JournalCopy(Journal):
     def _execute(self, statements: list[tuple[str, Any]]) -> None:
         """There is no file."""
 
-    def _checkpoint(self, *, frees_log: bool = False) -> None:
+    def _reserve_room(self) -> None:
         """There is no file."""
 
-
-async def to_its_end(work: Awaitable[None]) -> None:
-    """Wait for the end of something, however often that is cancelled meanwhile; a cancellation is raised behind it."""
-    task, is_cancelled = asyncio.ensure_future(work), False
-    while not task.done():
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError:
-            is_cancelled = True
-    task.result()
-    if is_cancelled:
-        raise asyncio.CancelledError
+    def _checkpoint(self, *, frees_log: bool = False) -> None:
+        """There is no file."""
 
 
 _open_here: set[Journal] = set()
@@ -346,21 +342,3 @@ def next_run(journal: Journal, *, per_minute: int | None) -> Run:
     now = time.time()
     number = journal.runs[-1].number + 1 if journal.runs else 1
     return Run(number=number, started=now, seen=now, per_minute=per_minute)
-
-
-def _words(error: sqlite3.Error) -> str:
-    said = str(error)
-    if "locked" in said:
-        return "another process is using this journal"
-    if "not a database" in said:
-        return "this is no journal"
-    if "malformed" in said or "corrupt" in said:
-        return f"the journal is damaged: {said}"
-    if "readonly" in said or "unable to open" in said:
-        return f"the journal cannot be written here: {said}"
-    if "full" in said:
-        return (
-            "the disk is full: nothing more is sent until the journal can be written; "
-            "make room, and run the same command again"
-        )
-    return f"the journal cannot be used: {said}"

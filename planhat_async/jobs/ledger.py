@@ -11,8 +11,11 @@ import attrs
 
 from planhat_async.batching.chunking import Chunk
 from planhat_async.batching.recording import Recorded
+from planhat_async.batching.settling import HorizonReader
+from planhat_async.batching.verifying import Floor
+from planhat_async.errors import PlanhatError
 from planhat_async.jobs.accounts import add_the_rest
-from planhat_async.jobs.entries import Entry, Policy, State, digest_of, recorded
+from planhat_async.jobs.entries import Entry, Policy, State, begun_at, digest_of, recorded
 from planhat_async.jobs.journal import Journal, JournalError, Run
 from planhat_async.jobs.progress import in_words
 from planhat_async.results import ChunkResult, UpsertResult, ranges_of
@@ -29,6 +32,7 @@ class JournalLedger:
         policy: What to do with unknown rows that have no key.
         effort: Says how many calls and attempts the run has made.
         keeps_values: Whether reasons keep what they quote.
+        horizon: Reads Planhat's newest `_id`s; without it, entries have no floor.
     """
 
     def __init__(
@@ -39,12 +43,14 @@ class JournalLedger:
         *,
         effort: Callable[[], tuple[int, int]],
         keeps_values: bool = False,
+        horizon: HorizonReader | None = None,
     ) -> None:
         self.run = run
         self._journal = journal
         self._policy = policy
         self._effort = effort
         self._keeps_values = keeps_values
+        self._horizon = horizon
         self._last_before = max(journal.entries, default=-1)
         self._oldest_behind = _oldest_behind(journal)
         self._last_sent: dict[str, int] = {}
@@ -63,9 +69,7 @@ class JournalLedger:
         self._seen = max(self._seen, chunk.number)
         before = self._journal.entries.get(chunk.number)
         if before is None:
-            self._refuse_more(chunk)
-            await self._save_or_withdraw(chunk.number, lambda: self._stamped(Entry.beginning(chunk, digest_of(chunk))))
-            return None
+            return await self._begin_first(chunk)
         digest = await self._journal.compute(lambda: digest_of(chunk))
         self._compare(chunk, digest, before)
         is_stale = any(self._last_sent.get(key, 0) > before.run for key in chunk.keys)
@@ -79,9 +83,30 @@ class JournalLedger:
             await self._journal.save(before.ended_as(known.settled, keeps_values=self._keeps_values))
         return known
 
+    async def _begin_first(self, chunk: Chunk) -> Recorded | None:
+        self._refuse_more(chunk)
+        floor = None if chunk.is_keyed or not chunk.rows else await self._floor_now()
+        floor_id = None if floor is None else floor.id
+        await self._save_or_withdraw(
+            chunk.number, lambda: self._stamped(Entry.beginning(chunk, digest_of(chunk), floor=floor_id))
+        )
+        return None if floor is None or not self._policy.verifies else begun_at(floor, chunk)
+
+    async def _floor_now(self) -> Floor | None:
+        """The floor of keyless rows that are about to leave: a later run may have to look for them."""
+        if self._horizon is None:
+            return None
+        try:
+            return (await self._horizon.read()).floor
+        except PlanhatError:
+            self._horizon = None  # not a second time: a later run that looks for rows reads the whole list
+            return None
+
     async def end(self, result: ChunkResult) -> None:
         """Write what became of the chunk."""
         self._count(result)
+        if self._horizon is not None:
+            self._horizon.note_created(result.created_ids)
         entry = self._journal.entries[result.number].ended_as(result, keeps_values=self._keeps_values)
         run = self.run_now()
         entry = attrs.evolve(entry, ended=run.seen, n_attempts=run.attempts)
@@ -98,10 +123,12 @@ class JournalLedger:
 
         Else rows without a key would be in doubt although it is known what became of them.
         """
-        if self._unwritten:
-            await self._journal.checkpoint(frees_log=True)
         for entry in self._unwritten:
-            await self._journal.save(entry)
+            try:
+                await self._journal.save(entry)
+            except JournalError:
+                await self._journal.checkpoint(frees_log=True)
+                await self._journal.save(entry)
 
     async def finish(self, result: UpsertResult) -> None:
         """Note that the input has ended.

@@ -12,7 +12,7 @@ import attrs
 import pyarrow as pa
 from pyarrow import parquet as pq
 
-from planhat_async._convert import Field, encode_json, fields_of
+from planhat_async._convert import Field, encode_plain, fields_of
 from planhat_async.jobs.writers import Writer, object_in
 from planhat_async.records import Record
 
@@ -111,7 +111,7 @@ class ParquetWriter(Writer):
             for name, hold, append in plan:
                 value = held.pop(name, None)
                 append(None if value is None else _value(name, value, hold, held))
-            extras.append(encode_json(held).decode() if held else None)
+            extras.append(encode_plain(held).decode() if held else None)
         arrays = [pa.array(values, field.type) for values, field in zip([*columns, extras], self._schema, strict=True)]
         return pa.Table.from_arrays(arrays, schema=self._schema)
 
@@ -196,7 +196,7 @@ def _texts(value: Any) -> list[str]:
 
 
 def _json(value: Any) -> str:
-    return encode_json(value).decode()
+    return encode_plain(value).decode()
 
 
 _KINDS: dict[Any, tuple[pa.DataType, Callable[[Any], Any]]] = {

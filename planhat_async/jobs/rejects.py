@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from planhat_async._convert import printable
 from planhat_async.batching.delivering import refuses_everything
 from planhat_async.jobs.entries import Entry, State
 from planhat_async.jobs.exports import refuse_to_overwrite, whole_file
@@ -73,7 +74,7 @@ class Rejects:
 
     def _note(self, problems: Iterable[Problem], *, is_refused: bool) -> None:
         rows = [
-            (problem.position, f"{problem.outcome}: {problem.reason}".encode("utf-8", "replace").decode())
+            (problem.position, f"{problem.outcome}: {printable(problem.reason)}")
             for problem in problems
             if problem.outcome in REJECTED
             and problem.position is not None

@@ -12,6 +12,7 @@ from itertools import accumulate
 
 import attrs
 
+from planhat_async._convert import printable
 from planhat_async.jobs.accounts import ended_by, problem_groups, total_of
 from planhat_async.jobs.entries import Entry
 from planhat_async.jobs.journal import Journal, Run
@@ -53,7 +54,7 @@ def page(journal: Journal, *, name: str) -> str:
         f"{in_words(n_left, 'row')} {'is' if n_left == 1 else 'are'} not stored" if n_left else "every row is stored"
     )
     seconds = sum(run.seconds for run in journal.runs)
-    title = f"{journal.job.get('model', 'job')} from {name}"
+    title = printable(f"{journal.job.get('model', 'job')} from {name}")
     return "\n".join(
         [
             '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">',
@@ -89,7 +90,7 @@ def charts(journal: Journal) -> list[Chart]:
         ),
         Chart(
             title="Seconds from a chunk's start to its answer",
-            points=[(time, (one.ended or 0.0) - one.sent) for time, one in zip(times, entries, strict=True)],
+            points=[(time, max(0.0, (one.ended or 0.0) - one.sent)) for time, one in zip(times, entries, strict=True)],
             unit="seconds",
         ),
     ]
@@ -211,4 +212,5 @@ def _runs(journal: Journal) -> str:
 
 
 def _described(journal: Journal) -> str:
-    return " · ".join(f"{name} {value}" for name, value in journal.job.items() if not isinstance(value, dict))
+    shown = (f"{name} {value}" for name, value in journal.job.items() if not isinstance(value, dict))
+    return printable(" · ".join(shown))

@@ -16,7 +16,6 @@ one key keep their order.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -26,12 +25,13 @@ from typing import Any, Protocol, Self, runtime_checkable
 import attrs
 
 from planhat_async.batching.upserting import UpsertRun
-from planhat_async.errors import PlanhatError
-from planhat_async.jobs.entries import Entry, Policy, may_quote_a_row, without_values
-from planhat_async.jobs.journal import Journal, JournalError, next_run, to_its_end
+from planhat_async.jobs.completion import to_its_end
+from planhat_async.jobs.ending import said_of_end
+from planhat_async.jobs.entries import Entry, Policy
+from planhat_async.jobs.journal import Journal, JournalError, next_run
 from planhat_async.jobs.ledger import HOW_TO_BEGIN_ANEW, JournalLedger
-from planhat_async.jobs.mapping import SourceError
 from planhat_async.repositories import Upserts
+from planhat_async.repositories.upserts import horizon_reader_of
 from planhat_async.results import ChunkResult, UpsertResult
 
 Source = Iterable[Any] | AsyncIterable[Any]
@@ -138,6 +138,7 @@ class UpsertJob:
         self._run: UpsertRun | None = None
         self._is_stopped = False
         self._total: UpsertResult | None = None
+        self._made_before = (0, 0)
         self.effort_before = Effort()
         self.unseen: list[ChunkResult] = []
         self.earlier: list[Entry] = []
@@ -169,15 +170,20 @@ class UpsertJob:
 
     def effort(self, *, seconds: float) -> Effort:
         """What the job has cost, where this run has taken so many seconds."""
-        stats, before = self._repository.session.stats, self.effort_before
-        return Effort(
-            calls=before.calls + stats.calls,
-            attempts=before.attempts + stats.attempts,
-            seconds=before.seconds + seconds,
-        )
+        before = self.effort_before
+        calls, attempts = self._made()
+        return Effort(calls=before.calls + calls, attempts=before.attempts + attempts, seconds=before.seconds + seconds)
+
+    def _made(self) -> tuple[int, int]:
+        """Calls and attempts of this run: a session may have made others before."""
+        stats = self._repository.session.stats
+        n_calls, n_attempts = self._made_before
+        return stats.calls - n_calls, stats.attempts - n_attempts
 
     async def __aenter__(self) -> Self:
         self._repository.upserting((), **self._cut, **self._options)  # wrong options leave no journal behind
+        stats = self._repository.session.stats
+        self._made_before = (stats.calls, stats.attempts)
         try:
             if self._path is not None:
                 self._journal = await Journal.open(self._path)
@@ -269,8 +275,9 @@ class UpsertJob:
             journal,
             next_run(journal, per_minute=session.limits.per_minute),
             self._policy,
-            effort=lambda: (session.stats.calls, session.stats.attempts),
+            effort=self._made,
             keeps_values=self._keeps_values,
+            horizon=horizon_reader_of(self._repository),
         )
         await journal.save_run(ledger.run)
         return ledger
@@ -282,7 +289,7 @@ class UpsertJob:
         is_early = self._is_stopped and not self.is_done
         said = "stopped" if is_early else None
         if ended_by is not None:
-            said = _said(ended_by, keeps_values=self._keeps_values)
+            said = said_of_end(ended_by, keeps_values=self._keeps_values)
         run = self._ledger.run_now()
         await self._journal.save_run(attrs.evolve(run, ended=run.seen, ended_by=said))
 
@@ -336,12 +343,3 @@ def _shown(value: Any) -> str:
     if value is None:
         return "not given"
     return f"{value:,}" if type(value) is int else str(value)
-
-
-def _said(error: BaseException, *, keeps_values: bool) -> str:
-    if isinstance(error, asyncio.CancelledError | KeyboardInterrupt):
-        return "interrupted"
-    is_harmless = isinstance(error, JournalError | SourceError | OSError)
-    is_harmless = is_harmless or (isinstance(error, PlanhatError) and not may_quote_a_row(error))
-    # Anything else may be about a row, and quote it.
-    return (str(error) if is_harmless or keeps_values else without_values(str(error)))[:500]

@@ -12,8 +12,8 @@ import attrs
 from planhat_async.jobs.entries import Entry, Group, State, pairs_of, ranges_from
 from planhat_async.results import Outcome
 
-SCHEMA_VERSION = 2
-"""1 had other digests, and no positions."""
+SCHEMA_VERSION = 3
+"""1 had other digests, and no positions; 2 had no floors, and no room."""
 APPLICATION_ID = 0x504C4A4F
 """Tells a journal from any other SQLite file."""
 _SCHEMA = """
@@ -26,8 +26,9 @@ CREATE TABLE chunks (
     number INTEGER PRIMARY KEY, n_rows INTEGER NOT NULL, digest TEXT NOT NULL, is_keyed INTEGER NOT NULL,
     state TEXT NOT NULL, positions TEXT NOT NULL, pending TEXT NOT NULL, counts TEXT NOT NULL, problems TEXT NOT NULL,
     isolation_calls INTEGER NOT NULL, run INTEGER NOT NULL, begun REAL NOT NULL, sent REAL NOT NULL, ended REAL,
-    n_attempts INTEGER NOT NULL
+    n_attempts INTEGER NOT NULL, floor TEXT
 );
+CREATE TABLE room (bytes BLOB NOT NULL);
 """
 
 

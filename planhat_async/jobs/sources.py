@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeVar
 
-from planhat_async._convert import decode_json, encode_json
+from planhat_async._convert import decode_json, encode_plain
 from planhat_async.errors import DecodeError
 from planhat_async.jobs.inputs import SteadyFile, unpacked
 from planhat_async.jobs.mapping import REASON_COLUMN, FieldMapping, SourceError
@@ -205,15 +205,7 @@ class FileSource:
             copy.detach()
 
     def _copy_jsonl(self, file: BinaryIO, reasons: Iterator[tuple[int, str]], out: BinaryIO) -> None:
-        for (_, line), reason in _chosen(_jsonl_lines(file), reasons):
-            try:
-                row = decode_json(line, is_input=True)
-            except DecodeError:
-                row = line.decode("utf-8", "backslashreplace")
-            held = row if isinstance(row, dict) else {"line": row}
-            out.write(
-                encode_json({REASON_COLUMN: reason, **{n: v for n, v in held.items() if n != REASON_COLUMN}}) + b"\n"
-            )
+        out.writelines(_with_reason(reason, line) + b"\n" for (_, line), reason in _chosen(_jsonl_lines(file), reasons))
 
     def _from_cells(self, header: list[str], cells: list[str]) -> dict[str, Any]:
         if len(cells) != len(header):
@@ -312,6 +304,16 @@ def _chosen(records: Iterable[T], reasons: Iterator[tuple[int, str]]) -> Iterato
         if number == position:
             yield record, reason
             position, reason = next(reasons, (-1, ""))
+
+
+def _with_reason(reason: str, line: bytes) -> bytes:
+    """A row of JSONL with a reason in front; what is no row, or cannot be written again, is copied as text."""
+    try:
+        row = decode_json(line, is_input=True)
+        held = row if isinstance(row, dict) else {"line": row}
+        return encode_plain({REASON_COLUMN: reason, **{n: v for n, v in held.items() if n != REASON_COLUMN}})
+    except (DecodeError, ValueError):
+        return encode_plain({REASON_COLUMN: reason, "line": line.decode("utf-8", "backslashreplace")})
 
 
 def _without_reason(header: list[str], cells: list[str]) -> list[str]:

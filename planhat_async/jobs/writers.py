@@ -7,7 +7,7 @@ import io
 from abc import ABC, abstractmethod
 from typing import Any, BinaryIO
 
-from planhat_async._convert import decode_json, encode_json, excerpt, fields_of
+from planhat_async._convert import decode_json, encode_plain, excerpt, fields_of, printable
 from planhat_async.errors import DecodeError
 from planhat_async.records import Record
 
@@ -40,7 +40,7 @@ class JsonlWriter(Writer):
     def write(self, row: bytes) -> None:
         """Write one record."""
         # Planhat's JSON may be laid out over lines; line breaks within texts are escaped in any JSON.
-        self._out.write((row if b"\n" not in row else encode_json(decode_json(row))) + b"\n")
+        self._out.write((row if b"\n" not in row else encode_plain(decode_json(row))) + b"\n")
 
 
 class CsvWriter(Writer):
@@ -75,11 +75,11 @@ def object_in(row: bytes) -> dict[str, Any]:
     """
     held = decode_json(row)
     if not isinstance(held, dict):
-        raise DecodeError(f"the list holds something that is no record: {excerpt(row, 20)}")
+        raise DecodeError(f"the list holds something that is no record: {printable(excerpt(row, 20))}")
     return held
 
 
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    return value if isinstance(value, str) else encode_json(value).decode()
+    return value if isinstance(value, str) else encode_plain(value).decode()

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import attrs
 
-from planhat_async.records import IdFilter, KeyKind, Model, PageLimits, Person, Record, TypeFilter, read_only, writable
+from planhat_async.keys import EXTID, SRCID
+from planhat_async.records import IdFilter, Model, PageLimits, Person, Record, TypeFilter, read_only, writable
 from planhat_async.repositories import Creates, Deletes, Gets, ListingOptions, Lists, PageOptions, Updates, Upserts
 
 
@@ -102,7 +103,7 @@ class NotePageOptions(PageOptions, total=False):
     """What a page of notes takes."""
 
     company_id: str | Iterable[str] | None
-    """Only notes about these companies, each by `_id` or by a key of your own.
+    """Only notes about these companies; name each in one way, by `_id`, `extid("…")` or `srcid("…")`.
 
     More than a URL holds are read as several lists (some 80 ids each), one after another: each is in order.
     """
@@ -130,8 +131,8 @@ class Notes(Lists[Note], Gets[Note], Creates[Note], Updates[Note], Deletes[Note]
             IdFilter(option="company_id", wire="companyId", field="company_id"),
             TypeFilter(option="type", default="note"),
         ),
-        get_keys=(KeyKind.ID, KeyKind.EXTERNAL),
-        update_keys=(KeyKind.ID, KeyKind.EXTERNAL, KeyKind.SOURCE),
+        get_keys=(EXTID,),
+        update_keys=(EXTID, SRCID),
         needs=(("company_id", "company_external_id"),),
         filled_in={"type": "note"},
         discriminator=("type",),

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import attrs
 
+from planhat_async.keys import SRCID
 from planhat_async.records import (
     ArchivedFilter,
     ChecklistItem,
     IdFilter,
-    KeyKind,
     Model,
     PageLimits,
     Person,
@@ -125,13 +125,13 @@ class TaskFilters(TypedDict, total=False):
     """What every list of tasks can be filtered by."""
 
     company_id: str | Iterable[str] | None
-    """Only tasks about these companies, each by `_id` or by a key of your own.
+    """Only tasks about these companies; name each in one way, by `_id`, `extid("…")` or `srcid("…")`.
 
     More ids than a URL holds, of companies or of end users, are read as several lists (some 80 ids each), one after
     another: each is in order.
     """
     enduser_ids: str | Iterable[str] | None
-    """Only tasks that concern these end users."""
+    """Only tasks that concern these end users, by `_id`, `extid("…")` or `srcid("…")`."""
 
 
 class TaskPageOptions(PageOptions, TaskFilters, total=False):
@@ -177,8 +177,8 @@ class Tasks(ListsUpdated[Task], Gets[Task], Creates[Task], Updates[Task], Delete
             IdFilter(option="enduser_ids", wire="enduserIds", field="endusers", is_list=True),
             ArchivedFilter(),
         ),
-        get_keys=(KeyKind.ID, KeyKind.SOURCE),
-        update_keys=(KeyKind.ID, KeyKind.SOURCE),
+        get_keys=(SRCID,),
+        update_keys=(SRCID,),
         match=("id", "source_id"),
         needs=(("company_id",),),
         needs_with=(("repeat", "custom", "repeat_days"),),

@@ -30,6 +30,9 @@ class Ticket(Record):
     `subject`, and the beginning of `description` as `snippet`. Whether the sent names come back as well is not
     documented, so both are here: write the first, read the second.
 
+    A bulk upsert matches tickets on `id`, then on `source_id`. To update one, either is enough: `{"source_id": "42",
+    "status": "closed"}`. To create one Planhat needs a `source_id`, an `email` and a company.
+
     `create_date` and `update_date` are the source system's times, not Planhat's: they order nothing.
     """
 
@@ -38,7 +41,7 @@ class Ticket(Record):
     source: str | None = writable()
     """The system it came from: `zendesk`, `salesforce`, ..."""
     email: str | None = writable()
-    """The customer's address; Planhat drops a ticket without one."""
+    """The customer's address; Planhat drops a new ticket without one."""
     name: str | None = writable()
     """The customer's name."""
     company_id: str | None = writable()
@@ -122,7 +125,7 @@ class TicketPageOptions(PageOptions, total=False):
     """What a page of tickets takes."""
 
     company_id: str | Iterable[str] | None
-    """Only tickets of these companies, each by `_id` or by a key of your own.
+    """Only tickets of these companies; name each in one way, by `_id`, `extid("…")` or `srcid("…")`.
 
     More than a URL holds are read as several lists (some 80 ids each), one after another: each is in order.
     """
@@ -153,7 +156,12 @@ class Tickets(Lists[Ticket], Deletes[Ticket], Upserts[Ticket]):
             TextFilter(option="search", wire="search"),
         ),
         match=("id", "source_id"),
-        needs=(("source_id",), ("email",), ("company_id", "company_external_id", "domains")),
+        needs=(
+            ("source_id", "id"),
+            ("email",),  # a new ticket without one is dropped by Planhat without a word
+            ("company_id", "company_external_id", "domains"),
+        ),
+        company_keys="company_external_id or domains",
     )
 
     if TYPE_CHECKING:  # the same methods, with this model's options

@@ -1,7 +1,7 @@
 """What all records share, and what is known of a model: plain values, without behaviour."""
 
 from planhat_async.records.filters import ArchivedFilter, Branch, Filter, IdFilter, Keep, Params, TextFilter, TypeFilter
-from planhat_async.records.model import KeyKind, Model, PageLimits
+from planhat_async.records.model import Model, PageLimits
 from planhat_async.records.parts import ChecklistItem, Part, Person, StatusChange
 from planhat_async.records.record import Record, read_only, writable
 
@@ -12,7 +12,6 @@ __all__ = [
     "Filter",
     "IdFilter",
     "Keep",
-    "KeyKind",
     "Model",
     "PageLimits",
     "Params",

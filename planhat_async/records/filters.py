@@ -15,7 +15,8 @@ from urllib.parse import quote
 
 import attrs
 
-from planhat_async.keys import PREFIXES
+from planhat_async.keys import PREFIXES, checked_key
+from planhat_async.records.arguments import flag, several, text
 
 Params = tuple[tuple[str, str], ...]
 """Parameters of a query, by Planhat's names."""
@@ -83,13 +84,8 @@ class TextFilter(Filter):
 
     def branches(self, value: Any, *, room: int = MAX_IDS_LENGTH) -> list[Branch]:  # noqa: ARG002 - as the base has it
         """One list."""
-        if value is None:
-            return [Branch()]
-        if not isinstance(value, str):
-            raise TypeError(f"{self.option} must be text, not {type(value).__name__}")
-        if not value.strip():
-            raise ValueError(f"{self.option} must not be blank, or Planhat may take it for no filter: {value!r}")
-        return [Branch(params=((self.wire, value),))]
+        text(or_none=True)(self.option, value)  # Planhat may take a blank one for no filter
+        return [Branch() if value is None else Branch(params=((self.wire, value),))]
 
 
 @attrs.frozen(kw_only=True)
@@ -102,8 +98,7 @@ class TypeFilter(Filter):
 
     def branches(self, value: Any, *, room: int = MAX_IDS_LENGTH) -> list[Branch]:  # noqa: ARG002 - as the base has it
         """One list, of which the rows of this type are kept."""
-        if value is not None and not isinstance(value, str):
-            raise TypeError(f"{self.option} must be text, not {type(value).__name__}")
+        text(or_none=True)(self.option, value)
         if value is None:
             return [Branch()]
         if value == self.default:
@@ -125,15 +120,14 @@ class ArchivedFilter(Filter):
 
     def branches(self, value: Any, *, room: int = MAX_IDS_LENGTH) -> list[Branch]:  # noqa: ARG002 - as the base has it
         """The list of open records, or that of archived ones, or the first and then the second."""
-        if value is not None and not isinstance(value, bool):
-            raise TypeError(f"{self.option} must be True, False or None, not {value!r}")
+        flag(or_none=True)(self.option, value)
         # It is not documented whether the list of archived records holds open ones as well.
         archived = Branch(params=((self.wire, "true"),), keep=self._is_archived, needs=(self.field,))
         return [*([] if value else [Branch()]), *([] if value is False else [archived])]
 
     def page_params(self, value: Any) -> Params | None:
         """Open records where no value is given."""
-        return super().page_params(value or False)
+        return super().page_params(False if value is None else value)
 
     def _is_archived(self, row: Any) -> bool:
         return getattr(row, self.field) is True
@@ -158,16 +152,17 @@ class IdFilter(Filter):
         """The ids, each once.
 
         Raises:
-            TypeError: An id that is not text.
-            ValueError: An id that cannot travel in a list.
+            TypeError: A key that is not text.
+            ValueError: A key that cannot travel in a list, or is neither an `_id` nor a prefixed key.
         """
         checked = dict[str, None]()
-        for one in [value] if isinstance(value, str) else value:
+        of = 'keys, or one key such as extid("…")'
+        for one in [value] if isinstance(value, str) else several(self.option, value, of=of):
             if not isinstance(one, str):
-                raise TypeError(f"{self.option}: ids are text, not {type(one).__name__}")
+                raise TypeError(f"{self.option}: a key is a string, not {type(one).__name__}: {one!r}")
             if not one.strip() or "," in one:
-                raise ValueError(f"{self.option}: an id in a list must not be blank or hold a comma: {one!r}")
-            checked[one] = None
+                raise ValueError(f"{self.option}: a key in a list must not be blank or hold a comma: {one!r}")
+            checked[checked_key(one, by=self.option)] = None
         return list(checked)
 
     def branches(self, value: Any, *, room: int = MAX_IDS_LENGTH) -> list[Branch]:

@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Any
 
 import attrs
 
 from planhat_async.records.filters import Filter
 from planhat_async.records.record import Record
-
-
-class KeyKind(StrEnum):
-    """A way to name a record in a path."""
-
-    ID = "_id"
-    EXTERNAL = "extid"
-    SOURCE = "srcid"
 
 
 @attrs.frozen(kw_only=True)
@@ -44,20 +35,39 @@ class Model:
     path: str
     limits: PageLimits
     filters: tuple[Filter, ...] = ()
-    get_keys: tuple[KeyKind, ...] = ()
-    """The kinds of key that `GET path/key` takes; those of `update` and `delete` below."""
-    update_keys: tuple[KeyKind, ...] = ()
-    delete_keys: tuple[KeyKind, ...] = (KeyKind.ID,)
+    get_keys: tuple[str, ...] = ()
+    """The prefixes of the keys that `get` takes besides an `_id`."""
+    update_keys: tuple[str, ...] = ()
+    """The prefixes of the keys that `update` takes besides an `_id`."""
+    delete_keys: tuple[str, ...] = ()
+    """The prefixes of the keys that `delete` takes besides an `_id`."""
     match: tuple[str, ...] = ("id",)
     """The fields that a bulk upsert matches a row on, in Planhat's order of priority."""
     needs: tuple[tuple[str, ...], ...] = ()
-    """What a new record needs: one field of each group."""
+    """What a new record needs: one field of each group.
+
+    A row with a key may update a record that exists, so only a row without one must have it.
+    """
     needs_with: tuple[tuple[str, str, str], ...] = ()
     """`(field, value, other)`: a new record whose `field` has that value needs `other` as well."""
     filled_in: Mapping[str, Any] = attrs.field(factory=dict)
     """What a new record gets where the caller says nothing, by Planhat's names."""
+    company_field: str | None = "company_id"
+    """The field that holds the company's key, if there is one."""
+    company_keys: str = 'extid("…") or srcid("…")'
+    """What names a company in place of its `_id`, for messages."""
     discriminator: tuple[str, ...] = ()
     """Fields by Planhat's names that tell the model's records from others in the same list."""
+
+    @property
+    def always_has_key(self) -> bool:
+        """Whether every row that can be sent has a key."""
+        return any(set(group) <= set(self.match) for group in self.needs)
+
+    @property
+    def title(self) -> str:
+        """The name as a class has it: `Tasks`, `LineItems`."""
+        return "".join(word.capitalize() for word in self.name.split("_"))
 
     @property
     def singular(self) -> str:

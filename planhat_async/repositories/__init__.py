@@ -4,7 +4,8 @@ from planhat_async.repositories.lists import Lists
 from planhat_async.repositories.options import ListingOptions, PageOptions
 from planhat_async.repositories.repository import Repository
 from planhat_async.repositories.single_calls import Creates, Deletes, Gets, Updates
-from planhat_async.repositories.updated_since import ListsUpdated, UpdatedSince, UpdatedSinceOptions
+from planhat_async.repositories.update_walk import UpdatedSince
+from planhat_async.repositories.updated_since import ListsUpdated, UpdatedSinceOptions
 from planhat_async.repositories.upserts import UpsertOptions, Upserts
 
 __all__ = [

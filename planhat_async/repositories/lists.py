@@ -10,13 +10,15 @@ from contextlib import aclosing
 from typing import TypeVar, Unpack
 
 from planhat_async._convert import row_ids, split_rows
-from planhat_async._http.wire import Request
+from planhat_async._http.wire import Request, answered_at
 from planhat_async.batching.pages import Page
 from planhat_async.batching.query import Query
-from planhat_async.batching.reading import Batch, ReadOptions, read_batches
+from planhat_async.batching.reading import Batch, FetchPage, ReadOptions, read_batches
 from planhat_async.batching.stitching import OnSeam, Seam
 from planhat_async.errors import DecodeError
+from planhat_async.keys import checked_key
 from planhat_async.records import Params, Record
+from planhat_async.records.arguments import whole
 from planhat_async.repositories.options import ListingOptions, PageOptions
 from planhat_async.repositories.queries import Options, page_query, queries_of
 from planhat_async.repositories.repository import Repository
@@ -31,6 +33,8 @@ _TURN_BYTES = 1 << 17
 """Bytes of rows that are decoded before others have the event loop: about half a millisecond's."""
 _RAW_TURN_BYTES = 1 << 18
 """The same for rows that are handed on as they came."""
+_MAX_SINGLE_PAGES = 2
+"""First pages of a listing's lists that are single calls."""
 _DECODED_A_TURN = 200
 """Rows of a single page that are decoded before others have the event loop."""
 
@@ -49,13 +53,13 @@ class Lists(Repository[R]):
             **options: See the model's page options.
 
         Raises:
-            TypeError: An unknown option, or one of listings only.
+            TypeError: An unknown option, one of listings only, or a value of the wrong type.
             ValueError: An unknown field, an id that cannot be one, too many ids for one call, a number out of bounds.
             DecodeError: The answer, or a record in it, cannot be read.
             RequestError: The call failed for good.
         """
-        if offset < 0 or (limit is not None and limit < 1):
-            raise ValueError(f"offset counts from 0 and limit from 1, not {offset} and {limit}")
+        whole(0)("offset", offset)
+        whole(1, or_none=True)("limit", limit)
         query = page_query(self.model, options)
         if query is None:
             return []  # of no company at all
@@ -80,7 +84,7 @@ class Lists(Repository[R]):
             **options: See the model's listing options.
 
         Raises:
-            TypeError: An unknown option; at once, before anything is sent, as `ValueError` is.
+            TypeError: An unknown option, a value of the wrong type; like `ValueError` at once, before anything is sent.
             ValueError: An unknown field, an id that cannot be one, a number out of bounds, `after` or `start_offset`
                 of several lists.
             DecodeError: A record cannot be read, or the list makes no sense; `on_bad_record` skips such records.
@@ -89,11 +93,12 @@ class Lists(Repository[R]):
         return self._iter(options)
 
     def iter_json(self, **options: Unpack[ListingOptions]) -> AsyncGenerator[bytes, None]:
-        """Yield each record's JSON, for exports: as it came, written anew where fetched fields are left out.
+        """Yield each record's JSON, for exports; in all else as `iter`, at a fraction of its cost.
 
-        In all else as `iter`, at a fraction of its cost.
+        The bytes are those of Planhat's answer. They are written anew only where a filter needs a field that `select`
+        leaves out.
         """
-        return _each_row(self._batches(options, turn_bytes=_RAW_TURN_BYTES))
+        return _each_row(self._batches(options, call="iter_json", turn_bytes=_RAW_TURN_BYTES))
 
     def pages(self, **options: Unpack[ListingOptions]) -> AsyncGenerator[list[R], None]:
         """Yield the records as lists of a page each; in all else as `iter`.
@@ -101,21 +106,21 @@ class Lists(Repository[R]):
         A page may be empty where none of its rows is wanted. While so many records are kept, Python's garbage
         collector holds the event loop for tens of milliseconds now and then; `iter` does not.
         """
-        return self._decoded_pages(self._batches(options), self._on_bad(options))
+        return self._decoded_pages(self._batches(options, call="pages"), self._on_bad(options))
 
     async def all(self, **options: Unpack[ListingOptions]) -> list[R]:
         """All records in one list; in all else as `iter`. As much memory as there are records.
 
         While so many are kept, Python's garbage collector holds the event loop for a long time now and then.
         """
-        return [record async for record in self._iter(options)]
+        return [record async for record in self._iter(options, call="all")]
 
-    def _iter(self, options: Options) -> AsyncGenerator[R, None]:
-        return self._decoded(self._batches(options), self._on_bad(options))
+    def _iter(self, options: Options, *, call: str = "iter") -> AsyncGenerator[R, None]:
+        return self._decoded(self._batches(options, call=call), self._on_bad(options))
 
-    def _batches(self, options: Options, *, turn_bytes: int = _TURN_BYTES) -> AsyncGenerator[Batch, None]:
+    def _batches(self, options: Options, *, call: str, turn_bytes: int = _TURN_BYTES) -> AsyncGenerator[Batch, None]:
         """The wanted rows, a few at a time; wrong options are refused at once."""
-        return self._read(queries_of(self.model, options), options, turn_bytes=turn_bytes)
+        return self._read(queries_of(self.model, options, call=call), options, turn_bytes=turn_bytes)
 
     def _read(
         self,
@@ -124,9 +129,10 @@ class Lists(Repository[R]):
         *,
         turn_bytes: int = _TURN_BYTES,
         on_seam: OnSeam | None = None,
+        fetch: FetchPage | None = None,
     ) -> AsyncGenerator[Batch, None]:
         limits = self.model.limits
-        asked = options.get("page_size")
+        asked, after = options.get("page_size"), options.get("after")
         read = ReadOptions(
             name=f"GET {self.model.path}",
             page_size=limits.most if asked is None else min(asked, limits.most),
@@ -134,12 +140,13 @@ class Lists(Repository[R]):
             concurrency=options.get("concurrency", 4),
             max_records=options.get("max_records"),
             start_offset=options.get("start_offset", 0),
-            after=options.get("after"),
+            after=None if after is None else checked_key(after, by="after", prefixes=()),
             turn_bytes=turn_bytes,
         )
         read.check(queries)
         on_seam = on_seam or self._count_seam
-        return read_batches(self._fetch, queries, read, on_seam=on_seam, on_bad=self._on_bad(options))
+        fetch = fetch or self._fetching(queries)
+        return read_batches(fetch, queries, read, on_seam=on_seam, on_bad=self._on_bad(options))
 
     def _count_seam(self, seam: Seam) -> None:
         stats = self._session.stats
@@ -153,10 +160,7 @@ class Lists(Repository[R]):
 
     def _on_bad(self, options: Options) -> OnBad:
         """What is done with a record that cannot be read."""
-        choice = options.get("on_bad_record", "raise")
-        if choice not in {"raise", "skip"}:
-            raise ValueError(f"on_bad_record is 'raise' or 'skip', not {choice!r}")
-        return self._skip if choice == "skip" else _raise
+        return self._skip if options.get("on_bad_record") == "skip" else _raise
 
     def _skip(self, error: DecodeError) -> None:
         self._session.stats.records_skipped += 1
@@ -188,12 +192,27 @@ class Lists(Repository[R]):
             else:
                 yield record
 
+    def _fetching(self, queries: list[Query]) -> FetchPage:
+        """Fetches pages; the first page of a list may be all of it, so for the pace it is a single call.
+
+        Tasks come down to two lists, open and archived. More are asked for by ids, and reading them is a bulk job.
+        """
+        firsts = {query.params for query in queries[:_MAX_SINGLE_PAGES]}
+
+        async def fetch(params: Params, offset: int, limit: int) -> Page[bytes]:
+            is_first = params in firsts
+            firsts.discard(params)
+            return await self._fetch(params, offset, limit, is_bulk=not is_first)
+
+        return fetch
+
     async def _fetch(self, params: Params, offset: int, limit: int, *, is_bulk: bool = True) -> Page[bytes]:
         at = (("offset", str(offset)),) if offset else ()
         query = (*params, ("limit", str(limit)), *at)
         request = Request(method="GET", path=self.model.path, params=query, is_bulk=is_bulk)
         response = await self._session.send(request)
-        n_bytes, pieces = response.n_bytes, deque(response.pieces)
+        status, n_bytes, pieces = response.status, response.n_bytes, deque(response.pieces)
+        answered, beginning = answered_at(response), pieces[0][:4096] if pieces else b""
         del response  # or a page would be held twice while it is split
         rows: list[bytes] = []
         ids: list[bytes] = []
@@ -202,9 +221,10 @@ class Lists(Repository[R]):
                 rows += some
                 ids += row_ids(some, before=ids[-1] if ids else b"")
                 await asyncio.sleep(0)
-        except DecodeError as error:
-            raise DecodeError(f"GET {self.model.path}: {error}") from None
-        return Page(offset=offset, limit=limit, rows=rows, ids=ids if any(ids) else (), n_bytes=n_bytes)
+        except DecodeError:
+            raise self._session.unusable(request, status, beginning, "the answer is not a list") from None
+        known = ids if any(ids) else ()
+        return Page(offset=offset, limit=limit, rows=rows, ids=known, n_bytes=n_bytes, answered=answered)
 
 
 def _drained(pieces: deque[bytes]) -> Iterator[bytes]:

@@ -8,31 +8,45 @@ from __future__ import annotations
 
 import difflib
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from planhat_async._convert import wire_path
 from planhat_async.batching.query import ID, Query
 from planhat_async.records import Branch, IdFilter, Keep, Model
+from planhat_async.records.arguments import Check, choice, several, whole
 from planhat_async.records.filters import MAX_IDS_LENGTH, length_of
 from planhat_async.repositories.options import ListingOptions, PageOptions
 
 Options = Mapping[str, Any]
 
+_CHECKS: Mapping[str, Check] = {
+    "page_size": whole(1, or_none=True),
+    "max_records": whole(0, or_none=True),
+    "concurrency": whole(1),
+    "start_offset": whole(0),
+    "on_bad_record": choice("raise", "skip"),
+}
+"""What the values of options must be; filters, `sort` and `select` are checked where they are translated."""
 
-def queries_of(model: Model, options: Options, *, required_fields: tuple[str, ...] = ()) -> list[Query]:
+
+def queries_of(
+    model: Model, options: Options, *, call: str = "iter", required_fields: tuple[str, ...] = ()
+) -> list[Query]:
     """All lists that the options of a listing come down to, in the order to read them.
 
     Args:
         model: Whose records are listed.
         options: What the caller asks for.
+        call: The method that was called, for messages.
         required_fields: Fields that are needed whatever is selected.
 
     Raises:
         TypeError: An unknown option (Planhat would ignore it silently), or a value of the wrong type.
-        ValueError: An unknown field, an id that cannot travel in a list.
+        ValueError: An unknown field, a key that is neither an `_id` nor a prefixed one, a blank filter.
     """
-    check_names(model, options, is_for_page=False)
+    known = {*ListingOptions.__annotations__, *(one.option for one in model.filters)}
+    check_options(options, known, call=call_of(model, call))
     options = {name: _kept(value) for name, value in options.items()}
     sort = _sort(model, options)
     choices = list(_branches(model, options))
@@ -46,33 +60,46 @@ def page_query(model: Model, options: Options) -> Query | None:
         TypeError: As `queries_of`; also an option of listings only.
         ValueError: As `queries_of`; also more ids than one call holds.
     """
-    check_names(model, options, is_for_page=True)
+    on_pages = [one for one in model.filters if one.is_for_pages]
+    known = {*PageOptions.__annotations__, *(one.option for one in on_pages)}
+    for name in options.keys() - known & {*ListingOptions.__annotations__, *(one.option for one in model.filters)}:
+        raise TypeError(f"{name} is an option of iter, iter_json, pages and all, not of page")
+    check_options(options, known, call=call_of(model, "page"))
     options = {name: _kept(value) for name, value in options.items()}
     filters: list[tuple[str, str]] = []
-    for one in model.filters:
-        if one.is_for_pages:
-            params = one.page_params(options.get(one.option))
-            if params is None:
-                return None
-            filters += params
+    for one in on_pages:
+        params = one.page_params(options.get(one.option))
+        if params is None:
+            return None
+        filters += params
     return _query(model, (Branch(params=tuple(filters)),), _sort(model, options), options, ())
 
 
-def check_names(model: Model, options: Options, *, is_for_page: bool) -> None:
-    """Refuse options that a model's lists do not have.
+def check_options(options: Options, known: Collection[str], *, call: str) -> None:
+    """Refuse options that a call does not have, and values that cannot be meant.
+
+    Args:
+        options: What the caller passed.
+        known: The names of the options that the call has.
+        call: The call, for messages.
 
     Raises:
-        TypeError: With the nearest name.
+        TypeError: An unknown option, or a value of the wrong type.
+        ValueError: A value out of bounds.
     """
-    known = {*PageOptions.__annotations__, *(one.option for one in model.filters)}
-    listing_only = {*ListingOptions.__annotations__, *(one.option for one in model.filters if not one.is_for_pages)}
     for name in options:
-        if is_for_page and name in listing_only:
-            raise TypeError(f"{name} is an option of iter, iter_json, pages and all, not of page")
-        if name not in known | listing_only:
-            near = difflib.get_close_matches(name, known | listing_only, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(known | listing_only))}"
-            raise TypeError(f"{model.name} cannot be listed by {name!r}; {hint}")
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(sorted(known))}"
+            raise TypeError(f"{call} has no option {name!r}; {hint}")
+    for name, check in _CHECKS.items():
+        if name in options:
+            check(name, options[name])
+
+
+def call_of(model: Model, method: str) -> str:
+    """A call, for messages: `Tasks.iter()`."""
+    return f"{model.title}.{method}()"
 
 
 def _branches(model: Model, options: Options) -> Iterator[list[Branch]]:
@@ -108,9 +135,10 @@ def _all_of(keeps: list[Keep]) -> Keep | None:
 
 
 def _sort(model: Model, options: Options) -> str:
-    sort = options.get("sort") or "id"
+    sort = options.get("sort", "id")
+    sort = "id" if sort is None or sort == "" else sort
     if not isinstance(sort, str):
-        raise TypeError(f"sort is the name of a field, not {type(sort).__name__}")
+        raise TypeError(f"sort must be the name of a field, not {sort!r}")
     minus, name = ("-", sort[1:]) if sort.startswith("-") else ("", sort)
     return minus + wire_path(model.record, name)
 
@@ -120,11 +148,10 @@ def _selection(model: Model, options: Options, needed: tuple[str, ...]) -> dict[
     select = options.get("select")
     if select is None:
         return {}
-    if isinstance(select, str):
-        raise TypeError("select takes several names, such as select=['subject', 'date']")
-    wanted = [wire_path(model.record, name) for name in select]
+    names = several("select", select, of="field names, such as ['subject', 'date']")
+    wanted = [wire_path(model.record, name) for name in names]
     fetched = dict.fromkeys([ID, *wanted, *needed])
-    return {"select": tuple(fetched), "fetched_only": frozenset(fetched).difference([ID], wanted)}
+    return {"select": tuple(fetched), "fetched_only": frozenset(fetched) - {ID, *wanted}}
 
 
 def _kept(value: Any) -> Any:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
-from planhat_async._convert import decode_json, encode_plain, requirements_of, to_write
-from planhat_async._http.retrying import unreadable
+from planhat_async._convert import deleted_in, encode_plain, requirements_of, to_write
 from planhat_async._http.wire import Request
 from planhat_async.errors import DecodeError, NotFoundError
-from planhat_async.keys import path_segment
 from planhat_async.records import Record
 from planhat_async.repositories.repository import Repository
 
 R = TypeVar("R", bound=Record)
-T = TypeVar("T")
 
 
 class Gets(Repository[R]):
@@ -25,38 +21,28 @@ class Gets(Repository[R]):
         """The record with this key. Costs one call.
 
         Args:
-            key: An `_id`, `extid("…")` or `srcid("…")`; `model.get_keys` says which of them Planhat documents.
+            key: An `_id`, `extid("…")` or `srcid("…")`; `model.get_keys` says which prefixes Planhat documents.
 
         Raises:
             NotFoundError: There is no such record.
-            ValueError: A key of another kind, or one that cannot be an `_id`.
-            DecodeError: The answer is not a record.
+            DecodeError: The answer is a success, and no record: an error, a page of HTML, an object without `_id`.
+            ValueError: A key of another kind; nothing is sent.
         """
-        return self._decode((await self._session.send(self._request("GET", key))).body)
+        return await self._get(key)
 
     async def get_many(self, keys: Iterable[str]) -> list[R | None]:
         """The records with these keys, fetched concurrently, in order; `None` where there is none.
 
-        Costs one call per key. All keys are checked before anything is sent.
-
-        Raises:
-            ValueError: As `get`, for any of the keys.
+        All keys are checked before anything is sent, and refused as by `get`. Costs one call per key, in the class of
+        bulk calls unless there is only one, and memory for the results.
         """
-        return await _each(self.get, keys)
+        return await self._each(self._get, keys, "GET")
+
+    async def _get(self, key: str, *, is_bulk: bool = False) -> R:
+        return await self._single(self._request("GET", key, is_bulk=is_bulk))
 
 
-class _Answered(Repository[R]):
-    """Reads the record that a write is answered with."""
-
-    async def _written(self, request: Request) -> R:
-        body = (await self._session.send(request)).body
-        try:
-            return self._decode(body)
-        except DecodeError as error:
-            raise unreadable(request, error) from None
-
-
-class Creates(_Answered[R]):
+class Creates(Repository[R]):
     """Creates records ("Create" in Planhat's documentation of each model)."""
 
     async def create(self, record: R | Mapping[str, Any]) -> R:
@@ -70,15 +56,17 @@ class Creates(_Answered[R]):
         Raises:
             ValueError: Something is missing that Planhat needs, or has a name or value it would not understand.
             UnknownOutcomeError: It was sent, and no answer came: it may have been created.
+            DecodeError: The answer is a success, and no record: it may have been created.
         """
         wire = with_defaults(to_write(self.model.record, record), self.model.filled_in)
-        missing = requirements_of(self.model).missing_to_create(wire)
-        if missing:
+        requirements = requirements_of(self.model)
+        requirements.check_ids(wire)
+        if missing := requirements.missing_to_create(wire):
             raise ValueError(missing)
-        return await self._written(Request(method="POST", path=self.model.path, body=encode_plain(wire)))
+        return await self._single(Request(method="POST", path=self.model.path, body=encode_plain(wire)))
 
 
-class Updates(_Answered[R]):
+class Updates(Repository[R]):
     """Changes records ("Update" in Planhat's documentation of each model)."""
 
     async def update(self, key: str, changes: R | Mapping[str, Any]) -> R:
@@ -87,18 +75,20 @@ class Updates(_Answered[R]):
         Planhat changes the fields sent and leaves the rest; `custom` merges key by key.
 
         Args:
-            key: An `_id`, `extid("…")` or `srcid("…")`; `model.update_keys` says which of them Planhat documents.
+            key: An `_id`, `extid("…")` or `srcid("…")`; `model.update_keys` says which prefixes Planhat documents.
             changes: A mapping, sent exactly as it is: `{"status": None}` empties a field. Or a record, whose
                 fields that are set are sent.
 
         Raises:
             NotFoundError: There is no such record.
             ValueError: A key of another kind, an unknown field, or a value Planhat would not understand.
+            DecodeError: The answer is a success, and no record: it may have been changed.
         """
         wire = to_write(self.model.record, changes)
         if isinstance(changes, Record):
             wire.pop("_id", None)
-        return await self._written(self._request("PUT", key, body=encode_plain(wire)))
+        requirements_of(self.model).check_ids(wire)
+        return await self._single(self._request("PUT", key, body=encode_plain(wire)))
 
 
 class Deletes(Repository[R]):
@@ -107,69 +97,53 @@ class Deletes(Repository[R]):
     async def delete(self, key: str) -> None:
         """Delete a record for good. Costs one call.
 
-        It is repeated after a lost answer; that the record is gone by then counts as success.
+        It is repeated after a lost answer; that the record is gone by then counts as success. So does any 2xx whose
+        body is the record, a count, a short text such as OK, or empty.
 
         Args:
-            key: Its `_id`.
+            key: Its `_id`; Planhat documents no other.
 
         Raises:
             NotFoundError: There is no such record.
-            ValueError: A key of another kind.
+            DecodeError: The answer is a success that says something else: an error, a page of HTML.
+            ValueError: The key is not an `_id`.
         """
-        request = self._request("DELETE", key)
-        response = await self._session.send(request)
-        try:
-            answer = decode_json(response.body) if response.body.strip() else None
-        except DecodeError as error:
-            raise unreadable(request, error) from None
-        deleted_none = isinstance(answer, Mapping) and answer.get("deletedCount") == 0
-        if deleted_none and not response.follows_unknown:
-            message = f"DELETE {request.path}: Planhat deleted nothing"
-            raise NotFoundError(message, status=200, method="DELETE", path=request.path)
+        await self._delete(key)
 
     async def delete_many(self, keys: Iterable[str]) -> list[bool]:
-        """Delete records concurrently, at the session's pace. Costs one call per key.
+        """Delete records concurrently, at the session's pace.
 
-        All keys are checked before anything is sent. After an error the calls that have not left are dropped;
-        records may have been deleted by then.
+        All keys are checked before anything is sent. Costs one call per key, in the class of bulk calls unless there
+        is only one, and memory for the results. After an error the calls that have not left are dropped; records may
+        have been deleted by then.
 
         Returns:
             For each key, in order, whether there was such a record.
 
         Raises:
-            ValueError: As `delete`, for any of the keys.
+            ValueError: One of the keys is not an `_id`.
+            TypeError: `keys` is one key, or one of them is not a string.
         """
-        return [gone is not None for gone in await _each(self._delete_found, keys)]
+        return [gone is not None for gone in await self._each(self._delete_found, keys, "DELETE")]
 
-    async def _delete_found(self, key: str) -> bool:
-        await self.delete(key)
+    async def _delete_found(self, key: str, *, is_bulk: bool) -> bool:
+        await self._delete(key, is_bulk=is_bulk)
         return True
+
+    async def _delete(self, key: str, *, is_bulk: bool = False) -> None:
+        request = self._request("DELETE", key, is_bulk=is_bulk)
+        response = await self._session.send(request)
+        try:
+            is_deleted = deleted_in(response.body)
+        except DecodeError:
+            problem = "the answer does not say that the record was deleted"
+            raise self._session.unusable(request, response.status, response.body, problem) from None
+        if not is_deleted and not response.follows_unknown:
+            message = f"DELETE {request.path}: Planhat deleted nothing"
+            raise NotFoundError(message, status=200, method="DELETE", path=request.path)
 
 
 def with_defaults(wire: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
     """A new record with what Planhat needs of it and the caller did not say."""
     missing = {name: value for name, value in defaults.items() if not wire.get(name)}
     return {**wire, **missing} if missing else wire
-
-
-async def _each(call: Callable[[str], Awaitable[T]], keys: Iterable[str]) -> list[T | None]:
-    """Call for each key concurrently; `None` where there is no such record."""
-
-    async def found(key: str) -> T | None:
-        try:
-            return await call(key)
-        except NotFoundError:
-            return None
-
-    if isinstance(keys, str):
-        raise TypeError("keys are an iterable of keys, not one")
-    checked = list(keys)
-    for key in checked:
-        path_segment(key)
-    calls = [asyncio.ensure_future(found(key)) for key in checked]
-    try:
-        return list(await asyncio.gather(*calls))
-    finally:
-        for task in calls:
-            task.cancel()
-        await asyncio.gather(*calls, return_exceptions=True)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
-from datetime import UTC, datetime, timedelta
-from typing import Generic, Literal, TypedDict, TypeVar, Unpack
+from datetime import datetime
+from typing import Literal, TypedDict, TypeVar, Unpack
 
 import attrs
 
 from planhat_async.batching.changes import ChangedSince
 from planhat_async.batching.query import Query
-from planhat_async.batching.reading import Batch
+from planhat_async.batching.reading import Batch, FetchPage
 from planhat_async.batching.stitching import Seam
 from planhat_async.records import Record
+from planhat_async.records.arguments import number
 from planhat_async.repositories.lists import Lists
-from planhat_async.repositories.queries import Options, queries_of
+from planhat_async.repositories.queries import Options, call_of, check_options, queries_of
+from planhat_async.repositories.update_walk import ServerClock, UpdatedSince
 
 R = TypeVar("R", bound=Record)
 
@@ -36,52 +38,6 @@ class UpdatedSinceOptions(TypedDict, total=False):
     """
 
 
-class UpdatedSince(AsyncIterator[R], Generic[R]):
-    """The records that changed since a time, for one `async for`; see `iter_updated_since`.
-
-    Args:
-        since: The time.
-        margin: Seconds by which the next walk looks back further than this one's start.
-        records: Makes the records.
-        is_whole: Whether no record was missed, asked once all were handed out.
-    """
-
-    def __init__(
-        self, since: datetime, *, margin: float, records: AsyncGenerator[R, None], is_whole: Callable[[], bool]
-    ) -> None:
-        self._margin = timedelta(seconds=margin)
-        self._records = records
-        self._is_whole = is_whole
-        self._started: datetime | None = None
-        self._next_since = since
-        self._is_broken = False
-
-    @property
-    def next_since(self) -> datetime:
-        """Where the next walk has to begin: once this one is complete, its start less the margin; until then, `since`.
-
-        A walk that was left early, failed, or during which rows were missed has to be made again.
-        """
-        return self._next_since
-
-    async def __anext__(self) -> R:
-        self._started = self._started or datetime.now(UTC)
-        try:
-            return await anext(self._records)
-        except StopAsyncIteration:
-            if self._is_whole() and not self._is_broken:
-                self._next_since = max(self._next_since, self._started - self._margin)
-            raise
-        except BaseException:
-            self._is_broken = True  # asked once more, it would only say that it has ended
-            raise
-
-    async def aclose(self) -> None:
-        """End the walk early."""
-        self._is_broken = True
-        await self._records.aclose()
-
-
 class ListsUpdated(Lists[R]):
     """Lists what changed, of a model that can be sorted by `updated_at`."""
 
@@ -97,7 +53,8 @@ class ListsUpdated(Lists[R]):
         before an older one.
 
         `next_since` of what comes back is where the next walk has to begin. From one walk to the next a record may
-        come twice, and none is missed as long as `margin` covers the difference between the two machines' clocks.
+        come twice, and none is missed: the walk's start is by this machine's clock or by the `Date` of the first
+        answer, whichever is earlier. (Where answers have no `Date`, `margin` must cover what the clock is ahead.)
 
         Args:
             since: An aware time, the `next_since` of the walk before.
@@ -111,28 +68,35 @@ class ListsUpdated(Lists[R]):
             RequestError: Likewise.
         """
         if not isinstance(since, datetime):
-            raise TypeError(f"since is a datetime, not {type(since).__name__}")
-        if since.utcoffset() is None or margin < 0:
-            raise ValueError(f"since is a time with a zone and margin not negative, not {since} and {margin}")
+            raise TypeError(f"since must be a datetime, not {since!r}")
+        if since.utcoffset() is None:
+            raise ValueError(f"since must be a time with a zone, not {since}")
+        number(0)("margin", margin)
         known = {*UpdatedSinceOptions.__annotations__, *(one.option for one in self.model.filters)}
-        for name in options.keys() - known:
-            raise TypeError(f"{name} is no option of iter_updated_since, which has {', '.join(sorted(known))}")
+        check_options(options, known, call=call_of(self.model, "iter_updated_since"))
         chosen: Options = {"page_size": 2000, "concurrency": 1, **options, "sort": "-updated_at"}
         met: set[Seam] = set()
+        queries = queries_of(self.model, chosen, required_fields=("updated_at",))
+        clock = ServerClock(self._fetching(queries))
 
         def on_seam(seam: Seam) -> None:
             met.add(seam)
             self._count_seam(seam)
 
         name = f"GET {self.model.path}"
-        lists = [
-            self._walk(ChangedSince(name=name, since=since, on_seam=on_seam, keep=query.row_filter), query, chosen)
-            for query in queries_of(self.model, chosen, required_fields=("updated_at",))
-        ]
-        return UpdatedSince(since, margin=margin, records=_chained(lists), is_whole=lambda: Seam.BROKEN not in met)
+        walks = [ChangedSince(name=name, since=since, on_seam=on_seam, keep=query.row_filter) for query in queries]
+        lists = [self._walk(changed, query, chosen, clock.fetch) for changed, query in zip(walks, queries, strict=True)]
+        return UpdatedSince(
+            since,
+            margin=margin,
+            records=_chained(lists),
+            is_whole=lambda: Seam.BROKEN not in met,
+            server_start=lambda: clock.started,
+        )
 
-    def _walk(self, changed: ChangedSince, query: Query, options: Options) -> AsyncGenerator[R, None]:
-        batches = self._read([attrs.evolve(query, row_filter=changed.take)], options, on_seam=changed.on_seam)
+    def _walk(self, changed: ChangedSince, query: Query, options: Options, fetch: FetchPage) -> AsyncGenerator[R, None]:
+        walked = attrs.evolve(query, row_filter=changed.take)
+        batches = self._read([walked], options, on_seam=changed.on_seam, fetch=fetch)
         return self._decoded(_until_over(changed, batches), self._on_bad(options))
 
 

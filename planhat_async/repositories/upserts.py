@@ -6,18 +6,29 @@ from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, M
 from functools import partial
 from typing import Any, Literal, TypedDict, TypeVar, Unpack
 
-from planhat_async._convert import Marker, decode_json, encode_plain, marker_of, requirements_of, writer_of
+from planhat_async._convert import (
+    IDS_ONLY,
+    Marker,
+    decode_json,
+    encode_plain,
+    marker_of,
+    requirements_of,
+    says_error,
+    writer_of,
+)
 from planhat_async._http.wire import Request, Response
 from planhat_async.batching.answers import Answer, tells_of_rows
 from planhat_async.batching.chunking import Row
 from planhat_async.batching.producing import Prepare
 from planhat_async.batching.recording import Ledger
-from planhat_async.batching.settling import Settler
+from planhat_async.batching.row_inputs import refuse_what_is_not_rows
+from planhat_async.batching.settling import HorizonReader, Settler
 from planhat_async.batching.upserting import ChunkOptions, UpsertRun
 from planhat_async.batching.verifying import Seen
 from planhat_async.errors import DecodeError
-from planhat_async.records import Params, Record
-from planhat_async.repositories.queries import queries_of
+from planhat_async.records import Model, Params, Record
+from planhat_async.records.arguments import flag, number
+from planhat_async.repositories.queries import check_options, queries_of
 from planhat_async.repositories.repository import Repository
 from planhat_async.repositories.single_calls import with_defaults
 from planhat_async.results import ChunkResult, Unreadable, UpsertResult
@@ -50,8 +61,9 @@ class UpsertOptions(TypedDict, total=False):
     Rows without a key are created each time they are sent, so where an answer got lost they are reported as unknown.
     With this they are looked for, by these values, among what Planhat has created since: what is found is created,
     what is not is looked for again after `verify_wait`, then sent again. A row without a key must have these values,
-    of text, numbers or times, and Planhat must show them as they were sent. Costs a call at the start, and a few
-    for each chunk without an answer. A task is better given a `source_id` of its own: then it has a key.
+    of text, numbers or times, and Planhat must show them as they were sent. Costs a call or two for each
+    list at the start, and a few for each chunk without an answer. A task is better given a `source_id` of its own:
+    then it has a key.
     """
     verify_wait: float
     """Seconds before what was not found is looked for again, because a request that was given up may still be carried
@@ -75,7 +87,8 @@ class Upserts(Repository[R]):
         another is not recognised as one. A row without a key is created each time it is sent, so it is never sent
         again by itself (see `verify_by`); give a task a `source_id` of your own, and it can be.
 
-        Costs one call per chunk, and as many calls as a key has rows; memory for about twice `concurrency` + 4
+        Costs one call per chunk, and as many calls as a key has rows; for the pace, an input that ends before it fills
+        a chunk is a single call, anything else bulk. Memory for about twice `concurrency` + 4
         chunks, however long the input is.
 
         Args:
@@ -87,9 +100,13 @@ class Upserts(Repository[R]):
             What became of every row. Nothing that Planhat says of rows is raised: look at `ok`.
 
         Raises:
-            UpsertError: On request, see `raise_on_error`; it carries the result.
+            UpsertError: On request, see `raise_on_error`; it carries the result, and its `__cause__` is the error that
+                ended the run or, failing that, the first one for which rows of a chunk were not stored.
             ValueError: An option out of its bounds; on request an invalid row, see `on_invalid`.
+            TypeError: What `rows` yields is no row: it is a table, whose mappings are to be handed in
+                (`df.to_dict("records")`), text, or a file of lines.
         """
+        flag()("raise_on_error", raise_on_error)
         async with self._run(rows, options) as run:
             async for _ in run:
                 pass
@@ -117,24 +134,28 @@ class Upserts(Repository[R]):
         return self._run(rows, options, ledger)
 
     def _run(self, rows: Any, options: UpsertOptions, ledger: Ledger | None = None) -> UpsertRun:
-        if isinstance(rows, Mapping | Record | str | bytes):
-            raise TypeError(f"rows are an iterable of records or mappings, not one {type(rows).__name__}")
+        refuse_what_is_not_rows(rows, Record)
         rest: dict[str, Any] = {**options}
+        check_options(rest, UpsertOptions.__annotations__, call=f"{type(self).__name__}.upsert_many()")
         verify_by, wait = rest.pop("verify_by", ()), rest.pop("verify_wait", 30.0)
-        if wait < 0:
-            raise ValueError(f"verify_wait is in seconds from now on, not {wait}")
+        number(0)("verify_wait", wait)
         chosen = ChunkOptions(**rest)
         if not verify_by:
-            return UpsertRun(rows, prepare=self._preparing(None), send=self._send_chunk, options=chosen, ledger=ledger)
+            return UpsertRun(
+                rows,
+                prepare=self._preparing(None),
+                send=self._send_chunk,
+                send_only=self._send_only,
+                options=chosen,
+                ledger=ledger,
+            )
         marker = marker_of(self.model, verify_by)
-        # The lists that show what an upsert has created.
-        peeks = [partial(self._peek, marker, query.filters) for query in queries_of(self.model, {})]
         return UpsertRun(
             rows,
             prepare=self._preparing(marker),
             send=self._send_chunk,
             options=chosen,
-            settler=Settler(peeks, wait),
+            settler=Settler([partial(self._peek, marker, params) for params in _lists_of(self.model)], wait),
             ledger=ledger,
         )
 
@@ -147,18 +168,29 @@ class Upserts(Repository[R]):
             if type(item) is Unreadable:
                 raise ValueError(item.reason)
             wire = write(item)
-            keys = check(wire)
+            keys, is_partial = check(wire)
             if keys:
-                return Row(position, keys, encode_plain(wire))
+                return Row(position, keys, encode_plain(wire), None, is_partial)
             wire = with_defaults(wire, filled_in)
             return Row(position, keys, encode_plain(wire), None if marker is None else marker.mark_of_row(wire))
 
         return prepare
 
-    async def _send_chunk(self, body: bytes, is_keyed: bool, on_attempt: Callable[[bool], None]) -> Answer:
-        request = Request(method="PUT", path=self.model.path, body=body, is_keyed=is_keyed, is_bulk=True)
+    async def _send_only(self, body: bytes, is_keyed: bool, on_attempt: Callable[[bool], None]) -> Answer:
+        """Send an upsert that is a single call."""
+        return await self._send_chunk(body, is_keyed, on_attempt, is_bulk=False)
+
+    async def _send_chunk(
+        self, body: bytes, is_keyed: bool, on_attempt: Callable[[bool], None], *, is_bulk: bool = True
+    ) -> Answer:
+        request = Request(method="PUT", path=self.model.path, body=body, is_keyed=is_keyed, is_bulk=is_bulk)
         response = await self._session.send(request, accepts=_says_of_rows, on_attempt=on_attempt)
-        account = decode_json(response.body) if response.body.strip() else None
+        body = response.body
+        try:
+            account = _account_in(body) if body.strip() else None
+        except DecodeError:
+            problem = "the answer is not an account of the rows"
+            raise self._session.unusable(request, response.status, body, problem) from None
         return Answer(status=response.status, account=account, follows_unknown=response.follows_unknown)
 
     async def _peek(self, marker: Marker, params: Params, offset: int, limit: int) -> list[Seen]:
@@ -169,6 +201,29 @@ class Upserts(Repository[R]):
         if not isinstance(page, list) or not all(isinstance(one, dict) and type(one.get("_id")) is str for one in page):
             raise DecodeError(f"GET {self.model.path}: the answer is not a list of records")
         return [(one["_id"], marker.mark_of(one)) for one in page]
+
+
+def _account_in(body: bytes) -> Any:
+    """The decoded answer to an upsert.
+
+    Raises:
+        DecodeError: It is not JSON, or an error of the request as a whole.
+    """
+    answer = decode_json(body)
+    if says_error(answer) and not tells_of_rows(answer) and not any(isinstance(one, list) for one in answer.values()):
+        raise DecodeError("it holds an error")
+    return answer
+
+
+def horizon_reader_of(repository: Upserts[Any]) -> HorizonReader:
+    """Reads the newest `_id`s there are, for a record of chunks that a later run may have to look for."""
+    peek = repository._peek  # noqa: SLF001 - users of a repository have no use for it
+    return HorizonReader([partial(peek, IDS_ONLY, params) for params in _lists_of(repository.model)])
+
+
+def _lists_of(model: Model) -> list[Params]:
+    """The filters of the lists that show what an upsert has created."""
+    return [query.filters for query in queries_of(model, {})]
 
 
 def _says_of_rows(response: Response) -> bool:

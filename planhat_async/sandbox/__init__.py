@@ -11,7 +11,8 @@ Unknown of Planhat                              The sandbox                     
 Lists
 what a `limit` above the maximum does           gives the maximum
 `limit=0`; one that is no whole number          an empty page; 400
-the default order                               by `_id`
+the default order                               the newest `_id` first, as documented lists  `newest_first`
+                                                show it
 what `sort` does with missing values and ties   missing first, ties by `_id`, MongoDB's
                                                 order of types; `custom.X` names a custom
                                                 field, here and in `select`
@@ -20,7 +21,7 @@ whether `isArchived=true` lists open tasks too  no                              
 whether `/conversations` lists tickets too      yes, and conversations of any other type
 which fields a list shows                       all that are stored
 Keys
-which keys PUT on a note takes                  `_id`, `extid-…` and `srcid-…`
+which keys GET and PUT take                     `_id`, `extid-…` and `srcid-…`
 which keys DELETE takes                         the `_id` only
 `extid-…` that several records have             the one stored first; never a ticket
 a `sourceId` that another record has            refused
@@ -33,6 +34,9 @@ companies                                       any is accepted until one is reg
 which domain names a ticket's company           the first registered one
 users and end users                             any is stored as it was sent; a registered
                                                 one gets its name, an owner too
+a ticket sent through `/conversations`          is one by its `type`, has the fields of
+                                                both, and needs what a conversation needs
+`"custom.NAME": value` in a body                sets that one custom field
 a ticket's end user                             the registered one of its `email`
 a note's `externalId` and `sourceId`            may be set
 `isArchived` of a completed task                as it was sent
@@ -41,12 +45,15 @@ a ticket's `history`                            replaced as a whole; the times o
 whether a ticket shows the fields it was sent   yes                                         `tickets_show_sent_fields`
 Bulk upserts
 a row whose `_id` matches nothing               is matched by `sourceId`, else refused
-a row that names a ticket by `_id`              needs no `sourceId` and no company
+a row without `email` of a ticket that is       changes it                                  `tickets_need_email_to_
+there                                                                                       update`
 more than 5,000 rows                            400, nothing stored
 a body in which every row lacks a field         400
 the rows that a 400 does not blame              not stored                                  `rejected_body_applies_rest`
 which rows a repeated key is blamed on          all that have it
 what an error element names                     the row's first key                         `errors_name_key`
+whether an error element is plain text          no                                          `errors_are_texts`
+whether the counts come                         yes                                         `upserts_have_counts`
 whether a ticket's row that changes nothing     no                                          `tickets_count_unchanged`
 counts as updated
 Limits

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hmac
 import math
 from collections import deque
@@ -77,7 +78,7 @@ class Api:
     def admit(self, request: ApiRequest) -> Admission:
         """Let a request in or not, by its token and by the limits; its body may be still to come."""
         strike = self.faults.strike(request)
-        token = _bearer(request.headers)
+        token = _token_of(request.headers)
         if not self._accepts(token):
             headers = self._limit_headers(self._limits.per_minute)
             return Admission(Outcome(401, {"error": "Unauthorized"}), headers, strike)
@@ -143,10 +144,26 @@ class Api:
         return {"X-Rate-Limit-Limit": str(self._limits.per_minute), "X-Rate-Limit-Remaining": str(n_free)}
 
 
-def _bearer(headers: Mapping[str, str]) -> str:
+def _token_of(headers: Mapping[str, str]) -> str:
+    """The token of `Bearer TOKEN`, or of `Basic` with the token for a name and no password; empty if there is none."""
     value = next((value for name, value in headers.items() if name.lower() == "authorization"), "")
-    scheme, _, token = value.partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
+    scheme, _, said = value.partition(" ")
+    match scheme.lower():
+        case "bearer":
+            return said.strip()
+        case "basic":
+            return _user_name(said.strip())
+    return ""
+
+
+def _user_name(credentials: str) -> str:
+    try:
+        name, _, password = (
+            base64.b64decode(credentials, validate=True).decode("utf-8", "surrogateescape").partition(":")
+        )
+    except ValueError:
+        return ""
+    return "" if password else name
 
 
 def _octets(token: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 from attrs import define, field
@@ -13,9 +14,10 @@ from planhat_async.sandbox.fields import TICKETS, Model
 from planhat_async.sandbox.messages import Strike
 from planhat_async.sandbox.refusals import RefusedError
 from planhat_async.sandbox.store import Record
-from planhat_async.sandbox.writing import Writer, require
+from planhat_async.sandbox.writing import Writer
 
 MAX_ROWS = 5_000
+_COUNTS = frozenset({"created", "updated", "nonupdates"})
 
 
 def upsert(
@@ -25,18 +27,20 @@ def upsert(
 
     Returns:
         The status and the body of the answer. 400: a key came twice (each row that has it is blamed), or every row
-        lacks a required field. 206: other rows were refused. A ticket without an e-mail address is counted nowhere.
+        lacks a required field. 206: other rows were refused. A new ticket without an e-mail address is counted
+        nowhere.
         A fault may befall some rows.
     """
     run = _Upsert(writer, model, now)
     hurt = damage.to_rows(strike, len(rows))
     keys = [run.keys(row) for row in rows]
-    repeated = run.repeated(rows, keys)
+    passed_over = [run.is_passed_over(row, own) for row, own in zip(rows, keys, strict=True)]
+    repeated = run.repeated(own for own, is_over in zip(keys, passed_over, strict=True) if not is_over)
     applies_rest = writer.choices.rejected_body_applies_rest or not (repeated or hurt.is_of_all)
     for position, row in enumerate(rows):
         if position in hurt.positions:
             run.hurt(keys[position], hurt)
-        elif not run.is_passed_over(row):
+        elif not passed_over[position]:
             twice = next((key[0] for key in keys[position] if key in repeated), None) if repeated else None
             if twice is not None:
                 run.blame(keys[position], RefusedError(twice, f"{twice} duplicated"))
@@ -60,9 +64,9 @@ class _Upsert:
     created: list[Record] = field(factory=list)
     updated: list[Record] = field(factory=list)
     n_unchanged: int = 0
-    created_errors: list[Record] = field(factory=list)
-    updated_errors: list[Record] = field(factory=list)
-    permission_errors: list[Record] = field(factory=list)
+    created_errors: list[Record | str] = field(factory=list)
+    updated_errors: list[Record | str] = field(factory=list)
+    permission_errors: list[Record | str] = field(factory=list)
     n_missing: int = 0
 
     def status(self, *, is_rejected: bool, n_rows: int) -> int:
@@ -82,15 +86,15 @@ class _Upsert:
                 keys.append((name, value))
         return tuple(keys)
 
-    def is_passed_over(self, row: Any) -> bool:
-        """Whether the row is a ticket that Planhat drops without a word."""
-        return self.model is TICKETS and isinstance(row, dict) and not row.get("email")
+    def is_passed_over(self, row: Any, keys: _Keys) -> bool:
+        """Whether the row is a ticket without `email` that Planhat drops silently: one that matches nothing."""
+        if self.model is not TICKETS or not isinstance(row, dict) or row.get("email"):
+            return False
+        return self.writer.choices.tickets_need_email_to_update or self._match(keys) is None
 
-    def repeated(self, rows: list[Any], keys: list[_Keys]) -> set[tuple[str, str]]:
+    def repeated(self, keys: Iterable[_Keys]) -> set[tuple[str, str]]:
         """The keys that more than one row has."""
-        counts = Counter(
-            key for row, own in zip(rows, keys, strict=True) for key in own if not self.is_passed_over(row)
-        )
+        counts = Counter(key for own in keys for key in own)
         return {key for key, count in counts.items() if count > 1} if len(counts) < counts.total() else set()
 
     def take(self, row: Any, keys: _Keys) -> None:
@@ -127,7 +131,7 @@ class _Upsert:
             }
             counts = {"created": len(self.created), "updated": n_updated + n_counted}
             return counts | {name: elements for name, elements in errors.items() if elements}
-        return {
+        answer = {
             "created": len(self.created),
             "createdErrors": self.created_errors,
             "insertsKeys": self.created,
@@ -139,8 +143,12 @@ class _Upsert:
             "upsertedIds": [record["_id"] for record in self.created],
             "permissionErrors": self.permission_errors,
         }
+        has_counts = self.writer.choices.upserts_have_counts
+        return {name: value for name, value in answer.items() if has_counts or name not in _COUNTS}
 
-    def _element(self, keys: _Keys, refused: RefusedError) -> Record:
+    def _element(self, keys: _Keys, refused: RefusedError) -> Record | str:
+        if self.writer.choices.errors_are_texts:
+            return refused.reason
         element = dict(keys[:1]) if self.writer.choices.errors_name_key else {"el": refused.field}
         return {**element, "error": refused.reason}
 
@@ -164,8 +172,6 @@ class _Upsert:
                 raise RefusedError("_id", "_id: no such record")
             self.created.append(_identity(self.writer.create(self.model, row, self.now)))
             return
-        if self.model is TICKETS and not row.get("_id"):
-            require(self.model, row)
         if self.writer.update(self.model, record, row, self.now):
             self.updated.append(_identity(record))
         else:

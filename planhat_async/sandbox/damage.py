@@ -16,7 +16,14 @@ T = TypeVar("T", bound=Sized)
 
 HTML = "text/html"
 _PAGE = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
-_REASONS = {500: "Internal error", 502: "Bad gateway", 503: "Service unavailable", 504: "Gateway timeout"}
+_REASONS = {
+    408: "Request timeout",
+    500: "Internal error",
+    502: "Bad gateway",
+    503: "Service unavailable",
+    504: "Gateway timeout",
+    520: "Unknown error",
+}
 _BLAME = {
     "rows_206": (206, "companyId: Not valid type"),
     "rows_400": (400, "companyId is required"),
@@ -30,6 +37,8 @@ def instead(strike: Strike | None, headers: dict[str, str], now: float) -> ApiRe
         return None
     if strike.name == "html_page":
         return ApiResponse(502, _PAGE, headers, content_type=HTML)
+    if strike.name == "error_200":
+        return _error(200, "Internal error", headers)
     if strike.name.startswith("http_429"):
         return _error(429, "Too many requests", headers | _retry_after(strike, now))
     status = strike.name.removeprefix("http_")

@@ -49,7 +49,8 @@ def page(
     """The page that a query asks for, each row as its JSON text; a parameter the model does not know is ignored.
 
     Rows of one page are in `sort`'s order, equal ones by `_id`. A record without the property comes first, or last in
-    descending order. The default order costs no sort, and an offset no look at the records before it.
+    descending order. Without a `sort` the newest `_id` comes first. By `_id` either order costs no sort, and an offset
+    no look at the records before it.
 
     Raises:
         RefusedError: `limit` or `offset` is no whole number.
@@ -58,7 +59,8 @@ def page(
     offset = _count(query, "offset", 0)
     shelves = _shelves(model, choices, query)
     sort = query.get("sort", "")
-    found = _sorted(collection, shelves, sort.removeprefix("-"), descending=sort.startswith("-"), strike=strike)
+    descending = sort.startswith("-") if sort else choices.newest_first
+    found = _sorted(collection, shelves, sort.removeprefix("-"), descending=descending, strike=strike)
     rows: Sequence[bytes] = list(
         islice(_matching(found, list(_tests(model, companies, query))), offset, offset + limit)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Iterable, Mapping
 from datetime import datetime
@@ -157,8 +158,11 @@ class Planhat(ABC):
         self._state.restore(snapshot)
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write all records, companies and people to a JSONL file, which `load` reads."""
-        with open(path, "wb") as file:
+        """Write all records, companies and people to a JSONL file, which `load` reads.
+
+        Where it is new, only its owner can read it.
+        """
+        with open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
             file.writelines(self._state.lines())
 
     def load(self, path: str | PathLike[str], *, model: str | None = None) -> int:

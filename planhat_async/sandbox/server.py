@@ -81,26 +81,36 @@ class Sandbox(Planhat):
         runner = web.AppRunner(
             application, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS, handler_cancellation=True
         )
-        await runner.setup()
         self._coming_back = asyncio.Lock()  # of this event loop
         self._runner, self._bound_port = runner, self._port
         try:
+            await runner.setup()
             await self._listen()
-        except OSError:
+            self._prepare_for_the_first()
+            await asyncio.sleep(0)
+        except BaseException:
             await self.close()
             raise
-        self._prepare_for_the_first()
-        await asyncio.sleep(0)
 
     async def close(self) -> None:
         """Stop listening and hang up; a request under way has a tenth of a second to end. Closing twice is harmless.
 
-        A call that a fault was to carry out later is not carried out any more: see `settled`.
+        A call that a fault was to carry out later is not carried out any more: see `settled`. A cancellation waits
+        until it is closed.
         """
+        closing = asyncio.ensure_future(self._close())
+        try:
+            await asyncio.shield(closing)
+        except asyncio.CancelledError:
+            await asyncio.wait([closing])
+            raise
+
+    async def _close(self) -> None:
         runner, self._runner = self._runner, None
+        # First what may be opening a listener.
+        await self._drop_pending()
         await self._stop_listening()
         self._let_go_of_the_port()
-        await self._drop_pending()
         if runner is not None:
             await runner.cleanup()
             # A request that came while it closed may have left something behind.
@@ -124,9 +134,12 @@ class Sandbox(Planhat):
             return response
         finally:
             self._n_parallel -= 1
-            if refusal is not None:
-                await self._go_away(refusal.amount)
-            self._busy.discard(request.protocol)
+            try:
+                if refusal is not None:
+                    # A client that hangs up cancels this handler: the absence still begins, and still ends.
+                    await asyncio.shield(self._keep(self._go_away(refusal.amount)))
+            finally:
+                self._busy.discard(request.protocol)
 
     async def _answered(
         self, request: web.Request, head: ApiRequest, admission: Admission, *, is_last: bool
@@ -168,8 +181,12 @@ class Sandbox(Planhat):
             runner = self._runner
             if runner is not None and runner.server is not None and self._listener is None:
                 loop = asyncio.get_running_loop()
-                self._listener = await loop.create_server(runner.server, self._host, self._bound_port)
+                # In two steps: a cancellation during the second leaves a listener that can be closed.
+                self._listener = await loop.create_server(
+                    runner.server, self._host, self._bound_port, start_serving=False
+                )
                 self._bound_port = self._listener.sockets[0].getsockname()[1]
+                await self._listener.start_serving()
                 self._let_go_of_the_port()
 
     def _stop_accepting(self) -> None:
@@ -178,7 +195,8 @@ class Sandbox(Planhat):
             with suppress(NotImplementedError):
                 asyncio.get_running_loop().remove_reader(listening.fileno())
             with suppress(OSError):
-                listening.shutdown(socket.SHUT_RDWR)
+                with listening.dup() as duplicate:  # uvloop's own object does not offer it
+                    duplicate.shutdown(socket.SHUT_RDWR)
                 self._hold_the_port(listening.family, listening.getsockname())
 
     def _hold_the_port(self, family: int, address: Any) -> None:
@@ -199,8 +217,10 @@ class Sandbox(Planhat):
         if listener is not None:
             # A connection that is just being accepted would be lost and never closed: asyncio lets it fall when its
             # server closes between two steps. So let the second step be done.
-            await asyncio.sleep(0)
-            listener.close()
+            try:
+                await asyncio.sleep(0)
+            finally:
+                listener.close()
 
 
 def _head(request: web.Request, *, now: float, n_parallel: int) -> ApiRequest:

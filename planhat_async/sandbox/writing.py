@@ -19,6 +19,7 @@ _TEXTS_OF = {
     for model in (NOTES, TASKS, TICKETS)
 }
 _EMPTY: Record = {}
+_CUSTOM = "custom."
 _COMPANY_FIELDS = {
     NOTES.path: ("companyId", "companyExternalId"),
     TASKS.path: ("companyId",),
@@ -51,10 +52,11 @@ class Writer:
         Raises:
             RefusedError: A required field is missing, or a value cannot be stored.
         """
-        changes = self._changes(model, row)
-        require(model, row)
-        self._require_unique(model, changes, None)
-        record = {"_id": self.state.store.new_id(now)} | shapes.defaults(model, now) | changes
+        kind = kind_of(model, row)
+        changes = self._changes(model, kind, row)
+        _require(model, kind, row)
+        self._require_unique(kind, changes, None)
+        record = {"_id": self.state.store.new_id(now)} | shapes.defaults(kind, now) | changes
         self._collection(model).insert(record)
         return record
 
@@ -64,14 +66,15 @@ class Writer:
         Raises:
             RefusedError: A value cannot be stored.
         """
-        changes = self._changes(model, row)
-        self._require_unique(model, changes, record)
+        kind = kind_of(model, row, record)
+        changes = self._changes(model, kind, row)
+        self._require_unique(kind, changes, record)
         custom = record.get("custom")
         if "custom" in changes and isinstance(custom, dict):
             changes["custom"] = custom | changes["custom"]
         is_changed = any(field not in record or record[field] != value for field, value in changes.items())
         if is_changed:
-            self._collection(model).change(record, shapes.touched(model, now) | changes)
+            self._collection(model).change(record, shapes.touched(kind, now) | changes)
         return is_changed
 
     def delete(self, model: Model, record: Record) -> None:
@@ -93,21 +96,24 @@ class Writer:
             return _known(companies.find(key) if is_documented else None, "companyId")
         if external_id and model is not TASKS:
             return _known(companies.find(EXTID + external_id), "companyExternalId")
-        if domains and model is TICKETS:
+        if domains and kind_of(model, row) is TICKETS:
             return _known(companies.find_by_domain(domains), "domains")
         return None
 
     def _collection(self, model: Model) -> Collection:
         return self.state.store[model.collection]
 
-    def _changes(self, model: Model, row: Record) -> Record:
+    def _changes(self, model: Model, kind: Model, row: Record) -> Record:
         """What is stored of a row: its known fields, what follows from them, its company."""
-        _check_types(model, row)
-        sent = {field: value for field, value in row.items() if field in model.writable}
+        row = _with_custom_fields(row)
+        _check_types(model, kind, row)
+        sent = {field: value for field, value in row.items() if field in model.writable or field in kind.writable}
         for field in model.times & sent.keys():
             sent[field] = times.normalised(sent[field])
-        changes = sent | shapes.derived(model, sent)
-        if model is TICKETS and not self.choices.tickets_show_sent_fields:
+        changes = sent | shapes.derived(kind, sent)
+        if kind is not model:
+            changes.pop("subType", None)  # `type` says what it is there, not what kind of ticket
+        if kind is TICKETS and not self.choices.tickets_show_sent_fields:
             changes = {field: value for field, value in changes.items() if field not in _SENT_TICKET_FIELDS}
         if not changes.get("companyId"):
             changes.pop("companyId", None)
@@ -124,15 +130,38 @@ class Writer:
             raise RefusedError("sourceId", "sourceId duplicated")
 
 
-def require(model: Model, row: Record) -> None:
+def kind_of(model: Model, row: Record, record: Record | None = None) -> Model:
+    """The model that a row of an endpoint belongs to: a conversation of the type `ticket` is a ticket.
+
+    Args:
+        model: The model of the endpoint.
+        row: What is sent.
+        record: The stored record that it changes, which has the say where the row names no type.
+    """
+    if model is not NOTES:
+        return model
+    stored_type = None if record is None else record.get("type")
+    return TICKETS if (row.get("type") or stored_type) == "ticket" else NOTES
+
+
+def _require(model: Model, kind: Model, row: Record) -> None:
     """Refuse a row without a field that a new record needs.
 
     Raises:
         RefusedError: Which field is missing.
     """
-    field = _missing_field(model, row)
+    field = _missing_field(model, kind, row)
     if field is not None:
         raise RefusedError(field, f"{field} is required", is_missing=True)
+
+
+def _with_custom_fields(row: Record) -> Record:
+    """The row with each `"custom.NAME": value` of it as a field of its `custom`."""
+    named = {field: value for field, value in row.items() if field.startswith(_CUSTOM) and field != _CUSTOM}
+    custom = row.get("custom", _EMPTY)
+    if not named or not isinstance(custom, dict):
+        return row
+    return {**row, "custom": custom | {field.removeprefix(_CUSTOM): value for field, value in named.items()}}
 
 
 def _known(company: Company | None, field: str) -> Company:
@@ -141,21 +170,21 @@ def _known(company: Company | None, field: str) -> Company:
     return company
 
 
-def _check_types(model: Model, row: Record) -> None:
+def _check_types(model: Model, kind: Model, row: Record) -> None:
     for field in _TEXTS_OF[model.path]:
         value = row.get(field)
         if value is not None and not isinstance(value, str):
             raise RefusedError(field, f"{field}: Not valid type")
     if not isinstance(row.get("custom", _EMPTY), dict):
         raise RefusedError("custom", "custom: Not valid type")
-    if model is TICKETS and not isinstance(row.get("domains"), list | None):
+    if kind is TICKETS and not isinstance(row.get("domains"), list | None):
         raise RefusedError("domains", "domains: Not valid type")
 
 
-def _missing_field(model: Model, row: Record) -> str | None:
+def _missing_field(model: Model, kind: Model, row: Record) -> str | None:
     if model is TICKETS and not row.get("sourceId"):
         return "sourceId"
-    if not any(row.get(field) for field in _COMPANY_FIELDS[model.path]):
+    if not any(row.get(field) for field in _COMPANY_FIELDS[kind.path]):
         return "companyId"
     if model is NOTES and not row.get("type"):
         return "type"

@@ -12,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import accounts, chunk_of, invalid, json_values, row, seeded
 
-from planhat_async.batching.answers import Account, Answer, Isolation, Part, tells_of_rows
+from planhat_async.batching.answers import Account, Answer, tells_of_rows
 from planhat_async.batching.chunking import Row
-from planhat_async.errors import ServerError, UnknownOutcomeError
+from planhat_async.batching.parts import Isolation, Part
+from planhat_async.batching.verdicts import read_answer
+from planhat_async.errors import PlanhatError, ServerError, UnknownOutcomeError
 from planhat_async.results import ChunkResult, Outcome, Problem
 
 A, B, C = row(0, "a"), row(1, "b"), row(2, "c")
@@ -24,9 +26,18 @@ FULL = {"created": 0, "updated": 0, "nonupdates": 0}
 def read(status: int, answer: Any, rows: tuple[Row, ...] = (A, B, C)) -> tuple[ChunkResult, tuple[Row, ...]]:
     """The account after one answer, and the rows to send again."""
     account = Account(chunk_of(*rows))
-    again = account.read(rows, Answer(status=status, account=answer))
+    again = read_answer(account, Part(rows), Answer(status=status, account=answer))
     assert len(again) <= 1
-    return account.result, again[0] if again else ()
+    return account.result, again[0].rows if again else ()
+
+
+def take(account: Account, part: Part, answer: Any, status: int = 200) -> list[Part]:
+    """The parts still to be sent after an answer; what no other answer will tell is settled."""
+    parts = read_answer(account, part, Answer(status=status, account=answer))
+    account.left = parts
+    if not parts:
+        account.conclude()
+    return parts
 
 
 def counted(result: ChunkResult) -> dict[str, int]:
@@ -79,11 +90,198 @@ def test_an_answer_puts_each_row_into_one_outcome(status: int, answer: Any, expe
     assert (counted(result), again) == (expected, ())
 
 
-@pytest.mark.parametrize("told", [-1, "3", None, 2.0, [3], {"n": 3}])
+ODD_COUNTS = [-1, "-1", "3 rows", "", None, 2.5, float("nan"), True, [3], {"n": 3}]
+
+
+@pytest.mark.parametrize("told", ODD_COUNTS)
 def test_an_odd_count_counts_nothing(told: Any) -> None:
-    """What is no whole number above 0 stores no row."""
+    """What is no whole number is no count; without one, nobody knows whether a row that is left out was dropped."""
     result, _ = read(200, FULL | {"created": told, "updated": 2})
-    assert counted(result) == {"updated": 2, "dropped": 1}
+    assert counted(result) == {"updated": 2, "unknown": 1}
+
+
+@pytest.mark.parametrize("told", ["1", 1.0])
+def test_a_whole_number_in_another_form_is_a_count(told: Any) -> None:
+    """Text or a float says as much."""
+    result, _ = read(200, FULL | {"created": told, "updated": 2})
+    assert counted(result) == {"created": 1, "updated": 2}
+
+
+MISSING = "missing"
+NEW, CHANGED = {"_id": "1", "sourceId": "a"}, {"_id": "2", "sourceId": "b"}
+
+
+@pytest.mark.parametrize("told", [MISSING, *ODD_COUNTS])
+def test_where_a_count_is_missing_the_list_counts(told: Any) -> None:
+    """Every key of an answer is optional, the counts too: what the lists name is stored."""
+    counts = {} if told is MISSING else {"created": told, "updated": told}
+    lists = {"insertsKeys": [NEW], "upsertedIds": ["1"], "updatesKeys": [CHANGED]}
+    result, _ = read(200, {**counts, "nonupdates": 0, **lists}, (A, B))
+    assert (counted(result), result.problems) == ({"created": 1, "updated": 1}, [])
+    result, _ = read(200, {**counts, **lists}, (A, B, C))
+    unknown = Problem(outcome=Outcome.UNKNOWN, reason="the answer tells no counts", position=2, key="c")
+    assert (counted(result), result.problems) == ({"created": 1, "updated": 1, "unknown": 1}, [unknown])
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ({"upsertedIds": ["1", "2", "3"]}, {"created": 3}),
+        ({"insertsKeys": [{"_id": "1"}, {"_id": "2"}, {"_id": "3"}]}, {"created": 3}),
+        ({"insertsKeys": [{"_id": "1"}, {"_id": "2"}], "upsertedIds": ["2", "3"]}, {"created": 3}),
+        ({"insertsKeys": [{"sourceId": "x"}], "upsertedIds": ["2"]}, {"created": 1, "unknown": 2}),
+        ({"updated": 0, "nonupdates": 0, "upsertedIds": ["1", "2"]}, {"created": 2, "dropped": 1}),
+        ({"created": 0, "updated": 0, "nonupdates": 0, "upsertedIds": ["1", "2", "3"]}, {"created": 3}),
+        ({"upsertedIds": ["1", "2", "3", "4", 5]}, {"created": 3}),
+        ({"upsertedIds": "123"}, {"unknown": 3}),
+    ],
+)
+def test_rows_without_a_key_are_counted_by_the_lists_too(answer: Any, expected: dict[str, int]) -> None:
+    """By their length: called dropped, such rows would be sent again, and be there twice."""
+    result, _ = read(200, answer, (row(0), row(1), row(2)))
+    assert counted(result) == expected
+
+
+def test_a_list_of_changed_ids_counts_where_it_names_rows() -> None:
+    """Whether such a list counts is not documented, but a record that it names by the row's key is there."""
+    rows = (Row(0, ("_id=1",), b"1"), Row(1, ("_id=2",), b"2"))
+    assert counted(read(200, {"modified": ["1", "9"]}, rows)[0]) == {"updated": 1, "unknown": 1}
+
+
+# Rows that lack what a creation needs
+
+
+def partial(position: int, key: str) -> Row:
+    """A row that can only update: it names no company."""
+    return Row(position, (f"sourceId={key}",), b"1", None, True)
+
+
+LACKS = "the answer does not count it as updated, and it lacks what a creation needs: stored only if Planhat has it"
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected", "named"),
+    [
+        ({"created": 0, "updated": 3}, {"updated": 3}, []),
+        ({"created": 0, "updated": 0}, {"unreported": 1, "unknown": 2}, [0, 2]),
+        ({"created": 0, "updated": 1}, {"updated": 1, "unknown": 2}, [None, None]),
+        ({"created": 1, "updated": 1}, {"created": 1, "updated": 1, "unknown": 1}, [None]),
+        ({"updated": 1, "updatesKeys": [{"sourceId": "a"}]}, {"updated": 1, "unreported": 1, "unknown": 1}, [2]),
+        (FULL | {"nonupdates": 3}, {"unchanged": 3}, []),
+    ],
+)
+def test_a_short_answer_does_not_store_rows_that_could_not_be_created(
+    answer: Any, expected: dict[str, int], named: list[int | None]
+) -> None:
+    """As many as it leaves open, by name where that is known; a row that could be created is accepted all the same."""
+    result, _ = read(200, answer, (partial(0, "a"), B, partial(2, "c")))
+    assert counted(result) == expected
+    assert [(problem.position, problem.reason) for problem in result.problems] == [(one, LACKS) for one in named]
+
+
+def test_a_short_answer_does_not_store_rows_without_a_key() -> None:
+    """Each would have been created, and the answer counts one."""
+    result, _ = read(200, {"created": 1, "updated": 0}, (row(0), row(1), row(2)))
+    assert counted(result) == {"created": 1, "unknown": 2}
+
+
+# Rows that are sent again after an answer that has stored them
+
+
+def blaming(*keys: str, **answer: Any) -> Any:
+    """An answer that says of these rows that they may not be changed."""
+    return {**answer, "permissionErrors": [{"sourceId": key, "error": "no permission to update"} for key in keys]}
+
+
+INSERTS = [{"_id": "1", "sourceId": "b"}, {"_id": "2", "externalId": "c"}]
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        blaming("b", "c"),
+        {"permissionErrors": ["no permission to update"]},
+        {"permissionErrors": ["no permission to update"] * 2},
+        {"created": 0, "updated": 0},
+        FULL,
+        FULL | {"nonupdates": 2},
+        FULL | {"updated": 2},
+        FULL | {"nonupdates": 1, "permissionErrors": [{"sourceId": "c", "error": "no"}]},
+        {},
+        "no account",
+    ],
+)
+@pytest.mark.parametrize("status", [200, 206, 400, 403])
+@pytest.mark.parametrize("counts", [{}, {"created": 2, "updated": 0}, FULL | {"created": 2}])
+def test_a_row_that_was_named_as_stored_stays_stored(counts: Any, status: int, second: Any) -> None:
+    """A token that may create and not update: what the first answer has created, the second may not change."""
+    account = Account(chunk_of(A, B, C))
+    (part,) = take(account, Part((A, B, C)), blaming("a", **counts, insertsKeys=INSERTS), 403)
+    assert part.rows == (B, C)
+    for again in take(account, part, second, status):
+        assert take(account, again, second, status) == []
+    assert (counted(account.result), account.result.problems) == (
+        {"created": 2, "rejected": 1},
+        [rejected(0, "a", "no permission to update")],
+    )
+
+
+@pytest.mark.parametrize("error", [UnknownOutcomeError("timed out"), ServerError("down", status=503)])
+def test_a_row_that_was_named_as_stored_stays_stored_without_a_second_answer(error: PlanhatError) -> None:
+    """Whatever becomes of the second request, also that it never leaves."""
+    for is_given_up in (False, True):
+        account = Account(chunk_of(A, B, C))
+        (part,) = take(account, Part((A, B, C)), blaming("a", updatesKeys=INSERTS[:1]), 403)
+        if is_given_up:
+            account.give_up()
+        else:
+            account.fail(part, error, Outcome.UNKNOWN)
+        assert counted(account.result) == {"updated": 1, "rejected": 1, "unknown": 1}
+
+
+@pytest.mark.parametrize("first", [{}, {"created": 1}, FULL, FULL | {"created": 2}, {"upsertedIds": ["1"]}])
+def test_a_row_that_a_refusal_may_have_stored_is_not_called_rejected(first: Any) -> None:
+    """What a refusal did to the rows that it does not blame is not documented."""
+    account = Account(chunk_of(A, B, C))
+    (part,) = take(account, Part((A, B, C)), blaming("a", **first), 403)
+    take(account, part, blaming("b", "c"), 403)
+    assert (counted(account.result), len(account.result.problems)) == ({"rejected": 1, "unknown": 2}, 3)
+
+
+def test_a_row_that_one_answer_both_stores_and_refuses_is_unknown() -> None:
+    """Nobody knows which of the two holds."""
+    result, _ = read(206, blaming("a", insertsKeys=[NEW], created=1, updated=0), (A,))
+    assert (counted(result), result.problems[0].position) == ({"unknown": 1}, 0)
+
+
+def test_a_row_that_halves_blame_is_unknown_where_the_whole_may_have_stored_it() -> None:
+    """Four were created, each is refused now: the first answer counts more than the others have found again."""
+    account = Account(chunk_of(A, B), isolation=Isolation(9))
+    account.left = take(account, Part((A, B)), FULL | {"created": 1, "permissionErrors": ["no"]}, 206)
+    while account.left:
+        part = account.left.pop()
+        left = list(account.left)
+        account.left = left + read_answer(account, part, Answer(status=206, account={"permissionErrors": ["no"]}))
+    account.conclude()
+    assert counted(account.result) == {"unknown": 2}
+
+
+def test_a_row_that_halves_blame_is_rejected_where_the_others_are_found_again() -> None:
+    """Then it was not among the rows that the first answer counts."""
+    account = Account(chunk_of(A, B), isolation=Isolation(9))
+    first, second = take(account, Part((A, B)), FULL | {"created": 1, "permissionErrors": ["no"]}, 206)
+    account.left = [second]
+    read_answer(account, first, Answer(status=206, account={"createdErrors": ["no"]}))
+    assert (counted(account.result), account.is_settled) == ({}, False)
+    take(account, second, FULL | {"nonupdates": 1})
+    assert counted(account.result) == {"created": 1, "rejected": 1}
+
+
+def test_ids_are_kept_by_the_kind_of_key() -> None:
+    """A note may have the external id that another record has as its source id."""
+    keys = [{"_id": "1", "sourceId": "7"}, {"_id": "2", "externalId": "7"}]
+    result, _ = read(200, FULL | {"created": 2, "insertsKeys": keys}, (row(0), row(1)))
+    assert (result.ids_by_source_id, result.ids_by_external_id) == ({"7": "1"}, {"7": "2"})
 
 
 def test_counts_above_what_was_sent_are_cut_and_logged(caplog: pytest.LogCaptureFixture) -> None:
@@ -170,7 +368,8 @@ def test_generated_ids_are_kept_by_key() -> None:
         "updatesKeys": [{"_id": "3", "externalId": "c"}, {"_id": 4, "sourceId": "d"}],
     }
     result, _ = read(200, answer)
-    assert (result.created_ids, result.ids_by_key) == (("1", "2"), {"a": "1", "c": "3"})
+    assert (result.created_ids, result.ids_by_source_id) == (("1", "2"), {"a": "1", "c": "3"})
+    assert result.ids_by_external_id == {"c": "3"}
 
 
 def test_upserted_ids_go_before_the_keys_of_inserts() -> None:
@@ -219,14 +418,17 @@ def test_a_refusal_whose_errors_name_no_row_is_not_sent_again() -> None:
 
 
 def test_a_chunk_is_refused_so_often_and_no_oftener() -> None:
-    """A server that blames one row at a time is asked a hundred times; what is left then is unknown."""
+    """A server that blames one row at a time is asked a hundred times; what is left then is unknown.
+
+    So is what it blames later than the first time: a refusal may have stored the rows that it does not blame.
+    """
     rows = tuple(row(n, str(n)) for n in range(150))
-    account, left, n_requests = Account(chunk_of(*rows)), rows, 0
-    while left:
+    account, parts, n_requests = Account(chunk_of(*rows)), [Part(rows)], 0
+    while parts:
         n_requests += 1
-        blames = {"createdErrors": [{"sourceId": left[0].key, "error": "no"}]}
-        left = sum(account.read(left, Answer(status=400, account=blames)), ())
-    assert (n_requests, counted(account.result)) == (100, {"rejected": 100, "unknown": 50})
+        blames = {"createdErrors": [{"sourceId": parts[0].rows[0].key, "error": "no"}]}
+        parts = take(account, parts[0], blames, 400)
+    assert (n_requests, counted(account.result)) == (100, {"rejected": 1, "unknown": 149})
 
 
 @pytest.mark.parametrize("has_left", [True, False])
@@ -271,8 +473,8 @@ def test_a_refusal_that_counts_created_rows_does_not_call_them_rejected() -> Non
 def test_errors_of_all_parts_of_a_chunk_are_kept() -> None:
     """A chunk that took several requests keeps what each answer held."""
     account = Account(chunk_of(A, B))
-    account.read((A,), Answer(status=206, account=FULL | {"createdErrors": [{"el": "x", "error": "no"}]}))
-    account.read((B,), Answer(status=200, account=FULL | {"created": 1, "createdErrors": []}))
+    read_answer(account, Part((A,)), Answer(status=206, account=FULL | {"createdErrors": [{"el": "x", "error": "no"}]}))
+    read_answer(account, Part((B,)), Answer(status=200, account=FULL | {"created": 1, "createdErrors": []}))
     assert account.result.answer["createdErrors"] == [{"el": "x", "error": "no"}]
 
 
@@ -300,6 +502,7 @@ chunks = st.lists(st.lists(st.sampled_from("abcdef"), max_size=2, unique=True), 
 )
 
 
+@pytest.mark.slow
 @seeded
 @given(chunks, st.sampled_from([200, 206, 400, 403]), accounts | json_values)
 def test_rows_are_conserved_whatever_the_answer(rows: tuple[Row, ...], status: int, answer: Any) -> None:
@@ -313,6 +516,7 @@ def test_rows_are_conserved_whatever_the_answer(rows: tuple[Row, ...], status: i
     assert len(result.problems) == result.rows - result.stored
 
 
+@pytest.mark.slow
 @seeded
 @given(chunks, st.sampled_from([400, 403]), accounts | json_values)
 def test_only_fewer_and_keyed_rows_are_sent_again(rows: tuple[Row, ...], status: int, answer: Any) -> None:
@@ -322,12 +526,13 @@ def test_only_fewer_and_keyed_rows_are_sent_again(rows: tuple[Row, ...], status:
     assert all(one.keys for one in again)
 
 
+@pytest.mark.slow
 @seeded
 @given(chunks, accounts | json_values)
 def test_an_error_leaves_no_row_out(rows: tuple[Row, ...], answer: Any) -> None:
     """Rows that fail after others were answered join the same account."""
     account = Account(chunk_of(*rows))
-    account.read(rows[:2], Answer(status=206, account=answer))
+    read_answer(account, Part(rows[:2]), Answer(status=206, account=answer))
     account.fail(Part(rows[2:]), ServerError("down", status=503), Outcome.UNKNOWN)
     assert account.result.rows == len(rows)
 
@@ -358,7 +563,8 @@ def halved() -> Account:
     """An account whose first answer counted rows, and named no row that its error is about."""
     account = Account(chunk_of(A, B, C, row(3, "d")), isolation=Isolation(9))
     answer = FULL | {"created": 1, "updated": 1, "nonupdates": 1, "createdErrors": ["no"], "upsertedIds": ["1"]}
-    assert account.read(account.chunk.rows, Answer(status=206, account=answer)) == [(A, B), (C, row(3, "d"))]
+    account.left = read_answer(account, Part(account.chunk.rows), Answer(status=206, account=answer))
+    assert [part.rows for part in account.left] == [(A, B), (C, row(3, "d"))]
     assert (counted(account.result), account.result.created_ids, account.result.isolation_calls) == ({}, ("1",), 2)
     return account
 
@@ -366,17 +572,20 @@ def halved() -> Account:
 def test_rows_sent_again_are_counted_as_what_they_were_the_first_time() -> None:
     """They come back as unchanged, or as nothing: the first answer says what they were, of as many as it counted."""
     account = halved()
-    account.read((A, B), Answer(status=200, account=FULL | {"nonupdates": 2}))
-    account.read((C,), Answer(status=200, account={"created": 0, "updated": 0}))
-    account.read((row(3, "d"),), Answer(status=206, account=FULL | {"createdErrors": ["no"]}))
+    first, second = account.left
+    take(account, first, FULL | {"nonupdates": 2})
+    third, fourth = take(account, second, FULL | {"nonupdates": 1, "createdErrors": ["no"]}, 206)
+    take(account, third, {"created": 0, "updated": 0})
+    take(account, fourth, FULL | {"createdErrors": ["no"]}, 206)
     assert counted(account.result) == {"created": 1, "updated": 1, "unreported": 1, "rejected": 1}
 
 
 def test_rows_that_only_the_last_answer_created_are_created() -> None:
     """Whatever the first answer counted."""
     account = halved()
-    account.read((A, B), Answer(status=200, account=FULL | {"created": 2}))
-    account.read((C, row(3, "d")), Answer(status=200, account=FULL | {"nonupdates": 2}))
+    first, second = account.left
+    take(account, first, FULL | {"created": 2})
+    take(account, second, FULL | {"nonupdates": 2})
     assert counted(account.result) == {"created": 3, "updated": 1}
 
 
@@ -385,7 +594,7 @@ def test_a_row_that_may_be_stored_is_not_called_rejected(*, follows_unknown: boo
     """An earlier attempt, whose answer got lost, may have stored what this one is refused."""
     account = Account(chunk_of(A))
     refusal = {"updatedErrors": [{"sourceId": "a", "error": "no"}]}
-    assert account.read((A,), Answer(status=400, account=refusal, follows_unknown=follows_unknown)) == []
+    assert read_answer(account, Part((A,)), Answer(status=400, account=refusal, follows_unknown=follows_unknown)) == []
     assert counted(account.result) == {outcome: 1}
 
 
@@ -394,7 +603,7 @@ def test_a_row_that_may_be_stored_is_not_called_dropped(*, follows_unknown: bool
     """What this answer leaves out, an earlier attempt may have stored."""
     account = Account(chunk_of(A, B))
     answer = FULL | {"updated": 1}
-    assert account.read((A, B), Answer(status=200, account=answer, follows_unknown=follows_unknown)) == []
+    assert read_answer(account, Part((A, B)), Answer(status=200, account=answer, follows_unknown=follows_unknown)) == []
     assert counted(account.result) == {"updated": 1, outcome: 1}
 
 
@@ -403,16 +612,16 @@ def test_an_error_that_names_no_row_does_not_say_that_it_is_missing(*, follows_u
     """Not where an earlier attempt may have stored all of them."""
     account = Account(chunk_of(A, B))
     answer = FULL | {"updated": 1, "updatedErrors": ["no"]}
-    assert account.read((A, B), Answer(status=206, account=answer, follows_unknown=follows_unknown)) == []
+    assert read_answer(account, Part((A, B)), Answer(status=206, account=answer, follows_unknown=follows_unknown)) == []
     assert counted(account.result) == {"updated": 1, outcome: 1}
 
 
 def test_a_refusal_does_not_outweigh_what_a_lost_attempt_may_have_done() -> None:
     """What is left of a chunk that went unanswered once is unknown where it is blamed, however often it is split."""
     account = Account(chunk_of(A, B))
-    account.left = [Part((A, B), may_be_stored=True, follows_unknown=True)]
+    part = Part((A, B), may_be_stored=True, follows_unknown=True)
     answer = FULL | {"updated": 1, "updatedErrors": [{"sourceId": "a", "error": "no"}]}
-    assert account.read((A, B), Answer(status=206, account=answer)) == []
+    assert read_answer(account, part, Answer(status=206, account=answer)) == []
     assert counted(account.result) == {"updated": 1, "unknown": 1}
 
 
@@ -433,7 +642,8 @@ def test_a_refusal_that_counts_rows_is_remembered() -> None:
         "insertsKeys": [{"_id": "id1", "sourceId": "a"}],
         "permissionErrors": [{"sourceId": "b", "error": "no"}],
     }
-    assert account.read((A, B), Answer(status=403, account=refusal)) == [(A,)]
-    assert account.read((A,), Answer(status=200, account=FULL | {"nonupdates": 1})) == []
+    (part,) = take(account, Part((A, B)), refusal, 403)
+    assert part.rows == (A,)
+    assert take(account, part, FULL | {"nonupdates": 1}) == []
     assert counted(account.result) == {"created": 1, "rejected": 1}
-    assert (account.result.created_ids, account.result.ids_by_key) == (("id1",), {"a": "id1"})
+    assert (account.result.created_ids, account.result.ids_by_source_id) == (("id1",), {"a": "id1"})

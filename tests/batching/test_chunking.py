@@ -41,6 +41,7 @@ def keys_in(items: Iterable[Row | Problem]) -> set[Key]:
     return {key for item in items if isinstance(item, Row) for key in item.keys}
 
 
+@pytest.mark.slow
 @thoroughly
 @given(inputs(), sizes, bytes_for_any_row)
 def test_joined_chunks_are_the_input(items: list[Row | Problem], chunk_size: int, max_bytes: int) -> None:
@@ -49,6 +50,7 @@ def test_joined_chunks_are_the_input(items: list[Row | Problem], chunk_size: int
     assert sorted(sent, key=lambda one: one.position) == [item for item in items if isinstance(item, Row)]
 
 
+@pytest.mark.slow
 @thoroughly
 @given(inputs(), sizes, bytes_for_any_row)
 def test_what_waits_is_bounded(items: list[Row | Problem], chunk_size: int, max_bytes: int) -> None:
@@ -67,6 +69,7 @@ def test_what_waits_is_bounded(items: list[Row | Problem], chunk_size: int, max_
             assert sum(len(one.data) for one in inside) <= 3 * max_bytes
 
 
+@pytest.mark.slow
 @thoroughly
 @given(st.lists(st.none() | st.sampled_from("abcdefghijkl"), max_size=60), sizes)
 def test_keys_that_repeat_cost_few_calls_more(names: list[str | None], chunk_size: int) -> None:
@@ -78,6 +81,7 @@ def test_keys_that_repeat_cost_few_calls_more(names: list[str | None], chunk_siz
     assert sum(not chunk.is_keyed for chunk in chunks) == -(-names.count(None) // chunk_size)
 
 
+@pytest.mark.slow
 @thoroughly
 @given(st.lists(st.sampled_from("abcdefghijklmnopqrstuvwxyz"), max_size=80), sizes)
 def test_neighbours_share_no_key_unless_much_waits(names: list[str], chunk_size: int) -> None:
@@ -93,6 +97,7 @@ def test_neighbours_share_no_key_unless_much_waits(names: list[str], chunk_size:
         assert all(chunk.keys.isdisjoint(other.keys) for other in chunks[n + 1 : n + 5])
 
 
+@pytest.mark.slow
 @thoroughly
 @given(inputs(), sizes, bytes_for_any_row)
 def test_rows_of_one_key_keep_their_order(items: list[Row | Problem], chunk_size: int, max_bytes: int) -> None:
@@ -104,6 +109,7 @@ def test_rows_of_one_key_keep_their_order(items: list[Row | Problem], chunk_size
     assert [one for one in sent if not one.keys] == [one for one in rows if not one.keys]
 
 
+@pytest.mark.slow
 @seeded
 @given(inputs(), sizes, bytes_for_any_row)
 def test_no_chunk_is_too_large(items: list[Row | Problem], chunk_size: int, max_bytes: int) -> None:
@@ -113,6 +119,7 @@ def test_no_chunk_is_too_large(items: list[Row | Problem], chunk_size: int, max_
         assert len(body_of(chunk.rows)) <= max_bytes
 
 
+@pytest.mark.slow
 @seeded
 @given(inputs(), sizes, bytes_for_any_row)
 def test_a_chunk_has_its_body(items: list[Row | Problem], chunk_size: int, max_bytes: int) -> None:
@@ -121,6 +128,7 @@ def test_a_chunk_has_its_body(items: list[Row | Problem], chunk_size: int, max_b
         assert chunk.body == body_of(chunk.rows)
 
 
+@pytest.mark.slow
 @seeded
 @given(inputs(), sizes, bytes_for_any_row)
 def test_no_chunk_is_empty(items: list[Row | Problem], chunk_size: int, max_bytes: int) -> None:
@@ -128,6 +136,7 @@ def test_no_chunk_is_empty(items: list[Row | Problem], chunk_size: int, max_byte
     assert all(chunk.rows or chunk.invalid for chunk in cut(items, chunk_size, max_bytes))
 
 
+@pytest.mark.slow
 @seeded
 @given(inputs(), sizes)
 def test_keyed_and_keyless_rows_are_kept_apart(items: list[Row | Problem], chunk_size: int) -> None:
@@ -136,6 +145,7 @@ def test_keyed_and_keyless_rows_are_kept_apart(items: list[Row | Problem], chunk
         assert {bool(one.keys) for one in chunk.rows} <= {chunk.is_keyed}
 
 
+@pytest.mark.slow
 @seeded
 @given(inputs(), sizes)
 def test_no_key_comes_twice_in_a_chunk(items: list[Row | Problem], chunk_size: int) -> None:
@@ -145,6 +155,7 @@ def test_no_key_comes_twice_in_a_chunk(items: list[Row | Problem], chunk_size: i
         assert (len(set(keys)), frozenset(keys)) == (len(keys), chunk.keys)
 
 
+@pytest.mark.slow
 @seeded
 @given(inputs(), sizes, bytes_for_any_row)
 def test_the_same_input_is_cut_the_same(items: list[Row | Problem], chunk_size: int, max_bytes: int) -> None:
@@ -152,6 +163,7 @@ def test_the_same_input_is_cut_the_same(items: list[Row | Problem], chunk_size: 
     assert cut(items, chunk_size, max_bytes) == cut(list(items), chunk_size, max_bytes)
 
 
+@pytest.mark.slow
 @seeded
 @given(inputs(), sizes)
 def test_invalid_rows_are_carried_by_exactly_one_chunk(items: list[Row | Problem], chunk_size: int) -> None:
@@ -160,6 +172,7 @@ def test_invalid_rows_are_carried_by_exactly_one_chunk(items: list[Row | Problem
     assert carried == [item for item in items if isinstance(item, Problem)]
 
 
+@pytest.mark.slow
 @seeded
 @given(inputs(), sizes)
 def test_a_chunk_carries_few_invalid_rows(items: list[Row | Problem], chunk_size: int) -> None:
@@ -167,6 +180,7 @@ def test_a_chunk_carries_few_invalid_rows(items: list[Row | Problem], chunk_size
     assert all(len(chunk.invalid) <= chunk_size for chunk in cut(items, chunk_size))
 
 
+@pytest.mark.slow
 @seeded
 @given(inputs(), sizes)
 def test_chunks_are_numbered_in_the_order_of_the_cut(items: list[Row | Problem], chunk_size: int) -> None:
@@ -315,6 +329,7 @@ def test_a_body_is_a_json_array() -> None:
     assert (json.loads(body_of(rows)), body_of(())) == ([{"n": 0}, {"n": 1}, {"n": 2}], b"[]")
 
 
+@pytest.mark.slow
 @seeded
 @given(st.lists(st.integers(1, 300_000), max_size=12))
 def test_a_body_is_joined_in_pieces(sizes: list[int]) -> None:

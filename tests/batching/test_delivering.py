@@ -10,9 +10,10 @@ import pytest
 from attrs import define, field
 from strategies import chunk_of
 
-from planhat_async.batching.answers import Account, Answer, Isolation
+from planhat_async.batching.answers import Account, Answer
 from planhat_async.batching.chunking import Row
 from planhat_async.batching.delivering import Courier, outcome_of
+from planhat_async.batching.parts import Isolation
 from planhat_async.batching.settling import Settler
 from planhat_async.batching.verifying import Seen
 from planhat_async.errors import (
@@ -48,6 +49,7 @@ class Planhat:
     answers: list[PlanhatError | dict[str, Any] | None]
     sent: list[list[int]] = field(factory=list)
     listed: list[Seen] = field(factory=list)
+    """What the list holds once something was sent."""
 
     async def send(self, body: bytes, _is_keyed: bool, on_attempt: Callable[[bool], None]) -> Answer:
         self.sent.append(json.loads(body))
@@ -59,7 +61,7 @@ class Planhat:
         return Answer(status=200, account=counts if answer is None else answer)
 
     async def peek(self, offset: int, limit: int) -> list[Seen]:
-        return self.listed[offset : offset + limit]
+        return self.listed[offset : offset + limit] if self.sent else []
 
 
 def counted(account: Account) -> dict[str, int]:
@@ -124,8 +126,8 @@ async def test_rows_that_cannot_be_looked_for_are_unknown() -> None:
     """The chunk's error is the one that left them in doubt."""
 
     async def peek(offset: int, limit: int) -> list[Seen]:
-        if limit > 1:
-            raise ServerError(f"down at {offset}", status=503)
+        if planhat.sent:
+            raise ServerError(f"down at {offset} of {limit}", status=503)
         return []
 
     planhat, account = Planhat([LOST]), Account(chunk_of(keyless(0)), is_verified=True)

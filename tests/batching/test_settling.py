@@ -12,7 +12,7 @@ from attrs import define, field
 
 from planhat_async.batching.chunking import Row
 from planhat_async.batching.settling import Settler
-from planhat_async.batching.verifying import Seen
+from planhat_async.batching.verifying import N_NEWEST, Floor, Seen
 from planhat_async.errors import ServerError
 
 NEWEST = "6b0690ab" + "0" * 16
@@ -65,10 +65,11 @@ def test_the_newest_record_is_read_once() -> None:
     """By the first chunk, however many begin together."""
 
     async def main() -> None:
-        planhat = List([(NEWEST, (("x",), ()))])
+        planhat = List([(an_id(n), (("x",), ())) for n in range(N_NEWEST, -1, -1)])
+        known = frozenset(an_id(n) for n in range(1, N_NEWEST + 1))
         settler = Settler([planhat.peek], 5)
         floors = await asyncio.gather(*(settler.begin() for _ in range(3)))
-        assert (set(floors), planhat.n_calls) == ({"6b06906f" + "0" * 16}, 1)
+        assert (set(floors), planhat.n_calls) == ({Floor("6b06906f" + "0" * 16, known)}, 1)
 
     settled(main())
 
@@ -82,7 +83,7 @@ def test_it_is_read_again_where_that_failed() -> None:
         with pytest.raises(ServerError):
             await settler.begin()
         planhat.fails = False
-        assert await settler.begin() == ""
+        assert await settler.begin() == Floor()
 
     settled(main())
 
@@ -144,9 +145,9 @@ def test_while_somebody_looks_nothing_is_sent() -> None:
         await asyncio.sleep(1)
         second = asyncio.create_task(send("second", 10))
         await asyncio.gather(first, second, *looks)
-        # Begun at 1; looked from 11 on, twice two seconds; sent meanwhile; looked again 50 seconds later.
-        assert told[:3] == [("first", "from", 1), ("first", "to", 11), ("second", "from", 15)]
-        assert [one for one in told if one[0] == "looked"] == [("looked", "at", 65), ("looked", "at", 67)]
+        # Begun at 2; looked from 12 on, twice two seconds; sent meanwhile; looked again 50 seconds later.
+        assert told[:3] == [("first", "from", 2), ("first", "to", 12), ("second", "from", 16)]
+        assert [one for one in told if one[0] == "looked"] == [("looked", "at", 66), ("looked", "at", 68)]
 
     settled(main())
 
@@ -176,17 +177,15 @@ def test_claims_are_forgotten_with_the_last_chunk_that_could_ask() -> None:
     async def main() -> None:
         planhat = List([(NEWEST, (("x",), ()))])
         settler = Settler([planhat.peek], 2)
-        settler.claim([an_id(9)])  # nobody has begun
         old = await settler.begin()
         settler.claim([an_id(1)])
         later = f"{int('6b0690ab', 16) + 600:08x}" + "0" * 16
         settler.claim([later])
         new = await settler.begin()
         settler.end(new)
-        assert settler._claims is not None
         assert settler._claims._ids == {an_id(1), later}
         settler.end(old)
-        assert await settler.begin() > old
+        assert (await settler.begin()).id > old.id
         settler.end(await settler.begin())
         assert settler._claims._ids == {later}
 

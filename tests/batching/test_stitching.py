@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import random
 from collections.abc import Callable
@@ -59,6 +60,38 @@ def changing(draw: random.Random, deletions: float, creations: float, *, in_fron
     return change
 
 
+@attrs.frozen(kw_only=True)
+class Churn:
+    """What happens to a list after each answer, on average."""
+
+    insertions: float = 0
+    deletions: float = 0
+    creations: float = 0
+    up_to: float = 1
+    """The part of the list, from its beginning, in which rows are inserted."""
+    every: int = 1
+    """After how many answers it happens, that many times as much at once."""
+
+    def after_each(self, draw: random.Random) -> Callable[[World], None]:
+        """The change to a world after each answer."""
+        answers = itertools.count(1)
+
+        def change(world: World) -> None:
+            if next(answers) % self.every:
+                return
+            for act, rate in ((insert, self.insertions), (delete, self.deletions), (World.create, self.creations)):
+                for _ in range(int(rate * self.every + draw.random())):
+                    act(world)
+
+        def insert(world: World) -> None:
+            world.insert(int(draw.random() * self.up_to * world.next_row))
+
+        def delete(world: World) -> None:
+            world.delete(draw.randrange(10**6))
+
+        return change
+
+
 @attrs.define(kw_only=True)
 class Hiccuping(World):
     """Gives an empty page once."""
@@ -72,6 +105,7 @@ class Hiccuping(World):
         return super().answer(offset, limit)
 
 
+@pytest.mark.slow
 @many
 @given(
     st.integers(0, 200),
@@ -97,10 +131,43 @@ def test_every_surviving_record_comes_exactly_once_in_order(
     change = changing(draw, *rates, in_front=draw.random() < 0.3)
     reading = read(stitcher_of(page_size, default_limit, max_pages), world, change=change, draw=draw)
     assert reading.rows == sorted(set(reading.rows))
-    assert before & set(world.rows) <= set(reading.rows)
+    assert before - world.gone <= set(reading.rows)
     assert reading.most_pages <= max_pages
 
 
+@many
+@given(
+    st.integers(0, 200),
+    st.integers(4, 24),
+    DEFAULTS,
+    WINDOWS,
+    st.sampled_from(HABITS),
+    st.builds(
+        Churn,
+        insertions=st.sampled_from([0.1, 0.3, 0.6, 1]),
+        deletions=st.sampled_from([0, 0, 0.5, 2]),
+        creations=st.sampled_from([0, 0, 0.5, 2]),
+        up_to=st.sampled_from([0.05, 0.3, 1]),
+        every=st.sampled_from([1, 3, 10, 40]),
+    ),
+    RANDOM,
+)
+def test_rows_that_come_back_in_the_middle_hide_and_repeat_none(
+    n_rows: int, page_size: int, default_limit: int, max_pages: int, habit: str, churn: Churn, draw: random.Random
+) -> None:
+    """Nor do deletions and creations beside them, one by one or many at once."""
+    world = world_of(n_rows, habit, draw, default_limit)
+    before = set(world.rows)
+    if habit != "none":  # its pages may have two rows, and where two come with each, nobody can read on
+        churn = attrs.evolve(churn, insertions=churn.insertions / 3)
+    change = churn.after_each(draw)
+    reading = read(stitcher_of(page_size, default_limit, max_pages), world, change=change, draw=draw)
+    assert reading.rows == sorted(set(reading.rows))
+    assert before - world.gone <= set(reading.rows)
+    assert reading.most_pages <= max_pages
+
+
+@pytest.mark.slow
 @many
 @given(st.integers(0, 120), SIZES, DEFAULTS, WINDOWS, st.sampled_from([0, 0.5, 2]), st.integers(-30, 30), RANDOM)
 def test_a_resumed_reading_yields_what_lies_beyond(
@@ -125,6 +192,7 @@ def test_a_resumed_reading_yields_what_lies_beyond(
     assert expected & set(world.rows) <= set(reading.rows) <= expected
 
 
+@pytest.mark.slow
 @many
 @given(st.integers(40, 160), st.integers(6, 24), DEFAULTS, WINDOWS, st.sampled_from([0, 0.5, 2]), RANDOM)
 def test_a_sort_of_the_callers_own_keeps_its_order(
@@ -152,6 +220,7 @@ def test_a_sort_of_the_callers_own_keeps_its_order(
         assert [row for row in reading.rows if row in set(surviving)] == surviving
 
 
+@pytest.mark.slow
 @many
 @given(st.integers(0, 120), st.integers(6, 24), DEFAULTS, WINDOWS, RANDOM)
 def test_a_server_that_ignores_the_sort_is_read_all_the_same(
@@ -205,6 +274,53 @@ def test_deletions_cost_few_calls_more() -> None:
     reading = read(stitcher_of(10_000, 500, on_seam=seams), world, change=change, draw=draw)
     assert set(world.rows) <= set(reading.rows)
     assert reading.n_calls <= 31 + 4 + 1 + seams.seams_repaired
+
+
+PAGES = 40
+
+
+@pytest.mark.parametrize("page_size", [40, 1000])
+@pytest.mark.parametrize("max_pages", [2, 4])
+@pytest.mark.parametrize("up_to", [0.05, 0.3, 1])
+@pytest.mark.parametrize("part", [0.002, 0.05, 0.2, 0.4])
+@pytest.mark.parametrize("is_balanced", [False, True])
+def test_insertions_cost_little_more_than_reading_page_by_page(
+    page_size: int, max_pages: int, up_to: float, part: float, *, is_balanced: bool
+) -> None:
+    """At most a third more calls, and ten, though up to two fifths of a page are inserted at each answer."""
+    n_inserted = part * page_size
+    churn = Churn(insertions=n_inserted, deletions=n_inserted if is_balanced else 0, up_to=up_to)
+    costs = []
+    for window in (1, max_pages):
+        draw, world = random.Random(page_size), World.spread(page_size * PAGES)
+        before = set(world.rows)
+        reading = read(stitcher_of(page_size, 30, window), world, change=churn.after_each(draw), draw=draw)
+        assert before - world.gone <= set(reading.rows)
+        costs.append(reading.n_calls)
+    one_by_one, ahead = costs
+    assert one_by_one <= (PAGES + one_by_one * part) * 1.2 + 3
+    assert ahead <= one_by_one * 4 // 3 + 10
+
+
+@pytest.mark.parametrize("page_size", [40, 1000])
+@pytest.mark.parametrize("max_pages", [1, 4])
+@pytest.mark.parametrize("n_pages", [1, 5, 30, 100])
+def test_many_rows_that_come_back_at_once_cost_the_pages_they_fill(
+    page_size: int, max_pages: int, n_pages: int
+) -> None:
+    """And half as many more, and a dozen, also where they fill more pages than are given up after."""
+    draw, world = random.Random(page_size), World.spread(page_size * PAGES)
+    before = set(world.rows)
+    burst = Churn(insertions=page_size * n_pages / 20, up_to=0.3, every=20).after_each(draw)
+    n_answers = itertools.count(1)
+    reading = read(
+        stitcher_of(page_size, 30, max_pages),
+        world,
+        change=lambda world: burst(world) if next(n_answers) <= 20 else None,
+        draw=draw,
+    )
+    assert before <= set(reading.rows)
+    assert reading.n_calls <= 1.5 * (PAGES + n_pages) + 12
 
 
 def test_it_ends_although_a_page_is_created_after_every_answer() -> None:
@@ -526,6 +642,7 @@ def test_asks_are_told_apart_though_they_ask_for_the_same() -> None:
     assert len({Ask(0, 5), Ask(0, 5)}) == 2
 
 
+@pytest.mark.slow
 @settings(seeded, max_examples=150)
 @given(st.integers(1, 150), RANDOM)
 def test_rows_that_are_equal_under_a_sort_are_not_lost_unseen(n_equal: int, draw: random.Random) -> None:

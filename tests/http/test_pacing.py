@@ -4,13 +4,14 @@ import asyncio
 import random
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import pairwise
 
 import pytest
 import virtual_time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planhat_async._http.pace import RateLimits
+from planhat_async._http.pace import Pace, RateLimits
 from planhat_async._http.pacing import Pacer, RefusedTooLongError
 
 
@@ -41,7 +42,7 @@ async def make_calls(
             place.answered()
 
     await asyncio.gather(*(call() for _ in range(n_calls)))
-    return arrivals, max(starts)
+    return arrivals, max(starts, default=clock())
 
 
 def none() -> float:
@@ -69,6 +70,7 @@ def test_bulk_without_reserve_gets_everything() -> None:
     assert 300 <= last <= 310
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 700), st.floats(0, 3), st.floats(0, 1), st.booleans())
 def test_the_server_never_sees_more_than_the_limits(
@@ -123,6 +125,83 @@ def test_a_service_does_not_wait_behind_a_backfill(latency: float) -> None:
     waits, n_bulk = virtual_time.run(serve_beside_a_backfill(seconds=600, latency=latency))
     assert max(waited for at, waited in waits if at > 60) < 1
     assert n_bulk / 10 >= min(140, 0.9 * 45 * 60 / latency)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 90), st.integers(1, 200), st.integers(0, 2**32))
+def test_with_room_for_all_nothing_waits(n_singles: int, n_bulk: int, seed: int) -> None:
+    """Calls used, as many single calls as there were, and the reserve leave room for all bulk calls."""
+    n_bulk = min(n_bulk, 200 - 20 - 2 * n_singles)
+    draw = random.Random(seed)
+
+    async def main() -> float:
+        pacer = Pacer()
+
+        def latency() -> float:
+            return draw.random() * 0.3
+
+        await make_calls(n_singles, pacer, latency=latency, jitter=none)
+        asked = asyncio.get_running_loop().time()
+        return (await make_calls(n_bulk, pacer, latency=latency, jitter=none, is_bulk=True))[1] - asked
+
+    assert virtual_time.run(main()) < 2.5
+
+
+@pytest.mark.parametrize("n_singles", [0, 1])
+def test_a_backfill_gets_nearly_everything_at_once(n_singles: int) -> None:
+    """Of a thousand bulk calls 180 leave at once where there are no single calls, and few less after one."""
+
+    async def main() -> int:
+        pacer = Pacer()
+        await make_calls(n_singles, pacer, latency=none, jitter=none)
+        calls = asyncio.create_task(make_calls(1000, pacer, latency=none, jitter=none, is_bulk=True))
+        await asyncio.sleep(2)
+        calls.cancel()
+        return 200 - pacer.calls_left - n_singles
+
+    n_started = virtual_time.run(main())
+    assert n_started == 180 if n_singles == 0 else 155 < n_started < 180
+
+
+async def serve_in_bursts(
+    *, per_minute: float, n_burst: int, n_bulk_tasks: int, bulk_latency: float, seconds: float = 200.0
+) -> list[tuple[float, float]]:
+    """Bursts of single calls beside a saturating backfill; when each call asked, and how long it waited."""
+    pacer, clock = Pacer(), asyncio.get_running_loop().time
+    waits: list[tuple[float, float]] = []
+
+    async def backfill() -> None:
+        while True:
+            async with pacer.place(is_bulk=True) as place:
+                await asyncio.sleep(bulk_latency)
+                place.answered()
+
+    async def call(asked: float) -> None:
+        async with pacer.place() as place:
+            waits.append((asked, place.waited))
+            await asyncio.sleep(0.1)
+            place.answered()
+
+    tasks = [asyncio.create_task(backfill()) for _ in range(n_bulk_tasks)]
+    while clock() < seconds:
+        tasks += [asyncio.create_task(call(clock())) for _ in range(n_burst)]
+        await asyncio.sleep(60 / per_minute * n_burst)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return waits
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 60), st.integers(1, 10), st.integers(1, 60), st.floats(0.05, 20))
+def test_a_service_beside_a_backfill_waits_less_than_a_second(
+    per_minute: int, n_burst: int, n_bulk_tasks: int, bulk_latency: float
+) -> None:
+    """Up to 60 single calls a minute, in bursts of up to 10, once the calls of the first minute have their answers."""
+    waits = virtual_time.run(
+        serve_in_bursts(per_minute=per_minute, n_burst=n_burst, n_bulk_tasks=n_bulk_tasks, bulk_latency=bulk_latency)
+    )
+    assert max(waited for asked, waited in waits if asked > 66) < 1
 
 
 async def hit_a_429(n_tasks: int, *, blocked_for: float) -> tuple[int, float]:
@@ -325,3 +404,97 @@ async def cancel_as_the_turn_comes() -> None:
 def test_a_turn_that_nobody_takes_any_more_is_given_back() -> None:
     """The gate opens for the next one."""
     virtual_time.run(cancel_as_the_turn_comes())
+
+
+async def many_that_wait(n_calls: int, pacer: Pacer, *, patience: float) -> list[asyncio.Task[None]]:
+    """So many calls that wait for their turn."""
+
+    async def call() -> None:
+        with suppress(RefusedTooLongError):
+            async with pacer.place(patience=patience) as place:
+                place.answered()
+
+    calls = [asyncio.create_task(call()) for _ in range(n_calls)]
+    await asyncio.sleep(0.01)
+    return calls
+
+
+@pytest.mark.parametrize("n_kept", [0, 1])
+def test_calls_that_are_cancelled_while_they_wait_ask_nothing(monkeypatch: pytest.MonkeyPatch, n_kept: int) -> None:
+    """A thousand at once leave the queue without a look at who may start next; one that stays gets its turn."""
+    n_asked, single_from = 0, Pace.single_from
+
+    def counted(pace: Pace, now: float) -> float:
+        nonlocal n_asked
+        n_asked += 1
+        return single_from(pace, now)
+
+    async def main() -> None:
+        nonlocal n_asked
+        pacer = Pacer(RateLimits(per_minute=1))
+        async with pacer.place() as place:
+            place.answered()
+        calls = await many_that_wait(1000 + n_kept, pacer, patience=300.0)
+        monkeypatch.setattr(Pace, "single_from", counted)
+        for call in calls[:1000]:
+            call.cancel()
+        await asyncio.gather(*calls[:1000], return_exceptions=True)
+        assert n_asked <= 1
+        await asyncio.gather(*calls[1000:])
+        assert repr(pacer) == "<Pacer 1 a minute, 0 in flight>"
+
+    virtual_time.run(main())
+
+
+def test_calls_that_a_429_sends_away_give_others_the_loop() -> None:
+    """A thousand whose patience it outlasts end a few in each turn of the event loop, in the order they asked."""
+
+    async def waiting() -> list[int]:
+        pacer, ended_in_turn = Pacer(RateLimits(max_in_flight=1)), [0]
+        async with pacer.place() as place:
+            calls = await many_that_wait(1000, pacer, patience=300.0)
+            place.refused(retry_after=3600.0)
+        while not all(call.done() for call in calls):
+            await asyncio.sleep(0)
+            ended_in_turn.append(sum(call.done() for call in calls))
+        assert [call.done() for call in calls] == [True] * 1000
+        return ended_in_turn
+
+    ended = virtual_time.run(waiting())
+    assert max(later - earlier for earlier, later in pairwise(ended)) <= 20
+
+
+def test_those_who_have_more_patience_wait_on_when_a_429_sends_others_away() -> None:
+    """Only calls that the pause outlasts end; singles and bulk calls alike."""
+
+    async def main() -> None:
+        pacer = Pacer(RateLimits(max_in_flight=1))
+        async with pacer.place() as place:
+            short = await many_that_wait(600, pacer, patience=5.0)
+            long = await many_that_wait(2, pacer, patience=50.0)
+            place.refused(retry_after=20.0)
+        await asyncio.sleep(1)
+        assert all(call.done() for call in short)
+        assert not any(call.done() for call in long)
+        await asyncio.gather(*long)
+        assert 20 <= asyncio.get_running_loop().time() < 23
+
+    virtual_time.run(main())
+
+
+def test_a_second_429_is_noticed_while_waiters_of_the_first_are_looked_at() -> None:
+    """It prolongs the pause beyond the patience of those who were looked at before."""
+
+    async def main() -> None:
+        pacer = Pacer(RateLimits(max_in_flight=2))
+        async with pacer.place() as first:
+            async with pacer.place() as second:
+                calls = await many_that_wait(2000, pacer, patience=50.0)
+                second.refused(retry_after=10.0)
+            await asyncio.sleep(0)
+            pacer._pace.paused_until += 100.0  # as by a probe
+            first.refused(retry_after=10.0)
+        await asyncio.sleep(1)
+        assert all(call.done() for call in calls)
+
+    virtual_time.run(main())

@@ -13,9 +13,12 @@ from planhat_async._http.wire import Request, Response
 NO_CONNECTION = NotSentError("no connection")
 NO_ANSWER = UnknownOutcomeError("no answer")
 AGAIN_ALWAYS: list[Happening] = [NO_CONNECTION, Response(status=429)]
-AGAIN_IF_REPEATABLE: list[Happening] = [NO_ANSWER, *(Response(status=status) for status in (500, 502, 503, 504))]
+AGAIN_IF_REPEATABLE: list[Happening] = [
+    NO_ANSWER,
+    *(Response(status=status) for status in (408, 500, 502, 503, 504, *range(520, 531))),
+]
 NEVER_AGAIN: list[Happening] = [
-    Response(status=status) for status in (200, 206, 301, 307, 400, 401, 403, 404, 408, 409, 413, 422, 501, 505, 599)
+    Response(status=status) for status in (200, 206, 301, 307, 400, 401, 403, 404, 409, 413, 422, 501, 505, 599)
 ]
 GET = Request(method="GET", path="/tasks", is_keyed=True)
 METHODS = ("GET", "DELETE", "PUT", "POST", "PATCH")

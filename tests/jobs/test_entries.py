@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planhat_async.batching.chunking import Chunk, Row, Rows, pieces_of
+from planhat_async.batching.verifying import Floor
 from planhat_async.errors import AuthenticationError, BadRequestError, PermissionDeniedError, StatusError
 from planhat_async.jobs.entries import MAX_GROUPS, Entry, Group, Policy, State, digest_of, groups_of, recorded
 from planhat_async.results import ChunkResult, Outcome, Problem
@@ -64,6 +65,7 @@ def result_of(outcomes: list[Outcome]) -> ChunkResult:
     return result
 
 
+@pytest.mark.slow
 @steady
 @given(OUTCOMES, st.booleans(), st.booleans(), st.booleans())
 def test_every_row_of_a_rerun_is_settled_or_sent(
@@ -85,14 +87,15 @@ def test_every_row_of_a_rerun_is_settled_or_sent(
 
 
 def test_a_keyless_chunk_in_flight_is_unknown_until_somebody_asks() -> None:
-    """Then it is sent again, or looked for first, below an hour before it left."""
+    """Then it is sent again, or looked for first, above the floor that was kept before it left."""
     cut = chunk(3, is_keyed=False)
-    entry = attrs.evolve(Entry.beginning(cut, ""), begun=1_700_000_000.5)
+    entry = Entry.beginning(cut, "", floor="6553e2f0" + "0" * 16)
     assert recorded(entry, cut, Policy()).settled.unknown == 3
     assert recorded(entry, cut, Policy(resends_unknown=True)).left == cut.rows
     looked_for = recorded(entry, cut, Policy(verifies=True))
     assert (looked_for.left, looked_for.doubtful) == ((), cut.rows)
-    assert looked_for.floor == f"{1_700_000_000 - 3600:08x}" + "0" * 16
+    assert looked_for.floor == Floor("6553e2f0" + "0" * 16)
+    assert recorded(attrs.evolve(entry, floor=None), cut, Policy(verifies=True)).floor == Floor("")
 
 
 def test_what_was_refused_with_everything_else_is_sent_again() -> None:

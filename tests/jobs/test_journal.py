@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -36,6 +37,7 @@ ENTRY = Entry(
     sent=2.5,
     ended=3.5,
     n_attempts=7,
+    floor="6553e2f0" + "0" * 16,
 )
 
 
@@ -107,6 +109,7 @@ asyncio.run(hold())
 """
 
 
+@pytest.mark.slow
 async def test_a_journal_in_use_by_another_process_is_refused_until_that_is_gone(tmp_path: Path) -> None:
     """Also where it was killed: the lock goes with it."""
     path = tmp_path / "job.db"
@@ -142,6 +145,7 @@ asyncio.run(write())
 """
 
 
+@pytest.mark.slow
 async def test_a_journal_is_read_while_another_process_writes_to_it(tmp_path: Path) -> None:
     """As it is at one instant, whatever is written meanwhile; once that is killed, it is read as it was left."""
     path = tmp_path / "job.db"
@@ -402,3 +406,85 @@ async def test_a_full_disk_damages_nothing(tmp_path: Path) -> None:
         assert journal.entries == {3: ENTRY}
     async with await Journal.open(path) as journal:
         assert journal.entries == {3: ENTRY}
+
+
+async def test_room_for_a_chunks_end_is_made_before_it_leaves(tmp_path: Path) -> None:
+    """A disk that fills up meanwhile does not keep it out: neither the file nor its log has to grow."""
+    path, wal = tmp_path / "job.db", tmp_path / "job.db-wal"
+    reasons = tuple(Group(Outcome.REJECTED, f"{n} {'x' * 400}", (range(n, n + 1),)) for n in range(50))
+    async with await Journal.open(path) as journal:
+        for number in range(300):
+            entry = attrs.evolve(ENTRY, number=number, groups=())
+            await journal.save(entry, is_leaving=True)
+            assert journal._file is not None
+            (n_pages,) = journal._file.execute("PRAGMA page_count").fetchone()
+            journal._file.execute(f"PRAGMA max_page_count = {n_pages}")
+            before = path.stat().st_size, path.stat().st_blocks, wal.stat().st_size
+            await journal.save(attrs.evolve(entry, groups=reasons if number % 60 == 0 else ()))
+            assert (path.stat().st_size, path.stat().st_blocks, wal.stat().st_size) == before
+            assert path.stat().st_size == n_pages * 4096
+            journal._file.execute("PRAGMA max_page_count = 1000000")
+    async with await Journal.open(path) as journal:
+        assert len(journal.entries) == 300
+
+
+async def test_a_chunk_for_whose_end_there_is_no_room_does_not_leave(tmp_path: Path) -> None:
+    """Nothing is doubtful then; room that a kill has left behind is given back."""
+    path = tmp_path / "job.db"
+    async with await Journal.open(path) as journal:
+        await journal.save(ENTRY)
+        assert journal._file is not None
+        (n_pages,) = journal._file.execute("PRAGMA page_count").fetchone()
+        journal._file.execute(f"PRAGMA max_page_count = {n_pages + 10}")
+        with pytest.raises(JournalError, match="the disk is full"):
+            await journal.save(attrs.evolve(ENTRY, number=4), is_leaving=True)
+        journal._file.execute("PRAGMA max_page_count = 1000000")
+        journal._file.execute("INSERT INTO room VALUES (zeroblob(100000))")
+    async with await Journal.open(path) as journal:
+        assert list(journal.entries) == [3]
+        assert journal._file is not None
+        assert journal._file.execute("SELECT count(*) FROM room").fetchone() == (0,)
+
+
+async def test_an_entry_and_its_run_are_written_together(tmp_path: Path) -> None:
+    """Or neither is: what a run has cost and what its chunks have become do not contradict each other."""
+    path = tmp_path / "job.db"
+    run = Run(number=1, started=100.0, seen=100.0)
+    async with await Journal.open(path) as journal:
+        await journal.save_run(run)
+        await journal.save(ENTRY)
+        assert journal._file is not None
+        journal._file.execute("CREATE TRIGGER no BEFORE INSERT ON runs BEGIN SELECT RAISE(ABORT, 'no'); END")
+        ended = attrs.evolve(ENTRY, state=State.ANSWERED, pending=())
+        with pytest.raises(JournalError):
+            await journal.save(ended, attrs.evolve(run, seen=130.0))
+        assert journal.entries == {3: ENTRY}
+        journal._file.execute("DROP TRIGGER no")
+    async with await Journal.open(path) as journal:
+        assert (journal.entries, journal.runs) == ({3: ENTRY}, [run])
+
+
+@pytest.mark.parametrize(
+    ("lose", "what"),
+    [
+        (lambda path: path.unlink(), "was moved or removed"),
+        (lambda path: path.rename(path.with_name("other.db")), "was moved or removed"),
+        (lambda path: path.with_name("new").replace(path), "was replaced by another file"),
+    ],
+)
+async def test_a_journal_that_is_no_longer_there_takes_nothing_more(
+    tmp_path: Path, lose: Callable[[Path], object], what: str
+) -> None:
+    """Whatever is to be written: it says what happened, and what to do."""
+    path = tmp_path / "job.db"
+    (tmp_path / "new").write_bytes(b"an older copy")
+    async with await Journal.open(path) as journal:
+        await journal.save(ENTRY)
+        lose(path)
+        refused = pytest.raises(JournalError, match=rf"job\.db: the journal {what} while its job ran, so nothing more")
+        with refused:
+            await journal.save(ENTRY, is_leaving=True)
+        with refused:
+            await journal.save(ENTRY)
+        with refused:
+            await journal.describe({"n_rows": 1})

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planhat_async.jobs.mapping import FieldMapping, SourceError, value_of
-from planhat_async.models import Note, Record, Task, Ticket
+from planhat_async.models import Note, Task, Ticket
+from planhat_async.records import Record
 
 FILLED_IN = "Ticket.time_bucket is filled in by Planhat: Year, quarter, month and week it falls in"
 

@@ -18,7 +18,8 @@ from pyarrow import parquet as pq
 from planhat_async._convert import fields_of
 from planhat_async.errors import DecodeError
 from planhat_async.jobs.parquet import ParquetWriter
-from planhat_async.models import Note, Record, Task, Ticket
+from planhat_async.models import Note, Task, Ticket
+from planhat_async.records import Record
 
 
 def written(*rows: bytes, record: type[Record] = Task) -> pa.Table:
@@ -159,6 +160,7 @@ def restored(row: dict[str, Any]) -> dict[str, Any]:
     return held | extra
 
 
+@pytest.mark.slow
 @settings(derandomize=True, deadline=None)
 @given(st.lists(st.dictionaries(_NAMES, _JSON | _TIMES | st.lists(st.text(), max_size=2), max_size=6), max_size=5))
 def test_nothing_is_lost_whatever_the_records_hold(records: list[dict[str, Any]]) -> None:

@@ -22,7 +22,7 @@ def ticket(source_id: str) -> dict[str, Any]:
 
 async def test_a_plan_counts_what_would_be_sent() -> None:
     """Rows, invalid ones with their reasons, keys that repeat, chunks and bytes; no session need be open."""
-    rows = [*map(ticket, "abcab"), {"sourceId": "z"}, ticket("a")]
+    rows = [*map(ticket, "abcab"), {"title": "keyless"}, ticket("a")]
     plan = await plan_upsert(Tickets(Session("none")), rows, chunk_size=2)
     assert (plan.result.rows, plan.result.invalid, plan.result.unsent) == (7, 1, 6)
     assert plan.result.not_stored == {Outcome.INVALID: (range(5, 6),)}
@@ -33,7 +33,7 @@ async def test_a_plan_counts_what_would_be_sent() -> None:
 
 async def test_a_plan_counts_rows_without_a_key() -> None:
     """They are created each time they are sent."""
-    plan = await plan_upsert(Notes(Session("none")), [{"companyId": "c", "subject": "Hi"}] * 3)
+    plan = await plan_upsert(Notes(Session("none")), [{"companyId": "5f4e3d2c1b0a998877665544", "subject": "Hi"}] * 3)
     assert (plan.n_keyless, plan.n_duplicates, plan.longest_queue, plan.n_chunks) == (3, 0, 1, 1)
 
 
@@ -56,7 +56,7 @@ def content_of(folder: Path) -> dict[str, bytes]:
 async def test_a_plan_of_a_job_is_what_its_journal_has_left(planhat: Sandbox, tmp_path: Path) -> None:
     """What was answered is no call any more; the journal is left as it is, and may be in use."""
     path, left = tmp_path / "job.db", tmp_path / "left" / "job.db"
-    rows = [*map(ticket, "abcd"), {"sourceId": "bad"}, *map(ticket, "efgh")]
+    rows = [*map(ticket, "abcd"), {"title": "keyless"}, *map(ticket, "efgh")]
     left.parent.mkdir()
     async with session_on(planhat, Watched(planhat.url, after=lambda _: job.stop())) as session:
         job = UpsertJob(Tickets(session), rows, journal=path, chunk_size=2, concurrency=1)
@@ -84,7 +84,9 @@ async def test_a_plan_of_a_job_is_what_its_journal_has_left(planhat: Sandbox, tm
 async def test_a_plan_of_a_job_that_is_yet_to_begin_is_that_of_all_rows(tmp_path: Path) -> None:
     """No journal is made."""
     for is_there in (False, True):
-        plan = await plan_upsert(Notes(Session("none")), [{"companyId": "c"}], journal=tmp_path / "job.db")
+        plan = await plan_upsert(
+            Notes(Session("none")), [{"companyId": "5f4e3d2c1b0a998877665544"}], journal=tmp_path / "job.db"
+        )
         assert plan.result.unsent == 1
         assert [path.stat().st_size for path in tmp_path.iterdir()] == [0] * is_there  # noqa: ASYNC240
         (tmp_path / "job.db").touch()
@@ -98,7 +100,10 @@ async def test_a_plan_sends_unknown_rows_on_request_only(
     planhat: Sandbox, tmp_path: Path, options: dict[str, Any], unknown: int, n_chunks: int
 ) -> None:
     """Those that would be looked for are unknown until then."""
-    path, rows = tmp_path / "job.db", [{"companyId": "c1", "subject": f"note {n}"} for n in range(4)]
+    path, rows = (
+        tmp_path / "job.db",
+        [{"companyId": "5f4e3d2c1b0a998877665544", "subject": f"note {n}"} for n in range(4)],
+    )
 
     def lose(at: int) -> None:
         if not at:

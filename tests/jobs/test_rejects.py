@@ -67,6 +67,18 @@ def test_jsonl_is_copied_as_jsonl(tmp_path: Path) -> None:
     assert next(iter(source(path))) == {"title": "b", "titel": [1]}
 
 
+@pytest.mark.parametrize("depth", [400, 900, 980, 1100, 20_000])
+def test_a_row_that_is_nested_deep_breaks_nothing(tmp_path: Path, depth: int) -> None:
+    """It is copied, as text where it cannot be read, and so are the rows beside it."""
+    deep = b'{"title": "a", "custom": {"x": %s}}\n' % (b"[" * depth + b"]" * depth)
+    made = source(tmp_path / "in.jsonl", deep + b'{"title": "b"}\n')
+    path = rejected(made, tmp_path / "out.jsonl", [0, 1], Outcome.INVALID)
+    first, second = path.read_bytes().split(b"\n")[:-1]
+    assert first.startswith(b'{"not stored because":"invalid: wrong 0","')
+    assert first.count(b"[") == depth
+    assert json.loads(second) == {REASON_COLUMN: "invalid: wrong 1", "title": "b"}
+
+
 def test_parquet_is_copied_as_parquet(tmp_path: Path) -> None:
     """With the columns' own types."""
     columns = {"source_id": [str(n) for n in range(2500)], "time_spent": list(range(2500))}

@@ -15,6 +15,7 @@ import pytest
 from killed_jobs import Watched, saved, session_on
 
 from planhat_async import ChunkResult, Notes, Outcome, Tasks, Tickets, UpsertResult
+from planhat_async._http.wire import Request
 from planhat_async.batching.chunking import Chunk
 from planhat_async.batching.recording import Recorded
 from planhat_async.errors import AuthenticationError, UnknownOutcomeError
@@ -32,7 +33,7 @@ def tickets(n_rows: int, **more: Any) -> list[dict[str, Any]]:
 
 
 def notes(n_rows: int) -> list[dict[str, Any]]:
-    return [{"companyId": "c1", "subject": f"note {n}"} for n in range(n_rows)]
+    return [{"companyId": "5f4e3d2c1b0a998877665544", "subject": f"note {n}"} for n in range(n_rows)]
 
 
 def counted(result: UpsertResult) -> dict[str, int]:
@@ -71,7 +72,7 @@ async def states(path: Path) -> list[State]:
 
 async def test_a_job_that_is_run_again_sends_nothing(planhat: Sandbox, tmp_path: Path) -> None:
     """Its result is that of the first run, and so are its problems."""
-    path, rows = tmp_path / "job.db", [*tickets(4), {"sourceId": "bad"}, *tickets(7)[4:]]
+    path, rows = tmp_path / "job.db", [*tickets(4), {"title": "keyless"}, *tickets(7)[4:]]
     results = []
     for _ in range(2):
         async with session_on(planhat) as session:
@@ -326,7 +327,7 @@ async def test_what_a_run_did_not_come_to_is_accounted_for_by_the_journal(
     planhat: Sandbox, tmp_path: Path, way: str
 ) -> None:
     """Rows that an earlier run has stored are not called unsent because this one ended before it came to them."""
-    path, rows = tmp_path / "job.db", [*tickets(9), {"sourceId": "bad"}]
+    path, rows = tmp_path / "job.db", [*tickets(9), {"title": "keyless"}]
     async with session_on(planhat, Watched(planhat.url, before=fail_at(0, LOST))) as session:
         first = await run_upsert(Tickets(session), rows, journal=path, chunk_size=2, concurrency=1)
     assert counted(first) == {"created": 7, "unknown": 2, "invalid": 1}
@@ -364,7 +365,7 @@ async def test_rows_that_were_read_and_not_begun_are_accounted_for_once(
     def rows() -> Iterator[dict[str, Any]]:
         for n in range(40):
             taken.add(n)
-            yield {"companyId": "c1", "action": "Call", **key[n]} if n % 5 else {}
+            yield {"companyId": "5f4e3d2c1b0a998877665544", "action": "Call", **key[n]} if n % 5 else {}
 
     async def run(network: Watched) -> UpsertJob:
         async with session_on(planhat, network) as session:
@@ -409,9 +410,11 @@ async def test_a_job_that_is_cancelled_knows_what_did_not_leave(planhat: Sandbox
     held = asyncio.Event()
 
     class Holding(Watched):
-        async def send(self, *_: Any, **__: Any) -> Any:
+        async def send(self, request: Request, **options: Any) -> Any:
+            if request.method == "GET":
+                return await super().send(request, **options)
             held.set()
-            await asyncio.get_running_loop().create_future()
+            return await asyncio.get_running_loop().create_future()
 
     async with session_on(planhat, Holding(planhat.url)) as session:
         task = asyncio.create_task(run_upsert(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1))
@@ -745,3 +748,68 @@ async def test_where_rows_stood_is_in_the_file_and_not_in_memory(planhat: Sandbo
         assert [entry.positions for entry in job._journal.entries.values()] == [()] * 3
     held = (await Journal.read(path)).entries.values()
     assert [entry.positions for entry in held] == [(range(2),), (range(2, 4),), (range(4, 6),)]
+
+
+@pytest.mark.parametrize("at", [0, 1, 2])
+@pytest.mark.parametrize("is_replaced", [True, False])
+async def test_a_job_whose_journal_is_lost_sends_no_other_chunk_and_accounts_for_all(
+    planhat: Sandbox, tmp_path: Path, at: int, *, is_replaced: bool
+) -> None:
+    """It says so, also where the last chunk was under way; what was answered is told all the same."""
+    path, copy = tmp_path / "job.db", tmp_path / "copy.db"
+    copy.write_bytes(b"")
+
+    def lose(number: int) -> None:
+        if number == at:
+            copy.replace(path) if is_replaced else path.unlink()
+
+    async with session_on(planhat, Watched(planhat.url, before=lose)) as session:
+        job = UpsertJob(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
+        with pytest.raises(JournalError, match=r"the journal was .* while its job ran, so nothing more is sent"):
+            async with job:
+                await exhausted(job)
+    assert n_writes(planhat) == at + 1
+    assert job.result.created == 2 * at + 2
+    assert job.result.rows == job.result.created + job.result.unsent
+    assert (path.read_bytes() == b"") if is_replaced else not path.exists()
+
+
+async def test_a_chunk_whose_beginning_is_cancelled_is_withdrawn(
+    planhat: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has not left, so the next run sends its keyless rows; its entry was on the disk already."""
+    path, save = tmp_path / "job.db", Journal.save
+    written, held = asyncio.Event(), asyncio.Event()
+
+    async def slow(self: Journal, entry: Any, run: Run | None = None, *, is_leaving: bool = False) -> None:
+        await save(self, entry, run, is_leaving=is_leaving)
+        if is_leaving:
+            written.set()
+            await held.wait()
+
+    monkeypatch.setattr(Journal, "save", slow)
+    async with session_on(planhat) as session:
+        task = asyncio.create_task(run_upsert(Notes(session), notes(2), journal=path))
+        await written.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert await states(path) == []
+    monkeypatch.setattr(Journal, "save", save)
+    async with session_on(planhat) as session:
+        assert counted(await run_upsert(Notes(session), notes(2), journal=path)) == {"created": 2}
+
+
+async def test_a_second_job_on_a_session_counts_its_own_calls(planhat: Sandbox, tmp_path: Path) -> None:
+    """Whatever the session has done before, and with a journal or without."""
+    async with session_on(planhat) as session:
+        for name in ("one.db", "two.db", None, None):
+            path = None if name is None else tmp_path / name
+            job = UpsertJob(Tickets(session), tickets(4), journal=path, chunk_size=2)
+            async with job:
+                await exhausted(job)
+            effort = job.effort(seconds=1.0)
+            assert (effort.calls, effort.attempts) == (2, 2)
+            if path is not None:
+                (run,) = (await Journal.read(path)).runs
+                assert (run.calls, run.attempts) == (2, 2)

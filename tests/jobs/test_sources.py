@@ -318,6 +318,7 @@ def test_the_format_is_given_or_told_by_the_ending(
     assert made(tmp_path / name, "", format=given_format).format == format_
 
 
+@pytest.mark.slow
 def test_the_position_in_the_file_is_told_while_it_is_read(tmp_path: Path) -> None:
     """Nothing at first, all of it at the end."""
     source = made(tmp_path / "t.jsonl", b'{"a":1}\n' * 100_000)

@@ -61,5 +61,5 @@ class Door:
         return record_id
 
     def ids(self, path: str, **query: str) -> list[str]:
-        """The `_id`s of a listed page."""
-        return [record["_id"] for record in self("GET", path, **query).body]
+        """The `_id`s of a listed page, by `_id` unless the query has another order."""
+        return [record["_id"] for record in self("GET", path, **{"sort": "_id", **query}).body]

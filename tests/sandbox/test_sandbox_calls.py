@@ -179,6 +179,7 @@ _PATHS = st.sampled_from(["conversations", "tasks", "tickets", "conversations/" 
 _SORTS = st.sampled_from(["", "custom", "-date", "status", "history", "-custom.a", "users"])
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.tuples(st.sampled_from(["PUT", "POST"]), _PATHS, _ROW | st.lists(_ROW, max_size=4)), max_size=4), _SORTS
 )

@@ -71,6 +71,21 @@ async def test_tickets(sandbox: Sandbox, cruds: Any) -> None:
     assert sandbox.records("tickets") == []
 
 
+async def test_a_status_sync_of_tickets(sandbox: Sandbox, cruds: Any) -> None:
+    """A ticket that is there is updated by its `sourceId` alone: no `email`, no company, and nothing else changes."""
+    row = {"sourceId": "7", "email": "ada@acme.com", "domains": ["acme.com"], "title": "T", "status": "open"}
+
+    def use() -> None:
+        assert cruds.ticket.bulk_upsert([row], raise_on_error=True) == {"created": 1, "updated": 0}
+        (before,) = sandbox.records("tickets")
+        answer = cruds.ticket.bulk_upsert([{"sourceId": "7", "status": "closed"}], raise_on_error=True)
+        assert answer == {"created": 0, "updated": 1}
+        (after,) = sandbox.records("tickets")
+        assert after == before | {"status": "closed", "updateDate": after["updateDate"]}
+
+    await asyncio.to_thread(use)
+
+
 async def test_its_pages_are_the_whole_list(sandbox: Sandbox, cruds: Any) -> None:
     """It goes on from page to page as long as they are full."""
     cruds._delay = 0

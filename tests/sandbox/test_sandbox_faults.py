@@ -54,7 +54,7 @@ def test_a_text_names_rates_numbers_and_amounts() -> None:
     ("text", "problem"),
     [
         ("reset_afer=0.1", "no fault is called 'reset_afer'; near: reset_after"),
-        ("http_501", "no fault is called 'http_501'; near: http_50"),
+        ("http_501", "no fault is called 'http_501'; near: http_5"),
         ("zzzzzz", "no fault is called 'zzzzzz'$"),
         ("reset_after=1.5", "reset_after: a rate is from 0 to 1, not 1.5"),
         ("reset_after:2", "reset_after has no amount"),

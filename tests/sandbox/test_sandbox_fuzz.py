@@ -11,6 +11,7 @@ import random
 from collections import Counter
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from requests_at_random import RequestsAtRandom
@@ -19,6 +20,8 @@ from planhat_async.sandbox import Sandbox
 from planhat_async.sandbox.api import Api
 from planhat_async.sandbox.limits import Limits
 from planhat_async.sandbox.messages import ApiRequest
+
+pytestmark = pytest.mark.slow
 
 N_REQUESTS, N_CONNECTIONS, PATIENCE = 10_000, 10, 20.0
 

@@ -1,0 +1,46 @@
+"""How many pages may be on their way at once."""
+
+from __future__ import annotations
+
+from planhat_async.batching.window import Window
+
+
+def joined(window: Window, n_pages: int) -> list[int]:
+    """The window after each of so many pages that join."""
+    widths = []
+    for _ in range(n_pages):
+        window.widen()
+        widths.append(window.n_pages)
+    return widths
+
+
+def test_it_widens_with_every_page_that_joins() -> None:
+    """By one page, up to the bound."""
+    assert joined(Window(4), 5) == [2, 3, 4, 4, 4]
+
+
+def test_it_opens_later_after_every_page_that_does_not_join() -> None:
+    """After 4, 16, 64 and never more pages that join in a row."""
+    window, waits = Window(4), []
+    for _ in range(5):
+        window.narrow()
+        widths = joined(window, 70)
+        waits.append(widths.index(2) + 1)
+    assert waits == [4, 16, 64, 64, 64]
+
+
+def test_pages_that_join_count_in_a_row_only() -> None:
+    """A failure in between starts the count anew."""
+    window = Window(4)
+    window.narrow()
+    joined(window, 3)
+    window.narrow()
+    assert joined(window, 15) == [1] * 15
+
+
+def test_a_page_asked_for_alone_is_no_failure() -> None:
+    """A short page closes the window, and the next full one opens it."""
+    window = Window(3)
+    joined(window, 3)
+    window.close()
+    assert (window.n_pages, joined(window, 1)) == (1, [2])

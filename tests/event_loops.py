@@ -1,0 +1,39 @@
+"""The event loops that tests run on: asyncio's own, or what the environment variable `TEST_EVENT_LOOP` names."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from typing import Any
+
+VARIABLE = "TEST_EVENT_LOOP"
+
+
+def _uvloop() -> asyncio.AbstractEventLoop:
+    import uvloop  # noqa: PLC0415 - not on every platform
+
+    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    return loop
+
+
+def _eager(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
+    # As `asyncio.eager_task_factory`, which does not take what uvloop hands on before Python 3.13.3.
+    return asyncio.Task(coroutine, loop=loop, **options | {"eager_start": True})
+
+
+def chosen() -> str:
+    """The name in the environment: `asyncio`, `eager`, `uvloop` or `uvloop-eager`."""
+    name = os.environ.get(VARIABLE) or "asyncio"
+    if name not in {"asyncio", "eager", "uvloop", "uvloop-eager"}:
+        raise ValueError(f"{VARIABLE}={name}: it must be asyncio, eager, uvloop or uvloop-eager")
+    return name
+
+
+def made(new: Callable[[], asyncio.AbstractEventLoop] | None = None) -> asyncio.AbstractEventLoop:
+    """An event loop as chosen; `new` makes one of another kind, which gets the chosen task factory only."""
+    kind, _, eager = chosen().partition("-")
+    loop = (new or (_uvloop if kind == "uvloop" else asyncio.new_event_loop))()
+    if "eager" in (kind, eager):
+        loop.set_task_factory(_eager)
+    return loop

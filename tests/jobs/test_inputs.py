@@ -1,0 +1,78 @@
+"""A source's bytes, whichever way they are asked for."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from planhat_async.jobs.inputs import SteadyFile
+from planhat_async.jobs.mapping import SourceError
+
+HALF_MADE = """
+import importlib, io, pkgutil, sys
+import planhat_async
+
+def imported(name):
+    try:
+        importlib.import_module(name)
+    except ImportError:  # an extra is not installed
+        pass
+
+def subclasses(of):
+    for one in of.__subclasses__():
+        yield one
+        yield from subclasses(one)
+
+for module in pkgutil.walk_packages(planhat_async.__path__, "planhat_async."):
+    if not module.name.endswith("__main__"):
+        imported(module.name)
+for one in {one for one in subclasses(io.FileIO.__mro__[-2]) if one.__module__.startswith("planhat_async")}:
+    print(one.__name__)
+    one.__new__(one)  # as it is where its `__init__` raises
+"""
+
+
+@pytest.mark.slow
+def test_a_file_object_that_was_never_made_is_closed_silently() -> None:
+    """Python closes each when it is collected, also one whose `__init__` raised; since 3.13 it prints what goes wrong.
+
+    In development mode older versions print it too.
+    """
+    done = subprocess.run([sys.executable, "-X", "dev", "-c", HALF_MADE], capture_output=True, text=True, check=True)
+    assert {"SteadyFile", "_ReadAhead"} <= {*done.stdout.split()}
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("name", ["missing", "."])
+def test_what_cannot_be_opened_raises_what_open_raises(tmp_path: Path, name: str) -> None:
+    """With the file's name."""
+    with pytest.raises(OSError, match=r"No such file|Is a directory") as caught:
+        SteadyFile(tmp_path / name)
+    assert str(caught.value.filename) == str(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda file: file.read(2) + file.read(99) + file.read(99),
+        lambda file: file.read(),
+        lambda file: file.readall(),
+        lambda file: b"".join(file.readlines()),
+        lambda file: file.readinto(bytearray(2)) and file.readall(),
+    ],
+)
+def test_a_change_is_noticed_whichever_way_a_file_is_read(tmp_path: Path, read: Callable[[SteadyFile], bytes]) -> None:
+    """Before its last bytes are handed on."""
+    path = tmp_path / "rows"
+    path.write_bytes(b"abc\n")
+    with SteadyFile(path) as file:
+        assert read(file).endswith(b"c\n")
+    with SteadyFile(path) as file:
+        os.utime(path, ns=(0, 0))
+        with pytest.raises(SourceError, match="was written to while it was read"):
+            read(file)

@@ -1,0 +1,260 @@
+"""What commands share: how signals end them, on every platform, event loop and thread."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import as_on_windows
+import event_loops
+import pytest
+
+import planhat_async
+from planhat_async.cli import app
+from planhat_async.commands import ENDING_SIGNALS, run, signals_handled
+
+ROW = '{"sourceId": "%d", "email": "a@b.example", "domains": ["b.example"]}\n'
+FINISHING = "finishing the chunks that were begun; once more to stop at once\n"
+
+
+def loops() -> list[str]:
+    names = ["asyncio"] if sys.platform == "win32" else ["asyncio", "uvloop"]
+    return names if sys.version_info < (3, 12) else [*names, *(f"{name}-eager" for name in names)]
+
+
+async def _came(number: signal.Signals, came: list[tuple[str, int]]) -> None:
+    """Wait, at most ten seconds, until a signal that this process sends itself has been handled."""
+    n_before = len(came)
+    os.kill(os.getpid(), number)
+    async with asyncio.timeout(10):
+        while len(came) == n_before:  # noqa: ASYNC110 - it looks at each step of the loop
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("loop", loops())
+def test_signals_are_handled_in_the_loop_and_given_back(loop: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The innermost handler has them; after it the one around it, and at the end the one that was there before."""
+    monkeypatch.setenv(event_loops.VARIABLE, loop.removeprefix("asyncio-"))
+    came: list[tuple[str, int]] = []
+    before = [signal.getsignal(one) for one in ENDING_SIGNALS]
+
+    async def main() -> None:
+        around = [signal.getsignal(one) for one in ENDING_SIGNALS]
+        with signals_handled(lambda number: came.append(("outer", number)), signal.SIGTERM):
+            with signals_handled(lambda number: came.append(("inner", number))):
+                await _came(signal.SIGTERM, came)
+                await _came(signal.SIGINT, came)
+            await _came(signal.SIGTERM, came)
+        assert [signal.getsignal(one) for one in ENDING_SIGNALS] == around
+
+    with asyncio.Runner(loop_factory=event_loops.made) as runner:
+        runner.run(main())
+    assert came == [("inner", signal.SIGTERM), ("inner", signal.SIGINT), ("outer", signal.SIGTERM)]
+    assert [signal.getsignal(one) for one in ENDING_SIGNALS] == before
+
+
+@pytest.mark.parametrize("loop", loops())
+def test_a_signal_wakes_a_loop_that_waits(loop: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the system hands it to another thread, which does not interrupt the wait."""
+    monkeypatch.setenv(event_loops.VARIABLE, loop.removeprefix("asyncio-"))
+    main_thread = threading.main_thread().ident or 0
+    where_it_waits = "run" if "uvloop" in loop else "select"
+
+    def send_once_it_waits() -> None:
+        while sys._current_frames()[main_thread].f_code.co_name != where_it_waits:
+            pass
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+
+    async def main() -> None:
+        ended = asyncio.Event()
+        with signals_handled(lambda _: ended.set()):
+            thread = threading.Thread(target=send_once_it_waits)
+            thread.start()
+            started = asyncio.get_running_loop().time()
+            await asyncio.wait_for(ended.wait(), 10)
+            assert asyncio.get_running_loop().time() < started + 9
+            thread.join()
+
+    with asyncio.Runner(loop_factory=event_loops.made) as runner:
+        runner.run(main())
+
+
+def test_a_command_runs_in_any_thread(tmp_path: Path) -> None:
+    """Without signals, which Python hands to its main thread."""
+    ended: list[int] = []
+
+    def command(*arguments: str) -> None:
+        with pytest.raises(SystemExit) as exited:
+            app(arguments)
+        ended.append(exited.value.code if isinstance(exited.value.code, int) else -1)
+
+    file = tmp_path / "tickets.jsonl"
+    file.write_text(ROW % 1)
+    with socket.create_server(("127.0.0.1", 0)) as unheard:
+        url = f"http://127.0.0.1:{unheard.getsockname()[1]}"
+    environment = {"PLANHAT_API_TOKEN": "t", "PLANHAT_BASE_URL": url}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        for arguments in (("demo", "--rows", "3"), ("upsert", "tickets", str(file), "--dry-run")):
+            thread = threading.Thread(target=command, args=arguments)
+            thread.start()
+            thread.join(timeout=60)
+    assert ended == [0, 0]
+
+
+def test_a_run_that_ends_leaves_signals_as_they_were() -> None:
+    """A program that calls commands handles its own signals afterwards."""
+    before = [signal.getsignal(one) for one in ENDING_SIGNALS]
+
+    async def main() -> int:
+        assert signal.getsignal(signal.SIGTERM) not in before
+        return 7
+
+    assert run(main()) == 7
+    assert [signal.getsignal(one) for one in ENDING_SIGNALS] == before
+
+
+# Windows, as far as another system can stand in for it
+
+
+@contextlib.contextmanager
+def windows(folder: Path, *arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    """A command as a process of its own, without what Windows lacks."""
+    process = subprocess.Popen(
+        [sys.executable, as_on_windows.__file__, *arguments],
+        cwd=folder,
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.slow
+def test_commands_run_on_windows(tmp_path: Path) -> None:
+    """A sandbox, which Ctrl-C ends; an upsert, exports, one of which is not read to its end, and a look into a job."""
+    (tmp_path / "tickets.jsonl").write_text(ROW % 1)
+    with windows(tmp_path, "sandbox", "--port", "0", PLANHAT_API_TOKEN="t") as sandbox:
+        assert sandbox.stdout is not None
+        line = sandbox.stdout.readline()
+        found = re.fullmatch(r"listening on (\S+)\n", line)
+        assert found is not None, line + sandbox.communicate()[1]
+        environment = {"PLANHAT_BASE_URL": found[1], "PLANHAT_API_TOKEN": "t"}
+        for arguments in (
+            ("upsert", "tickets", "tickets.jsonl", "--journal", "job.db", "--rejects", "bad.jsonl"),
+            ("jobs", "status", "job.db"),
+            ("export", "tickets", "-o", "tickets.csv"),
+            ("export", "tickets", "-o", "tickets.parquet"),
+            ("fields", "tickets"),
+        ):
+            with windows(tmp_path, *arguments, **environment) as command:
+                _, err = command.communicate(timeout=60)
+                assert (command.returncode, "Traceback" in err) == (0, False), err
+        with windows(tmp_path, "export", "tickets", **environment) as command:
+            assert command.stdout is not None
+            command.stdout.close()
+            assert command.stderr is not None
+            assert (command.stderr.read(), command.wait(timeout=20)) == ("", 141)
+        sandbox.send_signal(signal.SIGINT)
+        assert (sandbox.communicate(timeout=20), sandbox.returncode) == (("", ""), 0)
+    assert (tmp_path / "tickets.csv").read_text().count("a@b.example") == 1
+
+
+def _request(connection: socket.socket) -> None:
+    connection.settimeout(20)
+    received = b""
+    while not received.endswith(b"]"):
+        received += connection.recv(65536)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_times", [1, 2])
+def test_ctrl_c_ends_an_upsert_on_windows_as_elsewhere(tmp_path: Path, n_times: int) -> None:
+    """At the first what is in flight ends, at the second it is given up; the account comes in either case."""
+    (tmp_path / "tickets.jsonl").write_text(ROW % 1 + ROW % 2)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(20)
+        environment = {"PLANHAT_API_TOKEN": "t", "PLANHAT_BASE_URL": f"http://127.0.0.1:{server.getsockname()[1]}"}
+        options = ("--chunk-size", "1", "--concurrency", "1", "--json")
+        with windows(tmp_path, "upsert", "tickets", "tickets.jsonl", *options, **environment) as process:
+            connection, _ = server.accept()
+            with connection:
+                _request(connection)
+                process.send_signal(signal.SIGINT)
+                assert process.stderr is not None
+                assert process.stderr.readline() == FINISHING
+                if n_times > 1:
+                    process.send_signal(signal.SIGINT)
+                else:
+                    connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{"created":1}')
+                out, err = process.communicate(timeout=20)
+    told = json.loads(out)
+    assert (process.returncode, err) == (130, "")
+    assert (told["created"], told["unknown"]) == ((1, 0) if n_times == 1 else (0, 1))
+
+
+@pytest.mark.slow
+def test_an_export_on_windows_ends_when_it_is_interrupted(tmp_path: Path) -> None:
+    """In one line."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(20)
+        environment = {"PLANHAT_API_TOKEN": "t", "PLANHAT_BASE_URL": f"http://127.0.0.1:{server.getsockname()[1]}"}
+        with windows(tmp_path, "export", "tickets", **environment) as process:
+            connection, _ = server.accept()
+            with connection:
+                process.send_signal(signal.SIGINT)
+                assert process.communicate(timeout=20) == ("", "planhat-async: interrupted\n")
+    assert process.returncode == 130
+
+
+def _used(file: Path) -> Iterator[str]:
+    """Attributes of modules and imported modules that a file names."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Attribute(value=ast.Name(id=module), attr=name):
+                yield f"{module}.{name}"
+            case ast.ImportFrom(module=str(module), names=names):
+                yield from (module, *(f"{module}.{one.name}" for one in names))
+            case ast.Import(names=names):
+                yield from (one.name for one in names)
+
+
+MISSING = {
+    *as_on_windows.MODULES,
+    *(f"{module.__name__}.{name}" for module, names in as_on_windows.NAMES.items() for name in names),
+    *(
+        "socket.AF_UNIX",
+        "os.sendfile",
+        "os.sched_getaffinity",
+        "os.waitpid",
+        "os.O_CLOEXEC",
+        "os.O_NONBLOCK",
+        "os.posix_spawn",
+    ),
+}
+
+
+@pytest.mark.parametrize("file", sorted(Path(planhat_async.__file__).parent.rglob("*.py")), ids=lambda file: file.stem)
+def test_nothing_is_used_that_windows_lacks(file: Path) -> None:
+    """Unless it is asked for first, by `getattr`; nor a signal handler of the event loop's own."""
+    used = {*_used(file)}
+    assert used & MISSING == set()
+    assert {name for name in used if name.endswith((".add_signal_handler", ".remove_signal_handler"))} == set()
