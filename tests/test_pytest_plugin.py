@@ -93,6 +93,16 @@ def test_in_auto_mode_no_mark_is_needed(tmp_path: Path) -> None:
     assert "5 passed" in ended.stdout
 
 
+def test_it_works_on_uvloop(tmp_path: Path) -> None:
+    """Where a project chooses its loop by pytest-asyncio's hook; the fixtures end without an error."""
+    pytest.importorskip("uvloop")
+    conftest = "import uvloop\ndef pytest_asyncio_loop_factories(): return {'uvloop': uvloop.new_event_loop}\n"
+    (tmp_path / "conftest.py").write_text(conftest)
+    ended = run(tmp_path, SERVICE)
+    assert "5 passed" in ended.stdout, ended.stdout
+    assert ended.returncode == 0
+
+
 def test_unused_it_imports_nothing_heavy(tmp_path: Path) -> None:
     """Neither the package nor aiohttp is there when a test that wants no sandbox runs."""
     test = "import sys\ndef test(): assert not {'planhat_async', 'aiohttp', 'attrs'} & sys.modules.keys()\n"
