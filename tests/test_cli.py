@@ -26,6 +26,7 @@ from typer.testing import CliRunner
 
 from planhat_async import cli
 from planhat_async.demo import DemoReport
+from planhat_async.jobs.progress import in_words
 from planhat_async.jobs.sources import FileSource
 from planhat_async.results import UpsertResult
 from planhat_async.sandbox import Sandbox
@@ -560,7 +561,7 @@ def test_an_export_may_go_to_a_pipe(desk: Desk) -> None:
     with os.fdopen(reading) as reader:
         ended = run("export", "notes", "-o", "out.jsonl")
         lines = [json.loads(line) for line in reader]
-    assert ended == Ended(0, "", [f"{len(lines)} notes exported to out.jsonl"])
+    assert ended == Ended(0, "", [f"{in_words(len(lines), 'note')} exported to out.jsonl"])
     assert [line for line in lines if line.get("sourceId") == f"{desk.prefix}1"] == [desk.stored("conversations")["@1"]]
     assert Path("out.jsonl").is_fifo()
 

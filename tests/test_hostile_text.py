@@ -27,7 +27,7 @@ PLAIN = r"bad\x1b[2J\x9b31m\nstored\t1-9\tall\r\u2028well \u202etxt [red]x[/red]
 
 
 def task(n: int) -> dict[str, Any]:
-    return {"sourceId": f"t{n}", "companyId": "c"}
+    return {"sourceId": f"t{n}", "companyId": "5f4e3d2c1b0a998877665544"}
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_what_ended_a_run_is_said_once_in_json(capsys: pytest.CaptureFixture[str
     console.print_json(hostile_result(error), Effort(), seconds=1, ended_by=error)
     out = capsys.readouterr().out
     assert out.count("the token is wrong") == 1
-    assert json.loads(out)["problems"][599]["reason"] == "see stopped_by"
+    assert [(one["n_rows"], one["reason"]) for one in json.loads(out)["problems"]] == [(600, "see stopped_by")]
 
 
 async def test_a_journal_keeps_and_shows_plain_lines(tmp_path: Path) -> None:

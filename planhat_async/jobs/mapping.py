@@ -23,6 +23,7 @@ from planhat_async._convert import (
 )
 from planhat_async.errors import DecodeError
 from planhat_async.records import Record
+from planhat_async.records.documentation import documentation_of
 
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 _TRUE = {"true", "yes", "1"}
@@ -231,7 +232,8 @@ def _canonical(record: type[Record], name: str) -> str:
     if field is None:
         raise ValueError(unknown_field(record, name))
     if not field.is_writable:
-        raise ValueError(f"{record.__name__}.{field.name} is filled in by Planhat")
+        meaning = documentation_of(record).get(field.name, "").rstrip(".")
+        raise ValueError(f"{record.__name__}.{field.name} is filled in by Planhat: {meaning}")
     return field.name
 
 

@@ -57,7 +57,8 @@ def refuse_foreign(path: Path) -> None:
         OSError: It is not there.
     """
     found = path.lstat()
-    is_ours = not hasattr(os, "getuid") or found.st_uid == os.getuid()
+    user = getattr(os, "getuid", None)  # Windows has none
+    is_ours = user is None or found.st_uid == user()
     if not (stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and is_ours):
         raise ValueError(f"{path} is a link, or no file of yours alone: remove it, and begin anew")
 
@@ -75,5 +76,6 @@ def make_private(path: Path) -> None:
 
 
 def _give_mode(out: BinaryIO, like: Path | None) -> None:
-    if like is not None and like.is_file() and hasattr(os, "fchmod"):
-        os.fchmod(out.fileno(), stat.S_IMODE(like.stat().st_mode) & 0o777)
+    change_mode = getattr(os, "fchmod", None)
+    if like is not None and like.is_file() and change_mode is not None:
+        change_mode(out.fileno(), stat.S_IMODE(like.stat().st_mode) & 0o777)
