@@ -24,7 +24,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import attrs
 
@@ -35,7 +35,7 @@ from planhat_async._http.pacing import Pacer, Place, RefusedTooLongError
 from planhat_async._http.retrying import Happening, History, RetryBudget, RetryPolicy, said_by, unreadable
 from planhat_async._http.stats import SessionStats
 from planhat_async._http.tokens import TokenFunction, TokenSource
-from planhat_async._http.transport import MAX_ANSWER_BYTES, AiohttpTransport, Timeouts, Transport
+from planhat_async._http.transport import MAX_ANSWER_BYTES, AiohttpTransport, ClientSession, Timeouts, Transport
 from planhat_async._http.wire import (
     DEFAULT_BASE_URL,
     Request,
@@ -49,9 +49,6 @@ from planhat_async._http.wire import (
     retry_after,
 )
 from planhat_async.errors import DecodeError, NoAnswerError, NotSentError, PermissionDeniedError
-
-if TYPE_CHECKING:
-    import aiohttp
 
 __all__ = ["Session", "SessionStats"]
 
@@ -92,7 +89,7 @@ class Session:
         pacer: Pacer | None = None,
         retry: RetryPolicy | None = None,
         timeouts: Timeouts | None = None,
-        client_session: aiohttp.ClientSession | None = None,
+        client_session: ClientSession | None = None,
         transport: Transport | None = None,
         max_answer_bytes: int = MAX_ANSWER_BYTES,
         allow_plain_http: bool = False,

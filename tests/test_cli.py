@@ -24,8 +24,8 @@ from attrs import define, evolve, field, frozen
 from pyarrow import parquet as pq
 from typer.testing import CliRunner
 
-from planhat_async import cli
-from planhat_async.demo import DemoReport
+from planhat_async.cli import app as cli
+from planhat_async.cli.demo import DemoReport
 from planhat_async.jobs.progress import in_words
 from planhat_async.jobs.sources import FileSource
 from planhat_async.results import UpsertResult

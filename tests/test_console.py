@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from planhat_async import console
+from planhat_async.cli import console
 from planhat_async.errors import NotSentError
 from planhat_async.results import ChunkResult, Outcome, Problem, UpsertResult
 from planhat_async.session import SessionStats

@@ -10,8 +10,8 @@ from typing import Any, Unpack
 import attrs
 import pytest
 
-from planhat_async import demo
-from planhat_async.demo import DemoReport, make_tickets, run_demo
+from planhat_async.cli import demo
+from planhat_async.cli.demo import DemoReport, make_tickets, run_demo
 from planhat_async.models import Ticket, TicketListingOptions, Tickets
 from planhat_async.results import UpsertResult
 
@@ -115,7 +115,7 @@ def test_it_ends_in_development_mode_where_warnings_are_errors(loop: str) -> Non
     pytest.importorskip(loop)
     program = f"""
 import asyncio, {loop}
-from planhat_async.demo import run_demo
+from planhat_async.cli.demo import run_demo
 with asyncio.Runner(loop_factory={loop}.new_event_loop) as runner:
     print(runner.run(run_demo(3_000, show=print)).ok)
 """

@@ -10,9 +10,10 @@ import pytest
 from fakes import TOKEN, FakeTransport
 from test_cli import Desk, desk, run, sandbox  # noqa: F401 - fixtures
 
-from planhat_async import Session, Tasks, console
+from planhat_async import Session, Tasks
 from planhat_async._convert import encode_json, printable
 from planhat_async._http.wire import Response
+from planhat_async.cli import console
 from planhat_async.errors import AuthenticationError
 from planhat_async.jobs.accounts import problem_groups
 from planhat_async.jobs.entries import Entry, Group, groups_of

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from planhat_async import Notes, Session, Tasks, Tickets
-from planhat_async.samples import make_note, make_task, make_ticket
 from planhat_async.sandbox import Sandbox
+from planhat_async.testing.samples import make_note, make_task, make_ticket
 
 MAKERS = pytest.mark.parametrize("make", [make_note, make_task, make_ticket])
 

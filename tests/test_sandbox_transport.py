@@ -23,7 +23,7 @@ from planhat_async import (
 )
 from planhat_async.sandbox import MemorySandbox, Sandbox
 from planhat_async.sandbox.faults import KINDS, Fault
-from planhat_async.sandbox_transport import SandboxTransport
+from planhat_async.testing.sandbox_transport import SandboxTransport
 
 T = TypeVar("T")
 ONCE = RetryPolicy(attempts=1)

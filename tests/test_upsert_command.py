@@ -31,11 +31,11 @@ from test_cli import (
     started,
 )
 
+from planhat_async.cli.upsert_command import _tell
 from planhat_async.jobs.entries import State
 from planhat_async.jobs.journal import Journal
 from planhat_async.jobs.rejects import Rejects
 from planhat_async.jobs.sources import FileSource
-from planhat_async.upsert_command import _tell
 
 
 @pytest.mark.slow
@@ -472,7 +472,7 @@ def test_an_upsert_that_waits_for_standard_input_can_be_interrupted(desk: Desk) 
 def test_without_a_terminal_a_line_now_and_then_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every ten seconds."""
     said: list[str] = []
-    monkeypatch.setattr("planhat_async.console.tell", said.append)
+    monkeypatch.setattr("planhat_async.cli.console.tell", said.append)
 
     async def work() -> None:
         telling = asyncio.create_task(_tell(lambda: f"line {len(said) + 1}"))

@@ -37,9 +37,9 @@ from planhat_async import (
     extid,
     srcid,
 )
-from planhat_async.samples import make_ticket
 from planhat_async.sandbox import Fault, MemorySandbox, Sandbox
-from planhat_async.sandbox_transport import SandboxTransport
+from planhat_async.testing.samples import make_ticket
+from planhat_async.testing.sandbox_transport import SandboxTransport
 
 
 async def opening(client: aiohttp.ClientSession) -> None:

@@ -12,9 +12,10 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from planhat_async import console
 from planhat_async._convert import fields_of, printable, type_in_words
-from planhat_async.commands import ALL_MODELS, NOT_ALL_STORED, AnyModel, refusals
+from planhat_async.cli import console
+from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
+from planhat_async.cli.parameters import ALL_MODELS, AnyModel
 from planhat_async.jobs.accounts import ended_by, problem_groups, total_of
 from planhat_async.jobs.exports import refuse_to_overwrite, whole_file
 from planhat_async.jobs.journal import Journal

@@ -11,9 +11,9 @@ from planhat_async._http.pace import RateLimits
 from planhat_async.jobs.progress import in_words
 from planhat_async.models import Ticket, Tickets
 from planhat_async.results import UpsertResult
-from planhat_async.samples import make_ticket
 from planhat_async.sandbox import Sandbox
 from planhat_async.session import Session
+from planhat_async.testing.samples import make_ticket
 
 _COMPARED = ("source_id", "source", "email", "name", "title", "description", "status", "product", "domains")
 

@@ -14,22 +14,13 @@ from typing import Annotated, Any, BinaryIO
 
 import typer
 
-from planhat_async import console
-from planhat_async.commands import (
-    LISTED,
-    NOT_ALL_STORED,
-    BaseUrl,
-    Concurrency,
-    ListedModel,
-    PerMinute,
-    TokenFile,
-    refusals,
-    run,
-    session_for,
-    signals_handled,
-)
-from planhat_async.demo import run_demo
-from planhat_async.job_commands import fields, jobs, report
+from planhat_async.cli import console
+from planhat_async.cli.demo import run_demo
+from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
+from planhat_async.cli.job_commands import fields, jobs, report
+from planhat_async.cli.parameters import LISTED, BaseUrl, Concurrency, ListedModel, PerMinute, TokenFile, session_for
+from planhat_async.cli.signals import run, signals_handled
+from planhat_async.cli.upsert_command import upsert
 from planhat_async.jobs.exports import export_records, format_of, left_over, part_named, whole_file, writer_class
 from planhat_async.jobs.leftovers import Leftover
 from planhat_async.jobs.progress import in_words
@@ -38,7 +29,6 @@ from planhat_async.repositories import Lists
 from planhat_async.sandbox import Sandbox
 from planhat_async.sandbox.faults import described
 from planhat_async.session import Session
-from planhat_async.upsert_command import upsert
 
 app = typer.Typer(
     help="Read and write Planhat's notes, tasks and tickets in bulk. "

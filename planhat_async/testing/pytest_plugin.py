@@ -1,7 +1,7 @@
 """A pytest plugin: `planhat_sandbox`, a Planhat of each test's own, and `planhat_session`, a session on it.
 
-It stands beside the package, not in it, because pytest imports it at every start, also where no test uses it: what it
-needs of the package is imported by the fixtures. Both are async fixtures of pytest-asyncio, in either of its modes.
+pytest imports it at every start, also where no test uses it, so what it needs of the package is imported by the
+fixtures. Both are async fixtures of pytest-asyncio, in either of its modes.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from planhat_async import Session
     from planhat_async.sandbox import Sandbox
+    from planhat_async.session import Session
 
 _MARKER = """planhat(**options): what `planhat_sandbox` is to be like, for this test, class or module: any option of
 `planhat_async.sandbox.Sandbox`, such as faults="reset_after@1", per_minute=2, max_parallel=1, seed=7."""
@@ -44,7 +44,8 @@ async def _sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
 
 async def _session(planhat_sandbox: Sandbox) -> AsyncIterator[Session]:
     """An open session on `planhat_sandbox`. It retries as any session does, but hardly waits before it does."""
-    from planhat_async import RetryPolicy, Session  # noqa: PLC0415 - not before a test uses it
+    from planhat_async._http.retrying import RetryPolicy  # noqa: PLC0415 - not before a test uses it
+    from planhat_async.session import Session  # noqa: PLC0415 - likewise
 
     retry = RetryPolicy(wait_initial=0.01, wait_max=0.1)
     async with Session(planhat_sandbox.token, base_url=planhat_sandbox.url, retry=retry) as session:

@@ -14,23 +14,18 @@ from typing import Annotated, Any
 import attrs
 import typer
 
-from planhat_async import console
-from planhat_async.commands import (
-    INTERRUPTED,
-    NOT_ALL_STORED,
-    UNUSABLE,
+from planhat_async.cli import console
+from planhat_async.cli.exit_codes import INTERRUPTED, NOT_ALL_STORED, UNUSABLE, WRONG_USAGE, refusals
+from planhat_async.cli.parameters import (
     UPSERTED,
-    WRONG_USAGE,
     BaseUrl,
     Concurrency,
     PerMinute,
     TokenFile,
     UpsertedModel,
-    refusals,
-    run,
     session_for,
-    signals_handled,
 )
+from planhat_async.cli.signals import run, signals_handled
 from planhat_async.errors import PlanhatError
 from planhat_async.jobs.journal import JournalError
 from planhat_async.jobs.journal_files import files_of
