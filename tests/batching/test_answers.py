@@ -270,6 +270,26 @@ def test_a_row_that_halves_blame_is_rejected_where_the_others_are_found_again() 
     assert counted(account.result) == {"created": 1, "rejected": 1}
 
 
+@pytest.mark.parametrize(
+    ("first", "outcome"),
+    [
+        (FULL | {"createdErrors": ["no"]}, "rejected"),
+        (FULL | {"created": 1, "permissionErrors": ["no"]}, "unknown"),
+        ({"created": 0, "updated": 0, "createdErrors": ["no"]}, "unknown"),
+        ({"createdErrors": ["no"]}, "unknown"),
+    ],
+)
+def test_halves_of_a_refusal_are_rejected_where_it_has_counted_that_it_stored_none(first: Any, outcome: str) -> None:
+    """It blames no row by name; where it leaves open what it stored, a row that a half blames may be there."""
+    account = Account(chunk_of(A, B), isolation=Isolation(9))
+    account.left = take(account, Part((A, B)), first, 400)
+    while account.left:
+        part = account.left.pop()
+        account.left += read_answer(account, part, Answer(status=400, account={"createdErrors": ["no"]}))
+    account.conclude()
+    assert counted(account.result) == {outcome: 2}
+
+
 def test_ids_are_kept_by_the_kind_of_key() -> None:
     """A note may have the external id that another record has as its source id."""
     keys = [{"_id": "1", "sourceId": "7"}, {"_id": "2", "externalId": "7"}]
