@@ -232,6 +232,14 @@ def test_a_row_that_was_named_as_stored_stays_stored_without_a_second_answer(err
         assert counted(account.result) == {"updated": 1, "rejected": 1, "unknown": 1}
 
 
+def test_an_error_that_names_no_row_is_about_the_one_that_was_stored_before() -> None:
+    """Where the answer counts the other as created, and the token may not update."""
+    account = Account(chunk_of(A, B, C))
+    (part,) = take(account, Part((A, B, C)), blaming("a", insertsKeys=INSERTS[:1]), 403)
+    take(account, part, FULL | {"created": 1, "permissionErrors": ["no permission to update"]}, 206)
+    assert counted(account.result) == {"created": 2, "rejected": 1}
+
+
 @pytest.mark.parametrize("first", [{}, {"created": 1}, FULL, FULL | {"created": 2}, {"upsertedIds": ["1"]}])
 def test_a_row_that_a_refusal_may_have_stored_is_not_called_rejected(first: Any) -> None:
     """What a refusal did to the rows that it does not blame is not documented."""
