@@ -19,6 +19,7 @@ from planhat_async import (
     Pacer,
     Person,
     Problem,
+    ProblemGroup,
     RateLimits,
     RetryPolicy,
     Session,
@@ -118,6 +119,7 @@ async def upserting(session: Session, stream: AsyncIterator[dict[str, Any]]) -> 
     assert_type(result.problems, list[Problem])
     assert_type(result.problems[0].position, int | None)
     assert_type(result.not_stored[Outcome.DROPPED], tuple[range, ...])
+    assert_type(result.problem_groups, tuple[ProblemGroup, ...])
     async for chunk in tickets.upsert_chunks(stream):
         assert_type(chunk, ChunkResult)
         assert_type(chunk.ids_by_source_id, dict[str, str])

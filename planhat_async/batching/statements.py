@@ -94,7 +94,7 @@ class Earlier:
 
 
 def earlier_of(
-    answer: Mapping[str, Any], rows: Sequence[Row], named: Iterable[Outcome], *, is_refusal: bool
+    answer: Mapping[str, Any], rows: Sequence[Row], named: Iterable[Outcome], *, is_complete: bool
 ) -> Earlier:
     """What an answer states of rows that are sent again.
 
@@ -102,7 +102,7 @@ def earlier_of(
         answer: The answer.
         rows: The rows it does not blame.
         named: The outcomes of those that it names as stored: they are known by name.
-        is_refusal: Whether it is a 400 or 403.
+        is_complete: Whether each of them that it has stored is among what it states, if it counts anything.
     """
     stated = {outcome: min(len(rows), n_stated(answer, outcome, rows)) for outcome in COUNTS}
     by_name = Counter(named)
@@ -110,7 +110,7 @@ def earlier_of(
         created=max(0, stated[Outcome.CREATED] - by_name[Outcome.CREATED]),
         updated=max(0, stated[Outcome.UPDATED] - by_name[Outcome.UPDATED]),
         n_stored=min(len(rows), sum(stated.values())),
-        is_complete=not is_refusal and has_counts(answer),
+        is_complete=is_complete and has_counts(answer),
     )
 
 

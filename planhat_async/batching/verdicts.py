@@ -75,7 +75,9 @@ class _Verdict:
         self._keep()
         if again := self._to_send_again(rest, blamed, unattributed):
             named = named_as_stored(self.answer, rest)
-            earlier = earlier_of(self.answer, rest, named.values(), is_refusal=self._is_refusal)
+            # What a refusal did to the rows it does not blame is not documented; one that blames none has counted them.
+            is_complete = not (self._is_refusal and (blamed or not is_itemised(self.answer)))
+            earlier = earlier_of(self.answer, rest, named.values(), is_complete=is_complete)
             self.account.named = named | self.account.named  # what was said first: later a row comes back as unchanged
             return [self.part.of(rows, earlier=earlier) for rows in again]
         self._end(rest, unattributed)
@@ -87,7 +89,6 @@ class _Verdict:
             return halves
         if not self._is_refusal:
             return []
-        # What a refusal did to the rows it does not blame is not documented.
         self.account.n_refusals += 1
         is_repeated = blamed and all(row.keys for row in rows) and self.account.n_refusals < _MAX_REFUSALS
         return [rows] if rows and is_repeated else []

@@ -239,6 +239,14 @@ def test_a_row_that_was_named_as_stored_stays_stored_without_a_second_answer(err
         assert counted(account.result) == {"updated": 1, "rejected": 1, "unknown": 1}
 
 
+def test_an_error_that_names_no_row_is_about_the_one_that_was_stored_before() -> None:
+    """Where the answer counts the other as created, and the token may not update."""
+    account = Account(chunk_of(A, B, C))
+    (part,) = take(account, Part((A, B, C)), blaming("a", insertsKeys=INSERTS[:1]), 403)
+    take(account, part, FULL | {"created": 1, "permissionErrors": ["no permission to update"]}, 206)
+    assert counted(account.result) == {"created": 2, "rejected": 1}
+
+
 @pytest.mark.parametrize("first", [{}, {"created": 1}, FULL, FULL | {"created": 2}, {"upsertedIds": ["1"]}])
 def test_a_row_that_a_refusal_may_have_stored_is_not_called_rejected(first: Any) -> None:
     """What a refusal did to the rows that it does not blame is not documented."""
@@ -275,6 +283,26 @@ def test_a_row_that_halves_blame_is_rejected_where_the_others_are_found_again() 
     assert (counted(account.result), account.is_settled) == ({}, False)
     take(account, second, FULL | {"nonupdates": 1})
     assert counted(account.result) == {"created": 1, "rejected": 1}
+
+
+@pytest.mark.parametrize(
+    ("first", "outcome"),
+    [
+        (FULL | {"createdErrors": ["no"]}, "rejected"),
+        (FULL | {"created": 1, "permissionErrors": ["no"]}, "unknown"),
+        ({"created": 0, "updated": 0, "createdErrors": ["no"]}, "unknown"),
+        ({"createdErrors": ["no"]}, "unknown"),
+    ],
+)
+def test_halves_of_a_refusal_are_rejected_where_it_has_counted_that_it_stored_none(first: Any, outcome: str) -> None:
+    """It blames no row by name; where it leaves open what it stored, a row that a half blames may be there."""
+    account = Account(chunk_of(A, B), isolation=Isolation(9))
+    account.left = take(account, Part((A, B)), first, 400)
+    while account.left:
+        part = account.left.pop()
+        account.left += read_answer(account, part, Answer(status=400, account={"createdErrors": ["no"]}))
+    account.conclude()
+    assert counted(account.result) == {outcome: 2}
 
 
 def test_ids_are_kept_by_the_kind_of_key() -> None:

@@ -19,7 +19,7 @@ from planhat_async import RetryPolicy, Session, Tasks, UnknownOutcomeError
 from planhat_async.sandbox import Choices, Fault, Sandbox
 from planhat_async.sandbox.faults import KINDS
 
-TASK = {"companyId": "c", "action": "call"}
+TASK = {"companyId": "5f4e3d2c1b0a998877665544", "action": "call"}
 
 
 @pytest.fixture
@@ -251,7 +251,7 @@ async def test_a_wrong_content_type(planhat: Sandbox) -> None:
     assert len(planhat.records("tasks")) == 1
 
 
-ROWS = [{"sourceId": str(n), "companyId": "c"} for n in range(10)]
+ROWS = [{"sourceId": str(n), "companyId": "5f4e3d2c1b0a998877665544"} for n in range(10)]
 
 
 def _stored(planhat: Sandbox) -> set[str]:
@@ -409,7 +409,7 @@ async def test_waiting_for_what_comes_late_can_be_given_up() -> None:
     async with Sandbox(faults="late:0.2@1") as planhat:
         async with Session(planhat.token, base_url=planhat.url, retry=RetryPolicy(attempts=1)) as session:
             with pytest.raises(UnknownOutcomeError):
-                await Tasks(session).create({"companyId": "c", "action": "x"})
+                await Tasks(session).create({"companyId": "5f4e3d2c1b0a998877665544", "action": "x"})
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(planhat.settled(), 0.01)
         await planhat.settled()
