@@ -67,11 +67,10 @@ the largest body                                32,000,000 bytes, then 413
 """
 
 from planhat_async.sandbox.choices import Choices
-from planhat_async.sandbox.companies import Company
 from planhat_async.sandbox.faults import Fault
 from planhat_async.sandbox.memory import MemorySandbox
 from planhat_async.sandbox.messages import LoggedRequest
-from planhat_async.sandbox.people import EndUser, User
+from planhat_async.sandbox.models import Company, EndUser, User
 from planhat_async.sandbox.server import Sandbox
 from planhat_async.sandbox.state import Snapshot
 

@@ -10,27 +10,27 @@ from typing import Never
 
 from aiohttp import web
 
-from planhat_async.sandbox.messages import ApiResponse, Strike
+from planhat_async.sandbox.messages import ApiResponse, AppliedFault
 from planhat_async.sandbox.planhat import N_PIECES
 
 _RESET_AT_ONCE = struct.pack("ii", 1, 0)
 
 
 async def deliver(
-    request: web.Request, answer: ApiResponse, strike: Strike | None, *, is_last: bool
+    request: web.Request, answer: ApiResponse, fault: AppliedFault | None, *, is_last: bool
 ) -> web.StreamResponse:
     """Send an answer as the fault of its call has it; `is_last` on this connection."""
-    match strike:
-        case Strike("reset_after"):
+    match fault:
+        case AppliedFault("reset_after"):
             return hang_up(request)
-        case Strike("reset_during"):
+        case AppliedFault("reset_during"):
             response = await _half(request, answer)
             hang_up(request)
             return response
-        case Strike("stall"):
+        case AppliedFault("stall"):
             await _half(request, answer)
             await _until_the_client_leaves()
-        case Strike("slow", seconds):
+        case AppliedFault("slow", seconds):
             return await _slowly(request, answer, seconds)
     response = web.Response(
         status=answer.status, body=answer.body, headers=answer.headers, content_type=answer.content_type

@@ -30,7 +30,7 @@ from typing import TypeAlias
 
 from attrs import define, evolve, field, frozen
 
-from planhat_async.sandbox.messages import ApiRequest, Strike
+from planhat_async.sandbox.messages import ApiRequest, AppliedFault
 
 
 class Scope(Enum):
@@ -237,7 +237,7 @@ class Faults:
         self._random = random.Random(seed)  # noqa: S311  # luck needs no secrecy, only a seed
         self._draw = self._random.random()
 
-    def strike(self, request: ApiRequest) -> Strike | None:
+    def apply(self, request: ApiRequest) -> AppliedFault | None:
         """What befalls the call that arrives, if anything does."""
         fitting = [rule for rule in self._rules if rule.fault.fits(request)]
         for rule in fitting:
@@ -246,14 +246,14 @@ class Faults:
         self._next_call()
         return struck
 
-    def refusal(self) -> Strike | None:
+    def refusal(self) -> AppliedFault | None:
         """Whether the next call is to be refused; if so it will not arrive, and is counted here.
 
         Calls after it that are to be refused too make the time longer for which nobody listens.
         """
         refusing = [rule for rule in self._rules if rule.fault.name == "refuse"]
         is_endless = any(rule.is_certain and rule.fault.calls is None for rule in refusing)
-        whole: Strike | None = None
+        whole: AppliedFault | None = None
         while struck := self._struck(refusing, ahead=1):
             whole = struck if whole is None else evolve(whole, amount=whole.amount + struck.amount)
             for rule in refusing:
@@ -263,14 +263,14 @@ class Faults:
                 break
         return whole
 
-    def _struck(self, rules: Iterable[_Rule], *, ahead: int) -> Strike | None:
+    def _struck(self, rules: Iterable[_Rule], *, ahead: int) -> AppliedFault | None:
         share = 0.0
         for rule in rules:
             fault = rule.fault
             start, share = share, share + (0.0 if rule.is_certain else fault.rate)
             if rule.is_due(rule.n_calls + ahead) and (rule.is_certain or start <= self._draw < share):
                 amount = KINDS[fault.name].amount if fault.amount is None else fault.amount
-                return Strike(fault.name, 0.0 if amount is None else amount, self._draw)
+                return AppliedFault(fault.name, 0.0 if amount is None else amount, self._draw)
         return None
 
     def _next_call(self) -> None:

@@ -77,25 +77,25 @@ class MemorySandbox(Planhat):
     async def _answered(self, request: ApiRequest, patience: float) -> ApiResponse:
         admission = self._api.admit(request)
         self._go_away_if_next_is_refused()
-        if admission.fault in UNREAD:
+        if admission.fault_name in UNREAD:
             self._api.lose(request, admission)
             raise ConnectionResetError("the connection was reset before the body was read")
-        if admission.strike is not None and admission.strike.name == "late":
-            self._keep(self._answer_later(admission.strike.amount, request, admission))
+        if admission.fault is not None and admission.fault.name == "late":
+            self._keep(self._answer_later(admission.fault.amount, request, admission))
             raise ConnectionResetError("the connection was reset")
         answer = self._api.answer(request, admission)
         await self._deliver(admission, patience)
         return answer
 
     async def _deliver(self, admission: Admission, patience: float) -> None:
-        match admission.fault:
+        match admission.fault_name:
             case "reset_after" | "reset_during":
                 raise ConnectionResetError("the connection was reset instead of an answer, or in the middle of it")
             case "stall":
                 await asyncio.sleep(patience)
                 raise TimeoutError
-            case "slow" if admission.strike is not None:
-                await self._deliver_slowly(admission.strike.amount, patience)
+            case "slow" if admission.fault is not None:
+                await self._deliver_slowly(admission.fault.amount, patience)
 
     async def _deliver_slowly(self, seconds: float, patience: float) -> None:
         if seconds / N_PIECES > patience:

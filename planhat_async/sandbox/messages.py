@@ -11,7 +11,7 @@ JSON = "application/json"
 
 
 @frozen
-class Strike:
+class AppliedFault:
     """A fault that befalls a call.
 
     Attributes:
@@ -38,7 +38,7 @@ class ApiRequest:
         body: The JSON text.
         now: When it arrived, Unix seconds.
         n_parallel: Requests under way when it arrived, with this one.
-        strike: The fault that befalls it.
+        fault: The fault that befalls it.
     """
 
     method: str
@@ -48,7 +48,7 @@ class ApiRequest:
     body: bytes = field(default=b"", repr=False)
     now: float = 0.0
     n_parallel: int = 1
-    strike: Strike | None = None
+    fault: AppliedFault | None = None
 
     @property
     def path(self) -> str:

@@ -12,11 +12,10 @@ from typing import Any, TypedDict
 
 from planhat_async.sandbox.api import Admission, Api
 from planhat_async.sandbox.choices import DEFAULT, Choices
-from planhat_async.sandbox.companies import Company
 from planhat_async.sandbox.faults import Faults, FaultsLike
 from planhat_async.sandbox.limits import Limits
 from planhat_async.sandbox.messages import ApiRequest, LoggedRequest
-from planhat_async.sandbox.people import EndUser, User
+from planhat_async.sandbox.models import Company, EndUser, User
 from planhat_async.sandbox.state import Snapshot, State
 from planhat_async.sandbox.store import Record
 

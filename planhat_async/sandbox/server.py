@@ -144,16 +144,16 @@ class Sandbox(Planhat):
     async def _answered(
         self, request: web.Request, head: ApiRequest, admission: Admission, *, is_last: bool
     ) -> web.StreamResponse:
-        strike = admission.strike
-        if strike is not None and strike.name in UNREAD:
+        fault = admission.fault
+        if fault is not None and fault.name in UNREAD:
             self._api.lose(head, admission)
             return hang_up(request)
         # As a whole even if it is too large, for a client hears no answer before it has sent its body.
         whole = evolve(head, body=await request.content.read())
-        if strike is not None and strike.name == "late":
-            self._keep(self._answer_later(strike.amount, whole, admission))
+        if fault is not None and fault.name == "late":
+            self._keep(self._answer_later(fault.amount, whole, admission))
             return hang_up(request)
-        return await deliver(request, self._api.answer(whole, admission), strike, is_last=is_last)
+        return await deliver(request, self._api.answer(whole, admission), fault, is_last=is_last)
 
     def _prepare_for_the_first(self) -> None:
         refusal = None if self._runner is None else self._api.faults.refusal()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sandbox_door import TENET, Answer, Door
 
-from planhat_async.sandbox.fields import NOTES, TASKS, TICKETS
+from planhat_async.sandbox.models import ALL
 
 _NOT_FOUND = Answer(404, {"error": "Not found"})
 
@@ -171,7 +171,7 @@ _JSON = st.recursive(
     max_leaves=5,
 )
 _FIELDS = st.sampled_from(
-    [*sorted(NOTES.writable | TASKS.writable | TICKETS.writable), "_id", "domains", "companyId", "companyExternalId"]
+    [*sorted(frozenset().union(*(rules.writable for rules in ALL))), "_id", "domains", "companyId", "companyExternalId"]
 )
 _KEYS = st.sampled_from(["0" * 24, "1" * 24, TENET.company_id, "extid-tenet", "a", "tenet.com", ""])
 _ROW = st.dictionaries(_FIELDS, _KEYS | _JSON, max_size=6) | _JSON

@@ -409,7 +409,7 @@ async def test_waiting_for_what_comes_late_can_be_given_up() -> None:
     async with Sandbox(faults="late:0.2@1") as planhat:
         async with Session(planhat.token, base_url=planhat.url, retry=RetryPolicy(attempts=1)) as session:
             with pytest.raises(UnknownOutcomeError):
-                await Tasks(session).create({"companyId": "c", "action": "x"})
+                await Tasks(session).create({"companyId": "extid-c", "action": "x"})
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(planhat.settled(), 0.01)
         await planhat.settled()
