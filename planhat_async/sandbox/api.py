@@ -46,9 +46,9 @@ class Api:
     Args:
         token: The only token accepted; None accepts any that is not empty.
         limits: The rate limits of each token.
-        choices: What to do where Planhat's behaviour is unknown.
+        choices: The behaviour where Planhat's is unknown.
         state: The records from the start; it is used, not copied.
-        faults: What goes wrong.
+        faults: The faults to apply.
     """
 
     def __init__(

@@ -44,7 +44,7 @@ def upsert(
                 run.blame(keys[position], RefusedError(twice, f"{twice} duplicated"))
             elif applies_rest:
                 run.store_or_blame(row, keys[position])
-    # A body with a key that came twice is refused whatever else goes wrong with it: nothing of it was stored.
+    # A repeated key refuses the body, even if a fault would answer 206: nothing of it was stored.
     damaged_status = None if repeated and damaged.status == 206 else damaged.status
     return damaged_status or run.status(is_rejected=bool(repeated), n_rows=len(rows)), run.answer()
 

@@ -1,4 +1,4 @@
-"""What a fault makes of a request, of the rows in it, and of the answer; the doors see to what befalls connections."""
+"""The effect of a fault on a request, on the rows in it, and on the answer; the doors apply faults to connections."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _BLAME = {
 
 
 def instead(fault: AppliedFault | None, headers: dict[str, str], now: float) -> ApiResponse | None:
-    """The answer that comes although the call was not carried out, None if it is."""
+    """The answer if the call is not carried out because of a fault, else `None`."""
     if fault is None:
         return None
     if fault.name == "html_page":
@@ -46,14 +46,14 @@ def instead(fault: AppliedFault | None, headers: dict[str, str], now: float) -> 
 
 
 def altered(fault: AppliedFault | None, request: ApiRequest) -> ApiRequest:
-    """The request as the rules are to see it."""
+    """The request as the rules see it."""
     if fault is None or fault.name != "offset_ignored":
         return request
     return evolve(request, query=tuple(pair for pair in request.query if pair[0] != "offset"))
 
 
 def damaged(fault: AppliedFault | None, answer: ApiResponse) -> ApiResponse:
-    """The answer to a call that was carried out, as it leaves."""
+    """The answer to a call that was carried out, as it is sent."""
     match fault:
         case AppliedFault("json_truncated"):
             return evolve(answer, body=answer.body[: len(answer.body) // 2])
@@ -66,7 +66,7 @@ def damaged(fault: AppliedFault | None, answer: ApiResponse) -> ApiResponse:
 
 
 def capped(fault: AppliedFault | None, rows: Sequence[T]) -> Sequence[T]:
-    """A page's rows, each as its JSON text, as far as the server gives them."""
+    """The rows of a page, each as its JSON text, up to the fault's cap."""
     match fault:
         case AppliedFault("page_rows", amount):
             return rows[: int(amount)]
@@ -77,33 +77,30 @@ def capped(fault: AppliedFault | None, rows: Sequence[T]) -> Sequence[T]:
 
 @frozen
 class RowDamage:
-    """What befalls some rows of a bulk upsert.
-
-    Attributes:
-        positions: Of these rows.
-        status: Of the answer; None if the fault does not settle it.
-        refused: What they are blamed for; None if they are passed over in silence.
-    """
+    """The effect of a fault on some rows of a bulk upsert."""
 
     positions: frozenset[int] = frozenset()
+    """The rows it affects."""
     status: int | None = None
+    """Of the answer; `None` if the fault does not decide it."""
     refused: RefusedError | None = None
+    """The error they get; `None` if they are dropped silently."""
 
     @property
     def is_of_all(self) -> bool:
-        """Whether what befalls them decides on all other rows as well."""
+        """Whether the other rows are affected as well."""
         return self.status in {400, 403}
 
 
-UNHURT = RowDamage()
+UNDAMAGED = RowDamage()
 
 
 def to_rows(fault: AppliedFault | None, n_rows: int) -> RowDamage:
-    """Which rows a fault befalls, drawn anew for each call, and how."""
+    """The rows that a fault affects, drawn anew for each call, and how."""
     if fault is None or not fault.name.startswith("rows_"):
-        return UNHURT
-    n_struck = min(int(fault.amount), n_rows)
-    positions = frozenset(random.Random(fault.draw).sample(range(n_rows), n_struck))  # noqa: S311  # seeded, no secret
+        return UNDAMAGED
+    n_damaged = min(int(fault.amount), n_rows)
+    positions = frozenset(random.Random(fault.draw).sample(range(n_rows), n_damaged))  # noqa: S311  # seeded, no secret
     status, reason = _BLAME.get(fault.name, (None, None))
     refused = None if reason is None else RefusedError("companyId", reason)
     return RowDamage(positions, status, refused)

@@ -24,7 +24,7 @@ class ObjectIds:
     """
 
     def __init__(self, seed: int) -> None:
-        self._count = random.Random(seed).getrandbits(63)  # noqa: S311  # ids need no secrecy, only a seed
+        self._count = random.Random(seed).getrandbits(63)  # noqa: S311  # ids need a seed, not secrecy
         self._seconds = 0
 
     def new(self, now: float, created: datetime | None = None) -> str:

@@ -92,7 +92,7 @@ def test_the_filters_are_the_same(pair: tuple[Any, Rules]) -> None:
 
 
 def test_a_record_names_its_company_in_the_same_field(pair: tuple[Any, Rules]) -> None:
-    """Or in none."""
+    """Or neither has such a field."""
     model, rules = pair
     name = getattr(model, "company_field", None)
     assert (None if name is None else _wire_names(model.record)[name]) == (rules.company and rules.company.key)

@@ -76,7 +76,7 @@ def test_paging_yields_every_record_once_in_order(
 @pytest.mark.parametrize("path", ["conversations", "tasks", "tickets"])
 @pytest.mark.parametrize("newest_first", [True, False])
 def test_a_list_without_a_sort_shows_the_newest_first_or_the_oldest(path: str, *, newest_first: bool) -> None:
-    """The order of creation, which is that of `_id`s; a blank `sort` is none; a page is cut out of that order."""
+    """The order of creation, which is that of `_id`s; a blank `sort` is ignored; a page is cut out of that order."""
     planhat = Door(choices=Choices(newest_first=newest_first))
     keys = [planhat.add(path, type="ticket") for _ in range(3)]
     expected = keys[::-1] if newest_first else keys

@@ -25,7 +25,7 @@ from planhat_async.sandbox.markup import plain_text
     ],
 )
 def test_a_snippet_is_the_text_of_a_description(description: object, snippet: str) -> None:
-    """Tags go, text stays, paragraphs stay apart; what is not text has none."""
+    """Tags go, text stays, paragraphs stay apart; a value that is not text becomes empty."""
     assert plain_text(description) == snippet
 
 

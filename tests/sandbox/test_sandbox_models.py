@@ -94,7 +94,7 @@ def test_a_history_without_times_changes_none(history: object) -> None:
 
 
 def test_a_note_knows_its_users_and_whether_its_type_is_custom() -> None:
-    """The ids of `users` are repeated in `userIds`; a type that is none of Planhat's own is a custom one."""
+    """The ids of `users` are repeated in `userIds`; a type other than Planhat's own is a custom one."""
     users: list[Any] = [{"id": "a", "name": "A"}, {"name": "B"}, "nonsense"]
     assert NOTES.derive({"users": users, "type": "visit"}) == {"userIds": ["a"], "isCustomType": True}
     assert NOTES.derive({"users": "nonsense", "type": "note"}) == {"userIds": [], "isCustomType": False}
@@ -142,7 +142,7 @@ def planhat() -> Door:
 
 
 def test_a_note_gets_the_names_of_its_people(planhat: Door) -> None:
-    """By their ids; one that nobody knows, and what is no person, stays as it was sent."""
+    """By their ids; an unknown one, and an entry that is not a person, stay as they were sent."""
     note = planhat(
         "POST",
         "conversations",
@@ -170,7 +170,7 @@ def test_a_task_gets_the_name_of_its_owner(planhat: Door) -> None:
 
 
 def test_a_ticket_gets_the_end_user_of_its_address(planhat: Door) -> None:
-    """As in the documented example; an address that nobody has names nobody."""
+    """As in the documented example; an unknown address names no end user."""
     rows = [{"sourceId": email, "companyId": "c", "email": email} for email in (JOHN.email, "else@gmail.com")]
     planhat("PUT", "tickets", rows)
     assert [ticket["endusers"] for ticket in planhat("GET", "tickets", sort="_id").body] == [
