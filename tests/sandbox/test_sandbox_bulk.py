@@ -254,7 +254,7 @@ def test_a_row_that_names_a_ticket_needs_nothing_else(key: str) -> None:
 
 
 def test_an_update_without_email_may_be_dropped_as_a_creation_is() -> None:
-    """What Planhat does is unknown: with the switch a row without `email` changes nothing, even if it matches a ticket."""
+    """What Planhat does is unknown: with the switch a row without `email` changes nothing, even a ticket it matches."""
     planhat = Door(choices=Choices(tickets_need_email_to_update=True))
     planhat("PUT", "tickets", [_ticket("a", status="open")])
     known = planhat.ids("tickets")[0]

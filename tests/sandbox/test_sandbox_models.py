@@ -129,6 +129,8 @@ def test_a_declaration_is_consistent(rules: Rules) -> None:
     if rules.company is not None:
         companies = set(state.model(rules.company.model).indexes) | {"_id"}
         assert {matched for _, matched in rules.company.fields} <= companies
+        sent = {field for field, _ in rules.company.fields} & rules.writable
+        assert sent <= {*rules.texts, *rules.lists}
     assert {one.model for one in rules.filters if isinstance(one, OneOf)} <= {one.name for one in ALL}
 
 
