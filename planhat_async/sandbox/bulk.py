@@ -152,9 +152,12 @@ class _Upsert:
         return {**element, "error": refused.reason}
 
     def _match(self, keys: _Keys) -> Record | None:
-        stored_in = dict(self.model.match)
-        found = (self.writer.state.match(self.model, stored_in[name], value) for name, value in keys)
-        return next((record for record in found if record is not None), None)
+        stored_in = dict(self.model.match) if keys else {}
+        for name, value in keys:
+            record = self.writer.state.match(self.model, stored_in[name], value)
+            if record is not None:
+                return record
+        return None
 
     def _store(self, row: Any, keys: _Keys) -> None:
         if not isinstance(row, dict):

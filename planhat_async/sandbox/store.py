@@ -110,12 +110,14 @@ class Index:
 
     def ids(self, value: str) -> list[str]:
         """The records that have it."""
-        found = self._ids.get(value, {})
+        found = self._ids.get(value)
+        if found is None:
+            return []
         return [found] if isinstance(found, str) else list(found)
 
     def add(self, value: object, record_id: str) -> None:
         """Note that a record has it."""
-        for text in _texts_of(value):
+        for text in (value,) if isinstance(value, str) else _texts_in(value):
             found = self._ids.setdefault(text, record_id)
             if isinstance(found, dict):
                 found[record_id] = None
@@ -124,7 +126,7 @@ class Index:
 
     def remove(self, value: object, record_id: str) -> None:
         """Note that a record that had it has it no longer."""
-        for text in _texts_of(value):
+        for text in (value,) if isinstance(value, str) else _texts_in(value):
             found = self._ids[text]
             if isinstance(found, dict):
                 del found[record_id]
@@ -138,9 +140,7 @@ class Index:
         return other
 
 
-def _texts_of(value: object) -> Iterable[str]:
-    if isinstance(value, str):
-        return (value,)
+def _texts_in(value: object) -> Iterable[str]:
     return {one for one in value if isinstance(one, str)} if isinstance(value, list) else ()
 
 
@@ -162,12 +162,17 @@ class Collection:
         return sum(map(len, self._partitions.values()))
 
     def __contains__(self, record_id: str) -> bool:
-        return any(record_id in texts for texts in self._partitions.values())
+        # A generator would take three times as long, and every new `_id` is looked up in every collection.
+        for texts in self._partitions.values():  # noqa: SIM110
+            if record_id in texts:
+                return True
+        return False
 
     def get(self, record_id: str, partitions: tuple[str, ...] = ()) -> Record | None:
         """The record of this `_id`, if it is in one of these partitions, here and below: any if none is named."""
-        for texts in self._named(partitions):
-            text = texts.get(record_id)
+        for name in partitions or self._partitions:
+            texts = self._partitions.get(name)
+            text = None if texts is None else texts.get(record_id)
             if text is not None:
                 return decoded(text)
         return None
@@ -207,7 +212,7 @@ class Collection:
 
     def texts(self, partitions: tuple[str, ...] = (), *, descending: bool = False) -> Iterator[bytes]:
         """The JSON texts of the records, by `_id`."""
-        found = [texts for texts in self._named(partitions) if texts]
+        found = [self._partitions[name] for name in (partitions or self._partitions) if self._partitions.get(name)]
         if len(found) == 1:
             return found[0].texts(descending=descending)
         items = (texts.items(descending=descending) for texts in found)
@@ -223,11 +228,6 @@ class Collection:
         other._partitions = {name: texts.copy() for name, texts in self._partitions.items()}
         other._indexes = {field: index.copy() for field, index in self._indexes.items()}
         return other
-
-    def _named(self, partitions: tuple[str, ...]) -> Iterable[SortedTexts]:
-        if not partitions:
-            return self._partitions.values()
-        return [self._partitions[name] for name in partitions if name in self._partitions]
 
     def _texts(self, record: Record) -> SortedTexts:
         name = self._partition_of(record)
