@@ -218,15 +218,15 @@ def test_json_can_be_printed_in_any_encoding(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_progress_is_shown_on_a_terminal(terminal: io.StringIO) -> None:
-    """With the rows so far; and no time left where nobody knows the total."""
+    """With the rows so far; and with the note that is given."""
     with console.progress("upsert x.csv", total=100) as advance:
-        advance(1234, 50)
+        advance(1234, 50, "about 3 s left")
     with console.progress("export tickets", total=None) as advance:
         advance(5678, None)
     first, second = terminal.getvalue().split("export tickets", 1)
     assert "upsert x.csv" in first
     assert "1,234 rows" in first
-    assert "left" in first
+    assert "about 3 s left" in first
     assert "5,678 rows" in second
     assert "left" not in second
 

@@ -129,7 +129,7 @@ def test_a_job_whose_file_has_changed_is_refused(desk: Desk) -> None:  # noqa: F
     run("upsert", "tickets", file, "--journal", "job.db")
     desk.file("t.csv", HEAD + good(2) + good(3))
     ended = run("upsert", "tickets", file, "--journal", "job.db")
-    assert (ended.code, ended.out, len(ended.err)) == (2, "", 1)
+    assert (ended.code, ended.out, len(ended.err)) == (2, "", 1), ended.err
     assert ended.err[0].startswith("planhat-async: job.db is the journal of another job: bytes is ")
     assert [*desk.stored()] == ["@1"]
 
@@ -159,7 +159,7 @@ def test_a_job_with_other_options_is_refused(desk: Desk, options: list[str], dif
     file = desk.file("t.csv", HEAD + GOOD)
     assert run("upsert", "tickets", file, "--set", "source=a", "--journal", "job.db").code == 0
     ended = run("upsert", "tickets", file, *options, "--journal", "job.db")
-    assert (ended.code, ended.out, len(ended.err)) == (2, "", 1)
+    assert (ended.code, ended.out, len(ended.err)) == (2, "", 1), ended.err
     assert difference in ended.err[0]
 
 

@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
-from rich.progress import TimeRemainingColumn as TimeLeftColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -71,13 +70,13 @@ class _Note(ProgressColumn):
 def progress(title: str, *, total: int | None) -> Iterator[Callable[..., None]]:
     """A bar on standard error; yields a function that takes rows done, and how far that is towards the total.
 
-    It may be given a `note` too, which is shown beside the rest.
+    It may be given a `note` too, which is shown beside the rest. The time left belongs there: a bar knows nothing of
+    the pace, and would have it rise while a job waits for its next call.
 
     Where standard error is no terminal, nothing is shown.
     """
     columns = (SpinnerColumn(), _Title(title), BarColumn(), _RowsPerSecond(), TimeElapsedColumn())
-    left = () if total is None else (TextColumn("left"), TimeLeftColumn())
-    with Progress(*columns, *left, _Note(), console=err, transient=True, disable=not err.is_terminal) as bar:
+    with Progress(*columns, _Note(), console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task(title, total=total, rows=0, note="")
         yield lambda n_rows, done, note="": bar.update(task, rows=n_rows, completed=done, note=note)
 

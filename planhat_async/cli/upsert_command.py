@@ -32,7 +32,7 @@ from planhat_async.jobs.journal_files import files_of
 from planhat_async.jobs.mapping import FieldMapping, SourceError
 from planhat_async.jobs.mapping_files import MappingFile
 from planhat_async.jobs.planning import Plan, plan_upsert
-from planhat_async.jobs.progress import Meter, in_words, line, outcomes_in_words
+from planhat_async.jobs.progress import Meter, duration, in_words, line, outcomes_in_words
 from planhat_async.jobs.pumping import Pumped
 from planhat_async.jobs.rejects import Rejects
 from planhat_async.jobs.runner import Effort, UpsertJob
@@ -303,25 +303,37 @@ async def _follow(session: Session, job: UpsertJob, source: FileSource, rejects:
             until = session.seconds_until_bulk_call
             return line(job.result, meter, calls_left=session.calls_left, seconds_until=until)
 
-        telling = asyncio.create_task(_tell(say))
+        def draw() -> None:
+            look()
+            left = meter.seconds_left_at(session.seconds_until_bulk_call)
+            rest = "" if left is None else f", about {duration(left)} left"
+            calls = f"{in_words(session.calls_left, 'call')} left this minute"
+            advance(job.result.rows, source.bytes_read, f"{outcomes_in_words(job.result)}, {calls}{rest}")
+
+        telling = asyncio.create_task(_redraw(draw) if console.err.is_terminal else _tell(say))
         try:
             look()
             async for chunk in job:
                 n_chunks += 1
                 if rejects is not None:
                     rejects.add(chunk)
-                look()
-                note = f"{outcomes_in_words(job.result)}, {in_words(session.calls_left, 'call')} left this minute"
-                advance(job.result.rows, source.bytes_read, note)
+                draw()
         finally:
             telling.cancel()
 
 
 async def _tell(say: Callable[[], str]) -> None:
     """A plain line now and then, where there is no terminal to draw on."""
-    while not console.err.is_terminal:
+    while True:
         await asyncio.sleep(_SECONDS_BETWEEN_LINES)
         console.tell(say())
+
+
+async def _redraw(draw: Callable[[], None]) -> None:
+    """The bar each second, also while no chunk ends."""
+    while True:
+        await asyncio.sleep(1)
+        draw()
 
 
 @contextmanager
