@@ -131,22 +131,24 @@ def part_in(hint: Any) -> type | None:
     return item if isinstance(item, type) and issubclass(item, Part) else None
 
 
-def _travel(
-    inner: Any, *, is_day_number: bool
-) -> tuple[Callable[[Any], Any] | None, Callable[[Any], Any] | None, Callable[[Any], Any]]:
-    """How a value of this type is read, turned back and checked."""
-    if inner is datetime:
-        return read_time, _write_time_or_text, check_time
-    if inner is date:
-        return _DAY_NUMBER if is_day_number else _DAY
+_Travel = tuple[Callable[[Any], Any] | None, Callable[[Any], Any] | None, Callable[[Any], Any]]
+"""How a value is read, turned back and checked; see `Field`."""
+
+
+def _travel(inner: Any, *, is_day_number: bool) -> _Travel:
+    """How a value of this type travels."""
+    if inner is date and is_day_number:
+        return read_day_number, _write_day_number, check_day_number
+    if inner in _SPECIAL:
+        return _SPECIAL[inner]
     if inner in SCALAR_CHECKS:
         return None, None, SCALAR_CHECKS[inner]
     if typing.get_origin(inner) is dict:
         return None, None, check_scalar(dict, called="an object")
-    (item,) = typing.get_args(inner)
     if part := part_in(inner):
         read = functools.partial(_read_parts, consumer(part))
         return read, functools.partial(_unread_parts, part), check_list(functools.partial(_check_part, part))
+    (item,) = typing.get_args(inner)
     return None, None, check_list(SCALAR_CHECKS.get(item, _as_it_is))
 
 
@@ -162,12 +164,15 @@ def _write_day_number(value: Any) -> Any:
     return day_number(value) if isinstance(value, date) else value
 
 
-_DAY = (read_day, _write_day, check_day)
-_DAY_NUMBER = (read_day_number, _write_day_number, check_day_number)
-
-
 def _as_it_is(value: Any) -> Any:
     return value
+
+
+_SPECIAL: dict[Any, _Travel] = {
+    Any: (None, None, _as_it_is),
+    datetime: (read_time, _write_time_or_text, check_time),
+    date: (read_day, _write_day, check_day),
+}
 
 
 def consumer(cls: type) -> Callable[..., Any]:

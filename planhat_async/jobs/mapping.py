@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
 from typing import Any, Self, get_origin
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -195,7 +195,7 @@ def value_of(record: type[Record], name: str, text: str) -> Any:
 
 
 def _parse(field: Field, text: str) -> Any:
-    if field.type in (str, datetime):
+    if field.type in (str, datetime, date, Any):
         return text
     if field.type is bool:
         if text.lower() not in _TRUE | _FALSE:

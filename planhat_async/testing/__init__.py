@@ -10,10 +10,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from planhat_async.testing.samples import make_note, make_task, make_ticket
+    from planhat_async.testing.samples import make_note, make_record, make_task, make_ticket
     from planhat_async.testing.sandbox_transport import SandboxTransport
 
-__all__ = ["SandboxTransport", "make_note", "make_task", "make_ticket"]
+__all__ = ["SandboxTransport", "make_note", "make_record", "make_task", "make_ticket"]
 
 
 def __getattr__(name: str) -> Any:

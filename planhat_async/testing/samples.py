@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import random
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, TypeVar
 
 import attrs
 
+from planhat_async._convert import Field, fields_of
 from planhat_async.keys import extid
 from planhat_async.models import Note, Task, Ticket
-from planhat_async.records import ChecklistItem
+from planhat_async.records import ChecklistItem, Record
+
+R = TypeVar("R", bound=Record)
 
 _PRODUCTS = ("Northwind CRM", "Tidewater Billing", "Lantern Analytics", "Harbor SSO", "Quill Docs")
 _PROBLEMS = ("Cannot sign in", "Invoice shows the wrong total", "Export never ends", "Page stays blank", "Sync is late")
@@ -22,6 +26,8 @@ _ACTIONS = ("Call back", "Send the offer", "Prepare the review", "Check the usag
 _STEPS = ("Prepare the material", "Book a room", "Invite everybody", "Write the minutes", "Tell the owner")
 _FIRST_DAY = datetime(2024, 1, 1, 8, tzinfo=UTC)
 _N_COMPANIES = 200
+_NOT_MADE = {"id", "custom", "type", "repeat", "status"}
+"""Fields whose values depend on how a tenant is configured."""
 
 
 def make_note(number: int = 1, *, seed: int = 0, **fields: Any) -> Note:
@@ -105,3 +111,36 @@ def _company(draw: random.Random) -> int:
 
 def _moment(draw: random.Random) -> datetime:
     return _FIRST_DAY + timedelta(minutes=draw.randrange(2 * 365 * 24 * 60))
+
+
+def make_record(cls: type[R], number: int = 1, *, seed: int = 0, **fields: Any) -> R:
+    """A record of any model, with a plausible value in each field that may be written.
+
+    Args:
+        cls: The record's class.
+        number: Records of different numbers are different, and have different keys.
+        seed: The same number under the same seed makes the same record.
+        fields: Values of your own.
+    """
+    draw = _draw(cls.__name__, number, seed)
+    found = fields_of(cls).values()
+    made = {one.name: _value(one, number, draw) for one in found if one.is_writable and one.name not in _NOT_MADE}
+    return cls(**{name: value for name, value in {**made, **fields}.items() if value is not None})
+
+
+def _value(field: Field, number: int, draw: random.Random) -> Any:
+    if field.name.endswith(("source_id", "external_id", "ext_id")):
+        return f"{field.name.upper()}-{number}"
+    if field.name == "company_id":
+        return extid(f"company-{_company(draw)}")
+    if field.name.endswith("_id") or field.name in _NOT_MADE:
+        return None
+    made: dict[Any, Callable[[], Any]] = {
+        str: lambda: f"{field.name.replace('_', ' ').capitalize()} of {draw.choice(_NAMES)} ({number})",
+        int: lambda: draw.randrange(1, 6),
+        float: lambda: float(draw.randrange(100, 10_000)),
+        bool: lambda: draw.random() < 0.5,
+        datetime: lambda: _moment(draw),
+        date: lambda: _moment(draw).date(),
+    }
+    return made[field.type]() if field.type in made else None
