@@ -49,7 +49,6 @@ import logging
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from enum import Enum
-from operator import le
 from typing import Generic
 
 import attrs
@@ -57,7 +56,7 @@ import attrs
 from planhat_async.batching.page_size import SMALL_BYTES, PageSize
 from planhat_async.batching.pages import Ask, Id, Page, Row
 from planhat_async.batching.progress import Progress
-from planhat_async.batching.recognition import TAIL_ROWS, index_behind, keeps_order, without
+from planhat_async.batching.recognition import TAIL_ROWS, index_behind, is_ascending, keeps_order, without
 from planhat_async.batching.window import Window
 from planhat_async.errors import DecodeError
 
@@ -165,7 +164,7 @@ class Stitcher(Generic[Row]):
                 reading behind `after` needs.
         """
         self._progress.check(page, n_rows=self._n_rows)
-        if self.is_by_id and not _is_ascending(page):
+        if self.is_by_id and not is_ascending(page):
             self._give_up_order(page)
         first_new = self._joint(page)
         if first_new is None:
@@ -342,12 +341,6 @@ class Stitcher(Generic[Row]):
         self._overlap = min(self._overlap, max(1, self._size.rows // 4))
         self._window.close()
         self._asks = [Ask(page.offset + max(0, len(page.rows) - 1), self._size.rows)]
-
-
-def _is_ascending(page: Page[Row]) -> bool:
-    if len(page.ids) != len(page.rows):
-        return False
-    return all(map(le, page.ids, page.ids[1:]))  # equal where a row has none and goes by the one before it
 
 
 def _from(first: int, page: Page[Row]) -> Page[Row]:
