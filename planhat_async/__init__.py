@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     )
     from planhat_async.keys import extid, srcid
     from planhat_async.models import (
+        Companies,
+        Company,
+        CompanyListingOptions,
+        CompanyPageOptions,
         Note,
         NoteListingOptions,
         NotePageOptions,
@@ -67,6 +71,7 @@ _NAMES = {
     """,
     "keys": "extid srcid",
     "models": """
+        Companies Company CompanyListingOptions CompanyPageOptions
         Note NoteListingOptions NotePageOptions Notes Task TaskListingOptions TaskPageOptions Tasks
         TaskUpdateOptions Ticket TicketListingOptions TicketPageOptions Tickets
     """,
@@ -83,6 +88,10 @@ __all__ = [
     "BadRequestError",
     "ChecklistItem",
     "ChunkResult",
+    "Companies",
+    "Company",
+    "CompanyListingOptions",
+    "CompanyPageOptions",
     "DecodeError",
     "ListingOptions",
     "Model",

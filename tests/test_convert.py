@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from planhat_async import (
     ChecklistItem,
+    Company,
     DecodeError,
     Model,
     Note,
@@ -55,7 +56,7 @@ FILES = sorted(path.name for path in DATA.glob("*.json"))
 NO_RECORDS = {name for name in FILES if name.endswith("bulk-upsert.response.json")} | {"task-delete.response.json"}
 FACTS: dict[type[Record], Model] = {one.model.record: one.model for one in ALL}
 FLAGS = tuple((name, camel_case(name)) for name in ("type", "is_custom_type", "is_archived", "endusers"))
-MODELS: dict[str, type[Record]] = {"note": Note, "task": Task, "ticket": Ticket}
+MODELS: dict[str, type[Record]] = {"company": Company, "note": Note, "task": Task, "ticket": Ticket}
 PARTS = {Person, ChecklistItem, StatusChange}
 NOON = datetime(2024, 5, 31, 12, tzinfo=UTC)
 AnyRecord = TypeVar("AnyRecord", bound=Record)

@@ -131,7 +131,8 @@ def test_a_record_shows_what_is_set_only() -> None:
 
 def test_what_planhat_matches_on() -> None:
     """Notes have no `sourceId` to match on; the order is Planhat's."""
-    assert [repository.model.match for repository in ALL] == [("id",), ("id", "source_id"), ("id", "source_id")]
+    match = {repository.model.record: repository.model.match for repository in ALL}
+    assert [match[cls] for cls in RECORDS] == [("id",), ("id", "source_id"), ("id", "source_id")]
 
 
 def test_small_objects_take_what_planhat_sends() -> None:

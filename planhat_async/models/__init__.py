@@ -1,14 +1,19 @@
 """Planhat's models, one file each: the record, the options of its lists, its repository, and its facts."""
 
+from planhat_async.models.company import Companies, Company, CompanyListingOptions, CompanyPageOptions
 from planhat_async.models.note import Note, NoteListingOptions, NotePageOptions, Notes
 from planhat_async.models.task import Task, TaskListingOptions, TaskPageOptions, Tasks, TaskUpdateOptions
 from planhat_async.models.ticket import Ticket, TicketListingOptions, TicketPageOptions, Tickets
 
-ALL = (Notes, Tasks, Tickets)
+ALL = (Companies, Notes, Tasks, Tickets)
 """Every repository, by the names of its models: everything that deals with models by name derives from this."""
 
 __all__ = [
     "ALL",
+    "Companies",
+    "Company",
+    "CompanyListingOptions",
+    "CompanyPageOptions",
     "Note",
     "NoteListingOptions",
     "NotePageOptions",

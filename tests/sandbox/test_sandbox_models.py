@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from attrs import evolve
 from sandbox_door import ACME, NOW, TENET, Answer, Door, documented
 
 from planhat_async.sandbox import Company, EndUser, User
 from planhat_async.sandbox.models import ALL, Rules
 from planhat_async.sandbox.models.company_rules import COMPANIES
-from planhat_async.sandbox.models.list_filters import Equal, OneOf
+from planhat_async.sandbox.models.list_filters import OneOf
 from planhat_async.sandbox.models.note_rules import NOTES
-from planhat_async.sandbox.models.rules import words
 from planhat_async.sandbox.models.task_rules import TASKS
 from planhat_async.sandbox.models.ticket_rules import TICKETS
 from planhat_async.sandbox.state import State
@@ -236,31 +234,16 @@ def test_a_company_needs_only_an_id() -> None:
     assert state.find(COMPANIES, "extid-None") is None
 
 
-_WITH_A_PATH = evolve(
-    COMPANIES,
-    path="companies",
-    filters=(OneOf(parameter="companyId", field="_id", model="companies"), Equal(parameter="status", field="status")),
-    match=(("_id", "_id"), ("sourceId", "sourceId"), ("externalId", "externalId")),
-    writable=words("name externalId sourceId status domains custom"),
-    texts=("externalId", "sourceId"),
-    lists=("domains",),
-    unique=(("externalId", "externalId"), ("sourceId", "sourceId")),
-    needs=(("name",),),
-    counts_deletions=True,
-)
-
-
 def test_one_declaration_gives_a_model_its_path() -> None:
     """Its records are created, matched, listed with their filters, named by others, deleted, and kept."""
-    models = [_WITH_A_PATH if rules is COMPANIES else rules for rules in ALL]
-    planhat = Door(models=models)
+    planhat = Door()
     planhat("PUT", "companies", [{"name": name, "externalId": name, "status": "lost"} for name in ("ada", "bob")])
     created = planhat("POST", "companies", {"name": "Acme", "externalId": "acme", "sourceId": "7", "x": 1}).body
     key = created["_id"]
-    assert created == {"_id": key, "name": "Acme", "externalId": "acme", "sourceId": "7"}
+    assert created.items() >= {"_id": key, "name": "Acme", "externalId": "acme", "sourceId": "7"}.items()
+    assert "x" not in created
     assert planhat("GET", "companies/srcid-7") == Answer(200, created)
     assert planhat.ids("companies", companyId=f"extid-ada,{key}") == [planhat.ids("companies")[0], key]
-    assert planhat.ids("companies", status="lost") == planhat.ids("companies")[:2]
     answer = planhat("PUT", "companies", [{"externalId": "acme", "name": "Acme!"}, {"externalId": "e"}])
     assert (answer.status, answer.body["updated"], answer.body["createdErrors"]) == (
         206,
@@ -272,7 +255,7 @@ def test_one_declaration_gives_a_model_its_path() -> None:
     assert planhat("POST", "tasks", {"companyId": "extid-nobody"}).status == 400
     state = planhat.api.state
     snapshot, lines, companies = state.snapshot(), list(state.lines()), state.records("companies")
-    other = State(models=models)
+    other = State()
     other.read(lines, now=NOW)
     assert other.records("companies") == companies
     assert planhat("DELETE", f"companies/{key}") == Answer(200, {"n": 1, "ok": 1, "deletedCount": 1})

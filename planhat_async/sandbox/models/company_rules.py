@@ -7,7 +7,9 @@ from typing import ClassVar
 
 from attrs import field, frozen
 
-from planhat_async.sandbox.models.rules import Rules
+from planhat_async.sandbox import times
+from planhat_async.sandbox.models.list_filters import OneOf
+from planhat_async.sandbox.models.rules import Rules, words
 from planhat_async.sandbox.store import Record
 
 
@@ -37,7 +39,34 @@ class Company:
 
 COMPANIES = Rules(
     name="companies",
+    path="companies",
     indexes=("sourceId", "externalId", "domains"),
     is_replaceable=True,
     company=None,
+    default_limit=100,
+    max_limit=5_000,
+    filters=(OneOf(parameter="companyId", field="_id", model="companies"),),
+    match=(("_id", "_id"), ("sourceId", "sourceId"), ("externalId", "externalId")),
+    writable=words(
+        "name externalId sourceId owner coOwner phase status domains h csmScore mr nrr30 mrrTotal nrrTotal mrTotal "
+        "description address country city zip phonePrimary web tags followers custom"
+    ),
+    texts=("name", "externalId", "sourceId"),
+    lists=("domains",),
+    unique=(("sourceId", "sourceId"), ("externalId", "externalId")),
+    needs=(("name",),),
+    defaults={
+        "status": "prospect",
+        "domains": [],
+        "followers": [],
+        "tags": [],
+        "products": [],
+        "sales": [],
+        "licenses": [],
+        "alerts": [],
+        "__v": 0,
+    },
+    dated=lambda moment: times.stamped(moment, "createDate", "lastUpdated", "updatedAt"),
+    touches="updatedAt",
+    counts_deletions=True,
 )
