@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from planhat_async._http.pace import RateLimits
-    from planhat_async._http.pacing import Pacer
-    from planhat_async._http.retrying import RetryPolicy
+    from planhat_async._http.pacer import Pacer
+    from planhat_async._http.retries import RetryPolicy
     from planhat_async._http.transport import Timeouts
-    from planhat_async.batching.upserting import UpsertRun
+    from planhat_async.batching.upsert_run import UpsertRun
     from planhat_async.errors import (
         AuthenticationError,
         BadRequestError,
@@ -60,10 +60,10 @@ __version__ = "0.1.0"
 
 _NAMES = {
     "_http.pace": "RateLimits",
-    "_http.pacing": "Pacer",
-    "_http.retrying": "RetryPolicy",
+    "_http.pacer": "Pacer",
+    "_http.retries": "RetryPolicy",
     "_http.transport": "Timeouts",
-    "batching.upserting": "UpsertRun",
+    "batching.upsert_run": "UpsertRun",
     "errors": """
         AuthenticationError BadRequestError DecodeError NoAnswerError NotFoundError NotSentError
         PayloadTooLargeError PermissionDeniedError PlanhatError RateLimitedError RequestError

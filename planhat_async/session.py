@@ -1,38 +1,36 @@
 """A session: one token, one pace, one pool of connections.
 
-The life of a request: `send` asks the pacer for a place (minute, pause after a 429, places in flight), hands
-the request to the transport for exactly one attempt, and lets a pure function judge what happened. A 2xx
-answer is returned. If trying again is safe and worth it, the place in flight is given back first, so that a
-waiting retry never holds up others, and the loop goes round. Otherwise the caller gets one error that says
-whose fault it is and whether Planhat may have done the work all the same.
+The life of a request: `send` asks the pacer for a slot (minute, pause after a 429, attempts in flight), hands the
+request to the transport for exactly one attempt, and lets a pure function judge the result (`_http/attempts.py`). A
+2xx answer is returned. If another attempt is safe and worthwhile, the slot is given back first, so that a waiting
+retry never holds up others, and the loop goes round. Otherwise the caller gets one error that says whose fault it is
+and whether Planhat may have processed the request all the same.
 
-Safe to try again is what provably was not processed (no connection, 429), and what does no harm when done
-twice (the table in `_http/retrying.py`). Everything else is sent at most once. What no client can promise: a request
-that was given up after a timeout may still be carried out by the server later.
+A retry is safe for a request that provably was not processed (no connection, 429), and for one that does no harm when
+processed twice (the table in `_http/retries.py`). Any other request is sent at most once. No client can rule out that
+the server carries out a request later that was given up after a timeout.
 
-Nothing is concurrent in here: callers are. The session may be used by any number of tasks of one event loop.
+The session starts no tasks; any number of tasks of one event loop may use it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
-import random
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Self
 
 import attrs
 
 from planhat_async._convert import decode_json, encode_json, excerpt, printable, split_rows
+from planhat_async._http.attempts import AttemptLoop
 from planhat_async._http.own_loop import OwnLoop
 from planhat_async._http.pace import RateLimits
-from planhat_async._http.pacing import Pacer, Place, RefusedTooLongError
-from planhat_async._http.retrying import Happening, History, RetryBudget, RetryPolicy, said_by, unreadable
+from planhat_async._http.pacer import Pacer
+from planhat_async._http.retries import History, RetryBudget, RetryPolicy, unreadable
 from planhat_async._http.stats import SessionStats
 from planhat_async._http.tokens import TokenFunction, TokenSource
 from planhat_async._http.transport import MAX_ANSWER_BYTES, AiohttpTransport, ClientSession, Timeouts, Transport
@@ -40,19 +38,14 @@ from planhat_async._http.wire import (
     DEFAULT_BASE_URL,
     Request,
     Response,
-    calls_left,
     checked_base_url,
     checked_path,
     error_from,
     query_value,
-    refused,
-    retry_after,
 )
-from planhat_async.errors import DecodeError, NoAnswerError, NotSentError, PermissionDeniedError
+from planhat_async.errors import DecodeError, NoAnswerError, PermissionDeniedError
 
 __all__ = ["Session", "SessionStats"]
-
-_logger = logging.getLogger("planhat_async.session")
 
 
 class Session:
@@ -112,6 +105,15 @@ class Session:
             max_connections=self._pacer.limits.max_in_flight,
             max_answer_bytes=max_answer_bytes,
             client_session=client_session,
+        )
+        self._attempts = AttemptLoop(
+            transport=self._transport,
+            tokens=self._token,
+            pacer=self._pacer,
+            timeouts=self._timeouts,
+            max_pause=self._retry.total,
+            stats=self.stats,
+            is_open=lambda: self._is_open,
         )
 
     @property
@@ -213,15 +215,16 @@ class Session:
         request: Request,
         *,
         accepts: Callable[[Response], bool] | None = None,
-        on_attempt: Callable[[bool], object] = bool,
+        on_sent: Callable[[], object] = bool,
+        on_not_processed: Callable[[], object] = bool,
     ) -> Response:
         """Send a request as a value; the layer that repositories stand on.
 
         Args:
             request: The request.
             accepts: Whether the caller reads an answer itself although it is not 2xx.
-            on_attempt: Called with True each time the request leaves, behind all waiting, and with False when it
-                turns out that nothing was processed.
+            on_sent: Called each time an attempt is about to be sent, after all waiting.
+            on_not_processed: Called when it turns out that no attempt so far was processed.
 
         Raises:
             StatusError: Any other status.
@@ -231,29 +234,28 @@ class Session:
             raise RuntimeError("the session is not open: use it in `async with`")
         self._own_loop.enter()
         self.stats.calls += 1
-        clock = asyncio.get_running_loop().time
-        history = History(policy=self._retry, budget=self._budget, request=request, started=clock())
+        clock, hide = asyncio.get_running_loop().time, self._token.hidden_in
+        history = History(policy=self._retry, budget=self._budget, request=request, started=clock(), hide=hide)
         deadline = asyncio.timeout(self._timeouts.deadline)
         try:
             async with deadline:
-                happened = await self._repeat(history, clock, on_attempt)
+                result = await self._attempts.run(history, on_sent, on_not_processed)
         except TimeoutError:
             if not deadline.expired():
                 raise  # out of the caller's own function for the token
-            happened = history.deadline_passed()
+            result = history.deadline_passed()
         except DecodeError as error:
             raise unreadable(request, error) from None
-        if isinstance(happened, NoAnswerError):
-            history.last_answer = None if history.last_answer is None else self._shown(history.last_answer)
-            raise history.told(happened, now=clock()) from None
-        if happened.is_success or (accepts is not None and accepts(happened)):
-            # What the caller reads as an account of rows holds words of Planhat's that will be shown.
-            shown = happened if accepts is None else self._shown(happened)
+        if isinstance(result, NoAnswerError):
+            raise history.annotated(result, now=clock()) from None
+        if result.is_success or (accepts is not None and accepts(result)):
+            # An answer about rows holds words of Planhat's that the caller shows.
+            shown = result if accepts is None else self._without_token(result)
             return attrs.evolve(shown, follows_unknown=True) if history.may_be_done else shown
-        if history.is_done_already(happened):
-            return Response(status=200, headers=happened.headers)
-        refusal = error_from(request, self._shown(happened), base_url=self.base_url, now=time.time())
-        raise history.told(refusal, now=clock())
+        if history.is_done_already(result):
+            return Response(status=200, headers=result.headers)
+        refusal = error_from(request, self._without_token(result), base_url=self.base_url, now=time.time())
+        raise history.annotated(refusal, now=clock())
 
     def unusable(self, request: Request, status: int, body: bytes, problem: str) -> DecodeError:
         """The error of a success that is not what was asked for; it shows the answer's beginning, without the token.
@@ -270,82 +272,6 @@ class Session:
         error.body = said
         return unreadable(request, error)
 
-    def _shown(self, response: Response) -> Response:
+    def _without_token(self, response: Response) -> Response:
         """An answer as errors may show it."""
         return attrs.evolve(response, body=self._token.hidden_in(response.body))
-
-    async def _repeat(
-        self, history: History, clock: Callable[[], float], on_attempt: Callable[[bool], object]
-    ) -> Happening:
-        """Try as often as is safe and worth it; returns what happened last."""
-        happened: Happening | None = None
-        while True:
-            async with AsyncExitStack() as held:
-                try:
-                    place = await self._wait_for_place(held, history, history.time_left(clock()))
-                except RefusedTooLongError as refusal:
-                    history.note = "no other attempt could start before RetryPolicy.total ended" if happened else ""
-                    return happened or refused(refusal.seconds)
-                happened, pause = await self._attempt(history, place, on_attempt)
-            # A random number that spreads retries keeps no secret.
-            wait = history.judge(happened, now=clock(), pause=pause, jitter=random.random())  # noqa: S311
-            if wait is None:
-                return happened
-            self.stats.retries += 1
-            _logger.info(
-                "%s: attempt %d in %.2f s after %s", history.what, history.attempts + 1, wait, said_by(happened)
-            )
-            await asyncio.sleep(wait)
-
-    async def _wait_for_place(self, held: AsyncExitStack, history: History, patience: float) -> Place:
-        """Wait for the pace; before the first attempt only refusals use up patience, after it all waiting does."""
-        try:
-            async with asyncio.timeout(patience if history.attempts else None):
-                entering = self._pacer.place(is_bulk=history.request.is_bulk, patience=patience)
-                place = await held.enter_async_context(entering)
-        except TimeoutError:
-            raise RefusedTooLongError(0.0) from None
-        self.stats.seconds_waited += place.waited
-        return place
-
-    async def _attempt(
-        self, history: History, place: Place, on_attempt: Callable[[bool], object]
-    ) -> tuple[Happening, float]:
-        """Make one attempt; returns what happened, and the seconds that Planhat asks to wait."""
-        request, clock = history.request, asyncio.get_running_loop().time
-        token = await self._token.token()  # before anything counts as sent: it may fail, and take its time
-        if not self._is_open:
-            closed = f"{history.what}: the session was closed while this waited to be sent"
-            raise history.told(NotSentError(closed, method=request.method, path=request.path), now=clock())
-        if not history.attempts:
-            # Waiting for the pace uses up no patience, waiting through refusals does.
-            history.started = clock() - place.refused_for
-        self.stats.attempts += 1
-        self.stats.bytes_sent += len(request.body or b"")
-        _logger.debug("%s %s %s", request.method, request.path, request.params)
-        history.is_under_way = True
-        on_attempt(True)
-        try:
-            response = await self._transport.send(request, token=token, timeouts=self._timeouts)
-        except NoAnswerError as error:
-            history.is_under_way = False
-            on_attempt(history.may_be_done or error.may_have_been_processed)
-            return error, 0.0
-        except asyncio.CancelledError as cancelled:
-            if getattr(cancelled, "nothing_left", False):
-                history.is_under_way = False
-                on_attempt(history.may_be_done)
-            raise
-        history.is_under_way = False
-        self.stats.bytes_received += response.n_bytes
-        named = retry_after(response, now=time.time())
-        if response.status != 429:
-            remaining, limit = calls_left(response)
-            place.answered(remaining=remaining, limit=limit)
-            return response, named or 0.0
-        # Nobody waits longer than their patience: after that long one attempt asks again.
-        held = place.refused(retry_after=None if named is None else min(named, self._retry.total))
-        on_attempt(history.may_be_done)
-        self.stats.refusals += 1
-        _logger.warning("%s: answered 429; nothing is sent for %.1f s", history.what, held)
-        return response, max(held, named or 0.0)

@@ -33,7 +33,7 @@ from planhat_async import (
     srcid,
 )
 from planhat_async._http.wire import Response
-from planhat_async.batching.upserting import UpsertRun
+from planhat_async.batching.upsert_run import UpsertRun
 from planhat_async.sandbox import Choices, Sandbox
 
 FREE_TEXT = "a/b ?c#d%2Fe&f é[..]"

@@ -119,7 +119,7 @@ class Window:
             default=now,
         )
 
-    def take(self, arrival: float) -> None:
+    def take_slot(self, arrival: float) -> None:
         """Take a place for an attempt that will have arrived by then."""
         bisect.insort(self._taken, arrival + self.seconds)
 
@@ -202,23 +202,23 @@ class Pace:
         shared = self._minute.shared_from(now, places, n_expected + n_more)
         return max(soonest, min(has_room, max(spaced, shared)))
 
-    def ask(self, now: float) -> None:
+    def note_single(self, now: float) -> None:
         """Note that a single call asks to start."""
         self._claimed.block(now, 1)
 
-    def start(self, now: float, *, is_bulk: bool) -> Start:
+    def start_attempt(self, now: float, *, is_bulk: bool) -> Start:
         """Take a place for an attempt that starts now."""
         if is_bulk:
             self._last_bulk = now
         self.n_in_flight += 1
         start = Start(now, now + self._way, is_bulk, is_probe=self._refusals > 0)
         for window in self._windows:
-            window.take(start.arrival)
+            window.take_slot(start.arrival)
         if start.is_probe:
             self._probes.add(is_bulk)
         return start
 
-    def end(self, start: Start, now: float, *, is_answered: bool) -> None:
+    def end_attempt(self, start: Start, now: float, *, is_answered: bool) -> None:
         """Give back an attempt's place in flight, however it ended."""
         self.n_in_flight -= 1
         if is_answered and now <= start.at + _MAX_WAY:
@@ -228,13 +228,13 @@ class Pace:
         if start.is_probe:
             self._probes.discard(start.is_bulk)
 
-    def accepted(self, start: Start) -> None:
+    def note_accepted(self, start: Start) -> None:
         """An attempt was answered with anything but 429."""
         if start.at >= self.paused_until:
             self._refusals = 0
             self._refused_since = inf
 
-    def refused(self, start: Start, now: float, *, retry_after: float | None) -> float:
+    def note_refused(self, start: Start, now: float, *, retry_after: float | None) -> float:
         """An attempt was answered with 429; returns how long that holds everything, from now on.
 
         Args:
@@ -265,7 +265,7 @@ class Pace:
         """Seconds for which nothing may start."""
         return max(0.0, self.paused_until - now)
 
-    def told(self, now: float, *, remaining: int, limit: int | None) -> None:
+    def note_server_quota(self, now: float, *, remaining: int, limit: int | None) -> None:
         """Take in how many calls Planhat says are left; that can only slow down.
 
         What is used up there and not by us is used by others on the same token, for a minute at most.

@@ -1,16 +1,17 @@
 """Which row an element of an answer's lists is about: decisions only.
 
-The elements are undocumented: seen are objects that name a key, objects that name a field, and plain texts. A row is
-blamed only where its key is named; what an error says is kept in its own words.
+The elements are undocumented: they were seen to be objects that name a key, objects that name a field, and plain text.
+A row is blamed only if its key is named; an error keeps its own words.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from planhat_async._convert import printable
-from planhat_async.batching.chunking import Key, Row, key_of
+from planhat_async.batching.chunks import Key, Row, key_of
 from planhat_async.results import Outcome
 
 _KEY_NAMES = ("_id", "sourceId", "externalId")
@@ -31,7 +32,7 @@ def attributed(errors: list[Any], rows: Sequence[Row]) -> tuple[dict[int, str], 
         named = _keys_named_in(error) if isinstance(error, dict) else []
         position = next((by_key[key] for key in named if key in by_key), None)
         if position is None and len(rows) == 1:
-            position = rows[0].position  # there is no other it could be about
+            position = rows[0].position  # it can be about no other row
         if position is None:
             unattributed.append(_words(error))
         else:
@@ -70,6 +71,36 @@ def unnamed(rows: Sequence[Row], answer: Mapping[str, Any]) -> Sequence[Row]:
     """Rows whose keys the answer's lists do not name; all of them, where they name none."""
     named = named_as_stored(answer, rows)
     return [row for row in rows if row.position not in named] if named else rows
+
+
+def created_ids_in(answer: Mapping[str, Any]) -> tuple[str, ...]:
+    """The `_id`s of the records that the answer lists as created."""
+    listed = answer.get("upsertedIds")
+    ids = listed if isinstance(listed, list) else [one.get("_id") for one in objects_in(answer.get("insertsKeys"))]
+    return tuple(texts_in(ids))
+
+
+def ids_by_key_in(answer: Mapping[str, Any], sent: AbstractSet[Key]) -> tuple[dict[str, str], dict[str, str]]:
+    """The `_id`s in the answer's lists, by `sourceId` and by `externalId`.
+
+    Args:
+        answer: The answer.
+        sent: The keys that were sent: a ticket's `sourceId` comes back as `externalId`.
+    """
+    by_source_id: dict[str, str] = {}
+    by_external_id: dict[str, str] = {}
+    for name in ("insertsKeys", "updatesKeys"):
+        for element in objects_in(answer.get(name)):
+            record_id, source_id, external_id = (element.get(key) for key in _KEY_NAMES)
+            if not isinstance(record_id, str):
+                continue
+            if isinstance(external_id, str):
+                by_external_id[external_id] = record_id
+                if source_id is None and key_of("sourceId", external_id) in sent:
+                    source_id = external_id
+            if isinstance(source_id, str):
+                by_source_id[source_id] = record_id
+    return by_source_id, by_external_id
 
 
 def objects_in(value: Any) -> list[Mapping[str, Any]]:

@@ -18,7 +18,7 @@ from typing import Any
 import attrs
 
 from planhat_async._convert import read_time
-from planhat_async.batching.stitching import OnSeam, Seam
+from planhat_async.batching.stitcher import OnPageJoin, PageJoin
 from planhat_async.records import Keep
 
 _logger = logging.getLogger("planhat_async.listing")
@@ -31,7 +31,7 @@ class ChangedSince:
     name: str
     """The list's, for messages."""
     since: datetime
-    on_seam: OnSeam
+    on_join: OnPageJoin
     """Told where the order does not hold."""
     keep: Keep | None = None
     """Which rows are wanted at all."""
@@ -64,7 +64,7 @@ class ChangedSince:
                 self._is_descending = True
             elif self._is_ordered:
                 self._is_ordered = False
-                self.on_seam(Seam.UNSORTED)
+                self.on_join(PageJoin.UNSORTED)
                 _logger.warning("%s does not come with the last changed rows first, so all of it is read", self.name)
         self._last = changed
 

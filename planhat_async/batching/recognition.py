@@ -8,7 +8,7 @@ from operator import le
 
 import attrs
 
-from planhat_async.batching.pages import Id, Page, Row
+from planhat_async.batching.page import Id, Page, Row
 
 TAIL_ROWS = 50
 """Rows by which a page is recognised."""

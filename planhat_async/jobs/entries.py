@@ -17,10 +17,10 @@ from typing import Any, Self
 import attrs
 
 from planhat_async._convert import printable
-from planhat_async.batching.chunking import Chunk, Row
-from planhat_async.batching.delivering import refuses_everything
-from planhat_async.batching.recording import Recorded
-from planhat_async.batching.verifying import Floor
+from planhat_async.batching.chunk_ledger import Recorded
+from planhat_async.batching.chunks import Chunk, Row
+from planhat_async.batching.request_failures import refuses_everything
+from planhat_async.batching.verification import Floor
 from planhat_async.errors import AuthenticationError, DecodeError, PlanhatError, RateLimitedError, StatusError
 from planhat_async.results import ChunkResult, Outcome, Problem, merged, ranges_of
 

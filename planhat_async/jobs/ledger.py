@@ -9,10 +9,10 @@ from contextlib import suppress
 
 import attrs
 
-from planhat_async.batching.chunking import Chunk
-from planhat_async.batching.recording import Recorded
-from planhat_async.batching.settling import HorizonReader
-from planhat_async.batching.verifying import Floor
+from planhat_async.batching.chunk_ledger import Recorded
+from planhat_async.batching.chunks import Chunk
+from planhat_async.batching.outcome_verifier import HorizonReader
+from planhat_async.batching.verification import Floor
 from planhat_async.errors import PlanhatError
 from planhat_async.jobs.accounts import add_the_rest
 from planhat_async.jobs.entries import Entry, Policy, State, begun_at, digest_of, recorded

@@ -9,9 +9,9 @@ from typing import Any
 
 import attrs
 
-from planhat_async.batching.answers import Account
-from planhat_async.batching.chunking import Chunk, Rows
-from planhat_async.batching.recording import Ledger, Recorded
+from planhat_async.batching.chunk_ledger import Ledger, Recorded
+from planhat_async.batching.chunk_outcome import ChunkOutcome
+from planhat_async.batching.chunks import Chunk, Rows
 from planhat_async.jobs.entries import Policy
 from planhat_async.jobs.journal import JournalCopy, next_run
 from planhat_async.jobs.ledger import JournalLedger
@@ -58,7 +58,7 @@ class Plan:
         """Count a chunk, and leave nothing of it to be sent."""
         known = None if self.before is None else await self.before.begin(chunk)
         if known is None:
-            known = Recorded(settled=Account(chunk).result, left=chunk.rows)
+            known = Recorded(settled=ChunkOutcome(chunk).result, left=chunk.rows)
         self._count(known.left)
         known.settled.count(Outcome.UNSENT, len(known.left))
         known.settled.count(Outcome.UNKNOWN, len(known.doubtful))

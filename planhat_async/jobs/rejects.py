@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from planhat_async._convert import printable
-from planhat_async.batching.delivering import refuses_everything
+from planhat_async.batching.request_failures import refuses_everything
 from planhat_async.jobs.entries import Entry, State
 from planhat_async.jobs.exports import refuse_to_overwrite, whole_file
 from planhat_async.jobs.inputs import identity_of

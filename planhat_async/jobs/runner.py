@@ -24,7 +24,7 @@ from typing import Any, Protocol, Self, runtime_checkable
 
 import attrs
 
-from planhat_async.batching.upserting import UpsertRun
+from planhat_async.batching.upsert_run import UpsertRun
 from planhat_async.jobs.completion import to_its_end
 from planhat_async.jobs.ending import said_of_end
 from planhat_async.jobs.entries import Entry, Policy

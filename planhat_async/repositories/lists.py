@@ -11,10 +11,10 @@ from typing import TypeVar, Unpack
 
 from planhat_async._convert import row_ids, split_rows
 from planhat_async._http.wire import Request, answered_at
-from planhat_async.batching.pages import Page
+from planhat_async.batching.list_reader import Batch, FetchPage, ReadOptions, read_batches
+from planhat_async.batching.page import Page
 from planhat_async.batching.query import Query
-from planhat_async.batching.reading import Batch, FetchPage, ReadOptions, read_batches
-from planhat_async.batching.stitching import OnSeam, Seam
+from planhat_async.batching.stitcher import OnPageJoin, PageJoin
 from planhat_async.errors import DecodeError
 from planhat_async.keys import checked_key
 from planhat_async.records import Params, Record
@@ -128,7 +128,7 @@ class Lists(Repository[R]):
         options: Options,
         *,
         turn_bytes: int = _TURN_BYTES,
-        on_seam: OnSeam | None = None,
+        on_join: OnPageJoin | None = None,
         fetch: FetchPage | None = None,
     ) -> AsyncGenerator[Batch, None]:
         limits = self.model.limits
@@ -144,18 +144,18 @@ class Lists(Repository[R]):
             turn_bytes=turn_bytes,
         )
         read.check(queries)
-        on_seam = on_seam or self._count_seam
+        on_join = on_join or self._count_join
         fetch = fetch or self._fetching(queries)
-        return read_batches(fetch, queries, read, on_seam=on_seam, on_bad=self._on_bad(options))
+        return read_batches(fetch, queries, read, on_join=on_join, on_bad=self._on_bad(options))
 
-    def _count_seam(self, seam: Seam) -> None:
+    def _count_join(self, join: PageJoin) -> None:
         stats = self._session.stats
-        match seam:
-            case Seam.REPAIRED:
+        match join:
+            case PageJoin.REPAIRED:
                 stats.seams_repaired += 1
-            case Seam.BROKEN:
+            case PageJoin.BROKEN:
                 stats.seams_broken += 1
-            case Seam.UNSORTED:
+            case PageJoin.UNSORTED:
                 stats.sorts_ignored += 1
 
     def _on_bad(self, options: Options) -> OnBad:

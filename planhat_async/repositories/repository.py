@@ -8,7 +8,7 @@ from typing import ClassVar, Generic, TypeVar, cast
 
 from planhat_async._convert import decode_record, record_in
 from planhat_async._http.wire import Request
-from planhat_async.batching.calling import call_each
+from planhat_async.batching.concurrent_calls import call_each
 from planhat_async.errors import DecodeError, NotFoundError
 from planhat_async.keys import path_segment
 from planhat_async.records import Model, Record

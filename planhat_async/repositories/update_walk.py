@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
-from planhat_async.batching.pages import Page
-from planhat_async.batching.reading import FetchPage
+from planhat_async.batching.list_reader import FetchPage
+from planhat_async.batching.page import Page
 from planhat_async.records import Params, Record
 
 R = TypeVar("R", bound=Record)

@@ -10,9 +10,9 @@ from typing import Literal, TypedDict, TypeVar, Unpack
 import attrs
 
 from planhat_async.batching.changes import ChangedSince
+from planhat_async.batching.list_reader import Batch, FetchPage
 from planhat_async.batching.query import Query
-from planhat_async.batching.reading import Batch, FetchPage
-from planhat_async.batching.stitching import Seam
+from planhat_async.batching.stitcher import PageJoin
 from planhat_async.records import Record
 from planhat_async.records.arguments import number
 from planhat_async.repositories.lists import Lists
@@ -75,28 +75,28 @@ class ListsUpdated(Lists[R]):
         known = {*UpdatedSinceOptions.__annotations__, *(one.option for one in self.model.filters)}
         check_options(options, known, call=call_of(self.model, "iter_updated_since"))
         chosen: Options = {"page_size": 2000, "concurrency": 1, **options, "sort": "-updated_at"}
-        met: set[Seam] = set()
+        met: set[PageJoin] = set()
         queries = queries_of(self.model, chosen, required_fields=("updated_at",))
         clock = ServerClock(self._fetching(queries))
 
-        def on_seam(seam: Seam) -> None:
-            met.add(seam)
-            self._count_seam(seam)
+        def on_join(join: PageJoin) -> None:
+            met.add(join)
+            self._count_join(join)
 
         name = f"GET {self.model.path}"
-        walks = [ChangedSince(name=name, since=since, on_seam=on_seam, keep=query.row_filter) for query in queries]
+        walks = [ChangedSince(name=name, since=since, on_join=on_join, keep=query.row_filter) for query in queries]
         lists = [self._walk(changed, query, chosen, clock.fetch) for changed, query in zip(walks, queries, strict=True)]
         return UpdatedSince(
             since,
             margin=margin,
             records=_chained(lists),
-            is_whole=lambda: Seam.BROKEN not in met,
+            is_whole=lambda: PageJoin.BROKEN not in met,
             server_start=lambda: clock.started,
         )
 
     def _walk(self, changed: ChangedSince, query: Query, options: Options, fetch: FetchPage) -> AsyncGenerator[R, None]:
         walked = attrs.evolve(query, row_filter=changed.take)
-        batches = self._read([walked], options, on_seam=changed.on_seam, fetch=fetch)
+        batches = self._read([walked], options, on_join=changed.on_join, fetch=fetch)
         return self._decoded(_until_over(changed, batches), self._on_bad(options))
 
 

@@ -18,13 +18,13 @@ from planhat_async._convert import (
 )
 from planhat_async._http.wire import Request, Response
 from planhat_async.batching.answers import Answer, tells_of_rows
-from planhat_async.batching.chunking import Row
-from planhat_async.batching.producing import Prepare
-from planhat_async.batching.recording import Ledger
+from planhat_async.batching.chunk_ledger import Ledger
+from planhat_async.batching.chunks import Row
+from planhat_async.batching.input_producer import Prepare
+from planhat_async.batching.outcome_verifier import HorizonReader, OutcomeVerifier
 from planhat_async.batching.row_inputs import refuse_what_is_not_rows
-from planhat_async.batching.settling import HorizonReader, Settler
-from planhat_async.batching.upserting import ChunkOptions, UpsertRun
-from planhat_async.batching.verifying import Seen
+from planhat_async.batching.upsert_run import ChunkOptions, UpsertRun
+from planhat_async.batching.verification import Seen
 from planhat_async.errors import DecodeError
 from planhat_async.records import Model, Params, Record
 from planhat_async.records.arguments import flag, number
@@ -145,7 +145,7 @@ class Upserts(Repository[R]):
                 rows,
                 prepare=self._preparing(None),
                 send=self._send_chunk,
-                send_only=self._send_only,
+                send_only=partial(self._send_chunk, is_bulk=False),
                 options=chosen,
                 ledger=ledger,
             )
@@ -155,7 +155,7 @@ class Upserts(Repository[R]):
             prepare=self._preparing(marker),
             send=self._send_chunk,
             options=chosen,
-            settler=Settler([partial(self._peek, marker, params) for params in _lists_of(self.model)], wait),
+            verifier=OutcomeVerifier([partial(self._peek, marker, params) for params in _lists_of(self.model)], wait),
             ledger=ledger,
         )
 
@@ -176,22 +176,26 @@ class Upserts(Repository[R]):
 
         return prepare
 
-    async def _send_only(self, body: bytes, is_keyed: bool, on_attempt: Callable[[bool], None]) -> Answer:
-        """Send an upsert that is a single call."""
-        return await self._send_chunk(body, is_keyed, on_attempt, is_bulk=False)
-
     async def _send_chunk(
-        self, body: bytes, is_keyed: bool, on_attempt: Callable[[bool], None], *, is_bulk: bool = True
+        self,
+        body: bytes,
+        *,
+        is_keyed: bool,
+        on_sent: Callable[[], None],
+        on_not_processed: Callable[[], None],
+        is_bulk: bool = True,
     ) -> Answer:
         request = Request(method="PUT", path=self.model.path, body=body, is_keyed=is_keyed, is_bulk=is_bulk)
-        response = await self._session.send(request, accepts=_says_of_rows, on_attempt=on_attempt)
+        response = await self._session.send(
+            request, accepts=_says_of_rows, on_sent=on_sent, on_not_processed=on_not_processed
+        )
         body = response.body
         try:
             account = _account_in(body) if body.strip() else None
         except DecodeError:
             problem = "the answer is not an account of the rows"
             raise self._session.unusable(request, response.status, body, problem) from None
-        return Answer(status=response.status, account=account, follows_unknown=response.follows_unknown)
+        return Answer(status=response.status, body=account, follows_unknown=response.follows_unknown)
 
     async def _peek(self, marker: Marker, params: Params, offset: int, limit: int) -> list[Seen]:
         """Read a list from its newest record down: what tells records apart, and nothing else of them."""

@@ -44,7 +44,7 @@ async def _sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
 
 async def _session(planhat_sandbox: Sandbox) -> AsyncIterator[Session]:
     """An open session on `planhat_sandbox`. It retries as any session does, but hardly waits before it does."""
-    from planhat_async._http.retrying import RetryPolicy  # noqa: PLC0415 - not before a test uses it
+    from planhat_async._http.retries import RetryPolicy  # noqa: PLC0415 - not before a test uses it
     from planhat_async.session import Session  # noqa: PLC0415 - likewise
 
     retry = RetryPolicy(wait_initial=0.01, wait_max=0.1)

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import accounts, chunk_of, invalid, json_values, row, seeded
 
-from planhat_async.batching.answers import Account, Answer, tells_of_rows
-from planhat_async.batching.chunking import Row
-from planhat_async.batching.parts import Isolation, Part
-from planhat_async.batching.verdicts import read_answer
+from planhat_async.batching.answers import Answer, tells_of_rows
+from planhat_async.batching.chunk_outcome import ChunkOutcome
+from planhat_async.batching.chunk_part import Isolation, Part
+from planhat_async.batching.chunks import Row
 from planhat_async.errors import PlanhatError, ServerError, UnknownOutcomeError
 from planhat_async.results import ChunkResult, Outcome, Problem
 
@@ -25,18 +25,18 @@ FULL = {"created": 0, "updated": 0, "nonupdates": 0}
 
 def read(status: int, answer: Any, rows: tuple[Row, ...] = (A, B, C)) -> tuple[ChunkResult, tuple[Row, ...]]:
     """The account after one answer, and the rows to send again."""
-    account = Account(chunk_of(*rows))
-    again = read_answer(account, Part(rows), Answer(status=status, account=answer))
+    outcome = ChunkOutcome(chunk_of(*rows))
+    again = outcome.take_answer(Part(rows), Answer(status=status, body=answer))
     assert len(again) <= 1
-    return account.result, again[0].rows if again else ()
+    return outcome.result, again[0].rows if again else ()
 
 
-def take(account: Account, part: Part, answer: Any, status: int = 200) -> list[Part]:
+def take(outcome: ChunkOutcome, part: Part, answer: Any, status: int = 200) -> list[Part]:
     """The parts still to be sent after an answer; what no other answer will tell is settled."""
-    parts = read_answer(account, part, Answer(status=status, account=answer))
-    account.left = parts
+    parts = outcome.take_answer(part, Answer(status=status, body=answer))
+    outcome.pending = parts
     if not parts:
-        account.conclude()
+        outcome.conclude()
     return parts
 
 
@@ -215,12 +215,12 @@ INSERTS = [{"_id": "1", "sourceId": "b"}, {"_id": "2", "externalId": "c"}]
 @pytest.mark.parametrize("counts", [{}, {"created": 2, "updated": 0}, FULL | {"created": 2}])
 def test_a_row_that_was_named_as_stored_stays_stored(counts: Any, status: int, second: Any) -> None:
     """A token that may create and not update: what the first answer has created, the second may not change."""
-    account = Account(chunk_of(A, B, C))
-    (part,) = take(account, Part((A, B, C)), blaming("a", **counts, insertsKeys=INSERTS), 403)
+    outcome = ChunkOutcome(chunk_of(A, B, C))
+    (part,) = take(outcome, Part((A, B, C)), blaming("a", **counts, insertsKeys=INSERTS), 403)
     assert part.rows == (B, C)
-    for again in take(account, part, second, status):
-        assert take(account, again, second, status) == []
-    assert (counted(account.result), account.result.problems) == (
+    for again in take(outcome, part, second, status):
+        assert take(outcome, again, second, status) == []
+    assert (counted(outcome.result), outcome.result.problems) == (
         {"created": 2, "rejected": 1},
         [rejected(0, "a", "no permission to update")],
     )
@@ -230,30 +230,30 @@ def test_a_row_that_was_named_as_stored_stays_stored(counts: Any, status: int, s
 def test_a_row_that_was_named_as_stored_stays_stored_without_a_second_answer(error: PlanhatError) -> None:
     """Whatever becomes of the second request, also that it never leaves."""
     for is_given_up in (False, True):
-        account = Account(chunk_of(A, B, C))
-        (part,) = take(account, Part((A, B, C)), blaming("a", updatesKeys=INSERTS[:1]), 403)
+        outcome = ChunkOutcome(chunk_of(A, B, C))
+        (part,) = take(outcome, Part((A, B, C)), blaming("a", updatesKeys=INSERTS[:1]), 403)
         if is_given_up:
-            account.give_up()
+            outcome.give_up()
         else:
-            account.fail(part, error, Outcome.UNKNOWN)
-        assert counted(account.result) == {"updated": 1, "rejected": 1, "unknown": 1}
+            outcome.fail(part, error, Outcome.UNKNOWN)
+        assert counted(outcome.result) == {"updated": 1, "rejected": 1, "unknown": 1}
 
 
 def test_an_error_that_names_no_row_is_about_the_one_that_was_stored_before() -> None:
     """Where the answer counts the other as created, and the token may not update."""
-    account = Account(chunk_of(A, B, C))
-    (part,) = take(account, Part((A, B, C)), blaming("a", insertsKeys=INSERTS[:1]), 403)
-    take(account, part, FULL | {"created": 1, "permissionErrors": ["no permission to update"]}, 206)
-    assert counted(account.result) == {"created": 2, "rejected": 1}
+    outcome = ChunkOutcome(chunk_of(A, B, C))
+    (part,) = take(outcome, Part((A, B, C)), blaming("a", insertsKeys=INSERTS[:1]), 403)
+    take(outcome, part, FULL | {"created": 1, "permissionErrors": ["no permission to update"]}, 206)
+    assert counted(outcome.result) == {"created": 2, "rejected": 1}
 
 
 @pytest.mark.parametrize("first", [{}, {"created": 1}, FULL, FULL | {"created": 2}, {"upsertedIds": ["1"]}])
 def test_a_row_that_a_refusal_may_have_stored_is_not_called_rejected(first: Any) -> None:
     """What a refusal did to the rows that it does not blame is not documented."""
-    account = Account(chunk_of(A, B, C))
-    (part,) = take(account, Part((A, B, C)), blaming("a", **first), 403)
-    take(account, part, blaming("b", "c"), 403)
-    assert (counted(account.result), len(account.result.problems)) == ({"rejected": 1, "unknown": 2}, 3)
+    outcome = ChunkOutcome(chunk_of(A, B, C))
+    (part,) = take(outcome, Part((A, B, C)), blaming("a", **first), 403)
+    take(outcome, part, blaming("b", "c"), 403)
+    assert (counted(outcome.result), len(outcome.result.problems)) == ({"rejected": 1, "unknown": 2}, 3)
 
 
 def test_a_row_that_one_answer_both_stores_and_refuses_is_unknown() -> None:
@@ -264,29 +264,29 @@ def test_a_row_that_one_answer_both_stores_and_refuses_is_unknown() -> None:
 
 def test_a_row_that_halves_blame_is_unknown_where_the_whole_may_have_stored_it() -> None:
     """Four were created, each is refused now: the first answer counts more than the others have found again."""
-    account = Account(chunk_of(A, B), isolation=Isolation(9))
-    account.left = take(account, Part((A, B)), FULL | {"created": 1, "permissionErrors": ["no"]}, 206)
-    while account.left:
-        part = account.left.pop()
-        left = list(account.left)
-        account.left = left + read_answer(account, part, Answer(status=206, account={"permissionErrors": ["no"]}))
-    account.conclude()
-    assert counted(account.result) == {"unknown": 2}
+    outcome = ChunkOutcome(chunk_of(A, B), isolation=Isolation(9))
+    outcome.pending = take(outcome, Part((A, B)), FULL | {"created": 1, "permissionErrors": ["no"]}, 206)
+    while outcome.pending:
+        part = outcome.pending.pop()
+        left = list(outcome.pending)
+        outcome.pending = left + outcome.take_answer(part, Answer(status=206, body={"permissionErrors": ["no"]}))
+    outcome.conclude()
+    assert counted(outcome.result) == {"unknown": 2}
 
 
 def test_a_row_that_halves_blame_is_rejected_where_the_others_are_found_again() -> None:
     """Then it was not among the rows that the first answer counts."""
-    account = Account(chunk_of(A, B), isolation=Isolation(9))
-    first, second = take(account, Part((A, B)), FULL | {"created": 1, "permissionErrors": ["no"]}, 206)
-    account.left = [second]
-    read_answer(account, first, Answer(status=206, account={"createdErrors": ["no"]}))
-    assert (counted(account.result), account.is_settled) == ({}, False)
-    take(account, second, FULL | {"nonupdates": 1})
-    assert counted(account.result) == {"created": 1, "rejected": 1}
+    outcome = ChunkOutcome(chunk_of(A, B), isolation=Isolation(9))
+    first, second = take(outcome, Part((A, B)), FULL | {"created": 1, "permissionErrors": ["no"]}, 206)
+    outcome.pending = [second]
+    outcome.take_answer(first, Answer(status=206, body={"createdErrors": ["no"]}))
+    assert (counted(outcome.result), outcome.is_settled) == ({}, False)
+    take(outcome, second, FULL | {"nonupdates": 1})
+    assert counted(outcome.result) == {"created": 1, "rejected": 1}
 
 
 @pytest.mark.parametrize(
-    ("first", "outcome"),
+    ("first", "expected"),
     [
         (FULL | {"createdErrors": ["no"]}, "rejected"),
         (FULL | {"created": 1, "permissionErrors": ["no"]}, "unknown"),
@@ -294,15 +294,16 @@ def test_a_row_that_halves_blame_is_rejected_where_the_others_are_found_again() 
         ({"createdErrors": ["no"]}, "unknown"),
     ],
 )
-def test_halves_of_a_refusal_are_rejected_where_it_has_counted_that_it_stored_none(first: Any, outcome: str) -> None:
+def test_halves_of_a_refusal_are_rejected_where_it_has_counted_that_it_stored_none(first: Any, expected: str) -> None:
     """It blames no row by name; where it leaves open what it stored, a row that a half blames may be there."""
-    account = Account(chunk_of(A, B), isolation=Isolation(9))
-    account.left = take(account, Part((A, B)), first, 400)
-    while account.left:
-        part = account.left.pop()
-        account.left += read_answer(account, part, Answer(status=400, account={"createdErrors": ["no"]}))
-    account.conclude()
-    assert counted(account.result) == {outcome: 2}
+    outcome = ChunkOutcome(chunk_of(A, B), isolation=Isolation(9))
+    outcome.pending = take(outcome, Part((A, B)), first, 400)
+    while outcome.pending:
+        part = outcome.pending.pop()
+        left = list(outcome.pending)
+        outcome.pending = left + outcome.take_answer(part, Answer(status=400, body={"createdErrors": ["no"]}))
+    outcome.conclude()
+    assert counted(outcome.result) == {expected: 2}
 
 
 def test_ids_are_kept_by_the_kind_of_key() -> None:
@@ -451,25 +452,25 @@ def test_a_chunk_is_refused_so_often_and_no_oftener() -> None:
     So is what it blames later than the first time: a refusal may have stored the rows that it does not blame.
     """
     rows = tuple(row(n, str(n)) for n in range(150))
-    account, parts, n_requests = Account(chunk_of(*rows)), [Part(rows)], 0
+    outcome, parts, n_requests = ChunkOutcome(chunk_of(*rows)), [Part(rows)], 0
     while parts:
         n_requests += 1
         blames = {"createdErrors": [{"sourceId": parts[0].rows[0].key, "error": "no"}]}
-        parts = take(account, parts[0], blames, 400)
-    assert (n_requests, counted(account.result)) == (100, {"rejected": 1, "unknown": 149})
+        parts = take(outcome, parts[0], blames, 400)
+    assert (n_requests, counted(outcome.result)) == (100, {"rejected": 1, "unknown": 149})
 
 
-@pytest.mark.parametrize("has_left", [True, False])
-def test_rows_given_up_are_unknown_only_if_they_left(*, has_left: bool) -> None:
-    """Of several parts only the next one can have left; giving up again settles nothing twice."""
-    account = Account(chunk_of(A, B, C))
-    account.left = [Part((C,)), Part((A, B))]
-    if has_left:
-        account.leave(True)
-    account.give_up()
-    account.give_up()
-    assert counted(account.result) == ({"unknown": 2, "unsent": 1} if has_left else {"unsent": 3})
-    assert account.result.not_stored[Outcome.UNSENT] == ((range(2, 3),) if has_left else (range(3),))
+@pytest.mark.parametrize("was_sent", [True, False])
+def test_rows_given_up_are_unknown_only_if_they_were_sent(*, was_sent: bool) -> None:
+    """Of several parts only the next one can have been sent; giving up again settles nothing twice."""
+    outcome = ChunkOutcome(chunk_of(A, B, C))
+    outcome.pending = [Part((C,)), Part((A, B))]
+    if was_sent:
+        outcome.pending[-1].mark_sent()
+    outcome.give_up()
+    outcome.give_up()
+    assert counted(outcome.result) == ({"unknown": 2, "unsent": 1} if was_sent else {"unsent": 3})
+    assert outcome.result.not_stored[Outcome.UNSENT] == ((range(2, 3),) if was_sent else (range(3),))
 
 
 @pytest.mark.parametrize(
@@ -500,27 +501,27 @@ def test_a_refusal_that_counts_created_rows_does_not_call_them_rejected() -> Non
 
 def test_errors_of_all_parts_of_a_chunk_are_kept() -> None:
     """A chunk that took several requests keeps what each answer held."""
-    account = Account(chunk_of(A, B))
-    read_answer(account, Part((A,)), Answer(status=206, account=FULL | {"createdErrors": [{"el": "x", "error": "no"}]}))
-    read_answer(account, Part((B,)), Answer(status=200, account=FULL | {"created": 1, "createdErrors": []}))
-    assert account.result.answer["createdErrors"] == [{"el": "x", "error": "no"}]
+    outcome = ChunkOutcome(chunk_of(A, B))
+    outcome.take_answer(Part((A,)), Answer(status=206, body=FULL | {"createdErrors": [{"el": "x", "error": "no"}]}))
+    outcome.take_answer(Part((B,)), Answer(status=200, body=FULL | {"created": 1, "createdErrors": []}))
+    assert outcome.result.answer["createdErrors"] == [{"el": "x", "error": "no"}]
 
 
 def test_a_failure_puts_every_row_into_its_outcome() -> None:
     """The error is kept, and each row's reason is its words."""
-    account = Account(chunk_of(A, B))
+    outcome = ChunkOutcome(chunk_of(A, B))
     error = UnknownOutcomeError("timed out")
-    account.fail(Part((A, B)), error, Outcome.UNKNOWN)
+    outcome.fail(Part((A, B)), error, Outcome.UNKNOWN)
     reason = "timed out"
-    assert account.result.error is error
-    assert account.result.problems == [
+    assert outcome.result.error is error
+    assert outcome.result.problems == [
         Problem(outcome=Outcome.UNKNOWN, reason=reason, position=n, key=key) for n, key in enumerate("ab")
     ]
 
 
 def test_the_account_begins_with_the_invalid_rows() -> None:
-    """A chunk's account is of the rows it sends and of those refused before it was cut."""
-    result = Account(chunk_of(row(2, "c"), row(0, "a"), problems=(invalid(1), invalid(4)))).result
+    """A chunk's outcome is of the rows it sends and of those refused before it was cut."""
+    result = ChunkOutcome(chunk_of(row(2, "c"), row(0, "a"), problems=(invalid(1), invalid(4)))).result
     assert (result.positions, counted(result)) == ((range(3), range(4, 5)), {"invalid": 2})
     assert result.not_stored == {Outcome.INVALID: (range(1, 2), range(4, 5))}
 
@@ -558,99 +559,99 @@ def test_only_fewer_and_keyed_rows_are_sent_again(rows: tuple[Row, ...], status:
 @seeded
 @given(chunks, accounts | json_values)
 def test_an_error_leaves_no_row_out(rows: tuple[Row, ...], answer: Any) -> None:
-    """Rows that fail after others were answered join the same account."""
-    account = Account(chunk_of(*rows))
-    read_answer(account, Part(rows[:2]), Answer(status=206, account=answer))
-    account.fail(Part(rows[2:]), ServerError("down", status=503), Outcome.UNKNOWN)
-    assert account.result.rows == len(rows)
+    """Rows that fail after others were answered join the same outcome."""
+    outcome = ChunkOutcome(chunk_of(*rows))
+    outcome.take_answer(Part(rows[:2]), Answer(status=206, body=answer))
+    outcome.fail(Part(rows[2:]), ServerError("down", status=503), Outcome.UNKNOWN)
+    assert outcome.result.rows == len(rows)
 
 
 def test_rows_beside_many_that_are_too_large_are_not_tried_one_by_one() -> None:
     """A server that takes nothing at all costs a few requests, not two for each row."""
-    account = Account(chunk_of(A, B, C))
-    account.left = [Part((C,)), Part((B,)), Part((A,))]
+    outcome = ChunkOutcome(chunk_of(A, B, C))
+    outcome.pending = [Part((C,)), Part((B,))]
     for _ in range(9):
-        account.refuse_as_too_large()
-    assert account.left == [Part((C,)), Part((B,)), Part((A,))]
-    account.refuse_as_too_large()
-    assert account.left == [Part((A,))]
-    assert counted(account.result) == {"unsent": 2}
-    assert account.result.problems[0].reason == "not sent: 10 single rows beside it were too large"
+        outcome._note_too_large()
+    assert outcome.pending == [Part((C,)), Part((B,))]
+    outcome._note_too_large()
+    assert outcome.pending == []
+    assert counted(outcome.result) == {"unsent": 2}
+    assert outcome.result.problems[0].reason == "not sent: 10 single rows beside it were too large"
 
 
 def test_rows_beside_many_that_are_too_large_may_be_stored() -> None:
     """Where an earlier request may have stored them, that they are not tried again does not make them unsent."""
-    account = Account(chunk_of(A, B))
-    account.left = [Part((B,), may_be_stored=True), Part((A,))]
-    account.n_too_large = 9
-    account.refuse_as_too_large()
-    assert counted(account.result) == {"unknown": 1}
+    outcome = ChunkOutcome(chunk_of(A, B))
+    outcome.pending = [Part((B,), may_be_stored=True)]
+    outcome.n_too_large = 9
+    outcome._note_too_large()
+    assert counted(outcome.result) == {"unknown": 1}
 
 
-def halved() -> Account:
+def halved() -> ChunkOutcome:
     """An account whose first answer counted rows, and named no row that its error is about."""
-    account = Account(chunk_of(A, B, C, row(3, "d")), isolation=Isolation(9))
+    outcome = ChunkOutcome(chunk_of(A, B, C, row(3, "d")), isolation=Isolation(9))
     answer = FULL | {"created": 1, "updated": 1, "nonupdates": 1, "createdErrors": ["no"], "upsertedIds": ["1"]}
-    account.left = read_answer(account, Part(account.chunk.rows), Answer(status=206, account=answer))
-    assert [part.rows for part in account.left] == [(A, B), (C, row(3, "d"))]
-    assert (counted(account.result), account.result.created_ids, account.result.isolation_calls) == ({}, ("1",), 2)
-    return account
+    outcome.pending = outcome.take_answer(Part(outcome.chunk.rows), Answer(status=206, body=answer))
+    assert [part.rows for part in outcome.pending] == [(A, B), (C, row(3, "d"))]
+    assert (counted(outcome.result), outcome.result.created_ids, outcome.result.isolation_calls) == ({}, ("1",), 2)
+    return outcome
 
 
 def test_rows_sent_again_are_counted_as_what_they_were_the_first_time() -> None:
     """They come back as unchanged, or as nothing: the first answer says what they were, of as many as it counted."""
-    account = halved()
-    first, second = account.left
-    take(account, first, FULL | {"nonupdates": 2})
-    third, fourth = take(account, second, FULL | {"nonupdates": 1, "createdErrors": ["no"]}, 206)
-    take(account, third, {"created": 0, "updated": 0})
-    take(account, fourth, FULL | {"createdErrors": ["no"]}, 206)
-    assert counted(account.result) == {"created": 1, "updated": 1, "unreported": 1, "rejected": 1}
+    outcome = halved()
+    first, second = outcome.pending
+    take(outcome, first, FULL | {"nonupdates": 2})
+    third, fourth = take(outcome, second, FULL | {"nonupdates": 1, "createdErrors": ["no"]}, 206)
+    take(outcome, third, {"created": 0, "updated": 0})
+    take(outcome, fourth, FULL | {"createdErrors": ["no"]}, 206)
+    assert counted(outcome.result) == {"created": 1, "updated": 1, "unreported": 1, "rejected": 1}
 
 
 def test_rows_that_only_the_last_answer_created_are_created() -> None:
     """Whatever the first answer counted."""
-    account = halved()
-    first, second = account.left
-    take(account, first, FULL | {"created": 2})
-    take(account, second, FULL | {"nonupdates": 2})
-    assert counted(account.result) == {"created": 3, "updated": 1}
+    outcome = halved()
+    first, second = outcome.pending
+    take(outcome, first, FULL | {"created": 2})
+    take(outcome, second, FULL | {"nonupdates": 2})
+    assert counted(outcome.result) == {"created": 3, "updated": 1}
 
 
-@pytest.mark.parametrize(("follows_unknown", "outcome"), [(False, "rejected"), (True, "unknown")])
-def test_a_row_that_may_be_stored_is_not_called_rejected(*, follows_unknown: bool, outcome: str) -> None:
+@pytest.mark.parametrize(("follows_unknown", "expected"), [(False, "rejected"), (True, "unknown")])
+def test_a_row_that_may_be_stored_is_not_called_rejected(*, follows_unknown: bool, expected: str) -> None:
     """An earlier attempt, whose answer got lost, may have stored what this one is refused."""
-    account = Account(chunk_of(A))
+    outcome = ChunkOutcome(chunk_of(A))
     refusal = {"updatedErrors": [{"sourceId": "a", "error": "no"}]}
-    assert read_answer(account, Part((A,)), Answer(status=400, account=refusal, follows_unknown=follows_unknown)) == []
-    assert counted(account.result) == {outcome: 1}
+    assert outcome.take_answer(Part((A,)), Answer(status=400, body=refusal, follows_unknown=follows_unknown)) == []
+    assert counted(outcome.result) == {expected: 1}
 
 
-@pytest.mark.parametrize(("follows_unknown", "outcome"), [(False, "dropped"), (True, "unknown")])
-def test_a_row_that_may_be_stored_is_not_called_dropped(*, follows_unknown: bool, outcome: str) -> None:
+@pytest.mark.parametrize(("follows_unknown", "expected"), [(False, "dropped"), (True, "unknown")])
+def test_a_row_that_may_be_stored_is_not_called_dropped(*, follows_unknown: bool, expected: str) -> None:
     """What this answer leaves out, an earlier attempt may have stored."""
-    account = Account(chunk_of(A, B))
+    outcome = ChunkOutcome(chunk_of(A, B))
     answer = FULL | {"updated": 1}
-    assert read_answer(account, Part((A, B)), Answer(status=200, account=answer, follows_unknown=follows_unknown)) == []
-    assert counted(account.result) == {"updated": 1, outcome: 1}
+    assert outcome.take_answer(Part((A, B)), Answer(status=200, body=answer, follows_unknown=follows_unknown)) == []
+    assert counted(outcome.result) == {"updated": 1, expected: 1}
 
 
-@pytest.mark.parametrize(("follows_unknown", "outcome"), [(False, "rejected"), (True, "unknown")])
-def test_an_error_that_names_no_row_does_not_say_that_it_is_missing(*, follows_unknown: bool, outcome: str) -> None:
+@pytest.mark.parametrize(("follows_unknown", "expected"), [(False, "rejected"), (True, "unknown")])
+def test_an_error_that_names_no_row_does_not_say_that_it_is_missing(*, follows_unknown: bool, expected: str) -> None:
     """Not where an earlier attempt may have stored all of them."""
-    account = Account(chunk_of(A, B))
+    outcome = ChunkOutcome(chunk_of(A, B))
     answer = FULL | {"updated": 1, "updatedErrors": ["no"]}
-    assert read_answer(account, Part((A, B)), Answer(status=206, account=answer, follows_unknown=follows_unknown)) == []
-    assert counted(account.result) == {"updated": 1, outcome: 1}
+    assert outcome.take_answer(Part((A, B)), Answer(status=206, body=answer, follows_unknown=follows_unknown)) == []
+    assert counted(outcome.result) == {"updated": 1, expected: 1}
 
 
 def test_a_refusal_does_not_outweigh_what_a_lost_attempt_may_have_done() -> None:
     """What is left of a chunk that went unanswered once is unknown where it is blamed, however often it is split."""
-    account = Account(chunk_of(A, B))
+    outcome = ChunkOutcome(chunk_of(A, B))
     part = Part((A, B), may_be_stored=True, follows_unknown=True)
     answer = FULL | {"updated": 1, "updatedErrors": [{"sourceId": "a", "error": "no"}]}
-    assert read_answer(account, part, Answer(status=206, account=answer)) == []
-    assert counted(account.result) == {"updated": 1, "unknown": 1}
+    assert outcome.take_answer(part, Answer(status=206, body=answer)) == []
+    assert counted(outcome.result) == {"updated": 1, "unknown": 1}
 
 
 def test_two_errors_of_one_row_do_not_make_others_refused() -> None:
@@ -663,15 +664,15 @@ def test_two_errors_of_one_row_do_not_make_others_refused() -> None:
 
 def test_a_refusal_that_counts_rows_is_remembered() -> None:
     """They come back as unchanged, and were created all the same."""
-    account = Account(chunk_of(A, B))
+    outcome = ChunkOutcome(chunk_of(A, B))
     refusal = {
         "created": 1,
         "upsertedIds": ["id1"],
         "insertsKeys": [{"_id": "id1", "sourceId": "a"}],
         "permissionErrors": [{"sourceId": "b", "error": "no"}],
     }
-    (part,) = take(account, Part((A, B)), refusal, 403)
+    (part,) = take(outcome, Part((A, B)), refusal, 403)
     assert part.rows == (A,)
-    assert take(account, part, FULL | {"nonupdates": 1}) == []
-    assert counted(account.result) == {"created": 1, "rejected": 1}
-    assert (account.result.created_ids, account.result.ids_by_source_id) == (("id1",), {"a": "id1"})
+    assert take(outcome, part, FULL | {"nonupdates": 1}) == []
+    assert counted(outcome.result) == {"created": 1, "rejected": 1}
+    assert (outcome.result.created_ids, outcome.result.ids_by_source_id) == (("id1",), {"a": "id1"})

@@ -23,7 +23,7 @@ def row(minutes: int) -> SimpleNamespace:
 
 
 def walk_of(seams: Counted | None = None) -> ChangedSince:
-    return ChangedSince(name="GET /a", since=NOON, on_seam=seams or Counted())
+    return ChangedSince(name="GET /a", since=NOON, on_join=seams or Counted())
 
 
 def test_rows_are_wanted_from_the_time_on() -> None:
@@ -87,5 +87,5 @@ def test_a_row_that_does_not_say_when_it_changed_is_wanted(updated_at: object) -
 
 def test_a_row_may_be_unwanted_for_another_reason() -> None:
     """The list's own filter goes on."""
-    walk = ChangedSince(name="GET /a", since=NOON, on_seam=Counted(), keep=lambda row: row.updated_at == "never")
+    walk = ChangedSince(name="GET /a", since=NOON, on_join=Counted(), keep=lambda row: row.updated_at == "never")
     assert not walk.take(row(1))

@@ -9,8 +9,8 @@ from typing import Self
 
 import attrs
 
-from planhat_async.batching.pages import Ask, Page
-from planhat_async.batching.stitching import Seam, Stitcher
+from planhat_async.batching.page import Ask, Page
+from planhat_async.batching.stitcher import PageJoin, Stitcher
 
 
 def id_of(number: int) -> bytes:
@@ -26,7 +26,7 @@ class Counted:
     seams_broken: int = 0
     sorts_ignored: int = 0
 
-    def __call__(self, seam: Seam) -> None:
+    def __call__(self, seam: PageJoin) -> None:
         """Count it."""
         setattr(self, seam.value, getattr(self, seam.value) + 1)
 

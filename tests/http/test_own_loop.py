@@ -121,12 +121,12 @@ def test_a_pacer_that_is_not_idle_stays_where_it_is() -> None:
     """What waits in a closed event loop can never go on; a new pacer can."""
     pacer = Pacer()
     loop = asyncio.new_event_loop()
-    place = pacer.place()
-    loop.run_until_complete(place.__aenter__())
+    slot = pacer.slot()
+    loop.run_until_complete(slot.__aenter__())
     loop.close()
 
     async def use() -> None:
-        async with pacer.place():
+        async with pacer.slot():
             pass
 
     with pytest.raises(RuntimeError, match="the Pacer belongs to an event loop that is closed"):

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planhat_async.batching.chunking import Chunk, Row, Rows, pieces_of
-from planhat_async.batching.verifying import Floor
+from planhat_async.batching.chunks import Chunk, Row, Rows, pieces_of
+from planhat_async.batching.verification import Floor
 from planhat_async.errors import AuthenticationError, BadRequestError, PermissionDeniedError, StatusError
 from planhat_async.jobs.entries import MAX_GROUPS, Entry, Group, Policy, State, digest_of, groups_of, recorded
 from planhat_async.results import ChunkResult, Outcome, Problem

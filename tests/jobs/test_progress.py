@@ -99,7 +99,7 @@ def test_the_time_left_falls_while_a_job_waits_for_the_pace() -> None:
     meter.take(0, rows_read=0, bytes_read=0, now=0.0)
     for number in range(200):
         now = number * 0.05
-        pace.end(pace.start(now, is_bulk=True), now, is_answered=True)
+        pace.end_attempt(pace.start_attempt(now, is_bulk=True), now, is_answered=True)
     lefts = []
     for now in range(10, 60, 5):
         is_waiting = pace.bulk_in(now, 1) > 0

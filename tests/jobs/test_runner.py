@@ -16,8 +16,8 @@ from killed_jobs import Watched, saved, session_on
 
 from planhat_async import ChunkResult, Notes, Outcome, Tasks, Tickets, UpsertResult
 from planhat_async._http.wire import Request
-from planhat_async.batching.chunking import Chunk
-from planhat_async.batching.recording import Recorded
+from planhat_async.batching.chunk_ledger import Recorded
+from planhat_async.batching.chunks import Chunk
 from planhat_async.errors import AuthenticationError, UnknownOutcomeError
 from planhat_async.jobs.entries import State
 from planhat_async.jobs.journal import Journal, JournalError, Run

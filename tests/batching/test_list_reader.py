@@ -13,9 +13,9 @@ import pytest
 from worlds import Counted
 
 from planhat_async._convert import row_id, row_ids
-from planhat_async.batching.pages import Page
+from planhat_async.batching.list_reader import ReadOptions, read_batches
+from planhat_async.batching.page import Page
 from planhat_async.batching.query import Query
-from planhat_async.batching.reading import ReadOptions, read_batches
 from planhat_async.errors import DecodeError
 from planhat_async.records import Keep, Params
 
@@ -47,7 +47,7 @@ class Lists:
         """The `_id`s of each page."""
         chosen: dict[str, Any] = {"name": "GET /a", "page_size": 4, "default_limit": 2, "turn_bytes": 1 << 16} | options
         pages: list[list[str | None]] = [[]]
-        batches = read_batches(self.fetch, queries, ReadOptions(**chosen), on_seam=Counted(), on_bad=self.bad.append)
+        batches = read_batches(self.fetch, queries, ReadOptions(**chosen), on_join=Counted(), on_bad=self.bad.append)
         async for batch in batches:
             pages[-1] += [row_id(row) for row in batch.rows]
             pages += [[]] if batch.ends_page else []
@@ -141,7 +141,7 @@ async def test_leaving_early_leaves_nothing_running() -> None:
     """Pages on their way are ended with the reader."""
     lists = Lists({"a": 400})
     options = ReadOptions(name="GET /a", page_size=4, default_limit=2, turn_bytes=1 << 16)
-    batches = read_batches(lists.fetch, [query("a")], options, on_seam=Counted(), on_bad=lists.bad.append)
+    batches = read_batches(lists.fetch, [query("a")], options, on_join=Counted(), on_bad=lists.bad.append)
     async with aclosing(batches) as pages:
         for _ in range(3):
             await anext(pages)
@@ -159,7 +159,7 @@ async def test_a_row_that_cannot_be_judged_is_told_in_its_place() -> None:
     async def read_all() -> None:
         options = ReadOptions(name="GET /a", page_size=20, default_limit=20, turn_bytes=1 << 16)
         query_a = query("a", lambda row: row.type == "note")
-        async for batch in read_batches(lists.fetch, [query_a], options, on_seam=Counted(), on_bad=stop):
+        async for batch in read_batches(lists.fetch, [query_a], options, on_join=Counted(), on_bad=stop):
             read.extend(row_id(row) for row in batch.rows)
 
     with pytest.raises(DecodeError) as caught:
@@ -184,7 +184,7 @@ async def test_a_row_that_is_skipped_counts() -> None:
 async def test_a_page_comes_a_few_rows_at_a_time() -> None:
     """As many as make a turn of the event loop; the last of them ends the page."""
     lists, options = Lists({"a": 10}), ReadOptions(name="GET /a", page_size=20, default_limit=20, turn_bytes=90)
-    batches = read_batches(lists.fetch, [query("a")], options, on_seam=Counted(), on_bad=lists.bad.append)
+    batches = read_batches(lists.fetch, [query("a")], options, on_join=Counted(), on_bad=lists.bad.append)
     turns = [(len(batch.rows), batch.ends_page) async for batch in batches]
     assert turns == [(4, False), (4, False), (2, False), (0, True)]
 
@@ -229,7 +229,7 @@ async def test_each_batch_knows_its_place() -> None:
     lists = Lists({"a": 10, "b": 2}, odd=2)
     options = ReadOptions(name="GET /a", page_size=20, default_limit=20, turn_bytes=1 << 16)
     queries = [query("a", lambda row: row.type == "note"), query("b")]
-    batches = read_batches(lists.fetch, queries, options, on_seam=Counted(), on_bad=lists.bad.append)
+    batches = read_batches(lists.fetch, queries, options, on_join=Counted(), on_bad=lists.bad.append)
     places = [(batch.position, len(batch.rows)) async for batch in batches if batch.rows]
     assert (places, [error.position for error in lists.bad]) == ([(0, 1), (2, 4), (6, 2)], [1])
 
@@ -239,7 +239,7 @@ async def test_what_nobody_selected_is_not_handed_on() -> None:
     lists = Lists({"a": 1})
     options = ReadOptions(name="GET /a", page_size=20, default_limit=20, turn_bytes=1 << 16)
     bare = Query(filters=(("list", "a"),), fetched_only=frozenset({"_id"}))
-    batches = read_batches(lists.fetch, [bare], options, on_seam=Counted(), on_bad=lists.bad.append)
+    batches = read_batches(lists.fetch, [bare], options, on_join=Counted(), on_bad=lists.bad.append)
     assert [row async for batch in batches for row in batch.rows] == [b'{"type":"email"}']
 
 
@@ -260,7 +260,7 @@ async def test_a_page_that_was_read_is_let_go() -> None:
         return attrs.evolve(page, rows=rows)
 
     options = ReadOptions(name="GET /a", page_size=4, default_limit=2, turn_bytes=1, concurrency=1)
-    batches = read_batches(fetch, [query("a")], options, on_seam=Counted(), on_bad=lists.bad.append)
+    batches = read_batches(fetch, [query("a")], options, on_join=Counted(), on_bad=lists.bad.append)
     assert len([row async for batch in batches for row in batch.rows]) == 9
     assert n_alive == [0, 0, 0]
 

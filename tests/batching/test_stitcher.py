@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from strategies import seeded
 from worlds import Counted, Reading, World, id_of, read
 
-from planhat_async.batching.pages import Ask, Page
-from planhat_async.batching.stitching import Stitcher
+from planhat_async.batching.page import Ask, Page
+from planhat_async.batching.stitcher import Stitcher
 from planhat_async.errors import DecodeError
 
 many = settings(seeded, max_examples=1500)
@@ -29,7 +29,7 @@ HABITS = ["none", "none", "rows", "bytes", "limit"]
 
 
 def stitcher_of(page_size: int = 4, default_limit: int = 2, max_pages: int = 4, **options: Any) -> Stitcher[int]:
-    chosen: dict[str, Any] = {"name": "GET /a", "on_seam": Counted()} | options
+    chosen: dict[str, Any] = {"name": "GET /a", "on_join": Counted()} | options
     return Stitcher(page_size=page_size, default_limit=default_limit, max_pages=max_pages, **chosen)
 
 
@@ -213,7 +213,10 @@ def test_a_sort_of_the_callers_own_keeps_its_order(
                 world.next_row += 1
 
     reading = read(
-        stitcher_of(page_size, default_limit, max_pages, on_seam=seams, is_by_id=False), world, change=change, draw=draw
+        stitcher_of(page_size, default_limit, max_pages, on_join=seams, is_by_id=False),
+        world,
+        change=change,
+        draw=draw,
     )
     if not seams.seams_broken:
         surviving = [row for row in before if row in set(world.rows)]
@@ -230,7 +233,7 @@ def test_a_server_that_ignores_the_sort_is_read_all_the_same(
     order = random.Random(draw.randrange(10**9))
     weights = {10 * n: order.random() for n in range(n_rows)}
     world, seams = World.of(n_rows, shuffles=lambda rows: sorted(rows, key=weights.__getitem__)), Counted()
-    reading = read(stitcher_of(page_size, default_limit, max_pages, on_seam=seams), world, draw=draw)
+    reading = read(stitcher_of(page_size, default_limit, max_pages, on_join=seams), world, draw=draw)
     assert reading.rows == sorted(world.rows, key=weights.__getitem__)
     assert seams.sorts_ignored == (n_rows > 1 and reading.rows != sorted(reading.rows))
 
@@ -271,7 +274,7 @@ def test_deletions_cost_few_calls_more() -> None:
     draw = random.Random(7)
     world, seams = World.of(300_000), Counted()
     change = changing(draw, 12, 0, in_front=False)
-    reading = read(stitcher_of(10_000, 500, on_seam=seams), world, change=change, draw=draw)
+    reading = read(stitcher_of(10_000, 500, on_join=seams), world, change=change, draw=draw)
     assert set(world.rows) <= set(reading.rows)
     assert reading.n_calls <= 31 + 4 + 1 + seams.seams_repaired
 
@@ -378,7 +381,7 @@ def test_more_pages_are_asked_for_with_every_full_one() -> None:
 def test_a_page_that_does_not_join_waits_for_a_repair() -> None:
     """The page before it is asked for again further left; the one that is here is kept, and joins then."""
     seams = Counted()
-    stitcher = stitcher_of(page_size=16, max_pages=4, on_seam=seams)
+    stitcher = stitcher_of(page_size=16, max_pages=4, on_join=seams)
     stitcher.plan()
     stitcher.accept(page(0, range(16), limit=16))
     (held, _) = stitcher.plan()
@@ -588,7 +591,7 @@ def test_a_reading_in_no_order_is_not_resumed() -> None:
 def test_what_cannot_be_found_again_is_counted_and_said(caplog: pytest.LogCaptureFixture) -> None:
     """Under a sort of the caller's own the reading goes on where it was."""
     seams = Counted()
-    stitcher = stitcher_of(page_size=8, is_by_id=False, on_seam=seams, max_pages=2)
+    stitcher = stitcher_of(page_size=8, is_by_id=False, on_join=seams, max_pages=2)
     stitcher.plan()
     stitcher.accept(page(0, range(8), limit=8))
     while not seams.seams_broken:
@@ -670,7 +673,7 @@ def test_rows_that_are_equal_under_a_sort_are_not_lost_unseen(n_equal: int, draw
         return sorted(rows, key=lambda row: (row // 10 // n_equal, draw.random()))
 
     seams = Counted()
-    stitcher = stitcher_of(200, 30, 1, is_by_id=False, on_seam=seams)
+    stitcher = stitcher_of(200, 30, 1, is_by_id=False, on_join=seams)
     reading = read(stitcher, World.of(900, shuffles=shuffled))
     is_exact = len(reading.rows) == len(set(reading.rows)) == 900
     assert is_exact or seams.seams_broken > 0
@@ -686,5 +689,5 @@ def test_an_order_that_holds_is_no_broken_seam() -> None:
         world.create()
         world.delete(0)
 
-    reading = read(stitcher_of(200, 30, 1, is_by_id=False, on_seam=seams), world, change=change)
+    reading = read(stitcher_of(200, 30, 1, is_by_id=False, on_join=seams), world, change=change)
     assert (len(reading.rows) >= 1950, seams.seams_broken) == (True, 0)

@@ -13,9 +13,9 @@ import pytest
 from event_loops import counts_steps
 from worlds import Counted, id_of
 
-from planhat_async.batching.pages import Page
-from planhat_async.batching.paging import run_pages
-from planhat_async.batching.stitching import Stitcher
+from planhat_async.batching.page import Page
+from planhat_async.batching.page_fetcher import fetch_pages
+from planhat_async.batching.stitcher import Stitcher
 from planhat_async.errors import DecodeError, ServerError
 
 
@@ -68,11 +68,11 @@ class Server:
             default_limit=1,
             max_pages=max_pages,
             max_rows=max_rows,
-            on_seam=Counted(),
+            on_join=Counted(),
         )
 
     def read(self, stitcher: Stitcher[int]) -> AsyncGenerator[Sequence[int], None]:
-        return run_pages(self.fetch, self.newest, stitcher)
+        return fetch_pages(self.fetch, self.newest, stitcher)
 
 
 class Rows(list[int]):
@@ -118,7 +118,7 @@ async def test_rows_come_in_order(n_rows: int, max_pages: int, turns: list[int])
 async def test_a_short_list_is_one_call() -> None:
     """Most lists are, so nothing is asked for beside the first page."""
     server = Server(2)
-    stitcher: Stitcher[int] = Stitcher(name="GET /a", page_size=10, default_limit=5, max_pages=4, on_seam=Counted())
+    stitcher: Stitcher[int] = Stitcher(name="GET /a", page_size=10, default_limit=5, max_pages=4, on_join=Counted())
     assert (await rows_of(server, stitcher), server.asked, server.n_newest) == ([0, 1], [0], 0)
 
 
@@ -203,7 +203,7 @@ async def test_an_error_of_the_newest_reaches_the_reader() -> None:
         raise ServerError("down", status=503)
 
     with pytest.raises(ServerError):
-        async for _ in run_pages(server.fetch, newest, server.stitcher()):
+        async for _ in fetch_pages(server.fetch, newest, server.stitcher()):
             pass
     assert others() == set()
 
@@ -244,7 +244,7 @@ async def test_pages_of_no_use_are_ended() -> None:
 
     read: list[int] = []
     async with asyncio.timeout(5):
-        async for rows in run_pages(fetch, server.newest, server.stitcher()):
+        async for rows in fetch_pages(fetch, server.newest, server.stitcher()):
             read += rows
             if len(read) == 6:
                 assert server.n_running == 0
@@ -272,7 +272,7 @@ async def test_a_server_that_ignores_the_offset_is_left() -> None:
         return attrs.evolve(await server.fetch(0, limit), offset=offset)
 
     with pytest.raises(DecodeError):
-        async for _ in run_pages(fetch, server.newest, server.stitcher()):
+        async for _ in fetch_pages(fetch, server.newest, server.stitcher()):
             pass
     assert others() == set()
 
@@ -286,7 +286,7 @@ async def test_leaving_ends_the_search_for_the_newest_too() -> None:
         await asyncio.get_running_loop().create_future()
         return []
 
-    async with aclosing(run_pages(server.fetch, newest, server.stitcher())) as pages:
+    async with aclosing(fetch_pages(server.fetch, newest, server.stitcher())) as pages:
         await anext(pages)
         await asyncio.sleep(0)
         assert len(others()) > 1

@@ -11,10 +11,10 @@ from itertools import accumulate
 
 import attrs
 
-from planhat_async.batching.pages import Id, Page
-from planhat_async.batching.paging import run_pages
+from planhat_async.batching.page import Id, Page
+from planhat_async.batching.page_fetcher import fetch_pages
 from planhat_async.batching.query import ID, Query
-from planhat_async.batching.stitching import OnSeam, Stitcher
+from planhat_async.batching.stitcher import OnPageJoin, Stitcher
 from planhat_async.errors import DecodeError
 from planhat_async.records import Params
 from planhat_async.records.arguments import valid, whole
@@ -55,14 +55,14 @@ class ReadOptions:
         if self.after is not None and any(query.sort != ID for query in queries):
             raise ValueError("after tells how far a listing in the default order had come, not one with a sort")
 
-    def stitcher(self, query: Query, on_seam: OnSeam, *, most: int | None) -> Stitcher[bytes]:
+    def stitcher(self, query: Query, on_join: OnPageJoin, *, most: int | None) -> Stitcher[bytes]:
         """The plan for one of the lists, of which `most` rows are wanted."""
         return Stitcher(
             name=self.name,
             page_size=self.page_size,
             default_limit=self.default_limit,
             max_pages=self.concurrency,
-            on_seam=on_seam,
+            on_join=on_join,
             is_by_id=query.sort == ID,
             max_rows=most,
             start=self.start_offset,
@@ -85,7 +85,7 @@ async def read_batches(
     queries: Sequence[Query],
     options: ReadOptions,
     *,
-    on_seam: OnSeam,
+    on_join: OnPageJoin,
     on_bad: Callable[[DecodeError], None],
 ) -> AsyncGenerator[Batch, None]:
     """Yield the wanted rows, query after query, in order; at most `max_records` in all.
@@ -94,15 +94,15 @@ async def read_batches(
         fetch: Fetches a page.
         queries: The lists to read.
         options: How much is read.
-        on_seam: Told how pages met, where that is worth counting.
+        on_join: Told how pages met, where that is worth counting.
         on_bad: Called with what is wrong with a row that cannot be judged, once those before it were yielded.
     """
     count = _Count(options.max_records)
     for query in queries:
         if count.is_full:
             return
-        stitcher = options.stitcher(query, on_seam, most=count.left if query.row_filter is None else None)
-        pages = run_pages(partial(fetch, query.params), partial(_newest, fetch, query), stitcher)
+        stitcher = options.stitcher(query, on_join, most=count.left if query.row_filter is None else None)
+        pages = fetch_pages(partial(fetch, query.params), partial(_newest, fetch, query), stitcher)
         async with aclosing(pages):
             async for page in pages:
                 for rows in _turns(page, options.turn_bytes):

@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 import attrs
 
 from planhat_async._convert import printable
-from planhat_async.batching.chunking import Chunk, Chunker, Row
+from planhat_async.batching.chunker import Chunker
+from planhat_async.batching.chunks import Chunk, Row
 from planhat_async.batching.row_inputs import refusal_of_text
 from planhat_async.results import Outcome, Problem
 
@@ -23,7 +24,7 @@ _BYTES_OF_ANY_ROW = 2500
 
 
 @attrs.define
-class Producer:
+class InputProducer:
     """Feeds an input to a chunker, and hands on what that cuts.
 
     Others have the event loop after some hundred rows, or a quarter of a megabyte, whatever comes first.

@@ -32,7 +32,7 @@ _SENT_AWAY_A_TURN = 20
 
 
 @attrs.define(eq=False)
-class Place:
+class Slot:
     """An attempt's place, for as long as it lasts."""
 
     waited: float
@@ -44,17 +44,17 @@ class Place:
     is_answered: bool = False
     is_refused: bool = False
 
-    def answered(self, *, remaining: int | None = None, limit: int | None = None) -> None:
+    def mark_answered(self, *, remaining: int | None = None, limit: int | None = None) -> None:
         """Say that an answer came, other than 429, and what it says is left."""
         self.is_answered = True
-        self._pace.accepted(self._start)
+        self._pace.note_accepted(self._start)
         if remaining is not None:
-            self._pace.told(asyncio.get_running_loop().time(), remaining=remaining, limit=limit)
+            self._pace.note_server_quota(asyncio.get_running_loop().time(), remaining=remaining, limit=limit)
 
-    def refused(self, *, retry_after: float | None) -> float:
+    def mark_refused(self, *, retry_after: float | None) -> float:
         """Say that a 429 came; returns the seconds for which nothing starts."""
         self.is_answered = self.is_refused = True
-        return self._pace.refused(self._start, asyncio.get_running_loop().time(), retry_after=retry_after)
+        return self._pace.note_refused(self._start, asyncio.get_running_loop().time(), retry_after=retry_after)
 
 
 class RefusedTooLongError(Exception):
@@ -112,7 +112,7 @@ class Pacer:
         return f"<Pacer {self.limits.per_minute} a minute, {self._pace.n_in_flight} in flight>"
 
     @asynccontextmanager
-    async def place(self, *, is_bulk: bool = False, patience: float = inf) -> AsyncIterator[Place]:
+    async def slot(self, *, is_bulk: bool = False, patience: float = inf) -> AsyncIterator[Slot]:
         """Wait until an attempt may start, and hold its place in flight for as long as the block lasts.
 
         Args:
@@ -129,12 +129,12 @@ class Pacer:
         clock = asyncio.get_running_loop().time
         asked = clock()
         start = await self._pass(is_bulk=is_bulk, asked=asked, patience=patience)
-        place = Place(start.at - asked, self._pace.refused_for(asked, start.at), self._pace, start)
+        slot = Slot(start.at - asked, self._pace.refused_for(asked, start.at), self._pace, start)
         try:
-            yield place
+            yield slot
         finally:
-            self._pace.end(start, clock(), is_answered=place.is_answered)
-            if place.is_refused:
+            self._pace.end_attempt(start, clock(), is_answered=slot.is_answered)
+            if slot.is_refused:
                 self._send_away()
             self._admit()
 
@@ -149,7 +149,7 @@ class Pacer:
                 now = clock()
                 # A pause may have begun while this waited for the bucket.
                 if (self._pace.bulk_from(now, len(self._bulk) + 1) if is_bulk else self._pace.single_from(now)) <= now:
-                    return self._pace.start(now, is_bulk=is_bulk)
+                    return self._pace.start_attempt(now, is_bulk=is_bulk)
                 put_back = True
             finally:
                 self._is_gate_taken = False
@@ -165,7 +165,7 @@ class Pacer:
         if is_first:
             queue.move_to_end(waiter, last=False)
         elif queue is self._singles:
-            self._pace.ask(loop.time())
+            self._pace.note_single(loop.time())
         if is_first or len(queue) == 1:  # else the gate is taken, or the first one is waited for
             self._admit()
         try:

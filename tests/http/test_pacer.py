@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planhat_async._http.pace import Pace, RateLimits
-from planhat_async._http.pacing import Pacer, RefusedTooLongError
+from planhat_async._http.pacer import Pacer, RefusedTooLongError
 
 
 def most_within(times: list[float], seconds: float) -> int:
@@ -34,12 +34,12 @@ async def make_calls(
     arrivals, starts = [], []
 
     async def call() -> None:
-        async with pacer.place(is_bulk=is_bulk) as place:
+        async with pacer.slot(is_bulk=is_bulk) as slot:
             starts.append(clock())
             delay = jitter()
             arrivals.append(clock() + delay)
             await asyncio.sleep(delay + latency())
-            place.answered()
+            slot.mark_answered()
 
     await asyncio.gather(*(call() for _ in range(n_calls)))
     return arrivals, max(starts, default=clock())
@@ -100,18 +100,18 @@ async def serve_beside_a_backfill(*, seconds: float, latency: float) -> tuple[li
     async def backfill() -> None:
         nonlocal n_bulk
         while True:
-            async with pacer.place(is_bulk=True) as place:
+            async with pacer.slot(is_bulk=True) as slot:
                 n_bulk += 1
                 await asyncio.sleep(latency)
-                place.answered()
+                slot.mark_answered()
 
     tasks = [asyncio.create_task(backfill()) for _ in range(50)]
     waits = []
     while clock() < seconds:
-        async with pacer.place() as place:
-            waits.append((clock(), place.waited))
+        async with pacer.slot() as slot:
+            waits.append((clock(), slot.waited))
             await asyncio.sleep(0.1)
-            place.answered()
+            slot.mark_answered()
         await asyncio.sleep(1.9)
     for task in tasks:
         task.cancel()
@@ -172,15 +172,15 @@ async def serve_in_bursts(
 
     async def backfill() -> None:
         while True:
-            async with pacer.place(is_bulk=True) as place:
+            async with pacer.slot(is_bulk=True) as slot:
                 await asyncio.sleep(bulk_latency)
-                place.answered()
+                slot.mark_answered()
 
     async def call(asked: float) -> None:
-        async with pacer.place() as place:
-            waits.append((asked, place.waited))
+        async with pacer.slot() as slot:
+            waits.append((asked, slot.waited))
             await asyncio.sleep(0.1)
-            place.answered()
+            slot.mark_answered()
 
     tasks = [asyncio.create_task(backfill()) for _ in range(n_bulk_tasks)]
     while clock() < seconds:
@@ -212,12 +212,12 @@ async def hit_a_429(n_tasks: int, *, blocked_for: float) -> tuple[int, float]:
     async def call() -> None:
         nonlocal n_refusals
         while True:
-            async with pacer.place() as place:
+            async with pacer.slot() as slot:
                 await asyncio.sleep(0.1)
                 if clock() > blocked_for:
-                    return place.answered()
+                    return slot.mark_answered()
                 n_refusals += 1
-                place.refused(retry_after=None)
+                slot.mark_refused(retry_after=None)
 
     await asyncio.gather(*(call() for _ in range(n_tasks)))
     return n_refusals, clock()
@@ -235,17 +235,17 @@ async def cancel_after(n_steps: int) -> None:
     pacer = Pacer(RateLimits(max_in_flight=1, per_second=1))
 
     async def call() -> None:
-        async with pacer.place() as place:
+        async with pacer.slot() as slot:
             await asyncio.sleep(0)
-            place.answered()
+            slot.mark_answered()
 
     calls = [asyncio.create_task(call()) for _ in range(3)]
     for _ in range(n_steps):
         await asyncio.sleep(0)
     calls[1].cancel()
     await asyncio.gather(*calls, return_exceptions=True)
-    async with asyncio.timeout(100), pacer.place() as place:
-        place.answered()
+    async with asyncio.timeout(100), pacer.slot() as slot:
+        slot.mark_answered()
     assert repr(pacer) == "<Pacer 200 a minute, 0 in flight>"
 
 
@@ -260,10 +260,10 @@ async def order_of_starts() -> list[int]:
     pacer, order = Pacer(RateLimits(max_in_flight=1)), list[int]()
 
     async def call(number: int) -> None:
-        async with pacer.place() as place:
+        async with pacer.slot() as slot:
             order.append(number)
             await asyncio.sleep(0.01)
-            place.answered()
+            slot.mark_answered()
 
     await asyncio.gather(*(call(number) for number in range(10)))
     return order
@@ -277,17 +277,17 @@ def test_first_come_first_served() -> None:
 async def pause_while_in_the_bucket() -> float:
     """A 429 arrives while a call waits for the second's bucket."""
     pacer, clock = Pacer(RateLimits(per_second=1)), asyncio.get_running_loop().time
-    async with pacer.place() as first:
+    async with pacer.slot() as first:
         second = asyncio.create_task(start_time(pacer))
         await asyncio.sleep(0.1)
-        first.refused(retry_after=7.0)
+        first.mark_refused(retry_after=7.0)
         paused_at = clock()
     return await second - paused_at
 
 
 async def start_time(pacer: Pacer) -> float:
-    async with pacer.place() as place:
-        place.answered()
+    async with pacer.slot() as slot:
+        slot.mark_answered()
         return asyncio.get_running_loop().time()
 
 
@@ -311,10 +311,10 @@ async def order_of_classes() -> list[str]:
     pacer, order = Pacer(RateLimits(max_in_flight=1)), list[str]()
 
     async def call(name: str, *, is_bulk: bool) -> None:
-        async with pacer.place(is_bulk=is_bulk) as place:
+        async with pacer.slot(is_bulk=is_bulk) as slot:
             order.append(name)
             await asyncio.sleep(0.1)
-            place.answered()
+            slot.mark_answered()
 
     first = asyncio.create_task(call("first", is_bulk=True))
     await asyncio.sleep(0.01)
@@ -332,20 +332,20 @@ def test_single_calls_go_first() -> None:
 async def wait_beside_a_bulk_probe() -> float:
     """After a pause a slow bulk call probes; returns how long a single call then waits."""
     pacer, clock = Pacer(), asyncio.get_running_loop().time
-    async with pacer.place() as place:
-        place.refused(retry_after=2.0)
+    async with pacer.slot() as slot:
+        slot.mark_refused(retry_after=2.0)
 
     async def upload() -> None:
-        async with pacer.place(is_bulk=True) as place:
+        async with pacer.slot(is_bulk=True) as slot:
             await asyncio.sleep(100)
-            place.answered()
+            slot.mark_answered()
 
     slow = asyncio.create_task(upload())
     await asyncio.sleep(5)
     asked = clock()
-    async with pacer.place() as place:
+    async with pacer.slot() as slot:
         waited = clock() - asked
-        place.answered()
+        slot.mark_answered()
     await slow
     return waited
 
@@ -365,9 +365,9 @@ async def refused_for_ever(retry_after: float | None) -> tuple[float, float, int
         began = clock()
         with suppress(RefusedTooLongError):
             while True:
-                async with pacer.place(patience=300.0 - (clock() - began)) as place:
+                async with pacer.slot(patience=300.0 - (clock() - began)) as slot:
                     n_refusals += 1
-                    place.refused(retry_after=retry_after)
+                    slot.mark_refused(retry_after=retry_after)
         ends.append(clock())
 
     await asyncio.gather(*(call() for _ in range(200)))
@@ -388,13 +388,13 @@ async def cancel_as_the_turn_comes() -> None:
     pacer = Pacer(RateLimits(max_in_flight=1))
 
     async def call() -> None:
-        async with pacer.place() as place:
-            place.answered()
+        async with pacer.slot() as slot:
+            slot.mark_answered()
 
-    async with pacer.place() as place:
+    async with pacer.slot() as slot:
         waiting = asyncio.create_task(call())
         await asyncio.sleep(0.01)
-        place.answered()
+        slot.mark_answered()
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
     async with asyncio.timeout(5):
@@ -411,8 +411,8 @@ async def many_that_wait(n_calls: int, pacer: Pacer, *, patience: float) -> list
 
     async def call() -> None:
         with suppress(RefusedTooLongError):
-            async with pacer.place(patience=patience) as place:
-                place.answered()
+            async with pacer.slot(patience=patience) as slot:
+                slot.mark_answered()
 
     calls = [asyncio.create_task(call()) for _ in range(n_calls)]
     await asyncio.sleep(0.01)
@@ -432,8 +432,8 @@ def test_calls_that_are_cancelled_while_they_wait_ask_nothing(monkeypatch: pytes
     async def main() -> None:
         nonlocal n_asked
         pacer = Pacer(RateLimits(per_minute=1))
-        async with pacer.place() as place:
-            place.answered()
+        async with pacer.slot() as slot:
+            slot.mark_answered()
         calls = await many_that_wait(1000 + n_kept, pacer, patience=300.0)
         monkeypatch.setattr(Pace, "single_from", counted)
         for call in calls[:1000]:
@@ -451,9 +451,9 @@ def test_calls_that_a_429_sends_away_give_others_the_loop() -> None:
 
     async def waiting() -> list[int]:
         pacer, ended_in_turn = Pacer(RateLimits(max_in_flight=1)), [0]
-        async with pacer.place() as place:
+        async with pacer.slot() as slot:
             calls = await many_that_wait(1000, pacer, patience=300.0)
-            place.refused(retry_after=3600.0)
+            slot.mark_refused(retry_after=3600.0)
         while not all(call.done() for call in calls):
             await asyncio.sleep(0)
             ended_in_turn.append(sum(call.done() for call in calls))
@@ -469,10 +469,10 @@ def test_those_who_have_more_patience_wait_on_when_a_429_sends_others_away() -> 
 
     async def main() -> None:
         pacer = Pacer(RateLimits(max_in_flight=1))
-        async with pacer.place() as place:
+        async with pacer.slot() as slot:
             short = await many_that_wait(600, pacer, patience=5.0)
             long = await many_that_wait(2, pacer, patience=50.0)
-            place.refused(retry_after=20.0)
+            slot.mark_refused(retry_after=20.0)
         await asyncio.sleep(1)
         assert all(call.done() for call in short)
         assert not any(call.done() for call in long)
@@ -487,13 +487,13 @@ def test_a_second_429_is_noticed_while_waiters_of_the_first_are_looked_at() -> N
 
     async def main() -> None:
         pacer = Pacer(RateLimits(max_in_flight=2))
-        async with pacer.place() as first:
-            async with pacer.place() as second:
+        async with pacer.slot() as first:
+            async with pacer.slot() as second:
                 calls = await many_that_wait(2000, pacer, patience=50.0)
-                second.refused(retry_after=10.0)
+                second.mark_refused(retry_after=10.0)
             await asyncio.sleep(0)
             pacer._pace.paused_until += 100.0  # as by a probe
-            first.refused(retry_after=10.0)
+            first.mark_refused(retry_after=10.0)
         await asyncio.sleep(1)
         assert all(call.done() for call in calls)
 

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from strategies import seeded
 
 from planhat_async.batching.answers import Answer
-from planhat_async.batching.chunking import Row
-from planhat_async.batching.upserting import ChunkOptions, UpsertRun
+from planhat_async.batching.chunks import Row
+from planhat_async.batching.upsert_run import ChunkOptions, UpsertRun
 from planhat_async.errors import (
     AuthenticationError,
     BadRequestError,
@@ -71,7 +71,7 @@ class Planhat:
         self.gate.set()
         self.pace.set()
 
-    async def send(self, body: bytes, is_keyed: bool, on_attempt: Callable[[bool], None]) -> Answer:
+    async def send(self, body: bytes, *, is_keyed: bool, on_sent: Callable[[], None], **_others: object) -> Answer:
         rows: list[int] = json.loads(body)
         n_turns = self.turns[len(self.sent) % len(self.turns)]
         self.sent.append(rows)
@@ -80,7 +80,7 @@ class Planhat:
         self.crowds.append(list(self.in_flight))
         try:
             await self.pace.wait()
-            on_attempt(True)
+            on_sent()
             await self.gate.wait()
             for _ in range(n_turns):
                 await asyncio.sleep(0)
@@ -89,8 +89,8 @@ class Planhat:
         answer = self.answer(rows)
         if isinstance(answer, Exception):
             raise answer
-        status, account = answer
-        return Answer(status=status, account=account)
+        status, counts = answer
+        return Answer(status=status, body=counts)
 
     def run(self, rows: Iterable[Any] | AsyncIterable[Any], **options: Any) -> UpsertRun:
         chosen = ChunkOptions(**{"chunk_size": 2, "concurrency": 2, **options})
@@ -753,11 +753,11 @@ async def test_a_cancelled_request_leaves_the_rest_of_the_run() -> None:
     """If it was not the run that cancelled it: its rows are unknown, and the others go on."""
     planhat = Planhat()
 
-    async def send(body: bytes, is_keyed: bool, on_attempt: Callable[[bool], None]) -> Answer:
+    async def send(body: bytes, *, is_keyed: bool, on_sent: Callable[[], None], **_others: object) -> Answer:
         if body == b"[0]":
-            on_attempt(True)
+            on_sent()
             raise asyncio.CancelledError
-        return await planhat.send(body, is_keyed, on_attempt)
+        return await planhat.send(body, is_keyed=is_keyed, on_sent=on_sent)
 
     run = UpsertRun(["a", "b"], prepare=prepare, send=send, options=ChunkOptions(chunk_size=1))
     await finish(run)

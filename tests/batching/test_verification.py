@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import seeded, thoroughly
 
-from planhat_async.batching.chunking import Mark, Row
-from planhat_async.batching.verifying import (
+from planhat_async.batching.chunks import Mark, Row
+from planhat_async.batching.verification import (
     N_NEWEST,
-    Claims,
-    Descent,
+    ClaimedIds,
+    DescendingScan,
     Floor,
     Horizon,
     Seen,
@@ -34,11 +34,11 @@ def keyless(position: int, *values: Any) -> Row:
 
 def descend(floor: int, page_size: int, read: Callable[[int, int], list[Seen]]) -> tuple[set[str], int]:
     """Read a list down to the floor; returns what was found, and in how many calls."""
-    descent, n_calls = Descent(floor=record(floor)[0], page_size=page_size), 0
-    while not descent.is_done:
+    scan, n_calls = DescendingScan(floor=record(floor)[0], page_size=page_size), 0
+    while not scan.is_done:
         n_calls += 1
-        descent.take(read(descent.offset, page_size))
-    return set(descent.records), n_calls
+        scan.take_page(read(scan.offset, page_size))
+    return set(scan.records), n_calls
 
 
 @seeded
@@ -99,20 +99,20 @@ def test_pages_may_be_shorter_than_asked() -> None:
 )
 def test_a_list_that_cannot_be_followed_is_given_up(read: Callable[[int, int], list[Seen]]) -> None:
     """Rather than believed."""
-    descent = Descent(floor=record(0)[0], page_size=4)
+    scan = DescendingScan(floor=record(0)[0], page_size=4)
     with pytest.raises(UnreadableListError):  # noqa: PT012 - which page it is does not matter
         for _ in range(200):
-            descent.take(read(descent.offset, 4))
+            scan.take_page(read(scan.offset, 4))
 
 
 def test_a_server_that_ignores_offset_ends_nothing_it_should_not() -> None:
     """The first page again and again proves nothing about what is below it."""
-    descent = Descent(floor=record(0)[0], page_size=4)
+    scan = DescendingScan(floor=record(0)[0], page_size=4)
     page = [record(n) for n in range(20, 16, -1)]
     with pytest.raises(UnreadableListError):  # noqa: PT012 - which page it is does not matter
         for _ in range(200):
-            descent.take(page)
-            assert not descent.is_done
+            scan.take_page(page)
+            assert not scan.is_done
 
 
 @pytest.mark.parametrize(
@@ -163,26 +163,26 @@ def test_a_list_of_few_records_has_no_floor() -> None:
 
 def test_a_record_is_claimed_once() -> None:
     """Two rows of the same mark need two records."""
-    claims = Claims()
+    claimed = ClaimedIds()
     rows = [keyless(0, "a"), keyless(1, "a"), keyless(2, "b")]
-    found, missing = claims.match(rows, [("1", (("a",), ())), ("2", (("c",), ()))])
+    found, missing = claimed.match(rows, [("1", (("a",), ())), ("2", (("c",), ()))])
     assert ([(row.position, one) for row, one in found], [row.position for row in missing]) == ([(0, "1")], [1, 2])
-    assert claims.match(missing, [("1", (("a",), ())), ("3", (("b",), ()))]) == ([(rows[2], "3")], (rows[1],))
+    assert claimed.match(missing, [("1", (("a",), ())), ("3", (("b",), ()))]) == ([(rows[2], "3")], (rows[1],))
 
 
 def test_a_record_an_answer_told_of_is_nobody_else_s() -> None:
     """It is a row of another chunk."""
-    claims = Claims()
-    claims.claim(["2", "1"])
-    assert claims.match([keyless(0, "a")], [("1", (("a",), ()))]) == ([], (keyless(0, "a"),))
+    claimed = ClaimedIds()
+    claimed.claim(["2", "1"])
+    assert claimed.match([keyless(0, "a")], [("1", (("a",), ()))]) == ([], (keyless(0, "a"),))
 
 
 def test_claims_below_every_floor_are_forgotten() -> None:
     """Nobody will read that far down again."""
-    claims = Claims()
-    claims.claim(["1", "2", "3"])
-    claims.forget_below("3")
-    assert claims == Claims({"3"}, claims._order)
+    claimed = ClaimedIds()
+    claimed.claim(["1", "2", "3"])
+    claimed.forget_below("3")
+    assert claimed == ClaimedIds({"3"}, claimed._order)
 
 
 @seeded
@@ -190,7 +190,7 @@ def test_claims_below_every_floor_are_forgotten() -> None:
 def test_as_many_rows_are_found_as_there_are_records(marks: list[str], there: list[str]) -> None:
     """Of each mark; every row is either found or missing."""
     rows = [keyless(n, mark) for n, mark in enumerate(marks)]
-    found, missing = Claims().match(rows, [(str(n), ((mark,), ())) for n, mark in enumerate(there)])
+    found, missing = ClaimedIds().match(rows, [(str(n), ((mark,), ())) for n, mark in enumerate(there)])
     assert sorted([row for row, _ in found] + list(missing), key=lambda row: row.position) == rows
     for mark in "abc":
         assert sum(row.mark == ((mark,), ()) for row, _ in found) == min(marks.count(mark), there.count(mark))

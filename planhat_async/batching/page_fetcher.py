@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from typing import Any
 
-from planhat_async.batching.pages import Ask, Id, Page, Row
-from planhat_async.batching.stitching import Stitcher
+from planhat_async.batching.page import Ask, Id, Page, Row
+from planhat_async.batching.stitcher import Stitcher
 
 Fetch = Callable[[int, int], Awaitable[Page[Row]]]
 """Fetches one page by offset and limit."""
@@ -15,7 +15,7 @@ FetchNewest = Callable[[], Awaitable[Sequence[Id]]]
 """Fetches the first `_id`s of the list in descending order."""
 
 
-async def run_pages(
+async def fetch_pages(
     fetch: Fetch[Row], fetch_newest: FetchNewest, stitcher: Stitcher[Row]
 ) -> AsyncGenerator[Sequence[Row], None]:
     """Yield the new rows of a list's pages, in order, while later pages are fetched.

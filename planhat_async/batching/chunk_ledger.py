@@ -6,8 +6,8 @@ from typing import Protocol
 
 import attrs
 
-from planhat_async.batching.chunking import Chunk, Rows
-from planhat_async.batching.verifying import Floor
+from planhat_async.batching.chunks import Chunk, Rows
+from planhat_async.batching.verification import Floor
 from planhat_async.results import ChunkResult
 
 

@@ -7,17 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planhat_async import NotSentError, RetryPolicy, UnknownOutcomeError
-from planhat_async._http.retrying import Happening, History, RetryBudget, is_safe
+from planhat_async._http.retries import AttemptResult, History, RetryBudget, is_safe
 from planhat_async._http.wire import Request, Response
 
 NO_CONNECTION = NotSentError("no connection")
 NO_ANSWER = UnknownOutcomeError("no answer")
-AGAIN_ALWAYS: list[Happening] = [NO_CONNECTION, Response(status=429)]
-AGAIN_IF_REPEATABLE: list[Happening] = [
+AGAIN_ALWAYS: list[AttemptResult] = [NO_CONNECTION, Response(status=429)]
+AGAIN_IF_REPEATABLE: list[AttemptResult] = [
     NO_ANSWER,
     *(Response(status=status) for status in (408, 500, 502, 503, 504, *range(520, 531))),
 ]
-NEVER_AGAIN: list[Happening] = [
+NEVER_AGAIN: list[AttemptResult] = [
     Response(status=status) for status in (200, 206, 301, 307, 400, 401, 403, 404, 409, 413, 422, 501, 505, 599)
 ]
 GET = Request(method="GET", path="/tasks", is_keyed=True)
@@ -32,21 +32,21 @@ def history(request: Request = GET, started: float = 1000.0, **policy: float) ->
 
 
 def judge(
-    past: History, *happened: Happening, now: float = 1000.0, pause: float = 0.0, jitter: float = 1.0
+    past: History, *happened: AttemptResult, now: float = 1000.0, pause: float = 0.0, jitter: float = 1.0
 ) -> list[float | None]:
     """The waits that follow each of several attempts, `None` where no other follows."""
-    return [past.judge(one, now=now, pause=pause, jitter=jitter) for one in happened]
+    return [past.attempt_ended(one, now=now, pause=pause, jitter=jitter) for one in happened]
 
 
 class TestSafety:
     @pytest.mark.parametrize("happened", AGAIN_ALWAYS)
     @pytest.mark.parametrize("request_", [GET, POST])
-    def test_what_was_not_processed_is_safe_to_repeat(self, happened: Happening, request_: Request) -> None:
+    def test_what_was_not_processed_is_safe_to_repeat(self, happened: AttemptResult, request_: Request) -> None:
         """No connection, or a refusal to look at it."""
         assert is_safe(request_.method, is_keyed=request_.is_keyed, happened=happened)
 
     @pytest.mark.parametrize("happened", AGAIN_IF_REPEATABLE)
-    def test_what_may_be_done_is_safe_if_twice_is_once(self, happened: Happening) -> None:
+    def test_what_may_be_done_is_safe_if_twice_is_once(self, happened: AttemptResult) -> None:
         """A POST after a lost answer might make two."""
         safe = {
             (method, keyed)
@@ -58,19 +58,19 @@ class TestSafety:
 
     @pytest.mark.parametrize("happened", NEVER_AGAIN)
     @pytest.mark.parametrize("request_", [GET, POST])
-    def test_any_other_answer_stays_the_same(self, happened: Happening, request_: Request) -> None:
+    def test_any_other_answer_stays_the_same(self, happened: AttemptResult, request_: Request) -> None:
         """Asking again would not change it."""
         assert not is_safe(request_.method, is_keyed=request_.is_keyed, happened=happened)
 
 
 class TestWaits:
     @pytest.mark.parametrize("happened", AGAIN_IF_REPEATABLE)
-    def test_a_request_that_is_not_repeatable_ends_there(self, happened: Happening) -> None:
+    def test_a_request_that_is_not_repeatable_ends_there(self, happened: AttemptResult) -> None:
         """However many attempts are left."""
         assert judge(history(POST), happened) == [None]
 
     @pytest.mark.parametrize("happened", NEVER_AGAIN)
-    def test_an_answer_ends_it(self, happened: Happening) -> None:
+    def test_an_answer_ends_it(self, happened: AttemptResult) -> None:
         """Good or bad."""
         assert judge(history(), happened) == [None]
 
@@ -122,7 +122,7 @@ class TestWaits:
         jitter=st.floats(0, 1),
     )
     def test_nothing_that_may_be_done_is_sent_again(
-        self, happened: list[Happening], repeatable: bool, jitter: float
+        self, happened: list[AttemptResult], repeatable: bool, jitter: float
     ) -> None:
         """Of all that can happen, in any order; and no more attempts are counted than are allowed."""
         past = history(GET if repeatable else POST)
@@ -140,14 +140,14 @@ class TestDeletions:
     GONE = Response(status=404)
 
     @pytest.mark.parametrize("happened", AGAIN_IF_REPEATABLE)
-    def test_a_404_after_a_lost_answer_is_success(self, happened: Happening) -> None:
+    def test_a_404_after_a_lost_answer_is_success(self, happened: AttemptResult) -> None:
         """The first attempt deleted it; refusals and lost connections between change nothing."""
         past = history(DELETE)
         judge(past, happened, Response(status=429), NO_CONNECTION)
         assert past.is_done_already(self.GONE)
 
     @pytest.mark.parametrize("happened", AGAIN_ALWAYS)
-    def test_a_404_after_nothing_was_processed_is_none(self, happened: Happening) -> None:
+    def test_a_404_after_nothing_was_processed_is_none(self, happened: AttemptResult) -> None:
         """There was nothing to delete."""
         past = history(DELETE)
         judge(past, happened, self.GONE)

@@ -11,7 +11,7 @@ _CALM = 32
 
 
 @attrs.define
-class Window:
+class PageWindow:
     """Widens by a page with each that brings new rows, and closes where a page did not join.
 
     A page that does not join costs calls, so after each the window opens later again: where rows move all the while, a

@@ -10,9 +10,9 @@ import pytest
 import virtual_time
 from attrs import define, field
 
-from planhat_async.batching.chunking import Row
-from planhat_async.batching.settling import Settler
-from planhat_async.batching.verifying import N_NEWEST, Floor, Seen
+from planhat_async.batching.chunks import Row
+from planhat_async.batching.outcome_verifier import OutcomeVerifier
+from planhat_async.batching.verification import N_NEWEST, Floor, Seen
 from planhat_async.errors import ServerError
 
 NEWEST = "6b0690ab" + "0" * 16
@@ -67,8 +67,8 @@ def test_the_newest_record_is_read_once() -> None:
     async def main() -> None:
         planhat = List([(an_id(n), (("x",), ())) for n in range(N_NEWEST, -1, -1)])
         known = frozenset(an_id(n) for n in range(1, N_NEWEST + 1))
-        settler = Settler([planhat.peek], 5)
-        floors = await asyncio.gather(*(settler.begin() for _ in range(3)))
+        verifier = OutcomeVerifier([planhat.peek], 5)
+        floors = await asyncio.gather(*(verifier.begin_chunk() for _ in range(3)))
         assert (set(floors), planhat.n_calls) == ({Floor("6b06906f" + "0" * 16, known)}, 1)
 
     settled(main())
@@ -79,11 +79,11 @@ def test_it_is_read_again_where_that_failed() -> None:
 
     async def main() -> None:
         planhat = List([], fails=True)
-        settler = Settler([planhat.peek], 5)
+        verifier = OutcomeVerifier([planhat.peek], 5)
         with pytest.raises(ServerError):
-            await settler.begin()
+            await verifier.begin_chunk()
         planhat.fails = False
-        assert await settler.begin() == Floor()
+        assert await verifier.begin_chunk() == Floor()
 
     settled(main())
 
@@ -93,11 +93,11 @@ def test_what_is_there_is_found_at_once() -> None:
 
     async def main() -> None:
         planhat = List([(NEWEST, (("x",), ()))])
-        settler = Settler([planhat.peek], 50)
-        floor = await settler.begin()
+        verifier = OutcomeVerifier([planhat.peek], 50)
+        floor = await verifier.begin_chunk()
         planhat.create(1, "a")
         found: Found = []
-        assert await settler.settle((keyless(0, "a"),), floor, on_found=found.extend) == ([], ())
+        assert await verifier.find_rows((keyless(0, "a"),), floor, on_found=found.extend) == ([], ())
         assert found == [(keyless(0, "a"), an_id(1))]
         assert now() < 10
 
@@ -109,11 +109,11 @@ def test_what_is_missing_is_looked_for_again_after_a_wait() -> None:
 
     async def main() -> None:
         planhat = List([(NEWEST, (("x",), ()))])
-        settler = Settler([planhat.peek], 50)
-        floor = await settler.begin()
+        verifier = OutcomeVerifier([planhat.peek], 50)
+        floor = await verifier.begin_chunk()
         asyncio.get_running_loop().call_later(30, planhat.create, 1, "b")
         rows = (keyless(0, "a"), keyless(1, "b"))
-        found, missing = await settler.settle(rows, floor, on_found=nobody)
+        found, missing = await verifier.find_rows(rows, floor, on_found=nobody)
         assert (found, missing) == ([(rows[1], an_id(1))], (rows[0],))
         assert now() > 50
 
@@ -125,18 +125,18 @@ def test_while_somebody_looks_nothing_is_sent() -> None:
 
     async def main() -> None:
         planhat = List([(NEWEST, (("x",), ()))])
-        settler = Settler([planhat.peek], 50)
-        floor = await settler.begin()
+        verifier = OutcomeVerifier([planhat.peek], 50)
+        floor = await verifier.begin_chunk()
         told = []
 
         async def send(name: str, seconds: float) -> None:
-            async with settler.sending():
+            async with verifier.sending():
                 told.append((name, "from", round(now())))
                 await asyncio.sleep(seconds)
                 told.append((name, "to", round(now())))
 
         async def look() -> None:
-            await settler.settle((keyless(0, "a"),), floor, on_found=nobody)
+            await verifier.find_rows((keyless(0, "a"),), floor, on_found=nobody)
             told.append(("looked", "at", round(now())))
 
         first = asyncio.create_task(send("first", 10))
@@ -158,15 +158,15 @@ def test_a_look_that_is_cancelled_lets_others_send() -> None:
     async def main() -> None:
         for n_seconds in range(8):
             planhat = List([(NEWEST, (("x",), ()))])
-            settler = Settler([planhat.peek], 2)
-            floor = await settler.begin()
-            look = asyncio.create_task(settler.settle((keyless(0, "a"),), floor, on_found=nobody))
+            verifier = OutcomeVerifier([planhat.peek], 2)
+            floor = await verifier.begin_chunk()
+            look = asyncio.create_task(verifier.find_rows((keyless(0, "a"),), floor, on_found=nobody))
             await asyncio.sleep(n_seconds)
             look.cancel()
             await asyncio.gather(look, return_exceptions=True)
-            async with asyncio.timeout(1), settler.sending():
+            async with asyncio.timeout(1), verifier.sending():
                 pass
-            settler.end(floor)
+            verifier.end_chunk(floor)
 
     settled(main())
 
@@ -176,18 +176,18 @@ def test_claims_are_forgotten_with_the_last_chunk_that_could_ask() -> None:
 
     async def main() -> None:
         planhat = List([(NEWEST, (("x",), ()))])
-        settler = Settler([planhat.peek], 2)
-        old = await settler.begin()
-        settler.claim([an_id(1)])
+        verifier = OutcomeVerifier([planhat.peek], 2)
+        old = await verifier.begin_chunk()
+        verifier.claim([an_id(1)])
         later = f"{int('6b0690ab', 16) + 600:08x}" + "0" * 16
-        settler.claim([later])
-        new = await settler.begin()
-        settler.end(new)
-        assert settler._claims._ids == {an_id(1), later}
-        settler.end(old)
-        assert (await settler.begin()).id > old.id
-        settler.end(await settler.begin())
-        assert settler._claims._ids == {later}
+        verifier.claim([later])
+        new = await verifier.begin_chunk()
+        verifier.end_chunk(new)
+        assert verifier._claimed._ids == {an_id(1), later}
+        verifier.end_chunk(old)
+        assert (await verifier.begin_chunk()).id > old.id
+        verifier.end_chunk(await verifier.begin_chunk())
+        assert verifier._claimed._ids == {later}
 
     settled(main())
 
@@ -197,12 +197,12 @@ def test_several_lists_are_one() -> None:
 
     async def main() -> None:
         one, other = List([(an_id(1), (("x",), ()))]), List([(an_id(2), (("y",), ()))])
-        settler = Settler([one.peek, other.peek], 2)
-        floor = await settler.begin()
+        verifier = OutcomeVerifier([one.peek, other.peek], 2)
+        floor = await verifier.begin_chunk()
         one.create(3, "a")
         other.create(4, "b")
         found: Found = []
-        more, missing = await settler.settle((keyless(0, "b"), keyless(1, "a")), floor, on_found=found.extend)
+        more, missing = await verifier.find_rows((keyless(0, "b"), keyless(1, "a")), floor, on_found=found.extend)
         found += more
         assert ([record_id for _, record_id in found], missing) == ([an_id(4), an_id(3)], ())
 

@@ -1,8 +1,8 @@
-"""What an answer states of rows as a whole: decisions only.
+"""The rows that an answer counts: decisions only.
 
 An answer may have three counts, lists of what was created and updated, and lists of errors. Each is optional
 ("Bulk upsert" in Planhat's documentation): where a count is missing, the list counts; where `nonupdates` is missing,
-as for tickets, nobody knows of unchanged rows.
+as for tickets, unchanged rows are not reported.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Any
 import attrs
 
 from planhat_async.batching.attribution import objects_in, texts_in
-from planhat_async.batching.chunking import Row, key_of
+from planhat_async.batching.chunks import Row, key_of
 from planhat_async.results import Outcome
 
 COUNTS: dict[Outcome, str] = {Outcome.CREATED: "created", Outcome.UPDATED: "updated", Outcome.UNCHANGED: "nonupdates"}
-"""Names of the counts, in the order in which they are believed."""
+"""Names of the counts, in the order in which they apply."""
 _COUNT = re.compile("[0-9]{1,7}")
 _MAX_COUNT = 10_000_000
 _LISTS = {
@@ -30,7 +30,7 @@ _LISTS = {
 
 
 def count_in(answer: Mapping[str, Any], outcome: Outcome) -> int | None:
-    """The number of rows that an answer counts, also where it is text or a float; `None` where it is no such number."""
+    """The count of an outcome, which may also be text or a float; `None` if it is not a whole number."""
     count = answer.get(COUNTS[outcome])
     if isinstance(count, str):
         return int(count) if _COUNT.fullmatch(count) else None
@@ -40,7 +40,7 @@ def count_in(answer: Mapping[str, Any], outcome: Outcome) -> int | None:
 
 
 def n_listed(answer: Mapping[str, Any], outcome: Outcome, rows: Sequence[Row]) -> int:
-    """How many records an answer's lists name as created, or as updated."""
+    """The number of records that an answer lists as created, or as updated."""
     if outcome is Outcome.UNCHANGED:
         return 0
     keys_list, *ids_lists = _LISTS[outcome]
@@ -56,7 +56,7 @@ def n_listed(answer: Mapping[str, Any], outcome: Outcome, rows: Sequence[Row]) -
 
 
 def n_stated(answer: Mapping[str, Any], outcome: Outcome, rows: Sequence[Row]) -> int:
-    """How many rows an answer states to have had this outcome: what it counts, else what it lists."""
+    """The number of rows that an answer states for an outcome: its count, or the length of its list."""
     count = count_in(answer, outcome)
     return n_listed(answer, outcome, rows) if count is None else count
 
@@ -67,46 +67,50 @@ def has_counts(answer: Mapping[str, Any]) -> bool:
 
 
 def is_itemised(answer: Mapping[str, Any]) -> bool:
-    """Whether an answer states all three, so that it has dropped what it leaves out."""
+    """Whether an answer states all three outcomes, so that rows it leaves out were dropped."""
     return count_in(answer, Outcome.UNCHANGED) is not None and all(
         count_in(answer, outcome) is not None or any(isinstance(answer.get(name), list) for name in _LISTS[outcome])
         for outcome in (Outcome.CREATED, Outcome.UPDATED)
     )
 
 
-@attrs.define(kw_only=True)
-class Earlier:
-    """What an answer stated of rows that were sent again after it."""
+@attrs.frozen(kw_only=True)
+class EarlierAnswer:
+    """What an answer stated of rows that were sent again after it, less what later answers account for."""
 
     created: int = 0
     updated: int = 0
     n_stored: int = 0
     """Rows it stated to be stored."""
     n_found: int = 0
-    """Rows that an answer after it has stated to be stored before."""
+    """Rows that later answers stated to be stored before."""
     is_complete: bool = True
     """Whether it states each row it stored; a refusal need not."""
 
     @property
     def leaves_doubt(self) -> bool:
-        """Whether a row that was refused afterwards may be stored all the same."""
+        """Whether a row that a later answer refuses may be stored all the same."""
         return not self.is_complete or self.n_found < self.n_stored
 
+    def with_found(self, n_rows: int) -> EarlierAnswer:
+        """The same after a later answer has stated that so many rows were stored before."""
+        return attrs.evolve(self, n_found=self.n_found + n_rows)
 
-def earlier_of(
+
+def earlier_answer(
     answer: Mapping[str, Any], rows: Sequence[Row], named: Iterable[Outcome], *, is_complete: bool
-) -> Earlier:
+) -> EarlierAnswer:
     """What an answer states of rows that are sent again.
 
     Args:
         answer: The answer.
         rows: The rows it does not blame.
-        named: The outcomes of those that it names as stored: they are known by name.
-        is_complete: Whether each of them that it has stored is among what it states, if it counts anything.
+        named: The outcomes of those that it names as stored, which are known by name.
+        is_complete: Whether it states each row that it has stored, if it counts anything.
     """
     stated = {outcome: min(len(rows), n_stated(answer, outcome, rows)) for outcome in COUNTS}
     by_name = Counter(named)
-    return Earlier(
+    return EarlierAnswer(
         created=max(0, stated[Outcome.CREATED] - by_name[Outcome.CREATED]),
         updated=max(0, stated[Outcome.UPDATED] - by_name[Outcome.UPDATED]),
         n_stored=min(len(rows), sum(stated.values())),
@@ -114,21 +118,28 @@ def earlier_of(
     )
 
 
-def recalled(earlier: Sequence[Earlier], outcome: Outcome, n_rows: int) -> Mapping[Outcome, int]:
-    """What rows are in the end, whose last answer states an outcome: what was stored before comes back unchanged.
+def first_outcomes(
+    earlier: Sequence[EarlierAnswer], outcome: Outcome, n_rows: int
+) -> tuple[Mapping[Outcome, int], tuple[EarlierAnswer, ...]]:
+    """The outcomes of rows by the first answer that stored them: a second time they come back unchanged or updated.
 
-    Nobody knows which rows those were, so what was stated before is used up.
+    Args:
+        earlier: The earlier answers about these rows.
+        outcome: What the last answer states of them.
+        n_rows: The number of rows.
+
+    Returns:
+        Rows by outcome, and the earlier answers less these rows.
     """
     if outcome is Outcome.CREATED or not earlier:
-        return {outcome: n_rows}
+        return {outcome: n_rows}, tuple(earlier)
+    left = [one.with_found(n_rows) for one in earlier]
     n_created = 0
-    for one in earlier:  # a row is created once, so no two of them speak of the same
+    for index, one in enumerate(left):  # a row is created once, so no two answers state the same creation
         n_here = min(n_rows - n_created, one.created)
-        one.created -= n_here
+        left[index] = attrs.evolve(one, created=one.created - n_here)
         n_created += n_here
-    n_updated = min(n_rows - n_created, max(one.updated for one in earlier))
-    for one in earlier:
-        one.updated -= min(n_updated, one.updated)
-    return Counter({outcome: n_rows - n_created - n_updated}) + Counter(
-        {Outcome.CREATED: n_created, Outcome.UPDATED: n_updated}
-    )
+    n_updated = min(n_rows - n_created, max(one.updated for one in left))
+    left = [attrs.evolve(one, updated=max(0, one.updated - n_updated)) for one in left]
+    outcomes = Counter({outcome: n_rows - n_created - n_updated})
+    return outcomes + Counter({Outcome.CREATED: n_created, Outcome.UPDATED: n_updated}), tuple(left)

@@ -6,11 +6,11 @@ from typing import Any
 
 import attrs
 import pytest
-from test_upserting import LOST, Planhat, accept, counted, finish, prepare, scripted
+from test_upsert_run import LOST, Planhat, accept, counted, finish, prepare, scripted
 
-from planhat_async.batching.chunking import Chunk
-from planhat_async.batching.recording import Recorded
-from planhat_async.batching.upserting import ChunkOptions, UpsertRun
+from planhat_async.batching.chunk_ledger import Recorded
+from planhat_async.batching.chunks import Chunk
+from planhat_async.batching.upsert_run import ChunkOptions, UpsertRun
 from planhat_async.errors import PayloadTooLargeError
 from planhat_async.results import ChunkResult
 

@@ -20,6 +20,7 @@ Planhat says with 408, 502, 504 and 520-530 that it got no usable answer; Planha
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeVar
 
 import attrs
@@ -36,8 +37,8 @@ _HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
 _REPEATABLE = _HARMLESS | {"DELETE"}
 _EARNED = 0.5
 
-Happening = Response | NoAnswerError
-"""What became of one attempt."""
+AttemptResult = Response | NoAnswerError
+"""What came back for one attempt."""
 
 
 @attrs.frozen(kw_only=True)
@@ -86,13 +87,13 @@ class RetryBudget:
         self.left = min(self.capacity, self.left + _EARNED)
 
 
-def is_safe(method: str, *, is_keyed: bool, happened: Happening) -> bool:
+def is_safe(method: str, *, is_keyed: bool, happened: AttemptResult) -> bool:
     """Whether a repeat cannot do it twice; the table is at the head of this module.
 
     Args:
         method: The request's method.
         is_keyed: Whether everything in it has a key: a PUT of one record, or a bulk upsert without keyless rows.
-        happened: What became of the attempt.
+        happened: The result of the attempt.
     """
     if isinstance(happened, NotSentError):
         return True
@@ -102,13 +103,13 @@ def is_safe(method: str, *, is_keyed: bool, happened: Happening) -> bool:
     return is_repeatable
 
 
-def said_by(happened: Happening) -> str:
-    """What became of an attempt, for a line of the log."""
+def described(happened: AttemptResult) -> str:
+    """The result of an attempt, for the log."""
     return str(happened.status) if isinstance(happened, Response) else type(happened).__name__
 
 
 def unreadable(request: Request, error: DecodeError) -> DecodeError:
-    """The error of an answer that cannot be read, told whether its request may have changed something."""
+    """Mark the error of an unreadable answer if its request may have changed something; returns the error."""
     if request.method not in _HARMLESS:
         error.may_have_been_processed = True
         error.sent = request.body
@@ -117,34 +118,55 @@ def unreadable(request: Request, error: DecodeError) -> DecodeError:
 
 @attrs.define(kw_only=True)
 class History:
-    """What has become of one request so far."""
+    """The attempts at one request so far."""
 
     policy: RetryPolicy
     budget: RetryBudget
     request: Request
     started: float
-    """When the first attempt was to leave, on the clock that `judge` is told."""
+    """When the first attempt started, on the clock of `attempt_started`; until then, when the request was made."""
+    hide: Callable[[bytes], bytes] = bytes
+    """Removes the token from a body that an error is to show."""
     attempts: int = 0
     refusals: int = 0
-    """How many of the attempts were answered with 429."""
+    """Number of attempts answered with 429."""
     may_be_done: bool = False
     """Whether an earlier attempt may have been carried out although no answer said so."""
     is_under_way: bool = False
-    """Whether an attempt has left and not ended."""
+    """Whether an attempt has started and not ended."""
     last_answer: Response | None = None
     note: str = ""
-    """Why it was not tried again, where that is not plain."""
+    """Why there was no other attempt, where the error does not tell."""
 
     @property
     def what(self) -> str:
-        """The request, for a line of the log."""
+        """The request, for the log."""
         return f"{self.request.method} {self.request.path}"
 
-    def judge(self, happened: Happening, *, now: float, pause: float = 0.0, jitter: float) -> float | None:
-        """Take an attempt's end into account.
+    def attempt_started(self, now: float, *, refused_for: float) -> None:
+        """Note that an attempt is being sent.
 
         Args:
-            happened: What became of the attempt.
+            now: The time.
+            refused_for: Seconds that it waited through refusals. They use up patience, waiting for the pace does not.
+        """
+        if not self.attempts:
+            self.started = now - refused_for
+        self.is_under_way = True
+
+    def attempt_withdrawn(self) -> None:
+        """Note that the attempt was cancelled before a byte was sent."""
+        self.is_under_way = False
+
+    def slot_came_too_late(self) -> None:
+        """Note that no other attempt may start in time."""
+        self.note = "no other attempt could start before RetryPolicy.total ended"
+
+    def attempt_ended(self, happened: AttemptResult, *, now: float, pause: float = 0.0, jitter: float) -> float | None:
+        """Decide whether there is another attempt.
+
+        Args:
+            happened: The result of the attempt.
             now: The time on the clock of `started`.
             pause: Seconds that Planhat, or the pace after a 429, asks to wait.
             jitter: A number from 0 to 1.
@@ -152,6 +174,7 @@ class History:
         Returns:
             Seconds to wait before the next attempt, or `None` where there must be none.
         """
+        self.is_under_way = False
         self.attempts += 1
         left = self.policy.total - (now - self.started)
         if isinstance(happened, Response):
@@ -173,7 +196,7 @@ class History:
         self.may_be_done = self.may_be_done or not isinstance(happened, NotSentError)
         return wait
 
-    def _backoff(self, happened: Happening, counted: int, jitter: float) -> float:
+    def _backoff(self, happened: AttemptResult, counted: int, jitter: float) -> float:
         wait = jitter * min(self.policy.wait_max, self.policy.wait_initial * 2.0 ** min(counted - 1, 60))
         # What was given up may still be carried out: the same again must not overtake it.
         return max(wait, self.policy.wait_initial) if isinstance(happened, UnknownOutcomeError) else wait
@@ -182,11 +205,11 @@ class History:
         """Whether a 404 means that an earlier attempt of this DELETE was carried out."""
         return response.status == 404 and self.request.method == "DELETE" and self.may_be_done
 
-    def told(self, error: R, *, now: float) -> R:
-        """The error, told what happened before it."""
+    def annotated(self, error: R, *, now: float) -> R:
+        """The error, with the attempts that were made, and the last answer if this one is about a missing answer."""
         if isinstance(error, NoAnswerError) and self.last_answer is not None:
             error.last_status = self.last_answer.status
-            error.last_body = excerpt(self.last_answer.body)
+            error.last_body = excerpt(self.hide(self.last_answer.body))
         error.may_have_been_processed = error.may_have_been_processed or self.may_be_done
         if error.may_have_been_processed:
             error.sent = self.request.body
@@ -198,7 +221,7 @@ class History:
         return self.policy.total - (now - self.started if self.attempts else 0.0)
 
     def deadline_passed(self) -> NoAnswerError:
-        """What to say when the caller's deadline has passed."""
+        """The error once the caller's deadline has passed."""
         cls = UnknownOutcomeError if self.is_under_way or self.may_be_done else NotSentError
         said = "after it was sent" if cls is UnknownOutcomeError else "while it waited to be sent"
         return cls(f"{self.what}: the deadline passed {said}", method=self.request.method, path=self.request.path)

@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from planhat_async.batching.pages import Id, Page
+from planhat_async.batching.page import Id, Page
 from planhat_async.errors import DecodeError
 
 _MAX_BARREN = 60
@@ -16,7 +16,7 @@ _MAX_REPEATS = 3
 
 
 @attrs.define
-class Progress:
+class PageProgress:
     """Watches the pages of one list as they come."""
 
     name: str

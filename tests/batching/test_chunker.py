@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import inputs, invalid, row, seeded, thoroughly
 
-from planhat_async.batching.chunking import Chunk, Chunker, Key, Row, pieces_of
+from planhat_async.batching.chunker import Chunker
+from planhat_async.batching.chunks import Chunk, Key, Row, pieces_of
 from planhat_async.results import Problem
 
 

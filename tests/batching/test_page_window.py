@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from planhat_async.batching.window import Window
+from planhat_async.batching.page_window import PageWindow
 
 
-def joined(window: Window, n_pages: int) -> list[int]:
+def joined(window: PageWindow, n_pages: int) -> list[int]:
     """The window after each of so many pages that join."""
     widths = []
     for _ in range(n_pages):
@@ -16,12 +16,12 @@ def joined(window: Window, n_pages: int) -> list[int]:
 
 def test_it_widens_with_every_page_that_joins() -> None:
     """By one page, up to the bound."""
-    assert joined(Window(4), 5) == [2, 3, 4, 4, 4]
+    assert joined(PageWindow(4), 5) == [2, 3, 4, 4, 4]
 
 
 def test_it_opens_later_after_every_page_that_does_not_join() -> None:
     """After 4, 16, 64, 256 and never more than 1,024 pages that join in a row."""
-    window, waits = Window(4), []
+    window, waits = PageWindow(4), []
     for _ in range(6):
         window.narrow()
         waits.append(1)
@@ -32,7 +32,7 @@ def test_it_opens_later_after_every_page_that_does_not_join() -> None:
 
 def test_it_opens_earlier_again_after_a_calm() -> None:
     """Failures far from each other say little of rows that move all the while."""
-    window = Window(4)
+    window = PageWindow(4)
     window.narrow()
     window.narrow()
     joined(window, 16 + 32)
@@ -45,7 +45,7 @@ def test_it_opens_earlier_again_after_a_calm() -> None:
 
 def test_pages_that_join_count_in_a_row_only() -> None:
     """A failure in between starts the count anew."""
-    window = Window(4)
+    window = PageWindow(4)
     window.narrow()
     joined(window, 3)
     window.narrow()
@@ -54,7 +54,7 @@ def test_pages_that_join_count_in_a_row_only() -> None:
 
 def test_a_page_asked_for_alone_is_no_failure() -> None:
     """A short page closes the window, and the next full one opens it."""
-    window = Window(3)
+    window = PageWindow(3)
     joined(window, 3)
     window.close()
     assert (window.n_pages, joined(window, 1)) == (1, [2])

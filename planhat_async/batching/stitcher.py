@@ -53,11 +53,11 @@ from typing import Generic
 
 import attrs
 
+from planhat_async.batching.page import Ask, Id, Page, Row
+from planhat_async.batching.page_progress import PageProgress
 from planhat_async.batching.page_size import SMALL_BYTES, PageSize
-from planhat_async.batching.pages import Ask, Id, Page, Row
-from planhat_async.batching.progress import Progress
+from planhat_async.batching.page_window import PageWindow
 from planhat_async.batching.recognition import TAIL_ROWS, index_behind, is_ascending, keeps_order, without
-from planhat_async.batching.window import Window
 from planhat_async.errors import DecodeError
 
 _logger = logging.getLogger("planhat_async.listing")
@@ -72,7 +72,7 @@ _MAX_SEARCHES = 3
 """Steps back in search of them."""
 
 
-class Seam(Enum):
+class PageJoin(Enum):
     """What a listing meets that is counted; the value is the counter's name in the session's `stats`."""
 
     REPAIRED = "seams_repaired"
@@ -80,7 +80,7 @@ class Seam(Enum):
     UNSORTED = "sorts_ignored"
 
 
-OnSeam = Callable[[Seam], object]
+OnPageJoin = Callable[[PageJoin], object]
 """Is told of each."""
 
 
@@ -96,7 +96,7 @@ class Stitcher(Generic[Row]):
     """Rows the endpoint returns when it is asked for no particular number."""
     max_pages: int
     """Pages on their way or in memory at once."""
-    on_seam: OnSeam
+    on_join: OnPageJoin
     """Told how pages met, where that is worth counting."""
     is_by_id: bool = True
     """Whether the list is asked for in the order of its `_id`s."""
@@ -114,8 +114,8 @@ class Stitcher(Generic[Row]):
     _asks: list[Ask] = attrs.field(factory=list, init=False)
     """The plan: pages on their way or here, in the order to take them."""
     _size: PageSize = attrs.field(init=False)
-    _progress: Progress = attrs.field(init=False)
-    _window: Window = attrs.field(init=False)
+    _progress: PageProgress = attrs.field(init=False)
+    _window: PageWindow = attrs.field(init=False)
     """Pages that may be on their way or here by now."""
     _overlap: int = attrs.field(default=1, init=False)
     """Rows of a page that the next one is to hold again."""
@@ -139,8 +139,8 @@ class Stitcher(Generic[Row]):
 
     def __attrs_post_init__(self) -> None:
         self._size = PageSize(self.page_size, self.default_limit)
-        self._progress = Progress(self.name, self.start)
-        self._window = Window(self.max_pages)
+        self._progress = PageProgress(self.name, self.start)
+        self._window = PageWindow(self.max_pages)
         self._last = self.after
         if not self.is_by_id:
             self._overlap_tail()
@@ -258,7 +258,7 @@ class Stitcher(Generic[Row]):
         self._asks = [Ask(self._leaps_to, self._size.rows)]
 
     def _report_broken(self) -> None:
-        self.on_seam(Seam.BROKEN)
+        self.on_join(PageJoin.BROKEN)
         _logger.warning(
             "%s: rows moved while they were read: behind row %d some may be missing or repeated",
             self.name,
@@ -275,7 +275,7 @@ class Stitcher(Generic[Row]):
         self.is_by_id = self.wants_newest = False
         self._newest = None
         self._overlap_tail()
-        self.on_seam(Seam.UNSORTED)
+        self.on_join(PageJoin.UNSORTED)
         _logger.warning(
             "%s does not come in the order of its `_id`s: rows that move meanwhile may be missed", self.name
         )
@@ -292,7 +292,7 @@ class Stitcher(Generic[Row]):
         end = page.offset + len(page.rows) - 1
         if n_new:
             if self._progress.is_repairing:
-                self.on_seam(Seam.REPAIRED)
+                self.on_join(PageJoin.REPAIRED)
             self._progress.note_new(page)
             self._n_rows += n_new
             self._n_back = 0

@@ -30,7 +30,7 @@ from typing import TypeAlias
 
 import attrs
 
-from planhat_async.batching.chunking import Mark, Row
+from planhat_async.batching.chunks import Mark, Row
 
 Seen: TypeAlias = tuple[str, Mark]
 """A record that was read: its `_id` and its mark."""
@@ -87,7 +87,7 @@ class Horizon:
 
 
 @attrs.define
-class Claims:
+class ClaimedIds:
     """The records of Planhat's that are known to be rows of this run, as far back as anybody will ask."""
 
     _ids: set[str] = attrs.field(factory=set)
@@ -142,7 +142,7 @@ class UnreadableListError(Exception):
 
 
 @attrs.define
-class Descent:
+class DescendingScan:
     """Reads one list from its newest record down to a floor: which offset next, and is it done?"""
 
     floor: str
@@ -158,7 +158,7 @@ class Descent:
     _step_back: int = 0
     _n_idle: int = 0
 
-    def take(self, page: Sequence[Seen]) -> None:
+    def take_page(self, page: Sequence[Seen]) -> None:
         """Take the page at `offset` into account.
 
         Raises:
