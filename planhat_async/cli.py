@@ -31,10 +31,10 @@ from planhat_async.commands import (
 )
 from planhat_async.demo import run_demo
 from planhat_async.job_commands import fields, jobs, report
-from planhat_async.jobs.exports import export_records, format_of, left_over, part_named, whole_file, writer_class
-from planhat_async.jobs.leftovers import Leftover
-from planhat_async.jobs.progress import in_words
-from planhat_async.jobs.writers import Writer
+from planhat_async.jobs.export_checkpoint import ExportCheckpoint
+from planhat_async.jobs.exports import checkpoint_of, export_records, format_of, part_named, whole_file, writer_class
+from planhat_async.jobs.job_progress import in_words
+from planhat_async.jobs.writers import RecordWriter
 from planhat_async.sandbox import Sandbox
 from planhat_async.sandbox.faults import described
 from planhat_async.session import Session
@@ -97,40 +97,40 @@ def export(
         session = session_for(token_file, base_url, per_minute)
         if output is not None and output.is_dir():
             raise ValueError(f"{output} is a directory")
-        leftover = _resumed(output, format_, repository) if resume else Leftover()
-        with _opened(output, format_, leftover) as out:
+        checkpoint = _resumed(output, format_, repository) if resume else ExportCheckpoint()
+        with _opened(output, format_, checkpoint) as out:
             writer = make_writer(out, repository.endpoint.record)
-            n_rows = run(_export(session, repository, writer, leftover, concurrency=concurrency))
+            n_rows = run(_export(session, repository, writer, checkpoint, concurrency=concurrency))
     console.tell(f"{in_words(n_rows, model.value.removesuffix('s'))} exported" + (f" to {output}" if output else ""))
 
 
-def _resumed(output: Path | None, format_: ExportFormat, repository: AnyRepository) -> Leftover:
+def _resumed(output: Path | None, format_: ExportFormat, repository: AnyRepository) -> ExportCheckpoint:
     if output is None:
         raise ValueError("--resume goes on with a file: name it with --output")
     if format_ is not ExportFormat.JSONL:
         raise ValueError(f"--resume goes on with JSONL, not with {format_.value}")
-    return left_over(output, repository.endpoint.record)
+    return checkpoint_of(output, repository.endpoint.record)
 
 
 @contextmanager
-def _opened(output: Path | None, format_: ExportFormat, leftover: Leftover) -> Iterator[BinaryIO]:
+def _opened(output: Path | None, format_: ExportFormat, checkpoint: ExportCheckpoint) -> Iterator[BinaryIO]:
     if output is None:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
     else:
-        with part_named(output, format_.value), whole_file(output, keep_bytes=leftover.n_bytes) as out:
+        with part_named(output, format_.value), whole_file(output, keep_bytes=checkpoint.n_bytes) as out:
             yield out
 
 
 async def _export(
-    session: Session, repository: AnyRepository, writer: Writer, leftover: Leftover, *, concurrency: int
+    session: Session, repository: AnyRepository, writer: RecordWriter, checkpoint: ExportCheckpoint, *, concurrency: int
 ) -> int:
     with console.progress(f"export {repository.__name__.lower()}", total=None) as advance:
         async with session:
             return await export_records(
                 repository(session),
                 writer,
-                leftover=leftover,
+                checkpoint=checkpoint,
                 concurrency=concurrency,
                 on_progress=lambda n_rows: advance(n_rows, None),
             )

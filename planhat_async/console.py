@@ -14,9 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from planhat_async._convert import printable
-from planhat_async.jobs.planning import Plan
-from planhat_async.jobs.progress import in_words
-from planhat_async.jobs.runner import Effort
+from planhat_async.jobs.job_progress import in_words
+from planhat_async.jobs.plan import Plan
+from planhat_async.jobs.upsert_job import JobCost
 from planhat_async.results import STORED, Outcome, ProblemGroup, UpsertResult
 from planhat_async.session import SessionStats
 
@@ -138,7 +138,7 @@ def _pairs(ranges: Iterable[range]) -> list[list[int]]:
 
 
 def print_json(
-    result: UpsertResult, stats: SessionStats | Effort, *, seconds: float, ended_by: BaseException | None
+    result: UpsertResult, stats: SessionStats | JobCost, *, seconds: float, ended_by: BaseException | None
 ) -> None:
     """The result for machines, as one JSON object."""
     total = {

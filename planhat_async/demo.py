@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from planhat_async._http.pace import RateLimits
-from planhat_async.jobs.progress import in_words
+from planhat_async.jobs.job_progress import in_words
 from planhat_async.models import Ticket
 from planhat_async.repositories import Tickets
 from planhat_async.results import UpsertResult

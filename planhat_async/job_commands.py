@@ -15,11 +15,11 @@ from rich.text import Text
 from planhat_async import console
 from planhat_async._convert import fields_of, printable, type_in_words
 from planhat_async.commands import NOT_ALL_STORED, REPOSITORIES, Model, refusals
-from planhat_async.jobs.accounts import ended_by, problem_groups, total_of
 from planhat_async.jobs.exports import refuse_to_overwrite, whole_file
+from planhat_async.jobs.job_progress import in_words
+from planhat_async.jobs.job_summary import ended_by, problem_groups, total_of
 from planhat_async.jobs.journal import Journal
-from planhat_async.jobs.journal_files import files_of
-from planhat_async.jobs.progress import in_words
+from planhat_async.jobs.journal_file import files_of
 from planhat_async.jobs.report import page
 
 jobs = typer.Typer(help="Look into the journal of an upsert.", no_args_is_help=True)
@@ -29,7 +29,7 @@ JournalFile = Annotated[Path, typer.Argument(metavar="JOB.db", help="The journal
 
 async def read(path: Path) -> Journal:
     """A journal's content."""
-    return await Journal.read(path)
+    return await Journal.load(path)
 
 
 async def refuse_use(path: Path) -> None:

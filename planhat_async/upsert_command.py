@@ -33,16 +33,16 @@ from planhat_async.commands import (
     signals_handled,
 )
 from planhat_async.errors import PlanhatError
+from planhat_async.jobs.job_progress import Meter, in_words, line, outcomes_in_words
 from planhat_async.jobs.journal import JournalError
-from planhat_async.jobs.journal_files import files_of
+from planhat_async.jobs.journal_file import files_of
 from planhat_async.jobs.mapping import FieldMapping, SourceError
 from planhat_async.jobs.mapping_files import MappingFile
-from planhat_async.jobs.planning import Plan, plan_upsert
-from planhat_async.jobs.progress import Meter, in_words, line, outcomes_in_words
-from planhat_async.jobs.pumping import Pumped
+from planhat_async.jobs.plan import Plan, plan_upsert
 from planhat_async.jobs.rejects import Rejects
-from planhat_async.jobs.runner import Effort, UpsertJob
 from planhat_async.jobs.sources import FileSource
+from planhat_async.jobs.threaded_source import ThreadedSource
+from planhat_async.jobs.upsert_job import JobCost, UpsertJob
 from planhat_async.results import UpsertResult
 from planhat_async.session import Session
 
@@ -138,7 +138,7 @@ def upsert(
         repository = REPOSITORIES[model]
         mapping = _mapping(repository, map_ or [], set_ or [])
         source = FileSource(file, mapping, format=None if format_ is None else format_.value, encoding=encoding)
-        source.check()
+        source.check_beginning()
         options: dict[str, Any] = {"journal": journal, "resend_unknown": resend_unknown, "verify_by": verify_by or ()}
         options |= {"chunk_size": chunk_size} | ({} if verify_wait is None else {"verify_wait": verify_wait})
         if dry_run:
@@ -147,7 +147,7 @@ def upsert(
             raise typer.Exit(_dry_run(planned, per_minute, as_json=as_json))
         session = session_for(token_file, base_url, per_minute)
         options |= {"concurrency": concurrency, "keep_values": keep_values}
-        rows = Pumped(source, source.description()) if source.is_standard_input else source
+        rows = ThreadedSource(source, source.description()) if source.is_standard_input else source
         in_use = () if journal is None else files_of(journal)
         with Rejects(source, rejects, *in_use) if rejects else nullcontext() as rejected:
             code = _carry_out(
@@ -198,7 +198,7 @@ def _mapping(repository: AnyRepository, maps: list[str], constants: list[str]) -
     files = [text for text in maps if "=" not in text and text.lower().endswith(".toml")]
     if len(files) > 1:
         raise SourceError(f"one mapping file at a time: {' and '.join(files)}")
-    held = MappingFile.read(Path(files[0])) if files else MappingFile()
+    held = MappingFile.load(Path(files[0])) if files else MappingFile()
     return FieldMapping.parse(
         repository.endpoint.record,
         maps=[text for text in maps if text not in files],
@@ -223,7 +223,7 @@ class _Upserted:
     """How an upsert ended."""
 
     result: UpsertResult
-    effort: Effort
+    cost: JobCost
     ended_by: BaseException | None = None
     """What ended it before its time."""
     has_lost_input: bool = False
@@ -241,9 +241,9 @@ class _Upserted:
 
 
 def _show(ended: _Upserted, *, as_json: bool) -> None:
-    seconds = ended.effort.seconds
+    seconds = ended.cost.seconds
     if as_json:
-        console.print_json(ended.result, ended.effort, seconds=seconds, ended_by=ended.ended_by)
+        console.print_json(ended.result, ended.cost, seconds=seconds, ended_by=ended.ended_by)
     else:
         console.show_result(ended.result, seconds=seconds, ended_by=ended.ended_by)
     sys.stdout.flush()
@@ -282,8 +282,8 @@ async def _upsert(session: Session, job: UpsertJob, source: FileSource, rejects:
         # Of a journal that does not fit nobody knows whether its rows are these.
         for entry in () if isinstance(ended_by, JournalError) else job.earlier:
             rejects.add_earlier(entry)
-    effort = job.effort(seconds=time.monotonic() - started)
-    return _Upserted(job.result, effort, job.result.stopped_by or ended_by, has_lost_input)
+    cost = job.cost(seconds=time.monotonic() - started)
+    return _Upserted(job.result, cost, job.result.stopped_by or ended_by, has_lost_input)
 
 
 async def _follow(session: Session, job: UpsertJob, source: FileSource, rejects: Rejects | None) -> None:
@@ -294,7 +294,7 @@ async def _follow(session: Session, job: UpsertJob, source: FileSource, rejects:
         n_chunks = 0
 
         def look() -> None:
-            meter.take(
+            meter.record_progress(
                 job.result.rows,
                 rows_read=source.rows_read,
                 bytes_read=source.bytes_read,

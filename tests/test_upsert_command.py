@@ -31,7 +31,7 @@ from test_cli import (
     started,
 )
 
-from planhat_async.jobs.entries import State
+from planhat_async.jobs.entries import ChunkState
 from planhat_async.jobs.journal import Journal
 from planhat_async.jobs.rejects import Rejects
 from planhat_async.jobs.sources import FileSource
@@ -182,7 +182,7 @@ def test_rows_are_looked_for_after_as_long_as_is_asked_for(desk: Desk) -> None: 
     async def doubt() -> None:
         async with await Journal.open("job.db") as journal:
             entry = journal.entries[0]
-            await journal.save(evolve(entry, state=State.SENDING, pending=entry.positions, counts={}, begun=2e9))
+            await journal.save(evolve(entry, state=ChunkState.SENDING, pending=entry.positions, counts={}, begun=2e9))
 
     asyncio.run(doubt())
     ended = run("upsert", "notes", file, "--verify-wait", "0")
@@ -286,7 +286,7 @@ def test_rejects_of_a_rerun_that_ends_early_hold_what_earlier_runs_found(
 
     async def doubt() -> None:
         async with await Journal.open("job.db") as journal:
-            await journal.save(evolve(journal.entries[0], state=State.UNKNOWN))
+            await journal.save(evolve(journal.entries[0], state=ChunkState.UNKNOWN))
 
     asyncio.run(doubt())
     monkeypatch.setenv("PLANHAT_API_TOKEN", "wrong")

@@ -11,7 +11,7 @@ from planhat_async.jobs.journal import JournalError
 from planhat_async.jobs.mapping import SourceError
 
 
-def said_of_end(error: BaseException, *, keeps_values: bool) -> str:
+def end_reason(error: BaseException, *, keeps_values: bool) -> str:
     """One line; what it may quote of a row is left out unless values are kept."""
     if isinstance(error, asyncio.CancelledError | KeyboardInterrupt):
         return "interrupted"

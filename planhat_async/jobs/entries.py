@@ -34,7 +34,7 @@ _DIGEST_DIGITS = 32
 _IN_FLIGHT = "in flight when the journal was last written; no answer is known"
 
 
-class State(StrEnum):
+class ChunkState(StrEnum):
     """How far a chunk has come."""
 
     SENDING = "sending"
@@ -86,7 +86,7 @@ class Entry:
     """Rows that were refused beforehand included."""
     digest: str
     is_keyed: bool
-    state: State = State.SENDING
+    state: ChunkState = ChunkState.SENDING
     positions: tuple[range, ...] = ()
     """Where all its rows stood in the input."""
     pending: tuple[range, ...] = ()
@@ -150,7 +150,7 @@ class Entry:
 
 
 @attrs.frozen(kw_only=True)
-class Policy:
+class ResendPolicy:
     """What a rerun does with rows of which nobody knows whether they are stored, and that have no key."""
 
     resends_unknown: bool = False
@@ -170,7 +170,7 @@ def digest_of(chunk: Chunk) -> str:
     return digest.hexdigest()[:_DIGEST_DIGITS]
 
 
-def recorded(entry: Entry, chunk: Chunk, policy: Policy, *, is_stale: bool = False) -> Recorded:
+def recorded(entry: Entry, chunk: Chunk, policy: ResendPolicy, *, is_stale: bool = False) -> Recorded:
     """What a later run makes of a chunk that an earlier one has begun.
 
     A chunk of keyed rows that is not known to have been answered is sent again, all of it, which does no harm. Of
@@ -184,12 +184,12 @@ def recorded(entry: Entry, chunk: Chunk, policy: Policy, *, is_stale: bool = Fal
     """
     result = _result_of(entry, chunk)
     if entry.is_keyed:
-        if entry.state is State.ANSWERED and not is_stale:
+        if entry.state is ChunkState.ANSWERED and not is_stale:
             return Recorded(settled=result)
-        may_be_stored = entry.state is not State.UNSENT or result.stored + result.unknown > 0
+        may_be_stored = entry.state is not ChunkState.UNSENT or result.stored + result.unknown > 0
         return Recorded(settled=_blank(chunk), left=chunk.rows, may_be_stored=may_be_stored)
     unsent = _positions(result, Outcome.UNSENT)
-    if entry.state is State.UNSENT:
+    if entry.state is ChunkState.UNSENT:
         unsent |= _positions(result, Outcome.REJECTED)
     unknown = _positions(result, Outcome.UNKNOWN) if policy.verifies or policy.resends_unknown else set[int]()
     again = _rows_at(chunk, unsent | unknown)
@@ -260,10 +260,10 @@ def without_values(reason: str, *, key: str | None = None) -> str:
     return _QUOTED.sub("'…'", reason)
 
 
-def _state_of(result: ChunkResult) -> State:
+def _state_of(result: ChunkResult) -> ChunkState:
     if result.unsent or (result.error is not None and refuses_everything(result.error)):
-        return State.UNSENT
-    return State.UNKNOWN if result.unknown else State.ANSWERED
+        return ChunkState.UNSENT
+    return ChunkState.UNKNOWN if result.unknown else ChunkState.ANSWERED
 
 
 def _blank(chunk: Chunk) -> ChunkResult:

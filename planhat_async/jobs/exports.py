@@ -9,9 +9,9 @@ from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from planhat_async.jobs.leftovers import Leftover, survey
+from planhat_async.jobs.export_checkpoint import ExportCheckpoint, read_checkpoint
 from planhat_async.jobs.private_files import create_private, refuse_foreign, reopen_private
-from planhat_async.jobs.writers import CsvWriter, JsonlWriter, Writer
+from planhat_async.jobs.writers import CsvWriter, JsonlWriter, RecordWriter
 from planhat_async.models import Record, Task
 from planhat_async.repositories import Notes, Tasks, Tickets
 
@@ -26,9 +26,9 @@ class MissingExtraError(ImportError):
 
 async def export_records(
     repository: Notes | Tasks | Tickets,
-    writer: Writer,
+    writer: RecordWriter,
     *,
-    leftover: Leftover | None = None,
+    checkpoint: ExportCheckpoint | None = None,
     page_size: int | None = None,
     concurrency: int = 4,
     on_progress: Callable[[int], object] = lambda n_rows: None,  # noqa: ARG005 - nobody wants to know
@@ -41,7 +41,7 @@ async def export_records(
     Args:
         repository: Whose records.
         writer: Where they go. Its file stays the caller's: see `whole_file`.
-        leftover: What an earlier export left behind, which this one goes on behind.
+        checkpoint: What an earlier export left behind, which this one goes on behind.
         page_size: Records a call asks for; by default as many as the endpoint gives.
         concurrency: Pages on their way or in memory at once.
         on_progress: Called with the number of records in the export, now and then.
@@ -49,7 +49,7 @@ async def export_records(
     Returns:
         Records in the export, those of the earlier one included.
     """
-    begun = leftover or Leftover()
+    begun = checkpoint or ExportCheckpoint()
     n_rows = begun.n_rows
     for options in begun.listings():
         rows = repository.iter_json(page_size=page_size, concurrency=concurrency, **options)
@@ -65,7 +65,7 @@ async def export_records(
     return n_rows
 
 
-def writer_class(format: Format) -> Callable[[BinaryIO, type[Record]], Writer]:  # noqa: A002 - its name elsewhere
+def writer_class(format: Format) -> Callable[[BinaryIO, type[Record]], RecordWriter]:  # noqa: A002 - its name elsewhere
     """What makes a writer of a format, for a file and a model.
 
     Raises:
@@ -101,7 +101,7 @@ def part_of(path: Path) -> Path:
     return path.with_name(path.name + ".part")
 
 
-def left_over(path: Path, record: type[Record]) -> Leftover:
+def checkpoint_of(path: Path, record: type[Record]) -> ExportCheckpoint:
     """What a broken JSONL export to `path` left behind; nothing is changed.
 
     Raises:
@@ -114,7 +114,7 @@ def left_over(path: Path, record: type[Record]) -> Leftover:
     refuse_foreign(part)
     with part.open("rb") as lines:
         try:
-            return survey(lines, has_archive=record is Task)
+            return read_checkpoint(lines, has_archive=record is Task)
         except ValueError as error:
             raise ValueError(f"{part} is no part of such an export: {error}") from None
 

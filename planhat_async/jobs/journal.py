@@ -26,9 +26,9 @@ from typing import Any, Self, TypeVar
 
 import attrs
 
-from planhat_async.jobs.completion import to_its_end
+from planhat_async.jobs.completion import wait_to_end
 from planhat_async.jobs.entries import Entry
-from planhat_async.jobs.journal_files import (
+from planhat_async.jobs.journal_file import (
     error_in_words,
     loss_in_words,
     objection_to,
@@ -110,7 +110,7 @@ class Journal:
         return journal
 
     @classmethod
-    async def read(cls, path: Path | str, *, must_exist: bool = True) -> Self:
+    async def load(cls, path: Path | str, *, must_exist: bool = True) -> Self:
         """What a journal holds at this instant, also while another process uses it; its file is left as it is.
 
         Raises:
@@ -145,7 +145,7 @@ class Journal:
         closed = asyncio.get_running_loop().run_in_executor(self._thread, self._close)
         self._thread.shutdown(wait=False)
         with self._explained():
-            await to_its_end(closed)
+            await wait_to_end(closed)
 
     def _close(self) -> None:
         file, self._file = self._file, None

@@ -14,10 +14,10 @@ from planhat_async.batching.recording import Recorded
 from planhat_async.batching.settling import HorizonReader
 from planhat_async.batching.verifying import Floor
 from planhat_async.errors import PlanhatError
-from planhat_async.jobs.accounts import add_the_rest
-from planhat_async.jobs.entries import Entry, Policy, State, begun_at, digest_of, recorded
+from planhat_async.jobs.entries import ChunkState, Entry, ResendPolicy, begun_at, digest_of, recorded
+from planhat_async.jobs.job_progress import in_words
+from planhat_async.jobs.job_summary import add_the_rest
 from planhat_async.jobs.journal import Journal, JournalError, Run
-from planhat_async.jobs.progress import in_words
 from planhat_async.results import ChunkResult, UpsertResult, ranges_of
 
 HOW_TO_BEGIN_ANEW = "put back what it was, or begin another job with another journal"
@@ -30,7 +30,7 @@ class JournalLedger:
         journal: An open journal.
         run: The run under way.
         policy: What to do with unknown rows that have no key.
-        effort: Says how many calls and attempts the run has made.
+        cost: Says how many calls and attempts the run has made.
         keeps_values: Whether reasons keep what they quote.
         horizon: Reads Planhat's newest `_id`s; without it, entries have no floor.
     """
@@ -39,16 +39,16 @@ class JournalLedger:
         self,
         journal: Journal,
         run: Run,
-        policy: Policy,
+        policy: ResendPolicy,
         *,
-        effort: Callable[[], tuple[int, int]],
+        cost: Callable[[], tuple[int, int]],
         keeps_values: bool = False,
         horizon: HorizonReader | None = None,
     ) -> None:
         self.run = run
         self._journal = journal
         self._policy = policy
-        self._effort = effort
+        self._cost = cost
         self._keeps_values = keeps_values
         self._horizon = horizon
         self._last_before = max(journal.entries, default=-1)
@@ -79,7 +79,7 @@ class JournalLedger:
             await self._save_or_withdraw(chunk.number, self._resumed(before, known))
             return known
         self._count(known.settled)
-        if before.state is State.SENDING:
+        if before.state is ChunkState.SENDING:
             await self._journal.save(before.ended_as(known.settled, keeps_values=self._keeps_values))
         return known
 
@@ -163,7 +163,7 @@ class JournalLedger:
 
     def run_now(self) -> Run:
         """The run, with what it has cost so far."""
-        calls, attempts = self._effort()
+        calls, attempts = self._cost()
         return attrs.evolve(self.run, seen=time.time(), calls=calls, attempts=attempts)
 
     def _count(self, result: ChunkResult) -> None:
@@ -183,7 +183,9 @@ class JournalLedger:
         """The entry of a chunk some of whose rows are about to leave again."""
         entry = before.ended_as(known.settled, keeps_values=self._keeps_values)
         rows = (*known.left, *known.doubtful)
-        return self._stamped(attrs.evolve(entry, state=State.SENDING, pending=ranges_of(row.position for row in rows)))
+        return self._stamped(
+            attrs.evolve(entry, state=ChunkState.SENDING, pending=ranges_of(row.position for row in rows))
+        )
 
     async def _save_or_withdraw(self, number: int, entry: Entry | Callable[[], Entry]) -> None:
         """Write that a chunk is about to leave; where that fails it does not leave, and nobody need doubt."""
@@ -222,6 +224,6 @@ def _oldest_behind(journal: Journal) -> dict[int, int]:
     for number, entry in sorted(journal.entries.items(), reverse=True):
         if oldest is not None:
             found[number] = oldest
-        if entry.is_keyed and entry.state is State.ANSWERED:
+        if entry.is_keyed and entry.state is ChunkState.ANSWERED:
             oldest = entry.run if oldest is None else min(oldest, entry.run)
     return found

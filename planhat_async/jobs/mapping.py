@@ -106,7 +106,7 @@ class FieldMapping:
         described: dict[str, Any] = {"columns": dict(self.columns), "constants": digests}
         return described | ({"dates": dict(self.dates), "time_zone": str(self.zone)} if self.dates else {})
 
-    def check(self, columns: Iterable[str]) -> None:
+    def check_columns(self, columns: Iterable[str]) -> None:
         """Refuse a file whose columns do not fit.
 
         Raises:

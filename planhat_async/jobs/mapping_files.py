@@ -38,7 +38,7 @@ class MappingFile:
     time_zone: str | None = None
 
     @classmethod
-    def read(cls, path: Path) -> MappingFile:
+    def load(cls, path: Path) -> MappingFile:
         """Read a file.
 
         Raises:

@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from planhat_async.jobs.entries import Entry, Group, State, pairs_of, ranges_from
+from planhat_async.jobs.entries import ChunkState, Entry, Group, pairs_of, ranges_from
 from planhat_async.results import Outcome
 
 SCHEMA_VERSION = 3
@@ -89,7 +89,7 @@ def entry_of(row: dict[str, Any]) -> Entry:
         **row
         | {
             "is_keyed": bool(row["is_keyed"]),
-            "state": State(row["state"]),
+            "state": ChunkState(row["state"]),
             "positions": ranges_from(json.loads(row["positions"])),
             "pending": ranges_from(json.loads(row["pending"])),
             "counts": _counts_of(json.loads(row["counts"])),

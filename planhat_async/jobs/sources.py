@@ -120,7 +120,7 @@ class FileSource:
     def _parquet_rows(self) -> Iterator[dict[str, Any] | Unreadable]:
         with closing(RowGroups(self.path)) as file:
             try:
-                self._mapping.check(file.columns)
+                self._mapping.check_columns(file.columns)
             except SourceError as error:
                 raise SourceError(f"{self.path}: {error}") from None
             columns = self._mapping.read_from(file.columns)
@@ -133,7 +133,7 @@ class FileSource:
         """What a rerun must find unchanged; the rows themselves are compared chunk by chunk."""
         return {"format": self.format, "bytes": self.total_bytes, **self._mapping.description()}
 
-    def check(self) -> None:
+    def check_beginning(self) -> None:
         """Read the file's beginning, and refuse a file that does not fit before anything is sent.
 
         Raises:
@@ -169,7 +169,7 @@ class FileSource:
         if any("\udc80" <= character <= "\udcff" for name in header for character in name):
             raise SourceError(f"{self.path}: the header is in another encoding: see --encoding")
         try:
-            self._mapping.check(header)
+            self._mapping.check_columns(header)
         except SourceError as error:
             raise SourceError(f"{self.path}: {error}") from None
         return header

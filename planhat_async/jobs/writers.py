@@ -12,7 +12,7 @@ from planhat_async.errors import DecodeError
 from planhat_async.models import Record
 
 
-class Writer(ABC):
+class RecordWriter(ABC):
     """Writes records, one at a time, as the bytes that Planhat sent."""
 
     @property
@@ -31,7 +31,7 @@ class Writer(ABC):
         """End what is complete now; not called where the export breaks off. As `flush`, it may run in a thread."""
 
 
-class JsonlWriter(Writer):
+class JsonlWriter(RecordWriter):
     """One JSON object a line, exactly as Planhat sent it."""
 
     def __init__(self, out: BinaryIO) -> None:
@@ -43,7 +43,7 @@ class JsonlWriter(Writer):
         self._out.write((row if b"\n" not in row else encode_plain(decode_json(row))) + b"\n")
 
 
-class CsvWriter(Writer):
+class CsvWriter(RecordWriter):
     """One column a field, by Planhat's names, whatever the records hold; nested values as JSON.
 
     What no field has a place for goes to the last column, `extra`, as a JSON object. A field that Planhat did not

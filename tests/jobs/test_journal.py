@@ -16,7 +16,7 @@ import attrs
 import pytest
 from killed_jobs import saved
 
-from planhat_async.jobs.entries import Entry, Group, State
+from planhat_async.jobs.entries import ChunkState, Entry, Group
 from planhat_async.jobs.journal import Journal, JournalError, Run, next_run
 from planhat_async.jobs.schema import SCHEMA_VERSION
 from planhat_async.results import Outcome
@@ -26,7 +26,7 @@ ENTRY = Entry(
     n_rows=9,
     digest="ab12",
     is_keyed=True,
-    state=State.UNKNOWN,
+    state=ChunkState.UNKNOWN,
     positions=(range(9),),
     pending=(range(2), range(5, 7)),
     counts={"created": 3, "unknown": 2},
@@ -156,7 +156,7 @@ async def test_a_journal_is_read_while_another_process_writes_to_it(tmp_path: Pa
             assert process.stdout is not None
             assert process.stdout.readline() == "begun\n"
             for _ in range(20):
-                journal = await Journal.read(path)
+                journal = await Journal.load(path)
                 assert [*journal.entries] == [*range(len(journal.entries))]
                 lengths.append(len(journal.entries))
             with pytest.raises(JournalError, match="another process is using this journal"):
@@ -166,7 +166,7 @@ async def test_a_journal_is_read_while_another_process_writes_to_it(tmp_path: Pa
     assert lengths == sorted(lengths)
     assert 4 <= lengths[0] < lengths[-1]
     before = contents_of(tmp_path)
-    left = await Journal.read(path)
+    left = await Journal.load(path)
     assert contents_of(tmp_path) == before
     assert "job.db-wal" in before
     async with await Journal.open(path) as journal:
@@ -180,8 +180,8 @@ async def test_a_journal_is_not_read_by_the_process_that_has_it_open(tmp_path: P
         with pytest.raises(JournalError, match="another process is using this journal"):
             await Journal.open(path)
         with pytest.raises(JournalError, match=r"job\.db: this process is using this journal"):
-            await Journal.read(path)
-    assert (await Journal.read(path)).entries == {}
+            await Journal.load(path)
+    assert (await Journal.load(path)).entries == {}
 
 
 @pytest.mark.parametrize("n_cancellations", [1, 2])
@@ -321,7 +321,7 @@ async def test_an_empty_file_is_no_journal_but_may_become_one(tmp_path: Path) ->
     content = path.read_bytes()
     assert await refusal(path, must_exist=True) == f"{path} is empty, no journal"
     with pytest.raises(JournalError, match=r"job\.db is empty, no journal"):
-        await Journal.read(path)
+        await Journal.load(path)
     assert path.read_bytes() == content
     async with await Journal.open(path) as journal:
         await journal.save(ENTRY)
@@ -388,7 +388,7 @@ async def test_a_journal_that_is_read_only_is_read_and_not_used(
     monkeypatch.setattr(os, "access", lambda one, _: one.name != read_only)
     what = "its folder" if read_only == "folder" else "it"
     assert await refusal(path) == f"{path}: the journal cannot be written here: {what} is read-only"
-    assert (await Journal.read(path)).entries == {3: ENTRY}
+    assert (await Journal.load(path)).entries == {3: ENTRY}
 
 
 async def test_a_full_disk_damages_nothing(tmp_path: Path) -> None:
@@ -455,7 +455,7 @@ async def test_an_entry_and_its_run_are_written_together(tmp_path: Path) -> None
         await journal.save(ENTRY)
         assert journal._file is not None
         journal._file.execute("CREATE TRIGGER no BEFORE INSERT ON runs BEGIN SELECT RAISE(ABORT, 'no'); END")
-        ended = attrs.evolve(ENTRY, state=State.ANSWERED, pending=())
+        ended = attrs.evolve(ENTRY, state=ChunkState.ANSWERED, pending=())
         with pytest.raises(JournalError):
             await journal.save(ended, attrs.evolve(run, seen=130.0))
         assert journal.entries == {3: ENTRY}

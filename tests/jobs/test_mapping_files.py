@@ -31,7 +31,7 @@ start_time = "%d.%m.%Y %H:%M"
 
 def parsed(path: Path, content: str, **more: Any) -> FieldMapping:
     path.write_text(content)
-    held = MappingFile.read(path)
+    held = MappingFile.load(path)
     return FieldMapping.parse(
         Task, columns=held.columns, values=held.constants, dates=held.dates, time_zone=held.time_zone, **more
     )
@@ -86,4 +86,4 @@ def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, content: str, mes
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     """By name."""
     with pytest.raises(SourceError, match=r"m\.toml: No such file or directory"):
-        MappingFile.read(tmp_path / "m.toml")
+        MappingFile.load(tmp_path / "m.toml")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from planhat_async.jobs.exports import left_over, whole_file
+from planhat_async.jobs.exports import checkpoint_of, whole_file
 from planhat_async.jobs.journal import Journal
 from planhat_async.jobs.private_files import create_private, make_private, reopen_private
 from planhat_async.models import Ticket
@@ -106,7 +106,7 @@ def test_a_part_that_others_have_put_there_is_not_gone_on_with(
         monkeypatch.setattr(os, "getuid", lambda: os.geteuid() + 1)
     message = r"all\.jsonl\.part is a link, or no file of yours alone: remove it, and begin anew"
     with pytest.raises(ValueError, match=message):
-        left_over(tmp_path / "all.jsonl", Ticket)
+        checkpoint_of(tmp_path / "all.jsonl", Ticket)
     with pytest.raises(ValueError, match=message):
         reopen_private(part)
     assert victim.read_bytes() == b'{"_id":"1"}\n'

@@ -13,10 +13,10 @@ from planhat_async.batching.answers import Account
 from planhat_async.batching.chunking import Chunk, Rows
 from planhat_async.batching.recording import Ledger, Recorded
 from planhat_async.bulk_upserts import BulkUpserts
-from planhat_async.jobs.entries import Policy
+from planhat_async.jobs.entries import ResendPolicy
 from planhat_async.jobs.journal import JournalCopy, next_run
 from planhat_async.jobs.ledger import JournalLedger
-from planhat_async.jobs.runner import Source, job_of, refuse_another
+from planhat_async.jobs.upsert_job import Source, job_of, refuse_another
 from planhat_async.results import ChunkResult, Outcome, UpsertResult
 
 
@@ -105,7 +105,7 @@ async def plan_upsert(
         JournalError: The journal cannot be used, or the source or an option is not what it was.
     """
     cut: dict[str, Any] = {"chunk_size": chunk_size, "max_bytes": max_bytes}
-    policy = Policy(resends_unknown=resend_unknown, verifies=bool(verify_by))
+    policy = ResendPolicy(resends_unknown=resend_unknown, verifies=bool(verify_by))
     before = None if journal is None else await _ledger_of(Path(journal), job_of(repository, source, cut), policy)
     plan = Plan(before)
     async with repository.upserting(source, ledger=plan, verify_by=verify_by, **cut, **options) as run:
@@ -117,9 +117,9 @@ async def plan_upsert(
     return plan
 
 
-async def _ledger_of(path: Path, job: Mapping[str, Any], policy: Policy) -> JournalLedger:
+async def _ledger_of(path: Path, job: Mapping[str, Any], policy: ResendPolicy) -> JournalLedger:
     """A ledger that knows what earlier runs have done, and writes to no file."""
-    journal = await JournalCopy.read(path, must_exist=False)
+    journal = await JournalCopy.load(path, must_exist=False)
     if journal.job:
         refuse_another(journal, job)
-    return JournalLedger(journal, next_run(journal, per_minute=None), policy, effort=lambda: (0, 0))
+    return JournalLedger(journal, next_run(journal, per_minute=None), policy, cost=lambda: (0, 0))

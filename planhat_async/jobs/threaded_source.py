@@ -14,7 +14,7 @@ _ROWS_AT_A_TIME = 100
 _BATCHES_AHEAD = 2
 
 
-class Pumped:
+class ThreadedSource:
     """The rows of another source, read in a thread of their own, a few ahead.
 
     The thread does not hold up the program's end, also where it waits for a pipe that nobody writes to. Where the rows

@@ -19,10 +19,10 @@ from planhat_async._http.wire import Request
 from planhat_async.batching.chunking import Chunk
 from planhat_async.batching.recording import Recorded
 from planhat_async.errors import AuthenticationError, UnknownOutcomeError
-from planhat_async.jobs.entries import State
+from planhat_async.jobs.entries import ChunkState
 from planhat_async.jobs.journal import Journal, JournalError, Run
 from planhat_async.jobs.ledger import JournalLedger
-from planhat_async.jobs.runner import UpsertJob, refuse_another, run_upsert
+from planhat_async.jobs.upsert_job import UpsertJob, refuse_another, run_upsert
 from planhat_async.sandbox import Sandbox
 
 LOST = UnknownOutcomeError("no answer", method="PUT", path="/")
@@ -65,7 +65,7 @@ def content_of(path: Path) -> bytes:
     return path.read_bytes()
 
 
-async def states(path: Path) -> list[State]:
+async def states(path: Path) -> list[ChunkState]:
     async with await Journal.open(path) as journal:
         return [entry.state for entry in journal.entries.values()]
 
@@ -238,7 +238,7 @@ async def test_unknown_rows_are_looked_for_by_values_that_are_unique(
         )
     assert counted(result) == {"created": 6}
     assert subjects(planhat) == [f"note {n}" for n in range(6)]
-    assert await states(path) == [State.ANSWERED] * 3
+    assert await states(path) == [ChunkState.ANSWERED] * 3
 
 
 async def test_a_row_that_did_not_leave_is_sent_by_the_next_run(planhat: Sandbox, tmp_path: Path) -> None:
@@ -274,14 +274,14 @@ async def test_writes_to_one_key_keep_their_order_when_a_rerun_is_stopped(planha
         first = await run_upsert(Tickets(session), rows, journal=path, chunk_size=1, concurrency=1)
     assert first.ok
     async with await Journal.open(path) as journal:
-        doubtful = attrs.evolve(journal.entries[0], state=State.SENDING, pending=(range(1),), counts={})
+        doubtful = attrs.evolve(journal.entries[0], state=ChunkState.SENDING, pending=(range(1),), counts={})
         await journal.save(doubtful)
     network = Watched(planhat.url, after=lambda _: job.stop())
     async with session_on(planhat, network) as session:
         job = UpsertJob(Tickets(session), rows, journal=path, chunk_size=1, concurrency=1)
         async with job:
             await exhausted(job)
-    assert await states(path) == [State.ANSWERED] * 3
+    assert await states(path) == [ChunkState.ANSWERED] * 3
     assert title_of(planhat, mine) == "old"
     for n_sent in (5, 5):
         async with session_on(planhat) as session:
@@ -317,7 +317,7 @@ async def test_a_job_that_is_stopped_with_its_last_chunk_is_done(planhat: Sandbo
         async with job:
             await exhausted(job)
     assert (job.is_done, job.result.stored) == (at == 1, 2 + 2 * at)
-    journal = await Journal.read(path)
+    journal = await Journal.load(path)
     assert [run.ended_by for run in journal.runs] == [None if job.is_done else "stopped"]
     assert ("n_chunks" in journal.job) == job.is_done
 
@@ -388,7 +388,9 @@ async def test_rows_that_were_read_and_not_begun_are_accounted_for_once(
     assert sum(counted(first.result).values()) == len(taken)
     async with await Journal.open(path) as journal:
         known = {n for entry in journal.entries.values() for one in entry.positions for n in one}
-        lost = attrs.evolve(journal.entries[0], state=State.SENDING, pending=journal.entries[0].positions, counts={})
+        lost = attrs.evolve(
+            journal.entries[0], state=ChunkState.SENDING, pending=journal.entries[0].positions, counts={}
+        )
         await journal.save(lost)
     taken.clear()
     network = Watched(planhat.url)
@@ -457,7 +459,7 @@ async def test_a_job_whose_end_is_cancelled_closes_its_journal(
             await task
     assert {journal.is_closed for journal in opened} == {True}
     async with await Journal.open(path) as journal:
-        assert [one.state for one in journal.entries.values()] == [State.ANSWERED]
+        assert [one.state for one in journal.entries.values()] == [ChunkState.ANSWERED]
 
 
 async def test_a_job_that_is_left_raises_what_nobody_has_seen(planhat: Sandbox, tmp_path: Path) -> None:
@@ -473,7 +475,7 @@ async def test_a_job_that_is_left_raises_what_nobody_has_seen(planhat: Sandbox, 
             async with job:
                 await anext(job)
     assert job.result.rows == 4
-    journal = await Journal.read(tmp_path / "job.db")
+    journal = await Journal.load(tmp_path / "job.db")
     assert [run.ended_by for run in journal.runs] == ["the input is gone"]
 
 
@@ -487,7 +489,7 @@ async def test_an_option_that_cannot_be_leaves_no_journal(planhat: Sandbox, tmp_
         assert (await run_upsert(Tickets(session), tickets(1), journal=path)).created == 1
         with pytest.raises(ValueError, match="concurrency"):
             await run_upsert(Tickets(session), tickets(1), journal=path, concurrency=0)
-    assert len((await Journal.read(path)).runs) == 1
+    assert len((await Journal.load(path)).runs) == 1
 
 
 async def test_any_iterable_is_a_source(planhat: Sandbox, tmp_path: Path) -> None:
@@ -614,11 +616,11 @@ async def test_what_did_not_fit_on_the_disk_is_written_once_the_log_has_made_roo
     async with session_on(planhat) as session:
         with pytest.raises(JournalError, match="the disk is full"):
             await run_upsert(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
-        assert await states(path) == [State.ANSWERED] * 2
+        assert await states(path) == [ChunkState.ANSWERED] * 2
         monkeypatch.undo()
         result = await run_upsert(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
     assert counted(result) == {"created": 6}
-    journal = await Journal.read(path)
+    journal = await Journal.load(path)
     assert [run.ended is None for run in journal.runs] == [False, False]
     assert journal.job["model"] == "notes"
 
@@ -635,9 +637,9 @@ async def test_totals_are_the_whole_jobs(planhat: Sandbox, tmp_path: Path) -> No
             async with UpsertJob(Tickets(session), tickets(4), journal=tmp_path / "job.db", chunk_size=2) as job:
                 async for _ in job:
                     pass
-            effort = job.effort(seconds=1.0)
-            assert (effort.calls, effort.attempts) == (2, 2)
-            assert effort.seconds >= 1.0
+            cost = job.cost(seconds=1.0)
+            assert (cost.calls, cost.attempts) == (2, 2)
+            assert cost.seconds >= 1.0
 
 
 async def test_the_event_loop_does_not_wait_for_the_disk(
@@ -672,7 +674,7 @@ async def test_an_error_that_ends_a_job_is_kept_without_what_it_quotes(
     async with session_on(planhat) as session:
         with pytest.raises(ValueError, match="'titel'"):
             await run_upsert(Tickets(session), rows, **options)
-    (run,) = (await Journal.read(tmp_path / "job.db")).runs
+    (run,) = (await Journal.load(tmp_path / "job.db")).runs
     assert ("titel" in (run.ended_by or "")) is keeps
 
 
@@ -736,7 +738,7 @@ async def test_an_answer_is_not_forgotten_where_writing_it_is_cancelled(
         with pytest.raises(asyncio.CancelledError):
             await going
     assert counted(job.result) == {"created": 6}
-    assert await states(path) == [State.ANSWERED] * 3
+    assert await states(path) == [ChunkState.ANSWERED] * 3
 
 
 async def test_where_rows_stood_is_in_the_file_and_not_in_memory(planhat: Sandbox, tmp_path: Path) -> None:
@@ -746,7 +748,7 @@ async def test_where_rows_stood_is_in_the_file_and_not_in_memory(planhat: Sandbo
         await exhausted(job)
         assert job._journal is not None
         assert [entry.positions for entry in job._journal.entries.values()] == [()] * 3
-    held = (await Journal.read(path)).entries.values()
+    held = (await Journal.load(path)).entries.values()
     assert [entry.positions for entry in held] == [(range(2),), (range(2, 4),), (range(4, 6),)]
 
 
@@ -808,8 +810,8 @@ async def test_a_second_job_on_a_session_counts_its_own_calls(planhat: Sandbox, 
             job = UpsertJob(Tickets(session), tickets(4), journal=path, chunk_size=2)
             async with job:
                 await exhausted(job)
-            effort = job.effort(seconds=1.0)
-            assert (effort.calls, effort.attempts) == (2, 2)
+            cost = job.cost(seconds=1.0)
+            assert (cost.calls, cost.attempts) == (2, 2)
             if path is not None:
-                (run,) = (await Journal.read(path)).runs
+                (run,) = (await Journal.load(path)).runs
                 assert (run.calls, run.attempts) == (2, 2)

@@ -18,7 +18,7 @@ from planhat_async.errors import DecodeError
 
 
 @attrs.define(kw_only=True)
-class Leftover:
+class ExportCheckpoint:
     """How far an export had come."""
 
     has_archive: bool = False
@@ -42,7 +42,7 @@ class Leftover:
             return [here]
         return [here | {"archived": True}] if self.is_archived else [here | {"archived": False}, {"archived": True}]
 
-    def take(self, line: bytes) -> None:
+    def add_line(self, line: bytes) -> None:
         """Note that this line is there.
 
         Raises:
@@ -61,7 +61,7 @@ class Leftover:
         self.n_bytes += len(line)
 
 
-def survey(lines: Iterable[bytes], *, has_archive: bool = False) -> Leftover:
+def read_checkpoint(lines: Iterable[bytes], *, has_archive: bool = False) -> ExportCheckpoint:
     """Read how far an export had come, in the memory of one line.
 
     Args:
@@ -71,12 +71,12 @@ def survey(lines: Iterable[bytes], *, has_archive: bool = False) -> Leftover:
     Raises:
         ValueError: A line that no export would have written; it is named.
     """
-    found = Leftover(has_archive=has_archive)
+    found = ExportCheckpoint(has_archive=has_archive)
     for number, line in enumerate(lines, 1):
         if not line.endswith(b"\n"):
             break
         try:
-            found.take(line)
+            found.add_line(line)
         except ValueError as error:
             raise ValueError(f"line {number}: {error}") from None
     return found

@@ -26,9 +26,9 @@ import attrs
 
 from planhat_async.batching.upserting import UpsertRun
 from planhat_async.bulk_upserts import BulkUpserts, horizon_reader_of
-from planhat_async.jobs.completion import to_its_end
-from planhat_async.jobs.ending import said_of_end
-from planhat_async.jobs.entries import Entry, Policy
+from planhat_async.jobs.completion import wait_to_end
+from planhat_async.jobs.ending import end_reason
+from planhat_async.jobs.entries import Entry, ResendPolicy
 from planhat_async.jobs.journal import Journal, JournalError, next_run
 from planhat_async.jobs.ledger import HOW_TO_BEGIN_ANEW, JournalLedger
 from planhat_async.results import ChunkResult, UpsertResult
@@ -37,7 +37,7 @@ Source = Iterable[Any] | AsyncIterable[Any]
 
 
 @runtime_checkable
-class Described(Protocol):
+class DescribesItself(Protocol):
     """A source that says what it is, so that a journal can tell it from another."""
 
     def description(self) -> Mapping[str, Any]:
@@ -46,7 +46,7 @@ class Described(Protocol):
 
 
 @attrs.frozen(kw_only=True)
-class Effort:
+class JobCost:
     """What runs of a job have cost."""
 
     calls: int = 0
@@ -107,7 +107,7 @@ class UpsertJob:
         **options: More of `UpsertOptions`.
 
     Attributes:
-        effort_before: What earlier runs have cost.
+        cost_before: What earlier runs have cost.
         unseen: Once it is left: the chunks that ended while nobody asked for them any more.
         earlier: Once it is left: what the journal holds of chunks that this run did not come to.
     """
@@ -128,7 +128,7 @@ class UpsertJob:
         self._repository = repository
         self._source = source
         self._path = journal
-        self._policy = Policy(resends_unknown=resend_unknown, verifies=bool(verify_by))
+        self._policy = ResendPolicy(resends_unknown=resend_unknown, verifies=bool(verify_by))
         self._keeps_values = keep_values
         self._cut: dict[str, Any] = {"chunk_size": chunk_size, "max_bytes": max_bytes}
         self._options: dict[str, Any] = {**options, "verify_by": verify_by}
@@ -138,7 +138,7 @@ class UpsertJob:
         self._is_stopped = False
         self._total: UpsertResult | None = None
         self._made_before = (0, 0)
-        self.effort_before = Effort()
+        self.cost_before = JobCost()
         self.unseen: list[ChunkResult] = []
         self.earlier: list[Entry] = []
 
@@ -167,11 +167,13 @@ class UpsertJob:
         """Whether it got so far that there is a result."""
         return self._run is not None
 
-    def effort(self, *, seconds: float) -> Effort:
+    def cost(self, *, seconds: float) -> JobCost:
         """What the job has cost, where this run has taken so many seconds."""
-        before = self.effort_before
+        before = self.cost_before
         calls, attempts = self._made()
-        return Effort(calls=before.calls + calls, attempts=before.attempts + attempts, seconds=before.seconds + seconds)
+        return JobCost(
+            calls=before.calls + calls, attempts=before.attempts + attempts, seconds=before.seconds + seconds
+        )
 
     def _made(self) -> tuple[int, int]:
         """Calls and attempts of this run: a session may have made others before."""
@@ -235,7 +237,7 @@ class UpsertJob:
             if self._run is not None:
                 self._settle(self._run)
             # Whoever interrupts once more must not make rows doubtful of which it is known what became of them.
-            await to_its_end(self._write_the_end(error))
+            await wait_to_end(self._write_the_end(error))
         finally:
             if self._journal is not None:
                 await self._journal.close()
@@ -265,7 +267,7 @@ class UpsertJob:
             refuse_another(journal, job)
         else:
             await journal.describe(job)
-        self.effort_before = Effort(
+        self.cost_before = JobCost(
             calls=sum(run.calls for run in journal.runs),
             attempts=sum(run.attempts for run in journal.runs),
             seconds=sum(run.seconds for run in journal.runs),
@@ -274,7 +276,7 @@ class UpsertJob:
             journal,
             next_run(journal, per_minute=session.limits.per_minute),
             self._policy,
-            effort=self._made,
+            cost=self._made,
             keeps_values=self._keeps_values,
             horizon=horizon_reader_of(self._repository),
         )
@@ -288,14 +290,14 @@ class UpsertJob:
         is_early = self._is_stopped and not self.is_done
         said = "stopped" if is_early else None
         if ended_by is not None:
-            said = said_of_end(ended_by, keeps_values=self._keeps_values)
+            said = end_reason(ended_by, keeps_values=self._keeps_values)
         run = self._ledger.run_now()
         await self._journal.save_run(attrs.evolve(run, ended=run.seen, ended_by=said))
 
 
 def job_of(repository: BulkUpserts[Any], source: Source, cut: Mapping[str, Any]) -> dict[str, Any]:
     """What a rerun must find unchanged."""
-    described = source.description() if isinstance(source, Described) else {}
+    described = source.description() if isinstance(source, DescribesItself) else {}
     return {
         "model": type(repository).__name__.lower(),
         "base_url": repository.session.base_url,

@@ -41,7 +41,7 @@ class Meter:
     _bytes_read: int = 0
     _n_chunks: int = 0
 
-    def take(
+    def record_progress(
         self,
         n_rows: int,
         *,
