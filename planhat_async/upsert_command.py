@@ -34,8 +34,7 @@ from planhat_async.commands import (
 )
 from planhat_async.errors import PlanhatError
 from planhat_async.jobs.job_progress import Meter, in_words, line, outcomes_in_words
-from planhat_async.jobs.journal import JournalError
-from planhat_async.jobs.journal_file import files_of
+from planhat_async.jobs.journal_file import JournalError, files_of
 from planhat_async.jobs.mapping import FieldMapping, SourceError
 from planhat_async.jobs.mapping_files import MappingFile
 from planhat_async.jobs.plan import Plan, plan_upsert

@@ -14,9 +14,9 @@ from planhat_async import Session, Tasks, console
 from planhat_async._convert import encode_json, printable
 from planhat_async._http.wire import Response
 from planhat_async.errors import AuthenticationError
-from planhat_async.jobs.entries import Entry, Group, groups_of
+from planhat_async.jobs.entries import Entry, Group, Run, groups_of
 from planhat_async.jobs.job_summary import problem_groups
-from planhat_async.jobs.journal import Journal, Run
+from planhat_async.jobs.journal import Journal
 from planhat_async.jobs.mapping import REASON_COLUMN
 from planhat_async.jobs.report import page
 from planhat_async.jobs.upsert_job import JobCost, run_upsert

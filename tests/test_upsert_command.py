@@ -210,7 +210,7 @@ def test_a_file_that_is_no_journal_is_refused_before_anything_is_sent(desk: Desk
     """It stays as it is."""
     file = desk.file("t.csv", HEAD + GOOD)
     ended = run("upsert", "tickets", file, "--journal", file)
-    assert (ended.code, ended.err) == (2, [f"planhat-async: {file}: this is no journal"])
+    assert (ended.code, ended.err) == (2, [f"planhat-async: {file}: this is not a journal"])
     assert desk.stored() == {}
 
 

@@ -3,7 +3,7 @@
 from planhat_async.jobs.entries import Entry
 from planhat_async.jobs.export_checkpoint import ExportCheckpoint
 from planhat_async.jobs.exports import MissingExtraError, checkpoint_of, export_records, whole_file, writer_class
-from planhat_async.jobs.journal import JournalError
+from planhat_async.jobs.journal_file import JournalError
 from planhat_async.jobs.mapping import FieldMapping, SourceError
 from planhat_async.jobs.mapping_files import MappingFile
 from planhat_async.jobs.plan import Plan, plan_upsert

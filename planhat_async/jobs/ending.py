@@ -7,7 +7,7 @@ import asyncio
 from planhat_async._convert import printable
 from planhat_async.errors import PlanhatError
 from planhat_async.jobs.entries import may_quote_a_row, without_values
-from planhat_async.jobs.journal import JournalError
+from planhat_async.jobs.journal_file import JournalError
 from planhat_async.jobs.mapping import SourceError
 
 

@@ -150,6 +150,30 @@ class Entry:
 
 
 @attrs.frozen(kw_only=True)
+class Run:
+    """One run of a job."""
+
+    number: int
+    started: float
+    """Seconds since 1970."""
+    seen: float
+    """When it last wrote something."""
+    ended: float | None = None
+    """`None` while it runs, and where it was killed."""
+    ended_by: str | None = None
+    """What ended it before its time."""
+    calls: int = 0
+    attempts: int = 0
+    per_minute: int | None = None
+    """The pace it kept to."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it took, as far as is known; a clock that was set back does not make it less than nothing."""
+        return max(0.0, (self.ended or self.seen) - self.started)
+
+
+@attrs.frozen(kw_only=True)
 class ResendPolicy:
     """What a rerun does with rows of which nobody knows whether they are stored, and that have no key."""
 

@@ -6,8 +6,8 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator
 
 from planhat_async._convert import printable
-from planhat_async.jobs.entries import Entry, Group, without
-from planhat_async.jobs.journal import Journal, Run
+from planhat_async.jobs.entries import Entry, Group, Run, without
+from planhat_async.jobs.journal import Journal
 from planhat_async.results import ChunkResult, Outcome, UpsertResult, merged
 
 

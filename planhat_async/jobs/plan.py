@@ -14,7 +14,7 @@ from planhat_async.batching.chunking import Chunk, Rows
 from planhat_async.batching.recording import Ledger, Recorded
 from planhat_async.bulk_upserts import BulkUpserts
 from planhat_async.jobs.entries import ResendPolicy
-from planhat_async.jobs.journal import JournalCopy, next_run
+from planhat_async.jobs.journal import Journal, next_run
 from planhat_async.jobs.ledger import JournalLedger
 from planhat_async.jobs.upsert_job import Source, job_of, refuse_another
 from planhat_async.results import ChunkResult, Outcome, UpsertResult
@@ -119,7 +119,7 @@ async def plan_upsert(
 
 async def _ledger_of(path: Path, job: Mapping[str, Any], policy: ResendPolicy) -> JournalLedger:
     """A ledger that knows what earlier runs have done, and writes to no file."""
-    journal = await JournalCopy.load(path, must_exist=False)
+    journal = await Journal.load(path, must_exist=False)
     if journal.job:
         refuse_another(journal, job)
     return JournalLedger(journal, next_run(journal, per_minute=None), policy, cost=lambda: (0, 0))

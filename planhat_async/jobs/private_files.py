@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -28,7 +29,7 @@ def create_private(path: Path, *, like: Path | None = None) -> BinaryIO:
     """
     path.unlink(missing_ok=True)
     out = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NEVER_A_LINK, _PRIVATE), "w+b")
-    _give_mode(out, like)
+    _give_mode(out.fileno(), like)
     return out
 
 
@@ -45,7 +46,7 @@ def reopen_private(path: Path, *, like: Path | None = None) -> BinaryIO:
     """
     refuse_foreign(path)
     out = os.fdopen(os.open(path, os.O_RDWR | _NEVER_A_LINK), "r+b")
-    _give_mode(out, like)
+    _give_mode(out.fileno(), like)
     return out
 
 
@@ -62,18 +63,22 @@ def refuse_foreign(path: Path) -> None:
         raise ValueError(f"{path} is a link, or no file of yours alone: remove it, and begin anew")
 
 
-def make_private(path: Path) -> None:
-    """Make an empty file where there is none.
+def make_private(path: Path, *, like: Path | None = None) -> None:
+    """Create an empty file, unless there is one.
+
+    Args:
+        path: The file.
+        like: A file whose mode it gets.
 
     Raises:
-        OSError: It cannot be made.
+        OSError: It cannot be created.
     """
-    try:
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NEVER_A_LINK, _PRIVATE))
-    except FileExistsError:
-        return
+    with suppress(FileExistsError):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NEVER_A_LINK, _PRIVATE)
+        _give_mode(descriptor, like)
+        os.close(descriptor)
 
 
-def _give_mode(out: BinaryIO, like: Path | None) -> None:
+def _give_mode(descriptor: int, like: Path | None) -> None:
     if like is not None and like.is_file() and hasattr(os, "fchmod"):
-        os.fchmod(out.fileno(), stat.S_IMODE(like.stat().st_mode) & 0o777)
+        os.fchmod(descriptor, stat.S_IMODE(like.stat().st_mode) & 0o777)

@@ -13,10 +13,10 @@ from itertools import accumulate
 import attrs
 
 from planhat_async._convert import printable
-from planhat_async.jobs.entries import Entry
+from planhat_async.jobs.entries import Entry, Run
 from planhat_async.jobs.job_progress import duration, in_words
 from planhat_async.jobs.job_summary import ended_by, problem_groups, total_of
-from planhat_async.jobs.journal import Journal, Run
+from planhat_async.jobs.journal import Journal
 from planhat_async.results import STORED, Outcome
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 580, 220, 70, 30

@@ -33,13 +33,13 @@ CREATE TABLE room (bytes BLOB NOT NULL);
 
 
 def is_empty(file: sqlite3.Connection) -> bool:
-    """Whether nobody has made a table in it, nor claimed it."""
+    """Whether the file has no tables and no application id."""
     (n_tables,) = file.execute("SELECT count(*) FROM sqlite_master").fetchone()
     return not n_tables and file.execute("PRAGMA application_id").fetchone() == (0,)
 
 
-def make(file: sqlite3.Connection) -> None:
-    """Make the tables: all of them or, if the process is killed, none.
+def create_tables(file: sqlite3.Connection) -> None:
+    """Create the tables: all of them or, if the process is killed, none.
 
     They go to the file itself, not to a log beside it, so that it is known for a journal by itself.
     """
@@ -56,7 +56,7 @@ def dicts(file: sqlite3.Connection, query: str) -> Iterator[dict[str, Any]]:
     return (dict(zip(names, row, strict=True)) for row in cursor)
 
 
-def saving(table: str, row: Mapping[str, Any]) -> tuple[str, Any]:
+def insert_statement(table: str, row: Mapping[str, Any]) -> tuple[str, Any]:
     """A statement that writes a row, and its values.
 
     By position: where they have names, Python asks SQLite for each, and lets go of its lock every time. A busy event

@@ -29,7 +29,8 @@ from planhat_async.bulk_upserts import BulkUpserts, horizon_reader_of
 from planhat_async.jobs.completion import wait_to_end
 from planhat_async.jobs.ending import end_reason
 from planhat_async.jobs.entries import Entry, ResendPolicy
-from planhat_async.jobs.journal import Journal, JournalError, next_run
+from planhat_async.jobs.journal import Journal, next_run
+from planhat_async.jobs.journal_file import JournalError
 from planhat_async.jobs.ledger import HOW_TO_BEGIN_ANEW, JournalLedger
 from planhat_async.results import ChunkResult, UpsertResult
 

@@ -65,6 +65,8 @@ async def test_a_journal_is_private_and_so_is_what_is_beside_it(tmp_path: Path, 
         assert {name: mode_of(tmp_path / name) for name in os.listdir(tmp_path)} == {
             "job.db": existing or 0o600,
             "job.db-wal": existing or 0o600,
+            "job.db-shm": existing or 0o600,
+            "job.db-lock": existing or 0o600,
         }
 
 

@@ -12,8 +12,8 @@ from xml.etree import ElementTree as ET
 import attrs
 import pytest
 
-from planhat_async.jobs.entries import ChunkState, Entry, Group
-from planhat_async.jobs.journal import Journal, Run
+from planhat_async.jobs.entries import ChunkState, Entry, Group, Run
+from planhat_async.jobs.journal import Journal
 from planhat_async.jobs.report import charts, page
 from planhat_async.results import Outcome
 

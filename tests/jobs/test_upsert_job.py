@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -19,8 +20,9 @@ from planhat_async._http.wire import Request
 from planhat_async.batching.chunking import Chunk
 from planhat_async.batching.recording import Recorded
 from planhat_async.errors import AuthenticationError, UnknownOutcomeError
-from planhat_async.jobs.entries import ChunkState
-from planhat_async.jobs.journal import Journal, JournalError, Run
+from planhat_async.jobs.entries import ChunkState, Run
+from planhat_async.jobs.journal import Journal
+from planhat_async.jobs.journal_file import JournalError, JournalFile
 from planhat_async.jobs.ledger import JournalLedger
 from planhat_async.jobs.upsert_job import UpsertJob, refuse_another, run_upsert
 from planhat_async.sandbox import Sandbox
@@ -436,17 +438,17 @@ async def test_a_job_whose_end_is_cancelled_closes_its_journal(
     """While it writes that the run has ended: another process may have it all the same."""
     path, opened = tmp_path / "job.db", list[Journal]()
     begun, going_on = threading.Event(), threading.Event()
-    execute, save_run = Journal._execute, Journal.save_run
+    execute, save_run = JournalFile.write, Journal.save_run
 
-    def wait(self: Journal, statements: Any) -> None:
+    def wait(self: JournalFile, statements: Any, *, is_leaving: bool = False) -> None:
         begun.set()
         going_on.wait()
-        execute(self, statements)
+        execute(self, statements, is_leaving=is_leaving)
 
     async def end(self: Journal, run: Run) -> None:
         opened.append(self)
         if run.ended is not None:
-            monkeypatch.setattr(Journal, "_execute", wait)
+            monkeypatch.setattr(JournalFile, "write", wait)
         await save_run(self, run)
 
     monkeypatch.setattr(Journal, "save_run", end)
@@ -560,7 +562,7 @@ async def test_a_second_run_at_once_is_refused(planhat: Sandbox, tmp_path: Path)
         session_on(planhat) as session,
         UpsertJob(Tickets(session), tickets(4), journal=tmp_path / "job.db") as job,
     ):
-        with pytest.raises(JournalError, match="another process is using this journal"):
+        with pytest.raises(JournalError, match=f"process {os.getpid()} is using this journal"):
             await run_upsert(Tickets(session), tickets(4), journal=tmp_path / "job.db")
         assert [chunk.created async for chunk in job] == [4]
 
@@ -570,22 +572,22 @@ async def test_where_the_journal_cannot_be_written_nothing_more_leaves(
     planhat: Sandbox, tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The message says why, and the account is whole; a later run does the rest, and doubles nothing."""
-    execute, left = Journal._execute, [None] * number
+    execute, left = JournalFile.write, [None] * number
 
-    def fill_up(self: Journal, statements: Any) -> None:
+    def fill_up(self: JournalFile, statements: Any, *, is_leaving: bool = False) -> None:
         if not left:
-            raise sqlite3.OperationalError("database or disk is full")
+            raise full_disk()
         left.pop()
-        execute(self, statements)
+        execute(self, statements, is_leaving=is_leaving)
 
-    monkeypatch.setattr(Journal, "_execute", fill_up)
+    monkeypatch.setattr(JournalFile, "write", fill_up)
     path = tmp_path / "job.db"
     async with session_on(planhat) as session:
         job = UpsertJob(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
         with pytest.raises(JournalError, match=r"job\.db: the disk is full: nothing more is sent"):
             async with job:
                 await exhausted(job)
-        monkeypatch.setattr(Journal, "_execute", execute)
+        monkeypatch.setattr(JournalFile, "write", execute)
         n_sent = len(planhat.records("notes"))
         assert n_sent == job.result.created == 2 * ((number - 1) // 2)
         result = await run_upsert(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
@@ -598,19 +600,19 @@ async def test_what_did_not_fit_on_the_disk_is_written_once_the_log_has_made_roo
     planhat: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Answered rows without a key are not in doubt then, and the run has ended."""
-    execute, checkpoint, left = Journal._execute, Journal.checkpoint, [None] * 5
+    execute, checkpoint, left = JournalFile.write, Journal.checkpoint, [None] * 5
 
-    def fill_up(self: Journal, statements: Any) -> None:
+    def fill_up(self: JournalFile, statements: Any, *, is_leaving: bool = False) -> None:
         if not left:
-            raise sqlite3.OperationalError("database or disk is full")
+            raise full_disk()
         left.pop()
-        execute(self, statements)
+        execute(self, statements, is_leaving=is_leaving)
 
     async def make_room(self: Journal, *, frees_log: bool = False) -> None:
         await checkpoint(self, frees_log=frees_log)
         left.extend([None] * 9 if frees_log else [])
 
-    monkeypatch.setattr(Journal, "_execute", fill_up)
+    monkeypatch.setattr(JournalFile, "write", fill_up)
     monkeypatch.setattr(Journal, "checkpoint", make_room)
     path = tmp_path / "job.db"
     async with session_on(planhat) as session:
@@ -623,6 +625,12 @@ async def test_what_did_not_fit_on_the_disk_is_written_once_the_log_has_made_roo
     journal = await Journal.load(path)
     assert [run.ended is None for run in journal.runs] == [False, False]
     assert journal.job["model"] == "notes"
+
+
+def full_disk() -> sqlite3.Error:
+    error = sqlite3.OperationalError("said")
+    error.sqlite_errorcode = sqlite3.SQLITE_FULL
+    return error
 
 
 async def exhausted(job: UpsertJob) -> None:
@@ -647,17 +655,17 @@ async def test_the_event_loop_does_not_wait_for_the_disk(
 ) -> None:
     """All of SQLite's work, and the digests, are done in one thread of the journal's own."""
     names: set[str] = set()
-    execute, digest = Journal._execute, "planhat_async.jobs.ledger.digest_of"
+    execute, digest = JournalFile.write, "planhat_async.jobs.ledger.digest_of"
 
-    def noted(self: Journal, statements: Any) -> None:
+    def noted(self: JournalFile, statements: Any, *, is_leaving: bool = False) -> None:
         names.add(threading.current_thread().name)
-        execute(self, statements)
+        execute(self, statements, is_leaving=is_leaving)
 
     def digested(_: Any) -> str:
         names.add(threading.current_thread().name)
         return ""
 
-    monkeypatch.setattr(Journal, "_execute", noted)
+    monkeypatch.setattr(JournalFile, "write", noted)
     monkeypatch.setattr(digest, digested)
     async with session_on(planhat) as session:
         await run_upsert(Tickets(session), tickets(4), journal=tmp_path / "job.db", chunk_size=2)
@@ -699,7 +707,7 @@ async def test_an_answer_is_not_forgotten_where_writing_it_is_cancelled(
 ) -> None:
     """A second Ctrl-C, or several, while a slow disk takes the ends of chunks: what is known of rows stays known."""
     path, begin, end, ending = tmp_path / "job.db", JournalLedger.begin, JournalLedger.end, asyncio.Event()
-    gate, execute = threading.Event(), Journal._execute
+    gate, execute = threading.Event(), JournalFile.write
 
     async def begun(self: JournalLedger, chunk: Chunk) -> Recorded | None:
         known = await begin(self, chunk)
@@ -711,16 +719,16 @@ async def test_an_answer_is_not_forgotten_where_writing_it_is_cancelled(
         ending.set() if len(n_ended) == 3 else None
         await end(self, result)
 
-    def slowly(self: Journal, statements: Any) -> None:
+    def slowly(self: JournalFile, statements: Any, *, is_leaving: bool = False) -> None:
         if len(n_begun) == 3:
             gate.wait(5)
-        execute(self, statements)
+        execute(self, statements, is_leaving=is_leaving)
 
     n_begun: list[int] = []
     n_ended: list[int] = []
     monkeypatch.setattr(JournalLedger, "begin", begun)
     monkeypatch.setattr(JournalLedger, "end", noted)
-    monkeypatch.setattr(Journal, "_execute", slowly)
+    monkeypatch.setattr(JournalFile, "write", slowly)
     async with session_on(planhat) as session:
         job = UpsertJob(Notes(session), notes(6), journal=path, chunk_size=2)
 
