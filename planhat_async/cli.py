@@ -16,6 +16,8 @@ import typer
 
 from planhat_async import console
 from planhat_async.commands import (
+    DEFAULT_PER_MINUTE,
+    DEFAULTS,
     NOT_ALL_STORED,
     REPOSITORIES,
     AnyRepository,
@@ -77,8 +79,8 @@ def export(
         ExportFormat | None, typer.Option("--format", help="By default what the file's name says, else jsonl.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on behind FILE.part of a broken JSONL export.")] = False,
-    concurrency: Concurrency = 4,
-    per_minute: PerMinute = 200,
+    concurrency: Concurrency = DEFAULTS.concurrency,
+    per_minute: PerMinute = DEFAULT_PER_MINUTE,
     token_file: TokenFile = None,
     base_url: BaseUrl = None,
 ) -> None:

@@ -19,12 +19,16 @@ import typer
 
 from planhat_async import console
 from planhat_async._http.pace import RateLimits
+from planhat_async.batching.upserting import ChunkOptions
 from planhat_async.errors import PlanhatError
 from planhat_async.jobs.exports import MissingExtraError
 from planhat_async.repositories import Notes, Tasks, Tickets
 from planhat_async.session import Session
 
 T = TypeVar("T")
+
+DEFAULTS = ChunkOptions()
+DEFAULT_PER_MINUTE = RateLimits().per_minute
 
 NOT_ALL_STORED, WRONG_USAGE, UNUSABLE, INTERRUPTED = 1, 2, 3, 130
 OUTPUT_CLOSED = 128 + 13  # what a shell reports of a program that SIGPIPE ended; Windows has no such signal
@@ -49,7 +53,7 @@ REPOSITORIES: dict[Model, AnyRepository] = {Model.NOTES: Notes, Model.TASKS: Tas
 
 TokenFile = Annotated[Path | None, typer.Option(help="A file that holds the token, instead of PLANHAT_API_TOKEN.")]
 BaseUrl = Annotated[str | None, typer.Option(help="Planhat's URL in your region, instead of PLANHAT_BASE_URL.")]
-PerMinute = Annotated[int, typer.Option(min=1, help="Calls a minute; Planhat's own limit is 200.")]
+PerMinute = Annotated[int, typer.Option(min=1, help=f"Calls a minute; Planhat's own limit is {DEFAULT_PER_MINUTE}.")]
 Concurrency = Annotated[int, typer.Option(min=1, max=50, help="Calls in flight at once.")]
 
 

@@ -15,7 +15,10 @@ import attrs
 import typer
 
 from planhat_async import console
+from planhat_async.bulk_upserts import UpsertOptions
 from planhat_async.commands import (
+    DEFAULT_PER_MINUTE,
+    DEFAULTS,
     INTERRUPTED,
     NOT_ALL_STORED,
     REPOSITORIES,
@@ -41,7 +44,7 @@ from planhat_async.jobs.plan import Plan, plan_upsert
 from planhat_async.jobs.rejects import Rejects
 from planhat_async.jobs.sources import FileSource
 from planhat_async.jobs.threaded_source import ThreadedSource
-from planhat_async.jobs.upsert_job import JobCost, UpsertJob
+from planhat_async.jobs.upsert_job import JobCost, JobOptions, UpsertJob
 from planhat_async.results import UpsertResult
 from planhat_async.session import Session
 
@@ -109,9 +112,9 @@ def upsert(
     rejects: RejectsFile = None,
     dry_run: DryRun = False,
     keep_values: KeepValues = False,
-    chunk_size: Annotated[int, typer.Option(min=1, max=5000, help="Rows a call.")] = 5000,
-    concurrency: Concurrency = 4,
-    per_minute: PerMinute = 200,
+    chunk_size: Annotated[int, typer.Option(min=1, max=DEFAULTS.chunk_size, help="Rows a call.")] = DEFAULTS.chunk_size,
+    concurrency: Concurrency = DEFAULTS.concurrency,
+    per_minute: PerMinute = DEFAULT_PER_MINUTE,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     token_file: TokenFile = None,
     base_url: BaseUrl = None,
@@ -138,20 +141,31 @@ def upsert(
         mapping = _mapping(repository, map_ or [], set_ or [])
         source = FileSource(file, mapping, format=None if format_ is None else format_.value, encoding=encoding)
         source.check_beginning()
-        options: dict[str, Any] = {"journal": journal, "resend_unknown": resend_unknown, "verify_by": verify_by or ()}
-        options |= {"chunk_size": chunk_size} | ({} if verify_wait is None else {"verify_wait": verify_wait})
+        options: UpsertOptions = {"chunk_size": chunk_size, "verify_by": verify_by or ()}
+        if verify_wait is not None:
+            options["verify_wait"] = verify_wait
         if dry_run:
             # Nothing is sent: any token will do.
-            planned = plan_upsert(repository(Session("none", base_url=base_url)), source, **options)
+            planned = plan_upsert(
+                repository(Session("none", base_url=base_url)),
+                source,
+                journal=journal,
+                resend_unknown=resend_unknown,
+                **options,
+            )
             raise typer.Exit(_dry_run(planned, per_minute, as_json=as_json))
         session = session_for(token_file, base_url, per_minute)
-        options |= {"concurrency": concurrency, "keep_values": keep_values}
+        job_options: JobOptions = {
+            **options,
+            "concurrency": concurrency,
+            "resend_unknown": resend_unknown,
+            "keep_values": keep_values,
+        }
         rows = ThreadedSource(source, source.description()) if source.is_standard_input else source
         in_use = () if journal is None else files_of(journal)
         with Rejects(source, rejects, *in_use) if rejects else nullcontext() as rejected:
-            code = _carry_out(
-                session, UpsertJob(repository(session), rows, **options), source, rejected, as_json=as_json
-            )
+            job = UpsertJob(repository(session), rows, journal=journal, **job_options)
+            code = _carry_out(session, job, source, rejected, as_json=as_json)
     raise typer.Exit(code)
 
 

@@ -51,6 +51,7 @@ PURE = {
     "jobs/report",
     "jobs/job_summary",
     "jobs/job_progress",
+    "jobs/job_identity",
     "batching/recording",
     "batching/pages",
     "batching/page_size",

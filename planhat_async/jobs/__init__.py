@@ -3,6 +3,7 @@
 from planhat_async.jobs.entries import Entry
 from planhat_async.jobs.export_checkpoint import ExportCheckpoint
 from planhat_async.jobs.exports import MissingExtraError, checkpoint_of, export_records, whole_file, writer_class
+from planhat_async.jobs.job_identity import DescribesItself, Source
 from planhat_async.jobs.journal_file import JournalError
 from planhat_async.jobs.mapping import FieldMapping, SourceError
 from planhat_async.jobs.mapping_files import MappingFile
@@ -10,7 +11,7 @@ from planhat_async.jobs.plan import Plan, plan_upsert
 from planhat_async.jobs.rejects import Rejects
 from planhat_async.jobs.sources import FileSource
 from planhat_async.jobs.threaded_source import ThreadedSource
-from planhat_async.jobs.upsert_job import DescribesItself, JobCost, Source, UpsertJob, run_upsert
+from planhat_async.jobs.upsert_job import JobCost, JobOptions, UpsertJob, run_upsert
 from planhat_async.jobs.writers import RecordWriter
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "FieldMapping",
     "FileSource",
     "JobCost",
+    "JobOptions",
     "JournalError",
     "MappingFile",
     "MissingExtraError",

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import aclosing, contextmanager
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, TypedDict, Unpack
 
 from planhat_async.jobs.export_checkpoint import ExportCheckpoint, read_checkpoint
 from planhat_async.jobs.private_files import create_private, refuse_foreign, reopen_private
@@ -24,14 +24,20 @@ class MissingExtraError(ImportError):
     """A format needs a package that is not installed."""
 
 
+class ExportOptions(TypedDict, total=False):
+    """The options of listings that an export takes."""
+
+    page_size: int | None
+    concurrency: int
+
+
 async def export_records(
     repository: Notes | Tasks | Tickets,
     writer: RecordWriter,
     *,
     checkpoint: ExportCheckpoint | None = None,
-    page_size: int | None = None,
-    concurrency: int = 4,
-    on_progress: Callable[[int], object] = lambda n_rows: None,  # noqa: ARG005 - nobody wants to know
+    on_progress: Callable[[int], object] = lambda n_rows: None,  # noqa: ARG005 - the default does nothing
+    **options: Unpack[ExportOptions],
 ) -> int:
     """Write all records of a model, in the order of their `_id`s; tasks that are archived come last.
 
@@ -42,17 +48,16 @@ async def export_records(
         repository: Whose records.
         writer: Where they go. Its file stays the caller's: see `whole_file`.
         checkpoint: What an earlier export left behind, which this one goes on behind.
-        page_size: Records a call asks for; by default as many as the endpoint gives.
-        concurrency: Pages on their way or in memory at once.
         on_progress: Called with the number of records in the export, now and then.
+        **options: See `ListingOptions`.
 
     Returns:
         Records in the export, those of the earlier one included.
     """
     begun = checkpoint or ExportCheckpoint()
     n_rows = begun.n_rows
-    for options in begun.listings():
-        rows = repository.iter_json(page_size=page_size, concurrency=concurrency, **options)
+    for listing in begun.listings():
+        rows = repository.iter_json(**options, **listing)
         async with aclosing(rows):
             async for row in rows:
                 writer.write(row)

@@ -15,13 +15,12 @@ from planhat_async.batching.settling import HorizonReader
 from planhat_async.batching.verifying import Floor
 from planhat_async.errors import PlanhatError
 from planhat_async.jobs.entries import ChunkState, Entry, ResendPolicy, Run, begun_at, digest_of, recorded
+from planhat_async.jobs.job_identity import HOW_TO_BEGIN_ANEW
 from planhat_async.jobs.job_progress import in_words
 from planhat_async.jobs.job_summary import add_the_rest
 from planhat_async.jobs.journal import Journal
 from planhat_async.jobs.journal_file import JournalError
 from planhat_async.results import ChunkResult, UpsertResult, ranges_of
-
-HOW_TO_BEGIN_ANEW = "put back what it was, or begin another job with another journal"
 
 
 class JournalLedger:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import attrs
 
 from planhat_async.batching.answers import Account
 from planhat_async.batching.chunking import Chunk, Rows
 from planhat_async.batching.recording import Ledger, Recorded
-from planhat_async.bulk_upserts import BulkUpserts
+from planhat_async.bulk_upserts import BulkUpserts, UpsertOptions
 from planhat_async.jobs.entries import ResendPolicy
+from planhat_async.jobs.job_identity import Source, job_of, refuse_another
 from planhat_async.jobs.journal import Journal, next_run
 from planhat_async.jobs.ledger import JournalLedger
-from planhat_async.jobs.upsert_job import Source, job_of, refuse_another
 from planhat_async.results import ChunkResult, Outcome, UpsertResult
 
 
@@ -83,10 +83,7 @@ async def plan_upsert(
     *,
     journal: Path | str | None = None,
     resend_unknown: bool = False,
-    verify_by: Sequence[str] = (),
-    chunk_size: int = 5000,
-    max_bytes: int = 8_000_000,
-    **options: Any,
+    **options: Unpack[UpsertOptions],
 ) -> Plan:
     """Check, encode and cut all rows of a source as an upsert would; nothing is sent, and no session need be open.
 
@@ -95,20 +92,16 @@ async def plan_upsert(
         source: The rows.
         journal: The journal of a job, if only what that has left is to be planned. It is left as it is, is not made
             where there is none, and may be in use by another process.
-        resend_unknown: As with `UpsertJob`.
-        verify_by: As with `UpsertJob`; how many calls it would take to look for rows, nobody knows.
-        chunk_size: Rows a call.
-        max_bytes: Bytes a call.
-        **options: More of `UpsertOptions`.
+        resend_unknown: As in `JobOptions`.
+        **options: See `UpsertOptions`; calls that look for rows (`verify_by`) are not counted.
 
     Raises:
         JournalError: The journal cannot be used, or the source or an option is not what it was.
     """
-    cut: dict[str, Any] = {"chunk_size": chunk_size, "max_bytes": max_bytes}
-    policy = ResendPolicy(resends_unknown=resend_unknown, verifies=bool(verify_by))
-    before = None if journal is None else await _ledger_of(Path(journal), job_of(repository, source, cut), policy)
+    policy = ResendPolicy(resends_unknown=resend_unknown, verifies=bool(options.get("verify_by")))
+    before = None if journal is None else await _ledger_of(Path(journal), job_of(repository, source, options), policy)
     plan = Plan(before)
-    async with repository.upserting(source, ledger=plan, verify_by=verify_by, **cut, **options) as run:
+    async with repository.upserting(source, ledger=plan, **options) as run:
         async for _ in run:
             pass
     if before is not None:
@@ -118,7 +111,7 @@ async def plan_upsert(
 
 
 async def _ledger_of(path: Path, job: Mapping[str, Any], policy: ResendPolicy) -> JournalLedger:
-    """A ledger that knows what earlier runs have done, and writes to no file."""
+    """A ledger that knows what earlier runs have done, and changes no file."""
     journal = await Journal.load(path, must_exist=False)
     if journal.job:
         refuse_another(journal, job)

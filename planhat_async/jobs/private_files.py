@@ -58,8 +58,8 @@ def refuse_foreign(path: Path) -> None:
         OSError: It is not there.
     """
     found = path.lstat()
-    is_ours = not hasattr(os, "getuid") or found.st_uid == os.getuid()
-    if not (stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and is_ours):
+    own_id = getattr(os, "getuid", lambda: found.st_uid)()  # Windows has none
+    if not (stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_uid == own_id):
         raise ValueError(f"{path} is a link, or no file of yours alone: remove it, and begin anew")
 
 
@@ -80,5 +80,6 @@ def make_private(path: Path, *, like: Path | None = None) -> None:
 
 
 def _give_mode(descriptor: int, like: Path | None) -> None:
-    if like is not None and like.is_file() and hasattr(os, "fchmod"):
-        os.fchmod(descriptor, stat.S_IMODE(like.stat().st_mode) & 0o777)
+    change_mode = getattr(os, "fchmod", None)
+    if change_mode is not None and like is not None and like.is_file():
+        change_mode(descriptor, stat.S_IMODE(like.stat().st_mode) & 0o777)

@@ -16,34 +16,27 @@ one key keep their order.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Self, Unpack
 
 import attrs
 
+from planhat_async._convert import printable
 from planhat_async.batching.upserting import UpsertRun
-from planhat_async.bulk_upserts import BulkUpserts, horizon_reader_of
+from planhat_async.bulk_upserts import BulkUpserts, UpsertOptions, horizon_reader_of
+from planhat_async.errors import PlanhatError
 from planhat_async.jobs.completion import wait_to_end
-from planhat_async.jobs.ending import end_reason
-from planhat_async.jobs.entries import Entry, ResendPolicy
+from planhat_async.jobs.entries import Entry, ResendPolicy, may_quote_a_row, without_values
+from planhat_async.jobs.job_identity import Source, job_of, refuse_another
 from planhat_async.jobs.journal import Journal, next_run
 from planhat_async.jobs.journal_file import JournalError
-from planhat_async.jobs.ledger import HOW_TO_BEGIN_ANEW, JournalLedger
+from planhat_async.jobs.ledger import JournalLedger
+from planhat_async.jobs.mapping import SourceError
 from planhat_async.results import ChunkResult, UpsertResult
-
-Source = Iterable[Any] | AsyncIterable[Any]
-
-
-@runtime_checkable
-class DescribesItself(Protocol):
-    """A source that says what it is, so that a journal can tell it from another."""
-
-    def description(self) -> Mapping[str, Any]:
-        """What a rerun must find unchanged, as JSON values, and nothing of the rows themselves."""
-        ...
 
 
 @attrs.frozen(kw_only=True)
@@ -55,13 +48,22 @@ class JobCost:
     seconds: float = 0.0
 
 
+class JobOptions(UpsertOptions, total=False):
+    """The options of a job, besides those of every upsert."""
+
+    resend_unknown: bool
+    """Send rows without a key again although an earlier run may have stored them: Planhat may then have them twice."""
+    keep_values: bool
+    """Keep in the journal the keys of rows, and the values that a problem's reason quotes."""
+
+
 async def run_upsert(
     repository: BulkUpserts[Any],
     source: Source,
     *,
     journal: Path | str | None = None,
     on_chunk: Callable[[ChunkResult], None] | None = None,
-    **options: Any,
+    **options: Unpack[JobOptions],
 ) -> UpsertResult:
     """Upsert all rows of a source, and remember in a journal how far it came.
 
@@ -73,18 +75,18 @@ async def run_upsert(
         repository: Where the rows go.
         source: A `FileSource`, or any iterable or async iterable that yields the same rows in each run.
         journal: The journal's file; it is made where there is none. Without one nothing is remembered.
-        on_chunk: Is told what became of each chunk as it ends, those of earlier runs included.
-        **options: See `UpsertJob`.
+        on_chunk: Called with the result of each chunk as it ends, those of earlier runs included.
+        **options: See `JobOptions`.
 
     Returns:
-        What became of every row, in this run or an earlier one. Where Planhat could not be used, its `stopped_by` is
-        the error, and the rows that did not leave are unsent.
+        The outcome of every row, in this run or an earlier one. If Planhat could not be used, its `stopped_by` is the
+        error, and the rows that were not sent are unsent.
 
     Raises:
         JournalError: The journal cannot be used, or the source or an option is not what it was.
         SourceError: The file cannot be used, or was changed while it was read.
         OSError: It cannot be read.
-        ValueError, TypeError: An option that cannot be.
+        ValueError, TypeError: An option is invalid.
     """
     async with UpsertJob(repository, source, journal=journal, **options) as job:
         async for chunk in job:
@@ -100,12 +102,7 @@ class UpsertJob:
         repository: Where the rows go.
         source: The rows.
         journal: The journal's file, if there is to be one.
-        resend_unknown: Send rows without a key again that may have arrived: they may then be there twice.
-        verify_by: Look for such rows by these fields, and send what is not there; see `UpsertOptions`.
-        keep_values: Keep in the journal the keys, and the values that a problem's reason quotes.
-        chunk_size: Rows a call.
-        max_bytes: Bytes a call.
-        **options: More of `UpsertOptions`.
+        **options: See `JobOptions`.
 
     Attributes:
         cost_before: What earlier runs have cost.
@@ -119,20 +116,15 @@ class UpsertJob:
         source: Source,
         *,
         journal: Path | str | None = None,
-        resend_unknown: bool = False,
-        verify_by: Sequence[str] = (),
-        keep_values: bool = False,
-        chunk_size: int = 5000,
-        max_bytes: int = 8_000_000,
-        **options: Any,
+        **options: Unpack[JobOptions],
     ) -> None:
         self._repository = repository
         self._source = source
         self._path = journal
-        self._policy = ResendPolicy(resends_unknown=resend_unknown, verifies=bool(verify_by))
-        self._keeps_values = keep_values
-        self._cut: dict[str, Any] = {"chunk_size": chunk_size, "max_bytes": max_bytes}
-        self._options: dict[str, Any] = {**options, "verify_by": verify_by}
+        self._keeps_values = options.pop("keep_values", False)
+        resends_unknown = options.pop("resend_unknown", False)
+        self._policy = ResendPolicy(resends_unknown=resends_unknown, verifies=bool(options.get("verify_by")))
+        self._options: UpsertOptions = options
         self._journal: Journal | None = None
         self._ledger: JournalLedger | None = None
         self._run: UpsertRun | None = None
@@ -183,14 +175,14 @@ class UpsertJob:
         return stats.calls - n_calls, stats.attempts - n_attempts
 
     async def __aenter__(self) -> Self:
-        self._repository.upserting((), **self._cut, **self._options)  # wrong options leave no journal behind
+        self._repository.upserting((), **self._options)  # invalid options create no journal
         stats = self._repository.session.stats
         self._made_before = (stats.calls, stats.attempts)
         try:
             if self._path is not None:
                 self._journal = await Journal.open(self._path)
                 self._ledger = await self._open_ledger(self._journal)
-            self._run = self._repository.upserting(self._source, ledger=self._ledger, **self._cut, **self._options)
+            self._run = self._repository.upserting(self._source, ledger=self._ledger, **self._options)
         except BaseException as error:
             await self._close(error)
             raise
@@ -263,7 +255,7 @@ class UpsertJob:
 
     async def _open_ledger(self, journal: Journal) -> JournalLedger:
         session = self._repository.session
-        job = job_of(self._repository, self._source, self._cut)
+        job = job_of(self._repository, self._source, self._options)
         if journal.job:
             refuse_another(journal, job)
         else:
@@ -296,52 +288,11 @@ class UpsertJob:
         await self._journal.save_run(attrs.evolve(run, ended=run.seen, ended_by=said))
 
 
-def job_of(repository: BulkUpserts[Any], source: Source, cut: Mapping[str, Any]) -> dict[str, Any]:
-    """What a rerun must find unchanged."""
-    described = source.description() if isinstance(source, DescribesItself) else {}
-    return {
-        "model": type(repository).__name__.lower(),
-        "base_url": repository.session.base_url,
-        **cut,
-        **described,
-    }
-
-
-_TELLING = ("model", "base_url", "format", "bytes")
-_COMES_LATER = {"n_chunks", "n_rows"}
-
-
-def refuse_another(journal: Journal, job: Mapping[str, Any]) -> None:
-    """Refuse a journal that belongs to another job.
-
-    Raises:
-        JournalError: It says what differs.
-    """
-    before = {name: value for name, value in journal.job.items() if name not in _COMES_LATER}
-    differences = list(_differences(before, dict(job)))
-    if differences:
-        raise JournalError(
-            f"{journal.path} is the journal of another job: {'; '.join(differences)}. {HOW_TO_BEGIN_ANEW.capitalize()}"
-        )
-
-
-def _differences(before: Mapping[str, Any], now: Mapping[str, Any], where: str = "") -> Iterable[str]:
-    for name in sorted({*before, *now}, key=_telling):
-        old, new = before.get(name), now.get(name)
-        if isinstance(old, dict) and isinstance(new, dict):
-            yield from _differences(old, new, f"{name} ")
-        elif old != new:
-            yield f"{where}{name} is {_shown(new)}, was {_shown(old)}"
-
-
-def _telling(name: str) -> tuple[int, str]:
-    """The most telling names first: what is sent and where, then from what file, then how it is read, then cut."""
-    if name in _TELLING:
-        return _TELLING.index(name), name
-    return len(_TELLING) + (name in {"chunk_size", "max_bytes"}), name
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return "not given"
-    return f"{value:,}" if type(value) is int else str(value)
+def end_reason(error: BaseException, *, keeps_values: bool) -> str:
+    """What ended a run, in one line, for its journal; what it may quote of a row is left out unless values are kept."""
+    if isinstance(error, asyncio.CancelledError | KeyboardInterrupt):
+        return "interrupted"
+    is_harmless = isinstance(error, JournalError | SourceError | OSError)
+    is_harmless = is_harmless or (isinstance(error, PlanhatError) and not may_quote_a_row(error))
+    # Anything else may be about a row, and quote it.
+    return printable(str(error) if is_harmless or keeps_values else without_values(str(error)))

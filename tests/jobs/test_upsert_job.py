@@ -21,10 +21,11 @@ from planhat_async.batching.chunking import Chunk
 from planhat_async.batching.recording import Recorded
 from planhat_async.errors import AuthenticationError, UnknownOutcomeError
 from planhat_async.jobs.entries import ChunkState, Run
+from planhat_async.jobs.job_identity import refuse_another
 from planhat_async.jobs.journal import Journal
 from planhat_async.jobs.journal_file import JournalError, JournalFile
 from planhat_async.jobs.ledger import JournalLedger
-from planhat_async.jobs.upsert_job import UpsertJob, refuse_another, run_upsert
+from planhat_async.jobs.upsert_job import UpsertJob, run_upsert
 from planhat_async.sandbox import Sandbox
 
 LOST = UnknownOutcomeError("no answer", method="PUT", path="/")
