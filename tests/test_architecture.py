@@ -49,6 +49,7 @@ PURE = {
     "jobs/mapping",
     "jobs/entries",
     "jobs/report",
+    "jobs/charts",
     "jobs/job_summary",
     "jobs/job_progress",
     "jobs/job_identity",
