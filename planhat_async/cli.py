@@ -46,7 +46,7 @@ app = typer.Typer(
     help="Read and write Planhat's notes, tasks and tickets in bulk. "
     "The token comes from PLANHAT_API_TOKEN or --token-file, the server from PLANHAT_BASE_URL or --base-url.",
     epilog="Exit codes: 0 all went well, 1 some rows were not stored, 2 wrong usage, or a file that "
-    "cannot be used, 3 Planhat could not be used, 130 interrupted, 141 nobody reads the output.",
+    "cannot be used, 3 Planhat could not be used, 130 interrupted, 141 the output was closed.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     add_completion=False,
@@ -78,7 +78,7 @@ def export(
     format_: Annotated[
         ExportFormat | None, typer.Option("--format", help="By default what the file's name says, else jsonl.")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on behind FILE.part of a broken JSONL export.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume a JSONL export after FILE.part.")] = False,
     concurrency: Concurrency = DEFAULTS.concurrency,
     per_minute: PerMinute = DEFAULT_PER_MINUTE,
     token_file: TokenFile = None,
@@ -87,10 +87,10 @@ def export(
     """Write all records of a model to a file or to standard output.
 
     JSONL holds each record exactly as Planhat sent it. CSV and Parquet have a column for every field, the same
-    whatever the records hold, and `extra` for the rest; Parquet needs the extra planhat-async[parquet]. A file gets
+    for all records, and `extra` for the rest; Parquet needs the extra planhat-async[parquet]. A file gets
     its name once it is complete; until then it is called FILE.part. A new file can be read by its owner alone; one that
-    replaces another has its mode. An export that broke off is begun anew, unless
-    --resume is given: then one to JSONL goes on where it was.
+    replaces another has its mode. An interrupted export starts again, unless
+    --resume is given: then one to JSONL resumes where it was.
     """
     with refusals():
         repository = REPOSITORIES[model]
@@ -108,9 +108,9 @@ def export(
 
 def _resumed(output: Path | None, format_: ExportFormat, repository: AnyRepository) -> ExportCheckpoint:
     if output is None:
-        raise ValueError("--resume goes on with a file: name it with --output")
+        raise ValueError("--resume needs a file: name it with --output")
     if format_ is not ExportFormat.JSONL:
-        raise ValueError(f"--resume goes on with JSONL, not with {format_.value}")
+        raise ValueError(f"--resume works with JSONL, not with {format_.value}")
     return checkpoint_of(output, repository.endpoint.record)
 
 

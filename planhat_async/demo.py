@@ -21,7 +21,7 @@ _COMPARED = ("source_id", "source", "email", "name", "title", "description", "st
 
 @attrs.frozen(kw_only=True)
 class DemoReport:
-    """What became of the demo's tickets."""
+    """The outcome of the demo."""
 
     first: UpsertResult
     """The account of writing them."""

@@ -39,7 +39,7 @@ async def refuse_use(path: Path) -> None:
 
 @jobs.command()
 def status(file: JournalFile) -> None:
-    """What the job is, how far it has come, and what became of its rows so far; also while it runs.
+    """What the job is, how far it has come, and the outcomes of its rows so far; also while it runs.
 
     Exits with 0 if all rows were stored, else with 1.
     """

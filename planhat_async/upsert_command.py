@@ -64,7 +64,7 @@ Maps = Annotated[
     typer.Option(
         "--map",
         metavar="FIELD=COLUMN|FILE.toml",
-        help="Where a field's values are, or a file that says so; then other columns are left.",
+        help="Where a field's values are, or a file that says so; then other columns are ignored.",
     ),
 ]
 Constants = Annotated[
@@ -126,7 +126,7 @@ def upsert(
     --map every column must be a field. In JSONL, fields that Planhat fills in itself are passed on, so that an
     export can be sent back: Planhat ignores them. In CSV such a column is refused.
 
-    With --journal the same command goes on where it was, whatever ended it: what was answered is not sent again.
+    With --journal the same command resumes where it was, after any end: what was answered is not sent again.
     Interrupted once, it finishes what is in flight; twice, it stops at once. An older copy of a journal does not know
     what was sent since: then rows without a key are stored twice.
 
@@ -172,7 +172,7 @@ def upsert(
 def _refuse_alone(needed: str, **given: bool) -> None:
     for option, is_given in given.items():
         if is_given:
-            raise ValueError(f"{option} means nothing without {needed}: give that too")
+            raise ValueError(f"{option} needs {needed}: give that too")
 
 
 def _carry_out(session: Session, job: UpsertJob, source: FileSource, rejects: Rejects | None, *, as_json: bool) -> int:
@@ -263,7 +263,7 @@ def _show(ended: _Upserted, *, as_json: bool) -> None:
 
 
 class _Interrupted(Exception):  # noqa: N818 - not an error
-    """Somebody asked the program to end."""
+    """A signal asked the program to end."""
 
 
 _ENDED_EARLY = "interrupted; what was in flight has ended, the rows after it were not sent"
@@ -292,7 +292,7 @@ async def _upsert(session: Session, job: UpsertJob, source: FileSource, rejects:
     if rejects is not None:
         for chunk in job.unseen:
             rejects.add(chunk)
-        # Of a journal that does not fit nobody knows whether its rows are these.
+        # The rows of a journal that does not fit may be others.
         for entry in () if isinstance(ended_by, JournalError) else job.earlier:
             rejects.add_earlier(entry)
     cost = job.cost(seconds=time.monotonic() - started)

@@ -168,7 +168,7 @@ def test_options_of_a_journal_need_one(desk: Desk, option: str) -> None:  # noqa
     """Whoever gives them counts on it."""
     file = desk.file("t.csv", HEAD + GOOD)
     ended = run("upsert", "tickets", file, option)
-    message = f"planhat-async: {option} means nothing without --journal: give that too"
+    message = f"planhat-async: {option} needs --journal: give that too"
     assert (ended.code, ended.out, ended.err) == (2, "", [message])
     assert desk.stored() == {}
     assert run("upsert", "tickets", file, option, "--journal", "job.db").code == 0
@@ -186,7 +186,7 @@ def test_rows_are_looked_for_after_as_long_as_is_asked_for(desk: Desk) -> None: 
 
     asyncio.run(doubt())
     ended = run("upsert", "notes", file, "--verify-wait", "0")
-    message = "planhat-async: --verify-wait means nothing without --verify-by: give that too"
+    message = "planhat-async: --verify-wait needs --verify-by: give that too"
     assert (ended.code, ended.err) == (2, [message])
     started_at = time.monotonic()
     options = ("--journal", "job.db", "--verify-by", "subject", "--verify-wait", "0", "--json")
@@ -429,7 +429,7 @@ def test_a_dry_run_of_a_job_shows_what_is_left(desk: Desk) -> None:  # noqa: F81
     assert (ended.code, ended.out) == (2, "")
     assert "base_url is http://127.0.0.1:9, was http" in ended.err[0]
     assert Path("job.db").read_bytes() == content
-    assert [path.name for path in desk.folder.iterdir() if path.name.startswith("job")] == ["job.db"]
+    assert sorted(path.name for path in desk.folder.glob("job*")) == ["job.db", "job.db-lock"]
 
 
 def test_a_mapping_file_fits_columns_constants_and_dates(desk: Desk) -> None:  # noqa: F811

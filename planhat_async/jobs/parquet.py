@@ -42,7 +42,7 @@ class ParquetWriter(RecordWriter):
 
     Texts, booleans, whole numbers (64 bits), numbers, times (UTC, milliseconds) and lists of texts are what they
     are, anything nested is JSON. The last column, `extra`, holds as a JSON object what no column can: fields
-    nobody knows, and values of another type than their column's. A field that Planhat did not send and one that
+    that the model lacks, and values of another type than their column's. A field that Planhat did not send and one that
     is null look the same.
 
     Args:
@@ -77,7 +77,7 @@ class ParquetWriter(RecordWriter):
         """Write a row group of what was collected.
 
         Raises:
-            DecodeError: A row is no record.
+            DecodeError: A row is not a record.
         """
         if self._rows:
             table = self._table(self._rows)

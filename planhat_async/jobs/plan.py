@@ -22,7 +22,7 @@ from planhat_async.results import ChunkResult, Outcome, UpsertResult
 
 @attrs.define
 class Plan:
-    """What an upsert would send: a ledger that lets nothing leave, and counts.
+    """What an upsert would send: a ledger that counts chunks and lets none be sent.
 
     Attributes:
         before: What earlier runs of the job have left, if there is a journal.
@@ -55,7 +55,7 @@ class Plan:
         return 60.0 * ((self.n_chunks - 1) // per_minute) if self.n_chunks else 0.0
 
     async def begin(self, chunk: Chunk) -> Recorded:
-        """Count a chunk, and leave nothing of it to be sent."""
+        """Count a chunk; nothing of it is sent."""
         known = None if self.before is None else await self.before.begin(chunk)
         if known is None:
             known = Recorded(settled=Account(chunk).result, left=chunk.rows)
@@ -74,7 +74,7 @@ class Plan:
             self._seen.update(map(hash, row.keys))
 
     async def end(self, result: ChunkResult) -> None:
-        """Nothing is begun, so nothing ends."""
+        """Do nothing: nothing is begun."""
 
 
 async def plan_upsert(
@@ -90,8 +90,8 @@ async def plan_upsert(
     Args:
         repository: Where the rows would go.
         source: The rows.
-        journal: The journal of a job, if only what that has left is to be planned. It is left as it is, is not made
-            where there is none, and may be in use by another process.
+        journal: The journal of a job, if only what that has left is to be planned. It is left as it is, is not created
+            if it is missing, and may be in use by another process.
         resend_unknown: As in `JobOptions`.
         **options: See `UpsertOptions`; calls that look for rows (`verify_by`) are not counted.
 

@@ -1,7 +1,7 @@
 """Files that hold customers' data: for their owner alone, or with the mode of the file they replace.
 
 They are never written through a link, or into a file, that another user has put where they are to be: what is there
-is removed first, or, where it is to be gone on with, must be a regular file of our own.
+is removed first, or, if it is to be resumed, must be a regular file of our own.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def create_private(path: Path, *, like: Path | None = None) -> BinaryIO:
 
 
 def reopen_private(path: Path, *, like: Path | None = None) -> BinaryIO:
-    """Open a file of our own, to go on with it.
+    """Open a file of our own, to resume it.
 
     Args:
         path: The file.
@@ -60,7 +60,7 @@ def refuse_foreign(path: Path) -> None:
     found = path.lstat()
     own_id = getattr(os, "getuid", lambda: found.st_uid)()  # Windows has none
     if not (stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_uid == own_id):
-        raise ValueError(f"{path} is a link, or no file of yours alone: remove it, and begin anew")
+        raise ValueError(f"{path} is a link, or not a file of yours alone: remove it, and begin again")
 
 
 def make_private(path: Path, *, like: Path | None = None) -> None:

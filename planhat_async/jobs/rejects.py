@@ -80,7 +80,7 @@ class Rejects:
             and problem.position is not None
             and not (is_refused and problem.outcome is Outcome.REJECTED)
         ]
-        # A row that is here already keeps its reason: what this run was told is told in full.
+        # A row that is here already keeps its reason: those of this run are in full.
         self._found.executemany("INSERT OR IGNORE INTO found VALUES (?, ?)", rows)
 
     def write(self) -> None:

@@ -100,8 +100,8 @@ def entry_of(row: dict[str, Any]) -> Entry:
 
 def _counts_of(held: Any) -> dict[str, int]:
     if not isinstance(held, dict):
-        raise TypeError(f"counts are no object but {held!r}")
+        raise TypeError(f"counts are not an object but {held!r}")
     for name, n_rows in held.items():
         if type(n_rows) is not int or n_rows < 0:
-            raise TypeError(f"{name} is no number of rows but {n_rows!r}")
+            raise TypeError(f"{name} is not a number of rows but {n_rows!r}")
     return {Outcome(name).value: n_rows for name, n_rows in held.items()}

@@ -47,7 +47,7 @@ class FileSource:
         encoding: Of CSV; a byte order mark is understood. JSONL is UTF-8.
 
     Raises:
-        SourceError: There is no such file, or its ending says nothing.
+        SourceError: The file is missing, or its name does not end in a format.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class FileSource:
         path: Path,
         mapping: FieldMapping,
         *,
-        format: Format | None = None,  # noqa: A002 - what everybody calls it
+        format: Format | None = None,  # noqa: A002 - its usual name
         encoding: str = "utf-8",
     ) -> None:
         self.path = path
@@ -77,12 +77,12 @@ class FileSource:
                 return
             found = path.stat()
         except LookupError:
-            raise SourceError(f"there is no encoding {encoding!r}") from None
+            raise SourceError(f"unknown encoding {encoding!r}") from None
         except OSError as error:
             raise SourceError(f"{path}: {error.strerror}") from None
         if not stat.S_ISREG(found.st_mode):
             # It is read twice: once to refuse what does not fit, before anything is sent.
-            raise SourceError(f"{path} is no regular file: a pipe's rows must be in a file first")
+            raise SourceError(f"{path} is not a regular file: a pipe's rows must be in a file first")
         self.total_bytes = found.st_size
 
     @property
@@ -199,8 +199,8 @@ class FileSource:
             writer = csv.writer(copy)
             writer.writerow([REASON_COLUMN, *_without_reason(header, header)])
             for (_, cells), reason in _chosen(_csv_records(reader, lines.clear), reasons):
-                told = [lines.text()] if isinstance(cells, str) else _without_reason(header, cells)
-                writer.writerow([reason, *told])
+                shown = [lines.text()] if isinstance(cells, str) else _without_reason(header, cells)
+                writer.writerow([reason, *shown])
             copy.flush()
             copy.detach()
 
@@ -234,7 +234,7 @@ def _standard_input() -> Iterator[BinaryIO]:
     try:
         number = sys.stdin.fileno()
     except (OSError, ValueError):
-        yield sys.stdin.buffer  # somebody has put something else in its place
+        yield sys.stdin.buffer  # replaced by something without a descriptor
         return
     with open(number, "rb", closefd=False) as file:
         yield file
@@ -307,7 +307,7 @@ def _chosen(records: Iterable[T], reasons: Iterator[tuple[int, str]]) -> Iterato
 
 
 def _with_reason(reason: str, line: bytes) -> bytes:
-    """A row of JSONL with a reason in front; what is no row, or cannot be written again, is copied as text."""
+    """A row of JSONL with a reason in front; anything else is copied as text."""
     try:
         row = decode_json(line, is_input=True)
         held = row if isinstance(row, dict) else {"line": row}

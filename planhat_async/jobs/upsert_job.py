@@ -1,15 +1,15 @@
-"""Runs an upsert as a job: one that is killed at any instant goes on where it was when it is run again.
+"""Runs an upsert as a job: if it is killed at any instant, the next run resumes where it was.
 
 Rows are cut by rules that depend on the input alone, so a rerun cuts the same chunks, and knows each by its number,
-its row count and a digest. What the journal says decides what becomes of it:
+its row count and a digest. The journal decides how it is treated:
 
-    not in the journal      it never left: it is sent
+    not in the journal      it was never sent: it is sent
     answered                it is not sent again; its account is the journal's
     sending, unknown        keyed: it is sent again, which does no harm; keyless: its rows are unknown, and are sent
                             again, or looked for in Planhat's list, only where that is asked for
-    unsent                  what did not leave is sent
+    unsent                  the rows that were not sent are sent
 
-An entry is on the disk before a byte of its chunk leaves, and again after its answer. A chunk that shares a key with
+An entry is on the disk before a byte of its chunk is sent, and again after its answer. A chunk that shares a key with
 one before it that is sent again is sent again too, whatever it was answered, be it by the run after that: writes to
 one key keep their order.
 """
@@ -74,7 +74,7 @@ async def run_upsert(
     Args:
         repository: Where the rows go.
         source: A `FileSource`, or any iterable or async iterable that yields the same rows in each run.
-        journal: The journal's file; it is made where there is none. Without one nothing is remembered.
+        journal: The journal's file; it is created if it is missing. Without one nothing is remembered.
         on_chunk: Called with the result of each chunk as it ends, those of earlier runs included.
         **options: See `JobOptions`.
 
@@ -106,8 +106,8 @@ class UpsertJob:
 
     Attributes:
         cost_before: What earlier runs have cost.
-        unseen: Once it is left: the chunks that ended while nobody asked for them any more.
-        earlier: Once it is left: what the journal holds of chunks that this run did not come to.
+        unseen: After the `async with`: the chunks that ended after the iteration.
+        earlier: After the `async with`: what the journal holds of chunks that this run did not reach.
     """
 
     def __init__(
@@ -137,9 +137,9 @@ class UpsertJob:
 
     @property
     def result(self) -> UpsertResult:
-        """What became of every row so far.
+        """The outcome of every row so far.
 
-        Once the job has ended before it came to all that earlier runs have sent, that is accounted for as well.
+        If the job has ended before it reached all chunks that earlier runs have sent, those are included.
         """
         if self._total is not None:
             return self._total
@@ -219,30 +219,30 @@ class UpsertJob:
         return chunk
 
     def stop(self) -> None:
-        """Begin no other chunk: those that were begun end, also where they wait for the pace, the rest stays unsent."""
+        """Begin no other chunk; those that were begun end, also if they wait for the pace, the rest stays unsent."""
         self._is_stopped = True
         if self._run is not None:
             self._run.stop()
 
     async def _close(self, error: BaseException | None) -> None:
-        """Account for everything, and close the journal, also where that is cancelled."""
+        """Complete the result, and close the journal, also if that is cancelled."""
         try:
             if self._run is not None:
                 self._settle(self._run)
-            # Whoever interrupts once more must not make rows doubtful of which it is known what became of them.
+            # A second interrupt must not make rows unknown whose outcomes are known.
             await wait_to_end(self._write_the_end(error))
         finally:
             if self._journal is not None:
                 await self._journal.close()
 
     async def _write_the_end(self, error: BaseException | None) -> None:
-        with suppress(JournalError):  # that it cannot be written has been said where it mattered
+        with suppress(JournalError):  # which was raised before
             if self._ledger is not None:
                 await self._ledger.write_the_rest()
             await self._end_run(error)
 
     def _settle(self, run: UpsertRun) -> None:
-        """Account for all that this run and earlier ones know."""
+        """Complete the result with what earlier runs have recorded."""
         self.unseen = run.take_ended()
         if self._ledger is None:
             return

@@ -44,9 +44,9 @@ class JsonlWriter(RecordWriter):
 
 
 class CsvWriter(RecordWriter):
-    """One column a field, by Planhat's names, whatever the records hold; nested values as JSON.
+    """One column a field, by Planhat's names, the same for all records; nested values as JSON.
 
-    What no field has a place for goes to the last column, `extra`, as a JSON object. A field that Planhat did not
+    Fields that the model lacks go to the last column, `extra`, as a JSON object. A field that Planhat did not
     send and one that is empty look the same.
     """
 
@@ -71,11 +71,11 @@ def object_in(row: bytes) -> dict[str, Any]:
     """A record's fields, by Planhat's names.
 
     Raises:
-        DecodeError: It is something else than an object.
+        DecodeError: It is not an object.
     """
     held = decode_json(row)
     if not isinstance(held, dict):
-        raise DecodeError(f"the list holds something that is no record: {printable(excerpt(row, 20))}")
+        raise DecodeError(f"the list holds something that is not a record: {printable(excerpt(row, 20))}")
     return held
 
 

@@ -52,7 +52,7 @@ def titles(rows: Any) -> list[Any]:
     ],
 )
 def test_csv_is_read_around_what_is_wrong_with_it(tmp_path: Path, content: bytes, read: list[str]) -> None:
-    """Each line is a row, or says why it is none."""
+    """Each line is a row, or says why it is not."""
     assert titles(source(tmp_path / "t.csv", content)) == read
 
 
@@ -70,7 +70,7 @@ def test_csv_is_read_around_what_is_wrong_with_it(tmp_path: Path, content: bytes
     ],
 )
 def test_jsonl_is_read_around_what_is_wrong_with_it(tmp_path: Path, content: bytes, read: list[str]) -> None:
-    """Each line is a row, or says why it is none."""
+    """Each line is a row, or says why it is not."""
     assert titles(source(tmp_path / "t.jsonl", content)) == read
 
 
@@ -121,7 +121,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(
     assert len(titles([next(rows)])) == 1
     change(path)
     n_read = 1
-    with pytest.raises(SourceError, match=f"t.csv {said}: its last rows were not taken"):  # noqa: PT012
+    with pytest.raises(SourceError, match=f"t.csv {said}: its last rows were not read"):  # noqa: PT012
         for _ in rows:
             n_read += 1
     assert 1 < n_read < 500
@@ -142,7 +142,7 @@ def test_a_damaged_gzip_is_refused(tmp_path: Path, damage: Callable[[bytes], byt
     """It is named."""
     lines = b"".join(b"%d,title %d\n" % (n, n) for n in range(1000))
     made = source(tmp_path / "t.csv.gz", damage(gzip.compress(b"source_id,title\n" + lines)))
-    with pytest.raises(SourceError, match=r"t\.csv\.gz is no whole gzip file: "):
+    with pytest.raises(SourceError, match=r"t\.csv\.gz is not a complete gzip file: "):
         list(made)
 
 
@@ -207,13 +207,13 @@ def test_parquet_is_read_by_row_groups(tmp_path: Path) -> None:
 
 def test_what_is_no_parquet_is_refused(tmp_path: Path) -> None:
     """Also a file that is cut short, and columns that do not fit."""
-    with pytest.raises(SourceError, match=r"t\.parquet is no Parquet file that can be read"):
+    with pytest.raises(SourceError, match=r"t\.parquet is not a Parquet file that can be read"):
         source(tmp_path / "t.parquet", b"source_id\n1\n").check_beginning()
     path = table(tmp_path / "u.parquet", {"titel": ["a"]})
     with pytest.raises(SourceError, match=r"u\.parquet: column 'titel': Ticket has no field 'titel'"):
         source(path).check_beginning()
     path.write_bytes(path.read_bytes()[:-8])
-    with pytest.raises(SourceError, match="is no Parquet file"):
+    with pytest.raises(SourceError, match="is not a Parquet file"):
         source(path).check_beginning()
 
 

@@ -95,7 +95,7 @@ def test_every_row_of_a_rerun_is_settled_or_sent(
         assert unknown == ({n for n in valid if outcomes[n] is Outcome.UNKNOWN} if resends or verifies else set())
 
 
-def test_a_keyless_chunk_in_flight_is_unknown_until_somebody_asks() -> None:
+def test_a_keyless_chunk_in_flight_is_unknown_unless_it_is_to_be_settled() -> None:
     """Then it is sent again, or looked for first, above the floor that was kept before it left."""
     cut = chunk(3, is_keyed=False)
     entry = Entry.beginning(cut, "", floor="6553e2f0" + "0" * 16)
@@ -142,7 +142,7 @@ def test_reasons_are_kept_without_what_they_quote() -> None:
     ],
 )
 def test_only_whole_words_are_left_out_of_a_reason(key: str, reason: str, kept: str) -> None:
-    """A key that is a part of another word is none, nor is an apostrophe a quote."""
+    """A key that is a part of another word stays, and an apostrophe is not a quote."""
     problem = Problem(outcome=Outcome.REJECTED, reason=reason, position=0, key=key)
     assert [group.reason for group in groups_of([problem], keeps_values=False)] == [kept]
 
@@ -187,5 +187,5 @@ GROUPS: Any = st.builds(
 @steady
 @given(GROUPS)
 def test_a_group_comes_back_from_json_as_it_was(group: Group) -> None:
-    """Whatever the reason holds."""
+    """For any reason."""
     assert Group.from_json(json.loads(json.dumps(group.to_json()))) == group

@@ -81,7 +81,7 @@ def test_where_there_is_one_list_a_field_of_that_name_means_nothing() -> None:
             "line 3: the _id 2 follows 3, so the lines are not in order",
         ),
         ([line("1"), line("1")], "line 2: the _id 1 follows 1, so the lines are not in order"),
-        ([*ARCHIVED, line("07")], "line 4: the task 07 is not archived, but follows one that is"),
+        ([*ARCHIVED, line("07")], "line 4: the record 07 is not archived, but follows one that is"),
         (
             [*ARCHIVED, line("02", isArchived=True)],
             "line 4: the _id 02 follows 06, so the lines are not in order",

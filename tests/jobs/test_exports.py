@@ -132,7 +132,7 @@ async def test_a_writer_of_an_export_that_broke_off_is_not_closed() -> None:
     assert writer.calls == ["1"]
 
 
-async def test_a_cancellation_waits_until_nobody_writes_any_more() -> None:
+async def test_a_cancellation_waits_until_the_thread_has_written() -> None:
     """The event loop is free meanwhile; the file may be closed afterwards."""
     loop, has_begun, may_end = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
 
@@ -155,12 +155,12 @@ async def test_a_cancellation_waits_until_nobody_writes_any_more() -> None:
 
 async def test_progress_is_told_in_thousands() -> None:
     """With the records of the earlier export, where it goes on with one."""
-    told: list[int] = []
+    counts: list[int] = []
     ids = [f"{number:04}" for number in range(1500)]
     repository: Any = Lists(ids)
     checkpoint = ExportCheckpoint(last_id=ids[499], n_of_list=500, n_rows=500)
-    assert await export_records(repository, Collector(), checkpoint=checkpoint, on_progress=told.append) == 1500
-    assert told == [1000]
+    assert await export_records(repository, Collector(), checkpoint=checkpoint, on_progress=counts.append) == 1500
+    assert counts == [1000]
 
 
 # Going on with what is left
@@ -307,7 +307,7 @@ async def test_half_of_a_resumed_export_can_be_resumed(tmp_path: Path) -> None:
 def test_where_nothing_is_left_that_is_said(tmp_path: Path) -> None:
     """With what to do instead."""
     path = tmp_path / "all.jsonl"
-    with pytest.raises(ValueError, match=r"there is no .*all\.jsonl\.part to go on with: begin without --resume"):
+    with pytest.raises(ValueError, match=r"there is no .*all\.jsonl\.part to resume: leave out --resume"):
         checkpoint_of(path, Ticket)
 
 
@@ -315,7 +315,7 @@ def test_what_no_export_left_is_named_and_not_touched(tmp_path: Path) -> None:
     """The file and its line."""
     part = tmp_path / "all.jsonl.part"
     part.write_bytes(b"_id,sourceId\n")
-    with pytest.raises(ValueError, match=r"all\.jsonl\.part is no part of such an export: line 1: not JSON"):
+    with pytest.raises(ValueError, match=r"all\.jsonl\.part is not part of such an export: line 1: not JSON"):
         checkpoint_of(tmp_path / "all.jsonl", Ticket)
     assert part.read_bytes() == b"_id,sourceId\n"
 

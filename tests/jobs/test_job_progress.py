@@ -14,7 +14,7 @@ RESULT = UpsertResult(created=900, unreported=90, rejected=4, invalid=3, dropped
 
 
 def test_a_line_says_how_far_a_job_has_come() -> None:
-    """Rows done and to be done, rows a second, what became of them, calls and time left."""
+    """Rows done and to be done, rows a second, their outcomes, calls and time left."""
     meter = Meter(10_000)
     meter.record_progress(0, rows_read=0, bytes_read=0, now=0.0)
     meter.record_progress(1000, rows_read=2000, bytes_read=5000, now=10.0)
@@ -44,7 +44,7 @@ def test_what_an_earlier_run_has_done_is_soon_forgotten() -> None:
 
 
 def test_a_job_that_waits_has_no_pace_after_a_while() -> None:
-    """And nobody knows then how long it takes."""
+    """The time left is unknown then."""
     meter = Meter(10_000)
     for second in (0, 1, *range(10, 80, 10)):
         meter.record_progress(2500 * (second > 0), rows_read=5000, bytes_read=5000, now=float(second))

@@ -58,7 +58,7 @@ async def test_what_is_saved_is_there_when_it_is_opened_again(tmp_path: Path) ->
 
 
 async def test_a_journal_that_is_closed_twice_is_closed(tmp_path: Path) -> None:
-    """Nobody need know who closes it."""
+    """The second time does nothing."""
     journal = await Journal.open(tmp_path / "job.db")
     await journal.close()
     await journal.close()
@@ -149,7 +149,7 @@ asyncio.run(write())
 
 @pytest.mark.slow
 async def test_a_journal_is_read_while_another_process_writes_to_it(tmp_path: Path) -> None:
-    """As it is at one instant, whatever is written meanwhile; once that is killed, it is read as it was left."""
+    """As it is at one instant, although it grows; once the writer is killed, it is read as it was left."""
     path = tmp_path / "job.db"
     command = [sys.executable, "-c", WRITER, str(path)]
     lengths = []
@@ -261,7 +261,7 @@ async def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("version", [SCHEMA_VERSION - 1, SCHEMA_VERSION + 1])
 async def test_a_journal_of_another_version_is_refused(tmp_path: Path, version: int) -> None:
-    """Nobody here knows what a newer one means, and an older one has other digests."""
+    """A newer one may mean something else, and an older one has other digests."""
     path = tmp_path / "job.db"
     await (await Journal.open(path)).close()
     sqlite_file(path, f"PRAGMA user_version = {version}")
@@ -287,7 +287,7 @@ async def test_a_damaged_journal_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("column", ["counts", "state", "problems", "positions", "pending"])
 async def test_an_entry_that_cannot_be_read_is_damage(tmp_path: Path, column: str) -> None:
-    """Somebody has edited it."""
+    """It was edited."""
     path = tmp_path / "job.db"
     async with await Journal.open(path) as journal:
         await journal.save(ENTRY)
@@ -371,9 +371,9 @@ async def test_a_journal_where_none_can_be_is_refused(tmp_path: Path, name: str)
     assert str(tmp_path / name) in await refusal(tmp_path / name)
 
 
-@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="there is no folder that nobody may write to")
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="there is no folder that is read-only for all")
 async def test_a_read_only_folder_is_refused(tmp_path: Path) -> None:
-    """In one line; `/proc` is read-only for everybody, also for root."""
+    """In one line; `/proc` is read-only for all, also for root."""
     (tmp_path / "link").symlink_to("/proc/self")
     path = tmp_path / "link" / "job.db"
     assert await refusal(path) == f"{path}: the journal cannot be written here: its folder is read-only"
@@ -479,7 +479,7 @@ async def test_an_entry_and_its_run_are_written_together(tmp_path: Path) -> None
 async def test_a_journal_that_is_no_longer_there_takes_nothing_more(
     tmp_path: Path, lose: Callable[[Path], object], what: str
 ) -> None:
-    """Whatever is to be written: it says what happened, and what to do."""
+    """The message says what happened, and what to do."""
     path = tmp_path / "job.db"
     (tmp_path / "new").write_bytes(b"an older copy")
     async with await Journal.open(path) as journal:

@@ -126,7 +126,7 @@ def sqlite3_in_memory() -> sqlite3.Connection:
     ],
 )
 def test_an_error_is_known_by_its_code(code: int | None, words: str) -> None:
-    """Whatever SQLite says in English, and however precise the code is."""
+    """Not by its message; an extended code counts as its primary one."""
     error = sqlite3.OperationalError("said")
     if code is not None:
         error.sqlite_errorcode = code

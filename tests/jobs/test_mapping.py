@@ -117,7 +117,7 @@ def test_planhats_own_key_has_three_spellings() -> None:
 
 
 def test_custom_fields_are_named_by_their_own_names() -> None:
-    """Nobody knows which there are, so any will do; a constant of one is text."""
+    """They are unknown, so any will do; a constant of one is text."""
     assert parsed("custom.Plan Name=Plan", constants=("custom.Seats=5",)) == (
         {"custom.Plan Name": "Plan"},
         {"custom.Seats": "5"},
@@ -155,7 +155,7 @@ def test_a_custom_fields_name_may_hold_a_comma() -> None:
     ],
 )
 def test_a_mapping_that_makes_no_sense_is_refused(maps: list[str], constants: list[str], message: str) -> None:
-    """One sentence says what is wrong, with the nearest names of a field nobody knows."""
+    """One sentence says what is wrong, with the names nearest to an unknown field."""
     with pytest.raises(SourceError) as caught:
         FieldMapping.parse(Ticket, maps=maps, constants=constants)
     assert str(caught.value) == message
@@ -206,13 +206,13 @@ def test_without_a_mapping_every_column_is_a_field() -> None:
     assert row == {"sourceId": "1", "company_external_id": "acme", "custom": {"Plan": "Gold"}}
 
 
-def test_without_a_mapping_a_column_that_is_no_field_is_refused() -> None:
+def test_without_a_mapping_a_column_that_is_not_a_field_is_refused() -> None:
     """Planhat would drop it silently; the message says what to do."""
     with pytest.raises(SourceError) as caught:
         FieldMapping(record=Note).check_columns(["subject", "activityTag"])
     assert str(caught.value) == (
         "column 'activityTag': Note has no field 'activityTag'; did you mean activity_tags? "
-        "(fit the file with --map FIELD=COLUMN)"
+        "(say --map FIELD='activityTag')"
     )
 
 
@@ -220,12 +220,12 @@ def test_without_a_mapping_a_column_that_planhat_fills_in_is_refused() -> None:
     """Planhat would drop it as silently; the message says what it is."""
     with pytest.raises(SourceError) as caught:
         FieldMapping(record=Ticket).check_columns(["sourceId", "timeBucket"])
-    assert str(caught.value) == f"column 'timeBucket': {FILLED_IN} (fit the file with --map FIELD=COLUMN)"
+    assert str(caught.value) == f"column 'timeBucket': {FILLED_IN} (say --map FIELD='timeBucket')"
 
 
 @pytest.mark.parametrize("columns", [["sourceId", "source_id"], ["title", "source_id", "source_id"]])
 def test_without_a_mapping_a_field_has_one_column(columns: list[str]) -> None:
-    """Which of two is meant nobody can know, in whichever spelling they are."""
+    """It is ambiguous which of two is meant, in either spelling."""
     with pytest.raises(SourceError) as caught:
         FieldMapping(record=Ticket).check_columns(columns)
     assert str(caught.value) == "source_id is given twice: by the column 'source_id', and by another or --set"
@@ -297,7 +297,7 @@ def test_every_row_gets_a_constant(name: str) -> None:
 
 @pytest.mark.parametrize("column", ["company_external_id", "companyExternalId"])
 def test_a_column_beside_a_constant_of_its_field_is_refused(column: str) -> None:
-    """Whoever has both means one of them, and nobody knows which."""
+    """It is ambiguous which of them is meant."""
     mapping = FieldMapping.parse(Ticket, constants=["company_external_id=acme"])
     with pytest.raises(SourceError) as caught:
         mapping.check_columns(["title", column])

@@ -56,7 +56,7 @@ def test_columns_constants_and_dates_are_fitted(tmp_path: Path) -> None:
 def test_a_time_of_another_form_is_named(tmp_path: Path) -> None:
     """With the form it should have."""
     mapping = parsed(tmp_path / "m.toml", WHOLE)
-    with pytest.raises(ValueError, match=r"start_time: 'soon' is no time of the form %d\.%m\.%Y %H:%M"):
+    with pytest.raises(ValueError, match=r"start_time: 'soon' is not a time of the form %d\.%m\.%Y %H:%M"):
         mapping.apply_to_text({"Task ID": "7", "Begins": "soon", "Due": ""})
 
 
@@ -64,8 +64,8 @@ def test_a_time_of_another_form_is_named(tmp_path: Path) -> None:
     ("content", "message"),
     [
         ("[columns", "m.toml is not TOML in UTF-8"),
-        ("[colums]\n", "m.toml: 'colums' is none of columns, constants, dates and time_zone"),
-        ("columns = 1", r"m.toml: columns is no table: begin it with \[columns\]"),
+        ("[colums]\n", "m.toml: 'colums' is not one of columns, constants, dates or time_zone"),
+        ("columns = 1", r"m.toml: columns is not a table: begin it with \[columns\]"),
         ('[columns]\nA = "source_id"\nB = "source_id"', "m.toml: two columns go to source_id"),
         ('[columns]\nA = "source_id"\nB = "sourceId"', "source_id is given twice: --map"),
         ("[columns]\nA.B = 1", r"m.toml: \[columns\] 'A' is not text"),

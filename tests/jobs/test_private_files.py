@@ -106,7 +106,7 @@ def test_a_part_that_others_have_put_there_is_not_gone_on_with(
     else:
         part.write_bytes(b'{"_id":"1"}\n')
         monkeypatch.setattr(os, "getuid", lambda: os.geteuid() + 1)
-    message = r"all\.jsonl\.part is a link, or no file of yours alone: remove it, and begin anew"
+    message = r"all\.jsonl\.part is a link, or not a file of yours alone: remove it, and begin again"
     with pytest.raises(ValueError, match=message):
         checkpoint_of(tmp_path / "all.jsonl", Ticket)
     with pytest.raises(ValueError, match=message):

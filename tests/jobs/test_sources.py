@@ -183,7 +183,7 @@ def test_an_encoding_that_is_none_is_refused(tmp_path: Path, encoding: str) -> N
     """Encodings of bytes, which Python has as well, are none."""
     with pytest.raises(SourceError) as caught:
         FileSource(tmp_path / "tickets.csv", FieldMapping(record=Ticket), encoding=encoding)
-    assert str(caught.value) == f"there is no encoding {encoding!r}"
+    assert str(caught.value) == f"unknown encoding {encoding!r}"
 
 
 def test_a_column_that_is_there_twice_is_refused(folder: Path) -> None:
@@ -208,8 +208,7 @@ def test_a_column_that_is_missing_is_refused(folder: Path) -> None:
 def test_a_column_that_is_no_field_is_refused(folder: Path) -> None:
     """Before any row is read."""
     assert refused(folder, "titel\na\n") == (
-        "tickets.csv: column 'titel': Ticket has no field 'titel'; did you mean title? "
-        "(fit the file with --map FIELD=COLUMN)"
+        "tickets.csv: column 'titel': Ticket has no field 'titel'; did you mean title? (say --map FIELD='titel')"
     )
 
 
@@ -374,7 +373,7 @@ def test_a_pipe_is_refused(format_: Format) -> None:
     finally:
         os.close(reading)
         os.close(writing)
-    assert str(caught.value) == f"/dev/fd/{reading} is no regular file: a pipe's rows must be in a file first"
+    assert str(caught.value) == f"/dev/fd/{reading} is not a regular file: a pipe's rows must be in a file first"
 
 
 def test_a_file_that_is_redirected_is_read_from_its_beginning(tmp_path: Path) -> None:
