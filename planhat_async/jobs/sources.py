@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, Literal, TypeVar
 
 from planhat_async._convert import decode_json, encode_plain
 from planhat_async.errors import DecodeError
+from planhat_async.jobs.csv_records import Lines, csv_reader, csv_records
 from planhat_async.jobs.inputs import SteadyFile, unpacked
 from planhat_async.jobs.mapping import REASON_COLUMN, FieldMapping, SourceError
 from planhat_async.jobs.row_groups import RowGroups
@@ -30,11 +31,6 @@ _ENDINGS: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jso
 STANDARD_INPUT = Path("-")
 T = TypeVar("T")
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-_MAX_CELL = 2**31 - 1
-_SAID = {
-    "unexpected end of data": "a quote is opened there and never closed",
-    "',' expected after '\"'": "a quote is closed in the middle of a cell",
-}
 
 
 class FileSource:
@@ -152,9 +148,9 @@ class FileSource:
             yield from self._csv_rows_of(text)
 
     def _csv_rows_of(self, text: io.TextIOWrapper) -> Iterator[dict[str, Any] | Unreadable]:
-        reader = _csv_reader(text)
+        reader = csv_reader(text)
         header = self._header(reader)
-        for where, cells in _csv_records(reader):
+        for where, cells in csv_records(reader):
             self.rows_read += 1
             if isinstance(cells, str):
                 yield Unreadable(f"{where}: {cells}")
@@ -192,13 +188,13 @@ class FileSource:
     def _copy_csv(self, file: BinaryIO, reasons: Iterator[tuple[int, str]], out: BinaryIO) -> None:
         options: Any = {"encoding": self._encoding, "errors": "surrogateescape", "newline": ""}
         with io.TextIOWrapper(file, **options) as text:
-            lines = _Lines(text)
-            reader = _csv_reader(lines)
+            lines = Lines(text)
+            reader = csv_reader(lines)
             header = self._header(reader)
             copy = io.TextIOWrapper(out, **options | {"encoding": self._encoding.removesuffix("-sig")})
             writer = csv.writer(copy)
             writer.writerow([REASON_COLUMN, *_without_reason(header, header)])
-            for (_, cells), reason in _chosen(_csv_records(reader, lines.clear), reasons):
+            for (_, cells), reason in _chosen(csv_records(reader, lines.clear), reasons):
                 shown = [lines.text()] if isinstance(cells, str) else _without_reason(header, cells)
                 writer.writerow([reason, *shown])
             copy.flush()
@@ -240,55 +236,6 @@ def _standard_input() -> Iterator[BinaryIO]:
         yield file
 
 
-class _Lines:
-    """The lines of a text, with those that were read last at hand."""
-
-    def __init__(self, text: Iterable[str]) -> None:
-        self._text = iter(text)
-        self._last: list[str] = []
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        line = next(self._text)
-        self._last.append(line)
-        return line
-
-    def clear(self) -> None:
-        """Forget them."""
-        self._last.clear()
-
-    def text(self) -> str:
-        """The lines since."""
-        return "".join(self._last).rstrip("\r\n")
-
-
-def _csv_reader(text: Iterable[str]) -> Any:
-    csv.field_size_limit(_MAX_CELL)
-    # Strict, or a quote that is never closed would make one cell of the rest of the file without a word.
-    return csv.reader(text, strict=True)
-
-
-def _csv_records(reader: Any, before: Callable[[], None] = lambda: None) -> Iterator[tuple[str, list[str] | str]]:
-    """Each record behind the header, by where it is: its cells, or why it has none."""
-    while True:
-        first_line = reader.line_num + 1
-        before()
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield _lines(first_line, reader.line_num), _SAID.get(str(error), str(error))
-            continue
-        except UnicodeError as error:
-            yield f"line {first_line}, and all after it", str(error)
-            return
-        if cells:
-            yield f"line {first_line}", cells
-
-
 def _jsonl_lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
     """Each line that holds something, by its number."""
     for number, line in enumerate(file, 1):
@@ -321,10 +268,6 @@ def _without_reason(header: list[str], cells: list[str]) -> list[str]:
     if REASON_COLUMN not in header or len(cells) != len(header):
         return cells
     return [cell for name, cell in zip(header, cells, strict=True) if name != REASON_COLUMN]
-
-
-def _lines(first: int, last: int) -> str:
-    return f"line {first}" if last <= first else f"lines {first} to {last}, none of which was read"
 
 
 def _attempt(where: str, read: Callable[[], dict[str, Any]]) -> dict[str, Any] | Unreadable:
