@@ -32,7 +32,7 @@ from test_cli import (
 )
 
 from planhat_async.cli.upsert_command import _tell
-from planhat_async.jobs.entries import State
+from planhat_async.jobs.entries import ChunkState
 from planhat_async.jobs.journal import Journal
 from planhat_async.jobs.rejects import Rejects
 from planhat_async.jobs.sources import FileSource
@@ -168,7 +168,7 @@ def test_options_of_a_journal_need_one(desk: Desk, option: str) -> None:  # noqa
     """Whoever gives them counts on it."""
     file = desk.file("t.csv", HEAD + GOOD)
     ended = run("upsert", "tickets", file, option)
-    message = f"planhat-async: {option} means nothing without --journal: give that too"
+    message = f"planhat-async: {option} needs --journal: give that too"
     assert (ended.code, ended.out, ended.err) == (2, "", [message])
     assert desk.stored() == {}
     assert run("upsert", "tickets", file, option, "--journal", "job.db").code == 0
@@ -182,11 +182,11 @@ def test_rows_are_looked_for_after_as_long_as_is_asked_for(desk: Desk) -> None: 
     async def doubt() -> None:
         async with await Journal.open("job.db") as journal:
             entry = journal.entries[0]
-            await journal.save(evolve(entry, state=State.SENDING, pending=entry.positions, counts={}, begun=2e9))
+            await journal.save(evolve(entry, state=ChunkState.SENDING, pending=entry.positions, counts={}, begun=2e9))
 
     asyncio.run(doubt())
     ended = run("upsert", "notes", file, "--verify-wait", "0")
-    message = "planhat-async: --verify-wait means nothing without --verify-by: give that too"
+    message = "planhat-async: --verify-wait needs --verify-by: give that too"
     assert (ended.code, ended.err) == (2, [message])
     started_at = time.monotonic()
     options = ("--journal", "job.db", "--verify-by", "subject", "--verify-wait", "0", "--json")
@@ -210,7 +210,7 @@ def test_a_file_that_is_no_journal_is_refused_before_anything_is_sent(desk: Desk
     """It stays as it is."""
     file = desk.file("t.csv", HEAD + GOOD)
     ended = run("upsert", "tickets", file, "--journal", file)
-    assert (ended.code, ended.err) == (2, [f"planhat-async: {file}: this is no journal"])
+    assert (ended.code, ended.err) == (2, [f"planhat-async: {file}: this is not a journal"])
     assert desk.stored() == {}
 
 
@@ -286,7 +286,7 @@ def test_rejects_of_a_rerun_that_ends_early_hold_what_earlier_runs_found(
 
     async def doubt() -> None:
         async with await Journal.open("job.db") as journal:
-            await journal.save(evolve(journal.entries[0], state=State.UNKNOWN))
+            await journal.save(evolve(journal.entries[0], state=ChunkState.UNKNOWN))
 
     asyncio.run(doubt())
     monkeypatch.setenv("PLANHAT_API_TOKEN", "wrong")
@@ -429,7 +429,7 @@ def test_a_dry_run_of_a_job_shows_what_is_left(desk: Desk) -> None:  # noqa: F81
     assert (ended.code, ended.out) == (2, "")
     assert "base_url is http://127.0.0.1:9, was http" in ended.err[0]
     assert Path("job.db").read_bytes() == content
-    assert [path.name for path in desk.folder.iterdir() if path.name.startswith("job")] == ["job.db"]
+    assert sorted(path.name for path in desk.folder.glob("job*")) == ["job.db", "job.db-lock"]
 
 
 def test_a_mapping_file_fits_columns_constants_and_dates(desk: Desk) -> None:  # noqa: F811

@@ -18,13 +18,23 @@ from planhat_async.cli import console
 from planhat_async.cli.demo import run_demo
 from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
 from planhat_async.cli.job_commands import fields, jobs, report
-from planhat_async.cli.parameters import LISTED, BaseUrl, Concurrency, ListedModel, PerMinute, TokenFile, session_for
+from planhat_async.cli.parameters import (
+    DEFAULT_PER_MINUTE,
+    DEFAULTS,
+    LISTED,
+    BaseUrl,
+    Concurrency,
+    ListedModel,
+    PerMinute,
+    TokenFile,
+    session_for,
+)
 from planhat_async.cli.signals import run, signals_handled
 from planhat_async.cli.upsert_command import upsert
-from planhat_async.jobs.exports import export_records, format_of, left_over, part_named, whole_file, writer_class
-from planhat_async.jobs.leftovers import Leftover
-from planhat_async.jobs.progress import in_words
-from planhat_async.jobs.writers import Writer
+from planhat_async.jobs.export_checkpoint import ExportCheckpoint
+from planhat_async.jobs.exports import checkpoint_of, export_records, format_of, part_named, whole_file, writer_class
+from planhat_async.jobs.job_progress import in_words
+from planhat_async.jobs.writers import RecordWriter
 from planhat_async.repositories import Lists
 from planhat_async.sandbox import Sandbox
 from planhat_async.sandbox.faults import described
@@ -34,7 +44,7 @@ app = typer.Typer(
     help="Read and write Planhat's notes, tasks and tickets in bulk. "
     "The token comes from PLANHAT_API_TOKEN or --token-file, the server from PLANHAT_BASE_URL or --base-url.",
     epilog="Exit codes: 0 all went well, 1 some rows were not stored, 2 wrong usage, or a file that "
-    "cannot be used, 3 Planhat could not be used, 130 interrupted, 141 nobody reads the output.",
+    "cannot be used, 3 Planhat could not be used, 130 interrupted, 141 the output was closed.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     add_completion=False,
@@ -66,19 +76,19 @@ def export(
     format_: Annotated[
         ExportFormat | None, typer.Option("--format", help="By default what the file's name says, else jsonl.")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on behind FILE.part of a broken JSONL export.")] = False,
-    concurrency: Concurrency = 4,
-    per_minute: PerMinute = 200,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume a JSONL export after FILE.part.")] = False,
+    concurrency: Concurrency = DEFAULTS.concurrency,
+    per_minute: PerMinute = DEFAULT_PER_MINUTE,
     token_file: TokenFile = None,
     base_url: BaseUrl = None,
 ) -> None:
     """Write all records of a model to a file or to standard output.
 
     JSONL holds each record exactly as Planhat sent it. CSV and Parquet have a column for every field, the same
-    whatever the records hold, and `extra` for the rest; Parquet needs the extra planhat-async[parquet]. A file gets
+    for all records, and `extra` for the rest; Parquet needs the extra planhat-async[parquet]. A file gets
     its name once it is complete; until then it is called FILE.part. A new file can be read by its owner alone; one that
-    replaces another has its mode. An export that broke off is begun anew, unless
-    --resume is given: then one to JSONL goes on where it was.
+    replaces another has its mode. An interrupted export starts again, unless
+    --resume is given: then one to JSONL resumes where it was.
     """
     with refusals():
         repository = LISTED[model]
@@ -87,43 +97,46 @@ def export(
         session = session_for(token_file, base_url, per_minute)
         if output is not None and output.is_dir():
             raise ValueError(f"{output} is a directory")
-        leftover = _resumed(output, format_, repository) if resume else Leftover()
-        with _opened(output, format_, leftover) as out:
+        checkpoint = _resumed(output, format_, repository) if resume else ExportCheckpoint()
+        with _opened(output, format_, checkpoint) as out:
             writer = make_writer(out, repository.model.record)
-            n_rows = run(_export(session, repository, writer, leftover, concurrency=concurrency))
-    console.tell(
-        f"{in_words(n_rows, repository.model.singular, repository.model.name)} exported"
-        + (f" to {output}" if output else "")
-    )
+            n_rows = run(_export(session, repository, writer, checkpoint, concurrency=concurrency))
+    exported = in_words(n_rows, repository.model.singular, repository.model.name)
+    console.tell(f"{exported} exported" + (f" to {output}" if output else ""))
 
 
-def _resumed(output: Path | None, format_: ExportFormat, repository: type[Lists[Any]]) -> Leftover:
+def _resumed(output: Path | None, format_: ExportFormat, repository: type[Lists[Any]]) -> ExportCheckpoint:
     if output is None:
-        raise ValueError("--resume goes on with a file: name it with --output")
+        raise ValueError("--resume needs a file: name it with --output")
     if format_ is not ExportFormat.JSONL:
-        raise ValueError(f"--resume goes on with JSONL, not with {format_.value}")
-    return left_over(output, repository.model)
+        raise ValueError(f"--resume works with JSONL, not with {format_.value}")
+    return checkpoint_of(output, repository.model)
 
 
 @contextmanager
-def _opened(output: Path | None, format_: ExportFormat, leftover: Leftover) -> Iterator[BinaryIO]:
+def _opened(output: Path | None, format_: ExportFormat, checkpoint: ExportCheckpoint) -> Iterator[BinaryIO]:
     if output is None:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
     else:
-        with part_named(output, format_.value), whole_file(output, keep_bytes=leftover.n_bytes) as out:
+        with part_named(output, format_.value), whole_file(output, keep_bytes=checkpoint.n_bytes) as out:
             yield out
 
 
 async def _export(
-    session: Session, repository: type[Lists[Any]], writer: Writer, leftover: Leftover, *, concurrency: int
+    session: Session,
+    repository: type[Lists[Any]],
+    writer: RecordWriter,
+    checkpoint: ExportCheckpoint,
+    *,
+    concurrency: int,
 ) -> int:
     with console.progress(f"export {repository.model.name}", total=None) as advance:
         async with session:
             return await export_records(
                 repository(session),
                 writer,
-                leftover=leftover,
+                checkpoint=checkpoint,
                 concurrency=concurrency,
                 on_progress=lambda n_rows: advance(n_rows, None),
             )

@@ -13,9 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from planhat_async._convert import printable
-from planhat_async.jobs.planning import Plan
-from planhat_async.jobs.progress import in_words
-from planhat_async.jobs.runner import Effort
+from planhat_async.jobs.job_progress import in_words
+from planhat_async.jobs.plan import Plan
+from planhat_async.jobs.upsert_job import JobCost
 from planhat_async.results import STORED, Outcome, ProblemGroup, UpsertResult
 from planhat_async.session import SessionStats
 
@@ -39,7 +39,7 @@ _MEANING = {
     Outcome.REJECTED: "refused by Planhat",
     Outcome.INVALID: "not sent: Planhat would refuse or drop them",
     Outcome.DROPPED: "left out of Planhat's answer",
-    Outcome.UNKNOWN: "sent; no answer says what became of them",
+    Outcome.UNKNOWN: "sent; no answer tells their outcome",
     Outcome.UNSENT: "not processed before the run ended",
 }
 
@@ -137,7 +137,7 @@ def _pairs(ranges: Iterable[range]) -> list[list[int]]:
 
 
 def print_json(
-    result: UpsertResult, stats: SessionStats | Effort, *, seconds: float, ended_by: BaseException | None
+    result: UpsertResult, stats: SessionStats | JobCost, *, seconds: float, ended_by: BaseException | None
 ) -> None:
     """The result for machines, as one JSON object."""
     total = {
@@ -157,7 +157,7 @@ def print_json(
 
 def show_plan(plan: Plan, *, per_minute: int, as_json: bool) -> None:
     """What an upsert would send."""
-    told: dict[str, object] = {
+    shown: dict[str, object] = {
         "rows": plan.result.rows,
         "invalid": plan.result.invalid,
         "stored": plan.result.stored,
@@ -176,19 +176,19 @@ def show_plan(plan: Plan, *, per_minute: int, as_json: bool) -> None:
         problems = [_problem(group) for group in plan.result.problem_groups]
         for problem in problems:
             del problem["outcome"]
-        sys.stdout.write(json.dumps(told | {"problems": problems}) + "\n")
+        sys.stdout.write(json.dumps(shown | {"problems": problems}) + "\n")
         return
     table = Table(title="What would be sent", title_justify="left", show_header=False)
     table.add_column()
     table.add_column(justify="right")
-    for name, value in told.items():
+    for name, value in shown.items():
         table.add_row(name.replace("_", " "), f"{value:,}")
     out.print(table)
     _list_problems(plan.result, ended_by=None)
 
 
 def tell(message: str) -> None:
-    """One line on standard error, whatever Planhat, a file or a file's name has put into it."""
+    """One line on standard error; text of Planhat's or of a file is made printable."""
     err.print(Text(printable(message, _MAX_LINE)))
 
 

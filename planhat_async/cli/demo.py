@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from planhat_async._http.pace import RateLimits
-from planhat_async.jobs.progress import in_words
+from planhat_async.jobs.job_progress import in_words
 from planhat_async.models import Ticket, Tickets
 from planhat_async.results import UpsertResult
 from planhat_async.sandbox import Sandbox
@@ -20,7 +20,7 @@ _COMPARED = ("source_id", "source", "email", "name", "title", "description", "st
 
 @attrs.frozen(kw_only=True)
 class DemoReport:
-    """What became of the demo's tickets."""
+    """The outcome of the demo."""
 
     first: UpsertResult
     """The account of writing them."""

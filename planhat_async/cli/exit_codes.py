@@ -26,7 +26,7 @@ def refusals() -> Iterator[None]:
     except PlanhatError as error:
         raise _ended(UNUSABLE, error, error) from None
     except BrokenPipeError:
-        # Whoever read our output has gone; nothing more can be said there, not even at the end of the program.
+        # The reader of our output has gone; nothing can be written there, not even at the end of the program.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(OUTPUT_CLOSED) from None
     except OSError as error:

@@ -16,11 +16,11 @@ from planhat_async._convert import fields_of, printable, type_in_words
 from planhat_async.cli import console
 from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
 from planhat_async.cli.parameters import ALL_MODELS, AnyModel
-from planhat_async.jobs.accounts import ended_by, problem_groups, total_of
 from planhat_async.jobs.exports import refuse_to_overwrite, whole_file
+from planhat_async.jobs.job_progress import in_words
+from planhat_async.jobs.job_summary import ended_by, problem_groups, total_of
 from planhat_async.jobs.journal import Journal
-from planhat_async.jobs.journal_files import files_of
-from planhat_async.jobs.progress import in_words
+from planhat_async.jobs.journal_file import files_of
 from planhat_async.jobs.report import page
 from planhat_async.records.documentation import documentation_of
 
@@ -31,7 +31,7 @@ JournalFile = Annotated[Path, typer.Argument(metavar="JOB.db", help="The journal
 
 async def read(path: Path) -> Journal:
     """A journal's content."""
-    return await Journal.read(path)
+    return await Journal.load(path)
 
 
 async def refuse_use(path: Path) -> None:
@@ -41,7 +41,7 @@ async def refuse_use(path: Path) -> None:
 
 @jobs.command()
 def status(file: JournalFile) -> None:
-    """What the job is, how far it has come, and what became of its rows so far; also while it runs.
+    """What the job is, how far it has come, and the outcomes of its rows so far; also while it runs.
 
     Exits with 0 if all rows were stored, else with 1.
     """

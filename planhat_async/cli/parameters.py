@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 import typer
 
 from planhat_async._http.pace import RateLimits
+from planhat_async.batching.upsert_run import ChunkOptions
 from planhat_async.models import ALL
 from planhat_async.repositories import Lists, Repository, Upserts
 from planhat_async.session import Session
+
+DEFAULTS = ChunkOptions()
+DEFAULT_PER_MINUTE = RateLimits().per_minute
 
 C = TypeVar("C", bound=Repository[Any])
 
@@ -35,7 +39,7 @@ else:  # typer makes choices of enumerations only
 
 TokenFile = Annotated[Path | None, typer.Option(help="A file that holds the token, instead of PLANHAT_API_TOKEN.")]
 BaseUrl = Annotated[str | None, typer.Option(help="Planhat's URL in your region, instead of PLANHAT_BASE_URL.")]
-PerMinute = Annotated[int, typer.Option(min=1, help="Calls a minute; Planhat's own limit is 200.")]
+PerMinute = Annotated[int, typer.Option(min=1, help=f"Calls a minute; Planhat's own limit is {DEFAULT_PER_MINUTE}.")]
 Concurrency = Annotated[int, typer.Option(min=1, max=50, help="Calls in flight at once.")]
 
 

@@ -17,6 +17,8 @@ import typer
 from planhat_async.cli import console
 from planhat_async.cli.exit_codes import INTERRUPTED, NOT_ALL_STORED, UNUSABLE, WRONG_USAGE, refusals
 from planhat_async.cli.parameters import (
+    DEFAULT_PER_MINUTE,
+    DEFAULTS,
     UPSERTED,
     BaseUrl,
     Concurrency,
@@ -27,17 +29,16 @@ from planhat_async.cli.parameters import (
 )
 from planhat_async.cli.signals import run, signals_handled
 from planhat_async.errors import PlanhatError
-from planhat_async.jobs.journal import JournalError
-from planhat_async.jobs.journal_files import files_of
+from planhat_async.jobs.job_progress import Meter, duration, in_words, line, outcomes_in_words
+from planhat_async.jobs.journal_file import JournalError, files_of
 from planhat_async.jobs.mapping import FieldMapping, SourceError
 from planhat_async.jobs.mapping_files import MappingFile
-from planhat_async.jobs.planning import Plan, plan_upsert
-from planhat_async.jobs.progress import Meter, duration, in_words, line, outcomes_in_words
-from planhat_async.jobs.pumping import Pumped
+from planhat_async.jobs.plan import Plan, plan_upsert
 from planhat_async.jobs.rejects import Rejects
-from planhat_async.jobs.runner import Effort, UpsertJob
 from planhat_async.jobs.sources import FileSource
-from planhat_async.repositories import Upserts
+from planhat_async.jobs.threaded_source import ThreadedSource
+from planhat_async.jobs.upsert_job import JobCost, JobOptions, UpsertJob
+from planhat_async.repositories import UpsertOptions, Upserts
 from planhat_async.results import UpsertResult
 from planhat_async.session import Session
 
@@ -57,7 +58,7 @@ Maps = Annotated[
     typer.Option(
         "--map",
         metavar="FIELD=COLUMN|FILE.toml",
-        help="Where a field's values are, or a file that says so; then other columns are left.",
+        help="Where a field's values are, or a file that says so; then other columns are ignored.",
     ),
 ]
 Constants = Annotated[
@@ -105,9 +106,9 @@ def upsert(
     rejects: RejectsFile = None,
     dry_run: DryRun = False,
     keep_values: KeepValues = False,
-    chunk_size: Annotated[int, typer.Option(min=1, max=5000, help="Rows a call.")] = 5000,
-    concurrency: Concurrency = 4,
-    per_minute: PerMinute = 200,
+    chunk_size: Annotated[int, typer.Option(min=1, max=DEFAULTS.chunk_size, help="Rows a call.")] = DEFAULTS.chunk_size,
+    concurrency: Concurrency = DEFAULTS.concurrency,
+    per_minute: PerMinute = DEFAULT_PER_MINUTE,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     token_file: TokenFile = None,
     base_url: BaseUrl = None,
@@ -119,7 +120,7 @@ def upsert(
     --map every column must be a field. In JSONL, fields that Planhat fills in itself are passed on, so that an
     export can be sent back: Planhat ignores them. In CSV such a column is refused.
 
-    With --journal the same command goes on where it was, whatever ended it: what was answered is not sent again.
+    With --journal the same command resumes where it was, after any end: what was answered is not sent again.
     Interrupted once, it finishes what is in flight; twice, it stops at once. An older copy of a journal does not know
     what was sent since: then rows without a key are stored twice.
 
@@ -133,28 +134,39 @@ def upsert(
         repository = UPSERTED[model]
         mapping = _mapping(repository, map_ or [], set_ or [])
         source = FileSource(file, mapping, format=None if format_ is None else format_.value, encoding=encoding)
-        source.check()
-        options: dict[str, Any] = {"journal": journal, "resend_unknown": resend_unknown, "verify_by": verify_by or ()}
-        options |= {"chunk_size": chunk_size} | ({} if verify_wait is None else {"verify_wait": verify_wait})
+        source.check_beginning()
+        options: UpsertOptions = {"chunk_size": chunk_size, "verify_by": verify_by or ()}
+        if verify_wait is not None:
+            options["verify_wait"] = verify_wait
         if dry_run:
             # Nothing is sent: any token will do.
-            planned = plan_upsert(repository(Session("none", base_url=base_url)), source, **options)
+            planned = plan_upsert(
+                repository(Session("none", base_url=base_url)),
+                source,
+                journal=journal,
+                resend_unknown=resend_unknown,
+                **options,
+            )
             raise typer.Exit(_dry_run(planned, per_minute, as_json=as_json))
         session = session_for(token_file, base_url, per_minute)
-        options |= {"concurrency": concurrency, "keep_values": keep_values}
-        rows = Pumped(source, source.description()) if source.is_standard_input else source
+        job_options: JobOptions = {
+            **options,
+            "concurrency": concurrency,
+            "resend_unknown": resend_unknown,
+            "keep_values": keep_values,
+        }
+        rows = ThreadedSource(source, source.description()) if source.is_standard_input else source
         in_use = () if journal is None else files_of(journal)
         with Rejects(source, rejects, *in_use) if rejects else nullcontext() as rejected:
-            code = _carry_out(
-                session, UpsertJob(repository(session), rows, **options), source, rejected, as_json=as_json
-            )
+            job = UpsertJob(repository(session), rows, journal=journal, **job_options)
+            code = _carry_out(session, job, source, rejected, as_json=as_json)
     raise typer.Exit(code)
 
 
 def _refuse_alone(needed: str, **given: bool) -> None:
     for option, is_given in given.items():
         if is_given:
-            raise ValueError(f"{option} means nothing without {needed}: give that too")
+            raise ValueError(f"{option} needs {needed}: give that too")
 
 
 def _carry_out(session: Session, job: UpsertJob, source: FileSource, rejects: Rejects | None, *, as_json: bool) -> int:
@@ -193,7 +205,7 @@ def _mapping(repository: type[Upserts[Any]], maps: list[str], constants: list[st
     files = [text for text in maps if "=" not in text and text.lower().endswith(".toml")]
     if len(files) > 1:
         raise SourceError(f"one mapping file at a time: {' and '.join(files)}")
-    held = MappingFile.read(Path(files[0])) if files else MappingFile()
+    held = MappingFile.load(Path(files[0])) if files else MappingFile()
     return FieldMapping.parse(
         repository.model.record,
         maps=[text for text in maps if text not in files],
@@ -218,7 +230,7 @@ class _Upserted:
     """How an upsert ended."""
 
     result: UpsertResult
-    effort: Effort
+    cost: JobCost
     ended_by: BaseException | None = None
     """What ended it before its time."""
     has_lost_input: bool = False
@@ -236,16 +248,16 @@ class _Upserted:
 
 
 def _show(ended: _Upserted, *, as_json: bool) -> None:
-    seconds = ended.effort.seconds
+    seconds = ended.cost.seconds
     if as_json:
-        console.print_json(ended.result, ended.effort, seconds=seconds, ended_by=ended.ended_by)
+        console.print_json(ended.result, ended.cost, seconds=seconds, ended_by=ended.ended_by)
     else:
         console.show_result(ended.result, seconds=seconds, ended_by=ended.ended_by)
     sys.stdout.flush()
 
 
 class _Interrupted(Exception):  # noqa: N818 - not an error
-    """Somebody asked the program to end."""
+    """A signal asked the program to end."""
 
 
 _ENDED_EARLY = "interrupted; what was in flight has ended, the rows after it were not sent"
@@ -274,11 +286,11 @@ async def _upsert(session: Session, job: UpsertJob, source: FileSource, rejects:
     if rejects is not None:
         for chunk in job.unseen:
             rejects.add(chunk)
-        # Of a journal that does not fit nobody knows whether its rows are these.
+        # The rows of a journal that does not fit may be others.
         for entry in () if isinstance(ended_by, JournalError) else job.earlier:
             rejects.add_earlier(entry)
-    effort = job.effort(seconds=time.monotonic() - started)
-    return _Upserted(job.result, effort, job.result.stopped_by or ended_by, has_lost_input)
+    cost = job.cost(seconds=time.monotonic() - started)
+    return _Upserted(job.result, cost, job.result.stopped_by or ended_by, has_lost_input)
 
 
 async def _follow(session: Session, job: UpsertJob, source: FileSource, rejects: Rejects | None) -> None:
@@ -289,7 +301,7 @@ async def _follow(session: Session, job: UpsertJob, source: FileSource, rejects:
         n_chunks = 0
 
         def look() -> None:
-            meter.take(
+            meter.record_progress(
                 job.result.rows,
                 rows_read=source.rows_read,
                 bytes_read=source.bytes_read,

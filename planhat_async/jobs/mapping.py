@@ -31,7 +31,7 @@ _FALSE = {"false", "no", "0"}
 
 
 REASON_COLUMN = "not stored because"
-"""Stands beside rows that are to be corrected; when they are sent again it is left."""
+"""Stands beside rows that are to be corrected; when they are sent again it is ignored."""
 
 
 class SourceError(ValueError):
@@ -56,7 +56,7 @@ class FieldMapping:
     dates: Mapping[str, str] = attrs.field(factory=dict)
     """Field to the format of its times, as `strptime` has it."""
     zone: tzinfo | None = None
-    """Of times that name none."""
+    """Of times without one."""
 
     @classmethod
     def parse(
@@ -107,11 +107,11 @@ class FieldMapping:
         described: dict[str, Any] = {"columns": dict(self.columns), "constants": digests}
         return described | ({"dates": dict(self.dates), "time_zone": str(self.zone)} if self.dates else {})
 
-    def check(self, columns: Iterable[str]) -> None:
+    def check_columns(self, columns: Iterable[str]) -> None:
         """Refuse a file whose columns do not fit.
 
         Raises:
-            SourceError: A mapped column is not there; or, without a mapping, a column that is no field.
+            SourceError: A mapped column is missing; or, without a mapping, a column is not a field.
         """
         there = [column for column in columns if column != REASON_COLUMN]
         for name, column in self.columns.items():
@@ -130,7 +130,7 @@ class FieldMapping:
             try:
                 name = _canonical(self.record, column)
             except ValueError as error:
-                raise SourceError(f"column {column!r}: {error} (fit the file with --map FIELD=COLUMN)") from None
+                raise SourceError(f"column {column!r}: {error} (say --map FIELD={column!r})") from None
             if name in names or _is_among(name, self.constants):
                 raise SourceError(f"{name} is given twice: by the column {column!r}, and by another or --set")
             names.add(name)
@@ -141,7 +141,7 @@ class FieldMapping:
         return [column for column in columns if column in wanted or (not self.columns and column != REASON_COLUMN)]
 
     def apply_to_text(self, cells: Mapping[str, str]) -> dict[str, Any]:
-        """The row in these cells; an empty cell is no value.
+        """The row in these cells; an empty cell is left out.
 
         Raises:
             ValueError: A cell does not hold what its field takes.
@@ -159,11 +159,11 @@ class FieldMapping:
         try:
             time = datetime.strptime(text.strip(), self.dates[name])  # noqa: DTZ007 - its zone comes next
         except ValueError:
-            raise ValueError(f"{name}: {text[:80]!r} is no time of the form {self.dates[name]}") from None
+            raise ValueError(f"{name}: {text[:80]!r} is not a time of the form {self.dates[name]}") from None
         return write_time(time if time.tzinfo else time.replace(tzinfo=self.zone))
 
     def apply(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The row in these values; one that is not there is left out."""
+        """The row in these values; a missing one is left out."""
         held = {name: values[column] for name, column in self.columns.items() if column in values}
         if not self.columns:
             held = {name: values[name] for name in self.read_from(values) if not self._is_constant(name)}

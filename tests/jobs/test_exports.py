@@ -19,18 +19,18 @@ from hypothesis import strategies as st
 from pyarrow import parquet as pq
 
 from planhat_async import Model, Notes, RateLimits, Session, Tasks, Tickets
+from planhat_async.jobs.export_checkpoint import ExportCheckpoint
 from planhat_async.jobs.exports import (
     MissingExtraError,
+    checkpoint_of,
     export_records,
     format_of,
-    left_over,
     part_named,
     whole_file,
     writer_class,
 )
-from planhat_async.jobs.leftovers import Leftover
 from planhat_async.jobs.parquet import ParquetWriter
-from planhat_async.jobs.writers import CsvWriter, JsonlWriter, Writer
+from planhat_async.jobs.writers import CsvWriter, JsonlWriter, RecordWriter
 from planhat_async.models import Ticket
 from planhat_async.sandbox import Sandbox
 
@@ -51,7 +51,7 @@ class Lists:
                     yield json.dumps({"_id": id_, "isArchived": bool(is_archived)}).encode()
 
 
-class Collector(Writer):
+class Collector(RecordWriter):
     """Remembers what it was asked for, and in which thread."""
 
     def __init__(self, n_full: int = 1_000_000) -> None:
@@ -93,9 +93,9 @@ class Full(JsonlWriter):
 
 async def export(repository: Any, path: Path, *, resumes: Model | None = None, n_rows: int = -1) -> int:
     """An export to JSONL, of a disk's size; it may go on with what is left of an earlier one."""
-    leftover = left_over(path, resumes) if resumes else Leftover()
-    with whole_file(path, keep_bytes=leftover.n_bytes) as out:
-        return await export_records(repository, Full(out, n_rows), leftover=leftover, page_size=7)
+    checkpoint = checkpoint_of(path, resumes) if resumes else ExportCheckpoint()
+    with whole_file(path, keep_bytes=checkpoint.n_bytes) as out:
+        return await export_records(repository, Full(out, n_rows), checkpoint=checkpoint, page_size=7)
 
 
 # Records into a writer
@@ -132,7 +132,7 @@ async def test_a_writer_of_an_export_that_broke_off_is_not_closed() -> None:
     assert writer.calls == ["1"]
 
 
-async def test_a_cancellation_waits_until_nobody_writes_any_more() -> None:
+async def test_a_cancellation_waits_until_the_thread_has_written() -> None:
     """The event loop is free meanwhile; the file may be closed afterwards."""
     loop, has_begun, may_end = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
 
@@ -155,12 +155,12 @@ async def test_a_cancellation_waits_until_nobody_writes_any_more() -> None:
 
 async def test_progress_is_told_in_thousands() -> None:
     """With the records of the earlier export, where it goes on with one."""
-    told: list[int] = []
+    counts: list[int] = []
     ids = [f"{number:04}" for number in range(1500)]
     repository: Any = Lists(ids)
-    leftover = Leftover(last_id=ids[499], n_of_list=500, n_rows=500)
-    assert await export_records(repository, Collector(), leftover=leftover, on_progress=told.append) == 1500
-    assert told == [1000]
+    checkpoint = ExportCheckpoint(last_id=ids[499], n_of_list=500, n_rows=500)
+    assert await export_records(repository, Collector(), checkpoint=checkpoint, on_progress=counts.append) == 1500
+    assert counts == [1000]
 
 
 # Going on with what is left
@@ -307,16 +307,16 @@ async def test_half_of_a_resumed_export_can_be_resumed(tmp_path: Path) -> None:
 def test_where_nothing_is_left_that_is_said(tmp_path: Path) -> None:
     """With what to do instead."""
     path = tmp_path / "all.jsonl"
-    with pytest.raises(ValueError, match=r"there is no .*all\.jsonl\.part to go on with: begin without --resume"):
-        left_over(path, Tickets.model)
+    with pytest.raises(ValueError, match=r"there is no .*all\.jsonl\.part to resume: leave out --resume"):
+        checkpoint_of(path, Tickets.model)
 
 
 def test_what_no_export_left_is_named_and_not_touched(tmp_path: Path) -> None:
     """The file and its line."""
     part = tmp_path / "all.jsonl.part"
     part.write_bytes(b"_id,sourceId\n")
-    with pytest.raises(ValueError, match=r"all\.jsonl\.part is no part of such an export: line 1: not JSON"):
-        left_over(tmp_path / "all.jsonl", Tickets.model)
+    with pytest.raises(ValueError, match=r"all\.jsonl\.part is not part of such an export: line 1: not JSON"):
+        checkpoint_of(tmp_path / "all.jsonl", Tickets.model)
     assert part.read_bytes() == b"_id,sourceId\n"
 
 
@@ -325,7 +325,7 @@ def test_what_is_left_is_looked_for_where_a_link_leads(tmp_path: Path) -> None:
     link = tmp_path / "link.jsonl"
     link.symlink_to(tmp_path / "file.jsonl")
     (tmp_path / "file.jsonl.part").write_bytes(b'{"_id":"1"}\n')
-    assert left_over(link, Tickets.model).last_id == "1"
+    assert checkpoint_of(link, Tickets.model).last_id == "1"
 
 
 # Formats

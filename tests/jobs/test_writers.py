@@ -108,7 +108,7 @@ def test_a_csv_row_that_is_no_object_is_planhats_fault() -> None:
     """A list of numbers is an answer that cannot be read, not a bug of whoever exports."""
     with pytest.raises(DecodeError) as caught:
         cells(b"5")
-    assert str(caught.value) == "the list holds something that is no record: 5"
+    assert str(caught.value) == "the list holds something that is not a record: 5"
 
 
 @pytest.mark.parametrize("depth", [400, 900])

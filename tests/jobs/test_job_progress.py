@@ -7,17 +7,17 @@ from functools import partial
 import pytest
 
 from planhat_async._http.pace import Pace, RateLimits
-from planhat_async.jobs.progress import Meter, duration, in_words, line
+from planhat_async.jobs.job_progress import Meter, duration, in_words, line
 from planhat_async.results import UpsertResult
 
 RESULT = UpsertResult(created=900, unreported=90, rejected=4, invalid=3, dropped=2, unknown=1)
 
 
 def test_a_line_says_how_far_a_job_has_come() -> None:
-    """Rows done and to be done, rows a second, what became of them, calls and time left."""
+    """Rows done and to be done, rows a second, their outcomes, calls and time left."""
     meter = Meter(10_000)
-    meter.take(0, rows_read=0, bytes_read=0, now=0.0)
-    meter.take(1000, rows_read=2000, bytes_read=5000, now=10.0)
+    meter.record_progress(0, rows_read=0, bytes_read=0, now=0.0)
+    meter.record_progress(1000, rows_read=2000, bytes_read=5000, now=10.0)
     assert line(RESULT, meter, calls_left=180) == (
         "1,000 of about 4,000 rows, 100 rows/s: 990 stored, 9 failed, 1 unknown; "
         "180 calls left this minute; about 30 s left"
@@ -35,19 +35,19 @@ def test_what_is_not_known_is_not_said(meter: Meter) -> None:
 def test_what_an_earlier_run_has_done_is_soon_forgotten() -> None:
     """The pace is that of the last minute."""
     meter = Meter(100_000)
-    meter.take(0, rows_read=0, bytes_read=0, now=0.0)
+    meter.record_progress(0, rows_read=0, bytes_read=0, now=0.0)
     for second in range(1, 100):
         n_rows = 50_000 + 10 * second
-        meter.take(n_rows, rows_read=n_rows, bytes_read=n_rows, now=float(second))
+        meter.record_progress(n_rows, rows_read=n_rows, bytes_read=n_rows, now=float(second))
     assert meter.rows_per_second == 10
     assert meter.seconds_left == (50_000 - 990) / 10
 
 
 def test_a_job_that_waits_has_no_pace_after_a_while() -> None:
-    """And nobody knows then how long it takes."""
+    """The time left is unknown then."""
     meter = Meter(10_000)
     for second in (0, 1, *range(10, 80, 10)):
-        meter.take(2500 * (second > 0), rows_read=5000, bytes_read=5000, now=float(second))
+        meter.record_progress(2500 * (second > 0), rows_read=5000, bytes_read=5000, now=float(second))
         if second:
             assert meter.rows_per_second == (2500 / second if second <= 60 else 0)
     assert (meter.total_rows, meter.seconds_left) == (10_000, None)
@@ -64,7 +64,7 @@ def test_one_row_is_no_rows(number: int, said: str) -> None:
     """Wherever rows are counted."""
     assert in_words(number, "row") == said
     meter = Meter()
-    meter.take(number, rows_read=0, bytes_read=0, now=0.0)
+    meter.record_progress(number, rows_read=0, bytes_read=0, now=0.0)
     assert line(UpsertResult(created=number), meter, calls_left=1).startswith(f"{said}, 0 rows/s: {number:,} stored")
 
 
@@ -79,8 +79,8 @@ def test_one_row_is_no_rows(number: int, said: str) -> None:
 def test_the_time_left_reckons_with_the_pace(seconds_until: float, left: float) -> None:
     """Until the last call may start, or as long as the rows take: whichever is longer."""
     meter = Meter(10_000)
-    meter.take(0, rows_read=0, bytes_read=0, now=0.0)
-    meter.take(1000, rows_read=2000, bytes_read=5000, now=10.0, n_chunks=10)
+    meter.record_progress(0, rows_read=0, bytes_read=0, now=0.0)
+    meter.record_progress(1000, rows_read=2000, bytes_read=5000, now=10.0, n_chunks=10)
     n_to_make = []
 
     def until(n: int) -> float:
@@ -96,14 +96,14 @@ def test_the_time_left_reckons_with_the_pace(seconds_until: float, left: float) 
 def test_the_time_left_falls_while_a_job_waits_for_the_pace() -> None:
     """Without a call left this minute it counts down to the start of the last one."""
     pace, meter = Pace(RateLimits(reserve=0)), Meter(300_000)
-    meter.take(0, rows_read=0, bytes_read=0, now=0.0)
+    meter.record_progress(0, rows_read=0, bytes_read=0, now=0.0)
     for number in range(200):
         now = number * 0.05
         pace.end_attempt(pace.start_attempt(now, is_bulk=True), now, is_answered=True)
     lefts = []
     for now in range(10, 60, 5):
         is_waiting = pace.bulk_in(now, 1) > 0
-        meter.take(200, rows_read=200, bytes_read=200_000, now=now, n_chunks=200, is_waiting=is_waiting)
+        meter.record_progress(200, rows_read=200, bytes_read=200_000, now=now, n_chunks=200, is_waiting=is_waiting)
         lefts.append(meter.seconds_left_at(partial(pace.bulk_in, now)))
     # The last of a hundred calls starts when the place of the hundredth is free, 60 s after its answer at 4.95 s.
     assert lefts == pytest.approx([64.95 - now for now in range(10, 60, 5)])
@@ -113,12 +113,14 @@ def test_seconds_of_waiting_make_a_job_no_slower() -> None:
     """A minute half of which no call could start counts as half a minute."""
     meter = Meter(1000)
     for now, n_rows, is_waiting in ((0.0, 0, False), (10.0, 100, True), (40.0, 100, True), (50.0, 200, False)):
-        meter.take(n_rows, rows_read=n_rows, bytes_read=n_rows, now=now, n_chunks=n_rows, is_waiting=is_waiting)
+        meter.record_progress(
+            n_rows, rows_read=n_rows, bytes_read=n_rows, now=now, n_chunks=n_rows, is_waiting=is_waiting
+        )
     assert meter.seconds_left_at(lambda _: 0.0) == 80.0
 
 
 def test_without_a_chunk_that_ended_only_the_speed_tells_the_time_left() -> None:
     """It is not known then how many calls are to come."""
     meter = Meter(10_000)
-    meter.take(0, rows_read=2000, bytes_read=5000, now=0.0)
+    meter.record_progress(0, rows_read=2000, bytes_read=5000, now=0.0)
     assert meter.seconds_left_at(lambda _: 10.0) is None

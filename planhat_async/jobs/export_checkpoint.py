@@ -1,9 +1,9 @@
-"""What a broken JSONL export left behind, and what is still to be read: decisions only.
+"""How far an interrupted JSONL export has come, and what is still to be read: decisions only.
 
 An export reads one list after another, each in ascending order of `_id`, and writes a line a record. So the file
 itself says how far it had come: to the last line that is whole, in the list which that record belongs to. Nothing
-beyond that `_id` has been written, everything up to it has; so an export that goes on behind it holds what one in
-a single go would, wherever the rows have moved meanwhile. How many lines a list has only helps to find the place.
+beyond that `_id` has been written, everything up to it has; so an export that resumes after it holds what an
+uninterrupted one would, wherever the rows have moved meanwhile. How many lines a list has only helps to find the place.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from planhat_async.errors import DecodeError
 
 
 @attrs.define(kw_only=True)
-class Leftover:
-    """How far an export had come."""
+class ExportCheckpoint:
+    """How far an export has come."""
 
     has_archive: bool = False
     """Whether the records are in two lists, as tasks are: those that are not archived, then those that are."""
@@ -31,7 +31,7 @@ class Leftover:
     n_rows: int = 0
     """Records in all."""
     n_bytes: int = 0
-    """Bytes of all whole lines; what is behind them is half a line."""
+    """Bytes of all whole lines; half a line may follow."""
 
     def listings(self) -> list[dict[str, Any]]:
         """The options of the listings that are still to be read, in order."""
@@ -42,17 +42,17 @@ class Leftover:
             return [here]
         return [here | {"archived": True}] if self.is_archived else [here | {"archived": False}, {"archived": True}]
 
-    def take(self, line: bytes) -> None:
-        """Note that this line is there.
+    def add_line(self, line: bytes) -> None:
+        """Count a line.
 
         Raises:
-            ValueError: No export would have written it here.
+            ValueError: An export does not write it here.
         """
         id_, is_archived = _place(line)
         if is_archived and self.has_archive and not self.is_archived:
             self.is_archived, self.last_id, self.n_of_list = True, None, 0
         elif self.is_archived and not is_archived:
-            raise ValueError(f"the task {id_} is not archived, but follows one that is")
+            raise ValueError(f"the record {id_} is not archived, but follows one that is")
         if self.last_id is not None and id_ <= self.last_id:
             raise ValueError(f"the _id {id_} follows {self.last_id}, so the lines are not in order")
         self.last_id = id_
@@ -61,22 +61,22 @@ class Leftover:
         self.n_bytes += len(line)
 
 
-def survey(lines: Iterable[bytes], *, has_archive: bool = False) -> Leftover:
-    """Read how far an export had come, in the memory of one line.
+def read_checkpoint(lines: Iterable[bytes], *, has_archive: bool = False) -> ExportCheckpoint:
+    """Read how far an export has come, in the memory of one line.
 
     Args:
         lines: Its lines, each with its line break; one without is only half there.
         has_archive: Whether the records are in two lists, as tasks are.
 
     Raises:
-        ValueError: A line that no export would have written; it is named.
+        ValueError: An export does not write such a line; the message has its number.
     """
-    found = Leftover(has_archive=has_archive)
+    found = ExportCheckpoint(has_archive=has_archive)
     for number, line in enumerate(lines, 1):
         if not line.endswith(b"\n"):
             break
         try:
-            found.take(line)
+            found.add_line(line)
         except ValueError as error:
             raise ValueError(f"line {number}: {error}") from None
     return found

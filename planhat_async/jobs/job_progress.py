@@ -29,7 +29,7 @@ SecondsUntil = Callable[[int], float]
 
 @attrs.define
 class Meter:
-    """Watches a job go by; what was fast because an earlier run had done it is soon forgotten.
+    """Measures a job's speed over the last minute.
 
     Args:
         total_bytes: How large the input is, where that is known.
@@ -41,7 +41,7 @@ class Meter:
     _bytes_read: int = 0
     _n_chunks: int = 0
 
-    def take(
+    def record_progress(
         self,
         n_rows: int,
         *,
@@ -116,7 +116,7 @@ class Meter:
 
 
 def outcomes_in_words(result: UpsertResult) -> str:
-    """What became of the rows so far, in brief."""
+    """The outcomes of the rows so far, in brief."""
     n_failed = sum(getattr(result, outcome.value) for outcome in _FAILED)
     return f"{result.stored:,} stored, {n_failed:,} failed, {result.unknown:,} unknown"
 

@@ -6,13 +6,13 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator
 
 from planhat_async._convert import printable
-from planhat_async.jobs.entries import Entry, Group, without
-from planhat_async.jobs.journal import Journal, Run
+from planhat_async.jobs.entries import Entry, Group, Run, without
+from planhat_async.jobs.journal import Journal
 from planhat_async.results import ChunkResult, Outcome, UpsertResult, merged
 
 
 def total_of(journal: Journal) -> UpsertResult:
-    """What became of all rows that were taken so far."""
+    """The outcomes of all rows so far."""
     total = UpsertResult()
     for entry in journal.entries.values():
         total.add(entry.result)
@@ -20,12 +20,12 @@ def total_of(journal: Journal) -> UpsertResult:
 
 
 def add_the_rest(total: UpsertResult, earlier: Collection[Entry], unbegun: Iterable[ChunkResult]) -> None:
-    """Take into an account what an earlier run has begun, and what this one has read, each row once.
+    """Add to a result what an earlier run has begun, and what this one has read, each row once.
 
     Args:
-        total: The account of the chunks that this run has begun.
-        earlier: Those that it did not come to.
-        unbegun: Rows that this run has read and not begun, cut as it ended: they may be rows of those chunks.
+        total: The result of the chunks that this run has begun.
+        earlier: The chunks that it did not reach.
+        unbegun: Rows that this run has read but not begun; they may be rows of those chunks.
     """
     known = merged(one for entry in earlier for one in entry.positions)
     for entry in earlier:

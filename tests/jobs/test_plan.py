@@ -10,9 +10,9 @@ from killed_jobs import Watched, saved, session_on
 
 from planhat_async import Notes, Outcome, Session, Tickets
 from planhat_async.errors import UnknownOutcomeError
-from planhat_async.jobs.journal import JournalError
-from planhat_async.jobs.planning import Plan, plan_upsert
-from planhat_async.jobs.runner import UpsertJob, run_upsert
+from planhat_async.jobs.journal_file import JournalError
+from planhat_async.jobs.plan import Plan, plan_upsert
+from planhat_async.jobs.upsert_job import UpsertJob, run_upsert
 from planhat_async.sandbox import Sandbox
 
 

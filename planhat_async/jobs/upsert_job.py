@@ -1,58 +1,61 @@
-"""Runs an upsert as a job: one that is killed at any instant goes on where it was when it is run again.
+"""Runs an upsert as a job: if it is killed at any instant, the next run resumes where it was.
 
 Rows are cut by rules that depend on the input alone, so a rerun cuts the same chunks, and knows each by its number,
-its row count and a digest. What the journal says decides what becomes of it:
+its row count and a digest. The journal decides how it is treated:
 
-    not in the journal      it never left: it is sent
+    not in the journal      it was never sent: it is sent
     answered                it is not sent again; its account is the journal's
     sending, unknown        keyed: it is sent again, which does no harm; keyless: its rows are unknown, and are sent
                             again, or looked for in Planhat's list, only where that is asked for
-    unsent                  what did not leave is sent
+    unsent                  the rows that were not sent are sent
 
-An entry is on the disk before a byte of its chunk leaves, and again after its answer. A chunk that shares a key with
+An entry is on the disk before a byte of its chunk is sent, and again after its answer. A chunk that shares a key with
 one before it that is sent again is sent again too, whatever it was answered, be it by the run after that: writes to
 one key keep their order.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Self, Unpack
 
 import attrs
 
+from planhat_async._convert import printable
 from planhat_async.batching.upsert_run import UpsertRun
-from planhat_async.jobs.completion import to_its_end
-from planhat_async.jobs.ending import said_of_end
-from planhat_async.jobs.entries import Entry, Policy
-from planhat_async.jobs.journal import Journal, JournalError, next_run
-from planhat_async.jobs.ledger import HOW_TO_BEGIN_ANEW, JournalLedger
-from planhat_async.repositories import Upserts
+from planhat_async.errors import PlanhatError
+from planhat_async.jobs.completion import wait_to_end
+from planhat_async.jobs.entries import Entry, ResendPolicy, may_quote_a_row, without_values
+from planhat_async.jobs.job_identity import Source, job_of, refuse_another
+from planhat_async.jobs.journal import Journal, next_run
+from planhat_async.jobs.journal_file import JournalError
+from planhat_async.jobs.ledger import JournalLedger
+from planhat_async.jobs.mapping import SourceError
+from planhat_async.repositories import UpsertOptions, Upserts
 from planhat_async.repositories.upserts import horizon_reader_of
 from planhat_async.results import ChunkResult, UpsertResult
 
-Source = Iterable[Any] | AsyncIterable[Any]
-
-
-@runtime_checkable
-class Described(Protocol):
-    """A source that says what it is, so that a journal can tell it from another."""
-
-    def description(self) -> Mapping[str, Any]:
-        """What a rerun must find unchanged, as JSON values, and nothing of the rows themselves."""
-        ...
-
 
 @attrs.frozen(kw_only=True)
-class Effort:
+class JobCost:
     """What runs of a job have cost."""
 
     calls: int = 0
     attempts: int = 0
     seconds: float = 0.0
+
+
+class JobOptions(UpsertOptions, total=False):
+    """The options of a job, besides those of every upsert."""
+
+    resend_unknown: bool
+    """Send rows without a key again although an earlier run may have stored them: Planhat may then have them twice."""
+    keep_values: bool
+    """Keep in the journal the keys of rows, and the values that a problem's reason quotes."""
 
 
 async def run_upsert(
@@ -61,7 +64,7 @@ async def run_upsert(
     *,
     journal: Path | str | None = None,
     on_chunk: Callable[[ChunkResult], None] | None = None,
-    **options: Any,
+    **options: Unpack[JobOptions],
 ) -> UpsertResult:
     """Upsert all rows of a source, and remember in a journal how far it came.
 
@@ -72,19 +75,19 @@ async def run_upsert(
     Args:
         repository: Where the rows go.
         source: A `FileSource`, or any iterable or async iterable that yields the same rows in each run.
-        journal: The journal's file; it is made where there is none. Without one nothing is remembered.
-        on_chunk: Is told what became of each chunk as it ends, those of earlier runs included.
-        **options: See `UpsertJob`.
+        journal: The journal's file; it is created if it is missing. Without one nothing is remembered.
+        on_chunk: Called with the result of each chunk as it ends, those of earlier runs included.
+        **options: See `JobOptions`.
 
     Returns:
-        What became of every row, in this run or an earlier one. Where Planhat could not be used, its `stopped_by` is
-        the error, and the rows that did not leave are unsent.
+        The outcome of every row, in this run or an earlier one. If Planhat could not be used, its `stopped_by` is the
+        error, and the rows that were not sent are unsent.
 
     Raises:
         JournalError: The journal cannot be used, or the source or an option is not what it was.
         SourceError: The file cannot be used, or was changed while it was read.
         OSError: It cannot be read.
-        ValueError, TypeError: An option that cannot be.
+        ValueError, TypeError: An option is invalid.
     """
     async with UpsertJob(repository, source, journal=journal, **options) as job:
         async for chunk in job:
@@ -100,17 +103,12 @@ class UpsertJob:
         repository: Where the rows go.
         source: The rows.
         journal: The journal's file, if there is to be one.
-        resend_unknown: Send rows without a key again that may have arrived: they may then be there twice.
-        verify_by: Look for such rows by these fields, and send what is not there; see `UpsertOptions`.
-        keep_values: Keep in the journal the keys, and the values that a problem's reason quotes.
-        chunk_size: Rows a call.
-        max_bytes: Bytes a call.
-        **options: More of `UpsertOptions`.
+        **options: See `JobOptions`.
 
     Attributes:
-        effort_before: What earlier runs have cost.
-        unseen: Once it is left: the chunks that ended while nobody asked for them any more.
-        earlier: Once it is left: what the journal holds of chunks that this run did not come to.
+        cost_before: What earlier runs have cost.
+        unseen: After the `async with`: the chunks that ended after the iteration.
+        earlier: After the `async with`: what the journal holds of chunks that this run did not reach.
     """
 
     def __init__(
@@ -119,35 +117,30 @@ class UpsertJob:
         source: Source,
         *,
         journal: Path | str | None = None,
-        resend_unknown: bool = False,
-        verify_by: Sequence[str] = (),
-        keep_values: bool = False,
-        chunk_size: int = 5000,
-        max_bytes: int = 8_000_000,
-        **options: Any,
+        **options: Unpack[JobOptions],
     ) -> None:
         self._repository = repository
         self._source = source
         self._path = journal
-        self._policy = Policy(resends_unknown=resend_unknown, verifies=bool(verify_by))
-        self._keeps_values = keep_values
-        self._cut: dict[str, Any] = {"chunk_size": chunk_size, "max_bytes": max_bytes}
-        self._options: dict[str, Any] = {**options, "verify_by": verify_by}
+        self._keeps_values = options.pop("keep_values", False)
+        resends_unknown = options.pop("resend_unknown", False)
+        self._policy = ResendPolicy(resends_unknown=resends_unknown, verifies=bool(options.get("verify_by")))
+        self._options: UpsertOptions = options
         self._journal: Journal | None = None
         self._ledger: JournalLedger | None = None
         self._run: UpsertRun | None = None
         self._is_stopped = False
         self._total: UpsertResult | None = None
         self._made_before = (0, 0)
-        self.effort_before = Effort()
+        self.cost_before = JobCost()
         self.unseen: list[ChunkResult] = []
         self.earlier: list[Entry] = []
 
     @property
     def result(self) -> UpsertResult:
-        """What became of every row so far.
+        """The outcome of every row so far.
 
-        Once the job has ended before it came to all that earlier runs have sent, that is accounted for as well.
+        If the job has ended before it reached all chunks that earlier runs have sent, those are included.
         """
         if self._total is not None:
             return self._total
@@ -168,11 +161,13 @@ class UpsertJob:
         """Whether it got so far that there is a result."""
         return self._run is not None
 
-    def effort(self, *, seconds: float) -> Effort:
+    def cost(self, *, seconds: float) -> JobCost:
         """What the job has cost, where this run has taken so many seconds."""
-        before = self.effort_before
+        before = self.cost_before
         calls, attempts = self._made()
-        return Effort(calls=before.calls + calls, attempts=before.attempts + attempts, seconds=before.seconds + seconds)
+        return JobCost(
+            calls=before.calls + calls, attempts=before.attempts + attempts, seconds=before.seconds + seconds
+        )
 
     def _made(self) -> tuple[int, int]:
         """Calls and attempts of this run: a session may have made others before."""
@@ -181,14 +176,14 @@ class UpsertJob:
         return stats.calls - n_calls, stats.attempts - n_attempts
 
     async def __aenter__(self) -> Self:
-        self._repository.upserting((), **self._cut, **self._options)  # wrong options leave no journal behind
+        self._repository.upserting((), **self._options)  # invalid options create no journal
         stats = self._repository.session.stats
         self._made_before = (stats.calls, stats.attempts)
         try:
             if self._path is not None:
                 self._journal = await Journal.open(self._path)
                 self._ledger = await self._open_ledger(self._journal)
-            self._run = self._repository.upserting(self._source, ledger=self._ledger, **self._cut, **self._options)
+            self._run = self._repository.upserting(self._source, ledger=self._ledger, **self._options)
         except BaseException as error:
             await self._close(error)
             raise
@@ -225,30 +220,30 @@ class UpsertJob:
         return chunk
 
     def stop(self) -> None:
-        """Begin no other chunk: those that were begun end, also where they wait for the pace, the rest stays unsent."""
+        """Begin no other chunk; those that were begun end, also if they wait for the pace, the rest stays unsent."""
         self._is_stopped = True
         if self._run is not None:
             self._run.stop()
 
     async def _close(self, error: BaseException | None) -> None:
-        """Account for everything, and close the journal, also where that is cancelled."""
+        """Complete the result, and close the journal, also if that is cancelled."""
         try:
             if self._run is not None:
                 self._settle(self._run)
-            # Whoever interrupts once more must not make rows doubtful of which it is known what became of them.
-            await to_its_end(self._write_the_end(error))
+            # A second interrupt must not make rows unknown whose outcomes are known.
+            await wait_to_end(self._write_the_end(error))
         finally:
             if self._journal is not None:
                 await self._journal.close()
 
     async def _write_the_end(self, error: BaseException | None) -> None:
-        with suppress(JournalError):  # that it cannot be written has been said where it mattered
+        with suppress(JournalError):  # which was raised before
             if self._ledger is not None:
                 await self._ledger.write_the_rest()
             await self._end_run(error)
 
     def _settle(self, run: UpsertRun) -> None:
-        """Account for all that this run and earlier ones know."""
+        """Complete the result with what earlier runs have recorded."""
         self.unseen = run.take_ended()
         if self._ledger is None:
             return
@@ -261,12 +256,12 @@ class UpsertJob:
 
     async def _open_ledger(self, journal: Journal) -> JournalLedger:
         session = self._repository.session
-        job = job_of(self._repository, self._source, self._cut)
+        job = job_of(self._repository, self._source, self._options)
         if journal.job:
             refuse_another(journal, job)
         else:
             await journal.describe(job)
-        self.effort_before = Effort(
+        self.cost_before = JobCost(
             calls=sum(run.calls for run in journal.runs),
             attempts=sum(run.attempts for run in journal.runs),
             seconds=sum(run.seconds for run in journal.runs),
@@ -275,7 +270,7 @@ class UpsertJob:
             journal,
             next_run(journal, per_minute=session.limits.per_minute),
             self._policy,
-            effort=self._made,
+            cost=self._made,
             keeps_values=self._keeps_values,
             horizon=horizon_reader_of(self._repository),
         )
@@ -289,57 +284,16 @@ class UpsertJob:
         is_early = self._is_stopped and not self.is_done
         said = "stopped" if is_early else None
         if ended_by is not None:
-            said = said_of_end(ended_by, keeps_values=self._keeps_values)
+            said = end_reason(ended_by, keeps_values=self._keeps_values)
         run = self._ledger.run_now()
         await self._journal.save_run(attrs.evolve(run, ended=run.seen, ended_by=said))
 
 
-def job_of(repository: Upserts[Any], source: Source, cut: Mapping[str, Any]) -> dict[str, Any]:
-    """What a rerun must find unchanged."""
-    described = source.description() if isinstance(source, Described) else {}
-    return {
-        "model": repository.model.name,
-        "base_url": repository.session.base_url,
-        **cut,
-        **described,
-    }
-
-
-_TELLING = ("model", "base_url", "format", "bytes")
-_COMES_LATER = {"n_chunks", "n_rows"}
-
-
-def refuse_another(journal: Journal, job: Mapping[str, Any]) -> None:
-    """Refuse a journal that belongs to another job.
-
-    Raises:
-        JournalError: It says what differs.
-    """
-    before = {name: value for name, value in journal.job.items() if name not in _COMES_LATER}
-    differences = list(_differences(before, dict(job)))
-    if differences:
-        raise JournalError(
-            f"{journal.path} is the journal of another job: {'; '.join(differences)}. {HOW_TO_BEGIN_ANEW.capitalize()}"
-        )
-
-
-def _differences(before: Mapping[str, Any], now: Mapping[str, Any], where: str = "") -> Iterable[str]:
-    for name in sorted({*before, *now}, key=_telling):
-        old, new = before.get(name), now.get(name)
-        if isinstance(old, dict) and isinstance(new, dict):
-            yield from _differences(old, new, f"{name} ")
-        elif old != new:
-            yield f"{where}{name} is {_shown(new)}, was {_shown(old)}"
-
-
-def _telling(name: str) -> tuple[int, str]:
-    """The most telling names first: what is sent and where, then from what file, then how it is read, then cut."""
-    if name in _TELLING:
-        return _TELLING.index(name), name
-    return len(_TELLING) + (name in {"chunk_size", "max_bytes"}), name
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return "not given"
-    return f"{value:,}" if type(value) is int else str(value)
+def end_reason(error: BaseException, *, keeps_values: bool) -> str:
+    """What ended a run, in one line, for its journal; what it may quote of a row is left out unless values are kept."""
+    if isinstance(error, asyncio.CancelledError | KeyboardInterrupt):
+        return "interrupted"
+    is_harmless = isinstance(error, JournalError | SourceError | OSError)
+    is_harmless = is_harmless or (isinstance(error, PlanhatError) and not may_quote_a_row(error))
+    # Anything else may be about a row, and quote it.
+    return printable(str(error) if is_harmless or keeps_values else without_values(str(error)))

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import attrs
 
 from planhat_async.batching.chunk_ledger import Ledger, Recorded
 from planhat_async.batching.chunk_outcome import ChunkOutcome
 from planhat_async.batching.chunks import Chunk, Rows
-from planhat_async.jobs.entries import Policy
-from planhat_async.jobs.journal import JournalCopy, next_run
+from planhat_async.jobs.entries import ResendPolicy
+from planhat_async.jobs.job_identity import Source, job_of, refuse_another
+from planhat_async.jobs.journal import Journal, next_run
 from planhat_async.jobs.ledger import JournalLedger
-from planhat_async.jobs.runner import Source, job_of, refuse_another
-from planhat_async.repositories import Upserts
+from planhat_async.repositories import UpsertOptions, Upserts
 from planhat_async.results import ChunkResult, Outcome, UpsertResult
 
 
 @attrs.define
 class Plan:
-    """What an upsert would send: a ledger that lets nothing leave, and counts.
+    """What an upsert would send: a ledger that counts chunks and lets none be sent.
 
     Attributes:
         before: What earlier runs of the job have left, if there is a journal.
@@ -55,7 +55,7 @@ class Plan:
         return 60.0 * ((self.n_chunks - 1) // per_minute) if self.n_chunks else 0.0
 
     async def begin(self, chunk: Chunk) -> Recorded:
-        """Count a chunk, and leave nothing of it to be sent."""
+        """Count a chunk; nothing of it is sent."""
         known = None if self.before is None else await self.before.begin(chunk)
         if known is None:
             known = Recorded(settled=ChunkOutcome(chunk).result, left=chunk.rows)
@@ -74,7 +74,7 @@ class Plan:
             self._seen.update(map(hash, row.keys))
 
     async def end(self, result: ChunkResult) -> None:
-        """Nothing is begun, so nothing ends."""
+        """Do nothing: nothing is begun."""
 
 
 async def plan_upsert(
@@ -83,32 +83,25 @@ async def plan_upsert(
     *,
     journal: Path | str | None = None,
     resend_unknown: bool = False,
-    verify_by: Sequence[str] = (),
-    chunk_size: int = 5000,
-    max_bytes: int = 8_000_000,
-    **options: Any,
+    **options: Unpack[UpsertOptions],
 ) -> Plan:
     """Check, encode and cut all rows of a source as an upsert would; nothing is sent, and no session need be open.
 
     Args:
         repository: Where the rows would go.
         source: The rows.
-        journal: The journal of a job, if only what that has left is to be planned. It is left as it is, is not made
-            where there is none, and may be in use by another process.
-        resend_unknown: As with `UpsertJob`.
-        verify_by: As with `UpsertJob`; how many calls it would take to look for rows, nobody knows.
-        chunk_size: Rows a call.
-        max_bytes: Bytes a call.
-        **options: More of `UpsertOptions`.
+        journal: The journal of a job, if only what that has left is to be planned. It is left as it is, is not created
+            if it is missing, and may be in use by another process.
+        resend_unknown: As in `JobOptions`.
+        **options: See `UpsertOptions`; calls that look for rows (`verify_by`) are not counted.
 
     Raises:
         JournalError: The journal cannot be used, or the source or an option is not what it was.
     """
-    cut: dict[str, Any] = {"chunk_size": chunk_size, "max_bytes": max_bytes}
-    policy = Policy(resends_unknown=resend_unknown, verifies=bool(verify_by))
-    before = None if journal is None else await _ledger_of(Path(journal), job_of(repository, source, cut), policy)
+    policy = ResendPolicy(resends_unknown=resend_unknown, verifies=bool(options.get("verify_by")))
+    before = None if journal is None else await _ledger_of(Path(journal), job_of(repository, source, options), policy)
     plan = Plan(before)
-    async with repository.upserting(source, ledger=plan, verify_by=verify_by, **cut, **options) as run:
+    async with repository.upserting(source, ledger=plan, **options) as run:
         async for _ in run:
             pass
     if before is not None:
@@ -117,9 +110,9 @@ async def plan_upsert(
     return plan
 
 
-async def _ledger_of(path: Path, job: Mapping[str, Any], policy: Policy) -> JournalLedger:
-    """A ledger that knows what earlier runs have done, and writes to no file."""
-    journal = await JournalCopy.read(path, must_exist=False)
+async def _ledger_of(path: Path, job: Mapping[str, Any], policy: ResendPolicy) -> JournalLedger:
+    """A ledger that knows what earlier runs have done, and changes no file."""
+    journal = await Journal.load(path, must_exist=False)
     if journal.job:
         refuse_another(journal, job)
-    return JournalLedger(journal, next_run(journal, per_minute=None), policy, effort=lambda: (0, 0))
+    return JournalLedger(journal, next_run(journal, per_minute=None), policy, cost=lambda: (0, 0))

@@ -14,11 +14,11 @@ _ROWS_AT_A_TIME = 100
 _BATCHES_AHEAD = 2
 
 
-class Pumped:
+class ThreadedSource:
     """The rows of another source, read in a thread of their own, a few ahead.
 
-    The thread does not hold up the program's end, also where it waits for a pipe that nobody writes to. Where the rows
-    are left early, it ends with the read that is under way, and closes the source.
+    The thread does not keep the program from ending, also while it waits for a pipe without a writer. If the iteration
+    ends early, the thread ends after the current read, and closes the source.
     """
 
     def __init__(self, source: Iterable[Any], description: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from planhat_async.jobs.pumping import Pumped
+from planhat_async.jobs.threaded_source import ThreadedSource
 
 
 class Source:
@@ -43,14 +43,14 @@ class Source:
 async def test_all_rows_come_in_order_and_the_thread_ends(n_rows: int) -> None:
     """However many there are."""
     source = Source(n_rows)
-    assert [row async for row in Pumped(source, {})] == list(range(n_rows))
+    assert [row async for row in ThreadedSource(source, {})] == list(range(n_rows))
     await source.end()
 
 
 async def test_what_the_source_raises_is_raised_behind_its_rows() -> None:
     """Where the rows are awaited; the thread has ended by then."""
     source = Source(150, error=OSError("gone"))
-    rows = aiter(Pumped(source, {}))
+    rows = aiter(ThreadedSource(source, {}))
     assert [await anext(rows) for _ in range(150)] == list(range(150))
     with pytest.raises(OSError, match="gone"):
         await anext(rows)
@@ -61,7 +61,7 @@ async def test_what_the_source_raises_is_raised_behind_its_rows() -> None:
 async def test_a_source_that_is_left_early_is_closed_and_its_thread_ends(n_read: int) -> None:
     """It was read a few batches ahead, and waited for room."""
     source = Source(1_000_000)
-    rows = aiter(Pumped(source, {}))
+    rows = aiter(ThreadedSource(source, {}))
     for _ in range(n_read):
         await anext(rows)
     await rows.aclose()  # type: ignore[attr-defined]
@@ -80,7 +80,7 @@ async def test_a_reader_that_is_cancelled_leaves_no_thread_behind() -> None:
     source = Source(1_000_000)
 
     async def read() -> None:
-        async for _ in Pumped(slow(), {}):
+        async for _ in ThreadedSource(slow(), {}):
             pass
 
     task = asyncio.create_task(read())
@@ -98,7 +98,7 @@ def test_a_loop_that_has_ended_is_no_matter() -> None:
     source = Source(1_000_000)
 
     async def main() -> None:
-        async for _ in Pumped(source, {}):
+        async for _ in ThreadedSource(source, {}):
             return
 
     asyncio.run(main())

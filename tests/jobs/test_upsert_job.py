@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -19,10 +20,12 @@ from planhat_async._http.wire import Request
 from planhat_async.batching.chunk_ledger import Recorded
 from planhat_async.batching.chunks import Chunk
 from planhat_async.errors import AuthenticationError, UnknownOutcomeError
-from planhat_async.jobs.entries import State
-from planhat_async.jobs.journal import Journal, JournalError, Run
+from planhat_async.jobs.entries import ChunkState, Run
+from planhat_async.jobs.job_identity import refuse_another
+from planhat_async.jobs.journal import Journal
+from planhat_async.jobs.journal_file import JournalError, JournalFile
 from planhat_async.jobs.ledger import JournalLedger
-from planhat_async.jobs.runner import UpsertJob, refuse_another, run_upsert
+from planhat_async.jobs.upsert_job import UpsertJob, run_upsert
 from planhat_async.sandbox import Sandbox
 
 LOST = UnknownOutcomeError("no answer", method="PUT", path="/")
@@ -65,7 +68,7 @@ def content_of(path: Path) -> bytes:
     return path.read_bytes()
 
 
-async def states(path: Path) -> list[State]:
+async def states(path: Path) -> list[ChunkState]:
     async with await Journal.open(path) as journal:
         return [entry.state for entry in journal.entries.values()]
 
@@ -238,7 +241,7 @@ async def test_unknown_rows_are_looked_for_by_values_that_are_unique(
         )
     assert counted(result) == {"created": 6}
     assert subjects(planhat) == [f"note {n}" for n in range(6)]
-    assert await states(path) == [State.ANSWERED] * 3
+    assert await states(path) == [ChunkState.ANSWERED] * 3
 
 
 async def test_a_row_that_did_not_leave_is_sent_by_the_next_run(planhat: Sandbox, tmp_path: Path) -> None:
@@ -274,14 +277,14 @@ async def test_writes_to_one_key_keep_their_order_when_a_rerun_is_stopped(planha
         first = await run_upsert(Tickets(session), rows, journal=path, chunk_size=1, concurrency=1)
     assert first.ok
     async with await Journal.open(path) as journal:
-        doubtful = attrs.evolve(journal.entries[0], state=State.SENDING, pending=(range(1),), counts={})
+        doubtful = attrs.evolve(journal.entries[0], state=ChunkState.SENDING, pending=(range(1),), counts={})
         await journal.save(doubtful)
     network = Watched(planhat.url, after=lambda _: job.stop())
     async with session_on(planhat, network) as session:
         job = UpsertJob(Tickets(session), rows, journal=path, chunk_size=1, concurrency=1)
         async with job:
             await exhausted(job)
-    assert await states(path) == [State.ANSWERED] * 3
+    assert await states(path) == [ChunkState.ANSWERED] * 3
     assert title_of(planhat, mine) == "old"
     for n_sent in (5, 5):
         async with session_on(planhat) as session:
@@ -317,7 +320,7 @@ async def test_a_job_that_is_stopped_with_its_last_chunk_is_done(planhat: Sandbo
         async with job:
             await exhausted(job)
     assert (job.is_done, job.result.stored) == (at == 1, 2 + 2 * at)
-    journal = await Journal.read(path)
+    journal = await Journal.load(path)
     assert [run.ended_by for run in journal.runs] == [None if job.is_done else "stopped"]
     assert ("n_chunks" in journal.job) == job.is_done
 
@@ -388,7 +391,9 @@ async def test_rows_that_were_read_and_not_begun_are_accounted_for_once(
     assert sum(counted(first.result).values()) == len(taken)
     async with await Journal.open(path) as journal:
         known = {n for entry in journal.entries.values() for one in entry.positions for n in one}
-        lost = attrs.evolve(journal.entries[0], state=State.SENDING, pending=journal.entries[0].positions, counts={})
+        lost = attrs.evolve(
+            journal.entries[0], state=ChunkState.SENDING, pending=journal.entries[0].positions, counts={}
+        )
         await journal.save(lost)
     taken.clear()
     network = Watched(planhat.url)
@@ -434,17 +439,17 @@ async def test_a_job_whose_end_is_cancelled_closes_its_journal(
     """While it writes that the run has ended: another process may have it all the same."""
     path, opened = tmp_path / "job.db", list[Journal]()
     begun, going_on = threading.Event(), threading.Event()
-    execute, save_run = Journal._execute, Journal.save_run
+    execute, save_run = JournalFile.write, Journal.save_run
 
-    def wait(self: Journal, statements: Any) -> None:
+    def wait(self: JournalFile, statements: Any, *, is_leaving: bool = False) -> None:
         begun.set()
         going_on.wait()
-        execute(self, statements)
+        execute(self, statements, is_leaving=is_leaving)
 
     async def end(self: Journal, run: Run) -> None:
         opened.append(self)
         if run.ended is not None:
-            monkeypatch.setattr(Journal, "_execute", wait)
+            monkeypatch.setattr(JournalFile, "write", wait)
         await save_run(self, run)
 
     monkeypatch.setattr(Journal, "save_run", end)
@@ -457,7 +462,7 @@ async def test_a_job_whose_end_is_cancelled_closes_its_journal(
             await task
     assert {journal.is_closed for journal in opened} == {True}
     async with await Journal.open(path) as journal:
-        assert [one.state for one in journal.entries.values()] == [State.ANSWERED]
+        assert [one.state for one in journal.entries.values()] == [ChunkState.ANSWERED]
 
 
 async def test_a_job_that_is_left_raises_what_nobody_has_seen(planhat: Sandbox, tmp_path: Path) -> None:
@@ -473,7 +478,7 @@ async def test_a_job_that_is_left_raises_what_nobody_has_seen(planhat: Sandbox, 
             async with job:
                 await anext(job)
     assert job.result.rows == 4
-    journal = await Journal.read(tmp_path / "job.db")
+    journal = await Journal.load(tmp_path / "job.db")
     assert [run.ended_by for run in journal.runs] == ["the input is gone"]
 
 
@@ -487,7 +492,7 @@ async def test_an_option_that_cannot_be_leaves_no_journal(planhat: Sandbox, tmp_
         assert (await run_upsert(Tickets(session), tickets(1), journal=path)).created == 1
         with pytest.raises(ValueError, match="concurrency"):
             await run_upsert(Tickets(session), tickets(1), journal=path, concurrency=0)
-    assert len((await Journal.read(path)).runs) == 1
+    assert len((await Journal.load(path)).runs) == 1
 
 
 async def test_any_iterable_is_a_source(planhat: Sandbox, tmp_path: Path) -> None:
@@ -558,7 +563,7 @@ async def test_a_second_run_at_once_is_refused(planhat: Sandbox, tmp_path: Path)
         session_on(planhat) as session,
         UpsertJob(Tickets(session), tickets(4), journal=tmp_path / "job.db") as job,
     ):
-        with pytest.raises(JournalError, match="another process is using this journal"):
+        with pytest.raises(JournalError, match=f"process {os.getpid()} is using this journal"):
             await run_upsert(Tickets(session), tickets(4), journal=tmp_path / "job.db")
         assert [chunk.created async for chunk in job] == [4]
 
@@ -568,22 +573,22 @@ async def test_where_the_journal_cannot_be_written_nothing_more_leaves(
     planhat: Sandbox, tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The message says why, and the account is whole; a later run does the rest, and doubles nothing."""
-    execute, left = Journal._execute, [None] * number
+    execute, left = JournalFile.write, [None] * number
 
-    def fill_up(self: Journal, statements: Any) -> None:
+    def fill_up(self: JournalFile, statements: Any, *, is_leaving: bool = False) -> None:
         if not left:
-            raise sqlite3.OperationalError("database or disk is full")
+            raise full_disk()
         left.pop()
-        execute(self, statements)
+        execute(self, statements, is_leaving=is_leaving)
 
-    monkeypatch.setattr(Journal, "_execute", fill_up)
+    monkeypatch.setattr(JournalFile, "write", fill_up)
     path = tmp_path / "job.db"
     async with session_on(planhat) as session:
         job = UpsertJob(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
         with pytest.raises(JournalError, match=r"job\.db: the disk is full: nothing more is sent"):
             async with job:
                 await exhausted(job)
-        monkeypatch.setattr(Journal, "_execute", execute)
+        monkeypatch.setattr(JournalFile, "write", execute)
         n_sent = len(planhat.records("notes"))
         assert n_sent == job.result.created == 2 * ((number - 1) // 2)
         result = await run_upsert(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
@@ -596,31 +601,37 @@ async def test_what_did_not_fit_on_the_disk_is_written_once_the_log_has_made_roo
     planhat: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Answered rows without a key are not in doubt then, and the run has ended."""
-    execute, checkpoint, left = Journal._execute, Journal.checkpoint, [None] * 5
+    execute, checkpoint, left = JournalFile.write, Journal.checkpoint, [None] * 5
 
-    def fill_up(self: Journal, statements: Any) -> None:
+    def fill_up(self: JournalFile, statements: Any, *, is_leaving: bool = False) -> None:
         if not left:
-            raise sqlite3.OperationalError("database or disk is full")
+            raise full_disk()
         left.pop()
-        execute(self, statements)
+        execute(self, statements, is_leaving=is_leaving)
 
     async def make_room(self: Journal, *, frees_log: bool = False) -> None:
         await checkpoint(self, frees_log=frees_log)
         left.extend([None] * 9 if frees_log else [])
 
-    monkeypatch.setattr(Journal, "_execute", fill_up)
+    monkeypatch.setattr(JournalFile, "write", fill_up)
     monkeypatch.setattr(Journal, "checkpoint", make_room)
     path = tmp_path / "job.db"
     async with session_on(planhat) as session:
         with pytest.raises(JournalError, match="the disk is full"):
             await run_upsert(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
-        assert await states(path) == [State.ANSWERED] * 2
+        assert await states(path) == [ChunkState.ANSWERED] * 2
         monkeypatch.undo()
         result = await run_upsert(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
     assert counted(result) == {"created": 6}
-    journal = await Journal.read(path)
+    journal = await Journal.load(path)
     assert [run.ended is None for run in journal.runs] == [False, False]
     assert journal.job["model"] == "notes"
+
+
+def full_disk() -> sqlite3.Error:
+    error = sqlite3.OperationalError("said")
+    error.sqlite_errorcode = sqlite3.SQLITE_FULL
+    return error
 
 
 async def exhausted(job: UpsertJob) -> None:
@@ -635,9 +646,9 @@ async def test_totals_are_the_whole_jobs(planhat: Sandbox, tmp_path: Path) -> No
             async with UpsertJob(Tickets(session), tickets(4), journal=tmp_path / "job.db", chunk_size=2) as job:
                 async for _ in job:
                     pass
-            effort = job.effort(seconds=1.0)
-            assert (effort.calls, effort.attempts) == (2, 2)
-            assert effort.seconds >= 1.0
+            cost = job.cost(seconds=1.0)
+            assert (cost.calls, cost.attempts) == (2, 2)
+            assert cost.seconds >= 1.0
 
 
 async def test_the_event_loop_does_not_wait_for_the_disk(
@@ -645,17 +656,17 @@ async def test_the_event_loop_does_not_wait_for_the_disk(
 ) -> None:
     """All of SQLite's work, and the digests, are done in one thread of the journal's own."""
     names: set[str] = set()
-    execute, digest = Journal._execute, "planhat_async.jobs.ledger.digest_of"
+    execute, digest = JournalFile.write, "planhat_async.jobs.ledger.digest_of"
 
-    def noted(self: Journal, statements: Any) -> None:
+    def noted(self: JournalFile, statements: Any, *, is_leaving: bool = False) -> None:
         names.add(threading.current_thread().name)
-        execute(self, statements)
+        execute(self, statements, is_leaving=is_leaving)
 
     def digested(_: Any) -> str:
         names.add(threading.current_thread().name)
         return ""
 
-    monkeypatch.setattr(Journal, "_execute", noted)
+    monkeypatch.setattr(JournalFile, "write", noted)
     monkeypatch.setattr(digest, digested)
     async with session_on(planhat) as session:
         await run_upsert(Tickets(session), tickets(4), journal=tmp_path / "job.db", chunk_size=2)
@@ -672,7 +683,7 @@ async def test_an_error_that_ends_a_job_is_kept_without_what_it_quotes(
     async with session_on(planhat) as session:
         with pytest.raises(ValueError, match="'titel'"):
             await run_upsert(Tickets(session), rows, **options)
-    (run,) = (await Journal.read(tmp_path / "job.db")).runs
+    (run,) = (await Journal.load(tmp_path / "job.db")).runs
     assert ("titel" in (run.ended_by or "")) is keeps
 
 
@@ -697,7 +708,7 @@ async def test_an_answer_is_not_forgotten_where_writing_it_is_cancelled(
 ) -> None:
     """A second Ctrl-C, or several, while a slow disk takes the ends of chunks: what is known of rows stays known."""
     path, begin, end, ending = tmp_path / "job.db", JournalLedger.begin, JournalLedger.end, asyncio.Event()
-    gate, execute = threading.Event(), Journal._execute
+    gate, execute = threading.Event(), JournalFile.write
 
     async def begun(self: JournalLedger, chunk: Chunk) -> Recorded | None:
         known = await begin(self, chunk)
@@ -709,16 +720,16 @@ async def test_an_answer_is_not_forgotten_where_writing_it_is_cancelled(
         ending.set() if len(n_ended) == 3 else None
         await end(self, result)
 
-    def slowly(self: Journal, statements: Any) -> None:
+    def slowly(self: JournalFile, statements: Any, *, is_leaving: bool = False) -> None:
         if len(n_begun) == 3:
             gate.wait(5)
-        execute(self, statements)
+        execute(self, statements, is_leaving=is_leaving)
 
     n_begun: list[int] = []
     n_ended: list[int] = []
     monkeypatch.setattr(JournalLedger, "begin", begun)
     monkeypatch.setattr(JournalLedger, "end", noted)
-    monkeypatch.setattr(Journal, "_execute", slowly)
+    monkeypatch.setattr(JournalFile, "write", slowly)
     async with session_on(planhat) as session:
         job = UpsertJob(Notes(session), notes(6), journal=path, chunk_size=2)
 
@@ -736,7 +747,7 @@ async def test_an_answer_is_not_forgotten_where_writing_it_is_cancelled(
         with pytest.raises(asyncio.CancelledError):
             await going
     assert counted(job.result) == {"created": 6}
-    assert await states(path) == [State.ANSWERED] * 3
+    assert await states(path) == [ChunkState.ANSWERED] * 3
 
 
 async def test_where_rows_stood_is_in_the_file_and_not_in_memory(planhat: Sandbox, tmp_path: Path) -> None:
@@ -746,7 +757,7 @@ async def test_where_rows_stood_is_in_the_file_and_not_in_memory(planhat: Sandbo
         await exhausted(job)
         assert job._journal is not None
         assert [entry.positions for entry in job._journal.entries.values()] == [()] * 3
-    held = (await Journal.read(path)).entries.values()
+    held = (await Journal.load(path)).entries.values()
     assert [entry.positions for entry in held] == [(range(2),), (range(2, 4),), (range(4, 6),)]
 
 
@@ -808,8 +819,8 @@ async def test_a_second_job_on_a_session_counts_its_own_calls(planhat: Sandbox, 
             job = UpsertJob(Tickets(session), tickets(4), journal=path, chunk_size=2)
             async with job:
                 await exhausted(job)
-            effort = job.effort(seconds=1.0)
-            assert (effort.calls, effort.attempts) == (2, 2)
+            cost = job.cost(seconds=1.0)
+            assert (cost.calls, cost.attempts) == (2, 2)
             if path is not None:
-                (run,) = (await Journal.read(path)).runs
+                (run,) = (await Journal.load(path)).runs
                 assert (run.calls, run.attempts) == (2, 2)
