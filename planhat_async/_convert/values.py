@@ -130,17 +130,8 @@ def kind_of(value: Any) -> str:
 
 def type_in_words(hint: Any) -> str:
     """What a field takes, as people say it."""
-    words = {
-        str: "text",
-        bool: "true or false",
-        int: "whole number",
-        float: "number",
-        datetime: "time",
-        date: "day",
-        Any: "anything",
-    }
-    if hint in words:
-        return words[hint]
+    if hint in _WORDS:
+        return _WORDS[hint]
     return "object" if typing.get_origin(hint) is dict else f"list of {_ITEMS.get(typing.get_args(hint)[0], 'objects')}"
 
 
