@@ -17,7 +17,7 @@ Whose fault it is shows in the branch::
     │       ├── RateLimitedError        429: and patience is used up
     │       └── ServerError             5xx: Planhat may have processed the request all the same
     ├── DecodeError                 an answer that cannot be read, or is not what was asked for
-    └── UpsertError                 rows that were not stored, with the whole account
+    └── UpsertError                 rows that were not stored, with the whole account: in `results.py`
 
 Misuse that is found before anything is sent is a plain `ValueError` or `TypeError`. No message holds the
 token. All of them pickle.
@@ -25,10 +25,7 @@ token. All of them pickle.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
-
-if TYPE_CHECKING:
-    from planhat_async.results import UpsertResult
+from typing import Any, Self
 
 
 class PlanhatError(Exception):
@@ -190,15 +187,3 @@ class DecodeError(PlanhatError):
         super().__init__(message)
         self.id = id
         self.position = position
-
-
-class UpsertError(PlanhatError):
-    """Rows were not stored; raised on request only, after every row has been tried.
-
-    Attributes:
-        result: The account of all rows.
-    """
-
-    def __init__(self, message: str, *, result: UpsertResult) -> None:
-        super().__init__(message)
-        self.result = result

@@ -13,7 +13,7 @@ from typing import Any
 
 import attrs
 
-from planhat_async.errors import PlanhatError, UpsertError
+from planhat_async.errors import PlanhatError
 
 MAX_PROBLEMS = 1000
 """How many problems, and reasons, an `UpsertResult` keeps; the counts and positions go on."""
@@ -271,6 +271,18 @@ def _one_line(text: str) -> str:
     """A text that may have come from anywhere, fit for a message."""
     shown = " ".join("".join(one if one.isprintable() else " " for one in text[: 2 * _MAX_SHOWN]).split())
     return shown if len(shown) <= _MAX_SHOWN else shown[: _MAX_SHOWN - 1] + "…"
+
+
+class UpsertError(PlanhatError):
+    """Rows were not stored; raised on request only, after every row has been tried.
+
+    Attributes:
+        result: The account of all rows.
+    """
+
+    def __init__(self, message: str, *, result: UpsertResult) -> None:
+        super().__init__(message)
+        self.result = result
 
 
 def ranges_of(positions: Iterable[int]) -> tuple[range, ...]:

@@ -21,7 +21,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import attrs
 
@@ -33,7 +33,7 @@ from planhat_async._http.pacer import Pacer
 from planhat_async._http.retries import History, RetryBudget, RetryPolicy, unreadable
 from planhat_async._http.stats import SessionStats
 from planhat_async._http.tokens import TokenFunction, TokenSource
-from planhat_async._http.transport import MAX_ANSWER_BYTES, AiohttpTransport, Timeouts, Transport
+from planhat_async._http.transport import MAX_ANSWER_BYTES, AiohttpTransport, ClientSession, Timeouts, Transport
 from planhat_async._http.wire import (
     DEFAULT_BASE_URL,
     Request,
@@ -44,9 +44,6 @@ from planhat_async._http.wire import (
     query_value,
 )
 from planhat_async.errors import DecodeError, NoAnswerError, PermissionDeniedError
-
-if TYPE_CHECKING:
-    import aiohttp
 
 __all__ = ["Session", "SessionStats"]
 
@@ -85,7 +82,7 @@ class Session:
         pacer: Pacer | None = None,
         retry: RetryPolicy | None = None,
         timeouts: Timeouts | None = None,
-        client_session: aiohttp.ClientSession | None = None,
+        client_session: ClientSession | None = None,
         transport: Transport | None = None,
         max_answer_bytes: int = MAX_ANSWER_BYTES,
         allow_plain_http: bool = False,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from planhat_async import RateLimits, RetryPolicy, Timeouts
-from planhat_async._checks import choice, flag, number, several, text, whole
+from planhat_async.records.arguments import choice, flag, number, several, text, whole
 
 NAN, INF = float("nan"), float("inf")
 

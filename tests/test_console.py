@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from planhat_async import console
+from planhat_async.cli import console
 from planhat_async.errors import NotSentError
 from planhat_async.results import ChunkResult, Outcome, Problem, UpsertResult
 from planhat_async.session import SessionStats
@@ -218,15 +218,15 @@ def test_json_can_be_printed_in_any_encoding(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_progress_is_shown_on_a_terminal(terminal: io.StringIO) -> None:
-    """With the rows so far; and no time left where nobody knows the total."""
+    """With the rows so far; and with the note that is given."""
     with console.progress("upsert x.csv", total=100) as advance:
-        advance(1234, 50)
+        advance(1234, 50, "about 3 s left")
     with console.progress("export tickets", total=None) as advance:
         advance(5678, None)
     first, second = terminal.getvalue().split("export tickets", 1)
     assert "upsert x.csv" in first
     assert "1,234 rows" in first
-    assert "left" in first
+    assert "about 3 s left" in first
     assert "5,678 rows" in second
     assert "left" not in second
 
@@ -259,9 +259,10 @@ def test_what_is_told_is_one_line_as_it_is(terminal: io.StringIO) -> None:
     assert terminal.getvalue() == "5 tickets exported to out[a]:smile:.jsonl\n"
 
 
-@pytest.mark.parametrize("made", [console.out, console.err])
-def test_a_reader_who_has_gone_is_left_to_the_command(made: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("shared", [console.out, console.err])
+def test_a_reader_who_has_gone_is_left_to_the_command(shared: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     """By itself rich would end the program, with a code that says something else."""
+    made = type(shared)(stderr=shared.stderr, soft_wrap=True)  # it keeps what it could not print
     reading, writing = os.pipe()
     os.close(reading)
     gone = os.fdopen(writing, "w")

@@ -17,16 +17,15 @@ from planhat_async.errors import (
     PlanhatError,
     StatusError,
     UnknownOutcomeError,
-    UpsertError,
 )
-from planhat_async.results import Outcome, Problem, UpsertResult
+from planhat_async.results import Outcome, Problem, UpsertError, UpsertResult
 
 
 def family(cls: type[PlanhatError]) -> Iterator[type[PlanhatError]]:
     """A class and all its subclasses in the library."""
     yield cls
     for child in cls.__subclasses__():
-        if child.__module__ == errors.__name__:
+        if child.__module__ in {errors.__name__, UpsertError.__module__}:
             yield from family(child)
 
 

@@ -10,16 +10,17 @@ import pytest
 from fakes import TOKEN, FakeTransport
 from test_cli import Desk, desk, run, sandbox  # noqa: F401 - fixtures
 
-from planhat_async import Session, Tasks, console
+from planhat_async import Session, Tasks
 from planhat_async._convert import encode_json, printable
 from planhat_async._http.wire import Response
+from planhat_async.cli import console
 from planhat_async.errors import AuthenticationError
-from planhat_async.jobs.accounts import problem_groups
-from planhat_async.jobs.entries import Entry, Group, groups_of
-from planhat_async.jobs.journal import Journal, Run
+from planhat_async.jobs.entries import Entry, Group, Run, groups_of
+from planhat_async.jobs.job_summary import problem_groups
+from planhat_async.jobs.journal import Journal
 from planhat_async.jobs.mapping import REASON_COLUMN
 from planhat_async.jobs.report import page
-from planhat_async.jobs.runner import Effort, run_upsert
+from planhat_async.jobs.upsert_job import JobCost, run_upsert
 from planhat_async.results import ChunkResult, Outcome, Problem, UpsertResult
 
 HOSTILE = "bad\x1b[2J\x9b31m\nstored\t1-9\tall\r\u2028well \u202etxt [red]x[/red]"
@@ -27,7 +28,7 @@ PLAIN = r"bad\x1b[2J\x9b31m\nstored\t1-9\tall\r\u2028well \u202etxt [red]x[/red]
 
 
 def task(n: int) -> dict[str, Any]:
-    return {"sourceId": f"t{n}", "companyId": "c"}
+    return {"sourceId": f"t{n}", "companyId": "5f4e3d2c1b0a998877665544"}
 
 
 @pytest.mark.parametrize(
@@ -81,10 +82,10 @@ def test_a_terminal_is_sent_no_sequence_and_no_line_break_of_others(capsys: pyte
 def test_what_ended_a_run_is_said_once_in_json(capsys: pytest.CaptureFixture[str]) -> None:
     """Not for each of its rows."""
     error = AuthenticationError("401: the token is wrong", status=401)
-    console.print_json(hostile_result(error), Effort(), seconds=1, ended_by=error)
+    console.print_json(hostile_result(error), JobCost(), seconds=1, ended_by=error)
     out = capsys.readouterr().out
     assert out.count("the token is wrong") == 1
-    assert json.loads(out)["problems"][599]["reason"] == "see stopped_by"
+    assert [(one["n_rows"], one["reason"]) for one in json.loads(out)["problems"]] == [(600, "see stopped_by")]
 
 
 async def test_a_journal_keeps_and_shows_plain_lines(tmp_path: Path) -> None:
@@ -97,7 +98,7 @@ async def test_a_journal_keeps_and_shows_plain_lines(tmp_path: Path) -> None:
         await journal.save(entry)
         await journal.save_run(Run(number=1, started=1.0, seen=2.0, ended=2.0, ended_by=HOSTILE))
         await journal.describe({"model": HOSTILE})
-    shown = await Journal.read(tmp_path / "job.db")
+    shown = await Journal.load(tmp_path / "job.db")
     assert [(group.reason, group.key) for group in problem_groups(shown)] == [(PLAIN, PLAIN)]
     html = page(shown, name=HOSTILE)
     assert not {"\x1b", "\x9b", "\u202e", "\u2028", "\r", "\t"} & {*html}
@@ -114,7 +115,7 @@ async def test_what_ended_a_run_is_a_plain_line_in_its_journal(tmp_path: Path) -
     async with Session(TOKEN, transport=FakeTransport([])) as session:
         with pytest.raises(OSError, match="bad"):
             await run_upsert(Tasks(session), failing(), journal=tmp_path / "job.db")
-    assert (await Journal.read(tmp_path / "job.db")).runs[0].ended_by == PLAIN
+    assert (await Journal.load(tmp_path / "job.db")).runs[0].ended_by == PLAIN
 
 
 def test_problems_are_one_line_a_reason_with_three_columns(desk: Desk) -> None:  # noqa: F811

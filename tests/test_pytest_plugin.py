@@ -93,9 +93,19 @@ def test_in_auto_mode_no_mark_is_needed(tmp_path: Path) -> None:
     assert "5 passed" in ended.stdout
 
 
+def test_it_works_on_uvloop(tmp_path: Path) -> None:
+    """Where a project chooses its loop by pytest-asyncio's hook; the fixtures end without an error."""
+    pytest.importorskip("uvloop")
+    conftest = "import uvloop\ndef pytest_asyncio_loop_factories(): return {'uvloop': uvloop.new_event_loop}\n"
+    (tmp_path / "conftest.py").write_text(conftest)
+    ended = run(tmp_path, SERVICE)
+    assert "5 passed" in ended.stdout, ended.stdout
+    assert ended.returncode == 0
+
+
 def test_unused_it_imports_nothing_heavy(tmp_path: Path) -> None:
-    """Neither the package nor aiohttp is there when a test that wants no sandbox runs."""
-    test = "import sys\ndef test(): assert not {'planhat_async', 'aiohttp', 'attrs'} & sys.modules.keys()\n"
+    """Neither the session nor aiohttp is there when a test that wants no sandbox runs."""
+    test = "import sys\ndef test(): assert not {'planhat_async.session', 'aiohttp', 'attrs'} & sys.modules.keys()\n"
     ended = run(tmp_path, test)
     assert ended.returncode == 0, ended.stdout
 
@@ -104,7 +114,7 @@ def test_without_pytest_asyncio_it_says_what_is_missing(tmp_path: Path) -> None:
     """In the test that asks for a fixture, and nowhere else."""
     test = "def test_plain(): pass\ndef test_sandbox(planhat_sandbox): pass\ndef test_session(planhat_session): pass\n"
     prelude = "import os; os.environ['PYTEST_DISABLE_PLUGIN_AUTOLOAD'] = '1'; sys.modules['pytest_asyncio'] = None"
-    ended = run(tmp_path, test, "-p", "pytest_planhat_async", ini="", prelude=prelude)
+    ended = run(tmp_path, test, "-p", "planhat_async.testing.pytest_plugin", ini="", prelude=prelude)
     assert "1 passed, 2 errors" in ended.stdout
     for name in ("planhat_sandbox", "planhat_session"):
         assert f"the fixture {name} needs pytest-asyncio: pip install pytest-asyncio" in ended.stdout

@@ -13,21 +13,26 @@ from made_ids import id_of
 
 from planhat_async import DecodeError, Note, Task, Ticket, extid
 from planhat_async._convert import encode_json
-from planhat_async.queries import MAX_IDS_LENGTH, NOTES, TASKS, TICKETS, Endpoint, Params, Query
+from planhat_async.batching.query import Query
+from planhat_async.models import Notes, Tasks, Tickets
+from planhat_async.records import Model, Params
+from planhat_async.records.filters import MAX_IDS_LENGTH
+from planhat_async.repositories.queries import queries_of
 
+NOTES, TASKS, TICKETS = Notes.model, Tasks.model, Tickets.model
 BY_ID = ("sort", "_id")
 ARCHIVED = ("isArchived", "true")
 OWN_KEYS = st.text("abc", min_size=1, max_size=300).map(extid)
 
 
-def params(endpoint: Endpoint, **options: Any) -> list[Params]:
+def params(model: Model, **options: Any) -> list[Params]:
     """The parameters of each list that the options come down to."""
-    return [query.params for query in endpoint.queries(options)]
+    return [query.params for query in queries_of(model, options)]
 
 
 def wanted(query: Query, rows: list[dict[str, Any]]) -> list[bytes]:
     """The rows that a query keeps, as bytes."""
-    return [kept for row in encoded(rows) if (kept := query.wanted(row)) is not None]
+    return [kept for row in encoded(rows) if (kept := query.select_row(row)) is not None]
 
 
 def encoded(rows: Iterable[dict[str, Any]]) -> list[bytes]:
@@ -37,7 +42,7 @@ def encoded(rows: Iterable[dict[str, Any]]) -> list[bytes]:
 
 def test_where_each_model_is() -> None:
     """Paths and limits are Planhat's documentation's: notes are conversations, and their lists are short."""
-    facts = [(e.path, e.record, e.default_limit, e.max_limit) for e in (NOTES, TASKS, TICKETS)]
+    facts = [(m.path, m.record, m.limits.default, m.limits.most) for m in (NOTES, TASKS, TICKETS)]
     assert facts == [
         ("/conversations", Note, 30, 2000),
         ("/tasks", Task, 500, 10_000),
@@ -46,10 +51,10 @@ def test_where_each_model_is() -> None:
 
 
 class TestFilters:
-    @pytest.mark.parametrize("endpoint", [NOTES, TICKETS])
-    def test_without_options_a_list_is_sorted_by_id(self, endpoint: Endpoint) -> None:
+    @pytest.mark.parametrize("model", [NOTES, TICKETS])
+    def test_without_options_a_list_is_sorted_by_id(self, model: Model) -> None:
         """The only order that is nearly that of creation."""
-        assert params(endpoint) == [(BY_ID,)]
+        assert params(model) == [(BY_ID,)]
 
     def test_all_tasks_are_two_lists(self) -> None:
         """Planhat hides archived tasks unless it is asked for them; the open ones come first."""
@@ -162,7 +167,7 @@ class TestFilters:
 
 class TestOptions:
     @pytest.mark.parametrize(
-        ("endpoint", "name", "message"),
+        ("model", "name", "message"),
         [
             (NOTES, "company", "Notes.iter() has no option 'company'; did you mean company_id?"),
             (TASKS, "is_archived", "Tasks.iter() has no option 'is_archived'; did you mean archived?"),
@@ -170,10 +175,10 @@ class TestOptions:
             (TICKETS, "companyId", "Tickets.iter() has no option 'companyId'; did you mean company_id?"),
         ],
     )
-    def test_an_unknown_option_is_refused(self, endpoint: Endpoint, name: str, message: str) -> None:
+    def test_an_unknown_option_is_refused(self, model: Model, name: str, message: str) -> None:
         """Planhat would ignore it silently, and list everything."""
         with pytest.raises(TypeError) as caught:
-            params(endpoint, **{name: "x"})
+            params(model, **{name: "x"})
         assert str(caught.value) == message
 
     def test_an_option_like_no_other_is_told_all(self) -> None:
@@ -181,11 +186,11 @@ class TestOptions:
         with pytest.raises(TypeError, match=r"has no option 'zzz'; it has after, company_id, .*, type$"):
             params(NOTES, zzz=1)
 
-    @pytest.mark.parametrize(("endpoint", "name"), [(NOTES, "status"), (TASKS, "type"), (TICKETS, "archived")])
-    def test_an_option_of_another_model_is_unknown(self, endpoint: Endpoint, name: str) -> None:
+    @pytest.mark.parametrize(("model", "name"), [(NOTES, "status"), (TASKS, "type"), (TICKETS, "archived")])
+    def test_an_option_of_another_model_is_unknown(self, model: Model, name: str) -> None:
         """Each model has its own filters."""
         with pytest.raises(TypeError, match=f"has no option '{name}'"):
-            params(endpoint, **{name: None})
+            params(model, **{name: None})
 
     def test_how_a_list_is_read_is_no_parameter(self) -> None:
         """Page size, count and concurrency are the reader's."""
@@ -237,13 +242,16 @@ class TestSortAndSelect:
         """One gets what one selected, and the `_id`."""
         row = {"_id": "1", "date": "2024", "type": "note", "isCustomType": False}
         for select in (["date"], ["id", "date"]):
-            (query,) = NOTES.queries({"select": select})
+            (query,) = queries_of(NOTES, {"select": select})
             assert wanted(query, [row, {"_id": "2", "type": "email"}]) == encoded([{"_id": "1", "date": "2024"}])
 
     def test_rows_are_not_written_anew_for_their_id(self) -> None:
         """It comes with any selection, so where no filter needs another field nothing is taken out."""
-        for query in (*TICKETS.queries({"select": ["title"]}), *NOTES.queries({"select": ["date"], "type": None})):
-            assert (query.hidden_fields, query.shown(b'{ "_id" : 1 }')) == (frozenset(), b'{ "_id" : 1 }')
+        for query in (
+            *queries_of(TICKETS, {"select": ["title"]}),
+            *queries_of(NOTES, {"select": ["date"], "type": None}),
+        ):
+            assert (query.fetched_only, query.project(b'{ "_id" : 1 }')) == (frozenset(), b'{ "_id" : 1 }')
 
     def test_one_name_is_no_list_of_names(self) -> None:
         """Its letters would be taken for names."""
@@ -285,32 +293,32 @@ class TestRows:
     )
     def test_notes_are_told_from_other_conversations(self, options: dict[str, Any], kept: list[int]) -> None:
         """By their type, custom touch types included unless one type is asked for; rows stay as they came."""
-        (query,) = NOTES.queries(options)
+        (query,) = queries_of(NOTES, options)
         assert wanted(query, [*self.ROWS]) == encoded(self.ROWS[i] for i in kept)
 
     def test_archived_tasks_are_told_from_open_ones(self) -> None:
         """Whether Planhat's list of archived tasks holds the open ones as well is not documented."""
         rows: list[dict[str, Any]] = [{"_id": "1", "isArchived": True}, {"_id": "2", "isArchived": False}, {"_id": "3"}]
-        open_tasks, archived_tasks = TASKS.queries({})
+        open_tasks, archived_tasks = queries_of(TASKS, {})
         assert wanted(open_tasks, rows) == encoded(rows)
         assert wanted(archived_tasks, rows) == encoded(rows[:1])
 
     def test_every_ticket_is_wanted(self) -> None:
         """Planhat has filtered them."""
-        (query,) = TICKETS.queries({"status": "open"})
+        (query,) = queries_of(TICKETS, {"status": "open"})
         assert wanted(query, [*self.ROWS]) == encoded(self.ROWS)
 
     def test_a_row_that_is_no_object_is_an_error(self) -> None:
         """Leaving it out would lose it silently."""
-        (query,) = NOTES.queries({})
+        (query,) = queries_of(NOTES, {})
         with pytest.raises(DecodeError, match="a row cannot be read"):
-            query.wanted(b"7")
+            query.select_row(b"7")
 
     @pytest.mark.parametrize("endusers", [["x", None, {"id": 7}, {"id": ["y"]}], "x", {"id": "u1"}, None])
     def test_unusual_people_are_nobody_that_was_asked_for(self, endusers: Any) -> None:
         """The task is kept: once too often is better than never."""
         people = [f"{n:024x}" for n in range(100)]
-        *_, last = TASKS.queries({"enduser_ids": people, "archived": False})
+        *_, last = queries_of(TASKS, {"enduser_ids": people, "archived": False})
         row = {"_id": "1", "endusers": endusers}
         assert wanted(last, [row]) == encoded([row])
         assert wanted(last, [{"_id": "1", "endusers": [{"id": people[0]}]}]) == []
@@ -319,7 +327,7 @@ class TestRows:
 def test_a_company_named_in_two_ways_comes_once() -> None:
     """In the group it was met in first; whoever names none is kept."""
     companies = ["extid-acme", *(f"{n:024x}" for n in range(100))]
-    first, second = TICKETS.queries({"company_id": companies})
+    first, second = queries_of(TICKETS, {"company_id": companies})
     rows = [{"_id": "1", "companyId": "a"}, {"_id": "2", "companyId": "b"}, {"_id": "3"}]
     assert wanted(first, rows[:1]) == encoded(rows[:1])
     assert wanted(second, rows) == encoded(rows[1:])
@@ -328,17 +336,17 @@ def test_a_company_named_in_two_ways_comes_once() -> None:
 def test_a_company_named_in_two_ways_changes_no_other_filter() -> None:
     """And the company is fetched, or nobody could tell."""
     companies = ["extid-acme", *(f"{n:024x}" for n in range(100))]
-    queries = TASKS.queries({"company_id": companies, "archived": True, "select": ["action"]})
+    queries = queries_of(TASKS, {"company_id": companies, "archived": True, "select": ["action"]})
     rows = [{"companyId": "a", "isArchived": False}, {"companyId": "b", "isArchived": True, "action": "call"}]
     assert [wanted(query, rows) for query in queries] == [encoded([{"action": "call"}]), []]
-    assert {query.select for query in queries} == {("_id", "action", "isArchived", "companyId")}
+    assert {query.select for query in queries} == {("_id", "action", "companyId", "isArchived")}
 
 
 @pytest.mark.parametrize("archived", [False, True])
 def test_a_task_of_end_users_in_two_groups_comes_once(archived: bool) -> None:
     """With the first of them; who was asked for is fetched where it is needed, and not handed on."""
     people = [f"{n:024x}" for n in range(170)]
-    queries = TASKS.queries({"enduser_ids": people, "archived": archived, "select": ["action"]})
+    queries = queries_of(TASKS, {"enduser_ids": people, "archived": archived, "select": ["action"]})
     rows = [
         {"action": name, "endusers": [{"id": people[n]} for n in numbers], **({"isArchived": True} if archived else {})}
         for name, numbers in (
@@ -356,19 +364,19 @@ def test_a_task_of_end_users_in_two_groups_comes_once(archived: bool) -> None:
     needs = ("isArchived",) if archived else ()
     assert [query.select for query in queries] == [
         ("_id", "action", *needs),
-        *[("_id", "action", *needs, "endusers")] * 2,
+        *[("_id", "action", "endusers", *needs)] * 2,
     ]
 
 
 def test_companies_named_in_one_way_need_no_look_at_them() -> None:
     """No two of them can be one."""
-    queries = TICKETS.queries({"company_id": [f"{n:024x}" for n in range(100)], "select": ["title"]})
-    assert [(query.keep, query.select) for query in queries] == [(None, ("_id", "title"))] * 2
+    queries = queries_of(TICKETS, {"company_id": [f"{n:024x}" for n in range(100)], "select": ["title"]})
+    assert [(query.row_filter, query.select) for query in queries] == [(None, ("_id", "title"))] * 2
 
 
 def test_a_list_has_another_end() -> None:
     """Asked for by the same filters, in descending order, as `_id`s alone."""
-    (query,) = TICKETS.queries({"status": "open", "select": ["title"], "sort": "title"})
+    (query,) = queries_of(TICKETS, {"status": "open", "select": ["title"], "sort": "title"})
     assert query.newest_params == (("status", "open"), ("sort", "-_id"), ("select", "_id"))
 
 

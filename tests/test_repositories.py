@@ -107,7 +107,7 @@ async def test_a_task_is_created_from_a_mapping_in_either_spelling(planhat: Sand
     ("row", "said"),
     [
         ({}, "company_id"),
-        ({"company_id": ACME, "repeat": "custom"}, "repeat_days is missing"),
+        ({"company_id": ACME, "repeat": "custom"}, "repeat_days is required"),
         ({"company_id": ACME, "acton": "Call"}, "did you mean action"),
         ({"company_id": ACME, "companyId": ACME}, "given twice"),
         ({"company_id": ACME, "start_time": "soon"}, "start_time"),
@@ -152,7 +152,7 @@ async def test_free_text_is_a_key(
     (stored,) = add(planhat, name, 1, **{field: FREE_TEXT})
     assert (await repository(session).get(key)).id == stored
     assert (await repository(session).update(key, {"description": "new"})).id == stored
-    path = f"{repository.endpoint.path}/{key[:6]}{QUOTED}"
+    path = f"{repository.model.path}/{key[:6]}{QUOTED}"
     assert calls(planhat) == [("GET", path, 200), ("PUT", path, 200)]
 
 
@@ -204,7 +204,7 @@ async def test_a_record_is_deleted_for_good(
     assert [record["_id"] for record in planhat.records(name)] == [other]
     with pytest.raises(NotFoundError):
         await repository(session).delete(key)
-    path = f"{repository.endpoint.path}/{key}"
+    path = f"{repository.model.path}/{key}"
     assert calls(planhat) == [("DELETE", path, 200), ("DELETE", path, 404)]
 
 
@@ -227,7 +227,7 @@ async def test_a_deletion_that_deleted_nothing_finds_nothing(body: bytes, *, was
 async def test_what_is_not_there_is_not_found(session: Session, name: str, repository: type[Tasks]) -> None:
     """Getting and updating it says so, with the path that was asked for."""
     del name
-    path = f"{repository.endpoint.path}/{'f' * 24}"
+    path = f"{repository.model.path}/{'f' * 24}"
     with pytest.raises(NotFoundError) as got:
         await repository(session).get("f" * 24)
     with pytest.raises(NotFoundError) as updated:
@@ -818,7 +818,7 @@ def test_a_repository_offers_only_what_planhat_has() -> None:
     """Tickets have no single calls but deletion, and nothing is called `list`."""
     offered = {name for name in dir(Tickets) if not name.startswith("_")}
     assert offered == {
-        *("all", "delete", "delete_many", "endpoint", "iter", "iter_json", "page", "pages"),
+        *("all", "delete", "delete_many", "iter", "iter_json", "model", "page", "pages"),
         *("session", "upsert_chunks", "upsert_many", "upserting"),
     }
     assert {name for name in dir(Notes) if not name.startswith("_")} - offered == {
@@ -907,8 +907,8 @@ async def test_a_type_is_filled_in_only_for_new_notes(planhat: Sandbox, session:
     ("row", "reason"),
     [
         (Unreadable("line 7 is no JSON"), "line 7 is no JSON"),
-        ({"email": "a@b.c", "company_id": ACME}, "source_id or id is missing"),
-        ({"company_external_id": "acme"}, "source_id or id is missing"),
+        ({"email": "a@b.c", "company_id": ACME}, "one of source_id or id is required"),
+        ({"company_external_id": "acme"}, "one of source_id or id is required"),
         ({"source_id": " ", "email": "a@b.c", "company_id": ACME}, "source_id must not be blank"),
         (ticket_rows(1, colour="red")[0], "Ticket has no field 'colour'"),
         (ticket_rows(1, titel="x")[0], "Ticket has no field 'titel'; did you mean title"),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planhat_async.errors import NotSentError, ServerError, UpsertError
+from planhat_async.errors import NotSentError, ServerError
 from planhat_async.results import (
     MAX_PROBLEMS,
     STORED,
@@ -18,6 +18,7 @@ from planhat_async.results import (
     Outcome,
     Problem,
     ProblemGroup,
+    UpsertError,
     UpsertResult,
     merged,
     ranges_of,

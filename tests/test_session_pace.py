@@ -700,8 +700,9 @@ def test_checking_many_keys_gives_others_the_loop(keys: Iterable[str]) -> None:
     virtual_time.run(main())
 
 
-KEYED = [{"source_id": str(number), "company_id": "c", "action": "a"} for number in range(9)]
-KEYLESS = [{"company_id": "c", "action": "a"}] * 9
+ACME = "5f4e3d2c1b0a998877665544"
+KEYED = [{"source_id": str(number), "company_id": ACME, "action": "a"} for number in range(9)]
+KEYLESS = [{"company_id": ACME, "action": "a"}] * 9
 INVALID: list[dict[str, Any]] = [{"action": "a"}] * 9
 
 

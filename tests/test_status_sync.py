@@ -14,7 +14,7 @@ from fakes import FakeTransport
 from planhat_async import NotSentError, Outcome, RetryPolicy, Session, Tasks, Ticket, Tickets, UpsertError, UpsertResult
 from planhat_async._http.transport import Timeouts
 from planhat_async._http.wire import Request, Response, Token
-from planhat_async.updates import Updates
+from planhat_async.repositories import UpdatedSince
 
 ACME = "5f4e3d2c1b0a998877665544"
 
@@ -111,9 +111,9 @@ async def test_a_row_without_a_key_needs_what_a_creation_needs() -> None:
     """It is judged before it is sent."""
     page = Page()
     result = await upsert(page, [{"email": "a@b.example", "companyExternalId": "acme"}])
-    assert (counted(result), result.problems[0].reason) == ({"invalid": 1}, "source_id or id is missing")
+    assert (counted(result), result.problems[0].reason) == ({"invalid": 1}, "one of source_id or id is required")
     result = await upsert(page, [{"companyId": ACME, "repeat": "custom"}], Tasks)
-    assert result.problems[0].reason == "repeat_days is missing: repeat is 'custom'"
+    assert result.problems[0].reason == "repeat_days is required where repeat is 'custom'"
     assert page.sent == []
 
 
@@ -209,7 +209,7 @@ async def test_a_walk_over_changes_is_closed_by_the_upsert_that_it_feeds() -> No
             closed.append(True)
 
     since = datetime(2024, 5, 31, tzinfo=UTC)
-    walk = Updates(since, margin=60, records=records(), is_whole=lambda: True, server_start=lambda: None)
+    walk = UpdatedSince(since, margin=60, records=records(), is_whole=lambda: True, server_start=lambda: None)
     async with Session("token", transport=Page()) as session, Tickets(session).upserting(walk, chunk_size=2) as run:
         await anext(run)
     assert (closed, walk.next_since) == ([True], since)

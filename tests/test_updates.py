@@ -183,7 +183,7 @@ async def test_the_next_walk_begins_before_the_first_call_of_this_one(
         def now(cls, tz: tzinfo | None = None) -> Self:  # noqa: ARG003 - as it is called
             return next(cls.times)  # type: ignore[return-value]
 
-    monkeypatch.setattr("planhat_async.updates.datetime", Clock)
+    monkeypatch.setattr("planhat_async.repositories.update_walk.datetime", Clock)
     walk = Tasks(session).iter_updated_since(NOON, margin=0)
     assert len([task async for task in walk]) == 3
     assert walk.next_since == datetime(2025, 1, 1, tzinfo=UTC)

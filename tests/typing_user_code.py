@@ -19,6 +19,7 @@ from planhat_async import (
     Pacer,
     Person,
     Problem,
+    ProblemGroup,
     RateLimits,
     RetryPolicy,
     Session,
@@ -30,16 +31,16 @@ from planhat_async import (
     Ticket,
     Tickets,
     Timeouts,
-    Updates,
+    UpdatedSince,
     UpsertError,
     UpsertOptions,
     UpsertResult,
     extid,
     srcid,
 )
-from planhat_async.samples import make_ticket
 from planhat_async.sandbox import Fault, MemorySandbox, Sandbox
-from planhat_async.sandbox_transport import SandboxTransport
+from planhat_async.testing.samples import make_ticket
+from planhat_async.testing.sandbox_transport import SandboxTransport
 
 
 async def opening(client: aiohttp.ClientSession) -> None:
@@ -69,7 +70,7 @@ def reading(note: Note, task: Task, ticket: Ticket) -> None:
     assert_type(task.checklist, list[ChecklistItem] | None)
     assert_type(ticket.time_spent, float | None)
     assert_type(ticket.history, list[StatusChange] | None)
-    assert_type(Task.KEYABLES, tuple[str, ...])
+    assert_type(Tasks.model.match, tuple[str, ...])
     assert note.updated_at  # type: ignore[attr-defined]
     Task("61006bc89a3e0b702ed8ea49")  # type: ignore[call-arg]
     Task(companyId="61006bc89a3e0b702ed8ea49")  # type: ignore[call-arg]
@@ -118,6 +119,7 @@ async def upserting(session: Session, stream: AsyncIterator[dict[str, Any]]) -> 
     assert_type(result.problems, list[Problem])
     assert_type(result.problems[0].position, int | None)
     assert_type(result.not_stored[Outcome.DROPPED], tuple[range, ...])
+    assert_type(result.problem_groups, tuple[ProblemGroup, ...])
     async for chunk in tickets.upsert_chunks(stream):
         assert_type(chunk, ChunkResult)
         assert_type(chunk.ids_by_source_id, dict[str, str])
@@ -164,7 +166,7 @@ async def testing_against_a_sandbox() -> None:
 async def walking(tasks: Tasks, tickets: Tickets) -> None:
     """A walk hands out tasks, and then the time to go on from; a list can be resumed behind a record."""
     walk = tasks.iter_updated_since(datetime.now(UTC), margin=60, company_id="c", archived=None, select=["action"])
-    assert_type(walk, Updates[Task])
+    assert_type(walk, UpdatedSince[Task])
     async for task in walk:
         assert_type(task, Task)
     assert_type(walk.next_since, datetime)

@@ -2,13 +2,12 @@
 
 from planhat_async._convert.fields import Field, camel_case, fields_of, spellings_of, unknown_field, wire_path
 from planhat_async._convert.json import (
-    RowFlags,
     decode_json,
     encode_json,
     encode_plain,
     excerpt,
-    row_flags,
     row_id,
+    row_view,
     without_fields,
 )
 from planhat_async._convert.marks import IDS_ONLY, Marker, marker_of
@@ -25,7 +24,6 @@ __all__ = [
     "Field",
     "Marker",
     "Requirements",
-    "RowFlags",
     "Writer",
     "camel_case",
     "decode_json",
@@ -40,9 +38,9 @@ __all__ = [
     "read_time",
     "record_in",
     "requirements_of",
-    "row_flags",
     "row_id",
     "row_ids",
+    "row_view",
     "says_error",
     "spellings_of",
     "split_rows",

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import attrs
 
-from planhat_async._convert.fields import camel_case
+from planhat_async._convert.fields import fields_of
 from planhat_async._convert.generating import generate
 from planhat_async.keys import PREFIXES, is_record_id
-from planhat_async.models import Record
+from planhat_async.records import Model
 
 _MAX_KNOWN_COMPANIES = 5000
 _MAX_SHOWN = 60
@@ -34,31 +34,26 @@ class Requirements:
     """What a row still needs to be created, in words, or `None`."""
 
 
-_known: dict[type, Requirements] = {}
-
-
-def requirements_of(cls: type[Record]) -> Requirements:
+@cache
+def requirements_of(model: Model) -> Requirements:
     """What rows of this model need, by functions that are generated once: every row passes through them."""
-    if cls not in _known:
-        names = _names_for_ids(cls)
-        id_lines = [*_lines_for_id(), *_lines_for_company()]
-        _known[cls] = Requirements(
-            check_upsert=generate(_lines_for_upsert(cls), names),
-            check_ids=generate(id_lines, names),
-            missing_to_create=generate([*_lines_for_missing(cls, "return {}"), "return None"]),
-        )
-    return _known[cls]
+    wires = {name: field.wire for name, field in fields_of(model.record).items()}
+    names = _names_for_ids(model)
+    return Requirements(
+        check_upsert=generate(_lines_for_upsert(model, wires), names, name=f"check_upsert of {model.name}"),
+        check_ids=generate(
+            [*_lines_for_id(), *_lines_for_company(model, wires)], names, name=f"check_ids of {model.name}"
+        ),
+        missing_to_create=generate(
+            [*_lines_for_missing(model, wires, "return {}"), "return None"], name=f"missing_to_create of {model.name}"
+        ),
+    )
 
 
-def always_has_key(cls: type[Record]) -> bool:
-    """Whether a row of this model that can be sent has a key."""
-    return any(set(group) <= set(cls.KEYABLES) for group in cls.NEEDED_TO_CREATE)
-
-
-def _lines_for_upsert(cls: type[Record]) -> Iterator[str]:
+def _lines_for_upsert(model: Model, wires: Mapping[str, str]) -> Iterator[str]:
     yield "keys = ()"
-    for name in cls.KEYABLES:
-        wire = camel_case(name)
+    for name in model.match:
+        wire = wires[name]
         yield f"if {wire!r} in row:"
         yield f"    value = row[{wire!r}]"
         yield "    if value is None:"
@@ -70,10 +65,10 @@ def _lines_for_upsert(cls: type[Record]) -> Iterator[str]:
             yield "        refuse_id(value)"
         yield "    else:"
         yield f"        keys += ({f'{wire}='!r} + value,)"
-    yield from _lines_for_company()
+    yield from _lines_for_company(model, wires)
     yield "if keys:"
-    yield f"    return keys, {_is_partial(cls)}"
-    yield from _lines_for_missing(cls, "raise ValueError({})")
+    yield f"    return keys, {_is_partial(model, wires)}"
+    yield from _lines_for_missing(model, wires, "raise ValueError({})")
     yield "return keys, False"
 
 
@@ -83,59 +78,68 @@ def _lines_for_id() -> Iterator[str]:
     yield "    refuse_id(value)"
 
 
-def _lines_for_company() -> Iterator[str]:
-    yield "company = row.get('companyId')"
+def _lines_for_company(model: Model, wires: Mapping[str, str]) -> Iterator[str]:
+    if model.company_field is None:
+        return
+    yield f"company = row.get({wires[model.company_field]!r})"
     yield "if company and company not in companies:"
     yield "    check_company(company)"
 
 
-def _is_partial(cls: type[Record]) -> str:
+def _is_partial(model: Model, wires: Mapping[str, str]) -> str:
     """An expression: whether a row with a key, whose company has been checked, lacks what a creation needs."""
-    groups = [group for group in cls.NEEDED_TO_CREATE if not set(group) & set(cls.KEYABLES)]
-    got = {name: f"row.get({camel_case(name)!r})" for group in groups for name in group} | {"company_id": "company"}
+    groups = [group for group in model.needs if not set(group) & set(model.match)]
+    got = {name: f"row.get({wires[name]!r})" for group in groups for name in group}
+    if model.company_field in got:
+        got[model.company_field] = "company"
     lacks = [f"not ({' or '.join(got[name] for name in group)})" for group in groups]
-    return " or ".join([*lacks, *(f"({_lacks_other(*one)})" for one in cls.NEEDED_WITH)]) or "False"
+    return " or ".join([*lacks, *(f"({_lacks_other(wires, *one)})" for one in model.needs_with)]) or "False"
 
 
-def _lines_for_missing(cls: type[Record], refusal: str) -> Iterator[str]:
+def _lines_for_missing(model: Model, wires: Mapping[str, str], refusal: str) -> Iterator[str]:
     """Lines that refuse a row in which no field of a group is there, or one that another needs."""
-    for group in cls.NEEDED_TO_CREATE:
-        said = " or ".join(group)
-        yield f"if not ({' or '.join(f'row.get({camel_case(name)!r})' for name in group)}):"
-        yield "    " + refusal.format(repr(f"{said} is missing"))
-    for name, value, other in cls.NEEDED_WITH:
-        yield f"if {_lacks_other(name, value, other)}:"
-        yield "    " + refusal.format(repr(f"{other} is missing: {name} is {value!r}"))
+    for group in model.needs:
+        yield f"if not ({' or '.join(f'row.get({wires[name]!r})' for name in group)}):"
+        yield "    " + refusal.format(repr(_required(group)))
+    for name, value, other in model.needs_with:
+        yield f"if {_lacks_other(wires, name, value, other)}:"
+        yield "    " + refusal.format(repr(f"{other} is required where {name} is {value!r}"))
 
 
-def _lacks_other(name: str, value: str, other: str) -> str:
+def _required(group: tuple[str, ...]) -> str:
+    *most, last = group
+    return f"one of {', '.join(most)} or {last} is required" if most else f"{last} is required"
+
+
+def _lacks_other(wires: Mapping[str, str], name: str, value: str, other: str) -> str:
     """An expression: whether a field has a value with which another is needed, which is not there."""
-    wire = camel_case(name)
-    return f"{wire!r} in row and row[{wire!r}] == {value!r} and row.get({camel_case(other)!r}) is None"
+    wire = wires[name]
+    return f"{wire!r} in row and row[{wire!r}] == {value!r} and row.get({wires[other]!r}) is None"
 
 
-def _names_for_ids(cls: type[Record]) -> dict[str, Any]:
+def _names_for_ids(model: Model) -> dict[str, Any]:
     """What the lines that check `_id`s use; companies found good are remembered, for most rows share one."""
     companies: set[str] = set()
     return {
         "is_record_id": is_record_id,
-        "refuse_id": partial(_refuse_id, cls),
+        "refuse_id": partial(_refuse_id, model),
         "companies": companies,
-        "check_company": partial(_check_company, cls, companies),
+        "check_company": partial(_check_company, model, companies),
     }
 
 
-def _refuse_id(cls: type[Record], value: str) -> None:
-    own = "put a key of your own in source_id" if "source_id" in cls.KEYABLES else "leave it out to create a record"
+def _refuse_id(model: Model, value: str) -> None:
+    own = "put a key of your own in source_id" if "source_id" in model.match else "leave it out to create a record"
     raise ValueError(
         f'id {_shown(value)} is not an _id (24 hex digits): {own}; extid("…") and srcid("…") are for calls'
     )
 
 
-def _check_company(cls: type[Record], known: set[str], value: str) -> None:
+def _check_company(model: Model, known: set[str], value: str) -> None:
     if not is_record_id(value) and not any(value.startswith(one) and value[len(one) :].strip() for one in PREFIXES):
         raise ValueError(
-            f"company_id {_shown(value)} is not an _id (24 hex digits): name the company by {cls.COMPANY_KEYS}"
+            f"{model.company_field} {_shown(value)} is not an _id (24 hex digits): "
+            f"name the company by {model.company_keys}"
         )
     if len(known) >= _MAX_KNOWN_COMPANIES:
         known.clear()

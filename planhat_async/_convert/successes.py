@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from planhat_async._convert.json import decode_json
 from planhat_async._convert.records import decode_record
 from planhat_async.errors import DecodeError
-from planhat_async.models import Record
+from planhat_async.records import Record
 
 R = TypeVar("R", bound=Record)
 

@@ -37,7 +37,7 @@ from math import inf
 
 import attrs
 
-from planhat_async._checks import number, valid, whole
+from planhat_async.records.arguments import number, valid, whole
 
 _MINUTE = 60.0
 _MIN_WAY = 1.0

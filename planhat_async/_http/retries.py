@@ -25,10 +25,10 @@ from typing import TypeVar
 
 import attrs
 
-from planhat_async._checks import number, valid, whole
 from planhat_async._convert import excerpt
 from planhat_async._http.wire import Request, Response
 from planhat_async.errors import DecodeError, NoAnswerError, NotSentError, RequestError, UnknownOutcomeError
+from planhat_async.records.arguments import number, valid, whole
 
 R = TypeVar("R", bound=RequestError)
 

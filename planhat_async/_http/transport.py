@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import select
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 from weakref import WeakSet
 
 import aiohttp
@@ -12,11 +12,12 @@ import attrs
 from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
-from planhat_async._checks import number, valid
 from planhat_async._http.reasons import proxy_reason, reason_of
 from planhat_async._http.wire import Request, Response, Token
 from planhat_async.errors import DecodeError, NotSentError, UnknownOutcomeError
+from planhat_async.records.arguments import number, valid
 
+ClientSession: TypeAlias = aiohttp.ClientSession
 MAX_ANSWER_BYTES = 512 * 2**20
 """How large an answer may be, decompressed."""
 _WRITE_BYTES = 1 << 18

@@ -18,7 +18,7 @@ from planhat_async.batching.attribution import objects_in, texts_in
 from planhat_async.batching.chunks import Row, key_of
 from planhat_async.results import Outcome
 
-COUNTS = {Outcome.CREATED: "created", Outcome.UPDATED: "updated", Outcome.UNCHANGED: "nonupdates"}
+COUNTS: dict[Outcome, str] = {Outcome.CREATED: "created", Outcome.UPDATED: "updated", Outcome.UNCHANGED: "nonupdates"}
 """Names of the counts, in the order in which they apply."""
 _COUNT = re.compile("[0-9]{1,7}")
 _MAX_COUNT = 10_000_000
@@ -98,7 +98,7 @@ class EarlierAnswer:
 
 
 def earlier_answer(
-    answer: Mapping[str, Any], rows: Sequence[Row], named: Iterable[Outcome], *, is_refusal: bool
+    answer: Mapping[str, Any], rows: Sequence[Row], named: Iterable[Outcome], *, is_complete: bool
 ) -> EarlierAnswer:
     """What an answer states of rows that are sent again.
 
@@ -106,7 +106,7 @@ def earlier_answer(
         answer: The answer.
         rows: The rows it does not blame.
         named: The outcomes of those that it names as stored, which are known by name.
-        is_refusal: Whether it is a 400 or 403.
+        is_complete: Whether it states each row that it has stored, if it counts anything.
     """
     stated = {outcome: min(len(rows), n_stated(answer, outcome, rows)) for outcome in COUNTS}
     by_name = Counter(named)
@@ -114,7 +114,7 @@ def earlier_answer(
         created=max(0, stated[Outcome.CREATED] - by_name[Outcome.CREATED]),
         updated=max(0, stated[Outcome.UPDATED] - by_name[Outcome.UPDATED]),
         n_stored=min(len(rows), sum(stated.values())),
-        is_complete=not is_refusal and has_counts(answer),
+        is_complete=is_complete and has_counts(answer),
     )
 
 

@@ -149,7 +149,9 @@ class _Reading:
         verdict.again = self._rows_again(rest, blamed, unattributed)
         if verdict.again:
             verdict.named = named_as_stored(self._body, rest)
-            verdict.stated = earlier_answer(self._body, rest, verdict.named.values(), is_refusal=self._is_refusal)
+            # What a refusal did to the rows it does not blame is not documented; one that blames none has counted them.
+            is_complete = not (self._is_refusal and (blamed or not is_itemised(self._body)))
+            verdict.stated = earlier_answer(self._body, rest, verdict.named.values(), is_complete=is_complete)
         else:
             self._settle_rest(rest, unattributed)
 

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime
+from typing import Any
 
 import attrs
 
-from planhat_async._convert import RowFlags, read_time
+from planhat_async._convert import read_time
 from planhat_async.batching.stitcher import OnPageJoin, PageJoin
-from planhat_async.queries import Keep
+from planhat_async.records import Keep
 
 _logger = logging.getLogger("planhat_async.listing")
 
@@ -49,7 +50,7 @@ class ChangedSince:
         """Note that the next row is another page's, which may be older: a page is in order for itself."""
         self._last = None
 
-    def take(self, row: RowFlags) -> bool:
+    def take(self, row: Any) -> bool:
         """Take a row, and tell whether it is wanted: also where it does not say when it changed."""
         changed = _time_of(row)
         if changed is not None:
@@ -68,7 +69,7 @@ class ChangedSince:
         self._last = changed
 
 
-def _time_of(row: RowFlags) -> datetime | None:
+def _time_of(row: Any) -> datetime | None:
     try:
         return read_time(row.updated_at)
     except (TypeError, ValueError):

@@ -11,12 +11,13 @@ from itertools import accumulate
 
 import attrs
 
-from planhat_async._checks import valid, whole
 from planhat_async.batching.page import Id, Page
 from planhat_async.batching.page_fetcher import fetch_pages
+from planhat_async.batching.query import ID, Query
 from planhat_async.batching.stitcher import OnPageJoin, Stitcher
 from planhat_async.errors import DecodeError
-from planhat_async.queries import ID, Params, Query
+from planhat_async.records import Params
+from planhat_async.records.arguments import valid, whole
 
 FetchPage = Callable[[Params, int, int], Awaitable[Page[bytes]]]
 """Fetches one page, by the query's parameters, offset and limit."""
@@ -100,7 +101,7 @@ async def read_batches(
     for query in queries:
         if count.is_full:
             return
-        stitcher = options.stitcher(query, on_join, most=count.left if query.keep is None else None)
+        stitcher = options.stitcher(query, on_join, most=count.left if query.row_filter is None else None)
         pages = fetch_pages(partial(fetch, query.params), partial(_newest, fetch, query), stitcher)
         async with aclosing(pages):
             async for page in pages:
@@ -166,7 +167,7 @@ def _batches(
 
 def _judged(rows: Sequence[bytes], query: Query, left: int | None) -> Iterator[Sequence[bytes] | DecodeError]:
     """Yield the wanted ones of some rows, at most `left`, and in its place what is wrong with one of them."""
-    if query.keep is None and not query.hidden_fields:
+    if query.row_filter is None and not query.fetched_only:
         yield rows[:left]
         return
     wanted: list[bytes] = []
@@ -174,7 +175,7 @@ def _judged(rows: Sequence[bytes], query: Query, left: int | None) -> Iterator[S
         if left is not None and len(wanted) >= left:
             break
         try:
-            as_wanted = query.wanted(row)
+            as_wanted = query.select_row(row)
         except DecodeError as error:
             yield wanted
             left = None if left is None else left - len(wanted) - 1

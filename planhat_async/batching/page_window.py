@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import attrs
 
-_MAX_CAUTION = 64
+_MAX_CAUTION = 1024
 """Pages after which reading ahead is tried again at the latest."""
+_CALM = 32
+"""Pages in a row that join while the window is open, after which the next failure is taken less seriously."""
 
 
 @attrs.define
@@ -30,6 +32,8 @@ class PageWindow:
         self._n_joined += 1
         if self._n_joined >= self._caution:
             self.n_pages = min(self.most, self.n_pages + 1)
+        if self._n_joined >= self._caution + _CALM:
+            self._n_joined = self._caution = max(1, self._caution // 4)
 
     def narrow(self) -> None:
         """Note that a page did not join."""

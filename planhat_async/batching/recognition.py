@@ -1,9 +1,10 @@
-"""Recognises rows that were read before, in pages whose `_id`s are in no order."""
+"""Whether `_id`s are in order, and which rows of a page were read before where they are in none."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
+from operator import le
 
 import attrs
 
@@ -13,6 +14,13 @@ TAIL_ROWS = 50
 """Rows by which a page is recognised."""
 _ENOUGH = 10
 """As many of them in a row are no accident."""
+
+
+def is_ascending(page: Page[Row]) -> bool:
+    """Whether a page's `_id`s are in order."""
+    if len(page.ids) != len(page.rows):
+        return False
+    return all(map(le, page.ids, page.ids[1:]))  # equal where a row has none and goes by the one before it
 
 
 def without(seen: Sequence[Id], page: Page[Row]) -> Page[Row]:

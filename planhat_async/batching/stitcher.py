@@ -18,12 +18,13 @@ pages are looked at only then (looking earlier went round for ever). A repair wi
 the right by about a page, so the kept pages are where L was: they are dropped.
 
 Rows that move once will go on moving, so after a failure pages overlap by more: by a quarter of a page at most where
-the repair found L further left than believed, and by a sixteenth where it did not. Against rows that move right no
+the repair found L further left than believed, by a sixteenth where a page that was asked for alone did not join (rows
+that come and go one after the other look as if none had moved), else by a fiftieth. Against rows that move right no
 overlap is needed, as long as pages are answered in the order of their offsets, and it costs calls. What is needed
 there is not to ask ahead: a page that was answered before the one in front of it begins too far right. So each failure
-closes the window, and it opens again after 4, 16, then 64 pages that join (`window.py`): where repairing costs more
+closes the window, and it opens again after 4, 16, 64 and more pages that join (`window.py`): where repairing costs more
 than reading page by page, the list is read page by page. With up to two fifths of a page inserted at each answer, four
-pages ahead cost at most a third more calls than one page at a time, and ten.
+pages ahead cost at most a fourth more calls than one page at a time, and ten.
 
 The list ends at the newest `_id` there was when it began: without that, creations could make it endless. One call
 finds it, once there is more than a page. A list also ends with a page that is short, below 1 MiB, and has fewer rows
@@ -48,7 +49,6 @@ import logging
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from enum import Enum
-from operator import le
 from typing import Generic
 
 import attrs
@@ -57,14 +57,16 @@ from planhat_async.batching.page import Ask, Id, Page, Row
 from planhat_async.batching.page_progress import PageProgress
 from planhat_async.batching.page_size import SMALL_BYTES, PageSize
 from planhat_async.batching.page_window import PageWindow
-from planhat_async.batching.recognition import TAIL_ROWS, index_behind, keeps_order, without
+from planhat_async.batching.recognition import TAIL_ROWS, index_behind, is_ascending, keeps_order, without
 from planhat_async.errors import DecodeError
 
 _logger = logging.getLogger("planhat_async.listing")
 
 _LEFT_OVERLAP = 4
 """The part of a page by which pages overlap at most where rows move left."""
-_RIGHT_OVERLAP = 16
+_LONE_OVERLAP = 16
+"""The same where a page that was asked for alone does not join."""
+_RIGHT_OVERLAP = 50
 """The same where they move right."""
 _MAX_SEARCHES = 3
 """Steps back in search of them."""
@@ -128,6 +130,8 @@ class Stitcher(Generic[Row]):
     _newest: Id | None = attrs.field(default=None, init=False)
     """The newest `_id` there was when the reading began."""
     _is_newest_asked: bool = attrs.field(default=False, init=False)
+    _was_lone: bool = attrs.field(default=False, init=False)
+    """Whether the page that did not join last was asked for alone."""
     _n_back: int = attrs.field(default=0, init=False)
     """Steps back since a row was new."""
     _leaps_to: int | None = attrs.field(default=None, init=False)
@@ -160,7 +164,7 @@ class Stitcher(Generic[Row]):
                 reading behind `after` needs.
         """
         self._progress.check(page, n_rows=self._n_rows)
-        if self.is_by_id and not _is_ascending(page):
+        if self.is_by_id and not is_ascending(page):
             self._give_up_order(page)
         first_new = self._joint(page)
         if first_new is None:
@@ -172,7 +176,8 @@ class Stitcher(Generic[Row]):
         fresh = _from(first_new, page) if self.is_by_id else without(self._tail, _from(first_new, page))
         rows = self._wanted(fresh.rows)
         if rows and self.is_by_id and self._progress.is_repairing:
-            self._overlap_more(_LEFT_OVERLAP if page.offset + first_new <= self._rank else _RIGHT_OVERLAP)
+            has_moved_left = page.offset + first_new <= self._rank
+            self._overlap_more(_LEFT_OVERLAP if has_moved_left else _LONE_OVERLAP if self._was_lone else _RIGHT_OVERLAP)
         self._take(page, fresh, len(rows))
         self._go_on(page, is_barren=not rows)
         return rows
@@ -228,9 +233,10 @@ class Stitcher(Generic[Row]):
         if not page.rows:
             del self._asks[:1]  # an empty page will prove nothing later either
         self._progress.note_gap()
-        self._window.narrow()
         if not self.is_by_id:
             self._overlap_more(_LEFT_OVERLAP)
+        self._was_lone = self._window.n_pages == 1
+        self._window.narrow()
         offset = self._rank
         if offset >= page.offset:
             offset = max(0, page.offset - max(1, self._size.rows // 8) * 4**self._n_back)
@@ -335,12 +341,6 @@ class Stitcher(Generic[Row]):
         self._overlap = min(self._overlap, max(1, self._size.rows // 4))
         self._window.close()
         self._asks = [Ask(page.offset + max(0, len(page.rows) - 1), self._size.rows)]
-
-
-def _is_ascending(page: Page[Row]) -> bool:
-    if len(page.ids) != len(page.rows):
-        return False
-    return all(map(le, page.ids, page.ids[1:]))  # equal where a row has none and goes by the one before it
 
 
 def _from(first: int, page: Page[Row]) -> Page[Row]:

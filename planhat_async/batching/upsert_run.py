@@ -35,7 +35,6 @@ from typing import Any, Self
 
 import attrs
 
-from planhat_async._checks import choice, flag, valid, whole
 from planhat_async.batching.chunk_ledger import Ledger
 from planhat_async.batching.chunk_outcome import ChunkOutcome
 from planhat_async.batching.chunk_part import Isolation
@@ -46,6 +45,7 @@ from planhat_async.batching.chunks import Chunk
 from planhat_async.batching.input_producer import InputProducer, Prepare
 from planhat_async.batching.outcome_verifier import OutcomeVerifier
 from planhat_async.batching.request_failures import refuses_everything
+from planhat_async.records.arguments import choice, flag, valid, whole
 from planhat_async.results import ChunkResult, Outcome, UpsertResult
 
 

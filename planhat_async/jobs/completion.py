@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable
 
 
-async def to_its_end(work: Awaitable[None]) -> None:
+async def wait_to_end(work: Awaitable[None]) -> None:
     """Wait for the end of something, however often that is cancelled meanwhile; a cancellation is raised behind it."""
     task, is_cancelled = asyncio.ensure_future(work), False
     while not task.done():

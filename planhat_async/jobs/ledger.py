@@ -1,4 +1,4 @@
-"""Keeps the record of an upsert's chunks in a journal, and refuses chunks that are not what they were."""
+"""Records an upsert's chunks in a journal, and refuses chunks that have changed."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from planhat_async.batching.chunks import Chunk
 from planhat_async.batching.outcome_verifier import HorizonReader
 from planhat_async.batching.verification import Floor
 from planhat_async.errors import PlanhatError
-from planhat_async.jobs.accounts import add_the_rest
-from planhat_async.jobs.entries import Entry, Policy, State, begun_at, digest_of, recorded
-from planhat_async.jobs.journal import Journal, JournalError, Run
-from planhat_async.jobs.progress import in_words
+from planhat_async.jobs.entries import ChunkState, Entry, ResendPolicy, Run, begun_at, digest_of, recorded
+from planhat_async.jobs.job_identity import HOW_TO_BEGIN_ANEW
+from planhat_async.jobs.job_progress import in_words
+from planhat_async.jobs.job_summary import add_the_rest
+from planhat_async.jobs.journal import Journal
+from planhat_async.jobs.journal_file import JournalError
 from planhat_async.results import ChunkResult, UpsertResult, ranges_of
-
-HOW_TO_BEGIN_ANEW = "put back what it was, or begin another job with another journal"
 
 
 class JournalLedger:
-    """Keeps the record of chunks in a journal.
+    """Records chunks in a journal.
 
     Args:
         journal: An open journal.
         run: The run under way.
         policy: What to do with unknown rows that have no key.
-        effort: Says how many calls and attempts the run has made.
+        cost: Returns how many calls and attempts the run has made.
         keeps_values: Whether reasons keep what they quote.
         horizon: Reads Planhat's newest `_id`s; without it, entries have no floor.
     """
@@ -39,16 +39,16 @@ class JournalLedger:
         self,
         journal: Journal,
         run: Run,
-        policy: Policy,
+        policy: ResendPolicy,
         *,
-        effort: Callable[[], tuple[int, int]],
+        cost: Callable[[], tuple[int, int]],
         keeps_values: bool = False,
         horizon: HorizonReader | None = None,
     ) -> None:
         self.run = run
         self._journal = journal
         self._policy = policy
-        self._effort = effort
+        self._cost = cost
         self._keeps_values = keeps_values
         self._horizon = horizon
         self._last_before = max(journal.entries, default=-1)
@@ -56,16 +56,16 @@ class JournalLedger:
         self._last_sent: dict[str, int] = {}
         """The run that sent a key last, of chunks behind which others were answered in an earlier run."""
         self._seen = -1
-        self._came_to: set[int] = set()
+        self._reached: set[int] = set()
         self._account = UpsertResult()
-        """Of the chunks that this run came to."""
+        """Of the chunks that this run has reached."""
         self._unwritten: list[Entry] = []
-        """Of chunks whose end could not be written."""
+        """Of chunks whose outcomes could not be written."""
         self._unbegun: list[ChunkResult] = []
-        """What it had read besides when it ended."""
+        """Rows that were read but not begun when the run ended."""
 
     async def begin(self, chunk: Chunk) -> Recorded | None:
-        """Compare the chunk with its entry, and write that it is about to leave."""
+        """Compare the chunk with its entry, and persist that it is about to be sent."""
         self._seen = max(self._seen, chunk.number)
         before = self._journal.entries.get(chunk.number)
         if before is None:
@@ -79,7 +79,7 @@ class JournalLedger:
             await self._save_or_withdraw(chunk.number, self._resumed(before, known))
             return known
         self._count(known.settled)
-        if before.state is State.SENDING:
+        if before.state is ChunkState.SENDING:
             await self._journal.save(before.ended_as(known.settled, keeps_values=self._keeps_values))
         return known
 
@@ -93,7 +93,7 @@ class JournalLedger:
         return None if floor is None or not self._policy.verifies else begun_at(floor, chunk)
 
     async def _floor_now(self) -> Floor | None:
-        """The floor of keyless rows that are about to leave: a later run may have to look for them."""
+        """The floor of keyless rows that are about to be sent: a later run may have to look for them."""
         if self._horizon is None:
             return None
         try:
@@ -103,7 +103,7 @@ class JournalLedger:
             return None
 
     async def end(self, result: ChunkResult) -> None:
-        """Write what became of the chunk."""
+        """Write the outcomes of the chunk."""
         self._count(result)
         if self._horizon is not None:
             self._horizon.note_created(result.created_ids)
@@ -119,9 +119,9 @@ class JournalLedger:
         self._journal.entries[entry.number] = attrs.evolve(entry, positions=())
 
     async def write_the_rest(self) -> None:
-        """Write what became of chunks where that failed or was cancelled: on a full disk the log's room may be enough.
+        """Write the outcomes of chunks where that failed or was cancelled; on a full disk the log's room may be enough.
 
-        Else rows without a key would be in doubt although it is known what became of them.
+        Otherwise a rerun would treat rows without a key as unknown, although their outcomes are known.
         """
         for entry in self._unwritten:
             try:
@@ -131,7 +131,7 @@ class JournalLedger:
                 await self._journal.save(entry)
 
     async def finish(self, result: UpsertResult) -> None:
-        """Note that the input has ended.
+        """Record that the input has ended.
 
         Raises:
             JournalError: An earlier run has read more of it.
@@ -144,16 +144,16 @@ class JournalLedger:
         await self._journal.describe({"n_chunks": self._seen + 1, "n_rows": result.rows})
 
     def see(self, chunk: ChunkResult) -> None:
-        """Note a chunk that the run hands out, if it has ended before it had begun."""
-        if chunk.number not in self._came_to:
+        """Record a chunk that the run hands out, if it has ended before it was begun."""
+        if chunk.number not in self._reached:
             self._unbegun.append(chunk)
 
     def earlier(self) -> list[Entry]:
-        """The chunks of earlier runs that this one did not come to."""
-        return [entry for number, entry in self._journal.entries.items() if number not in self._came_to]
+        """The chunks of earlier runs that this one did not reach."""
+        return [entry for number, entry in self._journal.entries.items() if number not in self._reached]
 
     def total(self) -> UpsertResult | None:
-        """What became of all rows that any run has taken; none where this one came to all that others have sent."""
+        """The outcomes of all rows of all runs; `None` if this run has reached all that others have sent."""
         earlier = self.earlier()
         if not earlier:
             return None
@@ -163,11 +163,11 @@ class JournalLedger:
 
     def run_now(self) -> Run:
         """The run, with what it has cost so far."""
-        calls, attempts = self._effort()
+        calls, attempts = self._cost()
         return attrs.evolve(self.run, seen=time.time(), calls=calls, attempts=attempts)
 
     def _count(self, result: ChunkResult) -> None:
-        self._came_to.add(result.number)
+        self._reached.add(result.number)
         self._account.add(result)
 
     def _note_keys(self, chunk: Chunk, run: int) -> None:
@@ -180,18 +180,23 @@ class JournalLedger:
         return attrs.evolve(entry, run=self.run.number, begun=entry.begun or now, sent=now, ended=None)
 
     def _resumed(self, before: Entry, known: Recorded) -> Entry:
-        """The entry of a chunk some of whose rows are about to leave again."""
+        """The entry of a chunk some of whose rows are about to be sent again."""
         entry = before.ended_as(known.settled, keeps_values=self._keeps_values)
         rows = (*known.left, *known.doubtful)
-        return self._stamped(attrs.evolve(entry, state=State.SENDING, pending=ranges_of(row.position for row in rows)))
+        return self._stamped(
+            attrs.evolve(entry, state=ChunkState.SENDING, pending=ranges_of(row.position for row in rows))
+        )
 
     async def _save_or_withdraw(self, number: int, entry: Entry | Callable[[], Entry]) -> None:
-        """Write that a chunk is about to leave; where that fails it does not leave, and nobody need doubt."""
+        """Persist that a chunk is about to be sent.
+
+        On failure or cancellation remove the entry again, so that a rerun knows it was never sent.
+        """
         before = self._journal.entries.get(number)
         try:
             await self._journal.save(entry, is_leaving=True)
         except (asyncio.CancelledError, JournalError):
-            with suppress(JournalError):  # then it is in doubt, which does no harm
+            with suppress(JournalError):  # then it is unknown, which does no harm
                 await (self._journal.remove(number) if before is None else self._journal.save(before))
             raise
 
@@ -222,6 +227,6 @@ def _oldest_behind(journal: Journal) -> dict[int, int]:
     for number, entry in sorted(journal.entries.items(), reverse=True):
         if oldest is not None:
             found[number] = oldest
-        if entry.is_keyed and entry.state is State.ANSWERED:
+        if entry.is_keyed and entry.state is ChunkState.ANSWERED:
             oldest = entry.run if oldest is None else min(oldest, entry.run)
     return found

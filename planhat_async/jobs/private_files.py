@@ -1,13 +1,14 @@
 """Files that hold customers' data: for their owner alone, or with the mode of the file they replace.
 
 They are never written through a link, or into a file, that another user has put where they are to be: what is there
-is removed first, or, where it is to be gone on with, must be a regular file of our own.
+is removed first, or, if it is to be resumed, must be a regular file of our own.
 """
 
 from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -28,12 +29,12 @@ def create_private(path: Path, *, like: Path | None = None) -> BinaryIO:
     """
     path.unlink(missing_ok=True)
     out = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NEVER_A_LINK, _PRIVATE), "w+b")
-    _give_mode(out, like)
+    _give_mode(out.fileno(), like)
     return out
 
 
 def reopen_private(path: Path, *, like: Path | None = None) -> BinaryIO:
-    """Open a file of our own, to go on with it.
+    """Open a file of our own, to resume it.
 
     Args:
         path: The file.
@@ -45,7 +46,7 @@ def reopen_private(path: Path, *, like: Path | None = None) -> BinaryIO:
     """
     refuse_foreign(path)
     out = os.fdopen(os.open(path, os.O_RDWR | _NEVER_A_LINK), "r+b")
-    _give_mode(out, like)
+    _give_mode(out.fileno(), like)
     return out
 
 
@@ -57,23 +58,28 @@ def refuse_foreign(path: Path) -> None:
         OSError: It is not there.
     """
     found = path.lstat()
-    is_ours = not hasattr(os, "getuid") or found.st_uid == os.getuid()
-    if not (stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and is_ours):
-        raise ValueError(f"{path} is a link, or no file of yours alone: remove it, and begin anew")
+    own_id = getattr(os, "getuid", lambda: found.st_uid)()  # Windows has none
+    if not (stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_uid == own_id):
+        raise ValueError(f"{path} is a link, or not a file of yours alone: remove it, and begin again")
 
 
-def make_private(path: Path) -> None:
-    """Make an empty file where there is none.
+def make_private(path: Path, *, like: Path | None = None) -> None:
+    """Create an empty file, unless there is one.
+
+    Args:
+        path: The file.
+        like: A file whose mode it gets.
 
     Raises:
-        OSError: It cannot be made.
+        OSError: It cannot be created.
     """
-    try:
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NEVER_A_LINK, _PRIVATE))
-    except FileExistsError:
-        return
+    with suppress(FileExistsError):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NEVER_A_LINK, _PRIVATE)
+        _give_mode(descriptor, like)
+        os.close(descriptor)
 
 
-def _give_mode(out: BinaryIO, like: Path | None) -> None:
-    if like is not None and like.is_file() and hasattr(os, "fchmod"):
-        os.fchmod(out.fileno(), stat.S_IMODE(like.stat().st_mode) & 0o777)
+def _give_mode(descriptor: int, like: Path | None) -> None:
+    change_mode = getattr(os, "fchmod", None)
+    if change_mode is not None and like is not None and like.is_file():
+        change_mode(descriptor, stat.S_IMODE(like.stat().st_mode) & 0o777)

@@ -1,7 +1,8 @@
 """Planhat on loopback: a real HTTP server in this process, for tests, benchmarks and demonstrations.
 
-`Sandbox` is the server; `MemorySandbox` has the same rules without a socket, for clocks that jump. What goes wrong with
-calls on request is said in `planhat_async.sandbox.faults`.
+`Sandbox` is the server; `MemorySandbox` has the same rules without a socket, for clocks that jump. The faults that they
+apply to calls on request are described in `planhat_async.sandbox.faults`; `planhat_async.sandbox.models` declares the
+models.
 
 It does what Planhat's documentation says of notes, tasks and tickets. Where that says nothing, it does this:
 
@@ -10,7 +11,7 @@ Unknown of Planhat                              The sandbox                     
 ==============================================  ==========================================  ============================
 Lists
 what a `limit` above the maximum does           gives the maximum
-`limit=0`; one that is no whole number          an empty page; 400
+`limit=0`; one that is not a whole number       an empty page; 400
 the default order                               the newest `_id` first, as documented lists  `newest_first`
                                                 show it
 what `sort` does with missing values and ties   missing first, ties by `_id`, MongoDB's
@@ -23,12 +24,13 @@ which fields a list shows                       all that are stored
 Keys
 which keys GET and PUT take                     `_id`, `extid-…` and `srcid-…`
 which keys DELETE takes                         the `_id` only
-`extid-…` that several records have             the one stored first; never a ticket
+`extid-…`, a domain or an address that several  the one stored first; `extid-…` of a
+records have                                    conversation: never a ticket
 a `sourceId` that another record has            refused
 Writes
 values of the wrong type                        stored, but for keys, companies, `custom`,
-                                                `domains` and `type`; a time that is none
-                                                is stored as it came
+                                                `domains` and `type`; an invalid time is
+                                                stored as it came
 companies                                       any is accepted until one is registered,
                                                 then an unknown one is refused
 which domain names a ticket's company           the first registered one
@@ -67,11 +69,10 @@ the largest body                                32,000,000 bytes, then 413
 """
 
 from planhat_async.sandbox.choices import Choices
-from planhat_async.sandbox.companies import Company
 from planhat_async.sandbox.faults import Fault
 from planhat_async.sandbox.memory import MemorySandbox
 from planhat_async.sandbox.messages import LoggedRequest
-from planhat_async.sandbox.people import EndUser, User
+from planhat_async.sandbox.models import Company, EndUser, User
 from planhat_async.sandbox.server import Sandbox
 from planhat_async.sandbox.state import Snapshot
 

@@ -239,6 +239,14 @@ def test_a_row_that_was_named_as_stored_stays_stored_without_a_second_answer(err
         assert counted(outcome.result) == {"updated": 1, "rejected": 1, "unknown": 1}
 
 
+def test_an_error_that_names_no_row_is_about_the_one_that_was_stored_before() -> None:
+    """Where the answer counts the other as created, and the token may not update."""
+    outcome = ChunkOutcome(chunk_of(A, B, C))
+    (part,) = take(outcome, Part((A, B, C)), blaming("a", insertsKeys=INSERTS[:1]), 403)
+    take(outcome, part, FULL | {"created": 1, "permissionErrors": ["no permission to update"]}, 206)
+    assert counted(outcome.result) == {"created": 2, "rejected": 1}
+
+
 @pytest.mark.parametrize("first", [{}, {"created": 1}, FULL, FULL | {"created": 2}, {"upsertedIds": ["1"]}])
 def test_a_row_that_a_refusal_may_have_stored_is_not_called_rejected(first: Any) -> None:
     """What a refusal did to the rows that it does not blame is not documented."""
@@ -275,6 +283,27 @@ def test_a_row_that_halves_blame_is_rejected_where_the_others_are_found_again() 
     assert (counted(outcome.result), outcome.is_settled) == ({}, False)
     take(outcome, second, FULL | {"nonupdates": 1})
     assert counted(outcome.result) == {"created": 1, "rejected": 1}
+
+
+@pytest.mark.parametrize(
+    ("first", "expected"),
+    [
+        (FULL | {"createdErrors": ["no"]}, "rejected"),
+        (FULL | {"created": 1, "permissionErrors": ["no"]}, "unknown"),
+        ({"created": 0, "updated": 0, "createdErrors": ["no"]}, "unknown"),
+        ({"createdErrors": ["no"]}, "unknown"),
+    ],
+)
+def test_halves_of_a_refusal_are_rejected_where_it_has_counted_that_it_stored_none(first: Any, expected: str) -> None:
+    """It blames no row by name; where it leaves open what it stored, a row that a half blames may be there."""
+    outcome = ChunkOutcome(chunk_of(A, B), isolation=Isolation(9))
+    outcome.pending = take(outcome, Part((A, B)), first, 400)
+    while outcome.pending:
+        part = outcome.pending.pop()
+        left = list(outcome.pending)
+        outcome.pending = left + outcome.take_answer(part, Answer(status=400, body={"createdErrors": ["no"]}))
+    outcome.conclude()
+    assert counted(outcome.result) == {expected: 2}
 
 
 def test_ids_are_kept_by_the_kind_of_key() -> None:

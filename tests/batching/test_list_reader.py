@@ -15,8 +15,9 @@ from worlds import Counted
 from planhat_async._convert import row_id, row_ids
 from planhat_async.batching.list_reader import ReadOptions, read_batches
 from planhat_async.batching.page import Page
+from planhat_async.batching.query import Query
 from planhat_async.errors import DecodeError
-from planhat_async.queries import Keep, Params, Query
+from planhat_async.records import Keep, Params
 
 
 @attrs.define
@@ -55,7 +56,7 @@ class Lists:
 
 
 def query(name: str, keep: Keep | None = None) -> Query:
-    return Query(filters=(("list", name),), keep=keep)
+    return Query(filters=(("list", name),), row_filter=keep, needs=(("type", "type"),))
 
 
 def ids(name: str, *numbers: int) -> list[str]:
@@ -237,7 +238,7 @@ async def test_what_nobody_selected_is_not_handed_on() -> None:
     """Also where every row is wanted."""
     lists = Lists({"a": 1})
     options = ReadOptions(name="GET /a", page_size=20, default_limit=20, turn_bytes=1 << 16)
-    bare = Query(filters=(("list", "a"),), hidden_fields=frozenset({"_id"}))
+    bare = Query(filters=(("list", "a"),), fetched_only=frozenset({"_id"}))
     batches = read_batches(lists.fetch, [bare], options, on_join=Counted(), on_bad=lists.bad.append)
     assert [row async for batch in batches for row in batch.rows] == [b'{"type":"email"}']
 

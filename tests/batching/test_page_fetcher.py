@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 import pytest
+from event_loops import counts_steps
 from worlds import Counted, id_of
 
 from planhat_async.batching.page import Page
@@ -121,6 +122,7 @@ async def test_a_short_list_is_one_call() -> None:
     assert (await rows_of(server, stitcher), server.asked, server.n_newest) == ([0, 1], [0], 0)
 
 
+@counts_steps
 async def test_the_newest_is_asked_for_once() -> None:
     """As soon as there is more than a page, while the next one is on its way, and the list ends there."""
     server = Server(8, turns=[0, 3])
@@ -136,6 +138,7 @@ async def test_pages_are_fetched_ahead_up_to_the_bound(max_pages: int) -> None:
     assert server.most_running == max_pages
 
 
+@counts_steps
 @pytest.mark.parametrize("max_pages", [1, 2, 4])
 async def test_no_more_pages_are_held_than_may_be(max_pages: int) -> None:
     """The page being read counts, and one that was read is let go before the next is asked for."""
@@ -163,6 +166,7 @@ async def test_a_page_being_read_takes_one_of_the_places() -> None:
     assert asked == [(0, 3), (4, 9), (7, 12), (10, 15), (13, 18)]
 
 
+@counts_steps
 async def test_a_page_that_is_here_is_not_fetched_again_after_a_repair() -> None:
     """Rows that were deleted meanwhile cost one call more."""
     server = Server(60, shifts={12: 1})
@@ -228,6 +232,7 @@ async def test_a_cancelled_reader_leaves_nothing_running() -> None:
         assert (n_turns, server.n_running, others()) == (n_turns, 0, set())
 
 
+@counts_steps
 async def test_pages_of_no_use_are_ended() -> None:
     """After a short page what was asked for behind it is not waited for, and not yielded."""
     server = Server(60, turns=[0, 0, 50, 50, 0])
@@ -272,6 +277,7 @@ async def test_a_server_that_ignores_the_offset_is_left() -> None:
     assert others() == set()
 
 
+@counts_steps
 async def test_leaving_ends_the_search_for_the_newest_too() -> None:
     """Whoever answers late must not find nobody there."""
     server = Server(60)

@@ -20,13 +20,27 @@ def test_it_widens_with_every_page_that_joins() -> None:
 
 
 def test_it_opens_later_after_every_page_that_does_not_join() -> None:
-    """After 4, 16, 64 and never more pages that join in a row."""
+    """After 4, 16, 64, 256 and never more than 1,024 pages that join in a row."""
     window, waits = PageWindow(4), []
-    for _ in range(5):
+    for _ in range(6):
         window.narrow()
-        widths = joined(window, 70)
-        waits.append(widths.index(2) + 1)
-    assert waits == [4, 16, 64, 64, 64]
+        waits.append(1)
+        while joined(window, 1) == [1]:
+            waits[-1] += 1
+    assert waits == [4, 16, 64, 256, 1024, 1024]
+
+
+def test_it_opens_earlier_again_after_a_calm() -> None:
+    """Failures far from each other say little of rows that move all the while."""
+    window = PageWindow(4)
+    window.narrow()
+    window.narrow()
+    joined(window, 16 + 32)
+    window.narrow()
+    assert joined(window, 16).index(2) == 15
+    joined(window, 2 * 32)
+    window.narrow()
+    assert joined(window, 4) == [1, 1, 1, 2]
 
 
 def test_pages_that_join_count_in_a_row_only() -> None:

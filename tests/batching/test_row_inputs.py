@@ -11,7 +11,8 @@ import attrs
 import pytest
 
 from planhat_async.batching.row_inputs import refusal_of_text, refuse_what_is_not_rows
-from planhat_async.models import Record, Ticket
+from planhat_async.models import Ticket
+from planhat_async.records import Record
 
 
 class _Columns:

@@ -11,6 +11,7 @@ from typing import Any
 
 import attrs
 import pytest
+from event_loops import counts_steps
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import seeded
@@ -565,6 +566,7 @@ async def test_a_run_that_was_closed_does_not_start() -> None:
     assert planhat.sent == []
 
 
+@counts_steps
 async def test_leaving_early_ends_the_run() -> None:
     """Rows in flight are unknown, rows that had not left unsent, and nothing goes on running."""
     planhat = Planhat(turns=[0, 50])

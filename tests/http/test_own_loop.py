@@ -40,7 +40,7 @@ async def in_a_thread(main: Callable[[], Coroutine[Any, Any, Any]]) -> BaseExcep
 USES: dict[str, Callable[[Session], Coroutine[Any, Any, Any]]] = {
     "call": lambda session: session.request("GET", "/tasks"),
     "list": lambda session: Tasks(session).all(),
-    "upsert": lambda session: Tasks(session).upsert_many([{"company_id": "c"}]),
+    "upsert": lambda session: Tasks(session).upsert_many([{"company_id": "5f4e3d2c1b0a998877665544"}]),
     "open": lambda session: session.__aenter__(),
     "close": lambda session: session.close(),
 }

@@ -17,7 +17,7 @@ from planhat_async import Notes, Session, Timeouts, UpsertResult
 from planhat_async._http.wire import Request, Response, Token
 from planhat_async.errors import UnknownOutcomeError
 from planhat_async.jobs.journal import Journal
-from planhat_async.jobs.runner import UpsertJob, run_upsert
+from planhat_async.jobs.upsert_job import UpsertJob, run_upsert
 
 FAR_AHEAD = "f" * 24
 
@@ -69,7 +69,7 @@ class Planhat:
 
 
 def rows(n: int) -> list[dict[str, Any]]:
-    return [{"companyId": "c1", "subject": f"note {one}"} for one in range(n)]
+    return [{"companyId": "5f4e3d2c1b0a998877665544", "subject": f"note {one}"} for one in range(n)]
 
 
 def stored(planhat: Planhat) -> Counter[str]:
@@ -146,7 +146,7 @@ async def test_a_floor_rises_with_what_planhat_has_made(tmp_path: Path, *, names
         planhat.add(f"4fffffff{n:016x}")
     async with Session(TOKEN, transport=planhat, retry=ONCE) as session:
         await run_upsert(Notes(session), rows(10), journal=tmp_path / "job.db", chunk_size=5, concurrency=1)
-    journal = await Journal.read(tmp_path / "job.db")
+    journal = await Journal.load(tmp_path / "job.db")
     first, second = (journal.entries[n].floor or "" for n in (0, 1))
     assert first == "4fffffc3" + "0" * 16
     assert (second > first) is names_ids

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from planhat_async.jobs.exports import left_over, whole_file
+from planhat_async.jobs.exports import checkpoint_of, whole_file
 from planhat_async.jobs.journal import Journal
 from planhat_async.jobs.private_files import create_private, make_private, reopen_private
-from planhat_async.models import Ticket
+from planhat_async.models import Tickets
 from planhat_async.sandbox import Sandbox
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
@@ -65,6 +65,8 @@ async def test_a_journal_is_private_and_so_is_what_is_beside_it(tmp_path: Path, 
         assert {name: mode_of(tmp_path / name) for name in os.listdir(tmp_path)} == {
             "job.db": existing or 0o600,
             "job.db-wal": existing or 0o600,
+            "job.db-shm": existing or 0o600,
+            "job.db-lock": existing or 0o600,
         }
 
 
@@ -104,9 +106,9 @@ def test_a_part_that_others_have_put_there_is_not_gone_on_with(
     else:
         part.write_bytes(b'{"_id":"1"}\n')
         monkeypatch.setattr(os, "getuid", lambda: os.geteuid() + 1)
-    message = r"all\.jsonl\.part is a link, or no file of yours alone: remove it, and begin anew"
+    message = r"all\.jsonl\.part is a link, or not a file of yours alone: remove it, and begin again"
     with pytest.raises(ValueError, match=message):
-        left_over(tmp_path / "all.jsonl", Ticket)
+        checkpoint_of(tmp_path / "all.jsonl", Tickets.model)
     with pytest.raises(ValueError, match=message):
         reopen_private(part)
     assert victim.read_bytes() == b'{"_id":"1"}\n'

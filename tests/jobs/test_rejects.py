@@ -11,7 +11,7 @@ import pytest
 from pyarrow import parquet
 
 from planhat_async.errors import AuthenticationError, BadRequestError
-from planhat_async.jobs.entries import Entry, Group, State
+from planhat_async.jobs.entries import ChunkState, Entry, Group
 from planhat_async.jobs.mapping import REASON_COLUMN, FieldMapping, SourceError
 from planhat_async.jobs.rejects import Rejects
 from planhat_async.jobs.sources import STANDARD_INPUT, FileSource
@@ -128,7 +128,7 @@ def test_rows_that_were_refused_with_everything_else_are_not_copied(tmp_path: Pa
 def test_a_row_that_is_noted_twice_counts_once(tmp_path: Path) -> None:
     """And keeps its first reason: an earlier run's is told with less."""
     entry = Entry(
-        number=0, n_rows=2, digest="", is_keyed=True, state=State.ANSWERED,
+        number=0, n_rows=2, digest="", is_keyed=True, state=ChunkState.ANSWERED,
         groups=(Group(Outcome.INVALID, "'…' is wrong", (range(2),)),),
     )  # fmt: skip
     with Rejects(source(tmp_path / "in.csv", b"title\na\nb\n"), tmp_path / "out.csv") as rejects:
@@ -144,7 +144,7 @@ def test_what_an_earlier_run_saw_refused_with_everything_else_is_not_copied(tmp_
     """Its rows are sent again as they are."""
     groups = (Group(Outcome.REJECTED, "no", (range(1),)), Group(Outcome.INVALID, "no", (range(1, 2),)))
     with Rejects(source(tmp_path / "in.csv", b"title\na\nb\n"), tmp_path / "out.csv") as rejects:
-        rejects.add_earlier(Entry(number=0, n_rows=2, digest="", is_keyed=True, state=State.UNSENT, groups=groups))
+        rejects.add_earlier(Entry(number=0, n_rows=2, digest="", is_keyed=True, state=ChunkState.UNSENT, groups=groups))
         assert [*rejects._reasons()] == [(1, "invalid: no")]
 
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from planhat_async._convert import fields_of
 from planhat_async.errors import DecodeError
 from planhat_async.jobs.writers import CsvWriter, JsonlWriter
-from planhat_async.models import Note, Record, Task, Ticket
+from planhat_async.models import Note, Task, Ticket
+from planhat_async.records import Record
 
 COLUMNS: dict[type[Record], list[str]] = {
     cls: [*(field.wire for field in fields_of(cls).values()), "extra"] for cls in (Note, Task, Ticket)
@@ -107,7 +108,7 @@ def test_a_csv_row_that_is_no_object_is_planhats_fault() -> None:
     """A list of numbers is an answer that cannot be read, not a bug of whoever exports."""
     with pytest.raises(DecodeError) as caught:
         cells(b"5")
-    assert str(caught.value) == "the list holds something that is no record: 5"
+    assert str(caught.value) == "the list holds something that is not a record: 5"
 
 
 @pytest.mark.parametrize("depth", [400, 900])

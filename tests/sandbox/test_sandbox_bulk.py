@@ -1,4 +1,4 @@
-"""What becomes of the rows of a bulk upsert."""
+"""The outcome of the rows of a bulk upsert."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def test_a_body_in_which_every_row_lacks_a_field_is_rejected() -> None:
 
 @pytest.mark.parametrize("applies_rest", [False, True])
 def test_a_repeated_key_rejects_the_body(*, applies_rest: bool) -> None:
-    """Every row with the key is blamed and none of them stored; the others are stored or not."""
+    """Every row with the key is blamed and not stored; the others are stored or not."""
     planhat = Door(choices=Choices(rejected_body_applies_rest=applies_rest))
     known = planhat.add("tasks", sourceId="known")
     rows = [
@@ -222,7 +222,7 @@ def test_tickets_are_answered_in_short() -> None:
 
 @pytest.mark.parametrize(("counts", "n_updated"), [(False, 0), (True, 1)])
 def test_an_unchanged_ticket_is_counted_or_not(*, counts: bool, n_updated: int) -> None:
-    """Nobody knows whether `updated` counts rows that changed nothing."""
+    """It is unknown whether `updated` counts rows that changed nothing."""
     planhat = Door(choices=Choices(tickets_count_unchanged=counts))
     planhat("PUT", "tickets", [_ticket("a")])
     planhat.now += 1.0
@@ -254,7 +254,7 @@ def test_a_row_that_names_a_ticket_needs_nothing_else(key: str) -> None:
 
 
 def test_an_update_without_email_may_be_dropped_as_a_creation_is() -> None:
-    """What Planhat does is unknown: with the switch a row without `email` changes nothing, whatever it names."""
+    """What Planhat does is unknown: with the switch a row without `email` changes nothing, even a ticket it matches."""
     planhat = Door(choices=Choices(tickets_need_email_to_update=True))
     planhat("PUT", "tickets", [_ticket("a", status="open")])
     known = planhat.ids("tickets")[0]

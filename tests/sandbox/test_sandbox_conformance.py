@@ -19,6 +19,7 @@ from planhat_async.sandbox import Choices
 from planhat_async.sandbox.api import Api
 from planhat_async.sandbox.limits import Limits
 from planhat_async.sandbox.messages import ApiRequest
+from planhat_async.sandbox.models import ALL
 
 T = TypeVar("T", bound=Callable[..., Any])
 
@@ -107,7 +108,8 @@ def test_limits_of_lists(path: str, default: int, most: int) -> None:
     """A page has so many rows if nothing is asked for, and no more if more is."""
     planhat = Door()
     kind = {"type": "ticket"} if path == "tickets" else {}
-    collection = planhat.api.state.store[path]
+    rules = next(rules for rules in ALL if rules.path == path)
+    collection = planhat.api.state.collection(rules)
     for number in range(most + 1):
         collection.insert({"_id": f"{number:024x}", **kind})
     assert [len(planhat.ids(path, **query)) for query in ({}, {"limit": "99999"})] == [default, most]

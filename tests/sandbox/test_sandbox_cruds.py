@@ -1,4 +1,4 @@
-"""A client that nobody here wrote works against the sandbox: `cruds`, with the interface to Planhat that it ships."""
+"""An independent client works against the sandbox: `cruds`, with the interface to Planhat that it ships."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ async def test_its_pages_are_the_whole_list(sandbox: Sandbox, cruds: Any) -> Non
 
 @pytest.mark.parametrize("name", ["note", "task"])
 async def test_its_update_is_not_documented(sandbox: Sandbox, cruds: Any, name: str) -> None:
-    """It sends a PATCH, and Planhat documents none: the answer is a 405, and nothing is changed."""
+    """It sends a PATCH, which Planhat does not document: the answer is a 405, and nothing is changed."""
     before = sandbox.add(f"{name}s", {"companyId": "c"})
 
     def use() -> None:

@@ -33,7 +33,7 @@ class Seen:
     """What a client got of an answer.
 
     Attributes:
-        status: 0 if none came.
+        status: 0 without an answer.
         ended_by: What kept it from getting all of it.
     """
 
@@ -133,7 +133,7 @@ async def test_reset_before(planhat: Sandbox) -> None:
 
 
 async def test_reset_after(planhat: Sandbox) -> None:
-    """The task is stored, and nobody hears of it."""
+    """The task is stored, and its client is not answered."""
     planhat.inject("reset_after@1")
     seen = await call(planhat)
     assert (seen.status, seen.ended_by) == (0, "ClientOSError")
@@ -275,7 +275,7 @@ async def test_rejected_rows(planhat: Sandbox) -> None:
 )
 @pytest.mark.parametrize("applies_rest", [False, True])
 async def test_a_refused_body(*, name: str, status: int, array: str, applies_rest: bool) -> None:
-    """The answer blames a row; whether the others are stored is a choice, for nobody knows."""
+    """The answer blames a row; whether the others are stored is a choice, as it is unknown."""
     async with Sandbox(
         faults=f"{name}@1", choices=Choices(rejected_body_applies_rest=applies_rest), per_minute=None
     ) as planhat:
@@ -296,7 +296,7 @@ async def test_dropped_rows(planhat: Sandbox) -> None:
 
 
 async def test_more_rows_than_there_are_cannot_be_hurt(planhat: Sandbox) -> None:
-    """Then it is all of them, and those of an empty body are none."""
+    """Then it applies to all of them; an empty body is unaffected."""
     planhat.inject("rows_dropped:99")
     assert (await call(planhat, "PUT", body=ROWS)).json["created"] == 0
     assert (await call(planhat, "PUT", body=[])).status == 200
@@ -335,7 +335,7 @@ async def test_an_ignored_offset(planhat: Sandbox, ten_tasks: list[str]) -> None
 
 
 async def test_an_ignored_sort(planhat: Sandbox, ten_tasks: list[str]) -> None:
-    """Whatever is asked for, the order is the same, and no order of `_id`s."""
+    """The order is the same for every `sort`, and not that of `_id`s."""
     planhat.inject("sort_ignored")
     orders = [await _listed(planhat, f"sort={sort}") for sort in ("_id", "-_id", "sourceId")]
     assert orders[0] == orders[1] == orders[2]
@@ -409,7 +409,7 @@ async def test_waiting_for_what_comes_late_can_be_given_up() -> None:
     async with Sandbox(faults="late:0.2@1") as planhat:
         async with Session(planhat.token, base_url=planhat.url, retry=RetryPolicy(attempts=1)) as session:
             with pytest.raises(UnknownOutcomeError):
-                await Tasks(session).create({"companyId": "c", "action": "x"})
+                await Tasks(session).create({"companyId": "extid-c", "action": "x"})
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(planhat.settled(), 0.01)
         await planhat.settled()

@@ -202,7 +202,7 @@ async def test_requests_under_way_are_counted() -> None:
 async def test_a_client_may_hang_up(
     planhat: Sandbox, client: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """In the middle of a body: nothing is done, nobody complains, and the next client is served."""
+    """In the middle of a body: nothing is done, nothing is raised, and the next client is served."""
     _, writer = await _open_upload(planhat)
     writer.close()
     await writer.wait_closed()
@@ -218,7 +218,7 @@ async def test_a_body_that_cannot_be_read_is_refused(client: aiohttp.ClientSessi
 
 
 async def test_closing_is_quick_and_final() -> None:
-    """Connections kept alive and uploads under way do not hold it up; afterwards nobody listens."""
+    """Connections kept alive and uploads under way do not hold it up; afterwards the port is closed."""
     planhat = Sandbox()
     await planhat.start()
     url = planhat.url
@@ -290,7 +290,7 @@ async def test_an_ipv6_address_is_bracketed() -> None:
 
 
 async def test_answers_are_never_html(client: aiohttp.ClientSession) -> None:
-    """Even to paths and methods nobody knows."""
+    """Even to unknown paths and methods."""
     for method, path in (("GET", "/"), ("PATCH", "/tasks"), ("OPTIONS", "/tasks"), ("GET", "/../tasks/../x?q=%ff")):
         async with client.request(method, path, headers={"Accept": "text/html"}) as response:
             assert response.content_type == "application/json"

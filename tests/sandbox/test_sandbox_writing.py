@@ -51,7 +51,7 @@ def test_keys_and_custom_have_a_type(path: str, field: str, value: object) -> No
 
 
 def test_other_values_are_stored_unchecked() -> None:
-    """A status nobody configured, an empty string, a time that is none: all are stored as they came."""
+    """An unconfigured status, an empty string, an invalid time: all are stored as they came."""
     sent = {"companyId": "c", "status": "no such status", "action": "", "startTime": "soon", "isArchived": "maybe"}
     planhat = Door()
     created = planhat("POST", "tasks", sent).body
@@ -346,7 +346,7 @@ def test_a_custom_field_may_be_named_by_itself(path: str) -> None:
 
 
 def test_a_custom_field_named_by_itself_in_a_single_write() -> None:
-    """A creation and an update know it as a bulk upsert does; beside a `custom` that is none it is refused."""
+    """A creation and an update know it as a bulk upsert does; beside an invalid `custom` it is refused."""
     planhat = Door()
     key = planhat("POST", "tasks", {"companyId": "c", "custom.x": 1}).body["_id"]
     assert planhat("PUT", f"tasks/{key}", {"custom.y": 2}).body["custom"] == {"x": 1, "y": 2}
