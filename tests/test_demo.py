@@ -60,7 +60,7 @@ async def test_a_ticket_that_came_back_twice_is_noticed(monkeypatch: pytest.Monk
     """It counts as equal once only."""
 
     class Doubling(Tickets):
-        async def iter(self, **options: Unpack[TicketListingOptions]) -> AsyncGenerator[Ticket, None]:
+        async def iter(self, **options: Unpack[TicketListingOptions]) -> AsyncGenerator[Ticket, None]:  # type: ignore[override]
             async for ticket in super().iter(**options):
                 yield ticket
                 if ticket.source_id == "DESK-1":

@@ -92,7 +92,7 @@ class TextFilter(Filter):
 class TypeFilter(Filter):
     """The kind of conversation, which Planhat cannot filter."""
 
-    default: str
+    default: str = "note"
     """The type that is wanted where the caller names none; rows of a custom type belong to it."""
     is_for_pages: ClassVar[bool] = False
 

@@ -7,7 +7,7 @@ import logging
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
-from typing import TypeVar, Unpack
+from typing import Any, TypeVar
 
 from planhat_async._convert import row_ids, split_rows
 from planhat_async._http.wire import Request, answered_at
@@ -19,7 +19,6 @@ from planhat_async.errors import DecodeError
 from planhat_async.keys import checked_key
 from planhat_async.records import Params, Record
 from planhat_async.records.arguments import whole
-from planhat_async.repositories.options import ListingOptions, PageOptions
 from planhat_async.repositories.queries import Options, page_query, queries_of
 from planhat_async.repositories.repository import Repository
 
@@ -40,9 +39,12 @@ _DECODED_A_TURN = 200
 
 
 class Lists(Repository[R]):
-    """Lists a model's records ("List" in Planhat's documentation of each model)."""
+    """Lists a model's records ("List" in Planhat's documentation of each model).
 
-    async def page(self, *, offset: int = 0, limit: int | None = None, **options: Unpack[PageOptions]) -> list[R]:
+    Each model's repository states the options that its lists take, for type checkers and editors.
+    """
+
+    async def page(self, *, offset: int = 0, limit: int | None = None, **options: Any) -> list[R]:
         """One page of the model's list, as Planhat answers it. Costs one call.
 
         It is a single call, so it does not wait behind listings.
@@ -72,7 +74,7 @@ class Lists(Repository[R]):
                 await asyncio.sleep(0)
         return records
 
-    def iter(self, **options: Unpack[ListingOptions]) -> AsyncGenerator[R, None]:
+    def iter(self, **options: Any) -> AsyncGenerator[R, None]:
         """Yield records in order, while pages are fetched ahead.
 
         In the default order, by `_id`, each record that is in the list from the beginning to the end comes exactly
@@ -92,7 +94,7 @@ class Lists(Repository[R]):
         """
         return self._iter(options)
 
-    def iter_json(self, **options: Unpack[ListingOptions]) -> AsyncGenerator[bytes, None]:
+    def iter_json(self, **options: Any) -> AsyncGenerator[bytes, None]:
         """Yield each record's JSON, for exports; in all else as `iter`, at a fraction of its cost.
 
         The bytes are those of Planhat's answer. They are written anew only where a filter needs a field that `select`
@@ -100,7 +102,7 @@ class Lists(Repository[R]):
         """
         return _each_row(self._batches(options, call="iter_json", turn_bytes=_RAW_TURN_BYTES))
 
-    def pages(self, **options: Unpack[ListingOptions]) -> AsyncGenerator[list[R], None]:
+    def pages(self, **options: Any) -> AsyncGenerator[list[R], None]:
         """Yield the records as lists of a page each; in all else as `iter`.
 
         A page may be empty where none of its rows is wanted. While so many records are kept, Python's garbage
@@ -108,7 +110,7 @@ class Lists(Repository[R]):
         """
         return self._decoded_pages(self._batches(options, call="pages"), self._on_bad(options))
 
-    async def all(self, **options: Unpack[ListingOptions]) -> list[R]:
+    async def all(self, **options: Any) -> list[R]:
         """All records in one list; in all else as `iter`. As much memory as there are records.
 
         While so many are kept, Python's garbage collector holds the event loop for a long time now and then.

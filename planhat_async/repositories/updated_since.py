@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from datetime import datetime
-from typing import Literal, TypedDict, TypeVar, Unpack
+from typing import Any, Literal, TypedDict, TypeVar
 
 import attrs
 
@@ -41,9 +41,7 @@ class UpdatedSinceOptions(TypedDict, total=False):
 class ListsUpdated(Lists[R]):
     """Lists what changed, of a model that can be sorted by `updated_at`."""
 
-    def iter_updated_since(
-        self, since: datetime, *, margin: float = 300.0, **options: Unpack[UpdatedSinceOptions]
-    ) -> UpdatedSince[R]:
+    def iter_updated_since(self, since: datetime, *, margin: float = 300.0, **options: Any) -> UpdatedSince[R]:
         """Yield the records that changed at `since` or later.
 
         Reads `sort=-updatedAt` ("List" in Planhat's documentation): each list to the end of the page with the first
