@@ -67,8 +67,8 @@ class RequestError(PlanhatError):
         super().__init__(message)
         self.method = method
         self.path = path
-        self.attempts = 1
-        self.seconds = 0.0
+        self.attempts: int = 1
+        self.seconds: float = 0.0
         self._note = ""
 
     def after(self, *, attempts: int, seconds: float, note: str = "") -> Self:

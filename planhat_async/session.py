@@ -87,14 +87,15 @@ class Session:
         max_answer_bytes: int = MAX_ANSWER_BYTES,
         allow_plain_http: bool = False,
     ) -> None:
-        self.base_url, self._is_open = "", False  # for the repr of a session that could not be made
+        self.base_url: str = ""
+        self._is_open = False  # for the repr of a session that could not be made
         try:
             self._token = TokenSource(os.environ.get("PLANHAT_API_TOKEN", "") if token is None else token)
         finally:
             del token  # tracebacks may show what local variables hold
         given = (os.environ.get("PLANHAT_BASE_URL") or DEFAULT_BASE_URL) if base_url is None else base_url
         self.base_url = checked_base_url(given, allow_plain_http=allow_plain_http)
-        self.stats = SessionStats()
+        self.stats: SessionStats = SessionStats()
         self._own_loop = OwnLoop("the session")
         self._pacer = pacer or Pacer(limits)
         self._retry = retry or RetryPolicy()

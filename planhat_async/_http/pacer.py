@@ -86,7 +86,7 @@ class Pacer:
     """
 
     def __init__(self, limits: RateLimits | None = None) -> None:
-        self.limits = limits or RateLimits()
+        self.limits: RateLimits = limits or RateLimits()
         self._own_loop = OwnLoop("the Pacer")
         self._pace = Pace(self.limits)
         self._bucket = _bucket_of(self.limits)

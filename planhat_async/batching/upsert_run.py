@@ -90,8 +90,8 @@ class UpsertRun:
         verifier: OutcomeVerifier | None = None,
         ledger: Ledger | None = None,
     ) -> None:
-        self.result = UpsertResult()
-        self.came_to_end = False
+        self.result: UpsertResult = UpsertResult()
+        self.came_to_end: bool = False
         self._concurrency = options.concurrency
         self._is_verified = verifier is not None
         self._sender = ChunkSender(send, verifier, send_only)

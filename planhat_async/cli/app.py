@@ -40,7 +40,7 @@ from planhat_async.sandbox import Sandbox
 from planhat_async.sandbox.faults import described
 from planhat_async.session import Session
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     help="Read and write Planhat's notes, tasks and tickets in bulk. "
     "The token comes from PLANHAT_API_TOKEN or --token-file, the server from PLANHAT_BASE_URL or --base-url.",
     epilog="Exit codes: 0 all went well, 1 some rows were not stored, 2 wrong usage, or a file that "

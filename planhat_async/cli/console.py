@@ -26,8 +26,8 @@ class _Console(Console):
         raise  # noqa: PLE0704 - rich calls this while it handles the error
 
 
-out = _Console(soft_wrap=True)
-err = _Console(stderr=True, soft_wrap=True)
+out: Console = _Console(soft_wrap=True)
+err: Console = _Console(stderr=True, soft_wrap=True)
 
 _SHOWN_PROBLEMS = 10
 _MAX_LINE = 2000

@@ -24,7 +24,7 @@ from planhat_async.jobs.journal_file import files_of
 from planhat_async.jobs.report import page
 from planhat_async.records.documentation import documentation_of
 
-jobs = typer.Typer(help="Look into the journal of an upsert.", no_args_is_help=True)
+jobs: typer.Typer = typer.Typer(help="Look into the journal of an upsert.", no_args_is_help=True)
 
 JournalFile = Annotated[Path, typer.Argument(metavar="JOB.db", help="The journal.")]
 

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from planhat_async.jobs.mapping import SourceError
 
@@ -25,8 +25,13 @@ class SteadyFile(io.FileIO):
     """
 
     # By way of `readinto`, which the methods of `io.FileIO` do not call.
-    read = io.RawIOBase.read  # type: ignore[assignment]
-    readall = io.RawIOBase.readall
+    def read(self, size: int | None = -1, /) -> bytes | Any:
+        """As of any raw file, by `readinto`: what `FileIO` has would go past it."""
+        return io.RawIOBase.read(self, -1 if size is None else size)
+
+    def readall(self) -> bytes:
+        """Likewise."""
+        return io.RawIOBase.readall(self)
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)

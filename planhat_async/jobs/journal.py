@@ -40,14 +40,16 @@ class Journal:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path.resolve() if path.is_symlink() else path
-        self.is_closed = False
+        self.path: Path = path.resolve() if path.is_symlink() else path
+        self.is_closed: bool = False
         self._thread: ThreadPoolExecutor | None = None
         self._file: JournalFile | None = None
         self._hold(Content())
 
     def _hold(self, content: Content) -> None:
-        self.job, self.runs, self.entries = content.job, content.runs, content.entries
+        self.job: dict[str, Any] = content.job
+        self.runs: list[Run] = content.runs
+        self.entries: dict[int, Entry] = content.entries
 
     @classmethod
     async def open(cls, path: Path | str, *, must_exist: bool = False) -> Self:

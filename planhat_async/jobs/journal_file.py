@@ -75,7 +75,9 @@ class JournalFile:
         self._identity = _identity_of(path)
         self._has_room = False
         self._lock: ProcessLock | None = None
-        self.connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        self.connection: sqlite3.Connection = sqlite3.connect(
+            path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
         try:
             self._open(must_exist=must_exist)
         except BaseException:

@@ -62,10 +62,10 @@ class FileSource:
         self._encoding = "utf-8-sig" if encoding.lower().replace("_", "-") in {"utf-8", "utf8"} else encoding
         self._raw: SteadyFile | None = None
         self._share = 0.0
-        self.rows_read = 0
+        self.rows_read: int = 0
         """How many rows were read, also by an iteration before this one."""
         self._begun: Iterator[dict[str, Any] | Unreadable] | None = None
-        self.is_standard_input = path == STANDARD_INPUT
+        self.is_standard_input: bool = path == STANDARD_INPUT
         self.total_bytes: int | None = None
         try:
             "".encode(self._encoding)

@@ -132,7 +132,7 @@ class UpsertJob:
         self._is_stopped = False
         self._total: UpsertResult | None = None
         self._made_before = (0, 0)
-        self.cost_before = JobCost()
+        self.cost_before: JobCost = JobCost()
         self.unseen: list[ChunkResult] = []
         self.earlier: list[Entry] = []
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 import attrs
 
@@ -209,7 +209,7 @@ class CompanyListingOptions(CompanyPageOptions, ListingOptions, total=False):
 class Companies(Lists[Company], Gets[Company], Creates[Company], Updates[Company], Deletes[Company], Upserts[Company]):
     """Companies: `/companies`. A list answers fewer fields of each than `get` does."""
 
-    model = Model(
+    model: ClassVar[Model] = Model(
         name="companies",
         record=Company,
         path="/companies",

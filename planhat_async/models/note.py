@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 import attrs
 
@@ -122,7 +122,7 @@ class Notes(Lists[Note], Gets[Note], Creates[Note], Updates[Note], Deletes[Note]
     A single `page` holds conversations of every type.
     """
 
-    model = Model(
+    model: ClassVar[Model] = Model(
         name="notes",
         record=Note,
         path="/conversations",

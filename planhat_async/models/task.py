@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, Unpack
 
 import attrs
 
@@ -167,7 +167,7 @@ class Tasks(ListsUpdated[Task], Gets[Task], Creates[Task], Updates[Task], Delete
     read. A single `page` holds open tasks unless `archived=True`.
     """
 
-    model = Model(
+    model: ClassVar[Model] = Model(
         name="tasks",
         record=Task,
         path="/tasks",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 import attrs
 
@@ -144,7 +144,7 @@ class TicketListingOptions(TicketPageOptions, ListingOptions, total=False):
 class Tickets(Lists[Ticket], Deletes[Ticket], Upserts[Ticket]):
     """Support tickets: `/tickets`. Planhat documents lists, bulk upserts and deletion, no other single calls."""
 
-    model = Model(
+    model: ClassVar[Model] = Model(
         name="tickets",
         record=Ticket,
         path="/tickets",

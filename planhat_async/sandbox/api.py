@@ -60,8 +60,8 @@ class Api:
         state: State | None = None,
         faults: Faults | None = None,
     ) -> None:
-        self.faults = Faults() if faults is None else faults
-        self.state = State() if state is None else state
+        self.faults: Faults = Faults() if faults is None else faults
+        self.state: State = State() if state is None else state
         self.log: deque[LoggedRequest] = deque(maxlen=MAX_LOGGED)
         self._token = token
         self._limits = Limits() if limits is None else limits

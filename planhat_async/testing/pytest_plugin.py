@@ -59,6 +59,8 @@ def _missing(name: str) -> Any:
     return pytest.fixture(name=name)(fail)
 
 
+planhat_sandbox: Any
+planhat_session: Any
 try:
     import pytest_asyncio
 except ImportError:
