@@ -54,6 +54,8 @@ class Session:
     While it is open it belongs to the event loop and the process that opened it, and raises `RuntimeError` in any
     other; once closed it may be opened again anywhere.
 
+    A third of the class is documentation; what it decides is in `_http`.
+
     Args:
         token: The API token, or a function that returns one: it is asked before every attempt, and attempts at the
             same time share an answer. A plain function runs in a thread, an async one on the event loop; what it
@@ -166,7 +168,7 @@ class Session:
             response = await self.send(request)
         except PermissionDeniedError as error:
             if error.body.lstrip().startswith("<"):
-                raise  # a page of somebody in between, not an answer of Planhat's
+                raise  # a page of a proxy, not an answer of Planhat's
             return  # The token was recognised; that it may not read tasks is another matter.
         try:
             deque(split_rows(response.pieces), maxlen=0)

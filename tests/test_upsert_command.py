@@ -31,7 +31,7 @@ from test_cli import (
     started,
 )
 
-from planhat_async.cli.upsert_command import _tell
+from planhat_async.cli.job_display import _tell
 from planhat_async.jobs.entries import ChunkState
 from planhat_async.jobs.journal import Journal
 from planhat_async.jobs.rejects import Rejects

@@ -11,6 +11,8 @@ import aiohttp
 from planhat_async import (
     ChecklistItem,
     ChunkResult,
+    Companies,
+    Company,
     DecodeError,
     NoAnswerError,
     Note,
@@ -39,6 +41,7 @@ from planhat_async import (
     srcid,
 )
 from planhat_async.sandbox import Fault, MemorySandbox, Sandbox
+from planhat_async.testing import make_record
 from planhat_async.testing.samples import make_ticket
 from planhat_async.testing.sandbox_transport import SandboxTransport
 
@@ -175,3 +178,16 @@ async def walking(tasks: Tasks, tickets: Tickets) -> None:
     tickets.iter(on_bad_record="ignore")  # type: ignore[arg-type]
     tasks.iter_updated_since(datetime.now(UTC), sort="id")  # type: ignore[call-arg]
     tickets.iter_updated_since(datetime.now(UTC))  # type: ignore[attr-defined]
+
+
+async def companies(session: Session) -> None:
+    """A model's options, calls and fields, as of the others."""
+    companies = Companies(session)
+    assert_type(await companies.get(extid("acme")), Company)
+    assert_type(await companies.get_many(["1"]), list[Company | None])
+    assert_type(companies.iter(company_id=["1"], select=["name"]), AsyncGenerator[Company, None])
+    assert_type((await companies.page(limit=1))[0].domains, list[str] | None)
+    assert_type(await companies.upsert_many([Company(name="Acme"), {"name": "Bee"}]), UpsertResult)
+    assert_type(make_record(Company, 1, name="Acme"), Company)
+    companies.iter(status="customer")  # type: ignore[call-arg]
+    await companies.create(Note())  # type: ignore[arg-type]

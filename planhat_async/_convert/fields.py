@@ -67,7 +67,7 @@ def wire_path(cls: type, name: str) -> str:
     """A field as `sort` and `select` name it, from either spelling; `custom.NAME` passes as it is.
 
     Raises:
-        ValueError: A field nobody knows.
+        ValueError: An unknown field.
     """
     if not isinstance(name, str):
         raise TypeError(f"a field's name is text, not {kind_of(name)}")
@@ -82,7 +82,7 @@ def wire_path(cls: type, name: str) -> str:
 
 
 def unknown_field(cls: type, name: Any) -> str:
-    """What to say about a field nobody knows: with the nearest names, if any is near."""
+    """The message about an unknown field, with the nearest names if any is near."""
     snake = re.sub(r"[\W_]+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(name))).lower()
     near = difflib.get_close_matches(snake, fields_of(cls), n=3, cutoff=0.6)
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
@@ -176,7 +176,7 @@ _SPECIAL: dict[Any, _Travel] = {
 
 
 def consumer(cls: type) -> Callable[..., Any]:
-    """A function from a dict of the wire to `cls`, for a dict that nobody else needs: what is left is its `extra`.
+    """A function from a dict of the wire to `cls`. It consumes the dict: the rest of it becomes `extra`.
 
     What cannot be an attribute stays there: cattrs' own hooks drop unknown keys, and turn `None` into the text
     "None". Its second argument is there for cattrs.

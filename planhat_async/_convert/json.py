@@ -37,7 +37,7 @@ def encode_json(value: Any) -> bytes:
     """The value as JSON in UTF-8.
 
     Aware times are written as Planhat writes them; anything else that JSON has no form for is refused, because
-    an encoder's own idea of it (NaN as null, a record in snake_case) would change somebody's data silently.
+    an encoder's own idea of it (NaN as null, a record in snake_case) would change data silently.
 
     Raises:
         ValueError: It has no JSON form: NaN, a naive time, a lone surrogate, a foreign object, endless nesting.
@@ -90,7 +90,7 @@ def _plain(value: Any) -> Any:
 
 
 def decode_json(body: bytes, *, is_input: bool = False) -> Any:
-    """The JSON value in `body`: an answer of Planhat's, or somebody's input, in which nothing is replaced.
+    """The JSON value in `body`: an answer of Planhat's, or a caller's input, in which nothing is replaced.
 
     Raises:
         DecodeError: It is not JSON.

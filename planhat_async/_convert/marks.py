@@ -30,7 +30,7 @@ class Marker:
 
     @property
     def select(self) -> str:
-        """What a list is asked for: `custom` as a whole, because nobody knows whether a part of it can be."""
+        """The fields to select: `custom` as a whole, because it is unknown whether Planhat selects a part of it."""
         names = ("custom" if name.startswith(_CUSTOM) else name for name in (*self.warranted, *self.others))
         return ",".join(dict.fromkeys(["_id", *names]))
 

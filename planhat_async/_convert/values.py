@@ -1,7 +1,7 @@
 """Single values, to and from the wire.
 
-Reading is lenient: a field of somebody's data that looks unusual is no reason to lose the record. Writing is
-strict, because Planhat stores what it does not understand, or drops it, without a word.
+Reading is lenient: an unusual value is not a reason to lose the record. Writing is strict, because Planhat stores
+values that it does not understand, or drops them, silently.
 """
 
 from __future__ import annotations

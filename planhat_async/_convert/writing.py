@@ -50,7 +50,7 @@ class Writer:
         Where a mapping needs no change it is the mapping itself: leave what comes back as it is.
 
         Raises:
-            ValueError: A field nobody knows (Planhat would drop it silently), or a value Planhat would not understand.
+            ValueError: An unknown field (Planhat would drop it silently), or a value that Planhat would not understand.
             TypeError: Not a record of this model, nor a mapping; or a value of the wrong type.
         """
         if type(row) is dict:

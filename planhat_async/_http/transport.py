@@ -255,7 +255,7 @@ class _Attempt:
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Does not use a connection again on which something came that nobody had asked for.
+    """Does not reuse a connection on which unrequested data came.
 
     It would be taken for the answer to the next request. A gateway sends a 408 so, before it closes an idle connection.
     """

@@ -86,7 +86,10 @@ OnPageJoin = Callable[[PageJoin], object]
 
 @attrs.define(kw_only=True)
 class Stitcher(Generic[Row]):
-    """Plans the pages of one list, and takes them in the order of its plan."""
+    """Plans the pages of one list, and takes them in the order of its plan.
+
+    It is long because it is one state machine: each rule of the essay above reads and changes the same few places.
+    """
 
     name: str
     """The list's, for messages."""
@@ -101,7 +104,7 @@ class Stitcher(Generic[Row]):
     is_by_id: bool = True
     """Whether the list is asked for in the order of its `_id`s."""
     max_rows: int | None = None
-    """Rows after which nobody cares."""
+    """Stop after this many rows."""
     start: int = 0
     """The offset to begin at: rows that were read before."""
     after: Id | None = None
@@ -200,7 +203,7 @@ class Stitcher(Generic[Row]):
         return max(0, self._rank + 1 - (0 if self._last is None else self._overlap))
 
     def _reaches_further(self) -> bool:
-        """Whether another page ahead holds rows that somebody wants, as far as one can tell."""
+        """Whether another page ahead may hold rows that are wanted."""
         if self.max_rows is None or not self._asks:
             return True
         return self._next_offset() + self._overlap < self._rank + 1 + self.max_rows - self._n_rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, nullcontext
 from enum import StrEnum
 from pathlib import Path
@@ -16,6 +16,7 @@ import typer
 
 from planhat_async.cli import console
 from planhat_async.cli.exit_codes import INTERRUPTED, NOT_ALL_STORED, UNUSABLE, WRONG_USAGE, refusals
+from planhat_async.cli.job_display import follow
 from planhat_async.cli.parameters import (
     DEFAULT_PER_MINUTE,
     DEFAULTS,
@@ -29,7 +30,7 @@ from planhat_async.cli.parameters import (
 )
 from planhat_async.cli.signals import run, signals_handled
 from planhat_async.errors import PlanhatError
-from planhat_async.jobs.job_progress import Meter, duration, in_words, line, outcomes_in_words
+from planhat_async.jobs.job_progress import in_words
 from planhat_async.jobs.journal_file import JournalError, files_of
 from planhat_async.jobs.mapping import FieldMapping, SourceError
 from planhat_async.jobs.mapping_files import MappingFile
@@ -41,8 +42,6 @@ from planhat_async.jobs.upsert_job import JobCost, JobOptions, UpsertJob
 from planhat_async.repositories import UpsertOptions, Upserts
 from planhat_async.results import UpsertResult
 from planhat_async.session import Session
-
-_SECONDS_BETWEEN_LINES = 10.0
 
 
 class InputFormat(StrEnum):
@@ -271,7 +270,7 @@ async def _upsert(session: Session, job: UpsertJob, source: FileSource, rejects:
     with _interruptible(job) as signals:
         try:
             async with session, job:
-                await _follow(session, job, source, rejects)
+                await follow(session, job, source, rejects)
             if signals and not job.is_done:
                 ended_by = _Interrupted(_ENDED_EARLY)
         except asyncio.CancelledError:
@@ -291,61 +290,6 @@ async def _upsert(session: Session, job: UpsertJob, source: FileSource, rejects:
             rejects.add_earlier(entry)
     cost = job.cost(seconds=time.monotonic() - started)
     return _Upserted(job.result, cost, job.result.stopped_by or ended_by, has_lost_input)
-
-
-async def _follow(session: Session, job: UpsertJob, source: FileSource, rejects: Rejects | None) -> None:
-    """Wait for the job's end, and show how far it has come."""
-    meter = Meter(source.total_bytes)
-    clock = asyncio.get_running_loop().time
-    with console.progress(f"upsert {source.path.name}", total=source.total_bytes) as advance:
-        n_chunks = 0
-
-        def look() -> None:
-            meter.record_progress(
-                job.result.rows,
-                rows_read=source.rows_read,
-                bytes_read=source.bytes_read,
-                now=clock(),
-                n_chunks=n_chunks,
-                is_waiting=session.seconds_until_bulk_call(1) > 0,
-            )
-
-        def say() -> str:
-            look()  # also where no chunk has ended for a while
-            until = session.seconds_until_bulk_call
-            return line(job.result, meter, calls_left=session.calls_left, seconds_until=until)
-
-        def draw() -> None:
-            look()
-            left = meter.seconds_left_at(session.seconds_until_bulk_call)
-            rest = "" if left is None else f", about {duration(left)} left"
-            calls = f"{in_words(session.calls_left, 'call')} left this minute"
-            advance(job.result.rows, source.bytes_read, f"{outcomes_in_words(job.result)}, {calls}{rest}")
-
-        telling = asyncio.create_task(_redraw(draw) if console.err.is_terminal else _tell(say))
-        try:
-            look()
-            async for chunk in job:
-                n_chunks += 1
-                if rejects is not None:
-                    rejects.add(chunk)
-                draw()
-        finally:
-            telling.cancel()
-
-
-async def _tell(say: Callable[[], str]) -> None:
-    """A plain line now and then, where there is no terminal to draw on."""
-    while True:
-        await asyncio.sleep(_SECONDS_BETWEEN_LINES)
-        console.tell(say())
-
-
-async def _redraw(draw: Callable[[], None]) -> None:
-    """The bar each second, also while no chunk ends."""
-    while True:
-        await asyncio.sleep(1)
-        draw()
 
 
 @contextmanager

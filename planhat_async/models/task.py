@@ -94,7 +94,7 @@ class Task(Record):
     endusers: list[Person] | None = read_only()
     """The customer's people it concerns."""
     overdue_notified: bool | None = read_only()
-    """Whether somebody was told that it is overdue."""
+    """Whether Planhat has notified people that it is overdue."""
     parent: str | None = read_only()
     """The id of the task above it."""
     shared: bool | None = read_only()

@@ -112,7 +112,7 @@ class Fault:
     rate: float = 1.0
     """The share of the calls, from 0 to 1, that it applies to, of those that the other conditions leave."""
     calls: frozenset[int] | None = field(default=None, converter=_numbers)
-    """The numbers of the calls it may befall, counted from 1 among those that it fits; None for any."""
+    """The numbers of the calls it applies to, counted from 1 among those that it fits; None for any."""
     when: Callable[[ApiRequest], bool] | None = None
     """Whether it fits a call; it is shown the request without its body."""
     amount: float | None = None
