@@ -69,7 +69,7 @@ class Planhat:
 
 
 def rows(n: int) -> list[dict[str, Any]]:
-    return [{"companyId": "c1", "subject": f"note {one}"} for one in range(n)]
+    return [{"companyId": "5f4e3d2c1b0a998877665544", "subject": f"note {one}"} for one in range(n)]
 
 
 def stored(planhat: Planhat) -> Counter[str]:
