@@ -70,7 +70,7 @@ class Session:
         allow_plain_http: Let the token travel unencrypted to another machine.
 
     Raises:
-        ValueError: There is no token, it holds characters no token has, or the base URL is none.
+        ValueError: The token is missing or malformed, or the base URL is not a URL.
     """
 
     def __init__(
@@ -166,7 +166,7 @@ class Session:
             response = await self.send(request)
         except PermissionDeniedError as error:
             if error.body.lstrip().startswith("<"):
-                raise  # a page of somebody in between, not an answer of Planhat's
+                raise  # a proxy's page, not an answer of Planhat's
             return  # The token was recognised; that it may not read tasks is another matter.
         try:
             deque(split_rows(response.pieces), maxlen=0)

@@ -253,12 +253,12 @@ class Pace:
         return max(0.0, self.paused_until - now)
 
     def outlasts(self, patience: float, *, asked: float, now: float) -> bool:
-        """Whether refusals will have lasted longer than somebody's patience before the next probe."""
+        """Whether refusals will have lasted longer than a caller's patience before the next probe."""
         probe_at = max(now, self.paused_until, self._minute.free_from(now, self.limits.per_minute))
         return self._refusals > 0 and probe_at - max(asked, self._refused_since) >= patience
 
     def refused_for(self, asked: float, now: float) -> float:
-        """Seconds of refusals since somebody asked."""
+        """Seconds of refusals since a caller asked."""
         return max(0.0, now - max(asked, self._refused_since))
 
     def paused_for(self, now: float) -> float:

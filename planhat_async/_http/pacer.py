@@ -58,7 +58,7 @@ class Slot:
 
 
 class RefusedTooLongError(Exception):
-    """Planhat refuses everything with 429, and will for longer than somebody's patience lasts."""
+    """Planhat refuses everything with 429, and will for longer than the caller's patience lasts."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"for {seconds:.0f} s more")
@@ -67,7 +67,7 @@ class RefusedTooLongError(Exception):
 
 @attrs.frozen(eq=False)
 class _Waiter:
-    """Somebody who waits for the gate."""
+    """A call that waits for the gate."""
 
     queue: _Queue
     turn: asyncio.Future[None]
@@ -156,7 +156,7 @@ class Pacer:
                 self._admit()
 
     async def _turn(self, queue: _Queue, *, asked: float, patience: float, is_first: bool) -> None:
-        """Wait for the gate, behind whoever asked before."""
+        """Wait for the gate, behind the calls that asked before."""
         loop = asyncio.get_running_loop()
         if self._pace.outlasts(patience, asked=asked, now=loop.time()):
             raise RefusedTooLongError(self._pace.paused_for(loop.time()))

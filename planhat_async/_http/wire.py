@@ -208,7 +208,7 @@ def checked_base_url(base_url: str, *, allow_plain_http: bool = False) -> str:
         raise ValueError("the base URL must not hold a user or password")
     parts = _split(base_url)
     if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
-        # Somebody may have put the token here: show only what begins like a URL.
+        # The token may have been put here by mistake: show only what begins like a URL.
         shown = f", not {base_url!r}" if base_url.startswith("http") else ""
         raise ValueError(f"the base URL must look like {DEFAULT_BASE_URL}{shown}: see --base-url or PLANHAT_BASE_URL")
     if parts.scheme == "http" and not (allow_plain_http or _is_loopback(parts.hostname)):
@@ -222,7 +222,7 @@ def _split(url: str) -> SplitResult | None:
         return None
     try:
         parts = urlsplit(url)
-        _ = parts.port  # raises where it is none
+        _ = parts.port  # raises if it is not a number
     except ValueError:
         return None
     return None if _climbs(parts.path) else parts

@@ -5,7 +5,7 @@ behind the first row that is too old is too old as well. A server that ignores t
 once and lose the rest, so the order is checked: all of a page is, before anybody stops at its end. Where it does
 not hold, the whole list is read, and each row is judged for itself.
 
-While somebody reads, rows that change move to the front, past the reader. They changed after the reading began, so
+During a reading, rows that change move to the front, past the reader. They changed after the reading began, so
 the next one, which looks back to before that, finds them.
 """
 
@@ -32,7 +32,7 @@ class ChangedSince:
     """The list's, for messages."""
     since: datetime
     on_join: OnPageJoin
-    """Told where the order does not hold."""
+    """Called where the order does not hold."""
     keep: Keep | None = None
     """Which rows are wanted at all."""
     _is_ordered: bool = True

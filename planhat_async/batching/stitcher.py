@@ -81,12 +81,15 @@ class PageJoin(Enum):
 
 
 OnPageJoin = Callable[[PageJoin], object]
-"""Is told of each."""
+"""Called with each."""
 
 
 @attrs.define(kw_only=True)
 class Stitcher(Generic[Row]):
-    """Plans the pages of one list, and takes them in the order of its plan."""
+    """Plans the pages of one list, and takes them in the order of its plan.
+
+    It is one class, though long: the plan, the seam and the place reached change together at each page.
+    """
 
     name: str
     """The list's, for messages."""
@@ -97,11 +100,11 @@ class Stitcher(Generic[Row]):
     max_pages: int
     """Pages on their way or in memory at once."""
     on_join: OnPageJoin
-    """Told how pages met, where that is worth counting."""
+    """Called when a join is worth counting."""
     is_by_id: bool = True
     """Whether the list is asked for in the order of its `_id`s."""
     max_rows: int | None = None
-    """Rows after which nobody cares."""
+    """Stop after this many rows."""
     start: int = 0
     """The offset to begin at: rows that were read before."""
     after: Id | None = None
@@ -109,7 +112,7 @@ class Stitcher(Generic[Row]):
     is_over: bool = attrs.field(init=False)
     """Whether the reading has come to the list's end."""
     wants_newest: bool = attrs.field(default=False, init=False)
-    """Whether the newest `_id`s are to be asked for, and told to `end_at_newest`."""
+    """Whether the newest `_id`s are to be fetched, for `end_at_newest`."""
 
     _asks: list[Ask] = attrs.field(factory=list, init=False)
     """The plan: pages on their way or here, in the order to take them."""
@@ -200,7 +203,7 @@ class Stitcher(Generic[Row]):
         return max(0, self._rank + 1 - (0 if self._last is None else self._overlap))
 
     def _reaches_further(self) -> bool:
-        """Whether another page ahead holds rows that somebody wants, as far as one can tell."""
+        """Whether another page ahead holds rows below `max_rows`, as far as is known."""
         if self.max_rows is None or not self._asks:
             return True
         return self._next_offset() + self._overlap < self._rank + 1 + self.max_rows - self._n_rows
