@@ -72,7 +72,7 @@ class RequestError(PlanhatError):
         self._note = ""
 
     def after(self, *, attempts: int, seconds: float, note: str = "") -> Self:
-        """The same error, told how many attempts were made and in how many seconds."""
+        """Note how many attempts were made and in how many seconds; returns the error."""
         self.attempts, self.seconds, self._note = attempts, seconds, note
         return self
 
@@ -169,7 +169,7 @@ class ServerError(StatusError):
 class DecodeError(PlanhatError):
     """An answer, or one record in it, that cannot be read or is not what was asked for.
 
-    Also a success (2xx) that is none: `{"error": …}`, or an object without `_id` where a record belongs. The
+    Also a 2xx answer that is not a success: `{"error": …}`, or an object without `_id` where a record belongs. The
     message shows the beginning of the answer.
 
     Attributes:

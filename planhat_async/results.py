@@ -1,4 +1,4 @@
-"""What became of the rows of an upsert.
+"""The outcomes of the rows of an upsert.
 
 Every row taken from the input ends in exactly one of nine outcomes, per chunk and in total:
 
@@ -21,7 +21,7 @@ _MAX_SHOWN = 300
 
 
 class Outcome(StrEnum):
-    """What became of one row."""
+    """The outcome of one row."""
 
     CREATED = "created"
     UPDATED = "updated"
@@ -36,7 +36,7 @@ class Outcome(StrEnum):
     DROPPED = "dropped"
     """Left out, without a word, by an answer that itemises everything else."""
     UNKNOWN = "unknown"
-    """Sent, and no answer says what became of it; never sent again by itself unless that is safe."""
+    """Sent, and no answer tells its outcome; never sent again by itself unless that is safe."""
     UNSENT = "unsent"
     """Taken from the input, not processed: the run ended first, or Planhat could not be used."""
 
@@ -116,7 +116,7 @@ class Counts:
 
 @attrs.define(kw_only=True, repr=False)
 class ChunkResult(Counts):
-    """What became of the rows of one chunk.
+    """The outcomes of the rows of one chunk.
 
     Rows found invalid before this chunk was cut are counted here too, so that chunks add up to the input.
     """
@@ -156,7 +156,7 @@ class ChunkResult(Counts):
 
 @attrs.define(kw_only=True, repr=False)
 class UpsertResult(Counts):
-    """What became of all rows.
+    """The outcomes of all rows.
 
     Its size grows only with the number of separate runs of rows that were not stored.
     """

@@ -72,7 +72,7 @@ class Session:
         allow_plain_http: Let the token travel unencrypted to another machine.
 
     Raises:
-        ValueError: There is no token, it holds characters no token has, or the base URL is none.
+        ValueError: The token is missing or malformed, or the base URL is not a URL.
     """
 
     def __init__(

@@ -31,7 +31,7 @@ class AttemptLoop:
         tokens: Asked before each attempt.
         pacer: Grants each attempt a slot.
         timeouts: For one attempt.
-        max_pause: Seconds after which an attempt is made whatever `Retry-After` says.
+        max_pause: Seconds after which an attempt is made even if `Retry-After` names more.
         stats: Counts attempts, retries, refusals, bytes and waiting.
         is_open: Whether requests may still be sent.
     """

@@ -55,8 +55,8 @@ class RetryPolicy:
     wait_max: float = attrs.field(default=30.0, validator=valid(number(0)))
     """Seconds that any wait may take."""
     total: float = attrs.field(default=300.0, validator=valid(number(0)))
-    """Seconds from the first attempt on, after which nothing is tried again, whatever was waited for: a backoff, a
-    pause after a 429, a place in the pace. Before the first attempt it is how long a call waits while every call is
+    """Seconds from the first attempt on, after which no other starts, waits for a backoff, for a pause after a 429 and
+    for the pace included. Before the first attempt it is how long a call waits while every call is
     refused with 429; waiting for the pace alone has no end there."""
     budget: float = attrs.field(default=50.0, validator=valid(number(0)))
     """Retries that a session may make beyond those its successes have earned, 429s aside.

@@ -45,7 +45,7 @@ class TokenSource:
 
         Raises:
             ValueError: The function returned what no token is.
-            Exception: Whatever the function raised.
+            Exception: The function's own error.
         """
         if self._function is None:
             return self._used[0]

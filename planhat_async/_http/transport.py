@@ -217,8 +217,8 @@ class _Attempt:
     """The last of the middlewares: it adds the token, and knows whether a byte of the request may have left.
 
     So no frame of ours and no middleware of others holds the token. A request with a body has not left as long as
-    nothing of the body has, whatever went wrong: no server can process the half of it. Of a request without one it is
-    known only where aiohttp raised what it raises while it connects.
+    nothing of the body has: no server can process the half of it. A request without one has provably not left only if
+    aiohttp raised an error of connecting.
     """
 
     def __init__(self, token: Token, body: _Body | None) -> None:
@@ -257,7 +257,8 @@ class _Attempt:
 class _Connector(aiohttp.TCPConnector):
     """Does not reuse a connection on which unrequested data came.
 
-    It would be taken for the answer to the next request. A gateway sends a 408 so, before it closes an idle connection.
+    The data would be taken for the answer to the next request. A gateway sends such a 408 before it closes an idle
+    connection.
     """
 
     def __init__(self, *, limit: int, limit_per_host: int) -> None:

@@ -222,7 +222,7 @@ def _split(url: str) -> SplitResult | None:
         return None
     try:
         parts = urlsplit(url)
-        _ = parts.port  # raises where it is none
+        _ = parts.port  # raises if it is not a number
     except ValueError:
         return None
     return None if _climbs(parts.path) else parts

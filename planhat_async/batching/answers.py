@@ -238,7 +238,7 @@ class _Reading:
                 _logger.warning("chunk %d: answer counts %d %s, %d rows left", number, n_rows, name, n_left)
             n_left -= self._count_as(outcome, min(n_rows, n_left))
         for outcome in (Outcome.CREATED, Outcome.UPDATED) if n_left else ():
-            # A record that is listed is there, whatever the counts are.
+            # A record that is listed exists, even if the counts leave it out.
             n_more = max(0, n_listed(self._body, outcome, rows) - counted[outcome])
             n_left -= self._count_as(outcome, min(n_more, n_left))
         return n_left

@@ -32,7 +32,7 @@ class ChangedSince:
     """The list's, for messages."""
     since: datetime
     on_join: OnPageJoin
-    """Told where the order does not hold."""
+    """Called where the order does not hold."""
     keep: Keep | None = None
     """Which rows are wanted at all."""
     _is_ordered: bool = True

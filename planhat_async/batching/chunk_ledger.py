@@ -1,4 +1,4 @@
-"""What outlives a run: which chunks were begun, and what became of them."""
+"""The record of chunks that outlives a run: which were begun, and their results."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Recorded:
 class Ledger(Protocol):
     """Keeps a record of chunks.
 
-    Whatever a chunk becomes, halved or sent again, it has one record. One that was begun and not ended may have left.
+    A chunk has one record, even if it is halved or sent again. One that was begun and not ended may have been sent.
     """
 
     async def begin(self, chunk: Chunk) -> Recorded | None:
@@ -45,7 +45,7 @@ class Ledger(Protocol):
         ...
 
     async def end(self, result: ChunkResult) -> None:
-        """Record what became of a chunk, also of one that was given up.
+        """Record the result of a chunk, also of one that was given up.
 
         Raises:
             Exception: As with `begin`.

@@ -27,7 +27,7 @@ _BYTES_OF_ANY_ROW = 2500
 class InputProducer:
     """Feeds an input to a chunker, and hands on what that cuts.
 
-    Others have the event loop after some hundred rows, or a quarter of a megabyte, whatever comes first.
+    Others have the event loop after some hundred rows or a quarter of a megabyte.
 
     Args:
         rows: The input; a generator, and any asynchronous iterator that has `aclose`, is closed at the end, also an
@@ -52,7 +52,7 @@ class InputProducer:
         Raises:
             ValueError: Of a strict run, that a row must not be sent: before any is taken where the input is a sequence.
             TypeError: A row is text: the input yields something else than rows.
-            Exception: Whatever the input raises.
+            Exception: The input's own error.
         """
         rows = self.rows
         if self.is_strict and isinstance(rows, Sequence):

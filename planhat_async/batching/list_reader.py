@@ -94,7 +94,7 @@ async def read_batches(
         fetch: Fetches a page.
         queries: The lists to read.
         options: How much is read.
-        on_join: Told how pages met, where that is worth counting.
+        on_join: Called when a join of two pages is worth counting.
         on_bad: Called with what is wrong with a row that cannot be judged, once those before it were yielded.
     """
     count = _Count(options.max_records)

@@ -17,7 +17,7 @@ class Query:
     filters: Params = ()
     sort: str = ID
     select: tuple[str, ...] = ()
-    """Fields to fetch, by Planhat's names; all where there are none."""
+    """Fields to fetch, by Planhat's names; all fields if empty."""
     fetched_only: frozenset[str] = frozenset()
     """Fields among them that only a check or a filter needs."""
     needs: tuple[tuple[str, str], ...] = ()

@@ -40,7 +40,7 @@ def keeps_order(tail: Sequence[Id], ids: Sequence[Id]) -> bool:
 
 
 def index_behind(tail: Sequence[Id], ids: Sequence[Id]) -> int | None:
-    """Behind which row those end that were yielded before; `None` where there are none.
+    """The index behind the rows that were yielded before, or `None` if the page holds none of them.
 
     They begin the page, or are many in a row: one that stands alone may have moved there.
     """

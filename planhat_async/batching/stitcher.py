@@ -81,7 +81,7 @@ class PageJoin(Enum):
 
 
 OnPageJoin = Callable[[PageJoin], object]
-"""Is told of each."""
+"""Called with each."""
 
 
 @attrs.define(kw_only=True)
@@ -100,7 +100,7 @@ class Stitcher(Generic[Row]):
     max_pages: int
     """Pages on their way or in memory at once."""
     on_join: OnPageJoin
-    """Told how pages met, where that is worth counting."""
+    """Called when a join is worth counting."""
     is_by_id: bool = True
     """Whether the list is asked for in the order of its `_id`s."""
     max_rows: int | None = None
@@ -112,7 +112,7 @@ class Stitcher(Generic[Row]):
     is_over: bool = attrs.field(init=False)
     """Whether the reading has come to the list's end."""
     wants_newest: bool = attrs.field(default=False, init=False)
-    """Whether the newest `_id`s are to be asked for, and told to `end_at_newest`."""
+    """Whether the newest `_id`s are to be fetched, for `end_at_newest`."""
 
     _asks: list[Ask] = attrs.field(factory=list, init=False)
     """The plan: pages on their way or here, in the order to take them."""

@@ -2,7 +2,7 @@
 
 A row without a key is created each time it arrives, so when an answer is lost it can neither be sent again nor be
 called stored. Where the caller warrants that some of its values are unique, its *mark*, Planhat's own list settles
-the matter: whatever was created since lies above the newest `_id` there was before the chunk left.
+the matter: all records created since lie above the newest `_id` there was before the chunk was sent.
 
 The list is read from its newest record down to that floor. It is read by offset, so while others create, rows come
 twice (harmless), and while others delete, rows are passed over: each page must begin at or above the last record of
@@ -18,7 +18,7 @@ back to its start. Each floor lies a minute lower than the `_id` it comes from, 
 need not agree on the time, nor on the order within a second.
 
 A record is claimed for one row only: where two rows have the same mark, two records must be found. Records that
-answers have told the `_id`s of are claimed from the start.
+answers have named are claimed from the start.
 """
 
 from __future__ import annotations
