@@ -25,6 +25,7 @@ from planhat_async.errors import (
 )
 
 DEFAULT_BASE_URL = "https://api.planhat.com"
+_PLANHAT_HOST = re.compile(r"[a-z0-9.-]+\.planhat\.com(/.*)?")
 _SHORTEST_TOKEN = 8
 _SAFE_IN_PATH = "/%:@!$&'()*+,;=~-._"
 _BY_STATUS: dict[int, type[StatusError]] = {
@@ -201,11 +202,13 @@ def checked_base_url(base_url: str, *, allow_plain_http: bool = False) -> str:
     """The base URL without a slash at the end.
 
     Raises:
-        ValueError: It is no http(s) URL of a host alone with an optional path, or it would send the token in
+        ValueError: It is not an http(s) URL of a host alone with an optional path, or it would send the token in
             the clear to another machine.
     """
     if "@" in base_url:
         raise ValueError("the base URL must not hold a user or password")
+    if _PLANHAT_HOST.fullmatch(base_url):
+        raise ValueError(f"{base_url!r} has no scheme: did you mean https://{base_url}?")
     parts = _split(base_url)
     if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
         # The token may be here by mistake: show only what begins like a URL.

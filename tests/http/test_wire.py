@@ -266,12 +266,18 @@ class TestBaseUrls:
         assert checked_base_url(url) == kept
 
     @pytest.mark.parametrize(
-        "url", ["", "api.planhat.com", "/x", "ftp://h", "https://", "https://h?x=1", "https://h#x", "file:///x"]
+        "url", ["", "api.example.com", "/x", "ftp://h", "https://", "https://h?x=1", "https://h#x", "file:///x"]
     )
     def test_a_base_url_is_a_host_with_a_path(self, url: str) -> None:
         """Anything else would send requests to another place than it seems."""
         with pytest.raises(ValueError, match=r"^the base URL must look like https://api\.planhat\.com"):
             checked_base_url(url)
+
+    @pytest.mark.parametrize("host", ["api.planhat.com", "api-eu1.planhat.com/x"])
+    def test_a_host_of_planhat_needs_a_scheme(self, host: str) -> None:
+        """The message has the URL that was meant."""
+        with pytest.raises(ValueError, match=f"^'{host}' has no scheme: did you mean https://{host}\\?$"):
+            checked_base_url(host)
 
     @pytest.mark.parametrize(
         "url", ["https://user@h", "https://user:password@h", "https://:password@h", "http://localhost@h"]
