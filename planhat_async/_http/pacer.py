@@ -126,6 +126,8 @@ class Pacer:
         is_idle = not (self._pace.n_in_flight or self._singles or self._bulk or self._is_gate_taken)
         if self._own_loop.enter(may_move=is_idle):
             self._bucket, self._alarm = _bucket_of(self.limits), None  # a bucket belongs to one event loop
+            self._to_look_at.clear()
+            self._looked_at_for = -inf
         clock = asyncio.get_running_loop().time
         asked = clock()
         start = await self._pass(is_bulk=is_bulk, asked=asked, patience=patience)

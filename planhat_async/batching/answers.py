@@ -170,7 +170,9 @@ class _Reading:
     def _settle_blamed(self, rows: Rows, blamed: Mapping[int, str]) -> None:
         """Settle the rows that the answer blames by name."""
         rows = self._without_named(rows)
-        contradicted = named_as_stored(self._body, rows)
+        contradicted = {*named_as_stored(self._body, rows)}
+        if len(self._part.rows) == 1 and any(count_in(self._body, one) for one in (Outcome.CREATED, Outcome.UPDATED)):
+            contradicted.update(row.position for row in rows)  # there is no other row that it could count
         refused = [
             Problem(outcome=Outcome.REJECTED, reason=blamed[row.position], position=row.position, key=row.key)
             for row in rows
@@ -253,7 +255,11 @@ class _Reading:
             number = self._known.chunk.number
             _logger.warning("chunk %d: %d errors name no row, %d rows left", number, len(reasons), n_left)
             reasons = [*reasons[: n_rows - 1], "; ".join(reasons[n_rows - 1 :])] if n_rows else []
-        self._reject([Problem(outcome=Outcome.REJECTED, reason=reason) for reason in reasons])
+        problems = [Problem(outcome=Outcome.REJECTED, reason=reason) for reason in reasons]
+        if n_stored < n_left:
+            self._reject(problems)
+        else:  # the answer counts as stored what it refuses
+            self.verdict.problems += map(as_unknown, problems)
         return n_rows
 
     def _count_as(self, outcome: Outcome, n_rows: int) -> int:

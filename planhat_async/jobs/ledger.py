@@ -78,9 +78,10 @@ class JournalLedger:
         if known.left or known.doubtful:
             await self._save_or_withdraw(chunk.number, self._resumed(before, known))
             return known
-        self._count(known.settled)
         if before.state is ChunkState.SENDING:
+            # Counted only afterwards: where this fails, the entry tells what an earlier run may have stored.
             await self._journal.save(before.ended_as(known.settled, keeps_values=self._keeps_values))
+        self._count(known.settled)
         return known
 
     async def _begin_first(self, chunk: Chunk) -> Recorded | None:

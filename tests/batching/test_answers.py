@@ -676,3 +676,12 @@ def test_a_refusal_that_counts_rows_is_remembered() -> None:
     assert take(outcome, part, FULL | {"nonupdates": 1}) == []
     assert counted(outcome.result) == {"created": 1, "rejected": 1}
     assert (outcome.result.created_ids, outcome.result.ids_by_source_id) == (("id1",), {"a": "id1"})
+
+
+@pytest.mark.parametrize(("rows", "created"), [((A, B), 2), ((A,), 1)])
+def test_a_row_that_an_answer_counts_as_stored_is_not_called_rejected(rows: tuple[Row, ...], created: int) -> None:
+    """Its error names no other row, so one of the two statements is wrong: the row is unknown."""
+    result, _ = read(206, FULL | {"created": created, "createdErrors": ["could not notify"]}, rows)
+    assert result.rejected == 0
+    assert result.unknown == 1
+    assert result.rows == len(rows)
