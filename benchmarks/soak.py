@@ -112,7 +112,7 @@ async def _round(seen: Soak, troubled: Session, calm: Session) -> None:
 async def _write_tasks(seen: Soak, troubled: Session, calm: Session) -> None:
     """Keyed rows: what is called stored is there as it was written, and no key is there twice."""
     version = f"{seen.n_rounds}"
-    rows = ({"sourceId": f"t{n}", "companyId": "c", "action": version} for n in range(N_TASKS))
+    rows = ({"sourceId": f"t{n}", "companyId": "5f4e3d2c1b0a998877665544", "action": version} for n in range(N_TASKS))
     result = await Tasks(troubled).upsert_many(rows, chunk_size=CHUNK_SIZE)
     _count(seen, result, N_TASKS)
     await asyncio.sleep(LATE_SECONDS)
@@ -125,7 +125,7 @@ async def _write_tasks(seen: Soak, troubled: Session, calm: Session) -> None:
 
 async def _create_notes(seen: Soak, troubled: Session, calm: Session) -> None:
     """Rows without a key: what is called created is there, once, and nothing else is that is not unknown."""
-    rows = [{"companyId": "c", "subject": f"{seen.n_rounds}-{n}"} for n in range(N_NOTES)]
+    rows = [{"companyId": "5f4e3d2c1b0a998877665544", "subject": f"{seen.n_rounds}-{n}"} for n in range(N_NOTES)]
     verify_by = ("subject",) if seen.n_rounds % 2 else ()
     result = await Notes(troubled).upsert_many(
         rows, chunk_size=NOTES_CHUNK_SIZE, verify_by=verify_by, verify_wait=LATE_SECONDS

@@ -1,52 +1,100 @@
-"""An asyncio client for Planhat's REST API: notes, tasks and tickets, one by one or by the million."""
+"""An asyncio client for Planhat's REST API: notes, tasks and tickets, one by one or by the million.
 
-from planhat_async._http.pace import RateLimits
-from planhat_async._http.pacing import Pacer
-from planhat_async._http.retrying import RetryPolicy
-from planhat_async._http.transport import Timeouts
-from planhat_async.batching.upserting import UpsertRun
-from planhat_async.bulk_upserts import UpsertOptions
-from planhat_async.errors import (
-    AuthenticationError,
-    BadRequestError,
-    DecodeError,
-    NoAnswerError,
-    NotFoundError,
-    NotSentError,
-    PayloadTooLargeError,
-    PermissionDeniedError,
-    PlanhatError,
-    RateLimitedError,
-    RequestError,
-    ServerError,
-    StatusError,
-    UnknownOutcomeError,
-    UpsertError,
-)
-from planhat_async.keys import extid, srcid
-from planhat_async.listing_options import (
-    NoteListingOptions,
-    NotePageOptions,
-    TaskListingOptions,
-    TaskPageOptions,
-    TaskUpdateOptions,
-    TicketListingOptions,
-    TicketPageOptions,
-)
-from planhat_async.models import ChecklistItem, Note, Person, Record, StatusChange, Task, Ticket
-from planhat_async.repositories import Notes, Tasks, Tickets
-from planhat_async.results import ChunkResult, Outcome, Problem, Unreadable, UpsertResult
-from planhat_async.session import Session, SessionStats
-from planhat_async.updates import Updates
+Nothing is imported before it is used, so that the pytest plugin, which pytest imports at every start, costs little.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from planhat_async._http.pace import RateLimits
+    from planhat_async._http.pacer import Pacer
+    from planhat_async._http.retries import RetryPolicy
+    from planhat_async._http.transport import Timeouts
+    from planhat_async.batching.upsert_run import UpsertRun
+    from planhat_async.errors import (
+        AuthenticationError,
+        BadRequestError,
+        DecodeError,
+        NoAnswerError,
+        NotFoundError,
+        NotSentError,
+        PayloadTooLargeError,
+        PermissionDeniedError,
+        PlanhatError,
+        RateLimitedError,
+        RequestError,
+        RequestTimeoutError,
+        ServerError,
+        StatusError,
+        UnknownOutcomeError,
+    )
+    from planhat_async.keys import extid, srcid
+    from planhat_async.models import (
+        Companies,
+        Company,
+        CompanyListingOptions,
+        CompanyPageOptions,
+        Note,
+        NoteListingOptions,
+        NotePageOptions,
+        Notes,
+        Task,
+        TaskListingOptions,
+        TaskPageOptions,
+        Tasks,
+        TaskUpdateOptions,
+        Ticket,
+        TicketListingOptions,
+        TicketPageOptions,
+        Tickets,
+    )
+    from planhat_async.records import ChecklistItem, Model, Person, Record, StatusChange
+    from planhat_async.repositories import ListingOptions, PageOptions, UpdatedSince, UpsertOptions
+    from planhat_async.results import ChunkResult, Outcome, Problem, ProblemGroup, Unreadable, UpsertError, UpsertResult
+    from planhat_async.session import Session, SessionStats
 
 __version__ = "0.1.0"
+
+_NAMES = {
+    "_http.pace": "RateLimits",
+    "_http.pacer": "Pacer",
+    "_http.retries": "RetryPolicy",
+    "_http.transport": "Timeouts",
+    "batching.upsert_run": "UpsertRun",
+    "errors": """
+        AuthenticationError BadRequestError DecodeError NoAnswerError NotFoundError NotSentError
+        PayloadTooLargeError PermissionDeniedError PlanhatError RateLimitedError RequestError
+        RequestTimeoutError ServerError StatusError UnknownOutcomeError UpsertError
+    """,
+    "keys": "extid srcid",
+    "models": """
+        Companies Company CompanyListingOptions CompanyPageOptions
+        Note NoteListingOptions NotePageOptions Notes Task TaskListingOptions TaskPageOptions Tasks
+        TaskUpdateOptions Ticket TicketListingOptions TicketPageOptions Tickets
+    """,
+    "records": "ChecklistItem Model Person Record StatusChange",
+    "repositories": "ListingOptions PageOptions UpdatedSince UpsertOptions",
+    "results": "ChunkResult Outcome Problem ProblemGroup Unreadable UpsertError UpsertResult",
+    "session": "Session SessionStats",
+}
+"""The public names by the module that each is from."""
+_MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "ChecklistItem",
     "ChunkResult",
+    "Companies",
+    "Company",
+    "CompanyListingOptions",
+    "CompanyPageOptions",
     "DecodeError",
+    "ListingOptions",
+    "Model",
     "NoAnswerError",
     "NotFoundError",
     "NotSentError",
@@ -56,15 +104,18 @@ __all__ = [
     "Notes",
     "Outcome",
     "Pacer",
+    "PageOptions",
     "PayloadTooLargeError",
     "PermissionDeniedError",
     "Person",
     "PlanhatError",
     "Problem",
+    "ProblemGroup",
     "RateLimitedError",
     "RateLimits",
     "Record",
     "RequestError",
+    "RequestTimeoutError",
     "RetryPolicy",
     "ServerError",
     "Session",
@@ -83,7 +134,7 @@ __all__ = [
     "Timeouts",
     "UnknownOutcomeError",
     "Unreadable",
-    "Updates",
+    "UpdatedSince",
     "UpsertError",
     "UpsertOptions",
     "UpsertResult",
@@ -91,3 +142,15 @@ __all__ = [
     "extid",
     "srcid",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -7,7 +7,7 @@ import sys
 def main() -> None:
     """Run the command line, or say how to install it."""
     try:
-        from planhat_async.cli import app  # noqa: PLC0415 - typer and rich are an extra
+        from planhat_async.cli.app import app  # noqa: PLC0415 - typer and rich are an extra
     except ModuleNotFoundError as error:
         if error.name not in {"typer", "rich"}:
             raise

@@ -12,11 +12,12 @@ Whose fault it is shows in the branch::
     │       ├── AuthenticationError     401: a wrong token, or the right one in the wrong region
     │       ├── PermissionDeniedError   403: a token may be refused on one model only
     │       ├── NotFoundError           404
+    │       ├── RequestTimeoutError     408: a gateway stopped waiting; Planhat may have processed the request
     │       ├── PayloadTooLargeError    413
     │       ├── RateLimitedError        429: and patience is used up
     │       └── ServerError             5xx: Planhat may have processed the request all the same
-    ├── DecodeError                 an answer that cannot be read
-    └── UpsertError                 rows that were not stored, with the whole account
+    ├── DecodeError                 an answer that cannot be read, or is not what was asked for
+    └── UpsertError                 rows that were not stored, with the whole account: in `results.py`
 
 Misuse that is found before anything is sent is a plain `ValueError` or `TypeError`. No message holds the
 token. All of them pickle.
@@ -24,10 +25,7 @@ token. All of them pickle.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
-
-if TYPE_CHECKING:
-    from planhat_async.results import UpsertResult
+from typing import Any, Self
 
 
 class PlanhatError(Exception):
@@ -69,12 +67,12 @@ class RequestError(PlanhatError):
         super().__init__(message)
         self.method = method
         self.path = path
-        self.attempts = 1
-        self.seconds = 0.0
+        self.attempts: int = 1
+        self.seconds: float = 0.0
         self._note = ""
 
     def after(self, *, attempts: int, seconds: float, note: str = "") -> Self:
-        """The same error, told how many attempts were made and in how many seconds."""
+        """Note how many attempts were made and in how many seconds; returns the error."""
         self.attempts, self.seconds, self._note = attempts, seconds, note
         return self
 
@@ -111,7 +109,8 @@ class StatusError(RequestError):
 
     Attributes:
         status: The HTTP status.
-        body: The answer's body as text, at most its first 2,000 characters.
+        body: The answer's body as text, at most its first 2,000 characters, as it came but for the token; the message
+            shows its beginning on one line.
         retry_after: Seconds to wait, where the answer named them.
     """
 
@@ -147,6 +146,12 @@ class NotFoundError(StatusError):
     """404: no such record, or no such path at this base URL."""
 
 
+class RequestTimeoutError(StatusError):
+    """408: a server or a gateway stopped waiting. Planhat may have processed the request all the same."""
+
+    may_have_been_processed = True
+
+
 class PayloadTooLargeError(StatusError):
     """413: the body is larger than Planhat takes."""
 
@@ -156,36 +161,29 @@ class RateLimitedError(StatusError):
 
 
 class ServerError(StatusError):
-    """5xx: Planhat's fault. It may have processed the request all the same."""
+    """5xx: Planhat's fault, or a gateway's. Planhat may have processed the request all the same."""
 
     may_have_been_processed = True
 
 
 class DecodeError(PlanhatError):
-    """An answer, or one record in it, that cannot be read.
+    """An answer, or one record in it, that cannot be read or is not what was asked for.
+
+    Also a 2xx answer that is not a success: `{"error": …}`, or an object without `_id` where a record belongs. The
+    message shows the beginning of the answer.
 
     Attributes:
         id: The record's `_id`, where it could be read.
         position: The record's position among those that the listing hands out, counted from 0 where it began; in a
             single page its position in Planhat's list.
         sent: The body that was sent, where it was to change something: Planhat has answered, so it may have done so.
+        body: The answer as text, at most its first 2,000 characters, where as a whole it is not what was asked for.
     """
 
     sent: bytes | None = None
+    body: str = ""
 
     def __init__(self, message: str, *, id: str | None = None, position: int | None = None) -> None:  # noqa: A002 - the wire's word
         super().__init__(message)
         self.id = id
         self.position = position
-
-
-class UpsertError(PlanhatError):
-    """Rows were not stored; raised on request only, after every row has been tried.
-
-    Attributes:
-        result: The account of all rows.
-    """
-
-    def __init__(self, message: str, *, result: UpsertResult) -> None:
-        super().__init__(message)
-        self.result = result

@@ -1,92 +1,65 @@
 """A session: one token, one pace, one pool of connections.
 
-The life of a request: `send` asks the pacer for a place (minute, pause after a 429, places in flight), hands
-the request to the transport for exactly one attempt, and lets a pure function judge what happened. A 2xx
-answer is returned. If trying again is safe and worth it, the place in flight is given back first, so that a
-waiting retry never holds up others, and the loop goes round. Otherwise the caller gets one error that says
-whose fault it is and whether Planhat may have done the work all the same.
+The life of a request: `send` asks the pacer for a slot (minute, pause after a 429, attempts in flight), hands the
+request to the transport for exactly one attempt, and lets a pure function judge the result (`_http/attempts.py`). A
+2xx answer is returned. If another attempt is safe and worthwhile, the slot is given back first, so that a waiting
+retry never holds up others, and the loop goes round. Otherwise the caller gets one error that says whose fault it is
+and whether Planhat may have processed the request all the same.
 
-Safe to try again is what provably was not processed (no connection, 429), and what does no harm when done
-twice (the table in `_http/retrying.py`). Everything else is sent at most once. What no client can promise: a request
-that was given up after a timeout may still be carried out by the server later.
+A retry is safe for a request that provably was not processed (no connection, 429), and for one that does no harm when
+processed twice (the table in `_http/retries.py`). Any other request is sent at most once. No client can rule out that
+the server carries out a request later that was given up after a timeout.
 
-Nothing is concurrent in here: callers are. The session may be used by any number of tasks of one event loop.
+The session starts no tasks; any number of tasks of one event loop may use it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
-import random
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import attrs
 
-from planhat_async._convert import decode_json, encode_json, split_rows
+from planhat_async._convert import decode_json, encode_json, excerpt, printable, split_rows
+from planhat_async._http.attempts import AttemptLoop
+from planhat_async._http.own_loop import OwnLoop
 from planhat_async._http.pace import RateLimits
-from planhat_async._http.pacing import Pacer, Place, RefusedTooLongError
-from planhat_async._http.retrying import Happening, History, RetryBudget, RetryPolicy, unreadable
-from planhat_async._http.transport import MAX_ANSWER_BYTES, AiohttpTransport, Timeouts, Transport
+from planhat_async._http.pacer import Pacer
+from planhat_async._http.retries import History, RetryBudget, RetryPolicy, unreadable
+from planhat_async._http.stats import SessionStats
+from planhat_async._http.tokens import TokenFunction, TokenSource
+from planhat_async._http.transport import MAX_ANSWER_BYTES, AiohttpTransport, ClientSession, Timeouts, Transport
 from planhat_async._http.wire import (
     DEFAULT_BASE_URL,
     Request,
     Response,
-    Token,
-    calls_left,
     checked_base_url,
     checked_path,
     error_from,
-    retry_after,
+    query_value,
 )
-from planhat_async.errors import DecodeError, NoAnswerError, NotSentError, PermissionDeniedError
+from planhat_async.errors import DecodeError, NoAnswerError, PermissionDeniedError
 
-if TYPE_CHECKING:
-    import aiohttp
-
-_logger = logging.getLogger("planhat_async.session")
-
-
-@attrs.define(kw_only=True)
-class SessionStats:
-    """What a session has done so far."""
-
-    calls: int = 0
-    """Requests asked for."""
-    attempts: int = 0
-    """Attempts made, repeats and those that found no server included."""
-    retries: int = 0
-    """Attempts after the first."""
-    refusals: int = 0
-    """Attempts answered with 429."""
-    bytes_sent: int = 0
-    """Bytes of bodies handed to the network."""
-    bytes_received: int = 0
-    """Bytes of bodies received, decompressed."""
-    seconds_waited: float = 0.0
-    """Seconds that attempts waited for pace, added up."""
-    seams_repaired: int = 0
-    """Times that rows moved while a list was read, and were found again."""
-    seams_broken: int = 0
-    """Times that they were not: some records may be missing or repeated.
-
-    Only where `_id`s give no order: under a sort of the caller's own, or where the server ignored ours.
-    """
-    sorts_ignored: int = 0
-    """Lists that did not come in the order asked for, so that it could not be seen whether rows moved."""
-    records_skipped: int = 0
-    """Records that could not be read, where that was asked for with `on_bad_record="skip"`."""
+__all__ = ["Session", "SessionStats"]
 
 
 class Session:
     """A connection to Planhat, for use in `async with`.
 
+    While it is open it belongs to the event loop and the process that opened it, and raises `RuntimeError` in any
+    other; once closed it may be opened again anywhere.
+
+    A third of the class is documentation; what it decides is in `_http`.
+
     Args:
-        token: The API token, or a callable that returns one (asked before every attempt). Falls back to
-            `PLANHAT_API_TOKEN`.
+        token: The API token, or a function that returns one: it is asked before every attempt, and attempts at the
+            same time share an answer. A plain function runs in a thread, an async one on the event loop; what it
+            raises reaches the caller, and nothing has been sent. Falls back to `PLANHAT_API_TOKEN`.
         base_url: Where the API is; a token works in its own region only. Falls back to `PLANHAT_BASE_URL`,
             then to `https://api.planhat.com`.
         limits: The pace; ignored where a `pacer` is given.
@@ -99,31 +72,33 @@ class Session:
         allow_plain_http: Let the token travel unencrypted to another machine.
 
     Raises:
-        ValueError: There is no token, it holds characters no token has, or the base URL is none.
+        ValueError: The token is missing or malformed, or the base URL is not a URL.
     """
 
     def __init__(
         self,
-        token: str | Callable[[], str] | None = None,
+        token: str | TokenFunction | None = None,
         *,
         base_url: str | None = None,
         limits: RateLimits | None = None,
         pacer: Pacer | None = None,
         retry: RetryPolicy | None = None,
         timeouts: Timeouts | None = None,
-        client_session: aiohttp.ClientSession | None = None,
+        client_session: ClientSession | None = None,
         transport: Transport | None = None,
         max_answer_bytes: int = MAX_ANSWER_BYTES,
         allow_plain_http: bool = False,
     ) -> None:
-        self.base_url, self._is_open = "", False  # for the repr of a session that could not be made
+        self.base_url: str = ""
+        self._is_open = False  # for the repr of a session that could not be made
         try:
-            self._token = Token(os.environ.get("PLANHAT_API_TOKEN", "") if token is None else token)
+            self._token = TokenSource(os.environ.get("PLANHAT_API_TOKEN", "") if token is None else token)
         finally:
             del token  # tracebacks may show what local variables hold
         given = (os.environ.get("PLANHAT_BASE_URL") or DEFAULT_BASE_URL) if base_url is None else base_url
         self.base_url = checked_base_url(given, allow_plain_http=allow_plain_http)
-        self.stats = SessionStats()
+        self.stats: SessionStats = SessionStats()
+        self._own_loop = OwnLoop("the session")
         self._pacer = pacer or Pacer(limits)
         self._retry = retry or RetryPolicy()
         self._budget = RetryBudget(self._retry.budget)
@@ -133,6 +108,15 @@ class Session:
             max_connections=self._pacer.limits.max_in_flight,
             max_answer_bytes=max_answer_bytes,
             client_session=client_session,
+        )
+        self._attempts = AttemptLoop(
+            transport=self._transport,
+            tokens=self._token,
+            pacer=self._pacer,
+            timeouts=self._timeouts,
+            max_pause=self._retry.total,
+            stats=self.stats,
+            is_open=lambda: self._is_open,
         )
 
     @property
@@ -145,10 +129,16 @@ class Session:
         """How many calls may still start in this minute."""
         return self._pacer.calls_left
 
+    def seconds_until_bulk_call(self, n: int) -> float:
+        """Seconds until the `n`th bulk call may start, those in flight counted, if no other calls do."""
+        return self._pacer.seconds_until_bulk_call(n)
+
     def __repr__(self) -> str:
         return f"<Session {self.base_url} {'open' if self._is_open else 'closed'}>"
 
     async def __aenter__(self) -> Self:
+        if self._own_loop.enter(may_move=True) and self._is_open:
+            await self._transport.close()  # what it has belongs to an event loop that is closed
         self._is_open = True
         return self
 
@@ -159,8 +149,11 @@ class Session:
 
     async def close(self) -> None:
         """Close the connections; a caller's own client session stays open."""
+        if self._is_open:
+            self._own_loop.enter(may_move=True)
         self._is_open = False
         await self._transport.close()
+        self._own_loop.leave()
 
     async def check(self) -> None:
         """Find out, at the cost of one call, whether the token and the region are right.
@@ -172,12 +165,15 @@ class Session:
         """
         request = Request(method="GET", path="/tasks", params=(("limit", "1"),))
         try:
-            for _ in split_rows((await self.send(request)).pieces):
-                pass
+            response = await self.send(request)
         except PermissionDeniedError as error:
             if error.body.lstrip().startswith("<"):
-                raise  # a page of somebody in between, not an answer of Planhat's
-            # Otherwise the token was recognised; that it may not read tasks is another matter.
+                raise  # a page of a proxy, not an answer of Planhat's
+            return  # The token was recognised; that it may not read tasks is another matter.
+        try:
+            deque(split_rows(response.pieces), maxlen=0)
+        except DecodeError:
+            raise self.unusable(request, response.status, response.body, "the answer is not a list") from None
 
     async def request(
         self,
@@ -204,33 +200,34 @@ class Session:
             ValueError: The path climbs or holds a query; the body has no JSON form.
             PlanhatError: See the tree in `planhat_async.errors`.
         """
-        verb = method.upper()
         request = Request(
-            method=verb,
+            method=method.upper(),
             path=checked_path(path),
-            params=tuple((name, _spelled(value)) for name, value in (params or {}).items()),
+            params=tuple((name, query_value(value)) for name, value in (params or {}).items()),
             body=None if json is None else encode_json(json),
         )
-        body = (await self.send(request)).body
+        response = await self.send(request)
+        body = response.body
         try:
             return decode_json(body) if body.strip() else None
-        except DecodeError as error:
-            raise unreadable(request, error) from None
+        except DecodeError:
+            raise self.unusable(request, response.status, body, "the answer is not JSON") from None
 
     async def send(
         self,
         request: Request,
         *,
         accepts: Callable[[Response], bool] | None = None,
-        on_attempt: Callable[[bool], None] | None = None,
+        on_sent: Callable[[], object] = bool,
+        on_not_processed: Callable[[], object] = bool,
     ) -> Response:
         """Send a request as a value; the layer that repositories stand on.
 
         Args:
             request: The request.
             accepts: Whether the caller reads an answer itself although it is not 2xx.
-            on_attempt: Called with True each time the request leaves, behind all waiting, and with False when it
-                turns out that nothing was processed.
+            on_sent: Called each time an attempt is about to be sent, after all waiting.
+            on_not_processed: Called when it turns out that no attempt so far was processed.
 
         Raises:
             StatusError: Any other status.
@@ -238,110 +235,46 @@ class Session:
         """
         if not self._is_open:
             raise RuntimeError("the session is not open: use it in `async with`")
+        self._own_loop.enter()
         self.stats.calls += 1
-        clock = asyncio.get_running_loop().time
-        history = History(policy=self._retry, budget=self._budget, request=request, started=clock())
+        clock, hide = asyncio.get_running_loop().time, self._token.hidden_in
+        history = History(policy=self._retry, budget=self._budget, request=request, started=clock(), hide=hide)
         deadline = asyncio.timeout(self._timeouts.deadline)
         try:
             async with deadline:
-                happened = await self._repeat(history, clock, on_attempt or _nobody)
+                result = await self._attempts.run(history, on_sent, on_not_processed)
         except TimeoutError:
             if not deadline.expired():
                 raise  # out of the caller's own function for the token
-            happened = history.deadline_passed()
+            result = history.deadline_passed()
         except DecodeError as error:
             raise unreadable(request, error) from None
-        if isinstance(happened, NoAnswerError):
-            history.last_answer = None if history.last_answer is None else self._shown(history.last_answer)
-            raise history.told(happened, now=clock()) from None
-        if happened.is_success or (accepts is not None and accepts(happened)):
-            return attrs.evolve(happened, follows_unknown=True) if history.may_be_done else happened
-        if history.is_done_already(happened):
-            return Response(status=200, headers=happened.headers)
-        refusal = error_from(request, self._shown(happened), base_url=self.base_url, now=time.time())
-        raise history.told(refusal, now=clock())
+        if isinstance(result, NoAnswerError):
+            raise history.annotated(result, now=clock()) from None
+        if result.is_success or (accepts is not None and accepts(result)):
+            # An answer about rows holds words of Planhat's that the caller shows.
+            shown = result if accepts is None else self._without_token(result)
+            return attrs.evolve(shown, follows_unknown=True) if history.may_be_done else shown
+        if history.is_done_already(result):
+            return Response(status=200, headers=result.headers)
+        refusal = error_from(request, self._without_token(result), base_url=self.base_url, now=time.time())
+        raise history.annotated(refusal, now=clock())
 
-    def _shown(self, response: Response) -> Response:
+    def unusable(self, request: Request, status: int, body: bytes, problem: str) -> DecodeError:
+        """The error of a success that is not what was asked for; it shows the answer's beginning, without the token.
+
+        Args:
+            request: What was asked.
+            status: The answer's status.
+            body: The answer's body, or the beginning of it.
+            problem: What is wrong with it.
+        """
+        said = excerpt(self._token.hidden_in(body))
+        words = printable(said.strip(), 200) or "it is empty"
+        error = DecodeError(f"{request.method} {request.path}: {problem} (status {status}): {words}")
+        error.body = said
+        return unreadable(request, error)
+
+    def _without_token(self, response: Response) -> Response:
         """An answer as errors may show it."""
         return attrs.evolve(response, body=self._token.hidden_in(response.body))
-
-    async def _repeat(
-        self, history: History, clock: Callable[[], float], on_attempt: Callable[[bool], None]
-    ) -> Happening:
-        """Try as often as is safe and worth it; returns what happened last."""
-        happened: Happening | None = None
-        while True:
-            try:
-                patience = history.time_left(clock())
-                async with self._pacer.place(is_bulk=history.request.is_bulk, patience=patience) as place:
-                    self.stats.seconds_waited += place.waited
-                    if happened is not None and history.time_left(clock()) < 0:
-                        return happened
-                    happened, pause = await self._attempt(history, place, on_attempt)
-            except RefusedTooLongError as refusal:
-                return happened or _refused(refusal)
-            # A random number that spreads retries keeps no secret.
-            wait = history.judge(happened, now=clock(), pause=pause, jitter=random.random())  # noqa: S311
-            if wait is None:
-                return happened
-            self.stats.retries += 1
-            _logger.info("%s: attempt %d in %.2f s after %s", history.what, history.attempts + 1, wait, _said(happened))
-            await asyncio.sleep(wait)
-
-    async def _attempt(
-        self, history: History, place: Place, on_attempt: Callable[[bool], None]
-    ) -> tuple[Happening, float]:
-        """Make one attempt; returns what happened, and the seconds that Planhat asks to wait."""
-        request, clock = history.request, asyncio.get_running_loop().time
-        if not self._is_open:
-            closed = f"{history.what}: the session was closed while this waited to be sent"
-            raise history.told(NotSentError(closed, method=request.method, path=request.path), now=clock())
-        if not history.attempts:
-            # Waiting for the pace uses up no patience, waiting through refusals does.
-            history.started = clock() - place.refused_for
-        self.stats.attempts += 1
-        self.stats.bytes_sent += len(request.body or b"")
-        _logger.debug("%s %s %s", request.method, request.path, request.params)
-        history.is_under_way = True
-        on_attempt(True)
-        try:
-            response = await self._transport.send(request, token=self._token, timeouts=self._timeouts)
-        except NoAnswerError as error:
-            history.is_under_way = False
-            on_attempt(history.may_be_done or error.may_have_been_processed)
-            return error, 0.0
-        history.is_under_way = False
-        self.stats.bytes_received += response.n_bytes
-        named = retry_after(response, now=time.time())
-        if response.status != 429:
-            remaining, limit = calls_left(response)
-            place.answered(remaining=remaining, limit=limit)
-            return response, named or 0.0
-        # Nobody waits longer than their patience: after that long one attempt asks again.
-        held = place.refused(retry_after=None if named is None else min(named, self._retry.total))
-        on_attempt(history.may_be_done)
-        self.stats.refusals += 1
-        _logger.warning("%s: answered 429; nothing is sent for %.1f s", history.what, held)
-        return response, max(held, named or 0.0)
-
-
-def _nobody(has_left: bool) -> None:
-    """Who does not care whether an attempt has left."""
-
-
-def _refused(refusal: RefusedTooLongError) -> Response:
-    """What a call that was never sent is answered while everything is refused."""
-    return Response(status=429, headers={"retry-after": f"{refusal.seconds:.0f}"})
-
-
-def _spelled(value: str | float | bool) -> str:
-    """A value of the query, as JSON spells it."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if not isinstance(value, str | int | float):
-        raise TypeError(f"a value of the query is text or a number, not {type(value).__name__}")
-    return str(value)
-
-
-def _said(happened: Happening) -> str:
-    return str(happened.status) if isinstance(happened, Response) else type(happened).__name__

@@ -66,7 +66,7 @@ async def write_tickets(n_rows: int = N_TICKETS, *, seed: int = 0, chunk_size: i
 
 
 def _notes(n_rows: int) -> Iterator[dict[str, Any]]:
-    return ({"companyId": "c1", "subject": f"note {n}"} for n in range(n_rows))
+    return ({"companyId": "5f4e3d2c1b0a998877665544", "subject": f"note {n}"} for n in range(n_rows))
 
 
 async def write_notes(

@@ -13,7 +13,7 @@ from typing import Any
 
 import attrs
 
-from planhat_async.jobs.entries import State
+from planhat_async.jobs.entries import ChunkState
 from planhat_async.jobs.journal import Journal
 from planhat_async.sandbox import Sandbox
 
@@ -65,10 +65,10 @@ class KilledJob:
                 told: dict[str, Any] = json.loads(ended.out)
                 return told
             self.n_kills -= 1
-            self.n_between += bool(await self._rows_in(State.SENDING))
+            self.n_between += bool(await self._rows_in(ChunkState.SENDING))
 
     async def _run_once(self, draw: random.Random | None) -> Ended:
-        n_answered, n_arrived = await self._rows_in(State.ANSWERED), self._n_rows_arrived()
+        n_answered, n_arrived = await self._rows_in(ChunkState.ANSWERED), self._n_rows_arrived()
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "planhat_async", "upsert", self.model, str(self.file)),
             *("--journal", str(self.journal), "--chunk-size", str(CHUNK_SIZE), "--concurrency", "3", "--json"),
@@ -95,7 +95,7 @@ class KilledJob:
         if process.returncode is None:
             process.kill()
 
-    async def _rows_in(self, state: State) -> int:
+    async def _rows_in(self, state: ChunkState) -> int:
         if not os.path.exists(self.journal):  # noqa: ASYNC240 - nothing else runs
             return 0
         async with await Journal.open(self.journal) as journal:

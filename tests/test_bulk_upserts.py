@@ -41,6 +41,9 @@ thoroughly = settings(derandomize=True, deadline=None, max_examples=1000)
 _LIMITS = RateLimits(per_minute=1_000_000, per_second=100_000, reserve=0)
 _RETRY = RetryPolicy(attempts=60, wait_initial=0.1, wait_max=0.1, total=1e6, budget=1e6)
 
+ACME, NOBODY = "5f4e3d2c1b0a998877665544", "5f4e3d2c1b0a998877665545"
+"""A company, and one that the sandbox does not know once it knows the first."""
+
 
 def session_on(planhat: MemoryPlanhat) -> Session:
     return Session("token", transport=planhat, limits=_LIMITS, retry=_RETRY)
@@ -89,7 +92,7 @@ def test_keyed_rows_end_as_if_they_were_sent_one_by_one(
     names: str, faults: list[Fault], seconds: list[float], chunk_size: int, concurrency: int
 ) -> None:
     """Whatever is lost, repeated or refused; and no two requests in flight share a key."""
-    rows = [{"sourceId": name, "companyId": "c", "action": str(n)} for n, name in enumerate(names)]
+    rows = [{"sourceId": name, "companyId": ACME, "action": str(n)} for n, name in enumerate(names)]
     planhat = MemoryPlanhat(faults, seconds)
     result = upsert_tasks(planhat, rows, chunk_size=chunk_size, concurrency=concurrency)
     assert stored(planhat, "tasks", "sourceId", "action") == Counter(
@@ -109,7 +112,7 @@ def test_rows_are_cut_the_same_whatever_the_time(
     names: list[str], fast: list[float], slow: list[float], chunk_size: int, concurrency: int
 ) -> None:
     """Neither the network's speed nor the concurrency changes a body."""
-    rows = [{"sourceId": name, "companyId": "c", "action": str(n)} for n, name in enumerate(names)]
+    rows = [{"sourceId": name, "companyId": ACME, "action": str(n)} for n, name in enumerate(names)]
     one, two = MemoryPlanhat((), fast), MemoryPlanhat((), slow)
     upsert_tasks(one, rows, chunk_size=chunk_size, concurrency=concurrency)
     upsert_tasks(two, iter(rows), chunk_size=chunk_size, concurrency=1)
@@ -120,12 +123,12 @@ def test_rows_are_cut_the_same_whatever_the_time(
 def mixed_rows(kinds: Iterable[str]) -> list[Any]:
     """Rows of every kind; a lower-case letter is a key, and what it names is good."""
     made: dict[str, Any] = {
-        "keyless": {"companyId": "c"},
-        "invalid": {"companyId": "c", "colour": "red"},
+        "keyless": {"companyId": ACME},
+        "invalid": {"companyId": ACME, "colour": "red"},
         "unreadable": Unreadable("no"),
-        "refused": {"companyId": "nobody", "sourceId": "x"},
+        "refused": {"companyId": NOBODY, "sourceId": "x"},
     }
-    rows = [made.get(kind) or {"companyId": "c", "sourceId": kind} for kind in kinds]
+    rows = [made.get(kind) or {"companyId": ACME, "sourceId": kind} for kind in kinds]
     return [{**row, "action": str(n)} if isinstance(row, dict) else row for n, row in enumerate(rows)]
 
 
@@ -146,7 +149,7 @@ def test_every_row_has_exactly_one_outcome(
 ) -> None:
     """In total and per chunk, with any mixture of rows, faults, answers and options."""
     planhat = MemoryPlanhat(faults, choices=choices)
-    planhat.api.state.register(Company("c"))
+    planhat.api.state.register(Company(ACME))
     rows = mixed_rows(names)
 
     async def main() -> None:
@@ -165,7 +168,7 @@ def test_every_row_has_exactly_one_outcome(
 # Keyless rows
 
 notes = st.lists(st.integers(0, 40), max_size=25, unique=True).map(
-    lambda numbers: [{"companyId": "c", "subject": f"note {n}"} for n in numbers]
+    lambda numbers: [{"companyId": ACME, "subject": f"note {n}"} for n in numbers]
 )
 
 
@@ -198,7 +201,7 @@ def test_rows_that_are_verified_are_all_stored_once(
     numbers: list[int], faults: list[Fault], seconds: list[float], chunk_size: int, concurrency: int
 ) -> None:
     """Also where a request is carried out late, and even where the values are not unique after all."""
-    rows = [{"companyId": "c", "subject": f"note {n}"} for n in numbers]
+    rows = [{"companyId": ACME, "subject": f"note {n}"} for n in numbers]
     planhat = MemoryPlanhat(faults, seconds)
     planhat.api.state.add("conversations", {"type": "email", "subject": "note 1"}, now=1_700_000_000.0)
     result = upsert_notes(planhat, rows, chunk_size=chunk_size, concurrency=concurrency, verify_by=("subject",))
@@ -209,14 +212,14 @@ def test_rows_that_are_verified_are_all_stored_once(
 def test_nothing_is_read_where_no_row_is_keyless() -> None:
     """The newest record is asked for before the first keyless chunk leaves, not before."""
     planhat = MemoryPlanhat(())
-    upsert_tasks(planhat, [{"sourceId": "a", "companyId": "c"}], verify_by=("action",))
+    upsert_tasks(planhat, [{"sourceId": "a", "companyId": ACME}], verify_by=("action",))
     assert planhat.n_reads == 0
 
 
 def test_an_upsert_without_faults_costs_one_call_more() -> None:
     """However many keyless chunks there are."""
     planhat = MemoryPlanhat(())
-    rows = [Note(company_id="c", subject=str(n)) for n in range(9)]
+    rows = [Note(company_id=ACME, subject=str(n)) for n in range(9)]
     result = upsert_notes(planhat, rows, chunk_size=2, verify_by=["subject"])
     assert (planhat.n_reads, len(planhat.sent), result.created) == (1, 5, 9)
 
@@ -224,7 +227,7 @@ def test_an_upsert_without_faults_costs_one_call_more() -> None:
 def test_rows_found_have_their_ids_told() -> None:
     """As if the answer had come."""
     planhat = MemoryPlanhat([Fault.DROP_AFTER])
-    rows = [{"companyId": "c", "subject": str(n)} for n in range(3)]
+    rows = [{"companyId": ACME, "subject": str(n)} for n in range(3)]
 
     async def main() -> None:
         async with session_on(planhat) as session:
@@ -251,7 +254,7 @@ def test_rows_are_recognised_by_values_of_several_kinds(changes: dict[str, Any])
     """A time is the same however it is written, and a custom field is as good as one of Planhat's."""
     (name,) = changes
     planhat = MemoryPlanhat([Fault.DROP_AFTER, Fault.DROP_AFTER])
-    row = {"companyId": "c", **changes}
+    row = {"companyId": ACME, **changes}
     result = upsert_notes(planhat, [row], verify_by=["custom.ref" if name == "custom" else name])
     assert (result.created, len(planhat.sent), len(planhat.api.state.records("notes"))) == (1, 1, 1)
 
@@ -260,7 +263,7 @@ def test_a_time_planhat_has_in_no_form_we_know_is_no_time() -> None:
     """It is compared as it is, and is not ours."""
     planhat = MemoryPlanhat([Fault.DROP_AFTER])
     planhat.api.state.add("notes", {"date": "last week"}, now=1_700_000_000.0)
-    result = upsert_notes(planhat, [{"companyId": "c", "date": "2024-05-31T09:30:00Z"}], verify_by=["date"])
+    result = upsert_notes(planhat, [{"companyId": ACME, "date": "2024-05-31T09:30:00Z"}], verify_by=["date"])
     assert (result.created, len(planhat.sent)) == (1, 1)
 
 
@@ -282,7 +285,7 @@ class _Listing(MemoryPlanhat):
 def test_without_the_newest_record_no_keyless_row_leaves(answer: Response) -> None:
     """What became of it could not be settled afterwards; the next chunk tries again."""
     planhat = _Listing(reads=[answer])
-    rows = [{"companyId": "c", "subject": str(n)} for n in range(4)]
+    rows = [{"companyId": ACME, "subject": str(n)} for n in range(4)]
     result = upsert_notes(planhat, rows, verify_by=["subject"], chunk_size=2, concurrency=1)
     assert (result.unsent, result.created) == ((4, 0) if answer.status == 404 else (2, 2))
     assert len(planhat.sent) == result.created // 2
@@ -299,7 +302,7 @@ def test_without_the_newest_record_no_keyless_row_leaves(answer: Response) -> No
 def test_rows_that_cannot_be_looked_for_are_unknown(answer: Response) -> None:
     """They are not sent again, and both reasons are told."""
     planhat = _Listing([Fault.DROP_AFTER], reads=[None, answer])
-    result = upsert_notes(planhat, [{"companyId": "c", "subject": "s"}], verify_by=["subject"])
+    result = upsert_notes(planhat, [{"companyId": ACME, "subject": "s"}], verify_by=["subject"])
     assert (result.unknown, len(planhat.sent)) == (1, 1)
     assert result.problems[0].reason.startswith("no answer; and Planhat's list, which might tell, could not be read: ")
 
@@ -315,7 +318,7 @@ def test_a_list_that_does_not_show_the_values_proves_nothing() -> None:
             return super()._carry_out(request)
 
     planhat = Hiding([Fault.DROP_AFTER])
-    result = upsert_notes(planhat, [{"companyId": "c", "subject": "s"}], verify_by=["subject"])
+    result = upsert_notes(planhat, [{"companyId": ACME, "subject": "s"}], verify_by=["subject"])
     assert (result.unknown, len(planhat.sent)) == (1, 1)
     assert result.problems[0].reason.endswith("it does not show the values that rows are recognised by")
 
@@ -326,7 +329,7 @@ def test_rows_that_get_lost_again_and_again_are_unknown() -> None:
 
     async def main() -> None:
         async with session_on(planhat) as session:
-            rows = [{"companyId": "c", "subject": "s"}]
+            rows = [{"companyId": ACME, "subject": "s"}]
             (chunk,) = [chunk async for chunk in Notes(session).upsert_chunks(rows, verify_by=["subject"])]
         reason = "sent 5 times without an answer, and not found in Planhat's list"
         assert (chunk.unknown, chunk.problems[0].reason, str(chunk.error)) == (1, reason, "no answer")
@@ -338,25 +341,25 @@ def test_rows_that_get_lost_again_and_again_are_unknown() -> None:
 def test_archived_tasks_are_found() -> None:
     """They are in a list of their own."""
     planhat = MemoryPlanhat([Fault.DROP_AFTER])
-    rows = [Task(company_id="c", action=str(n), is_archived=n % 2 == 0) for n in range(4)]
+    rows = [Task(company_id=ACME, action=str(n), is_archived=n % 2 == 0) for n in range(4)]
     result = upsert_tasks(planhat, rows, verify_by=["action"])
     assert (result.created, len(planhat.sent), len(planhat.api.state.records("tasks"))) == (4, 1, 4)
 
 
 @pytest.mark.parametrize(
-    "row", [{"companyId": "c"}, {"companyId": "c", "subject": None}, Note(company_id="c", subject=" ")]
+    "row", [{"companyId": ACME}, {"companyId": ACME, "subject": None}, Note(company_id=ACME, subject=" ")]
 )
 def test_a_row_that_could_not_be_recognised_is_invalid(row: Any) -> None:
     """It lacks what the caller warranted."""
     planhat = MemoryPlanhat(())
-    result = upsert_notes(planhat, [row, {"companyId": "c", "subject": "s"}], verify_by=["subject"])
+    result = upsert_notes(planhat, [row, {"companyId": ACME, "subject": "s"}], verify_by=["subject"])
     assert (result.invalid, result.created) == (1, 1)
     assert result.problems[0].reason == "subject is missing, or nothing to be recognised by, and verify_by names it"
 
 
 def test_a_row_with_a_key_need_not_be_recognised() -> None:
     """It can be sent again as it is."""
-    result = upsert_tasks(MemoryPlanhat(()), [{"sourceId": "a", "companyId": "c"}], verify_by=["action"])
+    result = upsert_tasks(MemoryPlanhat(()), [{"sourceId": "a", "companyId": ACME}], verify_by=["action"])
     assert result.created == 1
 
 
@@ -368,8 +371,8 @@ def test_a_row_with_a_key_need_not_be_recognised() -> None:
         (Notes, {"verify_by": ["custom"]}, "custom holds more than a single value"),
         (Notes, {"verify_by": ["snippet"]}, "snippet is not a field that rows without a key are sent with"),
         (Tasks, {"verify_by": ["source_id"]}, "source_id is not a field that rows without a key are sent with"),
-        (Tickets, {"verify_by": ["title"]}, "verify_by is about rows without a key, and every Ticket has one"),
-        (Notes, {"verify_by": ["subject"], "verify_wait": -1}, "verify_wait is in seconds"),
+        (Tickets, {"verify_by": ["title"]}, "verify_by is about rows without a key, and every ticket has one"),
+        (Notes, {"verify_by": ["subject"], "verify_wait": -1}, "verify_wait must be a number of at least 0"),
         (Notes, {"on_invalid": "ignore"}, "on_invalid"),
         (Notes, {"max_isolation_calls": -1}, "max_isolation_calls"),
     ],
@@ -403,8 +406,8 @@ def test_isolation_finds_every_bad_row_and_no_other(
 ) -> None:
     """By position and key; the good ones are counted as if nobody had looked, and the calls are told."""
     planhat = MemoryPlanhat((), choices=choices)
-    planhat.api.state.register(Company("c"))
-    rows = [{"sourceId": f"s{n}", "companyId": "nobody" if kind == "bad" else "c"} for n, kind in enumerate(kinds)]
+    planhat.api.state.register(Company(ACME))
+    rows = [{"sourceId": f"s{n}", "companyId": NOBODY if kind == "bad" else ACME} for n, kind in enumerate(kinds)]
     if repository is Tickets:
         rows = [{**row, "email": "a@b.c"} for row in rows]
 
@@ -435,7 +438,7 @@ def test_isolation_finds_a_row_behind_a_refusal_of_all() -> None:
             return Response(status=400, body=b'"Not valid type"') if bad else super()._carry_out(request)
 
     planhat = Refusing()
-    rows = [{"sourceId": str(n), "companyId": "c", "action": "bad" if n == 5 else "good"} for n in range(8)]
+    rows = [{"sourceId": str(n), "companyId": ACME, "action": "bad" if n == 5 else "good"} for n in range(8)]
     result = upsert_tasks(planhat, rows, isolate=True)
     assert (positions(result, Outcome.REJECTED), result.created, result.isolation_calls) == ({5}, 7, 6)
 
@@ -443,8 +446,8 @@ def test_isolation_finds_a_row_behind_a_refusal_of_all() -> None:
 def test_isolation_keeps_to_its_budget() -> None:
     """When it is spent, errors are counted again without a name."""
     planhat = MemoryPlanhat((), choices=Choices(errors_name_key=False))
-    planhat.api.state.register(Company("c"))
-    rows = [{"sourceId": str(n), "companyId": "nobody" if n % 4 == 0 else "c"} for n in range(16)]
+    planhat.api.state.register(Company(ACME))
+    rows = [{"sourceId": str(n), "companyId": NOBODY if n % 4 == 0 else ACME} for n in range(16)]
     result = upsert_tasks(planhat, rows, isolate=True, max_isolation_calls=5)
     assert (result.isolation_calls, len(planhat.sent)) == (4, 5)
     assert (result.created, result.rejected, result.n_problems) == (12, 4, 4)
@@ -453,8 +456,8 @@ def test_isolation_keeps_to_its_budget() -> None:
 def test_isolation_is_asked_for() -> None:
     """By itself a chunk is sent once."""
     planhat = MemoryPlanhat((), choices=Choices(errors_name_key=False))
-    planhat.api.state.register(Company("c"))
-    result = upsert_tasks(planhat, [{"sourceId": str(n), "companyId": "c" if n else "nobody"} for n in range(4)])
+    planhat.api.state.register(Company(ACME))
+    result = upsert_tasks(planhat, [{"sourceId": str(n), "companyId": ACME if n else NOBODY} for n in range(4)])
     assert (result.isolation_calls, len(planhat.sent), positions(result, Outcome.REJECTED)) == (0, 1, set())
 
 
@@ -467,13 +470,13 @@ async def finish(run: UpsertRun) -> None:
             pass
 
 
-BAD: Sequence[Any] = [{"companyId": "c", "sourceId": "a"}, {"sourceId": "b", "colour": "red"}, {"sourceId": "c"}]
+BAD: Sequence[Any] = [{"companyId": ACME, "sourceId": "a"}, {"sourceId": "b", "colour": "red"}, {"sourceId": "c"}]
 
 
 def test_an_invalid_row_of_a_sequence_is_raised_before_anything_is_sent() -> None:
     """On request, however late it comes; the message names it."""
     planhat = MemoryPlanhat(())
-    rows = [*({"companyId": "c", "sourceId": str(n)} for n in range(20)), *BAD]
+    rows = [*({"companyId": ACME, "sourceId": str(n)} for n in range(20)), *BAD]
     with pytest.raises(ValueError, match=r"^row 21: Task has no field 'colour'$"):
         upsert_tasks(planhat, rows, on_invalid="raise", chunk_size=1)
     assert planhat.sent == []
@@ -498,7 +501,7 @@ def test_an_invalid_row_of_a_stream_is_raised_when_it_comes() -> None:
 def test_a_row_too_large_for_a_call_is_raised_too(rows: Any) -> None:
     """On request, as any other invalid row."""
     planhat = MemoryPlanhat(())
-    large = [{"sourceId": "b", "companyId": "c", "action": "x" * 100}]
+    large = [{"sourceId": "b", "companyId": ACME, "action": "x" * 100}]
     with pytest.raises(ValueError, match=r"row 0: \d+ bytes are more than one call may hold"):
         upsert_tasks(planhat, rows(large), on_invalid="raise", max_bytes=100)
     assert planhat.sent == []
@@ -506,7 +509,7 @@ def test_a_row_too_large_for_a_call_is_raised_too(rows: Any) -> None:
 
 def test_good_rows_raise_nothing() -> None:
     """Asked to raise, a good run is as any other."""
-    rows = [{"sourceId": str(n), "companyId": "c"} for n in range(1000)]
+    rows = [{"sourceId": str(n), "companyId": ACME} for n in range(1000)]
     assert upsert_tasks(MemoryPlanhat(()), rows, on_invalid="raise", chunk_size=300).created == 1000
 
 
@@ -522,7 +525,7 @@ def test_rows_are_conserved_wherever_a_run_is_cancelled(options: dict[str, Any])
 
     async def main(seconds: float, n_turns: int) -> bool:
         planhat = MemoryPlanhat(faults, [0.5, 2.0, 1.0], Choices(errors_name_key=False))
-        planhat.api.state.register(Company("c"))
+        planhat.api.state.register(Company(ACME))
         taken = []
 
         def rows() -> Iterator[Any]:
@@ -564,7 +567,7 @@ class _Answering(MemoryPlanhat):
 def rows_with_repeats(n_rows: int, every: int) -> Iterator[dict[str, Any]]:
     """Rows with keys; one row in so many has the key of a row a little before it."""
     for n in range(n_rows):
-        yield {"sourceId": str(n - 7 if n % every == every - 1 else n), "companyId": "c"}
+        yield {"sourceId": str(n - 7 if n % every == every - 1 else n), "companyId": ACME}
 
 
 def in_flight_on_average(rows: Iterator[dict[str, Any]], *, chunk_size: int) -> float:
@@ -591,6 +594,6 @@ def test_keys_that_repeat_leave_chunks_side_by_side(every: int, at_least: float)
 def test_few_keys_cost_no_more_calls_than_they_must(n_keys: int) -> None:
     """A key that comes so often costs as many calls; two keys in turn share them."""
     planhat = MemoryPlanhat((), [0.0])
-    rows = ({"sourceId": str(n % n_keys), "companyId": "c", "action": str(n)} for n in range(400))
+    rows = ({"sourceId": str(n % n_keys), "companyId": ACME, "action": str(n)} for n in range(400))
     result = upsert_tasks(planhat, rows, chunk_size=50)
     assert (len(planhat.sent), result.stored) == (400 // n_keys, 400)

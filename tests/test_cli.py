@@ -24,8 +24,9 @@ from attrs import define, evolve, field, frozen
 from pyarrow import parquet as pq
 from typer.testing import CliRunner
 
-from planhat_async import cli
-from planhat_async.demo import DemoReport
+from planhat_async.cli import app as cli
+from planhat_async.cli.demo import DemoReport
+from planhat_async.jobs.job_progress import in_words
 from planhat_async.jobs.sources import FileSource
 from planhat_async.results import UpsertResult
 from planhat_async.sandbox import Sandbox
@@ -156,7 +157,9 @@ def around_json(line: str) -> bytes:
 
 
 BAD_ROWS = [
-    pytest.param("t.csv", around(b"@2,,acme.example,Hi"), "email is missing", id="no email"),
+    pytest.param(
+        "t.csv", around(b",ada(at)acme.example,acme.example,Hi"), "one of source_id or id is required", id="no key"
+    ),
     pytest.param("t.csv", around(b"@2,a,b.example,Hi,oops"), "line 3: 5 cells, but the header has 4", id="cells"),
     pytest.param(
         "t.csv",
@@ -229,7 +232,7 @@ def test_a_bad_row_is_accounted_for_in_json(desk: Desk, name: str, content: byte
 )
 def test_a_bad_date_is_named_and_the_others_are_stored(desk: Desk, cell: str, reason: str) -> None:
     """The message says how to write it."""
-    lines = f"sourceId,companyId,startTime\n@1,acme,{cell}\n@2,acme,2024-05-31T09:30:00Z\n"
+    lines = f"sourceId,companyId,startTime\n@1,extid-acme,{cell}\n@2,extid-acme,2024-05-31T09:30:00Z\n"
     ended = run("upsert", "tasks", desk.file("t.csv", lines))
     assert (ended.code, ended.err) == (1, [f"row 1 invalid: {reason}"])
     assert [*desk.stored("tasks")] == ["@2"]
@@ -263,7 +266,10 @@ def test_what_is_sent_again_is_not_made_again(desk: Desk) -> None:
 
 @pytest.mark.parametrize(
     ("model", "row"),
-    [("notes", {"companyId": "acme", "subject": "Hi"}), ("tasks", {"companyId": "acme", "action": "Call"})],
+    [
+        ("notes", {"companyId": "5f4e3d2c1b0a998877665544", "subject": "Hi"}),
+        ("tasks", {"companyId": "5f4e3d2c1b0a998877665544", "action": "Call"}),
+    ],
 )
 def test_notes_and_tasks_are_written_too(desk: Desk, model: str, row: dict[str, str]) -> None:
     """From a file of any name, where the format is given."""
@@ -311,7 +317,7 @@ REFUSED = [
     ),
     pytest.param(["t.csv", "--map", "source_id"], "'source_id' does not have the form --map", id="no equals"),
     pytest.param(["t.csv", "--set", "time_spent=abc"], "--set: time_spent: 'abc' is not a number", id="value"),
-    pytest.param(["t.csv", "--encoding", "klingon"], "there is no encoding 'klingon'", id="encoding"),
+    pytest.param(["t.csv", "--encoding", "klingon"], "unknown encoding 'klingon'", id="encoding"),
     pytest.param(["strange.csv"], "strange.csv: column 'Ticket ID': Ticket has no field 'Ticket ID'", id="unknown"),
     pytest.param(["latin.csv"], "latin.csv: the header is in another encoding: see --encoding", id="header encoding"),
     pytest.param(["wide.csv"], "wide.csv is not UTF-8 but UTF-16: read it with --encoding utf-16", id="UTF-16"),
@@ -320,7 +326,7 @@ REFUSED = [
     pytest.param(
         ["t.parquet.gz"], "t.parquet.gz: Parquet is read from its end, which gzip does not allow", id="packed"
     ),
-    pytest.param(["pipe.csv"], "pipe.csv is no regular file: a pipe's rows must be in a file first", id="pipe"),
+    pytest.param(["pipe.csv"], "pipe.csv is not a regular file: a pipe's rows must be in a file first", id="pipe"),
     pytest.param(
         ["t.xlsx"], "t.xlsx: the name must end in .csv, .jsonl, .ndjson, .parquet, or the format be given", id="ending"
     ),
@@ -461,7 +467,7 @@ def test_a_base_url_without_a_server_ends_an_export(desk: Desk, nobody: str) -> 
 
 def test_a_file_that_goes_away_meanwhile_ends_an_upsert(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """The account is given all the same."""
-    monkeypatch.setattr(FileSource, "check", lambda self: self.path.unlink())
+    monkeypatch.setattr(FileSource, "check_beginning", lambda self: self.path.unlink())
     file = desk.file("t.csv", HEAD + GOOD)
     ended = run("upsert", "tickets", file, "--json")
     told = json.loads(ended.out)
@@ -470,7 +476,7 @@ def test_a_file_that_goes_away_meanwhile_ends_an_upsert(desk: Desk, monkeypatch:
 
 def test_a_run_that_ended_early_is_not_ok(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever reads the JSON looks there first."""
-    monkeypatch.setattr(FileSource, "check", lambda self: self.path.unlink())
+    monkeypatch.setattr(FileSource, "check_beginning", lambda self: self.path.unlink())
     told = json.loads(run("upsert", "tickets", desk.file("t.csv", HEAD + GOOD), "--json").out)
     assert told["ok"] is False
 
@@ -545,13 +551,17 @@ def test_an_export_that_cannot_be_written_is_refused(desk: Desk, target: str, me
 
 def test_an_export_may_go_to_a_pipe(desk: Desk) -> None:
     """It is written to, and stays one; few enough notes for it to hold are there."""
-    run("upsert", "notes", desk.file("t.jsonl", '{"companyId": "acme", "subject": "Hi", "sourceId": "@1"}'))
+    run(
+        "upsert",
+        "notes",
+        desk.file("t.jsonl", '{"companyId": "5f4e3d2c1b0a998877665544", "subject": "Hi", "sourceId": "@1"}'),
+    )
     os.mkfifo("out.jsonl")
     reading = os.open("out.jsonl", os.O_RDONLY | os.O_NONBLOCK)
     with os.fdopen(reading) as reader:
         ended = run("export", "notes", "-o", "out.jsonl")
         lines = [json.loads(line) for line in reader]
-    assert ended == Ended(0, "", [f"{len(lines)} notes exported to out.jsonl"])
+    assert ended == Ended(0, "", [f"{in_words(len(lines), 'note')} exported to out.jsonl"])
     assert [line for line in lines if line.get("sourceId") == f"{desk.prefix}1"] == [desk.stored("conversations")["@1"]]
     assert Path("out.jsonl").is_fifo()
 
@@ -560,7 +570,7 @@ def test_an_export_may_go_to_a_pipe(desk: Desk) -> None:
 def many_tasks(sandbox: str, tmp_path_factory: pytest.TempPathFactory) -> int:
     """A sandbox that holds more tasks than a pipe does."""
     file = tmp_path_factory.mktemp("tasks") / "tasks.jsonl"
-    row = json.dumps({"companyId": "acme", "description": "x" * 200})
+    row = json.dumps({"companyId": "5f4e3d2c1b0a998877665544", "description": "x" * 200})
     file.write_text(f"{row}\n" * 1001)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PLANHAT_API_TOKEN", TOKEN)
@@ -694,8 +704,11 @@ def stocked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     person = {"email": "a@b.example", "domains": ["b.example"]}
     rows: dict[str, list[dict[str, Any]]] = {
         "tickets": [person | {"sourceId": str(number)} for number in range(1300)],
-        "tasks": [{"companyId": "a", "action": "Call", "isArchived": number % 2 == 0} for number in range(2600)],
-        "notes": [{"companyId": "a", "subject": str(number)} for number in range(100)],
+        "tasks": [
+            {"companyId": "5f4e3d2c1b0a998877665544", "action": "Call", "isArchived": number % 2 == 0}
+            for number in range(2600)
+        ],
+        "notes": [{"companyId": "5f4e3d2c1b0a998877665544", "subject": str(number)} for number in range(100)],
     }
     with started(folder, "sandbox", "--port", "0", "--per-minute", "0", PLANHAT_API_TOKEN=TOKEN) as process:
         url = listening(process)
@@ -777,14 +790,14 @@ def test_without_resume_an_export_begins_anew(desk: Desk, stocked: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["-o", "gone.jsonl"], "there is no gone.jsonl.part to go on with: begin without --resume"),
-        ([], "--resume goes on with a file: name it with --output"),
-        (["-o", "out.csv"], "--resume goes on with JSONL, not with csv"),
-        (["-o", "out.parquet"], "--resume goes on with JSONL, not with parquet"),
-        (["-o", "out.jsonl", "--format", "csv"], "--resume goes on with JSONL, not with csv"),
+        (["-o", "gone.jsonl"], "there is no gone.jsonl.part to resume: leave out --resume"),
+        ([], "--resume needs a file: name it with --output"),
+        (["-o", "out.csv"], "--resume works with JSONL, not with csv"),
+        (["-o", "out.parquet"], "--resume works with JSONL, not with parquet"),
+        (["-o", "out.jsonl", "--format", "csv"], "--resume works with JSONL, not with csv"),
         (
             ["-o", "out.jsonl"],
-            "out.jsonl.part is no part of such an export: line 2: the _id 1 follows 2, so the lines are not in order",
+            "out.jsonl.part is not part of such an export: line 2: the _id 1 follows 2, so the lines are not in order",
         ),
     ],
 )

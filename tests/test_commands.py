@@ -21,8 +21,8 @@ import event_loops
 import pytest
 
 import planhat_async
-from planhat_async.cli import app
-from planhat_async.commands import ENDING_SIGNALS, run, signals_handled
+from planhat_async.cli.app import app
+from planhat_async.cli.signals import ENDING_SIGNALS, run, signals_handled
 
 ROW = '{"sourceId": "%d", "email": "a@b.example", "domains": ["b.example"]}\n'
 FINISHING = "finishing the chunks that were begun; once more to stop at once\n"

@@ -15,9 +15,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planhat_async import ChecklistItem, DecodeError, Note, Person, Record, StatusChange, Task, Ticket
+from planhat_async import (
+    ChecklistItem,
+    Company,
+    DecodeError,
+    Model,
+    Note,
+    Notes,
+    Person,
+    Record,
+    StatusChange,
+    Task,
+    Tasks,
+    Ticket,
+    Tickets,
+)
 from planhat_async._convert import (
     Field,
+    camel_case,
     decode_json,
     decode_record,
     encode_json,
@@ -25,8 +40,8 @@ from planhat_async._convert import (
     excerpt,
     fields_of,
     requirements_of,
-    row_flags,
     row_id,
+    row_view,
     spellings_of,
     to_write,
     unknown_field,
@@ -34,11 +49,14 @@ from planhat_async._convert import (
     wire_path,
     without_fields,
 )
+from planhat_async.models import ALL
 
 DATA = Path(__file__).parent / "data"
 FILES = sorted(path.name for path in DATA.glob("*.json"))
 NO_RECORDS = {name for name in FILES if name.endswith("bulk-upsert.response.json")} | {"task-delete.response.json"}
-MODELS: dict[str, type[Record]] = {"note": Note, "task": Task, "ticket": Ticket}
+FACTS: dict[type[Record], Model] = {one.model.record: one.model for one in ALL}
+FLAGS = tuple((name, camel_case(name)) for name in ("type", "is_custom_type", "is_archived", "endusers"))
+MODELS: dict[str, type[Record]] = {"company": Company, "note": Note, "task": Task, "ticket": Ticket}
 PARTS = {Person, ChecklistItem, StatusChange}
 NOON = datetime(2024, 5, 31, 12, tzinfo=UTC)
 AnyRecord = TypeVar("AnyRecord", bound=Record)
@@ -116,7 +134,7 @@ def outcome_of(row: Mapping[str, Any]) -> Any:
     """The bytes that are sent, decoded, or why none are."""
     try:
         wire = dict(to_write(Task, row))
-        return requirements_of(Task).missing_to_create(wire), decode_json(encode_plain(wire))
+        return requirements_of(Tasks.model).missing_to_create(wire), decode_json(encode_plain(wire))
     except (TypeError, ValueError) as error:
         return type(error), str(error)
 
@@ -233,14 +251,18 @@ class TestWriting:
 
     def test_a_mapping_sends_none_as_null(self) -> None:
         """That is how a field is emptied; rows of an upsert go without keys that are nothing."""
-        sent = to_write(Task, {"status": None, "custom": None, "id": None, "sourceId": None, "company_id": "1"})
-        assert sent == {"status": None, "custom": None, "_id": None, "sourceId": None, "companyId": "1"}
-        note: dict[str, Any] = {"sourceId": None, "companyId": "1"}
-        assert (requirements_of(Task).check_upsert(sent), sent) == (
-            (),
-            {"status": None, "custom": None, "companyId": "1"},
+        sent = to_write(Task, {"status": None, "custom": None, "id": None, "sourceId": None, "company_id": ID})
+        assert sent == {"status": None, "custom": None, "_id": None, "sourceId": None, "companyId": ID}
+        note: dict[str, Any] = {"sourceId": None, "companyId": ID}
+        assert (requirements_of(Tasks.model).check_upsert(sent), sent) == (
+            ((), False),
+            {"status": None, "custom": None, "companyId": ID},
         )
-        assert (requirements_of(Note).check_upsert(note), note) == ((), {"sourceId": None, "companyId": "1"})
+        checked = requirements_of(Notes.model).check_upsert(note)
+        assert (checked, note) == (
+            ((), False),
+            {"sourceId": None, "companyId": ID},
+        )
 
     def test_empty_values_are_sent(self) -> None:
         """`False`, 0, empty text and empty lists say something; a record's empty `custom` does not."""
@@ -470,28 +492,27 @@ class TestRequirements:
     @pytest.mark.parametrize(
         ("cls", "wire", "missing"),
         [
-            (Note, {"companyId": "1"}, None),
+            (Note, {"companyId": ID}, None),
             (Note, {"companyExternalId": "1"}, None),
-            (Note, {}, "company_id or company_external_id is missing"),
-            (Note, {"companyId": ""}, "company_id or company_external_id is missing"),
+            (Note, {}, "one of company_id or company_external_id is required"),
+            (Note, {"companyId": ""}, "one of company_id or company_external_id is required"),
             (Note, {"_id": ID}, None),
-            (Task, {"action": "Call"}, "company_id is missing"),
+            (Task, {"action": "Call"}, "company_id is required"),
             (Task, {"_id": ID}, None),
             (Task, {"sourceId": "7"}, None),
-            (Task, {"_id": ID, "repeat": "custom"}, "repeat_days is missing: repeat is 'custom'"),
-            (Task, {"_id": ID, "repeat": "custom", "repeatDays": 0}, None),
-            (Task, {"_id": ID, "repeat": "daily"}, None),
-            (Ticket, {"email": "a@b.c", "domains": ["b.c"]}, "source_id or id is missing"),
-            (Ticket, {"sourceId": "7", "domains": ["b.c"]}, "email is missing"),
-            (Ticket, {"sourceId": "7", "email": "a@b.c", "domains": []},
-             "company_id or company_external_id or domains or id is missing"),
+            (Task, {"_id": ID, "repeat": "custom"}, None),
+            (Task, {"companyId": ID, "repeat": "custom"}, "repeat_days is required where repeat is 'custom'"),
+            (Task, {"companyId": ID, "repeat": "custom", "repeatDays": 0}, None),
+            (Task, {"companyId": ID, "repeat": "daily"}, None),
+            (Ticket, {"email": "a@b.c", "domains": ["b.c"]}, "one of source_id or id is required"),
+            (Ticket, {"sourceId": "7", "status": "closed"}, None),
             (Ticket, {"sourceId": "7", "email": "a@b.c", "companyExternalId": "1"}, None),
-            (Ticket, {"_id": ID, "email": "a@b.c"}, None),
+            (Ticket, {"_id": ID}, None),
         ],
     )  # fmt: skip
     def test_what_a_row_of_an_upsert_needs(self, cls: type[Record], wire: dict[str, Any], missing: str | None) -> None:
         """A row with a key may be an update; one without is a creation."""
-        check = requirements_of(cls).check_upsert
+        check = requirements_of(FACTS[cls]).check_upsert
         if missing is None:
             check(wire)
         else:
@@ -500,21 +521,48 @@ class TestRequirements:
 
     def test_what_a_creation_needs(self) -> None:
         """A key does not help: there is nothing yet to match."""
-        assert requirements_of(Task).missing_to_create({"sourceId": "7"}) == "company_id is missing"
-        assert requirements_of(Task).missing_to_create({"companyId": "1"}) is None
+        assert requirements_of(Tasks.model).missing_to_create({"sourceId": "7"}) == "company_id is required"
+        assert requirements_of(Tasks.model).missing_to_create({"companyId": ID}) is None
+        assert (
+            requirements_of(Tickets.model).missing_to_create({"sourceId": "7", "domains": ["b.c"]})
+            == "email is required"
+        )
 
     def test_the_keys_of_a_row(self) -> None:
         """In the order in which Planhat tries them."""
         wire = {"sourceId": "7", "_id": ID, "externalId": "8"}
-        assert requirements_of(Task).check_upsert(wire) == (f"_id={ID}", "sourceId=7")
-        assert requirements_of(Note).check_upsert(wire) == (f"_id={ID}",)
-        assert requirements_of(Task).check_upsert({"companyId": "1"}) == ()
+        assert requirements_of(Tasks.model).check_upsert(wire)[0] == (f"_id={ID}", "sourceId=7")
+        assert requirements_of(Notes.model).check_upsert(wire)[0] == (f"_id={ID}",)
+        assert requirements_of(Tasks.model).check_upsert({"companyId": ID}) == ((), False)
+
+    @pytest.mark.parametrize(
+        ("cls", "wire", "is_partial"),
+        [
+            (Ticket, {"sourceId": "7", "status": "closed"}, True),
+            (Ticket, {"sourceId": "7", "email": "a@b.c"}, True),
+            (Ticket, {"sourceId": "7", "email": "", "domains": ["b.c"]}, True),
+            (Ticket, {"sourceId": "7", "email": "a@b.c", "domains": ["b.c"]}, False),
+            (Ticket, {"_id": ID, "email": "a@b.c", "companyId": ID}, False),
+            (Task, {"sourceId": "7", "action": "Call"}, True),
+            (Task, {"sourceId": "7", "companyId": ID}, False),
+            (Task, {"sourceId": "7", "companyId": ID, "repeat": "custom"}, True),
+            (Task, {"sourceId": "7", "companyId": ID, "repeat": "custom", "repeatDays": 2}, False),
+            (Task, {"sourceId": "7", "companyId": ID, "repeat": "daily"}, False),
+            (Note, {"_id": ID}, True),
+            (Note, {"_id": ID, "companyExternalId": "a"}, False),
+        ],
+    )
+    def test_a_row_with_a_key_may_lack_what_a_creation_needs(
+        self, cls: type[Record], wire: dict[str, Any], *, is_partial: bool
+    ) -> None:
+        """Then it can only update; its key alone does not count."""
+        assert requirements_of(FACTS[cls]).check_upsert(wire)[1] is is_partial
 
     @pytest.mark.parametrize("blank", ["", " \n"])
     def test_a_blank_key_is_refused(self, blank: str) -> None:
         """Planhat might match it, or create a record with it."""
         with pytest.raises(ValueError, match=r"^source_id must not be blank$"):
-            requirements_of(Task).check_upsert({"sourceId": blank})
+            requirements_of(Tasks.model).check_upsert({"sourceId": blank})
 
 
 @attrs.define
@@ -581,17 +629,17 @@ class TestJson:
 
     def test_the_flags_in_a_rows_bytes(self) -> None:
         """What listings choose rows by."""
-        flags = row_flags(b'{"type": "note", "isCustomType": false, "isArchived": true, "x": 1}')
+        flags = row_view(b'{"type": "note", "isCustomType": false, "isArchived": true, "x": 1}', FLAGS)
         assert (flags.type, flags.is_custom_type, flags.is_archived) == ("note", False, True)
-        bare = row_flags(b"{}")
+        bare = row_view(b"{}", FLAGS)
         assert (bare.type, bare.is_custom_type, bare.is_archived) == (None,) * 3
 
     def test_unusual_flags_are_no_reason_to_lose_a_row(self) -> None:
         """They are what they are; only what is no object has none."""
-        flags = row_flags(b'{"_id": "1", "type": 7, "endusers": ["x", null], "isCustomType": 1}')
+        flags = row_view(b'{"_id": "1", "type": 7, "endusers": ["x", null], "isCustomType": 1}', FLAGS)
         assert (flags.type, flags.endusers, flags.is_custom_type) == (7, ["x", None], 1)
         with pytest.raises(DecodeError, match=r"^a row cannot be read "):
-            row_flags(b"7")
+            row_view(b"7", FLAGS)
 
     def test_a_row_can_do_without_some_of_its_fields(self) -> None:
         """The others stay, in their order."""

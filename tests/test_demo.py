@@ -10,11 +10,9 @@ from typing import Any, Unpack
 import attrs
 import pytest
 
-from planhat_async import demo
-from planhat_async.demo import DemoReport, make_tickets, run_demo
-from planhat_async.listing_options import TicketListingOptions
-from planhat_async.models import Ticket
-from planhat_async.repositories import Tickets
+from planhat_async.cli import demo
+from planhat_async.cli.demo import DemoReport, make_tickets, run_demo
+from planhat_async.models import Ticket, TicketListingOptions, Tickets
 from planhat_async.results import UpsertResult
 
 GOOD = DemoReport(
@@ -62,7 +60,7 @@ async def test_a_ticket_that_came_back_twice_is_noticed(monkeypatch: pytest.Monk
     """It counts as equal once only."""
 
     class Doubling(Tickets):
-        async def iter(self, **options: Unpack[TicketListingOptions]) -> AsyncGenerator[Ticket, None]:
+        async def iter(self, **options: Unpack[TicketListingOptions]) -> AsyncGenerator[Ticket, None]:  # type: ignore[override]
             async for ticket in super().iter(**options):
                 yield ticket
                 if ticket.source_id == "DESK-1":
@@ -117,7 +115,7 @@ def test_it_ends_in_development_mode_where_warnings_are_errors(loop: str) -> Non
     pytest.importorskip(loop)
     program = f"""
 import asyncio, {loop}
-from planhat_async.demo import run_demo
+from planhat_async.cli.demo import run_demo
 with asyncio.Runner(loop_factory={loop}.new_event_loop) as runner:
     print(runner.run(run_demo(3_000, show=print)).ok)
 """

@@ -17,16 +17,15 @@ from planhat_async.errors import (
     PlanhatError,
     StatusError,
     UnknownOutcomeError,
-    UpsertError,
 )
-from planhat_async.results import Outcome, Problem, UpsertResult
+from planhat_async.results import Outcome, Problem, UpsertError, UpsertResult
 
 
 def family(cls: type[PlanhatError]) -> Iterator[type[PlanhatError]]:
     """A class and all its subclasses in the library."""
     yield cls
     for child in cls.__subclasses__():
-        if child.__module__ == errors.__name__:
+        if child.__module__ in {errors.__name__, UpsertError.__module__}:
             yield from family(child)
 
 
@@ -54,7 +53,7 @@ ALL = sorted(family(PlanhatError), key=lambda cls: cls.__name__)
 
 def test_the_tree_is_the_one_that_is_drawn() -> None:
     """Whose fault it is shows in the branch."""
-    status = "BadRequest Authentication PermissionDenied NotFound PayloadTooLarge RateLimited Server"
+    status = "BadRequest Authentication PermissionDenied NotFound RequestTimeout PayloadTooLarge RateLimited Server"
     assert {cls.__name__: cls.__bases__[0].__name__ for cls in ALL} == {
         "PlanhatError": "Exception",
         "RequestError": "PlanhatError",
@@ -68,9 +67,10 @@ def test_the_tree_is_the_one_that_is_drawn() -> None:
     }
 
 
-def test_only_lost_answers_and_server_errors_may_have_been_processed() -> None:
+def test_only_lost_answers_server_errors_and_timeouts_may_have_been_processed() -> None:
     """The attribute says which failed writes must be checked before they are sent again."""
-    assert {cls.__name__ for cls in ALL if cls.may_have_been_processed} == {"UnknownOutcomeError", "ServerError"}
+    processed = {cls.__name__ for cls in ALL if cls.may_have_been_processed}
+    assert processed == {"UnknownOutcomeError", "ServerError", "RequestTimeoutError"}
 
 
 @pytest.mark.parametrize("cls", ALL)

@@ -21,7 +21,7 @@ from test_cli import (
 @pytest.fixture
 def journal(desk: Desk) -> Path:  # noqa: F811
     """The journal of a job of three rows, one of them invalid."""
-    file = desk.file("t.csv", HEAD + good(1) + "@2,,x.example,Hi\n" + good(3))
+    file = desk.file("t.csv", HEAD + good(1) + ",ada(at)acme.example,x.example,Hi\n" + good(3))
     run("upsert", "tickets", file, "--journal", "job.db")
     return desk.folder / "job.db"
 
@@ -33,20 +33,20 @@ def test_status_says_what_became_of_a_job(journal: Path) -> None:
     assert ended.err[0].startswith(f"{journal}: model tickets, base_url http://127.0.0.1:")
     assert ended.err[1].startswith("run 1: ")
     assert ended.err[1].endswith(", 1 call; ended well")
-    assert ended.err[-2:] == ["row 2 invalid: email is missing", "the input was read to its end"]
+    assert ended.err[-2:] == ["row 2 invalid: one of source_id or id is required", "the input was read to its end"]
     assert "│ created │    2 │ new: they were not there" in ended.out
 
 
 def test_problems_are_listed_by_reason(journal: Path) -> None:
     """A line each, for other programs to read."""
     ended = run("jobs", "problems", journal)
-    assert (ended.code, ended.out, ended.err) == (0, "invalid\t2\temail is missing\n", [])
+    assert (ended.code, ended.out, ended.err) == (0, "invalid\t2\tone of source_id or id is required\n", [])
 
 
 @pytest.mark.slow
 def test_a_job_is_looked_into_while_it_runs(desk: Desk) -> None:  # noqa: F811
     """But not forgotten; and it is not disturbed."""
-    desk.file("t.csv", HEAD + "@0,,x.example,Hi\n" + good(1) + good(2))
+    desk.file("t.csv", HEAD + ",ada(at)acme.example,x.example,Hi\n" + good(1) + good(2))
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(20)
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
@@ -62,9 +62,9 @@ def test_a_job_is_looked_into_while_it_runs(desk: Desk) -> None:  # noqa: F811
                 process.kill()
     assert (status.code, status.err[1][-27:]) == (1, "; is running, or was killed")
     assert status.err[-1] == "not at the input's end: unless it is running, run it again"
-    assert "invalid\t1\temail is missing\n" in problems.out
+    assert "invalid\t1\tone of source_id or id is required\n" in problems.out
     assert (problems.code, report.code) == (0, 0)
-    assert (forget.code, forget.err) == (2, ["planhat-async: job.db: another process is using this journal"])
+    assert (forget.code, forget.err) == (2, [f"planhat-async: job.db: process {process.pid} is using this journal"])
     assert run("jobs", "forget", "job.db", "--yes").code == 0
 
 
@@ -90,7 +90,7 @@ def test_a_job_is_forgotten_where_a_link_leads(journal: Path) -> None:
 def test_what_is_no_journal_is_refused(desk: Desk, command: str) -> None:  # noqa: F811
     """And neither made nor deleted."""
     file = desk.file("t.csv", "a,b\n" * 100)
-    assert run("jobs", command, file).err == [f"planhat-async: {file}: this is no journal"]
+    assert run("jobs", command, file).err == [f"planhat-async: {file}: this is not a journal"]
     ended = run("jobs", command, "gone.db")
     assert (ended.code, ended.err) == (2, ["planhat-async: gone.db: there is no such journal"])
     assert file.exists()
@@ -113,7 +113,7 @@ def test_what_is_empty_is_no_journal(desk: Desk, command: list[str]) -> None:  #
     """It is neither made one nor deleted."""
     file = desk.file("job.db", "")
     ended = run(*command, file)
-    assert (ended.code, ended.out, ended.err) == (2, "", [f"planhat-async: {file} is empty, no journal"])
+    assert (ended.code, ended.out, ended.err) == (2, "", [f"planhat-async: {file} is empty, not a journal"])
     assert [(path, path.stat().st_size) for path in desk.folder.iterdir()] == [(file, 0)]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 from urllib.parse import unquote, urlsplit
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from planhat_async import extid, srcid
-from planhat_async.keys import path_segment
+from planhat_async.keys import EXTID, SRCID, is_record_id, path_segment
 
 IDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip)
 
@@ -37,7 +38,7 @@ def test_a_prefix_alone_is_no_key(key: str) -> None:
 
 
 @pytest.mark.parametrize("make", [extid, srcid, path_segment])
-@pytest.mark.parametrize("key", [None, 42, b"42"])
+@pytest.mark.parametrize("key", [None, 42, b"42", UUID(int=7), True])
 def test_a_key_is_a_string(make: Any, key: object) -> None:
     """A number that happens to be an id is a mistake worth hearing of."""
     with pytest.raises(TypeError, match=f"^a key is a string, not {type(key).__name__}"):
@@ -63,11 +64,35 @@ def test_free_text_is_quoted_as_one_segment(key: str, segment: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", [".", "..", "../tasks", "%2e%2e", "a/b", "a?b", "a#b", "a b", "a\n", "é", "a\\b", "a;b", "\x00"]
+    "key",
+    [
+        ".",
+        "..",
+        "acme",
+        "6" * 23,
+        "6" * 25,
+        "g" * 24,
+        f" {'6' * 24}",
+        f"{'6' * 24}\n",
+        "\uff14" * 24,
+        "../tasks",
+        "%2e%2e",
+        "a/b",
+        "a?b",
+        "a#b",
+        "a b",
+        "a\n",
+        "é",
+        "a\\b",
+        "a;b",
+        "\x00",
+    ],
 )
 def test_a_key_without_prefix_holds_what_an_id_holds(key: str) -> None:
-    """Anything else could climb to another path, and is most likely an id of the caller's own."""
-    with pytest.raises(ValueError, match=r"is not an _id: a key of your own is made with extid\(...\) or srcid"):
+    """Anything else could climb to another path, and is most likely an id of another system."""
+    with pytest.raises(
+        ValueError, match=r"is not an _id \(24 hex digits\): a path takes an _id, extid\(\"…\"\) or srcid\(\"…\"\)$"
+    ):
         path_segment(key)
 
 
@@ -89,9 +114,33 @@ def test_a_segment_stays_one_segment(key: str) -> None:
         segment = path_segment(key)
     except ValueError:
         return
-    assert unquote(segment) == key
+    assert unquote(segment) in {key, key.lower()}
     assert segment not in {"", ".", ".."}
     assert not set(segment) & set("/?#\\ \r\n")
+
+
+@pytest.mark.parametrize(
+    ("prefixes", "key", "taken"),
+    [
+        ((), "srcid-1", 'an _id, not extid("…") or srcid("…")'),
+        ((), "crm-1", 'an _id, not extid("…") or srcid("…")'),
+        ((SRCID,), "extid-1", 'an _id or srcid("…"), not extid("…")'),
+        ((EXTID,), "srcid-1", 'an _id or extid("…"), not srcid("…")'),
+        ((EXTID, SRCID), "crm-1", 'an _id, extid("…") or srcid("…")'),
+    ],
+)
+def test_a_key_of_a_kind_that_is_not_taken_is_refused(prefixes: tuple[str, ...], key: str, taken: str) -> None:
+    """The message names the call, the kinds that it takes and those that it does not."""
+    with pytest.raises(ValueError, match="is not an _id") as caught:
+        path_segment(key, by="Tasks.get()", prefixes=prefixes)
+    assert str(caught.value) == f"{key!r} is not an _id (24 hex digits): Tasks.get() takes {taken}"
+
+
+def test_an_id_is_taken_in_either_case() -> None:
+    """It is sent as Planhat writes it; keys from another system keep theirs."""
+    assert path_segment("61006BC89A3E0B702ED8EA49") == "61006bc89a3e0b702ed8ea49"
+    assert path_segment("extid-ABC") == "extid-ABC"
+    assert [is_record_id(text) for text in ("A" * 24, "a" * 24, "a" * 23, "")] == [True, True, False, False]
 
 
 def test_half_a_character_is_refused() -> None:

@@ -41,7 +41,7 @@ def tickets() -> Iterator[dict[str, Any]]:
 def notes() -> Iterator[dict[str, Any]]:
     number = 0
     while True:
-        yield {"companyId": "c1", "subject": f"note {number}"}
+        yield {"companyId": "5f4e3d2c1b0a998877665544", "subject": f"note {number}"}
         number += 1
 
 

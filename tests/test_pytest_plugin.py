@@ -19,7 +19,7 @@ from planhat_async import Task, Tasks, UnknownOutcomeError
 
 @pytest.mark.asyncio
 async def test_plain(planhat_sandbox, planhat_session):
-    await Tasks(planhat_session).create(Task(company_id="c", action="call"))
+    await Tasks(planhat_session).create(Task(company_id="5f4e3d2c1b0a998877665544", action="call"))
     assert [task["action"] for task in planhat_sandbox.records("tasks")] == ["call"]
 
 
@@ -27,7 +27,7 @@ async def test_plain(planhat_sandbox, planhat_session):
 @pytest.mark.planhat(faults="reset_after@1")
 async def test_faults(planhat_sandbox, planhat_session):
     with pytest.raises(UnknownOutcomeError):
-        await Tasks(planhat_session).create(Task(company_id="c", action="call"))
+        await Tasks(planhat_session).create(Task(company_id="5f4e3d2c1b0a998877665544", action="call"))
     assert [call.fault for call in planhat_sandbox.requests] == ["reset_after"]
 
 
@@ -104,8 +104,8 @@ def test_it_works_on_uvloop(tmp_path: Path) -> None:
 
 
 def test_unused_it_imports_nothing_heavy(tmp_path: Path) -> None:
-    """Neither the package nor aiohttp is there when a test that wants no sandbox runs."""
-    test = "import sys\ndef test(): assert not {'planhat_async', 'aiohttp', 'attrs'} & sys.modules.keys()\n"
+    """Neither the session nor aiohttp is there when a test that wants no sandbox runs."""
+    test = "import sys\ndef test(): assert not {'planhat_async.session', 'aiohttp', 'attrs'} & sys.modules.keys()\n"
     ended = run(tmp_path, test)
     assert ended.returncode == 0, ended.stdout
 
@@ -114,7 +114,7 @@ def test_without_pytest_asyncio_it_says_what_is_missing(tmp_path: Path) -> None:
     """In the test that asks for a fixture, and nowhere else."""
     test = "def test_plain(): pass\ndef test_sandbox(planhat_sandbox): pass\ndef test_session(planhat_session): pass\n"
     prelude = "import os; os.environ['PYTEST_DISABLE_PLUGIN_AUTOLOAD'] = '1'; sys.modules['pytest_asyncio'] = None"
-    ended = run(tmp_path, test, "-p", "pytest_planhat_async", ini="", prelude=prelude)
+    ended = run(tmp_path, test, "-p", "planhat_async.testing.pytest_plugin", ini="", prelude=prelude)
     assert "1 passed, 2 errors" in ended.stdout
     for name in ("planhat_sandbox", "planhat_session"):
         assert f"the fixture {name} needs pytest-asyncio: pip install pytest-asyncio" in ended.stdout

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from planhat_async.cli import app
+from planhat_async.cli.app import app
 
 FILE = Path(__file__).parents[2] / "shared/data/support_tickets.csv"
 COLUMNS = {

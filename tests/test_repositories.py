@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from fakes import TOKEN, FakeTransport
+from made_ids import id_of
 
 from planhat_async import (
     BadRequestError,
@@ -32,13 +33,15 @@ from planhat_async import (
     srcid,
 )
 from planhat_async._http.wire import Response
-from planhat_async.batching.upserting import UpsertRun
+from planhat_async.batching.upsert_run import UpsertRun
 from planhat_async.sandbox import Choices, Sandbox
 
 FREE_TEXT = "a/b ?c#d%2Fe&f é[..]"
 QUOTED = "a%2Fb%20%3Fc%23d%252Fe%26f%20%C3%A9%5B..%5D"
 ALL = [("notes", Notes), ("tasks", Tasks), ("tickets", Tickets)]
 SINGLE = ALL[:2]
+C1, C9 = id_of("c1"), id_of("c9")
+ACME, NOBODY = "5f4e3d2c1b0a998877665544", "5f4e3d2c1b0a998877665545"
 
 
 def calls(planhat: Sandbox) -> list[tuple[str, str, int]]:
@@ -62,7 +65,7 @@ def add(planhat: Sandbox, name: str, n_records: int, **fields: Any) -> list[str]
 
 
 def ticket_rows(n_rows: int, **fields: Any) -> list[dict[str, Any]]:
-    return [{"source_id": f"s{n}", "email": "a@b.c", "company_id": "c1", **fields} for n in range(n_rows)]
+    return [{"source_id": f"s{n}", "email": "a@b.c", "company_id": ACME, **fields} for n in range(n_rows)]
 
 
 def counted(result: UpsertResult) -> dict[str, int]:
@@ -80,7 +83,7 @@ async def finish(run: UpsertRun) -> None:
 
 async def test_a_note_is_created_as_planhat_stores_it(planhat: Sandbox, session: Session) -> None:
     """Its type is filled in, and what comes back is the stored record."""
-    note = await Notes(session).create(Note(company_id="c1", subject="Call", custom={"mood": "good"}))
+    note = await Notes(session).create(Note(company_id=ACME, subject="Call", custom={"mood": "good"}))
     (stored,) = planhat.records("notes")
     assert (note.id, note.type, note.subject, note.custom) == (stored["_id"], "note", "Call", {"mood": "good"})
     assert calls(planhat) == [("POST", "/conversations", 200)]
@@ -88,13 +91,13 @@ async def test_a_note_is_created_as_planhat_stores_it(planhat: Sandbox, session:
 
 async def test_a_type_of_ones_own_is_kept(planhat: Sandbox, session: Session) -> None:
     """Only a note that says none becomes a `note`."""
-    await Notes(session).create({"companyId": "c1", "type": "QBR"})
+    await Notes(session).create({"companyId": ACME, "type": "QBR"})
     assert [note["type"] for note in planhat.records("notes")] == ["QBR"]
 
 
 async def test_a_task_is_created_from_a_mapping_in_either_spelling(planhat: Sandbox, session: Session) -> None:
     """No type is filled in where Planhat has a default of its own."""
-    task = await Tasks(session).create({"company_id": "c1", "startTime": "2024-05-31T09:30:00Z", "action": "Call"})
+    task = await Tasks(session).create({"company_id": ACME, "startTime": "2024-05-31T09:30:00Z", "action": "Call"})
     (stored,) = planhat.records("tasks")
     assert (task.id, task.start_time) == (stored["_id"], datetime(2024, 5, 31, 9, 30, tzinfo=UTC))
     assert (stored["startTime"], "type" in stored) == ("2024-05-31T09:30:00.000Z", False)
@@ -104,11 +107,11 @@ async def test_a_task_is_created_from_a_mapping_in_either_spelling(planhat: Sand
     ("row", "said"),
     [
         ({}, "company_id"),
-        ({"company_id": "c1", "repeat": "custom"}, "repeat_days is missing"),
-        ({"company_id": "c1", "acton": "Call"}, "did you mean action"),
-        ({"company_id": "c1", "companyId": "c1"}, "given twice"),
-        ({"company_id": "c1", "start_time": "soon"}, "start_time"),
-        ({"company_id": "c1", "custom": {"x": object()}}, "not expressible in JSON"),
+        ({"company_id": ACME, "repeat": "custom"}, "repeat_days is required"),
+        ({"company_id": ACME, "acton": "Call"}, "did you mean action"),
+        ({"company_id": ACME, "companyId": ACME}, "given twice"),
+        ({"company_id": ACME, "start_time": "soon"}, "start_time"),
+        ({"company_id": ACME, "custom": {"x": object()}}, "not expressible in JSON"),
     ],
 )
 async def test_a_record_that_cannot_be_created_is_not_sent(
@@ -123,7 +126,7 @@ async def test_a_record_that_cannot_be_created_is_not_sent(
 async def test_a_record_of_another_model_is_refused(planhat: Sandbox, session: Session) -> None:
     """A note is no task."""
     with pytest.raises(TypeError, match="a Task or a mapping, not Note"):
-        await Tasks(session).create(Note(company_id="c1"))  # type: ignore[arg-type]
+        await Tasks(session).create(Note(company_id=ACME))  # type: ignore[arg-type]
     assert planhat.requests == []
 
 
@@ -138,8 +141,10 @@ async def test_a_record_is_got_by_its_id(
     assert [status for _, _, status in calls(planhat)] == [200]
 
 
-@pytest.mark.parametrize(("name", "repository"), SINGLE)
-@pytest.mark.parametrize(("field", "key"), [("externalId", extid(FREE_TEXT)), ("sourceId", srcid(FREE_TEXT))])
+@pytest.mark.parametrize(
+    ("name", "repository", "field", "key"),
+    [("notes", Notes, "externalId", extid(FREE_TEXT)), ("tasks", Tasks, "sourceId", srcid(FREE_TEXT))],
+)
 async def test_free_text_is_a_key(
     planhat: Sandbox, session: Session, name: str, repository: type[Tasks], field: str, key: str
 ) -> None:
@@ -147,7 +152,7 @@ async def test_free_text_is_a_key(
     (stored,) = add(planhat, name, 1, **{field: FREE_TEXT})
     assert (await repository(session).get(key)).id == stored
     assert (await repository(session).update(key, {"description": "new"})).id == stored
-    path = f"{repository.endpoint.path}/{key[:6]}{QUOTED}"
+    path = f"{repository.model.path}/{key[:6]}{QUOTED}"
     assert calls(planhat) == [("GET", path, 200), ("PUT", path, 200)]
 
 
@@ -167,16 +172,16 @@ async def test_an_update_by_a_record_sends_the_fields_that_are_set() -> None:
     """Not its `_id`, which is in the path, nor what Planhat fills in."""
     transport = FakeTransport([Response(status=200, body=b'{"_id":"k"}')])
     async with Session(TOKEN, transport=transport) as session:
-        await Tasks(session).update("k", Task(id="k", action="Call", company_name="Tenet"))
+        await Tasks(session).update(id_of("k"), Task(id="k", action="Call", company_name="Tenet"))
     request = transport.sent[0].request
-    assert (request.method, request.path, request.body) == ("PUT", "/tasks/k", b'{"action":"Call"}')
+    assert (request.method, request.path, request.body) == ("PUT", f"/tasks/{id_of('k')}", b'{"action":"Call"}')
     assert request.is_keyed
 
 
 async def test_a_write_whose_answer_cannot_be_read_may_have_been_done() -> None:
     """The error says so: a creation must be checked before it is made again."""
     async with Session(TOKEN, transport=FakeTransport([Response(status=200, body=b"[7]")] * 2)) as session:
-        for write in (Tasks(session).create({"company_id": "c1"}), Tasks(session).update("k", {"action": "x"})):
+        for write in (Tasks(session).create({"company_id": ACME}), Tasks(session).update(id_of("k"), {"action": "x"})):
             with pytest.raises(DecodeError) as caught:
                 await write
             assert caught.value.may_have_been_processed
@@ -185,7 +190,7 @@ async def test_a_write_whose_answer_cannot_be_read_may_have_been_done() -> None:
 async def test_an_update_of_a_field_nobody_knows_is_not_sent(planhat: Sandbox, session: Session) -> None:
     """Planhat would drop it silently."""
     with pytest.raises(ValueError, match="did you mean status"):
-        await Tasks(session).update("k", {"statsu": "done"})
+        await Tasks(session).update(id_of("k"), {"statsu": "done"})
     assert planhat.requests == []
 
 
@@ -199,7 +204,7 @@ async def test_a_record_is_deleted_for_good(
     assert [record["_id"] for record in planhat.records(name)] == [other]
     with pytest.raises(NotFoundError):
         await repository(session).delete(key)
-    path = f"{repository.endpoint.path}/{key}"
+    path = f"{repository.model.path}/{key}"
     assert calls(planhat) == [("DELETE", path, 200), ("DELETE", path, 404)]
 
 
@@ -215,14 +220,14 @@ async def test_a_record_is_deleted_for_good(
 async def test_a_deletion_that_deleted_nothing_finds_nothing(body: bytes, *, was_there: bool) -> None:
     """Whether Planhat says so by a 404 or by a count."""
     async with Session(TOKEN, transport=FakeTransport([Response(status=200, body=body)])) as session:
-        assert await Tasks(session).delete_many(["k"]) == [was_there]
+        assert await Tasks(session).delete_many([id_of("k")]) == [was_there]
 
 
 @pytest.mark.parametrize(("name", "repository"), SINGLE)
 async def test_what_is_not_there_is_not_found(session: Session, name: str, repository: type[Tasks]) -> None:
     """Getting and updating it says so, with the path that was asked for."""
     del name
-    path = f"{repository.endpoint.path}/{'f' * 24}"
+    path = f"{repository.model.path}/{'f' * 24}"
     with pytest.raises(NotFoundError) as got:
         await repository(session).get("f" * 24)
     with pytest.raises(NotFoundError) as updated:
@@ -245,6 +250,45 @@ async def test_a_blank_or_climbing_key_is_refused(planhat: Sandbox, session: Ses
         with pytest.raises(ValueError, match=r"blank|is not an _id"):
             await call
     assert planhat.requests == []
+
+
+@pytest.mark.parametrize(
+    ("repository", "method", "refused"),
+    [
+        (Notes, "get", [srcid("1")]),
+        (Notes, "get_many", [srcid("1")]),
+        (Notes, "delete", [extid("1"), srcid("1")]),
+        (Notes, "delete_many", [extid("1"), srcid("1")]),
+        (Notes, "update", []),
+        (Tasks, "get", [extid("1")]),
+        (Tasks, "get_many", [extid("1")]),
+        (Tasks, "update", [extid("1")]),
+        (Tasks, "delete", [extid("1"), srcid("1")]),
+        (Tasks, "delete_many", [extid("1"), srcid("1")]),
+        (Tickets, "delete", [extid("1"), srcid("1")]),
+        (Tickets, "delete_many", [extid("1"), srcid("1")]),
+    ],
+)
+async def test_a_key_of_a_kind_that_a_call_does_not_take_is_not_sent(
+    repository: type[Tickets], method: str, refused: list[str]
+) -> None:
+    """Planhat would answer that there is no such record; the kinds that each call takes are on its page."""
+    transport = FakeTransport([None])
+    async with Session(TOKEN, transport=transport) as session:
+        call = getattr(repository(session), method)
+        for key in [*refused, "crm-1", f" {'f' * 24}"]:
+            keys: Any = [[key]] if method.endswith("_many") else [key]
+            said = rf"is not an _id \(24 hex digits\): {repository.__name__}\.{method.removesuffix('_many')}\(\) takes"
+            with pytest.raises(ValueError, match=said):
+                await call(*keys, *([{}] if method == "update" else []))
+    assert transport.sent == []
+
+
+async def test_an_id_in_upper_case_names_the_same_record(planhat: Sandbox, session: Session) -> None:
+    """Hex digits are the same in either case, and Planhat writes the lower one."""
+    (key,) = add(planhat, "tasks", 1, companyId=C1)
+    assert (await Tasks(session).get(key.upper())).id == key
+    assert ids(await Tasks(session).all(company_id=C1.upper(), after=id_of(1).upper(), archived=False)) == [key]
 
 
 async def test_all_keys_are_checked_before_the_first_call() -> None:
@@ -300,15 +344,16 @@ async def test_an_error_of_one_call_ends_the_others() -> None:
     before = asyncio.all_tasks()
     async with asyncio.timeout(5), Session(TOKEN, transport=transport) as session:
         with pytest.raises(BadRequestError):
-            await Tasks(session).get_many(["a", "b", "c"])
+            await Tasks(session).get_many(map(id_of, "abc"))
         assert asyncio.all_tasks() == before
 
 
 @pytest.mark.parametrize("name", ["get_many", "delete_many"])
-async def test_one_key_is_no_list_of_keys(planhat: Sandbox, session: Session, name: str) -> None:
-    """A text where keys are wanted is refused before anything is sent."""
-    with pytest.raises(TypeError):
-        await getattr(Tasks(session), name)("f" * 24)
+@pytest.mark.parametrize("keys", ["f" * 24, b"f" * 24, 5, None])
+async def test_one_key_is_no_list_of_keys(planhat: Sandbox, session: Session, name: str, keys: Any) -> None:
+    """It is refused before anything is sent."""
+    with pytest.raises(TypeError, match=r"^keys must be an iterable of keys, not"):
+        await getattr(Tasks(session), name)(keys)
     assert planhat.requests == []
 
 
@@ -403,11 +448,11 @@ async def test_a_page_of_tasks_is_open_unless_archived_is_asked_for(
 @pytest.mark.parametrize(
     ("repository", "wanted", "sent"),
     [
-        (Notes, {"company_id": "c1"}, {"companyId": "c1"}),
-        (Notes, {"company_id": ["c1", "c9", "c1"]}, {"companyId": "c1,c9"}),
-        (Tasks, {"company_id": "c1", "archived": False}, {"companyId": "c1"}),
-        (Tasks, {"enduser_ids": ["e1", "e9"], "archived": False}, {"enduserIds": "e1,e9"}),
-        (Tickets, {"company_id": "c1"}, {"companyId": "c1"}),
+        (Notes, {"company_id": C1}, {"companyId": C1}),
+        (Notes, {"company_id": [C1, C9, C1.upper()]}, {"companyId": f"{C1},{C9}"}),
+        (Tasks, {"company_id": C1, "archived": False}, {"companyId": C1}),
+        (Tasks, {"enduser_ids": [C1, C9], "archived": False}, {"enduserIds": f"{C1},{C9}"}),
+        (Tickets, {"company_id": C1}, {"companyId": C1}),
         (Tickets, {"status": "open"}, {"status": "open"}),
         (Tickets, {"email": "a+b@c.d"}, {"email": "a+b@c.d"}),
         (Tickets, {"search": "é & so on?"}, {"search": "é & so on?"}),
@@ -418,7 +463,7 @@ async def test_documented_filters_are_sent(
     planhat: Sandbox, session: Session, repository: type[Tickets], wanted: Any, sent: dict[str, str]
 ) -> None:
     """By Planhat's names; only what matches them all comes back, by every way of listing."""
-    match = {"companyId": "c1", "endusers": [{"id": "e1"}], "status": "open", "email": "a+b@c.d"}
+    match = {"companyId": C1, "endusers": [{"id": C1}], "status": "open", "email": "a+b@c.d"}
     name = repository.__name__.lower()
     (key,) = add(planhat, name, 1, **match, snippet="this é & so on?")
     add(planhat, name, 1, companyId="c2", endusers=[{"id": "e2"}], status="closed", email="x@y.z", snippet="other")
@@ -455,10 +500,10 @@ async def test_a_list_comes_in_the_order_asked_for(planhat: Sandbox, session: Se
 
 
 async def test_only_the_fields_asked_for_are_fetched(planhat: Sandbox, session: Session) -> None:
-    """The `_id`, and what a filter needs, are fetched as well, and not handed on."""
-    planhat.add("notes", {"subject": "Call", "description": "long", "companyId": "c1"})
+    """And the `_id`; what a filter needs is fetched as well, and not handed on."""
+    (key,) = add(planhat, "notes", 1, subject="Call", description="long")
     (note,) = await Notes(session).all(select=["subject"])
-    assert note == Note(subject="Call")
+    assert note == Note(id=key, subject="Call")
     assert queries(planhat) == [{"select": "_id,subject,type,isCustomType"}]
 
 
@@ -478,6 +523,22 @@ async def test_only_the_fields_asked_for_are_fetched(planhat: Sandbox, session: 
         ({"page_size": -1}, ValueError),
         ({"concurrency": 0}, ValueError),
         ({"max_records": -1}, ValueError),
+        ({"company_id": "acme"}, ValueError),
+        ({"company_id": 5}, TypeError),
+        ({"after": "crm-1"}, ValueError),
+        ({"after": extid("1")}, ValueError),
+        ({"after": 5}, TypeError),
+        ({"after": ""}, ValueError),
+        ({"concurrency": "4"}, TypeError),
+        ({"concurrency": True}, TypeError),
+        ({"page_size": "x"}, TypeError),
+        ({"max_records": 2.0}, TypeError),
+        ({"start_offset": None}, TypeError),
+        ({"on_bad_record": []}, TypeError),
+        ({"status": 5}, TypeError),
+        ({"status": " "}, ValueError),
+        ({"select": 5}, TypeError),
+        ({"sort": 0}, TypeError),
     ],
 )
 async def test_list_options_nobody_knows_are_refused_at_once(
@@ -504,10 +565,22 @@ async def test_a_page_is_one_call(planhat: Sandbox, session: Session) -> None:
     ]
 
 
-@pytest.mark.parametrize("wrong", [{"offset": -1}, {"limit": 0}, {"limit": -1}])
-async def test_a_page_from_nowhere_is_refused(planhat: Sandbox, session: Session, wrong: Any) -> None:
-    """Before anything is sent."""
-    with pytest.raises(ValueError, match="offset counts from 0 and limit from 1"):
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        ({"offset": -1}, ValueError),
+        ({"limit": 0}, ValueError),
+        ({"limit": -1}, ValueError),
+        ({"limit": 2.5}, TypeError),
+        ({"offset": True}, TypeError),
+        ({"limit": "5"}, TypeError),
+    ],
+)
+async def test_a_page_from_nowhere_is_refused(
+    planhat: Sandbox, session: Session, wrong: Any, error: type[Exception]
+) -> None:
+    """Before anything is sent; the message names the option."""
+    with pytest.raises(error, match=f"^{next(iter(wrong))} must be a whole number of at least"):
         await Tickets(session).page(**wrong)
     assert planhat.requests == []
 
@@ -745,7 +818,7 @@ def test_a_repository_offers_only_what_planhat_has() -> None:
     """Tickets have no single calls but deletion, and nothing is called `list`."""
     offered = {name for name in dir(Tickets) if not name.startswith("_")}
     assert offered == {
-        *("all", "delete", "delete_many", "endpoint", "iter", "iter_json", "page", "pages"),
+        *("all", "delete", "delete_many", "iter", "iter_json", "model", "page", "pages"),
         *("session", "upsert_chunks", "upsert_many", "upserting"),
     }
     assert {name for name in dir(Notes) if not name.startswith("_")} - offered == {
@@ -780,7 +853,7 @@ async def test_any_number_of_rows_is_stored(
 async def test_records_and_mappings_can_be_mixed(planhat: Sandbox, session: Session) -> None:
     """Mappings in either spelling, as they are; records by the fields that are set."""
     rows: list[Any] = [
-        Ticket(source_id="1", email="a@b.c", company_id="c1", title="One"),
+        Ticket(source_id="1", email="a@b.c", company_id=ACME, title="One"),
         {"sourceId": "2", "email": "a@b.c", "domains": ["tenet.com"], "title": None},
         {"source_id": "3", "email": "a@b.c", "company_external_id": "tenet", "timeSpent": 1.5},
     ]
@@ -804,17 +877,17 @@ async def test_the_same_tickets_again_make_no_new_ones(choices: Choices) -> None
 
 async def test_the_same_tasks_again_are_unchanged(planhat: Sandbox, session: Session) -> None:
     """An answer that itemises tells created, updated and unchanged rows apart, and the new `_id`s."""
-    rows = [{"source_id": f"s{n}", "company_id": "c1", "action": "Call"} for n in range(3)]
+    rows = [{"source_id": f"s{n}", "company_id": ACME, "action": "Call"} for n in range(3)]
     chunks = [chunk async for chunk in Tasks(session).upsert_chunks(rows)]
     stored = {task["sourceId"]: task["_id"] for task in planhat.records("tasks")}
-    assert [(chunk.ids_by_key, chunk.created_ids) for chunk in chunks] == [(stored, tuple(stored.values()))]
+    assert [(chunk.ids_by_source_id, chunk.created_ids) for chunk in chunks] == [(stored, tuple(stored.values()))]
     again = await Tasks(session).upsert_many([{**rows[0], "action": "Write"}, *rows[1:]])
     assert (counted(again), len(planhat.records("tasks"))) == ({"updated": 1, "unchanged": 2}, 3)
 
 
 async def test_keyless_tasks_are_created_each_time(planhat: Sandbox, session: Session) -> None:
     """In chunks of their own."""
-    rows: list[Any] = [{"company_id": "c1"}, {"company_id": "c1", "source_id": "s"}, Task(company_id="c1")]
+    rows: list[Any] = [{"company_id": ACME}, {"company_id": ACME, "source_id": "s"}, Task(company_id=ACME)]
     for _ in range(2):
         await Tasks(session).upsert_many(rows, concurrency=1)
     assert sorted(str(task.get("sourceId")) for task in planhat.records("tasks")) == ["None"] * 4 + ["s"]
@@ -824,7 +897,7 @@ async def test_keyless_tasks_are_created_each_time(planhat: Sandbox, session: Se
 async def test_a_type_is_filled_in_only_for_new_notes(planhat: Sandbox, session: Session) -> None:
     """A note that is named by its `_id` keeps the type it has."""
     (key,) = add(planhat, "conversations", 1, type="email")
-    rows: list[Any] = [{"id": key, "subject": "Re: call"}, {"company_id": "c1"}, Note(company_id="c1", type="QBR")]
+    rows: list[Any] = [{"id": key, "subject": "Re: call"}, {"company_id": ACME}, Note(company_id=ACME, type="QBR")]
     result = await Notes(session).upsert_many(rows)
     assert counted(result) == {"created": 2, "updated": 1}
     assert [record["type"] for record in planhat.records("conversations")] == ["email", "note", "QBR"]
@@ -834,10 +907,9 @@ async def test_a_type_is_filled_in_only_for_new_notes(planhat: Sandbox, session:
     ("row", "reason"),
     [
         (Unreadable("line 7 is no JSON"), "line 7 is no JSON"),
-        ({"source_id": "x", "company_id": "c1"}, "email is missing"),
-        ({"email": "a@b.c", "company_id": "c1"}, "source_id or id is missing"),
-        ({"source_id": "x", "email": "a@b.c"}, "company_id or company_external_id or domains or id is missing"),
-        ({"source_id": " ", "email": "a@b.c", "company_id": "c1"}, "source_id must not be blank"),
+        ({"email": "a@b.c", "company_id": ACME}, "one of source_id or id is required"),
+        ({"company_external_id": "acme"}, "one of source_id or id is required"),
+        ({"source_id": " ", "email": "a@b.c", "company_id": ACME}, "source_id must not be blank"),
         (ticket_rows(1, colour="red")[0], "Ticket has no field 'colour'"),
         (ticket_rows(1, titel="x")[0], "Ticket has no field 'titel'; did you mean title"),
         (ticket_rows(1, title=7)[0], "title: text, not a whole number"),
@@ -845,8 +917,8 @@ async def test_a_type_is_filled_in_only_for_new_notes(planhat: Sandbox, session:
         (ticket_rows(1, custom={"x": object()})[0], "not expressible in JSON"),
         (ticket_rows(1, custom={"x": "\ud800"})[0], "not expressible in JSON: text with a lone surrogate"),
         (ticket_rows(1, sourceId="twice")[0], "source_id is given twice, in both spellings"),
-        (Task(company_id="c1"), "a Ticket or a mapping, not Task"),
-        ("s7", "a Ticket or a mapping, not str"),
+        (Task(company_id=ACME), "a Ticket or a mapping, not Task"),
+        (("s7",), "a Ticket or a mapping, not tuple"),
         (None, "a Ticket or a mapping, not NoneType"),
     ],
 )
@@ -868,7 +940,7 @@ async def test_an_invalid_row_is_left_out_with_its_reason(
 async def test_a_time_out_of_range_is_an_invalid_row(planhat: Sandbox, session: Session) -> None:
     """One odd date of millions is no reason to stop, nor to lose the row from the account."""
     odd = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=5)))
-    rows: list[Any] = [{"company_id": "c1", "source_id": n} for n in "ab"]
+    rows: list[Any] = [{"company_id": ACME, "source_id": n} for n in "ab"]
     rows[1]["start_time"] = odd
     result = await Tasks(session).upsert_many(rows)
     assert counted(result) == {"created": 1, "invalid": 1}
@@ -877,9 +949,9 @@ async def test_a_time_out_of_range_is_an_invalid_row(planhat: Sandbox, session: 
 
 async def test_rows_that_planhat_refuses_are_told(planhat: Sandbox, session: Session) -> None:
     """By position, key and Planhat's reason; nothing of it is raised."""
-    planhat.add_company("c1")
+    planhat.add_company(ACME)
     first, second, third = ticket_rows(3)
-    result = await Tickets(session).upsert_many([first, {**second, "company_id": "c2"}, third])
+    result = await Tickets(session).upsert_many([first, {**second, "company_id": NOBODY}, third])
     assert (counted(result), result.ok) == ({"created": 2, "rejected": 1}, False)
     assert [(p.position, p.key, p.reason) for p in result.problems] == [(1, "s1", "companyId: no such company")]
     assert calls(planhat) == [("PUT", "/tickets", 206)]
@@ -903,7 +975,7 @@ async def test_a_400_is_read_and_the_rest_sent_again(*, applies_rest: bool) -> N
     answers = [Response(status=s, body=json.dumps(body).encode()) for s, body in ((400, blames), (200, stored))]
     transport = FakeTransport([*answers])
     async with Session(TOKEN, transport=transport) as session:
-        rows = [{"source_id": f"s{n}", "company_id": "c1"} for n in range(3)]
+        rows = [{"source_id": f"s{n}", "company_id": ACME} for n in range(3)]
         result = await Tasks(session).upsert_many(rows)
     sent = [[row["sourceId"] for row in json.loads(one.request.body or b"")] for one in transport.sent]
     assert (sent, result.rejected, result.stored) == ([["s0", "s1", "s2"], ["s0", "s2"]], 1, 2)
@@ -914,7 +986,7 @@ async def test_a_body_is_marked_as_repeatable_only_where_every_row_is_keyed() ->
     answer = Response(status=200, body=b'{"created":1,"updated":0,"nonupdates":0}')
     transport = FakeTransport([answer, answer])
     async with Session(TOKEN, transport=transport) as session:
-        await Tasks(session).upsert_many([{"company_id": "c1"}, {"company_id": "c1", "source_id": "s"}], concurrency=1)
+        await Tasks(session).upsert_many([{"company_id": ACME}, {"company_id": ACME, "source_id": "s"}], concurrency=1)
     told = [(b"sourceId" in (one.request.body or b""), one.request.is_keyed) for one in transport.sent]
     assert sorted(told) == [(False, False), (True, True)]
 
@@ -971,11 +1043,30 @@ async def test_one_row_is_no_list_of_rows(planhat: Sandbox, session: Session, ro
     assert planhat.requests == []
 
 
-@pytest.mark.parametrize("wrong", [{"chunk_size": 5001}, {"max_bytes": 30_000_001}, {"concurrency": 0}])
-async def test_upsert_options_out_of_bounds_are_refused(planhat: Sandbox, session: Session, wrong: Any) -> None:
-    """Planhat's maximum is 5,000 rows."""
-    with pytest.raises(ValueError, match=next(iter(wrong))):
+@pytest.mark.parametrize(
+    ("wrong", "error", "said"),
+    [
+        ({"chunk_size": 5001}, ValueError, "chunk_size must be a whole number from 1 to 5000, not 5001"),
+        ({"chunk_size": True}, TypeError, "chunk_size must be a whole number from 1 to 5000, not True"),
+        ({"max_bytes": 30_000_001}, ValueError, "max_bytes must be a whole number from 1 to 30000000, not 30000001"),
+        ({"concurrency": 0}, ValueError, "concurrency must be a whole number of at least 1, not 0"),
+        ({"concurrency": "4"}, TypeError, "concurrency must be a whole number of at least 1, not '4'"),
+        ({"isolate": "yes"}, TypeError, "isolate must be True or False, not 'yes'"),
+        ({"max_isolation_calls": -1}, ValueError, "max_isolation_calls must be a whole number of at least 0, not -1"),
+        ({"on_invalid": "skip"}, ValueError, "on_invalid must be 'collect' or 'raise', not 'skip'"),
+        ({"verify_wait": "5"}, TypeError, "verify_wait must be a number of at least 0, not '5'"),
+        ({"verify_wait": float("nan")}, ValueError, "verify_wait must be a number of at least 0, not nan"),
+        ({"raise_on_error": 1}, TypeError, "raise_on_error must be True or False, not 1"),
+        ({"chunksize": 5}, TypeError, "Tickets.upsert_many() has no option 'chunksize'; did you mean chunk_size?"),
+    ],
+)
+async def test_upsert_options_that_cannot_be_are_refused(
+    planhat: Sandbox, session: Session, wrong: Any, error: type[Exception], said: str
+) -> None:
+    """In one line that says what the option has to be; Planhat's maximum is 5,000 rows."""
+    with pytest.raises(error) as caught:
         await Tickets(session).upsert_many(ticket_rows(1), **wrong)
+    assert str(caught.value) == said
     assert planhat.requests == []
 
 

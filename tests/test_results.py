@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planhat_async.errors import UpsertError
+from planhat_async.errors import NotSentError, ServerError
 from planhat_async.results import (
     MAX_PROBLEMS,
     STORED,
@@ -17,6 +17,8 @@ from planhat_async.results import (
     Counts,
     Outcome,
     Problem,
+    ProblemGroup,
+    UpsertError,
     UpsertResult,
     merged,
     ranges_of,
@@ -141,3 +143,69 @@ def test_the_error_pickles_with_its_account() -> None:
         result.raise_for_problems()
     copy = pickle.loads(pickle.dumps(caught.value))  # noqa: S301 - made in this very line
     assert (str(copy), copy.result) == (str(caught.value), result)
+
+
+def test_the_error_says_why_rows_were_not_stored() -> None:
+    """What ended the run early, which is its cause too, and the first problem; the same words only once."""
+    down = NotSentError("cannot connect to localhost")
+    result = UpsertResult(stopped_by=down)
+    result.add(chunk_with(Problem(outcome=Outcome.UNSENT, reason=str(down), position=0, key="a")))
+    said = "1 of 1 rows were not stored: 1 unsent; stopped by NotSentError: cannot connect to localhost"
+    with pytest.raises(UpsertError) as caught:
+        result.raise_for_problems()
+    assert (str(caught.value), caught.value.__cause__) == (said, down)
+    assert repr(result) == "UpsertResult(unsent=1: stopped by NotSentError: cannot connect to localhost)"
+
+
+def test_the_error_names_the_first_problem_of_a_run_that_was_not_stopped() -> None:
+    """Its cause is the first error of a chunk, if there was one."""
+    error, result = ServerError("down", status=503), UpsertResult()
+    chunk = chunk_with(Problem(outcome=Outcome.REJECTED, reason="too\x1b[2J\nlong", position=7, key="a"), created=2)
+    result.add(chunk)
+    with pytest.raises(UpsertError, match=r"1 rejected; row 7 \(a\): too \[2J long$") as caught:
+        result.raise_for_problems()
+    assert caught.value.__cause__ is None
+    result.add(ChunkResult(number=1, error=error))
+    result.add(ChunkResult(number=2, error=down()))
+    with pytest.raises(UpsertError) as caught:
+        result.raise_for_problems()
+    assert caught.value.__cause__ is error
+
+
+def down() -> NotSentError:
+    return NotSentError("no connection")
+
+
+def test_a_result_shows_itself_in_one_short_line() -> None:
+    """Counts that are not zero, and the first problem; not a thousand of them."""
+    chunk = chunk_with(*(Problem(outcome=Outcome.INVALID, reason="x" * 999, position=n) for n in range(9)), created=5)
+    result = UpsertResult()
+    result.add(chunk)
+    assert repr(result) == f"UpsertResult(created=5, invalid=9: row 0: {'x' * 299}…)"
+    assert repr(chunk).startswith("ChunkResult(number=0, created=5, invalid=9: row 0: xxx")
+    assert repr(UpsertResult(created=3)) == "UpsertResult(created=3)"
+    assert repr(UpsertResult()) == "UpsertResult()"
+    assert repr(ChunkResult(number=3)) == "ChunkResult(number=3)"
+    nameless = UpsertResult()
+    nameless.add(chunk_with(rejected(None)))
+    assert repr(nameless) == "UpsertResult(rejected=1: a row: no)"
+
+
+def test_a_total_says_each_reason_once_with_all_its_rows() -> None:
+    """Across chunks, however many rows; one row's key is told where no other shares its reason."""
+    result = UpsertResult()
+    result.add(chunk_with(rejected(1), rejected(2), Problem(outcome=Outcome.UNKNOWN, reason="no", position=9, key="k")))
+    result.add(chunk_with(rejected(None), *map(rejected, range(3, 2000))))
+    assert result.problem_groups == (
+        ProblemGroup(outcome=Outcome.REJECTED, reason="no", n_rows=2000, positions=(range(1, 2000),)),
+        ProblemGroup(outcome=Outcome.UNKNOWN, reason="no", n_rows=1, positions=(range(9, 10),), key="k"),
+    )
+    assert len(result.problems) == MAX_PROBLEMS
+
+
+def test_a_total_keeps_a_thousand_reasons() -> None:
+    """Reasons that quote rows are as many as the rows."""
+    result = UpsertResult()
+    problems = (Problem(outcome=Outcome.INVALID, reason=f"{n} is wrong", position=n) for n in range(MAX_PROBLEMS + 5))
+    result.add(chunk_with(*problems))
+    assert (len(result.problem_groups), result.n_problems) == (MAX_PROBLEMS, MAX_PROBLEMS + 5)

@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 
 from planhat_async import Notes, Session, Tasks, Tickets
-from planhat_async.samples import make_note, make_task, make_ticket
+from planhat_async._convert import encode_json, requirements_of, to_write
+from planhat_async.models import ALL
+from planhat_async.repositories import Repository
 from planhat_async.sandbox import Sandbox
+from planhat_async.testing.samples import make_note, make_record, make_task, make_ticket
 
 MAKERS = pytest.mark.parametrize("make", [make_note, make_task, make_ticket])
 
@@ -49,3 +52,16 @@ async def test_planhat_takes_them(planhat: Sandbox, session: Session) -> None:
             )
     assert (await Tickets(session).upsert_many(make_ticket(number) for number in range(1, 51))).stored == 50
     assert len(planhat.records("tickets")) == 50
+
+
+@pytest.mark.parametrize("repository", ALL, ids=lambda one: one.model.name)
+def test_a_record_of_any_model_can_be_made(repository: type[Repository[Any]]) -> None:
+    """With a value in nearly each field that may be written; the same for the same number and seed."""
+    cls = repository.model.record
+    made = make_record(cls, 7, seed=3)
+    assert made == make_record(cls, 7, seed=3)
+    assert made != make_record(cls, 8, seed=3)
+    assert encode_json(to_write(cls, made))
+    wire = {**to_write(cls, made), **repository.model.filled_in}
+    assert requirements_of(repository.model).missing_to_create(wire) is None
+    assert make_record(cls, custom={"Seats": 7}).custom == {"Seats": 7}

@@ -23,11 +23,11 @@ from planhat_async import (
 )
 from planhat_async.sandbox import MemorySandbox, Sandbox
 from planhat_async.sandbox.faults import KINDS, Fault
-from planhat_async.sandbox_transport import SandboxTransport
+from planhat_async.testing.sandbox_transport import SandboxTransport
 
 T = TypeVar("T")
 ONCE = RetryPolicy(attempts=1)
-TASK = Task(company_id="c", action="call")
+TASK = Task(company_id="5f4e3d2c1b0a998877665544", action="call")
 
 
 def served(
@@ -60,7 +60,10 @@ def test_the_same_rules_are_behind_it() -> None:
     async def main(session: Session, planhat: MemorySandbox) -> None:
         tasks = Tasks(session)
         result = await tasks.upsert_many(
-            [{"source_id": "a/b ?", "company_id": "c"}, {"source_id": "c", "company_id": "c"}]
+            [
+                {"source_id": "a/b ?", "company_id": "5f4e3d2c1b0a998877665544"},
+                {"source_id": "c", "company_id": "5f4e3d2c1b0a998877665544"},
+            ]
         )
         assert result.created == 2
         assert (await tasks.get("srcid-a/b ?")).source_id == "a/b ?"
@@ -199,7 +202,7 @@ def test_an_upsert_through_faults_is_accounted_for() -> None:
 )
 async def test_both_doors_answer_alike(name: str) -> None:
     """The same call under the same fault has the same outcome in memory and over a socket, and the same log."""
-    rows = [{"source_id": str(n), "company_id": "c"} for n in range(3)]
+    rows = [{"source_id": str(n), "company_id": "5f4e3d2c1b0a998877665544"} for n in range(3)]
 
     async def outcome(session: Session, planhat: MemorySandbox | Sandbox) -> Any:
         result = await Tasks(session).upsert_many(rows)

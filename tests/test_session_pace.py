@@ -5,8 +5,9 @@ import logging
 import pickle
 import random
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from email.utils import formatdate
+from itertools import chain
 from typing import Any
 
 import attrs
@@ -25,6 +26,7 @@ from planhat_async import (
     ServerError,
     Session,
     StatusError,
+    Tasks,
     Tickets,
     Timeouts,
     UnknownOutcomeError,
@@ -401,7 +403,7 @@ def test_a_chunk_that_was_refused_for_pace_has_not_left() -> None:
 
     async def main() -> None:
         server = Server(lambda _: REFUSED)
-        rows = [{"company_id": "c"}]
+        rows = [{"company_id": "5f4e3d2c1b0a998877665544"}]
         async with Session("t", transport=server) as session, Notes(session).upserting(rows) as run:
             waiting = asyncio.create_task(anext(run))
             await asyncio.sleep(0.5)
@@ -513,7 +515,7 @@ def test_an_unreadable_answer_to_a_deletion_may_mean_that_it_is_done() -> None:
     async def main() -> None:
         async with Session("t", transport=Server(lambda _: Response(status=200, body=b"<html>"))) as session:
             with pytest.raises(DecodeError) as caught:
-                await Notes(session).delete("5f5792")
+                await Notes(session).delete("5f" * 12)
         assert caught.value.may_have_been_processed
 
     virtual_time.run(main())
@@ -533,5 +535,281 @@ def test_a_short_token_is_not_looked_for_within_words() -> None:
             error = await get(session)
         assert isinstance(error, StatusError)
         assert error.body == "no company"
+
+    virtual_time.run(main())
+
+
+@pytest.mark.parametrize("headers", [{}, {"retry-after": "1"}])
+def test_patience_counts_every_wait_where_all_is_refused(headers: dict[str, str]) -> None:
+    """Also that for the minute, when it is used up: the calls of a minute that others have used end in time."""
+
+    async def main() -> None:
+        refusing_from = 1.5
+        clock = asyncio.get_running_loop().time
+        server = Server(lambda now: OK if now < refusing_from else Response(status=429, headers=headers))
+        limits = RateLimits(per_minute=20, per_second=150, reserve=0)
+        async with Session("t", transport=server, limits=limits, retry=RetryPolicy(total=5.0)) as session:
+            await asyncio.gather(*(get(session) for _ in range(12)))
+            await asyncio.sleep(refusing_from)
+            began = clock()
+            results = await asyncio.gather(*(get(session) for _ in range(30)))
+            assert {type(one) for one in results} == {RateLimitedError}
+            assert clock() - began < 6.5
+            late = clock()
+            assert type(await get(session)) is RateLimitedError
+            assert clock() - late < 6.5
+
+    virtual_time.run(main())
+
+
+def test_a_repeat_does_not_wait_for_the_pace_beyond_its_patience() -> None:
+    """After a failure that is no refusal either; the error says why it was not tried again."""
+
+    async def main() -> None:
+        clock = asyncio.get_running_loop().time
+        server = Server(lambda _: Response(status=503))
+        patient = RetryPolicy(total=5.0, wait_initial=0.1)
+        limits = RateLimits(per_minute=1, reserve=0)
+        async with Session("t", transport=server, limits=limits, retry=patient) as session:
+            error = await get(session)
+            assert isinstance(error, ServerError)
+            assert "no other attempt could start before RetryPolicy.total ended" in str(error)
+            assert clock() == pytest.approx(5.1, abs=0.2)
+            assert "0 in flight" in repr(session._pacer)
+
+    virtual_time.run(main())
+
+
+def test_a_first_attempt_waits_for_the_pace_as_long_as_it_takes() -> None:
+    """Nothing is wrong: a backfill waits for most of its calls."""
+
+    async def main() -> None:
+        server = Server(lambda _: OK)
+        limits = RateLimits(per_minute=1, reserve=0)
+        async with Session("t", transport=server, limits=limits, retry=RetryPolicy(total=5.0)) as session:
+            assert await asyncio.gather(*(get(session) for _ in range(3))) == [OK] * 3
+
+
+@attrs.define
+class Records(Server):
+    """Answers each call as Planhat's page for it says, and notes for each whether it was a bulk call."""
+
+    answer: Callable[[float], Response | PlanhatError] = attrs.field(default=lambda _: OK)
+    classes: list[bool] = attrs.field(factory=list)
+    bodies: dict[str, bytes] = attrs.field(factory=dict)
+    """Answers by method and path; a record for any other."""
+
+    async def send(self, request: Request, *, token: Token, timeouts: Timeouts) -> Response:
+        self.classes.append(request.is_bulk)
+        await super().send(request, token=token, timeouts=timeouts)
+        body = self.bodies.get(f"{request.method} {request.path}", b'{"_id":"5f5792","deletedCount":1}')
+        return Response(status=200, body=body)
+
+
+KEYS = [f"{number:024x}" for number in range(1000)]
+
+
+@pytest.mark.parametrize(("n_keys", "classes"), [(1, [False]), (2, [True, True]), (7, [True] * 7)])
+@pytest.mark.parametrize("name", ["get_many", "delete_many"])
+def test_calls_for_many_keys_are_bulk(name: str, n_keys: int, classes: list[bool]) -> None:
+    """One key is one call, and a single one."""
+
+    async def main() -> None:
+        server = Records()
+        async with Session("t", transport=server) as session:
+            assert len(await getattr(Tasks(session), name)(KEYS[:n_keys])) == n_keys
+        assert server.classes == classes
+
+    virtual_time.run(main())
+
+
+@pytest.mark.parametrize("name", ["get_many", "delete_many"])
+def test_a_get_does_not_wait_behind_calls_for_many_keys(name: str) -> None:
+    """Beside a thousand keys, of which a minute takes 180, single calls leave at once."""
+
+    async def main() -> None:
+        async with Session("t", transport=Records()) as session:
+            many = asyncio.create_task(getattr(Tasks(session), name)(KEYS))
+            clock = asyncio.get_running_loop().time
+            for _ in range(100):
+                await asyncio.sleep(5)
+                asked = clock()
+                await Tasks(session).get(KEYS[0])
+                assert clock() - asked < 1
+            await many
+
+    virtual_time.run(main())
+
+
+@pytest.mark.parametrize("name", ["get_many", "delete_many"])
+def test_calls_for_many_keys_are_begun_a_window_at_a_time(name: str) -> None:
+    """However many keys there are, no more tasks are there than places in flight; a cancellation ends them at once."""
+
+    async def main() -> None:
+        server, n_before = Records(), len(asyncio.all_tasks())
+        async with Session("t", transport=server) as session:
+            many = asyncio.create_task(getattr(Tasks(session), name)(KEYS * 10))
+            await asyncio.sleep(30)
+            assert len(asyncio.all_tasks()) - n_before <= 1 + 50
+            many.cancel()
+            for _ in range(10):
+                await asyncio.sleep(0)
+            assert many.cancelled()
+            assert len(asyncio.all_tasks()) == n_before
+            assert server.n_under_way == 0
+
+    virtual_time.run(main())
+
+
+def test_after_an_error_no_other_key_is_called_for() -> None:
+    """Calls that wait for the pace are dropped, and the error comes as it is."""
+
+    async def main() -> None:
+        server = Server(lambda _: Response(status=400))
+        async with Session("t", transport=server) as session:
+            with pytest.raises(StatusError):
+                await Tasks(session).delete_many(KEYS)
+            n_sent = len(server.arrived)
+            await asyncio.sleep(600)
+        assert len(server.arrived) == n_sent <= 50
+
+    virtual_time.run(main())
+
+
+@pytest.mark.parametrize("keys", [KEYS * 10, (key for key in KEYS * 10)])
+def test_checking_many_keys_gives_others_the_loop(keys: Iterable[str]) -> None:
+    """Before anything is sent all keys are checked, 500 in a turn."""
+
+    async def main() -> None:
+        server, n_turns = Records(), 0
+
+        async def others() -> None:
+            nonlocal n_turns
+            while True:
+                n_turns += 1
+                await asyncio.sleep(0)
+
+        ticking = asyncio.create_task(others())
+        async with Session("t", transport=server) as session:
+            with pytest.raises(ValueError, match="blank"):
+                await Tasks(session).get_many(chain(keys, [""]))
+        ticking.cancel()
+        assert n_turns >= 20
+        assert server.classes == []
+
+    virtual_time.run(main())
+
+
+ACME = "5f4e3d2c1b0a998877665544"
+KEYED = [{"source_id": str(number), "company_id": ACME, "action": "a"} for number in range(9)]
+KEYLESS = [{"company_id": ACME, "action": "a"}] * 9
+INVALID: list[dict[str, Any]] = [{"action": "a"}] * 9
+
+
+@pytest.mark.parametrize(
+    ("rows", "classes"),
+    [
+        (KEYED[:1], [False]),
+        (KEYED[:3], [False]),
+        (KEYLESS[:3], [False]),
+        (KEYED[:3] + INVALID[:2], [False]),
+        (INVALID[:5] + KEYED[:1], [False]),
+        (KEYED[:5], [True, True]),
+        (KEYED[:4], [True]),  # full, and nothing says yet that it is the only one
+        (KEYED[:2] + KEYED[:2], [True, True]),
+        (KEYED[:1] + KEYLESS[:1], [True, True]),
+        (KEYED[:9], [True] * 3),
+        ([], []),
+    ],
+)
+def test_an_upsert_that_is_one_call_is_a_single_call(rows: list[dict[str, Any]], classes: list[bool]) -> None:
+    """Its input ends before a chunk is full; anything else is bulk."""
+
+    async def main() -> None:
+        server = Records(bodies={"PUT /tasks": b"{}"})
+        async with Session("t", transport=server) as session:
+            await Tasks(session).upsert_many(rows, chunk_size=4)
+        assert server.classes == classes
+
+    virtual_time.run(main())
+
+
+def test_halves_of_an_only_chunk_are_bulk() -> None:
+    """An upsert that turns out to be many calls is no single call."""
+
+    async def main() -> None:
+        classes: list[bool] = []
+
+        class Small(Server):
+            async def send(self, request: Request, *, token: Token, timeouts: Timeouts) -> Response:
+                classes.append(request.is_bulk)
+                await super().send(request, token=token, timeouts=timeouts)
+                return Response(status=413 if len(request.body or b"") > 80 else 200, body=b"{}")
+
+        async with Session("t", transport=Small(lambda _: OK)) as session:
+            await Tasks(session).upsert_many(KEYED[:2])
+        assert classes == [False, True, True]
+
+    virtual_time.run(main())
+
+
+def test_first_pages_are_single_calls() -> None:
+    """A list may be no longer: the first pages of open and of archived tasks are single calls, others bulk."""
+
+    async def main() -> None:
+        server = Records(bodies={"GET /tasks": b"[]"})
+        async with Session("t", transport=server) as session:
+            assert [task async for task in Tasks(session).iter()] == []
+            assert server.classes == [False, False]
+        classes: list[bool] = []
+
+        class Listed(Server):
+            async def send(self, request: Request, *, token: Token, timeouts: Timeouts) -> Response:
+                classes.append(request.is_bulk)
+                await super().send(request, token=token, timeouts=timeouts)
+                asked = dict(request.params)
+                rows = [b'{"_id":"%024x"}' % number for number in range(1000)]
+                rows = rows[::-1] if asked["sort"] == "-_id" else rows
+                start = int(asked.get("offset", 0))
+                return Response(status=200, body=b"[" + b",".join(rows[start : start + int(asked["limit"])]) + b"]")
+
+        async with Session("t", transport=Listed(lambda _: OK)) as session:
+            assert len([task async for task in Tasks(session).iter(archived=False, page_size=300)]) == 1000
+        assert classes[0] is False
+        assert len(classes) > 4
+        assert all(classes[1:])
+
+    virtual_time.run(main())
+
+
+def test_a_listing_by_many_ids_is_bulk_but_for_its_first_pages() -> None:
+    """It comes down to many lists, and their first pages would crowd out single calls."""
+
+    async def main() -> None:
+        server = Records(bodies={"GET /tasks": b"[]"})
+        async with Session("t", transport=server) as session:
+            ids = [f"{number:024x}" for number in range(1000)]
+            assert [task async for task in Tasks(session).iter(company_id=ids, archived=False)] == []
+        assert server.classes[:2] == [False, False]
+        assert len(server.classes) > 3
+        assert all(server.classes[2:])
+
+    virtual_time.run(main())
+
+
+def test_one_get_slows_no_upserts() -> None:
+    """Forty upserts of one ticket each leave as fast after a single call as before."""
+
+    async def main() -> None:
+        row = {"source_id": "1", "email": "a@b.c", "domains": ["b.c"]}
+        clock = asyncio.get_running_loop().time
+        async with Session("t", transport=Records(latency=0.0)) as session:
+            await Tasks(session).get(KEYS[0])
+            began = clock()
+            await asyncio.gather(*(Tickets(session).upsert_many([row]) for _ in range(40)))
+            assert clock() - began < 0.05
+            began = clock()
+            await Tickets(session).upsert_many([{**row, "source_id": str(n)} for n in range(40)], chunk_size=1)
+            assert clock() - began < 0.5
 
     virtual_time.run(main())

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import gc
 from datetime import UTC, datetime, timedelta, tzinfo
+from email.utils import format_datetime
 from typing import Any, Self
 
+import attrs
 import pytest
 from fakes import TOKEN, FakeTransport
 
@@ -50,7 +52,7 @@ async def test_a_walk_goes_on_while_tasks_are_new(planhat: Sandbox, session: Ses
 async def test_the_next_walk_begins_before_this_one_began(planhat: Sandbox, session: Session) -> None:
     """By a margin; until this one is complete it would begin where this one did."""
     add(planhat, 1, 2)
-    before = datetime.now(UTC)
+    before = datetime.now(UTC) - timedelta(seconds=5)  # a `Date` is in whole seconds, and the call takes a moment
     walk = Tasks(session).iter_updated_since(NOON, margin=60)
     await anext(walk)
     assert walk.next_since == NOON
@@ -116,7 +118,7 @@ async def test_what_only_the_walk_needs_is_not_handed_on(planhat: Sandbox, sessi
     """It is fetched all the same."""
     add(planhat, 1, description="long")
     walk = Tasks(session).iter_updated_since(NOON, select=["action"], archived=False)
-    assert [task async for task in walk] == [Task(action="1")]
+    assert [attrs.evolve(task, id=None) async for task in walk] == [Task(action="1")]
     (call,) = planhat.requests
     assert (call.query["sort"], call.query["select"]) == ("-updatedAt", "_id,action,updatedAt")
 
@@ -181,7 +183,7 @@ async def test_the_next_walk_begins_before_the_first_call_of_this_one(
         def now(cls, tz: tzinfo | None = None) -> Self:  # noqa: ARG003 - as it is called
             return next(cls.times)  # type: ignore[return-value]
 
-    monkeypatch.setattr("planhat_async.updates.datetime", Clock)
+    monkeypatch.setattr("planhat_async.repositories.update_walk.datetime", Clock)
     walk = Tasks(session).iter_updated_since(NOON, margin=0)
     assert len([task async for task in walk]) == 3
     assert walk.next_since == datetime(2025, 1, 1, tzinfo=UTC)
@@ -227,3 +229,50 @@ async def test_a_task_that_moves_between_two_pages_does_not_break_their_order() 
         walk = Tasks(session).iter_updated_since(NOON, archived=False, page_size=500)
         assert len([task async for task in walk]) == 502
         assert session.stats.sorts_ignored == 0
+
+
+@pytest.mark.parametrize("hours_behind", [None, -2, 0, 2])
+async def test_a_clock_that_is_ahead_loses_no_change(hours_behind: int | None) -> None:
+    """The next walk begins by the server's time, where that is earlier; only the first answer tells it."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    server = now - timedelta(hours=hours_behind or 0)
+    later = server + timedelta(hours=1)
+    dates = [{} if hours_behind is None else {"date": format_datetime(one, usegmt=True)} for one in (server, later)]
+    body = encode_json([{"_id": "1", "updatedAt": "2024-06-01T00:00:00.000Z"}])
+    transport = FakeTransport([Response(status=200, body=body, headers=one) for one in dates])
+    async with Session(TOKEN, transport=transport) as session:
+        walk = Tasks(session).iter_updated_since(NOON, margin=0)
+        assert len([task async for task in walk]) == 1
+    expected = min(now, server)
+    assert expected - timedelta(seconds=5) <= walk.next_since <= expected + timedelta(seconds=5)
+    assert hours_behind != 2 or walk.next_since <= server
+
+
+async def test_an_upsert_closes_a_walk_that_it_takes_rows_from() -> None:
+    """Also where it ends before the walk does: no page is left on its way."""
+    rows = [{"_id": f"{n:024x}", "updatedAt": "2024-06-01T00:00:00.000Z"} for n in range(500)]
+    transport = FakeTransport([Response(status=200, body=encode_json(rows)), *[None] * 9])
+    async with Session(TOKEN, transport=transport) as session:
+        tasks = Tasks(session)
+        walk = tasks.iter_updated_since(NOON, page_size=500, concurrency=4, archived=False)
+        await anext(walk)
+        async with tasks.upserting(walk, chunk_size=10) as run:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0):
+                    await anext(run)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        with pytest.raises(StopAsyncIteration):
+            await anext(walk)
+        assert walk.next_since == NOON
+
+
+async def test_an_exception_thrown_into_a_walk_ends_it(planhat: Sandbox, session: Session) -> None:
+    """It has to be made again."""
+    add(planhat, 3)
+    walk = Tasks(session).iter_updated_since(NOON)
+    await anext(walk)
+    with pytest.raises(KeyError):
+        await walk.athrow(KeyError("x"))
+    with pytest.raises(StopAsyncIteration):
+        await anext(walk)
+    assert walk.next_since == NOON

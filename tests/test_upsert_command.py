@@ -31,11 +31,11 @@ from test_cli import (
     started,
 )
 
-from planhat_async.jobs.entries import State
+from planhat_async.cli.job_display import _tell
+from planhat_async.jobs.entries import ChunkState
 from planhat_async.jobs.journal import Journal
 from planhat_async.jobs.rejects import Rejects
 from planhat_async.jobs.sources import FileSource
-from planhat_async.upsert_command import _tell
 
 
 @pytest.mark.slow
@@ -66,7 +66,7 @@ def test_an_upsert_that_is_interrupted_once_finishes_what_is_in_flight(desk: Des
 @pytest.mark.slow
 def test_an_upsert_that_is_interrupted_twice_knows_what_to_correct(desk: Desk) -> None:  # noqa: F811
     """Also in the chunk in flight, and in what was read behind it; what is unknown is no reject."""
-    bad = "@2,,x.example,Hi\n"
+    bad = ",ada(at)acme.example,x.example,Hi\n"
     file = desk.file("t.csv", HEAD + bad + good(1) + bad + good(3) + bad + good(5))
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(20)
@@ -81,7 +81,7 @@ def test_an_upsert_that_is_interrupted_twice_knows_what_to_correct(desk: Desk) -
                 out, err = process.communicate(timeout=20)
     told = json.loads(out)
     assert (process.returncode, told["unknown"]) == (130, 1)
-    assert Path("bad.csv").read_text().count("email is missing") == told["invalid"] > 0
+    assert Path("bad.csv").read_text().count("one of source_id or id is required") == told["invalid"] > 0
     assert err.endswith("are not in it: move it away, and run the same command again\n")
 
 
@@ -116,7 +116,7 @@ def test_an_upsert_that_is_interrupted_when_all_is_sent_is_done(desk: Desk, coun
 
 def test_a_job_that_is_run_again_tells_of_all_its_runs(desk: Desk) -> None:  # noqa: F811
     """Rows, calls and seconds; nothing is sent a second time."""
-    file = desk.file("t.csv", HEAD + good(1) + "@2,,x.example,Hi\n" + good(3))
+    file = desk.file("t.csv", HEAD + good(1) + ",ada(at)acme.example,x.example,Hi\n" + good(3))
     first, second = (json.loads(run("upsert", "tickets", file, "--journal", "job.db", "--json").out) for _ in range(2))
     assert (first.pop("seconds") > 0, second.pop("seconds") > 0) == (True, True)
     assert first == second
@@ -129,7 +129,7 @@ def test_a_job_whose_file_has_changed_is_refused(desk: Desk) -> None:  # noqa: F
     run("upsert", "tickets", file, "--journal", "job.db")
     desk.file("t.csv", HEAD + good(2) + good(3))
     ended = run("upsert", "tickets", file, "--journal", "job.db")
-    assert (ended.code, ended.out, len(ended.err)) == (2, "", 1)
+    assert (ended.code, ended.out, len(ended.err)) == (2, "", 1), ended.err
     assert ended.err[0].startswith("planhat-async: job.db is the journal of another job: bytes is ")
     assert [*desk.stored()] == ["@1"]
 
@@ -159,7 +159,7 @@ def test_a_job_with_other_options_is_refused(desk: Desk, options: list[str], dif
     file = desk.file("t.csv", HEAD + GOOD)
     assert run("upsert", "tickets", file, "--set", "source=a", "--journal", "job.db").code == 0
     ended = run("upsert", "tickets", file, *options, "--journal", "job.db")
-    assert (ended.code, ended.out, len(ended.err)) == (2, "", 1)
+    assert (ended.code, ended.out, len(ended.err)) == (2, "", 1), ended.err
     assert difference in ended.err[0]
 
 
@@ -168,7 +168,7 @@ def test_options_of_a_journal_need_one(desk: Desk, option: str) -> None:  # noqa
     """Whoever gives them counts on it."""
     file = desk.file("t.csv", HEAD + GOOD)
     ended = run("upsert", "tickets", file, option)
-    message = f"planhat-async: {option} means nothing without --journal: give that too"
+    message = f"planhat-async: {option} needs --journal: give that too"
     assert (ended.code, ended.out, ended.err) == (2, "", [message])
     assert desk.stored() == {}
     assert run("upsert", "tickets", file, option, "--journal", "job.db").code == 0
@@ -182,11 +182,11 @@ def test_rows_are_looked_for_after_as_long_as_is_asked_for(desk: Desk) -> None: 
     async def doubt() -> None:
         async with await Journal.open("job.db") as journal:
             entry = journal.entries[0]
-            await journal.save(evolve(entry, state=State.SENDING, pending=entry.positions, counts={}, begun=2e9))
+            await journal.save(evolve(entry, state=ChunkState.SENDING, pending=entry.positions, counts={}, begun=2e9))
 
     asyncio.run(doubt())
     ended = run("upsert", "notes", file, "--verify-wait", "0")
-    message = "planhat-async: --verify-wait means nothing without --verify-by: give that too"
+    message = "planhat-async: --verify-wait needs --verify-by: give that too"
     assert (ended.code, ended.err) == (2, [message])
     started_at = time.monotonic()
     options = ("--journal", "job.db", "--verify-by", "subject", "--verify-wait", "0", "--json")
@@ -210,7 +210,7 @@ def test_a_file_that_is_no_journal_is_refused_before_anything_is_sent(desk: Desk
     """It stays as it is."""
     file = desk.file("t.csv", HEAD + GOOD)
     ended = run("upsert", "tickets", file, "--journal", file)
-    assert (ended.code, ended.err) == (2, [f"planhat-async: {file}: this is no journal"])
+    assert (ended.code, ended.err) == (2, [f"planhat-async: {file}: this is not a journal"])
     assert desk.stored() == {}
 
 
@@ -227,7 +227,7 @@ def test_a_directory_is_no_journal(desk: Desk, name: str, options: list[str]) ->
 
 def test_rejects_of_a_job_whose_rows_have_changed_hold_this_run_s(desk: Desk) -> None:  # noqa: F811
     """What the journal knows of other rows may be about rows that are no longer there."""
-    bad = "@0,,x.example,Hi\n"
+    bad = ",ada(at)acme.example,x.example,Hi\n"
     file = desk.file("t.csv", HEAD + bad + "".join(map(good, range(10, 40))) + bad)
     options = ("--journal", "job.db", "--chunk-size", "1")
     run("upsert", "tickets", file, *options)
@@ -235,7 +235,7 @@ def test_rejects_of_a_job_whose_rows_have_changed_hold_this_run_s(desk: Desk) ->
     ended = run("upsert", "tickets", file, *options, "--rejects", "bad.csv")
     assert (ended.code, ended.err[-1]) == (2, "rows that this run has not come to are not in it")
     assert ended.err[-2] == "1 row to be corrected is in bad.csv"
-    assert Path("bad.csv").read_text().count("email is missing") == 1
+    assert Path("bad.csv").read_text().count("one of source_id or id is required") == 1
 
 
 def test_no_token_is_in_a_journal(desk: Desk) -> None:  # noqa: F811
@@ -248,10 +248,10 @@ def test_no_token_is_in_a_journal(desk: Desk) -> None:  # noqa: F811
 
 def test_rows_that_were_not_stored_can_be_corrected_and_sent(desk: Desk) -> None:  # noqa: F811
     """They are in a file of the input's own format, which the same command takes."""
-    file = desk.file("t.csv", HEAD + good(1) + "@2,,x.example,Hi\n" + good(3))
+    file = desk.file("t.csv", HEAD + good(1) + ",ada(at)acme.example,x.example,Hi\n" + good(3))
     ended = run("upsert", "tickets", file, "--rejects", "bad.csv")
     assert (ended.code, ended.err[-1]) == (1, "1 row to be corrected is in bad.csv")
-    corrected = Path("bad.csv").read_text().replace(",,", ",ada(at)acme.example,")
+    corrected = Path("bad.csv").read_text().replace(",,ada", f",{desk.prefix}2,ada")
     Path("good.csv").write_text(corrected)
     ended = run("upsert", "tickets", "good.csv", "--rejects", "none.csv")
     assert (ended.code, ended.err) == (0, [])
@@ -261,7 +261,7 @@ def test_rows_that_were_not_stored_can_be_corrected_and_sent(desk: Desk) -> None
 
 def test_a_job_s_rejects_are_those_of_all_its_runs(desk: Desk) -> None:  # noqa: F811
     """What an earlier run found is in the file of the next one too."""
-    file = desk.file("t.csv", HEAD + good(1) + "@2,,x.example,Hi\n" + good(3))
+    file = desk.file("t.csv", HEAD + good(1) + ",ada(at)acme.example,x.example,Hi\n" + good(3))
     for name in ("a.csv", "b.csv"):
         run("upsert", "tickets", file, "--journal", "job.db", "--rejects", name)
     assert Path("a.csv").read_text() == Path("b.csv").read_text()
@@ -272,14 +272,21 @@ def test_rejects_of_a_rerun_that_ends_early_hold_what_earlier_runs_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Also in chunks that it did not come to; it is said what is not in the file, and how to go on."""
-    rows = [good(1), "@2,,x.example,Hi\n", good(3), good(4), "@5,,x.example,Hi\n", good(6)]
+    rows = [
+        good(1),
+        ",ada(at)acme.example,x.example,Hi\n",
+        good(3),
+        good(4),
+        ",ada(at)acme.example,x.example,Hi\n",
+        good(6),
+    ]
     file = desk.file("t.csv", HEAD + "".join(rows))
     options = ("--journal", "job.db", "--chunk-size", "1", "--concurrency", "1")
     assert run("upsert", "tickets", file, *options, "--rejects", "a.csv").code == 1
 
     async def doubt() -> None:
         async with await Journal.open("job.db") as journal:
-            await journal.save(evolve(journal.entries[0], state=State.UNKNOWN))
+            await journal.save(evolve(journal.entries[0], state=ChunkState.UNKNOWN))
 
     asyncio.run(doubt())
     monkeypatch.setenv("PLANHAT_API_TOKEN", "wrong")
@@ -333,7 +340,7 @@ def test_rejects_that_do_not_fit_on_the_disk_are_missed(
     def fill_up(*_: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "bad.csv.part")
 
-    file = desk.file("t.csv", HEAD + good(1) + "@2,,x.example,Hi\n")
+    file = desk.file("t.csv", HEAD + good(1) + ",ada(at)acme.example,x.example,Hi\n")
     with monkeypatch.context() as patched:
         patched.setattr(FileSource, "copy", fill_up)
         ended = run("upsert", "tickets", file, "--rejects", "bad.csv", *options)
@@ -346,13 +353,13 @@ def test_rejects_that_do_not_fit_on_the_disk_are_missed(
     ]
     if options:
         assert run("upsert", "tickets", file, "--rejects", "bad.csv", *options).code == 1
-        assert Path("bad.csv").read_text().count("email is missing") == 1
+        assert Path("bad.csv").read_text().count("one of source_id or id is required") == 1
 
 
 @pytest.mark.slow
 def test_rejects_are_not_copied_from_a_file_that_was_replaced(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     """Other rows are in the places of those that were read."""
-    file = desk.file("t.csv", HEAD + "@0,,x.example,Hi\n" + "".join(map(good, range(1, 2000))))
+    file = desk.file("t.csv", HEAD + ",ada(at)acme.example,x.example,Hi\n" + "".join(map(good, range(1, 2000))))
     add = Rejects.add
 
     def replace(*arguments: Any) -> None:
@@ -370,7 +377,7 @@ def test_rejects_are_not_copied_from_a_file_that_was_replaced(desk: Desk, monkey
 @pytest.mark.parametrize("is_there", [True, False])
 def test_rejects_overwrite_no_file_in_use(desk: Desk, name: str, *, is_there: bool) -> None:  # noqa: F811
     """Neither journal nor input, by whatever name: it is refused before anything is sent."""
-    file = desk.file("t.csv", HEAD + good(1) + "@2,,x.example,Hi\n")
+    file = desk.file("t.csv", HEAD + good(1) + ",ada(at)acme.example,x.example,Hi\n")
     Path("folder").symlink_to(desk.folder)
     Path("here").mkdir()
     Path("linked.db").symlink_to("job.db")
@@ -397,12 +404,12 @@ def test_the_part_of_rejects_overwrites_no_file_in_use(desk: Desk) -> None:  # n
 def test_a_dry_run_sends_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     """It needs no token; the code says whether any row is invalid."""
     monkeypatch.delenv("PLANHAT_API_TOKEN")
-    file = desk.file("t.csv", HEAD + good(1) + "@2,,x.example,Hi\n" + good(3))
+    file = desk.file("t.csv", HEAD + good(1) + ",ada(at)acme.example,x.example,Hi\n" + good(3))
     ended = run("upsert", "tickets", file, "--dry-run")
-    assert (ended.code, ended.err) == (1, ["row 2 invalid: email is missing"])
+    assert (ended.code, ended.err) == (1, ["row 2 invalid: one of source_id or id is required"])
     told = json.loads(run("upsert", "tickets", file, "--dry-run", "--json", "--chunk-size", "1").out)
     assert (told["rows"], told["invalid"], told["to_send"], told["calls"]) == (3, 1, 2, 2)
-    assert told["problems"] == [{"row": 2, "key": None, "reason": "email is missing"}]
+    assert told["problems"] == [{"row": 2, "key": None, "reason": "one of source_id or id is required"}]
     assert run("upsert", "tickets", desk.file("u.csv", HEAD + good(1)), "--dry-run").code == 0
     monkeypatch.setenv("PLANHAT_API_TOKEN", TOKEN)
     assert desk.stored() == {}
@@ -422,7 +429,7 @@ def test_a_dry_run_of_a_job_shows_what_is_left(desk: Desk) -> None:  # noqa: F81
     assert (ended.code, ended.out) == (2, "")
     assert "base_url is http://127.0.0.1:9, was http" in ended.err[0]
     assert Path("job.db").read_bytes() == content
-    assert [path.name for path in desk.folder.iterdir() if path.name.startswith("job")] == ["job.db"]
+    assert sorted(path.name for path in desk.folder.glob("job*")) == ["job.db", "job.db-lock"]
 
 
 def test_a_mapping_file_fits_columns_constants_and_dates(desk: Desk) -> None:  # noqa: F811
@@ -465,7 +472,7 @@ def test_an_upsert_that_waits_for_standard_input_can_be_interrupted(desk: Desk) 
 def test_without_a_terminal_a_line_now_and_then_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every ten seconds."""
     said: list[str] = []
-    monkeypatch.setattr("planhat_async.console.tell", said.append)
+    monkeypatch.setattr("planhat_async.cli.console.tell", said.append)
 
     async def work() -> None:
         telling = asyncio.create_task(_tell(lambda: f"line {len(said) + 1}"))

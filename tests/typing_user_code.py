@@ -11,6 +11,8 @@ import aiohttp
 from planhat_async import (
     ChecklistItem,
     ChunkResult,
+    Companies,
+    Company,
     DecodeError,
     NoAnswerError,
     Note,
@@ -19,6 +21,7 @@ from planhat_async import (
     Pacer,
     Person,
     Problem,
+    ProblemGroup,
     RateLimits,
     RetryPolicy,
     Session,
@@ -30,16 +33,17 @@ from planhat_async import (
     Ticket,
     Tickets,
     Timeouts,
-    Updates,
+    UpdatedSince,
     UpsertError,
     UpsertOptions,
     UpsertResult,
     extid,
     srcid,
 )
-from planhat_async.samples import make_ticket
 from planhat_async.sandbox import Fault, MemorySandbox, Sandbox
-from planhat_async.sandbox_transport import SandboxTransport
+from planhat_async.testing import make_record
+from planhat_async.testing.samples import make_ticket
+from planhat_async.testing.sandbox_transport import SandboxTransport
 
 
 async def opening(client: aiohttp.ClientSession) -> None:
@@ -69,7 +73,7 @@ def reading(note: Note, task: Task, ticket: Ticket) -> None:
     assert_type(task.checklist, list[ChecklistItem] | None)
     assert_type(ticket.time_spent, float | None)
     assert_type(ticket.history, list[StatusChange] | None)
-    assert_type(Task.KEYABLES, tuple[str, ...])
+    assert_type(Tasks.model.match, tuple[str, ...])
     assert note.updated_at  # type: ignore[attr-defined]
     Task("61006bc89a3e0b702ed8ea49")  # type: ignore[call-arg]
     Task(companyId="61006bc89a3e0b702ed8ea49")  # type: ignore[call-arg]
@@ -118,9 +122,11 @@ async def upserting(session: Session, stream: AsyncIterator[dict[str, Any]]) -> 
     assert_type(result.problems, list[Problem])
     assert_type(result.problems[0].position, int | None)
     assert_type(result.not_stored[Outcome.DROPPED], tuple[range, ...])
+    assert_type(result.problem_groups, tuple[ProblemGroup, ...])
     async for chunk in tickets.upsert_chunks(stream):
         assert_type(chunk, ChunkResult)
-        assert_type(chunk.ids_by_key, dict[str, str])
+        assert_type(chunk.ids_by_source_id, dict[str, str])
+        assert_type(chunk.ids_by_external_id, dict[str, str])
     async with tickets.upserting(stream) as run:
         async for chunk in run:
             assert_type(chunk.created_ids, tuple[str, ...])
@@ -163,7 +169,7 @@ async def testing_against_a_sandbox() -> None:
 async def walking(tasks: Tasks, tickets: Tickets) -> None:
     """A walk hands out tasks, and then the time to go on from; a list can be resumed behind a record."""
     walk = tasks.iter_updated_since(datetime.now(UTC), margin=60, company_id="c", archived=None, select=["action"])
-    assert_type(walk, Updates[Task])
+    assert_type(walk, UpdatedSince[Task])
     async for task in walk:
         assert_type(task, Task)
     assert_type(walk.next_since, datetime)
@@ -172,3 +178,16 @@ async def walking(tasks: Tasks, tickets: Tickets) -> None:
     tickets.iter(on_bad_record="ignore")  # type: ignore[arg-type]
     tasks.iter_updated_since(datetime.now(UTC), sort="id")  # type: ignore[call-arg]
     tickets.iter_updated_since(datetime.now(UTC))  # type: ignore[attr-defined]
+
+
+async def companies(session: Session) -> None:
+    """A model's options, calls and fields, as of the others."""
+    companies = Companies(session)
+    assert_type(await companies.get(extid("acme")), Company)
+    assert_type(await companies.get_many(["1"]), list[Company | None])
+    assert_type(companies.iter(company_id=["1"], select=["name"]), AsyncGenerator[Company, None])
+    assert_type((await companies.page(limit=1))[0].domains, list[str] | None)
+    assert_type(await companies.upsert_many([Company(name="Acme"), {"name": "Bee"}]), UpsertResult)
+    assert_type(make_record(Company, 1, name="Acme"), Company)
+    companies.iter(status="customer")  # type: ignore[call-arg]
+    await companies.create(Note())  # type: ignore[arg-type]

@@ -8,30 +8,32 @@ import re
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import attrs
 
 from planhat_async._convert.values import (
     SCALAR_CHECKS,
+    check_day,
+    check_day_number,
     check_list,
     check_scalar,
     check_time,
+    day_number,
     kind_of,
+    read_day,
+    read_day_number,
     read_time,
     write_time,
 )
-from planhat_async.models import ChecklistItem, Person, StatusChange
-
-PARTS = (Person, ChecklistItem, StatusChange)
-_IRREGULAR = {"id": "_id", "version": "__v"}
+from planhat_async.records import Part
 
 
 def camel_case(name: str) -> str:
-    """A record's field in Planhat's spelling."""
+    """A field's name in Planhat's usual spelling."""
     head, *rest = name.split("_")
-    return _IRREGULAR.get(name) or head + "".join(word.capitalize() for word in rest)
+    return head + "".join(word.capitalize() for word in rest)
 
 
 @attrs.frozen
@@ -41,7 +43,6 @@ class Field:
     name: str
     wire: str
     type: Any
-    doc: str
     is_writable: bool
     read: Callable[[Any], Any] | None
     """From the wire; `None` where a value passes as it came."""
@@ -56,7 +57,7 @@ _known_spellings: dict[type, dict[str, Field]] = {}
 
 
 def fields_of(cls: type) -> dict[str, Field]:
-    """A class's fields by attribute name, `extra` left out."""
+    """A class's fields by attribute name, `extra` left out; `custom` comes last."""
     if cls not in _known:
         _known[cls] = _describe(cls)
     return _known[cls]
@@ -66,7 +67,7 @@ def wire_path(cls: type, name: str) -> str:
     """A field as `sort` and `select` name it, from either spelling; `custom.NAME` passes as it is.
 
     Raises:
-        ValueError: A field nobody knows.
+        ValueError: An unknown field.
     """
     if not isinstance(name, str):
         raise TypeError(f"a field's name is text, not {kind_of(name)}")
@@ -81,7 +82,7 @@ def wire_path(cls: type, name: str) -> str:
 
 
 def unknown_field(cls: type, name: Any) -> str:
-    """What to say about a field nobody knows: with the nearest names, if any is near."""
+    """The message about an unknown field, with the nearest names if any is near."""
     snake = re.sub(r"[\W_]+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(name))).lower()
     near = difflib.get_close_matches(snake, fields_of(cls), n=3, cutoff=0.6)
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
@@ -98,18 +99,16 @@ def spellings_of(cls: type) -> dict[str, Field]:
 
 def _describe(cls: type) -> dict[str, Field]:
     hints = typing.get_type_hints(cls)
-    is_part = cls in PARTS
     found = {}
     for attribute in attrs.fields(cls):
         if attribute.name == "extra":
             continue
         inner = _without_none(hints[attribute.name])
-        read, unread, check = _travel(inner)
+        read, unread, check = _travel(inner, is_day_number=attribute.metadata.get("is_day_number", False))
         found[attribute.name] = Field(
             name=attribute.name,
-            wire="id" if is_part and attribute.name == "id" else camel_case(attribute.name),
+            wire=attribute.metadata.get("wire") or camel_case(attribute.name),
             type=inner,
-            doc=attribute.metadata.get("doc", ""),
             is_writable=attribute.metadata.get("writable", True),
             read=read,
             unread=unread,
@@ -126,18 +125,30 @@ def _without_none(hint: Any) -> Any:
     return hint
 
 
-def _travel(inner: Any) -> tuple[Callable[[Any], Any] | None, Callable[[Any], Any] | None, Callable[[Any], Any]]:
-    """How a value of this type is read, turned back and checked."""
-    if inner is datetime:
-        return read_time, _write_time_or_text, check_time
+def part_in(hint: Any) -> type | None:
+    """The class of the objects in a list, where a type is a list of objects that have one."""
+    (item, *_) = typing.get_args(hint) or (None,)
+    return item if isinstance(item, type) and issubclass(item, Part) else None
+
+
+_Travel = tuple[Callable[[Any], Any] | None, Callable[[Any], Any] | None, Callable[[Any], Any]]
+"""How a value is read, turned back and checked; see `Field`."""
+
+
+def _travel(inner: Any, *, is_day_number: bool) -> _Travel:
+    """How a value of this type travels."""
+    if inner is date and is_day_number:
+        return read_day_number, _write_day_number, check_day_number
+    if inner in _SPECIAL:
+        return _SPECIAL[inner]
     if inner in SCALAR_CHECKS:
         return None, None, SCALAR_CHECKS[inner]
     if typing.get_origin(inner) is dict:
         return None, None, check_scalar(dict, called="an object")
+    if part := part_in(inner):
+        read = functools.partial(_read_parts, consumer(part))
+        return read, functools.partial(_unread_parts, part), check_list(functools.partial(_check_part, part))
     (item,) = typing.get_args(inner)
-    if item in PARTS:
-        read = functools.partial(_read_parts, consumer(item))
-        return read, functools.partial(_unread_parts, item), check_list(functools.partial(_check_part, item))
     return None, None, check_list(SCALAR_CHECKS.get(item, _as_it_is))
 
 
@@ -145,12 +156,27 @@ def _write_time_or_text(value: Any) -> Any:
     return write_time(value) if isinstance(value, datetime) else value
 
 
+def _write_day(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _write_day_number(value: Any) -> Any:
+    return day_number(value) if isinstance(value, date) else value
+
+
 def _as_it_is(value: Any) -> Any:
     return value
 
 
+_SPECIAL: dict[Any, _Travel] = {
+    Any: (None, None, _as_it_is),
+    datetime: (read_time, _write_time_or_text, check_time),
+    date: (read_day, _write_day, check_day),
+}
+
+
 def consumer(cls: type) -> Callable[..., Any]:
-    """A function from a dict of the wire to `cls`, for a dict that nobody else needs: what is left is its `extra`.
+    """A function from a dict of the wire to `cls`. It consumes the dict: the rest of it becomes `extra`.
 
     What cannot be an attribute stays there: cattrs' own hooks drop unknown keys, and turn `None` into the text
     "None". Its second argument is there for cattrs.

@@ -5,16 +5,26 @@ A loop over a model's fields costs about twice as much as the same steps written
 
 from __future__ import annotations
 
+import linecache
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 
 def generate(
-    lines: Iterable[str], names: Mapping[str, Any] | None = None, *, signature: str = "row"
+    lines: Iterable[str], names: Mapping[str, Any] | None = None, *, name: str, signature: str = "row"
 ) -> Callable[..., Any]:
-    """A function with these lines as its body, which may use these names."""
+    """A function with these lines as its body.
+
+    Args:
+        lines: The lines.
+        names: What they may use.
+        name: What it is, for tracebacks and debuggers, which show its source.
+        signature: Its arguments.
+    """
     source = "\n".join([f"def generated({signature}):", *(f"    {line}" for line in lines)])
+    file = f"<generated: {name}>"
     namespace = dict(names or {})
-    exec(source, namespace)  # noqa: S102 - it holds the names of fields, and those are this package's own
+    exec(compile(source, file, "exec"), namespace)  # noqa: S102 - it holds the names of fields, and those are this package's own
+    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
     made: Callable[..., Any] = namespace["generated"]
     return made

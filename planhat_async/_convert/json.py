@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from functools import lru_cache
 from operator import is_
 from typing import Any
 
@@ -27,28 +28,16 @@ class _OnlyId(msgspec.Struct):
     id: str | None = msgspec.field(name="_id", default=None)
 
 
-class RowFlags(msgspec.Struct):
-    """What tells whether a row of a list is wanted, as it came: an unusual value is no reason to lose the row."""
-
-    type: Any = None
-    is_custom_type: Any = msgspec.field(name="isCustomType", default=None)
-    is_archived: Any = msgspec.field(name="isArchived", default=None)
-    company_id: Any = msgspec.field(name="companyId", default=None)
-    updated_at: Any = msgspec.field(name="updatedAt", default=None)
-    endusers: Any = None
-
-
 _decode = msgspec.json.Decoder().decode
 _encoder = msgspec.json.Encoder()
 _id_reader = msgspec.json.Decoder(_OnlyId)
-_flags_reader = msgspec.json.Decoder(RowFlags)
 
 
 def encode_json(value: Any) -> bytes:
     """The value as JSON in UTF-8.
 
     Aware times are written as Planhat writes them; anything else that JSON has no form for is refused, because
-    an encoder's own idea of it (NaN as null, a record in snake_case) would change somebody's data silently.
+    an encoder's own idea of it (NaN as null, a record in snake_case) would change data silently.
 
     Raises:
         ValueError: It has no JSON form: NaN, a naive time, a lone surrogate, a foreign object, endless nesting.
@@ -101,7 +90,7 @@ def _plain(value: Any) -> Any:
 
 
 def decode_json(body: bytes, *, is_input: bool = False) -> Any:
-    """The JSON value in `body`: an answer of Planhat's, or somebody's input, in which nothing is replaced.
+    """The JSON value in `body`: an answer of Planhat's, or a caller's input, in which nothing is replaced.
 
     Raises:
         DecodeError: It is not JSON.
@@ -138,16 +127,28 @@ def row_id(row: bytes) -> str | None:
         return None
 
 
-def row_flags(row: bytes) -> RowFlags:
-    """What tells whether a row is wanted.
+def row_view(row: bytes, fields: tuple[tuple[str, str], ...]) -> Any:
+    """An object with these fields of a row as attributes, as they came; `None` where the row lacks one.
+
+    An unusual value is no reason to lose a row, so nothing is checked.
+
+    Args:
+        row: The row.
+        fields: The attributes' names, each with Planhat's name of the field.
 
     Raises:
         DecodeError: The row is not an object.
     """
     try:
-        return _flags_reader.decode(row)
+        return _view_reader(fields).decode(row)
     except (ValueError, RecursionError) as error:
         raise DecodeError(f"a row cannot be read ({error}): {excerpt(row, 20)!r}", id=row_id(row)) from None
+
+
+@lru_cache(maxsize=64)
+def _view_reader(fields: tuple[tuple[str, str], ...]) -> msgspec.json.Decoder[Any]:
+    places = [(name, Any, msgspec.field(name=wire, default=None)) for name, wire in fields]
+    return msgspec.json.Decoder(msgspec.defstruct("RowView", places))
 
 
 def without_fields(row: bytes, names: Collection[str]) -> bytes:

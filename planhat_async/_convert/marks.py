@@ -10,7 +10,7 @@ import attrs
 
 from planhat_async._convert.fields import spellings_of, wire_path
 from planhat_async._convert.values import SCALAR_CHECKS, read_time
-from planhat_async.models import Record
+from planhat_async.records import Model
 
 Mark: TypeAlias = tuple[tuple[Any, ...], tuple[Any, ...]]
 
@@ -30,7 +30,7 @@ class Marker:
 
     @property
     def select(self) -> str:
-        """What a list is asked for: `custom` as a whole, because nobody knows whether a part of it can be."""
+        """The fields to select: `custom` as a whole, because it is unknown whether Planhat selects a part of it."""
         names = ("custom" if name.startswith(_CUSTOM) else name for name in (*self.warranted, *self.others))
         return ",".join(dict.fromkeys(["_id", *names]))
 
@@ -64,6 +64,10 @@ class Marker:
         return value if isinstance(value, int | float) else None
 
 
+IDS_ONLY = Marker((), (), frozenset())
+"""Compares nothing: reads `_id`s alone."""
+
+
 def _moment(text: str) -> datetime | str:
     try:
         time = read_time(text).astimezone(UTC)
@@ -72,30 +76,30 @@ def _moment(text: str) -> datetime | str:
         return text
 
 
-def marker_of(cls: type[Record], names: Sequence[str], others: tuple[str, ...] = ()) -> Marker:
+def marker_of(model: Model, names: Sequence[str]) -> Marker:
     """What takes these fields, in either spelling, from a model's rows and records.
 
     Raises:
-        ValueError: A field nobody knows, or one that holds more than a single value; or the model's rows have keys.
+        ValueError: An unknown field, or one that holds more than a single value; or the model's rows have keys.
         TypeError: Not a sequence of names.
     """
     if isinstance(names, str):
         raise TypeError("verify_by takes several names, such as verify_by=['subject']")
-    if cls.NEEDED_TO_UPSERT:
-        raise ValueError(f"verify_by is about rows without a key, and every {cls.__name__} has one")
-    wires = [_compared(cls, name) for name in names]
-    spelled = spellings_of(cls)
+    if model.always_has_key:
+        raise ValueError(f"verify_by is about rows without a key, and every {model.singular} has one")
+    wires = [_compared(model, name) for name in names]
+    spelled, others = spellings_of(model.record), model.discriminator
     times = frozenset(name for name in (*wires, *others) if name in spelled and spelled[name].type is datetime)
     return Marker(tuple(wires), others, times)
 
 
-def _compared(cls: type[Record], name: str) -> str:
-    wire = wire_path(cls, name)
+def _compared(model: Model, name: str) -> str:
+    wire = wire_path(model.record, name)
     if wire.startswith(_CUSTOM):
         return wire
-    field = spellings_of(cls)[wire]
+    field = spellings_of(model.record)[wire]
     if field.type not in SCALAR_CHECKS:
         raise ValueError(f"verify_by: {field.name} holds more than a single value")
-    if not field.is_writable or field.name in cls.KEYABLES:
+    if not field.is_writable or field.name in model.match:
         raise ValueError(f"verify_by: {field.name} is not a field that rows without a key are sent with")
     return wire

@@ -13,21 +13,25 @@ from planhat_async._convert.json import decode_json, row_id
 from planhat_async._convert.row_reading import RowReader
 from planhat_async._convert.values import kind_of
 from planhat_async.errors import DecodeError
-from planhat_async.models import Note, Record, Task, Ticket
+from planhat_async.records import Part, Record
 
 R = TypeVar("R", bound=Record)
 
 
 def _make_converter() -> cattrs.Converter:
+    """A converter with a hook for each class of records and of the objects in them, made when it is first met."""
     converter = cattrs.Converter()
-    for cls in (Note, Task, Ticket):
-        converter.register_structure_hook(cls, consumer(cls))
-        converter.register_unstructure_hook(cls, fields.unstructure)
+    converter.register_structure_hook_factory(_is_ours, consumer)
+    converter.register_unstructure_hook_factory(_is_ours, lambda _: fields.unstructure)
     return converter
 
 
+def _is_ours(cls: Any) -> bool:
+    return isinstance(cls, type) and issubclass(cls, Record | Part)
+
+
 converter = _make_converter()
-_READERS = {cls: RowReader(cls) for cls in (Note, Task, Ticket)}
+_readers: dict[type, RowReader] = {}
 
 
 def decode_record(cls: type[R], row: bytes, *, position: int | None = None) -> R:
@@ -36,7 +40,9 @@ def decode_record(cls: type[R], row: bytes, *, position: int | None = None) -> R
     Raises:
         DecodeError: The row cannot be read; it carries the row's `_id` and position.
     """
-    reader = _READERS[cls]  # type: ignore[index]
+    reader = _readers.get(cls)
+    if reader is None:
+        reader = _readers.setdefault(cls, RowReader(cls))
     try:
         made: R = reader.read(row)
     except (ValueError, RecursionError):

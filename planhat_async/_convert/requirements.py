@@ -3,69 +3,148 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache, partial
 from typing import Any
 
 import attrs
 
-from planhat_async._convert.fields import camel_case
+from planhat_async._convert.fields import fields_of
 from planhat_async._convert.generating import generate
-from planhat_async.models import Record
+from planhat_async.keys import PREFIXES, is_record_id
+from planhat_async.records import Model
+
+_MAX_KNOWN_COMPANIES = 5000
+_MAX_SHOWN = 60
 
 
 @attrs.frozen
 class Requirements:
     """What rows of one model need."""
 
-    check_upsert: Callable[[dict[str, Any]], tuple[str, ...]]
-    """The keys that a written row of a bulk upsert can be matched on, as `name=value`, in order of priority.
+    check_upsert: Callable[[dict[str, Any]], tuple[tuple[str, ...], bool]]
+    """The keys that a written row of a bulk upsert can be matched on, as `name=value`, in order of priority; and
+    whether it has keys but lacks what a creation needs.
 
-    Keys that are `None` are taken out of the row: they match nothing. A ValueError says what is missing, or blank; a
-    row without a key needs what a creation needs.
+    Keys that are `None` are taken out of the row: they match nothing. A ValueError says what is missing, blank, or
+    no `_id`; a row without a key needs what a creation needs.
     """
+    check_ids: Callable[[Mapping[str, Any]], None]
+    """Raises ValueError where a written row's `_id`, or its company's, cannot be one."""
     missing_to_create: Callable[[Mapping[str, Any]], str | None]
     """What a row still needs to be created, in words, or `None`."""
 
 
-_known: dict[type, Requirements] = {}
-
-
-def requirements_of(cls: type[Record]) -> Requirements:
+@cache
+def requirements_of(model: Model) -> Requirements:
     """What rows of this model need, by functions that are generated once: every row passes through them."""
-    if cls not in _known:
-        everything = cls.NEEDED_TO_UPSERT + cls.NEEDED_TO_CREATE
-        _known[cls] = Requirements(
-            check_upsert=generate(_lines_for_upsert(cls)),
-            missing_to_create=generate([*_lines_for_missing(cls, everything, "return {}"), "return None"]),
-        )
-    return _known[cls]
+    wires = {name: field.wire for name, field in fields_of(model.record).items()}
+    names = _names_for_ids(model)
+    return Requirements(
+        check_upsert=generate(_lines_for_upsert(model, wires), names, name=f"check_upsert of {model.name}"),
+        check_ids=generate(
+            [*_lines_for_id(), *_lines_for_company(model, wires)], names, name=f"check_ids of {model.name}"
+        ),
+        missing_to_create=generate(
+            [*_lines_for_missing(model, wires, "return {}"), "return None"], name=f"missing_to_create of {model.name}"
+        ),
+    )
 
 
-def _lines_for_upsert(cls: type[Record]) -> Iterator[str]:
+def _lines_for_upsert(model: Model, wires: Mapping[str, str]) -> Iterator[str]:
     yield "keys = ()"
-    for name in cls.KEYABLES:
-        wire = camel_case(name)
+    for name in model.match:
+        wire = wires[name]
         yield f"if {wire!r} in row:"
         yield f"    value = row[{wire!r}]"
         yield "    if value is None:"
         yield f"        del row[{wire!r}]"
         yield "    elif not value or value.isspace():"
         yield f"        raise ValueError({f'{name} must not be blank'!r})"
+        if wire == "_id":
+            yield "    elif not is_record_id(value):"
+            yield "        refuse_id(value)"
         yield "    else:"
         yield f"        keys += ({f'{wire}='!r} + value,)"
-    refusal = "raise ValueError({})"
-    yield from _lines_for_missing(cls, cls.NEEDED_TO_UPSERT, refusal)
-    yield "if not keys:"
-    yield from (f"    {line}" for line in _lines_for_missing(cls, cls.NEEDED_TO_CREATE, refusal))
-    yield "    pass"
-    yield "return keys"
+    yield from _lines_for_company(model, wires)
+    yield "if keys:"
+    yield f"    return keys, {_is_partial(model, wires)}"
+    yield from _lines_for_missing(model, wires, "raise ValueError({})")
+    yield "return keys, False"
 
 
-def _lines_for_missing(cls: type[Record], groups: tuple[tuple[str, ...], ...], refusal: str) -> Iterator[str]:
+def _lines_for_id() -> Iterator[str]:
+    yield "value = row.get('_id')"
+    yield "if value is not None and not is_record_id(value):"
+    yield "    refuse_id(value)"
+
+
+def _lines_for_company(model: Model, wires: Mapping[str, str]) -> Iterator[str]:
+    if model.company_field is None:
+        return
+    yield f"company = row.get({wires[model.company_field]!r})"
+    yield "if company and company not in companies:"
+    yield "    check_company(company)"
+
+
+def _is_partial(model: Model, wires: Mapping[str, str]) -> str:
+    """An expression: whether a row with a key, whose company has been checked, lacks what a creation needs."""
+    groups = [group for group in model.needs if not set(group) & set(model.match)]
+    got = {name: f"row.get({wires[name]!r})" for group in groups for name in group}
+    if model.company_field in got:
+        got[model.company_field] = "company"
+    lacks = [f"not ({' or '.join(got[name] for name in group)})" for group in groups]
+    return " or ".join([*lacks, *(f"({_lacks_other(wires, *one)})" for one in model.needs_with)]) or "False"
+
+
+def _lines_for_missing(model: Model, wires: Mapping[str, str], refusal: str) -> Iterator[str]:
     """Lines that refuse a row in which no field of a group is there, or one that another needs."""
-    for group in groups:
-        said = " or ".join(group)
-        yield f"if not ({' or '.join(f'row.get({camel_case(name)!r})' for name in group)}):"
-        yield "    " + refusal.format(repr(f"{said} is missing"))
-    for name, value, other in cls.NEEDED_WITH:
-        yield f"if row.get({camel_case(name)!r}) == {value!r} and row.get({camel_case(other)!r}) is None:"
-        yield "    " + refusal.format(repr(f"{other} is missing: {name} is {value!r}"))
+    for group in model.needs:
+        yield f"if not ({' or '.join(f'row.get({wires[name]!r})' for name in group)}):"
+        yield "    " + refusal.format(repr(_required(group)))
+    for name, value, other in model.needs_with:
+        yield f"if {_lacks_other(wires, name, value, other)}:"
+        yield "    " + refusal.format(repr(f"{other} is required where {name} is {value!r}"))
+
+
+def _required(group: tuple[str, ...]) -> str:
+    *most, last = group
+    return f"one of {', '.join(most)} or {last} is required" if most else f"{last} is required"
+
+
+def _lacks_other(wires: Mapping[str, str], name: str, value: str, other: str) -> str:
+    """An expression: whether a field has a value with which another is needed, which is not there."""
+    wire = wires[name]
+    return f"{wire!r} in row and row[{wire!r}] == {value!r} and row.get({wires[other]!r}) is None"
+
+
+def _names_for_ids(model: Model) -> dict[str, Any]:
+    """What the lines that check `_id`s use; companies found good are remembered, for most rows share one."""
+    companies: set[str] = set()
+    return {
+        "is_record_id": is_record_id,
+        "refuse_id": partial(_refuse_id, model),
+        "companies": companies,
+        "check_company": partial(_check_company, model, companies),
+    }
+
+
+def _refuse_id(model: Model, value: str) -> None:
+    own = "put a key of your own in source_id" if "source_id" in model.match else "leave it out to create a record"
+    raise ValueError(
+        f'id {_shown(value)} is not an _id (24 hex digits): {own}; extid("…") and srcid("…") are for calls'
+    )
+
+
+def _check_company(model: Model, known: set[str], value: str) -> None:
+    if not is_record_id(value) and not any(value.startswith(one) and value[len(one) :].strip() for one in PREFIXES):
+        raise ValueError(
+            f"{model.company_field} {_shown(value)} is not an _id (24 hex digits): "
+            f"name the company by {model.company_keys}"
+        )
+    if len(known) >= _MAX_KNOWN_COMPANIES:
+        known.clear()
+    known.add(value)
+
+
+def _shown(value: str) -> str:
+    return repr(value if len(value) <= _MAX_SHOWN else value[: _MAX_SHOWN - 1] + "…")

@@ -11,14 +11,13 @@ for it, in the whole process. A row with one that gets no place always goes the 
 from __future__ import annotations
 
 import re
-import typing
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any
 
 import msgspec
 
-from planhat_async._convert.fields import PARTS, Field, fields_of
+from planhat_async._convert.fields import Field, fields_of, part_in
 from planhat_async._convert.generating import generate
 
 _MAX_LEARNED = 200
@@ -29,6 +28,7 @@ _REFUSED = re.compile(r'["\\\x00-\x1f]')
 """In names that no struct can have: those that JSON escapes."""
 
 _Time = Annotated[datetime, msgspec.Meta(tz=True)] | None
+_Day = str | int | None
 
 
 class RowReader:
@@ -41,7 +41,7 @@ class RowReader:
     def __init__(self, cls: type) -> None:
         self._cls = cls
         self._n_adapted = self._n_unusual = 0
-        self._adapt(dict.fromkeys((cls, *PARTS), ()))
+        self._adapt(dict.fromkeys((cls, *_parts_within(cls)), ()))
 
     def read(self, row: bytes) -> Any:
         """The record in a row's bytes.
@@ -76,24 +76,27 @@ class RowReader:
 
 def _parts_of(record: Any) -> Iterator[Any]:
     for field in fields_of(type(record)).values():
-        if _part_in(field) is not None:
+        if part_in(field.type) is not None:
             yield from getattr(record, field.name) or ()
 
 
-def _part_in(field: Field) -> type | None:
-    """The class of the objects in a field's list, where they have one."""
-    (item, *_) = typing.get_args(field.type) or (None,)
-    return item if item in PARTS else None
+def _parts_within(cls: type) -> Iterator[type]:
+    """The classes of the objects that a class's fields hold lists of, and of those within them."""
+    for field in fields_of(cls).values():
+        part = part_in(field.type)
+        if part is not None:
+            yield part
+            yield from _parts_within(part)
 
 
 def _struct(cls: type, learned: dict[type, tuple[str, ...]]) -> type[msgspec.Struct]:
     """A struct with the fields of `cls` in their order, then those that were learned."""
 
     def kind(field: Field) -> Any:
-        part = _part_in(field)
+        part = part_in(field.type)
         if part is not None:
             return list[_struct(part, learned)] | None  # type: ignore[misc]
-        return _Time if field.type is datetime else Any
+        return _Time if field.type is datetime else _Day if field.type is date else Any
 
     known = [
         (field.name, kind(field), msgspec.field(name=field.wire, default=None)) for field in fields_of(cls).values()
@@ -120,10 +123,13 @@ def _filler(cls: type, learned: dict[type, tuple[str, ...]]) -> Callable[[Any], 
     others = "{wire: value for wire, value in zip(wires, others) if value is not unset}" if learned[cls] else "{}"
     lines.append(f"made.extra = {others}")
     for field in fields:
-        part = _part_in(field)
+        part = part_in(field.type)
         if part is not None:
             names[f"fill_{field.name}"] = _filler(part, learned)
             lines.append(f"if made.{field.name}: made.{field.name} = [*map(fill_{field.name}, made.{field.name})]")
+        elif field.type is date:
+            names[f"read_{field.name}"] = field.read
+            lines.append(f"if made.{field.name} is not None: made.{field.name} = read_{field.name}(made.{field.name})")
     if "custom" in fields_of(cls):
         lines.append("if made.custom is None: made.custom = {}")
-    return generate([*lines, "return made"], names)
+    return generate([*lines, "return made"], names, name=f"{cls.__name__} from a struct")

@@ -1,7 +1,7 @@
 """Single values, to and from the wire.
 
-Reading is lenient: a field of somebody's data that looks unusual is no reason to lose the record. Writing is
-strict, because Planhat stores what it does not understand, or drops it, without a word.
+Reading is lenient: an unusual value is not a reason to lose the record. Writing is strict, because Planhat stores
+values that it does not understand, or drops them, silently.
 """
 
 from __future__ import annotations
@@ -9,8 +9,11 @@ from __future__ import annotations
 import math
 import typing
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
+
+_EPOCH = date(1970, 1, 1)
+_DAY_LENGTH = len("YYYY-MM-DD")
 
 
 def read_time(value: Any) -> datetime:
@@ -48,6 +51,48 @@ def check_time(value: Any) -> str:
     return value
 
 
+def read_day(value: Any) -> date:
+    """A day from the wire, as `YYYY-MM-DD`; of a whole time its day, as it is written."""
+    return date.fromisoformat(value) if len(value) <= _DAY_LENGTH else read_time(value).date()
+
+
+def check_day(value: Any) -> str:
+    """A day as Planhat writes it, `YYYY-MM-DD`."""
+    if isinstance(value, datetime):
+        raise TypeError("a day, not a time: call .date()")
+    if isinstance(value, date):
+        return value.isoformat()
+    if not isinstance(value, str):
+        raise TypeError(f"a day, not {kind_of(value)}")
+    try:
+        return date.fromisoformat(value).isoformat()
+    except ValueError:
+        raise ValueError(f"{value!r} is not a day such as 2024-05-31") from None
+
+
+def day_number(day: date) -> int:
+    """Whole days since 1970-01-01."""
+    return (day - _EPOCH).days
+
+
+def read_day_number(value: Any) -> date:
+    """A day from the wire, where it is a number of days since 1970-01-01."""
+    if type(value) is not int:
+        raise TypeError(f"a whole number of days, not {kind_of(value)}")
+    try:
+        return _EPOCH + timedelta(days=value)
+    except OverflowError:
+        raise ValueError(f"{value} days after 1970-01-01 are beyond the calendar") from None
+
+
+def check_day_number(value: Any) -> int:
+    """A day as Planhat writes it where it counts days; a whole number is one already."""
+    if type(value) is int:
+        read_day_number(value)  # raises where no calendar has it
+        return value
+    return day_number(date.fromisoformat(check_day(value)))
+
+
 def check_scalar(*allowed: type, called: str) -> Callable[[Any], Any]:
     def check(value: Any) -> Any:
         if isinstance(value, float) and not math.isfinite(value):
@@ -65,6 +110,7 @@ SCALAR_CHECKS: dict[Any, Callable[[Any], Any]] = {
     int: check_scalar(int, called="a whole number"),
     float: check_scalar(int, float, called="a number"),
     datetime: check_time,
+    date: check_day,
 }
 
 
@@ -84,10 +130,18 @@ def kind_of(value: Any) -> str:
 
 def type_in_words(hint: Any) -> str:
     """What a field takes, as people say it."""
-    words = {str: "text", bool: "true or false", int: "whole number", float: "number", datetime: "time"}
-    if hint in words:
-        return words[hint]
+    if hint in _WORDS:
+        return _WORDS[hint]
     return "object" if typing.get_origin(hint) is dict else f"list of {_ITEMS.get(typing.get_args(hint)[0], 'objects')}"
 
 
+_WORDS = {
+    str: "text",
+    bool: "true or false",
+    int: "whole number",
+    float: "number",
+    datetime: "time",
+    date: "day",
+    Any: "anything",
+}
 _ITEMS = {str: "texts", Any: "anything"}

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from planhat_async._convert.fields import Field, fields_of, spellings_of, unknown_field
 from planhat_async._convert.generating import generate
 from planhat_async._convert.json import is_plain, plain
-from planhat_async.models import Record
+from planhat_async.records import Record
 
 Spelling: TypeAlias = tuple[str, type | None, Callable[[Any], Any]]
 """A field's wire name, the type whose values are sent as they are, and what checks any other value."""
@@ -24,18 +24,24 @@ class Writer:
     """Writes rows of one model: records, or mappings with keys in either spelling.
 
     What it makes holds nothing that JSON has no form for, so `encode_plain` encodes it.
+
+    Args:
+        cls: The model's class.
+        match: The fields that rows are matched on: a key that is `None` is taken out of a row afterwards.
     """
 
-    def __init__(self, cls: type[Record]) -> None:
+    def __init__(self, cls: type[Record], match: tuple[str, ...] = ()) -> None:
         self._cls = cls
         self._spelled: dict[str, Spelling] = {name: _spelling_of(field) for name, field in spellings_of(cls).items()}
         fields = fields_of(cls).values()
         self._types = dict.fromkeys(self._spelled) | {f.wire: _type_that_passes(f) for f in fields}
-        # A key that is None is taken out of a row, which the caller's own mapping must not be.
-        self._may_be_none = {field.wire for field in fields if field.name not in cls.KEYABLES}
+        # A row from which a key is taken must not be the caller's own mapping.
+        self._may_be_none = {field.wire for field in fields if field.name not in match}
         self._texts = {field.wire for field in fields if field.type == list[str]}
         self._write_record: Callable[[Record], dict[str, Any]] = generate(
-            _lines_for_record(fields), {f"check_{f.name}": _check_of(f) for f in fields}
+            _lines_for_record(fields),
+            {f"check_{f.name}": _check_of(f) for f in fields},
+            name=f"{cls.__name__} to a row",
         )
 
     def write(self, row: Any) -> dict[str, Any]:
@@ -44,7 +50,7 @@ class Writer:
         Where a mapping needs no change it is the mapping itself: leave what comes back as it is.
 
         Raises:
-            ValueError: A field nobody knows (Planhat would drop it silently), or a value Planhat would not understand.
+            ValueError: An unknown field (Planhat would drop it silently), or a value that Planhat would not understand.
             TypeError: Not a record of this model, nor a mapping; or a value of the wrong type.
         """
         if type(row) is dict:
@@ -90,14 +96,19 @@ class Writer:
         return next(field.name for field in fields_of(self._cls).values() if {field.name, field.wire} <= row.keys())
 
 
-_known: dict[type, Writer] = {}
+_known: dict[tuple[type[Record], tuple[str, ...]], Writer] = {}
 
 
-def writer_of(cls: type[Record]) -> Writer:
-    """The writer of a model, made once."""
-    if cls not in _known:
-        _known[cls] = Writer(cls)
-    return _known[cls]
+def writer_of(cls: type[Record], match: tuple[str, ...] = ()) -> Writer:
+    """The writer of a class, made once.
+
+    Args:
+        cls: The class.
+        match: The fields that rows are matched on, if they are to be upserted.
+    """
+    if (cls, match) not in _known:
+        _known[cls, match] = Writer(cls, match)
+    return _known[cls, match]
 
 
 def to_write(cls: type[Record], row: Record | Mapping[str, Any]) -> dict[str, Any]:

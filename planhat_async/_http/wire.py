@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 import attrs
 
-from planhat_async._convert import excerpt
+from planhat_async._convert import excerpt, printable
 from planhat_async.errors import (
     AuthenticationError,
     BadRequestError,
@@ -19,11 +19,13 @@ from planhat_async.errors import (
     PayloadTooLargeError,
     PermissionDeniedError,
     RateLimitedError,
+    RequestTimeoutError,
     ServerError,
     StatusError,
 )
 
 DEFAULT_BASE_URL = "https://api.planhat.com"
+_PLANHAT_HOST = re.compile(r"[a-z0-9.-]+\.planhat\.com(/.*)?")
 _SHORTEST_TOKEN = 8
 _SAFE_IN_PATH = "/%:@!$&'()*+,;=~-._"
 _BY_STATUS: dict[int, type[StatusError]] = {
@@ -31,6 +33,7 @@ _BY_STATUS: dict[int, type[StatusError]] = {
     401: AuthenticationError,
     403: PermissionDeniedError,
     404: NotFoundError,
+    408: RequestTimeoutError,
     413: PayloadTooLargeError,
     429: RateLimitedError,
 }
@@ -67,7 +70,7 @@ class Response:
     status: int
     headers: Mapping[str, str] = attrs.field(factory=dict)
     """Names in lower case."""
-    pieces: tuple[bytes, ...] = attrs.field(default=b"", alias="body", converter=_in_pieces, repr=False)
+    pieces: tuple[bytes, ...] = attrs.field(default=(b"",), alias="body", converter=_in_pieces, repr=False)
     """The body as it came from the network: joining a large one would hold the event loop."""
     follows_unknown: bool = attrs.field(default=False, eq=False, repr=False)
     """Whether an earlier attempt may have been carried out already."""
@@ -93,7 +96,7 @@ def error_from(request: Request, response: Response, *, base_url: str, now: floa
     status = response.status
     cls = ServerError if status >= 500 else _BY_STATUS.get(status, StatusError)
     body = excerpt(response.body)
-    said = f": {excerpt(response.body, 200).strip()}" if body.strip() else ""
+    said = f": {printable(body.strip(), 200)}" if body.strip() else ""
     hint = f" ({_HINTS[status]})" if status in _HINTS else ""
     named = retry_after(response, now=now)
     if named is not None:
@@ -110,6 +113,20 @@ def error_from(request: Request, response: Response, *, base_url: str, now: floa
     )
 
 
+def refused(seconds: float) -> Response:
+    """What a call that was never sent is answered while everything is refused, for so many seconds."""
+    return Response(status=429, headers={"retry-after": f"{seconds:.0f}"})
+
+
+def query_value(value: str | float | bool) -> str:
+    """A value of the query, as JSON spells it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, str | int | float):
+        raise TypeError(f"a value of the query is text or a number, not {type(value).__name__}")
+    return str(value)
+
+
 def retry_after(response: Response, *, now: float) -> float | None:
     """Seconds to wait as `Retry-After` names them, in seconds or as a date; `None` where it does not.
 
@@ -123,8 +140,13 @@ def retry_after(response: Response, *, now: float) -> float | None:
     until = _timestamp(value)
     if until is None:
         return None
-    since = _timestamp(response.headers.get("date", ""))
+    since = answered_at(response)
     return max(0.0, until - (now if since is None else since))
+
+
+def answered_at(response: Response) -> float | None:
+    """The server's time as an answer's `Date` says, in seconds since 1970."""
+    return _timestamp(response.headers.get("date", ""))
 
 
 def _timestamp(text: str) -> float | None:
@@ -149,29 +171,47 @@ def checked_path(path: str) -> str:
     """A caller's path, quoted where it must be.
 
     Raises:
-        ValueError: It does not begin with a slash, climbs, or holds a query, a fragment or control characters.
+        ValueError: It does not begin with a slash, climbs in any spelling (`..%2f`, `%5c`, `%252e`, `..;`), or holds
+            a query, a fragment or control characters.
     """
     if not path.startswith("/") or path.startswith("//"):
         raise ValueError(f"a path begins with one slash: {path!r}")
     if re.search(r"[?#\\\x00-\x1f\x7f]", path):
         raise ValueError(f"a path holds no query, fragment, backslash or control character (use params): {path!r}")
-    if any(unquote(segment) in {".", ".."} for segment in path.split("/")):
+    if _climbs(path):
         raise ValueError(f"a path must not climb: {path!r}")
     return quote(path, safe=_SAFE_IN_PATH)
+
+
+def _climbs(path: str) -> bool:
+    """Whether a segment of a path is `.` or `..`, as anything between here and the API may read it.
+
+    Proxies and servers decode a path once or more, before or after they split it; some take a backslash for a slash,
+    and leave out what follows a semicolon in a segment. So each form that decoding can make of it is looked at.
+    """
+    while True:
+        if any(segment.split(";")[0] in {".", ".."} for segment in re.split(r"[/\\]", path)):
+            return True
+        decoded = unquote(path)
+        if decoded == path:
+            return False
+        path = decoded
 
 
 def checked_base_url(base_url: str, *, allow_plain_http: bool = False) -> str:
     """The base URL without a slash at the end.
 
     Raises:
-        ValueError: It is no http(s) URL of a host alone with an optional path, or it would send the token in
+        ValueError: It is not an http(s) URL of a host alone with an optional path, or it would send the token in
             the clear to another machine.
     """
     if "@" in base_url:
         raise ValueError("the base URL must not hold a user or password")
+    if _PLANHAT_HOST.fullmatch(base_url):
+        raise ValueError(f"{base_url!r} has no scheme: did you mean https://{base_url}?")
     parts = _split(base_url)
     if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
-        # Somebody may have put the token here: show only what begins like a URL.
+        # The token may be here by mistake: show only what begins like a URL.
         shown = f", not {base_url!r}" if base_url.startswith("http") else ""
         raise ValueError(f"the base URL must look like {DEFAULT_BASE_URL}{shown}: see --base-url or PLANHAT_BASE_URL")
     if parts.scheme == "http" and not (allow_plain_http or _is_loopback(parts.hostname)):
@@ -185,10 +225,10 @@ def _split(url: str) -> SplitResult | None:
         return None
     try:
         parts = urlsplit(url)
-        _ = parts.port  # raises where it is none
+        _ = parts.port  # raises if it is not a number
     except ValueError:
         return None
-    return None if any(unquote(segment) in {".", ".."} for segment in parts.path.split("/")) else parts
+    return None if _climbs(parts.path) else parts
 
 
 def _is_loopback(host: str) -> bool:
@@ -201,7 +241,7 @@ def _is_loopback(host: str) -> bool:
 
 
 class Token:
-    """The API token, or where to get it; shows itself to nobody.
+    """An API token. It appears in no repr, message or traceback.
 
     It is kept behind a call, because tracebacks may show what local variables hold.
 
@@ -209,15 +249,20 @@ class Token:
         ValueError: It is empty, or holds a space, a control character or one outside ASCII.
     """
 
-    __slots__ = ("_last", "_source")
+    __slots__ = ("_text",)
 
-    def __init__(self, token: str | Callable[[], str]) -> None:
-        self._source = token if callable(token) else (lambda: token)
-        self._last = ""
-        problem = None if callable(token) else _token_problem(token)
+    def __init__(self, token: str) -> None:
+        self._text: Callable[[], str] = lambda: token
+        problem = _token_problem(token)
         if problem is not None:
-            del token, self._source
+            del token, self._text
             raise ValueError(problem)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Token) and self._text() == other._text()
+
+    def __hash__(self) -> int:
+        return hash(self._text())
 
     def __repr__(self) -> str:
         return "<Token>"
@@ -226,23 +271,14 @@ class Token:
         raise TypeError("a token is not to be pickled")
 
     def header(self) -> str:
-        """The value of `Authorization`.
-
-        Raises:
-            ValueError: The caller's function returned what no token is.
-        """
-        token = self._source()
-        problem = _token_problem(token)
-        if problem is None:
-            self._last = token
-            return f"Bearer {token}"
-        del token
-        raise ValueError(problem)
+        """The value of `Authorization`."""
+        return f"Bearer {self._text()}"
 
     def hidden_in(self, body: bytes) -> bytes:
         """An answer's body without the token: proxies have pages that show the request they could not pass on."""
         # A token shorter than any real one, as a sandbox takes, would be found within words.
-        return body.replace(self._last.encode(), b"<token>") if len(self._last) >= _SHORTEST_TOKEN else body
+        text = self._text().encode()
+        return body.replace(text, b"<token>") if len(text) >= _SHORTEST_TOKEN else body
 
 
 def _token_problem(token: object) -> str | None:

@@ -1,8 +1,8 @@
-"""What an upsert's answer says of its rows: decisions only.
+"""What one answer decides about the rows of its request: decisions only.
 
-Planhat answers with counts, with error lists of undocumented form, and for tickets with two counts only. This
-module turns that into an account in which every row sent is in exactly one outcome. A row is blamed only where
-an error names its key; everything else is a count.
+The answer settles some rows; the others are sent again. A later answer may then blame a row that this one has stored:
+a row that this answer names as stored stays stored, and a row that it may have stored without naming it is unknown,
+not rejected.
 """
 
 from __future__ import annotations
@@ -14,341 +14,275 @@ from typing import Any
 
 import attrs
 
-from planhat_async.batching.attribution import attributed, errors_in, objects_in, unnamed
-from planhat_async.batching.chunking import Chunk, Row, Rows, halves_of
-from planhat_async.batching.recording import Recorded
-from planhat_async.errors import PlanhatError
-from planhat_async.results import ChunkResult, Outcome, Problem
+from planhat_async.batching.answer_counts import (
+    COUNTS,
+    EarlierAnswer,
+    count_in,
+    earlier_answer,
+    first_outcomes,
+    has_counts,
+    is_itemised,
+    n_listed,
+    n_stated,
+)
+from planhat_async.batching.attribution import attributed, errors_in, named_as_stored, unnamed
+from planhat_async.batching.chunk_part import Part
+from planhat_async.batching.chunks import Chunk, Row, Rows, halves_of
+from planhat_async.results import Outcome, Problem
 
 _logger = logging.getLogger("planhat_async.upserting")
 
-_COUNTS = {"created": Outcome.CREATED, "updated": Outcome.UPDATED, "nonupdates": Outcome.UNCHANGED}
-_ITEMS = {"insertsKeys", "updatesKeys", "modified", "upsertedIds"}
+_ITEMS = {*COUNTS.values(), "insertsKeys", "updatesKeys", "modified", "upsertedIds"}
+_REFUSALS = {400, 403}
+_LACKS = "the answer does not count it as updated, and it lacks what a creation needs: stored only if Planhat has it"
+_NOT_CREATED = "the answer does not count it as created"
 _MAX_REFUSALS = 100
 """After so many refusals of the same chunk its rows are not sent again."""
-_MAX_TOO_LARGE = 10
-"""After so many single rows that are too large the rest of a chunk is not tried."""
 
 
 @attrs.frozen(kw_only=True)
 class Answer:
-    """What came back for one request."""
+    """The answer to one request."""
 
     status: int
-    account: Any
-    """The decoded body."""
+    body: Any
+    """Decoded."""
     follows_unknown: bool = False
     """Whether an earlier attempt may have stored the rows already."""
 
 
-@attrs.define
-class Isolation:
-    """Whether rows behind errors that name none are looked for, and at what cost at most, in a whole run."""
-
-    calls_left: int
-
-    def spend(self, n_calls: int) -> bool:
-        """Take calls, if there are that many."""
-        if self.calls_left < n_calls:
-            return False
-        self.calls_left -= n_calls
-        return True
-
-
-@attrs.define
-class Part:
-    """Rows of a chunk that make up one request."""
-
-    rows: Rows
-    may_be_stored: bool = False
-    """Whether a request before this one may have stored them."""
-    follows_unknown: bool = False
-    """Whether one of those got no answer: then a later refusal does not say that a row is missing."""
-    has_left: bool = False
-    """Whether this request has left."""
-
-
-@attrs.define
-class Account:
-    """The rows of one chunk, by outcome, filled in answer by answer."""
+@attrs.frozen
+class Known:
+    """What a chunk's earlier answers decided."""
 
     chunk: Chunk
-    isolation: Isolation | None = None
-    """Looks for the rows behind errors that name none."""
-    is_verified: bool = False
-    """Whether somebody looks for rows without an answer in Planhat's list."""
-    result: ChunkResult = attrs.field(init=False)
-    left: list[Part] = attrs.field(init=False)
-    """What is still to be sent, or being sent, the next one last."""
-    doubtful: list[tuple[Row, str]] = attrs.field(factory=list)
-    """Rows without an answer that are to be looked for, and why there is none."""
-    doubt_error: PlanhatError | None = None
-    """The error that said so."""
-    follows_unknown: bool = False
-    """Whether an earlier attempt may have stored the rows that an answer is about."""
-    n_too_large: int = 0
-    n_refusals: int = 0
-    """How many times Planhat has refused all for the sake of some."""
-    floor: str | None = None
-    """An `_id` below everything that an earlier run may have made of the rows in doubt."""
-    stored_before: dict[Outcome, int] = attrs.field(factory=dict)
-    """Rows that an answer counted which is not taken as their last: they are unchanged when they are sent again."""
+    named: Mapping[int, Outcome] = attrs.field(factory=dict)
+    """By position, rows that an earlier answer has named as stored."""
+    earlier: Sequence[EarlierAnswer] = ()
+    """The answers that earlier requests with these rows got."""
+    can_halve: bool = attrs.field(default=False, kw_only=True)
+    """Whether calls may be spent on finding the rows behind errors that name none."""
+    n_refusals: int = attrs.field(default=0, kw_only=True)
+    """Number of 400 and 403 answers so far."""
 
-    def __attrs_post_init__(self) -> None:
-        self.left = [Part(self.chunk.rows)] if self.chunk.rows else []
-        self.result = ChunkResult(number=self.chunk.number, positions=self.chunk.positions)
-        self._list(self.chunk.invalid)
 
-    @property
-    def is_settled(self) -> bool:
-        """Whether every row is in an outcome."""
-        return not self.left and not self.doubtful
+@attrs.define
+class Verdict:
+    """What an answer decides: each row of its request is in exactly one place."""
 
-    def resume(self, recorded: Recorded) -> None:
-        """Go on from what earlier runs know."""
-        self.result = recorded.settled
-        stored = recorded.may_be_stored
-        self.left = [Part(recorded.left, may_be_stored=stored, follows_unknown=stored)] if recorded.left else []
-        self.floor = recorded.floor
-        self.doubt(recorded.doubtful, "in flight when an earlier run ended")
+    earlier: tuple[EarlierAnswer, ...]
+    """The earlier answers, less the rows that this one finds again."""
+    counts: Counter[Outcome] = attrs.field(factory=Counter)
+    """Rows that have an outcome and no problem."""
+    problems: list[Problem] = attrs.field(factory=list)
+    """Rows that were not stored."""
+    refused: list[Problem] = attrs.field(factory=list)
+    """Rows that are refused; later answers decide whether earlier ones have stored them."""
+    doubtful: Sequence[Row] = ()
+    """Rows whose outcome the answer does not tell."""
+    doubt: str = ""
+    """Why it does not."""
+    again: list[Rows] = attrs.field(factory=list)
+    """Rows to be sent again, by request."""
+    stated: EarlierAnswer | None = None
+    """What the answer states of the rows that are sent again."""
+    named: Mapping[int, Outcome] = attrs.field(factory=dict)
+    """By position, rows that are sent again although the answer names them as stored."""
+    is_halved: bool = False
+    """Whether they are sent again to find the rows that an error is about."""
+    is_refusal: bool = False
+    """Whether the answer counts as a refusal of the chunk."""
 
-    def settle(self, rows: Iterable[Row], outcome: Outcome, reason: str) -> None:
-        """Put these rows, each by name, into an outcome that is not one of the stored ones."""
-        self._list(Problem(outcome=outcome, reason=reason, position=row.position, key=row.key) for row in rows)
 
-    def doubt(self, rows: Iterable[Row], reason: str) -> None:
-        """Note that no answer says what became of these rows: they are unknown, unless somebody looks for them."""
-        if self.is_verified:
-            self.doubtful += [(row, reason) for row in rows]
-        else:
-            self.settle(rows, Outcome.UNKNOWN, reason)
+def read_answer(part: Part, answer: Answer, known: Known) -> Verdict:
+    """Decide about the rows of a part by the answer to its request."""
+    if not isinstance(answer.body, Mapping):
+        why = f"answered {answer.status} with something else than an account"
+        return Verdict(tuple(known.earlier), doubtful=part.rows, doubt=why)
+    reading = _Reading(part, answer, known)
+    reading.decide()
+    return reading.verdict
 
-    def fail(self, part: Part, error: PlanhatError, outcome: Outcome) -> None:
-        """Put these rows into an outcome because of an error."""
-        if outcome is not Outcome.UNKNOWN and not part.may_be_stored:
-            self.settle(part.rows, outcome, str(error))
-        else:
-            self.doubt(part.rows, str(error))
-            if self.is_verified:
-                self.doubt_error = error
-                return
-        self.result.error = error
 
-    def find(self, found: Iterable[tuple[Row, str]], missing: Rows = ()) -> None:
-        """Settle rows in doubt: those found in Planhat's list, by `_id`, and those to be sent again; others stay."""
-        found = list(found)
-        settled = {row.position for row, _ in found} | {row.position for row in missing}
-        self.doubtful = [(row, reason) for row, reason in self.doubtful if row.position not in settled]
-        if missing:
-            self.left.append(Part(missing, may_be_stored=True))
-        ids = tuple(record_id for _, record_id in found)
-        self.result.count(Outcome.CREATED, len(ids))
-        self.result.created_ids += ids
+def tells_of_rows(body: Any) -> bool:
+    """Whether an answer says something of single rows: errors, or how many were stored."""
+    if not isinstance(body, Mapping):
+        return False
+    return bool(errors_in(body)) or any(n_stated(body, outcome, ()) for outcome in COUNTS)
 
-    def stop(self, error: PlanhatError) -> None:
-        """Send no other part: Planhat refuses everything."""
-        for part in self.left[:-1]:
-            outcome = Outcome.UNKNOWN if part.may_be_stored else Outcome.UNSENT
-            self.settle(part.rows, outcome, f"not sent: {error}")
-        del self.left[:-1]
 
-    def stay_in_doubt(self, why: str) -> None:
-        """Give up looking for what is in doubt: it is unknown."""
-        doubtful, self.doubtful = self.doubtful, []
-        if doubtful:
-            self.result.error = self.result.error or self.doubt_error
-        for row, reason in doubtful:
-            self.settle([row], Outcome.UNKNOWN, f"{reason}; {why}" if why else reason)
+def merged_items(before: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
+    """An answer's items that have no meaning here; lists go on where an answer before had the same."""
+    merged = {}
+    for name in body.keys() - _ITEMS:
+        both = isinstance(before.get(name), list) and isinstance(body[name], list)
+        merged[name] = [*before[name], *body[name]] if both else body[name]
+    return merged
 
-    def abandon(self, reason: str) -> None:
-        """Send nothing more: rows were looked for in vain, and sent again, too often."""
-        self.result.error = self.doubt_error
-        while self.left:
-            self.settle(self.left.pop().rows, Outcome.UNKNOWN, reason)
 
-    def leave(self, has_left: bool) -> None:
-        """Note whether the next rows have left, or it turned out that nothing of them was processed."""
-        self.left[-1].has_left = has_left
+def as_unknown(problem: Problem) -> Problem:
+    """The same problem for a row that may be stored."""
+    return attrs.evolve(problem, outcome=Outcome.UNKNOWN)
 
-    def give_up(self) -> None:
-        """Account for the rows that are left: those that may have left are unknown, the others unsent."""
-        self.stay_in_doubt("")
-        while self.left:
-            part = self.left.pop()
-            if part.has_left or part.may_be_stored:
-                self.settle(part.rows, Outcome.UNKNOWN, "given up before its answer came")
-            else:
-                self.settle(part.rows, Outcome.UNSENT, "given up before it was sent")
 
-    def refuse_as_too_large(self) -> None:
-        """Note that a single row was too large; where many are, the rest is not tried one by one."""
-        self.n_too_large += 1
-        if self.n_too_large >= _MAX_TOO_LARGE:
-            for part in self.left[:-1]:
-                reason = f"not sent: {self.n_too_large} single rows beside it were too large"
-                self.settle(part.rows, Outcome.UNKNOWN if part.may_be_stored else Outcome.UNSENT, reason)
-            del self.left[:-1]
+class _Reading:
+    """Fills the verdict on one answer."""
 
-    def read(self, rows: Rows, answer: Answer) -> list[Rows]:
-        """Take an answer into account; returns the rows to send again, in as many requests as there are parts.
+    def __init__(self, part: Part, answer: Answer, known: Known) -> None:
+        self.verdict = Verdict(tuple(known.earlier))
+        self._part = part
+        self._known = known
+        self._body: Mapping[str, Any] = answer.body
+        self._status = answer.status
+        self._is_refusal = answer.status in _REFUSALS
+        self._follows_unknown = part.follows_unknown or answer.follows_unknown
 
-        They may have been stored already.
-        """
-        if not isinstance(answer.account, Mapping):
-            self.doubt(rows, f"answered {answer.status} with something else than an account")
-            return []
-        errors = errors_in(answer.account)
+    def decide(self) -> None:
+        errors = errors_in(self._body)
+        rows = self._part.rows
         blamed, unattributed = attributed(errors, rows) if errors else ({}, [])
-        self.follows_unknown = answer.follows_unknown or any(part.follows_unknown for part in self.left[-1:])
-        left = tuple(row for row in rows if row.position not in blamed) if blamed else rows
-        if unattributed and (parts := self.halve(left)):
-            self._blame(rows, blamed)
-            self._keep(answer.account)
-            self._remember(answer.account, len(left))
-            return parts
-        if answer.status in {400, 403}:
-            return self._read_refusal(rows, answer, blamed, unattributed)
-        self._read_success(rows, answer.account, blamed, unattributed)
-        return []
+        rest = rows
+        if blamed:
+            rest = tuple(row for row in rows if row.position not in blamed)
+            self._settle_blamed(tuple(row for row in rows if row.position in blamed), blamed)
+        verdict = self.verdict
+        verdict.again = self._rows_again(rest, blamed, unattributed)
+        if verdict.again:
+            verdict.named = named_as_stored(self._body, rest)
+            # What a refusal did to the rows it does not blame is not documented; one that blames none has counted them.
+            is_complete = not (self._is_refusal and (blamed or not is_itemised(self._body)))
+            verdict.stated = earlier_answer(self._body, rest, verdict.named.values(), is_complete=is_complete)
+        else:
+            self._settle_rest(rest, unattributed)
 
-    def halve(self, rows: Rows) -> list[Rows]:
-        """The rows in two parts, to find out which of them an error is about; none where that is not wanted."""
-        if self.isolation is None or len(rows) < 2 or not self.chunk.is_keyed or not self.isolation.spend(2):
+    def _rows_again(self, rows: Rows, blamed: Mapping[int, str], unattributed: Sequence[str]) -> list[Rows]:
+        """The rows that the answer does not settle, by request."""
+        if unattributed and len(rows) > 1 and self._known.can_halve:
+            self.verdict.is_halved = True
+            return halves_of(rows)
+        if not self._is_refusal:
             return []
-        self.result.isolation_calls += 2
-        return halves_of(rows)
+        # What a refusal does to the rows that it does not blame is not documented.
+        self.verdict.is_refusal = True
+        is_repeated = blamed and all(row.keys for row in rows) and self._known.n_refusals + 1 < _MAX_REFUSALS
+        return [rows] if rows and is_repeated else []
 
-    def _remember(self, answer: Mapping[str, Any], n_rows: int) -> None:
-        """Keep what an answer counted as created or updated: sent again, these rows come back as unchanged."""
-        for name in ("created", "updated"):
-            told = answer.get(name)
-            n_told = min(told, n_rows) if isinstance(told, int) and told > 0 else 0
-            self.stored_before[_COUNTS[name]] = self.stored_before.get(_COUNTS[name], 0) + n_told
+    def _settle_blamed(self, rows: Rows, blamed: Mapping[int, str]) -> None:
+        """Settle the rows that the answer blames by name."""
+        rows = self._without_named(rows)
+        contradicted = named_as_stored(self._body, rows)
+        refused = [
+            Problem(outcome=Outcome.REJECTED, reason=blamed[row.position], position=row.position, key=row.key)
+            for row in rows
+        ]
+        self._reject([problem for problem in refused if problem.position not in contradicted])
+        self.verdict.problems += [as_unknown(problem) for problem in refused if problem.position in contradicted]
 
-    def _read_success(
-        self, rows: Sequence[Row], answer: Mapping[str, Any], blamed: dict[int, str], unattributed: list[str]
-    ) -> None:
-        left = [row for row in rows if row.position not in blamed] if blamed else rows
-        self._blame(rows, blamed)
-        n_left = self._count(answer, unattributed, len(left))
-        self._keep(answer)
+    def _without_named(self, rows: Rows) -> Rows:
+        """Count the rows that an earlier answer has named as stored; returns the others."""
+        named = [self._known.named[row.position] for row in rows if row.position in self._known.named]
+        if not named:
+            return rows
+        self.verdict.counts.update(named)
+        self.verdict.earlier = tuple(one.with_found(len(named)) for one in self.verdict.earlier)
+        return tuple(row for row in rows if row.position not in self._known.named)
+
+    def _reject(self, problems: Iterable[Problem]) -> None:
+        """Settle rows that the answer refuses, unless an earlier request may have stored them."""
+        if self._follows_unknown or not all(one.is_complete for one in self.verdict.earlier):
+            self.verdict.problems += map(as_unknown, problems)
+        elif self.verdict.earlier:
+            self.verdict.refused += problems
+        else:
+            self.verdict.problems += problems
+
+    def _settle_rest(self, rows: Rows, unattributed: list[str]) -> None:
+        """Settle rows that are not blamed and not sent again."""
+        known = self._without_named(rows)
+        n_left = self._count_rows(known, unattributed, n_named=len(rows) - len(known))
         if not n_left:
             return
-        if not any(name in answer for name in _COUNTS):
-            self._some(left, n_left, Outcome.UNKNOWN, "the answer tells no counts")
-        elif "nonupdates" not in answer:
-            self._count_as_before(Outcome.UNREPORTED, n_left)
+        open_rows = unnamed(known, self._body)
+        if self._is_refusal:
+            reason = f"answered {self._status}, which says nothing about this row"
+            self._settle_left(known, n_left, Outcome.UNKNOWN, reason)
+        elif not has_counts(self._body):
+            self._settle_left(open_rows, n_left, Outcome.UNKNOWN, "the answer tells no counts")
+        elif count_in(self._body, Outcome.UNCHANGED) is None:
+            self._settle_unreported(open_rows, n_left)
         else:
             # What this answer leaves out, an earlier attempt may have stored.
-            may_be_stored = self.follows_unknown or any(part.may_be_stored for part in self.left[-1:])
-            outcome = Outcome.UNKNOWN if may_be_stored else Outcome.DROPPED
-            self._some(unnamed(left, answer), n_left, outcome, "the answer leaves it out")
+            is_dropped = is_itemised(self._body) and not (self._follows_unknown or self._part.may_be_stored)
+            outcome = Outcome.DROPPED if is_dropped else Outcome.UNKNOWN
+            self._settle_left(open_rows, n_left, outcome, "the answer leaves it out")
 
-    def _read_refusal(
-        self,
-        rows: Rows,
-        answer: Answer,
-        blamed: dict[int, str],
-        unattributed: list[str],
-    ) -> list[Rows]:
-        """Read a 400 or 403: what it did to the rows it does not blame is not documented."""
-        self._blame(rows, blamed)
-        left = tuple(row for row in rows if row.position not in blamed)
-        self.n_refusals += 1
-        if blamed and all(row.keys for row in left) and self.n_refusals < _MAX_REFUSALS:
-            self._keep(answer.account)
-            self._remember(answer.account, len(left))
-            return [left] if left else []
-        n_left = self._count(answer.account, unattributed, len(left))
-        self._keep(answer.account)
-        self._some(left, n_left, Outcome.UNKNOWN, f"answered {answer.status}, which says nothing about this row")
-        return []
+    def _count_rows(self, rows: Rows, unattributed: list[str], *, n_named: int) -> int:
+        """Count the rows that the answer states, at most as many as were sent; returns the number of rows left.
 
-    def _count(self, answer: Mapping[str, Any], unattributed: list[str], n_left: int) -> int:
-        """Count what the answer counts, never more than was sent; returns how many rows are left over."""
-        n_left -= self._refuse_nameless(answer, unattributed, n_left)
-        for name, outcome in _COUNTS.items():
-            told = answer.get(name)
-            n_rows = told if isinstance(told, int) and told > 0 else 0
+        Args:
+            rows: The rows without an outcome.
+            unattributed: Errors that name no row.
+            n_named: Rows of the part that earlier answers have named; this one counts them too, or has errors for them.
+        """
+        counted = {outcome: n_stated(self._body, outcome, self._part.rows) for outcome in COUNTS}
+        stated = {**counted}
+        for outcome in (Outcome.UNCHANGED, Outcome.UPDATED):
+            n_again = min(n_named, stated[outcome])
+            stated[outcome] -= n_again
+            n_named -= n_again
+        n_left = len(rows)
+        n_left -= self._reject_nameless(unattributed[n_named:], n_left, sum(stated.values()))
+        for outcome, n_rows in stated.items():
             if n_rows > n_left:
-                _logger.warning("chunk %d: answer counts %d %s, %d rows left", self.chunk.number, n_rows, name, n_left)
-            self._count_as_before(outcome, min(n_rows, n_left))
-            n_left -= min(n_rows, n_left)
+                name, number = COUNTS[outcome], self._known.chunk.number
+                _logger.warning("chunk %d: answer counts %d %s, %d rows left", number, n_rows, name, n_left)
+            n_left -= self._count_as(outcome, min(n_rows, n_left))
+        for outcome in (Outcome.CREATED, Outcome.UPDATED) if n_left else ():
+            # A record that is listed exists, even if the counts leave it out.
+            n_more = max(0, n_listed(self._body, outcome, rows) - counted[outcome])
+            n_left -= self._count_as(outcome, min(n_more, n_left))
         return n_left
 
-    def _refuse_nameless(self, answer: Mapping[str, Any], reasons: list[str], n_left: int) -> int:
-        """Put rows that nobody names into an outcome, for each error one; returns how many.
+    def _reject_nameless(self, reasons: list[str], n_left: int, n_stored: int) -> int:
+        """Count one rejected row per error that names no row; returns the number of rows.
 
-        A row may have more than one error: what the answer counts as stored is not called refused.
+        A row may have more than one error: rows that the answer counts as stored are not rejected.
         """
-        n_told = sum(told for name in _COUNTS if isinstance(told := answer.get(name), int) and told > 0)
-        n_rows = min(len(reasons), n_left, max(1, n_left - n_told))
+        n_rows = min(len(reasons), n_left, max(1, n_left - n_stored))
         if n_rows < len(reasons):
-            _logger.warning("chunk %d: %d errors name no row, %d rows left", self.chunk.number, len(reasons), n_left)
+            number = self._known.chunk.number
+            _logger.warning("chunk %d: %d errors name no row, %d rows left", number, len(reasons), n_left)
             reasons = [*reasons[: n_rows - 1], "; ".join(reasons[n_rows - 1 :])] if n_rows else []
-        refused = Outcome.UNKNOWN if self.follows_unknown else Outcome.REJECTED
-        self._list(Problem(outcome=refused, reason=reason) for reason in reasons)
+        self._reject([Problem(outcome=Outcome.REJECTED, reason=reason) for reason in reasons])
         return n_rows
 
-    def _count_as_before(self, outcome: Outcome, n_rows: int) -> None:
-        """Count rows as what they were the first time, if they were stored by an answer that was not the last."""
-        for before in (
-            (Outcome.CREATED, Outcome.UPDATED) if self.stored_before and outcome is not Outcome.CREATED else ()
-        ):
-            n_before = min(n_rows, self.stored_before.get(before, 0))
-            if n_before:
-                self.stored_before[before] -= n_before
-                self.result.count(before, n_before)
-                n_rows -= n_before
-        self.result.count(outcome, n_rows)
+    def _count_as(self, outcome: Outcome, n_rows: int) -> int:
+        """Count rows by their outcome in the first answer that stored them; returns their number."""
+        outcomes, self.verdict.earlier = first_outcomes(self.verdict.earlier, outcome, n_rows)
+        self.verdict.counts.update(outcomes)
+        return n_rows
 
-    def _blame(self, rows: Sequence[Row], blamed: dict[int, str]) -> None:
-        self._list(
-            Problem(
-                # A row that an earlier attempt may have stored is not known to be missing.
-                outcome=Outcome.UNKNOWN if self.follows_unknown else Outcome.REJECTED,
-                reason=blamed[row.position],
-                position=row.position,
-                key=row.key,
-            )
-            for row in rows
-            if row.position in blamed
-        )
+    def _settle_unreported(self, rows: Sequence[Row], n_rows: int) -> None:
+        """Settle so many of these rows, which an answer without `nonupdates` leaves open.
 
-    def _some(self, rows: Sequence[Row], n_rows: int, outcome: Outcome, reason: str) -> None:
-        """Put `n_rows` of these rows into an outcome, by name only if that is all of them."""
-        if len(rows) == n_rows and outcome is Outcome.UNKNOWN:
-            self.doubt(rows, reason)
-        elif len(rows) == n_rows:
-            self.settle(rows, outcome, reason)
+        They are accepted, but for rows that would have to be created and are not counted as created.
+        """
+        doubtful = [row for row in rows if row.is_partial or not row.keys]
+        reason = _LACKS if self._known.chunk.is_keyed else _NOT_CREATED
+        n_doubtful = min(n_rows, len(doubtful))
+        if len(rows) == n_rows:
+            self.verdict.doubtful, self.verdict.doubt = doubtful, reason
         else:
-            nameless = Problem(outcome=outcome, reason=reason)
-            self._list([nameless] * n_rows)
+            self.verdict.problems += [Problem(outcome=Outcome.UNKNOWN, reason=reason)] * n_doubtful
+        self._count_as(Outcome.UNREPORTED, n_rows - n_doubtful)
 
-    def _list(self, problems: Iterable[Problem]) -> None:
-        listed = list(problems)
-        self.result.problems += listed
-        for outcome, n_rows in Counter(problem.outcome for problem in listed).items():
-            self.result.count(outcome, n_rows)
-
-    def _keep(self, answer: Mapping[str, Any]) -> None:
-        """Keep the keys that Planhat made, and whatever nobody here knows."""
-        inserted, updated = (objects_in(answer.get(name)) for name in ("insertsKeys", "updatesKeys"))
-        listed = answer.get("upsertedIds")
-        ids = listed if isinstance(listed, list) else [one.get("_id") for one in inserted]
-        self.result.created_ids += tuple(one for one in ids if isinstance(one, str))
-        for one in (*inserted, *updated):
-            for name in ("sourceId", "externalId"):
-                if isinstance(one.get(name), str) and isinstance(one.get("_id"), str):
-                    self.result.ids_by_key[one[name]] = one["_id"]
-        for name in answer.keys() - _COUNTS.keys() - _ITEMS:
-            before = self.result.answer.get(name)
-            both = isinstance(before, list) and isinstance(answer[name], list)
-            self.result.answer[name] = [*before, *answer[name]] if both else answer[name]  # type: ignore[misc]
-
-
-def tells_of_rows(answer: Any) -> bool:
-    """Whether an answer says something of single rows: errors, or how many were stored."""
-    if not isinstance(answer, Mapping):
-        return False
-    return bool(errors_in(answer)) or any(answer.get(name) for name in _COUNTS)
+    def _settle_left(self, rows: Sequence[Row], n_rows: int, outcome: Outcome, reason: str) -> None:
+        """Put `n_rows` of these rows into an outcome, by name only if that is all of them."""
+        if len(rows) != n_rows:
+            self.verdict.problems += [Problem(outcome=outcome, reason=reason)] * n_rows
+        elif outcome is Outcome.UNKNOWN:
+            self.verdict.doubtful, self.verdict.doubt = rows, reason
+        else:
+            self.verdict.problems += [
+                Problem(outcome=outcome, reason=reason, position=row.position, key=row.key) for row in rows
+            ]

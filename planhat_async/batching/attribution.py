@@ -1,15 +1,18 @@
 """Which row an element of an answer's lists is about: decisions only.
 
-The elements are undocumented: seen are objects that name a key, objects that name a field, and plain texts. A row is
-blamed only where its key is named; what an error says is kept in its own words.
+The elements are undocumented: they were seen to be objects that name a key, objects that name a field, and plain text.
+A row is blamed only if its key is named; an error keeps its own words.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
-from planhat_async.batching.chunking import Key, Row, key_of
+from planhat_async._convert import printable
+from planhat_async.batching.chunks import Key, Row, key_of
+from planhat_async.results import Outcome
 
 _KEY_NAMES = ("_id", "sourceId", "externalId")
 
@@ -29,7 +32,7 @@ def attributed(errors: list[Any], rows: Sequence[Row]) -> tuple[dict[int, str], 
         named = _keys_named_in(error) if isinstance(error, dict) else []
         position = next((by_key[key] for key in named if key in by_key), None)
         if position is None and len(rows) == 1:
-            position = rows[0].position  # there is no other it could be about
+            position = rows[0].position  # it can be about no other row
         if position is None:
             unattributed.append(_words(error))
         else:
@@ -45,11 +48,59 @@ def _keys_named_in(element: Mapping[str, Any]) -> list[Key]:
     ]
 
 
-def unnamed(rows: Sequence[Row], answer: Mapping[str, Any]) -> list[Row]:
+def named_as_stored(answer: Mapping[str, Any], rows: Sequence[Row]) -> dict[int, Outcome]:
+    """What the answer's lists say of the rows whose keys they name, by position: created, or updated."""
+    outcomes = _outcomes_by_key(answer)
+    found = ((row.position, outcomes[key]) for row in rows for key in row.keys if key in outcomes) if outcomes else ()
+    return dict(found)
+
+
+def _outcomes_by_key(answer: Mapping[str, Any]) -> dict[Key, Outcome]:
+    outcomes: dict[Key, Outcome] = {}
+    for outcome, keys_list, ids_list in (
+        (Outcome.UPDATED, "updatesKeys", "modified"),
+        (Outcome.CREATED, "insertsKeys", "upsertedIds"),
+    ):
+        for one in objects_in(answer.get(keys_list)):
+            outcomes |= dict.fromkeys(_keys_named_in(one), outcome)
+        outcomes |= {key_of("_id", one): outcome for one in texts_in(answer.get(ids_list))}
+    return outcomes
+
+
+def unnamed(rows: Sequence[Row], answer: Mapping[str, Any]) -> Sequence[Row]:
     """Rows whose keys the answer's lists do not name; all of them, where they name none."""
-    lists = (objects_in(answer.get(listed)) for listed in ("insertsKeys", "updatesKeys"))
-    named = {key for elements in lists for one in elements for key in _keys_named_in(one)}
-    return [row for row in rows if named.isdisjoint(row.keys)]
+    named = named_as_stored(answer, rows)
+    return [row for row in rows if row.position not in named] if named else rows
+
+
+def created_ids_in(answer: Mapping[str, Any]) -> tuple[str, ...]:
+    """The `_id`s of the records that the answer lists as created."""
+    listed = answer.get("upsertedIds")
+    ids = listed if isinstance(listed, list) else [one.get("_id") for one in objects_in(answer.get("insertsKeys"))]
+    return tuple(texts_in(ids))
+
+
+def ids_by_key_in(answer: Mapping[str, Any], sent: AbstractSet[Key]) -> tuple[dict[str, str], dict[str, str]]:
+    """The `_id`s in the answer's lists, by `sourceId` and by `externalId`.
+
+    Args:
+        answer: The answer.
+        sent: The keys that were sent: a ticket's `sourceId` comes back as `externalId`.
+    """
+    by_source_id: dict[str, str] = {}
+    by_external_id: dict[str, str] = {}
+    for name in ("insertsKeys", "updatesKeys"):
+        for element in objects_in(answer.get(name)):
+            record_id, source_id, external_id = (element.get(key) for key in _KEY_NAMES)
+            if not isinstance(record_id, str):
+                continue
+            if isinstance(external_id, str):
+                by_external_id[external_id] = record_id
+                if source_id is None and key_of("sourceId", external_id) in sent:
+                    source_id = external_id
+            if isinstance(source_id, str):
+                by_source_id[source_id] = record_id
+    return by_source_id, by_external_id
 
 
 def objects_in(value: Any) -> list[Mapping[str, Any]]:
@@ -57,10 +108,19 @@ def objects_in(value: Any) -> list[Mapping[str, Any]]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
+def texts_in(value: Any) -> list[str]:
+    """The texts in a list that should hold nothing else."""
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
+
+
 def _words(error: Any) -> str:
+    """What an error says, on one line that a terminal can show."""
     if isinstance(error, dict):
         for name in ("error", "message", "reason"):
             if isinstance(error.get(name), str):
                 where = f"{error['el']}: " if isinstance(error.get("el"), str) else ""
-                return where + str(error[name])
-    return error if isinstance(error, str) else repr(error)
+                return printable(where + str(error[name]))
+    try:
+        return printable(error if isinstance(error, str) else repr(error))
+    except RecursionError:
+        return "an error that is nested too deep to be shown"

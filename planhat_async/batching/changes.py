@@ -5,7 +5,7 @@ behind the first row that is too old is too old as well. A server that ignores t
 once and lose the rest, so the order is checked: all of a page is, before anybody stops at its end. Where it does
 not hold, the whole list is read, and each row is judged for itself.
 
-While somebody reads, rows that change move to the front, past the reader. They changed after the reading began, so
+During a reading, rows that change move to the front, past the reader. They changed after the reading began, so
 the next one, which looks back to before that, finds them.
 """
 
@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime
+from typing import Any
 
 import attrs
 
-from planhat_async._convert import RowFlags, read_time
-from planhat_async.batching.stitching import OnSeam, Seam
-from planhat_async.queries import Keep
+from planhat_async._convert import read_time
+from planhat_async.batching.stitcher import OnPageJoin, PageJoin
+from planhat_async.records import Keep
 
 _logger = logging.getLogger("planhat_async.listing")
 
@@ -30,8 +31,8 @@ class ChangedSince:
     name: str
     """The list's, for messages."""
     since: datetime
-    on_seam: OnSeam
-    """Told where the order does not hold."""
+    on_join: OnPageJoin
+    """Called where the order does not hold."""
     keep: Keep | None = None
     """Which rows are wanted at all."""
     _is_ordered: bool = True
@@ -49,7 +50,7 @@ class ChangedSince:
         """Note that the next row is another page's, which may be older: a page is in order for itself."""
         self._last = None
 
-    def take(self, row: RowFlags) -> bool:
+    def take(self, row: Any) -> bool:
         """Take a row, and tell whether it is wanted: also where it does not say when it changed."""
         changed = _time_of(row)
         if changed is not None:
@@ -63,12 +64,12 @@ class ChangedSince:
                 self._is_descending = True
             elif self._is_ordered:
                 self._is_ordered = False
-                self.on_seam(Seam.UNSORTED)
+                self.on_join(PageJoin.UNSORTED)
                 _logger.warning("%s does not come with the last changed rows first, so all of it is read", self.name)
         self._last = changed
 
 
-def _time_of(row: RowFlags) -> datetime | None:
+def _time_of(row: Any) -> datetime | None:
     try:
         return read_time(row.updated_at)
     except (TypeError, ValueError):

@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from planhat_async.batching.pages import Page
+from planhat_async.batching.page import Page
 
 SMALL_BYTES = 1 << 20
 """An answer below it was not cut short for its bytes: the least that a server may cap them at."""

@@ -1,7 +1,7 @@
 """What a journal holds of one chunk, and what a later run makes of it: decisions only.
 
 An entry holds counts, positions and reasons, no row. What Planhat, or a check of ours, says of a row may quote it:
-that is left out unless somebody asks for it.
+that is left out unless values are kept.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from typing import Any, Self
 
 import attrs
 
-from planhat_async.batching.chunking import Chunk, Row
-from planhat_async.batching.delivering import refuses_everything
-from planhat_async.batching.recording import Recorded
+from planhat_async._convert import printable
+from planhat_async.batching.chunk_ledger import Recorded
+from planhat_async.batching.chunks import Chunk, Row
+from planhat_async.batching.request_failures import refuses_everything
+from planhat_async.batching.verification import Floor
 from planhat_async.errors import AuthenticationError, DecodeError, PlanhatError, RateLimitedError, StatusError
 from planhat_async.results import ChunkResult, Outcome, Problem, merged, ranges_of
 
@@ -30,20 +32,19 @@ _QUOTED = re.compile(r"(?<!\w)(['\"])(?:\\.|[^\\])*?(?:\1(?!\w)|\\?$)", re.DOTAL
 _OTHER_REASONS = "for other reasons"
 _DIGEST_DIGITS = 32
 _IN_FLIGHT = "in flight when the journal was last written; no answer is known"
-_MARGIN_SECONDS = 3600
 
 
-class State(StrEnum):
+class ChunkState(StrEnum):
     """How far a chunk has come."""
 
     SENDING = "sending"
-    """It may have left; no answer is known."""
+    """It may have been sent; no answer is known."""
     ANSWERED = "answered"
-    """It is known what became of each row."""
+    """Every row has a final outcome."""
     UNKNOWN = "unknown"
-    """It has ended without that of some rows."""
+    """It has ended, and the outcome of some rows is unknown."""
     UNSENT = "unsent"
-    """It has ended with rows that did not leave, or that were refused with everything else."""
+    """It has ended, and some rows were not sent, or were refused with everything else."""
 
 
 @attrs.frozen
@@ -85,11 +86,11 @@ class Entry:
     """Rows that were refused beforehand included."""
     digest: str
     is_keyed: bool
-    state: State = State.SENDING
+    state: ChunkState = ChunkState.SENDING
     positions: tuple[range, ...] = ()
     """Where all its rows stood in the input."""
     pending: tuple[range, ...] = ()
-    """Positions of the rows that may be under way."""
+    """Positions of the rows that may be in flight."""
     counts: Mapping[str, int] = attrs.field(factory=dict)
     """All other rows by outcome."""
     groups: tuple[Group, ...] = ()
@@ -103,10 +104,12 @@ class Entry:
     ended: float | None = None
     n_attempts: int = 0
     """Attempts that the run had made by the end."""
+    floor: str | None = None
+    """An `_id` below everything that was made of its rows; `None` where they have keys, or it could not be read."""
 
     @classmethod
-    def beginning(cls, chunk: Chunk, digest: str) -> Self:
-        """The entry of a chunk that is about to leave for the first time."""
+    def beginning(cls, chunk: Chunk, digest: str, *, floor: str | None = None) -> Self:
+        """The entry of a chunk that is about to be sent for the first time."""
         return cls(
             number=chunk.number,
             n_rows=len(chunk.rows) + len(chunk.invalid),
@@ -115,17 +118,18 @@ class Entry:
             positions=chunk.positions,
             pending=ranges_of(row.position for row in chunk.rows) if chunk.invalid else chunk.positions,
             counts={Outcome.INVALID.value: len(chunk.invalid)} if chunk.invalid else {},
+            floor=floor,
         )
 
     @property
     def all_groups(self) -> tuple[Group, ...]:
-        """Why rows were not stored, those under way included."""
+        """Why rows were not stored, those in flight included."""
         under_way = Group(Outcome.UNKNOWN, _IN_FLIGHT, self.pending)
         return (*self.groups, under_way) if self.pending else self.groups
 
     @property
     def result(self) -> ChunkResult:
-        """The account of all its rows; those under way are unknown."""
+        """The result of all its rows; those in flight are unknown."""
         result = ChunkResult(number=self.number, positions=self.positions, isolation_calls=self.isolation_calls)
         for name, n_rows in self.counts.items():
             result.count(Outcome(name), n_rows)
@@ -146,12 +150,36 @@ class Entry:
 
 
 @attrs.frozen(kw_only=True)
-class Policy:
-    """What a rerun does with rows of which nobody knows whether they are stored, and that have no key."""
+class Run:
+    """One run of a job."""
+
+    number: int
+    started: float
+    """Seconds since 1970."""
+    seen: float
+    """When it last wrote something."""
+    ended: float | None = None
+    """`None` while it runs, and where it was killed."""
+    ended_by: str | None = None
+    """What ended it before its time."""
+    calls: int = 0
+    attempts: int = 0
+    per_minute: int | None = None
+    """The pace it kept to."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it took, as far as is known; a clock that was set back does not make it less than nothing."""
+        return max(0.0, (self.ended or self.seen) - self.started)
+
+
+@attrs.frozen(kw_only=True)
+class ResendPolicy:
+    """What a rerun does with rows that have no key and whose outcome is unknown."""
 
     resends_unknown: bool = False
     verifies: bool = False
-    """Whether they are looked for in Planhat's list."""
+    """Whether to look for them in Planhat's list."""
 
 
 def digest_of(chunk: Chunk) -> str:
@@ -166,8 +194,8 @@ def digest_of(chunk: Chunk) -> str:
     return digest.hexdigest()[:_DIGEST_DIGITS]
 
 
-def recorded(entry: Entry, chunk: Chunk, policy: Policy, *, is_stale: bool = False) -> Recorded:
-    """What a later run makes of a chunk that an earlier one has begun.
+def recorded(entry: Entry, chunk: Chunk, policy: ResendPolicy, *, is_stale: bool = False) -> Recorded:
+    """How a later run treats a chunk that an earlier one has begun.
 
     A chunk of keyed rows that is not known to have been answered is sent again, all of it, which does no harm. Of
     keyless rows only those are sent again that provably did not leave, and on request those that are unknown.
@@ -180,12 +208,12 @@ def recorded(entry: Entry, chunk: Chunk, policy: Policy, *, is_stale: bool = Fal
     """
     result = _result_of(entry, chunk)
     if entry.is_keyed:
-        if entry.state is State.ANSWERED and not is_stale:
+        if entry.state is ChunkState.ANSWERED and not is_stale:
             return Recorded(settled=result)
-        may_be_stored = entry.state is not State.UNSENT or result.stored + result.unknown > 0
+        may_be_stored = entry.state is not ChunkState.UNSENT or result.stored + result.unknown > 0
         return Recorded(settled=_blank(chunk), left=chunk.rows, may_be_stored=may_be_stored)
     unsent = _positions(result, Outcome.UNSENT)
-    if entry.state is State.UNSENT:
+    if entry.state is ChunkState.UNSENT:
         unsent |= _positions(result, Outcome.REJECTED)
     unknown = _positions(result, Outcome.UNKNOWN) if policy.verifies or policy.resends_unknown else set[int]()
     again = _rows_at(chunk, unsent | unknown)
@@ -194,8 +222,13 @@ def recorded(entry: Entry, chunk: Chunk, policy: Policy, *, is_stale: bool = Fal
         left=again if not policy.verifies else _rows_at(chunk, unsent),
         may_be_stored=bool(unknown) and not policy.verifies,
         doubtful=_rows_at(chunk, unknown) if policy.verifies else (),
-        floor=_floor_of(entry),
+        floor=Floor(entry.floor or ""),
     )
+
+
+def begun_at(floor: Floor, chunk: Chunk) -> Recorded:
+    """What is known of a chunk that no earlier run has begun."""
+    return Recorded(settled=_blank(chunk), left=chunk.rows, floor=floor)
 
 
 def groups_of(problems: Sequence[Problem], *, error: PlanhatError | None = None, keeps_values: bool) -> Iterator[Group]:
@@ -203,7 +236,7 @@ def groups_of(problems: Sequence[Problem], *, error: PlanhatError | None = None,
 
     Args:
         problems: Of one chunk.
-        error: What became of its request as a whole.
+        error: The error of its request as a whole.
         keeps_values: Whether reasons keep what they quote.
     """
     found: dict[tuple[Outcome, str, str | None], list[int | None]] = {}
@@ -214,9 +247,10 @@ def groups_of(problems: Sequence[Problem], *, error: PlanhatError | None = None,
         if keeps_values or (is_of_request and is_harmless):
             reason = problem.reason
         else:
-            # What is said of many rows, or of the request, names none: a number in it is no key.
+            # A reason of many rows, or of the request, names no row: a number in it is not a key.
             is_of_all = is_of_request or n_rows[problem.reason] > 1
             reason = without_values(problem.reason, key=None if is_of_all else problem.key)
+        reason = printable(reason)
         what = (problem.outcome, reason, problem.key if keeps_values else None)
         if what not in found and len(found) >= MAX_GROUPS:
             what = (problem.outcome, _OTHER_REASONS, None)
@@ -227,14 +261,14 @@ def groups_of(problems: Sequence[Problem], *, error: PlanhatError | None = None,
 
 
 def may_quote_a_row(error: PlanhatError) -> bool:
-    """Whether there may be a row in what is said of a whole request; what is said of a wrong token has none."""
+    """Whether the message of a request's error may quote a row; that of a wrong token does not."""
     return isinstance(error, DecodeError | StatusError) and not isinstance(
         error, AuthenticationError | RateLimitedError
     )
 
 
 def without(result: ChunkResult, positions: Container[int | None]) -> ChunkResult:
-    """The account of the other rows, where each of these is among the problems."""
+    """The result of the other rows, given that each of these is among the problems."""
     others = attrs.evolve(result, problems=[one for one in result.problems if one.position not in positions])
     for problem in result.problems:
         if problem.position in positions:
@@ -250,14 +284,14 @@ def without_values(reason: str, *, key: str | None = None) -> str:
     return _QUOTED.sub("'…'", reason)
 
 
-def _state_of(result: ChunkResult) -> State:
+def _state_of(result: ChunkResult) -> ChunkState:
     if result.unsent or (result.error is not None and refuses_everything(result.error)):
-        return State.UNSENT
-    return State.UNKNOWN if result.unknown else State.ANSWERED
+        return ChunkState.UNSENT
+    return ChunkState.UNKNOWN if result.unknown else ChunkState.ANSWERED
 
 
 def _blank(chunk: Chunk) -> ChunkResult:
-    """The account of a chunk of which nothing is known but what was refused beforehand."""
+    """The result of a chunk of which only the invalid rows are known."""
     result = ChunkResult(number=chunk.number, positions=chunk.positions, problems=[*chunk.invalid])
     for problem in chunk.invalid:
         result.count(problem.outcome)
@@ -265,17 +299,17 @@ def _blank(chunk: Chunk) -> ChunkResult:
 
 
 def _result_of(entry: Entry, chunk: Chunk) -> ChunkResult:
-    """What the entry holds, with what was said of this very chunk's rows in full."""
+    """The entry's result, with the full reasons and keys of this chunk's rows."""
     result = entry.result
-    told = {problem.position: problem for problem in chunk.invalid}
+    invalid = {problem.position: problem for problem in chunk.invalid}
     keys: dict[int | None, str | None] = {row.position: row.key for row in chunk.rows} if result.problems else {}
-    result.problems = [_told(problem, told, keys) for problem in result.problems]
+    result.problems = [_in_full(problem, invalid, keys) for problem in result.problems]
     return result
 
 
-def _told(problem: Problem, told: Mapping[int | None, Problem], keys: Mapping[int | None, str | None]) -> Problem:
-    if problem.outcome is Outcome.INVALID and problem.position in told:
-        return told[problem.position]
+def _in_full(problem: Problem, invalid: Mapping[int | None, Problem], keys: Mapping[int | None, str | None]) -> Problem:
+    if problem.outcome is Outcome.INVALID and problem.position in invalid:
+        return invalid[problem.position]
     return attrs.evolve(problem, key=keys.get(problem.position))
 
 
@@ -285,11 +319,6 @@ def _positions(result: ChunkResult, outcome: Outcome) -> set[int]:
 
 def _rows_at(chunk: Chunk, positions: set[int]) -> tuple[Row, ...]:
     return tuple(row for row in chunk.rows if row.position in positions)
-
-
-def _floor_of(entry: Entry) -> str:
-    """An `_id` from before the chunk was begun: its first eight digits are a time, and clocks differ."""
-    return f"{max(0, int(entry.begun) - _MARGIN_SECONDS):08x}" + "0" * 16
 
 
 def _n_rows(ranges: Iterable[range]) -> int:

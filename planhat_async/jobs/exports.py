@@ -7,12 +7,13 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import aclosing, contextmanager
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, TypedDict, Unpack
 
-from planhat_async.jobs.leftovers import Leftover, survey
-from planhat_async.jobs.writers import CsvWriter, JsonlWriter, Writer
-from planhat_async.models import Record, Task
-from planhat_async.repositories import Notes, Tasks, Tickets
+from planhat_async.jobs.export_checkpoint import ExportCheckpoint, read_checkpoint
+from planhat_async.jobs.private_files import create_private, refuse_foreign, reopen_private
+from planhat_async.jobs.writers import CsvWriter, JsonlWriter, RecordWriter
+from planhat_async.records import ArchivedFilter, Model, Record
+from planhat_async.repositories import Lists
 
 Format = Literal["csv", "jsonl", "parquet"]
 
@@ -23,14 +24,20 @@ class MissingExtraError(ImportError):
     """A format needs a package that is not installed."""
 
 
+class ExportOptions(TypedDict, total=False):
+    """The options of listings that an export takes."""
+
+    page_size: int | None
+    concurrency: int
+
+
 async def export_records(
-    repository: Notes | Tasks | Tickets,
-    writer: Writer,
+    repository: Lists[Any],
+    writer: RecordWriter,
     *,
-    leftover: Leftover | None = None,
-    page_size: int | None = None,
-    concurrency: int = 4,
-    on_progress: Callable[[int], object] = lambda n_rows: None,  # noqa: ARG005 - nobody wants to know
+    checkpoint: ExportCheckpoint | None = None,
+    on_progress: Callable[[int], object] = lambda n_rows: None,  # noqa: ARG005 - the default does nothing
+    **options: Unpack[ExportOptions],
 ) -> int:
     """Write all records of a model, in the order of their `_id`s; tasks that are archived come last.
 
@@ -40,18 +47,17 @@ async def export_records(
     Args:
         repository: Whose records.
         writer: Where they go. Its file stays the caller's: see `whole_file`.
-        leftover: What an earlier export left behind, which this one goes on behind.
-        page_size: Records a call asks for; by default as many as the endpoint gives.
-        concurrency: Pages on their way or in memory at once.
+        checkpoint: How far an interrupted export has come; this one resumes after it.
         on_progress: Called with the number of records in the export, now and then.
+        **options: See `ListingOptions`.
 
     Returns:
         Records in the export, those of the earlier one included.
     """
-    begun = leftover or Leftover()
+    begun = checkpoint or ExportCheckpoint()
     n_rows = begun.n_rows
-    for options in begun.listings():
-        rows = repository.iter_json(page_size=page_size, concurrency=concurrency, **options)
+    for listing in begun.listings():
+        rows = repository.iter_json(**options, **listing)
         async with aclosing(rows):
             async for row in rows:
                 writer.write(row)
@@ -64,8 +70,8 @@ async def export_records(
     return n_rows
 
 
-def writer_class(format: Format) -> Callable[[BinaryIO, type[Record]], Writer]:  # noqa: A002 - its name elsewhere
-    """What makes a writer of a format, for a file and a model.
+def writer_class(format: Format) -> Callable[[BinaryIO, type[Record]], RecordWriter]:  # noqa: A002 - its name elsewhere
+    """A function that makes a writer of a format, given a file and a model.
 
     Raises:
         MissingExtraError: Parquet's package is not installed.
@@ -100,25 +106,26 @@ def part_of(path: Path) -> Path:
     return path.with_name(path.name + ".part")
 
 
-def left_over(path: Path, record: type[Record]) -> Leftover:
-    """What a broken JSONL export to `path` left behind; nothing is changed.
+def checkpoint_of(path: Path, model: Model) -> ExportCheckpoint:
+    """How far an interrupted JSONL export to `path` has come; nothing is changed.
 
     Raises:
-        ValueError: It left nothing, or nothing that can be gone on with.
+        ValueError: There is no file to resume, or not one of such an export.
         OSError: It cannot be read.
     """
     part = part_of(path)
     if not part.is_file():
-        raise ValueError(f"there is no {part} to go on with: begin without --resume")
+        raise ValueError(f"there is no {part} to resume: leave out --resume")
+    refuse_foreign(part)
     with part.open("rb") as lines:
         try:
-            return survey(lines, has_archive=record is Task)
+            return read_checkpoint(lines, has_archive=any(isinstance(one, ArchivedFilter) for one in model.filters))
         except ValueError as error:
-            raise ValueError(f"{part} is no part of such an export: {error}") from None
+            raise ValueError(f"{part} is not part of such an export: {error}") from None
 
 
 def refuse_to_overwrite(path: Path, *others: Path) -> None:
-    """Refuse an output that is a file in use, by whatever name, or whose `.part` is.
+    """Refuse an output that is a file in use, by any of its names, or whose `.part` is.
 
     Raises:
         ValueError: It is.
@@ -135,13 +142,16 @@ def refuse_to_overwrite(path: Path, *others: Path) -> None:
 def whole_file(path: Path, *, keep_bytes: int = 0) -> Iterator[BinaryIO]:
     """A file that gets its name only once it is complete; until then, or after a failure, it is `NAME.part`.
 
-    What is there already and is no regular file, such as a device or a pipe, is written to as it is.
+    It holds customers' data, so it is its owner's alone (mode 0600), or has the mode of the file it replaces.
+
+    A device or a pipe is written to as it is.
 
     Args:
         path: Its name.
-        keep_bytes: How much of a `NAME.part` stays, to go on behind it.
+        keep_bytes: How much of a `NAME.part` stays; writing resumes after it.
 
     Raises:
+        ValueError: The `NAME.part` to resume is a link or another user's.
         OSError: It is a directory, or cannot be written.
     """
     if path.exists() and not path.is_file():
@@ -149,7 +159,7 @@ def whole_file(path: Path, *, keep_bytes: int = 0) -> Iterator[BinaryIO]:
             yield out
         return
     part = part_of(path)
-    with part.open("r+b" if keep_bytes else "wb") as out:
+    with reopen_private(part, like=path) if keep_bytes else create_private(part, like=path) as out:
         out.truncate(keep_bytes)
         out.seek(keep_bytes)
         yield out
@@ -160,7 +170,7 @@ def whole_file(path: Path, *, keep_bytes: int = 0) -> Iterator[BinaryIO]:
 
 @contextmanager
 def part_named(path: Path, format: Format) -> Iterator[None]:  # noqa: A002 - its name elsewhere
-    """Note on whatever breaks an export off where its beginning is, and how to go on, unless nothing was read."""
+    """Add to an exception where the interrupted export is, and how to resume it, unless nothing was read."""
     try:
         yield
     except BaseException as error:
@@ -173,7 +183,7 @@ def part_named(path: Path, format: Format) -> Iterator[None]:  # noqa: A002 - it
 
 
 async def _in_thread(work: Callable[[], None]) -> None:
-    """Have it done elsewhere. A cancellation waits for its end: until then the file is in use."""
+    """Run in a thread. A cancellation waits for its end: until then the file is in use."""
     done = asyncio.ensure_future(asyncio.to_thread(work))
     try:
         await asyncio.shield(done)

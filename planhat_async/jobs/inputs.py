@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from planhat_async.jobs.mapping import SourceError
 
@@ -25,8 +25,13 @@ class SteadyFile(io.FileIO):
     """
 
     # By way of `readinto`, which the methods of `io.FileIO` do not call.
-    read = io.RawIOBase.read  # type: ignore[assignment]
-    readall = io.RawIOBase.readall
+    def read(self, size: int | None = -1, /) -> bytes | Any:
+        """As of any raw file, by `readinto`: what `FileIO` has would go past it."""
+        return io.RawIOBase.read(self, -1 if size is None else size)
+
+    def readall(self) -> bytes:
+        """Likewise."""
+        return io.RawIOBase.readall(self)
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -49,7 +54,7 @@ class SteadyFile(io.FileIO):
 class _ReadAhead(io.BufferedReader):
     """Reads whole buffers, also for an `io.TextIOWrapper`, which takes 8 KiB at a time past an empty buffer.
 
-    Each read lets go of Python's lock, and wakes whoever waits for it, mostly in vain: a job's journal would be woken
+    Each read releases Python's lock, and wakes a thread that waits for it, mostly in vain: a journal's would be woken
     hundreds of times a chunk, and the CPU time of that is several percent of the job's.
     """
 
@@ -59,7 +64,7 @@ class _ReadAhead(io.BufferedReader):
         return super().read1(size)
 
 
-_WHAT_NOW = ": its last rows were not taken; run this again when nobody writes to it"
+_WHAT_NOW = ": its last rows were not read; run this again when the file no longer changes"
 
 
 @contextmanager
@@ -67,7 +72,7 @@ def unpacked(path: Path, raw: io.RawIOBase) -> Iterator[BinaryIO]:
     """The bytes of a file whose name ends in `.gz`, and any other file as it is.
 
     Raises:
-        SourceError: It is no gzip, or a damaged one.
+        SourceError: It is not a gzip file, or it is damaged.
     """
     if path.suffix.lower() != ".gz":
         yield _ReadAhead(raw, _READ_BYTES)
@@ -75,7 +80,7 @@ def unpacked(path: Path, raw: io.RawIOBase) -> Iterator[BinaryIO]:
     try:
         yield _ReadAhead(gzip.GzipFile(fileobj=io.BufferedReader(raw)), _READ_BYTES)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise SourceError(f"{path} is no whole gzip file: {error}") from None
+        raise SourceError(f"{path} is not a complete gzip file: {error}") from None
 
 
 def identity_of(found: os.stat_result) -> tuple[int, int, int, int]:

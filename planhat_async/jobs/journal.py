@@ -1,123 +1,84 @@
-"""A job's journal: a SQLite file that knows which chunks were begun and how each has ended.
+"""A job's journal: which chunks were begun, and how each has ended.
 
-Every write is on the disk before it returns (`synchronous=FULL`), and each is one transaction, so a process that is
-killed at any instant leaves the entry of before or of after. The file is locked for as long as it is open: a second
-process is refused, and the lock goes with the process. SQLite waits for the disk, so it has a thread of its own.
-
-Others read it from a copy (`snapshots.py`).
-
-It holds counts, positions, digests and reasons; no row, and no token.
+It holds counts, positions, digests and reasons; no row, and no token. SQLite waits for the disk, so an open journal has
+a thread of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import attrs
 
-from planhat_async.jobs.entries import Entry
-from planhat_async.jobs.schema import APPLICATION_ID, SCHEMA_VERSION, dicts, entry_of, is_empty, make, row_of, saving
-from planhat_async.jobs.snapshots import take_snapshot
+from planhat_async.jobs.completion import wait_to_end
+from planhat_async.jobs.entries import Entry, Run
+from planhat_async.jobs.journal_file import Content, JournalError, JournalFile, content_of, error_in_words
+from planhat_async.jobs.schema import insert_statement, row_of
 
 T = TypeVar("T")
 
 
-class JournalError(ValueError):
-    """A journal that cannot be used, or does not fit the job; the message says which and why."""
-
-
-@attrs.frozen(kw_only=True)
-class Run:
-    """One run of a job."""
-
-    number: int
-    started: float
-    """Seconds since 1970."""
-    seen: float
-    """When it last wrote something."""
-    ended: float | None = None
-    """`None` while it runs, and where it was killed."""
-    ended_by: str | None = None
-    """What ended it before its time."""
-    calls: int = 0
-    attempts: int = 0
-    per_minute: int | None = None
-    """The pace it kept to."""
-
-    @property
-    def seconds(self) -> float:
-        """How long it took, as far as is known."""
-        return (self.ended or self.seen) - self.started
-
-
-def files_of(path: Path) -> tuple[Path, ...]:
-    """A journal's file, and those that SQLite keeps beside it, which is where a link leads."""
-    path = path.resolve() if path.is_symlink() else path
-    return tuple(Path(f"{path}{ending}") for ending in ("", "-wal", "-shm", "-journal"))
-
-
 class Journal:
-    """An open journal.
+    """A journal, open for writing, or loaded: then what is saved is kept in memory only.
 
     Attributes:
         path: The file.
-        job: What the job is: its model, its input, how rows are cut. Empty in a journal that is new.
+        job: What the job is: its model, its input, how rows are cut. Empty in a new journal.
         runs: Its runs, in order.
         entries: Its chunks by number.
-        is_closed: Whether another process may have it.
+        is_closed: Whether another process may open it.
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path.resolve() if path.is_symlink() else path
-        self.job: dict[str, Any] = {}
-        self.runs: list[Run] = []
-        self.entries: dict[int, Entry] = {}
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
-        self._file: sqlite3.Connection | None = None
-        self.is_closed = False
+        self.path: Path = path.resolve() if path.is_symlink() else path
+        self.is_closed: bool = False
+        self._thread: ThreadPoolExecutor | None = None
+        self._file: JournalFile | None = None
+        self._hold(Content())
+
+    def _hold(self, content: Content) -> None:
+        self.job: dict[str, Any] = content.job
+        self.runs: list[Run] = content.runs
+        self.entries: dict[int, Entry] = content.entries
 
     @classmethod
     async def open(cls, path: Path | str, *, must_exist: bool = False) -> Self:
-        """Open a journal, or make one.
+        """Open a journal, or create one.
 
         Raises:
-            JournalError: Another process uses it, it is no journal, another version has written it, or it is
-                damaged; there is none, although it must exist; or its folder cannot be written to.
+            JournalError: Another process uses it, it is not a journal, another version has written it, or it is
+                damaged; it is missing, although it must exist; or its folder cannot be written to.
         """
         journal = cls(Path(path))
+        journal._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         try:
-            await journal._do(partial(journal._open, must_exist=must_exist))
+            await journal.compute(partial(journal._open, must_exist=must_exist))
         except BaseException:
             await journal.close()
             raise
         return journal
 
     @classmethod
-    async def read(cls, path: Path | str, *, must_exist: bool = True) -> Self:
-        """What a journal holds at this instant, also while another process uses it; its file is left as it is.
+    async def load(cls, path: Path | str, *, must_exist: bool = True) -> Self:
+        """The content of a journal at this instant, also while a process writes to it; its file is left as it is.
 
         Raises:
-            JournalError: There is none, although it must exist, it is no journal, another version has written it, it
-                is damaged, or this very process has it open.
-            OSError: It cannot be read, or is written to too fast.
+            JournalError: It is missing, although it must exist, it is not a journal, another version has written it, or
+                it is damaged.
+            OSError: It cannot be read.
         """
         journal = cls(Path(path))
-        try:
-            await journal._do(partial(journal._read, must_exist=must_exist))
-        finally:
-            await journal.close()
+        journal._hold(await journal.compute(partial(content_of, journal.path, must_exist=must_exist)))
         return journal
 
     async def __aenter__(self) -> Self:
@@ -129,30 +90,23 @@ class Journal:
         await self.close()
 
     async def close(self) -> None:
-        """Close it, once what was asked of it is done; another process may have it then.
+        """Close the file, after what was asked before; another process may open it then.
 
-        A cancellation meanwhile waits for that.
+        A cancellation waits for that.
         """
-        if self.is_closed:
+        if self.is_closed or self._thread is None:
             return
         self.is_closed = True
-        # In the journal's thread, behind whatever is under way there, also where its opening was cancelled.
+        # In the journal's thread, behind the work there, also where `open` was cancelled.
         closed = asyncio.get_running_loop().run_in_executor(self._thread, self._close)
         self._thread.shutdown(wait=False)
         with self._explained():
-            await to_its_end(closed)
-
-    def _close(self) -> None:
-        file, self._file = self._file, None
-        if file is not None:
-            file.close()
-            _open_here.discard(self)
+            await wait_to_end(closed)
 
     async def describe(self, job: Mapping[str, Any]) -> None:
         """Keep what the job is."""
-        await self._write(
-            [("INSERT OR REPLACE INTO job VALUES (?, ?)", (name, json.dumps(value))) for name, value in job.items()]
-        )
+        statement = "INSERT OR REPLACE INTO job VALUES (?, ?)"
+        await self._write([(statement, (name, json.dumps(value))) for name, value in job.items()])
         self.job.update(job)
 
     async def save(
@@ -161,58 +115,54 @@ class Journal:
         """Write a chunk's entry, and how far the run has come.
 
         Args:
-            entry: The entry; one that takes long to make is handed in as a function, and made in the journal's thread.
+            entry: The entry, or a function that takes long to make it and is called in the journal's thread.
             run: The run.
-            is_leaving: Whether the chunk is about to leave: then the file itself says so, whatever becomes of the log
-                beside it, so that nobody who copies the file alone sends a chunk twice. It costs two more syncs.
+            is_leaving: Whether the chunk is sent next; see `JournalFile.write`.
         """
-        saved = await self._do(partial(self._save, entry, run, is_leaving=is_leaving))
+        saved = await self.compute(partial(self._save, entry, run, is_leaving=is_leaving))
         self.entries[saved.number] = saved
 
     async def remove(self, number: int) -> None:
-        """Forget a chunk that has not left after all."""
+        """Remove the entry of a chunk that was not sent after all."""
         await self._write([("DELETE FROM chunks WHERE number = ?", (number,))])
         self.entries.pop(number, None)
 
     async def save_run(self, run: Run) -> None:
         """Write what is known of a run."""
-        await self._write([saving("runs", attrs.asdict(run))])
+        await self._write([insert_statement("runs", attrs.asdict(run))])
         self.runs = [*(one for one in self.runs if one.number != run.number), run]
 
     async def checkpoint(self, *, frees_log: bool = False) -> None:
-        """Bring what was written into the file itself, out of the log beside it; on request the log's room is freed."""
-        await self._do(partial(self._checkpoint, frees_log=frees_log))
+        """Copy the log into the main file, and on request free the log's room."""
+        if self._file is not None:
+            await self.compute(partial(self._file.checkpoint, frees_log=frees_log))
 
     async def compute(self, work: Callable[[], T]) -> T:
         """Do something in the journal's thread, in the order in which it is asked."""
-        return await self._do(work)
+        with self._explained():
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     async def _write(self, statements: list[tuple[str, Any]]) -> None:
-        await self._do(partial(self._execute, statements))
+        await self.compute(partial(self._execute, statements))
+
+    def _execute(self, statements: list[tuple[str, Any]], *, is_leaving: bool = False) -> None:
+        if self._file is not None:
+            self._file.write(statements, is_leaving=is_leaving)
 
     def _save(self, entry: Entry | Callable[[], Entry], run: Run | None, *, is_leaving: bool) -> Entry:
         made = entry if isinstance(entry, Entry) else entry()
-        runs = [] if run is None else [saving("runs", attrs.asdict(run))]
-        self._execute([saving("chunks", row_of(made)), *runs])
-        if is_leaving:
-            self._checkpoint()
+        runs = [] if run is None else [insert_statement("runs", attrs.asdict(run))]
+        self._execute([insert_statement("chunks", row_of(made)), *runs], is_leaving=is_leaving)
         return made
 
-    def _checkpoint(self, *, frees_log: bool = False) -> None:
-        assert self._file is not None  # noqa: S101 - writing to a closed journal is a fault of ours
-        self._file.execute(f"PRAGMA wal_checkpoint({'TRUNCATE' if frees_log else 'PASSIVE'})").fetchall()
+    def _open(self, *, must_exist: bool) -> None:
+        self._file = JournalFile(self.path, must_exist=must_exist)
+        self._hold(self._file.content())
 
-    def _execute(self, statements: list[tuple[str, Any]]) -> None:
-        assert self._file is not None  # noqa: S101 - writing to a closed journal is a fault of ours
-        with self._file:
-            if len(statements) > 1:  # one is a transaction by itself
-                self._file.execute("BEGIN IMMEDIATE")
-            for statement, values in statements:
-                self._file.execute(statement, values)
-
-    async def _do(self, work: Callable[[], T]) -> T:
-        with self._explained():
-            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+    def _close(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -220,125 +170,7 @@ class Journal:
         try:
             yield
         except sqlite3.Error as error:
-            raise JournalError(f"{self.path}: {_words(error)}") from None
-
-    def _open(self, *, must_exist: bool) -> None:
-        self._refuse_what_is_no_journal(must_exist=must_exist)
-        self._refuse_read_only()
-        file = self._file = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
-        # Held from the first access on. It also keeps SQLite from needing shared memory, and so any second file
-        # that others must be able to map.
-        file.execute("PRAGMA locking_mode = EXCLUSIVE")
-        if not is_empty(file):
-            self._check(file)
-        elif must_exist:
-            raise JournalError(f"{self.path} is empty, no journal")
-        else:
-            make(file)
-        file.execute("PRAGMA journal_mode = WAL")
-        file.execute("PRAGMA synchronous = FULL")
-        file.execute("BEGIN IMMEDIATE")
-        file.execute("COMMIT")
-        _open_here.add(self)
-        self._load(file)
-
-    def _read(self, *, must_exist: bool) -> None:
-        self._refuse_what_is_no_journal(must_exist=must_exist)
-        if not self.path.exists():
-            return
-        if any(self.path.samefile(one.path) for one in _open_here):
-            raise JournalError(f"{self.path}: this process is using this journal")
-        with TemporaryDirectory(prefix="planhat-") as folder:
-            copy = Path(folder) / "copy.db"
-            take_snapshot(self.path, copy)
-            with closing(sqlite3.connect(copy)) as file:
-                if not is_empty(file):
-                    self._check(file)
-                    self._load(file)
-                elif must_exist:
-                    raise JournalError(f"{self.path} is empty, no journal")
-
-    def _refuse_what_is_no_journal(self, *, must_exist: bool) -> None:
-        if must_exist and not self.path.exists():
-            raise JournalError(f"{self.path}: there is no such journal")
-        if not self.path.parent.is_dir():
-            raise JournalError(f"{self.path}: there is no folder {self.path.parent}")
-        if self.path.is_dir():
-            raise JournalError(f"{self.path} is a directory: name a file for the journal")
-        if self.path.exists() and not self.path.is_file():
-            raise JournalError(f"{self.path} is no file")
-        self._refuse_emptied(must_exist=must_exist)
-
-    def _refuse_read_only(self) -> None:
-        """Of which SQLite would say that there is an I/O error."""
-        for path, what in ((self.path, "it"), (self.path.parent, "its folder")):
-            if path.exists() and not os.access(path, os.W_OK):
-                raise JournalError(f"{self.path}: the journal cannot be written here: {what} is read-only")
-
-    def _refuse_emptied(self, *, must_exist: bool) -> None:
-        """Refuse an empty file that was a journal, or must be one: SQLite would throw away what is beside it."""
-        if self.path.exists() and self.path.stat().st_size:
-            return
-        wal = self.path.with_name(self.path.name + "-wal")
-        if wal.exists() and wal.stat().st_size:
-            raise JournalError(f"{self.path} is damaged: it is empty or gone, and {wal.name} beside it is not")
-        if must_exist:
-            raise JournalError(f"{self.path} is empty, no journal")
-
-    def _check(self, file: sqlite3.Connection) -> None:
-        """Refuse a file that is not ours, before anything in it is changed."""
-        (application_id,) = file.execute("PRAGMA application_id").fetchone()
-        if application_id != APPLICATION_ID:
-            raise JournalError(f"{self.path} is a SQLite file of another program, not a journal")
-        (version,) = file.execute("PRAGMA user_version").fetchone()
-        if version != SCHEMA_VERSION:
-            raise JournalError(
-                f"{self.path} was written by another version of planhat-async: its schema is {version}, "
-                f"this one reads {SCHEMA_VERSION}. End the job with that version, or begin another with another journal"
-            )
-        (found,) = file.execute("PRAGMA quick_check(1)").fetchone()
-        if found != "ok":
-            raise JournalError(f"{self.path} is damaged: {found}")
-
-    def _load(self, file: sqlite3.Connection) -> None:
-        try:
-            self.job = {name: json.loads(value) for name, value in file.execute("SELECT name, value FROM job")}
-            self.runs = [Run(**row) for row in dicts(file, "SELECT * FROM runs ORDER BY number")]
-            entries = [entry_of(row) for row in dicts(file, "SELECT * FROM chunks ORDER BY number")]
-        except (ValueError, TypeError, KeyError) as error:
-            raise JournalError(f"{self.path} is damaged: {error}") from None
-        self.entries = {entry.number: entry for entry in entries}
-
-
-class JournalCopy(Journal):
-    """A journal that was read: what is written to it is in no file."""
-
-    async def _do(self, work: Callable[[], T]) -> T:
-        with self._explained():
-            return await asyncio.to_thread(work)
-
-    def _execute(self, statements: list[tuple[str, Any]]) -> None:
-        """There is no file."""
-
-    def _checkpoint(self, *, frees_log: bool = False) -> None:
-        """There is no file."""
-
-
-async def to_its_end(work: Awaitable[None]) -> None:
-    """Wait for the end of something, however often that is cancelled meanwhile; a cancellation is raised behind it."""
-    task, is_cancelled = asyncio.ensure_future(work), False
-    while not task.done():
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError:
-            is_cancelled = True
-    task.result()
-    if is_cancelled:
-        raise asyncio.CancelledError
-
-
-_open_here: set[Journal] = set()
-"""Those that this process has open: who opens such a file once more, and closes it, loses the lock on it."""
+            raise JournalError(f"{self.path}: {error_in_words(error)}") from None
 
 
 def next_run(journal: Journal, *, per_minute: int | None) -> Run:
@@ -346,21 +178,3 @@ def next_run(journal: Journal, *, per_minute: int | None) -> Run:
     now = time.time()
     number = journal.runs[-1].number + 1 if journal.runs else 1
     return Run(number=number, started=now, seen=now, per_minute=per_minute)
-
-
-def _words(error: sqlite3.Error) -> str:
-    said = str(error)
-    if "locked" in said:
-        return "another process is using this journal"
-    if "not a database" in said:
-        return "this is no journal"
-    if "malformed" in said or "corrupt" in said:
-        return f"the journal is damaged: {said}"
-    if "readonly" in said or "unable to open" in said:
-        return f"the journal cannot be written here: {said}"
-    if "full" in said:
-        return (
-            "the disk is full: nothing more is sent until the journal can be written; "
-            "make room, and run the same command again"
-        )
-    return f"the journal cannot be used: {said}"

@@ -1,4 +1,4 @@
-"""Keeps the record of an upsert's chunks in a journal, and refuses chunks that are not what they were."""
+"""Records an upsert's chunks in a journal, and refuses chunks that have changed."""
 
 from __future__ import annotations
 
@@ -9,63 +9,67 @@ from contextlib import suppress
 
 import attrs
 
-from planhat_async.batching.chunking import Chunk
-from planhat_async.batching.recording import Recorded
-from planhat_async.jobs.accounts import add_the_rest
-from planhat_async.jobs.entries import Entry, Policy, State, digest_of, recorded
-from planhat_async.jobs.journal import Journal, JournalError, Run
-from planhat_async.jobs.progress import in_words
+from planhat_async.batching.chunk_ledger import Recorded
+from planhat_async.batching.chunks import Chunk
+from planhat_async.batching.outcome_verifier import HorizonReader
+from planhat_async.batching.verification import Floor
+from planhat_async.errors import PlanhatError
+from planhat_async.jobs.entries import ChunkState, Entry, ResendPolicy, Run, begun_at, digest_of, recorded
+from planhat_async.jobs.job_identity import HOW_TO_BEGIN_ANEW
+from planhat_async.jobs.job_progress import in_words
+from planhat_async.jobs.job_summary import add_the_rest
+from planhat_async.jobs.journal import Journal
+from planhat_async.jobs.journal_file import JournalError
 from planhat_async.results import ChunkResult, UpsertResult, ranges_of
-
-HOW_TO_BEGIN_ANEW = "put back what it was, or begin another job with another journal"
 
 
 class JournalLedger:
-    """Keeps the record of chunks in a journal.
+    """Records chunks in a journal.
 
     Args:
         journal: An open journal.
         run: The run under way.
         policy: What to do with unknown rows that have no key.
-        effort: Says how many calls and attempts the run has made.
+        cost: Returns how many calls and attempts the run has made.
         keeps_values: Whether reasons keep what they quote.
+        horizon: Reads Planhat's newest `_id`s; without it, entries have no floor.
     """
 
     def __init__(
         self,
         journal: Journal,
         run: Run,
-        policy: Policy,
+        policy: ResendPolicy,
         *,
-        effort: Callable[[], tuple[int, int]],
+        cost: Callable[[], tuple[int, int]],
         keeps_values: bool = False,
+        horizon: HorizonReader | None = None,
     ) -> None:
         self.run = run
         self._journal = journal
         self._policy = policy
-        self._effort = effort
+        self._cost = cost
         self._keeps_values = keeps_values
+        self._horizon = horizon
         self._last_before = max(journal.entries, default=-1)
         self._oldest_behind = _oldest_behind(journal)
         self._last_sent: dict[str, int] = {}
         """The run that sent a key last, of chunks behind which others were answered in an earlier run."""
         self._seen = -1
-        self._came_to: set[int] = set()
+        self._reached: set[int] = set()
         self._account = UpsertResult()
-        """Of the chunks that this run came to."""
+        """Of the chunks that this run has reached."""
         self._unwritten: list[Entry] = []
-        """Of chunks whose end could not be written."""
+        """Of chunks whose outcomes could not be written."""
         self._unbegun: list[ChunkResult] = []
-        """What it had read besides when it ended."""
+        """Rows that were read but not begun when the run ended."""
 
     async def begin(self, chunk: Chunk) -> Recorded | None:
-        """Compare the chunk with its entry, and write that it is about to leave."""
+        """Compare the chunk with its entry, and persist that it is about to be sent."""
         self._seen = max(self._seen, chunk.number)
         before = self._journal.entries.get(chunk.number)
         if before is None:
-            self._refuse_more(chunk)
-            await self._save_or_withdraw(chunk.number, lambda: self._stamped(Entry.beginning(chunk, digest_of(chunk))))
-            return None
+            return await self._begin_first(chunk)
         digest = await self._journal.compute(lambda: digest_of(chunk))
         self._compare(chunk, digest, before)
         is_stale = any(self._last_sent.get(key, 0) > before.run for key in chunk.keys)
@@ -75,13 +79,34 @@ class JournalLedger:
             await self._save_or_withdraw(chunk.number, self._resumed(before, known))
             return known
         self._count(known.settled)
-        if before.state is State.SENDING:
+        if before.state is ChunkState.SENDING:
             await self._journal.save(before.ended_as(known.settled, keeps_values=self._keeps_values))
         return known
 
+    async def _begin_first(self, chunk: Chunk) -> Recorded | None:
+        self._refuse_more(chunk)
+        floor = None if chunk.is_keyed or not chunk.rows else await self._floor_now()
+        floor_id = None if floor is None else floor.id
+        await self._save_or_withdraw(
+            chunk.number, lambda: self._stamped(Entry.beginning(chunk, digest_of(chunk), floor=floor_id))
+        )
+        return None if floor is None or not self._policy.verifies else begun_at(floor, chunk)
+
+    async def _floor_now(self) -> Floor | None:
+        """The floor of keyless rows that are about to be sent: a later run may have to look for them."""
+        if self._horizon is None:
+            return None
+        try:
+            return (await self._horizon.read()).floor
+        except PlanhatError:
+            self._horizon = None  # not a second time: a later run that looks for rows reads the whole list
+            return None
+
     async def end(self, result: ChunkResult) -> None:
-        """Write what became of the chunk."""
+        """Write the outcomes of the chunk."""
         self._count(result)
+        if self._horizon is not None:
+            self._horizon.note_created(result.created_ids)
         entry = self._journal.entries[result.number].ended_as(result, keeps_values=self._keeps_values)
         run = self.run_now()
         entry = attrs.evolve(entry, ended=run.seen, n_attempts=run.attempts)
@@ -94,17 +119,19 @@ class JournalLedger:
         self._journal.entries[entry.number] = attrs.evolve(entry, positions=())
 
     async def write_the_rest(self) -> None:
-        """Write what became of chunks where that failed or was cancelled: on a full disk the log's room may be enough.
+        """Write the outcomes of chunks where that failed or was cancelled; on a full disk the log's room may be enough.
 
-        Else rows without a key would be in doubt although it is known what became of them.
+        Otherwise a rerun would treat rows without a key as unknown, although their outcomes are known.
         """
-        if self._unwritten:
-            await self._journal.checkpoint(frees_log=True)
         for entry in self._unwritten:
-            await self._journal.save(entry)
+            try:
+                await self._journal.save(entry)
+            except JournalError:
+                await self._journal.checkpoint(frees_log=True)
+                await self._journal.save(entry)
 
     async def finish(self, result: UpsertResult) -> None:
-        """Note that the input has ended.
+        """Record that the input has ended.
 
         Raises:
             JournalError: An earlier run has read more of it.
@@ -117,16 +144,16 @@ class JournalLedger:
         await self._journal.describe({"n_chunks": self._seen + 1, "n_rows": result.rows})
 
     def see(self, chunk: ChunkResult) -> None:
-        """Note a chunk that the run hands out, if it has ended before it had begun."""
-        if chunk.number not in self._came_to:
+        """Record a chunk that the run hands out, if it has ended before it was begun."""
+        if chunk.number not in self._reached:
             self._unbegun.append(chunk)
 
     def earlier(self) -> list[Entry]:
-        """The chunks of earlier runs that this one did not come to."""
-        return [entry for number, entry in self._journal.entries.items() if number not in self._came_to]
+        """The chunks of earlier runs that this one did not reach."""
+        return [entry for number, entry in self._journal.entries.items() if number not in self._reached]
 
     def total(self) -> UpsertResult | None:
-        """What became of all rows that any run has taken; none where this one came to all that others have sent."""
+        """The outcomes of all rows of all runs; `None` if this run has reached all that others have sent."""
         earlier = self.earlier()
         if not earlier:
             return None
@@ -136,11 +163,11 @@ class JournalLedger:
 
     def run_now(self) -> Run:
         """The run, with what it has cost so far."""
-        calls, attempts = self._effort()
+        calls, attempts = self._cost()
         return attrs.evolve(self.run, seen=time.time(), calls=calls, attempts=attempts)
 
     def _count(self, result: ChunkResult) -> None:
-        self._came_to.add(result.number)
+        self._reached.add(result.number)
         self._account.add(result)
 
     def _note_keys(self, chunk: Chunk, run: int) -> None:
@@ -153,18 +180,23 @@ class JournalLedger:
         return attrs.evolve(entry, run=self.run.number, begun=entry.begun or now, sent=now, ended=None)
 
     def _resumed(self, before: Entry, known: Recorded) -> Entry:
-        """The entry of a chunk some of whose rows are about to leave again."""
+        """The entry of a chunk some of whose rows are about to be sent again."""
         entry = before.ended_as(known.settled, keeps_values=self._keeps_values)
         rows = (*known.left, *known.doubtful)
-        return self._stamped(attrs.evolve(entry, state=State.SENDING, pending=ranges_of(row.position for row in rows)))
+        return self._stamped(
+            attrs.evolve(entry, state=ChunkState.SENDING, pending=ranges_of(row.position for row in rows))
+        )
 
     async def _save_or_withdraw(self, number: int, entry: Entry | Callable[[], Entry]) -> None:
-        """Write that a chunk is about to leave; where that fails it does not leave, and nobody need doubt."""
+        """Persist that a chunk is about to be sent.
+
+        On failure or cancellation remove the entry again, so that a rerun knows it was never sent.
+        """
         before = self._journal.entries.get(number)
         try:
             await self._journal.save(entry, is_leaving=True)
         except (asyncio.CancelledError, JournalError):
-            with suppress(JournalError):  # then it is in doubt, which does no harm
+            with suppress(JournalError):  # then it is unknown, which does no harm
                 await (self._journal.remove(number) if before is None else self._journal.save(before))
             raise
 
@@ -195,6 +227,6 @@ def _oldest_behind(journal: Journal) -> dict[int, int]:
     for number, entry in sorted(journal.entries.items(), reverse=True):
         if oldest is not None:
             found[number] = oldest
-        if entry.is_keyed and entry.state is State.ANSWERED:
+        if entry.is_keyed and entry.state is ChunkState.ANSWERED:
             oldest = entry.run if oldest is None else min(oldest, entry.run)
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
 from typing import Any, Self, get_origin
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -22,7 +22,8 @@ from planhat_async._convert import (
     write_time,
 )
 from planhat_async.errors import DecodeError
-from planhat_async.models import Record
+from planhat_async.records import Record
+from planhat_async.records.documentation import documentation_of
 
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 _TRUE = {"true", "yes", "1"}
@@ -30,7 +31,7 @@ _FALSE = {"false", "no", "0"}
 
 
 REASON_COLUMN = "not stored because"
-"""Stands beside rows that are to be corrected; when they are sent again it is left."""
+"""Stands beside rows that are to be corrected; when they are sent again it is ignored."""
 
 
 class SourceError(ValueError):
@@ -55,7 +56,7 @@ class FieldMapping:
     dates: Mapping[str, str] = attrs.field(factory=dict)
     """Field to the format of its times, as `strptime` has it."""
     zone: tzinfo | None = None
-    """Of times that name none."""
+    """Of times without one."""
 
     @classmethod
     def parse(
@@ -106,11 +107,11 @@ class FieldMapping:
         described: dict[str, Any] = {"columns": dict(self.columns), "constants": digests}
         return described | ({"dates": dict(self.dates), "time_zone": str(self.zone)} if self.dates else {})
 
-    def check(self, columns: Iterable[str]) -> None:
+    def check_columns(self, columns: Iterable[str]) -> None:
         """Refuse a file whose columns do not fit.
 
         Raises:
-            SourceError: A mapped column is not there; or, without a mapping, a column that is no field.
+            SourceError: A mapped column is missing; or, without a mapping, a column is not a field.
         """
         there = [column for column in columns if column != REASON_COLUMN]
         for name, column in self.columns.items():
@@ -129,7 +130,7 @@ class FieldMapping:
             try:
                 name = _canonical(self.record, column)
             except ValueError as error:
-                raise SourceError(f"column {column!r}: {error} (fit the file with --map FIELD=COLUMN)") from None
+                raise SourceError(f"column {column!r}: {error} (say --map FIELD={column!r})") from None
             if name in names or _is_among(name, self.constants):
                 raise SourceError(f"{name} is given twice: by the column {column!r}, and by another or --set")
             names.add(name)
@@ -140,7 +141,7 @@ class FieldMapping:
         return [column for column in columns if column in wanted or (not self.columns and column != REASON_COLUMN)]
 
     def apply_to_text(self, cells: Mapping[str, str]) -> dict[str, Any]:
-        """The row in these cells; an empty cell is no value.
+        """The row in these cells; an empty cell is left out.
 
         Raises:
             ValueError: A cell does not hold what its field takes.
@@ -158,11 +159,11 @@ class FieldMapping:
         try:
             time = datetime.strptime(text.strip(), self.dates[name])  # noqa: DTZ007 - its zone comes next
         except ValueError:
-            raise ValueError(f"{name}: {text[:80]!r} is no time of the form {self.dates[name]}") from None
+            raise ValueError(f"{name}: {text[:80]!r} is not a time of the form {self.dates[name]}") from None
         return write_time(time if time.tzinfo else time.replace(tzinfo=self.zone))
 
     def apply(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The row in these values; one that is not there is left out."""
+        """The row in these values; a missing one is left out."""
         held = {name: values[column] for name, column in self.columns.items() if column in values}
         if not self.columns:
             held = {name: values[name] for name in self.read_from(values) if not self._is_constant(name)}
@@ -194,7 +195,7 @@ def value_of(record: type[Record], name: str, text: str) -> Any:
 
 
 def _parse(field: Field, text: str) -> Any:
-    if field.type in (str, datetime):
+    if field.type in (str, datetime, date, Any):
         return text
     if field.type is bool:
         if text.lower() not in _TRUE | _FALSE:
@@ -231,7 +232,8 @@ def _canonical(record: type[Record], name: str) -> str:
     if field is None:
         raise ValueError(unknown_field(record, name))
     if not field.is_writable:
-        raise ValueError(f"{record.__name__}.{field.name} is filled in by Planhat: {field.doc.rstrip('.')}")
+        meaning = documentation_of(record).get(field.name, "").rstrip(".")
+        raise ValueError(f"{record.__name__}.{field.name} is filled in by Planhat: {meaning}")
     return field.name
 
 

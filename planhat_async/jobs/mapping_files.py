@@ -38,11 +38,11 @@ class MappingFile:
     time_zone: str | None = None
 
     @classmethod
-    def read(cls, path: Path) -> MappingFile:
+    def load(cls, path: Path) -> MappingFile:
         """Read a file.
 
         Raises:
-            SourceError: It is not there, no TOML, or holds something else than a mapping.
+            SourceError: It is missing, is not TOML, or does not hold a mapping.
         """
         try:
             held = tomllib.loads(path.read_text(encoding="utf-8-sig"))
@@ -52,7 +52,7 @@ class MappingFile:
             raise SourceError(f"{path} is not TOML in UTF-8: {error}") from None
         unknown = [name for name in held if name not in {*_TABLES, "time_zone"}]
         if unknown:
-            raise SourceError(f"{path}: {unknown[0]!r} is none of {', '.join(_TABLES)} and time_zone")
+            raise SourceError(f"{path}: {unknown[0]!r} is not one of {', '.join(_TABLES)} or time_zone")
         tables = {name: _table(path, name, held.get(name, {})) for name in _TABLES}
         for name in ("columns", "dates"):
             _refuse_other_than_text(path, name, tables[name])
@@ -70,7 +70,7 @@ class MappingFile:
 
 def _table(path: Path, name: str, held: Any) -> dict[str, Any]:
     if not isinstance(held, dict):
-        raise SourceError(f"{path}: {name} is no table: begin it with [{name}]")
+        raise SourceError(f"{path}: {name} is not a table: begin it with [{name}]")
     return held
 
 

@@ -12,9 +12,9 @@ import attrs
 import pyarrow as pa
 from pyarrow import parquet as pq
 
-from planhat_async._convert import Field, encode_json, fields_of
-from planhat_async.jobs.writers import Writer, object_in
-from planhat_async.models import Record
+from planhat_async._convert import Field, encode_plain, fields_of
+from planhat_async.jobs.writers import RecordWriter, object_in
+from planhat_async.records import Record
 
 EXTRA = "extra"
 
@@ -37,12 +37,12 @@ def columns_of(record: type[Record]) -> list[Column]:
     return [_column(field) for field in fields_of(record).values()]
 
 
-class ParquetWriter(Writer):
+class ParquetWriter(RecordWriter):
     """One column a field, by Planhat's names, typed as the model is; streamed, so its memory is a row group's.
 
     Texts, booleans, whole numbers (64 bits), numbers, times (UTC, milliseconds) and lists of texts are what they
     are, anything nested is JSON. The last column, `extra`, holds as a JSON object what no column can: fields
-    nobody knows, and values of another type than their column's. A field that Planhat did not send and one that
+    that the model lacks, and values of another type than their column's. A field that Planhat did not send and one that
     is null look the same.
 
     Args:
@@ -77,7 +77,7 @@ class ParquetWriter(Writer):
         """Write a row group of what was collected.
 
         Raises:
-            DecodeError: A row is no record.
+            DecodeError: A row is not a record.
         """
         if self._rows:
             table = self._table(self._rows)
@@ -111,7 +111,7 @@ class ParquetWriter(Writer):
             for name, hold, append in plan:
                 value = held.pop(name, None)
                 append(None if value is None else _value(name, value, hold, held))
-            extras.append(encode_json(held).decode() if held else None)
+            extras.append(encode_plain(held).decode() if held else None)
         arrays = [pa.array(values, field.type) for values, field in zip([*columns, extras], self._schema, strict=True)]
         return pa.Table.from_arrays(arrays, schema=self._schema)
 
@@ -196,7 +196,7 @@ def _texts(value: Any) -> list[str]:
 
 
 def _json(value: Any) -> str:
-    return encode_json(value).decode()
+    return encode_plain(value).decode()
 
 
 _KINDS: dict[Any, tuple[pa.DataType, Callable[[Any], Any]]] = {

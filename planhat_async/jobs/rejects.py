@@ -9,8 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from planhat_async.batching.delivering import refuses_everything
-from planhat_async.jobs.entries import Entry, State
+from planhat_async._convert import printable
+from planhat_async.batching.request_failures import refuses_everything
+from planhat_async.jobs.entries import ChunkState, Entry
 from planhat_async.jobs.exports import refuse_to_overwrite, whole_file
 from planhat_async.jobs.inputs import identity_of
 from planhat_async.jobs.mapping import SourceError
@@ -69,17 +70,17 @@ class Rejects:
 
     def add_earlier(self, entry: Entry) -> None:
         """Note the same of a chunk that only an earlier run has come to, with the reasons that its journal holds."""
-        self._note(entry.result.problems, is_refused=entry.state is State.UNSENT)
+        self._note(entry.result.problems, is_refused=entry.state is ChunkState.UNSENT)
 
     def _note(self, problems: Iterable[Problem], *, is_refused: bool) -> None:
         rows = [
-            (problem.position, f"{problem.outcome}: {problem.reason}".encode("utf-8", "replace").decode())
+            (problem.position, f"{problem.outcome}: {printable(problem.reason)}")
             for problem in problems
             if problem.outcome in REJECTED
             and problem.position is not None
             and not (is_refused and problem.outcome is Outcome.REJECTED)
         ]
-        # A row that is here already keeps its reason: what this run was told is told in full.
+        # A row that is here already keeps its reason: those of this run are in full.
         self._found.executemany("INSERT OR IGNORE INTO found VALUES (?, ?)", rows)
 
     def write(self) -> None:

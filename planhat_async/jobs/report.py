@@ -5,22 +5,19 @@ The page needs nothing from elsewhere: its charts are drawings in the page itsel
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from html import escape
 from itertools import accumulate
 
-import attrs
-
-from planhat_async.jobs.accounts import ended_by, problem_groups, total_of
-from planhat_async.jobs.entries import Entry
-from planhat_async.jobs.journal import Journal, Run
-from planhat_async.jobs.progress import duration, in_words
+from planhat_async._convert import printable
+from planhat_async.jobs.charts import BAR_PITCH, Bar, BarScale, Plot, bars, plot
+from planhat_async.jobs.entries import Entry, Run
+from planhat_async.jobs.job_progress import duration, in_words
+from planhat_async.jobs.job_summary import ended_by, problem_groups, total_of
+from planhat_async.jobs.journal import Journal
 from planhat_async.results import STORED, Outcome
 
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM = 580, 220, 70, 30
 _MAX_PROBLEMS = 20
-_MAX_POINTS = 1500
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1d2733; max-width: 1360px; margin: 2em auto; padding: 0 1em; }
 h1 { font-size: 1.5em; margin: 0; } h2 { font-size: 1.05em; margin: 0 0 .4em; }
@@ -28,21 +25,11 @@ h1 { font-size: 1.5em; margin: 0; } h2 { font-size: 1.05em; margin: 0 0 .4em; }
 section { border: 1px solid #d9dfe6; border-radius: 8px; padding: 1em; }
 table { border-collapse: collapse; } td, th { padding: .15em .9em .15em 0; text-align: left; vertical-align: top; }
 td.n { text-align: right; font-variant-numeric: tabular-nums; } .bad { color: #b3261e; } .dim { color: #66727f; }
-text { font: 12px system-ui, sans-serif; fill: #66727f; }
+section + section { margin-top: 1.5em; } .charts section { margin: 0; }
+text { font: 12px system-ui, sans-serif; fill: #66727f; } .good { fill: #3a8f5c; } .wrong { fill: #b3261e; }
+.mark { fill: #2f6fde; fill-opacity: .6; } polyline { fill: none; stroke: #2f6fde; stroke-width: 2; }
+.grid { stroke: #e4e8ed; } .limit { stroke: #b3261e; stroke-dasharray: 5 4; }
 """
-
-
-@attrs.frozen(kw_only=True)
-class Chart:
-    """Points, and how they are drawn."""
-
-    title: str
-    points: Sequence[tuple[float, float]]
-    """Seconds since the job began, and a value."""
-    unit: str
-    limit: float | None = None
-    """A value to draw a line at."""
-    is_line: bool = False
 
 
 def page(journal: Journal, *, name: str) -> str:
@@ -53,15 +40,16 @@ def page(journal: Journal, *, name: str) -> str:
         f"{in_words(n_left, 'row')} {'is' if n_left == 1 else 'are'} not stored" if n_left else "every row is stored"
     )
     seconds = sum(run.seconds for run in journal.runs)
-    title = f"{journal.job.get('model', 'job')} from {name}"
+    title = printable(f"{journal.job.get('model', 'job')} from {name}")
     return "\n".join(
         [
             '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">',
             f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>",
             f"<h1>{escape(title)}</h1>",
             f'<p class="{"" if total.ok else "bad"}">{rows} in {duration(seconds)}: {verdict}.</p>',
-            f'<div class="charts">{_outcomes(total.counts())}',
-            *map(_drawn, charts(journal)),
+            '<div class="charts">',
+            _section("Outcomes", _outcomes(total.counts())),
+            *(_section(one.title, plot(one)) for one in charts(journal)),
             "</div>",
             _problems(journal),
             _runs(journal),
@@ -70,27 +58,23 @@ def page(journal: Journal, *, name: str) -> str:
     )
 
 
-def charts(journal: Journal) -> list[Chart]:
+def charts(journal: Journal) -> list[Plot]:
     """Rows over time, calls a minute against the limit, and how long each chunk took."""
     entries = sorted((one for one in journal.entries.values() if one.ended), key=lambda one: one.ended or 0.0)
     times = _working_times(entries, journal.runs)
     rows = list(accumulate((one.n_rows for one in entries), initial=0))
     limit = max((run.per_minute or 0 for run in journal.runs), default=0)
     return [
-        Chart(
-            title="Rows over time", points=[(0.0, 0.0), *zip(times, rows[1:], strict=True)], unit="rows", is_line=True
-        ),
-        Chart(
+        Plot(title="Rows over time", points=[(0.0, 0.0), *zip(times, rows[1:], strict=True)], is_line=True),
+        Plot(
             title="Calls in each minute, and the limit",
             points=_a_minute(times, entries),
-            unit="calls a minute",
             limit=float(limit) or None,
             is_line=True,
         ),
-        Chart(
+        Plot(
             title="Seconds from a chunk's start to its answer",
-            points=[(time, (one.ended or 0.0) - one.sent) for time, one in zip(times, entries, strict=True)],
-            unit="seconds",
+            points=[(time, max(0.0, (one.ended or 0.0) - one.sent)) for time, one in zip(times, entries, strict=True)],
         ),
     ]
 
@@ -119,66 +103,15 @@ def _a_minute(times: Sequence[float], entries: Sequence[Entry]) -> list[tuple[fl
     return [(60.0 * edge, float(minutes.get(n, 0))) for n in range(n_minutes) for edge in (n, n + 1)]
 
 
-def _drawn(chart: Chart) -> str:
-    """A chart as SVG, with a scale on either side."""
-    points = chart.points[:: max(1, len(chart.points) // _MAX_POINTS)]
-    right = max((x for x, _ in points), default=0.0) or 1.0
-    top = _scale_to(max([y for _, y in points] + [chart.limit or 0.0], default=0.0))
-    placed = [(_LEFT + x / right * (_WIDTH - _LEFT - 10), (_HEIGHT - _BOTTOM) * (1 - y / top) + 6) for x, y in points]
-    marks = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="#2f6fde" fill-opacity=".6"/>' for x, y in placed)
-    if chart.is_line and len(placed) > 1:
-        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in placed)
-        marks = f'<polyline points="{path}" fill="none" stroke="#2f6fde" stroke-width="2"/>'
-    return (
-        f'<section><h2>{escape(chart.title)}</h2><svg width="{_WIDTH}" height="{_HEIGHT}" role="img" '
-        f'aria-label="{escape(chart.title)}">{_scale(right, top)}{_limit_line(chart, top)}{marks}</svg></section>'
-    )
-
-
-def _scale_to(most: float) -> float:
-    """Where a scale of four steps ends that shows this much: at a number that people like."""
-    if most <= 0:
-        return 1.0
-    power = 10.0 ** (math.floor(math.log10(most)) - 1)
-    return next(step * power for step in (10, 12, 16, 20, 24, 32, 40, 60, 80, 100) if step * power >= most)
-
-
-def _scale(right: float, top: float) -> str:
-    """Lines across, and what they stand for."""
-    parts = []
-    for n in range(5):
-        y = (_HEIGHT - _BOTTOM) * (1 - n / 4) + 6
-        value = top * n / 4
-        shown = f"{value:,.0f}" if top >= 10 else f"{value:.2f}"
-        parts.append(f'<line x1="{_LEFT}" x2="{_WIDTH - 10}" y1="{y:.1f}" y2="{y:.1f}" stroke="#e4e8ed"/>')
-        parts.append(f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{shown}</text>')
-        x = _LEFT + (_WIDTH - _LEFT - 10) * n / 4
-        anchor = "end" if n == 4 else "middle"
-        parts.append(f'<text x="{x:.1f}" y="{_HEIGHT - 4}" text-anchor="{anchor}">{duration(right * n / 4)}</text>')
-    return "".join(parts)
-
-
-def _limit_line(chart: Chart, top: float) -> str:
-    if chart.limit is None:
-        return ""
-    y = (_HEIGHT - _BOTTOM) * (1 - chart.limit / top) + 6
-    return (
-        f'<line x1="{_LEFT}" x2="{_WIDTH - 10}" y1="{y:.1f}" y2="{y:.1f}" stroke="#b3261e" stroke-dasharray="5 4"/>'
-        f'<text x="{_WIDTH - 12}" y="{y + 14:.1f}" text-anchor="end">limit {chart.limit:,.0f}</text>'
-    )
-
-
 def _outcomes(counts: dict[str, int]) -> str:
-    """What became of the rows, each outcome with a bar."""
-    most = max(counts.values(), default=0) or 1
-    rows = "".join(
-        f'<tr><td>{name}</td><td class="n">{n:,}</td><td><svg width="300" height="14">'
-        f'<rect width="{max(2, round(300 * n / most))}" height="14" rx="2" '
-        f'fill="{"#3a8f5c" if Outcome(name) in STORED else "#b3261e"}"/></svg></td></tr>'
-        for name, n in counts.items()
-        if n
-    )
-    return f"<section><h2>Outcomes</h2><table>{rows}</table></section>"
+    """The number of rows with each outcome, as bars."""
+    drawn = [Bar(name, n, "good" if Outcome(name) in STORED else "wrong") for name, n in counts.items() if n]
+    parts = "".join(bars(drawn, BarScale(left=100, longest=400)))
+    return f'<svg width="580" height="{len(drawn) * BAR_PITCH}" role="img" aria-label="Outcomes">{parts}</svg>'
+
+
+def _section(title: str, content: str) -> str:
+    return f"<section><h2>{escape(title)}</h2>{content}</section>"
 
 
 def _problems(journal: Journal) -> str:
@@ -191,7 +124,7 @@ def _problems(journal: Journal) -> str:
     n_more = len(groups) - _MAX_PROBLEMS
     more = f'<p class="dim">and {in_words(n_more, "more reason")}</p>' if n_more > 0 else ""
     head = "<tr><th>outcome</th><th>rows</th><th>reason</th></tr>" if rows else "<tr><td>none</td></tr>"
-    return f"<section><h2>The first problems</h2><table>{head}{rows}</table>{more}</section>"
+    return _section("The first problems", f"<table>{head}{rows}</table>{more}")
 
 
 def _places(positions: Sequence[range], n_nameless: int) -> str:
@@ -207,8 +140,9 @@ def _runs(journal: Journal) -> str:
         for run in journal.runs
     )
     head = "<tr><th>run</th><th>time</th><th>calls</th><th>attempts</th><th></th></tr>"
-    return f'<section style="margin-top:1.5em"><h2>Runs</h2><table>{head}{rows}</table></section>'
+    return _section("Runs", f"<table>{head}{rows}</table>")
 
 
 def _described(journal: Journal) -> str:
-    return " · ".join(f"{name} {value}" for name, value in journal.job.items() if not isinstance(value, dict))
+    shown = (f"{name} {value}" for name, value in journal.job.items() if not isinstance(value, dict))
+    return printable(" · ".join(shown))

@@ -16,7 +16,7 @@ class RowGroups:
     """An open Parquet file.
 
     Raises:
-        SourceError: It is none, or what reads it is not installed.
+        SourceError: It is not a Parquet file, or pyarrow is not installed.
     """
 
     def __init__(self, path: Path) -> None:
@@ -32,7 +32,7 @@ class RowGroups:
             # Not mapped into memory: a file that is cut short meanwhile would end the process.
             self._file = parquet.ParquetFile(path, pre_buffer=False)
         except (OSError, pa.ArrowException) as error:
-            raise SourceError(f"{path} is no Parquet file that can be read: {error}") from None
+            raise SourceError(f"{path} is not a Parquet file that can be read: {error}") from None
 
     @property
     def columns(self) -> list[str]:
@@ -72,9 +72,9 @@ class RowGroups:
             for batch in self._file.iter_batches(batch_size=_ROWS_AT_A_TIME, columns=kept):
                 indices = [n for n in range(batch.num_rows) if first + n in left]
                 rows = batch.take(pa.array(indices, pa.int64()))
-                told = pa.array([left.pop(first + n) for n in indices], pa.string())
+                shown = pa.array([left.pop(first + n) for n in indices], pa.string())
                 if indices:
-                    writer.write_batch(pa.RecordBatch.from_arrays([told, *rows.columns], schema=schema))
+                    writer.write_batch(pa.RecordBatch.from_arrays([shown, *rows.columns], schema=schema))
                 first += batch.num_rows
 
     def close(self) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 
 import attrs
 
-from planhat_async.jobs.entries import Entry, Group, State, pairs_of, ranges_from
+from planhat_async.jobs.entries import ChunkState, Entry, Group, pairs_of, ranges_from
 from planhat_async.results import Outcome
 
-SCHEMA_VERSION = 2
-"""1 had other digests, and no positions."""
+SCHEMA_VERSION = 3
+"""1 had other digests, and no positions; 2 had no floors, and no room."""
 APPLICATION_ID = 0x504C4A4F
 """Tells a journal from any other SQLite file."""
 _SCHEMA = """
@@ -26,19 +26,20 @@ CREATE TABLE chunks (
     number INTEGER PRIMARY KEY, n_rows INTEGER NOT NULL, digest TEXT NOT NULL, is_keyed INTEGER NOT NULL,
     state TEXT NOT NULL, positions TEXT NOT NULL, pending TEXT NOT NULL, counts TEXT NOT NULL, problems TEXT NOT NULL,
     isolation_calls INTEGER NOT NULL, run INTEGER NOT NULL, begun REAL NOT NULL, sent REAL NOT NULL, ended REAL,
-    n_attempts INTEGER NOT NULL
+    n_attempts INTEGER NOT NULL, floor TEXT
 );
+CREATE TABLE room (bytes BLOB NOT NULL);
 """
 
 
 def is_empty(file: sqlite3.Connection) -> bool:
-    """Whether nobody has made a table in it, nor claimed it."""
+    """Whether the file has no tables and no application id."""
     (n_tables,) = file.execute("SELECT count(*) FROM sqlite_master").fetchone()
     return not n_tables and file.execute("PRAGMA application_id").fetchone() == (0,)
 
 
-def make(file: sqlite3.Connection) -> None:
-    """Make the tables: all of them or, if the process is killed, none.
+def create_tables(file: sqlite3.Connection) -> None:
+    """Create the tables: all of them or, if the process is killed, none.
 
     They go to the file itself, not to a log beside it, so that it is known for a journal by itself.
     """
@@ -55,7 +56,7 @@ def dicts(file: sqlite3.Connection, query: str) -> Iterator[dict[str, Any]]:
     return (dict(zip(names, row, strict=True)) for row in cursor)
 
 
-def saving(table: str, row: Mapping[str, Any]) -> tuple[str, Any]:
+def insert_statement(table: str, row: Mapping[str, Any]) -> tuple[str, Any]:
     """A statement that writes a row, and its values.
 
     By position: where they have names, Python asks SQLite for each, and lets go of its lock every time. A busy event
@@ -88,7 +89,7 @@ def entry_of(row: dict[str, Any]) -> Entry:
         **row
         | {
             "is_keyed": bool(row["is_keyed"]),
-            "state": State(row["state"]),
+            "state": ChunkState(row["state"]),
             "positions": ranges_from(json.loads(row["positions"])),
             "pending": ranges_from(json.loads(row["pending"])),
             "counts": _counts_of(json.loads(row["counts"])),
@@ -99,8 +100,8 @@ def entry_of(row: dict[str, Any]) -> Entry:
 
 def _counts_of(held: Any) -> dict[str, int]:
     if not isinstance(held, dict):
-        raise TypeError(f"counts are no object but {held!r}")
+        raise TypeError(f"counts are not an object but {held!r}")
     for name, n_rows in held.items():
         if type(n_rows) is not int or n_rows < 0:
-            raise TypeError(f"{name} is no number of rows but {n_rows!r}")
+            raise TypeError(f"{name} is not a number of rows but {n_rows!r}")
     return {Outcome(name).value: n_rows for name, n_rows in held.items()}

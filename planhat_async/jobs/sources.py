@@ -17,8 +17,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeVar
 
-from planhat_async._convert import decode_json, encode_json
+from planhat_async._convert import decode_json, encode_plain
 from planhat_async.errors import DecodeError
+from planhat_async.jobs.csv_records import Lines, csv_reader, csv_records
 from planhat_async.jobs.inputs import SteadyFile, unpacked
 from planhat_async.jobs.mapping import REASON_COLUMN, FieldMapping, SourceError
 from planhat_async.jobs.row_groups import RowGroups
@@ -30,11 +31,6 @@ _ENDINGS: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jso
 STANDARD_INPUT = Path("-")
 T = TypeVar("T")
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-_MAX_CELL = 2**31 - 1
-_SAID = {
-    "unexpected end of data": "a quote is opened there and never closed",
-    "',' expected after '\"'": "a quote is closed in the middle of a cell",
-}
 
 
 class FileSource:
@@ -47,7 +43,7 @@ class FileSource:
         encoding: Of CSV; a byte order mark is understood. JSONL is UTF-8.
 
     Raises:
-        SourceError: There is no such file, or its ending says nothing.
+        SourceError: The file is missing, or its name does not end in a format.
     """
 
     def __init__(
@@ -55,7 +51,7 @@ class FileSource:
         path: Path,
         mapping: FieldMapping,
         *,
-        format: Format | None = None,  # noqa: A002 - what everybody calls it
+        format: Format | None = None,  # noqa: A002 - its usual name
         encoding: str = "utf-8",
     ) -> None:
         self.path = path
@@ -66,10 +62,10 @@ class FileSource:
         self._encoding = "utf-8-sig" if encoding.lower().replace("_", "-") in {"utf-8", "utf8"} else encoding
         self._raw: SteadyFile | None = None
         self._share = 0.0
-        self.rows_read = 0
+        self.rows_read: int = 0
         """How many rows were read, also by an iteration before this one."""
         self._begun: Iterator[dict[str, Any] | Unreadable] | None = None
-        self.is_standard_input = path == STANDARD_INPUT
+        self.is_standard_input: bool = path == STANDARD_INPUT
         self.total_bytes: int | None = None
         try:
             "".encode(self._encoding)
@@ -77,12 +73,12 @@ class FileSource:
                 return
             found = path.stat()
         except LookupError:
-            raise SourceError(f"there is no encoding {encoding!r}") from None
+            raise SourceError(f"unknown encoding {encoding!r}") from None
         except OSError as error:
             raise SourceError(f"{path}: {error.strerror}") from None
         if not stat.S_ISREG(found.st_mode):
             # It is read twice: once to refuse what does not fit, before anything is sent.
-            raise SourceError(f"{path} is no regular file: a pipe's rows must be in a file first")
+            raise SourceError(f"{path} is not a regular file: a pipe's rows must be in a file first")
         self.total_bytes = found.st_size
 
     @property
@@ -120,7 +116,7 @@ class FileSource:
     def _parquet_rows(self) -> Iterator[dict[str, Any] | Unreadable]:
         with closing(RowGroups(self.path)) as file:
             try:
-                self._mapping.check(file.columns)
+                self._mapping.check_columns(file.columns)
             except SourceError as error:
                 raise SourceError(f"{self.path}: {error}") from None
             columns = self._mapping.read_from(file.columns)
@@ -133,7 +129,7 @@ class FileSource:
         """What a rerun must find unchanged; the rows themselves are compared chunk by chunk."""
         return {"format": self.format, "bytes": self.total_bytes, **self._mapping.description()}
 
-    def check(self) -> None:
+    def check_beginning(self) -> None:
         """Read the file's beginning, and refuse a file that does not fit before anything is sent.
 
         Raises:
@@ -152,9 +148,9 @@ class FileSource:
             yield from self._csv_rows_of(text)
 
     def _csv_rows_of(self, text: io.TextIOWrapper) -> Iterator[dict[str, Any] | Unreadable]:
-        reader = _csv_reader(text)
+        reader = csv_reader(text)
         header = self._header(reader)
-        for where, cells in _csv_records(reader):
+        for where, cells in csv_records(reader):
             self.rows_read += 1
             if isinstance(cells, str):
                 yield Unreadable(f"{where}: {cells}")
@@ -169,7 +165,7 @@ class FileSource:
         if any("\udc80" <= character <= "\udcff" for name in header for character in name):
             raise SourceError(f"{self.path}: the header is in another encoding: see --encoding")
         try:
-            self._mapping.check(header)
+            self._mapping.check_columns(header)
         except SourceError as error:
             raise SourceError(f"{self.path}: {error}") from None
         return header
@@ -192,28 +188,20 @@ class FileSource:
     def _copy_csv(self, file: BinaryIO, reasons: Iterator[tuple[int, str]], out: BinaryIO) -> None:
         options: Any = {"encoding": self._encoding, "errors": "surrogateescape", "newline": ""}
         with io.TextIOWrapper(file, **options) as text:
-            lines = _Lines(text)
-            reader = _csv_reader(lines)
+            lines = Lines(text)
+            reader = csv_reader(lines)
             header = self._header(reader)
             copy = io.TextIOWrapper(out, **options | {"encoding": self._encoding.removesuffix("-sig")})
             writer = csv.writer(copy)
             writer.writerow([REASON_COLUMN, *_without_reason(header, header)])
-            for (_, cells), reason in _chosen(_csv_records(reader, lines.clear), reasons):
-                told = [lines.text()] if isinstance(cells, str) else _without_reason(header, cells)
-                writer.writerow([reason, *told])
+            for (_, cells), reason in _chosen(csv_records(reader, lines.clear), reasons):
+                shown = [lines.text()] if isinstance(cells, str) else _without_reason(header, cells)
+                writer.writerow([reason, *shown])
             copy.flush()
             copy.detach()
 
     def _copy_jsonl(self, file: BinaryIO, reasons: Iterator[tuple[int, str]], out: BinaryIO) -> None:
-        for (_, line), reason in _chosen(_jsonl_lines(file), reasons):
-            try:
-                row = decode_json(line, is_input=True)
-            except DecodeError:
-                row = line.decode("utf-8", "backslashreplace")
-            held = row if isinstance(row, dict) else {"line": row}
-            out.write(
-                encode_json({REASON_COLUMN: reason, **{n: v for n, v in held.items() if n != REASON_COLUMN}}) + b"\n"
-            )
+        out.writelines(_with_reason(reason, line) + b"\n" for (_, line), reason in _chosen(_jsonl_lines(file), reasons))
 
     def _from_cells(self, header: list[str], cells: list[str]) -> dict[str, Any]:
         if len(cells) != len(header):
@@ -242,59 +230,10 @@ def _standard_input() -> Iterator[BinaryIO]:
     try:
         number = sys.stdin.fileno()
     except (OSError, ValueError):
-        yield sys.stdin.buffer  # somebody has put something else in its place
+        yield sys.stdin.buffer  # replaced by something without a descriptor
         return
     with open(number, "rb", closefd=False) as file:
         yield file
-
-
-class _Lines:
-    """The lines of a text, with those that were read last at hand."""
-
-    def __init__(self, text: Iterable[str]) -> None:
-        self._text = iter(text)
-        self._last: list[str] = []
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        line = next(self._text)
-        self._last.append(line)
-        return line
-
-    def clear(self) -> None:
-        """Forget them."""
-        self._last.clear()
-
-    def text(self) -> str:
-        """The lines since."""
-        return "".join(self._last).rstrip("\r\n")
-
-
-def _csv_reader(text: Iterable[str]) -> Any:
-    csv.field_size_limit(_MAX_CELL)
-    # Strict, or a quote that is never closed would make one cell of the rest of the file without a word.
-    return csv.reader(text, strict=True)
-
-
-def _csv_records(reader: Any, before: Callable[[], None] = lambda: None) -> Iterator[tuple[str, list[str] | str]]:
-    """Each record behind the header, by where it is: its cells, or why it has none."""
-    while True:
-        first_line = reader.line_num + 1
-        before()
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield _lines(first_line, reader.line_num), _SAID.get(str(error), str(error))
-            continue
-        except UnicodeError as error:
-            yield f"line {first_line}, and all after it", str(error)
-            return
-        if cells:
-            yield f"line {first_line}", cells
 
 
 def _jsonl_lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
@@ -314,15 +253,21 @@ def _chosen(records: Iterable[T], reasons: Iterator[tuple[int, str]]) -> Iterato
             position, reason = next(reasons, (-1, ""))
 
 
+def _with_reason(reason: str, line: bytes) -> bytes:
+    """A row of JSONL with a reason in front; anything else is copied as text."""
+    try:
+        row = decode_json(line, is_input=True)
+        held = row if isinstance(row, dict) else {"line": row}
+        return encode_plain({REASON_COLUMN: reason, **{n: v for n, v in held.items() if n != REASON_COLUMN}})
+    except (DecodeError, ValueError):
+        return encode_plain({REASON_COLUMN: reason, "line": line.decode("utf-8", "backslashreplace")})
+
+
 def _without_reason(header: list[str], cells: list[str]) -> list[str]:
     """Cells without those of an earlier reason."""
     if REASON_COLUMN not in header or len(cells) != len(header):
         return cells
     return [cell for name, cell in zip(header, cells, strict=True) if name != REASON_COLUMN]
-
-
-def _lines(first: int, last: int) -> str:
-    return f"line {first}" if last <= first else f"lines {first} to {last}, none of which was read"
 
 
 def _attempt(where: str, read: Callable[[], dict[str, Any]]) -> dict[str, Any] | Unreadable:

@@ -7,12 +7,12 @@ import io
 from abc import ABC, abstractmethod
 from typing import Any, BinaryIO
 
-from planhat_async._convert import decode_json, encode_json, excerpt, fields_of
+from planhat_async._convert import decode_json, encode_plain, excerpt, fields_of, printable
 from planhat_async.errors import DecodeError
-from planhat_async.models import Record
+from planhat_async.records import Record
 
 
-class Writer(ABC):
+class RecordWriter(ABC):
     """Writes records, one at a time, as the bytes that Planhat sent."""
 
     @property
@@ -31,7 +31,7 @@ class Writer(ABC):
         """End what is complete now; not called where the export breaks off. As `flush`, it may run in a thread."""
 
 
-class JsonlWriter(Writer):
+class JsonlWriter(RecordWriter):
     """One JSON object a line, exactly as Planhat sent it."""
 
     def __init__(self, out: BinaryIO) -> None:
@@ -40,13 +40,13 @@ class JsonlWriter(Writer):
     def write(self, row: bytes) -> None:
         """Write one record."""
         # Planhat's JSON may be laid out over lines; line breaks within texts are escaped in any JSON.
-        self._out.write((row if b"\n" not in row else encode_json(decode_json(row))) + b"\n")
+        self._out.write((row if b"\n" not in row else encode_plain(decode_json(row))) + b"\n")
 
 
-class CsvWriter(Writer):
-    """One column a field, by Planhat's names, whatever the records hold; nested values as JSON.
+class CsvWriter(RecordWriter):
+    """One column a field, by Planhat's names, the same for all records; nested values as JSON.
 
-    What no field has a place for goes to the last column, `extra`, as a JSON object. A field that Planhat did not
+    Fields that the model lacks go to the last column, `extra`, as a JSON object. A field that Planhat did not
     send and one that is empty look the same.
     """
 
@@ -71,15 +71,15 @@ def object_in(row: bytes) -> dict[str, Any]:
     """A record's fields, by Planhat's names.
 
     Raises:
-        DecodeError: It is something else than an object.
+        DecodeError: It is not an object.
     """
     held = decode_json(row)
     if not isinstance(held, dict):
-        raise DecodeError(f"the list holds something that is no record: {excerpt(row, 20)}")
+        raise DecodeError(f"the list holds something that is not a record: {printable(excerpt(row, 20))}")
     return held
 
 
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    return value if isinstance(value, str) else encode_json(value).decode()
+    return value if isinstance(value, str) else encode_plain(value).decode()

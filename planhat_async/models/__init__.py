@@ -1,9 +1,30 @@
-"""The records: one class per model of Planhat's that this library reads and writes."""
+"""Planhat's models, one file each: the record, the options of its lists, its repository, and its facts."""
 
-from planhat_async.models.note import Note
-from planhat_async.models.parts import ChecklistItem, Person, StatusChange
-from planhat_async.models.record import Record
-from planhat_async.models.task import Task
-from planhat_async.models.ticket import Ticket
+from planhat_async.models.company import Companies, Company, CompanyListingOptions, CompanyPageOptions
+from planhat_async.models.note import Note, NoteListingOptions, NotePageOptions, Notes
+from planhat_async.models.task import Task, TaskListingOptions, TaskPageOptions, Tasks, TaskUpdateOptions
+from planhat_async.models.ticket import Ticket, TicketListingOptions, TicketPageOptions, Tickets
 
-__all__ = ["ChecklistItem", "Note", "Person", "Record", "StatusChange", "Task", "Ticket"]
+ALL = (Companies, Notes, Tasks, Tickets)
+"""Every repository, by the names of its models: everything that deals with models by name derives from this."""
+
+__all__ = [
+    "ALL",
+    "Companies",
+    "Company",
+    "CompanyListingOptions",
+    "CompanyPageOptions",
+    "Note",
+    "NoteListingOptions",
+    "NotePageOptions",
+    "Notes",
+    "Task",
+    "TaskListingOptions",
+    "TaskPageOptions",
+    "TaskUpdateOptions",
+    "Tasks",
+    "Ticket",
+    "TicketListingOptions",
+    "TicketPageOptions",
+    "Tickets",
+]

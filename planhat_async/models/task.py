@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, Iterable
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, Unpack
 
 import attrs
 
-from planhat_async.models.parts import ChecklistItem, Person
-from planhat_async.models.record import Record, read_only, writable
+from planhat_async.keys import SRCID
+from planhat_async.records import (
+    ArchivedFilter,
+    ChecklistItem,
+    IdFilter,
+    Model,
+    PageLimits,
+    Person,
+    Record,
+    read_only,
+    writable,
+)
+from planhat_async.repositories import (
+    Creates,
+    Deletes,
+    Gets,
+    ListingOptions,
+    ListsUpdated,
+    PageOptions,
+    UpdatedSince,
+    UpdatedSinceOptions,
+    Updates,
+    Upserts,
+)
 
 
 @attrs.define(kw_only=True, repr=False)
@@ -19,48 +42,157 @@ class Task(Record):
     sent again without making two.
     """
 
-    KEYABLES: ClassVar[tuple[str, ...]] = ("id", "source_id")
-    NEEDED_TO_CREATE: ClassVar[tuple[tuple[str, ...], ...]] = (("company_id",),)
-    NEEDED_WITH: ClassVar[tuple[tuple[str, str, str], ...]] = (("repeat", "custom", "repeat_days"),)
+    source_id: str | None = writable()
+    """The task's id in the system it came from; unique among tasks."""
+    main_type: str | None = writable()
+    """`task` (Planhat's default) or `event`."""
+    company_id: str | None = writable()
+    """The company, by `_id`, `extid(...)` or `srcid(...)`."""
+    action: str | None = writable()
+    """The title."""
+    description: str | None = writable()
+    """The text, as HTML or plain."""
+    start_time: datetime | None = writable()
+    """When it is due, or an event begins."""
+    end_time: datetime | None = writable()
+    """When an event ends."""
+    date_done: datetime | None = writable()
+    """When it was done."""
+    done_by: str | None = writable()
+    """Who did it."""
+    repeat: str | None = writable()
+    """`daily`, `weekly`, `monthly`, `quarterly`, `yearly` or `custom`."""
+    repeat_days: int | None = writable()
+    """Days between two repeats; needed where `repeat` is `custom`."""
+    type: str | None = writable()
+    """The kind of task."""
+    owner_id: str | None = writable()
+    """The id of the user it belongs to."""
+    owner_name: str | None = writable()
+    """The owner's name; Planhat fills it in, and takes it where it is given."""
+    no_specific_time: bool | None = writable()
+    """Whether only the day of `start_time` counts; Planhat fills it in, and takes it where it is given."""
+    activity_tags: list[str] | None = writable()
+    """The ids of its activity tags."""
+    is_archived: bool | None = writable()
+    """Whether it is archived, as completed tasks are."""
+    status: str | None = writable()
+    """The status; stored unchecked, even where no such status is configured."""
+    checklist: list[ChecklistItem] | None = writable()
+    """Its steps."""
+    snippet: str | None = writable()
+    """The text's beginning, without markup."""
 
-    source_id: str | None = writable("The task's id in the system it came from; unique among tasks.")
-    main_type: str | None = writable("`task` (Planhat's default) or `event`.")
-    company_id: str | None = writable("The company, by `_id`, `extid(...)` or `srcid(...)`.")
-    action: str | None = writable("The title.")
-    description: str | None = writable("The text, as HTML or plain.")
-    start_time: datetime | None = writable("When it is due, or an event begins.")
-    end_time: datetime | None = writable("When an event ends.")
-    date_done: datetime | None = writable("When it was done.")
-    done_by: str | None = writable("Who did it.")
-    repeat: str | None = writable("`daily`, `weekly`, `monthly`, `quarterly`, `yearly` or `custom`.")
-    repeat_days: int | None = writable("Days between two repeats; needed where `repeat` is `custom`.")
-    type: str | None = writable("The kind of task.")
-    owner_id: str | None = writable("The id of the user it belongs to.")
-    owner_name: str | None = writable("The owner's name; Planhat fills it in, and takes it where it is given.")
-    no_specific_time: bool | None = writable(
-        "Whether only the day of `start_time` counts; Planhat fills it in, and takes it where it is given."
+    children: list[Any] | None = read_only()
+    """The tasks below it."""
+    comments: list[Any] | None = read_only()
+    """Comments on it."""
+    company_name: str | None = read_only()
+    """The company's name."""
+    created_at: datetime | None = read_only()
+    """When Planhat created it."""
+    endusers: list[Person] | None = read_only()
+    """The customer's people it concerns."""
+    overdue_notified: bool | None = read_only()
+    """Whether Planhat has notified people that it is overdue."""
+    parent: str | None = read_only()
+    """The id of the task above it."""
+    shared: bool | None = read_only()
+    """Whether it is shared."""
+    sort_position: float | None = read_only()
+    """Its place among its siblings."""
+    updated_at: datetime | None = read_only()
+    """When Planhat last changed it."""
+    user_email: str | None = read_only()
+    """The e-mail address of the user who made it."""
+    users: list[Person] | None = read_only()
+    """The colleagues it concerns."""
+    version: int | None = read_only(wire="__v")
+    """The document's version key in Planhat's database."""
+    workflow_id: str | None = read_only()
+    """The workflow it belongs to."""
+    workflow_name: str | None = read_only()
+    """That workflow's name."""
+    workflow_step_id: str | None = read_only()
+    """Its step of that workflow."""
+    workflow_task_id: str | None = read_only()
+    """Its task in the workflow's template."""
+    workflow_template_id: str | None = read_only()
+    """That workflow's template."""
+
+
+class TaskFilters(TypedDict, total=False):
+    """What every list of tasks can be filtered by."""
+
+    company_id: str | Iterable[str] | None
+    """Only tasks about these companies; name each in one way, by `_id`, `extid("…")` or `srcid("…")`.
+
+    More ids than a URL holds, of companies or of end users, are read as several lists (some 80 ids each), one after
+    another: each is in order.
+    """
+    enduser_ids: str | Iterable[str] | None
+    """Only tasks that concern these end users, by `_id`, `extid("…")` or `srcid("…")`."""
+
+
+class TaskPageOptions(PageOptions, TaskFilters, total=False):
+    """What a page of tasks takes."""
+
+    archived: bool | None
+    """`True` for archived (completed) tasks; open ones otherwise."""
+
+
+class TaskListingOptions(ListingOptions, TaskFilters, total=False):
+    """What listings of tasks take."""
+
+    archived: bool | None
+    """`False` only open tasks, `True` only archived (completed) ones; `None`, the default, first those, then these.
+
+    Planhat has a list for each: a task that is archived while they are read may come twice, one that is opened
+    again not at all.
+    """
+
+
+class TaskUpdateOptions(UpdatedSinceOptions, TaskFilters, total=False):
+    """What a walk over the changed tasks takes."""
+
+    archived: bool | None
+    """`False` only open tasks, `True` only archived ones; `None`, the default, both."""
+
+
+class Tasks(ListsUpdated[Task], Gets[Task], Creates[Task], Updates[Task], Deletes[Task], Upserts[Task]):
+    """Tasks and events: `/tasks`.
+
+    Open tasks come first in a listing, then archived ones: Planhat has a list for each. A task that is archived
+    meanwhile may come twice, and one that is opened again not at all; with `archived=False` or `True` a single list is
+    read. A single `page` holds open tasks unless `archived=True`.
+    """
+
+    model: ClassVar[Model] = Model(
+        name="tasks",
+        record=Task,
+        path="/tasks",
+        limits=PageLimits(default=500, most=10_000),
+        filters=(
+            IdFilter(option="company_id", wire="companyId", field="company_id"),
+            IdFilter(option="enduser_ids", wire="enduserIds", field="endusers", is_list=True),
+            ArchivedFilter(),
+        ),
+        get_keys=(SRCID,),
+        update_keys=(SRCID,),
+        match=("id", "source_id"),
+        needs=(("company_id",),),
+        needs_with=(("repeat", "custom", "repeat_days"),),
     )
-    activity_tags: list[str] | None = writable("The ids of its activity tags.")
-    is_archived: bool | None = writable("Whether it is archived, as completed tasks are.")
-    status: str | None = writable("The status; stored unchecked, even where no such status is configured.")
-    checklist: list[ChecklistItem] | None = writable("Its steps.")
-    snippet: str | None = writable("The text's beginning, without markup.")
 
-    children: list[Any] | None = read_only("The tasks below it.")
-    comments: list[Any] | None = read_only("Comments on it.")
-    company_name: str | None = read_only("The company's name.")
-    created_at: datetime | None = read_only("When Planhat created it.")
-    endusers: list[Person] | None = read_only("The customer's people it concerns.")
-    overdue_notified: bool | None = read_only("Whether somebody was told that it is overdue.")
-    parent: str | None = read_only("The id of the task above it.")
-    shared: bool | None = read_only("Whether it is shared.")
-    sort_position: float | None = read_only("Its place among its siblings.")
-    updated_at: datetime | None = read_only("When Planhat last changed it.")
-    user_email: str | None = read_only("The e-mail address of the user who made it.")
-    users: list[Person] | None = read_only("The colleagues it concerns.")
-    version: int | None = read_only("The document's version key in Planhat's database.")
-    workflow_id: str | None = read_only("The workflow it belongs to.")
-    workflow_name: str | None = read_only("That workflow's name.")
-    workflow_step_id: str | None = read_only("Its step of that workflow.")
-    workflow_task_id: str | None = read_only("Its task in the workflow's template.")
-    workflow_template_id: str | None = read_only("That workflow's template.")
+    if TYPE_CHECKING:  # the same methods, with this model's options
+
+        async def page(
+            self, *, offset: int = 0, limit: int | None = None, **options: Unpack[TaskPageOptions]
+        ) -> list[Task]: ...
+        def iter(self, **options: Unpack[TaskListingOptions]) -> AsyncGenerator[Task, None]: ...
+        def iter_json(self, **options: Unpack[TaskListingOptions]) -> AsyncGenerator[bytes, None]: ...
+        def pages(self, **options: Unpack[TaskListingOptions]) -> AsyncGenerator[list[Task], None]: ...
+        async def all(self, **options: Unpack[TaskListingOptions]) -> list[Task]: ...
+        def iter_updated_since(
+            self, since: datetime, *, margin: float = 300.0, **options: Unpack[TaskUpdateOptions]
+        ) -> UpdatedSince[Task]: ...

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, Iterable
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 import attrs
 
-from planhat_async.models.parts import Person, StatusChange
-from planhat_async.models.record import Record, read_only, writable
+from planhat_async.records import (
+    IdFilter,
+    Model,
+    PageLimits,
+    Person,
+    Record,
+    StatusChange,
+    TextFilter,
+    read_only,
+    writable,
+)
+from planhat_async.repositories import Deletes, ListingOptions, Lists, PageOptions, Upserts
 
 
 @attrs.define(kw_only=True, repr=False)
@@ -19,55 +30,146 @@ class Ticket(Record):
     `subject`, and the beginning of `description` as `snippet`. Whether the sent names come back as well is not
     documented, so both are here: write the first, read the second.
 
+    A bulk upsert matches tickets on `id`, then on `source_id`. To update one, either is enough: `{"source_id": "42",
+    "status": "closed"}`. To create one Planhat needs a `source_id`, an `email` and a company.
+
     `create_date` and `update_date` are the source system's times, not Planhat's: they order nothing.
     """
 
-    KEYABLES: ClassVar[tuple[str, ...]] = ("id", "source_id")
-    NEEDED_TO_UPSERT: ClassVar[tuple[tuple[str, ...], ...]] = (
-        ("source_id", "id"),
-        ("email",),  # a ticket without one is dropped by Planhat without a word
-        ("company_id", "company_external_id", "domains", "id"),
+    source_id: str | None = writable()
+    """The ticket's id in the system it came from; comes back as `external_id`."""
+    source: str | None = writable()
+    """The system it came from: `zendesk`, `salesforce`, ..."""
+    email: str | None = writable()
+    """The customer's address; Planhat drops a new ticket without one."""
+    name: str | None = writable()
+    """The customer's name."""
+    company_id: str | None = writable()
+    """The company, by `_id`; `company_external_id` or `domains` will do as well."""
+    company_external_id: str | None = writable()
+    """The company, by its external id."""
+    domains: list[str] | None = writable()
+    """The company's mail domains, by which Planhat finds it."""
+    title: str | None = writable()
+    """The headline; comes back as `subject`."""
+    description: str | None = writable()
+    """The text; its beginning comes back as `snippet`."""
+    url: str | None = writable()
+    """Where the ticket is in its own system."""
+    tags: list[Any] | None = writable()
+    """Its tags."""
+    type: str | None = writable()
+    """The kind of ticket."""
+    severity: str | None = writable()
+    """How grave it is."""
+    product: str | None = writable()
+    """The product it is about."""
+    time_spent: float | None = writable()
+    """Minutes spent on it."""
+    status: str | None = writable()
+    """Its status."""
+    history: list[StatusChange] | None = writable()
+    """The statuses it had."""
+    agent_email: str | None = writable()
+    """The address of the agent who works on it."""
+
+    activity_tags: list[str] | None = read_only()
+    """The ids of its activity tags."""
+    archived: bool | None = read_only()
+    """Whether it is archived."""
+    auto_tags: list[Any] | None = read_only()
+    """Tags set by Planhat."""
+    comments: list[Any] | None = read_only()
+    """Comments on it."""
+    company_name: str | None = read_only()
+    """The company's name."""
+    create_date: datetime | None = read_only()
+    """When the source system created it."""
+    date: datetime | None = read_only()
+    """The date Planhat files it under."""
+    days: int | None = read_only()
+    """That date, in whole days since 1970-01-01."""
+    email_template_ids: list[Any] | None = read_only()
+    """The ids of e-mail templates used."""
+    endusers: list[Person] | None = read_only()
+    """The customer's people it concerns."""
+    external_id: str | None = read_only()
+    """What was sent as `source_id`."""
+    in_date: datetime | None = read_only()
+    """When it came in."""
+    is_open: bool | None = read_only()
+    """Whether it is open."""
+    pinned: bool | None = read_only()
+    """Whether it is pinned."""
+    sender: list[Any] | None = read_only()
+    """Who sent it."""
+    snippet: str | None = read_only()
+    """The beginning of what was sent as `description`."""
+    starred: bool | None = read_only()
+    """Whether it is starred."""
+    sub_type: str | None = read_only()
+    """Planhat's kind within conversations: `ticket`."""
+    subject: str | None = read_only()
+    """What was sent as `title`."""
+    time_bucket: list[str] | None = read_only()
+    """Year, quarter, month and week it falls in."""
+    update_date: datetime | None = read_only()
+    """When the source system last changed it."""
+    users: list[Person] | None = read_only()
+    """The colleagues it concerns."""
+    waits_to_be_filtered: bool | None = read_only()
+    """Whether Planhat has still to filter it."""
+
+
+class TicketPageOptions(PageOptions, total=False):
+    """What a page of tickets takes."""
+
+    company_id: str | Iterable[str] | None
+    """Only tickets of these companies; name each in one way, by `_id`, `extid("…")` or `srcid("…")`.
+
+    More than a URL holds are read as several lists (some 80 ids each), one after another: each is in order.
+    """
+    status: str | None
+    """Only tickets with this status."""
+    email: str | None
+    """Only tickets from this address."""
+    search: str | None
+    """Only tickets with this text in their snippet."""
+
+
+class TicketListingOptions(TicketPageOptions, ListingOptions, total=False):
+    """What listings of tickets take."""
+
+
+class Tickets(Lists[Ticket], Deletes[Ticket], Upserts[Ticket]):
+    """Support tickets: `/tickets`. Planhat documents lists, bulk upserts and deletion, no other single calls."""
+
+    model: ClassVar[Model] = Model(
+        name="tickets",
+        record=Ticket,
+        path="/tickets",
+        limits=PageLimits(default=500, most=10_000),
+        filters=(
+            IdFilter(option="company_id", wire="companyId", field="company_id"),
+            TextFilter(option="status", wire="status"),
+            TextFilter(option="email", wire="email"),
+            TextFilter(option="search", wire="search"),
+        ),
+        match=("id", "source_id"),
+        needs=(
+            ("source_id", "id"),
+            ("email",),  # a new ticket without one is dropped by Planhat without a word
+            ("company_id", "company_external_id", "domains"),
+        ),
+        company_keys="company_external_id or domains",
     )
 
-    source_id: str | None = writable("The ticket's id in the system it came from; comes back as `external_id`.")
-    source: str | None = writable("The system it came from: `zendesk`, `salesforce`, ...")
-    email: str | None = writable("The customer's address; Planhat drops a ticket without one.")
-    name: str | None = writable("The customer's name.")
-    company_id: str | None = writable("The company, by `_id`; `company_external_id` or `domains` will do as well.")
-    company_external_id: str | None = writable("The company, by its external id.")
-    domains: list[str] | None = writable("The company's mail domains, by which Planhat finds it.")
-    title: str | None = writable("The headline; comes back as `subject`.")
-    description: str | None = writable("The text; its beginning comes back as `snippet`.")
-    url: str | None = writable("Where the ticket is in its own system.")
-    tags: list[Any] | None = writable("Its tags.")
-    type: str | None = writable("The kind of ticket.")
-    severity: str | None = writable("How grave it is.")
-    product: str | None = writable("The product it is about.")
-    time_spent: float | None = writable("Minutes spent on it.")
-    status: str | None = writable("Its status.")
-    history: list[StatusChange] | None = writable("The statuses it had.")
-    agent_email: str | None = writable("The address of the agent who works on it.")
+    if TYPE_CHECKING:  # the same methods, with this model's options
 
-    activity_tags: list[str] | None = read_only("The ids of its activity tags.")
-    archived: bool | None = read_only("Whether it is archived.")
-    auto_tags: list[Any] | None = read_only("Tags set by Planhat.")
-    comments: list[Any] | None = read_only("Comments on it.")
-    company_name: str | None = read_only("The company's name.")
-    create_date: datetime | None = read_only("When the source system created it.")
-    date: datetime | None = read_only("The date Planhat files it under.")
-    days: int | None = read_only("That date, in whole days since 1970-01-01.")
-    email_template_ids: list[Any] | None = read_only("The ids of e-mail templates used.")
-    endusers: list[Person] | None = read_only("The customer's people it concerns.")
-    external_id: str | None = read_only("What was sent as `source_id`.")
-    in_date: datetime | None = read_only("When it came in.")
-    is_open: bool | None = read_only("Whether it is open.")
-    pinned: bool | None = read_only("Whether it is pinned.")
-    sender: list[Any] | None = read_only("Who sent it.")
-    snippet: str | None = read_only("The beginning of what was sent as `description`.")
-    starred: bool | None = read_only("Whether it is starred.")
-    sub_type: str | None = read_only("Planhat's kind within conversations: `ticket`.")
-    subject: str | None = read_only("What was sent as `title`.")
-    time_bucket: list[str] | None = read_only("Year, quarter, month and week it falls in.")
-    update_date: datetime | None = read_only("When the source system last changed it.")
-    users: list[Person] | None = read_only("The colleagues it concerns.")
-    waits_to_be_filtered: bool | None = read_only("Whether Planhat has still to filter it.")
+        async def page(
+            self, *, offset: int = 0, limit: int | None = None, **options: Unpack[TicketPageOptions]
+        ) -> list[Ticket]: ...
+        def iter(self, **options: Unpack[TicketListingOptions]) -> AsyncGenerator[Ticket, None]: ...
+        def iter_json(self, **options: Unpack[TicketListingOptions]) -> AsyncGenerator[bytes, None]: ...
+        def pages(self, **options: Unpack[TicketListingOptions]) -> AsyncGenerator[list[Ticket], None]: ...
+        async def all(self, **options: Unpack[TicketListingOptions]) -> list[Ticket]: ...

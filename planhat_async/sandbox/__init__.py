@@ -1,7 +1,8 @@
 """Planhat on loopback: a real HTTP server in this process, for tests, benchmarks and demonstrations.
 
-`Sandbox` is the server; `MemorySandbox` has the same rules without a socket, for clocks that jump. What goes wrong with
-calls on request is said in `planhat_async.sandbox.faults`.
+`Sandbox` is the server; `MemorySandbox` has the same rules without a socket, for clocks that jump. The faults that they
+apply to calls on request are described in `planhat_async.sandbox.faults`; `planhat_async.sandbox.models` declares the
+models.
 
 It does what Planhat's documentation says of notes, tasks and tickets. Where that says nothing, it does this:
 
@@ -10,8 +11,9 @@ Unknown of Planhat                              The sandbox                     
 ==============================================  ==========================================  ============================
 Lists
 what a `limit` above the maximum does           gives the maximum
-`limit=0`; one that is no whole number          an empty page; 400
-the default order                               by `_id`
+`limit=0`; one that is not a whole number       an empty page; 400
+the default order                               the newest `_id` first, as documented lists  `newest_first`
+                                                show it
 what `sort` does with missing values and ties   missing first, ties by `_id`, MongoDB's
                                                 order of types; `custom.X` names a custom
                                                 field, here and in `select`
@@ -20,19 +22,23 @@ whether `isArchived=true` lists open tasks too  no                              
 whether `/conversations` lists tickets too      yes, and conversations of any other type
 which fields a list shows                       all that are stored
 Keys
-which keys PUT on a note takes                  `_id`, `extid-…` and `srcid-…`
+which keys GET and PUT take                     `_id`, `extid-…` and `srcid-…`
 which keys DELETE takes                         the `_id` only
-`extid-…` that several records have             the one stored first; never a ticket
+`extid-…`, a domain or an address that several  the one stored first; `extid-…` of a
+records have                                    conversation: never a ticket
 a `sourceId` that another record has            refused
 Writes
 values of the wrong type                        stored, but for keys, companies, `custom`,
-                                                `domains` and `type`; a time that is none
-                                                is stored as it came
+                                                `domains` and `type`; an invalid time is
+                                                stored as it came
 companies                                       any is accepted until one is registered,
                                                 then an unknown one is refused
 which domain names a ticket's company           the first registered one
 users and end users                             any is stored as it was sent; a registered
                                                 one gets its name, an owner too
+a ticket sent through `/conversations`          is one by its `type`, has the fields of
+                                                both, and needs what a conversation needs
+`"custom.NAME": value` in a body                sets that one custom field
 a ticket's end user                             the registered one of its `email`
 a note's `externalId` and `sourceId`            may be set
 `isArchived` of a completed task                as it was sent
@@ -41,12 +47,15 @@ a ticket's `history`                            replaced as a whole; the times o
 whether a ticket shows the fields it was sent   yes                                         `tickets_show_sent_fields`
 Bulk upserts
 a row whose `_id` matches nothing               is matched by `sourceId`, else refused
-a row that names a ticket by `_id`              needs no `sourceId` and no company
+a row without `email` of a ticket that is       changes it                                  `tickets_need_email_to_
+there                                                                                       update`
 more than 5,000 rows                            400, nothing stored
 a body in which every row lacks a field         400
 the rows that a 400 does not blame              not stored                                  `rejected_body_applies_rest`
 which rows a repeated key is blamed on          all that have it
 what an error element names                     the row's first key                         `errors_name_key`
+whether an error element is plain text          no                                          `errors_are_texts`
+whether the counts come                         yes                                         `upserts_have_counts`
 whether a ticket's row that changes nothing     no                                          `tickets_count_unchanged`
 counts as updated
 Limits
@@ -60,11 +69,10 @@ the largest body                                32,000,000 bytes, then 413
 """
 
 from planhat_async.sandbox.choices import Choices
-from planhat_async.sandbox.companies import Company
 from planhat_async.sandbox.faults import Fault
 from planhat_async.sandbox.memory import MemorySandbox
 from planhat_async.sandbox.messages import LoggedRequest
-from planhat_async.sandbox.people import EndUser, User
+from planhat_async.sandbox.models import Company, EndUser, User
 from planhat_async.sandbox.server import Sandbox
 from planhat_async.sandbox.state import Snapshot
 

@@ -1,7 +1,8 @@
-"""Planhat without a network: the one set of rules behind every door, with neither a clock nor a socket of its own."""
+"""Planhat without a network: the rules that all doors share, without a clock or a socket."""
 
 from __future__ import annotations
 
+import base64
 import hmac
 import math
 from collections import deque
@@ -15,31 +16,28 @@ from planhat_async.sandbox.calls import Calls, Outcome
 from planhat_async.sandbox.choices import DEFAULT, Choices
 from planhat_async.sandbox.faults import Faults
 from planhat_async.sandbox.limits import Limits
-from planhat_async.sandbox.messages import ApiRequest, ApiResponse, LoggedRequest, Strike
+from planhat_async.sandbox.messages import ApiRequest, ApiResponse, AppliedFault, LoggedRequest
+from planhat_async.sandbox.record_writer import RecordWriter
 from planhat_async.sandbox.state import State
-from planhat_async.sandbox.writing import Writer
 
 MAX_LOGGED = 100_000
 
 
 @frozen
 class Admission:
-    """Whether a request is let in, and what befalls it, decided when it arrives.
-
-    Attributes:
-        refusal: What refuses it, None if it is let in.
-        headers: Of the answer, whatever it is.
-        strike: The fault that befalls it.
-    """
+    """Whether a request is let in, and the fault that applies to it, decided when it arrives."""
 
     refusal: Outcome | None
+    """The answer that refuses it, `None` if it is let in."""
     headers: dict[str, str]
-    strike: Strike | None = None
+    """Of any answer to it."""
+    fault: AppliedFault | None = None
+    """The fault that applies to it."""
 
     @property
-    def fault(self) -> str | None:
-        """The name of the fault."""
-        return None if self.strike is None else self.strike.name
+    def fault_name(self) -> str | None:
+        """The name of that fault."""
+        return None if self.fault is None else self.fault.name
 
 
 class Api:
@@ -48,9 +46,9 @@ class Api:
     Args:
         token: The only token accepted; None accepts any that is not empty.
         limits: The rate limits of each token.
-        choices: What to do where Planhat's behaviour is unknown.
-        state: What there is from the start; it is kept, not copied.
-        faults: What goes wrong.
+        choices: The behaviour where Planhat's is unknown.
+        state: The records from the start; it is used, not copied.
+        faults: The faults to apply.
     """
 
     def __init__(
@@ -62,52 +60,52 @@ class Api:
         state: State | None = None,
         faults: Faults | None = None,
     ) -> None:
-        self.faults = Faults() if faults is None else faults
-        self.state = State() if state is None else state
+        self.faults: Faults = Faults() if faults is None else faults
+        self.state: State = State() if state is None else state
         self.log: deque[LoggedRequest] = deque(maxlen=MAX_LOGGED)
         self._token = token
         self._limits = Limits() if limits is None else limits
         self._choices = choices
-        self._calls = Calls(Writer(self.state, choices))
+        self._calls = Calls(RecordWriter(self.state, choices))
 
     def handle(self, request: ApiRequest) -> ApiResponse:
-        """The answer to a request that is there as a whole."""
+        """The answer to a complete request."""
         return self.answer(request, self.admit(request))
 
     def admit(self, request: ApiRequest) -> Admission:
-        """Let a request in or not, by its token and by the limits; its body may be still to come."""
-        strike = self.faults.strike(request)
-        token = _bearer(request.headers)
+        """Decide by token and limits whether a request is let in; its body may not have arrived yet."""
+        fault = self.faults.apply(request)
+        token = _token_of(request.headers)
         if not self._accepts(token):
             headers = self._limit_headers(self._limits.per_minute)
-            return Admission(Outcome(401, {"error": "Unauthorized"}), headers, strike)
-        if strike is not None and strike.name.startswith("http_429"):
-            # Like one of the limits' own, it takes no place.
-            return Admission(None, self._limit_headers(self._limits.n_free(token, request.now)), strike)
+            return Admission(Outcome(401, {"error": "Unauthorized"}), headers, fault)
+        if fault is not None and fault.name.startswith("http_429"):
+            # Like a refusal by the limits, it takes no place.
+            return Admission(None, self._limit_headers(self._limits.n_free(token, request.now)), fault)
         verdict = self._limits.judge(token, now=request.now, n_parallel=request.n_parallel)
         answer_headers = self._limit_headers(verdict.n_free)
         if verdict.wait == 0.0:
-            return Admission(None, answer_headers, strike)
+            return Admission(None, answer_headers, fault)
         if self._choices.retry_after:
             answer_headers["Retry-After"] = str(math.ceil(verdict.wait))
-        return Admission(Outcome(429, {"error": "Too many requests"}), answer_headers, strike)
+        return Admission(Outcome(429, {"error": "Too many requests"}), answer_headers, fault)
 
     def answer(self, request: ApiRequest, admission: Admission) -> ApiResponse:
-        """Answer a request that was let in, or refused, and log it."""
-        strike = admission.strike
-        answer = damage.instead(strike, admission.headers, request.now)
+        """Answer a request that was admitted or refused, and log it."""
+        fault = admission.fault
+        answer = damage.instead(fault, admission.headers, request.now)
         if answer is not None:
             self._note(request, admission, status=answer.status, is_carried_out=False)
             return answer
-        outcome = admission.refusal or self._calls.respond(damage.altered(strike, evolve(request, strike=strike)))
+        outcome = admission.refusal or self._calls.respond(damage.altered(fault, evolve(request, fault=fault)))
         whole = ApiResponse(outcome.status, msgspec.json.encode(outcome.value), admission.headers)
-        answer = damage.damaged(strike, whole)
+        answer = damage.damaged(fault, whole)
         is_carried_out = admission.refusal is None
         self._note(request, admission, status=answer.status, n_rows=outcome.n_rows, is_carried_out=is_carried_out)
         return answer
 
     def lose(self, request: ApiRequest, admission: Admission) -> None:
-        """Log a request that a fault keeps from being read."""
+        """Log a request that is not read because of a fault."""
         self._note(request, admission, status=0, is_carried_out=False)
 
     def _note(
@@ -127,7 +125,7 @@ class Api:
                 n_rows=n_rows,
                 status=status,
                 at=request.now,
-                fault=admission.fault,
+                fault=admission.fault_name,
                 is_carried_out=is_carried_out,
             )
         )
@@ -143,10 +141,26 @@ class Api:
         return {"X-Rate-Limit-Limit": str(self._limits.per_minute), "X-Rate-Limit-Remaining": str(n_free)}
 
 
-def _bearer(headers: Mapping[str, str]) -> str:
+def _token_of(headers: Mapping[str, str]) -> str:
+    """The token of `Bearer TOKEN`, or of `Basic` with the token as name and an empty password; otherwise empty."""
     value = next((value for name, value in headers.items() if name.lower() == "authorization"), "")
-    scheme, _, token = value.partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
+    scheme, _, said = value.partition(" ")
+    match scheme.lower():
+        case "bearer":
+            return said.strip()
+        case "basic":
+            return _user_name(said.strip())
+    return ""
+
+
+def _user_name(credentials: str) -> str:
+    try:
+        name, _, password = (
+            base64.b64decode(credentials, validate=True).decode("utf-8", "surrogateescape").partition(":")
+        )
+    except ValueError:
+        return ""
+    return "" if password else name
 
 
 def _octets(token: str) -> bytes:

@@ -1,50 +1,52 @@
-"""What becomes of the rows of a bulk upsert, and what the answer says of them."""
+"""A bulk upsert: the outcome of each row, and the answer."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 from attrs import define, field
 
 from planhat_async.sandbox import damage
 from planhat_async.sandbox.damage import RowDamage
-from planhat_async.sandbox.fields import TICKETS, Model
-from planhat_async.sandbox.messages import Strike
+from planhat_async.sandbox.messages import AppliedFault
+from planhat_async.sandbox.models import Rules
+from planhat_async.sandbox.record_writer import RecordWriter
 from planhat_async.sandbox.refusals import RefusedError
 from planhat_async.sandbox.store import Record
-from planhat_async.sandbox.writing import Writer, require
 
 MAX_ROWS = 5_000
+_COUNTS = frozenset({"created", "updated", "nonupdates"})
 
 
 def upsert(
-    writer: Writer, model: Model, rows: list[Any], now: float, *, strike: Strike | None = None
+    writer: RecordWriter, model: Rules, rows: list[Any], now: float, *, fault: AppliedFault | None = None
 ) -> tuple[int, Record]:
-    """Store the rows in their order.
+    """Store the rows in their order, except for those that a fault applies to.
 
     Returns:
         The status and the body of the answer. 400: a key came twice (each row that has it is blamed), or every row
-        lacks a required field. 206: other rows were refused. A ticket without an e-mail address is counted nowhere.
-        A fault may befall some rows.
+        lacks a required field. 206: other rows were refused. A row that is dropped silently is counted nowhere.
     """
     run = _Upsert(writer, model, now)
-    hurt = damage.to_rows(strike, len(rows))
+    damaged = damage.to_rows(fault, len(rows))
     keys = [run.keys(row) for row in rows]
-    repeated = run.repeated(rows, keys)
-    applies_rest = writer.choices.rejected_body_applies_rest or not (repeated or hurt.is_of_all)
+    dropped = [run.is_dropped(row, own) for row, own in zip(rows, keys, strict=True)]
+    repeated = run.repeated(own for own, is_dropped in zip(keys, dropped, strict=True) if not is_dropped)
+    applies_rest = writer.choices.rejected_body_applies_rest or not (repeated or damaged.is_of_all)
     for position, row in enumerate(rows):
-        if position in hurt.positions:
-            run.hurt(keys[position], hurt)
-        elif not run.is_passed_over(row):
+        if position in damaged.positions:
+            run.blame_for_damage(keys[position], damaged)
+        elif not dropped[position]:
             twice = next((key[0] for key in keys[position] if key in repeated), None) if repeated else None
             if twice is not None:
                 run.blame(keys[position], RefusedError(twice, f"{twice} duplicated"))
             elif applies_rest:
-                run.take(row, keys[position])
-    # A body with a key that came twice is refused whatever else goes wrong with it: nothing of it was stored.
-    hurt_status = None if repeated and hurt.status == 206 else hurt.status
-    return hurt_status or run.status(is_rejected=bool(repeated), n_rows=len(rows)), run.answer()
+                run.store_or_blame(row, keys[position])
+    # A repeated key refuses the body, even if a fault would answer 206: nothing of it was stored.
+    damaged_status = None if repeated and damaged.status == 206 else damaged.status
+    return damaged_status or run.status(is_rejected=bool(repeated), n_rows=len(rows)), run.answer()
 
 
 _Keys: TypeAlias = tuple[tuple[str, str], ...]
@@ -52,17 +54,17 @@ _Keys: TypeAlias = tuple[tuple[str, str], ...]
 
 @define
 class _Upsert:
-    """The rows of one body, each put where it belongs by what became of it."""
+    """The rows of one body, each filed under its outcome."""
 
-    writer: Writer
-    model: Model
+    writer: RecordWriter
+    model: Rules
     now: float
     created: list[Record] = field(factory=list)
     updated: list[Record] = field(factory=list)
     n_unchanged: int = 0
-    created_errors: list[Record] = field(factory=list)
-    updated_errors: list[Record] = field(factory=list)
-    permission_errors: list[Record] = field(factory=list)
+    created_errors: list[Record | str] = field(factory=list)
+    updated_errors: list[Record | str] = field(factory=list)
+    permission_errors: list[Record | str] = field(factory=list)
     n_missing: int = 0
 
     def status(self, *, is_rejected: bool, n_rows: int) -> int:
@@ -76,25 +78,26 @@ class _Upsert:
         if not isinstance(row, dict):
             return ()
         keys = []
-        for name, _ in self.model.match_on:
+        for name, _ in self.model.match:
             value = row.get(name)
             if isinstance(value, str) and value:
                 keys.append((name, value))
         return tuple(keys)
 
-    def is_passed_over(self, row: Any) -> bool:
-        """Whether the row is a ticket that Planhat drops without a word."""
-        return self.model is TICKETS and isinstance(row, dict) and not row.get("email")
+    def is_dropped(self, row: Any, keys: _Keys) -> bool:
+        """Whether the row would create a record, and lacks the fields without which Planhat drops it silently."""
+        required = self.model.dropped_without
+        if not required or not isinstance(row, dict) or any(row.get(field) for field in required):
+            return False
+        return self.writer.choices.tickets_need_email_to_update or self._match(keys) is None
 
-    def repeated(self, rows: list[Any], keys: list[_Keys]) -> set[tuple[str, str]]:
+    def repeated(self, keys: Iterable[_Keys]) -> set[tuple[str, str]]:
         """The keys that more than one row has."""
-        counts = Counter(
-            key for row, own in zip(rows, keys, strict=True) for key in own if not self.is_passed_over(row)
-        )
+        counts = Counter(key for own in keys for key in own)
         return {key for key, count in counts.items() if count > 1} if len(counts) < counts.total() else set()
 
-    def take(self, row: Any, keys: _Keys) -> None:
-        """Store one row, or blame it."""
+    def store_or_blame(self, row: Any, keys: _Keys) -> None:
+        """Store one row, or add it to the errors."""
         try:
             self._store(row, keys)
         except RefusedError as refused:
@@ -106,8 +109,8 @@ class _Upsert:
         (self.updated_errors if is_update else self.created_errors).append(self._element(keys, refused))
         self.n_missing += refused.is_missing
 
-    def hurt(self, keys: _Keys, damage: RowDamage) -> None:
-        """Blame a row for what a fault says of it, if that says anything."""
+    def blame_for_damage(self, keys: _Keys, damage: RowDamage) -> None:
+        """Add a row that a fault applies to to the errors, unless the fault drops it."""
         if damage.refused is None:
             return
         if damage.status == 403:
@@ -116,9 +119,9 @@ class _Upsert:
             self.blame(keys, damage.refused)
 
     def answer(self) -> Record:
-        """The body of the answer: short for tickets, itemised for the other models."""
+        """The body of the answer."""
         n_updated = len(self.updated)
-        if self.model is TICKETS:
+        if not self.model.is_itemised:
             n_counted = self.n_unchanged if self.writer.choices.tickets_count_unchanged else 0
             errors = {
                 "createdErrors": self.created_errors,
@@ -127,7 +130,7 @@ class _Upsert:
             }
             counts = {"created": len(self.created), "updated": n_updated + n_counted}
             return counts | {name: elements for name, elements in errors.items() if elements}
-        return {
+        answer = {
             "created": len(self.created),
             "createdErrors": self.created_errors,
             "insertsKeys": self.created,
@@ -139,18 +142,19 @@ class _Upsert:
             "upsertedIds": [record["_id"] for record in self.created],
             "permissionErrors": self.permission_errors,
         }
+        has_counts = self.writer.choices.upserts_have_counts
+        return {name: value for name, value in answer.items() if has_counts or name not in _COUNTS}
 
-    def _element(self, keys: _Keys, refused: RefusedError) -> Record:
+    def _element(self, keys: _Keys, refused: RefusedError) -> Record | str:
+        if self.writer.choices.errors_are_texts:
+            return refused.reason
         element = dict(keys[:1]) if self.writer.choices.errors_name_key else {"el": refused.field}
         return {**element, "error": refused.reason}
 
     def _match(self, keys: _Keys) -> Record | None:
-        stored_in = dict(self.model.match_on)
+        stored_in = dict(self.model.match) if keys else {}
         for name, value in keys:
-            if name == "_id":
-                record = self.writer.reach(self.model, value)
-            else:
-                record = self.writer.find(self.model, stored_in[name], value)
+            record = self.writer.state.match(self.model, stored_in[name], value)
             if record is not None:
                 return record
         return None
@@ -162,15 +166,11 @@ class _Upsert:
         if record is None:
             if row.get("_id"):
                 raise RefusedError("_id", "_id: no such record")
-            self.created.append(_identity(self.writer.create(self.model, row, self.now)))
-            return
-        if self.model is TICKETS and not row.get("_id"):
-            require(self.model, row)
-        if self.writer.update(self.model, record, row, self.now):
-            self.updated.append(_identity(record))
+            self.created.append(self._identity(self.writer.create(self.model, row, self.now)))
+        elif self.writer.update(self.model, record, row, self.now):
+            self.updated.append(self._identity(record))
         else:
             self.n_unchanged += 1
 
-
-def _identity(record: Record) -> Record:
-    return {name: record[name] for name in ("_id", "sourceId", "externalId") if record.get(name)}
+    def _identity(self, record: Record) -> Record:
+        return {name: record[name] for name in self.model.identity if record.get(name)}

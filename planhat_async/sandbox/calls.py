@@ -1,4 +1,4 @@
-"""The calls of the three models: which there are, and what each does."""
+"""The calls of every model: which there are, and what each does."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from typing import Any, TypeAlias
 import msgspec
 from attrs import define, frozen
 
-from planhat_async.sandbox import bulk, listing, shapes
-from planhat_async.sandbox.companies import EXTID, SRCID
-from planhat_async.sandbox.fields import MODELS, TASKS, Model
+from planhat_async.sandbox import bulk, listing
 from planhat_async.sandbox.messages import ApiRequest
+from planhat_async.sandbox.models import Rules
+from planhat_async.sandbox.record_writer import RecordWriter
 from planhat_async.sandbox.refusals import RefusedError
 from planhat_async.sandbox.store import Record
-from planhat_async.sandbox.writing import Writer
 
 MAX_BODY_BYTES = 32_000_000
 _SPARE_NESTING = 64
@@ -22,20 +21,18 @@ _SPARE_NESTING = 64
 
 @frozen
 class Outcome:
-    """What a call comes to.
-
-    Attributes:
-        status: Of the answer.
-        value: The answer's body, before it is JSON.
-        n_rows: Rows in the body of a bulk upsert, else None.
-    """
+    """The result of a call."""
 
     status: int
+    """Of the answer."""
     value: Any
+    """The answer's body, before it is JSON."""
     n_rows: int | None = None
+    """Rows in the body of a bulk upsert, else `None`."""
 
 
-_Call: TypeAlias = Callable[[Model, str, ApiRequest], Outcome]
+_Call: TypeAlias = Callable[[Rules, str, ApiRequest], Outcome]
+_DELETED = {"n": 1, "ok": 1, "deletedCount": 1}
 _NO_SUCH_RECORD = Outcome(404, {"error": "Not found"})
 
 
@@ -47,14 +44,14 @@ class _MalformedError(Exception):
 class Calls:
     """Carries out the calls on one store."""
 
-    writer: Writer
+    writer: RecordWriter
 
     def respond(self, request: ApiRequest) -> Outcome:
         """Carry out a request that was let in."""
         if len(request.body) > MAX_BODY_BYTES:
             return Outcome(413, {"error": f"The body is larger than {MAX_BODY_BYTES} bytes"})
         path, *keys = request.segments or ("",)
-        model = MODELS.get(path)
+        model = self.writer.state.model_at(path)
         if model is None or len(keys) > 1:
             return Outcome(404, {"error": "No such path"})
         key = "".join(keys)
@@ -74,55 +71,46 @@ class Calls:
             return {"GET": self._get, "PUT": self._update, "DELETE": self._delete}
         return {"GET": self._list, "PUT": self._upsert, "POST": self._create}
 
-    def _list(self, model: Model, _key: str, request: ApiRequest) -> Outcome:
-        writer = self.writer
-        collection, query = writer.state.store[model.collection], dict(request.query)
-        rows = listing.page(model, collection, writer.state.companies, writer.choices, query, strike=request.strike)
+    def _list(self, model: Rules, _key: str, request: ApiRequest) -> Outcome:
+        rows = listing.page(model, self.writer.state, self.writer.choices, dict(request.query), fault=request.fault)
         return Outcome(200, rows)
 
-    def _upsert(self, model: Model, _key: str, request: ApiRequest) -> Outcome:
+    def _upsert(self, model: Rules, _key: str, request: ApiRequest) -> Outcome:
         rows = _decoded(request.body)
         if not isinstance(rows, list):
             return Outcome(400, {"error": "The body must be an array"})
         if len(rows) > bulk.MAX_ROWS:
             return Outcome(400, {"error": f"More than {bulk.MAX_ROWS} items"}, len(rows))
-        status, answer = bulk.upsert(self.writer, model, rows, request.now, strike=request.strike)
+        status, answer = bulk.upsert(self.writer, model, rows, request.now, fault=request.fault)
         return Outcome(status, answer, len(rows))
 
-    def _create(self, model: Model, _key: str, request: ApiRequest) -> Outcome:
+    def _create(self, model: Rules, _key: str, request: ApiRequest) -> Outcome:
         row = _decoded_object(request.body)
         record = self.writer.create(model, row, request.now)
         company = self.writer.company_of(model, row)
-        source_id = None if company is None else company.source_id
-        return Outcome(200, shapes.create_answer(model, _shown(model, record), source_id))
+        return Outcome(200, model.created_answer(_shown(model, record), company))
 
-    def _get(self, model: Model, key: str, _request: ApiRequest) -> Outcome:
-        record = self._find(model, key)
+    def _get(self, model: Rules, key: str, _request: ApiRequest) -> Outcome:
+        record = self.writer.state.find(model, key, model.get_keys)
         return _NO_SUCH_RECORD if record is None else Outcome(200, record)
 
-    def _update(self, model: Model, key: str, request: ApiRequest) -> Outcome:
+    def _update(self, model: Rules, key: str, request: ApiRequest) -> Outcome:
         row = _decoded_object(request.body)
-        record = self._find(model, key)
+        record = self.writer.state.find(model, key, model.update_keys)
         if record is None:
             return _NO_SUCH_RECORD
         self.writer.update(model, record, row, request.now)
         return Outcome(200, _shown(model, record))
 
-    def _delete(self, model: Model, key: str, _request: ApiRequest) -> Outcome:
-        record = self.writer.reach(model, key)
+    def _delete(self, model: Rules, key: str, _request: ApiRequest) -> Outcome:
+        record = self.writer.state.find(model, key, model.delete_keys)
         if record is None:
             return _NO_SUCH_RECORD
         self.writer.delete(model, record)
-        return Outcome(200, {"n": 1, "ok": 1, "deletedCount": 1} if model is TASKS else _shown(model, record))
-
-    def _find(self, model: Model, key: str) -> Record | None:
-        for prefix, field in ((EXTID, "externalId"), (SRCID, "sourceId")):
-            if key.startswith(prefix):
-                return self.writer.find(model, field, key.removeprefix(prefix))
-        return self.writer.reach(model, key)
+        return Outcome(200, _DELETED if model.counts_deletions else _shown(model, record))
 
 
-def _shown(model: Model, record: Record) -> Record:
+def _shown(model: Rules, record: Record) -> Record:
     return {field: value for field, value in record.items() if field not in model.hidden_on_write}
 
 

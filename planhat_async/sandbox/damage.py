@@ -1,4 +1,4 @@
-"""What a fault makes of a request, of the rows in it, and of the answer; the doors see to what befalls connections."""
+"""The effect of a fault on a request, on the rows in it, and on the answer; the doors apply faults to connections."""
 
 from __future__ import annotations
 
@@ -9,14 +9,21 @@ from typing import TypeVar
 
 from attrs import evolve, frozen
 
-from planhat_async.sandbox.messages import JSON, ApiRequest, ApiResponse, Strike
+from planhat_async.sandbox.messages import JSON, ApiRequest, ApiResponse, AppliedFault
 from planhat_async.sandbox.refusals import RefusedError
 
 T = TypeVar("T", bound=Sized)
 
 HTML = "text/html"
 _PAGE = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
-_REASONS = {500: "Internal error", 502: "Bad gateway", 503: "Service unavailable", 504: "Gateway timeout"}
+_REASONS = {
+    408: "Request timeout",
+    500: "Internal error",
+    502: "Bad gateway",
+    503: "Service unavailable",
+    504: "Gateway timeout",
+    520: "Unknown error",
+}
 _BLAME = {
     "rows_206": (206, "companyId: Not valid type"),
     "rows_400": (400, "companyId is required"),
@@ -24,78 +31,77 @@ _BLAME = {
 }
 
 
-def instead(strike: Strike | None, headers: dict[str, str], now: float) -> ApiResponse | None:
-    """The answer that comes although the call was not carried out, None if it is."""
-    if strike is None:
+def instead(fault: AppliedFault | None, headers: dict[str, str], now: float) -> ApiResponse | None:
+    """The answer if the call is not carried out because of a fault, else `None`."""
+    if fault is None:
         return None
-    if strike.name == "html_page":
+    if fault.name == "html_page":
         return ApiResponse(502, _PAGE, headers, content_type=HTML)
-    if strike.name.startswith("http_429"):
-        return _error(429, "Too many requests", headers | _retry_after(strike, now))
-    status = strike.name.removeprefix("http_")
+    if fault.name == "error_200":
+        return _error(200, "Internal error", headers)
+    if fault.name.startswith("http_429"):
+        return _error(429, "Too many requests", headers | _retry_after(fault, now))
+    status = fault.name.removeprefix("http_")
     return _error(int(status), _REASONS[int(status)], headers) if status.isdecimal() else None
 
 
-def altered(strike: Strike | None, request: ApiRequest) -> ApiRequest:
-    """The request as the rules are to see it."""
-    if strike is None or strike.name != "offset_ignored":
+def altered(fault: AppliedFault | None, request: ApiRequest) -> ApiRequest:
+    """The request as the rules see it."""
+    if fault is None or fault.name != "offset_ignored":
         return request
     return evolve(request, query=tuple(pair for pair in request.query if pair[0] != "offset"))
 
 
-def damaged(strike: Strike | None, answer: ApiResponse) -> ApiResponse:
-    """The answer to a call that was carried out, as it leaves."""
-    match strike:
-        case Strike("json_truncated"):
+def damaged(fault: AppliedFault | None, answer: ApiResponse) -> ApiResponse:
+    """The answer to a call that was carried out, as it is sent."""
+    match fault:
+        case AppliedFault("json_truncated"):
             return evolve(answer, body=answer.body[: len(answer.body) // 2])
-        case Strike("content_type_wrong"):
+        case AppliedFault("content_type_wrong"):
             return evolve(answer, content_type=HTML)
-        case Strike(name) if name.startswith("http_") and name.endswith("_after"):
+        case AppliedFault(name) if name.startswith("http_") and name.endswith("_after"):
             status = int(name.split("_")[1])
             return _error(status, _REASONS[status], answer.headers)
     return answer
 
 
-def capped(strike: Strike | None, rows: Sequence[T]) -> Sequence[T]:
-    """A page's rows, each as its JSON text, as far as the server gives them."""
-    match strike:
-        case Strike("page_rows", amount):
+def capped(fault: AppliedFault | None, rows: Sequence[T]) -> Sequence[T]:
+    """The rows of a page, each as its JSON text, up to the fault's cap."""
+    match fault:
+        case AppliedFault("page_rows", amount):
             return rows[: int(amount)]
-        case Strike("page_bytes", amount):
+        case AppliedFault("page_bytes", amount):
             return rows[: _n_fitting(rows, int(amount))]
     return rows
 
 
 @frozen
 class RowDamage:
-    """What befalls some rows of a bulk upsert.
-
-    Attributes:
-        positions: Of these rows.
-        status: Of the answer; None if the fault does not settle it.
-        refused: What they are blamed for; None if they are passed over in silence.
-    """
+    """The effect of a fault on some rows of a bulk upsert."""
 
     positions: frozenset[int] = frozenset()
+    """The rows it affects."""
     status: int | None = None
+    """Of the answer; `None` if the fault does not decide it."""
     refused: RefusedError | None = None
+    """The error they get; `None` if they are dropped silently."""
 
     @property
     def is_of_all(self) -> bool:
-        """Whether what befalls them decides on all other rows as well."""
+        """Whether the other rows are affected as well."""
         return self.status in {400, 403}
 
 
-UNHURT = RowDamage()
+UNDAMAGED = RowDamage()
 
 
-def to_rows(strike: Strike | None, n_rows: int) -> RowDamage:
-    """Which rows a fault befalls, drawn anew for each call, and how."""
-    if strike is None or not strike.name.startswith("rows_"):
-        return UNHURT
-    n_struck = min(int(strike.amount), n_rows)
-    positions = frozenset(random.Random(strike.draw).sample(range(n_rows), n_struck))  # noqa: S311  # seeded, no secret
-    status, reason = _BLAME.get(strike.name, (None, None))
+def to_rows(fault: AppliedFault | None, n_rows: int) -> RowDamage:
+    """The rows that a fault affects, drawn anew for each call, and how."""
+    if fault is None or not fault.name.startswith("rows_"):
+        return UNDAMAGED
+    n_damaged = min(int(fault.amount), n_rows)
+    positions = frozenset(random.Random(fault.draw).sample(range(n_rows), n_damaged))  # noqa: S311  # seeded, no secret
+    status, reason = _BLAME.get(fault.name, (None, None))
     refused = None if reason is None else RefusedError("companyId", reason)
     return RowDamage(positions, status, refused)
 
@@ -104,11 +110,11 @@ def _error(status: int, reason: str, headers: dict[str, str]) -> ApiResponse:
     return ApiResponse(status, b'{"error":"%s"}' % reason.encode(), headers, content_type=JSON)
 
 
-def _retry_after(strike: Strike, now: float) -> dict[str, str]:
-    if strike.name == "http_429_retry_after":
-        return {"Retry-After": str(round(strike.amount))}
-    if strike.name == "http_429_skewed":
-        clock = now + strike.amount
+def _retry_after(fault: AppliedFault, now: float) -> dict[str, str]:
+    if fault.name == "http_429_retry_after":
+        return {"Retry-After": str(round(fault.amount))}
+    if fault.name == "http_429_skewed":
+        clock = now + fault.amount
         return {"Date": formatdate(clock, usegmt=True), "Retry-After": formatdate(clock + 1, usegmt=True)}
     return {}
 

@@ -1,4 +1,4 @@
-"""How an answer reaches its client over HTTP, or fails to."""
+"""Sends an answer over HTTP, or breaks off as a fault says."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from typing import Never
 
 from aiohttp import web
 
-from planhat_async.sandbox.messages import ApiResponse, Strike
+from planhat_async.sandbox.messages import ApiResponse, AppliedFault
 from planhat_async.sandbox.planhat import N_PIECES
 
 _RESET_AT_ONCE = struct.pack("ii", 1, 0)
 
 
 async def deliver(
-    request: web.Request, answer: ApiResponse, strike: Strike | None, *, is_last: bool
+    request: web.Request, answer: ApiResponse, fault: AppliedFault | None, *, is_last: bool
 ) -> web.StreamResponse:
-    """Send an answer as the fault of its call has it; `is_last` on this connection."""
-    match strike:
-        case Strike("reset_after"):
+    """Send an answer, with the fault of its call; `is_last` on this connection."""
+    match fault:
+        case AppliedFault("reset_after"):
             return hang_up(request)
-        case Strike("reset_during"):
+        case AppliedFault("reset_during"):
             response = await _half(request, answer)
             hang_up(request)
             return response
-        case Strike("stall"):
+        case AppliedFault("stall"):
             await _half(request, answer)
-            await _until_the_client_leaves()
-        case Strike("slow", seconds):
+            await _wait_for_disconnect()
+        case AppliedFault("slow", seconds):
             return await _slowly(request, answer, seconds)
     response = web.Response(
         status=answer.status, body=answer.body, headers=answer.headers, content_type=answer.content_type
@@ -43,9 +43,9 @@ async def deliver(
 
 
 def hang_up(request: web.Request) -> web.Response:
-    """Reset the connection; what comes back is sent to nobody."""
+    """Reset the connection; the response returned is never sent."""
     if request.transport is not None:
-        # Without this a connection from which all was read would end as one does that was used up.
+        # Without this a connection whose data was all read would be closed in order, not reset.
         connection = request.transport.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_ONCE)
         request.transport.abort()
@@ -83,7 +83,7 @@ def _pieces(body: bytes) -> list[bytes]:
     return [body[start:end] for start, end in pairwise(edges)]
 
 
-async def _until_the_client_leaves() -> Never:
+async def _wait_for_disconnect() -> Never:
     # The server cancels the handler of a client that has hung up.
     while True:
         await asyncio.get_running_loop().create_future()

@@ -1,4 +1,4 @@
-"""What can go wrong with a call, and with which calls it does: decided by rate, by number or by a condition, seeded.
+"""Faults, and the calls that they apply to: chosen by rate, by number or by a condition, under a seed.
 
 Each fault of `KINDS` has a name, and most have an amount: seconds, rows or bytes. As text a fault is its name, then
 `:amount`, then `=rate` or `@numbers`::
@@ -7,16 +7,16 @@ Each fault of `KINDS` has a name, and most have an amount: seconds, rows or byte
     rows_206:3@1+4              the first and the fourth bulk upsert; three rows of each
     http_503                    every call
 
-Calls are counted from 1, for each fault those that it fits: `rows_206@1` befalls the first bulk upsert, whatever came
-before it. A call has one fault at most. Those at rate 1 come first; the others share one draw, so that each befalls
-exactly the share of calls it says. So the same calls in the same order have the same faults.
+Calls are counted from 1, for each fault only those that it fits: `rows_206@1` applies to the first bulk upsert, even if
+other calls came before it. A call has one fault at most. Those at rate 1 come first; the others share one draw, so that
+each applies to exactly its share of calls. So the same calls in the same order have the same faults.
 
 `refuse` is decided when the call before it arrives and takes effect once that is answered: of calls that overlap it may
-befall a later one. While nobody listens, further calls are refused too; without a rate or number, calls that come after
-that time are reset.
+apply to a later one. While the sandbox does not listen, further calls are refused too; without a rate or number, calls
+that come after that time are reset.
 
-Caps of pages are by default above what a list gives unasked, 500 tasks or tickets, and above 1 MiB. Below that a capped
-page looks just like the end of a list, and no client can tell.
+Caps of pages are by default above the default limit of a list, 500 tasks or tickets, and above 1 MiB. Below that, no
+client can tell a capped page from the end of a list.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from typing import TypeAlias
 
 from attrs import define, evolve, field, frozen
 
-from planhat_async.sandbox.messages import ApiRequest, Strike
+from planhat_async.sandbox.messages import ApiRequest, AppliedFault
 
 
 class Scope(Enum):
@@ -50,24 +50,21 @@ class Scope(Enum):
 
 @frozen
 class Kind:
-    """One thing that can go wrong.
-
-    Attributes:
-        what: How a client sees it, and whether the call was carried out.
-        scope: The calls it fits.
-        amount: What its amount is unless another is given; None if it has none.
-        unit: Of the amount.
-    """
+    """What a fault does."""
 
     what: str
+    """Its effect as a client sees it, and whether the call is carried out."""
     scope: Scope = Scope.ANY
+    """The calls that it fits."""
     amount: float | None = None
+    """Its default amount; `None` if it takes no amount."""
     unit: str = ""
+    """Of the amount."""
 
 
 _LOST = "the connection is reset"
 KINDS: dict[str, Kind] = {
-    "refuse": Kind("nobody listens when the call should come: connections are refused", amount=0.1, unit="seconds"),
+    "refuse": Kind("the sandbox does not listen: connections are refused", amount=0.1, unit="seconds"),
     "reset_before": Kind(f"{_LOST} before the body is read; not carried out"),
     "reset_after": Kind(f"{_LOST} instead of an answer; carried out"),
     "reset_during": Kind(f"{_LOST} in the middle of the answer; carried out"),
@@ -81,8 +78,9 @@ KINDS: dict[str, Kind] = {
         amount=3600.0,
         unit="seconds",
     ),
-    **{f"http_{status}": Kind(f"{status}; not carried out") for status in (500, 502, 503, 504)},
-    **{f"http_{status}_after": Kind(f"{status}; carried out") for status in (500, 502, 503, 504)},
+    **{f"http_{status}": Kind(f"{status}; not carried out") for status in (408, 500, 502, 503, 504, 520)},
+    **{f"http_{status}_after": Kind(f"{status}; carried out") for status in (500, 502, 503, 504, 520)},
+    "error_200": Kind('200 with `{"error": ...}`; not carried out'),
     "html_page": Kind("502 with an HTML page, as proxies have them; not carried out"),
     "json_truncated": Kind("200 with half of the JSON; carried out"),
     "content_type_wrong": Kind("the right answer, said to be text/html; carried out"),
@@ -90,7 +88,7 @@ KINDS: dict[str, Kind] = {
     "rows_400": Kind("400 with error arrays that blame some rows", Scope.BULK, 1, "rows"),
     "rows_403": Kind("403 with permissionErrors for some rows", Scope.BULK, 1, "rows"),
     "rows_dropped": Kind("some rows are neither stored nor mentioned", Scope.BULK, 1, "rows"),
-    "page_rows": Kind("no more rows than this, whatever the limit asks for", Scope.LIST, 700, "rows"),
+    "page_rows": Kind("no more rows than this, even if the limit asks for more", Scope.LIST, 700, "rows"),
     "page_bytes": Kind("no more rows than fit in this, one at least", Scope.LIST, 1_500_000, "bytes"),
     "offset_ignored": Kind("the page is the first one", Scope.LIST),
     "sort_ignored": Kind("rows come in an order of the server's own, always the same", Scope.LIST),
@@ -103,24 +101,22 @@ def _numbers(calls: Iterable[int] | None) -> frozenset[int] | None:
 
 @frozen
 class Fault:
-    """Something that goes wrong with some of the calls.
-
-    Attributes:
-        name: One of `KINDS`.
-        rate: How many of the calls it befalls, from 0 to 1, of those that the rest leaves.
-        calls: The numbers of the calls it may befall, counted from 1 among those that it fits; None for any.
-        when: Whether it fits a call; it is shown the request without its body.
-        amount: Seconds, rows or bytes, as `KINDS` has it; None for what is usual.
+    """A fault that applies to some of the calls.
 
     Raises:
-        ValueError: There is no fault of this name, the rate is none, or the fault has no amount.
+        ValueError: There is no fault of this name, the rate is invalid, or the fault takes no amount.
     """
 
     name: str
+    """One of `KINDS`."""
     rate: float = 1.0
+    """The share of the calls, from 0 to 1, that it applies to, of those that the other conditions leave."""
     calls: frozenset[int] | None = field(default=None, converter=_numbers)
+    """The numbers of the calls it applies to, counted from 1 among those that it fits; None for any."""
     when: Callable[[ApiRequest], bool] | None = None
+    """Whether it fits a call; it is shown the request without its body."""
     amount: float | None = None
+    """Seconds, rows or bytes, as `KINDS` has it; None for what is usual."""
 
     def __attrs_post_init__(self) -> None:
         kind = kind_of(self.name)
@@ -130,7 +126,7 @@ class Fault:
             raise ValueError(f"{self.name} has no amount")
         self._require_sense(kind)
         if self.name == "refuse" and self.when is not None:
-            raise ValueError("refuse has no condition: nobody sees a call that is refused")
+            raise ValueError("refuse has no condition: a refused call never arrives")
 
     def _require_sense(self, kind: Kind) -> None:
         if self.calls is not None and any(number < 1 for number in self.calls):
@@ -142,7 +138,7 @@ class Fault:
             raise ValueError(f"{self.name}: {self.amount:g} {kind.unit} make no sense")
 
     def fits(self, request: ApiRequest) -> bool:
-        """Whether it may befall the call, as far as its number and luck allow."""
+        """Whether it may apply to the call, if its number and its rate agree."""
         return KINDS[self.name].scope.fits(request) and (self.when is None or self.when(request))
 
 
@@ -150,10 +146,10 @@ FaultsLike: TypeAlias = str | Iterable[Fault]
 
 
 def kind_of(name: str) -> Kind:
-    """What a fault of this name is.
+    """The kind of fault that has this name.
 
     Raises:
-        ValueError: There is none; the message has the nearest names.
+        ValueError: There is no such fault; the message has the nearest names.
     """
     if name in KINDS:
         return KINDS[name]
@@ -162,7 +158,7 @@ def kind_of(name: str) -> Kind:
 
 
 def described() -> str:
-    """What can go wrong, a line for each fault: its name and usual amount, the calls it fits, what a client sees."""
+    """A line for each fault: its name and default amount, the calls it fits, what a client sees."""
     lines = []
     for name, kind in KINDS.items():
         amount = "" if kind.amount is None else f":{kind.amount:g}"
@@ -180,7 +176,7 @@ def parse(text: str) -> list[Fault]:
     """The faults of a text such as `reset_after=0.05,http_500@3`.
 
     Raises:
-        ValueError: A part of it is no fault.
+        ValueError: A part of it is not a fault.
     """
     return [_parsed(part.strip()) for part in text.split(",") if part.strip()]
 
@@ -219,42 +215,42 @@ class _Rule:
 
 
 class Faults:
-    """Decides for call after call what goes wrong with it.
+    """Decides for each call which fault applies to it.
 
     Args:
         faults: As text or one by one.
         seed: The same calls under the same seed have the same faults.
 
     Raises:
-        ValueError: A fault is none, or together they befall more calls than there are.
+        ValueError: A fault is invalid, or the rates add up to more than 1.
     """
 
     def __init__(self, faults: FaultsLike = (), *, seed: int = 0) -> None:
         given = parse(faults) if isinstance(faults, str) else faults
         self._rules = sorted(map(_Rule, given), key=lambda rule: rule.rank)
         _require_shares(rule.fault for rule in self._rules)
-        self._random = random.Random(seed)  # noqa: S311  # luck needs no secrecy, only a seed
+        self._random = random.Random(seed)  # noqa: S311  # needs a seed, not secrecy
         self._draw = self._random.random()
 
-    def strike(self, request: ApiRequest) -> Strike | None:
-        """What befalls the call that arrives, if anything does."""
+    def apply(self, request: ApiRequest) -> AppliedFault | None:
+        """The fault that applies to the call that arrives, if any."""
         fitting = [rule for rule in self._rules if rule.fault.fits(request)]
         for rule in fitting:
             rule.n_calls += 1
-        struck = self._struck(fitting, ahead=0)
+        applied = self._due(fitting, ahead=0)
         self._next_call()
-        return struck
+        return applied
 
-    def refusal(self) -> Strike | None:
-        """Whether the next call is to be refused; if so it will not arrive, and is counted here.
+    def refusal(self) -> AppliedFault | None:
+        """The fault if the next call is to be refused; that call will not arrive, so it is counted here.
 
-        Calls after it that are to be refused too make the time longer for which nobody listens.
+        If calls after it are to be refused too, their times are added.
         """
         refusing = [rule for rule in self._rules if rule.fault.name == "refuse"]
         is_endless = any(rule.is_certain and rule.fault.calls is None for rule in refusing)
-        whole: Strike | None = None
-        while struck := self._struck(refusing, ahead=1):
-            whole = struck if whole is None else evolve(whole, amount=whole.amount + struck.amount)
+        whole: AppliedFault | None = None
+        while applied := self._due(refusing, ahead=1):
+            whole = applied if whole is None else evolve(whole, amount=whole.amount + applied.amount)
             for rule in refusing:
                 rule.n_calls += 1
             self._next_call()
@@ -262,14 +258,14 @@ class Faults:
                 break
         return whole
 
-    def _struck(self, rules: Iterable[_Rule], *, ahead: int) -> Strike | None:
+    def _due(self, rules: Iterable[_Rule], *, ahead: int) -> AppliedFault | None:
         share = 0.0
         for rule in rules:
             fault = rule.fault
             start, share = share, share + (0.0 if rule.is_certain else fault.rate)
             if rule.is_due(rule.n_calls + ahead) and (rule.is_certain or start <= self._draw < share):
                 amount = KINDS[fault.name].amount if fault.amount is None else fault.amount
-                return Strike(fault.name, 0.0 if amount is None else amount, self._draw)
+                return AppliedFault(fault.name, 0.0 if amount is None else amount, self._draw)
         return None
 
     def _next_call(self) -> None:

@@ -35,15 +35,12 @@ class Window:
 
 @frozen
 class Verdict:
-    """What the limits say of one attempt.
-
-    Attributes:
-        wait: Seconds until it would be accepted, 0.0 if it is.
-        n_free: Places left in its minute, None without a limit a minute.
-    """
+    """What the limits say of one attempt."""
 
     wait: float
+    """Seconds until it would be accepted, 0.0 if it is."""
     n_free: int | None
+    """Places left in its minute, None without a limit a minute."""
 
 
 class Limits:

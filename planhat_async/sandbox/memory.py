@@ -18,7 +18,7 @@ _EPOCH = 1_700_000_000.0
 
 
 class MemorySandbox(Planhat):
-    """Planhat in memory: what `Sandbox` is, but that requests are handed to it.
+    """Planhat in memory: like `Sandbox`, but requests are passed to it directly.
 
     Args:
         token: The only token it accepts; None accepts every token that is not empty.
@@ -27,7 +27,7 @@ class MemorySandbox(Planhat):
             `users`, `endusers`, `choices`, `faults`.
 
     Raises:
-        ValueError: A limit or a fault is none.
+        ValueError: A limit or a fault is invalid.
     """
 
     def __init__(self, token: str | None = None, *, latency: float = 0.0, **options: Unpack[Options]) -> None:
@@ -37,28 +37,28 @@ class MemorySandbox(Planhat):
         self._has_begun = False
 
     async def exchange(self, request: ApiRequest, *, patience: float) -> ApiResponse:
-        """Answer a request, or fail as a connection would.
+        """Answer a request, or raise as a connection would.
 
-        What has left arrives: a caller that is cancelled or loses patience ends the waiting, not the request.
+        A request that was sent arrives: cancellation and impatience end the waiting, not the request.
 
         Args:
             request: Its `now` and `n_parallel` are filled in when it arrives.
             patience: Seconds the caller waits for the next piece of an answer.
 
         Raises:
-            ConnectionRefusedError: Nobody listens; nothing was sent.
+            ConnectionRefusedError: The sandbox does not listen; nothing was sent.
             ConnectionResetError: The connection ended before the answer did.
             TimeoutError: No piece of an answer came in that time.
         """
         self._leave_before_the_first()
         if self.now() < self._away_until:
-            raise ConnectionRefusedError("nobody listens")
+            raise ConnectionRefusedError("the sandbox does not listen")
         answered = self._keep(self._serve(request, patience))
         answered.add_done_callback(_note_failure)
         return await asyncio.shield(answered)
 
     async def close(self) -> None:
-        """Forget what is still under way."""
+        """Cancel the requests under way."""
         await self._drop_pending()
 
     async def _serve(self, request: ApiRequest, patience: float) -> ApiResponse:
@@ -77,25 +77,25 @@ class MemorySandbox(Planhat):
     async def _answered(self, request: ApiRequest, patience: float) -> ApiResponse:
         admission = self._api.admit(request)
         self._go_away_if_next_is_refused()
-        if admission.fault in UNREAD:
+        if admission.fault_name in UNREAD:
             self._api.lose(request, admission)
             raise ConnectionResetError("the connection was reset before the body was read")
-        if admission.strike is not None and admission.strike.name == "late":
-            self._keep(self._answer_later(admission.strike.amount, request, admission))
+        if admission.fault is not None and admission.fault.name == "late":
+            self._keep(self._answer_later(admission.fault.amount, request, admission))
             raise ConnectionResetError("the connection was reset")
         answer = self._api.answer(request, admission)
         await self._deliver(admission, patience)
         return answer
 
     async def _deliver(self, admission: Admission, patience: float) -> None:
-        match admission.fault:
+        match admission.fault_name:
             case "reset_after" | "reset_during":
                 raise ConnectionResetError("the connection was reset instead of an answer, or in the middle of it")
             case "stall":
                 await asyncio.sleep(patience)
                 raise TimeoutError
-            case "slow" if admission.strike is not None:
-                await self._deliver_slowly(admission.strike.amount, patience)
+            case "slow" if admission.fault is not None:
+                await self._deliver_slowly(admission.fault.amount, patience)
 
     async def _deliver_slowly(self, seconds: float, patience: float) -> None:
         if seconds / N_PIECES > patience:
@@ -124,6 +124,6 @@ class MemorySandbox(Planhat):
 
 
 def _note_failure(answered: asyncio.Task[ApiResponse]) -> None:
-    # A caller that has been cancelled does not look, and asyncio would complain that nobody did.
+    # A cancelled caller never retrieves the exception, and asyncio would complain about that.
     if not answered.cancelled():
         answered.exception()

@@ -11,44 +11,40 @@ JSON = "application/json"
 
 
 @frozen
-class Strike:
-    """A fault that befalls a call.
-
-    Attributes:
-        name: Which one, of `planhat_async.sandbox.faults.KINDS`.
-        amount: How much of it: seconds, rows or bytes, 0.0 if that is no question.
-        draw: A number from 0 to 1 that belongs to this call, for whatever else there is to decide.
-    """
+class AppliedFault:
+    """A fault that applies to one call."""
 
     name: str
+    """Its name in `planhat_async.sandbox.faults.KINDS`."""
     amount: float = 0.0
+    """Seconds, rows or bytes; 0.0 if it has no amount."""
     draw: float = field(default=0.0, eq=False)
+    """A random number from 0 to 1, drawn for this call."""
 
 
 @frozen
 class ApiRequest:
-    """A request as the rules see it.
-
-    Attributes:
-        method: In capitals.
-        segments: The path between its slashes, each percent-decoded: `("tasks", "extid-a/b")`. Those of `/tasks/` are
-            `("tasks", "")`.
-        query: Names and values in their order; of a name that comes twice the last counts.
-        headers: Of which only `Authorization` is read.
-        body: The JSON text.
-        now: When it arrived, Unix seconds.
-        n_parallel: Requests under way when it arrived, with this one.
-        strike: The fault that befalls it.
-    """
+    """A request as the rules see it."""
 
     method: str
+    """In capitals."""
     segments: tuple[str, ...]
+    """The path between its slashes, each percent-decoded: `("tasks", "extid-a/b")`.
+
+    Those of `/tasks/` are `("tasks", "")`.
+    """
     query: tuple[tuple[str, str], ...] = ()
+    """Names and values in their order; of a name that comes twice the last counts."""
     headers: Mapping[str, str] = field(factory=dict, repr=False)
+    """Only `Authorization` is used."""
     body: bytes = field(default=b"", repr=False)
+    """The JSON text."""
     now: float = 0.0
+    """When it arrived, Unix seconds."""
     n_parallel: int = 1
-    strike: Strike | None = None
+    """Requests under way when it arrived, with this one."""
+    fault: AppliedFault | None = None
+    """The fault that applies to it."""
 
     @property
     def path(self) -> str:
@@ -58,7 +54,7 @@ class ApiRequest:
 
 @frozen
 class ApiResponse:
-    """An answer: its status, its text, its headers but for the type of that text."""
+    """An answer: its status, its body, and its headers except for the content type."""
 
     status: int
     body: bytes
@@ -68,24 +64,21 @@ class ApiResponse:
 
 @frozen
 class LoggedRequest:
-    """One line of the request log; the token is not in it.
-
-    Attributes:
-        method: In capitals.
-        path: Each segment percent-encoded, `/tasks/extid-a%2Fb`.
-        query: The parameters; of a name that comes twice the last counts.
-        n_rows: Rows in the body of a bulk upsert that was read, else None.
-        status: Of the answer, also of one that a fault kept from its client; 0 where none was made.
-        at: When it arrived, Unix seconds.
-        fault: The name of the fault that befell it.
-        is_carried_out: Whether what it asked for was tried: False where the token, a limit or a fault was in the way.
-    """
+    """One line of the request log; the token is not in it."""
 
     method: str
+    """In capitals."""
     path: str
+    """Each segment percent-encoded, `/tasks/extid-a%2Fb`."""
     query: dict[str, str]
+    """The parameters; of a name that comes twice the last counts."""
     n_rows: int | None
+    """Rows in the body of a bulk upsert that was read, else `None`."""
     status: int
+    """Of the answer, even if a fault kept it from the client; 0 without an answer."""
     at: float
+    """When it arrived, Unix seconds."""
     fault: str | None = None
+    """The name of the fault that was applied to it."""
     is_carried_out: bool = True
+    """Whether it reached the rules: `False` if the token, a limit or a fault prevented that."""

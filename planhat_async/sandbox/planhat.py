@@ -1,8 +1,9 @@
-"""A Planhat and what its owner may do with it, whatever door leads to it."""
+"""What every sandbox offers its owner, with or without a socket."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Iterable, Mapping
 from datetime import datetime
@@ -11,11 +12,10 @@ from typing import Any, TypedDict
 
 from planhat_async.sandbox.api import Admission, Api
 from planhat_async.sandbox.choices import DEFAULT, Choices
-from planhat_async.sandbox.companies import Company
 from planhat_async.sandbox.faults import Faults, FaultsLike
 from planhat_async.sandbox.limits import Limits
 from planhat_async.sandbox.messages import ApiRequest, LoggedRequest
-from planhat_async.sandbox.people import EndUser, User
+from planhat_async.sandbox.models import Company, EndUser, User
 from planhat_async.sandbox.state import Snapshot, State
 from planhat_async.sandbox.store import Record
 
@@ -49,14 +49,14 @@ class Planhat(ABC):
         per_second: Requests a token may make in any second.
         max_parallel: Requests that may be under way at once.
         seed: Where the generated `_id`s begin, and the luck of the faults.
-        companies: The companies registered from the start. While none is, any company is accepted.
-        users: The users registered from the start; who names one by `_id` is told the name.
-        endusers: The same of end users; a ticket names one by e-mail address.
-        choices: What to do where Planhat's behaviour is unknown.
-        faults: What goes wrong, as text or one by one: see `planhat_async.sandbox.faults`.
+        companies: The companies registered from the start. Without any, every company is accepted.
+        users: The users registered from the start: records that name one by `_id` get the name.
+        endusers: The same for end users; a ticket names one by e-mail address.
+        choices: The behaviour where Planhat's is unknown.
+        faults: The faults, as text or one by one: see `planhat_async.sandbox.faults`.
 
     Raises:
-        ValueError: A limit or a fault is none.
+        ValueError: A limit or a fault is invalid.
     """
 
     def __init__(
@@ -93,10 +93,10 @@ class Planhat(ABC):
         return list(self._api.log)
 
     def inject(self, faults: FaultsLike = ()) -> None:
-        """From the next call on let this go wrong, and nothing else; calls are counted from 1 again.
+        """Apply these faults, and no others, from the next call on; calls are counted from 1 again.
 
         Raises:
-            ValueError: A fault is none.
+            ValueError: A fault is invalid.
         """
         self._api.faults = Faults(faults, seed=self._seed)
         self._prepare_for_the_first()
@@ -104,27 +104,29 @@ class Planhat(ABC):
     async def settled(self) -> None:
         """Wait until every call that a fault lets come late is carried out, and connections are accepted again."""
         while self._pending:
-            await asyncio.wait(set(self._pending))  # which ends none of them where this is cancelled
+            await asyncio.wait(set(self._pending))  # a cancellation of this cancels none of them
 
     def records(self, name: str) -> list[Record]:
-        """Copies of the stored `"notes"`, `"tasks"` or `"tickets"`, or of all `"conversations"`, in `_id` order.
+        """Copies of the records of a model, in `_id` order.
 
-        Notes are the conversations of type `note` and of the custom types.
+        The models are `"notes"` (conversations of type `note` and of custom types), `"tasks"`, `"tickets"`,
+        `"conversations"` (all of them), `"companies"`, `"users"` and `"endusers"`.
         """
         return self._state.records(name)
 
     def add(self, name: str, record: Mapping[str, Any], *, created: datetime | None = None) -> Record:
-        """Put a record straight into the store, past all rules; a copy of it as stored comes back.
+        """Put a record straight into the store, without applying any rule; returns a copy of it as stored.
 
-        Only a missing `_id` is filled in, and a missing `type` of a note or a ticket. The names are those of `records`.
+        Only a missing `_id` is filled in, and a missing `type` of a note or a ticket. A company, a user or an end user
+        replaces the one that has its `_id`.
 
         Args:
-            name: What it is.
+            name: The name of its model, as for `records`.
             record: Its fields as the API spells them.
             created: The time in the `_id` that is filled in; None for now.
 
         Raises:
-            ValueError: There is a record of this `_id`.
+            ValueError: Another record has this `_id`, or there is no model of this name.
         """
         return self._state.add(name, record, now=self.now(), created=created)
 
@@ -137,7 +139,7 @@ class Planhat(ABC):
         name: str = "",
         domains: Iterable[str] = (),
     ) -> None:
-        """Register a company: from the first one on, records that name none of the registered ones are refused."""
+        """Register a company: from the first one on, records that name an unregistered one are refused."""
         self._state.register(Company(company_id, external_id, source_id, name, domains))
 
     def add_user(self, user_id: str, *, name: str) -> None:
@@ -149,16 +151,19 @@ class Planhat(ABC):
         self._state.register(EndUser(enduser_id, name, email))
 
     def snapshot(self) -> Snapshot:
-        """All records, companies and people as they are now, to be restored; the texts of records are shared."""
+        """All records as they are now, to be restored; their texts are shared."""
         return self._state.snapshot()
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Hold what was held then, and nothing else; the log, the limits and the faults are left alone."""
+        """Hold exactly the records held then; the log, the limits and the faults are unaffected."""
         self._state.restore(snapshot)
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write all records, companies and people to a JSONL file, which `load` reads."""
-        with open(path, "wb") as file:
+        """Write all records to a JSONL file, which `load` reads.
+
+        Where it is new, only its owner can read it.
+        """
+        with open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
             file.writelines(self._state.lines())
 
     def load(self, path: str | PathLike[str], *, model: str | None = None) -> int:
@@ -166,21 +171,20 @@ class Planhat(ABC):
 
         Args:
             path: A file of `save`'s, or one with a record in each line, as `planhat-async export` writes it.
-            model: What the records of such a file are: `"notes"`, `"tasks"`, `"tickets"`, `"conversations"`,
-                `"companies"`, `"users"` or `"endusers"`.
+            model: The model of the records of such a file, as for `records`.
 
         Returns:
-            How many entries it has.
+            How many records it has.
 
         Raises:
-            ValueError: A line is none, or there is a record of its `_id` already; those before it are added.
+            ValueError: A line is invalid, or there is a record of its `_id` already; those before it are added.
         """
         with open(path, "rb") as file:
             return self._state.read(file, now=self.now(), model=model)
 
     @abstractmethod
     def _prepare_for_the_first(self) -> None:
-        """Be away if the first call under these faults is to be refused."""
+        """Stop listening if the first call with these faults is to be refused."""
         ...
 
     @abstractmethod
@@ -189,7 +193,7 @@ class Planhat(ABC):
         ...
 
     def _keep(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Run something beside the calls, and hold on to it."""
+        """Run a coroutine beside the calls, and keep a reference to its task."""
         task = asyncio.get_running_loop().create_task(coroutine)
         self._pending.add(task)
         task.add_done_callback(self._pending.discard)

@@ -1,15 +1,15 @@
-"""What Planhat answers with a 400, or blames a row for."""
+"""The reason why Planhat answers 400, or blames a row."""
 
 from __future__ import annotations
 
 
 class RefusedError(Exception):
-    """Planhat would not accept this.
+    """Planhat refuses this.
 
     Attributes:
         field: The field or parameter at fault, empty if it is the whole.
-        reason: What is wrong, as the answer says it.
-        is_missing: Whether a required field is not there.
+        reason: The text in the answer.
+        is_missing: Whether a required field is missing.
     """
 
     def __init__(self, field: str, reason: str, *, is_missing: bool = False) -> None:

@@ -32,7 +32,7 @@ class Sandbox(Planhat):
             `users`, `endusers`, `choices`, `faults`.
 
     Raises:
-        ValueError: A limit or a fault is none.
+        ValueError: A limit or a fault is invalid.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Sandbox(Planhat):
         self._coming_back = asyncio.Lock()
         self._busy: set[Any] = set()
         """Connections with a call under way."""
-        # Wall-clock time that never steps back, so that a correction of the clock opens no gap in the limits.
+        # Wall-clock time that never goes back, so that a correction of the clock does not affect the limits.
         self._epoch = time.time() - time.monotonic()
 
     def __repr__(self) -> str:
@@ -77,7 +77,7 @@ class Sandbox(Planhat):
         # An application, not a bare `web.Server`, because that never answers `Expect: 100-continue`.
         application = web.Application()
         application.router.add_route("*", "/{path:.*}", self._handle)
-        # A handler is cancelled when its client has left: that is how an answer that never ends, ends.
+        # A handler is cancelled when its client disconnects: only that ends an answer that stalls.
         runner = web.AppRunner(
             application, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS, handler_cancellation=True
         )
@@ -107,13 +107,13 @@ class Sandbox(Planhat):
 
     async def _close(self) -> None:
         runner, self._runner = self._runner, None
-        # First what may be opening a listener.
+        # First the tasks that may be opening a listener.
         await self._drop_pending()
         await self._stop_listening()
-        self._let_go_of_the_port()
+        self._release_port()
         if runner is not None:
             await runner.cleanup()
-            # A request that came while it closed may have left something behind.
+            # A request that came while it closed may have started a task.
             await self._drop_pending()
 
     def now(self) -> float:
@@ -136,7 +136,7 @@ class Sandbox(Planhat):
             self._n_parallel -= 1
             try:
                 if refusal is not None:
-                    # A client that hangs up cancels this handler: the absence still begins, and still ends.
+                    # A client that disconnects cancels this handler: the absence still begins, and still ends.
                     await asyncio.shield(self._keep(self._go_away(refusal.amount)))
             finally:
                 self._busy.discard(request.protocol)
@@ -144,16 +144,16 @@ class Sandbox(Planhat):
     async def _answered(
         self, request: web.Request, head: ApiRequest, admission: Admission, *, is_last: bool
     ) -> web.StreamResponse:
-        strike = admission.strike
-        if strike is not None and strike.name in UNREAD:
+        fault = admission.fault
+        if fault is not None and fault.name in UNREAD:
             self._api.lose(head, admission)
             return hang_up(request)
-        # As a whole even if it is too large, for a client hears no answer before it has sent its body.
+        # Read it all even if it is too large: a client reads no answer before it has sent its body.
         whole = evolve(head, body=await request.content.read())
-        if strike is not None and strike.name == "late":
-            self._keep(self._answer_later(strike.amount, whole, admission))
+        if fault is not None and fault.name == "late":
+            self._keep(self._answer_later(fault.amount, whole, admission))
             return hang_up(request)
-        return await deliver(request, self._api.answer(whole, admission), strike, is_last=is_last)
+        return await deliver(request, self._api.answer(whole, admission), fault, is_last=is_last)
 
     def _prepare_for_the_first(self) -> None:
         refusal = None if self._runner is None else self._api.faults.refusal()
@@ -162,13 +162,13 @@ class Sandbox(Planhat):
             self._keep(self._go_away(refusal.amount))
 
     async def _go_away(self, seconds: float) -> None:
-        """Listen to nobody for a while, and drop the connections that would carry the next call."""
+        """Stop listening for a while, and close the connections that would carry the next call."""
         runner = self._runner
         if runner is None or runner.server is None:
             return  # closed while the call was under way
         await self._stop_listening()
         for connection in list(runner.server.connections):
-            # `close` ends an idle connection's handler, and leaves its caller waiting.
+            # `close` ends the handler of an idle connection, and leaves its client waiting.
             (connection.close if connection in self._busy else connection.force_close)()
         self._keep(self._come_back(seconds))
 
@@ -187,26 +187,26 @@ class Sandbox(Planhat):
                 )
                 self._bound_port = self._listener.sockets[0].getsockname()[1]
                 await self._listener.start_serving()
-                self._let_go_of_the_port()
+                self._release_port()
 
     def _stop_accepting(self) -> None:
         for listening in () if self._listener is None else self._listener.sockets:
-            # Each is more than some system can do; then connections are reset for a moment, not refused.
+            # Some systems support neither; there, connections are reset for a moment instead of refused.
             with suppress(NotImplementedError):
                 asyncio.get_running_loop().remove_reader(listening.fileno())
             with suppress(OSError):
                 with listening.dup() as duplicate:  # uvloop's own object does not offer it
                     duplicate.shutdown(socket.SHUT_RDWR)
-                self._hold_the_port(listening.family, listening.getsockname())
+                self._hold_port(listening.family, listening.getsockname())
 
-    def _hold_the_port(self, family: int, address: Any) -> None:
-        # While nobody listens on it, it would be given to the next client on this machine for its own end.
-        self._let_go_of_the_port()
+    def _hold_port(self, family: int, address: Any) -> None:
+        # While the port is free, the system may give it to a client on this machine for its own end of a connection.
+        self._release_port()
         self._holder = socket.socket(family, socket.SOCK_STREAM)
         self._holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._holder.bind(address)
 
-    def _let_go_of_the_port(self) -> None:
+    def _release_port(self) -> None:
         holder, self._holder = self._holder, None
         if holder is not None:
             holder.close()
@@ -215,8 +215,8 @@ class Sandbox(Planhat):
         self._stop_accepting()
         listener, self._listener = self._listener, None
         if listener is not None:
-            # A connection that is just being accepted would be lost and never closed: asyncio lets it fall when its
-            # server closes between two steps. So let the second step be done.
+            # asyncio accepts a connection in two steps, and drops it without closing it if its server closes between
+            # them: let the second step happen.
             try:
                 await asyncio.sleep(0)
             finally:

@@ -1,167 +1,167 @@
-"""All that a sandbox holds: records, and the companies and people they name; as one value, and as JSON lines."""
+"""All that a sandbox holds: collections of records, as one value, and as JSON lines."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any
 
 import attrs
 import msgspec
 from attrs import frozen
 
-from planhat_async.sandbox.companies import Companies, Company
-from planhat_async.sandbox.fields import TICKETS
-from planhat_async.sandbox.people import EndUser, People, User
-from planhat_async.sandbox.store import Collection, Record, Store, StoreCopy, decoded
-
-_SHELVES: dict[str, Callable[[Record], bool]] = {
-    "notes": lambda record: record.get("type") == "note" or record.get("isCustomType") is True,
-    "tasks": lambda _: True,
-    "tickets": TICKETS.owns,
-    "conversations": lambda _: True,
-}
-_FILLED_IN: dict[str, Record] = {
-    "notes": {"type": "note"},
-    "tasks": {},
-    "tickets": {"type": "ticket"},
-    "conversations": {},
-}
-Named: TypeAlias = Company | User | EndUser
-_NAMED: dict[str, type[Named]] = {"companies": Company, "users": User, "endusers": EndUser}
+from planhat_async.sandbox.models import ALL, Entry, Rules
+from planhat_async.sandbox.models.rules import ANY_KEY
+from planhat_async.sandbox.store import Collection, ObjectIds, Record, decoded
 
 
 @frozen
 class Snapshot:
     """What a sandbox held at one time. It can be restored as often as you like."""
 
-    records: StoreCopy = attrs.field(repr=False)
-    named: tuple[Named, ...]
+    collections: Mapping[str, Collection] = attrs.field(repr=False)
+    ids: ObjectIds = attrs.field(repr=False)
 
 
 class State:
-    """The records, the companies, the people.
+    """The records of all models, and the `_id`s that they share.
 
     Args:
         seed: Where the generated `_id`s begin.
-        named: The companies, users and end users registered from the start.
+        entries: The companies, users and end users registered from the start.
+        models: The models there are.
     """
 
-    def __init__(self, seed: int = 0, named: Iterable[Named] = ()) -> None:
-        self.store = Store(seed)
-        self.companies = Companies()
-        self.people = People()
-        for entry in named:
+    def __init__(self, seed: int = 0, entries: Iterable[Entry] = (), models: Iterable[Rules] = ALL) -> None:
+        self._models = {rules.name: rules for rules in models}
+        self._paths = {rules.path: rules for rules in self._models.values()}
+        self._collections = {
+            rules.name: Collection(rules.indexes, rules.partition_of)
+            for rules in self._models.values()
+            if rules.collection == rules.name
+        }
+        self._ids = ObjectIds(seed)
+        for entry in entries:
             self.register(entry)
 
-    def register(self, entry: Named) -> None:
-        """Make a company or a person known; one of the same `_id` is replaced."""
-        if isinstance(entry, Company):
-            self.companies.add(entry)
-        elif isinstance(entry, User):
-            self.people.add_user(entry)
-        else:
-            self.people.add_enduser(entry)
+    def model(self, name: str) -> Rules:
+        """The rules of a model.
+
+        Raises:
+            ValueError: There is no model of this name.
+        """
+        if name not in self._models:
+            raise ValueError(f"no model is called {name!r}; there are {', '.join(self._models)}")
+        return self._models[name]
+
+    def model_at(self, path: str) -> Rules | None:
+        """The rules of the model that has this path."""
+        return self._paths.get(path)
+
+    def collection(self, rules: Rules) -> Collection:
+        """Where the records of a model are stored."""
+        return self._collections[rules.collection]
+
+    def find(self, rules: Rules, key: str, kinds: Iterable[str] = ANY_KEY) -> Record | None:
+        """The record that a key of one of these kinds names, if the model's path shows it."""
+        for kind in kinds:
+            prefix = f"{kind}-"
+            if kind in rules.keys and key.startswith(prefix):
+                return self.match(rules, rules.keys[kind], key.removeprefix(prefix))
+        return self.match(rules, "_id", key)
+
+    def match(self, rules: Rules, field: str, value: object) -> Record | None:
+        """The record whose `_id`, or whose indexed field, has this value; of several the one stored first."""
+        if not isinstance(value, str):
+            return None
+        if field == "_id":
+            return self.collection(rules).get(value, rules.visible_partitions)
+        return self.collection(rules).find(field, value, rules.key_partitions)
+
+    def new_id(self, now: float, created: datetime | None = None) -> str:
+        """An `_id` that no record has; `created` puts its time before those that were made already."""
+        record_id = self._ids.new(now, created)
+        for collection in self._collections.values():
+            if record_id in collection:
+                return self.new_id(now, created)
+        return record_id
 
     def records(self, name: str) -> list[Record]:
-        """Copies of the stored `"notes"`, `"tasks"` or `"tickets"`, or of all `"conversations"`, in `_id` order.
+        """Copies of a model's records, in `_id` order.
 
         Raises:
-            ValueError: There is no other name.
+            ValueError: There is no model of this name.
         """
-        collection, is_wanted = self._collection(name), _SHELVES[name]
-        return [record for record in collection.records() if is_wanted(record)]
+        rules = self.model(name)
+        return list(self.collection(rules).records(rules.partitions))
 
     def add(self, name: str, record: Mapping[str, Any], *, now: float, created: datetime | None = None) -> Record:
-        """Put a record straight into the store, past all rules; a copy of it as stored comes back.
+        """Put a record straight into the store, without applying any rule; returns a copy of it as stored.
 
-        Only a missing `_id` is filled in, and a missing `type` of a note or a ticket. The names are those of `records`.
+        Only a missing `_id` is filled in, and a missing `type` of a note or a ticket. A company, a user or an end user
+        replaces the one that has its `_id`.
 
         Raises:
-            ValueError: There is a record of this `_id`, or there is no such name.
-            TypeError: The `_id` is no text.
+            ValueError: Another record has this `_id`, or there is no model of this name.
+            TypeError: The `_id` is not text.
         """
-        collection = self._collection(name)
-        stored = _copied(_FILLED_IN[name] | dict(record))
-        stored.setdefault("_id", self.store.new_id(now, created))
+        rules = self.model(name)
+        collection = self.collection(rules)
+        stored = decoded(msgspec.json.encode({**rules.filled_in, **record}))
+        if "_id" not in stored:
+            stored["_id"] = self.new_id(now, created)
         record_id = stored["_id"]
         if not isinstance(record_id, str):
             raise TypeError(f"an _id is text, not {record_id!r}")
-        if record_id in collection:
+        before = collection.get(record_id)
+        if before is not None and not rules.is_replaceable:
             raise ValueError(f"there is a record of the _id {record_id}")
+        if before is not None:
+            collection.remove(before)
         collection.insert(stored)
         return stored
 
+    def register(self, entry: Entry) -> None:
+        """Add a company, a user or an end user; one of the same `_id` is replaced."""
+        self.add(entry.MODEL, entry.record(), now=0.0)
+
     def snapshot(self) -> Snapshot:
-        """All of it, as it is now."""
-        return Snapshot(self.store.copy(), tuple(self._named()))
+        """All records as they are now; their texts are shared, not copied."""
+        return Snapshot({name: collection.copy() for name, collection in self._collections.items()}, self._ids.copy())
 
     def restore(self, snapshot: Snapshot) -> None:
         """Hold what was held then; generated `_id`s go on from there as well."""
-        self.store.restore(snapshot.records)
-        self.companies, self.people = Companies(), People()
-        for entry in snapshot.named:
-            self.register(entry)
+        self._collections = {name: collection.copy() for name, collection in snapshot.collections.items()}
+        self._ids = snapshot.ids.copy()
 
     def lines(self) -> Iterator[bytes]:
-        """All of it as JSON lines, each `{"model": "tasks", "record": {...}}`; records by `_id`."""
-        models = {cls: model for model, cls in _NAMED.items()}
-        for entry in self._named():
-            yield _line(models[type(entry)], msgspec.json.encode(attrs.asdict(entry)))
-        for model in ("conversations", "tasks"):
-            for text in self.store[model].texts():
-                yield _line(model, text)
+        """All records as JSON lines, each `{"model": "tasks", "record": {...}}`, by `_id` in each collection."""
+        for name, collection in self._collections.items():
+            for text in collection.texts():
+                yield msgspec.json.encode({"model": name, "record": msgspec.Raw(text)}) + b"\n"
 
     def read(self, lines: Iterable[bytes], *, now: float, model: str | None = None) -> int:
-        """Add what such lines hold, or what lines hold that are a record of that model each; blank ones are none.
+        """Add the records of such lines, or of lines that are a record of that model each; blank ones are ignored.
 
         Returns:
-            How many entries there were.
+            How many records there were.
 
         Raises:
-            ValueError: A line is none, or there is a record of its `_id` already.
+            ValueError: A line is invalid, or there is a record of its `_id` already.
         """
-        _require_known(model or "tasks")
-        n_entries = 0
+        if model is not None:
+            self.model(model)
+        n_records = 0
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
             try:
-                self._enter(*_entry(line, model), now=now)
+                name, record = _entry(line, model)
+                self.add(name, record, now=now)
             except (ValueError, TypeError) as error:
                 raise ValueError(f"line {number}: {error}") from error
-            n_entries += 1
-        return n_entries
-
-    def _enter(self, model: str, record: Record, *, now: float) -> None:
-        _require_known(model)
-        if model in _NAMED:
-            self.register(_NAMED[model](**record))
-        else:
-            self.add(model, record, now=now)
-
-    def _named(self) -> Iterator[Named]:
-        yield from self.companies
-        yield from self.people.users
-        yield from self.people.endusers
-
-    def _collection(self, name: str) -> Collection:
-        if name not in _SHELVES:
-            raise ValueError(f"no model is called {name!r}; there are {', '.join(_SHELVES)}")
-        return self.store["tasks" if name == "tasks" else "conversations"]
-
-
-def _require_known(model: str) -> None:
-    if model not in _NAMED and model not in _SHELVES:
-        raise ValueError(f"no model is called {model!r}; there are {', '.join([*_SHELVES, *_NAMED])}")
-
-
-def _copied(record: Record) -> Record:
-    return decoded(msgspec.json.encode(record))
-
-
-def _line(model: str, text: bytes) -> bytes:
-    return msgspec.json.encode({"model": model, "record": msgspec.Raw(text)}) + b"\n"
+            n_records += 1
+        return n_records
 
 
 def _entry(line: bytes, model: str | None) -> tuple[str, Record]:

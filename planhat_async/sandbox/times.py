@@ -19,14 +19,19 @@ def written(moment: datetime) -> str:
     return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
+def stamped(moment: datetime, *fields: str) -> dict[str, str]:
+    """Fields that hold this time, as Planhat writes it."""
+    return dict.fromkeys(fields, written(moment))
+
+
 def normalised(value: object) -> object:
-    """A time as Planhat stores it; what is no time is stored as it came."""
+    """A time as Planhat stores it; any other value as it came."""
     moment = read(value)
     return value if moment is None else written(moment)
 
 
 def read(value: object) -> datetime | None:
-    """The time in an ISO 8601 string, in UTC if it names no zone; None if there is none."""
+    """The time in an ISO 8601 string, in UTC if it names no zone; None for any other value."""
     if not (isinstance(value, str) and _ISO.fullmatch(value)):
         return None
     try:

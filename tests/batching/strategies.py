@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from planhat_async.batching.chunking import Chunk, Row, pieces_of
+from planhat_async.batching.chunks import Chunk, Row, pieces_of
 from planhat_async.results import Outcome, Problem
 
 seeded = settings(derandomize=True, deadline=None, max_examples=200)

@@ -12,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import accounts, chunk_of, invalid, json_values, row, seeded
 
-from planhat_async.batching.answers import Account, Answer, Isolation, Part, tells_of_rows
-from planhat_async.batching.chunking import Row
-from planhat_async.errors import ServerError, UnknownOutcomeError
+from planhat_async.batching.answers import Answer, tells_of_rows
+from planhat_async.batching.chunk_outcome import ChunkOutcome
+from planhat_async.batching.chunk_part import Isolation, Part
+from planhat_async.batching.chunks import Row
+from planhat_async.errors import PlanhatError, ServerError, UnknownOutcomeError
 from planhat_async.results import ChunkResult, Outcome, Problem
 
 A, B, C = row(0, "a"), row(1, "b"), row(2, "c")
@@ -23,10 +25,19 @@ FULL = {"created": 0, "updated": 0, "nonupdates": 0}
 
 def read(status: int, answer: Any, rows: tuple[Row, ...] = (A, B, C)) -> tuple[ChunkResult, tuple[Row, ...]]:
     """The account after one answer, and the rows to send again."""
-    account = Account(chunk_of(*rows))
-    again = account.read(rows, Answer(status=status, account=answer))
+    outcome = ChunkOutcome(chunk_of(*rows))
+    again = outcome.take_answer(Part(rows), Answer(status=status, body=answer))
     assert len(again) <= 1
-    return account.result, again[0] if again else ()
+    return outcome.result, again[0].rows if again else ()
+
+
+def take(outcome: ChunkOutcome, part: Part, answer: Any, status: int = 200) -> list[Part]:
+    """The parts still to be sent after an answer; what no other answer will tell is settled."""
+    parts = outcome.take_answer(part, Answer(status=status, body=answer))
+    outcome.pending = parts
+    if not parts:
+        outcome.conclude()
+    return parts
 
 
 def counted(result: ChunkResult) -> dict[str, int]:
@@ -79,11 +90,227 @@ def test_an_answer_puts_each_row_into_one_outcome(status: int, answer: Any, expe
     assert (counted(result), again) == (expected, ())
 
 
-@pytest.mark.parametrize("told", [-1, "3", None, 2.0, [3], {"n": 3}])
+ODD_COUNTS = [-1, "-1", "3 rows", "", None, 2.5, float("nan"), True, [3], {"n": 3}]
+
+
+@pytest.mark.parametrize("told", ODD_COUNTS)
 def test_an_odd_count_counts_nothing(told: Any) -> None:
-    """What is no whole number above 0 stores no row."""
+    """What is no whole number is no count; without one, nobody knows whether a row that is left out was dropped."""
     result, _ = read(200, FULL | {"created": told, "updated": 2})
-    assert counted(result) == {"updated": 2, "dropped": 1}
+    assert counted(result) == {"updated": 2, "unknown": 1}
+
+
+@pytest.mark.parametrize("told", ["1", 1.0])
+def test_a_whole_number_in_another_form_is_a_count(told: Any) -> None:
+    """Text or a float says as much."""
+    result, _ = read(200, FULL | {"created": told, "updated": 2})
+    assert counted(result) == {"created": 1, "updated": 2}
+
+
+MISSING = "missing"
+NEW, CHANGED = {"_id": "1", "sourceId": "a"}, {"_id": "2", "sourceId": "b"}
+
+
+@pytest.mark.parametrize("told", [MISSING, *ODD_COUNTS])
+def test_where_a_count_is_missing_the_list_counts(told: Any) -> None:
+    """Every key of an answer is optional, the counts too: what the lists name is stored."""
+    counts = {} if told is MISSING else {"created": told, "updated": told}
+    lists = {"insertsKeys": [NEW], "upsertedIds": ["1"], "updatesKeys": [CHANGED]}
+    result, _ = read(200, {**counts, "nonupdates": 0, **lists}, (A, B))
+    assert (counted(result), result.problems) == ({"created": 1, "updated": 1}, [])
+    result, _ = read(200, {**counts, **lists}, (A, B, C))
+    unknown = Problem(outcome=Outcome.UNKNOWN, reason="the answer tells no counts", position=2, key="c")
+    assert (counted(result), result.problems) == ({"created": 1, "updated": 1, "unknown": 1}, [unknown])
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ({"upsertedIds": ["1", "2", "3"]}, {"created": 3}),
+        ({"insertsKeys": [{"_id": "1"}, {"_id": "2"}, {"_id": "3"}]}, {"created": 3}),
+        ({"insertsKeys": [{"_id": "1"}, {"_id": "2"}], "upsertedIds": ["2", "3"]}, {"created": 3}),
+        ({"insertsKeys": [{"sourceId": "x"}], "upsertedIds": ["2"]}, {"created": 1, "unknown": 2}),
+        ({"updated": 0, "nonupdates": 0, "upsertedIds": ["1", "2"]}, {"created": 2, "dropped": 1}),
+        ({"created": 0, "updated": 0, "nonupdates": 0, "upsertedIds": ["1", "2", "3"]}, {"created": 3}),
+        ({"upsertedIds": ["1", "2", "3", "4", 5]}, {"created": 3}),
+        ({"upsertedIds": "123"}, {"unknown": 3}),
+    ],
+)
+def test_rows_without_a_key_are_counted_by_the_lists_too(answer: Any, expected: dict[str, int]) -> None:
+    """By their length: called dropped, such rows would be sent again, and be there twice."""
+    result, _ = read(200, answer, (row(0), row(1), row(2)))
+    assert counted(result) == expected
+
+
+def test_a_list_of_changed_ids_counts_where_it_names_rows() -> None:
+    """Whether such a list counts is not documented, but a record that it names by the row's key is there."""
+    rows = (Row(0, ("_id=1",), b"1"), Row(1, ("_id=2",), b"2"))
+    assert counted(read(200, {"modified": ["1", "9"]}, rows)[0]) == {"updated": 1, "unknown": 1}
+
+
+# Rows that lack what a creation needs
+
+
+def partial(position: int, key: str) -> Row:
+    """A row that can only update: it names no company."""
+    return Row(position, (f"sourceId={key}",), b"1", None, True)
+
+
+LACKS = "the answer does not count it as updated, and it lacks what a creation needs: stored only if Planhat has it"
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected", "named"),
+    [
+        ({"created": 0, "updated": 3}, {"updated": 3}, []),
+        ({"created": 0, "updated": 0}, {"unreported": 1, "unknown": 2}, [0, 2]),
+        ({"created": 0, "updated": 1}, {"updated": 1, "unknown": 2}, [None, None]),
+        ({"created": 1, "updated": 1}, {"created": 1, "updated": 1, "unknown": 1}, [None]),
+        ({"updated": 1, "updatesKeys": [{"sourceId": "a"}]}, {"updated": 1, "unreported": 1, "unknown": 1}, [2]),
+        (FULL | {"nonupdates": 3}, {"unchanged": 3}, []),
+    ],
+)
+def test_a_short_answer_does_not_store_rows_that_could_not_be_created(
+    answer: Any, expected: dict[str, int], named: list[int | None]
+) -> None:
+    """As many as it leaves open, by name where that is known; a row that could be created is accepted all the same."""
+    result, _ = read(200, answer, (partial(0, "a"), B, partial(2, "c")))
+    assert counted(result) == expected
+    assert [(problem.position, problem.reason) for problem in result.problems] == [(one, LACKS) for one in named]
+
+
+def test_a_short_answer_does_not_store_rows_without_a_key() -> None:
+    """Each would have been created, and the answer counts one."""
+    result, _ = read(200, {"created": 1, "updated": 0}, (row(0), row(1), row(2)))
+    assert counted(result) == {"created": 1, "unknown": 2}
+
+
+# Rows that are sent again after an answer that has stored them
+
+
+def blaming(*keys: str, **answer: Any) -> Any:
+    """An answer that says of these rows that they may not be changed."""
+    return {**answer, "permissionErrors": [{"sourceId": key, "error": "no permission to update"} for key in keys]}
+
+
+INSERTS = [{"_id": "1", "sourceId": "b"}, {"_id": "2", "externalId": "c"}]
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        blaming("b", "c"),
+        {"permissionErrors": ["no permission to update"]},
+        {"permissionErrors": ["no permission to update"] * 2},
+        {"created": 0, "updated": 0},
+        FULL,
+        FULL | {"nonupdates": 2},
+        FULL | {"updated": 2},
+        FULL | {"nonupdates": 1, "permissionErrors": [{"sourceId": "c", "error": "no"}]},
+        {},
+        "no account",
+    ],
+)
+@pytest.mark.parametrize("status", [200, 206, 400, 403])
+@pytest.mark.parametrize("counts", [{}, {"created": 2, "updated": 0}, FULL | {"created": 2}])
+def test_a_row_that_was_named_as_stored_stays_stored(counts: Any, status: int, second: Any) -> None:
+    """A token that may create and not update: what the first answer has created, the second may not change."""
+    outcome = ChunkOutcome(chunk_of(A, B, C))
+    (part,) = take(outcome, Part((A, B, C)), blaming("a", **counts, insertsKeys=INSERTS), 403)
+    assert part.rows == (B, C)
+    for again in take(outcome, part, second, status):
+        assert take(outcome, again, second, status) == []
+    assert (counted(outcome.result), outcome.result.problems) == (
+        {"created": 2, "rejected": 1},
+        [rejected(0, "a", "no permission to update")],
+    )
+
+
+@pytest.mark.parametrize("error", [UnknownOutcomeError("timed out"), ServerError("down", status=503)])
+def test_a_row_that_was_named_as_stored_stays_stored_without_a_second_answer(error: PlanhatError) -> None:
+    """Whatever becomes of the second request, also that it never leaves."""
+    for is_given_up in (False, True):
+        outcome = ChunkOutcome(chunk_of(A, B, C))
+        (part,) = take(outcome, Part((A, B, C)), blaming("a", updatesKeys=INSERTS[:1]), 403)
+        if is_given_up:
+            outcome.give_up()
+        else:
+            outcome.fail(part, error, Outcome.UNKNOWN)
+        assert counted(outcome.result) == {"updated": 1, "rejected": 1, "unknown": 1}
+
+
+def test_an_error_that_names_no_row_is_about_the_one_that_was_stored_before() -> None:
+    """Where the answer counts the other as created, and the token may not update."""
+    outcome = ChunkOutcome(chunk_of(A, B, C))
+    (part,) = take(outcome, Part((A, B, C)), blaming("a", insertsKeys=INSERTS[:1]), 403)
+    take(outcome, part, FULL | {"created": 1, "permissionErrors": ["no permission to update"]}, 206)
+    assert counted(outcome.result) == {"created": 2, "rejected": 1}
+
+
+@pytest.mark.parametrize("first", [{}, {"created": 1}, FULL, FULL | {"created": 2}, {"upsertedIds": ["1"]}])
+def test_a_row_that_a_refusal_may_have_stored_is_not_called_rejected(first: Any) -> None:
+    """What a refusal did to the rows that it does not blame is not documented."""
+    outcome = ChunkOutcome(chunk_of(A, B, C))
+    (part,) = take(outcome, Part((A, B, C)), blaming("a", **first), 403)
+    take(outcome, part, blaming("b", "c"), 403)
+    assert (counted(outcome.result), len(outcome.result.problems)) == ({"rejected": 1, "unknown": 2}, 3)
+
+
+def test_a_row_that_one_answer_both_stores_and_refuses_is_unknown() -> None:
+    """Nobody knows which of the two holds."""
+    result, _ = read(206, blaming("a", insertsKeys=[NEW], created=1, updated=0), (A,))
+    assert (counted(result), result.problems[0].position) == ({"unknown": 1}, 0)
+
+
+def test_a_row_that_halves_blame_is_unknown_where_the_whole_may_have_stored_it() -> None:
+    """Four were created, each is refused now: the first answer counts more than the others have found again."""
+    outcome = ChunkOutcome(chunk_of(A, B), isolation=Isolation(9))
+    outcome.pending = take(outcome, Part((A, B)), FULL | {"created": 1, "permissionErrors": ["no"]}, 206)
+    while outcome.pending:
+        part = outcome.pending.pop()
+        left = list(outcome.pending)
+        outcome.pending = left + outcome.take_answer(part, Answer(status=206, body={"permissionErrors": ["no"]}))
+    outcome.conclude()
+    assert counted(outcome.result) == {"unknown": 2}
+
+
+def test_a_row_that_halves_blame_is_rejected_where_the_others_are_found_again() -> None:
+    """Then it was not among the rows that the first answer counts."""
+    outcome = ChunkOutcome(chunk_of(A, B), isolation=Isolation(9))
+    first, second = take(outcome, Part((A, B)), FULL | {"created": 1, "permissionErrors": ["no"]}, 206)
+    outcome.pending = [second]
+    outcome.take_answer(first, Answer(status=206, body={"createdErrors": ["no"]}))
+    assert (counted(outcome.result), outcome.is_settled) == ({}, False)
+    take(outcome, second, FULL | {"nonupdates": 1})
+    assert counted(outcome.result) == {"created": 1, "rejected": 1}
+
+
+@pytest.mark.parametrize(
+    ("first", "expected"),
+    [
+        (FULL | {"createdErrors": ["no"]}, "rejected"),
+        (FULL | {"created": 1, "permissionErrors": ["no"]}, "unknown"),
+        ({"created": 0, "updated": 0, "createdErrors": ["no"]}, "unknown"),
+        ({"createdErrors": ["no"]}, "unknown"),
+    ],
+)
+def test_halves_of_a_refusal_are_rejected_where_it_has_counted_that_it_stored_none(first: Any, expected: str) -> None:
+    """It blames no row by name; where it leaves open what it stored, a row that a half blames may be there."""
+    outcome = ChunkOutcome(chunk_of(A, B), isolation=Isolation(9))
+    outcome.pending = take(outcome, Part((A, B)), first, 400)
+    while outcome.pending:
+        part = outcome.pending.pop()
+        left = list(outcome.pending)
+        outcome.pending = left + outcome.take_answer(part, Answer(status=400, body={"createdErrors": ["no"]}))
+    outcome.conclude()
+    assert counted(outcome.result) == {expected: 2}
+
+
+def test_ids_are_kept_by_the_kind_of_key() -> None:
+    """A note may have the external id that another record has as its source id."""
+    keys = [{"_id": "1", "sourceId": "7"}, {"_id": "2", "externalId": "7"}]
+    result, _ = read(200, FULL | {"created": 2, "insertsKeys": keys}, (row(0), row(1)))
+    assert (result.ids_by_source_id, result.ids_by_external_id) == ({"7": "1"}, {"7": "2"})
 
 
 def test_counts_above_what_was_sent_are_cut_and_logged(caplog: pytest.LogCaptureFixture) -> None:
@@ -170,7 +397,8 @@ def test_generated_ids_are_kept_by_key() -> None:
         "updatesKeys": [{"_id": "3", "externalId": "c"}, {"_id": 4, "sourceId": "d"}],
     }
     result, _ = read(200, answer)
-    assert (result.created_ids, result.ids_by_key) == (("1", "2"), {"a": "1", "c": "3"})
+    assert (result.created_ids, result.ids_by_source_id) == (("1", "2"), {"a": "1", "c": "3"})
+    assert result.ids_by_external_id == {"c": "3"}
 
 
 def test_upserted_ids_go_before_the_keys_of_inserts() -> None:
@@ -219,27 +447,30 @@ def test_a_refusal_whose_errors_name_no_row_is_not_sent_again() -> None:
 
 
 def test_a_chunk_is_refused_so_often_and_no_oftener() -> None:
-    """A server that blames one row at a time is asked a hundred times; what is left then is unknown."""
+    """A server that blames one row at a time is asked a hundred times; what is left then is unknown.
+
+    So is what it blames later than the first time: a refusal may have stored the rows that it does not blame.
+    """
     rows = tuple(row(n, str(n)) for n in range(150))
-    account, left, n_requests = Account(chunk_of(*rows)), rows, 0
-    while left:
+    outcome, parts, n_requests = ChunkOutcome(chunk_of(*rows)), [Part(rows)], 0
+    while parts:
         n_requests += 1
-        blames = {"createdErrors": [{"sourceId": left[0].key, "error": "no"}]}
-        left = sum(account.read(left, Answer(status=400, account=blames)), ())
-    assert (n_requests, counted(account.result)) == (100, {"rejected": 100, "unknown": 50})
+        blames = {"createdErrors": [{"sourceId": parts[0].rows[0].key, "error": "no"}]}
+        parts = take(outcome, parts[0], blames, 400)
+    assert (n_requests, counted(outcome.result)) == (100, {"rejected": 1, "unknown": 149})
 
 
-@pytest.mark.parametrize("has_left", [True, False])
-def test_rows_given_up_are_unknown_only_if_they_left(*, has_left: bool) -> None:
-    """Of several parts only the next one can have left; giving up again settles nothing twice."""
-    account = Account(chunk_of(A, B, C))
-    account.left = [Part((C,)), Part((A, B))]
-    if has_left:
-        account.leave(True)
-    account.give_up()
-    account.give_up()
-    assert counted(account.result) == ({"unknown": 2, "unsent": 1} if has_left else {"unsent": 3})
-    assert account.result.not_stored[Outcome.UNSENT] == ((range(2, 3),) if has_left else (range(3),))
+@pytest.mark.parametrize("was_sent", [True, False])
+def test_rows_given_up_are_unknown_only_if_they_were_sent(*, was_sent: bool) -> None:
+    """Of several parts only the next one can have been sent; giving up again settles nothing twice."""
+    outcome = ChunkOutcome(chunk_of(A, B, C))
+    outcome.pending = [Part((C,)), Part((A, B))]
+    if was_sent:
+        outcome.pending[-1].mark_sent()
+    outcome.give_up()
+    outcome.give_up()
+    assert counted(outcome.result) == ({"unknown": 2, "unsent": 1} if was_sent else {"unsent": 3})
+    assert outcome.result.not_stored[Outcome.UNSENT] == ((range(2, 3),) if was_sent else (range(3),))
 
 
 @pytest.mark.parametrize(
@@ -270,27 +501,27 @@ def test_a_refusal_that_counts_created_rows_does_not_call_them_rejected() -> Non
 
 def test_errors_of_all_parts_of_a_chunk_are_kept() -> None:
     """A chunk that took several requests keeps what each answer held."""
-    account = Account(chunk_of(A, B))
-    account.read((A,), Answer(status=206, account=FULL | {"createdErrors": [{"el": "x", "error": "no"}]}))
-    account.read((B,), Answer(status=200, account=FULL | {"created": 1, "createdErrors": []}))
-    assert account.result.answer["createdErrors"] == [{"el": "x", "error": "no"}]
+    outcome = ChunkOutcome(chunk_of(A, B))
+    outcome.take_answer(Part((A,)), Answer(status=206, body=FULL | {"createdErrors": [{"el": "x", "error": "no"}]}))
+    outcome.take_answer(Part((B,)), Answer(status=200, body=FULL | {"created": 1, "createdErrors": []}))
+    assert outcome.result.answer["createdErrors"] == [{"el": "x", "error": "no"}]
 
 
 def test_a_failure_puts_every_row_into_its_outcome() -> None:
     """The error is kept, and each row's reason is its words."""
-    account = Account(chunk_of(A, B))
+    outcome = ChunkOutcome(chunk_of(A, B))
     error = UnknownOutcomeError("timed out")
-    account.fail(Part((A, B)), error, Outcome.UNKNOWN)
+    outcome.fail(Part((A, B)), error, Outcome.UNKNOWN)
     reason = "timed out"
-    assert account.result.error is error
-    assert account.result.problems == [
+    assert outcome.result.error is error
+    assert outcome.result.problems == [
         Problem(outcome=Outcome.UNKNOWN, reason=reason, position=n, key=key) for n, key in enumerate("ab")
     ]
 
 
 def test_the_account_begins_with_the_invalid_rows() -> None:
-    """A chunk's account is of the rows it sends and of those refused before it was cut."""
-    result = Account(chunk_of(row(2, "c"), row(0, "a"), problems=(invalid(1), invalid(4)))).result
+    """A chunk's outcome is of the rows it sends and of those refused before it was cut."""
+    result = ChunkOutcome(chunk_of(row(2, "c"), row(0, "a"), problems=(invalid(1), invalid(4)))).result
     assert (result.positions, counted(result)) == ((range(3), range(4, 5)), {"invalid": 2})
     assert result.not_stored == {Outcome.INVALID: (range(1, 2), range(4, 5))}
 
@@ -328,95 +559,99 @@ def test_only_fewer_and_keyed_rows_are_sent_again(rows: tuple[Row, ...], status:
 @seeded
 @given(chunks, accounts | json_values)
 def test_an_error_leaves_no_row_out(rows: tuple[Row, ...], answer: Any) -> None:
-    """Rows that fail after others were answered join the same account."""
-    account = Account(chunk_of(*rows))
-    account.read(rows[:2], Answer(status=206, account=answer))
-    account.fail(Part(rows[2:]), ServerError("down", status=503), Outcome.UNKNOWN)
-    assert account.result.rows == len(rows)
+    """Rows that fail after others were answered join the same outcome."""
+    outcome = ChunkOutcome(chunk_of(*rows))
+    outcome.take_answer(Part(rows[:2]), Answer(status=206, body=answer))
+    outcome.fail(Part(rows[2:]), ServerError("down", status=503), Outcome.UNKNOWN)
+    assert outcome.result.rows == len(rows)
 
 
 def test_rows_beside_many_that_are_too_large_are_not_tried_one_by_one() -> None:
     """A server that takes nothing at all costs a few requests, not two for each row."""
-    account = Account(chunk_of(A, B, C))
-    account.left = [Part((C,)), Part((B,)), Part((A,))]
+    outcome = ChunkOutcome(chunk_of(A, B, C))
+    outcome.pending = [Part((C,)), Part((B,))]
     for _ in range(9):
-        account.refuse_as_too_large()
-    assert account.left == [Part((C,)), Part((B,)), Part((A,))]
-    account.refuse_as_too_large()
-    assert account.left == [Part((A,))]
-    assert counted(account.result) == {"unsent": 2}
-    assert account.result.problems[0].reason == "not sent: 10 single rows beside it were too large"
+        outcome._note_too_large()
+    assert outcome.pending == [Part((C,)), Part((B,))]
+    outcome._note_too_large()
+    assert outcome.pending == []
+    assert counted(outcome.result) == {"unsent": 2}
+    assert outcome.result.problems[0].reason == "not sent: 10 single rows beside it were too large"
 
 
 def test_rows_beside_many_that_are_too_large_may_be_stored() -> None:
     """Where an earlier request may have stored them, that they are not tried again does not make them unsent."""
-    account = Account(chunk_of(A, B))
-    account.left = [Part((B,), may_be_stored=True), Part((A,))]
-    account.n_too_large = 9
-    account.refuse_as_too_large()
-    assert counted(account.result) == {"unknown": 1}
+    outcome = ChunkOutcome(chunk_of(A, B))
+    outcome.pending = [Part((B,), may_be_stored=True)]
+    outcome.n_too_large = 9
+    outcome._note_too_large()
+    assert counted(outcome.result) == {"unknown": 1}
 
 
-def halved() -> Account:
+def halved() -> ChunkOutcome:
     """An account whose first answer counted rows, and named no row that its error is about."""
-    account = Account(chunk_of(A, B, C, row(3, "d")), isolation=Isolation(9))
+    outcome = ChunkOutcome(chunk_of(A, B, C, row(3, "d")), isolation=Isolation(9))
     answer = FULL | {"created": 1, "updated": 1, "nonupdates": 1, "createdErrors": ["no"], "upsertedIds": ["1"]}
-    assert account.read(account.chunk.rows, Answer(status=206, account=answer)) == [(A, B), (C, row(3, "d"))]
-    assert (counted(account.result), account.result.created_ids, account.result.isolation_calls) == ({}, ("1",), 2)
-    return account
+    outcome.pending = outcome.take_answer(Part(outcome.chunk.rows), Answer(status=206, body=answer))
+    assert [part.rows for part in outcome.pending] == [(A, B), (C, row(3, "d"))]
+    assert (counted(outcome.result), outcome.result.created_ids, outcome.result.isolation_calls) == ({}, ("1",), 2)
+    return outcome
 
 
 def test_rows_sent_again_are_counted_as_what_they_were_the_first_time() -> None:
     """They come back as unchanged, or as nothing: the first answer says what they were, of as many as it counted."""
-    account = halved()
-    account.read((A, B), Answer(status=200, account=FULL | {"nonupdates": 2}))
-    account.read((C,), Answer(status=200, account={"created": 0, "updated": 0}))
-    account.read((row(3, "d"),), Answer(status=206, account=FULL | {"createdErrors": ["no"]}))
-    assert counted(account.result) == {"created": 1, "updated": 1, "unreported": 1, "rejected": 1}
+    outcome = halved()
+    first, second = outcome.pending
+    take(outcome, first, FULL | {"nonupdates": 2})
+    third, fourth = take(outcome, second, FULL | {"nonupdates": 1, "createdErrors": ["no"]}, 206)
+    take(outcome, third, {"created": 0, "updated": 0})
+    take(outcome, fourth, FULL | {"createdErrors": ["no"]}, 206)
+    assert counted(outcome.result) == {"created": 1, "updated": 1, "unreported": 1, "rejected": 1}
 
 
 def test_rows_that_only_the_last_answer_created_are_created() -> None:
     """Whatever the first answer counted."""
-    account = halved()
-    account.read((A, B), Answer(status=200, account=FULL | {"created": 2}))
-    account.read((C, row(3, "d")), Answer(status=200, account=FULL | {"nonupdates": 2}))
-    assert counted(account.result) == {"created": 3, "updated": 1}
+    outcome = halved()
+    first, second = outcome.pending
+    take(outcome, first, FULL | {"created": 2})
+    take(outcome, second, FULL | {"nonupdates": 2})
+    assert counted(outcome.result) == {"created": 3, "updated": 1}
 
 
-@pytest.mark.parametrize(("follows_unknown", "outcome"), [(False, "rejected"), (True, "unknown")])
-def test_a_row_that_may_be_stored_is_not_called_rejected(*, follows_unknown: bool, outcome: str) -> None:
+@pytest.mark.parametrize(("follows_unknown", "expected"), [(False, "rejected"), (True, "unknown")])
+def test_a_row_that_may_be_stored_is_not_called_rejected(*, follows_unknown: bool, expected: str) -> None:
     """An earlier attempt, whose answer got lost, may have stored what this one is refused."""
-    account = Account(chunk_of(A))
+    outcome = ChunkOutcome(chunk_of(A))
     refusal = {"updatedErrors": [{"sourceId": "a", "error": "no"}]}
-    assert account.read((A,), Answer(status=400, account=refusal, follows_unknown=follows_unknown)) == []
-    assert counted(account.result) == {outcome: 1}
+    assert outcome.take_answer(Part((A,)), Answer(status=400, body=refusal, follows_unknown=follows_unknown)) == []
+    assert counted(outcome.result) == {expected: 1}
 
 
-@pytest.mark.parametrize(("follows_unknown", "outcome"), [(False, "dropped"), (True, "unknown")])
-def test_a_row_that_may_be_stored_is_not_called_dropped(*, follows_unknown: bool, outcome: str) -> None:
+@pytest.mark.parametrize(("follows_unknown", "expected"), [(False, "dropped"), (True, "unknown")])
+def test_a_row_that_may_be_stored_is_not_called_dropped(*, follows_unknown: bool, expected: str) -> None:
     """What this answer leaves out, an earlier attempt may have stored."""
-    account = Account(chunk_of(A, B))
+    outcome = ChunkOutcome(chunk_of(A, B))
     answer = FULL | {"updated": 1}
-    assert account.read((A, B), Answer(status=200, account=answer, follows_unknown=follows_unknown)) == []
-    assert counted(account.result) == {"updated": 1, outcome: 1}
+    assert outcome.take_answer(Part((A, B)), Answer(status=200, body=answer, follows_unknown=follows_unknown)) == []
+    assert counted(outcome.result) == {"updated": 1, expected: 1}
 
 
-@pytest.mark.parametrize(("follows_unknown", "outcome"), [(False, "rejected"), (True, "unknown")])
-def test_an_error_that_names_no_row_does_not_say_that_it_is_missing(*, follows_unknown: bool, outcome: str) -> None:
+@pytest.mark.parametrize(("follows_unknown", "expected"), [(False, "rejected"), (True, "unknown")])
+def test_an_error_that_names_no_row_does_not_say_that_it_is_missing(*, follows_unknown: bool, expected: str) -> None:
     """Not where an earlier attempt may have stored all of them."""
-    account = Account(chunk_of(A, B))
+    outcome = ChunkOutcome(chunk_of(A, B))
     answer = FULL | {"updated": 1, "updatedErrors": ["no"]}
-    assert account.read((A, B), Answer(status=206, account=answer, follows_unknown=follows_unknown)) == []
-    assert counted(account.result) == {"updated": 1, outcome: 1}
+    assert outcome.take_answer(Part((A, B)), Answer(status=206, body=answer, follows_unknown=follows_unknown)) == []
+    assert counted(outcome.result) == {"updated": 1, expected: 1}
 
 
 def test_a_refusal_does_not_outweigh_what_a_lost_attempt_may_have_done() -> None:
     """What is left of a chunk that went unanswered once is unknown where it is blamed, however often it is split."""
-    account = Account(chunk_of(A, B))
-    account.left = [Part((A, B), may_be_stored=True, follows_unknown=True)]
+    outcome = ChunkOutcome(chunk_of(A, B))
+    part = Part((A, B), may_be_stored=True, follows_unknown=True)
     answer = FULL | {"updated": 1, "updatedErrors": [{"sourceId": "a", "error": "no"}]}
-    assert account.read((A, B), Answer(status=206, account=answer)) == []
-    assert counted(account.result) == {"updated": 1, "unknown": 1}
+    assert outcome.take_answer(part, Answer(status=206, body=answer)) == []
+    assert counted(outcome.result) == {"updated": 1, "unknown": 1}
 
 
 def test_two_errors_of_one_row_do_not_make_others_refused() -> None:
@@ -429,14 +664,15 @@ def test_two_errors_of_one_row_do_not_make_others_refused() -> None:
 
 def test_a_refusal_that_counts_rows_is_remembered() -> None:
     """They come back as unchanged, and were created all the same."""
-    account = Account(chunk_of(A, B))
+    outcome = ChunkOutcome(chunk_of(A, B))
     refusal = {
         "created": 1,
         "upsertedIds": ["id1"],
         "insertsKeys": [{"_id": "id1", "sourceId": "a"}],
         "permissionErrors": [{"sourceId": "b", "error": "no"}],
     }
-    assert account.read((A, B), Answer(status=403, account=refusal)) == [(A,)]
-    assert account.read((A,), Answer(status=200, account=FULL | {"nonupdates": 1})) == []
-    assert counted(account.result) == {"created": 1, "rejected": 1}
-    assert (account.result.created_ids, account.result.ids_by_key) == (("id1",), {"a": "id1"})
+    (part,) = take(outcome, Part((A, B)), refusal, 403)
+    assert part.rows == (A,)
+    assert take(outcome, part, FULL | {"nonupdates": 1}) == []
+    assert counted(outcome.result) == {"created": 1, "rejected": 1}
+    assert (outcome.result.created_ids, outcome.result.ids_by_source_id) == (("id1",), {"a": "id1"})

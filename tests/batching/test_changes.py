@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -11,19 +12,18 @@ from hypothesis import strategies as st
 from strategies import seeded
 from worlds import Counted
 
-from planhat_async._convert import RowFlags
 from planhat_async.batching.changes import ChangedSince
 
 NOON = datetime(2024, 5, 31, 12, tzinfo=UTC)
 
 
-def row(minutes: int) -> RowFlags:
+def row(minutes: int) -> SimpleNamespace:
     """One that changed so many minutes after noon."""
-    return RowFlags(updated_at=(NOON + timedelta(minutes=minutes)).isoformat())
+    return SimpleNamespace(updated_at=(NOON + timedelta(minutes=minutes)).isoformat())
 
 
 def walk_of(seams: Counted | None = None) -> ChangedSince:
-    return ChangedSince(name="GET /a", since=NOON, on_seam=seams or Counted())
+    return ChangedSince(name="GET /a", since=NOON, on_join=seams or Counted())
 
 
 def test_rows_are_wanted_from_the_time_on() -> None:
@@ -81,11 +81,11 @@ def test_an_order_that_does_not_hold_is_said_once(caplog: pytest.LogCaptureFixtu
 def test_a_row_that_does_not_say_when_it_changed_is_wanted(updated_at: object) -> None:
     """Better twice than never; it says nothing about the order either."""
     walk = walk_of()
-    assert walk.take(RowFlags(updated_at=updated_at))
+    assert walk.take(SimpleNamespace(updated_at=updated_at))
     assert not walk.is_over
 
 
 def test_a_row_may_be_unwanted_for_another_reason() -> None:
     """The list's own filter goes on."""
-    walk = ChangedSince(name="GET /a", since=NOON, on_seam=Counted(), keep=lambda row: row.is_archived is True)
+    walk = ChangedSince(name="GET /a", since=NOON, on_join=Counted(), keep=lambda row: row.updated_at == "never")
     assert not walk.take(row(1))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import Self
 
 import attrs
 
-from planhat_async.batching.pages import Ask, Page
-from planhat_async.batching.stitching import Seam, Stitcher
+from planhat_async.batching.page import Ask, Page
+from planhat_async.batching.stitcher import PageJoin, Stitcher
 
 
 def id_of(number: int) -> bytes:
@@ -25,7 +26,7 @@ class Counted:
     seams_broken: int = 0
     sorts_ignored: int = 0
 
-    def __call__(self, seam: Seam) -> None:
+    def __call__(self, seam: PageJoin) -> None:
         """Count it."""
         setattr(self, seam.value, getattr(self, seam.value) + 1)
 
@@ -43,11 +44,18 @@ class World:
     ignores_offset: bool = False
     shuffles: Callable[[list[int]], list[int]] | None = None
     """The order of a server that ignores `sort`."""
+    gone: set[int] = attrs.field(factory=set)
+    """The rows that were deleted, also those that came back."""
 
     @classmethod
     def of(cls, n_rows: int, **habits: object) -> Self:
         """The numbers from 0 on, ten apart, so that others can be created between them."""
         return cls(rows=[10 * n for n in range(n_rows)], next_row=10 * n_rows, **habits)  # type: ignore[arg-type]
+
+    @classmethod
+    def spread(cls, n_rows: int) -> Self:
+        """The same with much room between the numbers."""
+        return cls(rows=[1000 * n for n in range(n_rows)], next_row=1000 * n_rows)
 
     def create(self) -> None:
         """Add a row that is newer than all."""
@@ -57,7 +65,13 @@ class World:
     def delete(self, index: int) -> None:
         """Remove the row at an index, counted around."""
         if self.rows:
-            del self.rows[index % len(self.rows)]
+            self.gone.add(self.rows.pop(index % len(self.rows)))
+
+    def insert(self, number: int) -> None:
+        """Add a row between the others, unless it is there: one that comes back, such as a task opened again."""
+        index = bisect_left(self.rows, number)
+        if self.rows[index : index + 1] != [number]:
+            self.rows.insert(index, number)
 
     def answer(self, offset: int, limit: int) -> Page[int]:
         """The page, as the list is now."""

@@ -66,7 +66,9 @@ async def hung_up_on(*, is_reused: bool) -> AsyncIterator[tuple[RudeServer, Sess
 async def test_a_keyless_upsert_arrives_once(is_reused: bool) -> None:
     """Rows that would be created twice are sent once, and reported as unknown."""
     async with hung_up_on(is_reused=is_reused) as (server, session):
-        result = await Notes(session).upsert_many([{"companyId": "c"}, {"companyId": "c"}])
+        result = await Notes(session).upsert_many(
+            [{"companyId": "5f4e3d2c1b0a998877665544"}, {"companyId": "5f4e3d2c1b0a998877665544"}]
+        )
         assert server.arrived == ["PUT"]
         assert (result.unknown, result.rows) == (2, 2)
 
@@ -86,7 +88,7 @@ async def test_a_keyed_upsert_arrives_again_only_through_our_own_retry(is_reused
     """Every arrival is an attempt that was counted and paced."""
     async with hung_up_on(is_reused=is_reused) as (server, session):
         before = session.stats.attempts
-        row = {"sourceId": "1", "email": "a@b.c", "companyId": "c"}
+        row = {"sourceId": "1", "email": "a@b.c", "companyId": "5f4e3d2c1b0a998877665544"}
         result = await Tickets(session).upsert_many([row])
         assert server.arrived == ["PUT"] * 3
         assert session.stats.attempts - before == 3

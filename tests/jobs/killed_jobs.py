@@ -31,7 +31,7 @@ class Watched:
     url: str
     before: Callable[[int], None] = lambda _: None
     after: Callable[[int], None] = lambda _: None
-    """Both are told how many writes there were before it."""
+    """Both are called with the number of writes before it."""
     n_writes: int = 0
     _network: AiohttpTransport = field(init=False)
 

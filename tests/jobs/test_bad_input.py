@@ -16,8 +16,8 @@ import pytest
 from pyarrow import parquet
 
 from planhat_async.jobs.mapping import FieldMapping, SourceError
-from planhat_async.jobs.pumping import Pumped
 from planhat_async.jobs.sources import STANDARD_INPUT, FileSource
+from planhat_async.jobs.threaded_source import ThreadedSource
 from planhat_async.models import Ticket
 from planhat_async.results import Unreadable
 
@@ -52,7 +52,7 @@ def titles(rows: Any) -> list[Any]:
     ],
 )
 def test_csv_is_read_around_what_is_wrong_with_it(tmp_path: Path, content: bytes, read: list[str]) -> None:
-    """Each line is a row, or says why it is none."""
+    """Each line is a row, or says why it is not."""
     assert titles(source(tmp_path / "t.csv", content)) == read
 
 
@@ -70,7 +70,7 @@ def test_csv_is_read_around_what_is_wrong_with_it(tmp_path: Path, content: bytes
     ],
 )
 def test_jsonl_is_read_around_what_is_wrong_with_it(tmp_path: Path, content: bytes, read: list[str]) -> None:
-    """Each line is a row, or says why it is none."""
+    """Each line is a row, or says why it is not."""
     assert titles(source(tmp_path / "t.jsonl", content)) == read
 
 
@@ -121,7 +121,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(
     assert len(titles([next(rows)])) == 1
     change(path)
     n_read = 1
-    with pytest.raises(SourceError, match=f"t.csv {said}: its last rows were not taken"):  # noqa: PT012
+    with pytest.raises(SourceError, match=f"t.csv {said}: its last rows were not read"):  # noqa: PT012
         for _ in rows:
             n_read += 1
     assert 1 < n_read < 500
@@ -142,7 +142,7 @@ def test_a_damaged_gzip_is_refused(tmp_path: Path, damage: Callable[[bytes], byt
     """It is named."""
     lines = b"".join(b"%d,title %d\n" % (n, n) for n in range(1000))
     made = source(tmp_path / "t.csv.gz", damage(gzip.compress(b"source_id,title\n" + lines)))
-    with pytest.raises(SourceError, match=r"t\.csv\.gz is no whole gzip file: "):
+    with pytest.raises(SourceError, match=r"t\.csv\.gz is not a complete gzip file: "):
         list(made)
 
 
@@ -150,7 +150,7 @@ def test_standard_input_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its beginning is checked, and not lost by that."""
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(b"source_id,title\n1,a\n2,b\n"))))
     made = FileSource(STANDARD_INPUT, FieldMapping.parse(Ticket), format="csv")
-    made.check()
+    made.check_beginning()
     assert titles(made) == ["a", "b"]
     assert made.total_bytes is None
 
@@ -177,10 +177,10 @@ async def test_what_makes_its_reader_wait_is_read_in_a_thread() -> None:
 
     read = []
     with pytest.raises(SourceError, match="gone"):  # noqa: PT012
-        async for row in Pumped(rows(), {}):
+        async for row in ThreadedSource(rows(), {}):
             read.append(row)  # noqa: PERF401 - what was read before the error counts
-    assert read == list(range(200))
-    assert [row async for row in Pumped(range(250), {})] == list(range(250))
+    assert read == list(range(250))
+    assert [row async for row in ThreadedSource(range(250), {})] == list(range(250))
 
 
 def table(path: Path, columns: dict[str, list[Any]]) -> Path:
@@ -196,7 +196,7 @@ def test_parquet_is_read_by_row_groups(tmp_path: Path) -> None:
         {"ID": ["1", "2", "3"], "Tags": [["a"], None, []], "At": [at, at, None], "X": [b"", b"", b""]},
     )
     made = source(path, maps=["source_id=ID", "tags=Tags", "custom.at=At"])
-    made.check()
+    made.check_beginning()
     assert list(made) == [
         {"source_id": "1", "tags": ["a"], "custom": {"at": at}},
         {"source_id": "2", "custom": {"at": at}},
@@ -207,14 +207,14 @@ def test_parquet_is_read_by_row_groups(tmp_path: Path) -> None:
 
 def test_what_is_no_parquet_is_refused(tmp_path: Path) -> None:
     """Also a file that is cut short, and columns that do not fit."""
-    with pytest.raises(SourceError, match=r"t\.parquet is no Parquet file that can be read"):
-        source(tmp_path / "t.parquet", b"source_id\n1\n").check()
+    with pytest.raises(SourceError, match=r"t\.parquet is not a Parquet file that can be read"):
+        source(tmp_path / "t.parquet", b"source_id\n1\n").check_beginning()
     path = table(tmp_path / "u.parquet", {"titel": ["a"]})
     with pytest.raises(SourceError, match=r"u\.parquet: column 'titel': Ticket has no field 'titel'"):
-        source(path).check()
+        source(path).check_beginning()
     path.write_bytes(path.read_bytes()[:-8])
-    with pytest.raises(SourceError, match="is no Parquet file"):
-        source(path).check()
+    with pytest.raises(SourceError, match="is not a Parquet file"):
+        source(path).check_beginning()
 
 
 def test_what_was_jsonl_is_the_same_as_parquet(tmp_path: Path) -> None:

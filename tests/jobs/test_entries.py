@@ -10,9 +10,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planhat_async.batching.chunking import Chunk, Row, Rows, pieces_of
+from planhat_async.batching.chunks import Chunk, Row, Rows, pieces_of
+from planhat_async.batching.verification import Floor
 from planhat_async.errors import AuthenticationError, BadRequestError, PermissionDeniedError, StatusError
-from planhat_async.jobs.entries import MAX_GROUPS, Entry, Group, Policy, State, digest_of, groups_of, recorded
+from planhat_async.jobs.entries import (
+    MAX_GROUPS,
+    ChunkState,
+    Entry,
+    Group,
+    ResendPolicy,
+    digest_of,
+    groups_of,
+    recorded,
+)
 from planhat_async.results import ChunkResult, Outcome, Problem
 
 steady = settings(derandomize=True, deadline=None, max_examples=200)
@@ -76,7 +86,7 @@ def test_every_row_of_a_rerun_is_settled_or_sent(
     cut = chunk(len(outcomes), is_keyed=is_keyed)
     cut = attrs.evolve(cut, rows=tuple(cut.rows[n] for n in valid), invalid=refused)
     entry = Entry.beginning(cut, digest_of(cut)).ended_as(result_of(outcomes), keeps_values=False)
-    known = recorded(entry, cut, Policy(resends_unknown=resends, verifies=verifies))
+    known = recorded(entry, cut, ResendPolicy(resends_unknown=resends, verifies=verifies))
     assert known.settled.rows + len(known.left) + len(known.doubtful) == len(outcomes)
     if not is_keyed:
         again = {row.position for row in (*known.left, *known.doubtful)}
@@ -85,15 +95,16 @@ def test_every_row_of_a_rerun_is_settled_or_sent(
         assert unknown == ({n for n in valid if outcomes[n] is Outcome.UNKNOWN} if resends or verifies else set())
 
 
-def test_a_keyless_chunk_in_flight_is_unknown_until_somebody_asks() -> None:
-    """Then it is sent again, or looked for first, below an hour before it left."""
+def test_a_keyless_chunk_in_flight_is_unknown_unless_it_is_to_be_settled() -> None:
+    """Then it is sent again, or looked for first, above the floor that was kept before it left."""
     cut = chunk(3, is_keyed=False)
-    entry = attrs.evolve(Entry.beginning(cut, ""), begun=1_700_000_000.5)
-    assert recorded(entry, cut, Policy()).settled.unknown == 3
-    assert recorded(entry, cut, Policy(resends_unknown=True)).left == cut.rows
-    looked_for = recorded(entry, cut, Policy(verifies=True))
+    entry = Entry.beginning(cut, "", floor="6553e2f0" + "0" * 16)
+    assert recorded(entry, cut, ResendPolicy()).settled.unknown == 3
+    assert recorded(entry, cut, ResendPolicy(resends_unknown=True)).left == cut.rows
+    looked_for = recorded(entry, cut, ResendPolicy(verifies=True))
     assert (looked_for.left, looked_for.doubtful) == ((), cut.rows)
-    assert looked_for.floor == f"{1_700_000_000 - 3600:08x}" + "0" * 16
+    assert looked_for.floor == Floor("6553e2f0" + "0" * 16)
+    assert recorded(attrs.evolve(entry, floor=None), cut, ResendPolicy(verifies=True)).floor == Floor("")
 
 
 def test_what_was_refused_with_everything_else_is_sent_again() -> None:
@@ -102,8 +113,8 @@ def test_what_was_refused_with_everything_else_is_sent_again() -> None:
     result = result_of([Outcome.REJECTED] * 2)
     result.error = AuthenticationError("wrong token", status=401)
     entry = Entry.beginning(cut, "").ended_as(result, keeps_values=False)
-    assert entry.state is State.UNSENT
-    assert recorded(entry, cut, Policy()).left == cut.rows
+    assert entry.state is ChunkState.UNSENT
+    assert recorded(entry, cut, ResendPolicy()).left == cut.rows
 
 
 def test_reasons_are_kept_without_what_they_quote() -> None:
@@ -131,7 +142,7 @@ def test_reasons_are_kept_without_what_they_quote() -> None:
     ],
 )
 def test_only_whole_words_are_left_out_of_a_reason(key: str, reason: str, kept: str) -> None:
-    """A key that is a part of another word is none, nor is an apostrophe a quote."""
+    """A key that is a part of another word stays, and an apostrophe is not a quote."""
     problem = Problem(outcome=Outcome.REJECTED, reason=reason, position=0, key=key)
     assert [group.reason for group in groups_of([problem], keeps_values=False)] == [kept]
 
@@ -176,5 +187,5 @@ GROUPS: Any = st.builds(
 @steady
 @given(GROUPS)
 def test_a_group_comes_back_from_json_as_it_was(group: Group) -> None:
-    """Whatever the reason holds."""
+    """For any reason."""
     assert Group.from_json(json.loads(json.dumps(group.to_json()))) == group

@@ -18,20 +18,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet as pq
 
-from planhat_async import Notes, RateLimits, Session, Tasks, Tickets
+from planhat_async import Model, Notes, RateLimits, Session, Tasks, Tickets
+from planhat_async.jobs.export_checkpoint import ExportCheckpoint
 from planhat_async.jobs.exports import (
     MissingExtraError,
+    checkpoint_of,
     export_records,
     format_of,
-    left_over,
     part_named,
     whole_file,
     writer_class,
 )
-from planhat_async.jobs.leftovers import Leftover
 from planhat_async.jobs.parquet import ParquetWriter
-from planhat_async.jobs.writers import CsvWriter, JsonlWriter, Writer
-from planhat_async.models import Record, Task, Ticket
+from planhat_async.jobs.writers import CsvWriter, JsonlWriter, RecordWriter
+from planhat_async.models import Ticket
 from planhat_async.sandbox import Sandbox
 
 AnyRepository = Notes | Tasks | Tickets
@@ -51,7 +51,7 @@ class Lists:
                     yield json.dumps({"_id": id_, "isArchived": bool(is_archived)}).encode()
 
 
-class Collector(Writer):
+class Collector(RecordWriter):
     """Remembers what it was asked for, and in which thread."""
 
     def __init__(self, n_full: int = 1_000_000) -> None:
@@ -91,11 +91,11 @@ class Full(JsonlWriter):
         super().write(row)
 
 
-async def export(repository: Any, path: Path, *, resumes: type[Record] | None = None, n_rows: int = -1) -> int:
+async def export(repository: Any, path: Path, *, resumes: Model | None = None, n_rows: int = -1) -> int:
     """An export to JSONL, of a disk's size; it may go on with what is left of an earlier one."""
-    leftover = left_over(path, resumes) if resumes else Leftover()
-    with whole_file(path, keep_bytes=leftover.n_bytes) as out:
-        return await export_records(repository, Full(out, n_rows), leftover=leftover, page_size=7)
+    checkpoint = checkpoint_of(path, resumes) if resumes else ExportCheckpoint()
+    with whole_file(path, keep_bytes=checkpoint.n_bytes) as out:
+        return await export_records(repository, Full(out, n_rows), checkpoint=checkpoint, page_size=7)
 
 
 # Records into a writer
@@ -132,7 +132,7 @@ async def test_a_writer_of_an_export_that_broke_off_is_not_closed() -> None:
     assert writer.calls == ["1"]
 
 
-async def test_a_cancellation_waits_until_nobody_writes_any_more() -> None:
+async def test_a_cancellation_waits_until_the_thread_has_written() -> None:
     """The event loop is free meanwhile; the file may be closed afterwards."""
     loop, has_begun, may_end = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
 
@@ -155,12 +155,12 @@ async def test_a_cancellation_waits_until_nobody_writes_any_more() -> None:
 
 async def test_progress_is_told_in_thousands() -> None:
     """With the records of the earlier export, where it goes on with one."""
-    told: list[int] = []
+    counts: list[int] = []
     ids = [f"{number:04}" for number in range(1500)]
     repository: Any = Lists(ids)
-    leftover = Leftover(last_id=ids[499], n_of_list=500, n_rows=500)
-    assert await export_records(repository, Collector(), leftover=leftover, on_progress=told.append) == 1500
-    assert told == [1000]
+    checkpoint = ExportCheckpoint(last_id=ids[499], n_of_list=500, n_rows=500)
+    assert await export_records(repository, Collector(), checkpoint=checkpoint, on_progress=counts.append) == 1500
+    assert counts == [1000]
 
 
 # Going on with what is left
@@ -176,7 +176,7 @@ def test_an_export_cut_anywhere_is_resumed_to_the_whole(
 ) -> None:
     """And records that were deleted since are missing only where they had not been written yet."""
     lists = [first, [id_ for id_ in second if id_ not in first]] if is_two_lists else [first]
-    record: type[Record] = Task if is_two_lists else Ticket
+    model = (Tasks if is_two_lists else Tickets).model
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "all.jsonl"
         asyncio.run(export(Lists(*lists), path))
@@ -189,7 +189,7 @@ def test_an_export_cut_anywhere_is_resumed_to_the_whole(
         ]
         ids = [id_ for one in lists for id_ in one]
         left = Lists(*([id_ for id_ in one if ids.index(id_) not in gone] for one in lists))
-        assert asyncio.run(export(left, path, resumes=record)) == len(lines)
+        assert asyncio.run(export(left, path, resumes=model)) == len(lines)
         assert path.read_bytes() == b"".join(lines)
 
 
@@ -207,10 +207,13 @@ async def repository(request: pytest.FixtureRequest, session: Session) -> AnyRep
     numbers = [str(number) for number in range(30)]
     tickets = [{"source_id": number, "email": "a@b.example", "domains": ["b.example"]} for number in numbers]
     await Tickets(session).upsert_many(tickets)
-    await Notes(session).upsert_many({"company_id": "acme", "subject": number} for number in numbers)
+    await Notes(session).upsert_many(
+        {"company_id": "5f4e3d2c1b0a998877665544", "subject": number} for number in numbers
+    )
     await Tickets(session).upsert_many([{**ticket, "source_id": f"x{ticket['source_id']}"} for ticket in tickets])
     await Tasks(session).upsert_many(
-        {"company_id": "acme", "action": number, "is_archived": int(number) % 2 == 0} for number in numbers
+        {"company_id": "5f4e3d2c1b0a998877665544", "action": number, "is_archived": int(number) % 2 == 0}
+        for number in numbers
     )
     return kinds[request.param](session)
 
@@ -230,14 +233,14 @@ async def test_a_resumed_export_is_byte_for_byte_the_same(
     repository: AnyRepository, n_rows: int, tmp_path: Path
 ) -> None:
     """Wherever it broke off: of tasks in the open or the archived ones, of notes among other conversations."""
-    record, whole, path = repository.endpoint.record, tmp_path / "whole.jsonl", tmp_path / "resumed.jsonl"
+    model, whole, path = repository.model, tmp_path / "whole.jsonl", tmp_path / "resumed.jsonl"
     n_all = await export(repository, whole)
     with pytest.raises(OSError, match="No space left"):
         await export(repository, path, n_rows=n_rows)
     assert not path.exists()
     with path.with_name("resumed.jsonl.part").open("ab") as part:
         part.write(b'{"_id":"6')
-    assert await export(repository, path, resumes=record) == n_all
+    assert await export(repository, path, resumes=model) == n_all
     assert path.read_bytes() == whole.read_bytes()
     assert sorted(os.listdir(tmp_path)) == ["resumed.jsonl", "whole.jsonl"]
 
@@ -248,14 +251,14 @@ async def test_records_that_were_deleted_meanwhile_do_no_harm(
     repository: AnyRepository, n_rows: int, tmp_path: Path
 ) -> None:
     """Those that were written stay, the others are missing, and none is missed or repeated."""
-    record, path = repository.endpoint.record, tmp_path / "all.jsonl"
+    model, path = repository.model, tmp_path / "all.jsonl"
     await export(repository, path)
     lines = path.read_bytes().splitlines(keepends=True)
     with pytest.raises(OSError, match="No space left"):
         await export(repository, path, n_rows=n_rows)
     gone = {n_rows + 1, *range(n_rows - 7, n_rows)}
     assert all(await repository.delete_many([json.loads(lines[index])["_id"] for index in gone]))
-    await export(repository, path, resumes=record)
+    await export(repository, path, resumes=model)
     assert path.read_bytes() == b"".join(line for index, line in enumerate(lines) if index != n_rows + 1)
 
 
@@ -263,7 +266,7 @@ async def test_records_that_were_deleted_meanwhile_do_no_harm(
 async def test_parquet_read_back_equals_the_records(repository: AnyRepository) -> None:
     """Column by column, over row groups of a few records each."""
     out = io.BytesIO()
-    record = repository.endpoint.record
+    record = repository.model.record
     n_rows = await export_records(repository, ParquetWriter(out, record, max_rows=7), page_size=10)
     file = pq.ParquetFile(io.BytesIO(out.getvalue()))
     assert file.num_row_groups == -(-n_rows // 7)
@@ -282,7 +285,7 @@ async def test_pages_that_were_written_are_not_read_again(
     with pytest.raises(OSError, match="No space left"):
         await export(repository, tmp_path / "all.jsonl", n_rows=25)
     n_before = len(listed(planhat))
-    await export(repository, tmp_path / "all.jsonl", resumes=Task)
+    await export(repository, tmp_path / "all.jsonl", resumes=Tasks.model)
     assert listed(planhat)[n_before:] == [("true", 9)]
 
 
@@ -296,24 +299,24 @@ async def test_half_of_a_resumed_export_can_be_resumed(tmp_path: Path) -> None:
         await export(lists, path, n_rows=3)
     for _ in range(4):
         with pytest.raises(OSError, match="No space left"):
-            await export(lists, path, resumes=Ticket, n_rows=3)
-    assert await export(lists, path, resumes=Ticket, n_rows=1) == 16
+            await export(lists, path, resumes=Tickets.model, n_rows=3)
+    assert await export(lists, path, resumes=Tickets.model, n_rows=1) == 16
     assert path.read_bytes() == whole
 
 
 def test_where_nothing_is_left_that_is_said(tmp_path: Path) -> None:
     """With what to do instead."""
     path = tmp_path / "all.jsonl"
-    with pytest.raises(ValueError, match=r"there is no .*all\.jsonl\.part to go on with: begin without --resume"):
-        left_over(path, Ticket)
+    with pytest.raises(ValueError, match=r"there is no .*all\.jsonl\.part to resume: leave out --resume"):
+        checkpoint_of(path, Tickets.model)
 
 
 def test_what_no_export_left_is_named_and_not_touched(tmp_path: Path) -> None:
     """The file and its line."""
     part = tmp_path / "all.jsonl.part"
     part.write_bytes(b"_id,sourceId\n")
-    with pytest.raises(ValueError, match=r"all\.jsonl\.part is no part of such an export: line 1: not JSON"):
-        left_over(tmp_path / "all.jsonl", Ticket)
+    with pytest.raises(ValueError, match=r"all\.jsonl\.part is not part of such an export: line 1: not JSON"):
+        checkpoint_of(tmp_path / "all.jsonl", Tickets.model)
     assert part.read_bytes() == b"_id,sourceId\n"
 
 
@@ -322,7 +325,7 @@ def test_what_is_left_is_looked_for_where_a_link_leads(tmp_path: Path) -> None:
     link = tmp_path / "link.jsonl"
     link.symlink_to(tmp_path / "file.jsonl")
     (tmp_path / "file.jsonl.part").write_bytes(b'{"_id":"1"}\n')
-    assert left_over(link, Ticket).last_id == "1"
+    assert checkpoint_of(link, Tickets.model).last_id == "1"
 
 
 # Formats

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -15,8 +16,10 @@ import attrs
 import pytest
 from killed_jobs import saved
 
-from planhat_async.jobs.entries import Entry, Group, State
-from planhat_async.jobs.journal import Journal, JournalError, Run, next_run
+from planhat_async.jobs import journal
+from planhat_async.jobs.entries import ChunkState, Entry, Group, Run
+from planhat_async.jobs.journal import Journal, next_run
+from planhat_async.jobs.journal_file import JournalError, JournalFile
 from planhat_async.jobs.schema import SCHEMA_VERSION
 from planhat_async.results import Outcome
 
@@ -25,7 +28,7 @@ ENTRY = Entry(
     n_rows=9,
     digest="ab12",
     is_keyed=True,
-    state=State.UNKNOWN,
+    state=ChunkState.UNKNOWN,
     positions=(range(9),),
     pending=(range(2), range(5, 7)),
     counts={"created": 3, "unknown": 2},
@@ -36,6 +39,7 @@ ENTRY = Entry(
     sent=2.5,
     ended=3.5,
     n_attempts=7,
+    floor="6553e2f0" + "0" * 16,
 )
 
 
@@ -54,7 +58,7 @@ async def test_what_is_saved_is_there_when_it_is_opened_again(tmp_path: Path) ->
 
 
 async def test_a_journal_that_is_closed_twice_is_closed(tmp_path: Path) -> None:
-    """Nobody need know who closes it."""
+    """The second time does nothing."""
     journal = await Journal.open(tmp_path / "job.db")
     await journal.close()
     await journal.close()
@@ -64,7 +68,7 @@ async def test_a_journal_that_is_closed_twice_is_closed(tmp_path: Path) -> None:
 async def test_a_pipe_is_no_journal(tmp_path: Path) -> None:
     """Nor is it waited for."""
     os.mkfifo(tmp_path / "job.db")
-    assert await refusal(tmp_path / "job.db") == f"{tmp_path / 'job.db'} is no file"
+    assert await refusal(tmp_path / "job.db") == f"{tmp_path / 'job.db'} is not a regular file"
 
 
 async def test_a_chunk_that_is_removed_is_gone(tmp_path: Path) -> None:
@@ -90,8 +94,8 @@ async def test_every_write_is_forced_to_the_disk(tmp_path: Path) -> None:
     """A write-ahead log, and a sync at each commit."""
     async with await Journal.open(tmp_path / "job.db") as journal:
         assert journal._file is not None
-        assert journal._file.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-        assert journal._file.execute("PRAGMA synchronous").fetchone() == (2,)
+        assert journal._file.connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert journal._file.connection.execute("PRAGMA synchronous").fetchone() == (2,)
 
 
 HOLDER = """
@@ -115,7 +119,7 @@ async def test_a_journal_in_use_by_another_process_is_refused_until_that_is_gone
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: ASYNC220
         assert process.stdout is not None
         assert process.stdout.readline() == "open\n"
-        with pytest.raises(JournalError, match=r"job\.db: another process is using this journal"):
+        with pytest.raises(JournalError, match=rf"job\.db: process {process.pid} is using this journal"):
             await Journal.open(path)
         process.kill()
     async with await Journal.open(path) as journal:
@@ -145,7 +149,7 @@ asyncio.run(write())
 
 @pytest.mark.slow
 async def test_a_journal_is_read_while_another_process_writes_to_it(tmp_path: Path) -> None:
-    """As it is at one instant, whatever is written meanwhile; once that is killed, it is read as it was left."""
+    """As it is at one instant, although it grows; once the writer is killed, it is read as it was left."""
     path = tmp_path / "job.db"
     command = [sys.executable, "-c", WRITER, str(path)]
     lengths = []
@@ -154,32 +158,35 @@ async def test_a_journal_is_read_while_another_process_writes_to_it(tmp_path: Pa
             assert process.stdout is not None
             assert process.stdout.readline() == "begun\n"
             for _ in range(20):
-                journal = await Journal.read(path)
+                journal = await Journal.load(path)
                 assert [*journal.entries] == [*range(len(journal.entries))]
                 lengths.append(len(journal.entries))
-            with pytest.raises(JournalError, match="another process is using this journal"):
+            with pytest.raises(JournalError, match=f"process {process.pid} is using this journal"):
                 await Journal.open(path)
         finally:
             process.kill()
     assert lengths == sorted(lengths)
     assert 4 <= lengths[0] < lengths[-1]
     before = contents_of(tmp_path)
-    left = await Journal.read(path)
-    assert contents_of(tmp_path) == before
+    left = await Journal.load(path)
+    after = contents_of(tmp_path)
+    assert {**after, "job.db-shm": b""} == {**before, "job.db-shm": b""}  # which SQLite makes anew from the log
     assert "job.db-wal" in before
     async with await Journal.open(path) as journal:
         assert journal.entries == left.entries
 
 
-async def test_a_journal_is_not_read_by_the_process_that_has_it_open(tmp_path: Path) -> None:
-    """It would lose its lock; one that was refused changes nothing about that."""
+async def test_a_journal_is_read_by_the_process_that_has_it_open(tmp_path: Path) -> None:
+    """It keeps its lock, also after it has refused to open the file twice."""
     path = tmp_path / "job.db"
-    async with await Journal.open(path):
-        with pytest.raises(JournalError, match="another process is using this journal"):
-            await Journal.open(path)
-        with pytest.raises(JournalError, match=r"job\.db: this process is using this journal"):
-            await Journal.read(path)
-    assert (await Journal.read(path)).entries == {}
+    async with await Journal.open(path) as opened:
+        for number in range(3):
+            with pytest.raises(JournalError, match=f"process {os.getpid()} is using this journal"):
+                await Journal.open(path)
+            await opened.save(attrs.evolve(ENTRY, number=number), is_leaving=True)
+            assert (await Journal.load(path)).entries == opened.entries
+    assert (await Journal.load(path)).entries == opened.entries
+    assert sorted(os.listdir(tmp_path)) == ["job.db", "job.db-lock"]
 
 
 @pytest.mark.parametrize("n_cancellations", [1, 2])
@@ -206,22 +213,21 @@ async def test_a_journal_is_closed_though_that_is_cancelled(tmp_path: Path, n_ca
 async def test_a_journal_whose_opening_is_cancelled_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where its file is opened only then."""
     path, going_on, begun = tmp_path / "job.db", threading.Event(), threading.Event()
-    check = Journal._refuse_what_is_no_journal
 
-    def wait(self: Journal, *, must_exist: bool) -> None:
+    def wait(path: Path, *, must_exist: bool) -> JournalFile:
         begun.set()
         going_on.wait()
-        check(self, must_exist=must_exist)
+        return JournalFile(path, must_exist=must_exist)
 
-    monkeypatch.setattr(Journal, "_refuse_what_is_no_journal", wait)
+    monkeypatch.setattr(journal, "JournalFile", wait)
     opening = asyncio.create_task(Journal.open(path))
     await asyncio.to_thread(begun.wait)
     opening.cancel()
     asyncio.get_running_loop().call_later(0.01, going_on.set)
     with pytest.raises(asyncio.CancelledError):
         await opening
-    async with await Journal.open(path) as journal:
-        assert journal.entries == {}
+    async with await Journal.open(path) as opened:
+        assert opened.entries == {}
 
 
 def sqlite_file(path: Path, *statements: str) -> None:
@@ -240,7 +246,7 @@ async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     """And left as it is."""
     path = tmp_path / "rows.csv"
     path.write_bytes(b"source_id,email\n1,a\n" * 100)
-    assert await refusal(path) == f"{path}: this is no journal"
+    assert await refusal(path) == f"{path}: this is not a journal"
     assert path.read_bytes() == b"source_id,email\n1,a\n" * 100
 
 
@@ -255,7 +261,7 @@ async def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("version", [SCHEMA_VERSION - 1, SCHEMA_VERSION + 1])
 async def test_a_journal_of_another_version_is_refused(tmp_path: Path, version: int) -> None:
-    """Nobody here knows what a newer one means, and an older one has other digests."""
+    """A newer one may mean something else, and an older one has other digests."""
     path = tmp_path / "job.db"
     await (await Journal.open(path)).close()
     sqlite_file(path, f"PRAGMA user_version = {version}")
@@ -281,7 +287,7 @@ async def test_a_damaged_journal_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("column", ["counts", "state", "problems", "positions", "pending"])
 async def test_an_entry_that_cannot_be_read_is_damage(tmp_path: Path, column: str) -> None:
-    """Somebody has edited it."""
+    """It was edited."""
     path = tmp_path / "job.db"
     async with await Journal.open(path) as journal:
         await journal.save(ENTRY)
@@ -313,13 +319,13 @@ async def test_an_empty_file_is_no_journal_but_may_become_one(tmp_path: Path) ->
     """Where one must exist it is refused, and left as it is."""
     path = tmp_path / "job.db"
     path.touch()
-    assert await refusal(path, must_exist=True) == f"{path} is empty, no journal"
+    assert await refusal(path, must_exist=True) == f"{path} is empty, not a journal"
     assert (os.listdir(tmp_path), path.stat().st_size) == (["job.db"], 0)
     sqlite_file(path, "CREATE TABLE one (name TEXT)", "DROP TABLE one")
     content = path.read_bytes()
-    assert await refusal(path, must_exist=True) == f"{path} is empty, no journal"
-    with pytest.raises(JournalError, match=r"job\.db is empty, no journal"):
-        await Journal.read(path)
+    assert await refusal(path, must_exist=True) == f"{path} is empty, not a journal"
+    with pytest.raises(JournalError, match=r"job\.db is empty, not a journal"):
+        await Journal.load(path)
     assert path.read_bytes() == content
     async with await Journal.open(path) as journal:
         await journal.save(ENTRY)
@@ -338,7 +344,7 @@ async def test_a_journal_that_was_emptied_is_refused(tmp_path: Path, *, is_there
     content = wal.read_bytes()
     assert content
     left.write_bytes(b"") if is_there else left.unlink()
-    assert await refusal(left) == f"{left} is damaged: it is empty or gone, and left.db-wal beside it is not"
+    assert await refusal(left) == f"{left} is damaged: it is empty or missing, and left.db-wal beside it is not"
     assert wal.read_bytes() == content
 
 
@@ -353,7 +359,7 @@ async def test_a_journal_is_known_by_its_file_alone_from_the_beginning(tmp_path:
     async with await Journal.open(made, must_exist=True) as journal:
         assert journal.job == {}
         assert journal._file is not None
-        assert journal._file.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert journal._file.connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     async with await Journal.open(described, must_exist=True) as journal:
         assert journal.job == {"model": "tickets"}
 
@@ -365,9 +371,9 @@ async def test_a_journal_where_none_can_be_is_refused(tmp_path: Path, name: str)
     assert str(tmp_path / name) in await refusal(tmp_path / name)
 
 
-@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="there is no folder that nobody may write to")
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="there is no folder that is read-only for all")
 async def test_a_read_only_folder_is_refused(tmp_path: Path) -> None:
-    """In one line; `/proc` is read-only for everybody, also for root."""
+    """In one line; `/proc` is read-only for all, also for root."""
     (tmp_path / "link").symlink_to("/proc/self")
     path = tmp_path / "link" / "job.db"
     assert await refusal(path) == f"{path}: the journal cannot be written here: its folder is read-only"
@@ -386,7 +392,7 @@ async def test_a_journal_that_is_read_only_is_read_and_not_used(
     monkeypatch.setattr(os, "access", lambda one, _: one.name != read_only)
     what = "its folder" if read_only == "folder" else "it"
     assert await refusal(path) == f"{path}: the journal cannot be written here: {what} is read-only"
-    assert (await Journal.read(path)).entries == {3: ENTRY}
+    assert (await Journal.load(path)).entries == {3: ENTRY}
 
 
 async def test_a_full_disk_damages_nothing(tmp_path: Path) -> None:
@@ -395,7 +401,7 @@ async def test_a_full_disk_damages_nothing(tmp_path: Path) -> None:
     async with await Journal.open(path) as journal:
         await journal.save(ENTRY)
         assert journal._file is not None
-        journal._file.execute("PRAGMA max_page_count = 1")
+        journal._file.connection.execute("PRAGMA max_page_count = 1")
         large = attrs.evolve(ENTRY, number=4, groups=(Group(Outcome.REJECTED, "x" * 100_000),))
         with pytest.raises(
             JournalError, match=r"job\.db: the disk is full: .*; make room, and run the same command again"
@@ -404,3 +410,85 @@ async def test_a_full_disk_damages_nothing(tmp_path: Path) -> None:
         assert journal.entries == {3: ENTRY}
     async with await Journal.open(path) as journal:
         assert journal.entries == {3: ENTRY}
+
+
+async def test_room_for_a_chunks_end_is_made_before_it_leaves(tmp_path: Path) -> None:
+    """A disk that fills up meanwhile does not keep it out: neither the file nor its log has to grow."""
+    path, wal = tmp_path / "job.db", tmp_path / "job.db-wal"
+    reasons = tuple(Group(Outcome.REJECTED, f"{n} {'x' * 400}", (range(n, n + 1),)) for n in range(50))
+    async with await Journal.open(path) as journal:
+        for number in range(300):
+            entry = attrs.evolve(ENTRY, number=number, groups=())
+            await journal.save(entry, is_leaving=True)
+            assert journal._file is not None
+            (n_pages,) = journal._file.connection.execute("PRAGMA page_count").fetchone()
+            journal._file.connection.execute(f"PRAGMA max_page_count = {n_pages}")
+            before = path.stat().st_size, path.stat().st_blocks, wal.stat().st_size
+            await journal.save(attrs.evolve(entry, groups=reasons if number % 60 == 0 else ()))
+            assert (path.stat().st_size, path.stat().st_blocks, wal.stat().st_size) == before
+            assert path.stat().st_size == n_pages * 4096
+            journal._file.connection.execute("PRAGMA max_page_count = 1000000")
+    async with await Journal.open(path) as journal:
+        assert len(journal.entries) == 300
+
+
+async def test_a_chunk_for_whose_end_there_is_no_room_does_not_leave(tmp_path: Path) -> None:
+    """Nothing is doubtful then; room that a kill has left behind is given back."""
+    path = tmp_path / "job.db"
+    async with await Journal.open(path) as journal:
+        await journal.save(ENTRY)
+        assert journal._file is not None
+        (n_pages,) = journal._file.connection.execute("PRAGMA page_count").fetchone()
+        journal._file.connection.execute(f"PRAGMA max_page_count = {n_pages + 10}")
+        with pytest.raises(JournalError, match="the disk is full"):
+            await journal.save(attrs.evolve(ENTRY, number=4), is_leaving=True)
+        journal._file.connection.execute("PRAGMA max_page_count = 1000000")
+        journal._file.connection.execute("INSERT INTO room VALUES (zeroblob(100000))")
+    async with await Journal.open(path) as journal:
+        assert list(journal.entries) == [3]
+        assert journal._file is not None
+        assert journal._file.connection.execute("SELECT count(*) FROM room").fetchone() == (0,)
+
+
+async def test_an_entry_and_its_run_are_written_together(tmp_path: Path) -> None:
+    """Or neither is: what a run has cost and what its chunks have become do not contradict each other."""
+    path = tmp_path / "job.db"
+    run = Run(number=1, started=100.0, seen=100.0)
+    async with await Journal.open(path) as journal:
+        await journal.save_run(run)
+        await journal.save(ENTRY)
+        assert journal._file is not None
+        journal._file.connection.execute("CREATE TRIGGER no BEFORE INSERT ON runs BEGIN SELECT RAISE(ABORT, 'no'); END")
+        ended = attrs.evolve(ENTRY, state=ChunkState.ANSWERED, pending=())
+        with pytest.raises(JournalError):
+            await journal.save(ended, attrs.evolve(run, seen=130.0))
+        assert journal.entries == {3: ENTRY}
+        journal._file.connection.execute("DROP TRIGGER no")
+    async with await Journal.open(path) as journal:
+        assert (journal.entries, journal.runs) == ({3: ENTRY}, [run])
+
+
+@pytest.mark.parametrize(
+    ("lose", "what"),
+    [
+        (lambda path: path.unlink(), "was moved or removed"),
+        (lambda path: path.rename(path.with_name("other.db")), "was moved or removed"),
+        (lambda path: path.with_name("new").replace(path), "was replaced by another file"),
+    ],
+)
+async def test_a_journal_that_is_no_longer_there_takes_nothing_more(
+    tmp_path: Path, lose: Callable[[Path], object], what: str
+) -> None:
+    """The message says what happened, and what to do."""
+    path = tmp_path / "job.db"
+    (tmp_path / "new").write_bytes(b"an older copy")
+    async with await Journal.open(path) as journal:
+        await journal.save(ENTRY)
+        lose(path)
+        refused = pytest.raises(JournalError, match=rf"job\.db: the journal {what} while its job ran, so nothing more")
+        with refused:
+            await journal.save(ENTRY, is_leaving=True)
+        with refused:
+            await journal.save(ENTRY)
+        with refused:
+            await journal.describe({"n_rows": 1})

@@ -31,7 +31,7 @@ start_time = "%d.%m.%Y %H:%M"
 
 def parsed(path: Path, content: str, **more: Any) -> FieldMapping:
     path.write_text(content)
-    held = MappingFile.read(path)
+    held = MappingFile.load(path)
     return FieldMapping.parse(
         Task, columns=held.columns, values=held.constants, dates=held.dates, time_zone=held.time_zone, **more
     )
@@ -56,7 +56,7 @@ def test_columns_constants_and_dates_are_fitted(tmp_path: Path) -> None:
 def test_a_time_of_another_form_is_named(tmp_path: Path) -> None:
     """With the form it should have."""
     mapping = parsed(tmp_path / "m.toml", WHOLE)
-    with pytest.raises(ValueError, match=r"start_time: 'soon' is no time of the form %d\.%m\.%Y %H:%M"):
+    with pytest.raises(ValueError, match=r"start_time: 'soon' is not a time of the form %d\.%m\.%Y %H:%M"):
         mapping.apply_to_text({"Task ID": "7", "Begins": "soon", "Due": ""})
 
 
@@ -64,8 +64,8 @@ def test_a_time_of_another_form_is_named(tmp_path: Path) -> None:
     ("content", "message"),
     [
         ("[columns", "m.toml is not TOML in UTF-8"),
-        ("[colums]\n", "m.toml: 'colums' is none of columns, constants, dates and time_zone"),
-        ("columns = 1", r"m.toml: columns is no table: begin it with \[columns\]"),
+        ("[colums]\n", "m.toml: 'colums' is not one of columns, constants, dates or time_zone"),
+        ("columns = 1", r"m.toml: columns is not a table: begin it with \[columns\]"),
         ('[columns]\nA = "source_id"\nB = "source_id"', "m.toml: two columns go to source_id"),
         ('[columns]\nA = "source_id"\nB = "sourceId"', "source_id is given twice: --map"),
         ("[columns]\nA.B = 1", r"m.toml: \[columns\] 'A' is not text"),
@@ -86,4 +86,4 @@ def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, content: str, mes
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     """By name."""
     with pytest.raises(SourceError, match=r"m\.toml: No such file or directory"):
-        MappingFile.read(tmp_path / "m.toml")
+        MappingFile.load(tmp_path / "m.toml")

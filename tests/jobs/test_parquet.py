@@ -18,7 +18,8 @@ from pyarrow import parquet as pq
 from planhat_async._convert import fields_of
 from planhat_async.errors import DecodeError
 from planhat_async.jobs.parquet import ParquetWriter
-from planhat_async.models import Note, Record, Task, Ticket
+from planhat_async.models import Note, Task, Ticket
+from planhat_async.records import Record
 
 
 def written(*rows: bytes, record: type[Record] = Task) -> pa.Table:
@@ -39,7 +40,7 @@ def cells(**fields: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("record", [Note, Task, Ticket])
-def test_the_columns_are_the_models_whatever_the_records_hold(record: type[Record]) -> None:
+def test_the_columns_are_the_models_for_all_records(record: type[Record]) -> None:
     """In the order of CSV, each of the field's type, also where there is no record at all."""
     types = {
         str: pa.string(),
@@ -71,7 +72,7 @@ def test_values_are_what_they_are() -> None:
 
 
 def test_what_is_nested_is_json() -> None:
-    """Objects, lists of objects, and lists of whatever it may be."""
+    """Objects, lists of objects, and lists of mixed values."""
     nested = {"custom": {"Plan": "Gold"}, "users": [{"id": "1", "isOwner": True}], "comments": [1, None]}
     assert {name: json.loads(value) for name, value in cells(**nested).items()} == nested
 
@@ -87,7 +88,7 @@ def test_an_empty_list_is_not_null() -> None:
     assert cells(activityTags=[], action="", users=[]) == {"activityTags": [], "action": "", "users": "[]"}
 
 
-def test_fields_nobody_knows_go_to_extra() -> None:
+def test_unknown_fields_go_to_extra() -> None:
     """Planhat's newest are not lost; one may even be called `extra`."""
     unknown = {"newField": {"a": 1}, "other": None, "extra": "x"}
     assert cells(_id="1", **unknown) == {"_id": "1", "extra": unknown}
@@ -162,7 +163,7 @@ def restored(row: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.slow
 @settings(derandomize=True, deadline=None)
 @given(st.lists(st.dictionaries(_NAMES, _JSON | _TIMES | st.lists(st.text(), max_size=2), max_size=6), max_size=5))
-def test_nothing_is_lost_whatever_the_records_hold(records: list[dict[str, Any]]) -> None:
+def test_nothing_is_lost_of_any_records(records: list[dict[str, Any]]) -> None:
     """What can be read from the file is what was written, but for the nulls of known fields."""
     known = {field.wire for field in fields_of(Task).values()}
     expected = [{k: v for k, v in record.items() if v is not None or k not in known} for record in records]
@@ -172,7 +173,7 @@ def test_nothing_is_lost_whatever_the_records_hold(records: list[dict[str, Any]]
 
 @pytest.mark.parametrize(("limits", "sizes"), [({"max_rows": 2}, [2, 2, 1]), ({"max_bytes": 25}, [3, 2])])
 def test_row_groups_end_at_rows_and_at_bytes(limits: dict[str, int], sizes: list[int]) -> None:
-    """Whatever comes first; so much is held, and no more."""
+    """By rows or by bytes, which comes first; no more is held."""
     out = io.BytesIO()
     writer = ParquetWriter(out, Task, **limits)
     for number in range(5):
@@ -224,6 +225,6 @@ def test_a_disk_that_is_full_is_said() -> None:
 
 
 def test_a_row_that_is_no_object_is_planhats_fault() -> None:
-    """A list of numbers is an answer that cannot be read, not a bug of whoever exports."""
-    with pytest.raises(DecodeError, match="the list holds something that is no record: 5"):
+    """A list of numbers is an answer that cannot be read, not a bug of the caller."""
+    with pytest.raises(DecodeError, match="the list holds something that is not a record: 5"):
         written(b"5")

@@ -11,7 +11,7 @@ import pytest
 from pyarrow import parquet
 
 from planhat_async.errors import AuthenticationError, BadRequestError
-from planhat_async.jobs.entries import Entry, Group, State
+from planhat_async.jobs.entries import ChunkState, Entry, Group
 from planhat_async.jobs.mapping import REASON_COLUMN, FieldMapping, SourceError
 from planhat_async.jobs.rejects import Rejects
 from planhat_async.jobs.sources import STANDARD_INPUT, FileSource
@@ -67,6 +67,18 @@ def test_jsonl_is_copied_as_jsonl(tmp_path: Path) -> None:
     assert next(iter(source(path))) == {"title": "b", "titel": [1]}
 
 
+@pytest.mark.parametrize("depth", [400, 900, 980, 1100, 20_000])
+def test_a_row_that_is_nested_deep_breaks_nothing(tmp_path: Path, depth: int) -> None:
+    """It is copied, as text where it cannot be read, and so are the rows beside it."""
+    deep = b'{"title": "a", "custom": {"x": %s}}\n' % (b"[" * depth + b"]" * depth)
+    made = source(tmp_path / "in.jsonl", deep + b'{"title": "b"}\n')
+    path = rejected(made, tmp_path / "out.jsonl", [0, 1], Outcome.INVALID)
+    first, second = path.read_bytes().split(b"\n")[:-1]
+    assert first.startswith(b'{"not stored because":"invalid: wrong 0","')
+    assert first.count(b"[") == depth
+    assert json.loads(second) == {REASON_COLUMN: "invalid: wrong 1", "title": "b"}
+
+
 def test_parquet_is_copied_as_parquet(tmp_path: Path) -> None:
     """With the columns' own types."""
     columns = {"source_id": [str(n) for n in range(2500)], "time_spent": list(range(2500))}
@@ -116,7 +128,7 @@ def test_rows_that_were_refused_with_everything_else_are_not_copied(tmp_path: Pa
 def test_a_row_that_is_noted_twice_counts_once(tmp_path: Path) -> None:
     """And keeps its first reason: an earlier run's is told with less."""
     entry = Entry(
-        number=0, n_rows=2, digest="", is_keyed=True, state=State.ANSWERED,
+        number=0, n_rows=2, digest="", is_keyed=True, state=ChunkState.ANSWERED,
         groups=(Group(Outcome.INVALID, "'…' is wrong", (range(2),)),),
     )  # fmt: skip
     with Rejects(source(tmp_path / "in.csv", b"title\na\nb\n"), tmp_path / "out.csv") as rejects:
@@ -132,7 +144,7 @@ def test_what_an_earlier_run_saw_refused_with_everything_else_is_not_copied(tmp_
     """Its rows are sent again as they are."""
     groups = (Group(Outcome.REJECTED, "no", (range(1),)), Group(Outcome.INVALID, "no", (range(1, 2),)))
     with Rejects(source(tmp_path / "in.csv", b"title\na\nb\n"), tmp_path / "out.csv") as rejects:
-        rejects.add_earlier(Entry(number=0, n_rows=2, digest="", is_keyed=True, state=State.UNSENT, groups=groups))
+        rejects.add_earlier(Entry(number=0, n_rows=2, digest="", is_keyed=True, state=ChunkState.UNSENT, groups=groups))
         assert [*rejects._reasons()] == [(1, "invalid: no")]
 
 

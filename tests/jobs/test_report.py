@@ -12,8 +12,8 @@ from xml.etree import ElementTree as ET
 import attrs
 import pytest
 
-from planhat_async.jobs.entries import Entry, Group, State
-from planhat_async.jobs.journal import Journal, Run
+from planhat_async.jobs.entries import ChunkState, Entry, Group, Run
+from planhat_async.jobs.journal import Journal
 from planhat_async.jobs.report import charts, page
 from planhat_async.results import Outcome
 
@@ -32,7 +32,7 @@ def job(n_chunks: int = 60) -> Journal:
         run, at = (1, 1000.0) if number < n_chunks // 2 else (2, 5000.0)
         ended = at + 2.0 * (number % (n_chunks // 2)) + 1.5
         journal.entries[number] = Entry(
-            number=number, n_rows=100, digest="", is_keyed=True, state=State.ANSWERED,
+            number=number, n_rows=100, digest="", is_keyed=True, state=ChunkState.ANSWERED,
             counts={"created": 99, "invalid": 1},
             groups=(Group(Outcome.INVALID, "email is <missing>", (range(100 * number, 100 * number + 1),)),),
             run=run, begun=ended - 1.0, sent=ended - 1.0, ended=ended, n_attempts=number % (n_chunks // 2) + 1,
@@ -49,7 +49,8 @@ def test_the_page_is_whole_and_needs_nothing_from_elsewhere() -> None:
     assert not any(word in content for word in ("<script", "http:", "https:", "src=", "@import", "url("))
     assert "email is &lt;missing&gt;" in content
     assert "6,000 rows in 2 min: 60 rows are not stored." in content
-    assert content.count("<svg") == 3 + 2
+    assert content.count("<svg") == 3 + 1
+    assert content.count('<rect class="good"') == content.count('<rect class="wrong"') == 1
     assert "killed, or lost its journal" in content
 
 

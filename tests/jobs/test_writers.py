@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from planhat_async._convert import fields_of
 from planhat_async.errors import DecodeError
 from planhat_async.jobs.writers import CsvWriter, JsonlWriter
-from planhat_async.models import Note, Record, Task, Ticket
+from planhat_async.models import Note, Task, Ticket
+from planhat_async.records import Record
 
 COLUMNS: dict[type[Record], list[str]] = {
     cls: [*(field.wire for field in fields_of(cls).values()), "extra"] for cls in (Note, Task, Ticket)
@@ -107,4 +108,13 @@ def test_a_csv_row_that_is_no_object_is_planhats_fault() -> None:
     """A list of numbers is an answer that cannot be read, not a bug of whoever exports."""
     with pytest.raises(DecodeError) as caught:
         cells(b"5")
-    assert str(caught.value) == "the list holds something that is no record: 5"
+    assert str(caught.value) == "the list holds something that is not a record: 5"
+
+
+@pytest.mark.parametrize("depth", [400, 900])
+def test_a_record_that_is_nested_deep_ends_no_export(depth: int) -> None:
+    """What could be read can be written."""
+    deep = b"[" * depth + b"]" * depth
+    (row,) = cells(b'{"_id":"1","custom":{"x":%s},"more":%s}' % (deep, deep))
+    assert (row["custom"].count("["), row["extra"].count("[")) == (depth, depth)
+    assert jsonl(b'{"_id":"1",\n"custom":{"x":%s}}' % deep).count(b"[") == depth

@@ -8,10 +8,21 @@ from urllib.parse import quote
 
 import msgspec
 
-from planhat_async.sandbox.fields import MODELS
+from planhat_async.sandbox.models import ALL
 
 METHODS = ("GET", "GET", "PUT", "PUT", "POST", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "get", "X-Y")
-PATHS = (*MODELS, *MODELS, *MODELS, "notes", "", ".", "..", "companies", "Tasks", "tasks%00", "é", "x" * 300)
+PATHS = (
+    *(rules.path for rules in ALL if rules.path is not None for _ in range(3)),
+    "notes",
+    "",
+    ".",
+    "..",
+    "companies",
+    "Tasks",
+    "tasks%00",
+    "é",
+    "x" * 300,
+)
 PREFIXES = ("", "", "extid-", "srcid-", "extid-srcid-")
 QUERIES = [
     "limit",
@@ -26,7 +37,7 @@ QUERIES = [
     "search",
     "x",
 ]
-FIELDS = sorted({field for model in MODELS.values() for field in model.writable} | {"_id", "nobody", "__v"})
+FIELDS = sorted({field for rules in ALL for field in rules.writable} | {"_id", "nobody", "__v"})
 TEXTS = [
     *("", "a", "0", "-1", "1e9", "true", "null", "_id", "-_id", "-custom.a", "custom.", "custom.a.b", "a,b,,"),
     *("é\u0000\n", "9" * 30, "\\", '"', "%00", "x" * 200, "\U0001f600"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -14,6 +15,7 @@ from planhat_async.sandbox import Choices, Company
 from planhat_async.sandbox.api import Api
 from planhat_async.sandbox.limits import Limits
 from planhat_async.sandbox.messages import ApiRequest
+from planhat_async.sandbox.models import ALL, Entry, Rules
 from planhat_async.sandbox.state import State
 
 NOW = 1_657_015_336.5  # 2022-07-05T10:02:16.500Z
@@ -37,9 +39,9 @@ class Answer:
 class Door:
     """Planhat without a network and without limits."""
 
-    def __init__(self, *companies: Company, choices: Choices | None = None) -> None:
+    def __init__(self, *entries: Entry, choices: Choices | None = None, models: Iterable[Rules] = ALL) -> None:
         limits = Limits(per_minute=None, per_second=None)
-        self.api = Api(limits=limits, choices=choices or Choices(), state=State(0, companies))
+        self.api = Api(limits=limits, choices=choices or Choices(), state=State(0, entries, models))
         self.now = NOW
 
     def __call__(self, method: str, path: str, body: Any = None, **query: str) -> Answer:
@@ -61,5 +63,5 @@ class Door:
         return record_id
 
     def ids(self, path: str, **query: str) -> list[str]:
-        """The `_id`s of a listed page."""
-        return [record["_id"] for record in self("GET", path, **query).body]
+        """The `_id`s of a listed page, by `_id` unless the query has another order."""
+        return [record["_id"] for record in self("GET", path, **{"sort": "_id", **query}).body]

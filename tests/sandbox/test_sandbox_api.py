@@ -34,14 +34,22 @@ def _get(authorization: str | None = f"Bearer {_TOKEN}", **fields: Any) -> ApiRe
         ("Bearer \udcff\u00e9", 401, 200),
         ("Bearer ", 401, 401),
         ("Bearer", 401, 401),
+        ("Basic czNjcmV0Og==", 200, 200),
+        ("basic  czNjcmV0Og== ", 200, 200),
+        ("Basic b3RoZXI6", 401, 200),
+        ("Basic czNjcmV0OnBhc3N3b3Jk", 401, 401),
+        ("Basic Og==", 401, 401),
+        ("Basic czNjcmV0", 200, 200),
         ("Basic s3cret", 401, 401),
+        ("Basic \u00e9", 401, 401),
+        ("Basic", 401, 401),
         ("s3cret", 401, 401),
         ("", 401, 401),
         (None, 401, 401),
     ],
 )
 def test_a_token_lets_a_request_in(authorization: str | None, with_own: int, with_any: int) -> None:
-    """An Api with a token of its own accepts that one, without one any that is not empty."""
+    """As a bearer's token, or as a user's name without a password; an Api without a token of its own accepts any."""
     request = _get(authorization)
     assert (Api(_TOKEN).handle(request).status, Api().handle(request).status) == (with_own, with_any)
 

@@ -1,4 +1,4 @@
-"""What becomes of the rows of a bulk upsert."""
+"""The outcome of the rows of a bulk upsert."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def test_a_body_in_which_every_row_lacks_a_field_is_rejected() -> None:
 
 @pytest.mark.parametrize("applies_rest", [False, True])
 def test_a_repeated_key_rejects_the_body(*, applies_rest: bool) -> None:
-    """Every row with the key is blamed and none of them stored; the others are stored or not."""
+    """Every row with the key is blamed and not stored; the others are stored or not."""
     planhat = Door(choices=Choices(rejected_body_applies_rest=applies_rest))
     known = planhat.add("tasks", sourceId="known")
     rows = [
@@ -222,7 +222,7 @@ def test_tickets_are_answered_in_short() -> None:
 
 @pytest.mark.parametrize(("counts", "n_updated"), [(False, 0), (True, 1)])
 def test_an_unchanged_ticket_is_counted_or_not(*, counts: bool, n_updated: int) -> None:
-    """Nobody knows whether `updated` counts rows that changed nothing."""
+    """It is unknown whether `updated` counts rows that changed nothing."""
     planhat = Door(choices=Choices(tickets_count_unchanged=counts))
     planhat("PUT", "tickets", [_ticket("a")])
     planhat.now += 1.0
@@ -230,12 +230,87 @@ def test_an_unchanged_ticket_is_counted_or_not(*, counts: bool, n_updated: int) 
 
 
 def test_a_ticket_without_email_is_dropped_silently() -> None:
-    """It is in no count and in no error, and its key may come again."""
+    """A new one: it is in no count and in no error, and its key may come again."""
     planhat = Door()
     dropped = [_ticket("a", email=email) for email in ("", None)]
     without = {"sourceId": "a", "companyId": "c"}
     assert planhat("PUT", "tickets", [*dropped, without, _ticket("a")]) == Answer(200, {"created": 1, "updated": 0})
-    assert planhat("PUT", "tickets", dropped[:1]) == Answer(200, {"created": 0, "updated": 0})
+    assert planhat("PUT", "tickets", [_ticket("b", email="")]) == Answer(200, {"created": 0, "updated": 0})
+
+
+@pytest.mark.parametrize("key", ["_id", "sourceId"])
+def test_a_row_that_names_a_ticket_needs_nothing_else(key: str) -> None:
+    """Neither `email` nor a company: the fields sent change, the rest stay, the other key too."""
+    planhat = Door(TENET)
+    planhat("PUT", "tickets", [_ticket("a", status="open", custom={"x": 1})])
+    before = planhat("GET", "tickets").body[0]
+    named = {"_id": before["_id"]} if key == "_id" else {"sourceId": "a"}
+    planhat.now += 1.0
+    row = {**named, "status": "closed", "custom": {"y": 2}}
+    assert planhat("PUT", "tickets", [row]) == Answer(200, {"created": 0, "updated": 1})
+    after = planhat("GET", "tickets").body[0]
+    changed = {"status": "closed", "custom": {"x": 1, "y": 2}, "updateDate": "2022-07-05T10:02:17.500Z"}
+    assert after == before | changed
+
+
+def test_an_update_without_email_may_be_dropped_as_a_creation_is() -> None:
+    """What Planhat does is unknown: with the switch a row without `email` changes nothing, even a ticket it matches."""
+    planhat = Door(choices=Choices(tickets_need_email_to_update=True))
+    planhat("PUT", "tickets", [_ticket("a", status="open")])
+    known = planhat.ids("tickets")[0]
+    rows = [{"sourceId": "a", "status": "closed"}, {"_id": known, "status": "closed"}]
+    assert planhat("PUT", "tickets", rows) == Answer(200, {"created": 0, "updated": 0})
+    assert planhat("GET", "tickets").body[0]["status"] == "open"
+    assert planhat("PUT", "tickets", [_ticket("a", status="closed")]) == Answer(200, {"created": 0, "updated": 1})
+
+
+def test_a_key_that_two_rows_without_email_have_came_twice() -> None:
+    """If it names a ticket that is there; rows that would create one are dropped before their keys are looked at."""
+    planhat = Door()
+    planhat("PUT", "tickets", [_ticket("a")])
+    twice = planhat("PUT", "tickets", [{"sourceId": "a", "status": status} for status in ("open", "closed")])
+    error = {"sourceId": "a", "error": "sourceId duplicated"}
+    assert twice == Answer(400, {"created": 0, "updated": 0, "updatedErrors": [error, error]})
+    assert planhat("PUT", "tickets", [{"sourceId": "b"}, _ticket("b")]) == Answer(200, {"created": 1, "updated": 0})
+
+
+def test_a_row_that_names_a_task_or_a_note_needs_nothing_else() -> None:
+    """Only a creation needs a company, a type, or `repeatDays`."""
+    planhat = Door(TENET)
+    task, note = planhat.add("tasks", sourceId="t"), planhat.add("notes", subject="old")
+    rows = [{"sourceId": "t", "repeat": "custom"}, {"sourceId": "new", "repeat": "custom"}]
+    answer = planhat("PUT", "tasks", rows)
+    assert (answer.status, answer.body["updated"], answer.body["created"]) == (206, 1, 0)
+    assert answer.body["createdErrors"] == [{"sourceId": "new", "error": "companyId is required"}]
+    assert planhat("GET", f"tasks/{task}").body["repeat"] == "custom"
+    assert planhat("PUT", f"tasks/{task}", {"repeat": "custom", "status": "Done"}).status == 200
+    assert planhat("PUT", "conversations", [{"_id": note, "subject": "new"}]).body["updated"] == 1
+    assert planhat("PUT", f"conversations/{note}", {"description": "new"}).status == 200
+
+
+def test_an_error_may_be_plain_text() -> None:
+    """With the switch it names nothing that can be traced to its row."""
+    planhat = Door(TENET, choices=Choices(errors_are_texts=True))
+    answer = planhat("PUT", "tasks", [{"sourceId": "a", "companyId": "unknown"}])
+    assert answer == Answer(206, _NOTHING | {"createdErrors": ["companyId: no such company"]})
+
+
+def test_an_answer_may_leave_its_counts_out() -> None:
+    """With the switch only the lists say what was done; the short answer of tickets stays as it is."""
+    planhat = Door(choices=Choices(upserts_have_counts=False))
+    known = planhat.add("tasks", sourceId="a")
+    answer = planhat("PUT", "tasks", [{"sourceId": "a", "action": "new"}, {"companyId": "c"}])
+    created = planhat.ids("tasks")[1]
+    assert answer.body == {
+        "createdErrors": [],
+        "insertsKeys": [{"_id": created}],
+        "updatedErrors": [],
+        "updatesKeys": [{"_id": known, "sourceId": "a"}],
+        "modified": [known],
+        "upsertedIds": [created],
+        "permissionErrors": [],
+    }
+    assert planhat("PUT", "tickets", [_ticket("a")]) == Answer(200, {"created": 1, "updated": 0})
 
 
 def test_a_dropped_ticket_is_not_one_that_lacks_a_field() -> None:
@@ -245,19 +320,20 @@ def test_a_dropped_ticket_is_not_one_that_lacks_a_field() -> None:
     assert Door()("PUT", "tickets", [{"email": "a@b.c"}]) == Answer(400, answer)
 
 
-def test_a_ticket_needs_a_source_id_and_a_company_unless_named_by_id() -> None:
-    """Whether it is new or not: only a row that names its ticket by `_id` can do without."""
+def test_a_new_ticket_needs_a_source_id_and_a_company() -> None:
+    """A row with `email` that matches nothing and lacks one of them is refused, with a word for it."""
     planhat = Door()
-    planhat("PUT", "tickets", [_ticket("a")])
-    known = planhat.ids("tickets")[0]
-    rows = [{"email": "a@b.c", "companyId": "c"}, {"email": "a@b.c", "sourceId": "a"}, {"email": "a@b.c", "_id": known}]
+    rows = [{"email": "a@b.c", "companyId": "c"}, {"email": "a@b.c", "sourceId": "a"}, {"email": "a@b.c", "_id": "f"}]
     assert planhat("PUT", "tickets", rows) == Answer(
         206,
         {
             "created": 0,
             "updated": 0,
-            "createdErrors": [{"error": "sourceId is required"}],
-            "updatedErrors": [{"sourceId": "a", "error": "companyId is required"}],
+            "createdErrors": [
+                {"error": "sourceId is required"},
+                {"sourceId": "a", "error": "companyId is required"},
+            ],
+            "updatedErrors": [{"_id": "f", "error": "_id: no such record"}],
         },
     )
 

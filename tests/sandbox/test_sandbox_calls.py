@@ -1,4 +1,4 @@
-"""The calls of the three models."""
+"""The calls of every model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sandbox_door import TENET, Answer, Door
 
-from planhat_async.sandbox.fields import NOTES, TASKS, TICKETS
+from planhat_async.sandbox.models import ALL
 
 _NOT_FOUND = Answer(404, {"error": "Not found"})
 
@@ -18,7 +18,7 @@ _NOT_FOUND = Answer(404, {"error": "Not found"})
     "path", ["", "notes", "Tasks", "nowhere", "tasks/a/b", "tasks//", "conversations/a/", "%2Ftasks"]
 )
 def test_other_paths_do_not_exist(path: str) -> None:
-    """`/notes` is none of Planhat's either."""
+    """Planhat has no `/notes` either."""
     assert Door()("GET", path) == Answer(404, {"error": "No such path"})
 
 
@@ -54,7 +54,7 @@ _FREE_TEXT = "a/b ?#%25&[]é.."
 @pytest.mark.parametrize("path", ["conversations", "tasks"])
 @pytest.mark.parametrize("key", [".", "..", _FREE_TEXT, "extid-x"])
 def test_a_record_is_reached_by_every_key(path: str, key: str) -> None:
-    """`_id`, `extid-…` and `srcid-…` get and update it, whatever the ids hold."""
+    """`_id`, `extid-…` and `srcid-…` get and update it, with any characters in the ids."""
     planhat = Door()
     record_id = planhat.add(path, externalId=key, sourceId=key)
     escaped = "".join(f"%{octet:02x}" for octet in key.encode())
@@ -66,7 +66,7 @@ def test_a_record_is_reached_by_every_key(path: str, key: str) -> None:
 @pytest.mark.parametrize("path", ["conversations", "tasks"])
 @pytest.mark.parametrize("key", ["0" * 24, "extid-x", "srcid-x", "x", "..", "extid-", "\N{SNOWMAN}"])
 def test_a_key_of_no_record_is_not_found(path: str, key: str) -> None:
-    """Whatever is done to it."""
+    """By any method."""
     planhat = Door()
     planhat.add(path, externalId="y", sourceId="y")
     assert [planhat(method, f"{path}/{key}", {}) for method in ("GET", "PUT", "DELETE")] == [_NOT_FOUND] * 3
@@ -150,7 +150,7 @@ def test_a_record_is_an_object(body: object) -> None:
 
 
 def test_a_bulk_body_has_at_most_5000_rows() -> None:
-    """One more, and none is stored."""
+    """With one more, nothing is stored."""
     planhat = Door()
     rows = [{"companyId": "c"}] * 5_001
     assert planhat("PUT", "tasks", rows) == Answer(400, {"error": "More than 5000 items"})
@@ -171,7 +171,7 @@ _JSON = st.recursive(
     max_leaves=5,
 )
 _FIELDS = st.sampled_from(
-    [*sorted(NOTES.writable | TASKS.writable | TICKETS.writable), "_id", "domains", "companyId", "companyExternalId"]
+    [*sorted(frozenset().union(*(rules.writable for rules in ALL))), "_id", "domains", "companyId", "companyExternalId"]
 )
 _KEYS = st.sampled_from(["0" * 24, "1" * 24, TENET.company_id, "extid-tenet", "a", "tenet.com", ""])
 _ROW = st.dictionaries(_FIELDS, _KEYS | _JSON, max_size=6) | _JSON
@@ -184,7 +184,7 @@ _SORTS = st.sampled_from(["", "custom", "-date", "status", "history", "-custom.a
     st.lists(st.tuples(st.sampled_from(["PUT", "POST"]), _PATHS, _ROW | st.lists(_ROW, max_size=4)), max_size=4), _SORTS
 )
 def test_no_body_breaks_the_rules(calls: list[tuple[str, str, Any]], sort: str) -> None:
-    """Whatever JSON is sent, the answer is one of Planhat's, and everything stored can be listed in any order."""
+    """Any JSON gets one of Planhat's answers, and everything stored can be listed in any order."""
     planhat = Door(TENET)
     planhat.add("notes", _id="0" * 24)
     planhat.add("tasks", _id="1" * 24)

@@ -7,6 +7,7 @@ live or as unknown are not here: the docstring of `planhat_async.sandbox` says w
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,9 +15,11 @@ from typing import Any, TypeVar
 import pytest
 from sandbox_door import ACME, NOW, TENET, Door
 
+from planhat_async.sandbox import Choices
 from planhat_async.sandbox.api import Api
 from planhat_async.sandbox.limits import Limits
 from planhat_async.sandbox.messages import ApiRequest
+from planhat_async.sandbox.models import ALL
 
 T = TypeVar("T", bound=Callable[..., Any])
 
@@ -105,7 +108,8 @@ def test_limits_of_lists(path: str, default: int, most: int) -> None:
     """A page has so many rows if nothing is asked for, and no more if more is."""
     planhat = Door()
     kind = {"type": "ticket"} if path == "tickets" else {}
-    collection = planhat.api.state.store[path]
+    rules = next(rules for rules in ALL if rules.path == path)
+    collection = planhat.api.state.collection(rules)
     for number in range(most + 1):
         collection.insert({"_id": f"{number:024x}", **kind})
     assert [len(planhat.ids(path, **query)) for query in ({}, {"limit": "99999"})] == [default, most]
@@ -167,7 +171,7 @@ def test_shared_list_parameters() -> None:
         assert planhat.ids(path, sort="subject") == [c, a, b]
         assert planhat.ids(path, sort="-subject") == [b, a, c]
         assert planhat.ids(path, sort="Subject") == [a, b, c]
-        assert planhat("GET", path, select="subject,none", limit="1").body == [{"_id": a, "subject": "b"}]
+        assert planhat("GET", path, select="subject,none", limit="1", sort="_id").body == [{"_id": a, "subject": "b"}]
         assert planhat.ids(path, companyId="b,a") == [a, c]
     people = [planhat.add("tasks", endusers=[{"id": name}]) for name in "xyz"]
     assert planhat.ids("tasks", enduserIds="x,z") == [people[0], people[2]]
@@ -240,9 +244,9 @@ def test_repeat() -> None:
     assert [planhat("POST", "tasks", _task(repeat="custom", **more)).status for more in days] == [400, 400, 200]
 
 
-@fact("Ticket: `sourceId` and `email` required D; `domains` (array) required unless `companyExternalId` is given D")
+@fact("Ticket, **to create**: `sourceId`, `email`, and `domains` (array) unless `companyExternalId` is given D")
 def test_what_a_ticket_needs() -> None:
-    """A key, a company by any of three names, and an address, without which it is dropped silently."""
+    """To be created: a key, a company by any of three names, and an address, without which it is dropped silently."""
     planhat = Door(TENET, ACME)
     company: list[dict[str, Any]] = [
         {"companyId": TENET.company_id},
@@ -255,7 +259,35 @@ def test_what_a_ticket_needs() -> None:
     statuses = [planhat("PUT", "tickets", [row]).status for row in rows]
     assert statuses == [200, 200, 200, 206, 400]
     assert planhat("PUT", "tickets", [{"email": "a@b.c", "companyId": TENET.company_id}]).status == 400
-    assert planhat("PUT", "tickets", [_ticket(email=None)]).body == {"created": 0, "updated": 0}
+    assert planhat("PUT", "tickets", [_ticket("new", email=None)]).body == {"created": 0, "updated": 0}
+
+
+@fact("**To update: one of `_id`, `sourceId` in that order, and no company** D")
+def test_what_the_update_of_a_record_needs() -> None:
+    """A keyable, and nothing of what a creation needs: tickets, notes and tasks alike; no company is moved."""
+    planhat = Door(TENET, ACME)
+    planhat("PUT", "tickets", [_ticket("1"), _ticket("2")])
+    first = planhat.ids("tickets")[0]
+    rows = [{"_id": first, "sourceId": "2", "status": "closed"}, {"sourceId": "2", "status": "closed"}]
+    assert planhat("PUT", "tickets", rows[:1]).status == 206  # "2" is another ticket's: the `_id` came first
+    assert planhat("PUT", "tickets", [{"_id": first, "status": "closed"}, rows[1]]).body == {"created": 0, "updated": 2}
+    assert planhat.api.state.records("tickets")[1]["companyId"] == TENET.company_id
+    note, task = planhat.add("notes"), planhat.add("tasks", sourceId="1")
+    assert planhat("PUT", "conversations", [{"_id": note, "subject": "s"}]).body["updated"] == 1
+    for key in ({"_id": task}, {"sourceId": "1"}):
+        assert planhat("PUT", "tasks", [{**key, "repeat": "custom", "action": str(key)}]).body["updated"] == 1
+
+
+@fact("Tickets may be sent through `/conversations` too D: their own fields (`status`, `email`, `url`, `severity` …)")
+def test_tickets_may_be_sent_as_conversations() -> None:
+    """They are stored with their own fields, and then found as any other ticket is."""
+    planhat = Door(TENET)
+    sent = {"type": "ticket", "url": "u", "severity": "high", "status": "open", "title": "T"}
+    assert planhat("PUT", "conversations", [_ticket("1", **sent)]).body["created"] == 1
+    (ticket,) = planhat("GET", "tickets", status="open", email="a@b.c").body
+    assert ticket == ticket | sent | {"externalId": "1", "subject": "T", "subType": "ticket"}
+    assert planhat("PUT", "tickets", [{"sourceId": "1", "status": "closed"}]).body == {"created": 0, "updated": 1}
+    assert planhat("GET", f"conversations/{ticket['_id']}").body["status"] == "closed"
 
 
 @fact("200 all good · **206 some rows failed: the errors are in the body** · 400 a required key is missing")
@@ -270,10 +302,23 @@ def test_statuses_of_a_bulk_upsert() -> None:
     assert answers[0].body.keys() == answers[3].body.keys()
 
 
-@fact('**Every key is optional**: tickets answer `{"created":1,"updated":0}` D')
+@fact(
+    '(then the lists count: `insertsKeys`, `upsertedIds`, `updatesKeys`): tickets answer `{"created":1,"updated":0}` D'
+)
 def test_the_short_answer_of_tickets() -> None:
-    """Two counts and nothing else."""
+    """Two counts and nothing else; where counts are left out of the long answer, its lists tell as much."""
     assert Door()("PUT", "tickets", [_ticket()]).body == {"created": 1, "updated": 0}
+    planhat = Door(choices=Choices(upserts_have_counts=False))
+    answer = planhat("PUT", "tasks", [_task(), _task()]).body
+    assert ("created" in answer, len(answer["insertsKeys"]), len(answer["upsertedIds"])) == (False, 2, 2)
+
+
+@fact("`Authorization: Bearer <token>`, or Basic with `<token>:` G")
+def test_two_ways_to_give_the_token() -> None:
+    """Either lets a request in."""
+    planhat = Api("s3cret")
+    for said in ("Bearer s3cret", "Basic " + b64encode(b"s3cret:").decode()):
+        assert planhat.handle(ApiRequest("GET", ("tasks",), headers={"Authorization": said})).status == 200
 
 
 @fact("The same key twice in one body is an error G")

@@ -1,4 +1,4 @@
-"""A client that nobody here wrote works against the sandbox: `cruds`, with the interface to Planhat that it ships."""
+"""An independent client works against the sandbox: `cruds`, with the interface to Planhat that it ships."""
 
 from __future__ import annotations
 
@@ -71,6 +71,21 @@ async def test_tickets(sandbox: Sandbox, cruds: Any) -> None:
     assert sandbox.records("tickets") == []
 
 
+async def test_a_status_sync_of_tickets(sandbox: Sandbox, cruds: Any) -> None:
+    """A ticket that is there is updated by its `sourceId` alone: no `email`, no company, and nothing else changes."""
+    row = {"sourceId": "7", "email": "ada@acme.com", "domains": ["acme.com"], "title": "T", "status": "open"}
+
+    def use() -> None:
+        assert cruds.ticket.bulk_upsert([row], raise_on_error=True) == {"created": 1, "updated": 0}
+        (before,) = sandbox.records("tickets")
+        answer = cruds.ticket.bulk_upsert([{"sourceId": "7", "status": "closed"}], raise_on_error=True)
+        assert answer == {"created": 0, "updated": 1}
+        (after,) = sandbox.records("tickets")
+        assert after == before | {"status": "closed", "updateDate": after["updateDate"]}
+
+    await asyncio.to_thread(use)
+
+
 async def test_its_pages_are_the_whole_list(sandbox: Sandbox, cruds: Any) -> None:
     """It goes on from page to page as long as they are full."""
     cruds._delay = 0
@@ -86,7 +101,7 @@ async def test_its_pages_are_the_whole_list(sandbox: Sandbox, cruds: Any) -> Non
 
 @pytest.mark.parametrize("name", ["note", "task"])
 async def test_its_update_is_not_documented(sandbox: Sandbox, cruds: Any, name: str) -> None:
-    """It sends a PATCH, and Planhat documents none: the answer is a 405, and nothing is changed."""
+    """It sends a PATCH, which Planhat does not document: the answer is a 405, and nothing is changed."""
     before = sandbox.add(f"{name}s", {"companyId": "c"})
 
     def use() -> None:

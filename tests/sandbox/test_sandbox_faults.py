@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planhat_async.sandbox.faults import KINDS, Fault, Faults, FaultsLike, parse
-from planhat_async.sandbox.messages import ApiRequest, Strike
+from planhat_async.sandbox.messages import ApiRequest, AppliedFault
 
 GET = ApiRequest("GET", ("tasks",))
 POST = ApiRequest("POST", ("tasks",))
@@ -19,23 +19,23 @@ PUT_ONE = ApiRequest("PUT", ("tasks", "5d"))
 
 def _names(faults: FaultsLike, calls: list[ApiRequest], *, seed: int = 0) -> list[str | None]:
     plan = Faults(faults, seed=seed)
-    strikes = [plan.strike(call) for call in calls]
-    return [None if strike is None else strike.name for strike in strikes]
+    applied = [plan.apply(call) for call in calls]
+    return [None if fault is None else fault.name for fault in applied]
 
 
 def test_without_faults_nothing_goes_wrong() -> None:
     """Neither with a call nor with the one to come."""
     plan = Faults()
-    assert [plan.strike(GET), plan.refusal()] == [None, None]
+    assert [plan.apply(GET), plan.refusal()] == [None, None]
 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_every_fault_has_a_text_form(name: str) -> None:
-    """Its name alone befalls every call it fits, with the usual amount."""
+    """Its name alone applies to every call it fits, with the default amount."""
     assert parse(name) == [Fault(name)]
     kind = KINDS[name]
     call = GET if kind.scope.fits(GET) else PUT
-    assert Faults(name).strike(call) == Strike(name, kind.amount or 0.0)
+    assert Faults(name).apply(call) == AppliedFault(name, kind.amount or 0.0)
 
 
 def test_a_text_names_rates_numbers_and_amounts() -> None:
@@ -54,7 +54,7 @@ def test_a_text_names_rates_numbers_and_amounts() -> None:
     ("text", "problem"),
     [
         ("reset_afer=0.1", "no fault is called 'reset_afer'; near: reset_after"),
-        ("http_501", "no fault is called 'http_501'; near: http_50"),
+        ("http_501", "no fault is called 'http_501'; near: http_5"),
         ("zzzzzz", "no fault is called 'zzzzzz'$"),
         ("reset_after=1.5", "reset_after: a rate is from 0 to 1, not 1.5"),
         ("reset_after:2", "reset_after has no amount"),
@@ -71,7 +71,7 @@ def test_what_is_no_fault_is_refused(text: str, problem: str) -> None:
 
 
 def test_a_refusal_has_no_condition() -> None:
-    """Nobody sees a call that is refused."""
+    """A refused call never arrives."""
     with pytest.raises(ValueError, match="refuse has no condition"):
         Fault("refuse", when=lambda _: True)
 
@@ -87,13 +87,13 @@ def test_numbers_count_the_calls_that_fit() -> None:
 
 
 def test_a_call_has_one_fault() -> None:
-    """What befalls it for certain goes before what befalls it by luck; of two of a kind the first one does."""
+    """A fault at rate 1 goes before one at a lower rate; of two of a kind the first one applies."""
     assert {_names("reset_after=0.5,http_500@1", [GET], seed=seed)[0] for seed in range(20)} == {"http_500"}
     assert _names("http_502@1,http_503@1", [GET]) == ["http_502"]
 
 
 def test_rates_are_kept() -> None:
-    """Each fault befalls its share of the calls, whatever others there are."""
+    """Each fault applies to its share of the calls, beside any others."""
     counts = Counter(_names("reset_after=0.05,http_500=0.02,rows_206=0.1", [PUT] * 20_000))
     assert [round(counts[name] / 20_000, 2) for name in ("reset_after", "http_500", "rows_206", None)] == [
         0.05,
@@ -106,16 +106,16 @@ def test_rates_are_kept() -> None:
 def test_a_refusal_is_known_before_its_call() -> None:
     """The call that is refused never arrives, so it is counted when it is foretold."""
     plan = Faults("refuse:0.5@1+3")
-    refused = Strike("refuse", 0.5)
+    refused = AppliedFault("refuse", 0.5)
     assert [plan.refusal(), plan.refusal()] == [refused, None]
-    assert [plan.strike(GET), plan.refusal(), plan.strike(GET), plan.refusal()] == [None, refused, None, None]
+    assert [plan.apply(GET), plan.refusal(), plan.apply(GET), plan.refusal()] == [None, refused, None, None]
 
 
 def test_refusals_in_a_row_are_one() -> None:
-    """Nobody listens for as long as all of them take; where every call is refused, each has its own."""
+    """Their times are added; if every call is refused, each has its own."""
     plan = Faults("refuse:0.5@1+2+3")
-    assert [plan.refusal(), plan.refusal(), plan.strike(GET)] == [Strike("refuse", 1.5), None, None]
-    assert [Faults("refuse:2").refusal() for _ in range(2)] == [Strike("refuse", 2.0)] * 2
+    assert [plan.refusal(), plan.refusal(), plan.apply(GET)] == [AppliedFault("refuse", 1.5), None, None]
+    assert [Faults("refuse:2").refusal() for _ in range(2)] == [AppliedFault("refuse", 2.0)] * 2
 
 
 @given(st.integers(0, 1000))
@@ -124,13 +124,13 @@ def test_refusals_by_rate_are_all_foretold(seed: int) -> None:
     plan = Faults("refuse=0.5", seed=seed)
     for _ in range(20):
         plan.refusal()
-        assert plan.strike(GET) is None
+        assert plan.apply(GET) is None
 
 
 def test_a_call_that_should_have_been_refused_may_arrive() -> None:
-    """If it comes while the call before it is still under way; then the fault befalls it as it can."""
+    """If it comes while the call before it is still under way; then the fault applies to it as far as it can."""
     plan = Faults("refuse@2")
-    assert [plan.strike(GET), plan.strike(GET)] == [None, Strike("refuse", 0.1)]
+    assert [plan.apply(GET), plan.apply(GET)] == [None, AppliedFault("refuse", 0.1)]
 
 
 @settings(max_examples=50)

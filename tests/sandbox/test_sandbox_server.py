@@ -95,12 +95,14 @@ async def test_the_documented_calls_of_tickets(client: aiohttp.ClientSession) ->
 async def test_documented_records_come_back_as_they_are(
     planhat: Sandbox, client: aiohttp.ClientSession, name: str, path: str
 ) -> None:
-    """What was put into the store is listed whole, by `_id`."""
+    """What was put into the store is listed whole, the newest first."""
     records = documented(f"{name}-list.response")
     for record in records:
         assert planhat.add(f"{name}s", record) == record
     expected = sorted(records, key=lambda record: str(record["_id"]))
-    assert await _call(client, "GET", path) == planhat.records(f"{name}s") == expected
+    assert planhat.records(f"{name}s") == expected
+    assert await _call(client, "GET", path) == expected[::-1]
+    assert await _call(client, "GET", f"{path}?sort=_id") == expected
 
 
 async def test_a_sandbox_with_a_token_accepts_no_other() -> None:
@@ -200,7 +202,7 @@ async def test_requests_under_way_are_counted() -> None:
 async def test_a_client_may_hang_up(
     planhat: Sandbox, client: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """In the middle of a body: nothing is done, nobody complains, and the next client is served."""
+    """In the middle of a body: nothing is done, nothing is raised, and the next client is served."""
     _, writer = await _open_upload(planhat)
     writer.close()
     await writer.wait_closed()
@@ -216,7 +218,7 @@ async def test_a_body_that_cannot_be_read_is_refused(client: aiohttp.ClientSessi
 
 
 async def test_closing_is_quick_and_final() -> None:
-    """Connections kept alive and uploads under way do not hold it up; afterwards nobody listens."""
+    """Connections kept alive and uploads under way do not hold it up; afterwards the port is closed."""
     planhat = Sandbox()
     await planhat.start()
     url = planhat.url
@@ -288,7 +290,7 @@ async def test_an_ipv6_address_is_bracketed() -> None:
 
 
 async def test_answers_are_never_html(client: aiohttp.ClientSession) -> None:
-    """Even to paths and methods nobody knows."""
+    """Even to unknown paths and methods."""
     for method, path in (("GET", "/"), ("PATCH", "/tasks"), ("OPTIONS", "/tasks"), ("GET", "/../tasks/../x?q=%ff")):
         async with client.request(method, path, headers={"Accept": "text/html"}) as response:
             assert response.content_type == "application/json"

@@ -7,7 +7,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planhat_async.sandbox.store import Collection, ObjectIds, Store, decoded
+from planhat_async.sandbox.models.note_rules import NOTES
+from planhat_async.sandbox.models.task_rules import TASKS
+from planhat_async.sandbox.state import State
+from planhat_async.sandbox.store import Collection, ObjectIds, decoded
 
 
 def test_ids_begin_with_their_time_and_ascend() -> None:
@@ -28,13 +31,13 @@ def test_ids_are_the_seeds() -> None:
     assert ObjectIds(seed=1).new(0.0) == ObjectIds(seed=1).new(0.0) != ObjectIds(seed=2).new(0.0)
 
 
-def test_a_new_id_is_nobodys() -> None:
-    """An `_id` that a caller has put into either collection is passed over."""
+def test_a_new_id_is_unique() -> None:
+    """An `_id` that a caller has put into any collection is skipped."""
     ids = ObjectIds(seed=0)
-    store = Store(seed=0)
-    store["tasks"].insert({"_id": ids.new(0.0)})
-    store["conversations"].insert({"_id": ids.new(0.0)})
-    assert store.new_id(0.0) == ids.new(0.0)
+    state = State(seed=0)
+    state.collection(TASKS).insert({"_id": ids.new(0.0)})
+    state.collection(NOTES).insert({"_id": ids.new(0.0)})
+    assert state.new_id(0.0) == ids.new(0.0)
 
 
 def test_records_come_in_the_order_of_their_ids() -> None:
@@ -67,37 +70,51 @@ def test_an_emptied_collection_is_empty() -> None:
 
 def test_records_of_one_external_id_stay_in_order() -> None:
     """Writing an unchanged key does not move a record behind the others that have it."""
-    collection = Collection()
+    collection = Collection(["externalId"])
     first, second = {"_id": "1", "externalId": "x"}, {"_id": "2", "externalId": "x"}
     collection.insert(first)
     collection.insert(second)
     collection.change(first, {"externalId": "x", "subject": "new"})
-    assert [record["_id"] for record in collection.find("externalId", "x")] == ["1", "2"]
+    assert _found(collection, "externalId", "x") == ["1", "2"]
     assert first["subject"] == "new"
 
 
+def _found(collection: Collection, field: str, value: str) -> list[str]:
+    """All records that have a value, in the order in which they are found."""
+    rest, ids = collection.copy(), []
+    while (record := rest.find(field, value)) is not None:
+        ids.append(record["_id"])
+        rest.remove(record)
+    return ids
+
+
+def _texts(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
 _OPERATIONS = st.lists(
-    st.tuples(st.sampled_from("abcdef"), st.sampled_from(["x", "y", None, 3]), st.booleans()), max_size=40
+    st.tuples(st.sampled_from("abcdef"), st.sampled_from(["x", "y", None, 3, ["x", 3, "y", "x"], []]), st.booleans()),
+    max_size=40,
 )
 
 
 @given(_OPERATIONS)
 def test_the_indexes_agree_with_the_records(operations: list[tuple[str, Any, bool]]) -> None:
-    """After any stores, changes and removals a key finds exactly the records that have it."""
-    collection = Collection()
-    expected: dict[str, Any] = {}
+    """After any stores, changes and removals a text finds exactly the records that have it, alone or in a list."""
+    collection = Collection(["sourceId"])
+    expected: dict[str, list[Any]] = {}
     for record_id, source_id, is_removal in operations:
         record = collection.get(record_id)
         if record is None:
             collection.insert({"_id": record_id, "sourceId": source_id})
-            expected[record_id] = source_id
+            expected[record_id] = _texts(source_id)
         elif is_removal:
             collection.remove(record)
             del expected[record_id]
         else:
             collection.change(record, {"sourceId": source_id})
-            expected[record_id] = source_id
+            expected[record_id] = _texts(source_id)
     for value in ("x", "y"):
-        found = {record["_id"] for record in collection.find("sourceId", value)}
-        assert found == {record_id for record_id, source_id in expected.items() if source_id == value}
+        found = sorted(_found(collection, "sourceId", value))
+        assert found == sorted(record_id for record_id, held in expected.items() if value in held)
     assert [record["_id"] for record in collection.records()] == sorted(expected)

@@ -51,7 +51,7 @@ def test_keys_and_custom_have_a_type(path: str, field: str, value: object) -> No
 
 
 def test_other_values_are_stored_unchecked() -> None:
-    """A status nobody configured, an empty string, a time that is none: all are stored as they came."""
+    """An unconfigured status, an empty string, an invalid time: all are stored as they came."""
     sent = {"companyId": "c", "status": "no such status", "action": "", "startTime": "soon", "isArchived": "maybe"}
     planhat = Door()
     created = planhat("POST", "tasks", sent).body
@@ -255,3 +255,99 @@ def test_a_task_is_moved_by_no_other_field(field: str) -> None:
         planhat("PUT", f"tasks/{key}", {field: "acme" if field == "companyExternalId" else ["acme.com"]}).status == 200
     )
     assert planhat("GET", f"tasks/{key}") == before
+
+
+_AS_CONVERSATION = {"type": "ticket", "companyId": "c", "sourceId": "s", "email": "a@b.c", "status": "open", "url": "u"}
+
+
+def test_a_ticket_may_be_created_as_a_conversation() -> None:
+    """One by one or in bulk: its own fields are stored beside a conversation's, under the names tickets have."""
+    planhat = Door()
+    sent = _AS_CONVERSATION | {"title": "T", "date": "2021-07-29", "nonsense": 1, "severity": "high"}
+    answer = planhat("POST", "conversations", sent)
+    assert planhat("PUT", "conversations", [sent | {"sourceId": "t"}]).body["created"] == 1
+    tickets = planhat("GET", "tickets", sort="_id", status="open").body
+    assert [ticket["externalId"] for ticket in tickets] == ["s", "t"]
+    stored = tickets[0]
+    expected = sent | {"subject": "T", "subType": "ticket", "date": "2021-07-29T00:00:00.000Z"}
+    assert stored == stored | {name: value for name, value in expected.items() if name != "nonsense"}
+    assert "nonsense" not in stored
+    assert (answer.status, answer.body["_id"]) == (200, stored["_id"])
+
+
+def test_a_ticket_sent_as_a_conversation_is_matched_by_its_source_id() -> None:
+    """Among the tickets; conversations are matched by `_id` only, so there its `sourceId` is a second one."""
+    planhat = Door()
+    planhat("PUT", "conversations", [_AS_CONVERSATION])
+    assert planhat("PUT", "tickets", [{"sourceId": "s", "status": "closed"}]) == Answer(
+        200, {"created": 0, "updated": 1}
+    )
+    assert planhat("POST", "conversations", _AS_CONVERSATION) == _error("sourceId duplicated")
+    assert planhat("POST", "conversations", _AS_CONVERSATION | {"type": "note"}).status == 200
+
+
+@pytest.mark.parametrize("type_", [{}, {"type": "ticket"}, {"type": None}])
+def test_a_ticket_may_be_updated_as_a_conversation(type_: dict[str, Any]) -> None:
+    """By its `_id`, with its own fields; it stays the ticket it was."""
+    planhat = Door()
+    planhat("PUT", "tickets", [_NEEDED["tickets"] | {"type": "bug", "title": "old"}])
+    before = planhat("GET", "tickets").body[0]
+    key = before["_id"]
+    changed = {"status": "closed", "email": "d@e.f", "title": "new", "timeSpent": 5}
+    planhat.now += 1.0
+    assert planhat("PUT", f"conversations/{key}", changed | type_).body["status"] == "closed"
+    assert planhat("PUT", "conversations", [{"_id": key, "agentEmail": "g@h.i", **type_}]).body["updated"] == 1
+    after = planhat("GET", "tickets").body[0]
+    assert after == before | changed | {
+        "subject": "new",
+        "agentEmail": "g@h.i",
+        "updateDate": "2022-07-05T10:02:17.500Z",
+    }
+    assert after["subType"] == "bug"
+
+
+def test_a_note_may_become_a_ticket() -> None:
+    """By its `type`, and a ticket a note: lists, and the fields that are stored, are those of what it is then."""
+    planhat = Door()
+    key = planhat("POST", "conversations", _NEEDED["conversations"] | {"status": "open"}).body["_id"]
+    assert "status" not in planhat("GET", f"conversations/{key}").body
+    planhat("PUT", f"conversations/{key}", {"type": "ticket", "status": "open"})
+    assert planhat.ids("tickets", status="open") == [key]
+    planhat("PUT", f"conversations/{key}", {"type": "note", "status": "closed"})
+    assert (planhat.ids("tickets"), planhat("GET", f"conversations/{key}").body["status"]) == ([], "open")
+
+
+def test_a_ticket_sent_as_a_conversation_names_its_company_as_tickets_do() -> None:
+    """By its domains too; by a company's own keys as every conversation."""
+    planhat = Door(TENET)
+    row = {"type": "ticket", "sourceId": "s"}
+    companies: list[dict[str, Any]] = [{"domains": ["tenet.com"]}, {"companyId": "extid-tenet"}]
+    for number, company in enumerate(companies):
+        answer = planhat("POST", "conversations", row | {"sourceId": str(number)} | company)
+        assert answer.body["companyName"] == "Tenet"
+    assert planhat("POST", "conversations", row) == _error("companyId is required")
+    assert planhat("POST", "conversations", row | {"domains": "tenet.com"}) == _error("domains: Not valid type")
+
+
+@pytest.mark.parametrize("path", ["conversations", "tasks", "tickets"])
+def test_a_custom_field_may_be_named_by_itself(path: str) -> None:
+    """`custom.NAME` sets that one and leaves the others, whether the record is new or not."""
+    planhat = Door()
+    planhat(
+        "PUT", path, [_NEEDED[path] | {"custom": {"a": 1, "b": 1}, "custom.b": 2, "custom.c d.e": None, "custom.": 3}]
+    )
+    created = planhat("GET", path).body[0]
+    assert created["custom"] == {"a": 1, "b": 2, "c d.e": None}
+    planhat("PUT", path, [{"_id": created["_id"], "custom.b": 3}])
+    assert planhat("GET", path).body[0] == created | {
+        "custom": {"a": 1, "b": 3, "c d.e": None},
+        **{name: now for name, now in planhat("GET", path).body[0].items() if name in {"updatedAt", "updateDate"}},
+    }
+
+
+def test_a_custom_field_named_by_itself_in_a_single_write() -> None:
+    """A creation and an update know it as a bulk upsert does; beside an invalid `custom` it is refused."""
+    planhat = Door()
+    key = planhat("POST", "tasks", {"companyId": "c", "custom.x": 1}).body["_id"]
+    assert planhat("PUT", f"tasks/{key}", {"custom.y": 2}).body["custom"] == {"x": 1, "y": 2}
+    assert planhat("PUT", f"tasks/{key}", {"custom.y": 2, "custom": []}) == _error("custom: Not valid type")

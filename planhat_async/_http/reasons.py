@@ -1,0 +1,58 @@
+"""Why there is no connection, in a sentence one can act on: decisions only."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import ssl
+
+from planhat_async._convert import printable
+
+_NOT_TLS = ("WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "HTTP_REQUEST", "HTTPS_PROXY_REQUEST", "RECORD_LAYER_FAILURE")
+_UNREACHABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL}
+
+
+def reason_of(error: BaseException, where: str = "") -> str:
+    """Why there is no connection, in parentheses, and behind them what to look at.
+
+    Args:
+        error: The system's own error, or that of the TLS library.
+        where: What could not be connected to, where that is not the server.
+    """
+    hint = _tls_hint(error) if isinstance(error, ssl.SSLError) else _hint(error)
+    return f"({where}{_said(error)}){hint and f': {hint}'}"
+
+
+def _tls_hint(error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.CertificateError):
+        return "the certificate is not trusted; give the session a client_session that trusts its issuer"
+    is_plain = any(name in f"{error.reason} {error}".upper().replace(" ", "_") for name in _NOT_TLS)
+    return "the port does not speak TLS; is it one for http?" if is_plain else "the TLS handshake failed"
+
+
+def _hint(error: BaseException) -> str:
+    number = error.errno if isinstance(error, OSError) else None
+    if isinstance(error, socket.gaierror):
+        is_unknown = number in {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
+        return "is the host of the base URL right?" if is_unknown else "is there a network?"
+    if isinstance(error, ConnectionRefusedError) or number == errno.ECONNREFUSED:
+        return "nothing listens there; are host and port right?"
+    if isinstance(error, ConnectionResetError | ConnectionAbortedError):
+        return "the server hung up while connecting"
+    return "is there a network, or a proxy to go through?" if number in _UNREACHABLE else ""
+
+
+def proxy_reason(status: int) -> str:
+    """What it means that a proxy answers a CONNECT with this status."""
+    hints = {407: "it wants credentials (proxy_auth of the client_session)", 403: "it does not allow this host"}
+    return f"(the proxy refused the tunnel with {status}): {hints.get(status, 'it did not reach the host')}"
+
+
+def _said(error: BaseException) -> str:
+    if isinstance(error, ssl.SSLError | socket.gaierror):
+        # Their numbers are not the system's.
+        return printable(error.strerror or str(error) or type(error).__name__, 200)
+    number = error.errno if isinstance(error, OSError) else None
+    known = os.strerror(number) if number and number > 0 else getattr(error, "strerror", None)
+    return printable(known or type(error).__name__, 200)

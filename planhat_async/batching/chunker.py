@@ -1,0 +1,261 @@
+"""Rows into chunks: decisions only.
+
+Keyed and keyless rows leave in chunks of their own, because only the first may ever be sent again. Planhat refuses
+a body that holds a key twice, and two bodies in flight that share a key race. So a key that repeats decides how
+chunks are cut: cut at each repeat, chunks come out small; put the second write into the very next chunk, and that
+one has to wait for the first. What is done here instead:
+
+A keyed row goes into the open chunk, unless one of its keys (every identifier on it counts) is in the open chunk,
+in one of the four chunks cut before it, or on a row that waits already. Then it waits too. Whenever a chunk is
+opened, the waiting rows whose keys are five chunks away by then go in first. So five neighbours never share a key
+and can be in flight together, chunks are full, and since each key's rows queue behind each other, writes to one key
+keep the order of the input. Rows of different keys may overtake one another.
+
+What waits is bounded by four times `chunk_size` rows and by `max_bytes`: beyond that the open chunk leaves early.
+While more than a quarter of that waits, and at the end of the input, a key need not be five chunks away, only
+in another chunk: full chunks matter less than an end.
+
+How rows are cut depends on the rows alone, never on when an answer came, so the same input is cut the same way
+again. Each row costs constant work, however many wait: a waiting row knows how many queues it is not the first of,
+and is looked at again only when that number falls to 0 and its chunk has come.
+
+A row may let several chunks go. They are handed out one by one by `due`, which may be left at any point: a row that
+was fed is held here until the chunk it is in has been handed out.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import deque
+from collections.abc import Iterator
+
+import attrs
+
+from planhat_async.batching.chunks import Chunk, Key, Row
+from planhat_async.results import Outcome, Problem
+
+_DISTANCE = 5
+"""How many chunks on a key may come again. With four in flight a chunk could follow four after another; one more
+keeps the slowest of them from holding up the next: 3.3 in flight instead of 3.1 where 1 % or 10 % of keys repeat."""
+_MAX_CHUNKS_WAITING = 4
+
+
+@attrs.define
+class _Open:
+    """A chunk that still takes rows."""
+
+    rows: list[Row] = attrs.field(factory=list)
+    keys: set[Key] = attrs.field(factory=set)
+    n_bytes: int = 1
+    """The length of the body: brackets and commas are a byte more than one for each row."""
+    _body: io.BytesIO = attrs.field(factory=io.BytesIO)
+
+    def take(self, row: Row, n_bytes: int) -> None:
+        """Add a row, which makes the body so much longer."""
+        write = self._body.write
+        write(b"," if self.rows else b"[")
+        write(row.data)
+        self.n_bytes += n_bytes
+        self.rows.append(row)
+        self.keys.update(row.keys)
+
+    def body(self) -> bytes:
+        """All rows as a JSON array; they are not copied."""
+        self._body.write(b"]" if self.rows else b"[]")
+        return self._body.getvalue()
+
+
+@attrs.define(eq=False)
+class _Waiting:
+    """A row that waits."""
+
+    row: Row
+    n_behind: int = 0
+    """In how many of its keys' queues it is not the first."""
+
+
+@attrs.define(kw_only=True)
+class Chunker:
+    """Cuts rows into chunks of at most `chunk_size` rows and `max_bytes` bytes; how depends on the rows alone."""
+
+    chunk_size: int
+    max_bytes: int
+    _n_cut: int = 0
+    _keyless: _Open = attrs.field(factory=_Open)
+    _keyed: _Open = attrs.field(factory=_Open)
+    _near: tuple[set[Key], ...] = attrs.field(init=False)
+    """The keys of the open keyed chunk, and of those just cut, the last one first."""
+    _queues: dict[Key, deque[_Waiting]] = attrs.field(factory=dict)
+    """Waiting rows by key, each row in the queue of each of its keys."""
+    _ripe: deque[_Waiting] = attrs.field(factory=deque)
+    """Waiting rows that may go into the next chunk that is opened."""
+    _ripening: deque[deque[_Waiting]] = attrs.field(factory=lambda: deque(deque() for _ in range(_DISTANCE)))
+    """And into the one after that, and so on."""
+    _n_waiting: int = 0
+    _n_bytes_waiting: int = 0
+    _invalid: list[Problem] = attrs.field(factory=list)
+    _ready: deque[Chunk] = attrs.field(factory=deque)
+    has_due: bool = False
+    """Whether `due` has anything to say."""
+    _is_at_end: bool = False
+    _has_cut_rows: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        self._near = (self._keyed.keys, *(set[Key]() for _ in range(_DISTANCE - 1)))
+
+    def feed(self, row: Row) -> None:
+        """Take a row; ask `due` what leaves now. One too large for any chunk is refused."""
+        n_bytes = len(row.data) + 1
+        keys = row.keys
+        if n_bytes >= self.max_bytes:
+            self.refuse(self._too_large(row))
+        elif not keys:
+            if self._keyless.n_bytes + n_bytes > self.max_bytes:
+                self._cut_keyless()
+            self._keyless.take(row, n_bytes)
+            if len(self._keyless.rows) >= self.chunk_size:
+                self._cut_keyless()
+        else:
+            a, b, c, d, e = self._near
+            waiting = self._queues
+            for key in keys:
+                if key in a or key in b or key in c or key in d or key in e or key in waiting:
+                    self._wait(row)
+                    return
+            keyed = self._keyed
+            while keyed.n_bytes + n_bytes > self.max_bytes:
+                keyed = self._cut_keyed()
+            keyed.take(row, n_bytes)
+            if len(keyed.rows) >= self.chunk_size:
+                self._cut_keyed()
+
+    def refuse(self, problem: Problem) -> None:
+        """Take a row that must not be sent; many of them leave by themselves, else with the next chunk."""
+        self._invalid.append(problem)
+        if len(self._invalid) >= self.chunk_size:
+            self._make(_Open())
+
+    def objection_to(self, row: Row) -> Problem | None:
+        """Why `feed` would refuse a row, if it would."""
+        return self._too_large(row) if len(row.data) + 2 > self.max_bytes else None
+
+    def _too_large(self, row: Row) -> Problem:
+        reason = f"{len(row.data):,} bytes are more than one call may hold (max_bytes)"
+        return Problem(outcome=Outcome.INVALID, reason=reason, position=row.position, key=row.key)
+
+    def end(self) -> None:
+        """Note that the input has ended: everything leaves."""
+        self._is_at_end = self.has_due = True
+        self._fill()
+
+    def due(self) -> Iterator[Chunk]:
+        """The chunks that leave now, cut as they are asked for."""
+        while True:
+            if not self._ready:
+                if self._holds_too_much:
+                    self._fill()
+                is_full = len(self._keyed.rows) >= self.chunk_size
+                if self._keyed.rows and (is_full or self._holds_too_much or self._is_at_end):
+                    self._cut_keyed()
+                elif self._is_at_end and self._keyless.rows:
+                    self._cut_keyless()
+                elif self._is_at_end and self._invalid:
+                    self._make(_Open())
+                else:
+                    self.has_due = False
+                    return
+            yield self._ready.popleft()
+
+    @property
+    def _holds_too_much(self) -> bool:
+        return self._n_waiting > _MAX_CHUNKS_WAITING * self.chunk_size or self._n_bytes_waiting > self.max_bytes
+
+    def _cut_keyless(self) -> None:
+        full, self._keyless = self._keyless, _Open()
+        self._make(full)
+
+    def _cut_keyed(self) -> _Open:
+        """Let the open chunk leave, and open the next one, with the waiting rows whose turn has come.
+
+        Returns the open chunk, which has room for another row: where waiting rows fill one, that leaves too.
+        """
+        self._turn()
+        while len(self._keyed.rows) >= self.chunk_size:
+            self._turn()
+        return self._keyed
+
+    def _turn(self) -> None:
+        full, self._keyed = self._keyed, _Open()
+        self._make(full)
+        self._near = (self._keyed.keys, *self._near[:-1])
+        self._ripe += self._ripening.popleft()
+        self._ripening.append(deque())
+        self._fill()
+
+    def _make(self, full: _Open) -> None:
+        others = self._has_cut_rows or self._keyed.rows or self._keyless.rows or self._n_waiting
+        chunk = Chunk(
+            number=self._n_cut,
+            rows=tuple(full.rows),
+            keys=full.keys,
+            body=full.body(),
+            invalid=tuple(self._invalid),
+            is_only=self._is_at_end and not others,
+        )
+        self._has_cut_rows |= bool(full.rows)
+        self._ready.append(chunk)
+        self.has_due = True
+        self._n_cut += 1
+        self._invalid.clear()
+
+    def _wait(self, row: Row) -> None:
+        waiting = _Waiting(row)
+        for key in row.keys:
+            queue = self._queues.setdefault(key, deque())
+            waiting.n_behind += bool(queue)
+            queue.append(waiting)
+        self._n_waiting += 1
+        self._n_bytes_waiting += len(row.data) + 1
+        if not waiting.n_behind:
+            self._ripen(waiting)
+        self.has_due = self.has_due or self._holds_too_much
+
+    def _ripen(self, waiting: _Waiting) -> None:
+        """Note when a row may leave that is the first of all its keys."""
+        distance = next(
+            (n for n, keys in enumerate(self._near) if not keys.isdisjoint(waiting.row.keys)), _DISTANCE - 1
+        )
+        self._ripening[_DISTANCE - 1 - distance].append(waiting)
+
+    def _fill(self) -> None:
+        """Put the waiting rows whose turn has come into the open chunk, as many as it holds."""
+        while len(self._keyed.rows) < self.chunk_size and (source := self._next_source()):
+            row = source[0].row
+            n_bytes = len(row.data) + 1
+            if self._keyed.n_bytes + n_bytes > self.max_bytes:
+                return
+            source.popleft()
+            self._keyed.take(row, n_bytes)  # before any row behind is looked at
+            self._n_waiting -= 1
+            self._n_bytes_waiting -= n_bytes
+            self._leave_queues(row)
+
+    def _next_source(self) -> deque[_Waiting] | None:
+        """Where the next waiting row is to be taken from."""
+        if self._ripe:
+            return self._ripe
+        if self._is_at_end or self._n_waiting > self.chunk_size or 4 * self._n_bytes_waiting > self.max_bytes:
+            # All but the last: those have a key that is in the open chunk.
+            return next((rows for rows in list(self._ripening)[:-1] if rows), None)
+        return None
+
+    def _leave_queues(self, row: Row) -> None:
+        for key in row.keys:
+            queue = self._queues[key]
+            queue.popleft()
+            if not queue:
+                del self._queues[key]
+                continue
+            queue[0].n_behind -= 1
+            if not queue[0].n_behind:
+                self._ripen(queue[0])

@@ -1,0 +1,36 @@
+"""Makes one call for each of many items, a bounded number at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+Item = TypeVar("Item")
+T = TypeVar("T")
+
+
+async def call_each(call: Callable[[Item], Awaitable[T]], items: Sequence[Item], *, max_at_once: int) -> list[T]:
+    """The results of all calls, in the order of the items.
+
+    However this ends, no call is left running: after an error, and at a cancellation, those under way are cancelled,
+    and the rest are never begun.
+
+    Raises:
+        Exception: The first one that a call raises, as it is.
+    """
+    results: dict[int, T] = {}
+    numbered = enumerate(items)
+
+    async def work() -> None:
+        for number, item in numbered:
+            results[number] = await call(item)
+
+    workers = [asyncio.ensure_future(work()) for _ in range(min(max_at_once, len(items)))]
+    try:
+        await asyncio.gather(*workers)
+    finally:
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+    return [results[number] for number in range(len(items))]

@@ -1,0 +1,158 @@
+"""Finds keyless rows whose answer got lost in Planhat's lists.
+
+Chunks are sent side by side. While rows are looked for, no chunk is sent: so every record found that no answer has
+named belongs to a chunk without one. Missing rows are looked for a second time after a wait, during which other chunks
+are sent, because a request that was given up may still be carried out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import TypeAlias
+
+import attrs
+
+from planhat_async.batching.chunks import Mark, Row, Rows
+from planhat_async.batching.shared_lock import SharedLock
+from planhat_async.batching.verification import (
+    N_NEWEST,
+    ClaimedIds,
+    DescendingScan,
+    Floor,
+    Horizon,
+    Seen,
+    UnreadableListError,
+    are_shown,
+)
+
+Peek: TypeAlias = Callable[[int, int], Awaitable[list[Seen]]]
+"""`(offset, limit) -> records`. Reads a list, newest record first."""
+
+_PAGE_SIZE = 2000
+
+
+@attrs.define
+class HorizonReader:
+    """Reads the newest `_id`s of Planhat's lists, once.
+
+    Args:
+        peeks: The lists.
+    """
+
+    peeks: Sequence[Peek]
+    _horizon: Horizon | None = None
+    _reading: asyncio.Lock = attrs.field(factory=asyncio.Lock)
+
+    async def read(self) -> Horizon:
+        """The horizon of this run. The first call costs a request for each list, or two where the list is short.
+
+        Raises:
+            PlanhatError: A list could not be read; the next call tries again.
+        """
+        async with self._reading:
+            if self._horizon is None:
+                try:
+                    ids = [one for peek in self.peeks for one in await _newest_of(peek)]
+                except UnreadableListError:
+                    ids = []  # no floor: a scan meets the same list
+                self._horizon = Horizon(frozenset(ids))
+            return self._horizon
+
+    def note_created(self, ids: Iterable[str]) -> None:
+        """Note `_id`s that an answer has named as created."""
+        if self._horizon is not None:
+            self._horizon.note_created(ids)
+
+
+async def _newest_of(peek: Peek) -> list[str]:
+    scan = DescendingScan(floor="", page_size=N_NEWEST)
+    while not scan.is_done and len(scan.records) < N_NEWEST:
+        scan.take_page(await peek(scan.offset, scan.page_size))
+    return [*scan.records]
+
+
+@attrs.define
+class OutcomeVerifier:
+    """Finds the rows of keyless chunks whose answer got lost, by reading Planhat's lists.
+
+    Args:
+        peeks: The lists in which the records may be.
+        wait: Seconds before missing rows are looked for again.
+    """
+
+    peeks: Sequence[Peek]
+    wait: float
+    _claimed: ClaimedIds = attrs.field(factory=ClaimedIds)
+    _floors: list[Floor] = attrs.field(factory=list)
+    """Of the chunks under way."""
+    _lock: SharedLock = attrs.field(factory=SharedLock)
+    """Shared by chunks that are being sent, exclusive to a scan."""
+    _horizon: HorizonReader = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._horizon = HorizonReader(self.peeks)
+
+    async def begin_chunk(self, floor: Floor | None = None) -> Floor:
+        """Begin a chunk; returns where its records can be. The first one without a floor costs a call for each list.
+
+        Args:
+            floor: The chunk's floor where it was recorded, perhaps by an earlier run.
+
+        Raises:
+            PlanhatError: The newest records could not be read: the chunk must not be sent.
+        """
+        floor = floor or (await self._horizon.read()).floor
+        self._floors.append(floor)
+        return floor
+
+    def end_chunk(self, floor: Floor) -> None:
+        """End a chunk that began at this floor."""
+        self._floors.remove(floor)
+        self._claimed.forget_below(min((one.id for one in self._floors), default=floor.id))
+
+    def sending(self) -> AbstractAsyncContextManager[None]:
+        """The shared side of the lock: many sends, no scan."""
+        return self._lock.shared()
+
+    def claim(self, ids: Collection[str]) -> None:
+        """Note the `_id`s that an answer has named."""
+        self._claimed.claim(ids)
+        self._horizon.note_created(ids)
+
+    async def find_rows(
+        self, rows: Rows, floor: Floor, *, on_found: Callable[[list[tuple[Row, str]]], None]
+    ) -> tuple[list[tuple[Row, str]], Rows]:
+        """Look for rows without an answer, and after a wait for the missing ones again.
+
+        Args:
+            rows: The rows.
+            floor: What `begin_chunk` returned.
+            on_found: Called with the rows that the first scan found.
+
+        Returns:
+            Each row that the second scan found with the `_id` of its record, and the missing rows.
+
+        Raises:
+            PlanhatError: A list could not be read.
+            UnreadableListError: A list cannot be followed.
+        """
+        found, missing = await self._scan(rows, floor)
+        on_found(found)
+        if not missing:
+            return [], ()
+        await asyncio.sleep(self.wait)
+        return await self._scan(missing, floor)
+
+    async def _scan(self, rows: Rows, floor: Floor) -> tuple[list[tuple[Row, str]], Rows]:
+        async with self._lock.exclusive():
+            records: dict[str, Mark] = {}
+            for peek in self.peeks:
+                scan = DescendingScan(floor=floor.id, page_size=_PAGE_SIZE)
+                while not scan.is_done:
+                    scan.take_page(await peek(scan.offset, scan.page_size))
+                records |= scan.records
+            if not are_shown(rows, records.values()):
+                raise UnreadableListError("it does not show the values that rows are recognised by")
+            return self._claimed.match(rows, [one for one in records.items() if one[0] not in floor.known])

@@ -1,0 +1,197 @@
+"""What the command line shows: progress, summaries, what went wrong."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from planhat_async._convert import printable
+from planhat_async.jobs.job_progress import in_words
+from planhat_async.jobs.plan import Plan
+from planhat_async.jobs.upsert_job import JobCost
+from planhat_async.results import STORED, Outcome, ProblemGroup, UpsertResult
+from planhat_async.session import SessionStats
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to the command, which knows how to end."""
+        raise  # noqa: PLE0704 - rich calls this while it handles the error
+
+
+out: Console = _Console(soft_wrap=True)
+err: Console = _Console(stderr=True, soft_wrap=True)
+
+_SHOWN_PROBLEMS = 10
+_MAX_LINE = 2000
+_MEANING = {
+    Outcome.CREATED: "new: they were not there",
+    Outcome.UPDATED: "there already, changed",
+    Outcome.UNCHANGED: "there already, as they are",
+    Outcome.UNREPORTED: "accepted; Planhat does not say whether changed",
+    Outcome.REJECTED: "refused by Planhat",
+    Outcome.INVALID: "not sent: Planhat would refuse or drop them",
+    Outcome.DROPPED: "left out of Planhat's answer",
+    Outcome.UNKNOWN: "sent; no answer tells their outcome",
+    Outcome.UNSENT: "not processed before the run ended",
+}
+
+
+class _Title(ProgressColumn):
+    """A title as it is: a file's name is neither a format nor markup."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self._title = Text(printable(title), no_wrap=True, overflow="ellipsis")
+
+    def render(self, task: Task) -> Text:  # noqa: ARG002 - the same for every task
+        return self._title
+
+
+class _RowsPerSecond(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        n_rows = task.fields["rows"]
+        return Text(f"{in_words(n_rows, 'row')}  {n_rows / task.elapsed if task.elapsed else 0:,.0f} rows/s")
+
+
+class _Note(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(task.fields["note"], no_wrap=True, overflow="ellipsis")
+
+
+@contextmanager
+def progress(title: str, *, total: int | None) -> Iterator[Callable[..., None]]:
+    """A bar on standard error; yields a function that takes rows done, and how far that is towards the total.
+
+    It may be given a `note` too, which is shown beside the rest. The time left belongs there: a bar knows nothing of
+    the pace, and would have it rise while a job waits for its next call.
+
+    Where standard error is no terminal, nothing is shown.
+    """
+    columns = (SpinnerColumn(), _Title(title), BarColumn(), _RowsPerSecond(), TimeElapsedColumn())
+    with Progress(*columns, _Note(), console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task(title, total=total, rows=0, note="")
+        yield lambda n_rows, done, note="": bar.update(task, rows=n_rows, completed=done, note=note)
+
+
+def show_result(result: UpsertResult, *, seconds: float, ended_by: BaseException | None) -> None:
+    """A table of outcomes, the first problems, and what ended the run early."""
+    table = Table(title=f"{in_words(result.rows, 'row')} in {seconds:.1f} s", title_justify="left")
+    table.add_column("outcome")
+    table.add_column("rows", justify="right")
+    table.add_column("meaning")
+    for name, n_rows in result.counts().items():
+        if n_rows:
+            style = "" if Outcome(name) in STORED else "bold red"
+            table.add_row(name, f"{n_rows:,}", _MEANING[Outcome(name)], style=style)
+    out.print(table)
+    _list_problems(result, ended_by=ended_by)
+    if ended_by is not None:
+        complain(ended_by)
+
+
+def _list_problems(result: UpsertResult, *, ended_by: BaseException | None) -> None:
+    """The first reasons, each with all of its rows."""
+    groups = result.problem_groups
+    for group in groups[:_SHOWN_PROBLEMS]:
+        tell(f"{_rows_of(group)} {group.outcome}: {_reason(group, ended_by, said='see below')}")
+    if len(groups) > _SHOWN_PROBLEMS:
+        err.print(f"{result.n_problems:,} problems in all; --json shows more of them")
+
+
+def _reason(group: ProblemGroup, ended_by: BaseException | None, *, said: str) -> str:
+    """The reason; `said` in place of what ended the run, which is said once for all rows."""
+    return said if ended_by is not None and group.reason == str(ended_by) else printable(group.reason)
+
+
+def _rows_of(group: ProblemGroup) -> str:
+    """Which rows, counted from 1 as people do; with its key where it is one row."""
+    n_named = sum(map(len, group.positions))
+    n_nameless = group.n_rows - n_named
+    nameless = [f"{in_words(n_nameless, 'row')} Planhat does not name"] if n_nameless else []
+    ranges = [f"{one.start + 1}–{one.stop}" if len(one) > 1 else f"{one.stop}" for one in group.positions]  # noqa: RUF001
+    if n_named == 1:
+        named = [f"row {ranges[0]}" + (f" ({printable(group.key, 100)})" if group.key else "")]
+    else:
+        named = [f"rows {', '.join(ranges[:5])}{' ...' if len(ranges) > 5 else ''}"] if ranges else []
+    return " and ".join([*named, *nameless])
+
+
+def _problem(group: ProblemGroup, ended_by: BaseException | None = None) -> dict[str, object]:
+    """A reason and its rows, for machines: one row by `row` and `key`, several by ranges, counted from 1."""
+    what = {"outcome": group.outcome, "reason": _reason(group, ended_by, said="see stopped_by")}
+    if group.n_rows == 1:
+        return {"row": group.positions[0].stop if group.positions else None, "key": group.key, **what}
+    return {"n_rows": group.n_rows, "rows": _pairs(group.positions), **what}
+
+
+def _pairs(ranges: Iterable[range]) -> list[list[int]]:
+    return [[one.start + 1, one.stop] for one in ranges]
+
+
+def print_json(
+    result: UpsertResult, stats: SessionStats | JobCost, *, seconds: float, ended_by: BaseException | None
+) -> None:
+    """The result for machines, as one JSON object."""
+    total = {
+        "rows": result.rows,
+        **result.counts(),
+        "ok": result.ok and ended_by is None,
+        "stopped_by": None if ended_by is None else printable(str(ended_by), _MAX_LINE),
+        "calls": stats.calls,
+        "attempts": stats.attempts,
+        "seconds": round(seconds, 3),
+        "n_problems": result.n_problems,
+        "problems": [_problem(group, ended_by) for group in result.problem_groups],
+        "not_stored": {outcome: _pairs(ranges) for outcome, ranges in result.not_stored.items()},
+    }
+    sys.stdout.write(json.dumps(total) + "\n")
+
+
+def show_plan(plan: Plan, *, per_minute: int, as_json: bool) -> None:
+    """What an upsert would send."""
+    shown: dict[str, object] = {
+        "rows": plan.result.rows,
+        "invalid": plan.result.invalid,
+        "stored": plan.result.stored,
+        "rejected": plan.result.rejected + plan.result.dropped,
+        "unknown": plan.result.unknown,
+        "to_send": plan.result.unsent,
+        "duplicates": plan.n_duplicates,
+        "keyless": plan.n_keyless,
+        "chunks": plan.n_chunks,
+        "bytes": plan.n_bytes,
+        "calls": plan.n_chunks,
+        "longest_queue": plan.longest_queue,
+        "seconds_of_pace": plan.seconds(per_minute),
+    }
+    if as_json:
+        problems = [_problem(group) for group in plan.result.problem_groups]
+        for problem in problems:
+            del problem["outcome"]
+        sys.stdout.write(json.dumps(shown | {"problems": problems}) + "\n")
+        return
+    table = Table(title="What would be sent", title_justify="left", show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    for name, value in shown.items():
+        table.add_row(name.replace("_", " "), f"{value:,}")
+    out.print(table)
+    _list_problems(plan.result, ended_by=None)
+
+
+def tell(message: str) -> None:
+    """One line on standard error; text of Planhat's or of a file is made printable."""
+    err.print(Text(printable(message, _MAX_LINE)))
+
+
+def complain(message: object) -> None:
+    """One line about what went wrong."""
+    tell(f"planhat-async: {message}")

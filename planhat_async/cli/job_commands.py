@@ -1,0 +1,121 @@
+"""`planhat-async jobs` and `planhat-async fields`: what a journal tells, and what a model has."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from planhat_async._convert import fields_of, printable, type_in_words
+from planhat_async.cli import console
+from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
+from planhat_async.cli.parameters import ALL_MODELS, AnyModel
+from planhat_async.jobs.exports import refuse_to_overwrite, whole_file
+from planhat_async.jobs.job_progress import in_words
+from planhat_async.jobs.job_summary import ended_by, problem_groups, total_of
+from planhat_async.jobs.journal import Journal
+from planhat_async.jobs.journal_file import files_of
+from planhat_async.jobs.report import page
+from planhat_async.records.documentation import documentation_of
+
+jobs: typer.Typer = typer.Typer(help="Look into the journal of an upsert.", no_args_is_help=True)
+
+JournalFile = Annotated[Path, typer.Argument(metavar="JOB.db", help="The journal.")]
+
+
+async def read(path: Path) -> Journal:
+    """A journal's content."""
+    return await Journal.load(path)
+
+
+async def refuse_use(path: Path) -> None:
+    """Refuse what is no journal, and one that another process is using."""
+    await (await Journal.open(path, must_exist=True)).close()
+
+
+@jobs.command()
+def status(file: JournalFile) -> None:
+    """What the job is, how far it has come, and the outcomes of its rows so far; also while it runs.
+
+    Exits with 0 if all rows were stored, else with 1.
+    """
+    with refusals():
+        journal = asyncio.run(read(file))
+        total = total_of(journal)
+        what = ", ".join(f"{name} {value}" for name, value in journal.job.items() if not isinstance(value, dict))
+        console.tell(f"{file}: {what}")
+        for run in journal.runs:
+            began = datetime.fromtimestamp(run.started, UTC).isoformat(" ", "seconds")
+            calls = in_words(run.calls, "call")
+            console.tell(f"run {run.number}: {began}, {run.seconds:.1f} s, {calls}; {ended_by(run, journal)}")
+        console.show_result(total, seconds=sum(run.seconds for run in journal.runs), ended_by=None)
+        is_done = "n_chunks" in journal.job
+        may_run = bool(journal.runs) and journal.runs[-1].ended is None
+        go_on = "unless it is running, run it again" if may_run else "run the job again"
+        console.tell("the input was read to its end" if is_done else f"not at the input's end: {go_on}")
+    raise typer.Exit(0 if total.ok and is_done else NOT_ALL_STORED)
+
+
+@jobs.command()
+def problems(file: JournalFile) -> None:
+    """Why rows were not stored, a line for each reason: outcome, rows, reason, with tabs between."""
+    with refusals():
+        for group in problem_groups(asyncio.run(read(file))):
+            rows = [f"{one.start + 1}-{one.stop}" if len(one) > 1 else f"{one.stop}" for one in group.positions]
+            nameless = [f"{group.n_nameless} not named"] if group.n_nameless else []
+            key = f"{group.key}: " if group.key else ""
+            sys.stdout.write(f"{group.outcome}\t{', '.join([*rows, *nameless])}\t{key}{group.reason}\n")
+        sys.stdout.flush()
+
+
+@jobs.command()
+def forget(
+    file: JournalFile,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete a journal: the job could only be begun anew, and rows without a key would be sent twice."""
+    with refusals():
+        asyncio.run(refuse_use(file))
+        if not yes and not typer.confirm(f"Forget what {printable(str(file))} knows?"):
+            raise typer.Exit(NOT_ALL_STORED)
+        for path in (*files_of(file), file):  # a link too
+            path.unlink(missing_ok=True)
+    console.tell(f"{file} is forgotten")
+
+
+def fields(model: Annotated[AnyModel, typer.Argument(help="Whose fields.")]) -> None:
+    """List a model's fields: their names in either spelling, type, and meaning."""
+    record = ALL_MODELS[model].model.record
+    meanings = documentation_of(record)
+    table = Table(title=f"Fields of {model}", title_justify="left")
+    for column in ("field", "in Planhat", "type", "meaning"):
+        table.add_column(column)
+    for field in fields_of(record).values():
+        meaning = meanings.get(field.name, "")
+        meaning = meaning if field.is_writable else f"(filled in by Planhat) {meaning}"
+        table.add_row(*map(Text, (field.name, field.wire, type_in_words(field.type), meaning)))
+    console.out.print(table)
+
+
+def report(
+    file: JournalFile,
+    *,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The page to write.")] = Path("report.html"),
+) -> None:
+    """Draw a job as one page: rows over time, pace, latency, outcomes, the first problems.
+
+    A new page can be read by its owner alone.
+    """
+    with refusals():
+        refuse_to_overwrite(output, *files_of(file))
+        content = page(asyncio.run(read(file)), name=file.name)
+        with whole_file(output) as out:
+            out.write(content.encode())
+    console.tell(f"{output} shows {file}")

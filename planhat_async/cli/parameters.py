@@ -1,0 +1,53 @@
+"""The parameters that commands share, and the session that they ask for."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
+
+import typer
+
+from planhat_async._http.pace import RateLimits
+from planhat_async.batching.upsert_run import ChunkOptions
+from planhat_async.models import ALL
+from planhat_async.repositories import Lists, Repository, Upserts
+from planhat_async.session import Session
+
+DEFAULTS = ChunkOptions()
+DEFAULT_PER_MINUTE = RateLimits().per_minute
+
+C = TypeVar("C", bound=Repository[Any])
+
+
+def repositories_with(capability: type[C]) -> dict[str, type[C]]:
+    """The repositories that have a capability, by the names of their models."""
+    every: tuple[type[Repository[Any]], ...] = ALL
+    return {one.model.name: one for one in every if issubclass(one, capability)}
+
+
+LISTED, UPSERTED, ALL_MODELS = repositories_with(Lists), repositories_with(Upserts), repositories_with(Repository)
+
+if TYPE_CHECKING:
+    ListedModel: TypeAlias = str
+    UpsertedModel: TypeAlias = str
+    AnyModel: TypeAlias = str
+else:  # typer makes choices of enumerations only
+    ListedModel, UpsertedModel, AnyModel = (
+        StrEnum("Model", {name: name for name in found}) for found in (LISTED, UPSERTED, ALL_MODELS)
+    )
+
+TokenFile = Annotated[Path | None, typer.Option(help="A file that holds the token, instead of PLANHAT_API_TOKEN.")]
+BaseUrl = Annotated[str | None, typer.Option(help="Planhat's URL in your region, instead of PLANHAT_BASE_URL.")]
+PerMinute = Annotated[int, typer.Option(min=1, help=f"Calls a minute; Planhat's own limit is {DEFAULT_PER_MINUTE}.")]
+Concurrency = Annotated[int, typer.Option(min=1, max=50, help="Calls in flight at once.")]
+
+
+def session_for(token_file: Path | None, base_url: str | None, per_minute: int) -> Session:
+    """The session that these options ask for."""
+    token = None
+    if token_file is not None:
+        token = token_file.read_bytes().decode("ascii", "replace").strip()
+        if not token:
+            raise ValueError(f"{token_file} holds no token")
+    return Session(token, base_url=base_url, limits=RateLimits(per_minute=per_minute, reserve=0))

@@ -1,0 +1,310 @@
+"""`planhat-async upsert`: a file's rows into Planhat."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager, nullcontext
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import attrs
+import typer
+
+from planhat_async.cli import console
+from planhat_async.cli.exit_codes import INTERRUPTED, NOT_ALL_STORED, UNUSABLE, WRONG_USAGE, refusals
+from planhat_async.cli.job_display import follow
+from planhat_async.cli.parameters import (
+    DEFAULT_PER_MINUTE,
+    DEFAULTS,
+    UPSERTED,
+    BaseUrl,
+    Concurrency,
+    PerMinute,
+    TokenFile,
+    UpsertedModel,
+    session_for,
+)
+from planhat_async.cli.signals import run, signals_handled
+from planhat_async.errors import PlanhatError
+from planhat_async.jobs.job_progress import in_words
+from planhat_async.jobs.journal_file import JournalError, files_of
+from planhat_async.jobs.mapping import FieldMapping, SourceError
+from planhat_async.jobs.mapping_files import MappingFile
+from planhat_async.jobs.plan import Plan, plan_upsert
+from planhat_async.jobs.rejects import Rejects
+from planhat_async.jobs.sources import FileSource
+from planhat_async.jobs.threaded_source import ThreadedSource
+from planhat_async.jobs.upsert_job import JobCost, JobOptions, UpsertJob
+from planhat_async.repositories import UpsertOptions, Upserts
+from planhat_async.results import UpsertResult
+from planhat_async.session import Session
+
+
+class InputFormat(StrEnum):
+    """How rows are written down."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+
+
+Maps = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="FIELD=COLUMN|FILE.toml",
+        help="Where a field's values are, or a file that says so; then other columns are ignored.",
+    ),
+]
+Constants = Annotated[
+    list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="A value that every row gets.")
+]
+Format = Annotated[InputFormat | None, typer.Option("--format", help="If the file's name does not say.")]
+JournalFile = Annotated[
+    Path | None, typer.Option(metavar="JOB.db", help="Remember what was sent, to go on after an interruption.")
+]
+ResendUnknown = Annotated[
+    bool, typer.Option("--resend-unknown", help="Send rows without a key again although they may have arrived.")
+]
+VerifyBy = Annotated[
+    list[str] | None, typer.Option(metavar="FIELD", help="Look for rows without a key by this field, which is unique.")
+]
+VerifyWait = Annotated[
+    float | None,
+    typer.Option(
+        min=0, metavar="SECONDS", help="When --verify-by looks again for what it has not found; 30 by default."
+    ),
+]
+KeepValues = Annotated[
+    bool, typer.Option("--keep-values", help="Keep keys, and values quoted in reasons, in the journal.")
+]
+RejectsFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Where to copy the rows that must be corrected, with reasons.")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Check and count everything, or what a journal has left; send nothing.")
+]
+
+
+def upsert(
+    model: Annotated[UpsertedModel, typer.Argument(help="What the rows are.")],
+    file: Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet; .gz is unpacked, - is standard input.")],
+    *,
+    map_: Maps = None,
+    set_: Constants = None,
+    format_: Format = None,
+    encoding: Annotated[str, typer.Option(help="Of a CSV file.")] = "utf-8",
+    journal: JournalFile = None,
+    resend_unknown: ResendUnknown = False,
+    verify_by: VerifyBy = None,
+    verify_wait: VerifyWait = None,
+    rejects: RejectsFile = None,
+    dry_run: DryRun = False,
+    keep_values: KeepValues = False,
+    chunk_size: Annotated[int, typer.Option(min=1, max=DEFAULTS.chunk_size, help="Rows a call.")] = DEFAULTS.chunk_size,
+    concurrency: Concurrency = DEFAULTS.concurrency,
+    per_minute: PerMinute = DEFAULT_PER_MINUTE,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    token_file: TokenFile = None,
+    base_url: BaseUrl = None,
+) -> None:
+    """Create or update a record for every row of FILE.
+
+    Rows with a key (id; for tasks and tickets also source_id) can be sent again safely: what is there already is
+    updated. Field names may be in either spelling (source_id, sourceId), custom fields are custom.NAME. Without
+    --map every column must be a field. In JSONL, fields that Planhat fills in itself are passed on, so that an
+    export can be sent back: Planhat ignores them. In CSV such a column is refused.
+
+    With --journal the same command resumes where it was, after any end: what was answered is not sent again.
+    Interrupted once, it finishes what is in flight; twice, it stops at once. An older copy of a journal does not know
+    what was sent since: then rows without a key are stored twice.
+
+    A new journal, and a file of rejects, can be read by their owner alone.
+    """
+    with refusals():
+        if journal is None:
+            _refuse_alone("--journal", **{"--resend-unknown": resend_unknown, "--keep-values": keep_values})
+        if not verify_by:
+            _refuse_alone("--verify-by", **{"--verify-wait": verify_wait is not None})
+        repository = UPSERTED[model]
+        mapping = _mapping(repository, map_ or [], set_ or [])
+        source = FileSource(file, mapping, format=None if format_ is None else format_.value, encoding=encoding)
+        source.check_beginning()
+        options: UpsertOptions = {"chunk_size": chunk_size, "verify_by": verify_by or ()}
+        if verify_wait is not None:
+            options["verify_wait"] = verify_wait
+        if dry_run:
+            # Nothing is sent: any token will do.
+            planned = plan_upsert(
+                repository(Session("none", base_url=base_url)),
+                source,
+                journal=journal,
+                resend_unknown=resend_unknown,
+                **options,
+            )
+            raise typer.Exit(_dry_run(planned, per_minute, as_json=as_json))
+        session = session_for(token_file, base_url, per_minute)
+        job_options: JobOptions = {
+            **options,
+            "concurrency": concurrency,
+            "resend_unknown": resend_unknown,
+            "keep_values": keep_values,
+        }
+        rows = ThreadedSource(source, source.description()) if source.is_standard_input else source
+        in_use = () if journal is None else files_of(journal)
+        with Rejects(source, rejects, *in_use) if rejects else nullcontext() as rejected:
+            job = UpsertJob(repository(session), rows, journal=journal, **job_options)
+            code = _carry_out(session, job, source, rejected, as_json=as_json)
+    raise typer.Exit(code)
+
+
+def _refuse_alone(needed: str, **given: bool) -> None:
+    for option, is_given in given.items():
+        if is_given:
+            raise ValueError(f"{option} needs {needed}: give that too")
+
+
+def _carry_out(session: Session, job: UpsertJob, source: FileSource, rejects: Rejects | None, *, as_json: bool) -> int:
+    """Run a job, show its end, and copy what must be corrected; returns the exit code."""
+    ended = run(_upsert(session, job, source, rejects))
+    _show(ended, as_json=as_json)
+    if rejects is not None and rejects.n_rows:
+        _copy_rejects(rejects, ended, has_journal=job.has_journal)
+    elif job.has_journal and isinstance(ended.ended_by, PlanhatError | _Interrupted):
+        console.tell("run the same command again to go on")
+    return ended.exit_code
+
+
+def _copy_rejects(rejects: Rejects, ended: _Upserted, *, has_journal: bool) -> None:
+    """Copy what must be corrected, and say what is not among it."""
+    n_rows, is_one = in_words(rejects.n_rows, "row"), rejects.n_rows == 1
+    if ended.has_lost_input:
+        was = "was" if is_one else "were"
+        console.tell(f"{n_rows} to be corrected {was} not copied: the input is not what it was")
+        return
+    try:
+        rejects.write()
+    except OSError as error:
+        again = ": make room, and run the same command again" if has_journal else ""
+        error.add_note(f"{n_rows} to be corrected {'was' if is_one else 'were'} not copied{again}")
+        raise
+    console.tell(f"{n_rows} to be corrected {'is' if is_one else 'are'} in {rejects.path}")
+    if isinstance(ended.ended_by, JournalError):
+        console.tell("rows that this run has not come to are not in it")
+    elif ended.ended_by is not None and has_journal:
+        console.tell("rows that no run has come to yet are not in it: move it away, and run the same command again")
+
+
+def _mapping(repository: type[Upserts[Any]], maps: list[str], constants: list[str]) -> FieldMapping:
+    """What `--map` and `--set` say, and the TOML file among them."""
+    files = [text for text in maps if "=" not in text and text.lower().endswith(".toml")]
+    if len(files) > 1:
+        raise SourceError(f"one mapping file at a time: {' and '.join(files)}")
+    held = MappingFile.load(Path(files[0])) if files else MappingFile()
+    return FieldMapping.parse(
+        repository.model.record,
+        maps=[text for text in maps if text not in files],
+        constants=constants,
+        columns=held.columns,
+        values=held.constants,
+        dates=held.dates,
+        time_zone=held.time_zone,
+    )
+
+
+def _dry_run(planned: Coroutine[Any, Any, Plan], per_minute: int, *, as_json: bool) -> int:
+    """Show what would be sent; returns the exit code."""
+    plan = run(planned)
+    console.show_plan(plan, per_minute=per_minute, as_json=as_json)
+    sys.stdout.flush()
+    return NOT_ALL_STORED if plan.result.invalid else 0
+
+
+@attrs.frozen
+class _Upserted:
+    """How an upsert ended."""
+
+    result: UpsertResult
+    cost: JobCost
+    ended_by: BaseException | None = None
+    """What ended it before its time."""
+    has_lost_input: bool = False
+    """Whether the input could not be read on: other rows may be in the places of those that were read."""
+
+    @property
+    def exit_code(self) -> int:
+        if isinstance(self.ended_by, PlanhatError):
+            return UNUSABLE
+        if isinstance(self.ended_by, _Interrupted):
+            return INTERRUPTED
+        if self.ended_by is not None:
+            return WRONG_USAGE
+        return 0 if self.result.ok else NOT_ALL_STORED
+
+
+def _show(ended: _Upserted, *, as_json: bool) -> None:
+    seconds = ended.cost.seconds
+    if as_json:
+        console.print_json(ended.result, ended.cost, seconds=seconds, ended_by=ended.ended_by)
+    else:
+        console.show_result(ended.result, seconds=seconds, ended_by=ended.ended_by)
+    sys.stdout.flush()
+
+
+class _Interrupted(Exception):  # noqa: N818 - not an error
+    """A signal asked the program to end."""
+
+
+_ENDED_EARLY = "interrupted; what was in flight has ended, the rows after it were not sent"
+_CUT_OFF = "interrupted; rows in flight are unknown, those after them were not sent"
+
+
+async def _upsert(session: Session, job: UpsertJob, source: FileSource, rejects: Rejects | None) -> _Upserted:
+    started = time.monotonic()
+    ended_by: BaseException | None = None
+    has_lost_input = False
+    with _interruptible(job) as signals:
+        try:
+            async with session, job:
+                await follow(session, job, source, rejects)
+            if signals and not job.is_done:
+                ended_by = _Interrupted(_ENDED_EARLY)
+        except asyncio.CancelledError:
+            ended_by = None if job.is_done else _Interrupted(_CUT_OFF)
+        except JournalError as error:
+            if not job.has_begun:
+                raise
+            ended_by = error
+        except (OSError, SourceError) as error:
+            ended_by = error
+            has_lost_input = isinstance(error, SourceError)
+    if rejects is not None:
+        for chunk in job.unseen:
+            rejects.add(chunk)
+        # The rows of a journal that does not fit may be others.
+        for entry in () if isinstance(ended_by, JournalError) else job.earlier:
+            rejects.add_earlier(entry)
+    cost = job.cost(seconds=time.monotonic() - started)
+    return _Upserted(job.result, cost, job.result.stopped_by or ended_by, has_lost_input)
+
+
+@contextmanager
+def _interruptible(job: UpsertJob) -> Iterator[list[int]]:
+    """Stop the job at the first signal, and cancel it at the second; yields the signals that came."""
+    task = asyncio.current_task()
+    came: list[int] = []
+
+    def interrupt(number: int) -> None:
+        came.append(number)
+        if len(came) > 1 and task is not None:
+            task.cancel()
+        else:
+            job.stop()
+            console.tell("finishing the chunks that were begun; once more to stop at once")
+
+    with signals_handled(interrupt):
+        yield came

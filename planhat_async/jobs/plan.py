@@ -1,0 +1,118 @@
+"""What an upsert would send, without sending it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Unpack
+
+import attrs
+
+from planhat_async.batching.chunk_ledger import Ledger, Recorded
+from planhat_async.batching.chunk_outcome import ChunkOutcome
+from planhat_async.batching.chunks import Chunk, Rows
+from planhat_async.jobs.entries import ResendPolicy
+from planhat_async.jobs.job_identity import Source, job_of, refuse_another
+from planhat_async.jobs.journal import Journal, next_run
+from planhat_async.jobs.ledger import JournalLedger
+from planhat_async.repositories import UpsertOptions, Upserts
+from planhat_async.results import ChunkResult, Outcome, UpsertResult
+
+
+@attrs.define
+class Plan:
+    """What an upsert would send: a ledger that counts chunks and lets none be sent.
+
+    Attributes:
+        before: What earlier runs of the job have left, if there is a journal.
+        result: The rows; those that would be sent are unsent, and those that would be looked for are unknown.
+    """
+
+    before: Ledger | None = None
+    result: UpsertResult = attrs.field(factory=UpsertResult)
+    n_chunks: int = 0
+    """Chunks, and so calls, if Planhat takes each as it is."""
+    n_bytes: int = 0
+    n_keyless: int = 0
+    """Rows without a key, which are created each time they are sent."""
+    _seen: set[int] = attrs.field(factory=set)
+    """Hashes of the keys so far."""
+    _repeats: Counter[str] = attrs.field(factory=Counter)
+
+    @property
+    def n_duplicates(self) -> int:
+        """Rows whose key an earlier row has."""
+        return self._repeats.total()
+
+    @property
+    def longest_queue(self) -> int:
+        """How often the key comes that comes most often: its writes go one after another, each in a call of its own."""
+        return max(self._repeats.values(), default=0) + 1
+
+    def seconds(self, per_minute: int) -> float:
+        """How long the pace makes these calls take; Planhat's own time comes on top."""
+        return 60.0 * ((self.n_chunks - 1) // per_minute) if self.n_chunks else 0.0
+
+    async def begin(self, chunk: Chunk) -> Recorded:
+        """Count a chunk; nothing of it is sent."""
+        known = None if self.before is None else await self.before.begin(chunk)
+        if known is None:
+            known = Recorded(settled=ChunkOutcome(chunk).result, left=chunk.rows)
+        self._count(known.left)
+        known.settled.count(Outcome.UNSENT, len(known.left))
+        known.settled.count(Outcome.UNKNOWN, len(known.doubtful))
+        return Recorded(settled=known.settled)
+
+    def _count(self, rows: Rows) -> None:
+        self.n_chunks += bool(rows)
+        self.n_bytes += sum(len(row.data) + 1 for row in rows) + bool(rows)
+        self.n_keyless += sum(not row.keys for row in rows)
+        for row in rows:
+            repeated = [key for key in row.keys if hash(key) in self._seen]
+            self._repeats.update(repeated[:1])
+            self._seen.update(map(hash, row.keys))
+
+    async def end(self, result: ChunkResult) -> None:
+        """Do nothing: nothing is begun."""
+
+
+async def plan_upsert(
+    repository: Upserts[Any],
+    source: Source,
+    *,
+    journal: Path | str | None = None,
+    resend_unknown: bool = False,
+    **options: Unpack[UpsertOptions],
+) -> Plan:
+    """Check, encode and cut all rows of a source as an upsert would; nothing is sent, and no session need be open.
+
+    Args:
+        repository: Where the rows would go.
+        source: The rows.
+        journal: The journal of a job, if only what that has left is to be planned. It is left as it is, is not created
+            if it is missing, and may be in use by another process.
+        resend_unknown: As in `JobOptions`.
+        **options: See `UpsertOptions`; calls that look for rows (`verify_by`) are not counted.
+
+    Raises:
+        JournalError: The journal cannot be used, or the source or an option is not what it was.
+    """
+    policy = ResendPolicy(resends_unknown=resend_unknown, verifies=bool(options.get("verify_by")))
+    before = None if journal is None else await _ledger_of(Path(journal), job_of(repository, source, options), policy)
+    plan = Plan(before)
+    async with repository.upserting(source, ledger=plan, **options) as run:
+        async for _ in run:
+            pass
+    if before is not None:
+        await before.finish(run.result)
+    plan.result = run.result
+    return plan
+
+
+async def _ledger_of(path: Path, job: Mapping[str, Any], policy: ResendPolicy) -> JournalLedger:
+    """A ledger that knows what earlier runs have done, and changes no file."""
+    journal = await Journal.load(path, must_exist=False)
+    if journal.job:
+        refuse_another(journal, job)
+    return JournalLedger(journal, next_run(journal, per_minute=None), policy, cost=lambda: (0, 0))

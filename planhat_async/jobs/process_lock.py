@@ -1,0 +1,71 @@
+"""A lock that one process holds at a time.
+
+The lock is SQLite's own, on a small file beside the journal: it works wherever the journal does, Windows included, and
+the operating system releases it when the process ends, also after `kill -9`. A library that locks files would truncate
+the file, and so lose who holds the lock.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+from planhat_async.jobs.private_files import make_private
+
+_BUSY_SECONDS = 0.2
+"""Longer than another process takes to store its id."""
+
+
+class LockedError(Exception):
+    """Another holder has the lock.
+
+    Attributes:
+        holder: The id of its process.
+    """
+
+    def __init__(self, holder: int) -> None:
+        super().__init__(holder)
+        self.holder = holder
+
+
+class ProcessLock:
+    """Acquired when it is created, held until `release`.
+
+    Args:
+        path: The lock's file. It is created, and stays after the release: removing it would let two processes in.
+        like: A file whose mode it gets.
+
+    Raises:
+        LockedError: The lock is held, by another process or by this one.
+        sqlite3.Error: The file cannot be used.
+    """
+
+    def __init__(self, path: Path, *, like: Path | None = None) -> None:
+        make_private(path, like=like)
+        self._file = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        try:
+            self._acquire()
+        except BaseException:
+            self.release()
+            raise
+
+    def release(self) -> None:
+        """Let others acquire the lock."""
+        self._file.close()
+
+    def _acquire(self) -> None:
+        self._file.execute("PRAGMA synchronous = OFF")  # what the file says matters only while its holder lives
+        try:
+            while not self._file.in_transaction:
+                self._file.execute(f"PRAGMA user_version = {os.getpid()}")
+                self._file.execute("BEGIN IMMEDIATE")  # the lock: others can still read the file
+                if self._holder() != os.getpid():  # another process has stored its id between the two
+                    self._file.execute("ROLLBACK")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            raise LockedError(self._holder()) from None
+
+    def _holder(self) -> int:
+        return int(self._file.execute("PRAGMA user_version").fetchone()[0])

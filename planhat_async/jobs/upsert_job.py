@@ -1,0 +1,299 @@
+"""Runs an upsert as a job: if it is killed at any instant, the next run resumes where it was.
+
+Rows are cut by rules that depend on the input alone, so a rerun cuts the same chunks, and knows each by its number,
+its row count and a digest. The journal decides how it is treated:
+
+    not in the journal      it was never sent: it is sent
+    answered                it is not sent again; its account is the journal's
+    sending, unknown        keyed: it is sent again, which does no harm; keyless: its rows are unknown, and are sent
+                            again, or looked for in Planhat's list, only where that is asked for
+    unsent                  the rows that were not sent are sent
+
+An entry is on the disk before a byte of its chunk is sent, and again after its answer. A chunk that shares a key with
+one before it that is sent again is sent again too, whatever it was answered, be it by the run after that: writes to
+one key keep their order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, Unpack
+
+import attrs
+
+from planhat_async._convert import printable
+from planhat_async.batching.upsert_run import UpsertRun
+from planhat_async.errors import PlanhatError
+from planhat_async.jobs.completion import wait_to_end
+from planhat_async.jobs.entries import Entry, ResendPolicy, may_quote_a_row, without_values
+from planhat_async.jobs.job_identity import Source, job_of, refuse_another
+from planhat_async.jobs.journal import Journal, next_run
+from planhat_async.jobs.journal_file import JournalError
+from planhat_async.jobs.ledger import JournalLedger
+from planhat_async.jobs.mapping import SourceError
+from planhat_async.repositories import UpsertOptions, Upserts
+from planhat_async.repositories.upserts import horizon_reader_of
+from planhat_async.results import ChunkResult, UpsertResult
+
+
+@attrs.frozen(kw_only=True)
+class JobCost:
+    """What runs of a job have cost."""
+
+    calls: int = 0
+    attempts: int = 0
+    seconds: float = 0.0
+
+
+class JobOptions(UpsertOptions, total=False):
+    """The options of a job, besides those of every upsert."""
+
+    resend_unknown: bool
+    """Send rows without a key again although an earlier run may have stored them: Planhat may then have them twice."""
+    keep_values: bool
+    """Keep in the journal the keys of rows, and the values that a problem's reason quotes."""
+
+
+async def run_upsert(
+    repository: Upserts[Any],
+    source: Source,
+    *,
+    journal: Path | str | None = None,
+    on_chunk: Callable[[ChunkResult], None] | None = None,
+    **options: Unpack[JobOptions],
+) -> UpsertResult:
+    """Upsert all rows of a source, and remember in a journal how far it came.
+
+    Run it again after a failure, an interruption or a kill, with the same source and options: what was answered is
+    not sent again, and the result is that of the whole job. Rows without a key that were in flight at a kill are
+    unknown, and are sent again only where `resend_unknown` or `verify_by` asks for that.
+
+    Args:
+        repository: Where the rows go.
+        source: A `FileSource`, or any iterable or async iterable that yields the same rows in each run.
+        journal: The journal's file; it is created if it is missing. Without one nothing is remembered.
+        on_chunk: Called with the result of each chunk as it ends, those of earlier runs included.
+        **options: See `JobOptions`.
+
+    Returns:
+        The outcome of every row, in this run or an earlier one. If Planhat could not be used, its `stopped_by` is the
+        error, and the rows that were not sent are unsent.
+
+    Raises:
+        JournalError: The journal cannot be used, or the source or an option is not what it was.
+        SourceError: The file cannot be used, or was changed while it was read.
+        OSError: It cannot be read.
+        ValueError, TypeError: An option is invalid.
+    """
+    async with UpsertJob(repository, source, journal=journal, **options) as job:
+        async for chunk in job:
+            if on_chunk is not None:
+                on_chunk(chunk)
+    return job.result
+
+
+class UpsertJob:
+    """An upsert that a journal outlives; use it in `async with`, and iterate over it for the chunks as they end.
+
+    Args:
+        repository: Where the rows go.
+        source: The rows.
+        journal: The journal's file, if there is to be one.
+        **options: See `JobOptions`.
+
+    Attributes:
+        cost_before: What earlier runs have cost.
+        unseen: After the `async with`: the chunks that ended after the iteration.
+        earlier: After the `async with`: what the journal holds of chunks that this run did not reach.
+    """
+
+    def __init__(
+        self,
+        repository: Upserts[Any],
+        source: Source,
+        *,
+        journal: Path | str | None = None,
+        **options: Unpack[JobOptions],
+    ) -> None:
+        self._repository = repository
+        self._source = source
+        self._path = journal
+        self._keeps_values = options.pop("keep_values", False)
+        resends_unknown = options.pop("resend_unknown", False)
+        self._policy = ResendPolicy(resends_unknown=resends_unknown, verifies=bool(options.get("verify_by")))
+        self._options: UpsertOptions = options
+        self._journal: Journal | None = None
+        self._ledger: JournalLedger | None = None
+        self._run: UpsertRun | None = None
+        self._is_stopped = False
+        self._total: UpsertResult | None = None
+        self._made_before = (0, 0)
+        self.cost_before: JobCost = JobCost()
+        self.unseen: list[ChunkResult] = []
+        self.earlier: list[Entry] = []
+
+    @property
+    def result(self) -> UpsertResult:
+        """The outcome of every row so far.
+
+        If the job has ended before it reached all chunks that earlier runs have sent, those are included.
+        """
+        if self._total is not None:
+            return self._total
+        return UpsertResult() if self._run is None else self._run.result
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the input was read to its end, and all of its chunks have ended, in this run or an earlier one."""
+        return self._run is not None and self._run.came_to_end and self._run.result.stopped_by is None
+
+    @property
+    def has_journal(self) -> bool:
+        """Whether another run can go on with it."""
+        return self._path is not None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether it got so far that there is a result."""
+        return self._run is not None
+
+    def cost(self, *, seconds: float) -> JobCost:
+        """What the job has cost, where this run has taken so many seconds."""
+        before = self.cost_before
+        calls, attempts = self._made()
+        return JobCost(
+            calls=before.calls + calls, attempts=before.attempts + attempts, seconds=before.seconds + seconds
+        )
+
+    def _made(self) -> tuple[int, int]:
+        """Calls and attempts of this run: a session may have made others before."""
+        stats = self._repository.session.stats
+        n_calls, n_attempts = self._made_before
+        return stats.calls - n_calls, stats.attempts - n_attempts
+
+    async def __aenter__(self) -> Self:
+        self._repository.upserting((), **self._options)  # invalid options create no journal
+        stats = self._repository.session.stats
+        self._made_before = (stats.calls, stats.attempts)
+        try:
+            if self._path is not None:
+                self._journal = await Journal.open(self._path)
+                self._ledger = await self._open_ledger(self._journal)
+            self._run = self._repository.upserting(self._source, ledger=self._ledger, **self._options)
+        except BaseException as error:
+            await self._close(error)
+            raise
+        if self._is_stopped:
+            self._run.stop()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            if self._run is not None:
+                await self._run.__aexit__(kind, error, traceback)
+        except BaseException as failure:
+            error = error or failure
+            raise
+        finally:
+            await self._close(error)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> ChunkResult:
+        if self._run is None:
+            raise RuntimeError("the job is not open: use it in `async with`")
+        try:
+            chunk = await anext(self._run)
+        except StopAsyncIteration:
+            if self._ledger is not None and self.is_done:
+                await self._ledger.finish(self.result)
+            raise
+        if self._ledger is not None:
+            self._ledger.see(chunk)
+        return chunk
+
+    def stop(self) -> None:
+        """Begin no other chunk; those that were begun end, also if they wait for the pace, the rest stays unsent."""
+        self._is_stopped = True
+        if self._run is not None:
+            self._run.stop()
+
+    async def _close(self, error: BaseException | None) -> None:
+        """Complete the result, and close the journal, also if that is cancelled."""
+        try:
+            if self._run is not None:
+                self._settle(self._run)
+            # A second interrupt must not make rows unknown whose outcomes are known.
+            await wait_to_end(self._write_the_end(error))
+        finally:
+            if self._journal is not None:
+                await self._journal.close()
+
+    async def _write_the_end(self, error: BaseException | None) -> None:
+        with suppress(JournalError):  # which was raised before
+            if self._ledger is not None:
+                await self._ledger.write_the_rest()
+            await self._end_run(error)
+
+    def _settle(self, run: UpsertRun) -> None:
+        """Complete the result with what earlier runs have recorded."""
+        self.unseen = run.take_ended()
+        if self._ledger is None:
+            return
+        for chunk in self.unseen:
+            self._ledger.see(chunk)
+        self.earlier = self._ledger.earlier()
+        if (total := self._ledger.total()) is not None:
+            total.stopped_by = run.result.stopped_by
+            self._total = total
+
+    async def _open_ledger(self, journal: Journal) -> JournalLedger:
+        session = self._repository.session
+        job = job_of(self._repository, self._source, self._options)
+        if journal.job:
+            refuse_another(journal, job)
+        else:
+            await journal.describe(job)
+        self.cost_before = JobCost(
+            calls=sum(run.calls for run in journal.runs),
+            attempts=sum(run.attempts for run in journal.runs),
+            seconds=sum(run.seconds for run in journal.runs),
+        )
+        ledger = JournalLedger(
+            journal,
+            next_run(journal, per_minute=session.limits.per_minute),
+            self._policy,
+            cost=self._made,
+            keeps_values=self._keeps_values,
+            horizon=horizon_reader_of(self._repository),
+        )
+        await journal.save_run(ledger.run)
+        return ledger
+
+    async def _end_run(self, error: BaseException | None) -> None:
+        if self._journal is None or self._ledger is None:
+            return
+        ended_by = error or self.result.stopped_by
+        is_early = self._is_stopped and not self.is_done
+        said = "stopped" if is_early else None
+        if ended_by is not None:
+            said = end_reason(ended_by, keeps_values=self._keeps_values)
+        run = self._ledger.run_now()
+        await self._journal.save_run(attrs.evolve(run, ended=run.seen, ended_by=said))
+
+
+def end_reason(error: BaseException, *, keeps_values: bool) -> str:
+    """What ended a run, in one line, for its journal; what it may quote of a row is left out unless values are kept."""
+    if isinstance(error, asyncio.CancelledError | KeyboardInterrupt):
+        return "interrupted"
+    is_harmless = isinstance(error, JournalError | SourceError | OSError)
+    is_harmless = is_harmless or (isinstance(error, PlanhatError) and not may_quote_a_row(error))
+    # Anything else may be about a row, and quote it.
+    return printable(str(error) if is_harmless or keeps_values else without_values(str(error)))

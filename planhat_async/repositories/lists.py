@@ -1,0 +1,245 @@
+"""The capability to list a model's records."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing
+from typing import Any, TypeVar
+
+from planhat_async._convert import row_ids, split_rows
+from planhat_async._http.wire import Request, answered_at
+from planhat_async.batching.list_reader import Batch, FetchPage, ReadOptions, read_batches
+from planhat_async.batching.page import Page
+from planhat_async.batching.query import Query
+from planhat_async.batching.stitcher import OnPageJoin, PageJoin
+from planhat_async.errors import DecodeError
+from planhat_async.keys import checked_key
+from planhat_async.records import Params, Record
+from planhat_async.records.arguments import whole
+from planhat_async.repositories.queries import Options, page_query, queries_of
+from planhat_async.repositories.repository import Repository
+
+R = TypeVar("R", bound=Record)
+
+OnBad = Callable[[DecodeError], None]
+
+_logger = logging.getLogger("planhat_async.listing")
+
+_TURN_BYTES = 1 << 17
+"""Bytes of rows that are decoded before others have the event loop: about half a millisecond's."""
+_RAW_TURN_BYTES = 1 << 18
+"""The same for rows that are handed on as they came."""
+_MAX_SINGLE_PAGES = 2
+"""First pages of a listing's lists that are single calls."""
+_DECODED_A_TURN = 200
+"""Rows of a single page that are decoded before others have the event loop."""
+
+
+class Lists(Repository[R]):
+    """Lists a model's records ("List" in Planhat's documentation of each model).
+
+    Each model's repository states the options that its lists take, for type checkers and editors.
+    """
+
+    async def page(self, *, offset: int = 0, limit: int | None = None, **options: Any) -> list[R]:
+        """One page of the model's list, as Planhat answers it. Costs one call.
+
+        It is a single call, so it does not wait behind listings.
+
+        Args:
+            offset: Records to leave out at the front of the list.
+            limit: How many records to ask for; as many as one call may, by default.
+            **options: See the model's page options.
+
+        Raises:
+            TypeError: An unknown option, one of listings only, or a value of the wrong type.
+            ValueError: An unknown field, an id that cannot be one, too many ids for one call, a number out of bounds.
+            DecodeError: The answer, or a record in it, cannot be read.
+            RequestError: The call failed for good.
+        """
+        whole(0)("offset", offset)
+        whole(1, or_none=True)("limit", limit)
+        query = page_query(self.model, options)
+        if query is None:
+            return []  # of no company at all
+        most = min(limit or self.model.limits.most, self.model.limits.most)
+        rows = (await self._fetch(query.params, offset, most, is_bulk=False)).rows
+        records = []
+        for position, row in enumerate(rows, offset):
+            records.append(self._decode(query.project(row), position))
+            if len(records) % _DECODED_A_TURN == 0:
+                await asyncio.sleep(0)
+        return records
+
+    def iter(self, **options: Any) -> AsyncGenerator[R, None]:
+        """Yield records in order, while pages are fetched ahead.
+
+        In the default order, by `_id`, each record that is in the list from the beginning to the end comes exactly
+        once, whatever others create and delete meanwhile. Costs a call a page, and a few more for a long list or where
+        rows moved; at most `concurrency` pages are in memory, and the event loop is held for a few milliseconds at a
+        time. Close it, as with `contextlib.aclosing`, where you leave it early.
+
+        Args:
+            **options: See the model's listing options.
+
+        Raises:
+            TypeError: An unknown option, a value of the wrong type; like `ValueError` at once, before anything is sent.
+            ValueError: An unknown field, an id that cannot be one, a number out of bounds, `after` or `start_offset`
+                of several lists.
+            DecodeError: A record cannot be read, or the list makes no sense; `on_bad_record` skips such records.
+            RequestError: A call failed for good; the records before it were handed out.
+        """
+        return self._iter(options)
+
+    def iter_json(self, **options: Any) -> AsyncGenerator[bytes, None]:
+        """Yield each record's JSON, for exports; in all else as `iter`, at a fraction of its cost.
+
+        The bytes are those of Planhat's answer. They are written anew only where a filter needs a field that `select`
+        leaves out.
+        """
+        return _each_row(self._batches(options, call="iter_json", turn_bytes=_RAW_TURN_BYTES))
+
+    def pages(self, **options: Any) -> AsyncGenerator[list[R], None]:
+        """Yield the records as lists of a page each; in all else as `iter`.
+
+        A page may be empty where none of its rows is wanted. While so many records are kept, Python's garbage
+        collector holds the event loop for tens of milliseconds now and then; `iter` does not.
+        """
+        return self._decoded_pages(self._batches(options, call="pages"), self._on_bad(options))
+
+    async def all(self, **options: Any) -> list[R]:
+        """All records in one list; in all else as `iter`. As much memory as there are records.
+
+        While so many are kept, Python's garbage collector holds the event loop for a long time now and then.
+        """
+        return [record async for record in self._iter(options, call="all")]
+
+    def _iter(self, options: Options, *, call: str = "iter") -> AsyncGenerator[R, None]:
+        return self._decoded(self._batches(options, call=call), self._on_bad(options))
+
+    def _batches(self, options: Options, *, call: str, turn_bytes: int = _TURN_BYTES) -> AsyncGenerator[Batch, None]:
+        """The wanted rows, a few at a time; wrong options are refused at once."""
+        return self._read(queries_of(self.model, options, call=call), options, turn_bytes=turn_bytes)
+
+    def _read(
+        self,
+        queries: list[Query],
+        options: Options,
+        *,
+        turn_bytes: int = _TURN_BYTES,
+        on_join: OnPageJoin | None = None,
+        fetch: FetchPage | None = None,
+    ) -> AsyncGenerator[Batch, None]:
+        limits = self.model.limits
+        asked, after = options.get("page_size"), options.get("after")
+        read = ReadOptions(
+            name=f"GET {self.model.path}",
+            page_size=limits.most if asked is None else min(asked, limits.most),
+            default_limit=limits.default,
+            concurrency=options.get("concurrency", 4),
+            max_records=options.get("max_records"),
+            start_offset=options.get("start_offset", 0),
+            after=None if after is None else checked_key(after, by="after", prefixes=()),
+            turn_bytes=turn_bytes,
+        )
+        read.check(queries)
+        on_join = on_join or self._count_join
+        fetch = fetch or self._fetching(queries)
+        return read_batches(fetch, queries, read, on_join=on_join, on_bad=self._on_bad(options))
+
+    def _count_join(self, join: PageJoin) -> None:
+        stats = self._session.stats
+        match join:
+            case PageJoin.REPAIRED:
+                stats.seams_repaired += 1
+            case PageJoin.BROKEN:
+                stats.seams_broken += 1
+            case PageJoin.UNSORTED:
+                stats.sorts_ignored += 1
+
+    def _on_bad(self, options: Options) -> OnBad:
+        """What is done with a record that cannot be read."""
+        return self._skip if options.get("on_bad_record") == "skip" else _raise
+
+    def _skip(self, error: DecodeError) -> None:
+        self._session.stats.records_skipped += 1
+        _logger.warning("skipped: %s", error)
+
+    async def _decoded(self, batches: AsyncGenerator[Batch, None], on_bad: OnBad) -> AsyncGenerator[R, None]:
+        async with aclosing(batches):
+            async for batch in batches:
+                for record in self._records(batch, on_bad):
+                    yield record
+
+    async def _decoded_pages(
+        self, batches: AsyncGenerator[Batch, None], on_bad: OnBad
+    ) -> AsyncGenerator[list[R], None]:
+        page: list[R] = []
+        async with aclosing(batches):
+            async for batch in batches:
+                page += self._records(batch, on_bad)
+                if batch.ends_page:
+                    yield page
+                    page = []
+
+    def _records(self, batch: Batch, on_bad: OnBad) -> Iterator[R]:
+        for position, row in enumerate(batch.rows, batch.position):
+            try:
+                record = self._decode(row, position)
+            except DecodeError as error:
+                on_bad(error)
+            else:
+                yield record
+
+    def _fetching(self, queries: list[Query]) -> FetchPage:
+        """Fetches pages; the first page of a list may be all of it, so for the pace it is a single call.
+
+        Tasks come down to two lists, open and archived. More are asked for by ids, and reading them is a bulk job.
+        """
+        firsts = {query.params for query in queries[:_MAX_SINGLE_PAGES]}
+
+        async def fetch(params: Params, offset: int, limit: int) -> Page[bytes]:
+            is_first = params in firsts
+            firsts.discard(params)
+            return await self._fetch(params, offset, limit, is_bulk=not is_first)
+
+        return fetch
+
+    async def _fetch(self, params: Params, offset: int, limit: int, *, is_bulk: bool = True) -> Page[bytes]:
+        at = (("offset", str(offset)),) if offset else ()
+        query = (*params, ("limit", str(limit)), *at)
+        request = Request(method="GET", path=self.model.path, params=query, is_bulk=is_bulk)
+        response = await self._session.send(request)
+        status, n_bytes, pieces = response.status, response.n_bytes, deque(response.pieces)
+        answered, beginning = answered_at(response), pieces[0][:4096] if pieces else b""
+        del response  # or a page would be held twice while it is split
+        rows: list[bytes] = []
+        ids: list[bytes] = []
+        try:
+            for some in split_rows(_drained(pieces)):
+                rows += some
+                ids += row_ids(some, before=ids[-1] if ids else b"")
+                await asyncio.sleep(0)
+        except DecodeError:
+            raise self._session.unusable(request, status, beginning, "the answer is not a list") from None
+        known = ids if any(ids) else ()
+        return Page(offset=offset, limit=limit, rows=rows, ids=known, n_bytes=n_bytes, answered=answered)
+
+
+def _drained(pieces: deque[bytes]) -> Iterator[bytes]:
+    while pieces:
+        yield pieces.popleft()
+
+
+def _raise(error: DecodeError) -> None:
+    raise error
+
+
+async def _each_row(batches: AsyncGenerator[Batch, None]) -> AsyncGenerator[bytes, None]:
+    async with aclosing(batches):
+        async for batch in batches:
+            for row in batch.rows:
+                yield row

@@ -1,0 +1,98 @@
+"""What every repository has: a session, and the facts about its model."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from typing import ClassVar, Generic, TypeVar, cast
+
+from planhat_async._convert import decode_record, record_in
+from planhat_async._http.wire import Request
+from planhat_async.batching.concurrent_calls import call_each
+from planhat_async.errors import DecodeError, NotFoundError
+from planhat_async.keys import path_segment
+from planhat_async.records import Model, Record
+from planhat_async.records.arguments import several
+from planhat_async.session import Session
+
+R = TypeVar("R", bound=Record)
+T = TypeVar("T")
+
+_KEYS_A_TURN = 500
+"""Keys that are checked before others have the event loop."""
+
+
+class Repository(Generic[R]):
+    """The calls of one model.
+
+    Args:
+        session: An open session. Repositories are cheap: make as many as you like.
+    """
+
+    model: ClassVar[Model]
+    """The facts about the model."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    @property
+    def session(self) -> Session:
+        """The session it uses."""
+        return self._session
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._session!r})"
+
+    def _request(self, method: str, key: str, *, body: bytes | None = None, is_bulk: bool = False) -> Request:
+        path = f"{self.model.path}/{self._segment(method, key)}"
+        return Request(method=method, path=path, body=body, is_keyed=True, is_bulk=is_bulk)
+
+    def _segment(self, method: str, key: str) -> str:
+        """The key in a path, where the method takes such a key.
+
+        Raises:
+            ValueError: It does not: Planhat would answer that there is no such record.
+        """
+        call, prefixes = {
+            "GET": ("get", self.model.get_keys),
+            "PUT": ("update", self.model.update_keys),
+            "DELETE": ("delete", self.model.delete_keys),
+        }[method]
+        return path_segment(key, by=f"{type(self).__name__}.{call}()", prefixes=prefixes)
+
+    async def _single(self, request: Request) -> R:
+        """Make a call that is answered with one record."""
+        response = await self._session.send(request)
+        body, cls = response.body, self.model.record
+        try:
+            return cast("R", record_in(cls, body))
+        except DecodeError:
+            problem = f"the answer is not a {cls.__name__} with an _id"
+            raise self._session.unusable(request, response.status, body, problem) from None
+
+    def _decode(self, row: bytes, position: int | None = None) -> R:
+        return cast("R", decode_record(self.model.record, row, position=position))
+
+    async def _each(self, call: Callable[..., Awaitable[T]], keys: Iterable[str], method: str) -> list[T | None]:
+        """Call for each key concurrently; `None` where there is no such record."""
+        checked = await self._checked(keys, method)
+        is_bulk = len(checked) > 1
+
+        async def found(key: str) -> T | None:
+            try:
+                return await call(key, is_bulk=is_bulk)
+            except NotFoundError:
+                return None
+
+        return await call_each(found, checked, max_at_once=self._session.limits.max_in_flight)
+
+    async def _checked(self, keys: Iterable[str], method: str) -> list[str]:
+        """All keys; others have the event loop while they are checked."""
+        several("keys", keys, of="keys")
+        checked = []
+        for key in list(keys) if isinstance(keys, Collection) else keys:
+            self._segment(method, key)
+            checked.append(key)
+            if len(checked) % _KEYS_A_TURN == 0:
+                await asyncio.sleep(0)
+        return checked

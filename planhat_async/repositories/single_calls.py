@@ -1,0 +1,149 @@
+"""The capabilities to read, create, change and delete records one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+from planhat_async._convert import deleted_in, encode_plain, requirements_of, to_write
+from planhat_async._http.wire import Request
+from planhat_async.errors import DecodeError, NotFoundError
+from planhat_async.records import Record
+from planhat_async.repositories.repository import Repository
+
+R = TypeVar("R", bound=Record)
+
+
+class Gets(Repository[R]):
+    """Reads records by key ("Get" in Planhat's documentation of each model)."""
+
+    async def get(self, key: str) -> R:
+        """The record with this key. Costs one call.
+
+        Args:
+            key: An `_id`, `extid("…")` or `srcid("…")`; `model.get_keys` says which prefixes Planhat documents.
+
+        Raises:
+            NotFoundError: There is no such record.
+            DecodeError: The answer is a success, and no record: an error, a page of HTML, an object without `_id`.
+            ValueError: A key of another kind; nothing is sent.
+        """
+        return await self._get(key)
+
+    async def get_many(self, keys: Iterable[str]) -> list[R | None]:
+        """The records with these keys, fetched concurrently, in order; `None` where there is none.
+
+        All keys are checked before anything is sent, and refused as by `get`. Costs one call per key, in the class of
+        bulk calls unless there is only one, and memory for the results.
+        """
+        return await self._each(self._get, keys, "GET")
+
+    async def _get(self, key: str, *, is_bulk: bool = False) -> R:
+        return await self._single(self._request("GET", key, is_bulk=is_bulk))
+
+
+class Creates(Repository[R]):
+    """Creates records ("Create" in Planhat's documentation of each model)."""
+
+    async def create(self, record: R | Mapping[str, Any]) -> R:
+        """Create a record; returns it as Planhat stored it. Costs one call.
+
+        A creation whose answer got lost is not repeated: it would make two.
+
+        Args:
+            record: A record, or a mapping that is sent exactly as it is.
+
+        Raises:
+            ValueError: Something is missing that Planhat needs, or has a name or value it would not understand.
+            UnknownOutcomeError: It was sent, and no answer came: it may have been created.
+            DecodeError: The answer is a success, and no record: it may have been created.
+        """
+        wire = with_defaults(to_write(self.model.record, record), self.model.filled_in)
+        requirements = requirements_of(self.model)
+        requirements.check_ids(wire)
+        if missing := requirements.missing_to_create(wire):
+            raise ValueError(missing)
+        return await self._single(Request(method="POST", path=self.model.path, body=encode_plain(wire)))
+
+
+class Updates(Repository[R]):
+    """Changes records ("Update" in Planhat's documentation of each model)."""
+
+    async def update(self, key: str, changes: R | Mapping[str, Any]) -> R:
+        """Change some fields of a record; returns it as Planhat has it now. Costs one call.
+
+        Planhat changes the fields sent and leaves the rest; `custom` merges key by key.
+
+        Args:
+            key: An `_id`, `extid("…")` or `srcid("…")`; `model.update_keys` says which prefixes Planhat documents.
+            changes: A mapping, sent exactly as it is: `{"status": None}` empties a field. Or a record, whose
+                fields that are set are sent.
+
+        Raises:
+            NotFoundError: There is no such record.
+            ValueError: A key of another kind, an unknown field, or a value Planhat would not understand.
+            DecodeError: The answer is a success, and no record: it may have been changed.
+        """
+        wire = to_write(self.model.record, changes)
+        if isinstance(changes, Record):
+            wire.pop("_id", None)
+        requirements_of(self.model).check_ids(wire)
+        return await self._single(self._request("PUT", key, body=encode_plain(wire)))
+
+
+class Deletes(Repository[R]):
+    """Deletes records ("Delete" in Planhat's documentation of each model)."""
+
+    async def delete(self, key: str) -> None:
+        """Delete a record for good. Costs one call.
+
+        It is repeated after a lost answer; that the record is gone by then counts as success. So does any 2xx whose
+        body is the record, a count, a short text such as OK, or empty.
+
+        Args:
+            key: Its `_id`; Planhat documents no other.
+
+        Raises:
+            NotFoundError: There is no such record.
+            DecodeError: The answer is a success that says something else: an error, a page of HTML.
+            ValueError: The key is not an `_id`.
+        """
+        await self._delete(key)
+
+    async def delete_many(self, keys: Iterable[str]) -> list[bool]:
+        """Delete records concurrently, at the session's pace.
+
+        All keys are checked before anything is sent. Costs one call per key, in the class of bulk calls unless there
+        is only one, and memory for the results. After an error the calls that have not left are dropped; records may
+        have been deleted by then.
+
+        Returns:
+            For each key, in order, whether there was such a record.
+
+        Raises:
+            ValueError: One of the keys is not an `_id`.
+            TypeError: `keys` is one key, or one of them is not a string.
+        """
+        return [gone is not None for gone in await self._each(self._delete_found, keys, "DELETE")]
+
+    async def _delete_found(self, key: str, *, is_bulk: bool) -> bool:
+        await self._delete(key, is_bulk=is_bulk)
+        return True
+
+    async def _delete(self, key: str, *, is_bulk: bool = False) -> None:
+        request = self._request("DELETE", key, is_bulk=is_bulk)
+        response = await self._session.send(request)
+        try:
+            is_deleted = deleted_in(response.body)
+        except DecodeError:
+            problem = "the answer does not say that the record was deleted"
+            raise self._session.unusable(request, response.status, response.body, problem) from None
+        if not is_deleted and not response.follows_unknown:
+            message = f"DELETE {request.path}: Planhat deleted nothing"
+            raise NotFoundError(message, status=200, method="DELETE", path=request.path)
+
+
+def with_defaults(wire: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """A new record with what Planhat needs of it and the caller did not say."""
+    missing = {name: value for name, value in defaults.items() if not wire.get(name)}
+    return {**wire, **missing} if missing else wire

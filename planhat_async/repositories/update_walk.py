@@ -1,0 +1,109 @@
+"""A walk over the records that changed since a time, which knows where the next one has to begin."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Any, Generic, TypeVar
+
+from planhat_async.batching.list_reader import FetchPage
+from planhat_async.batching.page import Page
+from planhat_async.records import Params, Record
+
+R = TypeVar("R", bound=Record)
+
+
+class ServerClock:
+    """Learns from the first page that is fetched what the server's clock said when the walk began.
+
+    Args:
+        fetch: Fetches a page.
+
+    Attributes:
+        started: That time, or a little earlier; `None` until an answer has said it.
+    """
+
+    def __init__(self, fetch: FetchPage) -> None:
+        self._fetch = fetch
+        self._is_first = True
+        self.started: datetime | None = None
+
+    async def fetch(self, params: Params, offset: int, limit: int) -> Page[bytes]:
+        """Fetch a page."""
+        is_first, self._is_first = self._is_first, False
+        began = asyncio.get_running_loop().time()
+        page = await self._fetch(params, offset, limit)
+        if is_first and page.answered is not None:
+            # The list was read before the answer was dated, at the earliest when it was asked for.
+            took = asyncio.get_running_loop().time() - began
+            self.started = datetime.fromtimestamp(page.answered - took, UTC)
+        return page
+
+
+class UpdatedSince(AsyncGenerator[R, None], Generic[R]):
+    """The records that changed since a time, for one `async for`; see `iter_updated_since`.
+
+    It is an async generator, so what takes one, such as an upsert, also closes it.
+
+    Args:
+        since: The time.
+        margin: Seconds by which the next walk looks back further than this one's start.
+        records: Makes the records.
+        is_whole: Whether no record was missed, asked once all were handed out.
+        server_start: The server's time when the walk began, asked once all were handed out; `None` where no answer
+            said.
+    """
+
+    def __init__(
+        self,
+        since: datetime,
+        *,
+        margin: float,
+        records: AsyncGenerator[R, None],
+        is_whole: Callable[[], bool],
+        server_start: Callable[[], datetime | None],
+    ) -> None:
+        self._margin = timedelta(seconds=margin)
+        self._records = records
+        self._is_whole = is_whole
+        self._server_start = server_start
+        self._started: datetime | None = None
+        self._next_since = since
+        self._is_broken = False
+
+    @property
+    def next_since(self) -> datetime:
+        """Where the next walk has to begin: once this one is complete, its start less the margin; until then, `since`.
+
+        The start is by the earlier of two clocks: this machine's, and that of the `Date` in the first answer.
+
+        A walk that was left early, failed, or during which rows were missed has to be made again.
+        """
+        return self._next_since
+
+    async def asend(self, value: None) -> R:
+        """The next record, as `anext` gives it."""
+        self._started = self._started or datetime.now(UTC)
+        try:
+            return await self._records.asend(value)
+        except StopAsyncIteration:
+            if self._is_whole() and not self._is_broken:
+                started = min(self._started, self._server_start() or self._started)
+                self._next_since = max(self._next_since, started - self._margin)
+            raise
+        except BaseException:
+            self._is_broken = True  # asked once more, it would only say that it has ended
+            raise
+
+    async def athrow(self, typ: Any, val: Any = None, tb: TracebackType | None = None, /) -> R:
+        """Raise an exception where the walk is, which ends it early."""
+        self._is_broken = True
+        error = typ if val is None else val
+        return await self._records.athrow(error if tb is None else error.with_traceback(tb))
+
+    async def aclose(self) -> None:
+        """End the walk early."""
+        self._is_broken = True
+        await self._records.aclose()

@@ -1,0 +1,115 @@
+"""The capability to walk over the records that changed since a time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
+from datetime import datetime
+from typing import Any, Literal, TypedDict, TypeVar
+
+import attrs
+
+from planhat_async.batching.changes import ChangedSince
+from planhat_async.batching.list_reader import Batch, FetchPage
+from planhat_async.batching.query import Query
+from planhat_async.batching.stitcher import PageJoin
+from planhat_async.records import Record
+from planhat_async.records.arguments import number
+from planhat_async.repositories.lists import Lists
+from planhat_async.repositories.queries import Options, call_of, check_options, queries_of
+from planhat_async.repositories.update_walk import ServerClock, UpdatedSince
+
+R = TypeVar("R", bound=Record)
+
+
+class UpdatedSinceOptions(TypedDict, total=False):
+    """What a walk over the changed records of every model takes."""
+
+    select: Iterable[str] | None
+    """Fields to fetch, in either spelling; all by default."""
+    page_size: int | None
+    """Records a call asks for; 2,000 by default."""
+    concurrency: int
+    """Pages on their way or in memory at once; 1 by default, since most walks end early."""
+    on_bad_record: Literal["raise", "skip"]
+    """What to do with a record that cannot be read: raise `DecodeError`, the default, or count, log and skip it.
+
+    One that is skipped is not seen again by the next walk, unless it changes.
+    """
+
+
+class ListsUpdated(Lists[R]):
+    """Lists what changed, of a model that can be sorted by `updated_at`."""
+
+    def iter_updated_since(self, since: datetime, *, margin: float = 300.0, **options: Any) -> UpdatedSince[R]:
+        """Yield the records that changed at `since` or later.
+
+        Reads `sort=-updatedAt` ("List" in Planhat's documentation): each list to the end of the page with the first
+        older record, so a walk that finds little costs a call a list. The order is checked on the way: a server that
+        ignores the sort is read whole, and where it orders records that changed at the same time anew for each call,
+        this walk has to be made again. Deleted records are not seen, nor those without `updated_at`, unless they come
+        before an older one.
+
+        `next_since` of what comes back is where the next walk has to begin. From one walk to the next a record may
+        come twice, and none is missed: the walk's start is by this machine's clock or by the `Date` of the first
+        answer, whichever is earlier. (Where answers have no `Date`, `margin` must cover what the clock is ahead.)
+
+        Args:
+            since: An aware time, the `next_since` of the walk before.
+            margin: Seconds by which `next_since` lies before this walk's start.
+            **options: `UpdatedSinceOptions`, and the model's filters.
+
+        Raises:
+            TypeError: `since` is no time, or an unknown option.
+            ValueError: A time without a zone, a negative margin, an unknown field, an id that cannot be one.
+            DecodeError: As `iter`; `next_since` stays what it was.
+            RequestError: Likewise.
+        """
+        if not isinstance(since, datetime):
+            raise TypeError(f"since must be a datetime, not {since!r}")
+        if since.utcoffset() is None:
+            raise ValueError(f"since must be a time with a zone, not {since}")
+        number(0)("margin", margin)
+        known = {*UpdatedSinceOptions.__annotations__, *(one.option for one in self.model.filters)}
+        check_options(options, known, call=call_of(self.model, "iter_updated_since"))
+        chosen: Options = {"page_size": 2000, "concurrency": 1, **options, "sort": "-updated_at"}
+        met: set[PageJoin] = set()
+        queries = queries_of(self.model, chosen, required_fields=("updated_at",))
+        clock = ServerClock(self._fetching(queries))
+
+        def on_join(join: PageJoin) -> None:
+            met.add(join)
+            self._count_join(join)
+
+        name = f"GET {self.model.path}"
+        walks = [ChangedSince(name=name, since=since, on_join=on_join, keep=query.row_filter) for query in queries]
+        lists = [self._walk(changed, query, chosen, clock.fetch) for changed, query in zip(walks, queries, strict=True)]
+        return UpdatedSince(
+            since,
+            margin=margin,
+            records=_chained(lists),
+            is_whole=lambda: PageJoin.BROKEN not in met,
+            server_start=lambda: clock.started,
+        )
+
+    def _walk(self, changed: ChangedSince, query: Query, options: Options, fetch: FetchPage) -> AsyncGenerator[R, None]:
+        walked = attrs.evolve(query, row_filter=changed.take)
+        batches = self._read([walked], options, on_join=changed.on_join, fetch=fetch)
+        return self._decoded(_until_over(changed, batches), self._on_bad(options))
+
+
+async def _chained(lists: Iterable[AsyncGenerator[R, None]]) -> AsyncGenerator[R, None]:
+    for records in lists:
+        async with aclosing(records):
+            async for record in records:
+                yield record
+
+
+async def _until_over(changed: ChangedSince, batches: AsyncGenerator[Batch, None]) -> AsyncGenerator[Batch, None]:
+    async with aclosing(batches):
+        async for batch in batches:
+            yield batch
+            if batch.ends_page:
+                if changed.is_over:
+                    return
+                changed.end_page()

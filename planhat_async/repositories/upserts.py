@@ -1,0 +1,238 @@
+"""The capability to create and update a model's records in bulk."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, Literal, TypedDict, TypeVar, Unpack
+
+from planhat_async._convert import (
+    IDS_ONLY,
+    Marker,
+    decode_json,
+    encode_plain,
+    marker_of,
+    requirements_of,
+    says_error,
+    writer_of,
+)
+from planhat_async._http.wire import Request, Response
+from planhat_async.batching.answers import Answer, tells_of_rows
+from planhat_async.batching.chunk_ledger import Ledger
+from planhat_async.batching.chunks import Row
+from planhat_async.batching.input_producer import Prepare
+from planhat_async.batching.outcome_verifier import HorizonReader, OutcomeVerifier
+from planhat_async.batching.row_inputs import refuse_what_is_not_rows
+from planhat_async.batching.upsert_run import ChunkOptions, UpsertRun
+from planhat_async.batching.verification import Seen
+from planhat_async.errors import DecodeError
+from planhat_async.records import Model, Params, Record
+from planhat_async.records.arguments import flag, number
+from planhat_async.repositories.queries import check_options, queries_of
+from planhat_async.repositories.repository import Repository
+from planhat_async.repositories.single_calls import with_defaults
+from planhat_async.results import ChunkResult, Unreadable, UpsertResult
+
+R = TypeVar("R", bound=Record)
+
+Rows = Iterable[R | Mapping[str, Any] | Unreadable] | AsyncIterable[R | Mapping[str, Any] | Unreadable]
+"""What an upsert takes: records of the model, or mappings with keys in either spelling."""
+
+
+class UpsertOptions(TypedDict, total=False):
+    """What every upsert takes."""
+
+    chunk_size: int
+    """Rows a call, at most 5,000, which is the default."""
+    max_bytes: int
+    """Bytes a call, at most 30,000,000; 8,000,000 by default."""
+    concurrency: int
+    """Chunks in flight; 4 by default, 1 is what Planhat advises for large writes."""
+    on_invalid: Literal["collect", "raise"]
+    """What to do with a row that must not be sent. `"collect"`, the default, counts it as invalid and goes on.
+
+    `"raise"` raises a `ValueError` that names the first one: before anything is sent where `rows` is a sequence (each
+    row is then checked twice). Any other iterable can be read only once: rows before the invalid one may have been
+    sent, and those in flight end first. `upserting` keeps the account of them.
+    """
+    verify_by: Sequence[str]
+    """Fields, in either spelling, or `custom.NAME`, whose values no two notes or tasks have in common: you warrant it.
+
+    Rows without a key are created each time they are sent, so where an answer got lost they are reported as unknown.
+    With this they are looked for, by these values, among what Planhat has created since: what is found is created,
+    what is not is looked for again after `verify_wait`, then sent again. A row without a key must have these values,
+    of text, numbers or times, and Planhat must show them as they were sent. Costs a call or two for each
+    list at the start, and a few for each chunk without an answer. A task is better given a `source_id` of its own:
+    then it has a key.
+    """
+    verify_wait: float
+    """Seconds before what was not found is looked for again, because a request that was given up may still be carried
+    out; 30 by default."""
+    isolate: bool
+    """Find the rows behind errors that name none: halve a chunk of keyed rows until each bad row is known."""
+    max_isolation_calls: int
+    """What that may cost in a whole upsert, 100 calls by default; `isolation_calls` of the result says what it did."""
+
+
+class Upserts(Repository[R]):
+    """Creates and updates records by the thousand ("Bulk upsert" in Planhat's documentation)."""
+
+    async def upsert_many(
+        self, rows: Rows[R], *, raise_on_error: bool = False, **options: Unpack[UpsertOptions]
+    ) -> UpsertResult:
+        """Create or update any number of records, in chunks ("Bulk upsert" in Planhat's documentation).
+
+        Each row is checked and encoded once. Rows with one key arrive in the order of the input; rows of different
+        keys may overtake one another where keys repeat. A record named by `id` in one row and by `source_id` in
+        another is not recognised as one. A row without a key is created each time it is sent, so it is never sent
+        again by itself (see `verify_by`); give a task a `source_id` of your own, and it can be.
+
+        Costs one call per chunk, and as many calls as a key has rows; for the pace, an input that ends before it fills
+        a chunk is a single call, anything else bulk. Memory for about twice `concurrency` + 4
+        chunks, however long the input is.
+
+        Args:
+            rows: Records, or mappings with keys in either spelling; a mapping is sent exactly as it is.
+            raise_on_error: Raise at the end, after every row has been tried, unless every row was stored.
+            **options: See `UpsertOptions`.
+
+        Returns:
+            What became of every row. Nothing that Planhat says of rows is raised: look at `ok`.
+
+        Raises:
+            UpsertError: On request, see `raise_on_error`; it carries the result, and its `__cause__` is the error that
+                ended the run or, failing that, the first one for which rows of a chunk were not stored.
+            ValueError: An option out of its bounds; on request an invalid row, see `on_invalid`.
+            TypeError: What `rows` yields is no row: it is a table, whose mappings are to be handed in
+                (`df.to_dict("records")`), text, or a file of lines.
+        """
+        flag()("raise_on_error", raise_on_error)
+        async with self._run(rows, options) as run:
+            async for _ in run:
+                pass
+        if raise_on_error:
+            run.result.raise_for_problems()
+        return run.result
+
+    async def upsert_chunks(self, rows: Rows[R], **options: Unpack[UpsertOptions]) -> AsyncGenerator[ChunkResult, None]:
+        """Like `upsert_many`, but yields what became of each chunk as it ends.
+
+        Leave it early with `contextlib.aclosing`, or use `upserting`, which keeps the account.
+        """
+        async with self._run(rows, options) as run:
+            async for chunk in run:
+                yield chunk
+
+    def upserting(self, rows: Rows[R], *, ledger: Ledger | None = None, **options: Unpack[UpsertOptions]) -> UpsertRun:
+        """Like `upsert_chunks`, for `async with`: `run.result` stays readable however the run ends.
+
+        Args:
+            rows: As with `upsert_many`.
+            ledger: Is told of each chunk before it leaves and after it has ended; `jobs.run_upsert` has one in a file.
+            **options: See `UpsertOptions`.
+        """
+        return self._run(rows, options, ledger)
+
+    def _run(self, rows: Any, options: UpsertOptions, ledger: Ledger | None = None) -> UpsertRun:
+        refuse_what_is_not_rows(rows, Record)
+        rest: dict[str, Any] = {**options}
+        check_options(rest, UpsertOptions.__annotations__, call=f"{type(self).__name__}.upsert_many()")
+        verify_by, wait = rest.pop("verify_by", ()), rest.pop("verify_wait", 30.0)
+        number(0)("verify_wait", wait)
+        chosen = ChunkOptions(**rest)
+        if not verify_by:
+            return UpsertRun(
+                rows,
+                prepare=self._preparing(None),
+                send=self._send_chunk,
+                send_only=partial(self._send_chunk, is_bulk=False),
+                options=chosen,
+                ledger=ledger,
+            )
+        marker = marker_of(self.model, verify_by)
+        return UpsertRun(
+            rows,
+            prepare=self._preparing(marker),
+            send=self._send_chunk,
+            options=chosen,
+            verifier=OutcomeVerifier([partial(self._peek, marker, params) for params in _lists_of(self.model)], wait),
+            ledger=ledger,
+        )
+
+    def _preparing(self, marker: Marker | None) -> Prepare:
+        """A function that checks and encodes one row."""
+        write, check = writer_of(self.model.record, self.model.match).write, requirements_of(self.model).check_upsert
+        filled_in = self.model.filled_in
+
+        def prepare(position: int, item: Any) -> Row:
+            if type(item) is Unreadable:
+                raise ValueError(item.reason)
+            wire = write(item)
+            keys, is_partial = check(wire)
+            if keys:
+                return Row(position, keys, encode_plain(wire), None, is_partial)
+            wire = with_defaults(wire, filled_in)
+            return Row(position, keys, encode_plain(wire), None if marker is None else marker.mark_of_row(wire))
+
+        return prepare
+
+    async def _send_chunk(
+        self,
+        body: bytes,
+        *,
+        is_keyed: bool,
+        on_sent: Callable[[], None],
+        on_not_processed: Callable[[], None],
+        is_bulk: bool = True,
+    ) -> Answer:
+        request = Request(method="PUT", path=self.model.path, body=body, is_keyed=is_keyed, is_bulk=is_bulk)
+        response = await self._session.send(
+            request, accepts=_says_of_rows, on_sent=on_sent, on_not_processed=on_not_processed
+        )
+        body = response.body
+        try:
+            account = _account_in(body) if body.strip() else None
+        except DecodeError:
+            problem = "the answer is not an account of the rows"
+            raise self._session.unusable(request, response.status, body, problem) from None
+        return Answer(status=response.status, body=account, follows_unknown=response.follows_unknown)
+
+    async def _peek(self, marker: Marker, params: Params, offset: int, limit: int) -> list[Seen]:
+        """Read a list from its newest record down: what tells records apart, and nothing else of them."""
+        query = (*params, ("sort", "-_id"), ("select", marker.select), ("limit", str(limit)), ("offset", str(offset)))
+        request = Request(method="GET", path=self.model.path, params=query, is_bulk=True)
+        page = decode_json((await self._session.send(request)).body)
+        if not isinstance(page, list) or not all(isinstance(one, dict) and type(one.get("_id")) is str for one in page):
+            raise DecodeError(f"GET {self.model.path}: the answer is not a list of records")
+        return [(one["_id"], marker.mark_of(one)) for one in page]
+
+
+def _account_in(body: bytes) -> Any:
+    """The decoded answer to an upsert.
+
+    Raises:
+        DecodeError: It is not JSON, or an error of the request as a whole.
+    """
+    answer = decode_json(body)
+    if says_error(answer) and not tells_of_rows(answer) and not any(isinstance(one, list) for one in answer.values()):
+        raise DecodeError("it holds an error")
+    return answer
+
+
+def horizon_reader_of(repository: Upserts[Any]) -> HorizonReader:
+    """Reads the newest `_id`s there are, for a record of chunks that a later run may have to look for."""
+    peek = repository._peek  # noqa: SLF001 - users of a repository have no use for it
+    return HorizonReader([partial(peek, IDS_ONLY, params) for params in _lists_of(repository.model)])
+
+
+def _lists_of(model: Model) -> list[Params]:
+    """The filters of the lists that show what an upsert has created."""
+    return [query.filters for query in queries_of(model, {})]
+
+
+def _says_of_rows(response: Response) -> bool:
+    """Whether a refusal is an account of rows, and not of the request as a whole."""
+    try:
+        return response.status in {400, 403} and tells_of_rows(decode_json(response.body))
+    except DecodeError:
+        return False

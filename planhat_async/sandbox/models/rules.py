@@ -1,0 +1,180 @@
+"""What a declaration of a model says: plain values, and functions where something is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from attrs import Factory, field, frozen
+
+from planhat_async.sandbox.models.list_filters import Filter
+from planhat_async.sandbox.store import Record
+
+Find: TypeAlias = Callable[[str, str, object], Record | None]
+"""Finds a record, given the name of its model, a field and the value of that field."""
+Inference: TypeAlias = Callable[[Record, Find], Record]
+"""The fields that follow from those that are written, and from the records that they name."""
+
+ANY_KEY = ("_id", "extid", "srcid")
+"""The kinds of key: an `_id`, `extid-…` and `srcid-…`."""
+
+
+def words(text: str) -> frozenset[str]:
+    """The words of a text."""
+    return frozenset(text.split())
+
+
+def _nothing(_: Any) -> Record:
+    return {}
+
+
+def _as_stored(record: Record, _: Record | None) -> Record:
+    return record
+
+
+def _one_partition(_: Record) -> str:
+    return "all"
+
+
+@frozen(kw_only=True)
+class CompanyReference:
+    """How a record names its company."""
+
+    fields: tuple[tuple[str, str], ...] = (("companyId", "_id"),)
+    """The fields that name it, the first of them that has a value; each with the field of a company that it matches.
+
+    The one that matches `_id` also takes the prefixed keys; with its value is stored what the record belongs to.
+    """
+    key_kinds: tuple[str, ...] = ANY_KEY
+    """The kinds of key that the field that matches `_id` takes."""
+    name: str = "companyName"
+    """The field that gets the company's name."""
+    model: str = "companies"
+    """The name of the companies' model."""
+
+    @property
+    def key(self) -> str:
+        """The field in which the company's `_id` is stored."""
+        return self.fields[0][0]
+
+
+@frozen(kw_only=True, eq=False)
+class Rules:
+    """How the sandbox treats the records of one model. `planhat_async.sandbox.models` lists all models."""
+
+    name: str
+    """Its plural: what `records`, `add` and `load` know it by."""
+    path: str | None = None
+    """The first segment of its URLs; `None` if it has none."""
+
+    # Storage
+
+    collection: str = Factory(lambda self: self.name, takes_self=True)
+    """The model in whose collection its records are stored: its own, or one that it shares with others."""
+    indexes: tuple[str, ...] = ("sourceId", "externalId")
+    """The fields by which the records of its own collection are found; each text in a list is a value."""
+    partition_of: Callable[[Record], str] = _one_partition
+    """The partition of its own collection that a record belongs to: lists read whole partitions."""
+    partitions: tuple[str, ...] = ()
+    """The partitions of the collection that hold its records; all if none is named, here and below."""
+    key_partitions: tuple[str, ...] = Factory(lambda self: self.partitions, takes_self=True)
+    """Those in which a `sourceId` or an `externalId` is looked up."""
+    visible_partitions: tuple[str, ...] = Factory(lambda self: self.partitions, takes_self=True)
+    """Those that its path shows."""
+    is_replaceable: bool = False
+    """Whether a record that the owner of the sandbox adds replaces the one that has its `_id`."""
+    filled_in: Mapping[str, Any] = field(factory=dict)
+    """What a record that the owner of the sandbox adds gets where it says nothing."""
+
+    # Calls
+
+    default_limit: int = 100
+    """Rows in a page without a `limit`."""
+    max_limit: int = 2_000
+    """Rows in the largest page."""
+    filters: tuple[Filter, ...] = ()
+    """The parameters of its list besides the four that all lists have."""
+    keys: Mapping[str, str] = field(factory=lambda: {"extid": "externalId", "srcid": "sourceId"})
+    """The field that each kind of prefixed key names."""
+    get_keys: tuple[str, ...] = ANY_KEY
+    """The kinds of key that `GET path/key` takes, without any there is no such call; the same of the next two."""
+    update_keys: tuple[str, ...] = ANY_KEY
+    """Those of `PUT path/key`."""
+    delete_keys: tuple[str, ...] = ("_id",)
+    """Those of `DELETE path/key`."""
+    is_creatable: bool = True
+    """Whether there is `POST path`."""
+    match: tuple[tuple[str, str], ...] = (("_id", "_id"),)
+    """What a bulk upsert matches a row by, in turn: the field sent, the field stored. Without any there is no bulk."""
+
+    # Writes
+
+    writable: frozenset[str] = frozenset()
+    """The fields that a caller may set; any other is dropped silently."""
+    times: frozenset[str] = frozenset()
+    """Those of them that are times."""
+    texts: tuple[str, ...] = ()
+    """The fields that must be text, besides the `_id`, in the order in which they are examined."""
+    lists: tuple[str, ...] = ()
+    """The fields that must be arrays."""
+    unique: tuple[tuple[str, str], ...] = (("sourceId", "sourceId"),)
+    """The keys that only one record of the model may have: the field sent, the field stored."""
+    needs: tuple[tuple[str, ...], ...] = ()
+    """What a new record needs: one field of each group. An answer names the first of a group."""
+    needs_with: tuple[tuple[str, object, str, type], ...] = ()
+    """`(field, value, other, type)`: a new record whose `field` has that value needs an `other` of that type."""
+    dropped_without: tuple[str, ...] = ()
+    """A row of a bulk upsert without these that would create a record is dropped silently."""
+    company: CompanyReference | None = CompanyReference()
+    """How a record names its company; `None` if it has none."""
+    infer: tuple[Inference, ...] = ()
+    """What follows from the records that a record names."""
+    derive: Callable[[Record], Record] = _nothing
+    """The fields that are computed from those sent."""
+    sent_only: frozenset[str] = frozenset()
+    """Fields that come back by other names; whether by these as well is unknown."""
+    defaults: Mapping[str, Any] = field(factory=dict)
+    """The fields of a new record that were not sent."""
+    dated: Callable[[datetime], Record] = _nothing
+    """Those of them that depend on the time of creation."""
+    touches: str | None = None
+    """The field that holds the time of the last change."""
+    discriminator: str = "type"
+    """The field that says which variant a record is."""
+    variants: Mapping[str, Rules] = field(factory=dict)
+    """The rules of records of this path whose discriminator has that value."""
+
+    # Answers
+
+    is_itemised: bool = True
+    """Whether a bulk upsert is answered in full; otherwise with two counts, and the errors there are."""
+    identity: tuple[str, ...] = ("_id", "sourceId", "externalId")
+    """The fields by which that answer names a record."""
+    hidden_on_write: frozenset[str] = frozenset()
+    """Stored fields that the answers to create, update and delete leave out."""
+    created_answer: Callable[[Record, Record | None], Record] = _as_stored
+    """The answer to a creation, given the record and its company: some fields are only there."""
+    counts_deletions: bool = False
+    """Whether a deletion is answered with a count; otherwise with the record."""
+
+    @property
+    def list_methods(self) -> frozenset[str]:
+        """The methods of its path."""
+        return _methods(GET=True, PUT=self.match, POST=self.is_creatable)
+
+    @property
+    def record_methods(self) -> frozenset[str]:
+        """The methods of a record's path."""
+        return _methods(GET=self.get_keys, PUT=self.update_keys, DELETE=self.delete_keys)
+
+    def variant(self, row: Record, stored: Record | None = None) -> Rules:
+        """The rules of a row: those of the variant that it says it is, or that the record it changes is."""
+        if not self.variants:
+            return self
+        value = row.get(self.discriminator) or (stored or row).get(self.discriminator)
+        return self.variants.get(value, self) if isinstance(value, str) else self
+
+
+def _methods(**offered: object) -> frozenset[str]:
+    return frozenset(method for method, is_offered in offered.items() if is_offered)

@@ -1,0 +1,210 @@
+"""One chunk, in as many requests as it takes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from attrs import define, field
+from strategies import chunk_of
+
+from planhat_async.batching.answers import Answer
+from planhat_async.batching.chunk_outcome import ChunkOutcome
+from planhat_async.batching.chunk_part import Isolation
+from planhat_async.batching.chunk_sender import ChunkSender
+from planhat_async.batching.chunks import Row
+from planhat_async.batching.outcome_verifier import OutcomeVerifier
+from planhat_async.batching.request_failures import outcome_of
+from planhat_async.batching.verification import Seen
+from planhat_async.errors import (
+    AuthenticationError,
+    BadRequestError,
+    DecodeError,
+    NotSentError,
+    PayloadTooLargeError,
+    PlanhatError,
+    RateLimitedError,
+    ServerError,
+    UnknownOutcomeError,
+)
+from planhat_async.results import Outcome
+
+LOST = UnknownOutcomeError("no answer")
+TOO_LARGE = PayloadTooLargeError("too large", status=413)
+REFUSED = BadRequestError("no", status=400)
+
+
+def keyed(position: int) -> Row:
+    return Row(position, (f"sourceId={position}",), str(position).encode())
+
+
+def keyless(position: int) -> Row:
+    return Row(position, (), str(position).encode(), ((position,), ()))
+
+
+@define
+class Planhat:
+    """Answers requests in order with what a test says; `None` is a good answer, and so are all that follow."""
+
+    answers: list[PlanhatError | dict[str, Any] | None]
+    sent: list[list[int]] = field(factory=list)
+    listed: list[Seen] = field(factory=list)
+    """What the list holds once something was sent."""
+
+    async def send(self, body: bytes, *, on_sent: Callable[[], None], **_others: object) -> Answer:
+        self.sent.append(json.loads(body))
+        on_sent()
+        answer = self.answers.pop(0) if self.answers else None
+        if isinstance(answer, PlanhatError):
+            raise answer
+        counts = {"created": len(self.sent[-1]), "updated": 0, "nonupdates": 0}
+        return Answer(status=200, body=counts if answer is None else answer)
+
+    async def peek(self, offset: int, limit: int) -> list[Seen]:
+        return self.listed[offset : offset + limit] if self.sent else []
+
+
+def counted(outcome: ChunkOutcome) -> dict[str, int]:
+    return {name: n_rows for name, n_rows in outcome.result.counts().items() if n_rows}
+
+
+async def test_a_chunk_is_one_request() -> None:
+    """As long as nothing goes wrong with it."""
+    planhat, outcome = Planhat([]), ChunkOutcome(chunk_of(keyed(0), keyed(1)))
+    await ChunkSender(planhat.send).send_chunk(outcome)
+    assert (planhat.sent, counted(outcome), outcome.pending) == ([[0, 1]], {"created": 2}, [])
+
+
+async def test_parts_leave_in_order() -> None:
+    """Halves of halves before what comes after them."""
+    planhat, outcome = Planhat([TOO_LARGE, TOO_LARGE]), ChunkOutcome(chunk_of(*map(keyed, range(4))))
+    await ChunkSender(planhat.send).send_chunk(outcome)
+    assert planhat.sent == [[0, 1, 2, 3], [0, 1], [0], [1], [2, 3]]
+    assert counted(outcome) == {"created": 4}
+
+
+@pytest.mark.parametrize("is_isolated", [True, False])
+async def test_a_refusal_of_all_is_halved_on_request(*, is_isolated: bool) -> None:
+    """Until the row is found that it is about."""
+    planhat = Planhat([REFUSED, None, REFUSED, REFUSED])
+    outcome = ChunkOutcome(chunk_of(*map(keyed, range(4))), isolation=Isolation(10 if is_isolated else 0))
+    await ChunkSender(planhat.send).send_chunk(outcome)
+    if is_isolated:
+        assert planhat.sent == [[0, 1, 2, 3], [0, 1], [2, 3], [2], [3]]
+        assert (counted(outcome), outcome.result.isolation_calls) == ({"created": 3, "rejected": 1}, 4)
+    else:
+        assert (planhat.sent, counted(outcome)) == ([[0, 1, 2, 3]], {"rejected": 4})
+
+
+async def test_parts_of_an_answered_chunk_may_be_stored() -> None:
+    """A part that is not sent at all, after an answer that did not tell of its rows, is unknown and not unsent."""
+    errors = {"created": 1, "createdErrors": ["no"]}
+    planhat = Planhat([errors, NotSentError("no connection"), NotSentError("no connection")])
+    outcome = ChunkOutcome(chunk_of(keyed(0), keyed(1)), isolation=Isolation(10))
+    await ChunkSender(planhat.send).send_chunk(outcome)
+    assert (planhat.sent, counted(outcome)) == ([[0, 1], [0]], {"unknown": 2})
+
+
+async def test_parts_of_a_refused_chunk_are_not_stored() -> None:
+    """What was refused as a whole was not processed."""
+    planhat = Planhat([REFUSED, NotSentError("no connection"), NotSentError("no connection")])
+    outcome = ChunkOutcome(chunk_of(keyed(0), keyed(1)), isolation=Isolation(10))
+    await ChunkSender(planhat.send).send_chunk(outcome)
+    assert counted(outcome) == {"unsent": 2}
+
+
+async def test_rows_found_are_created_and_rows_missing_sent_again() -> None:
+    """After an answer that got lost."""
+    planhat, outcome = Planhat([LOST]), ChunkOutcome(chunk_of(keyless(0), keyless(1), keyless(2)), is_verified=True)
+    planhat.listed = [("2", ((1,), ()))]
+    await ChunkSender(planhat.send, OutcomeVerifier([planhat.peek], 0)).send_chunk(outcome)
+    assert planhat.sent == [[0, 1, 2], [0, 2]]
+    assert (counted(outcome), outcome.result.created_ids, outcome.result.error) == ({"created": 3}, ("2",), None)
+
+
+async def test_rows_that_cannot_be_looked_for_are_unknown() -> None:
+    """The chunk's error is the one that left them in doubt."""
+
+    async def peek(offset: int, limit: int) -> list[Seen]:
+        if planhat.sent:
+            raise ServerError(f"down at {offset} of {limit}", status=503)
+        return []
+
+    planhat, outcome = Planhat([LOST]), ChunkOutcome(chunk_of(keyless(0)), is_verified=True)
+    await ChunkSender(planhat.send, OutcomeVerifier([peek], 0)).send_chunk(outcome)
+    assert (planhat.sent, counted(outcome), outcome.result.error) == ([[0]], {"unknown": 1}, LOST)
+
+
+async def test_ids_of_an_answer_that_leaves_rows_in_doubt_are_not_claimed() -> None:
+    """They may be of the very rows that are looked for."""
+    odd = {"upsertedIds": ["2"]}
+    planhat, outcome = Planhat([odd]), ChunkOutcome(chunk_of(keyless(0)), is_verified=True)
+    planhat.listed = [("2", ((0,), ()))]
+    await ChunkSender(planhat.send, OutcomeVerifier([planhat.peek], 0)).send_chunk(outcome)
+    assert (planhat.sent, counted(outcome)) == ([[0]], {"created": 1})
+
+
+async def test_rows_of_other_chunks_are_not_taken_for_missing_ones() -> None:
+    """The ids that an answer told are claimed."""
+    planhat = Planhat([{"created": 1, "updated": 0, "nonupdates": 0, "upsertedIds": ["2"]}, LOST])
+    planhat.listed = [("2", ((0,), ()))]
+    sender = ChunkSender(planhat.send, OutcomeVerifier([planhat.peek], 0))
+    for _ in range(2):
+        await sender.send_chunk(ChunkOutcome(chunk_of(keyless(0)), is_verified=True))
+    assert planhat.sent == [[0], [0], [0]]
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (LOST, Outcome.UNKNOWN),
+        (ServerError("down", status=500), Outcome.UNKNOWN),
+        (DecodeError("no JSON"), Outcome.UNKNOWN),
+        (NotSentError("no connection"), Outcome.UNSENT),
+        (RateLimitedError("slow", status=429), Outcome.UNSENT),
+        (REFUSED, Outcome.REJECTED),
+        (TOO_LARGE, Outcome.REJECTED),
+    ],
+)
+def test_an_error_decides_the_outcome_of_its_rows(error: PlanhatError, outcome: Outcome) -> None:
+    """By whether Planhat may have processed them."""
+    assert outcome_of(error) is outcome
+
+
+async def test_a_refusal_of_everything_ends_the_other_parts() -> None:
+    """They would fare no better, and it stays the error that the run is stopped by."""
+    planhat = Planhat([TOO_LARGE, AuthenticationError("no", status=401)])
+    outcome = ChunkOutcome(chunk_of(keyed(0), keyed(1), keyed(2), keyed(3)))
+    await ChunkSender(planhat.send).send_chunk(outcome)
+    assert (planhat.sent, counted(outcome)) == ([[0, 1, 2, 3], [0, 1]], {"rejected": 2, "unsent": 2})
+    assert isinstance(outcome.result.error, AuthenticationError)
+
+
+@pytest.mark.parametrize("later", [REFUSED, {"updatedErrors": [{"sourceId": "0", "error": "no"}], "nonupdates": 0}])
+async def test_no_half_of_a_chunk_that_went_unanswered_is_called_rejected(later: Any) -> None:
+    """The attempt before the refusal may have stored all of it."""
+    refused = BadRequestError("no", status=400)
+    refused.may_have_been_processed = True
+    planhat = Planhat([refused, later, later])
+    outcome = ChunkOutcome(chunk_of(keyed(0), keyed(1)), isolation=Isolation(10))
+    await ChunkSender(planhat.send).send_chunk(outcome)
+    assert counted(outcome) == {"unknown": 2}
+
+
+@pytest.mark.parametrize(("answers", "expected"), [(1, "created"), (2, "unknown")])
+async def test_a_keyed_chunk_whose_answer_cannot_be_read_is_sent_once_more(answers: int, expected: str) -> None:
+    """That does no harm; a second one of that kind ends it."""
+    planhat = Planhat([DecodeError("half of the JSON")] * answers)
+    outcome = ChunkOutcome(chunk_of(keyed(0), keyed(1)))
+    await ChunkSender(planhat.send).send_chunk(outcome)
+    assert (planhat.sent, counted(outcome)) == ([[0, 1], [0, 1]], {expected: 2})
+
+
+async def test_a_keyless_chunk_whose_answer_cannot_be_read_is_not_sent_again() -> None:
+    """It would be created twice."""
+    planhat = Planhat([DecodeError("half of the JSON")])
+    outcome = ChunkOutcome(chunk_of(keyless(0), keyless(1)))
+    await ChunkSender(planhat.send).send_chunk(outcome)
+    assert (planhat.sent, counted(outcome)) == ([[0, 1]], {"unknown": 2})

@@ -1,0 +1,275 @@
+"""Whole lists: several queries, page after page, as the rows that are wanted."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from contextlib import aclosing
+from typing import Any
+
+import attrs
+import msgspec
+import pytest
+from worlds import Counted
+
+from planhat_async._convert import row_id, row_ids
+from planhat_async.batching.list_reader import ReadOptions, read_batches
+from planhat_async.batching.page import Page
+from planhat_async.batching.query import Query
+from planhat_async.errors import DecodeError
+from planhat_async.records import Keep, Params
+
+
+@attrs.define
+class Lists:
+    """Lists by name, as rows whose `_id`s say where they stand; notes which pages were asked for."""
+
+    lengths: dict[str, int]
+    asked: list[tuple[str, int, int]] = attrs.field(factory=list)
+    bad: list[DecodeError] = attrs.field(factory=list)
+    odd: int | None = None
+    """Which row is no object."""
+
+    async def fetch(self, params: Params, offset: int, limit: int) -> Page[bytes]:
+        name, direction = params[0][1], dict(params)["sort"]
+        self.asked.append((name, offset, limit))
+        await asyncio.sleep(0)
+        numbers = range(self.lengths[name])[:: -1 if direction.startswith("-") else 1][offset:][:limit]
+        rows = [
+            msgspec.json.encode({"_id": f"{name}{n:02}", "type": "note" if n % 2 else "email"})
+            if n != self.odd
+            else b"7"
+            for n in numbers
+        ]
+        return Page(offset=offset, limit=limit, rows=rows, ids=row_ids(rows), n_bytes=sum(map(len, rows)))
+
+    async def read(self, queries: list[Query], **options: Any) -> list[list[str | None]]:
+        """The `_id`s of each page."""
+        chosen: dict[str, Any] = {"name": "GET /a", "page_size": 4, "default_limit": 2, "turn_bytes": 1 << 16} | options
+        pages: list[list[str | None]] = [[]]
+        batches = read_batches(self.fetch, queries, ReadOptions(**chosen), on_join=Counted(), on_bad=self.bad.append)
+        async for batch in batches:
+            pages[-1] += [row_id(row) for row in batch.rows]
+            pages += [[]] if batch.ends_page else []
+        assert pages.pop() == []
+        return pages
+
+
+def query(name: str, keep: Keep | None = None) -> Query:
+    return Query(filters=(("list", name),), row_filter=keep, needs=(("type", "type"),))
+
+
+def ids(name: str, *numbers: int) -> list[str]:
+    return [f"{name}{n:02}" for n in numbers]
+
+
+def others() -> set[asyncio.Task[Any]]:
+    return {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}
+
+
+async def test_queries_are_read_one_after_the_other() -> None:
+    """Each to its end, in order, and an empty one costs one call."""
+    lists = Lists({"a": 5, "b": 0, "c": 1})
+    pages = await lists.read([query("a"), query("b"), query("c")], concurrency=1)
+    assert pages == [ids("a", 0, 1, 2, 3), ids("a", 4), ids("c", 0)]
+    assert sorted(lists.asked) == [("a", 0, 2), ("a", 0, 4), ("a", 3, 4), ("b", 0, 4), ("c", 0, 4)]
+
+
+async def test_no_query_reads_nothing() -> None:
+    """No ids to list by, no call."""
+    lists = Lists({})
+    assert (await lists.read([]), lists.asked) == ([], [])
+
+
+async def test_only_wanted_rows_are_yielded() -> None:
+    """What Planhat cannot filter is left out here; a page may come out empty."""
+    lists = Lists({"a": 5})
+    pages = await lists.read([query("a", lambda row: row.type == "note")])
+    assert pages == [ids("a", 1, 3), []]
+
+
+async def test_each_query_keeps_its_own_rows() -> None:
+    """A filter of one list does not touch the next."""
+    lists = Lists({"a": 1, "b": 1})
+    assert await lists.read([query("a", lambda row: row.type == "note"), query("b")]) == [[], ids("b", 0)]
+
+
+@pytest.mark.parametrize(
+    ("most", "pages", "asked"),
+    [
+        (0, [], []),
+        (1, [[0]], [(0, 1)]),
+        (3, [[0, 1, 2]], [(0, 3)]),
+        (4, [[0, 1, 2, 3]], [(0, 4)]),
+        (5, [[0, 1, 2, 3], [4]], [(0, 4), (3, 2)]),
+        (7, [[0, 1, 2, 3], [4, 5, 6]], [(0, 4), (3, 4)]),
+    ],
+)
+async def test_no_more_records_are_read_than_wanted(
+    most: int, pages: list[list[int]], asked: list[tuple[int, int]]
+) -> None:
+    """Nor asked for, beyond the page that holds the last one."""
+    lists = Lists({"a": 40})
+    assert await lists.read([query("a"), query("b")], max_records=most) == [ids("a", *page) for page in pages]
+    assert lists.asked == [("a", *one) for one in asked]
+
+
+async def test_the_records_wanted_are_counted_over_all_queries() -> None:
+    """A later query gives only what the ones before it left to give."""
+    lists = Lists({"a": 3, "b": 9})
+    assert await lists.read([query("a"), query("b")], max_records=5) == [ids("a", 0, 1, 2), ids("b", 0, 1)]
+    assert [(name, offset) for name, offset, _ in lists.asked] == [("a", 0), ("a", 2), ("b", 0)]
+    assert lists.asked[-1] == ("b", 0, 2)
+
+
+async def test_only_wanted_rows_count() -> None:
+    """Pages are read until enough of their rows are wanted."""
+    lists = Lists({"a": 40})
+    pages = await lists.read([query("a", lambda row: row.type == "note")], max_records=3, concurrency=1)
+    assert pages == [ids("a", 1, 3), ids("a", 5)]
+    assert sorted(lists.asked) == [("a", 0, 2), ("a", 0, 4), ("a", 3, 4)]
+
+
+async def test_no_record_wanted_is_no_call() -> None:
+    """Also where rows are filtered here."""
+    lists = Lists({"a": 4})
+    assert await lists.read([query("a", lambda row: row.type == "note")], max_records=0) == []
+    assert lists.asked == []
+
+
+async def test_leaving_early_leaves_nothing_running() -> None:
+    """Pages on their way are ended with the reader."""
+    lists = Lists({"a": 400})
+    options = ReadOptions(name="GET /a", page_size=4, default_limit=2, turn_bytes=1 << 16)
+    batches = read_batches(lists.fetch, [query("a")], options, on_join=Counted(), on_bad=lists.bad.append)
+    async with aclosing(batches) as pages:
+        for _ in range(3):
+            await anext(pages)
+        assert others() != set()
+    assert others() == set()
+
+
+async def test_a_row_that_cannot_be_judged_is_told_in_its_place() -> None:
+    """What came before it was yielded, and it is neither kept nor left out silently."""
+    lists, read = Lists({"a": 10}, odd=8), list[str | None]()
+
+    def stop(error: DecodeError) -> None:
+        raise error
+
+    async def read_all() -> None:
+        options = ReadOptions(name="GET /a", page_size=20, default_limit=20, turn_bytes=1 << 16)
+        query_a = query("a", lambda row: row.type == "note")
+        async for batch in read_batches(lists.fetch, [query_a], options, on_join=Counted(), on_bad=stop):
+            read.extend(row_id(row) for row in batch.rows)
+
+    with pytest.raises(DecodeError) as caught:
+        await read_all()
+    assert (read, caught.value.position) == (ids("a", 1, 3, 5, 7), 4)
+
+
+async def test_a_row_nobody_comes_to_is_not_judged() -> None:
+    """Enough rows came before it."""
+    lists = Lists({"a": 10}, odd=8)
+    pages = await lists.read([query("a", lambda row: row.type == "note")], max_records=4, page_size=20)
+    assert (pages, lists.bad) == ([ids("a", 1, 3, 5, 7)], [])
+
+
+async def test_a_row_that_is_skipped_counts() -> None:
+    """As one of the records that are read."""
+    lists = Lists({"a": 10}, odd=2)
+    pages = await lists.read([query("a", lambda row: row.type == "note")], max_records=3, page_size=20)
+    assert (pages, len(lists.bad)) == ([ids("a", 1, 3)], 1)
+
+
+async def test_a_page_comes_a_few_rows_at_a_time() -> None:
+    """As many as make a turn of the event loop; the last of them ends the page."""
+    lists, options = Lists({"a": 10}), ReadOptions(name="GET /a", page_size=20, default_limit=20, turn_bytes=90)
+    batches = read_batches(lists.fetch, [query("a")], options, on_join=Counted(), on_bad=lists.bad.append)
+    turns = [(len(batch.rows), batch.ends_page) async for batch in batches]
+    assert turns == [(4, False), (4, False), (2, False), (0, True)]
+
+
+async def test_a_reading_can_begin_further_on() -> None:
+    """At an offset, or behind an `_id` that is believed to be there."""
+    lists = Lists({"a": 10})
+    assert await lists.read([query("a")], start_offset=7, default_limit=9) == [ids("a", 7, 8, 9)]
+    assert await lists.read([query("a")], after="a05", default_limit=5) == [ids("a", 6), ids("a", 7, 8, 9)]
+    assert await lists.read([query("a")], after="a05", start_offset=6, default_limit=9) == [
+        ids("a", 6, 7, 8),
+        ids("a", 9),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("queries", "options", "message"),
+    [
+        ([query("a"), query("b")], {"start_offset": 1}, "belong to one list, and this listing comes down to 2"),
+        ([query("a"), query("b")], {"after": "a"}, "belong to one list"),
+        ([Query(sort="-_id")], {"after": "a"}, "not one with a sort"),
+    ],
+)
+def test_a_reading_that_cannot_begin_there_is_refused(
+    queries: list[Query], options: dict[str, Any], message: str
+) -> None:
+    """It would begin somewhere else."""
+    with pytest.raises(ValueError, match=message):
+        ReadOptions(name="GET /a", page_size=4, default_limit=2, turn_bytes=1, **options).check(queries)
+
+
+@pytest.mark.parametrize("wrong", [{"page_size": 0}, {"concurrency": 0}, {"max_records": -1}, {"start_offset": -1}])
+def test_options_out_of_bounds_are_refused(wrong: dict[str, Any]) -> None:
+    """The message names the option."""
+    chosen: dict[str, Any] = {"name": "GET /a", "page_size": 1, "default_limit": 1, "turn_bytes": 1} | wrong
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        ReadOptions(**chosen)
+
+
+async def test_each_batch_knows_its_place() -> None:
+    """What could not be read is counted, or the error after next would name another record."""
+    lists = Lists({"a": 10, "b": 2}, odd=2)
+    options = ReadOptions(name="GET /a", page_size=20, default_limit=20, turn_bytes=1 << 16)
+    queries = [query("a", lambda row: row.type == "note"), query("b")]
+    batches = read_batches(lists.fetch, queries, options, on_join=Counted(), on_bad=lists.bad.append)
+    places = [(batch.position, len(batch.rows)) async for batch in batches if batch.rows]
+    assert (places, [error.position for error in lists.bad]) == ([(0, 1), (2, 4), (6, 2)], [1])
+
+
+async def test_what_nobody_selected_is_not_handed_on() -> None:
+    """Also where every row is wanted."""
+    lists = Lists({"a": 1})
+    options = ReadOptions(name="GET /a", page_size=20, default_limit=20, turn_bytes=1 << 16)
+    bare = Query(filters=(("list", "a"),), fetched_only=frozenset({"_id"}))
+    batches = read_batches(lists.fetch, [bare], options, on_join=Counted(), on_bad=lists.bad.append)
+    assert [row async for batch in batches for row in batch.rows] == [b'{"type":"email"}']
+
+
+async def test_a_page_that_was_read_is_let_go() -> None:
+    """Before the next one is asked for, so that no more are in memory than may be."""
+
+    class Rows(list[bytes]):
+        """Rows that can be watched going."""
+
+    lists, watched, n_alive = Lists({"a": 9}), list[weakref.ref[Rows]](), list[int]()
+
+    async def fetch(params: Params, offset: int, limit: int) -> Page[bytes]:
+        if not dict(params)["sort"].startswith("-"):
+            n_alive.append(sum(ref() is not None for ref in watched))
+        page = await lists.fetch(params, offset, limit)
+        rows = Rows(page.rows)
+        watched.append(weakref.ref(rows))
+        return attrs.evolve(page, rows=rows)
+
+    options = ReadOptions(name="GET /a", page_size=4, default_limit=2, turn_bytes=1, concurrency=1)
+    batches = read_batches(fetch, [query("a")], options, on_join=Counted(), on_bad=lists.bad.append)
+    assert len([row async for batch in batches for row in batch.rows]) == 9
+    assert n_alive == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"page_size": 2.5}, {"concurrency": 1.5}, {"max_records": "3"}, {"start_offset": None}]
+)
+def test_options_of_another_kind_are_refused(wrong: dict[str, Any]) -> None:
+    """At once, and the message names the option."""
+    chosen: dict[str, Any] = {"name": "GET /a", "page_size": 1, "default_limit": 1, "turn_bytes": 1} | wrong
+    with pytest.raises(TypeError, match=next(iter(wrong))):
+        ReadOptions(**chosen)

@@ -1,0 +1,133 @@
+"""The journal's file beside its readers: what they see, and what they can keep from being written."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+import attrs
+import pytest
+
+from planhat_async.jobs import journal_file
+from planhat_async.jobs.entries import ChunkState, Entry
+from planhat_async.jobs.journal_file import JournalError, JournalFile, content_of, error_in_words
+from planhat_async.jobs.schema import insert_statement, row_of
+
+ENTRY = Entry(number=0, n_rows=1, digest="", is_keyed=True)
+NOBODY = 65534
+
+
+def save(file: JournalFile, entry: Entry, *, is_leaving: bool = False) -> None:
+    file.write([insert_statement("chunks", row_of(entry))], is_leaving=is_leaving)
+
+
+def main_file_alone(path: Path) -> dict[int, Entry]:
+    """What a copy of the main file, without its log, holds."""
+    copy = path.with_name("copy.db")
+    shutil.copyfile(path, copy)
+    return content_of(copy).entries
+
+
+def test_the_main_file_alone_holds_every_chunk_that_was_sent(tmp_path: Path) -> None:
+    """Also while others read; what is answered may be in the log only."""
+    path = tmp_path / "job.db"
+    with closing(JournalFile(path)) as file:
+        for number in range(5):
+            entry = attrs.evolve(ENTRY, number=number)
+            save(file, entry, is_leaving=True)
+            assert main_file_alone(path)[number] == content_of(path).entries[number] == entry
+            save(file, attrs.evolve(entry, state=ChunkState.ANSWERED))
+        answered = {one.state for one in content_of(path).entries.values()}
+    assert answered == {ChunkState.ANSWERED}
+
+
+def test_a_chunk_is_not_sent_while_a_reader_keeps_it_out_of_the_main_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits for the reader; after half a minute it says who is to blame."""
+    monkeypatch.setattr(journal_file, "_BUSY_SECONDS", 0.05)
+    path = tmp_path / "job.db"
+    with closing(JournalFile(path)) as file, closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        save(file, ENTRY)
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM chunks").fetchall()
+        save(file, attrs.evolve(ENTRY, state=ChunkState.ANSWERED))
+        with pytest.raises(JournalError, match=r"job\.db: another program has been reading the journal for 0 s"):
+            save(file, attrs.evolve(ENTRY, number=1), is_leaving=True)
+        reader.execute("COMMIT")
+        save(file, attrs.evolve(ENTRY, number=1), is_leaving=True)
+        assert [*main_file_alone(path)] == [0, 1]
+
+
+READER = """
+import os, sys
+from pathlib import Path
+from planhat_async.jobs.journal_file import content_of
+
+if not os.getuid():
+    os.setgid(int(sys.argv[2]))
+    os.setuid(int(sys.argv[2]))
+assert not os.access(Path(sys.argv[1]).parent, os.W_OK)
+print(*content_of(Path(sys.argv[1])).entries)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("endings", [[""], ["", "-wal"], ["", "-wal", "-shm"]])
+def test_a_journal_in_a_folder_that_cannot_be_written_to_is_read(tmp_path: Path, endings: list[str]) -> None:
+    """Also one that was killed, with its log, with and without the memory that its readers share."""
+    path = tmp_path / "job.db"
+    with tempfile.TemporaryDirectory() as name, closing(JournalFile(path)) as file:
+        folder = Path(name)
+        save(file, ENTRY, is_leaving=True)
+        save(file, attrs.evolve(ENTRY, number=1))
+        for ending in endings:
+            shutil.copyfile(f"{path}{ending}", folder / f"job.db{ending}")
+        before = {one.name: one.read_bytes() for one in folder.iterdir()}
+        for one in folder.iterdir():
+            one.chmod(0o444)
+        folder.chmod(0o555)
+        command = [sys.executable, "-c", READER, str(folder / "job.db"), str(NOBODY)]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        folder.chmod(0o755)
+        assert (ended.stdout, ended.stderr) == ("0\n" if endings == [""] else "0 1\n", "")
+        assert {one.name: one.read_bytes() for one in folder.iterdir()} == before
+
+
+def test_a_file_system_without_shared_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as a network drive: SQLite says that it keeps another kind of log there."""
+    monkeypatch.setattr(sqlite3, "connect", lambda _, **__: sqlite3_in_memory())
+    monkeypatch.setattr(journal_file, "ProcessLock", lambda *_, **__: None)
+    with pytest.raises(JournalError, match=r"job\.db: the journal cannot be kept here: choose a folder on a local"):
+        JournalFile(tmp_path / "job.db")
+
+
+def sqlite3_in_memory() -> sqlite3.Connection:
+    """A database that cannot have a write-ahead log."""
+    return sqlite3.Connection(":memory:", isolation_level=None)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (sqlite3.SQLITE_BUSY, "another program has locked the journal: said"),
+        (sqlite3.SQLITE_BUSY_SNAPSHOT, "another program has locked the journal: said"),
+        (sqlite3.SQLITE_NOTADB, "this is not a journal"),
+        (sqlite3.SQLITE_CORRUPT_INDEX, "the journal is damaged: said"),
+        (sqlite3.SQLITE_READONLY_DIRECTORY, "the journal cannot be written here: said"),
+        (sqlite3.SQLITE_CANTOPEN, "the journal cannot be written here: said"),
+        (sqlite3.SQLITE_IOERR, "the journal cannot be used: said"),
+        (None, "the journal cannot be used: said"),
+    ],
+)
+def test_an_error_is_known_by_its_code(code: int | None, words: str) -> None:
+    """Not by its message; an extended code counts as its primary one."""
+    error = sqlite3.OperationalError("said")
+    if code is not None:
+        error.sqlite_errorcode = code
+    assert error_in_words(error) == words

@@ -1,0 +1,105 @@
+"""Rows that a thread reads."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from planhat_async.jobs.threaded_source import ThreadedSource
+
+
+class Source:
+    """Counts what was taken from it, and notes its end."""
+
+    def __init__(self, n_rows: int, *, error: Exception | None = None) -> None:
+        self.n_rows, self.error = n_rows, error
+        self.n_taken = 0
+        self.is_closed = threading.Event()
+        self.thread: threading.Thread | None = None
+
+    def __iter__(self) -> Iterator[int]:
+        self.thread = threading.current_thread()
+        try:
+            for n in range(self.n_rows):
+                self.n_taken += 1
+                yield n
+            if self.error is not None:
+                raise self.error
+        finally:
+            self.is_closed.set()
+
+    async def end(self) -> None:
+        """Wait until it was closed, and its thread has ended."""
+        assert await asyncio.to_thread(self.is_closed.wait, 10)
+        assert self.thread is not None
+        await asyncio.to_thread(self.thread.join, 10)
+        assert not self.thread.is_alive()
+
+
+@pytest.mark.parametrize("n_rows", [0, 1, 100, 1234])
+async def test_all_rows_come_in_order_and_the_thread_ends(n_rows: int) -> None:
+    """However many there are."""
+    source = Source(n_rows)
+    assert [row async for row in ThreadedSource(source, {})] == list(range(n_rows))
+    await source.end()
+
+
+async def test_what_the_source_raises_is_raised_behind_its_rows() -> None:
+    """Where the rows are awaited; the thread has ended by then."""
+    source = Source(150, error=OSError("gone"))
+    rows = aiter(ThreadedSource(source, {}))
+    assert [await anext(rows) for _ in range(150)] == list(range(150))
+    with pytest.raises(OSError, match="gone"):
+        await anext(rows)
+    await source.end()
+
+
+@pytest.mark.parametrize("n_read", [1, 100, 101, 450])
+async def test_a_source_that_is_left_early_is_closed_and_its_thread_ends(n_read: int) -> None:
+    """It was read a few batches ahead, and waited for room."""
+    source = Source(1_000_000)
+    rows = aiter(ThreadedSource(source, {}))
+    for _ in range(n_read):
+        await anext(rows)
+    await rows.aclose()  # type: ignore[attr-defined]
+    await source.end()
+    assert source.n_taken <= n_read + 500
+
+
+async def test_a_reader_that_is_cancelled_leaves_no_thread_behind() -> None:
+    """Also while it waits for the first row."""
+    going_on = threading.Event()
+
+    def slow() -> Iterator[int]:
+        going_on.wait(10)
+        yield from source
+
+    source = Source(1_000_000)
+
+    async def read() -> None:
+        async for _ in ThreadedSource(slow(), {}):
+            pass
+
+    task = asyncio.create_task(read())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    going_on.set()
+    await source.end()
+
+
+def test_a_loop_that_has_ended_is_no_matter() -> None:
+    """The thread ends without a word."""
+    source = Source(1_000_000)
+
+    async def main() -> None:
+        async for _ in ThreadedSource(source, {}):
+            return
+
+    asyncio.run(main())
+    assert source.is_closed.wait(10)

@@ -1,0 +1,826 @@
+"""Jobs: what a rerun makes of what was sent before, whatever ended the run before it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from killed_jobs import Watched, saved, session_on
+
+from planhat_async import ChunkResult, Notes, Outcome, Tasks, Tickets, UpsertResult
+from planhat_async._http.wire import Request
+from planhat_async.batching.chunk_ledger import Recorded
+from planhat_async.batching.chunks import Chunk
+from planhat_async.errors import AuthenticationError, UnknownOutcomeError
+from planhat_async.jobs.entries import ChunkState, Run
+from planhat_async.jobs.job_identity import refuse_another
+from planhat_async.jobs.journal import Journal
+from planhat_async.jobs.journal_file import JournalError, JournalFile
+from planhat_async.jobs.ledger import JournalLedger
+from planhat_async.jobs.upsert_job import UpsertJob, run_upsert
+from planhat_async.sandbox import Sandbox
+
+LOST = UnknownOutcomeError("no answer", method="PUT", path="/")
+
+
+def tickets(n_rows: int, **more: Any) -> list[dict[str, Any]]:
+    return [{"sourceId": f"t{n}", "email": "a@b.example", "domains": ["b.example"], **more} for n in range(n_rows)]
+
+
+def notes(n_rows: int) -> list[dict[str, Any]]:
+    return [{"companyId": "5f4e3d2c1b0a998877665544", "subject": f"note {n}"} for n in range(n_rows)]
+
+
+def counted(result: UpsertResult) -> dict[str, int]:
+    return {name: n_rows for name, n_rows in result.counts().items() if n_rows}
+
+
+def subjects(planhat: Sandbox) -> list[str]:
+    return sorted(note["subject"] for note in planhat.records("notes"))
+
+
+def title_of(planhat: Sandbox, row: dict[str, Any]) -> str:
+    [found] = [one["title"] for one in planhat.records("tickets") if one["sourceId"] == row["sourceId"]]
+    return str(found)
+
+
+def n_writes(planhat: Sandbox) -> int:
+    return sum(call.method == "PUT" for call in planhat.requests)
+
+
+def fail_at(number: int, error: Exception) -> Any:
+    def check(at: int) -> None:
+        if at == number:
+            raise error
+
+    return check
+
+
+def content_of(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+async def states(path: Path) -> list[ChunkState]:
+    async with await Journal.open(path) as journal:
+        return [entry.state for entry in journal.entries.values()]
+
+
+async def test_a_job_that_is_run_again_sends_nothing(planhat: Sandbox, tmp_path: Path) -> None:
+    """Its result is that of the first run, and so are its problems."""
+    path, rows = tmp_path / "job.db", [*tickets(4), {"title": "keyless"}, *tickets(7)[4:]]
+    results = []
+    for _ in range(2):
+        async with session_on(planhat) as session:
+            results.append(await run_upsert(Tickets(session), rows, journal=path, chunk_size=3))
+    assert [counted(result) for result in results] == [{"created": 7, "invalid": 1}] * 2
+    assert results[0].problems == results[1].problems
+    assert results[0].not_stored == results[1].not_stored == {Outcome.INVALID: (range(4, 5),)}
+    assert n_writes(planhat) == 3
+
+
+async def test_each_chunk_is_told_as_it_ends(planhat: Sandbox, tmp_path: Path) -> None:
+    """Those of earlier runs included."""
+    told: list[int] = []
+    for _ in range(2):
+        told.clear()
+        async with session_on(planhat) as session:
+            await run_upsert(
+                Tickets(session), tickets(4), journal=tmp_path / "job.db", chunk_size=2, concurrency=1,
+                on_chunk=lambda chunk: told.append(chunk.number),
+            )  # fmt: skip
+        assert told == [0, 1]
+
+
+async def test_a_job_that_is_stopped_before_it_begins_sends_nothing(planhat: Sandbox, tmp_path: Path) -> None:
+    """And is not done."""
+    async with session_on(planhat) as session:
+        job = UpsertJob(Tickets(session), tickets(4), journal=tmp_path / "job.db")
+        job.stop()
+        async with job:
+            await exhausted(job)
+    assert (job.is_done, n_writes(planhat)) == (False, 0)
+
+
+async def test_without_a_journal_nothing_is_remembered(planhat: Sandbox) -> None:
+    """The rows are sent each time."""
+    for _ in range(2):
+        async with session_on(planhat) as session:
+            result = await run_upsert(Tickets(session), tickets(4), chunk_size=2)
+            assert result.ok
+    assert n_writes(planhat) == 4
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("number", range(4))
+async def test_a_killed_job_of_keyed_rows_goes_on_where_it_was(
+    planhat: Sandbox, tmp_path: Path, moment: str, number: int
+) -> None:
+    """What was answered by then is not sent again; what was in flight is."""
+    path, rows = tmp_path / "job.db", tickets(8)
+    copies: list[Path] = []
+
+    def kill(at: int) -> None:
+        if at == number:
+            copies.append(saved(path, tmp_path / "left.db"))
+
+    network = Watched(planhat.url)
+    setattr(network, moment, kill)
+    async with session_on(planhat, network) as session:
+        await run_upsert(Tickets(session), rows, journal=path, chunk_size=2, concurrency=1)
+    async with session_on(planhat) as session:
+        result = await run_upsert(Tickets(session), rows, journal=copies[0], chunk_size=2, concurrency=1)
+    assert (result.created, result.unreported, result.rows) == (2 * number, 8 - 2 * number, 8)
+    assert n_writes(planhat) == 4 + 4 - number
+    assert len(planhat.records("tickets")) == 8
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+async def test_keyless_rows_that_were_in_flight_at_a_kill_are_unknown(
+    planhat: Sandbox, tmp_path: Path, moment: str
+) -> None:
+    """They are listed, and not sent again, however often the job is run; what had not left is sent."""
+    path, left = tmp_path / "job.db", tmp_path / "left.db"
+
+    def kill(at: int) -> None:
+        if at == 1:
+            saved(path, left)
+
+    network = Watched(planhat.url)
+    setattr(network, moment, kill)
+    async with (
+        session_on(planhat, network) as session,
+        UpsertJob(Notes(session), notes(4), journal=path, chunk_size=2, concurrency=1) as job,
+    ):
+        async for _ in job:
+            if network.n_writes == 2:
+                break
+    for _ in range(2):
+        async with session_on(planhat) as session:
+            result = await run_upsert(Notes(session), notes(6), journal=left, chunk_size=2, concurrency=1)
+        assert counted(result) == {"created": 4, "unknown": 2}
+        assert result.not_stored == {Outcome.UNKNOWN: (range(2, 4),)}
+    assert subjects(planhat) == [f"note {n}" for n in range(6)]
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("number", range(4))
+async def test_a_killed_job_whose_journal_was_copied_without_its_log_doubles_nothing(
+    planhat: Sandbox, tmp_path: Path, moment: str, number: int
+) -> None:
+    """The file itself knows of every chunk before it leaves; what it does not know the end of is unknown."""
+    path, left = tmp_path / "job.db", tmp_path / "left.db"
+
+    def kill(at: int) -> None:
+        if at == number:
+            left.write_bytes(path.read_bytes())
+            raise LOST
+
+    def stand_still(at: int) -> None:
+        if at > number:
+            raise LOST
+        if moment == "before":
+            kill(at)
+
+    network = Watched(planhat.url, before=stand_still, after=kill)
+    async with session_on(planhat, network) as session:
+        await run_upsert(Notes(session), notes(8), journal=path, chunk_size=2, concurrency=1)
+    async with session_on(planhat) as session:
+        result = await run_upsert(Notes(session), notes(8), journal=left, chunk_size=2, concurrency=1)
+    assert (result.rows, result.created + result.unknown) == (8, 8)
+    assert len(subjects(planhat)) == len({*subjects(planhat)}) >= result.created
+
+
+async def killed_notes(planhat: Sandbox, path: Path, *, arrives: bool) -> None:
+    """Kill a job of six notes when the second of three chunks is in flight, and has arrived or not."""
+    whole = path.with_name("whole.db")
+
+    def kill(at: int) -> None:
+        if at == 1:
+            saved(whole, path)
+            raise LOST
+
+    network = Watched(planhat.url)
+    setattr(network, "after" if arrives else "before", kill)
+    async with (
+        session_on(planhat, network) as session,
+        UpsertJob(Notes(session), notes(6), journal=whole, chunk_size=2, concurrency=1) as job,
+    ):
+        async for chunk in job:
+            if chunk.number == 1:
+                break
+
+
+async def test_unknown_rows_are_sent_again_on_request(planhat: Sandbox, tmp_path: Path) -> None:
+    """Those that had arrived are there twice then, which is why one has to ask."""
+    path = tmp_path / "job.db"
+    await killed_notes(planhat, path, arrives=True)
+    async with session_on(planhat) as session:
+        result = await run_upsert(Notes(session), notes(6), journal=path, chunk_size=2, resend_unknown=True)
+    assert counted(result) == {"created": 6}
+    assert subjects(planhat) == sorted([f"note {n}" for n in range(6)] + ["note 2", "note 3"])
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+async def test_unknown_rows_are_looked_for_by_values_that_are_unique(
+    planhat: Sandbox, tmp_path: Path, *, arrives: bool
+) -> None:
+    """What is there is created, what is not is sent: in the end each row is there once."""
+    path = tmp_path / "job.db"
+    await killed_notes(planhat, path, arrives=arrives)
+    async with session_on(planhat) as session:
+        result = await run_upsert(
+            Notes(session), notes(6), journal=path, chunk_size=2, verify_by=["subject"], verify_wait=0.0
+        )
+    assert counted(result) == {"created": 6}
+    assert subjects(planhat) == [f"note {n}" for n in range(6)]
+    assert await states(path) == [ChunkState.ANSWERED] * 3
+
+
+async def test_a_row_that_did_not_leave_is_sent_by_the_next_run(planhat: Sandbox, tmp_path: Path) -> None:
+    """Also one without a key, and one that was refused with everything else by a wrong token."""
+    path = tmp_path / "job.db"
+    refused = AuthenticationError("wrong token", status=401)
+    async with session_on(planhat, Watched(planhat.url, before=fail_at(1, refused))) as session:
+        first = await run_upsert(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
+    async with session_on(planhat) as session:
+        second = await run_upsert(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
+    assert first.stopped_by is not None
+    assert counted(second) == {"created": 6}
+    assert subjects(planhat) == [f"note {n}" for n in range(6)]
+
+
+async def test_writes_to_one_key_keep_their_order_across_runs(planhat: Sandbox, tmp_path: Path) -> None:
+    """A row that is sent again is followed by what was sent after it, though that was answered."""
+    path, rows = tmp_path / "job.db", [*tickets(2, title="old"), *tickets(2, title="new")]
+    async with session_on(planhat, Watched(planhat.url, before=fail_at(0, LOST))) as session:
+        first = await run_upsert(Tickets(session), rows, journal=path, chunk_size=2, concurrency=1)
+    assert counted(first) == {"created": 2, "unknown": 2}
+    async with session_on(planhat) as session:
+        second = await run_upsert(Tickets(session), rows, journal=path, chunk_size=2, concurrency=1)
+    assert second.ok
+    assert {ticket["title"] for ticket in planhat.records("tickets")} == {"new"}
+
+
+async def test_writes_to_one_key_keep_their_order_when_a_rerun_is_stopped(planhat: Sandbox, tmp_path: Path) -> None:
+    """What the rerun did not come to follows in the run after it; what shares no key is not sent again."""
+    path, (other, mine) = tmp_path / "job.db", tickets(2)
+    rows = [mine | {"title": "old"}, mine | {"title": "new"}, other]
+    async with session_on(planhat) as session:
+        first = await run_upsert(Tickets(session), rows, journal=path, chunk_size=1, concurrency=1)
+    assert first.ok
+    async with await Journal.open(path) as journal:
+        doubtful = attrs.evolve(journal.entries[0], state=ChunkState.SENDING, pending=(range(1),), counts={})
+        await journal.save(doubtful)
+    network = Watched(planhat.url, after=lambda _: job.stop())
+    async with session_on(planhat, network) as session:
+        job = UpsertJob(Tickets(session), rows, journal=path, chunk_size=1, concurrency=1)
+        async with job:
+            await exhausted(job)
+    assert await states(path) == [ChunkState.ANSWERED] * 3
+    assert title_of(planhat, mine) == "old"
+    for n_sent in (5, 5):
+        async with session_on(planhat) as session:
+            result = await run_upsert(Tickets(session), rows, journal=path, chunk_size=1, concurrency=1)
+        assert (result.ok, title_of(planhat, mine), n_writes(planhat)) == (True, "new", n_sent)
+
+
+async def test_a_job_that_is_stopped_ends_what_is_in_flight(planhat: Sandbox, tmp_path: Path) -> None:
+    """Nothing is unknown, and the next run does the rest."""
+    path = tmp_path / "job.db"
+    async with session_on(planhat) as session:
+        async with UpsertJob(Notes(session), notes(8), journal=path, chunk_size=2, concurrency=1) as job:
+            async for _ in job:
+                job.stop()
+        # The second chunk had begun when the first was handed out.
+        assert (job.result.created, job.result.unknown) == (4, 0)
+        result = await run_upsert(Notes(session), notes(8), journal=path, chunk_size=2, concurrency=1)
+    assert counted(result) == {"created": 8}
+    assert n_writes(planhat) == 4
+
+
+@pytest.mark.parametrize("at", [0, 1])
+async def test_a_job_that_is_stopped_with_its_last_chunk_is_done(planhat: Sandbox, tmp_path: Path, at: int) -> None:
+    """Nothing is left, and the journal knows that the input has ended."""
+
+    def stop(number: int) -> None:
+        if number == at:
+            job.stop()
+
+    path = tmp_path / "job.db"
+    async with session_on(planhat, Watched(planhat.url, before=stop)) as session:
+        job = UpsertJob(Tickets(session), tickets(4), journal=path, chunk_size=2, concurrency=1)
+        async with job:
+            await exhausted(job)
+    assert (job.is_done, job.result.stored) == (at == 1, 2 + 2 * at)
+    journal = await Journal.load(path)
+    assert [run.ended_by for run in journal.runs] == [None if job.is_done else "stopped"]
+    assert ("n_chunks" in journal.job) == job.is_done
+
+
+@pytest.mark.parametrize("way", ["stopped", "refused", "left", "changed"])
+async def test_what_a_run_did_not_come_to_is_accounted_for_by_the_journal(
+    planhat: Sandbox, tmp_path: Path, way: str
+) -> None:
+    """Rows that an earlier run has stored are not called unsent because this one ended before it came to them."""
+    path, rows = tmp_path / "job.db", [*tickets(9), {"title": "keyless"}]
+    async with session_on(planhat, Watched(planhat.url, before=fail_at(0, LOST))) as session:
+        first = await run_upsert(Tickets(session), rows, journal=path, chunk_size=2, concurrency=1)
+    assert counted(first) == {"created": 7, "unknown": 2, "invalid": 1}
+    refused = AuthenticationError("wrong token", status=401)
+    network = Watched(planhat.url)
+    if way == "refused":
+        network.before = fail_at(0, refused)
+    elif way == "stopped":
+        network.after = lambda _: job.stop()
+    elif way == "changed":
+        rows[2] = rows[2] | {"title": "other"}
+    async with session_on(planhat, network) as session:
+        job = UpsertJob(Tickets(session), rows, journal=path, chunk_size=2, concurrency=1)
+        with pytest.raises(JournalError) if way == "changed" else nullcontext():
+            async with job:
+                if way == "left":
+                    await anext(job)
+                else:
+                    await exhausted(job)
+    expected = {"created": 7, "invalid": 1} | ({"unknown": 2} if way == "refused" else {"created": 9})
+    assert counted(job.result) == expected
+    assert (job.result.rows, job.result.n_chunks) == (10, len(await states(path)))
+    assert job.result.stopped_by is (refused if way == "refused" else None)
+
+
+@pytest.mark.parametrize("way", ["stopped", "refused", "left"])
+@pytest.mark.parametrize("n_before", [1, 4])
+async def test_rows_that_were_read_and_not_begun_are_accounted_for_once(
+    planhat: Sandbox, tmp_path: Path, way: str, n_before: int
+) -> None:
+    """Also where they are in chunks of an earlier run, which are cut otherwise at an early end."""
+    path, taken = tmp_path / "job.db", set[int]()
+    key = [{"sourceId": f"t{n}"} if n % 3 else {} for n in range(40)]
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for n in range(40):
+            taken.add(n)
+            yield {"companyId": "5f4e3d2c1b0a998877665544", "action": "Call", **key[n]} if n % 5 else {}
+
+    async def run(network: Watched) -> UpsertJob:
+        async with session_on(planhat, network) as session:
+            job = UpsertJob(Tasks(session), rows(), journal=path, chunk_size=3, concurrency=1)
+            jobs.append(job)
+            async with job:
+                async for _ in job:
+                    if way == "left" and len(jobs) == 2 and network.n_writes:
+                        break
+        return job
+
+    jobs: list[UpsertJob] = []
+    refused = AuthenticationError("wrong token", status=401)
+
+    def stop(at: int) -> None:
+        if at == n_before:
+            jobs[0].stop()
+
+    first = await run(Watched(planhat.url, before=fail_at(0, LOST), after=stop))
+    assert sum(counted(first.result).values()) == len(taken)
+    async with await Journal.open(path) as journal:
+        known = {n for entry in journal.entries.values() for one in entry.positions for n in one}
+        lost = attrs.evolve(
+            journal.entries[0], state=ChunkState.SENDING, pending=journal.entries[0].positions, counts={}
+        )
+        await journal.save(lost)
+    taken.clear()
+    network = Watched(planhat.url)
+    if way == "refused":
+        network.before = fail_at(0, refused)
+    elif way == "stopped":
+        network.after = lambda _: jobs[1].stop()
+    second = await run(network)
+    assert second.earlier
+    assert second.result.rows == len(taken | known)
+    third = await run(Watched(planhat.url))
+    assert (third.result.rows, third.result.invalid) == (40, 8)
+    assert third.result.stored + third.result.unknown == 32
+
+
+async def test_a_job_that_is_cancelled_knows_what_did_not_leave(planhat: Sandbox, tmp_path: Path) -> None:
+    """What was in flight is unknown; the rest is sent by the next run, though it has no keys."""
+    path = tmp_path / "job.db"
+    held = asyncio.Event()
+
+    class Holding(Watched):
+        async def send(self, request: Request, **options: Any) -> Any:
+            if request.method == "GET":
+                return await super().send(request, **options)
+            held.set()
+            return await asyncio.get_running_loop().create_future()
+
+    async with session_on(planhat, Holding(planhat.url)) as session:
+        task = asyncio.create_task(run_upsert(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1))
+        await held.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    async with session_on(planhat) as session:
+        result = await run_upsert(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
+    assert counted(result) == {"created": 4, "unknown": 2}
+    assert subjects(planhat) == [f"note {n}" for n in range(2, 6)]
+
+
+async def test_a_job_whose_end_is_cancelled_closes_its_journal(
+    planhat: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it writes that the run has ended: another process may have it all the same."""
+    path, opened = tmp_path / "job.db", list[Journal]()
+    begun, going_on = threading.Event(), threading.Event()
+    execute, save_run = JournalFile.write, Journal.save_run
+
+    def wait(self: JournalFile, statements: Any, *, is_leaving: bool = False) -> None:
+        begun.set()
+        going_on.wait()
+        execute(self, statements, is_leaving=is_leaving)
+
+    async def end(self: Journal, run: Run) -> None:
+        opened.append(self)
+        if run.ended is not None:
+            monkeypatch.setattr(JournalFile, "write", wait)
+        await save_run(self, run)
+
+    monkeypatch.setattr(Journal, "save_run", end)
+    async with session_on(planhat) as session:
+        task = asyncio.create_task(run_upsert(Notes(session), notes(2), journal=path))
+        await asyncio.to_thread(begun.wait)
+        task.cancel()
+        asyncio.get_running_loop().call_later(0.01, going_on.set)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert {journal.is_closed for journal in opened} == {True}
+    async with await Journal.open(path) as journal:
+        assert [one.state for one in journal.entries.values()] == [ChunkState.ANSWERED]
+
+
+async def test_a_job_that_is_left_raises_what_nobody_has_seen(planhat: Sandbox, tmp_path: Path) -> None:
+    """And its journal says that it ended by that."""
+
+    def rows() -> Iterator[dict[str, Any]]:
+        yield from tickets(4)
+        raise OSError("the input is gone")
+
+    async with session_on(planhat) as session:
+        job = UpsertJob(Tickets(session), rows(), journal=tmp_path / "job.db", chunk_size=2, concurrency=1)
+        with pytest.raises(OSError, match="the input is gone"):
+            async with job:
+                await anext(job)
+    assert job.result.rows == 4
+    journal = await Journal.load(tmp_path / "job.db")
+    assert [run.ended_by for run in journal.runs] == ["the input is gone"]
+
+
+async def test_an_option_that_cannot_be_leaves_no_journal(planhat: Sandbox, tmp_path: Path) -> None:
+    """Nor a run in one that is there."""
+    path = tmp_path / "job.db"
+    async with session_on(planhat) as session:
+        with pytest.raises(ValueError, match="concurrency"):
+            await run_upsert(Tickets(session), tickets(1), journal=path, concurrency=0)
+        assert not path.exists()
+        assert (await run_upsert(Tickets(session), tickets(1), journal=path)).created == 1
+        with pytest.raises(ValueError, match="concurrency"):
+            await run_upsert(Tickets(session), tickets(1), journal=path, concurrency=0)
+    assert len((await Journal.load(path)).runs) == 1
+
+
+async def test_any_iterable_is_a_source(planhat: Sandbox, tmp_path: Path) -> None:
+    """Also an async one, as long as it yields the same rows in each run."""
+
+    async def rows() -> AsyncIterator[dict[str, Any]]:
+        for row in tickets(5):
+            yield row
+
+    def plainly() -> Iterator[dict[str, Any]]:
+        yield from tickets(5)
+
+    for source in (rows(), plainly(), rows()):
+        async with session_on(planhat) as session:
+            result = await run_upsert(Tickets(session), source, journal=tmp_path / "job.db", chunk_size=2)
+            assert counted(result) == {"created": 5}
+    assert n_writes(planhat) == 3
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (tickets(4, title="other"), "chunk 1, of the rows from 1 to 2, is not what it was"),
+        ([*tickets(3), *tickets(5)[4:]], "chunk 2, of the rows from 3 to 4, is not what it was"),
+        (tickets(6), "it had 4 rows, and now has more"),
+        (tickets(2), "it ends after 2 rows, an earlier run has read more"),
+        ([], "it ends after 0 rows, an earlier run has read more"),
+    ],
+)
+async def test_an_input_that_has_changed_is_refused(
+    planhat: Sandbox, tmp_path: Path, rows: list[Any], message: str
+) -> None:
+    """It says which rows; none of them is sent."""
+    async with session_on(planhat) as session:
+        await run_upsert(Tickets(session), tickets(4), journal=tmp_path / "job.db", chunk_size=2)
+        with pytest.raises(JournalError, match=f"the input has changed: {message}"):
+            await run_upsert(Tickets(session), rows, journal=tmp_path / "job.db", chunk_size=2)
+    assert n_writes(planhat) == 2
+
+
+async def test_a_job_of_another_kind_is_refused(planhat: Sandbox, tmp_path: Path) -> None:
+    """It says all that differs, before anything is read."""
+    async with session_on(planhat) as session:
+        await run_upsert(Tickets(session), tickets(4), journal=tmp_path / "job.db", chunk_size=2)
+        with pytest.raises(JournalError, match=r"another job: model is tasks, was tickets; chunk_size is 3, was 2\."):
+            await run_upsert(Tasks(session), [], journal=tmp_path / "job.db", chunk_size=3)
+    async with Sandbox() as other, session_on(other) as session:
+        with pytest.raises(JournalError, match=f"base_url is {other.url}, was {planhat.url}"):
+            await run_upsert(Tickets(session), tickets(4), journal=tmp_path / "job.db", chunk_size=2)
+
+
+def test_what_differs_is_said_in_the_most_telling_order() -> None:
+    """What is sent and where, then the file, then how it is read, then how it is cut."""
+    journal = Journal(Path("job.db"))
+    journal.job = {"chunk_size": 5, "bytes": 7, "columns": {"b": "x"}, "model": "tickets", "base_url": "u", "n_rows": 9}
+    with pytest.raises(JournalError) as refused:
+        refuse_another(journal, {"model": "notes", "base_url": "v", "bytes": 8000, "chunk_size": 6, "time_zone": "UTC"})
+    assert str(refused.value) == (
+        "job.db is the journal of another job: model is notes, was tickets; base_url is v, was u; "
+        "bytes is 8,000, was 7; columns is not given, was {'b': 'x'}; time_zone is UTC, was not given; "
+        "chunk_size is 6, was 5. Put back what it was, or begin another job with another journal"
+    )
+
+
+async def test_a_second_run_at_once_is_refused(planhat: Sandbox, tmp_path: Path) -> None:
+    """The first goes on."""
+    async with (
+        session_on(planhat) as session,
+        UpsertJob(Tickets(session), tickets(4), journal=tmp_path / "job.db") as job,
+    ):
+        with pytest.raises(JournalError, match=f"process {os.getpid()} is using this journal"):
+            await run_upsert(Tickets(session), tickets(4), journal=tmp_path / "job.db")
+        assert [chunk.created async for chunk in job] == [4]
+
+
+@pytest.mark.parametrize("number", range(2, 8))
+async def test_where_the_journal_cannot_be_written_nothing_more_leaves(
+    planhat: Sandbox, tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message says why, and the account is whole; a later run does the rest, and doubles nothing."""
+    execute, left = JournalFile.write, [None] * number
+
+    def fill_up(self: JournalFile, statements: Any, *, is_leaving: bool = False) -> None:
+        if not left:
+            raise full_disk()
+        left.pop()
+        execute(self, statements, is_leaving=is_leaving)
+
+    monkeypatch.setattr(JournalFile, "write", fill_up)
+    path = tmp_path / "job.db"
+    async with session_on(planhat) as session:
+        job = UpsertJob(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
+        with pytest.raises(JournalError, match=r"job\.db: the disk is full: nothing more is sent"):
+            async with job:
+                await exhausted(job)
+        monkeypatch.setattr(JournalFile, "write", execute)
+        n_sent = len(planhat.records("notes"))
+        assert n_sent == job.result.created == 2 * ((number - 1) // 2)
+        result = await run_upsert(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
+    # What had been answered without a record of it is unknown.
+    assert (result.created + result.unknown, result.unknown) == (6, 2 * ((number - 1) % 2 == 0))
+    assert subjects(planhat) == [f"note {n}" for n in range(6)]
+
+
+async def test_what_did_not_fit_on_the_disk_is_written_once_the_log_has_made_room(
+    planhat: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Answered rows without a key are not in doubt then, and the run has ended."""
+    execute, checkpoint, left = JournalFile.write, Journal.checkpoint, [None] * 5
+
+    def fill_up(self: JournalFile, statements: Any, *, is_leaving: bool = False) -> None:
+        if not left:
+            raise full_disk()
+        left.pop()
+        execute(self, statements, is_leaving=is_leaving)
+
+    async def make_room(self: Journal, *, frees_log: bool = False) -> None:
+        await checkpoint(self, frees_log=frees_log)
+        left.extend([None] * 9 if frees_log else [])
+
+    monkeypatch.setattr(JournalFile, "write", fill_up)
+    monkeypatch.setattr(Journal, "checkpoint", make_room)
+    path = tmp_path / "job.db"
+    async with session_on(planhat) as session:
+        with pytest.raises(JournalError, match="the disk is full"):
+            await run_upsert(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
+        assert await states(path) == [ChunkState.ANSWERED] * 2
+        monkeypatch.undo()
+        result = await run_upsert(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
+    assert counted(result) == {"created": 6}
+    journal = await Journal.load(path)
+    assert [run.ended is None for run in journal.runs] == [False, False]
+    assert journal.job["model"] == "notes"
+
+
+def full_disk() -> sqlite3.Error:
+    error = sqlite3.OperationalError("said")
+    error.sqlite_errorcode = sqlite3.SQLITE_FULL
+    return error
+
+
+async def exhausted(job: UpsertJob) -> None:
+    async for _ in job:
+        pass
+
+
+async def test_totals_are_the_whole_jobs(planhat: Sandbox, tmp_path: Path) -> None:
+    """Calls, attempts and seconds of all runs."""
+    for _ in range(3):
+        async with session_on(planhat) as session:
+            async with UpsertJob(Tickets(session), tickets(4), journal=tmp_path / "job.db", chunk_size=2) as job:
+                async for _ in job:
+                    pass
+            cost = job.cost(seconds=1.0)
+            assert (cost.calls, cost.attempts) == (2, 2)
+            assert cost.seconds >= 1.0
+
+
+async def test_the_event_loop_does_not_wait_for_the_disk(
+    planhat: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of SQLite's work, and the digests, are done in one thread of the journal's own."""
+    names: set[str] = set()
+    execute, digest = JournalFile.write, "planhat_async.jobs.ledger.digest_of"
+
+    def noted(self: JournalFile, statements: Any, *, is_leaving: bool = False) -> None:
+        names.add(threading.current_thread().name)
+        execute(self, statements, is_leaving=is_leaving)
+
+    def digested(_: Any) -> str:
+        names.add(threading.current_thread().name)
+        return ""
+
+    monkeypatch.setattr(JournalFile, "write", noted)
+    monkeypatch.setattr(digest, digested)
+    async with session_on(planhat) as session:
+        await run_upsert(Tickets(session), tickets(4), journal=tmp_path / "job.db", chunk_size=2)
+    assert names == {"journal_0"}
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+async def test_an_error_that_ends_a_job_is_kept_without_what_it_quotes(
+    planhat: Sandbox, tmp_path: Path, *, keeps: bool
+) -> None:
+    """It may be about a row."""
+    rows = [{"sourceId": "secret", "email": "a@b.example", "titel": "x"}]
+    options: dict[str, Any] = {"journal": tmp_path / "job.db", "keep_values": keeps, "on_invalid": "raise"}
+    async with session_on(planhat) as session:
+        with pytest.raises(ValueError, match="'titel'"):
+            await run_upsert(Tickets(session), rows, **options)
+    (run,) = (await Journal.load(tmp_path / "job.db")).runs
+    assert ("titel" in (run.ended_by or "")) is keeps
+
+
+async def test_no_row_and_no_token_is_in_the_journal(planhat: Sandbox, tmp_path: Path) -> None:
+    """Not even what reasons quote, unless somebody asks for it."""
+    rows: list[Any] = [*tickets(2, title="secret title"), {"sourceId": "secret key", "email": "x", "titel": 1}]
+    for keeps, name in ((False, "a.db"), (True, "b.db")):
+        async with session_on(planhat) as session:
+            await run_upsert(Tickets(session), rows, journal=tmp_path / name, keep_values=keeps)
+        async with await Journal.open(tmp_path / name) as journal:
+            ((group,),) = [entry.groups for entry in journal.entries.values()]
+        assert ("titel" in group.reason) is keeps
+        held = content_of(tmp_path / name)
+        assert b"secret title" not in held
+        assert b"a@b.example" not in held
+        assert planhat.token.encode() not in held
+
+
+@pytest.mark.parametrize("n_more", [0, 3])
+async def test_an_answer_is_not_forgotten_where_writing_it_is_cancelled(
+    planhat: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_more: int
+) -> None:
+    """A second Ctrl-C, or several, while a slow disk takes the ends of chunks: what is known of rows stays known."""
+    path, begin, end, ending = tmp_path / "job.db", JournalLedger.begin, JournalLedger.end, asyncio.Event()
+    gate, execute = threading.Event(), JournalFile.write
+
+    async def begun(self: JournalLedger, chunk: Chunk) -> Recorded | None:
+        known = await begin(self, chunk)
+        n_begun.append(chunk.number)
+        return known
+
+    async def noted(self: JournalLedger, result: ChunkResult) -> None:
+        n_ended.append(result.number)
+        ending.set() if len(n_ended) == 3 else None
+        await end(self, result)
+
+    def slowly(self: JournalFile, statements: Any, *, is_leaving: bool = False) -> None:
+        if len(n_begun) == 3:
+            gate.wait(5)
+        execute(self, statements, is_leaving=is_leaving)
+
+    n_begun: list[int] = []
+    n_ended: list[int] = []
+    monkeypatch.setattr(JournalLedger, "begin", begun)
+    monkeypatch.setattr(JournalLedger, "end", noted)
+    monkeypatch.setattr(JournalFile, "write", slowly)
+    async with session_on(planhat) as session:
+        job = UpsertJob(Notes(session), notes(6), journal=path, chunk_size=2)
+
+        async def go() -> None:
+            async with job:
+                await exhausted(job)
+
+        going = asyncio.create_task(go())
+        await asyncio.wait_for(ending.wait(), 5)
+        job.stop()
+        going.cancel()
+        for n in range(n_more):
+            asyncio.get_running_loop().call_later(0.02 * (n + 1), going.cancel)
+        asyncio.get_running_loop().call_later(0.1, gate.set)
+        with pytest.raises(asyncio.CancelledError):
+            await going
+    assert counted(job.result) == {"created": 6}
+    assert await states(path) == [ChunkState.ANSWERED] * 3
+
+
+async def test_where_rows_stood_is_in_the_file_and_not_in_memory(planhat: Sandbox, tmp_path: Path) -> None:
+    """Where rows with and without a key alternate that would be a range a row."""
+    path = tmp_path / "job.db"
+    async with session_on(planhat) as session, UpsertJob(Notes(session), notes(6), journal=path, chunk_size=2) as job:
+        await exhausted(job)
+        assert job._journal is not None
+        assert [entry.positions for entry in job._journal.entries.values()] == [()] * 3
+    held = (await Journal.load(path)).entries.values()
+    assert [entry.positions for entry in held] == [(range(2),), (range(2, 4),), (range(4, 6),)]
+
+
+@pytest.mark.parametrize("at", [0, 1, 2])
+@pytest.mark.parametrize("is_replaced", [True, False])
+async def test_a_job_whose_journal_is_lost_sends_no_other_chunk_and_accounts_for_all(
+    planhat: Sandbox, tmp_path: Path, at: int, *, is_replaced: bool
+) -> None:
+    """It says so, also where the last chunk was under way; what was answered is told all the same."""
+    path, copy = tmp_path / "job.db", tmp_path / "copy.db"
+    copy.write_bytes(b"")
+
+    def lose(number: int) -> None:
+        if number == at:
+            copy.replace(path) if is_replaced else path.unlink()
+
+    async with session_on(planhat, Watched(planhat.url, before=lose)) as session:
+        job = UpsertJob(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
+        with pytest.raises(JournalError, match=r"the journal was .* while its job ran, so nothing more is sent"):
+            async with job:
+                await exhausted(job)
+    assert n_writes(planhat) == at + 1
+    assert job.result.created == 2 * at + 2
+    assert job.result.rows == job.result.created + job.result.unsent
+    assert (path.read_bytes() == b"") if is_replaced else not path.exists()
+
+
+async def test_a_chunk_whose_beginning_is_cancelled_is_withdrawn(
+    planhat: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has not left, so the next run sends its keyless rows; its entry was on the disk already."""
+    path, save = tmp_path / "job.db", Journal.save
+    written, held = asyncio.Event(), asyncio.Event()
+
+    async def slow(self: Journal, entry: Any, run: Run | None = None, *, is_leaving: bool = False) -> None:
+        await save(self, entry, run, is_leaving=is_leaving)
+        if is_leaving:
+            written.set()
+            await held.wait()
+
+    monkeypatch.setattr(Journal, "save", slow)
+    async with session_on(planhat) as session:
+        task = asyncio.create_task(run_upsert(Notes(session), notes(2), journal=path))
+        await written.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert await states(path) == []
+    monkeypatch.setattr(Journal, "save", save)
+    async with session_on(planhat) as session:
+        assert counted(await run_upsert(Notes(session), notes(2), journal=path)) == {"created": 2}
+
+
+async def test_a_second_job_on_a_session_counts_its_own_calls(planhat: Sandbox, tmp_path: Path) -> None:
+    """Whatever the session has done before, and with a journal or without."""
+    async with session_on(planhat) as session:
+        for name in ("one.db", "two.db", None, None):
+            path = None if name is None else tmp_path / name
+            job = UpsertJob(Tickets(session), tickets(4), journal=path, chunk_size=2)
+            async with job:
+                await exhausted(job)
+            cost = job.cost(seconds=1.0)
+            assert (cost.calls, cost.attempts) == (2, 2)
+            if path is not None:
+                (run,) = (await Journal.load(path)).runs
+                assert (run.calls, run.attempts) == (2, 2)

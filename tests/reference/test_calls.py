@@ -1,0 +1,429 @@
+"""REFERENCE, "Calls": paths, methods, parameters and what a list is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, get_type_hints
+
+import pytest
+
+from planhat_async import (
+    DecodeError,
+    NoteListingOptions,
+    NotePageOptions,
+    Notes,
+    NotFoundError,
+    TaskListingOptions,
+    TaskPageOptions,
+    Tasks,
+    TaskUpdateOptions,
+    TicketListingOptions,
+    TicketPageOptions,
+    Tickets,
+)
+from reference.conftest import Serve
+from reference.page_server import ID, OTHER_ID, Answers, Call, PageServer, Said, always, by_method, listing, says
+
+Repository = type[Notes] | type[Tasks] | type[Tickets]
+EVERY: list[tuple[Repository, str]] = [(Notes, "/conversations"), (Tasks, "/tasks"), (Tickets, "/tickets")]
+SINGLE: list[tuple[type[Notes | Tasks], str]] = [(Notes, "/conversations"), (Tasks, "/tasks")]
+SHARED = {"limit", "offset", "sort", "select"}
+DOCUMENTED = {
+    "/conversations": SHARED | {"companyId"},
+    "/tasks": SHARED | {"companyId", "enduserIds", "isArchived"},
+    "/tickets": SHARED | {"companyId", "status", "email", "search"},
+}
+"""The list parameters of each page."""
+
+
+def key(number: int) -> str:
+    """An `_id`; later ones are greater."""
+    return f"{0x60000000 + number:08x}{number:016x}"
+
+
+def records(n_records: int, **fields: Any) -> list[dict[str, Any]]:
+    return [{"_id": key(number), "type": "note", **fields} for number in range(n_records)]
+
+
+def ids(listed: Iterable[Any]) -> list[str | None]:
+    return [record.id for record in listed]
+
+
+def asked(planhat: PageServer) -> set[str]:
+    """The names of all parameters that were sent."""
+    return {name for call in planhat.calls for name, _ in call.query}
+
+
+# Paths and methods
+
+
+@pytest.mark.parametrize(("repository", "path"), EVERY)
+async def test_each_model_has_its_path(page_server: Serve, repository: Repository, path: str) -> None:
+    """D: notes are at `/conversations`, tasks at `/tasks`, tickets at `/tickets`; L: `/notes` does not exist."""
+    planhat = await page_server(always([]))
+    await repository(planhat.session).page()
+    assert planhat.lines == [f"GET {path}"]
+
+
+@pytest.mark.parametrize(("repository", "path"), SINGLE)
+async def test_a_record_is_created_read_and_changed_at_its_path(
+    page_server: Serve, repository: type[Notes | Tasks], path: str
+) -> None:
+    """D: `POST path` creates, `GET path/{key}` reads, `PUT path/{key}` changes."""
+    planhat = await page_server(always({"_id": ID, "companyId": OTHER_ID}))
+    model = repository(planhat.session)
+    found = [
+        await model.create({"company_id": OTHER_ID}),
+        await model.get(ID),
+        await model.update(ID, {"description": "d"}),
+    ]
+    assert ids(found) == [ID] * 3
+    assert planhat.lines == [f"POST {path}", f"GET {path}/{ID}", f"PUT {path}/{ID}"]
+
+
+def test_tickets_have_no_single_calls_but_deletion() -> None:
+    """D: neither a creation nor a read nor an update of one ticket is documented, so none is offered."""
+    assert [hasattr(Tickets, name) for name in ("create", "get", "get_many", "update", "delete")] == [False] * 4 + [
+        True
+    ]
+
+
+@pytest.mark.parametrize(
+    ("repository", "path", "answer"),
+    [
+        (Notes, "/conversations", {"_id": ID, "type": "note"}),
+        (Tasks, "/tasks", {"n": 1, "ok": 1, "deletedCount": 1}),
+        (Tickets, "/tickets", {"_id": ID, "type": "ticket"}),
+    ],
+)
+async def test_a_deletion_is_answered_with_the_record_or_a_count(
+    page_server: Serve, repository: Repository, path: str, answer: Any
+) -> None:
+    """D: a deleted note or ticket comes back, of a task `{"n":1,"ok":1,"deletedCount":1}`; all are success."""
+    planhat = await page_server(always(answer))
+    await repository(planhat.session).delete(ID)
+    assert planhat.lines == [f"DELETE {path}/{ID}"]
+
+
+async def test_a_deletion_that_counts_none_found_none(page_server: Serve) -> None:
+    """D: the answer counts what was deleted, so a count of 0 says that there was no such task."""
+    planhat = await page_server(always({"n": 0, "ok": 1, "deletedCount": 0}))
+    with pytest.raises(NotFoundError):
+        await Tasks(planhat.session).delete(ID)
+
+
+@pytest.mark.parametrize("repository", [Notes, Tasks, Tickets])
+@pytest.mark.parametrize("body", ["", *(pytest.param(text) for text in ("OK", "gone"))])
+async def test_a_deletion_answered_in_plain_text_or_nothing_is_done(
+    page_server: Serve, repository: Repository, body: str
+) -> None:
+    """?: bodies are "an object or a string", sometimes plain text; the status says that the record is gone."""
+    planhat = await page_server(always(body, content_type="text/plain"))
+    assert await repository(planhat.session).delete_many([ID, OTHER_ID]) == [True, True]
+
+
+@pytest.mark.parametrize(("repository", "path"), EVERY)
+async def test_a_bulk_upsert_puts_an_array_to_the_path(page_server: Serve, repository: Repository, path: str) -> None:
+    """D: `PUT path` with an array; at most 5,000 items, so row 5,001 is in another call."""
+    planhat = await page_server(always({"created": 0, "updated": 5000}))
+    row = {"company_id": OTHER_ID, "email": "a@b.c"} if repository is Tickets else {"company_id": OTHER_ID}
+    await repository(planhat.session).upsert_many([{"_id": key(n), **row} for n in range(5001)])
+    assert planhat.lines == [f"PUT {path}"] * 2
+    assert sorted(len(call.sent) for call in planhat.calls) == [1, 5000]
+
+
+# Parameters
+
+
+@pytest.mark.parametrize(
+    ("repository", "option", "sent"),
+    [
+        (Notes, {"company_id": ID}, {"companyId": ID}),
+        (Tasks, {"company_id": [ID, OTHER_ID]}, {"companyId": f"{ID},{OTHER_ID}"}),
+        (Tasks, {"enduser_ids": [ID, OTHER_ID]}, {"enduserIds": f"{ID},{OTHER_ID}"}),
+        (Tasks, {"archived": True}, {"isArchived": "true"}),
+        (Tasks, {"archived": False}, {}),
+        (Tickets, {"company_id": ID}, {"companyId": ID}),
+        (
+            Tickets,
+            {"status": "open", "email": "a@b.c", "search": "x y"},
+            {"status": "open", "email": "a@b.c", "search": "x y"},
+        ),
+    ],
+)
+async def test_filters_have_their_documented_names(
+    page_server: Serve, repository: Repository, option: Any, sent: dict[str, str]
+) -> None:
+    """D: `companyId`, `enduserIds`, `isArchived`, `status`, `email`, `search`; several ids are joined by commas.
+
+    The list examples use `s`, `cid` and `l` instead, and hold rows that ignore them: the documented names count.
+    """
+    planhat = await page_server(always([]))
+    assert await repository(planhat.session).page(**option) == []
+    assert {name: value for name, value in planhat.calls[0].query if name not in SHARED} == sent
+
+
+async def test_a_list_is_sorted_and_cut_by_documented_names(page_server: Serve) -> None:
+    """D: `limit`, `offset`, `sort` (a property, `-` in front for descending), `select` (separated by commas)."""
+    planhat = await page_server(always([]))
+    await Tasks(planhat.session).page(
+        offset=7, limit=3, sort="-updated_at", select=["action", "companyId", "custom.X y"]
+    )
+    sent = dict(planhat.calls[0].query)
+    assert (sent["limit"], sent["offset"], sent["sort"]) == ("3", "7", "-updatedAt")
+    assert set(sent["select"].split(",")) == {"_id", "action", "companyId", "custom.X y"}
+
+
+VALUES: dict[str, Any] = {
+    "sort": "-id",
+    "select": ["_id"],
+    "page_size": 2,
+    "max_records": 3,
+    "concurrency": 2,
+    "start_offset": 1,
+    "after": key(0),
+    "on_bad_record": "skip",
+    "company_id": [ID, OTHER_ID],
+    "enduser_ids": [ID],
+    "type": "QBR",
+    "archived": True,
+    "status": "open",
+    "email": "a@b.c",
+    "search": "x",
+}
+"""A value for every option of every list; one that is missing here is a KeyError below."""
+
+
+def _calls(repository: Any) -> list[tuple[Callable[..., Any], type]]:
+    options = {
+        Notes: (NoteListingOptions, NotePageOptions),
+        Tasks: (TaskListingOptions, TaskPageOptions),
+        Tickets: (TicketListingOptions, TicketPageOptions),
+    }[repository]
+    return [(repository.all, options[0]), (repository.page, options[1])]
+
+
+@pytest.mark.parametrize(("repository", "path"), EVERY)
+async def test_only_documented_parameters_are_ever_sent(page_server: Serve, repository: Any, path: str) -> None:
+    """L: unknown query parameters are ignored silently, so a filter under another name would list everything.
+
+    Every option of every call that lists, alone and all together.
+    """
+    planhat = await page_server(listing(records(5), default=2))
+    for call, options in _calls(repository):
+        names = set(get_type_hints(options))
+        # Open and archived tasks are two lists, and a place in a list is one in a single list.
+        alone = [{name} | (names & {"archived"} if name in {"after", "start_offset"} else set()) for name in names]
+        for chosen in [set(), *alone, names - {"sort"}, names - {"after", "start_offset"}]:
+            with suppress(DecodeError):  # five notes are no answer to every question: what is sent is in question here
+                await call(repository(planhat.session), **{name: VALUES[name] for name in chosen})
+    assert asked(planhat) == DOCUMENTED[path]
+    assert {call.path for call in planhat.calls} == {path}
+
+
+async def test_the_walk_over_changed_tasks_sends_documented_parameters_only(page_server: Serve) -> None:
+    """L: `sort=-updatedAt` is honoured, and there is no updated-since filter: none is sent."""
+    rows = records(3, updatedAt="2024-05-31T09:30:00.000Z")
+    planhat = await page_server(listing(rows, default=500))
+    options: Any = {name: VALUES[name] for name in get_type_hints(TaskUpdateOptions)}
+    since = datetime(2024, 6, 1, tzinfo=UTC)
+    async for _ in Tasks(planhat.session).iter_updated_since(since, **options):
+        pass
+    assert asked(planhat) <= DOCUMENTED["/tasks"]
+    assert {call.asked("sort") for call in planhat.calls} == {"-updatedAt"}
+
+
+@pytest.mark.parametrize(("repository", "path"), EVERY)
+async def test_a_parameter_of_another_model_is_refused(page_server: Serve, repository: Any, path: str) -> None:
+    """L: it would be ignored silently, and the whole list come back as if it had been filtered."""
+    planhat = await page_server(always([]))
+    others = {"company_id", "enduser_ids", "archived", "status", "email", "search", "updated_since"}
+    known = set(get_type_hints(_calls(repository)[0][1]))
+    for name in others - known:
+        with pytest.raises(TypeError, match=name):
+            await repository(planhat.session).page(**{name: "x"})
+    assert planhat.calls == []
+    assert path in DOCUMENTED
+
+
+@pytest.mark.parametrize("name", ["company_id", "enduser_ids"])
+async def test_long_lists_of_ids_are_split(page_server: Serve, name: str) -> None:
+    """L: they make URLs too long; no call carries more than 2,000 characters of them, and none is left out."""
+    planhat = await page_server(always([]))
+    many = [key(number) for number in range(500)]
+    options: Any = {name: many}
+    await Tasks(planhat.session).all(archived=False, **options)
+    sent = [call.asked("companyId" if name == "company_id" else "enduserIds") or "" for call in planhat.calls]
+    assert max(map(len, sent)) <= 2000
+    assert sorted(one for ids in sent for one in ids.split(",")) == many
+
+
+# Pages
+
+
+@pytest.mark.parametrize(("repository", "most"), [(Notes, 2000), (Tasks, 10_000), (Tickets, 10_000)])
+async def test_no_call_asks_for_more_than_the_maximum(page_server: Serve, repository: Repository, most: int) -> None:
+    """D: 2,000 notes, 10,000 tasks or tickets. ?: what a larger `limit` does is unknown, so none is sent."""
+    planhat = await page_server(always([]))
+    model = repository(planhat.session)
+    await model.page()
+    await model.page(limit=most + 1)
+    await model.all(page_size=most + 1)
+    assert {call.asked("limit") for call in planhat.calls} == {str(most)}
+
+
+@pytest.mark.parametrize(("repository", "default"), [(Notes, 30), (Tasks, 500), (Tickets, 500)])
+async def test_a_list_shorter_than_the_default_is_one_call(
+    page_server: Serve, repository: Repository, default: int
+) -> None:
+    """D: without `limit` a page has 30 notes, 500 tasks or tickets; no server that ignores `limit` sends fewer."""
+    planhat = await page_server(listing(records(default - 1), default=default))
+    options: dict[str, Any] = {"archived": False} if repository is Tasks else {}
+    assert len(await repository(planhat.session).all(**options)) == default - 1
+    assert len(planhat.calls) == 1
+
+
+@pytest.mark.parametrize(("repository", "default"), [(Notes, 30), (Tasks, 500), (Tickets, 500)])
+@pytest.mark.parametrize("more", [0, 1, 7])
+async def test_a_short_page_is_no_end(page_server: Serve, repository: Repository, default: int, more: int) -> None:
+    """?: a page may come back shorter than asked for although more rows follow; the next offset counts those received.
+
+    The server gives no more than a cap of its own, whatever the limit.
+    """
+    cap = default + more
+    rows = records(3 * cap + 1)
+    planhat = await page_server(listing(rows, default=default, most=cap))
+    options: dict[str, Any] = {"archived": False} if repository is Tasks else {}
+    assert ids(await repository(planhat.session).all(**options)) == [row["_id"] for row in rows]
+
+
+async def test_pages_that_share_their_rows_unevenly_are_the_whole_list(page_server: Serve) -> None:
+    """?: each page may be of another length."""
+    rows, lengths = records(2000), iter([900, 500, 511, 777] * 10)
+
+    def uneven(call: Call) -> Said:
+        return listing(rows, default=500, most=next(lengths))(call)
+
+    planhat = await page_server(uneven)
+    assert ids(await Tickets(planhat.session).all(concurrency=1)) == [row["_id"] for row in rows]
+
+
+async def test_deletions_while_a_list_is_read_hide_no_record(page_server: Serve) -> None:
+    """?: an empty page proves the end only while nothing is deleted: deletions shift unread rows left."""
+    rows = records(3000)
+    left = list(rows)
+
+    def shrinking(call: Call) -> Said:
+        answer = listing(left, default=500)(call)
+        if call.asked("sort") == "_id" and len(left) > 1000:
+            del left[:1000]
+        return answer
+
+    planhat = await page_server(shrinking)
+    listed = ids(await Tickets(planhat.session).all(page_size=1000, concurrency=1))
+    assert len(listed) == len(set(listed))
+    assert {row["_id"] for row in left} <= set(listed)
+
+
+@pytest.mark.parametrize("honours_sort", [True, False])
+async def test_the_default_order_makes_no_difference(page_server: Serve, *, honours_sort: bool) -> None:
+    """L: every documented list of notes and tickets shows the newest first, and a client's sort is honoured.
+
+    ?: the default order is not documented, so the client names one; a server that ignores it is read all the same.
+    The documented list of tasks shows the oldest first: the examples disagree with one another.
+    """
+    rows = records(1300)
+    answers: Answers = listing(rows, default=500)
+    planhat = await page_server(
+        answers if honours_sort else lambda call: answers(Call("GET", call.path, (*call.query, ("sort", ""))))
+    )
+    listed = ids(await Tickets(planhat.session).all(page_size=500))
+    assert sorted(map(str, listed)) == [row["_id"] for row in rows]
+    assert all(call.asked("sort") in {"_id", "-_id"} for call in planhat.calls)
+    assert planhat.session.stats.sorts_ignored == (not honours_sort)
+
+
+async def test_a_server_that_ignores_the_offset_is_noticed(page_server: Serve) -> None:
+    """L: parameters are ignored silently; the same page for ever ends in an error, not in an endless list."""
+    rows = records(1000)
+    planhat = await page_server(always(rows))
+    with pytest.raises(DecodeError):
+        await Tickets(planhat.session).all(page_size=1000)
+    assert len(planhat.calls) < 20
+
+
+@pytest.mark.parametrize("body", [{"data": []}, {}, "text", None, 7, b"[{", b""])
+async def test_a_list_is_a_bare_array(page_server: Serve, body: Any) -> None:
+    """D: no total, no cursor; anything else is no list, and not an empty one either."""
+    planhat = await page_server(always(body))
+    with pytest.raises(DecodeError):
+        await Tasks(planhat.session).all()
+
+
+# What lists hold
+
+
+@pytest.mark.parametrize("shows_open_too", [True, False])
+async def test_archived_tasks_are_listed_by_themselves(page_server: Serve, *, shows_open_too: bool) -> None:
+    """D: `tasks` hides archived tasks unless `isArchived=true`. ?: whether that shows the open ones as well.
+
+    Either way each task comes once.
+    """
+    open_, archived = records(3, isArchived=False), [{"_id": key(9), "isArchived": True}]
+
+    def answer(call: Call) -> Said:
+        is_archived = call.asked("isArchived") == "true"
+        rows = (archived + open_ * shows_open_too) if is_archived else open_
+        return listing(rows, default=500)(call)
+
+    planhat = await page_server(answer)
+    tasks = Tasks(planhat.session)
+    assert ids(await tasks.all()) == [*(row["_id"] for row in open_), key(9)]
+    assert ids(await tasks.all(archived=True)) == [key(9)]
+    assert ids(await tasks.all(archived=False)) == [row["_id"] for row in open_]
+
+
+async def test_events_are_listed_with_tasks(page_server: Serve) -> None:
+    """D: `tasks` returns both `task` and `event` rows; both are handed out."""
+    rows = [{"_id": key(1), "mainType": "task"}, {"_id": key(2), "mainType": "event"}]
+    planhat = await page_server(listing(rows, default=500))
+    assert [task.main_type for task in await Tasks(planhat.session).all(archived=False)] == ["task", "event"]
+
+
+async def test_notes_are_conversations_of_their_type(page_server: Serve) -> None:
+    """D: a note is a conversation whose `type` is `note`; custom touch types (`isCustomType`) are notes as well.
+
+    Tickets and e-mails are in the same list, and no parameter keeps them out.
+    """
+    rows: list[dict[str, Any]] = [
+        {"_id": key(1), "type": "note"},
+        {"_id": key(2), "type": "ticket"},
+        {"_id": key(3), "type": "QBR", "isCustomType": True},
+        {"_id": key(4), "type": "email", "isCustomType": False},
+    ]
+    planhat = await page_server(listing(rows, default=30))
+    notes = Notes(planhat.session)
+    assert ids(await notes.all()) == [key(1), key(3)]
+    assert ids(await notes.all(type="ticket")) == [key(2)]
+    assert len(await notes.all(type=None)) == 4
+
+
+async def test_a_selection_keeps_the_id(page_server: Serve) -> None:
+    """?: whether `select` leaves out the `_id` is unknown; it is asked for, and the record has it."""
+
+    def answer(call: Call) -> Said:
+        names = (call.asked("select") or "").split(",")
+        return says([{name: value for name, value in {"_id": ID, "action": "x"}.items() if name in names}])
+
+    planhat = await page_server(answer)
+    (task,) = await Tasks(planhat.session).all(archived=False, select=["action"])
+    assert (task.id, task.action) == (ID, "x")
+
+
+async def test_one_ticket_is_reached_among_the_conversations(page_server: Serve) -> None:
+    """D: tickets are conversations too, and `/conversations/{id}` reaches one."""
+    planhat = await page_server(by_method(GET=says({"_id": ID, "type": "ticket", "status": "open"})))
+    ticket = await Notes(planhat.session).get(ID)
+    assert (planhat.lines, ticket.type, ticket.extra["status"]) == ([f"GET /conversations/{ID}"], "ticket", "open")

@@ -1,0 +1,101 @@
+"""Companies: a model that is one file here, and one declaration in the sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from planhat_async import Companies, Company, NotFoundError, Session, Tickets, extid, srcid
+from planhat_async.records.documentation import documentation_of
+from planhat_async.repositories.queries import queries_of
+from planhat_async.sandbox import Sandbox
+from planhat_async.testing import make_record
+
+
+@pytest.fixture
+async def planhat() -> AsyncIterator[Sandbox]:
+    async with Sandbox(per_minute=None, per_second=None) as planhat:
+        yield planhat
+
+
+@pytest.fixture
+async def companies(planhat: Sandbox) -> AsyncIterator[Companies]:
+    async with Session(planhat.token, base_url=planhat.url) as session:
+        yield Companies(session)
+
+
+async def test_every_call_does_what_planhat_documents(companies: Companies) -> None:
+    """Created, found by each kind of key, changed, listed, deleted."""
+    made = await companies.create(Company(name="Acme", external_id="acme", source_id="7", domains=["acme.example"]))
+    assert made.id is not None
+    assert [await companies.get(key) for key in (made.id, extid("acme"), srcid("7"))] == [made] * 3
+    assert (await companies.update(extid("acme"), {"phase": "Onboarding"})).phase == "Onboarding"
+    assert [company.name async for company in companies.iter(select=["name"])] == ["Acme"]
+    assert [company.id for company in await companies.page(company_id="extid-acme")] == [made.id]
+    await companies.delete(made.id)
+    with pytest.raises(NotFoundError):
+        await companies.get(made.id)
+
+
+async def test_a_company_needs_a_name_and_no_company(companies: Companies) -> None:
+    """A row that may update needs neither."""
+    with pytest.raises(ValueError, match=r"^name is required$"):
+        await companies.create({"externalId": "acme"})
+    result = await companies.upsert_many([{"name": "Acme", "externalId": "acme"}, {"externalId": "b"}, {"phase": "x"}])
+    assert (result.created, result.rejected, result.invalid) == (1, 1, 1)
+
+
+async def test_rows_are_matched_on_each_of_their_keys(companies: Companies) -> None:
+    """By `_id`, then by `sourceId`, then by `externalId`."""
+    made = [make_record(Company, number, domains=[f"{number}.example"]) for number in range(300)]
+    assert (await companies.upsert_many(made)).created == 300
+    again = await companies.upsert_many([{"externalId": one.external_id, "phase": "Live"} for one in made])
+    assert (again.updated, again.created) == (300, 0)
+    assert {company.phase async for company in companies.iter(page_size=100)} == {"Live"}
+
+
+async def test_companies_that_are_named_in_two_ways_come_once(planhat: Sandbox, companies: Companies) -> None:
+    """Also where their keys take several URLs, and where only some fields are selected."""
+    made = [planhat.add("companies", {"name": f"c{n}", "externalId": f"company-{n:03}"}) for n in range(130)]
+    keys = [*(one["_id"] for one in made), *(extid(one["externalId"]) for one in made)]
+    assert len(queries_of(Companies.model, {"company_id": keys})) > 1
+    for options in ({}, {"select": ["name"]}):
+        found = [company.id async for company in companies.iter(company_id=keys, **options)]  # type: ignore[arg-type]
+        assert sorted(filter(None, found)) == sorted(one["_id"] for one in made)
+
+
+async def test_a_created_company_is_one_that_tickets_can_name(planhat: Sandbox, companies: Companies) -> None:
+    """By any of its keys; from the first one on, an unknown company is refused."""
+    made = await companies.create(Company(name="Acme", external_id="acme", domains=["acme.example"]))
+    rows: list[dict[str, Any]] = [
+        {"source_id": "1", "email": "a@b.example", "company_external_id": "acme"},
+        {"source_id": "2", "email": "a@acme.example", "domains": ["acme.example"]},
+        {"source_id": "3", "email": "a@b.example", "company_external_id": "unknown"},
+    ]
+    result = await Tickets(companies.session).upsert_many(rows)
+    assert (result.created, result.rejected) == (2, 1)
+    assert {ticket["companyId"] for ticket in planhat.records("tickets")} == {made.id}
+
+
+async def test_companies_are_kept_with_the_rest(planhat: Sandbox, companies: Companies, tmp_path: Path) -> None:
+    """In a snapshot, and in a file."""
+    await companies.upsert_many(make_record(Company, number) for number in range(3))
+    held, snapshot = planhat.records("companies"), planhat.snapshot()
+    planhat.save(tmp_path / "all.jsonl")
+    for one in held:
+        await companies.delete(one["_id"])
+    assert planhat.records("companies") == []
+    planhat.restore(snapshot)
+    assert planhat.records("companies") == held
+    async with Sandbox() as other:
+        other.load(tmp_path / "all.jsonl")
+        assert other.records("companies") == held
+
+
+def test_every_field_is_documented() -> None:
+    """Under the field, where editors find it."""
+    documented = documentation_of(Company)
+    assert all(documented[name].endswith(".") for name in Company.__annotations__)
