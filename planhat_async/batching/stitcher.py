@@ -81,7 +81,6 @@ class PageJoin(Enum):
 
 
 OnPageJoin = Callable[[PageJoin], object]
-"""Called with each."""
 
 
 @attrs.define(kw_only=True)
