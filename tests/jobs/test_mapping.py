@@ -135,7 +135,7 @@ def test_a_custom_field_has_a_name(name: str) -> None:
 
 def test_a_custom_fields_name_may_hold_a_comma() -> None:
     """A row is an object: nothing in it is split at commas."""
-    assert parsed("custom.City, ChunkState=Place") == ({"custom.City, ChunkState": "Place"}, {})
+    assert parsed("custom.City, State=Place") == ({"custom.City, State": "Place"}, {})
 
 
 @pytest.mark.parametrize(
