@@ -86,11 +86,13 @@ class TestFilters:
 
     def test_every_company_meets_every_end_user(self) -> None:
         """Where both lists are too long for one call, in open and archived tasks alike."""
-        companies, users = (["extid-" + one * 1500 for one in pair] for pair in ("cd", "ef"))
+        companies = ["extid-" + one * 1500 for one in "cd"]
+        users = [f"{n:024x}" for n in range(50)]
+        groups = [",".join(users[:40]), ",".join(users[40:])]
         assert params(TASKS, company_id=companies, enduser_ids=iter(users)) == [
-            (("companyId", company), ("enduserIds", user), *archived, BY_ID)
+            (("companyId", company), ("enduserIds", group), *archived, BY_ID)
             for company in companies
-            for user in users
+            for group in groups
             for archived in ((), (ARCHIVED,))
         ]
 
@@ -108,7 +110,7 @@ class TestFilters:
         heads = [group.split(",")[0] for group in groups[1:]]
         assert all(len(f"{group},{head}") > MAX_IDS_LENGTH for group, head in zip(groups, heads, strict=False))
 
-    @given(st.lists(OWN_KEYS), st.lists(OWN_KEYS))
+    @given(st.lists(OWN_KEYS), st.lists(st.integers(0, 99).map("{:024x}".format), max_size=100))
     def test_two_filters_share_the_room_of_a_call(self, companies: list[str], users: list[str]) -> None:
         """Every company meets every end user, and no call is longer than one filter alone may make it."""
         asked = [dict(one) for one in params(TASKS, company_id=companies, enduser_ids=users, archived=False)]
@@ -322,6 +324,15 @@ class TestRows:
         row = {"_id": "1", "endusers": endusers}
         assert wanted(last, [row]) == encoded([row])
         assert wanted(last, [{"_id": "1", "endusers": [{"id": people[0]}]}]) == []
+
+
+@pytest.mark.parametrize("n_ids", [0, 1])
+def test_people_that_no_task_names_are_not_read_in_two_lists(n_ids: int) -> None:
+    """A task names its people by `_id` alone: one of two groups of other keys would come twice."""
+    people = [*(f"{n:024x}" for n in range(n_ids)), *(extid(f"user-{n:0200}") for n in range(20))]
+    with pytest.raises(ValueError, match="^enduser_ids: more ids than one call holds must each be an _id$"):
+        queries_of(TASKS, {"enduser_ids": people})
+    assert len(queries_of(TASKS, {"enduser_ids": people[:5], "archived": False})) == 1
 
 
 def test_a_company_named_in_two_ways_comes_once() -> None:

@@ -131,7 +131,10 @@ class TaskFilters(TypedDict, total=False):
     another: each is in order.
     """
     enduser_ids: str | Iterable[str] | None
-    """Only tasks that concern these end users, by `_id`, `extid("…")` or `srcid("…")`."""
+    """Only tasks that concern these end users, by `_id`, `extid("…")` or `srcid("…")`.
+
+    More than a URL holds must each be an `_id`: a task names its end users by nothing else, and would come twice.
+    """
 
 
 class TaskPageOptions(PageOptions, TaskFilters, total=False):

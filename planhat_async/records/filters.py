@@ -169,8 +169,8 @@ class IdFilter(Filter):
         """A list for each group of ids; none where there are no ids.
 
         Raises:
-            ValueError: More ids than one URL holds, of which records may have several, named in more than one way:
-                then a record that belongs to two lists cannot be recognised.
+            ValueError: More ids than one URL holds, of which records may have several, and not all are an `_id`:
+                a record holds nothing else, so one that belongs to two lists could not be recognised.
         """
         if value is None:
             return [Branch()]
@@ -183,14 +183,14 @@ class IdFilter(Filter):
 
     def _keeps(self, groups: list[list[str]]) -> list[Keep | None]:
         """For each group what leaves out the rows that came with a group before it."""
-        is_mixed = len({_kind_of(one) for group in groups for one in group}) > 1
-        if len(groups) < 2 or not (self.is_list or is_mixed):
+        kinds = {_kind_of(one) for group in groups for one in group}
+        if len(groups) < 2 or not (self.is_list or len(kinds) > 1):
             return [None] * len(groups)
         if not self.is_list:
             first_of: dict[str, int] = {}
             return [partial(self._is_first_met, number, first_of) for number in range(len(groups))]
-        if is_mixed:
-            raise ValueError(f"{self.option}: so many ids must all be named in the same way")
+        if kinds != {""}:
+            raise ValueError(f"{self.option}: more ids than one call holds must each be an _id")
         return [
             partial(self._is_new, frozenset(itertools.chain(*groups[:number]))) if number else None
             for number in range(len(groups))
