@@ -330,7 +330,7 @@ class TestRows:
 def test_people_that_no_task_names_are_not_read_in_two_lists(n_ids: int) -> None:
     """A task names its people by `_id` alone: one of two groups of other keys would come twice."""
     people = [*(f"{n:024x}" for n in range(n_ids)), *(extid(f"user-{n:0200}") for n in range(20))]
-    with pytest.raises(ValueError, match="^enduser_ids: more ids than one call holds must each be an _id$"):
+    with pytest.raises(ValueError, match=r"^enduser_ids: more ids than one call holds must each be an _id$"):
         queries_of(TASKS, {"enduser_ids": people})
     assert len(queries_of(TASKS, {"enduser_ids": people[:5], "archived": False})) == 1
 
