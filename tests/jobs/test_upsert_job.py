@@ -529,7 +529,7 @@ async def test_an_input_that_has_changed_is_refused(
     async with session_on(planhat) as session:
         await run_upsert(Tickets(session), tickets(4), journal=tmp_path / "job.db", chunk_size=2)
         with pytest.raises(JournalError, match=f"the input has changed: {message}"):
-            await run_upsert(Tickets(session), rows, journal=tmp_path / "job.db", chunk_size=2)
+            await run_upsert(Tickets(session), rows, journal=tmp_path / "job.db", chunk_size=2, concurrency=1)
     assert n_writes(planhat) == 2
 
 
