@@ -21,6 +21,7 @@ from planhat_async import (
     Notes,
     NotFoundError,
     Outcome,
+    RateLimits,
     Session,
     Task,
     Tasks,
@@ -706,7 +707,7 @@ async def test_every_record_comes_once_while_others_come_and_go(planhat: Sandbox
     keys = add(planhat, "tickets", 600)
     doomed = keys[1::3]
     read: list[str | None] = []
-    async with Session(planhat.token, base_url=planhat.url) as other:
+    async with Session(planhat.token, base_url=planhat.url, limits=RateLimits(per_minute=100_000)) as other:
         async for ticket in Tickets(session).iter(page_size=20):
             read.append(ticket.id)
             if len(read) % 15 == 0 and doomed:

@@ -28,6 +28,7 @@ class Page:
     names_stored: bool = False
     has_counts: bool = True
     records: list[dict[str, Any]] = field(factory=list)
+    by_key: dict[tuple[str, Any], dict[str, Any]] = field(factory=dict)
     sent: list[list[dict[str, Any]]] = field(factory=list)
 
     async def send(self, request: Request, *, token: Token, timeouts: Timeouts) -> Response:
@@ -37,8 +38,8 @@ class Page:
         self.sent.append(rows)
         created, updated, refused = [], [], []
         for row in rows:
-            keys = {(name, row[name]) for name in ("_id", "sourceId") if name in row}
-            known = next((one for one in self.records if keys & one.items()), None)
+            keys = [(name, row[name]) for name in ("_id", "sourceId") if name in row]
+            known = next((self.by_key[key] for key in keys if key in self.by_key), None)
             if known is not None and not self.may_update:
                 refused.append({"sourceId": row.get("sourceId"), "error": "may not update"})
             elif known is not None:
@@ -46,7 +47,7 @@ class Page:
                 known |= row
             elif all(any(row.get(name) for name in group) for group in self.needed):
                 created.append({"_id": f"{len(self.records):024x}", **row})
-                self.records.append(created[-1])
+                self.add(created[-1])
         answer: dict[str, Any] = {"created": len(created), "updated": len([one for one in updated if one])}
         answer = answer if self.has_counts else {}
         if self.names_stored:
@@ -55,6 +56,10 @@ class Page:
         if refused:
             answer["permissionErrors"] = refused
         return Response(status=403 if refused else 200, body=msgspec.json.encode(answer))
+
+    def add(self, record: dict[str, Any]) -> None:
+        self.records.append(record)
+        self.by_key |= {(name, record[name]): record for name in ("_id", "sourceId") if name in record}
 
     async def close(self) -> None: ...
 
@@ -121,7 +126,7 @@ async def test_a_row_without_a_key_needs_what_a_creation_needs() -> None:
 async def test_rows_that_a_token_may_create_and_not_update_are_created(*, has_counts: bool) -> None:
     """What the first request has created, the second may not change: it is not refused for that."""
     page = Page(may_update=False, names_stored=True, has_counts=has_counts)
-    page.records.append({"_id": "f" * 24, **ticket("a")})
+    page.add({"_id": "f" * 24, **ticket("a")})
     result = await upsert(page, [ticket("a"), ticket("b"), ticket("c")])
     assert [[row["sourceId"] for row in rows] for rows in page.sent] == [["a", "b", "c"], ["b", "c"]]
     assert (counted(result), len(page.records)) == ({"created": 2, "rejected": 1}, 3)
@@ -131,7 +136,7 @@ async def test_rows_that_a_token_may_create_and_not_update_are_created(*, has_co
 async def test_rows_that_may_have_been_created_are_unknown_where_nobody_names_them() -> None:
     """They are in Planhat, and only the first row is known not to be."""
     page = Page(may_update=False)
-    page.records.append({"_id": "f" * 24, **ticket("a")})
+    page.add({"_id": "f" * 24, **ticket("a")})
     result = await upsert(page, [ticket("a"), ticket("b"), ticket("c")])
     assert (counted(result), len(page.records)) == ({"rejected": 1, "unknown": 2}, 3)
 
