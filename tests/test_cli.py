@@ -331,7 +331,7 @@ REFUSED = [
         ["t.xlsx"], "t.xlsx: the name must end in .csv, .jsonl, .ndjson, .parquet, or the format be given", id="ending"
     ),
     pytest.param(["t.csv", "--token-file", "gone"], "gone: No such file or directory", id="missing token file"),
-    pytest.param(["t.csv", "--token-file", "empty"], "empty holds no token", id="empty token file"),
+    pytest.param(["t.csv", "--token-file", "empty"], "empty contains no token", id="empty token file"),
     pytest.param(["t.csv", "--token-file", "twice"], "the Planhat token holds a space, a line break", id="two tokens"),
     pytest.param(["t.csv", "--token-file", "bytes"], "the Planhat token holds a space, a line break", id="no text"),
     pytest.param(["t.csv", "--base-url", "http://planhat.example"], "'http://planhat.example' would send", id="http"),

@@ -10,7 +10,9 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -31,11 +33,12 @@ from test_cli import (
     started,
 )
 
-from planhat_async.cli.job_display import _tell
+from planhat_async.cli.job_display import follow
 from planhat_async.jobs.entries import ChunkState
 from planhat_async.jobs.journal import Journal
 from planhat_async.jobs.rejects import Rejects
 from planhat_async.jobs.sources import FileSource
+from planhat_async.results import ChunkResult, UpsertResult
 
 
 @pytest.mark.slow
@@ -469,15 +472,23 @@ def test_an_upsert_that_waits_for_standard_input_can_be_interrupted(desk: Desk) 
         assert process.wait(timeout=20) == 130
 
 
+class SlowJob:
+    """A job whose input ends after 35 seconds."""
+
+    result = UpsertResult(created=3)
+
+    async def __aiter__(self) -> AsyncIterator[ChunkResult]:
+        await asyncio.sleep(35)
+        return
+        yield
+
+
 def test_without_a_terminal_a_line_now_and_then_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every ten seconds."""
-    said: list[str] = []
-    monkeypatch.setattr("planhat_async.cli.console.tell", said.append)
-
-    async def work() -> None:
-        telling = asyncio.create_task(_tell(lambda: f"line {len(said) + 1}"))
-        await asyncio.sleep(35)
-        telling.cancel()
-
-    virtual_time.run(work())
-    assert said == ["line 1", "line 2", "line 3"]
+    lines: list[str] = []
+    monkeypatch.setattr("planhat_async.cli.console.tell", lines.append)
+    session: Any = SimpleNamespace(calls_left=7, seconds_until_bulk_call=lambda _: 0.0)
+    source: Any = SimpleNamespace(path=Path("t.csv"), total_bytes=None, rows_read=3, bytes_read=0)
+    job: Any = SlowJob()
+    virtual_time.run(follow(session, job, source, None))
+    assert lines == ["3 rows, 0 rows/s: 3 stored, 0 failed, 0 unknown; 7 calls left this minute"] * 3
