@@ -18,6 +18,8 @@ from planhat_async._http.transport import Timeouts, Transport
 from planhat_async._http.wire import Request, Response, calls_left, error_from, retry_after
 from planhat_async.errors import DecodeError, NoAnswerError, NotSentError
 
+Notify = Callable[[], object]
+
 _logger = logging.getLogger("planhat_async.session")
 
 
@@ -72,8 +74,8 @@ class AttemptLoop:
         self,
         request: Request,
         accepts: Callable[[Response], bool] | None,
-        on_sent: Callable[[], object],
-        on_not_processed: Callable[[], object],
+        on_sent: Notify,
+        on_not_processed: Notify,
     ) -> Response:
         """See `Session.send`."""
         clock, hide = asyncio.get_running_loop().time, self.tokens.hidden_in
@@ -99,9 +101,7 @@ class AttemptLoop:
             return Response(status=200, headers=result.headers)
         raise history.annotated(error_from(request, result, base_url=self.base_url, now=time.time()), now=clock())
 
-    async def _run(
-        self, history: History, on_sent: Callable[[], object], on_not_processed: Callable[[], object]
-    ) -> AttemptResult:
+    async def _run(self, history: History, on_sent: Notify, on_not_processed: Notify) -> AttemptResult:
         """Make attempts as long as that is safe and worthwhile; returns the last result."""
         clock = asyncio.get_running_loop().time
         result: AttemptResult | None = None
@@ -136,7 +136,7 @@ class AttemptLoop:
         return slot
 
     async def _attempt(
-        self, history: History, slot: Slot, on_sent: Callable[[], object], on_not_processed: Callable[[], object]
+        self, history: History, slot: Slot, on_sent: Notify, on_not_processed: Notify
     ) -> tuple[AttemptResult, float]:
         """Make one attempt; returns its result and the seconds to wait before another one."""
         request, clock = history.request, asyncio.get_running_loop().time

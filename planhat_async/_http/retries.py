@@ -131,16 +131,9 @@ class History:
         self.is_under_way = True
 
     def attempt_ended(self, result: AttemptResult, *, now: float, pause: float = 0.0, jitter: float) -> float | None:
-        """Decide whether there is another attempt.
+        """Decide on another attempt; returns the seconds to wait for it, or `None` for no other attempt.
 
-        Args:
-            result: The result of the attempt.
-            now: The time on the clock of `started`.
-            pause: Seconds to wait that Planhat requested, or the pace after a 429.
-            jitter: A number from 0 to 1.
-
-        Returns:
-            Seconds to wait before the next attempt, or `None` for no other attempt.
+        `pause` is the least wait, in seconds, by Planhat or by the pace after a 429. `jitter` is from 0 to 1.
         """
         self.is_under_way = False
         self.attempts += 1

@@ -41,12 +41,7 @@ class TokenSource:
         return "<TokenSource>"
 
     async def token(self) -> Token:
-        """The token for one attempt.
-
-        Raises:
-            ValueError: The function returned an invalid token.
-            Exception: Any error of the function.
-        """
+        """The token for one attempt; raises the errors of the function, and `ValueError` for an invalid token."""
         if self._function is None:
             return self._used[0]
         asking = self._asking

@@ -147,7 +147,7 @@ class AiohttpTransport:
             allow_redirects=False,  # a redirect could send the body to another host
             timeout=aiohttp.ClientTimeout(total=timeouts.total, connect=timeouts.connect, sock_read=timeouts.read),
             # Middlewares of a request replace the session's, which aiohttp has no public way to read.
-            middlewares=(*getattr(session, "_middlewares", ()), _OnceOnly(), attempt),
+            middlewares=(*getattr(session, "_middlewares", ()), attempt),
         ) as response:
             if attempt.is_too_early(response.status):
                 response.close()
@@ -182,28 +182,6 @@ class AiohttpTransport:
         return self._session
 
 
-class _OnceOnly:
-    """A middleware that keeps aiohttp from sending a request again after a dropped connection.
-
-    aiohttp does that for GET, PUT and DELETE without the pacer, and a bulk upsert of rows without keys would create
-    duplicates. The caller's middlewares, such as an authentication, may send again after an *answer*.
-    """
-
-    def __init__(self) -> None:
-        self._failure: BaseException | None = None
-
-    async def __call__(
-        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-    ) -> aiohttp.ClientResponse:
-        if self._failure is not None:
-            raise self._failure
-        try:
-            return await handler(request)
-        except BaseException as failure:
-            self._failure = failure
-            raise
-
-
 _CONNECTING = (
     aiohttp.ClientConnectorError,
     aiohttp.ClientHttpProxyError,
@@ -214,7 +192,11 @@ _CONNECTING = (
 
 
 class _Attempt:
-    """The last middleware: it adds the token, which no other middleware sees, and knows whether the request was sent.
+    """The last middleware: it adds the token, sends the request once, and knows whether it was sent.
+
+    No other middleware sees the token. After a dropped connection aiohttp sends GET, PUT and DELETE again without the
+    pacer, and a bulk upsert of rows without keys would create duplicates: that is refused. The caller's middlewares,
+    such as an authentication, may send again after an *answer*.
 
     A request with a body counts as sent once a byte of the body is written, because no server can process it without.
     A request without a body counts as sent unless aiohttp could not connect.
@@ -226,17 +208,21 @@ class _Attempt:
         self._own_body: _Body | None = None
         """The body, unless a middleware of the caller has replaced it."""
         self._was_sent: bool | None = None
+        self._failure: BaseException | None = None
 
     async def __call__(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
+        if self._failure is not None:
+            raise self._failure
         request.headers["Authorization"] = self._token.header()
         self._own_body = self.body if request.body is self.body else None
         try:
             response = await handler(request)
-        except BaseException as error:
-            is_connected = not isinstance(error, _CONNECTING)
+        except BaseException as failure:
+            is_connected = not isinstance(failure, _CONNECTING)
             self._was_sent = self._was_sent or (self._own_body.was_sent if self._own_body else is_connected)
+            self._failure = failure
             raise
         self._was_sent = self._was_sent or self._own_body is None or self._own_body.was_sent
         return response

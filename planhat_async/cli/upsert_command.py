@@ -10,7 +10,6 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
-import attrs
 import typer
 
 from planhat_async.cli import console
@@ -40,7 +39,6 @@ from planhat_async.jobs.sources import FileSource
 from planhat_async.jobs.threaded_source import ThreadedSource
 from planhat_async.jobs.upsert_job import JobCost, JobOptions, UpsertJob
 from planhat_async.repositories import UpsertOptions, Upserts
-from planhat_async.results import UpsertResult
 from planhat_async.session import Session
 
 Maps = Annotated[
@@ -157,37 +155,44 @@ def _refuse_alone(needed: str, **given: bool) -> None:
 
 def _carry_out(session: Session, job: UpsertJob, source: FileSource, rejects: Rejects | None, *, as_json: bool) -> int:
     """Run a job, show its result, and copy rejected rows; returns the exit code."""
-    ended = run(_upsert(session, job, source, rejects))
-    seconds = ended.cost.seconds
+    error, cost = run(_upsert(session, job, source, rejects))
+    ended_by = job.result.stopped_by or error
     if as_json:
-        console.print_json(job.result, ended.cost, seconds=seconds, ended_by=ended.ended_by)
+        console.print_json(job.result, cost, seconds=cost.seconds, ended_by=ended_by)
     else:
-        console.show_result(job.result, seconds=seconds, ended_by=ended.ended_by)
+        console.show_result(job.result, seconds=cost.seconds, ended_by=ended_by)
     sys.stdout.flush()
     if rejects is not None and rejects.n_rows:
-        _copy_rejects(rejects, ended, has_journal=job.has_journal)
-    elif job.has_journal and isinstance(ended.ended_by, PlanhatError | _Interrupted):
+        _copy_rejects(rejects, ended_by, has_lost_input=isinstance(error, SourceError), has_journal=job.has_journal)
+    elif job.has_journal and isinstance(ended_by, PlanhatError | _Interrupted):
         console.tell("run the same command again to go on")
-    return ended.exit_code(job.result)
+    if ended_by is None:
+        return 0 if job.result.ok else NOT_ALL_STORED
+    if isinstance(ended_by, PlanhatError):
+        return UNUSABLE
+    return INTERRUPTED if isinstance(ended_by, _Interrupted) else WRONG_USAGE
 
 
-def _copy_rejects(rejects: Rejects, ended: _Ending, *, has_journal: bool) -> None:
-    """Copy rejected rows, and say which rows are missing from the copy."""
+def _copy_rejects(rejects: Rejects, ended_by: BaseException | None, *, has_lost_input: bool, has_journal: bool) -> None:
+    """Copy rejected rows, and say which rows are missing from the copy.
+
+    An input that became unreadable may have other rows at their positions.
+    """
     n_rows, is_one = in_words(rejects.n_rows, "row"), rejects.n_rows == 1
-    if ended.has_lost_input:
-        was = "was" if is_one else "were"
-        console.tell(f"{n_rows} to be corrected {was} not copied: the input is not what it was")
+    not_copied = f"{n_rows} to be corrected {'was' if is_one else 'were'} not copied"
+    if has_lost_input:
+        console.tell(f"{not_copied}: the input is not what it was")
         return
     try:
         rejects.write()
     except OSError as error:
         again = ": make room, and run the same command again" if has_journal else ""
-        error.add_note(f"{n_rows} to be corrected {'was' if is_one else 'were'} not copied{again}")
+        error.add_note(f"{not_copied}{again}")
         raise
     console.tell(f"{n_rows} to be corrected {'is' if is_one else 'are'} in {rejects.path}")
-    if isinstance(ended.ended_by, JournalError):
+    if isinstance(ended_by, JournalError):
         console.tell("rows that this run has not come to are not in it")
-    elif ended.ended_by is not None and has_journal:
+    elif ended_by is not None and has_journal:
         console.tell("rows that no run has come to yet are not in it: move it away, and run the same command again")
 
 
@@ -208,26 +213,6 @@ def _mapping(repository: type[Upserts[Any]], maps: list[str], constants: list[st
     )
 
 
-@attrs.frozen
-class _Ending:
-    """How an upsert ended."""
-
-    cost: JobCost
-    ended_by: BaseException | None
-    """The error that ended it early."""
-    has_lost_input: bool
-    """Whether the input became unreadable: its rows may no longer be at their positions."""
-
-    def exit_code(self, result: UpsertResult) -> int:
-        if isinstance(self.ended_by, PlanhatError):
-            return UNUSABLE
-        if isinstance(self.ended_by, _Interrupted):
-            return INTERRUPTED
-        if self.ended_by is not None:
-            return WRONG_USAGE
-        return 0 if result.ok else NOT_ALL_STORED
-
-
 class _Interrupted(Exception):  # noqa: N818 - not an error
     """A signal asked the program to end."""
 
@@ -236,10 +221,12 @@ _ENDED_EARLY = "interrupted; what was in flight has ended, the rows after it wer
 _CUT_OFF = "interrupted; rows in flight are unknown, those after them were not sent"
 
 
-async def _upsert(session: Session, job: UpsertJob, source: FileSource, rejects: Rejects | None) -> _Ending:
+async def _upsert(
+    session: Session, job: UpsertJob, source: FileSource, rejects: Rejects | None
+) -> tuple[BaseException | None, JobCost]:
+    """Run the job and collect its rejects; returns the error or interruption that ended it early, and its cost."""
     started = time.monotonic()
     ended_by: BaseException | None = None
-    has_lost_input = False
     with _interruptible(job) as signals:
         try:
             async with session, job:
@@ -254,15 +241,13 @@ async def _upsert(session: Session, job: UpsertJob, source: FileSource, rejects:
             ended_by = error
         except (OSError, SourceError) as error:
             ended_by = error
-            has_lost_input = isinstance(error, SourceError)
     if rejects is not None:
         for chunk in job.unseen:
             rejects.add(chunk)
         # A journal in error may be about other rows.
         for entry in () if isinstance(ended_by, JournalError) else job.earlier:
             rejects.add_earlier(entry)
-    cost = job.cost(seconds=time.monotonic() - started)
-    return _Ending(cost, job.result.stopped_by or ended_by, has_lost_input)
+    return ended_by, job.cost(seconds=time.monotonic() - started)
 
 
 @contextmanager
