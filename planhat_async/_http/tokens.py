@@ -83,15 +83,11 @@ class _Asking:
 
 def _result_of(function: TokenFunction) -> Token | Awaitable[str] | Exception:
     """What the function returned or raised; a future cannot carry every exception, and replaces a TimeoutError."""
+    result: str | Awaitable[str] = ""
     try:
-        return _hidden(function())
+        result = function()
+        return Token(result) if isinstance(result, str) or not inspect.isawaitable(result) else result
     except Exception as error:  # noqa: BLE001 - raised where the result is awaited
         return error
-
-
-def _hidden(token: str | Awaitable[str]) -> Token | Awaitable[str]:
-    # The token must not be visible in a future or in a traceback's local variables.
-    try:
-        return Token(token) if isinstance(token, str) or not inspect.isawaitable(token) else token
     finally:
-        del token
+        del result  # tracebacks may show local variables
