@@ -203,7 +203,7 @@ def test_a_job_that_was_refused_says_how_to_go_on(desk: Desk, monkeypatch: pytes
     monkeypatch.setenv("PLANHAT_API_TOKEN", "wrong")
     plain, job = run("upsert", "tickets", file), run("upsert", "tickets", file, "--journal", "job.db")
     assert (plain.code, job.code) == (3, 3)
-    assert job.err == [*plain.err, "run the same command again to go on"]
+    assert job.err == [*plain.err, "run the same command again to resume"]
     monkeypatch.setenv("PLANHAT_API_TOKEN", TOKEN)
     assert run("upsert", "tickets", file, "--journal", "job.db").code == 0
     assert [*desk.stored()] == ["@1"]
@@ -236,7 +236,7 @@ def test_rejects_of_a_job_whose_rows_have_changed_hold_this_run_s(desk: Desk) ->
     run("upsert", "tickets", file, *options)
     desk.file("t.csv", HEAD + bad + good(99) + "".join(map(good, range(11, 40))) + bad)
     ended = run("upsert", "tickets", file, *options, "--rejects", "bad.csv")
-    assert (ended.code, ended.err[-1]) == (2, "rows that this run has not come to are not in it")
+    assert (ended.code, ended.err[-1]) == (2, "rows that this run did not reach are not in it")
     assert ended.err[-2] == "1 row to be corrected is in bad.csv"
     assert Path("bad.csv").read_text().count("one of source_id or id is required") == 1
 
@@ -297,7 +297,7 @@ def test_rejects_of_a_rerun_that_ends_early_hold_what_earlier_runs_found(
     assert ended.code == 3
     assert ended.err[-2:] == [
         "2 rows to be corrected are in b.csv",
-        "rows that no run has come to yet are not in it: move it away, and run the same command again",
+        "rows that no run has reached are not in it: move it away, and run the same command again",
     ]
     assert Path("a.csv").read_text() == Path("b.csv").read_text()
 
@@ -372,7 +372,7 @@ def test_rejects_are_not_copied_from_a_file_that_was_replaced(desk: Desk, monkey
     monkeypatch.setattr(Rejects, "add", replace)
     ended = run("upsert", "tickets", file, "--chunk-size", "10", "--concurrency", "1", "--rejects", "bad.csv")
     assert ended.code == 2
-    assert ended.err[-1] == "1 row to be corrected was not copied: the input is not what it was"
+    assert ended.err[-1] == "1 row to be corrected was not copied: the input has changed"
     assert not Path("bad.csv").exists()
 
 

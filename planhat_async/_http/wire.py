@@ -128,7 +128,7 @@ def query_value(value: str | float | bool) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if not isinstance(value, str | int | float):
-        raise TypeError(f"a value of the query is text or a number, not {type(value).__name__}")
+        raise TypeError(f"a query parameter must be text or a number, not {type(value).__name__}")
     return str(value)
 
 
@@ -178,11 +178,13 @@ def checked_path(path: str) -> str:
             or has a query, a fragment or control characters.
     """
     if not path.startswith("/") or path.startswith("//"):
-        raise ValueError(f"a path begins with one slash: {path!r}")
+        raise ValueError(f"a path must begin with one slash: {path!r}")
     if re.search(r"[?#\\\x00-\x1f\x7f]", path):
-        raise ValueError(f"a path holds no query, fragment, backslash or control character (use params): {path!r}")
+        raise ValueError(
+            f"a path must not contain a query, fragment, backslash or control character (use params): {path!r}"
+        )
     if _climbs(path):
-        raise ValueError(f"a path must not climb: {path!r}")
+        raise ValueError(f"a path must not have a '.' or '..' segment: {path!r}")
     return quote(path, safe=_SAFE_IN_PATH)
 
 
@@ -209,7 +211,7 @@ def checked_base_url(base_url: str, *, allow_plain_http: bool = False) -> str:
             another machine.
     """
     if "@" in base_url:
-        raise ValueError("the base URL must not hold a user or password")
+        raise ValueError("the base URL must not contain a user or password")
     if _PLANHAT_HOST.fullmatch(base_url):
         raise ValueError(f"{base_url!r} has no scheme: did you mean https://{base_url}?")
     parts = _split(base_url)
@@ -286,9 +288,9 @@ class Token:
 
 def _token_problem(token: object) -> str | None:
     if not isinstance(token, str):
-        return f"the Planhat token is text, not {type(token).__name__}"
+        return f"the Planhat token must be text, not {type(token).__name__}"
     if not token:
         return "the Planhat token is empty: pass one, or set PLANHAT_API_TOKEN"
     if not re.fullmatch(r"[\x21-\x7e]+", token):
-        return "the Planhat token holds a space, a line break or another character no token has"
+        return "the Planhat token contains a space, a line break or another invalid character"
     return None

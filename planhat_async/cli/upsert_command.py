@@ -165,7 +165,7 @@ def _carry_out(session: Session, job: UpsertJob, source: FileSource, rejects: Re
     if rejects is not None and rejects.n_rows:
         _copy_rejects(rejects, ended_by, has_lost_input=isinstance(error, SourceError), has_journal=job.has_journal)
     elif job.has_journal and isinstance(ended_by, PlanhatError | _Interrupted):
-        console.tell("run the same command again to go on")
+        console.tell("run the same command again to resume")
     if ended_by is None:
         return 0 if job.result.ok else NOT_ALL_STORED
     if isinstance(ended_by, PlanhatError):
@@ -181,7 +181,7 @@ def _copy_rejects(rejects: Rejects, ended_by: BaseException | None, *, has_lost_
     n_rows, is_one = in_words(rejects.n_rows, "row"), rejects.n_rows == 1
     not_copied = f"{n_rows} to be corrected {'was' if is_one else 'were'} not copied"
     if has_lost_input:
-        console.tell(f"{not_copied}: the input is not what it was")
+        console.tell(f"{not_copied}: the input has changed")
         return
     try:
         rejects.write()
@@ -191,9 +191,9 @@ def _copy_rejects(rejects: Rejects, ended_by: BaseException | None, *, has_lost_
         raise
     console.tell(f"{n_rows} to be corrected {'is' if is_one else 'are'} in {rejects.path}")
     if isinstance(ended_by, JournalError):
-        console.tell("rows that this run has not come to are not in it")
+        console.tell("rows that this run did not reach are not in it")
     elif ended_by is not None and has_journal:
-        console.tell("rows that no run has come to yet are not in it: move it away, and run the same command again")
+        console.tell("rows that no run has reached are not in it: move it away, and run the same command again")
 
 
 def _mapping(repository: type[Upserts[Any]], maps: list[str], constants: list[str]) -> FieldMapping:
@@ -262,7 +262,7 @@ def _interruptible(job: UpsertJob) -> Iterator[list[int]]:
             task.cancel()
         else:
             job.stop()
-            console.tell("finishing the chunks that were begun; once more to stop at once")
+            console.tell("finishing the chunks in flight; interrupt again to stop at once")
 
     with signals_handled(interrupt):
         yield received
