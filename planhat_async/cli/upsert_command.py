@@ -41,55 +41,45 @@ from planhat_async.jobs.upsert_job import JobCost, JobOptions, UpsertJob
 from planhat_async.repositories import UpsertOptions, Upserts
 from planhat_async.session import Session
 
-Maps = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--map",
-        metavar="FIELD=COLUMN|FILE.toml",
-        help="The column of a field, or a file with a mapping; other columns are then ignored.",
-    ),
-]
-Constants = Annotated[list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="A value for all rows.")]
-Format = Annotated[FileFormat | None, typer.Option("--format", help="By default the file's suffix.")]
-JournalFile = Annotated[
-    Path | None, typer.Option(metavar="JOB.db", help="Record what was sent, to resume after an interruption.")
-]
-ResendUnknown = Annotated[
-    bool, typer.Option("--resend-unknown", help="Send rows without a key again although they may have arrived.")
-]
-VerifyBy = Annotated[
-    list[str] | None, typer.Option(metavar="FIELD", help="Look for rows without a key by this unique field.")
-]
-VerifyWait = Annotated[
-    float | None,
-    typer.Option(min=0, metavar="SECONDS", help="When --verify-by looks again for missing rows; 30 by default."),
-]
-KeepValues = Annotated[
-    bool, typer.Option("--keep-values", help="Keep keys, and values quoted in reasons, in the journal.")
-]
-RejectsFile = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Copy the rows that must be corrected, with reasons, to this file.")
-]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Check and count all rows, or those a journal has left; send nothing.")
-]
-
 
 def upsert(
     model: Annotated[UpsertedModel, typer.Argument(help="The model of the rows.")],
     file: Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet, also .gz; - is standard input.")],
     *,
-    map_: Maps = None,
-    set_: Constants = None,
-    format_: Format = None,
+    map_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="FIELD=COLUMN|FILE.toml",
+            help="The column of a field, or a file with a mapping; other columns are then ignored.",
+        ),
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="A value for all rows.")
+    ] = None,
+    format_: Annotated[FileFormat | None, typer.Option("--format", help="By default the file's suffix.")] = None,
     encoding: Annotated[str, typer.Option(help="The encoding of a CSV file.")] = "utf-8",
-    journal: JournalFile = None,
-    resend_unknown: ResendUnknown = False,
-    verify_by: VerifyBy = None,
-    verify_wait: VerifyWait = None,
-    rejects: RejectsFile = None,
-    dry_run: DryRun = False,
-    keep_values: KeepValues = False,
+    journal: Annotated[
+        Path | None, typer.Option(metavar="JOB.db", help="Record what was sent, to resume after an interruption.")
+    ] = None,
+    resend_unknown: Annotated[
+        bool, typer.Option("--resend-unknown", help="Send rows without a key again although they may have arrived.")
+    ] = False,
+    verify_by: Annotated[
+        list[str] | None, typer.Option(metavar="FIELD", help="Look for rows without a key by this unique field.")
+    ] = None,
+    verify_wait: Annotated[
+        float | None, typer.Option(min=0, metavar="SECONDS", help="Wait before --verify-by looks again; 30 by default.")
+    ] = None,
+    rejects: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Copy the rows to be corrected, with reasons, to this file.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check and count all rows, or those a journal has left; send nothing.")
+    ] = False,
+    keep_values: Annotated[
+        bool, typer.Option("--keep-values", help="Keep keys, and values quoted in reasons, in the journal.")
+    ] = False,
     chunk_size: Annotated[
         int, typer.Option(min=1, max=DEFAULTS.chunk_size, help="Rows per call.")
     ] = DEFAULTS.chunk_size,
