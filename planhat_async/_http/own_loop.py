@@ -5,21 +5,21 @@ from __future__ import annotations
 import asyncio
 import os
 
+import attrs
 
+
+@attrs.define(eq=False)
 class OwnLoop:
     """Remembers the event loop and the process that first used an object, and refuses any other.
 
     One event loop cannot wake the futures of another: a call from a second thread or a forked process would hang, or
     hang the calls of the first. It is refused before it changes anything.
-
-    Args:
-        name: The object, for the message.
     """
 
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._pid = 0
+    _name: str
+    """The object, for the message."""
+    _loop: asyncio.AbstractEventLoop | None = None
+    _pid: int = 0
 
     def enter(self, *, may_move: bool = False) -> bool:
         """Bind the object to the running event loop, if it is not bound yet; returns whether it was bound just now.

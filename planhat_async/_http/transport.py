@@ -99,22 +99,15 @@ def _is_unusable(writer: AbstractStreamWriter) -> bool:
     return bool(getattr(protocol, "should_close", False) or (transport is not None and transport.is_closing()))
 
 
+@attrs.define(eq=False, repr=False)
 class AiohttpTransport:
-    """Sends with an `aiohttp.ClientSession`: the caller's, or its own, which it closes."""
+    """Sends with the caller's `aiohttp.ClientSession`, or else with its own, which it closes."""
 
-    def __init__(
-        self,
-        base_url: str,
-        *,
-        max_connections: int,
-        max_answer_bytes: int = MAX_ANSWER_BYTES,
-        client_session: aiohttp.ClientSession | None = None,
-    ) -> None:
-        self._base_url = base_url
-        self._max_connections = max_connections
-        self._max_answer_bytes = max_answer_bytes
-        self._session = client_session
-        self._is_owner = client_session is None
+    _base_url: str
+    _max_connections: int = attrs.field(kw_only=True)
+    _max_answer_bytes: int = attrs.field(default=MAX_ANSWER_BYTES, kw_only=True)
+    _client_session: aiohttp.ClientSession | None = attrs.field(default=None, kw_only=True)
+    _own_session: aiohttp.ClientSession | None = attrs.field(default=None, init=False)
 
     async def send(self, request: Request, *, token: Token, timeouts: Timeouts) -> Response:
         """Make one attempt; see `Transport`."""
@@ -166,20 +159,22 @@ class AiohttpTransport:
 
     async def close(self) -> None:
         """Close the client session, unless it is the caller's."""
-        if self._session is not None and self._is_owner:
-            session, self._session = self._session, None
+        if self._own_session is not None:
+            session, self._own_session = self._own_session, None
             await session.close()
             await asyncio.sleep(0)  # TLS connections close one iteration of the event loop after their session
 
     def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
+        if self._client_session is not None:
+            return self._client_session
+        if self._own_session is None:
+            self._own_session = aiohttp.ClientSession(
                 # The pacer allows no more requests at once than this, so that no timeout runs while one waits here.
                 connector=_Connector(limit=self._max_connections),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 read_bufsize=_READ_BUFFER_BYTES,
             )
-        return self._session
+        return self._own_session
 
 
 _CONNECTING = (
@@ -191,6 +186,7 @@ _CONNECTING = (
 """The errors that aiohttp raises only before it has a connection."""
 
 
+@attrs.define(eq=False, repr=False)
 class _Attempt:
     """The last middleware: it adds the token, sends the request once, and knows whether it was sent.
 
@@ -202,13 +198,12 @@ class _Attempt:
     A request without a body counts as sent unless aiohttp could not connect.
     """
 
-    def __init__(self, token: Token, body: _Body | None) -> None:
-        self._token = token
-        self.body = body
-        self._own_body: _Body | None = None
-        """The body, unless a middleware of the caller has replaced it."""
-        self._was_sent: bool | None = None
-        self._failure: BaseException | None = None
+    _token: Token
+    body: _Body | None
+    _own_body: _Body | None = None
+    """The body, unless a middleware of the caller has replaced it."""
+    _was_sent: bool | None = None
+    _failure: BaseException | None = None
 
     async def __call__(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
