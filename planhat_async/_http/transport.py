@@ -103,10 +103,10 @@ def _is_unusable(writer: AbstractStreamWriter) -> bool:
 class AiohttpTransport:
     """Sends with the caller's `aiohttp.ClientSession`, or else with its own, which it closes."""
 
-    _base_url: str
-    _max_connections: int = attrs.field(kw_only=True)
-    _max_answer_bytes: int = attrs.field(default=MAX_ANSWER_BYTES, kw_only=True)
-    _client_session: aiohttp.ClientSession | None = attrs.field(default=None, kw_only=True)
+    base_url: str
+    max_connections: int = attrs.field(kw_only=True)
+    max_answer_bytes: int = attrs.field(default=MAX_ANSWER_BYTES, kw_only=True)
+    client_session: aiohttp.ClientSession | None = attrs.field(default=None, kw_only=True)
     _own_session: aiohttp.ClientSession | None = attrs.field(default=None, init=False)
 
     async def send(self, request: Request, *, token: Token, timeouts: Timeouts) -> Response:
@@ -117,12 +117,12 @@ class AiohttpTransport:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             failure: NoAnswerError
             if attempt.may_have_been_sent(error):
-                problem = f"sent to {self._base_url}, but no answer came {_reason(error)}"
+                problem = f"sent to {self.base_url}, but no answer came {_reason(error)}"
                 failure = request.failure(UnknownOutcomeError, problem)
             else:
                 late = f"(timeout): not within {timeouts.connect:g} s (Timeouts.connect)"
                 reason = late if isinstance(error, TimeoutError) else _reason(error)
-                failure = request.failure(NotSentError, f"no connection to {self._base_url} {reason}")
+                failure = request.failure(NotSentError, f"no connection to {self.base_url} {reason}")
         except asyncio.CancelledError as cancelled:
             cancelled.nothing_sent = not attempt.may_have_been_sent(cancelled)  # type: ignore[attr-defined]
             raise
@@ -133,7 +133,7 @@ class AiohttpTransport:
         session = self._open()
         async with session.request(
             request.method,
-            URL(self._base_url + request.path, encoded=True).with_query(request.params),
+            URL(self.base_url + request.path, encoded=True).with_query(request.params),
             data=attempt.body,
             headers={"Accept": "application/json", "Content-Type": "application/json"},
             raise_for_status=False,  # it would discard the body
@@ -150,8 +150,8 @@ class AiohttpTransport:
             async for piece in response.content.iter_any():
                 pieces.append(piece)
                 n_bytes += len(piece)
-                if n_bytes > self._max_answer_bytes:
-                    raise DecodeError(f"{request}: the answer is larger than {self._max_answer_bytes:,} bytes")
+                if n_bytes > self.max_answer_bytes:
+                    raise DecodeError(f"{request}: the answer is larger than {self.max_answer_bytes:,} bytes")
                 if is_compressed:
                     await asyncio.sleep(0)  # decompressed pieces may follow each other without a read of the network
             names = {name.lower(): value for name, value in response.headers.items()}
@@ -165,12 +165,12 @@ class AiohttpTransport:
             await asyncio.sleep(0)  # TLS connections close one iteration of the event loop after their session
 
     def _open(self) -> aiohttp.ClientSession:
-        if self._client_session is not None:
-            return self._client_session
+        if self.client_session is not None:
+            return self.client_session
         if self._own_session is None:
             self._own_session = aiohttp.ClientSession(
                 # The pacer allows no more requests at once than this, so that no timeout runs while one waits here.
-                connector=_Connector(limit=self._max_connections),
+                connector=_Connector(limit=self.max_connections),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 read_bufsize=_READ_BUFFER_BYTES,
             )
