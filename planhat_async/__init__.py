@@ -1,6 +1,6 @@
 """An asyncio client for Planhat's REST API: notes, tasks and tickets, one by one or by the million.
 
-Nothing is imported before it is used, so that the pytest plugin, which pytest imports at every start, costs little.
+Each name is imported on first use, because pytest imports this package, for its plugin, at every start.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ _NAMES = {
     "errors": """
         AuthenticationError BadRequestError DecodeError NoAnswerError NotFoundError NotSentError
         PayloadTooLargeError PermissionDeniedError PlanhatError RateLimitedError RequestError
-        RequestTimeoutError ServerError StatusError UnknownOutcomeError UpsertError
+        RequestTimeoutError ServerError StatusError UnknownOutcomeError
     """,
     "keys": "extid srcid",
     "models": """
@@ -80,7 +80,7 @@ _NAMES = {
     "results": "ChunkResult Outcome Problem ProblemGroup Unreadable UpsertError UpsertResult",
     "session": "Session SessionStats",
 }
-"""The public names by the module that each is from."""
+"""The public names, by module."""
 _MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 __all__ = [

@@ -1,11 +1,11 @@
-"""`planhat-async` and `python -m planhat_async`."""
+"""The entry point of `planhat-async` and `python -m planhat_async`."""
 
 import io
 import sys
 
 
 def main() -> None:
-    """Run the command line, or say how to install it."""
+    """Run the command line, or explain how to install it."""
     try:
         from planhat_async.cli.app import app  # noqa: PLC0415 - typer and rich are an extra
     except ModuleNotFoundError as error:
@@ -13,7 +13,7 @@ def main() -> None:
             raise
         sys.exit("The command line needs two more packages: pip install 'planhat-async[cli]'")
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # Texts of Planhat's in an encoding that lacks their characters, as on Windows in a pipe: as for standard error.
+        # As for standard error: an encoding may lack characters of Planhat's texts, as in a pipe on Windows.
         sys.stdout.reconfigure(errors="backslashreplace")
     app(prog_name="planhat-async")
 

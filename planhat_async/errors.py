@@ -1,30 +1,31 @@
-"""Everything this library raises about Planhat, drawn as one tree.
+"""The errors of this library, as one tree.
 
-Whose fault it is shows in the branch::
+The branch says whose fault it is::
 
     PlanhatError
     ├── RequestError                one request failed
     │   ├── NoAnswerError             no usable answer came
-    │   │   ├── NotSentError            and Planhat provably processed nothing: no connection
-    │   │   └── UnknownOutcomeError     and bytes had left: Planhat may have processed them
-    │   └── StatusError               an answer that says no
+    │   │   ├── NotSentError            no connection: Planhat processed nothing
+    │   │   └── UnknownOutcomeError     the request was sent: Planhat may have processed it
+    │   └── StatusError               an answer with an error status
     │       ├── BadRequestError         400
     │       ├── AuthenticationError     401: a wrong token, or the right one in the wrong region
     │       ├── PermissionDeniedError   403: a token may be refused on one model only
     │       ├── NotFoundError           404
     │       ├── RequestTimeoutError     408: a gateway stopped waiting; Planhat may have processed the request
     │       ├── PayloadTooLargeError    413
-    │       ├── RateLimitedError        429: and patience is used up
-    │       └── ServerError             5xx: Planhat may have processed the request all the same
-    ├── DecodeError                 an answer that cannot be read, or is not what was asked for
-    └── UpsertError                 rows that were not stored, with the whole account: in `results.py`
+    │       ├── RateLimitedError        429, for longer than `RetryPolicy.total`
+    │       └── ServerError             5xx: Planhat may have processed the request
+    ├── DecodeError                 an answer that cannot be decoded, or is not what was asked for
+    └── UpsertError                 rows were not stored; holds the whole result (in `results.py`)
 
-Misuse that is found before anything is sent is a plain `ValueError` or `TypeError`. No message holds the
-token. All of them pickle.
+Misuse found before anything is sent raises a plain `ValueError` or `TypeError`. No message contains the token. Every
+error can be pickled.
 """
 
 from __future__ import annotations
 
+import copyreg
 from typing import Any, Self
 
 
@@ -32,22 +33,15 @@ class PlanhatError(Exception):
     """Anything that went wrong between this client and Planhat.
 
     Attributes:
-        may_have_been_processed: True where Planhat may have carried out the request although it failed here.
-            A write that is not idempotent must then be checked before it is sent again.
+        may_have_been_processed: Whether Planhat may have carried out the request although it failed here.
+            Check a write that is not idempotent before you send it again.
     """
 
     may_have_been_processed = False
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle by attributes: an exception's own way would call `__init__` with the message alone."""
-        return (_rebuild, (type(self), self.args, self.__dict__))
-
-
-def _rebuild(cls: type[PlanhatError], args: tuple[Any, ...], state: dict[str, Any]) -> PlanhatError:
-    error = cls.__new__(cls, *args)
-    error.args = args
-    error.__dict__.update(state)
-    return error
+        """Pickle the attributes: the default would call `__init__` with the message alone."""
+        return (copyreg.__newobj__, (type(self), *self.args), self.__dict__)  # type: ignore[attr-defined]
 
 
 class RequestError(PlanhatError):
@@ -56,9 +50,9 @@ class RequestError(PlanhatError):
     Attributes:
         method: Its HTTP method.
         path: Its path, without the query.
-        attempts: How often it was tried.
-        seconds: How long that took, from the first attempt on.
-        sent: The body that was sent, if there was one and Planhat may have processed it.
+        attempts: The number of attempts.
+        seconds: Seconds since the first attempt.
+        sent: The body that was sent, if Planhat may have processed it.
     """
 
     sent: bytes | None = None
@@ -72,13 +66,13 @@ class RequestError(PlanhatError):
         self._note = ""
 
     def after(self, *, attempts: int, seconds: float, note: str = "") -> Self:
-        """Note how many attempts were made and in how many seconds; returns the error."""
+        """Record the number of attempts and the seconds they took; returns the error."""
         self.attempts, self.seconds, self._note = attempts, seconds, note
         return self
 
     def __str__(self) -> str:
-        tried = [f"{self.attempts} attempts in {self.seconds:.1f} s"] if self.attempts > 1 else []
-        notes = "; ".join([*tried, *filter(None, [self._note])])
+        attempts = f"{self.attempts} attempts in {self.seconds:.1f} s" if self.attempts > 1 else ""
+        notes = "; ".join(filter(None, [attempts, self._note]))
         return f"{super().__str__()} ({notes})" if notes else super().__str__()
 
 
@@ -86,7 +80,7 @@ class NoAnswerError(RequestError):
     """No usable answer came.
 
     Attributes:
-        last_status: The status of the last answer that an earlier attempt got, if one did.
+        last_status: The status of the last answer to an earlier attempt, if there was one.
         last_body: The beginning of that answer.
     """
 
@@ -95,23 +89,22 @@ class NoAnswerError(RequestError):
 
 
 class NotSentError(NoAnswerError):
-    """No connection: the request never reached Planhat, so sending it again is safe."""
+    """No connection: the request never reached Planhat, so it is safe to send it again."""
 
 
 class UnknownOutcomeError(NoAnswerError):
-    """Bytes had left and no answer came: a timeout, a reset, an answer cut short."""
+    """The request was sent and no complete answer came: a timeout, a reset, a truncated answer."""
 
     may_have_been_processed = True
 
 
 class StatusError(RequestError):
-    """An answer with a status that says no.
+    """An answer with an error status.
 
     Attributes:
         status: The HTTP status.
-        body: The answer's body as text, at most its first 2,000 characters, as it came but for the token; the message
-            shows its beginning on one line.
-        retry_after: Seconds to wait, where the answer named them.
+        body: The first 2,000 characters of the answer's body, without the token; the message shows its beginning.
+        retry_after: The seconds in `Retry-After`, if the answer has that header.
     """
 
     def __init__(
@@ -131,7 +124,7 @@ class StatusError(RequestError):
 
 
 class BadRequestError(StatusError):
-    """400: Planhat refuses the request as it stands."""
+    """400: Planhat rejects the request."""
 
 
 class AuthenticationError(StatusError):
@@ -147,37 +140,36 @@ class NotFoundError(StatusError):
 
 
 class RequestTimeoutError(StatusError):
-    """408: a server or a gateway stopped waiting. Planhat may have processed the request all the same."""
+    """408: a server or a gateway stopped waiting. Planhat may have processed the request."""
 
     may_have_been_processed = True
 
 
 class PayloadTooLargeError(StatusError):
-    """413: the body is larger than Planhat takes."""
+    """413: the body is larger than Planhat accepts."""
 
 
 class RateLimitedError(StatusError):
-    """429, and patience is used up. Nothing was processed."""
+    """429, for longer than `RetryPolicy.total`. Planhat processed nothing."""
 
 
 class ServerError(StatusError):
-    """5xx: Planhat's fault, or a gateway's. Planhat may have processed the request all the same."""
+    """5xx: an error of Planhat or of a gateway. Planhat may have processed the request."""
 
     may_have_been_processed = True
 
 
 class DecodeError(PlanhatError):
-    """An answer, or one record in it, that cannot be read or is not what was asked for.
+    """An answer, or one record in it, that cannot be decoded or is not what was asked for.
 
-    Also a 2xx answer that is not a success: `{"error": …}`, or an object without `_id` where a record belongs. The
-    message shows the beginning of the answer.
+    Also raised for a 2xx answer that is not a success: `{"error": …}`, or an object without `_id` in place of a
+    record. The message shows the beginning of the answer.
 
     Attributes:
-        id: The record's `_id`, where it could be read.
-        position: The record's position among those that the listing hands out, counted from 0 where it began; in a
-            single page its position in Planhat's list.
-        sent: The body that was sent, where it was to change something: Planhat has answered, so it may have done so.
-        body: The answer as text, at most its first 2,000 characters, where as a whole it is not what was asked for.
+        id: The record's `_id`, if it could be decoded.
+        position: The record's position, counted from 0: among the records that a listing yields, or in a single page.
+        sent: The body that was sent, if the request was a write: Planhat has answered, so it may have processed it.
+        body: The first 2,000 characters of an answer that as a whole is not what was asked for.
     """
 
     sent: bytes | None = None

@@ -1,4 +1,4 @@
-"""How a record is named in a path."""
+"""The keys that name a record: `_id`s, external ids and source ids."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SRCID = "srcid-"
 PREFIXES = (EXTID, SRCID)
 """The prefixes of keys made from ids of another system."""
 _RECORD_ID = re.compile(r"[0-9A-Fa-f]{24}")
-_WRITTEN = {EXTID: 'extid("…")', SRCID: 'srcid("…")'}
+_CALLS = {EXTID: 'extid("…")', SRCID: 'srcid("…")'}
 
 
 def is_record_id(text: str) -> bool:
@@ -20,10 +20,10 @@ def is_record_id(text: str) -> bool:
 
 
 def extid(external_id: str) -> str:
-    """The key of a record by its external id.
+    """The key of a record, made from its external id.
 
-    Planhat takes it in place of an `_id` in paths and as a `company_id`. Outside companies an external id is
-    unique within one company only, so such a key may be ambiguous ("Bulk upsert" in Planhat's documentation).
+    Planhat accepts it in place of an `_id` in paths and as a `company_id`. Except for companies, an external id is
+    unique within one company only, so the key may be ambiguous ("Bulk upsert" in Planhat's documentation).
 
     Raises:
         ValueError: The id is blank.
@@ -33,7 +33,7 @@ def extid(external_id: str) -> str:
 
 
 def srcid(source_id: str) -> str:
-    """The key of a record by its source id, which is unique per model.
+    """The key of a record, made from its source id, which is unique per model.
 
     Raises:
         ValueError: The id is blank.
@@ -43,15 +43,15 @@ def srcid(source_id: str) -> str:
 
 
 def checked_key(key: str, *, by: str, prefixes: Collection[str] = PREFIXES) -> str:
-    """The key as Planhat takes it: an `_id` in lower case, as `_id`s are written, or a prefixed key unchanged.
+    """The key as Planhat accepts it: an `_id` in lower case, or a prefixed key unchanged.
 
     Args:
-        key: An `_id`, or what `extid` or `srcid` made.
-        by: The call or option that takes it, for the message.
-        prefixes: The prefixes that it takes besides an `_id`.
+        key: An `_id`, or a result of `extid` or `srcid`.
+        by: The call or option that accepts it, for the message.
+        prefixes: The prefixes it accepts.
 
     Raises:
-        ValueError: The key is blank, or is neither an `_id` nor a prefixed key that is taken here.
+        ValueError: The key is blank, or is neither an `_id` nor a key with one of these prefixes.
         TypeError: The key is not a string.
     """
     bare = _not_blank(key)
@@ -62,32 +62,20 @@ def checked_key(key: str, *, by: str, prefixes: Collection[str] = PREFIXES) -> s
             _not_blank(bare.removeprefix(prefix))
             if prefix in prefixes:
                 return bare
-    raise ValueError(f"{key!r} is not an _id (24 hex digits): {by} takes {_kinds(prefixes)}")
+    accepted = ["an _id", *(call for prefix, call in _CALLS.items() if prefix in prefixes)]
+    others = [call for prefix, call in _CALLS.items() if prefix not in prefixes]
+    kinds = " or ".join(filter(None, [", ".join(accepted[:-1]), accepted[-1]]))
+    kinds += f", not {' or '.join(others)}" if others else ""
+    raise ValueError(f"{key!r} is not an _id (24 hex digits): {by} takes {kinds}")
 
 
 def path_segment(key: str, *, by: str = "a path", prefixes: Collection[str] = PREFIXES) -> str:
-    """The key, checked and quoted as one segment of a path.
+    """The key as one segment of a path; see `checked_key`.
 
-    External and source ids are free text, so everything in them is quoted: none names another path. A blank key
-    would: `GET path/` is the list and `PUT path/` a bulk upsert.
-
-    Raises:
-        ValueError: See `checked_key`.
-        TypeError: Likewise.
+    Ids of other systems are free text: quoted, none of them can name another path. A blank key is refused because
+    `GET path/` is the list and `PUT path/` a bulk upsert.
     """
-    checked = checked_key(key, by=by, prefixes=prefixes)
-    for prefix in PREFIXES:
-        if checked.startswith(prefix):
-            return prefix + quote(checked.removeprefix(prefix), safe="")
-    return checked
-
-
-def _kinds(prefixes: Collection[str]) -> str:
-    """The kinds of key that are taken, and those that are not."""
-    taken = ["an _id", *(_WRITTEN[prefix] for prefix in PREFIXES if prefix in prefixes)]
-    others = [_WRITTEN[prefix] for prefix in PREFIXES if prefix not in prefixes]
-    words = " or ".join(filter(None, [", ".join(taken[:-1]), taken[-1]]))
-    return f"{words}, not {' or '.join(others)}" if others else words
+    return quote(checked_key(key, by=by, prefixes=prefixes), safe="")
 
 
 def _not_blank(key: str) -> str:

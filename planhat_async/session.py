@@ -1,49 +1,36 @@
-"""A session: one token, one pace, one pool of connections.
+"""A session: one token, one pace, one connection pool.
 
-The life of a request: `send` asks the pacer for a slot (minute, pause after a 429, attempts in flight), hands the
-request to the transport for exactly one attempt, and lets a pure function judge the result (`_http/attempts.py`). A
-2xx answer is returned. If another attempt is safe and worthwhile, the slot is given back first, so that a waiting
-retry never holds up others, and the loop goes round. Otherwise the caller gets one error that says whose fault it is
-and whether Planhat may have processed the request all the same.
+The life of a request. `send` waits until the pacer grants a slot: a place in the minute, after any pause for a 429, and
+a place among the attempts in flight. The transport then makes exactly one attempt, and a pure function judges the
+result (`_http/attempts.py`). A 2xx answer is returned. If another attempt is safe and worthwhile, the slot is released
+first, so that a waiting retry never blocks other requests, and the loop repeats. Otherwise the caller gets one error
+that says whose fault it is and whether Planhat may have processed the request.
 
-A retry is safe for a request that provably was not processed (no connection, 429), and for one that does no harm when
-processed twice (the table in `_http/retries.py`). Any other request is sent at most once. No client can rule out that
-the server carries out a request later that was given up after a timeout.
+A retry is safe if Planhat provably did not process the request (no connection, 429), or if processing it twice does no
+harm (the table in `_http/retries.py`). Any other request is sent at most once. No client can prevent the server from
+processing a request later that was given up after a timeout.
 
 The session starts no tasks; any number of tasks of one event loop may use it.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
-import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
-import attrs
-
 from planhat_async._convert import decode_json, encode_json, excerpt, printable, split_rows
-from planhat_async._http.attempts import AttemptLoop
+from planhat_async._http.attempts import AttemptLoop, SessionStats
 from planhat_async._http.own_loop import OwnLoop
 from planhat_async._http.pace import RateLimits
 from planhat_async._http.pacer import Pacer
-from planhat_async._http.retries import History, RetryBudget, RetryPolicy, unreadable
-from planhat_async._http.stats import SessionStats
+from planhat_async._http.retries import RetryPolicy, unreadable
 from planhat_async._http.tokens import TokenFunction, TokenSource
 from planhat_async._http.transport import MAX_ANSWER_BYTES, AiohttpTransport, ClientSession, Timeouts, Transport
-from planhat_async._http.wire import (
-    DEFAULT_BASE_URL,
-    Request,
-    Response,
-    checked_base_url,
-    checked_path,
-    error_from,
-    query_value,
-)
-from planhat_async.errors import DecodeError, NoAnswerError, PermissionDeniedError
+from planhat_async._http.wire import DEFAULT_BASE_URL, Request, Response, checked_base_url, checked_path, query_value
+from planhat_async.errors import DecodeError, PermissionDeniedError
 
 __all__ = ["Session", "SessionStats"]
 
@@ -51,25 +38,23 @@ __all__ = ["Session", "SessionStats"]
 class Session:
     """A connection to Planhat, for use in `async with`.
 
-    While it is open it belongs to the event loop and the process that opened it, and raises `RuntimeError` in any
-    other; once closed it may be opened again anywhere.
-
-    A third of the class is documentation; what it decides is in `_http`.
+    An open session belongs to the event loop and the process that opened it, and raises `RuntimeError` in any other.
+    A closed session may be opened again anywhere.
 
     Args:
-        token: The API token, or a function that returns one: it is asked before every attempt, and attempts at the
-            same time share an answer. A plain function runs in a thread, an async one on the event loop; what it
-            raises reaches the caller, and nothing has been sent. Falls back to `PLANHAT_API_TOKEN`.
-        base_url: Where the API is; a token works in its own region only. Falls back to `PLANHAT_BASE_URL`,
-            then to `https://api.planhat.com`.
-        limits: The pace; ignored where a `pacer` is given.
+        token: The API token, or a function that returns it. The function is called before every attempt; concurrent
+            attempts share a call. A plain function runs in a thread, an async one on the event loop; its errors reach
+            the caller before anything is sent. Defaults to `PLANHAT_API_TOKEN`.
+        base_url: The API's URL; a token works in its own region only. Defaults to `PLANHAT_BASE_URL`, then to
+            `https://api.planhat.com`.
+        limits: The pace; ignored if a `pacer` is given.
         pacer: A pacer shared with other sessions on the same token, in the same event loop.
-        retry: How patiently failures are repeated where that is safe.
+        retry: When failed requests that are safe to repeat are sent again.
         timeouts: For one attempt, and for the whole call.
-        client_session: An `aiohttp.ClientSession` of your own (proxy, TLS, tracing); used, and not closed.
-        transport: Something else that sends requests, for tests.
-        max_answer_bytes: An answer larger than this, decompressed, is not read to its end.
-        allow_plain_http: Let the token travel unencrypted to another machine.
+        client_session: Your own `aiohttp.ClientSession` (proxy, TLS, tracing); the session does not close it.
+        transport: Sends requests in place of aiohttp, for tests.
+        max_answer_bytes: The largest answer that is read, after decompression.
+        allow_plain_http: Allow unencrypted HTTP to another machine, which exposes the token.
 
     Raises:
         ValueError: The token is missing or malformed, or the base URL is not a URL.
@@ -90,19 +75,16 @@ class Session:
         allow_plain_http: bool = False,
     ) -> None:
         self.base_url: str = ""
-        self._is_open = False  # for the repr of a session that could not be made
+        self._is_open = False  # for the repr of a session whose arguments are invalid
         try:
             self._token = TokenSource(os.environ.get("PLANHAT_API_TOKEN", "") if token is None else token)
         finally:
-            del token  # tracebacks may show what local variables hold
+            del token  # tracebacks may show local variables
         given = (os.environ.get("PLANHAT_BASE_URL") or DEFAULT_BASE_URL) if base_url is None else base_url
         self.base_url = checked_base_url(given, allow_plain_http=allow_plain_http)
         self.stats: SessionStats = SessionStats()
         self._own_loop = OwnLoop("the session")
         self._pacer = pacer or Pacer(limits)
-        self._retry = retry or RetryPolicy()
-        self._budget = RetryBudget(self._retry.budget)
-        self._timeouts = timeouts or Timeouts()
         self._transport: Transport = transport or AiohttpTransport(
             self.base_url,
             max_connections=self._pacer.limits.max_in_flight,
@@ -110,18 +92,19 @@ class Session:
             client_session=client_session,
         )
         self._attempts = AttemptLoop(
+            base_url=self.base_url,
             transport=self._transport,
             tokens=self._token,
             pacer=self._pacer,
-            timeouts=self._timeouts,
-            max_pause=self._retry.total,
+            policy=retry or RetryPolicy(),
+            timeouts=timeouts or Timeouts(),
             stats=self.stats,
             is_open=lambda: self._is_open,
         )
 
     @property
     def limits(self) -> RateLimits:
-        """The pace it keeps to."""
+        """The pace of this session."""
         return self._pacer.limits
 
     @property
@@ -130,7 +113,7 @@ class Session:
         return self._pacer.calls_left
 
     def seconds_until_bulk_call(self, n: int) -> float:
-        """Seconds until the `n`th bulk call may start, those in flight counted, if no other calls do."""
+        """Seconds until the `n`th bulk call may start, counting those in flight, if no other calls are made."""
         return self._pacer.seconds_until_bulk_call(n)
 
     def __repr__(self) -> str:
@@ -138,7 +121,7 @@ class Session:
 
     async def __aenter__(self) -> Self:
         if self._own_loop.enter(may_move=True) and self._is_open:
-            await self._transport.close()  # what it has belongs to an event loop that is closed
+            await self._transport.close()  # its connections belong to an event loop that is closed
         self._is_open = True
         return self
 
@@ -148,7 +131,7 @@ class Session:
         await self.close()
 
     async def close(self) -> None:
-        """Close the connections; a caller's own client session stays open."""
+        """Close the connections; a `client_session` of the caller stays open."""
         if self._is_open:
             self._own_loop.enter(may_move=True)
         self._is_open = False
@@ -156,20 +139,20 @@ class Session:
         self._own_loop.leave()
 
     async def check(self) -> None:
-        """Find out, at the cost of one call, whether the token and the region are right.
+        """Verify the token and the region with one call.
 
         Raises:
             AuthenticationError: The token is wrong, or belongs to another region.
             NotSentError: There is no server at the base URL.
-            PlanhatError: Something else than Planhat answers there.
+            PlanhatError: The server at the base URL is not Planhat.
         """
         request = Request(method="GET", path="/tasks", params=(("limit", "1"),))
         try:
             response = await self.send(request)
         except PermissionDeniedError as error:
             if error.body.lstrip().startswith("<"):
-                raise  # a page of a proxy, not an answer of Planhat's
-            return  # The token was recognised; that it may not read tasks is another matter.
+                raise  # an HTML page of a proxy, not an answer of Planhat
+            return  # Planhat recognised the token, which may not read tasks.
         try:
             deque(split_rows(response.pieces), maxlen=0)
         except DecodeError:
@@ -183,21 +166,21 @@ class Session:
         params: Mapping[str, str | float | bool] | None = None,
         json: Any = None,
     ) -> Any:
-        """Call any endpoint, with the pace, retries and errors of everything else.
+        """Call any endpoint, with the same pace, retries and errors as all other calls.
 
-        A GET or DELETE is repeated where that helps; anything else only if it provably was not processed.
+        A failed GET or DELETE may be repeated; any other request only if it provably was not processed.
 
         Args:
             method: The HTTP method.
-            path: The path from the base URL on, such as `/companies`.
+            path: The path below the base URL, such as `/companies`.
             params: The query.
             json: The body.
 
         Returns:
-            The decoded answer, or `None` where it is empty.
+            The decoded answer, or `None` if it is empty.
 
         Raises:
-            ValueError: The path climbs or holds a query; the body has no JSON form.
+            ValueError: The path has a `..` segment or a query; the body cannot be encoded as JSON.
             PlanhatError: See the tree in `planhat_async.errors`.
         """
         request = Request(
@@ -221,13 +204,13 @@ class Session:
         on_sent: Callable[[], object] = bool,
         on_not_processed: Callable[[], object] = bool,
     ) -> Response:
-        """Send a request as a value; the layer that repositories stand on.
+        """Send a request; repositories use this.
 
         Args:
             request: The request.
-            accepts: Whether the caller reads an answer itself although it is not 2xx.
+            accepts: Whether to return an answer that is not 2xx.
             on_sent: Called each time an attempt is about to be sent, after all waiting.
-            on_not_processed: Called when it turns out that no attempt so far was processed.
+            on_not_processed: Called once it is known that no attempt so far was processed.
 
         Raises:
             StatusError: Any other status.
@@ -237,44 +220,12 @@ class Session:
             raise RuntimeError("the session is not open: use it in `async with`")
         self._own_loop.enter()
         self.stats.calls += 1
-        clock, hide = asyncio.get_running_loop().time, self._token.hidden_in
-        history = History(policy=self._retry, budget=self._budget, request=request, started=clock(), hide=hide)
-        deadline = asyncio.timeout(self._timeouts.deadline)
-        try:
-            async with deadline:
-                result = await self._attempts.run(history, on_sent, on_not_processed)
-        except TimeoutError:
-            if not deadline.expired():
-                raise  # out of the caller's own function for the token
-            result = history.deadline_passed()
-        except DecodeError as error:
-            raise unreadable(request, error) from None
-        if isinstance(result, NoAnswerError):
-            raise history.annotated(result, now=clock()) from None
-        if result.is_success or (accepts is not None and accepts(result)):
-            # An answer about rows holds words of Planhat's that the caller shows.
-            shown = result if accepts is None else self._without_token(result)
-            return attrs.evolve(shown, follows_unknown=True) if history.may_be_done else shown
-        if history.is_done_already(result):
-            return Response(status=200, headers=result.headers)
-        refusal = error_from(request, self._without_token(result), base_url=self.base_url, now=time.time())
-        raise history.annotated(refusal, now=clock())
+        return await self._attempts.send(request, accepts, on_sent, on_not_processed)
 
     def unusable(self, request: Request, status: int, body: bytes, problem: str) -> DecodeError:
-        """The error of a success that is not what was asked for; it shows the answer's beginning, without the token.
-
-        Args:
-            request: What was asked.
-            status: The answer's status.
-            body: The answer's body, or the beginning of it.
-            problem: What is wrong with it.
-        """
-        said = excerpt(self._token.hidden_in(body))
-        words = printable(said.strip(), 200) or "it is empty"
-        error = DecodeError(f"{request.method} {request.path}: {problem} (status {status}): {words}")
-        error.body = said
+        """The error for a 2xx answer that is not what was asked for; it quotes the answer without the token."""
+        beginning = excerpt(self._token.hidden_in(body))
+        quoted = printable(beginning.strip(), 200) or "it is empty"
+        error = DecodeError(f"{request}: {problem} (status {status}): {quoted}")
+        error.body = beginning
         return unreadable(request, error)
-
-    def _without_token(self, response: Response) -> Response:
-        """An answer as errors may show it."""
-        return attrs.evolve(response, body=self._token.hidden_in(response.body))

@@ -331,9 +331,11 @@ REFUSED = [
         ["t.xlsx"], "t.xlsx: the name must end in .csv, .jsonl, .ndjson, .parquet, or the format be given", id="ending"
     ),
     pytest.param(["t.csv", "--token-file", "gone"], "gone: No such file or directory", id="missing token file"),
-    pytest.param(["t.csv", "--token-file", "empty"], "empty holds no token", id="empty token file"),
-    pytest.param(["t.csv", "--token-file", "twice"], "the Planhat token holds a space, a line break", id="two tokens"),
-    pytest.param(["t.csv", "--token-file", "bytes"], "the Planhat token holds a space, a line break", id="no text"),
+    pytest.param(["t.csv", "--token-file", "empty"], "empty contains no token", id="empty token file"),
+    pytest.param(
+        ["t.csv", "--token-file", "twice"], "the Planhat token contains a space, a line break", id="two tokens"
+    ),
+    pytest.param(["t.csv", "--token-file", "bytes"], "the Planhat token contains a space, a line break", id="no text"),
     pytest.param(["t.csv", "--base-url", "http://planhat.example"], "'http://planhat.example' would send", id="http"),
     pytest.param(["t.csv", "--base-url", "planhat"], "the base URL must look like https://api.planhat.com", id="URL"),
 ]
@@ -364,7 +366,7 @@ def test_what_cannot_be_used_is_refused_in_one_line_before_anything_is_sent(
     ("token", "message"),
     [
         ("", "the Planhat token is empty: pass one, or set PLANHAT_API_TOKEN"),
-        (f"{TOKEN}\n", "the Planhat token holds a space, a line break or another character no token has"),
+        (f"{TOKEN}\n", "the Planhat token contains a space, a line break or another invalid character"),
     ],
 )
 @pytest.mark.parametrize("command", [["export", "tickets"], ["upsert", "tickets", "t.csv"]])
@@ -413,7 +415,7 @@ def test_the_token_may_come_from_a_file(desk: Desk, content: str, monkeypatch: p
 def test_a_token_file_that_is_no_text_holds_no_token(desk: Desk, content: bytes) -> None:
     """Somebody has mistaken it for another file."""
     ended = run("export", "tickets", "--token-file", desk.file("token", content))
-    message = "the Planhat token holds a space, a line break or another character no token has"
+    message = "the Planhat token contains a space, a line break or another invalid character"
     assert ended == Ended(2, "", [f"planhat-async: {message}"])
 
 
@@ -870,7 +872,7 @@ def test_parquet_without_its_package_is_refused(desk: Desk, nobody: str, monkeyp
 
 # Interruptions
 
-FINISHING = "finishing the chunks that were begun; once more to stop at once"
+FINISHING = "finishing the chunks in flight; interrupt again to stop at once"
 
 
 def _request(connection: socket.socket) -> bytes:

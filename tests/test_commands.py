@@ -25,7 +25,7 @@ from planhat_async.cli.app import app
 from planhat_async.cli.signals import ENDING_SIGNALS, run, signals_handled
 
 ROW = '{"sourceId": "%d", "email": "a@b.example", "domains": ["b.example"]}\n'
-FINISHING = "finishing the chunks that were begun; once more to stop at once\n"
+FINISHING = "finishing the chunks in flight; interrupt again to stop at once\n"
 
 
 def loops() -> list[str]:

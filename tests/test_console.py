@@ -65,7 +65,7 @@ def test_the_table_has_the_outcomes_that_rows_had(capsys: pytest.CaptureFixture[
     cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in out.splitlines() if "│" in line]
     assert title.strip() == "12,347 rows in 1.3 s"
     assert cells == [
-        ["created", "12,345", "new: they were not there"],
+        ["created", "12,345", "new records"],
         ["unreported", "2", "accepted; Planhat does not say whether changed"],
     ]
     assert err == []

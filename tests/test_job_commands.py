@@ -34,7 +34,7 @@ def test_status_says_what_became_of_a_job(journal: Path) -> None:
     assert ended.err[1].startswith("run 1: ")
     assert ended.err[1].endswith(", 1 call; ended well")
     assert ended.err[-2:] == ["row 2 invalid: one of source_id or id is required", "the input was read to its end"]
-    assert "│ created │    2 │ new: they were not there" in ended.out
+    assert "│ created │    2 │ new records" in ended.out
 
 
 def test_problems_are_listed_by_reason(journal: Path) -> None:

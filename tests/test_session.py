@@ -152,7 +152,7 @@ class TestRequest:
         """`None` would travel as the text None."""
         session, transport = fake()
         async with session:
-            with pytest.raises(TypeError, match=r"^a value of the query is text or a number, not NoneType$"):
+            with pytest.raises(TypeError, match=r"^a query parameter must be text or a number, not NoneType$"):
                 await session.request("GET", "/tasks", params={"companyId": None})  # type: ignore[dict-item]
         assert transport.sent == []
 
@@ -339,11 +339,11 @@ class TestTokens:
     @pytest.mark.parametrize("token", ["secret token", "secret-token\n", "secret-tøken"])
     def test_a_token_that_cannot_travel_is_refused(self, token: str, monkeypatch: pytest.MonkeyPatch) -> None:
         """From wherever it comes, without being shown."""
-        with pytest.raises(ValueError, match="the Planhat token holds") as caught:
+        with pytest.raises(ValueError, match="the Planhat token contains") as caught:
             Session(token)
         assert "secret" not in str(caught.value)
         monkeypatch.setenv("PLANHAT_API_TOKEN", token)
-        with pytest.raises(ValueError, match="the Planhat token holds"):
+        with pytest.raises(ValueError, match="the Planhat token contains"):
             Session()
 
     async def test_the_environment_has_a_token(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -370,7 +370,7 @@ class TestTokens:
         tokens = iter([f"{TOKEN}\n", TOKEN])
         session, transport = fake(ok(), token=lambda: next(tokens), limits=RateLimits(max_in_flight=1))
         async with session:
-            with pytest.raises(ValueError, match="the Planhat token holds") as caught:
+            with pytest.raises(ValueError, match="the Planhat token contains") as caught:
                 await session.request("GET", "/tasks")
             assert TOKEN not in "".join(traceback.format_exception(caught.value))
             assert transport.sent == []

@@ -308,7 +308,7 @@ def test_plain_http_takes_a_switch() -> None:
 
 def test_a_session_is_not_pickled() -> None:
     """Its token would be in the pickle."""
-    with pytest.raises(TypeError, match="a token is not to be pickled"):
+    with pytest.raises(TypeError, match="a token cannot be pickled"):
         pickle.dumps(Session("t", transport=Server(lambda _: OK))._token)
 
 

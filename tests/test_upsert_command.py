@@ -10,7 +10,9 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -31,11 +33,12 @@ from test_cli import (
     started,
 )
 
-from planhat_async.cli.job_display import _tell
+from planhat_async.cli.job_display import follow
 from planhat_async.jobs.entries import ChunkState
 from planhat_async.jobs.journal import Journal
 from planhat_async.jobs.rejects import Rejects
 from planhat_async.jobs.sources import FileSource
+from planhat_async.results import ChunkResult, UpsertResult
 
 
 @pytest.mark.slow
@@ -200,7 +203,7 @@ def test_a_job_that_was_refused_says_how_to_go_on(desk: Desk, monkeypatch: pytes
     monkeypatch.setenv("PLANHAT_API_TOKEN", "wrong")
     plain, job = run("upsert", "tickets", file), run("upsert", "tickets", file, "--journal", "job.db")
     assert (plain.code, job.code) == (3, 3)
-    assert job.err == [*plain.err, "run the same command again to go on"]
+    assert job.err == [*plain.err, "run the same command again to resume"]
     monkeypatch.setenv("PLANHAT_API_TOKEN", TOKEN)
     assert run("upsert", "tickets", file, "--journal", "job.db").code == 0
     assert [*desk.stored()] == ["@1"]
@@ -233,7 +236,7 @@ def test_rejects_of_a_job_whose_rows_have_changed_hold_this_run_s(desk: Desk) ->
     run("upsert", "tickets", file, *options)
     desk.file("t.csv", HEAD + bad + good(99) + "".join(map(good, range(11, 40))) + bad)
     ended = run("upsert", "tickets", file, *options, "--rejects", "bad.csv")
-    assert (ended.code, ended.err[-1]) == (2, "rows that this run has not come to are not in it")
+    assert (ended.code, ended.err[-1]) == (2, "rows that this run did not reach are not in it")
     assert ended.err[-2] == "1 row to be corrected is in bad.csv"
     assert Path("bad.csv").read_text().count("one of source_id or id is required") == 1
 
@@ -294,7 +297,7 @@ def test_rejects_of_a_rerun_that_ends_early_hold_what_earlier_runs_found(
     assert ended.code == 3
     assert ended.err[-2:] == [
         "2 rows to be corrected are in b.csv",
-        "rows that no run has come to yet are not in it: move it away, and run the same command again",
+        "rows that no run has reached are not in it: move it away, and run the same command again",
     ]
     assert Path("a.csv").read_text() == Path("b.csv").read_text()
 
@@ -369,7 +372,7 @@ def test_rejects_are_not_copied_from_a_file_that_was_replaced(desk: Desk, monkey
     monkeypatch.setattr(Rejects, "add", replace)
     ended = run("upsert", "tickets", file, "--chunk-size", "10", "--concurrency", "1", "--rejects", "bad.csv")
     assert ended.code == 2
-    assert ended.err[-1] == "1 row to be corrected was not copied: the input is not what it was"
+    assert ended.err[-1] == "1 row to be corrected was not copied: the input has changed"
     assert not Path("bad.csv").exists()
 
 
@@ -469,15 +472,23 @@ def test_an_upsert_that_waits_for_standard_input_can_be_interrupted(desk: Desk) 
         assert process.wait(timeout=20) == 130
 
 
+class SlowJob:
+    """A job whose input ends after 35 seconds."""
+
+    result = UpsertResult(created=3)
+
+    async def __aiter__(self) -> AsyncIterator[ChunkResult]:
+        await asyncio.sleep(35)
+        return
+        yield
+
+
 def test_without_a_terminal_a_line_now_and_then_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every ten seconds."""
-    said: list[str] = []
-    monkeypatch.setattr("planhat_async.cli.console.tell", said.append)
-
-    async def work() -> None:
-        telling = asyncio.create_task(_tell(lambda: f"line {len(said) + 1}"))
-        await asyncio.sleep(35)
-        telling.cancel()
-
-    virtual_time.run(work())
-    assert said == ["line 1", "line 2", "line 3"]
+    lines: list[str] = []
+    monkeypatch.setattr("planhat_async.cli.console.tell", lines.append)
+    session: Any = SimpleNamespace(calls_left=7, seconds_until_bulk_call=lambda _: 0.0)
+    source: Any = SimpleNamespace(path=Path("t.csv"), total_bytes=None, rows_read=3, bytes_read=0)
+    job: Any = SlowJob()
+    virtual_time.run(follow(session, job, source, None))
+    assert lines == ["3 rows, 0 rows/s: 3 stored, 0 failed, 0 unknown; 7 calls left this minute"] * 3

@@ -1,1 +1,1 @@
-"""One request: what it is, how it is paced, repeated and sent."""
+"""One request: its values, its pace, its retries, its transport."""

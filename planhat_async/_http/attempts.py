@@ -1,4 +1,4 @@
-"""Attempts at a request, until one is final: pace, send, judge, retry."""
+"""Attempts at a request, until one is final: wait for the pace, send, judge, retry."""
 
 from __future__ import annotations
 
@@ -12,41 +12,96 @@ from contextlib import AsyncExitStack
 import attrs
 
 from planhat_async._http.pacer import Pacer, RefusedTooLongError, Slot
-from planhat_async._http.retries import AttemptResult, History, described
-from planhat_async._http.stats import SessionStats
+from planhat_async._http.retries import AttemptResult, History, RetryBudget, RetryPolicy, unreadable
 from planhat_async._http.tokens import TokenSource
 from planhat_async._http.transport import Timeouts, Transport
-from planhat_async._http.wire import Response, calls_left, refused, retry_after
-from planhat_async.errors import NoAnswerError, NotSentError
+from planhat_async._http.wire import Request, Response, calls_left, error_from, retry_after
+from planhat_async.errors import DecodeError, NoAnswerError, NotSentError
+
+Notify = Callable[[], object]
 
 _logger = logging.getLogger("planhat_async.session")
 
 
+@attrs.define(kw_only=True)
+class SessionStats:
+    """What a session has done so far."""
+
+    calls: int = 0
+    """Requests by the caller."""
+    attempts: int = 0
+    """Attempts made, including retries and those that found no server."""
+    retries: int = 0
+    """Attempts after the first."""
+    refusals: int = 0
+    """Attempts answered with 429."""
+    bytes_sent: int = 0
+    """Bytes of request bodies."""
+    bytes_received: int = 0
+    """Bytes of answers, after decompression."""
+    seconds_waited: float = 0.0
+    """Total seconds that attempts waited for the pace."""
+    seams_repaired: int = 0
+    """How often rows moved while a list was read, and were all found again."""
+    seams_broken: int = 0
+    """How often rows moved and some may be missing or repeated.
+
+    Only possible where `_id`s give no order: under the caller's own sort, or if the server ignores ours.
+    """
+    sorts_ignored: int = 0
+    """Lists that did not come in the requested order, so that moved rows could not be detected."""
+    records_skipped: int = 0
+    """Records that could not be decoded and were skipped (`on_bad_record="skip"`)."""
+
+
 @attrs.frozen(kw_only=True)
 class AttemptLoop:
-    """Makes attempts at one request after another, or at many at once.
+    """Makes attempts at requests, any number of requests at a time."""
 
-    Args:
-        transport: Sends one attempt.
-        tokens: Asked before each attempt.
-        pacer: Grants each attempt a slot.
-        timeouts: For one attempt.
-        max_pause: Seconds after which an attempt is made even if `Retry-After` names more.
-        stats: Counts attempts, retries, refusals, bytes and waiting.
-        is_open: Whether requests may still be sent.
-    """
-
+    base_url: str
     transport: Transport
     tokens: TokenSource
     pacer: Pacer
+    policy: RetryPolicy
     timeouts: Timeouts
-    max_pause: float
     stats: SessionStats
     is_open: Callable[[], bool]
+    budget: RetryBudget = attrs.field(
+        init=False, default=attrs.Factory(lambda self: RetryBudget(self.policy.budget), takes_self=True)
+    )
 
-    async def run(
-        self, history: History, on_sent: Callable[[], object], on_not_processed: Callable[[], object]
-    ) -> AttemptResult:
+    async def send(
+        self,
+        request: Request,
+        accepts: Callable[[Response], bool] | None,
+        on_sent: Notify,
+        on_not_processed: Notify,
+    ) -> Response:
+        """See `Session.send`."""
+        clock, hide = asyncio.get_running_loop().time, self.tokens.hidden_in
+        history = History(policy=self.policy, budget=self.budget, request=request, started=clock(), hide=hide)
+        deadline = asyncio.timeout(self.timeouts.deadline)
+        try:
+            async with deadline:
+                result = await self._run(history, on_sent, on_not_processed)
+        except TimeoutError:
+            if not deadline.expired():
+                raise  # from the caller's token function
+            result = history.deadline_passed()
+        except DecodeError as error:
+            raise unreadable(request, error) from None
+        if isinstance(result, NoAnswerError):
+            raise history.annotated(result, now=clock()) from None
+        if accepts is not None or not result.is_success:
+            # The caller will show text of this answer.
+            result = attrs.evolve(result, body=hide(result.body))
+        if result.is_success or (accepts is not None and accepts(result)):
+            return attrs.evolve(result, follows_unknown=True) if history.may_be_done else result
+        if history.is_done_already(result):
+            return Response(status=200, headers=result.headers)
+        raise history.annotated(error_from(request, result, base_url=self.base_url, now=time.time()), now=clock())
+
+    async def _run(self, history: History, on_sent: Notify, on_not_processed: Notify) -> AttemptResult:
         """Make attempts as long as that is safe and worthwhile; returns the last result."""
         clock = asyncio.get_running_loop().time
         result: AttemptResult | None = None
@@ -56,21 +111,21 @@ class AttemptLoop:
                     slot = await self._wait_for_slot(held, history, history.time_left(clock()))
                 except RefusedTooLongError as refusal:
                     if result is None:
-                        return refused(refusal.seconds)
-                    history.slot_came_too_late()
+                        return Response(status=429, headers={"retry-after": f"{refusal.seconds:.0f}"})
+                    history.note = "no other attempt could start before RetryPolicy.total ended"
                     return result
                 result, pause = await self._attempt(history, slot, on_sent, on_not_processed)
-            # A random number that spreads retries keeps no secret.
-            wait = history.attempt_ended(result, now=clock(), pause=pause, jitter=random.random())  # noqa: S311
+            jitter = random.random()  # noqa: S311 - keeps no secret
+            wait = history.attempt_ended(result, now=clock(), pause=pause, jitter=jitter)
             if wait is None:
                 return result
             self.stats.retries += 1
-            next_attempt = history.attempts + 1
-            _logger.info("%s: attempt %d in %.2f s after %s", history.what, next_attempt, wait, described(result))
+            reason = result.status if isinstance(result, Response) else type(result).__name__
+            _logger.info("%s: attempt %d in %.2f s after %s", history.request, history.attempts + 1, wait, reason)
             await asyncio.sleep(wait)
 
     async def _wait_for_slot(self, held: AsyncExitStack, history: History, patience: float) -> Slot:
-        """Wait for the pace; before the first attempt only refusals use up patience, after it all waiting does."""
+        """Wait for the pace. Before the first attempt only refusals use up patience, after it all waiting does."""
         try:
             async with asyncio.timeout(patience if history.attempts else None):
                 entering = self.pacer.slot(is_bulk=history.request.is_bulk, patience=patience)
@@ -81,17 +136,17 @@ class AttemptLoop:
         return slot
 
     async def _attempt(
-        self, history: History, slot: Slot, on_sent: Callable[[], object], on_not_processed: Callable[[], object]
+        self, history: History, slot: Slot, on_sent: Notify, on_not_processed: Notify
     ) -> tuple[AttemptResult, float]:
-        """Make one attempt; returns its result, and the seconds that Planhat asks to wait."""
+        """Make one attempt; returns its result and the seconds to wait before another one."""
         request, clock = history.request, asyncio.get_running_loop().time
-        token = await self.tokens.token()  # before anything counts as sent: it may fail, and take its time
+        token = await self.tokens.token()  # before the request counts as sent: the function may fail, or take long
         if not self.is_open():
-            closed = f"{history.what}: the session was closed while this waited to be sent"
-            raise history.annotated(NotSentError(closed, method=request.method, path=request.path), now=clock())
+            closed = request.failure(NotSentError, "the session was closed while this waited to be sent")
+            raise history.annotated(closed, now=clock())
         self.stats.attempts += 1
         self.stats.bytes_sent += len(request.body or b"")
-        _logger.debug("%s %s %s", request.method, request.path, request.params)
+        _logger.debug("%s %s", request, request.params)
         history.attempt_started(clock(), refused_for=slot.refused_for)
         on_sent()
         try:
@@ -101,8 +156,8 @@ class AttemptLoop:
                 on_not_processed()
             return error, 0.0
         except asyncio.CancelledError as cancelled:
-            if getattr(cancelled, "nothing_left", False):
-                history.attempt_withdrawn()
+            if getattr(cancelled, "nothing_sent", False):
+                history.is_under_way = False
                 if not history.may_be_done:
                     on_not_processed()
             raise
@@ -112,14 +167,14 @@ class AttemptLoop:
         return response, self._note_answer(history, slot, response)
 
     def _note_answer(self, history: History, slot: Slot, response: Response) -> float:
-        """Pass on to the pacer what an answer says of the pace; returns the seconds to wait before another attempt."""
+        """Tell the pacer what an answer says about the pace; returns the seconds to wait before another attempt."""
         named = retry_after(response, now=time.time())
         if response.status != 429:
             remaining, limit = calls_left(response)
             slot.mark_answered(remaining=remaining, limit=limit)
             return named or 0.0
-        # After `max_pause` one attempt asks again.
-        held = slot.mark_refused(retry_after=None if named is None else min(named, self.max_pause))
+        # However long `Retry-After` is, one attempt probes after `RetryPolicy.total`.
+        pause = slot.mark_refused(retry_after=None if named is None else min(named, self.policy.total))
         self.stats.refusals += 1
-        _logger.warning("%s: answered 429; nothing is sent for %.1f s", history.what, held)
-        return max(held, named or 0.0)
+        _logger.warning("%s: answered 429; nothing is sent for %.1f s", history.request, pause)
+        return max(pause, named or 0.0)

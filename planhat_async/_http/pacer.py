@@ -1,12 +1,12 @@
 """Lets attempts start when the pace allows, in the order they asked.
 
-`pace.py` decides; this waits. One attempt at a time passes the gate, and last in it the token bucket of
-`aiolimiter`, which spreads a burst over the second: the bucket is not first come, first served when wake-ups
-coincide, so only one may wait there, and the time that counts is taken behind it.
+`pace.py` decides; this module waits. One attempt at a time passes the gate, whose last step is the token bucket of
+`aiolimiter`: it spreads a burst over the second. The bucket is not first come, first served when wake-ups coincide, so
+only one attempt may wait there, and the start is timed after it.
 
-Tens of thousands may wait. Each costs the same however many there are: one leaves its queue without a search, and only
-the first of a queue decides when to look again. Where a 429 outlasts the patience of many, they are sent away some at
-a time, and others have the event loop in between.
+Tens of thousands may wait, each at a constant cost: a waiter leaves its queue without a search, and only the first in
+a queue decides when to look again. If a 429 outlasts the patience of many, they are dismissed a few at a time, so that
+other tasks can run in between.
 """
 
 from __future__ import annotations
@@ -25,40 +25,40 @@ from aiolimiter import AsyncLimiter
 from planhat_async._http.own_loop import OwnLoop
 from planhat_async._http.pace import Pace, RateLimits, Start
 
-_LOOKED_AT_A_TURN = 500
-"""Waiters of whom it is asked in one turn of the event loop whether a 429 outlasts their patience."""
-_SENT_AWAY_A_TURN = 20
-"""Waiters that are sent away in one: each ends a call."""
+_EXAMINED_PER_ITERATION = 500
+"""Waiters whose patience is compared with a 429 in one iteration of the event loop."""
+_DISMISSED_PER_ITERATION = 20
+"""Waiters that are dismissed in one iteration: each ends a call."""
 
 
 @attrs.define(eq=False)
 class Slot:
-    """An attempt's place, for as long as it lasts."""
+    """The place of an attempt in flight."""
 
     waited: float
     """Seconds it waited."""
     refused_for: float
-    """Seconds of them for which Planhat refused everything."""
+    """Seconds of the wait during which Planhat answered everything with 429."""
     _pace: Pace
     _start: Start
     is_answered: bool = False
     is_refused: bool = False
 
     def mark_answered(self, *, remaining: int | None = None, limit: int | None = None) -> None:
-        """Say that an answer came, other than 429, and what it says is left."""
+        """Note an answer other than 429, and the calls that it says are left."""
         self.is_answered = True
         self._pace.note_accepted(self._start)
         if remaining is not None:
             self._pace.note_server_quota(asyncio.get_running_loop().time(), remaining=remaining, limit=limit)
 
     def mark_refused(self, *, retry_after: float | None) -> float:
-        """Say that a 429 came; returns the seconds for which nothing starts."""
+        """Note a 429; returns the seconds for which nothing starts."""
         self.is_answered = self.is_refused = True
         return self._pace.note_refused(self._start, asyncio.get_running_loop().time(), retry_after=retry_after)
 
 
 class RefusedTooLongError(Exception):
-    """Planhat refuses everything with 429, and will for longer than the caller's patience lasts."""
+    """Planhat answers everything with 429, for longer than the caller's patience."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"for {seconds:.0f} s more")
@@ -76,13 +76,13 @@ class _Waiter:
 
 
 _Queue: TypeAlias = "OrderedDict[_Waiter, None]"
-"""Waiters in the order they asked, of which any may leave at the same cost."""
+"""Waiters in the order they asked; any of them can be removed at a constant cost."""
 
 
 class Pacer:
-    """Keeps the pace of its limits; sessions on one token, in one event loop, may share one.
+    """Keeps attempts within the limits; sessions on one token, in one event loop, may share it.
 
-    It raises `RuntimeError` in another event loop, unless its own is closed and left nothing behind.
+    It raises `RuntimeError` in another event loop, unless its own is closed and no attempt waits or is in flight.
     """
 
     def __init__(self, limits: RateLimits | None = None) -> None:
@@ -94,40 +94,40 @@ class Pacer:
         self._bulk: _Queue = OrderedDict()
         self._is_gate_taken = False
         self._alarm: asyncio.TimerHandle | None = None
-        self._to_look_at: deque[_Waiter] = deque()
-        """Waiters that a 429 may send away."""
-        self._looked_at_for = -inf
-        """The end of the pause for which they are looked at, or were."""
+        self._to_examine: deque[_Waiter] = deque()
+        """Waiters whose patience a 429 may outlast."""
+        self._examined_for = -inf
+        """The end of the pause for which waiters were last examined."""
 
     @property
     def calls_left(self) -> int:
         """How many calls may still start in this minute."""
-        return self._pace.left(asyncio.get_running_loop().time())
+        return self._pace.calls_left(asyncio.get_running_loop().time())
 
     def seconds_until_bulk_call(self, n: int) -> float:
-        """Seconds until the `n`th bulk call may start, those in flight counted, if no other calls do."""
-        return self._pace.bulk_in(asyncio.get_running_loop().time(), n)
+        """Seconds until the `n`th bulk call may start, counting those in flight, if no other calls are made."""
+        return self._pace.seconds_until_bulk_call(asyncio.get_running_loop().time(), n)
 
     def __repr__(self) -> str:
         return f"<Pacer {self.limits.per_minute} a minute, {self._pace.n_in_flight} in flight>"
 
     @asynccontextmanager
     async def slot(self, *, is_bulk: bool = False, patience: float = inf) -> AsyncIterator[Slot]:
-        """Wait until an attempt may start, and hold its place in flight for as long as the block lasts.
+        """Wait until an attempt may start, and hold its place in flight until the block ends.
 
         Args:
-            is_bulk: Whether it leaves single calls their part.
-            patience: Seconds of refusals to wait through; waiting for pace alone has no end.
+            is_bulk: Whether it leaves a part of the pace to single calls.
+            patience: Seconds of refusals to wait through; waiting for the pace alone is not limited.
 
         Raises:
-            RefusedTooLongError: Refusals last longer.
-            RuntimeError: It belongs to another event loop.
+            RefusedTooLongError: Refusals last longer than `patience`.
+            RuntimeError: The pacer belongs to another event loop.
         """
         is_idle = not (self._pace.n_in_flight or self._singles or self._bulk or self._is_gate_taken)
         if self._own_loop.enter(may_move=is_idle):
-            self._bucket, self._alarm = _bucket_of(self.limits), None  # a bucket belongs to one event loop
-            self._to_look_at.clear()
-            self._looked_at_for = -inf
+            self._bucket, self._alarm = _bucket_of(self.limits), None  # both belong to one event loop
+            self._to_examine.clear()
+            self._examined_for = -inf
         clock = asyncio.get_running_loop().time
         asked = clock()
         start = await self._pass(is_bulk=is_bulk, asked=asked, patience=patience)
@@ -137,7 +137,7 @@ class Pacer:
         finally:
             self._pace.end_attempt(start, clock(), is_answered=slot.is_answered)
             if slot.is_refused:
-                self._send_away()
+                self._dismiss_impatient()
             self._admit()
 
     async def _pass(self, *, is_bulk: bool, asked: float, patience: float) -> Start:
@@ -149,7 +149,7 @@ class Pacer:
             try:
                 await self._bucket.acquire()
                 now = clock()
-                # A pause may have begun while this waited for the bucket.
+                # A pause may have begun during the wait for the bucket.
                 if (self._pace.bulk_from(now, len(self._bulk) + 1) if is_bulk else self._pace.single_from(now)) <= now:
                     return self._pace.start_attempt(now, is_bulk=is_bulk)
                 put_back = True
@@ -158,7 +158,7 @@ class Pacer:
                 self._admit()
 
     async def _turn(self, queue: _Queue, *, asked: float, patience: float, is_first: bool) -> None:
-        """Wait for the gate, behind the calls that asked before."""
+        """Wait for the gate, behind earlier calls."""
         loop = asyncio.get_running_loop()
         if self._pace.outlasts(patience, asked=asked, now=loop.time()):
             raise RefusedTooLongError(self._pace.paused_for(loop.time()))
@@ -168,7 +168,7 @@ class Pacer:
             queue.move_to_end(waiter, last=False)
         elif queue is self._singles:
             self._pace.note_single(loop.time())
-        if is_first or len(queue) == 1:  # else the gate is taken, or the first one is waited for
+        if is_first or len(queue) == 1:  # else the gate is taken, or the alarm is set for the first waiter
             self._admit()
         try:
             await waiter.turn
@@ -177,7 +177,7 @@ class Pacer:
             raise
 
     def _leave(self, waiter: _Waiter) -> None:
-        """Take out one that is cancelled, or take back the turn that it was given meanwhile."""
+        """Remove a cancelled waiter, or pass on the turn that it was just given."""
         turn = waiter.turn
         if turn.done() and not turn.cancelled() and turn.exception() is None:
             self._is_gate_taken = False
@@ -186,39 +186,39 @@ class Pacer:
         if waiter in waiter.queue:
             del waiter.queue[waiter]
             if not self._singles and not self._bulk:
-                self._admit()  # there is nothing to come back for
+                self._admit()  # cancels the alarm
 
-    def _send_away(self) -> None:
-        """Tell those whose patience ends before the next probe; that is known when a refusal prolongs the pause."""
-        if not self._to_look_at and self._pace.paused_until != self._looked_at_for:
-            self._looked_at_for = self._pace.paused_until
-            self._to_look_at.extend(chain(self._singles, self._bulk))
-            self._look_at_some()
+    def _dismiss_impatient(self) -> None:
+        """Dismiss waiters whose patience ends before the next probe, once a refusal has prolonged the pause."""
+        if not self._to_examine and self._pace.paused_until != self._examined_for:
+            self._examined_for = self._pace.paused_until
+            self._to_examine.extend(chain(self._singles, self._bulk))
+            self._examine_some()
 
-    def _look_at_some(self) -> None:
+    def _examine_some(self) -> None:
         loop = asyncio.get_running_loop()
-        now, n_sent_away = loop.time(), 0
-        for _ in range(min(_LOOKED_AT_A_TURN, len(self._to_look_at))):
-            waiter = self._to_look_at.popleft()
+        now, n_dismissed = loop.time(), 0
+        for _ in range(min(_EXAMINED_PER_ITERATION, len(self._to_examine))):
+            waiter = self._to_examine.popleft()
             if waiter.turn.done() or not self._pace.outlasts(waiter.patience, asked=waiter.asked, now=now):
                 continue
             waiter.queue.pop(waiter, None)
             waiter.turn.set_exception(RefusedTooLongError(self._pace.paused_for(now)))
-            n_sent_away += 1
-            if n_sent_away == _SENT_AWAY_A_TURN:
+            n_dismissed += 1
+            if n_dismissed == _DISMISSED_PER_ITERATION:
                 break
-        if self._to_look_at:
-            loop.call_soon(self._look_at_some)
+        if self._to_examine:
+            loop.call_soon(self._examine_some)
         else:
-            self._send_away()  # another pause may have begun
+            self._dismiss_impatient()  # another pause may have begun
 
     def _admit(self) -> None:
-        """Let the next one to the gate, or come back when one may."""
+        """Give the gate to the next waiter, or set the alarm for when it may start."""
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
         for queue in (self._singles, self._bulk):
-            while queue and (first := next(iter(queue))).turn.done():  # cancelled, and not out of the queue yet
+            while queue and (first := next(iter(queue))).turn.done():  # cancelled, but still in the queue
                 del queue[first]
         if self._is_gate_taken:
             return
@@ -235,5 +235,5 @@ class Pacer:
 
 
 def _bucket_of(limits: RateLimits) -> AsyncLimiter:
-    # A bucket of 150 in a second would let 299 into one; of a third in half a second, 149 at most.
+    # A bucket of 150 per second would admit 299 in one second; a third of it per half second admits 149 at most.
     return AsyncLimiter(max(1.0, limits.per_second / 3), max(1.5 / limits.per_second, 0.5))

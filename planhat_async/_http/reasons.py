@@ -1,4 +1,4 @@
-"""Why there is no connection, in a sentence one can act on: decisions only."""
+"""Explains why there is no connection, and what to check."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _UNREACHABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EAD
 
 
 def reason_of(error: BaseException, where: str = "") -> str:
-    """Why there is no connection, in parentheses, and behind them what to look at.
+    """The reason in parentheses, followed by what to check.
 
     Args:
-        error: The system's own error, or that of the TLS library.
-        where: What could not be connected to, where that is not the server.
+        error: The error of the system or of the TLS library.
+        where: Names the peer, if it is not the server.
     """
     hint = _tls_hint(error) if isinstance(error, ssl.SSLError) else _hint(error)
-    return f"({where}{_said(error)}){hint and f': {hint}'}"
+    return f"({where}{_text_of(error)}){hint and f': {hint}'}"
 
 
 def _tls_hint(error: ssl.SSLError) -> str:
@@ -44,14 +44,13 @@ def _hint(error: BaseException) -> str:
 
 
 def proxy_reason(status: int) -> str:
-    """What it means that a proxy answers a CONNECT with this status."""
+    """The reason, if a proxy answered CONNECT with this status."""
     hints = {407: "it wants credentials (proxy_auth of the client_session)", 403: "it does not allow this host"}
     return f"(the proxy refused the tunnel with {status}): {hints.get(status, 'it did not reach the host')}"
 
 
-def _said(error: BaseException) -> str:
-    if isinstance(error, ssl.SSLError | socket.gaierror):
-        # Their numbers are not the system's.
+def _text_of(error: BaseException) -> str:
+    if isinstance(error, ssl.SSLError | socket.gaierror):  # their numbers are not the system's
         return printable(error.strerror or str(error) or type(error).__name__, 200)
     number = error.errno if isinstance(error, OSError) else None
     known = os.strerror(number) if number and number > 0 else getattr(error, "strerror", None)

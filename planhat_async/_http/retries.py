@@ -1,21 +1,20 @@
-"""Whether to try again, and when: decisions only.
+"""Whether and when to send a request again: decisions only.
 
-Whether repeating is safe depends on the method, on whether everything in the request has a key, and on what
-happened:
+A retry is safe or not by the request's method, its keys, and the result of the attempt:
 
     =====================  ============  ============  ============  ============
-    what happened          GET, DELETE   PUT, keyed    PUT, keyless  POST, others
+    result                 GET, DELETE   PUT, keyed    PUT, keyless  POST, others
     =====================  ============  ============  ============  ============
     no connection          again         again         again         again
     429                    again         again         again         again
     408, 500, 502-504      again         again         never         never
     520-530 of a gateway   again         again         never         never
-    bytes left, no answer  again         again         never         never
+    sent, no answer        again         again         never         never
     any other answer       never         never         never         never
     =====================  ============  ============  ============  ============
 
-"Never" where it may be done already: a row without a key is created each time it arrives. A gateway in front of
-Planhat says with 408, 502, 504 and 520-530 that it got no usable answer; Planhat may have processed the request.
+"Never" where Planhat may have processed the request: a row without a key is created each time it arrives. 408, 502,
+504 and 520-530 come from a gateway that got no usable answer; Planhat may have processed the request.
 """
 
 from __future__ import annotations
@@ -36,80 +35,67 @@ RETRIED_STATUSES = frozenset({408, 500, 502, 503, 504, *range(520, 531)})
 _HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
 _REPEATABLE = _HARMLESS | {"DELETE"}
 _EARNED = 0.5
+"""Retries that each success adds to the budget."""
 
 AttemptResult = Response | NoAnswerError
-"""What came back for one attempt."""
 
 
 @attrs.frozen(kw_only=True)
 class RetryPolicy:
-    """How often, and how patiently, a request is tried again. Only what is safe to repeat is.
+    """How often and how long a request that is safe to repeat is sent again.
 
-    Waits grow exponentially from `wait_initial` to `wait_max`, each drawn evenly between 0 and that (full jitter).
+    The limit of each wait grows exponentially from `wait_initial` to `wait_max`; the wait is a random part of it (full
+    jitter).
     """
 
     attempts: int = attrs.field(default=5, validator=valid(whole(1)))
-    """Attempts in all, the first one included. A 429 does not count: only `total` ends those."""
+    """Attempts, including the first. Those answered with 429 do not count: only `total` limits them."""
     wait_initial: float = attrs.field(default=0.5, validator=valid(number(0)))
     """Seconds that the first wait may take."""
     wait_max: float = attrs.field(default=30.0, validator=valid(number(0)))
     """Seconds that any wait may take."""
     total: float = attrs.field(default=300.0, validator=valid(number(0)))
-    """Seconds from the first attempt on, after which no other starts, waits for a backoff, for a pause after a 429 and
-    for the pace included. Before the first attempt it is how long a call waits while every call is
-    refused with 429; waiting for the pace alone has no end there."""
+    """Seconds after the first attempt within which another may start, including backoff, pauses after a 429 and the
+    pace. Before the first attempt: seconds to wait while Planhat answers every call with 429. Waiting for the pace
+    alone is not limited there."""
     budget: float = attrs.field(default=50.0, validator=valid(number(0)))
-    """Retries that a session may make beyond those its successes have earned, 429s aside.
+    """Retries that a session may make beyond those its successes have earned; 429s are not counted.
 
-    A success earns half a retry, so one failure in four is repeated for ever; where everything fails, it stops.
+    A success earns half a retry. So one failure in four can be repeated indefinitely; if everything fails, retries end.
     """
 
 
 @attrs.define
 class RetryBudget:
-    """What a session may still spend on retries."""
+    """How many retries a session may still make."""
 
     capacity: float
-    left: float = attrs.field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self.left = self.capacity
+    left: float = attrs.field(init=False, default=attrs.Factory(lambda self: self.capacity, takes_self=True))
 
     def spend(self) -> bool:
-        """Take one retry, if there is one."""
+        """Use one retry; returns whether there was one."""
         if self.left < 1:
             return False
         self.left -= 1
         return True
 
     def earn(self) -> None:
-        """Add what a success earns."""
+        """Add the share of a success."""
         self.left = min(self.capacity, self.left + _EARNED)
 
 
-def is_safe(method: str, *, is_keyed: bool, happened: AttemptResult) -> bool:
-    """Whether a repeat cannot do it twice; the table is at the head of this module.
-
-    Args:
-        method: The request's method.
-        is_keyed: Whether everything in it has a key: a PUT of one record, or a bulk upsert without keyless rows.
-        happened: The result of the attempt.
-    """
-    if isinstance(happened, NotSentError):
+def is_safe(request: Request, result: AttemptResult) -> bool:
+    """Whether a retry cannot have an effect twice; see the table at the head of this module."""
+    if isinstance(result, NotSentError):
         return True
-    is_repeatable = method in _REPEATABLE or (method == "PUT" and is_keyed)
-    if isinstance(happened, Response):
-        return happened.status == 429 or (happened.status in RETRIED_STATUSES and is_repeatable)
+    is_repeatable = request.method in _REPEATABLE or (request.method == "PUT" and request.is_keyed)
+    if isinstance(result, Response):
+        return result.status == 429 or (result.status in RETRIED_STATUSES and is_repeatable)
     return is_repeatable
 
 
-def described(happened: AttemptResult) -> str:
-    """The result of an attempt, for the log."""
-    return str(happened.status) if isinstance(happened, Response) else type(happened).__name__
-
-
 def unreadable(request: Request, error: DecodeError) -> DecodeError:
-    """Mark the error of an unreadable answer if its request may have changed something; returns the error."""
+    """Mark the error if the request may have changed something; returns the error."""
     if request.method not in _HARMLESS:
         error.may_have_been_processed = True
         error.sent = request.body
@@ -126,87 +112,62 @@ class History:
     started: float
     """When the first attempt started, on the clock of `attempt_started`; until then, when the request was made."""
     hide: Callable[[bytes], bytes] = bytes
-    """Removes the token from a body that an error is to show."""
+    """Removes the token from a body that an error will quote."""
     attempts: int = 0
     refusals: int = 0
     """Number of attempts answered with 429."""
     may_be_done: bool = False
-    """Whether an earlier attempt may have been carried out although no answer said so."""
+    """Whether Planhat may have processed an earlier attempt."""
     is_under_way: bool = False
-    """Whether an attempt has started and not ended."""
+    """Whether an attempt has been sent and not ended; reset if it was cancelled before a byte was sent."""
     last_answer: Response | None = None
     note: str = ""
-    """Why there was no other attempt, where the error does not tell."""
-
-    @property
-    def what(self) -> str:
-        """The request, for the log."""
-        return f"{self.request.method} {self.request.path}"
+    """Why there was no other attempt, if the error does not say so."""
 
     def attempt_started(self, now: float, *, refused_for: float) -> None:
-        """Note that an attempt is being sent.
-
-        Args:
-            now: The time.
-            refused_for: Seconds that it waited through refusals. They use up patience, waiting for the pace does not.
-        """
+        """Note that an attempt is being sent, after `refused_for` seconds of refusals, which use up patience."""
         if not self.attempts:
             self.started = now - refused_for
         self.is_under_way = True
 
-    def attempt_withdrawn(self) -> None:
-        """Note that the attempt was cancelled before a byte was sent."""
-        self.is_under_way = False
+    def attempt_ended(self, result: AttemptResult, *, now: float, pause: float = 0.0, jitter: float) -> float | None:
+        """Decide on another attempt; returns the seconds to wait for it, or `None` for no other attempt.
 
-    def slot_came_too_late(self) -> None:
-        """Note that no other attempt may start in time."""
-        self.note = "no other attempt could start before RetryPolicy.total ended"
-
-    def attempt_ended(self, happened: AttemptResult, *, now: float, pause: float = 0.0, jitter: float) -> float | None:
-        """Decide whether there is another attempt.
-
-        Args:
-            happened: The result of the attempt.
-            now: The time on the clock of `started`.
-            pause: Seconds that Planhat, or the pace after a 429, asks to wait.
-            jitter: A number from 0 to 1.
-
-        Returns:
-            Seconds to wait before the next attempt, or `None` where there must be none.
+        `pause` is the least wait, in seconds, by Planhat or by the pace after a 429. `jitter` is from 0 to 1.
         """
         self.is_under_way = False
         self.attempts += 1
         left = self.policy.total - (now - self.started)
-        if isinstance(happened, Response):
-            self.last_answer = happened
-            if happened.status == 429:
+        if isinstance(result, Response):
+            self.last_answer = result
+            if result.status == 429:
                 self.refusals += 1
                 return 0.0 if pause <= left else None
-            if happened.status < 500 and happened.status not in RETRIED_STATUSES:
+            if result.status < 500 and result.status not in RETRIED_STATUSES:
                 self.budget.earn()
-        if not is_safe(self.request.method, is_keyed=self.request.is_keyed, happened=happened):
+        if not is_safe(self.request, result):
             return None
         counted = self.attempts - self.refusals
-        wait = max(pause, self._backoff(happened, counted, jitter))
+        wait = max(pause, self._backoff(result, counted, jitter))
         if counted >= self.policy.attempts or wait > left:
             return None
         if not self.budget.spend():
             self.note = "the session's retry budget is used up: too many calls fail"
             return None
-        self.may_be_done = self.may_be_done or not isinstance(happened, NotSentError)
+        self.may_be_done = self.may_be_done or not isinstance(result, NotSentError)
         return wait
 
-    def _backoff(self, happened: AttemptResult, counted: int, jitter: float) -> float:
+    def _backoff(self, result: AttemptResult, counted: int, jitter: float) -> float:
         wait = jitter * min(self.policy.wait_max, self.policy.wait_initial * 2.0 ** min(counted - 1, 60))
-        # What was given up may still be carried out: the same again must not overtake it.
-        return max(wait, self.policy.wait_initial) if isinstance(happened, UnknownOutcomeError) else wait
+        # Planhat may still process the attempt that was given up; the retry must not overtake it.
+        return max(wait, self.policy.wait_initial) if isinstance(result, UnknownOutcomeError) else wait
 
     def is_done_already(self, response: Response) -> bool:
-        """Whether a 404 means that an earlier attempt of this DELETE was carried out."""
+        """Whether a 404 means that an earlier attempt of this DELETE succeeded."""
         return response.status == 404 and self.request.method == "DELETE" and self.may_be_done
 
     def annotated(self, error: R, *, now: float) -> R:
-        """The error, with the attempts that were made, and the last answer if this one is about a missing answer."""
+        """The error with the number of attempts and, if no usable answer came, the last answer."""
         if isinstance(error, NoAnswerError) and self.last_answer is not None:
             error.last_status = self.last_answer.status
             error.last_body = excerpt(self.hide(self.last_answer.body))
@@ -217,11 +178,11 @@ class History:
         return error.after(attempts=attempts, seconds=now - self.started, note=self.note)
 
     def time_left(self, now: float) -> float:
-        """Seconds in which another attempt may start; all of them before the first."""
+        """Seconds in which another attempt may start; `RetryPolicy.total` before the first."""
         return self.policy.total - (now - self.started if self.attempts else 0.0)
 
     def deadline_passed(self) -> NoAnswerError:
-        """The error once the caller's deadline has passed."""
-        cls = UnknownOutcomeError if self.is_under_way or self.may_be_done else NotSentError
-        said = "after it was sent" if cls is UnknownOutcomeError else "while it waited to be sent"
-        return cls(f"{self.what}: the deadline passed {said}", method=self.request.method, path=self.request.path)
+        """The error for a call that exceeded `Timeouts.deadline`."""
+        if self.is_under_way or self.may_be_done:
+            return self.request.failure(UnknownOutcomeError, "the deadline passed after it was sent")
+        return self.request.failure(NotSentError, "the deadline passed while it waited to be sent")

@@ -1,4 +1,4 @@
-"""Where a session's token comes from: text, or a function of the caller's, plain or async."""
+"""The source of a session's token: text, or a function of the caller, plain or async."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from planhat_async._http.wire import Token
 TokenFunction = Callable[[], str | Awaitable[str]]
 
 _REMEMBERED = 4
-"""Tokens that are looked for in what is shown: an answer may quote one that has been renewed since."""
+"""Tokens that are removed from what is shown: an answer may quote one that has been renewed since."""
 
 
 class TokenSource:
-    """The token, or the function that returns it. It appears in no repr, message or traceback.
+    """The token, or the function that returns it. It never appears in reprs, messages or tracebacks.
 
-    A function is asked before every attempt; attempts that need a token while it is being asked share its answer. A
-    plain function runs in a thread, because it may block; an async one runs on the event loop.
+    The function is called before every attempt; concurrent attempts share a call. A plain function runs in a thread,
+    because it may block; an async one runs on the event loop.
 
     Raises:
-        ValueError: The token is empty, or holds what no token does.
+        ValueError: See `Token`.
     """
 
     __slots__ = ("_asking", "_function", "_used")
@@ -41,12 +41,7 @@ class TokenSource:
         return "<TokenSource>"
 
     async def token(self) -> Token:
-        """The token for one attempt.
-
-        Raises:
-            ValueError: The function returned what no token is.
-            Exception: The function's own error.
-        """
+        """The token for one attempt; raises the errors of the function, and `ValueError` for an invalid token."""
         if self._function is None:
             return self._used[0]
         asking = self._asking
@@ -63,16 +58,16 @@ class TokenSource:
 
     async def _ask(self, function: TokenFunction) -> Token:
         is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
-        answer = _answer_of(function) if is_async else await asyncio.to_thread(_answer_of, function)
-        if isinstance(answer, Exception):
-            raise answer
-        token = answer if isinstance(answer, Token) else Token(await answer)
+        result = _result_of(function) if is_async else await asyncio.to_thread(_result_of, function)
+        if isinstance(result, Exception):
+            raise result
+        token = result if isinstance(result, Token) else Token(await result)
         if token not in self._used:
             self._used.append(token)
         return token
 
     def hidden_in(self, body: bytes) -> bytes:
-        """A body without any token that was used lately."""
+        """A body without the tokens that were used last."""
         for token in self._used:
             body = token.hidden_in(body)
         return body
@@ -80,23 +75,19 @@ class TokenSource:
 
 @attrs.define(eq=False)
 class _Asking:
-    """One call of the function, for all attempts that wait for it."""
+    """A call of the function, shared by all attempts that wait for it."""
 
     task: asyncio.Task[Token]
     n_waiting: int = 0
 
 
-def _answer_of(function: TokenFunction) -> Token | Awaitable[str] | Exception:
-    """What a function returned, or raised: a future would make another TimeoutError of one, and cannot hold all."""
+def _result_of(function: TokenFunction) -> Token | Awaitable[str] | Exception:
+    """What the function returned or raised; a future cannot carry every exception, and replaces a TimeoutError."""
+    result: str | Awaitable[str] = ""
     try:
-        return _hidden(function())
-    except Exception as error:  # noqa: BLE001 - raised again where it is awaited
+        result = function()
+        return Token(result) if isinstance(result, str) or not inspect.isawaitable(result) else result
+    except Exception as error:  # noqa: BLE001 - raised where the result is awaited
         return error
-
-
-def _hidden(answer: str | Awaitable[str]) -> Token | Awaitable[str]:
-    # What a future, or a frame of a traceback, holds may be shown.
-    try:
-        return Token(answer) if isinstance(answer, str) or not inspect.isawaitable(answer) else answer
     finally:
-        del answer
+        del result  # tracebacks may show local variables

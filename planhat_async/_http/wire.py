@@ -1,4 +1,4 @@
-"""Requests and responses as values, and what a status means."""
+"""Requests, responses and tokens as values, and the error for each status."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
-from typing import Never
+from typing import Never, TypeVar
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 import attrs
@@ -15,6 +15,7 @@ from planhat_async._convert import excerpt, printable
 from planhat_async.errors import (
     AuthenticationError,
     BadRequestError,
+    NoAnswerError,
     NotFoundError,
     PayloadTooLargeError,
     PermissionDeniedError,
@@ -23,6 +24,8 @@ from planhat_async.errors import (
     ServerError,
     StatusError,
 )
+
+E = TypeVar("E", bound=NoAnswerError)
 
 DEFAULT_BASE_URL = "https://api.planhat.com"
 _PLANHAT_HOST = re.compile(r"[a-z0-9.-]+\.planhat\.com(/.*)?")
@@ -46,17 +49,24 @@ _HINTS = {
 
 @attrs.frozen(kw_only=True)
 class Request:
-    """One call of the API."""
+    """One call of the API; as text its method and path."""
 
     method: str
     path: str
-    """Quoted, from the base URL on, with a slash in front."""
+    """The quoted path below the base URL, with a leading slash."""
     params: tuple[tuple[str, str], ...] = ()
     body: bytes | None = attrs.field(default=None, repr=False)
     is_keyed: bool = False
-    """Whether everything that it writes has a key, so that a PUT carried out twice is the same as once."""
+    """Whether everything it writes has a key, so that a repeated PUT has the same result."""
     is_bulk: bool = False
-    """Whether it is one of many, which leaves single calls their part of the pace."""
+    """Whether it is one of many: bulk calls leave part of the pace to single calls."""
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+    def failure(self, error: type[E], problem: str) -> E:
+        """The error of a request without a usable answer."""
+        return error(f"{self}: {problem}", method=self.method, path=self.path)
 
 
 def _in_pieces(body: bytes | Iterable[bytes]) -> tuple[bytes, ...]:
@@ -71,13 +81,13 @@ class Response:
     headers: Mapping[str, str] = attrs.field(factory=dict)
     """Names in lower case."""
     pieces: tuple[bytes, ...] = attrs.field(default=(b"",), alias="body", converter=_in_pieces, repr=False)
-    """The body as it came from the network: joining a large one would hold the event loop."""
+    """The body as it came from the network: joining a large one would block the event loop."""
     follows_unknown: bool = attrs.field(default=False, eq=False, repr=False)
-    """Whether an earlier attempt may have been carried out already."""
+    """Whether Planhat may have processed an earlier attempt."""
 
     @property
     def body(self) -> bytes:
-        """The whole body, joined anew each time."""
+        """The whole body; each access joins the pieces again."""
         return self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
 
     @property
@@ -87,7 +97,7 @@ class Response:
 
     @property
     def is_success(self) -> bool:
-        """Whether the status is one of 2xx."""
+        """Whether the status is 2xx."""
         return 200 <= self.status < 300
 
 
@@ -96,43 +106,36 @@ def error_from(request: Request, response: Response, *, base_url: str, now: floa
     status = response.status
     cls = ServerError if status >= 500 else _BY_STATUS.get(status, StatusError)
     body = excerpt(response.body)
-    said = f": {printable(body.strip(), 200)}" if body.strip() else ""
+    quoted = f": {printable(body.strip(), 200)}" if body.strip() else ""
     hint = f" ({_HINTS[status]})" if status in _HINTS else ""
-    named = retry_after(response, now=now)
-    if named is not None:
-        hint += f"; Retry-After: {named:.0f} s"
+    wait = retry_after(response, now=now)
+    if wait is not None:
+        hint += f"; Retry-After: {wait:.0f} s"
     if 300 <= status < 400:
         hint = " (redirects are not followed; is the base URL right?)"
     return cls(
-        f"{request.method} {base_url}{request.path} answered {status}{hint}{said}",
+        f"{request.method} {base_url}{request.path} answered {status}{hint}{quoted}",
         status=status,
         method=request.method,
         path=request.path,
         body=body,
-        retry_after=named,
+        retry_after=wait,
     )
 
 
-def refused(seconds: float) -> Response:
-    """What a call that was never sent is answered while everything is refused, for so many seconds."""
-    return Response(status=429, headers={"retry-after": f"{seconds:.0f}"})
-
-
 def query_value(value: str | float | bool) -> str:
-    """A value of the query, as JSON spells it."""
+    """A value of the query, in its JSON form."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if not isinstance(value, str | int | float):
-        raise TypeError(f"a value of the query is text or a number, not {type(value).__name__}")
+        raise TypeError(f"a query parameter must be text or a number, not {type(value).__name__}")
     return str(value)
 
 
 def retry_after(response: Response, *, now: float) -> float | None:
-    """Seconds to wait as `Retry-After` names them, in seconds or as a date; `None` where it does not.
+    """Seconds to wait by `Retry-After`, which holds seconds or a date; `None` if it holds neither.
 
-    Args:
-        response: The answer. Where it has a `Date`, a date counts from that: clocks differ.
-        now: The time since the epoch, for an answer that has none.
+    A date is compared with the answer's own `Date`, because clocks differ, and with `now` if there is none.
     """
     value = response.headers.get("retry-after", "").strip()
     if re.fullmatch(r"\d{1,9}(\.\d+)?", value):
@@ -145,7 +148,7 @@ def retry_after(response: Response, *, now: float) -> float | None:
 
 
 def answered_at(response: Response) -> float | None:
-    """The server's time as an answer's `Date` says, in seconds since 1970."""
+    """The server's time by the answer's `Date`, in seconds since 1970."""
     return _timestamp(response.headers.get("date", ""))
 
 
@@ -157,10 +160,10 @@ def _timestamp(text: str) -> float | None:
 
 
 def calls_left(response: Response) -> tuple[int | None, int | None]:
-    """How many calls Planhat says are left, and of how many; each `None` where it does not say."""
+    """How many calls are left, and the limit, by Planhat's headers; each `None` if the header is missing or invalid."""
     names = ("x-rate-limit-remaining", "x-rate-limit-limit")
     remaining, limit = (response.headers.get(name, "").strip() for name in names)
-    return (_count(remaining), _count(limit))
+    return _count(remaining), _count(limit)
 
 
 def _count(text: str) -> int | None:
@@ -168,26 +171,28 @@ def _count(text: str) -> int | None:
 
 
 def checked_path(path: str) -> str:
-    """A caller's path, quoted where it must be.
+    """A caller's path, quoted.
 
     Raises:
-        ValueError: It does not begin with a slash, climbs in any spelling (`..%2f`, `%5c`, `%252e`, `..;`), or holds
-            a query, a fragment or control characters.
+        ValueError: It does not begin with a slash, has a `..` segment in any spelling (`..%2f`, `%5c`, `%252e`, `..;`),
+            or has a query, a fragment or control characters.
     """
     if not path.startswith("/") or path.startswith("//"):
-        raise ValueError(f"a path begins with one slash: {path!r}")
+        raise ValueError(f"a path must begin with one slash: {path!r}")
     if re.search(r"[?#\\\x00-\x1f\x7f]", path):
-        raise ValueError(f"a path holds no query, fragment, backslash or control character (use params): {path!r}")
+        raise ValueError(
+            f"a path must not contain a query, fragment, backslash or control character (use params): {path!r}"
+        )
     if _climbs(path):
-        raise ValueError(f"a path must not climb: {path!r}")
+        raise ValueError(f"a path must not have a '.' or '..' segment: {path!r}")
     return quote(path, safe=_SAFE_IN_PATH)
 
 
 def _climbs(path: str) -> bool:
-    """Whether a segment of a path is `.` or `..`, as anything between here and the API may read it.
+    """Whether a segment of a path is `.` or `..` to any proxy or server.
 
-    Proxies and servers decode a path once or more, before or after they split it; some take a backslash for a slash,
-    and leave out what follows a semicolon in a segment. So each form that decoding can make of it is looked at.
+    They decode a path once or more, before or after they split it. Some read a backslash as a slash, and ignore what
+    follows a semicolon in a segment. So every form that decoding can produce is checked.
     """
     while True:
         if any(segment.split(";")[0] in {".", ".."} for segment in re.split(r"[/\\]", path)):
@@ -199,19 +204,19 @@ def _climbs(path: str) -> bool:
 
 
 def checked_base_url(base_url: str, *, allow_plain_http: bool = False) -> str:
-    """The base URL without a slash at the end.
+    """The base URL without a trailing slash.
 
     Raises:
-        ValueError: It is not an http(s) URL of a host alone with an optional path, or it would send the token in
-            the clear to another machine.
+        ValueError: It is not an http(s) URL of a host and an optional path, or it would send the token unencrypted to
+            another machine.
     """
     if "@" in base_url:
-        raise ValueError("the base URL must not hold a user or password")
+        raise ValueError("the base URL must not contain a user or password")
     if _PLANHAT_HOST.fullmatch(base_url):
         raise ValueError(f"{base_url!r} has no scheme: did you mean https://{base_url}?")
     parts = _split(base_url)
     if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
-        # The token may be here by mistake: show only what begins like a URL.
+        # It may be the token, passed by mistake: quote it only if it begins like a URL.
         shown = f", not {base_url!r}" if base_url.startswith("http") else ""
         raise ValueError(f"the base URL must look like {DEFAULT_BASE_URL}{shown}: see --base-url or PLANHAT_BASE_URL")
     if parts.scheme == "http" and not (allow_plain_http or _is_loopback(parts.hostname)):
@@ -220,7 +225,7 @@ def checked_base_url(base_url: str, *, allow_plain_http: bool = False) -> str:
 
 
 def _split(url: str) -> SplitResult | None:
-    """The URL's parts, if it can be a base for paths."""
+    """The parts of a URL that can be a base for paths."""
     if re.search(r"[?#\\\x00-\x20\x7f]", url):
         return None
     try:
@@ -241,12 +246,12 @@ def _is_loopback(host: str) -> bool:
 
 
 class Token:
-    """An API token. It appears in no repr, message or traceback.
+    """An API token. It never appears in reprs, messages or tracebacks.
 
-    It is kept behind a call, because tracebacks may show what local variables hold.
+    A function holds it, because tracebacks may show local variables.
 
     Raises:
-        ValueError: It is empty, or holds a space, a control character or one outside ASCII.
+        ValueError: It is empty, or contains a space, a control character or a character outside ASCII.
     """
 
     __slots__ = ("_text",)
@@ -268,24 +273,24 @@ class Token:
         return "<Token>"
 
     def __reduce__(self) -> Never:
-        raise TypeError("a token is not to be pickled")
+        raise TypeError("a token cannot be pickled")
 
     def header(self) -> str:
         """The value of `Authorization`."""
         return f"Bearer {self._text()}"
 
     def hidden_in(self, body: bytes) -> bytes:
-        """An answer's body without the token: proxies have pages that show the request they could not pass on."""
-        # A token shorter than any real one, as a sandbox takes, would be found within words.
+        """An answer's body without the token: an error page of a proxy may quote the request."""
+        # A token of a sandbox may be so short that it is part of ordinary words.
         text = self._text().encode()
         return body.replace(text, b"<token>") if len(text) >= _SHORTEST_TOKEN else body
 
 
 def _token_problem(token: object) -> str | None:
     if not isinstance(token, str):
-        return f"the Planhat token is text, not {type(token).__name__}"
+        return f"the Planhat token must be text, not {type(token).__name__}"
     if not token:
         return "the Planhat token is empty: pass one, or set PLANHAT_API_TOKEN"
     if not re.fullmatch(r"[\x21-\x7e]+", token):
-        return "the Planhat token holds a space, a line break or another character no token has"
+        return "the Planhat token contains a space, a line break or another invalid character"
     return None

@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
@@ -24,6 +23,7 @@ from planhat_async.cli.parameters import (
     LISTED,
     BaseUrl,
     Concurrency,
+    FileFormat,
     ListedModel,
     PerMinute,
     TokenFile,
@@ -43,21 +43,13 @@ from planhat_async.session import Session
 app: typer.Typer = typer.Typer(
     help="Read and write Planhat's notes, tasks and tickets in bulk. "
     "The token comes from PLANHAT_API_TOKEN or --token-file, the server from PLANHAT_BASE_URL or --base-url.",
-    epilog="Exit codes: 0 all went well, 1 some rows were not stored, 2 wrong usage, or a file that "
-    "cannot be used, 3 Planhat could not be used, 130 interrupted, 141 the output was closed.",
+    epilog="Exit codes: 0 success, 1 some rows were not stored, 2 wrong usage or an unusable file, "
+    "3 Planhat could not be used, 130 interrupted, 141 the output was closed.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-
-class ExportFormat(StrEnum):
-    """How records are written down by an export."""
-
-    CSV = "csv"
-    JSONL = "jsonl"
-    PARQUET = "parquet"
 
 
 app.command()(upsert)
@@ -68,13 +60,11 @@ app.add_typer(jobs, name="jobs")
 
 @app.command()
 def export(
-    model: Annotated[ListedModel, typer.Argument(help="What to read.")],
+    model: Annotated[ListedModel, typer.Argument(help="The model to export.")],
     *,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Where to write; standard output otherwise.")
-    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The file; by default standard output.")] = None,
     format_: Annotated[
-        ExportFormat | None, typer.Option("--format", help="By default what the file's name says, else jsonl.")
+        FileFormat | None, typer.Option("--format", help="By default the file's suffix, or else jsonl.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Resume a JSONL export after FILE.part.")] = False,
     concurrency: Concurrency = DEFAULTS.concurrency,
@@ -84,15 +74,14 @@ def export(
 ) -> None:
     """Write all records of a model to a file or to standard output.
 
-    JSONL holds each record exactly as Planhat sent it. CSV and Parquet have a column for every field, the same
-    for all records, and `extra` for the rest; Parquet needs the extra planhat-async[parquet]. A file gets
-    its name once it is complete; until then it is called FILE.part. A new file can be read by its owner alone; one that
-    replaces another has its mode. An interrupted export starts again, unless
-    --resume is given: then one to JSONL resumes where it was.
+    JSONL contains each record exactly as Planhat sent it. CSV and Parquet have a column for every field, the same for
+    all records, and `extra` for the rest; Parquet needs the extra planhat-async[parquet]. The file is called FILE.part
+    until it is complete. Only its owner can read a new file; a file that is replaced keeps its mode. An interrupted
+    export starts again; with --resume, a JSONL export resumes where it stopped.
     """
     with refusals():
         repository = LISTED[model]
-        format_ = format_ or ExportFormat(format_of(output))
+        format_ = format_ or FileFormat(format_of(output))
         make_writer = writer_class(format_.value)
         session = session_for(token_file, base_url, per_minute)
         if output is not None and output.is_dir():
@@ -105,16 +94,16 @@ def export(
     console.tell(f"{exported} exported" + (f" to {output}" if output else ""))
 
 
-def _resumed(output: Path | None, format_: ExportFormat, repository: type[Lists[Any]]) -> ExportCheckpoint:
+def _resumed(output: Path | None, format_: FileFormat, repository: type[Lists[Any]]) -> ExportCheckpoint:
     if output is None:
         raise ValueError("--resume needs a file: name it with --output")
-    if format_ is not ExportFormat.JSONL:
+    if format_ is not FileFormat.JSONL:
         raise ValueError(f"--resume works with JSONL, not with {format_.value}")
     return checkpoint_of(output, repository.model)
 
 
 @contextmanager
-def _opened(output: Path | None, format_: ExportFormat, checkpoint: ExportCheckpoint) -> Iterator[BinaryIO]:
+def _opened(output: Path | None, format_: FileFormat, checkpoint: ExportCheckpoint) -> Iterator[BinaryIO]:
     if output is None:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
@@ -133,37 +122,34 @@ async def _export(
 ) -> int:
     with console.progress(f"export {repository.model.name}", total=None) as advance:
         async with session:
+            records = repository(session)
             return await export_records(
-                repository(session),
-                writer,
-                checkpoint=checkpoint,
-                concurrency=concurrency,
-                on_progress=lambda n_rows: advance(n_rows, None),
+                records, writer, checkpoint=checkpoint, concurrency=concurrency, on_progress=advance
             )
 
 
 @app.command()
 def sandbox(
     *,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any that is free.")] = 8765,
-    per_minute: Annotated[int, typer.Option(min=0, help="Calls it takes a minute; 0 for no limit.")] = 200,
-    per_second: Annotated[int, typer.Option(min=0, help="Calls it takes a second; 0 for no limit.")] = 150,
-    max_parallel: Annotated[int, typer.Option(min=0, help="Calls it takes at once; 0 for no limit.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any free port.")] = 8765,
+    per_minute: Annotated[int, typer.Option(min=0, help="Calls allowed per minute; 0 for no limit.")] = 200,
+    per_second: Annotated[int, typer.Option(min=0, help="Calls allowed per second; 0 for no limit.")] = 150,
+    max_parallel: Annotated[int, typer.Option(min=0, help="Calls allowed at once; 0 for no limit.")] = 0,
     faults: Annotated[
-        str, typer.Option(metavar="NAME[:AMOUNT][=RATE or @NUMBER],...", help="What goes wrong: --list-faults.")
+        str, typer.Option(metavar="NAME[:AMOUNT][=RATE or @NUMBER],...", help="Faults to inject: see --list-faults.")
     ] = "",
-    list_faults: Annotated[bool, typer.Option("--list-faults", help="Say what can go wrong, and end.")] = False,
+    list_faults: Annotated[bool, typer.Option("--list-faults", help="List all faults, and exit.")] = False,
     load: Annotated[
         list[str] | None,
-        typer.Option(metavar="[MODEL=]FILE", help="What it holds from the start: JSONL, saved here or exported."),
+        typer.Option(metavar="[MODEL=]FILE", help="Records at the start: JSONL, from --save or an export."),
     ] = None,
-    save: Annotated[Path | None, typer.Option(help="Where to write what it holds when it ends.")] = None,
-    seed: Annotated[int, typer.Option(help="The same seed makes the same ids and the same faults.")] = 0,
+    save: Annotated[Path | None, typer.Option(help="Write all records to this file at the end.")] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same ids and the same faults.")] = 0,
 ) -> None:
-    """Run a Planhat of your own on loopback, to try things out.
+    """Run a local Planhat on loopback, to try things out.
 
-    It forgets everything when it ends, but for --save. It takes PLANHAT_API_TOKEN as its token; where that is
-    not set, any token will do.
+    Without --save its records are lost when it stops. Its token is PLANHAT_API_TOKEN; if that is not set, it accepts
+    any token.
     """
     if list_faults:
         console.out.print(described())
@@ -189,17 +175,17 @@ def sandbox(
 
 
 async def _serve(planhat: Sandbox) -> None:
-    ended = asyncio.Event()
-    with signals_handled(lambda _: ended.set()):
+    stopped = asyncio.Event()
+    with signals_handled(lambda _: stopped.set()):
         async with planhat:
             sys.stdout.write(f"listening on {planhat.url}\n")
             sys.stdout.flush()
-            await ended.wait()
+            await stopped.wait()
 
 
 @app.command()
 def demo(*, rows: Annotated[int, typer.Option(min=1, help="Tickets to write.")] = 20_000) -> None:
-    """Write tickets to a sandbox, twice, read them back, and compare: no account, no network."""
+    """Write tickets to a sandbox twice, read them back, and compare; needs no account and no network."""
     with refusals():
         started = time.monotonic()
         report = run(run_demo(rows, show=console.out.print))

@@ -1,4 +1,4 @@
-"""What the command line shows: progress, summaries, what went wrong."""
+"""The output of the command line: progress, summaries, errors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from planhat_async.session import SessionStats
 
 class _Console(Console):
     def on_broken_pipe(self) -> None:
-        """Leave it to the command, which knows how to end."""
+        """Let the command handle it."""
         raise  # noqa: PLE0704 - rich calls this while it handles the error
 
 
@@ -32,27 +32,27 @@ err: Console = _Console(stderr=True, soft_wrap=True)
 _SHOWN_PROBLEMS = 10
 _MAX_LINE = 2000
 _MEANING = {
-    Outcome.CREATED: "new: they were not there",
-    Outcome.UPDATED: "there already, changed",
-    Outcome.UNCHANGED: "there already, as they are",
+    Outcome.CREATED: "new records",
+    Outcome.UPDATED: "existing records, changed",
+    Outcome.UNCHANGED: "existing records, not changed",
     Outcome.UNREPORTED: "accepted; Planhat does not say whether changed",
-    Outcome.REJECTED: "refused by Planhat",
-    Outcome.INVALID: "not sent: Planhat would refuse or drop them",
-    Outcome.DROPPED: "left out of Planhat's answer",
-    Outcome.UNKNOWN: "sent; no answer tells their outcome",
+    Outcome.REJECTED: "rejected by Planhat",
+    Outcome.INVALID: "not sent: Planhat would reject or drop them",
+    Outcome.DROPPED: "missing from Planhat's answer",
+    Outcome.UNKNOWN: "sent, but no answer gives their outcome",
     Outcome.UNSENT: "not processed before the run ended",
 }
 
 
-class _Title(ProgressColumn):
-    """A title as it is: a file's name is neither a format nor markup."""
+class _Field(ProgressColumn):
+    """Text of a field as it is, neither a format nor markup: a file's name may contain either."""
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, name: str) -> None:
         super().__init__()
-        self._title = Text(printable(title), no_wrap=True, overflow="ellipsis")
+        self._name = name
 
-    def render(self, task: Task) -> Text:  # noqa: ARG002 - the same for every task
-        return self._title
+    def render(self, task: Task) -> Text:
+        return Text(task.fields[self._name], no_wrap=True, overflow="ellipsis")
 
 
 class _RowsPerSecond(ProgressColumn):
@@ -61,35 +61,28 @@ class _RowsPerSecond(ProgressColumn):
         return Text(f"{in_words(n_rows, 'row')}  {n_rows / task.elapsed if task.elapsed else 0:,.0f} rows/s")
 
 
-class _Note(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        return Text(task.fields["note"], no_wrap=True, overflow="ellipsis")
-
-
 @contextmanager
 def progress(title: str, *, total: int | None) -> Iterator[Callable[..., None]]:
-    """A bar on standard error; yields a function that takes rows done, and how far that is towards the total.
+    """A bar on standard error, if that is a terminal; yields `advance(n_rows, done=None, note="")`.
 
-    It may be given a `note` too, which is shown beside the rest. The time left belongs there: a bar knows nothing of
-    the pace, and would have it rise while a job waits for its next call.
-
-    Where standard error is no terminal, nothing is shown.
+    `done` counts towards the total. The note is the place for the time left: the bar's own estimate ignores the pace,
+    and would rise while a job waits for its next call.
     """
-    columns = (SpinnerColumn(), _Title(title), BarColumn(), _RowsPerSecond(), TimeElapsedColumn())
-    with Progress(*columns, _Note(), console=err, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task(title, total=total, rows=0, note="")
-        yield lambda n_rows, done, note="": bar.update(task, rows=n_rows, completed=done, note=note)
+    columns = (SpinnerColumn(), _Field("title"), BarColumn(), _RowsPerSecond(), TimeElapsedColumn(), _Field("note"))
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task("", total=total, rows=0, title=printable(title), note="")
+        yield lambda n_rows, done=None, note="": bar.update(task, rows=n_rows, completed=done, note=note)
 
 
 def show_result(result: UpsertResult, *, seconds: float, ended_by: BaseException | None) -> None:
-    """A table of outcomes, the first problems, and what ended the run early."""
+    """Print a table of outcomes, the first problems, and what ended the run early."""
     table = Table(title=f"{in_words(result.rows, 'row')} in {seconds:.1f} s", title_justify="left")
     table.add_column("outcome")
     table.add_column("rows", justify="right")
     table.add_column("meaning")
     for name, n_rows in result.counts().items():
         if n_rows:
-            style = "" if Outcome(name) in STORED else "bold red"
+            style = "" if name in STORED else "bold red"
             table.add_row(name, f"{n_rows:,}", _MEANING[Outcome(name)], style=style)
     out.print(table)
     _list_problems(result, ended_by=ended_by)
@@ -98,21 +91,21 @@ def show_result(result: UpsertResult, *, seconds: float, ended_by: BaseException
 
 
 def _list_problems(result: UpsertResult, *, ended_by: BaseException | None) -> None:
-    """The first reasons, each with all of its rows."""
+    """Print the first reasons, each with all of its rows."""
     groups = result.problem_groups
     for group in groups[:_SHOWN_PROBLEMS]:
-        tell(f"{_rows_of(group)} {group.outcome}: {_reason(group, ended_by, said='see below')}")
+        tell(f"{_rows_of(group)} {group.outcome}: {_reason(group, ended_by, reference='see below')}")
     if len(groups) > _SHOWN_PROBLEMS:
         err.print(f"{result.n_problems:,} problems in all; --json shows more of them")
 
 
-def _reason(group: ProblemGroup, ended_by: BaseException | None, *, said: str) -> str:
-    """The reason; `said` in place of what ended the run, which is said once for all rows."""
-    return said if ended_by is not None and group.reason == str(ended_by) else printable(group.reason)
+def _reason(group: ProblemGroup, ended_by: BaseException | None, *, reference: str) -> str:
+    """The reason, or a reference to the error that ended the run, which is shown once."""
+    return reference if ended_by is not None and group.reason == str(ended_by) else printable(group.reason)
 
 
 def _rows_of(group: ProblemGroup) -> str:
-    """Which rows, counted from 1 as people do; with its key where it is one row."""
+    """The rows, counted from 1, and the key of a single row."""
     n_named = sum(map(len, group.positions))
     n_nameless = group.n_rows - n_named
     nameless = [f"{in_words(n_nameless, 'row')} Planhat does not name"] if n_nameless else []
@@ -125,8 +118,8 @@ def _rows_of(group: ProblemGroup) -> str:
 
 
 def _problem(group: ProblemGroup, ended_by: BaseException | None = None) -> dict[str, object]:
-    """A reason and its rows, for machines: one row by `row` and `key`, several by ranges, counted from 1."""
-    what = {"outcome": group.outcome, "reason": _reason(group, ended_by, said="see stopped_by")}
+    """A reason and its rows as JSON: one row by `row` and `key`, several by ranges; rows count from 1."""
+    what = {"outcome": group.outcome, "reason": _reason(group, ended_by, reference="see stopped_by")}
     if group.n_rows == 1:
         return {"row": group.positions[0].stop if group.positions else None, "key": group.key, **what}
     return {"n_rows": group.n_rows, "rows": _pairs(group.positions), **what}
@@ -139,7 +132,7 @@ def _pairs(ranges: Iterable[range]) -> list[list[int]]:
 def print_json(
     result: UpsertResult, stats: SessionStats | JobCost, *, seconds: float, ended_by: BaseException | None
 ) -> None:
-    """The result for machines, as one JSON object."""
+    """Print the result as one JSON object."""
     total = {
         "rows": result.rows,
         **result.counts(),
@@ -156,7 +149,7 @@ def print_json(
 
 
 def show_plan(plan: Plan, *, per_minute: int, as_json: bool) -> None:
-    """What an upsert would send."""
+    """Print what an upsert would send."""
     shown: dict[str, object] = {
         "rows": plan.result.rows,
         "invalid": plan.result.invalid,
@@ -188,10 +181,10 @@ def show_plan(plan: Plan, *, per_minute: int, as_json: bool) -> None:
 
 
 def tell(message: str) -> None:
-    """One line on standard error; text of Planhat's or of a file is made printable."""
+    """Print one line on standard error; it may quote Planhat or a file."""
     err.print(Text(printable(message, _MAX_LINE)))
 
 
 def complain(message: object) -> None:
-    """One line about what went wrong."""
+    """Print one line about an error."""
     tell(f"planhat-async: {message}")

@@ -1,4 +1,4 @@
-"""The main job, from nothing: tickets into a sandbox, out again, and compared."""
+"""The demo: writes tickets to a sandbox, reads them back, and compares."""
 
 from __future__ import annotations
 
@@ -23,32 +23,30 @@ class DemoReport:
     """The outcome of the demo."""
 
     first: UpsertResult
-    """The account of writing them."""
     second: UpsertResult
-    """The account of writing them all again."""
+    """The result of writing all tickets again."""
     n_rows: int
     n_exported: int
     n_equal: int
-    """Exported tickets that equal what was written."""
+    """Exported tickets that equal a written one."""
     n_twice: int
-    """Exported tickets that came more than once."""
+    """Exported tickets that came before."""
     calls: int
-    """Requests it took."""
 
     @property
     def ok(self) -> bool:
-        """Whether everything arrived exactly once, also after it was sent twice."""
+        """Whether every ticket was stored exactly once, although it was sent twice."""
         written = self.first.ok and self.second.ok and self.first.created == self.n_rows and self.second.created == 0
         return written and self.n_rows == self.n_exported == self.n_equal and self.n_twice == 0
 
 
 def make_tickets(n_rows: int, *, seed: int = 0) -> Iterator[Ticket]:
-    """Tickets as a help desk has them: long texts, line breaks, many scripts; the same for the same seed."""
+    """Tickets like those of a help desk: long texts, line breaks, many scripts; the same for the same seed."""
     return (make_ticket(number, seed=seed) for number in range(1, n_rows + 1))
 
 
 async def run_demo(n_rows: int, *, show: Callable[[str], None], seed: int = 0) -> DemoReport:
-    """Write that many tickets to a sandbox twice, export them, compare."""
+    """Write `n_rows` tickets to a sandbox twice, export them, and compare."""
     async with (
         Sandbox(token="demo-token", seed=seed) as planhat,  # noqa: S106 - opens nothing but this sandbox
         Session(planhat.token, base_url=planhat.url, limits=RateLimits()) as session,

@@ -1,4 +1,4 @@
-"""Which exit code an error is, and one line that says what went wrong."""
+"""The exit code and the message for each kind of error."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ OUTPUT_CLOSED = 128 + 13  # what a shell reports of a program that SIGPIPE ended
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """One line instead of a traceback, and the exit code that says whose fault it was."""
+    """Print one line instead of a traceback, and exit with the code that says whose fault it was."""
     try:
         yield
     except PlanhatError as error:
-        raise _ended(UNUSABLE, error, error) from None
+        raise _exit(UNUSABLE, error, error) from None
     except BrokenPipeError:
-        # The reader of our output has gone; nothing can be written there, not even at the end of the program.
+        # The reader of the output has closed it: Python must not flush to it at the end of the program.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(OUTPUT_CLOSED) from None
     except OSError as error:
-        said = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or error
-        raise _ended(WRONG_USAGE, error, said) from None
+        message = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or error
+        raise _exit(WRONG_USAGE, error, message) from None
     except (ValueError, MissingExtraError) as error:
-        raise _ended(WRONG_USAGE, error, error) from None
+        raise _exit(WRONG_USAGE, error, error) from None
     except (KeyboardInterrupt, asyncio.CancelledError) as error:
-        raise _ended(INTERRUPTED, error, "interrupted") from None
+        raise _exit(INTERRUPTED, error, "interrupted") from None
 
 
-def _ended(code: int, error: BaseException, said: object) -> typer.Exit:
-    """Say what went wrong, and what was noted about it on the way."""
-    console.complain(said)
+def _exit(code: int, error: BaseException, message: object) -> typer.Exit:
+    """Print the message and the error's notes; returns the exit."""
+    console.complain(message)
     for note in getattr(error, "__notes__", ()):
         console.tell(note)
     return typer.Exit(code)

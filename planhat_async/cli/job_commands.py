@@ -1,4 +1,4 @@
-"""`planhat-async jobs` and `planhat-async fields`: what a journal tells, and what a model has."""
+"""`planhat-async jobs`, `report` and `fields`: shows a journal, and the fields of a model."""
 
 from __future__ import annotations
 
@@ -24,32 +24,22 @@ from planhat_async.jobs.journal_file import files_of
 from planhat_async.jobs.report import page
 from planhat_async.records.documentation import documentation_of
 
-jobs: typer.Typer = typer.Typer(help="Look into the journal of an upsert.", no_args_is_help=True)
+jobs: typer.Typer = typer.Typer(help="Inspect or delete the journal of an upsert.", no_args_is_help=True)
 
 JournalFile = Annotated[Path, typer.Argument(metavar="JOB.db", help="The journal.")]
 
 
-async def read(path: Path) -> Journal:
-    """A journal's content."""
-    return await Journal.load(path)
-
-
-async def refuse_use(path: Path) -> None:
-    """Refuse what is no journal, and one that another process is using."""
-    await (await Journal.open(path, must_exist=True)).close()
-
-
 @jobs.command()
 def status(file: JournalFile) -> None:
-    """What the job is, how far it has come, and the outcomes of its rows so far; also while it runs.
+    """Show a job, its progress, and the outcomes of its rows, even while it runs.
 
     Exits with 0 if all rows were stored, else with 1.
     """
     with refusals():
-        journal = asyncio.run(read(file))
+        journal = asyncio.run(Journal.load(file))
         total = total_of(journal)
-        what = ", ".join(f"{name} {value}" for name, value in journal.job.items() if not isinstance(value, dict))
-        console.tell(f"{file}: {what}")
+        job = ", ".join(f"{name} {value}" for name, value in journal.job.items() if not isinstance(value, dict))
+        console.tell(f"{file}: {job}")
         for run in journal.runs:
             began = datetime.fromtimestamp(run.started, UTC).isoformat(" ", "seconds")
             calls = in_words(run.calls, "call")
@@ -64,9 +54,9 @@ def status(file: JournalFile) -> None:
 
 @jobs.command()
 def problems(file: JournalFile) -> None:
-    """Why rows were not stored, a line for each reason: outcome, rows, reason, with tabs between."""
+    """List why rows were not stored, one line per reason: outcome, rows and reason, separated by tabs."""
     with refusals():
-        for group in problem_groups(asyncio.run(read(file))):
+        for group in problem_groups(asyncio.run(Journal.load(file))):
             rows = [f"{one.start + 1}-{one.stop}" if len(one) > 1 else f"{one.stop}" for one in group.positions]
             nameless = [f"{group.n_nameless} not named"] if group.n_nameless else []
             key = f"{group.key}: " if group.key else ""
@@ -76,22 +66,24 @@ def problems(file: JournalFile) -> None:
 
 @jobs.command()
 def forget(
-    file: JournalFile,
-    *,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    file: JournalFile, *, yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False
 ) -> None:
-    """Delete a journal: the job could only be begun anew, and rows without a key would be sent twice."""
+    """Delete a journal. The job can then only start again from the beginning, and sends rows without a key twice."""
+
+    async def refuse_journal_in_use() -> None:
+        await (await Journal.open(file, must_exist=True)).close()
+
     with refusals():
-        asyncio.run(refuse_use(file))
+        asyncio.run(refuse_journal_in_use())
         if not yes and not typer.confirm(f"Forget what {printable(str(file))} knows?"):
             raise typer.Exit(NOT_ALL_STORED)
-        for path in (*files_of(file), file):  # a link too
+        for path in (*files_of(file), file):  # `file` may be a link to the journal
             path.unlink(missing_ok=True)
     console.tell(f"{file} is forgotten")
 
 
-def fields(model: Annotated[AnyModel, typer.Argument(help="Whose fields.")]) -> None:
-    """List a model's fields: their names in either spelling, type, and meaning."""
+def fields(model: Annotated[AnyModel, typer.Argument(help="The model.")]) -> None:
+    """List a model's fields: both spellings of the name, type, and meaning."""
     record = ALL_MODELS[model].model.record
     meanings = documentation_of(record)
     table = Table(title=f"Fields of {model}", title_justify="left")
@@ -107,15 +99,15 @@ def fields(model: Annotated[AnyModel, typer.Argument(help="Whose fields.")]) -> 
 def report(
     file: JournalFile,
     *,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The page to write.")] = Path("report.html"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="The HTML file to write.")] = Path("report.html"),
 ) -> None:
-    """Draw a job as one page: rows over time, pace, latency, outcomes, the first problems.
+    """Write an HTML page about a job: rows over time, pace, latency, outcomes, the first problems.
 
-    A new page can be read by its owner alone.
+    Only its owner can read a new page.
     """
     with refusals():
         refuse_to_overwrite(output, *files_of(file))
-        content = page(asyncio.run(read(file)), name=file.name)
+        content = page(asyncio.run(Journal.load(file)), name=file.name)
         with whole_file(output) as out:
             out.write(content.encode())
     console.tell(f"{output} shows {file}")

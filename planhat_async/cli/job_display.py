@@ -1,4 +1,4 @@
-"""Shows how far a job has come: a bar on a terminal, a plain line now and then elsewhere."""
+"""Shows the progress of a job: a bar on a terminal, elsewhere a line every ten seconds."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 
 async def follow(session: Session, job: UpsertJob, source: FileSource, rejects: Rejects | None) -> None:
-    """Wait for the job's end, and show how far it has come."""
+    """Carry out the job, and show its progress."""
     meter = Meter(source.total_bytes)
     clock = asyncio.get_running_loop().time
     with console.progress(f"upsert {source.path.name}", total=source.total_bytes) as advance:
         n_chunks = 0
 
-        def look() -> None:
+        def measure() -> None:
             meter.record_progress(
                 job.result.rows,
                 rows_read=source.rows_read,
@@ -32,39 +32,33 @@ async def follow(session: Session, job: UpsertJob, source: FileSource, rejects: 
                 is_waiting=session.seconds_until_bulk_call(1) > 0,
             )
 
-        def say() -> str:
-            look()  # also where no chunk has ended for a while
+        def print_line() -> None:
+            measure()
             until = session.seconds_until_bulk_call
-            return line(job.result, meter, calls_left=session.calls_left, seconds_until=until)
+            console.tell(line(job.result, meter, calls_left=session.calls_left, seconds_until=until))
 
         def draw() -> None:
-            look()
+            measure()
             left = meter.seconds_left_at(session.seconds_until_bulk_call)
             rest = "" if left is None else f", about {duration(left)} left"
             calls = f"{in_words(session.calls_left, 'call')} left this minute"
             advance(job.result.rows, source.bytes_read, f"{outcomes_in_words(job.result)}, {calls}{rest}")
 
-        telling = asyncio.create_task(_redraw(draw) if console.err.is_terminal else _tell(say))
+        repeated = _every(1.0, draw) if console.err.is_terminal else _every(_SECONDS_BETWEEN_LINES, print_line)
+        display = asyncio.create_task(repeated)
         try:
-            look()
+            measure()
             async for chunk in job:
                 n_chunks += 1
                 if rejects is not None:
                     rejects.add(chunk)
                 draw()
         finally:
-            telling.cancel()
+            display.cancel()
 
 
-async def _tell(say: Callable[[], str]) -> None:
-    """A plain line now and then, where there is no terminal to draw on."""
+async def _every(seconds: float, show: Callable[[], None]) -> None:
+    """Show the progress repeatedly, even while no chunk ends."""
     while True:
-        await asyncio.sleep(_SECONDS_BETWEEN_LINES)
-        console.tell(say())
-
-
-async def _redraw(draw: Callable[[], None]) -> None:
-    """The bar each second, also while no chunk ends."""
-    while True:
-        await asyncio.sleep(1)
-        draw()
+        await asyncio.sleep(seconds)
+        show()

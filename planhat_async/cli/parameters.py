@@ -1,4 +1,4 @@
-"""The parameters that commands share, and the session that they ask for."""
+"""The parameters that commands share."""
 
 from __future__ import annotations
 
@@ -32,22 +32,31 @@ if TYPE_CHECKING:
     ListedModel: TypeAlias = str
     UpsertedModel: TypeAlias = str
     AnyModel: TypeAlias = str
-else:  # typer makes choices of enumerations only
+else:  # typer offers choices for enumerations only
     ListedModel, UpsertedModel, AnyModel = (
         StrEnum("Model", {name: name for name in found}) for found in (LISTED, UPSERTED, ALL_MODELS)
     )
 
-TokenFile = Annotated[Path | None, typer.Option(help="A file that holds the token, instead of PLANHAT_API_TOKEN.")]
+
+class FileFormat(StrEnum):
+    """The formats of input and export files."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+
+
+TokenFile = Annotated[Path | None, typer.Option(help="A file with the token, instead of PLANHAT_API_TOKEN.")]
 BaseUrl = Annotated[str | None, typer.Option(help="Planhat's URL in your region, instead of PLANHAT_BASE_URL.")]
 PerMinute = Annotated[int, typer.Option(min=1, help=f"Calls a minute; Planhat's own limit is {DEFAULT_PER_MINUTE}.")]
 Concurrency = Annotated[int, typer.Option(min=1, max=50, help="Calls in flight at once.")]
 
 
 def session_for(token_file: Path | None, base_url: str | None, per_minute: int) -> Session:
-    """The session that these options ask for."""
+    """The session for these options."""
     token = None
     if token_file is not None:
         token = token_file.read_bytes().decode("ascii", "replace").strip()
         if not token:
-            raise ValueError(f"{token_file} holds no token")
+            raise ValueError(f"{token_file} contains no token")
     return Session(token, base_url=base_url, limits=RateLimits(per_minute=per_minute, reserve=0))

@@ -1,4 +1,4 @@
-"""Runs a command's coroutine, which a signal ends in good order."""
+"""Runs a command's coroutine, and cancels or stops it at a signal."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ ENDING_SIGNALS = tuple(
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine in an event loop of its own; SIGTERM ends it as SIGINT does."""
+    """Run a coroutine in a new event loop; SIGTERM cancels it as SIGINT does."""
 
     async def stoppable() -> T:
         task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - a coroutine that runs has a task
+        assert task is not None  # noqa: S101 - `asyncio.run` makes one
         with signals_handled(lambda _: task.cancel(), *(one for one in ENDING_SIGNALS if one != signal.SIGINT)):
             return await main
 
@@ -33,9 +33,9 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 
 @contextmanager
 def signals_handled(handle: Callable[[int], object], *signals: signal.Signals) -> Iterator[None]:
-    """Call `handle` in the running event loop with each signal that arrives, by default of `ENDING_SIGNALS`.
+    """Call `handle` in the running event loop with each of these signals, by default `ENDING_SIGNALS`.
 
-    Python hands signals to the main thread only: in any other thread this does nothing.
+    In a thread other than the main thread, which alone receives signals, this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -45,7 +45,7 @@ def signals_handled(handle: Callable[[int], object], *signals: signal.Signals) -
     def pass_on(number: int, _frame: FrameType | None) -> None:
         loop.call_soon_threadsafe(handle, number)
 
-    # Not the event loop's `add_signal_handler`: Windows has none, and it forgets the handlers it replaces.
+    # The event loop's `add_signal_handler` is missing on Windows, and does not restore the handlers it replaces.
     with _woken_by_signals(loop):
         replaced = {one: signal.signal(one, pass_on) for one in signals or ENDING_SIGNALS}
         try:
@@ -58,15 +58,15 @@ def signals_handled(handle: Callable[[int], object], *signals: signal.Signals) -
 @contextmanager
 def _woken_by_signals(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
     """Wake the event loop at a signal that arrives just before it waits, as its `add_signal_handler` does."""
-    with ExitStack() as left:
-        reader, writer = (left.enter_context(one) for one in socket.socketpair())
+    with ExitStack() as exits:
+        reader, writer = (exits.enter_context(one) for one in socket.socketpair())
         reader.setblocking(False)
         writer.setblocking(False)
         before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-        left.callback(signal.set_wakeup_fd, before)
+        exits.callback(signal.set_wakeup_fd, before)
         if before == -1:
             loop.add_reader(reader, reader.recv, 4096)
-            left.callback(loop.remove_reader, reader)
-        else:  # uvloop, and asyncio's own loop on Windows, which has no `add_reader`, do this themselves
+            exits.callback(loop.remove_reader, reader)
+        else:  # uvloop does this itself, and so does asyncio's loop on Windows, which has no `add_reader`
             signal.set_wakeup_fd(before)
         yield

@@ -1,17 +1,15 @@
-"""`planhat-async upsert`: a file's rows into Planhat."""
+"""`planhat-async upsert`: writes the rows of a file to Planhat."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-import attrs
 import typer
 
 from planhat_async.cli import console
@@ -23,6 +21,7 @@ from planhat_async.cli.parameters import (
     UPSERTED,
     BaseUrl,
     Concurrency,
+    FileFormat,
     PerMinute,
     TokenFile,
     UpsertedModel,
@@ -34,78 +33,56 @@ from planhat_async.jobs.job_progress import in_words
 from planhat_async.jobs.journal_file import JournalError, files_of
 from planhat_async.jobs.mapping import FieldMapping, SourceError
 from planhat_async.jobs.mapping_files import MappingFile
-from planhat_async.jobs.plan import Plan, plan_upsert
+from planhat_async.jobs.plan import plan_upsert
 from planhat_async.jobs.rejects import Rejects
 from planhat_async.jobs.sources import FileSource
 from planhat_async.jobs.threaded_source import ThreadedSource
 from planhat_async.jobs.upsert_job import JobCost, JobOptions, UpsertJob
 from planhat_async.repositories import UpsertOptions, Upserts
-from planhat_async.results import UpsertResult
 from planhat_async.session import Session
 
 
-class InputFormat(StrEnum):
-    """How rows are written down."""
-
-    CSV = "csv"
-    JSONL = "jsonl"
-    PARQUET = "parquet"
-
-
-Maps = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--map",
-        metavar="FIELD=COLUMN|FILE.toml",
-        help="Where a field's values are, or a file that says so; then other columns are ignored.",
-    ),
-]
-Constants = Annotated[
-    list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="A value that every row gets.")
-]
-Format = Annotated[InputFormat | None, typer.Option("--format", help="If the file's name does not say.")]
-JournalFile = Annotated[
-    Path | None, typer.Option(metavar="JOB.db", help="Remember what was sent, to go on after an interruption.")
-]
-ResendUnknown = Annotated[
-    bool, typer.Option("--resend-unknown", help="Send rows without a key again although they may have arrived.")
-]
-VerifyBy = Annotated[
-    list[str] | None, typer.Option(metavar="FIELD", help="Look for rows without a key by this field, which is unique.")
-]
-VerifyWait = Annotated[
-    float | None,
-    typer.Option(
-        min=0, metavar="SECONDS", help="When --verify-by looks again for what it has not found; 30 by default."
-    ),
-]
-KeepValues = Annotated[
-    bool, typer.Option("--keep-values", help="Keep keys, and values quoted in reasons, in the journal.")
-]
-RejectsFile = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Where to copy the rows that must be corrected, with reasons.")
-]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Check and count everything, or what a journal has left; send nothing.")
-]
-
-
 def upsert(
-    model: Annotated[UpsertedModel, typer.Argument(help="What the rows are.")],
-    file: Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet; .gz is unpacked, - is standard input.")],
+    model: Annotated[UpsertedModel, typer.Argument(help="The model of the rows.")],
+    file: Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet, also .gz; - is standard input.")],
     *,
-    map_: Maps = None,
-    set_: Constants = None,
-    format_: Format = None,
-    encoding: Annotated[str, typer.Option(help="Of a CSV file.")] = "utf-8",
-    journal: JournalFile = None,
-    resend_unknown: ResendUnknown = False,
-    verify_by: VerifyBy = None,
-    verify_wait: VerifyWait = None,
-    rejects: RejectsFile = None,
-    dry_run: DryRun = False,
-    keep_values: KeepValues = False,
-    chunk_size: Annotated[int, typer.Option(min=1, max=DEFAULTS.chunk_size, help="Rows a call.")] = DEFAULTS.chunk_size,
+    map_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="FIELD=COLUMN|FILE.toml",
+            help="The column of a field, or a file with a mapping; other columns are then ignored.",
+        ),
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="A value for all rows.")
+    ] = None,
+    format_: Annotated[FileFormat | None, typer.Option("--format", help="By default the file's suffix.")] = None,
+    encoding: Annotated[str, typer.Option(help="The encoding of a CSV file.")] = "utf-8",
+    journal: Annotated[
+        Path | None, typer.Option(metavar="JOB.db", help="Record what was sent, to resume after an interruption.")
+    ] = None,
+    resend_unknown: Annotated[
+        bool, typer.Option("--resend-unknown", help="Send rows without a key again although they may have arrived.")
+    ] = False,
+    verify_by: Annotated[
+        list[str] | None, typer.Option(metavar="FIELD", help="Look for rows without a key by this unique field.")
+    ] = None,
+    verify_wait: Annotated[
+        float | None, typer.Option(min=0, metavar="SECONDS", help="Wait before --verify-by looks again; 30 by default.")
+    ] = None,
+    rejects: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Copy the rows to be corrected, with reasons, to this file.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check and count all rows, or those a journal has left; send nothing.")
+    ] = False,
+    keep_values: Annotated[
+        bool, typer.Option("--keep-values", help="Keep keys, and values quoted in reasons, in the journal.")
+    ] = False,
+    chunk_size: Annotated[
+        int, typer.Option(min=1, max=DEFAULTS.chunk_size, help="Rows per call.")
+    ] = DEFAULTS.chunk_size,
     concurrency: Concurrency = DEFAULTS.concurrency,
     per_minute: PerMinute = DEFAULT_PER_MINUTE,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
@@ -114,16 +91,16 @@ def upsert(
 ) -> None:
     """Create or update a record for every row of FILE.
 
-    Rows with a key (id; for tasks and tickets also source_id) can be sent again safely: what is there already is
-    updated. Field names may be in either spelling (source_id, sourceId), custom fields are custom.NAME. Without
-    --map every column must be a field. In JSONL, fields that Planhat fills in itself are passed on, so that an
-    export can be sent back: Planhat ignores them. In CSV such a column is refused.
+    Rows with a key (id; for tasks and tickets also source_id) can be sent again safely: existing records are updated.
+    Field names may have either spelling (source_id, sourceId); custom fields are custom.NAME. Without --map every
+    column must be a field. Fields that Planhat fills in itself are accepted in JSONL, so that an export can be sent
+    back, and Planhat ignores them. In CSV such a column is an error.
 
-    With --journal the same command resumes where it was, after any end: what was answered is not sent again.
-    Interrupted once, it finishes what is in flight; twice, it stops at once. An older copy of a journal does not know
-    what was sent since: then rows without a key are stored twice.
+    With --journal, the same command resumes after any interruption and sends no answered row again. After one
+    interrupt it finishes what is in flight, after a second it stops at once. Do not resume from an older copy of a
+    journal: rows without a key would be stored twice.
 
-    A new journal, and a file of rejects, can be read by their owner alone.
+    Only its owner can read a new journal or a file of rejects.
     """
     with refusals():
         if journal is None:
@@ -138,15 +115,13 @@ def upsert(
         if verify_wait is not None:
             options["verify_wait"] = verify_wait
         if dry_run:
-            # Nothing is sent: any token will do.
-            planned = plan_upsert(
-                repository(Session("none", base_url=base_url)),
-                source,
-                journal=journal,
-                resend_unknown=resend_unknown,
-                **options,
+            session = Session("none", base_url=base_url)  # sends nothing
+            plan = run(
+                plan_upsert(repository(session), source, journal=journal, resend_unknown=resend_unknown, **options)
             )
-            raise typer.Exit(_dry_run(planned, per_minute, as_json=as_json))
+            console.show_plan(plan, per_minute=per_minute, as_json=as_json)
+            sys.stdout.flush()
+            raise typer.Exit(NOT_ALL_STORED if plan.result.invalid else 0)
         session = session_for(token_file, base_url, per_minute)
         job_options: JobOptions = {
             **options,
@@ -169,38 +144,50 @@ def _refuse_alone(needed: str, **given: bool) -> None:
 
 
 def _carry_out(session: Session, job: UpsertJob, source: FileSource, rejects: Rejects | None, *, as_json: bool) -> int:
-    """Run a job, show its end, and copy what must be corrected; returns the exit code."""
-    ended = run(_upsert(session, job, source, rejects))
-    _show(ended, as_json=as_json)
+    """Run a job, show its result, and copy rejected rows; returns the exit code."""
+    error, cost = run(_upsert(session, job, source, rejects))
+    ended_by = job.result.stopped_by or error
+    if as_json:
+        console.print_json(job.result, cost, seconds=cost.seconds, ended_by=ended_by)
+    else:
+        console.show_result(job.result, seconds=cost.seconds, ended_by=ended_by)
+    sys.stdout.flush()
     if rejects is not None and rejects.n_rows:
-        _copy_rejects(rejects, ended, has_journal=job.has_journal)
-    elif job.has_journal and isinstance(ended.ended_by, PlanhatError | _Interrupted):
-        console.tell("run the same command again to go on")
-    return ended.exit_code
+        _copy_rejects(rejects, ended_by, has_lost_input=isinstance(error, SourceError), has_journal=job.has_journal)
+    elif job.has_journal and isinstance(ended_by, PlanhatError | _Interrupted):
+        console.tell("run the same command again to resume")
+    if ended_by is None:
+        return 0 if job.result.ok else NOT_ALL_STORED
+    if isinstance(ended_by, PlanhatError):
+        return UNUSABLE
+    return INTERRUPTED if isinstance(ended_by, _Interrupted) else WRONG_USAGE
 
 
-def _copy_rejects(rejects: Rejects, ended: _Upserted, *, has_journal: bool) -> None:
-    """Copy what must be corrected, and say what is not among it."""
+def _copy_rejects(rejects: Rejects, ended_by: BaseException | None, *, has_lost_input: bool, has_journal: bool) -> None:
+    """Copy rejected rows, and say which rows are missing from the copy.
+
+    An input that became unreadable may have other rows at their positions.
+    """
     n_rows, is_one = in_words(rejects.n_rows, "row"), rejects.n_rows == 1
-    if ended.has_lost_input:
-        was = "was" if is_one else "were"
-        console.tell(f"{n_rows} to be corrected {was} not copied: the input is not what it was")
+    not_copied = f"{n_rows} to be corrected {'was' if is_one else 'were'} not copied"
+    if has_lost_input:
+        console.tell(f"{not_copied}: the input has changed")
         return
     try:
         rejects.write()
     except OSError as error:
         again = ": make room, and run the same command again" if has_journal else ""
-        error.add_note(f"{n_rows} to be corrected {'was' if is_one else 'were'} not copied{again}")
+        error.add_note(f"{not_copied}{again}")
         raise
     console.tell(f"{n_rows} to be corrected {'is' if is_one else 'are'} in {rejects.path}")
-    if isinstance(ended.ended_by, JournalError):
-        console.tell("rows that this run has not come to are not in it")
-    elif ended.ended_by is not None and has_journal:
-        console.tell("rows that no run has come to yet are not in it: move it away, and run the same command again")
+    if isinstance(ended_by, JournalError):
+        console.tell("rows that this run did not reach are not in it")
+    elif ended_by is not None and has_journal:
+        console.tell("rows that no run has reached are not in it: move it away, and run the same command again")
 
 
 def _mapping(repository: type[Upserts[Any]], maps: list[str], constants: list[str]) -> FieldMapping:
-    """What `--map` and `--set` say, and the TOML file among them."""
+    """The mapping by `--map`, which may name a TOML file, and `--set`."""
     files = [text for text in maps if "=" not in text and text.lower().endswith(".toml")]
     if len(files) > 1:
         raise SourceError(f"one mapping file at a time: {' and '.join(files)}")
@@ -216,45 +203,6 @@ def _mapping(repository: type[Upserts[Any]], maps: list[str], constants: list[st
     )
 
 
-def _dry_run(planned: Coroutine[Any, Any, Plan], per_minute: int, *, as_json: bool) -> int:
-    """Show what would be sent; returns the exit code."""
-    plan = run(planned)
-    console.show_plan(plan, per_minute=per_minute, as_json=as_json)
-    sys.stdout.flush()
-    return NOT_ALL_STORED if plan.result.invalid else 0
-
-
-@attrs.frozen
-class _Upserted:
-    """How an upsert ended."""
-
-    result: UpsertResult
-    cost: JobCost
-    ended_by: BaseException | None = None
-    """What ended it before its time."""
-    has_lost_input: bool = False
-    """Whether the input could not be read on: other rows may be in the places of those that were read."""
-
-    @property
-    def exit_code(self) -> int:
-        if isinstance(self.ended_by, PlanhatError):
-            return UNUSABLE
-        if isinstance(self.ended_by, _Interrupted):
-            return INTERRUPTED
-        if self.ended_by is not None:
-            return WRONG_USAGE
-        return 0 if self.result.ok else NOT_ALL_STORED
-
-
-def _show(ended: _Upserted, *, as_json: bool) -> None:
-    seconds = ended.cost.seconds
-    if as_json:
-        console.print_json(ended.result, ended.cost, seconds=seconds, ended_by=ended.ended_by)
-    else:
-        console.show_result(ended.result, seconds=seconds, ended_by=ended.ended_by)
-    sys.stdout.flush()
-
-
 class _Interrupted(Exception):  # noqa: N818 - not an error
     """A signal asked the program to end."""
 
@@ -263,10 +211,12 @@ _ENDED_EARLY = "interrupted; what was in flight has ended, the rows after it wer
 _CUT_OFF = "interrupted; rows in flight are unknown, those after them were not sent"
 
 
-async def _upsert(session: Session, job: UpsertJob, source: FileSource, rejects: Rejects | None) -> _Upserted:
+async def _upsert(
+    session: Session, job: UpsertJob, source: FileSource, rejects: Rejects | None
+) -> tuple[BaseException | None, JobCost]:
+    """Run the job and collect its rejects; returns the error or interruption that ended it early, and its cost."""
     started = time.monotonic()
     ended_by: BaseException | None = None
-    has_lost_input = False
     with _interruptible(job) as signals:
         try:
             async with session, job:
@@ -281,30 +231,28 @@ async def _upsert(session: Session, job: UpsertJob, source: FileSource, rejects:
             ended_by = error
         except (OSError, SourceError) as error:
             ended_by = error
-            has_lost_input = isinstance(error, SourceError)
     if rejects is not None:
         for chunk in job.unseen:
             rejects.add(chunk)
-        # The rows of a journal that does not fit may be others.
+        # A journal in error may be about other rows.
         for entry in () if isinstance(ended_by, JournalError) else job.earlier:
             rejects.add_earlier(entry)
-    cost = job.cost(seconds=time.monotonic() - started)
-    return _Upserted(job.result, cost, job.result.stopped_by or ended_by, has_lost_input)
+    return ended_by, job.cost(seconds=time.monotonic() - started)
 
 
 @contextmanager
 def _interruptible(job: UpsertJob) -> Iterator[list[int]]:
-    """Stop the job at the first signal, and cancel it at the second; yields the signals that came."""
+    """Stop the job at the first signal, and cancel it at the second; yields the signals received."""
     task = asyncio.current_task()
-    came: list[int] = []
+    received: list[int] = []
 
     def interrupt(number: int) -> None:
-        came.append(number)
-        if len(came) > 1 and task is not None:
+        received.append(number)
+        if len(received) > 1 and task is not None:
             task.cancel()
         else:
             job.stop()
-            console.tell("finishing the chunks that were begun; once more to stop at once")
+            console.tell("finishing the chunks in flight; interrupt again to stop at once")
 
     with signals_handled(interrupt):
-        yield came
+        yield received

@@ -307,6 +307,6 @@ async def test_a_body_does_not_follow_a_connection_that_is_gone(state: str) -> N
     else:
         with pytest.raises(aiohttp.ClientConnectionResetError):
             await body.write(writer)  # type: ignore[arg-type]
-    assert (writer.written, body.has_left, body.is_written) == (
+    assert (writer.written, body.was_sent, body.is_written) == (
         (b"[1]", True, True) if state == "open" else (b"", False, False)
     )

@@ -248,8 +248,8 @@ def test_what_planhat_says_is_left_only_slows_down(remaining: int, limit: int | 
     pace = Pace(RateLimits())
     pace.start_attempt(0.0, is_bulk=False)
     pace.note_server_quota(0.5, remaining=remaining, limit=limit)
-    assert pace.left(0.5) == left
-    assert pace.left(62.0) == 200
+    assert pace.calls_left(0.5) == left
+    assert pace.calls_left(62.0) == 200
 
 
 @given(
@@ -328,14 +328,14 @@ def test_it_is_known_when_calls_to_come_may_start(n: int, seconds: float) -> Non
     pace = Pace(RateLimits(per_minute=10))
     for second in range(3):
         pace.end_attempt(pace.start_attempt(float(second), is_bulk=True), float(second), is_answered=True)
-    assert pace.bulk_in(10.0, n) == seconds
+    assert pace.seconds_until_bulk_call(10.0, n) == seconds
 
 
 def test_calls_in_flight_count_among_those_to_come() -> None:
     """They have their place already."""
     pace = Pace(RateLimits(per_minute=2, reserve=0))
     pace.start_attempt(0.0, is_bulk=True)
-    assert [pace.bulk_in(0.0, n) for n in (1, 2, 3)] == [0.0, 0.0, 61.0]
+    assert [pace.seconds_until_bulk_call(0.0, n) for n in (1, 2, 3)] == [0.0, 0.0, 61.0]
 
 
 @pytest.mark.parametrize("wrong", [{"per_minute": 0}, {"per_second": 0}, {"max_in_flight": 0}, {"reserve": 1.0}])

@@ -43,7 +43,7 @@ class TestSafety:
     @pytest.mark.parametrize("request_", [GET, POST])
     def test_what_was_not_processed_is_safe_to_repeat(self, happened: AttemptResult, request_: Request) -> None:
         """No connection, or a refusal to look at it."""
-        assert is_safe(request_.method, is_keyed=request_.is_keyed, happened=happened)
+        assert is_safe(request_, happened)
 
     @pytest.mark.parametrize("happened", AGAIN_IF_REPEATABLE)
     def test_what_may_be_done_is_safe_if_twice_is_once(self, happened: AttemptResult) -> None:
@@ -52,7 +52,7 @@ class TestSafety:
             (method, keyed)
             for method in METHODS
             for keyed in (True, False)
-            if is_safe(method, is_keyed=keyed, happened=happened)
+            if is_safe(Request(method=method, path="/tasks", is_keyed=keyed), happened)
         }
         assert safe == {("GET", True), ("GET", False), ("DELETE", True), ("DELETE", False), ("PUT", True)}
 
@@ -60,7 +60,7 @@ class TestSafety:
     @pytest.mark.parametrize("request_", [GET, POST])
     def test_any_other_answer_stays_the_same(self, happened: AttemptResult, request_: Request) -> None:
         """Asking again would not change it."""
-        assert not is_safe(request_.method, is_keyed=request_.is_keyed, happened=happened)
+        assert not is_safe(request_, happened)
 
 
 class TestWaits:

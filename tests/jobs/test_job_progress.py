@@ -102,9 +102,9 @@ def test_the_time_left_falls_while_a_job_waits_for_the_pace() -> None:
         pace.end_attempt(pace.start_attempt(now, is_bulk=True), now, is_answered=True)
     lefts = []
     for now in range(10, 60, 5):
-        is_waiting = pace.bulk_in(now, 1) > 0
+        is_waiting = pace.seconds_until_bulk_call(now, 1) > 0
         meter.record_progress(200, rows_read=200, bytes_read=200_000, now=now, n_chunks=200, is_waiting=is_waiting)
-        lefts.append(meter.seconds_left_at(partial(pace.bulk_in, now)))
+        lefts.append(meter.seconds_left_at(partial(pace.seconds_until_bulk_call, now)))
     # The last of a hundred calls starts when the place of the hundredth is free, 60 s after its answer at 4.95 s.
     assert lefts == pytest.approx([64.95 - now for now in range(10, 60, 5)])
 
