@@ -70,5 +70,5 @@ def test_a_window_is_exact(limit: int, gaps: list[int]) -> None:
         assert window.n_free(now) == limit - n_recent
         assert window.wait(now) == (0.0 if n_recent < limit else accepted[-limit] + 60 - now)
         if n_recent < limit:
-            window.take(now)
+            window.take_place(now)
             accepted.append(now)

@@ -38,7 +38,7 @@ def derived_as_conversation(sent: Record) -> Record:
 
 def _history_times(history: object) -> list[datetime]:
     entries = history if isinstance(history, list) else []
-    moments = (times.read(entry.get("time")) for entry in entries if isinstance(entry, dict))
+    moments = (times.parsed(entry.get("time")) for entry in entries if isinstance(entry, dict))
     return [moment for moment in moments if moment is not None]
 
 
