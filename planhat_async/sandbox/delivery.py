@@ -17,7 +17,7 @@ _RESET_AT_ONCE = struct.pack("ii", 1, 0)
 
 
 async def deliver(
-    request: web.Request, answer: ApiResponse, fault: AppliedFault | None, *, is_last: bool
+    request: web.Request, answer: ApiResponse, fault: AppliedFault, *, is_last: bool
 ) -> web.StreamResponse:
     """Send an answer, with the fault of its call; `is_last` on this connection."""
     match fault:

@@ -28,9 +28,9 @@ from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import TypeAlias
 
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 
-from planhat_async.sandbox.messages import ApiRequest, AppliedFault
+from planhat_async.sandbox.messages import NO_FAULT, ApiRequest, AppliedFault
 
 
 class Scope(Enum):
@@ -95,7 +95,7 @@ KINDS: dict[str, Kind] = {
 }
 
 
-def _numbers(calls: Iterable[int] | None) -> frozenset[int] | None:
+def _frozen(calls: Iterable[int] | None) -> frozenset[int] | None:
     return None if calls is None else frozenset(calls)
 
 
@@ -111,7 +111,7 @@ class Fault:
     """One of `KINDS`."""
     rate: float = 1.0
     """The share of the calls, from 0 to 1, that it applies to, of those that the other conditions leave."""
-    calls: frozenset[int] | None = field(default=None, converter=_numbers)
+    calls: frozenset[int] | None = field(default=None, converter=_frozen)
     """The numbers of the calls it applies to, counted from 1 among those that it fits; None for any."""
     when: Callable[[ApiRequest], bool] | None = None
     """Whether it fits a call; it is shown the request without its body."""
@@ -201,17 +201,9 @@ class _Rule:
     fault: Fault
     n_calls: int = 0
 
-    def is_due(self, n_call: int) -> bool:
-        return self.fault.calls is None or n_call in self.fault.calls
-
     @property
     def is_certain(self) -> bool:
         return self.fault.rate == 1.0
-
-    @property
-    def rank(self) -> int:
-        # Whether the next call will be refused must be known before there is one, so nothing may come before that.
-        return 2 * (not self.is_certain) + (self.fault.name != "refuse")
 
 
 class Faults:
@@ -227,49 +219,48 @@ class Faults:
 
     def __init__(self, faults: FaultsLike = (), *, seed: int = 0) -> None:
         given = parse(faults) if isinstance(faults, str) else faults
-        self._rules = sorted(map(_Rule, given), key=lambda rule: rule.rank)
+        # A refusal is decided before its call is known, so in each group it comes first.
+        self._rules = sorted(map(_Rule, given), key=lambda rule: (not rule.is_certain, rule.fault.name != "refuse"))
         _require_shares(rule.fault for rule in self._rules)
         self._random = random.Random(seed)  # noqa: S311  # needs a seed, not secrecy
         self._draw = self._random.random()
 
-    def apply(self, request: ApiRequest) -> AppliedFault | None:
-        """The fault that applies to the call that arrives, if any."""
+    def apply(self, request: ApiRequest) -> AppliedFault:
+        """The fault that applies to the call that arrives; `NO_FAULT` if none does."""
         fitting = [rule for rule in self._rules if rule.fault.fits(request)]
         for rule in fitting:
             rule.n_calls += 1
         applied = self._due(fitting, ahead=0)
-        self._next_call()
+        self._draw = self._random.random()
         return applied
 
-    def refusal(self) -> AppliedFault | None:
-        """The fault if the next call is to be refused; that call will not arrive, so it is counted here.
+    def refusal(self) -> float | None:
+        """Seconds of refusal if the next call is to be refused; that call will not arrive, so it is counted here.
 
         If calls after it are to be refused too, their times are added.
         """
         refusing = [rule for rule in self._rules if rule.fault.name == "refuse"]
         is_endless = any(rule.is_certain and rule.fault.calls is None for rule in refusing)
-        whole: AppliedFault | None = None
-        while applied := self._due(refusing, ahead=1):
-            whole = applied if whole is None else evolve(whole, amount=whole.amount + applied.amount)
+        seconds: float | None = None
+        while (applied := self._due(refusing, ahead=1)) is not NO_FAULT:
+            seconds = (seconds or 0.0) + applied.amount
             for rule in refusing:
                 rule.n_calls += 1
-            self._next_call()
+            self._draw = self._random.random()
             if is_endless:
                 break
-        return whole
+        return seconds
 
-    def _due(self, rules: Iterable[_Rule], *, ahead: int) -> AppliedFault | None:
+    def _due(self, rules: Iterable[_Rule], *, ahead: int) -> AppliedFault:
         share = 0.0
         for rule in rules:
             fault = rule.fault
             start, share = share, share + (0.0 if rule.is_certain else fault.rate)
-            if rule.is_due(rule.n_calls + ahead) and (rule.is_certain or start <= self._draw < share):
+            is_due = fault.calls is None or rule.n_calls + ahead in fault.calls
+            if is_due and (rule.is_certain or start <= self._draw < share):
                 amount = KINDS[fault.name].amount if fault.amount is None else fault.amount
-                return AppliedFault(fault.name, 0.0 if amount is None else amount, self._draw)
-        return None
-
-    def _next_call(self) -> None:
-        self._draw = self._random.random()
+                return AppliedFault(fault.name, amount or 0.0, self._draw)
+        return NO_FAULT
 
 
 _MOST_REFUSED = 0.95

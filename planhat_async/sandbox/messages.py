@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 JSON = "application/json"
 
@@ -20,6 +20,21 @@ class AppliedFault:
     """Seconds, rows or bytes; 0.0 if it has no amount."""
     draw: float = field(default=0.0, eq=False)
     """A random number from 0 to 1, drawn for this call."""
+
+
+NO_FAULT = AppliedFault("")
+
+
+@define
+class RefusedError(Exception):
+    """The reason why Planhat answers 400, or blames a row."""
+
+    field: str
+    """The field or parameter at fault, empty if it is the whole."""
+    reason: str
+    """The text in the answer."""
+    is_missing: bool = False
+    """Whether a required field is missing."""
 
 
 @frozen
@@ -43,7 +58,7 @@ class ApiRequest:
     """When it arrived, Unix seconds."""
     n_parallel: int = 1
     """Requests under way when it arrived, with this one."""
-    fault: AppliedFault | None = None
+    fault: AppliedFault = NO_FAULT
     """The fault that applies to it."""
 
     @property

@@ -180,7 +180,7 @@ class Planhat(ABC):
             ValueError: A line is invalid, or there is a record of its `_id` already; those before it are added.
         """
         with open(path, "rb") as file:
-            return self._state.read(file, now=self.now(), model=model)
+            return self._state.load(file, now=self.now(), model=model)
 
     @abstractmethod
     def _prepare_for_the_first(self) -> None:

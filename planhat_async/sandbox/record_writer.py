@@ -8,9 +8,9 @@ from attrs import define
 
 from planhat_async.sandbox import times
 from planhat_async.sandbox.choices import Choices
+from planhat_async.sandbox.messages import RefusedError
 from planhat_async.sandbox.models import Rules
 from planhat_async.sandbox.models.rules import CompanyReference
-from planhat_async.sandbox.refusals import RefusedError
 from planhat_async.sandbox.state import State
 from planhat_async.sandbox.store import Record
 
@@ -57,21 +57,13 @@ class RecordWriter:
             self.state.collection(model).change(record, touched | changes)
         return is_changed
 
-    def delete(self, model: Rules, record: Record) -> None:
-        """Remove a record."""
-        self.state.collection(model).remove(record)
-
-    def company_of(self, model: Rules, row: Record) -> Record | None:
-        """The registered company that a row names; `None` if it names none, or while no company is registered.
-
-        Raises:
-            RefusedError: The company is not registered.
-        """
-        reference = model.variant(row).company
-        return None if reference is None else self._company(reference, row)
+    def find(self, name: str, field: str, value: object) -> Record | None:
+        """The record of the model of this name whose field has this value."""
+        return self.state.match(self.state.model(name), field, value)
 
     def _company(self, reference: CompanyReference, row: Record) -> Record | None:
-        companies = self.state.model(reference.model)
+        """The registered company that a row names; `None` without a name, or while no company is registered."""
+        companies = self.state.model("companies")
         if not self.state.collection(companies):
             return None
         for field, matched in reference.fields:
@@ -102,7 +94,7 @@ class RecordWriter:
         if rules.company is not None:
             self._name_company(rules.company, row, changes)
         for infer in rules.infer:
-            changes |= infer(changes, self._find)
+            changes |= infer(changes, self.find)
         return changes
 
     def _name_company(self, reference: CompanyReference, row: Record, changes: Record) -> None:
@@ -110,10 +102,7 @@ class RecordWriter:
             changes.pop(reference.key, None)  # a record cannot be taken from its company
         company = self._company(reference, row)
         if company is not None:
-            changes |= {reference.key: company["_id"], reference.name: company.get("name", "")}
-
-    def _find(self, name: str, field: str, value: object) -> Record | None:
-        return self.state.match(self.state.model(name), field, value)
+            changes |= {reference.key: company["_id"], "companyName": company.get("name", "")}
 
     def _require_unique(self, rules: Rules, changes: Record, record: Record | None) -> None:
         for sent, stored in rules.unique:
@@ -131,11 +120,7 @@ def _defaults(rules: Rules, now: float) -> Record:
 
 
 def _require(rules: Rules, row: Record) -> None:
-    """Refuse a row without a field that a new record needs.
-
-    Raises:
-        RefusedError: Which field is missing.
-    """
+    """Refuse a row without a field that a new record needs."""
     missing = next((group[0] for group in rules.needs if not any(row.get(field) for field in group)), None)
     for field, value, other, cls in rules.needs_with:
         if missing is None and row.get(field) == value and not isinstance(row.get(other), cls):

@@ -6,7 +6,6 @@ import asyncio
 import socket
 import time
 from contextlib import suppress
-from types import TracebackType
 from typing import Any, Self, Unpack
 from urllib.parse import parse_qsl, unquote
 
@@ -57,9 +56,7 @@ class Sandbox(Planhat):
         await self.start()
         return self
 
-    async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *exc_info: object) -> None:
         await self.close()
 
     @property
@@ -137,7 +134,7 @@ class Sandbox(Planhat):
             try:
                 if refusal is not None:
                     # A client that disconnects cancels this handler: the absence still begins, and still ends.
-                    await asyncio.shield(self._keep(self._go_away(refusal.amount)))
+                    await asyncio.shield(self._keep(self._go_away(refusal)))
             finally:
                 self._busy.discard(request.protocol)
 
@@ -145,12 +142,12 @@ class Sandbox(Planhat):
         self, request: web.Request, head: ApiRequest, admission: Admission, *, is_last: bool
     ) -> web.StreamResponse:
         fault = admission.fault
-        if fault is not None and fault.name in UNREAD:
-            self._api.lose(head, admission)
+        if fault.name in UNREAD:
+            self._api.lose(head, fault)
             return hang_up(request)
         # Read it all even if it is too large: a client reads no answer before it has sent its body.
         whole = evolve(head, body=await request.content.read())
-        if fault is not None and fault.name == "late":
+        if fault.name == "late":
             self._keep(self._answer_later(fault.amount, whole, admission))
             return hang_up(request)
         return await deliver(request, self._api.answer(whole, admission), fault, is_last=is_last)
@@ -159,7 +156,7 @@ class Sandbox(Planhat):
         refusal = None if self._runner is None else self._api.faults.refusal()
         if refusal is not None:
             self._stop_accepting()
-            self._keep(self._go_away(refusal.amount))
+            self._keep(self._go_away(refusal))
 
     async def _go_away(self, seconds: float) -> None:
         """Stop listening for a while, and close the connections that would carry the next call."""

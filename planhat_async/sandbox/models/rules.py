@@ -16,25 +16,15 @@ Find: TypeAlias = Callable[[str, str, object], Record | None]
 Inference: TypeAlias = Callable[[Record, Find], Record]
 """The fields that follow from those that are written, and from the records that they name."""
 
-ANY_KEY = ("_id", "extid", "srcid")
-"""The kinds of key: an `_id`, `extid-…` and `srcid-…`."""
+KEY_FIELDS = {"extid": "externalId", "srcid": "sourceId"}
+"""The field that each kind of prefixed key, `extid-…` and `srcid-…`, is a value of."""
+ANY_KEY = ("_id", *KEY_FIELDS)
+"""The kinds of key."""
 
 
 def words(text: str) -> frozenset[str]:
     """The words of a text."""
     return frozenset(text.split())
-
-
-def _nothing(_: Any) -> Record:
-    return {}
-
-
-def _as_stored(record: Record, _: Record | None) -> Record:
-    return record
-
-
-def _one_partition(_: Record) -> str:
-    return "all"
 
 
 @frozen(kw_only=True)
@@ -48,10 +38,6 @@ class CompanyReference:
     """
     key_kinds: tuple[str, ...] = ANY_KEY
     """The kinds of key that the field that matches `_id` takes."""
-    name: str = "companyName"
-    """The field that gets the company's name."""
-    model: str = "companies"
-    """The name of the companies' model."""
 
     @property
     def key(self) -> str:
@@ -74,7 +60,7 @@ class Rules:
     """The model in whose collection its records are stored: its own, or one that it shares with others."""
     indexes: tuple[str, ...] = ("sourceId", "externalId")
     """The fields by which the records of its own collection are found; each text in a list is a value."""
-    partition_of: Callable[[Record], str] = _one_partition
+    partition_of: Callable[[Record], str] = lambda _: "all"
     """The partition of its own collection that a record belongs to: lists read whole partitions."""
     partitions: tuple[str, ...] = ()
     """The partitions of the collection that hold its records; all if none is named, here and below."""
@@ -95,8 +81,6 @@ class Rules:
     """Rows in the largest page."""
     filters: tuple[Filter, ...] = ()
     """The parameters of its list besides the four that all lists have."""
-    keys: Mapping[str, str] = field(factory=lambda: {"extid": "externalId", "srcid": "sourceId"})
-    """The field that each kind of prefixed key names."""
     get_keys: tuple[str, ...] = ANY_KEY
     """The kinds of key that `GET path/key` takes, without any there is no such call; the same of the next two."""
     update_keys: tuple[str, ...] = ANY_KEY
@@ -130,20 +114,18 @@ class Rules:
     """How a record names its company; `None` if it has none."""
     infer: tuple[Inference, ...] = ()
     """What follows from the records that a record names."""
-    derive: Callable[[Record], Record] = _nothing
+    derive: Callable[[Record], Record] = lambda _: {}
     """The fields that are computed from those sent."""
     sent_only: frozenset[str] = frozenset()
     """Fields that come back by other names; whether by these as well is unknown."""
     defaults: Mapping[str, Any] = field(factory=dict)
     """The fields of a new record that were not sent."""
-    dated: Callable[[datetime], Record] = _nothing
+    dated: Callable[[datetime], Record] = lambda _: {}
     """Those of them that depend on the time of creation."""
     touches: str | None = None
     """The field that holds the time of the last change."""
-    discriminator: str = "type"
-    """The field that says which variant a record is."""
     variants: Mapping[str, Rules] = field(factory=dict)
-    """The rules of records of this path whose discriminator has that value."""
+    """The rules of records of this path whose `type` has that value."""
 
     # Answers
 
@@ -153,28 +135,14 @@ class Rules:
     """The fields by which that answer names a record."""
     hidden_on_write: frozenset[str] = frozenset()
     """Stored fields that the answers to create, update and delete leave out."""
-    created_answer: Callable[[Record, Record | None], Record] = _as_stored
-    """The answer to a creation, given the record and its company: some fields are only there."""
+    created_answer: Inference = lambda record, _: record
+    """The answer to a creation, given the record: some fields are only there."""
     counts_deletions: bool = False
     """Whether a deletion is answered with a count; otherwise with the record."""
-
-    @property
-    def list_methods(self) -> frozenset[str]:
-        """The methods of its path."""
-        return _methods(GET=True, PUT=self.match, POST=self.is_creatable)
-
-    @property
-    def record_methods(self) -> frozenset[str]:
-        """The methods of a record's path."""
-        return _methods(GET=self.get_keys, PUT=self.update_keys, DELETE=self.delete_keys)
 
     def variant(self, row: Record, stored: Record | None = None) -> Rules:
         """The rules of a row: those of the variant that it says it is, or that the record it changes is."""
         if not self.variants:
             return self
-        value = row.get(self.discriminator) or (stored or row).get(self.discriminator)
+        value = row.get("type") or (stored or row).get("type")
         return self.variants.get(value, self) if isinstance(value, str) else self
-
-
-def _methods(**offered: object) -> frozenset[str]:
-    return frozenset(method for method, is_offered in offered.items() if is_offered)
