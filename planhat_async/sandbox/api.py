@@ -1,4 +1,4 @@
-"""Planhat without a network: the rules that all doors share, without a clock or a socket."""
+"""Planhat's rules without a network: no clock and no socket."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Api:
         token: The only token accepted; None accepts any that is not empty.
         limits: The rate limits of each token.
         choices: The behaviour where Planhat's is unknown.
-        state: The records from the start; it is used, not copied.
+        state: The initial records; used, not copied.
     """
 
     def __init__(
@@ -73,16 +73,15 @@ class Api:
         if not self._accepts(token):
             headers = self._limit_headers(self._limits.per_minute)
             return Admission(Outcome(401, {"error": "Unauthorized"}), headers, fault)
-        if fault.name.startswith("http_429"):
-            # Like a refusal by the limits, it takes no place.
-            return Admission(None, self._limit_headers(self._limits.n_free(token, request.now)), fault)
-        verdict = self._limits.judge(token, now=request.now, n_parallel=request.n_parallel)
-        answer_headers = self._limit_headers(verdict.n_free)
-        if verdict.wait == 0.0:
-            return Admission(None, answer_headers, fault)
+        wait = 0.0
+        if not fault.name.startswith("http_429"):  # like a refusal by the limits, such a fault takes no place
+            wait = self._limits.admit(token, now=request.now, n_parallel=request.n_parallel)
+        headers = self._limit_headers(self._limits.n_free(token, request.now))
+        if wait == 0.0:
+            return Admission(None, headers, fault)
         if self._choices.retry_after:
-            answer_headers["Retry-After"] = str(math.ceil(verdict.wait))
-        return Admission(Outcome(429, {"error": "Too many requests"}), answer_headers, fault)
+            headers["Retry-After"] = str(math.ceil(wait))
+        return Admission(Outcome(429, {"error": "Too many requests"}), headers, fault)
 
     def answer(self, request: ApiRequest, admission: Admission) -> ApiResponse:
         """Answer a request that was admitted or refused, and log it."""
@@ -129,14 +128,14 @@ class Api:
 def _token_of(headers: Mapping[str, str]) -> str:
     """The token of `Bearer TOKEN`, or of `Basic` with the token as name and an empty password; otherwise empty."""
     value = next((value for name, value in headers.items() if name.lower() == "authorization"), "")
-    scheme, _, said = value.partition(" ")
+    scheme, _, credentials = value.partition(" ")
     match scheme.lower():
         case "bearer":
-            return said.strip()
+            return credentials.strip()
         case "basic":
             with suppress(ValueError):
-                credentials = base64.b64decode(said.strip(), validate=True).decode("utf-8", "surrogateescape")
-                name, _, password = credentials.partition(":")
+                pair = base64.b64decode(credentials.strip(), validate=True).decode("utf-8", "surrogateescape")
+                name, _, password = pair.partition(":")
                 return "" if password else name
     return ""
 

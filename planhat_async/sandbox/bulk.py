@@ -21,18 +21,19 @@ _COUNTS = frozenset({"created", "updated", "nonupdates"})
 def upsert(
     writer: RecordWriter, model: Rules, rows: list[Any], now: float, *, fault: AppliedFault
 ) -> tuple[int, Record]:
-    """Store the rows in their order, except for those that a fault applies to.
+    """Store the rows in order, except for those that a fault applies to.
 
     Returns:
-        The status and the body of the answer. 400: a key came twice (each row that has it is blamed), or every row
-        lacks a required field. 206: other rows were refused. A row that is dropped silently is counted nowhere.
+        The status and body of the answer. 400: a key is repeated (every row that has it is blamed), or every row lacks
+        a required field. 206: other rows were refused. A row that is dropped silently is not counted.
     """
     run = _Upsert(writer, model, now)
     damaged = damage.to_rows(fault, len(rows))
     keys = [run.keys(row) for row in rows]
     dropped = [run.is_dropped(row, own) for row, own in zip(rows, keys, strict=True)]
     repeated = run.repeated(own for own, is_dropped in zip(keys, dropped, strict=True) if not is_dropped)
-    applies_rest = writer.choices.rejected_body_applies_rest or not (repeated or damaged.is_of_all)
+    is_refused_as_a_whole = bool(repeated) or damaged.status in {400, 403}
+    applies_rest = writer.choices.rejected_body_applies_rest or not is_refused_as_a_whole
     for position, row in enumerate(rows):
         if position in damaged.positions:
             if damaged.refused is not None:
@@ -74,7 +75,7 @@ class _Upsert:
         return 206 if self.created_errors or self.updated_errors else 200
 
     def keys(self, row: Any) -> _Keys:
-        """The keys by which the row can match a record, by name, in the order in which they are tried."""
+        """The names and values of the row's keys, in the order in which they are matched."""
         if not isinstance(row, dict):
             return ()
         keys = []
@@ -85,7 +86,7 @@ class _Upsert:
         return tuple(keys)
 
     def is_dropped(self, row: Any, keys: _Keys) -> bool:
-        """Whether the row would create a record, and lacks the fields without which Planhat drops it silently."""
+        """Whether Planhat drops the row silently: it would create a record, and lacks the fields for that."""
         required = self.model.dropped_without
         if not required or not isinstance(row, dict) or any(row.get(field) for field in required):
             return False

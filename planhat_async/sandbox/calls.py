@@ -122,18 +122,14 @@ def _shown(model: Rules, record: Record) -> Record:
 
 def _decoded(body: bytes) -> Any:
     try:
-        value = msgspec.json.decode(body)
-        _require_shallow(value)
+        value = nested = msgspec.json.decode(body)
+        # What can only just be decoded could be stored, but never again be encoded inside a record inside a list.
+        for _ in range(_SPARE_NESTING):
+            nested = [nested]
+        msgspec.json.encode(nested)
     except (ValueError, RecursionError) as error:
         raise _MalformedError from error
     return value
-
-
-def _require_shallow(value: Any) -> None:
-    # What can only just be decoded could be stored, but never again be encoded inside a record inside a list.
-    for _ in range(_SPARE_NESTING):
-        value = [value]
-    msgspec.json.encode(value)
 
 
 def _decoded_object(body: bytes) -> Record:

@@ -1,4 +1,4 @@
-"""The effect of a fault on a request, on the rows in it, and on the answer; the doors apply faults to connections."""
+"""The effect of a fault on a request, its rows and its answer; the transports apply the faults of connections."""
 
 from __future__ import annotations
 
@@ -84,11 +84,6 @@ class RowDamage:
     """Of the answer; `None` if the fault does not decide it."""
     refused: RefusedError | None = None
     """The error they get; `None` if they are dropped silently."""
-
-    @property
-    def is_of_all(self) -> bool:
-        """Whether the other rows are affected as well."""
-        return self.status in {400, 403}
 
 
 def to_rows(fault: AppliedFault, n_rows: int) -> RowDamage:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections import defaultdict, deque
 
-from attrs import frozen
-
 
 class Window:
     """At most `limit` attempts in any `seconds`: a place is free again exactly `seconds` after it was taken."""
@@ -33,16 +31,6 @@ class Window:
         self._taken.append(now)
 
 
-@frozen
-class Verdict:
-    """The decision about one attempt."""
-
-    wait: float
-    """Seconds until it would be accepted, 0.0 if it is."""
-    n_free: int | None
-    """Places left in its minute, None without a limit a minute."""
-
-
 class Limits:
     """The limits of each token. Refused attempts take no place.
 
@@ -65,8 +53,12 @@ class Limits:
         new_windows()  # refuses an invalid limit now, not with the first attempt
         self._windows: defaultdict[str, list[Window]] = defaultdict(new_windows)
 
-    def judge(self, token: str, *, now: float, n_parallel: int = 1) -> Verdict:
-        """Accept or refuse an attempt that arrives at `now` (Unix seconds) as one of `n_parallel` under way."""
+    def admit(self, token: str, *, now: float, n_parallel: int = 1) -> float:
+        """Accept or refuse an attempt that arrives at `now` (Unix seconds) as one of `n_parallel` under way.
+
+        Returns:
+            Seconds until it would be accepted; 0.0 if it is.
+        """
         windows = self._windows[token]
         wait = max((window.wait(now) for window in windows), default=0.0)
         if n_parallel > self._max_parallel:
@@ -74,7 +66,7 @@ class Limits:
         if wait == 0.0:
             for window in windows:
                 window.take_place(now)
-        return Verdict(wait, self.n_free(token, now))
+        return wait
 
     def n_free(self, token: str, now: float) -> int | None:
         """Places left in the token's minute, None without a limit a minute."""

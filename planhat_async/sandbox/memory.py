@@ -1,6 +1,6 @@
-"""The door in memory: the same rules and faults without a socket, on the event loop's own clock.
+"""The sandbox in memory: the same rules and faults without a socket, on the event loop's own clock.
 
-On an event loop whose clock jumps, minutes of limits, slow answers and patience take milliseconds.
+With a virtual clock, minutes of limits, slow answers and timeouts take milliseconds.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class MemorySandbox(Planhat):
     async def exchange(self, request: ApiRequest, *, patience: float) -> ApiResponse:
         """Answer a request, or raise as a connection would.
 
-        A request that was sent arrives: cancellation and impatience end the waiting, not the request.
+        A request that was sent arrives: cancellation and timeouts end the waiting, not the request.
 
         Args:
             request: Its `now` and `n_parallel` are filled in when it arrives.
@@ -109,7 +109,7 @@ class MemorySandbox(Planhat):
 
 
 async def _require_patience(seconds: float, patience: float) -> None:
-    """Time out, after `patience` seconds, a caller whose next piece of an answer comes only after `seconds`."""
+    """Time out after `patience` seconds if the next piece of an answer takes longer."""
     if seconds > patience:
         await asyncio.sleep(patience)
         raise TimeoutError

@@ -1,4 +1,4 @@
-"""Requests and answers as plain values, the same for every door to the rules."""
+"""Requests and answers as plain values, independent of the transport."""
 
 from __future__ import annotations
 
@@ -44,12 +44,9 @@ class ApiRequest:
     method: str
     """In capitals."""
     segments: tuple[str, ...]
-    """The path between its slashes, each percent-decoded: `("tasks", "extid-a/b")`.
-
-    Those of `/tasks/` are `("tasks", "")`.
-    """
+    """The percent-decoded parts of the path: `("tasks", "extid-a/b")`; `("tasks", "")` for `/tasks/`."""
     query: tuple[tuple[str, str], ...] = ()
-    """Names and values in their order; of a name that comes twice the last counts."""
+    """Names and values in order; the last value of a repeated name counts."""
     headers: Mapping[str, str] = field(factory=dict, repr=False)
     """Only `Authorization` is used."""
     body: bytes = field(default=b"", repr=False)
@@ -86,11 +83,11 @@ class LoggedRequest:
     path: str
     """Each segment percent-encoded, `/tasks/extid-a%2Fb`."""
     query: dict[str, str]
-    """The parameters; of a name that comes twice the last counts."""
+    """The parameters; the last value of a repeated name."""
     n_rows: int | None
     """Rows in the body of a bulk upsert that was read, else `None`."""
     status: int
-    """Of the answer, even if a fault kept it from the client; 0 without an answer."""
+    """The status of the answer, even if a fault kept it from the client; 0 without an answer."""
     at: float
     """When it arrived, Unix seconds."""
     fault: str | None = None

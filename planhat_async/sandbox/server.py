@@ -1,4 +1,4 @@
-"""The door on a socket: a server of HTTP."""
+"""The sandbox on a socket: an HTTP server."""
 
 from __future__ import annotations
 
@@ -92,8 +92,7 @@ class Sandbox(Planhat):
     async def close(self) -> None:
         """Stop listening and hang up; a request under way has a tenth of a second to end. Closing twice is harmless.
 
-        A call that a fault was to carry out later is not carried out any more: see `settled`. A cancellation waits
-        until it is closed.
+        Calls that a fault delays are dropped: see `settled`. A cancellation waits until the sandbox is closed.
         """
         closing = asyncio.ensure_future(self._close())
         try:
@@ -133,7 +132,7 @@ class Sandbox(Planhat):
             self._n_parallel -= 1
             try:
                 if refusal is not None:
-                    # A client that disconnects cancels this handler: the absence still begins, and still ends.
+                    # A client that disconnects cancels this handler; the absence must begin and end all the same.
                     await asyncio.shield(self._keep(self._go_away(refusal)))
             finally:
                 self._busy.discard(request.protocol)
@@ -174,7 +173,7 @@ class Sandbox(Planhat):
         await self._listen()
 
     async def _listen(self) -> None:
-        async with self._coming_back:  # of two absences that overlap, both end
+        async with self._coming_back:  # two absences may end at once
             runner = self._runner
             if runner is not None and runner.server is not None and self._listener is None:
                 loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""All that a sandbox holds: collections of records, as one value, and as JSON lines."""
+"""The records of a sandbox: collections, snapshots and JSON lines."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from planhat_async.sandbox.store import Collection, ObjectIds, Record, decoded
 
 @frozen
 class Snapshot:
-    """What a sandbox held at one time. It can be restored as often as you like."""
+    """The records of a sandbox at one time. It can be restored any number of times."""
 
     collections: Mapping[str, Collection] = field(repr=False)
     ids: ObjectIds = field(repr=False)
@@ -78,7 +78,7 @@ class State:
         return self.collection(rules).find(field, value, rules.key_partitions)
 
     def new_id(self, now: float, created: datetime | None = None) -> str:
-        """An `_id` that no record has; `created` puts its time before those that were made already."""
+        """An `_id` that no record has, with the time `created` in it, or `now`."""
         record_id = self._ids.new(now, created)
         for collection in self._collections.values():
             if record_id in collection:
@@ -107,7 +107,7 @@ class State:
             raise TypeError(f"an _id is text, not {record_id!r}")
         before = collection.get(record_id)
         if before is not None and not rules.is_replaceable:
-            raise ValueError(f"there is a record of the _id {record_id}")
+            raise ValueError(f"a record with the _id {record_id} already exists")
         if before is not None:
             collection.remove(before)
         collection.insert(stored)
@@ -124,7 +124,7 @@ class State:
         )
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Hold what was held then; generated `_id`s go on from there as well."""
+        """Return to a snapshot, also of the generated `_id`s."""
         self._collections = {name: collection.copy() for name, collection in snapshot.collections.items()}
         self._ids = copy.copy(snapshot.ids)
 
@@ -135,13 +135,13 @@ class State:
                 yield msgspec.json.encode({"model": name, "record": msgspec.Raw(text)}) + b"\n"
 
     def load(self, lines: Iterable[bytes], *, now: float, model: str | None = None) -> int:
-        """Add the records of such lines, or of lines that are a record of that model each; blank ones are ignored.
+        """Add the records of such lines or, given a model, of lines that are its records; blank lines are ignored.
 
         Returns:
-            How many records there were.
+            The number of records.
 
         Raises:
-            ValueError: A line is invalid, or there is a record of its `_id` already.
+            ValueError: A line is invalid or repeats the `_id` of a record.
         """
         if model is not None:
             self.model(model)

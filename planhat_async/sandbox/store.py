@@ -1,7 +1,7 @@
 """Collections of records, found by key in constant time.
 
-They are kept as JSON text. A ticket takes some 1.5 kB that way, and as a dictionary three times as much; a page is
-joined, not encoded; and the garbage collector has nothing to walk through, which took it a second at 200,000 tickets.
+Records are stored as JSON text. A ticket takes about 1.5 kB, a third of what a dictionary takes; a page is joined, not
+encoded; and the garbage collector has nothing to traverse, which took a second at 200,000 tickets.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Record: TypeAlias = dict[str, Any]
 
 
 class ObjectIds:
-    """New `_id`s: 8 hex digits of creation time, then 16 of a counter that starts where the seed says.
+    """New `_id`s: 8 hex digits of creation time, then 16 of a counter that the seed starts.
 
     Each is greater than those before it, even if the clock goes back, unless its time is given.
     """
@@ -42,8 +42,8 @@ class ObjectIds:
 class SortedTexts:
     """Texts of records in the order of their `_id`s.
 
-    Generated `_id`s ascend, so the order of insertion is the order wanted, and a list of the first page costs no sort.
-    A caller's own `_id` may come out of order: then the next list sorts once.
+    Generated `_id`s ascend, so insertion order is usually the right order. A caller's own `_id` may come out of order:
+    then the next list sorts once.
     """
 
     _texts: dict[str, bytes] = Factory(dict)
@@ -85,8 +85,8 @@ class SortedTexts:
 class Index:
     """The `_id`s of the records that have a value, in the order in which they got it.
 
-    Almost every value is one record's, so it is kept without a container. Only texts are values; of a list, each text
-    in it.
+    Almost every value belongs to one record, whose `_id` is stored without a container. Values are texts, or the texts
+    in a list.
     """
 
     _ids: dict[str, str | dict[str, None]] = Factory(dict)
@@ -126,12 +126,11 @@ def _texts_in(value: object) -> Iterable[str]:
 
 
 class Collection:
-    """Records in partitions, with indexes. What comes out is a copy.
+    """Records in partitions, with indexes. Returned records are copies.
 
     Args:
         indexes: The fields by which records are found.
-        partition_of: The partition that a record belongs to: lists read whole partitions, and look into no record for
-            it.
+        partition_of: The partition that a record belongs to; lists read whole partitions without decoding records.
     """
 
     def __init__(self, indexes: Iterable[str] = (), partition_of: Callable[[Record], str] = lambda _: "all") -> None:
@@ -150,7 +149,7 @@ class Collection:
         return False
 
     def get(self, record_id: str, partitions: tuple[str, ...] = ()) -> Record | None:
-        """The record of this `_id`, if it is in one of these partitions, here and below: any if none is named."""
+        """The record of this `_id` in these partitions; here and below, in any partition by default."""
         for name in partitions or self._partitions:
             texts = self._partitions.get(name)
             text = None if texts is None else texts.get(record_id)
@@ -159,7 +158,7 @@ class Collection:
         return None
 
     def find(self, field: str, value: str, partitions: tuple[str, ...] = ()) -> Record | None:
-        """The record whose indexed field has this value, of several the one stored first."""
+        """The first stored record whose indexed field has this value."""
         for record_id in self._indexes[field].ids(value):
             record = self.get(record_id, partitions)
             if record is not None:
@@ -226,6 +225,6 @@ def decoded(text: bytes) -> Record:
 
 
 def _text_of(record: Record) -> bytes:
-    # A copy of the right size: what `encode` returns was cut to size, and what was cut off is lost between the texts.
+    # A copy of the right size: `encode` returns a shrunk buffer, and the memory cut off is lost between the texts.
     _ENCODER.encode_into(record, _BUFFER)
     return bytes(_BUFFER)

@@ -163,7 +163,7 @@ def test_an_id_is_added_once() -> None:
     """A second record of the same `_id` is a mistake."""
     api = Api()
     api.state.add("tasks", {"_id": "a"}, now=NOW)
-    with pytest.raises(ValueError, match="there is a record of the _id a"):
+    with pytest.raises(ValueError, match="a record with the _id a already exists"):
         api.state.add("tasks", {"_id": "a"}, now=NOW)
 
 

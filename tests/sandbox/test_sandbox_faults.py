@@ -140,7 +140,7 @@ def test_the_seed_decides(seed: int, calls: list[ApiRequest]) -> None:
 
 
 def test_another_seed_decides_otherwise() -> None:
-    """Two seeds have different luck."""
+    """Two seeds apply faults to different calls."""
     assert _names("slow=0.5", [GET] * 50, seed=1) != _names("slow=0.5", [GET] * 50, seed=2)
 
 
@@ -148,7 +148,7 @@ def test_another_seed_decides_otherwise() -> None:
     "text",
     ["rows_206:-1", "rows_206:0.5", "page_rows:0", "slow:-1", "http_500@0", "refuse=0.5,refuse=0.5", "refuse=0.999"],
 )
-def test_faults_that_make_no_sense_are_refused(text: str) -> None:
-    """Before they harm the rules, or keep everybody waiting for ages."""
-    with pytest.raises(ValueError, match=r"make no sense|counted from 1|for ages|add up"):
+def test_invalid_numbers_are_refused(text: str) -> None:
+    """A count below 1, a negative time, or a rate at which nearly every call is refused."""
+    with pytest.raises(ValueError, match=r"not a valid number|counted from 1|add up"):
         Faults(text)

@@ -1,4 +1,4 @@
-"""What a declaration of a model says: plain values, and functions where something is computed."""
+"""The declaration of a model: plain values, and functions where something is computed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from planhat_async.sandbox.store import Record
 Find: TypeAlias = Callable[[str, str, object], Record | None]
 """Finds a record, given the name of its model, a field and the value of that field."""
 Inference: TypeAlias = Callable[[Record, Find], Record]
-"""The fields that follow from those that are written, and from the records that they name."""
+"""The fields that follow from those written and from the records that they name."""
 
 KEY_FIELDS = {"extid": "externalId", "srcid": "sourceId"}
 """The field that each kind of prefixed key, `extid-…` and `srcid-…`, is a value of."""
@@ -32,12 +32,12 @@ class CompanyReference:
     """How a record names its company."""
 
     fields: tuple[tuple[str, str], ...] = (("companyId", "_id"),)
-    """The fields that name it, the first of them that has a value; each with the field of a company that it matches.
+    """The fields that may name it, each with the field of a company that it matches; the first one with a value counts.
 
-    The one that matches `_id` also takes the prefixed keys; with its value is stored what the record belongs to.
+    The first field matches `_id`, and stores it.
     """
     key_kinds: tuple[str, ...] = ANY_KEY
-    """The kinds of key that the field that matches `_id` takes."""
+    """The kinds of key that the first field accepts."""
 
     @property
     def key(self) -> str:
@@ -50,7 +50,7 @@ class Rules:
     """How the sandbox treats the records of one model. `planhat_async.sandbox.models` lists all models."""
 
     name: str
-    """Its plural: what `records`, `add` and `load` know it by."""
+    """The plural, its name in `records`, `add` and `load`."""
     path: str | None = None
     """The first segment of its URLs; `None` if it has none."""
 
@@ -63,15 +63,15 @@ class Rules:
     partition_of: Callable[[Record], str] = lambda _: "all"
     """The partition of its own collection that a record belongs to: lists read whole partitions."""
     partitions: tuple[str, ...] = ()
-    """The partitions of the collection that hold its records; all if none is named, here and below."""
+    """The partitions of the collection that hold its records; an empty tuple means all, here and below."""
     key_partitions: tuple[str, ...] = Factory(lambda self: self.partitions, takes_self=True)
     """Those in which a `sourceId` or an `externalId` is looked up."""
     visible_partitions: tuple[str, ...] = Factory(lambda self: self.partitions, takes_self=True)
     """Those that its path shows."""
     is_replaceable: bool = False
-    """Whether a record that the owner of the sandbox adds replaces the one that has its `_id`."""
+    """Whether `add` replaces the record that has the same `_id`."""
     filled_in: Mapping[str, Any] = field(factory=dict)
-    """What a record that the owner of the sandbox adds gets where it says nothing."""
+    """The fields that `add` fills in where they are missing."""
 
     # Calls
 
@@ -82,7 +82,7 @@ class Rules:
     filters: tuple[Filter, ...] = ()
     """The parameters of its list besides the four that all lists have."""
     get_keys: tuple[str, ...] = ANY_KEY
-    """The kinds of key that `GET path/key` takes, without any there is no such call; the same of the next two."""
+    """The kinds of key that `GET path/key` takes; without any the call does not exist, here and below."""
     update_keys: tuple[str, ...] = ANY_KEY
     """Those of `PUT path/key`."""
     delete_keys: tuple[str, ...] = ("_id",)
@@ -90,7 +90,7 @@ class Rules:
     is_creatable: bool = True
     """Whether there is `POST path`."""
     match: tuple[tuple[str, str], ...] = (("_id", "_id"),)
-    """What a bulk upsert matches a row by, in turn: the field sent, the field stored. Without any there is no bulk."""
+    """The keys that a bulk upsert matches in turn: the field sent, the field stored."""
 
     # Writes
 
@@ -105,7 +105,7 @@ class Rules:
     unique: tuple[tuple[str, str], ...] = (("sourceId", "sourceId"),)
     """The keys that only one record of the model may have: the field sent, the field stored."""
     needs: tuple[tuple[str, ...], ...] = ()
-    """What a new record needs: one field of each group. An answer names the first of a group."""
+    """A new record needs one field of each group. An answer names the first of a group."""
     needs_with: tuple[tuple[str, object, str, type], ...] = ()
     """`(field, value, other, type)`: a new record whose `field` has that value needs an `other` of that type."""
     dropped_without: tuple[str, ...] = ()
@@ -113,11 +113,11 @@ class Rules:
     company: CompanyReference | None = CompanyReference()
     """How a record names its company; `None` if it has none."""
     infer: tuple[Inference, ...] = ()
-    """What follows from the records that a record names."""
+    """The fields that follow from the records that a record names."""
     derive: Callable[[Record], Record] = lambda _: {}
     """The fields that are computed from those sent."""
     sent_only: frozenset[str] = frozenset()
-    """Fields that come back by other names; whether by these as well is unknown."""
+    """Fields that come back under other names; whether also under these is unknown."""
     defaults: Mapping[str, Any] = field(factory=dict)
     """The fields of a new record that were not sent."""
     dated: Callable[[datetime], Record] = lambda _: {}
@@ -141,7 +141,7 @@ class Rules:
     """Whether a deletion is answered with a count; otherwise with the record."""
 
     def variant(self, row: Record, stored: Record | None = None) -> Rules:
-        """The rules of a row: those of the variant that it says it is, or that the record it changes is."""
+        """The rules of a row: those of the variant that its `type`, or that of the stored record, names."""
         if not self.variants:
             return self
         value = row.get("type") or (stored or row).get("type")
