@@ -91,7 +91,7 @@ def test_a_wait_is_at_least_a_second() -> None:
     assert answers[1].headers["Retry-After"] == "1"
 
 
-def test_requests_under_way_are_told_to_the_limits() -> None:
+def test_the_limits_count_requests_under_way() -> None:
     """A request that arrives as one too many is refused."""
     api = Api(limits=Limits(max_parallel=1))
     assert [api.handle(_get(n_parallel=n)).status for n in (1, 2)] == [200, 429]

@@ -1,4 +1,4 @@
-"""What goes wrong, and with which calls."""
+"""Faults, and the calls that they apply to."""
 
 from __future__ import annotations
 

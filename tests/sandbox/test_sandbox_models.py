@@ -100,7 +100,7 @@ def test_a_note_knows_its_users_and_whether_its_type_is_custom() -> None:
 
 
 def test_the_answer_to_a_new_note_joins_its_texts() -> None:
-    """`note` is the subject and the snippet, or whichever there is."""
+    """`note` is the subject and the snippet, or the one that exists."""
     joined = [
         NOTES.created_answer(record, lambda *_: None)["note"]
         for record in ({"subject": "S", "snippet": "D"}, {"subject": "S"}, {"snippet": "D"}, {"subject": 7})

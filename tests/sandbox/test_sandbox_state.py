@@ -1,4 +1,4 @@
-"""All that a sandbox holds: kept, put back, written down, read again."""
+"""The records of a sandbox: snapshots, and files written and read."""
 
 from __future__ import annotations
 
