@@ -141,4 +141,4 @@ def test_a_marker_that_is_none_is_an_error(tmp_path: Path, marker: str, problem:
 def test_the_marker_is_described(tmp_path: Path) -> None:
     """Where pytest lists markers."""
     listed = run(tmp_path, "", "--markers").stdout
-    assert "@pytest.mark.planhat(**options): what `planhat_sandbox` is to be like" in listed
+    assert "@pytest.mark.planhat(**options): options of `planhat_sandbox` for this test" in listed

@@ -33,7 +33,7 @@ TASK = Task(company_id="5f4e3d2c1b0a998877665544", action="call")
 def served(
     main: Callable[[Session, MemorySandbox], Awaitable[T]], planhat: MemorySandbox | None = None, **options: Any
 ) -> T:
-    """What comes of a session on the sandbox, on virtual time."""
+    """The outcome of a session on the sandbox, on virtual time."""
     planhat = planhat or MemorySandbox()
 
     async def run() -> T:
@@ -100,7 +100,7 @@ def test_faults_look_as_they_do_over_a_socket(faults: str, outcome: str, *, is_s
 
 
 def test_a_late_call_is_carried_out_after_its_error() -> None:
-    """The caller knows nothing, and then the task is there."""
+    """The caller gets no answer; the task is stored later."""
 
     async def main(session: Session, planhat: MemorySandbox) -> None:
         assert await create(session) == "UnknownOutcomeError"
@@ -112,8 +112,8 @@ def test_a_late_call_is_carried_out_after_its_error() -> None:
     served(main, MemorySandbox(faults="late:30@1"), retry=ONCE)
 
 
-def test_refused_calls_are_tried_again_until_somebody_listens() -> None:
-    """Nobody listens for a minute from the end of the first call on; the session waits and goes on."""
+def test_refused_calls_are_tried_again_until_the_sandbox_listens() -> None:
+    """The sandbox does not listen for a minute after the first call; the session waits and continues."""
 
     async def main(session: Session, _: MemorySandbox) -> float:
         assert [await create(session) for _ in range(2)] == ["ok", "ok"]
@@ -136,7 +136,7 @@ def test_new_faults_are_counted_from_one() -> None:
 
 
 def test_a_call_that_was_given_up_is_carried_out_all_the_same() -> None:
-    """A cancelled caller does not call its request back; it arrives, and nobody complains that none looks."""
+    """Cancelling a call does not withdraw its request: it arrives, and asyncio reports no unretrieved exception."""
 
     async def main(session: Session, planhat: MemorySandbox) -> None:
         task = asyncio.create_task(create(session))

@@ -1,4 +1,4 @@
-"""Planhat without a network: the rules that all doors share, without a clock or a socket."""
+"""Planhat's rules without a network: no clock and no socket."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import hmac
 import math
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 
 import msgspec
 from attrs import evolve, frozen
@@ -16,7 +17,7 @@ from planhat_async.sandbox.calls import Calls, Outcome
 from planhat_async.sandbox.choices import DEFAULT, Choices
 from planhat_async.sandbox.faults import Faults
 from planhat_async.sandbox.limits import Limits
-from planhat_async.sandbox.messages import ApiRequest, ApiResponse, AppliedFault, LoggedRequest
+from planhat_async.sandbox.messages import NO_FAULT, ApiRequest, ApiResponse, AppliedFault, LoggedRequest
 from planhat_async.sandbox.record_writer import RecordWriter
 from planhat_async.sandbox.state import State
 
@@ -31,13 +32,8 @@ class Admission:
     """The answer that refuses it, `None` if it is let in."""
     headers: dict[str, str]
     """Of any answer to it."""
-    fault: AppliedFault | None = None
+    fault: AppliedFault = NO_FAULT
     """The fault that applies to it."""
-
-    @property
-    def fault_name(self) -> str | None:
-        """The name of that fault."""
-        return None if self.fault is None else self.fault.name
 
 
 class Api:
@@ -47,8 +43,7 @@ class Api:
         token: The only token accepted; None accepts any that is not empty.
         limits: The rate limits of each token.
         choices: The behaviour where Planhat's is unknown.
-        state: The records from the start; it is used, not copied.
-        faults: The faults to apply.
+        state: The initial records; used, not copied.
     """
 
     def __init__(
@@ -58,13 +53,12 @@ class Api:
         limits: Limits | None = None,
         choices: Choices = DEFAULT,
         state: State | None = None,
-        faults: Faults | None = None,
     ) -> None:
-        self.faults: Faults = Faults() if faults is None else faults
-        self.state: State = State() if state is None else state
+        self.faults = Faults()
+        self.state = state or State()
         self.log: deque[LoggedRequest] = deque(maxlen=MAX_LOGGED)
         self._token = token
-        self._limits = Limits() if limits is None else limits
+        self._limits = limits or Limits()
         self._choices = choices
         self._calls = Calls(RecordWriter(self.state, choices))
 
@@ -79,53 +73,43 @@ class Api:
         if not self._accepts(token):
             headers = self._limit_headers(self._limits.per_minute)
             return Admission(Outcome(401, {"error": "Unauthorized"}), headers, fault)
-        if fault is not None and fault.name.startswith("http_429"):
-            # Like a refusal by the limits, it takes no place.
-            return Admission(None, self._limit_headers(self._limits.n_free(token, request.now)), fault)
-        verdict = self._limits.judge(token, now=request.now, n_parallel=request.n_parallel)
-        answer_headers = self._limit_headers(verdict.n_free)
-        if verdict.wait == 0.0:
-            return Admission(None, answer_headers, fault)
+        wait = 0.0
+        if not fault.name.startswith("http_429"):  # like a refusal by the limits, such a fault takes no place
+            wait = self._limits.admit(token, now=request.now, n_parallel=request.n_parallel)
+        headers = self._limit_headers(self._limits.n_free(token, request.now))
+        if wait == 0.0:
+            return Admission(None, headers, fault)
         if self._choices.retry_after:
-            answer_headers["Retry-After"] = str(math.ceil(verdict.wait))
-        return Admission(Outcome(429, {"error": "Too many requests"}), answer_headers, fault)
+            headers["Retry-After"] = str(math.ceil(wait))
+        return Admission(Outcome(429, {"error": "Too many requests"}), headers, fault)
 
     def answer(self, request: ApiRequest, admission: Admission) -> ApiResponse:
         """Answer a request that was admitted or refused, and log it."""
         fault = admission.fault
         answer = damage.instead(fault, admission.headers, request.now)
         if answer is not None:
-            self._note(request, admission, status=answer.status, is_carried_out=False)
+            self._log(request, fault, Outcome(answer.status, None), is_carried_out=False)
             return answer
         outcome = admission.refusal or self._calls.respond(damage.altered(fault, evolve(request, fault=fault)))
         whole = ApiResponse(outcome.status, msgspec.json.encode(outcome.value), admission.headers)
         answer = damage.damaged(fault, whole)
-        is_carried_out = admission.refusal is None
-        self._note(request, admission, status=answer.status, n_rows=outcome.n_rows, is_carried_out=is_carried_out)
+        self._log(request, fault, evolve(outcome, status=answer.status), is_carried_out=admission.refusal is None)
         return answer
 
-    def lose(self, request: ApiRequest, admission: Admission) -> None:
+    def lose(self, request: ApiRequest, fault: AppliedFault) -> None:
         """Log a request that is not read because of a fault."""
-        self._note(request, admission, status=0, is_carried_out=False)
+        self._log(request, fault, Outcome(0, None), is_carried_out=False)
 
-    def _note(
-        self,
-        request: ApiRequest,
-        admission: Admission,
-        *,
-        status: int,
-        n_rows: int | None = None,
-        is_carried_out: bool,
-    ) -> None:
+    def _log(self, request: ApiRequest, fault: AppliedFault, outcome: Outcome, *, is_carried_out: bool) -> None:
         self.log.append(
             LoggedRequest(
                 method=request.method,
                 path=request.path,
                 query=dict(request.query),
-                n_rows=n_rows,
-                status=status,
+                n_rows=outcome.n_rows,
+                status=outcome.status,
                 at=request.now,
-                fault=admission.fault_name,
+                fault=fault.name or None,
                 is_carried_out=is_carried_out,
             )
         )
@@ -144,23 +128,16 @@ class Api:
 def _token_of(headers: Mapping[str, str]) -> str:
     """The token of `Bearer TOKEN`, or of `Basic` with the token as name and an empty password; otherwise empty."""
     value = next((value for name, value in headers.items() if name.lower() == "authorization"), "")
-    scheme, _, said = value.partition(" ")
+    scheme, _, credentials = value.partition(" ")
     match scheme.lower():
         case "bearer":
-            return said.strip()
+            return credentials.strip()
         case "basic":
-            return _user_name(said.strip())
+            with suppress(ValueError):
+                pair = base64.b64decode(credentials.strip(), validate=True).decode("utf-8", "surrogateescape")
+                name, _, password = pair.partition(":")
+                return "" if password else name
     return ""
-
-
-def _user_name(credentials: str) -> str:
-    try:
-        name, _, password = (
-            base64.b64decode(credentials, validate=True).decode("utf-8", "surrogateescape").partition(":")
-        )
-    except ValueError:
-        return ""
-    return "" if password else name
 
 
 def _octets(token: str) -> bytes:

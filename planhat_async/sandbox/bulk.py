@@ -9,11 +9,9 @@ from typing import Any, TypeAlias
 from attrs import define, field
 
 from planhat_async.sandbox import damage
-from planhat_async.sandbox.damage import RowDamage
-from planhat_async.sandbox.messages import AppliedFault
+from planhat_async.sandbox.messages import AppliedFault, RefusedError
 from planhat_async.sandbox.models import Rules
 from planhat_async.sandbox.record_writer import RecordWriter
-from planhat_async.sandbox.refusals import RefusedError
 from planhat_async.sandbox.store import Record
 
 MAX_ROWS = 5_000
@@ -21,23 +19,25 @@ _COUNTS = frozenset({"created", "updated", "nonupdates"})
 
 
 def upsert(
-    writer: RecordWriter, model: Rules, rows: list[Any], now: float, *, fault: AppliedFault | None = None
+    writer: RecordWriter, model: Rules, rows: list[Any], now: float, *, fault: AppliedFault
 ) -> tuple[int, Record]:
-    """Store the rows in their order, except for those that a fault applies to.
+    """Store the rows in order, except for those that a fault applies to.
 
     Returns:
-        The status and the body of the answer. 400: a key came twice (each row that has it is blamed), or every row
-        lacks a required field. 206: other rows were refused. A row that is dropped silently is counted nowhere.
+        The status and body of the answer. 400: a key is repeated (every row that has it is blamed), or every row lacks
+        a required field. 206: other rows were refused. A row that is dropped silently is not counted.
     """
     run = _Upsert(writer, model, now)
     damaged = damage.to_rows(fault, len(rows))
     keys = [run.keys(row) for row in rows]
     dropped = [run.is_dropped(row, own) for row, own in zip(rows, keys, strict=True)]
     repeated = run.repeated(own for own, is_dropped in zip(keys, dropped, strict=True) if not is_dropped)
-    applies_rest = writer.choices.rejected_body_applies_rest or not (repeated or damaged.is_of_all)
+    is_refused_as_a_whole = bool(repeated) or damaged.status in {400, 403}
+    applies_rest = writer.choices.rejected_body_applies_rest or not is_refused_as_a_whole
     for position, row in enumerate(rows):
         if position in damaged.positions:
-            run.blame_for_damage(keys[position], damaged)
+            if damaged.refused is not None:
+                run.blame(keys[position], damaged.refused, lacks_permission=damaged.status == 403)
         elif not dropped[position]:
             twice = next((key[0] for key in keys[position] if key in repeated), None) if repeated else None
             if twice is not None:
@@ -66,6 +66,7 @@ class _Upsert:
     updated_errors: list[Record | str] = field(factory=list)
     permission_errors: list[Record | str] = field(factory=list)
     n_missing: int = 0
+    """Errors about a missing required field."""
 
     def status(self, *, is_rejected: bool, n_rows: int) -> int:
         """Of the answer."""
@@ -74,7 +75,7 @@ class _Upsert:
         return 206 if self.created_errors or self.updated_errors else 200
 
     def keys(self, row: Any) -> _Keys:
-        """The keys by which the row can match a record, by name, in the order in which they are tried."""
+        """The names and values of the row's keys, in the order in which they are matched."""
         if not isinstance(row, dict):
             return ()
         keys = []
@@ -85,7 +86,7 @@ class _Upsert:
         return tuple(keys)
 
     def is_dropped(self, row: Any, keys: _Keys) -> bool:
-        """Whether the row would create a record, and lacks the fields without which Planhat drops it silently."""
+        """Whether Planhat drops the row silently: it would create a record, and lacks the fields for that."""
         required = self.model.dropped_without
         if not required or not isinstance(row, dict) or any(row.get(field) for field in required):
             return False
@@ -103,20 +104,16 @@ class _Upsert:
         except RefusedError as refused:
             self.blame(keys, refused)
 
-    def blame(self, keys: _Keys, refused: RefusedError) -> None:
+    def blame(self, keys: _Keys, refused: RefusedError, *, lacks_permission: bool = False) -> None:
         """Add a row to the errors."""
-        is_update = self._match(keys) is not None or any(name == "_id" for name, _ in keys)
-        (self.updated_errors if is_update else self.created_errors).append(self._element(keys, refused))
-        self.n_missing += refused.is_missing
-
-    def blame_for_damage(self, keys: _Keys, damage: RowDamage) -> None:
-        """Add a row that a fault applies to to the errors, unless the fault drops it."""
-        if damage.refused is None:
-            return
-        if damage.status == 403:
-            self.permission_errors.append(self._element(keys, damage.refused))
+        if lacks_permission:
+            errors = self.permission_errors
+        elif self._match(keys) is not None or any(name == "_id" for name, _ in keys):
+            errors = self.updated_errors
         else:
-            self.blame(keys, damage.refused)
+            errors = self.created_errors
+        errors.append(self._element(keys, refused))
+        self.n_missing += refused.is_missing
 
     def answer(self) -> Record:
         """The body of the answer."""

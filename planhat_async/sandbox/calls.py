@@ -9,10 +9,9 @@ import msgspec
 from attrs import define, frozen
 
 from planhat_async.sandbox import bulk, listing
-from planhat_async.sandbox.messages import ApiRequest
+from planhat_async.sandbox.messages import ApiRequest, RefusedError
 from planhat_async.sandbox.models import Rules
 from planhat_async.sandbox.record_writer import RecordWriter
-from planhat_async.sandbox.refusals import RefusedError
 from planhat_async.sandbox.store import Record
 
 MAX_BODY_BYTES = 32_000_000
@@ -55,8 +54,8 @@ class Calls:
         if model is None or len(keys) > 1:
             return Outcome(404, {"error": "No such path"})
         key = "".join(keys)
-        call = self._calls(key).get(request.method)
-        if call is None or request.method not in (model.record_methods if key else model.list_methods):
+        call, is_offered = self._calls(model, key).get(request.method, (None, False))
+        if call is None or not is_offered:
             return Outcome(405, {"error": f"{request.method} is not allowed here"})
         try:
             return call(model, key, request)
@@ -65,11 +64,20 @@ class Calls:
         except RefusedError as refused:
             return Outcome(400, {"error": refused.reason})
 
-    def _calls(self, key: str) -> Mapping[str, _Call]:
-        # A blank key leaves `PUT path/`, which is a bulk upsert, as it is at Planhat's.
+    def _calls(self, model: Rules, key: str) -> Mapping[str, tuple[_Call, object]]:
+        """Each method's call, and what the model declares about it: the call exists unless that is empty."""
         if key:
-            return {"GET": self._get, "PUT": self._update, "DELETE": self._delete}
-        return {"GET": self._list, "PUT": self._upsert, "POST": self._create}
+            return {
+                "GET": (self._get, model.get_keys),
+                "PUT": (self._update, model.update_keys),
+                "DELETE": (self._delete, model.delete_keys),
+            }
+        # A blank key leaves `PUT path/`, which is a bulk upsert, as it is at Planhat's.
+        return {
+            "GET": (self._list, True),
+            "PUT": (self._upsert, model.match),
+            "POST": (self._create, model.is_creatable),
+        }
 
     def _list(self, model: Rules, _key: str, request: ApiRequest) -> Outcome:
         rows = listing.page(model, self.writer.state, self.writer.choices, dict(request.query), fault=request.fault)
@@ -85,10 +93,8 @@ class Calls:
         return Outcome(status, answer, len(rows))
 
     def _create(self, model: Rules, _key: str, request: ApiRequest) -> Outcome:
-        row = _decoded_object(request.body)
-        record = self.writer.create(model, row, request.now)
-        company = self.writer.company_of(model, row)
-        return Outcome(200, model.created_answer(_shown(model, record), company))
+        record = self.writer.create(model, _decoded_object(request.body), request.now)
+        return Outcome(200, model.created_answer(_shown(model, record), self.writer.find))
 
     def _get(self, model: Rules, key: str, _request: ApiRequest) -> Outcome:
         record = self.writer.state.find(model, key, model.get_keys)
@@ -106,7 +112,7 @@ class Calls:
         record = self.writer.state.find(model, key, model.delete_keys)
         if record is None:
             return _NO_SUCH_RECORD
-        self.writer.delete(model, record)
+        self.writer.state.collection(model).remove(record)
         return Outcome(200, _DELETED if model.counts_deletions else _shown(model, record))
 
 
@@ -116,18 +122,14 @@ def _shown(model: Rules, record: Record) -> Record:
 
 def _decoded(body: bytes) -> Any:
     try:
-        value = msgspec.json.decode(body)
-        _require_shallow(value)
+        value = nested = msgspec.json.decode(body)
+        # What can only just be decoded could be stored, but never again be encoded inside a record inside a list.
+        for _ in range(_SPARE_NESTING):
+            nested = [nested]
+        msgspec.json.encode(nested)
     except (ValueError, RecursionError) as error:
         raise _MalformedError from error
     return value
-
-
-def _require_shallow(value: Any) -> None:
-    # What can only just be decoded could be stored, but never again be encoded inside a record inside a list.
-    for _ in range(_SPARE_NESTING):
-        value = [value]
-    msgspec.json.encode(value)
 
 
 def _decoded_object(body: bytes) -> Record:

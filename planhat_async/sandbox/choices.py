@@ -13,15 +13,9 @@ class Choices:
     """
 
     newest_first: bool = True
-    """A list that names no `sort` shows the newest record first, as every documented list of notes and tickets does.
-
-    Otherwise the oldest.
-    """
+    """Without `sort` the newest record comes first, as in documented lists of notes and tickets; else the oldest."""
     rejected_body_applies_rest: bool = False
-    """A bulk body answered with 400 for a repeated key is stored all the same, without the rows it blames.
-
-    Otherwise nothing of it is stored.
-    """
+    """A bulk body that is refused for a repeated key is stored without the rows blamed; otherwise not at all."""
     errors_name_key: bool = True
     """An element of an error list names its row's key, `{"sourceId": "7", "error": "..."}`.
 
@@ -30,25 +24,16 @@ class Choices:
     errors_are_texts: bool = False
     """An element of an error list is plain text, and names nothing else."""
     upserts_have_counts: bool = True
-    """A bulk upsert of notes or tasks is answered with `created`, `updated` and `nonupdates`.
-
-    Otherwise only its lists count.
-    """
+    """The answer to a bulk upsert of notes or tasks has `created`, `updated` and `nonupdates`; otherwise only lists."""
     tickets_need_email_to_update: bool = False
-    """A row without `email` is dropped silently even if it matches a ticket.
-
-    Otherwise only if it would create one.
-    """
+    """A row without `email` is dropped silently even if it matches a ticket; otherwise only if it would create one."""
     tickets_show_sent_fields: bool = True
-    """A ticket comes back with the `sourceId`, `title` and `description` it was sent with.
+    """A ticket comes back with the `sourceId`, `title` and `description` that were sent.
 
-    Otherwise only with the `externalId`, `subject` and `snippet` made of them.
+    Otherwise it has only the `externalId`, `subject` and `snippet` derived from them.
     """
     tickets_count_unchanged: bool = False
-    """`updated`, as a bulk upsert of tickets answers it, counts rows that changed nothing.
-
-    Otherwise those rows are counted nowhere.
-    """
+    """The `updated` of a bulk upsert of tickets counts rows that changed nothing; otherwise nothing counts them."""
     archived_only: bool = True
     """`isArchived=true` lists archived tasks only. Otherwise it lists the open ones as well."""
     retry_after: bool = False

@@ -1,16 +1,16 @@
-"""The effect of a fault on a request, on the rows in it, and on the answer; the doors apply faults to connections."""
+"""The effect of a fault on a request, its rows and its answer; the transports apply the faults of connections."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence, Sized
 from email.utils import formatdate
+from itertools import accumulate
 from typing import TypeVar
 
 from attrs import evolve, frozen
 
-from planhat_async.sandbox.messages import JSON, ApiRequest, ApiResponse, AppliedFault
-from planhat_async.sandbox.refusals import RefusedError
+from planhat_async.sandbox.messages import JSON, ApiRequest, ApiResponse, AppliedFault, RefusedError
 
 T = TypeVar("T", bound=Sized)
 
@@ -31,10 +31,8 @@ _BLAME = {
 }
 
 
-def instead(fault: AppliedFault | None, headers: dict[str, str], now: float) -> ApiResponse | None:
+def instead(fault: AppliedFault, headers: dict[str, str], now: float) -> ApiResponse | None:
     """The answer if the call is not carried out because of a fault, else `None`."""
-    if fault is None:
-        return None
     if fault.name == "html_page":
         return ApiResponse(502, _PAGE, headers, content_type=HTML)
     if fault.name == "error_200":
@@ -45,14 +43,14 @@ def instead(fault: AppliedFault | None, headers: dict[str, str], now: float) -> 
     return _error(int(status), _REASONS[int(status)], headers) if status.isdecimal() else None
 
 
-def altered(fault: AppliedFault | None, request: ApiRequest) -> ApiRequest:
+def altered(fault: AppliedFault, request: ApiRequest) -> ApiRequest:
     """The request as the rules see it."""
-    if fault is None or fault.name != "offset_ignored":
+    if fault.name != "offset_ignored":
         return request
     return evolve(request, query=tuple(pair for pair in request.query if pair[0] != "offset"))
 
 
-def damaged(fault: AppliedFault | None, answer: ApiResponse) -> ApiResponse:
+def damaged(fault: AppliedFault, answer: ApiResponse) -> ApiResponse:
     """The answer to a call that was carried out, as it is sent."""
     match fault:
         case AppliedFault("json_truncated"):
@@ -65,13 +63,14 @@ def damaged(fault: AppliedFault | None, answer: ApiResponse) -> ApiResponse:
     return answer
 
 
-def capped(fault: AppliedFault | None, rows: Sequence[T]) -> Sequence[T]:
+def capped(fault: AppliedFault, rows: Sequence[T]) -> Sequence[T]:
     """The rows of a page, each as its JSON text, up to the fault's cap."""
     match fault:
         case AppliedFault("page_rows", amount):
             return rows[: int(amount)]
         case AppliedFault("page_bytes", amount):
-            return rows[: _n_fitting(rows, int(amount))]
+            ends = accumulate(len(row) + 1 for row in rows)
+            return rows[: max(1, sum(len("[]") + end <= amount for end in ends))]
     return rows
 
 
@@ -86,19 +85,11 @@ class RowDamage:
     refused: RefusedError | None = None
     """The error they get; `None` if they are dropped silently."""
 
-    @property
-    def is_of_all(self) -> bool:
-        """Whether the other rows are affected as well."""
-        return self.status in {400, 403}
 
-
-UNDAMAGED = RowDamage()
-
-
-def to_rows(fault: AppliedFault | None, n_rows: int) -> RowDamage:
+def to_rows(fault: AppliedFault, n_rows: int) -> RowDamage:
     """The rows that a fault affects, drawn anew for each call, and how."""
-    if fault is None or not fault.name.startswith("rows_"):
-        return UNDAMAGED
+    if not fault.name.startswith("rows_"):
+        return RowDamage()
     n_damaged = min(int(fault.amount), n_rows)
     positions = frozenset(random.Random(fault.draw).sample(range(n_rows), n_damaged))  # noqa: S311  # seeded, no secret
     status, reason = _BLAME.get(fault.name, (None, None))
@@ -117,12 +108,3 @@ def _retry_after(fault: AppliedFault, now: float) -> dict[str, str]:
         clock = now + fault.amount
         return {"Date": formatdate(clock, usegmt=True), "Retry-After": formatdate(clock + 1, usegmt=True)}
     return {}
-
-
-def _n_fitting(rows: Sequence[Sized], max_bytes: int) -> int:
-    n_bytes = len("[]")
-    for number, row in enumerate(rows):
-        n_bytes += len(row) + 1
-        if n_bytes > max_bytes:
-            return max(number, 1)
-    return len(rows)

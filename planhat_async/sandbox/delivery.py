@@ -1,4 +1,4 @@
-"""Sends an answer over HTTP, or breaks off as a fault says."""
+"""Sends answers over HTTP, and applies the faults of connections."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _RESET_AT_ONCE = struct.pack("ii", 1, 0)
 
 
 async def deliver(
-    request: web.Request, answer: ApiResponse, fault: AppliedFault | None, *, is_last: bool
+    request: web.Request, answer: ApiResponse, fault: AppliedFault, *, is_last: bool
 ) -> web.StreamResponse:
-    """Send an answer, with the fault of its call; `is_last` on this connection."""
+    """Send an answer as the fault of its call requires; `is_last` closes the connection."""
     match fault:
         case AppliedFault("reset_after"):
             return hang_up(request)
@@ -60,13 +60,11 @@ async def _half(request: web.Request, answer: ApiResponse) -> web.StreamResponse
 
 
 async def _slowly(request: web.Request, answer: ApiResponse, seconds: float) -> web.StreamResponse:
-    response, pieces = _streamed(answer), _pieces(answer.body)
-    await asyncio.sleep(seconds / N_PIECES)
-    await response.prepare(request)
-    for piece in pieces[:-1]:
-        await response.write(piece)
+    response = _streamed(answer)
+    for start, end in pairwise(len(answer.body) * n // N_PIECES for n in range(N_PIECES + 1)):
         await asyncio.sleep(seconds / N_PIECES)
-    await response.write(pieces[-1])
+        await response.prepare(request)  # sends the head with the first piece; does nothing after that
+        await response.write(answer.body[start:end])
     await response.write_eof()
     return response
 
@@ -76,11 +74,6 @@ def _streamed(answer: ApiResponse) -> web.StreamResponse:
     response.content_type = answer.content_type
     response.content_length = len(answer.body)
     return response
-
-
-def _pieces(body: bytes) -> list[bytes]:
-    edges = [len(body) * n // N_PIECES for n in range(N_PIECES + 1)]
-    return [body[start:end] for start, end in pairwise(edges)]
 
 
 async def _wait_for_disconnect() -> Never:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import deque
-
-from attrs import frozen
+from collections import defaultdict, deque
 
 
 class Window:
@@ -28,19 +26,9 @@ class Window:
         """Seconds until a place is free, 0.0 if one is."""
         return 0.0 if self.n_free(now) > 0 else self._taken[0] + self._seconds - now
 
-    def take(self, now: float) -> None:
-        """Take a place that is free."""
+    def take_place(self, now: float) -> None:
+        """Take a place, which must be free."""
         self._taken.append(now)
-
-
-@frozen
-class Verdict:
-    """What the limits say of one attempt."""
-
-    wait: float
-    """Seconds until it would be accepted, 0.0 if it is."""
-    n_free: int | None
-    """Places left in its minute, None without a limit a minute."""
 
 
 class Limits:
@@ -56,32 +44,30 @@ class Limits:
         self, *, per_minute: int | None = 200, per_second: int | None = 150, max_parallel: int | None = None
     ) -> None:
         self.per_minute = per_minute
-        self._spans = [
-            (limit, seconds) for limit, seconds in ((per_minute, 60.0), (per_second, 1.0)) if limit is not None
-        ]
         self._max_parallel = math.inf if max_parallel is None else max_parallel
-        self._windows: dict[str, list[Window]] = {}
-        self._new_windows()
 
-    def judge(self, token: str, *, now: float, n_parallel: int = 1) -> Verdict:
-        """Accept or refuse an attempt that arrives at `now` (Unix seconds) as one of `n_parallel` under way."""
-        windows = self._windows_of(token)
+        def new_windows() -> list[Window]:
+            spans = ((per_minute, 60.0), (per_second, 1.0))
+            return [Window(limit, seconds) for limit, seconds in spans if limit is not None]
+
+        new_windows()  # refuses an invalid limit now, not with the first attempt
+        self._windows: defaultdict[str, list[Window]] = defaultdict(new_windows)
+
+    def admit(self, token: str, *, now: float, n_parallel: int = 1) -> float:
+        """Accept or refuse an attempt that arrives at `now` (Unix seconds) as one of `n_parallel` under way.
+
+        Returns:
+            Seconds until it would be accepted; 0.0 if it is.
+        """
+        windows = self._windows[token]
         wait = max((window.wait(now) for window in windows), default=0.0)
         if n_parallel > self._max_parallel:
             wait = max(wait, 1.0)
         if wait == 0.0:
             for window in windows:
-                window.take(now)
-        return Verdict(wait, self.n_free(token, now))
+                window.take_place(now)
+        return wait
 
     def n_free(self, token: str, now: float) -> int | None:
         """Places left in the token's minute, None without a limit a minute."""
-        return None if self.per_minute is None else self._windows_of(token)[0].n_free(now)
-
-    def _windows_of(self, token: str) -> list[Window]:
-        if token not in self._windows:
-            self._windows[token] = self._new_windows()
-        return self._windows[token]
-
-    def _new_windows(self) -> list[Window]:
-        return [Window(limit, seconds) for limit, seconds in self._spans]
+        return None if self.per_minute is None else self._windows[token][0].n_free(now)

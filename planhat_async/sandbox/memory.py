@@ -1,17 +1,17 @@
-"""The door in memory: the same rules and faults without a socket, on the event loop's own clock.
+"""The sandbox in memory: the same rules and faults without a socket, on the event loop's own clock.
 
-On an event loop whose clock jumps, minutes of limits, slow answers and patience take milliseconds.
+With a virtual clock, minutes of limits, slow answers and timeouts take milliseconds.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import Unpack
 
 from attrs import evolve
 
-from planhat_async.sandbox.api import Admission
-from planhat_async.sandbox.messages import ApiRequest, ApiResponse
+from planhat_async.sandbox.messages import ApiRequest, ApiResponse, AppliedFault
 from planhat_async.sandbox.planhat import N_PIECES, UNREAD, Options, Planhat
 
 _EPOCH = 1_700_000_000.0
@@ -33,13 +33,13 @@ class MemorySandbox(Planhat):
     def __init__(self, token: str | None = None, *, latency: float = 0.0, **options: Unpack[Options]) -> None:
         super().__init__(token, **options)
         self._latency = latency
-        self._away_until = 0.0
-        self._has_begun = False
+        self._away_until: float | None = None
+        """When it listens again, by its own clock; `None` before the first call."""
 
     async def exchange(self, request: ApiRequest, *, patience: float) -> ApiResponse:
         """Answer a request, or raise as a connection would.
 
-        A request that was sent arrives: cancellation and impatience end the waiting, not the request.
+        A request that was sent arrives: cancellation and timeouts end the waiting, not the request.
 
         Args:
             request: Its `now` and `n_parallel` are filled in when it arrives.
@@ -50,7 +50,9 @@ class MemorySandbox(Planhat):
             ConnectionResetError: The connection ended before the answer did.
             TimeoutError: No piece of an answer came in that time.
         """
-        self._leave_before_the_first()
+        if self._away_until is None:
+            self._away_until = 0.0
+            self._go_away_if_next_is_refused()
         if self.now() < self._away_until:
             raise ConnectionRefusedError("the sandbox does not listen")
         answered = self._keep(self._serve(request, patience))
@@ -62,9 +64,7 @@ class MemorySandbox(Planhat):
         await self._drop_pending()
 
     async def _serve(self, request: ApiRequest, patience: float) -> ApiResponse:
-        if self._latency > patience:
-            await asyncio.sleep(patience)
-            raise TimeoutError
+        await _require_patience(self._latency, patience)
         await asyncio.sleep(self._latency / 2)
         self._n_parallel += 1
         try:
@@ -77,50 +77,42 @@ class MemorySandbox(Planhat):
     async def _answered(self, request: ApiRequest, patience: float) -> ApiResponse:
         admission = self._api.admit(request)
         self._go_away_if_next_is_refused()
-        if admission.fault_name in UNREAD:
-            self._api.lose(request, admission)
+        fault = admission.fault
+        if fault.name in UNREAD:
+            self._api.lose(request, fault)
             raise ConnectionResetError("the connection was reset before the body was read")
-        if admission.fault is not None and admission.fault.name == "late":
-            self._keep(self._answer_later(admission.fault.amount, request, admission))
+        if fault.name == "late":
+            self._keep(self._answer_later(fault.amount, request, admission))
             raise ConnectionResetError("the connection was reset")
         answer = self._api.answer(request, admission)
-        await self._deliver(admission, patience)
+        match fault:
+            case AppliedFault("reset_after" | "reset_during"):
+                raise ConnectionResetError("the connection was reset instead of an answer, or in the middle of it")
+            case AppliedFault("stall"):
+                await _require_patience(math.inf, patience)
+            case AppliedFault("slow", seconds):
+                await _require_patience(seconds / N_PIECES, patience)
+                await asyncio.sleep(seconds)
         return answer
 
-    async def _deliver(self, admission: Admission, patience: float) -> None:
-        match admission.fault_name:
-            case "reset_after" | "reset_during":
-                raise ConnectionResetError("the connection was reset instead of an answer, or in the middle of it")
-            case "stall":
-                await asyncio.sleep(patience)
-                raise TimeoutError
-            case "slow" if admission.fault is not None:
-                await self._deliver_slowly(admission.fault.amount, patience)
-
-    async def _deliver_slowly(self, seconds: float, patience: float) -> None:
-        if seconds / N_PIECES > patience:
-            await asyncio.sleep(patience)
-            raise TimeoutError
-        await asyncio.sleep(seconds)
-
     def _prepare_for_the_first(self) -> None:
-        # There may be no event loop yet, so no clock.
-        self._has_begun = False
-        self._away_until = 0.0
-
-    def _leave_before_the_first(self) -> None:
-        if not self._has_begun:
-            self._has_begun = True
-            self._go_away_if_next_is_refused()
+        self._away_until = None  # there may be no event loop yet, so no clock
 
     def _go_away_if_next_is_refused(self) -> None:
-        refusal = self._api.faults.refusal()
-        if refusal is not None:
-            self._away_until = self.now() + refusal.amount
+        seconds = self._api.faults.refusal()
+        if seconds is not None:
+            self._away_until = self.now() + seconds
 
     def now(self) -> float:
         """Its clock: seconds since the epoch."""
         return _EPOCH + asyncio.get_running_loop().time()
+
+
+async def _require_patience(seconds: float, patience: float) -> None:
+    """Time out after `patience` seconds if the next piece of an answer takes longer."""
+    if seconds > patience:
+        await asyncio.sleep(patience)
+        raise TimeoutError
 
 
 def _note_failure(answered: asyncio.Task[ApiResponse]) -> None:

@@ -1,11 +1,11 @@
-"""Requests and answers as plain values, the same for every door to the rules."""
+"""Requests and answers as plain values, independent of the transport."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 JSON = "application/json"
 
@@ -22,6 +22,21 @@ class AppliedFault:
     """A random number from 0 to 1, drawn for this call."""
 
 
+NO_FAULT = AppliedFault("")
+
+
+@define
+class RefusedError(Exception):
+    """The reason why Planhat answers 400, or blames a row."""
+
+    field: str
+    """The field or parameter at fault, empty if it is the whole."""
+    reason: str
+    """The text in the answer."""
+    is_missing: bool = False
+    """Whether a required field is missing."""
+
+
 @frozen
 class ApiRequest:
     """A request as the rules see it."""
@@ -29,12 +44,9 @@ class ApiRequest:
     method: str
     """In capitals."""
     segments: tuple[str, ...]
-    """The path between its slashes, each percent-decoded: `("tasks", "extid-a/b")`.
-
-    Those of `/tasks/` are `("tasks", "")`.
-    """
+    """The percent-decoded parts of the path: `("tasks", "extid-a/b")`; `("tasks", "")` for `/tasks/`."""
     query: tuple[tuple[str, str], ...] = ()
-    """Names and values in their order; of a name that comes twice the last counts."""
+    """Names and values in order; the last value of a repeated name counts."""
     headers: Mapping[str, str] = field(factory=dict, repr=False)
     """Only `Authorization` is used."""
     body: bytes = field(default=b"", repr=False)
@@ -43,7 +55,7 @@ class ApiRequest:
     """When it arrived, Unix seconds."""
     n_parallel: int = 1
     """Requests under way when it arrived, with this one."""
-    fault: AppliedFault | None = None
+    fault: AppliedFault = NO_FAULT
     """The fault that applies to it."""
 
     @property
@@ -71,11 +83,11 @@ class LoggedRequest:
     path: str
     """Each segment percent-encoded, `/tasks/extid-a%2Fb`."""
     query: dict[str, str]
-    """The parameters; of a name that comes twice the last counts."""
+    """The parameters; the last value of a repeated name."""
     n_rows: int | None
     """Rows in the body of a bulk upsert that was read, else `None`."""
     status: int
-    """Of the answer, even if a fault kept it from the client; 0 without an answer."""
+    """The status of the answer, even if a fault kept it from the client; 0 without an answer."""
     at: float
     """When it arrived, Unix seconds."""
     fault: str | None = None

@@ -1,4 +1,4 @@
-"""What every sandbox offers its owner, with or without a socket."""
+"""The methods that both sandboxes share, with or without a socket."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from planhat_async.sandbox.store import Record
 
 PLACEHOLDER_TOKEN = "sandbox-token"  # noqa: S105  # accepted because every token is
 N_PIECES = 10
-"""How many pieces a slow answer comes in."""
+"""Pieces of a slow answer."""
 UNREAD = frozenset({"refuse", "reset_before"})
 """The faults that keep a request from being read."""
 
 
 class Options(TypedDict, total=False):
-    """What a `Planhat` takes by name."""
+    """The keyword arguments of `Planhat`."""
 
     per_minute: int | None
     per_second: int | None
@@ -41,14 +41,14 @@ class Options(TypedDict, total=False):
 
 
 class Planhat(ABC):
-    """A Planhat without a door.
+    """A sandbox without its transport.
 
     Args:
         token: The only token it accepts; None accepts every token that is not empty.
         per_minute: Requests a token may make in any 60 seconds; None for no limit, here and below.
         per_second: Requests a token may make in any second.
         max_parallel: Requests that may be under way at once.
-        seed: Where the generated `_id`s begin, and the luck of the faults.
+        seed: Determines the generated `_id`s and the calls that faults apply to.
         companies: The companies registered from the start. Without any, every company is accepted.
         users: The users registered from the start: records that name one by `_id` get the name.
         endusers: The same for end users; a ticket names one by e-mail address.
@@ -102,9 +102,9 @@ class Planhat(ABC):
         self._prepare_for_the_first()
 
     async def settled(self) -> None:
-        """Wait until every call that a fault lets come late is carried out, and connections are accepted again."""
+        """Wait until every call that a fault delays is carried out, and connections are accepted again."""
         while self._pending:
-            await asyncio.wait(set(self._pending))  # a cancellation of this cancels none of them
+            await asyncio.wait(set(self._pending))  # if this is cancelled, the tasks go on
 
     def records(self, name: str) -> list[Record]:
         """Copies of the records of a model, in `_id` order.
@@ -155,45 +155,40 @@ class Planhat(ABC):
         return self._state.snapshot()
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Hold exactly the records held then; the log, the limits and the faults are unaffected."""
+        """Return to the records of a snapshot; the log, the limits and the faults are unaffected."""
         self._state.restore(snapshot)
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write all records to a JSONL file, which `load` reads.
-
-        Where it is new, only its owner can read it.
-        """
+        """Write all records to a JSONL file for `load`. A new file is readable by its owner only."""
         with open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
             file.writelines(self._state.lines())
 
     def load(self, path: str | PathLike[str], *, model: str | None = None) -> int:
-        """Add what a JSONL file holds.
+        """Add the records in a JSONL file.
 
         Args:
-            path: A file of `save`'s, or one with a record in each line, as `planhat-async export` writes it.
-            model: The model of the records of such a file, as for `records`.
+            path: A file that `save` wrote, or one with a record in each line, as `planhat-async export` writes it.
+            model: The model of the records in such an export, as for `records`.
 
         Returns:
-            How many records it has.
+            The number of records in the file.
 
         Raises:
-            ValueError: A line is invalid, or there is a record of its `_id` already; those before it are added.
+            ValueError: A line is invalid or repeats the `_id` of a record; the records before it are added.
         """
         with open(path, "rb") as file:
-            return self._state.read(file, now=self.now(), model=model)
+            return self._state.load(file, now=self.now(), model=model)
 
     @abstractmethod
     def _prepare_for_the_first(self) -> None:
         """Stop listening if the first call with these faults is to be refused."""
-        ...
 
     @abstractmethod
     def now(self) -> float:
         """Its clock: seconds since the epoch."""
-        ...
 
     def _keep(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Run a coroutine beside the calls, and keep a reference to its task."""
+        """Run a coroutine in the background, and keep a reference to its task."""
         task = asyncio.get_running_loop().create_task(coroutine)
         self._pending.add(task)
         task.add_done_callback(self._pending.discard)

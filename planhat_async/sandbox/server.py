@@ -1,4 +1,4 @@
-"""The door on a socket: a server of HTTP."""
+"""The sandbox on a socket: an HTTP server."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import socket
 import time
 from contextlib import suppress
-from types import TracebackType
 from typing import Any, Self, Unpack
 from urllib.parse import parse_qsl, unquote
 
@@ -57,9 +56,7 @@ class Sandbox(Planhat):
         await self.start()
         return self
 
-    async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *exc_info: object) -> None:
         await self.close()
 
     @property
@@ -95,8 +92,7 @@ class Sandbox(Planhat):
     async def close(self) -> None:
         """Stop listening and hang up; a request under way has a tenth of a second to end. Closing twice is harmless.
 
-        A call that a fault was to carry out later is not carried out any more: see `settled`. A cancellation waits
-        until it is closed.
+        Calls that a fault delays are dropped: see `settled`. A cancellation waits until the sandbox is closed.
         """
         closing = asyncio.ensure_future(self._close())
         try:
@@ -136,8 +132,8 @@ class Sandbox(Planhat):
             self._n_parallel -= 1
             try:
                 if refusal is not None:
-                    # A client that disconnects cancels this handler: the absence still begins, and still ends.
-                    await asyncio.shield(self._keep(self._go_away(refusal.amount)))
+                    # A client that disconnects cancels this handler; the absence must begin and end all the same.
+                    await asyncio.shield(self._keep(self._go_away(refusal)))
             finally:
                 self._busy.discard(request.protocol)
 
@@ -145,12 +141,12 @@ class Sandbox(Planhat):
         self, request: web.Request, head: ApiRequest, admission: Admission, *, is_last: bool
     ) -> web.StreamResponse:
         fault = admission.fault
-        if fault is not None and fault.name in UNREAD:
-            self._api.lose(head, admission)
+        if fault.name in UNREAD:
+            self._api.lose(head, fault)
             return hang_up(request)
         # Read it all even if it is too large: a client reads no answer before it has sent its body.
         whole = evolve(head, body=await request.content.read())
-        if fault is not None and fault.name == "late":
+        if fault.name == "late":
             self._keep(self._answer_later(fault.amount, whole, admission))
             return hang_up(request)
         return await deliver(request, self._api.answer(whole, admission), fault, is_last=is_last)
@@ -159,7 +155,7 @@ class Sandbox(Planhat):
         refusal = None if self._runner is None else self._api.faults.refusal()
         if refusal is not None:
             self._stop_accepting()
-            self._keep(self._go_away(refusal.amount))
+            self._keep(self._go_away(refusal))
 
     async def _go_away(self, seconds: float) -> None:
         """Stop listening for a while, and close the connections that would carry the next call."""
@@ -177,7 +173,7 @@ class Sandbox(Planhat):
         await self._listen()
 
     async def _listen(self) -> None:
-        async with self._coming_back:  # of two absences that overlap, both end
+        async with self._coming_back:  # two absences may end at once
             runner = self._runner
             if runner is not None and runner.server is not None and self._listener is None:
                 loop = asyncio.get_running_loop()

@@ -1,26 +1,26 @@
-"""All that a sandbox holds: collections of records, as one value, and as JSON lines."""
+"""The records of a sandbox: collections, snapshots and JSON lines."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-import attrs
 import msgspec
-from attrs import frozen
+from attrs import field, frozen
 
 from planhat_async.sandbox.models import ALL, Entry, Rules
-from planhat_async.sandbox.models.rules import ANY_KEY
+from planhat_async.sandbox.models.rules import ANY_KEY, KEY_FIELDS
 from planhat_async.sandbox.store import Collection, ObjectIds, Record, decoded
 
 
 @frozen
 class Snapshot:
-    """What a sandbox held at one time. It can be restored as often as you like."""
+    """The records of a sandbox at one time. It can be restored any number of times."""
 
-    collections: Mapping[str, Collection] = attrs.field(repr=False)
-    ids: ObjectIds = attrs.field(repr=False)
+    collections: Mapping[str, Collection] = field(repr=False)
+    ids: ObjectIds = field(repr=False)
 
 
 class State:
@@ -64,10 +64,9 @@ class State:
 
     def find(self, rules: Rules, key: str, kinds: Iterable[str] = ANY_KEY) -> Record | None:
         """The record that a key of one of these kinds names, if the model's path shows it."""
-        for kind in kinds:
-            prefix = f"{kind}-"
-            if kind in rules.keys and key.startswith(prefix):
-                return self.match(rules, rules.keys[kind], key.removeprefix(prefix))
+        kind, dash, value = key.partition("-")
+        if dash and kind in KEY_FIELDS and kind in kinds:
+            return self.match(rules, KEY_FIELDS[kind], value)
         return self.match(rules, "_id", key)
 
     def match(self, rules: Rules, field: str, value: object) -> Record | None:
@@ -79,7 +78,7 @@ class State:
         return self.collection(rules).find(field, value, rules.key_partitions)
 
     def new_id(self, now: float, created: datetime | None = None) -> str:
-        """An `_id` that no record has; `created` puts its time before those that were made already."""
+        """An `_id` that no record has, with the time `created` in it, or `now`."""
         record_id = self._ids.new(now, created)
         for collection in self._collections.values():
             if record_id in collection:
@@ -87,19 +86,12 @@ class State:
         return record_id
 
     def records(self, name: str) -> list[Record]:
-        """Copies of a model's records, in `_id` order.
-
-        Raises:
-            ValueError: There is no model of this name.
-        """
+        """Copies of a model's records, in `_id` order."""
         rules = self.model(name)
         return list(self.collection(rules).records(rules.partitions))
 
     def add(self, name: str, record: Mapping[str, Any], *, now: float, created: datetime | None = None) -> Record:
-        """Put a record straight into the store, without applying any rule; returns a copy of it as stored.
-
-        Only a missing `_id` is filled in, and a missing `type` of a note or a ticket. A company, a user or an end user
-        replaces the one that has its `_id`.
+        """Store a record without applying any rule, as `Planhat.add` does.
 
         Raises:
             ValueError: Another record has this `_id`, or there is no model of this name.
@@ -115,7 +107,7 @@ class State:
             raise TypeError(f"an _id is text, not {record_id!r}")
         before = collection.get(record_id)
         if before is not None and not rules.is_replaceable:
-            raise ValueError(f"there is a record of the _id {record_id}")
+            raise ValueError(f"a record with the _id {record_id} already exists")
         if before is not None:
             collection.remove(before)
         collection.insert(stored)
@@ -127,12 +119,14 @@ class State:
 
     def snapshot(self) -> Snapshot:
         """All records as they are now; their texts are shared, not copied."""
-        return Snapshot({name: collection.copy() for name, collection in self._collections.items()}, self._ids.copy())
+        return Snapshot(
+            {name: collection.copy() for name, collection in self._collections.items()}, copy.copy(self._ids)
+        )
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Hold what was held then; generated `_id`s go on from there as well."""
+        """Return to a snapshot, also of the generated `_id`s."""
         self._collections = {name: collection.copy() for name, collection in snapshot.collections.items()}
-        self._ids = snapshot.ids.copy()
+        self._ids = copy.copy(snapshot.ids)
 
     def lines(self) -> Iterator[bytes]:
         """All records as JSON lines, each `{"model": "tasks", "record": {...}}`, by `_id` in each collection."""
@@ -140,14 +134,14 @@ class State:
             for text in collection.texts():
                 yield msgspec.json.encode({"model": name, "record": msgspec.Raw(text)}) + b"\n"
 
-    def read(self, lines: Iterable[bytes], *, now: float, model: str | None = None) -> int:
-        """Add the records of such lines, or of lines that are a record of that model each; blank ones are ignored.
+    def load(self, lines: Iterable[bytes], *, now: float, model: str | None = None) -> int:
+        """Add the records of such lines or, given a model, of lines that are its records; blank lines are ignored.
 
         Returns:
-            How many records there were.
+            The number of records.
 
         Raises:
-            ValueError: A line is invalid, or there is a record of its `_id` already.
+            ValueError: A line is invalid or repeats the `_id` of a record.
         """
         if model is not None:
             self.model(model)

@@ -26,11 +26,11 @@ def stamped(moment: datetime, *fields: str) -> dict[str, str]:
 
 def normalised(value: object) -> object:
     """A time as Planhat stores it; any other value as it came."""
-    moment = read(value)
+    moment = parsed(value)
     return value if moment is None else written(moment)
 
 
-def read(value: object) -> datetime | None:
+def parsed(value: object) -> datetime | None:
     """The time in an ISO 8601 string, in UTC if it names no zone; None for any other value."""
     if not (isinstance(value, str) and _ISO.fullmatch(value)):
         return None

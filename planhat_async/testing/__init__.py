@@ -1,7 +1,7 @@
-"""For tests of code that uses the package: records to work with, and a sandbox without a socket.
+"""For tests of code that uses the package: sample records, and a sandbox without a socket.
 
-The pytest plugin beside them, `pytest_plugin`, is installed with the package. pytest imports it at every start, so
-nothing here is imported before it is used.
+The pytest plugin in `pytest_plugin` is installed with the package. pytest imports it at every start, so the names here
+are imported on first use.
 """
 
 from __future__ import annotations

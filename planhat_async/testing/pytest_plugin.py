@@ -1,7 +1,7 @@
-"""A pytest plugin: `planhat_sandbox`, a Planhat of each test's own, and `planhat_session`, a session on it.
+"""A pytest plugin: `planhat_sandbox`, a sandbox for each test, and `planhat_session`, a session on it.
 
-pytest imports it at every start, also where no test uses it, so what it needs of the package is imported by the
-fixtures. Both are async fixtures of pytest-asyncio, in either of its modes.
+pytest imports the plugin at every start, even if no test uses it, so the fixtures import what they need of the package.
+Both are async fixtures of pytest-asyncio, in either of its modes.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from planhat_async.sandbox import Sandbox
     from planhat_async.session import Session
 
-_MARKER = """planhat(**options): what `planhat_sandbox` is to be like, for this test, class or module: any option of
-`planhat_async.sandbox.Sandbox`, such as faults="reset_after@1", per_minute=2, max_parallel=1, seed=7."""
+_MARKER = """planhat(**options): options of `planhat_sandbox` for this test, class or module, as for
+`planhat_async.sandbox.Sandbox`: faults="reset_after@1", per_minute=2, max_parallel=1, seed=7."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known."""
+    """Register the marker."""
     config.addinivalue_line("markers", " ".join(_MARKER.split()))
 
 
 def _options_of(node: pytest.Item) -> dict[str, Any]:
-    """What a test's markers ask for; the nearest one has the last word. Without them there are no limits."""
+    """The options in a test's markers, of which the closest one wins; by default there are no limits."""
     options: dict[str, Any] = {"per_minute": None, "per_second": None}
     for marker in reversed(list(node.iter_markers("planhat"))):
         if marker.args:
@@ -35,7 +35,7 @@ def _options_of(node: pytest.Item) -> dict[str, Any]:
 
 
 async def _sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
-    """A sandbox on loopback for one test, without limits or faults but for those of the marker `planhat`."""
+    """A sandbox on loopback for one test; it has only the limits and faults of the marker `planhat`."""
     from planhat_async.sandbox import Sandbox  # noqa: PLC0415 - not before a test uses it
 
     async with Sandbox(**_options_of(request.node)) as planhat:
@@ -43,7 +43,7 @@ async def _sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
 
 
 async def _session(planhat_sandbox: Sandbox) -> AsyncIterator[Session]:
-    """An open session on `planhat_sandbox`. It retries as any session does, but hardly waits before it does."""
+    """An open session on `planhat_sandbox`. It retries like any session, but with very short waits."""
     from planhat_async._http.retries import RetryPolicy  # noqa: PLC0415 - not before a test uses it
     from planhat_async.session import Session  # noqa: PLC0415 - likewise
 

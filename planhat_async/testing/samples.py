@@ -1,4 +1,4 @@
-"""Records as customer-success teams have them, for tests and demonstrations."""
+"""Plausible records of a customer-success team, for tests and demonstrations."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def make_note(number: int = 1, *, seed: int = 0, **fields: Any) -> Note:
     Args:
         number: Notes of different numbers are different, and have different external ids.
         seed: The same number under the same seed makes the same note.
-        fields: What is to be as you say.
+        fields: Values of your own.
     """
     draw = _draw("note", number, seed)
     meeting, name, product = draw.choice(_MEETINGS), draw.choice(_NAMES), draw.choice(_PRODUCTS)
     note = Note(
         external_id=f"NOTE-{number}",
-        company_id=extid(f"company-{_company(draw)}"),
+        company_id=_company_id(draw),
         type="note",
         subject=f"{meeting} with {name}",
         description=f"<p>{name} {draw.choice(_MOODS)} {product}.</p>" + "<p>More next week.</p>" * draw.randrange(4),
@@ -58,12 +58,12 @@ def make_task(number: int = 1, *, seed: int = 0, **fields: Any) -> Task:
     Args:
         number: Tasks of different numbers are different, and have different source ids.
         seed: The same number under the same seed makes the same task.
-        fields: What is to be as you say.
+        fields: Values of your own.
     """
     draw = _draw("task", number, seed)
     task = Task(
         source_id=f"PLAN-{number}",
-        company_id=extid(f"company-{_company(draw)}"),
+        company_id=_company_id(draw),
         main_type="task",
         action=f"{draw.choice(_ACTIONS)}: {draw.choice(_NAMES)}",
         description=f"<p>About {draw.choice(_PRODUCTS)}.</p>",
@@ -76,27 +76,27 @@ def make_task(number: int = 1, *, seed: int = 0, **fields: Any) -> Task:
 
 
 def make_ticket(number: int = 1, *, seed: int = 0, **fields: Any) -> Ticket:
-    """A ticket as a help desk has it: a long text, line breaks, many scripts.
+    """A ticket of a help desk, with a long text, line breaks and letters beyond ASCII.
 
     Args:
         number: Tickets of different numbers are different, and have different source ids.
         seed: The same number under the same seed makes the same ticket.
-        fields: What is to be as you say.
+        fields: Values of your own.
     """
     draw = _draw("ticket", number, seed)
     name, product, problem = draw.choice(_NAMES), draw.choice(_PRODUCTS), draw.choice(_PROBLEMS)
-    company = _company(draw)
+    domain = f"company-{_company(draw)}.example"
     ticket = Ticket(
         source_id=f"DESK-{number}",
         source="demo",
-        email=f"{name.lower()}.{number}@company-{company}.example",
+        email=f"{name.lower()}.{number}@{domain}",
         name=name,
         title=f"{problem} ({product})",
         description=f"Hello,\n\n{problem.lower()} since {draw.randrange(1, 29)} March — “{product}”.\n\n"
         + "We tried a restart & cleared the cache.\n" * draw.randrange(1, 12),
         status=draw.choice(_STATUSES),
         product=product,
-        domains=[f"company-{company}.example"],
+        domains=[domain],
     )
     return attrs.evolve(ticket, **fields)
 
@@ -107,6 +107,10 @@ def _draw(kind: str, number: int, seed: int) -> random.Random:
 
 def _company(draw: random.Random) -> int:
     return draw.randrange(1, _N_COMPANIES)
+
+
+def _company_id(draw: random.Random) -> str:
+    return extid(f"company-{_company(draw)}")
 
 
 def _moment(draw: random.Random) -> datetime:
@@ -123,16 +127,16 @@ def make_record(cls: type[R], number: int = 1, *, seed: int = 0, **fields: Any) 
         fields: Values of your own.
     """
     draw = _draw(cls.__name__, number, seed)
-    found = fields_of(cls).values()
-    made = {one.name: _value(one, number, draw) for one in found if one.is_writable and one.name not in _NOT_MADE}
-    return cls(**{name: value for name, value in {**made, **fields}.items() if value is not None})
+    writable = [field for field in fields_of(cls).values() if field.is_writable and field.name not in _NOT_MADE]
+    made = {field.name: _value(field, number, draw) for field in writable}
+    return cls(**{name: value for name, value in (made | fields).items() if value is not None})
 
 
 def _value(field: Field, number: int, draw: random.Random) -> Any:
     if field.name.endswith(("source_id", "external_id", "ext_id")):
         return f"{field.name.upper()}-{number}"
     if field.name == "company_id":
-        return extid(f"company-{_company(draw)}")
+        return _company_id(draw)
     if field.name.endswith("_id") or field.name in _NOT_MADE:
         return None
     made: dict[Any, Callable[[], Any]] = {

@@ -1,4 +1,4 @@
-"""A session's transport that leads to a sandbox in memory."""
+"""A transport from a session to a sandbox in memory."""
 
 from __future__ import annotations
 
@@ -28,31 +28,23 @@ class SandboxTransport:
 
         Raises:
             NotSentError: The connection was refused.
-            UnknownOutcomeError: It was reset, or patience ended.
+            UnknownOutcomeError: The connection was reset, or a timeout passed.
         """
-        call = _call(request, token)
+        error: type[NotSentError | UnknownOutcomeError] = UnknownOutcomeError
         try:
             async with asyncio.timeout(timeouts.total):
-                answer = await self._planhat.exchange(call, patience=timeouts.read)
-        except ConnectionRefusedError:
-            failure: Exception = NotSentError(
-                f"{request.method} {request.path}: no connection to the sandbox",
-                method=request.method,
-                path=request.path,
-            )
-        except (ConnectionResetError, TimeoutError) as error:
-            reason = "timeout" if isinstance(error, TimeoutError) else "the server hung up"
-            failure = UnknownOutcomeError(
-                f"{request.method} {request.path}: sent to the sandbox, but no answer came ({reason})",
-                method=request.method,
-                path=request.path,
-            )
-        else:
+                answer = await self._planhat.exchange(_call(request, token), patience=timeouts.read)
             return _response(answer, self._planhat.now())
-        raise failure
+        except ConnectionRefusedError:
+            error, problem = NotSentError, "no connection to the sandbox"
+        except ConnectionResetError:
+            problem = "sent to the sandbox, but no answer came (the server hung up)"
+        except TimeoutError:
+            problem = "sent to the sandbox, but no answer came (timeout)"
+        raise error(f"{request.method} {request.path}: {problem}", method=request.method, path=request.path)
 
     async def close(self) -> None:
-        """Nothing is open; the sandbox stays as it is."""
+        """Do nothing: no connection is open, and the sandbox belongs to the caller."""
 
 
 def _call(request: Request, token: Token) -> ApiRequest:

@@ -91,7 +91,7 @@ def test_a_wait_is_at_least_a_second() -> None:
     assert answers[1].headers["Retry-After"] == "1"
 
 
-def test_requests_under_way_are_told_to_the_limits() -> None:
+def test_the_limits_count_requests_under_way() -> None:
     """A request that arrives as one too many is refused."""
     api = Api(limits=Limits(max_parallel=1))
     assert [api.handle(_get(n_parallel=n)).status for n in (1, 2)] == [200, 429]
@@ -163,7 +163,7 @@ def test_an_id_is_added_once() -> None:
     """A second record of the same `_id` is a mistake."""
     api = Api()
     api.state.add("tasks", {"_id": "a"}, now=NOW)
-    with pytest.raises(ValueError, match="there is a record of the _id a"):
+    with pytest.raises(ValueError, match="a record with the _id a already exists"):
         api.state.add("tasks", {"_id": "a"}, now=NOW)
 
 

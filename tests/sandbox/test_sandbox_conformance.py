@@ -350,11 +350,11 @@ def test_the_largest_body() -> None:
 def test_the_limits_of_calls() -> None:
     """Each to the call; the sandbox keeps the soft limit hard, and 50 at once are no burst too many."""
     limits = Limits()
-    assert [limits.judge("a", now=0.0, n_parallel=50).wait for _ in range(151)] == [0.0] * 150 + [1.0]
-    assert [limits.judge("a", now=1.0).wait for _ in range(51)] == [0.0] * 50 + [59.0]
-    assert limits.judge("b", now=1.0).wait == 0.0
+    assert [limits.admit("a", now=0.0, n_parallel=50) for _ in range(151)] == [0.0] * 150 + [1.0]
+    assert [limits.admit("a", now=1.0) for _ in range(51)] == [0.0] * 50 + [59.0]
+    assert limits.admit("b", now=1.0) == 0.0
     parallel = Limits(max_parallel=50)
-    assert [parallel.judge("a", now=NOW, n_parallel=n).wait for n in (50, 51)] == [0.0, 1.0]
+    assert [parallel.admit("a", now=NOW, n_parallel=n) for n in (50, 51)] == [0.0, 1.0]
 
 
 def _marked_lines() -> list[str]:

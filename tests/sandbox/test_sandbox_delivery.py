@@ -51,7 +51,7 @@ class Seen:
 async def call(
     planhat: Sandbox, method: str = "POST", path: str = "/tasks", body: Any = TASK, *, patience: float = 10.0
 ) -> Seen:
-    """Make one attempt on a connection of its own, and see what comes of it."""
+    """Make one attempt on a connection of its own, and return its outcome."""
     received, status, content_type, headers = bytearray(), 0, "", {}
     connector = aiohttp.TCPConnector(force_close=True)
     timeout = aiohttp.ClientTimeout(sock_read=patience)
@@ -90,7 +90,7 @@ def _logged(planhat: Sandbox) -> list[tuple[str | None, int, bool]]:
 
 
 async def test_refused(planhat: Sandbox) -> None:
-    """Connections are refused for as long as is said, from the end of the call before; then calls are served again."""
+    """Connections are refused for the given time, from the end of the call before; then calls are served again."""
     planhat.inject("refuse:30@2")
     assert (await call(planhat)).status == 200
     assert [(await call(planhat)).ended_by for _ in range(2)] == ["ClientConnectorError"] * 2
@@ -259,7 +259,7 @@ def _stored(planhat: Sandbox) -> set[str]:
 
 
 async def test_rejected_rows(planhat: Sandbox) -> None:
-    """A 206 blames as many rows as is said, by their keys, and the others are stored."""
+    """A 206 blames the given number of rows, by their keys, and the others are stored."""
     planhat.inject("rows_206:3@1")
     seen = await call(planhat, "PUT", body=ROWS)
     assert (seen.status, seen.json["created"]) == (206, 7)
@@ -288,7 +288,7 @@ async def test_a_refused_body(*, name: str, status: int, array: str, applies_res
 
 
 async def test_dropped_rows(planhat: Sandbox) -> None:
-    """A 200 with smaller counts is all that is said."""
+    """The answer is a 200 with smaller counts and no errors."""
     planhat.inject("rows_dropped:4@1")
     seen = await call(planhat, "PUT", body=ROWS)
     assert (seen.status, seen.json["created"], seen.json["createdErrors"]) == (200, 6, [])

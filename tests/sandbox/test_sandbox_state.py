@@ -1,4 +1,4 @@
-"""All that a sandbox holds: kept, put back, written down, read again."""
+"""The records of a sandbox: snapshots, and files written and read."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_what_is_written_can_be_read() -> None:
             first.add(f"{name}s", record, now=NOW)
     lines = _everything(first)
     assert (
-        second.read([b"\n", *lines, b"  "], now=NOW)
+        second.load([b"\n", *lines, b"  "], now=NOW)
         == len(lines)
         == 3 + sum(map(_n_listed, ("note", "task", "ticket")))
     )
@@ -67,9 +67,9 @@ def _n_listed(name: str) -> int:
 def test_lines_may_be_records_of_one_model() -> None:
     """As an export writes them; one without an `_id` gets one."""
     state = State()
-    assert state.read([b'{"sourceId":"a"}', b'{"_id":"b"}'], now=NOW, model="tasks") == 2
+    assert state.load([b'{"sourceId":"a"}', b'{"_id":"b"}'], now=NOW, model="tasks") == 2
     assert {task["_id"][:8] for task in state.records("tasks")} == {f"{int(NOW):08x}", "b"}
-    assert state.read([b'{"_id":"u","nickName":"U"}'], now=NOW, model="users") == 1
+    assert state.load([b'{"_id":"u","nickName":"U"}'], now=NOW, model="users") == 1
     assert state.records("users") == [{"_id": "u", "nickName": "U"}]
 
 
@@ -81,7 +81,7 @@ def test_lines_may_be_records_of_one_model() -> None:
         (b'{"model":"tasks"}', "line 2: a line is"),
         (b'{"model":"tasks","record":[]}', "line 2: a line is"),
         (b'{"model":"invoices","record":{}}', "line 2: no model is called 'invoices'; there are notes, tasks"),
-        (b'{"model":"tasks","record":{"_id":"a"}}', "line 2: there is a record of the _id a"),
+        (b'{"model":"tasks","record":{"_id":"a"}}', "line 2: a record with the _id a already exists"),
         (b'{"model":"tasks","record":{"_id":7}}', "line 2: an _id is text, not 7"),
         (b'{"model":"users","record":{"_id":7}}', "line 2: an _id is text, not 7"),
     ],
@@ -89,7 +89,7 @@ def test_lines_may_be_records_of_one_model() -> None:
 def test_a_line_that_is_none_is_named(line: bytes, problem: str) -> None:
     """By its number, with what is wrong."""
     with pytest.raises(ValueError, match=problem):
-        State().read([b'{"model":"tasks","record":{"_id":"a"}}', line], now=NOW)
+        State().load([b'{"model":"tasks","record":{"_id":"a"}}', line], now=NOW)
 
 
 def test_models_have_names() -> None:

@@ -35,14 +35,14 @@ def test_times_are_stored_in_utc_with_milliseconds(sent: str, stored: str) -> No
 def test_what_is_no_time_is_stored_as_it_came(sent: object) -> None:
     """Values are not checked."""
     assert times.normalised(sent) == sent
-    assert times.read(sent) is None
+    assert times.parsed(sent) is None
 
 
 @given(st.datetimes(timezones=st.just(UTC)))
 def test_what_was_written_is_read_again(moment: datetime) -> None:
     """Writing loses what is shorter than a millisecond, and nothing else."""
     truncated = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
-    assert times.read(times.written(moment)) == truncated
+    assert times.parsed(times.written(moment)) == truncated
 
 
 def test_seconds_become_a_time() -> None:
@@ -56,7 +56,7 @@ def test_seconds_become_a_time() -> None:
 )
 def test_a_week_begins_on_sunday(day: str, quarter: str, month: str, week: str) -> None:
     """The first one has 1 January in it, be it whole, as in 2023, or not."""
-    moment = times.read(day)
+    moment = times.parsed(day)
     assert moment is not None
     assert times.buckets(moment) == [day[:4], f"{day[:4]}-{quarter}", f"{day[:4]}-{month}", f"{day[:4]}-{week}"]
 
@@ -64,6 +64,6 @@ def test_a_week_begins_on_sunday(day: str, quarter: str, month: str, week: str) 
 @pytest.mark.parametrize("ticket", documented("ticket-list.response"), ids=lambda ticket: str(ticket["date"]))
 def test_days_and_buckets_are_those_of_the_documented_tickets(ticket: dict[str, object]) -> None:
     """The documented tickets say which week, and which day since 1970, a date is in."""
-    moment = times.read(ticket["date"])
+    moment = times.parsed(ticket["date"])
     assert moment is not None
     assert (times.days(moment), times.buckets(moment)) == (ticket["days"], ticket["timeBucket"])

@@ -1,4 +1,4 @@
-"""A row that was sent becomes a record, or changes one."""
+"""Creates and updates records from the rows of calls."""
 
 from __future__ import annotations
 

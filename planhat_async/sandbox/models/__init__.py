@@ -12,9 +12,9 @@ from planhat_async.sandbox.models.ticket_rules import TICKETS
 from planhat_async.sandbox.models.user_rules import USERS, User
 
 ALL = (NOTES, TASKS, TICKETS, CONVERSATIONS, COMPANIES, USERS, ENDUSERS)
-"""Every model; a new one is one more name."""
+"""Every model; add a new one here."""
 
 Entry: TypeAlias = Company | User | EndUser
-"""What `Sandbox(companies=…, users=…, endusers=…)` takes."""
+"""An element of `Sandbox(companies=…, users=…, endusers=…)`."""
 
 __all__ = ["ALL", "Company", "EndUser", "Entry", "Rules", "User"]

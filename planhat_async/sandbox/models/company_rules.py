@@ -22,13 +22,13 @@ class Company:
     company_id: str
     """Its `_id`."""
     external_id: str | None = None
-    """What `extid-…` and `companyExternalId` name it by."""
+    """The key in `extid-…` and `companyExternalId`."""
     source_id: str | None = None
-    """What `srcid-…` names it by."""
+    """The key in `srcid-…`."""
     name: str = ""
-    """Comes back as `companyName`."""
+    """The `companyName` of its records."""
     domains: Iterable[str] = field(default=(), converter=tuple[str, ...])
-    """What a ticket's `domains` name it by."""
+    """The names that match a ticket's `domains`."""
 
     def record(self) -> Record:
         """As it is stored."""

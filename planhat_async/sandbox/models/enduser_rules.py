@@ -19,9 +19,9 @@ class EndUser:
     enduser_id: str
     """The `_id`, which `endusers` name."""
     name: str = ""
-    """Comes back in `endusers`."""
+    """The name shown in `endusers`."""
     email: str = ""
-    """What a ticket's `email` names the person by."""
+    """The address that matches a ticket's `email`."""
 
     def record(self) -> Record:
         """As it is stored."""

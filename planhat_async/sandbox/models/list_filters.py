@@ -1,4 +1,4 @@
-"""What a list can be filtered by: values that a declaration names, one for each parameter."""
+"""The filters of lists: one value in a declaration for each parameter."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Filter:
 
 @frozen(kw_only=True)
 class PartitionFilter(Filter):
-    """A flag that says which partitions of the collection are listed."""
+    """A flag that selects the partitions of the collection that are listed."""
 
     on: tuple[str, ...]
     """Those listed where its value is `true`."""

@@ -9,7 +9,7 @@ from planhat_async.sandbox.markup import snippet_of
 from planhat_async.sandbox.models.conversation_rules import CONVERSATION_DEFAULTS, NOTE_PARTITION, OTHER_PARTITION
 from planhat_async.sandbox.models.list_filters import OneOf, ids_of
 from planhat_async.sandbox.models.people import named_in
-from planhat_async.sandbox.models.rules import CompanyReference, Rules, words
+from planhat_async.sandbox.models.rules import CompanyReference, Find, Rules, words
 from planhat_async.sandbox.models.ticket_rules import COMPANY_FIELDS, TICKETS, derived_as_conversation
 from planhat_async.sandbox.store import Record
 
@@ -32,7 +32,7 @@ def derived(sent: Record) -> Record:
     return fields
 
 
-def created_answer(record: Record, company: Record | None) -> Record:
+def created_answer(record: Record, find: Find) -> Record:
     """The record, who wrote it, its texts in one, and the source id of its company."""
     texts = [text for text in (record.get("subject"), record.get("snippet")) if isinstance(text, str) and text]
     extra: Record = {
@@ -42,6 +42,7 @@ def created_answer(record: Record, company: Record | None) -> Record:
         "nickName": "Sandbox",
         "note": ": ".join(texts),
     }
+    company = find("companies", "_id", record.get("companyId"))
     source_id = None if company is None else company.get("sourceId")
     return record | extra | ({} if source_id is None else {"companySourceId": source_id})
 

@@ -1,4 +1,4 @@
-"""What follows for a record from the users and end users that it names."""
+"""The fields that follow from the users and end users that a record names."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from planhat_async.sandbox.store import Record
 
 
 def named_in(field: str, model: str, name: str) -> Inference:
-    """Each person in a list of `{id, name}` that is registered gets the name that the field `name` of it has."""
+    """Give each registered person in a list of `{id, name}` the name in their field `name`."""
 
     def infer(changes: Record, find: Find) -> Record:
         people = changes.get(field)

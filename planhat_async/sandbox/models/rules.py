@@ -1,4 +1,4 @@
-"""What a declaration of a model says: plain values, and functions where something is computed."""
+"""The declaration of a model: plain values, and functions where something is computed."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from planhat_async.sandbox.store import Record
 Find: TypeAlias = Callable[[str, str, object], Record | None]
 """Finds a record, given the name of its model, a field and the value of that field."""
 Inference: TypeAlias = Callable[[Record, Find], Record]
-"""The fields that follow from those that are written, and from the records that they name."""
+"""The fields that follow from those written and from the records that they name."""
 
-ANY_KEY = ("_id", "extid", "srcid")
-"""The kinds of key: an `_id`, `extid-…` and `srcid-…`."""
+KEY_FIELDS = {"extid": "externalId", "srcid": "sourceId"}
+"""The field that each kind of prefixed key, `extid-…` and `srcid-…`, is a value of."""
+ANY_KEY = ("_id", *KEY_FIELDS)
+"""The kinds of key."""
 
 
 def words(text: str) -> frozenset[str]:
@@ -25,33 +27,17 @@ def words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-def _nothing(_: Any) -> Record:
-    return {}
-
-
-def _as_stored(record: Record, _: Record | None) -> Record:
-    return record
-
-
-def _one_partition(_: Record) -> str:
-    return "all"
-
-
 @frozen(kw_only=True)
 class CompanyReference:
     """How a record names its company."""
 
     fields: tuple[tuple[str, str], ...] = (("companyId", "_id"),)
-    """The fields that name it, the first of them that has a value; each with the field of a company that it matches.
+    """The fields that may name it, each with the field of a company that it matches; the first one with a value counts.
 
-    The one that matches `_id` also takes the prefixed keys; with its value is stored what the record belongs to.
+    The first field matches `_id`, and stores it.
     """
     key_kinds: tuple[str, ...] = ANY_KEY
-    """The kinds of key that the field that matches `_id` takes."""
-    name: str = "companyName"
-    """The field that gets the company's name."""
-    model: str = "companies"
-    """The name of the companies' model."""
+    """The kinds of key that the first field accepts."""
 
     @property
     def key(self) -> str:
@@ -64,7 +50,7 @@ class Rules:
     """How the sandbox treats the records of one model. `planhat_async.sandbox.models` lists all models."""
 
     name: str
-    """Its plural: what `records`, `add` and `load` know it by."""
+    """The plural, its name in `records`, `add` and `load`."""
     path: str | None = None
     """The first segment of its URLs; `None` if it has none."""
 
@@ -74,18 +60,18 @@ class Rules:
     """The model in whose collection its records are stored: its own, or one that it shares with others."""
     indexes: tuple[str, ...] = ("sourceId", "externalId")
     """The fields by which the records of its own collection are found; each text in a list is a value."""
-    partition_of: Callable[[Record], str] = _one_partition
+    partition_of: Callable[[Record], str] = lambda _: "all"
     """The partition of its own collection that a record belongs to: lists read whole partitions."""
     partitions: tuple[str, ...] = ()
-    """The partitions of the collection that hold its records; all if none is named, here and below."""
+    """The partitions of the collection that hold its records; an empty tuple means all, here and below."""
     key_partitions: tuple[str, ...] = Factory(lambda self: self.partitions, takes_self=True)
     """Those in which a `sourceId` or an `externalId` is looked up."""
     visible_partitions: tuple[str, ...] = Factory(lambda self: self.partitions, takes_self=True)
     """Those that its path shows."""
     is_replaceable: bool = False
-    """Whether a record that the owner of the sandbox adds replaces the one that has its `_id`."""
+    """Whether `add` replaces the record that has the same `_id`."""
     filled_in: Mapping[str, Any] = field(factory=dict)
-    """What a record that the owner of the sandbox adds gets where it says nothing."""
+    """The fields that `add` fills in where they are missing."""
 
     # Calls
 
@@ -95,10 +81,8 @@ class Rules:
     """Rows in the largest page."""
     filters: tuple[Filter, ...] = ()
     """The parameters of its list besides the four that all lists have."""
-    keys: Mapping[str, str] = field(factory=lambda: {"extid": "externalId", "srcid": "sourceId"})
-    """The field that each kind of prefixed key names."""
     get_keys: tuple[str, ...] = ANY_KEY
-    """The kinds of key that `GET path/key` takes, without any there is no such call; the same of the next two."""
+    """The kinds of key that `GET path/key` takes; without any the call does not exist, here and below."""
     update_keys: tuple[str, ...] = ANY_KEY
     """Those of `PUT path/key`."""
     delete_keys: tuple[str, ...] = ("_id",)
@@ -106,7 +90,7 @@ class Rules:
     is_creatable: bool = True
     """Whether there is `POST path`."""
     match: tuple[tuple[str, str], ...] = (("_id", "_id"),)
-    """What a bulk upsert matches a row by, in turn: the field sent, the field stored. Without any there is no bulk."""
+    """The keys that a bulk upsert matches in turn: the field sent, the field stored."""
 
     # Writes
 
@@ -121,7 +105,7 @@ class Rules:
     unique: tuple[tuple[str, str], ...] = (("sourceId", "sourceId"),)
     """The keys that only one record of the model may have: the field sent, the field stored."""
     needs: tuple[tuple[str, ...], ...] = ()
-    """What a new record needs: one field of each group. An answer names the first of a group."""
+    """A new record needs one field of each group. An answer names the first of a group."""
     needs_with: tuple[tuple[str, object, str, type], ...] = ()
     """`(field, value, other, type)`: a new record whose `field` has that value needs an `other` of that type."""
     dropped_without: tuple[str, ...] = ()
@@ -129,21 +113,19 @@ class Rules:
     company: CompanyReference | None = CompanyReference()
     """How a record names its company; `None` if it has none."""
     infer: tuple[Inference, ...] = ()
-    """What follows from the records that a record names."""
-    derive: Callable[[Record], Record] = _nothing
+    """The fields that follow from the records that a record names."""
+    derive: Callable[[Record], Record] = lambda _: {}
     """The fields that are computed from those sent."""
     sent_only: frozenset[str] = frozenset()
-    """Fields that come back by other names; whether by these as well is unknown."""
+    """Fields that come back under other names; whether also under these is unknown."""
     defaults: Mapping[str, Any] = field(factory=dict)
     """The fields of a new record that were not sent."""
-    dated: Callable[[datetime], Record] = _nothing
+    dated: Callable[[datetime], Record] = lambda _: {}
     """Those of them that depend on the time of creation."""
     touches: str | None = None
     """The field that holds the time of the last change."""
-    discriminator: str = "type"
-    """The field that says which variant a record is."""
     variants: Mapping[str, Rules] = field(factory=dict)
-    """The rules of records of this path whose discriminator has that value."""
+    """The rules of records of this path whose `type` has that value."""
 
     # Answers
 
@@ -153,28 +135,14 @@ class Rules:
     """The fields by which that answer names a record."""
     hidden_on_write: frozenset[str] = frozenset()
     """Stored fields that the answers to create, update and delete leave out."""
-    created_answer: Callable[[Record, Record | None], Record] = _as_stored
-    """The answer to a creation, given the record and its company: some fields are only there."""
+    created_answer: Inference = lambda record, _: record
+    """The answer to a creation, given the record: some fields are only there."""
     counts_deletions: bool = False
     """Whether a deletion is answered with a count; otherwise with the record."""
 
-    @property
-    def list_methods(self) -> frozenset[str]:
-        """The methods of its path."""
-        return _methods(GET=True, PUT=self.match, POST=self.is_creatable)
-
-    @property
-    def record_methods(self) -> frozenset[str]:
-        """The methods of a record's path."""
-        return _methods(GET=self.get_keys, PUT=self.update_keys, DELETE=self.delete_keys)
-
     def variant(self, row: Record, stored: Record | None = None) -> Rules:
-        """The rules of a row: those of the variant that it says it is, or that the record it changes is."""
+        """The rules of a row: those of the variant that its `type`, or that of the stored record, names."""
         if not self.variants:
             return self
-        value = row.get(self.discriminator) or (stored or row).get(self.discriminator)
+        value = row.get("type") or (stored or row).get("type")
         return self.variants.get(value, self) if isinstance(value, str) else self
-
-
-def _methods(**offered: object) -> frozenset[str]:
-    return frozenset(method for method, is_offered in offered.items() if is_offered)

@@ -16,7 +16,7 @@ COMPANY_FIELDS = (("companyId", "_id"), ("companyExternalId", "externalId"), ("d
 
 
 def derived(sent: Record) -> Record:
-    """What was sent under the names that conversations have, and the times of the history."""
+    """The fields sent, under the names that conversations use, and the times of the history."""
     fields = derived_as_conversation(sent)
     if "type" in sent:
         fields["subType"] = sent["type"] or "ticket"
@@ -24,7 +24,7 @@ def derived(sent: Record) -> Record:
 
 
 def derived_as_conversation(sent: Record) -> Record:
-    """The same where a ticket is sent as a conversation: its `type` is no kind of ticket there."""
+    """The same for a ticket sent as a conversation, where `type` does not name a kind of ticket."""
     fields = snippet_of(sent)
     if "type" in sent:
         fields["type"] = "ticket"
@@ -38,7 +38,7 @@ def derived_as_conversation(sent: Record) -> Record:
 
 def _history_times(history: object) -> list[datetime]:
     entries = history if isinstance(history, list) else []
-    moments = (times.read(entry.get("time")) for entry in entries if isinstance(entry, dict))
+    moments = (times.parsed(entry.get("time")) for entry in entries if isinstance(entry, dict))
     return [moment for moment in moments if moment is not None]
 
 

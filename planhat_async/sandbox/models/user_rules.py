@@ -19,7 +19,7 @@ class User:
     user_id: str
     """The `_id`, which `ownerId` and `users` name."""
     name: str = ""
-    """Comes back as `ownerName`, and in `users`."""
+    """The name shown as `ownerName` and in `users`."""
 
     def record(self) -> Record:
         """As it is stored."""
