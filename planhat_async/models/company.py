@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Unpack
+from typing import Any, ClassVar
 
 import attrs
 
 from planhat_async.keys import EXTID, SRCID
+from planhat_async.models.company_lists import ListsByCompany
 from planhat_async.records import IdFilter, Model, PageLimits, Record, read_only, writable
-from planhat_async.repositories import (
-    Creates,
-    Deletes,
-    Gets,
-    ListingOptions,
-    Lists,
-    PageOptions,
-    Updates,
-    Upserts,
-)
+from planhat_async.repositories import Creates, Deletes, Gets, Updates, Upserts
 
 
 @attrs.define(kw_only=True, repr=False)
@@ -64,7 +55,7 @@ class Company(Record):
     mr_total: float | None = writable()
     """All revenue so far."""
     description: str | None = writable()
-    """What there is to say about it."""
+    """A description."""
     address: str | None = writable()
     """Street and number."""
     country: str | None = writable()
@@ -192,21 +183,9 @@ class Company(Record):
     """The document's version key in Planhat's database."""
 
 
-class CompanyPageOptions(PageOptions, total=False):
-    """What a page of companies takes."""
-
-    company_id: str | Iterable[str] | None
-    """Only these companies, each by `_id`, `extid("…")` or `srcid("…")`.
-
-    More than a URL holds are read as several lists (some 80 ids each), one after another: each is in order.
-    """
-
-
-class CompanyListingOptions(CompanyPageOptions, ListingOptions, total=False):
-    """What listings of companies take."""
-
-
-class Companies(Lists[Company], Gets[Company], Creates[Company], Updates[Company], Deletes[Company], Upserts[Company]):
+class Companies(
+    ListsByCompany[Company], Gets[Company], Creates[Company], Updates[Company], Deletes[Company], Upserts[Company]
+):
     """Companies: `/companies`. A list answers fewer fields of each than `get` does."""
 
     model: ClassVar[Model] = Model(
@@ -221,13 +200,3 @@ class Companies(Lists[Company], Gets[Company], Creates[Company], Updates[Company
         needs=(("name",),),
         company_field=None,
     )
-
-    if TYPE_CHECKING:  # the same methods, with this model's options
-
-        async def page(
-            self, *, offset: int = 0, limit: int | None = None, **options: Unpack[CompanyPageOptions]
-        ) -> list[Company]: ...
-        def iter(self, **options: Unpack[CompanyListingOptions]) -> AsyncGenerator[Company, None]: ...
-        def iter_json(self, **options: Unpack[CompanyListingOptions]) -> AsyncGenerator[bytes, None]: ...
-        def pages(self, **options: Unpack[CompanyListingOptions]) -> AsyncGenerator[list[Company], None]: ...
-        async def all(self, **options: Unpack[CompanyListingOptions]) -> list[Company]: ...

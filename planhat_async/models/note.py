@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 import attrs
 
 from planhat_async.keys import EXTID, SRCID
-from planhat_async.records import IdFilter, Model, PageLimits, Person, Record, TypeFilter, read_only, writable
-from planhat_async.repositories import Creates, Deletes, Gets, ListingOptions, Lists, PageOptions, Updates, Upserts
+from planhat_async.models.company_lists import BY_COMPANY, CompanyPageOptions
+from planhat_async.records import Model, PageLimits, Person, Record, TypeFilter, read_only, writable
+from planhat_async.repositories import Creates, Deletes, Gets, ListingOptions, Lists, Updates, Upserts
 
 
 @attrs.define(kw_only=True, repr=False)
@@ -41,12 +42,12 @@ class Note(Record):
     users: list[Person] | None = writable()
     """The colleagues who took part."""
     endusers: list[Person] | None = writable()
-    """The customer's people who took part."""
+    """The end users who took part."""
 
     archived: bool | None = read_only()
     """Whether it is archived."""
     assignee_name: str | None = read_only()
-    """The name of whom it is assigned to."""
+    """The name of the assignee."""
     auto_tags: list[Any] | None = read_only()
     """Tags set by Planhat."""
     company_name: str | None = read_only()
@@ -96,21 +97,15 @@ class Note(Record):
     version: int | None = read_only(wire="__v")
     """The document's version key in Planhat's database."""
     waits_to_be_filtered: bool | None = read_only()
-    """Whether Planhat has still to filter it."""
+    """Whether Planhat has yet to filter it."""
 
 
-class NotePageOptions(PageOptions, total=False):
-    """What a page of notes takes."""
-
-    company_id: str | Iterable[str] | None
-    """Only notes about these companies; name each in one way, by `_id`, `extid("…")` or `srcid("…")`.
-
-    More than a URL holds are read as several lists (some 80 ids each), one after another: each is in order.
-    """
+class NotePageOptions(CompanyPageOptions, total=False):
+    """The options of a page of notes."""
 
 
 class NoteListingOptions(NotePageOptions, ListingOptions, total=False):
-    """What listings of notes take."""
+    """The options of listings of notes."""
 
     type: str | None
     """`note`, the default, includes custom touch types; `None` every conversation, e-mails and tickets included."""
@@ -127,10 +122,7 @@ class Notes(Lists[Note], Gets[Note], Creates[Note], Updates[Note], Deletes[Note]
         record=Note,
         path="/conversations",
         limits=PageLimits(default=30, most=2_000),
-        filters=(
-            IdFilter(option="company_id", wire="companyId", field="company_id"),
-            TypeFilter(option="type", default="note"),
-        ),
+        filters=(BY_COMPANY, TypeFilter(option="type", default="note")),
         get_keys=(EXTID,),
         update_keys=(EXTID, SRCID),
         needs=(("company_id", "company_external_id"),),

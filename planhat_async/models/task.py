@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 import attrs
 
 from planhat_async.keys import SRCID
+from planhat_async.models.company_lists import BY_COMPANY, CompanyFilter
 from planhat_async.records import (
     ArchivedFilter,
     ChecklistItem,
@@ -92,7 +93,7 @@ class Task(Record):
     created_at: datetime | None = read_only()
     """When Planhat created it."""
     endusers: list[Person] | None = read_only()
-    """The customer's people it concerns."""
+    """The end users it concerns."""
     overdue_notified: bool | None = read_only()
     """Whether Planhat has notified people that it is overdue."""
     parent: str | None = read_only()
@@ -100,7 +101,7 @@ class Task(Record):
     shared: bool | None = read_only()
     """Whether it is shared."""
     sort_position: float | None = read_only()
-    """Its place among its siblings."""
+    """Its position among its siblings."""
     updated_at: datetime | None = read_only()
     """When Planhat last changed it."""
     user_email: str | None = read_only()
@@ -121,53 +122,40 @@ class Task(Record):
     """That workflow's template."""
 
 
-class TaskFilters(TypedDict, total=False):
-    """What every list of tasks can be filtered by."""
+class TaskFilters(CompanyFilter, total=False):
+    """The filters of every list of tasks."""
 
-    company_id: str | Iterable[str] | None
-    """Only tasks about these companies; name each in one way, by `_id`, `extid("…")` or `srcid("…")`.
-
-    More ids than a URL holds, of companies or of end users, are read as several lists (some 80 ids each), one after
-    another: each is in order.
-    """
     enduser_ids: str | Iterable[str] | None
     """Only tasks that concern these end users, by `_id`, `extid("…")` or `srcid("…")`.
 
-    More than a URL holds must each be an `_id`: a task names its end users by nothing else, and would come twice.
+    More ids than a URL holds must each be an `_id`: they are read as several lists, and a task that is in two of them
+    is recognised by the `_id`s of its end users, the only keys of theirs that it holds.
+    """
+    archived: bool | None
+    """`False` only open tasks, `True` only archived (completed) ones; `None`, the default, first those, then these.
+
+    Planhat has a list for each: a task that is archived while both are read may come twice, one that is reopened
+    not at all. A single `page` holds open tasks by default.
     """
 
 
 class TaskPageOptions(PageOptions, TaskFilters, total=False):
-    """What a page of tasks takes."""
-
-    archived: bool | None
-    """`True` for archived (completed) tasks; open ones otherwise."""
+    """The options of a page of tasks."""
 
 
 class TaskListingOptions(ListingOptions, TaskFilters, total=False):
-    """What listings of tasks take."""
-
-    archived: bool | None
-    """`False` only open tasks, `True` only archived (completed) ones; `None`, the default, first those, then these.
-
-    Planhat has a list for each: a task that is archived while they are read may come twice, one that is opened
-    again not at all.
-    """
+    """The options of listings of tasks."""
 
 
 class TaskUpdateOptions(UpdatedSinceOptions, TaskFilters, total=False):
-    """What a walk over the changed tasks takes."""
-
-    archived: bool | None
-    """`False` only open tasks, `True` only archived ones; `None`, the default, both."""
+    """The options of a walk over the changed tasks."""
 
 
 class Tasks(ListsUpdated[Task], Gets[Task], Creates[Task], Updates[Task], Deletes[Task], Upserts[Task]):
     """Tasks and events: `/tasks`.
 
-    Open tasks come first in a listing, then archived ones: Planhat has a list for each. A task that is archived
-    meanwhile may come twice, and one that is opened again not at all; with `archived=False` or `True` a single list is
-    read. A single `page` holds open tasks unless `archived=True`.
+    A listing yields open tasks, then archived ones: Planhat has a list for each. A task that is archived meanwhile may
+    come twice, and one that is reopened not at all. `archived=False` or `True` reads a single list.
     """
 
     model: ClassVar[Model] = Model(
@@ -176,7 +164,7 @@ class Tasks(ListsUpdated[Task], Gets[Task], Creates[Task], Updates[Task], Delete
         path="/tasks",
         limits=PageLimits(default=500, most=10_000),
         filters=(
-            IdFilter(option="company_id", wire="companyId", field="company_id"),
+            BY_COMPANY,
             IdFilter(option="enduser_ids", wire="enduserIds", field="endusers", is_list=True),
             ArchivedFilter(),
         ),

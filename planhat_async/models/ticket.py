@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 import attrs
 
+from planhat_async.models.company_lists import BY_COMPANY, CompanyPageOptions
 from planhat_async.records import (
-    IdFilter,
     Model,
     PageLimits,
     Person,
@@ -19,7 +19,7 @@ from planhat_async.records import (
     read_only,
     writable,
 )
-from planhat_async.repositories import Deletes, ListingOptions, Lists, PageOptions, Upserts
+from planhat_async.repositories import Deletes, ListingOptions, Lists, Upserts
 
 
 @attrs.define(kw_only=True, repr=False)
@@ -45,7 +45,7 @@ class Ticket(Record):
     name: str | None = writable()
     """The customer's name."""
     company_id: str | None = writable()
-    """The company, by `_id`; `company_external_id` or `domains` will do as well."""
+    """The company, by `_id`; `company_external_id` or `domains` can name it instead."""
     company_external_id: str | None = writable()
     """The company, by its external id."""
     domains: list[str] | None = writable()
@@ -61,7 +61,7 @@ class Ticket(Record):
     type: str | None = writable()
     """The kind of ticket."""
     severity: str | None = writable()
-    """How grave it is."""
+    """Its severity."""
     product: str | None = writable()
     """The product it is about."""
     time_spent: float | None = writable()
@@ -92,7 +92,7 @@ class Ticket(Record):
     email_template_ids: list[Any] | None = read_only()
     """The ids of e-mail templates used."""
     endusers: list[Person] | None = read_only()
-    """The customer's people it concerns."""
+    """The end users it concerns."""
     external_id: str | None = read_only()
     """What was sent as `source_id`."""
     in_date: datetime | None = read_only()
@@ -108,7 +108,7 @@ class Ticket(Record):
     starred: bool | None = read_only()
     """Whether it is starred."""
     sub_type: str | None = read_only()
-    """Planhat's kind within conversations: `ticket`."""
+    """The subtype of the conversation: `ticket`."""
     subject: str | None = read_only()
     """What was sent as `title`."""
     time_bucket: list[str] | None = read_only()
@@ -118,17 +118,12 @@ class Ticket(Record):
     users: list[Person] | None = read_only()
     """The colleagues it concerns."""
     waits_to_be_filtered: bool | None = read_only()
-    """Whether Planhat has still to filter it."""
+    """Whether Planhat has yet to filter it."""
 
 
-class TicketPageOptions(PageOptions, total=False):
-    """What a page of tickets takes."""
+class TicketPageOptions(CompanyPageOptions, total=False):
+    """The options of a page of tickets."""
 
-    company_id: str | Iterable[str] | None
-    """Only tickets of these companies; name each in one way, by `_id`, `extid("…")` or `srcid("…")`.
-
-    More than a URL holds are read as several lists (some 80 ids each), one after another: each is in order.
-    """
     status: str | None
     """Only tickets with this status."""
     email: str | None
@@ -138,7 +133,7 @@ class TicketPageOptions(PageOptions, total=False):
 
 
 class TicketListingOptions(TicketPageOptions, ListingOptions, total=False):
-    """What listings of tickets take."""
+    """The options of listings of tickets."""
 
 
 class Tickets(Lists[Ticket], Deletes[Ticket], Upserts[Ticket]):
@@ -150,7 +145,7 @@ class Tickets(Lists[Ticket], Deletes[Ticket], Upserts[Ticket]):
         path="/tickets",
         limits=PageLimits(default=500, most=10_000),
         filters=(
-            IdFilter(option="company_id", wire="companyId", field="company_id"),
+            BY_COMPANY,
             TextFilter(option="status", wire="status"),
             TextFilter(option="email", wire="email"),
             TextFilter(option="search", wire="search"),
