@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes import FakeTransport
 
 from planhat_async import Companies, Company, NotFoundError, Session, Tickets, extid, srcid
+from planhat_async._http.wire import Response
 from planhat_async.records.documentation import documentation_of
 from planhat_async.repositories.queries import queries_of
 from planhat_async.sandbox import Sandbox
@@ -55,6 +58,23 @@ async def test_rows_are_matched_on_each_of_their_keys(companies: Companies) -> N
     again = await companies.upsert_many([{"externalId": one.external_id, "phase": "Live"} for one in made])
     assert (again.updated, again.created) == (300, 0)
     assert {company.phase async for company in companies.iter(page_size=100)} == {"Live"}
+
+
+async def test_a_source_id_is_no_external_id() -> None:
+    """What an answer says of an external id is not said of the row with that source id."""
+    answer = {"created": 1, "updated": 0, "nonupdates": 0, "insertsKeys": [{"_id": "b" * 24, "externalId": "1"}]}
+    refused = {"createdErrors": [{"sourceId": "1", "error": "no"}], **answer}
+    unchanged = {"created": 0, "updated": 0, "nonupdates": 1}
+    transport = FakeTransport(
+        [
+            Response(status=400, body=json.dumps(refused).encode()),
+            Response(status=200, body=json.dumps(unchanged).encode()),
+        ]
+    )
+    async with Session("token", transport=transport) as session:
+        rows = [{"name": "A", "sourceId": "1"}, {"name": "B", "externalId": "1"}]
+        result = await Companies(session).upsert_many(rows)
+    assert (result.created, result.rejected, result.problems[0].position) == (1, 1, 0)
 
 
 async def test_companies_that_are_named_in_two_ways_come_once(planhat: Sandbox, companies: Companies) -> None:

@@ -25,7 +25,7 @@ from planhat_async.batching.answer_counts import (
     n_listed,
     n_stated,
 )
-from planhat_async.batching.attribution import attributed, errors_in, named_as_stored, unnamed
+from planhat_async.batching.attribution import AnswerKeys, attributed, errors_in, named_as_stored, unnamed
 from planhat_async.batching.chunk_part import Part
 from planhat_async.batching.chunks import Chunk, Row, Rows, halves_of
 from planhat_async.results import Outcome, Problem
@@ -49,6 +49,8 @@ class Answer:
     """Decoded."""
     follows_unknown: bool = False
     """Whether an earlier attempt may have stored the rows already."""
+    keys: AnswerKeys = attrs.field(factory=AnswerKeys)
+    """What its lists call the keys of rows."""
 
 
 @attrs.frozen
@@ -134,13 +136,14 @@ class _Reading:
         self._known = known
         self._body: Mapping[str, Any] = answer.body
         self._status = answer.status
+        self._keys = answer.keys
         self._is_refusal = answer.status in _REFUSALS
         self._follows_unknown = part.follows_unknown or answer.follows_unknown
 
     def decide(self) -> None:
         errors = errors_in(self._body)
         rows = self._part.rows
-        blamed, unattributed = attributed(errors, rows) if errors else ({}, [])
+        blamed, unattributed = attributed(errors, rows, self._keys) if errors else ({}, [])
         rest = rows
         if blamed:
             rest = tuple(row for row in rows if row.position not in blamed)
@@ -148,7 +151,7 @@ class _Reading:
         verdict = self.verdict
         verdict.again = self._rows_again(rest, blamed, unattributed)
         if verdict.again:
-            verdict.named = named_as_stored(self._body, rest)
+            verdict.named = named_as_stored(self._body, rest, self._keys)
             # What a refusal did to the rows it does not blame is not documented; one that blames none has counted them.
             is_complete = not (self._is_refusal and (blamed or not is_itemised(self._body)))
             verdict.stated = earlier_answer(self._body, rest, verdict.named.values(), is_complete=is_complete)
@@ -170,7 +173,7 @@ class _Reading:
     def _settle_blamed(self, rows: Rows, blamed: Mapping[int, str]) -> None:
         """Settle the rows that the answer blames by name."""
         rows = self._without_named(rows)
-        contradicted = {*named_as_stored(self._body, rows)}
+        contradicted = {*named_as_stored(self._body, rows, self._keys)}
         if len(self._part.rows) == 1 and any(count_in(self._body, one) for one in (Outcome.CREATED, Outcome.UPDATED)):
             contradicted.update(row.position for row in rows)  # there is no other row that it could count
         refused = [
@@ -204,7 +207,7 @@ class _Reading:
         n_left = self._count_rows(known, unattributed, n_named=len(rows) - len(known))
         if not n_left:
             return
-        open_rows = unnamed(known, self._body)
+        open_rows = unnamed(known, self._body, self._keys)
         if self._is_refusal:
             reason = f"answered {self._status}, which says nothing about this row"
             self._settle_left(known, n_left, Outcome.UNKNOWN, reason)

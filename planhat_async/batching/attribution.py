@@ -7,14 +7,31 @@ A row is blamed only if its key is named; an error keeps its own words.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from typing import Any
+
+import attrs
 
 from planhat_async._convert import printable
 from planhat_async.batching.chunks import Key, Row, key_of
 from planhat_async.results import Outcome
 
-_KEY_NAMES = ("_id", "sourceId", "externalId")
+
+@attrs.frozen(kw_only=True)
+class AnswerKeys:
+    """Planhat's names of the keys in an answer's lists."""
+
+    names: tuple[str, ...] = ("_id", "sourceId", "externalId")
+    """The names of the keys, as rows have them."""
+    returned_as: Mapping[str, str] = attrs.field(factory=dict)
+    """Keys that come back under another name: the name in the answer, and the name in the row."""
+    source_id: str = "sourceId"
+    external_id: str = "externalId"
+
+    def of(self, element: Mapping[str, Any]) -> list[Key]:
+        """The keys in an element of a list, each as the row that it is about may have it."""
+        held = [(name, element[name]) for name in self.names if isinstance(element.get(name), str)]
+        held += [(sent, element[name]) for name, sent in self.returned_as.items() if isinstance(element.get(name), str)]
+        return [key_of(*one) for one in held]
 
 
 def errors_in(answer: Mapping[str, Any]) -> list[Any]:
@@ -23,13 +40,13 @@ def errors_in(answer: Mapping[str, Any]) -> list[Any]:
     return [error for value in lists for error in (value if isinstance(value, list) else [value]) if error]
 
 
-def attributed(errors: list[Any], rows: Sequence[Row]) -> tuple[dict[int, str], list[str]]:
+def attributed(errors: list[Any], rows: Sequence[Row], keys: AnswerKeys) -> tuple[dict[int, str], list[str]]:
     """Errors by the position of the row they name, and those that name none."""
     by_key = {key: row.position for row in rows for key in row.keys}
     blamed: dict[int, str] = {}
     unattributed = []
     for error in errors:
-        named = _keys_named_in(error) if isinstance(error, dict) else []
+        named = keys.of(error) if isinstance(error, dict) else []
         position = next((by_key[key] for key in named if key in by_key), None)
         if position is None and len(rows) == 1:
             position = rows[0].position  # it can be about no other row
@@ -40,36 +57,28 @@ def attributed(errors: list[Any], rows: Sequence[Row]) -> tuple[dict[int, str], 
     return blamed, unattributed
 
 
-def _keys_named_in(element: Mapping[str, Any]) -> list[Key]:
-    """The keys in an element of a list; a ticket's `sourceId` comes back as `externalId`."""
-    named = [(name, element[name]) for name in _KEY_NAMES if isinstance(element.get(name), str)]
-    return [key_of(*one) for one in named] + [
-        key_of("sourceId", value) for name, value in named if name == "externalId"
-    ]
-
-
-def named_as_stored(answer: Mapping[str, Any], rows: Sequence[Row]) -> dict[int, Outcome]:
+def named_as_stored(answer: Mapping[str, Any], rows: Sequence[Row], keys: AnswerKeys) -> dict[int, Outcome]:
     """What the answer's lists say of the rows whose keys they name, by position: created, or updated."""
-    outcomes = _outcomes_by_key(answer)
+    outcomes = _outcomes_by_key(answer, keys)
     found = ((row.position, outcomes[key]) for row in rows for key in row.keys if key in outcomes) if outcomes else ()
     return dict(found)
 
 
-def _outcomes_by_key(answer: Mapping[str, Any]) -> dict[Key, Outcome]:
+def _outcomes_by_key(answer: Mapping[str, Any], keys: AnswerKeys) -> dict[Key, Outcome]:
     outcomes: dict[Key, Outcome] = {}
     for outcome, keys_list, ids_list in (
         (Outcome.UPDATED, "updatesKeys", "modified"),
         (Outcome.CREATED, "insertsKeys", "upsertedIds"),
     ):
         for one in objects_in(answer.get(keys_list)):
-            outcomes |= dict.fromkeys(_keys_named_in(one), outcome)
+            outcomes |= dict.fromkeys(keys.of(one), outcome)
         outcomes |= {key_of("_id", one): outcome for one in texts_in(answer.get(ids_list))}
     return outcomes
 
 
-def unnamed(rows: Sequence[Row], answer: Mapping[str, Any]) -> Sequence[Row]:
+def unnamed(rows: Sequence[Row], answer: Mapping[str, Any], keys: AnswerKeys) -> Sequence[Row]:
     """Rows whose keys the answer's lists do not name; all of them, where they name none."""
-    named = named_as_stored(answer, rows)
+    named = named_as_stored(answer, rows, keys)
     return [row for row in rows if row.position not in named] if named else rows
 
 
@@ -80,25 +89,22 @@ def created_ids_in(answer: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(texts_in(ids))
 
 
-def ids_by_key_in(answer: Mapping[str, Any], sent: AbstractSet[Key]) -> tuple[dict[str, str], dict[str, str]]:
-    """The `_id`s in the answer's lists, by `sourceId` and by `externalId`.
-
-    Args:
-        answer: The answer.
-        sent: The keys that were sent: a ticket's `sourceId` comes back as `externalId`.
-    """
+def ids_by_key_in(answer: Mapping[str, Any], keys: AnswerKeys) -> tuple[dict[str, str], dict[str, str]]:
+    """The `_id`s in the answer's lists, by source id and by external id."""
     by_source_id: dict[str, str] = {}
     by_external_id: dict[str, str] = {}
     for name in ("insertsKeys", "updatesKeys"):
         for element in objects_in(answer.get(name)):
-            record_id, source_id, external_id = (element.get(key) for key in _KEY_NAMES)
+            record_id = element.get("_id")
             if not isinstance(record_id, str):
                 continue
-            if isinstance(external_id, str):
+            held = {held_name: element.get(held_name) for held_name in (keys.source_id, keys.external_id)}
+            if isinstance(external_id := held[keys.external_id], str):
                 by_external_id[external_id] = record_id
-                if source_id is None and key_of("sourceId", external_id) in sent:
-                    source_id = external_id
-            if isinstance(source_id, str):
+            for returned, sent in keys.returned_as.items():
+                if sent == keys.source_id:
+                    held[sent] = held[sent] or element.get(returned)
+            if isinstance(source_id := held[keys.source_id], str):
                 by_source_id[source_id] = record_id
     return by_source_id, by_external_id
 

@@ -10,7 +10,7 @@ import attrs
 
 from planhat_async.batching.answer_counts import EarlierAnswer
 from planhat_async.batching.answers import Answer, Known, as_unknown, merged_items, read_answer
-from planhat_async.batching.attribution import created_ids_in, ids_by_key_in
+from planhat_async.batching.attribution import AnswerKeys, created_ids_in, ids_by_key_in
 from planhat_async.batching.chunk_ledger import Recorded
 from planhat_async.batching.chunk_part import Isolation, Part
 from planhat_async.batching.chunks import Chunk, Row, Rows, halves_of
@@ -80,7 +80,7 @@ class ChunkOutcome:
         can_halve = self._can_halve(part.rows)
         known = Known(self.chunk, self._named, earlier, can_halve=can_halve, n_refusals=self.n_refusals)
         verdict = read_answer(part, answer, known)
-        self._keep_ids(answer.body)
+        self._keep_ids(answer.body, answer.keys)
         for index, one in zip(part.earlier, verdict.earlier, strict=True):
             self._earlier[index] = one
         for outcome, n_rows in verdict.counts.items():
@@ -209,11 +209,11 @@ class ChunkOutcome:
         self.isolation.calls_left -= _CALLS_OF_HALVES
         self.result.isolation_calls += _CALLS_OF_HALVES
 
-    def _keep_ids(self, answer: Any) -> None:
+    def _keep_ids(self, answer: Any, keys: AnswerKeys) -> None:
         """Keep the keys that Planhat made, and the items of the answer without a meaning known here."""
         if not isinstance(answer, Mapping):
             return
-        by_source_id, by_external_id = ids_by_key_in(answer, self.chunk.keys)
+        by_source_id, by_external_id = ids_by_key_in(answer, keys)
         self.result.created_ids += created_ids_in(answer)
         self.result.ids_by_source_id |= by_source_id
         self.result.ids_by_external_id |= by_external_id

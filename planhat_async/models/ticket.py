@@ -151,6 +151,7 @@ class Tickets(Lists[Ticket], Deletes[Ticket], Upserts[Ticket]):
             TextFilter(option="search", wire="search"),
         ),
         match=("id", "source_id"),
+        returned_as={"external_id": "source_id"},
         needs=(
             ("source_id", "id"),
             ("email",),  # a new ticket without one is dropped by Planhat without a word

@@ -43,6 +43,8 @@ class Model:
     """The prefixes of the keys that `delete` takes besides an `_id`."""
     match: tuple[str, ...] = ("id",)
     """The fields that a bulk upsert matches a row on, in Planhat's order of priority."""
+    returned_as: Mapping[str, str] = attrs.field(factory=dict)
+    """Keys that an answer to a bulk upsert gives under another field's name: that field, and the field sent."""
     needs: tuple[tuple[str, ...], ...] = ()
     """What a new record needs: one field of each group.
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any, Literal, TypedDict, TypeVar, Unpack
+
+import attrs
 
 from planhat_async._convert import (
     IDS_ONLY,
@@ -14,10 +16,12 @@ from planhat_async._convert import (
     marker_of,
     requirements_of,
     says_error,
+    wire_path,
     writer_of,
 )
 from planhat_async._http.wire import Request, Response
 from planhat_async.batching.answers import Answer, tells_of_rows
+from planhat_async.batching.attribution import AnswerKeys
 from planhat_async.batching.chunk_ledger import Ledger
 from planhat_async.batching.chunks import Row
 from planhat_async.batching.input_producer import Prepare
@@ -195,7 +199,12 @@ class Upserts(Repository[R]):
         except DecodeError:
             problem = "the answer is not an account of the rows"
             raise self._session.unusable(request, response.status, body, problem) from None
-        return Answer(status=response.status, body=account, follows_unknown=response.follows_unknown)
+        return Answer(
+            status=response.status,
+            body=account,
+            follows_unknown=response.follows_unknown,
+            keys=answer_keys_of(self.model),
+        )
 
     async def _peek(self, marker: Marker, params: Params, offset: int, limit: int) -> list[Seen]:
         """Read a list from its newest record down: what tells records apart, and nothing else of them."""
@@ -217,6 +226,21 @@ def _account_in(body: bytes) -> Any:
     if says_error(answer) and not tells_of_rows(answer) and not any(isinstance(one, list) for one in answer.values()):
         raise DecodeError("it holds an error")
     return answer
+
+
+@cache
+def answer_keys_of(model: Model) -> AnswerKeys:
+    """What the answers to upserts of this model call the keys of rows."""
+    fields = attrs.fields_dict(model.record)
+    wires = {
+        name: wire_path(model.record, name) for name in (*model.match, "source_id", "external_id") if name in fields
+    }
+    return AnswerKeys(
+        names=tuple(sorted(wire for name, wire in wires.items() if name not in model.returned_as)),
+        returned_as={wires[name]: wires[sent] for name, sent in model.returned_as.items()},
+        source_id=wires.get("source_id", "sourceId"),
+        external_id=wires.get("external_id", "externalId"),
+    )
 
 
 def horizon_reader_of(repository: Upserts[Any]) -> HorizonReader:

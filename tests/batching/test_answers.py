@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from strategies import accounts, chunk_of, invalid, json_values, row, seeded
 
 from planhat_async.batching.answers import Answer, tells_of_rows
+from planhat_async.batching.attribution import AnswerKeys
 from planhat_async.batching.chunk_outcome import ChunkOutcome
 from planhat_async.batching.chunk_part import Isolation, Part
 from planhat_async.batching.chunks import Row
@@ -21,19 +22,23 @@ from planhat_async.results import ChunkResult, Outcome, Problem
 
 A, B, C = row(0, "a"), row(1, "b"), row(2, "c")
 FULL = {"created": 0, "updated": 0, "nonupdates": 0}
+TICKETS = AnswerKeys(names=("_id", "sourceId"), returned_as={"externalId": "sourceId"})
+"""The keys of tickets: a `sourceId` comes back as `externalId`."""
 
 
-def read(status: int, answer: Any, rows: tuple[Row, ...] = (A, B, C)) -> tuple[ChunkResult, tuple[Row, ...]]:
+def read(
+    status: int, answer: Any, rows: tuple[Row, ...] = (A, B, C), *, keys: AnswerKeys = TICKETS
+) -> tuple[ChunkResult, tuple[Row, ...]]:
     """The account after one answer, and the rows to send again."""
     outcome = ChunkOutcome(chunk_of(*rows))
-    again = outcome.take_answer(Part(rows), Answer(status=status, body=answer))
+    again = outcome.take_answer(Part(rows), Answer(status=status, body=answer, keys=keys))
     assert len(again) <= 1
     return outcome.result, again[0].rows if again else ()
 
 
 def take(outcome: ChunkOutcome, part: Part, answer: Any, status: int = 200) -> list[Part]:
     """The parts still to be sent after an answer; what no other answer will tell is settled."""
-    parts = outcome.take_answer(part, Answer(status=status, body=answer))
+    parts = outcome.take_answer(part, Answer(status=status, body=answer, keys=TICKETS))
     outcome.pending = parts
     if not parts:
         outcome.conclude()
@@ -309,8 +314,31 @@ def test_halves_of_a_refusal_are_rejected_where_it_has_counted_that_it_stored_no
 def test_ids_are_kept_by_the_kind_of_key() -> None:
     """A note may have the external id that another record has as its source id."""
     keys = [{"_id": "1", "sourceId": "7"}, {"_id": "2", "externalId": "7"}]
-    result, _ = read(200, FULL | {"created": 2, "insertsKeys": keys}, (row(0), row(1)))
+    result, _ = read(200, FULL | {"created": 2, "insertsKeys": keys}, (row(0), row(1)), keys=AnswerKeys())
     assert (result.ids_by_source_id, result.ids_by_external_id) == ({"7": "1"}, {"7": "2"})
+
+
+def row_with(position: int, **keys: str) -> Row:
+    return Row(position, tuple(f"{name}={value}" for name, value in keys.items()), b"{}")
+
+
+def test_a_key_names_only_the_row_that_has_it_under_that_name() -> None:
+    """Of two companies, one may have the source id that the other has as its external id."""
+    rows = (row_with(0, sourceId="1"), row_with(1, externalId="1"))
+    refusal = {"createdErrors": [{"sourceId": "1", "error": "no"}], "insertsKeys": [{"_id": "b", "externalId": "1"}]}
+    result, again = read(400, refusal, rows, keys=AnswerKeys())
+    assert (counted(result), again) == ({"rejected": 1}, rows[1:])
+    assert (result.ids_by_source_id, result.ids_by_external_id) == ({}, {"1": "b"})
+
+
+def test_keys_may_have_any_name() -> None:
+    """An invoice's external id is `extId`; a user is matched on `email`."""
+    rows = (row_with(0, extId="1"), row_with(1, email="a@b.example"), row_with(2, sourceId="1"))
+    keys = AnswerKeys(names=("_id", "extId", "email", "sourceId"), external_id="extId")
+    errors = [{"extId": "1", "error": "one"}, {"email": "a@b.example", "error": "two"}]
+    result, again = read(400, {"updatedErrors": errors, "updatesKeys": [{"_id": "c", "extId": "9"}]}, rows, keys=keys)
+    assert [problem.reason for problem in result.problems] == ["one", "two"]
+    assert (again, result.ids_by_external_id) == (rows[2:], {"9": "c"})
 
 
 def test_counts_above_what_was_sent_are_cut_and_logged(caplog: pytest.LogCaptureFixture) -> None:
@@ -337,7 +365,8 @@ def test_more_errors_than_rows_reject_each_row_once() -> None:
 def test_an_error_blames_the_row_whose_key_it_names(name: str) -> None:
     """The row is rejected by position and key; the other rows are as the counts say."""
     rows = (A, Row(position=1, keys=("other=o", f"{name}=b"), data=b"1"))
-    result, _ = read(206, FULL | {"created": 1, "updatedErrors": [{name: "b", "error": "too long"}]}, rows)
+    answer = FULL | {"created": 1, "updatedErrors": [{name: "b", "error": "too long"}]}
+    result, _ = read(206, answer, rows, keys=AnswerKeys())
     assert counted(result) == {"created": 1, "rejected": 1}
     assert result.problems == [rejected(1, "o", "too long")]
 
