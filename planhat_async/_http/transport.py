@@ -111,7 +111,7 @@ class AiohttpTransport:
 
     async def send(self, request: Request, *, token: Token, timeouts: Timeouts) -> Response:
         """Make one attempt; see `Transport`."""
-        attempt = _Attempt(token, None if request.body is None else _Body(request.body))
+        attempt = _Attempt(token, _Body(request.body) if request.body else None)
         try:
             return await self._send(request, attempt, timeouts)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:

@@ -437,3 +437,10 @@ async def test_an_answer_beyond_the_limit_is_not_read_to_its_end(n_bytes: int, m
                 await attempt(transport, Request(method="GET", path="/tasks"))
         finally:
             await transport.close()
+
+
+async def test_an_empty_body_is_sent_like_none() -> None:
+    """Nothing is left to be written when its answer comes."""
+    async with ScriptedServer([reply()]) as server, transporting(server.url) as transport:
+        response = await attempt(transport, Request(method="PUT", path="/tasks", body=b""))
+    assert response.status == 200
