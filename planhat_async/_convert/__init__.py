@@ -14,7 +14,7 @@ from planhat_async._convert.marks import IDS_ONLY, Marker, marker_of
 from planhat_async._convert.pages import row_ids, split_rows
 from planhat_async._convert.records import decode_record, unstructure
 from planhat_async._convert.requirements import Requirements, requirements_of
-from planhat_async._convert.successes import deleted_in, record_in, says_error
+from planhat_async._convert.successes import deleted_in, record_in, record_or_sent, says_error
 from planhat_async._convert.text import printable
 from planhat_async._convert.values import read_time, type_in_words, write_time
 from planhat_async._convert.writing import Writer, to_write, writer_of
@@ -37,6 +37,7 @@ __all__ = [
     "printable",
     "read_time",
     "record_in",
+    "record_or_sent",
     "requirements_of",
     "row_id",
     "row_ids",

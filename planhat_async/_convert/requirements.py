@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, partial
 from typing import Any
 
@@ -45,7 +45,8 @@ def requirements_of(model: Model) -> Requirements:
             [*_lines_for_id(), *_lines_for_company(model, wires)], names, name=f"check_ids of {model.name}"
         ),
         missing_to_create=generate(
-            [*_lines_for_missing(model, wires, "return {}"), "return None"], name=f"missing_to_create of {model.name}"
+            [*_lines_for_missing(model, model.needs, wires, "return {}"), "return None"],
+            name=f"missing_to_create of {model.name}",
         ),
     )
 
@@ -68,7 +69,7 @@ def _lines_for_upsert(model: Model, wires: Mapping[str, str]) -> Iterator[str]:
     yield from _lines_for_company(model, wires)
     yield "if keys:"
     yield f"    return keys, {_is_partial(model, wires)}"
-    yield from _lines_for_missing(model, wires, "raise ValueError({})")
+    yield from _lines_for_missing(model, model.upsert_needs, wires, "raise ValueError({})")
     yield "return keys, False"
 
 
@@ -88,7 +89,7 @@ def _lines_for_company(model: Model, wires: Mapping[str, str]) -> Iterator[str]:
 
 def _is_partial(model: Model, wires: Mapping[str, str]) -> str:
     """An expression: whether a row with a key, whose company has been checked, lacks what a creation needs."""
-    groups = [group for group in model.needs if not set(group) & set(model.match)]
+    groups = [group for group in model.upsert_needs if not set(group) & set(model.match)]
     got = {name: f"row.get({wires[name]!r})" for group in groups for name in group}
     if model.company_field in got:
         got[model.company_field] = "company"
@@ -96,9 +97,11 @@ def _is_partial(model: Model, wires: Mapping[str, str]) -> str:
     return " or ".join([*lacks, *(f"({_lacks_other(wires, *one)})" for one in model.needs_with)]) or "False"
 
 
-def _lines_for_missing(model: Model, wires: Mapping[str, str], refusal: str) -> Iterator[str]:
+def _lines_for_missing(
+    model: Model, needs: Iterable[tuple[str, ...]], wires: Mapping[str, str], refusal: str
+) -> Iterator[str]:
     """Lines that refuse a row in which no field of a group is there, or one that another needs."""
-    for group in model.needs:
+    for group in needs:
         yield f"if not ({' or '.join(f'row.get({wires[name]!r})' for name in group)}):"
         yield "    " + refusal.format(repr(_required(group)))
     for name, value, other in model.needs_with:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from planhat_async._convert.json import decode_json
+from planhat_async._convert.json import decode_json, encode_plain
 from planhat_async._convert.records import decode_record
 from planhat_async.errors import DecodeError
 from planhat_async.records import Record
@@ -35,28 +35,49 @@ def record_in(cls: type[R], body: bytes) -> R:
     return record
 
 
+def record_or_sent(cls: type[R], body: bytes, sent: Mapping[str, Any]) -> R:
+    """The record that an answer consists of; what was sent, where it is a success without one.
+
+    Raises:
+        DecodeError: It is no success: an error, a page of HTML.
+    """
+    answer = _acknowledgement_in(body)
+    if isinstance(answer, Mapping) and "_id" in answer:
+        return record_in(cls, body)
+    return decode_record(cls, encode_plain(sent))
+
+
 def deleted_in(body: bytes) -> bool:
     """Whether the answer to a DELETE says that a record was deleted, in JSON, in a word such as OK, or by silence.
 
     Raises:
         DecodeError: It says something else: an error, a page of HTML.
     """
+    answer = _acknowledgement_in(body)
+    if not isinstance(answer, Mapping) or "_id" in answer:
+        return True
+    return bool(answer.get("deletedCount", answer.get("n")) != 0)
+
+
+def _acknowledgement_in(body: bytes) -> Any:
+    """What a success says: JSON, a word such as OK, or nothing.
+
+    Raises:
+        DecodeError: It says something else: an error, a page of HTML.
+    """
     text = body.strip(_BLANK)
     if not text:
-        return True
+        return None
     try:
         answer = decode_json(text)
     except DecodeError:
         answer = text.decode("utf-8", "replace")
     if isinstance(answer, str):
         if len(text) > _ACKNOWLEDGEMENT_BYTES or answer.startswith("<") or "error" in answer.lower():
-            raise DecodeError("it does not say that the record was deleted")
-        return True
-    if answer is False or says_error(answer):
+            raise DecodeError("it does not acknowledge the request")
+    elif answer is False or says_error(answer):
         raise DecodeError("it holds an error")
-    if not isinstance(answer, Mapping) or "_id" in answer:
-        return True
-    return bool(answer.get("deletedCount", answer.get("n")) != 0)
+    return answer
 
 
 def says_error(answer: Any) -> bool:

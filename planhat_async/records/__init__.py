@@ -1,6 +1,16 @@
 """What all records share, and what is known of a model: plain values, without behaviour."""
 
-from planhat_async.records.filters import ArchivedFilter, Branch, Filter, IdFilter, Keep, Params, TextFilter, TypeFilter
+from planhat_async.records.filters import (
+    ArchivedFilter,
+    Branch,
+    DayFilter,
+    Filter,
+    IdFilter,
+    Keep,
+    Params,
+    TextFilter,
+    TypeFilter,
+)
 from planhat_async.records.model import Model, PageLimits
 from planhat_async.records.parts import ChecklistItem, Part, Person, StatusChange
 from planhat_async.records.record import Record, read_only, writable
@@ -9,6 +19,7 @@ __all__ = [
     "ArchivedFilter",
     "Branch",
     "ChecklistItem",
+    "DayFilter",
     "Filter",
     "IdFilter",
     "Keep",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date, datetime
 from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -23,6 +24,7 @@ Params = tuple[tuple[str, str], ...]
 Keep = Callable[[Any], bool]
 """Whether a row is wanted, given an object that has the fields that its branch needs as attributes."""
 
+_EPOCH = date(1970, 1, 1)
 MAX_IDS_LENGTH = 2000
 """Characters of ids that one URL holds; where two filters have many, each gets half of them at least."""
 
@@ -86,6 +88,31 @@ class TextFilter(Filter):
         """One list."""
         text(or_none=True)(self.option, value)  # Planhat may take a blank one for no filter
         return [Branch() if value is None else Branch(params=((self.wire, value),))]
+
+
+@attrs.frozen(kw_only=True)
+class DayFilter(Filter):
+    """A day, which Planhat takes as `YYYY-MM-DD`, or as the number of days since 1970-01-01."""
+
+    wire: str
+    """The parameter's name."""
+    is_day_number: bool = False
+    """Whether it is a number of days."""
+
+    def branches(self, value: Any, *, room: int = MAX_IDS_LENGTH) -> list[Branch]:  # noqa: ARG002 - as the base has it
+        """One list."""
+        if value is None:
+            return [Branch()]
+        day = self._day(value)
+        return [Branch(params=((self.wire, str((day - _EPOCH).days) if self.is_day_number else day.isoformat()),))]
+
+    def _day(self, value: Any) -> date:
+        if isinstance(value, datetime) or not isinstance(value, date | str):
+            raise TypeError(f"{self.option} must be a date, or text such as '2024-05-31', not {value!r}")
+        try:
+            return value if isinstance(value, date) else date.fromisoformat(value)
+        except ValueError:
+            raise ValueError(f"{self.option} must be a day such as '2024-05-31', not {value!r}") from None
 
 
 @attrs.frozen(kw_only=True)

@@ -50,10 +50,19 @@ class Model:
 
     A row with a key may update a record that exists, so only a row without one must have it.
     """
+    upsert_needs: tuple[tuple[str, ...], ...] = attrs.field(
+        default=attrs.Factory(lambda self: self.needs, takes_self=True)
+    )
+    """What a row of a bulk upsert needs to be created, where that differs from what a single creation needs."""
     needs_with: tuple[tuple[str, str, str], ...] = ()
     """`(field, value, other)`: a new record whose `field` has that value needs `other` as well."""
     filled_in: Mapping[str, Any] = attrs.field(factory=dict)
     """What a new record gets where the caller says nothing, by Planhat's names."""
+    is_answered_with_record: bool = True
+    """Whether Planhat documents that a creation and an update are answered with the record.
+
+    If not, any success will do, and what was sent stands in for the record where the answer is none.
+    """
     company_field: str | None = "company_id"
     """The field that holds the company's key, if there is one."""
     company_keys: str = 'extid("…") or srcid("…")'
@@ -64,7 +73,7 @@ class Model:
     @property
     def always_has_key(self) -> bool:
         """Whether every row that can be sent has a key."""
-        return any(set(group) <= set(self.match) for group in self.needs)
+        return any(set(group) <= set(self.match) for group in self.upsert_needs)
 
     @property
     def title(self) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable
-from typing import ClassVar, Generic, TypeVar, cast
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
-from planhat_async._convert import decode_record, record_in
+from planhat_async._convert import decode_record, record_in, record_or_sent
 from planhat_async._http.wire import Request
 from planhat_async.batching.concurrent_calls import call_each
 from planhat_async.errors import DecodeError, NotFoundError
@@ -60,11 +60,13 @@ class Repository(Generic[R]):
         }[method]
         return path_segment(key, by=f"{type(self).__name__}.{call}()", prefixes=prefixes)
 
-    async def _single(self, request: Request) -> R:
-        """Make a call that is answered with one record."""
+    async def _single(self, request: Request, *, sent: Mapping[str, Any] | None = None) -> R:
+        """Make a call that is answered with one record; what was sent may stand in for it."""
         response = await self._session.send(request)
         body, cls = response.body, self.model.record
         try:
+            if sent is not None and not self.model.is_answered_with_record:
+                return cast("R", record_or_sent(cls, body, sent))
             return cast("R", record_in(cls, body))
         except DecodeError:
             problem = f"the answer is not a {cls.__name__} with an _id"

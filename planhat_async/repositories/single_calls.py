@@ -48,7 +48,8 @@ class Creates(Repository[R]):
     async def create(self, record: R | Mapping[str, Any]) -> R:
         """Create a record; returns it as Planhat stored it. Costs one call.
 
-        A creation whose answer got lost is not repeated: it would make two.
+        A creation whose answer got lost is not repeated: it would make two. Where Planhat documents no answer
+        (`model.is_answered_with_record`), what was sent is returned if the answer holds no record.
 
         Args:
             record: A record, or a mapping that is sent exactly as it is.
@@ -63,7 +64,7 @@ class Creates(Repository[R]):
         requirements.check_ids(wire)
         if missing := requirements.missing_to_create(wire):
             raise ValueError(missing)
-        return await self._single(Request(method="POST", path=self.model.path, body=encode_plain(wire)))
+        return await self._single(Request(method="POST", path=self.model.path, body=encode_plain(wire)), sent=wire)
 
 
 class Updates(Repository[R]):
@@ -72,7 +73,8 @@ class Updates(Repository[R]):
     async def update(self, key: str, changes: R | Mapping[str, Any]) -> R:
         """Change some fields of a record; returns it as Planhat has it now. Costs one call.
 
-        Planhat changes the fields sent and leaves the rest; `custom` merges key by key.
+        Planhat changes the fields sent and leaves the rest; `custom` merges key by key. Where Planhat documents no
+        answer (`model.is_answered_with_record`), what was sent is returned if the answer holds no record.
 
         Args:
             key: An `_id`, `extid("…")` or `srcid("…")`; `model.update_keys` says which prefixes Planhat documents.
@@ -88,7 +90,7 @@ class Updates(Repository[R]):
         if isinstance(changes, Record):
             wire.pop("_id", None)
         requirements_of(self.model).check_ids(wire)
-        return await self._single(self._request("PUT", key, body=encode_plain(wire)))
+        return await self._single(self._request("PUT", key, body=encode_plain(wire)), sent=wire)
 
 
 class Deletes(Repository[R]):
