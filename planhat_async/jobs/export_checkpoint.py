@@ -23,6 +23,10 @@ class ExportCheckpoint:
 
     has_archive: bool = False
     """Whether the records are in two lists, as tasks are: those that are not archived, then those that are."""
+    archive_option: str = "archived"
+    """The option of listings that selects one of the two lists."""
+    archive_key: str = "isArchived"
+    """The key, in a record's JSON, that says which list the record is in."""
     is_archived: bool = False
     """Whether the last record is in the second list."""
     last_id: str | None = None
@@ -40,7 +44,8 @@ class ExportCheckpoint:
         here = {"after": self.last_id, "start_offset": self.n_of_list}
         if not self.has_archive:
             return [here]
-        return [here | {"archived": True}] if self.is_archived else [here | {"archived": False}, {"archived": True}]
+        archived = {self.archive_option: True}
+        return [here | archived] if self.is_archived else [here | {self.archive_option: False}, archived]
 
     def add_line(self, line: bytes) -> None:
         """Count a line.
@@ -48,7 +53,7 @@ class ExportCheckpoint:
         Raises:
             ValueError: An export does not write it here.
         """
-        id_, is_archived = _place(line)
+        id_, is_archived = _place(line, self.archive_key)
         if is_archived and self.has_archive and not self.is_archived:
             self.is_archived, self.last_id, self.n_of_list = True, None, 0
         elif self.is_archived and not is_archived:
@@ -61,17 +66,25 @@ class ExportCheckpoint:
         self.n_bytes += len(line)
 
 
-def read_checkpoint(lines: Iterable[bytes], *, has_archive: bool = False) -> ExportCheckpoint:
+def read_checkpoint(
+    lines: Iterable[bytes],
+    *,
+    has_archive: bool = False,
+    archive_option: str = "archived",
+    archive_key: str = "isArchived",
+) -> ExportCheckpoint:
     """Read how far an export has come, in the memory of one line.
 
     Args:
         lines: Its lines, each with its line break; one without is only half there.
         has_archive: Whether the records are in two lists, as tasks are.
+        archive_option: See `ExportCheckpoint`.
+        archive_key: See `ExportCheckpoint`.
 
     Raises:
         ValueError: An export does not write such a line; the message has its number.
     """
-    found = ExportCheckpoint(has_archive=has_archive)
+    found = ExportCheckpoint(has_archive=has_archive, archive_option=archive_option, archive_key=archive_key)
     for number, line in enumerate(lines, 1):
         if not line.endswith(b"\n"):
             break
@@ -82,7 +95,7 @@ def read_checkpoint(lines: Iterable[bytes], *, has_archive: bool = False) -> Exp
     return found
 
 
-def _place(line: bytes) -> tuple[str, bool]:
+def _place(line: bytes, archive_key: str) -> tuple[str, bool]:
     """A record's `_id`, and whether it is archived."""
     try:
         held = decode_json(line)
@@ -91,4 +104,4 @@ def _place(line: bytes) -> tuple[str, bool]:
     id_ = held.get("_id") if isinstance(held, dict) else None
     if not isinstance(id_, str) or not id_:
         raise ValueError("not a record with an _id")
-    return id_, held.get("isArchived") is True
+    return id_, held.get(archive_key) is True

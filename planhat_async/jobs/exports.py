@@ -9,10 +9,11 @@ from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypedDict, Unpack
 
+from planhat_async._convert import wire_path
 from planhat_async.jobs.export_checkpoint import ExportCheckpoint, read_checkpoint
 from planhat_async.jobs.private_files import create_private, refuse_foreign, reopen_private
 from planhat_async.jobs.writers import CsvWriter, JsonlWriter, RecordWriter
-from planhat_async.records import ArchivedFilter, Model, Record
+from planhat_async.records import Model, Record
 from planhat_async.repositories import Lists
 
 Format = Literal["csv", "jsonl", "parquet"]
@@ -119,9 +120,18 @@ def checkpoint_of(path: Path, model: Model) -> ExportCheckpoint:
     refuse_foreign(part)
     with part.open("rb") as lines:
         try:
-            return read_checkpoint(lines, has_archive=any(isinstance(one, ArchivedFilter) for one in model.filters))
+            return read_checkpoint(lines, **_archive_of(model))
         except ValueError as error:
             raise ValueError(f"{part} is not part of such an export: {error}") from None
+
+
+def _archive_of(model: Model) -> dict[str, Any]:
+    """The options of `read_checkpoint` for a model: empty unless it declares a filter with separate lists."""
+    for one in model.filters:
+        if one.partition_field is not None:
+            key = wire_path(model.record, one.partition_field)
+            return {"has_archive": True, "archive_option": one.option, "archive_key": key}
+    return {}
 
 
 def refuse_to_overwrite(path: Path, *others: Path) -> None:

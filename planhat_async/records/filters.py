@@ -51,6 +51,11 @@ class Filter(ABC):
     is_for_pages: ClassVar[bool] = True
     """Whether a single page takes it; one that is filtered row by row does not."""
 
+    @property
+    def partition_field(self) -> str | None:
+        """The boolean field that says which of two lists holds a record, `False` first; `None` if there are not two."""
+        return None
+
     @abstractmethod
     def branches(self, value: Any, *, room: int = MAX_IDS_LENGTH) -> list[Branch]:
         """The lists that hold what is wanted, in the order to read them; `None` wants everything.
@@ -144,6 +149,11 @@ class ArchivedFilter(Filter):
     wire: str = "isArchived"
     field: str = "is_archived"
     """The field of a row that says whether it is archived."""
+
+    @property
+    def partition_field(self) -> str:
+        """The field that says whether a record is archived: open records are read first."""
+        return self.field
 
     def branches(self, value: Any, *, room: int = MAX_IDS_LENGTH) -> list[Branch]:  # noqa: ARG002 - as the base has it
         """The list of open records, or that of archived ones, or the first and then the second."""

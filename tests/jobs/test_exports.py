@@ -32,6 +32,7 @@ from planhat_async.jobs.exports import (
 from planhat_async.jobs.parquet import ParquetWriter
 from planhat_async.jobs.writers import CsvWriter, JsonlWriter, RecordWriter
 from planhat_async.models import Ticket
+from planhat_async.records import ArchivedFilter
 from planhat_async.sandbox import Sandbox
 
 AnyRepository = Notes | Tasks | Tickets
@@ -318,6 +319,26 @@ def test_what_no_export_left_is_named_and_not_touched(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"all\.jsonl\.part is not part of such an export: line 1: not JSON"):
         checkpoint_of(tmp_path / "all.jsonl", Tickets.model)
     assert part.read_bytes() == b"_id,sourceId\n"
+
+
+def test_the_archive_is_the_one_that_the_model_declares(tmp_path: Path) -> None:
+    """An export resumes with the option and the field of the model's own filter."""
+    model = Model(
+        name="jobs",
+        record=Ticket,
+        path="/jobs",
+        limits=Tickets.model.limits,
+        filters=(ArchivedFilter(option="opened", wire="onlyOpen", field="is_open"),),
+    )
+    (tmp_path / "all.jsonl.part").write_bytes(b'{"_id":"1","isArchived":true}\n{"_id":"2"}\n')
+    assert checkpoint_of(tmp_path / "all.jsonl", model).listings() == [
+        {"after": "2", "start_offset": 2, "opened": False},
+        {"opened": True},
+    ]
+    (tmp_path / "all.jsonl.part").write_bytes(b'{"_id":"2"}\n{"_id":"1","isOpen":true}\n')
+    assert checkpoint_of(tmp_path / "all.jsonl", model).listings() == [
+        {"after": "1", "start_offset": 1, "opened": True}
+    ]
 
 
 def test_what_is_left_is_looked_for_where_a_link_leads(tmp_path: Path) -> None:
