@@ -29,23 +29,23 @@ class Lines:
         return line
 
     def clear(self) -> None:
-        """Forget them."""
+        """Forget the lines read so far."""
         self._last.clear()
 
     def text(self) -> str:
-        """The lines since."""
+        """The lines read since the last `clear`."""
         return "".join(self._last).rstrip("\r\n")
 
 
 def csv_reader(text: Iterable[str]) -> Any:
-    """A reader of CSV that refuses what is not well formed."""
+    """A strict reader of CSV: it raises on malformed input."""
     csv.field_size_limit(_MAX_CELL)
-    # Strict, or a quote that is never closed would make one cell of the rest of the file without a word.
+    # Without strict, an unclosed quote would silently turn the rest of the file into one cell.
     return csv.reader(text, strict=True)
 
 
 def csv_records(reader: Any, before: Callable[[], None] = lambda: None) -> Iterator[tuple[str, list[str] | str]]:
-    """Each record behind the header, by where it is: its cells, or why it has none."""
+    """Each record after the header, with its place in the file: its cells, or why it could not be read."""
     while True:
         first_line = reader.line_num + 1
         before()

@@ -100,7 +100,7 @@ class Entry:
     begun: float = 0.0
     """Seconds since 1970 at which it was begun for the first time."""
     sent: float = 0.0
-    """And for the last time."""
+    """Seconds since 1970 at which it was begun for the last time."""
     ended: float | None = None
     n_attempts: int = 0
     """Attempts that the run had made by the end."""
@@ -155,17 +155,17 @@ class Run:
 
     number: int
     started: float
-    """Seconds since 1970."""
+    """When it began, in seconds since 1970."""
     seen: float
-    """When it last wrote something."""
+    """When it last wrote to the journal, in seconds since 1970."""
     ended: float | None = None
-    """`None` while it runs, and where it was killed."""
+    """When it ended, in seconds since 1970; `None` while it runs, or if it was killed."""
     ended_by: str | None = None
-    """What ended it before its time."""
+    """Why it ended early."""
     calls: int = 0
     attempts: int = 0
     per_minute: int | None = None
-    """The pace it kept to."""
+    """Its limit of calls per minute."""
 
     @property
     def seconds(self) -> float:

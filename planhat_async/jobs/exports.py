@@ -29,7 +29,9 @@ class ExportOptions(TypedDict, total=False):
     """The options of listings that an export takes."""
 
     page_size: int | None
+    """See `ListingOptions`."""
     concurrency: int
+    """See `ListingOptions`."""
 
 
 async def export_records(
@@ -42,12 +44,12 @@ async def export_records(
 ) -> int:
     """Write all records of a model, in the order of their `_id`s; tasks that are archived come last.
 
-    What takes long (a row group of Parquet) is written in a thread, so that others go on in the event loop
-    meanwhile, and pages come in. The writer is closed where the export is complete, and only there.
+    Slow writes (a row group of Parquet) run in a thread, so that the event loop stays responsive and pages keep
+    arriving. The writer is closed only once the export is complete.
 
     Args:
-        repository: Whose records.
-        writer: Where they go. Its file stays the caller's: see `whole_file`.
+        repository: Where the records are read.
+        writer: Where they are written. Its file stays the caller's: see `whole_file`.
         checkpoint: How far an interrupted export has come; this one resumes after it.
         on_progress: Called with the number of records in the export, now and then.
         **options: See `ListingOptions`.
@@ -91,7 +93,7 @@ def writer_class(format: Format) -> Callable[[BinaryIO, type[Record]], RecordWri
 
 
 def format_of(path: Path | None) -> Format:
-    """What a file's name says; standard output has none."""
+    """The format that a file's name implies; JSONL for standard output (`None`)."""
     match "" if path is None else path.suffix.lower():
         case ".csv":
             return "csv"
@@ -138,7 +140,7 @@ def refuse_to_overwrite(path: Path, *others: Path) -> None:
     """Refuse an output that is a file in use, by any of its names, or whose `.part` is.
 
     Raises:
-        ValueError: It is.
+        ValueError: The output would overwrite one of `others`.
     """
     for written in (path, part_of(path)):
         for other in others:

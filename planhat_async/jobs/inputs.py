@@ -39,7 +39,7 @@ class SteadyFile(io.FileIO):
         self._opened_as = identity_of(os.fstat(self.fileno()))
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """Read on.
+        """Read into a buffer; at the end of the file verify that the file has not changed.
 
         Raises:
             SourceError: The end is reached, and the file is not what it was at the beginning.

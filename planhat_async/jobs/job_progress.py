@@ -134,7 +134,7 @@ def line(result: UpsertResult, meter: Meter, *, calls_left: int, seconds_until: 
 
 
 def in_words(number: int, noun: str, plural: str | None = None) -> str:
-    """A number of things; the plural ends in an s where none is given."""
+    """A count with its noun; the plural defaults to the noun with an s."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 

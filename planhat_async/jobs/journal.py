@@ -29,27 +29,24 @@ T = TypeVar("T")
 
 
 class Journal:
-    """A journal, open for writing, or loaded: then what is saved is kept in memory only.
-
-    Attributes:
-        path: The file.
-        job: What the job is: its model, its input, how rows are cut. Empty in a new journal.
-        runs: Its runs, in order.
-        entries: Its chunks by number.
-        is_closed: Whether another process may open it.
-    """
+    """A journal, open for writing, or loaded: then what is saved is kept in memory only."""
 
     def __init__(self, path: Path) -> None:
         self.path: Path = path.resolve() if path.is_symlink() else path
+        """The file; a link is resolved."""
         self.is_closed: bool = False
+        """Whether another process may open it."""
         self._thread: ThreadPoolExecutor | None = None
         self._file: JournalFile | None = None
         self._hold(Content())
 
     def _hold(self, content: Content) -> None:
         self.job: dict[str, Any] = content.job
+        """What the job is: its model, its input, how rows are cut. Empty in a new journal."""
         self.runs: list[Run] = content.runs
+        """Its runs, in order."""
         self.entries: dict[int, Entry] = content.entries
+        """Its chunks by number."""
 
     @classmethod
     async def open(cls, path: Path | str, *, must_exist: bool = False) -> Self:

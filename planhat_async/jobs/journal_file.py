@@ -102,7 +102,7 @@ class JournalFile:
         self.connection.execute("DELETE FROM room")  # left by a kill
 
     def close(self) -> None:
-        """Close the file, and let another process have it."""
+        """Close the file and release its lock."""
         self.connection.close()
         if self._lock is not None:
             self._lock.release()
@@ -160,7 +160,7 @@ class JournalFile:
 def content_of(path: Path, *, must_exist: bool = True) -> Content:
     """What a journal holds at this instant, also while another process writes to it.
 
-    The main file and its log are left as they are.
+    The main file and its log are not changed.
 
     Raises:
         JournalError: It is missing, although it must exist, it is not a journal, another version has written it, or it

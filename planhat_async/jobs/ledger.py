@@ -202,7 +202,7 @@ class JournalLedger:
             raise
 
     def _compare(self, chunk: Chunk, digest: str, before: Entry) -> None:
-        """Refuse a chunk that is not the one it was."""
+        """Refuse a chunk that differs from its entry."""
         n_rows = len(chunk.rows) + len(chunk.invalid)
         if (digest, n_rows, chunk.is_keyed) == (before.digest, before.n_rows, before.is_keyed):
             return

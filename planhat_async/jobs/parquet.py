@@ -86,7 +86,7 @@ class ParquetWriter(RecordWriter):
             self._rows, self._n_bytes = [], 0
 
     def close(self) -> None:
-        """Write what is left, and the footer, without which nothing can be read."""
+        """Write the remaining rows and the footer, without which the file cannot be read."""
         self.flush()
         with self._opened() as file:
             file.close()

@@ -22,18 +22,16 @@ from planhat_async.results import ChunkResult, Outcome, UpsertResult
 
 @attrs.define
 class Plan:
-    """What an upsert would send: a ledger that counts chunks and lets none be sent.
-
-    Attributes:
-        before: What earlier runs of the job have left, if there is a journal.
-        result: The rows; those that would be sent are unsent, and those that would be looked for are unknown.
-    """
+    """What an upsert would send: a ledger that counts chunks and prevents their sending."""
 
     before: Ledger | None = None
+    """The record of the job's earlier runs, if there is a journal."""
     result: UpsertResult = attrs.field(factory=UpsertResult)
+    """The rows; those that would be sent are unsent, and those that would be looked for are unknown."""
     n_chunks: int = 0
     """Chunks, and so calls, if Planhat takes each as it is."""
     n_bytes: int = 0
+    """Size of the request bodies of these chunks, encoded as JSON."""
     n_keyless: int = 0
     """Rows without a key, which are created each time they are sent."""
     _seen: set[int] = attrs.field(factory=set)
@@ -74,7 +72,7 @@ class Plan:
             self._seen.update(map(hash, row.keys))
 
     async def end(self, result: ChunkResult) -> None:
-        """Do nothing: nothing is begun."""
+        """Do nothing: no chunk is sent."""
 
 
 async def plan_upsert(
@@ -90,8 +88,8 @@ async def plan_upsert(
     Args:
         repository: Where the rows would go.
         source: The rows.
-        journal: The journal of a job, if only what that has left is to be planned. It is left as it is, is not created
-            if it is missing, and may be in use by another process.
+        journal: The journal of a job, to plan only the rows that are still to be sent. It is not changed, is not
+            created if it is missing, and may be in use by another process.
         resend_unknown: As in `JobOptions`.
         **options: See `UpsertOptions`; calls that look for rows (`verify_by`) are not counted.
 
@@ -111,7 +109,7 @@ async def plan_upsert(
 
 
 async def _ledger_of(path: Path, job: Mapping[str, Any], policy: ResendPolicy) -> JournalLedger:
-    """A ledger that knows what earlier runs have done, and changes no file."""
+    """A ledger of what earlier runs have done; it changes no file."""
     journal = await Journal.load(path, must_exist=False)
     if journal.job:
         refuse_another(journal, job)

@@ -18,15 +18,12 @@ _BUSY_SECONDS = 0.2
 
 
 class LockedError(Exception):
-    """Another holder has the lock.
-
-    Attributes:
-        holder: The id of its process.
-    """
+    """Another holder has the lock."""
 
     def __init__(self, holder: int) -> None:
         super().__init__(holder)
         self.holder = holder
+        """The id of its process."""
 
 
 class ProcessLock:

@@ -78,5 +78,5 @@ class RowGroups:
                 first += batch.num_rows
 
     def close(self) -> None:
-        """Close it."""
+        """Close the file."""
         self._file.close()

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any, TypeAlias
 
 _Batch: TypeAlias = list[Any] | BaseException
-"""Rows, or what ended them: none, or an error."""
+"""A batch of rows, or how the source ended: `None` at its end, or an error."""
 _ROWS_AT_A_TIME = 100
 _BATCHES_AHEAD = 2
 

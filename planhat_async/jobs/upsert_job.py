@@ -45,8 +45,11 @@ class JobCost:
     """What runs of a job have cost."""
 
     calls: int = 0
+    """Calls to Planhat, each counted once however often it was attempted."""
     attempts: int = 0
+    """Attempts made for these calls, including retries and those that found no server."""
     seconds: float = 0.0
+    """Time the runs took, in seconds."""
 
 
 class JobOptions(UpsertOptions, total=False):
@@ -104,11 +107,6 @@ class UpsertJob:
         source: The rows.
         journal: The journal's file, if there is to be one.
         **options: See `JobOptions`.
-
-    Attributes:
-        cost_before: What earlier runs have cost.
-        unseen: After the `async with`: the chunks that ended after the iteration.
-        earlier: After the `async with`: what the journal holds of chunks that this run did not reach.
     """
 
     def __init__(
@@ -133,8 +131,11 @@ class UpsertJob:
         self._total: UpsertResult | None = None
         self._made_before = (0, 0)
         self.cost_before: JobCost = JobCost()
+        """What earlier runs have cost."""
         self.unseen: list[ChunkResult] = []
+        """After the `async with`: the chunks that ended after the iteration."""
         self.earlier: list[Entry] = []
+        """After the `async with`: what the journal holds of chunks that this run did not reach."""
 
     @property
     def result(self) -> UpsertResult:
@@ -162,7 +163,7 @@ class UpsertJob:
         return self._run is not None
 
     def cost(self, *, seconds: float) -> JobCost:
-        """What the job has cost, where this run has taken so many seconds."""
+        """What all runs have cost, given how many seconds this one has taken."""
         before = self.cost_before
         calls, attempts = self._made()
         return JobCost(
@@ -290,7 +291,7 @@ class UpsertJob:
 
 
 def end_reason(error: BaseException, *, keeps_values: bool) -> str:
-    """What ended a run, in one line, for its journal; what it may quote of a row is left out unless values are kept."""
+    """Why a run ended, in one line, for its journal; without quoted row values unless values are kept."""
     if isinstance(error, asyncio.CancelledError | KeyboardInterrupt):
         return "interrupted"
     is_harmless = isinstance(error, JournalError | SourceError | OSError)
