@@ -67,7 +67,7 @@ class Journal:
 
     @classmethod
     async def load(cls, path: Path | str, *, must_exist: bool = True) -> Self:
-        """The content of a journal at this instant, also while a process writes to it; its file is left as it is.
+        """The content of a journal at this instant, also while a process writes to it; its file is not changed.
 
         Raises:
             JournalError: It is missing, although it must exist, it is not a journal, another version has written it, or

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any, TypeAlias
 
 _Batch: TypeAlias = list[Any] | BaseException
-"""A batch of rows, or how the source ended: `None` at its end, or an error."""
+"""A batch of rows; an empty one at the end of the source, or the error that ended it."""
 _ROWS_AT_A_TIME = 100
 _BATCHES_AHEAD = 2
 
@@ -58,7 +58,7 @@ class ThreadedSource:
 
 
 def _pump(source: Iterable[Any], hand_on: Callable[[_Batch], bool]) -> None:
-    """Read a source and hand on its rows, then nothing or the error that ended it; close it where it was left."""
+    """Pass on a source's rows in batches, then an empty batch or the error that ended it; close an abandoned source."""
     batch: list[Any] = []
     end: _Batch = []
     try:
