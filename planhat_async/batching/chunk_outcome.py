@@ -167,7 +167,7 @@ class ChunkOutcome:
 
     def abandon(self, reason: str) -> None:
         """Put pending rows, which were sent and not found too often, into the outcome unknown."""
-        self.result.error = self._doubt_error
+        self.result.error = self.result.error or self._doubt_error
         while self.pending:
             self.settle(self.pending.pop().rows, Outcome.UNKNOWN, reason)
 

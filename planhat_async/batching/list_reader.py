@@ -50,7 +50,7 @@ class ReadOptions:
         if len(queries) > 1 and (self.start_offset or self.after is not None):
             raise ValueError(
                 f"start_offset and after belong to one list, and this listing comes down to {len(queries)}: read them "
-                "one by one (tasks with archived=False, then archived=True; fewer companies or end users at once)"
+                "one by one (with archived=False, then archived=True; fewer ids at once)"
             )
         if self.after is not None and any(query.sort != ID for query in queries):
             raise ValueError("after tells how far a listing in the default order had come, not one with a sort")

@@ -22,9 +22,9 @@ the repair found L further left than believed, by a sixteenth where a page that 
 that come and go one after the other look as if none had moved), else by a fiftieth. Against rows that move right no
 overlap is needed, as long as pages are answered in the order of their offsets, and it costs calls. What is needed
 there is not to ask ahead: a page that was answered before the one in front of it begins too far right. So each failure
-closes the window, and it opens again after 4, 16, 64 and more pages that join (`window.py`): where repairing costs more
-than reading page by page, the list is read page by page. With up to two fifths of a page inserted at each answer, four
-pages ahead cost at most a fourth more calls than one page at a time, and ten.
+closes the window, and it opens again after 4, 16, 64 and more pages that join (`page_window.py`): where repairing costs
+more than reading page by page, the list is read page by page. With up to two fifths of a page inserted at each answer,
+four pages ahead cost at most a fourth more calls than one page at a time, and ten.
 
 The list ends at the newest `_id` there was when it began: without that, creations could make it endless. One call
 finds it, once there is more than a page. A list also ends with a page that is short, below 1 MiB, and has fewer rows

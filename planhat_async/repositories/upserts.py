@@ -101,7 +101,7 @@ class Upserts(Repository[R]):
             **options: See `UpsertOptions`.
 
         Returns:
-            What became of every row. Nothing that Planhat says of rows is raised: look at `ok`.
+            The outcome of every row. Nothing that Planhat says about rows is raised: check `ok`.
 
         Raises:
             UpsertError: On request, see `raise_on_error`; it carries the result, and its `__cause__` is the error that
@@ -119,7 +119,7 @@ class Upserts(Repository[R]):
         return run.result
 
     async def upsert_chunks(self, rows: Rows[R], **options: Unpack[UpsertOptions]) -> AsyncGenerator[ChunkResult, None]:
-        """Like `upsert_many`, but yields what became of each chunk as it ends.
+        """Like `upsert_many`, but yields the result of each chunk as it ends.
 
         Leave it early with `contextlib.aclosing`, or use `upserting`, which keeps the account.
         """
@@ -132,7 +132,7 @@ class Upserts(Repository[R]):
 
         Args:
             rows: As with `upsert_many`.
-            ledger: Is told of each chunk before it leaves and after it has ended; `jobs.run_upsert` has one in a file.
+            ledger: Called before each chunk is sent and after it has ended; `jobs.run_upsert` keeps one in a file.
             **options: See `UpsertOptions`.
         """
         return self._run(rows, options, ledger)

@@ -54,8 +54,8 @@ class Api:
         choices: Choices = DEFAULT,
         state: State | None = None,
     ) -> None:
-        self.faults = Faults()
-        self.state = state or State()
+        self.faults: Faults = Faults()
+        self.state: State = state or State()
         self.log: deque[LoggedRequest] = deque(maxlen=MAX_LOGGED)
         self._token = token
         self._limits = limits or Limits()

@@ -20,6 +20,7 @@ from planhat_async.errors import (
     ServerError,
     UnknownOutcomeError,
 )
+from planhat_async.results import Outcome
 
 ERRORS: list[PlanhatError] = [
     AuthenticationError("no", status=401),
@@ -101,3 +102,20 @@ def test_every_row_is_in_one_place_after_every_answer(
     named = [problem.position for problem in result.problems if problem.position is not None]
     assert sorted(set(named)) == sorted(named)
     assert result.isolation_calls + outcome.isolation.calls_left == n_calls
+
+
+@pytest.mark.parametrize("how", ["abandon", "stay_in_doubt"])
+def test_the_error_of_a_row_outlives_rows_that_were_looked_for_in_vain(how: str) -> None:
+    """One half of a chunk was refused with 401, which says what ended the run; the other half got no answer."""
+    rows, refused = (row(0), row(1)), AuthenticationError("no", status=401)
+    outcome = ChunkOutcome(chunk_of(*rows), is_verified=True)
+    outcome.pending = []
+    outcome.fail(Part(rows[:1]), refused, Outcome.REJECTED)
+    outcome.fail(Part(rows[1:]), UnknownOutcomeError("timed out"), Outcome.UNKNOWN)
+    if how == "abandon":
+        outcome.settle_found([], missing=rows[1:])
+        outcome.abandon("not found too often")
+    else:
+        outcome.stay_in_doubt("")
+    assert outcome.result.error is refused
+    assert outcome.is_settled
