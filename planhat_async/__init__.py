@@ -1,4 +1,4 @@
-"""An asyncio client for Planhat's REST API: notes, tasks and tickets, one by one or by the million.
+"""An asyncio client for Planhat's REST API: companies, notes, tasks and tickets, one by one or by the million.
 
 Each name is imported on first use, because pytest imports this package, for its plugin, at every start.
 """

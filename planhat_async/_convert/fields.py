@@ -84,7 +84,7 @@ def wire_path(cls: type, name: str) -> str:
 def unknown_field(cls: type, name: Any) -> str:
     """The message about an unknown field, with the nearest names if any is near."""
     snake = re.sub(r"[\W_]+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(name))).lower()
-    near = difflib.get_close_matches(snake, fields_of(cls), n=3, cutoff=0.6)
+    near = difflib.get_close_matches(snake, fields_of(cls), n=3, cutoff=0.75)
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
     return f"{cls.__name__} has no field {name!r}{hint}"
 

@@ -41,7 +41,7 @@ from planhat_async.sandbox.faults import described
 from planhat_async.session import Session
 
 app: typer.Typer = typer.Typer(
-    help="Read and write Planhat's notes, tasks and tickets in bulk. "
+    help="Read and write Planhat's records in bulk. "
     "The token comes from PLANHAT_API_TOKEN or --token-file, the server from PLANHAT_BASE_URL or --base-url.",
     epilog="Exit codes: 0 success, 1 some rows were not stored, 2 wrong usage or an unusable file, "
     "3 Planhat could not be used, 130 interrupted, 141 the output was closed.",

@@ -91,7 +91,8 @@ def upsert(
 ) -> None:
     """Create or update a record for every row of FILE.
 
-    Rows with a key (id; for tasks and tickets also source_id) can be sent again safely: existing records are updated.
+    Rows with a key (id; source_id or external_id, where Planhat matches the model on it) can be sent again safely:
+    existing records are updated.
     Field names may have either spelling (source_id, sourceId); custom fields are custom.NAME. Without --map every
     column must be a field. Fields that Planhat fills in itself are accepted in JSONL, so that an export can be sent
     back, and Planhat ignores them. In CSV such a column is an error.

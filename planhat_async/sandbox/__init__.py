@@ -4,7 +4,7 @@
 apply to calls on request are described in `planhat_async.sandbox.faults`; `planhat_async.sandbox.models` declares the
 models.
 
-It does what Planhat's documentation says of notes, tasks and tickets. Where that says nothing, it does this:
+It does what Planhat's documentation says of companies, notes, tasks and tickets. Where that says nothing, it does this:
 
 ==============================================  ==========================================  ============================
 Unknown of Planhat                              The sandbox                                 Switch in `Choices`

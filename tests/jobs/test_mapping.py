@@ -141,8 +141,8 @@ def test_a_custom_fields_name_may_hold_a_comma() -> None:
 @pytest.mark.parametrize(
     ("maps", "constants", "message"),
     [
-        (["sorce_id=A"], [], "'sorce_id=A': Ticket has no field 'sorce_id'; did you mean source_id or source?"),
-        ([], ["Compny=A"], "'Compny=A': Ticket has no field 'Compny'; did you mean company_id or company_name?"),
+        (["sorce_id=A"], [], "'sorce_id=A': Ticket has no field 'sorce_id'; did you mean source_id?"),
+        ([], ["Compny=A"], "'Compny=A': Ticket has no field 'Compny'; did you mean company_id?"),
         (["timeBucket=A"], [], f"'timeBucket=A': {FILLED_IN}"),
         ([], ["time_bucket=A"], f"'time_bucket=A': {FILLED_IN}"),
         (["title"], [], "'title' does not have the form --map field=Column"),
