@@ -77,6 +77,16 @@ async def test_a_source_id_is_no_external_id() -> None:
     assert (result.created, result.rejected, result.problems[0].position) == (1, 1, 0)
 
 
+async def test_an_error_that_names_two_rows_is_about_the_one_that_matches_first() -> None:
+    """By `_id`, then `sourceId`, then `externalId`, as Planhat matches companies."""
+    refused = {"created": 0, "updated": 1, "nonupdates": 0, "updatedErrors": [{"externalId": "2", "sourceId": "1"}]}
+    transport = FakeTransport([Response(status=206, body=json.dumps(refused).encode())])
+    async with Session("token", transport=transport) as session:
+        rows = [{"name": "B", "externalId": "2"}, {"name": "A", "sourceId": "1"}]
+        result = await Companies(session).upsert_many(rows)
+    assert [(one.outcome, one.position) for one in result.problems] == [("rejected", 1)]
+
+
 async def test_companies_that_are_named_in_two_ways_come_once(planhat: Sandbox, companies: Companies) -> None:
     """Also where their keys take several URLs, and where only some fields are selected."""
     made = [planhat.add("companies", {"name": f"c{n}", "externalId": f"company-{n:03}"}) for n in range(130)]

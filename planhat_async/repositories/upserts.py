@@ -236,7 +236,8 @@ def answer_keys_of(model: Model) -> AnswerKeys:
         name: wire_path(model.record, name) for name in (*model.match, "source_id", "external_id") if name in fields
     }
     return AnswerKeys(
-        names=tuple(sorted(wire for name, wire in wires.items() if name not in model.returned_as)),
+        # In the order of `match`: of two rows that an error names, it is about the one that Planhat would match first.
+        names=tuple(wire for name, wire in wires.items() if name not in model.returned_as),
         returned_as={wires[name]: wires[sent] for name, sent in model.returned_as.items()},
         source_id=wires.get("source_id", "sourceId"),
         external_id=wires.get("external_id", "externalId"),
