@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypedDict, Unpack
 
 from planhat_async._convert import wire_path
+from planhat_async.jobs.completion import wait_to_end
 from planhat_async.jobs.export_checkpoint import ExportCheckpoint, read_checkpoint
 from planhat_async.jobs.private_files import create_private, refuse_foreign, reopen_private
 from planhat_async.jobs.writers import CsvWriter, JsonlWriter, RecordWriter
@@ -65,11 +66,11 @@ async def export_records(
             async for row in rows:
                 writer.write(row)
                 if writer.is_full:
-                    await _in_thread(writer.flush)
+                    await wait_to_end(asyncio.to_thread(writer.flush))  # until its end the file is in use
                 n_rows += 1
                 if n_rows % _ROWS_A_REPORT == 0:
                     on_progress(n_rows)
-    await _in_thread(writer.close)
+    await wait_to_end(asyncio.to_thread(writer.close))
     return n_rows
 
 
@@ -191,14 +192,4 @@ def part_named(path: Path, format: Format) -> Iterator[None]:  # noqa: A002 - it
             is_resumable = format == "jsonl"
             how = "the same command with --resume goes on from there" if is_resumable else "only JSONL can be resumed"
             error.add_note(f"{part} holds what was read so far: {how}")
-        raise
-
-
-async def _in_thread(work: Callable[[], None]) -> None:
-    """Run in a thread. A cancellation waits for its end: until then the file is in use."""
-    done = asyncio.ensure_future(asyncio.to_thread(work))
-    try:
-        await asyncio.shield(done)
-    except asyncio.CancelledError:
-        await asyncio.gather(done, return_exceptions=True)
         raise

@@ -133,8 +133,9 @@ async def test_a_writer_of_an_export_that_broke_off_is_not_closed() -> None:
     assert writer.calls == ["1"]
 
 
-async def test_a_cancellation_waits_until_the_thread_has_written() -> None:
-    """The event loop is free meanwhile; the file may be closed afterwards."""
+@pytest.mark.parametrize("n_cancellations", [1, 2, 3])
+async def test_a_cancellation_waits_until_the_thread_has_written(n_cancellations: int) -> None:
+    """The event loop is free meanwhile; the file may be closed afterwards. So do further cancellations."""
     loop, has_begun, may_end = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
 
     class Slow(Collector):
@@ -147,7 +148,11 @@ async def test_a_cancellation_waits_until_the_thread_has_written() -> None:
     repository: Any = Lists(["1", "2"])
     task = asyncio.ensure_future(export_records(repository, writer))
     await has_begun.wait()
-    task.cancel()
+    for _ in range(n_cancellations):
+        task.cancel()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert not task.done()
     loop.call_later(0, may_end.set)
     with pytest.raises(asyncio.CancelledError):
         await task
