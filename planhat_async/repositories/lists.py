@@ -139,13 +139,11 @@ class Lists(Repository[R]):
             name=f"GET {self.model.path}",
             page_size=limits.most if asked is None else min(asked, limits.most),
             default_limit=limits.default,
-            concurrency=options.get("concurrency", 4),
-            max_records=options.get("max_records"),
-            start_offset=options.get("start_offset", 0),
             after=None if after is None else checked_key(after, by="after", prefixes=()),
             turn_bytes=turn_bytes,
+            **{name: options[name] for name in ("concurrency", "max_records", "start_offset") if name in options},
         )
-        read.check(queries)
+        read.check_queries(queries)
         on_join = on_join or self._count_join
         fetch = fetch or self._fetching(queries)
         return read_batches(fetch, queries, read, on_join=on_join, on_bad=self._on_bad(options))

@@ -31,7 +31,7 @@ from planhat_async.batching.upsert_run import ChunkOptions, UpsertRun
 from planhat_async.batching.verification import Seen
 from planhat_async.errors import DecodeError
 from planhat_async.records import Model, Params, Record
-from planhat_async.records.arguments import flag, number
+from planhat_async.records.arguments import flag
 from planhat_async.repositories.queries import check_options, queries_of
 from planhat_async.repositories.repository import Repository
 from planhat_async.repositories.single_calls import with_defaults
@@ -139,29 +139,22 @@ class Upserts(Repository[R]):
 
     def _run(self, rows: Any, options: UpsertOptions, ledger: Ledger | None = None) -> UpsertRun:
         refuse_what_is_not_rows(rows, Record)
-        rest: dict[str, Any] = {**options}
-        check_options(rest, UpsertOptions.__annotations__, call=f"{type(self).__name__}.upsert_many()")
-        verify_by, wait = rest.pop("verify_by", ()), rest.pop("verify_wait", 30.0)
-        number(0)("verify_wait", wait)
-        chosen = ChunkOptions(**rest)
-        if not verify_by:
-            return UpsertRun(
-                rows,
-                prepare=self._preparing(None),
-                send=self._send_chunk,
-                send_only=partial(self._send_chunk, is_bulk=False),
-                options=chosen,
-                ledger=ledger,
-            )
-        marker = marker_of(self.model, verify_by)
+        check_options(options, UpsertOptions.__annotations__, call=f"{type(self).__name__}.upsert_many()")
+        chosen = ChunkOptions(**options)
+        fingerprint = marker_of(self.model, chosen.verify_by) if chosen.verify_by else None
         return UpsertRun(
             rows,
-            prepare=self._preparing(marker),
+            prepare=self._preparing(fingerprint),
             send=self._send_chunk,
+            send_single_call=None if fingerprint is not None else partial(self._send_chunk, is_bulk=False),
             options=chosen,
-            verifier=OutcomeVerifier([partial(self._peek, marker, params) for params in _lists_of(self.model)], wait),
+            verifier=None if fingerprint is None else self._verifier(fingerprint, chosen.verify_wait),
             ledger=ledger,
         )
+
+    def _verifier(self, fingerprint: Marker, wait: float) -> OutcomeVerifier:
+        peeks = [partial(self._peek, fingerprint, params) for params in _verification_lists(self.model)]
+        return OutcomeVerifier(peeks, wait)
 
     def _preparing(self, marker: Marker | None) -> Prepare:
         """A function that checks and encodes one row."""
@@ -247,10 +240,10 @@ def answer_keys_of(model: Model) -> AnswerKeys:
 def horizon_reader_of(repository: Upserts[Any]) -> HorizonReader:
     """Reads the newest `_id`s there are, for a record of chunks that a later run may have to look for."""
     peek = repository._peek  # noqa: SLF001 - users of a repository have no use for it
-    return HorizonReader([partial(peek, IDS_ONLY, params) for params in _lists_of(repository.model)])
+    return HorizonReader([partial(peek, IDS_ONLY, params) for params in _verification_lists(repository.model)])
 
 
-def _lists_of(model: Model) -> list[Params]:
+def _verification_lists(model: Model) -> list[Params]:
     """The filters of the lists that show what an upsert has created."""
     return [query.filters for query in queries_of(model, {})]
 
