@@ -38,7 +38,7 @@ class Conversation(Record):
     date: datetime | None = writable()
     """When the conversation took place."""
     out_date: datetime | None = writable()
-    """When the last message was sent."""
+    """When the conversation ended; equal to `date` in Planhat's example."""
     type: str | None = writable()
     """The touch type, such as `note`."""
     users: list[Person] | None = writable()

@@ -33,9 +33,9 @@ class Opportunity(Record):
     sales_stage: str | None = writable()
     """The stage of the sale."""
     deal_date: datetime | None = writable()
-    """When the deal is expected."""
+    """The date of the deal."""
     landing_date: datetime | None = writable()
-    """When the opportunity was landed; Planhat fills it in by default."""
+    """When the opportunity landed; Planhat fills it in by default."""
     close_date: datetime | None = writable()
     """When the opportunity was closed; Planhat fills it in by default."""
     owner_id: str | None = writable()

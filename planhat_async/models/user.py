@@ -20,6 +20,9 @@ class User(Record):
 
     `roles` is written as ids, and may be answered as objects. A list answers 15 of these fields, unless others
     are selected. A user belongs to no company, and has no source id.
+
+    The figures about companies and tasks, such as `arr`, `last_touch7` and `nr_open_tasks`, are known from other
+    clients only; their descriptions here follow their names.
     """
 
     email: str | None = writable()
@@ -41,7 +44,7 @@ class User(Record):
     notifications_enabled: bool | None = writable()
     """Whether the user gets notifications; true by default."""
     created_at: datetime | None = writable()
-    """When the user was created; Planhat's table of fields does not call it filled in."""
+    """When the user was created; Planhat's table of fields does not mark it as read-only."""
     tz_offset: float | None = writable()
     """The time zone's offset from UTC, in hours."""
     managers: list[str] | None = writable()
