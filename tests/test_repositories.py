@@ -718,7 +718,7 @@ async def test_every_record_comes_once_while_others_come_and_go(planhat: Sandbox
     surviving = {record["_id"] for record in planhat.records("tickets")} & set(keys)
     assert len(surviving) < 500
     assert surviving <= set(read)
-    assert session.stats.seams_repaired > 0
+    assert session.stats.joins_repaired > 0
 
 
 async def test_companies_in_several_groups_have_no_record_twice(planhat: Sandbox, session: Session) -> None:

@@ -152,9 +152,9 @@ class Lists(Repository[R]):
         stats = self._session.stats
         match join:
             case PageJoin.REPAIRED:
-                stats.seams_repaired += 1
+                stats.joins_repaired += 1
             case PageJoin.BROKEN:
-                stats.seams_broken += 1
+                stats.joins_broken += 1
             case PageJoin.UNSORTED:
                 stats.sorts_ignored += 1
 

@@ -82,7 +82,9 @@ class ListsUpdated(Lists[R]):
             self._count_join(join)
 
         name = f"GET {self.model.path}"
-        walks = [ChangedSince(name=name, since=since, on_join=on_join, keep=query.row_filter) for query in queries]
+        walks = [
+            ChangedSince(name=name, since=since, on_join=on_join, row_filter=query.row_filter) for query in queries
+        ]
         lists = [self._walk(changed, query, chosen, clock.fetch) for changed, query in zip(walks, queries, strict=True)]
         return UpdatedSince(
             since,
@@ -93,7 +95,7 @@ class ListsUpdated(Lists[R]):
         )
 
     def _walk(self, changed: ChangedSince, query: Query, options: Options, fetch: FetchPage) -> AsyncGenerator[R, None]:
-        walked = attrs.evolve(query, row_filter=changed.take)
+        walked = attrs.evolve(query, row_filter=changed.selects)
         batches = self._read([walked], options, on_join=changed.on_join, fetch=fetch)
         return self._decoded(_until_over(changed, batches), self._on_bad(options))
 
