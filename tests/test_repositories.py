@@ -1096,7 +1096,7 @@ async def test_an_empty_answer_tells_of_no_row() -> None:
     async with Session(TOKEN, transport=FakeTransport([Response(status=200)])) as session:
         result = await Tickets(session).upsert_many(ticket_rows(2))
     assert counted(result) == {"unknown": 2}
-    assert {problem.reason for problem in result.problems} == {"answered 200 with something else than an account"}
+    assert {problem.reason for problem in result.problems} == {"answered 200 with no account of the rows"}
 
 
 async def test_a_wrong_token_ends_an_upsert(planhat: Sandbox) -> None:

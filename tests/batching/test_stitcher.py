@@ -557,7 +557,7 @@ def test_a_server_that_makes_no_sense_is_left() -> None:
 
     go_on([0, 1, 2, 3])
     stitcher.end_at_newest([])
-    with pytest.raises(DecodeError, match="60 pages after 8 rows held no new one"):
+    with pytest.raises(DecodeError, match="60 pages after 8 rows held no new row"):
         never_end()
 
 
