@@ -98,7 +98,7 @@ class JournalLedger:
         if self._horizon is None:
             return None
         try:
-            return (await self._horizon.read()).floor
+            return (await self._horizon.read_horizon()).floor
         except PlanhatError:
             self._horizon = None  # not a second time: a later run that looks for rows reads the whole list
             return None
