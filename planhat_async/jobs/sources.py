@@ -119,7 +119,7 @@ class FileSource:
                 self._mapping.check_columns(file.columns)
             except SourceError as error:
                 raise SourceError(f"{self.path}: {error}") from None
-            columns = self._mapping.read_from(file.columns)
+            columns = self._mapping.columns_to_read(file.columns)
             for number, row in enumerate(file.rows(columns), 1):
                 self._share = number / file.n_rows
                 self.rows_read += 1
