@@ -84,13 +84,10 @@ class FieldMapping:
         Raises:
             SourceError: An unknown field, a field given twice, a text without `=`, a value of the wrong type.
         """
-        mapped = [*_split(maps, _MAP_FORM), *(("--map", *item) for item in (columns or {}).items())]
-        by_column = _by_field(record, mapped, _MAP_FORM)
+        by_column = _by_field(record, [*_split(maps, _MAP_FORM), *_located("--map", columns)], _MAP_FORM)
         texts = _by_field(record, _split(constants, _SET_FORM), _SET_FORM)
-        held, formats = (
-            _by_field(record, ((what, *item) for item in (given or {}).items()), what)
-            for what, given in (("constants", values), ("dates", dates))
-        )
+        held = _by_field(record, _located("constants", values), "constants")
+        formats = _by_field(record, _located("dates", dates), "dates")
         for name in by_column:
             if _is_among(name, texts | held):
                 raise SourceError(f"{name} is given twice: by --map and by --set")
@@ -236,6 +233,10 @@ def _split(texts: Iterable[str], form: str) -> Iterator[tuple[str, str, str]]:
         if not name or not value:
             raise SourceError(f"{text!r} does not have the form {form}")
         yield repr(text), name, value
+
+
+def _located(where: str, given: Mapping[str, Any] | None) -> list[tuple[str, str, Any]]:
+    return [(where, name, value) for name, value in (given or {}).items()]
 
 
 def _by_field(record: type[Record], given: Iterable[tuple[str, str, Any]], what: str) -> dict[str, Any]:

@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from planhat_async.jobs.file_formats import Format
 from planhat_async.jobs.inputs import SteadyFile
 from planhat_async.jobs.mapping import FieldMapping, SourceError
-from planhat_async.jobs.sources import FileSource, Format
+from planhat_async.jobs.sources import FileSource
 from planhat_async.models import Ticket
 from planhat_async.results import Unreadable
 
