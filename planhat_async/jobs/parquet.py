@@ -13,7 +13,7 @@ import pyarrow as pa
 from pyarrow import parquet as pq
 
 from planhat_async._convert import Field, encode_plain, fields_of
-from planhat_async.jobs.writers import RecordWriter, object_in
+from planhat_async.jobs.writers import ExportWriter, object_in
 from planhat_async.records import Record
 
 EXTRA = "extra"
@@ -37,7 +37,7 @@ def columns_of(record: type[Record]) -> list[Column]:
     return [_column(field) for field in fields_of(record).values()]
 
 
-class ParquetWriter(RecordWriter):
+class ParquetWriter(ExportWriter):
     """One column a field, by Planhat's names, typed as the model is; streamed, so its memory is a row group's.
 
     Texts, booleans, whole numbers (64 bits), numbers, times (UTC, milliseconds) and lists of texts are what they

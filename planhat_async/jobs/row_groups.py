@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from planhat_async.jobs.file_formats import PARQUET_IS_MISSING
 from planhat_async.jobs.inputs import identity_of, refuse_change
 from planhat_async.jobs.mapping import SourceError
 
@@ -24,7 +25,7 @@ class RowGroups:
             import pyarrow as pa  # noqa: PLC0415 - an extra
             from pyarrow import parquet  # noqa: PLC0415
         except ModuleNotFoundError:
-            raise SourceError("Parquet needs one more package: pip install 'planhat-async[parquet]'") from None
+            raise SourceError(PARQUET_IS_MISSING) from None
         self._path = path
         self._opened_as = identity_of(path.stat())
         self._error = pa.ArrowException

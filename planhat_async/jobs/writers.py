@@ -12,7 +12,7 @@ from planhat_async.errors import DecodeError
 from planhat_async.records import Record
 
 
-class RecordWriter(ABC):
+class ExportWriter(ABC):
     """Writes records, one at a time, as the bytes that Planhat sent."""
 
     @property
@@ -31,7 +31,7 @@ class RecordWriter(ABC):
         """End what is complete now; not called where the export breaks off. As `flush`, it may run in a thread."""
 
 
-class JsonlWriter(RecordWriter):
+class JsonlWriter(ExportWriter):
     """One JSON object a line, exactly as Planhat sent it."""
 
     def __init__(self, out: BinaryIO) -> None:
@@ -43,7 +43,7 @@ class JsonlWriter(RecordWriter):
         self._out.write((row if b"\n" not in row else encode_plain(decode_json(row))) + b"\n")
 
 
-class CsvWriter(RecordWriter):
+class CsvWriter(ExportWriter):
     """One column a field, by Planhat's names, the same for all records; nested values as JSON.
 
     Fields that the model lacks go to the last column, `extra`, as a JSON object. A field that Planhat did not

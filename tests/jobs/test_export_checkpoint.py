@@ -17,6 +17,7 @@ def line(id_: str, **fields: Any) -> bytes:
     return json.dumps({"_id": id_, **fields}).encode() + b"\n"
 
 
+ARCHIVE = ("archived", "isArchived")
 OPEN = [line("02"), line("04", isArchived=False)]
 ARCHIVED = [line("01", isArchived=True), line("05", isArchived=True), line("06", isArchived=True)]
 
@@ -24,7 +25,7 @@ ARCHIVED = [line("01", isArchived=True), line("05", isArchived=True), line("06",
 def test_nothing_is_left_of_nothing() -> None:
     """The export begins at the beginning, in both lists where there are two."""
     assert read_checkpoint([]) == ExportCheckpoint()
-    assert read_checkpoint([], has_archive=True).listings() == [{}]
+    assert read_checkpoint([], archive=ARCHIVE).listings() == [{}]
 
 
 def test_half_a_line_does_not_count() -> None:
@@ -40,7 +41,7 @@ def test_what_is_left_is_behind_the_last_record() -> None:
 
 def test_behind_an_open_task_all_archived_ones_are_left() -> None:
     """The rest of the first list, then the second one."""
-    assert read_checkpoint(OPEN, has_archive=True).listings() == [
+    assert read_checkpoint(OPEN, archive=ARCHIVE).listings() == [
         {"after": "04", "start_offset": 2, "archived": False},
         {"archived": True},
     ]
@@ -48,14 +49,14 @@ def test_behind_an_open_task_all_archived_ones_are_left() -> None:
 
 def test_behind_an_archived_task_no_open_one_is_left() -> None:
     """Its place is counted in the second list."""
-    found = read_checkpoint([*OPEN, *ARCHIVED[:2]], has_archive=True)
+    found = read_checkpoint([*OPEN, *ARCHIVED[:2]], archive=ARCHIVE)
     assert found.n_rows == 4
     assert found.listings() == [{"after": "05", "start_offset": 2, "archived": True}]
 
 
 def test_there_may_be_archived_tasks_alone() -> None:
     """Then the first list was empty."""
-    assert read_checkpoint(ARCHIVED, has_archive=True).listings() == [
+    assert read_checkpoint(ARCHIVED, archive=ARCHIVE).listings() == [
         {"after": "06", "start_offset": 3, "archived": True}
     ]
 
@@ -91,7 +92,7 @@ def test_where_there_is_one_list_a_field_of_that_name_means_nothing() -> None:
 def test_a_line_that_no_export_would_have_written_is_named(lines: list[bytes], reason: str) -> None:
     """It is some other file, and must not be written to."""
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the message is compared
-        read_checkpoint(lines, has_archive=True)
+        read_checkpoint(lines, archive=ARCHIVE)
     assert str(caught.value) == reason
 
 

@@ -30,7 +30,7 @@ from planhat_async.jobs.exports import (
     writer_class,
 )
 from planhat_async.jobs.parquet import ParquetWriter
-from planhat_async.jobs.writers import CsvWriter, JsonlWriter, RecordWriter
+from planhat_async.jobs.writers import CsvWriter, ExportWriter, JsonlWriter
 from planhat_async.models import Ticket
 from planhat_async.records import ArchivedFilter
 from planhat_async.sandbox import Sandbox
@@ -52,7 +52,7 @@ class Lists:
                     yield json.dumps({"_id": id_, "isArchived": bool(is_archived)}).encode()
 
 
-class Collector(RecordWriter):
+class Collector(ExportWriter):
     """Remembers what it was asked for, and in which thread."""
 
     def __init__(self, n_full: int = 1_000_000) -> None:
