@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import codecs
 import csv
+import gzip
 import io
+import json
 import os
 import warnings
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from planhat_async.jobs.file_formats import Format
 from planhat_async.jobs.inputs import SteadyFile
 from planhat_async.jobs.mapping import FieldMapping, SourceError
-from planhat_async.jobs.sources import FileSource
+from planhat_async.jobs.sources import STANDARD_INPUT, FileSource
 from planhat_async.models import Ticket
 from planhat_async.results import Unreadable
 
@@ -25,9 +31,10 @@ steady = settings(derandomize=True, deadline=None, max_examples=60)
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
 
 
-def made(path: Path, content: str | bytes, *, maps: tuple[str, ...] = (), **options: Any) -> FileSource:
-    """A source on a file of this content."""
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
+def made(path: Path, content: str | bytes | None = None, *, maps: tuple[str, ...] = (), **options: Any) -> FileSource:
+    """A source on a file, of this content if one is given."""
+    if content is not None:
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
     return FileSource(path, FieldMapping.parse(Ticket, maps=maps), **options)
 
 
@@ -40,6 +47,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def read(folder: Path, content: str | bytes, *, name: str = "tickets.csv", **options: Any) -> list[Any]:
     """The rows of a file of this content."""
     return list(made(folder / name, content, **options))
+
+
+def titles(rows: Any) -> list[Any]:
+    return [row.reason if isinstance(row, Unreadable) else row["title"] for row in rows]
 
 
 def refused(folder: Path, content: str | bytes, *, name: str = "tickets.csv", **options: Any) -> str:
@@ -145,23 +156,33 @@ def test_bytes_of_another_encoding_do_no_harm_in_columns_that_are_not_read(folde
     assert read(folder, b"Subject,Notes\na,\xff\n", maps=("title=Subject",)) == [{"title": "a"}]
 
 
-def test_a_header_in_another_encoding_ends_it(folder: Path) -> None:
-    """What the columns are called is not known then."""
-    said = refused(folder, "Größe,title\n1,2\n".encode("latin-1"))
-    assert said == "tickets.csv: the header is in another encoding: see --encoding"
-
-
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "utf-16-le", "utf-32", "utf-8-sig"])
 def test_a_csv_is_read_in_the_encoding_that_is_named(folder: Path, encoding: str) -> None:
     """Marks of byte order are understood where the encoding has them."""
     assert read(folder, "title\ncafé\n".encode(encoding), encoding=encoding) == [{"title": "café"}]
 
 
-@pytest.mark.parametrize("mark", [codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE])
-def test_utf_16_is_recognised(folder: Path, mark: bytes) -> None:
-    """Spreadsheets write it without being asked; the message says what to do."""
-    said = refused(folder, mark + "title\na\n".encode("utf-16-le"))
-    assert said == "tickets.csv is not UTF-8 but UTF-16: read it with --encoding utf-16"
+@pytest.mark.parametrize(
+    ("content", "maps", "message"),
+    [
+        ("Größe,title\n1,2\n".encode("latin-1"), (), ": the header is in another encoding: see --encoding"),
+        *((mark + "title\na\n".encode("utf-16-le"), (), " is not UTF-8 but UTF-16: read it with --encoding utf-16")
+          for mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)),
+        (b"title,url,title\n", (), ": title is given twice: by the column 'title', and by another or --set"),
+        (b"Subject,ID,Subject\n", ("title=Subject",), ": the file has the column 'Subject' twice"),
+        (b"Subject,ID\na,1\n", ("title=Titel",),
+         ": --map title=Titel: the file has no such column; it has Subject, ID"),
+        (b"", ("title=Subject",), ": --map title=Subject: the file has no such column; it has "),
+        (b"titel\na\n", (),
+         ": column 'titel': Ticket has no field 'titel'; did you mean title? (say --map FIELD='titel')"),
+        (b'"title\na\n', (), ": the header cannot be read: unexpected end of data"),
+    ],
+)  # fmt: skip
+def test_a_csv_that_cannot_be_used_is_refused(
+    folder: Path, content: bytes, maps: tuple[str, ...], message: str
+) -> None:
+    """Before any row is read, because of its encoding, its columns or its header."""
+    assert refused(folder, content, maps=maps) == f"tickets.csv{message}"
 
 
 def test_what_is_not_utf_16_at_all_is_refused(folder: Path) -> None:
@@ -187,36 +208,9 @@ def test_an_encoding_that_is_none_is_refused(tmp_path: Path, encoding: str) -> N
     assert str(caught.value) == f"unknown encoding {encoding!r}"
 
 
-def test_a_column_that_is_there_twice_is_refused(folder: Path) -> None:
-    """Which of them is meant nobody can know."""
-    said = refused(folder, "title,url,title\n")
-    assert said == "tickets.csv: title is given twice: by the column 'title', and by another or --set"
-    said = refused(folder, "Subject,ID,Subject\n", maps=("title=Subject",))
-    assert said == "tickets.csv: the file has the column 'Subject' twice"
-
-
 def test_columns_that_are_not_read_may_have_one_name(folder: Path) -> None:
     """A mapping says which columns matter."""
     assert read(folder, "Subject,,\na,,\n", maps=("title=Subject",)) == [{"title": "a"}]
-
-
-def test_a_column_that_is_missing_is_refused(folder: Path) -> None:
-    """Before any row is read."""
-    said = refused(folder, "Subject,ID\na,1\n", maps=("title=Titel",))
-    assert said == "tickets.csv: --map title=Titel: the file has no such column; it has Subject, ID"
-
-
-def test_a_column_that_is_no_field_is_refused(folder: Path) -> None:
-    """Before any row is read."""
-    assert refused(folder, "titel\na\n") == (
-        "tickets.csv: column 'titel': Ticket has no field 'titel'; did you mean title? (say --map FIELD='titel')"
-    )
-
-
-def test_a_header_that_cannot_be_read_is_refused(folder: Path) -> None:
-    """A quote that is never closed there swallows everything."""
-    said = refused(folder, '"title\na\n')
-    assert said == "tickets.csv: the header cannot be read: unexpected end of data"
 
 
 @pytest.mark.parametrize(("name", "content"), [("t.csv", b""), ("t.csv", b"title,url\n"), ("t.jsonl", b"")])
@@ -225,12 +219,6 @@ def test_a_file_without_rows_has_none(folder: Path, name: str, content: bytes) -
     source = made(folder / name, content)
     source.check_beginning()
     assert list(source) == []
-
-
-def test_an_empty_file_has_no_mapped_column(folder: Path) -> None:
-    """A mapping of columns is wrong for it."""
-    said = refused(folder, b"", maps=("title=Subject",))
-    assert said == "tickets.csv: --map title=Subject: the file has no such column; it has "
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.jsonl"])
@@ -440,3 +428,173 @@ def test_rows_are_counted_as_they_are_read(tmp_path: Path, name: str) -> None:
     path.write_bytes(b"title\na\nb,c\nd\n" if name == "t.csv" else b'{"title":"a"}\n7\n{"title":"d"}\n')
     rows = FileSource(path, FieldMapping.parse(Ticket))
     assert (len(list(rows)), rows.rows_read) == (3, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("t.csv", b"title\r\na\nb\r\nc\n", ["a", "b", "c"]),
+        ("t.csv", b"title\na\nb\0b\nc\n", ["a", "line 3: column 'title' holds a NUL character", "c"]),
+        ("t.csv", b"title,url\na,b\nc", ["a", "line 3: 1 cell, but the header has 2"]),
+        ("t.jsonl", b'{"title":"a"}\r\n{"title":"b"}\n\r\n{"title":"c"}', ["a", "b", "c"]),
+        ("t.jsonl", b'{"title":"a"}\n{"title":"b', ["a", "line 2: not JSON in UTF-8"]),
+        ("t.jsonl", b'{"title":"a"}\n{"title":"\0"}\n{"title":"c"}\n',
+         ["a", "line 2: not JSON in UTF-8: it holds a NUL", "c"]),
+    ],
+)  # fmt: skip
+def test_mixed_line_ends_half_a_line_and_a_nul_break_nothing(
+    folder: Path, name: str, content: bytes, expected: list[str]
+) -> None:
+    """Each line is a row, or says why it is not."""
+    assert titles(read(folder, content, name=name)) == expected
+
+
+@pytest.mark.slow
+def test_fifty_megabytes_in_one_cell_are_one_row(tmp_path: Path) -> None:
+    """Too large for a call, which is said of it alone when chunks are cut; the rows around it are read."""
+    content = b'source_id,title\n1,a\n2,"' + b"x" * 50_000_000 + b'"\n3,c\n'
+    assert [len(title) for title in titles(made(tmp_path / "t.csv", content))] == [1, 50_000_000, 1]
+
+
+def grow(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b"9,z\n")
+
+
+def replace(path: Path) -> None:
+    other = path.with_name("other")
+    other.write_bytes(path.read_bytes())
+    other.replace(path)
+
+
+def cut_short(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def rewrite(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content)
+    os.utime(path, ns=(1, 1))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (grow, "was written to while it was read"),
+        (rewrite, "was written to while it was read"),
+        (replace, "was replaced by another file while it was read"),
+        (Path.unlink, "was removed while it was read"),
+        (cut_short, "was written to while it was read"),
+    ],
+)
+def test_a_file_that_changes_while_it_is_read_is_refused(
+    tmp_path: Path, change: Callable[[Path], None], said: str
+) -> None:
+    """Before its last rows are taken: what is half written is not taken for a row."""
+    path = tmp_path / "t.csv"
+    rows = iter(made(path, b"source_id,title\n" + b"".join(b"%d,%s\n" % (n, b"x" * 1000) for n in range(500))))
+    assert len(titles([next(rows)])) == 1
+    change(path)
+    n_read = 1
+    with pytest.raises(SourceError, match=f"t.csv {said}: its last rows were not read"):  # noqa: PT012
+        for _ in rows:
+            n_read += 1
+    assert 1 < n_read < 500
+
+
+@pytest.mark.parametrize("name", ["t.csv.gz", "t.CSV.GZ"])
+def test_gzip_is_known_by_its_ending(tmp_path: Path, name: str) -> None:
+    """The ending before it says what is in it."""
+    source = made(tmp_path / name, gzip.compress(b"source_id,title\n1,a\n"))
+    assert titles(source) == ["a"]
+    assert source.bytes_read == source.total_bytes
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda packed: packed[:-9], lambda packed: b"PK" + packed[2:], lambda packed: packed[:20] + b"\xff" * 9]
+)
+def test_a_damaged_gzip_is_refused(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    """It is named."""
+    lines = b"".join(b"%d,title %d\n" % (n, n) for n in range(1000))
+    source = made(tmp_path / "t.csv.gz", damage(gzip.compress(b"source_id,title\n" + lines)))
+    with pytest.raises(SourceError, match=r"t\.csv\.gz is not a complete gzip file: "):
+        list(source)
+
+
+def test_standard_input_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its beginning is checked, and not lost by that."""
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(b"source_id,title\n1,a\n2,b\n"))))
+    source = FileSource(STANDARD_INPUT, FieldMapping.parse(Ticket), format="csv")
+    source.check_beginning()
+    assert titles(source) == ["a", "b"]
+    assert source.total_bytes is None
+
+
+@pytest.mark.parametrize(
+    ("format_", "message"),
+    [
+        (None, "say how standard input is written"),
+        ("parquet", "Parquet is read from its end, which standard input does not allow"),
+    ],
+)
+def test_standard_input_has_a_format(format_: Any, message: str) -> None:
+    """One that can be read from its beginning."""
+    with pytest.raises(SourceError, match=message):
+        FileSource(STANDARD_INPUT, FieldMapping.parse(Ticket), format=format_)
+
+
+def table(path: Path, columns: dict[str, list[Any]]) -> Path:
+    parquet.write_table(pa.table(columns), path, row_group_size=2)
+    return path
+
+
+def test_parquet_is_read_by_row_groups(tmp_path: Path) -> None:
+    """Nulls are left out, times and lists are what they are, and only the columns that are mapped are read."""
+    at = datetime(2024, 5, 31, tzinfo=UTC)
+    path = table(
+        tmp_path / "t.parquet",
+        {"ID": ["1", "2", "3"], "Tags": [["a"], None, []], "At": [at, at, None], "X": [b"", b"", b""]},
+    )
+    source = made(path, maps=("source_id=ID", "tags=Tags", "custom.at=At"))
+    source.check_beginning()
+    assert list(source) == [
+        {"source_id": "1", "tags": ["a"], "custom": {"at": at}},
+        {"source_id": "2", "custom": {"at": at}},
+        {"source_id": "3", "tags": []},
+    ]
+    assert source.bytes_read == source.total_bytes
+
+
+def test_what_is_no_parquet_is_refused(tmp_path: Path) -> None:
+    """Also a file that is cut short, and columns that do not fit."""
+    with pytest.raises(SourceError, match=r"t\.parquet is not a Parquet file that can be read"):
+        made(tmp_path / "t.parquet", b"source_id\n1\n").check_beginning()
+    path = table(tmp_path / "u.parquet", {"titel": ["a"]})
+    with pytest.raises(SourceError, match=r"u\.parquet: column 'titel': Ticket has no field 'titel'"):
+        made(path).check_beginning()
+    path.write_bytes(path.read_bytes()[:-8])
+    with pytest.raises(SourceError, match="is not a Parquet file"):
+        made(path).check_beginning()
+
+
+def test_what_was_jsonl_is_the_same_as_parquet(tmp_path: Path) -> None:
+    """Row for row."""
+    rows = [{"source_id": str(n), "title": f"t{n}"} for n in range(5)]
+    lines = made(tmp_path / "t.jsonl", "".join(json.dumps(row) + "\n" for row in rows).encode())
+    path = table(tmp_path / "t.parquet", {name: [row[name] for row in rows] for name in rows[0]})
+    assert list(lines) == list(made(path)) == rows
+
+
+@pytest.mark.parametrize("change", [rewrite, replace, cut_short])
+def test_a_parquet_file_that_changes_while_it_is_read_is_refused(
+    tmp_path: Path, change: Callable[[Path], None]
+) -> None:
+    """Before a row of what is there now is taken."""
+    path = tmp_path / "t.parquet"
+    columns = {"source_id": [str(n) for n in range(5000)], "title": ["x" * 100] * 5000}
+    parquet.write_table(pa.table(columns), path, row_group_size=1000)
+    rows = iter(made(path))
+    assert len(titles([next(rows)])) == 1
+    change(path)
+    with pytest.raises(SourceError, match=r"t\.parquet was (written to|replaced by another file) while it was read"):
+        list(rows)

@@ -43,7 +43,8 @@ class Source:
 async def test_all_rows_come_in_order_and_the_thread_ends(n_rows: int) -> None:
     """However many there are."""
     source = Source(n_rows)
-    assert [row async for row in ThreadedSource(source, {})] == list(range(n_rows))
+    for rows in (source, range(n_rows)):
+        assert [row async for row in ThreadedSource(rows, {})] == list(range(n_rows))
     await source.end()
 
 
