@@ -1,4 +1,4 @@
-"""What a broken JSONL export left behind."""
+"""Where an interrupted JSONL export is resumed."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ OPEN = [line("02"), line("04", isArchived=False)]
 ARCHIVED = [line("01", isArchived=True), line("05", isArchived=True), line("06", isArchived=True)]
 
 
-def test_nothing_is_left_of_nothing() -> None:
-    """The export begins at the beginning, in both lists where there are two."""
+def test_an_empty_export_begins_at_the_beginning() -> None:
+    """Of both lists if there are two."""
     assert read_checkpoint([]) == ExportCheckpoint()
     assert read_checkpoint([], archive=ARCHIVE).listings() == [{}]
 
 
-def test_half_a_line_does_not_count() -> None:
-    """Also where all of its record seems to be there: it is read again."""
+def test_an_incomplete_line_does_not_count() -> None:
+    """Even if its record seems complete: it is read again."""
     found = read_checkpoint([line("1"), line("2"), line("3").removesuffix(b"\n")])
     assert found == ExportCheckpoint(last_id="2", n_of_list=2, n_rows=2, n_bytes=len(line("1") * 2))
 
@@ -89,8 +89,8 @@ def test_where_there_is_one_list_a_field_of_that_name_means_nothing() -> None:
         ),
     ],
 )
-def test_a_line_that_no_export_would_have_written_is_named(lines: list[bytes], reason: str) -> None:
-    """It is some other file, and must not be written to."""
+def test_a_line_that_no_export_writes_is_refused(lines: list[bytes], reason: str) -> None:
+    """The file is not an export, and must not be written to."""
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the message is compared
         read_checkpoint(lines, archive=ARCHIVE)
     assert str(caught.value) == reason
@@ -98,8 +98,8 @@ def test_a_line_that_no_export_would_have_written_is_named(lines: list[bytes], r
 
 @settings(derandomize=True, deadline=None)
 @given(st.sets(st.text("0123456789abcdef", min_size=2, max_size=4)), st.integers(0))
-def test_every_beginning_of_an_export_says_where_it_ends(ids: set[str], cut: int) -> None:
-    """In bytes, records and the last `_id`."""
+def test_every_beginning_of_an_export_can_be_resumed(ids: set[str], cut: int) -> None:
+    """The checkpoint counts its bytes and records, and has the last `_id`."""
     lines = [line(id_) for id_ in sorted(ids)]
     whole = b"".join(lines)
     begun = whole[: cut % (len(whole) + 1)]

@@ -80,7 +80,7 @@ def test_a_text_that_is_not_a_value_of_its_field_is_refused(
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "-Infinity", "1e999"])
-def test_a_number_that_json_does_not_have_is_refused(text: str) -> None:
+def test_a_number_outside_json_is_refused(text: str) -> None:
     """JSON would write it as null, and Planhat would empty the field."""
     with pytest.raises(ValueError, match="is not") as caught:
         value_of(Ticket, "time_spent", text)
@@ -95,8 +95,8 @@ def test_a_number_may_be_written_as_databases_write_it(text: str, value: float) 
 
 @settings(derandomize=True, deadline=None)
 @given(st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False, allow_infinity=False), st.booleans())
-def test_numbers_and_truths_survive_being_written_down(whole: int, real: float, truth: bool) -> None:
-    """What Python prints is read back as the same value."""
+def test_numbers_and_booleans_survive_a_round_trip(whole: int, real: float, truth: bool) -> None:
+    """Python's text of a value is read back as the same value."""
     assert value_of(Task, "repeat_days", str(whole)) == whole
     assert value_of(Ticket, "time_spent", str(real)) == real
     assert value_of(Task, "is_archived", str(truth)) is truth
@@ -144,7 +144,7 @@ def test_maps_and_constants_are_read_in_either_spelling(
     ],
 )
 def test_a_wrong_mapping_is_refused(maps: list[str], constants: list[str], message: str) -> None:
-    """One sentence says what is wrong, with the names nearest to an unknown field."""
+    """The message says why, with the names nearest to an unknown field."""
     with pytest.raises(SourceError) as caught:
         FieldMapping.parse(Ticket, maps=maps, constants=constants)
     assert str(caught.value) == message
@@ -241,8 +241,8 @@ def test_a_row_is_made_of_values_and_constants(
 
 
 @pytest.mark.parametrize("held", [5, "text", [1]])
-def test_custom_that_is_no_object_is_refused(held: Any) -> None:
-    """It is that row's fault alone."""
+def test_custom_that_is_not_an_object_is_refused(held: Any) -> None:
+    """Only that row is invalid."""
     with pytest.raises(ValueError, match=r"^custom is not a JSON object$"):
         FieldMapping.parse(Ticket, **GOLD).apply({"custom": held})
 
