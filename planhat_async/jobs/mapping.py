@@ -130,7 +130,7 @@ class FieldMapping:
             names.add(name)
 
     def columns_to_read(self, columns: Iterable[str]) -> list[str]:
-        """Those of a file's columns that rows are made of."""
+        """The columns of a file that the mapping uses."""
         mapped = set(self.columns.values())
         return [column for column in columns if column in mapped or (not mapped and column != REASON_COLUMN)]
 

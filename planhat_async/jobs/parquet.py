@@ -143,16 +143,15 @@ def _milliseconds(field: Field, value: Any) -> int:
     n_whole, rest = divmod(field.read(value) - _EPOCH, _MILLISECOND)
     if rest:
         raise ValueError("a time between two milliseconds")
-    whole: int = n_whole
-    return whole
+    return int(n_whole)
 
 
 def _of_type(*types: type) -> Callable[[Any], Any]:
-    """Returns values of exactly these types, and raises `TypeError` for any other."""
+    """A function that returns values of exactly these types, and raises `TypeError` for others."""
 
     def checked(value: Any) -> Any:
         if type(value) not in types:
-            raise TypeError(f"not one of {types}")
+            raise TypeError("a value of another type")
         return value
 
     return checked

@@ -1,4 +1,4 @@
-"""Rows of Parquet files, a few at a time; needs the extra `parquet`."""
+"""Rows of Parquet files, in small batches; needs the extra `parquet`."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ class RowGroups:
                 indices = [n for n in range(batch.num_rows) if first + n in pending]
                 if indices:
                     rows = batch.take(pa.array(indices, pa.int64()))
-                    said = pa.array([pending[first + n] for n in indices], pa.string())
-                    writer.write_batch(pa.RecordBatch.from_arrays([said, *rows.columns], schema=schema))
+                    texts = pa.array([pending[first + n] for n in indices], pa.string())
+                    writer.write_batch(pa.RecordBatch.from_arrays([texts, *rows.columns], schema=schema))
                 first += batch.num_rows
 
     def close(self) -> None:
