@@ -22,48 +22,31 @@ OPEN = [line("02"), line("04", isArchived=False)]
 ARCHIVED = [line("01", isArchived=True), line("05", isArchived=True), line("06", isArchived=True)]
 
 
-def test_an_empty_export_begins_at_the_beginning() -> None:
-    """Of both lists if there are two."""
-    assert read_checkpoint([]) == ExportCheckpoint()
-    assert read_checkpoint([], archive=ARCHIVE).listings() == [{}]
-
-
 def test_an_incomplete_line_does_not_count() -> None:
     """Even if its record seems complete: it is read again."""
+    assert read_checkpoint([]) == ExportCheckpoint()
     found = read_checkpoint([line("1"), line("2"), line("3").removesuffix(b"\n")])
     assert found == ExportCheckpoint(last_id="2", n_of_list=2, n_rows=2, n_bytes=len(line("1") * 2))
 
 
-def test_what_is_left_is_behind_the_last_record() -> None:
-    """Which is believed to be where its line is."""
-    assert read_checkpoint([line("1"), line("2")]).listings() == [{"after": "2", "start_offset": 2}]
-
-
-def test_behind_an_open_task_all_archived_ones_are_left() -> None:
-    """The rest of the first list, then the second one."""
-    assert read_checkpoint(OPEN, archive=ARCHIVE).listings() == [
-        {"after": "04", "start_offset": 2, "archived": False},
-        {"archived": True},
-    ]
-
-
-def test_behind_an_archived_task_no_open_one_is_left() -> None:
-    """Its place is counted in the second list."""
-    found = read_checkpoint([*OPEN, *ARCHIVED[:2]], archive=ARCHIVE)
-    assert found.n_rows == 4
-    assert found.listings() == [{"after": "05", "start_offset": 2, "archived": True}]
-
-
-def test_there_may_be_archived_tasks_alone() -> None:
-    """Then the first list was empty."""
-    assert read_checkpoint(ARCHIVED, archive=ARCHIVE).listings() == [
-        {"after": "06", "start_offset": 3, "archived": True}
-    ]
-
-
-def test_where_there_is_one_list_a_field_of_that_name_means_nothing() -> None:
-    """Only tasks have an archive of their own."""
-    assert read_checkpoint(ARCHIVED).listings() == [{"after": "06", "start_offset": 3}]
+@pytest.mark.parametrize(
+    ("lines", "archive", "listings"),
+    [
+        ([], None, [{}]),
+        ([], ARCHIVE, [{}]),
+        ([line("1"), line("2")], None, [{"after": "2", "start_offset": 2}]),
+        (OPEN, ARCHIVE, [{"after": "04", "start_offset": 2, "archived": False}, {"archived": True}]),
+        ([*OPEN, *ARCHIVED[:2]], ARCHIVE, [{"after": "05", "start_offset": 2, "archived": True}]),
+        (ARCHIVED, ARCHIVE, [{"after": "06", "start_offset": 3, "archived": True}]),
+        (ARCHIVED, None, [{"after": "06", "start_offset": 3}]),
+    ],
+)
+def test_an_export_is_resumed_after_its_last_record(
+    lines: list[bytes], archive: tuple[str, str] | None, listings: list[dict[str, Any]]
+) -> None:
+    """In the list of that record, at its place there; after open tasks all archived ones follow."""
+    found = read_checkpoint(lines, archive=archive)
+    assert (found.listings(), found.n_rows) == (listings, len(lines))
 
 
 @pytest.mark.parametrize(
