@@ -128,7 +128,7 @@ class JournalLedger:
             try:
                 await self._journal.save(entry)
             except JournalError:
-                await self._journal.checkpoint(frees_log=True)
+                await self._journal.free_log()
                 await self._journal.save(entry)
 
     async def finish(self, result: UpsertResult) -> None:
@@ -142,7 +142,7 @@ class JournalLedger:
                 f"the input has changed: it ends after {in_words(result.rows, 'row')}, an earlier run has read more; "
                 f"{HOW_TO_BEGIN_ANEW}"
             )
-        await self._journal.describe({"n_chunks": self._seen + 1, "n_rows": result.rows})
+        await self._journal.save_job({"n_chunks": self._seen + 1, "n_rows": result.rows})
 
     def see(self, chunk: ChunkResult) -> None:
         """Record a chunk that the run hands out, if it has ended before it was begun."""
@@ -195,7 +195,7 @@ class JournalLedger:
         """
         before = self._journal.entries.get(number)
         try:
-            await self._journal.save(entry, is_leaving=True)
+            await self._journal.save(entry, precedes_send=True)
         except (asyncio.CancelledError, JournalError):
             with suppress(JournalError):  # then it is unknown, which does no harm
                 await (self._journal.remove(number) if before is None else self._journal.save(before))

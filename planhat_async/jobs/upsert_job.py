@@ -261,7 +261,7 @@ class UpsertJob:
         if journal.job:
             refuse_another(journal, job)
         else:
-            await journal.describe(job)
+            await journal.save_job(job)
         self.cost_before = JobCost(
             calls=sum(run.calls for run in journal.runs),
             attempts=sum(run.attempts for run in journal.runs),

@@ -48,7 +48,7 @@ async def test_what_is_saved_is_there_when_it_is_opened_again(tmp_path: Path) ->
     async with await Journal.open(tmp_path / "job.db") as journal:
         assert (journal.job, journal.runs, journal.entries) == ({}, [], {})
         run = attrs.evolve(next_run(journal, per_minute=200), ended=9.0, ended_by="stopped", calls=3, attempts=4)
-        await journal.describe({"model": "tickets", "columns": {"email": "Mail"}, "chunk_size": 5})
+        await journal.save_job({"model": "tickets", "columns": {"email": "Mail"}, "chunk_size": 5})
         await journal.save_run(run)
         await journal.save(ENTRY)
     async with await Journal.open(tmp_path / "job.db", must_exist=True) as journal:
@@ -139,7 +139,7 @@ async def write():
     async with await Journal.open(sys.argv[1]) as journal:
         for number in range(100_000):
             entry = Entry(number=number, n_rows=1, digest="", is_keyed=True, pending=(range(number, number + 1),))
-            await journal.save(entry, is_leaving=True)
+            await journal.save(entry, precedes_send=True)
             if number == 3:
                 print("begun", flush=True)
 
@@ -183,7 +183,7 @@ async def test_a_journal_is_read_by_the_process_that_has_it_open(tmp_path: Path)
         for number in range(3):
             with pytest.raises(JournalError, match=f"process {os.getpid()} is using this journal"):
                 await Journal.open(path)
-            await opened.save(attrs.evolve(ENTRY, number=number), is_leaving=True)
+            await opened.save(attrs.evolve(ENTRY, number=number), precedes_send=True)
             assert (await Journal.load(path)).entries == opened.entries
     assert (await Journal.load(path)).entries == opened.entries
     assert sorted(os.listdir(tmp_path)) == ["job.db", "job.db-lock"]
@@ -353,8 +353,8 @@ async def test_a_journal_is_known_by_its_file_alone_from_the_beginning(tmp_path:
     path, made, described = (tmp_path / name for name in ("job.db", "made.db", "described.db"))
     async with await Journal.open(path) as journal:
         made.write_bytes(path.read_bytes())
-        await journal.describe({"model": "tickets"})
-        await journal.checkpoint()
+        await journal.save_job({"model": "tickets"})
+        await journal.free_log()
         described.write_bytes(path.read_bytes())
     async with await Journal.open(made, must_exist=True) as journal:
         assert journal.job == {}
@@ -419,7 +419,7 @@ async def test_room_for_a_chunks_end_is_made_before_it_leaves(tmp_path: Path) ->
     async with await Journal.open(path) as journal:
         for number in range(300):
             entry = attrs.evolve(ENTRY, number=number, groups=())
-            await journal.save(entry, is_leaving=True)
+            await journal.save(entry, precedes_send=True)
             assert journal._file is not None
             (n_pages,) = journal._file.connection.execute("PRAGMA page_count").fetchone()
             journal._file.connection.execute(f"PRAGMA max_page_count = {n_pages}")
@@ -441,7 +441,7 @@ async def test_a_chunk_for_whose_end_there_is_no_room_does_not_leave(tmp_path: P
         (n_pages,) = journal._file.connection.execute("PRAGMA page_count").fetchone()
         journal._file.connection.execute(f"PRAGMA max_page_count = {n_pages + 10}")
         with pytest.raises(JournalError, match="the disk is full"):
-            await journal.save(attrs.evolve(ENTRY, number=4), is_leaving=True)
+            await journal.save(attrs.evolve(ENTRY, number=4), precedes_send=True)
         journal._file.connection.execute("PRAGMA max_page_count = 1000000")
         journal._file.connection.execute("INSERT INTO room VALUES (zeroblob(100000))")
     async with await Journal.open(path) as journal:
@@ -487,8 +487,8 @@ async def test_a_journal_that_is_no_longer_there_takes_nothing_more(
         lose(path)
         refused = pytest.raises(JournalError, match=rf"job\.db: the journal {what} while its job ran, so nothing more")
         with refused:
-            await journal.save(ENTRY, is_leaving=True)
+            await journal.save(ENTRY, precedes_send=True)
         with refused:
             await journal.save(ENTRY)
         with refused:
-            await journal.describe({"n_rows": 1})
+            await journal.save_job({"n_rows": 1})

@@ -441,10 +441,10 @@ async def test_a_job_whose_end_is_cancelled_closes_its_journal(
     begun, going_on = threading.Event(), threading.Event()
     execute, save_run = JournalFile.write, Journal.save_run
 
-    def wait(self: JournalFile, statements: Any, *, is_leaving: bool = False) -> None:
+    def wait(self: JournalFile, statements: Any, *, precedes_send: bool = False) -> None:
         begun.set()
         going_on.wait()
-        execute(self, statements, is_leaving=is_leaving)
+        execute(self, statements, precedes_send=precedes_send)
 
     async def end(self: Journal, run: Run) -> None:
         opened.append(self)
@@ -575,11 +575,11 @@ async def test_where_the_journal_cannot_be_written_nothing_more_leaves(
     """The message says why, and the account is whole; a later run does the rest, and doubles nothing."""
     execute, left = JournalFile.write, [None] * number
 
-    def fill_up(self: JournalFile, statements: Any, *, is_leaving: bool = False) -> None:
+    def fill_up(self: JournalFile, statements: Any, *, precedes_send: bool = False) -> None:
         if not left:
             raise full_disk()
         left.pop()
-        execute(self, statements, is_leaving=is_leaving)
+        execute(self, statements, precedes_send=precedes_send)
 
     monkeypatch.setattr(JournalFile, "write", fill_up)
     path = tmp_path / "job.db"
@@ -601,20 +601,20 @@ async def test_what_did_not_fit_on_the_disk_is_written_once_the_log_has_made_roo
     planhat: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Answered rows without a key are not in doubt then, and the run has ended."""
-    execute, checkpoint, left = JournalFile.write, Journal.checkpoint, [None] * 5
+    execute, free_log, left = JournalFile.write, Journal.free_log, [None] * 5
 
-    def fill_up(self: JournalFile, statements: Any, *, is_leaving: bool = False) -> None:
+    def fill_up(self: JournalFile, statements: Any, *, precedes_send: bool = False) -> None:
         if not left:
             raise full_disk()
         left.pop()
-        execute(self, statements, is_leaving=is_leaving)
+        execute(self, statements, precedes_send=precedes_send)
 
-    async def make_room(self: Journal, *, frees_log: bool = False) -> None:
-        await checkpoint(self, frees_log=frees_log)
-        left.extend([None] * 9 if frees_log else [])
+    async def make_room(self: Journal) -> None:
+        await free_log(self)
+        left.extend([None] * 9)
 
     monkeypatch.setattr(JournalFile, "write", fill_up)
-    monkeypatch.setattr(Journal, "checkpoint", make_room)
+    monkeypatch.setattr(Journal, "free_log", make_room)
     path = tmp_path / "job.db"
     async with session_on(planhat) as session:
         with pytest.raises(JournalError, match="the disk is full"):
@@ -658,9 +658,9 @@ async def test_the_event_loop_does_not_wait_for_the_disk(
     names: set[str] = set()
     execute, digest = JournalFile.write, "planhat_async.jobs.ledger.digest_of"
 
-    def noted(self: JournalFile, statements: Any, *, is_leaving: bool = False) -> None:
+    def noted(self: JournalFile, statements: Any, *, precedes_send: bool = False) -> None:
         names.add(threading.current_thread().name)
-        execute(self, statements, is_leaving=is_leaving)
+        execute(self, statements, precedes_send=precedes_send)
 
     def digested(_: Any) -> str:
         names.add(threading.current_thread().name)
@@ -720,10 +720,10 @@ async def test_an_answer_is_not_forgotten_where_writing_it_is_cancelled(
         ending.set() if len(n_ended) == 3 else None
         await end(self, result)
 
-    def slowly(self: JournalFile, statements: Any, *, is_leaving: bool = False) -> None:
+    def slowly(self: JournalFile, statements: Any, *, precedes_send: bool = False) -> None:
         if len(n_begun) == 3:
             gate.wait(5)
-        execute(self, statements, is_leaving=is_leaving)
+        execute(self, statements, precedes_send=precedes_send)
 
     n_begun: list[int] = []
     n_ended: list[int] = []
@@ -792,9 +792,9 @@ async def test_a_chunk_whose_beginning_is_cancelled_is_withdrawn(
     path, save = tmp_path / "job.db", Journal.save
     written, held = asyncio.Event(), asyncio.Event()
 
-    async def slow(self: Journal, entry: Any, run: Run | None = None, *, is_leaving: bool = False) -> None:
-        await save(self, entry, run, is_leaving=is_leaving)
-        if is_leaving:
+    async def slow(self: Journal, entry: Any, run: Run | None = None, *, precedes_send: bool = False) -> None:
+        await save(self, entry, run, precedes_send=precedes_send)
+        if precedes_send:
             written.set()
             await held.wait()
 
