@@ -1,4 +1,4 @@
-"""What a journal says of a job as a whole: decisions only."""
+"""A summary of a job from its journal: decisions only."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def total_of(journal: Journal) -> UpsertResult:
     return total
 
 
-def add_the_rest(total: UpsertResult, earlier: Collection[Entry], unbegun: Iterable[ChunkResult]) -> None:
-    """Add to a result what an earlier run has begun, and what this one has read, each row once.
+def add_unbegun(total: UpsertResult, earlier: Collection[Entry], unbegun: Iterable[ChunkResult]) -> None:
+    """Add rows that a run has not begun to its result, each row once.
 
     Args:
-        total: The result of the chunks that this run has begun.
-        earlier: The chunks that it did not reach.
-        unbegun: Rows that this run has read but not begun; they may be rows of those chunks.
+        total: The result of the chunks that the run has begun.
+        earlier: Chunks of earlier runs that it did not reach.
+        unbegun: Chunks that it has read but not begun; they may contain rows of `earlier`.
     """
     known = merged(one for entry in earlier for one in entry.positions)
     for entry in earlier:
@@ -43,7 +43,7 @@ def _holds(ranges: tuple[range, ...], position: int) -> bool:
 
 
 def problem_groups(journal: Journal) -> Iterator[Group]:
-    """Rows that were not stored, by outcome and reason, in the order in which reasons first occur, fit to be shown."""
+    """Rows that were not stored, by outcome and reason, in order of appearance; reasons and keys are printable."""
     found: dict[tuple[Outcome, str, str | None], list[Group]] = {}
     for entry in journal.entries.values():
         for group in entry.all_groups:
@@ -55,7 +55,7 @@ def problem_groups(journal: Journal) -> Iterator[Group]:
 
 
 def ended_by(run: Run, journal: Journal) -> str:
-    """How one of its runs ended, in words."""
+    """How a run ended, in words."""
     if run.ended is None:
         return "is running, or was killed" if run == journal.runs[-1] else "killed, or lost its journal"
     return f"ended early: {printable(run.ended_by)}" if run.ended_by else "ended well"

@@ -14,10 +14,10 @@ from planhat_async.batching.chunks import Chunk
 from planhat_async.batching.outcome_verifier import HorizonReader
 from planhat_async.batching.verification import Floor
 from planhat_async.errors import PlanhatError
-from planhat_async.jobs.entries import ChunkState, Entry, ResendPolicy, Run, begun_at, digest_of, recorded
-from planhat_async.jobs.job_identity import HOW_TO_BEGIN_ANEW
+from planhat_async.jobs.entries import ChunkState, Entry, ResendPolicy, Run, digest_of, recorded, unrecorded
+from planhat_async.jobs.job_identity import HOW_TO_START_OVER
 from planhat_async.jobs.job_progress import in_words
-from planhat_async.jobs.job_summary import add_the_rest
+from planhat_async.jobs.job_summary import add_unbegun
 from planhat_async.jobs.journal import Journal
 from planhat_async.jobs.journal_file import JournalError
 from planhat_async.results import ChunkResult, UpsertResult, ranges_of
@@ -91,7 +91,7 @@ class JournalLedger:
         await self._save_or_withdraw(
             chunk.number, lambda: self._stamped(Entry.beginning(chunk, digest_of(chunk), floor=floor_id))
         )
-        return None if floor is None or not self._policy.verifies else begun_at(floor, chunk)
+        return None if floor is None or not self._policy.verifies else unrecorded(chunk, floor=floor)
 
     async def _floor_now(self) -> Floor | None:
         """The floor of keyless rows that are about to be sent: a later run may have to look for them."""
@@ -140,7 +140,7 @@ class JournalLedger:
         if self._last_before > self._seen:
             raise JournalError(
                 f"the input has changed: it ends after {in_words(result.rows, 'row')}, an earlier run has read more; "
-                f"{HOW_TO_BEGIN_ANEW}"
+                f"{HOW_TO_START_OVER}"
             )
         await self._journal.save_job({"n_chunks": self._seen + 1, "n_rows": result.rows})
 
@@ -159,7 +159,7 @@ class JournalLedger:
         if not earlier:
             return None
         total, self._account = self._account, UpsertResult()
-        add_the_rest(total, earlier, self._unbegun)
+        add_unbegun(total, earlier, self._unbegun)
         return total
 
     def run_now(self) -> Run:
@@ -209,7 +209,7 @@ class JournalLedger:
         first, last = chunk.positions[0].start + 1, chunk.positions[-1].stop
         raise JournalError(
             f"the input has changed: chunk {chunk.number + 1}, of the rows from {first:,} to {last:,}, is not what it "
-            f"was when the job began; {HOW_TO_BEGIN_ANEW}"
+            f"was when the job began; {HOW_TO_START_OVER}"
         )
 
     def _refuse_more(self, chunk: Chunk) -> None:
@@ -217,7 +217,7 @@ class JournalLedger:
         if n_chunks is not None and chunk.number >= n_chunks:
             raise JournalError(
                 f"the input has changed: it had {in_words(self._journal.job['n_rows'], 'row')}, and now has more; "
-                f"{HOW_TO_BEGIN_ANEW}"
+                f"{HOW_TO_START_OVER}"
             )
 
 

@@ -30,7 +30,7 @@ from planhat_async.batching.upsert_run import UpsertRun
 from planhat_async.errors import PlanhatError
 from planhat_async.jobs.completion import wait_to_end
 from planhat_async.jobs.entries import Entry, ResendPolicy, may_quote_a_row, without_values
-from planhat_async.jobs.job_identity import Source, job_of, refuse_another
+from planhat_async.jobs.job_identity import Source, job_of, refuse_other_job
 from planhat_async.jobs.journal import Journal, next_run
 from planhat_async.jobs.journal_file import JournalError
 from planhat_async.jobs.ledger import JournalLedger
@@ -258,9 +258,8 @@ class UpsertJob:
     async def _open_ledger(self, journal: Journal) -> JournalLedger:
         session = self._repository.session
         job = job_of(self._repository, self._source, self._options)
-        if journal.job:
-            refuse_another(journal, job)
-        else:
+        refuse_other_job(journal, job)
+        if not journal.job:
             await journal.save_job(job)
         self.cost_before = JobCost(
             calls=sum(run.calls for run in journal.runs),

@@ -21,7 +21,7 @@ from planhat_async.batching.chunk_ledger import Recorded
 from planhat_async.batching.chunks import Chunk
 from planhat_async.errors import AuthenticationError, UnknownOutcomeError
 from planhat_async.jobs.entries import ChunkState, Run
-from planhat_async.jobs.job_identity import refuse_another
+from planhat_async.jobs.job_identity import refuse_other_job
 from planhat_async.jobs.journal import Journal
 from planhat_async.jobs.journal_file import JournalError, JournalFile
 from planhat_async.jobs.ledger import JournalLedger
@@ -549,7 +549,9 @@ def test_what_differs_is_said_in_the_most_telling_order() -> None:
     journal = Journal(Path("job.db"))
     journal.job = {"chunk_size": 5, "bytes": 7, "columns": {"b": "x"}, "model": "tickets", "base_url": "u", "n_rows": 9}
     with pytest.raises(JournalError) as refused:
-        refuse_another(journal, {"model": "notes", "base_url": "v", "bytes": 8000, "chunk_size": 6, "time_zone": "UTC"})
+        refuse_other_job(
+            journal, {"model": "notes", "base_url": "v", "bytes": 8000, "chunk_size": 6, "time_zone": "UTC"}
+        )
     assert str(refused.value) == (
         "job.db is the journal of another job: model is notes, was tickets; base_url is v, was u; "
         "bytes is 8,000, was 7; columns is not given, was {'b': 'x'}; time_zone is UTC, was not given; "
