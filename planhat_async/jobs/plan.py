@@ -104,6 +104,6 @@ async def plan_upsert(
         async for _ in run:
             pass
     if before is not None:
-        await before.finish(run.result)
+        await before.end_input(run.result)
     plan.result = run.result
     return plan
