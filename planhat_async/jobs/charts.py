@@ -47,15 +47,9 @@ def text(x: float, y: float, content: str, *, anchor: str = "", kind: str = "") 
 def bars(
     drawn: Sequence[Bar], *, left: int, longest: int, top: int = 0, digits: int = 0, is_logarithmic: bool = False
 ) -> Iterator[str]:
-    """A bar for each number, with its label before it and its number behind it.
+    """A bar for each number, with its label before it and the number, with so many decimal `digits`, behind it.
 
-    Args:
-        drawn: The bars.
-        left: Where they begin, in pixels.
-        longest: The length of the longest one, in pixels.
-        top: Where the first one begins, in pixels.
-        digits: Decimal places of the numbers.
-        is_logarithmic: Whether the scale is logarithmic, begins at 1 and has a line for each power of ten.
+    Positions and lengths are in pixels. A logarithmic scale begins at 1 and has a line for each power of ten.
     """
     lengths = [math.log10(max(bar.value, 1.0)) if is_logarithmic else bar.value for bar in drawn]
     most = max(lengths, default=1.0) or 1.0

@@ -228,12 +228,9 @@ def unrecorded(chunk: Chunk, *, floor: Floor | None = None) -> Recorded:
 
 
 def groups_of(problems: Sequence[Problem], *, error: PlanhatError | None = None, keeps_values: bool) -> Iterator[Group]:
-    """The problems of one chunk by outcome and reason.
+    """The problems of one chunk by outcome and reason, given the error of its request as a whole.
 
-    Args:
-        problems: The problems.
-        error: The error of the chunk's request as a whole.
-        keeps_values: Whether to keep keys, and quotations in reasons.
+    Keys, and quotations in reasons, are left out unless `keeps_values`.
     """
     found: dict[tuple[Outcome, str, str | None], list[int | None]] = {}
     n_rows = Counter(problem.reason for problem in problems)

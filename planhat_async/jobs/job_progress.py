@@ -48,18 +48,10 @@ class Meter:
         n_chunks: int = 0,
         is_waiting: bool = False,
     ) -> None:
-        """Note the job's progress.
-
-        Args:
-            n_rows: Rows with an outcome.
-            rows_read: Rows read, of which some have no outcome yet.
-            bytes_read: Bytes read.
-            now: The time in seconds.
-            n_chunks: Chunks of the rows with an outcome.
-            is_waiting: Whether no call can start at the moment.
-        """
+        """Note that `n_rows` rows in `n_chunks` chunks have an outcome; `is_waiting` if no call can start now."""
         self._rows_read, self._bytes_read, self._n_chunks = rows_read, bytes_read, n_chunks
-        waited = self._last.waited + (now - self._last.at if is_waiting and self._last.is_waiting else 0.0)
+        _, last = self._ends()
+        waited = last.waited + (now - last.at if is_waiting and last.is_waiting else 0.0)
         self._samples.append(_Sample(now, n_rows, waited, is_waiting))
         while len(self._samples) > 2 and self._samples[1].at <= now - _WINDOW_SECONDS:
             self._samples.popleft()
@@ -67,8 +59,9 @@ class Meter:
     @property
     def rows_per_second(self) -> float:
         """Over the last minute."""
-        seconds = self._last.at - self._first.at
-        return (self._last.n_rows - self._first.n_rows) / seconds if seconds > 0 else 0.0
+        first, last = self._ends()
+        seconds = last.at - first.at
+        return (last.n_rows - first.n_rows) / seconds if seconds > 0 else 0.0
 
     @property
     def total_rows(self) -> int | None:
@@ -85,7 +78,7 @@ class Meter:
         """
         if self.total_rows is None:
             return None
-        first, last = self._first, self._last
+        first, last = self._ends()
         n_left, n_rows = max(0, self.total_rows - last.n_rows), last.n_rows - first.n_rows
         if seconds_until is None or not self._n_chunks or not last.n_rows:
             return n_left / self.rows_per_second if self.rows_per_second else None
@@ -95,13 +88,10 @@ class Meter:
             return max(until_last, n_left * busy / n_rows)
         return until_last or None
 
-    @property
-    def _first(self) -> _Sample:
-        return self._samples[0] if self._samples else _Sample(0.0, 0)
-
-    @property
-    def _last(self) -> _Sample:
-        return self._samples[-1] if self._samples else _Sample(0.0, 0)
+    def _ends(self) -> tuple[_Sample, _Sample]:
+        """The first and the last sample."""
+        samples = self._samples or [_Sample(0.0, 0)]
+        return samples[0], samples[-1]
 
 
 def outcomes_in_words(result: UpsertResult) -> str:

@@ -20,12 +20,9 @@ def total_of(journal: Journal) -> UpsertResult:
 
 
 def add_unbegun(total: UpsertResult, earlier: Collection[Entry], unbegun: Iterable[ChunkResult]) -> None:
-    """Add rows that a run has not begun to its result, each row once.
+    """Add the rows of chunks that a run has not begun to its total, each row once.
 
-    Args:
-        total: The result of the chunks that the run has begun.
-        earlier: Chunks of earlier runs that it did not reach.
-        unbegun: Chunks that it has read but not begun; they may contain rows of `earlier`.
+    `earlier` are chunks of earlier runs, `unbegun` chunks that this run has read; they may have rows in common.
     """
     known = merged(one for entry in earlier for one in entry.positions)
     for entry in earlier:

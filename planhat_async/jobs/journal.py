@@ -90,10 +90,7 @@ class Journal:
         await self.close()
 
     async def close(self) -> None:
-        """Close the file, after the work asked for before; another process may open it then.
-
-        A cancellation waits for that.
-        """
+        """Close the file after all earlier work, even on a cancellation; then another process may open it."""
         if self.is_closed or self._thread is None:
             return
         self.is_closed = True
@@ -112,12 +109,9 @@ class Journal:
     async def save(
         self, entry: Entry | Callable[[], Entry], run: Run | None = None, *, precedes_send: bool = False
     ) -> None:
-        """Write a chunk's entry, and the progress of the run.
+        """Write a chunk's entry, and the progress of the run, in one transaction; see `JournalFile.write`.
 
-        Args:
-            entry: The entry, or a function that takes long to make it and is called in the journal's thread.
-            run: The run.
-            precedes_send: Whether the chunk is sent next; see `JournalFile.write`.
+        A function that returns the entry is called in the journal's thread.
         """
 
         def save_entry() -> Entry:

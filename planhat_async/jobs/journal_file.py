@@ -53,14 +53,10 @@ class Content(NamedTuple):
 class JournalFile:
     """A journal's file, open for writing by this process alone; for one thread at a time.
 
-    Args:
-        path: The file; it is created unless `must_exist`.
-        must_exist: Whether to refuse a file that is missing or empty.
+    It is created unless it `must_exist`; then it is refused if it is missing or empty.
 
     Raises:
-        JournalError: Another process uses it, it is not a journal, another version has written it, or it is damaged;
-            it is missing, although it must exist; or its folder cannot be written to.
-        sqlite3.Error: SQLite cannot use it.
+        JournalError, sqlite3.Error: It cannot be used; see `Journal.open`.
     """
 
     def __init__(self, path: Path, *, must_exist: bool = False) -> None:
@@ -107,12 +103,10 @@ class JournalFile:
         return _content_in(self.path, self.connection)
 
     def write(self, statements: Sequence[tuple[str, Any]], *, precedes_send: bool = False) -> None:
-        """Execute statements in one transaction.
+        """Execute statements, each with its values, in one transaction.
 
-        Args:
-            statements: Each with its values.
-            precedes_send: Whether a chunk is sent next. Then room for its outcomes is reserved first, and the main file
-                holds the entry when this returns: a copy without the log sends no chunk twice. Two more syncs.
+        If it `precedes_send` of a chunk, room for its outcomes is reserved first, and the main file holds its entry
+        when this returns: a copy without the log sends no chunk twice. This costs two more syncs.
 
         Raises:
             JournalError: The file was moved, removed or replaced, or a reader blocks the checkpoint.
@@ -167,10 +161,7 @@ def content_of(path: Path, *, must_exist: bool = True) -> Content:
     The main file and its log are not changed.
 
     Raises:
-        JournalError: It is missing, although it must exist, it is not a journal, another version has written it, or it
-            is damaged.
-        sqlite3.Error: SQLite cannot read it.
-        OSError: It cannot be read.
+        JournalError, sqlite3.Error, OSError: It cannot be used; see `Journal.load`.
     """
     _refuse_unusable(path, must_exist=must_exist)
     if not path.exists():
