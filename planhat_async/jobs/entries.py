@@ -20,7 +20,7 @@ import attrs
 from planhat_async._convert import printable
 from planhat_async.batching.chunk_ledger import Recorded
 from planhat_async.batching.chunk_outcome import ChunkOutcome
-from planhat_async.batching.chunks import Chunk, Row
+from planhat_async.batching.chunks import Chunk
 from planhat_async.batching.request_failures import refuses_everything
 from planhat_async.batching.verification import Floor
 from planhat_async.errors import AuthenticationError, DecodeError, PlanhatError, RateLimitedError, StatusError
@@ -208,16 +208,18 @@ def recorded(entry: Entry, chunk: Chunk, policy: ResendPolicy, *, is_stale: bool
             return Recorded(settled=result)
         may_be_stored = entry.state is not ChunkState.UNSENT or result.stored + result.unknown > 0
         return attrs.evolve(unrecorded(chunk), may_be_stored=may_be_stored)
-    unsent = _positions(result, Outcome.UNSENT)
-    if entry.state is ChunkState.UNSENT:
-        unsent |= _positions(result, Outcome.REJECTED)
-    unknown = _positions(result, Outcome.UNKNOWN) if policy.verifies or policy.resends_unknown else set[int]()
-    doubtful = unknown if policy.verifies else set[int]()
+    resent = {Outcome.UNSENT, Outcome.REJECTED} if entry.state is ChunkState.UNSENT else {Outcome.UNSENT}
+    if policy.resends_unknown and not policy.verifies:
+        resent.add(Outcome.UNKNOWN)
+    outcomes = {problem.position: problem.outcome for problem in result.problems}
+    left = tuple(row for row in chunk.rows if outcomes.get(row.position) in resent)
+    unknown = tuple(row for row in chunk.rows if outcomes.get(row.position) is Outcome.UNKNOWN)
+    doubtful = unknown if policy.verifies else ()
     return Recorded(
-        settled=without(result, unsent | unknown),
-        left=_rows_at(chunk, (unsent | unknown) - doubtful),
-        may_be_stored=bool(unknown - doubtful),
-        doubtful=_rows_at(chunk, doubtful),
+        settled=without(result, {row.position for row in (*left, *doubtful)}),
+        left=left,
+        may_be_stored=bool(unknown) and Outcome.UNKNOWN in resent,
+        doubtful=doubtful,
         floor=Floor(entry.floor or ""),
     )
 
@@ -295,14 +297,6 @@ def _result_of(entry: Entry, chunk: Chunk) -> ChunkResult:
         for one in result.problems
     ]
     return result
-
-
-def _positions(result: ChunkResult, outcome: Outcome) -> set[int]:
-    return {p.position for p in result.problems if p.outcome is outcome and p.position is not None}
-
-
-def _rows_at(chunk: Chunk, positions: set[int]) -> tuple[Row, ...]:
-    return tuple(row for row in chunk.rows if row.position in positions)
 
 
 def pairs_of(ranges: Iterable[range]) -> list[list[int]]:

@@ -95,7 +95,7 @@ class Journal:
             return
         self.is_closed = True
         # In the journal's thread, behind the work there, also where `open` was cancelled.
-        closed = asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+        closed = asyncio.get_running_loop().run_in_executor(self._thread, self._close_file)
         self._thread.shutdown(wait=False)
         with self._sqlite_errors_explained():
             await wait_to_end(closed)
@@ -150,7 +150,7 @@ class Journal:
         if self._file is not None:
             self._file.write(statements, precedes_send=precedes_send)
 
-    def _close(self) -> None:
+    def _close_file(self) -> None:
         if self._file is not None:
             self._file.close()
 

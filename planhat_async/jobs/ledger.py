@@ -12,7 +12,6 @@ import attrs
 from planhat_async.batching.chunk_ledger import Recorded
 from planhat_async.batching.chunks import Chunk
 from planhat_async.batching.outcome_verifier import HorizonReader
-from planhat_async.batching.verification import Floor
 from planhat_async.errors import PlanhatError
 from planhat_async.jobs.entries import ChunkState, Entry, ResendPolicy, Run, digest_of, recorded, unrecorded
 from planhat_async.jobs.job_identity import HOW_TO_START_OVER
@@ -78,30 +77,25 @@ class JournalLedger:
                 f"the input has changed: it had {in_words(self._journal.job['n_rows'], 'row')}, and now has more; "
                 f"{HOW_TO_START_OVER}"
             )
-        floor = None if chunk.is_keyed or not chunk.rows else await self._floor_now()
+        floor = None
+        if self._horizon is not None and chunk.rows and not chunk.is_keyed:
+            try:
+                floor = (await self._horizon.read()).floor
+            except PlanhatError:
+                self._horizon = None  # not tried again: a later run that looks for rows reads the whole list
         floor_id = None if floor is None else floor.id
         await self._save_or_withdraw(
             chunk.number, lambda: self._stamped(Entry.beginning(chunk, digest_of(chunk), floor=floor_id))
         )
-        return None if floor is None or not self._policy.verifies else unrecorded(chunk, floor=floor)
-
-    async def _floor_now(self) -> Floor | None:
-        """The floor of keyless rows that are about to be sent, from which a later run can look for them."""
-        if self._horizon is None:
-            return None
-        try:
-            return (await self._horizon.read()).floor
-        except PlanhatError:
-            self._horizon = None  # not tried again: a later run that looks for rows reads the whole list
-            return None
+        return unrecorded(chunk, floor=floor) if floor is not None and self._policy.verifies else None
 
     async def end(self, result: ChunkResult) -> None:
         """Write the outcomes of the chunk."""
         self._count(result)
         if self._horizon is not None:
             self._horizon.note_created(result.created_ids)
-        entry = self._journal.entries[result.number].ended_as(result, keeps_values=self._keeps_values)
         run = self._run_now()
+        entry = self._journal.entries[result.number].ended_as(result, keeps_values=self._keeps_values)
         entry = attrs.evolve(entry, ended=run.seen, n_attempts=run.attempts)
         try:
             await self._journal.save(entry, run)

@@ -11,18 +11,20 @@ import os
 import sqlite3
 from pathlib import Path
 
+import attrs
+
 from planhat_async.jobs.private_files import make_private
 
 _BUSY_SECONDS = 0.2
 """Longer than another process takes to store its id."""
 
 
+@attrs.define
 class LockedError(Exception):
-    """The lock is held; `holder` is the id of the process."""
+    """Another holder has the lock."""
 
-    def __init__(self, holder: int) -> None:
-        super().__init__(holder)
-        self.holder = holder
+    holder: int
+    """The id of its process."""
 
 
 class ProcessLock:

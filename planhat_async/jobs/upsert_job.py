@@ -112,6 +112,8 @@ class UpsertJob:
         self._repository = repository
         self._source = source
         self._path = journal
+        self.has_journal: bool = journal is not None
+        """Whether another run can resume it."""
         self._keeps_values = options.pop("keep_values", False)
         resends_unknown = options.pop("resend_unknown", False)
         self._policy = ResendPolicy(resends_unknown=resends_unknown, verifies=bool(options.get("verify_by")))
@@ -142,11 +144,6 @@ class UpsertJob:
     def is_done(self) -> bool:
         """Whether the whole input was read, and all of its chunks have ended, in this run or an earlier one."""
         return self._run is not None and self._run.came_to_end and self._run.result.stopped_by is None
-
-    @property
-    def has_journal(self) -> bool:
-        """Whether another run can resume it."""
-        return self._path is not None
 
     @property
     def has_begun(self) -> bool:
