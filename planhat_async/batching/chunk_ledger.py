@@ -16,8 +16,8 @@ class Recorded:
     """The outcome of a chunk in earlier runs, and the rows that are left."""
 
     settled: ChunkResult
-    """The outcomes of all rows that are neither `left` nor `doubtful`."""
-    left: Rows = ()
+    """The outcomes of all rows that are neither `pending` nor `doubtful`."""
+    pending: Rows = ()
     """Rows to be sent."""
     may_be_stored: bool = False
     """Whether an earlier run may have stored them."""
@@ -33,7 +33,7 @@ class Ledger(Protocol):
     A chunk has one record, even if it is halved or sent again. A chunk that was begun and not ended may have been sent.
     """
 
-    async def begin(self, chunk: Chunk) -> Recorded | None:
+    async def begin_chunk(self, chunk: Chunk) -> Recorded | None:
         """Record that a chunk is about to be sent; nothing of it is sent before this returns.
 
         Called in the order of the chunks. Returns the chunk's outcome in earlier runs, if there is one; a chunk that
@@ -44,10 +44,10 @@ class Ledger(Protocol):
         """
         ...
 
-    async def end(self, result: ChunkResult) -> None:
+    async def end_chunk(self, result: ChunkResult) -> None:
         """Record the result of a chunk, even if it was given up.
 
         Raises:
-            Exception: As with `begin`.
+            Exception: As with `begin_chunk`.
         """
         ...

@@ -70,7 +70,9 @@ class ChunkOutcome:
         """Go on from what earlier runs have recorded."""
         self.result = recorded.settled
         stored = recorded.may_be_stored
-        self.pending = [Part(recorded.left, may_be_stored=stored, follows_unknown=stored)] if recorded.left else []
+        self.pending = (
+            [Part(recorded.pending, may_be_stored=stored, follows_unknown=stored)] if recorded.pending else []
+        )
         self.floor = recorded.floor
         self.doubt(recorded.doubtful, "in flight when an earlier run ended")
 

@@ -61,7 +61,7 @@ async def test_a_journal_and_the_files_beside_it_are_private(tmp_path: Path, exi
     if existing is not None:
         path.touch(existing)
     async with await Journal.open(path) as journal:
-        await journal.describe({"model": "notes"})
+        await journal.save_job({"model": "notes"})
         assert {name: mode_of(tmp_path / name) for name in os.listdir(tmp_path)} == {
             "job.db": existing or 0o600,
             "job.db-wal": existing or 0o600,
