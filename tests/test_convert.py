@@ -43,11 +43,11 @@ from planhat_async._convert import (
     row_id,
     row_view,
     spellings_of,
-    to_write,
+    to_wire,
     unknown_field,
-    unstructure,
     wire_path,
     without_fields,
+    write_time,
 )
 from planhat_async.models import ALL
 
@@ -66,6 +66,20 @@ ID = "61006bc89a3e0b702ed8ea49"
 def structure(cls: type[AnyRecord], row: Any) -> AnyRecord:
     """The record in a row, by way of its bytes."""
     return decode_record(cls, encode_json(row))
+
+
+def unstructure(value: Any) -> dict[str, Any]:
+    """Everything that a record holds, as Planhat would send it."""
+    out: dict[str, Any] = {**value.extra}
+    for name, field in fields_of(type(value)).items():
+        item = getattr(value, name)
+        if isinstance(item, datetime):
+            item = write_time(item)
+        elif isinstance(item, list):
+            item = [unstructure(one) if type(one) in PARTS else one for one in item]
+        if item is not None and (item or name != "custom"):
+            out[field.wire] = item
+    return out
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
@@ -133,7 +147,7 @@ json_like = st.one_of(
 def outcome_of(row: Mapping[str, Any]) -> Any:
     """The bytes that are sent, decoded, or why none are."""
     try:
-        wire = dict(to_write(Task, row))
+        wire = dict(to_wire(Task, row))
         return requirements_of(Tasks.model).missing_to_create(wire), decode_json(encode_plain(wire))
     except (TypeError, ValueError) as error:
         return type(error), str(error)
@@ -228,8 +242,8 @@ class TestWriting:
         record = structure(cls, {**{f.wire: 0 for f in fields_of(cls).values() if not f.is_writable and not f.read}})
         record.extra["new"] = 1
         record.id = ID
-        assert to_write(cls, record) == {"_id": ID}
-        assert to_write(cls, cls()) == {}
+        assert to_wire(cls, record) == {"_id": ID}
+        assert to_wire(cls, cls()) == {}
 
     @pytest.mark.slow
     @given(ROWS)
@@ -237,7 +251,7 @@ class TestWriting:
         """Every writable field that is set, unchanged."""
         cls, wire = row
         writable = {field.wire for field in fields_of(cls).values() if field.is_writable}
-        assert to_write(cls, structure(cls, wire)) == {key: wire[key] for key in wire if key in writable}
+        assert to_wire(cls, structure(cls, wire)) == {key: wire[key] for key in wire if key in writable}
 
     @pytest.mark.slow
     @given(ROWS)
@@ -246,12 +260,12 @@ class TestWriting:
         cls, wire = row
         held = {field.name: wire[field.wire] for field in fields_of(cls).values() if field.wire in wire}
         known = {fields_of(cls)[name].wire: value for name, value in held.items()}
-        assert to_write(cls, held) == known
-        assert to_write(cls, known) == known
+        assert to_wire(cls, held) == known
+        assert to_wire(cls, known) == known
 
     def test_a_mapping_sends_none_as_null(self) -> None:
         """That is how a field is emptied; rows of an upsert go without keys that are nothing."""
-        sent = to_write(Task, {"status": None, "custom": None, "id": None, "sourceId": None, "company_id": ID})
+        sent = to_wire(Task, {"status": None, "custom": None, "id": None, "sourceId": None, "company_id": ID})
         assert sent == {"status": None, "custom": None, "_id": None, "sourceId": None, "companyId": ID}
         note: dict[str, Any] = {"sourceId": None, "companyId": ID}
         assert (requirements_of(Tasks.model).check_upsert(sent), sent) == (
@@ -268,21 +282,21 @@ class TestWriting:
         """`False`, 0, empty text and empty lists say something; a record's empty `custom` does not."""
         task = Task(is_archived=False, repeat_days=0, status="", checklist=[])
         sent = {"isArchived": False, "repeatDays": 0, "status": "", "checklist": []}
-        assert to_write(Task, task) == sent
-        assert to_write(Task, sent) == sent
-        assert to_write(Task, {"custom": {}}) == {"custom": {}}
+        assert to_wire(Task, task) == sent
+        assert to_wire(Task, sent) == sent
+        assert to_wire(Task, {"custom": {}}) == {"custom": {}}
 
     @pytest.mark.parametrize("cls", [dict, MappingProxyType])
     @pytest.mark.parametrize("name", ["activityTags", "activity_tags"])
     def test_every_item_of_a_list_is_checked(self, name: str, cls: Any) -> None:
         """In whatever spelling, and whatever else is in the list."""
-        assert to_write(Task, cls({name: ["a", "b"]})) == {"activityTags": ["a", "b"]}
+        assert to_wire(Task, cls({name: ["a", "b"]})) == {"activityTags": ["a", "b"]}
         with pytest.raises(TypeError, match=r"^activity_tags: text, not a whole number$"):
-            to_write(Task, cls({name: ["a", 7]}))
+            to_wire(Task, cls({name: ["a", 7]}))
 
     def test_a_mapping_need_not_be_a_dict(self) -> None:
         """Any will do, and comes out as one."""
-        sent = to_write(Task, MappingProxyType({"source_id": "7", "action": None}))
+        sent = to_wire(Task, MappingProxyType({"source_id": "7", "action": None}))
         assert sent == {"sourceId": "7", "action": None}
 
     @pytest.mark.slow
@@ -295,8 +309,8 @@ class TestWriting:
     def test_custom_is_sent_untouched(self) -> None:
         """The very same object, whatever it holds."""
         custom = {"Created": "2021-06-24T19:38:16.000+0000", "é": None, "deep": {"a_b": [1.5]}}
-        assert to_write(Note, Note(custom=custom))["custom"] is custom
-        assert to_write(Note, {"custom": custom})["custom"] is custom
+        assert to_wire(Note, Note(custom=custom))["custom"] is custom
+        assert to_wire(Note, {"custom": custom})["custom"] is custom
 
     @pytest.mark.parametrize(
         ("name", "hint"),
@@ -312,19 +326,19 @@ class TestWriting:
     def test_unknown_names_are_refused(self, name: object, hint: str) -> None:
         """Planhat would drop them silently; the nearest names are told."""
         with pytest.raises(ValueError, match="has no field") as caught:
-            to_write(Note, {name: "x"})  # type: ignore[dict-item]
+            to_wire(Note, {name: "x"})  # type: ignore[dict-item]
         assert str(caught.value) == f"Note has no field {name!r}{hint}"
 
     def test_a_field_is_given_once(self) -> None:
         """Of two spellings with two values, neither is more right."""
         with pytest.raises(ValueError, match=r"^company_id is given twice, in both spellings$"):
-            to_write(Note, {"company_id": "1", "companyId": "2"})
+            to_wire(Note, {"company_id": "1", "companyId": "2"})
 
     @pytest.mark.parametrize("row", [Task(), [("status", "x")], "status", None])
     def test_a_row_is_a_record_of_the_model_or_a_mapping(self, row: Any) -> None:
         """A task is no ticket."""
         with pytest.raises(TypeError, match=f"^a Ticket or a mapping, not {type(row).__name__}$"):
-            to_write(Ticket, row)
+            to_wire(Ticket, row)
 
     @pytest.mark.parametrize(
         ("values", "complaint"),
@@ -348,29 +362,29 @@ class TestWriting:
     def test_wrong_types_are_refused(self, values: dict[str, Any], complaint: str) -> None:
         """Planhat would store them as they are."""
         with pytest.raises(TypeError) as caught:
-            to_write(Task, values)
+            to_wire(Task, values)
         assert str(caught.value) == complaint
 
     def test_wrong_types_in_a_record_are_refused(self) -> None:
         """Attributes are checked as a mapping's values are, when they are written."""
         with pytest.raises(TypeError, match=r"^action: text, not a whole number$"):
-            to_write(Task, Task(action=7))  # type: ignore[arg-type]
+            to_wire(Task, Task(action=7))  # type: ignore[arg-type]
 
     def test_lists_may_be_tuples(self) -> None:
         """They look the same on the wire."""
-        assert to_write(Task, {"activity_tags": ("a",)}) == {"activityTags": ["a"]}
+        assert to_wire(Task, {"activity_tags": ("a",)}) == {"activityTags": ["a"]}
 
     def test_whole_numbers_are_numbers(self) -> None:
         """They are sent as they are given."""
-        assert to_write(Ticket, {"time_spent": 5}) == {"timeSpent": 5}
+        assert to_wire(Ticket, {"time_spent": 5}) == {"timeSpent": 5}
 
     def test_small_objects_travel_in_either_form(self) -> None:
         """As objects of ours, or as mappings in either spelling, with keys that nobody knows."""
         people = [Person(id="1", is_owner=True, extra={"new": 1}), {"id": "2", "is_owner": False}, {"isOwner": None}]
         sent = [{"id": "1", "isOwner": True, "new": 1}, {"id": "2", "isOwner": False}, {"isOwner": None}]
-        assert to_write(Note, {"users": people}) == {"users": sent}
+        assert to_wire(Note, {"users": people}) == {"users": sent}
         record = Note(users=people)  # type: ignore[arg-type]
-        assert to_write(Note, record) == {"users": sent}
+        assert to_wire(Note, record) == {"users": sent}
         assert unstructure(record) == {"users": [sent[0], *people[1:]]}
 
 
@@ -385,21 +399,21 @@ class TestTimesWritten:
     )
     def test_times_are_written_as_planhat_writes_them(self, time: datetime, text: str) -> None:
         """UTC, milliseconds (the rest is cut off), `Z`; from a record or a mapping."""
-        assert to_write(Note, Note(date=time)) == {"date": text}
-        assert to_write(Note, {"date": time}) == {"date": text}
-        assert to_write(Ticket, Ticket(history=[StatusChange(time=time)])) == {"history": [{"time": text}]}
+        assert to_wire(Note, Note(date=time)) == {"date": text}
+        assert to_wire(Note, {"date": time}) == {"date": text}
+        assert to_wire(Ticket, Ticket(history=[StatusChange(time=time)])) == {"history": [{"time": text}]}
 
     @pytest.mark.slow
     @given(st.datetimes(min_value=datetime(2, 1, 1), max_value=datetime(9998, 1, 1), timezones=st.timezones()))  # noqa: DTZ001
     def test_a_time_comes_back_to_the_millisecond(self, time: datetime) -> None:
         """Whatever its zone."""
-        read = structure(Note, to_write(Note, Note(date=time))).date
+        read = structure(Note, to_wire(Note, Note(date=time))).date
         assert read is not None
         assert timedelta() <= time.astimezone(UTC) - read < timedelta(milliseconds=1)
 
     def test_times_as_text_are_sent_as_they_are(self) -> None:
         """Their spelling is the caller's, as long as it names a zone."""
-        assert to_write(Note, {"date": "2024-05-31T14:00:00+02:00"}) == {"date": "2024-05-31T14:00:00+02:00"}
+        assert to_wire(Note, {"date": "2024-05-31T14:00:00+02:00"}) == {"date": "2024-05-31T14:00:00+02:00"}
 
     @pytest.mark.parametrize(
         ("value", "complaint"),
@@ -414,30 +428,30 @@ class TestTimesWritten:
         """A naive time would be taken for UTC, or for local time, by whoever reads it."""
         for row in (Note(date=value), {"date": value}):
             with pytest.raises(ValueError, match=r"^date: ") as caught:
-                to_write(Note, row)
+                to_wire(Note, row)
             assert str(caught.value) == complaint
 
     def test_a_naive_time_in_a_status_is_refused(self) -> None:
         """The small objects of ours are checked as records are."""
         history = [StatusChange(status="open", time=datetime(2024, 5, 31))]  # noqa: DTZ001
         with pytest.raises(ValueError, match=r"^history: 2024-05-31 00:00:00 has no time zone$"):
-            to_write(Ticket, Ticket(history=history))
+            to_wire(Ticket, Ticket(history=history))
 
     @pytest.mark.parametrize("time", [datetime(2024, 5, 31), "yesterday", 7])  # noqa: DTZ001
     def test_a_bad_time_in_a_status_given_as_a_mapping_is_refused(self, time: object) -> None:
         """A mapping is no way around the check; a naive time would travel without a zone."""
         with pytest.raises((TypeError, ValueError), match=r"^history: "):
-            to_write(Ticket, {"history": [{"status": "open", "time": time}]})
+            to_wire(Ticket, {"history": [{"status": "open", "time": time}]})
 
     def test_a_time_in_a_status_given_as_a_mapping_is_written_as_others(self) -> None:
         """UTC, milliseconds, `Z`."""
-        sent = to_write(Ticket, {"history": [{"time": NOON}]})
+        sent = to_wire(Ticket, {"history": [{"time": NOON}]})
         assert sent == {"history": [{"time": "2024-05-31T12:00:00.000Z"}]}
 
     def test_a_status_may_hold_its_time_as_text(self) -> None:
         """A record's own times may be text when it is written, so these may."""
         history = [StatusChange(time="2024-05-31T12:00:00Z")]  # type: ignore[arg-type]
-        assert to_write(Ticket, Ticket(history=history)) == {"history": [{"time": "2024-05-31T12:00:00Z"}]}
+        assert to_wire(Ticket, Ticket(history=history)) == {"history": [{"time": "2024-05-31T12:00:00Z"}]}
 
     def test_a_record_with_a_time_as_text_can_be_turned_back(self) -> None:
         """What can be written can be unstructured."""
@@ -446,7 +460,7 @@ class TestTimesWritten:
     def test_a_time_before_the_first_is_refused(self) -> None:
         """Year 1 with a zone east of Greenwich is in the year 0 of UTC: one bad row, not the end of a run."""
         with pytest.raises(ValueError, match=r"^date: "):
-            to_write(Note, {"date": datetime.min.replace(tzinfo=timezone(timedelta(hours=1)))})
+            to_wire(Note, {"date": datetime.min.replace(tzinfo=timezone(timedelta(hours=1)))})
 
     def test_a_zone_that_names_no_offset_is_none(self) -> None:
         """Python calls such a time naive, and would convert it as local time."""
@@ -458,7 +472,7 @@ class TestTimesWritten:
             tzname = dst = utcoffset
 
         with pytest.raises(ValueError, match="has no time zone"):
-            to_write(Note, {"date": NOON.replace(tzinfo=Nowhere())})
+            to_wire(Note, {"date": NOON.replace(tzinfo=Nowhere())})
 
 
 class TestNames:

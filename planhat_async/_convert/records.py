@@ -1,54 +1,37 @@
-"""Records from rows, and back."""
+"""Records from rows."""
 
 from __future__ import annotations
 
-import typing
+from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import cattrs
 
-from planhat_async._convert import fields
-from planhat_async._convert.fields import consumer
+from planhat_async._convert.fields import cached, fields_of
 from planhat_async._convert.json import decode_json, row_id
-from planhat_async._convert.row_reading import RowReader
+from planhat_async._convert.row_reader import RowReader
 from planhat_async._convert.values import kind_of
 from planhat_async.errors import DecodeError
 from planhat_async.records import Part, Record
 
 R = TypeVar("R", bound=Record)
-
-
-def _make_converter() -> cattrs.Converter:
-    """A converter with a hook for each class of records and of the objects in them, made when it is first met."""
-    converter = cattrs.Converter()
-    converter.register_structure_hook_factory(_is_ours, consumer)
-    converter.register_unstructure_hook_factory(_is_ours, lambda _: fields.unstructure)
-    return converter
-
-
-def _is_ours(cls: Any) -> bool:
-    return isinstance(cls, type) and issubclass(cls, Record | Part)
-
-
-converter = _make_converter()
-_readers: dict[type, RowReader] = {}
+_reader_of = cached(RowReader)
 
 
 def decode_record(cls: type[R], row: bytes, *, position: int | None = None) -> R:
     """The record in a row's bytes.
 
     Raises:
-        DecodeError: The row cannot be read; it carries the row's `_id` and position.
+        DecodeError: The row cannot be read; the error carries the row's `_id` and position.
     """
-    reader = _readers.get(cls)
-    if reader is None:
-        reader = _readers.setdefault(cls, RowReader(cls))
+    reader = _reader_of(cls)
     try:
-        made: R = reader.read(row)
+        record: R = reader.read(row)
     except (ValueError, RecursionError):
-        made = _decode_unusual(cls, row, position)
-        reader.learn(made)
-    return made
+        record = _decode_unusual(cls, row, position)
+        reader.learn(record)
+    return record
 
 
 def _decode_unusual(cls: type[R], row: bytes, position: int | None) -> R:
@@ -67,6 +50,45 @@ def _unreadable(cls: type[Record], key: str | None, position: int | None, reason
     return DecodeError(f"{cls.__name__}{named}{where} cannot be read: {reason}", id=key, position=position)
 
 
-def unstructure(record: Record) -> dict[str, Any]:
-    """The whole record as Planhat would send it, `extra` included."""
-    return typing.cast("dict[str, Any]", converter.unstructure(record))
+def _is_ours(cls: Any) -> bool:
+    return isinstance(cls, type) and issubclass(cls, Record | Part)
+
+
+def _structure_hook(cls: type) -> Callable[[dict[str, Any], Any], Any]:
+    """A cattrs hook from a dict to `cls`. It consumes the dict: the rest of it becomes `extra`.
+
+    A value that a field cannot hold stays in `extra`. The hooks that cattrs generates drop unknown keys, and turn
+    `None` into the text "None".
+    """
+    fields = [
+        (field.name, field.wire, partial(_read_parts, field.part) if field.part else field.read)
+        for field in fields_of(cls).values()
+    ]
+
+    def structure(row: dict[str, Any], _: Any) -> Any:
+        made = cls()
+        made.extra = row
+        for name, wire, read in fields:
+            value = row.pop(wire, None)
+            if value is None:
+                continue
+            try:
+                setattr(made, name, value if read is None else read(value))
+            except (TypeError, ValueError, OverflowError):
+                row[wire] = value
+        return made
+
+    return structure
+
+
+def _read_parts(part: type, value: Any) -> list[Any]:
+    if type(value) is not list:
+        raise TypeError(f"a list, not {kind_of(value)}")
+    for item in value:  # before any is consumed: if one cannot be read, all of them stay in `extra`
+        if type(item) is not dict:
+            raise TypeError(f"an object, not {kind_of(item)}")
+    return [converter.structure(item, part) for item in value]
+
+
+converter = cattrs.Converter()
+converter.register_structure_hook_factory(_is_ours, _structure_hook)

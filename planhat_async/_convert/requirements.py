@@ -8,8 +8,8 @@ from typing import Any
 
 import attrs
 
+from planhat_async._convert.codegen import generated_function
 from planhat_async._convert.fields import fields_of
-from planhat_async._convert.generating import generate
 from planhat_async.keys import PREFIXES, is_record_id
 from planhat_async.records import Model
 
@@ -40,11 +40,11 @@ def requirements_of(model: Model) -> Requirements:
     wires = {name: field.wire for name, field in fields_of(model.record).items()}
     names = _names_for_ids(model)
     return Requirements(
-        check_upsert=generate(_lines_for_upsert(model, wires), names, name=f"check_upsert of {model.name}"),
-        check_ids=generate(
+        check_upsert=generated_function(_lines_for_upsert(model, wires), names, name=f"check_upsert of {model.name}"),
+        check_ids=generated_function(
             [*_lines_for_id(), *_lines_for_company(model, wires)], names, name=f"check_ids of {model.name}"
         ),
-        missing_to_create=generate(
+        missing_to_create=generated_function(
             [*_lines_for_missing(model, model.needs, wires, "return {}"), "return None"],
             name=f"missing_to_create of {model.name}",
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from planhat_async._convert import row_view, without_fields
-from planhat_async.records import Keep, Params
+from planhat_async.records import Params, RowFilter
 
 ID = "_id"
 
@@ -22,7 +22,7 @@ class Query:
     """Fields among them that only a check or a filter needs."""
     needs: tuple[tuple[str, str], ...] = ()
     """The fields of a row that `row_filter` looks at: our names and Planhat's."""
-    row_filter: Keep | None = None
+    row_filter: RowFilter | None = None
     """Which rows are wanted; all where it is `None`."""
 
     @property

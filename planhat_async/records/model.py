@@ -56,7 +56,7 @@ class Model:
     """What a row of a bulk upsert needs to be created, where that differs from what a single creation needs."""
     needs_with: tuple[tuple[str, str, str], ...] = ()
     """`(field, value, other)`: a new record whose `field` has that value needs `other` as well."""
-    filled_in: Mapping[str, Any] = attrs.field(factory=dict)
+    creation_defaults: Mapping[str, Any] = attrs.field(factory=dict)
     """What a new record gets where the caller says nothing, by Planhat's names."""
     is_answered_with_record: bool = True
     """Whether Planhat documents that a creation and an update are answered with the record.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
-from planhat_async._convert import deleted_in, encode_plain, requirements_of, to_write
+from planhat_async._convert import deleted_in, encode_plain, requirements_of, to_wire
 from planhat_async._http.wire import Request
 from planhat_async.errors import DecodeError, NotFoundError
 from planhat_async.records import Record
@@ -59,7 +59,7 @@ class Creates(Repository[R]):
             UnknownOutcomeError: It was sent, and no answer came: it may have been created.
             DecodeError: The answer is a success, and no record: it may have been created.
         """
-        wire = with_defaults(to_write(self.model.record, record), self.model.filled_in)
+        wire = with_defaults(to_wire(self.model.record, record), self.model.creation_defaults)
         requirements = requirements_of(self.model)
         requirements.check_ids(wire)
         if missing := requirements.missing_to_create(wire):
@@ -86,7 +86,7 @@ class Updates(Repository[R]):
             ValueError: A key of another kind, an unknown field, or a value Planhat would not understand.
             DecodeError: The answer is a success, and no record: it may have been changed.
         """
-        wire = to_write(self.model.record, changes)
+        wire = to_wire(self.model.record, changes)
         if isinstance(changes, Record):
             wire.pop("_id", None)
         requirements_of(self.model).check_ids(wire)

@@ -10,14 +10,14 @@ import attrs
 
 from planhat_async._convert import (
     IDS_ONLY,
-    Marker,
+    FingerprintFields,
     decode_json,
     encode_plain,
-    marker_of,
+    fingerprint_fields,
     requirements_of,
+    row_converter,
     says_error,
     wire_path,
-    writer_of,
 )
 from planhat_async._http.wire import Request, Response
 from planhat_async.batching.answers import Answer, tells_of_rows
@@ -153,30 +153,31 @@ class Upserts(Repository[R]):
                 options=chosen,
                 ledger=ledger,
             )
-        marker = marker_of(self.model, verify_by)
+        fields = fingerprint_fields(self.model, verify_by)
         return UpsertRun(
             rows,
-            prepare=self._preparing(marker),
+            prepare=self._preparing(fields),
             send=self._send_chunk,
             options=chosen,
-            verifier=OutcomeVerifier([partial(self._peek, marker, params) for params in _lists_of(self.model)], wait),
+            verifier=OutcomeVerifier([partial(self._peek, fields, params) for params in _lists_of(self.model)], wait),
             ledger=ledger,
         )
 
-    def _preparing(self, marker: Marker | None) -> Prepare:
+    def _preparing(self, fields: FingerprintFields | None) -> Prepare:
         """A function that checks and encodes one row."""
-        write, check = writer_of(self.model.record, self.model.match).write, requirements_of(self.model).check_upsert
-        filled_in = self.model.filled_in
+        to_wire = row_converter(self.model.record, self.model.match).to_wire
+        check = requirements_of(self.model).check_upsert
+        defaults = self.model.creation_defaults
 
         def prepare(position: int, item: Any) -> Row:
             if type(item) is Unreadable:
                 raise ValueError(item.reason)
-            wire = write(item)
+            wire = to_wire(item)
             keys, is_partial = check(wire)
             if keys:
                 return Row(position, keys, encode_plain(wire), None, is_partial)
-            wire = with_defaults(wire, filled_in)
-            return Row(position, keys, encode_plain(wire), None if marker is None else marker.mark_of_row(wire))
+            wire = with_defaults(wire, defaults)
+            return Row(position, keys, encode_plain(wire), None if fields is None else fields.of_row(wire))
 
         return prepare
 
@@ -206,14 +207,14 @@ class Upserts(Repository[R]):
             keys=answer_keys_of(self.model),
         )
 
-    async def _peek(self, marker: Marker, params: Params, offset: int, limit: int) -> list[Seen]:
+    async def _peek(self, fields: FingerprintFields, params: Params, offset: int, limit: int) -> list[Seen]:
         """Read a list from its newest record down: what tells records apart, and nothing else of them."""
-        query = (*params, ("sort", "-_id"), ("select", marker.select), ("limit", str(limit)), ("offset", str(offset)))
+        query = (*params, ("sort", "-_id"), ("select", fields.select), ("limit", str(limit)), ("offset", str(offset)))
         request = Request(method="GET", path=self.model.path, params=query, is_bulk=True)
         page = decode_json((await self._session.send(request)).body)
         if not isinstance(page, list) or not all(isinstance(one, dict) and type(one.get("_id")) is str for one in page):
             raise DecodeError(f"GET {self.model.path}: the answer is not a list of records")
-        return [(one["_id"], marker.mark_of(one)) for one in page]
+        return [(one["_id"], fields.of_record(one)) for one in page]
 
 
 def _account_in(body: bytes) -> Any:

@@ -1,11 +1,11 @@
-"""Records straight from the bytes of rows that look as they should.
+"""Records straight from the bytes of usual rows.
 
-A dict for each row, out of which its fields are taken one after another, costs twice as much as the record itself.
-So a row is parsed into a struct with its class's fields, and the record filled from that. Only a row with something
-unusual in it, such as a time that is none, goes by way of a dict, where each field is looked at for itself.
+Taking the fields of a row out of a dict costs twice as much as the record itself. So a row is parsed into a struct
+with its class's fields, and the record is filled from that. Only an unusual row, such as one with an invalid time,
+is decoded to a dict, where each field is converted on its own.
 
-A field that Planhat does not document is unusual the first time that a row has it; from then on structs have a place
-for it, in the whole process. A row with one that gets no place always goes the long way, and is parsed twice.
+A field that Planhat does not document is unusual the first time that a row has it; after that the structs of the
+whole process have it too. Each row with a field beyond that limit is parsed twice.
 """
 
 from __future__ import annotations
@@ -17,26 +17,23 @@ from typing import Annotated, Any
 
 import msgspec
 
-from planhat_async._convert.fields import Field, fields_of, part_in
-from planhat_async._convert.generating import generate
+from planhat_async._convert.codegen import generated_function
+from planhat_async._convert.fields import Field, fields_of
 
 _MAX_LEARNED = 200
-"""Undocumented fields of a class that get a place: a server that names them after its data must not fill memory."""
+"""Undocumented fields that the struct of a class may have: a server that names them after its data must not fill
+memory."""
 _ROWS_BETWEEN = 32
 """Unusual rows before a second struct is made, twice as many before a third: each takes up to a millisecond."""
 _REFUSED = re.compile(r'["\\\x00-\x1f]')
-"""In names that no struct can have: those that JSON escapes."""
+"""Characters that JSON escapes: no field of a struct can be decoded from a name with one."""
 
 _Time = Annotated[datetime, msgspec.Meta(tz=True)] | None
 _Day = str | int | None
 
 
 class RowReader:
-    """Reads rows of one class, and learns which undocumented fields they have.
-
-    Args:
-        cls: The records' class.
-    """
+    """Reads rows of one class, and learns which undocumented fields they have."""
 
     def __init__(self, cls: type) -> None:
         self._cls = cls
@@ -47,8 +44,8 @@ class RowReader:
         """The record in a row's bytes.
 
         Raises:
-            ValueError: The row has something unusual in it.
-            RecursionError: Something in it is nested too deep.
+            ValueError: The row is unusual.
+            RecursionError: It is nested too deep.
         """
         decode, fill = self._decode_fill  # together: another thread may learn meanwhile
         return fill(decode(row))
@@ -76,35 +73,31 @@ class RowReader:
 
 def _parts_of(record: Any) -> Iterator[Any]:
     for field in fields_of(type(record)).values():
-        if part_in(field.type) is not None:
+        if field.part is not None:
             yield from getattr(record, field.name) or ()
 
 
 def _parts_within(cls: type) -> Iterator[type]:
-    """The classes of the objects that a class's fields hold lists of, and of those within them."""
+    """The classes of the objects in lists of a class's records, and of the objects within those."""
     for field in fields_of(cls).values():
-        part = part_in(field.type)
-        if part is not None:
-            yield part
-            yield from _parts_within(part)
+        if field.part is not None:
+            yield field.part
+            yield from _parts_within(field.part)
 
 
 def _struct(cls: type, learned: dict[type, tuple[str, ...]]) -> type[msgspec.Struct]:
     """A struct with the fields of `cls` in their order, then those that were learned."""
 
-    def kind(field: Field) -> Any:
-        part = part_in(field.type)
-        if part is not None:
-            return list[_struct(part, learned)] | None  # type: ignore[misc]
+    def type_of(field: Field) -> Any:
+        if field.part is not None:
+            return list[_struct(field.part, learned)] | None  # type: ignore[misc]
         return _Time if field.type is datetime else _Day if field.type is date else Any
 
-    known = [
-        (field.name, kind(field), msgspec.field(name=field.wire, default=None)) for field in fields_of(cls).values()
-    ]
+    known = [(one.name, type_of(one), msgspec.field(name=one.wire, default=None)) for one in fields_of(cls).values()]
     others = [
         (f"other_{n}", Any, msgspec.field(name=wire, default=msgspec.UNSET)) for n, wire in enumerate(learned[cls])
     ]
-    # Nothing holds a struct for longer than its record takes: the collector need not look at it.
+    # Nothing holds a struct for longer than its record takes: the garbage collector need not look at it.
     return msgspec.defstruct(cls.__name__, [*known, *others], forbid_unknown_fields=True, gc=False)
 
 
@@ -123,13 +116,12 @@ def _filler(cls: type, learned: dict[type, tuple[str, ...]]) -> Callable[[Any], 
     others = "{wire: value for wire, value in zip(wires, others) if value is not unset}" if learned[cls] else "{}"
     lines.append(f"made.extra = {others}")
     for field in fields:
-        part = part_in(field.type)
-        if part is not None:
-            names[f"fill_{field.name}"] = _filler(part, learned)
+        if field.part is not None:
+            names[f"fill_{field.name}"] = _filler(field.part, learned)
             lines.append(f"if made.{field.name}: made.{field.name} = [*map(fill_{field.name}, made.{field.name})]")
         elif field.type is date:
             names[f"read_{field.name}"] = field.read
             lines.append(f"if made.{field.name} is not None: made.{field.name} = read_{field.name}(made.{field.name})")
     if "custom" in fields_of(cls):
         lines.append("if made.custom is None: made.custom = {}")
-    return generate([*lines, "return made"], names, name=f"{cls.__name__} from a struct")
+    return generated_function([*lines, "return made"], names, name=f"{cls.__name__} from a struct")

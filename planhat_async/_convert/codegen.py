@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 
-def generate(
+def generated_function(
     lines: Iterable[str], names: Mapping[str, Any] | None = None, *, name: str, signature: str = "row"
 ) -> Callable[..., Any]:
     """A function with these lines as its body.
