@@ -1,6 +1,6 @@
-"""Functions that are written out for each model, because every row passes through them.
+"""Functions generated for each model, because every row passes through them.
 
-A loop over a model's fields costs about twice as much as the same steps written out one after another.
+A loop over a model's fields takes about twice as long as the same steps written out one after another.
 """
 
 from __future__ import annotations
@@ -11,17 +11,10 @@ from typing import Any
 
 
 def generated_function(
-    lines: Iterable[str], names: Mapping[str, Any] | None = None, *, name: str, signature: str = "row"
+    lines: Iterable[str], names: Mapping[str, Any] | None = None, *, name: str
 ) -> Callable[..., Any]:
-    """A function with these lines as its body.
-
-    Args:
-        lines: The lines.
-        names: What they may use.
-        name: What it is, for tracebacks and debuggers, which show its source.
-        signature: Its arguments.
-    """
-    source = "\n".join([f"def generated({signature}):", *(f"    {line}" for line in lines)])
+    """A function of `row` with these lines as its body; tracebacks show its name and source."""
+    source = "\n".join(["def generated(row):", *(f"    {line}" for line in lines)])
     file = f"<generated: {name}>"
     namespace = dict(names or {})
     exec(compile(source, file, "exec"), namespace)  # noqa: S102 - it holds the names of fields, and those are this package's own

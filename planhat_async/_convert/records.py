@@ -36,46 +36,42 @@ def decode_record(cls: type[R], row: bytes, *, position: int | None = None) -> R
 
 def _decode_unusual(cls: type[R], row: bytes, position: int | None) -> R:
     try:
-        value = decode_json(row)
-    except DecodeError as error:
-        raise _unreadable(cls, row_id(row), position, error) from error
-    if type(value) is not dict:
-        raise _unreadable(cls, None, position, f"it has to be an object, not {kind_of(value)}")
-    return converter.structure(value, cls)
-
-
-def _unreadable(cls: type[Record], key: str | None, position: int | None, reason: object) -> DecodeError:
-    named = "" if key is None else f" {key}"
-    where = "" if position is None else f" at position {position}"
-    return DecodeError(f"{cls.__name__}{named}{where} cannot be read: {reason}", id=key, position=position)
+        return converter.structure(decode_json(row), cls)
+    except (DecodeError, TypeError) as error:
+        key = row_id(row)
+        named = "" if key is None else f" {key}"
+        where = "" if position is None else f" at position {position}"
+        message = f"{cls.__name__}{named}{where} cannot be read: {error}"
+        raise DecodeError(message, id=key, position=position) from error
 
 
 def _is_ours(cls: Any) -> bool:
     return isinstance(cls, type) and issubclass(cls, Record | Part)
 
 
-def _structure_hook(cls: type) -> Callable[[dict[str, Any], Any], Any]:
-    """A cattrs hook from a dict to `cls`. It consumes the dict: the rest of it becomes `extra`.
+def _structure_hook(cls: type) -> Callable[[Any, Any], Any]:
+    """A cattrs hook from a dict to `cls`: unknown keys and values that a field cannot hold are kept in `extra`.
 
-    A value that a field cannot hold stays in `extra`. The hooks that cattrs generates drop unknown keys, and turn
-    `None` into the text "None".
+    The hooks that cattrs generates drop unknown keys, and turn `None` into the text "None".
     """
     fields = [
         (field.name, field.wire, partial(_read_parts, field.part) if field.part else field.read)
         for field in fields_of(cls).values()
     ]
 
-    def structure(row: dict[str, Any], _: Any) -> Any:
+    def structure(row: Any, _: Any) -> Any:
+        if type(row) is not dict:
+            raise TypeError(f"it has to be an object, not {kind_of(row)}")
         made = cls()
-        made.extra = row
+        made.extra = extra = row.copy()
         for name, wire, read in fields:
-            value = row.pop(wire, None)
+            value = extra.pop(wire, None)
             if value is None:
                 continue
             try:
                 setattr(made, name, value if read is None else read(value))
             except (TypeError, ValueError, OverflowError):
-                row[wire] = value
+                extra[wire] = value
         return made
 
     return structure
@@ -84,9 +80,6 @@ def _structure_hook(cls: type) -> Callable[[dict[str, Any], Any], Any]:
 def _read_parts(part: type, value: Any) -> list[Any]:
     if type(value) is not list:
         raise TypeError(f"a list, not {kind_of(value)}")
-    for item in value:  # before any is consumed: if one cannot be read, all of them stay in `extra`
-        if type(item) is not dict:
-            raise TypeError(f"an object, not {kind_of(item)}")
     return [converter.structure(item, part) for item in value]
 
 

@@ -1,4 +1,4 @@
-"""What Planhat needs of a row before it is worth sending."""
+"""Checks of rows before they are sent: keys, and fields that Planhat requires."""
 
 from __future__ import annotations
 
@@ -19,26 +19,32 @@ _MAX_SHOWN = 60
 
 @attrs.frozen
 class Requirements:
-    """What rows of one model need."""
+    """Checks of one model's rows, converted to Planhat's JSON."""
 
     check_upsert: Callable[[dict[str, Any]], tuple[tuple[str, ...], bool]]
-    """The keys that a written row of a bulk upsert can be matched on, as `name=value`, in order of priority; and
-    whether it has keys but lacks what a creation needs.
+    """Returns the keys by which a bulk upsert matches a row, as `name=value`, in order of priority; and whether it has
+    keys but lacks fields that a creation requires.
 
-    Keys that are `None` are taken out of the row: they match nothing. A ValueError says what is missing, blank, or
-    no `_id`; a row without a key needs what a creation needs.
+    Removes keys that are `None` from the row: they match nothing. Raises ValueError if a key is blank, an `_id` is
+    invalid, or a row without a key lacks a field that a creation requires.
     """
     check_ids: Callable[[Mapping[str, Any]], None]
-    """Raises ValueError where a written row's `_id`, or its company's, cannot be one."""
+    """Raises ValueError if a row's `_id`, or its company's key, is invalid."""
     missing_to_create: Callable[[Mapping[str, Any]], str | None]
-    """What a row still needs to be created, in words, or `None`."""
+    """Returns a sentence about a field that the row lacks to be created, or `None`."""
 
 
 @cache
 def requirements_of(model: Model) -> Requirements:
-    """What rows of this model need, by functions that are generated once: every row passes through them."""
+    """The checks of this model's rows, generated once: every row passes through them."""
     wires = {name: field.wire for name, field in fields_of(model.record).items()}
-    names = _names_for_ids(model)
+    companies: set[str] = set()  # most rows share one, so those found valid are remembered
+    names = {
+        "is_record_id": is_record_id,
+        "refuse_id": partial(_refuse_id, model),
+        "companies": companies,
+        "check_company": partial(_check_company, model, companies),
+    }
     return Requirements(
         check_upsert=generated_function(_lines_for_upsert(model, wires), names, name=f"check_upsert of {model.name}"),
         check_ids=generated_function(
@@ -88,7 +94,7 @@ def _lines_for_company(model: Model, wires: Mapping[str, str]) -> Iterator[str]:
 
 
 def _is_partial(model: Model, wires: Mapping[str, str]) -> str:
-    """An expression: whether a row with a key, whose company has been checked, lacks what a creation needs."""
+    """An expression: whether a row with a key, whose company has been checked, lacks a field to be created."""
     groups = [group for group in model.upsert_needs if not set(group) & set(model.match)]
     got = {name: f"row.get({wires[name]!r})" for group in groups for name in group}
     if model.company_field in got:
@@ -100,35 +106,21 @@ def _is_partial(model: Model, wires: Mapping[str, str]) -> str:
 def _lines_for_missing(
     model: Model, needs: Iterable[tuple[str, ...]], wires: Mapping[str, str], refusal: str
 ) -> Iterator[str]:
-    """Lines that refuse a row in which no field of a group is there, or one that another needs."""
+    """Lines that refuse a row without any field of a group, or without one that another field requires."""
     for group in needs:
         yield f"if not ({' or '.join(f'row.get({wires[name]!r})' for name in group)}):"
-        yield "    " + refusal.format(repr(_required(group)))
+        *most, last = group
+        required = f"one of {', '.join(most)} or {last} is required" if most else f"{last} is required"
+        yield "    " + refusal.format(repr(required))
     for name, value, other in model.needs_with:
         yield f"if {_lacks_other(wires, name, value, other)}:"
         yield "    " + refusal.format(repr(f"{other} is required where {name} is {value!r}"))
 
 
-def _required(group: tuple[str, ...]) -> str:
-    *most, last = group
-    return f"one of {', '.join(most)} or {last} is required" if most else f"{last} is required"
-
-
 def _lacks_other(wires: Mapping[str, str], name: str, value: str, other: str) -> str:
-    """An expression: whether a field has a value with which another is needed, which is not there."""
+    """An expression: whether a field has the value that requires another field, and that one is missing."""
     wire = wires[name]
     return f"{wire!r} in row and row[{wire!r}] == {value!r} and row.get({wires[other]!r}) is None"
-
-
-def _names_for_ids(model: Model) -> dict[str, Any]:
-    """What the lines that check `_id`s use; companies found good are remembered, for most rows share one."""
-    companies: set[str] = set()
-    return {
-        "is_record_id": is_record_id,
-        "refuse_id": partial(_refuse_id, model),
-        "companies": companies,
-        "check_company": partial(_check_company, model, companies),
-    }
 
 
 def _refuse_id(model: Model, value: str) -> None:

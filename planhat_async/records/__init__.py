@@ -1,4 +1,4 @@
-"""What all records share, and what is known of a model: plain values, without behaviour."""
+"""The base of all records, and the facts that describe a model."""
 
 from planhat_async.records.filters import (
     ArchivedFilter,

@@ -50,11 +50,8 @@ class Filter(ABC):
     """Its value in a listing unless the caller gives one."""
     is_for_pages: ClassVar[bool] = True
     """Whether a single page has the option; it has none that is filtered row by row."""
-
-    @property
-    def partition_field(self) -> str | None:
-        """The boolean field by which Planhat splits the records into two lists, `False` first; else `None`."""
-        return None
+    partition_field: str | None = None
+    """The boolean field by which Planhat splits the records into two lists, `False` first."""
 
     @abstractmethod
     def branches(self, value: Any, *, room: int = MAX_IDS_LENGTH) -> list[Branch]:
@@ -141,13 +138,7 @@ class ArchivedFilter(Filter):
 
     option: str = "archived"
     wire: str = "isArchived"
-    field: str = "is_archived"
-    """The boolean field of archived rows."""
-
-    @property
-    def partition_field(self) -> str:
-        """`field`: open records are read first."""
-        return self.field
+    partition_field: str = "is_archived"
 
     def branches(self, value: Any, *, room: int = MAX_IDS_LENGTH) -> list[Branch]:  # noqa: ARG002 - as the base has it
         """The list of open records, that of archived ones, or both."""
@@ -155,8 +146,8 @@ class ArchivedFilter(Filter):
         # It is not documented whether the list of archived records holds open ones as well.
         archived = Branch(
             params=((self.wire, "true"),),
-            row_filter=lambda row: getattr(row, self.field) is True,
-            required_fields=(self.field,),
+            row_filter=lambda row: getattr(row, self.partition_field) is True,
+            required_fields=(self.partition_field,),
         )
         return [*([] if value else [Branch()]), *([] if value is False else [archived])]
 
@@ -177,8 +168,6 @@ class IdFilter(Filter):
     field: str
     """The field of a row that is compared: it holds an `_id`, or with `is_list` a list of objects with an `id`."""
     is_list: bool = False
-    is_many: bool = True
-    """Whether Planhat accepts several ids in one call."""
 
     def ids(self, value: Any) -> list[str]:
         """The ids without duplicates.
@@ -206,7 +195,7 @@ class IdFilter(Filter):
         """
         if value is None:
             return [Branch()]
-        groups = list(_groups(self.ids(value), room if self.is_many else 1))
+        groups = list(_groups(self.ids(value), room))
         return [
             Branch(
                 params=((self.wire, ",".join(group)),),

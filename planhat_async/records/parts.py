@@ -1,4 +1,4 @@
-"""The small objects that records hold lists of."""
+"""Objects in the lists of records."""
 
 from __future__ import annotations
 
@@ -7,24 +7,20 @@ from typing import Any
 
 import attrs
 
-from planhat_async.records.record import repr_of
+from planhat_async.records.record import ShortRepr
 
 
 @attrs.define(kw_only=True, repr=False)
-class Part:
+class Part(ShortRepr):
     """An object within a record."""
 
     extra: dict[str, Any] = attrs.field(factory=dict)
-    """Everything else that the object held, by Planhat's names."""
-
-    def __repr__(self) -> str:
-        """Only what is set."""
-        return repr_of(self)
+    """Other fields of the object, by Planhat's names."""
 
 
 @attrs.define(kw_only=True, repr=False)
 class Person(Part):
-    """A user or an end user, as a record names one."""
+    """A user or an end user of a record."""
 
     id: str | None = attrs.field(default=None, metadata={"wire": "id"})
     """Planhat's key of the user or end user."""
@@ -39,12 +35,12 @@ class ChecklistItem(Part):
     """A step of a task's checklist."""
 
     title: str | None = None
-    """What is to be done."""
+    """The text of the step."""
 
 
 @attrs.define(kw_only=True, repr=False)
 class StatusChange(Part):
-    """A status that a ticket had, and since when."""
+    """A status of a ticket, and when it began."""
 
     status: str | None = None
     """The status."""
