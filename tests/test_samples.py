@@ -63,5 +63,5 @@ def test_a_record_of_any_model_can_be_made(repository: type[Repository[Any]]) ->
     assert made != make_record(cls, 8, seed=3)
     assert encode_json(to_wire(cls, made))
     wire = {**to_wire(cls, made), **repository.model.creation_defaults}
-    assert requirements_of(repository.model).missing_to_create(wire) is None
+    requirements_of(repository.model).check_creation(wire)
     assert make_record(cls, custom={"Seats": 7}).custom == {"Seats": 7}

@@ -11,6 +11,7 @@ import attrs
 from planhat_async._convert.fields import spellings_of, wire_path
 from planhat_async._convert.values import SCALAR_CHECKS, read_time
 from planhat_async.records import Model
+from planhat_async.records.arguments import several
 
 Fingerprint: TypeAlias = tuple[tuple[Any, ...], tuple[Any, ...]]
 """The values of the unique fields, and those of the others."""
@@ -80,14 +81,12 @@ def fingerprint_fields(model: Model, names: Sequence[str]) -> FingerprintFields:
     """The fields to compare for an upsert's `verify_by`, given in either spelling.
 
     Raises:
-        ValueError: An unknown field, or one that holds more than a single value; or the model's rows have keys.
-        TypeError: Not a sequence of names.
+        ValueError: A field is unknown, holds more than a single value or is not sent; or all rows have keys.
+        TypeError: `names` is not a sequence of names.
     """
-    if isinstance(names, str):
-        raise TypeError("verify_by takes several names, such as verify_by=['subject']")
     if model.always_has_key:
         raise ValueError(f"verify_by is about rows without a key, and every {model.singular} has one")
-    unique = tuple(_checked_wire(model, name) for name in names)
+    unique = tuple(_checked_wire(model, name) for name in several("verify_by", names, of="field names"))
     spelled, others = spellings_of(model.record), model.discriminator
     times = frozenset(name for name in (*unique, *others) if name in spelled and spelled[name].type is datetime)
     return FingerprintFields(unique, others, times)

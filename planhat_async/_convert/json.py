@@ -71,9 +71,7 @@ def plain(value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    if type(value) in _PLAIN_TYPES or isinstance(value, str | int):
-        return value
-    if isinstance(value, float) and math.isfinite(value):
+    if value is None or isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value)):
         return value
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         items = {key: item if type(item) in _PLAIN_TYPES else _plain(item) for key, item in value.items()}
@@ -146,11 +144,7 @@ def _view_reader(fields: tuple[tuple[str, str], ...]) -> msgspec.json.Decoder[An
 
 
 def without_fields(row: bytes, names: Collection[str]) -> bytes:
-    """A row without some of its fields.
-
-    Raises:
-        DecodeError: The row is not an object.
-    """
+    """A row without some of its fields; raises DecodeError if it is not an object."""
     try:
         held = decode_json(row)
     except DecodeError as error:

@@ -36,7 +36,7 @@ _splitter = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def split_rows(pieces: Iterable[bytes], *, piece_bytes: int = PIECE_BYTES) -> Iterator[list[bytes]]:
-    """Yield the rows of a list's page as the bytes that came, about `piece_bytes` of them at a time.
+    """Yield the rows of a list's page, in about `piece_bytes` at a time; each row is the bytes that came.
 
     Raises:
         DecodeError: The body is not a JSON array.

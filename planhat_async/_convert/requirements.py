@@ -17,21 +17,21 @@ _MAX_KNOWN_COMPANIES = 5000
 _MAX_SHOWN = 60
 
 
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class Requirements:
-    """Checks of one model's rows, converted to Planhat's JSON."""
+    """Checks of one model's rows as JSON; each raises ValueError."""
 
     check_upsert: Callable[[dict[str, Any]], tuple[tuple[str, ...], bool]]
     """Returns the keys by which a bulk upsert matches a row, as `name=value`, in order of priority; and whether it has
     keys but lacks fields that a creation requires.
 
-    Removes keys that are `None` from the row: they match nothing. Raises ValueError if a key is blank, an `_id` is
-    invalid, or a row without a key lacks a field that a creation requires.
+    Removes keys that are `None` from the row: they match nothing. Raises if a key is blank, an `_id` is invalid, or a
+    row without a key lacks a field that a creation requires.
     """
-    check_ids: Callable[[Mapping[str, Any]], None]
-    """Raises ValueError if a row's `_id`, or its company's key, is invalid."""
-    missing_to_create: Callable[[Mapping[str, Any]], str | None]
-    """Returns a sentence about a field that the row lacks to be created, or `None`."""
+    check_update: Callable[[Mapping[str, Any]], None]
+    """Raises if the `_id` or the company's key is invalid."""
+    check_creation: Callable[[Mapping[str, Any]], None]
+    """Raises also if a field is missing that a single creation requires."""
 
 
 @cache
@@ -45,15 +45,19 @@ def requirements_of(model: Model) -> Requirements:
         "companies": companies,
         "check_company": partial(_check_company, model, companies),
     }
+    update = [
+        "value = row.get('_id')",
+        "if value is not None and not is_record_id(value):",
+        "    refuse_id(value)",
+        *_lines_for_company(model, wires),
+    ]
+    lines = {
+        "check_upsert": _lines_for_upsert(model, wires),
+        "check_update": update,
+        "check_creation": [*update, *_lines_for_missing(model, model.needs, wires)],
+    }
     return Requirements(
-        check_upsert=generated_function(_lines_for_upsert(model, wires), names, name=f"check_upsert of {model.name}"),
-        check_ids=generated_function(
-            [*_lines_for_id(), *_lines_for_company(model, wires)], names, name=f"check_ids of {model.name}"
-        ),
-        missing_to_create=generated_function(
-            [*_lines_for_missing(model, model.needs, wires, "return {}"), "return None"],
-            name=f"missing_to_create of {model.name}",
-        ),
+        **{name: generated_function(body, names, name=f"{name} of {model.name}") for name, body in lines.items()}
     )
 
 
@@ -75,14 +79,8 @@ def _lines_for_upsert(model: Model, wires: Mapping[str, str]) -> Iterator[str]:
     yield from _lines_for_company(model, wires)
     yield "if keys:"
     yield f"    return keys, {_is_partial(model, wires)}"
-    yield from _lines_for_missing(model, model.upsert_needs, wires, "raise ValueError({})")
+    yield from _lines_for_missing(model, model.upsert_needs, wires)
     yield "return keys, False"
-
-
-def _lines_for_id() -> Iterator[str]:
-    yield "value = row.get('_id')"
-    yield "if value is not None and not is_record_id(value):"
-    yield "    refuse_id(value)"
 
 
 def _lines_for_company(model: Model, wires: Mapping[str, str]) -> Iterator[str]:
@@ -103,18 +101,16 @@ def _is_partial(model: Model, wires: Mapping[str, str]) -> str:
     return " or ".join([*lacks, *(f"({_lacks_other(wires, *one)})" for one in model.needs_with)]) or "False"
 
 
-def _lines_for_missing(
-    model: Model, needs: Iterable[tuple[str, ...]], wires: Mapping[str, str], refusal: str
-) -> Iterator[str]:
+def _lines_for_missing(model: Model, needs: Iterable[tuple[str, ...]], wires: Mapping[str, str]) -> Iterator[str]:
     """Lines that refuse a row without any field of a group, or without one that another field requires."""
     for group in needs:
         yield f"if not ({' or '.join(f'row.get({wires[name]!r})' for name in group)}):"
         *most, last = group
         required = f"one of {', '.join(most)} or {last} is required" if most else f"{last} is required"
-        yield "    " + refusal.format(repr(required))
+        yield f"    raise ValueError({required!r})"
     for name, value, other in model.needs_with:
         yield f"if {_lacks_other(wires, name, value, other)}:"
-        yield "    " + refusal.format(repr(f"{other} is required where {name} is {value!r}"))
+        yield f"    raise ValueError({f'{other} is required where {name} is {value!r}'!r})"
 
 
 def _lacks_other(wires: Mapping[str, str], name: str, value: str, other: str) -> str:

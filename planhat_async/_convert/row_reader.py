@@ -5,11 +5,12 @@ with its class's fields, and the record is filled from that. Only an unusual row
 is decoded to a dict, where each field is converted on its own.
 
 A field that Planhat does not document is unusual the first time that a row has it; after that the structs of the
-whole process have it too. Each row with a field beyond that limit is parsed twice.
+whole process have it too. Beyond `_MAX_LEARNED` such fields, each row with another one is parsed twice.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
@@ -56,7 +57,8 @@ class RowReader:
         if self._n_unusual <= _ROWS_BETWEEN * (self._n_adapted - 1):
             return
         found = self._learned.copy()
-        for one in (record, *_parts_of(record)):
+        lists = (getattr(record, field.name) or () for field in fields_of(self._cls).values() if field.part)
+        for one in (record, *itertools.chain.from_iterable(lists)):
             cls = type(one)
             known = {field.wire for field in fields_of(cls).values()}.union(found[cls])
             new = [name for name in one.extra if name not in known and not _REFUSED.search(name)]
@@ -69,12 +71,6 @@ class RowReader:
         self._decode_fill = decode, _filler(self._cls, learned)
         self._learned = learned
         self._n_adapted, self._n_unusual = self._n_adapted + 1, 0
-
-
-def _parts_of(record: Any) -> Iterator[Any]:
-    for field in fields_of(type(record)).values():
-        if field.part is not None:
-            yield from getattr(record, field.name) or ()
 
 
 def _parts_within(cls: type) -> Iterator[type]:

@@ -12,8 +12,7 @@ from planhat_async.records.filters import (
     TypeFilter,
 )
 from planhat_async.records.model import Model, PageLimits
-from planhat_async.records.parts import ChecklistItem, Part, Person, StatusChange
-from planhat_async.records.record import Record, read_only, writable
+from planhat_async.records.record import ChecklistItem, Part, Person, Record, StatusChange, read_only, writable
 
 __all__ = [
     "ArchivedFilter",

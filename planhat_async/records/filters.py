@@ -65,10 +65,9 @@ class Filter(ABC):
         """
 
     def page_params(self, value: Any) -> Params | None:
-        """The parameters for a single page; `None` if the value selects nothing. Raises as `branches` does.
+        """The parameters for a single page; `None` if the value selects nothing.
 
-        Raises:
-            ValueError: Also a value that needs more than one call.
+        Raises as `branches` does, and ValueError if one call cannot hold the value.
         """
         branches = self.branches(value)
         if len(branches) > 1:
@@ -125,11 +124,11 @@ class TypeFilter(Filter):
         if value is None:
             return [Branch()]
         if value == self.default:
-            return [Branch(row_filter=self._is_default, required_fields=("type", "is_custom_type"))]
+            fields = ("type", "is_custom_type")
+            return [
+                Branch(row_filter=lambda row: row.type == value or row.is_custom_type is True, required_fields=fields)
+            ]
         return [Branch(row_filter=lambda row: bool(row.type == value), required_fields=("type",))]
-
-    def _is_default(self, row: Any) -> bool:
-        return bool(row.type == self.default) or row.is_custom_type is True
 
 
 @attrs.frozen(kw_only=True)
@@ -207,13 +206,14 @@ class IdFilter(Filter):
 
     def _row_filters(self, groups: list[list[str]]) -> Sequence[RowFilter | None]:
         """For each group, the filter that drops rows which belong to an earlier group too."""
-        kinds = {_prefix_of(one) for group in groups for one in group}
-        if len(groups) < 2 or not (self.is_list or len(kinds) > 1):
+        ids = itertools.chain.from_iterable(groups)
+        prefixes = {next((prefix for prefix in PREFIXES if one.startswith(prefix)), "") for one in ids}
+        if len(groups) < 2 or not (self.is_list or len(prefixes) > 1):
             return [None] * len(groups)
         if not self.is_list:
             first_of: dict[str, int] = {}
             return [partial(self._is_first_met, number, first_of) for number in range(len(groups))]
-        if kinds != {""}:
+        if prefixes != {""}:
             raise ValueError(f"{self.option}: more ids than one call holds must each be an _id")
         before = itertools.accumulate(groups[:-1], lambda ids, group: ids | {*group}, initial=frozenset[str]())
         return [partial(self._is_new, ids) if ids else None for ids in before]
@@ -235,19 +235,15 @@ def length_of(ids: Iterable[str]) -> int:
     return len(quote(",".join(ids), safe=","))
 
 
-def _prefix_of(key: str) -> str:
-    return next((prefix for prefix in PREFIXES if key.startswith(prefix)), "")
-
-
 def _groups(ids: list[str], room: int) -> Iterator[list[str]]:
     group: list[str] = []
-    n_characters = 0
+    left = room
     for one in ids:
-        n_more = length_of([one]) + 1  # with a comma, which the last one of a group lacks
-        if group and n_characters + n_more - 1 > room:
+        length = length_of([one])
+        if group and length > left:
             yield group
-            group, n_characters = [], 0
+            group, left = [], room
         group.append(one)
-        n_characters += n_more
+        left -= length + 1  # with the comma before the next one
     if group:
         yield group

@@ -60,10 +60,7 @@ class Creates(Repository[R]):
             DecodeError: The answer is a success, and no record: it may have been created.
         """
         wire = with_defaults(to_wire(self.model.record, record), self.model.creation_defaults)
-        requirements = requirements_of(self.model)
-        requirements.check_ids(wire)
-        if missing := requirements.missing_to_create(wire):
-            raise ValueError(missing)
+        requirements_of(self.model).check_creation(wire)
         return await self._single(Request(method="POST", path=self.model.path, body=encode_plain(wire)), sent=wire)
 
 
@@ -89,7 +86,7 @@ class Updates(Repository[R]):
         wire = to_wire(self.model.record, changes)
         if isinstance(changes, Record):
             wire.pop("_id", None)
-        requirements_of(self.model).check_ids(wire)
+        requirements_of(self.model).check_update(wire)
         return await self._single(self._request("PUT", key, body=encode_plain(wire)), sent=wire)
 
 
