@@ -32,7 +32,6 @@ from planhat_async import (
 )
 from planhat_async._convert import (
     Field,
-    camel_case,
     decode_json,
     decode_record,
     encode_json,
@@ -49,6 +48,7 @@ from planhat_async._convert import (
     without_fields,
     write_time,
 )
+from planhat_async._convert.fields import camel_case
 from planhat_async.models import ALL
 
 DATA = Path(__file__).parent / "data"

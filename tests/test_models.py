@@ -8,7 +8,8 @@ import attrs
 import pytest
 
 from planhat_async import ChecklistItem, Note, Person, Record, StatusChange, Task, Ticket
-from planhat_async._convert import camel_case, fields_of
+from planhat_async._convert import fields_of
+from planhat_async._convert.fields import camel_case
 from planhat_async.models import ALL
 from planhat_async.records.documentation import documentation_of
 

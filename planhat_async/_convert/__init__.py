@@ -1,6 +1,6 @@
 """Conversion between Planhat's JSON and records; camelCase, cattrs and msgspec are used here only."""
 
-from planhat_async._convert.fields import Field, camel_case, fields_of, spellings_of, unknown_field, wire_path
+from planhat_async._convert.fields import Field, fields_of, spellings_of, unknown_field, wire_path
 from planhat_async._convert.fingerprints import IDS_ONLY, FingerprintFields, fingerprint_fields
 from planhat_async._convert.json import (
     decode_json,
@@ -25,7 +25,6 @@ __all__ = [
     "FingerprintFields",
     "Requirements",
     "RowConverter",
-    "camel_case",
     "decode_json",
     "decode_record",
     "deleted_in",

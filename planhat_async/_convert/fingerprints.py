@@ -43,11 +43,7 @@ class FingerprintFields:
         )
 
     def of_row(self, wire: Mapping[str, Any]) -> Fingerprint:
-        """The fingerprint of a row that is to be sent.
-
-        Raises:
-            ValueError: It lacks the value of a unique field.
-        """
+        """The fingerprint of a row that is to be sent; raises ValueError if it lacks the value of a unique field."""
         fingerprint = self.of_record(wire)
         for name, value in zip(self.unique, fingerprint[0], strict=True):
             if value is None or value == "":

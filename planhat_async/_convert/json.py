@@ -126,10 +126,7 @@ def row_id(row: bytes) -> str | None:
 def row_view(row: bytes, fields: tuple[tuple[str, str], ...]) -> Any:
     """An object with some fields of a row as unchecked attributes, `None` if the row lacks one.
 
-    `fields` are pairs of the attribute's name and Planhat's name.
-
-    Raises:
-        DecodeError: The row is not an object.
+    `fields` are pairs of the attribute's name and Planhat's. Raises DecodeError if the row is not an object.
     """
     try:
         return _view_reader(fields).decode(row)

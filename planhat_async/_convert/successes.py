@@ -36,11 +36,7 @@ def record_in(cls: type[R], body: bytes) -> R:
 
 
 def record_or_sent(cls: type[R], body: bytes, sent: Mapping[str, Any]) -> R:
-    """The record in an answer, or else what was sent.
-
-    Raises:
-        DecodeError: The answer is an error or a page of HTML.
-    """
+    """The record in an answer, or else what was sent; raises DecodeError for an error or a page of HTML."""
     answer = _acknowledgement_in(body)
     if isinstance(answer, Mapping) and "_id" in answer:
         return record_in(cls, body)
@@ -48,11 +44,7 @@ def record_or_sent(cls: type[R], body: bytes, sent: Mapping[str, Any]) -> R:
 
 
 def deleted_in(body: bytes) -> bool:
-    """Whether the answer to a DELETE acknowledges it, unless with a count of 0.
-
-    Raises:
-        DecodeError: The answer is an error or a page of HTML.
-    """
+    """Whether the answer to a DELETE does not count 0 deletions; raises DecodeError for an error or a page of HTML."""
     answer = _acknowledgement_in(body)
     if not isinstance(answer, Mapping) or "_id" in answer:
         return True

@@ -62,11 +62,7 @@ def text(*, or_none: bool = False) -> Check:
 
 
 def several(name: str, value: Any, *, of: str) -> Iterable[Any]:
-    """The value, which must be an iterable of such things, and not one text.
-
-    Raises:
-        TypeError: It is not.
-    """
+    """The value, which must be an iterable, and not one text, or TypeError is raised; `of` names the items."""
     if isinstance(value, str | bytes) or not isinstance(value, Iterable):
         raise TypeError(f"{name} must be an iterable of {of}, not {value!r}")
     return value
