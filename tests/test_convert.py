@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 import attrs
 import pytest
@@ -57,7 +58,6 @@ NO_RECORDS = {name for name in FILES if name.endswith("bulk-upsert.response.json
 FACTS: dict[type[Record], Model] = {one.model.record: one.model for one in ALL}
 FLAGS = tuple((name, camel_case(name)) for name in ("type", "is_custom_type", "is_archived", "endusers"))
 MODELS: dict[str, type[Record]] = {"company": Company, "note": Note, "task": Task, "ticket": Ticket}
-PARTS = {Person, ChecklistItem, StatusChange}
 NOON = datetime(2024, 5, 31, 12, tzinfo=UTC)
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 ID = "61006bc89a3e0b702ed8ea49"
@@ -75,8 +75,8 @@ def unstructure(value: Any) -> dict[str, Any]:
         item = getattr(value, name)
         if isinstance(item, datetime):
             item = write_time(item)
-        elif isinstance(item, list):
-            item = [unstructure(one) if type(one) in PARTS else one for one in item]
+        elif item is not None and field.part:
+            item = [unstructure(one) for one in item]
         if item is not None and (item or name != "custom"):
             out[field.wire] = item
     return out
@@ -103,7 +103,7 @@ BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
 
 
 def objects(cls: type) -> st.SearchStrategy[dict[str, Any]]:
-    """Objects as Planhat might send them for a class, with fields that nobody knows."""
+    """Objects as Planhat might send them for a class, with undocumented fields."""
     known = {field.wire: values_of(field) for field in fields_of(cls).values()}
     unknown = st.dictionaries(TEXTS.map("new{}".format), JSON, max_size=2)
     return st.tuples(st.fixed_dictionaries({}, optional=known), unknown).map(lambda parts: parts[0] | parts[1])
@@ -111,8 +111,7 @@ def objects(cls: type) -> st.SearchStrategy[dict[str, Any]]:
 
 def values_of(field: Field) -> st.SearchStrategy[Any]:
     """Values of one field."""
-    (*_, inner) = get_args(field.type) or (None,)
-    return st.lists(objects(inner), max_size=2) if inner in PARTS else BY_TYPE[field.type]
+    return st.lists(objects(field.part), max_size=2) if field.part else BY_TYPE[field.type]
 
 
 ROWS = st.sampled_from([Note, Task, Ticket]).flatmap(lambda cls: st.tuples(st.just(cls), objects(cls)))
@@ -171,7 +170,7 @@ class TestReading:
     @pytest.mark.slow
     @given(ROWS)
     def test_any_row_comes_back_whole(self, row: tuple[type[Record], dict[str, Any]]) -> None:
-        """Whatever the fields hold, and whatever new ones there are."""
+        """With any values of its fields, and with undocumented ones."""
         cls, wire = row
         assert unstructure(structure(cls, wire)) == wire
         assert unstructure(decode_record(cls, encode_json(wire))) == wire
@@ -275,10 +274,7 @@ class TestWriting:
             {"status": None, "custom": None, "companyId": ID},
         )
         checked = requirements_of(Notes.model).check_upsert(note)
-        assert (checked, note) == (
-            ((), False),
-            {"sourceId": None, "companyId": ID},
-        )
+        assert (checked, note) == (((), False), {"sourceId": None, "companyId": ID})
 
     def test_empty_values_are_sent(self) -> None:
         """`False`, 0, empty text and empty lists say something; a record's empty `custom` does not."""
@@ -291,7 +287,7 @@ class TestWriting:
     @pytest.mark.parametrize("cls", [dict, MappingProxyType])
     @pytest.mark.parametrize("name", ["activityTags", "activity_tags"])
     def test_every_item_of_a_list_is_checked(self, name: str, cls: Any) -> None:
-        """In whatever spelling, and whatever else is in the list."""
+        """In either spelling, from a dict and from other mappings."""
         assert to_wire(Task, cls({name: ["a", "b"]})) == {"activityTags": ["a", "b"]}
         with pytest.raises(TypeError, match=r"^activity_tags: text, not a whole number$"):
             to_wire(Task, cls({name: ["a", 7]}))
@@ -304,12 +300,12 @@ class TestWriting:
     @pytest.mark.slow
     @settings(derandomize=True, deadline=None, max_examples=300)
     @given(st.dictionaries(st.sampled_from([*spellings_of(Task)]), json_like, max_size=8))
-    def test_what_is_quick_to_check_is_checked_as_well(self, row: dict[str, Any]) -> None:
-        """A dict comes out, or is refused, as any other mapping."""
+    def test_a_dict_is_checked_as_other_mappings_are(self, row: dict[str, Any]) -> None:
+        """The fast path for dicts has the same results and errors."""
         assert outcome_of(row) == outcome_of(MappingProxyType(row))
 
     def test_custom_is_sent_untouched(self) -> None:
-        """The very same object, whatever it holds."""
+        """The very same object, with any content."""
         custom = {"Created": "2021-06-24T19:38:16.000+0000", "é": None, "deep": {"a_b": [1.5]}}
         assert to_wire(Note, Note(custom=custom))["custom"] is custom
         assert to_wire(Note, {"custom": custom})["custom"] is custom
@@ -326,7 +322,7 @@ class TestWriting:
         ],
     )
     def test_unknown_names_are_refused(self, name: object, hint: str) -> None:
-        """Planhat would drop them silently; the nearest names are told."""
+        """Planhat would drop them silently; the message names similar ones."""
         with pytest.raises(ValueError, match="has no field") as caught:
             to_wire(Note, {name: "x"})  # type: ignore[dict-item]
         assert str(caught.value) == f"Note has no field {name!r}{hint}"
@@ -381,13 +377,11 @@ class TestWriting:
         assert to_wire(Ticket, {"time_spent": 5}) == {"timeSpent": 5}
 
     def test_small_objects_travel_in_either_form(self) -> None:
-        """As objects of ours, or as mappings in either spelling, with keys that nobody knows."""
+        """As objects of ours, or as mappings in either spelling, with unknown keys."""
         people = [Person(id="1", is_owner=True, extra={"new": 1}), {"id": "2", "is_owner": False}, {"isOwner": None}]
         sent = [{"id": "1", "isOwner": True, "new": 1}, {"id": "2", "isOwner": False}, {"isOwner": None}]
         assert to_wire(Note, {"users": people}) == {"users": sent}
-        record = Note(users=people)  # type: ignore[arg-type]
-        assert to_wire(Note, record) == {"users": sent}
-        assert unstructure(record) == {"users": [sent[0], *people[1:]]}
+        assert to_wire(Note, Note(users=people)) == {"users": sent}  # type: ignore[arg-type]
 
 
 class TestTimesWritten:
@@ -408,7 +402,7 @@ class TestTimesWritten:
     @pytest.mark.slow
     @given(st.datetimes(min_value=datetime(2, 1, 1), max_value=datetime(9998, 1, 1), timezones=st.timezones()))  # noqa: DTZ001
     def test_a_time_comes_back_to_the_millisecond(self, time: datetime) -> None:
-        """Whatever its zone."""
+        """From any time zone."""
         read = structure(Note, to_wire(Note, Note(date=time))).date
         assert read is not None
         assert timedelta() <= time.astimezone(UTC) - read < timedelta(milliseconds=1)
@@ -427,7 +421,7 @@ class TestTimesWritten:
         ],
     )
     def test_times_that_could_mean_several_things_are_refused(self, value: Any, complaint: str) -> None:
-        """A naive time would be taken for UTC, or for local time, by whoever reads it."""
+        """Planhat and its users could read a naive time as UTC or as local time."""
         for row in (Note(date=value), {"date": value}):
             with pytest.raises(ValueError, match=r"^date: ") as caught:
                 to_wire(Note, row)
@@ -455,16 +449,12 @@ class TestTimesWritten:
         history = [StatusChange(time="2024-05-31T12:00:00Z")]  # type: ignore[arg-type]
         assert to_wire(Ticket, Ticket(history=history)) == {"history": [{"time": "2024-05-31T12:00:00Z"}]}
 
-    def test_a_record_with_a_time_as_text_can_be_turned_back(self) -> None:
-        """What can be written can be unstructured."""
-        assert unstructure(Note(date="2024-05-31T12:00:00Z")) == {"date": "2024-05-31T12:00:00Z"}  # type: ignore[arg-type]
-
     def test_a_time_before_the_first_is_refused(self) -> None:
         """Year 1 with a zone east of Greenwich is in the year 0 of UTC: one bad row, not the end of a run."""
         with pytest.raises(ValueError, match=r"^date: "):
             to_wire(Note, {"date": datetime.min.replace(tzinfo=timezone(timedelta(hours=1)))})
 
-    def test_a_zone_that_names_no_offset_is_none(self) -> None:
+    def test_a_zone_without_an_offset_is_refused(self) -> None:
         """Python calls such a time naive, and would convert it as local time."""
 
         class Nowhere(tzinfo):
@@ -490,13 +480,13 @@ class TestNames:
         """Their names are the tenant's."""
         assert wire_path(Note, "custom.Activity Count") == "custom.Activity Count"
 
-    def test_a_name_nobody_knows_is_refused(self) -> None:
+    def test_an_unknown_name_is_refused(self) -> None:
         """Planhat would sort by nothing."""
         with pytest.raises(ValueError, match=r"^Task has no field 'updateAt'; did you mean updated_at\b"):
             wire_path(Task, "updateAt")
 
     @pytest.mark.parametrize("cls", [Note, Task, Ticket])
-    def test_a_field_is_told_from_its_own_name_with_a_slip(self, cls: type[Record]) -> None:
+    def test_a_misspelled_name_is_recognised(self, cls: type[Record]) -> None:
         """The nearest name comes first, in whichever spelling the slip was made."""
         for name, field in fields_of(cls).items():
             for slip in (f"{name}x", f"{field.wire.strip('_')}s"):
@@ -528,12 +518,8 @@ class TestRequirements:
     )  # fmt: skip
     def test_what_a_row_of_an_upsert_needs(self, cls: type[Record], wire: dict[str, Any], missing: str | None) -> None:
         """A row with a key may be an update; one without is a creation."""
-        check = requirements_of(FACTS[cls]).check_upsert
-        if missing is None:
-            check(wire)
-        else:
-            with pytest.raises(ValueError, match=f"^{missing}$"):
-                check(wire)
+        with nullcontext() if missing is None else pytest.raises(ValueError, match=f"^{missing}$"):
+            requirements_of(FACTS[cls]).check_upsert(wire)
 
     def test_what_a_creation_needs(self) -> None:
         """A key does not help: there is nothing yet to match."""
@@ -635,10 +621,10 @@ class TestJson:
     def test_half_a_character_does_not_make_an_answer_unreadable(self, caplog: pytest.LogCaptureFixture) -> None:
         r"""JavaScript writes text that was cut inside an emoji, as a snippet may be, as `"\ud83d"`."""
         assert decode_json(rb'["so happy \ud83d", "\\ud83d", "\ud83d\ude00"]') == ["so happy \ufffd", r"\ud83d", "😀"]
-        assert "halves of characters" in caplog.text
+        assert "lone surrogates" in caplog.text
 
     def test_the_id_in_a_rows_bytes(self) -> None:
-        """Without decoding the rest; `None` where there is none to be read."""
+        """Without decoding the rest; `None` if it has none."""
         rows = [b'{"a": 1, "_id": "1"}', b"{}", b'{"_id": null}', b'{"_id": 7}', b"7"]
         assert [row_id(row) for row in rows] == ["1", None, None, None, None]
 
@@ -650,7 +636,7 @@ class TestJson:
         assert (bare.type, bare.is_custom_type, bare.is_archived) == (None,) * 3
 
     def test_unusual_flags_are_no_reason_to_lose_a_row(self) -> None:
-        """They are what they are; only what is no object has none."""
+        """They are returned unchanged; only a row that is not an object is refused."""
         flags = row_view(b'{"_id": "1", "type": 7, "endusers": ["x", null], "isCustomType": 1}', FLAGS)
         assert (flags.type, flags.endusers, flags.is_custom_type) == (7, ["x", None], 1)
         with pytest.raises(DecodeError, match=r"^a row cannot be read "):
@@ -659,7 +645,7 @@ class TestJson:
     def test_a_row_can_do_without_some_of_its_fields(self) -> None:
         """The others stay, in their order."""
         assert without_fields(b'{"_id": "1", "x": 1.50, "type": "note"}', {"_id", "type"}) == b'{"x":1.5}'
-        with pytest.raises(DecodeError, match="no object"):
+        with pytest.raises(DecodeError, match="not an object"):
             without_fields(b"[7]", {"_id"})
 
     def test_a_row_that_cannot_be_read_names_itself(self) -> None:
@@ -674,7 +660,7 @@ class TestJson:
             decode_json(rb'["\\ud83d", }')
 
     def test_an_excerpt_is_text(self) -> None:
-        """Bytes that are none are replaced, and what is long is cut."""
+        """Invalid bytes are replaced, and long bodies are cut."""
         assert excerpt("aé".encode() + b"\xff" + b"b" * 3000) == "aé\ufffd" + "b" * 1996
         assert excerpt(b"abc", 2) == "ab"
 

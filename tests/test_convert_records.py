@@ -1,4 +1,4 @@
-"""Records straight from bytes: as by way of a dict, whatever the row holds."""
+"""Records straight from bytes are the same as those by way of a dict."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_record_is_the_same_either_way(cls: type[Record]) -> None:
     assert n_straight > 100
 
 
-def test_a_field_that_nobody_documents_is_unusual_once() -> None:
+def test_an_undocumented_field_is_unusual_once() -> None:
     row = row_of(_id="1", nps=3, users=[{"id": "2", "mood": "good"}])
     reader = RowReader(Task)
     with pytest.raises(ValueError, match="unknown field"):
@@ -120,7 +120,7 @@ def test_new_names_are_not_learned_one_by_one(monkeypatch: pytest.MonkeyPatch) -
     assert reader.read(row_of(_id="1", later=1)).extra == {"later": 1}
 
 
-def test_what_another_thread_learns_meanwhile_changes_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_thread_may_learn_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     """A struct and what fills a record from it are made of one list of names."""
     reader = RowReader(Note)
 

@@ -122,17 +122,12 @@ def _field(attribute: attrs.Attribute[Any], hint: Any) -> Field:
 
 
 def _check_of(hint: Any, item: Any, part: type | None) -> Callable[[Any], Any]:
-    if hint is Any:
-        return _unchecked
-    if hint in SCALAR_CHECKS:
-        return SCALAR_CHECKS[hint]
+    scalar_checks = {**SCALAR_CHECKS, Any: lambda value: value}
+    if hint in scalar_checks:
+        return scalar_checks[hint]
     if typing.get_origin(hint) is dict:
         return check_scalar(dict, called="an object")
-    return check_list(partial(_check_part, part) if part else SCALAR_CHECKS.get(item, _unchecked))
-
-
-def _unchecked(value: Any) -> Any:
-    return value
+    return check_list(partial(_check_part, part) if part else scalar_checks[item])
 
 
 def _check_part(cls: type, value: Any) -> dict[str, Any]:

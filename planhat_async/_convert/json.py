@@ -111,7 +111,7 @@ def repaired(body: bytes) -> bytes:
     whole = _ESCAPES.sub(lambda found: rb"\ufffd" if found.group(1) else found.group(0), body)
     if whole == body:
         return body
-    _logger.warning("an answer held halves of characters, which were replaced by U+FFFD")
+    _logger.warning("an answer held lone surrogates, which were replaced by U+FFFD")
     return whole
 
 
@@ -147,7 +147,7 @@ def without_fields(row: bytes, names: Collection[str]) -> bytes:
     except DecodeError as error:
         raise DecodeError(f"a row cannot be read ({error})", id=row_id(row)) from None
     if not isinstance(held, dict):
-        raise DecodeError(f"a row is no object: {excerpt(row, 20)!r}")
+        raise DecodeError(f"a row is not an object: {excerpt(row, 20)!r}")
     return _encoder.encode({name: value for name, value in held.items() if name not in names})
 
 

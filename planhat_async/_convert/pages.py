@@ -30,7 +30,6 @@ _NEAR_BYTES = 1 << 14
 """The distance from a piece's end in which its last row is searched first."""
 _MAX_ROWS = 2000
 """Rows that are yielded at once, however small they are."""
-_ID_AHEAD = b'{"_id":"'
 
 _splitter = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -147,7 +146,7 @@ def row_ids(rows: Sequence[bytes], *, before: bytes = b"") -> list[bytes]:
     for row in rows:
         found = row[8:32]
         # Nearly every row begins with an ObjectId, which is read without a parser.
-        if not (found.isalnum() and row[32:33] == b'"' and row.startswith(_ID_AHEAD)):
+        if not (found.isalnum() and row[32:33] == b'"' and row.startswith(b'{"_id":"')):
             found = (row_id(row) or "").encode() or before
         ids.append(found)
         before = found

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 _UNPRINTABLE = re.compile(r"[^ -~]")
 
 
@@ -25,4 +24,4 @@ def _escaped(found: re.Match[str]) -> str:
     character = found[0]
     if character.isprintable() or unicodedata.category(character) == "Zs":
         return character
-    return _SHORT.get(character) or character.encode("unicode_escape", "backslashreplace").decode("ascii")
+    return character.encode("unicode_escape").decode("ascii")

@@ -49,7 +49,7 @@ class Filter(ABC):
     default: Any = None
     """Its value in a listing unless the caller gives one."""
     is_for_pages: ClassVar[bool] = True
-    """Whether a single page has the option; it has none that is filtered row by row."""
+    """Whether a single page has the option; filtering row by row is for listings only."""
     partition_field: str | None = None
     """The boolean field by which Planhat splits the records into two lists, `False` first."""
 
@@ -224,7 +224,7 @@ class IdFilter(Filter):
         return not isinstance(value, str) or first_of.setdefault(value, number) == number
 
     def _is_new(self, before: frozenset[str], row: Any) -> bool:
-        """Whether an earlier group holds none of a row's ids."""
+        """Whether no earlier group holds any of a row's ids."""
         held = getattr(row, self.field)
         ids = (one.get("id") for one in held if isinstance(one, Mapping)) if isinstance(held, list) else ()
         return all(not isinstance(one, str) or one not in before for one in ids)

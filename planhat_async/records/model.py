@@ -19,12 +19,8 @@ class PageLimits:
 
     default: int = attrs.field(validator=valid(whole(1)))
     """The number without a `limit`."""
-    most: int = attrs.field()
+    most: int = attrs.field(validator=lambda self, _, most: whole(self.default)("most", most))
     """The highest `limit`."""
-
-    @most.validator
-    def _check_most(self, _: Any, most: int) -> None:
-        whole(self.default)("most", most)
 
 
 @attrs.frozen(kw_only=True, eq=False)
