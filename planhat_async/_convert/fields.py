@@ -127,7 +127,7 @@ def _check_of(hint: Any, item: Any, part: type | None) -> Callable[[Any], Any]:
         return scalar_checks[hint]
     if typing.get_origin(hint) is dict:
         return check_scalar(dict, called="an object")
-    return check_list(partial(_check_part, part) if part else scalar_checks[item])
+    return check_list(partial(_check_part, part) if part else scalar_checks.get(item, scalar_checks[Any]))
 
 
 def _check_part(cls: type, value: Any) -> dict[str, Any]:
