@@ -70,7 +70,7 @@ DOORS = {"sandbox/server", "sandbox/delivery", "sandbox/memory", "sandbox/planha
 ONLY_IN = {
     "aiohttp": {"_http/transport", "sandbox/server", "sandbox/delivery"},
     "cattrs": {"_convert/records"},
-    "msgspec": {"_convert/json", "_convert/pages", "_convert/row_reading", "batching/chunks", "sandbox"},
+    "msgspec": {"_convert/json", "_convert/pages", "_convert/records", "batching/chunks", "sandbox"},
     "aiolimiter": {"_http/pacer"},
     "typer": {"cli"},
     "pyarrow": {"jobs/parquet", "jobs/row_groups"},

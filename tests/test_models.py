@@ -8,7 +8,8 @@ import attrs
 import pytest
 
 from planhat_async import ChecklistItem, Note, Person, Record, StatusChange, Task, Ticket
-from planhat_async._convert import camel_case, fields_of
+from planhat_async._convert import fields_of
+from planhat_async._convert.fields import camel_case
 from planhat_async.models import ALL
 from planhat_async.records.documentation import documentation_of
 
@@ -79,7 +80,7 @@ def test_every_field_says_what_it_is(cls: type[Record]) -> None:
 
 @pytest.mark.parametrize("cls", RECORDS)
 def test_every_documented_time_is_a_datetime(cls: type[Record]) -> None:
-    """Times are told from text, so that nobody compares them as text."""
+    """So that times are not compared as text."""
     assert {field.wire for field in fields_of(cls).values() if field.type is datetime} == TIMES[cls]
 
 
@@ -102,12 +103,12 @@ def test_a_record_needs_nothing(cls: type[Record]) -> None:
 
 @pytest.mark.parametrize("cls", RECORDS)
 def test_fields_are_given_by_name(cls: type[Record]) -> None:
-    """Their order is nobody's business."""
+    """Their order may change."""
     with pytest.raises(TypeError, match="positional"):
         cls("61006bc89a3e0b702ed8ea49")  # type: ignore[call-arg]
 
 
-def test_an_attribute_nobody_knows_cannot_be_set() -> None:
+def test_an_unknown_attribute_cannot_be_set() -> None:
     """A slip such as `task.state = ...` would otherwise never reach Planhat."""
     with pytest.raises(AttributeError, match="state"):
         Task().state = "done"  # type: ignore[attr-defined]

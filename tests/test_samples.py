@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from planhat_async import Notes, Session, Tasks, Tickets
-from planhat_async._convert import encode_json, requirements_of, to_write
+from planhat_async._convert import encode_json, requirements_of, to_wire
 from planhat_async.models import ALL
 from planhat_async.repositories import Repository
 from planhat_async.sandbox import Sandbox
@@ -61,7 +61,7 @@ def test_a_record_of_any_model_can_be_made(repository: type[Repository[Any]]) ->
     made = make_record(cls, 7, seed=3)
     assert made == make_record(cls, 7, seed=3)
     assert made != make_record(cls, 8, seed=3)
-    assert encode_json(to_write(cls, made))
-    wire = {**to_write(cls, made), **repository.model.filled_in}
-    assert requirements_of(repository.model).missing_to_create(wire) is None
+    assert encode_json(to_wire(cls, made))
+    wire = {**to_wire(cls, made), **repository.model.creation_defaults}
+    requirements_of(repository.model).check_creation(wire)
     assert make_record(cls, custom={"Seats": 7}).custom == {"Seats": 7}

@@ -19,7 +19,7 @@ import attrs
 
 from planhat_async._convert import read_time
 from planhat_async.batching.stitcher import OnPageJoin, PageJoin
-from planhat_async.records import Keep
+from planhat_async.records import RowFilter
 
 _logger = logging.getLogger("planhat_async.listing")
 
@@ -33,7 +33,7 @@ class ChangedSince:
     since: datetime
     on_join: OnPageJoin
     """Called if the order does not hold."""
-    row_filter: Keep | None = None
+    row_filter: RowFilter | None = None
     """The filter of the list's query."""
     _is_ordered: bool = True
     _is_descending: bool = False

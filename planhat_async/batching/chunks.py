@@ -11,14 +11,11 @@ from typing import TypeAlias
 import attrs
 import msgspec
 
+from planhat_async._convert import Fingerprint
 from planhat_async.results import Problem, ranges_of
 
 Key: TypeAlias = str
 """`name=value`, as one string: Python caches the hash of a string, and each key is looked up several times."""
-
-Mark: TypeAlias = tuple[tuple[object, ...], tuple[object, ...]]
-"""The values by which a keyless row is recognised among Planhat's records: unique values, and the values of
-`Model.discriminator`."""
 
 _PIECE_BYTES = 2**18
 
@@ -34,7 +31,7 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     keys: tuple[Key, ...]
     """Everything that Planhat may match it on; empty for a row that is created each time it is sent."""
     data: bytes
-    mark: Mark | None = None
+    fingerprint: Fingerprint | None = None
     """The values by which a keyless row is recognised, if the caller named them in `verify_by`."""
     is_partial: bool = False
     """Whether it has a key but not the fields that a creation needs: it can only update."""

@@ -14,7 +14,8 @@ from typing import TypeAlias
 
 import attrs
 
-from planhat_async.batching.chunks import Mark, Row, Rows
+from planhat_async._convert import Fingerprint
+from planhat_async.batching.chunks import Row, Rows
 from planhat_async.batching.shared_lock import SharedLock
 from planhat_async.batching.verification import (
     N_NEWEST,
@@ -141,7 +142,7 @@ class OutcomeVerifier:
 
     async def _scan(self, rows: Rows, floor: Floor) -> tuple[list[tuple[Row, str]], Rows]:
         async with self._lock.exclusive():
-            records: dict[str, Mark] = {}
+            records: dict[str, Fingerprint] = {}
             for peek in self.peeks:
                 scan = DescendingScan(floor=floor.id, page_size=_PAGE_SIZE)
                 while not scan.is_done:

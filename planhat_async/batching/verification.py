@@ -1,8 +1,8 @@
 """Decides which rows of a chunk without an answer are stored: decisions only.
 
 A row without a key is created each time it arrives, so after a lost answer it can neither be sent again nor counted as
-stored. If the caller warrants that some of its values, its *mark*, are unique, Planhat's own list settles the question:
-all records created since lie above the newest `_id` there was before the chunk was sent.
+stored. If the caller warrants that some of its values, its *fingerprint*, are unique, Planhat's own list settles the
+question: all records created since lie above the newest `_id` there was before the chunk was sent.
 
 The list is read from its newest record down to that floor. It is read by offset, so rows come twice while others create
 (harmless) and are skipped while others delete: each page must begin at or above the last record of the page before,
@@ -17,8 +17,8 @@ created later lies above: chunks that begin from then on get a floor below it, a
 start. Each floor lies a minute below the `_id` it comes from, because the machines that make `_id`s need not agree on
 the time, nor on the order within a second.
 
-A record is claimed for one row only: for two rows with the same mark, two records must be found. Records that answers
-have named are claimed from the start.
+A record is claimed for one row only: for two rows with the same fingerprint, two records must be found. Records that
+answers have named are claimed from the start.
 """
 
 from __future__ import annotations
@@ -30,10 +30,11 @@ from typing import TypeAlias
 
 import attrs
 
-from planhat_async.batching.chunks import Mark, Row
+from planhat_async._convert import Fingerprint
+from planhat_async.batching.chunks import Row
 
-Seen: TypeAlias = tuple[str, Mark]
-"""The `_id` and the mark of a record in a list."""
+Seen: TypeAlias = tuple[str, Fingerprint]
+"""The `_id` and the fingerprint of a record in a list."""
 
 N_NEWEST = 1000
 """The number of the newest `_id`s that are read to find a floor."""
@@ -108,13 +109,13 @@ class ClaimedIds:
         Returns:
             Each row found with the `_id` of its record, and the rows that were not found.
         """
-        free: dict[Mark, list[str]] = {}
-        for record_id, mark in sorted(records, reverse=True):
+        free: dict[Fingerprint, list[str]] = {}
+        for record_id, fingerprint in sorted(records, reverse=True):
             if record_id not in self._ids:
-                free.setdefault(mark, []).append(record_id)
+                free.setdefault(fingerprint, []).append(record_id)
         found, missing = [], []
         for row in rows:
-            ids = free.get(row.mark) if row.mark else None
+            ids = free.get(row.fingerprint) if row.fingerprint else None
             if ids:
                 found.append((row, ids.pop()))
             else:
@@ -123,13 +124,13 @@ class ClaimedIds:
         return found, tuple(missing)
 
 
-def are_shown(rows: Sequence[Row], marks: Iterable[Mark]) -> bool:
+def are_shown(rows: Sequence[Row], fingerprints: Iterable[Fingerprint]) -> bool:
     """Whether a list shows the values that rows are recognised by.
 
     If no record that could be such a row has a value, Planhat does not show it, and a row that was not found may exist.
     """
-    kinds = {row.mark[1] for row in rows if row.mark}
-    alike = [values for values, kind in marks if kind in kinds]
+    kinds = {row.fingerprint[1] for row in rows if row.fingerprint}
+    alike = [values for values, kind in fingerprints if kind in kinds]
     return not alike or all(any(value is not None for value in column) for column in zip(*alike, strict=True))
 
 
@@ -146,7 +147,7 @@ class DescendingScan:
     offset: int = 0
     """The offset of the next page."""
     is_done: bool = False
-    records: dict[str, Mark] = attrs.field(factory=dict)
+    records: dict[str, Fingerprint] = attrs.field(factory=dict)
     """The records read above the floor."""
     _last_id: str = ""
     """The last `_id` of the joined pages."""
@@ -163,7 +164,7 @@ class DescendingScan:
         ids = [record_id for record_id, _ in page]
         if any(above <= below for above, below in itertools.pairwise(ids)):
             raise UnreadableListError("the list is not sorted by descending _id")
-        self.records.update((record_id, mark) for record_id, mark in page if record_id > self.floor)
+        self.records.update((record_id, fingerprint) for record_id, fingerprint in page if record_id > self.floor)
         is_further = bool(ids) and (not self._lowest_id or ids[-1] < self._lowest_id)
         self._lowest_id = ids[-1] if is_further else self._lowest_id
         self._n_idle = 0 if is_further else self._n_idle + 1

@@ -17,7 +17,7 @@ from planhat_async._convert import (
     encode_json,
     fields_of,
     spellings_of,
-    to_write,
+    to_wire,
     unknown_field,
     write_time,
 )
@@ -93,7 +93,7 @@ class FieldMapping:
                 raise SourceError(f"{name} is given twice: by --map and by --set")
         try:
             held |= {name: value_of(record, name, _checked_text(text, name)) for name, text in texts.items()}
-            encode_json(to_write(record, _nested(dict(held))))
+            encode_json(to_wire(record, _nested(dict(held))))
         except (ValueError, TypeError) as error:
             raise SourceError(f"--set: {error}") from None
         return cls(record=record, columns=by_column, constants=held, dates=formats, zone=_zone_of(time_zone, formats))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
-from planhat_async._convert import deleted_in, encode_plain, requirements_of, to_write
+from planhat_async._convert import deleted_in, encode_plain, requirements_of, to_wire
 from planhat_async._http.wire import Request
 from planhat_async.errors import DecodeError, NotFoundError
 from planhat_async.records import Record
@@ -60,11 +60,8 @@ class Creates(Repository[R]):
             UnknownOutcomeError: The request was sent and no answer came: the record may have been created.
             DecodeError: A 2xx answer without a record: it may have been created.
         """
-        wire = with_defaults(to_write(self.model.record, record), self.model.filled_in)
-        requirements = requirements_of(self.model)
-        requirements.check_ids(wire)
-        if missing := requirements.missing_to_create(wire):
-            raise ValueError(missing)
+        wire = with_defaults(to_wire(self.model.record, record), self.model.creation_defaults)
+        requirements_of(self.model).check_creation(wire)
         return await self._single(Request(method="POST", path=self.model.path, body=encode_plain(wire)), sent=wire)
 
 
@@ -87,10 +84,10 @@ class Updates(Repository[R]):
             ValueError: A key of another kind, an unknown field, or a value that Planhat does not accept.
             DecodeError: A 2xx answer without a record: it may have been changed.
         """
-        wire = to_write(self.model.record, changes)
+        wire = to_wire(self.model.record, changes)
         if isinstance(changes, Record):
             wire.pop("_id", None)
-        requirements_of(self.model).check_ids(wire)
+        requirements_of(self.model).check_update(wire)
         return await self._single(self._request("PUT", key, body=encode_plain(wire)), sent=wire)
 
 

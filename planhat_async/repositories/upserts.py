@@ -10,14 +10,14 @@ import attrs
 
 from planhat_async._convert import (
     IDS_ONLY,
-    Marker,
+    FingerprintFields,
     decode_json,
     encode_plain,
-    marker_of,
+    fingerprint_fields,
     requirements_of,
+    row_converter,
     says_error,
     wire_path,
-    writer_of,
 )
 from planhat_async._http.wire import Request, Response
 from planhat_async.batching.answers import Answer, tells_of_rows
@@ -139,35 +139,36 @@ class Upserts(Repository[R]):
         refuse_what_is_not_rows(rows, Record)
         check_options(options, UpsertOptions.__annotations__, call=f"{type(self).__name__}.upsert_many()")
         chosen = ChunkOptions(**options)
-        fingerprint = marker_of(self.model, chosen.verify_by) if chosen.verify_by else None
+        fields = fingerprint_fields(self.model, chosen.verify_by) if chosen.verify_by else None
         return UpsertRun(
             rows,
-            prepare=self._preparing(fingerprint),
+            prepare=self._preparing(fields),
             send=self._send_chunk,
-            send_single_call=None if fingerprint is not None else partial(self._send_chunk, is_bulk=False),
+            send_single_call=partial(self._send_chunk, is_bulk=False) if fields is None else None,
             options=chosen,
-            verifier=None if fingerprint is None else self._verifier(fingerprint, chosen.verify_wait),
+            verifier=None if fields is None else self._verifier(fields, chosen.verify_wait),
             ledger=ledger,
         )
 
-    def _verifier(self, fingerprint: Marker, wait: float) -> OutcomeVerifier:
-        peeks = [partial(self._peek, fingerprint, params) for params in _verification_lists(self.model)]
+    def _verifier(self, fields: FingerprintFields, wait: float) -> OutcomeVerifier:
+        peeks = [partial(self._peek, fields, params) for params in _verification_lists(self.model)]
         return OutcomeVerifier(peeks, wait)
 
-    def _preparing(self, marker: Marker | None) -> Prepare:
+    def _preparing(self, fields: FingerprintFields | None) -> Prepare:
         """A function that checks and encodes one row."""
-        write, check = writer_of(self.model.record, self.model.match).write, requirements_of(self.model).check_upsert
-        filled_in = self.model.filled_in
+        to_wire = row_converter(self.model.record, self.model.match).to_wire
+        check = requirements_of(self.model).check_upsert
+        defaults = self.model.creation_defaults
 
         def prepare(position: int, item: Any) -> Row:
             if type(item) is Unreadable:
                 raise ValueError(item.reason)
-            wire = write(item)
+            wire = to_wire(item)
             keys, is_partial = check(wire)
             if keys:
                 return Row(position, keys, encode_plain(wire), None, is_partial)
-            wire = with_defaults(wire, filled_in)
-            return Row(position, keys, encode_plain(wire), None if marker is None else marker.mark_of_row(wire))
+            wire = with_defaults(wire, defaults)
+            return Row(position, keys, encode_plain(wire), None if fields is None else fields.of_row(wire))
 
         return prepare
 
@@ -197,14 +198,14 @@ class Upserts(Repository[R]):
             keys=answer_keys_of(self.model),
         )
 
-    async def _peek(self, marker: Marker, params: Params, offset: int, limit: int) -> list[Seen]:
-        """Read a page of a list, newest record first: the `_id` and the mark of each record."""
-        query = (*params, ("sort", "-_id"), ("select", marker.select), ("limit", str(limit)), ("offset", str(offset)))
+    async def _peek(self, fields: FingerprintFields, params: Params, offset: int, limit: int) -> list[Seen]:
+        """Read a page of a list, newest record first: the `_id` and the fingerprint of each record."""
+        query = (*params, ("sort", "-_id"), ("select", fields.select), ("limit", str(limit)), ("offset", str(offset)))
         request = Request(method="GET", path=self.model.path, params=query, is_bulk=True)
         page = decode_json((await self._session.send(request)).body)
         if not isinstance(page, list) or not all(isinstance(one, dict) and type(one.get("_id")) is str for one in page):
             raise DecodeError(f"GET {self.model.path}: the answer is not a list of records")
-        return [(one["_id"], marker.mark_of(one)) for one in page]
+        return [(one["_id"], fields.of_record(one)) for one in page]
 
 
 def _account_in(body: bytes) -> Any:

@@ -331,7 +331,7 @@ def test_the_archive_is_the_one_that_the_model_declares(tmp_path: Path) -> None:
         record=Ticket,
         path="/jobs",
         limits=Tickets.model.limits,
-        filters=(ArchivedFilter(option="opened", wire="onlyOpen", field="is_open"),),
+        filters=(ArchivedFilter(option="opened", wire="onlyOpen", partition_field="is_open"),),
     )
     (tmp_path / "all.jsonl.part").write_bytes(b'{"_id":"1","isArchived":true}\n{"_id":"2"}\n')
     assert checkpoint_of(tmp_path / "all.jsonl", model).listings() == [

@@ -111,7 +111,7 @@ def test_a_creation_needs_the_same(pair: tuple[Any, Rules]) -> None:
     model, rules = pair
     wire = _wire_names(model.record)
     needed = {frozenset(wire[name] for name in group) - {"_id"} for group in model.needs}
-    filled_in = {frozenset([name]) for name in model.filled_in}
+    filled_in = {frozenset([name]) for name in model.creation_defaults}
     dropped = {frozenset([name]) for name in rules.dropped_without}
     assert needed | filled_in == set(map(frozenset, rules.needs)) | dropped
     with_others = {(wire[field], value, wire[other]) for field, value, other in model.needs_with}
