@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,11 +11,15 @@ import pytest
 from planhat_async import Notes, Session, Tasks, Tickets
 from planhat_async._convert import encode_json, requirements_of, to_write
 from planhat_async.models import ALL
-from planhat_async.repositories import Repository
+from planhat_async.repositories import Repository, Upserts
 from planhat_async.sandbox import Sandbox
 from planhat_async.testing.samples import make_note, make_record, make_task, make_ticket
 
-MAKERS = pytest.mark.parametrize("make", [make_note, make_task, make_ticket])
+MAKERS = pytest.mark.parametrize(
+    "make",
+    [make_note, make_task, make_ticket, *(partial(make_record, repository.model.record) for repository in ALL)],
+    ids=[*("note", "task", "ticket"), *(f"any of {repository.model.name}" for repository in ALL)],
+)
 
 
 @MAKERS
@@ -65,3 +70,16 @@ def test_a_record_of_any_model_can_be_made(repository: type[Repository[Any]]) ->
     wire = {**to_write(cls, made), **repository.model.filled_in}
     assert requirements_of(repository.model).missing_to_create(wire) is None
     assert make_record(cls, custom={"Seats": 7}).custom == {"Seats": 7}
+
+
+@pytest.mark.parametrize("repository", [one for one in ALL if issubclass(one, Upserts)], ids=lambda one: one.model.name)
+async def test_planhat_stores_records_of_any_model(
+    planhat: Sandbox, session: Session, repository: type[Upserts[Any]]
+) -> None:
+    """With every field as it was sent, but for a snippet, which follows from the description."""
+    made = [make_record(repository.model.record, number) for number in range(1, 51)]
+    assert (await repository(session).upsert_many(made)).stored == 50
+    assert len(planhat.records(repository.model.name)) == 50
+    for record, stored in zip(made, planhat.records(repository.model.name), strict=True):
+        sent = to_write(repository.model.record, record)
+        assert {name for name, value in sent.items() if stored.get(name) != value} <= {"snippet"}
