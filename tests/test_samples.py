@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from each_model import each
 
 from planhat_async import Notes, Session, Tasks, Tickets
 from planhat_async._convert import encode_json, requirements_of, to_write
@@ -72,7 +73,7 @@ def test_a_record_of_any_model_can_be_made(repository: type[Repository[Any]]) ->
     assert make_record(cls, custom={"Seats": 7}).custom == {"Seats": 7}
 
 
-@pytest.mark.parametrize("repository", [one for one in ALL if issubclass(one, Upserts)], ids=lambda one: one.model.name)
+@each(Upserts)
 async def test_planhat_stores_records_of_any_model(
     planhat: Sandbox, session: Session, repository: type[Upserts[Any]]
 ) -> None:
