@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import sys
+import textwrap
 from typing import Any
 
 import pytest
@@ -31,3 +35,22 @@ def text_of(repository: type[Repository[Any]]) -> str | None:
         if field.is_writable and field.type is str and not name.endswith(("id", "type", "status"))
     }
     return texts.get("description") or next(iter(texts.values()), None)
+
+
+def declared_options(repository: type[Repository[Any]], method: str) -> type[Any]:
+    """The `TypedDict` whose keys type checkers allow as options of a method that lists."""
+    for cls in repository.__mro__[:-1]:
+        for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(cls)))):
+            match node:
+                case (
+                    ast.FunctionDef(name=name, args=ast.arguments(kwarg=ast.arg(annotation=annotation)))
+                    | ast.AsyncFunctionDef(name=name, args=ast.arguments(kwarg=ast.arg(annotation=annotation)))
+                ) if name == method and isinstance(annotation, ast.Subscript):
+                    declared: type[Any] = vars(sys.modules[cls.__module__])[ast.unparse(annotation.slice)]
+                    return declared
+    raise AssertionError(f"{repository.__name__}.{method}() declares no options")
+
+
+def one_list(repository: type[Repository[Any]]) -> dict[str, bool]:
+    """The options that choose one list where Planhat has two of a model."""
+    return {one.option: False for one in repository.model.filters if one.partition_field is not None}
