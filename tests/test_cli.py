@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
-import itertools
 import json
 import os
 import re
@@ -20,9 +18,23 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, field
+from command_line import (
+    FINISHING,
+    GOOD,
+    HEAD,
+    PROGRAM,
+    TOKEN,
+    Desk,
+    Ended,
+    good,
+    good_json,
+    listening,
+    request_on,
+    run,
+    started,
+)
 from pyarrow import parquet as pq
-from typer.testing import CliRunner
 
 from planhat_async.cli import app as cli
 from planhat_async.cli.demo import DemoReport
@@ -32,118 +44,7 @@ from planhat_async.results import UpsertResult
 from planhat_async.sandbox import Sandbox
 from planhat_async.sandbox.faults import KINDS
 
-TOKEN = "tok-5f3a-not-to-be-seen"
-PROGRAM = (sys.executable, "-m", "planhat_async")
 COUNTS = ["created", "updated", "unchanged", "unreported", "rejected", "invalid", "dropped", "unknown", "unsent"]
-
-_prefixes = (f"{number}-" for number in itertools.count(1))
-
-
-@frozen
-class Ended:
-    """How a command ended, and what it said."""
-
-    code: int
-    out: str
-    err: list[str]
-
-
-def run(*arguments: str | Path) -> Ended:
-    """Run a command in this process; it never shows a traceback, nor the token."""
-    result = CliRunner().invoke(cli.app, [str(argument) for argument in arguments], catch_exceptions=False)
-    said = result.stdout + result.stderr
-    assert "Traceback" not in said
-    assert TOKEN not in said
-    return Ended(result.exit_code, result.stdout, result.stderr.splitlines())
-
-
-@contextlib.contextmanager
-def started(folder: Path, *arguments: str | Path, **environment: str) -> Iterator[subprocess.Popen[str]]:
-    """A command as a process of its own."""
-    process = subprocess.Popen(
-        [*PROGRAM, *map(str, arguments)],
-        cwd=folder,
-        env={**os.environ, **environment},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def listening(process: subprocess.Popen[str]) -> str:
-    """The URL that a sandbox says it listens on."""
-    assert process.stdout is not None
-    found = re.fullmatch(r"listening on (http://127\.0\.0\.1:\d+)\n", process.stdout.readline())
-    assert found is not None
-    return found[1]
-
-
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a sandbox that runs as its users run it, and ends well when it is asked to."""
-    arguments = ("sandbox", "--port", "0", "--per-minute", "0")
-    with started(tmp_path_factory.mktemp("sandbox"), *arguments, PLANHAT_API_TOKEN=TOKEN) as process:
-        yield listening(process)
-        process.terminate()
-        assert process.communicate(timeout=20) == ("", "")
-        assert process.returncode == 0
-
-
-@frozen
-class Desk:
-    """A folder of files for one test, and what the sandbox holds of it; `@` stands for a prefix of its own."""
-
-    folder: Path
-    url: str
-    prefix: str
-
-    def file(self, name: str, content: str | bytes) -> Path:
-        """A file of this content."""
-        path = self.folder / name
-        data = content.encode() if isinstance(content, str) else content
-        path.write_bytes(data.replace(b"@", self.prefix.encode()))
-        return path
-
-    def stored(self, model: str = "tickets") -> dict[str, dict[str, Any]]:
-        """What the sandbox holds, by `sourceId`."""
-        request = urllib.request.Request(  # noqa: S310 - the sandbox's own URL
-            f"{self.url}/{model}?limit=10000&sort=_id", headers={"Authorization": f"Bearer {TOKEN}"}
-        )
-        with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - the same
-            rows = json.load(answer)
-        ours = [row for row in rows if row.get("sourceId", "").startswith(self.prefix)]
-        held = {row["sourceId"].replace(self.prefix, "@"): row for row in ours}
-        assert len(held) == len(ours)
-        return held
-
-
-@pytest.fixture
-def desk(tmp_path: Path, sandbox: str, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    """A desk with the sandbox in the environment."""
-    monkeypatch.setenv("PLANHAT_BASE_URL", sandbox)
-    monkeypatch.setenv("PLANHAT_API_TOKEN", TOKEN)
-    monkeypatch.chdir(tmp_path)
-    return Desk(tmp_path, sandbox, next(_prefixes))
-
-
-HEAD = "source_id,email,domains,title\n"
-GOOD = "@1,ada(at)acme.example,acme.example,Hello\n"
-
-
-def good(number: int) -> str:
-    """A line of CSV that can be stored."""
-    return f"@{number},ada(at)acme.example,acme.example,Hello\n"
-
-
-def good_json(number: int) -> str:
-    """A line of JSONL that can be stored."""
-    return json.dumps({"sourceId": f"@{number}", "email": "ada(at)acme.example", "domains": ["acme.example"]}) + "\n"
 
 
 def around(line: bytes) -> bytes:
@@ -872,21 +773,6 @@ def test_parquet_without_its_package_is_refused(desk: Desk, nobody: str, monkeyp
 
 # Interruptions
 
-FINISHING = "finishing the chunks in flight; interrupt again to stop at once"
-
-
-def _request(connection: socket.socket) -> bytes:
-    """One whole request from this connection."""
-    connection.settimeout(20)
-    received = b""
-    while b"\r\n\r\n" not in received:
-        received += connection.recv(65536)
-    head, _, body = received.partition(b"\r\n\r\n")
-    length = re.search(rb"content-length: (\d+)", head.lower())
-    while len(body) < int(length[1] if length else 0):
-        body += connection.recv(65536)
-    return body
-
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -900,7 +786,7 @@ def test_an_interrupted_upsert_accounts_for_every_row(desk: Desk, number: signal
         with started(desk.folder, *arguments) as process:
             connection, _ = server.accept()
             with connection:
-                assert [row["title"] for row in json.loads(_request(connection))] == ["Hello"]
+                assert [row["title"] for row in json.loads(request_on(connection))] == ["Hello"]
                 process.send_signal(number)
                 assert process.stderr is not None
                 assert process.stderr.readline() == FINISHING + "\n"
@@ -927,7 +813,7 @@ def interrupting(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[signal.Signal
         def serve() -> None:
             connection, _ = server.accept()
             with connection:
-                _request(connection)
+                request_on(connection)
                 for number in signals:
                     os.kill(os.getpid(), number)
                 while connection.recv(65536):

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 
-from test_cli import (
+from command_line import (
     Desk,
-    desk,  # noqa: F401 - a fixture
     run,
-    sandbox,  # noqa: F401 - a fixture
 )
 
 CSV = "id,externalId,sourceId,name,phase,domains\n"
 
 
-def test_companies_are_written_changed_and_exported(desk: Desk) -> None:  # noqa: F811
+def test_companies_are_written_changed_and_exported(desk: Desk) -> None:
     """Created by their keys, changed by any of them, exported with the same columns; a row that cannot be is named."""
     file = desk.file("c.csv", CSV + ",@a,@7,@Acme,,\n,@b,@8,@Bolt,,\n,,,@No key,,\n,,,,Live,\n")
     planned = run("upsert", "companies", file, "--dry-run", "--json")
@@ -35,7 +33,7 @@ def test_companies_are_written_changed_and_exported(desk: Desk) -> None:  # noqa
     assert json.loads(run("upsert", "companies", again, "--json").out)["created"] == 0
 
 
-def test_the_fields_of_companies_are_listed(desk: Desk) -> None:  # noqa: F811
+def test_the_fields_of_companies_are_listed(desk: Desk) -> None:
     """With their documentation."""
     listed = run("fields", "companies")
     assert listed.code == 0
