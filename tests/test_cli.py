@@ -34,15 +34,20 @@ from command_line import (
     run,
     started,
 )
+from each_model import each, with_capability
 from pyarrow import parquet as pq
 
+from planhat_async import Model, Notes
+from planhat_async._convert import encode_json, to_write
 from planhat_async.cli import app as cli
 from planhat_async.cli.demo import DemoReport
 from planhat_async.jobs.job_progress import in_words
 from planhat_async.jobs.sources import FileSource
+from planhat_async.repositories import Lists, Repository, Upserts
 from planhat_async.results import UpsertResult
 from planhat_async.sandbox import Sandbox
 from planhat_async.sandbox.faults import KINDS
+from planhat_async.testing import make_record
 
 COUNTS = ["created", "updated", "unchanged", "unreported", "rejected", "invalid", "dropped", "unknown", "unsent"]
 
@@ -163,20 +168,6 @@ def test_what_is_sent_again_is_not_made_again(desk: Desk) -> None:
         (0, 2, True),
     ]
     assert [*desk.stored()] == ["@1", "@2"]
-
-
-@pytest.mark.parametrize(
-    ("model", "row"),
-    [
-        ("notes", {"companyId": "5f4e3d2c1b0a998877665544", "subject": "Hi"}),
-        ("tasks", {"companyId": "5f4e3d2c1b0a998877665544", "action": "Call"}),
-    ],
-)
-def test_notes_and_tasks_are_written_too(desk: Desk, model: str, row: dict[str, str]) -> None:
-    """From a file of any name, where the format is given."""
-    ended = run("upsert", model, desk.file("rows.txt", json.dumps(row)), "--format", "jsonl", "--json")
-    told = json.loads(ended.out)
-    assert (ended.code, told["created"], told["rows"]) == (0, 1, 1)
 
 
 def test_a_file_in_another_encoding_is_read_as_it_is_told(desk: Desk) -> None:
@@ -602,34 +593,42 @@ def fetched(url: str) -> bytes:
 
 @pytest.fixture(scope="module")
 def stocked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a sandbox with several small pages of everything."""
+    """The URL of a sandbox with several small pages of every model that can be upserted."""
     folder = tmp_path_factory.mktemp("stocked")
-    person = {"email": "a@b.example", "domains": ["b.example"]}
-    rows: dict[str, list[dict[str, Any]]] = {
-        "tickets": [person | {"sourceId": str(number)} for number in range(1300)],
-        "tasks": [
-            {"companyId": "5f4e3d2c1b0a998877665544", "action": "Call", "isArchived": number % 2 == 0}
-            for number in range(2600)
-        ],
-        "notes": [{"companyId": "5f4e3d2c1b0a998877665544", "subject": str(number)} for number in range(100)],
-    }
+    # From the first company on, records of unknown ones are refused.
+    models = sorted(with_capability(Lists, Upserts), key=lambda repository: repository.model.company_field is None)
     with started(folder, "sandbox", "--port", "0", "--per-minute", "0", PLANHAT_API_TOKEN=TOKEN) as process:
         url = listening(process)
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("PLANHAT_API_TOKEN", TOKEN)
-            for model in ("notes", "tasks", "tickets"):
-                file = folder / f"{model}.jsonl"
-                file.write_text("".join(json.dumps(row) + "\n" for row in rows[model]))
-                assert run("upsert", model, file, "--base-url", url).code == 0
+            for model in (repository.model for repository in models):
+                file = folder / f"{model.name}.jsonl"
+                file.write_bytes(b"".join(encode_json(row) + b"\n" for row in stock_of(model)))
+                assert run("upsert", model.name, file, "--base-url", url).code == 0
         yield url
+
+
+def page_size_of(model: Model) -> int:
+    """Rows of a page that is no list's end."""
+    return min(model.limits.default * 6 // 5, model.limits.most)
+
+
+def stock_of(model: Model) -> Iterator[dict[str, Any]]:
+    """Rows for two pages and a bit in each of the model's lists."""
+    partition = next((one.partition_field for one in model.filters if one.partition_field is not None), None)
+    n_lists = 1 if partition is None else 2
+    for number in range(n_lists * (2 * page_size_of(model) + 100)):
+        fields = {} if partition is None else {partition: number % 2 == 0}
+        yield to_write(model.record, make_record(model.record, number, **fields))
 
 
 BROKEN_OFF = pytest.mark.parametrize(
     ("model", "page_size", "pages", "n_read"),
     [
-        pytest.param("tickets", 600, 2, 600, id="tickets"),
-        pytest.param("notes", 40, 2, 40, id="notes"),
-        pytest.param("tasks", 600, 2, 600, id="open tasks"),
+        *(
+            pytest.param(model.name, page_size_of(model), 2, page_size_of(model), id=model.name)
+            for model in (repository.model for repository in with_capability(Lists, Upserts))
+        ),
         pytest.param("tasks", 600, 6, 1900, id="archived tasks"),
     ],
 )
@@ -659,11 +658,13 @@ def test_an_export_that_broke_off_is_resumed_to_the_very_same_file(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", ["notes", "tasks", "tickets"])
-def test_an_export_that_was_killed_is_resumed_to_the_very_same_file(desk: Desk, stocked: str, model: str) -> None:
+@each(Lists, Upserts)
+def test_an_export_that_was_killed_is_resumed_to_the_very_same_file(
+    desk: Desk, stocked: str, repository: type[Repository[Any]]
+) -> None:
     """Though it could say nothing, nor finish its last line."""
+    model, size = repository.model.name, page_size_of(repository.model)
     assert run("export", model, "-o", "whole.jsonl", "--base-url", stocked).code == 0
-    size = 40 if model == "notes" else 600
     with Doorman(stocked, 3, size) as doorman:
         arguments = ("export", model, "-o", "out.jsonl", "--concurrency", "1", "--base-url", doorman.door)
         with started(desk.folder, *arguments) as process:
@@ -742,9 +743,12 @@ def test_a_csv_that_broke_off_cannot_be_resumed(stocked: str) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["-o", "out.Parquet"], ["-o", "out", "--format", "parquet"]])
-@pytest.mark.parametrize("model", ["notes", "tasks", "tickets"])
-def test_an_export_is_parquet_where_it_is_asked_for(desk: Desk, stocked: str, model: str, arguments: list[str]) -> None:
+@each(Lists, Upserts)
+def test_an_export_is_parquet_where_it_is_asked_for(
+    desk: Desk, stocked: str, repository: type[Repository[Any]], arguments: list[str]
+) -> None:
     """By the file's ending, or by name; every record is in it."""
+    model = repository.model.name
     run("export", model, "-o", "whole.jsonl", "--base-url", stocked)
     ids = [json.loads(line)["_id"] for line in Path("whole.jsonl").read_text().splitlines()]
     ended = run("export", model, *arguments, "--base-url", stocked)
@@ -758,7 +762,7 @@ def test_parquet_goes_through_a_pipe(desk: Desk, stocked: str) -> None:
     """To standard output, whole."""
     command = [*PROGRAM, "export", "notes", "--format", "parquet", "--base-url", stocked]
     done = subprocess.run(command, cwd=desk.folder, capture_output=True, timeout=60, check=True)
-    assert pq.read_table(io.BytesIO(done.stdout)).num_rows == 100
+    assert pq.read_table(io.BytesIO(done.stdout)).num_rows == len([*stock_of(Notes.model)])
 
 
 def test_parquet_without_its_package_is_refused(desk: Desk, nobody: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Companies on the command line, which derives everything from the list of models."""
+"""Every model on the command line, which derives everything from the list of models; companies in particular."""
 
 from __future__ import annotations
 
