@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -160,3 +162,11 @@ def test_small_objects_take_what_planhat_sends() -> None:
     assert StatusChange(status="open", time=time) == StatusChange(status="open", time=time, extra={})
     assert Person(id="1", name="Jo").is_owner is None
     assert ChecklistItem().title is None
+
+
+@pytest.mark.parametrize("repository", ALL, ids=lambda one: one.model.name)
+def test_type_checkers_see_a_use_of_every_model(repository: type[Repository[Any]]) -> None:
+    """Of its repository and of its record, in the pretend user code that they read."""
+    tree = ast.parse((Path(__file__).parent / "typing_user_code.py").read_text())
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    assert {repository.__name__, repository.model.record.__name__} <= used
