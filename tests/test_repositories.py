@@ -38,9 +38,10 @@ from planhat_async._convert.fields import unstructure
 from planhat_async._http.wire import Response
 from planhat_async.batching.upsert_run import UpsertRun
 from planhat_async.keys import EXTID, SRCID
-from planhat_async.repositories import Deletes, Gets, Lists, Updates
+from planhat_async.repositories import Deletes, Gets, Lists, Updates, Upserts
 from planhat_async.repositories.queries import queries_of
 from planhat_async.sandbox import Choices, Sandbox
+from planhat_async.testing import make_record
 
 FREE_TEXT = "a/b ?c#d%2Fe&f é[..]"
 QUOTED = "a%2Fb%20%3Fc%23d%252Fe%26f%20%C3%A9%5B..%5D"
@@ -1035,6 +1036,23 @@ async def test_chunks_are_cut_by_bytes(planhat: Sandbox, session: Session) -> No
     """As soon as the next row would pass `max_bytes`."""
     await Tickets(session).upsert_many(ticket_rows(4, title="x" * 400), max_bytes=1200, concurrency=1)
     assert [request.n_rows for request in planhat.requests] == [2, 2]
+
+
+@each(Upserts)
+async def test_a_row_is_matched_on_each_key_of_its_model(
+    planhat: Sandbox, session: Session, repository: type[Tickets]
+) -> None:
+    """It changes the record that has the key, and creates none."""
+    model = repository.model
+    made: list[Any] = [make_record(model.record, number) for number in (1, 2)]
+    assert (await repository(session).upsert_many(made)).created == 2
+    other, stored = planhat.records(model.name)
+    for name in model.match:
+        key = stored["_id"] if name == "id" else getattr(made[1], name)
+        result = await repository(session).upsert_many([{name: key, "custom": {name: "new"}}])
+        assert (result.stored, result.created, result.ok) == (1, 0, True)
+    changed = {**stored.get("custom", {}), **dict.fromkeys(model.match, "new")}
+    assert [record.get("custom") for record in planhat.records(model.name)] == [other.get("custom"), changed]
 
 
 @pytest.mark.parametrize("rows", [{"source_id": "s"}, Ticket(source_id="s"), "s", b"s"])
