@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
-from planhat_async._convert import fields_of
+from planhat_async._convert import fields_of, to_write
 from planhat_async.models import ALL
+from planhat_async.records import Model
 from planhat_async.repositories import Repository
+from planhat_async.testing import make_record
 
 
 def with_capability(*capabilities: type[Repository[Any]]) -> list[type[Any]]:
@@ -25,6 +27,11 @@ def each(*capabilities: type[Repository[Any]]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(
         "repository", with_capability(*capabilities), ids=lambda repository: repository.model.name
     )
+
+
+def sample_row(model: Model, number: int = 1, **fields: Any) -> dict[str, Any]:
+    """A row that can be sent, by Planhat's names; fields of one's own by ours."""
+    return to_write(model.record, make_record(model.record, number, **fields))
 
 
 def text_of(repository: type[Repository[Any]]) -> str | None:

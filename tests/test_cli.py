@@ -34,11 +34,11 @@ from command_line import (
     run,
     started,
 )
-from each_model import each, with_capability
+from each_model import each, sample_row, with_capability
 from pyarrow import parquet as pq
 
 from planhat_async import Model, Notes
-from planhat_async._convert import encode_json, to_write
+from planhat_async._convert import encode_json
 from planhat_async.cli import app as cli
 from planhat_async.cli.demo import DemoReport
 from planhat_async.jobs.job_progress import in_words
@@ -47,7 +47,6 @@ from planhat_async.repositories import Lists, Repository, Upserts
 from planhat_async.results import UpsertResult
 from planhat_async.sandbox import Sandbox
 from planhat_async.sandbox.faults import KINDS
-from planhat_async.testing import make_record
 
 COUNTS = ["created", "updated", "unchanged", "unreported", "rejected", "invalid", "dropped", "unknown", "unsent"]
 
@@ -619,7 +618,7 @@ def stock_of(model: Model) -> Iterator[dict[str, Any]]:
     n_lists = 1 if partition is None else 2
     for number in range(n_lists * (2 * page_size_of(model) + 100)):
         fields = {} if partition is None else {partition: number % 2 == 0}
-        yield to_write(model.record, make_record(model.record, number, **fields))
+        yield sample_row(model, number, **fields)
 
 
 BROKEN_OFF = pytest.mark.parametrize(
