@@ -13,13 +13,18 @@ import pytest
 from planhat_async._convert import fields_of, to_write
 from planhat_async.models import ALL
 from planhat_async.records import Model
-from planhat_async.repositories import Repository
+from planhat_async.repositories import Creates, Repository, Updates, Upserts
 from planhat_async.testing import make_record
 
 
 def with_capability(*capabilities: type[Repository[Any]]) -> list[type[Any]]:
     """The repositories that have all of these capabilities."""
     return [one for one in ALL if all(issubclass(one, capability) for capability in capabilities)]
+
+
+def can_be_written(repository: type[Any]) -> bool:
+    """Whether any of its calls sends a record."""
+    return issubclass(repository, Creates | Updates | Upserts)
 
 
 def each(*capabilities: type[Repository[Any]]) -> pytest.MarkDecorator:
@@ -30,8 +35,12 @@ def each(*capabilities: type[Repository[Any]]) -> pytest.MarkDecorator:
 
 
 def sample_row(model: Model, number: int = 1, **fields: Any) -> dict[str, Any]:
-    """A row that can be sent, by Planhat's names; fields of one's own by ours."""
-    return to_write(model.record, make_record(model.record, number, **fields))
+    """A row that can be created, by Planhat's names; fields of one's own by ours."""
+    made = make_record(model.record, number, **fields)
+    for group in model.needs:
+        if all(getattr(made, name) is None for name in group):
+            setattr(made, group[0], "made up")
+    return to_write(model.record, made)
 
 
 def text_of(repository: type[Repository[Any]]) -> str | None:

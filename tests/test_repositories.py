@@ -63,7 +63,7 @@ def ids(records: list[Any]) -> list[str | None]:
     return [record.id for record in records]
 
 
-def add(planhat: Sandbox, name: str, n_records: int, **fields: Any) -> list[str]:
+def add(planhat: Sandbox, name: str, n_records: int, /, **fields: Any) -> list[str]:
     """Records straight into the store; their `_id`s."""
     return [planhat.add(name, {"companyId": "c1", **fields})["_id"] for _ in range(n_records)]
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, get_type_hints
 
 import pytest
-from each_model import declared_options, each, one_list
+from each_model import declared_options, each, one_list, sample_row
 
 from planhat_async import (
     DecodeError,
@@ -23,7 +23,6 @@ from planhat_async.records import Filter, IdFilter
 from planhat_async.records.filters import ArchivedFilter, DayFilter
 from planhat_async.repositories import Creates, Deletes, Gets, ListingOptions, Lists, PageOptions, Updates, Upserts
 from planhat_async.sandbox.models import ALL as RULES
-from planhat_async.testing import make_record
 from reference.conftest import Serve
 from reference.page_server import ID, OTHER_ID, Answers, Call, PageServer, Said, always, by_method, listing, says
 
@@ -74,7 +73,7 @@ async def test_a_record_is_created_read_and_changed_at_its_path(page_server: Ser
     planhat = await page_server(always({"_id": ID, "companyId": OTHER_ID}))
     model = repository(planhat.session)
     found = [
-        await model.create(make_record(repository.model.record)),
+        await model.create(sample_row(repository.model)),
         await model.get(ID),
         await model.update(ID, {"custom": {"d": 1}}),
     ]
