@@ -320,7 +320,7 @@ def test_a_list_that_does_not_show_the_values_proves_nothing() -> None:
     planhat = Hiding([Fault.DROP_AFTER])
     result = upsert_notes(planhat, [{"companyId": ACME, "subject": "s"}], verify_by=["subject"])
     assert (result.unknown, len(planhat.sent)) == (1, 1)
-    assert result.problems[0].reason.endswith("it does not show the values that rows are recognised by")
+    assert result.problems[0].reason.endswith("it does not show the values of verify_by")
 
 
 def test_rows_that_get_lost_again_and_again_are_unknown() -> None:

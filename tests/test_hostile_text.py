@@ -97,7 +97,7 @@ async def test_a_journal_keeps_and_shows_plain_lines(tmp_path: Path) -> None:
     async with await Journal.open(tmp_path / "job.db") as journal:
         await journal.save(entry)
         await journal.save_run(Run(number=1, started=1.0, seen=2.0, ended=2.0, ended_by=HOSTILE))
-        await journal.describe({"model": HOSTILE})
+        await journal.save_job({"model": HOSTILE})
     shown = await Journal.load(tmp_path / "job.db")
     assert [(group.reason, group.key) for group in problem_groups(shown)] == [(PLAIN, PLAIN)]
     html = page(shown, name=HOSTILE)

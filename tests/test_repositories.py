@@ -722,7 +722,7 @@ async def test_every_record_comes_once_while_others_come_and_go(planhat: Sandbox
     surviving = {record["_id"] for record in planhat.records("tickets")} & set(keys)
     assert len(surviving) < 500
     assert surviving <= set(read)
-    assert session.stats.seams_repaired > 0
+    assert session.stats.joins_repaired > 0
 
 
 async def test_companies_in_several_groups_have_no_record_twice(planhat: Sandbox, session: Session) -> None:
@@ -1117,7 +1117,7 @@ async def test_an_empty_answer_tells_of_no_row() -> None:
     async with Session(TOKEN, transport=FakeTransport([Response(status=200)])) as session:
         result = await Tickets(session).upsert_many(ticket_rows(2))
     assert counted(result) == {"unknown": 2}
-    assert {problem.reason for problem in result.problems} == {"answered 200 with something else than an account"}
+    assert {problem.reason for problem in result.problems} == {"answered 200 with no account of the rows"}
 
 
 async def test_a_wrong_token_ends_an_upsert(planhat: Sandbox) -> None:

@@ -20,7 +20,7 @@ from planhat_async.errors import PlanhatError
 from planhat_async.results import Outcome
 
 _MAX_ROUNDS = 5
-"""How many times rows are sent that are not found in Planhat's list."""
+"""How many times rows are sent that do not appear in Planhat's list."""
 
 
 class Send(Protocol):
@@ -42,20 +42,17 @@ class Send(Protocol):
 
 @attrs.frozen
 class ChunkSender:
-    """Sends chunks until every row has an outcome.
-
-    Args:
-        send: Makes a request.
-        verifier: Looks for keyless rows whose answer got lost.
-        send_only: Makes the request of an upsert that is a single call.
-    """
+    """Sends chunks until every row has an outcome."""
 
     send: Send
+    """Makes a request."""
     verifier: OutcomeVerifier | None = None
-    send_only: Send | None = None
+    """Looks for keyless rows whose answer got lost."""
+    send_single_call: Send | None = None
+    """Makes the request of an upsert that is one call in all, which counts as a single call for the pace."""
 
     async def send_chunk(self, outcome: ChunkOutcome) -> None:
-        """Send a chunk, and settle each of its rows."""
+        """Send a chunk and settle each of its rows."""
         if self.verifier is not None and outcome.is_verified:
             await self._send_verified(outcome, self.verifier)
         else:
@@ -66,7 +63,7 @@ class ChunkSender:
         try:
             floor = await verifier.begin_chunk(outcome.floor)
         except PlanhatError as error:
-            # Without a floor no row could be found afterwards.
+            # Without a floor no row could be found later.
             while outcome.pending:
                 outcome.fail(outcome.pending.pop(), error, Outcome.UNSENT)
             outcome.stay_in_doubt(f"and Planhat's list, which might tell, could not be read: {error}")
@@ -104,14 +101,14 @@ class ChunkSender:
                         # The ids of an answer that leaves rows in doubt may belong to those rows.
                         self.verifier.claim(outcome.result.created_ids)
             except BaseException:
-                outcome.pending.append(part)  # to be given up: the part knows whether it was sent
+                outcome.pending.append(part)  # `give_up` settles it by whether it was sent
                 raise
             outcome.pending += [one for one in reversed(parts) if one.rows]
 
     async def _send_part(self, outcome: ChunkOutcome, part: Part, body: bytes) -> list[Part]:
         """Make the request of one part; returns the parts that are to be sent again, in order."""
         is_single_call = outcome.chunk.is_only and part.rows is outcome.chunk.rows
-        send = self.send_only if is_single_call and self.send_only is not None else self.send
+        send = self.send_single_call if is_single_call and self.send_single_call is not None else self.send
         try:
             answer = await send(
                 body,
@@ -125,7 +122,7 @@ class ChunkSender:
 
 
 async def _body_of(rows: Rows, chunk: Chunk) -> bytes:
-    """The body of a request; others have the event loop between two pieces."""
+    """The body of a request; other tasks run between two pieces."""
     if rows is chunk.rows:
         return chunk.body
     body = io.BytesIO()

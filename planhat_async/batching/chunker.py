@@ -50,8 +50,8 @@ class _Open:
     """The length of the body: brackets and commas are a byte more than one for each row."""
     _body: io.BytesIO = attrs.field(factory=io.BytesIO)
 
-    def take(self, row: Row, n_bytes: int) -> None:
-        """Add a row, which makes the body so much longer."""
+    def add(self, row: Row, n_bytes: int) -> None:
+        """Add a row, which makes the body `n_bytes` longer."""
         write = self._body.write
         write(b"," if self.rows else b"[")
         write(row.data)
@@ -60,23 +60,23 @@ class _Open:
         self.keys.update(row.keys)
 
     def body(self) -> bytes:
-        """All rows as a JSON array; they are not copied."""
+        """All rows as a JSON array, without a copy."""
         self._body.write(b"]" if self.rows else b"[]")
         return self._body.getvalue()
 
 
 @attrs.define(eq=False)
 class _Waiting:
-    """A row that waits."""
+    """A row whose key is too near."""
 
     row: Row
     n_behind: int = 0
-    """In how many of its keys' queues it is not the first."""
+    """The number of its keys' queues in which it is not the first."""
 
 
 @attrs.define(kw_only=True)
 class Chunker:
-    """Cuts rows into chunks of at most `chunk_size` rows and `max_bytes` bytes; how depends on the rows alone."""
+    """Cuts rows into chunks of at most `chunk_size` rows and `max_bytes` bytes, by the rows alone."""
 
     chunk_size: int
     max_bytes: int
@@ -96,7 +96,7 @@ class Chunker:
     _invalid: list[Problem] = attrs.field(factory=list)
     _ready: deque[Chunk] = attrs.field(factory=deque)
     has_due: bool = False
-    """Whether `due` has anything to say."""
+    """Whether `due` yields a chunk."""
     _is_at_end: bool = False
     _has_cut_rows: bool = False
 
@@ -104,7 +104,7 @@ class Chunker:
         self._near = (self._keyed.keys, *(set[Key]() for _ in range(_DISTANCE - 1)))
 
     def feed(self, row: Row) -> None:
-        """Take a row; ask `due` what leaves now. One too large for any chunk is refused."""
+        """Add a row; `due` yields what is complete by then. A row too large for any chunk is refused."""
         n_bytes = len(row.data) + 1
         keys = row.keys
         if n_bytes >= self.max_bytes:
@@ -112,7 +112,7 @@ class Chunker:
         elif not keys:
             if self._keyless.n_bytes + n_bytes > self.max_bytes:
                 self._cut_keyless()
-            self._keyless.take(row, n_bytes)
+            self._keyless.add(row, n_bytes)
             if len(self._keyless.rows) >= self.chunk_size:
                 self._cut_keyless()
         else:
@@ -125,31 +125,31 @@ class Chunker:
             keyed = self._keyed
             while keyed.n_bytes + n_bytes > self.max_bytes:
                 keyed = self._cut_keyed()
-            keyed.take(row, n_bytes)
+            keyed.add(row, n_bytes)
             if len(keyed.rows) >= self.chunk_size:
                 self._cut_keyed()
 
     def refuse(self, problem: Problem) -> None:
-        """Take a row that must not be sent; many of them leave by themselves, else with the next chunk."""
+        """Count an invalid row; it is reported with the next chunk, or in a chunk of `chunk_size` invalid rows."""
         self._invalid.append(problem)
         if len(self._invalid) >= self.chunk_size:
             self._make(_Open())
 
     def objection_to(self, row: Row) -> Problem | None:
-        """Why `feed` would refuse a row, if it would."""
+        """Why `feed` would refuse the row, or `None`."""
         return self._too_large(row) if len(row.data) + 2 > self.max_bytes else None
 
     def _too_large(self, row: Row) -> Problem:
         reason = f"{len(row.data):,} bytes are more than one call may hold (max_bytes)"
         return Problem(outcome=Outcome.INVALID, reason=reason, position=row.position, key=row.key)
 
-    def end(self) -> None:
-        """Note that the input has ended: everything leaves."""
+    def end_input(self) -> None:
+        """Note that the input has ended: every open chunk is due."""
         self._is_at_end = self.has_due = True
         self._fill()
 
     def due(self) -> Iterator[Chunk]:
-        """The chunks that leave now, cut as they are asked for."""
+        """Yield the chunks that are due, each cut when it is asked for."""
         while True:
             if not self._ready:
                 if self._holds_too_much:
@@ -175,9 +175,9 @@ class Chunker:
         self._make(full)
 
     def _cut_keyed(self) -> _Open:
-        """Let the open chunk leave, and open the next one, with the waiting rows whose turn has come.
+        """Cut the open chunk, and fill the next one with the waiting rows whose turn has come.
 
-        Returns the open chunk, which has room for another row: where waiting rows fill one, that leaves too.
+        Returns the open chunk, which has room for another row: a chunk that waiting rows fill is cut too.
         """
         self._turn()
         while len(self._keyed.rows) >= self.chunk_size:
@@ -221,7 +221,7 @@ class Chunker:
         self.has_due = self.has_due or self._holds_too_much
 
     def _ripen(self, waiting: _Waiting) -> None:
-        """Note when a row may leave that is the first of all its keys."""
+        """Note the chunk that a row may go into, once it is the first of all its keys."""
         distance = next(
             (n for n, keys in enumerate(self._near) if not keys.isdisjoint(waiting.row.keys)), _DISTANCE - 1
         )
@@ -235,13 +235,13 @@ class Chunker:
             if self._keyed.n_bytes + n_bytes > self.max_bytes:
                 return
             source.popleft()
-            self._keyed.take(row, n_bytes)  # before any row behind is looked at
+            self._keyed.add(row, n_bytes)  # before any row behind is looked at
             self._n_waiting -= 1
             self._n_bytes_waiting -= n_bytes
             self._leave_queues(row)
 
     def _next_source(self) -> deque[_Waiting] | None:
-        """Where the next waiting row is to be taken from."""
+        """The queue of the next waiting row, or `None`."""
         if self._ripe:
             return self._ripe
         if self._is_at_end or self._n_waiting > self.chunk_size or 4 * self._n_bytes_waiting > self.max_bytes:

@@ -1,4 +1,4 @@
-"""Takes rows from the input, has each checked and encoded once, and cuts chunks of them."""
+"""Reads rows from the input, checks and encodes each once, and cuts them into chunks."""
 
 from __future__ import annotations
 
@@ -15,125 +15,124 @@ from planhat_async.batching.row_inputs import refusal_of_text
 from planhat_async.results import Outcome, Problem
 
 Prepare: TypeAlias = Callable[[int, Any], Row]
-"""Makes a row of what the caller handed in, given its position; ValueError or TypeError where it must not be sent."""
+"""`(position, item) -> Row`. Raises ValueError or TypeError if the item must not be sent."""
 
 _BYTES_PER_TURN = 2**18
-"""Four times as many make an upsert a twentieth slower: what is being sent falls out of the CPU's caches."""
+"""Four times as many make an upsert 5 % slower: the bodies being sent fall out of the CPU's caches."""
 _BYTES_OF_ANY_ROW = 2500
-"""What a row costs besides its bytes, in what it takes to encode so many."""
+"""The fixed cost of a row, as the number of bytes that take as long to encode."""
 
 
 @attrs.define
 class InputProducer:
-    """Feeds an input to a chunker, and hands on what that cuts.
+    """Feeds an input to a chunker, and hands on the chunks that it cuts.
 
-    Others have the event loop after some hundred rows or a quarter of a megabyte.
-
-    Args:
-        rows: The input; a generator, and any asynchronous iterator that has `aclose`, is closed at the end, also an
-            early one.
-        prepare: Checks and encodes a row.
-        chunker: Cuts chunks.
-        hand_on: Takes a chunk; the input waits as long as that takes.
-        is_strict: Whether a row that must not be sent is an error.
+    Other tasks run after some hundred rows or a quarter of a megabyte.
     """
 
     rows: Iterable[Any] | AsyncIterable[Any]
+    """The input; a generator, or an asynchronous iterator that has `aclose`, is closed however the run ends."""
     prepare: Prepare
+    """Checks and encodes a row."""
     chunker: Chunker
     hand_on: Callable[[Chunk], Awaitable[None]]
+    """Takes a chunk; the input waits until it returns."""
     is_strict: bool = False
+    """Whether an invalid row is an error."""
     _bytes_left: int = _BYTES_PER_TURN
-    """Until others have their turn."""
+    """Bytes until other tasks run."""
 
     async def run(self) -> None:
-        """Take the whole input.
+        """Read the whole input.
 
         Raises:
-            ValueError: Of a strict run, that a row must not be sent: before any is taken where the input is a sequence.
-            TypeError: A row is text: the input yields something else than rows.
+            ValueError: In a strict run, a row is invalid: raised before any is sent if the input is a sequence.
+            TypeError: A row is text, so the input does not yield rows.
             Exception: The input's own error.
         """
         rows = self.rows
         if self.is_strict and isinstance(rows, Sequence):
-            await self._check(rows)
+            await self._check_rows(rows)
         stream = aiter(rows) if isinstance(rows, AsyncIterable) else iter(rows)
         try:
-            await (self._take_stream(stream) if isinstance(stream, AsyncIterator) else self._take_all(stream))
-            self.chunker.end()
+            await (self._feed_async(stream) if isinstance(stream, AsyncIterator) else self._feed_all(stream))
+            self.chunker.end_input()
             await self._pause()
         finally:
             await _close(stream)
 
     async def close(self) -> None:
-        """Close an input of which nothing is to be taken."""
+        """Close an input that was not read."""
         await _close(self.rows)
 
-    async def _take_all(self, rows: Iterator[Any]) -> None:
+    async def _feed_all(self, rows: Iterator[Any]) -> None:
         chunker = self.chunker
         for position, item in enumerate(rows):
-            self._take(position, item)
+            self._feed(position, item)
             if chunker.has_due or self._bytes_left < 0:
                 await self._pause()
 
-    async def _take_stream(self, rows: AsyncIterator[Any]) -> None:
+    async def _feed_async(self, rows: AsyncIterator[Any]) -> None:
         position = 0
         async for item in rows:
-            self._take(position, item)
+            self._feed(position, item)
             position += 1
             if self.chunker.has_due or self._bytes_left < 0:
                 await self._pause()
 
-    async def _check(self, rows: Iterable[Any]) -> None:
-        """Prepare all rows, and keep none: to find what is wrong before anything is sent."""
+    async def _check_rows(self, rows: Iterable[Any]) -> None:
+        """Prepare all rows and keep none: an invalid row is found before anything is sent."""
         for position, item in enumerate(rows):
             try:
                 row = self.prepare(position, item)
             except (ValueError, TypeError) as error:
-                if reason := refusal_of_text(position, item):
-                    raise TypeError(reason) from None
-                raise ValueError(f"row {position}: {error}") from None
+                raise _refusal(_invalid(position, error), item) from None
             if problem := self.chunker.objection_to(row):
-                raise ValueError(f"row {position}: {problem.reason}")
+                raise _refusal(problem, item)
             self._bytes_left -= _BYTES_OF_ANY_ROW + len(row.data)
             if self._bytes_left < 0:
                 await self._pause()
 
-    def _take(self, position: int, item: Any) -> None:
-        """Take a row: from here on it is accounted for."""
+    def _feed(self, position: int, item: Any) -> None:
+        """Add a row to a chunk, or to the invalid rows: from here on it is accounted for."""
+        self._bytes_left -= _BYTES_OF_ANY_ROW
         try:
             row = self.prepare(position, item)
         except (ValueError, TypeError) as error:
-            self._bytes_left -= _BYTES_OF_ANY_ROW
-            invalid = Problem(outcome=Outcome.INVALID, reason=printable(str(error)), position=position)
-            if reason := refusal_of_text(position, item):
-                self.chunker.refuse(invalid)
-                raise TypeError(reason) from None
-            self._refuse(invalid)
-            return
+            problem = _invalid(position, error)
         except Exception as fault:
-            # It ends the run; the row was taken all the same.
+            # It ends the run, but the row was taken from the input.
             reason = printable(f"its check failed: {fault!r}")
             self.chunker.refuse(Problem(outcome=Outcome.UNSENT, reason=reason, position=position))
             raise
-        self._bytes_left -= _BYTES_OF_ANY_ROW + len(row.data)
-        if self.is_strict and (problem := self.chunker.objection_to(row)):
-            self._refuse(problem)
         else:
-            self.chunker.feed(row)
-
-    def _refuse(self, problem: Problem) -> None:
+            self._bytes_left -= len(row.data)
+            found = self.chunker.objection_to(row) if self.is_strict else None
+            if found is None:
+                self.chunker.feed(row)
+                return
+            problem = found
         self.chunker.refuse(problem)
-        if self.is_strict:
-            raise ValueError(f"row {problem.position}: {problem.reason}")
+        if self.is_strict or refusal_of_text(position, item):
+            raise _refusal(problem, item) from None
 
     async def _pause(self) -> None:
-        """Hand on what leaves now, and let others have the event loop if it is their turn."""
+        """Hand on the chunks that are due, and let other tasks run if it is their turn."""
         for chunk in self.chunker.due():
             await self.hand_on(chunk)
         if self._bytes_left < 0:
             self._bytes_left = _BYTES_PER_TURN
             await asyncio.sleep(0)
+
+
+def _invalid(position: int, error: Exception) -> Problem:
+    return Problem(outcome=Outcome.INVALID, reason=printable(str(error)), position=position)
+
+
+def _refusal(problem: Problem, item: Any) -> Exception:
+    """The error that ends a run for an invalid row."""
+    reason = refusal_of_text(problem.position or 0, item)
+    return TypeError(reason) if reason else ValueError(f"row {problem.position}: {problem.reason}")
 
 
 async def _close(rows: Any) -> None:

@@ -1,4 +1,4 @@
-"""Reads whole lists: several queries, page after page, as the rows that are wanted, a few at a time."""
+"""Reads whole lists: query after query, page after page; yields the selected rows, a few at a time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FetchPage = Callable[[Params, int, int], Awaitable[Page[bytes]]]
 """Fetches one page, by the query's parameters, offset and limit."""
 
 _ROWS_A_TURN = 300
-"""Rows in a turn of the event loop, however small they are."""
+"""Rows after which other tasks run, however small the rows are."""
 
 
 @attrs.frozen(kw_only=True)
@@ -39,13 +39,13 @@ class ReadOptions:
     start_offset: int = attrs.field(default=0, validator=valid(whole(0)))
     after: str | None = None
     turn_bytes: int
-    """Bytes of rows after which others have the event loop."""
+    """Bytes of rows after which other tasks run."""
 
-    def check(self, queries: Sequence[Query]) -> None:
-        """Refuse to begin anywhere else than at the beginning where that has no meaning.
+    def check_queries(self, queries: Sequence[Query]) -> None:
+        """Refuse a starting place that several lists, or a list in another order, cannot have.
 
         Raises:
-            ValueError: There are several lists, or `_id`s do not tell how far one has come.
+            ValueError: There are several lists, or the list is not in the order of `_id`s.
         """
         if len(queries) > 1 and (self.start_offset or self.after is not None):
             raise ValueError(
@@ -56,7 +56,7 @@ class ReadOptions:
             raise ValueError("after tells how far a listing in the default order had come, not one with a sort")
 
     def stitcher(self, query: Query, on_join: OnPageJoin, *, most: int | None) -> Stitcher[bytes]:
-        """The plan for one of the lists, of which `most` rows are wanted."""
+        """The plan for one of the lists, at most `most` rows of it."""
         return Stitcher(
             name=self.name,
             page_size=self.page_size,
@@ -76,7 +76,7 @@ class Batch:
 
     rows: Sequence[bytes]
     position: int
-    """How many records the listing handed out, or could not read, before them."""
+    """The number of records before them that the listing yielded or could not read."""
     ends_page: bool = False
 
 
@@ -88,14 +88,14 @@ async def read_batches(
     on_join: OnPageJoin,
     on_bad: Callable[[DecodeError], None],
 ) -> AsyncGenerator[Batch, None]:
-    """Yield the wanted rows, query after query, in order; at most `max_records` in all.
+    """Yield the selected rows, query after query, in order; at most `max_records` in all.
 
     Args:
         fetch: Fetches a page.
         queries: The lists to read.
         options: How much is read.
         on_join: Called when a join of two pages is worth counting.
-        on_bad: Called with what is wrong with a row that cannot be judged, once those before it were yielded.
+        on_bad: Called with the error of a row that the filter cannot read, after the rows before it were yielded.
     """
     count = _Count(options.max_records)
     for query in queries:
@@ -115,24 +115,24 @@ async def read_batches(
                 yield Batch((), count.n_read, ends_page=True)
                 if count.is_full:
                     return
-                del page, rows  # a page counts as long as it is held
+                del page, rows  # free the page before the next one
 
 
 @attrs.define
 class _Count:
-    """How many records were read, and how many may be."""
+    """The number of records read, and its maximum."""
 
     most: int | None
     n_read: int = 0
 
     @property
     def left(self) -> int | None:
-        """How many more are wanted; `None` for all."""
+        """The number of records still to be read; `None` for all."""
         return None if self.most is None else self.most - self.n_read
 
     @property
     def is_full(self) -> bool:
-        """Whether no more are."""
+        """Whether the maximum is reached."""
         return self.most is not None and self.n_read >= self.most
 
 
@@ -141,11 +141,11 @@ async def _newest(fetch: FetchPage, query: Query) -> Sequence[Id]:
 
 
 def _turns(page: Sequence[bytes], turn_bytes: int) -> Iterator[Sequence[bytes]]:
-    """Cut a page where others should have the event loop."""
+    """Cut a page where other tasks should run."""
     start = 0
     while start < len(page):
         turn = page[start : start + _ROWS_A_TURN]
-        # Only as far as the turn goes: a look at a row that was long in memory costs more than its sum.
+        # Only as far as the turn goes: touching a row that has left the CPU's caches costs more than adding its length.
         end = bisect_left(list(accumulate(map(len, turn))), turn_bytes) + 1
         yield turn if end >= len(turn) else turn[:end]
         start += min(end, len(turn))
@@ -154,7 +154,7 @@ def _turns(page: Sequence[bytes], turn_bytes: int) -> Iterator[Sequence[bytes]]:
 def _batches(
     rows: Sequence[bytes], query: Query, count: _Count, on_bad: Callable[[DecodeError], None]
 ) -> Iterator[Batch]:
-    """Yield what is wanted of some rows, as far as it is, and tell of what cannot be judged in its place."""
+    """Yield the selected rows as batches; report a row that the filter cannot read in its place."""
     for judged in _judged(rows, query, count.left):
         if isinstance(judged, DecodeError):
             judged.position = count.n_read
@@ -166,21 +166,21 @@ def _batches(
 
 
 def _judged(rows: Sequence[bytes], query: Query, left: int | None) -> Iterator[Sequence[bytes] | DecodeError]:
-    """Yield the wanted ones of some rows, at most `left`, and in its place what is wrong with one of them."""
+    """Yield the selected rows, at most `left`; a row that the filter cannot read as its error, in its place."""
     if query.row_filter is None and not query.fetched_only:
         yield rows[:left]
         return
-    wanted: list[bytes] = []
+    selected: list[bytes] = []
     for row in rows:
-        if left is not None and len(wanted) >= left:
+        if left is not None and len(selected) >= left:
             break
         try:
-            as_wanted = query.select_row(row)
+            projected = query.select_row(row)
         except DecodeError as error:
-            yield wanted
-            left = None if left is None else left - len(wanted) - 1
-            wanted = []
+            yield selected
+            left = None if left is None else left - len(selected) - 1
+            selected = []
             yield error
         else:
-            wanted += [] if as_wanted is None else [as_wanted]
-    yield wanted
+            selected += [] if projected is None else [projected]
+    yield selected

@@ -1,4 +1,4 @@
-"""One of Planhat's lists, and which of its rows are wanted: decisions only."""
+"""One of Planhat's lists, and the rows of it that are selected: decisions only."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ ID = "_id"
 
 @attrs.frozen(kw_only=True)
 class Query:
-    """One list of Planhat's, and which of its rows are wanted."""
+    """One list of Planhat's, and the rows of it that are selected."""
 
     filters: Params = ()
     sort: str = ID
     select: tuple[str, ...] = ()
     """Fields to fetch, by Planhat's names; all fields if empty."""
     fetched_only: frozenset[str] = frozenset()
-    """Fields among them that only a check or a filter needs."""
-    needs: tuple[tuple[str, str], ...] = ()
+    """Fields among them that only `row_filter` needs."""
+    required_fields: tuple[tuple[str, str], ...] = ()
     """The fields of a row that `row_filter` looks at: our names and Planhat's."""
     row_filter: Keep | None = None
-    """Which rows are wanted; all where it is `None`."""
+    """Whether a row is selected; `None` selects all."""
 
     @property
     def params(self) -> Params:
-        """The query's parameters, but for its place in the list."""
+        """The query's parameters, except for `offset` and `limit`."""
         order = ("sort", self.sort)
         return (*self.filters, order, *((("select", ",".join(self.select)),) if self.select else ()))
 
     @property
     def newest_params(self) -> Params:
-        """The parameters of the same list from its other end, `_id`s alone."""
+        """The parameters of the same list in descending order, with `_id`s alone."""
         return (*self.filters, ("sort", f"-{ID}"), ("select", ID))
 
     def select_row(self, row: bytes) -> bytes | None:
-        """The row as it is wanted, or `None` where it is not.
+        """The row with the selected fields, or `None` if the filter leaves it out.
 
         Raises:
             DecodeError: It cannot be read.
         """
-        if self.row_filter is not None and not self.row_filter(row_view(row, self.needs)):
+        if self.row_filter is not None and not self.row_filter(row_view(row, self.required_fields)):
             return None
         return self.project(row)
 

@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, Collection, Iterable
+from collections.abc import AsyncIterable, Collection, Iterable, Sequence
 from enum import Enum
 from types import TracebackType
 from typing import Any, Self
@@ -45,38 +45,40 @@ from planhat_async.batching.chunks import Chunk
 from planhat_async.batching.input_producer import InputProducer, Prepare
 from planhat_async.batching.outcome_verifier import OutcomeVerifier
 from planhat_async.batching.request_failures import refuses_everything
-from planhat_async.records.arguments import choice, flag, valid, whole
+from planhat_async.records.arguments import choice, flag, number, valid, whole
 from planhat_async.results import ChunkResult, Outcome, UpsertResult
+
+MAX_ROWS = 5000
+"""Rows that Planhat accepts in a call ("Bulk upsert" in its documentation)."""
 
 
 @attrs.frozen(kw_only=True)
 class ChunkOptions:
-    """How rows are cut and sent."""
+    """How rows are cut and sent; `UpsertOptions` documents each option."""
 
-    chunk_size: int = attrs.field(default=5000, validator=valid(whole(1, 5000)))
+    chunk_size: int = attrs.field(default=MAX_ROWS, validator=valid(whole(1, MAX_ROWS)))
     max_bytes: int = attrs.field(default=8_000_000, validator=valid(whole(1, 30_000_000)))
     concurrency: int = attrs.field(default=4, validator=valid(whole(1)))
     on_invalid: str = attrs.field(default="collect", validator=valid(choice("collect", "raise")))
+    verify_by: Sequence[str] = ()
+    verify_wait: float = attrs.field(default=30.0, validator=valid(number(0)))
     isolate: bool = attrs.field(default=False, validator=valid(flag()))
     max_isolation_calls: int = attrs.field(default=100, validator=valid(whole(0)))
 
 
 class RunState(Enum):
-    """How far a run has come; each state leads only to those below it."""
+    """How far a run has come; a state is followed only by those below it."""
 
     SENDING = "chunks are sent as they are cut"
-    STOPPING = "nothing more is sent, what is in flight ends"
-    CLOSED = "every row that was taken from the input has an outcome, or is about to get one"
+    STOPPING = "nothing more is sent; chunks in flight end"
+    CLOSED = "every row taken from the input has an outcome, or is about to get one"
 
 
 class UpsertRun:
-    """One upsert while it runs: iterate over it for the chunks' results as they end.
+    """One upsert while it runs: iterate over it for the results of chunks as they end.
 
-    Use it in `async with`; leaving the block ends the run and cancels what is in flight.
-
-    Attributes:
-        result: The result so far; complete once the run has ended, however it ended.
-        came_to_end: Whether the input was read to its end, and each of its chunks begun and ended, before the run did.
+    Use it in `async with`; leaving the block ends the run and cancels what is in flight. The class is long because it
+    is one state machine: each transition of `RunState` reads and changes the same few queues.
     """
 
     def __init__(
@@ -86,15 +88,17 @@ class UpsertRun:
         prepare: Prepare,
         send: Send,
         options: ChunkOptions,
-        send_only: Send | None = None,
+        send_single_call: Send | None = None,
         verifier: OutcomeVerifier | None = None,
         ledger: Ledger | None = None,
     ) -> None:
         self.result: UpsertResult = UpsertResult()
+        """The result so far; complete once the run has ended, however it ended."""
         self.came_to_end: bool = False
+        """Whether the input was read to its end, and every chunk was sent and ended."""
         self._concurrency = options.concurrency
         self._is_verified = verifier is not None
-        self._sender = ChunkSender(send, verifier, send_only)
+        self._sender = ChunkSender(send, verifier, send_single_call)
         self._ledger = ledger
         self._isolation = Isolation(options.max_isolation_calls if options.isolate else 0)
         self._chunker = Chunker(chunk_size=options.chunk_size, max_bytes=options.max_bytes)
@@ -117,7 +121,7 @@ class UpsertRun:
     ) -> None:
         await self.aclose()
         if kind is None:
-            self._raise_failure()  # of the input or the ledger, not raised yet
+            self._raise_failure()  # of the input or the ledger, if the iteration has not raised it
 
     def __aiter__(self) -> Self:
         return self
@@ -138,7 +142,7 @@ class UpsertRun:
             if self._in_flight or (has_more and self._state is RunState.SENDING):
                 await self._has_changed.wait()
             else:
-                await self._close()
+                await self.aclose()
         return self._ended.popleft()
 
     def stop(self) -> None:
@@ -147,12 +151,8 @@ class UpsertRun:
             self._state = RunState.STOPPING
         self._has_changed.set()
 
-    async def aclose(self) -> None:
-        """End the run: rows in flight become unknown, rows that were not sent unsent."""
-        await self._close()
-
     def take_ended(self) -> list[ChunkResult]:
-        """The results that were not handed out yet: for a run that was left early."""
+        """Remove and return the results that the iteration has not yielded, for a run that was left early."""
         ended, self._ended = [*self._ended], deque()
         return ended
 
@@ -168,12 +168,12 @@ class UpsertRun:
             self._has_changed.set()
 
     def _fail(self, failure: BaseException) -> None:
-        """Stop for a failure of the input or the ledger, which is raised at the end."""
+        """Stop after a failure of the input or the ledger, which is raised at the end."""
         self._failure = self._failure or failure
         self.stop()
 
     async def _hand_on(self, chunk: Chunk) -> None:
-        """Put a chunk where it is sent from; wait while more than one is there."""
+        """Queue a chunk to be sent; wait while another is queued."""
         self._ready.put(chunk)
         self._has_changed.set()
         if self._state is RunState.CLOSED:
@@ -194,7 +194,7 @@ class UpsertRun:
                 self._end_chunk(ChunkOutcome(chunk))
 
     def _may_be_sent(self, chunk: Chunk) -> bool:
-        """Whether fewer than `concurrency` chunks are in flight, and none of them shares a key with it."""
+        """Whether fewer than `concurrency` chunks are in flight, none of which shares a key with this one."""
         return len(self._in_flight) < self._concurrency and all(
             chunk.keys.isdisjoint(outcome.chunk.keys) for outcome in self._in_flight.values()
         )
@@ -208,8 +208,8 @@ class UpsertRun:
         self._in_flight[task] = outcome
 
     async def _record(self, outcome: ChunkOutcome, ledger: Ledger) -> None:
-        """Send the rows of a chunk that earlier runs have not settled, and record its result, however that ends."""
-        recorded = await ledger.begin(outcome.chunk)
+        """Send the rows of a chunk that earlier runs have not settled; record its result, however the sending ends."""
+        recorded = await ledger.begin_chunk(outcome.chunk)
         if recorded is not None:
             outcome.resume(recorded)
             if outcome.is_settled:
@@ -218,13 +218,13 @@ class UpsertRun:
             await self._sender.send_chunk(outcome)
         finally:
             outcome.give_up()
-            await ledger.end(outcome.result)
+            await ledger.end_chunk(outcome.result)
 
     def _collect_ended(self) -> None:
         """End the chunks that are no longer in flight."""
         for task in [task for task in self._in_flight if task.done()]:
             outcome = self._in_flight.pop(task)
-            outcome.give_up()  # only a cancellation, or a fault of ours, has left rows
+            outcome.give_up()  # rows are left only after a cancellation or a bug
             if not task.cancelled() and (failure := task.exception()) is not None:
                 self._fail(failure)
             self._end_chunk(outcome)
@@ -238,10 +238,10 @@ class UpsertRun:
             self.stop()
         self._has_changed.set()
 
-    async def _close(self) -> None:
-        """End what still runs, and settle the rows that were taken from the input and not sent.
+    async def aclose(self) -> None:
+        """End the run: rows in flight become unknown, rows that were not sent unsent.
 
-        A cancellation meanwhile waits until every row has an outcome.
+        A cancellation meanwhile is raised once every row has an outcome.
         """
         is_first, self._state = self._state is not RunState.CLOSED, RunState.CLOSED
         if is_first and self._production is None:
@@ -251,20 +251,16 @@ class UpsertRun:
             self.came_to_end = is_read and not len(self._ready) and not self._in_flight
         is_cancelled = await _cancel_all({*self._in_flight, *filter(None, [self._production])})
         self._collect_ended()
-        self._chunker.end()
+        self._chunker.end_input()
         for chunk in self._chunker.due():
             self._ready.put(chunk)
+        why = "the run ended first" if self.result.stopped_by is None else "Planhat had refused everything before"
         while len(self._ready):
             outcome = ChunkOutcome(self._ready.pop())
-            outcome.settle(outcome.chunk.rows, Outcome.UNSENT, self._why_unsent())
+            outcome.settle(outcome.chunk.rows, Outcome.UNSENT, f"not sent: {why}")
             self._end_chunk(outcome)
         if is_cancelled:
             raise asyncio.CancelledError
-
-    def _why_unsent(self) -> str:
-        if self.result.stopped_by is not None:
-            return "not sent: Planhat had refused everything before"
-        return "not sent: the run ended first"
 
     def _raise_failure(self) -> None:
         failure, self._failure = self._failure, None

@@ -69,8 +69,8 @@ def upsert(
         list[str] | None, typer.Option(metavar="FIELD", help="Look for rows without a key by this unique field.")
     ] = None,
     verify_wait: Annotated[
-        float | None, typer.Option(min=0, metavar="SECONDS", help="Wait before --verify-by looks again; 30 by default.")
-    ] = None,
+        float, typer.Option(min=0, metavar="SECONDS", help="Wait before --verify-by looks again.")
+    ] = DEFAULTS.verify_wait,
     rejects: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Copy the rows to be corrected, with reasons, to this file.")
     ] = None,
@@ -107,14 +107,12 @@ def upsert(
         if journal is None:
             _refuse_alone("--journal", **{"--resend-unknown": resend_unknown, "--keep-values": keep_values})
         if not verify_by:
-            _refuse_alone("--verify-by", **{"--verify-wait": verify_wait is not None})
+            _refuse_alone("--verify-by", **{"--verify-wait": verify_wait != DEFAULTS.verify_wait})
         repository = UPSERTED[model]
         mapping = _mapping(repository, map_ or [], set_ or [])
         source = FileSource(file, mapping, format=None if format_ is None else format_.value, encoding=encoding)
         source.check_beginning()
-        options: UpsertOptions = {"chunk_size": chunk_size, "verify_by": verify_by or ()}
-        if verify_wait is not None:
-            options["verify_wait"] = verify_wait
+        options: UpsertOptions = {"chunk_size": chunk_size, "verify_by": verify_by or (), "verify_wait": verify_wait}
         if dry_run:
             session = Session("none", base_url=base_url)  # sends nothing
             plan = run(

@@ -1,4 +1,4 @@
-"""What a journal says of a job as a whole: decisions only."""
+"""A summary of a job from its journal: decisions only."""
 
 from __future__ import annotations
 
@@ -19,13 +19,10 @@ def total_of(journal: Journal) -> UpsertResult:
     return total
 
 
-def add_the_rest(total: UpsertResult, earlier: Collection[Entry], unbegun: Iterable[ChunkResult]) -> None:
-    """Add to a result what an earlier run has begun, and what this one has read, each row once.
+def add_unbegun(total: UpsertResult, earlier: Collection[Entry], unbegun: Iterable[ChunkResult]) -> None:
+    """Add the rows of chunks that a run has not begun to its total, each row once.
 
-    Args:
-        total: The result of the chunks that this run has begun.
-        earlier: The chunks that it did not reach.
-        unbegun: Rows that this run has read but not begun; they may be rows of those chunks.
+    `earlier` are chunks of earlier runs, `unbegun` chunks that this run has read; they may have rows in common.
     """
     known = merged(one for entry in earlier for one in entry.positions)
     for entry in earlier:
@@ -43,7 +40,7 @@ def _holds(ranges: tuple[range, ...], position: int) -> bool:
 
 
 def problem_groups(journal: Journal) -> Iterator[Group]:
-    """Rows that were not stored, by outcome and reason, in the order in which reasons first occur, fit to be shown."""
+    """Rows that were not stored, by outcome and reason, in order of appearance; reasons and keys are printable."""
     found: dict[tuple[Outcome, str, str | None], list[Group]] = {}
     for entry in journal.entries.values():
         for group in entry.all_groups:
@@ -55,7 +52,7 @@ def problem_groups(journal: Journal) -> Iterator[Group]:
 
 
 def ended_by(run: Run, journal: Journal) -> str:
-    """How one of its runs ended, in words."""
+    """How a run ended, in words."""
     if run.ended is None:
         return "is running, or was killed" if run == journal.runs[-1] else "killed, or lost its journal"
     return f"ended early: {printable(run.ended_by)}" if run.ended_by else "ended well"

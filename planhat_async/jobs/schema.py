@@ -1,4 +1,4 @@
-"""A journal's tables, and what stands in them."""
+"""A journal's tables and their rows."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from planhat_async.jobs.entries import ChunkState, Entry, Group, pairs_of, range
 from planhat_async.results import Outcome
 
 SCHEMA_VERSION = 3
-"""1 had other digests, and no positions; 2 had no floors, and no room."""
+"""1 had other digests and no positions; 2 had no floors and no room."""
 APPLICATION_ID = 0x504C4A4F
-"""Tells a journal from any other SQLite file."""
+"""Distinguishes a journal from other SQLite files."""
 _SCHEMA = """
 CREATE TABLE job (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE runs (
@@ -41,7 +41,7 @@ def is_empty(file: sqlite3.Connection) -> bool:
 def create_tables(file: sqlite3.Connection) -> None:
     """Create the tables: all of them or, if the process is killed, none.
 
-    They go to the file itself, not to a log beside it, so that it is known for a journal by itself.
+    They are written to the file itself, not to a log beside it, so that the file alone is recognised as a journal.
     """
     file.executescript(
         f"BEGIN EXCLUSIVE; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION};"
@@ -50,7 +50,7 @@ def create_tables(file: sqlite3.Connection) -> None:
 
 
 def dicts(file: sqlite3.Connection, query: str) -> Iterator[dict[str, Any]]:
-    """The rows of a query, by their columns."""
+    """The rows of a query, as mappings of columns."""
     cursor = file.execute(query)
     names = [column[0] for column in cursor.description]
     return (dict(zip(names, row, strict=True)) for row in cursor)
@@ -59,15 +59,15 @@ def dicts(file: sqlite3.Connection, query: str) -> Iterator[dict[str, Any]]:
 def insert_statement(table: str, row: Mapping[str, Any]) -> tuple[str, Any]:
     """A statement that writes a row, and its values.
 
-    By position: where they have names, Python asks SQLite for each, and lets go of its lock every time. A busy event
-    loop takes that, and gives it back after 5 ms.
+    The values are bound by position: for named ones Python asks SQLite for each name, and releases its global lock
+    every time, which a busy event loop takes for 5 ms.
     """
     names, marks = ", ".join(row), ", ".join("?" * len(row))
     return f"INSERT OR REPLACE INTO {table} ({names}) VALUES ({marks})", tuple(row.values())  # noqa: S608 - our own names
 
 
 def row_of(entry: Entry) -> dict[str, Any]:
-    """A chunk's entry as its table has it."""
+    """The row of a chunk's entry in its table."""
     row = {name: getattr(entry, name) for name in attrs.fields_dict(Entry) if name != "groups"}
     return row | {
         "state": entry.state.value,

@@ -1,14 +1,14 @@
-"""What the options of a listing come down to: decisions only.
+"""Translates the options of a listing into queries: decisions only.
 
-One listing may need several of Planhat's lists: archived tasks are a list of their own, and long lists of
-companies make URLs too long. What Planhat cannot filter is filtered here, row by row.
+One listing may need several of Planhat's lists: archived tasks are a list of their own, and many company ids make a
+URL too long. Filters that Planhat does not have are applied here, row by row.
 """
 
 from __future__ import annotations
 
 import difflib
 import itertools
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from planhat_async._convert import wire_path
@@ -27,19 +27,19 @@ _CHECKS: Mapping[str, Check] = {
     "start_offset": whole(0),
     "on_bad_record": choice("raise", "skip"),
 }
-"""What the values of options must be; filters, `sort` and `select` are checked where they are translated."""
+"""Checks of the options' values; filters, `sort` and `select` are checked where they are translated."""
 
 
 def queries_of(
     model: Model, options: Options, *, call: str = "iter", required_fields: tuple[str, ...] = ()
 ) -> list[Query]:
-    """All lists that the options of a listing come down to, in the order to read them.
+    """The queries that the options of a listing translate to, in the order to read them.
 
     Args:
-        model: Whose records are listed.
-        options: What the caller asks for.
+        model: The model whose records are listed.
+        options: The options of the call.
         call: The method that was called, for messages.
-        required_fields: Fields that are needed whatever is selected.
+        required_fields: Fields to fetch in any case.
 
     Raises:
         TypeError: An unknown option (Planhat would ignore it silently), or a value of the wrong type.
@@ -47,14 +47,14 @@ def queries_of(
     """
     known = {*ListingOptions.__annotations__, *(one.option for one in model.filters)}
     check_options(options, known, call=call_of(model, call))
-    options = {name: _kept(value) for name, value in options.items()}
+    options = {name: _reusable(value) for name, value in options.items()}
     sort = _sort(model, options)
     choices = list(_branches(model, options))
     return [_query(model, combined, sort, options, required_fields) for combined in itertools.product(*choices)]
 
 
 def page_query(model: Model, options: Options) -> Query | None:
-    """The list that a single page is of; `None` where no record can be in it.
+    """The query of a single page; `None` if no record can be in it.
 
     Raises:
         TypeError: As `queries_of`; also an option of listings only.
@@ -65,7 +65,7 @@ def page_query(model: Model, options: Options) -> Query | None:
     for name in options.keys() - known & {*ListingOptions.__annotations__, *(one.option for one in model.filters)}:
         raise TypeError(f"{name} is an option of iter, iter_json, pages and all, not of page")
     check_options(options, known, call=call_of(model, "page"))
-    options = {name: _kept(value) for name, value in options.items()}
+    options = {name: _reusable(value) for name, value in options.items()}
     filters: list[tuple[str, str]] = []
     for one in on_pages:
         params = one.page_params(options.get(one.option))
@@ -76,7 +76,7 @@ def page_query(model: Model, options: Options) -> Query | None:
 
 
 def check_options(options: Options, known: Collection[str], *, call: str) -> None:
-    """Refuse options that a call does not have, and values that cannot be meant.
+    """Refuse options that a call does not have, and values out of bounds.
 
     Args:
         options: What the caller passed.
@@ -103,7 +103,7 @@ def call_of(model: Model, method: str) -> str:
 
 
 def _branches(model: Model, options: Options) -> Iterator[list[Branch]]:
-    """For each filter the lists that its value comes down to; filters of ids share the room of a URL."""
+    """For each filter, the lists that its value translates to; filters of ids share the length of a URL."""
     given = [(one, options.get(one.option)) for one in model.filters if isinstance(one, IdFilter)]
     ids = {one.option: one.ids(value) for one, value in given if value is not None}
     for one in model.filters:
@@ -115,16 +115,14 @@ def _branches(model: Model, options: Options) -> Iterator[list[Branch]]:
 def _query(
     model: Model, branches: tuple[Branch, ...], sort: str, options: Options, required_fields: tuple[str, ...]
 ) -> Query:
-    filters = [branch for branch in branches if branch.keep is not None]
     names = dict.fromkeys([*required_fields, *(name for branch in branches for name in branch.needs)])
-    needs = tuple((name, wire_path(model.record, name)) for name in names)
-    keeps = [branch.keep for branch in filters if branch.keep is not None]
+    required = tuple((name, wire_path(model.record, name)) for name in names)
     return Query(
         filters=tuple(itertools.chain.from_iterable(branch.params for branch in branches)),
         sort=sort,
-        needs=needs,
-        row_filter=_all_of(keeps),
-        **_selection(model, options, tuple(wire for _, wire in needs)),
+        required_fields=required,
+        row_filter=_all_of([branch.keep for branch in branches if branch.keep is not None]),
+        **_selection(model, options, [wire for _, wire in required]),
     )
 
 
@@ -143,17 +141,17 @@ def _sort(model: Model, options: Options) -> str:
     return minus + wire_path(model.record, name)
 
 
-def _selection(model: Model, options: Options, needed: tuple[str, ...]) -> dict[str, Any]:
-    """What to fetch, and what of that is not to be handed on."""
+def _selection(model: Model, options: Options, required: Iterable[str]) -> dict[str, Any]:
+    """The fields to fetch, and those among them that only a filter needs."""
     select = options.get("select")
     if select is None:
         return {}
     names = several("select", select, of="field names, such as ['subject', 'date']")
-    wanted = [wire_path(model.record, name) for name in names]
-    fetched = dict.fromkeys([ID, *wanted, *needed])
-    return {"select": tuple(fetched), "fetched_only": frozenset(fetched) - {ID, *wanted}}
+    selected = [wire_path(model.record, name) for name in names]
+    fetched = dict.fromkeys([ID, *selected, *required])
+    return {"select": tuple(fetched), "fetched_only": frozenset(fetched) - {ID, *selected}}
 
 
-def _kept(value: Any) -> Any:
-    """An option's value, an iterator's as a tuple: it is read more than once."""
+def _reusable(value: Any) -> Any:
+    """An option's value; an iterator becomes a tuple, because it is read more than once."""
     return tuple(value) if isinstance(value, Iterator) else value

@@ -25,7 +25,7 @@ def cut(items: list[Row | Problem], chunk_size: int = 3, max_bytes: int = 1000) 
         else:
             chunker.refuse(item)
         chunks += chunker.due()
-    chunker.end()
+    chunker.end_input()
     return [*chunks, *chunker.due()]
 
 
@@ -268,7 +268,7 @@ def test_large_rows_that_wait_leave_early_too() -> None:
         assert list(chunker.due()) == []
     chunker.feed(row(10, "a", n_bytes=98))
     assert numbered(list(chunker.due())) == [[n] for n in range(9)]
-    chunker.end()
+    chunker.end_input()
     assert numbered(list(chunker.due())) == [[9], [10]]
 
 
@@ -277,7 +277,7 @@ def test_a_chunk_that_opens_full_takes_no_more() -> None:
     chunker = Chunker(chunk_size=1, max_bytes=1000)
     for n, name in enumerate("aabcdefg"):
         chunker.feed(row(n, name))
-    chunker.end()
+    chunker.end_input()
     assert numbered(list(chunker.due())) == [[0], [2], [3], [4], [5], [1], [6], [7]]
 
 
@@ -287,7 +287,7 @@ def test_due_may_be_left_at_any_point() -> None:
     for n in range(5):
         chunker.feed(row(n, str(n)))
     first = next(chunker.due())
-    chunker.end()
+    chunker.end_input()
     assert numbered([first, *chunker.due()]) == [[0], [1], [2], [3], [4]]
     assert not chunker.has_due
 
@@ -320,7 +320,7 @@ def test_flushing_again_gives_nothing() -> None:
     chunker = Chunker(chunk_size=3, max_bytes=100)
     chunker.feed(row(0, "a"))
     chunker.refuse(invalid(1))
-    chunker.end()
+    chunker.end_input()
     assert (len(list(chunker.due())), list(chunker.due())) == (1, [])
 
 

@@ -56,7 +56,7 @@ class Lists:
 
 
 def query(name: str, keep: Keep | None = None) -> Query:
-    return Query(filters=(("list", name),), row_filter=keep, needs=(("type", "type"),))
+    return Query(filters=(("list", name),), row_filter=keep, required_fields=(("type", "type"),))
 
 
 def ids(name: str, *numbers: int) -> list[str]:
@@ -213,7 +213,7 @@ def test_a_reading_that_cannot_begin_there_is_refused(
 ) -> None:
     """It would begin somewhere else."""
     with pytest.raises(ValueError, match=message):
-        ReadOptions(name="GET /a", page_size=4, default_limit=2, turn_bytes=1, **options).check(queries)
+        ReadOptions(name="GET /a", page_size=4, default_limit=2, turn_bytes=1, **options).check_queries(queries)
 
 
 @pytest.mark.parametrize("wrong", [{"page_size": 0}, {"concurrency": 0}, {"max_records": -1}, {"start_offset": -1}])

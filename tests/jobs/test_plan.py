@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from killed_jobs import Watched, saved, session_on
+from killed_jobs import Watched, saved, session_on, upsert_on
 
 from planhat_async import Notes, Outcome, Session, Tickets
 from planhat_async.errors import UnknownOutcomeError
@@ -69,8 +69,7 @@ async def test_a_plan_of_a_job_is_what_its_journal_has_left(planhat: Sandbox, tm
     assert content_of(left.parent) == before
     assert (plan.result.rows, plan.result.stored, plan.result.invalid, plan.result.unsent) == (9, 2, 1, 6)
     assert (plan.n_chunks, plan.n_duplicates) == (3, 0)
-    async with session_on(planhat) as session:
-        assert (await run_upsert(Tickets(session), rows, journal=path, chunk_size=2)).stored == 8
+    assert (await upsert_on(planhat, Tickets, rows, journal=path, chunk_size=2)).stored == 8
     plan = await plan_upsert(tickets, rows, journal=path, chunk_size=2)
     assert (plan.n_chunks, plan.n_bytes, plan.result.stored, plan.result.unsent) == (0, 0, 8, 0)
     with pytest.raises(JournalError, match="chunk_size is 3, was 2"):

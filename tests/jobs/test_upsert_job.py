@@ -13,7 +13,7 @@ from typing import Any
 
 import attrs
 import pytest
-from killed_jobs import Watched, saved, session_on
+from killed_jobs import Watched, saved, session_on, upsert_on
 
 from planhat_async import ChunkResult, Notes, Outcome, Tasks, Tickets, UpsertResult
 from planhat_async._http.wire import Request
@@ -21,7 +21,7 @@ from planhat_async.batching.chunk_ledger import Recorded
 from planhat_async.batching.chunks import Chunk
 from planhat_async.errors import AuthenticationError, UnknownOutcomeError
 from planhat_async.jobs.entries import ChunkState, Run
-from planhat_async.jobs.job_identity import refuse_another
+from planhat_async.jobs.job_identity import refuse_other_job
 from planhat_async.jobs.journal import Journal
 from planhat_async.jobs.journal_file import JournalError, JournalFile
 from planhat_async.jobs.ledger import JournalLedger
@@ -76,10 +76,7 @@ async def states(path: Path) -> list[ChunkState]:
 async def test_a_job_that_is_run_again_sends_nothing(planhat: Sandbox, tmp_path: Path) -> None:
     """Its result is that of the first run, and so are its problems."""
     path, rows = tmp_path / "job.db", [*tickets(4), {"title": "keyless"}, *tickets(7)[4:]]
-    results = []
-    for _ in range(2):
-        async with session_on(planhat) as session:
-            results.append(await run_upsert(Tickets(session), rows, journal=path, chunk_size=3))
+    results = [await upsert_on(planhat, Tickets, rows, journal=path, chunk_size=3) for _ in range(2)]
     assert [counted(result) for result in results] == [{"created": 7, "invalid": 1}] * 2
     assert results[0].problems == results[1].problems
     assert results[0].not_stored == results[1].not_stored == {Outcome.INVALID: (range(4, 5),)}
@@ -133,10 +130,8 @@ async def test_a_killed_job_of_keyed_rows_goes_on_where_it_was(
 
     network = Watched(planhat.url)
     setattr(network, moment, kill)
-    async with session_on(planhat, network) as session:
-        await run_upsert(Tickets(session), rows, journal=path, chunk_size=2, concurrency=1)
-    async with session_on(planhat) as session:
-        result = await run_upsert(Tickets(session), rows, journal=copies[0], chunk_size=2, concurrency=1)
+    await upsert_on(planhat, Tickets, rows, network=network, journal=path, chunk_size=2, concurrency=1)
+    result = await upsert_on(planhat, Tickets, rows, journal=copies[0], chunk_size=2, concurrency=1)
     assert (result.created, result.unreported, result.rows) == (2 * number, 8 - 2 * number, 8)
     assert n_writes(planhat) == 4 + 4 - number
     assert len(planhat.records("tickets")) == 8
@@ -163,8 +158,7 @@ async def test_keyless_rows_that_were_in_flight_at_a_kill_are_unknown(
             if network.n_writes == 2:
                 break
     for _ in range(2):
-        async with session_on(planhat) as session:
-            result = await run_upsert(Notes(session), notes(6), journal=left, chunk_size=2, concurrency=1)
+        result = await upsert_on(planhat, Notes, notes(6), journal=left, chunk_size=2, concurrency=1)
         assert counted(result) == {"created": 4, "unknown": 2}
         assert result.not_stored == {Outcome.UNKNOWN: (range(2, 4),)}
     assert subjects(planhat) == [f"note {n}" for n in range(6)]
@@ -190,10 +184,8 @@ async def test_a_killed_job_whose_journal_was_copied_without_its_log_doubles_not
             kill(at)
 
     network = Watched(planhat.url, before=stand_still, after=kill)
-    async with session_on(planhat, network) as session:
-        await run_upsert(Notes(session), notes(8), journal=path, chunk_size=2, concurrency=1)
-    async with session_on(planhat) as session:
-        result = await run_upsert(Notes(session), notes(8), journal=left, chunk_size=2, concurrency=1)
+    await upsert_on(planhat, Notes, notes(8), network=network, journal=path, chunk_size=2, concurrency=1)
+    result = await upsert_on(planhat, Notes, notes(8), journal=left, chunk_size=2, concurrency=1)
     assert (result.rows, result.created + result.unknown) == (8, 8)
     assert len(subjects(planhat)) == len({*subjects(planhat)}) >= result.created
 
@@ -222,8 +214,7 @@ async def test_unknown_rows_are_sent_again_on_request(planhat: Sandbox, tmp_path
     """Those that had arrived are there twice then, which is why one has to ask."""
     path = tmp_path / "job.db"
     await killed_notes(planhat, path, arrives=True)
-    async with session_on(planhat) as session:
-        result = await run_upsert(Notes(session), notes(6), journal=path, chunk_size=2, resend_unknown=True)
+    result = await upsert_on(planhat, Notes, notes(6), journal=path, chunk_size=2, resend_unknown=True)
     assert counted(result) == {"created": 6}
     assert subjects(planhat) == sorted([f"note {n}" for n in range(6)] + ["note 2", "note 3"])
 
@@ -250,8 +241,7 @@ async def test_a_row_that_did_not_leave_is_sent_by_the_next_run(planhat: Sandbox
     refused = AuthenticationError("wrong token", status=401)
     async with session_on(planhat, Watched(planhat.url, before=fail_at(1, refused))) as session:
         first = await run_upsert(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
-    async with session_on(planhat) as session:
-        second = await run_upsert(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
+    second = await upsert_on(planhat, Notes, notes(6), journal=path, chunk_size=2, concurrency=1)
     assert first.stopped_by is not None
     assert counted(second) == {"created": 6}
     assert subjects(planhat) == [f"note {n}" for n in range(6)]
@@ -263,8 +253,7 @@ async def test_writes_to_one_key_keep_their_order_across_runs(planhat: Sandbox, 
     async with session_on(planhat, Watched(planhat.url, before=fail_at(0, LOST))) as session:
         first = await run_upsert(Tickets(session), rows, journal=path, chunk_size=2, concurrency=1)
     assert counted(first) == {"created": 2, "unknown": 2}
-    async with session_on(planhat) as session:
-        second = await run_upsert(Tickets(session), rows, journal=path, chunk_size=2, concurrency=1)
+    second = await upsert_on(planhat, Tickets, rows, journal=path, chunk_size=2, concurrency=1)
     assert second.ok
     assert {ticket["title"] for ticket in planhat.records("tickets")} == {"new"}
 
@@ -273,8 +262,7 @@ async def test_writes_to_one_key_keep_their_order_when_a_rerun_is_stopped(planha
     """What the rerun did not come to follows in the run after it; what shares no key is not sent again."""
     path, (other, mine) = tmp_path / "job.db", tickets(2)
     rows = [mine | {"title": "old"}, mine | {"title": "new"}, other]
-    async with session_on(planhat) as session:
-        first = await run_upsert(Tickets(session), rows, journal=path, chunk_size=1, concurrency=1)
+    first = await upsert_on(planhat, Tickets, rows, journal=path, chunk_size=1, concurrency=1)
     assert first.ok
     async with await Journal.open(path) as journal:
         doubtful = attrs.evolve(journal.entries[0], state=ChunkState.SENDING, pending=(range(1),), counts={})
@@ -287,8 +275,7 @@ async def test_writes_to_one_key_keep_their_order_when_a_rerun_is_stopped(planha
     assert await states(path) == [ChunkState.ANSWERED] * 3
     assert title_of(planhat, mine) == "old"
     for n_sent in (5, 5):
-        async with session_on(planhat) as session:
-            result = await run_upsert(Tickets(session), rows, journal=path, chunk_size=1, concurrency=1)
+        result = await upsert_on(planhat, Tickets, rows, journal=path, chunk_size=1, concurrency=1)
         assert (result.ok, title_of(planhat, mine), n_writes(planhat)) == (True, "new", n_sent)
 
 
@@ -427,8 +414,7 @@ async def test_a_job_that_is_cancelled_knows_what_did_not_leave(planhat: Sandbox
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-    async with session_on(planhat) as session:
-        result = await run_upsert(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
+    result = await upsert_on(planhat, Notes, notes(6), journal=path, chunk_size=2, concurrency=1)
     assert counted(result) == {"created": 4, "unknown": 2}
     assert subjects(planhat) == [f"note {n}" for n in range(2, 6)]
 
@@ -441,10 +427,10 @@ async def test_a_job_whose_end_is_cancelled_closes_its_journal(
     begun, going_on = threading.Event(), threading.Event()
     execute, save_run = JournalFile.write, Journal.save_run
 
-    def wait(self: JournalFile, statements: Any, *, is_leaving: bool = False) -> None:
+    def wait(self: JournalFile, statements: Any, *, precedes_send: bool = False) -> None:
         begun.set()
         going_on.wait()
-        execute(self, statements, is_leaving=is_leaving)
+        execute(self, statements, precedes_send=precedes_send)
 
     async def end(self: Journal, run: Run) -> None:
         opened.append(self)
@@ -549,7 +535,9 @@ def test_what_differs_is_said_in_the_most_telling_order() -> None:
     journal = Journal(Path("job.db"))
     journal.job = {"chunk_size": 5, "bytes": 7, "columns": {"b": "x"}, "model": "tickets", "base_url": "u", "n_rows": 9}
     with pytest.raises(JournalError) as refused:
-        refuse_another(journal, {"model": "notes", "base_url": "v", "bytes": 8000, "chunk_size": 6, "time_zone": "UTC"})
+        refuse_other_job(
+            journal, {"model": "notes", "base_url": "v", "bytes": 8000, "chunk_size": 6, "time_zone": "UTC"}
+        )
     assert str(refused.value) == (
         "job.db is the journal of another job: model is notes, was tickets; base_url is v, was u; "
         "bytes is 8,000, was 7; columns is not given, was {'b': 'x'}; time_zone is UTC, was not given; "
@@ -575,11 +563,11 @@ async def test_where_the_journal_cannot_be_written_nothing_more_leaves(
     """The message says why, and the account is whole; a later run does the rest, and doubles nothing."""
     execute, left = JournalFile.write, [None] * number
 
-    def fill_up(self: JournalFile, statements: Any, *, is_leaving: bool = False) -> None:
+    def fill_up(self: JournalFile, statements: Any, *, precedes_send: bool = False) -> None:
         if not left:
             raise full_disk()
         left.pop()
-        execute(self, statements, is_leaving=is_leaving)
+        execute(self, statements, precedes_send=precedes_send)
 
     monkeypatch.setattr(JournalFile, "write", fill_up)
     path = tmp_path / "job.db"
@@ -601,20 +589,20 @@ async def test_what_did_not_fit_on_the_disk_is_written_once_the_log_has_made_roo
     planhat: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Answered rows without a key are not in doubt then, and the run has ended."""
-    execute, checkpoint, left = JournalFile.write, Journal.checkpoint, [None] * 5
+    execute, free_log, left = JournalFile.write, Journal.free_log, [None] * 5
 
-    def fill_up(self: JournalFile, statements: Any, *, is_leaving: bool = False) -> None:
+    def fill_up(self: JournalFile, statements: Any, *, precedes_send: bool = False) -> None:
         if not left:
             raise full_disk()
         left.pop()
-        execute(self, statements, is_leaving=is_leaving)
+        execute(self, statements, precedes_send=precedes_send)
 
-    async def make_room(self: Journal, *, frees_log: bool = False) -> None:
-        await checkpoint(self, frees_log=frees_log)
-        left.extend([None] * 9 if frees_log else [])
+    async def make_room(self: Journal) -> None:
+        await free_log(self)
+        left.extend([None] * 9)
 
     monkeypatch.setattr(JournalFile, "write", fill_up)
-    monkeypatch.setattr(Journal, "checkpoint", make_room)
+    monkeypatch.setattr(Journal, "free_log", make_room)
     path = tmp_path / "job.db"
     async with session_on(planhat) as session:
         with pytest.raises(JournalError, match="the disk is full"):
@@ -658,9 +646,9 @@ async def test_the_event_loop_does_not_wait_for_the_disk(
     names: set[str] = set()
     execute, digest = JournalFile.write, "planhat_async.jobs.ledger.digest_of"
 
-    def noted(self: JournalFile, statements: Any, *, is_leaving: bool = False) -> None:
+    def noted(self: JournalFile, statements: Any, *, precedes_send: bool = False) -> None:
         names.add(threading.current_thread().name)
-        execute(self, statements, is_leaving=is_leaving)
+        execute(self, statements, precedes_send=precedes_send)
 
     def digested(_: Any) -> str:
         names.add(threading.current_thread().name)
@@ -668,8 +656,7 @@ async def test_the_event_loop_does_not_wait_for_the_disk(
 
     monkeypatch.setattr(JournalFile, "write", noted)
     monkeypatch.setattr(digest, digested)
-    async with session_on(planhat) as session:
-        await run_upsert(Tickets(session), tickets(4), journal=tmp_path / "job.db", chunk_size=2)
+    await upsert_on(planhat, Tickets, tickets(4), journal=tmp_path / "job.db", chunk_size=2)
     assert names == {"journal_0"}
 
 
@@ -691,8 +678,7 @@ async def test_no_row_and_no_token_is_in_the_journal(planhat: Sandbox, tmp_path:
     """Not even what reasons quote, unless somebody asks for it."""
     rows: list[Any] = [*tickets(2, title="secret title"), {"sourceId": "secret key", "email": "x", "titel": 1}]
     for keeps, name in ((False, "a.db"), (True, "b.db")):
-        async with session_on(planhat) as session:
-            await run_upsert(Tickets(session), rows, journal=tmp_path / name, keep_values=keeps)
+        await upsert_on(planhat, Tickets, rows, journal=tmp_path / name, keep_values=keeps)
         async with await Journal.open(tmp_path / name) as journal:
             ((group,),) = [entry.groups for entry in journal.entries.values()]
         assert ("titel" in group.reason) is keeps
@@ -707,7 +693,7 @@ async def test_an_answer_is_not_forgotten_where_writing_it_is_cancelled(
     planhat: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_more: int
 ) -> None:
     """A second Ctrl-C, or several, while a slow disk takes the ends of chunks: what is known of rows stays known."""
-    path, begin, end, ending = tmp_path / "job.db", JournalLedger.begin, JournalLedger.end, asyncio.Event()
+    path, begin, end, ending = tmp_path / "job.db", JournalLedger.begin_chunk, JournalLedger.end_chunk, asyncio.Event()
     gate, execute = threading.Event(), JournalFile.write
 
     async def begun(self: JournalLedger, chunk: Chunk) -> Recorded | None:
@@ -720,15 +706,15 @@ async def test_an_answer_is_not_forgotten_where_writing_it_is_cancelled(
         ending.set() if len(n_ended) == 3 else None
         await end(self, result)
 
-    def slowly(self: JournalFile, statements: Any, *, is_leaving: bool = False) -> None:
+    def slowly(self: JournalFile, statements: Any, *, precedes_send: bool = False) -> None:
         if len(n_begun) == 3:
             gate.wait(5)
-        execute(self, statements, is_leaving=is_leaving)
+        execute(self, statements, precedes_send=precedes_send)
 
     n_begun: list[int] = []
     n_ended: list[int] = []
-    monkeypatch.setattr(JournalLedger, "begin", begun)
-    monkeypatch.setattr(JournalLedger, "end", noted)
+    monkeypatch.setattr(JournalLedger, "begin_chunk", begun)
+    monkeypatch.setattr(JournalLedger, "end_chunk", noted)
     monkeypatch.setattr(JournalFile, "write", slowly)
     async with session_on(planhat) as session:
         job = UpsertJob(Notes(session), notes(6), journal=path, chunk_size=2)
@@ -792,9 +778,9 @@ async def test_a_chunk_whose_beginning_is_cancelled_is_withdrawn(
     path, save = tmp_path / "job.db", Journal.save
     written, held = asyncio.Event(), asyncio.Event()
 
-    async def slow(self: Journal, entry: Any, run: Run | None = None, *, is_leaving: bool = False) -> None:
-        await save(self, entry, run, is_leaving=is_leaving)
-        if is_leaving:
+    async def slow(self: Journal, entry: Any, run: Run | None = None, *, precedes_send: bool = False) -> None:
+        await save(self, entry, run, precedes_send=precedes_send)
+        if precedes_send:
             written.set()
             await held.wait()
 
@@ -807,8 +793,7 @@ async def test_a_chunk_whose_beginning_is_cancelled_is_withdrawn(
             await task
     assert await states(path) == []
     monkeypatch.setattr(Journal, "save", save)
-    async with session_on(planhat) as session:
-        assert counted(await run_upsert(Notes(session), notes(2), journal=path)) == {"created": 2}
+    assert counted(await upsert_on(planhat, Notes, notes(2), journal=path)) == {"created": 2}
 
 
 async def test_a_second_job_on_a_session_counts_its_own_calls(planhat: Sandbox, tmp_path: Path) -> None:
