@@ -9,16 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planhat_async import Note, Person, Record, Task, Ticket
+from planhat_async import Note, Person, Record, Task
 from planhat_async._convert import decode_json, decode_record, encode_json, fields_of
 from planhat_async._convert.records import _MAX_LEARNED, RowReader, _struct, converter
+from planhat_async.models import ALL
 
 TIMES = st.sampled_from(["2024-05-31T09:30:00.123Z", "2024-05-31T09:30:00+02:00", "2024-05-31T09:30:00", "soon", ""])
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=4)
 PEOPLE = st.lists(st.dictionaries(st.sampled_from(["id", "name", "isOwner", "email"]), SCALARS | TEXTS), max_size=3)
 VALUES = SCALARS | TEXTS | TIMES | PEOPLE | st.dictionaries(TEXTS, SCALARS, max_size=2) | st.lists(SCALARS, max_size=2)
-MODELS = (Note, Task, Ticket)
+MODELS = [repository.model.record for repository in ALL]
 
 
 def row_of(**fields: Any) -> bytes:

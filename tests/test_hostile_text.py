@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import Desk, run
 from fakes import TOKEN, FakeTransport
-from test_cli import Desk, desk, run, sandbox  # noqa: F401 - fixtures
 
 from planhat_async import Session, Tasks
 from planhat_async._convert import encode_json, printable
@@ -118,7 +118,7 @@ async def test_what_ended_a_run_is_a_plain_line_in_its_journal(tmp_path: Path) -
     assert (await Journal.load(tmp_path / "job.db")).runs[0].ended_by == PLAIN
 
 
-def test_problems_are_one_line_a_reason_with_three_columns(desk: Desk) -> None:  # noqa: F811
+def test_problems_are_one_line_a_reason_with_three_columns(desk: Desk) -> None:
     """A file may hold what looks like another row of the table; so may its name."""
     name = "r\x1b[31mows.jsonl"
     rows = [{**task(0), "repeat": HOSTILE, "nope\n\x1b[2J": 1}, {**task(1), "startTime": HOSTILE}]

@@ -165,8 +165,10 @@ class IdFilter(Filter):
     wire: str
     """The parameter's name."""
     field: str
-    """The field of a row that is compared: it holds an `_id`, or with `is_list` a list of objects with an `id`."""
+    """The field of a row that is compared: it holds an `_id`, or with `is_list` a list of `_id`s or of `{id}`."""
     is_list: bool = False
+    is_many: bool = True
+    """Whether Planhat documents several ids in one call; otherwise each id is a list of its own."""
 
     def ids(self, value: Any) -> list[str]:
         """The ids without duplicates.
@@ -194,7 +196,7 @@ class IdFilter(Filter):
         """
         if value is None:
             return [Branch()]
-        groups = list(_groups(self.ids(value), room))
+        groups = list(_groups(self.ids(value), room if self.is_many else 1))
         return [
             Branch(
                 params=((self.wire, ",".join(group)),),
@@ -215,19 +217,19 @@ class IdFilter(Filter):
             return [partial(self._is_first_met, number, first_of) for number in range(len(groups))]
         if prefixes != {""}:
             raise ValueError(f"{self.option}: more ids than one call holds must each be an _id")
-        before = itertools.accumulate(groups[:-1], lambda ids, group: ids | {*group}, initial=frozenset[str]())
-        return [partial(self._is_new, ids) if ids else None for ids in before]
+        group_of = {one: number for number, group in enumerate(groups) for one in group}
+        return [partial(self._is_new, number, group_of) if number else None for number in range(len(groups))]
 
     def _is_first_met(self, number: int, first_of: dict[str, int], row: Any) -> bool:
         """Whether no earlier group returned rows with this `_id`: it may be given under two names."""
         value = getattr(row, self.field)
         return not isinstance(value, str) or first_of.setdefault(value, number) == number
 
-    def _is_new(self, before: frozenset[str], row: Any) -> bool:
+    def _is_new(self, number: int, group_of: Mapping[str, int], row: Any) -> bool:
         """Whether no earlier group holds any of a row's ids."""
         held = getattr(row, self.field)
-        ids = (one.get("id") for one in held if isinstance(one, Mapping)) if isinstance(held, list) else ()
-        return all(not isinstance(one, str) or one not in before for one in ids)
+        ids = (one.get("id") if isinstance(one, Mapping) else one for one in held) if isinstance(held, list) else ()
+        return all(not isinstance(one, str) or group_of.get(one, number) >= number for one in ids)
 
 
 def length_of(ids: Iterable[str]) -> int:

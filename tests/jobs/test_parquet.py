@@ -18,7 +18,7 @@ from pyarrow import parquet as pq
 from planhat_async._convert import fields_of
 from planhat_async.errors import DecodeError
 from planhat_async.jobs.parquet import ParquetWriter
-from planhat_async.models import Note, Task, Ticket
+from planhat_async.models import ALL, Task
 from planhat_async.records import Record
 
 
@@ -39,7 +39,7 @@ def cells(**fields: Any) -> dict[str, Any]:
     return held | ({"extra": json.loads(held["extra"])} if "extra" in held else {})
 
 
-@pytest.mark.parametrize("record", [Note, Task, Ticket])
+@pytest.mark.parametrize("record", [repository.model.record for repository in ALL])
 def test_the_columns_are_the_models_for_all_records(record: type[Record]) -> None:
     """In the order of CSV, each of the field's type, also without any record."""
     types = {

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from planhat_async._convert import fields_of
 from planhat_async.errors import DecodeError
 from planhat_async.jobs.writers import CsvWriter, JsonlWriter
-from planhat_async.models import Note, Task, Ticket
+from planhat_async.models import ALL, Ticket
 from planhat_async.records import Record
 
 COLUMNS: dict[type[Record], list[str]] = {
-    cls: [*(field.wire for field in fields_of(cls).values()), "extra"] for cls in (Note, Task, Ticket)
+    cls: [*(field.wire for field in fields_of(cls).values()), "extra"]
+    for cls in (repository.model.record for repository in ALL)
 }
 
 
@@ -63,7 +64,7 @@ def test_each_jsonl_line_is_one_record(value: object) -> None:
     assert all(line.endswith(b"\n") for line in lines)
 
 
-@pytest.mark.parametrize("record", [Note, Task, Ticket])
+@pytest.mark.parametrize("record", COLUMNS)
 def test_a_csv_has_the_models_columns(record: type[Record]) -> None:
     """Planhat's names, and `extra` at the end, also without any record."""
     out = io.BytesIO()
