@@ -246,10 +246,10 @@ def groups_of(problems: Sequence[Problem], *, error: PlanhatError | None = None,
             is_of_all = is_of_request or n_rows[problem.reason] > 1
             reason = without_values(problem.reason, key=None if is_of_all else problem.key)
         reason = printable(reason)
-        what = (problem.outcome, reason, problem.key if keeps_values else None)
-        if what not in found and len(found) >= MAX_GROUPS:
-            what = (problem.outcome, _OTHER_REASONS, None)
-        found.setdefault(what, []).append(problem.position)
+        group = (problem.outcome, reason, problem.key if keeps_values else None)
+        if group not in found and len(found) >= MAX_GROUPS:
+            group = (problem.outcome, _OTHER_REASONS, None)
+        found.setdefault(group, []).append(problem.position)
     for (outcome, reason, key), positions in found.items():
         known = [position for position in positions if position is not None]
         yield Group(outcome, reason, ranges_of(known), len(positions) - len(known), key)

@@ -22,7 +22,14 @@ import attrs
 
 from planhat_async.jobs.completion import wait_to_end
 from planhat_async.jobs.entries import Entry, Run
-from planhat_async.jobs.journal_file import JournalError, JournalFile, content_of, error_in_words, link_target
+from planhat_async.jobs.journal_file import (
+    JournalError,
+    JournalFile,
+    content_in,
+    content_of,
+    error_in_words,
+    link_target,
+)
 from planhat_async.jobs.schema import insert_statement, row_of
 
 T = TypeVar("T")
@@ -58,7 +65,7 @@ class Journal:
 
         def open_file() -> None:
             journal._file = JournalFile(journal.path, must_exist=must_exist)
-            journal.job, journal.runs, journal.entries = journal._file.content()
+            journal.job, journal.runs, journal.entries = content_in(journal.path, journal._file.connection)
 
         try:
             await journal.compute(open_file)

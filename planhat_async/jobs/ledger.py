@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from bisect import bisect_right
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -13,13 +14,12 @@ from planhat_async.batching.chunk_ledger import Recorded
 from planhat_async.batching.chunks import Chunk
 from planhat_async.batching.outcome_verifier import HorizonReader
 from planhat_async.errors import PlanhatError
-from planhat_async.jobs.entries import ChunkState, Entry, ResendPolicy, Run, digest_of, recorded, unrecorded
+from planhat_async.jobs.entries import ChunkState, Entry, ResendPolicy, Run, digest_of, recorded, unrecorded, without
 from planhat_async.jobs.job_identity import HOW_TO_START_OVER
 from planhat_async.jobs.job_progress import in_words
-from planhat_async.jobs.job_summary import add_unbegun
 from planhat_async.jobs.journal import Journal
 from planhat_async.jobs.journal_file import JournalError
-from planhat_async.results import ChunkResult, UpsertResult, ranges_of
+from planhat_async.results import ChunkResult, UpsertResult, merged, ranges_of
 
 
 @attrs.define(eq=False)
@@ -149,7 +149,14 @@ class JournalLedger:
         if not earlier:
             return None
         total, self._reached_total = self._reached_total, UpsertResult()
-        add_unbegun(total, earlier, self._unbegun)
+        for entry in earlier:
+            total.add(entry.result)
+        known = merged(one for entry in earlier for one in entry.positions)
+        for chunk in self._unbegun:
+            again = {one.position for one in chunk.problems if one.position is not None and _holds(known, one.position)}
+            others = without(chunk, again)
+            if others.rows:
+                total.add(others)
         return total
 
     def _run_now(self) -> Run:
@@ -201,6 +208,11 @@ class JournalLedger:
             f"the input has changed: chunk {chunk.number + 1}, of the rows from {first:,} to {last:,}, is not what it "
             f"was when the job began; {HOW_TO_START_OVER}"
         )
+
+
+def _holds(ranges: tuple[range, ...], position: int) -> bool:
+    number = bisect_right(ranges, position, key=lambda one: one.start)
+    return number > 0 and position in ranges[number - 1]
 
 
 def _oldest_behind(journal: Journal) -> dict[int, int]:

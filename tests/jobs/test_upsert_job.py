@@ -6,7 +6,7 @@ import asyncio
 import os
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -64,8 +64,34 @@ def fail_at(number: int, error: Exception) -> Any:
     return check
 
 
-def content_of(path: Path) -> bytes:
-    return path.read_bytes()
+def before_writes(monkeypatch: pytest.MonkeyPatch, action: Callable[[], object]) -> None:
+    """Call a function before each write to a journal, in the journal's thread."""
+    write = JournalFile.write
+
+    def patched(self: JournalFile, statements: Any, *, precedes_send: bool = False) -> None:
+        action()
+        write(self, statements, precedes_send=precedes_send)
+
+    monkeypatch.setattr(JournalFile, "write", patched)
+
+
+def fill_disk_after(monkeypatch: pytest.MonkeyPatch, left: list[None]) -> None:
+    """Let as many writes succeed as the list is long."""
+
+    def use_room() -> None:
+        if not left:
+            error = sqlite3.OperationalError("said")
+            error.sqlite_errorcode = sqlite3.SQLITE_FULL
+            raise error
+        left.pop()
+
+    before_writes(monkeypatch, use_room)
+
+
+async def run_to_end(job: UpsertJob) -> None:
+    async with job:
+        async for _ in job:
+            pass
 
 
 async def states(path: Path) -> list[ChunkState]:
@@ -101,8 +127,7 @@ async def test_a_job_that_is_stopped_before_it_begins_sends_nothing(planhat: San
     async with session_on(planhat) as session:
         job = UpsertJob(Tickets(session), tickets(4), journal=tmp_path / "job.db")
         job.stop()
-        async with job:
-            await exhausted(job)
+        await run_to_end(job)
     assert (job.is_done, n_writes(planhat)) == (False, 0)
 
 
@@ -122,16 +147,10 @@ async def test_a_killed_job_of_keyed_rows_goes_on_where_it_was(
 ) -> None:
     """What was answered by then is not sent again; what was in flight is."""
     path, rows = tmp_path / "job.db", tickets(8)
-    copies: list[Path] = []
-
-    def kill(at: int) -> None:
-        if at == number:
-            copies.append(saved(path, tmp_path / "left.db"))
-
     network = Watched(planhat.url)
-    setattr(network, moment, kill)
+    setattr(network, moment, lambda at: at == number and saved(path, path.with_name("left.db")))
     await upsert_on(planhat, Tickets, rows, network=network, journal=path, chunk_size=2, concurrency=1)
-    result = await upsert_on(planhat, Tickets, rows, journal=copies[0], chunk_size=2, concurrency=1)
+    result = await upsert_on(planhat, Tickets, rows, journal=path.with_name("left.db"), chunk_size=2, concurrency=1)
     assert (result.created, result.unreported, result.rows) == (2 * number, 8 - 2 * number, 8)
     assert n_writes(planhat) == 4 + 4 - number
     assert len(planhat.records("tickets")) == 8
@@ -144,12 +163,8 @@ async def test_keyless_rows_that_were_in_flight_at_a_kill_are_unknown(
     """They are listed, and not sent again, however often the job is run; what had not left is sent."""
     path, left = tmp_path / "job.db", tmp_path / "left.db"
 
-    def kill(at: int) -> None:
-        if at == 1:
-            saved(path, left)
-
     network = Watched(planhat.url)
-    setattr(network, moment, kill)
+    setattr(network, moment, lambda at: at == 1 and saved(path, left))
     async with (
         session_on(planhat, network) as session,
         UpsertJob(Notes(session), notes(4), journal=path, chunk_size=2, concurrency=1) as job,
@@ -270,8 +285,7 @@ async def test_writes_to_one_key_keep_their_order_when_a_rerun_is_stopped(planha
     network = Watched(planhat.url, after=lambda _: job.stop())
     async with session_on(planhat, network) as session:
         job = UpsertJob(Tickets(session), rows, journal=path, chunk_size=1, concurrency=1)
-        async with job:
-            await exhausted(job)
+        await run_to_end(job)
     assert await states(path) == [ChunkState.ANSWERED] * 3
     assert title_of(planhat, mine) == "old"
     for n_sent in (5, 5):
@@ -304,8 +318,7 @@ async def test_a_job_that_is_stopped_with_its_last_chunk_is_done(planhat: Sandbo
     path = tmp_path / "job.db"
     async with session_on(planhat, Watched(planhat.url, before=stop)) as session:
         job = UpsertJob(Tickets(session), tickets(4), journal=path, chunk_size=2, concurrency=1)
-        async with job:
-            await exhausted(job)
+        await run_to_end(job)
     assert (job.is_done, job.result.stored) == (at == 1, 2 + 2 * at)
     journal = await Journal.load(path)
     assert [run.ended_by for run in journal.runs] == [None if job.is_done else "stopped"]
@@ -333,10 +346,9 @@ async def test_what_a_run_did_not_come_to_is_accounted_for_by_the_journal(
         job = UpsertJob(Tickets(session), rows, journal=path, chunk_size=2, concurrency=1)
         with pytest.raises(JournalError) if way == "changed" else nullcontext():
             async with job:
-                if way == "left":
-                    await anext(job)
-                else:
-                    await exhausted(job)
+                async for _ in job:
+                    if way == "left":
+                        break
     expected = {"created": 7, "invalid": 1} | ({"unknown": 2} if way == "refused" else {"created": 9})
     assert counted(job.result) == expected
     assert (job.result.rows, job.result.n_chunks) == (10, len(await states(path)))
@@ -425,17 +437,16 @@ async def test_a_job_whose_end_is_cancelled_closes_its_journal(
     """While it writes that the run has ended: another process may have it all the same."""
     path, opened = tmp_path / "job.db", list[Journal]()
     begun, going_on = threading.Event(), threading.Event()
-    execute, save_run = JournalFile.write, Journal.save_run
+    save_run = Journal.save_run
 
-    def wait(self: JournalFile, statements: Any, *, precedes_send: bool = False) -> None:
+    def wait() -> None:
         begun.set()
         going_on.wait()
-        execute(self, statements, precedes_send=precedes_send)
 
     async def end(self: Journal, run: Run) -> None:
         opened.append(self)
         if run.ended is not None:
-            monkeypatch.setattr(JournalFile, "write", wait)
+            before_writes(monkeypatch, wait)
         await save_run(self, run)
 
     monkeypatch.setattr(Journal, "save_run", end)
@@ -561,22 +572,13 @@ async def test_where_the_journal_cannot_be_written_nothing_more_leaves(
     planhat: Sandbox, tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The message says why, and the account is whole; a later run does the rest, and doubles nothing."""
-    execute, left = JournalFile.write, [None] * number
-
-    def fill_up(self: JournalFile, statements: Any, *, precedes_send: bool = False) -> None:
-        if not left:
-            raise full_disk()
-        left.pop()
-        execute(self, statements, precedes_send=precedes_send)
-
-    monkeypatch.setattr(JournalFile, "write", fill_up)
+    fill_disk_after(monkeypatch, [None] * number)
     path = tmp_path / "job.db"
     async with session_on(planhat) as session:
         job = UpsertJob(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
         with pytest.raises(JournalError, match=r"job\.db: the disk is full: nothing more is sent"):
-            async with job:
-                await exhausted(job)
-        monkeypatch.setattr(JournalFile, "write", execute)
+            await run_to_end(job)
+        monkeypatch.undo()
         n_sent = len(planhat.records("notes"))
         assert n_sent == job.result.created == 2 * ((number - 1) // 2)
         result = await run_upsert(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
@@ -589,19 +591,13 @@ async def test_what_did_not_fit_on_the_disk_is_written_once_the_log_has_made_roo
     planhat: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Answered rows without a key are not in doubt then, and the run has ended."""
-    execute, free_log, left = JournalFile.write, Journal.free_log, [None] * 5
-
-    def fill_up(self: JournalFile, statements: Any, *, precedes_send: bool = False) -> None:
-        if not left:
-            raise full_disk()
-        left.pop()
-        execute(self, statements, precedes_send=precedes_send)
+    free_log, left = Journal.free_log, [None] * 5
 
     async def make_room(self: Journal) -> None:
         await free_log(self)
         left.extend([None] * 9)
 
-    monkeypatch.setattr(JournalFile, "write", fill_up)
+    fill_disk_after(monkeypatch, left)
     monkeypatch.setattr(Journal, "free_log", make_room)
     path = tmp_path / "job.db"
     async with session_on(planhat) as session:
@@ -614,17 +610,6 @@ async def test_what_did_not_fit_on_the_disk_is_written_once_the_log_has_made_roo
     journal = await Journal.load(path)
     assert [run.ended is None for run in journal.runs] == [False, False]
     assert journal.job["model"] == "notes"
-
-
-def full_disk() -> sqlite3.Error:
-    error = sqlite3.OperationalError("said")
-    error.sqlite_errorcode = sqlite3.SQLITE_FULL
-    return error
-
-
-async def exhausted(job: UpsertJob) -> None:
-    async for _ in job:
-        pass
 
 
 async def test_totals_are_the_whole_jobs(planhat: Sandbox, tmp_path: Path) -> None:
@@ -644,18 +629,13 @@ async def test_the_event_loop_does_not_wait_for_the_disk(
 ) -> None:
     """All of SQLite's work, and the digests, are done in one thread of the journal's own."""
     names: set[str] = set()
-    execute, digest = JournalFile.write, "planhat_async.jobs.ledger.digest_of"
-
-    def noted(self: JournalFile, statements: Any, *, precedes_send: bool = False) -> None:
-        names.add(threading.current_thread().name)
-        execute(self, statements, precedes_send=precedes_send)
 
     def digested(_: Any) -> str:
         names.add(threading.current_thread().name)
         return ""
 
-    monkeypatch.setattr(JournalFile, "write", noted)
-    monkeypatch.setattr(digest, digested)
+    before_writes(monkeypatch, lambda: names.add(threading.current_thread().name))
+    monkeypatch.setattr("planhat_async.jobs.ledger.digest_of", digested)
     await upsert_on(planhat, Tickets, tickets(4), journal=tmp_path / "job.db", chunk_size=2)
     assert names == {"journal_0"}
 
@@ -682,7 +662,7 @@ async def test_no_row_and_no_token_is_in_the_journal(planhat: Sandbox, tmp_path:
         async with await Journal.open(tmp_path / name) as journal:
             ((group,),) = [entry.groups for entry in journal.entries.values()]
         assert ("titel" in group.reason) is keeps
-        held = content_of(tmp_path / name)
+        held = (tmp_path / name).read_bytes()
         assert b"secret title" not in held
         assert b"a@b.example" not in held
         assert planhat.token.encode() not in held
@@ -694,7 +674,7 @@ async def test_an_answer_is_not_forgotten_where_writing_it_is_cancelled(
 ) -> None:
     """A second Ctrl-C, or several, while a slow disk takes the ends of chunks: what is known of rows stays known."""
     path, begin, end, ending = tmp_path / "job.db", JournalLedger.begin, JournalLedger.end, asyncio.Event()
-    gate, execute = threading.Event(), JournalFile.write
+    gate = threading.Event()
 
     async def begun(self: JournalLedger, chunk: Chunk) -> Recorded | None:
         known = await begin(self, chunk)
@@ -706,24 +686,14 @@ async def test_an_answer_is_not_forgotten_where_writing_it_is_cancelled(
         ending.set() if len(n_ended) == 3 else None
         await end(self, result)
 
-    def slowly(self: JournalFile, statements: Any, *, precedes_send: bool = False) -> None:
-        if len(n_begun) == 3:
-            gate.wait(5)
-        execute(self, statements, precedes_send=precedes_send)
-
     n_begun: list[int] = []
     n_ended: list[int] = []
     monkeypatch.setattr(JournalLedger, "begin", begun)
     monkeypatch.setattr(JournalLedger, "end", noted)
-    monkeypatch.setattr(JournalFile, "write", slowly)
+    before_writes(monkeypatch, lambda: len(n_begun) == 3 and gate.wait(5))
     async with session_on(planhat) as session:
         job = UpsertJob(Notes(session), notes(6), journal=path, chunk_size=2)
-
-        async def go() -> None:
-            async with job:
-                await exhausted(job)
-
-        going = asyncio.create_task(go())
+        going = asyncio.create_task(run_to_end(job))
         await asyncio.wait_for(ending.wait(), 5)
         job.stop()
         going.cancel()
@@ -740,7 +710,8 @@ async def test_where_rows_stood_is_in_the_file_and_not_in_memory(planhat: Sandbo
     """Where rows with and without a key alternate that would be a range a row."""
     path = tmp_path / "job.db"
     async with session_on(planhat) as session, UpsertJob(Notes(session), notes(6), journal=path, chunk_size=2) as job:
-        await exhausted(job)
+        async for _ in job:
+            pass
         assert job._journal is not None
         assert [entry.positions for entry in job._journal.entries.values()] == [()] * 3
     held = (await Journal.load(path)).entries.values()
@@ -763,8 +734,7 @@ async def test_a_job_whose_journal_is_lost_sends_no_other_chunk_and_accounts_for
     async with session_on(planhat, Watched(planhat.url, before=lose)) as session:
         job = UpsertJob(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
         with pytest.raises(JournalError, match=r"the journal was .* while its job ran, so nothing more is sent"):
-            async with job:
-                await exhausted(job)
+            await run_to_end(job)
     assert n_writes(planhat) == at + 1
     assert job.result.created == 2 * at + 2
     assert job.result.rows == job.result.created + job.result.unsent
@@ -802,8 +772,7 @@ async def test_a_second_job_on_a_session_counts_its_own_calls(planhat: Sandbox, 
         for name in ("one.db", "two.db", None, None):
             path = None if name is None else tmp_path / name
             job = UpsertJob(Tickets(session), tickets(4), journal=path, chunk_size=2)
-            async with job:
-                await exhausted(job)
+            await run_to_end(job)
             cost = job.cost(seconds=1.0)
             assert (cost.calls, cost.attempts) == (2, 2)
             if path is not None:
