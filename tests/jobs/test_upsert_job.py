@@ -1,4 +1,4 @@
-"""Jobs: what a rerun makes of what was sent before, whatever ended the run before it."""
+"""Jobs: how a rerun treats rows that were sent before, however the run before it ended."""
 
 from __future__ import annotations
 
@@ -102,24 +102,20 @@ async def states(path: Path) -> list[ChunkState]:
 async def test_a_job_that_is_run_again_sends_nothing(planhat: Sandbox, tmp_path: Path) -> None:
     """Its result is that of the first run, and so are its problems."""
     path, rows = tmp_path / "job.db", [*tickets(4), {"title": "keyless"}, *tickets(7)[4:]]
-    results = [await upsert_on(planhat, Tickets, rows, journal=path, chunk_size=3) for _ in range(2)]
+    results = [await upsert_on(planhat, Tickets, rows, path, concurrency=4, chunk_size=3) for _ in range(2)]
     assert [counted(result) for result in results] == [{"created": 7, "invalid": 1}] * 2
     assert results[0].problems == results[1].problems
     assert results[0].not_stored == results[1].not_stored == {Outcome.INVALID: (range(4, 5),)}
     assert n_writes(planhat) == 3
 
 
-async def test_each_chunk_is_told_as_it_ends(planhat: Sandbox, tmp_path: Path) -> None:
-    """Those of earlier runs included."""
-    told: list[int] = []
+async def test_each_chunk_is_handed_out_as_it_ends(planhat: Sandbox, tmp_path: Path) -> None:
+    """Including those of earlier runs."""
+    ended: list[ChunkResult] = []
     for _ in range(2):
-        told.clear()
-        async with session_on(planhat) as session:
-            await run_upsert(
-                Tickets(session), tickets(4), journal=tmp_path / "job.db", chunk_size=2, concurrency=1,
-                on_chunk=lambda chunk: told.append(chunk.number),
-            )  # fmt: skip
-        assert told == [0, 1]
+        ended.clear()
+        await upsert_on(planhat, Tickets, tickets(4), tmp_path / "job.db", on_chunk=ended.append)
+        assert [chunk.number for chunk in ended] == [0, 1]
 
 
 async def test_a_job_that_is_stopped_before_it_begins_sends_nothing(planhat: Sandbox, tmp_path: Path) -> None:
@@ -149,8 +145,8 @@ async def test_a_killed_job_of_keyed_rows_goes_on_where_it_was(
     path, rows = tmp_path / "job.db", tickets(8)
     network = Watched(planhat.url)
     setattr(network, moment, lambda at: at == number and saved(path, path.with_name("left.db")))
-    await upsert_on(planhat, Tickets, rows, network=network, journal=path, chunk_size=2, concurrency=1)
-    result = await upsert_on(planhat, Tickets, rows, journal=path.with_name("left.db"), chunk_size=2, concurrency=1)
+    await upsert_on(planhat, Tickets, rows, path, network)
+    result = await upsert_on(planhat, Tickets, rows, path.with_name("left.db"))
     assert (result.created, result.unreported, result.rows) == (2 * number, 8 - 2 * number, 8)
     assert n_writes(planhat) == 4 + 4 - number
     assert len(planhat.records("tickets")) == 8
@@ -173,7 +169,7 @@ async def test_keyless_rows_that_were_in_flight_at_a_kill_are_unknown(
             if network.n_writes == 2:
                 break
     for _ in range(2):
-        result = await upsert_on(planhat, Notes, notes(6), journal=left, chunk_size=2, concurrency=1)
+        result = await upsert_on(planhat, Notes, notes(6), left)
         assert counted(result) == {"created": 4, "unknown": 2}
         assert result.not_stored == {Outcome.UNKNOWN: (range(2, 4),)}
     assert subjects(planhat) == [f"note {n}" for n in range(6)]
@@ -199,8 +195,8 @@ async def test_a_killed_job_whose_journal_was_copied_without_its_log_doubles_not
             kill(at)
 
     network = Watched(planhat.url, before=stand_still, after=kill)
-    await upsert_on(planhat, Notes, notes(8), network=network, journal=path, chunk_size=2, concurrency=1)
-    result = await upsert_on(planhat, Notes, notes(8), journal=left, chunk_size=2, concurrency=1)
+    await upsert_on(planhat, Notes, notes(8), path, network)
+    result = await upsert_on(planhat, Notes, notes(8), left)
     assert (result.rows, result.created + result.unknown) == (8, 8)
     assert len(subjects(planhat)) == len({*subjects(planhat)}) >= result.created
 
@@ -229,7 +225,7 @@ async def test_unknown_rows_are_sent_again_on_request(planhat: Sandbox, tmp_path
     """Those that had arrived are there twice then, which is why one has to ask."""
     path = tmp_path / "job.db"
     await killed_notes(planhat, path, arrives=True)
-    result = await upsert_on(planhat, Notes, notes(6), journal=path, chunk_size=2, resend_unknown=True)
+    result = await upsert_on(planhat, Notes, notes(6), path, concurrency=4, resend_unknown=True)
     assert counted(result) == {"created": 6}
     assert subjects(planhat) == sorted([f"note {n}" for n in range(6)] + ["note 2", "note 3"])
 
@@ -241,10 +237,8 @@ async def test_unknown_rows_are_looked_for_by_values_that_are_unique(
     """What is there is created, what is not is sent: in the end each row is there once."""
     path = tmp_path / "job.db"
     await killed_notes(planhat, path, arrives=arrives)
-    async with session_on(planhat) as session:
-        result = await run_upsert(
-            Notes(session), notes(6), journal=path, chunk_size=2, verify_by=["subject"], verify_wait=0.0
-        )
+    looked_for: dict[str, Any] = {"verify_by": ["subject"], "verify_wait": 0.0}
+    result = await upsert_on(planhat, Notes, notes(6), path, concurrency=4, **looked_for)
     assert counted(result) == {"created": 6}
     assert subjects(planhat) == [f"note {n}" for n in range(6)]
     assert await states(path) == [ChunkState.ANSWERED] * 3
@@ -254,9 +248,8 @@ async def test_a_row_that_did_not_leave_is_sent_by_the_next_run(planhat: Sandbox
     """Also one without a key, and one that was refused with everything else by a wrong token."""
     path = tmp_path / "job.db"
     refused = AuthenticationError("wrong token", status=401)
-    async with session_on(planhat, Watched(planhat.url, before=fail_at(1, refused))) as session:
-        first = await run_upsert(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
-    second = await upsert_on(planhat, Notes, notes(6), journal=path, chunk_size=2, concurrency=1)
+    first = await upsert_on(planhat, Notes, notes(6), path, Watched(planhat.url, before=fail_at(1, refused)))
+    second = await upsert_on(planhat, Notes, notes(6), path)
     assert first.stopped_by is not None
     assert counted(second) == {"created": 6}
     assert subjects(planhat) == [f"note {n}" for n in range(6)]
@@ -265,10 +258,9 @@ async def test_a_row_that_did_not_leave_is_sent_by_the_next_run(planhat: Sandbox
 async def test_writes_to_one_key_keep_their_order_across_runs(planhat: Sandbox, tmp_path: Path) -> None:
     """A row that is sent again is followed by what was sent after it, though that was answered."""
     path, rows = tmp_path / "job.db", [*tickets(2, title="old"), *tickets(2, title="new")]
-    async with session_on(planhat, Watched(planhat.url, before=fail_at(0, LOST))) as session:
-        first = await run_upsert(Tickets(session), rows, journal=path, chunk_size=2, concurrency=1)
+    first = await upsert_on(planhat, Tickets, rows, path, Watched(planhat.url, before=fail_at(0, LOST)))
     assert counted(first) == {"created": 2, "unknown": 2}
-    second = await upsert_on(planhat, Tickets, rows, journal=path, chunk_size=2, concurrency=1)
+    second = await upsert_on(planhat, Tickets, rows, path)
     assert second.ok
     assert {ticket["title"] for ticket in planhat.records("tickets")} == {"new"}
 
@@ -277,7 +269,7 @@ async def test_writes_to_one_key_keep_their_order_when_a_rerun_is_stopped(planha
     """What the rerun did not come to follows in the run after it; what shares no key is not sent again."""
     path, (other, mine) = tmp_path / "job.db", tickets(2)
     rows = [mine | {"title": "old"}, mine | {"title": "new"}, other]
-    first = await upsert_on(planhat, Tickets, rows, journal=path, chunk_size=1, concurrency=1)
+    first = await upsert_on(planhat, Tickets, rows, path, chunk_size=1)
     assert first.ok
     async with await Journal.open(path) as journal:
         doubtful = attrs.evolve(journal.entries[0], state=ChunkState.SENDING, pending=(range(1),), counts={})
@@ -289,7 +281,7 @@ async def test_writes_to_one_key_keep_their_order_when_a_rerun_is_stopped(planha
     assert await states(path) == [ChunkState.ANSWERED] * 3
     assert title_of(planhat, mine) == "old"
     for n_sent in (5, 5):
-        result = await upsert_on(planhat, Tickets, rows, journal=path, chunk_size=1, concurrency=1)
+        result = await upsert_on(planhat, Tickets, rows, path, chunk_size=1)
         assert (result.ok, title_of(planhat, mine), n_writes(planhat)) == (True, "new", n_sent)
 
 
@@ -331,8 +323,7 @@ async def test_what_a_run_did_not_come_to_is_accounted_for_by_the_journal(
 ) -> None:
     """Rows that an earlier run has stored are not called unsent because this one ended before it came to them."""
     path, rows = tmp_path / "job.db", [*tickets(9), {"title": "keyless"}]
-    async with session_on(planhat, Watched(planhat.url, before=fail_at(0, LOST))) as session:
-        first = await run_upsert(Tickets(session), rows, journal=path, chunk_size=2, concurrency=1)
+    first = await upsert_on(planhat, Tickets, rows, path, Watched(planhat.url, before=fail_at(0, LOST)))
     assert counted(first) == {"created": 7, "unknown": 2, "invalid": 1}
     refused = AuthenticationError("wrong token", status=401)
     network = Watched(planhat.url)
@@ -426,7 +417,7 @@ async def test_a_job_that_is_cancelled_knows_what_did_not_leave(planhat: Sandbox
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-    result = await upsert_on(planhat, Notes, notes(6), journal=path, chunk_size=2, concurrency=1)
+    result = await upsert_on(planhat, Notes, notes(6), path)
     assert counted(result) == {"created": 4, "unknown": 2}
     assert subjects(planhat) == [f"note {n}" for n in range(2, 6)]
 
@@ -462,7 +453,7 @@ async def test_a_job_whose_end_is_cancelled_closes_its_journal(
         assert [one.state for one in journal.entries.values()] == [ChunkState.ANSWERED]
 
 
-async def test_a_job_that_is_left_raises_what_nobody_has_seen(planhat: Sandbox, tmp_path: Path) -> None:
+async def test_a_job_that_is_left_raises_an_error_not_raised_before(planhat: Sandbox, tmp_path: Path) -> None:
     """And its journal says that it ended by that."""
 
     def rows() -> Iterator[dict[str, Any]]:
@@ -636,7 +627,7 @@ async def test_the_event_loop_does_not_wait_for_the_disk(
 
     before_writes(monkeypatch, lambda: names.add(threading.current_thread().name))
     monkeypatch.setattr("planhat_async.jobs.ledger.digest_of", digested)
-    await upsert_on(planhat, Tickets, tickets(4), journal=tmp_path / "job.db", chunk_size=2)
+    await upsert_on(planhat, Tickets, tickets(4), tmp_path / "job.db", concurrency=4)
     assert names == {"journal_0"}
 
 
@@ -655,10 +646,10 @@ async def test_an_error_that_ends_a_job_is_kept_without_what_it_quotes(
 
 
 async def test_no_row_and_no_token_is_in_the_journal(planhat: Sandbox, tmp_path: Path) -> None:
-    """Not even what reasons quote, unless somebody asks for it."""
+    """Not even quotations in reasons, unless values are kept."""
     rows: list[Any] = [*tickets(2, title="secret title"), {"sourceId": "secret key", "email": "x", "titel": 1}]
     for keeps, name in ((False, "a.db"), (True, "b.db")):
-        await upsert_on(planhat, Tickets, rows, journal=tmp_path / name, keep_values=keeps)
+        await upsert_on(planhat, Tickets, rows, tmp_path / name, chunk_size=5000, concurrency=4, keep_values=keeps)
         async with await Journal.open(tmp_path / name) as journal:
             ((group,),) = [entry.groups for entry in journal.entries.values()]
         assert ("titel" in group.reason) is keeps
@@ -723,7 +714,7 @@ async def test_where_rows_stood_is_in_the_file_and_not_in_memory(planhat: Sandbo
 async def test_a_job_whose_journal_is_lost_sends_no_other_chunk_and_accounts_for_all(
     planhat: Sandbox, tmp_path: Path, at: int, *, is_replaced: bool
 ) -> None:
-    """It says so, also where the last chunk was under way; what was answered is told all the same."""
+    """The message says so, even if the last chunk was in flight; answered rows are still reported."""
     path, copy = tmp_path / "job.db", tmp_path / "copy.db"
     copy.write_bytes(b"")
 
@@ -763,7 +754,7 @@ async def test_a_chunk_whose_beginning_is_cancelled_is_withdrawn(
             await task
     assert await states(path) == []
     monkeypatch.setattr(Journal, "save", save)
-    assert counted(await upsert_on(planhat, Notes, notes(2), journal=path)) == {"created": 2}
+    assert counted(await upsert_on(planhat, Notes, notes(2), path, chunk_size=5000, concurrency=4)) == {"created": 2}
 
 
 async def test_a_second_job_on_a_session_counts_its_own_calls(planhat: Sandbox, tmp_path: Path) -> None:
