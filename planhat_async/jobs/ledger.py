@@ -66,7 +66,7 @@ class JournalLedger:
             return known
         if before.state is ChunkState.SENDING:
             # Counted only afterwards: if this fails, the entry still has the rows that may be stored.
-            await self._journal.save(before.ended_as(known.settled, keeps_values=self._keeps_values))
+            await self._journal.save(before.with_result(known.settled, keeps_values=self._keeps_values))
         self._count(known.settled)
         return known
 
@@ -85,7 +85,7 @@ class JournalLedger:
                 self._horizon = None  # not tried again: a later run that looks for rows reads the whole list
         floor_id = None if floor is None else floor.id
         await self._save_or_withdraw(
-            chunk.number, lambda: self._stamped(Entry.beginning(chunk, digest_of(chunk), floor=floor_id))
+            chunk.number, lambda: self._stamped(Entry.of_chunk(chunk, digest_of(chunk), floor=floor_id))
         )
         return unrecorded(chunk, floor=floor) if floor is not None and self._policy.verifies else None
 
@@ -95,7 +95,7 @@ class JournalLedger:
         if self._horizon is not None:
             self._horizon.note_created(result.created_ids)
         run = self._run_now()
-        entry = self._journal.entries[result.number].ended_as(result, keeps_values=self._keeps_values)
+        entry = self._journal.entries[result.number].with_result(result, keeps_values=self._keeps_values)
         entry = attrs.evolve(entry, ended=run.seen, n_attempts=run.attempts)
         try:
             await self._journal.save(entry, run)
@@ -179,7 +179,7 @@ class JournalLedger:
 
     def _resumed(self, before: Entry, known: Recorded) -> Entry:
         """The entry of a chunk of which rows are about to be sent again."""
-        entry = before.ended_as(known.settled, keeps_values=self._keeps_values)
+        entry = before.with_result(known.settled, keeps_values=self._keeps_values)
         rows = (*known.left, *known.doubtful)
         return self._stamped(
             attrs.evolve(entry, state=ChunkState.SENDING, pending=ranges_of(row.position for row in rows))
