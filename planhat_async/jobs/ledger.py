@@ -7,6 +7,7 @@ import time
 from bisect import bisect_right
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 import attrs
 
@@ -54,15 +55,16 @@ class JournalLedger:
     async def begin(self, chunk: Chunk) -> Recorded | None:
         """Compare the chunk with its entry, and persist that it is about to be sent."""
         self._last_seen = max(self._last_seen, chunk.number)
+        digest = await self._journal.compute(partial(digest_of, chunk))
         before = self._journal.entries.get(chunk.number)
         if before is None:
-            return await self._begin_first(chunk)
-        self._refuse_change(chunk, await self._journal.compute(lambda: digest_of(chunk)), before)
+            return await self._begin_first(chunk, digest)
+        self._refuse_change(chunk, digest, before)
         is_stale = any(self._last_sent.get(key, 0) > before.run for key in chunk.keys)
         known = recorded(before, chunk, self._policy, is_stale=is_stale)
         self._note_keys(chunk, self.run.number if known.left else before.run)
         if known.left or known.doubtful:
-            await self._save_or_withdraw(chunk.number, self._resumed(before, known))
+            await self._save_or_withdraw(self._resumed(before, known))
             return known
         if before.state is ChunkState.SENDING:
             # Counted only afterwards: if this fails, the entry still has the rows that may be stored.
@@ -70,7 +72,7 @@ class JournalLedger:
         self._count(known.settled)
         return known
 
-    async def _begin_first(self, chunk: Chunk) -> Recorded | None:
+    async def _begin_first(self, chunk: Chunk, digest: str) -> Recorded | None:
         n_chunks = self._journal.job.get("n_chunks")
         if n_chunks is not None and chunk.number >= n_chunks:
             raise JournalError(
@@ -83,10 +85,8 @@ class JournalLedger:
                 floor = (await self._horizon.read()).floor
             except PlanhatError:
                 self._horizon = None  # not tried again: a later run that looks for rows reads the whole list
-        floor_id = None if floor is None else floor.id
-        await self._save_or_withdraw(
-            chunk.number, lambda: self._stamped(Entry.of_chunk(chunk, digest_of(chunk), floor=floor_id))
-        )
+        entry = Entry.of_chunk(chunk, digest, floor=None if floor is None else floor.id)
+        await self._save_or_withdraw(self._stamped(entry))
         return unrecorded(chunk, floor=floor) if floor is not None and self._policy.verifies else None
 
     async def end(self, result: ChunkResult) -> None:
@@ -185,17 +185,17 @@ class JournalLedger:
             attrs.evolve(entry, state=ChunkState.SENDING, pending=ranges_of(row.position for row in rows))
         )
 
-    async def _save_or_withdraw(self, number: int, entry: Entry | Callable[[], Entry]) -> None:
+    async def _save_or_withdraw(self, entry: Entry) -> None:
         """Persist that a chunk is about to be sent.
 
         On failure or cancellation restore the entry before it, so that a rerun knows that the chunk was not sent.
         """
-        before = self._journal.entries.get(number)
+        before = self._journal.entries.get(entry.number)
         try:
             await self._journal.save(entry, precedes_send=True)
         except (asyncio.CancelledError, JournalError):
             with suppress(JournalError):  # then it is unknown, which does no harm
-                await (self._journal.remove(number) if before is None else self._journal.save(before))
+                await (self._journal.remove(entry.number) if before is None else self._journal.save(before))
             raise
 
     def _refuse_change(self, chunk: Chunk, digest: str, before: Entry) -> None:

@@ -449,8 +449,7 @@ async def test_a_job_whose_end_is_cancelled_closes_its_journal(
         with pytest.raises(asyncio.CancelledError):
             await task
     assert {journal.is_closed for journal in opened} == {True}
-    async with await Journal.open(path) as journal:
-        assert [one.state for one in journal.entries.values()] == [ChunkState.ANSWERED]
+    assert await states(path) == [ChunkState.ANSWERED]
 
 
 async def test_a_job_that_is_left_raises_an_error_not_raised_before(planhat: Sandbox, tmp_path: Path) -> None:
