@@ -40,7 +40,6 @@ class JournalLedger:
     _oldest_behind: dict[int, int] = attrs.field(init=False)
     _last_sent: dict[str, int] = attrs.field(factory=dict, init=False)
     """By key, the run that sent it last; only of chunks behind which others were answered in an earlier run."""
-    _last_seen: int = attrs.field(default=-1, init=False)
     _reached: set[int] = attrs.field(factory=set, init=False)
     _reached_total: UpsertResult = attrs.field(factory=UpsertResult, init=False)
     """The outcomes of the chunks that this run has reached."""
@@ -54,7 +53,6 @@ class JournalLedger:
 
     async def begin(self, chunk: Chunk) -> Recorded | None:
         """Compare the chunk with its entry, and persist that it is about to be sent."""
-        self._last_seen = max(self._last_seen, chunk.number)
         digest = await self._journal.compute(partial(digest_of, chunk))
         before = self._journal.entries.get(chunk.number)
         if before is None:
@@ -127,12 +125,12 @@ class JournalLedger:
         Raises:
             JournalError: An earlier run has read more of it.
         """
-        if max(self._journal.entries, default=-1) > self._last_seen:
+        if max(self._journal.entries, default=-1) >= result.n_chunks:
             raise JournalError(
                 f"the input has changed: it ends after {in_words(result.rows, 'row')}, an earlier run has read more; "
                 f"{HOW_TO_START_OVER}"
             )
-        await self._journal.save_job({"n_chunks": self._last_seen + 1, "n_rows": result.rows})
+        await self._journal.save_job({"n_chunks": result.n_chunks, "n_rows": result.rows})
 
     def note_ended(self, chunk: ChunkResult) -> None:
         """Note a chunk that has ended, perhaps before it was begun."""
