@@ -6,7 +6,10 @@ from datetime import datetime
 
 import attrs
 
-from planhat_async.records import Record, read_only, writable
+from planhat_async.keys import EXTID, SRCID
+from planhat_async.models.unfiltered_lists import UnfilteredLists
+from planhat_async.records import UNKNOWN_LIMITS, Model, Record, read_only, writable
+from planhat_async.repositories import AllCalls
 
 
 @attrs.define(kw_only=True, repr=False)
@@ -55,3 +58,22 @@ class Deal(Record):
     """When its renewal is due, from its line items."""
     start_date: datetime | None = read_only()
     """When it begins, from its line items."""
+
+
+class Deals(UnfilteredLists[Deal], AllCalls[Deal]):
+    """Deals: `/deals`, new in 2026; a token may not have access to them.
+
+    A bulk upsert is only known to match on `id`, so a row without one is never sent twice.
+    """
+
+    model = Model(
+        name="deals",
+        record=Deal,
+        path="/deals",
+        limits=UNKNOWN_LIMITS,
+        get_keys=(EXTID, SRCID),
+        update_keys=(EXTID, SRCID),
+        needs=(("company_id",),),
+        company_keys=(),
+        is_answered_with_record=False,
+    )
