@@ -147,9 +147,7 @@ def _filler(cls: type, learned: dict[type, tuple[str, ...]]) -> Callable[[Any], 
         elif field.type is date:
             names[f"read_{field.name}"] = field.read
             lines.append(f"if made.{field.name} is not None: made.{field.name} = read_{field.name}(made.{field.name})")
-    for field in fields:
-        if field.fallback is not None:
-            lines.append(f"if made.{field.name} is None: made.{field.name} = made.{field.fallback}")
+    lines += [f"if made.{one.name} is None: made.{one.name} = made.{one.fallback}" for one in fields if one.fallback]
     if "custom" in fields_of(cls):
         lines.append("if made.custom is None: made.custom = {}")
     return generated_function([*lines, "return made"], names, name=f"{cls.__name__} from a struct")

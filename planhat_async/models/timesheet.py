@@ -16,8 +16,8 @@ from planhat_async.repositories import AllCalls
 class Timesheet(Record):
     """A timesheet (`/timesheets`, "Timesheets" in Planhat's documentation).
 
-    `date_from` and `date_to` travel as whole days since 1970-01-01. A timesheet belongs to no company, and Planhat needs
-    no field to create one.
+    `date_from` and `date_to` travel as whole days since 1970-01-01. A timesheet belongs to no company, and
+    Planhat needs no field to create one.
 
     A bulk upsert matches timesheets on `id` alone: a row without it is always created, twice if it is sent twice.
     """
