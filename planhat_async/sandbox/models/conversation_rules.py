@@ -40,6 +40,6 @@ CONVERSATIONS = evolve(
     needs=(("companyId",),),
     disputed_needs={"conversations_need_type": (("type",),)},
     refused={"type": words("email chat call")},
-    defaults=NOTES.defaults | {"type": "note"},
+    defaults={**NOTES.defaults, "type": "note"},
     variants={"note": _AS_NOTE, "ticket": _AS_TICKET},
 )

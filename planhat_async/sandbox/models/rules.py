@@ -21,6 +21,11 @@ KEY_FIELDS = {"extid": "externalId", "srcid": "sourceId"}
 ANY_KEY = ("_id", *KEY_FIELDS)
 """The kinds of key."""
 
+UNKNOWN_DEFAULT_LIMIT = 100
+"""The rows of a page without a `limit` where it is unknown: the default of most models."""
+UNKNOWN_MAX_LIMIT = 2_000
+"""The rows of the largest page where it is unknown: the maximum of most models."""
+
 
 def words(text: str) -> frozenset[str]:
     """The words of a text."""
