@@ -52,6 +52,11 @@ def test_a_model_has_a_path(facts: Facts) -> None:
     assert Door()("GET", facts.path) == Answer(200, [])
 
 
+def test_every_model_is_there() -> None:
+    """None of the facts is left out."""
+    assert [facts.kind for facts in MODELS] == list(FACTS)
+
+
 @every_model
 def test_only_documented_calls_exist(facts: Facts) -> None:
     """Every other one is answered 404 or 405."""
