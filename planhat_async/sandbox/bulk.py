@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 from attrs import define, field
@@ -79,11 +79,13 @@ class _Upsert:
     permission_errors: list[Record | str] = field(factory=list)
     n_missing: int = 0
     """Errors about a missing required field."""
+    _match_on: Mapping[str, str] = field(init=False)
+    """The keys that are matched in turn: the field sent, the field stored."""
 
-    @property
-    def _match_on(self) -> tuple[tuple[str, str], ...]:
+    def __attrs_post_init__(self) -> None:
+        """Match on the keys that are not documented too, if a switch says so."""
         maybe = self.model.maybe_match if self.writer.choices.undocumented_keys_match else ()
-        return self.model.match + maybe
+        self._match_on = dict(self.model.match + maybe)
 
     def status(self, *, is_rejected: bool, n_rows: int) -> int:
         """Of the answer."""
@@ -96,7 +98,7 @@ class _Upsert:
         if not isinstance(row, dict):
             return ()
         keys = []
-        for name, _ in self._match_on:
+        for name in self._match_on:
             value = self.model.key_text(name, row.get(name))
             if isinstance(value, str) and value:
                 keys.append((name, value))
@@ -172,9 +174,8 @@ class _Upsert:
         return {**element, "error": refused.reason}
 
     def _match(self, keys: _Keys) -> Record | None:
-        stored_in = dict(self._match_on) if keys else {}
         for name, value in keys:
-            record = self.writer.state.match(self.model, stored_in[name], value)
+            record = self.writer.state.match(self.model, self._match_on[name], value)
             if record is not None:
                 return record
         return None

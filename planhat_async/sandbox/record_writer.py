@@ -39,7 +39,8 @@ class RecordWriter:
         self._find_company_of_address(rules, row, changes)
         self._require_unique(rules, changes, _EMPTY)
         record = {"_id": self.state.new_id(now)} | _defaults(rules, now) | changes
-        record |= rules.compute(record)
+        if rules.compute is not None:
+            record |= rules.compute(record)
         self.state.collection(model).insert(record)
         return record
 
@@ -55,7 +56,8 @@ class RecordWriter:
         custom = record.get("custom")
         if "custom" in changes and isinstance(custom, dict):
             changes["custom"] = custom | changes["custom"]
-        changes |= rules.compute(record | changes)
+        if rules.compute is not None:
+            changes |= rules.compute(record | changes)
         is_changed = any(field not in record or record[field] != value for field, value in changes.items())
         if is_changed:
             touched = {} if rules.touches is None else {rules.touches: times.written(times.at(now))}
@@ -200,8 +202,10 @@ def _with_references(rules: Rules, group: tuple[str, ...]) -> tuple[str, ...]:
 
 def _with_texts(rules: Rules, row: Record) -> Record:
     """The row with the numbers in text fields as text."""
-    texts = {field: rules.key_text(field, row[field]) for field in rules.texts_of_numbers if field in row}
-    return row | texts if texts else row
+    for field in rules.texts_of_numbers:
+        if field in row:
+            row = row | {field: rules.key_text(field, row[field])}
+    return row
 
 
 def _with_custom_fields(row: Record) -> Record:

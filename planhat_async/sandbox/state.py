@@ -36,11 +36,8 @@ class State:
         self._models = {rules.name: rules for rules in models}
         # The model that owns the collection answers a path that several share.
         self._paths = {rules.path: rules for rules in sorted(self._models.values(), key=_owns_collection)}
-        self._collections = {
-            rules.name: Collection(rules.indexes, rules.partition_of)
-            for rules in self._models.values()
-            if rules.collection == rules.name
-        }
+        # Only those used so far: every new `_id` is looked up in each.
+        self._collections: dict[str, Collection] = {}
         self._ids = ObjectIds(seed)
         for entry in entries:
             self.register(entry)
@@ -61,7 +58,11 @@ class State:
 
     def collection(self, rules: Rules) -> Collection:
         """Where the records of a model are stored."""
-        return self._collections[rules.collection]
+        found = self._collections.get(rules.collection)
+        if found is None:
+            owner = self._models[rules.collection]
+            found = self._collections[owner.name] = Collection(owner.indexes, owner.partition_of)
+        return found
 
     def find(self, rules: Rules, key: str, kinds: Iterable[str] = ANY_KEY) -> Record | None:
         """The record that a key of one of these kinds names, if the model's path shows it."""
@@ -135,8 +136,8 @@ class State:
 
     def lines(self) -> Iterator[bytes]:
         """All records as JSON lines, each `{"model": "tasks", "record": {...}}`, by `_id` in each collection."""
-        for name, collection in self._collections.items():
-            for text in collection.texts():
+        for name in filter(self._collections.__contains__, self._models):
+            for text in self._collections[name].texts():
                 yield msgspec.json.encode({"model": name, "record": msgspec.Raw(text)}) + b"\n"
 
     def load(self, lines: Iterable[bytes], *, now: float, model: str | None = None) -> int:

@@ -94,8 +94,9 @@ class OneOf(FieldFilter):
         ids = {around.resolve(self.model, key.strip()) for key in (value.split(",") if self.is_many else [value])}
 
         def test(held: Any) -> bool:
-            held = held if isinstance(held, list) else [held]
-            return any(isinstance(one, str) and one in ids for one in held)
+            if isinstance(held, list):
+                return any(isinstance(one, str) and one in ids for one in held)
+            return isinstance(held, str) and held in ids
 
         return test
 

@@ -155,7 +155,7 @@ class Rules:
     """The fields that follow from the records that a record names."""
     derive: Callable[[Record], Record] = lambda _: {}
     """The fields that are computed from those sent."""
-    compute: Callable[[Record], Record] = lambda _: {}
+    compute: Callable[[Record], Record] | None = None
     """The fields that are computed from the whole record."""
     live_names: Mapping[str, str] = field(factory=dict)
     """The names that live records have for fields whose documented names are different."""
