@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from html import escape
+from typing import Any
 
 from benchmarks.results import Results, Setting
 from benchmarks.subjects import Subject
-from planhat_async.jobs.charts import BAR_PITCH, Bar, BarScale, bars, text
+from planhat_async.jobs.charts import BAR_PITCH, Bar, bars, text
 
 WIDTH, LEFT, LONGEST, TITLE = 760, 180, 490, 44
 STALL = "Longest stall of the event loop, milliseconds"
@@ -33,8 +34,6 @@ def chart(results: Results, subjects: Sequence[Subject], n_rows: int, *, title: 
     """CPU time a row and longest stall, as SVG."""
     cpu, stalls = _bars(results, subjects, n_rows)
     height = 2 * TITLE + (len(cpu) + len(stalls) + 1) * BAR_PITCH
-    linear = BarScale(left=LEFT, longest=LONGEST, digits=1)
-    logarithmic = BarScale(left=LEFT, longest=LONGEST, is_logarithmic=True)
     below = TITLE + len(cpu) * BAR_PITCH
     return "\n".join(
         (
@@ -42,18 +41,16 @@ def chart(results: Results, subjects: Sequence[Subject], n_rows: int, *, title: 
             f"<title>{escape(title)}</title>",
             f"<style>{STYLE}</style>",
             f'<rect class="page" width="{WIDTH}" height="{height}" rx="8"/>',
-            *_panel(f"CPU time, microseconds a row ({n_rows:,} rows)", cpu, linear, top=0),
-            *_panel(
-                "Longest stall of the event loop, milliseconds, on a logarithmic scale", stalls, logarithmic, top=below
-            ),
+            *_panel(f"CPU time, microseconds a row ({n_rows:,} rows)", cpu, top=0, digits=1),
+            *_panel(f"{STALL}, on a logarithmic scale", stalls, top=below, is_logarithmic=True),
             "</svg>\n",
         )
     )
 
 
-def _panel(title: str, drawn: Sequence[Bar], scale: BarScale, *, top: int) -> Iterator[str]:
+def _panel(title: str, drawn: Sequence[Bar], *, top: int, **scale: Any) -> Iterator[str]:
     yield text(16, top + 30, title, kind="title")
-    yield from bars(drawn, scale, top=top + TITLE)
+    yield from bars(drawn, left=LEFT, longest=LONGEST, top=top + TITLE, **scale)
 
 
 def _bars(results: Results, subjects: Sequence[Subject], n_rows: int) -> tuple[list[Bar], list[Bar]]:

@@ -30,14 +30,13 @@ from typing import Any, Self
 
 
 class PlanhatError(Exception):
-    """Anything that went wrong between this client and Planhat.
-
-    Attributes:
-        may_have_been_processed: Whether Planhat may have carried out the request although it failed here.
-            Check a write that is not idempotent before you send it again.
-    """
+    """Any error between this client and Planhat."""
 
     may_have_been_processed = False
+    """Whether Planhat may have processed the request although it failed here.
+
+    Check a write that is not idempotent before you send it again.
+    """
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the attributes: the default would call `__init__` with the message alone."""
@@ -45,24 +44,21 @@ class PlanhatError(Exception):
 
 
 class RequestError(PlanhatError):
-    """One request failed.
-
-    Attributes:
-        method: Its HTTP method.
-        path: Its path, without the query.
-        attempts: The number of attempts.
-        seconds: Seconds since the first attempt.
-        sent: The body that was sent, if Planhat may have processed it.
-    """
+    """One request failed."""
 
     sent: bytes | None = None
+    """The body that was sent, if Planhat may have processed it."""
 
     def __init__(self, message: str, *, method: str = "", path: str = "") -> None:
         super().__init__(message)
         self.method = method
+        """The request's HTTP method."""
         self.path = path
+        """The request's path, without the query."""
         self.attempts: int = 1
+        """The number of attempts."""
         self.seconds: float = 0.0
+        """Seconds since the first attempt."""
         self._note = ""
 
     def after(self, *, attempts: int, seconds: float, note: str = "") -> Self:
@@ -77,15 +73,12 @@ class RequestError(PlanhatError):
 
 
 class NoAnswerError(RequestError):
-    """No usable answer came.
-
-    Attributes:
-        last_status: The status of the last answer to an earlier attempt, if there was one.
-        last_body: The beginning of that answer.
-    """
+    """No usable answer came."""
 
     last_status: int | None = None
+    """The status of the last answer to an earlier attempt, if there was one."""
     last_body: str = ""
+    """The beginning of that answer."""
 
 
 class NotSentError(NoAnswerError):
@@ -99,13 +92,7 @@ class UnknownOutcomeError(NoAnswerError):
 
 
 class StatusError(RequestError):
-    """An answer with an error status.
-
-    Attributes:
-        status: The HTTP status.
-        body: The first 2,000 characters of the answer's body, without the token; the message shows its beginning.
-        retry_after: The seconds in `Retry-After`, if the answer has that header.
-    """
+    """An answer with an error status."""
 
     def __init__(
         self,
@@ -119,8 +106,11 @@ class StatusError(RequestError):
     ) -> None:
         super().__init__(message, method=method, path=path)
         self.status = status
+        """The HTTP status."""
         self.body = body
+        """The first 2,000 characters of the answer's body, without the token; the message shows its beginning."""
         self.retry_after = retry_after
+        """The seconds in `Retry-After`, if the answer has that header."""
 
 
 class BadRequestError(StatusError):
@@ -164,18 +154,16 @@ class DecodeError(PlanhatError):
 
     Also raised for a 2xx answer that is not a success: `{"error": …}`, or an object without `_id` in place of a
     record. The message shows the beginning of the answer.
-
-    Attributes:
-        id: The record's `_id`, if it could be decoded.
-        position: The record's position, counted from 0: among the records that a listing yields, or in a single page.
-        sent: The body that was sent, if the request was a write: Planhat has answered, so it may have processed it.
-        body: The first 2,000 characters of an answer that as a whole is not what was asked for.
     """
 
     sent: bytes | None = None
+    """The body that was sent, if the request was a write: Planhat has answered, so it may have processed it."""
     body: str = ""
+    """The first 2,000 characters of an answer that as a whole is not what was asked for."""
 
     def __init__(self, message: str, *, id: str | None = None, position: int | None = None) -> None:  # noqa: A002 - the wire's word
         super().__init__(message)
         self.id = id
+        """The record's `_id`, if it could be decoded."""
         self.position = position
+        """The record's position, counted from 0, among the records that a listing yields, or in a single page."""

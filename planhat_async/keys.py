@@ -15,30 +15,21 @@ _CALLS = {EXTID: 'extid("…")', SRCID: 'srcid("…")'}
 
 
 def is_record_id(text: str) -> bool:
-    """Whether a text has the form of an `_id`: 24 hex digits, in either case."""
+    """Whether a text has the form of an `_id`: 24 hex digits in either case."""
     return _RECORD_ID.fullmatch(text) is not None
 
 
 def extid(external_id: str) -> str:
-    """The key of a record, made from its external id.
+    """The key of the record with this external id, which must not be blank.
 
     Planhat accepts it in place of an `_id` in paths and as a `company_id`. Except for companies, an external id is
     unique within one company only, so the key may be ambiguous ("Bulk upsert" in Planhat's documentation).
-
-    Raises:
-        ValueError: The id is blank.
-        TypeError: The id is not a string.
     """
     return f"{EXTID}{_not_blank(external_id)}"
 
 
 def srcid(source_id: str) -> str:
-    """The key of a record, made from its source id, which is unique per model.
-
-    Raises:
-        ValueError: The id is blank.
-        TypeError: The id is not a string.
-    """
+    """The key of the record with this source id, which must not be blank and is unique per model."""
     return f"{SRCID}{_not_blank(source_id)}"
 
 
@@ -54,14 +45,13 @@ def checked_key(key: str, *, by: str, prefixes: Collection[str] = PREFIXES) -> s
         ValueError: The key is blank, or is neither an `_id` nor a key with one of these prefixes.
         TypeError: The key is not a string.
     """
-    bare = _not_blank(key)
-    if is_record_id(bare):
-        return bare.lower()
+    if is_record_id(_not_blank(key)):
+        return key.lower()
     for prefix in PREFIXES:
-        if bare.startswith(prefix):
-            _not_blank(bare.removeprefix(prefix))
+        if key.startswith(prefix):
+            _not_blank(key.removeprefix(prefix))
             if prefix in prefixes:
-                return bare
+                return key
     accepted = ["an _id", *(call for prefix, call in _CALLS.items() if prefix in prefixes)]
     others = [call for prefix, call in _CALLS.items() if prefix not in prefixes]
     kinds = " or ".join(filter(None, [", ".join(accepted[:-1]), accepted[-1]]))
@@ -70,9 +60,9 @@ def checked_key(key: str, *, by: str, prefixes: Collection[str] = PREFIXES) -> s
 
 
 def path_segment(key: str, *, by: str = "a path", prefixes: Collection[str] = PREFIXES) -> str:
-    """The key as one segment of a path; see `checked_key`.
+    """The checked key as one segment of a path; see `checked_key`.
 
-    Ids of other systems are free text: quoted, none of them can name another path. A blank key is refused because
+    Ids of other systems are free text: quoted, they cannot name another path. A blank key is refused because
     `GET path/` is the list and `PUT path/` a bulk upsert.
     """
     return quote(checked_key(key, by=by, prefixes=prefixes), safe="")

@@ -258,15 +258,12 @@ def _one_line(text: str) -> str:
 
 
 class UpsertError(PlanhatError):
-    """Rows were not stored. Only `raise_for_problems` raises it.
-
-    Attributes:
-        result: The outcomes of all rows.
-    """
+    """Rows were not stored. Only `raise_for_problems` raises it."""
 
     def __init__(self, message: str, *, result: UpsertResult) -> None:
         super().__init__(message)
         self.result = result
+        """The outcomes of all rows."""
 
 
 def ranges_of(positions: Iterable[int]) -> tuple[range, ...]:

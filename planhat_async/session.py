@@ -152,7 +152,7 @@ class Session:
         except PermissionDeniedError as error:
             if error.body.lstrip().startswith("<"):
                 raise  # an HTML page of a proxy, not an answer of Planhat
-            return  # Planhat recognised the token, which may not read tasks.
+            return  # Planhat recognised the token, which may not read tasks
         try:
             deque(split_rows(response.pieces), maxlen=0)
         except DecodeError:

@@ -2,10 +2,12 @@
 
 import inspect
 from asyncio import AbstractEventLoop
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 
 import event_loops
 import pytest
+from command_line import TOKEN, Desk, listening, prefixes, started
 from hypothesis import HealthCheck, settings
 
 from planhat_async import Session
@@ -41,3 +43,23 @@ async def session(planhat: Sandbox) -> AsyncIterator[Session]:
     """An open session on the sandbox."""
     async with Session(planhat.token, base_url=planhat.url) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a sandbox that runs as its users run it, and ends well when it is asked to."""
+    arguments = ("sandbox", "--port", "0", "--per-minute", "0")
+    with started(tmp_path_factory.mktemp("sandbox"), *arguments, PLANHAT_API_TOKEN=TOKEN) as process:
+        yield listening(process)
+        process.terminate()
+        assert process.communicate(timeout=20) == ("", "")
+        assert process.returncode == 0
+
+
+@pytest.fixture
+def desk(tmp_path: Path, sandbox: str, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """A desk with the sandbox in the environment."""
+    monkeypatch.setenv("PLANHAT_BASE_URL", sandbox)
+    monkeypatch.setenv("PLANHAT_API_TOKEN", TOKEN)
+    monkeypatch.chdir(tmp_path)
+    return Desk(tmp_path, sandbox, next(prefixes))

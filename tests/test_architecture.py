@@ -70,7 +70,7 @@ DOORS = {"sandbox/server", "sandbox/delivery", "sandbox/memory", "sandbox/planha
 ONLY_IN = {
     "aiohttp": {"_http/transport", "sandbox/server", "sandbox/delivery"},
     "cattrs": {"_convert/records"},
-    "msgspec": {"_convert/json", "_convert/pages", "_convert/row_reading", "batching/chunks", "sandbox"},
+    "msgspec": {"_convert/json", "_convert/pages", "_convert/records", "batching/chunks", "sandbox"},
     "aiolimiter": {"_http/pacer"},
     "typer": {"cli"},
     "pyarrow": {"jobs/parquet", "jobs/row_groups"},
@@ -179,6 +179,29 @@ def test_no_file_has_the_name_of_another() -> None:
     """A stranger finds a file by its name."""
     names = [path.name for path in MODULES if path.name != "__init__.py"]
     assert sorted(name for name in {*names} if names.count(name) > 1) == []
+
+
+def mapped(text: str) -> list[str]:
+    """The modules and packages that a map of files names: names, two spaces between, then three and what they do."""
+    found: list[str] = []
+    folders: list[str] = []
+    for line in text.splitlines():
+        names = line.strip().split("   ")[0].split("  ")
+        folders = folders[: (len(line) - len(line.lstrip())) // 2]
+        found += ["/".join([*folders, name.removesuffix("/")]) for name in names]
+        if names[0].endswith("/"):
+            folders.append(names[0].removesuffix("/"))
+    return found
+
+
+def test_the_readme_maps_every_module() -> None:
+    """Each is named once, in its package, and no other is."""
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    text = readme.split("## Architecture")[1].split("```text\n")[1].split("```")[0]
+    tree = {name_of(path).removesuffix("/__init__") for path in MODULES} - {"__main__"}
+    names = mapped(text)
+    assert (sorted(tree.difference(names)), sorted({*names} - tree)) == ([], [])
+    assert len(names) == len(tree)
 
 
 def test_version_is_the_package_s() -> None:

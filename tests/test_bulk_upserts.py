@@ -320,7 +320,7 @@ def test_a_list_that_does_not_show_the_values_proves_nothing() -> None:
     planhat = Hiding([Fault.DROP_AFTER])
     result = upsert_notes(planhat, [{"companyId": ACME, "subject": "s"}], verify_by=["subject"])
     assert (result.unknown, len(planhat.sent)) == (1, 1)
-    assert result.problems[0].reason.endswith("it does not show the values that rows are recognised by")
+    assert result.problems[0].reason.endswith("it does not show the values of verify_by")
 
 
 def test_rows_that_get_lost_again_and_again_are_unknown() -> None:
@@ -354,7 +354,7 @@ def test_a_row_that_could_not_be_recognised_is_invalid(row: Any) -> None:
     planhat = MemoryPlanhat(())
     result = upsert_notes(planhat, [row, {"companyId": ACME, "subject": "s"}], verify_by=["subject"])
     assert (result.invalid, result.created) == (1, 1)
-    assert result.problems[0].reason == "subject is missing, or nothing to be recognised by, and verify_by names it"
+    assert result.problems[0].reason == "verify_by: subject must be text, a number or a time, and not blank"
 
 
 def test_a_row_with_a_key_need_not_be_recognised() -> None:

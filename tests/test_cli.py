@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
-import itertools
 import json
 import os
 import re
@@ -20,130 +18,37 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, field
+from command_line import (
+    FINISHING,
+    GOOD,
+    HEAD,
+    PROGRAM,
+    TOKEN,
+    Desk,
+    Ended,
+    good,
+    good_json,
+    listening,
+    request_on,
+    run,
+    started,
+)
+from each_model import each, sample_row, with_capability
 from pyarrow import parquet as pq
-from typer.testing import CliRunner
 
+from planhat_async import Model, Notes
+from planhat_async._convert import encode_json
 from planhat_async.cli import app as cli
 from planhat_async.cli.demo import DemoReport
 from planhat_async.jobs.job_progress import in_words
 from planhat_async.jobs.sources import FileSource
+from planhat_async.repositories import Lists, Repository, Upserts
 from planhat_async.results import UpsertResult
 from planhat_async.sandbox import Sandbox
 from planhat_async.sandbox.faults import KINDS
 
-TOKEN = "tok-5f3a-not-to-be-seen"
-PROGRAM = (sys.executable, "-m", "planhat_async")
 COUNTS = ["created", "updated", "unchanged", "unreported", "rejected", "invalid", "dropped", "unknown", "unsent"]
-
-_prefixes = (f"{number}-" for number in itertools.count(1))
-
-
-@frozen
-class Ended:
-    """How a command ended, and what it said."""
-
-    code: int
-    out: str
-    err: list[str]
-
-
-def run(*arguments: str | Path) -> Ended:
-    """Run a command in this process; it never shows a traceback, nor the token."""
-    result = CliRunner().invoke(cli.app, [str(argument) for argument in arguments], catch_exceptions=False)
-    said = result.stdout + result.stderr
-    assert "Traceback" not in said
-    assert TOKEN not in said
-    return Ended(result.exit_code, result.stdout, result.stderr.splitlines())
-
-
-@contextlib.contextmanager
-def started(folder: Path, *arguments: str | Path, **environment: str) -> Iterator[subprocess.Popen[str]]:
-    """A command as a process of its own."""
-    process = subprocess.Popen(
-        [*PROGRAM, *map(str, arguments)],
-        cwd=folder,
-        env={**os.environ, **environment},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def listening(process: subprocess.Popen[str]) -> str:
-    """The URL that a sandbox says it listens on."""
-    assert process.stdout is not None
-    found = re.fullmatch(r"listening on (http://127\.0\.0\.1:\d+)\n", process.stdout.readline())
-    assert found is not None
-    return found[1]
-
-
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a sandbox that runs as its users run it, and ends well when it is asked to."""
-    arguments = ("sandbox", "--port", "0", "--per-minute", "0")
-    with started(tmp_path_factory.mktemp("sandbox"), *arguments, PLANHAT_API_TOKEN=TOKEN) as process:
-        yield listening(process)
-        process.terminate()
-        assert process.communicate(timeout=20) == ("", "")
-        assert process.returncode == 0
-
-
-@frozen
-class Desk:
-    """A folder of files for one test, and what the sandbox holds of it; `@` stands for a prefix of its own."""
-
-    folder: Path
-    url: str
-    prefix: str
-
-    def file(self, name: str, content: str | bytes) -> Path:
-        """A file of this content."""
-        path = self.folder / name
-        data = content.encode() if isinstance(content, str) else content
-        path.write_bytes(data.replace(b"@", self.prefix.encode()))
-        return path
-
-    def stored(self, model: str = "tickets") -> dict[str, dict[str, Any]]:
-        """What the sandbox holds, by `sourceId`."""
-        request = urllib.request.Request(  # noqa: S310 - the sandbox's own URL
-            f"{self.url}/{model}?limit=10000&sort=_id", headers={"Authorization": f"Bearer {TOKEN}"}
-        )
-        with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - the same
-            rows = json.load(answer)
-        ours = [row for row in rows if row.get("sourceId", "").startswith(self.prefix)]
-        held = {row["sourceId"].replace(self.prefix, "@"): row for row in ours}
-        assert len(held) == len(ours)
-        return held
-
-
-@pytest.fixture
-def desk(tmp_path: Path, sandbox: str, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    """A desk with the sandbox in the environment."""
-    monkeypatch.setenv("PLANHAT_BASE_URL", sandbox)
-    monkeypatch.setenv("PLANHAT_API_TOKEN", TOKEN)
-    monkeypatch.chdir(tmp_path)
-    return Desk(tmp_path, sandbox, next(_prefixes))
-
-
-HEAD = "source_id,email,domains,title\n"
-GOOD = "@1,ada(at)acme.example,acme.example,Hello\n"
-
-
-def good(number: int) -> str:
-    """A line of CSV that can be stored."""
-    return f"@{number},ada(at)acme.example,acme.example,Hello\n"
-
-
-def good_json(number: int) -> str:
-    """A line of JSONL that can be stored."""
-    return json.dumps({"sourceId": f"@{number}", "email": "ada(at)acme.example", "domains": ["acme.example"]}) + "\n"
 
 
 def around(line: bytes) -> bytes:
@@ -262,20 +167,6 @@ def test_what_is_sent_again_is_not_made_again(desk: Desk) -> None:
         (0, 2, True),
     ]
     assert [*desk.stored()] == ["@1", "@2"]
-
-
-@pytest.mark.parametrize(
-    ("model", "row"),
-    [
-        ("notes", {"companyId": "5f4e3d2c1b0a998877665544", "subject": "Hi"}),
-        ("tasks", {"companyId": "5f4e3d2c1b0a998877665544", "action": "Call"}),
-    ],
-)
-def test_notes_and_tasks_are_written_too(desk: Desk, model: str, row: dict[str, str]) -> None:
-    """From a file of any name, where the format is given."""
-    ended = run("upsert", model, desk.file("rows.txt", json.dumps(row)), "--format", "jsonl", "--json")
-    told = json.loads(ended.out)
-    assert (ended.code, told["created"], told["rows"]) == (0, 1, 1)
 
 
 def test_a_file_in_another_encoding_is_read_as_it_is_told(desk: Desk) -> None:
@@ -701,34 +592,42 @@ def fetched(url: str) -> bytes:
 
 @pytest.fixture(scope="module")
 def stocked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a sandbox with several small pages of everything."""
+    """The URL of a sandbox with several small pages of every model that can be upserted."""
     folder = tmp_path_factory.mktemp("stocked")
-    person = {"email": "a@b.example", "domains": ["b.example"]}
-    rows: dict[str, list[dict[str, Any]]] = {
-        "tickets": [person | {"sourceId": str(number)} for number in range(1300)],
-        "tasks": [
-            {"companyId": "5f4e3d2c1b0a998877665544", "action": "Call", "isArchived": number % 2 == 0}
-            for number in range(2600)
-        ],
-        "notes": [{"companyId": "5f4e3d2c1b0a998877665544", "subject": str(number)} for number in range(100)],
-    }
+    # From the first company on, records of unknown ones are refused.
+    models = sorted(with_capability(Lists, Upserts), key=lambda repository: repository.model.company_field is None)
     with started(folder, "sandbox", "--port", "0", "--per-minute", "0", PLANHAT_API_TOKEN=TOKEN) as process:
         url = listening(process)
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("PLANHAT_API_TOKEN", TOKEN)
-            for model in ("notes", "tasks", "tickets"):
-                file = folder / f"{model}.jsonl"
-                file.write_text("".join(json.dumps(row) + "\n" for row in rows[model]))
-                assert run("upsert", model, file, "--base-url", url).code == 0
+            for model in (repository.model for repository in models):
+                file = folder / f"{model.name}.jsonl"
+                file.write_bytes(b"".join(encode_json(row) + b"\n" for row in stock_of(model)))
+                assert run("upsert", model.name, file, "--base-url", url).code == 0
         yield url
+
+
+def page_size_of(model: Model) -> int:
+    """Rows of a page that is no list's end."""
+    return min(model.limits.default * 6 // 5, model.limits.most)
+
+
+def stock_of(model: Model) -> Iterator[dict[str, Any]]:
+    """Rows for two pages and a bit in each of the model's lists."""
+    partition = next((one.partition_field for one in model.filters if one.partition_field is not None), None)
+    n_lists = 1 if partition is None else 2
+    for number in range(n_lists * (2 * page_size_of(model) + 100)):
+        fields = {} if partition is None else {partition: number % 2 == 0}
+        yield sample_row(model, number, **fields)
 
 
 BROKEN_OFF = pytest.mark.parametrize(
     ("model", "page_size", "pages", "n_read"),
     [
-        pytest.param("tickets", 600, 2, 600, id="tickets"),
-        pytest.param("notes", 40, 2, 40, id="notes"),
-        pytest.param("tasks", 600, 2, 600, id="open tasks"),
+        *(
+            pytest.param(model.name, page_size_of(model), 2, page_size_of(model), id=model.name)
+            for model in (repository.model for repository in with_capability(Lists, Upserts))
+        ),
         pytest.param("tasks", 600, 6, 1900, id="archived tasks"),
     ],
 )
@@ -758,11 +657,13 @@ def test_an_export_that_broke_off_is_resumed_to_the_very_same_file(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", ["notes", "tasks", "tickets"])
-def test_an_export_that_was_killed_is_resumed_to_the_very_same_file(desk: Desk, stocked: str, model: str) -> None:
+@each(Lists, Upserts)
+def test_an_export_that_was_killed_is_resumed_to_the_very_same_file(
+    desk: Desk, stocked: str, repository: type[Repository[Any]]
+) -> None:
     """Though it could say nothing, nor finish its last line."""
+    model, size = repository.model.name, page_size_of(repository.model)
     assert run("export", model, "-o", "whole.jsonl", "--base-url", stocked).code == 0
-    size = 40 if model == "notes" else 600
     with Doorman(stocked, 3, size) as doorman:
         arguments = ("export", model, "-o", "out.jsonl", "--concurrency", "1", "--base-url", doorman.door)
         with started(desk.folder, *arguments) as process:
@@ -841,9 +742,12 @@ def test_a_csv_that_broke_off_cannot_be_resumed(stocked: str) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["-o", "out.Parquet"], ["-o", "out", "--format", "parquet"]])
-@pytest.mark.parametrize("model", ["notes", "tasks", "tickets"])
-def test_an_export_is_parquet_where_it_is_asked_for(desk: Desk, stocked: str, model: str, arguments: list[str]) -> None:
+@each(Lists, Upserts)
+def test_an_export_is_parquet_where_it_is_asked_for(
+    desk: Desk, stocked: str, repository: type[Repository[Any]], arguments: list[str]
+) -> None:
     """By the file's ending, or by name; every record is in it."""
+    model = repository.model.name
     run("export", model, "-o", "whole.jsonl", "--base-url", stocked)
     ids = [json.loads(line)["_id"] for line in Path("whole.jsonl").read_text().splitlines()]
     ended = run("export", model, *arguments, "--base-url", stocked)
@@ -857,7 +761,7 @@ def test_parquet_goes_through_a_pipe(desk: Desk, stocked: str) -> None:
     """To standard output, whole."""
     command = [*PROGRAM, "export", "notes", "--format", "parquet", "--base-url", stocked]
     done = subprocess.run(command, cwd=desk.folder, capture_output=True, timeout=60, check=True)
-    assert pq.read_table(io.BytesIO(done.stdout)).num_rows == 100
+    assert pq.read_table(io.BytesIO(done.stdout)).num_rows == len([*stock_of(Notes.model)])
 
 
 def test_parquet_without_its_package_is_refused(desk: Desk, nobody: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -872,21 +776,6 @@ def test_parquet_without_its_package_is_refused(desk: Desk, nobody: str, monkeyp
 
 # Interruptions
 
-FINISHING = "finishing the chunks in flight; interrupt again to stop at once"
-
-
-def _request(connection: socket.socket) -> bytes:
-    """One whole request from this connection."""
-    connection.settimeout(20)
-    received = b""
-    while b"\r\n\r\n" not in received:
-        received += connection.recv(65536)
-    head, _, body = received.partition(b"\r\n\r\n")
-    length = re.search(rb"content-length: (\d+)", head.lower())
-    while len(body) < int(length[1] if length else 0):
-        body += connection.recv(65536)
-    return body
-
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -900,7 +789,7 @@ def test_an_interrupted_upsert_accounts_for_every_row(desk: Desk, number: signal
         with started(desk.folder, *arguments) as process:
             connection, _ = server.accept()
             with connection:
-                assert [row["title"] for row in json.loads(_request(connection))] == ["Hello"]
+                assert [row["title"] for row in json.loads(request_on(connection))] == ["Hello"]
                 process.send_signal(number)
                 assert process.stderr is not None
                 assert process.stderr.readline() == FINISHING + "\n"
@@ -927,7 +816,7 @@ def interrupting(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[signal.Signal
         def serve() -> None:
             connection, _ = server.accept()
             with connection:
-                _request(connection)
+                request_on(connection)
                 for number in signals:
                     os.kill(os.getpid(), number)
                 while connection.recv(65536):

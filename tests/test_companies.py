@@ -129,3 +129,9 @@ def test_every_field_is_documented() -> None:
     """Under the field, where editors find it."""
     documented = documentation_of(Company)
     assert all(documented[name].endswith(".") for name in Company.__annotations__)
+
+
+async def test_an_external_id_is_text(companies: Companies) -> None:
+    """Planhat's own example of a bulk upsert sends a number, which comes back as text: no answer would name its row."""
+    result = await companies.upsert_many([{"name": "Acme", "externalId": 1234}])
+    assert [problem.reason for problem in result.problems] == ["external_id: text, not a whole number"]

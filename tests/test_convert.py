@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 import attrs
 import pytest
@@ -17,7 +18,6 @@ from hypothesis import strategies as st
 
 from planhat_async import (
     ChecklistItem,
-    Company,
     DecodeError,
     Model,
     Note,
@@ -32,7 +32,6 @@ from planhat_async import (
 )
 from planhat_async._convert import (
     Field,
-    camel_case,
     decode_json,
     decode_record,
     encode_json,
@@ -43,12 +42,13 @@ from planhat_async._convert import (
     row_id,
     row_view,
     spellings_of,
-    to_write,
+    to_wire,
     unknown_field,
-    unstructure,
     wire_path,
     without_fields,
+    write_time,
 )
+from planhat_async._convert.fields import camel_case
 from planhat_async.models import ALL
 
 DATA = Path(__file__).parent / "data"
@@ -56,7 +56,8 @@ FILES = sorted(path.name for path in DATA.glob("*.*.json"))
 NO_RECORDS = {name for name in FILES if name.endswith("bulk-upsert.response.json")} | {"task-delete.response.json"}
 FACTS: dict[type[Record], Model] = {one.model.record: one.model for one in ALL}
 FLAGS = tuple((name, camel_case(name)) for name in ("type", "is_custom_type", "is_archived", "endusers"))
-MODELS: dict[str, type[Record]] = {"company": Company, "note": Note, "task": Task, "ticket": Ticket}
+RECORDS: list[type[Record]] = [repository.model.record for repository in ALL]
+MODELS = {f"{cls.__module__.rpartition('.')[2].replace('_', '-')}-": cls for cls in RECORDS}
 PARTS = {Person, ChecklistItem, StatusChange}
 NOON = datetime(2024, 5, 31, 12, tzinfo=UTC)
 AnyRecord = TypeVar("AnyRecord", bound=Record)
@@ -66,6 +67,20 @@ ID = "61006bc89a3e0b702ed8ea49"
 def structure(cls: type[AnyRecord], row: Any) -> AnyRecord:
     """The record in a row, by way of its bytes."""
     return decode_record(cls, encode_json(row))
+
+
+def unstructure(value: Any) -> dict[str, Any]:
+    """Everything that a record holds, as Planhat would send it."""
+    out: dict[str, Any] = {**value.extra}
+    for name, field in fields_of(type(value)).items():
+        item = getattr(value, name)
+        if isinstance(item, datetime):
+            item = write_time(item)
+        elif item is not None and field.part:
+            item = [unstructure(one) for one in item]
+        if item is not None and (item or name != "custom"):
+            out[field.wire] = item
+    return out
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
@@ -82,6 +97,7 @@ BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
     int: st.integers(),
     float: st.floats(allow_nan=False, allow_infinity=False),
     datetime: TIMES,
+    Any: SCALARS,
     list[str]: st.lists(TEXTS, max_size=2),
     list[Any]: st.lists(JSON, max_size=2),
     dict[str, Any]: st.dictionaries(TEXTS, JSON, min_size=1, max_size=2),
@@ -89,7 +105,7 @@ BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
 
 
 def objects(cls: type) -> st.SearchStrategy[dict[str, Any]]:
-    """Objects as Planhat might send them for a class, with fields that nobody knows."""
+    """Objects as Planhat might send them for a class, with undocumented fields."""
     known = {field.wire: values_of(field) for field in fields_of(cls).values()}
     unknown = st.dictionaries(TEXTS.map("new{}".format), JSON, max_size=2)
     return st.tuples(st.fixed_dictionaries({}, optional=known), unknown).map(lambda parts: parts[0] | parts[1])
@@ -97,17 +113,18 @@ def objects(cls: type) -> st.SearchStrategy[dict[str, Any]]:
 
 def values_of(field: Field) -> st.SearchStrategy[Any]:
     """Values of one field."""
-    (*_, inner) = get_args(field.type) or (None,)
-    return st.lists(objects(inner), max_size=2) if inner in PARTS else BY_TYPE[field.type]
+    return st.lists(objects(field.part), max_size=2) if field.part else BY_TYPE[field.type]
 
 
-ROWS = st.sampled_from([Note, Task, Ticket]).flatmap(lambda cls: st.tuples(st.just(cls), objects(cls)))
+ROWS = st.sampled_from(RECORDS).flatmap(lambda cls: st.tuples(st.just(cls), objects(cls)))
 
 
 def documented(name: str) -> tuple[type[Record], list[dict[str, Any]]]:
     """The rows of a documented body, and what they are."""
     body = json.loads((DATA / name).read_bytes())
-    return MODELS[name.partition("-")[0]], body if isinstance(body, list) else [body]
+    return next(cls for prefix, cls in MODELS.items() if name.startswith(prefix)), body if isinstance(body, list) else [
+        body
+    ]
 
 
 def settled(value: Any) -> Any:
@@ -130,13 +147,15 @@ json_like = st.one_of(
 )
 
 
-def outcome_of(row: Mapping[str, Any]) -> Any:
-    """The bytes that are sent, decoded, or why none are."""
+def outcome_of(row: Mapping[str, Any]) -> list[Any]:
+    """The JSON that is sent, and why it or a creation is refused."""
+    outcome: list[Any] = []
     try:
-        wire = dict(to_write(Task, row))
-        return requirements_of(Tasks.model).missing_to_create(wire), decode_json(encode_plain(wire))
+        outcome.append(decode_json(encode_plain(to_wire(Task, row))))
+        requirements_of(Tasks.model).check_creation(outcome[0])
     except (TypeError, ValueError) as error:
-        return type(error), str(error)
+        outcome.append(repr(error))
+    return outcome
 
 
 class TestReading:
@@ -155,7 +174,7 @@ class TestReading:
     @pytest.mark.slow
     @given(ROWS)
     def test_any_row_comes_back_whole(self, row: tuple[type[Record], dict[str, Any]]) -> None:
-        """Whatever the fields hold, and whatever new ones there are."""
+        """With any values of its fields, and with undocumented ones."""
         cls, wire = row
         assert unstructure(structure(cls, wire)) == wire
         assert unstructure(decode_record(cls, encode_json(wire))) == wire
@@ -222,14 +241,14 @@ class TestReading:
 
 
 class TestWriting:
-    @pytest.mark.parametrize("cls", [Note, Task, Ticket])
+    @pytest.mark.parametrize("cls", RECORDS)
     def test_a_record_sends_what_may_be_written(self, cls: type[Record]) -> None:
         """What Planhat fills in, and `extra`, stay here; so does what is not set."""
         record = structure(cls, {**{f.wire: 0 for f in fields_of(cls).values() if not f.is_writable and not f.read}})
         record.extra["new"] = 1
         record.id = ID
-        assert to_write(cls, record) == {"_id": ID}
-        assert to_write(cls, cls()) == {}
+        assert to_wire(cls, record) == {"_id": ID}
+        assert to_wire(cls, cls()) == {}
 
     @pytest.mark.slow
     @given(ROWS)
@@ -237,7 +256,7 @@ class TestWriting:
         """Every writable field that is set, unchanged."""
         cls, wire = row
         writable = {field.wire for field in fields_of(cls).values() if field.is_writable}
-        assert to_write(cls, structure(cls, wire)) == {key: wire[key] for key in wire if key in writable}
+        assert to_wire(cls, structure(cls, wire)) == {key: wire[key] for key in wire if key in writable}
 
     @pytest.mark.slow
     @given(ROWS)
@@ -246,12 +265,12 @@ class TestWriting:
         cls, wire = row
         held = {field.name: wire[field.wire] for field in fields_of(cls).values() if field.wire in wire}
         known = {fields_of(cls)[name].wire: value for name, value in held.items()}
-        assert to_write(cls, held) == known
-        assert to_write(cls, known) == known
+        assert to_wire(cls, held) == known
+        assert to_wire(cls, known) == known
 
     def test_a_mapping_sends_none_as_null(self) -> None:
         """That is how a field is emptied; rows of an upsert go without keys that are nothing."""
-        sent = to_write(Task, {"status": None, "custom": None, "id": None, "sourceId": None, "company_id": ID})
+        sent = to_wire(Task, {"status": None, "custom": None, "id": None, "sourceId": None, "company_id": ID})
         assert sent == {"status": None, "custom": None, "_id": None, "sourceId": None, "companyId": ID}
         note: dict[str, Any] = {"sourceId": None, "companyId": ID}
         assert (requirements_of(Tasks.model).check_upsert(sent), sent) == (
@@ -259,44 +278,41 @@ class TestWriting:
             {"status": None, "custom": None, "companyId": ID},
         )
         checked = requirements_of(Notes.model).check_upsert(note)
-        assert (checked, note) == (
-            ((), False),
-            {"sourceId": None, "companyId": ID},
-        )
+        assert (checked, note) == (((), False), {"sourceId": None, "companyId": ID})
 
     def test_empty_values_are_sent(self) -> None:
         """`False`, 0, empty text and empty lists say something; a record's empty `custom` does not."""
         task = Task(is_archived=False, repeat_days=0, status="", checklist=[])
         sent = {"isArchived": False, "repeatDays": 0, "status": "", "checklist": []}
-        assert to_write(Task, task) == sent
-        assert to_write(Task, sent) == sent
-        assert to_write(Task, {"custom": {}}) == {"custom": {}}
+        assert to_wire(Task, task) == sent
+        assert to_wire(Task, sent) == sent
+        assert to_wire(Task, {"custom": {}}) == {"custom": {}}
 
     @pytest.mark.parametrize("cls", [dict, MappingProxyType])
     @pytest.mark.parametrize("name", ["activityTags", "activity_tags"])
     def test_every_item_of_a_list_is_checked(self, name: str, cls: Any) -> None:
-        """In whatever spelling, and whatever else is in the list."""
-        assert to_write(Task, cls({name: ["a", "b"]})) == {"activityTags": ["a", "b"]}
+        """In either spelling, from a dict and from other mappings."""
+        assert to_wire(Task, cls({name: ["a", "b"]})) == {"activityTags": ["a", "b"]}
         with pytest.raises(TypeError, match=r"^activity_tags: text, not a whole number$"):
-            to_write(Task, cls({name: ["a", 7]}))
+            to_wire(Task, cls({name: ["a", 7]}))
 
     def test_a_mapping_need_not_be_a_dict(self) -> None:
         """Any will do, and comes out as one."""
-        sent = to_write(Task, MappingProxyType({"source_id": "7", "action": None}))
+        sent = to_wire(Task, MappingProxyType({"source_id": "7", "action": None}))
         assert sent == {"sourceId": "7", "action": None}
 
     @pytest.mark.slow
     @settings(derandomize=True, deadline=None, max_examples=300)
     @given(st.dictionaries(st.sampled_from([*spellings_of(Task)]), json_like, max_size=8))
-    def test_what_is_quick_to_check_is_checked_as_well(self, row: dict[str, Any]) -> None:
-        """A dict comes out, or is refused, as any other mapping."""
+    def test_a_dict_is_checked_as_other_mappings_are(self, row: dict[str, Any]) -> None:
+        """The fast path for dicts has the same results and errors."""
         assert outcome_of(row) == outcome_of(MappingProxyType(row))
 
     def test_custom_is_sent_untouched(self) -> None:
-        """The very same object, whatever it holds."""
+        """The very same object, with any content."""
         custom = {"Created": "2021-06-24T19:38:16.000+0000", "é": None, "deep": {"a_b": [1.5]}}
-        assert to_write(Note, Note(custom=custom))["custom"] is custom
-        assert to_write(Note, {"custom": custom})["custom"] is custom
+        assert to_wire(Note, Note(custom=custom))["custom"] is custom
+        assert to_wire(Note, {"custom": custom})["custom"] is custom
 
     @pytest.mark.parametrize(
         ("name", "hint"),
@@ -310,21 +326,21 @@ class TestWriting:
         ],
     )
     def test_unknown_names_are_refused(self, name: object, hint: str) -> None:
-        """Planhat would drop them silently; the nearest names are told."""
+        """Planhat would drop them silently; the message names similar ones."""
         with pytest.raises(ValueError, match="has no field") as caught:
-            to_write(Note, {name: "x"})  # type: ignore[dict-item]
+            to_wire(Note, {name: "x"})  # type: ignore[dict-item]
         assert str(caught.value) == f"Note has no field {name!r}{hint}"
 
     def test_a_field_is_given_once(self) -> None:
         """Of two spellings with two values, neither is more right."""
         with pytest.raises(ValueError, match=r"^company_id is given twice, in both spellings$"):
-            to_write(Note, {"company_id": "1", "companyId": "2"})
+            to_wire(Note, {"company_id": "1", "companyId": "2"})
 
     @pytest.mark.parametrize("row", [Task(), [("status", "x")], "status", None])
     def test_a_row_is_a_record_of_the_model_or_a_mapping(self, row: Any) -> None:
         """A task is no ticket."""
         with pytest.raises(TypeError, match=f"^a Ticket or a mapping, not {type(row).__name__}$"):
-            to_write(Ticket, row)
+            to_wire(Ticket, row)
 
     @pytest.mark.parametrize(
         ("values", "complaint"),
@@ -348,30 +364,28 @@ class TestWriting:
     def test_wrong_types_are_refused(self, values: dict[str, Any], complaint: str) -> None:
         """Planhat would store them as they are."""
         with pytest.raises(TypeError) as caught:
-            to_write(Task, values)
+            to_wire(Task, values)
         assert str(caught.value) == complaint
 
     def test_wrong_types_in_a_record_are_refused(self) -> None:
         """Attributes are checked as a mapping's values are, when they are written."""
         with pytest.raises(TypeError, match=r"^action: text, not a whole number$"):
-            to_write(Task, Task(action=7))  # type: ignore[arg-type]
+            to_wire(Task, Task(action=7))  # type: ignore[arg-type]
 
     def test_lists_may_be_tuples(self) -> None:
         """They look the same on the wire."""
-        assert to_write(Task, {"activity_tags": ("a",)}) == {"activityTags": ["a"]}
+        assert to_wire(Task, {"activity_tags": ("a",)}) == {"activityTags": ["a"]}
 
     def test_whole_numbers_are_numbers(self) -> None:
         """They are sent as they are given."""
-        assert to_write(Ticket, {"time_spent": 5}) == {"timeSpent": 5}
+        assert to_wire(Ticket, {"time_spent": 5}) == {"timeSpent": 5}
 
     def test_small_objects_travel_in_either_form(self) -> None:
-        """As objects of ours, or as mappings in either spelling, with keys that nobody knows."""
+        """As objects of ours, or as mappings in either spelling, with unknown keys."""
         people = [Person(id="1", is_owner=True, extra={"new": 1}), {"id": "2", "is_owner": False}, {"isOwner": None}]
         sent = [{"id": "1", "isOwner": True, "new": 1}, {"id": "2", "isOwner": False}, {"isOwner": None}]
-        assert to_write(Note, {"users": people}) == {"users": sent}
-        record = Note(users=people)  # type: ignore[arg-type]
-        assert to_write(Note, record) == {"users": sent}
-        assert unstructure(record) == {"users": [sent[0], *people[1:]]}
+        assert to_wire(Note, {"users": people}) == {"users": sent}
+        assert to_wire(Note, Note(users=people)) == {"users": sent}  # type: ignore[arg-type]
 
 
 class TestTimesWritten:
@@ -385,21 +399,21 @@ class TestTimesWritten:
     )
     def test_times_are_written_as_planhat_writes_them(self, time: datetime, text: str) -> None:
         """UTC, milliseconds (the rest is cut off), `Z`; from a record or a mapping."""
-        assert to_write(Note, Note(date=time)) == {"date": text}
-        assert to_write(Note, {"date": time}) == {"date": text}
-        assert to_write(Ticket, Ticket(history=[StatusChange(time=time)])) == {"history": [{"time": text}]}
+        assert to_wire(Note, Note(date=time)) == {"date": text}
+        assert to_wire(Note, {"date": time}) == {"date": text}
+        assert to_wire(Ticket, Ticket(history=[StatusChange(time=time)])) == {"history": [{"time": text}]}
 
     @pytest.mark.slow
     @given(st.datetimes(min_value=datetime(2, 1, 1), max_value=datetime(9998, 1, 1), timezones=st.timezones()))  # noqa: DTZ001
     def test_a_time_comes_back_to_the_millisecond(self, time: datetime) -> None:
-        """Whatever its zone."""
-        read = structure(Note, to_write(Note, Note(date=time))).date
+        """From any time zone."""
+        read = structure(Note, to_wire(Note, Note(date=time))).date
         assert read is not None
         assert timedelta() <= time.astimezone(UTC) - read < timedelta(milliseconds=1)
 
     def test_times_as_text_are_sent_as_they_are(self) -> None:
         """Their spelling is the caller's, as long as it names a zone."""
-        assert to_write(Note, {"date": "2024-05-31T14:00:00+02:00"}) == {"date": "2024-05-31T14:00:00+02:00"}
+        assert to_wire(Note, {"date": "2024-05-31T14:00:00+02:00"}) == {"date": "2024-05-31T14:00:00+02:00"}
 
     @pytest.mark.parametrize(
         ("value", "complaint"),
@@ -411,44 +425,40 @@ class TestTimesWritten:
         ],
     )
     def test_times_that_could_mean_several_things_are_refused(self, value: Any, complaint: str) -> None:
-        """A naive time would be taken for UTC, or for local time, by whoever reads it."""
+        """Planhat and its users could read a naive time as UTC or as local time."""
         for row in (Note(date=value), {"date": value}):
             with pytest.raises(ValueError, match=r"^date: ") as caught:
-                to_write(Note, row)
+                to_wire(Note, row)
             assert str(caught.value) == complaint
 
     def test_a_naive_time_in_a_status_is_refused(self) -> None:
         """The small objects of ours are checked as records are."""
         history = [StatusChange(status="open", time=datetime(2024, 5, 31))]  # noqa: DTZ001
         with pytest.raises(ValueError, match=r"^history: 2024-05-31 00:00:00 has no time zone$"):
-            to_write(Ticket, Ticket(history=history))
+            to_wire(Ticket, Ticket(history=history))
 
     @pytest.mark.parametrize("time", [datetime(2024, 5, 31), "yesterday", 7])  # noqa: DTZ001
     def test_a_bad_time_in_a_status_given_as_a_mapping_is_refused(self, time: object) -> None:
         """A mapping is no way around the check; a naive time would travel without a zone."""
         with pytest.raises((TypeError, ValueError), match=r"^history: "):
-            to_write(Ticket, {"history": [{"status": "open", "time": time}]})
+            to_wire(Ticket, {"history": [{"status": "open", "time": time}]})
 
     def test_a_time_in_a_status_given_as_a_mapping_is_written_as_others(self) -> None:
         """UTC, milliseconds, `Z`."""
-        sent = to_write(Ticket, {"history": [{"time": NOON}]})
+        sent = to_wire(Ticket, {"history": [{"time": NOON}]})
         assert sent == {"history": [{"time": "2024-05-31T12:00:00.000Z"}]}
 
     def test_a_status_may_hold_its_time_as_text(self) -> None:
         """A record's own times may be text when it is written, so these may."""
         history = [StatusChange(time="2024-05-31T12:00:00Z")]  # type: ignore[arg-type]
-        assert to_write(Ticket, Ticket(history=history)) == {"history": [{"time": "2024-05-31T12:00:00Z"}]}
-
-    def test_a_record_with_a_time_as_text_can_be_turned_back(self) -> None:
-        """What can be written can be unstructured."""
-        assert unstructure(Note(date="2024-05-31T12:00:00Z")) == {"date": "2024-05-31T12:00:00Z"}  # type: ignore[arg-type]
+        assert to_wire(Ticket, Ticket(history=history)) == {"history": [{"time": "2024-05-31T12:00:00Z"}]}
 
     def test_a_time_before_the_first_is_refused(self) -> None:
         """Year 1 with a zone east of Greenwich is in the year 0 of UTC: one bad row, not the end of a run."""
         with pytest.raises(ValueError, match=r"^date: "):
-            to_write(Note, {"date": datetime.min.replace(tzinfo=timezone(timedelta(hours=1)))})
+            to_wire(Note, {"date": datetime.min.replace(tzinfo=timezone(timedelta(hours=1)))})
 
-    def test_a_zone_that_names_no_offset_is_none(self) -> None:
+    def test_a_zone_without_an_offset_is_refused(self) -> None:
         """Python calls such a time naive, and would convert it as local time."""
 
         class Nowhere(tzinfo):
@@ -458,7 +468,7 @@ class TestTimesWritten:
             tzname = dst = utcoffset
 
         with pytest.raises(ValueError, match="has no time zone"):
-            to_write(Note, {"date": NOON.replace(tzinfo=Nowhere())})
+            to_wire(Note, {"date": NOON.replace(tzinfo=Nowhere())})
 
 
 class TestNames:
@@ -474,18 +484,18 @@ class TestNames:
         """Their names are the tenant's."""
         assert wire_path(Note, "custom.Activity Count") == "custom.Activity Count"
 
-    def test_a_name_nobody_knows_is_refused(self) -> None:
+    def test_an_unknown_name_is_refused(self) -> None:
         """Planhat would sort by nothing."""
         with pytest.raises(ValueError, match=r"^Task has no field 'updateAt'; did you mean updated_at\b"):
             wire_path(Task, "updateAt")
 
-    @pytest.mark.parametrize("cls", [Note, Task, Ticket])
-    def test_a_field_is_told_from_its_own_name_with_a_slip(self, cls: type[Record]) -> None:
+    @pytest.mark.parametrize("cls", RECORDS)
+    def test_a_misspelled_name_is_recognised(self, cls: type[Record]) -> None:
         """The nearest name comes first, in whichever spelling the slip was made."""
         for name, field in fields_of(cls).items():
-            for slip in (f"{name}x", f"{field.wire.strip('_')}s"):
-                if len(name) > 3 and name != "version":
-                    assert name in unknown_field(cls, slip), slip
+            slips = [f"{name}x", *([f"{field.wire}s"] if camel_case(name) == field.wire else [])]
+            for slip in slips if len(name) > 3 and name != "version" else []:
+                assert name in unknown_field(cls, slip), slip
 
 
 class TestRequirements:
@@ -512,21 +522,16 @@ class TestRequirements:
     )  # fmt: skip
     def test_what_a_row_of_an_upsert_needs(self, cls: type[Record], wire: dict[str, Any], missing: str | None) -> None:
         """A row with a key may be an update; one without is a creation."""
-        check = requirements_of(FACTS[cls]).check_upsert
-        if missing is None:
-            check(wire)
-        else:
-            with pytest.raises(ValueError, match=f"^{missing}$"):
-                check(wire)
+        with nullcontext() if missing is None else pytest.raises(ValueError, match=f"^{missing}$"):
+            requirements_of(FACTS[cls]).check_upsert(wire)
 
     def test_what_a_creation_needs(self) -> None:
         """A key does not help: there is nothing yet to match."""
-        assert requirements_of(Tasks.model).missing_to_create({"sourceId": "7"}) == "company_id is required"
-        assert requirements_of(Tasks.model).missing_to_create({"companyId": ID}) is None
-        assert (
-            requirements_of(Tickets.model).missing_to_create({"sourceId": "7", "domains": ["b.c"]})
-            == "email is required"
-        )
+        requirements_of(Tasks.model).check_creation({"companyId": ID})
+        with pytest.raises(ValueError, match=r"^company_id is required$"):
+            requirements_of(Tasks.model).check_creation({"sourceId": "7"})
+        with pytest.raises(ValueError, match=r"^email is required$"):
+            requirements_of(Tickets.model).check_creation({"sourceId": "7", "domains": ["b.c"]})
 
     def test_the_keys_of_a_row(self) -> None:
         """In the order in which Planhat tries them."""
@@ -620,10 +625,10 @@ class TestJson:
     def test_half_a_character_does_not_make_an_answer_unreadable(self, caplog: pytest.LogCaptureFixture) -> None:
         r"""JavaScript writes text that was cut inside an emoji, as a snippet may be, as `"\ud83d"`."""
         assert decode_json(rb'["so happy \ud83d", "\\ud83d", "\ud83d\ude00"]') == ["so happy \ufffd", r"\ud83d", "😀"]
-        assert "halves of characters" in caplog.text
+        assert "lone surrogates" in caplog.text
 
     def test_the_id_in_a_rows_bytes(self) -> None:
-        """Without decoding the rest; `None` where there is none to be read."""
+        """Without decoding the rest; `None` if it has none."""
         rows = [b'{"a": 1, "_id": "1"}', b"{}", b'{"_id": null}', b'{"_id": 7}', b"7"]
         assert [row_id(row) for row in rows] == ["1", None, None, None, None]
 
@@ -635,7 +640,7 @@ class TestJson:
         assert (bare.type, bare.is_custom_type, bare.is_archived) == (None,) * 3
 
     def test_unusual_flags_are_no_reason_to_lose_a_row(self) -> None:
-        """They are what they are; only what is no object has none."""
+        """They are returned unchanged; only a row that is not an object is refused."""
         flags = row_view(b'{"_id": "1", "type": 7, "endusers": ["x", null], "isCustomType": 1}', FLAGS)
         assert (flags.type, flags.endusers, flags.is_custom_type) == (7, ["x", None], 1)
         with pytest.raises(DecodeError, match=r"^a row cannot be read "):
@@ -644,7 +649,7 @@ class TestJson:
     def test_a_row_can_do_without_some_of_its_fields(self) -> None:
         """The others stay, in their order."""
         assert without_fields(b'{"_id": "1", "x": 1.50, "type": "note"}', {"_id", "type"}) == b'{"x":1.5}'
-        with pytest.raises(DecodeError, match="no object"):
+        with pytest.raises(DecodeError, match="not an object"):
             without_fields(b"[7]", {"_id"})
 
     def test_a_row_that_cannot_be_read_names_itself(self) -> None:
@@ -659,7 +664,7 @@ class TestJson:
             decode_json(rb'["\\ud83d", }')
 
     def test_an_excerpt_is_text(self) -> None:
-        """Bytes that are none are replaced, and what is long is cut."""
+        """Invalid bytes are replaced, and long bodies are cut."""
         assert excerpt("aé".encode() + b"\xff" + b"b" * 3000) == "aé\ufffd" + "b" * 1996
         assert excerpt(b"abc", 2) == "ab"
 

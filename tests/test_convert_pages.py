@@ -118,7 +118,7 @@ def test_a_large_page_that_breaks_off_is_unreadable() -> None:
 
 
 def test_each_row_has_its_id() -> None:
-    """However it is written; one that has none takes that of the row before it."""
+    """In any spelling; a row without one gets that of the row before it."""
     object_id = b"5f4e3d2c1b0a998877665544"
     rows = [
         b"7",

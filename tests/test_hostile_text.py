@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import Desk, run
 from fakes import TOKEN, FakeTransport
-from test_cli import Desk, desk, run, sandbox  # noqa: F401 - fixtures
 
 from planhat_async import Session, Tasks
 from planhat_async._convert import encode_json, printable
@@ -97,7 +97,7 @@ async def test_a_journal_keeps_and_shows_plain_lines(tmp_path: Path) -> None:
     async with await Journal.open(tmp_path / "job.db") as journal:
         await journal.save(entry)
         await journal.save_run(Run(number=1, started=1.0, seen=2.0, ended=2.0, ended_by=HOSTILE))
-        await journal.describe({"model": HOSTILE})
+        await journal.save_job({"model": HOSTILE})
     shown = await Journal.load(tmp_path / "job.db")
     assert [(group.reason, group.key) for group in problem_groups(shown)] == [(PLAIN, PLAIN)]
     html = page(shown, name=HOSTILE)
@@ -118,7 +118,7 @@ async def test_what_ended_a_run_is_a_plain_line_in_its_journal(tmp_path: Path) -
     assert (await Journal.load(tmp_path / "job.db")).runs[0].ended_by == PLAIN
 
 
-def test_problems_are_one_line_a_reason_with_three_columns(desk: Desk) -> None:  # noqa: F811
+def test_problems_are_one_line_a_reason_with_three_columns(desk: Desk) -> None:
     """A file may hold what looks like another row of the table; so may its name."""
     name = "r\x1b[31mows.jsonl"
     rows = [{**task(0), "repeat": HOSTILE, "nope\n\x1b[2J": 1}, {**task(1), "startTime": HOSTILE}]

@@ -6,20 +6,18 @@ import socket
 from pathlib import Path
 
 import pytest
-from test_cli import (
+from command_line import (
     HEAD,
     Desk,
-    _request,
-    desk,  # noqa: F401 - a fixture
     good,
+    request_on,
     run,
-    sandbox,  # noqa: F401 - a fixture
     started,
 )
 
 
 @pytest.fixture
-def journal(desk: Desk) -> Path:  # noqa: F811
+def journal(desk: Desk) -> Path:
     """The journal of a job of three rows, one of them invalid."""
     file = desk.file("t.csv", HEAD + good(1) + ",ada(at)acme.example,x.example,Hi\n" + good(3))
     run("upsert", "tickets", file, "--journal", "job.db")
@@ -44,7 +42,7 @@ def test_problems_are_listed_by_reason(journal: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_job_is_looked_into_while_it_runs(desk: Desk) -> None:  # noqa: F811
+def test_a_job_is_looked_into_while_it_runs(desk: Desk) -> None:
     """But not forgotten; and it is not disturbed."""
     desk.file("t.csv", HEAD + ",ada(at)acme.example,x.example,Hi\n" + good(1) + good(2))
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -54,7 +52,7 @@ def test_a_job_is_looked_into_while_it_runs(desk: Desk) -> None:  # noqa: F811
         with started(desk.folder, "upsert", "tickets", "t.csv", *options) as process:
             connection, _ = server.accept()
             with connection:
-                _request(connection)
+                request_on(connection)
                 status = run("jobs", "status", "job.db")
                 problems = run("jobs", "problems", "job.db")
                 report = run("report", "job.db")
@@ -87,7 +85,7 @@ def test_a_job_is_forgotten_where_a_link_leads(journal: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["status", "problems", "forget"])
-def test_what_is_no_journal_is_refused(desk: Desk, command: str) -> None:  # noqa: F811
+def test_what_is_no_journal_is_refused(desk: Desk, command: str) -> None:
     """And neither made nor deleted."""
     file = desk.file("t.csv", "a,b\n" * 100)
     assert run("jobs", command, file).err == [f"planhat-async: {file}: this is not a journal"]
@@ -109,7 +107,7 @@ def test_a_report_does_not_overwrite_its_journal(journal: Path, name: str) -> No
 
 
 @pytest.mark.parametrize("command", [["jobs", "status"], ["jobs", "problems"], ["jobs", "forget", "--yes"], ["report"]])
-def test_what_is_empty_is_no_journal(desk: Desk, command: list[str]) -> None:  # noqa: F811
+def test_what_is_empty_is_no_journal(desk: Desk, command: list[str]) -> None:
     """It is neither made one nor deleted."""
     file = desk.file("job.db", "")
     ended = run(*command, file)

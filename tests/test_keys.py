@@ -40,7 +40,7 @@ def test_a_prefix_alone_is_no_key(key: str) -> None:
 @pytest.mark.parametrize("make", [extid, srcid, path_segment])
 @pytest.mark.parametrize("key", [None, 42, b"42", UUID(int=7), True])
 def test_a_key_is_a_string(make: Any, key: object) -> None:
-    """A number that happens to be an id is a mistake worth hearing of."""
+    """A number is refused, also if its digits are an id."""
     with pytest.raises(TypeError, match=f"^a key is a string, not {type(key).__name__}"):
         make(key)
 
@@ -98,7 +98,7 @@ def test_a_key_without_prefix_holds_what_an_id_holds(key: str) -> None:
 
 @given(make=st.sampled_from([extid, srcid]), own_id=IDS)
 def test_what_is_quoted_decodes_to_the_key(make: Any, own_id: str) -> None:
-    """No id, whatever it holds, names another record or adds a segment."""
+    """No id names another record or adds a segment."""
     segment = path_segment(make(own_id))
     assert unquote(segment) == make(own_id)
     assert segment.isascii()

@@ -1,4 +1,4 @@
-"""Notes, tasks and tickets, against the sandbox over its socket."""
+"""Every model's repository, against the sandbox over its socket."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from each_model import each, text_of, with_capability
 from fakes import TOKEN, FakeTransport
 from made_ids import id_of
 
@@ -31,16 +32,18 @@ from planhat_async import (
     UpsertError,
     UpsertResult,
     extid,
-    srcid,
 )
+from planhat_async._convert import fields_of
 from planhat_async._http.wire import Response
 from planhat_async.batching.upsert_run import UpsertRun
+from planhat_async.keys import EXTID, SRCID
+from planhat_async.repositories import Deletes, Gets, Lists, Updates, Upserts
+from planhat_async.repositories.queries import queries_of
 from planhat_async.sandbox import Choices, Sandbox
+from planhat_async.testing import make_record
 
 FREE_TEXT = "a/b ?c#d%2Fe&f é[..]"
 QUOTED = "a%2Fb%20%3Fc%23d%252Fe%26f%20%C3%A9%5B..%5D"
-ALL = [("notes", Notes), ("tasks", Tasks), ("tickets", Tickets)]
-SINGLE = ALL[:2]
 C1, C9 = id_of("c1"), id_of("c9")
 ACME, NOBODY = "5f4e3d2c1b0a998877665544", "5f4e3d2c1b0a998877665545"
 
@@ -60,7 +63,7 @@ def ids(records: list[Any]) -> list[str | None]:
     return [record.id for record in records]
 
 
-def add(planhat: Sandbox, name: str, n_records: int, **fields: Any) -> list[str]:
+def add(planhat: Sandbox, name: str, n_records: int, /, **fields: Any) -> list[str]:
     """Records straight into the store; their `_id`s."""
     return [planhat.add(name, {"companyId": "c1", **fields})["_id"] for _ in range(n_records)]
 
@@ -131,41 +134,47 @@ async def test_a_record_of_another_model_is_refused(planhat: Sandbox, session: S
     assert planhat.requests == []
 
 
-@pytest.mark.parametrize(("name", "repository"), SINGLE)
-async def test_a_record_is_got_by_its_id(
-    planhat: Sandbox, session: Session, name: str, repository: type[Tasks]
-) -> None:
+@each(Gets)
+async def test_a_record_is_got_by_its_id(planhat: Sandbox, session: Session, repository: type[Tasks]) -> None:
     """One call; what Planhat sends beyond the documented fields is in `extra`."""
-    (key,) = add(planhat, name, 1, subject="x", surprise=7)
+    (key,) = add(planhat, repository.model.name, 1, subject="x", surprise=7)
     record = await repository(session).get(key)
-    assert (record.id, record.company_id, record.extra["surprise"]) == (key, "c1", 7)
+    held = record.extra | {field.wire: getattr(record, name) for name, field in fields_of(type(record)).items()}
+    assert (record.id, held["companyId"], record.extra["surprise"]) == (key, "c1", 7)
     assert [status for _, _, status in calls(planhat)] == [200]
 
 
 @pytest.mark.parametrize(
-    ("name", "repository", "field", "key"),
-    [("notes", Notes, "externalId", extid(FREE_TEXT)), ("tasks", Tasks, "sourceId", srcid(FREE_TEXT))],
+    ("repository", "prefix"),
+    [
+        (repository, prefix)
+        for repository in with_capability(Gets, Updates)
+        for prefix in repository.model.get_keys
+        if prefix in repository.model.update_keys
+    ],
 )
-async def test_free_text_is_a_key(
-    planhat: Sandbox, session: Session, name: str, repository: type[Tasks], field: str, key: str
-) -> None:
+async def test_free_text_is_a_key(planhat: Sandbox, session: Session, repository: type[Tasks], prefix: str) -> None:
     """Everything in it is quoted, so get and update reach the record and no other path."""
-    (stored,) = add(planhat, name, 1, **{field: FREE_TEXT})
+    field = fields_of(repository.model.record)[{EXTID: "external_id", SRCID: "source_id"}[prefix]].wire
+    key = prefix + FREE_TEXT
+    (stored,) = add(planhat, repository.model.name, 1, **{field: FREE_TEXT})
     assert (await repository(session).get(key)).id == stored
-    assert (await repository(session).update(key, {"description": "new"})).id == stored
+    assert (await repository(session).update(key, {"custom": {"is": "new"}})).id == stored
     path = f"{repository.model.path}/{key[:6]}{QUOTED}"
     assert calls(planhat) == [("GET", path, 200), ("PUT", path, 200)]
 
 
-@pytest.mark.parametrize(("name", "repository"), SINGLE)
+@each(Updates)
 async def test_an_update_sends_exactly_what_a_mapping_holds(
-    planhat: Sandbox, session: Session, name: str, repository: type[Tasks]
+    planhat: Sandbox, session: Session, repository: type[Tasks]
 ) -> None:
     """`None` empties a field, nothing is filled in, and the rest stays."""
-    (key,) = add(planhat, name, 1, type="email", description="old", custom={"a": 1}, sourceId="s")
-    await repository(session).update(key, {"description": None, "custom": {"b": 2}})
+    name, text = repository.model.name, text_of(repository)
+    assert text is not None
+    (key,) = add(planhat, name, 1, **{text: "old"}, type="email", custom={"a": 1}, sourceId="s")
+    await repository(session).update(key, {text: None, "custom": {"b": 2}})
     (stored,) = planhat.records("conversations" if name == "notes" else name)
-    assert stored["description"] is None
+    assert stored[text] is None
     assert (stored["custom"], stored["type"], stored["sourceId"]) == ({"a": 1, "b": 2}, "email", "s")
 
 
@@ -195,11 +204,10 @@ async def test_an_update_of_a_field_nobody_knows_is_not_sent(planhat: Sandbox, s
     assert planhat.requests == []
 
 
-@pytest.mark.parametrize(("name", "repository"), ALL)
-async def test_a_record_is_deleted_for_good(
-    planhat: Sandbox, session: Session, name: str, repository: type[Tickets]
-) -> None:
+@each(Deletes)
+async def test_a_record_is_deleted_for_good(planhat: Sandbox, session: Session, repository: type[Tickets]) -> None:
     """The one with this key, and no other; a second time there is none."""
+    name = repository.model.name
     key, other = add(planhat, name, 2)
     await repository(session).delete(key)
     assert [record["_id"] for record in planhat.records(name)] == [other]
@@ -224,15 +232,14 @@ async def test_a_deletion_that_deleted_nothing_finds_nothing(body: bytes, *, was
         assert await Tasks(session).delete_many([id_of("k")]) == [was_there]
 
 
-@pytest.mark.parametrize(("name", "repository"), SINGLE)
-async def test_what_is_not_there_is_not_found(session: Session, name: str, repository: type[Tasks]) -> None:
+@each(Gets, Updates)
+async def test_what_is_not_there_is_not_found(session: Session, repository: type[Tasks]) -> None:
     """Getting and updating it says so, with the path that was asked for."""
-    del name
     path = f"{repository.model.path}/{'f' * 24}"
     with pytest.raises(NotFoundError) as got:
         await repository(session).get("f" * 24)
     with pytest.raises(NotFoundError) as updated:
-        await repository(session).update("f" * 24, {"description": "x"})
+        await repository(session).update("f" * 24, {"custom": {"is": "x"}})
     assert (got.value.path, updated.value.path, updated.value.method) == (path, path, "PUT")
 
 
@@ -254,30 +261,26 @@ async def test_a_blank_or_climbing_key_is_refused(planhat: Sandbox, session: Ses
 
 
 @pytest.mark.parametrize(
-    ("repository", "method", "refused"),
+    ("repository", "method", "taken"),
     [
-        (Notes, "get", [srcid("1")]),
-        (Notes, "get_many", [srcid("1")]),
-        (Notes, "delete", [extid("1"), srcid("1")]),
-        (Notes, "delete_many", [extid("1"), srcid("1")]),
-        (Notes, "update", []),
-        (Tasks, "get", [extid("1")]),
-        (Tasks, "get_many", [extid("1")]),
-        (Tasks, "update", [extid("1")]),
-        (Tasks, "delete", [extid("1"), srcid("1")]),
-        (Tasks, "delete_many", [extid("1"), srcid("1")]),
-        (Tickets, "delete", [extid("1"), srcid("1")]),
-        (Tickets, "delete_many", [extid("1"), srcid("1")]),
+        (repository, method, getattr(repository.model, keys))
+        for capability, methods, keys in (
+            (Gets, ["get", "get_many"], "get_keys"),
+            (Updates, ["update"], "update_keys"),
+            (Deletes, ["delete", "delete_many"], "delete_keys"),
+        )
+        for repository in with_capability(capability)
+        for method in methods
     ],
 )
 async def test_a_key_of_a_kind_that_a_call_does_not_take_is_not_sent(
-    repository: type[Tickets], method: str, refused: list[str]
+    repository: type[Tickets], method: str, taken: tuple[str, ...]
 ) -> None:
     """Planhat would answer that there is no such record; the kinds that each call takes are on its page."""
     transport = FakeTransport([None])
     async with Session(TOKEN, transport=transport) as session:
         call = getattr(repository(session), method)
-        for key in [*refused, "crm-1", f" {'f' * 24}"]:
+        for key in [*(f"{prefix}1" for prefix in {EXTID, SRCID}.difference(taken)), "crm-1", f" {'f' * 24}"]:
             keys: Any = [[key]] if method.endswith("_many") else [key]
             said = rf"is not an _id \(24 hex digits\): {repository.__name__}\.{method.removesuffix('_many')}\(\) takes"
             with pytest.raises(ValueError, match=said):
@@ -312,22 +315,20 @@ async def test_a_key_that_is_no_text_is_refused(planhat: Sandbox, session: Sessi
 # Many records, one call each
 
 
-@pytest.mark.parametrize(("name", "repository"), SINGLE)
-async def test_many_records_are_got_in_order(
-    planhat: Sandbox, session: Session, name: str, repository: type[Tasks]
-) -> None:
+@each(Gets)
+async def test_many_records_are_got_in_order(planhat: Sandbox, session: Session, repository: type[Tasks]) -> None:
     """`None` stands where there is none; the same key twice is got twice."""
+    name = repository.model.name
     first, second = add(planhat, name, 2)
     found = await repository(session).get_many(iter([second, "f" * 24, first, second]))
     assert [record and record.id for record in found] == [second, None, first, second]
     assert len(planhat.requests) == 4
 
 
-@pytest.mark.parametrize(("name", "repository"), ALL)
-async def test_many_records_are_deleted(
-    planhat: Sandbox, session: Session, name: str, repository: type[Tickets]
-) -> None:
+@each(Deletes)
+async def test_many_records_are_deleted(planhat: Sandbox, session: Session, repository: type[Tickets]) -> None:
     """For each key it is told whether there was such a record."""
+    name = repository.model.name
     first, second, third = add(planhat, name, 3)
     assert await repository(session).delete_many([third, "f" * 24, first]) == [True, False, True]
     assert [record["_id"] for record in planhat.records(name)] == [second]
@@ -361,13 +362,13 @@ async def test_one_key_is_no_list_of_keys(planhat: Sandbox, session: Session, na
 # Lists
 
 
-@pytest.mark.parametrize(("name", "repository"), ALL)
+@each(Lists)
 @pytest.mark.parametrize("n_records", [0, 1, 5, 6, 11])
 async def test_a_list_holds_every_record_once(
-    planhat: Sandbox, session: Session, name: str, repository: type[Tasks], n_records: int
+    planhat: Sandbox, session: Session, repository: type[Tasks], n_records: int
 ) -> None:
     """In the order of their `_id`s, whichever way it is read, none, one, a page and one more."""
-    expected = add(planhat, name, n_records)
+    expected = add(planhat, repository.model.name, n_records)
     listed = repository(session)
     pages = [ids(page) async for page in listed.pages(page_size=5)]
     assert ids([record async for record in listed.iter(page_size=5)]) == expected
@@ -377,15 +378,18 @@ async def test_a_list_holds_every_record_once(
     assert max(map(len, pages), default=0) <= 5
 
 
-@pytest.mark.parametrize(("repository", "limit"), [(Notes, "2000"), (Tickets, "10000")])
+@each(Lists)
 @pytest.mark.parametrize("page_size", [None, 10**6])
 async def test_a_short_list_costs_one_call(
-    planhat: Sandbox, session: Session, repository: type[Tickets], limit: str, page_size: int | None
+    planhat: Sandbox, session: Session, repository: type[Tickets], page_size: int | None
 ) -> None:
-    """It asks for as much as the model's endpoint gives, and never for more."""
-    add(planhat, "tickets", 3)
-    await repository(session).all(page_size=page_size)
-    assert [request.query for request in planhat.requests] == [{"sort": "_id", "limit": limit}]
+    """It asks for as much as the model's endpoint gives, and never for more; tasks are two lists."""
+    keys = add(planhat, repository.model.name, 3)
+    assert ids(await repository(session).all(page_size=page_size)) == keys
+    asked = {"sort": "_id", "limit": str(repository.model.limits.most)}
+    assert [request.query for request in planhat.requests] == [
+        {**dict(query.filters), **asked} for query in queries_of(repository.model, {})
+    ]
 
 
 async def test_raw_rows_are_as_they_came(planhat: Sandbox, session: Session) -> None:
@@ -718,7 +722,7 @@ async def test_every_record_comes_once_while_others_come_and_go(planhat: Sandbox
     surviving = {record["_id"] for record in planhat.records("tickets")} & set(keys)
     assert len(surviving) < 500
     assert surviving <= set(read)
-    assert session.stats.seams_repaired > 0
+    assert session.stats.joins_repaired > 0
 
 
 async def test_companies_in_several_groups_have_no_record_twice(planhat: Sandbox, session: Session) -> None:
@@ -895,7 +899,7 @@ async def test_keyless_tasks_are_created_each_time(planhat: Sandbox, session: Se
     assert sorted(request.n_rows or 0 for request in planhat.requests) == [1, 1, 2, 2]
 
 
-async def test_a_type_is_filled_in_only_for_new_notes(planhat: Sandbox, session: Session) -> None:
+async def test_a_type_is_creation_defaults_only_for_new_notes(planhat: Sandbox, session: Session) -> None:
     """A note that is named by its `_id` keeps the type it has."""
     (key,) = add(planhat, "conversations", 1, type="email")
     rows: list[Any] = [{"id": key, "subject": "Re: call"}, {"company_id": ACME}, Note(company_id=ACME, type="QBR")]
@@ -1034,6 +1038,23 @@ async def test_chunks_are_cut_by_bytes(planhat: Sandbox, session: Session) -> No
     assert [request.n_rows for request in planhat.requests] == [2, 2]
 
 
+@each(Upserts)
+async def test_a_row_is_matched_on_each_key_of_its_model(
+    planhat: Sandbox, session: Session, repository: type[Tickets]
+) -> None:
+    """It changes the record that has the key, and creates none."""
+    model = repository.model
+    made: list[Any] = [make_record(model.record, number) for number in (1, 2)]
+    assert (await repository(session).upsert_many(made)).created == 2
+    other, stored = planhat.records(model.name)
+    for name in model.match:
+        key = stored["_id"] if name == "id" else getattr(made[1], name)
+        result = await repository(session).upsert_many([{name: key, "custom": {name: "new"}}])
+        assert (result.stored, result.created, result.ok) == (1, 0, True)
+    changed = {**stored.get("custom", {}), **dict.fromkeys(model.match, "new")}
+    assert [record.get("custom") for record in planhat.records(model.name)] == [other.get("custom"), changed]
+
+
 @pytest.mark.parametrize("rows", [{"source_id": "s"}, Ticket(source_id="s"), "s", b"s"])
 async def test_one_row_is_no_list_of_rows(planhat: Sandbox, session: Session, rows: Any) -> None:
     """It is refused before anything is sent."""
@@ -1096,7 +1117,7 @@ async def test_an_empty_answer_tells_of_no_row() -> None:
     async with Session(TOKEN, transport=FakeTransport([Response(status=200)])) as session:
         result = await Tickets(session).upsert_many(ticket_rows(2))
     assert counted(result) == {"unknown": 2}
-    assert {problem.reason for problem in result.problems} == {"answered 200 with something else than an account"}
+    assert {problem.reason for problem in result.problems} == {"answered 200 with no account of the rows"}
 
 
 async def test_a_wrong_token_ends_an_upsert(planhat: Sandbox) -> None:

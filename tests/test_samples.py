@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
+from each_model import can_be_written, each
 
 from planhat_async import Notes, Session, Tasks, Tickets
-from planhat_async._convert import encode_json, requirements_of, to_write
+from planhat_async._convert import encode_json, requirements_of, to_wire
 from planhat_async.models import ALL
-from planhat_async.repositories import Repository
+from planhat_async.repositories import Repository, Upserts
 from planhat_async.sandbox import Sandbox
 from planhat_async.testing.samples import make_note, make_record, make_task, make_ticket
 
-MAKERS = pytest.mark.parametrize("make", [make_note, make_task, make_ticket])
+WRITTEN = [repository for repository in ALL if can_be_written(repository)]
+MAKERS = pytest.mark.parametrize(
+    "make",
+    [make_note, make_task, make_ticket, *(partial(make_record, repository.model.record) for repository in WRITTEN)],
+    ids=[*("note", "task", "ticket"), *(f"any of {repository.model.name}" for repository in WRITTEN)],
+)
 
 
 @MAKERS
@@ -54,14 +61,27 @@ async def test_planhat_takes_them(planhat: Sandbox, session: Session) -> None:
     assert len(planhat.records("tickets")) == 50
 
 
-@pytest.mark.parametrize("repository", ALL, ids=lambda one: one.model.name)
+@pytest.mark.parametrize("repository", WRITTEN, ids=lambda one: one.model.name)
 def test_a_record_of_any_model_can_be_made(repository: type[Repository[Any]]) -> None:
     """With a value in nearly each field that may be written; the same for the same number and seed."""
     cls = repository.model.record
     made = make_record(cls, 7, seed=3)
     assert made == make_record(cls, 7, seed=3)
     assert made != make_record(cls, 8, seed=3)
-    assert encode_json(to_write(cls, made))
-    wire = {**to_write(cls, made), **repository.model.filled_in}
-    assert requirements_of(repository.model).missing_to_create(wire) is None
+    assert encode_json(to_wire(cls, made))
+    wire = {**to_wire(cls, made), **repository.model.creation_defaults}
+    requirements_of(repository.model).check_creation(wire)
     assert make_record(cls, custom={"Seats": 7}).custom == {"Seats": 7}
+
+
+@each(Upserts)
+async def test_planhat_stores_records_of_any_model(
+    planhat: Sandbox, session: Session, repository: type[Upserts[Any]]
+) -> None:
+    """With every field as it was sent, but for a snippet, which follows from the description."""
+    made = [make_record(repository.model.record, number) for number in range(1, 51)]
+    assert (await repository(session).upsert_many(made)).stored == 50
+    assert len(planhat.records(repository.model.name)) == 50
+    for record, stored in zip(made, planhat.records(repository.model.name), strict=True):
+        sent = to_wire(repository.model.record, record)
+        assert {name for name, value in sent.items() if stored.get(name) != value} <= {"snippet"}

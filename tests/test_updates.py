@@ -101,7 +101,7 @@ async def test_a_walk_during_which_rows_were_lost_from_sight_is_to_be_made_again
     async with Session(TOKEN, transport=transport) as session:
         walk = Tasks(session).iter_updated_since(NOON, page_size=500, concurrency=1, archived=False)
         assert len([task async for task in walk]) == 510
-        assert (session.stats.seams_broken, walk.next_since) == (1, NOON)
+        assert (session.stats.joins_broken, walk.next_since) == (1, NOON)
 
 
 async def test_a_server_that_ignores_the_sort_is_read_whole() -> None:
@@ -214,7 +214,7 @@ async def test_another_listings_seam_is_no_matter_of_a_walk(planhat: Sandbox, se
     add(planhat, 1, 2)
     walk = Tasks(session).iter_updated_since(NOON)
     await anext(walk)
-    session.stats.seams_broken += 1
+    session.stats.joins_broken += 1
     assert [task.action async for task in walk] == ["1"]
     assert walk.next_since > NOON
 

@@ -18,18 +18,16 @@ from typing import Any
 import pytest
 import virtual_time
 from attrs import evolve
-from test_cli import (
+from command_line import (
     FINISHING,
     GOOD,
     HEAD,
     TOKEN,
     Desk,
-    _request,
-    desk,  # noqa: F401 - a fixture
     good,
     good_json,
+    request_on,
     run,
-    sandbox,  # noqa: F401 - a fixture
     started,
 )
 
@@ -43,7 +41,7 @@ from planhat_async.results import ChunkResult, UpsertResult
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_upsert_that_is_interrupted_once_finishes_what_is_in_flight(desk: Desk, number: signal.Signals) -> None:  # noqa: F811
+def test_an_upsert_that_is_interrupted_once_finishes_what_is_in_flight(desk: Desk, number: signal.Signals) -> None:
     """Its answer is waited for and counted; what had not left is unsent."""
     file = desk.file("t.csv", HEAD + good(1) + good(2) + good(3))
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -53,7 +51,7 @@ def test_an_upsert_that_is_interrupted_once_finishes_what_is_in_flight(desk: Des
         with started(desk.folder, "upsert", "tickets", file, *options) as process:
             connection, _ = server.accept()
             with connection:
-                _request(connection)
+                request_on(connection)
                 process.send_signal(number)
                 assert process.stderr is not None
                 assert process.stderr.readline() == FINISHING + "\n"
@@ -67,7 +65,7 @@ def test_an_upsert_that_is_interrupted_once_finishes_what_is_in_flight(desk: Des
 
 
 @pytest.mark.slow
-def test_an_upsert_that_is_interrupted_twice_knows_what_to_correct(desk: Desk) -> None:  # noqa: F811
+def test_an_upsert_that_is_interrupted_twice_knows_what_to_correct(desk: Desk) -> None:
     """Also in the chunk in flight, and in what was read behind it; what is unknown is no reject."""
     bad = ",ada(at)acme.example,x.example,Hi\n"
     file = desk.file("t.csv", HEAD + bad + good(1) + bad + good(3) + bad + good(5))
@@ -78,7 +76,7 @@ def test_an_upsert_that_is_interrupted_twice_knows_what_to_correct(desk: Desk) -
         with started(desk.folder, "upsert", "tickets", file, "--journal", "j.db", *options) as process:
             connection, _ = server.accept()
             with connection:
-                _request(connection)
+                request_on(connection)
                 interrupt(process)
                 process.send_signal(signal.SIGINT)
                 out, err = process.communicate(timeout=20)
@@ -97,7 +95,7 @@ def interrupt(process: subprocess.Popen[str]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("counted", [1, 0])
-def test_an_upsert_that_is_interrupted_when_all_is_sent_is_done(desk: Desk, counted: int) -> None:  # noqa: F811
+def test_an_upsert_that_is_interrupted_when_all_is_sent_is_done(desk: Desk, counted: int) -> None:
     """The code says what became of the rows, as without the interruption, and the journal that the input has ended."""
     file = desk.file("t.jsonl", good_json(1))
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -106,7 +104,7 @@ def test_an_upsert_that_is_interrupted_when_all_is_sent_is_done(desk: Desk, coun
         with started(desk.folder, "upsert", "tickets", file, "--journal", "j.db", "--base-url", url) as process:
             connection, _ = server.accept()
             with connection:
-                _request(connection)
+                request_on(connection)
                 interrupt(process)
                 answer = b'{"created": %d, "updated": 0, "nonupdates": 0}' % counted
                 connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(answer), answer))
@@ -117,7 +115,7 @@ def test_an_upsert_that_is_interrupted_when_all_is_sent_is_done(desk: Desk, coun
     assert status.err[1].endswith("; ended well")
 
 
-def test_a_job_that_is_run_again_tells_of_all_its_runs(desk: Desk) -> None:  # noqa: F811
+def test_a_job_that_is_run_again_tells_of_all_its_runs(desk: Desk) -> None:
     """Rows, calls and seconds; nothing is sent a second time."""
     file = desk.file("t.csv", HEAD + good(1) + ",ada(at)acme.example,x.example,Hi\n" + good(3))
     first, second = (json.loads(run("upsert", "tickets", file, "--journal", "job.db", "--json").out) for _ in range(2))
@@ -126,7 +124,7 @@ def test_a_job_that_is_run_again_tells_of_all_its_runs(desk: Desk) -> None:  # n
     assert (first["created"], first["invalid"], first["calls"]) == (2, 1, 1)
 
 
-def test_a_job_whose_file_has_changed_is_refused(desk: Desk) -> None:  # noqa: F811
+def test_a_job_whose_file_has_changed_is_refused(desk: Desk) -> None:
     """In one line that says what differs; nothing is sent."""
     file = desk.file("t.csv", HEAD + good(1))
     run("upsert", "tickets", file, "--journal", "job.db")
@@ -137,7 +135,7 @@ def test_a_job_whose_file_has_changed_is_refused(desk: Desk) -> None:  # noqa: F
     assert [*desk.stored()] == ["@1"]
 
 
-def test_a_job_whose_rows_have_changed_is_refused(desk: Desk) -> None:  # noqa: F811
+def test_a_job_whose_rows_have_changed_is_refused(desk: Desk) -> None:
     """Also where the file is as long as it was."""
     file = desk.file("t.csv", HEAD + good(1))
     run("upsert", "tickets", file, "--journal", "job.db")
@@ -157,7 +155,7 @@ def test_a_job_whose_rows_have_changed_is_refused(desk: Desk) -> None:  # noqa: 
         (["--set", "source=a", "--base-url", "http://127.0.0.1:9"], "base_url is http://127.0.0.1:9, was http"),
     ],
 )
-def test_a_job_with_other_options_is_refused(desk: Desk, options: list[str], difference: str) -> None:  # noqa: F811
+def test_a_job_with_other_options_is_refused(desk: Desk, options: list[str], difference: str) -> None:
     """It says which; what constants hold is not shown."""
     file = desk.file("t.csv", HEAD + GOOD)
     assert run("upsert", "tickets", file, "--set", "source=a", "--journal", "job.db").code == 0
@@ -167,7 +165,7 @@ def test_a_job_with_other_options_is_refused(desk: Desk, options: list[str], dif
 
 
 @pytest.mark.parametrize("option", ["--resend-unknown", "--keep-values"])
-def test_options_of_a_journal_need_one(desk: Desk, option: str) -> None:  # noqa: F811
+def test_options_of_a_journal_need_one(desk: Desk, option: str) -> None:
     """Whoever gives them counts on it."""
     file = desk.file("t.csv", HEAD + GOOD)
     ended = run("upsert", "tickets", file, option)
@@ -177,7 +175,7 @@ def test_options_of_a_journal_need_one(desk: Desk, option: str) -> None:  # noqa
     assert run("upsert", "tickets", file, option, "--journal", "job.db").code == 0
 
 
-def test_rows_are_looked_for_after_as_long_as_is_asked_for(desk: Desk) -> None:  # noqa: F811
+def test_rows_are_looked_for_after_as_long_as_is_asked_for(desk: Desk) -> None:
     """By default half a minute, in which a request that was given up may still be carried out."""
     file = desk.file("notes.jsonl", '{"company_id": "extid-acme", "subject": "@1"}\n')
     assert run("upsert", "notes", file, "--journal", "job.db").code == 0
@@ -197,7 +195,7 @@ def test_rows_are_looked_for_after_as_long_as_is_asked_for(desk: Desk) -> None: 
     assert (told["created"], time.monotonic() - started_at < 20) == (1, True)
 
 
-def test_a_job_that_was_refused_says_how_to_go_on(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_a_job_that_was_refused_says_how_to_go_on(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a journal; without one there is nothing to go on with."""
     file = desk.file("t.csv", HEAD + good(1))
     monkeypatch.setenv("PLANHAT_API_TOKEN", "wrong")
@@ -209,7 +207,7 @@ def test_a_job_that_was_refused_says_how_to_go_on(desk: Desk, monkeypatch: pytes
     assert [*desk.stored()] == ["@1"]
 
 
-def test_a_file_that_is_no_journal_is_refused_before_anything_is_sent(desk: Desk) -> None:  # noqa: F811
+def test_a_file_that_is_no_journal_is_refused_before_anything_is_sent(desk: Desk) -> None:
     """It stays as it is."""
     file = desk.file("t.csv", HEAD + GOOD)
     ended = run("upsert", "tickets", file, "--journal", file)
@@ -219,7 +217,7 @@ def test_a_file_that_is_no_journal_is_refused_before_anything_is_sent(desk: Desk
 
 @pytest.mark.parametrize("options", [[], ["--dry-run"]])
 @pytest.mark.parametrize("name", [".", "folder"])
-def test_a_directory_is_no_journal(desk: Desk, name: str, options: list[str]) -> None:  # noqa: F811
+def test_a_directory_is_no_journal(desk: Desk, name: str, options: list[str]) -> None:
     """However it is named."""
     Path("folder").mkdir()
     ended = run("upsert", "tickets", desk.file("t.csv", HEAD + GOOD), "--journal", name, *options)
@@ -228,7 +226,7 @@ def test_a_directory_is_no_journal(desk: Desk, name: str, options: list[str]) ->
     assert desk.stored() == {}
 
 
-def test_rejects_of_a_job_whose_rows_have_changed_hold_this_run_s(desk: Desk) -> None:  # noqa: F811
+def test_rejects_of_a_job_whose_rows_have_changed_hold_this_run_s(desk: Desk) -> None:
     """What the journal knows of other rows may be about rows that are no longer there."""
     bad = ",ada(at)acme.example,x.example,Hi\n"
     file = desk.file("t.csv", HEAD + bad + "".join(map(good, range(10, 40))) + bad)
@@ -241,7 +239,7 @@ def test_rejects_of_a_job_whose_rows_have_changed_hold_this_run_s(desk: Desk) ->
     assert Path("bad.csv").read_text().count("one of source_id or id is required") == 1
 
 
-def test_no_token_is_in_a_journal(desk: Desk) -> None:  # noqa: F811
+def test_no_token_is_in_a_journal(desk: Desk) -> None:
     """Nor any text of a row."""
     run("upsert", "tickets", desk.file("t.jsonl", good_json(1)), "--journal", "job.db")
     content = Path("job.db").read_bytes()
@@ -249,7 +247,7 @@ def test_no_token_is_in_a_journal(desk: Desk) -> None:  # noqa: F811
     assert b"ada(at)acme.example" not in content
 
 
-def test_rows_that_were_not_stored_can_be_corrected_and_sent(desk: Desk) -> None:  # noqa: F811
+def test_rows_that_were_not_stored_can_be_corrected_and_sent(desk: Desk) -> None:
     """They are in a file of the input's own format, which the same command takes."""
     file = desk.file("t.csv", HEAD + good(1) + ",ada(at)acme.example,x.example,Hi\n" + good(3))
     ended = run("upsert", "tickets", file, "--rejects", "bad.csv")
@@ -262,7 +260,7 @@ def test_rows_that_were_not_stored_can_be_corrected_and_sent(desk: Desk) -> None
     assert not Path("none.csv").exists()
 
 
-def test_a_job_s_rejects_are_those_of_all_its_runs(desk: Desk) -> None:  # noqa: F811
+def test_a_job_s_rejects_are_those_of_all_its_runs(desk: Desk) -> None:
     """What an earlier run found is in the file of the next one too."""
     file = desk.file("t.csv", HEAD + good(1) + ",ada(at)acme.example,x.example,Hi\n" + good(3))
     for name in ("a.csv", "b.csv"):
@@ -271,7 +269,7 @@ def test_a_job_s_rejects_are_those_of_all_its_runs(desk: Desk) -> None:  # noqa:
 
 
 def test_rejects_of_a_rerun_that_ends_early_hold_what_earlier_runs_found(
-    desk: Desk,  # noqa: F811
+    desk: Desk,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Also in chunks that it did not come to; it is said what is not in the file, and how to go on."""
@@ -311,7 +309,7 @@ def test_rejects_of_a_rerun_that_ends_early_hold_what_earlier_runs_found(
         ("bad.csv", "bad.csv is there already: move it away, it may hold rows that you have corrected"),
     ],
 )
-def test_rejects_that_could_not_be_written_are_refused_at_the_start(desk: Desk, name: str, message: str) -> None:  # noqa: F811
+def test_rejects_that_could_not_be_written_are_refused_at_the_start(desk: Desk, name: str, message: str) -> None:
     """Nothing is sent, and no earlier rejects are lost."""
     file = desk.file("t.csv", HEAD + good(1))
     Path("folder").mkdir()
@@ -322,7 +320,7 @@ def test_rejects_that_could_not_be_written_are_refused_at_the_start(desk: Desk, 
 
 
 def test_rejects_in_a_folder_that_is_read_only_are_refused_at_the_start(
-    desk: Desk,  # noqa: F811
+    desk: Desk,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """And not once everything is sent."""
@@ -334,7 +332,7 @@ def test_rejects_in_a_folder_that_is_read_only_are_refused_at_the_start(
 
 @pytest.mark.parametrize("options", [[], ["--journal", "job.db"]])
 def test_rejects_that_do_not_fit_on_the_disk_are_missed(
-    desk: Desk,  # noqa: F811
+    desk: Desk,
     monkeypatch: pytest.MonkeyPatch,
     options: list[str],
 ) -> None:
@@ -360,7 +358,7 @@ def test_rejects_that_do_not_fit_on_the_disk_are_missed(
 
 
 @pytest.mark.slow
-def test_rejects_are_not_copied_from_a_file_that_was_replaced(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_rejects_are_not_copied_from_a_file_that_was_replaced(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Other rows are in the places of those that were read."""
     file = desk.file("t.csv", HEAD + ",ada(at)acme.example,x.example,Hi\n" + "".join(map(good, range(1, 2000))))
     add = Rejects.add
@@ -378,7 +376,7 @@ def test_rejects_are_not_copied_from_a_file_that_was_replaced(desk: Desk, monkey
 
 @pytest.mark.parametrize("name", ["job.db", "job.db-wal", "./here/../job.db", "linked.db", "t.csv", "folder/t.csv"])
 @pytest.mark.parametrize("is_there", [True, False])
-def test_rejects_overwrite_no_file_in_use(desk: Desk, name: str, *, is_there: bool) -> None:  # noqa: F811
+def test_rejects_overwrite_no_file_in_use(desk: Desk, name: str, *, is_there: bool) -> None:
     """Neither journal nor input, by whatever name: it is refused before anything is sent."""
     file = desk.file("t.csv", HEAD + good(1) + ",ada(at)acme.example,x.example,Hi\n")
     Path("folder").symlink_to(desk.folder)
@@ -394,7 +392,7 @@ def test_rejects_overwrite_no_file_in_use(desk: Desk, name: str, *, is_there: bo
     assert desk.stored() == {}
 
 
-def test_the_part_of_rejects_overwrites_no_file_in_use(desk: Desk) -> None:  # noqa: F811
+def test_the_part_of_rejects_overwrites_no_file_in_use(desk: Desk) -> None:
     """They have that name until they are complete."""
     file = desk.file("t.csv", HEAD + good(1))
     ended = run("upsert", "tickets", file, "--journal", "job.csv.part", "--rejects", "job.csv")
@@ -404,7 +402,7 @@ def test_the_part_of_rejects_overwrites_no_file_in_use(desk: Desk) -> None:  # n
     assert desk.stored() == {}
 
 
-def test_a_dry_run_sends_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_a_dry_run_sends_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """It needs no token; the code says whether any row is invalid."""
     monkeypatch.delenv("PLANHAT_API_TOKEN")
     file = desk.file("t.csv", HEAD + good(1) + ",ada(at)acme.example,x.example,Hi\n" + good(3))
@@ -418,7 +416,7 @@ def test_a_dry_run_sends_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) ->
     assert desk.stored() == {}
 
 
-def test_a_dry_run_of_a_job_shows_what_is_left(desk: Desk) -> None:  # noqa: F811
+def test_a_dry_run_of_a_job_shows_what_is_left(desk: Desk) -> None:
     """Of the same job only; its journal stays as it is."""
     file = desk.file("t.csv", HEAD + good(1) + good(2))
     options = ("--chunk-size", "1", "--journal", "job.db", "--dry-run", "--json")
@@ -435,7 +433,7 @@ def test_a_dry_run_of_a_job_shows_what_is_left(desk: Desk) -> None:  # noqa: F81
     assert sorted(path.name for path in desk.folder.glob("job*")) == ["job.db", "job.db-lock"]
 
 
-def test_a_mapping_file_fits_columns_constants_and_dates(desk: Desk) -> None:  # noqa: F811
+def test_a_mapping_file_fits_columns_constants_and_dates(desk: Desk) -> None:
     """With options beside it."""
     desk.file("m.toml", 'time_zone = "UTC"\n[columns]\nID = "source_id"\nBought = "custom.bought"\n'
               '[constants]\ndomains = ["acme.example"]\n[dates]\n"custom.bought" = "%d/%m/%Y"\n')  # fmt: skip
@@ -448,7 +446,7 @@ def test_a_mapping_file_fits_columns_constants_and_dates(desk: Desk) -> None:  #
 
 
 @pytest.mark.slow
-def test_standard_input_is_a_source(desk: Desk) -> None:  # noqa: F811
+def test_standard_input_is_a_source(desk: Desk) -> None:
     """Row by row, as it comes."""
     with started(desk.folder, "upsert", "tickets", "-", "--format", "jsonl", "--json") as process:
         line = good_json(1).replace("@", desk.prefix)
@@ -458,7 +456,7 @@ def test_standard_input_is_a_source(desk: Desk) -> None:  # noqa: F811
 
 
 @pytest.mark.slow
-def test_an_upsert_that_waits_for_standard_input_can_be_interrupted(desk: Desk) -> None:  # noqa: F811
+def test_an_upsert_that_waits_for_standard_input_can_be_interrupted(desk: Desk) -> None:
     """However long nobody writes to it: the thread that waits there does not hold up the end."""
     with started(desk.folder, "upsert", "tickets", "-", "--format", "jsonl", "--journal", "job.db") as process:
         assert process.stdin is not None

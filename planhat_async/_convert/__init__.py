@@ -1,6 +1,7 @@
-"""Between Planhat's JSON and the records: the one place that knows camelCase, cattrs and msgspec."""
+"""Conversion between Planhat's JSON and records; camelCase, cattrs and msgspec are used here only."""
 
-from planhat_async._convert.fields import Field, camel_case, fields_of, spellings_of, unknown_field, wire_path
+from planhat_async._convert.fields import Field, fields_of, spellings_of, unknown_field, wire_path
+from planhat_async._convert.fingerprints import IDS_ONLY, Fingerprint, FingerprintFields, fingerprint_fields
 from planhat_async._convert.json import (
     decode_json,
     encode_json,
@@ -10,22 +11,21 @@ from planhat_async._convert.json import (
     row_view,
     without_fields,
 )
-from planhat_async._convert.marks import IDS_ONLY, Marker, marker_of
 from planhat_async._convert.pages import row_ids, split_rows
-from planhat_async._convert.records import decode_record, unstructure
+from planhat_async._convert.records import decode_record
 from planhat_async._convert.requirements import Requirements, requirements_of
+from planhat_async._convert.row_converter import RowConverter, row_converter, to_wire
 from planhat_async._convert.successes import deleted_in, record_in, record_or_sent, says_error
 from planhat_async._convert.text import printable
 from planhat_async._convert.values import read_time, type_in_words, write_time
-from planhat_async._convert.writing import Writer, to_write, writer_of
 
 __all__ = [
     "IDS_ONLY",
     "Field",
-    "Marker",
+    "Fingerprint",
+    "FingerprintFields",
     "Requirements",
-    "Writer",
-    "camel_case",
+    "RowConverter",
     "decode_json",
     "decode_record",
     "deleted_in",
@@ -33,24 +33,23 @@ __all__ = [
     "encode_plain",
     "excerpt",
     "fields_of",
-    "marker_of",
+    "fingerprint_fields",
     "printable",
     "read_time",
     "record_in",
     "record_or_sent",
     "requirements_of",
+    "row_converter",
     "row_id",
     "row_ids",
     "row_view",
     "says_error",
     "spellings_of",
     "split_rows",
-    "to_write",
+    "to_wire",
     "type_in_words",
     "unknown_field",
-    "unstructure",
     "wire_path",
     "without_fields",
     "write_time",
-    "writer_of",
 ]

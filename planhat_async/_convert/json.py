@@ -1,4 +1,4 @@
-"""JSON, in and out, without building more of it than is needed."""
+"""JSON encoding and decoding, without building more objects than needed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from planhat_async.errors import DecodeError
 
 _logger = logging.getLogger("planhat_async.json")
 
-_AS_THEY_ARE = frozenset({str, int, bool, type(None)})
+_PLAIN_TYPES = frozenset({str, int, bool, type(None)})
 _ESCAPES = re.compile(
     rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
@@ -34,19 +34,17 @@ _id_reader = msgspec.json.Decoder(_OnlyId)
 
 
 def encode_json(value: Any) -> bytes:
-    """The value as JSON in UTF-8.
-
-    Aware times are written as Planhat writes them; anything else that JSON has no form for is refused, because
-    an encoder's own idea of it (NaN as null, a record in snake_case) would change data silently.
+    """The value as JSON in UTF-8, aware times as Planhat writes them.
 
     Raises:
-        ValueError: It has no JSON form: NaN, a naive time, a lone surrogate, a foreign object, endless nesting.
+        ValueError: The value is not expressible in JSON: NaN, a naive time, a lone surrogate, an object such as a
+            record, endless nesting. The encoder itself would write NaN as null, and a record in snake_case.
     """
     return encode_plain(plain(value))
 
 
 def encode_plain(value: Any) -> bytes:
-    """The value, in which all is as `plain` leaves it, as JSON in UTF-8."""
+    """A result of `plain` as JSON in UTF-8."""
     try:
         return _encoder.encode(value)
     except RecursionError:
@@ -56,15 +54,15 @@ def encode_plain(value: Any) -> bytes:
 
 
 def is_plain(value: Any) -> bool:
-    """Whether a value is an object of texts, whole numbers and the like: the usual case, and quick to tell."""
-    return type(value) is dict and set(map(type, value.values())) <= _AS_THEY_ARE and set(map(type, value)) <= {str}
+    """Whether a value is an object of texts, whole numbers, booleans and nulls: the usual case, quick to check."""
+    return type(value) is dict and set(map(type, value.values())) <= _PLAIN_TYPES and set(map(type, value)) <= {str}
 
 
 def plain(value: Any) -> Any:
-    """The value with nothing in it that JSON has no form for; the same object where nothing had to be changed.
+    """The value with everything in it expressible in JSON; the same object if nothing had to be changed.
 
     Raises:
-        ValueError: It has no JSON form; see `encode_json`.
+        ValueError: It is not expressible in JSON; see `encode_json`.
     """
     try:
         return _plain(value)
@@ -73,15 +71,13 @@ def plain(value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    if type(value) in _AS_THEY_ARE or isinstance(value, str | int):
-        return value
-    if isinstance(value, float) and math.isfinite(value):
+    if value is None or isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value)):
         return value
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-        items = {key: item if type(item) in _AS_THEY_ARE else _plain(item) for key, item in value.items()}
+        items = {key: item if type(item) in _PLAIN_TYPES else _plain(item) for key, item in value.items()}
         return value if type(value) is dict and all(map(is_, items.values(), value.values())) else items
     if isinstance(value, list | tuple):
-        made = [item if type(item) in _AS_THEY_ARE else _plain(item) for item in value]
+        made = [item if type(item) in _PLAIN_TYPES else _plain(item) for item in value]
         return value if type(value) is list and all(map(is_, made, value)) else made
     if isinstance(value, datetime) and value.utcoffset() is not None:
         return write_time(value)
@@ -90,7 +86,7 @@ def _plain(value: Any) -> Any:
 
 
 def decode_json(body: bytes, *, is_input: bool = False) -> Any:
-    """The JSON value in `body`: an answer of Planhat's, or a caller's input, in which nothing is replaced.
+    """The JSON value in an answer, `repaired` if necessary, or in a caller's input.
 
     Raises:
         DecodeError: It is not JSON.
@@ -105,22 +101,22 @@ def decode_json(body: bytes, *, is_input: bool = False) -> Any:
 
 
 def repaired(body: bytes) -> bytes:
-    """The body, with each half of a character that stands alone made a replacement character.
+    """The body with U+FFFD for each lone surrogate; the same object if it has none.
 
-    JavaScript writes such halves where it cuts a text inside an emoji; one of them would make the whole page
-    unreadable. Where there is none, it is the very same body.
+    JavaScript writes lone surrogates where it cuts a text inside an emoji; one of them would make the whole page
+    unreadable.
     """
     if b"\\ud" not in body and b"\\uD" not in body:
         return body
     whole = _ESCAPES.sub(lambda found: rb"\ufffd" if found.group(1) else found.group(0), body)
     if whole == body:
         return body
-    _logger.warning("an answer held halves of characters, which were replaced by U+FFFD")
+    _logger.warning("an answer held lone surrogates, which were replaced by U+FFFD")
     return whole
 
 
 def row_id(row: bytes) -> str | None:
-    """The `_id` in a row's bytes, if it has one."""
+    """The `_id` in a row's bytes; `None` if it has none or cannot be read."""
     try:
         return _id_reader.decode(row).id
     except (ValueError, RecursionError):
@@ -128,16 +124,9 @@ def row_id(row: bytes) -> str | None:
 
 
 def row_view(row: bytes, fields: tuple[tuple[str, str], ...]) -> Any:
-    """An object with these fields of a row as attributes, as they came; `None` where the row lacks one.
+    """An object with some fields of a row as unchecked attributes, `None` if the row lacks one.
 
-    An unusual value is no reason to lose a row, so nothing is checked.
-
-    Args:
-        row: The row.
-        fields: The attributes' names, each with Planhat's name of the field.
-
-    Raises:
-        DecodeError: The row is not an object.
+    `fields` are pairs of the attribute's name and Planhat's. Raises DecodeError if the row is not an object.
     """
     try:
         return _view_reader(fields).decode(row)
@@ -147,22 +136,18 @@ def row_view(row: bytes, fields: tuple[tuple[str, str], ...]) -> Any:
 
 @lru_cache(maxsize=64)
 def _view_reader(fields: tuple[tuple[str, str], ...]) -> msgspec.json.Decoder[Any]:
-    places = [(name, Any, msgspec.field(name=wire, default=None)) for name, wire in fields]
-    return msgspec.json.Decoder(msgspec.defstruct("RowView", places))
+    attributes = [(name, Any, msgspec.field(name=wire, default=None)) for name, wire in fields]
+    return msgspec.json.Decoder(msgspec.defstruct("RowView", attributes))
 
 
 def without_fields(row: bytes, names: Collection[str]) -> bytes:
-    """A row without some of its fields.
-
-    Raises:
-        DecodeError: It is no object.
-    """
+    """A row without some of its fields; raises DecodeError if it is not an object."""
     try:
         held = decode_json(row)
     except DecodeError as error:
         raise DecodeError(f"a row cannot be read ({error})", id=row_id(row)) from None
     if not isinstance(held, dict):
-        raise DecodeError(f"a row is no object: {excerpt(row, 20)!r}")
+        raise DecodeError(f"a row is not an object: {excerpt(row, 20)!r}")
     return _encoder.encode({name: value for name, value in held.items() if name not in names})
 
 

@@ -1,12 +1,12 @@
-"""A page's bytes into rows' bytes, a piece at a time.
+"""Splits a page into rows, one piece of its bytes at a time.
 
 Joining and parsing a page of many megabytes in one go would hold the event loop for as long as that takes. So the
-page stays in the pieces that came from the network, and each is cut where the last row in it seems to begin: where
-an object begins with the same two keys as the first row. An object within a row may begin so as well; then what is
-before the cut does not parse, and an earlier cut is tried, or the next piece is waited for. In a text the quotes
-around the keys would be escaped, so it cannot be mistaken.
+page stays in the pieces that came from the network, and each is cut where its last row seems to begin: where an
+object begins with the same two keys as the first row. An object within a row may begin so too; then the bytes before
+the cut do not parse, and an earlier cut is tried, or the next piece awaited. A text cannot be mistaken for a row,
+because quotes are escaped in it.
 
-A row that is larger than a piece cannot be cut, and takes as long as it takes: some milliseconds a megabyte.
+A row that is larger than a piece cannot be cut: it holds the event loop for some milliseconds a megabyte.
 """
 
 from __future__ import annotations
@@ -22,21 +22,20 @@ from planhat_async.errors import DecodeError
 
 PIECE_BYTES = 1 << 18
 _MAX_CUTS = 4
-"""Places in a piece that are tried: each costs a turn of the event loop."""
+"""Cuts that are tried in a piece: each costs a turn of the event loop."""
 _KEY = rb'"[^"\\]{0,100}"'
 _SCALAR = rb'(?:"(?:[^"\\]|\\.){0,200}"|[-+.\w]{1,40})'
 _FIRST_KEYS = re.compile(rb"\s*\[\s*\{\s*(%b)\s*:\s*(?:%b\s*,\s*(%b)\s*:)?" % (_KEY, _SCALAR, _KEY))
 _NEAR_BYTES = 1 << 14
-"""How far from a piece's end the last row in it is looked for at first."""
+"""The distance from a piece's end in which its last row is searched first."""
 _MAX_ROWS = 2000
-"""Rows that are handed on at once, however small they are."""
-_ID_AHEAD = b'{"_id":"'
+"""Rows that are yielded at once, however small they are."""
 
 _splitter = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def split_rows(pieces: Iterable[bytes], *, piece_bytes: int = PIECE_BYTES) -> Iterator[list[bytes]]:
-    """Yield the rows of a list's page as the bytes that came, about `piece_bytes` of them at a time.
+    """Yield the rows of a list's page, in about `piece_bytes` at a time; each row is the bytes that came.
 
     Raises:
         DecodeError: The body is not a JSON array.
@@ -49,10 +48,7 @@ def split_rows(pieces: Iterable[bytes], *, piece_bytes: int = PIECE_BYTES) -> It
 
 
 def _few(rows: list[bytes]) -> Iterator[list[bytes]]:
-    if len(rows) <= _MAX_ROWS:
-        yield rows
-        return
-    for start in range(0, len(rows), _MAX_ROWS):
+    for start in range(0, max(len(rows), 1), _MAX_ROWS):  # also an empty list: the event loop has a turn after each
         yield rows[start : start + _MAX_ROWS]
 
 
@@ -66,51 +62,54 @@ def _resized(pieces: Iterable[bytes], n_bytes: int) -> Iterator[bytes]:
         if n_small >= n_bytes:
             whole = piece if len(small) == 1 else b"".join(small)
             small, n_small = [], 0
-            yield from [whole] if len(whole) < 2 * n_bytes else _slices(whole, n_bytes)
+            if len(whole) < 2 * n_bytes:
+                yield whole
+            else:
+                yield from (whole[start : start + n_bytes] for start in range(0, len(whole), n_bytes))
     yield b"".join(small)
-
-
-def _slices(whole: bytes, n_bytes: int) -> Iterator[bytes]:
-    return (whole[start : start + n_bytes] for start in range(0, len(whole), n_bytes))
 
 
 @attrs.define
 class _Splitter:
-    """Takes a page piece by piece, and holds what is behind the last cut."""
+    """Splits a page piece by piece, and holds the bytes after the last cut."""
 
     _held: list[bytes] = attrs.field(factory=list)
     _n_held: int = 0
-    _enough: int = 0
-    """Bytes before which no cut is looked for."""
-    _seam: re.Pattern[bytes] | None = None
-    """What is between two rows."""
+    _min_bytes: int = 0
+    """Held bytes below which no cut is searched."""
+    _row_boundary: re.Pattern[bytes] | None = None
 
     def feed(self, piece: bytes) -> Iterator[list[bytes]]:
-        """Yield the rows that are whole by now, and nothing for each cut that is tried in vain."""
+        """Yield the rows that are complete, and an empty list for each cut that fails."""
         if not self._n_held:
-            self._seam = _seam_of(piece)
-        if self._seam is not None and self._n_held + len(piece) >= self._enough:
-            for n_tried, (end, start) in enumerate(_cuts(self._seam, piece)):
+            self._row_boundary = _row_boundary(piece)
+        if self._row_boundary is not None and self._n_held + len(piece) >= self._min_bytes:
+            for n_tried, (end, start) in enumerate(_cuts(self._row_boundary, piece)):
                 whole = b"".join((*self._held, piece[:end], b"]"))
                 try:
-                    # Half a character is looked for only where the cut is likely to be right.
+                    # Lone surrogates are searched only where the cut is likely to be right.
                     rows = _split(whole, repairs=n_tried == 0)
                 except (ValueError, RecursionError):
                     yield []  # within a row
                     continue
-                self._held, self._n_held, self._enough = [b"[", piece[start:]], len(piece) - start + 1, 0
+                self._held, self._n_held, self._min_bytes = [b"[", piece[start:]], len(piece) - start + 1, 0
                 yield rows
                 return
-            self._enough = 2 * (self._n_held + len(piece))  # a row may be as large as the page: few tries
+            self._min_bytes = 2 * (self._n_held + len(piece))  # a row may be as large as the page: few tries
         self._held.append(piece)
         self._n_held += len(piece)
 
     def finish(self) -> list[bytes]:
-        """The rows behind the last cut."""
-        return _rows_in(b"".join(self._held))
+        """The rows after the last cut."""
+        body = b"".join(self._held)
+        try:
+            return _split(body, repairs=True)
+        except (ValueError, RecursionError) as error:
+            raise DecodeError(f"the answer is not a list ({error}): {excerpt(body, 20)!r}") from None
 
 
-def _seam_of(beginning: bytes) -> re.Pattern[bytes] | None:
+def _row_boundary(beginning: bytes) -> re.Pattern[bytes] | None:
+    """The pattern between two rows of the page that begins so."""
     first = _FIRST_KEYS.match(beginning)
     if first is None:
         return None
@@ -120,22 +119,15 @@ def _seam_of(beginning: bytes) -> re.Pattern[bytes] | None:
     return re.compile(begins + goes_on + rb")")
 
 
-def _cuts(seam: re.Pattern[bytes], piece: bytes) -> Iterator[tuple[int, int]]:
-    """Yield where rows may end and the next begin, the last one first, a few of them."""
+def _cuts(row_boundary: re.Pattern[bytes], piece: bytes) -> Iterator[tuple[int, int]]:
+    """Yield the last few positions at which a row may end and the next one begin, the last one first."""
     near = _NEAR_BYTES
     while True:
-        found = [(match.start() + 1, match.end()) for match in seam.finditer(piece, max(0, len(piece) - near))]
+        found = [(match.start() + 1, match.end()) for match in row_boundary.finditer(piece, max(0, len(piece) - near))]
         if found or near >= len(piece):
             yield from found[: -_MAX_CUTS - 1 : -1]
             return
         near *= 4
-
-
-def _rows_in(body: bytes) -> list[bytes]:
-    try:
-        return _split(body, repairs=True)
-    except (ValueError, RecursionError) as error:
-        raise DecodeError(f"the answer is not a list ({error}): {excerpt(body, 20)!r}") from None
 
 
 def _split(array: bytes, *, repairs: bool) -> list[bytes]:
@@ -149,12 +141,12 @@ def _split(array: bytes, *, repairs: bool) -> list[bytes]:
 
 
 def row_ids(rows: Sequence[bytes], *, before: bytes = b"") -> list[bytes]:
-    """The `_id` of each row; a row that has none gets that of the row before it, the first one `before`."""
+    """The `_id` of each row; a row without one gets that of the row before it, the first one `before`."""
     ids: list[bytes] = []
     for row in rows:
         found = row[8:32]
         # Nearly every row begins with an ObjectId, which is read without a parser.
-        if not (found.isalnum() and row[32:33] == b'"' and row.startswith(_ID_AHEAD)):
+        if not (found.isalnum() and row[32:33] == b'"' and row.startswith(b'{"_id":"')):
             found = (row_id(row) or "").encode() or before
         ids.append(found)
         before = found

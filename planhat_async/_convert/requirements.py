@@ -1,4 +1,4 @@
-"""What Planhat needs of a row before it is worth sending."""
+"""Checks of rows before they are sent: keys, and fields that Planhat requires."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 import attrs
 
+from planhat_async._convert.codegen import generated_function
 from planhat_async._convert.fields import fields_of
-from planhat_async._convert.generating import generate
 from planhat_async.keys import PREFIXES, is_record_id
 from planhat_async.records import Model
 
@@ -17,37 +17,47 @@ _MAX_KNOWN_COMPANIES = 5000
 _MAX_SHOWN = 60
 
 
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class Requirements:
-    """What rows of one model need."""
+    """Checks of one model's rows as JSON; each raises ValueError."""
 
     check_upsert: Callable[[dict[str, Any]], tuple[tuple[str, ...], bool]]
-    """The keys that a written row of a bulk upsert can be matched on, as `name=value`, in order of priority; and
-    whether it has keys but lacks what a creation needs.
+    """Returns the keys by which a bulk upsert matches a row, as `name=value`, in order of priority; and whether it has
+    keys but lacks fields that a creation requires.
 
-    Keys that are `None` are taken out of the row: they match nothing. A ValueError says what is missing, blank, or
-    no `_id`; a row without a key needs what a creation needs.
+    Removes keys that are `None` from the row: they match nothing. Raises if a key is blank, an `_id` is invalid, or a
+    row without a key lacks a field that a creation requires.
     """
-    check_ids: Callable[[Mapping[str, Any]], None]
-    """Raises ValueError where a written row's `_id`, or its company's, cannot be one."""
-    missing_to_create: Callable[[Mapping[str, Any]], str | None]
-    """What a row still needs to be created, in words, or `None`."""
+    check_update: Callable[[Mapping[str, Any]], None]
+    """Raises if the `_id` or the company's key is invalid."""
+    check_creation: Callable[[Mapping[str, Any]], None]
+    """Raises also if a field is missing that a single creation requires."""
 
 
 @cache
 def requirements_of(model: Model) -> Requirements:
-    """What rows of this model need, by functions that are generated once: every row passes through them."""
+    """The checks of this model's rows, generated once: every row passes through them."""
     wires = {name: field.wire for name, field in fields_of(model.record).items()}
-    names = _names_for_ids(model)
+    companies: set[str] = set()  # most rows share one, so those found valid are remembered
+    names = {
+        "is_record_id": is_record_id,
+        "refuse_id": partial(_refuse_id, model),
+        "companies": companies,
+        "check_company": partial(_check_company, model, companies),
+    }
+    update = [
+        "value = row.get('_id')",
+        "if value is not None and not is_record_id(value):",
+        "    refuse_id(value)",
+        *_lines_for_company(model, wires),
+    ]
+    lines = {
+        "check_upsert": _lines_for_upsert(model, wires),
+        "check_update": update,
+        "check_creation": [*update, *_lines_for_missing(model, model.needs, wires)],
+    }
     return Requirements(
-        check_upsert=generate(_lines_for_upsert(model, wires), names, name=f"check_upsert of {model.name}"),
-        check_ids=generate(
-            [*_lines_for_id(), *_lines_for_company(model, wires)], names, name=f"check_ids of {model.name}"
-        ),
-        missing_to_create=generate(
-            [*_lines_for_missing(model, model.needs, wires, "return {}"), "return None"],
-            name=f"missing_to_create of {model.name}",
-        ),
+        **{name: generated_function(body, names, name=f"{name} of {model.name}") for name, body in lines.items()}
     )
 
 
@@ -69,14 +79,8 @@ def _lines_for_upsert(model: Model, wires: Mapping[str, str]) -> Iterator[str]:
     yield from _lines_for_company(model, wires)
     yield "if keys:"
     yield f"    return keys, {_is_partial(model, wires)}"
-    yield from _lines_for_missing(model, model.upsert_needs, wires, "raise ValueError({})")
+    yield from _lines_for_missing(model, model.upsert_needs, wires)
     yield "return keys, False"
-
-
-def _lines_for_id() -> Iterator[str]:
-    yield "value = row.get('_id')"
-    yield "if value is not None and not is_record_id(value):"
-    yield "    refuse_id(value)"
 
 
 def _lines_for_company(model: Model, wires: Mapping[str, str]) -> Iterator[str]:
@@ -88,7 +92,7 @@ def _lines_for_company(model: Model, wires: Mapping[str, str]) -> Iterator[str]:
 
 
 def _is_partial(model: Model, wires: Mapping[str, str]) -> str:
-    """An expression: whether a row with a key, whose company has been checked, lacks what a creation needs."""
+    """An expression: whether a row with a key, whose company has been checked, lacks a field to be created."""
     groups = [group for group in model.upsert_needs if not set(group) & set(model.match)]
     got = {name: f"row.get({wires[name]!r})" for group in groups for name in group}
     if model.company_field in got:
@@ -97,38 +101,22 @@ def _is_partial(model: Model, wires: Mapping[str, str]) -> str:
     return " or ".join([*lacks, *(f"({_lacks_other(wires, *one)})" for one in model.needs_with)]) or "False"
 
 
-def _lines_for_missing(
-    model: Model, needs: Iterable[tuple[str, ...]], wires: Mapping[str, str], refusal: str
-) -> Iterator[str]:
-    """Lines that refuse a row in which no field of a group is there, or one that another needs."""
+def _lines_for_missing(model: Model, needs: Iterable[tuple[str, ...]], wires: Mapping[str, str]) -> Iterator[str]:
+    """Lines that refuse a row without any field of a group, or without one that another field requires."""
     for group in needs:
         yield f"if not ({' or '.join(f'row.get({wires[name]!r})' for name in group)}):"
-        yield "    " + refusal.format(repr(_required(group)))
+        *most, last = group
+        required = f"one of {', '.join(most)} or {last} is required" if most else f"{last} is required"
+        yield f"    raise ValueError({required!r})"
     for name, value, other in model.needs_with:
         yield f"if {_lacks_other(wires, name, value, other)}:"
-        yield "    " + refusal.format(repr(f"{other} is required where {name} is {value!r}"))
-
-
-def _required(group: tuple[str, ...]) -> str:
-    *most, last = group
-    return f"one of {', '.join(most)} or {last} is required" if most else f"{last} is required"
+        yield f"    raise ValueError({f'{other} is required where {name} is {value!r}'!r})"
 
 
 def _lacks_other(wires: Mapping[str, str], name: str, value: str, other: str) -> str:
-    """An expression: whether a field has a value with which another is needed, which is not there."""
+    """An expression: whether a field has the value that requires another field, and that one is missing."""
     wire = wires[name]
     return f"{wire!r} in row and row[{wire!r}] == {value!r} and row.get({wires[other]!r}) is None"
-
-
-def _names_for_ids(model: Model) -> dict[str, Any]:
-    """What the lines that check `_id`s use; companies found good are remembered, for most rows share one."""
-    companies: set[str] = set()
-    return {
-        "is_record_id": is_record_id,
-        "refuse_id": partial(_refuse_id, model),
-        "companies": companies,
-        "check_company": partial(_check_company, model, companies),
-    }
 
 
 def _refuse_id(model: Model, value: str) -> None:

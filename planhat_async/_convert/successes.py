@@ -1,7 +1,7 @@
-"""Whether a success (2xx) is one: what the answer to a call about one record has to be. Decisions only.
+"""Checks of successful answers (2xx) to calls about one record.
 
-An answer may be a 2xx and still say no, as `{"error": …}`, or come from something between here and Planhat, as a page
-of HTML: that it changed or deleted a record is then not known, and must not be reported as done.
+A 2xx may still hold an error such as `{"error": …}`, or come from a proxy as a page of HTML: whether a record was
+changed or deleted is then unknown, and must not be reported as done.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from planhat_async.records import Record
 R = TypeVar("R", bound=Record)
 
 _ACKNOWLEDGEMENT_BYTES = 200
-"""A success in words, such as OK, is short."""
+"""The longest success in words, such as OK."""
 _BLANK = b"\xef\xbb\xbf \t\r\n"
 
 
 def record_in(cls: type[R], body: bytes) -> R:
-    """The record that an answer consists of.
+    """The record in an answer.
 
     Raises:
-        DecodeError: It is none: no object, one without `_id`, or one that holds an error and nothing of a record.
+        DecodeError: It is not an object, has no `_id`, or holds an error and no field of a record.
     """
     record = decode_record(cls, body)
     if not isinstance(record.id, str) or not record.id:
@@ -36,11 +36,7 @@ def record_in(cls: type[R], body: bytes) -> R:
 
 
 def record_or_sent(cls: type[R], body: bytes, sent: Mapping[str, Any]) -> R:
-    """The record that an answer consists of; what was sent, where it is a success without one.
-
-    Raises:
-        DecodeError: It is no success: an error, a page of HTML.
-    """
+    """The record in an answer, or else what was sent; raises DecodeError for an error or a page of HTML."""
     answer = _acknowledgement_in(body)
     if isinstance(answer, Mapping) and "_id" in answer:
         return record_in(cls, body)
@@ -48,11 +44,7 @@ def record_or_sent(cls: type[R], body: bytes, sent: Mapping[str, Any]) -> R:
 
 
 def deleted_in(body: bytes) -> bool:
-    """Whether the answer to a DELETE says that a record was deleted, in JSON, in a word such as OK, or by silence.
-
-    Raises:
-        DecodeError: It says something else: an error, a page of HTML.
-    """
+    """Whether the answer to a DELETE does not count 0 deletions; raises DecodeError for an error or a page of HTML."""
     answer = _acknowledgement_in(body)
     if not isinstance(answer, Mapping) or "_id" in answer:
         return True
@@ -60,11 +52,7 @@ def deleted_in(body: bytes) -> bool:
 
 
 def _acknowledgement_in(body: bytes) -> Any:
-    """What a success says: JSON, a word such as OK, or nothing.
-
-    Raises:
-        DecodeError: It says something else: an error, a page of HTML.
-    """
+    """The JSON or the words such as OK in a success; `None` if it is empty."""
     text = body.strip(_BLANK)
     if not text:
         return None
@@ -81,7 +69,7 @@ def _acknowledgement_in(body: bytes) -> Any:
 
 
 def says_error(answer: Any) -> bool:
-    """Whether an object of an answer says that something failed; `{"error": null}` says that nothing did."""
+    """Whether an answer is an object that reports a failure; `{"error": null}` does not."""
     if not isinstance(answer, Mapping):
         return False
     if answer.get("error"):

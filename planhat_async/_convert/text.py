@@ -1,25 +1,21 @@
-"""Text of others, made fit for a message, a log or a terminal."""
+"""Untrusted text made safe for messages, logs and terminals."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 
-_SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 _UNPRINTABLE = re.compile(r"[^ -~]")
 
 
 def printable(text: str, limit: int = 500) -> str:
-    r"""The text on one line, without anything that a terminal would obey; idempotent.
+    r"""The text on one line without control sequences, at most `limit` characters; idempotent.
 
     Control characters (C1 included), line and paragraph separators, characters that change the direction of
-    writing or have no width, and lone surrogates become escapes such as `\x1b`, `\n` and `\u202e`.
-
-    Args:
-        text: What a server, a file or a row said.
-        limit: Characters of the result; what is longer is cut, and ends in `…`.
+    writing or have no width, and lone surrogates become escapes such as `\x1b`, `\n` and `\u202e`. Longer text ends
+    in `…`.
     """
-    # Each character becomes one or more, so what is behind the limit need not be looked at.
+    # Each character becomes one or more, so those beyond the limit need not be escaped.
     shown = _UNPRINTABLE.sub(_escaped, text[: limit + 1])
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
 
@@ -28,4 +24,4 @@ def _escaped(found: re.Match[str]) -> str:
     character = found[0]
     if character.isprintable() or unicodedata.category(character) == "Zs":
         return character
-    return _SHORT.get(character) or character.encode("unicode_escape", "backslashreplace").decode("ascii")
+    return character.encode("unicode_escape").decode("ascii")

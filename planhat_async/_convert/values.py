@@ -1,7 +1,7 @@
-"""Single values, to and from the wire.
+"""Conversion of single values from and to JSON.
 
-Reading is lenient: an unusual value is not a reason to lose the record. Writing is strict, because Planhat stores
-values that it does not understand, or drops them, silently.
+Reading is lenient, so that an unusual value does not lose the record. Writing is strict, because Planhat silently
+stores or drops values that it does not understand.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _DAY_LENGTH = len("YYYY-MM-DD")
 
 
 def read_time(value: Any) -> datetime:
-    """An aware time from the wire; Planhat's times are UTC, so one without a zone is too."""
+    """An aware time from JSON; without a zone it is UTC, as Planhat's times are."""
     time = datetime.fromisoformat(value)
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
@@ -26,7 +26,7 @@ def write_time(time: datetime) -> str:
     """A time as Planhat writes it: UTC, milliseconds, `Z`.
 
     Raises:
-        ValueError: The time has no zone.
+        ValueError: The time has no zone, or is out of range.
     """
     if time.utcoffset() is None:
         raise ValueError(f"{time} has no time zone")
@@ -38,6 +38,7 @@ def write_time(time: datetime) -> str:
 
 
 def check_time(value: Any) -> str:
+    """A time with a zone as text, which may be given as such."""
     if isinstance(value, datetime):
         return write_time(value)
     if not isinstance(value, str):
@@ -52,31 +53,24 @@ def check_time(value: Any) -> str:
 
 
 def read_day(value: Any) -> date:
-    """A day from the wire, as `YYYY-MM-DD`; of a whole time its day, as it is written."""
+    """A day from a JSON text that begins with `YYYY-MM-DD`; a time's zone does not change it."""
     return date.fromisoformat(value) if len(value) <= _DAY_LENGTH else read_time(value).date()
 
 
 def check_day(value: Any) -> str:
-    """A day as Planhat writes it, `YYYY-MM-DD`."""
+    """A day as `YYYY-MM-DD`, which may be given as such."""
     if isinstance(value, datetime):
         raise TypeError("a day, not a time: call .date()")
-    if isinstance(value, date):
-        return value.isoformat()
-    if not isinstance(value, str):
+    if not isinstance(value, date | str):
         raise TypeError(f"a day, not {kind_of(value)}")
     try:
-        return date.fromisoformat(value).isoformat()
+        return (value if isinstance(value, date) else date.fromisoformat(value)).isoformat()
     except ValueError:
         raise ValueError(f"{value!r} is not a day such as 2024-05-31") from None
 
 
-def day_number(day: date) -> int:
-    """Whole days since 1970-01-01."""
-    return (day - _EPOCH).days
-
-
 def read_day_number(value: Any) -> date:
-    """A day from the wire, where it is a number of days since 1970-01-01."""
+    """A day from a JSON number of days since 1970-01-01."""
     if type(value) is not int:
         raise TypeError(f"a whole number of days, not {kind_of(value)}")
     try:
@@ -86,11 +80,9 @@ def read_day_number(value: Any) -> date:
 
 
 def check_day_number(value: Any) -> int:
-    """A day as Planhat writes it where it counts days; a whole number is one already."""
-    if type(value) is int:
-        read_day_number(value)  # raises where no calendar has it
-        return value
-    return day_number(date.fromisoformat(check_day(value)))
+    """A day as the number of days since 1970-01-01, which may be given as such."""
+    day = read_day_number(value) if type(value) is int else date.fromisoformat(check_day(value))
+    return (day - _EPOCH).days
 
 
 def check_scalar(*allowed: type, called: str) -> Callable[[Any], Any]:
@@ -129,10 +121,8 @@ def kind_of(value: Any) -> str:
 
 
 def type_in_words(hint: Any) -> str:
-    """What a field takes, as people say it."""
-    if hint in _WORDS:
-        return _WORDS[hint]
-    return "object" if typing.get_origin(hint) is dict else f"list of {_ITEMS.get(typing.get_args(hint)[0], 'objects')}"
+    """A field's type in words, for tables."""
+    return _WORDS.get(hint) or ("object" if typing.get_origin(hint) is dict else "list of objects")
 
 
 _WORDS = {
@@ -143,5 +133,6 @@ _WORDS = {
     datetime: "time",
     date: "day",
     Any: "anything",
+    list[str]: "list of texts",
+    list[Any]: "list of anything",
 }
-_ITEMS = {str: "texts", Any: "anything"}

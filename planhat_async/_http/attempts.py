@@ -41,9 +41,9 @@ class SessionStats:
     """Bytes of answers, after decompression."""
     seconds_waited: float = 0.0
     """Total seconds that attempts waited for the pace."""
-    seams_repaired: int = 0
+    joins_repaired: int = 0
     """How often rows moved while a list was read, and were all found again."""
-    seams_broken: int = 0
+    joins_broken: int = 0
     """How often rows moved and some may be missing or repeated.
 
     Only possible where `_id`s give no order: under the caller's own sort, or if the server ignores ours.

@@ -1,8 +1,8 @@
 """The rows that an answer counts: decisions only.
 
-An answer may have three counts, lists of what was created and updated, and lists of errors. Each is optional
-("Bulk upsert" in Planhat's documentation): where a count is missing, the list counts; where `nonupdates` is missing,
-as for tickets, unchanged rows are not reported.
+An answer may have three counts, lists of created and updated records, and lists of errors. Each is optional
+("Bulk upsert" in Planhat's documentation): without a count the length of the list counts; without `nonupdates`, as
+for tickets, unchanged rows are not reported.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def count_in(answer: Mapping[str, Any], outcome: Outcome) -> int | None:
 
 
 def n_listed(answer: Mapping[str, Any], outcome: Outcome, rows: Sequence[Row]) -> int:
-    """The number of records that an answer lists as created, or as updated."""
+    """The number of records that an answer lists as created or as updated."""
     if outcome is Outcome.UNCHANGED:
         return 0
     keys_list, *ids_lists = _LISTS[outcome]
@@ -49,7 +49,7 @@ def n_listed(answer: Mapping[str, Any], outcome: Outcome, rows: Sequence[Row]) -
     for name in ids_lists:
         ids.update(texts_in(answer.get(name)))
     if outcome is Outcome.UPDATED and (modified := texts_in(answer.get("modified"))):
-        # Not one of the lists that count, but it may name a row by its key.
+        # This list does not count rows, but it may name a row by its key.
         keys = {key for row in rows for key in row.keys}
         ids.update(one for one in modified if key_of("_id", one) in keys)
     return max(len(elements), len(ids))
@@ -67,7 +67,7 @@ def has_counts(answer: Mapping[str, Any]) -> bool:
 
 
 def is_itemised(answer: Mapping[str, Any]) -> bool:
-    """Whether an answer states all three outcomes, so that rows it leaves out were dropped."""
+    """Whether an answer states all three outcomes, so that rows missing from it were dropped."""
     return count_in(answer, Outcome.UNCHANGED) is not None and all(
         count_in(answer, outcome) is not None or any(isinstance(answer.get(name), list) for name in _LISTS[outcome])
         for outcome in (Outcome.CREATED, Outcome.UPDATED)
@@ -76,37 +76,37 @@ def is_itemised(answer: Mapping[str, Any]) -> bool:
 
 @attrs.frozen(kw_only=True)
 class EarlierAnswer:
-    """What an answer stated of rows that were sent again after it, less what later answers account for."""
+    """The statements of an answer about rows that were sent again, without those that later answers account for."""
 
     created: int = 0
     updated: int = 0
     n_stored: int = 0
-    """Rows it stated to be stored."""
+    """Rows that it stated as stored."""
     n_found: int = 0
-    """Rows that later answers stated to be stored before."""
+    """Rows that later answers stated as stored before."""
     is_complete: bool = True
-    """Whether it states each row it stored; a refusal need not."""
+    """Whether it states every row that it stored; a refusal need not."""
 
     @property
     def leaves_doubt(self) -> bool:
-        """Whether a row that a later answer refuses may be stored all the same."""
+        """Whether a row that a later answer refuses may be stored."""
         return not self.is_complete or self.n_found < self.n_stored
 
     def with_found(self, n_rows: int) -> EarlierAnswer:
-        """The same after a later answer has stated that so many rows were stored before."""
+        """The same after a later answer has stated that `n_rows` were stored before."""
         return attrs.evolve(self, n_found=self.n_found + n_rows)
 
 
 def earlier_answer(
     answer: Mapping[str, Any], rows: Sequence[Row], named: Iterable[Outcome], *, is_complete: bool
 ) -> EarlierAnswer:
-    """What an answer states of rows that are sent again.
+    """The statements of an answer about rows that are sent again.
 
     Args:
         answer: The answer.
-        rows: The rows it does not blame.
-        named: The outcomes of those that it names as stored, which are known by name.
-        is_complete: Whether it states each row that it has stored, if it counts anything.
+        rows: The rows that it does not blame.
+        named: The outcomes of the rows among them that it names as stored.
+        is_complete: Whether it states every row that it has stored, if it counts any.
     """
     stated = {outcome: min(len(rows), n_stated(answer, outcome, rows)) for outcome in COUNTS}
     by_name = Counter(named)
@@ -121,15 +121,15 @@ def earlier_answer(
 def first_outcomes(
     earlier: Sequence[EarlierAnswer], outcome: Outcome, n_rows: int
 ) -> tuple[Mapping[Outcome, int], tuple[EarlierAnswer, ...]]:
-    """The outcomes of rows by the first answer that stored them: a second time they come back unchanged or updated.
+    """The outcomes of rows by the first answer that stored them: a second answer calls them unchanged or updated.
 
     Args:
         earlier: The earlier answers about these rows.
-        outcome: What the last answer states of them.
+        outcome: Their outcome in the last answer.
         n_rows: The number of rows.
 
     Returns:
-        Rows by outcome, and the earlier answers less these rows.
+        Rows by outcome, and the earlier answers without these rows.
     """
     if outcome is Outcome.CREATED or not earlier:
         return {outcome: n_rows}, tuple(earlier)

@@ -1,7 +1,7 @@
-"""What one answer decides about the rows of its request: decisions only.
+"""Decides the outcomes of the rows of a request by its answer: decisions only.
 
-The answer settles some rows; the others are sent again. A later answer may then blame a row that this one has stored:
-a row that this answer names as stored stays stored, and a row that it may have stored without naming it is unknown,
+The answer settles some rows; the others are sent again. A later answer may then blame a row that this one has stored: a
+row that this answer names as stored counts as stored, and a row that it may have stored without naming it is unknown,
 not rejected.
 """
 
@@ -37,7 +37,7 @@ _REFUSALS = {400, 403}
 _LACKS = "the answer does not count it as updated, and it lacks what a creation needs: stored only if Planhat has it"
 _NOT_CREATED = "the answer does not count it as created"
 _MAX_REFUSALS = 100
-"""After so many refusals of the same chunk its rows are not sent again."""
+"""Refusals of one chunk after which its rows are not sent again."""
 
 
 @attrs.frozen(kw_only=True)
@@ -46,75 +46,75 @@ class Answer:
 
     status: int
     body: Any
-    """Decoded."""
+    """The decoded JSON."""
     follows_unknown: bool = False
     """Whether an earlier attempt may have stored the rows already."""
     keys: AnswerKeys = attrs.field(factory=AnswerKeys)
-    """What its lists call the keys of rows."""
+    """The names of keys in its lists."""
 
 
 @attrs.frozen
-class Known:
-    """What a chunk's earlier answers decided."""
+class ChunkHistory:
+    """The decisions of the earlier answers to a chunk."""
 
     chunk: Chunk
     named: Mapping[int, Outcome] = attrs.field(factory=dict)
-    """By position, rows that an earlier answer has named as stored."""
+    """Rows that an earlier answer has named as stored, by position."""
     earlier: Sequence[EarlierAnswer] = ()
     """The answers that earlier requests with these rows got."""
     can_halve: bool = attrs.field(default=False, kw_only=True)
-    """Whether calls may be spent on finding the rows behind errors that name none."""
+    """Whether calls may be spent on finding the rows of errors that name no row."""
     n_refusals: int = attrs.field(default=0, kw_only=True)
     """Number of 400 and 403 answers so far."""
 
 
 @attrs.define
 class Verdict:
-    """What an answer decides: each row of its request is in exactly one place."""
+    """The decisions of one answer: each row of its request is in exactly one field."""
 
     earlier: tuple[EarlierAnswer, ...]
-    """The earlier answers, less the rows that this one finds again."""
+    """The earlier answers, without the rows that this one counts again."""
     counts: Counter[Outcome] = attrs.field(factory=Counter)
-    """Rows that have an outcome and no problem."""
+    """Stored rows by outcome."""
     problems: list[Problem] = attrs.field(factory=list)
     """Rows that were not stored."""
     refused: list[Problem] = attrs.field(factory=list)
-    """Rows that are refused; later answers decide whether earlier ones have stored them."""
+    """Rows that are refused, and that an earlier request may have stored."""
     doubtful: Sequence[Row] = ()
-    """Rows whose outcome the answer does not tell."""
+    """Rows whose outcome the answer does not give."""
     doubt: str = ""
-    """Why it does not."""
-    again: list[Rows] = attrs.field(factory=list)
+    """The reason for that."""
+    resend: list[Rows] = attrs.field(factory=list)
     """Rows to be sent again, by request."""
-    stated: EarlierAnswer | None = None
-    """What the answer states of the rows that are sent again."""
+    as_earlier: EarlierAnswer | None = None
+    """The answer's statements about the rows that are sent again."""
     named: Mapping[int, Outcome] = attrs.field(factory=dict)
-    """By position, rows that are sent again although the answer names them as stored."""
+    """Rows that are sent again although the answer names them as stored, by position."""
     is_halved: bool = False
-    """Whether they are sent again to find the rows that an error is about."""
+    """Whether they are sent again in halves, to find the rows that an error is about."""
     is_refusal: bool = False
     """Whether the answer counts as a refusal of the chunk."""
 
 
-def read_answer(part: Part, answer: Answer, known: Known) -> Verdict:
-    """Decide about the rows of a part by the answer to its request."""
+def read_answer(part: Part, answer: Answer, history: ChunkHistory) -> Verdict:
+    """Decide the outcomes of the rows of a part by the answer to its request."""
     if not isinstance(answer.body, Mapping):
-        why = f"answered {answer.status} with something else than an account"
-        return Verdict(tuple(known.earlier), doubtful=part.rows, doubt=why)
-    reading = _Reading(part, answer, known)
+        why = f"answered {answer.status} with no account of the rows"
+        return Verdict(tuple(history.earlier), doubtful=part.rows, doubt=why)
+    reading = _Reading(part, answer, history)
     reading.decide()
     return reading.verdict
 
 
 def tells_of_rows(body: Any) -> bool:
-    """Whether an answer says something of single rows: errors, or how many were stored."""
+    """Whether an answer is about single rows: it has errors or counts."""
     if not isinstance(body, Mapping):
         return False
     return bool(errors_in(body)) or any(n_stated(body, outcome, ()) for outcome in COUNTS)
 
 
 def merged_items(before: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
-    """An answer's items that have no meaning here; lists go on where an answer before had the same."""
+    """The items of an answer that are unknown here, added to those of earlier answers; lists are joined."""
     merged = {}
     for name in body.keys() - _ITEMS:
         both = isinstance(before.get(name), list) and isinstance(body[name], list)
@@ -130,10 +130,10 @@ def as_unknown(problem: Problem) -> Problem:
 class _Reading:
     """Fills the verdict on one answer."""
 
-    def __init__(self, part: Part, answer: Answer, known: Known) -> None:
-        self.verdict = Verdict(tuple(known.earlier))
+    def __init__(self, part: Part, answer: Answer, history: ChunkHistory) -> None:
+        self.verdict = Verdict(tuple(history.earlier))
         self._part = part
-        self._known = known
+        self._history = history
         self._body: Mapping[str, Any] = answer.body
         self._status = answer.status
         self._keys = answer.keys
@@ -149,25 +149,25 @@ class _Reading:
             rest = tuple(row for row in rows if row.position not in blamed)
             self._settle_blamed(tuple(row for row in rows if row.position in blamed), blamed)
         verdict = self.verdict
-        verdict.again = self._rows_again(rest, blamed, unattributed)
-        if verdict.again:
+        verdict.resend = self._rows_again(rest, blamed, unattributed)
+        if verdict.resend:
             verdict.named = named_as_stored(self._body, rest, self._keys)
-            # What a refusal did to the rows it does not blame is not documented; one that blames none has counted them.
+            # Undocumented: the fate of rows that a refusal does not blame. One that blames no row has counted them.
             is_complete = not (self._is_refusal and (blamed or not is_itemised(self._body)))
-            verdict.stated = earlier_answer(self._body, rest, verdict.named.values(), is_complete=is_complete)
+            verdict.as_earlier = earlier_answer(self._body, rest, verdict.named.values(), is_complete=is_complete)
         else:
             self._settle_rest(rest, unattributed)
 
     def _rows_again(self, rows: Rows, blamed: Mapping[int, str], unattributed: Sequence[str]) -> list[Rows]:
         """The rows that the answer does not settle, by request."""
-        if unattributed and len(rows) > 1 and self._known.can_halve:
+        if unattributed and len(rows) > 1 and self._history.can_halve:
             self.verdict.is_halved = True
             return halves_of(rows)
         if not self._is_refusal:
             return []
-        # What a refusal does to the rows that it does not blame is not documented.
+        # Undocumented: the fate of rows that a refusal does not blame.
         self.verdict.is_refusal = True
-        is_repeated = blamed and all(row.keys for row in rows) and self._known.n_refusals + 1 < _MAX_REFUSALS
+        is_repeated = blamed and all(row.keys for row in rows) and self._history.n_refusals + 1 < _MAX_REFUSALS
         return [rows] if rows and is_repeated else []
 
     def _settle_blamed(self, rows: Rows, blamed: Mapping[int, str]) -> None:
@@ -175,7 +175,7 @@ class _Reading:
         rows = self._without_named(rows)
         contradicted = {*named_as_stored(self._body, rows, self._keys)}
         if len(self._part.rows) == 1 and any(count_in(self._body, one) for one in (Outcome.CREATED, Outcome.UPDATED)):
-            contradicted.update(row.position for row in rows)  # there is no other row that it could count
+            contradicted.update(row.position for row in rows)  # it can count no other row
         refused = [
             Problem(outcome=Outcome.REJECTED, reason=blamed[row.position], position=row.position, key=row.key)
             for row in rows
@@ -185,12 +185,12 @@ class _Reading:
 
     def _without_named(self, rows: Rows) -> Rows:
         """Count the rows that an earlier answer has named as stored; returns the others."""
-        named = [self._known.named[row.position] for row in rows if row.position in self._known.named]
+        named = [self._history.named[row.position] for row in rows if row.position in self._history.named]
         if not named:
             return rows
         self.verdict.counts.update(named)
         self.verdict.earlier = tuple(one.with_found(len(named)) for one in self.verdict.earlier)
-        return tuple(row for row in rows if row.position not in self._known.named)
+        return tuple(row for row in rows if row.position not in self._history.named)
 
     def _reject(self, problems: Iterable[Problem]) -> None:
         """Settle rows that the answer refuses, unless an earlier request may have stored them."""
@@ -202,7 +202,7 @@ class _Reading:
             self.verdict.problems += problems
 
     def _settle_rest(self, rows: Rows, unattributed: list[str]) -> None:
-        """Settle rows that are not blamed and not sent again."""
+        """Settle the rows that are neither blamed nor sent again."""
         known = self._without_named(rows)
         n_left = self._count_rows(known, unattributed, n_named=len(rows) - len(known))
         if not n_left:
@@ -212,11 +212,11 @@ class _Reading:
             reason = f"answered {self._status}, which says nothing about this row"
             self._settle_left(known, n_left, Outcome.UNKNOWN, reason)
         elif not has_counts(self._body):
-            self._settle_left(open_rows, n_left, Outcome.UNKNOWN, "the answer tells no counts")
+            self._settle_left(open_rows, n_left, Outcome.UNKNOWN, "the answer has no counts")
         elif count_in(self._body, Outcome.UNCHANGED) is None:
             self._settle_unreported(open_rows, n_left)
         else:
-            # What this answer leaves out, an earlier attempt may have stored.
+            # An earlier attempt may have stored the rows that this answer leaves out.
             is_dropped = is_itemised(self._body) and not (self._follows_unknown or self._part.may_be_stored)
             outcome = Outcome.DROPPED if is_dropped else Outcome.UNKNOWN
             self._settle_left(open_rows, n_left, outcome, "the answer leaves it out")
@@ -227,7 +227,7 @@ class _Reading:
         Args:
             rows: The rows without an outcome.
             unattributed: Errors that name no row.
-            n_named: Rows of the part that earlier answers have named; this one counts them too, or has errors for them.
+            n_named: Rows that earlier answers have named; this one counts them too, or has errors for them.
         """
         counted = {outcome: n_stated(self._body, outcome, self._part.rows) for outcome in COUNTS}
         stated = {**counted}
@@ -239,7 +239,7 @@ class _Reading:
         n_left -= self._reject_nameless(unattributed[n_named:], n_left, sum(stated.values()))
         for outcome, n_rows in stated.items():
             if n_rows > n_left:
-                name, number = COUNTS[outcome], self._known.chunk.number
+                name, number = COUNTS[outcome], self._history.chunk.number
                 _logger.warning("chunk %d: answer counts %d %s, %d rows left", number, n_rows, name, n_left)
             n_left -= self._count_as(outcome, min(n_rows, n_left))
         for outcome in (Outcome.CREATED, Outcome.UPDATED) if n_left else ():
@@ -255,7 +255,7 @@ class _Reading:
         """
         n_rows = min(len(reasons), n_left, max(1, n_left - n_stored))
         if n_rows < len(reasons):
-            number = self._known.chunk.number
+            number = self._history.chunk.number
             _logger.warning("chunk %d: %d errors name no row, %d rows left", number, len(reasons), n_left)
             reasons = [*reasons[: n_rows - 1], "; ".join(reasons[n_rows - 1 :])] if n_rows else []
         problems = [Problem(outcome=Outcome.REJECTED, reason=reason) for reason in reasons]
@@ -272,12 +272,12 @@ class _Reading:
         return n_rows
 
     def _settle_unreported(self, rows: Sequence[Row], n_rows: int) -> None:
-        """Settle so many of these rows, which an answer without `nonupdates` leaves open.
+        """Settle `n_rows` of these rows, which an answer without `nonupdates` leaves open.
 
-        They are accepted, but for rows that would have to be created and are not counted as created.
+        They are accepted, except for rows that would have to be created and are not counted as created.
         """
         doubtful = [row for row in rows if row.is_partial or not row.keys]
-        reason = _LACKS if self._known.chunk.is_keyed else _NOT_CREATED
+        reason = _LACKS if self._history.chunk.is_keyed else _NOT_CREATED
         n_doubtful = min(n_rows, len(doubtful))
         if len(rows) == n_rows:
             self.verdict.doubtful, self.verdict.doubt = doubtful, reason

@@ -1,7 +1,7 @@
-"""Which row an element of an answer's lists is about: decisions only.
+"""Matches the elements of an answer's lists to rows: decisions only.
 
-The elements are undocumented: they were seen to be objects that name a key, objects that name a field, and plain text.
-A row is blamed only if its key is named; an error keeps its own words.
+The elements are undocumented: objects that name a key, objects that name a field, and plain text were seen. A row is
+blamed only if its key is named; an error keeps its own words.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ class AnswerKeys:
     names: tuple[str, ...] = ("_id", "sourceId", "externalId")
     """The names of the keys, as rows have them."""
     returned_as: Mapping[str, str] = attrs.field(factory=dict)
-    """Keys that come back under another name: the name in the answer, and the name in the row."""
+    """Keys with another name in the answer: that name, and the name in the row."""
     source_id: str = "sourceId"
     external_id: str = "externalId"
 
     def of(self, element: Mapping[str, Any]) -> list[Key]:
-        """The keys in an element of a list, each as the row that it is about may have it."""
+        """The keys in an element of a list, as the row may have them."""
         held = [(name, element[name]) for name in self.names if isinstance(element.get(name), str)]
         held += [(sent, element[name]) for name, sent in self.returned_as.items() if isinstance(element.get(name), str)]
         return [key_of(*one) for one in held]
@@ -41,7 +41,7 @@ def errors_in(answer: Mapping[str, Any]) -> list[Any]:
 
 
 def attributed(errors: list[Any], rows: Sequence[Row], keys: AnswerKeys) -> tuple[dict[int, str], list[str]]:
-    """Errors by the position of the row they name, and those that name none."""
+    """Errors by the position of the row that they name, and the errors that name no row."""
     by_key = {key: row.position for row in rows for key in row.keys}
     blamed: dict[int, str] = {}
     unattributed = []
@@ -49,7 +49,7 @@ def attributed(errors: list[Any], rows: Sequence[Row], keys: AnswerKeys) -> tupl
         named = keys.of(error) if isinstance(error, dict) else []
         position = next((by_key[key] for key in named if key in by_key), None)
         if position is None and len(rows) == 1:
-            position = rows[0].position  # it can be about no other row
+            position = rows[0].position  # there is no other row
         if position is None:
             unattributed.append(_words(error))
         else:
@@ -58,7 +58,7 @@ def attributed(errors: list[Any], rows: Sequence[Row], keys: AnswerKeys) -> tupl
 
 
 def named_as_stored(answer: Mapping[str, Any], rows: Sequence[Row], keys: AnswerKeys) -> dict[int, Outcome]:
-    """What the answer's lists say of the rows whose keys they name, by position: created, or updated."""
+    """The outcomes of the rows that the answer's lists name, by position: created or updated."""
     outcomes = _outcomes_by_key(answer, keys)
     found = ((row.position, outcomes[key]) for row in rows for key in row.keys if key in outcomes) if outcomes else ()
     return dict(found)
@@ -77,7 +77,7 @@ def _outcomes_by_key(answer: Mapping[str, Any], keys: AnswerKeys) -> dict[Key, O
 
 
 def unnamed(rows: Sequence[Row], answer: Mapping[str, Any], keys: AnswerKeys) -> Sequence[Row]:
-    """Rows whose keys the answer's lists do not name; all of them, where they name none."""
+    """The rows that the answer's lists do not name."""
     named = named_as_stored(answer, rows, keys)
     return [row for row in rows if row.position not in named] if named else rows
 
@@ -120,7 +120,7 @@ def texts_in(value: Any) -> list[str]:
 
 
 def _words(error: Any) -> str:
-    """What an error says, on one line that a terminal can show."""
+    """The text of an error, on one line and printable."""
     if isinstance(error, dict):
         for name in ("error", "message", "reason"):
             if isinstance(error.get(name), str):

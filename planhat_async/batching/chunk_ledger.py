@@ -1,4 +1,4 @@
-"""The record of chunks that outlives a run: which were begun, and their results."""
+"""The record of chunks that outlives a run: those that were begun, and their results."""
 
 from __future__ import annotations
 
@@ -13,41 +13,41 @@ from planhat_async.results import ChunkResult
 
 @attrs.frozen(kw_only=True)
 class Recorded:
-    """What earlier runs know of a chunk, and what they leave to do."""
+    """The outcome of a chunk in earlier runs, and the rows that are left."""
 
     settled: ChunkResult
-    """The account of every row that is neither `left` nor `doubtful`."""
-    left: Rows = ()
+    """The outcomes of all rows that are neither `pending` nor `doubtful`."""
+    pending: Rows = ()
     """Rows to be sent."""
     may_be_stored: bool = False
     """Whether an earlier run may have stored them."""
     doubtful: Rows = ()
-    """Keyless rows to be looked for in Planhat's list first, and sent only if they are not there."""
+    """Keyless rows to be looked for in Planhat's list, and sent only if they are missing."""
     floor: Floor | None = None
-    """Where the records of the chunk can be, kept before its rows left for the first time."""
+    """Where the chunk's records can be; kept before its rows were sent for the first time."""
 
 
 class Ledger(Protocol):
     """Keeps a record of chunks.
 
-    A chunk has one record, even if it is halved or sent again. One that was begun and not ended may have been sent.
+    A chunk has one record, even if it is halved or sent again. A chunk that was begun and not ended may have been sent.
     """
 
-    async def begin(self, chunk: Chunk) -> Recorded | None:
-        """Record that a chunk is about to leave; nothing of it leaves before this returns.
+    async def begin_chunk(self, chunk: Chunk) -> Recorded | None:
+        """Record that a chunk is about to be sent; nothing of it is sent before this returns.
 
-        Called in the order of the chunks. Where there is more to a chunk than rows to be sent now, returns what
-        earlier runs know; where that leaves nothing to do, the chunk is neither sent nor ended.
+        Called in the order of the chunks. Returns the chunk's outcome in earlier runs, if there is one; a chunk that
+        is settled by it is neither sent nor ended.
 
         Raises:
-            Exception: The chunk must not leave: nothing more is sent, what is in flight ends, and the run raises it.
+            Exception: The chunk must not be sent: nothing more is sent, chunks in flight end, and the run raises it.
         """
         ...
 
-    async def end(self, result: ChunkResult) -> None:
-        """Record the result of a chunk, also of one that was given up.
+    async def end_chunk(self, result: ChunkResult) -> None:
+        """Record the result of a chunk, even if it was given up.
 
         Raises:
-            Exception: As with `begin`.
+            Exception: As with `begin_chunk`.
         """
         ...

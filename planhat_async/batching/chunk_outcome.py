@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from planhat_async.batching.answer_counts import EarlierAnswer
-from planhat_async.batching.answers import Answer, Known, as_unknown, merged_items, read_answer
+from planhat_async.batching.answers import Answer, ChunkHistory, as_unknown, merged_items, read_answer
 from planhat_async.batching.attribution import AnswerKeys, created_ids_in, ids_by_key_in
 from planhat_async.batching.chunk_ledger import Recorded
 from planhat_async.batching.chunk_part import Isolation, Part
@@ -20,7 +20,7 @@ from planhat_async.errors import BadRequestError, DecodeError, PayloadTooLargeEr
 from planhat_async.results import ChunkResult, Outcome, Problem
 
 _MAX_TOO_LARGE = 10
-"""After so many single rows that are too large the rest of a chunk is not sent."""
+"""Single rows that are too large after which the rest of a chunk is not sent."""
 _CALLS_OF_HALVES = 2
 
 
@@ -28,29 +28,29 @@ _CALLS_OF_HALVES = 2
 class ChunkOutcome:
     """The rows of one chunk by outcome; in the end every row is in exactly one.
 
-    Until then it is in a part that is pending or in flight; or doubtful, until Planhat's list was read; or refused,
-    while a later answer may show that it was stored.
+    Until then it is in a part that is pending or in flight, or doubtful until Planhat's list is read, or refused until
+    no later answer can show that it was stored.
     """
 
     chunk: Chunk
     isolation: Isolation = attrs.field(factory=Isolation)
-    """The calls left for finding rows behind errors that name none; the chunks of a run share them."""
+    """The calls left for finding the rows of errors that name no row; the chunks of a run share them."""
     is_verified: bool = False
     """Whether rows without an answer are looked for in Planhat's list."""
     result: ChunkResult = attrs.field(init=False)
     pending: list[Part] = attrs.field(init=False)
-    """The parts to be sent, the next one last; without the one in flight."""
+    """The parts to be sent, the next one last, without the part in flight."""
     doubtful: list[tuple[Row, str]] = attrs.field(factory=list)
-    """Rows without an answer that are to be looked for, and why they have none."""
+    """Rows without an answer that have to be looked for, and the reasons why they have none."""
     n_too_large: int = 0
     n_refusals: int = 0
     """Number of 400 and 403 answers that blamed single rows."""
     floor: Floor | None = None
     """Where the chunk's records can be, if an earlier run has recorded it."""
     _doubt_error: PlanhatError | None = None
-    """The error for which rows are doubtful."""
+    """The error that made rows doubtful."""
     _named: dict[int, Outcome] = attrs.field(factory=dict)
-    """By position, rows that an answer has named as stored and that are sent again all the same."""
+    """Rows that an answer has named as stored and that are sent again, by position."""
     _earlier: list[EarlierAnswer] = attrs.field(factory=list)
     """The answers after which rows were sent again."""
     _refused: list[tuple[Problem, tuple[int, ...]]] = attrs.field(factory=list)
@@ -70,7 +70,9 @@ class ChunkOutcome:
         """Go on from what earlier runs have recorded."""
         self.result = recorded.settled
         stored = recorded.may_be_stored
-        self.pending = [Part(recorded.left, may_be_stored=stored, follows_unknown=stored)] if recorded.left else []
+        self.pending = (
+            [Part(recorded.pending, may_be_stored=stored, follows_unknown=stored)] if recorded.pending else []
+        )
         self.floor = recorded.floor
         self.doubt(recorded.doubtful, "in flight when an earlier run ended")
 
@@ -78,8 +80,8 @@ class ChunkOutcome:
         """Settle the rows of a part by its answer; returns the parts that are to be sent again."""
         earlier = tuple(self._earlier[index] for index in part.earlier)
         can_halve = self._can_halve(part.rows)
-        known = Known(self.chunk, self._named, earlier, can_halve=can_halve, n_refusals=self.n_refusals)
-        verdict = read_answer(part, answer, known)
+        history = ChunkHistory(self.chunk, self._named, earlier, can_halve=can_halve, n_refusals=self.n_refusals)
+        verdict = read_answer(part, answer, history)
         self._keep_ids(answer.body, answer.keys)
         for index, one in zip(part.earlier, verdict.earlier, strict=True):
             self._earlier[index] = one
@@ -88,15 +90,15 @@ class ChunkOutcome:
         self._add_problems(verdict.problems)
         self._refused += [(problem, part.earlier) for problem in verdict.refused]
         self.doubt(verdict.doubtful, verdict.doubt)
-        self._named = {**verdict.named, **self._named}  # the first answer holds: later a row comes back as unchanged
+        self._named = {**verdict.named, **self._named}  # the first answer counts: a second one calls the row unchanged
         self.n_refusals += verdict.is_refusal
-        if verdict.stated is None:
+        if verdict.as_earlier is None:
             return []
         if verdict.is_halved:
             self._spend_halving()
-        self._earlier.append(verdict.stated)
+        self._earlier.append(verdict.as_earlier)
         index, unknown = len(self._earlier) - 1, answer.follows_unknown
-        return [part.followed_by(rows, follows_unknown=unknown, earlier=index) for rows in verdict.again]
+        return [part.followed_by(rows, follows_unknown=unknown, earlier=index) for rows in verdict.resend]
 
     def take_error(self, part: Part, error: PlanhatError) -> list[Part]:
         """Settle the rows of a part that got no readable answer; returns the parts that are to be sent again."""
@@ -108,10 +110,12 @@ class ChunkOutcome:
             self._spend_halving()
             return [part.followed_by(rows, follows_unknown=is_unknown) for rows in halves_of(part.rows)]
         if isinstance(error, DecodeError) and self.chunk.is_keyed and not part.follows_unknown:
-            return [part.followed_by(part.rows, follows_unknown=True)]  # the session does not send it again
+            return [part.followed_by(part.rows, follows_unknown=True)]  # the session does not retry it
         self.fail(part, error, outcome_of(error))
         if is_too_large:
-            self._note_too_large()
+            self.n_too_large += 1
+            if self.n_too_large >= _MAX_TOO_LARGE:
+                self._drop_pending(f"not sent: {self.n_too_large} single rows of the chunk were too large")
         elif refuses_everything(error):
             self._drop_pending(f"not sent: {error}")
         return []
@@ -129,7 +133,7 @@ class ChunkOutcome:
         )
 
     def doubt(self, rows: Iterable[Row], reason: str) -> None:
-        """Note that the outcome of these rows is unknown, or has to be looked for."""
+        """Note that the outcome of these rows is unknown or has to be looked for."""
         if self.is_verified:
             self.doubtful += [(row, reason) for row in rows]
         else:
@@ -183,7 +187,7 @@ class ChunkOutcome:
                 self.settle(part.rows, Outcome.UNSENT, "given up before it was sent")
 
     def conclude(self) -> None:
-        """Settle refused rows by the answers there are: no other one comes."""
+        """Settle refused rows by the answers so far: no other answer comes."""
         refused, self._refused = self._refused, []
         for problem, earlier in refused:
             is_doubtful = any(self._earlier[index].leaves_doubt for index in earlier)
@@ -195,12 +199,6 @@ class ChunkOutcome:
             self.settle(part.rows, Outcome.UNKNOWN if part.may_be_stored else Outcome.UNSENT, reason)
         self.pending.clear()
 
-    def _note_too_large(self) -> None:
-        """Count a single row that is too large; after many, the rest is not sent."""
-        self.n_too_large += 1
-        if self.n_too_large >= _MAX_TOO_LARGE:
-            self._drop_pending(f"not sent: {self.n_too_large} single rows beside it were too large")
-
     def _can_halve(self, rows: Rows) -> bool:
         """Whether two more calls may be spent on finding the rows that an error is about."""
         return len(rows) > 1 and self.chunk.is_keyed and self.isolation.calls_left >= _CALLS_OF_HALVES
@@ -210,7 +208,7 @@ class ChunkOutcome:
         self.result.isolation_calls += _CALLS_OF_HALVES
 
     def _keep_ids(self, answer: Any, keys: AnswerKeys) -> None:
-        """Keep the keys that Planhat made, and the items of the answer without a meaning known here."""
+        """Keep the keys that Planhat made, and the items of the answer that are unknown here."""
         if not isinstance(answer, Mapping):
             return
         by_source_id, by_external_id = ids_by_key_in(answer, keys)

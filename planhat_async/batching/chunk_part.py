@@ -9,7 +9,7 @@ from planhat_async.batching.chunks import Rows
 
 @attrs.define
 class Isolation:
-    """The calls that a whole run may still spend on finding the rows behind errors that name none."""
+    """The calls that a run may still spend on finding the rows of errors that name no row."""
 
     calls_left: int = 0
 
@@ -22,9 +22,9 @@ class Part:
     may_be_stored: bool = False
     """Whether an earlier request may have stored them."""
     follows_unknown: bool = False
-    """Whether an earlier request got no answer: then a refusal does not prove that a row is missing."""
+    """Whether an earlier request got no answer: then a refusal does not prove that a row is not stored."""
     earlier: tuple[int, ...] = ()
-    """Indexes of the answers that earlier requests got, among those that the chunk's outcome keeps."""
+    """Indexes of the answers to earlier requests in the chunk's outcome."""
     was_sent: bool = False
     """Whether this request was sent and may have been processed."""
 

@@ -1,4 +1,4 @@
-"""Rows that are ready to be sent, and chunks of them."""
+"""Encoded rows, and chunks of them."""
 
 from __future__ import annotations
 
@@ -11,40 +11,37 @@ from typing import TypeAlias
 import attrs
 import msgspec
 
+from planhat_async._convert import Fingerprint
 from planhat_async.results import Problem, ranges_of
 
 Key: TypeAlias = str
-"""`name=value`. One string, because a string's hash is kept: keys are looked up several times for each row."""
-
-Mark: TypeAlias = tuple[tuple[object, ...], tuple[object, ...]]
-"""Values by which a row without a key is recognised among Planhat's records: those that only one record has, and
-those that tell the model's records from others in the same list."""
+"""`name=value`, as one string: Python caches the hash of a string, and each key is looked up several times."""
 
 _PIECE_BYTES = 2**18
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
-    """One row, ready to be sent.
+    """An encoded row.
 
-    There are tens of thousands of them at a time. This kind of object is made four times faster than an attrs class
-    with slots, and the garbage collector does not walk through it.
+    Tens of thousands exist at a time. A struct is created four times faster than an attrs class with slots, and the
+    garbage collector does not traverse it.
     """
 
     position: int
     keys: tuple[Key, ...]
-    """Everything that Planhat may match it on; empty for a row that is created each time."""
+    """Everything that Planhat may match it on; empty for a row that is created each time it is sent."""
     data: bytes
-    mark: Mark | None = None
-    """How a keyless row is recognised among Planhat's records, if the caller has said."""
+    fingerprint: Fingerprint | None = None
+    """The values by which a keyless row is recognised, if the caller named them in `verify_by`."""
     is_partial: bool = False
-    """Whether it has a key and lacks what a creation needs: it can only update."""
+    """Whether it has a key but not the fields that a creation needs: it can only update."""
 
     def __repr__(self) -> str:
         return f"Row(position={self.position}, keys={self.keys})"
 
     @property
     def key(self) -> str | None:
-        """The key to show."""
+        """The key for messages."""
         return self.keys[0].partition("=")[2] if self.keys else None
 
 
@@ -69,16 +66,16 @@ class Chunk:
     keys: AbstractSet[Key] = attrs.field(repr=False)
     """All keys of all rows."""
     body: bytes = attrs.field(repr=False)
-    """The rows as a JSON array, which grew with the chunk: when it is cut, they are no longer in the CPU's caches, and
-    joining them would cost a sixth of what everything costs."""
+    """The rows as a JSON array. It grew with the chunk: joining the rows at the end, when they have left the CPU's
+    caches, would take a sixth of the time of an upsert."""
     invalid: tuple[Problem, ...] = attrs.field(default=(), repr=False)
-    """Rows that were refused since the chunk before, so that chunks add up to the input."""
+    """Rows found invalid since the previous chunk, so that chunks add up to the input."""
     is_only: bool = attrs.field(default=False, repr=False, eq=False)
-    """Whether the input holds no other rows to send, as far as is known: of a full chunk it is not."""
+    """Whether the input is known to hold no other rows to send; never of a full chunk."""
     positions: tuple[range, ...] = attrs.field(
         init=False, repr=False, eq=False, default=attrs.Factory(_positions_of, takes_self=True)
     )
-    """Where all of that stood in the input."""
+    """The input positions of all its rows."""
 
     @property
     def is_keyed(self) -> bool:
@@ -87,7 +84,7 @@ class Chunk:
 
 
 def pieces_of(rows: Sequence[Row]) -> Iterator[bytes]:
-    """The rows as a JSON array, in pieces: joining megabytes at once would hold the event loop."""
+    """The rows as a JSON array, in pieces: joining megabytes at once would block the event loop."""
     datas = [row.data for row in rows]
     ends = list(accumulate(map(len, datas)))
     start = 0
@@ -100,6 +97,6 @@ def pieces_of(rows: Sequence[Row]) -> Iterator[bytes]:
 
 
 def halves_of(rows: Rows) -> list[Rows]:
-    """The rows in two parts, in order."""
+    """The two halves of the rows, in order."""
     middle = len(rows) // 2
     return [rows[:middle], rows[middle:]]

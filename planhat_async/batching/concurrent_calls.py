@@ -1,4 +1,4 @@
-"""Makes one call for each of many items, a bounded number at a time."""
+"""Calls a function for each of many items, a bounded number at a time."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ T = TypeVar("T")
 async def call_each(call: Callable[[Item], Awaitable[T]], items: Sequence[Item], *, max_at_once: int) -> list[T]:
     """The results of all calls, in the order of the items.
 
-    However this ends, no call is left running: after an error, and at a cancellation, those under way are cancelled,
-    and the rest are never begun.
+    No call is left running: after an error or a cancellation, the calls in progress are cancelled and the rest are
+    never begun.
 
     Raises:
-        Exception: The first one that a call raises, as it is.
+        Exception: The first error of a call.
     """
     results: dict[int, T] = {}
     numbered = enumerate(items)

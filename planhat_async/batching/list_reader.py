@@ -115,7 +115,7 @@ async def read_batches(
                 yield Batch((), count.n_read, ends_page=True)
                 if count.is_full:
                     return
-                del page, rows  # a page counts as long as it is held
+                del page, rows  # free the page before the next one
 
 
 @attrs.define

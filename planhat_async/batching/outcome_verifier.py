@@ -1,8 +1,8 @@
-"""Finds keyless rows whose answer got lost in Planhat's lists.
+"""Finds keyless rows without an answer in Planhat's lists.
 
-Chunks are sent side by side. While rows are looked for, no chunk is sent: so every record found that no answer has
-named belongs to a chunk without one. Missing rows are looked for a second time after a wait, during which other chunks
-are sent, because a request that was given up may still be carried out.
+Chunks are sent concurrently, but not during a scan: so every record in a scan that no answer has named belongs to a
+chunk without an answer. Missing rows are looked for a second time after a wait, during which other chunks are sent,
+because a request that was given up may still be processed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import TypeAlias
 
 import attrs
 
-from planhat_async.batching.chunks import Mark, Row, Rows
+from planhat_async._convert import Fingerprint
+from planhat_async.batching.chunks import Row, Rows
 from planhat_async.batching.shared_lock import SharedLock
 from planhat_async.batching.verification import (
     N_NEWEST,
@@ -35,17 +36,14 @@ _PAGE_SIZE = 2000
 
 @attrs.define
 class HorizonReader:
-    """Reads the newest `_id`s of Planhat's lists, once.
-
-    Args:
-        peeks: The lists.
-    """
+    """Reads the newest `_id`s of Planhat's lists, once."""
 
     peeks: Sequence[Peek]
+    """The lists."""
     _horizon: Horizon | None = None
     _reading: asyncio.Lock = attrs.field(factory=asyncio.Lock)
 
-    async def read(self) -> Horizon:
+    async def read_horizon(self) -> Horizon:
         """The horizon of this run. The first call costs a request for each list, or two where the list is short.
 
         Raises:
@@ -56,7 +54,7 @@ class HorizonReader:
                 try:
                     ids = [one for peek in self.peeks for one in await _newest_of(peek)]
                 except UnreadableListError:
-                    ids = []  # no floor: a scan meets the same list
+                    ids = []  # no floor: a scan will fail as well
                 self._horizon = Horizon(frozenset(ids))
             return self._horizon
 
@@ -75,35 +73,32 @@ async def _newest_of(peek: Peek) -> list[str]:
 
 @attrs.define
 class OutcomeVerifier:
-    """Finds the rows of keyless chunks whose answer got lost, by reading Planhat's lists.
-
-    Args:
-        peeks: The lists in which the records may be.
-        wait: Seconds before missing rows are looked for again.
-    """
+    """Finds the rows of keyless chunks without an answer, by reading Planhat's lists."""
 
     peeks: Sequence[Peek]
+    """The lists in which the records may be."""
     wait: float
+    """Seconds before missing rows are looked for again."""
     _claimed: ClaimedIds = attrs.field(factory=ClaimedIds)
     _floors: list[Floor] = attrs.field(factory=list)
-    """Of the chunks under way."""
+    """The floors of the chunks in progress."""
     _lock: SharedLock = attrs.field(factory=SharedLock)
-    """Shared by chunks that are being sent, exclusive to a scan."""
+    """Shared by sends; a scan holds it alone."""
     _horizon: HorizonReader = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._horizon = HorizonReader(self.peeks)
 
     async def begin_chunk(self, floor: Floor | None = None) -> Floor:
-        """Begin a chunk; returns where its records can be. The first one without a floor costs a call for each list.
+        """Begin a chunk; returns the floor of its records. The first one without a floor costs a call for each list.
 
         Args:
-            floor: The chunk's floor where it was recorded, perhaps by an earlier run.
+            floor: The chunk's floor, if an earlier run recorded it.
 
         Raises:
             PlanhatError: The newest records could not be read: the chunk must not be sent.
         """
-        floor = floor or (await self._horizon.read()).floor
+        floor = floor or (await self._horizon.read_horizon()).floor
         self._floors.append(floor)
         return floor
 
@@ -124,7 +119,7 @@ class OutcomeVerifier:
     async def find_rows(
         self, rows: Rows, floor: Floor, *, on_found: Callable[[list[tuple[Row, str]]], None]
     ) -> tuple[list[tuple[Row, str]], Rows]:
-        """Look for rows without an answer, and after a wait for the missing ones again.
+        """Look for rows without an answer; after a wait, look for the missing ones again.
 
         Args:
             rows: The rows.
@@ -136,7 +131,7 @@ class OutcomeVerifier:
 
         Raises:
             PlanhatError: A list could not be read.
-            UnreadableListError: A list cannot be followed.
+            UnreadableListError: A list is not sorted, does not advance, or does not show the values.
         """
         found, missing = await self._scan(rows, floor)
         on_found(found)
@@ -147,12 +142,12 @@ class OutcomeVerifier:
 
     async def _scan(self, rows: Rows, floor: Floor) -> tuple[list[tuple[Row, str]], Rows]:
         async with self._lock.exclusive():
-            records: dict[str, Mark] = {}
+            records: dict[str, Fingerprint] = {}
             for peek in self.peeks:
                 scan = DescendingScan(floor=floor.id, page_size=_PAGE_SIZE)
                 while not scan.is_done:
                     scan.take_page(await peek(scan.offset, scan.page_size))
                 records |= scan.records
             if not are_shown(rows, records.values()):
-                raise UnreadableListError("it does not show the values that rows are recognised by")
+                raise UnreadableListError("it does not show the values of verify_by")
             return self._claimed.match(rows, [one for one in records.items() if one[0] not in floor.known])

@@ -1,4 +1,4 @@
-"""One page of a list: what is asked for, and what comes."""
+"""One page of a list: the request for it, and its rows."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import attrs
 
 Row = TypeVar("Row")
 Id = bytes
-"""An `_id`, as its bytes came."""
+"""An `_id`, as the bytes of the answer."""
 
 
-@attrs.frozen(eq=False)  # the same page may be asked for twice, and each is an errand of its own
+@attrs.frozen(eq=False)  # the same page may be requested twice, and each request counts
 class Ask:
-    """One page to be asked for."""
+    """A page to request."""
 
     offset: int
     limit: int
@@ -22,19 +22,19 @@ class Ask:
 
 @attrs.frozen(kw_only=True)
 class Page(Generic[Row]):
-    """What one GET returned."""
+    """The rows that one GET returned."""
 
     offset: int
     limit: int
-    """How many rows were asked for."""
+    """The `limit` of the request."""
     rows: Sequence[Row]
     ids: Sequence[Id]
-    """The `_id` of each row; nothing where no row has one."""
+    """The `_id` of each row; empty if no row has one."""
     n_bytes: int
     answered: float | None = None
-    """The server's time when it answered, in seconds since 1970, as its `Date` says."""
+    """The time in the answer's `Date` header, in seconds since 1970."""
 
     @property
     def is_short(self) -> bool:
-        """Whether fewer rows came than were asked for."""
+        """Whether it has fewer rows than were requested."""
         return len(self.rows) < self.limit

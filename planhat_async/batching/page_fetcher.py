@@ -20,8 +20,8 @@ async def fetch_pages(
 ) -> AsyncGenerator[Sequence[Row], None]:
     """Yield the new rows of a list's pages, in order, while later pages are fetched.
 
-    At most `stitcher.max_pages` pages are on their way or in memory, the one being read included. However the
-    reader leaves, nothing is left running.
+    At most `stitcher.max_pages` pages are requested or in memory, including the one being read. However the reader
+    leaves, no task is left running.
     """
     pages: dict[Ask, asyncio.Task[Page[Row]]] = {}
     newest: asyncio.Task[Sequence[Id]] | None = None
@@ -38,13 +38,13 @@ async def fetch_pages(
             if rows:
                 await _follow(stitcher.plan(is_reading=True), fetch, pages)
                 yield rows
-            del rows  # a page counts as long as it is held, and the next one may be long in coming
+            del rows  # free the page: the next one may take long
     finally:
         await _cancel([*pages.values(), *([] if newest is None else [newest])])
 
 
 async def _follow(plan: Sequence[Ask], fetch: Fetch[Row], pages: dict[Ask, asyncio.Task[Page[Row]]]) -> Sequence[Ask]:
-    """Start what is planned, and end what is no longer."""
+    """Request the pages of the plan, and cancel those that are no longer in it."""
     await _cancel([pages.pop(ask) for ask in pages.keys() - plan])
     for ask in plan:
         if ask not in pages:

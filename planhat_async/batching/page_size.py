@@ -1,4 +1,4 @@
-"""How many rows to ask for at once, where a server has limits of its own."""
+"""The page size, adapted to the limits of the server."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ import attrs
 from planhat_async.batching.page import Page
 
 SMALL_BYTES = 1 << 20
-"""An answer below it was not cut short for its bytes: the least that a server may cap them at."""
+"""A smaller answer was not cut short for its size: servers are assumed to cap at no less."""
 
 
 @attrs.define
 class PageSize:
-    """Follows what a server gives.
+    """Follows the page sizes that a server answers with.
 
-    A page of one row could not overlap the one before and go on, so two is the least.
+    The least is two: a page of one row cannot overlap the page before and hold a new row.
     """
 
     most: int
-    """What the caller asks for."""
+    """The page size that the caller asked for."""
     default_limit: int
-    """What the endpoint returns when it is asked for no particular number."""
+    """Rows that the endpoint returns without a `limit`."""
     rows: int = attrs.field(init=False)
-    """How many to ask for now."""
+    """The `limit` of the next page."""
     _capped_at_bytes: int | None = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.rows = max(2, self.most)
 
     def shrink_to(self, page: Page[Any]) -> None:
-        """Ask for no more rows than this short page has."""
+        """Reduce the limit to the rows of this short page."""
         self.rows = max(2, min(self.rows, len(page.rows)))
         self._capped_at_bytes = page.n_bytes if page.n_bytes >= SMALL_BYTES else None
 
     def grow_with(self, page: Page[Any]) -> None:
-        """Ask for as many rows as the server gives anyway, and for more where they have become small again."""
+        """Raise the limit to what the server returns anyway, or again once rows are smaller than at a cap on bytes."""
         if len(page.rows) > page.limit:
             self.rows = max(self.rows, min(len(page.rows), self.default_limit))
         elif self._capped_at_bytes is not None and page.n_bytes < self._capped_at_bytes // 2:

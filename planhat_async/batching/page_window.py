@@ -1,29 +1,29 @@
-"""How many pages may be on their way at once."""
+"""The number of pages that may be requested ahead."""
 
 from __future__ import annotations
 
 import attrs
 
 _MAX_CAUTION = 1024
-"""Pages after which reading ahead is tried again at the latest."""
+"""The most pages that are read one by one before reading ahead is tried again."""
 _CALM = 32
-"""Pages in a row that join while the window is open, after which the next failure is taken less seriously."""
+"""Pages in a row that join while the window is open, after which the caution is divided by four."""
 
 
 @attrs.define
 class PageWindow:
-    """Widens by a page with each that brings new rows, and closes where a page did not join.
+    """Widens by one page for each page with new rows, and closes when a page does not join.
 
-    A page that does not join costs calls, so after each the window opens later again: where rows move all the while, a
-    list is read page by page.
+    A page that does not join costs calls, so after each the window opens later: while rows keep moving, a list is read
+    page by page.
     """
 
     most: int
-    """Pages at most."""
+    """The most pages."""
     n_pages: int = 1
-    """Pages that may be on their way or in memory by now."""
+    """Pages that may be requested or in memory now."""
     _caution: int = 1
-    """Pages in a row that have to join before more than one is on its way again."""
+    """Pages in a row that must join before more than one is requested again."""
     _n_joined: int = 0
     """Pages in a row that joined and brought new rows."""
 
@@ -41,5 +41,5 @@ class PageWindow:
         self._caution = min(_MAX_CAUTION, self._caution * 4)
 
     def close(self) -> None:
-        """Have the next page asked for alone."""
+        """Have the next page requested alone."""
         self.n_pages = 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from planhat_async._convert import row_view, without_fields
-from planhat_async.records import Keep, Params
+from planhat_async.records import Params, RowFilter
 
 ID = "_id"
 
@@ -22,7 +22,7 @@ class Query:
     """Fields among them that only `row_filter` needs."""
     required_fields: tuple[tuple[str, str], ...] = ()
     """The fields of a row that `row_filter` looks at: our names and Planhat's."""
-    row_filter: Keep | None = None
+    row_filter: RowFilter | None = None
     """Whether a row is selected; `None` selects all."""
 
     @property

@@ -1,4 +1,4 @@
-"""Whether `_id`s are in order, and which rows of a page were read before where they are in none."""
+"""Recognises rows that were read before: by the order of `_id`s, or one by one in a list without that order."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ import attrs
 from planhat_async.batching.page import Id, Page, Row
 
 TAIL_ROWS = 50
-"""Rows by which a page is recognised."""
+"""The rows read last by which a page is recognised."""
 _ENOUGH = 10
-"""As many of them in a row are no accident."""
+"""This many of them in a row are taken as proof."""
 
 
 def is_ascending(page: Page[Row]) -> bool:
-    """Whether a page's `_id`s are in order."""
+    """Whether a page's `_id`s are ascending."""
     if len(page.ids) != len(page.rows):
         return False
-    return all(map(le, page.ids, page.ids[1:]))  # equal where a row has none and goes by the one before it
+    return all(map(le, page.ids, page.ids[1:]))  # equal where a row without an `_id` has that of the row before
 
 
 def without(seen: Sequence[Id], page: Page[Row]) -> Page[Row]:
-    """The page without the rows that were yielded a short while ago."""
+    """The page without the rows that were yielded shortly before."""
     known = set(seen)
     if known.isdisjoint(page.ids):
         return page
@@ -33,16 +33,16 @@ def without(seen: Sequence[Id], page: Page[Row]) -> Page[Row]:
 
 
 def keeps_order(tail: Sequence[Id], ids: Sequence[Id]) -> bool:
-    """Whether those that were yielded before come in the order in which they were."""
+    """Whether the rows that were yielded before come in the same order again."""
     places = {one: place for place, one in enumerate(tail)}
     again = [places[one] for one in ids[: 2 * TAIL_ROWS] if one in places]
     return again == sorted(again)
 
 
 def index_behind(tail: Sequence[Id], ids: Sequence[Id]) -> int | None:
-    """The index behind the rows that were yielded before, or `None` if the page holds none of them.
+    """The index after the rows that were yielded before, or `None` if the page does not hold them.
 
-    They begin the page, or are many in a row: one that stands alone may have moved there.
+    They count if they begin the page or are many in a row: a single one may have moved there.
     """
     known, enough, end = frozenset(tail), max(1, min(_ENOUGH, len(tail) // 2)), 0
     for is_known, run in groupby(ids, known.__contains__):

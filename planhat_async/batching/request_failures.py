@@ -1,4 +1,4 @@
-"""What an error means for the rows of its request, and for the next one: decisions only."""
+"""The consequences of an error for the rows of its request and for the next request: decisions only."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What an upsert takes for its rows, and what only looks like rows: decisions only.
+"""Refuses inputs of an upsert that are not rows: decisions only.
 
-Iterating over a table yields the names of its columns, or its columns; over a file, lines; over text, characters. That
-is noticed before anything is read. Tables are recognised by their methods, so that no library is imported for it.
+Iterating over a table yields its columns or their names, over a file lines, over text characters. Such an input is
+refused before anything is read. Tables are recognised by their methods, so no library is imported.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ _CONVERSIONS = {
     "to_pylist": "rows.to_pylist()",  # pyarrow
     "to_dict": 'rows.to_dict("records")',  # pandas
 }
-"""What makes mappings of a table, by the method."""
+"""The expression that makes mappings of a table, by the name of its method."""
 _TEXT = (str, bytes, bytearray, memoryview)
 
 
 def refuse_what_is_not_rows(rows: Any, record_type: type) -> None:
-    """Refuse an input that yields something else than rows.
+    """Refuse an input that does not yield rows.
 
     Args:
         rows: The input.
-        record_type: What one record is an instance of.
+        record_type: The class of records.
 
     Raises:
-        TypeError: With the way that works.
+        TypeError: The message names the right way.
     """
     name = type(rows).__name__
     if isinstance(rows, (Mapping, record_type, *_TEXT)):
@@ -44,24 +44,24 @@ def refuse_what_is_not_rows(rows: Any, record_type: type) -> None:
 
 
 def refusal_of_text(position: int, item: Any) -> str | None:
-    """Why an input that yields this is not one of rows, where it is text: then every row would be invalid."""
+    """Why an input with this item is not an input of rows, or `None`: an item that is text makes every row invalid."""
     if not isinstance(item, _TEXT):
         return None
     return f"row {position} is {type(item).__name__}, not a record or a mapping: the input yields text, not rows"
 
 
 def _is_table(rows: Any) -> bool:
-    """Whether this is a table of columns: of pandas, polars, pyarrow, or what has the same shape."""
+    """Whether this is a table of pandas, polars or pyarrow, or has the same methods."""
     if isinstance(rows, list | tuple):
         return False
     if _has_method(rows, "__dataframe__"):
         return True
     if _has_method(rows, "__arrow_c_stream__") and not (hasattr(rows, "dtype") or hasattr(rows, "type")):
-        return True  # a single column, which has a type, may hold mappings
+        return True  # a single column has a type, and may hold mappings
     is_columnar = hasattr(rows, "columns") or hasattr(rows, "column_names")
     return is_columnar and any(_has_method(rows, method) for method in _CONVERSIONS)
 
 
 def _has_method(rows: Any, name: str) -> bool:
-    # Of the class: a mapping-like row source may make attributes up.
+    # Of the class: a mapping-like source may make up attributes.
     return callable(getattr(type(rows), name, None))

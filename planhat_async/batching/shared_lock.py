@@ -1,4 +1,4 @@
-"""A lock that many tasks share, or one holds alone."""
+"""A lock with a shared and an exclusive side."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ import attrs
 class SharedLock:
     """Held by many tasks with `shared`, or by one with `exclusive`, which goes first.
 
-    It is no `asyncio.Condition`: to notify, a task that leaves would have to acquire that one's lock, and a
-    cancellation meanwhile would lose the notification.
+    `asyncio.Condition` does not fit: a task must acquire the condition's lock before it can notify, and a cancellation
+    meanwhile would lose the notification.
     """
 
     _n_shared: int = 0
     _n_exclusive: int = 0
-    """Tasks that hold it alone, or wait for that."""
+    """Tasks that hold it alone or wait to do so."""
     _is_exclusive: bool = False
     _changed: asyncio.Event = attrs.field(factory=asyncio.Event)
 
     @asynccontextmanager
     async def shared(self) -> AsyncIterator[None]:
-        """Hold it together with others, once no task holds it alone or waits for that."""
+        """Hold it together with others, once no task holds it alone or waits to do so."""
         await self._wait_until(lambda: not self._n_exclusive)
         self._n_shared += 1
         try:
@@ -54,6 +54,6 @@ class SharedLock:
             await self._changed.wait()
 
     def _notify(self) -> None:
-        """Wake all tasks that wait by now; each looks again."""
+        """Wake the tasks that wait now; each checks again."""
         self._changed.set()
         self._changed.clear()

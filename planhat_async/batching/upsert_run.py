@@ -209,7 +209,7 @@ class UpsertRun:
 
     async def _record(self, outcome: ChunkOutcome, ledger: Ledger) -> None:
         """Send the rows of a chunk that earlier runs have not settled; record its result, however the sending ends."""
-        recorded = await ledger.begin(outcome.chunk)
+        recorded = await ledger.begin_chunk(outcome.chunk)
         if recorded is not None:
             outcome.resume(recorded)
             if outcome.is_settled:
@@ -218,7 +218,7 @@ class UpsertRun:
             await self._sender.send_chunk(outcome)
         finally:
             outcome.give_up()
-            await ledger.end(outcome.result)
+            await ledger.end_chunk(outcome.result)
 
     def _collect_ended(self) -> None:
         """End the chunks that are no longer in flight."""

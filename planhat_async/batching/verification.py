@@ -1,23 +1,23 @@
-"""Which rows of a chunk without an answer are there after all: decisions only.
+"""Decides which rows of a chunk without an answer are stored: decisions only.
 
-A row without a key is created each time it arrives, so when an answer is lost it can neither be sent again nor be
-called stored. Where the caller warrants that some of its values are unique, its *mark*, Planhat's own list settles
-the matter: all records created since lie above the newest `_id` there was before the chunk was sent.
+A row without a key is created each time it arrives, so after a lost answer it can neither be sent again nor counted as
+stored. If the caller warrants that some of its values, its *fingerprint*, are unique, Planhat's own list settles the
+question: all records created since lie above the newest `_id` there was before the chunk was sent.
 
-The list is read from its newest record down to that floor. It is read by offset, so while others create, rows come
-twice (harmless), and while others delete, rows are passed over: each page must begin at or above the last record of
-the page before, else it is read again further up.
+The list is read from its newest record down to that floor. It is read by offset, so rows come twice while others create
+(harmless) and are skipped while others delete: each page must begin at or above the last record of the page before,
+else it is read again further up.
 
 The floor comes from Planhat's `_id`s alone; this machine's clock may be wrong by hours. The newest `_id` by itself is
 not enough: imported records may have an `_id` in the future, and records created since lie below it. So the newest
-1,000 are read, in one call, before the first chunk leaves. The floor lies below the lowest of them, which is wrong
-only if all 1,000 lie in the future; where there are fewer, there is no floor and the whole list is read. The `_id`s
-read at the start belong to no row. Once an answer has named an `_id`, Planhat has just made it, so everything that
-is created later lies above: chunks that begin from then on get a floor below that one, and a long run does not read
-back to its start. Each floor lies a minute lower than the `_id` it comes from, because the machines that make `_id`s
-need not agree on the time, nor on the order within a second.
+1,000 are read, in one call, before the first chunk is sent. The floor lies below the lowest of them, which is wrong
+only if all 1,000 lie in the future; if there are fewer, there is no floor and the whole list is read. The `_id`s read
+at the start belong to no row. Once an answer has named an `_id`, Planhat has just made it, so everything that is
+created later lies above: chunks that begin from then on get a floor below it, and a long run does not read back to its
+start. Each floor lies a minute below the `_id` it comes from, because the machines that make `_id`s need not agree on
+the time, nor on the order within a second.
 
-A record is claimed for one row only: where two rows have the same mark, two records must be found. Records that
+A record is claimed for one row only: for two rows with the same fingerprint, two records must be found. Records that
 answers have named are claimed from the start.
 """
 
@@ -30,17 +30,18 @@ from typing import TypeAlias
 
 import attrs
 
-from planhat_async.batching.chunks import Mark, Row
+from planhat_async._convert import Fingerprint
+from planhat_async.batching.chunks import Row
 
-Seen: TypeAlias = tuple[str, Mark]
-"""A record that was read: its `_id` and its mark."""
+Seen: TypeAlias = tuple[str, Fingerprint]
+"""The `_id` and the fingerprint of a record in a list."""
 
 N_NEWEST = 1000
-"""How many of the newest `_id`s are read to find a floor."""
+"""The number of the newest `_id`s that are read to find a floor."""
 _MARGIN_SECONDS = 60
 _SECONDS_DIGITS = 8
 _MAX_IDLE_PAGES = 30
-"""After so many pages that lead no further down a list that cannot be followed is given up."""
+"""Pages in a row that lead no further down, after which a scan fails."""
 
 
 def floor_below(created_id: str) -> str:
@@ -54,23 +55,20 @@ def floor_below(created_id: str) -> str:
 
 @attrs.frozen
 class Floor:
-    """Where the records of a chunk can be: above an `_id`, and not among those that were there before it left."""
+    """Where the records of a chunk can be: above an `_id`, and not among those that existed before it was sent."""
 
     id: str = ""
-    """"" where nothing is known: then they can be anywhere."""
+    """The bound; empty if the records can be anywhere."""
     known: frozenset[str] = frozenset()
-    """Records above it that were there before the chunk left."""
+    """Records above it that existed before the chunk was sent."""
 
 
 @attrs.define
 class Horizon:
-    """The floor of chunks that begin now.
-
-    Args:
-        newest: The newest `_id`s at the start, `N_NEWEST` of them unless there are fewer.
-    """
+    """The floor of chunks that begin now."""
 
     newest: frozenset[str] = frozenset()
+    """The newest `_id`s at the start, `N_NEWEST` of them unless there are fewer."""
     _newest_created: str = ""
 
     def note_created(self, ids: Iterable[str]) -> None:
@@ -88,7 +86,7 @@ class Horizon:
 
 @attrs.define
 class ClaimedIds:
-    """The records of Planhat's that are known to be rows of this run, as far back as anybody will ask."""
+    """The records that are known to be rows of this run, down to the lowest floor in use."""
 
     _ids: set[str] = attrs.field(factory=set)
     _order: deque[str] = attrs.field(factory=deque)
@@ -101,23 +99,23 @@ class ClaimedIds:
                 self._order.append(one)
 
     def forget_below(self, floor: str) -> None:
-        """Forget what lies below every floor that is still in use."""
+        """Forget the records below every floor in use."""
         while self._order and self._order[0] < floor:
             self._ids.discard(self._order.popleft())
 
     def match(self, rows: Sequence[Row], records: Iterable[Seen]) -> tuple[list[tuple[Row, str]], tuple[Row, ...]]:
-        """Find the rows among the records, and claim what is found.
+        """Find the rows among the records, and claim the records found.
 
         Returns:
             Each row found with the `_id` of its record, and the rows that were not found.
         """
-        free: dict[Mark, list[str]] = {}
-        for record_id, mark in sorted(records, reverse=True):
+        free: dict[Fingerprint, list[str]] = {}
+        for record_id, fingerprint in sorted(records, reverse=True):
             if record_id not in self._ids:
-                free.setdefault(mark, []).append(record_id)
+                free.setdefault(fingerprint, []).append(record_id)
         found, missing = [], []
         for row in rows:
-            ids = free.get(row.mark) if row.mark else None
+            ids = free.get(row.fingerprint) if row.fingerprint else None
             if ids:
                 found.append((row, ids.pop()))
             else:
@@ -126,57 +124,56 @@ class ClaimedIds:
         return found, tuple(missing)
 
 
-def are_shown(rows: Sequence[Row], marks: Iterable[Mark]) -> bool:
-    """Whether a list shows the values that rows are recognised by, as far as its records tell.
+def are_shown(rows: Sequence[Row], fingerprints: Iterable[Fingerprint]) -> bool:
+    """Whether a list shows the values that rows are recognised by.
 
-    Where none of the records that could be such rows has a value, Planhat does not show it: then it proves nothing
-    that a row was not found.
+    If no record that could be such a row has a value, Planhat does not show it, and a row that was not found may exist.
     """
-    kinds = {row.mark[1] for row in rows if row.mark}
-    alike = [values for values, kind in marks if kind in kinds]
+    kinds = {row.fingerprint[1] for row in rows if row.fingerprint}
+    alike = [values for values, kind in fingerprints if kind in kinds]
     return not alike or all(any(value is not None for value in column) for column in zip(*alike, strict=True))
 
 
 class UnreadableListError(Exception):
-    """The list does not behave as a list sorted by descending `_id` does, or does not show what is compared."""
+    """The list is not sorted by descending `_id`, or does not show the compared values."""
 
 
 @attrs.define
 class DescendingScan:
-    """Reads one list from its newest record down to a floor: which offset next, and is it done?"""
+    """The plan for reading one list from its newest record down to a floor."""
 
     floor: str
     page_size: int
     offset: int = 0
-    """Where the next page begins."""
+    """The offset of the next page."""
     is_done: bool = False
-    records: dict[str, Mark] = attrs.field(factory=dict)
-    """What was read above the floor."""
+    records: dict[str, Fingerprint] = attrs.field(factory=dict)
+    """The records read above the floor."""
     _last_id: str = ""
-    """The last record of the pages that are joined."""
+    """The last `_id` of the joined pages."""
     _lowest_id: str = ""
     _step_back: int = 0
     _n_idle: int = 0
 
     def take_page(self, page: Sequence[Seen]) -> None:
-        """Take the page at `offset` into account.
+        """Add the page at `offset`.
 
         Raises:
-            UnreadableListError: It is not sorted, or leads nowhere.
+            UnreadableListError: It is not sorted, or the scan does not advance.
         """
         ids = [record_id for record_id, _ in page]
         if any(above <= below for above, below in itertools.pairwise(ids)):
             raise UnreadableListError("the list is not sorted by descending _id")
-        self.records.update((record_id, mark) for record_id, mark in page if record_id > self.floor)
+        self.records.update((record_id, fingerprint) for record_id, fingerprint in page if record_id > self.floor)
         is_further = bool(ids) and (not self._lowest_id or ids[-1] < self._lowest_id)
         self._lowest_id = ids[-1] if is_further else self._lowest_id
         self._n_idle = 0 if is_further else self._n_idle + 1
         if self._n_idle > _MAX_IDLE_PAGES:
-            raise UnreadableListError("the list does not go on, nor does it end")
+            raise UnreadableListError("its pages do not advance")
         if self.offset == 0 or (ids and ids[0] >= self._last_id):
             self._join(ids)
         else:
-            # Rows were deleted above: what lies between may not have been read.
+            # Rows were deleted above: those between the pages may not have been read.
             self._step_back = max(1, 4 * self._step_back or self.page_size // 8)
             self.offset = max(0, self.offset - self._step_back)
 
@@ -186,5 +183,5 @@ class DescendingScan:
         self.is_done = is_end or ids[-1] <= self.floor
         if ids:
             self._last_id = ids[-1]
-            # One row again, to see that no other has come between.
+            # One row is read again, to prove that the pages join.
             self.offset += len(ids) - 1

@@ -34,7 +34,7 @@ from planhat_async.cli.upsert_command import upsert
 from planhat_async.jobs.export_checkpoint import ExportCheckpoint
 from planhat_async.jobs.exports import checkpoint_of, export_records, format_of, part_named, whole_file, writer_class
 from planhat_async.jobs.job_progress import in_words
-from planhat_async.jobs.writers import RecordWriter
+from planhat_async.jobs.writers import ExportWriter
 from planhat_async.repositories import Lists
 from planhat_async.sandbox import Sandbox
 from planhat_async.sandbox.faults import described
@@ -115,7 +115,7 @@ def _opened(output: Path | None, format_: FileFormat, checkpoint: ExportCheckpoi
 async def _export(
     session: Session,
     repository: type[Lists[Any]],
-    writer: RecordWriter,
+    writer: ExportWriter,
     checkpoint: ExportCheckpoint,
     *,
     concurrency: int,

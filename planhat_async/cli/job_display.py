@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from planhat_async.cli import console
-from planhat_async.jobs.job_progress import Meter, duration, in_words, line, outcomes_in_words
+from planhat_async.jobs.job_progress import Meter, duration, in_words, outcomes_in_words, progress_line
 from planhat_async.jobs.rejects import Rejects
 from planhat_async.jobs.sources import FileSource
 from planhat_async.jobs.upsert_job import UpsertJob
@@ -35,11 +35,11 @@ async def follow(session: Session, job: UpsertJob, source: FileSource, rejects: 
         def print_line() -> None:
             measure()
             until = session.seconds_until_bulk_call
-            console.tell(line(job.result, meter, calls_left=session.calls_left, seconds_until=until))
+            console.tell(progress_line(job.result, meter, calls_left=session.calls_left, seconds_until=until))
 
         def draw() -> None:
             measure()
-            left = meter.seconds_left_at(session.seconds_until_bulk_call)
+            left = meter.seconds_left(session.seconds_until_bulk_call)
             rest = "" if left is None else f", about {duration(left)} left"
             calls = f"{in_words(session.calls_left, 'call')} left this minute"
             advance(job.result.rows, source.bytes_read, f"{outcomes_in_words(job.result)}, {calls}{rest}")

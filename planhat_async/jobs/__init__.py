@@ -12,12 +12,13 @@ from planhat_async.jobs.rejects import Rejects
 from planhat_async.jobs.sources import FileSource
 from planhat_async.jobs.threaded_source import ThreadedSource
 from planhat_async.jobs.upsert_job import JobCost, JobOptions, UpsertJob, run_upsert
-from planhat_async.jobs.writers import RecordWriter
+from planhat_async.jobs.writers import ExportWriter
 
 __all__ = [
     "DescribesItself",
     "Entry",
     "ExportCheckpoint",
+    "ExportWriter",
     "FieldMapping",
     "FileSource",
     "JobCost",
@@ -26,7 +27,6 @@ __all__ = [
     "MappingFile",
     "MissingExtraError",
     "Plan",
-    "RecordWriter",
     "Rejects",
     "Source",
     "SourceError",

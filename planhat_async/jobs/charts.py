@@ -11,7 +11,7 @@ import attrs
 from planhat_async.jobs.job_progress import duration
 
 BAR_PITCH = 26
-"""The height of a bar and the space below it."""
+"""The height of a bar and the space below it, in pixels."""
 _BAR = 18
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 580, 220, 70, 10, 6, 30
 _MAX_POINTS = 1500
@@ -19,7 +19,7 @@ _MAX_POINTS = 1500
 
 @attrs.frozen
 class Bar:
-    """A number, its label, and the class that has its colour."""
+    """A number, its label, and the CSS class of its colour."""
 
     label: str
     value: float
@@ -27,26 +27,8 @@ class Bar:
 
 
 @attrs.frozen(kw_only=True)
-class BarScale:
-    """How bars are drawn: in pixels from the left edge."""
-
-    left: int
-    """Where they begin, behind their labels."""
-    longest: int
-    """The length of the longest bar; its number stands behind it."""
-    digits: int = 0
-    """Of the numbers, behind the point."""
-    is_logarithmic: bool = False
-    """Whether the scale is logarithmic, and begins at 1."""
-
-    def length(self, value: float) -> float:
-        """A value on the scale."""
-        return math.log10(max(value, 1.0)) if self.is_logarithmic else value
-
-
-@attrs.frozen(kw_only=True)
 class Plot:
-    """Points over time, and how they are drawn."""
+    """Points over time."""
 
     title: str
     points: Sequence[tuple[float, float]]
@@ -59,58 +41,61 @@ class Plot:
 def text(x: float, y: float, content: str, *, anchor: str = "", kind: str = "") -> str:
     """A text; `anchor` says which end of it stands at `x`."""
     classed, anchored = f' class="{kind}"' * bool(kind), f' text-anchor="{anchor}"' * bool(anchor)
-    return f'<text{classed} x="{_pixels(x)}" y="{_pixels(y)}"{anchored}>{escape(content)}</text>'
+    return f'<text{classed} x="{x:.1f}" y="{y:.1f}"{anchored}>{escape(content)}</text>'
 
 
-def bars(drawn: Sequence[Bar], scale: BarScale, *, top: int = 0) -> Iterator[str]:
-    """A bar for each number, from `top` down; a logarithmic scale has a line for each power of ten."""
-    most = max((scale.length(bar.value) for bar in drawn), default=1.0) or 1.0
-    unit, bottom = scale.longest / most, top + len(drawn) * BAR_PITCH
-    for power in range(1, int(most) + 1) if scale.is_logarithmic else ():
-        x = scale.left + power * unit
+def bars(
+    drawn: Sequence[Bar], *, left: int, longest: int, top: int = 0, digits: int = 0, is_logarithmic: bool = False
+) -> Iterator[str]:
+    """A bar for each number, with its label before it and the number, with so many decimal `digits`, behind it.
+
+    Positions and lengths are in pixels. A logarithmic scale begins at 1 and has a line for each power of ten.
+    """
+    lengths = [math.log10(max(bar.value, 1.0)) if is_logarithmic else bar.value for bar in drawn]
+    most = max(lengths, default=1.0) or 1.0
+    unit, bottom = longest / most, top + len(drawn) * BAR_PITCH
+    for power in range(1, int(most) + 1) if is_logarithmic else ():
+        x = left + power * unit
         yield _line(x, x, top, bottom, "grid")
         yield text(x, bottom + 14, f"{10**power:,}", anchor="middle", kind="scale")
     for n, bar in enumerate(drawn):
-        y, length = top + n * BAR_PITCH, scale.length(bar.value) * unit
+        y, length = top + n * BAR_PITCH, lengths[n] * unit
         middle = y + BAR_PITCH / 2 + 4.5
-        yield text(scale.left - 10, middle, bar.label, anchor="end")
+        yield text(left - 10, middle, bar.label, anchor="end")
         yield (
-            f'<rect class="{bar.kind}" x="{scale.left}" y="{y + (BAR_PITCH - _BAR) // 2}" width="{_pixels(length)}" '
+            f'<rect class="{bar.kind}" x="{left}" y="{y + (BAR_PITCH - _BAR) // 2}" width="{length:.1f}" '
             f'height="{_BAR}" rx="2"/>'
         )
-        yield text(scale.left + length + 6, middle, f"{bar.value:,.{scale.digits}f}")
+        yield text(left + length + 6, middle, f"{bar.value:,.{digits}f}")
 
 
 def plot(drawn: Plot) -> str:
     """A plot with a scale on either side."""
     points = drawn.points[:: max(1, len(drawn.points) // _MAX_POINTS)]
     last = max((x for x, _ in points), default=0.0) or 1.0
-    top = _scale_to(max([y for _, y in points] + [drawn.limit or 0.0], default=0.0))
+    top = _scale_end(max([y for _, y in points] + [drawn.limit or 0.0], default=0.0))
     placed = [(_x(seconds / last), _y(value / top)) for seconds, value in points]
-    marks = "".join(f'<circle class="mark" cx="{_pixels(x)}" cy="{_pixels(y)}" r="2.5"/>' for x, y in placed)
+    marks = "".join(f'<circle class="mark" cx="{x:.1f}" cy="{y:.1f}" r="2.5"/>' for x, y in placed)
     if drawn.is_line and len(placed) > 1:
-        marks = f'<polyline points="{" ".join(f"{_pixels(x)},{_pixels(y)}" for x, y in placed)}"/>'
-    title, parts = escape(drawn.title), "".join((*_scales(last, top), *_limit_line(drawn.limit, top), marks))
-    return f'<svg width="{_WIDTH}" height="{_HEIGHT}" role="img" aria-label="{title}">{parts}</svg>'
+        marks = f'<polyline points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in placed)}"/>'
+    title, scales = escape(drawn.title), "".join(_scales(last, top, drawn.limit))
+    return f'<svg width="{_WIDTH}" height="{_HEIGHT}" role="img" aria-label="{title}">{scales}{marks}</svg>'
 
 
-def _scale_to(most: float) -> float:
-    """Where a scale of four steps ends that shows this much: at a round number."""
+def _scale_end(most: float) -> float:
+    """The round number at the end of a scale of four steps that reaches `most`."""
     if most <= 0:
         return 1.0
     power = 10.0 ** (math.floor(math.log10(most)) - 1)
     return next(step * power for step in (10, 12, 16, 20, 24, 32, 40, 60, 80, 100) if step * power >= most)
 
 
-def _scales(last: float, top: float) -> Iterator[str]:
+def _scales(last: float, top: float, limit: float | None) -> Iterator[str]:
     for n in range(5):
         y, value = _y(n / 4), top * n / 4
         yield _line(_LEFT, _WIDTH - _RIGHT, y, y, "grid")
         yield text(_LEFT - 8, y + 4, f"{value:,.0f}" if top >= 10 else f"{value:.2f}", anchor="end")
         yield text(_x(n / 4), _HEIGHT - 4, duration(last * n / 4), anchor="end" if n == 4 else "middle")
-
-
-def _limit_line(limit: float | None, top: float) -> Iterator[str]:
     if limit is not None:
         y = _y(limit / top)
         yield _line(_LEFT, _WIDTH - _RIGHT, y, y, "limit")
@@ -118,8 +103,7 @@ def _limit_line(limit: float | None, top: float) -> Iterator[str]:
 
 
 def _line(x1: float, x2: float, y1: float, y2: float, kind: str) -> str:
-    ends = f'x1="{_pixels(x1)}" x2="{_pixels(x2)}" y1="{_pixels(y1)}" y2="{_pixels(y2)}"'
-    return f'<line class="{kind}" {ends}/>'
+    return f'<line class="{kind}" x1="{x1:.1f}" x2="{x2:.1f}" y1="{y1:.1f}" y2="{y2:.1f}"/>'
 
 
 def _x(share: float) -> float:
@@ -128,7 +112,3 @@ def _x(share: float) -> float:
 
 def _y(share: float) -> float:
     return _TOP + (1 - share) * (_HEIGHT - _BOTTOM)
-
-
-def _pixels(length: float) -> str:
-    return f"{length:.1f}"

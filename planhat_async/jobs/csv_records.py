@@ -1,4 +1,4 @@
-"""Records of CSV, with the lines that each was read from."""
+"""Records of CSV, with their lines."""
 
 from __future__ import annotations
 
@@ -13,28 +13,11 @@ _MEANINGS = {
 }
 
 
-class Lines:
-    """The lines of a text, with those that were read last at hand."""
-
-    def __init__(self, text: Iterable[str]) -> None:
-        self._text = iter(text)
-        self._last: list[str] = []
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        line = next(self._text)
-        self._last.append(line)
-        return line
-
-    def clear(self) -> None:
-        """Forget the lines read so far."""
-        self._last.clear()
-
-    def text(self) -> str:
-        """The lines read since the last `clear`."""
-        return "".join(self._last).rstrip("\r\n")
+def remember(text: Iterable[str], lines: list[str]) -> Iterator[str]:
+    """The lines of a text, each of which is also added to `lines` when it is read."""
+    for line in text:
+        lines.append(line)
+        yield line
 
 
 def csv_reader(text: Iterable[str]) -> Any:
@@ -45,23 +28,24 @@ def csv_reader(text: Iterable[str]) -> Any:
 
 
 def csv_records(reader: Any, before: Callable[[], None] = lambda: None) -> Iterator[tuple[str, list[str] | str]]:
-    """Each record after the header, with its place in the file: its cells, or why it could not be read."""
+    """Each record after the header, with its place in the file: its cells, or why it could not be read.
+
+    `before` is called before each record is read.
+    """
     while True:
-        first_line = reader.line_num + 1
+        first = reader.line_num + 1
         before()
         try:
             cells = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            yield _places(first_line, reader.line_num), _MEANINGS.get(str(error), str(error))
+            last = reader.line_num
+            where = f"line {first}" if last <= first else f"lines {first} to {last}, none of which was read"
+            yield where, _MEANINGS.get(str(error), str(error))
             continue
         except UnicodeError as error:
-            yield f"line {first_line}, and all after it", str(error)
+            yield f"line {first}, and all after it", str(error)
             return
         if cells:
-            yield f"line {first_line}", cells
-
-
-def _places(first: int, last: int) -> str:
-    return f"line {first}" if last <= first else f"lines {first} to {last}, none of which was read"
+            yield f"line {first}", cells

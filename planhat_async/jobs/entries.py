@@ -1,7 +1,7 @@
-"""What a journal holds of one chunk, and what a later run makes of it: decisions only.
+"""A journal's entry of one chunk, and how a later run treats the chunk: decisions only.
 
-An entry holds counts, positions and reasons, no row. What Planhat, or a check of ours, says of a row may quote it:
-that is left out unless values are kept.
+An entry holds counts, positions and reasons, no row. Reasons may quote a row: quotations are left out unless values
+are kept.
 """
 
 from __future__ import annotations
@@ -10,32 +10,34 @@ import hashlib
 import re
 from array import array
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Self
+from itertools import chain
+from typing import Self
 
 import attrs
 
 from planhat_async._convert import printable
 from planhat_async.batching.chunk_ledger import Recorded
-from planhat_async.batching.chunks import Chunk, Row
+from planhat_async.batching.chunk_outcome import ChunkOutcome
+from planhat_async.batching.chunks import Chunk
 from planhat_async.batching.request_failures import refuses_everything
 from planhat_async.batching.verification import Floor
 from planhat_async.errors import AuthenticationError, DecodeError, PlanhatError, RateLimitedError, StatusError
-from planhat_async.results import ChunkResult, Outcome, Problem, merged, ranges_of
+from planhat_async.results import ChunkResult, Outcome, Problem, ranges_of
 
 MAX_GROUPS = 50
-"""Reasons that an entry keeps in words; the positions of the other rows are kept under one."""
+"""Reasons that an entry keeps; rows with any other share one reason."""
 
 _QUOTED = re.compile(r"(?<!\w)(['\"])(?:\\.|[^\\])*?(?:\1(?!\w)|\\?$)", re.DOTALL)
-"""With escaped quotes in it; also what is cut off before its quote is closed; an apostrophe opens none."""
+"""A quotation, which may contain escaped quotes or be cut off before its end; an apostrophe opens none."""
 _OTHER_REASONS = "for other reasons"
 _DIGEST_DIGITS = 32
 _IN_FLIGHT = "in flight when the journal was last written; no answer is known"
 
 
 class ChunkState(StrEnum):
-    """How far a chunk has come."""
+    """The state of a chunk."""
 
     SENDING = "sending"
     """It may have been sent; no answer is known."""
@@ -60,21 +62,10 @@ class Group:
 
     def problems(self) -> Iterator[Problem]:
         """One for each row."""
-        for one in self.positions:
-            for position in one:
-                yield Problem(outcome=self.outcome, reason=self.reason, position=position, key=self.key)
+        for position in chain.from_iterable(self.positions):
+            yield Problem(outcome=self.outcome, reason=self.reason, position=position, key=self.key)
         for _ in range(self.n_nameless):
             yield Problem(outcome=self.outcome, reason=self.reason)
-
-    def to_json(self) -> list[Any]:
-        """As plain values."""
-        return [self.outcome, self.reason, pairs_of(self.positions), self.n_nameless, self.key]
-
-    @classmethod
-    def from_json(cls, held: Sequence[Any]) -> Self:
-        """From plain values."""
-        outcome, reason, pairs, n_nameless, key = held
-        return cls(Outcome(outcome), reason, ranges_from(pairs), n_nameless, key)
 
 
 @attrs.frozen(kw_only=True)
@@ -83,12 +74,12 @@ class Entry:
 
     number: int
     n_rows: int
-    """Rows that were refused beforehand included."""
+    """Including rows that were refused before sending."""
     digest: str
     is_keyed: bool
     state: ChunkState = ChunkState.SENDING
     positions: tuple[range, ...] = ()
-    """Where all its rows stood in the input."""
+    """Input positions of all its rows."""
     pending: tuple[range, ...] = ()
     """Positions of the rows that may be in flight."""
     counts: Mapping[str, int] = attrs.field(factory=dict)
@@ -96,7 +87,7 @@ class Entry:
     groups: tuple[Group, ...] = ()
     isolation_calls: int = 0
     run: int = 0
-    """Which run began it last."""
+    """The run that began it last."""
     begun: float = 0.0
     """Seconds since 1970 at which it was begun for the first time."""
     sent: float = 0.0
@@ -105,10 +96,10 @@ class Entry:
     n_attempts: int = 0
     """Attempts that the run had made by the end."""
     floor: str | None = None
-    """An `_id` below everything that was made of its rows; `None` where they have keys, or it could not be read."""
+    """Lower bound for the `_id`s created from its rows; `None` if they have keys, or if it could not be read."""
 
     @classmethod
-    def beginning(cls, chunk: Chunk, digest: str, *, floor: str | None = None) -> Self:
+    def of_chunk(cls, chunk: Chunk, digest: str, *, floor: str | None = None) -> Self:
         """The entry of a chunk that is about to be sent for the first time."""
         return cls(
             number=chunk.number,
@@ -123,7 +114,7 @@ class Entry:
 
     @property
     def all_groups(self) -> tuple[Group, ...]:
-        """Why rows were not stored, those in flight included."""
+        """All rows that are not known to be stored, by reason, including those in flight."""
         under_way = Group(Outcome.UNKNOWN, _IN_FLIGHT, self.pending)
         return (*self.groups, under_way) if self.pending else self.groups
 
@@ -134,10 +125,10 @@ class Entry:
         for name, n_rows in self.counts.items():
             result.count(Outcome(name), n_rows)
         result.problems += [problem for group in self.all_groups for problem in group.problems()]
-        result.count(Outcome.UNKNOWN, _n_rows(self.pending))
+        result.count(Outcome.UNKNOWN, sum(map(len, self.pending)))
         return result
 
-    def ended_as(self, result: ChunkResult, *, keeps_values: bool) -> Self:
+    def with_result(self, result: ChunkResult, *, keeps_values: bool) -> Self:
         """The entry once its chunk has ended."""
         return attrs.evolve(
             self,
@@ -169,13 +160,13 @@ class Run:
 
     @property
     def seconds(self) -> float:
-        """How long it took, as far as is known; a clock that was set back does not make it less than nothing."""
+        """Its duration until it last wrote to the journal; not negative, even if the clock was set back."""
         return max(0.0, (self.ended or self.seen) - self.started)
 
 
 @attrs.frozen(kw_only=True)
 class ResendPolicy:
-    """What a rerun does with rows that have no key and whose outcome is unknown."""
+    """How a rerun treats rows that have no key and whose outcome is unknown."""
 
     resends_unknown: bool = False
     verifies: bool = False
@@ -183,10 +174,10 @@ class ResendPolicy:
 
 
 def digest_of(chunk: Chunk) -> str:
-    """A digest of a chunk's rows and of where they stood: for use outside the event loop.
+    """A digest of a chunk's rows and their positions: for use outside the event loop.
 
-    The body is hashed in one go, without Python's lock: others have the interpreter meanwhile. CPUs have instructions
-    for SHA-256: it takes two thirds of the time of BLAKE2.
+    The body is hashed in one go, without Python's lock. CPUs have instructions for SHA-256: it takes two thirds of the
+    time of BLAKE2.
     """
     digest = hashlib.sha256(chunk.body)
     digest.update(array("q", [row.position for row in chunk.rows]))
@@ -197,47 +188,41 @@ def digest_of(chunk: Chunk) -> str:
 def recorded(entry: Entry, chunk: Chunk, policy: ResendPolicy, *, is_stale: bool = False) -> Recorded:
     """How a later run treats a chunk that an earlier one has begun.
 
-    A chunk of keyed rows that is not known to have been answered is sent again, all of it, which does no harm. Of
-    keyless rows only those are sent again that provably did not leave, and on request those that are unknown.
-
-    Args:
-        entry: What the journal holds.
-        chunk: The chunk.
-        policy: What to do with unknown rows that have no key.
-        is_stale: Whether the chunk shares a key with one before it that is sent again, and so must follow it.
+    A chunk of keyed rows is sent again as a whole unless it was answered, which does no harm; even then, if it
+    `is_stale`: an earlier chunk with one of its keys is sent again. Of keyless rows only those are sent again that
+    were provably not processed, and on request those that are unknown.
     """
     result = _result_of(entry, chunk)
     if entry.is_keyed:
         if entry.state is ChunkState.ANSWERED and not is_stale:
             return Recorded(settled=result)
         may_be_stored = entry.state is not ChunkState.UNSENT or result.stored + result.unknown > 0
-        return Recorded(settled=_blank(chunk), left=chunk.rows, may_be_stored=may_be_stored)
-    unsent = _positions(result, Outcome.UNSENT)
-    if entry.state is ChunkState.UNSENT:
-        unsent |= _positions(result, Outcome.REJECTED)
-    unknown = _positions(result, Outcome.UNKNOWN) if policy.verifies or policy.resends_unknown else set[int]()
-    again = _rows_at(chunk, unsent | unknown)
+        return attrs.evolve(unrecorded(chunk), may_be_stored=may_be_stored)
+    resent = {Outcome.UNSENT, Outcome.REJECTED} if entry.state is ChunkState.UNSENT else {Outcome.UNSENT}
+    if policy.resends_unknown and not policy.verifies:
+        resent.add(Outcome.UNKNOWN)
+    outcomes = {problem.position: problem.outcome for problem in result.problems}
+    pending = tuple(row for row in chunk.rows if outcomes.get(row.position) in resent)
+    unknown = tuple(row for row in chunk.rows if outcomes.get(row.position) is Outcome.UNKNOWN)
+    doubtful = unknown if policy.verifies else ()
     return Recorded(
-        settled=without(result, unsent | unknown),
-        left=again if not policy.verifies else _rows_at(chunk, unsent),
-        may_be_stored=bool(unknown) and not policy.verifies,
-        doubtful=_rows_at(chunk, unknown) if policy.verifies else (),
+        settled=without(result, {row.position for row in (*pending, *doubtful)}),
+        pending=pending,
+        may_be_stored=bool(unknown) and Outcome.UNKNOWN in resent,
+        doubtful=doubtful,
         floor=Floor(entry.floor or ""),
     )
 
 
-def begun_at(floor: Floor, chunk: Chunk) -> Recorded:
-    """What is known of a chunk that no earlier run has begun."""
-    return Recorded(settled=_blank(chunk), left=chunk.rows, floor=floor)
+def unrecorded(chunk: Chunk, *, floor: Floor | None = None) -> Recorded:
+    """The record of a chunk that no earlier run has begun."""
+    return Recorded(settled=ChunkOutcome(chunk).result, pending=chunk.rows, floor=floor)
 
 
 def groups_of(problems: Sequence[Problem], *, error: PlanhatError | None = None, keeps_values: bool) -> Iterator[Group]:
-    """Problems by outcome and reason, the first reasons in words.
+    """The problems of one chunk by outcome and reason, given the error of its request as a whole.
 
-    Args:
-        problems: Of one chunk.
-        error: The error of its request as a whole.
-        keeps_values: Whether reasons keep what they quote.
+    Keys, and quotations in reasons, are left out unless `keeps_values`.
     """
     found: dict[tuple[Outcome, str, str | None], list[int | None]] = {}
     n_rows = Counter(problem.reason for problem in problems)
@@ -247,14 +232,14 @@ def groups_of(problems: Sequence[Problem], *, error: PlanhatError | None = None,
         if keeps_values or (is_of_request and is_harmless):
             reason = problem.reason
         else:
-            # A reason of many rows, or of the request, names no row: a number in it is not a key.
+            # A reason that many rows share, or that of the request, names no row: a number in it is not a key.
             is_of_all = is_of_request or n_rows[problem.reason] > 1
             reason = without_values(problem.reason, key=None if is_of_all else problem.key)
         reason = printable(reason)
-        what = (problem.outcome, reason, problem.key if keeps_values else None)
-        if what not in found and len(found) >= MAX_GROUPS:
-            what = (problem.outcome, _OTHER_REASONS, None)
-        found.setdefault(what, []).append(problem.position)
+        group = (problem.outcome, reason, problem.key if keeps_values else None)
+        if group not in found and len(found) >= MAX_GROUPS:
+            group = (problem.outcome, _OTHER_REASONS, None)
+        found.setdefault(group, []).append(problem.position)
     for (outcome, reason, key), positions in found.items():
         known = [position for position in positions if position is not None]
         yield Group(outcome, reason, ranges_of(known), len(positions) - len(known), key)
@@ -268,7 +253,7 @@ def may_quote_a_row(error: PlanhatError) -> bool:
 
 
 def without(result: ChunkResult, positions: Container[int | None]) -> ChunkResult:
-    """The result of the other rows, given that each of these is among the problems."""
+    """The result without the rows at these positions, each of which is among the problems."""
     others = attrs.evolve(result, problems=[one for one in result.problems if one.position not in positions])
     for problem in result.problems:
         if problem.position in positions:
@@ -277,7 +262,7 @@ def without(result: ChunkResult, positions: Container[int | None]) -> ChunkResul
 
 
 def without_values(reason: str, *, key: str | None = None) -> str:
-    """A reason without what it quotes of a row, and without the row's key."""
+    """A reason without its quotations and without the row's key."""
     if key:
         # As a word of its own: the key 1 is in every 413.
         reason = re.sub(rf"(?<![\w@+-])(?<!\w\.){re.escape(key)}(?![\w@+-]|\.\w)", "…", reason)
@@ -290,46 +275,15 @@ def _state_of(result: ChunkResult) -> ChunkState:
     return ChunkState.UNKNOWN if result.unknown else ChunkState.ANSWERED
 
 
-def _blank(chunk: Chunk) -> ChunkResult:
-    """The result of a chunk of which only the invalid rows are known."""
-    result = ChunkResult(number=chunk.number, positions=chunk.positions, problems=[*chunk.invalid])
-    for problem in chunk.invalid:
-        result.count(problem.outcome)
-    return result
-
-
 def _result_of(entry: Entry, chunk: Chunk) -> ChunkResult:
     """The entry's result, with the full reasons and keys of this chunk's rows."""
     result = entry.result
     invalid = {problem.position: problem for problem in chunk.invalid}
     keys: dict[int | None, str | None] = {row.position: row.key for row in chunk.rows} if result.problems else {}
-    result.problems = [_in_full(problem, invalid, keys) for problem in result.problems]
+    result.problems = [
+        invalid[one.position]
+        if one.outcome is Outcome.INVALID and one.position in invalid
+        else attrs.evolve(one, key=keys.get(one.position))
+        for one in result.problems
+    ]
     return result
-
-
-def _in_full(problem: Problem, invalid: Mapping[int | None, Problem], keys: Mapping[int | None, str | None]) -> Problem:
-    if problem.outcome is Outcome.INVALID and problem.position in invalid:
-        return invalid[problem.position]
-    return attrs.evolve(problem, key=keys.get(problem.position))
-
-
-def _positions(result: ChunkResult, outcome: Outcome) -> set[int]:
-    return {p.position for p in result.problems if p.outcome is outcome and p.position is not None}
-
-
-def _rows_at(chunk: Chunk, positions: set[int]) -> tuple[Row, ...]:
-    return tuple(row for row in chunk.rows if row.position in positions)
-
-
-def _n_rows(ranges: Iterable[range]) -> int:
-    return sum(map(len, ranges))
-
-
-def pairs_of(ranges: Iterable[range]) -> list[list[int]]:
-    """Ranges as plain values."""
-    return [[one.start, one.stop] for one in ranges]
-
-
-def ranges_from(pairs: Iterable[Sequence[int]]) -> tuple[range, ...]:
-    """Ranges from plain values."""
-    return merged(range(start, stop) for start, stop in pairs)

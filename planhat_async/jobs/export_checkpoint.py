@@ -1,9 +1,9 @@
 """How far an interrupted JSONL export has come, and what is still to be read: decisions only.
 
-An export reads one list after another, each in ascending order of `_id`, and writes a line a record. So the file
-itself says how far it had come: to the last line that is whole, in the list which that record belongs to. Nothing
-beyond that `_id` has been written, everything up to it has; so an export that resumes after it holds what an
-uninterrupted one would, wherever the rows have moved meanwhile. How many lines a list has only helps to find the place.
+An export reads one list after another, each in ascending order of `_id`, and writes one line per record. So the last
+whole line says how far it has come, in the list of that record: everything up to its `_id` has been written, nothing
+beyond it. An export that resumes there has the content of an uninterrupted one, even if rows have moved meanwhile. The
+number of lines of a list only helps to find the place.
 """
 
 from __future__ import annotations
@@ -21,12 +21,9 @@ from planhat_async.errors import DecodeError
 class ExportCheckpoint:
     """How far an export has come."""
 
-    has_archive: bool = False
-    """Whether the records are in two lists, as tasks are: those that are not archived, then those that are."""
-    archive_option: str = "archived"
-    """The option of listings that selects one of the two lists."""
-    archive_key: str = "isArchived"
-    """The key, in a record's JSON, that says which list the record is in."""
+    archive: tuple[str, str] | None = None
+    """If the records are in two lists, as tasks are (those that are not archived first): the option of listings that
+    selects a list, and the key in a record's JSON that says which list the record is in."""
     is_archived: bool = False
     """Whether the last record is in the second list."""
     last_id: str | None = None
@@ -42,10 +39,10 @@ class ExportCheckpoint:
         if self.last_id is None:
             return [{}]
         here = {"after": self.last_id, "start_offset": self.n_of_list}
-        if not self.has_archive:
+        if self.archive is None:
             return [here]
-        archived = {self.archive_option: True}
-        return [here | archived] if self.is_archived else [here | {self.archive_option: False}, archived]
+        option, _ = self.archive
+        return [here | {option: True}] if self.is_archived else [here | {option: False}, {option: True}]
 
     def add_line(self, line: bytes) -> None:
         """Count a line.
@@ -53,8 +50,15 @@ class ExportCheckpoint:
         Raises:
             ValueError: An export does not write it here.
         """
-        id_, is_archived = _place(line, self.archive_key)
-        if is_archived and self.has_archive and not self.is_archived:
+        try:
+            held = decode_json(line)
+        except DecodeError:
+            raise ValueError("not JSON") from None
+        id_ = held.get("_id") if isinstance(held, dict) else None
+        if not isinstance(id_, str) or not id_:
+            raise ValueError("not a record with an _id")
+        is_archived = self.archive is not None and held.get(self.archive[1]) is True
+        if is_archived and not self.is_archived:
             self.is_archived, self.last_id, self.n_of_list = True, None, 0
         elif self.is_archived and not is_archived:
             raise ValueError(f"the record {id_} is not archived, but follows one that is")
@@ -66,25 +70,17 @@ class ExportCheckpoint:
         self.n_bytes += len(line)
 
 
-def read_checkpoint(
-    lines: Iterable[bytes],
-    *,
-    has_archive: bool = False,
-    archive_option: str = "archived",
-    archive_key: str = "isArchived",
-) -> ExportCheckpoint:
+def read_checkpoint(lines: Iterable[bytes], *, archive: tuple[str, str] | None = None) -> ExportCheckpoint:
     """Read how far an export has come, in the memory of one line.
 
     Args:
-        lines: Its lines, each with its line break; one without is only half there.
-        has_archive: Whether the records are in two lists, as tasks are.
-        archive_option: See `ExportCheckpoint`.
-        archive_key: See `ExportCheckpoint`.
+        lines: Its lines, each with its line break; one without is incomplete.
+        archive: See `ExportCheckpoint`.
 
     Raises:
         ValueError: An export does not write such a line; the message has its number.
     """
-    found = ExportCheckpoint(has_archive=has_archive, archive_option=archive_option, archive_key=archive_key)
+    found = ExportCheckpoint(archive=archive)
     for number, line in enumerate(lines, 1):
         if not line.endswith(b"\n"):
             break
@@ -93,15 +89,3 @@ def read_checkpoint(
         except ValueError as error:
             raise ValueError(f"line {number}: {error}") from None
     return found
-
-
-def _place(line: bytes, archive_key: str) -> tuple[str, bool]:
-    """A record's `_id`, and whether it is archived."""
-    try:
-        held = decode_json(line)
-    except DecodeError:
-        raise ValueError("not JSON") from None
-    id_ = held.get("_id") if isinstance(held, dict) else None
-    if not isinstance(id_, str) or not id_:
-        raise ValueError("not a record with an _id")
-    return id_, held.get(archive_key) is True

@@ -1,4 +1,4 @@
-"""What tells one job from another: its model, its server, its input and how rows are cut: decisions only."""
+"""A job's identity: its model, its server, its input and how rows are cut: decisions only."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ from planhat_async.jobs.journal_file import JournalError
 from planhat_async.repositories import UpsertOptions, Upserts
 
 Source = Iterable[Any] | AsyncIterable[Any]
-HOW_TO_BEGIN_ANEW = "put back what it was, or begin another job with another journal"
+HOW_TO_START_OVER = "put back what it was, or begin another job with another journal"
 
-_TELLING = ("model", "base_url", "format", "bytes")
-_COMES_LATER = {"n_chunks", "n_rows"}
+_ORDER = ("model", "base_url", "format", "bytes", "", "chunk_size", "max_bytes")
+"""The order in which differences are named; those with any other name take the place of ""."""
+_WRITTEN_LAST = {"n_chunks", "n_rows"}
 
 
 @runtime_checkable
 class DescribesItself(Protocol):
-    """A source that says what it is, so that a journal can tell it from another."""
+    """A source that describes itself, so that a journal can distinguish it from another."""
 
     def description(self) -> Mapping[str, Any]:
-        """What a rerun must find unchanged, as JSON values, without the rows themselves."""
+        """The properties that a rerun must find unchanged, as JSON values; no rows."""
         ...
 
 
 def job_of(repository: Upserts[Any], source: Source, options: UpsertOptions) -> dict[str, Any]:
-    """What a rerun must find unchanged."""
+    """The properties that a rerun must find unchanged."""
     defaults = ChunkOptions()
     return {
         "model": repository.model.name,
@@ -38,34 +39,26 @@ def job_of(repository: Upserts[Any], source: Source, options: UpsertOptions) -> 
     }
 
 
-def refuse_another(journal: Journal, job: Mapping[str, Any]) -> None:
-    """Refuse a journal that belongs to another job.
+def refuse_other_job(journal: Journal, job: Mapping[str, Any]) -> None:
+    """Refuse a journal that belongs to another job; a new one belongs to none.
 
     Raises:
-        JournalError: It says what differs.
+        JournalError: The message names the differences.
     """
-    before = {name: value for name, value in journal.job.items() if name not in _COMES_LATER}
-    differences = list(_differences(before, dict(job)))
-    if differences:
+    before = {name: value for name, value in journal.job.items() if name not in _WRITTEN_LAST}
+    if journal.job and (differences := list(_differences(before, job))):
         raise JournalError(
-            f"{journal.path} is the journal of another job: {'; '.join(differences)}. {HOW_TO_BEGIN_ANEW.capitalize()}"
+            f"{journal.path} is the journal of another job: {'; '.join(differences)}. {HOW_TO_START_OVER.capitalize()}"
         )
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any], where: str = "") -> Iterator[str]:
-    for name in sorted({*before, *now}, key=_telling):
+    for name in sorted({*before, *now}, key=lambda name: (_ORDER.index(name if name in _ORDER else ""), name)):
         old, new = before.get(name), now.get(name)
         if isinstance(old, dict) and isinstance(new, dict):
             yield from _differences(old, new, f"{name} ")
         elif old != new:
             yield f"{where}{name} is {_shown(new)}, was {_shown(old)}"
-
-
-def _telling(name: str) -> tuple[int, str]:
-    """The most telling names first: what is sent and where, then from what file, then how it is read, then cut."""
-    if name in _TELLING:
-        return _TELLING.index(name), name
-    return len(_TELLING) + (name in {"chunk_size", "max_bytes"}), name
 
 
 def _shown(value: Any) -> str:

@@ -1,14 +1,13 @@
-"""What a journal says of a job as a whole: decisions only."""
+"""A summary of a job from its journal: decisions only."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterator
 
 from planhat_async._convert import printable
-from planhat_async.jobs.entries import Entry, Group, Run, without
+from planhat_async.jobs.entries import Group, Run
 from planhat_async.jobs.journal import Journal
-from planhat_async.results import ChunkResult, Outcome, UpsertResult, merged
+from planhat_async.results import Outcome, UpsertResult, merged
 
 
 def total_of(journal: Journal) -> UpsertResult:
@@ -19,31 +18,8 @@ def total_of(journal: Journal) -> UpsertResult:
     return total
 
 
-def add_the_rest(total: UpsertResult, earlier: Collection[Entry], unbegun: Iterable[ChunkResult]) -> None:
-    """Add to a result what an earlier run has begun, and what this one has read, each row once.
-
-    Args:
-        total: The result of the chunks that this run has begun.
-        earlier: The chunks that it did not reach.
-        unbegun: Rows that this run has read but not begun; they may be rows of those chunks.
-    """
-    known = merged(one for entry in earlier for one in entry.positions)
-    for entry in earlier:
-        total.add(entry.result)
-    for chunk in unbegun:
-        again = {one.position for one in chunk.problems if one.position is not None and _holds(known, one.position)}
-        others = without(chunk, again)
-        if others.rows:
-            total.add(others)
-
-
-def _holds(ranges: tuple[range, ...], position: int) -> bool:
-    number = bisect_right(ranges, position, key=lambda one: one.start)
-    return number > 0 and position in ranges[number - 1]
-
-
 def problem_groups(journal: Journal) -> Iterator[Group]:
-    """Rows that were not stored, by outcome and reason, in the order in which reasons first occur, fit to be shown."""
+    """Rows that were not stored, by outcome and reason, in order of appearance; reasons and keys are printable."""
     found: dict[tuple[Outcome, str, str | None], list[Group]] = {}
     for entry in journal.entries.values():
         for group in entry.all_groups:
@@ -55,7 +31,7 @@ def problem_groups(journal: Journal) -> Iterator[Group]:
 
 
 def ended_by(run: Run, journal: Journal) -> str:
-    """How one of its runs ended, in words."""
+    """How a run ended, in words."""
     if run.ended is None:
         return "is running, or was killed" if run == journal.runs[-1] else "killed, or lost its journal"
     return f"ended early: {printable(run.ended_by)}" if run.ended_by else "ended well"

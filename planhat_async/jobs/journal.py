@@ -1,4 +1,4 @@
-"""A job's journal: which chunks were begun, and how each has ended.
+"""A job's journal: the chunks that were begun, and their outcomes.
 
 It holds counts, positions, digests and reasons; no row, and no token. SQLite waits for the disk, so an open journal has
 a thread of its own.
@@ -22,31 +22,35 @@ import attrs
 
 from planhat_async.jobs.completion import wait_to_end
 from planhat_async.jobs.entries import Entry, Run
-from planhat_async.jobs.journal_file import Content, JournalError, JournalFile, content_of, error_in_words
+from planhat_async.jobs.journal_file import (
+    JournalError,
+    JournalFile,
+    content_in,
+    content_of,
+    error_in_words,
+    link_target,
+)
 from planhat_async.jobs.schema import insert_statement, row_of
 
 T = TypeVar("T")
 
 
+@attrs.define(eq=False)
 class Journal:
     """A journal, open for writing, or loaded: then what is saved is kept in memory only."""
 
-    def __init__(self, path: Path) -> None:
-        self.path: Path = path.resolve() if path.is_symlink() else path
-        """The file; a link is resolved."""
-        self.is_closed: bool = False
-        """Whether another process may open it."""
-        self._thread: ThreadPoolExecutor | None = None
-        self._file: JournalFile | None = None
-        self._hold(Content())
-
-    def _hold(self, content: Content) -> None:
-        self.job: dict[str, Any] = content.job
-        """What the job is: its model, its input, how rows are cut. Empty in a new journal."""
-        self.runs: list[Run] = content.runs
-        """Its runs, in order."""
-        self.entries: dict[int, Entry] = content.entries
-        """Its chunks by number."""
+    path: Path = attrs.field(converter=link_target)
+    """The file; a link is resolved."""
+    job: dict[str, Any] = attrs.field(factory=dict)
+    """The job's model, input, and how rows are cut. Empty in a new journal."""
+    runs: list[Run] = attrs.field(factory=list)
+    """Its runs, in order."""
+    entries: dict[int, Entry] = attrs.field(factory=dict)
+    """Its chunks by number."""
+    is_closed: bool = attrs.field(default=False, init=False)
+    """Whether another process may open it."""
+    _thread: ThreadPoolExecutor | None = attrs.field(default=None, init=False)
+    _file: JournalFile | None = attrs.field(default=None, init=False)
 
     @classmethod
     async def open(cls, path: Path | str, *, must_exist: bool = False) -> Self:
@@ -58,8 +62,13 @@ class Journal:
         """
         journal = cls(Path(path))
         journal._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+
+        def open_file() -> None:
+            journal._file = JournalFile(journal.path, must_exist=must_exist)
+            journal.job, journal.runs, journal.entries = content_in(journal.path, journal._file.connection)
+
         try:
-            await journal.compute(partial(journal._open, must_exist=must_exist))
+            await journal.compute(open_file)
         except BaseException:
             await journal.close()
             raise
@@ -75,7 +84,8 @@ class Journal:
             OSError: It cannot be read.
         """
         journal = cls(Path(path))
-        journal._hold(await journal.compute(partial(content_of, journal.path, must_exist=must_exist)))
+        content = await journal.compute(partial(content_of, journal.path, must_exist=must_exist))
+        journal.job, journal.runs, journal.entries = content
         return journal
 
     async def __aenter__(self) -> Self:
@@ -87,83 +97,66 @@ class Journal:
         await self.close()
 
     async def close(self) -> None:
-        """Close the file, after what was asked before; another process may open it then.
-
-        A cancellation waits for that.
-        """
+        """Close the file after all earlier work, even on a cancellation; then another process may open it."""
         if self.is_closed or self._thread is None:
             return
         self.is_closed = True
         # In the journal's thread, behind the work there, also where `open` was cancelled.
-        closed = asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+        closed = asyncio.get_running_loop().run_in_executor(self._thread, self._close_file)
         self._thread.shutdown(wait=False)
-        with self._explained():
+        with self._sqlite_errors_explained():
             await wait_to_end(closed)
 
-    async def describe(self, job: Mapping[str, Any]) -> None:
-        """Keep what the job is."""
+    async def save_job(self, job: Mapping[str, Any]) -> None:
+        """Write the job's description, or more of it."""
         statement = "INSERT OR REPLACE INTO job VALUES (?, ?)"
-        await self._write([(statement, (name, json.dumps(value))) for name, value in job.items()])
+        await self._write(*((statement, (name, json.dumps(value))) for name, value in job.items()))
         self.job.update(job)
 
-    async def save(
-        self, entry: Entry | Callable[[], Entry], run: Run | None = None, *, is_leaving: bool = False
-    ) -> None:
-        """Write a chunk's entry, and how far the run has come.
+    async def save(self, entry: Entry, run: Run | None = None, *, precedes_send: bool = False) -> None:
+        """Write a chunk's entry, and the progress of the run, in one transaction; see `JournalFile.write`."""
 
-        Args:
-            entry: The entry, or a function that takes long to make it and is called in the journal's thread.
-            run: The run.
-            is_leaving: Whether the chunk is sent next; see `JournalFile.write`.
-        """
-        saved = await self.compute(partial(self._save, entry, run, is_leaving=is_leaving))
-        self.entries[saved.number] = saved
+        def save_entry() -> None:
+            runs = [] if run is None else [insert_statement("runs", attrs.asdict(run))]
+            self._execute(insert_statement("chunks", row_of(entry)), *runs, precedes_send=precedes_send)
+
+        await self.compute(save_entry)
+        self.entries[entry.number] = entry
 
     async def remove(self, number: int) -> None:
         """Remove the entry of a chunk that was not sent after all."""
-        await self._write([("DELETE FROM chunks WHERE number = ?", (number,))])
+        await self._write(("DELETE FROM chunks WHERE number = ?", (number,)))
         self.entries.pop(number, None)
 
     async def save_run(self, run: Run) -> None:
-        """Write what is known of a run."""
-        await self._write([insert_statement("runs", attrs.asdict(run))])
+        """Write a run, in place of an earlier state of it."""
+        await self._write(insert_statement("runs", attrs.asdict(run)))
         self.runs = [*(one for one in self.runs if one.number != run.number), run]
 
-    async def checkpoint(self, *, frees_log: bool = False) -> None:
-        """Copy the log into the main file, and on request free the log's room."""
+    async def free_log(self) -> None:
+        """Copy the log into the main file, and free the log's room on the disk."""
         if self._file is not None:
-            await self.compute(partial(self._file.checkpoint, frees_log=frees_log))
+            await self.compute(partial(self._file.checkpoint, frees_log=True))
 
     async def compute(self, work: Callable[[], T]) -> T:
-        """Do something in the journal's thread, in the order in which it is asked."""
-        with self._explained():
+        """Call a function in the journal's thread, in the order of the calls of this method."""
+        with self._sqlite_errors_explained():
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
-    async def _write(self, statements: list[tuple[str, Any]]) -> None:
-        await self.compute(partial(self._execute, statements))
+    async def _write(self, *statements: tuple[str, Any]) -> None:
+        await self.compute(partial(self._execute, *statements))
 
-    def _execute(self, statements: list[tuple[str, Any]], *, is_leaving: bool = False) -> None:
+    def _execute(self, *statements: tuple[str, Any], precedes_send: bool = False) -> None:
         if self._file is not None:
-            self._file.write(statements, is_leaving=is_leaving)
+            self._file.write(statements, precedes_send=precedes_send)
 
-    def _save(self, entry: Entry | Callable[[], Entry], run: Run | None, *, is_leaving: bool) -> Entry:
-        made = entry if isinstance(entry, Entry) else entry()
-        runs = [] if run is None else [insert_statement("runs", attrs.asdict(run))]
-        self._execute([insert_statement("chunks", row_of(made)), *runs], is_leaving=is_leaving)
-        return made
-
-    def _open(self, *, must_exist: bool) -> None:
-        self._file = JournalFile(self.path, must_exist=must_exist)
-        self._hold(self._file.content())
-
-    def _close(self) -> None:
-        file, self._file = self._file, None
-        if file is not None:
-            file.close()
+    def _close_file(self) -> None:
+        if self._file is not None:
+            self._file.close()
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Say of SQLite's errors which file they are about, and what to do."""
+    def _sqlite_errors_explained(self) -> Iterator[None]:
+        """Add the file's path, and advice, to SQLite's errors."""
         try:
             yield
         except sqlite3.Error as error:

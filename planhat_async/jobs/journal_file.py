@@ -15,9 +15,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
-
-import attrs
+from typing import Any, NamedTuple
 
 from planhat_async.jobs.entries import Entry, Run
 from planhat_async.jobs.private_files import make_private
@@ -44,32 +42,28 @@ class JournalError(ValueError):
     """A journal that cannot be used, or does not fit the job; the message says which and why."""
 
 
-@attrs.frozen
-class Content:
-    """What a journal holds."""
+class Content(NamedTuple):
+    """The content of a journal."""
 
-    job: dict[str, Any] = attrs.field(factory=dict)
-    runs: list[Run] = attrs.field(factory=list)
-    entries: dict[int, Entry] = attrs.field(factory=dict)
+    job: dict[str, Any]
+    runs: list[Run]
+    entries: dict[int, Entry]
 
 
 class JournalFile:
     """A journal's file, open for writing by this process alone; for one thread at a time.
 
-    Args:
-        path: The file; it is created unless `must_exist`.
-        must_exist: Whether to refuse a file that is missing or empty.
+    It is created unless it `must_exist`; then it is refused if it is missing or empty.
 
     Raises:
-        JournalError: Another process uses it, it is not a journal, another version has written it, or it is damaged;
-            it is missing, although it must exist; or its folder cannot be written to.
-        sqlite3.Error: SQLite cannot use it.
+        JournalError, sqlite3.Error: It cannot be used; see `Journal.open`.
     """
 
     def __init__(self, path: Path, *, must_exist: bool = False) -> None:
         _refuse_unusable(path, must_exist=must_exist)
-        if what := _read_only_part_of(path):  # SQLite would only report an I/O error
-            raise JournalError(f"{path}: the journal cannot be written here: {what} is read-only")
+        for one, name in ((path, "it"), (path.parent, "its folder")):
+            if one.exists() and not os.access(one, os.W_OK):  # SQLite would only report an I/O error
+                raise JournalError(f"{path}: the journal cannot be written here: {name} is read-only")
         make_private(path)  # SQLite gives the files beside it the same mode
         self.path = path
         self._identity = _identity_of(path)
@@ -85,10 +79,7 @@ class JournalFile:
             raise
 
     def _open(self, *, must_exist: bool) -> None:
-        if not is_empty(self.connection):
-            _refuse_foreign_database(self.path, self.connection)
-        elif must_exist:
-            raise JournalError(f"{self.path} is empty, not a journal")
+        _refuse_foreign_database(self.path, self.connection, must_exist=must_exist)
         try:
             self._lock = ProcessLock(Path(f"{self.path}-lock"), like=self.path)
         except LockedError as error:
@@ -107,31 +98,24 @@ class JournalFile:
         if self._lock is not None:
             self._lock.release()
 
-    def content(self) -> Content:
-        """What the file holds."""
-        return _content_of(self.path, self.connection)
+    def write(self, statements: Sequence[tuple[str, Any]], *, precedes_send: bool = False) -> None:
+        """Execute statements, each with its values, in one transaction.
 
-    def write(self, statements: Sequence[tuple[str, Any]], *, is_leaving: bool = False) -> None:
-        """Execute statements in one transaction.
-
-        Args:
-            statements: Each with its values.
-            is_leaving: Whether a chunk is sent next: then room for its end is reserved first, and the main file says so
-                when this returns, so that a copy of it without its log sends no chunk twice. It costs two more syncs.
+        If it `precedes_send` of a chunk, room for its outcomes is reserved first, and the main file holds its entry
+        when this returns: a copy without the log sends no chunk twice. This costs two more syncs.
 
         Raises:
-            JournalError: The file was moved, removed or replaced, or a reader does not let it be checkpointed.
+            JournalError: The file was moved, removed or replaced, or a reader blocks the checkpoint.
         """
-        if is_leaving:
+        if precedes_send:
             self._reserve_room()
-        if loss := _loss_in_words(self.path, self._identity):
-            raise JournalError(loss)
+        self._refuse_lost_file()
         with self.connection:
             if len(statements) > 1:  # one is a transaction by itself
                 self.connection.execute("BEGIN IMMEDIATE")
             for statement, values in statements:
                 self.connection.execute(statement, values)
-        if is_leaving and not self.checkpoint():
+        if precedes_send and not self.checkpoint():
             raise JournalError(f"{self.path}: another program has been reading the journal for {_BUSY_SECONDS:.0f} s")
 
     def checkpoint(self, *, frees_log: bool = False) -> bool:
@@ -140,11 +124,21 @@ class JournalFile:
         (is_busy, *_) = self.connection.execute(statement).fetchone()
         return not is_busy
 
-    def _reserve_room(self) -> None:
-        """Make room on the disk, in the file and in the log, for the outcomes of chunks.
+    def _refuse_lost_file(self) -> None:
+        """Refuse to go on if the path no longer names the file that was opened."""
+        found = _identity_of(self.path)
+        if found != self._identity:
+            what = "was moved or removed" if found is None else "was replaced by another file"
+            raise JournalError(
+                f"{self.path}: the journal {what} while its job ran, so nothing more is sent. Put it back before you "
+                "run the job again: without it, or with an earlier copy, rows are sent again, and those without a key "
+                "are stored twice"
+            )
 
-        If that fails, the chunk is not sent; if it succeeds, a disk that fills up meanwhile does not keep its outcome
-        from being written.
+    def _reserve_room(self) -> None:
+        """Reserve room on the disk, in the file and in the log, for the outcomes of chunks.
+
+        If this fails, the chunk is not sent. If it succeeds, its outcomes can be written even if the disk fills up.
         """
         (n_free,) = self.connection.execute("PRAGMA freelist_count").fetchone()
         if self._has_room and n_free >= _RESERVED_PAGES // 2:
@@ -158,19 +152,16 @@ class JournalFile:
 
 
 def content_of(path: Path, *, must_exist: bool = True) -> Content:
-    """What a journal holds at this instant, also while another process writes to it.
+    """The content of a journal at this instant, also while another process writes to it.
 
     The main file and its log are not changed.
 
     Raises:
-        JournalError: It is missing, although it must exist, it is not a journal, another version has written it, or it
-            is damaged.
-        sqlite3.Error: SQLite cannot read it.
-        OSError: It cannot be read.
+        JournalError, sqlite3.Error, OSError: It cannot be used; see `Journal.load`.
     """
     _refuse_unusable(path, must_exist=must_exist)
     if not path.exists():
-        return Content()
+        return Content({}, [], {})
     log, memory = Path(f"{path}-wal"), Path(f"{path}-shm")
     if memory.exists() or not log.exists():
         try:
@@ -178,8 +169,8 @@ def content_of(path: Path, *, must_exist: bool = True) -> Content:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & _PRIMARY_CODE not in _FOLDER_UNUSABLE:
                 raise
-    # All who read a log share memory in a file. Where it cannot be created, or would stay behind, no process writes:
-    # a copy is read instead. `immutable=1` would leave out the log.
+    # All readers of a log share memory in a file. If it cannot be created, or would stay behind, no process writes:
+    # read a copy instead. `immutable=1` would leave out the log.
     with TemporaryDirectory(prefix="planhat-") as folder:
         copy = Path(folder) / "copy.db"
         for ending in ("", "-wal", "-journal"):
@@ -189,23 +180,20 @@ def content_of(path: Path, *, must_exist: bool = True) -> Content:
 
 
 def _content_of_file(path: Path, file: Path, *, must_exist: bool) -> Content:
-    """The content of a file, which stands for the journal at `path` in messages."""
-    # Who closes a file last copies its log into it and removes the log, unless opened read-only: then a log that it has
-    # created stays.
+    """The content of a file; messages name the journal at `path`."""
+    # The last to close a file copies its log into it and removes the log, unless opened read-only: then a log that it
+    # has created stays.
     mode = "ro" if Path(f"{file}-wal").exists() else "rw"
     uri = f"{file.absolute().as_uri()}?mode={mode}"
     with closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)) as connection:
         connection.execute("PRAGMA query_only = ON")
         connection.execute("BEGIN")  # one instant for all tables
-        if not is_empty(connection):
-            _refuse_foreign_database(path, connection)
-            return _content_of(path, connection)
-    if must_exist:
-        raise JournalError(f"{path} is empty, not a journal")
-    return Content()
+        _refuse_foreign_database(path, connection, must_exist=must_exist)
+        return Content({}, [], {}) if is_empty(connection) else content_in(path, connection)
 
 
-def _content_of(path: Path, connection: sqlite3.Connection) -> Content:
+def content_in(path: Path, connection: sqlite3.Connection) -> Content:
+    """The content of an open file; raises `JournalError` if it is damaged."""
     try:
         entries = [entry_of(row) for row in dicts(connection, "SELECT * FROM chunks ORDER BY number")]
         return Content(
@@ -217,10 +205,16 @@ def _content_of(path: Path, connection: sqlite3.Connection) -> Content:
         raise JournalError(f"{path} is damaged: {error}") from None
 
 
+def link_target(path: Path) -> Path:
+    """The target of a link; any other path as it is."""
+    return path.resolve() if path.is_symlink() else path
+
+
 def files_of(path: Path) -> tuple[Path, ...]:
     """A journal's file and the files beside it; for a link, those of its target."""
-    path = path.resolve() if path.is_symlink() else path
-    return tuple(Path(f"{path}{ending}") for ending in ("", "-wal", "-shm", "-journal", "-lock", "-lock-journal"))
+    return tuple(
+        Path(f"{link_target(path)}{ending}") for ending in ("", "-wal", "-shm", "-journal", "-lock", "-lock-journal")
+    )
 
 
 def error_in_words(error: sqlite3.Error) -> str:
@@ -249,8 +243,12 @@ def _refuse_unusable(path: Path, *, must_exist: bool) -> None:
         raise JournalError(f"{path} is empty, not a journal")
 
 
-def _refuse_foreign_database(path: Path, connection: sqlite3.Connection) -> None:
-    """Refuse a database that is not a journal of this version, or is damaged."""
+def _refuse_foreign_database(path: Path, connection: sqlite3.Connection, *, must_exist: bool) -> None:
+    """Refuse a database that is not a journal of this version, or is damaged; an empty one if a journal must exist."""
+    if is_empty(connection):
+        if must_exist:
+            raise JournalError(f"{path} is empty, not a journal")
+        return
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     if application_id != APPLICATION_ID:
         raise JournalError(f"{path} is a SQLite file of another program, not a journal")
@@ -265,28 +263,10 @@ def _refuse_foreign_database(path: Path, connection: sqlite3.Connection) -> None
         raise JournalError(f"{path} is damaged: {found}")
 
 
-def _read_only_part_of(path: Path) -> str | None:
-    """What keeps a journal from being written, in words."""
-    parts = ((path, "it"), (path.parent, "its folder"))
-    return next((what for one, what in parts if one.exists() and not os.access(one, os.W_OK)), None)
-
-
 def _identity_of(path: Path) -> tuple[int, int] | None:
-    """What tells a file from any other that has its name later; `None` if it is missing."""
+    """Distinguishes a file from another that has its name later; `None` if it is missing."""
     try:
         found = path.stat()
     except OSError:
         return None
     return found.st_dev, found.st_ino
-
-
-def _loss_in_words(path: Path, opened: tuple[int, int] | None) -> str | None:
-    """How a journal's file was lost since it was opened; `None` if it was not."""
-    found = _identity_of(path)
-    if found == opened:
-        return None
-    what = "was moved or removed" if found is None else "was replaced by another file"
-    return (
-        f"{path}: the journal {what} while its job ran, so nothing more is sent. Put it back before you run the job "
-        "again: without it, or with an earlier copy, rows are sent again, and those without a key are stored twice"
-    )

@@ -4,175 +4,170 @@ from __future__ import annotations
 
 import asyncio
 import time
+from bisect import bisect_right
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 import attrs
 
 from planhat_async.batching.chunk_ledger import Recorded
 from planhat_async.batching.chunks import Chunk
 from planhat_async.batching.outcome_verifier import HorizonReader
-from planhat_async.batching.verification import Floor
 from planhat_async.errors import PlanhatError
-from planhat_async.jobs.entries import ChunkState, Entry, ResendPolicy, Run, begun_at, digest_of, recorded
-from planhat_async.jobs.job_identity import HOW_TO_BEGIN_ANEW
+from planhat_async.jobs.entries import ChunkState, Entry, ResendPolicy, Run, digest_of, recorded, unrecorded, without
+from planhat_async.jobs.job_identity import HOW_TO_START_OVER
 from planhat_async.jobs.job_progress import in_words
-from planhat_async.jobs.job_summary import add_the_rest
 from planhat_async.jobs.journal import Journal
 from planhat_async.jobs.journal_file import JournalError
-from planhat_async.results import ChunkResult, UpsertResult, ranges_of
+from planhat_async.results import ChunkResult, UpsertResult, merged, ranges_of
 
 
+@attrs.define(eq=False)
 class JournalLedger:
-    """Records chunks in a journal.
+    """Records chunks in a journal."""
 
-    Args:
-        journal: An open journal.
-        run: The run under way.
-        policy: What to do with unknown rows that have no key.
-        cost: Returns how many calls and attempts the run has made.
-        keeps_values: Whether reasons keep what they quote.
-        horizon: Reads Planhat's newest `_id`s; without it, entries have no floor.
-    """
+    _journal: Journal
+    run: Run
+    """The run under way."""
+    _policy: ResendPolicy
+    _cost: Callable[[], tuple[int, int]] = attrs.field(kw_only=True)
+    """Returns the run's calls and attempts so far."""
+    _keeps_values: bool = attrs.field(default=False, kw_only=True)
+    """Whether the journal keeps keys, and quotations in reasons."""
+    _horizon: HorizonReader | None = attrs.field(default=None, kw_only=True)
+    """Reads Planhat's newest `_id`s; without it, entries have no floor."""
+    _oldest_behind: dict[int, int] = attrs.field(init=False)
+    _last_sent: dict[str, int] = attrs.field(factory=dict, init=False)
+    """By key, the run that sent it last; only of chunks behind which others were answered in an earlier run."""
+    _reached: set[int] = attrs.field(factory=set, init=False)
+    _reached_total: UpsertResult = attrs.field(factory=UpsertResult, init=False)
+    """The outcomes of the chunks that this run has reached."""
+    _unwritten: list[Entry] = attrs.field(factory=list, init=False)
+    """Entries whose outcomes could not be written."""
+    _unbegun: list[ChunkResult] = attrs.field(factory=list, init=False)
+    """Chunks that were read but not begun when the run ended."""
 
-    def __init__(
-        self,
-        journal: Journal,
-        run: Run,
-        policy: ResendPolicy,
-        *,
-        cost: Callable[[], tuple[int, int]],
-        keeps_values: bool = False,
-        horizon: HorizonReader | None = None,
-    ) -> None:
-        self.run = run
-        self._journal = journal
-        self._policy = policy
-        self._cost = cost
-        self._keeps_values = keeps_values
-        self._horizon = horizon
-        self._last_before = max(journal.entries, default=-1)
-        self._oldest_behind = _oldest_behind(journal)
-        self._last_sent: dict[str, int] = {}
-        """The run that sent a key last, of chunks behind which others were answered in an earlier run."""
-        self._seen = -1
-        self._reached: set[int] = set()
-        self._account = UpsertResult()
-        """Of the chunks that this run has reached."""
-        self._unwritten: list[Entry] = []
-        """Of chunks whose outcomes could not be written."""
-        self._unbegun: list[ChunkResult] = []
-        """Rows that were read but not begun when the run ended."""
+    def __attrs_post_init__(self) -> None:
+        self._oldest_behind = _oldest_behind(self._journal)
 
-    async def begin(self, chunk: Chunk) -> Recorded | None:
+    async def begin_chunk(self, chunk: Chunk) -> Recorded | None:
         """Compare the chunk with its entry, and persist that it is about to be sent."""
-        self._seen = max(self._seen, chunk.number)
+        digest = await self._journal.compute(partial(digest_of, chunk))
         before = self._journal.entries.get(chunk.number)
         if before is None:
-            return await self._begin_first(chunk)
-        digest = await self._journal.compute(lambda: digest_of(chunk))
-        self._compare(chunk, digest, before)
+            return await self._begin_first(chunk, digest)
+        self._refuse_change(chunk, digest, before)
         is_stale = any(self._last_sent.get(key, 0) > before.run for key in chunk.keys)
         known = recorded(before, chunk, self._policy, is_stale=is_stale)
-        self._note_keys(chunk, self.run.number if known.left else before.run)
-        if known.left or known.doubtful:
-            await self._save_or_withdraw(chunk.number, self._resumed(before, known))
+        self._note_keys(chunk, self.run.number if known.pending else before.run)
+        if known.pending or known.doubtful:
+            await self._save_or_withdraw(self._resumed(before, known))
             return known
         if before.state is ChunkState.SENDING:
-            # Counted only afterwards: where this fails, the entry tells what an earlier run may have stored.
-            await self._journal.save(before.ended_as(known.settled, keeps_values=self._keeps_values))
+            # Counted only afterwards: if this fails, the entry still has the rows that may be stored.
+            await self._journal.save(before.with_result(known.settled, keeps_values=self._keeps_values))
         self._count(known.settled)
         return known
 
-    async def _begin_first(self, chunk: Chunk) -> Recorded | None:
-        self._refuse_more(chunk)
-        floor = None if chunk.is_keyed or not chunk.rows else await self._floor_now()
-        floor_id = None if floor is None else floor.id
-        await self._save_or_withdraw(
-            chunk.number, lambda: self._stamped(Entry.beginning(chunk, digest_of(chunk), floor=floor_id))
-        )
-        return None if floor is None or not self._policy.verifies else begun_at(floor, chunk)
+    async def _begin_first(self, chunk: Chunk, digest: str) -> Recorded | None:
+        n_chunks = self._journal.job.get("n_chunks")
+        if n_chunks is not None and chunk.number >= n_chunks:
+            raise JournalError(
+                f"the input has changed: it had {in_words(self._journal.job['n_rows'], 'row')}, and now has more; "
+                f"{HOW_TO_START_OVER}"
+            )
+        floor = None
+        if self._horizon is not None and chunk.rows and not chunk.is_keyed:
+            try:
+                floor = (await self._horizon.read_horizon()).floor
+            except PlanhatError:
+                self._horizon = None  # not tried again: a later run that looks for rows reads the whole list
+        entry = Entry.of_chunk(chunk, digest, floor=None if floor is None else floor.id)
+        await self._save_or_withdraw(self._stamped(entry))
+        return unrecorded(chunk, floor=floor) if floor is not None and self._policy.verifies else None
 
-    async def _floor_now(self) -> Floor | None:
-        """The floor of keyless rows that are about to be sent: a later run may have to look for them."""
-        if self._horizon is None:
-            return None
-        try:
-            return (await self._horizon.read()).floor
-        except PlanhatError:
-            self._horizon = None  # not a second time: a later run that looks for rows reads the whole list
-            return None
-
-    async def end(self, result: ChunkResult) -> None:
+    async def end_chunk(self, result: ChunkResult) -> None:
         """Write the outcomes of the chunk."""
         self._count(result)
         if self._horizon is not None:
             self._horizon.note_created(result.created_ids)
-        entry = self._journal.entries[result.number].ended_as(result, keeps_values=self._keeps_values)
-        run = self.run_now()
+        run = self._run_now()
+        entry = self._journal.entries[result.number].with_result(result, keeps_values=self._keeps_values)
         entry = attrs.evolve(entry, ended=run.seen, n_attempts=run.attempts)
         try:
             await self._journal.save(entry, run)
         except (JournalError, asyncio.CancelledError):
             self._unwritten.append(entry)
             raise
-        # Only a run that does not come to the chunk asks where its rows stood; in memory that may be a range a row.
+        # Only a run that does not reach the chunk needs its positions; in memory they may take a range for each row.
         self._journal.entries[entry.number] = attrs.evolve(entry, positions=())
 
-    async def write_the_rest(self) -> None:
-        """Write the outcomes of chunks where that failed or was cancelled; on a full disk the log's room may be enough.
+    async def end_run(self, ended_by: str | None) -> None:
+        """Write the end of the run, and before it the outcomes for which `end` failed or was cancelled.
 
-        Otherwise a rerun would treat rows without a key as unknown, although their outcomes are known.
+        Otherwise a rerun would treat rows without a key as unknown, although their outcomes are known. On a full disk
+        the room of the log may be enough. A `JournalError` is not raised: `end` has raised it before.
         """
-        for entry in self._unwritten:
-            try:
-                await self._journal.save(entry)
-            except JournalError:
-                await self._journal.checkpoint(frees_log=True)
-                await self._journal.save(entry)
+        with suppress(JournalError):
+            for entry in self._unwritten:
+                try:
+                    await self._journal.save(entry)
+                except JournalError:
+                    await self._journal.free_log()
+                    await self._journal.save(entry)
+            run = self._run_now()
+            await self._journal.save_run(attrs.evolve(run, ended=run.seen, ended_by=ended_by))
 
-    async def finish(self, result: UpsertResult) -> None:
+    async def end_input(self, result: UpsertResult) -> None:
         """Record that the input has ended.
 
         Raises:
             JournalError: An earlier run has read more of it.
         """
-        if self._last_before > self._seen:
+        if max(self._journal.entries, default=-1) >= result.n_chunks:
             raise JournalError(
                 f"the input has changed: it ends after {in_words(result.rows, 'row')}, an earlier run has read more; "
-                f"{HOW_TO_BEGIN_ANEW}"
+                f"{HOW_TO_START_OVER}"
             )
-        await self._journal.describe({"n_chunks": self._seen + 1, "n_rows": result.rows})
+        await self._journal.save_job({"n_chunks": result.n_chunks, "n_rows": result.rows})
 
-    def see(self, chunk: ChunkResult) -> None:
-        """Record a chunk that the run hands out, if it has ended before it was begun."""
+    def note_ended(self, chunk: ChunkResult) -> None:
+        """Note a chunk that has ended, perhaps before it was begun."""
         if chunk.number not in self._reached:
             self._unbegun.append(chunk)
 
     def earlier(self) -> list[Entry]:
-        """The chunks of earlier runs that this one did not reach."""
+        """Chunks of earlier runs that this run did not reach."""
         return [entry for number, entry in self._journal.entries.items() if number not in self._reached]
 
     def total(self) -> UpsertResult | None:
-        """The outcomes of all rows of all runs; `None` if this run has reached all that others have sent."""
+        """The outcomes of all rows of all runs; `None` if this run has reached all chunks of earlier ones."""
         earlier = self.earlier()
         if not earlier:
             return None
-        total, self._account = self._account, UpsertResult()
-        add_the_rest(total, earlier, self._unbegun)
+        total, self._reached_total = self._reached_total, UpsertResult()
+        for entry in earlier:
+            total.add(entry.result)
+        known = merged(one for entry in earlier for one in entry.positions)
+        for chunk in self._unbegun:
+            again = {one.position for one in chunk.problems if one.position is not None and _holds(known, one.position)}
+            others = without(chunk, again)
+            if others.rows:
+                total.add(others)
         return total
 
-    def run_now(self) -> Run:
-        """The run, with what it has cost so far."""
+    def _run_now(self) -> Run:
+        """The run, with its cost so far."""
         calls, attempts = self._cost()
         return attrs.evolve(self.run, seen=time.time(), calls=calls, attempts=attempts)
 
     def _count(self, result: ChunkResult) -> None:
         self._reached.add(result.number)
-        self._account.add(result)
+        self._reached_total.add(result)
 
     def _note_keys(self, chunk: Chunk, run: int) -> None:
-        """Remember which run sent them, if a chunk behind may have to follow them again."""
+        """Note the run that sent the chunk's keys last, if a later chunk may have to be sent again after it."""
         if self._oldest_behind.get(chunk.number, run) < run:
             self._last_sent.update((key, max(run, self._last_sent.get(key, 0))) for key in chunk.keys)
 
@@ -181,27 +176,27 @@ class JournalLedger:
         return attrs.evolve(entry, run=self.run.number, begun=entry.begun or now, sent=now, ended=None)
 
     def _resumed(self, before: Entry, known: Recorded) -> Entry:
-        """The entry of a chunk some of whose rows are about to be sent again."""
-        entry = before.ended_as(known.settled, keeps_values=self._keeps_values)
-        rows = (*known.left, *known.doubtful)
+        """The entry of a chunk of which rows are about to be sent again."""
+        entry = before.with_result(known.settled, keeps_values=self._keeps_values)
+        rows = (*known.pending, *known.doubtful)
         return self._stamped(
             attrs.evolve(entry, state=ChunkState.SENDING, pending=ranges_of(row.position for row in rows))
         )
 
-    async def _save_or_withdraw(self, number: int, entry: Entry | Callable[[], Entry]) -> None:
+    async def _save_or_withdraw(self, entry: Entry) -> None:
         """Persist that a chunk is about to be sent.
 
-        On failure or cancellation remove the entry again, so that a rerun knows it was never sent.
+        On failure or cancellation restore the entry before it, so that a rerun knows that the chunk was not sent.
         """
-        before = self._journal.entries.get(number)
+        before = self._journal.entries.get(entry.number)
         try:
-            await self._journal.save(entry, is_leaving=True)
+            await self._journal.save(entry, precedes_send=True)
         except (asyncio.CancelledError, JournalError):
             with suppress(JournalError):  # then it is unknown, which does no harm
-                await (self._journal.remove(number) if before is None else self._journal.save(before))
+                await (self._journal.remove(entry.number) if before is None else self._journal.save(before))
             raise
 
-    def _compare(self, chunk: Chunk, digest: str, before: Entry) -> None:
+    def _refuse_change(self, chunk: Chunk, digest: str, before: Entry) -> None:
         """Refuse a chunk that differs from its entry."""
         n_rows = len(chunk.rows) + len(chunk.invalid)
         if (digest, n_rows, chunk.is_keyed) == (before.digest, before.n_rows, before.is_keyed):
@@ -209,16 +204,13 @@ class JournalLedger:
         first, last = chunk.positions[0].start + 1, chunk.positions[-1].stop
         raise JournalError(
             f"the input has changed: chunk {chunk.number + 1}, of the rows from {first:,} to {last:,}, is not what it "
-            f"was when the job began; {HOW_TO_BEGIN_ANEW}"
+            f"was when the job began; {HOW_TO_START_OVER}"
         )
 
-    def _refuse_more(self, chunk: Chunk) -> None:
-        n_chunks = self._journal.job.get("n_chunks")
-        if n_chunks is not None and chunk.number >= n_chunks:
-            raise JournalError(
-                f"the input has changed: it had {in_words(self._journal.job['n_rows'], 'row')}, and now has more; "
-                f"{HOW_TO_BEGIN_ANEW}"
-            )
+
+def _holds(ranges: tuple[range, ...], position: int) -> bool:
+    number = bisect_right(ranges, position, key=lambda one: one.start)
+    return number > 0 and position in ranges[number - 1]
 
 
 def _oldest_behind(journal: Journal) -> dict[int, int]:

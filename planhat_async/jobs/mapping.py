@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, tzinfo
+from hashlib import blake2b
 from typing import Any, Self, get_origin
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -17,7 +17,7 @@ from planhat_async._convert import (
     encode_json,
     fields_of,
     spellings_of,
-    to_write,
+    to_wire,
     unknown_field,
     write_time,
 )
@@ -28,16 +28,16 @@ from planhat_async.records.documentation import documentation_of
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 _TRUE = {"true", "yes", "1"}
 _FALSE = {"false", "no", "0"}
-
+_MAP_FORM, _SET_FORM = "--map field=Column", "--set field=value"
 
 REASON_COLUMN = "not stored because"
-"""Stands beside rows that are to be corrected; when they are sent again it is ignored."""
+"""The column beside rows to be corrected; ignored when they are sent again."""
 
 
 class SourceError(ValueError):
-    """A file, or the mapping to it, that cannot be used.
+    """A file, or the mapping to it, cannot be used.
 
-    That is found before anything is sent, but for a file that is changed, or proves to be damaged, while it is read.
+    Raised before anything is sent, unless the file changes or turns out to be damaged while it is read.
     """
 
 
@@ -45,7 +45,7 @@ class SourceError(ValueError):
 class FieldMapping:
     """Which column goes to which field.
 
-    Without columns of its own every column is a field, in either spelling. With some, only those are read.
+    If `columns` is empty, every column must be a field, in either spelling; otherwise only those columns are read.
     """
 
     record: type[Record]
@@ -54,9 +54,9 @@ class FieldMapping:
     constants: Mapping[str, Any] = attrs.field(factory=dict)
     """Field to a value that every row gets."""
     dates: Mapping[str, str] = attrs.field(factory=dict)
-    """Field to the format of its times, as `strptime` has it."""
+    """Field to the `strptime` format of its times."""
     zone: tzinfo | None = None
-    """Of times without one."""
+    """The zone of times without one."""
 
     @classmethod
     def parse(
@@ -70,7 +70,7 @@ class FieldMapping:
         dates: Mapping[str, str] | None = None,
         time_zone: str | None = None,
     ) -> Self:
-        """A mapping from `field=Column` and `field=value` texts, and from what a file holds.
+        """A mapping from `field=Column` and `field=value` texts, and from the contents of a mapping file.
 
         Args:
             record: The model.
@@ -82,27 +82,26 @@ class FieldMapping:
             time_zone: The zone of times whose format has none, such as `Europe/Berlin`.
 
         Raises:
-            SourceError: No such field, a field given twice, a text without `=`, a value of the wrong type.
+            SourceError: An unknown field, a field given twice, a text without `=`, a value of the wrong type.
         """
-        wanted = _joined(record, _pairs(record, maps, "--map field=Column"), columns or {}, "--map")
-        texts = _pairs(record, constants, "--set field=value")
-        held = _joined(record, {}, values or {}, "constants")
-        for name in wanted:
-            if _is_among(name, texts) or _is_among(name, held):
+        by_column = _by_field(record, [*_split(maps, _MAP_FORM), *_located("--map", columns)], _MAP_FORM)
+        texts = _by_field(record, _split(constants, _SET_FORM), _SET_FORM)
+        held = _by_field(record, _located("constants", values), "constants")
+        formats = _by_field(record, _located("dates", dates), "dates")
+        for name in by_column:
+            if _is_among(name, texts | held):
                 raise SourceError(f"{name} is given twice: by --map and by --set")
         try:
-            held |= {name: value_of(record, name, _clean(text, name)) for name, text in texts.items()}
-            encode_json(to_write(record, _nested(dict(held))))
+            held |= {name: value_of(record, name, _checked_text(text, name)) for name, text in texts.items()}
+            encode_json(to_wire(record, _nested(dict(held))))
         except (ValueError, TypeError) as error:
             raise SourceError(f"--set: {error}") from None
-        formats = _joined(record, {}, dates or {}, "dates")
-        return cls(record=record, columns=wanted, constants=held, dates=formats, zone=_zone_of(time_zone, formats))
+        return cls(record=record, columns=by_column, constants=held, dates=formats, zone=_zone_of(time_zone, formats))
 
     def description(self) -> dict[str, Any]:
-        """What decides how rows are read, as JSON values; constants by a digest only."""
+        """The mapping as JSON values, to recognise it in a rerun; of constants only a digest."""
         digests = {
-            name: hashlib.blake2b(encode_json(value), digest_size=4).hexdigest()
-            for name, value in self.constants.items()
+            name: blake2b(encode_json(value), digest_size=4).hexdigest() for name, value in self.constants.items()
         }
         described: dict[str, Any] = {"columns": dict(self.columns), "constants": digests}
         return described | ({"dates": dict(self.dates), "time_zone": str(self.zone)} if self.dates else {})
@@ -111,51 +110,45 @@ class FieldMapping:
         """Refuse a file whose columns do not fit.
 
         Raises:
-            SourceError: A mapped column is missing; or, without a mapping, a column is not a field.
+            SourceError: A mapped column is missing or ambiguous; or, without a mapping, a column is not a field.
         """
-        there = [column for column in columns if column != REASON_COLUMN]
+        present = [column for column in columns if column != REASON_COLUMN]
         for name, column in self.columns.items():
-            if column not in there:
-                raise SourceError(f"--map {name}={column}: the file has no such column; it has {', '.join(there)}")
+            if column not in present:
+                raise SourceError(f"--map {name}={column}: the file has no such column; it has {', '.join(present)}")
         for column in self.columns.values():
-            if there.count(column) > 1:
+            if present.count(column) > 1:
                 raise SourceError(f"the file has the column {column!r} twice")
-        if not self.columns:
-            self._check_fields(there)
-
-    def _check_fields(self, columns: list[str]) -> None:
-        """Refuse columns that are not, each, a field that can be written."""
         names: set[str] = set()
-        for column in columns:
+        for column in () if self.columns else present:
             try:
-                name = _canonical(self.record, column)
+                name = _own_name(self.record, column)
             except ValueError as error:
                 raise SourceError(f"column {column!r}: {error} (say --map FIELD={column!r})") from None
             if name in names or _is_among(name, self.constants):
                 raise SourceError(f"{name} is given twice: by the column {column!r}, and by another or --set")
             names.add(name)
 
-    def read_from(self, columns: Iterable[str]) -> list[str]:
-        """The columns of these that are read."""
-        wanted = set(self.columns.values())
-        return [column for column in columns if column in wanted or (not self.columns and column != REASON_COLUMN)]
+    def columns_to_read(self, columns: Iterable[str]) -> list[str]:
+        """The columns of a file that the mapping uses."""
+        mapped = set(self.columns.values())
+        return [column for column in columns if column in mapped or (not mapped and column != REASON_COLUMN)]
 
     def apply_to_text(self, cells: Mapping[str, str]) -> dict[str, Any]:
-        """The row in these cells; an empty cell is left out.
+        """The row in these cells, without the empty ones.
 
         Raises:
-            ValueError: A cell does not hold what its field takes.
+            ValueError: A cell does not hold a value of its field.
         """
-        pairs = self.columns.items() if self.columns else ((name, name) for name in self.read_from(cells))
         row = dict(self.constants)
-        for name, column in pairs:
+        for name, column in (self.columns or {name: name for name in self.columns_to_read(cells)}).items():
             if cells[column]:
-                text = _clean(cells[column], f"column {column!r}")
+                text = _checked_text(cells[column], f"column {column!r}")
                 row[name] = self._time_of(name, text) if name in self.dates else value_of(self.record, name, text)
         return _nested(row)
 
     def _time_of(self, name: str, text: str) -> str:
-        """A time in the format that was given for the field, as Planhat has it."""
+        """A time in the field's format, as Planhat writes it."""
         try:
             time = datetime.strptime(text.strip(), self.dates[name])  # noqa: DTZ007 - its zone comes next
         except ValueError:
@@ -163,35 +156,36 @@ class FieldMapping:
         return write_time(time if time.tzinfo else time.replace(tzinfo=self.zone))
 
     def apply(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The row in these values; a missing one is left out."""
-        held = {name: values[column] for name, column in self.columns.items() if column in values}
-        if not self.columns:
-            held = {name: values[name] for name in self.read_from(values) if not self._is_constant(name)}
+        """The row in these values, without columns that are missing; a constant replaces a value of its field."""
+        if self.columns:
+            row = {name: values[column] for name, column in self.columns.items() if column in values}
+        else:
+            row = {name: values[name] for name in self.columns_to_read(values) if not self._is_constant(name)}
         for name in self.dates:
-            if isinstance(held.get(name), str):
-                held[name] = self._time_of(name, held[name])
-        return _nested({**held, **self.constants})
+            if isinstance(row.get(name), str):
+                row[name] = self._time_of(name, row[name])
+        return _nested({**row, **self.constants})
 
     def _is_constant(self, name: str) -> bool:
-        if not self.constants:
-            return False
-        field = spellings_of(self.record).get(name)
+        field = spellings_of(self.record).get(name) if self.constants else None
         return _is_among(name if field is None else field.name, self.constants)
 
 
 def value_of(record: type[Record], name: str, text: str) -> Any:
-    """What a text means for a field: true/false, numbers, lists split at commas, JSON for anything nested.
+    """The value that a text stands for: true/false, numbers, lists split at commas, JSON for anything nested.
 
     Raises:
-        ValueError: It does not hold what the field takes; the message names the field.
+        ValueError: It is not a value of the field; the message names the field.
     """
     if name.startswith("custom."):
         return text
-    field = fields_of(record)[_canonical(record, name)]
+    field = fields_of(record)[_own_name(record, name)]
     try:
         return _parse(field, text)
     except (ValueError, DecodeError):
-        raise ValueError(f"{field.name}: {text[:80]!r} is not {_called(field)}") from None
+        names = {bool: "true or false", int: "a whole number", float: "a number"}
+        expected = names.get(field.type, "a JSON object" if get_origin(field.type) is dict else "a JSON list")
+        raise ValueError(f"{field.name}: {text[:80]!r} is not {expected}") from None
 
 
 def _parse(field: Field, text: str) -> Any:
@@ -213,16 +207,11 @@ def _parse(field: Field, text: str) -> Any:
     return value
 
 
-def _called(field: Field) -> str:
-    names = {bool: "true or false", int: "a whole number", float: "a number"}
-    return names.get(field.type, "a JSON object" if get_origin(field.type) is dict else "a JSON list")
-
-
-def _canonical(record: type[Record], name: str) -> str:
+def _own_name(record: type[Record], name: str) -> str:
     """A field's own name from either spelling; `custom.NAME` as it is.
 
     Raises:
-        ValueError: No such field, or one that Planhat fills in: it would drop the value without a word.
+        ValueError: The field is unknown, or Planhat fills it in: it would drop the value silently.
     """
     if name.startswith("custom."):
         if not name.removeprefix("custom.").strip():
@@ -237,26 +226,39 @@ def _canonical(record: type[Record], name: str) -> str:
     return field.name
 
 
-def _joined(record: type[Record], given: dict[str, Any], more: Mapping[str, Any], what: str) -> dict[str, Any]:
-    """Both, under the fields' own names."""
-    joined = dict(given)
-    for name, value in more.items():
+def _split(texts: Iterable[str], form: str) -> Iterator[tuple[str, str, str]]:
+    """Each `name=value` text in quotes, its name and its value."""
+    for text in texts:
+        name, _, value = text.partition("=")
+        if not name or not value:
+            raise SourceError(f"{text!r} does not have the form {form}")
+        yield repr(text), name, value
+
+
+def _located(where: str, given: Mapping[str, Any] | None) -> list[tuple[str, str, Any]]:
+    return [(where, name, value) for name, value in (given or {}).items()]
+
+
+def _by_field(record: type[Record], given: Iterable[tuple[str, str, Any]], what: str) -> dict[str, Any]:
+    """Values under the fields' own names, from places for messages, names and values."""
+    found: dict[str, Any] = {}
+    for where, name, value in given:
         try:
-            field = _canonical(record, name)
+            field = _own_name(record, name)
         except ValueError as error:
-            raise SourceError(f"{what}: {error}") from None
-        if field in joined:
+            raise SourceError(f"{where}: {error}") from None
+        if field in found:
             raise SourceError(f"{field} is given twice: {what}")
-        joined[field] = value
-    return joined
+        found[field] = value
+    return found
 
 
 def _zone_of(name: str | None, formats: Mapping[str, str]) -> tzinfo | None:
-    """The zone of times that name none; there must be one where a format has none."""
-    zoneless = next((field for field, form in formats.items() if "%z" not in form), None)
+    """The zone of times without one; required if a format has no zone."""
     if name is None:
-        if zoneless is not None:
-            raise SourceError(f'dates: the format of {zoneless} names no zone: give one, as time_zone = "UTC"')
+        for field, form in formats.items():
+            if "%z" not in form:
+                raise SourceError(f'dates: the format of {field} names no zone: give one, as time_zone = "UTC"')
         return None
     try:
         return ZoneInfo(name)
@@ -265,28 +267,12 @@ def _zone_of(name: str | None, formats: Mapping[str, str]) -> tzinfo | None:
 
 
 def _is_among(name: str, given: Mapping[str, Any]) -> bool:
-    """Whether a field is given already; `custom` as a whole holds every `custom.NAME`."""
+    """Whether a field is given already; `custom` as a whole includes every `custom.NAME`."""
     return name in given or ("custom" in given and name.startswith("custom."))
 
 
-def _pairs(record: type[Record], texts: Iterable[str], form: str) -> dict[str, str]:
-    pairs: dict[str, str] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name or not value:
-            raise SourceError(f"{text!r} does not have the form {form}")
-        try:
-            field = _canonical(record, name)
-        except ValueError as error:
-            raise SourceError(f"{text!r}: {error}") from None
-        if field in pairs:
-            raise SourceError(f"{field} is given twice: {form}")
-        pairs[field] = value
-    return pairs
-
-
 def _nested(row: dict[str, Any]) -> dict[str, Any]:
-    """`custom.NAME` into `custom`."""
+    """Move each `custom.NAME` into `custom`."""
     custom = {name.removeprefix("custom."): row.pop(name) for name in list(row) if name.startswith("custom.")}
     if any(not name.strip() for name in custom):
         raise ValueError("custom. names no custom field")
@@ -298,8 +284,8 @@ def _nested(row: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
-def _clean(text: str, where: str) -> str:
-    """Refuse text that held bytes of another encoding, or a NUL."""
+def _checked_text(text: str, where: str) -> str:
+    """The text; refused if it has bytes of another encoding or a NUL."""
     if "\0" in text:
         raise ValueError(f"{where} holds a NUL character")
     if not text.isascii() and any("\udc80" <= character <= "\udcff" for character in text):

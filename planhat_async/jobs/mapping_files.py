@@ -16,9 +16,9 @@ _TABLES = ("columns", "constants", "dates")
 
 @attrs.frozen(kw_only=True)
 class MappingFile:
-    """What a mapping file holds.
+    """The contents of a mapping file.
 
-    time_zone = "Europe/Berlin"      # of dates that name none
+    time_zone = "Europe/Berlin"      # of dates without a zone
 
     [columns]                        # column -> field
     "Ticket ID" = "source_id"
@@ -27,7 +27,7 @@ class MappingFile:
     [constants]                      # field = value
     source = "help desk"
 
-    [dates]                          # field = format, as strptime has it
+    [dates]                          # field = strptime format
     "custom.purchased" = "%Y-%m-%d"
     """
 
@@ -50,31 +50,17 @@ class MappingFile:
             raise SourceError(f"{path}: {error.strerror}") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SourceError(f"{path} is not TOML in UTF-8: {error}") from None
-        unknown = [name for name in held if name not in {*_TABLES, "time_zone"}]
-        if unknown:
-            raise SourceError(f"{path}: {unknown[0]!r} is not one of {', '.join(_TABLES)} or time_zone")
-        tables = {name: _table(path, name, held.get(name, {})) for name in _TABLES}
-        for name in ("columns", "dates"):
-            _refuse_other_than_text(path, name, tables[name])
-        fields = list(tables["columns"].values())
-        twice = next((field for field in fields if fields.count(field) > 1), None)
-        if twice is not None:
-            raise SourceError(f"{path}: two columns go to {twice}")
-        return cls(
-            columns={field: column for column, field in tables["columns"].items()},
-            constants=tables["constants"],
-            dates=tables["dates"],
-            time_zone=held.get("time_zone"),
-        )
-
-
-def _table(path: Path, name: str, held: Any) -> dict[str, Any]:
-    if not isinstance(held, dict):
-        raise SourceError(f"{path}: {name} is not a table: begin it with [{name}]")
-    return held
-
-
-def _refuse_other_than_text(path: Path, name: str, table: Mapping[str, Any]) -> None:
-    for key, value in table.items():
-        if not isinstance(value, str):
-            raise SourceError(f"{path}: [{name}] {key!r} is not text; quote a name that holds a dot")
+        if unknown := held.keys() - {*_TABLES, "time_zone"}:
+            raise SourceError(f"{path}: {min(unknown)!r} is not one of {', '.join(_TABLES)} or time_zone")
+        for name in _TABLES:
+            table = held.setdefault(name, {})
+            if not isinstance(table, dict):
+                raise SourceError(f"{path}: {name} is not a table: begin it with [{name}]")
+            for key, value in table.items():
+                if name != "constants" and not isinstance(value, str):
+                    raise SourceError(f"{path}: [{name}] {key!r} is not text; quote a name that holds a dot")
+        columns: dict[str, str] = {}
+        for column, field in held["columns"].items():
+            if columns.setdefault(field, column) != column:
+                raise SourceError(f"{path}: two columns go to {field}")
+        return cls(**held | {"columns": columns})

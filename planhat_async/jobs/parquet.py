@@ -13,10 +13,8 @@ import pyarrow as pa
 from pyarrow import parquet as pq
 
 from planhat_async._convert import Field, encode_plain, fields_of
-from planhat_async.jobs.writers import RecordWriter, object_in
+from planhat_async.jobs.writers import ExportWriter, object_in
 from planhat_async.records import Record
-
-EXTRA = "extra"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -24,39 +22,34 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 @attrs.frozen
 class Column:
-    """How a field's values are held."""
+    """The column of a field."""
 
     name: str
     type: pa.DataType
-    hold: Callable[[Any], Any]
-    """From the wire to the column; raises `TypeError`, `ValueError` or `OverflowError` where it has no place."""
+    convert: Callable[[Any], Any]
+    """From the wire to the column; raises `TypeError`, `ValueError` or `OverflowError` if it cannot hold the value."""
 
 
-def columns_of(record: type[Record]) -> list[Column]:
-    """A column for each field of a model, in its order; `extra` is not among them."""
-    return [_column(field) for field in fields_of(record).values()]
+class ParquetWriter(ExportWriter):
+    """One column per field, with Planhat's names and the model's types; needs the memory of one row group.
 
-
-class ParquetWriter(RecordWriter):
-    """One column a field, by Planhat's names, typed as the model is; streamed, so its memory is a row group's.
-
-    Texts, booleans, whole numbers (64 bits), numbers, times (UTC, milliseconds) and lists of texts are what they
-    are, anything nested is JSON. The last column, `extra`, holds as a JSON object what no column can: fields
-    that the model lacks, and values of another type than their column's. A field that Planhat did not send and one that
-    is null look the same.
+    Texts, booleans, whole numbers (64 bits), numbers, times (UTC, milliseconds) and lists of texts keep their types;
+    anything nested becomes JSON. The last column, `extra`, is a JSON object of what no column can hold: fields that
+    the model lacks, and values of another type than their column's. A field that Planhat did not send and one that is
+    null look the same.
 
     Args:
         out: A binary file; it need not be seekable.
         record: The model.
-        max_rows: Records a row group.
-        max_bytes: Bytes of JSON after which a row group ends as well.
+        max_rows: Records in a row group.
+        max_bytes: Bytes of JSON after which a row group also ends.
     """
 
     def __init__(
         self, out: BinaryIO, record: type[Record], *, max_rows: int = 10_000, max_bytes: int = 8 << 20
     ) -> None:
-        self._columns = columns_of(record)
-        self._schema = pa.schema([*((column.name, column.type) for column in self._columns), (EXTRA, pa.string())])
+        self._columns = [_column(field) for field in fields_of(record).values()]
+        self._schema = pa.schema([*((column.name, column.type) for column in self._columns), ("extra", pa.string())])
         self._sink = _Sink(out)
         self._file: pq.ParquetWriter | None = None
         self._max_rows, self._max_bytes = max_rows, max_bytes
@@ -69,12 +62,12 @@ class ParquetWriter(RecordWriter):
         return len(self._rows) >= self._max_rows or self._n_bytes >= self._max_bytes
 
     def write(self, row: bytes) -> None:
-        """Collect one record; it is decoded where the row group is made."""
+        """Collect one record; it is decoded when the row group is written."""
         self._rows.append(row)
         self._n_bytes += len(row)
 
     def flush(self) -> None:
-        """Write a row group of what was collected.
+        """Write the collected records as a row group.
 
         Raises:
             DecodeError: A row is not a record.
@@ -105,21 +98,25 @@ class ParquetWriter(RecordWriter):
     def _table(self, rows: list[bytes]) -> pa.Table:
         columns: list[list[Any]] = [[] for _ in self._columns]
         extras: list[str | None] = []
-        plan = [(one.name, one.hold, values.append) for one, values in zip(self._columns, columns, strict=True)]
+        plan = [(one.name, one.convert, values.append) for one, values in zip(self._columns, columns, strict=True)]
         for row in rows:
             held = object_in(row)
-            for name, hold, append in plan:
+            for name, convert, append in plan:
                 value = held.pop(name, None)
-                append(None if value is None else _value(name, value, hold, held))
+                try:
+                    append(None if value is None else convert(value))
+                except (TypeError, ValueError, OverflowError):
+                    append(None)
+                    held[name] = value
             extras.append(encode_plain(held).decode() if held else None)
         arrays = [pa.array(values, field.type) for values, field in zip([*columns, extras], self._schema, strict=True)]
         return pa.Table.from_arrays(arrays, schema=self._schema)
 
 
 class _Sink(io.RawIOBase):
-    """Lets bytes through to a file while it is open.
+    """Passes bytes on to a file while it is open, and drops them otherwise.
 
-    pyarrow writes a footer also where its writer is thrown away, and an export that broke off must not look whole.
+    pyarrow also writes a footer when its writer is garbage collected, but an interrupted export must not look complete.
     """
 
     def __init__(self, out: BinaryIO) -> None:
@@ -135,55 +132,42 @@ class _Sink(io.RawIOBase):
         return len(data)
 
 
-def _value(name: str, value: Any, hold: Callable[[Any], Any], held: dict[str, Any]) -> Any:
-    """What a column holds of a value; nothing, where it has no place there and stays in what is left."""
-    try:
-        return hold(value)
-    except (TypeError, ValueError, OverflowError):
-        held[name] = value
-        return None
-
-
 def _column(field: Field) -> Column:
     if field.type is datetime:
         return Column(field.wire, pa.timestamp("ms", tz="UTC"), lambda value: _milliseconds(field, value))
-    type_, hold = _KINDS.get(field.type, (pa.string(), _json))
-    return Column(field.wire, type_, hold)
+    return Column(field.wire, *_KINDS.get(field.type, (pa.string(), _json)))
 
 
 def _milliseconds(field: Field, value: Any) -> int:
-    assert field.read is not None  # noqa: S101 - what is a time is read
+    assert field.read is not None  # noqa: S101 - times have a reader
     n_whole, rest = divmod(field.read(value) - _EPOCH, _MILLISECOND)
     if rest:
         raise ValueError("a time between two milliseconds")
-    whole: int = n_whole
-    return whole
+    return int(n_whole)
 
 
-def _text(value: Any) -> str:
-    if type(value) is not str:
-        raise TypeError("not text")
-    return value
+def _of_type(*types: type) -> Callable[[Any], Any]:
+    """A function that returns values of exactly these types, and raises `TypeError` for others."""
+
+    def checked(value: Any) -> Any:
+        if type(value) not in types:
+            raise TypeError("a value of another type")
+        return value
+
+    return checked
 
 
-def _truth(value: Any) -> bool:
-    if type(value) is not bool:
-        raise TypeError("not true or false")
-    return value
+_text, _whole, _number = _of_type(str), _of_type(int), _of_type(int, float)
 
 
-def _whole(value: Any) -> int:
-    if type(value) is not int:
-        raise TypeError("not a whole number")
-    if not -(2**63) <= value < 2**63:
+def _int64(value: Any) -> Any:
+    if not -(2**63) <= _whole(value) < 2**63:
         raise OverflowError("beyond 64 bits")
     return value
 
 
-def _number(value: Any) -> float:
-    if type(value) not in {int, float}:
-        raise TypeError("not a number")
-    number = float(value)
+def _float(value: Any) -> float:
+    number = float(_number(value))
     if number != value:
         raise ValueError("more digits than a float holds")
     return number
@@ -201,8 +185,8 @@ def _json(value: Any) -> str:
 
 _KINDS: dict[Any, tuple[pa.DataType, Callable[[Any], Any]]] = {
     str: (pa.string(), _text),
-    bool: (pa.bool_(), _truth),
-    int: (pa.int64(), _whole),
-    float: (pa.float64(), _number),
+    bool: (pa.bool_(), _of_type(bool)),
+    int: (pa.int64(), _int64),
+    float: (pa.float64(), _float),
     list[str]: (pa.list_(pa.string()), _texts),
 }

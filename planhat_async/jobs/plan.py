@@ -1,19 +1,17 @@
-"""What an upsert would send, without sending it."""
+"""Plans an upsert without sending anything."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Unpack
 
 import attrs
 
 from planhat_async.batching.chunk_ledger import Ledger, Recorded
-from planhat_async.batching.chunk_outcome import ChunkOutcome
-from planhat_async.batching.chunks import Chunk, Rows
-from planhat_async.jobs.entries import ResendPolicy
-from planhat_async.jobs.job_identity import Source, job_of, refuse_another
+from planhat_async.batching.chunks import Chunk
+from planhat_async.jobs.entries import ResendPolicy, unrecorded
+from planhat_async.jobs.job_identity import Source, job_of, refuse_other_job
 from planhat_async.jobs.journal import Journal, next_run
 from planhat_async.jobs.ledger import JournalLedger
 from planhat_async.repositories import UpsertOptions, Upserts
@@ -22,14 +20,14 @@ from planhat_async.results import ChunkResult, Outcome, UpsertResult
 
 @attrs.define
 class Plan:
-    """What an upsert would send: a ledger that counts chunks and prevents their sending."""
+    """What an upsert would send, counted by a ledger that leaves nothing to send."""
 
     before: Ledger | None = None
     """The record of the job's earlier runs, if there is a journal."""
     result: UpsertResult = attrs.field(factory=UpsertResult)
     """The rows; those that would be sent are unsent, and those that would be looked for are unknown."""
     n_chunks: int = 0
-    """Chunks, and so calls, if Planhat takes each as it is."""
+    """Chunks, and so calls, if none has to be sent in parts."""
     n_bytes: int = 0
     """Size of the request bodies of these chunks, encoded as JSON."""
     n_keyless: int = 0
@@ -45,24 +43,20 @@ class Plan:
 
     @property
     def longest_queue(self) -> int:
-        """How often the key comes that comes most often: its writes go one after another, each in a call of its own."""
+        """Number of rows with the most frequent key: they are sent one after another, each in a call of its own."""
         return max(self._repeats.values(), default=0) + 1
 
     def seconds(self, per_minute: int) -> float:
-        """How long the pace makes these calls take; Planhat's own time comes on top."""
+        """The time for which the rate limit holds these calls back, in seconds."""
         return 60.0 * ((self.n_chunks - 1) // per_minute) if self.n_chunks else 0.0
 
-    async def begin(self, chunk: Chunk) -> Recorded:
+    async def begin_chunk(self, chunk: Chunk) -> Recorded:
         """Count a chunk; nothing of it is sent."""
-        known = None if self.before is None else await self.before.begin(chunk)
-        if known is None:
-            known = Recorded(settled=ChunkOutcome(chunk).result, left=chunk.rows)
-        self._count(known.left)
-        known.settled.count(Outcome.UNSENT, len(known.left))
+        known = None if self.before is None else await self.before.begin_chunk(chunk)
+        known = known or unrecorded(chunk)
+        known.settled.count(Outcome.UNSENT, len(known.pending))
         known.settled.count(Outcome.UNKNOWN, len(known.doubtful))
-        return Recorded(settled=known.settled)
-
-    def _count(self, rows: Rows) -> None:
+        rows = known.pending
         self.n_chunks += bool(rows)
         self.n_bytes += sum(len(row.data) + 1 for row in rows) + bool(rows)
         self.n_keyless += sum(not row.keys for row in rows)
@@ -70,8 +64,9 @@ class Plan:
             repeated = [key for key in row.keys if hash(key) in self._seen]
             self._repeats.update(repeated[:1])
             self._seen.update(map(hash, row.keys))
+        return Recorded(settled=known.settled)
 
-    async def end(self, result: ChunkResult) -> None:
+    async def end_chunk(self, result: ChunkResult) -> None:
         """Do nothing: no chunk is sent."""
 
 
@@ -97,20 +92,16 @@ async def plan_upsert(
         JournalError: The journal cannot be used, or the source or an option is not what it was.
     """
     policy = ResendPolicy(resends_unknown=resend_unknown, verifies=bool(options.get("verify_by")))
-    before = None if journal is None else await _ledger_of(Path(journal), job_of(repository, source, options), policy)
+    before = None
+    if journal is not None:
+        held = await Journal.load(journal, must_exist=False)
+        refuse_other_job(held, job_of(repository, source, options))
+        before = JournalLedger(held, next_run(held, per_minute=None), policy, cost=lambda: (0, 0))
     plan = Plan(before)
     async with repository.upserting(source, ledger=plan, **options) as run:
         async for _ in run:
             pass
     if before is not None:
-        await before.finish(run.result)
+        await before.end_input(run.result)
     plan.result = run.result
     return plan
-
-
-async def _ledger_of(path: Path, job: Mapping[str, Any], policy: ResendPolicy) -> JournalLedger:
-    """A ledger of what earlier runs have done; it changes no file."""
-    journal = await Journal.load(path, must_exist=False)
-    if journal.job:
-        refuse_another(journal, job)
-    return JournalLedger(journal, next_run(journal, per_minute=None), policy, cost=lambda: (0, 0))

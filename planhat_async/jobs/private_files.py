@@ -1,7 +1,7 @@
-"""Files that hold customers' data: for their owner alone, or with the mode of the file they replace.
+"""Files of customers' data: for their owner alone, or with the mode of the file they replace.
 
-They are never written through a link, or into a file, that another user has put where they are to be: what is there
-is removed first, or, if it is to be resumed, must be a regular file of our own.
+They are never written through a link, or into a file, that another user has put in their place: it is removed first
+or, if the file is to be resumed, must be a regular file of our own. A file gets the mode of `like`, if that exists.
 """
 
 from __future__ import annotations
@@ -12,36 +12,25 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-_PRIVATE = 0o600
 # Windows has neither links to guard against here nor modes, and opens files as text.
 _NEVER_A_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
 def create_private(path: Path, *, like: Path | None = None) -> BinaryIO:
-    """Create a file to write to; what has its name is removed, not written to.
-
-    Args:
-        path: The file.
-        like: The file that it is to replace, whose mode it gets if there is one.
+    """Create a file to write to, and remove an existing one of its name.
 
     Raises:
-        OSError: It cannot be created, or what is there cannot be removed.
+        OSError: It cannot be created, or the existing file cannot be removed.
     """
     path.unlink(missing_ok=True)
-    out = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NEVER_A_LINK, _PRIVATE), "w+b")
-    _give_mode(out.fileno(), like)
-    return out
+    return _created(path, like)
 
 
 def reopen_private(path: Path, *, like: Path | None = None) -> BinaryIO:
     """Open a file of our own, to resume it.
 
-    Args:
-        path: The file.
-        like: As with `create_private`.
-
     Raises:
-        ValueError: It is a link, or another user's file, or has another name besides.
+        ValueError: It is a link, another user's file, or has a second name.
         OSError: It cannot be opened.
     """
     refuse_foreign(path)
@@ -54,29 +43,29 @@ def refuse_foreign(path: Path) -> None:
     """Refuse a file that another user may have put there.
 
     Raises:
-        ValueError: It is one.
-        OSError: It is not there.
+        ValueError: It is a link, another user's file, or has a second name.
+        OSError: It does not exist.
     """
     found = path.lstat()
-    own_id = getattr(os, "getuid", lambda: found.st_uid)()  # Windows has none
+    own_id = getattr(os, "getuid", lambda: found.st_uid)()  # Windows lacks it
     if not (stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_uid == own_id):
         raise ValueError(f"{path} is a link, or not a file of yours alone: remove it, and begin again")
 
 
 def make_private(path: Path, *, like: Path | None = None) -> None:
-    """Create an empty file, unless there is one.
-
-    Args:
-        path: The file.
-        like: A file whose mode it gets.
+    """Create an empty file, unless it exists.
 
     Raises:
         OSError: It cannot be created.
     """
     with suppress(FileExistsError):
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NEVER_A_LINK, _PRIVATE)
-        _give_mode(descriptor, like)
-        os.close(descriptor)
+        _created(path, like).close()
+
+
+def _created(path: Path, like: Path | None) -> BinaryIO:
+    out = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NEVER_A_LINK, 0o600), "w+b")
+    _give_mode(out.fileno(), like)
+    return out
 
 
 def _give_mode(descriptor: int, like: Path | None) -> None:

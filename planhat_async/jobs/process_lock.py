@@ -11,27 +11,27 @@ import os
 import sqlite3
 from pathlib import Path
 
+import attrs
+
 from planhat_async.jobs.private_files import make_private
 
 _BUSY_SECONDS = 0.2
 """Longer than another process takes to store its id."""
 
 
+@attrs.define
 class LockedError(Exception):
     """Another holder has the lock."""
 
-    def __init__(self, holder: int) -> None:
-        super().__init__(holder)
-        self.holder = holder
-        """The id of its process."""
+    holder: int
+    """The id of its process."""
 
 
 class ProcessLock:
     """Acquired when it is created, held until `release`.
 
-    Args:
-        path: The lock's file. It is created, and stays after the release: removing it would let two processes in.
-        like: A file whose mode it gets.
+    The file at `path` is created with the mode of the file `like`, and stays after the release: removing it would let
+    two processes in.
 
     Raises:
         LockedError: The lock is held, by another process or by this one.

@@ -1,4 +1,4 @@
-"""Rows that were not stored, in a file of the input's own format, to be corrected and sent."""
+"""A file of the rows that were not stored, in the input's format, to be corrected and sent again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from planhat_async._convert import printable
@@ -19,57 +18,54 @@ from planhat_async.jobs.sources import FileSource
 from planhat_async.results import ChunkResult, Outcome, Problem
 
 REJECTED = (Outcome.REJECTED, Outcome.INVALID, Outcome.DROPPED)
-"""What has to be corrected; what is unknown may be stored, and what is unsent can be sent as it is."""
+"""Rows to be corrected; an unknown row may be stored, and an unsent one can be sent unchanged."""
 
 
 class Rejects:
     """Collects which rows were not stored and why; then reads the input once more, and copies them.
 
-    However many there are, they take little memory: what is collected goes to a temporary file once it is large.
+    Positions and reasons move from memory to a temporary file once they are large.
 
     Args:
         source: The input.
-        path: Where the rows go.
-        others: Files that are in use besides.
+        path: The file for the rows.
+        others: Other files in use.
 
     Raises:
-        ValueError: The input cannot be read again, or it or another file would be overwritten; or there is no
-            folder for the rows.
+        ValueError: The input cannot be read again, a file would be overwritten, or the folder cannot be written to.
     """
 
     def __init__(self, source: FileSource, path: Path, *others: Path) -> None:
         if source.is_standard_input:
             raise SourceError("--rejects reads the input once more, which standard input does not allow: use a file")
         refuse_to_overwrite(path, source.path, *others)
-        _refuse_place(path)
+        _check_output(path)
         self.path = path
         self._source = source
         self._identity = identity_of(source.path.stat())
-        self._found = sqlite3.connect("")  # a temporary file that has no name, and goes with the process
+        self._found = sqlite3.connect("")  # a temporary file without a name
         self._found.execute("CREATE TABLE found (position INTEGER PRIMARY KEY, reason TEXT)")
 
     @property
     def n_rows(self) -> int:
-        """Rows that are to be copied."""
+        """The number of rows to be copied."""
         return int(self._found.execute("SELECT count(*) FROM found").fetchone()[0])
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._found.close()
 
     def add(self, chunk: ChunkResult) -> None:
         """Note a chunk's rows that have to be corrected.
 
-        Those that were refused with everything else have not: the next run sends them as they are.
+        Rows that were refused together with the whole chunk are left out: the next run sends them unchanged.
         """
         self._note(chunk.problems, is_refused=chunk.error is not None and refuses_everything(chunk.error))
 
     def add_earlier(self, entry: Entry) -> None:
-        """Note the same of a chunk that only an earlier run has come to, with the reasons that its journal holds."""
+        """The same for a chunk of an earlier run, with the reasons in its journal."""
         self._note(entry.result.problems, is_refused=entry.state is ChunkState.UNSENT)
 
     def _note(self, problems: Iterable[Problem], *, is_refused: bool) -> None:
@@ -80,14 +76,14 @@ class Rejects:
             and problem.position is not None
             and not (is_refused and problem.outcome is Outcome.REJECTED)
         ]
-        # A row that is here already keeps its reason: those of this run are in full.
+        # An earlier reason of the same row stays: those of this run are unabridged.
         self._found.executemany("INSERT OR IGNORE INTO found VALUES (?, ?)", rows)
 
     def write(self) -> None:
-        """Write the file, if there is a row for it.
+        """Write the file, if any row is to be copied.
 
         Raises:
-            SourceError: The input is not what it was: other rows may be in these rows' places.
+            SourceError: The input has changed, and may have other rows at these positions.
         """
         if self.n_rows:
             if not self._source.path.exists() or identity_of(self._source.path.stat()) != self._identity:
@@ -99,7 +95,7 @@ class Rejects:
         return iter(self._found.execute("SELECT position, reason FROM found ORDER BY position"))
 
 
-def _refuse_place(path: Path) -> None:
+def _check_output(path: Path) -> None:
     if not path.parent.is_dir():
         raise SourceError(f"{path}: there is no folder {path.parent}")
     if path.is_dir():

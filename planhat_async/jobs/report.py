@@ -1,16 +1,15 @@
-"""A job's journal as one page that a person can read at a glance: decisions only.
-
-The page needs nothing from elsewhere: its charts are drawings in the page itself, and it has no scripts.
-"""
+"""A job's journal as one HTML page, without scripts or external resources: decisions only."""
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from html import escape
 from itertools import accumulate
 
 from planhat_async._convert import printable
-from planhat_async.jobs.charts import BAR_PITCH, Bar, BarScale, Plot, bars, plot
+from planhat_async.jobs.charts import BAR_PITCH, Bar, Plot, bars, plot
 from planhat_async.jobs.entries import Entry, Run
 from planhat_async.jobs.job_progress import duration, in_words
 from planhat_async.jobs.job_summary import ended_by, problem_groups, total_of
@@ -41,6 +40,7 @@ def page(journal: Journal, *, name: str) -> str:
     )
     seconds = sum(run.seconds for run in journal.runs)
     title = printable(f"{journal.job.get('model', 'job')} from {name}")
+    description = " · ".join(f"{key} {value}" for key, value in journal.job.items() if not isinstance(value, dict))
     return "\n".join(
         [
             '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">',
@@ -53,7 +53,7 @@ def page(journal: Journal, *, name: str) -> str:
             "</div>",
             _problems(journal),
             _runs(journal),
-            f'<p class="dim">{escape(_described(journal))}</p></body></html>\n',
+            f'<p class="dim">{escape(printable(description))}</p></body></html>\n',
         ]
     )
 
@@ -63,50 +63,43 @@ def charts(journal: Journal) -> list[Plot]:
     entries = sorted((one for one in journal.entries.values() if one.ended), key=lambda one: one.ended or 0.0)
     times = _working_times(entries, journal.runs)
     rows = list(accumulate((one.n_rows for one in entries), initial=0))
+    seconds = [max(0.0, (one.ended or 0.0) - one.sent) for one in entries]
     limit = max((run.per_minute or 0 for run in journal.runs), default=0)
     return [
         Plot(title="Rows over time", points=[(0.0, 0.0), *zip(times, rows[1:], strict=True)], is_line=True),
         Plot(
             title="Calls in each minute, and the limit",
-            points=_a_minute(times, entries),
+            points=_attempts_per_minute(times, entries),
             limit=float(limit) or None,
             is_line=True,
         ),
-        Plot(
-            title="Seconds from a chunk's start to its answer",
-            points=[(time, max(0.0, (one.ended or 0.0) - one.sent)) for time, one in zip(times, entries, strict=True)],
-        ),
+        Plot(title="Seconds from a chunk's start to its answer", points=[*zip(times, seconds, strict=True)]),
     ]
 
 
 def _working_times(entries: Iterable[Entry], runs: Sequence[Run]) -> list[float]:
-    """When each chunk ended, in seconds of work: the time between two runs is left out."""
-    before = dict(
-        zip((run.number for run in runs), accumulate((run.seconds for run in runs), initial=0.0), strict=False)
-    )
-    started = {run.number: run.started for run in runs}
-    return [
-        before.get(one.run, 0.0) + max(0.0, (one.ended or 0.0) - started.get(one.run, one.ended or 0.0))
-        for one in entries
-    ]
+    """The end of each chunk in seconds of work: the time between two runs is left out."""
+    before = accumulate((run.seconds for run in runs), initial=0.0)
+    begins = {run.number: (run.started, seconds) for run, seconds in zip(runs, before, strict=False)}
+    ends = [(one.ended or 0.0, *begins.get(one.run, (math.inf, 0.0))) for one in entries]
+    return [seconds + max(0.0, ended - started) for ended, started, seconds in ends]
 
 
-def _a_minute(times: Sequence[float], entries: Sequence[Entry]) -> list[tuple[float, float]]:
+def _attempts_per_minute(times: Sequence[float], entries: Sequence[Entry]) -> list[tuple[float, float]]:
     """Attempts in each minute, as steps."""
-    minutes: dict[int, int] = {}
-    last: dict[int, int] = {}
+    minutes: Counter[int] = Counter()
+    before: Counter[int] = Counter()
     for time, one in zip(times, entries, strict=True):
-        made = max(0, one.n_attempts - last.get(one.run, 0))
-        last[one.run] = max(last.get(one.run, 0), one.n_attempts)
-        minutes[int(time // 60)] = minutes.get(int(time // 60), 0) + made
+        minutes[int(time // 60)] += max(0, one.n_attempts - before[one.run])
+        before[one.run] = max(before[one.run], one.n_attempts)
     n_minutes = max(minutes, default=-1) + 1
-    return [(60.0 * edge, float(minutes.get(n, 0))) for n in range(n_minutes) for edge in (n, n + 1)]
+    return [(60.0 * edge, float(minutes[n])) for n in range(n_minutes) for edge in (n, n + 1)]
 
 
 def _outcomes(counts: dict[str, int]) -> str:
     """The number of rows with each outcome, as bars."""
     drawn = [Bar(name, n, "good" if Outcome(name) in STORED else "wrong") for name, n in counts.items() if n]
-    parts = "".join(bars(drawn, BarScale(left=100, longest=400)))
+    parts = "".join(bars(drawn, left=100, longest=400))
     return f'<svg width="580" height="{len(drawn) * BAR_PITCH}" role="img" aria-label="Outcomes">{parts}</svg>'
 
 
@@ -141,8 +134,3 @@ def _runs(journal: Journal) -> str:
     )
     head = "<tr><th>run</th><th>time</th><th>calls</th><th>attempts</th><th></th></tr>"
     return _section("Runs", f"<table>{head}{rows}</table>")
-
-
-def _described(journal: Journal) -> str:
-    shown = (f"{name} {value}" for name, value in journal.job.items() if not isinstance(value, dict))
-    return printable(" · ".join(shown))

@@ -1,21 +1,21 @@
-"""A journal's tables, and what stands in them."""
+"""A journal's tables and their rows."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
 
-from planhat_async.jobs.entries import ChunkState, Entry, Group, pairs_of, ranges_from
-from planhat_async.results import Outcome
+from planhat_async.jobs.entries import ChunkState, Entry, Group
+from planhat_async.results import Outcome, merged
 
 SCHEMA_VERSION = 3
-"""1 had other digests, and no positions; 2 had no floors, and no room."""
+"""1 had other digests and no positions; 2 had no floors and no room."""
 APPLICATION_ID = 0x504C4A4F
-"""Tells a journal from any other SQLite file."""
+"""Distinguishes a journal from other SQLite files."""
 _SCHEMA = """
 CREATE TABLE job (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE runs (
@@ -41,7 +41,7 @@ def is_empty(file: sqlite3.Connection) -> bool:
 def create_tables(file: sqlite3.Connection) -> None:
     """Create the tables: all of them or, if the process is killed, none.
 
-    They go to the file itself, not to a log beside it, so that it is known for a journal by itself.
+    They are written to the file itself, not to a log beside it, so that the file alone is recognised as a journal.
     """
     file.executescript(
         f"BEGIN EXCLUSIVE; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION};"
@@ -50,7 +50,7 @@ def create_tables(file: sqlite3.Connection) -> None:
 
 
 def dicts(file: sqlite3.Connection, query: str) -> Iterator[dict[str, Any]]:
-    """The rows of a query, by their columns."""
+    """The rows of a query, as mappings of columns."""
     cursor = file.execute(query)
     names = [column[0] for column in cursor.description]
     return (dict(zip(names, row, strict=True)) for row in cursor)
@@ -59,22 +59,22 @@ def dicts(file: sqlite3.Connection, query: str) -> Iterator[dict[str, Any]]:
 def insert_statement(table: str, row: Mapping[str, Any]) -> tuple[str, Any]:
     """A statement that writes a row, and its values.
 
-    By position: where they have names, Python asks SQLite for each, and lets go of its lock every time. A busy event
-    loop takes that, and gives it back after 5 ms.
+    The values are bound by position: for named ones Python asks SQLite for each name, and releases its global lock
+    every time, which a busy event loop takes for 5 ms.
     """
     names, marks = ", ".join(row), ", ".join("?" * len(row))
     return f"INSERT OR REPLACE INTO {table} ({names}) VALUES ({marks})", tuple(row.values())  # noqa: S608 - our own names
 
 
 def row_of(entry: Entry) -> dict[str, Any]:
-    """A chunk's entry as its table has it."""
+    """The row of a chunk's entry in its table."""
     row = {name: getattr(entry, name) for name in attrs.fields_dict(Entry) if name != "groups"}
     return row | {
         "state": entry.state.value,
-        "positions": json.dumps(pairs_of(entry.positions)),
-        "pending": json.dumps(pairs_of(entry.pending)),
+        "positions": json.dumps(entry.positions, default=_pair_of),
+        "pending": json.dumps(entry.pending, default=_pair_of),
         "counts": json.dumps(dict(entry.counts)),
-        "problems": json.dumps([group.to_json() for group in entry.groups]),
+        "problems": json.dumps([attrs.astuple(group, recurse=False) for group in entry.groups], default=_pair_of),
     }
 
 
@@ -90,12 +90,23 @@ def entry_of(row: dict[str, Any]) -> Entry:
         | {
             "is_keyed": bool(row["is_keyed"]),
             "state": ChunkState(row["state"]),
-            "positions": ranges_from(json.loads(row["positions"])),
-            "pending": ranges_from(json.loads(row["pending"])),
+            "positions": _ranges_of(json.loads(row["positions"])),
+            "pending": _ranges_of(json.loads(row["pending"])),
             "counts": _counts_of(json.loads(row["counts"])),
         },
-        groups=tuple(Group.from_json(group) for group in groups),
+        groups=tuple(
+            Group(Outcome(outcome), reason, _ranges_of(pairs), n_nameless, key)
+            for outcome, reason, pairs, n_nameless, key in groups
+        ),
     )
+
+
+def _pair_of(one: range) -> list[int]:
+    return [one.start, one.stop]
+
+
+def _ranges_of(pairs: Iterable[Sequence[int]]) -> tuple[range, ...]:
+    return merged(range(start, stop) for start, stop in pairs)
 
 
 def _counts_of(held: Any) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Rows of a source that makes its reader wait, read in a thread, so that the event loop does not."""
+"""The rows of a source that blocks, read in a thread, so that the event loop does not block."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _BATCHES_AHEAD = 2
 
 
 class ThreadedSource:
-    """The rows of another source, read in a thread of their own, a few ahead.
+    """The rows of another source, read in a thread, a few batches ahead.
 
-    The thread does not keep the program from ending, also while it waits for a pipe without a writer. If the iteration
-    ends early, the thread ends after the current read, and closes the source.
+    The thread does not keep the program alive, even if it waits for a pipe without a writer. If the iteration ends
+    early, the thread ends after the current read, and closes the source.
     """
 
     def __init__(self, source: Iterable[Any], description: Mapping[str, Any]) -> None:
@@ -26,25 +26,25 @@ class ThreadedSource:
         self._description = description
 
     def description(self) -> Mapping[str, Any]:
-        """What a rerun must find unchanged."""
+        """The facts that must be the same in a rerun."""
         return self._description
 
     async def __aiter__(self) -> AsyncIterator[Any]:
         loop = asyncio.get_running_loop()
         batches: asyncio.Queue[_Batch] = asyncio.Queue()
-        room, is_left = threading.Semaphore(_BATCHES_AHEAD), threading.Event()
+        room, is_abandoned = threading.Semaphore(_BATCHES_AHEAD), threading.Event()
 
-        def hand_on(batch: _Batch) -> bool:
-            """Hand on a batch once there is room; returns whether more may be wanted."""
+        def pass_on(batch: _Batch) -> bool:
+            """Pass on a batch once there is room; returns whether to continue."""
             room.acquire()
-            if is_left.is_set():
-                room.release()  # for the next call, which must not wait either
+            if is_abandoned.is_set():
+                room.release()  # the next call must not wait either
                 return False
-            with suppress(RuntimeError):  # a loop that is closed takes nothing more
+            with suppress(RuntimeError):  # the loop may be closed
                 loop.call_soon_threadsafe(batches.put_nowait, batch)
             return not loop.is_closed()
 
-        threading.Thread(target=_pump, args=(self._source, hand_on), daemon=True, name="source").start()
+        threading.Thread(target=_read_batches, args=(self._source, pass_on), daemon=True, name="source").start()
         try:
             while batch := await batches.get():
                 room.release()
@@ -53,12 +53,12 @@ class ThreadedSource:
                 for row in batch:
                     yield row
         finally:
-            is_left.set()
+            is_abandoned.set()
             room.release()
 
 
-def _pump(source: Iterable[Any], hand_on: Callable[[_Batch], bool]) -> None:
-    """Pass on a source's rows in batches, then an empty batch or the error that ended it; close an abandoned source."""
+def _read_batches(source: Iterable[Any], pass_on: Callable[[_Batch], bool]) -> None:
+    """Pass on a source's rows in batches, then its error or an empty batch; close an abandoned source."""
     batch: list[Any] = []
     end: _Batch = []
     try:
@@ -66,13 +66,13 @@ def _pump(source: Iterable[Any], hand_on: Callable[[_Batch], bool]) -> None:
         for row in rows:
             batch.append(row)
             if len(batch) >= _ROWS_AT_A_TIME:
-                if not hand_on(batch):
+                if not pass_on(batch):
                     break
                 batch = []
         if isinstance(rows, Generator):
             rows.close()
-    except Exception as error:  # noqa: BLE001 - it is raised where the rows are awaited
+    except Exception as error:  # noqa: BLE001 - raised where the rows are awaited
         end = error
     if batch:
-        hand_on(batch)
-    hand_on(end)
+        pass_on(batch)
+    pass_on(end)

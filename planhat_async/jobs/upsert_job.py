@@ -1,24 +1,23 @@
-"""Runs an upsert as a job: if it is killed at any instant, the next run resumes where it was.
+"""Runs an upsert as a job: if it is killed at any instant, the next run resumes it.
 
-Rows are cut by rules that depend on the input alone, so a rerun cuts the same chunks, and knows each by its number,
-its row count and a digest. The journal decides how it is treated:
+Rows are cut by rules that depend on the input alone, so a rerun cuts the same chunks, and recognises each by its
+number, its row count and a digest. The state in the journal decides how it is treated:
 
     not in the journal      it was never sent: it is sent
-    answered                it is not sent again; its account is the journal's
+    answered                it is not sent again; its result is the journal's
     sending, unknown        keyed: it is sent again, which does no harm; keyless: its rows are unknown, and are sent
-                            again, or looked for in Planhat's list, only where that is asked for
+                            again, or looked for in Planhat's list, only on request
     unsent                  the rows that were not sent are sent
 
 An entry is on the disk before a byte of its chunk is sent, and again after its answer. A chunk that shares a key with
-one before it that is sent again is sent again too, whatever it was answered, be it by the run after that: writes to
-one key keep their order.
+an earlier chunk that is sent again is sent again too, even if it was answered, in this run or the next: writes to one
+key keep their order.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, Unpack
@@ -29,8 +28,8 @@ from planhat_async._convert import printable
 from planhat_async.batching.upsert_run import UpsertRun
 from planhat_async.errors import PlanhatError
 from planhat_async.jobs.completion import wait_to_end
-from planhat_async.jobs.entries import Entry, ResendPolicy, may_quote_a_row, without_values
-from planhat_async.jobs.job_identity import Source, job_of, refuse_another
+from planhat_async.jobs.entries import Entry, ResendPolicy, Run, may_quote_a_row, without_values
+from planhat_async.jobs.job_identity import Source, job_of, refuse_other_job
 from planhat_async.jobs.journal import Journal, next_run
 from planhat_async.jobs.journal_file import JournalError
 from planhat_async.jobs.ledger import JournalLedger
@@ -42,14 +41,14 @@ from planhat_async.results import ChunkResult, UpsertResult
 
 @attrs.frozen(kw_only=True)
 class JobCost:
-    """What runs of a job have cost."""
+    """The cost of a job's runs."""
 
     calls: int = 0
     """Calls to Planhat, each counted once however often it was attempted."""
     attempts: int = 0
     """Attempts made for these calls, including retries and those that found no server."""
     seconds: float = 0.0
-    """Time the runs took, in seconds."""
+    """The duration of the runs."""
 
 
 class JobOptions(UpsertOptions, total=False):
@@ -58,7 +57,7 @@ class JobOptions(UpsertOptions, total=False):
     resend_unknown: bool
     """Send rows without a key again although an earlier run may have stored them: Planhat may then have them twice."""
     keep_values: bool
-    """Keep in the journal the keys of rows, and the values that a problem's reason quotes."""
+    """Keep in the journal the keys of rows, and the values quoted in reasons."""
 
 
 async def run_upsert(
@@ -69,25 +68,25 @@ async def run_upsert(
     on_chunk: Callable[[ChunkResult], None] | None = None,
     **options: Unpack[JobOptions],
 ) -> UpsertResult:
-    """Upsert all rows of a source, and remember in a journal how far it came.
+    """Upsert all rows of a source, and record the progress in a journal.
 
-    Run it again after a failure, an interruption or a kill, with the same source and options: what was answered is
-    not sent again, and the result is that of the whole job. Rows without a key that were in flight at a kill are
-    unknown, and are sent again only where `resend_unknown` or `verify_by` asks for that.
+    Run it again after a failure, an interruption or a kill, with the same source and options: rows that were answered
+    are not sent again, and the result is that of the whole job. Rows without a key that were in flight at a kill are
+    unknown, and are sent again only with `resend_unknown` or `verify_by`.
 
     Args:
         repository: Where the rows go.
         source: A `FileSource`, or any iterable or async iterable that yields the same rows in each run.
-        journal: The journal's file; it is created if it is missing. Without one nothing is remembered.
-        on_chunk: Called with the result of each chunk as it ends, those of earlier runs included.
+        journal: The journal's file; it is created if it is missing. Without one nothing is recorded.
+        on_chunk: Called with the result of each chunk as it ends, including those of earlier runs.
         **options: See `JobOptions`.
 
     Returns:
-        The outcome of every row, in this run or an earlier one. If Planhat could not be used, its `stopped_by` is the
+        The outcome of every row, in this run or an earlier one. If Planhat could not be used, `stopped_by` is the
         error, and the rows that were not sent are unsent.
 
     Raises:
-        JournalError: The journal cannot be used, or the source or an option is not what it was.
+        JournalError: The journal cannot be used, or the source or an option has changed.
         SourceError: The file cannot be used, or was changed while it was read.
         OSError: It cannot be read.
         ValueError, TypeError: An option is invalid.
@@ -100,14 +99,7 @@ async def run_upsert(
 
 
 class UpsertJob:
-    """An upsert that a journal outlives; use it in `async with`, and iterate over it for the chunks as they end.
-
-    Args:
-        repository: Where the rows go.
-        source: The rows.
-        journal: The journal's file, if there is to be one.
-        **options: See `JobOptions`.
-    """
+    """`run_upsert` as an `async with` block; iterate over it for the results of chunks as they end."""
 
     def __init__(
         self,
@@ -120,6 +112,8 @@ class UpsertJob:
         self._repository = repository
         self._source = source
         self._path = journal
+        self.has_journal: bool = journal is not None
+        """Whether another run can resume it."""
         self._keeps_values = options.pop("keep_values", False)
         resends_unknown = options.pop("resend_unknown", False)
         self._policy = ResendPolicy(resends_unknown=resends_unknown, verifies=bool(options.get("verify_by")))
@@ -129,19 +123,18 @@ class UpsertJob:
         self._run: UpsertRun | None = None
         self._is_stopped = False
         self._total: UpsertResult | None = None
+        self._earlier_runs: list[Run] = []
         self._made_before = (0, 0)
-        self.cost_before: JobCost = JobCost()
-        """What earlier runs have cost."""
         self.unseen: list[ChunkResult] = []
         """After the `async with`: the chunks that ended after the iteration."""
         self.earlier: list[Entry] = []
-        """After the `async with`: what the journal holds of chunks that this run did not reach."""
+        """After the `async with`: the journal's entries of chunks that this run did not reach."""
 
     @property
     def result(self) -> UpsertResult:
         """The outcome of every row so far.
 
-        If the job has ended before it reached all chunks that earlier runs have sent, those are included.
+        After the `async with` it includes chunks of earlier runs that this run did not reach.
         """
         if self._total is not None:
             return self._total
@@ -149,29 +142,25 @@ class UpsertJob:
 
     @property
     def is_done(self) -> bool:
-        """Whether the input was read to its end, and all of its chunks have ended, in this run or an earlier one."""
+        """Whether the whole input was read, and all of its chunks have ended, in this run or an earlier one."""
         return self._run is not None and self._run.came_to_end and self._run.result.stopped_by is None
 
     @property
-    def has_journal(self) -> bool:
-        """Whether another run can go on with it."""
-        return self._path is not None
-
-    @property
     def has_begun(self) -> bool:
-        """Whether it got so far that there is a result."""
+        """Whether the journal could be used, so that rows are read."""
         return self._run is not None
 
     def cost(self, *, seconds: float) -> JobCost:
-        """What all runs have cost, given how many seconds this one has taken."""
-        before = self.cost_before
+        """The cost of all runs, given the duration of this one."""
         calls, attempts = self._made()
         return JobCost(
-            calls=before.calls + calls, attempts=before.attempts + attempts, seconds=before.seconds + seconds
+            calls=calls + sum(run.calls for run in self._earlier_runs),
+            attempts=attempts + sum(run.attempts for run in self._earlier_runs),
+            seconds=seconds + sum(run.seconds for run in self._earlier_runs),
         )
 
     def _made(self) -> tuple[int, int]:
-        """Calls and attempts of this run: a session may have made others before."""
+        """Calls and attempts of this run, without those that the session made before."""
         stats = self._repository.session.stats
         n_calls, n_attempts = self._made_before
         return stats.calls - n_calls, stats.attempts - n_attempts
@@ -214,42 +203,41 @@ class UpsertJob:
             chunk = await anext(self._run)
         except StopAsyncIteration:
             if self._ledger is not None and self.is_done:
-                await self._ledger.finish(self.result)
+                await self._ledger.end_input(self.result)
             raise
         if self._ledger is not None:
-            self._ledger.see(chunk)
+            self._ledger.note_ended(chunk)
         return chunk
 
     def stop(self) -> None:
-        """Begin no other chunk; those that were begun end, also if they wait for the pace, the rest stays unsent."""
+        """Begin no other chunk: those in flight, or waiting for the rate limit, end; the rest stays unsent."""
         self._is_stopped = True
         if self._run is not None:
             self._run.stop()
 
     async def _close(self, error: BaseException | None) -> None:
-        """Complete the result, and close the journal, also if that is cancelled."""
+        """Complete the result, write the end of the run, and close the journal, even on a cancellation."""
         try:
             if self._run is not None:
-                self._settle(self._run)
-            # A second interrupt must not make rows unknown whose outcomes are known.
-            await wait_to_end(self._write_the_end(error))
+                self._complete_result(self._run)
+            if self._ledger is not None:
+                ended_by = error or self.result.stopped_by
+                reason = "stopped" if self._is_stopped and not self.is_done else None
+                if ended_by is not None:
+                    reason = end_reason(ended_by, keeps_values=self._keeps_values)
+                # A second interrupt must not make rows unknown whose outcomes are known.
+                await wait_to_end(self._ledger.end_run(reason))
         finally:
             if self._journal is not None:
                 await self._journal.close()
 
-    async def _write_the_end(self, error: BaseException | None) -> None:
-        with suppress(JournalError):  # which was raised before
-            if self._ledger is not None:
-                await self._ledger.write_the_rest()
-            await self._end_run(error)
-
-    def _settle(self, run: UpsertRun) -> None:
-        """Complete the result with what earlier runs have recorded."""
+    def _complete_result(self, run: UpsertRun) -> None:
+        """Add the records of earlier runs to the result."""
         self.unseen = run.take_ended()
         if self._ledger is None:
             return
         for chunk in self.unseen:
-            self._ledger.see(chunk)
+            self._ledger.note_ended(chunk)
         self.earlier = self._ledger.earlier()
         if (total := self._ledger.total()) is not None:
             total.stopped_by = run.result.stopped_by
@@ -258,15 +246,10 @@ class UpsertJob:
     async def _open_ledger(self, journal: Journal) -> JournalLedger:
         session = self._repository.session
         job = job_of(self._repository, self._source, self._options)
-        if journal.job:
-            refuse_another(journal, job)
-        else:
-            await journal.describe(job)
-        self.cost_before = JobCost(
-            calls=sum(run.calls for run in journal.runs),
-            attempts=sum(run.attempts for run in journal.runs),
-            seconds=sum(run.seconds for run in journal.runs),
-        )
+        refuse_other_job(journal, job)
+        if not journal.job:
+            await journal.save_job(job)
+        self._earlier_runs = journal.runs
         ledger = JournalLedger(
             journal,
             next_run(journal, per_minute=session.limits.per_minute),
@@ -278,20 +261,9 @@ class UpsertJob:
         await journal.save_run(ledger.run)
         return ledger
 
-    async def _end_run(self, error: BaseException | None) -> None:
-        if self._journal is None or self._ledger is None:
-            return
-        ended_by = error or self.result.stopped_by
-        is_early = self._is_stopped and not self.is_done
-        said = "stopped" if is_early else None
-        if ended_by is not None:
-            said = end_reason(ended_by, keeps_values=self._keeps_values)
-        run = self._ledger.run_now()
-        await self._journal.save_run(attrs.evolve(run, ended=run.seen, ended_by=said))
-
 
 def end_reason(error: BaseException, *, keeps_values: bool) -> str:
-    """Why a run ended, in one line, for its journal; without quoted row values unless values are kept."""
+    """Why a run ended, for its journal, on one line; without quotations of rows unless values are kept."""
     if isinstance(error, asyncio.CancelledError | KeyboardInterrupt):
         return "interrupted"
     is_harmless = isinstance(error, JournalError | SourceError | OSError)

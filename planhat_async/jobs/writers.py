@@ -1,4 +1,4 @@
-"""Records into bytes: JSONL and CSV; Parquet has a module of its own."""
+"""Writers of records as JSONL and CSV; Parquet has its own module."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from planhat_async.errors import DecodeError
 from planhat_async.records import Record
 
 
-class RecordWriter(ABC):
-    """Writes records, one at a time, as the bytes that Planhat sent."""
+class ExportWriter(ABC):
+    """Writes records one at a time, given as the bytes that Planhat sent."""
 
     @property
     def is_full(self) -> bool:
-        """Whether so much was collected that `flush` should write it before more comes."""
+        """Whether `flush` should be called before the next record."""
         return False
 
     @abstractmethod
@@ -25,14 +25,14 @@ class RecordWriter(ABC):
         """Write one record, or collect it."""
 
     def flush(self) -> None:  # noqa: B027 - most writers collect nothing
-        """Write what was collected. It may take long, so it may run in a thread while nothing else is called."""
+        """Write the collected records. May be slow, so it may run in a thread while no other method is called."""
 
-    def close(self) -> None:  # noqa: B027 - nor do they end with anything
-        """End what is complete now; not called where the export breaks off. As `flush`, it may run in a thread."""
+    def close(self) -> None:  # noqa: B027 - nor write an ending
+        """Complete the output; not called after an interrupted export. Like `flush`, it may run in a thread."""
 
 
-class JsonlWriter(RecordWriter):
-    """One JSON object a line, exactly as Planhat sent it."""
+class JsonlWriter(ExportWriter):
+    """One JSON object per line, exactly as Planhat sent it."""
 
     def __init__(self, out: BinaryIO) -> None:
         self._out = out
@@ -43,11 +43,11 @@ class JsonlWriter(RecordWriter):
         self._out.write((row if b"\n" not in row else encode_plain(decode_json(row))) + b"\n")
 
 
-class CsvWriter(RecordWriter):
-    """One column a field, by Planhat's names, the same for all records; nested values as JSON.
+class CsvWriter(ExportWriter):
+    """One column per field, with Planhat's names, the same for all records; nested values as JSON.
 
     Fields that the model lacks go to the last column, `extra`, as a JSON object. A field that Planhat did not
-    send and one that is empty look the same.
+    send and an empty one look the same.
     """
 
     def __init__(self, out: BinaryIO, record: type[Record]) -> None:

@@ -126,7 +126,7 @@ class Notes(Lists[Note], Gets[Note], Creates[Note], Updates[Note], Deletes[Note]
         get_keys=(EXTID,),
         update_keys=(EXTID, SRCID),
         needs=(("company_id", "company_external_id"),),
-        filled_in={"type": "note"},
+        creation_defaults={"type": "note"},
         discriminator=("type",),
     )
 

@@ -1,4 +1,4 @@
-"""What all records share, and what is known of a model: plain values, without behaviour."""
+"""The base of all records, and the facts that describe a model."""
 
 from planhat_async.records.filters import (
     ArchivedFilter,
@@ -6,14 +6,13 @@ from planhat_async.records.filters import (
     DayFilter,
     Filter,
     IdFilter,
-    Keep,
     Params,
+    RowFilter,
     TextFilter,
     TypeFilter,
 )
 from planhat_async.records.model import Model, PageLimits
-from planhat_async.records.parts import ChecklistItem, Part, Person, StatusChange
-from planhat_async.records.record import Record, read_only, writable
+from planhat_async.records.record import ChecklistItem, Part, Person, Record, StatusChange, read_only, writable
 
 __all__ = [
     "ArchivedFilter",
@@ -22,13 +21,13 @@ __all__ = [
     "DayFilter",
     "Filter",
     "IdFilter",
-    "Keep",
     "Model",
     "PageLimits",
     "Params",
     "Part",
     "Person",
     "Record",
+    "RowFilter",
     "StatusChange",
     "TextFilter",
     "TypeFilter",

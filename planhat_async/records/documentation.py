@@ -1,4 +1,4 @@
-"""What the fields of a record mean: the texts under them in their class's source."""
+"""The documentation of a record's fields: the strings under them in the source."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import textwrap
 
 
 def documentation_of(cls: type) -> dict[str, str]:
-    """The text under each field of a class and of its bases, by the field's name; without source there is none."""
+    """The string under each field of a class and of its bases, by the field's name; empty without source."""
     found: dict[str, str] = {}
     for base in reversed(cls.__mro__[:-1]):
         try:

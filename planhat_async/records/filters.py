@@ -1,14 +1,14 @@
-"""What a list can be filtered by: values that a model's file names, one for each option.
+"""The filters that a model's lists can have, one for each option.
 
 A filter turns the value of its option into branches: one of Planhat's lists each, read one after another. What Planhat
-cannot filter is filtered here, row by row; a branch says which fields of a row that takes.
+cannot filter is filtered here, row by row; a branch names the fields of a row that this requires.
 """
 
 from __future__ import annotations
 
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from functools import partial
 from typing import Any, ClassVar
@@ -21,60 +21,53 @@ from planhat_async.records.arguments import flag, several, text
 
 Params = tuple[tuple[str, str], ...]
 """Parameters of a query, by Planhat's names."""
-Keep = Callable[[Any], bool]
-"""Whether a row is wanted, given an object that has the fields that its branch needs as attributes."""
+RowFilter = Callable[[Any], bool]
+"""Whether a row is wanted, given an object with the branch's `required_fields` as attributes."""
 
 _EPOCH = date(1970, 1, 1)
 MAX_IDS_LENGTH = 2000
-"""Characters of ids that one URL holds; where two filters have many, each gets half of them at least."""
+"""Characters of ids in one URL; if two filters have many ids, each gets at least half of them."""
 
 
 @attrs.frozen(kw_only=True)
 class Branch:
-    """One of the lists that a filter's value comes down to."""
+    """One of the lists that hold the records that a filter selects."""
 
     params: Params = ()
-    keep: Keep | None = None
-    """Which of its rows are wanted; all where it is `None`."""
-    needs: tuple[str, ...] = ()
-    """The fields of a row that `keep` looks at, by our names."""
+    row_filter: RowFilter | None = None
+    """Which of its rows are wanted; all if `None`."""
+    required_fields: tuple[str, ...] = ()
+    """The fields of a row that `row_filter` reads, in snake_case."""
 
 
 @attrs.frozen(kw_only=True)
 class Filter(ABC):
-    """An option of lists that says which records are wanted."""
+    """An option of lists that selects records."""
 
     option: str
     """Its name in Python."""
     default: Any = None
-    """What a listing takes where the caller gives no value."""
+    """Its value in a listing unless the caller gives one."""
     is_for_pages: ClassVar[bool] = True
-    """Whether a single page takes it; one that is filtered row by row does not."""
-
-    @property
-    def partition_field(self) -> str | None:
-        """The boolean field that says which of two lists holds a record, `False` first; `None` if there are not two."""
-        return None
+    """Whether a single page has the option; filtering row by row is for listings only."""
+    partition_field: str | None = None
+    """The boolean field by which Planhat splits the records into two lists, `False` first."""
 
     @abstractmethod
     def branches(self, value: Any, *, room: int = MAX_IDS_LENGTH) -> list[Branch]:
-        """The lists that hold what is wanted, in the order to read them; `None` wants everything.
+        """The lists to read, in order, for the value of the option; `None` selects everything.
 
-        Args:
-            value: What the caller gave.
-            room: Characters that the ids of one URL may take.
+        `room` is the number of characters that ids may take in one URL.
 
         Raises:
             TypeError: A value of the wrong type.
-            ValueError: A value that Planhat would take for another, or for none.
+            ValueError: A value that Planhat would misread or ignore.
         """
 
     def page_params(self, value: Any) -> Params | None:
-        """The parameters for a single page; `None` where nothing is wanted.
+        """The parameters for a single page; `None` if the value selects nothing.
 
-        Raises:
-            TypeError: As `branches`.
-            ValueError: As `branches`, or one call cannot hold the value.
+        Raises as `branches` does, and ValueError if one call cannot hold the value.
         """
         branches = self.branches(value)
         if len(branches) > 1:
@@ -84,48 +77,45 @@ class Filter(ABC):
 
 @attrs.frozen(kw_only=True)
 class TextFilter(Filter):
-    """A text that Planhat compares."""
+    """A text that Planhat compares with a field."""
 
     wire: str
     """The parameter's name."""
 
     def branches(self, value: Any, *, room: int = MAX_IDS_LENGTH) -> list[Branch]:  # noqa: ARG002 - as the base has it
         """One list."""
-        text(or_none=True)(self.option, value)  # Planhat may take a blank one for no filter
+        text(or_none=True)(self.option, value)  # Planhat may ignore a blank one
         return [Branch() if value is None else Branch(params=((self.wire, value),))]
 
 
 @attrs.frozen(kw_only=True)
 class DayFilter(Filter):
-    """A day, which Planhat takes as `YYYY-MM-DD`, or as the number of days since 1970-01-01."""
+    """A day, sent as `YYYY-MM-DD` or as the number of days since 1970-01-01."""
 
     wire: str
     """The parameter's name."""
     is_day_number: bool = False
-    """Whether it is a number of days."""
+    """Whether it is sent as a number of days."""
 
     def branches(self, value: Any, *, room: int = MAX_IDS_LENGTH) -> list[Branch]:  # noqa: ARG002 - as the base has it
         """One list."""
         if value is None:
             return [Branch()]
-        day = self._day(value)
-        return [Branch(params=((self.wire, str((day - _EPOCH).days) if self.is_day_number else day.isoformat()),))]
-
-    def _day(self, value: Any) -> date:
         if isinstance(value, datetime) or not isinstance(value, date | str):
             raise TypeError(f"{self.option} must be a date, or text such as '2024-05-31', not {value!r}")
         try:
-            return value if isinstance(value, date) else date.fromisoformat(value)
+            day = value if isinstance(value, date) else date.fromisoformat(value)
         except ValueError:
             raise ValueError(f"{self.option} must be a day such as '2024-05-31', not {value!r}") from None
+        return [Branch(params=((self.wire, str((day - _EPOCH).days) if self.is_day_number else day.isoformat()),))]
 
 
 @attrs.frozen(kw_only=True)
 class TypeFilter(Filter):
-    """The kind of conversation, which Planhat cannot filter."""
+    """The type of conversations, by which Planhat cannot filter."""
 
     default: str = "note"
-    """The type that is wanted where the caller names none; rows of a custom type belong to it."""
+    """The type in a listing unless the caller gives one; rows of custom types belong to it."""
     is_for_pages: ClassVar[bool] = False
 
     def branches(self, value: Any, *, room: int = MAX_IDS_LENGTH) -> list[Branch]:  # noqa: ARG002 - as the base has it
@@ -134,63 +124,58 @@ class TypeFilter(Filter):
         if value is None:
             return [Branch()]
         if value == self.default:
-            return [Branch(keep=self._is_default, needs=("type", "is_custom_type"))]
-        return [Branch(keep=lambda row: bool(row.type == value), needs=("type",))]
-
-    def _is_default(self, row: Any) -> bool:
-        return bool(row.type == self.default) or row.is_custom_type is True
+            fields = ("type", "is_custom_type")
+            return [
+                Branch(row_filter=lambda row: row.type == value or row.is_custom_type is True, required_fields=fields)
+            ]
+        return [Branch(row_filter=lambda row: bool(row.type == value), required_fields=("type",))]
 
 
 @attrs.frozen(kw_only=True)
 class ArchivedFilter(Filter):
-    """Open and archived records, of which Planhat has a list each; a single page holds open ones by default."""
+    """Open and archived records, which Planhat lists separately; a single page holds open ones by default."""
 
     option: str = "archived"
     wire: str = "isArchived"
-    field: str = "is_archived"
-    """The field of a row that says whether it is archived."""
-
-    @property
-    def partition_field(self) -> str:
-        """The field that says whether a record is archived: open records are read first."""
-        return self.field
+    partition_field: str = "is_archived"
 
     def branches(self, value: Any, *, room: int = MAX_IDS_LENGTH) -> list[Branch]:  # noqa: ARG002 - as the base has it
-        """The list of open records, or that of archived ones, or the first and then the second."""
+        """The list of open records, that of archived ones, or both."""
         flag(or_none=True)(self.option, value)
         # It is not documented whether the list of archived records holds open ones as well.
-        archived = Branch(params=((self.wire, "true"),), keep=self._is_archived, needs=(self.field,))
+        archived = Branch(
+            params=((self.wire, "true"),),
+            row_filter=lambda row: getattr(row, self.partition_field) is True,
+            required_fields=(self.partition_field,),
+        )
         return [*([] if value else [Branch()]), *([] if value is False else [archived])]
 
     def page_params(self, value: Any) -> Params | None:
-        """Open records where no value is given."""
+        """Open records if the value is `None`."""
         return super().page_params(False if value is None else value)
-
-    def _is_archived(self, row: Any) -> bool:
-        return getattr(row, self.field) is True
 
 
 @attrs.frozen(kw_only=True)
 class IdFilter(Filter):
-    """Ids joined by commas, in as many lists as keep what one URL holds of them within `MAX_IDS_LENGTH`.
+    """Ids joined by commas, split into several lists if they are too long for one URL.
 
-    A row may belong to several of those lists. Each comes once: with the first.
+    A row in several of those lists is kept in the first one only.
     """
 
     wire: str
     """The parameter's name."""
     field: str
-    """The field of a row that names what is asked for: an `_id`, or with `is_list` a list of objects with an `id`."""
+    """The field of a row that is compared: it holds an `_id`, or with `is_list` a list of `_id`s or of `{id}`."""
     is_list: bool = False
     is_many: bool = True
-    """Whether Planhat takes several ids in one call."""
+    """Whether Planhat documents several ids in one call; otherwise each id is a list of its own."""
 
     def ids(self, value: Any) -> list[str]:
-        """The ids, each once.
+        """The ids without duplicates.
 
         Raises:
             TypeError: A key that is not text.
-            ValueError: A key that cannot travel in a list, or is neither an `_id` nor a prefixed key.
+            ValueError: A key that is blank, holds a comma, or is neither an `_id` nor a prefixed key.
         """
         checked = dict[str, None]()
         of = 'keys, or one key such as extid("…")'
@@ -203,46 +188,48 @@ class IdFilter(Filter):
         return list(checked)
 
     def branches(self, value: Any, *, room: int = MAX_IDS_LENGTH) -> list[Branch]:
-        """A list for each group of ids; none where there are no ids.
+        """A list for each group of ids that fits a URL; an empty result if there are no ids.
 
         Raises:
-            ValueError: More ids than one URL holds, of which records may have several, and not all are an `_id`:
-                a record holds nothing else, so one that belongs to two lists could not be recognised.
+            ValueError: With `is_list`, more ids than one URL holds, some of which are not an `_id`: records hold
+                nothing else, so one that is in two lists could not be recognised.
         """
         if value is None:
             return [Branch()]
         groups = list(_groups(self.ids(value), room if self.is_many else 1))
-        needs = (self.field,)
         return [
-            Branch(params=((self.wire, ",".join(group)),), keep=keep, needs=needs if keep else ())
-            for group, keep in zip(groups, self._keeps(groups), strict=True)
+            Branch(
+                params=((self.wire, ",".join(group)),),
+                row_filter=row_filter,
+                required_fields=(self.field,) if row_filter else (),
+            )
+            for group, row_filter in zip(groups, self._row_filters(groups), strict=True)
         ]
 
-    def _keeps(self, groups: list[list[str]]) -> list[Keep | None]:
-        """For each group what leaves out the rows that came with a group before it."""
-        kinds = {_kind_of(one) for group in groups for one in group}
-        if len(groups) < 2 or not (self.is_list or len(kinds) > 1):
+    def _row_filters(self, groups: list[list[str]]) -> Sequence[RowFilter | None]:
+        """For each group, the filter that drops rows which belong to an earlier group too."""
+        ids = itertools.chain.from_iterable(groups)
+        prefixes = {next((prefix for prefix in PREFIXES if one.startswith(prefix)), "") for one in ids}
+        if len(groups) < 2 or not (self.is_list or len(prefixes) > 1):
             return [None] * len(groups)
         if not self.is_list:
             first_of: dict[str, int] = {}
             return [partial(self._is_first_met, number, first_of) for number in range(len(groups))]
-        if kinds != {""}:
+        if prefixes != {""}:
             raise ValueError(f"{self.option}: more ids than one call holds must each be an _id")
-        return [
-            partial(self._is_new, frozenset(itertools.chain(*groups[:number]))) if number else None
-            for number in range(len(groups))
-        ]
+        group_of = {one: number for number, group in enumerate(groups) for one in group}
+        return [partial(self._is_new, number, group_of) if number else None for number in range(len(groups))]
 
     def _is_first_met(self, number: int, first_of: dict[str, int], row: Any) -> bool:
-        """Whether what a row belongs to has not come with a group before: it may be asked for under two names."""
+        """Whether no earlier group returned rows with this `_id`: it may be given under two names."""
         value = getattr(row, self.field)
         return not isinstance(value, str) or first_of.setdefault(value, number) == number
 
-    def _is_new(self, before: frozenset[str], row: Any) -> bool:
-        """Whether none of a row's ids was asked for before: otherwise the row has come already."""
+    def _is_new(self, number: int, group_of: Mapping[str, int], row: Any) -> bool:
+        """Whether no earlier group holds any of a row's ids."""
         held = getattr(row, self.field)
-        ids = (one.get("id") for one in held if isinstance(one, Mapping)) if isinstance(held, list) else ()
-        return all(not isinstance(one, str) or one not in before for one in ids)
+        ids = (one.get("id") if isinstance(one, Mapping) else one for one in held) if isinstance(held, list) else ()
+        return all(not isinstance(one, str) or group_of.get(one, number) >= number for one in ids)
 
 
 def length_of(ids: Iterable[str]) -> int:
@@ -250,19 +237,15 @@ def length_of(ids: Iterable[str]) -> int:
     return len(quote(",".join(ids), safe=","))
 
 
-def _kind_of(key: str) -> str:
-    return next((prefix for prefix in PREFIXES if key.startswith(prefix)), "")
-
-
 def _groups(ids: list[str], room: int) -> Iterator[list[str]]:
     group: list[str] = []
-    n_characters = 0
+    left = room
     for one in ids:
-        n_more = length_of([one]) + 1  # with its comma, of which there is one fewer
-        if group and n_characters + n_more - 1 > room:
+        length = length_of([one])
+        if group and length > left:
             yield group
-            group, n_characters = [], 0
+            group, left = [], room
         group.append(one)
-        n_characters += n_more
+        left -= length + 1  # with the comma before the next one
     if group:
         yield group

@@ -1,4 +1,4 @@
-"""What is known of one model's endpoint, as one value."""
+"""The facts about one model's endpoint, as one value."""
 
 from __future__ import annotations
 
@@ -8,79 +8,85 @@ from typing import Any
 
 import attrs
 
+from planhat_async.records.arguments import valid, whole
 from planhat_async.records.filters import Filter
 from planhat_async.records.record import Record
 
 
 @attrs.frozen(kw_only=True)
 class PageLimits:
-    """How many records one call of a list answers."""
+    """Numbers of records in the answer to one call of a list."""
 
-    default: int
-    """Where the call names no limit."""
-    most: int
-    """The most that a call may ask for."""
+    default: int = attrs.field(validator=valid(whole(1)))
+    """The number without a `limit`."""
+    most: int = attrs.field(validator=lambda self, _, most: whole(self.default)("most", most))
+    """The highest `limit`."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
 class Model:
-    """The facts about one model, as Planhat's documentation of it has them.
+    """The facts about one model, as Planhat documents them.
 
-    Each model's file states them once; everything else derives from them.
+    Each model's file states them once; everything else derives from them. Fields are named as attributes unless
+    Planhat's names are mentioned.
     """
 
     name: str
-    """The plural, as the command line and messages have it: `tasks`."""
+    """The plural, as in commands and messages: `tasks`."""
     record: type[Record]
+    """The class of its records."""
     path: str
+    """The endpoint's path: `/tasks`."""
     limits: PageLimits
+    """The limits of one call of its list."""
     filters: tuple[Filter, ...] = ()
+    """The filters of its lists."""
     get_keys: tuple[str, ...] = ()
-    """The prefixes of the keys that `get` takes besides an `_id`."""
+    """Prefixes of keys that `get` accepts besides an `_id`."""
     update_keys: tuple[str, ...] = ()
-    """The prefixes of the keys that `update` takes besides an `_id`."""
+    """Prefixes of keys that `update` accepts besides an `_id`."""
     delete_keys: tuple[str, ...] = ()
-    """The prefixes of the keys that `delete` takes besides an `_id`."""
+    """Prefixes of keys that `delete` accepts besides an `_id`."""
     match: tuple[str, ...] = ("id",)
-    """The fields that a bulk upsert matches a row on, in Planhat's order of priority."""
+    """Fields on which a bulk upsert matches a row, in Planhat's order of priority."""
     returned_as: Mapping[str, str] = attrs.field(factory=dict)
-    """Keys that an answer to a bulk upsert gives under another field's name: that field, and the field sent."""
+    """From the field under which an answer to a bulk upsert returns a key to the field that was sent."""
     needs: tuple[tuple[str, ...], ...] = ()
-    """What a new record needs: one field of each group.
+    """Groups of fields; a new record requires one field of each.
 
-    A row with a key may update a record that exists, so only a row without one must have it.
+    A row with a key may update a record that exists, so only rows without a key must have them.
     """
     upsert_needs: tuple[tuple[str, ...], ...] = attrs.field(
         default=attrs.Factory(lambda self: self.needs, takes_self=True)
     )
-    """What a row of a bulk upsert needs to be created, where that differs from what a single creation needs."""
+    """The same for new records in a bulk upsert; `needs` by default."""
     needs_with: tuple[tuple[str, str, str], ...] = ()
-    """`(field, value, other)`: a new record whose `field` has that value needs `other` as well."""
-    filled_in: Mapping[str, Any] = attrs.field(factory=dict)
-    """What a new record gets where the caller says nothing, by Planhat's names."""
+    """`(field, value, other)`: a new record whose `field` has that value requires `other` as well."""
+    creation_defaults: Mapping[str, Any] = attrs.field(factory=dict)
+    """Values of a new record's fields that the caller does not set, by Planhat's names."""
     is_answered_with_record: bool = True
     """Whether Planhat documents that a creation and an update are answered with the record.
 
-    If not, any success will do, and what was sent stands in for the record where the answer is none.
+    If not, any success is accepted, and what was sent is returned if the answer is not a record.
     """
     company_field: str | None = "company_id"
-    """The field that holds the company's key, if there is one."""
+    """The field with the company's key."""
     company_keys: str = 'extid("…") or srcid("…")'
-    """What names a company in place of its `_id`, for messages."""
+    """Keys of a company other than its `_id`, for messages."""
     discriminator: tuple[str, ...] = ()
-    """Fields by Planhat's names that tell the model's records from others in the same list."""
+    """Fields, by Planhat's names, that distinguish the model's records from others in the same list."""
 
     @property
     def always_has_key(self) -> bool:
-        """Whether every row that can be sent has a key."""
+        """Whether every row of a valid bulk upsert has a key."""
         return any(set(group) <= set(self.match) for group in self.upsert_needs)
 
     @property
     def title(self) -> str:
-        """The name as a class has it: `Tasks`, `LineItems`."""
+        """The name in CamelCase: `Tasks`, `LineItems`."""
         return "".join(word.capitalize() for word in self.name.split("_"))
 
     @property
     def singular(self) -> str:
-        """One record of it, in words: `task`, `line item`."""
+        """The name of one record in words: `task`, `line item`."""
         return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", self.record.__name__).lower()

@@ -1,49 +1,88 @@
-"""What all records share."""
+"""Records, and the objects in their lists."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import attrs
 
 
 def writable(*, wire: str | None = None, is_day_number: bool = False) -> Any:
-    """A field that Planhat documents for writing; `None` leaves it out.
+    """A field that Planhat documents for writing; `None` is not sent.
 
     Args:
-        wire: Planhat's name of the field, where it is not the camelCase of ours.
-        is_day_number: Whether a `date` travels as whole days since 1970-01-01, and not as `YYYY-MM-DD`.
+        wire: Planhat's name of the field, if it is not the attribute's name in camelCase.
+        is_day_number: Send a `date` as the number of days since 1970-01-01, not as `YYYY-MM-DD`.
     """
     return attrs.field(default=None, metadata={"writable": True, "wire": wire, "is_day_number": is_day_number})
 
 
 def read_only(*, wire: str | None = None, is_day_number: bool = False) -> Any:
-    """A field that Planhat fills in; a record never sends it. Arguments as with `writable`."""
+    """A field that Planhat fills in; it is never sent with a record. Arguments as for `writable`."""
     return attrs.field(default=None, metadata={"writable": False, "wire": wire, "is_day_number": is_day_number})
 
 
+class ShortRepr:
+    """Leaves fields that are not set out of an attrs object's repr: most of a record's fields are not."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        held = ((a.name, getattr(self, a.name)) for a in attrs.fields(type(self)))  # type: ignore[arg-type]
+        shown = ", ".join(f"{name}={item!r}" for name, item in held if item is not None and item != {})
+        return f"{type(self).__name__}({shown})"
+
+
 @attrs.define(kw_only=True, repr=False)
-class Record:
+class Record(ShortRepr):
     """One record of a model.
 
-    Every field is optional: `None` means that Planhat did not send it, and that it is left out when the record
-    is written. To empty a field, pass a mapping with `None` to `update`. Times are aware.
+    Every field is optional: `None` means that Planhat did not send it, and it is not sent when the record is
+    written. To empty a field, pass a mapping with `None` to `update`. Times are aware.
     """
 
     id: str | None = writable(wire="_id")
     """Planhat's own key: 24 hex digits, the first 8 of them the time of creation."""
     custom: dict[str, Any] = attrs.field(factory=dict, metadata={"writable": True})
-    """Custom fields by name, exactly as Planhat has them; a write merges key by key."""
+    """Custom fields by name, exactly as Planhat stores them; a write merges key by key."""
     extra: dict[str, Any] = attrs.field(factory=dict, metadata={"writable": False})
-    """Everything else that Planhat sent, by its names, also what a field cannot hold; never written."""
-
-    def __repr__(self) -> str:
-        """Only what is set: most of a record's fields are not."""
-        return repr_of(self)
+    """Other fields that Planhat sent, by its names, and values that a field cannot hold; never written."""
 
 
-def repr_of(value: Any) -> str:
-    """An attrs object with those of its attributes that are set."""
-    held = ((a.name, getattr(value, a.name)) for a in attrs.fields(type(value)))
-    shown = ", ".join(f"{name}={item!r}" for name, item in held if item is not None and item != {})
-    return f"{type(value).__name__}({shown})"
+@attrs.define(kw_only=True, repr=False)
+class Part(ShortRepr):
+    """An object within a record."""
+
+    extra: dict[str, Any] = attrs.field(factory=dict)
+    """Other fields of the object, by Planhat's names."""
+
+
+@attrs.define(kw_only=True, repr=False)
+class Person(Part):
+    """A user or an end user of a record."""
+
+    id: str | None = attrs.field(default=None, metadata={"wire": "id"})
+    """Planhat's key of the user or end user."""
+    name: str | None = None
+    """The name to show."""
+    is_owner: bool | None = None
+    """Whether this user owns the record; not given for end users."""
+
+
+@attrs.define(kw_only=True, repr=False)
+class ChecklistItem(Part):
+    """A step of a task's checklist."""
+
+    title: str | None = None
+    """The text of the step."""
+
+
+@attrs.define(kw_only=True, repr=False)
+class StatusChange(Part):
+    """A status of a ticket, and when it began."""
+
+    status: str | None = None
+    """The status."""
+    time: datetime | None = None
+    """When the ticket got it."""

@@ -29,13 +29,13 @@ OnBad = Callable[[DecodeError], None]
 _logger = logging.getLogger("planhat_async.listing")
 
 _TURN_BYTES = 1 << 17
-"""Bytes of rows that are decoded before others have the event loop: about half a millisecond's."""
+"""Bytes of rows that are decoded before other tasks run: about half a millisecond."""
 _RAW_TURN_BYTES = 1 << 18
-"""The same for rows that are handed on as they came."""
+"""The same for rows that are yielded as JSON."""
 _MAX_SINGLE_PAGES = 2
-"""First pages of a listing's lists that are single calls."""
+"""The lists of a listing whose first pages are single calls."""
 _DECODED_A_TURN = 200
-"""Rows of a single page that are decoded before others have the event loop."""
+"""Rows of a single page that are decoded before other tasks run."""
 
 
 class Lists(Repository[R]):
@@ -45,26 +45,26 @@ class Lists(Repository[R]):
     """
 
     async def page(self, *, offset: int = 0, limit: int | None = None, **options: Any) -> list[R]:
-        """One page of the model's list, as Planhat answers it. Costs one call.
+        """Read one page of the model's list. Costs one call.
 
-        It is a single call, so it does not wait behind listings.
+        It is a single call for the pace, so it does not wait behind listings.
 
         Args:
-            offset: Records to leave out at the front of the list.
-            limit: How many records to ask for; as many as one call may, by default.
-            **options: See the model's page options.
+            offset: The number of records to skip at the front of the list.
+            limit: The number of records; by default, and at most, the model's maximum.
+            **options: The model's page options.
 
         Raises:
-            TypeError: An unknown option, one of listings only, or a value of the wrong type.
-            ValueError: An unknown field, an id that cannot be one, too many ids for one call, a number out of bounds.
-            DecodeError: The answer, or a record in it, cannot be read.
+            TypeError: An unknown option, an option of listings, or a value of the wrong type.
+            ValueError: An unknown field, a malformed id, too many ids for one call, a number out of bounds.
+            DecodeError: The answer, or a record in it, cannot be decoded.
             RequestError: The call failed for good.
         """
         whole(0)("offset", offset)
         whole(1, or_none=True)("limit", limit)
         query = page_query(self.model, options)
         if query is None:
-            return []  # of no company at all
+            return []  # a filter by no company at all
         most = min(limit or self.model.limits.most, self.model.limits.most)
         rows = (await self._fetch(query.params, offset, most, is_bulk=False)).rows
         records = []
@@ -77,43 +77,43 @@ class Lists(Repository[R]):
     def iter(self, **options: Any) -> AsyncGenerator[R, None]:
         """Yield records in order, while pages are fetched ahead.
 
-        In the default order, by `_id`, each record that is in the list from the beginning to the end comes exactly
-        once, whatever others create and delete meanwhile. Costs a call a page, and a few more for a long list or where
-        rows moved; at most `concurrency` pages are in memory, and the event loop is held for a few milliseconds at a
-        time. Close it, as with `contextlib.aclosing`, where you leave it early.
+        In the default order, by `_id`, each record that exists throughout the listing is yielded exactly once, even if
+        others create and delete records meanwhile. Costs one call per page, and a few more for a long list or after
+        rows moved; at most `concurrency` pages are in memory, and the event loop is blocked for a few milliseconds at
+        a time. To leave it early, close it, for example with `contextlib.aclosing`.
 
         Args:
-            **options: See the model's listing options.
+            **options: The model's listing options.
 
         Raises:
-            TypeError: An unknown option, a value of the wrong type; like `ValueError` at once, before anything is sent.
-            ValueError: An unknown field, an id that cannot be one, a number out of bounds, `after` or `start_offset`
-                of several lists.
-            DecodeError: A record cannot be read, or the list makes no sense; `on_bad_record` skips such records.
-            RequestError: A call failed for good; the records before it were handed out.
+            TypeError: An unknown option or a value of the wrong type; raised at once, like `ValueError`.
+            ValueError: An unknown field, a malformed id, a number out of bounds, `after` or `start_offset` for several
+                lists.
+            DecodeError: A record cannot be decoded (`on_bad_record` skips such records), or the pages do not advance.
+            RequestError: A call failed for good; the records before it were yielded.
         """
         return self._iter(options)
 
     def iter_json(self, **options: Any) -> AsyncGenerator[bytes, None]:
-        """Yield each record's JSON, for exports; in all else as `iter`, at a fraction of its cost.
+        """Like `iter`, but yields each record's JSON, for exports, at a fraction of the cost.
 
-        The bytes are those of Planhat's answer. They are written anew only where a filter needs a field that `select`
-        leaves out.
+        The bytes are those of Planhat's answer, unless a filter needs a field that `select` leaves out: such a record
+        is encoded again without the field.
         """
         return _each_row(self._batches(options, call="iter_json", turn_bytes=_RAW_TURN_BYTES))
 
     def pages(self, **options: Any) -> AsyncGenerator[list[R], None]:
-        """Yield the records as lists of a page each; in all else as `iter`.
+        """Like `iter`, but yields a list of records for each page.
 
-        A page may be empty where none of its rows is wanted. While so many records are kept, Python's garbage
-        collector holds the event loop for tens of milliseconds now and then; `iter` does not.
+        A list may be empty if the filter leaves out every row of a page. While that many records exist, Python's
+        garbage collector may block the event loop for tens of milliseconds; with `iter` it does not.
         """
         return self._decoded_pages(self._batches(options, call="pages"), self._on_bad(options))
 
     async def all(self, **options: Any) -> list[R]:
-        """All records in one list; in all else as `iter`. As much memory as there are records.
+        """Like `iter`, but returns all records in one list; memory grows with their number.
 
-        While so many are kept, Python's garbage collector holds the event loop for a long time now and then.
+        While that many records exist, Python's garbage collector may block the event loop for a long time.
         """
         return [record async for record in self._iter(options, call="all")]
 
@@ -121,7 +121,7 @@ class Lists(Repository[R]):
         return self._decoded(self._batches(options, call=call), self._on_bad(options))
 
     def _batches(self, options: Options, *, call: str, turn_bytes: int = _TURN_BYTES) -> AsyncGenerator[Batch, None]:
-        """The wanted rows, a few at a time; wrong options are refused at once."""
+        """The selected rows, a few at a time; wrong options are refused at once."""
         return self._read(queries_of(self.model, options, call=call), options, turn_bytes=turn_bytes)
 
     def _read(
@@ -152,14 +152,14 @@ class Lists(Repository[R]):
         stats = self._session.stats
         match join:
             case PageJoin.REPAIRED:
-                stats.seams_repaired += 1
+                stats.joins_repaired += 1
             case PageJoin.BROKEN:
-                stats.seams_broken += 1
+                stats.joins_broken += 1
             case PageJoin.UNSORTED:
                 stats.sorts_ignored += 1
 
     def _on_bad(self, options: Options) -> OnBad:
-        """What is done with a record that cannot be read."""
+        """The handler of a record that cannot be decoded."""
         return self._skip if options.get("on_bad_record") == "skip" else _raise
 
     def _skip(self, error: DecodeError) -> None:
@@ -193,9 +193,9 @@ class Lists(Repository[R]):
                 yield record
 
     def _fetching(self, queries: list[Query]) -> FetchPage:
-        """Fetches pages; the first page of a list may be all of it, so for the pace it is a single call.
+        """A function that fetches pages; a first page may be the only one, so for the pace it is a single call.
 
-        Tasks come down to two lists, open and archived. More are asked for by ids, and reading them is a bulk job.
+        That holds for two lists, such as open and archived tasks; a listing of more lists, by many ids, is a bulk job.
         """
         firsts = {query.params for query in queries[:_MAX_SINGLE_PAGES]}
 

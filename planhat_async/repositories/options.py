@@ -1,4 +1,4 @@
-"""The options that lists of every model take."""
+"""The options of the lists of every model."""
 
 from __future__ import annotations
 
@@ -7,33 +7,33 @@ from typing import Literal, TypedDict
 
 
 class PageOptions(TypedDict, total=False):
-    """What every list takes, also a single page."""
+    """The options of a page and of a listing."""
 
     sort: str
-    """A field to sort by, in either spelling, `-` in front for descending; `id` by default."""
+    """The field to sort by, in either spelling, with `-` in front for descending order; `id` by default."""
     select: Iterable[str] | None
-    """Fields to fetch beside `id`, in either spelling; all by default.
+    """The fields to fetch besides `id`, in either spelling; all by default.
 
-    Fields that are needed for filtering are fetched as well, and not handed on.
+    Fields that a filter needs are fetched as well, and dropped.
     """
 
 
 class ListingOptions(PageOptions, total=False):
-    """What listings of many pages take."""
+    """The options of a listing of all pages."""
 
     page_size: int | None
-    """Records a call asks for; by default, and at most, the model's maximum."""
+    """Records per call; by default, and at most, the model's maximum."""
     max_records: int | None
-    """Stop after this many records; those that are skipped count."""
+    """Stop after this many records, including skipped ones."""
     concurrency: int
-    """Pages on their way or in memory at once; 4 by default."""
+    """Pages that may be requested or in memory at once; 4 by default."""
     start_offset: int
-    """Records to leave out at the front of Planhat's list; only where the listing comes down to one list."""
+    """The number of records to skip at the front of the list; not for a listing of several lists."""
     after: str | None
-    """Only records with an `_id` beyond this one, in the default order: resumes a listing that was broken off.
+    """Read only records with an `_id` beyond this one, in the default order: resumes an interrupted listing.
 
-    With the number of records read so far as `start_offset` (about right is enough) they are not asked for again. Only
-    where the listing comes down to one list; `DecodeError` where a server ignores the order.
+    Pass the number of records read so far as `start_offset` (roughly is enough), so that they are not fetched again.
+    Not for a listing of several lists; raises `DecodeError` if the server ignores the order.
     """
     on_bad_record: Literal["raise", "skip"]
-    """What to do with a record that cannot be read: raise `DecodeError`, the default, or count, log and skip it."""
+    """What to do with a record that cannot be decoded: raise `DecodeError` (the default), or count, log and skip it."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from planhat_async._convert import wire_path
 from planhat_async.batching.query import ID, Query
-from planhat_async.records import Branch, IdFilter, Keep, Model
+from planhat_async.records import Branch, IdFilter, Model, RowFilter
 from planhat_async.records.arguments import Check, choice, several, whole
 from planhat_async.records.filters import MAX_IDS_LENGTH, length_of
 from planhat_async.repositories.options import ListingOptions, PageOptions
@@ -115,21 +115,21 @@ def _branches(model: Model, options: Options) -> Iterator[list[Branch]]:
 def _query(
     model: Model, branches: tuple[Branch, ...], sort: str, options: Options, required_fields: tuple[str, ...]
 ) -> Query:
-    names = dict.fromkeys([*required_fields, *(name for branch in branches for name in branch.needs)])
+    names = dict.fromkeys([*required_fields, *(name for branch in branches for name in branch.required_fields)])
     required = tuple((name, wire_path(model.record, name)) for name in names)
     return Query(
         filters=tuple(itertools.chain.from_iterable(branch.params for branch in branches)),
         sort=sort,
         required_fields=required,
-        row_filter=_all_of([branch.keep for branch in branches if branch.keep is not None]),
+        row_filter=_all_of([branch.row_filter for branch in branches if branch.row_filter is not None]),
         **_selection(model, options, [wire for _, wire in required]),
     )
 
 
-def _all_of(keeps: list[Keep]) -> Keep | None:
-    if len(keeps) < 2:
-        return keeps[0] if keeps else None
-    return lambda row: all(keep(row) for keep in keeps)
+def _all_of(row_filters: list[RowFilter]) -> RowFilter | None:
+    if len(row_filters) < 2:
+        return row_filters[0] if row_filters else None
+    return lambda row: all(row_filter(row) for row_filter in row_filters)
 
 
 def _sort(model: Model, options: Options) -> str:

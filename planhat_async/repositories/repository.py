@@ -1,4 +1,4 @@
-"""What every repository has: a session, and the facts about its model."""
+"""The base of repositories: a session, and the facts about a model."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ R = TypeVar("R", bound=Record)
 T = TypeVar("T")
 
 _KEYS_A_TURN = 500
-"""Keys that are checked before others have the event loop."""
+"""Keys that are checked before other tasks run."""
 
 
 class Repository(Generic[R]):
     """The calls of one model.
 
     Args:
-        session: An open session. Repositories are cheap: make as many as you like.
+        session: An open session. Repositories hold no state: create as many as you like.
     """
 
     model: ClassVar[Model]
@@ -48,10 +48,10 @@ class Repository(Generic[R]):
         return Request(method=method, path=path, body=body, is_keyed=True, is_bulk=is_bulk)
 
     def _segment(self, method: str, key: str) -> str:
-        """The key in a path, where the method takes such a key.
+        """The key as a segment of a path.
 
         Raises:
-            ValueError: It does not: Planhat would answer that there is no such record.
+            ValueError: The method does not accept this kind of key: Planhat would answer 404.
         """
         call, prefixes = {
             "GET": ("get", self.model.get_keys),
@@ -61,7 +61,7 @@ class Repository(Generic[R]):
         return path_segment(key, by=f"{type(self).__name__}.{call}()", prefixes=prefixes)
 
     async def _single(self, request: Request, *, sent: Mapping[str, Any] | None = None) -> R:
-        """Make a call that is answered with one record; what was sent may stand in for it."""
+        """Make a call that is answered with one record; `sent` stands in for a record that the answer does not hold."""
         response = await self._session.send(request)
         body, cls = response.body, self.model.record
         try:
@@ -76,7 +76,7 @@ class Repository(Generic[R]):
         return cast("R", decode_record(self.model.record, row, position=position))
 
     async def _each(self, call: Callable[..., Awaitable[T]], keys: Iterable[str], method: str) -> list[T | None]:
-        """Call for each key concurrently; `None` where there is no such record."""
+        """Make a call for each key concurrently; `None` for a missing record."""
         checked = await self._checked(keys, method)
         is_bulk = len(checked) > 1
 
@@ -89,7 +89,7 @@ class Repository(Generic[R]):
         return await call_each(found, checked, max_at_once=self._session.limits.max_in_flight)
 
     async def _checked(self, keys: Iterable[str], method: str) -> list[str]:
-        """All keys; others have the event loop while they are checked."""
+        """Check all keys; other tasks run meanwhile."""
         several("keys", keys, of="keys")
         checked = []
         for key in list(keys) if isinstance(keys, Collection) else keys:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
-from planhat_async._convert import deleted_in, encode_plain, requirements_of, to_write
+from planhat_async._convert import deleted_in, encode_plain, requirements_of, to_wire
 from planhat_async._http.wire import Request
 from planhat_async.errors import DecodeError, NotFoundError
 from planhat_async.records import Record
@@ -25,16 +25,16 @@ class Gets(Repository[R]):
 
         Raises:
             NotFoundError: There is no such record.
-            DecodeError: The answer is a success, and no record: an error, a page of HTML, an object without `_id`.
-            ValueError: A key of another kind; nothing is sent.
+            DecodeError: A 2xx answer without a record: an error, a page of HTML, an object without `_id`.
+            ValueError: A key of another kind.
         """
         return await self._get(key)
 
     async def get_many(self, keys: Iterable[str]) -> list[R | None]:
-        """The records with these keys, fetched concurrently, in order; `None` where there is none.
+        """The records with these keys, fetched concurrently, in the order of the keys; `None` for a missing record.
 
-        All keys are checked before anything is sent, and refused as by `get`. Costs one call per key, in the class of
-        bulk calls unless there is only one, and memory for the results.
+        All keys are checked as by `get` before anything is sent. Costs one call per key (bulk calls for the pace,
+        unless there is only one), and memory for the results.
         """
         return await self._each(self._get, keys, "GET")
 
@@ -48,22 +48,20 @@ class Creates(Repository[R]):
     async def create(self, record: R | Mapping[str, Any]) -> R:
         """Create a record; returns it as Planhat stored it. Costs one call.
 
-        A creation whose answer got lost is not repeated: it would make two. Where Planhat documents no answer
-        (`model.is_answered_with_record`), what was sent is returned if the answer holds no record.
+        A creation without an answer is not repeated: that could create two records. If Planhat documents no answer for
+        the model (`model.is_answered_with_record`) and the answer holds no record, the record that was sent is
+        returned.
 
         Args:
             record: A record, or a mapping that is sent exactly as it is.
 
         Raises:
-            ValueError: Something is missing that Planhat needs, or has a name or value it would not understand.
-            UnknownOutcomeError: It was sent, and no answer came: it may have been created.
-            DecodeError: The answer is a success, and no record: it may have been created.
+            ValueError: A field is missing or unknown, or has a value that Planhat does not accept.
+            UnknownOutcomeError: The request was sent and no answer came: the record may have been created.
+            DecodeError: A 2xx answer without a record: it may have been created.
         """
-        wire = with_defaults(to_write(self.model.record, record), self.model.filled_in)
-        requirements = requirements_of(self.model)
-        requirements.check_ids(wire)
-        if missing := requirements.missing_to_create(wire):
-            raise ValueError(missing)
+        wire = with_defaults(to_wire(self.model.record, record), self.model.creation_defaults)
+        requirements_of(self.model).check_creation(wire)
         return await self._single(Request(method="POST", path=self.model.path, body=encode_plain(wire)), sent=wire)
 
 
@@ -73,23 +71,23 @@ class Updates(Repository[R]):
     async def update(self, key: str, changes: R | Mapping[str, Any]) -> R:
         """Change some fields of a record; returns it as Planhat has it now. Costs one call.
 
-        Planhat changes the fields sent and leaves the rest; `custom` merges key by key. Where Planhat documents no
-        answer (`model.is_answered_with_record`), what was sent is returned if the answer holds no record.
+        Planhat changes only the fields sent; `custom` merges key by key. If Planhat documents no answer for the model
+        (`model.is_answered_with_record`) and the answer holds no record, the changes that were sent are returned.
 
         Args:
             key: An `_id`, `extid("…")` or `srcid("…")`; `model.update_keys` says which prefixes Planhat documents.
-            changes: A mapping, sent exactly as it is: `{"status": None}` empties a field. Or a record, whose
+            changes: A mapping, sent exactly as it is (`{"status": None}` empties a field), or a record, of which the
                 fields that are set are sent.
 
         Raises:
             NotFoundError: There is no such record.
-            ValueError: A key of another kind, an unknown field, or a value Planhat would not understand.
-            DecodeError: The answer is a success, and no record: it may have been changed.
+            ValueError: A key of another kind, an unknown field, or a value that Planhat does not accept.
+            DecodeError: A 2xx answer without a record: it may have been changed.
         """
-        wire = to_write(self.model.record, changes)
+        wire = to_wire(self.model.record, changes)
         if isinstance(changes, Record):
             wire.pop("_id", None)
-        requirements_of(self.model).check_ids(wire)
+        requirements_of(self.model).check_update(wire)
         return await self._single(self._request("PUT", key, body=encode_plain(wire)), sent=wire)
 
 
@@ -97,17 +95,17 @@ class Deletes(Repository[R]):
     """Deletes records ("Delete" in Planhat's documentation of each model)."""
 
     async def delete(self, key: str) -> None:
-        """Delete a record for good. Costs one call.
+        """Delete a record permanently. Costs one call.
 
-        It is repeated after a lost answer; that the record is gone by then counts as success. So does any 2xx whose
+        It is repeated after a lost answer, and then a missing record counts as success. So does any 2xx answer whose
         body is the record, a count, a short text such as OK, or empty.
 
         Args:
-            key: Its `_id`; Planhat documents no other.
+            key: Its `_id`; Planhat documents no other key.
 
         Raises:
             NotFoundError: There is no such record.
-            DecodeError: The answer is a success that says something else: an error, a page of HTML.
+            DecodeError: A 2xx answer with another body: an error, a page of HTML.
             ValueError: The key is not an `_id`.
         """
         await self._delete(key)
@@ -115,16 +113,15 @@ class Deletes(Repository[R]):
     async def delete_many(self, keys: Iterable[str]) -> list[bool]:
         """Delete records concurrently, at the session's pace.
 
-        All keys are checked before anything is sent. Costs one call per key, in the class of bulk calls unless there
-        is only one, and memory for the results. After an error the calls that have not left are dropped; records may
-        have been deleted by then.
+        All keys are checked before anything is sent. Costs one call per key (bulk calls for the pace, unless there is
+        only one), and memory for the results. After an error no further calls are made; some records may be deleted.
 
         Returns:
-            For each key, in order, whether there was such a record.
+            For each key, in order, whether the record existed.
 
         Raises:
             ValueError: One of the keys is not an `_id`.
-            TypeError: `keys` is one key, or one of them is not a string.
+            TypeError: `keys` is a single key, or one of them is not a string.
         """
         return [gone is not None for gone in await self._each(self._delete_found, keys, "DELETE")]
 
@@ -146,6 +143,6 @@ class Deletes(Repository[R]):
 
 
 def with_defaults(wire: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """A new record with what Planhat needs of it and the caller did not say."""
+    """A new record with default values for the fields that Planhat needs and the caller left out."""
     missing = {name: value for name, value in defaults.items() if not wire.get(name)}
     return {**wire, **missing} if missing else wire

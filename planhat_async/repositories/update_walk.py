@@ -1,4 +1,4 @@
-"""A walk over the records that changed since a time, which knows where the next one has to begin."""
+"""The records that changed since a time, and the time from which the next listing has to begin."""
 
 from __future__ import annotations
 
@@ -16,19 +16,17 @@ R = TypeVar("R", bound=Record)
 
 
 class ServerClock:
-    """Learns from the first page that is fetched what the server's clock said when the walk began.
+    """Takes the server's time at the start of a walk from the first page.
 
     Args:
         fetch: Fetches a page.
-
-    Attributes:
-        started: That time, or a little earlier; `None` until an answer has said it.
     """
 
     def __init__(self, fetch: FetchPage) -> None:
         self._fetch = fetch
         self._is_first = True
         self.started: datetime | None = None
+        """The server's time when the walk began, or a little earlier; `None` if the first answer has no `Date`."""
 
     async def fetch(self, params: Params, offset: int, limit: int) -> Page[bytes]:
         """Fetch a page."""
@@ -36,7 +34,7 @@ class ServerClock:
         began = asyncio.get_running_loop().time()
         page = await self._fetch(params, offset, limit)
         if is_first and page.answered is not None:
-            # The list was read before the answer was dated, at the earliest when it was asked for.
+            # Planhat read the list before it dated the answer, and not before the request.
             took = asyncio.get_running_loop().time() - began
             self.started = datetime.fromtimestamp(page.answered - took, UTC)
         return page
@@ -45,15 +43,14 @@ class ServerClock:
 class UpdatedSince(AsyncGenerator[R, None], Generic[R]):
     """The records that changed since a time, for one `async for`; see `iter_updated_since`.
 
-    It is an async generator, so what takes one, such as an upsert, also closes it.
+    It is an async generator, so an upsert that reads it also closes it.
 
     Args:
         since: The time.
-        margin: Seconds by which the next walk looks back further than this one's start.
-        records: Makes the records.
-        is_whole: Whether no record was missed, asked once all were handed out.
-        server_start: The server's time when the walk began, asked once all were handed out; `None` where no answer
-            said.
+        margin: Seconds by which the next walk begins before the start of this one.
+        records: Yields the records.
+        is_whole: Whether no record was missed; called at the end.
+        server_start: The server's time when the walk began, or `None`; called at the end.
     """
 
     def __init__(
@@ -75,11 +72,10 @@ class UpdatedSince(AsyncGenerator[R, None], Generic[R]):
 
     @property
     def next_since(self) -> datetime:
-        """Where the next walk has to begin: once this one is complete, its start less the margin; until then, `since`.
+        """The time from which the next walk has to begin: the start of this one less the margin, once it is complete.
 
-        The start is by the earlier of two clocks: this machine's, and that of the `Date` in the first answer.
-
-        A walk that was left early, failed, or during which rows were missed has to be made again.
+        Until then, or if it was left early, failed or missed rows, it is `since`: repeat the walk. The start is the
+        earlier time of two clocks: this machine's, and the `Date` of the first answer.
         """
         return self._next_since
 
@@ -94,11 +90,11 @@ class UpdatedSince(AsyncGenerator[R, None], Generic[R]):
                 self._next_since = max(self._next_since, started - self._margin)
             raise
         except BaseException:
-            self._is_broken = True  # asked once more, it would only say that it has ended
+            self._is_broken = True  # asked again, the generator would say that it has ended
             raise
 
     async def athrow(self, typ: Any, val: Any = None, tb: TracebackType | None = None, /) -> R:
-        """Raise an exception where the walk is, which ends it early."""
+        """Raise an exception in the walk, which ends it early."""
         self._is_broken = True
         error = typ if val is None else val
         return await self._records.athrow(error if tb is None else error.with_traceback(tb))

@@ -1,4 +1,4 @@
-"""The capability to walk over the records that changed since a time."""
+"""The capability to list the records that changed since a time."""
 
 from __future__ import annotations
 
@@ -23,47 +23,46 @@ R = TypeVar("R", bound=Record)
 
 
 class UpdatedSinceOptions(TypedDict, total=False):
-    """What a walk over the changed records of every model takes."""
+    """The options of every walk over changed records, besides the model's filters."""
 
     select: Iterable[str] | None
-    """Fields to fetch, in either spelling; all by default."""
+    """The fields to fetch, in either spelling; all by default."""
     page_size: int | None
-    """Records a call asks for; 2,000 by default."""
+    """Records per call; 2,000 by default."""
     concurrency: int
-    """Pages on their way or in memory at once; 1 by default, since most walks end early."""
+    """Pages that may be requested or in memory at once; 1 by default, because most walks end early."""
     on_bad_record: Literal["raise", "skip"]
-    """What to do with a record that cannot be read: raise `DecodeError`, the default, or count, log and skip it.
+    """What to do with a record that cannot be decoded: raise `DecodeError` (the default), or count, log and skip it.
 
-    One that is skipped is not seen again by the next walk, unless it changes.
+    The next walk does not yield a skipped record either, unless it changes.
     """
 
 
 class ListsUpdated(Lists[R]):
-    """Lists what changed, of a model that can be sorted by `updated_at`."""
+    """Lists the changed records of a model that can be sorted by `updated_at`."""
 
     def iter_updated_since(self, since: datetime, *, margin: float = 300.0, **options: Any) -> UpdatedSince[R]:
         """Yield the records that changed at `since` or later.
 
-        Reads `sort=-updatedAt` ("List" in Planhat's documentation): each list to the end of the page with the first
-        older record, so a walk that finds little costs a call a list. The order is checked on the way: a server that
-        ignores the sort is read whole, and where it orders records that changed at the same time anew for each call,
-        this walk has to be made again. Deleted records are not seen, nor those without `updated_at`, unless they come
-        before an older one.
+        Reads each list with `sort=-updatedAt` ("List" in Planhat's documentation) to the end of the page with the first
+        older record, so a walk that finds few records costs one call per list. The order is checked: if the server
+        ignores the sort, the whole list is read; if it orders records with equal times anew for each call, the walk has
+        to be repeated. Deleted records are not seen, nor records without `updated_at` after the first older one.
 
-        `next_since` of what comes back is where the next walk has to begin. From one walk to the next a record may
-        come twice, and none is missed: the walk's start is by this machine's clock or by the `Date` of the first
-        answer, whichever is earlier. (Where answers have no `Date`, `margin` must cover what the clock is ahead.)
+        Pass `next_since` of the returned object to the next walk. A record may come in two walks, but none is missed:
+        the start of a walk is taken from this machine's clock or the `Date` of the first answer, whichever is earlier.
+        (If answers have no `Date`, `margin` must cover the seconds by which the clock is ahead.)
 
         Args:
-            since: An aware time, the `next_since` of the walk before.
-            margin: Seconds by which `next_since` lies before this walk's start.
+            since: An aware time: the `next_since` of the walk before.
+            margin: Seconds by which `next_since` lies before the start of this walk.
             **options: `UpdatedSinceOptions`, and the model's filters.
 
         Raises:
-            TypeError: `since` is no time, or an unknown option.
-            ValueError: A time without a zone, a negative margin, an unknown field, an id that cannot be one.
-            DecodeError: As `iter`; `next_since` stays what it was.
-            RequestError: Likewise.
+            TypeError: `since` is not a time, or an unknown option.
+            ValueError: A time without a zone, a negative margin, an unknown field, a malformed id.
+            DecodeError: As `iter`; `next_since` stays `since`.
+            RequestError: As `iter`; `next_since` stays `since`.
         """
         if not isinstance(since, datetime):
             raise TypeError(f"since must be a datetime, not {since!r}")
@@ -82,7 +81,9 @@ class ListsUpdated(Lists[R]):
             self._count_join(join)
 
         name = f"GET {self.model.path}"
-        walks = [ChangedSince(name=name, since=since, on_join=on_join, keep=query.row_filter) for query in queries]
+        walks = [
+            ChangedSince(name=name, since=since, on_join=on_join, row_filter=query.row_filter) for query in queries
+        ]
         lists = [self._walk(changed, query, chosen, clock.fetch) for changed, query in zip(walks, queries, strict=True)]
         return UpdatedSince(
             since,
@@ -93,7 +94,7 @@ class ListsUpdated(Lists[R]):
         )
 
     def _walk(self, changed: ChangedSince, query: Query, options: Options, fetch: FetchPage) -> AsyncGenerator[R, None]:
-        walked = attrs.evolve(query, row_filter=changed.take)
+        walked = attrs.evolve(query, row_filter=changed.selects)
         batches = self._read([walked], options, on_join=changed.on_join, fetch=fetch)
         return self._decoded(_until_over(changed, batches), self._on_bad(options))
 

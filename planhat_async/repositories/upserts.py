@@ -10,14 +10,14 @@ import attrs
 
 from planhat_async._convert import (
     IDS_ONLY,
-    Marker,
+    FingerprintFields,
     decode_json,
     encode_plain,
-    marker_of,
+    fingerprint_fields,
     requirements_of,
+    row_converter,
     says_error,
     wire_path,
-    writer_of,
 )
 from planhat_async._http.wire import Request, Response
 from planhat_async.batching.answers import Answer, tells_of_rows
@@ -40,42 +40,41 @@ from planhat_async.results import ChunkResult, Unreadable, UpsertResult
 R = TypeVar("R", bound=Record)
 
 Rows = Iterable[R | Mapping[str, Any] | Unreadable] | AsyncIterable[R | Mapping[str, Any] | Unreadable]
-"""What an upsert takes: records of the model, or mappings with keys in either spelling."""
+"""The rows of an upsert: records of the model, or mappings with keys in either spelling."""
 
 
 class UpsertOptions(TypedDict, total=False):
-    """What every upsert takes."""
+    """The options of every upsert."""
 
     chunk_size: int
-    """Rows a call, at most 5,000, which is the default."""
+    """Rows per call; 5,000 by default, which is also the maximum."""
     max_bytes: int
-    """Bytes a call, at most 30,000,000; 8,000,000 by default."""
+    """Bytes per call; 8,000,000 by default, at most 30,000,000."""
     concurrency: int
     """Chunks in flight; 4 by default, 1 is what Planhat advises for large writes."""
     on_invalid: Literal["collect", "raise"]
-    """What to do with a row that must not be sent. `"collect"`, the default, counts it as invalid and goes on.
+    """What to do with an invalid row. `"collect"`, the default, counts it and goes on.
 
-    `"raise"` raises a `ValueError` that names the first one: before anything is sent where `rows` is a sequence (each
-    row is then checked twice). Any other iterable can be read only once: rows before the invalid one may have been
-    sent, and those in flight end first. `upserting` keeps the account of them.
+    `"raise"` raises a `ValueError` that names the first invalid row: before anything is sent if `rows` is a sequence
+    (each row is then checked twice). Any other iterable can be read only once: rows before the invalid one may have
+    been sent, and chunks in flight end first. `upserting` keeps their outcomes.
     """
     verify_by: Sequence[str]
-    """Fields, in either spelling, or `custom.NAME`, whose values no two notes or tasks have in common: you warrant it.
+    """Fields, in either spelling, or `custom.NAME`, whose values are unique among the model's records: you warrant it.
 
-    Rows without a key are created each time they are sent, so where an answer got lost they are reported as unknown.
-    With this they are looked for, by these values, among what Planhat has created since: what is found is created,
-    what is not is looked for again after `verify_wait`, then sent again. A row without a key must have these values,
-    of text, numbers or times, and Planhat must show them as they were sent. Costs a call or two for each
-    list at the start, and a few for each chunk without an answer. A task is better given a `source_id` of its own:
-    then it has a key.
+    A row without a key is created each time it is sent, so after a lost answer its outcome is unknown. With this
+    option such rows are looked for, by these values, among the records that Planhat has created since: a row that is
+    found counts as created; a missing one is looked for again after `verify_wait`, then sent again. A row without a
+    key must have these values (text, numbers or times), and Planhat must show them as they were sent. Costs a call or
+    two per list at the start, and a few for each chunk without an answer. It is better to give each task a `source_id`
+    of your own: then it has a key.
     """
     verify_wait: float
-    """Seconds before what was not found is looked for again, because a request that was given up may still be carried
-    out; 30 by default."""
+    """Seconds before missing rows are looked for again, since a late request may still be processed; 30 by default."""
     isolate: bool
-    """Find the rows behind errors that name none: halve a chunk of keyed rows until each bad row is known."""
+    """Find the rows of errors that name no row: halve a chunk of keyed rows until each bad row is known."""
     max_isolation_calls: int
-    """What that may cost in a whole upsert, 100 calls by default; `isolation_calls` of the result says what it did."""
+    """The most calls that `isolate` may cost in a whole upsert; 100 by default. See `isolation_calls` of the result."""
 
 
 class Upserts(Repository[R]):
@@ -86,29 +85,28 @@ class Upserts(Repository[R]):
     ) -> UpsertResult:
         """Create or update any number of records, in chunks ("Bulk upsert" in Planhat's documentation).
 
-        Each row is checked and encoded once. Rows with one key arrive in the order of the input; rows of different
-        keys may overtake one another where keys repeat. A record named by `id` in one row and by `source_id` in
-        another is not recognised as one. A row without a key is created each time it is sent, so it is never sent
-        again by itself (see `verify_by`); give a task a `source_id` of your own, and it can be.
+        Each row is checked and encoded once. Rows with the same key arrive in the order of the input; if keys repeat,
+        rows with different keys may overtake one another. A record named by `id` in one row and by `source_id` in
+        another is not recognised as the same. A row without a key is created each time it is sent, so it is not
+        retried (see `verify_by`); give a task a `source_id` of your own, and it is.
 
-        Costs one call per chunk, and as many calls as a key has rows; for the pace, an input that ends before it fills
-        a chunk is a single call, anything else bulk. Memory for about twice `concurrency` + 4
+        Costs one call per chunk, and at least as many calls as the most frequent key has rows; for the pace, an input
+        that does not fill a chunk is a single call, any other bulk. Memory is bounded by about twice `concurrency` + 4
         chunks, however long the input is.
 
         Args:
             rows: Records, or mappings with keys in either spelling; a mapping is sent exactly as it is.
-            raise_on_error: Raise at the end, after every row has been tried, unless every row was stored.
+            raise_on_error: Raise at the end unless every row was stored.
             **options: See `UpsertOptions`.
 
         Returns:
-            The outcome of every row. Nothing that Planhat says about rows is raised: check `ok`.
+            The outcome of every row. Rejected rows are not raised: check `ok`.
 
         Raises:
-            UpsertError: On request, see `raise_on_error`; it carries the result, and its `__cause__` is the error that
-                ended the run or, failing that, the first one for which rows of a chunk were not stored.
-            ValueError: An option out of its bounds; on request an invalid row, see `on_invalid`.
-            TypeError: What `rows` yields is no row: it is a table, whose mappings are to be handed in
-                (`df.to_dict("records")`), text, or a file of lines.
+            UpsertError: With `raise_on_error`; it holds the result, and its `__cause__` is the error that ended the
+                run, or else the first error that kept rows from being stored.
+            ValueError: An option out of bounds; with `on_invalid="raise"` an invalid row.
+            TypeError: `rows` is not an iterable of rows: a table (pass `df.to_dict("records")`), text, a file of lines.
         """
         flag()("raise_on_error", raise_on_error)
         async with self._run(rows, options) as run:
@@ -121,18 +119,18 @@ class Upserts(Repository[R]):
     async def upsert_chunks(self, rows: Rows[R], **options: Unpack[UpsertOptions]) -> AsyncGenerator[ChunkResult, None]:
         """Like `upsert_many`, but yields the result of each chunk as it ends.
 
-        Leave it early with `contextlib.aclosing`, or use `upserting`, which keeps the account.
+        To leave it early, use `contextlib.aclosing`, or `upserting`, which keeps all outcomes.
         """
         async with self._run(rows, options) as run:
             async for chunk in run:
                 yield chunk
 
     def upserting(self, rows: Rows[R], *, ledger: Ledger | None = None, **options: Unpack[UpsertOptions]) -> UpsertRun:
-        """Like `upsert_chunks`, for `async with`: `run.result` stays readable however the run ends.
+        """Like `upsert_chunks`, for `async with`: `run.result` holds all outcomes however the run ends.
 
         Args:
             rows: As with `upsert_many`.
-            ledger: Called before each chunk is sent and after it has ended; `jobs.run_upsert` keeps one in a file.
+            ledger: Records each chunk before it is sent and after it has ended; that of `jobs.run_upsert` is a file.
             **options: See `UpsertOptions`.
         """
         return self._run(rows, options, ledger)
@@ -141,35 +139,36 @@ class Upserts(Repository[R]):
         refuse_what_is_not_rows(rows, Record)
         check_options(options, UpsertOptions.__annotations__, call=f"{type(self).__name__}.upsert_many()")
         chosen = ChunkOptions(**options)
-        fingerprint = marker_of(self.model, chosen.verify_by) if chosen.verify_by else None
+        fields = fingerprint_fields(self.model, chosen.verify_by) if chosen.verify_by else None
         return UpsertRun(
             rows,
-            prepare=self._preparing(fingerprint),
+            prepare=self._preparing(fields),
             send=self._send_chunk,
-            send_single_call=None if fingerprint is not None else partial(self._send_chunk, is_bulk=False),
+            send_single_call=partial(self._send_chunk, is_bulk=False) if fields is None else None,
             options=chosen,
-            verifier=None if fingerprint is None else self._verifier(fingerprint, chosen.verify_wait),
+            verifier=None if fields is None else self._verifier(fields, chosen.verify_wait),
             ledger=ledger,
         )
 
-    def _verifier(self, fingerprint: Marker, wait: float) -> OutcomeVerifier:
-        peeks = [partial(self._peek, fingerprint, params) for params in _verification_lists(self.model)]
+    def _verifier(self, fields: FingerprintFields, wait: float) -> OutcomeVerifier:
+        peeks = [partial(self._peek, fields, params) for params in _verification_lists(self.model)]
         return OutcomeVerifier(peeks, wait)
 
-    def _preparing(self, marker: Marker | None) -> Prepare:
+    def _preparing(self, fields: FingerprintFields | None) -> Prepare:
         """A function that checks and encodes one row."""
-        write, check = writer_of(self.model.record, self.model.match).write, requirements_of(self.model).check_upsert
-        filled_in = self.model.filled_in
+        to_wire = row_converter(self.model.record, self.model.match).to_wire
+        check = requirements_of(self.model).check_upsert
+        defaults = self.model.creation_defaults
 
         def prepare(position: int, item: Any) -> Row:
             if type(item) is Unreadable:
                 raise ValueError(item.reason)
-            wire = write(item)
+            wire = to_wire(item)
             keys, is_partial = check(wire)
             if keys:
                 return Row(position, keys, encode_plain(wire), None, is_partial)
-            wire = with_defaults(wire, filled_in)
-            return Row(position, keys, encode_plain(wire), None if marker is None else marker.mark_of_row(wire))
+            wire = with_defaults(wire, defaults)
+            return Row(position, keys, encode_plain(wire), None if fields is None else fields.of_row(wire))
 
         return prepare
 
@@ -199,14 +198,14 @@ class Upserts(Repository[R]):
             keys=answer_keys_of(self.model),
         )
 
-    async def _peek(self, marker: Marker, params: Params, offset: int, limit: int) -> list[Seen]:
-        """Read a list from its newest record down: what tells records apart, and nothing else of them."""
-        query = (*params, ("sort", "-_id"), ("select", marker.select), ("limit", str(limit)), ("offset", str(offset)))
+    async def _peek(self, fields: FingerprintFields, params: Params, offset: int, limit: int) -> list[Seen]:
+        """Read a page of a list, newest record first: the `_id` and the fingerprint of each record."""
+        query = (*params, ("sort", "-_id"), ("select", fields.select), ("limit", str(limit)), ("offset", str(offset)))
         request = Request(method="GET", path=self.model.path, params=query, is_bulk=True)
         page = decode_json((await self._session.send(request)).body)
         if not isinstance(page, list) or not all(isinstance(one, dict) and type(one.get("_id")) is str for one in page):
             raise DecodeError(f"GET {self.model.path}: the answer is not a list of records")
-        return [(one["_id"], marker.mark_of(one)) for one in page]
+        return [(one["_id"], fields.of_record(one)) for one in page]
 
 
 def _account_in(body: bytes) -> Any:
@@ -223,13 +222,13 @@ def _account_in(body: bytes) -> Any:
 
 @cache
 def answer_keys_of(model: Model) -> AnswerKeys:
-    """What the answers to upserts of this model call the keys of rows."""
+    """The names of keys in the answers to upserts of this model."""
     fields = attrs.fields_dict(model.record)
     wires = {
         name: wire_path(model.record, name) for name in (*model.match, "source_id", "external_id") if name in fields
     }
     return AnswerKeys(
-        # In the order of `match`: of two rows that an error names, it is about the one that Planhat would match first.
+        # In the order of `match`: an error with keys of two rows is about the row that Planhat matches first.
         names=tuple(wire for name, wire in wires.items() if name not in model.returned_as),
         returned_as={wires[name]: wires[sent] for name, sent in model.returned_as.items()},
         source_id=wires.get("source_id", "sourceId"),
@@ -238,13 +237,13 @@ def answer_keys_of(model: Model) -> AnswerKeys:
 
 
 def horizon_reader_of(repository: Upserts[Any]) -> HorizonReader:
-    """Reads the newest `_id`s there are, for a record of chunks that a later run may have to look for."""
-    peek = repository._peek  # noqa: SLF001 - users of a repository have no use for it
+    """A reader of the newest `_id`s, for a ledger whose chunks a later run may have to look for."""
+    peek = repository._peek  # noqa: SLF001 - not for users of a repository
     return HorizonReader([partial(peek, IDS_ONLY, params) for params in _verification_lists(repository.model)])
 
 
 def _verification_lists(model: Model) -> list[Params]:
-    """The filters of the lists that show what an upsert has created."""
+    """The filters of the lists that show the records that an upsert creates."""
     return [query.filters for query in queries_of(model, {})]
 
 

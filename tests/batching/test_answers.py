@@ -17,7 +17,7 @@ from planhat_async.batching.attribution import AnswerKeys
 from planhat_async.batching.chunk_outcome import ChunkOutcome
 from planhat_async.batching.chunk_part import Isolation, Part
 from planhat_async.batching.chunks import Row
-from planhat_async.errors import PlanhatError, ServerError, UnknownOutcomeError
+from planhat_async.errors import PayloadTooLargeError, PlanhatError, ServerError, UnknownOutcomeError
 from planhat_async.results import ChunkResult, Outcome, Problem
 
 A, B, C = row(0, "a"), row(1, "b"), row(2, "c")
@@ -124,7 +124,7 @@ def test_where_a_count_is_missing_the_list_counts(told: Any) -> None:
     result, _ = read(200, {**counts, "nonupdates": 0, **lists}, (A, B))
     assert (counted(result), result.problems) == ({"created": 1, "updated": 1}, [])
     result, _ = read(200, {**counts, **lists}, (A, B, C))
-    unknown = Problem(outcome=Outcome.UNKNOWN, reason="the answer tells no counts", position=2, key="c")
+    unknown = Problem(outcome=Outcome.UNKNOWN, reason="the answer has no counts", position=2, key="c")
     assert (counted(result), result.problems) == ({"created": 1, "updated": 1, "unknown": 1}, [unknown])
 
 
@@ -600,12 +600,12 @@ def test_rows_beside_many_that_are_too_large_are_not_tried_one_by_one() -> None:
     outcome = ChunkOutcome(chunk_of(A, B, C))
     outcome.pending = [Part((C,)), Part((B,))]
     for _ in range(9):
-        outcome._note_too_large()
+        outcome.take_error(Part(()), PayloadTooLargeError("too large", status=413))
     assert outcome.pending == [Part((C,)), Part((B,))]
-    outcome._note_too_large()
+    outcome.take_error(Part(()), PayloadTooLargeError("too large", status=413))
     assert outcome.pending == []
     assert counted(outcome.result) == {"unsent": 2}
-    assert outcome.result.problems[0].reason == "not sent: 10 single rows beside it were too large"
+    assert outcome.result.problems[0].reason == "not sent: 10 single rows of the chunk were too large"
 
 
 def test_rows_beside_many_that_are_too_large_may_be_stored() -> None:
@@ -613,7 +613,7 @@ def test_rows_beside_many_that_are_too_large_may_be_stored() -> None:
     outcome = ChunkOutcome(chunk_of(A, B))
     outcome.pending = [Part((B,), may_be_stored=True)]
     outcome.n_too_large = 9
-    outcome._note_too_large()
+    outcome.take_error(Part(()), PayloadTooLargeError("too large", status=413))
     assert counted(outcome.result) == {"unknown": 1}
 
 

@@ -25,11 +25,11 @@ class Book:
     told: list[tuple[str, int, int]] = attrs.field(factory=list)
     """What, of which chunk, after how many requests."""
 
-    async def begin(self, chunk: Chunk) -> Recorded | None:
+    async def begin_chunk(self, chunk: Chunk) -> Recorded | None:
         self._note("begin", chunk.number)
         return self.known.get(chunk.number)
 
-    async def end(self, result: ChunkResult) -> None:
+    async def end_chunk(self, result: ChunkResult) -> None:
         self._note("end", result.number)
 
     def _note(self, what: str, number: int) -> None:

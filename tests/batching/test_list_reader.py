@@ -17,7 +17,7 @@ from planhat_async.batching.list_reader import ReadOptions, read_batches
 from planhat_async.batching.page import Page
 from planhat_async.batching.query import Query
 from planhat_async.errors import DecodeError
-from planhat_async.records import Keep, Params
+from planhat_async.records import Params, RowFilter
 
 
 @attrs.define
@@ -55,7 +55,7 @@ class Lists:
         return pages
 
 
-def query(name: str, keep: Keep | None = None) -> Query:
+def query(name: str, keep: RowFilter | None = None) -> Query:
     return Query(filters=(("list", name),), row_filter=keep, required_fields=(("type", "type"),))
 
 

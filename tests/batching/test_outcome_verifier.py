@@ -29,8 +29,8 @@ def an_id(n: int) -> str:
     return f"6b0690ab{n:016x}"
 
 
-def keyless(position: int, mark: str) -> Row:
-    return Row(position, (), b"1", ((mark,), ()))
+def keyless(position: int, fingerprint: str) -> Row:
+    return Row(position, (), b"1", ((fingerprint,), ()))
 
 
 @define
@@ -48,8 +48,8 @@ class List:
             raise ServerError("down", status=503)
         return self.records[offset : offset + limit]
 
-    def create(self, n: int, mark: str) -> None:
-        self.records.insert(0, (an_id(n), ((mark,), ())))
+    def create(self, n: int, fingerprint: str) -> None:
+        self.records.insert(0, (an_id(n), ((fingerprint,), ())))
 
 
 def settled(main: Coroutine[Any, Any, None]) -> None:

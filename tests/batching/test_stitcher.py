@@ -198,10 +198,10 @@ def test_a_resumed_reading_yields_what_lies_beyond(
 def test_a_sort_of_the_callers_own_keeps_its_order(
     n_rows: int, page_size: int, default_limit: int, max_pages: int, changes: float, draw: random.Random
 ) -> None:
-    """Records that neither move nor go come once, in order, unless it is said that a seam broke."""
+    """Records that neither move nor go come once, in order, unless it is said that a join broke."""
     numbers = [10 * n for n in range(n_rows)]
     draw.shuffle(numbers)
-    world, seams = World(rows=numbers, next_row=10**6), Counted()
+    world, joins = World(rows=numbers, next_row=10**6), Counted()
     before = list(numbers)
 
     def change(world: World) -> None:
@@ -213,12 +213,12 @@ def test_a_sort_of_the_callers_own_keeps_its_order(
                 world.next_row += 1
 
     reading = read(
-        stitcher_of(page_size, default_limit, max_pages, on_join=seams, is_by_id=False),
+        stitcher_of(page_size, default_limit, max_pages, on_join=joins, is_by_id=False),
         world,
         change=change,
         draw=draw,
     )
-    if not seams.seams_broken:
+    if not joins.joins_broken:
         surviving = [row for row in before if row in set(world.rows)]
         assert [row for row in reading.rows if row in set(surviving)] == surviving
 
@@ -232,10 +232,10 @@ def test_a_server_that_ignores_the_sort_is_read_all_the_same(
     """In its own order, every row once, and it is counted once."""
     order = random.Random(draw.randrange(10**9))
     weights = {10 * n: order.random() for n in range(n_rows)}
-    world, seams = World.of(n_rows, shuffles=lambda rows: sorted(rows, key=weights.__getitem__)), Counted()
-    reading = read(stitcher_of(page_size, default_limit, max_pages, on_join=seams), world, draw=draw)
+    world, joins = World.of(n_rows, shuffles=lambda rows: sorted(rows, key=weights.__getitem__)), Counted()
+    reading = read(stitcher_of(page_size, default_limit, max_pages, on_join=joins), world, draw=draw)
     assert reading.rows == sorted(world.rows, key=weights.__getitem__)
-    assert seams.sorts_ignored == (n_rows > 1 and reading.rows != sorted(reading.rows))
+    assert joins.sorts_ignored == (n_rows > 1 and reading.rows != sorted(reading.rows))
 
 
 @seeded
@@ -272,11 +272,11 @@ def test_a_list_costs_few_calls_beyond_its_pages(n_rows: int, page_size: int, de
 def test_deletions_cost_few_calls_more() -> None:
     """300,000 tasks while a dozen are deleted after every answer, which is a hundred a second."""
     draw = random.Random(7)
-    world, seams = World.of(300_000), Counted()
+    world, joins = World.of(300_000), Counted()
     change = changing(draw, 12, 0, in_front=False)
-    reading = read(stitcher_of(10_000, 500, on_join=seams), world, change=change, draw=draw)
+    reading = read(stitcher_of(10_000, 500, on_join=joins), world, change=change, draw=draw)
     assert set(world.rows) <= set(reading.rows)
-    assert reading.n_calls <= 31 + 4 + 1 + seams.seams_repaired
+    assert reading.n_calls <= 31 + 4 + 1 + joins.joins_repaired
 
 
 PAGES = 40
@@ -380,8 +380,8 @@ def test_more_pages_are_asked_for_with_every_full_one() -> None:
 
 def test_a_page_that_does_not_join_waits_for_a_repair() -> None:
     """The page before it is asked for again further left; the one that is here is kept, and joins then."""
-    seams = Counted()
-    stitcher = stitcher_of(page_size=16, max_pages=4, on_join=seams)
+    joins = Counted()
+    stitcher = stitcher_of(page_size=16, max_pages=4, on_join=joins)
     stitcher.plan()
     stitcher.accept(page(0, range(16), limit=16))
     (held, _) = stitcher.plan()
@@ -391,7 +391,7 @@ def test_a_page_that_does_not_join_waits_for_a_repair() -> None:
     assert list(stitcher.accept(page(13, range(14, 30), limit=16))) == [*range(16, 30)]
     assert stitcher.plan()[0] is held
     assert list(stitcher.accept(page(15, range(17, 33), limit=16))) == [30, 31, 32]
-    assert seams.seams_repaired == 1
+    assert joins.joins_repaired == 1
 
 
 def test_an_empty_page_is_no_end() -> None:
@@ -557,7 +557,7 @@ def test_a_server_that_makes_no_sense_is_left() -> None:
 
     go_on([0, 1, 2, 3])
     stitcher.end_at_newest([])
-    with pytest.raises(DecodeError, match="60 pages after 8 rows held no new one"):
+    with pytest.raises(DecodeError, match="60 pages after 8 rows held no new row"):
         never_end()
 
 
@@ -590,11 +590,11 @@ def test_a_reading_in_no_order_is_not_resumed() -> None:
 
 def test_what_cannot_be_found_again_is_counted_and_said(caplog: pytest.LogCaptureFixture) -> None:
     """Under a sort of the caller's own the reading goes on where it was."""
-    seams = Counted()
-    stitcher = stitcher_of(page_size=8, is_by_id=False, on_join=seams, max_pages=2)
+    joins = Counted()
+    stitcher = stitcher_of(page_size=8, is_by_id=False, on_join=joins, max_pages=2)
     stitcher.plan()
     stitcher.accept(page(0, range(8), limit=8))
-    while not seams.seams_broken:
+    while not joins.joins_broken:
         ask = stitcher.plan()[0]
         assert stitcher.accept(page(ask.offset, range(50, 58), limit=8)) == ()
     ask = stitcher.plan()[0]
@@ -672,16 +672,16 @@ def test_rows_that_are_equal_under_a_sort_are_not_lost_unseen(n_equal: int, draw
     def shuffled(rows: list[int]) -> list[int]:
         return sorted(rows, key=lambda row: (row // 10 // n_equal, draw.random()))
 
-    seams = Counted()
-    stitcher = stitcher_of(200, 30, 1, is_by_id=False, on_join=seams)
+    joins = Counted()
+    stitcher = stitcher_of(200, 30, 1, is_by_id=False, on_join=joins)
     reading = read(stitcher, World.of(900, shuffles=shuffled))
     is_exact = len(reading.rows) == len(set(reading.rows)) == 900
-    assert is_exact or seams.seams_broken > 0
+    assert is_exact or joins.joins_broken > 0
 
 
 def test_an_order_that_holds_is_no_broken_seam() -> None:
     """However many rows are equal, and though some go and others come in front."""
-    seams, world = Counted(), World.of(2000)
+    joins, world = Counted(), World.of(2000)
     order = {row: -(row // 2500) for row in world.rows}
     world.shuffles = lambda rows: sorted(rows, key=lambda row: order.get(row, -(10**6)))
 
@@ -689,5 +689,5 @@ def test_an_order_that_holds_is_no_broken_seam() -> None:
         world.create()
         world.delete(0)
 
-    reading = read(stitcher_of(200, 30, 1, is_by_id=False, on_join=seams), world, change=change)
-    assert (len(reading.rows) >= 1950, seams.seams_broken) == (True, 0)
+    reading = read(stitcher_of(200, 30, 1, is_by_id=False, on_join=joins), world, change=change)
+    assert (len(reading.rows) >= 1950, joins.joins_broken) == (True, 0)

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import seeded, thoroughly
 
-from planhat_async.batching.chunks import Mark, Row
+from planhat_async._convert import Fingerprint
+from planhat_async.batching.chunks import Row
 from planhat_async.batching.verification import (
     N_NEWEST,
     ClaimedIds,
@@ -162,7 +163,7 @@ def test_a_list_of_few_records_has_no_floor() -> None:
 
 
 def test_a_record_is_claimed_once() -> None:
-    """Two rows of the same mark need two records."""
+    """Two rows of the same fingerprint need two records."""
     claimed = ClaimedIds()
     rows = [keyless(0, "a"), keyless(1, "a"), keyless(2, "b")]
     found, missing = claimed.match(rows, [("1", (("a",), ())), ("2", (("c",), ()))])
@@ -187,18 +188,20 @@ def test_claims_below_every_floor_are_forgotten() -> None:
 
 @seeded
 @given(st.lists(st.sampled_from("abc"), max_size=8), st.lists(st.sampled_from("abcd"), max_size=8))
-def test_as_many_rows_are_found_as_there_are_records(marks: list[str], there: list[str]) -> None:
-    """Of each mark; every row is either found or missing."""
-    rows = [keyless(n, mark) for n, mark in enumerate(marks)]
-    found, missing = ClaimedIds().match(rows, [(str(n), ((mark,), ())) for n, mark in enumerate(there)])
+def test_as_many_rows_are_found_as_there_are_records(fingerprints: list[str], there: list[str]) -> None:
+    """Of each fingerprint; every row is either found or missing."""
+    rows = [keyless(n, fingerprint) for n, fingerprint in enumerate(fingerprints)]
+    found, missing = ClaimedIds().match(rows, [(str(n), ((fingerprint,), ())) for n, fingerprint in enumerate(there)])
     assert sorted([row for row, _ in found] + list(missing), key=lambda row: row.position) == rows
-    for mark in "abc":
-        assert sum(row.mark == ((mark,), ()) for row, _ in found) == min(marks.count(mark), there.count(mark))
+    for fingerprint in "abc":
+        assert sum(row.fingerprint == ((fingerprint,), ()) for row, _ in found) == min(
+            fingerprints.count(fingerprint), there.count(fingerprint)
+        )
     assert len({one for _, one in found}) == len(found)
 
 
 @pytest.mark.parametrize(
-    ("marks", "shown"),
+    ("fingerprints", "shown"),
     [
         ([], True),
         ([(("x", None), ("note",))], False),
@@ -207,6 +210,6 @@ def test_as_many_rows_are_found_as_there_are_records(marks: list[str], there: li
         ([((None, None), ("email",)), ((None, 7), ("note",))], False),
     ],
 )
-def test_values_that_are_never_shown_prove_nothing(marks: list[Mark], *, shown: bool) -> None:
+def test_values_that_are_never_shown_prove_nothing(fingerprints: list[Fingerprint], *, shown: bool) -> None:
     """As far as records tell that could be such rows."""
-    assert are_shown([Row(0, (), b"1", (("a", 1), ("note",)))], marks) is shown
+    assert are_shown([Row(0, (), b"1", (("a", 1), ("note",)))], fingerprints) is shown

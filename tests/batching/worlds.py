@@ -22,13 +22,15 @@ def id_of(number: int) -> bytes:
 class Counted:
     """Counts how pages met."""
 
-    seams_repaired: int = 0
-    seams_broken: int = 0
+    joins_repaired: int = 0
+    joins_broken: int = 0
     sorts_ignored: int = 0
 
-    def __call__(self, seam: PageJoin) -> None:
+    def __call__(self, join: PageJoin) -> None:
         """Count it."""
-        setattr(self, seam.value, getattr(self, seam.value) + 1)
+        self.joins_repaired += join is PageJoin.REPAIRED
+        self.joins_broken += join is PageJoin.BROKEN
+        self.sorts_ignored += join is PageJoin.UNSORTED
 
 
 @attrs.define(kw_only=True)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from attrs import define, field
 
-from planhat_async import RetryPolicy, Session, Timeouts
+from planhat_async import RetryPolicy, Session, Timeouts, UpsertResult
 from planhat_async._http.transport import AiohttpTransport
 from planhat_async._http.wire import Request, Response, Token
+from planhat_async.jobs.upsert_job import run_upsert
+from planhat_async.repositories import Upserts
 from planhat_async.sandbox import Sandbox
 
 ONCE = RetryPolicy(attempts=1)
@@ -56,3 +59,18 @@ class Watched:
 def session_on(planhat: Sandbox, network: Watched | None = None) -> Session:
     """A session that does nothing twice by itself."""
     return Session(planhat.token, base_url=planhat.url, transport=network or Watched(planhat.url), retry=ONCE)
+
+
+async def upsert_on(
+    planhat: Sandbox,
+    repository: type[Upserts[Any]],
+    rows: Any,
+    journal: Path,
+    network: Watched | None = None,
+    **options: Any,
+) -> UpsertResult:
+    """Run a job on a session of its own; by default it sends chunks of two rows one after another."""
+    async with session_on(planhat, network) as session:
+        return await run_upsert(
+            repository(session), rows, journal=journal, **{"chunk_size": 2, "concurrency": 1} | options
+        )

@@ -94,15 +94,19 @@ async def killed(planhat: Planhat, path: Path, **options: Any) -> None:
                 break
 
 
-async def run_again(planhat: Planhat, path: Path) -> UpsertResult:
+async def run(planhat: Planhat, given: list[dict[str, Any]], path: Path, **options: Any) -> UpsertResult:
     async with Session(TOKEN, transport=planhat, retry=ONCE) as session:
-        return await run_upsert(Notes(session), rows(40), journal=path, chunk_size=10, concurrency=1, **VERIFIED)
+        return await run_upsert(Notes(session), given, journal=path, **options)
+
+
+async def run_again(planhat: Planhat, path: Path) -> UpsertResult:
+    return await run(planhat, rows(40), path, chunk_size=10, concurrency=1, **VERIFIED)
 
 
 @planted
 @pytest.mark.parametrize("seconds_behind", [-7200.0, 0.0, 7200.0, 86_400.0])
 @pytest.mark.parametrize("loses", [True, False])
-async def test_a_lost_answer_is_settled_whatever_the_clocks_say(
+async def test_a_lost_answer_is_settled_with_any_difference_of_clocks(
     ahead: list[str], seconds_behind: float, *, loses: bool
 ) -> None:
     """Within one run, with records whose `_id` lies in the future, however few records there are."""
@@ -117,7 +121,7 @@ async def test_a_lost_answer_is_settled_whatever_the_clocks_say(
 @planted
 @pytest.mark.parametrize("seconds_behind", [-7200.0, 7200.0])
 @pytest.mark.parametrize("is_verified_before", [True, False])
-async def test_a_job_that_is_resumed_settles_its_rows_whatever_the_clocks_say(
+async def test_a_resumed_job_settles_its_rows_with_any_difference_of_clocks(
     tmp_path: Path, ahead: list[str], seconds_behind: float, *, is_verified_before: bool
 ) -> None:
     """The floor is in the journal before the first keyless chunk leaves, whether that run verifies or not."""
@@ -144,8 +148,7 @@ async def test_a_floor_rises_with_what_planhat_has_made(tmp_path: Path, *, names
     planhat = Planhat(7200.0, names_ids=names_ids)
     for n in range(1000):
         planhat.add(f"4fffffff{n:016x}")
-    async with Session(TOKEN, transport=planhat, retry=ONCE) as session:
-        await run_upsert(Notes(session), rows(10), journal=tmp_path / "job.db", chunk_size=5, concurrency=1)
+    await run(planhat, rows(10), tmp_path / "job.db", chunk_size=5, concurrency=1)
     journal = await Journal.load(tmp_path / "job.db")
     first, second = (journal.entries[n].floor or "" for n in (0, 1))
     assert first == "4fffffc3" + "0" * 16
@@ -159,18 +162,14 @@ async def test_what_was_there_before_is_no_row_of_this_run(tmp_path: Path) -> No
     planhat = Planhat(loses=True)
     for row in rows(40):
         planhat._create(row)
-    async with Session(TOKEN, transport=planhat, retry=ONCE) as session:
-        await run_upsert(
-            Notes(session), rows(40), journal=tmp_path / "job.db", chunk_size=10, concurrency=1, **VERIFIED
-        )
+    await run_again(planhat, tmp_path / "job.db")
     assert stored(planhat) == Counter(dict.fromkeys(ONCE_EACH, 2))
 
 
 async def test_a_job_of_keyed_rows_reads_no_list(tmp_path: Path) -> None:
-    """Nobody will have to look for them; nor does a job read one that has nothing left to send."""
+    """Its rows need not be looked for; nor does a job read a list that has nothing left to send."""
     for name, given, n_lists in (("keyed", [{"id": "5" * 24, "subject": "s"}], 0), ("keyless", rows(4), 1)):
         planhat = Planhat()
         for _ in range(2):
-            async with Session(TOKEN, transport=planhat, retry=ONCE) as session:
-                await run_upsert(Notes(session), given, journal=tmp_path / name)
+            await run(planhat, given, tmp_path / name)
         assert planhat.calls.count("GET") == n_lists

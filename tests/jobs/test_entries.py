@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import attrs
@@ -23,6 +22,7 @@ from planhat_async.jobs.entries import (
     groups_of,
     recorded,
 )
+from planhat_async.jobs.schema import entry_of, row_of
 from planhat_async.results import ChunkResult, Outcome, Problem
 
 steady = settings(derandomize=True, deadline=None, max_examples=200)
@@ -85,11 +85,11 @@ def test_every_row_of_a_rerun_is_settled_or_sent(
     refused = tuple(invalid(n) for n, outcome in enumerate(outcomes) if outcome is Outcome.INVALID)
     cut = chunk(len(outcomes), is_keyed=is_keyed)
     cut = attrs.evolve(cut, rows=tuple(cut.rows[n] for n in valid), invalid=refused)
-    entry = Entry.beginning(cut, digest_of(cut)).ended_as(result_of(outcomes), keeps_values=False)
+    entry = Entry.of_chunk(cut, digest_of(cut)).with_result(result_of(outcomes), keeps_values=False)
     known = recorded(entry, cut, ResendPolicy(resends_unknown=resends, verifies=verifies))
-    assert known.settled.rows + len(known.left) + len(known.doubtful) == len(outcomes)
+    assert known.settled.rows + len(known.pending) + len(known.doubtful) == len(outcomes)
     if not is_keyed:
-        again = {row.position for row in (*known.left, *known.doubtful)}
+        again = {row.position for row in (*known.pending, *known.doubtful)}
         assert {n for n in again if outcomes[n] in {Outcome.CREATED, Outcome.UPDATED}} == set()
         unknown = {n for n in again if outcomes[n] is Outcome.UNKNOWN}
         assert unknown == ({n for n in valid if outcomes[n] is Outcome.UNKNOWN} if resends or verifies else set())
@@ -98,11 +98,11 @@ def test_every_row_of_a_rerun_is_settled_or_sent(
 def test_a_keyless_chunk_in_flight_is_unknown_unless_it_is_to_be_settled() -> None:
     """Then it is sent again, or looked for first, above the floor that was kept before it left."""
     cut = chunk(3, is_keyed=False)
-    entry = Entry.beginning(cut, "", floor="6553e2f0" + "0" * 16)
+    entry = Entry.of_chunk(cut, "", floor="6553e2f0" + "0" * 16)
     assert recorded(entry, cut, ResendPolicy()).settled.unknown == 3
-    assert recorded(entry, cut, ResendPolicy(resends_unknown=True)).left == cut.rows
+    assert recorded(entry, cut, ResendPolicy(resends_unknown=True)).pending == cut.rows
     looked_for = recorded(entry, cut, ResendPolicy(verifies=True))
-    assert (looked_for.left, looked_for.doubtful) == ((), cut.rows)
+    assert (looked_for.pending, looked_for.doubtful) == ((), cut.rows)
     assert looked_for.floor == Floor("6553e2f0" + "0" * 16)
     assert recorded(attrs.evolve(entry, floor=None), cut, ResendPolicy(verifies=True)).floor == Floor("")
 
@@ -112,9 +112,9 @@ def test_what_was_refused_with_everything_else_is_sent_again() -> None:
     cut = chunk(2, is_keyed=False)
     result = result_of([Outcome.REJECTED] * 2)
     result.error = AuthenticationError("wrong token", status=401)
-    entry = Entry.beginning(cut, "").ended_as(result, keeps_values=False)
+    entry = Entry.of_chunk(cut, "").with_result(result, keeps_values=False)
     assert entry.state is ChunkState.UNSENT
-    assert recorded(entry, cut, ResendPolicy()).left == cut.rows
+    assert recorded(entry, cut, ResendPolicy()).pending == cut.rows
 
 
 def test_reasons_are_kept_without_what_they_quote() -> None:
@@ -188,4 +188,5 @@ GROUPS: Any = st.builds(
 @given(GROUPS)
 def test_a_group_comes_back_from_json_as_it_was(group: Group) -> None:
     """For any reason."""
-    assert Group.from_json(json.loads(json.dumps(group.to_json()))) == group
+    entry = Entry(number=0, n_rows=9, digest="", is_keyed=True, groups=(group,))
+    assert entry_of(row_of(entry)) == entry

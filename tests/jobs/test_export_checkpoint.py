@@ -1,4 +1,4 @@
-"""What a broken JSONL export left behind."""
+"""Where an interrupted JSONL export is resumed."""
 
 from __future__ import annotations
 
@@ -17,52 +17,36 @@ def line(id_: str, **fields: Any) -> bytes:
     return json.dumps({"_id": id_, **fields}).encode() + b"\n"
 
 
+ARCHIVE = ("archived", "isArchived")
 OPEN = [line("02"), line("04", isArchived=False)]
 ARCHIVED = [line("01", isArchived=True), line("05", isArchived=True), line("06", isArchived=True)]
 
 
-def test_nothing_is_left_of_nothing() -> None:
-    """The export begins at the beginning, in both lists where there are two."""
+def test_an_incomplete_line_does_not_count() -> None:
+    """Even if its record seems complete: it is read again."""
     assert read_checkpoint([]) == ExportCheckpoint()
-    assert read_checkpoint([], has_archive=True).listings() == [{}]
-
-
-def test_half_a_line_does_not_count() -> None:
-    """Also where all of its record seems to be there: it is read again."""
     found = read_checkpoint([line("1"), line("2"), line("3").removesuffix(b"\n")])
     assert found == ExportCheckpoint(last_id="2", n_of_list=2, n_rows=2, n_bytes=len(line("1") * 2))
 
 
-def test_what_is_left_is_behind_the_last_record() -> None:
-    """Which is believed to be where its line is."""
-    assert read_checkpoint([line("1"), line("2")]).listings() == [{"after": "2", "start_offset": 2}]
-
-
-def test_behind_an_open_task_all_archived_ones_are_left() -> None:
-    """The rest of the first list, then the second one."""
-    assert read_checkpoint(OPEN, has_archive=True).listings() == [
-        {"after": "04", "start_offset": 2, "archived": False},
-        {"archived": True},
-    ]
-
-
-def test_behind_an_archived_task_no_open_one_is_left() -> None:
-    """Its place is counted in the second list."""
-    found = read_checkpoint([*OPEN, *ARCHIVED[:2]], has_archive=True)
-    assert found.n_rows == 4
-    assert found.listings() == [{"after": "05", "start_offset": 2, "archived": True}]
-
-
-def test_there_may_be_archived_tasks_alone() -> None:
-    """Then the first list was empty."""
-    assert read_checkpoint(ARCHIVED, has_archive=True).listings() == [
-        {"after": "06", "start_offset": 3, "archived": True}
-    ]
-
-
-def test_where_there_is_one_list_a_field_of_that_name_means_nothing() -> None:
-    """Only tasks have an archive of their own."""
-    assert read_checkpoint(ARCHIVED).listings() == [{"after": "06", "start_offset": 3}]
+@pytest.mark.parametrize(
+    ("lines", "archive", "listings"),
+    [
+        ([], None, [{}]),
+        ([], ARCHIVE, [{}]),
+        ([line("1"), line("2")], None, [{"after": "2", "start_offset": 2}]),
+        (OPEN, ARCHIVE, [{"after": "04", "start_offset": 2, "archived": False}, {"archived": True}]),
+        ([*OPEN, *ARCHIVED[:2]], ARCHIVE, [{"after": "05", "start_offset": 2, "archived": True}]),
+        (ARCHIVED, ARCHIVE, [{"after": "06", "start_offset": 3, "archived": True}]),
+        (ARCHIVED, None, [{"after": "06", "start_offset": 3}]),
+    ],
+)
+def test_an_export_is_resumed_after_its_last_record(
+    lines: list[bytes], archive: tuple[str, str] | None, listings: list[dict[str, Any]]
+) -> None:
+    """In the list of that record, at its place there; after open tasks all archived ones follow."""
+    found = read_checkpoint(lines, archive=archive)
+    assert (found.listings(), found.n_rows) == (listings, len(lines))
 
 
 @pytest.mark.parametrize(
@@ -88,17 +72,17 @@ def test_where_there_is_one_list_a_field_of_that_name_means_nothing() -> None:
         ),
     ],
 )
-def test_a_line_that_no_export_would_have_written_is_named(lines: list[bytes], reason: str) -> None:
-    """It is some other file, and must not be written to."""
+def test_a_line_that_no_export_writes_is_refused(lines: list[bytes], reason: str) -> None:
+    """The file is not an export, and must not be written to."""
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the message is compared
-        read_checkpoint(lines, has_archive=True)
+        read_checkpoint(lines, archive=ARCHIVE)
     assert str(caught.value) == reason
 
 
 @settings(derandomize=True, deadline=None)
 @given(st.sets(st.text("0123456789abcdef", min_size=2, max_size=4)), st.integers(0))
-def test_every_beginning_of_an_export_says_where_it_ends(ids: set[str], cut: int) -> None:
-    """In bytes, records and the last `_id`."""
+def test_every_beginning_of_an_export_can_be_resumed(ids: set[str], cut: int) -> None:
+    """The checkpoint counts its bytes and records, and has the last `_id`."""
     lines = [line(id_) for id_ in sorted(ids)]
     whole = b"".join(lines)
     begun = whole[: cut % (len(whole) + 1)]

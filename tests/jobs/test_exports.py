@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import pytest
+from each_model import with_capability
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet as pq
 
-from planhat_async import Model, Notes, RateLimits, Session, Tasks, Tickets
+from planhat_async import Model, Notes, RateLimits, Session, Tasks, Tickets, repositories
+from planhat_async._convert import fields_of
 from planhat_async.jobs.export_checkpoint import ExportCheckpoint
 from planhat_async.jobs.exports import (
     MissingExtraError,
@@ -30,10 +32,11 @@ from planhat_async.jobs.exports import (
     writer_class,
 )
 from planhat_async.jobs.parquet import ParquetWriter
-from planhat_async.jobs.writers import CsvWriter, JsonlWriter, RecordWriter
+from planhat_async.jobs.writers import CsvWriter, ExportWriter, JsonlWriter
 from planhat_async.models import Ticket
 from planhat_async.records import ArchivedFilter
 from planhat_async.sandbox import Sandbox
+from planhat_async.testing import make_record
 
 AnyRepository = Notes | Tasks | Tickets
 
@@ -45,15 +48,15 @@ class Lists:
         self.lists = lists
 
     async def iter_json(self, *, after: str = "", archived: bool | None = None, **_: Any) -> AsyncIterator[bytes]:
-        """The rows beyond `after`, wherever it was."""
+        """The rows beyond `after`."""
         for is_archived, ids in enumerate(self.lists):
             if archived in {None, bool(is_archived)}:
                 for id_ in (one for one in ids if one > after):
                     yield json.dumps({"_id": id_, "isArchived": bool(is_archived)}).encode()
 
 
-class Collector(RecordWriter):
-    """Remembers what it was asked for, and in which thread."""
+class Collector(ExportWriter):
+    """Records the calls, and the threads of slow ones."""
 
     def __init__(self, n_full: int = 1_000_000) -> None:
         self.calls: list[str] = []
@@ -79,7 +82,7 @@ class Collector(RecordWriter):
 
 
 class Full(JsonlWriter):
-    """A disk that takes so many records."""
+    """A disk with space for so many records."""
 
     def __init__(self, out: BinaryIO, n_rows: int) -> None:
         super().__init__(out)
@@ -93,7 +96,7 @@ class Full(JsonlWriter):
 
 
 async def export(repository: Any, path: Path, *, resumes: Model | None = None, n_rows: int = -1) -> int:
-    """An export to JSONL, of a disk's size; it may go on with what is left of an earlier one."""
+    """An export to JSONL on a disk with space for `n_rows`; it may resume an earlier one."""
     checkpoint = checkpoint_of(path, resumes) if resumes else ExportCheckpoint()
     with whole_file(path, keep_bytes=checkpoint.n_bytes) as out:
         return await export_records(repository, Full(out, n_rows), checkpoint=checkpoint, page_size=7)
@@ -110,8 +113,8 @@ async def test_a_writer_gets_every_record_and_is_closed_once() -> None:
     assert writer.calls == ["1", "2", "close"]
 
 
-async def test_what_takes_long_is_done_in_a_thread() -> None:
-    """Whenever a writer is full, and at the end."""
+async def test_slow_writes_run_in_a_thread() -> None:
+    """When the writer is full, and at the end."""
     writer = Collector(n_full=2)
     repository: Any = Lists(["1", "2", "3"])
     await export_records(repository, writer)
@@ -119,8 +122,8 @@ async def test_what_takes_long_is_done_in_a_thread() -> None:
     assert threading.get_ident() not in writer.threads
 
 
-async def test_a_writer_of_an_export_that_broke_off_is_not_closed() -> None:
-    """What is there would look whole."""
+async def test_the_writer_of_an_interrupted_export_is_not_closed() -> None:
+    """Its output would look complete."""
 
     class Broken(Collector):
         def flush(self) -> None:
@@ -159,8 +162,8 @@ async def test_a_cancellation_waits_until_the_thread_has_written(n_cancellations
     assert writer.calls == ["1", "flush"]
 
 
-async def test_progress_is_told_in_thousands() -> None:
-    """With the records of the earlier export, where it goes on with one."""
+async def test_progress_is_reported_in_thousands() -> None:
+    """Including the records of the export that it resumes."""
     counts: list[int] = []
     ids = [f"{number:04}" for number in range(1500)]
     repository: Any = Lists(ids)
@@ -169,7 +172,7 @@ async def test_progress_is_told_in_thousands() -> None:
     assert counts == [1000]
 
 
-# Going on with what is left
+# Resuming
 
 _IDS = st.lists(st.text("0123456789abcdef", min_size=1, max_size=3), unique=True, max_size=8).map(sorted)
 
@@ -180,7 +183,7 @@ _IDS = st.lists(st.text("0123456789abcdef", min_size=1, max_size=3), unique=True
 def test_an_export_cut_anywhere_is_resumed_to_the_whole(
     is_two_lists: bool, first: list[str], second: list[str], cut: int, gone: set[int]
 ) -> None:
-    """And records that were deleted since are missing only where they had not been written yet."""
+    """Records deleted since are missing only if they had not been written yet."""
     lists = [first, [id_ for id_ in second if id_ not in first]] if is_two_lists else [first]
     model = (Tasks if is_two_lists else Tickets).model
     with tempfile.TemporaryDirectory() as folder:
@@ -201,7 +204,7 @@ def test_an_export_cut_anywhere_is_resumed_to_the_whole(
 
 @pytest.fixture
 async def session(planhat: Sandbox) -> AsyncIterator[Session]:
-    """An open session that waits for nothing: bulk calls would be spaced among the deletions."""
+    """A session without spaced calls: bulk calls would be spaced among the deletions."""
     async with Session(planhat.token, base_url=planhat.url, limits=RateLimits(per_minute=10_000, reserve=0)) as opened:
         yield opened
 
@@ -209,7 +212,6 @@ async def session(planhat: Sandbox) -> AsyncIterator[Session]:
 @pytest.fixture
 async def repository(request: pytest.FixtureRequest, session: Session) -> AnyRepository:
     """A repository in which there are more records than a page holds."""
-    kinds: dict[str, type[Notes | Tasks | Tickets]] = {"notes": Notes, "tasks": Tasks, "tickets": Tickets}
     numbers = [str(number) for number in range(30)]
     tickets = [{"source_id": number, "email": "a@b.example", "domains": ["b.example"]} for number in numbers]
     await Tickets(session).upsert_many(tickets)
@@ -221,16 +223,22 @@ async def repository(request: pytest.FixtureRequest, session: Session) -> AnyRep
         {"company_id": "5f4e3d2c1b0a998877665544", "action": number, "is_archived": int(number) % 2 == 0}
         for number in numbers
     )
-    return kinds[request.param](session)
+    if request.param not in (Notes, Tasks, Tickets):
+        record = request.param.model.record
+        await request.param(session).upsert_many(make_record(record, number) for number in range(30))
+    made: AnyRepository = request.param(session)
+    return made
 
 
 def listed(planhat: Sandbox) -> list[tuple[str | None, int]]:
-    """Which lists were read, from where."""
+    """The lists that were read, with their offsets."""
     pages = [call.query for call in planhat.requests if call.method == "GET" and call.query["sort"] == "_id"]
     return [(page.get("isArchived"), int(page.get("offset", 0))) for page in pages]
 
 
-EACH = pytest.mark.parametrize("repository", ["notes", "tasks", "tickets"], indirect=True)
+EACH = pytest.mark.parametrize(
+    "repository", with_capability(repositories.Lists, repositories.Deletes, repositories.Upserts), indirect=True
+)
 
 
 @EACH
@@ -238,7 +246,7 @@ EACH = pytest.mark.parametrize("repository", ["notes", "tasks", "tickets"], indi
 async def test_a_resumed_export_is_byte_for_byte_the_same(
     repository: AnyRepository, n_rows: int, tmp_path: Path
 ) -> None:
-    """Wherever it broke off: of tasks in the open or the archived ones, of notes among other conversations."""
+    """After an interruption anywhere: among open or archived tasks, or notes among other conversations."""
     model, whole, path = repository.model, tmp_path / "whole.jsonl", tmp_path / "resumed.jsonl"
     n_all = await export(repository, whole)
     with pytest.raises(OSError, match="No space left"):
@@ -253,10 +261,10 @@ async def test_a_resumed_export_is_byte_for_byte_the_same(
 
 @EACH
 @pytest.mark.parametrize("n_rows", [8, 22])
-async def test_records_that_were_deleted_meanwhile_do_no_harm(
+async def test_records_deleted_meanwhile_cause_no_gaps_or_repeats(
     repository: AnyRepository, n_rows: int, tmp_path: Path
 ) -> None:
-    """Those that were written stay, the others are missing, and none is missed or repeated."""
+    """Those that were written stay, the others are missing."""
     model, path = repository.model, tmp_path / "all.jsonl"
     await export(repository, path)
     lines = path.read_bytes().splitlines(keepends=True)
@@ -279,15 +287,16 @@ async def test_parquet_read_back_equals_the_records(repository: AnyRepository) -
     rows = file.read().to_pylist()
     records = await repository.all()
     assert [row["_id"] for row in rows] == [one.id for one in records]
-    assert [row["companyId"] for row in rows] == [one.company_id for one in records]
+    company = repository.model.company_field
+    if company is not None:
+        wire = fields_of(record)[company].wire
+        assert [row[wire] for row in rows] == [getattr(one, company) for one in records]
     assert [json.loads(row["extra"] or "{}") for row in rows] == [one.extra for one in records]
 
 
-@pytest.mark.parametrize("repository", ["tasks"], indirect=True)
-async def test_pages_that_were_written_are_not_read_again(
-    repository: AnyRepository, planhat: Sandbox, tmp_path: Path
-) -> None:
-    """Of tasks neither the open ones, where all of them were."""
+@pytest.mark.parametrize("repository", [Tasks], indirect=True)
+async def test_written_pages_are_not_read_again(repository: AnyRepository, planhat: Sandbox, tmp_path: Path) -> None:
+    """Nor are open tasks, if all of them were written."""
     with pytest.raises(OSError, match="No space left"):
         await export(repository, tmp_path / "all.jsonl", n_rows=25)
     n_before = len(listed(planhat))
@@ -295,8 +304,8 @@ async def test_pages_that_were_written_are_not_read_again(
     assert listed(planhat)[n_before:] == [("true", 9)]
 
 
-async def test_half_of_a_resumed_export_can_be_resumed(tmp_path: Path) -> None:
-    """As often as it takes."""
+async def test_an_interrupted_resumption_can_be_resumed(tmp_path: Path) -> None:
+    """Any number of times."""
     lists = Lists(list("0123456789abcdef"))
     path = tmp_path / "all.jsonl"
     await export(lists, path)
@@ -310,15 +319,15 @@ async def test_half_of_a_resumed_export_can_be_resumed(tmp_path: Path) -> None:
     assert path.read_bytes() == whole
 
 
-def test_where_nothing_is_left_that_is_said(tmp_path: Path) -> None:
-    """With what to do instead."""
+def test_resuming_without_a_part_is_refused(tmp_path: Path) -> None:
+    """The message says what to do instead."""
     path = tmp_path / "all.jsonl"
     with pytest.raises(ValueError, match=r"there is no .*all\.jsonl\.part to resume: leave out --resume"):
         checkpoint_of(path, Tickets.model)
 
 
-def test_what_no_export_left_is_named_and_not_touched(tmp_path: Path) -> None:
-    """The file and its line."""
+def test_a_part_that_is_not_an_export_is_refused_and_not_changed(tmp_path: Path) -> None:
+    """The message names the file and the line."""
     part = tmp_path / "all.jsonl.part"
     part.write_bytes(b"_id,sourceId\n")
     with pytest.raises(ValueError, match=r"all\.jsonl\.part is not part of such an export: line 1: not JSON"):
@@ -333,7 +342,7 @@ def test_the_archive_is_the_one_that_the_model_declares(tmp_path: Path) -> None:
         record=Ticket,
         path="/jobs",
         limits=Tickets.model.limits,
-        filters=(ArchivedFilter(option="opened", wire="onlyOpen", field="is_open"),),
+        filters=(ArchivedFilter(option="opened", wire="onlyOpen", partition_field="is_open"),),
     )
     (tmp_path / "all.jsonl.part").write_bytes(b'{"_id":"1","isArchived":true}\n{"_id":"2"}\n')
     assert checkpoint_of(tmp_path / "all.jsonl", model).listings() == [
@@ -346,8 +355,8 @@ def test_the_archive_is_the_one_that_the_model_declares(tmp_path: Path) -> None:
     ]
 
 
-def test_what_is_left_is_looked_for_where_a_link_leads(tmp_path: Path) -> None:
-    """There it was written."""
+def test_the_part_is_beside_the_target_of_a_link(tmp_path: Path) -> None:
+    """Where it was written."""
     link = tmp_path / "link.jsonl"
     link.symlink_to(tmp_path / "file.jsonl")
     (tmp_path / "file.jsonl.part").write_bytes(b'{"_id":"1"}\n')
@@ -368,8 +377,8 @@ def test_what_is_left_is_looked_for_where_a_link_leads(tmp_path: Path) -> None:
         (None, "jsonl"),
     ],
 )
-def test_a_format_is_what_the_name_says(name: str | None, expected: str) -> None:
-    """JSONL where it says nothing."""
+def test_a_suffix_implies_a_format(name: str | None, expected: str) -> None:
+    """JSONL if it is unknown."""
     assert format_of(None if name is None else Path(name)) == expected
 
 
@@ -379,7 +388,7 @@ def test_each_format_has_a_writer() -> None:
     assert [type(writer) for writer in made] == [CsvWriter, JsonlWriter, ParquetWriter]
 
 
-def test_a_missing_package_is_said_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_reported_with_its_installation(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parquet's is an extra."""
     monkeypatch.delitem(sys.modules, "planhat_async.jobs.parquet")
     monkeypatch.setitem(sys.modules, "pyarrow", None)
@@ -389,8 +398,8 @@ def test_a_missing_package_is_said_with_what_installs_it(monkeypatch: pytest.Mon
         writer_class("parquet")
 
 
-def test_another_missing_package_is_not_mistaken_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is broken is shown as it is."""
+def test_another_missing_module_is_not_mistaken_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error is raised unchanged."""
     monkeypatch.delitem(sys.modules, "planhat_async.jobs.parquet")
     monkeypatch.setitem(sys.modules, "planhat_async.jobs.writers", None)
     with pytest.raises(ModuleNotFoundError, match="writers"):
@@ -404,8 +413,8 @@ def test_another_missing_package_is_not_mistaken_for_it(monkeypatch: pytest.Monk
     ("format", "how"),
     [("jsonl", "the same command with --resume goes on from there"), ("csv", "only JSONL can be resumed")],
 )
-def test_what_breaks_an_export_off_says_where_its_beginning_is(format: Any, how: str, tmp_path: Path) -> None:  # noqa: A002 - as it is called
-    """And whether it can be gone on with."""
+def test_an_error_of_an_export_names_the_part(format: Any, how: str, tmp_path: Path) -> None:  # noqa: A002 - as it is called
+    """And says whether it can be resumed."""
     path = tmp_path / "all"
     path.with_name("all.part").write_bytes(b"1\n")
     with pytest.raises(OSError, match="full") as caught, part_named(path, format):
@@ -413,16 +422,16 @@ def test_what_breaks_an_export_off_says_where_its_beginning_is(format: Any, how:
     assert caught.value.__notes__ == [f"{path}.part holds what was read so far: {how}"]
 
 
-def test_where_nothing_was_read_there_is_nothing_to_go_on_with(tmp_path: Path) -> None:
-    """So nothing is noted."""
+def test_an_error_of_an_empty_export_names_no_part(tmp_path: Path) -> None:
+    """It cannot be resumed."""
     path = tmp_path / "all"
     with pytest.raises(OSError, match="full") as caught, part_named(path, "jsonl"), whole_file(path):
         raise OSError("full")
     assert not hasattr(caught.value, "__notes__")
 
 
-def test_what_is_kept_of_a_part_stays_and_the_rest_goes(tmp_path: Path) -> None:
-    """What is written comes behind it."""
+def test_the_kept_bytes_of_a_part_stay_and_the_rest_is_removed(tmp_path: Path) -> None:
+    """New output is appended to them."""
     path = tmp_path / "all"
     path.with_name("all.part").write_bytes(b"1\n2\nhal")
     with whole_file(path, keep_bytes=4) as out:
@@ -440,8 +449,8 @@ def test_a_file_gets_its_name_only_when_it_is_complete(tmp_path: Path) -> None:
     assert path.read_bytes() == b"1\n"
 
 
-def test_a_complete_file_takes_the_place_of_an_older_one(tmp_path: Path) -> None:
-    """What was left of an earlier failure goes with it."""
+def test_a_complete_file_replaces_an_older_one(tmp_path: Path) -> None:
+    """The part of an earlier failure is removed too."""
     path = tmp_path / "tickets.jsonl"
     path.write_bytes(b"old\n")
     path.with_name("tickets.jsonl.part").write_bytes(b"a long left-over of an earlier failure\n")
@@ -451,8 +460,8 @@ def test_a_complete_file_takes_the_place_of_an_older_one(tmp_path: Path) -> None
     assert path.read_bytes() == b"new\n"
 
 
-def test_a_failure_leaves_the_older_file_alone(tmp_path: Path) -> None:
-    """What was written so far stays beside it."""
+def test_a_failure_keeps_the_older_file(tmp_path: Path) -> None:
+    """The incomplete output stays beside it."""
     path = tmp_path / "tickets.jsonl"
     path.write_bytes(b"old\n")
 
@@ -467,8 +476,8 @@ def test_a_failure_leaves_the_older_file_alone(tmp_path: Path) -> None:
     assert path.with_name("tickets.jsonl.part").read_bytes() == b"half"
 
 
-def test_a_pipe_is_written_to_as_it_is(tmp_path: Path) -> None:
-    """It has a reader, who waits for what is in it; a file of that name would never reach them."""
+def test_a_pipe_is_written_to_directly(tmp_path: Path) -> None:
+    """Its reader would never see a file of that name."""
     path = tmp_path / "tickets.jsonl"
     os.mkfifo(path)
     reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
@@ -482,15 +491,15 @@ def test_a_pipe_is_written_to_as_it_is(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["tickets.jsonl"]
 
 
-def test_a_device_is_written_to_as_it_is() -> None:
-    """Above all it is not replaced by a file."""
+def test_a_device_is_written_to_directly() -> None:
+    """It is not replaced by a file."""
     with whole_file(Path(os.devnull)) as out:
         out.write(b"1\n")
     assert Path(os.devnull).is_char_device()
 
 
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
-    """What it leads to gets the content, as with any other program."""
+    """The content is written to its target, as by any other program."""
     file, link = tmp_path / "file", tmp_path / "link"
     file.write_bytes(b"old\n")
     link.symlink_to(file)
@@ -508,7 +517,7 @@ def test_a_directory_is_refused(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["folder"]
 
 
-def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+def test_an_error_of_writing_names_the_file(tmp_path: Path) -> None:
     """The error is the operating system's own."""
     with pytest.raises(FileNotFoundError, match="gone"), whole_file(tmp_path / "gone" / "tickets.jsonl"):
         pass

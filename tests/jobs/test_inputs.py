@@ -1,4 +1,4 @@
-"""A source's bytes, whichever way they are asked for."""
+"""A source's bytes, read by any method."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ for one in {one for one in subclasses(io.FileIO.__mro__[-2]) if one.__module__.s
 
 
 @pytest.mark.slow
-def test_a_file_object_that_was_never_made_is_closed_silently() -> None:
-    """Python closes each when it is collected, also one whose `__init__` raised; since 3.13 it prints what goes wrong.
+def test_a_file_object_whose_creation_failed_is_closed_silently() -> None:
+    """Python closes it when it is garbage collected, and since 3.13 prints errors of that.
 
-    In development mode older versions print it too.
+    In development mode older versions print them too.
     """
     done = subprocess.run([sys.executable, "-X", "dev", "-c", HALF_MADE], capture_output=True, text=True, check=True)
     assert {"SteadyFile", "_ReadAhead"} <= {*done.stdout.split()}
@@ -49,7 +49,7 @@ def test_a_file_object_that_was_never_made_is_closed_silently() -> None:
 
 
 @pytest.mark.parametrize("name", ["missing", "."])
-def test_what_cannot_be_opened_raises_what_open_raises(tmp_path: Path, name: str) -> None:
+def test_a_file_that_cannot_be_opened_raises_the_error_of_open(tmp_path: Path, name: str) -> None:
     """With the file's name."""
     with pytest.raises(OSError, match=r"No such file|Is a directory") as caught:
         SteadyFile(tmp_path / name)
@@ -66,8 +66,8 @@ def test_what_cannot_be_opened_raises_what_open_raises(tmp_path: Path, name: str
         lambda file: file.readinto(bytearray(2)) and file.readall(),
     ],
 )
-def test_a_change_is_noticed_whichever_way_a_file_is_read(tmp_path: Path, read: Callable[[SteadyFile], bytes]) -> None:
-    """Before its last bytes are handed on."""
+def test_a_change_is_detected_by_every_method_of_reading(tmp_path: Path, read: Callable[[SteadyFile], bytes]) -> None:
+    """Before its last bytes are returned."""
     path = tmp_path / "rows"
     path.write_bytes(b"abc\n")
     with SteadyFile(path) as file:

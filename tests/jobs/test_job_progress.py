@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from planhat_async._http.pace import Pace, RateLimits
-from planhat_async.jobs.job_progress import Meter, duration, in_words, line
+from planhat_async.jobs.job_progress import Meter, duration, in_words, progress_line
 from planhat_async.results import UpsertResult
 
 RESULT = UpsertResult(created=900, unreported=90, rejected=4, invalid=3, dropped=2, unknown=1)
@@ -18,7 +18,7 @@ def test_a_line_says_how_far_a_job_has_come() -> None:
     meter = Meter(10_000)
     meter.record_progress(0, rows_read=0, bytes_read=0, now=0.0)
     meter.record_progress(1000, rows_read=2000, bytes_read=5000, now=10.0)
-    assert line(RESULT, meter, calls_left=180) == (
+    assert progress_line(RESULT, meter, calls_left=180) == (
         "1,000 of about 4,000 rows, 100 rows/s: 990 stored, 9 failed, 1 unknown; "
         "180 calls left this minute; about 30 s left"
     )
@@ -27,7 +27,7 @@ def test_a_line_says_how_far_a_job_has_come() -> None:
 @pytest.mark.parametrize("meter", [Meter(), Meter(0), Meter(100)])
 def test_what_is_not_known_is_not_said(meter: Meter) -> None:
     """Neither a total nor the time that is left."""
-    assert line(UpsertResult(), meter, calls_left=200) == (
+    assert progress_line(UpsertResult(), meter, calls_left=200) == (
         "0 rows, 0 rows/s: 0 stored, 0 failed, 0 unknown; 200 calls left this minute"
     )
 
@@ -40,7 +40,7 @@ def test_what_an_earlier_run_has_done_is_soon_forgotten() -> None:
         n_rows = 50_000 + 10 * second
         meter.record_progress(n_rows, rows_read=n_rows, bytes_read=n_rows, now=float(second))
     assert meter.rows_per_second == 10
-    assert meter.seconds_left == (50_000 - 990) / 10
+    assert meter.seconds_left() == (50_000 - 990) / 10
 
 
 def test_a_job_that_waits_has_no_pace_after_a_while() -> None:
@@ -50,7 +50,7 @@ def test_a_job_that_waits_has_no_pace_after_a_while() -> None:
         meter.record_progress(2500 * (second > 0), rows_read=5000, bytes_read=5000, now=float(second))
         if second:
             assert meter.rows_per_second == (2500 / second if second <= 60 else 0)
-    assert (meter.total_rows, meter.seconds_left) == (10_000, None)
+    assert (meter.total_rows, meter.seconds_left()) == (10_000, None)
 
 
 @pytest.mark.parametrize(("seconds", "said"), [(0.4, "0 s"), (89, "89 s"), (600, "10 min"), (7200, "2.0 h")])
@@ -65,7 +65,9 @@ def test_one_row_is_no_rows(number: int, said: str) -> None:
     assert in_words(number, "row") == said
     meter = Meter()
     meter.record_progress(number, rows_read=0, bytes_read=0, now=0.0)
-    assert line(UpsertResult(created=number), meter, calls_left=1).startswith(f"{said}, 0 rows/s: {number:,} stored")
+    assert progress_line(UpsertResult(created=number), meter, calls_left=1).startswith(
+        f"{said}, 0 rows/s: {number:,} stored"
+    )
 
 
 @pytest.mark.parametrize(
@@ -87,10 +89,12 @@ def test_the_time_left_reckons_with_the_pace(seconds_until: float, left: float) 
         n_to_make.append(n)
         return seconds_until
 
-    assert meter.seconds_left_at(until) == left
+    assert meter.seconds_left(until) == left
     assert n_to_make == [30]
     said = "about 45 s left" if left == 45 else "about 30 s left"
-    assert line(RESULT, meter, calls_left=0, seconds_until=until).endswith(f"; 0 calls left this minute; {said}")
+    assert progress_line(RESULT, meter, calls_left=0, seconds_until=until).endswith(
+        f"; 0 calls left this minute; {said}"
+    )
 
 
 def test_the_time_left_falls_while_a_job_waits_for_the_pace() -> None:
@@ -104,7 +108,7 @@ def test_the_time_left_falls_while_a_job_waits_for_the_pace() -> None:
     for now in range(10, 60, 5):
         is_waiting = pace.seconds_until_bulk_call(now, 1) > 0
         meter.record_progress(200, rows_read=200, bytes_read=200_000, now=now, n_chunks=200, is_waiting=is_waiting)
-        lefts.append(meter.seconds_left_at(partial(pace.seconds_until_bulk_call, now)))
+        lefts.append(meter.seconds_left(partial(pace.seconds_until_bulk_call, now)))
     # The last of a hundred calls starts when the place of the hundredth is free, 60 s after its answer at 4.95 s.
     assert lefts == pytest.approx([64.95 - now for now in range(10, 60, 5)])
 
@@ -116,11 +120,11 @@ def test_seconds_of_waiting_make_a_job_no_slower() -> None:
         meter.record_progress(
             n_rows, rows_read=n_rows, bytes_read=n_rows, now=now, n_chunks=n_rows, is_waiting=is_waiting
         )
-    assert meter.seconds_left_at(lambda _: 0.0) == 80.0
+    assert meter.seconds_left(lambda _: 0.0) == 80.0
 
 
 def test_without_a_chunk_that_ended_only_the_speed_tells_the_time_left() -> None:
     """It is not known then how many calls are to come."""
     meter = Meter(10_000)
     meter.record_progress(0, rows_read=2000, bytes_read=5000, now=0.0)
-    assert meter.seconds_left_at(lambda _: 10.0) is None
+    assert meter.seconds_left(lambda _: 10.0) is None

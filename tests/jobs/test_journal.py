@@ -43,12 +43,23 @@ ENTRY = Entry(
 )
 
 
+def execute(journal: Journal, statement: str) -> sqlite3.Cursor:
+    """Execute a statement on an open journal's own connection."""
+    assert journal._file is not None
+    return journal._file.connection.execute(statement)
+
+
+async def entries_in(path: Path, *, must_exist: bool = False) -> dict[int, Entry]:
+    async with await Journal.open(path, must_exist=must_exist) as journal:
+        return journal.entries
+
+
 async def test_what_is_saved_is_there_when_it_is_opened_again(tmp_path: Path) -> None:
     """The job, its runs and its chunks, to the last detail."""
     async with await Journal.open(tmp_path / "job.db") as journal:
         assert (journal.job, journal.runs, journal.entries) == ({}, [], {})
         run = attrs.evolve(next_run(journal, per_minute=200), ended=9.0, ended_by="stopped", calls=3, attempts=4)
-        await journal.describe({"model": "tickets", "columns": {"email": "Mail"}, "chunk_size": 5})
+        await journal.save_job({"model": "tickets", "columns": {"email": "Mail"}, "chunk_size": 5})
         await journal.save_run(run)
         await journal.save(ENTRY)
     async with await Journal.open(tmp_path / "job.db", must_exist=True) as journal:
@@ -93,9 +104,8 @@ async def test_a_run_that_was_killed_lasted_until_it_last_wrote(tmp_path: Path) 
 async def test_every_write_is_forced_to_the_disk(tmp_path: Path) -> None:
     """A write-ahead log, and a sync at each commit."""
     async with await Journal.open(tmp_path / "job.db") as journal:
-        assert journal._file is not None
-        assert journal._file.connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-        assert journal._file.connection.execute("PRAGMA synchronous").fetchone() == (2,)
+        assert execute(journal, "PRAGMA journal_mode").fetchone() == ("wal",)
+        assert execute(journal, "PRAGMA synchronous").fetchone() == (2,)
 
 
 HOLDER = """
@@ -122,8 +132,7 @@ async def test_a_journal_in_use_by_another_process_is_refused_until_that_is_gone
         with pytest.raises(JournalError, match=rf"job\.db: process {process.pid} is using this journal"):
             await Journal.open(path)
         process.kill()
-    async with await Journal.open(path) as journal:
-        assert journal.entries == {}
+    assert await entries_in(path) == {}
 
 
 def contents_of(folder: Path) -> dict[str, bytes]:
@@ -139,7 +148,7 @@ async def write():
     async with await Journal.open(sys.argv[1]) as journal:
         for number in range(100_000):
             entry = Entry(number=number, n_rows=1, digest="", is_keyed=True, pending=(range(number, number + 1),))
-            await journal.save(entry, is_leaving=True)
+            await journal.save(entry, precedes_send=True)
             if number == 3:
                 print("begun", flush=True)
 
@@ -172,8 +181,7 @@ async def test_a_journal_is_read_while_another_process_writes_to_it(tmp_path: Pa
     after = contents_of(tmp_path)
     assert {**after, "job.db-shm": b""} == {**before, "job.db-shm": b""}  # which SQLite makes anew from the log
     assert "job.db-wal" in before
-    async with await Journal.open(path) as journal:
-        assert journal.entries == left.entries
+    assert await entries_in(path) == left.entries
 
 
 async def test_a_journal_is_read_by_the_process_that_has_it_open(tmp_path: Path) -> None:
@@ -183,7 +191,7 @@ async def test_a_journal_is_read_by_the_process_that_has_it_open(tmp_path: Path)
         for number in range(3):
             with pytest.raises(JournalError, match=f"process {os.getpid()} is using this journal"):
                 await Journal.open(path)
-            await opened.save(attrs.evolve(ENTRY, number=number), is_leaving=True)
+            await opened.save(attrs.evolve(ENTRY, number=number), precedes_send=True)
             assert (await Journal.load(path)).entries == opened.entries
     assert (await Journal.load(path)).entries == opened.entries
     assert sorted(os.listdir(tmp_path)) == ["job.db", "job.db-lock"]
@@ -206,8 +214,7 @@ async def test_a_journal_is_closed_though_that_is_cancelled(tmp_path: Path, n_ca
     with pytest.raises(asyncio.CancelledError):
         await closing
     assert await busy
-    async with await Journal.open(path) as again:
-        assert again.entries == {}
+    assert await entries_in(path) == {}
 
 
 async def test_a_journal_whose_opening_is_cancelled_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,8 +233,7 @@ async def test_a_journal_whose_opening_is_cancelled_is_closed(tmp_path: Path, mo
     asyncio.get_running_loop().call_later(0.01, going_on.set)
     with pytest.raises(asyncio.CancelledError):
         await opening
-    async with await Journal.open(path) as opened:
-        assert opened.entries == {}
+    assert await entries_in(path) == {}
 
 
 def sqlite_file(path: Path, *statements: str) -> None:
@@ -285,26 +291,21 @@ async def test_a_damaged_journal_is_refused(tmp_path: Path) -> None:
     assert "damaged" in await refusal(path)
 
 
-@pytest.mark.parametrize("column", ["counts", "state", "problems", "positions", "pending"])
-async def test_an_entry_that_cannot_be_read_is_damage(tmp_path: Path, column: str) -> None:
-    """It was edited."""
+COUNTS = ("x", "[]", "3", "null", '{"made": 3}', '{"created": "3"}', '{"created": 1.5}', '{"created": true}',
+          '{"created": -1}')  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("column", "content"),
+    [("state", "x"), ("problems", "x"), ("positions", "x"), ("pending", "x"), *(("counts", one) for one in COUNTS)],
+)
+async def test_an_entry_that_cannot_be_read_is_damage(tmp_path: Path, column: str, content: str) -> None:
+    """It was edited. Counts are an object of outcomes and whole numbers."""
     path = tmp_path / "job.db"
     async with await Journal.open(path) as journal:
         await journal.save(ENTRY)
     with closing(sqlite3.connect(path)) as file, file:
-        file.execute(f"UPDATE chunks SET {column} = 'x'")  # noqa: S608 - our own columns
-    assert f"{path} is damaged: " in await refusal(path)
-
-
-@pytest.mark.parametrize("counts", ["[]", "3", "null", '{"made": 3}', '{"created": "3"}', '{"created": 1.5}',
-                                    '{"created": true}', '{"created": -1}'])  # fmt: skip
-async def test_counts_that_are_none_are_damage(tmp_path: Path, counts: str) -> None:
-    """They are an object of outcomes and whole numbers."""
-    path = tmp_path / "job.db"
-    async with await Journal.open(path) as journal:
-        await journal.save(ENTRY)
-    with closing(sqlite3.connect(path)) as file, file:
-        file.execute("UPDATE chunks SET counts = ?", (counts,))
+        file.execute(f"UPDATE chunks SET {column} = ?", (content,))  # noqa: S608 - our own columns
     assert f"{path} is damaged: " in await refusal(path)
 
 
@@ -329,8 +330,7 @@ async def test_an_empty_file_is_no_journal_but_may_become_one(tmp_path: Path) ->
     assert path.read_bytes() == content
     async with await Journal.open(path) as journal:
         await journal.save(ENTRY)
-    async with await Journal.open(path, must_exist=True) as journal:
-        assert journal.entries == {3: ENTRY}
+    assert await entries_in(path, must_exist=True) == {3: ENTRY}
 
 
 @pytest.mark.parametrize("is_there", [True, False])
@@ -353,13 +353,12 @@ async def test_a_journal_is_known_by_its_file_alone_from_the_beginning(tmp_path:
     path, made, described = (tmp_path / name for name in ("job.db", "made.db", "described.db"))
     async with await Journal.open(path) as journal:
         made.write_bytes(path.read_bytes())
-        await journal.describe({"model": "tickets"})
-        await journal.checkpoint()
+        await journal.save_job({"model": "tickets"})
+        await journal.free_log()
         described.write_bytes(path.read_bytes())
     async with await Journal.open(made, must_exist=True) as journal:
         assert journal.job == {}
-        assert journal._file is not None
-        assert journal._file.connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert execute(journal, "PRAGMA journal_mode").fetchone() == ("wal",)
     async with await Journal.open(described, must_exist=True) as journal:
         assert journal.job == {"model": "tickets"}
 
@@ -400,16 +399,14 @@ async def test_a_full_disk_damages_nothing(tmp_path: Path) -> None:
     path = tmp_path / "job.db"
     async with await Journal.open(path) as journal:
         await journal.save(ENTRY)
-        assert journal._file is not None
-        journal._file.connection.execute("PRAGMA max_page_count = 1")
+        execute(journal, "PRAGMA max_page_count = 1")
         large = attrs.evolve(ENTRY, number=4, groups=(Group(Outcome.REJECTED, "x" * 100_000),))
         with pytest.raises(
             JournalError, match=r"job\.db: the disk is full: .*; make room, and run the same command again"
         ):
             await journal.save(large)
         assert journal.entries == {3: ENTRY}
-    async with await Journal.open(path) as journal:
-        assert journal.entries == {3: ENTRY}
+    assert await entries_in(path) == {3: ENTRY}
 
 
 async def test_room_for_a_chunks_end_is_made_before_it_leaves(tmp_path: Path) -> None:
@@ -419,15 +416,14 @@ async def test_room_for_a_chunks_end_is_made_before_it_leaves(tmp_path: Path) ->
     async with await Journal.open(path) as journal:
         for number in range(300):
             entry = attrs.evolve(ENTRY, number=number, groups=())
-            await journal.save(entry, is_leaving=True)
-            assert journal._file is not None
-            (n_pages,) = journal._file.connection.execute("PRAGMA page_count").fetchone()
-            journal._file.connection.execute(f"PRAGMA max_page_count = {n_pages}")
+            await journal.save(entry, precedes_send=True)
+            (n_pages,) = execute(journal, "PRAGMA page_count").fetchone()
+            execute(journal, f"PRAGMA max_page_count = {n_pages}")
             before = path.stat().st_size, path.stat().st_blocks, wal.stat().st_size
             await journal.save(attrs.evolve(entry, groups=reasons if number % 60 == 0 else ()))
             assert (path.stat().st_size, path.stat().st_blocks, wal.stat().st_size) == before
             assert path.stat().st_size == n_pages * 4096
-            journal._file.connection.execute("PRAGMA max_page_count = 1000000")
+            execute(journal, "PRAGMA max_page_count = 1000000")
     async with await Journal.open(path) as journal:
         assert len(journal.entries) == 300
 
@@ -437,17 +433,15 @@ async def test_a_chunk_for_whose_end_there_is_no_room_does_not_leave(tmp_path: P
     path = tmp_path / "job.db"
     async with await Journal.open(path) as journal:
         await journal.save(ENTRY)
-        assert journal._file is not None
-        (n_pages,) = journal._file.connection.execute("PRAGMA page_count").fetchone()
-        journal._file.connection.execute(f"PRAGMA max_page_count = {n_pages + 10}")
+        (n_pages,) = execute(journal, "PRAGMA page_count").fetchone()
+        execute(journal, f"PRAGMA max_page_count = {n_pages + 10}")
         with pytest.raises(JournalError, match="the disk is full"):
-            await journal.save(attrs.evolve(ENTRY, number=4), is_leaving=True)
-        journal._file.connection.execute("PRAGMA max_page_count = 1000000")
-        journal._file.connection.execute("INSERT INTO room VALUES (zeroblob(100000))")
+            await journal.save(attrs.evolve(ENTRY, number=4), precedes_send=True)
+        execute(journal, "PRAGMA max_page_count = 1000000")
+        execute(journal, "INSERT INTO room VALUES (zeroblob(100000))")
     async with await Journal.open(path) as journal:
         assert list(journal.entries) == [3]
-        assert journal._file is not None
-        assert journal._file.connection.execute("SELECT count(*) FROM room").fetchone() == (0,)
+        assert execute(journal, "SELECT count(*) FROM room").fetchone() == (0,)
 
 
 async def test_an_entry_and_its_run_are_written_together(tmp_path: Path) -> None:
@@ -457,13 +451,12 @@ async def test_an_entry_and_its_run_are_written_together(tmp_path: Path) -> None
     async with await Journal.open(path) as journal:
         await journal.save_run(run)
         await journal.save(ENTRY)
-        assert journal._file is not None
-        journal._file.connection.execute("CREATE TRIGGER no BEFORE INSERT ON runs BEGIN SELECT RAISE(ABORT, 'no'); END")
+        execute(journal, "CREATE TRIGGER no BEFORE INSERT ON runs BEGIN SELECT RAISE(ABORT, 'no'); END")
         ended = attrs.evolve(ENTRY, state=ChunkState.ANSWERED, pending=())
         with pytest.raises(JournalError):
             await journal.save(ended, attrs.evolve(run, seen=130.0))
         assert journal.entries == {3: ENTRY}
-        journal._file.connection.execute("DROP TRIGGER no")
+        execute(journal, "DROP TRIGGER no")
     async with await Journal.open(path) as journal:
         assert (journal.entries, journal.runs) == ({3: ENTRY}, [run])
 
@@ -487,8 +480,8 @@ async def test_a_journal_that_is_no_longer_there_takes_nothing_more(
         lose(path)
         refused = pytest.raises(JournalError, match=rf"job\.db: the journal {what} while its job ran, so nothing more")
         with refused:
-            await journal.save(ENTRY, is_leaving=True)
+            await journal.save(ENTRY, precedes_send=True)
         with refused:
             await journal.save(ENTRY)
         with refused:
-            await journal.describe({"n_rows": 1})
+            await journal.save_job({"n_rows": 1})

@@ -22,8 +22,8 @@ ENTRY = Entry(number=0, n_rows=1, digest="", is_keyed=True)
 NOBODY = 65534
 
 
-def save(file: JournalFile, entry: Entry, *, is_leaving: bool = False) -> None:
-    file.write([insert_statement("chunks", row_of(entry))], is_leaving=is_leaving)
+def save(file: JournalFile, entry: Entry, *, precedes_send: bool = False) -> None:
+    file.write([insert_statement("chunks", row_of(entry))], precedes_send=precedes_send)
 
 
 def main_file_alone(path: Path) -> dict[int, Entry]:
@@ -39,7 +39,7 @@ def test_the_main_file_alone_holds_every_chunk_that_was_sent(tmp_path: Path) -> 
     with closing(JournalFile(path)) as file:
         for number in range(5):
             entry = attrs.evolve(ENTRY, number=number)
-            save(file, entry, is_leaving=True)
+            save(file, entry, precedes_send=True)
             assert main_file_alone(path)[number] == content_of(path).entries[number] == entry
             save(file, attrs.evolve(entry, state=ChunkState.ANSWERED))
         answered = {one.state for one in content_of(path).entries.values()}
@@ -58,9 +58,9 @@ def test_a_chunk_is_not_sent_while_a_reader_keeps_it_out_of_the_main_file(
         reader.execute("SELECT * FROM chunks").fetchall()
         save(file, attrs.evolve(ENTRY, state=ChunkState.ANSWERED))
         with pytest.raises(JournalError, match=r"job\.db: another program has been reading the journal for 0 s"):
-            save(file, attrs.evolve(ENTRY, number=1), is_leaving=True)
+            save(file, attrs.evolve(ENTRY, number=1), precedes_send=True)
         reader.execute("COMMIT")
-        save(file, attrs.evolve(ENTRY, number=1), is_leaving=True)
+        save(file, attrs.evolve(ENTRY, number=1), precedes_send=True)
         assert [*main_file_alone(path)] == [0, 1]
 
 
@@ -84,7 +84,7 @@ def test_a_journal_in_a_folder_that_cannot_be_written_to_is_read(tmp_path: Path,
     path = tmp_path / "job.db"
     with tempfile.TemporaryDirectory() as name, closing(JournalFile(path)) as file:
         folder = Path(name)
-        save(file, ENTRY, is_leaving=True)
+        save(file, ENTRY, precedes_send=True)
         save(file, attrs.evolve(ENTRY, number=1))
         for ending in endings:
             shutil.copyfile(f"{path}{ending}", folder / f"job.db{ending}")

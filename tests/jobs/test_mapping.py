@@ -1,4 +1,4 @@
-"""Columns of a foreign file to fields: decisions only."""
+"""Columns of a file to fields of a model."""
 
 from __future__ import annotations
 
@@ -9,18 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planhat_async.jobs.mapping import FieldMapping, SourceError, value_of
-from planhat_async.models import Note, Task, Ticket
+from planhat_async.models import Task, Ticket
 from planhat_async.records import Record
 
+TITLE: dict[str, Any] = {"maps": ["title=Subject"]}
+ACME: dict[str, Any] = {"constants": ["company_external_id=acme"]}
+GOLD: dict[str, Any] = {"constants": ["custom.Plan=Gold"]}
+GOLD_ALONE: dict[str, Any] = {"constants": ['custom={"Plan": "Gold"}']}
+TWICE = "{} is given twice: by the column {!r}, and by another or --set"
 FILLED_IN = "Ticket.time_bucket is filled in by Planhat: Year, quarter, month and week it falls in"
-
-
-def parsed(
-    *maps: str, constants: tuple[str, ...] = (), record: type[Record] = Ticket
-) -> tuple[dict[str, str], dict[str, Any]]:
-    """What the texts of `--map` and `--set` come to."""
-    mapping = FieldMapping.parse(record, maps=maps, constants=constants)
-    return dict(mapping.columns), dict(mapping.constants)
 
 
 @pytest.mark.parametrize(
@@ -48,8 +45,8 @@ def parsed(
         (Task, "repeatDays", "3", 3),
     ],
 )
-def test_a_text_becomes_what_its_field_takes(record: type[Record], name: str, text: str, value: Any) -> None:
-    """Texts and times as they are, numbers, true and false, lists at commas, JSON for the rest."""
+def test_a_text_becomes_a_value_of_its_field(record: type[Record], name: str, text: str, value: Any) -> None:
+    """Texts and times unchanged, numbers, true and false, lists split at commas, JSON for the rest."""
     found = value_of(record, name, text)
     assert (found, type(found)) == (value, type(value))
 
@@ -73,16 +70,18 @@ def test_a_text_becomes_what_its_field_takes(record: type[Record], name: str, te
         (Ticket, "time_spent", "x" * 100, f"time_spent: {'x' * 80!r} is not a number"),
     ],
 )
-def test_a_text_that_its_field_does_not_take_is_named(record: type[Record], name: str, text: str, message: str) -> None:
-    """The message says which field, what stood there, and what should."""
+def test_a_text_that_is_not_a_value_of_its_field_is_refused(
+    record: type[Record], name: str, text: str, message: str
+) -> None:
+    """The message names the field, the text and the expected type."""
     with pytest.raises(ValueError, match="is not") as caught:
         value_of(record, name, text)
     assert str(caught.value) == message
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "-Infinity", "1e999"])
-def test_a_number_that_json_does_not_have_is_refused(text: str) -> None:
-    """JSON would make a null of it, and Planhat would empty the field."""
+def test_a_number_outside_json_is_refused(text: str) -> None:
+    """JSON would write it as null, and Planhat would empty the field."""
     with pytest.raises(ValueError, match="is not") as caught:
         value_of(Ticket, "time_spent", text)
     assert str(caught.value) == f"time_spent: {text!r} is not a number"
@@ -96,46 +95,32 @@ def test_a_number_may_be_written_as_databases_write_it(text: str, value: float) 
 
 @settings(derandomize=True, deadline=None)
 @given(st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False, allow_infinity=False), st.booleans())
-def test_numbers_and_truths_survive_being_written_down(whole: int, real: float, truth: bool) -> None:
-    """What Python prints is read back as the same value."""
+def test_numbers_and_booleans_survive_a_round_trip(whole: int, real: float, truth: bool) -> None:
+    """Python's text of a value is read back as the same value."""
     assert value_of(Task, "repeat_days", str(whole)) == whole
     assert value_of(Ticket, "time_spent", str(real)) == real
     assert value_of(Task, "is_archived", str(truth)) is truth
 
 
-def test_maps_and_constants_are_read_in_either_spelling() -> None:
-    """Both come to the field's own name; the value keeps everything after the first `=`."""
-    columns, constants = parsed(
-        "source_id=Ticket ID", "companyExternalId=Company=Key", constants=("timeSpent=5", "url=https://x.example/?a=b")
+@pytest.mark.parametrize(
+    ("maps", "constants", "columns", "values"),
+    [
+        (["source_id=Ticket ID", "companyExternalId=Company=Key"], [],
+         {"source_id": "Ticket ID", "company_external_id": "Company=Key"}, {}),
+        ([], ["timeSpent=5", "url=https://x.example/?a=b"], {}, {"time_spent": 5.0, "url": "https://x.example/?a=b"}),
+        (["_id=Key"], [], {"id": "Key"}, {}),
+        (["id=Key"], [], {"id": "Key"}, {}),
+        (["custom.Plan Name=Plan"], ["custom.Seats=5"], {"custom.Plan Name": "Plan"}, {"custom.Seats": "5"}),
+        (["custom.City, State=Place"], [], {"custom.City, State": "Place"}, {}),
+    ],
+)  # fmt: skip
+def test_maps_and_constants_are_read_in_either_spelling(
+    maps: list[str], constants: list[str], columns: dict[str, str], values: dict[str, Any]
+) -> None:
+    """Under the fields' own names; a value is everything after the first `=`, that of a custom field is text."""
+    assert FieldMapping.parse(Ticket, maps=maps, constants=constants) == FieldMapping(
+        record=Ticket, columns=columns, constants=values
     )
-    assert columns == {"source_id": "Ticket ID", "company_external_id": "Company=Key"}
-    assert constants == {"time_spent": 5.0, "url": "https://x.example/?a=b"}
-
-
-def test_planhats_own_key_has_three_spellings() -> None:
-    """`id` is `_id` on the wire."""
-    assert parsed("_id=Key") == parsed("id=Key") == ({"id": "Key"}, {})
-
-
-def test_custom_fields_are_named_by_their_own_names() -> None:
-    """They are unknown, so any will do; a constant of one is text."""
-    assert parsed("custom.Plan Name=Plan", constants=("custom.Seats=5",)) == (
-        {"custom.Plan Name": "Plan"},
-        {"custom.Seats": "5"},
-    )
-
-
-@pytest.mark.parametrize("name", ["custom.", "custom. "])
-def test_a_custom_field_has_a_name(name: str) -> None:
-    """`custom.` alone would make a custom field that is called nothing."""
-    with pytest.raises(SourceError) as caught:
-        parsed(f"{name}=Plan")
-    assert str(caught.value) == f"'{name}=Plan': {name!r} names no custom field"
-
-
-def test_a_custom_fields_name_may_hold_a_comma() -> None:
-    """A row is an object: nothing in it is split at commas."""
-    assert parsed("custom.City, State=Place") == ({"custom.City, State": "Place"}, {})
 
 
 @pytest.mark.parametrize(
@@ -143,6 +128,8 @@ def test_a_custom_fields_name_may_hold_a_comma() -> None:
     [
         (["sorce_id=A"], [], "'sorce_id=A': Ticket has no field 'sorce_id'; did you mean source_id?"),
         ([], ["Compny=A"], "'Compny=A': Ticket has no field 'Compny'; did you mean company_id?"),
+        (["custom.=Plan"], [], "'custom.=Plan': 'custom.' names no custom field"),
+        (["custom. =Plan"], [], "'custom. =Plan': 'custom. ' names no custom field"),
         (["timeBucket=A"], [], f"'timeBucket=A': {FILLED_IN}"),
         ([], ["time_bucket=A"], f"'time_bucket=A': {FILLED_IN}"),
         (["title"], [], "'title' does not have the form --map field=Column"),
@@ -153,10 +140,11 @@ def test_a_custom_fields_name_may_hold_a_comma() -> None:
         ([], ["title=A", "title=B"], "title is given twice: --set field=value"),
         (["sourceId=A"], ["source_id=B"], "source_id is given twice: by --map and by --set"),
         ([], ["time_spent=abc"], "--set: time_spent: 'abc' is not a number"),
+        ([], ["title=caf\udce9"], "--set: title holds bytes of another encoding"),
     ],
 )
-def test_a_mapping_that_makes_no_sense_is_refused(maps: list[str], constants: list[str], message: str) -> None:
-    """One sentence says what is wrong, with the names nearest to an unknown field."""
+def test_a_wrong_mapping_is_refused(maps: list[str], constants: list[str], message: str) -> None:
+    """The message says why, with the names nearest to an unknown field."""
     with pytest.raises(SourceError) as caught:
         FieldMapping.parse(Ticket, maps=maps, constants=constants)
     assert str(caught.value) == message
@@ -178,25 +166,34 @@ def test_a_constant_of_the_wrong_type_is_refused_before_any_row(constant: str, m
     assert str(caught.value) == f"--set: {message}"
 
 
-def test_a_constant_in_another_encoding_is_refused_before_any_row() -> None:
-    """A terminal that is not UTF-8 hands over such text."""
-    with pytest.raises(SourceError, match="title"):
-        FieldMapping.parse(Ticket, constants=["title=caf\udce9"])
-
-
-def test_a_mapped_column_must_be_there() -> None:
-    """The message names the columns there are, or a typing error stays a riddle."""
-    mapping = FieldMapping.parse(Ticket, maps=["title=Subject"])
+@pytest.mark.parametrize(
+    ("options", "columns", "message"),
+    [
+        (TITLE, ["ID", "Titel"], "--map title=Subject: the file has no such column; it has ID, Titel"),
+        (TITLE, ["Subject", "Notes", "Subject"], "the file has the column 'Subject' twice"),
+        ({}, ["title", "Compny"],
+         "column 'Compny': Ticket has no field 'Compny'; did you mean company_id? (say --map FIELD='Compny')"),
+        ({}, ["sourceId", "timeBucket"], f"column 'timeBucket': {FILLED_IN} (say --map FIELD='timeBucket')"),
+        ({}, ["sourceId", "source_id"], TWICE.format("source_id", "source_id")),
+        ({}, ["title", "source_id", "source_id"], TWICE.format("source_id", "source_id")),
+        (ACME, ["title", "company_external_id"], TWICE.format("company_external_id", "company_external_id")),
+        (ACME, ["title", "companyExternalId"], TWICE.format("company_external_id", "companyExternalId")),
+        (GOLD_ALONE, ["custom.Plan"], TWICE.format("custom.Plan", "custom.Plan")),
+    ],
+)  # fmt: skip
+def test_columns_that_do_not_fit_are_refused(options: dict[str, Any], columns: list[str], message: str) -> None:
+    """Missing, ambiguous, unknown, or beside a constant of the same field; in either spelling."""
+    mapping = FieldMapping.parse(Ticket, **options)
     with pytest.raises(SourceError) as caught:
-        mapping.check_columns(["ID", "Titel"])
-    assert str(caught.value) == "--map title=Subject: the file has no such column; it has ID, Titel"
+        mapping.check_columns(columns)
+    assert str(caught.value) == message
 
 
-def test_with_a_mapping_other_columns_may_be_called_anything() -> None:
-    """Only mapped columns are read."""
-    mapping = FieldMapping.parse(Ticket, maps=["title=Subject"])
-    mapping.check_columns(["Subject", "Whatever"])
-    assert mapping.apply_to_text({"Subject": "Hello", "Whatever": "\udcff"}) == {"title": "Hello"}
+def test_columns_outside_a_mapping_may_have_any_names() -> None:
+    """Also the same name, and content that cannot be read."""
+    mapping = FieldMapping.parse(Ticket, **TITLE)
+    mapping.check_columns(["", "Subject", "", "Notes", "Notes"])
+    assert mapping.apply_to_text({"Subject": "Hello", "Notes": "\udcff"}) == {"title": "Hello"}
 
 
 def test_without_a_mapping_every_column_is_a_field() -> None:
@@ -205,40 +202,6 @@ def test_without_a_mapping_every_column_is_a_field() -> None:
     mapping.check_columns(["sourceId", "company_external_id", "custom.Plan"])
     row = mapping.apply_to_text({"sourceId": "1", "company_external_id": "acme", "custom.Plan": "Gold"})
     assert row == {"sourceId": "1", "company_external_id": "acme", "custom": {"Plan": "Gold"}}
-
-
-def test_without_a_mapping_a_column_that_is_not_a_field_is_refused() -> None:
-    """Planhat would drop it silently; the message says what to do."""
-    with pytest.raises(SourceError) as caught:
-        FieldMapping(record=Note).check_columns(["subject", "activityTag"])
-    assert str(caught.value) == (
-        "column 'activityTag': Note has no field 'activityTag'; did you mean activity_tags? "
-        "(say --map FIELD='activityTag')"
-    )
-
-
-def test_without_a_mapping_a_column_that_planhat_fills_in_is_refused() -> None:
-    """Planhat would drop it as silently; the message says what it is."""
-    with pytest.raises(SourceError) as caught:
-        FieldMapping(record=Ticket).check_columns(["sourceId", "timeBucket"])
-    assert str(caught.value) == f"column 'timeBucket': {FILLED_IN} (say --map FIELD='timeBucket')"
-
-
-@pytest.mark.parametrize("columns", [["sourceId", "source_id"], ["title", "source_id", "source_id"]])
-def test_without_a_mapping_a_field_has_one_column(columns: list[str]) -> None:
-    """It is ambiguous which of two is meant, in either spelling."""
-    with pytest.raises(SourceError) as caught:
-        FieldMapping(record=Ticket).check_columns(columns)
-    assert str(caught.value) == "source_id is given twice: by the column 'source_id', and by another or --set"
-
-
-def test_a_mapped_column_is_there_once() -> None:
-    """Others may be there as often as they like."""
-    mapping = FieldMapping.parse(Ticket, maps=["title=Subject"])
-    mapping.check_columns(["", "Subject", "", "Notes", "Notes"])
-    with pytest.raises(SourceError) as caught:
-        mapping.check_columns(["Subject", "Notes", "Subject"])
-    assert str(caught.value) == "the file has the column 'Subject' twice"
 
 
 def test_an_empty_cell_is_no_value() -> None:
@@ -254,75 +217,34 @@ def test_a_cell_with_bytes_of_another_encoding_is_refused() -> None:
     assert str(caught.value) == "column 'title' holds bytes of another encoding"
 
 
-def test_values_that_are_there_already_are_passed_on_untouched() -> None:
-    """JSONL has types of its own; `null` is a value, a key that is not there is left out."""
-    mapping = FieldMapping.parse(Ticket, maps=["title=Subject", "tags=Labels", "url=Link"])
-    assert mapping.apply({"Subject": None, "Labels": [1], "Other": 2}) == {"title": None, "tags": [1]}
-
-
-def test_without_a_mapping_values_keep_their_names() -> None:
-    """Whether they are fields is checked where rows are."""
-    assert FieldMapping(record=Ticket).apply({"sourceId": "1", "Other": 2}) == {"sourceId": "1", "Other": 2}
-
-
 @pytest.mark.parametrize(
-    ("held", "custom"),
+    ("options", "values", "row"),
     [
-        ({}, {"Plan": "Gold"}),
-        ({"custom": None}, {"Plan": "Gold"}),
-        ({"custom": {"Seats": 5}}, {"Seats": 5, "Plan": "Gold"}),
-        ({"custom": {"Plan": "Tin", "Seats": 5}}, {"Plan": "Gold", "Seats": 5}),
+        ({"maps": ["title=Subject", "tags=Labels", "url=Link"]}, {"Subject": None, "Labels": [1], "Other": 2},
+         {"title": None, "tags": [1]}),
+        ({}, {"sourceId": "1", "Other": 2}, {"sourceId": "1", "Other": 2}),
+        (ACME, {"company_external_id": "foo", "Other": 2}, {"company_external_id": "acme", "Other": 2}),
+        (ACME, {"companyExternalId": "foo", "Other": 2}, {"company_external_id": "acme", "Other": 2}),
+        (GOLD, {}, {"custom": {"Plan": "Gold"}}),
+        (GOLD, {"custom": None}, {"custom": {"Plan": "Gold"}}),
+        (GOLD, {"custom": {"Seats": 5}}, {"custom": {"Seats": 5, "Plan": "Gold"}}),
+        (GOLD, {"custom": {"Plan": "Tin", "Seats": 5}}, {"custom": {"Plan": "Gold", "Seats": 5}}),
+        (GOLD_ALONE, {"custom": {"Plan": "Tin", "Seats": 5}}, {"custom": {"Plan": "Gold"}}),
+        (GOLD_ALONE, {"custom.Plan": "Tin"}, {"custom": {"Plan": "Gold"}}),
     ],
-)
-def test_custom_names_are_put_into_custom(held: dict[str, Any], custom: dict[str, Any]) -> None:
-    """Next to what is there already."""
-    mapping = FieldMapping.parse(Ticket, constants=["custom.Plan=Gold"])
-    assert mapping.apply(held) == {"custom": custom}
+)  # fmt: skip
+def test_a_row_is_made_of_values_and_constants(
+    options: dict[str, Any], values: dict[str, Any], row: dict[str, Any]
+) -> None:
+    """Values keep their types and `null`; a constant replaces a value of its field, `custom` as a whole included."""
+    assert FieldMapping.parse(Ticket, **options).apply(values) == row
 
 
 @pytest.mark.parametrize("held", [5, "text", [1]])
-def test_custom_that_is_no_object_is_refused(held: Any) -> None:
-    """It is that row's fault alone."""
-    mapping = FieldMapping.parse(Ticket, constants=["custom.Plan=Gold"])
-    with pytest.raises(ValueError, match="custom") as caught:
-        mapping.apply({"custom": held})
-    assert str(caught.value) == "custom is not a JSON object"
-
-
-@pytest.mark.parametrize("name", ["company_external_id", "companyExternalId"])
-def test_every_row_gets_a_constant(name: str) -> None:
-    """That is what `--set` says, in whichever spelling a row has the field."""
-    mapping = FieldMapping.parse(Ticket, constants=["company_external_id=acme"])
-    assert mapping.apply({name: "foo", "Other": 2}) == {"company_external_id": "acme", "Other": 2}
-
-
-@pytest.mark.parametrize("column", ["company_external_id", "companyExternalId"])
-def test_a_column_beside_a_constant_of_its_field_is_refused(column: str) -> None:
-    """It is ambiguous which of them is meant."""
-    mapping = FieldMapping.parse(Ticket, constants=["company_external_id=acme"])
-    with pytest.raises(SourceError) as caught:
-        mapping.check_columns(["title", column])
-    said = f"company_external_id is given twice: by the column {column!r}, and by another or --set"
-    assert str(caught.value) == said
-
-
-def test_a_constant_of_custom_takes_the_place_of_a_rows_own() -> None:
-    """All of it: a field is one value."""
-    mapping = FieldMapping.parse(Ticket, constants=['custom={"Plan": "Gold"}'])
-    assert mapping.apply({"custom": {"Plan": "Tin", "Seats": 5}}) == {"custom": {"Plan": "Gold"}}
-
-
-def test_a_constant_of_custom_wins_over_a_rows_custom_names() -> None:
-    """`--set` is what every row gets, in this spelling too."""
-    mapping = FieldMapping.parse(Ticket, constants=['custom={"Plan": "Gold"}'])
-    assert mapping.apply({"custom.Plan": "Tin"}) == {"custom": {"Plan": "Gold"}}
-
-
-def test_a_custom_column_beside_a_constant_of_custom_is_refused() -> None:
-    """As of any other field; `custom` beside `custom.NAME` is no such case where the names differ."""
-    mapping = FieldMapping.parse(Ticket, constants=['custom={"Plan": "Gold"}'])
-    with pytest.raises(SourceError, match="given twice"):
-        mapping.check_columns(["custom.Plan"])
+def test_custom_that_is_not_an_object_is_refused(held: Any) -> None:
+    """Only that row is invalid."""
+    with pytest.raises(ValueError, match=r"^custom is not a JSON object$"):
+        FieldMapping.parse(Ticket, **GOLD).apply({"custom": held})
 
 
 def test_a_row_with_a_nameless_custom_field_is_refused() -> None:

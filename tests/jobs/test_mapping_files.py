@@ -37,8 +37,8 @@ def parsed(path: Path, content: str, **more: Any) -> FieldMapping:
     )
 
 
-def test_columns_constants_and_dates_are_fitted(tmp_path: Path) -> None:
-    """A time without a zone has the file's, summer time included; options may add to it."""
+def test_columns_constants_and_dates_are_applied(tmp_path: Path) -> None:
+    """A time without a zone has the file's, with its summer time; options are added."""
     mapping = parsed(tmp_path / "m.toml", WHOLE, maps=["action=What"], constants=["description=x"])
     cells = {"Task ID": "7", "Begins": "31.05.2024 09:30", "Due": "2024-01-01T10:00+0530", "What": "Call"}
     assert mapping.apply_to_text(cells) == {
@@ -53,8 +53,8 @@ def test_columns_constants_and_dates_are_fitted(tmp_path: Path) -> None:
     assert mapping.apply(cells) == mapping.apply_to_text(cells)
 
 
-def test_a_time_of_another_form_is_named(tmp_path: Path) -> None:
-    """With the form it should have."""
+def test_a_time_of_another_form_is_refused(tmp_path: Path) -> None:
+    """The message has the expected form."""
     mapping = parsed(tmp_path / "m.toml", WHOLE)
     with pytest.raises(ValueError, match=r"start_time: 'soon' is not a time of the form %d\.%m\.%Y %H:%M"):
         mapping.apply_to_text({"Task ID": "7", "Begins": "soon", "Due": ""})
@@ -78,12 +78,12 @@ def test_a_time_of_another_form_is_named(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, content: str, message: str) -> None:
-    """It says where."""
+    """The message says where."""
     with pytest.raises(SourceError, match=message):
         parsed(tmp_path / "m.toml", content)
 
 
-def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    """By name."""
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    """The message names it."""
     with pytest.raises(SourceError, match=r"m\.toml: No such file or directory"):
         MappingFile.load(tmp_path / "m.toml")

@@ -18,12 +18,12 @@ from pyarrow import parquet as pq
 from planhat_async._convert import fields_of
 from planhat_async.errors import DecodeError
 from planhat_async.jobs.parquet import ParquetWriter
-from planhat_async.models import Note, Task, Ticket
+from planhat_async.models import ALL, Task
 from planhat_async.records import Record
 
 
 def written(*rows: bytes, record: type[Record] = Task) -> pa.Table:
-    """What another program reads in the Parquet file of these rows."""
+    """The Parquet file of these rows, as another program reads it."""
     out = io.BytesIO()
     writer = ParquetWriter(out, record)
     for row in rows:
@@ -33,15 +33,15 @@ def written(*rows: bytes, record: type[Record] = Task) -> pa.Table:
 
 
 def cells(**fields: Any) -> dict[str, Any]:
-    """What another program reads of a task with these fields; nulls left out, `extra` as what it holds."""
+    """The cells of a task with these fields; without nulls, and with `extra` decoded."""
     (row,) = written(json.dumps(fields).encode()).to_pylist()
     held = {name: value for name, value in row.items() if value is not None}
     return held | ({"extra": json.loads(held["extra"])} if "extra" in held else {})
 
 
-@pytest.mark.parametrize("record", [Note, Task, Ticket])
+@pytest.mark.parametrize("record", [repository.model.record for repository in ALL])
 def test_the_columns_are_the_models_for_all_records(record: type[Record]) -> None:
-    """In the order of CSV, each of the field's type, also where there is no record at all."""
+    """In the order of CSV, each of the field's type, also without any record."""
     types = {
         str: pa.string(),
         bool: pa.bool_(),
@@ -55,7 +55,7 @@ def test_the_columns_are_the_models_for_all_records(record: type[Record]) -> Non
         assert [(field.name, field.type) for field in table.schema] == [*expected, ("extra", pa.string())]
 
 
-def test_values_are_what_they_are() -> None:
+def test_values_keep_their_types() -> None:
     """Texts, booleans, numbers, times and lists of texts."""
     task = {
         "_id": "65f1",
@@ -71,20 +71,20 @@ def test_values_are_what_they_are() -> None:
     }
 
 
-def test_what_is_nested_is_json() -> None:
+def test_nested_values_are_json() -> None:
     """Objects, lists of objects, and lists of mixed values."""
     nested = {"custom": {"Plan": "Gold"}, "users": [{"id": "1", "isOwner": True}], "comments": [1, None]}
     assert {name: json.loads(value) for name, value in cells(**nested).items()} == nested
 
 
-def test_what_was_not_sent_and_what_is_null_look_the_same() -> None:
-    """Both are null; so is `extra` where nothing is left for it."""
+def test_missing_and_null_fields_look_the_same() -> None:
+    """Both are null; so is an empty `extra`."""
     (row,) = written(b'{"_id":"1","action":null}').to_pylist()
     assert {name for name, value in row.items() if value is not None} == {"_id"}
 
 
 def test_an_empty_list_is_not_null() -> None:
-    """Nor an empty text."""
+    """Nor is an empty text."""
     assert cells(activityTags=[], action="", users=[]) == {"activityTags": [], "action": "", "users": "[]"}
 
 
@@ -119,13 +119,13 @@ def test_unknown_fields_go_to_extra() -> None:
     ],
 )
 def test_a_value_its_column_cannot_hold_goes_to_extra(name: str, value: Any) -> None:
-    """As it came, and the export goes on; the column is null."""
+    """Unchanged, and the export continues; the column is null."""
     assert cells(_id="1", **{name: value}) == {"_id": "1", "extra": {name: value}}
 
 
 @pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59.999-14:00"])
 def test_times_at_the_ends_of_the_calendar_are_held(time: str) -> None:
-    """In UTC they are beyond what Python can say."""
+    """In UTC they are beyond the range of Python's datetime."""
     column = written(json.dumps({"startTime": time}).encode()).column("startTime").cast(pa.int64())
     expected = (datetime.fromisoformat(time) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
     assert column.to_pylist() == [expected]
@@ -164,7 +164,7 @@ def restored(row: dict[str, Any]) -> dict[str, Any]:
 @settings(derandomize=True, deadline=None)
 @given(st.lists(st.dictionaries(_NAMES, _JSON | _TIMES | st.lists(st.text(), max_size=2), max_size=6), max_size=5))
 def test_nothing_is_lost_of_any_records(records: list[dict[str, Any]]) -> None:
-    """What can be read from the file is what was written, but for the nulls of known fields."""
+    """Everything written can be read back, except for nulls of known fields."""
     known = {field.wire for field in fields_of(Task).values()}
     expected = [{k: v for k, v in record.items() if v is not None or k not in known} for record in records]
     table = written(*(json.dumps(record).encode() for record in records))
@@ -173,7 +173,7 @@ def test_nothing_is_lost_of_any_records(records: list[dict[str, Any]]) -> None:
 
 @pytest.mark.parametrize(("limits", "sizes"), [({"max_rows": 2}, [2, 2, 1]), ({"max_bytes": 25}, [3, 2])])
 def test_row_groups_end_at_rows_and_at_bytes(limits: dict[str, int], sizes: list[int]) -> None:
-    """By rows or by bytes, which comes first; no more is held."""
+    """Whichever limit is reached first."""
     out = io.BytesIO()
     writer = ParquetWriter(out, Task, **limits)
     for number in range(5):
@@ -188,7 +188,7 @@ def test_row_groups_end_at_rows_and_at_bytes(limits: dict[str, int], sizes: list
 
 
 def test_a_file_that_was_not_closed_has_no_footer() -> None:
-    """Also not when the writer is thrown away: half an export must not look like a whole one."""
+    """Nor does one whose writer is garbage collected: half an export must not look complete."""
     out = io.BytesIO()
     writer = ParquetWriter(out, Task)
     writer.write(b'{"_id":"1"}')
@@ -201,8 +201,8 @@ def test_a_file_that_was_not_closed_has_no_footer() -> None:
         pq.read_table(io.BytesIO(out.getvalue()))
 
 
-def test_it_is_written_to_what_cannot_seek() -> None:
-    """Standard output may be a pipe, which does not even know how far it is."""
+def test_it_is_written_to_a_pipe() -> None:
+    """Standard output may be one, and has neither seek nor tell."""
 
     class Pipe(io.BytesIO):
         def tell(self) -> int:
@@ -216,15 +216,15 @@ def test_it_is_written_to_what_cannot_seek() -> None:
     assert pq.read_table(io.BytesIO(out.getvalue())).num_rows == 0
 
 
-def test_a_disk_that_is_full_is_said() -> None:
-    """By the operating system's own error."""
+def test_a_full_disk_is_reported() -> None:
+    """By the error of the operating system."""
     with open("/dev/full", "wb", buffering=0) as out:
         writer = ParquetWriter(typing.cast("typing.BinaryIO", out), Task)
         with pytest.raises(OSError, match="No space left"):
             writer.close()
 
 
-def test_a_row_that_is_no_object_is_planhats_fault() -> None:
-    """A list of numbers is an answer that cannot be read, not a bug of the caller."""
+def test_a_row_that_is_not_an_object_is_an_error_of_the_answer() -> None:
+    """A list of numbers is an answer that cannot be read, not an error of the caller."""
     with pytest.raises(DecodeError, match="the list holds something that is not a record: 5"):
         written(b"5")

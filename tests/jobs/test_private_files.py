@@ -1,4 +1,4 @@
-"""Files that hold customers' data: who may read them, and what cannot be put in their way."""
+"""Files of customers' data: their modes, and protection from links."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no such mod
 
 @pytest.fixture(autouse=True)
 def no_mask() -> Iterator[None]:
-    """The process itself keeps nothing from others."""
+    """A process without a mask of its own."""
     before = os.umask(0)
     yield
     os.umask(before)
@@ -42,8 +42,8 @@ def test_a_file_is_its_owners_alone_or_as_private_as_what_it_replaces(tmp_path: 
     assert (mode_of(path), path.read_bytes()) == (replaced or 0o600, b"1\n")
 
 
-def test_a_part_that_is_gone_on_with_becomes_private(tmp_path: Path) -> None:
-    """Whatever its mode was."""
+def test_a_resumed_part_becomes_private(tmp_path: Path) -> None:
+    """For any earlier mode."""
     path = tmp_path / "all.jsonl"
     path.touch(0o600)
     part = tmp_path / "all.jsonl.part"
@@ -55,13 +55,13 @@ def test_a_part_that_is_gone_on_with_becomes_private(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("existing", [None, 0o640])
-async def test_a_journal_is_private_and_so_is_what_is_beside_it(tmp_path: Path, existing: int | None) -> None:
-    """One that is there keeps its mode."""
+async def test_a_journal_and_the_files_beside_it_are_private(tmp_path: Path, existing: int | None) -> None:
+    """An existing one keeps its mode."""
     path = tmp_path / "job.db"
     if existing is not None:
         path.touch(existing)
     async with await Journal.open(path) as journal:
-        await journal.describe({"model": "notes"})
+        await journal.save_job({"model": "notes"})
         assert {name: mode_of(tmp_path / name) for name in os.listdir(tmp_path)} == {
             "job.db": existing or 0o600,
             "job.db-wal": existing or 0o600,
@@ -70,16 +70,16 @@ async def test_a_journal_is_private_and_so_is_what_is_beside_it(tmp_path: Path, 
         }
 
 
-async def test_what_a_sandbox_saves_is_private(tmp_path: Path) -> None:
-    """It may hold an export."""
+async def test_a_saved_sandbox_is_private(tmp_path: Path) -> None:
+    """It may contain an export."""
     async with Sandbox() as planhat:
         planhat.save(tmp_path / "all.jsonl")
     assert mode_of(tmp_path / "all.jsonl") == 0o600
 
 
 @pytest.mark.parametrize("how", ["symlink", "dangling", "hardlink"])
-def test_a_link_in_the_place_of_a_part_is_not_written_through(tmp_path: Path, how: str) -> None:
-    """It is removed, and where it leads stays as it was."""
+def test_a_link_instead_of_a_part_is_not_written_through(tmp_path: Path, how: str) -> None:
+    """It is removed, and its target stays unchanged."""
     path, part, victim = tmp_path / "all.jsonl", tmp_path / "all.jsonl.part", tmp_path / "victim"
     victim.write_bytes(b"mine")
     if how == "hardlink":
@@ -93,9 +93,7 @@ def test_a_link_in_the_place_of_a_part_is_not_written_through(tmp_path: Path, ho
 
 
 @pytest.mark.parametrize("how", ["symlink", "hardlink", "another user"])
-def test_a_part_that_others_have_put_there_is_not_gone_on_with(
-    tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_part_of_another_user_is_not_resumed(tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is neither read nor written to."""
     part, victim = tmp_path / "all.jsonl.part", tmp_path / "victim"
     victim.write_bytes(b'{"_id":"1"}\n')
@@ -114,8 +112,8 @@ def test_a_part_that_others_have_put_there_is_not_gone_on_with(
     assert victim.read_bytes() == b'{"_id":"1"}\n'
 
 
-def test_a_file_that_is_made_private_is_left_as_it_is_where_it_is_there(tmp_path: Path) -> None:
-    """A link that leads nowhere is there, too."""
+def test_make_private_leaves_an_existing_file_unchanged(tmp_path: Path) -> None:
+    """A dangling link exists, too."""
     path, link = tmp_path / "one", tmp_path / "link"
     make_private(path)
     path.write_bytes(b"1")
@@ -125,15 +123,15 @@ def test_a_file_that_is_made_private_is_left_as_it_is_where_it_is_there(tmp_path
     assert (path.read_bytes(), mode_of(path), sorted(os.listdir(tmp_path))) == (b"1", 0o600, ["link", "one"])
 
 
-def test_a_directory_in_the_place_of_a_part_is_refused(tmp_path: Path) -> None:
-    """By its name."""
+def test_a_directory_instead_of_a_part_is_refused(tmp_path: Path) -> None:
+    """The message names it."""
     (tmp_path / "part").mkdir()
     with pytest.raises(OSError, match="part"):
         create_private(tmp_path / "part")
 
 
 def test_a_file_is_on_the_disk_before_it_gets_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A power cut leaves the file of before, or the whole of the new one."""
+    """After a power cut there is either the old file or the complete new one."""
     path, done = tmp_path / "all.jsonl", list[str]()
     replace, fsync = Path.replace, os.fsync
 

@@ -1,4 +1,4 @@
-"""Rows that were not stored: copied as they were, with the reason, and fit to be sent again."""
+"""Rows that were not stored: copied unchanged, with the reason, so that they can be sent again."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def source(path: Path, content: bytes | None = None, **options: Any) -> FileSour
 
 
 def test_csv_is_copied_as_csv(tmp_path: Path) -> None:
-    """Line breaks and all; a line that is no row is copied as one cell."""
+    """With line breaks; a malformed line is copied as one cell."""
     content = b'source_id,title\n1,a\n2,"b,\nb"\n\n3,"c"c\n4\n5,e\n'
     path = rejected(source(tmp_path / "in.csv", content), tmp_path / "out.csv", [1, 2, 3])
     assert path.read_bytes().replace(b"\r\n", b"\n") == (
@@ -49,14 +49,14 @@ def test_csv_is_copied_as_csv(tmp_path: Path) -> None:
     assert [type(row) for row in others] == [Unreadable, Unreadable]
 
 
-def test_bytes_of_another_encoding_are_copied_as_they_are(tmp_path: Path) -> None:
-    """Whoever corrects them can tell what they were."""
+def test_bytes_of_another_encoding_are_copied_unchanged(tmp_path: Path) -> None:
+    """So that they can be corrected."""
     made = source(tmp_path / "in.csv", b"source_id,title\n1,caf\xe9\n")
     assert rejected(made, tmp_path / "out.csv", [0]).read_bytes().endswith(b",1,caf\xe9\r\n")
 
 
 def test_jsonl_is_copied_as_jsonl(tmp_path: Path) -> None:
-    """A line that is no object is kept as text, under a name that no field has."""
+    """A line that is not an object is kept as text, under a name that is not a field."""
     content = b'{"title": "a"}\n\n{"title": "b", "titel": [1]}\n{oops\n[1]\n{"title": "e"}\n'
     path = rejected(source(tmp_path / "in.jsonl", content), tmp_path / "out.jsonl", [1, 2, 3], Outcome.INVALID)
     assert [json.loads(line) for line in path.read_bytes().splitlines()] == [
@@ -68,8 +68,8 @@ def test_jsonl_is_copied_as_jsonl(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("depth", [400, 900, 980, 1100, 20_000])
-def test_a_row_that_is_nested_deep_breaks_nothing(tmp_path: Path, depth: int) -> None:
-    """It is copied, as text where it cannot be read, and so are the rows beside it."""
+def test_a_deeply_nested_row_is_copied(tmp_path: Path, depth: int) -> None:
+    """As text if it cannot be read; so are the rows beside it."""
     deep = b'{"title": "a", "custom": {"x": %s}}\n' % (b"[" * depth + b"]" * depth)
     made = source(tmp_path / "in.jsonl", deep + b'{"title": "b"}\n')
     path = rejected(made, tmp_path / "out.jsonl", [0, 1], Outcome.INVALID)
@@ -80,7 +80,7 @@ def test_a_row_that_is_nested_deep_breaks_nothing(tmp_path: Path, depth: int) ->
 
 
 def test_parquet_is_copied_as_parquet(tmp_path: Path) -> None:
-    """With the columns' own types."""
+    """With the types of its columns."""
     columns = {"source_id": [str(n) for n in range(2500)], "time_spent": list(range(2500))}
     parquet.write_table(pa.table(columns), tmp_path / "in.parquet", row_group_size=700)
     path = rejected(source(tmp_path / "in.parquet"), tmp_path / "out.parquet", [3, 999, 1000, 2400])
@@ -94,8 +94,8 @@ def test_parquet_is_copied_as_parquet(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["out.csv", "out.jsonl"])
-def test_rows_that_are_wrong_again_have_one_reason(tmp_path: Path, name: str) -> None:
-    """The newest."""
+def test_rows_rejected_again_have_one_reason(tmp_path: Path, name: str) -> None:
+    """The latest."""
     content = b"source_id,title\n1,a\n" if name == "out.csv" else b'{"title": "a"}\n'
     once = rejected(source(tmp_path / f"in.{name[4:]}", content), tmp_path / f"once.{name[4:]}", [0])
     twice = rejected(source(once), tmp_path / name, [0], Outcome.DROPPED).read_text()
@@ -104,12 +104,12 @@ def test_rows_that_are_wrong_again_have_one_reason(tmp_path: Path, name: str) ->
 
 @pytest.mark.parametrize("outcome", [Outcome.UNKNOWN, Outcome.UNSENT])
 def test_rows_that_need_no_correction_are_not_copied(tmp_path: Path, outcome: Outcome) -> None:
-    """What is unknown may be stored, and what is unsent is sent by the next run: no file is made."""
+    """Unknown rows may be stored, and the next run sends unsent ones: no file is created."""
     assert not rejected(source(tmp_path / "in.csv", b"title\na\n"), tmp_path / "out.csv", [0], outcome).exists()
 
 
-def test_rows_that_were_refused_with_everything_else_are_not_copied(tmp_path: Path) -> None:
-    """A rerun sends them as they are: corrected and sent besides, they could be there twice."""
+def test_rows_refused_with_their_whole_chunk_are_not_copied(tmp_path: Path) -> None:
+    """A rerun sends them unchanged; sent separately too, they could be stored twice."""
     problems = [
         Problem(outcome=Outcome.REJECTED, reason="wrong token", position=0),
         Problem(outcome=Outcome.INVALID, reason="no subject", position=1),
@@ -125,8 +125,8 @@ def test_rows_that_were_refused_with_everything_else_are_not_copied(tmp_path: Pa
     assert found == [[1], [0, 1]]
 
 
-def test_a_row_that_is_noted_twice_counts_once(tmp_path: Path) -> None:
-    """And keeps its first reason: an earlier run's is told with less."""
+def test_a_row_noted_twice_counts_once(tmp_path: Path) -> None:
+    """With its first reason: that of an earlier run is abridged."""
     entry = Entry(
         number=0, n_rows=2, digest="", is_keyed=True, state=ChunkState.ANSWERED,
         groups=(Group(Outcome.INVALID, "'…' is wrong", (range(2),)),),
@@ -140,8 +140,8 @@ def test_a_row_that_is_noted_twice_counts_once(tmp_path: Path) -> None:
         assert [*rejects._reasons()] == [(0, "invalid: 'a' is wrong"), (1, "invalid: '…' is wrong")]
 
 
-def test_what_an_earlier_run_saw_refused_with_everything_else_is_not_copied(tmp_path: Path) -> None:
-    """Its rows are sent again as they are."""
+def test_rows_of_an_earlier_run_refused_with_their_whole_chunk_are_not_copied(tmp_path: Path) -> None:
+    """A rerun sends them unchanged."""
     groups = (Group(Outcome.REJECTED, "no", (range(1),)), Group(Outcome.INVALID, "no", (range(1, 2),)))
     with Rejects(source(tmp_path / "in.csv", b"title\na\nb\n"), tmp_path / "out.csv") as rejects:
         rejects.add_earlier(Entry(number=0, n_rows=2, digest="", is_keyed=True, state=ChunkState.UNSENT, groups=groups))
@@ -149,7 +149,7 @@ def test_what_an_earlier_run_saw_refused_with_everything_else_is_not_copied(tmp_
 
 
 def test_rows_are_not_copied_from_an_input_that_has_changed(tmp_path: Path) -> None:
-    """Others may be in their places."""
+    """Other rows may be at their positions."""
     made = source(tmp_path / "in.csv", b"title\na\n")
     with Rejects(made, tmp_path / "out.csv") as rejects:
         rejects.add(ChunkResult(number=0, problems=[Problem(outcome=Outcome.INVALID, reason="wrong", position=0)]))

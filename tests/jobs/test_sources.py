@@ -1,22 +1,29 @@
-"""Rows from files: what can be read is read, what cannot is named, and the rows after it go on."""
+"""Rows from files: a row that cannot be read is reported, and the rows after it are read."""
 
 from __future__ import annotations
 
 import codecs
 import csv
+import gzip
 import io
+import json
 import os
 import warnings
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyarrow import parquet
 
+from planhat_async.jobs.file_formats import Format
 from planhat_async.jobs.inputs import SteadyFile
 from planhat_async.jobs.mapping import FieldMapping, SourceError
-from planhat_async.jobs.sources import FileSource, Format
+from planhat_async.jobs.sources import STANDARD_INPUT, FileSource
 from planhat_async.models import Ticket
 from planhat_async.results import Unreadable
 
@@ -24,9 +31,10 @@ steady = settings(derandomize=True, deadline=None, max_examples=60)
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
 
 
-def made(path: Path, content: str | bytes, *, maps: tuple[str, ...] = (), **options: Any) -> FileSource:
-    """A source on a file of this content."""
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
+def made(path: Path, content: str | bytes | None = None, *, maps: tuple[str, ...] = (), **options: Any) -> FileSource:
+    """A source on a file, of this content if one is given."""
+    if content is not None:
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
     return FileSource(path, FieldMapping.parse(Ticket, maps=maps), **options)
 
 
@@ -41,8 +49,12 @@ def read(folder: Path, content: str | bytes, *, name: str = "tickets.csv", **opt
     return list(made(folder / name, content, **options))
 
 
+def titles(rows: Any) -> list[Any]:
+    return [row.reason if isinstance(row, Unreadable) else row["title"] for row in rows]
+
+
 def refused(folder: Path, content: str | bytes, *, name: str = "tickets.csv", **options: Any) -> str:
-    """What is said of a file that cannot be used at all, both before and while it is read."""
+    """The message about a file that cannot be used, the same before and while it is read."""
     with pytest.raises(SourceError) as checked:
         made(folder / name, content, **options).check_beginning()
     with pytest.raises(SourceError) as caught:
@@ -54,14 +66,14 @@ def refused(folder: Path, content: str | bytes, *, name: str = "tickets.csv", **
 @pytest.mark.parametrize("mark", [b"", codecs.BOM_UTF8])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("encoding", ["utf-8", "UTF8", "utf_8"])
-def test_a_csv_is_read_whatever_wrote_it(folder: Path, mark: bytes, end: str, encoding: str) -> None:
-    """A byte order mark is no part of the first column's name, and the last line needs no end."""
+def test_a_csv_has_any_mark_and_line_ends(folder: Path, mark: bytes, end: str, encoding: str) -> None:
+    """A byte order mark is not part of the first column's name, and the last line needs no line break."""
     content = mark + end.join(["title,email", "Ärger,a@b.example", "x,c@d.example"]).encode()
     expected = [{"title": "Ärger", "email": "a@b.example"}, {"title": "x", "email": "c@d.example"}]
     assert read(folder, content, encoding=encoding) == expected
 
 
-def test_a_quoted_cell_holds_anything(folder: Path) -> None:
+def test_a_quoted_cell_may_contain_anything(folder: Path) -> None:
     """Commas, doubled quotes, and line breaks of each kind, exactly as they are."""
     rows = read(folder, 'title,status\n"a, ""b""\nc\r\nd\re",open\nnext,closed\n')
     assert rows == [{"title": 'a, "b"\nc\r\nd\re', "status": "open"}, {"title": "next", "status": "closed"}]
@@ -72,7 +84,7 @@ def test_quotes_need_not_be_at_the_ends_of_a_cell(folder: Path) -> None:
     assert read(folder, 'title\n5" disk\n') == [{"title": '5" disk'}]
 
 
-def test_blank_lines_are_no_rows(folder: Path) -> None:
+def test_blank_lines_are_ignored(folder: Path) -> None:
     """Of a CSV as of JSONL, also at the end; the lines after them keep their numbers."""
     assert read(folder, "title,url\n\na,b\n\r\n\nc\n\n") == [
         {"title": "a", "url": "b"},
@@ -85,8 +97,8 @@ def test_blank_lines_are_no_rows(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("line", "cells"), [("1", "1 cell"), ("1,2,3", "3 cells"), ("1,2,", "3 cells")])
-def test_a_row_of_another_length_is_named(folder: Path, line: str, cells: str) -> None:
-    """Which cell is missing or too many nobody can know; the rows around it are read."""
+def test_a_row_of_another_length_is_reported(folder: Path, line: str, cells: str) -> None:
+    """It is ambiguous which cell is missing or redundant; the rows around it are read."""
     rows = read(folder, f'title,url\n"a\nb",c\n{line}\nd,e\n')
     assert rows == [
         {"title": "a\nb", "url": "c"},
@@ -95,8 +107,8 @@ def test_a_row_of_another_length_is_named(folder: Path, line: str, cells: str) -
     ]
 
 
-def test_a_broken_quote_is_named_and_the_next_row_is_read(folder: Path) -> None:
-    """Text after a closing quote is a slip of whoever wrote the file, not of the rows after it."""
+def test_a_broken_quote_is_reported_and_the_next_row_is_read(folder: Path) -> None:
+    """Text after a closing quote is an error of that row only."""
     rows = read(folder, 'title\n"a"b\nc\n')
     assert rows == [Unreadable("line 2: a quote is closed in the middle of a cell"), {"title": "c"}]
 
@@ -105,13 +117,13 @@ def test_a_broken_quote_is_named_and_the_next_row_is_read(folder: Path) -> None:
     ("lines", "where"),
     [('"c,d', "line 3"), ('"c,d\n', "line 3"), ('"c,d\n5,6\ne,f\n', "lines 3 to 5, none of which was read")],
 )
-def test_a_quote_that_is_never_closed_is_named_by_its_lines(folder: Path, lines: str, where: str) -> None:
-    """The rest of the file is inside it, and is not taken for a cell."""
+def test_a_quote_that_is_never_closed_is_reported_with_its_lines(folder: Path, lines: str, where: str) -> None:
+    """The rest of the file is inside it, and does not become a cell."""
     rows = read(folder, f"title,url\na,b\n{lines}")
     assert rows == [{"title": "a", "url": "b"}, Unreadable(f"{where}: a quote is opened there and never closed")]
 
 
-def test_the_lines_inside_a_broken_quote_are_named(folder: Path) -> None:
+def test_the_lines_inside_a_broken_quote_are_reported(folder: Path) -> None:
     """The next quote closes it, in the middle of a cell; after that line rows are read again."""
     assert read(folder, 'title,url\n"c,d\n5,6\n"e",f\ng,h\n') == [
         Unreadable("lines 2 to 4, none of which was read: a quote is closed in the middle of a cell"),
@@ -119,8 +131,8 @@ def test_the_lines_inside_a_broken_quote_are_named(folder: Path) -> None:
     ]
 
 
-def test_a_cell_that_its_field_does_not_take_costs_its_row_only(folder: Path) -> None:
-    """The line, the field and the value are named."""
+def test_a_cell_of_the_wrong_type_affects_only_its_row(folder: Path) -> None:
+    """The message names the line, the field and the value."""
     rows = read(folder, "title,timeSpent\na,1\nb,soon\nc,3\n")
     assert rows == [
         {"title": "a", "timeSpent": 1.0},
@@ -129,8 +141,8 @@ def test_a_cell_that_its_field_does_not_take_costs_its_row_only(folder: Path) ->
     ]
 
 
-def test_bytes_of_another_encoding_cost_their_row_only(folder: Path) -> None:
-    """Half a file in another encoding is worse than a row that is left out."""
+def test_bytes_of_another_encoding_affect_only_their_row(folder: Path) -> None:
+    """One missing row is better than half a file in the wrong encoding."""
     rows = read(folder, "title\ncafé\n".encode() + "café\n".encode("latin-1") + "thé\n".encode())
     assert rows == [
         {"title": "café"},
@@ -139,37 +151,47 @@ def test_bytes_of_another_encoding_cost_their_row_only(folder: Path) -> None:
     ]
 
 
-def test_bytes_of_another_encoding_do_no_harm_in_columns_that_are_not_read(folder: Path) -> None:
+def test_bytes_of_another_encoding_are_ignored_in_other_columns(folder: Path) -> None:
     """Only what is sent must be right."""
     assert read(folder, b"Subject,Notes\na,\xff\n", maps=("title=Subject",)) == [{"title": "a"}]
 
 
-def test_a_header_in_another_encoding_ends_it(folder: Path) -> None:
-    """What the columns are called is not known then."""
-    said = refused(folder, "Größe,title\n1,2\n".encode("latin-1"))
-    assert said == "tickets.csv: the header is in another encoding: see --encoding"
-
-
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "utf-16-le", "utf-32", "utf-8-sig"])
-def test_a_csv_is_read_in_the_encoding_that_is_named(folder: Path, encoding: str) -> None:
-    """Marks of byte order are understood where the encoding has them."""
+def test_a_csv_is_read_in_the_given_encoding(folder: Path, encoding: str) -> None:
+    """Byte order marks are understood if the encoding has them."""
     assert read(folder, "title\ncafé\n".encode(encoding), encoding=encoding) == [{"title": "café"}]
 
 
-@pytest.mark.parametrize("mark", [codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE])
-def test_utf_16_is_recognised(folder: Path, mark: bytes) -> None:
-    """Spreadsheets write it without being asked; the message says what to do."""
-    said = refused(folder, mark + "title\na\n".encode("utf-16-le"))
-    assert said == "tickets.csv is not UTF-8 but UTF-16: read it with --encoding utf-16"
+@pytest.mark.parametrize(
+    ("content", "maps", "message"),
+    [
+        ("Größe,title\n1,2\n".encode("latin-1"), (), ": the header is in another encoding: see --encoding"),
+        *((mark + "title\na\n".encode("utf-16-le"), (), " is not UTF-8 but UTF-16: read it with --encoding utf-16")
+          for mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)),
+        (b"title,url,title\n", (), ": title is given twice: by the column 'title', and by another or --set"),
+        (b"Subject,ID,Subject\n", ("title=Subject",), ": the file has the column 'Subject' twice"),
+        (b"Subject,ID\na,1\n", ("title=Titel",),
+         ": --map title=Titel: the file has no such column; it has Subject, ID"),
+        (b"", ("title=Subject",), ": --map title=Subject: the file has no such column; it has "),
+        (b"titel\na\n", (),
+         ": column 'titel': Ticket has no field 'titel'; did you mean title? (say --map FIELD='titel')"),
+        (b'"title\na\n', (), ": the header cannot be read: unexpected end of data"),
+    ],
+)  # fmt: skip
+def test_a_csv_that_cannot_be_used_is_refused(
+    folder: Path, content: bytes, maps: tuple[str, ...], message: str
+) -> None:
+    """Before any row is read, because of its encoding, its columns or its header."""
+    assert refused(folder, content, maps=maps) == f"tickets.csv{message}"
 
 
-def test_what_is_not_utf_16_at_all_is_refused(folder: Path) -> None:
+def test_a_csv_that_is_not_utf_16_is_refused(folder: Path) -> None:
     """The header cannot be read then."""
     said = refused(folder, b"title\na\n", encoding="utf-16")
     assert said.startswith("tickets.csv: the header cannot be read: ")  # the rest is Python's own
 
 
-def test_an_encoding_that_breaks_off_ends_the_file_and_says_so(folder: Path) -> None:
+def test_a_decoding_error_of_utf_16_ends_the_file_and_is_reported(folder: Path) -> None:
     """Bytes of UTF-16 do not say where the next character begins."""
     content = ("title\n" + "a\n" * 9000).encode("utf-16") + b"\x00\xd8" * 2 + "b\n".encode("utf-16-le")
     rows = read(folder, content, encoding="utf-16")
@@ -179,19 +201,11 @@ def test_an_encoding_that_breaks_off_ends_the_file_and_says_so(folder: Path) -> 
 
 
 @pytest.mark.parametrize("encoding", ["klingon", "hex", ""])
-def test_an_encoding_that_is_none_is_refused(tmp_path: Path, encoding: str) -> None:
-    """Encodings of bytes, which Python has as well, are none."""
+def test_an_unknown_encoding_is_refused(tmp_path: Path, encoding: str) -> None:
+    """So are Python's encodings of bytes."""
     with pytest.raises(SourceError) as caught:
         FileSource(tmp_path / "tickets.csv", FieldMapping(record=Ticket), encoding=encoding)
     assert str(caught.value) == f"unknown encoding {encoding!r}"
-
-
-def test_a_column_that_is_there_twice_is_refused(folder: Path) -> None:
-    """Which of them is meant nobody can know."""
-    said = refused(folder, "title,url,title\n")
-    assert said == "tickets.csv: title is given twice: by the column 'title', and by another or --set"
-    said = refused(folder, "Subject,ID,Subject\n", maps=("title=Subject",))
-    assert said == "tickets.csv: the file has the column 'Subject' twice"
 
 
 def test_columns_that_are_not_read_may_have_one_name(folder: Path) -> None:
@@ -199,37 +213,12 @@ def test_columns_that_are_not_read_may_have_one_name(folder: Path) -> None:
     assert read(folder, "Subject,,\na,,\n", maps=("title=Subject",)) == [{"title": "a"}]
 
 
-def test_a_column_that_is_missing_is_refused(folder: Path) -> None:
-    """Before any row is read."""
-    said = refused(folder, "Subject,ID\na,1\n", maps=("title=Titel",))
-    assert said == "tickets.csv: --map title=Titel: the file has no such column; it has Subject, ID"
-
-
-def test_a_column_that_is_no_field_is_refused(folder: Path) -> None:
-    """Before any row is read."""
-    assert refused(folder, "titel\na\n") == (
-        "tickets.csv: column 'titel': Ticket has no field 'titel'; did you mean title? (say --map FIELD='titel')"
-    )
-
-
-def test_a_header_that_cannot_be_read_is_refused(folder: Path) -> None:
-    """A quote that is never closed there swallows everything."""
-    said = refused(folder, '"title\na\n')
-    assert said == "tickets.csv: the header cannot be read: unexpected end of data"
-
-
 @pytest.mark.parametrize(("name", "content"), [("t.csv", b""), ("t.csv", b"title,url\n"), ("t.jsonl", b"")])
 def test_a_file_without_rows_has_none(folder: Path, name: str, content: bytes) -> None:
-    """That is no mistake."""
+    """This is not an error."""
     source = made(folder / name, content)
     source.check_beginning()
     assert list(source) == []
-
-
-def test_an_empty_file_has_no_mapped_column(folder: Path) -> None:
-    """A mapping of columns is wrong for it."""
-    said = refused(folder, b"", maps=("title=Subject",))
-    assert said == "tickets.csv: --map title=Subject: the file has no such column; it has "
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.jsonl"])
@@ -242,8 +231,8 @@ def test_a_value_may_be_huge(folder: Path, name: str) -> None:
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
 @pytest.mark.parametrize("mark", [b"", codecs.BOM_UTF8])
-def test_jsonl_is_read_whatever_wrote_it(folder: Path, mark: bytes, end: str) -> None:
-    """A byte order mark is no part of the first row, and the last line needs no end."""
+def test_jsonl_has_any_mark_and_line_ends(folder: Path, mark: bytes, end: str) -> None:
+    """A byte order mark is not part of the first row, and the last line needs no line break."""
     lines = ['{"title": "Ärger\\n", "tags": [1]}', ' {"title": null}']
     content = mark + ((end or "\n").join(lines) + end).encode()
     assert read(folder, content, name="t.ndjson") == [{"title": "Ärger\n", "tags": [1]}, {"title": None}]
@@ -262,8 +251,8 @@ def test_jsonl_is_read_whatever_wrote_it(folder: Path, mark: bytes, end: str) ->
         (b"null", "not a JSON object"),
     ],
 )
-def test_a_jsonl_line_that_is_no_object_costs_its_row_only(folder: Path, line: bytes, reason: str) -> None:
-    """The rows around it are read, and its line is named."""
+def test_a_jsonl_line_that_is_not_an_object_affects_only_its_row(folder: Path, line: bytes, reason: str) -> None:
+    """The rows around it are read, and the message names its line."""
     rows = read(folder, b'{"a":1}\n' + line + b'\n{"a":3}\n', name="t.jsonl")
     assert rows == [{"a": 1}, Unreadable(f"line 2: {reason}"), {"a": 3}]
 
@@ -275,13 +264,13 @@ def test_jsonl_may_be_mapped_too(folder: Path) -> None:
 
 @pytest.mark.parametrize("name", ["gone.csv", "gone.jsonl"])
 def test_a_missing_file_is_refused(tmp_path: Path, name: str) -> None:
-    """When the source is made, so before anything is sent."""
+    """When the source is created, before anything is sent."""
     with pytest.raises(SourceError) as caught:
         FileSource(tmp_path / name, FieldMapping(record=Ticket))
     assert str(caught.value) == f"{tmp_path / name}: No such file or directory"
 
 
-def test_a_file_that_is_gone_later_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_removed_later_is_refused(tmp_path: Path) -> None:
     """When the reading begins."""
     source = made(tmp_path / "t.csv", "title\n")
     source.path.unlink()
@@ -291,15 +280,15 @@ def test_a_file_that_is_gone_later_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_directory_is_refused(tmp_path: Path) -> None:
-    """Whatever it is called, and when the source is made."""
+    """For any format, as soon as the source is created."""
     with pytest.raises(SourceError) as caught:
         FileSource(tmp_path, FieldMapping(record=Ticket), format="csv")
     assert str(caught.value) == f"{tmp_path} is a directory: name a file in it"
 
 
 @pytest.mark.parametrize("name", ["tickets.xlsx", "tickets", ".csv"])
-def test_an_ending_that_says_nothing_is_refused(tmp_path: Path, name: str) -> None:
-    """The message says which ones do."""
+def test_a_suffix_that_implies_no_format_is_refused(tmp_path: Path, name: str) -> None:
+    """The message lists those that do."""
     with pytest.raises(SourceError) as caught:
         made(tmp_path / name, "title\n")
     said = str(caught.value).removeprefix(f"{tmp_path / name}: ")
@@ -310,15 +299,15 @@ def test_an_ending_that_says_nothing_is_refused(tmp_path: Path, name: str) -> No
     ("name", "given_format", "format_"),
     [("a.CSV", None, "csv"), ("a.JsonL", None, "jsonl"), ("a.txt", "csv", "csv"), ("a.csv", "jsonl", "jsonl")],
 )
-def test_the_format_is_given_or_told_by_the_ending(
+def test_the_format_is_given_or_implied_by_the_suffix(
     tmp_path: Path, name: str, given_format: Format | None, format_: Format
 ) -> None:
-    """What is given counts for more."""
+    """A given format takes precedence."""
     assert made(tmp_path / name, "", format=given_format).format == format_
 
 
 @pytest.mark.slow
-def test_the_position_in_the_file_is_told_while_it_is_read(tmp_path: Path) -> None:
+def test_the_position_in_the_file_is_known_while_it_is_read(tmp_path: Path) -> None:
     """Nothing at first, all of it at the end."""
     source = made(tmp_path / "t.jsonl", b'{"a":1}\n' * 100_000)
     at_first = source.bytes_read
@@ -332,7 +321,7 @@ def test_the_position_in_the_file_is_told_while_it_is_read(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("name", ["t.csv", "t.jsonl"])
 def test_a_file_is_read_in_few_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Each read takes Python's lock away from a job's journal."""
+    """Each read takes Python's global lock from a job's journal."""
     pieces: list[int] = []
     readinto = SteadyFile.readinto
 
@@ -355,7 +344,7 @@ def test_a_source_may_be_read_again(tmp_path: Path) -> None:
 
 
 def test_a_csv_file_is_closed(folder: Path) -> None:
-    """A program that makes warnings errors could not read any CSV otherwise."""
+    """Otherwise programs that turn warnings into errors could not read any CSV."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         made(folder / "t.csv", "title\na\nb\n").check_beginning()
@@ -365,7 +354,7 @@ def test_a_csv_file_is_closed(folder: Path) -> None:
 
 @pytest.mark.parametrize("format_", ["jsonl", "csv"])
 def test_a_pipe_is_refused(format_: Format) -> None:
-    """The check would eat what it holds: `zcat x.gz | planhat-async upsert tickets /dev/stdin` would lose rows."""
+    """The check would consume its content: `zcat x.gz | planhat-async upsert tickets /dev/stdin` would lose rows."""
     reading, writing = os.pipe()
     try:
         with pytest.raises(SourceError) as caught:
@@ -388,10 +377,10 @@ def test_a_file_that_is_redirected_is_read_from_its_beginning(tmp_path: Path) ->
 
 @steady
 @given(st.lists(st.tuples(TEXTS, TEXTS, TEXTS), max_size=8), st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
-def test_what_a_program_writes_as_csv_is_read_as_it_was(
+def test_csv_written_by_a_program_is_read_unchanged(
     folder: Path, table: list[tuple[str, str, str]], quoting: Any
 ) -> None:
-    """Whatever the texts hold; empty ones are left out."""
+    """With any texts; empty ones are left out."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, quoting=quoting)
     writer.writerows([("title", "description", "custom.X"), *table])
@@ -416,7 +405,7 @@ def test_no_good_row_of_a_csv_is_lost_among_bad_ones(folder: Path, lines: list[i
 @steady
 @given(st.lists(st.integers(0, 9) | st.binary(min_size=1, max_size=12)))
 def test_no_good_row_of_jsonl_is_lost_among_bad_ones(folder: Path, lines: list[int | bytes]) -> None:
-    """Good rows in are good rows out, in order, whatever bytes stand between."""
+    """Good rows in are good rows out, in order, with any bytes between them."""
     junk = [b"!" + line.replace(b"\n", b"?") if isinstance(line, bytes) else line for line in lines]
     content = b"\n".join(line if isinstance(line, bytes) else b'{"title":"%d"}' % line for line in junk)
     rows = read(folder, content, name="t.jsonl")
@@ -425,7 +414,7 @@ def test_no_good_row_of_jsonl_is_lost_among_bad_ones(folder: Path, lines: list[i
 
 
 def test_half_a_character_in_the_input_is_refused(folder: Path) -> None:
-    """In an answer it is replaced so that the page is not lost; somebody's input is not changed."""
+    """In an answer it is replaced so that the page is not lost; input is never changed."""
     path = folder / "tickets.jsonl"
     path.write_bytes(rb'{"title":"hi \ud83d"}')
     (row,) = FileSource(path, FieldMapping(record=Ticket))
@@ -434,8 +423,178 @@ def test_half_a_character_in_the_input_is_refused(folder: Path) -> None:
 
 @pytest.mark.parametrize("name", ["t.csv", "t.jsonl"])
 def test_rows_are_counted_as_they_are_read(tmp_path: Path, name: str) -> None:
-    """Those that cannot be used as well."""
+    """Including those that cannot be used."""
     path = tmp_path / name
     path.write_bytes(b"title\na\nb,c\nd\n" if name == "t.csv" else b'{"title":"a"}\n7\n{"title":"d"}\n')
     rows = FileSource(path, FieldMapping.parse(Ticket))
     assert (len(list(rows)), rows.rows_read) == (3, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("t.csv", b"title\r\na\nb\r\nc\n", ["a", "b", "c"]),
+        ("t.csv", b"title\na\nb\0b\nc\n", ["a", "line 3: column 'title' holds a NUL character", "c"]),
+        ("t.csv", b"title,url\na,b\nc", ["a", "line 3: 1 cell, but the header has 2"]),
+        ("t.jsonl", b'{"title":"a"}\r\n{"title":"b"}\n\r\n{"title":"c"}', ["a", "b", "c"]),
+        ("t.jsonl", b'{"title":"a"}\n{"title":"b', ["a", "line 2: not JSON in UTF-8"]),
+        ("t.jsonl", b'{"title":"a"}\n{"title":"\0"}\n{"title":"c"}\n',
+         ["a", "line 2: not JSON in UTF-8: it holds a NUL", "c"]),
+    ],
+)  # fmt: skip
+def test_mixed_line_ends_half_a_line_and_a_nul_break_nothing(
+    folder: Path, name: str, content: bytes, expected: list[str]
+) -> None:
+    """Each line is a row or a reason why it is not."""
+    assert titles(read(folder, content, name=name)) == expected
+
+
+@pytest.mark.slow
+def test_fifty_megabytes_in_one_cell_are_one_row(tmp_path: Path) -> None:
+    """It is too large for a call and is refused alone when chunks are cut; the rows around it are read."""
+    content = b'source_id,title\n1,a\n2,"' + b"x" * 50_000_000 + b'"\n3,c\n'
+    assert [len(title) for title in titles(made(tmp_path / "t.csv", content))] == [1, 50_000_000, 1]
+
+
+def grow(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b"9,z\n")
+
+
+def replace(path: Path) -> None:
+    other = path.with_name("other")
+    other.write_bytes(path.read_bytes())
+    other.replace(path)
+
+
+def cut_short(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def rewrite(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content)
+    os.utime(path, ns=(1, 1))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (grow, "was written to while it was read"),
+        (rewrite, "was written to while it was read"),
+        (replace, "was replaced by another file while it was read"),
+        (Path.unlink, "was removed while it was read"),
+        (cut_short, "was written to while it was read"),
+    ],
+)
+def test_a_file_that_changes_while_it_is_read_is_refused(
+    tmp_path: Path, change: Callable[[Path], None], message: str
+) -> None:
+    """Before its last rows are read: half a row does not count as a row."""
+    path = tmp_path / "t.csv"
+    rows = iter(made(path, b"source_id,title\n" + b"".join(b"%d,%s\n" % (n, b"x" * 1000) for n in range(500))))
+    assert len(titles([next(rows)])) == 1
+    change(path)
+    n_read = 1
+    with pytest.raises(SourceError, match=f"t.csv {message}: its last rows were not read"):  # noqa: PT012
+        for _ in rows:
+            n_read += 1
+    assert 1 < n_read < 500
+
+
+@pytest.mark.parametrize("name", ["t.csv.gz", "t.CSV.GZ"])
+def test_gzip_is_recognised_by_its_suffix(tmp_path: Path, name: str) -> None:
+    """The suffix before it implies the format."""
+    source = made(tmp_path / name, gzip.compress(b"source_id,title\n1,a\n"))
+    assert titles(source) == ["a"]
+    assert source.bytes_read == source.total_bytes
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda packed: packed[:-9], lambda packed: b"PK" + packed[2:], lambda packed: packed[:20] + b"\xff" * 9]
+)
+def test_a_damaged_gzip_is_refused(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    """The message names it."""
+    lines = b"".join(b"%d,title %d\n" % (n, n) for n in range(1000))
+    source = made(tmp_path / "t.csv.gz", damage(gzip.compress(b"source_id,title\n" + lines)))
+    with pytest.raises(SourceError, match=r"t\.csv\.gz is not a complete gzip file: "):
+        list(source)
+
+
+def test_standard_input_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check of its beginning loses no rows."""
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(b"source_id,title\n1,a\n2,b\n"))))
+    source = FileSource(STANDARD_INPUT, FieldMapping.parse(Ticket), format="csv")
+    source.check_beginning()
+    assert titles(source) == ["a", "b"]
+    assert source.total_bytes is None
+
+
+@pytest.mark.parametrize(
+    ("format_", "message"),
+    [
+        (None, "say how standard input is written"),
+        ("parquet", "Parquet is read from its end, which standard input does not allow"),
+    ],
+)
+def test_standard_input_needs_a_format(format_: Any, message: str) -> None:
+    """One that can be read from its beginning."""
+    with pytest.raises(SourceError, match=message):
+        FileSource(STANDARD_INPUT, FieldMapping.parse(Ticket), format=format_)
+
+
+def table(path: Path, columns: dict[str, list[Any]]) -> Path:
+    parquet.write_table(pa.table(columns), path, row_group_size=2)
+    return path
+
+
+def test_parquet_is_read_by_row_groups(tmp_path: Path) -> None:
+    """Nulls are left out, times and lists keep their types, and only mapped columns are read."""
+    at = datetime(2024, 5, 31, tzinfo=UTC)
+    path = table(
+        tmp_path / "t.parquet",
+        {"ID": ["1", "2", "3"], "Tags": [["a"], None, []], "At": [at, at, None], "X": [b"", b"", b""]},
+    )
+    source = made(path, maps=("source_id=ID", "tags=Tags", "custom.at=At"))
+    source.check_beginning()
+    assert list(source) == [
+        {"source_id": "1", "tags": ["a"], "custom": {"at": at}},
+        {"source_id": "2", "custom": {"at": at}},
+        {"source_id": "3", "tags": []},
+    ]
+    assert source.bytes_read == source.total_bytes
+
+
+def test_a_file_that_is_not_parquet_is_refused(tmp_path: Path) -> None:
+    """So are a truncated file and columns that do not fit."""
+    with pytest.raises(SourceError, match=r"t\.parquet is not a Parquet file that can be read"):
+        made(tmp_path / "t.parquet", b"source_id\n1\n").check_beginning()
+    path = table(tmp_path / "u.parquet", {"titel": ["a"]})
+    with pytest.raises(SourceError, match=r"u\.parquet: column 'titel': Ticket has no field 'titel'"):
+        made(path).check_beginning()
+    path.write_bytes(path.read_bytes()[:-8])
+    with pytest.raises(SourceError, match="is not a Parquet file"):
+        made(path).check_beginning()
+
+
+def test_jsonl_and_parquet_have_the_same_rows(tmp_path: Path) -> None:
+    """Row for row."""
+    rows = [{"source_id": str(n), "title": f"t{n}"} for n in range(5)]
+    lines = made(tmp_path / "t.jsonl", "".join(json.dumps(row) + "\n" for row in rows).encode())
+    path = table(tmp_path / "t.parquet", {name: [row[name] for row in rows] for name in rows[0]})
+    assert list(lines) == list(made(path)) == rows
+
+
+@pytest.mark.parametrize("change", [rewrite, replace, cut_short])
+def test_a_parquet_file_that_changes_while_it_is_read_is_refused(
+    tmp_path: Path, change: Callable[[Path], None]
+) -> None:
+    """Before a row of the new content is read."""
+    path = tmp_path / "t.parquet"
+    columns = {"source_id": [str(n) for n in range(5000)], "title": ["x" * 100] * 5000}
+    parquet.write_table(pa.table(columns), path, row_group_size=1000)
+    rows = iter(made(path))
+    assert len(titles([next(rows)])) == 1
+    change(path)
+    with pytest.raises(SourceError, match=r"t\.parquet was (written to|replaced by another file) while it was read"):
+        list(rows)

@@ -1,4 +1,4 @@
-"""Rows that a thread reads."""
+"""Rows read in a thread."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from planhat_async.jobs.threaded_source import ThreadedSource
 
 
 class Source:
-    """Counts what was taken from it, and notes its end."""
+    """Counts the rows read from it, and records when it is closed."""
 
     def __init__(self, n_rows: int, *, error: Exception | None = None) -> None:
         self.n_rows, self.error = n_rows, error
@@ -31,8 +31,8 @@ class Source:
         finally:
             self.is_closed.set()
 
-    async def end(self) -> None:
-        """Wait until it was closed, and its thread has ended."""
+    async def wait_until_closed(self) -> None:
+        """Wait until it is closed and its thread has ended."""
         assert await asyncio.to_thread(self.is_closed.wait, 10)
         assert self.thread is not None
         await asyncio.to_thread(self.thread.join, 10)
@@ -41,36 +41,37 @@ class Source:
 
 @pytest.mark.parametrize("n_rows", [0, 1, 100, 1234])
 async def test_all_rows_come_in_order_and_the_thread_ends(n_rows: int) -> None:
-    """However many there are."""
+    """For any number of rows, and for sources that are not generators."""
     source = Source(n_rows)
-    assert [row async for row in ThreadedSource(source, {})] == list(range(n_rows))
-    await source.end()
+    for rows in (source, range(n_rows)):
+        assert [row async for row in ThreadedSource(rows, {})] == list(range(n_rows))
+    await source.wait_until_closed()
 
 
-async def test_what_the_source_raises_is_raised_behind_its_rows() -> None:
-    """Where the rows are awaited; the thread has ended by then."""
+async def test_an_error_of_the_source_is_raised_after_its_rows() -> None:
+    """Where the rows are awaited, after the thread has ended."""
     source = Source(150, error=OSError("gone"))
     rows = aiter(ThreadedSource(source, {}))
     assert [await anext(rows) for _ in range(150)] == list(range(150))
     with pytest.raises(OSError, match="gone"):
         await anext(rows)
-    await source.end()
+    await source.wait_until_closed()
 
 
 @pytest.mark.parametrize("n_read", [1, 100, 101, 450])
-async def test_a_source_that_is_left_early_is_closed_and_its_thread_ends(n_read: int) -> None:
-    """It was read a few batches ahead, and waited for room."""
+async def test_an_abandoned_source_is_closed_and_its_thread_ends(n_read: int) -> None:
+    """It is read only a few batches ahead."""
     source = Source(1_000_000)
     rows = aiter(ThreadedSource(source, {}))
     for _ in range(n_read):
         await anext(rows)
     await rows.aclose()  # type: ignore[attr-defined]
-    await source.end()
+    await source.wait_until_closed()
     assert source.n_taken <= n_read + 500
 
 
-async def test_a_reader_that_is_cancelled_leaves_no_thread_behind() -> None:
-    """Also while it waits for the first row."""
+async def test_the_thread_of_a_cancelled_reader_ends() -> None:
+    """Even while it waits for the first row."""
     going_on = threading.Event()
 
     def slow() -> Iterator[int]:
@@ -90,11 +91,11 @@ async def test_a_reader_that_is_cancelled_leaves_no_thread_behind() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     going_on.set()
-    await source.end()
+    await source.wait_until_closed()
 
 
-def test_a_loop_that_has_ended_is_no_matter() -> None:
-    """The thread ends without a word."""
+def test_the_thread_ends_silently_after_its_event_loop() -> None:
+    """The source is closed."""
     source = Source(1_000_000)
 
     async def main() -> None:

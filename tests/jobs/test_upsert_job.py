@@ -1,4 +1,4 @@
-"""Jobs: what a rerun makes of what was sent before, whatever ended the run before it."""
+"""Jobs: how a rerun treats rows that were sent before, however the run before it ended."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import asyncio
 import os
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
-from killed_jobs import Watched, saved, session_on
+from killed_jobs import Watched, saved, session_on, upsert_on
 
 from planhat_async import ChunkResult, Notes, Outcome, Tasks, Tickets, UpsertResult
 from planhat_async._http.wire import Request
@@ -21,7 +21,7 @@ from planhat_async.batching.chunk_ledger import Recorded
 from planhat_async.batching.chunks import Chunk
 from planhat_async.errors import AuthenticationError, UnknownOutcomeError
 from planhat_async.jobs.entries import ChunkState, Run
-from planhat_async.jobs.job_identity import refuse_another
+from planhat_async.jobs.job_identity import refuse_other_job
 from planhat_async.jobs.journal import Journal
 from planhat_async.jobs.journal_file import JournalError, JournalFile
 from planhat_async.jobs.ledger import JournalLedger
@@ -64,8 +64,34 @@ def fail_at(number: int, error: Exception) -> Any:
     return check
 
 
-def content_of(path: Path) -> bytes:
-    return path.read_bytes()
+def before_writes(monkeypatch: pytest.MonkeyPatch, action: Callable[[], object]) -> None:
+    """Call a function before each write to a journal, in the journal's thread."""
+    write = JournalFile.write
+
+    def patched(self: JournalFile, statements: Any, *, precedes_send: bool = False) -> None:
+        action()
+        write(self, statements, precedes_send=precedes_send)
+
+    monkeypatch.setattr(JournalFile, "write", patched)
+
+
+def fill_disk_after(monkeypatch: pytest.MonkeyPatch, left: list[None]) -> None:
+    """Let as many writes succeed as the list is long."""
+
+    def use_room() -> None:
+        if not left:
+            error = sqlite3.OperationalError("said")
+            error.sqlite_errorcode = sqlite3.SQLITE_FULL
+            raise error
+        left.pop()
+
+    before_writes(monkeypatch, use_room)
+
+
+async def run_to_end(job: UpsertJob) -> None:
+    async with job:
+        async for _ in job:
+            pass
 
 
 async def states(path: Path) -> list[ChunkState]:
@@ -76,27 +102,20 @@ async def states(path: Path) -> list[ChunkState]:
 async def test_a_job_that_is_run_again_sends_nothing(planhat: Sandbox, tmp_path: Path) -> None:
     """Its result is that of the first run, and so are its problems."""
     path, rows = tmp_path / "job.db", [*tickets(4), {"title": "keyless"}, *tickets(7)[4:]]
-    results = []
-    for _ in range(2):
-        async with session_on(planhat) as session:
-            results.append(await run_upsert(Tickets(session), rows, journal=path, chunk_size=3))
+    results = [await upsert_on(planhat, Tickets, rows, path, concurrency=4, chunk_size=3) for _ in range(2)]
     assert [counted(result) for result in results] == [{"created": 7, "invalid": 1}] * 2
     assert results[0].problems == results[1].problems
     assert results[0].not_stored == results[1].not_stored == {Outcome.INVALID: (range(4, 5),)}
     assert n_writes(planhat) == 3
 
 
-async def test_each_chunk_is_told_as_it_ends(planhat: Sandbox, tmp_path: Path) -> None:
-    """Those of earlier runs included."""
-    told: list[int] = []
+async def test_each_chunk_is_handed_out_as_it_ends(planhat: Sandbox, tmp_path: Path) -> None:
+    """Including those of earlier runs."""
+    ended: list[ChunkResult] = []
     for _ in range(2):
-        told.clear()
-        async with session_on(planhat) as session:
-            await run_upsert(
-                Tickets(session), tickets(4), journal=tmp_path / "job.db", chunk_size=2, concurrency=1,
-                on_chunk=lambda chunk: told.append(chunk.number),
-            )  # fmt: skip
-        assert told == [0, 1]
+        ended.clear()
+        await upsert_on(planhat, Tickets, tickets(4), tmp_path / "job.db", on_chunk=ended.append)
+        assert [chunk.number for chunk in ended] == [0, 1]
 
 
 async def test_a_job_that_is_stopped_before_it_begins_sends_nothing(planhat: Sandbox, tmp_path: Path) -> None:
@@ -104,8 +123,7 @@ async def test_a_job_that_is_stopped_before_it_begins_sends_nothing(planhat: San
     async with session_on(planhat) as session:
         job = UpsertJob(Tickets(session), tickets(4), journal=tmp_path / "job.db")
         job.stop()
-        async with job:
-            await exhausted(job)
+        await run_to_end(job)
     assert (job.is_done, n_writes(planhat)) == (False, 0)
 
 
@@ -125,18 +143,10 @@ async def test_a_killed_job_of_keyed_rows_goes_on_where_it_was(
 ) -> None:
     """What was answered by then is not sent again; what was in flight is."""
     path, rows = tmp_path / "job.db", tickets(8)
-    copies: list[Path] = []
-
-    def kill(at: int) -> None:
-        if at == number:
-            copies.append(saved(path, tmp_path / "left.db"))
-
     network = Watched(planhat.url)
-    setattr(network, moment, kill)
-    async with session_on(planhat, network) as session:
-        await run_upsert(Tickets(session), rows, journal=path, chunk_size=2, concurrency=1)
-    async with session_on(planhat) as session:
-        result = await run_upsert(Tickets(session), rows, journal=copies[0], chunk_size=2, concurrency=1)
+    setattr(network, moment, lambda at: at == number and saved(path, path.with_name("left.db")))
+    await upsert_on(planhat, Tickets, rows, path, network)
+    result = await upsert_on(planhat, Tickets, rows, path.with_name("left.db"))
     assert (result.created, result.unreported, result.rows) == (2 * number, 8 - 2 * number, 8)
     assert n_writes(planhat) == 4 + 4 - number
     assert len(planhat.records("tickets")) == 8
@@ -149,12 +159,8 @@ async def test_keyless_rows_that_were_in_flight_at_a_kill_are_unknown(
     """They are listed, and not sent again, however often the job is run; what had not left is sent."""
     path, left = tmp_path / "job.db", tmp_path / "left.db"
 
-    def kill(at: int) -> None:
-        if at == 1:
-            saved(path, left)
-
     network = Watched(planhat.url)
-    setattr(network, moment, kill)
+    setattr(network, moment, lambda at: at == 1 and saved(path, left))
     async with (
         session_on(planhat, network) as session,
         UpsertJob(Notes(session), notes(4), journal=path, chunk_size=2, concurrency=1) as job,
@@ -163,8 +169,7 @@ async def test_keyless_rows_that_were_in_flight_at_a_kill_are_unknown(
             if network.n_writes == 2:
                 break
     for _ in range(2):
-        async with session_on(planhat) as session:
-            result = await run_upsert(Notes(session), notes(6), journal=left, chunk_size=2, concurrency=1)
+        result = await upsert_on(planhat, Notes, notes(6), left)
         assert counted(result) == {"created": 4, "unknown": 2}
         assert result.not_stored == {Outcome.UNKNOWN: (range(2, 4),)}
     assert subjects(planhat) == [f"note {n}" for n in range(6)]
@@ -190,10 +195,8 @@ async def test_a_killed_job_whose_journal_was_copied_without_its_log_doubles_not
             kill(at)
 
     network = Watched(planhat.url, before=stand_still, after=kill)
-    async with session_on(planhat, network) as session:
-        await run_upsert(Notes(session), notes(8), journal=path, chunk_size=2, concurrency=1)
-    async with session_on(planhat) as session:
-        result = await run_upsert(Notes(session), notes(8), journal=left, chunk_size=2, concurrency=1)
+    await upsert_on(planhat, Notes, notes(8), path, network)
+    result = await upsert_on(planhat, Notes, notes(8), left)
     assert (result.rows, result.created + result.unknown) == (8, 8)
     assert len(subjects(planhat)) == len({*subjects(planhat)}) >= result.created
 
@@ -222,8 +225,7 @@ async def test_unknown_rows_are_sent_again_on_request(planhat: Sandbox, tmp_path
     """Those that had arrived are there twice then, which is why one has to ask."""
     path = tmp_path / "job.db"
     await killed_notes(planhat, path, arrives=True)
-    async with session_on(planhat) as session:
-        result = await run_upsert(Notes(session), notes(6), journal=path, chunk_size=2, resend_unknown=True)
+    result = await upsert_on(planhat, Notes, notes(6), path, concurrency=4, resend_unknown=True)
     assert counted(result) == {"created": 6}
     assert subjects(planhat) == sorted([f"note {n}" for n in range(6)] + ["note 2", "note 3"])
 
@@ -235,10 +237,8 @@ async def test_unknown_rows_are_looked_for_by_values_that_are_unique(
     """What is there is created, what is not is sent: in the end each row is there once."""
     path = tmp_path / "job.db"
     await killed_notes(planhat, path, arrives=arrives)
-    async with session_on(planhat) as session:
-        result = await run_upsert(
-            Notes(session), notes(6), journal=path, chunk_size=2, verify_by=["subject"], verify_wait=0.0
-        )
+    looked_for: dict[str, Any] = {"verify_by": ["subject"], "verify_wait": 0.0}
+    result = await upsert_on(planhat, Notes, notes(6), path, concurrency=4, **looked_for)
     assert counted(result) == {"created": 6}
     assert subjects(planhat) == [f"note {n}" for n in range(6)]
     assert await states(path) == [ChunkState.ANSWERED] * 3
@@ -248,10 +248,8 @@ async def test_a_row_that_did_not_leave_is_sent_by_the_next_run(planhat: Sandbox
     """Also one without a key, and one that was refused with everything else by a wrong token."""
     path = tmp_path / "job.db"
     refused = AuthenticationError("wrong token", status=401)
-    async with session_on(planhat, Watched(planhat.url, before=fail_at(1, refused))) as session:
-        first = await run_upsert(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
-    async with session_on(planhat) as session:
-        second = await run_upsert(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
+    first = await upsert_on(planhat, Notes, notes(6), path, Watched(planhat.url, before=fail_at(1, refused)))
+    second = await upsert_on(planhat, Notes, notes(6), path)
     assert first.stopped_by is not None
     assert counted(second) == {"created": 6}
     assert subjects(planhat) == [f"note {n}" for n in range(6)]
@@ -260,11 +258,9 @@ async def test_a_row_that_did_not_leave_is_sent_by_the_next_run(planhat: Sandbox
 async def test_writes_to_one_key_keep_their_order_across_runs(planhat: Sandbox, tmp_path: Path) -> None:
     """A row that is sent again is followed by what was sent after it, though that was answered."""
     path, rows = tmp_path / "job.db", [*tickets(2, title="old"), *tickets(2, title="new")]
-    async with session_on(planhat, Watched(planhat.url, before=fail_at(0, LOST))) as session:
-        first = await run_upsert(Tickets(session), rows, journal=path, chunk_size=2, concurrency=1)
+    first = await upsert_on(planhat, Tickets, rows, path, Watched(planhat.url, before=fail_at(0, LOST)))
     assert counted(first) == {"created": 2, "unknown": 2}
-    async with session_on(planhat) as session:
-        second = await run_upsert(Tickets(session), rows, journal=path, chunk_size=2, concurrency=1)
+    second = await upsert_on(planhat, Tickets, rows, path)
     assert second.ok
     assert {ticket["title"] for ticket in planhat.records("tickets")} == {"new"}
 
@@ -273,8 +269,7 @@ async def test_writes_to_one_key_keep_their_order_when_a_rerun_is_stopped(planha
     """What the rerun did not come to follows in the run after it; what shares no key is not sent again."""
     path, (other, mine) = tmp_path / "job.db", tickets(2)
     rows = [mine | {"title": "old"}, mine | {"title": "new"}, other]
-    async with session_on(planhat) as session:
-        first = await run_upsert(Tickets(session), rows, journal=path, chunk_size=1, concurrency=1)
+    first = await upsert_on(planhat, Tickets, rows, path, chunk_size=1)
     assert first.ok
     async with await Journal.open(path) as journal:
         doubtful = attrs.evolve(journal.entries[0], state=ChunkState.SENDING, pending=(range(1),), counts={})
@@ -282,13 +277,11 @@ async def test_writes_to_one_key_keep_their_order_when_a_rerun_is_stopped(planha
     network = Watched(planhat.url, after=lambda _: job.stop())
     async with session_on(planhat, network) as session:
         job = UpsertJob(Tickets(session), rows, journal=path, chunk_size=1, concurrency=1)
-        async with job:
-            await exhausted(job)
+        await run_to_end(job)
     assert await states(path) == [ChunkState.ANSWERED] * 3
     assert title_of(planhat, mine) == "old"
     for n_sent in (5, 5):
-        async with session_on(planhat) as session:
-            result = await run_upsert(Tickets(session), rows, journal=path, chunk_size=1, concurrency=1)
+        result = await upsert_on(planhat, Tickets, rows, path, chunk_size=1)
         assert (result.ok, title_of(planhat, mine), n_writes(planhat)) == (True, "new", n_sent)
 
 
@@ -317,8 +310,7 @@ async def test_a_job_that_is_stopped_with_its_last_chunk_is_done(planhat: Sandbo
     path = tmp_path / "job.db"
     async with session_on(planhat, Watched(planhat.url, before=stop)) as session:
         job = UpsertJob(Tickets(session), tickets(4), journal=path, chunk_size=2, concurrency=1)
-        async with job:
-            await exhausted(job)
+        await run_to_end(job)
     assert (job.is_done, job.result.stored) == (at == 1, 2 + 2 * at)
     journal = await Journal.load(path)
     assert [run.ended_by for run in journal.runs] == [None if job.is_done else "stopped"]
@@ -331,8 +323,7 @@ async def test_what_a_run_did_not_come_to_is_accounted_for_by_the_journal(
 ) -> None:
     """Rows that an earlier run has stored are not called unsent because this one ended before it came to them."""
     path, rows = tmp_path / "job.db", [*tickets(9), {"title": "keyless"}]
-    async with session_on(planhat, Watched(planhat.url, before=fail_at(0, LOST))) as session:
-        first = await run_upsert(Tickets(session), rows, journal=path, chunk_size=2, concurrency=1)
+    first = await upsert_on(planhat, Tickets, rows, path, Watched(planhat.url, before=fail_at(0, LOST)))
     assert counted(first) == {"created": 7, "unknown": 2, "invalid": 1}
     refused = AuthenticationError("wrong token", status=401)
     network = Watched(planhat.url)
@@ -346,10 +337,9 @@ async def test_what_a_run_did_not_come_to_is_accounted_for_by_the_journal(
         job = UpsertJob(Tickets(session), rows, journal=path, chunk_size=2, concurrency=1)
         with pytest.raises(JournalError) if way == "changed" else nullcontext():
             async with job:
-                if way == "left":
-                    await anext(job)
-                else:
-                    await exhausted(job)
+                async for _ in job:
+                    if way == "left":
+                        break
     expected = {"created": 7, "invalid": 1} | ({"unknown": 2} if way == "refused" else {"created": 9})
     assert counted(job.result) == expected
     assert (job.result.rows, job.result.n_chunks) == (10, len(await states(path)))
@@ -427,8 +417,7 @@ async def test_a_job_that_is_cancelled_knows_what_did_not_leave(planhat: Sandbox
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-    async with session_on(planhat) as session:
-        result = await run_upsert(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
+    result = await upsert_on(planhat, Notes, notes(6), path)
     assert counted(result) == {"created": 4, "unknown": 2}
     assert subjects(planhat) == [f"note {n}" for n in range(2, 6)]
 
@@ -439,17 +428,16 @@ async def test_a_job_whose_end_is_cancelled_closes_its_journal(
     """While it writes that the run has ended: another process may have it all the same."""
     path, opened = tmp_path / "job.db", list[Journal]()
     begun, going_on = threading.Event(), threading.Event()
-    execute, save_run = JournalFile.write, Journal.save_run
+    save_run = Journal.save_run
 
-    def wait(self: JournalFile, statements: Any, *, is_leaving: bool = False) -> None:
+    def wait() -> None:
         begun.set()
         going_on.wait()
-        execute(self, statements, is_leaving=is_leaving)
 
     async def end(self: Journal, run: Run) -> None:
         opened.append(self)
         if run.ended is not None:
-            monkeypatch.setattr(JournalFile, "write", wait)
+            before_writes(monkeypatch, wait)
         await save_run(self, run)
 
     monkeypatch.setattr(Journal, "save_run", end)
@@ -461,11 +449,10 @@ async def test_a_job_whose_end_is_cancelled_closes_its_journal(
         with pytest.raises(asyncio.CancelledError):
             await task
     assert {journal.is_closed for journal in opened} == {True}
-    async with await Journal.open(path) as journal:
-        assert [one.state for one in journal.entries.values()] == [ChunkState.ANSWERED]
+    assert await states(path) == [ChunkState.ANSWERED]
 
 
-async def test_a_job_that_is_left_raises_what_nobody_has_seen(planhat: Sandbox, tmp_path: Path) -> None:
+async def test_a_job_that_is_left_raises_an_error_not_raised_before(planhat: Sandbox, tmp_path: Path) -> None:
     """And its journal says that it ended by that."""
 
     def rows() -> Iterator[dict[str, Any]]:
@@ -549,7 +536,9 @@ def test_what_differs_is_said_in_the_most_telling_order() -> None:
     journal = Journal(Path("job.db"))
     journal.job = {"chunk_size": 5, "bytes": 7, "columns": {"b": "x"}, "model": "tickets", "base_url": "u", "n_rows": 9}
     with pytest.raises(JournalError) as refused:
-        refuse_another(journal, {"model": "notes", "base_url": "v", "bytes": 8000, "chunk_size": 6, "time_zone": "UTC"})
+        refuse_other_job(
+            journal, {"model": "notes", "base_url": "v", "bytes": 8000, "chunk_size": 6, "time_zone": "UTC"}
+        )
     assert str(refused.value) == (
         "job.db is the journal of another job: model is notes, was tickets; base_url is v, was u; "
         "bytes is 8,000, was 7; columns is not given, was {'b': 'x'}; time_zone is UTC, was not given; "
@@ -573,22 +562,13 @@ async def test_where_the_journal_cannot_be_written_nothing_more_leaves(
     planhat: Sandbox, tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The message says why, and the account is whole; a later run does the rest, and doubles nothing."""
-    execute, left = JournalFile.write, [None] * number
-
-    def fill_up(self: JournalFile, statements: Any, *, is_leaving: bool = False) -> None:
-        if not left:
-            raise full_disk()
-        left.pop()
-        execute(self, statements, is_leaving=is_leaving)
-
-    monkeypatch.setattr(JournalFile, "write", fill_up)
+    fill_disk_after(monkeypatch, [None] * number)
     path = tmp_path / "job.db"
     async with session_on(planhat) as session:
         job = UpsertJob(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
         with pytest.raises(JournalError, match=r"job\.db: the disk is full: nothing more is sent"):
-            async with job:
-                await exhausted(job)
-        monkeypatch.setattr(JournalFile, "write", execute)
+            await run_to_end(job)
+        monkeypatch.undo()
         n_sent = len(planhat.records("notes"))
         assert n_sent == job.result.created == 2 * ((number - 1) // 2)
         result = await run_upsert(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
@@ -601,20 +581,14 @@ async def test_what_did_not_fit_on_the_disk_is_written_once_the_log_has_made_roo
     planhat: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Answered rows without a key are not in doubt then, and the run has ended."""
-    execute, checkpoint, left = JournalFile.write, Journal.checkpoint, [None] * 5
+    free_log, left = Journal.free_log, [None] * 5
 
-    def fill_up(self: JournalFile, statements: Any, *, is_leaving: bool = False) -> None:
-        if not left:
-            raise full_disk()
-        left.pop()
-        execute(self, statements, is_leaving=is_leaving)
+    async def make_room(self: Journal) -> None:
+        await free_log(self)
+        left.extend([None] * 9)
 
-    async def make_room(self: Journal, *, frees_log: bool = False) -> None:
-        await checkpoint(self, frees_log=frees_log)
-        left.extend([None] * 9 if frees_log else [])
-
-    monkeypatch.setattr(JournalFile, "write", fill_up)
-    monkeypatch.setattr(Journal, "checkpoint", make_room)
+    fill_disk_after(monkeypatch, left)
+    monkeypatch.setattr(Journal, "free_log", make_room)
     path = tmp_path / "job.db"
     async with session_on(planhat) as session:
         with pytest.raises(JournalError, match="the disk is full"):
@@ -626,17 +600,6 @@ async def test_what_did_not_fit_on_the_disk_is_written_once_the_log_has_made_roo
     journal = await Journal.load(path)
     assert [run.ended is None for run in journal.runs] == [False, False]
     assert journal.job["model"] == "notes"
-
-
-def full_disk() -> sqlite3.Error:
-    error = sqlite3.OperationalError("said")
-    error.sqlite_errorcode = sqlite3.SQLITE_FULL
-    return error
-
-
-async def exhausted(job: UpsertJob) -> None:
-    async for _ in job:
-        pass
 
 
 async def test_totals_are_the_whole_jobs(planhat: Sandbox, tmp_path: Path) -> None:
@@ -656,20 +619,14 @@ async def test_the_event_loop_does_not_wait_for_the_disk(
 ) -> None:
     """All of SQLite's work, and the digests, are done in one thread of the journal's own."""
     names: set[str] = set()
-    execute, digest = JournalFile.write, "planhat_async.jobs.ledger.digest_of"
-
-    def noted(self: JournalFile, statements: Any, *, is_leaving: bool = False) -> None:
-        names.add(threading.current_thread().name)
-        execute(self, statements, is_leaving=is_leaving)
 
     def digested(_: Any) -> str:
         names.add(threading.current_thread().name)
         return ""
 
-    monkeypatch.setattr(JournalFile, "write", noted)
-    monkeypatch.setattr(digest, digested)
-    async with session_on(planhat) as session:
-        await run_upsert(Tickets(session), tickets(4), journal=tmp_path / "job.db", chunk_size=2)
+    before_writes(monkeypatch, lambda: names.add(threading.current_thread().name))
+    monkeypatch.setattr("planhat_async.jobs.ledger.digest_of", digested)
+    await upsert_on(planhat, Tickets, tickets(4), tmp_path / "job.db", concurrency=4)
     assert names == {"journal_0"}
 
 
@@ -688,15 +645,14 @@ async def test_an_error_that_ends_a_job_is_kept_without_what_it_quotes(
 
 
 async def test_no_row_and_no_token_is_in_the_journal(planhat: Sandbox, tmp_path: Path) -> None:
-    """Not even what reasons quote, unless somebody asks for it."""
+    """Not even quotations in reasons, unless values are kept."""
     rows: list[Any] = [*tickets(2, title="secret title"), {"sourceId": "secret key", "email": "x", "titel": 1}]
     for keeps, name in ((False, "a.db"), (True, "b.db")):
-        async with session_on(planhat) as session:
-            await run_upsert(Tickets(session), rows, journal=tmp_path / name, keep_values=keeps)
+        await upsert_on(planhat, Tickets, rows, tmp_path / name, chunk_size=5000, concurrency=4, keep_values=keeps)
         async with await Journal.open(tmp_path / name) as journal:
             ((group,),) = [entry.groups for entry in journal.entries.values()]
         assert ("titel" in group.reason) is keeps
-        held = content_of(tmp_path / name)
+        held = (tmp_path / name).read_bytes()
         assert b"secret title" not in held
         assert b"a@b.example" not in held
         assert planhat.token.encode() not in held
@@ -707,8 +663,8 @@ async def test_an_answer_is_not_forgotten_where_writing_it_is_cancelled(
     planhat: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_more: int
 ) -> None:
     """A second Ctrl-C, or several, while a slow disk takes the ends of chunks: what is known of rows stays known."""
-    path, begin, end, ending = tmp_path / "job.db", JournalLedger.begin, JournalLedger.end, asyncio.Event()
-    gate, execute = threading.Event(), JournalFile.write
+    path, begin, end, ending = tmp_path / "job.db", JournalLedger.begin_chunk, JournalLedger.end_chunk, asyncio.Event()
+    gate = threading.Event()
 
     async def begun(self: JournalLedger, chunk: Chunk) -> Recorded | None:
         known = await begin(self, chunk)
@@ -720,24 +676,14 @@ async def test_an_answer_is_not_forgotten_where_writing_it_is_cancelled(
         ending.set() if len(n_ended) == 3 else None
         await end(self, result)
 
-    def slowly(self: JournalFile, statements: Any, *, is_leaving: bool = False) -> None:
-        if len(n_begun) == 3:
-            gate.wait(5)
-        execute(self, statements, is_leaving=is_leaving)
-
     n_begun: list[int] = []
     n_ended: list[int] = []
-    monkeypatch.setattr(JournalLedger, "begin", begun)
-    monkeypatch.setattr(JournalLedger, "end", noted)
-    monkeypatch.setattr(JournalFile, "write", slowly)
+    monkeypatch.setattr(JournalLedger, "begin_chunk", begun)
+    monkeypatch.setattr(JournalLedger, "end_chunk", noted)
+    before_writes(monkeypatch, lambda: len(n_begun) == 3 and gate.wait(5))
     async with session_on(planhat) as session:
         job = UpsertJob(Notes(session), notes(6), journal=path, chunk_size=2)
-
-        async def go() -> None:
-            async with job:
-                await exhausted(job)
-
-        going = asyncio.create_task(go())
+        going = asyncio.create_task(run_to_end(job))
         await asyncio.wait_for(ending.wait(), 5)
         job.stop()
         going.cancel()
@@ -754,7 +700,8 @@ async def test_where_rows_stood_is_in_the_file_and_not_in_memory(planhat: Sandbo
     """Where rows with and without a key alternate that would be a range a row."""
     path = tmp_path / "job.db"
     async with session_on(planhat) as session, UpsertJob(Notes(session), notes(6), journal=path, chunk_size=2) as job:
-        await exhausted(job)
+        async for _ in job:
+            pass
         assert job._journal is not None
         assert [entry.positions for entry in job._journal.entries.values()] == [()] * 3
     held = (await Journal.load(path)).entries.values()
@@ -766,7 +713,7 @@ async def test_where_rows_stood_is_in_the_file_and_not_in_memory(planhat: Sandbo
 async def test_a_job_whose_journal_is_lost_sends_no_other_chunk_and_accounts_for_all(
     planhat: Sandbox, tmp_path: Path, at: int, *, is_replaced: bool
 ) -> None:
-    """It says so, also where the last chunk was under way; what was answered is told all the same."""
+    """The message says so, even if the last chunk was in flight; answered rows are still reported."""
     path, copy = tmp_path / "job.db", tmp_path / "copy.db"
     copy.write_bytes(b"")
 
@@ -777,8 +724,7 @@ async def test_a_job_whose_journal_is_lost_sends_no_other_chunk_and_accounts_for
     async with session_on(planhat, Watched(planhat.url, before=lose)) as session:
         job = UpsertJob(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
         with pytest.raises(JournalError, match=r"the journal was .* while its job ran, so nothing more is sent"):
-            async with job:
-                await exhausted(job)
+            await run_to_end(job)
     assert n_writes(planhat) == at + 1
     assert job.result.created == 2 * at + 2
     assert job.result.rows == job.result.created + job.result.unsent
@@ -792,9 +738,9 @@ async def test_a_chunk_whose_beginning_is_cancelled_is_withdrawn(
     path, save = tmp_path / "job.db", Journal.save
     written, held = asyncio.Event(), asyncio.Event()
 
-    async def slow(self: Journal, entry: Any, run: Run | None = None, *, is_leaving: bool = False) -> None:
-        await save(self, entry, run, is_leaving=is_leaving)
-        if is_leaving:
+    async def slow(self: Journal, entry: Any, run: Run | None = None, *, precedes_send: bool = False) -> None:
+        await save(self, entry, run, precedes_send=precedes_send)
+        if precedes_send:
             written.set()
             await held.wait()
 
@@ -807,8 +753,7 @@ async def test_a_chunk_whose_beginning_is_cancelled_is_withdrawn(
             await task
     assert await states(path) == []
     monkeypatch.setattr(Journal, "save", save)
-    async with session_on(planhat) as session:
-        assert counted(await run_upsert(Notes(session), notes(2), journal=path)) == {"created": 2}
+    assert counted(await upsert_on(planhat, Notes, notes(2), path, chunk_size=5000, concurrency=4)) == {"created": 2}
 
 
 async def test_a_second_job_on_a_session_counts_its_own_calls(planhat: Sandbox, tmp_path: Path) -> None:
@@ -817,8 +762,7 @@ async def test_a_second_job_on_a_session_counts_its_own_calls(planhat: Sandbox, 
         for name in ("one.db", "two.db", None, None):
             path = None if name is None else tmp_path / name
             job = UpsertJob(Tickets(session), tickets(4), journal=path, chunk_size=2)
-            async with job:
-                await exhausted(job)
+            await run_to_end(job)
             cost = job.cost(seconds=1.0)
             assert (cost.calls, cost.attempts) == (2, 2)
             if path is not None:

@@ -1,4 +1,4 @@
-"""Records into bytes."""
+"""Records as JSONL and CSV."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from planhat_async._convert import fields_of
 from planhat_async.errors import DecodeError
 from planhat_async.jobs.writers import CsvWriter, JsonlWriter
-from planhat_async.models import Note, Task, Ticket
+from planhat_async.models import ALL, Ticket
 from planhat_async.records import Record
 
 COLUMNS: dict[type[Record], list[str]] = {
-    cls: [*(field.wire for field in fields_of(cls).values()), "extra"] for cls in (Note, Task, Ticket)
+    cls: [*(field.wire for field in fields_of(cls).values()), "extra"]
+    for cls in (repository.model.record for repository in ALL)
 }
 
 
@@ -31,7 +32,7 @@ def jsonl(*rows: bytes) -> bytes:
 
 
 def cells(*rows: bytes, record: type[Record] = Ticket) -> list[dict[str, str]]:
-    """What another program reads in the CSV file of these rows; empty cells left out."""
+    """The cells in the CSV file of these rows, as another program reads them; without empty ones."""
     out = io.BytesIO()
     writer = CsvWriter(out, record)
     for row in rows:
@@ -48,31 +49,31 @@ def test_a_jsonl_line_is_what_planhat_sent_byte_for_byte() -> None:
     assert jsonl(first, second) == first + b"\n" + second + b"\n"
 
 
-def test_a_record_laid_out_over_lines_is_put_on_one() -> None:
-    """Or a reader of JSONL would see pieces."""
+def test_a_record_of_several_lines_is_written_on_one() -> None:
+    """A reader of JSONL would see fragments otherwise."""
     assert jsonl(b'{\n  "a": "x\\ny",\r\n  "b": [1, 2]\n}') == b'{"a":"x\\ny","b":[1,2]}\n'
 
 
 @settings(derandomize=True, deadline=None)
 @given(st.recursive(st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(), st.lists, max_leaves=5))
 def test_each_jsonl_line_is_one_record(value: object) -> None:
-    """Whatever it holds, and however it was laid out."""
+    """For any content and layout."""
     row = {"value": value}
     lines = jsonl(json.dumps(row).encode(), json.dumps(row, indent=1).encode()).splitlines(keepends=True)
     assert [json.loads(line) for line in lines] == [row, row]
     assert all(line.endswith(b"\n") for line in lines)
 
 
-@pytest.mark.parametrize("record", [Note, Task, Ticket])
-def test_a_csv_has_the_models_columns_whatever_the_records_hold(record: type[Record]) -> None:
-    """Planhat's names, and `extra` at the end, also where there is no record at all."""
+@pytest.mark.parametrize("record", COLUMNS)
+def test_a_csv_has_the_models_columns(record: type[Record]) -> None:
+    """Planhat's names, and `extra` at the end, also without any record."""
     out = io.BytesIO()
     CsvWriter(out, record)
     assert out.getvalue().decode() == ",".join(COLUMNS[record]) + "\r\n"
 
 
 def test_csv_cells_hold_texts_plain_and_everything_else_as_json() -> None:
-    """So a list can be told from a text by whoever reads it."""
+    """So that readers can distinguish a list from a text."""
     row = rb'{"_id":"1","title":"Hi","tags":["a,b"],"isOpen":false,"timeSpent":2.5,"custom":{"Plan":"Gold"}}'
     assert cells(row) == [
         {
@@ -87,12 +88,12 @@ def test_csv_cells_hold_texts_plain_and_everything_else_as_json() -> None:
 
 
 def test_csv_texts_survive_quotes_commas_and_line_breaks() -> None:
-    """Also in alphabets of others."""
+    """Also in other alphabets."""
     text = 'Hello, "Đặng"\r\nline\n2\rend,'
     assert cells(json.dumps({"description": text}).encode()) == [{"description": text}]
 
 
-def test_what_no_column_has_a_place_for_goes_to_extra() -> None:
+def test_fields_without_a_column_go_to_extra() -> None:
     """Planhat's newest fields are not lost."""
     assert cells(rb'{"_id":"1","newField":{"a":1},"other":null}') == [
         {"_id": "1", "extra": '{"newField":{"a":1},"other":null}'}
@@ -100,20 +101,20 @@ def test_what_no_column_has_a_place_for_goes_to_extra() -> None:
 
 
 def test_a_csv_field_that_is_null_is_an_empty_cell() -> None:
-    """As one that was not sent, or is an empty text."""
+    """Like a field that was not sent or is an empty text."""
     assert cells(rb'{"_id":"1","title":null,"name":""}', rb"{}") == [{"_id": "1"}, {}]
 
 
-def test_a_csv_row_that_is_no_object_is_planhats_fault() -> None:
-    """A list of numbers is an answer that cannot be read, not a bug of whoever exports."""
+def test_a_csv_row_that_is_not_an_object_is_an_error_of_the_answer() -> None:
+    """A list of numbers is an answer that cannot be read, not an error of the caller."""
     with pytest.raises(DecodeError) as caught:
         cells(b"5")
     assert str(caught.value) == "the list holds something that is not a record: 5"
 
 
 @pytest.mark.parametrize("depth", [400, 900])
-def test_a_record_that_is_nested_deep_ends_no_export(depth: int) -> None:
-    """What could be read can be written."""
+def test_a_deeply_nested_record_is_exported(depth: int) -> None:
+    """Everything that can be read can be written."""
     deep = b"[" * depth + b"]" * depth
     (row,) = cells(b'{"_id":"1","custom":{"x":%s},"more":%s}' % (deep, deep))
     assert (row["custom"].count("["), row["extra"].count("[")) == (depth, depth)

@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, get_type_hints
 
 import pytest
+from each_model import declared_options, each, one_list, sample_row
 
 from planhat_async import (
     DecodeError,
-    NoteListingOptions,
-    NotePageOptions,
     Notes,
     NotFoundError,
-    TaskListingOptions,
-    TaskPageOptions,
     Tasks,
     TaskUpdateOptions,
-    TicketListingOptions,
-    TicketPageOptions,
     Tickets,
 )
+from planhat_async.models import ALL
+from planhat_async.records import Filter, IdFilter
+from planhat_async.records.filters import ArchivedFilter, DayFilter
+from planhat_async.repositories import Creates, Deletes, Gets, ListingOptions, Lists, PageOptions, Updates, Upserts
+from planhat_async.sandbox.models import ALL as RULES
 from reference.conftest import Serve
 from reference.page_server import ID, OTHER_ID, Answers, Call, PageServer, Said, always, by_method, listing, says
 
-Repository = type[Notes] | type[Tasks] | type[Tickets]
-EVERY: list[tuple[Repository, str]] = [(Notes, "/conversations"), (Tasks, "/tasks"), (Tickets, "/tickets")]
-SINGLE: list[tuple[type[Notes | Tasks], str]] = [(Notes, "/conversations"), (Tasks, "/tasks")]
 SHARED = {"limit", "offset", "sort", "select"}
+PATHS = {Notes: "/conversations", Tasks: "/tasks", Tickets: "/tickets"}
 DOCUMENTED = {
-    "/conversations": SHARED | {"companyId"},
-    "/tasks": SHARED | {"companyId", "enduserIds", "isArchived"},
-    "/tickets": SHARED | {"companyId", "status", "email", "search"},
+    **{rules.name: SHARED | {one.parameter for one in rules.filters} for rules in RULES},
+    "notes": SHARED | {"companyId"},
+    "tasks": SHARED | {"companyId", "enduserIds", "isArchived"},
+    "tickets": SHARED | {"companyId", "status", "email", "search"},
 }
 """The list parameters of each page."""
 
@@ -59,25 +58,24 @@ def asked(planhat: PageServer) -> set[str]:
 # Paths and methods
 
 
-@pytest.mark.parametrize(("repository", "path"), EVERY)
-async def test_each_model_has_its_path(page_server: Serve, repository: Repository, path: str) -> None:
+@each(Lists)
+async def test_each_model_has_its_path(page_server: Serve, repository: Any) -> None:
     """D: notes are at `/conversations`, tasks at `/tasks`, tickets at `/tickets`; L: `/notes` does not exist."""
     planhat = await page_server(always([]))
     await repository(planhat.session).page()
-    assert planhat.lines == [f"GET {path}"]
+    assert planhat.lines == [f"GET {PATHS.get(repository, repository.model.path)}"]
 
 
-@pytest.mark.parametrize(("repository", "path"), SINGLE)
-async def test_a_record_is_created_read_and_changed_at_its_path(
-    page_server: Serve, repository: type[Notes | Tasks], path: str
-) -> None:
+@each(Creates, Gets, Updates)
+async def test_a_record_is_created_read_and_changed_at_its_path(page_server: Serve, repository: Any) -> None:
     """D: `POST path` creates, `GET path/{key}` reads, `PUT path/{key}` changes."""
+    path = PATHS.get(repository, repository.model.path)
     planhat = await page_server(always({"_id": ID, "companyId": OTHER_ID}))
     model = repository(planhat.session)
     found = [
-        await model.create({"company_id": OTHER_ID}),
+        await model.create(sample_row(repository.model)),
         await model.get(ID),
-        await model.update(ID, {"description": "d"}),
+        await model.update(ID, {"custom": {"d": 1}}),
     ]
     assert ids(found) == [ID] * 3
     assert planhat.lines == [f"POST {path}", f"GET {path}/{ID}", f"PUT {path}/{ID}"]
@@ -90,21 +88,18 @@ def test_tickets_have_no_single_calls_but_deletion() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("repository", "path", "answer"),
-    [
-        (Notes, "/conversations", {"_id": ID, "type": "note"}),
-        (Tasks, "/tasks", {"n": 1, "ok": 1, "deletedCount": 1}),
-        (Tickets, "/tickets", {"_id": ID, "type": "ticket"}),
-    ],
-)
+@each(Deletes)
+@pytest.mark.parametrize("answer", [{"_id": ID, "type": "note"}, {"n": 1, "ok": 1, "deletedCount": 1}], ids=str)
 async def test_a_deletion_is_answered_with_the_record_or_a_count(
-    page_server: Serve, repository: Repository, path: str, answer: Any
+    page_server: Serve, repository: Any, answer: Any
 ) -> None:
-    """D: a deleted note or ticket comes back, of a task `{"n":1,"ok":1,"deletedCount":1}`; all are success."""
+    """D: a deleted note or ticket comes back, of a task `{"n":1,"ok":1,"deletedCount":1}`; all are success.
+
+    ?: which of them comes of other models.
+    """
     planhat = await page_server(always(answer))
     await repository(planhat.session).delete(ID)
-    assert planhat.lines == [f"DELETE {path}/{ID}"]
+    assert planhat.lines == [f"DELETE {PATHS.get(repository, repository.model.path)}/{ID}"]
 
 
 async def test_a_deletion_that_counts_none_found_none(page_server: Serve) -> None:
@@ -114,23 +109,22 @@ async def test_a_deletion_that_counts_none_found_none(page_server: Serve) -> Non
         await Tasks(planhat.session).delete(ID)
 
 
-@pytest.mark.parametrize("repository", [Notes, Tasks, Tickets])
+@each(Deletes)
 @pytest.mark.parametrize("body", ["", *(pytest.param(text) for text in ("OK", "gone"))])
 async def test_a_deletion_answered_in_plain_text_or_nothing_is_done(
-    page_server: Serve, repository: Repository, body: str
+    page_server: Serve, repository: Any, body: str
 ) -> None:
     """?: bodies are "an object or a string", sometimes plain text; the status says that the record is gone."""
     planhat = await page_server(always(body, content_type="text/plain"))
     assert await repository(planhat.session).delete_many([ID, OTHER_ID]) == [True, True]
 
 
-@pytest.mark.parametrize(("repository", "path"), EVERY)
-async def test_a_bulk_upsert_puts_an_array_to_the_path(page_server: Serve, repository: Repository, path: str) -> None:
+@each(Upserts)
+async def test_a_bulk_upsert_puts_an_array_to_the_path(page_server: Serve, repository: Any) -> None:
     """D: `PUT path` with an array; at most 5,000 items, so row 5,001 is in another call."""
     planhat = await page_server(always({"created": 0, "updated": 5000}))
-    row = {"company_id": OTHER_ID, "email": "a@b.c"} if repository is Tickets else {"company_id": OTHER_ID}
-    await repository(planhat.session).upsert_many([{"_id": key(n), **row} for n in range(5001)])
-    assert planhat.lines == [f"PUT {path}"] * 2
+    await repository(planhat.session).upsert_many([{"_id": key(n), "custom": {"n": n}} for n in range(5001)])
+    assert planhat.lines == [f"PUT {PATHS.get(repository, repository.model.path)}"] * 2
     assert sorted(len(call.sent) for call in planhat.calls) == [1, 5000]
 
 
@@ -154,7 +148,7 @@ async def test_a_bulk_upsert_puts_an_array_to_the_path(page_server: Serve, repos
     ],
 )
 async def test_filters_have_their_documented_names(
-    page_server: Serve, repository: Repository, option: Any, sent: dict[str, str]
+    page_server: Serve, repository: Any, option: Any, sent: dict[str, str]
 ) -> None:
     """D: `companyId`, `enduserIds`, `isArchived`, `status`, `email`, `search`; several ids are joined by commas.
 
@@ -185,67 +179,78 @@ VALUES: dict[str, Any] = {
     "start_offset": 1,
     "after": key(0),
     "on_bad_record": "skip",
-    "company_id": [ID, OTHER_ID],
-    "enduser_ids": [ID],
-    "type": "QBR",
-    "archived": True,
-    "status": "open",
-    "email": "a@b.c",
-    "search": "x",
 }
-"""A value for every option of every list; one that is missing here is a KeyError below."""
+"""A value for every option that all lists have; one that is missing here is a KeyError below."""
 
 
-def _calls(repository: Any) -> list[tuple[Callable[..., Any], type]]:
-    options = {
-        Notes: (NoteListingOptions, NotePageOptions),
-        Tasks: (TaskListingOptions, TaskPageOptions),
-        Tickets: (TicketListingOptions, TicketPageOptions),
-    }[repository]
-    return [(repository.all, options[0]), (repository.page, options[1])]
+def value_of(one: Filter) -> Any:
+    """A value for a filter."""
+    match one:
+        case IdFilter():
+            return [ID, OTHER_ID] if one.is_many else ID
+        case ArchivedFilter():
+            return True
+        case DayFilter():
+            return "2024-05-31"
+        case _:
+            return "x"
 
 
-@pytest.mark.parametrize(("repository", "path"), EVERY)
-async def test_only_documented_parameters_are_ever_sent(page_server: Serve, repository: Any, path: str) -> None:
+@each(Lists)
+@pytest.mark.parametrize("method", ["page", "iter", "iter_json", "pages", "all"])
+def test_type_checkers_know_every_option(repository: Any, method: str) -> None:
+    """Those of all lists, and the model's filters: a single page has none that is applied row by row."""
+    shared = PageOptions if method == "page" else ListingOptions
+    filters = {one.option for one in repository.model.filters if one.is_for_pages or method != "page"}
+    assert set(get_type_hints(declared_options(repository, method))) == set(get_type_hints(shared)) | filters
+
+
+@each(Lists)
+async def test_only_documented_parameters_are_ever_sent(page_server: Serve, repository: Any) -> None:
     """L: unknown query parameters are ignored silently, so a filter under another name would list everything.
 
     Every option of every call that lists, alone and all together.
     """
     planhat = await page_server(listing(records(5), default=2))
-    for call, options in _calls(repository):
-        names = set(get_type_hints(options))
+    values = VALUES | {one.option: value_of(one) for one in repository.model.filters}
+    lists = set(one_list(repository))
+    for method in ("all", "page"):
+        call, names = (
+            getattr(repository(planhat.session), method),
+            set(declared_options(repository, method).__annotations__),
+        )
         # Open and archived tasks are two lists, and a place in a list is one in a single list.
-        alone = [{name} | (names & {"archived"} if name in {"after", "start_offset"} else set()) for name in names]
+        alone = [{name} | (names & lists if name in {"after", "start_offset"} else set()) for name in names]
         for chosen in [set(), *alone, names - {"sort"}, names - {"after", "start_offset"}]:
             with suppress(DecodeError):  # five notes are no answer to every question: what is sent is in question here
-                await call(repository(planhat.session), **{name: VALUES[name] for name in chosen})
-    assert asked(planhat) == DOCUMENTED[path]
-    assert {call.path for call in planhat.calls} == {path}
+                await call(**{name: values[name] for name in chosen})
+    assert asked(planhat) == DOCUMENTED[repository.model.name]
+    assert {call.path for call in planhat.calls} == {PATHS.get(repository, repository.model.path)}
 
 
 async def test_the_walk_over_changed_tasks_sends_documented_parameters_only(page_server: Serve) -> None:
     """L: `sort=-updatedAt` is honoured, and there is no updated-since filter: none is sent."""
     rows = records(3, updatedAt="2024-05-31T09:30:00.000Z")
     planhat = await page_server(listing(rows, default=500))
-    options: Any = {name: VALUES[name] for name in get_type_hints(TaskUpdateOptions)}
+    values = VALUES | {one.option: value_of(one) for one in Tasks.model.filters}
+    options: Any = {name: values[name] for name in get_type_hints(TaskUpdateOptions)}
     since = datetime(2024, 6, 1, tzinfo=UTC)
     async for _ in Tasks(planhat.session).iter_updated_since(since, **options):
         pass
-    assert asked(planhat) <= DOCUMENTED["/tasks"]
+    assert asked(planhat) <= DOCUMENTED["tasks"]
     assert {call.asked("sort") for call in planhat.calls} == {"-updatedAt"}
 
 
-@pytest.mark.parametrize(("repository", "path"), EVERY)
-async def test_a_parameter_of_another_model_is_refused(page_server: Serve, repository: Any, path: str) -> None:
+@each(Lists)
+async def test_a_parameter_of_another_model_is_refused(page_server: Serve, repository: Any) -> None:
     """L: it would be ignored silently, and the whole list come back as if it had been filtered."""
     planhat = await page_server(always([]))
-    others = {"company_id", "enduser_ids", "archived", "status", "email", "search", "updated_since"}
-    known = set(get_type_hints(_calls(repository)[0][1]))
-    for name in others - known:
+    others = {"updated_since", *(one.option for other in ALL for one in other.model.filters)}
+    assert others >= {"company_id", "enduser_ids", "archived", "status", "email", "search"}
+    for name in others - {one.option for one in repository.model.filters}:
         with pytest.raises(TypeError, match=name):
             await repository(planhat.session).page(**{name: "x"})
     assert planhat.calls == []
-    assert path in DOCUMENTED
 
 
 @pytest.mark.parametrize("name", ["company_id", "enduser_ids"])
@@ -263,9 +268,16 @@ async def test_long_lists_of_ids_are_split(page_server: Serve, name: str) -> Non
 # Pages
 
 
-@pytest.mark.parametrize(("repository", "most"), [(Notes, 2000), (Tasks, 10_000), (Tickets, 10_000)])
-async def test_no_call_asks_for_more_than_the_maximum(page_server: Serve, repository: Repository, most: int) -> None:
+LIMITS = {Notes: (30, 2000), Tasks: (500, 10_000), Tickets: (500, 10_000)}
+"""The default and the largest limit of notes, tasks and tickets, as their pages have them."""
+
+
+@each(Lists)
+async def test_no_call_asks_for_more_than_the_maximum(page_server: Serve, repository: Any) -> None:
     """D: 2,000 notes, 10,000 tasks or tickets. ?: what a larger `limit` does is unknown, so none is sent."""
+    limits = repository.model.limits
+    assert LIMITS.get(repository, (limits.default, limits.most)) == (limits.default, limits.most)
+    most = limits.most
     planhat = await page_server(always([]))
     model = repository(planhat.session)
     await model.page()
@@ -274,29 +286,27 @@ async def test_no_call_asks_for_more_than_the_maximum(page_server: Serve, reposi
     assert {call.asked("limit") for call in planhat.calls} == {str(most)}
 
 
-@pytest.mark.parametrize(("repository", "default"), [(Notes, 30), (Tasks, 500), (Tickets, 500)])
-async def test_a_list_shorter_than_the_default_is_one_call(
-    page_server: Serve, repository: Repository, default: int
-) -> None:
+@each(Lists)
+async def test_a_list_shorter_than_the_default_is_one_call(page_server: Serve, repository: Any) -> None:
     """D: without `limit` a page has 30 notes, 500 tasks or tickets; no server that ignores `limit` sends fewer."""
+    default = repository.model.limits.default
     planhat = await page_server(listing(records(default - 1), default=default))
-    options: dict[str, Any] = {"archived": False} if repository is Tasks else {}
-    assert len(await repository(planhat.session).all(**options)) == default - 1
+    assert len(await repository(planhat.session).all(**one_list(repository))) == default - 1
     assert len(planhat.calls) == 1
 
 
-@pytest.mark.parametrize(("repository", "default"), [(Notes, 30), (Tasks, 500), (Tickets, 500)])
+@each(Lists)
 @pytest.mark.parametrize("more", [0, 1, 7])
-async def test_a_short_page_is_no_end(page_server: Serve, repository: Repository, default: int, more: int) -> None:
+async def test_a_short_page_is_no_end(page_server: Serve, repository: Any, more: int) -> None:
     """?: a page may come back shorter than asked for although more rows follow; the next offset counts those received.
 
     The server gives no more than a cap of its own, whatever the limit.
     """
+    default = repository.model.limits.default
     cap = default + more
     rows = records(3 * cap + 1)
     planhat = await page_server(listing(rows, default=default, most=cap))
-    options: dict[str, Any] = {"archived": False} if repository is Tasks else {}
-    assert ids(await repository(planhat.session).all(**options)) == [row["_id"] for row in rows]
+    assert ids(await repository(planhat.session).all(**one_list(repository))) == [row["_id"] for row in rows]
 
 
 async def test_pages_that_share_their_rows_unevenly_are_the_whole_list(page_server: Serve) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 import pytest
 import virtual_time
+from each_model import each
 
 from planhat_async import (
     AuthenticationError,
@@ -30,6 +31,7 @@ from planhat_async import (
     Timeouts,
 )
 from planhat_async._http.wire import Request, Response, Token
+from planhat_async.repositories import Deletes
 from reference.conftest import Serve
 from reference.page_server import ID, OTHER_ID, TOKEN, Call, PageServer, Said, always, in_turn, says
 
@@ -243,7 +245,7 @@ async def test_a_200_without_a_record_is_no_success(page_server: Serve, call: An
         await call(planhat)
 
 
-@pytest.mark.parametrize("repository", [Notes, Tasks, Tickets])
+@each(Deletes)
 async def test_a_deletion_answered_with_an_error_is_not_done(page_server: Serve, repository: Any) -> None:
     """?: a 200 whose body is `{"error": …}` is no success, of a deletion either."""
     planhat = await page_server(always({"error": "no"}))

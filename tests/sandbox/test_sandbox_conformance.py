@@ -19,11 +19,15 @@ from planhat_async.sandbox import Choices
 from planhat_async.sandbox.api import Api
 from planhat_async.sandbox.limits import Limits
 from planhat_async.sandbox.messages import ApiRequest
-from planhat_async.sandbox.models import ALL
+from planhat_async.sandbox.models import ALL, Rules
+from planhat_async.sandbox.models.list_filters import AnyOf, FieldFilter, OneOf
 
 T = TypeVar("T", bound=Callable[..., Any])
 
 REFERENCE = Path(__file__).parents[3] / "shared" / "api" / "REFERENCE.md"
+REACHED = [rules for rules in ALL if rules.path is not None]
+EACH_MODEL = pytest.mark.parametrize("rules", REACHED, ids=lambda rules: rules.name)
+LIMITS = {"notes": (30, 2_000), "tasks": (500, 10_000), "tickets": (500, 10_000)}
 PATHS: dict[str, dict[str, str]] = {"conversations": {"type": "note"}, "tasks": {}}
 FACTS: dict[str, str] = {}
 
@@ -49,8 +53,9 @@ def _task(**fields: Any) -> dict[str, Any]:
 
 @fact("`/conversations` D | `/tasks` D | `/tickets` D")
 def test_the_three_paths() -> None:
-    """Notes, tasks and tickets have a path each, and no other is known."""
+    """Notes, tasks and tickets have a path each, as the other models have, and no other is known."""
     planhat = Door()
+    assert [planhat("GET", path).status for path in (str(rules.path) for rules in REACHED)] == [200] * len(REACHED)
     assert [planhat("GET", path).status for path in ("conversations", "tasks", "tickets")] == [200] * 3
     assert planhat("GET", "notes").status == 404
 
@@ -92,27 +97,26 @@ def test_update() -> None:
 def test_delete() -> None:
     """By `_id`; notes and tickets come back, of tasks a count."""
     planhat = Door()
-    for name, path in (("notes", "conversations"), ("tasks", "tasks"), ("tickets", "tickets")):
-        record_id = planhat.add(name, sourceId="s", externalId="e")
+    for rules in (one for one in REACHED if one.delete_keys):
+        path = str(rules.path)
+        record_id = planhat.add(rules.name, sourceId="s", externalId="e")
         assert [planhat("DELETE", f"{path}/{key}").status for key in ("srcid-s", "extid-e")] == [404] * 2
         answer = planhat("DELETE", f"{path}/{record_id}").body
-        assert answer == {"n": 1, "ok": 1, "deletedCount": 1} if path == "tasks" else answer["_id"] == record_id
+        counts = {"notes": False, "tasks": True, "tickets": False}.get(rules.name, rules.counts_deletions)
+        assert answer == {"n": 1, "ok": 1, "deletedCount": 1} if counts else answer["_id"] == record_id
         assert planhat.ids(path) == []
 
 
 @fact("default 30, **max 2,000** D | default 500, **max 10,000** D | default 500, **max 10,000** D")
-@pytest.mark.parametrize(
-    ("path", "default", "most"), [("conversations", 30, 2_000), ("tasks", 500, 10_000), ("tickets", 500, 10_000)]
-)
-def test_limits_of_lists(path: str, default: int, most: int) -> None:
+@EACH_MODEL
+def test_limits_of_lists(rules: Rules) -> None:
     """A page has so many rows if nothing is asked for, and no more if more is."""
     planhat = Door()
-    kind = {"type": "ticket"} if path == "tickets" else {}
-    rules = next(rules for rules in ALL if rules.path == path)
+    default, most = LIMITS.get(rules.name, (rules.default_limit, rules.max_limit))
     collection = planhat.api.state.collection(rules)
     for number in range(most + 1):
-        collection.insert({"_id": f"{number:024x}", **kind})
-    assert [len(planhat.ids(path, **query)) for query in ({}, {"limit": "99999"})] == [default, most]
+        collection.insert({"_id": f"{number:024x}", **rules.filled_in})
+    assert [len(planhat.ids(str(rules.path), **query)) for query in ({}, {"limit": "99999"})] == [default, most]
 
 
 @fact("**max 5,000 items** D; matches on `_id` | max 5,000 D; matches on `_id`, then `sourceId`")
@@ -127,6 +131,17 @@ def test_bulk_upsert() -> None:
         rows = [{"_id": record_id, "custom": {"a": 1}}, _ticket("s", type="note", custom={"b": 1})]
         answers = [planhat("PUT", path, [row | {"email": "a@b.c"}]).body for row in rows]
         assert [answer["updated"] for answer in answers] == [1, path != "conversations"]
+
+
+@EACH_MODEL
+def test_rows_of_each_model_match_on_its_keys(rules: Rules) -> None:
+    """Each key alone finds the record that holds it; 5,001 rows are too many."""
+    planhat, path = Door(), str(rules.path)
+    assert planhat("PUT", path, [{}] * 5_001).status == (400 if rules.match else 405)
+    for number, (sent, stored) in enumerate(rules.match):
+        record_id = planhat.add(rules.name, **({} if stored == "_id" else {stored: f"key {number}"}))
+        key = record_id if stored == "_id" else f"key {number}"
+        assert planhat("PUT", path, [{sent: key, "custom": {"a": 1}}]).body["updated"] == 1, sent
 
 
 _KINDS = {"conversations": "note", "tasks": "task", "tickets": "ticket"}
@@ -151,6 +166,20 @@ def test_list_filters() -> None:
             assert (planhat.ids(path, **{name: "a"}) != all_ids) == (name in filters), (path, name)
 
 
+@EACH_MODEL
+def test_each_model_has_its_own_filters(rules: Rules) -> None:
+    """Those of the others are passed over."""
+    planhat, path = Door(), str(rules.path)
+    filters = {one.parameter: one for other in REACHED for one in other.filters if isinstance(one, FieldFilter)}
+    for value in "ab":
+        held = {one.field: [{"id": value}] if isinstance(one, AnyOf) else value for one in filters.values()}
+        held.pop("_id", None)
+        planhat.add(rules.name, **held)
+    all_ids, own = planhat.ids(path), {one.parameter for one in rules.filters}
+    assert len(all_ids) == 2
+    assert {name for name in filters if planhat.ids(path, **{name: "a"}) != all_ids} == own & filters.keys()
+
+
 @fact("Tickets are conversations too: `/conversations/{id}` reaches one D")
 def test_tickets_are_conversations() -> None:
     """The ticket endpoint sets the type itself, and the other one gets it."""
@@ -165,14 +194,16 @@ def test_tickets_are_conversations() -> None:
 def test_shared_list_parameters() -> None:
     """On each path; ids of companies and of end users may be several, separated by commas."""
     planhat = Door()
-    for path, kind in _KINDS.items():
-        a, b, c = (planhat.add(path, type=kind, subject=text, companyId=text) for text in "bca")
+    for rules in REACHED:
+        path = str(rules.path)
+        a, b, c = (planhat.add(rules.name, subject=text, companyId=text) for text in "bca")
         assert planhat.ids(path, limit="1", offset="1") == [b]
         assert planhat.ids(path, sort="subject") == [c, a, b]
         assert planhat.ids(path, sort="-subject") == [b, a, c]
         assert planhat.ids(path, sort="Subject") == [a, b, c]
         assert planhat("GET", path, select="subject,none", limit="1", sort="_id").body == [{"_id": a, "subject": "b"}]
-        assert planhat.ids(path, companyId="b,a") == [a, c]
+        if any(isinstance(one, OneOf) and one.field == "companyId" for one in rules.filters):
+            assert planhat.ids(path, companyId="b,a") == [a, c]
     people = [planhat.add("tasks", endusers=[{"id": name}]) for name in "xyz"]
     assert planhat.ids("tasks", enduserIds="x,z") == [people[0], people[2]]
 

@@ -11,47 +11,44 @@ import attrs
 from planhat_async._convert.fields import spellings_of, wire_path
 from planhat_async._convert.values import SCALAR_CHECKS, read_time
 from planhat_async.records import Model
+from planhat_async.records.arguments import several
 
-Mark: TypeAlias = tuple[tuple[Any, ...], tuple[Any, ...]]
+Fingerprint: TypeAlias = tuple[tuple[Any, ...], tuple[Any, ...]]
+"""The values of the unique fields, and those of the others."""
 
 _CUSTOM = "custom."
 
 
 @attrs.frozen
-class Marker:
-    """Takes the values that are compared from rows and from records."""
+class FingerprintFields:
+    """The fields whose values are compared, by wire name."""
 
-    warranted: tuple[str, ...]
-    """Fields by wire name, or `custom.NAME`, that every row must have."""
+    unique: tuple[str, ...]
+    """Fields that every row must have and, as the caller warrants, no two share; also `custom.NAME`."""
     others: tuple[str, ...]
-    """Fields that are compared as well."""
     times: frozenset[str]
     """Which of them are times, written in more than one way."""
 
     @property
     def select(self) -> str:
         """The fields to select: `custom` as a whole, because it is unknown whether Planhat selects a part of it."""
-        names = ("custom" if name.startswith(_CUSTOM) else name for name in (*self.warranted, *self.others))
+        names = ("custom" if name.startswith(_CUSTOM) else name for name in (*self.unique, *self.others))
         return ",".join(dict.fromkeys(["_id", *names]))
 
-    def mark_of(self, record: Mapping[str, Any]) -> Mark:
-        """The values that are compared: those that were warranted, and the others."""
+    def of_record(self, record: Mapping[str, Any]) -> Fingerprint:
+        """The fingerprint of one of Planhat's records."""
         return (
-            tuple(self._value(record, name) for name in self.warranted),
+            tuple(self._value(record, name) for name in self.unique),
             tuple(self._value(record, name) for name in self.others),
         )
 
-    def mark_of_row(self, wire: Mapping[str, Any]) -> Mark:
-        """The same of a row that is to be sent.
-
-        Raises:
-            ValueError: It lacks one of the values that were warranted.
-        """
-        mark = self.mark_of(wire)
-        for name, value in zip(self.warranted, mark[0], strict=True):
+    def of_row(self, wire: Mapping[str, Any]) -> Fingerprint:
+        """The fingerprint of a row that is to be sent; raises ValueError if it lacks the value of a unique field."""
+        fingerprint = self.of_record(wire)
+        for name, value in zip(self.unique, fingerprint[0], strict=True):
             if value is None or value == "":
-                raise ValueError(f"{name} is missing, or nothing to be recognised by, and verify_by names it")
-        return mark
+                raise ValueError(f"verify_by: {name} must be text, a number or a time, and not blank")
+        return fingerprint
 
     def _value(self, record: Mapping[str, Any], name: str) -> Any:
         if name.startswith(_CUSTOM):
@@ -64,8 +61,8 @@ class Marker:
         return value if isinstance(value, int | float) else None
 
 
-IDS_ONLY = Marker((), (), frozenset())
-"""Compares nothing: reads `_id`s alone."""
+IDS_ONLY = FingerprintFields((), (), frozenset())
+"""Compares nothing: selects `_id` alone."""
 
 
 def _moment(text: str) -> datetime | str:
@@ -76,24 +73,22 @@ def _moment(text: str) -> datetime | str:
         return text
 
 
-def marker_of(model: Model, names: Sequence[str]) -> Marker:
-    """What takes these fields, in either spelling, from a model's rows and records.
+def fingerprint_fields(model: Model, names: Sequence[str]) -> FingerprintFields:
+    """The fields to compare for an upsert's `verify_by`, given in either spelling.
 
     Raises:
-        ValueError: An unknown field, or one that holds more than a single value; or the model's rows have keys.
-        TypeError: Not a sequence of names.
+        ValueError: A field is unknown, holds more than a single value or is not sent; or all rows have keys.
+        TypeError: `names` is not a sequence of names.
     """
-    if isinstance(names, str):
-        raise TypeError("verify_by takes several names, such as verify_by=['subject']")
     if model.always_has_key:
         raise ValueError(f"verify_by is about rows without a key, and every {model.singular} has one")
-    wires = [_compared(model, name) for name in names]
+    unique = tuple(_checked_wire(model, name) for name in several("verify_by", names, of="field names"))
     spelled, others = spellings_of(model.record), model.discriminator
-    times = frozenset(name for name in (*wires, *others) if name in spelled and spelled[name].type is datetime)
-    return Marker(tuple(wires), others, times)
+    times = frozenset(name for name in (*unique, *others) if name in spelled and spelled[name].type is datetime)
+    return FingerprintFields(unique, others, times)
 
 
-def _compared(model: Model, name: str) -> str:
+def _checked_wire(model: Model, name: str) -> str:
     wire = wire_path(model.record, name)
     if wire.startswith(_CUSTOM):
         return wire

@@ -1,4 +1,4 @@
-"""What is said of a value that cannot be."""
+"""The messages about invalid arguments."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from planhat_async import RateLimits, RetryPolicy, Timeouts
+from planhat_async.records import PageLimits
 from planhat_async.records.arguments import choice, flag, number, several, text, whole
 
 NAN, INF = float("nan"), float("inf")
@@ -42,10 +43,8 @@ NAN, INF = float("nan"), float("inf")
         (text(or_none=True), 5, TypeError, "text or None, not 5"),
     ],
 )
-def test_a_value_that_cannot_be_is_refused_in_one_line(
-    check: Any, value: Any, error: type[Exception], said: str
-) -> None:
-    """`TypeError` for the type, `ValueError` for the value; the line says what it has to be."""
+def test_an_invalid_value_is_refused_in_one_line(check: Any, value: Any, error: type[Exception], said: str) -> None:
+    """`TypeError` for the type, `ValueError` for the value; the line says what it must be."""
     with pytest.raises(error) as caught:
         check("x", value)
     assert str(caught.value) == f"x must be {said}"
@@ -72,7 +71,7 @@ def test_a_value_within_bounds_is_taken(check: Any, values: list[Any]) -> None:
 
 
 def test_a_blank_text_is_refused() -> None:
-    """Planhat may take a blank filter for none."""
+    """Planhat may ignore a blank filter."""
     with pytest.raises(ValueError, match=r"^x must not be blank: ' '$"):
         text()("x", " ")
 
@@ -114,3 +113,11 @@ def test_seconds_and_parts_are_finite_numbers(cls: Any, name: str, wrong: Any, e
     """And not negative."""
     with pytest.raises(error, match=rf"^{name} must be a number .*, not {wrong!r}$"):
         cls(**{name: wrong})
+
+
+@pytest.mark.parametrize(("default", "most"), [(0, 100), (-1, 100), (101, 100)])
+def test_page_limits_are_positive_and_in_order(default: int, most: int) -> None:
+    """The limit without a request for one cannot exceed the highest that may be requested."""
+    assert PageLimits(default=100, most=100).most == 100
+    with pytest.raises(ValueError, match=r"^(default|most) must be a whole number of at least "):
+        PageLimits(default=default, most=most)

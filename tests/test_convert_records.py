@@ -1,4 +1,4 @@
-"""Records straight from bytes: as by way of a dict, whatever the row holds."""
+"""Records straight from bytes are the same as those by way of a dict."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planhat_async import Note, Person, Record, Task, Ticket
+from planhat_async import Note, Person, Record, Task
 from planhat_async._convert import decode_json, decode_record, encode_json, fields_of
-from planhat_async._convert.records import converter
-from planhat_async._convert.row_reading import _MAX_LEARNED, RowReader, _struct
+from planhat_async._convert.records import _MAX_LEARNED, RowReader, _struct, converter
+from planhat_async.models import ALL
 
 TIMES = st.sampled_from(["2024-05-31T09:30:00.123Z", "2024-05-31T09:30:00+02:00", "2024-05-31T09:30:00", "soon", ""])
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=4)
 PEOPLE = st.lists(st.dictionaries(st.sampled_from(["id", "name", "isOwner", "email"]), SCALARS | TEXTS), max_size=3)
 VALUES = SCALARS | TEXTS | TIMES | PEOPLE | st.dictionaries(TEXTS, SCALARS, max_size=2) | st.lists(SCALARS, max_size=2)
-MODELS = (Note, Task, Ticket)
+MODELS = [repository.model.record for repository in ALL]
 
 
 def row_of(**fields: Any) -> bytes:
@@ -61,7 +61,7 @@ def test_a_record_is_the_same_either_way(cls: type[Record]) -> None:
     assert n_straight > 100
 
 
-def test_a_field_that_nobody_documents_is_unusual_once() -> None:
+def test_an_undocumented_field_is_unusual_once() -> None:
     row = row_of(_id="1", nps=3, users=[{"id": "2", "mood": "good"}])
     reader = RowReader(Task)
     with pytest.raises(ValueError, match="unknown field"):
@@ -112,7 +112,7 @@ def test_new_names_are_not_learned_one_by_one(monkeypatch: pytest.MonkeyPatch) -
         n_structs[0] += cls is Note
         return _struct(cls, learned)
 
-    monkeypatch.setattr("planhat_async._convert.row_reading._struct", struct)
+    monkeypatch.setattr("planhat_async._convert.records._struct", struct)
     for n in range(190):
         reader.learn(Note(extra={f"field {n}": n}))
     assert n_structs[0] == 3
@@ -121,16 +121,16 @@ def test_new_names_are_not_learned_one_by_one(monkeypatch: pytest.MonkeyPatch) -
     assert reader.read(row_of(_id="1", later=1)).extra == {"later": 1}
 
 
-def test_what_another_thread_learns_meanwhile_changes_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_thread_may_learn_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     """A struct and what fills a record from it are made of one list of names."""
     reader = RowReader(Note)
 
     def struct(cls: type, learned: dict[type, tuple[str, ...]]) -> type[msgspec.Struct]:
-        monkeypatch.setattr("planhat_async._convert.row_reading._struct", _struct)
+        monkeypatch.setattr("planhat_async._convert.records._struct", _struct)
         reader.learn(Note(extra={"of another thread": 1}))
         return _struct(cls, learned)
 
-    monkeypatch.setattr("planhat_async._convert.row_reading._struct", struct)
+    monkeypatch.setattr("planhat_async._convert.records._struct", struct)
     reader.learn(Note(extra={"own": 1}))
     assert reader.read(row_of(_id="1", own="value")).extra == {"own": "value"}
 

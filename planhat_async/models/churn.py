@@ -1,0 +1,66 @@
+"""Churn: revenue lost, with the reasons."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import attrs
+
+from planhat_async.records import Record, read_only, writable
+
+
+@attrs.define(kw_only=True, repr=False)
+class Churn(Record):
+    """A churn or a downgrade (`/churn`, "Churn" in Planhat's documentation).
+
+    A bulk upsert matches it on `id`; whether on `source_id` too is not documented, so a row without an `id` may be
+    created each time it is sent. Planhat requires no field, and suggests a company and a value.
+
+    Planhat's documentation has two sets of fields. The older has `churn_date`, `reasons`, `value`, `currency` and
+    `comment`, which its examples send; the newer, a placeholder by its own words, has `is_churn`, `churn_reason`,
+    `external_id` and `create_date`. Both are here.
+
+    It changes no revenue of the company: that comes from the company's licenses.
+    """
+
+    company_id: str | None = writable()
+    """The company, by `_id`, `extid(...)` or `srcid(...)`."""
+    churn_date: date | None = writable()
+    """The day it happened."""
+    reasons: list[str] | None = writable()
+    """The reasons."""
+    value: float | None = writable()
+    """The amount lost."""
+    currency: str | None = writable()
+    """The code of its currency."""
+    comment: str | None = writable()
+    """A comment."""
+    source_id: str | None = writable()
+    """Its id in the system it came from."""
+    external_id: str | None = writable()
+    """Its id in your own system."""
+    is_churn: bool | None = writable()
+    """Whether the company left; `False` for a downgrade."""
+    churn_reason: str | None = writable()
+    """The reason."""
+
+    arr: float | None = read_only()
+    """Annual recurring revenue."""
+    company_name: str | None = read_only()
+    """The company's name."""
+    create_date: datetime | None = read_only()
+    """When Planhat created it."""
+    created_at: datetime | None = read_only()
+    """Also when Planhat created it, in some answers."""
+    description: str | None = read_only()
+    """A description."""
+    only_downgrade: bool | None = read_only()
+    """Whether it is a downgrade, with which the company stays."""
+    products: list[str] | None = read_only()
+    """The products it concerns."""
+    snoozed: bool | None = read_only()
+    """Whether it is snoozed."""
+    updated_at: datetime | None = read_only()
+    """When Planhat last changed it."""
+    version: int | None = read_only(wire="__v")
+    """The document's version key in Planhat's database."""

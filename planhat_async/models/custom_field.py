@@ -1,0 +1,56 @@
+"""Custom fields: what tenants add to Planhat's models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from planhat_async.records import Record, read_only, writable
+
+
+@attrs.define(kw_only=True, repr=False)
+class CustomField(Record):
+    """The definition of a custom field (`/customfields`, "Custom Fields" in Planhat's documentation).
+
+    The records of the model `parent` hold the field's values in `custom`, under `name`.
+
+    Planhat needs `name`, `parent` and `type` to create one; its table of fields calls `is_hidden` required too.
+    Custom fields have no key but `id`, belong to no company, and have no bulk upsert.
+    """
+
+    name: str | None = writable()
+    """The field's name, also its key in `custom`; needed to create one."""
+    type: str | None = writable()
+    """The kind of its values, such as `text`, `number`, `date`, `list` or `team member`; needed to create one."""
+    parent: str | None = writable()
+    """The model it belongs to, in lower case, such as `company`; needed to create one."""
+    is_featured: bool | None = writable()
+    """Whether it is featured; `False` by default."""
+    is_hidden: bool | None = writable()
+    """Whether it is hidden; `False` by default."""
+    is_shared: bool | None = writable()
+    """Whether it is shared; `False` by default."""
+    is_locked: bool | None = writable()
+    """Whether it is locked; `False` by default."""
+    is_mandatory: bool | None = writable()
+    """Whether a value is mandatory; `False` by default."""
+    is_formula: bool | None = writable()
+    """Whether `formula` computes its values; `False` by default."""
+    treat_undefined_as_zero: bool | None = writable()
+    """Whether its formula counts a missing value as 0."""
+    formula: str | None = writable()
+    """The formula that computes its values."""
+    list_values: list[str] | None = writable()
+    """The choices, where `type` is `list` or `multipicklist`."""
+    number_format: str | None = writable()
+    """The format of its numbers, where `type` is `number`."""
+
+    filter: list[Any] | None = read_only()
+    """Conditions, as objects."""
+    formula_refs: list[str] | None = read_only()
+    """What its formula refers to."""
+    sort_order: int | None = read_only()
+    """Its position among the custom fields of its model."""
+    version: int | None = read_only(wire="__v")
+    """The document's version key in Planhat's database."""

@@ -1,0 +1,36 @@
+"""Objectives: what a company wants to achieve."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from planhat_async.records import Record, read_only, writable
+
+
+@attrs.define(kw_only=True, repr=False)
+class Objective(Record):
+    """An objective (`/objectives`, "Objectives" in Planhat's documentation).
+
+    A bulk upsert matches objectives on `id`, then on `source_id`, then on `external_id`; a row that matches none needs
+    a name and a company.
+    """
+
+    name: str | None = writable()
+    """The objective's name; needed to create one."""
+    health: float | None = writable()
+    """Its health."""
+    company_id: str | None = writable()
+    """The company, by `_id`, `extid(...)` or `srcid(...)`; needed to create one."""
+    external_id: str | None = writable()
+    """The objective's id in your own system; unique within its company."""
+    source_id: str | None = writable()
+    """The objective's id in the system it came from; unique among objectives."""
+
+    company_name: str | None = read_only()
+    """The company's name."""
+    usage: dict[str, Any] | None = read_only()
+    """The values of its metrics, by their ids; only in Planhat's example."""
+    version: int | None = read_only(wire="__v")
+    """The document's version key in Planhat's database."""

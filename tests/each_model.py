@@ -1,0 +1,72 @@
+"""Every model, for tests of what all models have in common."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+import textwrap
+from typing import Any
+
+import pytest
+
+from planhat_async._convert import fields_of, to_wire
+from planhat_async.models import ALL
+from planhat_async.records import Model
+from planhat_async.repositories import Creates, Repository, Updates, Upserts
+from planhat_async.testing import make_record
+
+
+def with_capability(*capabilities: type[Repository[Any]]) -> list[type[Any]]:
+    """The repositories that have all of these capabilities."""
+    return [one for one in ALL if all(issubclass(one, capability) for capability in capabilities)]
+
+
+def can_be_written(repository: type[Any]) -> bool:
+    """Whether any of its calls sends a record."""
+    return issubclass(repository, Creates | Updates | Upserts)
+
+
+def each(*capabilities: type[Repository[Any]]) -> pytest.MarkDecorator:
+    """Run a test with each `repository` that has all of these capabilities."""
+    return pytest.mark.parametrize(
+        "repository", with_capability(*capabilities), ids=lambda repository: repository.model.name
+    )
+
+
+def sample_row(model: Model, number: int = 1, **fields: Any) -> dict[str, Any]:
+    """A row that can be created, by Planhat's names; fields of one's own by ours."""
+    made = make_record(model.record, number, **fields)
+    for group in model.needs:
+        if all(getattr(made, name) is None for name in group):
+            setattr(made, group[0], "made up")
+    return to_wire(model.record, made)
+
+
+def text_of(repository: type[Repository[Any]]) -> str | None:
+    """A text that a caller may write and that neither names a record nor is a choice, by Planhat's name."""
+    texts = {
+        name: field.wire
+        for name, field in fields_of(repository.model.record).items()
+        if field.is_writable and field.type is str and not name.endswith(("id", "type", "status"))
+    }
+    return texts.get("description") or next(iter(texts.values()), None)
+
+
+def declared_options(repository: type[Repository[Any]], method: str) -> type[Any]:
+    """The `TypedDict` whose keys type checkers allow as options of a method that lists."""
+    for cls in repository.__mro__[:-1]:
+        for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(cls)))):
+            match node:
+                case (
+                    ast.FunctionDef(name=name, args=ast.arguments(kwarg=ast.arg(annotation=annotation)))
+                    | ast.AsyncFunctionDef(name=name, args=ast.arguments(kwarg=ast.arg(annotation=annotation)))
+                ) if name == method and isinstance(annotation, ast.Subscript):
+                    declared: type[Any] = vars(sys.modules[cls.__module__])[ast.unparse(annotation.slice)]
+                    return declared
+    raise AssertionError(f"{repository.__name__}.{method}() declares no options")
+
+
+def one_list(repository: type[Repository[Any]]) -> dict[str, bool]:
+    """The options that choose one list where Planhat has two of a model."""
+    return {one.option: False for one in repository.model.filters if one.partition_field is not None}
