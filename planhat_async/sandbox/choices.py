@@ -24,7 +24,7 @@ class Choices:
     errors_are_texts: bool = False
     """An element of an error list is plain text, and names nothing else."""
     upserts_have_counts: bool = True
-    """The answer to a bulk upsert, except that of tickets, has `created`, `updated` and `nonupdates`; else only lists."""
+    """The answer to a bulk upsert has `created`, `updated` and `nonupdates`, except for tickets; else only lists."""
     tickets_need_email_to_update: bool = False
     """A row without `email` is dropped silently even if it matches a ticket; otherwise only if it would create one."""
     tickets_show_sent_fields: bool = True
