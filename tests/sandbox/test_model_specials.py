@@ -58,7 +58,7 @@ def test_an_enduser_of_an_unknown_company_is_refused() -> None:
 
 
 def test_an_enduser_that_is_there_needs_no_company() -> None:
-    """Any of its keys finds it, and it keeps its company, whatever its address becomes."""
+    """Any of its keys finds it, and it keeps its company, even if its address changes."""
     planhat = Door(ACME, TENET)
     planhat("PUT", "endusers", [{"email": EXAMPLE, "sourceId": "s", "externalId": "e", "lastName": "Sample"}])
     for key in ({"email": EXAMPLE}, {"sourceId": "s"}, {"externalId": "e"}):
