@@ -963,7 +963,7 @@ def test_a_sandbox_holds_what_it_is_given_and_saves_what_it_holds(tmp_path: Path
     [
         (["--faults", "reset_afer=1"], "no fault is called 'reset_afer'; near: reset_after"),
         (["--load", "missing.jsonl"], "missing.jsonl: No such file"),
-        (["--load", f"invoices={os.devnull}"], "no model is called 'invoices'"),
+        (["--load", f"boxes={os.devnull}"], "no model is called 'boxes'"),
     ],
 )
 def test_a_sandbox_says_what_it_cannot_do(option: list[str], problem: str) -> None:

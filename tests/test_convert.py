@@ -52,7 +52,7 @@ from planhat_async._convert.fields import camel_case
 from planhat_async.models import ALL
 
 DATA = Path(__file__).parent / "data"
-FILES = sorted(path.name for path in DATA.glob("*.json"))
+FILES = sorted(path.name for path in DATA.glob("*.*.json"))
 NO_RECORDS = {name for name in FILES if name.endswith("bulk-upsert.response.json")} | {"task-delete.response.json"}
 FACTS: dict[type[Record], Model] = {one.model.record: one.model for one in ALL}
 FLAGS = tuple((name, camel_case(name)) for name in ("type", "is_custom_type", "is_archived", "endusers"))
