@@ -48,6 +48,8 @@ class CustomField(Record):
     number_format: str | None = writable()
     """The format of its numbers, where `type` is `number`."""
 
+    custom: dict[str, Any] = attrs.field(factory=dict, metadata={"writable": False})
+    """Custom fields, of which Planhat documents none for this model."""
     filter: list[Any] | None = read_only()
     """Conditions, as objects."""
     formula_refs: list[str] | None = read_only()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import attrs
 
@@ -48,6 +49,8 @@ class Deal(Record):
     close_date: datetime | None = writable()
     """When it is closed."""
 
+    custom: dict[str, Any] = attrs.field(factory=dict, metadata={"writable": False})
+    """Custom fields, of which Planhat documents none for this model."""
     arr: float | None = read_only()
     """Annual recurring revenue, computed from `mrr`."""
     company_name: str | None = read_only()
@@ -58,6 +61,8 @@ class Deal(Record):
     """When its renewal is due, from its line items."""
     start_date: datetime | None = read_only()
     """When it begins, from its line items."""
+    version: int | None = read_only(wire="__v")
+    """The document's version key in Planhat's database."""
 
 
 class Deals(UnfilteredLists[Deal], AllCalls[Deal]):

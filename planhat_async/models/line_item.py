@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import attrs
 
 from planhat_async.keys import EXTID, SRCID
 from planhat_async.models.unfiltered_lists import UnfilteredLists
-from planhat_async.records import UNKNOWN_LIMITS, Model, Record, writable
+from planhat_async.records import UNKNOWN_LIMITS, Model, Record, read_only, writable
 from planhat_async.repositories import AllCalls
 
 
@@ -53,6 +54,11 @@ class LineItem(Record):
     """Its value; computed where both dates are set."""
     status: str | None = writable()
     """`ongoing` (set by Planhat), `renewed` or `lost`."""
+
+    custom: dict[str, Any] = attrs.field(factory=dict, metadata={"writable": False})
+    """Custom fields, of which Planhat documents none for this model."""
+    version: int | None = read_only(wire="__v")
+    """The document's version key in Planhat's database."""
 
 
 class LineItems(UnfilteredLists[LineItem], AllCalls[LineItem]):

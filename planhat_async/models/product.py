@@ -63,6 +63,8 @@ class Product(Record):
     """Annual recurring revenue after a renewal."""
     updated_at: datetime | None = read_only()
     """When Planhat last changed it."""
+    version: int | None = read_only(wire="__v")
+    """The document's version key in Planhat's database."""
 
 
 class Products(UnfilteredLists[Product], AllCalls[Product]):

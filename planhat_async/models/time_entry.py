@@ -50,6 +50,8 @@ class TimeEntry(Record):
     assigned_id: str | None = writable()
     """The id of the user who worked."""
 
+    custom: dict[str, Any] = attrs.field(factory=dict, metadata={"writable": False})
+    """Custom fields, of which Planhat documents none for this model."""
     created_at: datetime | None = read_only()
     """When Planhat created it."""
     path: list[Any] | None = read_only()

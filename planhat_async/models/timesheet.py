@@ -39,6 +39,8 @@ class Timesheet(Record):
     date_of_approval: datetime | None = writable()
     """When it was approved; Planhat fills it in upon approval."""
 
+    custom: dict[str, Any] = attrs.field(factory=dict, metadata={"writable": False})
+    """Custom fields, of which Planhat documents none for this model."""
     created_at: datetime | None = read_only()
     """When Planhat created it."""
     updated_at: datetime | None = read_only()

@@ -69,6 +69,8 @@ class Workflow(Record):
     """The kind of workflow."""
     updated_at: datetime | None = read_only()
     """When Planhat last changed it."""
+    version: int | None = read_only(wire="__v")
+    """The document's version key in Planhat's database."""
 
 
 class Workflows(UnfilteredLists[Workflow]):

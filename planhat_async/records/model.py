@@ -24,11 +24,11 @@ class PageLimits:
     """The highest `limit`."""
 
 
-UNKNOWN_LIMITS = PageLimits(default=1, most=2_000)
+UNKNOWN_LIMITS = PageLimits(default=2, most=2_000)
 """Limits of a list that Planhat does not document.
 
-No assumption is made about the number of records without a `limit`: a page with fewer records than requested does not
-end the list, so a listing costs one more call.
+Only a page with a single record ends such a list: one with fewer records than requested may be capped by the server.
+So a listing costs one more call.
 """
 
 
