@@ -26,8 +26,8 @@ _ACTIONS = ("Call back", "Send the offer", "Prepare the review", "Check the usag
 _STEPS = ("Prepare the material", "Book a room", "Invite everybody", "Write the minutes", "Tell the owner")
 _FIRST_DAY = datetime(2024, 1, 1, 8, tzinfo=UTC)
 _N_COMPANIES = 200
-_NOT_MADE = {"id", "custom", "type", "repeat", "status", "out_date"}
-"""Fields whose values depend on how a tenant is configured, and one of conversations that notes lack."""
+_NOT_MADE = {"id", "custom", "type", "repeat", "status", "out_date", "use_subject"}
+"""Fields whose values depend on how a tenant is configured, and those of conversations that notes lack."""
 _CHOICES: dict[str, dict[str, Any]] = {
     "conversations": {"type": "note"},
     "custom_fields": {"type": "text", "parent": "company"},
