@@ -13,6 +13,19 @@ if TYPE_CHECKING:
     from planhat_async._http.pacer import Pacer
     from planhat_async._http.retries import RetryPolicy
     from planhat_async._http.transport import Timeouts
+    from planhat_async.analytics import (
+        Activity,
+        Analytics,
+        Metric,
+        SendChunkResult,
+        SendError,
+        SendOptions,
+        SendOutcome,
+        SendProblem,
+        SendProblemGroup,
+        SendResult,
+        SendRun,
+    )
     from planhat_async.batching.upsert_run import UpsertRun
     from planhat_async.errors import (
         AuthenticationError,
@@ -63,6 +76,10 @@ _NAMES = {
     "_http.pacer": "Pacer",
     "_http.retries": "RetryPolicy",
     "_http.transport": "Timeouts",
+    "analytics": """
+        Activity Analytics Metric SendChunkResult SendError SendOptions SendOutcome SendProblem SendProblemGroup
+        SendResult SendRun
+    """,
     "batching.upsert_run": "UpsertRun",
     "errors": """
         AuthenticationError BadRequestError DecodeError NoAnswerError NotFoundError NotSentError
@@ -84,6 +101,8 @@ _NAMES = {
 _MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 __all__ = [
+    "Activity",
+    "Analytics",
     "AuthenticationError",
     "BadRequestError",
     "ChecklistItem",
@@ -94,6 +113,7 @@ __all__ = [
     "CompanyPageOptions",
     "DecodeError",
     "ListingOptions",
+    "Metric",
     "Model",
     "NoAnswerError",
     "NotFoundError",
@@ -117,6 +137,14 @@ __all__ = [
     "RequestError",
     "RequestTimeoutError",
     "RetryPolicy",
+    "SendChunkResult",
+    "SendError",
+    "SendOptions",
+    "SendOutcome",
+    "SendProblem",
+    "SendProblemGroup",
+    "SendResult",
+    "SendRun",
     "ServerError",
     "Session",
     "SessionStats",

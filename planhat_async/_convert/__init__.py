@@ -8,13 +8,14 @@ from planhat_async._convert.json import (
     excerpt,
     row_id,
     row_view,
+    split_object,
     without_fields,
 )
 from planhat_async._convert.marks import IDS_ONLY, Marker, marker_of
 from planhat_async._convert.pages import row_ids, split_rows
 from planhat_async._convert.records import decode_record, unstructure
 from planhat_async._convert.requirements import Requirements, requirements_of
-from planhat_async._convert.successes import deleted_in, record_in, record_or_sent, says_error
+from planhat_async._convert.successes import acknowledgement_in, deleted_in, record_in, record_or_sent, says_error
 from planhat_async._convert.text import printable
 from planhat_async._convert.values import read_time, type_in_words, write_time
 from planhat_async._convert.writing import Writer, to_write, writer_of
@@ -25,6 +26,7 @@ __all__ = [
     "Marker",
     "Requirements",
     "Writer",
+    "acknowledgement_in",
     "camel_case",
     "decode_json",
     "decode_record",
@@ -44,6 +46,7 @@ __all__ = [
     "row_view",
     "says_error",
     "spellings_of",
+    "split_object",
     "split_rows",
     "to_write",
     "type_in_words",

@@ -41,7 +41,7 @@ def record_or_sent(cls: type[R], body: bytes, sent: Mapping[str, Any]) -> R:
     Raises:
         DecodeError: It is no success: an error, a page of HTML.
     """
-    answer = _acknowledgement_in(body)
+    answer = acknowledgement_in(body)
     if isinstance(answer, Mapping) and "_id" in answer:
         return record_in(cls, body)
     return decode_record(cls, encode_plain(sent))
@@ -53,13 +53,13 @@ def deleted_in(body: bytes) -> bool:
     Raises:
         DecodeError: It says something else: an error, a page of HTML.
     """
-    answer = _acknowledgement_in(body)
+    answer = acknowledgement_in(body)
     if not isinstance(answer, Mapping) or "_id" in answer:
         return True
     return bool(answer.get("deletedCount", answer.get("n")) != 0)
 
 
-def _acknowledgement_in(body: bytes) -> Any:
+def acknowledgement_in(body: bytes) -> Any:
     """What a success says: JSON, a word such as OK, or nothing.
 
     Raises:
