@@ -36,6 +36,8 @@ _SMALL_BYTES = 1000
 """The largest values that are decoded to find out whether an answer reports an error."""
 
 _Values: TypeAlias = tuple[Any, ...]
+_Item: TypeAlias = tuple[_Values, datetime | None]
+"""The values of an item that are compared, and its date."""
 
 
 @attrs.frozen(kw_only=True)
@@ -140,19 +142,21 @@ def _look_at_rows(finder: _RowFinder, part: Part) -> Iterator[None]:
             for row in rows[start : start + _ROWS_A_STEP]:
                 finder.look_at(next(positions), row)
             yield
+    yield from finder.look_at_undated()
 
 
 @attrs.define
 class _RowFinder:
     """Finds the rows that errors are about, by comparing their items with the rows.
 
-    Rows with the same values cannot be told apart; the first of them gets the first error.
+    Rows with the same values cannot be told apart; the first of them gets the first error. An answer may hold as many
+    errors as rows, so each costs little that Python's garbage collector would look at.
     """
 
     _fields: ItemFields
     _hide: Callable[[bytes], bytes]
-    _reasons: dict[_Values, dict[datetime | None, deque[str]]] = attrs.field(factory=dict)
-    """The reasons whose row is not found yet, by the values and the date of the item."""
+    _reasons: dict[_Item, str | deque[str]] = attrs.field(factory=dict)
+    """The reasons whose row is not found yet, by their items."""
     _nameless: list[str] = attrs.field(factory=list)
     """The reasons of errors that name no row."""
     _undated: list[tuple[_Values, int]] = attrs.field(factory=list)
@@ -172,43 +176,60 @@ class _RowFinder:
         values = self._fields.values_of(item) if isinstance(item, dict) else None
         if values is None:
             self._nameless.append(reason)
+            return
+        named = (values, _moment(item.get(_DATE)))
+        known = self._reasons.get(named)
+        if known is None:
+            self._reasons[named] = reason
+        elif isinstance(known, deque):
+            known.append(reason)
         else:
-            by_date = self._reasons.setdefault(values, {})
-            by_date.setdefault(_moment(item.get(_DATE)), deque()).append(reason)
+            self._reasons[named] = deque([known, reason])
 
     def look_at(self, position: int, row: bytes) -> None:
         """Compare a row with the errors, in the order of the input."""
         held = decode_json(row)
         values, moment = self._fields.values_of(held), _moment(held.get(_DATE))
-        by_date = self._reasons.get(values) if values is not None else None
-        if values is None or by_date is None:
+        if values is None:
             return
-        if moment in by_date:
-            self._take(values, moment, position)
+        if (values, moment) in self._reasons:
+            self._take((values, moment), position)
         elif moment is None:
             self._undated.append((values, position))
 
+    def look_at_undated(self) -> Iterator[None]:
+        """Compare the rows without a date once more; yields where other tasks may run."""
+        dated: dict[_Values, deque[_Item]] = {}
+        for number, item in enumerate(self._reasons, 1):
+            dated.setdefault(item[0], deque()).append(item)
+            if number % _ROWS_A_STEP == 0:
+                yield
+        for number, (values, position) in enumerate(self._undated, 1):
+            items = dated.get(values)
+            if items:
+                self._take(items[0], position)
+                if items[0] not in self._reasons:
+                    items.popleft()
+            if number % _ROWS_A_STEP == 0:
+                yield
+
     def found(self) -> Sequence[tuple[int, str]]:
         """The positions of the rows that were found, each with its reason."""
-        for values, position in self._undated:
-            if values in self._reasons:
-                self._take(values, next(iter(self._reasons[values])), position)
-        self._undated.clear()
         return self._found
 
-    def reasons_left(self) -> list[str]:
-        """The reasons of errors whose row was not found."""
-        named = (reason for by_date in self._reasons.values() for reasons in by_date.values() for reason in reasons)
-        return [*named, *self._nameless]
+    def reasons_left(self) -> Iterator[str]:
+        """Yield the reasons of errors whose row was not found."""
+        for reasons in self._reasons.values():
+            yield from reasons if isinstance(reasons, deque) else (reasons,)
+        yield from self._nameless
 
-    def _take(self, values: _Values, moment: datetime | None, position: int) -> None:
-        by_date = self._reasons[values]
-        reasons = by_date[moment]
-        self._found.append((position, reasons.popleft()))
-        if not reasons:
-            del by_date[moment]
-        if not by_date:
-            del self._reasons[values]
+    def _take(self, item: _Item, position: int) -> None:
+        reasons = self._reasons[item]
+        if isinstance(reasons, deque) and len(reasons) > 1:
+            self._found.append((position, reasons.popleft()))
+        else:
+            self._found.append((position, reasons[0] if isinstance(reasons, deque) else reasons))
+            del self._reasons[item]
 
 
 def _reason_in(error: Any) -> bytes:

@@ -36,6 +36,8 @@ class Choices:
     """The `updated` of a bulk upsert of tickets counts rows that changed nothing; otherwise nothing counts them."""
     archived_only: bool = True
     """`isArchived=true` lists archived tasks only. Otherwise it lists the open ones as well."""
+    metrics_are_counted: bool = True
+    """The answer to metrics is `{"processed": ..., "errors": [...]}`; otherwise a bare 200."""
     retry_after: bool = False
     """A 429 carries `Retry-After`, in whole seconds."""
     limit_headers: bool = True
