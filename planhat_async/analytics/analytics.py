@@ -29,9 +29,7 @@ from planhat_async.analytics.metric import Metric, metric_row
 from planhat_async.analytics.metric_lists import PAGE_SIZE, MetricLists
 from planhat_async.analytics.send_answers import ACTIVITY_FIELDS, METRIC_FIELDS, Answer, ItemFields, answer_in
 from planhat_async.analytics.send_result import SendResult
-from planhat_async.analytics.send_run import SendRun, SendSettings
-from planhat_async.batching.chunks import Row
-from planhat_async.batching.input_producer import Prepare
+from planhat_async.analytics.send_run import SendRun, SendSettings, preparing
 from planhat_async.batching.row_inputs import refuse_what_is_not_rows
 from planhat_async.errors import DecodeError
 from planhat_async.records import Record
@@ -329,7 +327,7 @@ class Analytics:
         check_options(options, SendOptions.__annotations__, call=f"Analytics.{_CALLS[path]}()")
         return SendRun(
             rows,
-            prepare=_preparing(write),
+            prepare=preparing(write),
             post=partial(self._post_rows, path, is_object=is_object),
             fields=fields,
             settings=SendSettings(**options),
@@ -386,14 +384,3 @@ async def _to_its_end(run: SendRun) -> SendResult:
         async for _ in run:
             pass
     return run.result
-
-
-def _preparing(write: Callable[[Any], dict[str, Any]]) -> Prepare:
-    """A function that checks and encodes one row."""
-
-    def prepare(position: int, item: Any) -> Row:
-        if type(item) is Unreadable:
-            raise ValueError(item.reason)
-        return Row(position, (), encode_plain(write(item)))
-
-    return prepare

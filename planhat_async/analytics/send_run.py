@@ -23,15 +23,17 @@ from typing import Any, Protocol, Self
 
 import attrs
 
-from planhat_async._convert import split_rows
+from planhat_async._convert import encode_plain, split_rows
 from planhat_async.analytics.outgoing_chunks import OutgoingChunk, OutgoingChunker, Part, split_positions
 from planhat_async.analytics.send_account import SendAccount
 from planhat_async.analytics.send_answers import Answer, ItemFields, account_of
 from planhat_async.analytics.send_result import SendChunkResult, SendCounts, SendResult
+from planhat_async.batching.chunks import Row
 from planhat_async.batching.input_producer import InputProducer, Prepare
 from planhat_async.batching.request_failures import refuses_everything
 from planhat_async.errors import PlanhatError
 from planhat_async.records.arguments import valid, whole
+from planhat_async.results import Unreadable
 
 MAX_ITEMS = 150_000
 """Items that Planhat accepts in a call ("Metrics" in its documentation: about as many)."""
@@ -81,6 +83,8 @@ class SendRun:
     ) -> None:
         self.result: SendResult = SendResult()
         """The result so far; complete once the run has ended, however it ended."""
+        self.came_to_end: bool = False
+        """Whether the input was read to its end, and every chunk was sent and ended."""
         self._post = post
         self._fields = fields
         self._concurrency = settings.concurrency
@@ -141,6 +145,9 @@ class SendRun:
         self._has_room.set()
         if not was_closed and self._production is None:
             await self._producer.close()
+        elif not was_closed and self._production is not None:
+            is_read = self._production.done() and self._failure is None
+            self.came_to_end = is_read and not self._ready and not self._in_flight
         is_cancelled = await _cancel_all([*self._in_flight, *([self._production] if self._production else [])])
         self._collect_ended()
         self._chunker.end_input()
@@ -233,6 +240,17 @@ class SendRun:
         failure, self._failure = self._failure, None
         if failure is not None:
             raise failure
+
+
+def preparing(write: Callable[[Any], dict[str, Any]]) -> Prepare:
+    """A function that checks and encodes one row."""
+
+    def prepare(position: int, item: Any) -> Row:
+        if type(item) is Unreadable:
+            raise ValueError(item.reason)
+        return Row(position, (), encode_plain(write(item)))
+
+    return prepare
 
 
 async def _halves_of(part: Part) -> tuple[Part, Part]:

@@ -17,6 +17,7 @@ from planhat_async.cli import console
 from planhat_async.cli.demo import run_demo
 from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
 from planhat_async.cli.job_commands import fields, jobs, report
+from planhat_async.cli.metrics_command import metrics
 from planhat_async.cli.parameters import (
     DEFAULT_PER_MINUTE,
     DEFAULTS,
@@ -42,7 +43,8 @@ from planhat_async.session import Session
 
 app: typer.Typer = typer.Typer(
     help="Read and write Planhat's records in bulk. "
-    "The token comes from PLANHAT_API_TOKEN or --token-file, the server from PLANHAT_BASE_URL or --base-url.",
+    "The token comes from PLANHAT_API_TOKEN or --token-file, the server from PLANHAT_BASE_URL or --base-url. "
+    "Metrics need the tenant UUID instead: PLANHAT_TENANT_UUID or --tenant-file.",
     epilog="Exit codes: 0 success, 1 some rows were not stored, 2 wrong usage or an unusable file, "
     "3 Planhat could not be used, 130 interrupted, 141 the output was closed.",
     no_args_is_help=True,
@@ -53,6 +55,7 @@ app: typer.Typer = typer.Typer(
 
 
 app.command()(upsert)
+app.command()(metrics)
 app.command()(fields)
 app.command()(report)
 app.add_typer(jobs, name="jobs")

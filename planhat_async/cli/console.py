@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -29,8 +29,8 @@ class _Console(Console):
 out: Console = _Console(soft_wrap=True)
 err: Console = _Console(stderr=True, soft_wrap=True)
 
-_SHOWN_PROBLEMS = 10
-_MAX_LINE = 2000
+SHOWN_PROBLEMS = 10
+MAX_LINE = 2000
 _MEANING = {
     Outcome.CREATED: "new records",
     Outcome.UPDATED: "existing records, changed",
@@ -93,9 +93,11 @@ def show_result(result: UpsertResult, *, seconds: float, ended_by: BaseException
 def _list_problems(result: UpsertResult, *, ended_by: BaseException | None) -> None:
     """Print the first reasons, each with all of its rows."""
     groups = result.problem_groups
-    for group in groups[:_SHOWN_PROBLEMS]:
-        tell(f"{_rows_of(group)} {group.outcome}: {_reason(group, ended_by, reference='see below')}")
-    if len(groups) > _SHOWN_PROBLEMS:
+    for group in groups[:SHOWN_PROBLEMS]:
+        tell(
+            f"{rows_in_words(group.n_rows, group.positions, group.key)} {group.outcome}: {_reason(group, ended_by, reference='see below')}"
+        )
+    if len(groups) > SHOWN_PROBLEMS:
         err.print(f"{result.n_problems:,} problems in all; --json shows more of them")
 
 
@@ -104,14 +106,20 @@ def _reason(group: ProblemGroup, ended_by: BaseException | None, *, reference: s
     return reference if ended_by is not None and group.reason == str(ended_by) else printable(group.reason)
 
 
-def _rows_of(group: ProblemGroup) -> str:
-    """The rows, counted from 1, and the key of a single row."""
-    n_named = sum(map(len, group.positions))
-    n_nameless = group.n_rows - n_named
+def rows_in_words(n_rows: int, positions: Sequence[range], key: str | None = None) -> str:
+    """Rows, counted from 1, and the key of a single row.
+
+    Args:
+        n_rows: The number of rows.
+        positions: Their known positions, counted from 0.
+        key: The key, if there is one row.
+    """
+    n_named = sum(map(len, positions))
+    n_nameless = n_rows - n_named
     nameless = [f"{in_words(n_nameless, 'row')} Planhat does not name"] if n_nameless else []
-    ranges = [f"{one.start + 1}–{one.stop}" if len(one) > 1 else f"{one.stop}" for one in group.positions]  # noqa: RUF001
+    ranges = [f"{one.start + 1}–{one.stop}" if len(one) > 1 else f"{one.stop}" for one in positions]  # noqa: RUF001
     if n_named == 1:
-        named = [f"row {ranges[0]}" + (f" ({printable(group.key, 100)})" if group.key else "")]
+        named = [f"row {ranges[0]}" + (f" ({printable(key, 100)})" if key else "")]
     else:
         named = [f"rows {', '.join(ranges[:5])}{' ...' if len(ranges) > 5 else ''}"] if ranges else []
     return " and ".join([*named, *nameless])
@@ -122,10 +130,11 @@ def _problem(group: ProblemGroup, ended_by: BaseException | None = None) -> dict
     what = {"outcome": group.outcome, "reason": _reason(group, ended_by, reference="see stopped_by")}
     if group.n_rows == 1:
         return {"row": group.positions[0].stop if group.positions else None, "key": group.key, **what}
-    return {"n_rows": group.n_rows, "rows": _pairs(group.positions), **what}
+    return {"n_rows": group.n_rows, "rows": pairs(group.positions), **what}
 
 
-def _pairs(ranges: Iterable[range]) -> list[list[int]]:
+def pairs(ranges: Iterable[range]) -> list[list[int]]:
+    """Ranges of rows as JSON: the first and the last row of each, counted from 1."""
     return [[one.start + 1, one.stop] for one in ranges]
 
 
@@ -137,13 +146,13 @@ def print_json(
         "rows": result.rows,
         **result.counts(),
         "ok": result.ok and ended_by is None,
-        "stopped_by": None if ended_by is None else printable(str(ended_by), _MAX_LINE),
+        "stopped_by": None if ended_by is None else printable(str(ended_by), MAX_LINE),
         "calls": stats.calls,
         "attempts": stats.attempts,
         "seconds": round(seconds, 3),
         "n_problems": result.n_problems,
         "problems": [_problem(group, ended_by) for group in result.problem_groups],
-        "not_stored": {outcome: _pairs(ranges) for outcome, ranges in result.not_stored.items()},
+        "not_stored": {outcome: pairs(ranges) for outcome, ranges in result.not_stored.items()},
     }
     sys.stdout.write(json.dumps(total) + "\n")
 
@@ -182,7 +191,7 @@ def show_plan(plan: Plan, *, per_minute: int, as_json: bool) -> None:
 
 def tell(message: str) -> None:
     """Print one line on standard error; it may quote Planhat or a file."""
-    err.print(Text(printable(message, _MAX_LINE)))
+    err.print(Text(printable(message, MAX_LINE)))
 
 
 def complain(message: object) -> None:
