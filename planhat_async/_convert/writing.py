@@ -69,7 +69,8 @@ class Writer:
             return self._write_record(row)
         if isinstance(row, Mapping):
             return self._write_mapping(row)
-        raise TypeError(f"a {self._cls.__name__} or a mapping, not {type(row).__name__}")
+        name = self._cls.__name__
+        raise TypeError(f"{'an' if name[0] in 'AEIO' else 'a'} {name} or a mapping, not {type(row).__name__}")
 
     def _passes(self, name: Any, value: Any) -> bool:
         """Whether a value that is no simple one is sent as it is."""
@@ -93,7 +94,8 @@ class Writer:
         return out
 
     def _given_twice(self, row: Mapping[str, Any]) -> str:
-        return next(field.name for field in fields_of(self._cls).values() if {field.name, field.wire} <= row.keys())
+        fields = (field for field in fields_of(self._cls).values() if field.name != field.wire)
+        return next(field.name for field in fields if {field.name, field.wire} <= row.keys())
 
 
 _known: dict[tuple[type[Record], tuple[str, ...]], Writer] = {}

@@ -78,8 +78,8 @@ class Response:
     """One answer."""
 
     status: int
-    headers: Mapping[str, str] = attrs.field(factory=dict)
-    """Names in lower case."""
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    """Names in lower case. A `Location` may quote the request, which is why the repr has none."""
     pieces: tuple[bytes, ...] = attrs.field(default=(b"",), alias="body", converter=_in_pieces, repr=False)
     """The body as it came from the network: joining a large one would block the event loop."""
     follows_unknown: bool = attrs.field(default=False, eq=False, repr=False)

@@ -361,10 +361,18 @@ class Analytics:
         self.stats.calls += 1
         request = Request(method="POST", path=path, body=body)
         response = await self._attempts.send(request, None, on_sent, on_not_processed)
+        answer = self._read(response)
+        if answer is None:
+            # Raised here, without a context: its traceback would show the body, which may quote the UUID.
+            raise self._unusable(request, response)
+        return answer
+
+    def _read(self, response: Response) -> Answer | None:
+        """What a 2xx answer says; `None` if it is not a success."""
         try:
             answer = answer_in(response.body)
         except DecodeError:
-            raise self._unusable(request, response) from None
+            return None
         return Answer(n_processed=answer.n_processed, errors=answer.errors, hide=self._uuid.hidden_in)
 
     def _unusable(self, request: Request, response: Response) -> DecodeError:

@@ -83,6 +83,8 @@ def answer_in(body: bytes) -> Answer:
     try:
         held = split_object(body) if body.strip() else None
     except DecodeError:
+        if body.lstrip()[:1] in {b"{", b"[", b'"'}:
+            raise  # half of an answer, and no word such as OK
         held = None
     if held is None:
         acknowledgement_in(body)

@@ -152,7 +152,7 @@ def sandbox(
     """Run a local Planhat on loopback, to try things out.
 
     Without --save its records are lost when it stops. Its token is PLANHAT_API_TOKEN; if that is not set, it accepts
-    any token.
+    any token. It is the analytics host as well, with PLANHAT_TENANT_UUID, or else any tenant UUID.
     """
     if list_faults:
         console.out.print(described())
@@ -168,6 +168,7 @@ def sandbox(
             max_parallel=max_parallel or None,
             faults=faults,
             seed=seed,
+            tenant_uuid=os.environ.get("PLANHAT_TENANT_UUID") or None,
         )
         for source in load or ():
             model, _, path = source.rpartition("=")

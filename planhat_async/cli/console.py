@@ -94,9 +94,8 @@ def _list_problems(result: UpsertResult, *, ended_by: BaseException | None) -> N
     """Print the first reasons, each with all of its rows."""
     groups = result.problem_groups
     for group in groups[:SHOWN_PROBLEMS]:
-        tell(
-            f"{rows_in_words(group.n_rows, group.positions, group.key)} {group.outcome}: {_reason(group, ended_by, reference='see below')}"
-        )
+        rows = rows_in_words(group.n_rows, group.positions, group.key)
+        tell(f"{rows} {group.outcome}: {_reason(group, ended_by, reference='see below')}")
     if len(groups) > SHOWN_PROBLEMS:
         err.print(f"{result.n_problems:,} problems in all; --json shows more of them")
 
