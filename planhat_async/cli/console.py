@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TimeElapsedColumn
@@ -16,7 +17,7 @@ from planhat_async._convert import printable
 from planhat_async.jobs.job_progress import in_words
 from planhat_async.jobs.plan import Plan
 from planhat_async.jobs.upsert_job import JobCost
-from planhat_async.results import STORED, Outcome, ProblemGroup, UpsertResult
+from planhat_async.results import STORED, ProblemGroup, UpsertResult
 from planhat_async.session import SessionStats
 
 
@@ -32,15 +33,15 @@ err: Console = _Console(stderr=True, soft_wrap=True)
 SHOWN_PROBLEMS = 10
 MAX_LINE = 2000
 _MEANING = {
-    Outcome.CREATED: "new records",
-    Outcome.UPDATED: "existing records, changed",
-    Outcome.UNCHANGED: "existing records, not changed",
-    Outcome.UNREPORTED: "accepted; Planhat does not say whether changed",
-    Outcome.REJECTED: "rejected by Planhat",
-    Outcome.INVALID: "not sent: Planhat would reject or drop them",
-    Outcome.DROPPED: "missing from Planhat's answer",
-    Outcome.UNKNOWN: "sent, but no answer gives their outcome",
-    Outcome.UNSENT: "not processed before the run ended",
+    "created": "new records",
+    "updated": "existing records, changed",
+    "unchanged": "existing records, not changed",
+    "unreported": "accepted; Planhat does not say whether changed",
+    "rejected": "rejected by Planhat",
+    "invalid": "not sent: Planhat would reject or drop them",
+    "dropped": "missing from Planhat's answer",
+    "unknown": "sent, but no answer gives their outcome",
+    "unsent": "not processed before the run ended",
 }
 
 
@@ -76,18 +77,24 @@ def progress(title: str, *, total: int | None) -> Iterator[Callable[..., None]]:
 
 def show_result(result: UpsertResult, *, seconds: float, ended_by: BaseException | None) -> None:
     """Print a table of outcomes, the first problems, and what ended the run early."""
-    table = Table(title=f"{in_words(result.rows, 'row')} in {seconds:.1f} s", title_justify="left")
-    table.add_column("outcome")
-    table.add_column("rows", justify="right")
-    table.add_column("meaning")
-    for name, n_rows in result.counts().items():
-        if n_rows:
-            style = "" if name in STORED else "bold red"
-            table.add_row(name, f"{n_rows:,}", _MEANING[Outcome(name)], style=style)
-    out.print(table)
+    show_outcomes(result.counts(), _MEANING, good=STORED, seconds=seconds)
     _list_problems(result, ended_by=ended_by)
     if ended_by is not None:
         complain(ended_by)
+
+
+def show_outcomes(
+    counts: Mapping[str, int], meaning: Mapping[str, str], *, good: Collection[str], seconds: float
+) -> None:
+    """Print a table of the outcomes that rows have, with their meaning; those that are not good stand out."""
+    table = Table(title=f"{in_words(sum(counts.values()), 'row')} in {seconds:.1f} s", title_justify="left")
+    table.add_column("outcome")
+    table.add_column("rows", justify="right")
+    table.add_column("meaning")
+    for name, n_rows in counts.items():
+        if n_rows:
+            table.add_row(name, f"{n_rows:,}", meaning[name], style="" if name in good else "bold red")
+    out.print(table)
 
 
 def _list_problems(result: UpsertResult, *, ended_by: BaseException | None) -> None:
@@ -179,13 +186,18 @@ def show_plan(plan: Plan, *, per_minute: int, as_json: bool) -> None:
             del problem["outcome"]
         sys.stdout.write(json.dumps(shown | {"problems": problems}) + "\n")
         return
-    table = Table(title="What would be sent", title_justify="left", show_header=False)
+    show_numbers("What would be sent", shown)
+    _list_problems(plan.result, ended_by=None)
+
+
+def show_numbers(title: str, numbers: Mapping[str, Any]) -> None:
+    """Print a table of numbers and their names."""
+    table = Table(title=title, title_justify="left", show_header=False)
     table.add_column()
     table.add_column(justify="right")
-    for name, value in shown.items():
+    for name, value in numbers.items():
         table.add_row(name.replace("_", " "), f"{value:,}")
     out.print(table)
-    _list_problems(plan.result, ended_by=None)
 
 
 def tell(message: str) -> None:

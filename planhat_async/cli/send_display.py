@@ -5,36 +5,25 @@ from __future__ import annotations
 import json
 import sys
 
-from rich.table import Table
-
 from planhat_async._convert import printable
 from planhat_async.analytics.send_plan import SendPlan
-from planhat_async.analytics.send_result import ACCEPTED, SendOutcome, SendProblemGroup, SendResult
+from planhat_async.analytics.send_result import ACCEPTED, SendProblemGroup, SendResult
 from planhat_async.cli import console
-from planhat_async.jobs.job_progress import in_words
 from planhat_async.session import SessionStats
 
 _MEANING = {
-    SendOutcome.PROCESSED: "processed",
-    SendOutcome.RECEIVED: "received; Planhat checks them later",
-    SendOutcome.REJECTED: "rejected by Planhat",
-    SendOutcome.INVALID: "not sent: Planhat would reject or misunderstand them",
-    SendOutcome.UNKNOWN: "sent, but no answer came: Planhat may have them",
-    SendOutcome.UNSENT: "not processed before the run ended",
+    "processed": "processed",
+    "received": "received; Planhat checks them later",
+    "rejected": "rejected by Planhat",
+    "invalid": "not sent: Planhat would reject or misunderstand them",
+    "unknown": "sent, but no answer came: Planhat may have them",
+    "unsent": "not processed before the run ended",
 }
 
 
 def show_send_result(result: SendResult, *, seconds: float, ended_by: BaseException | None) -> None:
     """Print a table of outcomes, the first problems, what is unknown, and what ended the run early."""
-    table = Table(title=f"{in_words(result.rows, 'row')} in {seconds:.1f} s", title_justify="left")
-    table.add_column("outcome")
-    table.add_column("rows", justify="right")
-    table.add_column("meaning")
-    for name, n_rows in result.counts().items():
-        if n_rows:
-            style = "" if name in ACCEPTED else "bold red"
-            table.add_row(name, f"{n_rows:,}", _MEANING[SendOutcome(name)], style=style)
-    console.out.print(table)
+    console.show_outcomes(result.counts(), _MEANING, good=ACCEPTED, seconds=seconds)
     _list_problems(result, ended_by)
     if result.unknown:
         console.tell("unknown rows were not sent again: if Planhat has them, it may count them twice")
@@ -72,12 +61,7 @@ def show_send_plan(plan: SendPlan, *, as_json: bool) -> None:
         problems = [_problem(group) for group in plan.result.problem_groups]
         sys.stdout.write(json.dumps(shown | {"problems": problems}) + "\n")
         return
-    table = Table(title="What would be sent", title_justify="left", show_header=False)
-    table.add_column()
-    table.add_column(justify="right")
-    for name, value in shown.items():
-        table.add_row(name.replace("_", " "), f"{value:,}")
-    console.out.print(table)
+    console.show_numbers("What would be sent", shown)
     _list_problems(plan.result, None)
 
 
