@@ -14,31 +14,23 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeAlias, TypedDict, Unpack
 
-from planhat_async._convert import encode_plain, excerpt, printable
-from planhat_async._http.attempts import AttemptLoop, SessionStats
-from planhat_async._http.own_loop import OwnLoop
-from planhat_async._http.pace import RateLimits
-from planhat_async._http.pacer import Pacer
-from planhat_async._http.retries import RetryPolicy, unreadable
+from planhat_async._convert import encode_plain
+from planhat_async._http.attempts import SessionStats
+from planhat_async._http.retries import RetryPolicy
 from planhat_async._http.tenant_uuid import PLACEHOLDER, TenantUuid, contains_uuid
-from planhat_async._http.tokens import TokenSource
-from planhat_async._http.transport import MAX_ANSWER_BYTES, AiohttpTransport, ClientSession, Timeouts, Transport
-from planhat_async._http.wire import HINTS, Request, Response, checked_base_url
+from planhat_async._http.transport import ClientSession, Timeouts, Transport
 from planhat_async.analytics.activity import Activity, activity_row, bulk_activity_row
+from planhat_async.analytics.host_connection import DEFAULT_HOST, HostConnection, checked_host
 from planhat_async.analytics.metric import Metric, metric_row
 from planhat_async.analytics.metric_lists import PAGE_SIZE, MetricLists
-from planhat_async.analytics.send_answers import ACTIVITY_FIELDS, METRIC_FIELDS, Answer, ItemFields, answer_in
+from planhat_async.analytics.send_answers import ACTIVITY_FIELDS, METRIC_FIELDS, ItemFields
 from planhat_async.analytics.send_result import SendResult
 from planhat_async.analytics.send_run import SendRun, SendSettings, preparing
 from planhat_async.batching.row_inputs import refuse_what_is_not_rows
-from planhat_async.errors import DecodeError
 from planhat_async.records import Record
-from planhat_async.records.arguments import whole
 from planhat_async.repositories.queries import check_options
 from planhat_async.results import Unreadable
 from planhat_async.session import Session
-
-DEFAULT_HOST = "https://analytics.planhat.com"
 
 MetricRows: TypeAlias = (
     Iterable[Metric | Mapping[str, Any] | Unreadable] | AsyncIterable[Metric | Mapping[str, Any] | Unreadable]
@@ -52,9 +44,6 @@ ActivityRows: TypeAlias = (
 _METRICS = f"/dimensiondata/{PLACEHOLDER}"
 _ACTIVITIES = f"/analytics/bulk/{PLACEHOLDER}"
 _ACTIVITY = f"/analytics/{PLACEHOLDER}"
-_WRONG_UUID = "is the tenant UUID right?"
-_HINTS = {**HINTS, 401: _WRONG_UUID, 403: _WRONG_UUID, 404: f"{_WRONG_UUID} and the host?"}
-_UNLIMITED = 1_000_000
 
 
 class SendOptions(TypedDict, total=False):
@@ -103,10 +92,9 @@ class Analytics:
         transport: Transport | None = None,
         allow_plain_http: bool = False,
     ) -> None:
-        self.host: str = ""
-        self._is_open = False  # for the repr of an object whose arguments are invalid
+        self._session = session
         try:
-            self._uuid = TenantUuid(os.environ.get("PLANHAT_TENANT_UUID", "") if tenant_uuid is None else tenant_uuid)
+            uuid = TenantUuid(os.environ.get("PLANHAT_TENANT_UUID", "") if tenant_uuid is None else tenant_uuid)
         finally:
             del tenant_uuid  # tracebacks may show local variables
         given = (os.environ.get("PLANHAT_ANALYTICS_URL") or DEFAULT_HOST) if host is None else host
@@ -114,44 +102,34 @@ class Analytics:
         if contains_uuid(given):
             del given
             raise ValueError(f"the analytics host must not contain the tenant UUID: it must look like {DEFAULT_HOST}")
-        self.host = checked_base_url(
-            given,
-            allow_plain_http=allow_plain_http,
-            example=DEFAULT_HOST,
-            option="PLANHAT_ANALYTICS_URL",
-            secret="the tenant UUID",  # noqa: S106 - a word for messages
-        )
-        whole(1)("max_in_flight", max_in_flight)
-        self.stats: SessionStats = SessionStats()
-        self._session = session
-        self._own_loop = OwnLoop("the analytics connection")
-        self._transport: Transport = transport or AiohttpTransport(
-            self.host,
-            max_connections=max_in_flight,
-            max_answer_bytes=MAX_ANSWER_BYTES,
-            client_session=client_session,
-        )
-        # The host has no rate limit, but a 429 pauses all calls here as well.
-        limits = RateLimits(per_minute=_UNLIMITED, per_second=_UNLIMITED, max_in_flight=max_in_flight, reserve=0)
-        self._attempts = AttemptLoop(
-            base_url=self.host,
-            transport=self._transport,
-            tokens=TokenSource(self._uuid),
-            pacer=Pacer(limits),
+        self._connection = HostConnection(
+            uuid,
+            checked_host(given, allow_plain_http=allow_plain_http),
+            max_in_flight=max_in_flight,
             policy=retry or RetryPolicy(),
             timeouts=timeouts or Timeouts(),
-            stats=self.stats,
-            is_open=lambda: self._is_open,
-            hints=_HINTS,
+            client_session=client_session,
+            transport=transport,
         )
 
+    @property
+    def host(self) -> str:
+        """The URL of the analytics host."""
+        return self._connection.host
+
+    @property
+    def stats(self) -> SessionStats:
+        """What was sent so far; calls that read metrics are in the session's."""
+        return self._connection.stats
+
     def __repr__(self) -> str:
-        return f"<Analytics {self.host} {'open' if self._is_open else 'closed'}>"
+        connection: HostConnection | None = getattr(self, "_connection", None)  # missing if an argument was invalid
+        if connection is None:
+            return "<Analytics>"
+        return f"<Analytics {connection.host} {'open' if connection.is_open else 'closed'}>"
 
     async def __aenter__(self) -> Self:
-        if self._own_loop.enter(may_move=True) and self._is_open:
-            await self._transport.close()  # its connections belong to an event loop that is closed
-        self._is_open = True
+        await self._connection.open()
         return self
 
     async def __aexit__(
@@ -161,11 +139,7 @@ class Analytics:
 
     async def close(self) -> None:
         """Close the connections; a `client_session` of the caller and the session stay open."""
-        if self._is_open:
-            self._own_loop.enter(may_move=True)
-        self._is_open = False
-        await self._transport.close()
-        self._own_loop.leave()
+        await self._connection.close()
 
     async def send_metrics(self, rows: MetricRows, **options: Unpack[SendOptions]) -> SendResult:
         """Send any number of metrics ("Metrics" in Planhat's documentation).
@@ -265,7 +239,7 @@ class Analytics:
         person = Activity(
             email=email, external_id=external_id, name=name, company_external_id=company_external_id, info=info
         )
-        await self._post(_ACTIVITY, encode_plain(activity_row(person)))
+        await self._connection.post(_ACTIVITY, encode_plain(activity_row(person)))
 
     def read_metrics(
         self,
@@ -328,60 +302,10 @@ class Analytics:
         return SendRun(
             rows,
             prepare=preparing(write),
-            post=partial(self._post_rows, path, is_object=is_object),
+            post=partial(self._connection.post, path, is_object=is_object),
             fields=fields,
             settings=SendSettings(**options),
         )
-
-    async def _post_rows(
-        self,
-        path: str,
-        body: bytes,
-        *,
-        is_object: bool,
-        on_sent: Callable[[], None],
-        on_not_processed: Callable[[], None],
-    ) -> Answer:
-        return await self._post(
-            path, body[1:-1] if is_object else body, on_sent=on_sent, on_not_processed=on_not_processed
-        )
-
-    async def _post(
-        self,
-        path: str,
-        body: bytes,
-        *,
-        on_sent: Callable[[], object] = bool,
-        on_not_processed: Callable[[], object] = bool,
-    ) -> Answer:
-        """Send a body, at most once if Planhat may have processed it; returns what a 2xx answer says."""
-        if not self._is_open:
-            raise RuntimeError("the analytics connection is not open: use it in `async with`")
-        self._own_loop.enter()
-        self.stats.calls += 1
-        request = Request(method="POST", path=path, body=body)
-        response = await self._attempts.send(request, None, on_sent, on_not_processed)
-        answer = self._read(response)
-        if answer is None:
-            # Raised here, without a context: its traceback would show the body, which may quote the UUID.
-            raise self._unusable(request, response)
-        return answer
-
-    def _read(self, response: Response) -> Answer | None:
-        """What a 2xx answer says; `None` if it is not a success."""
-        try:
-            answer = answer_in(response.body)
-        except DecodeError:
-            return None
-        return Answer(n_processed=answer.n_processed, errors=answer.errors, hide=self._uuid.hidden_in)
-
-    def _unusable(self, request: Request, response: Response) -> DecodeError:
-        """The error for a 2xx answer that is not a success; it quotes the answer without the tenant UUID."""
-        beginning = excerpt(self._uuid.hidden_in(response.body[:8192]))
-        quoted = printable(beginning.strip(), 200) or "it is empty"
-        error = DecodeError(f"{request}: the answer is not a success (status {response.status}): {quoted}")
-        error.body = beginning
-        return unreadable(request, error)
 
 
 _CALLS = {_METRICS: "send_metrics", _ACTIVITIES: "track", _ACTIVITY: "track"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -108,15 +107,13 @@ def as_sent(value: Any) -> Any:
 
 
 def plain_number(name: str) -> Callable[[float], float]:
-    """A check that refuses a number too large for a float, and makes a plain number of a subclass."""
+    """A check that refuses an integer too large for a float, and makes a plain number of a subclass of `float`."""
 
     def check(value: float) -> float:
         try:
             number = float(value)
         except OverflowError:
             raise ValueError(f"{name} is too large for a number") from None
-        if not math.isfinite(number):
-            raise ValueError(f"{name} must be a finite number, not {number}")
         return value if type(value) in {int, float} else number
 
     return check

@@ -8,9 +8,9 @@ success without counts means that Planhat has received all of them and checks th
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, TypeAlias
 
 import attrs
@@ -36,7 +36,7 @@ _SMALL_BYTES = 1000
 """The largest values that are decoded to find out whether an answer reports an error."""
 
 _Values: TypeAlias = tuple[Any, ...]
-_Item: TypeAlias = tuple[_Values, datetime | None]
+_Item: TypeAlias = tuple[_Values | None, datetime | None]
 """The values of an item that are compared, and its date."""
 
 
@@ -120,17 +120,10 @@ def account_of(answer: Answer, part: Part, fields: ItemFields, account: SendCoun
     if finder.has_named:
         yield from _look_at_rows(finder, part)
     n_left = part.n_rows
-    for number, (position, reason) in enumerate(finder.found(), 1):
-        account.refuse(SendOutcome.REJECTED, reason, (range(position, position + 1),))
+    for positions, reason in islice(finder.problems(), part.n_rows):
+        account.refuse(SendOutcome.REJECTED, reason, positions, n_nameless=not positions)
         n_left -= 1
-        if number % _ROWS_A_STEP == 0:
-            yield
-    for number, reason in enumerate(finder.reasons_left(), 1):
-        if not n_left:
-            break
-        account.refuse(SendOutcome.REJECTED, reason, n_nameless=1)
-        n_left -= 1
-        if number % _ROWS_A_STEP == 0:
+        if n_left % _ROWS_A_STEP == 0:
             yield
     n_processed = min(answer.n_processed or 0, n_left)
     account.accept(SendOutcome.PROCESSED, n_processed)
@@ -161,7 +154,7 @@ class _RowFinder:
     """The reasons whose row is not found yet, by their items."""
     _nameless: list[str] = attrs.field(factory=list)
     """The reasons of errors that name no row."""
-    _undated: list[tuple[_Values, int]] = attrs.field(factory=list)
+    _undated: list[tuple[_Values | None, int]] = attrs.field(factory=list)
     """Rows without a date: in the answer they may have one that Planhat filled in."""
     _found: list[tuple[int, str]] = attrs.field(factory=list)
 
@@ -191,17 +184,15 @@ class _RowFinder:
     def look_at(self, position: int, row: bytes) -> None:
         """Compare a row with the errors, in the order of the input."""
         held = decode_json(row)
-        values, moment = self._fields.values_of(held), _moment(held.get(_DATE))
-        if values is None:
-            return
-        if (values, moment) in self._reasons:
-            self._take((values, moment), position)
-        elif moment is None:
-            self._undated.append((values, position))
+        named = (self._fields.values_of(held), _moment(held.get(_DATE)))
+        if named in self._reasons:
+            self._take(named, position)
+        elif named[1] is None:
+            self._undated.append((named[0], position))
 
     def look_at_undated(self) -> Iterator[None]:
         """Compare the rows without a date once more; yields where other tasks may run."""
-        dated: dict[_Values, deque[_Item]] = {}
+        dated: dict[_Values | None, deque[_Item]] = {}
         for number, item in enumerate(self._reasons, 1):
             dated.setdefault(item[0], deque()).append(item)
             if number % _ROWS_A_STEP == 0:
@@ -215,15 +206,13 @@ class _RowFinder:
             if number % _ROWS_A_STEP == 0:
                 yield
 
-    def found(self) -> Sequence[tuple[int, str]]:
-        """The positions of the rows that were found, each with its reason."""
-        return self._found
-
-    def reasons_left(self) -> Iterator[str]:
-        """Yield the reasons of errors whose row was not found."""
-        for reasons in self._reasons.values():
-            yield from reasons if isinstance(reasons, deque) else (reasons,)
-        yield from self._nameless
+    def problems(self) -> Iterator[tuple[tuple[range, ...], str]]:
+        """Yield the reason of each error, with the position of its row if that was found."""
+        for position, reason in self._found:
+            yield (range(position, position + 1),), reason
+        left = (reasons if isinstance(reasons, deque) else (reasons,) for reasons in self._reasons.values())
+        for reason in chain(chain.from_iterable(left), self._nameless):
+            yield (), reason
 
     def _take(self, item: _Item, position: int) -> None:
         reasons = self._reasons[item]

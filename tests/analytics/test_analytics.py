@@ -298,7 +298,10 @@ class TestArguments:
         [
             ("http://analytics.planhat.com", "would send the tenant UUID unencrypted: use https"),
             ("analytics.planhat.com", "has no scheme: did you mean https://analytics.planhat.com?"),
-            ("ftp://x", "the base URL must look like https://analytics.planhat.com: see PLANHAT_ANALYTICS_URL"),
+            (
+                "ftp://x",
+                "must look like https://analytics.planhat.com: see --analytics-url or PLANHAT_ANALYTICS_URL",
+            ),
             (f"https://analytics.planhat.com/analytics/{UUID}", "must not contain the tenant UUID"),
             (UUID, "must not contain the tenant UUID"),
         ],
@@ -385,7 +388,13 @@ class TestSecret:
             async for chunk in run:
                 shown += [repr(chunk), *map(str, chunk.problems)]
             result = run.result
-            shown += [repr(result), *map(str, result.problems), *map(str, result.problem_groups), repr(vars(analytics))]
+            shown += [
+                repr(result),
+                *map(str, result.problems),
+                *map(str, result.problem_groups),
+                repr(vars(analytics)),
+                repr(vars(analytics._connection)),
+            ]
             shown += [shown_by(error) for error in (result.error, result.stopped_by) if error is not None]
             if not result.ok:
                 with pytest.raises(SendError) as caught:
@@ -414,7 +423,7 @@ class TestSecret:
 
     async def test_an_answer_too_large_does_not_show_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Where aiohttp's response, which knows its URL, is a local variable."""
-        monkeypatch.setattr("planhat_async.analytics.analytics.MAX_ANSWER_BYTES", 10)
+        monkeypatch.setattr("planhat_async.analytics.host_connection.MAX_ANSWER_BYTES", 10)
         async with ScriptedServer([reply(200, b"x" * 100)]) as server, on(server) as analytics:
             with pytest.raises(DecodeError, match="larger than 10 bytes") as caught:
                 await analytics.identify(email="a@b.example")

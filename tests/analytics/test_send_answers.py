@@ -230,6 +230,27 @@ def test_every_row_has_exactly_one_outcome(
     assert set(account.not_accepted) <= {SendOutcome.REJECTED}
 
 
+def test_large_answers_about_rows_without_a_date() -> None:
+    """Planhat filled in a date, and half of the errors name no row."""
+    rows = [row(n % 500) for n in range(1000)]
+    named = [error(row(n % 500, date="2026-11-29T12:00:00Z")) for n in range(500)]
+    account = accounted(rows, {"processed": 0, "errors": [*named, *(["nameless"] * 400)]})
+    assert (account.rejected, rejected_at(account), account.received) == (900, list(range(500)), 100)
+
+
+def test_no_list_of_errors() -> None:
+    """As good as an empty one."""
+    assert accounted([row(0)], {"processed": 1, "errors": None}).processed == 1
+    assert accounted([row(0)], {"processed": 1}).processed == 1
+
+
+def test_an_answer_with_large_values_of_other_names() -> None:
+    """They are none of an error."""
+    assert accounted([row(0)], {"processed": 1, "rows": ["x" * 100] * 100}).processed == 1
+    with pytest.raises(DecodeError):
+        answer_in(json.dumps({"error": ["x" * 100] * 100}).encode())
+
+
 def test_large_answers_are_read_in_steps() -> None:
     """Each step looks at 200 rows or errors at most."""
     rows = [row(n) for n in range(3000)]
