@@ -193,12 +193,13 @@ class Analytics:
             ValueError: An option out of bounds.
             TypeError: Neither an activity nor an iterable of rows.
         """
-        if not isinstance(activities, Activity | Mapping):
-            return await _to_its_end(self.tracking(activities, **options))
-        count = activities.count if isinstance(activities, Activity) else activities.get("count")
+        given: Any = activities
+        if not isinstance(given, Activity | Mapping):
+            return await _to_its_end(self.tracking(given, **options))
+        count = given.count if isinstance(given, Activity) else given.get("count")
         if count is not None:
-            return await _to_its_end(self.tracking([activities], **options))
-        run = self._run([activities], options, Activity, activity_row, _ACTIVITY, ACTIVITY_FIELDS, is_object=True)
+            return await _to_its_end(self.tracking([given], **options))
+        run = self._run([given], options, Activity, activity_row, _ACTIVITY, ACTIVITY_FIELDS, is_object=True)
         return await _to_its_end(run)
 
     def tracking(self, activities: ActivityRows, **options: Unpack[SendOptions]) -> SendRun:
