@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,6 +43,15 @@ def test_the_documented_activity() -> None:
     assert bulk_activity_row(SINGLE) == bulk
     assert activity_row(bulk) == SINGLE
     assert bulk_activity_row(bulk | {"count": 2}) == bulk | {"count": 2}
+
+
+def test_the_documented_bodies() -> None:
+    """They are sent as they are."""
+    data = Path(__file__).parents[1] / "data" / "analytics"
+    single = json.loads((data / "activity-post.request.json").read_text())
+    (bulk,) = json.loads((data / "activity-bulk.request.json").read_text())
+    assert activity_row(single) == single == SINGLE
+    assert bulk_activity_row(bulk) == bulk
 
 
 @pytest.mark.parametrize("item", [{"email": "a@b.example"}, {"external_id": "1"}, {"euExtId": "1"}])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from planhat_async import Activity, Metric
-from planhat_async._convert import decode_record, encode_plain
+from planhat_async._convert import decode_record, encode_plain, unstructure
 from planhat_async.analytics.metric import MODELS, metric_row
 
 DATE = datetime(2026, 1, 15, 2, tzinfo=timezone(timedelta(hours=2)))
@@ -32,6 +32,21 @@ def test_the_documented_metric() -> None:
     assert metric_row(wanted) == wanted
     spelled = {"dimension_id": "activeusers", "value": 12, "externalId": "alder-ext-1", "model": "Company"}
     assert metric_row({**spelled, "date": DATE}) == wanted
+
+
+def test_the_documented_body() -> None:
+    """Its first metric is sent as it is; the second one, which Planhat refuses, is not."""
+    first, second = documented("metric-post.request")
+    assert metric_row(first) == first
+    with pytest.raises(ValueError, match="dimension_id is required"):
+        metric_row(second)
+    (row,) = documented("metric-list.response")
+    read = decode_record(Metric, json.dumps(row).encode())
+    assert (read.extra, unstructure(read)) == ({}, row)
+
+
+def documented(name: str) -> Any:
+    return json.loads((Path(__file__).parents[1] / "data" / "analytics" / f"{name}.json").read_text())
 
 
 def test_a_value_that_is_none_is_left_out() -> None:

@@ -59,6 +59,9 @@ def test_problems_are_bounded_and_counts_are_not() -> None:
         chunk.refuse(SendOutcome.INVALID, f"reason {n}", [range(n, n + 1)])
         many.add(chunk)
     assert (many.invalid, len(many.problems), len(many.problem_groups)) == (2000, 1000, 1000)
+    for n in range(1500):
+        one.refuse(SendOutcome.INVALID, f"reason {n}", [range(10**6 + n, 10**6 + n + 1)])
+    assert (one.n_problems, len(one.problem_groups)) == (1_001_500, 1000)
     assert many.not_accepted == {SendOutcome.INVALID: (range(2000),)}
 
 

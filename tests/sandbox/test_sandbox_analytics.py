@@ -21,11 +21,15 @@ GOOD = {"dimensionId": "active", "value": 1, "externalId": "tenet"}
 def test_the_documented_metrics() -> None:
     """One is processed, and one is listed with its reason."""
     door = Door()
-    answer = door("POST", METRICS, documented("metric-post.request"))
-    expected = documented("metric-post.response")
+    answer = door("POST", METRICS, documented("analytics/metric-post.request"))
+    expected = documented("analytics/metric-post.response")
     assert answer == Answer(200, expected)
     (listed,) = door("GET", "/dimensiondata").body
-    assert listed.keys() == documented("metric-list.response")[0].keys() - {"parentId", "companyId", "companyName"}
+    assert listed.keys() == documented("analytics/metric-list.response")[0].keys() - {
+        "parentId",
+        "companyId",
+        "companyName",
+    }
     assert (listed["time"], listed["value"]) == ("2026-01-15T00:00:00.000Z", 12)
 
 
@@ -34,7 +38,7 @@ def test_a_metric_of_a_registered_company() -> None:
     door = Door(TENET, ACME)
     assert door("POST", METRICS, GOOD).body == {"processed": 1, "errors": []}
     (listed,) = door("GET", "/dimensiondata").body
-    assert listed.keys() == documented("metric-list.response")[0].keys()
+    assert listed.keys() == documented("analytics/metric-list.response")[0].keys()
     assert (listed["companyId"], listed["parentId"], listed["companyName"]) == (
         TENET.company_id,
         TENET.company_id,
@@ -79,7 +83,7 @@ def test_a_bare_answer() -> None:
 def test_activities_and_segments_are_kept_as_they_came() -> None:
     """One, or an array of them."""
     door = Door()
-    single, bulk = documented("activity-post.request"), documented("activity-bulk.request")
+    single, bulk = documented("analytics/activity-post.request"), documented("analytics/activity-bulk.request")
     assert door("POST", f"/analytics/{UUID}", single) == Answer(200, "OK")
     assert door("POST", f"/analytics/bulk/{UUID}", bulk) == Answer(200, "OK")
     assert door.api.analytics.activities == [single, *bulk]
@@ -133,11 +137,11 @@ async def test_no_limit_and_no_token() -> None:
                 statuses.append(response.status)
         credentials = base64.b64encode(f"{UUID}:".encode()).decode()
         for header in (f"Basic {credentials}", "Basic !", f"Bearer {UUID}", "Basic " + "YTpi"):
-            segment = documented("segment-post.request")
+            segment = documented("analytics/segment-post.request")
             async with client.post("/dock/segment", json=segment, headers={"Authorization": header}) as response:
                 statuses.append(response.status)
         assert statuses == [200, 200, 200, 401, 200, 401, 401, 401]
-        assert planhat.segments == [documented("segment-post.request")]
+        assert planhat.segments == [documented("analytics/segment-post.request")]
         assert (len(planhat.metrics), planhat.activities, planhat.failed_metrics) == (2, [GOOD], [])
         assert UUID not in repr(planhat.requests).lower()
         assert planhat.requests[0].path == "/dimensiondata/{tenantUUID}"
