@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from planhat_async._http.transport import Timeouts
     from planhat_async.analytics import (
         Activity,
+        ActivityRows,
         Analytics,
         Metric,
+        MetricRows,
         SendChunkResult,
         SendError,
         SendOptions,
@@ -77,8 +79,8 @@ _NAMES = {
     "_http.retries": "RetryPolicy",
     "_http.transport": "Timeouts",
     "analytics": """
-        Activity Analytics Metric SendChunkResult SendError SendOptions SendOutcome SendProblem SendProblemGroup
-        SendResult SendRun
+        Activity ActivityRows Analytics Metric MetricRows SendChunkResult SendError SendOptions SendOutcome
+        SendProblem SendProblemGroup SendResult SendRun
     """,
     "batching.upsert_run": "UpsertRun",
     "errors": """
@@ -102,6 +104,7 @@ _MODULES = {name: module for module, names in _NAMES.items() for name in names.s
 
 __all__ = [
     "Activity",
+    "ActivityRows",
     "Analytics",
     "AuthenticationError",
     "BadRequestError",
@@ -114,6 +117,7 @@ __all__ = [
     "DecodeError",
     "ListingOptions",
     "Metric",
+    "MetricRows",
     "Model",
     "NoAnswerError",
     "NotFoundError",

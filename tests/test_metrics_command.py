@@ -46,7 +46,7 @@ def metrics(*arguments: str) -> Ended:
     return ended
 
 
-def told(*arguments: str) -> tuple[int, dict[str, Any]]:
+def as_json(*arguments: str) -> tuple[int, dict[str, Any]]:
     ended = metrics(*arguments, "--json")
     result = json.loads(ended.out)
     assert result["rows"] == sum(result[name] for name in COUNTS)
@@ -58,7 +58,7 @@ def test_a_csv_file_is_sent() -> None:
     ended = metrics("m.csv", *MAPS)
     assert (ended.code, ended.err) == (1, ["row 2 invalid: line 3: value: 'x' is not a number"])
     assert "processed │    2" in ended.out
-    code, result = told("m.csv", *MAPS)
+    code, result = as_json("m.csv", *MAPS)
     assert (code, result["processed"], result["not_accepted"]) == (1, 2, {"invalid": [[2, 2]]})
     assert result["problems"] == [
         {"outcome": "invalid", "reason": "line 3: value: 'x' is not a number", "n_rows": 1, "rows": [[2, 2]]}
@@ -69,9 +69,9 @@ def test_jsonl_and_parquet_are_sent(here: Path) -> None:
     """In either spelling, with a value for all rows; nothing is wrong."""
     rows = [{"dimensionId": "active", "value": n, "external_id": f"acme-{n}"} for n in range(3)]
     (here / "m.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert told("m.jsonl", "--set", "model=EndUser")[0] == 0
+    assert as_json("m.jsonl", "--set", "model=EndUser")[0] == 0
     pq.write_table(Table.from_pylist(rows), "m.parquet")
-    code, result = told("m.parquet", "--chunk-size", "2", "--concurrency", "2")
+    code, result = as_json("m.parquet", "--chunk-size", "2", "--concurrency", "2")
     assert (code, result["processed"], result["calls"], result["ok"]) == (0, 3, 2, True)
 
 

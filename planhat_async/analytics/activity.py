@@ -17,7 +17,7 @@ _BULK_ID = "euExtId"
 
 @attrs.define(kw_only=True, repr=False)
 class Activity(Record):
-    """Something that an end user did (`/analytics`, "User activities" in Planhat's documentation).
+    """Something that an end user did (`/analytics`).
 
     `email` or `external_id` is required. An activity that is sent twice counts twice.
     """

@@ -65,7 +65,7 @@ class Analytics:
 
     Args:
         session: The session that reads metrics, from the API's own server. `None` if none are read.
-        tenant_uuid: The tenant UUID, from Planhat's settings. Defaults to `PLANHAT_TENANT_UUID`.
+        tenant_uuid: The tenant UUID. Defaults to `PLANHAT_TENANT_UUID`.
         host: The URL of the analytics host, the same in every region. Defaults to `PLANHAT_ANALYTICS_URL`, then to
             `https://analytics.planhat.com`.
         max_in_flight: Calls that may be in flight at once; others wait.
@@ -101,7 +101,7 @@ class Analytics:
         del host
         if contains_uuid(given):
             del given
-            raise ValueError(f"the analytics host must not contain the tenant UUID: it must look like {DEFAULT_HOST}")
+            raise ValueError(f"the analytics host must not contain a UUID: it must look like {DEFAULT_HOST}")
         self._connection = HostConnection(
             uuid,
             checked_host(given, allow_plain_http=allow_plain_http),
@@ -142,7 +142,7 @@ class Analytics:
         await self._connection.close()
 
     async def send_metrics(self, rows: MetricRows, **options: Unpack[SendOptions]) -> SendResult:
-        """Send any number of metrics ("Metrics" in Planhat's documentation).
+        """Send any number of metrics (`POST /dimensiondata` of the analytics host).
 
         Each row is checked and encoded once. Costs one call per chunk. Memory is bounded by about `concurrency` + 2
         chunks, however long the input is. A chunk is sent again only if it provably was not processed; it is not
@@ -174,11 +174,11 @@ class Analytics:
     async def track(
         self, activities: Activity | Mapping[str, Any] | ActivityRows, **options: Unpack[SendOptions]
     ) -> SendResult:
-        """Send user activities ("User activities" in Planhat's documentation): one, or any number.
+        """Send user activities (`POST /analytics` and `POST /analytics/bulk`): one, or any number.
 
         One activity goes to the call for one, unless it has a `count`; an iterable goes to the bulk call, in chunks.
-        Planhat's documentation of the bulk call is older than that of the single call: `info` and the external id
-        (sent as `euExtId`) are known from other clients.
+        That the bulk call takes `info`, and external ids as `euExtId` and `companyExternalId`, is known from other
+        clients, not from Planhat's documentation.
 
         A call is sent again only if it provably was not processed, because an activity that is sent twice counts twice.
 
@@ -220,9 +220,9 @@ class Analytics:
     ) -> None:
         """Tell Planhat of an end user, without an activity in the event stream. Costs one call.
 
-        This is the call for one activity without an `action`: Planhat documents each of its fields. Its other call for
-        this, `/dock/segment`, is documented for an integration with another product only. Whether an activity without
-        an action counts as usage is not documented.
+        This is the call for one activity (`POST /analytics`) without an `action`. Planhat documents its fields and that
+        `action` is only needed for the event stream; of `/dock/segment`, the other call for this, it documents no
+        fields. Whether an activity without an action counts as usage is not documented.
 
         Args:
             email: The end user's e-mail address; this or `external_id` is required.
@@ -253,7 +253,7 @@ class Analytics:
         max_records: int | None = None,
         concurrency: int = 4,
     ) -> AsyncGenerator[Metric, None]:
-        """Yield metrics, while pages are fetched ahead ("Get dimension data" in Planhat's documentation).
+        """Yield metrics, while pages are fetched ahead (`GET /dimensiondata` of the API's own server).
 
         The session makes the calls, with its token, pace and retries: one call per page and a few more, because the
         sizes of pages are not documented. In the order of their `_id`s each metric that exists throughout is yielded

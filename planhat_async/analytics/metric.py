@@ -18,7 +18,7 @@ _DIMENSION = re.compile(r"[A-Za-z0-9_-]+")
 
 @attrs.define(kw_only=True, repr=False)
 class Metric(Record):
-    """One value of one metric (`/dimensiondata`, "Metrics" in Planhat's documentation).
+    """One value of one metric (`/dimensiondata`).
 
     To send one, `dimension_id`, `value` and `external_id` are required. A metric that was read has other fields than
     one that is sent: it names its record by Planhat's `_id` and has a `time`.

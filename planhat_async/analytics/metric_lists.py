@@ -15,7 +15,7 @@ PAGE_SIZE = 2000
 
 
 class MetricLists(Lists[Metric]):
-    """Lists metrics ("Get dimension data" in Planhat's documentation)."""
+    """Lists metrics (`GET /dimensiondata`)."""
 
     model: ClassVar[Model] = Model(
         name="metrics",

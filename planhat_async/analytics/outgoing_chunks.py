@@ -1,7 +1,7 @@
 """Rows into the bodies of requests: decisions only.
 
-Rows are cut in the order of the input, by count and by bytes, whatever the time. A body is built while its rows come,
-and the rows are not kept beside it: a chunk is its body and the positions of its rows.
+Rows are cut in the order of the input, by count and by bytes. A body is built while its rows come, and the rows
+are not kept beside it: a chunk is its body and the positions of its rows.
 """
 
 from __future__ import annotations

@@ -103,7 +103,7 @@ def answer_in(body: bytes) -> Answer:
 def account_of(answer: Answer, part: Part, fields: ItemFields, account: SendCounts) -> Iterator[None]:
     """Count the rows of a part by what the answer says of them; yields where other tasks may run.
 
-    Every row is counted in exactly one outcome, whatever the answer says.
+    Every row is counted in exactly one outcome, even if the answer contradicts itself.
 
     Args:
         answer: The answer.
@@ -144,7 +144,7 @@ def _look_at_rows(finder: _RowFinder, part: Part) -> Iterator[None]:
 class _RowFinder:
     """Finds the rows that errors are about, by comparing their items with the rows.
 
-    Rows with the same values cannot be told apart; the first of them gets the first error. An answer may hold as many
+    Rows with the same values cannot be distinguished; the first of them gets the first error. An answer may hold as many
     errors as rows, so each costs little that Python's garbage collector would look at.
     """
 

@@ -36,9 +36,9 @@ from planhat_async.records.arguments import valid, whole
 from planhat_async.results import Unreadable
 
 MAX_ITEMS = 150_000
-"""Items that Planhat accepts in a call ("Metrics" in its documentation: about as many)."""
+"""Items that Planhat accepts in a call: "about" as many, by its documentation."""
 MAX_BYTES = 32_000_000
-"""Bytes that Planhat accepts in a call."""
+"""Bytes that Planhat accepts in a call: 32 MB, by its documentation."""
 
 
 @attrs.frozen(kw_only=True)

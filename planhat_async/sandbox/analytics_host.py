@@ -34,7 +34,7 @@ class AnalyticsHost:
     """Carries out the calls of the analytics host."""
 
     state: State
-    tenant_uuid: str | None = None
+    tenant_uuid: str | None = field(default=None)
     """The only tenant UUID accepted; `None` accepts any."""
     answers_count: bool = True
     """Whether the answer to metrics counts them."""
@@ -46,6 +46,11 @@ class AnalyticsHost:
     """Activities, as they were sent."""
     segments: list[Record] = field(factory=list)
     """What `/dock/segment` was sent."""
+
+    @tenant_uuid.validator
+    def _check_uuid(self, _: object, value: str | None) -> None:
+        if value is not None and not _UUID.fullmatch(value):
+            raise ValueError("tenant_uuid must be a UUID: 32 hexadecimal digits in groups of 8-4-4-4-12")
 
     def takes(self, request: ApiRequest) -> bool:
         """Whether a request is for the analytics host."""
@@ -150,7 +155,7 @@ def _call_of(request: ApiRequest) -> str:
 
 
 def _user_of(request: ApiRequest) -> str:
-    """The user name of basic authentication; empty if there is none, or a password beside it."""
+    """The user name of basic authentication; empty without it, or with a password."""
     value = next((value for name, value in request.headers.items() if name.lower() == "authorization"), "")
     scheme, _, credentials = value.partition(" ")
     if scheme.lower() == "basic":
@@ -176,9 +181,13 @@ def _objection_to(item: Any) -> str | None:
 
 
 def _matches(metric: Record, query: dict[str, str], first: int, last: int) -> bool:
+    is_wanted = all(
+        metric.get(name) == query[parameter] for parameter, name in _FILTERS.items() if query.get(parameter)
+    )
+    if not is_wanted or not query.keys() & {"from", "to"}:
+        return is_wanted
     moment = times.parsed(metric["time"])
-    is_wanted = all(metric.get(field) == query[name] for name, field in _FILTERS.items() if query.get(name))
-    return is_wanted and (moment is None or first <= times.days(moment) <= last)
+    return moment is not None and first <= times.days(moment) <= last
 
 
 _FILTERS = {"cId": "companyId", "dimid": "dimensionId"}

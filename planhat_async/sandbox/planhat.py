@@ -60,7 +60,7 @@ class Planhat(ABC):
         tenant_uuid: The only tenant UUID that the analytics host accepts; None accepts every UUID.
 
     Raises:
-        ValueError: A limit or a fault is invalid.
+        ValueError: A limit, a fault or the tenant UUID is invalid.
     """
 
     def __init__(

@@ -302,8 +302,8 @@ class TestArguments:
                 "ftp://x",
                 "must look like https://analytics.planhat.com: see --analytics-url or PLANHAT_ANALYTICS_URL",
             ),
-            (f"https://analytics.planhat.com/analytics/{UUID}", "must not contain the tenant UUID"),
-            (UUID, "must not contain the tenant UUID"),
+            (f"https://analytics.planhat.com/analytics/{UUID}", "must not contain a UUID"),
+            (UUID, "must not contain a UUID"),
         ],
     )
     def test_a_wrong_host_is_refused(self, host: str, problem: str) -> None:
@@ -376,7 +376,7 @@ def logged(caplog: pytest.LogCaptureFixture) -> Callable[[], str]:
 class TestSecret:
     @pytest.mark.parametrize("kind", ECHOES)
     async def test_the_uuid_is_shown_nowhere(self, kind: str, logged: Callable[[], str]) -> None:
-        """In no error, result, log or local variable, whatever the server answers."""
+        """In no error, result, log or local variable, if the server quotes it."""
         timeouts = Timeouts(read=0.1, deadline=5)
         policy = RetryPolicy(attempts=1, total=0.0)
         shown = []

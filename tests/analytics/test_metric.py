@@ -62,7 +62,7 @@ class OfAnotherLibrary(float):
 
 @pytest.mark.parametrize("value", [0, -1, 2.5, 1e300, 2**70, OfAnotherLibrary(1.5)])
 def test_any_finite_number_is_a_value(value: float) -> None:
-    """Of whatever size, and of a subclass of `float`."""
+    """Of any size, and of a subclass of `float`."""
     row = metric_row({**GOOD, "value": value})
     assert (row["value"], json.loads(encode_plain(row))["value"]) == (value, value)
 

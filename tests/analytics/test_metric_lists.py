@@ -108,7 +108,7 @@ async def test_a_metric_as_it_is_read() -> None:
 @pytest.mark.parametrize("most", [7, 10_000])
 @pytest.mark.parametrize("knows", [True, False])
 async def test_every_metric_is_read_once(n_rows: int, most: int, *, knows: bool) -> None:
-    """Whatever the server's largest page, and whether it knows `sort` and `select`."""
+    """With any largest page of the server, and whether or not it knows `sort` and `select`."""
     server = MetricServer(rows_of(n_rows), most=most, sorts=knows, selects=knows)
     assert await values_of(server, page_size=20) == list(range(n_rows))
 

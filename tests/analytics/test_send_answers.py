@@ -125,7 +125,7 @@ def test_counts_that_do_not_add_up(processed: Any, n_errors: int, counts: dict[s
         row(1, model=None, date=None),
     ],
 )
-def test_an_item_is_recognised_whatever_planhat_made_of_it(item: dict[str, Any]) -> None:
+def test_an_item_is_recognised_although_planhat_changed_it(item: dict[str, Any]) -> None:
     """In another order, with defaults filled in, with fields of its own."""
     rows = [row(0), row(1), row(2)]
     assert rejected_at(accounted(rows, {"processed": 2, "errors": [error(item)]})) == [1]
@@ -151,7 +151,7 @@ def test_rows_without_a_date_do_not_take_the_error_of_one_with_a_date() -> None:
 
 
 def test_equal_rows_get_one_error_each() -> None:
-    """They cannot be told apart, so the first ones are named."""
+    """They cannot be distinguished, so the first ones are named."""
     rows = [row(1), row(2), row(1), row(1)]
     account = accounted(rows, {"processed": 2, "errors": [error(row(1), "a"), error(row(1), "b")]})
     assert [(one.position, one.reason) for one in account.problems] == [(0, "a"), (2, "b")]
@@ -175,7 +175,7 @@ def test_equal_rows_get_one_error_each() -> None:
     ],
 )
 def test_an_error_that_names_no_row_is_counted(element: Any, reason: str) -> None:
-    """One row is rejected, and nobody knows which."""
+    """One row is rejected, and its position is not known."""
     account = accounted([row(0), row(1)], {"processed": 1, "errors": [element]})
     (problem,) = account.problems
     assert (problem.position, problem.reason, account.processed) == (None, reason, 1)
@@ -189,7 +189,7 @@ def test_more_errors_than_rows() -> None:
 
 
 def test_a_reason_does_not_quote_the_tenant_uuid() -> None:
-    """In whatever form, also where it would be cut; and it is one line."""
+    """In any form, also where it would be cut; and it is one line."""
     said = f"POST /dimensiondata/{UUID} {UUID.upper()} {UUID.replace('-', '')}\n" + "x" * 250 + UUID
     body = json.dumps({"errors": [error(row(0), said), said]}).encode()
     hidden = Answer(errors=answer_in(body).errors, hide=TenantUuid(UUID).hidden_in)
@@ -218,7 +218,7 @@ ERRORS = st.lists(
 def test_every_row_has_exactly_one_outcome(
     rows: list[dict[str, Any]], errors: list[Any], processed: int | None
 ) -> None:
-    """Whatever the answer says; and rows that are named are ones that an error is about."""
+    """Even if the answer contradicts itself; and rows that are named are ones that an error is about."""
     account = accounted(rows, {"processed": processed, "errors": errors})
     assert account.rows == len(rows)
     assert account.rejected == min(len(errors), len(rows))

@@ -8,16 +8,19 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
+import event_loops
 import pytest
 from analytics_server import metric
 from attrs import define, field
 from event_loops import counts_steps
+from hypothesis import given
+from hypothesis import strategies as st
 
 from planhat_async import NotSentError, SendOutcome, SendResult, SendRun, UnknownOutcomeError
 from planhat_async.analytics.metric import metric_row
 from planhat_async.analytics.send_answers import METRIC_FIELDS, Answer
 from planhat_async.analytics.send_run import SendSettings, preparing
-from planhat_async.errors import AuthenticationError, PayloadTooLargeError, PlanhatError, ServerError
+from planhat_async.errors import AuthenticationError, BadRequestError, PayloadTooLargeError, PlanhatError, ServerError
 
 
 @define
@@ -314,3 +317,38 @@ def test_options_out_of_bounds_are_refused(options: dict[str, Any], error: type[
 def test_the_defaults() -> None:
     """A quarter of what Planhat accepts, in the order of the input."""
     assert SendSettings() == SendSettings(chunk_size=10_000, max_bytes=8_000_000, concurrency=1)
+
+
+ENDINGS = {
+    "ok": None,
+    "lost": UnknownOutcomeError("reset"),
+    "500": ServerError("500", status=500),
+    "400": BadRequestError("400", status=400),
+    "413": PayloadTooLargeError("413", status=413),
+    "no network": NotSentError("no network"),
+}
+
+
+@given(
+    rows=st.lists(st.booleans(), max_size=40),
+    endings=st.lists(st.sampled_from(sorted(ENDINGS)), max_size=20),
+    chunk_size=st.integers(1, 10),
+    max_bytes=st.integers(20, 400),
+    concurrency=st.integers(1, 3),
+)
+def test_every_row_has_one_outcome(
+    rows: list[bool], endings: list[str], chunk_size: int, max_bytes: int, concurrency: int
+) -> None:
+    """However calls end and rows are cut; a row arrives once at most."""
+    left = iter(endings)
+    host = Host(lambda _: ENDINGS[next(left, "ok")], n_steps=1)
+    items = [metric(n) if is_valid else {"value": n} for n, is_valid in enumerate(rows)]
+    settings = {"chunk_size": chunk_size, "max_bytes": max_bytes, "concurrency": concurrency}
+    with asyncio.Runner(loop_factory=event_loops.made) as runner:
+        result = runner.run(ended(run_of(iter(items), host, **settings))).result
+    named = {n: outcome for outcome, ranges in result.not_accepted.items() for one in ranges for n in one}
+    assert result.rows == len(named) + result.processed
+    assert result.rows == len(rows) or result.stopped_by is not None
+    assert len(host.arrived) == len(set(host.arrived)) == result.processed
+    assert set(host.arrived).isdisjoint(named)
+    assert {n for n in range(result.rows) if not rows[n]} <= {n for n in named if named[n] in {"invalid", "unsent"}}

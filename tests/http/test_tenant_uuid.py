@@ -1,4 +1,4 @@
-"""The tenant UUID is checked, and shown to nobody."""
+"""The tenant UUID is checked, and never shown."""
 
 from __future__ import annotations
 

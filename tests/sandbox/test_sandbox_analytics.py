@@ -157,6 +157,12 @@ async def test_any_uuid_is_accepted_by_default() -> None:
         assert planhat.activities == [{}, {}]
 
 
+def test_a_tenant_uuid_must_be_one() -> None:
+    """No client would send another."""
+    with pytest.raises(ValueError, match="tenant_uuid must be a UUID"):
+        Sandbox(tenant_uuid="secret")
+
+
 def test_faults_apply_here_too() -> None:
     """As to any other call."""
     door = Door()
