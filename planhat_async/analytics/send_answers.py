@@ -144,8 +144,8 @@ def _look_at_rows(finder: _RowFinder, part: Part) -> Iterator[None]:
 class _RowFinder:
     """Finds the rows that errors are about, by comparing their items with the rows.
 
-    Rows with the same values cannot be distinguished; the first of them gets the first error. An answer may hold as many
-    errors as rows, so each costs little that Python's garbage collector would look at.
+    Rows with the same values cannot be distinguished; the first of them gets the first error. An answer may hold as
+    many errors as rows, so an error creates few objects that Python's garbage collector has to look at.
     """
 
     _fields: ItemFields
