@@ -85,15 +85,15 @@ async def test_a_completed_job_sends_no_rows_again(planhat: Sandbox, tmp_path: P
 
 async def test_each_chunk_is_yielded_as_it_ends(planhat: Sandbox, tmp_path: Path) -> None:
     """This includes the chunks of earlier runs."""
-    told: list[int] = []
+    numbers: list[int] = []
     for _ in range(2):
-        told.clear()
+        numbers.clear()
         async with session_on(planhat) as session:
             await run_upsert(
                 Tickets(session), tickets(4), journal=tmp_path / "job.db", chunk_size=2, concurrency=1,
-                on_chunk=lambda chunk: told.append(chunk.number),
+                on_chunk=lambda chunk: numbers.append(chunk.number),
             )  # fmt: skip
-        assert told == [0, 1]
+        assert numbers == [0, 1]
 
 
 async def test_a_job_that_is_stopped_before_it_begins_sends_no_rows(planhat: Sandbox, tmp_path: Path) -> None:
