@@ -62,8 +62,8 @@ class KilledJob:
             ended = await self._run_once(draw if self.n_kills else None)
             self.runs.append(ended)
             if not ended.was_killed:
-                told: dict[str, Any] = json.loads(ended.out)
-                return told
+                printed: dict[str, Any] = json.loads(ended.out)
+                return printed
             self.n_kills -= 1
             self.n_between += bool(await self._rows_in(ChunkState.SENDING))
 

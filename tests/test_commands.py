@@ -206,9 +206,9 @@ def test_ctrl_c_ends_an_upsert_on_windows(tmp_path: Path, n_times: int) -> None:
                 else:
                     connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{"created":1}')
                 out, err = process.communicate(timeout=20)
-    told = json.loads(out)
+    printed = json.loads(out)
     assert (process.returncode, err) == (130, "")
-    assert (told["created"], told["unknown"]) == ((1, 0) if n_times == 1 else (0, 1))
+    assert (printed["created"], printed["unknown"]) == ((1, 0) if n_times == 1 else (0, 1))
 
 
 @pytest.mark.slow

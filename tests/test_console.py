@@ -170,29 +170,29 @@ def test_json_has_the_whole_result(capsys: pytest.CaptureFixture[str]) -> None:
 def test_json_of_a_complete_run_has_no_error(capsys: pytest.CaptureFixture[str]) -> None:
     """The value is `null`, not the text None."""
     console.print_json(result_of(created=1), SessionStats(), seconds=1, ended_by=None)
-    told = json.loads(capsys.readouterr().out)
-    assert (told["ok"], told["stopped_by"], told["problems"]) == (True, None, [])
-    assert (told["n_problems"], told["not_stored"]) == (0, {})
+    parsed = json.loads(capsys.readouterr().out)
+    assert (parsed["ok"], parsed["stopped_by"], parsed["problems"]) == (True, None, [])
+    assert (parsed["n_problems"], parsed["not_stored"]) == (0, {})
 
 
 def test_json_of_a_run_that_ended_early_is_not_ok(capsys: pytest.CaptureFixture[str]) -> None:
     """This holds even if all rows taken so far were stored."""
     console.print_json(result_of(created=1), SessionStats(), seconds=1, ended_by=NotSentError("no connection"))
-    told = json.loads(capsys.readouterr().out)
-    assert (told["ok"], told["created"], told["rows"]) == (False, 1, 1)
+    parsed = json.loads(capsys.readouterr().out)
+    assert (parsed["ok"], parsed["created"], parsed["rows"]) == (False, 1, 1)
 
 
 def test_json_has_the_positions_of_all_rows_that_were_not_stored(capsys: pytest.CaptureFixture[str]) -> None:
     """This includes rows beyond the first thousand, whose problems are not kept."""
     unknown = Problem(outcome=Outcome.UNKNOWN, reason="timed out", position=2000)
     console.print_json(result_of(*invalid(*range(1001), 1002), unknown), SessionStats(), seconds=1, ended_by=None)
-    told = json.loads(capsys.readouterr().out)
-    assert told["n_problems"] == 1003
-    assert told["problems"] == [
+    parsed = json.loads(capsys.readouterr().out)
+    assert parsed["n_problems"] == 1003
+    assert parsed["problems"] == [
         {"n_rows": 1002, "rows": [[1, 1001], [1003, 1003]], "outcome": "invalid", "reason": "email is missing"},
         {"row": 2001, "key": None, "outcome": "unknown", "reason": "timed out"},
     ]
-    assert told["not_stored"] == {"invalid": [[1, 1001], [1003, 1003]], "unknown": [[2001, 2001]]}
+    assert parsed["not_stored"] == {"invalid": [[1, 1001], [1003, 1003]], "unknown": [[2001, 2001]]}
 
 
 def test_json_has_a_shared_reason_once(capsys: pytest.CaptureFixture[str]) -> None:

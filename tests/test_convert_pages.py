@@ -95,8 +95,8 @@ def test_rows_keep_their_bytes() -> None:
 
 
 @pytest.mark.parametrize("piece_bytes", [20, 1 << 18])
-def test_half_a_character_does_not_lose_a_page(piece_bytes: int) -> None:
-    r"""JavaScript writes text that was cut inside an emoji, as a snippet may be, as `"\ud83d"`."""
+def test_a_lone_surrogate_does_not_lose_a_page(piece_bytes: int) -> None:
+    r"""JavaScript writes text that was cut inside an emoji, such as a snippet, as `"\ud83d"`."""
     body = rb'[{"_id":"1","snippet":"so happy \ud83d"},{"_id":"2","x":"\\ud83d"},{"_id":"3"}]'
     rows = [rb'{"_id":"1","snippet":"so happy \ufffd"}', rb'{"_id":"2","x":"\\ud83d"}', b'{"_id":"3"}']
     assert split(body, piece_bytes=piece_bytes) == rows

@@ -100,11 +100,11 @@ def test_an_error_contains_the_number_of_attempts() -> None:
 
 def test_errors_can_be_made_of_a_message_alone() -> None:
     """A custom transport need not know more."""
-    told = {"method": "", "path": "", "attempts": 1, "seconds": 0.0, "_note": ""}
-    assert vars(NotSentError("gone")) == told
+    context = {"method": "", "path": "", "attempts": 1, "seconds": 0.0, "_note": ""}
+    assert vars(NotSentError("gone")) == context
     assert vars(DecodeError("garbled")) == {"id": None, "position": None}
     assert vars(StatusError("no", status=418)) == {
-        **told,
+        **context,
         "status": 418,
         "body": "",
         "retry_after": None,

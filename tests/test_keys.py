@@ -143,7 +143,7 @@ def test_an_id_is_accepted_in_either_case() -> None:
     assert [is_record_id(text) for text in ("A" * 24, "a" * 24, "a" * 23, "")] == [True, True, False, False]
 
 
-def test_half_a_character_is_refused() -> None:
-    """A lone surrogate cannot be encoded in UTF-8."""
+def test_a_lone_surrogate_is_refused() -> None:
+    """It cannot be encoded in UTF-8."""
     with pytest.raises(ValueError, match="surrogates not allowed"):
         path_segment(extid("\ud83d"))

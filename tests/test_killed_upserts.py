@@ -49,8 +49,8 @@ async def test_all_tickets_of_killed_jobs_are_stored(planhat: Sandbox, tmp_path:
     """The store equals the input, and rows answered before a kill were not sent again."""
     ended = []
     for job in jobs(planhat, "tickets", tmp_path, tickets()):
-        told = await job.run()
-        assert (told["rows"], told["ok"], told["problems"]) == (N_ROWS, True, [])
+        printed = await job.run()
+        assert (printed["rows"], printed["ok"], printed["problems"]) == (N_ROWS, True, [])
         for run in job.runs:
             assert run.n_rows_arrived <= N_ROWS - run.n_rows_answered_before
         ended.append(job)
@@ -68,10 +68,14 @@ async def test_no_note_of_killed_jobs_is_stored_twice(planhat: Sandbox, tmp_path
     first, n_between = 0, 0
     missable: set[str] = set()
     for job in jobs(planhat, "notes", tmp_path, notes()):
-        told = await job.run()
-        ranges = told["not_stored"].get("unknown", [])
+        printed = await job.run()
+        ranges = printed["not_stored"].get("unknown", [])
         unknown = {first + row for start, last in ranges for row in range(start - 1, last)}
-        assert (told["rows"], told["created"] + len(unknown), told["unknown"]) == (N_ROWS, N_ROWS, len(unknown))
+        assert (printed["rows"], printed["created"] + len(unknown), printed["unknown"]) == (
+            N_ROWS,
+            N_ROWS,
+            len(unknown),
+        )
         missable |= {f"note {number}" for number in unknown}
         first, n_between = first + N_ROWS, n_between + job.n_between
     stored = Counter(note["subject"] for note in planhat.records("notes"))

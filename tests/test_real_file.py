@@ -81,14 +81,14 @@ def rows() -> list[dict[str, str]]:
 
 def test_every_ticket_is_created_by_the_first_run(both_results: list[dict[str, Any]]) -> None:
     """Two calls are made, without repeats."""
-    told = {name: both_results[0][name] for name in ("rows", "created", "ok", "calls", "attempts", "problems")}
-    assert told == {"rows": 8469, "created": 8469, "ok": True, "calls": 2, "attempts": 2, "problems": []}
+    printed = {name: both_results[0][name] for name in ("rows", "created", "ok", "calls", "attempts", "problems")}
+    assert printed == {"rows": 8469, "created": 8469, "ok": True, "calls": 2, "attempts": 2, "problems": []}
 
 
 def test_no_ticket_is_created_by_the_second_run(both_results: list[dict[str, Any]]) -> None:
     """All tickets exist already."""
-    told = {name: both_results[1][name] for name in ("rows", "created", "unreported", "ok")}
-    assert told == {"rows": 8469, "created": 0, "unreported": 8469, "ok": True}
+    printed = {name: both_results[1][name] for name in ("rows", "created", "unreported", "ok")}
+    assert printed == {"rows": 8469, "created": 0, "unreported": 8469, "ok": True}
 
 
 def test_every_ticket_is_exported_once(exported: list[dict[str, Any]], rows: list[dict[str, str]]) -> None:
@@ -138,8 +138,8 @@ def test_a_job_with_a_mapping_file_stores_every_ticket(rows: list[dict[str, str]
     plan = json.loads(CliRunner().invoke(app, [*command, "--dry-run"]).stdout)
     assert (plan["rows"], plan["invalid"], plan["calls"], plan["duplicates"]) == (8469, 0, 2, 0)
     for _ in range(2):
-        told = json.loads(CliRunner().invoke(app, [*command, "--journal", str(tmp_path / "job.db")]).stdout)
-        assert (told["rows"], told["ok"], told["calls"]) == (8469, True, 2)
+        printed = json.loads(CliRunner().invoke(app, [*command, "--journal", str(tmp_path / "job.db")]).stdout)
+        assert (printed["rows"], printed["ok"], printed["calls"]) == (8469, True, 2)
     out = tmp_path / "out.jsonl"
     CliRunner().invoke(app, ["export", "tickets", "-o", str(out)])
     stored = {ticket["sourceId"]: ticket for ticket in map(json.loads, out.read_bytes().splitlines())}

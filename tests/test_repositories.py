@@ -873,7 +873,7 @@ async def test_records_and_mappings_can_be_mixed(planhat: Sandbox, session: Sess
 
 @pytest.mark.parametrize("choices", [Choices(), Choices(tickets_count_unchanged=True)])
 async def test_the_same_tickets_create_no_duplicates(choices: Choices) -> None:
-    """Every row is stored once, whatever Planhat's short answer counts."""
+    """Every row is stored once; the counts of Planhat's short answer do not matter."""
     async with Sandbox(choices=choices) as planhat, Session(planhat.token, base_url=planhat.url) as session:
         await Tickets(session).upsert_many(ticket_rows(5))
         before = planhat.records("tickets")
@@ -994,8 +994,8 @@ async def test_a_body_is_repeatable_only_if_every_row_is_keyed() -> None:
     transport = FakeTransport([answer, answer])
     async with Session(TOKEN, transport=transport) as session:
         await Tasks(session).upsert_many([{"company_id": ACME}, {"company_id": ACME, "source_id": "s"}], concurrency=1)
-    told = [(b"sourceId" in (one.request.body or b""), one.request.is_keyed) for one in transport.sent]
-    assert sorted(told) == [(False, False), (True, True)]
+    recorded = [(b"sourceId" in (one.request.body or b""), one.request.is_keyed) for one in transport.sent]
+    assert sorted(recorded) == [(False, False), (True, True)]
 
 
 async def test_rows_not_stored_are_raised_on_request(planhat: Sandbox, session: Session) -> None:
@@ -1030,8 +1030,8 @@ async def test_the_result_is_available_after_an_error_of_the_input(planhat: Sand
 async def test_each_chunk_is_yielded_as_it_ends(planhat: Sandbox, session: Session) -> None:
     """It has positions and counts, and comes before the next chunk is sent."""
     chunks = Tickets(session).upsert_chunks(ticket_rows(5), chunk_size=2, concurrency=1)
-    told = [(chunk.number, chunk.positions, chunk.created, len(planhat.requests)) async for chunk in chunks]
-    assert told == [(0, (range(2),), 2, 1), (1, (range(2, 4),), 2, 2), (2, (range(4, 5),), 1, 3)]
+    recorded = [(chunk.number, chunk.positions, chunk.created, len(planhat.requests)) async for chunk in chunks]
+    assert recorded == [(0, (range(2),), 2, 1), (1, (range(2, 4),), 2, 2), (2, (range(4, 5),), 1, 3)]
 
 
 async def test_chunks_are_cut_by_bytes(planhat: Sandbox, session: Session) -> None:

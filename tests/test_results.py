@@ -145,7 +145,7 @@ def test_the_error_is_pickled_with_its_result() -> None:
     assert (str(copy), copy.result) == (str(caught.value), result)
 
 
-def test_the_message_says_why_rows_were_not_stored() -> None:
+def test_the_message_has_the_reasons_of_rows_that_were_not_stored() -> None:
     """It has the error that ended the run, which is its cause, and the first problem, without repeating equal texts."""
     down = NotSentError("cannot connect to localhost")
     result = UpsertResult(stopped_by=down)

@@ -45,12 +45,12 @@ async def cluster(_: web.Request) -> web.Response:
 
 async def counted(content: StreamReader, marker: bytes) -> int:
     """Read a body to its end; return the number of occurrences of the marker."""
-    n_found, seam = 0, b""
+    n_found, tail = 0, b""
     n_more = len(marker) - 1
     async for piece in content.iter_any():
         # Neither piece contains a marker that is split between them.
-        n_found += piece.count(marker) + (seam + piece[:n_more]).count(marker)
-        seam = (seam + piece)[-n_more:] if len(piece) < n_more else piece[-n_more:]
+        n_found += piece.count(marker) + (tail + piece[:n_more]).count(marker)
+        tail = (tail + piece)[-n_more:] if len(piece) < n_more else piece[-n_more:]
     return n_found
 
 

@@ -341,7 +341,7 @@ def test_keys_may_have_any_name() -> None:
     assert (again, result.ids_by_external_id) == (rows[2:], {"9": "c"})
 
 
-def test_counts_above_what_was_sent_are_cut_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_counts_above_the_number_of_sent_rows_are_cut_and_logged(caplog: pytest.LogCaptureFixture) -> None:
     """Each row is counted once, however many the answer claims, and a warning is logged."""
     with caplog.at_level(logging.WARNING, logger="planhat_async"):
         result, _ = read(200, FULL | {"created": 2, "updated": 5})

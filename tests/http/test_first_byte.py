@@ -247,7 +247,7 @@ async def test_rows_that_are_cancelled_while_the_server_responds_are_unknown() -
 
 
 async def test_a_connection_error_of_a_middleware_after_the_answer_does_not_mean_unsent() -> None:
-    """The request was sent, whatever the type of the error."""
+    """The request was sent; the type of the error does not matter."""
     refused = f"http://127.0.0.1:{await unused_port()}"
 
     async def renew(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:

@@ -131,7 +131,7 @@ def test_bulk_calls_are_spaced_over_the_remaining_slots() -> None:
 
 
 def test_after_a_minute_without_single_calls_bulk_has_everything() -> None:
-    """As many are expected as asked within the last minute: none."""
+    """The number of single calls in the last minute is the expected number: 0."""
     pace = Pace(RateLimits(per_second=1000))
     serve(pace, 90, 0.0)
     assert start_bulk_at_once(pace, 0.5, n_waiting=1000) <= 1

@@ -19,7 +19,7 @@ COMPANY = "5fd76c4daf9f4601dd313b05"
 AT_ONCE = RetryPolicy(attempts=3, wait_initial=0)
 
 
-def account(n_created: int) -> bytes:
+def upsert_answer(n_created: int) -> bytes:
     """Return an upsert's answer."""
     return whole(b'{"created":%d,"updated":0,"nonupdates":0,"insertsKeys":[]}' % n_created)
 
@@ -49,7 +49,7 @@ class Server:
                 length = [int(line[16:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")]
                 body = await reader.readexactly(length[0]) if length else b""
                 self.n_requests[number] += 1
-                answer = whole(b"[]") if head.startswith(b"GET") else account(body.count(b"companyId"))
+                answer = whole(b"[]") if head.startswith(b"GET") else upsert_answer(body.count(b"companyId"))
                 writer.write(answer + self.behind)
         writer.close()
 
@@ -76,7 +76,7 @@ async def arrived() -> None:
 
 
 UNASKED = {
-    "an account": account(6),
+    "an account": upsert_answer(6),
     "a list": whole(b'[{"_id":"6b0b34e7314fb7dfd82c07ce"}]'),
     "a timeout": whole(b"", 408),
     "half an answer": b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{",
@@ -141,7 +141,7 @@ async def test_a_success_before_the_body_was_sent_is_not_an_answer() -> None:
         writers.append(writer)
         with suppress(ConnectionError, asyncio.IncompleteReadError):
             await reader.readuntil(b"\r\n\r\n")
-            writer.write(account(4500))
+            writer.write(upsert_answer(4500))
 
     server = await asyncio.start_server(hasty, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"

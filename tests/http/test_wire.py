@@ -168,7 +168,7 @@ class TestCallsLeft:
             ("many", "²", (None, None)),
         ],
     )
-    def test_calls_left(self, remaining: str, limit: str, left: tuple[int | None, int | None]) -> None:
+    def test_remaining_calls(self, remaining: str, limit: str, left: tuple[int | None, int | None]) -> None:
         """They are whole numbers; invalid values are ignored."""
         headers = {"x-rate-limit-remaining": remaining, "x-rate-limit-limit": limit}
         assert calls_left(Response(status=200, headers=headers)) == left

@@ -1,4 +1,4 @@
-"""Test that keyless rows are verified by Planhat's own `_id`s, whatever the local clock says."""
+"""Test that keyless rows are verified by Planhat's own `_id`s, independent of the local clock."""
 
 from __future__ import annotations
 

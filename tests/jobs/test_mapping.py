@@ -89,7 +89,7 @@ def test_a_number_outside_json_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize(("text", "value"), [(".5", 0.5), ("5.", 5.0), (" 7", 7.0)])
 def test_a_number_may_be_written_as_databases_write_it(text: str, value: float) -> None:
-    """Oracle leaves out the zero, and a space after the comma changes no number."""
+    """Oracle omits the zero, and a space after the comma changes no number."""
     assert value_of(Ticket, "time_spent", text) == value
 
 

@@ -411,7 +411,7 @@ def test_no_good_row_of_jsonl_is_lost_among_bad_ones(folder: Path, lines: list[i
     assert [None if isinstance(row, Unreadable) else row for row in rows] == expected
 
 
-def test_half_a_character_in_the_input_is_refused(folder: Path) -> None:
+def test_a_lone_surrogate_in_the_input_is_refused(folder: Path) -> None:
     """An answer with one is repaired so that the page is not lost, but input is never changed."""
     path = folder / "tickets.jsonl"
     path.write_bytes(rb'{"title":"hi \ud83d"}')

@@ -338,11 +338,11 @@ async def test_deletions_while_a_list_is_read_hide_no_record(page_server: Serve)
 
 
 @pytest.mark.parametrize("honours_sort", [True, False])
-async def test_the_default_order_makes_no_difference(page_server: Serve, *, honours_sort: bool) -> None:
-    """L: every documented list of notes and tickets shows the newest first, and a client's sort is honoured.
+async def test_the_default_order_does_not_matter(page_server: Serve, *, honours_sort: bool) -> None:
+    """L: every documented list of notes and tickets has the newest first, and a client's sort is honoured.
 
-    ?: the default order is not documented, so the client names one; a server that ignores it is read all the same.
-    The documented list of tasks shows the oldest first: the examples disagree with one another.
+    ?: the default order is not documented, so the client sends one; lists of a server that ignores it are read too.
+    The documented list of tasks has the oldest first: the examples contradict one another.
     """
     rows = records(1300)
     answers: Answers = listing(rows, default=500)

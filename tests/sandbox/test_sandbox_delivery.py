@@ -312,7 +312,7 @@ def ten_tasks(planhat: Sandbox) -> list[str]:
 
 
 async def test_pages_capped_by_rows(planhat: Sandbox, ten_tasks: list[str]) -> None:
-    """The list has more rows than a page, whatever the limit."""
+    """A page has fewer rows than requested, although the list has more."""
     planhat.inject("page_rows:4@1")
     assert await _listed(planhat, "sort=_id&limit=10") == ten_tasks[:4]
     assert await _listed(planhat, "sort=_id&limit=10") == ten_tasks
