@@ -60,7 +60,7 @@ def test_an_empty_path_is_not_found() -> None:
 
 
 def test_header_names_are_case_insensitive() -> None:
-    """As in HTTP."""
+    """HTTP requires this."""
     assert Api(_TOKEN).handle(_get(headers={"AUTHORIZATION": "Bearer s3cret"})).status == 200
 
 
