@@ -62,7 +62,7 @@ _errors = json_values | st.lists(_named | json_values, max_size=6)
 _counts = st.integers(-2, 8) | json_values
 _items = json_values | st.lists(_named, max_size=4)
 
-accounts: st.SearchStrategy[Any] = st.fixed_dictionaries(
+bulk_answers: st.SearchStrategy[Any] = st.fixed_dictionaries(
     {},
     optional={
         "created": _counts,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import accounts, chunk_of, invalid, json_values, row, seeded
+from strategies import bulk_answers, chunk_of, invalid, json_values, row, seeded
 
 from planhat_async.batching.answers import Answer, tells_of_rows
 from planhat_async.batching.attribution import AnswerKeys
@@ -562,7 +562,7 @@ chunks = st.lists(st.lists(st.sampled_from("abcdef"), max_size=2, unique=True), 
 
 @pytest.mark.slow
 @seeded
-@given(chunks, st.sampled_from([200, 206, 400, 403]), accounts | json_values)
+@given(chunks, st.sampled_from([200, 206, 400, 403]), bulk_answers | json_values)
 def test_rows_are_conserved_for_any_answer(rows: tuple[Row, ...], status: int, answer: Any) -> None:
     """Counted and returned rows add up to the sent rows, and every problem has exactly one outcome."""
     result, again = read(status, answer, rows)
@@ -576,7 +576,7 @@ def test_rows_are_conserved_for_any_answer(rows: tuple[Row, ...], status: int, a
 
 @pytest.mark.slow
 @seeded
-@given(chunks, st.sampled_from([400, 403]), accounts | json_values)
+@given(chunks, st.sampled_from([400, 403]), bulk_answers | json_values)
 def test_only_fewer_and_keyed_rows_are_sent_again(rows: tuple[Row, ...], status: int, answer: Any) -> None:
     """Every repeat has fewer rows than the request before, so repeats end; keyless rows are never repeated."""
     _, again = read(status, answer, rows)
@@ -586,7 +586,7 @@ def test_only_fewer_and_keyed_rows_are_sent_again(rows: tuple[Row, ...], status:
 
 @pytest.mark.slow
 @seeded
-@given(chunks, accounts | json_values)
+@given(chunks, bulk_answers | json_values)
 def test_an_error_covers_every_remaining_row(rows: tuple[Row, ...], answer: Any) -> None:
     """Rows that fail after others were answered join the same outcome."""
     outcome = ChunkOutcome(chunk_of(*rows))

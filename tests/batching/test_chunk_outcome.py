@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import accounts, chunk_of, invalid, json_values, row, thoroughly
+from strategies import bulk_answers, chunk_of, invalid, json_values, row, thoroughly
 
 from planhat_async.batching.answers import Answer
 from planhat_async.batching.chunk_outcome import ChunkOutcome
@@ -49,7 +49,7 @@ likely = st.fixed_dictionaries(
 answers = st.builds(
     Answer,
     status=st.sampled_from([200, 206, 400, 403]),
-    body=st.one_of(likely, likely, likely, accounts | json_values),
+    body=st.one_of(likely, likely, likely, bulk_answers | json_values),
     follows_unknown=st.booleans(),
 )
 
