@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from html import escape
+from typing import Any
 
 from benchmarks.results import Results, Setting
 from benchmarks.subjects import Subject
@@ -41,22 +42,15 @@ def chart(results: Results, subjects: Sequence[Subject], n_rows: int, *, title: 
             f"<style>{STYLE}</style>",
             f'<rect class="page" width="{WIDTH}" height="{height}" rx="8"/>',
             *_panel(f"CPU time, microseconds a row ({n_rows:,} rows)", cpu, top=0, digits=1),
-            *_panel(
-                "Longest stall of the event loop, milliseconds, on a logarithmic scale",
-                stalls,
-                top=below,
-                is_logarithmic=True,
-            ),
+            *_panel(f"{STALL}, on a logarithmic scale", stalls, top=below, is_logarithmic=True),
             "</svg>\n",
         )
     )
 
 
-def _panel(
-    title: str, drawn: Sequence[Bar], *, top: int, digits: int = 0, is_logarithmic: bool = False
-) -> Iterator[str]:
+def _panel(title: str, drawn: Sequence[Bar], *, top: int, **scale: Any) -> Iterator[str]:
     yield text(16, top + 30, title, kind="title")
-    yield from bars(drawn, left=LEFT, longest=LONGEST, top=top + TITLE, digits=digits, is_logarithmic=is_logarithmic)
+    yield from bars(drawn, left=LEFT, longest=LONGEST, top=top + TITLE, **scale)
 
 
 def _bars(results: Results, subjects: Sequence[Subject], n_rows: int) -> tuple[list[Bar], list[Bar]]:

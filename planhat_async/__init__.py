@@ -1,4 +1,4 @@
-"""An asyncio client for Planhat's REST API: companies, notes, tasks and tickets, one by one or by the million.
+"""An asyncio client for Planhat's REST API: records of every model, one by one or by the million.
 
 Each name is imported on first use, because pytest imports this package, for its plugin, at every start.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from planhat_async import models
 
 if TYPE_CHECKING:
     from planhat_async._http.pace import RateLimits
@@ -32,25 +34,7 @@ if TYPE_CHECKING:
         UnknownOutcomeError,
     )
     from planhat_async.keys import extid, srcid
-    from planhat_async.models import (
-        Companies,
-        Company,
-        CompanyListingOptions,
-        CompanyPageOptions,
-        Note,
-        NoteListingOptions,
-        NotePageOptions,
-        Notes,
-        Task,
-        TaskListingOptions,
-        TaskPageOptions,
-        Tasks,
-        TaskUpdateOptions,
-        Ticket,
-        TicketListingOptions,
-        TicketPageOptions,
-        Tickets,
-    )
+    from planhat_async.models import *  # noqa: F403 - with its `__all__`
     from planhat_async.records import ChecklistItem, Model, Person, Record, StatusChange
     from planhat_async.repositories import ListingOptions, PageOptions, UpdatedSince, UpsertOptions
     from planhat_async.results import ChunkResult, Outcome, Problem, ProblemGroup, Unreadable, UpsertError, UpsertResult
@@ -70,11 +54,6 @@ _NAMES = {
         RequestTimeoutError ServerError StatusError UnknownOutcomeError
     """,
     "keys": "extid srcid",
-    "models": """
-        Companies Company CompanyListingOptions CompanyPageOptions
-        Note NoteListingOptions NotePageOptions Notes Task TaskListingOptions TaskPageOptions Tasks
-        TaskUpdateOptions Ticket TicketListingOptions TicketPageOptions Tickets
-    """,
     "records": "ChecklistItem Model Person Record StatusChange",
     "repositories": "ListingOptions PageOptions UpdatedSince UpsertOptions",
     "results": "ChunkResult Outcome Problem ProblemGroup Unreadable UpsertError UpsertResult",
@@ -82,26 +61,19 @@ _NAMES = {
 }
 """The public names, by module."""
 _MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}
+_MODULES |= dict.fromkeys(models.__all__, "models")
 
 __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "ChecklistItem",
     "ChunkResult",
-    "Companies",
-    "Company",
-    "CompanyListingOptions",
-    "CompanyPageOptions",
     "DecodeError",
     "ListingOptions",
     "Model",
     "NoAnswerError",
     "NotFoundError",
     "NotSentError",
-    "Note",
-    "NoteListingOptions",
-    "NotePageOptions",
-    "Notes",
     "Outcome",
     "Pacer",
     "PageOptions",
@@ -122,15 +94,6 @@ __all__ = [
     "SessionStats",
     "StatusChange",
     "StatusError",
-    "Task",
-    "TaskListingOptions",
-    "TaskPageOptions",
-    "TaskUpdateOptions",
-    "Tasks",
-    "Ticket",
-    "TicketListingOptions",
-    "TicketPageOptions",
-    "Tickets",
     "Timeouts",
     "UnknownOutcomeError",
     "Unreadable",
@@ -142,6 +105,7 @@ __all__ = [
     "extid",
     "srcid",
 ]
+__all__ += models.__all__
 
 
 def __getattr__(name: str) -> Any:

@@ -39,8 +39,17 @@ def sample_row(model: Model, number: int = 1, **fields: Any) -> dict[str, Any]:
     made = make_record(model.record, number, **fields)
     for group in model.needs:
         if all(getattr(made, name) is None for name in group):
-            setattr(made, group[0], "made up")
+            kind = fields_of(model.record)[group[0]].type
+            setattr(made, group[0], {str: "made up", list[str]: ["made up"]}.get(kind, 1))
     return to_wire(model.record, made)
+
+
+def changes_of(repository: type[Repository[Any]], number: int = 1) -> dict[str, Any]:
+    """Return a change of a record by Planhat's names: of a text if it has one, else of a number."""
+    if text := text_of(repository):
+        return {text: f"new {number}"}
+    numbers = [one.wire for one in fields_of(repository.model.record).values() if one.is_writable and one.type is float]
+    return {numbers[0]: number}
 
 
 def text_of(repository: type[Repository[Any]]) -> str | None:
@@ -48,7 +57,7 @@ def text_of(repository: type[Repository[Any]]) -> str | None:
     texts = {
         name: field.wire
         for name, field in fields_of(repository.model.record).items()
-        if field.is_writable and field.type is str and not name.endswith(("id", "type", "status"))
+        if field.is_writable and field.type is str and not name.endswith(("id", "type", "status", "email"))
     }
     return texts.get("description") or next(iter(texts.values()), None)
 

@@ -131,7 +131,9 @@ def test_every_field_is_documented() -> None:
     assert all(documented[name].endswith(".") for name in Company.__annotations__)
 
 
-async def test_an_external_id_is_text(companies: Companies) -> None:
-    """Planhat's example of a bulk upsert sends a number, which returns as text, so no answer would match its row."""
-    result = await companies.upsert_many([{"name": "Acme", "externalId": 1234}])
-    assert [problem.reason for problem in result.problems] == ["external_id: text, not a whole number"]
+async def test_an_external_id_is_sent_as_text(companies: Companies) -> None:
+    """Planhat's example of a bulk upsert sends a number, which is returned as text."""
+    result = await companies.upsert_many([{"name": "Acme", "externalId": 1234}, {"name": "Bolt", "externalId": True}])
+    assert (result.created, result.invalid) == (1, 1)
+    assert [problem.reason for problem in result.problems] == ["external_id: text, not true or false"]
+    assert (await companies.get(extid("1234"))).external_id == "1234"

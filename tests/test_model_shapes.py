@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime
-from typing import Any, ClassVar
+from typing import Any
 
 import attrs
 import pytest
@@ -28,7 +28,7 @@ class Bill(Record):
 
 
 class Bills(Lists[Bill], Creates[Bill], Updates[Bill], Upserts[Bill]):
-    model: ClassVar[Model] = Model(
+    model = Model(
         name="bills",
         record=Bill,
         path="/bills",

@@ -15,7 +15,7 @@ from planhat_async import DecodeError, Note, Task, Ticket, extid
 from planhat_async._convert import encode_json
 from planhat_async.batching.query import Query
 from planhat_async.models import Notes, Tasks, Tickets
-from planhat_async.records import Model, Params
+from planhat_async.records import Model, PageLimits, Params
 from planhat_async.records.filters import MAX_IDS_LENGTH
 from planhat_async.repositories.queries import queries_of
 
@@ -27,7 +27,7 @@ OWN_KEYS = st.text("abc", min_size=1, max_size=300).map(extid)
 
 def params(model: Model, **options: Any) -> list[Params]:
     """Return the parameters of each list that the options select."""
-    return [query.params for query in queries_of(model, options)]
+    return [query.params for query in queries_of(model, options, call=f"{model.name.capitalize()}.iter()")]
 
 
 def wanted(query: Query, rows: list[dict[str, Any]]) -> list[bytes]:
@@ -42,11 +42,11 @@ def encoded(rows: Iterable[dict[str, Any]]) -> list[bytes]:
 
 def test_paths_and_limits_of_each_model() -> None:
     """They are the documented ones: notes are conversations, and their lists have small limits."""
-    facts = [(m.path, m.record, m.limits.default, m.limits.most) for m in (NOTES, TASKS, TICKETS)]
+    facts = [(m.path, m.record, m.limits) for m in (NOTES, TASKS, TICKETS)]
     assert facts == [
-        ("/conversations", Note, 30, 2000),
-        ("/tasks", Task, 500, 10_000),
-        ("/tickets", Ticket, 500, 10_000),
+        ("/conversations", Note, PageLimits(default=30, most=2000)),
+        ("/tasks", Task, PageLimits(default=500, most=10_000)),
+        ("/tickets", Ticket, PageLimits(default=500, most=10_000)),
     ]
 
 

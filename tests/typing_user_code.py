@@ -3,27 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, assert_type
 
 import aiohttp
 
 from planhat_async import (
+    Asset,
+    Assets,
+    Campaign,
+    Campaigns,
     ChecklistItem,
     ChunkResult,
+    Churn,
+    Churns,
     Companies,
     Company,
+    Conversation,
+    Conversations,
+    CustomField,
+    CustomFields,
+    Deal,
+    Deals,
     DecodeError,
+    EndUser,
+    EndUsers,
+    Invoice,
+    Invoices,
+    Issue,
+    Issues,
+    LeanCompanies,
+    LeanCompany,
+    License,
+    Licenses,
+    LineItem,
+    LineItems,
     NoAnswerError,
     Note,
     Notes,
+    Nps,
+    NpsAnswer,
+    Objective,
+    Objectives,
+    Opportunities,
+    Opportunity,
     Outcome,
     Pacer,
     Person,
     Problem,
     ProblemGroup,
+    Product,
+    Products,
+    Project,
+    Projects,
     RateLimits,
     RetryPolicy,
+    Sale,
+    Sales,
     Session,
     SessionStats,
     StatusChange,
@@ -32,11 +68,21 @@ from planhat_async import (
     Tasks,
     Ticket,
     Tickets,
+    TimeEntries,
+    TimeEntry,
     Timeouts,
+    Timesheet,
+    Timesheets,
     UpdatedSince,
     UpsertError,
     UpsertOptions,
     UpsertResult,
+    User,
+    Users,
+    Workflow,
+    Workflows,
+    Workspace,
+    Workspaces,
     extid,
     srcid,
 )
@@ -111,6 +157,84 @@ async def listing(session: Session) -> None:
     notes.iter(archived=True)  # type: ignore[call-arg]
     tickets.iter(page_size="100")  # type: ignore[arg-type]
     tasks.list()  # type: ignore[attr-defined]
+
+
+async def every_model(session: Session) -> None:  # noqa: PLR0915 - a few lines for each model
+    """Each repository has records of its own class."""
+    assert_type(await Assets(session).get("1"), Asset)
+    assert_type(await Assets(session).all(), list[Asset])
+    assert_type(await Assets(session).upsert_many([Asset()]), UpsertResult)
+    assert_type(await Campaigns(session).get("1"), Campaign)
+    assert_type(await Campaigns(session).all(), list[Campaign])
+    assert_type(await Campaigns(session).upsert_many([Campaign()]), UpsertResult)
+    assert_type(await Churns(session).get("1"), Churn)
+    assert_type(await Churns(session).all(), list[Churn])
+    assert_type(await Churns(session).upsert_many([Churn()]), UpsertResult)
+    assert_type(await Conversations(session).get("1"), Conversation)
+    assert_type(await Conversations(session).all(), list[Conversation])
+    assert_type(await Conversations(session).upsert_many([Conversation()]), UpsertResult)
+    assert_type(await CustomFields(session).get("1"), CustomField)
+    assert_type(await CustomFields(session).all(), list[CustomField])
+    assert_type(await Deals(session).get("1"), Deal)
+    assert_type(await Deals(session).all(), list[Deal])
+    assert_type(await Deals(session).upsert_many([Deal()]), UpsertResult)
+    assert_type(await EndUsers(session).get("1"), EndUser)
+    assert_type(await EndUsers(session).all(), list[EndUser])
+    assert_type(await EndUsers(session).upsert_many([EndUser()]), UpsertResult)
+    assert_type(await Invoices(session).get("1"), Invoice)
+    assert_type(await Invoices(session).all(), list[Invoice])
+    assert_type(await Invoices(session).upsert_many([Invoice()]), UpsertResult)
+    assert_type(await Issues(session).get("1"), Issue)
+    assert_type(await Issues(session).all(), list[Issue])
+    assert_type(await Issues(session).upsert_many([Issue()]), UpsertResult)
+    assert_type(await LeanCompanies(session).all(), list[LeanCompany])
+    assert_type(await Licenses(session).get("1"), License)
+    assert_type(await Licenses(session).all(), list[License])
+    assert_type(await Licenses(session).upsert_many([License()]), UpsertResult)
+    assert_type(await LineItems(session).get("1"), LineItem)
+    assert_type(await LineItems(session).all(), list[LineItem])
+    assert_type(await LineItems(session).upsert_many([LineItem()]), UpsertResult)
+    assert_type(await Nps(session).get("1"), NpsAnswer)
+    assert_type(await Nps(session).all(), list[NpsAnswer])
+    assert_type(await Nps(session).upsert_many([NpsAnswer()]), UpsertResult)
+    assert_type(await Objectives(session).get("1"), Objective)
+    assert_type(await Objectives(session).all(), list[Objective])
+    assert_type(await Objectives(session).upsert_many([Objective()]), UpsertResult)
+    assert_type(await Opportunities(session).get("1"), Opportunity)
+    assert_type(await Opportunities(session).all(), list[Opportunity])
+    assert_type(await Opportunities(session).upsert_many([Opportunity()]), UpsertResult)
+    assert_type(await Products(session).get("1"), Product)
+    assert_type(await Products(session).all(), list[Product])
+    assert_type(await Products(session).upsert_many([Product()]), UpsertResult)
+    assert_type(await Projects(session).get("1"), Project)
+    assert_type(await Projects(session).all(), list[Project])
+    assert_type(await Projects(session).upsert_many([Project()]), UpsertResult)
+    assert_type(await Sales(session).get("1"), Sale)
+    assert_type(await Sales(session).all(), list[Sale])
+    assert_type(await Sales(session).upsert_many([Sale()]), UpsertResult)
+    assert_type(await TimeEntries(session).get("1"), TimeEntry)
+    assert_type(await TimeEntries(session).all(), list[TimeEntry])
+    assert_type(await TimeEntries(session).upsert_many([TimeEntry()]), UpsertResult)
+    assert_type(await Timesheets(session).get("1"), Timesheet)
+    assert_type(await Timesheets(session).all(), list[Timesheet])
+    assert_type(await Timesheets(session).upsert_many([Timesheet()]), UpsertResult)
+    assert_type(await Users(session).get("1"), User)
+    assert_type(await Users(session).all(), list[User])
+    assert_type(await Users(session).upsert_many([User()]), UpsertResult)
+    assert_type(await Workflows(session).all(), list[Workflow])
+    assert_type(await Workspaces(session).get("1"), Workspace)
+    assert_type(await Workspaces(session).all(), list[Workspace])
+    assert_type(await Workspaces(session).upsert_many([Workspace()]), UpsertResult)
+    assert_type(EndUsers(session).iter(archived=None, email="a@b.example"), AsyncGenerator[EndUser, None])
+    assert_type(Churns(session).iter(churned_from=date(2026, 1, 1)), AsyncGenerator[Churn, None])
+    assert_type(await Nps(session).page(max_age_days=30), list[NpsAnswer])
+    assert_type(await LeanCompanies(session).all(status=["customer", "lost"]), list[LeanCompany])
+    assert_type(await TimeEntries(session).duplicate(["1"]), tuple[str, ...])
+    assert_type(Assets(session).iter_updated_since(datetime.now(UTC)), UpdatedSince[Asset])
+    CustomFields(session).upsert_many([])  # type: ignore[attr-defined]
+    await LeanCompanies(session).get("1")  # type: ignore[attr-defined]
+    LeanCompanies(session).iter(page_size=1)  # type: ignore[call-arg]
+    Assets(session).iter(status="open")  # type: ignore[call-arg]
 
 
 async def upserting(session: Session, stream: AsyncIterator[dict[str, Any]]) -> None:

@@ -16,7 +16,9 @@ import attrs
 from planhat_async._convert.values import (
     SCALAR_CHECKS,
     check_day_number,
+    check_key,
     check_list,
+    check_reference,
     check_scalar,
     kind_of,
     read_day,
@@ -54,6 +56,8 @@ class Field:
     part: type | None
     """The class of the objects in a list of `Part`s."""
     is_writable: bool
+    fallback: str | None
+    """The field whose value is taken if this one is missing from a row."""
     read: Callable[[Any], Any] | None
     """From JSON; `None` if a value needs no conversion."""
     check: Callable[[Any], Any]
@@ -91,9 +95,11 @@ def wire_path(cls: type, name: str) -> str:
             raise ValueError(f"{name!r} holds a comma, which would make two names of it")
         return name
     field = spellings_of(cls).get(name)
-    if field is None:
+    if field is not None:
+        return field.wire
+    if not getattr(cls, "HAS_OTHER_FIELDS", False) or not re.fullmatch(r"\w+", name):
         raise ValueError(unknown_field(cls, name))
-    return field.wire
+    return name
 
 
 def unknown_field(cls: type, name: Any) -> str:
@@ -110,14 +116,20 @@ def _field(attribute: attrs.Attribute[Any], hint: Any) -> Field:
     (item, *_) = typing.get_args(hint) or (None,)
     part = item if isinstance(item, type) and issubclass(item, Part) else None
     is_day_number = attribute.metadata.get("is_day_number", False)
+    check = check_day_number if is_day_number else _check_of(hint, item, part)
+    if hint is str and attribute.name.endswith(("source_id", "external_id")):
+        check = check_key
+    elif attribute.metadata.get("holds_ids"):
+        check = check_list(check_reference)
     return Field(
         name=attribute.name,
         wire=attribute.metadata.get("wire") or camel_case(attribute.name),
         type=hint,
         part=part,
         is_writable=attribute.metadata.get("writable", True),
+        fallback=attribute.metadata.get("fallback"),
         read=read_day_number if is_day_number else _READERS.get(hint),
-        check=check_day_number if is_day_number else _check_of(hint, item, part),
+        check=check,
     )
 
 

@@ -151,6 +151,12 @@ def without_fields(row: bytes, names: Collection[str]) -> bytes:
     return _encoder.encode({name: value for name, value in held.items() if name not in names})
 
 
+_CREDENTIALS = '"apiTokens"'
+"""The name of a field of users whose values are credentials."""
+
+
 def excerpt(body: bytes, limit: int = 2000) -> str:
-    """The beginning of a body as text, for a message."""
-    return body[:limit].decode("utf-8", "replace")
+    """The beginning of a body as text, for a message; it ends before any API tokens of users."""
+    text = body[:limit].decode("utf-8", "replace")
+    before, name, _ = text.partition(_CREDENTIALS)
+    return f"{before}{name}: …" if name else text

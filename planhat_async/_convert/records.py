@@ -147,6 +147,7 @@ def _filler(cls: type, learned: dict[type, tuple[str, ...]]) -> Callable[[Any], 
         elif field.type is date:
             names[f"read_{field.name}"] = field.read
             lines.append(f"if made.{field.name} is not None: made.{field.name} = read_{field.name}(made.{field.name})")
+    lines += [f"if made.{one.name} is None: made.{one.name} = made.{one.fallback}" for one in fields if one.fallback]
     if "custom" in fields_of(cls):
         lines.append("if made.custom is None: made.custom = {}")
     return generated_function([*lines, "return made"], names, name=f"{cls.__name__} from a struct")
@@ -169,6 +170,8 @@ def _structure_hook(cls: type) -> Callable[[Any, Any], Any]:
         for field in fields_of(cls).values()
     ]
 
+    fallbacks = [(field.name, field.fallback) for field in fields_of(cls).values() if field.fallback is not None]
+
     def structure(row: Any, _: Any) -> Any:
         if type(row) is not dict:
             raise TypeError(f"it has to be an object, not {kind_of(row)}")
@@ -182,6 +185,9 @@ def _structure_hook(cls: type) -> Callable[[Any, Any], Any]:
                 setattr(made, name, value if read is None else read(value))
             except (TypeError, ValueError, OverflowError):
                 extra[wire] = value
+        for name, other in fallbacks:
+            if getattr(made, name) is None:
+                setattr(made, name, getattr(made, other))
         return made
 
     return structure

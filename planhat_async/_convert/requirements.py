@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, partial
 from typing import Any
@@ -9,8 +10,8 @@ from typing import Any
 import attrs
 
 from planhat_async._convert.codegen import generated_function
-from planhat_async._convert.fields import fields_of
-from planhat_async.keys import PREFIXES, is_record_id
+from planhat_async._convert.fields import fields_of, wire_path
+from planhat_async.keys import is_record_id
 from planhat_async.records import Model
 
 _MAX_KNOWN_COMPANIES = 5000
@@ -38,6 +39,7 @@ class Requirements:
 def requirements_of(model: Model) -> Requirements:
     """The checks of this model's rows, generated once: every row passes through them."""
     wires = {name: field.wire for name, field in fields_of(model.record).items()}
+    wires |= {name: wire_path(model.record, name) for group in (*model.needs, *model.upsert_needs) for name in group}
     companies: set[str] = set()  # most rows share one, so those found valid are remembered
     names = {
         "is_record_id": is_record_id,
@@ -86,17 +88,21 @@ def _lines_for_upsert(model: Model, wires: Mapping[str, str]) -> Iterator[str]:
 def _lines_for_company(model: Model, wires: Mapping[str, str]) -> Iterator[str]:
     if model.company_field is None:
         return
-    yield f"company = row.get({wires[model.company_field]!r})"
-    yield "if company and company not in companies:"
-    yield "    check_company(company)"
+    company = f"row.get({wires[model.company_field]!r})"
+    if typing.get_origin(fields_of(model.record)[model.company_field].type) is list:
+        yield f"for company in {company} or ():"
+        yield "    if company not in companies:"
+        yield "        check_company(company)"
+    else:
+        yield f"company = {company}"
+        yield "if company and company not in companies:"
+        yield "    check_company(company)"
 
 
 def _is_partial(model: Model, wires: Mapping[str, str]) -> str:
-    """An expression: whether a row with a key, whose company has been checked, lacks a field to be created."""
-    groups = [group for group in model.upsert_needs if not set(group) & set(model.match)]
+    """An expression: whether a row with a key lacks a field that a creation requires."""
+    groups = [group for group in model.upsert_needs if not set(group) <= set(model.match)]
     got = {name: f"row.get({wires[name]!r})" for group in groups for name in group}
-    if model.company_field in got:
-        got[model.company_field] = "company"
     lacks = [f"not ({' or '.join(got[name] for name in group)})" for group in groups]
     return " or ".join([*lacks, *(f"({_lacks_other(wires, *one)})" for one in model.needs_with)]) or "False"
 
@@ -120,18 +126,21 @@ def _lacks_other(wires: Mapping[str, str], name: str, value: str, other: str) ->
 
 
 def _refuse_id(model: Model, value: str) -> None:
-    own = "put a key of your own in source_id" if "source_id" in model.match else "leave it out to create a record"
+    others = [name for name in model.match if name != "id"]
+    own = f"put a key of your own in {others[0]}" if others else "leave it out to create a record"
     raise ValueError(
         f'id {_shown(value)} is not an _id (24 hex digits): {own}; extid("…") and srcid("…") are for calls'
     )
 
 
 def _check_company(model: Model, known: set[str], value: str) -> None:
-    if not is_record_id(value) and not any(value.startswith(one) and value[len(one) :].strip() for one in PREFIXES):
-        raise ValueError(
-            f"{model.company_field} {_shown(value)} is not an _id (24 hex digits): "
-            f"name the company by {model.company_keys}"
-        )
+    keys = model.company_keys
+    if not is_record_id(value) and not any(value.startswith(one) and value[len(one) :].strip() for one in keys):
+        instead = [f'{one.rstrip("-")}("…")' for one in keys]
+        for group in model.needs if not keys else ():
+            instead += [name for name in group if model.company_field in group and name != model.company_field]
+        how = f": name the company by {' or '.join(instead)}" if instead else f": {model.name} accept no other key"
+        raise ValueError(f"{model.company_field} {_shown(value)} is not an _id (24 hex digits){how}")
     if len(known) >= _MAX_KNOWN_COMPANIES:
         known.clear()
     known.add(value)

@@ -85,15 +85,18 @@ class RowConverter:
         spelled = self._spelled
         out: dict[str, Any] = {}
         for name, value in row.items():
-            spelling = spelled.get(name)
-            if spelling is None:
-                raise ValueError(unknown_field(self._cls, name))
+            spelling = spelled.get(name) or self._unknown(name)
             wire, unchecked_type, check = spelling
             out[wire] = value if value is None or type(value) is unchecked_type else check(value)
         if len(out) != len(row):
             twice = next(f.name for f in fields_of(self._cls).values() if {f.name, f.wire} <= row.keys())
             raise ValueError(f"{twice} is given twice, in both spellings")
         return out
+
+    def _unknown(self, name: Any) -> Spelling:
+        if not self._cls.HAS_OTHER_FIELDS or not isinstance(name, str):
+            raise ValueError(unknown_field(self._cls, name))
+        return name, None, plain
 
 
 row_converter = cached(RowConverter)

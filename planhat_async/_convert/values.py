@@ -106,6 +106,17 @@ SCALAR_CHECKS: dict[Any, Callable[[Any], Any]] = {
 }
 
 
+def check_key(value: Any) -> str:
+    """An id of another system: text, or a whole number, which Planhat returns as text."""
+    check: Callable[[Any], Any] = SCALAR_CHECKS[str]
+    return str(value) if type(value) is int else check(value)
+
+
+def check_reference(value: Any) -> Any:
+    """An `_id` as the object that Planhat takes; other values unchanged."""
+    return {"_id": value} if isinstance(value, str) else value
+
+
 def check_list(check_item: Callable[[Any], Any]) -> Callable[[Any], list[Any]]:
     def check(value: Any) -> list[Any]:
         if not isinstance(value, list | tuple):

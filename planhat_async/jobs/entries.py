@@ -10,10 +10,10 @@ import hashlib
 import re
 from array import array
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from enum import StrEnum
 from itertools import chain
-from typing import Any, Self
+from typing import Self
 
 import attrs
 
@@ -24,7 +24,7 @@ from planhat_async.batching.chunks import Chunk
 from planhat_async.batching.request_failures import refuses_everything
 from planhat_async.batching.verification import Floor
 from planhat_async.errors import AuthenticationError, DecodeError, PlanhatError, RateLimitedError, StatusError
-from planhat_async.results import ChunkResult, Outcome, Problem, merged, ranges_of
+from planhat_async.results import ChunkResult, Outcome, Problem, ranges_of
 
 MAX_GROUPS = 50
 """Reasons that an entry keeps; rows with any other share one reason."""
@@ -67,16 +67,6 @@ class Group:
         for _ in range(self.n_nameless):
             yield Problem(outcome=self.outcome, reason=self.reason)
 
-    def to_json(self) -> list[Any]:
-        """As plain values."""
-        return [self.outcome, self.reason, pairs_of(self.positions), self.n_nameless, self.key]
-
-    @classmethod
-    def from_json(cls, held: Sequence[Any]) -> Self:
-        """From plain values."""
-        outcome, reason, pairs, n_nameless, key = held
-        return cls(Outcome(outcome), reason, ranges_from(pairs), n_nameless, key)
-
 
 @attrs.frozen(kw_only=True)
 class Entry:
@@ -109,7 +99,7 @@ class Entry:
     """Lower bound for the `_id`s created from its rows; `None` if they have keys, or if it could not be read."""
 
     @classmethod
-    def beginning(cls, chunk: Chunk, digest: str, *, floor: str | None = None) -> Self:
+    def of_chunk(cls, chunk: Chunk, digest: str, *, floor: str | None = None) -> Self:
         """The entry of a chunk that is about to be sent for the first time."""
         return cls(
             number=chunk.number,
@@ -138,7 +128,7 @@ class Entry:
         result.count(Outcome.UNKNOWN, sum(map(len, self.pending)))
         return result
 
-    def ended_as(self, result: ChunkResult, *, keeps_values: bool) -> Self:
+    def with_result(self, result: ChunkResult, *, keeps_values: bool) -> Self:
         """The entry once its chunk has ended."""
         return attrs.evolve(
             self,
@@ -246,10 +236,10 @@ def groups_of(problems: Sequence[Problem], *, error: PlanhatError | None = None,
             is_of_all = is_of_request or n_rows[problem.reason] > 1
             reason = without_values(problem.reason, key=None if is_of_all else problem.key)
         reason = printable(reason)
-        what = (problem.outcome, reason, problem.key if keeps_values else None)
-        if what not in found and len(found) >= MAX_GROUPS:
-            what = (problem.outcome, _OTHER_REASONS, None)
-        found.setdefault(what, []).append(problem.position)
+        group = (problem.outcome, reason, problem.key if keeps_values else None)
+        if group not in found and len(found) >= MAX_GROUPS:
+            group = (problem.outcome, _OTHER_REASONS, None)
+        found.setdefault(group, []).append(problem.position)
     for (outcome, reason, key), positions in found.items():
         known = [position for position in positions if position is not None]
         yield Group(outcome, reason, ranges_of(known), len(positions) - len(known), key)
@@ -297,13 +287,3 @@ def _result_of(entry: Entry, chunk: Chunk) -> ChunkResult:
         for one in result.problems
     ]
     return result
-
-
-def pairs_of(ranges: Iterable[range]) -> list[list[int]]:
-    """Ranges as plain values."""
-    return [[one.start, one.stop] for one in ranges]
-
-
-def ranges_from(pairs: Iterable[Sequence[int]]) -> tuple[range, ...]:
-    """Ranges from plain values."""
-    return merged(range(start, stop) for start, stop in pairs)

@@ -56,9 +56,10 @@ async def export_records(
         The number of records in the export, including those before the checkpoint.
     """
     begun = checkpoint or ExportCheckpoint()
+    everything = {one.option: None for one in repository.model.filters if one.hides}
     n_rows = begun.n_rows
     for listing in begun.listings():
-        rows = repository.iter_json(**options, **listing)
+        rows = repository.iter_json(**options, **everything, **listing)
         async with aclosing(rows):
             async for row in rows:
                 writer.write(row)

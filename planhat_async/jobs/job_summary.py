@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterator
 
 from planhat_async._convert import printable
-from planhat_async.jobs.entries import Entry, Group, Run, without
+from planhat_async.jobs.entries import Group, Run
 from planhat_async.jobs.journal import Journal
-from planhat_async.results import ChunkResult, Outcome, UpsertResult, merged
+from planhat_async.results import Outcome, UpsertResult, merged
 
 
 def total_of(journal: Journal) -> UpsertResult:
@@ -17,26 +16,6 @@ def total_of(journal: Journal) -> UpsertResult:
     for entry in journal.entries.values():
         total.add(entry.result)
     return total
-
-
-def add_unbegun(total: UpsertResult, earlier: Collection[Entry], unbegun: Iterable[ChunkResult]) -> None:
-    """Add the rows of chunks that a run has not begun to its total, each row once.
-
-    `earlier` are chunks of earlier runs, `unbegun` chunks that this run has read; they may have rows in common.
-    """
-    known = merged(one for entry in earlier for one in entry.positions)
-    for entry in earlier:
-        total.add(entry.result)
-    for chunk in unbegun:
-        again = {one.position for one in chunk.problems if one.position is not None and _holds(known, one.position)}
-        others = without(chunk, again)
-        if others.rows:
-            total.add(others)
-
-
-def _holds(ranges: tuple[range, ...], position: int) -> bool:
-    number = bisect_right(ranges, position, key=lambda one: one.start)
-    return number > 0 and position in ranges[number - 1]
 
 
 def problem_groups(journal: Journal) -> Iterator[Group]:

@@ -22,7 +22,14 @@ import attrs
 
 from planhat_async.jobs.completion import wait_to_end
 from planhat_async.jobs.entries import Entry, Run
-from planhat_async.jobs.journal_file import JournalError, JournalFile, content_of, error_in_words, link_target
+from planhat_async.jobs.journal_file import (
+    JournalError,
+    JournalFile,
+    content_in,
+    content_of,
+    error_in_words,
+    link_target,
+)
 from planhat_async.jobs.schema import insert_statement, row_of
 
 T = TypeVar("T")
@@ -58,7 +65,7 @@ class Journal:
 
         def open_file() -> None:
             journal._file = JournalFile(journal.path, must_exist=must_exist)
-            journal.job, journal.runs, journal.entries = journal._file.content()
+            journal.job, journal.runs, journal.entries = content_in(journal.path, journal._file.connection)
 
         try:
             await journal.compute(open_file)
@@ -106,22 +113,15 @@ class Journal:
         await self._write(*((statement, (name, json.dumps(value))) for name, value in job.items()))
         self.job.update(job)
 
-    async def save(
-        self, entry: Entry | Callable[[], Entry], run: Run | None = None, *, precedes_send: bool = False
-    ) -> None:
-        """Write a chunk's entry, and the progress of the run, in one transaction; see `JournalFile.write`.
+    async def save(self, entry: Entry, run: Run | None = None, *, precedes_send: bool = False) -> None:
+        """Write a chunk's entry, and the progress of the run, in one transaction; see `JournalFile.write`."""
 
-        A function that returns the entry is called in the journal's thread.
-        """
-
-        def save_entry() -> Entry:
-            made = entry if isinstance(entry, Entry) else entry()
+        def save_entry() -> None:
             runs = [] if run is None else [insert_statement("runs", attrs.asdict(run))]
-            self._execute(insert_statement("chunks", row_of(made)), *runs, precedes_send=precedes_send)
-            return made
+            self._execute(insert_statement("chunks", row_of(entry)), *runs, precedes_send=precedes_send)
 
-        saved = await self.compute(save_entry)
-        self.entries[saved.number] = saved
+        await self.compute(save_entry)
+        self.entries[entry.number] = entry
 
     async def remove(self, number: int) -> None:
         """Remove the entry of a chunk that was not sent after all."""

@@ -98,10 +98,6 @@ class JournalFile:
         if self._lock is not None:
             self._lock.release()
 
-    def content(self) -> Content:
-        """The content of the file."""
-        return _content_in(self.path, self.connection)
-
     def write(self, statements: Sequence[tuple[str, Any]], *, precedes_send: bool = False) -> None:
         """Execute statements, each with its values, in one transaction.
 
@@ -193,10 +189,11 @@ def _content_of_file(path: Path, file: Path, *, must_exist: bool) -> Content:
         connection.execute("PRAGMA query_only = ON")
         connection.execute("BEGIN")  # one instant for all tables
         _refuse_foreign_database(path, connection, must_exist=must_exist)
-        return Content({}, [], {}) if is_empty(connection) else _content_in(path, connection)
+        return Content({}, [], {}) if is_empty(connection) else content_in(path, connection)
 
 
-def _content_in(path: Path, connection: sqlite3.Connection) -> Content:
+def content_in(path: Path, connection: sqlite3.Connection) -> Content:
+    """The content of an open file; raises `JournalError` if it is damaged."""
     try:
         entries = [entry_of(row) for row in dicts(connection, "SELECT * FROM chunks ORDER BY number")]
         return Content(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from bisect import bisect_right
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 import attrs
 
@@ -13,13 +15,12 @@ from planhat_async.batching.chunk_ledger import Recorded
 from planhat_async.batching.chunks import Chunk
 from planhat_async.batching.outcome_verifier import HorizonReader
 from planhat_async.errors import PlanhatError
-from planhat_async.jobs.entries import ChunkState, Entry, ResendPolicy, Run, digest_of, recorded, unrecorded
+from planhat_async.jobs.entries import ChunkState, Entry, ResendPolicy, Run, digest_of, recorded, unrecorded, without
 from planhat_async.jobs.job_identity import HOW_TO_START_OVER
 from planhat_async.jobs.job_progress import in_words
-from planhat_async.jobs.job_summary import add_unbegun
 from planhat_async.jobs.journal import Journal
 from planhat_async.jobs.journal_file import JournalError
-from planhat_async.results import ChunkResult, UpsertResult, ranges_of
+from planhat_async.results import ChunkResult, UpsertResult, merged, ranges_of
 
 
 @attrs.define(eq=False)
@@ -39,7 +40,6 @@ class JournalLedger:
     _oldest_behind: dict[int, int] = attrs.field(init=False)
     _last_sent: dict[str, int] = attrs.field(factory=dict, init=False)
     """By key, the run that sent it last; only of chunks behind which others were answered in an earlier run."""
-    _last_seen: int = attrs.field(default=-1, init=False)
     _reached: set[int] = attrs.field(factory=set, init=False)
     _reached_total: UpsertResult = attrs.field(factory=UpsertResult, init=False)
     """The outcomes of the chunks that this run has reached."""
@@ -53,24 +53,24 @@ class JournalLedger:
 
     async def begin_chunk(self, chunk: Chunk) -> Recorded | None:
         """Compare the chunk with its entry, and persist that it is about to be sent."""
-        self._last_seen = max(self._last_seen, chunk.number)
+        digest = await self._journal.compute(partial(digest_of, chunk))
         before = self._journal.entries.get(chunk.number)
         if before is None:
-            return await self._begin_first(chunk)
-        self._refuse_change(chunk, await self._journal.compute(lambda: digest_of(chunk)), before)
+            return await self._begin_first(chunk, digest)
+        self._refuse_change(chunk, digest, before)
         is_stale = any(self._last_sent.get(key, 0) > before.run for key in chunk.keys)
         known = recorded(before, chunk, self._policy, is_stale=is_stale)
         self._note_keys(chunk, self.run.number if known.pending else before.run)
         if known.pending or known.doubtful:
-            await self._save_or_withdraw(chunk.number, self._resumed(before, known))
+            await self._save_or_withdraw(self._resumed(before, known))
             return known
         if before.state is ChunkState.SENDING:
             # Counted only afterwards: if this fails, the entry still has the rows that may be stored.
-            await self._journal.save(before.ended_as(known.settled, keeps_values=self._keeps_values))
+            await self._journal.save(before.with_result(known.settled, keeps_values=self._keeps_values))
         self._count(known.settled)
         return known
 
-    async def _begin_first(self, chunk: Chunk) -> Recorded | None:
+    async def _begin_first(self, chunk: Chunk, digest: str) -> Recorded | None:
         n_chunks = self._journal.job.get("n_chunks")
         if n_chunks is not None and chunk.number >= n_chunks:
             raise JournalError(
@@ -83,10 +83,8 @@ class JournalLedger:
                 floor = (await self._horizon.read_horizon()).floor
             except PlanhatError:
                 self._horizon = None  # not tried again: a later run that looks for rows reads the whole list
-        floor_id = None if floor is None else floor.id
-        await self._save_or_withdraw(
-            chunk.number, lambda: self._stamped(Entry.beginning(chunk, digest_of(chunk), floor=floor_id))
-        )
+        entry = Entry.of_chunk(chunk, digest, floor=None if floor is None else floor.id)
+        await self._save_or_withdraw(self._stamped(entry))
         return unrecorded(chunk, floor=floor) if floor is not None and self._policy.verifies else None
 
     async def end_chunk(self, result: ChunkResult) -> None:
@@ -95,7 +93,7 @@ class JournalLedger:
         if self._horizon is not None:
             self._horizon.note_created(result.created_ids)
         run = self._run_now()
-        entry = self._journal.entries[result.number].ended_as(result, keeps_values=self._keeps_values)
+        entry = self._journal.entries[result.number].with_result(result, keeps_values=self._keeps_values)
         entry = attrs.evolve(entry, ended=run.seen, n_attempts=run.attempts)
         try:
             await self._journal.save(entry, run)
@@ -127,12 +125,12 @@ class JournalLedger:
         Raises:
             JournalError: An earlier run has read more of it.
         """
-        if max(self._journal.entries, default=-1) > self._last_seen:
+        if max(self._journal.entries, default=-1) >= result.n_chunks:
             raise JournalError(
                 f"the input has changed: it ends after {in_words(result.rows, 'row')}, an earlier run has read more; "
                 f"{HOW_TO_START_OVER}"
             )
-        await self._journal.save_job({"n_chunks": self._last_seen + 1, "n_rows": result.rows})
+        await self._journal.save_job({"n_chunks": result.n_chunks, "n_rows": result.rows})
 
     def note_ended(self, chunk: ChunkResult) -> None:
         """Note a chunk that has ended, perhaps before it was begun."""
@@ -149,7 +147,14 @@ class JournalLedger:
         if not earlier:
             return None
         total, self._reached_total = self._reached_total, UpsertResult()
-        add_unbegun(total, earlier, self._unbegun)
+        for entry in earlier:
+            total.add(entry.result)
+        known = merged(one for entry in earlier for one in entry.positions)
+        for chunk in self._unbegun:
+            again = {one.position for one in chunk.problems if one.position is not None and _holds(known, one.position)}
+            others = without(chunk, again)
+            if others.rows:
+                total.add(others)
         return total
 
     def _run_now(self) -> Run:
@@ -172,23 +177,23 @@ class JournalLedger:
 
     def _resumed(self, before: Entry, known: Recorded) -> Entry:
         """The entry of a chunk of which rows are about to be sent again."""
-        entry = before.ended_as(known.settled, keeps_values=self._keeps_values)
+        entry = before.with_result(known.settled, keeps_values=self._keeps_values)
         rows = (*known.pending, *known.doubtful)
         return self._stamped(
             attrs.evolve(entry, state=ChunkState.SENDING, pending=ranges_of(row.position for row in rows))
         )
 
-    async def _save_or_withdraw(self, number: int, entry: Entry | Callable[[], Entry]) -> None:
+    async def _save_or_withdraw(self, entry: Entry) -> None:
         """Persist that a chunk is about to be sent.
 
         On failure or cancellation restore the entry before it, so that a rerun knows that the chunk was not sent.
         """
-        before = self._journal.entries.get(number)
+        before = self._journal.entries.get(entry.number)
         try:
             await self._journal.save(entry, precedes_send=True)
         except (asyncio.CancelledError, JournalError):
             with suppress(JournalError):  # then it is unknown, which does no harm
-                await (self._journal.remove(number) if before is None else self._journal.save(before))
+                await (self._journal.remove(entry.number) if before is None else self._journal.save(before))
             raise
 
     def _refuse_change(self, chunk: Chunk, digest: str, before: Entry) -> None:
@@ -201,6 +206,11 @@ class JournalLedger:
             f"the input has changed: chunk {chunk.number + 1}, of the rows from {first:,} to {last:,}, is not what it "
             f"was when the job began; {HOW_TO_START_OVER}"
         )
+
+
+def _holds(ranges: tuple[range, ...], position: int) -> bool:
+    number = bisect_right(ranges, position, key=lambda one: one.start)
+    return number > 0 and position in ranges[number - 1]
 
 
 def _oldest_behind(journal: Journal) -> dict[int, int]:

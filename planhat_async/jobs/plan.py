@@ -9,7 +9,7 @@ from typing import Any, Unpack
 import attrs
 
 from planhat_async.batching.chunk_ledger import Ledger, Recorded
-from planhat_async.batching.chunks import Chunk, Rows
+from planhat_async.batching.chunks import Chunk
 from planhat_async.jobs.entries import ResendPolicy, unrecorded
 from planhat_async.jobs.job_identity import Source, job_of, refuse_other_job
 from planhat_async.jobs.journal import Journal, next_run
@@ -56,10 +56,7 @@ class Plan:
         known = known or unrecorded(chunk)
         known.settled.count(Outcome.UNSENT, len(known.pending))
         known.settled.count(Outcome.UNKNOWN, len(known.doubtful))
-        self._count(known.pending)
-        return Recorded(settled=known.settled)
-
-    def _count(self, rows: Rows) -> None:
+        rows = known.pending
         self.n_chunks += bool(rows)
         self.n_bytes += sum(len(row.data) + 1 for row in rows) + bool(rows)
         self.n_keyless += sum(not row.keys for row in rows)
@@ -67,6 +64,7 @@ class Plan:
             repeated = [key for key in row.keys if hash(key) in self._seen]
             self._repeats.update(repeated[:1])
             self._seen.update(map(hash, row.keys))
+        return Recorded(settled=known.settled)
 
     async def end_chunk(self, result: ChunkResult) -> None:
         """Do nothing: no chunk is sent."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
 
-from planhat_async.jobs.entries import ChunkState, Entry, Group, pairs_of, ranges_from
-from planhat_async.results import Outcome
+from planhat_async.jobs.entries import ChunkState, Entry, Group
+from planhat_async.results import Outcome, merged
 
 SCHEMA_VERSION = 3
 """1 had other digests and no positions; 2 had no floors and no room."""
@@ -71,10 +71,10 @@ def row_of(entry: Entry) -> dict[str, Any]:
     row = {name: getattr(entry, name) for name in attrs.fields_dict(Entry) if name != "groups"}
     return row | {
         "state": entry.state.value,
-        "positions": json.dumps(pairs_of(entry.positions)),
-        "pending": json.dumps(pairs_of(entry.pending)),
+        "positions": json.dumps(entry.positions, default=_pair_of),
+        "pending": json.dumps(entry.pending, default=_pair_of),
         "counts": json.dumps(dict(entry.counts)),
-        "problems": json.dumps([group.to_json() for group in entry.groups]),
+        "problems": json.dumps([attrs.astuple(group, recurse=False) for group in entry.groups], default=_pair_of),
     }
 
 
@@ -90,12 +90,23 @@ def entry_of(row: dict[str, Any]) -> Entry:
         | {
             "is_keyed": bool(row["is_keyed"]),
             "state": ChunkState(row["state"]),
-            "positions": ranges_from(json.loads(row["positions"])),
-            "pending": ranges_from(json.loads(row["pending"])),
+            "positions": _ranges_of(json.loads(row["positions"])),
+            "pending": _ranges_of(json.loads(row["pending"])),
             "counts": _counts_of(json.loads(row["counts"])),
         },
-        groups=tuple(Group.from_json(group) for group in groups),
+        groups=tuple(
+            Group(Outcome(outcome), reason, _ranges_of(pairs), n_nameless, key)
+            for outcome, reason, pairs, n_nameless, key in groups
+        ),
     )
+
+
+def _pair_of(one: range) -> list[int]:
+    return [one.start, one.stop]
+
+
+def _ranges_of(pairs: Iterable[Sequence[int]]) -> tuple[range, ...]:
+    return merged(range(start, stop) for start, stop in pairs)
 
 
 def _counts_of(held: Any) -> dict[str, int]:

@@ -7,7 +7,10 @@ from typing import Any
 
 import attrs
 
-from planhat_async.records import Record, read_only, writable
+from planhat_async.keys import EXTID, SRCID
+from planhat_async.models.company_lists import BY_ONE_COMPANY, ListsUpdatedByCompany
+from planhat_async.records import Model, PageLimits, Record, read_only, writable
+from planhat_async.repositories import AllCalls
 
 
 @attrs.define(kw_only=True, repr=False)
@@ -53,3 +56,19 @@ class Asset(Record):
     """The values of metrics, by their ids."""
     version: int | None = read_only(wire="__v")
     """The document's version key in Planhat's database."""
+
+
+class Assets(ListsUpdatedByCompany[Asset], AllCalls[Asset]):
+    """Assets: `/assets`. Metrics can belong to them."""
+
+    model = Model(
+        name="assets",
+        record=Asset,
+        path="/assets",
+        limits=PageLimits(default=100, most=2_000),
+        filters=(BY_ONE_COMPANY,),
+        get_keys=(EXTID, SRCID),
+        update_keys=(EXTID, SRCID),
+        match=("id", "source_id", "external_id"),
+        needs=(("name",), ("company_id",)),
+    )

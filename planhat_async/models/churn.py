@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from datetime import date, datetime
+from typing import TYPE_CHECKING, Unpack
 
 import attrs
 
-from planhat_async.records import Record, read_only, writable
+from planhat_async.keys import SRCID
+from planhat_async.models.company_lists import BY_ONE_COMPANY, CompanyFilter
+from planhat_async.records import DayFilter, Model, PageLimits, Record, TextFilter, read_only, writable
+from planhat_async.repositories import (
+    AllCalls,
+    ListingOptions,
+    ListsUpdated,
+    PageOptions,
+    UpdatedSince,
+    UpdatedSinceOptions,
+)
 
 
 @attrs.define(kw_only=True, repr=False)
@@ -64,3 +76,61 @@ class Churn(Record):
     """When Planhat last changed it."""
     version: int | None = read_only(wire="__v")
     """The document's version key in Planhat's database."""
+
+
+class ChurnFilters(CompanyFilter, total=False):
+    """The filters of lists of churn."""
+
+    churned_from: date | str | None
+    """Only churn on this day or later."""
+    churned_to: date | str | None
+    """Only churn on this day or earlier."""
+    downgrades: str | None
+    """Planhat's filter of downgrades, whose values are not documented."""
+
+
+class ChurnPageOptions(PageOptions, ChurnFilters, total=False):
+    """The options of a page of churn."""
+
+
+class ChurnListingOptions(ListingOptions, ChurnFilters, total=False):
+    """The options of listings of churn."""
+
+
+class ChurnUpdateOptions(UpdatedSinceOptions, ChurnFilters, total=False):
+    """The options of a walk over changed churn."""
+
+
+class Churns(ListsUpdated[Churn], AllCalls[Churn]):
+    """Churn: `/churn`.
+
+    A bulk upsert is only known to match on `id`, so a row without one is never sent twice.
+    """
+
+    model = Model(
+        name="churns",
+        record=Churn,
+        path="/churn",
+        limits=PageLimits(default=100, most=2_000),
+        filters=(
+            BY_ONE_COMPANY,
+            DayFilter(option="churned_from", wire="from"),
+            DayFilter(option="churned_to", wire="to"),
+            TextFilter(option="downgrades", wire="downgrades"),
+        ),
+        update_keys=(SRCID,),
+        is_answered_with_record=False,
+    )
+
+    if TYPE_CHECKING:  # the same methods, with this model's options
+
+        async def page(
+            self, *, offset: int = 0, limit: int | None = None, **options: Unpack[ChurnPageOptions]
+        ) -> list[Churn]: ...
+        def iter(self, **options: Unpack[ChurnListingOptions]) -> AsyncGenerator[Churn, None]: ...
+        def iter_json(self, **options: Unpack[ChurnListingOptions]) -> AsyncGenerator[bytes, None]: ...
+        def pages(self, **options: Unpack[ChurnListingOptions]) -> AsyncGenerator[list[Churn], None]: ...
+        async def all(self, **options: Unpack[ChurnListingOptions]) -> list[Churn]: ...
+        def iter_updated_since(
+            self, since: datetime, *, margin: float = 300.0, **options: Unpack[ChurnUpdateOptions]
+        ) -> UpdatedSince[Churn]: ...

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
 import attrs
 
 from planhat_async.keys import EXTID, SRCID
-from planhat_async.models.company_lists import ListsByCompany
+from planhat_async.models.company_lists import ListsUpdatedByCompany
 from planhat_async.records import IdFilter, Model, PageLimits, Record, read_only, writable
-from planhat_async.repositories import Creates, Deletes, Gets, Updates, Upserts
+from planhat_async.repositories import AllCalls
 
 
 @attrs.define(kw_only=True, repr=False)
@@ -183,12 +183,10 @@ class Company(Record):
     """The document's version key in Planhat's database."""
 
 
-class Companies(
-    ListsByCompany[Company], Gets[Company], Creates[Company], Updates[Company], Deletes[Company], Upserts[Company]
-):
+class Companies(ListsUpdatedByCompany[Company], AllCalls[Company]):
     """Companies: `/companies`. A list answers fewer fields of each than `get` does."""
 
-    model: ClassVar[Model] = Model(
+    model = Model(
         name="companies",
         record=Company,
         path="/companies",

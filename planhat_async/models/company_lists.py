@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING, TypedDict, TypeVar, Unpack
 
 from planhat_async.records import IdFilter, Record
-from planhat_async.repositories import ListingOptions, Lists, PageOptions
+from planhat_async.repositories import (
+    ListingOptions,
+    Lists,
+    ListsUpdated,
+    PageOptions,
+    UpdatedSince,
+    UpdatedSinceOptions,
+)
 
 R = TypeVar("R", bound=Record)
 
 BY_COMPANY = IdFilter(option="company_id", wire="companyId", field="company_id")
+BY_ONE_COMPANY = IdFilter(option="company_id", wire="companyId", field="company_id", is_many=False)
+"""The same of a model for which Planhat documents one id per call."""
 
 
 class CompanyFilter(TypedDict, total=False):
@@ -19,7 +29,8 @@ class CompanyFilter(TypedDict, total=False):
     company_id: str | Iterable[str] | None
     """Only records of these companies; name each in one way, by `_id`, `extid("…")` or `srcid("…")`.
 
-    More ids than a URL holds are read as several lists (some 80 ids each), one after another: each is in order.
+    More ids than a URL holds are read as several lists (some 80 ids each), one after another: each is in order. If
+    Planhat documents a single id for the model, each id is a list of its own.
     """
 
 
@@ -29,6 +40,10 @@ class CompanyPageOptions(PageOptions, CompanyFilter, total=False):
 
 class CompanyListingOptions(CompanyPageOptions, ListingOptions, total=False):
     """The options of their listings."""
+
+
+class CompanyUpdateOptions(UpdatedSinceOptions, CompanyFilter, total=False):
+    """The options of a walk over their changed records."""
 
 
 class ListsByCompany(Lists[R]):
@@ -43,3 +58,13 @@ class ListsByCompany(Lists[R]):
         def iter_json(self, **options: Unpack[CompanyListingOptions]) -> AsyncGenerator[bytes, None]: ...
         def pages(self, **options: Unpack[CompanyListingOptions]) -> AsyncGenerator[list[R], None]: ...
         async def all(self, **options: Unpack[CompanyListingOptions]) -> list[R]: ...
+
+
+class ListsUpdatedByCompany(ListsUpdated[R], ListsByCompany[R]):
+    """The same, of a model that says when a record last changed."""
+
+    if TYPE_CHECKING:
+
+        def iter_updated_since(
+            self, since: datetime, *, margin: float = 300.0, **options: Unpack[CompanyUpdateOptions]
+        ) -> UpdatedSince[R]: ...

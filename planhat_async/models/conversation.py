@@ -7,7 +7,10 @@ from typing import Any
 
 import attrs
 
-from planhat_async.records import Person, Record, read_only, writable
+from planhat_async.keys import EXTID, SRCID
+from planhat_async.models.company_lists import BY_COMPANY, ListsByCompany
+from planhat_async.records import Model, PageLimits, Person, Record, read_only, writable
+from planhat_async.repositories import AllCalls
 
 
 @attrs.define(kw_only=True, repr=False)
@@ -100,3 +103,21 @@ class Conversation(Record):
     """The document's version key in Planhat's database."""
     waits_to_be_filtered: bool | None = read_only()
     """Whether Planhat has yet to filter the conversation."""
+
+
+class Conversations(ListsByCompany[Conversation], AllCalls[Conversation]):
+    """Conversations of every type: `/conversations`; `Notes` and `Tickets` are those of one type.
+
+    A bulk upsert is only known to match on `id`, so a row without one is never sent twice.
+    """
+
+    model = Model(
+        name="conversations",
+        record=Conversation,
+        path="/conversations",
+        limits=PageLimits(default=30, most=2_000),
+        filters=(BY_COMPANY,),
+        get_keys=(EXTID,),
+        update_keys=(EXTID, SRCID),
+        needs=(("company_id",),),
+    )

@@ -6,7 +6,9 @@ from typing import Any
 
 import attrs
 
-from planhat_async.records import Record, read_only, writable
+from planhat_async.models.unfiltered_lists import UnfilteredLists
+from planhat_async.records import Model, PageLimits, Record, read_only, writable
+from planhat_async.repositories import Creates, Deletes, Gets, Updates
 
 
 @attrs.define(kw_only=True, repr=False)
@@ -46,6 +48,8 @@ class CustomField(Record):
     number_format: str | None = writable()
     """The format of its numbers, where `type` is `number`."""
 
+    custom: dict[str, Any] = attrs.field(factory=dict, metadata={"writable": False})
+    """Custom fields, of which Planhat documents none for this model."""
     filter: list[Any] | None = read_only()
     """Conditions, as objects."""
     formula_refs: list[str] | None = read_only()
@@ -54,3 +58,18 @@ class CustomField(Record):
     """Its position among the custom fields of its model."""
     version: int | None = read_only(wire="__v")
     """The document's version key in Planhat's database."""
+
+
+class CustomFields(
+    UnfilteredLists[CustomField], Gets[CustomField], Creates[CustomField], Updates[CustomField], Deletes[CustomField]
+):
+    """Definitions of custom fields: `/customfields`. Planhat has no bulk upsert of them."""
+
+    model = Model(
+        name="custom_fields",
+        record=CustomField,
+        path="/customfields",
+        limits=PageLimits(default=100, most=2_000),
+        needs=(("name",), ("parent",), ("type",)),
+        company_field=None,
+    )

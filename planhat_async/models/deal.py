@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import attrs
 
-from planhat_async.records import Record, read_only, writable
+from planhat_async.keys import EXTID, SRCID
+from planhat_async.models.unfiltered_lists import UnfilteredLists
+from planhat_async.records import UNKNOWN_LIMITS, Model, Record, read_only, writable
+from planhat_async.repositories import AllCalls
 
 
 @attrs.define(kw_only=True, repr=False)
@@ -45,6 +49,8 @@ class Deal(Record):
     close_date: datetime | None = writable()
     """When it is closed."""
 
+    custom: dict[str, Any] = attrs.field(factory=dict, metadata={"writable": False})
+    """Custom fields, of which Planhat documents none for this model."""
     arr: float | None = read_only()
     """Annual recurring revenue, computed from `mrr`."""
     company_name: str | None = read_only()
@@ -55,3 +61,24 @@ class Deal(Record):
     """When its renewal is due, from its line items."""
     start_date: datetime | None = read_only()
     """When it begins, from its line items."""
+    version: int | None = read_only(wire="__v")
+    """The document's version key in Planhat's database."""
+
+
+class Deals(UnfilteredLists[Deal], AllCalls[Deal]):
+    """Deals: `/deals`, new in 2026; a token may not have access to them.
+
+    A bulk upsert is only known to match on `id`, so a row without one is never sent twice.
+    """
+
+    model = Model(
+        name="deals",
+        record=Deal,
+        path="/deals",
+        limits=UNKNOWN_LIMITS,
+        get_keys=(EXTID, SRCID),
+        update_keys=(EXTID, SRCID),
+        needs=(("company_id",),),
+        company_keys=(),
+        is_answered_with_record=False,
+    )

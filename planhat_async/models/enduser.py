@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import attrs
 
-from planhat_async.records import Record, read_only, writable
+from planhat_async.keys import EXTID, SRCID
+from planhat_async.models.company_lists import BY_COMPANY, CompanyFilter
+from planhat_async.records import (
+    HiddenFilter,
+    IdFilter,
+    Model,
+    PageLimits,
+    Record,
+    TextFilter,
+    read_only,
+    writable,
+)
+from planhat_async.repositories import (
+    AllCalls,
+    ListingOptions,
+    ListsUpdated,
+    PageOptions,
+    UpdatedSince,
+    UpdatedSinceOptions,
+)
 
 
 @attrs.define(kw_only=True, repr=False)
@@ -114,3 +134,69 @@ class EndUser(Record):
     """The values of metrics, by their ids."""
     version: int | None = read_only(wire="__v")
     """The document's version key in Planhat's database."""
+
+
+class EndUserFilters(CompanyFilter, total=False):
+    """The filters of a page of end users, which leaves out archived ones."""
+
+    email: str | None
+    """Only end users with this e-mail address."""
+    enduser_id: str | None
+    """Only the end user with this `_id`."""
+
+
+class ArchivedEndUsers(EndUserFilters, total=False):
+    """The filters of listings of end users."""
+
+    archived: bool | None
+    """`False`, the default, leaves out archived end users; `True` lists only them, `None` all end users."""
+
+
+class EndUserPageOptions(PageOptions, EndUserFilters, total=False):
+    """The options of a page of end users."""
+
+
+class EndUserListingOptions(ListingOptions, ArchivedEndUsers, total=False):
+    """The options of listings of end users."""
+
+
+class EndUserUpdateOptions(UpdatedSinceOptions, ArchivedEndUsers, total=False):
+    """The options of a walk over the changed end users."""
+
+
+class EndUsers(ListsUpdated[EndUser], AllCalls[EndUser]):
+    """End users: `/endusers`.
+
+    A key may be ambiguous: an external id is unique within a company only, and several end users may share an e-mail
+    address. Planhat then updates one of them.
+    """
+
+    model = Model(
+        name="endusers",
+        record=EndUser,
+        path="/endusers",
+        limits=PageLimits(default=100, most=2_000),
+        filters=(
+            BY_COMPANY,
+            HiddenFilter(),
+            TextFilter(option="email", wire="email"),
+            IdFilter(option="enduser_id", wire="euId", field="id", is_many=False, prefixes=()),
+        ),
+        get_keys=(EXTID, SRCID),
+        update_keys=(EXTID, SRCID),
+        match=("id", "source_id", "external_id", "email"),
+        needs=(("email", "external_id", "source_id"), ("company_id", "email")),
+    )
+
+    if TYPE_CHECKING:  # the same methods, with this model's options
+
+        async def page(
+            self, *, offset: int = 0, limit: int | None = None, **options: Unpack[EndUserPageOptions]
+        ) -> list[EndUser]: ...
+        def iter(self, **options: Unpack[EndUserListingOptions]) -> AsyncGenerator[EndUser, None]: ...
+        def iter_json(self, **options: Unpack[EndUserListingOptions]) -> AsyncGenerator[bytes, None]: ...
+        def pages(self, **options: Unpack[EndUserListingOptions]) -> AsyncGenerator[list[EndUser], None]: ...
+        async def all(self, **options: Unpack[EndUserListingOptions]) -> list[EndUser]: ...
+        def iter_updated_since(
+            self, since: datetime, *, margin: float = 300.0, **options: Unpack[EndUserUpdateOptions]
+        ) -> UpdatedSince[EndUser]: ...

@@ -7,7 +7,10 @@ from typing import Any
 
 import attrs
 
-from planhat_async.records import Record, read_only, writable
+from planhat_async.keys import EXTID, SRCID
+from planhat_async.models.company_lists import BY_COMPANY, ListsUpdatedByCompany
+from planhat_async.records import Model, PageLimits, Record, read_only, writable
+from planhat_async.repositories import AllCalls
 
 
 @attrs.define(kw_only=True, repr=False)
@@ -70,3 +73,20 @@ class Invoice(Record):
     """When Planhat last changed it."""
     version: int | None = read_only(wire="__v")
     """The document's version key in Planhat's database."""
+
+
+class Invoices(ListsUpdatedByCompany[Invoice], AllCalls[Invoice]):
+    """Invoices: `/invoices`. A new row of a bulk upsert also needs `currency` and `invoice_date`."""
+
+    model = Model(
+        name="invoices",
+        record=Invoice,
+        path="/invoices",
+        limits=PageLimits(default=100, most=2_000),
+        filters=(BY_COMPANY,),
+        get_keys=(EXTID, SRCID),
+        update_keys=(EXTID, SRCID),
+        match=("id", "source_id", "external_id"),
+        needs=(("company_id",),),
+        upsert_needs=(("company_id",), ("currency",), ("invoice_date",)),
+    )

@@ -7,7 +7,10 @@ from typing import Any
 
 import attrs
 
-from planhat_async.records import Person, Record, read_only, writable
+from planhat_async.keys import SRCID
+from planhat_async.models.company_lists import ListsUpdatedByCompany
+from planhat_async.records import IdFilter, Model, PageLimits, Person, Record, read_only, writable
+from planhat_async.repositories import AllCalls
 
 
 @attrs.define(kw_only=True, repr=False)
@@ -62,3 +65,20 @@ class Issue(Record):
     """When Planhat last changed it."""
     version: int | None = read_only(wire="__v")
     """The document's version key in Planhat's database."""
+
+
+class Issues(ListsUpdatedByCompany[Issue], AllCalls[Issue]):
+    """Issues: `/issues`. An issue belongs to any number of companies."""
+
+    model = Model(
+        name="issues",
+        record=Issue,
+        path="/issues",
+        limits=PageLimits(default=100, most=2_000),
+        filters=(IdFilter(option="company_id", wire="companyId", field="company_ids", is_list=True, is_many=False),),
+        get_keys=(SRCID,),
+        update_keys=(SRCID,),
+        match=("id", "source_id"),
+        needs=(("title",),),
+        company_field="company_ids",
+    )

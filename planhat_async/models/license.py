@@ -7,7 +7,10 @@ from typing import Any
 
 import attrs
 
-from planhat_async.records import Record, read_only, writable
+from planhat_async.keys import EXTID, SRCID
+from planhat_async.models.company_lists import BY_ONE_COMPANY, ListsByCompany
+from planhat_async.records import Model, PageLimits, Record, read_only, writable
+from planhat_async.repositories import AllCalls
 
 
 @attrs.define(kw_only=True, repr=False)
@@ -102,3 +105,20 @@ class License(Record):
     """Whether the period includes `to_date`."""
     version: int | None = read_only(wire="__v")
     """The document's version key in Planhat's database."""
+
+
+class Licenses(ListsByCompany[License], AllCalls[License]):
+    """Licenses: `/licenses`. A new row of a bulk upsert also needs `currency`, and `value` or `mrr`."""
+
+    model = Model(
+        name="licenses",
+        record=License,
+        path="/licenses",
+        limits=PageLimits(default=100, most=2_000),
+        filters=(BY_ONE_COMPANY,),
+        get_keys=(EXTID, SRCID),
+        update_keys=(EXTID, SRCID),
+        match=("id", "source_id", "external_id"),
+        needs=(("company_id",),),
+        upsert_needs=(("company_id",), ("currency",), ("value", "mrr")),
+    )

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import attrs
 
-from planhat_async.records import Record, writable
+from planhat_async.keys import EXTID, SRCID
+from planhat_async.models.unfiltered_lists import UnfilteredLists
+from planhat_async.records import UNKNOWN_LIMITS, Model, Record, read_only, writable
+from planhat_async.repositories import AllCalls
 
 
 @attrs.define(kw_only=True, repr=False)
@@ -50,3 +54,26 @@ class LineItem(Record):
     """Its value; computed where both dates are set."""
     status: str | None = writable()
     """`ongoing` (set by Planhat), `renewed` or `lost`."""
+
+    custom: dict[str, Any] = attrs.field(factory=dict, metadata={"writable": False})
+    """Custom fields, of which Planhat documents none for this model."""
+    version: int | None = read_only(wire="__v")
+    """The document's version key in Planhat's database."""
+
+
+class LineItems(UnfilteredLists[LineItem], AllCalls[LineItem]):
+    """Line items of deals: `/lineitems`, new in 2026; the path is known from another client only.
+
+    A bulk upsert is only known to match on `id`, so a row without one is never sent twice.
+    """
+
+    model = Model(
+        name="line_items",
+        record=LineItem,
+        path="/lineitems",
+        limits=UNKNOWN_LIMITS,
+        get_keys=(EXTID, SRCID),
+        update_keys=(EXTID, SRCID),
+        company_field=None,
+        is_answered_with_record=False,
+    )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import attrs
 
 from planhat_async.keys import EXTID, SRCID
 from planhat_async.models.company_lists import BY_COMPANY, CompanyPageOptions
 from planhat_async.records import Model, PageLimits, Person, Record, TypeFilter, read_only, writable
-from planhat_async.repositories import Creates, Deletes, Gets, ListingOptions, Lists, Updates, Upserts
+from planhat_async.repositories import AllCalls, ListingOptions, Lists
 
 
 @attrs.define(kw_only=True, repr=False)
@@ -111,13 +111,13 @@ class NoteListingOptions(NotePageOptions, ListingOptions, total=False):
     """`note`, the default, includes custom touch types; `None` every conversation, e-mails and tickets included."""
 
 
-class Notes(Lists[Note], Gets[Note], Creates[Note], Updates[Note], Deletes[Note], Upserts[Note]):
+class Notes(Lists[Note], AllCalls[Note]):
     """Notes about companies: `/conversations` of type `note`, or of a custom touch type.
 
     A single `page` holds conversations of every type.
     """
 
-    model: ClassVar[Model] = Model(
+    model = Model(
         name="notes",
         record=Note,
         path="/conversations",

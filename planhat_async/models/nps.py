@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from datetime import datetime
+from typing import TYPE_CHECKING, Unpack
 
 import attrs
 
-from planhat_async.records import Record, read_only, writable
+from planhat_async.keys import SRCID
+from planhat_async.models.company_lists import BY_COMPANY, CompanyFilter
+from planhat_async.records import Model, NumberFilter, PageLimits, Record, read_only, writable
+from planhat_async.repositories import AllCalls, ListingOptions, Lists, PageOptions
+
+_ANY_AGE = 36_500
+"""Days: without `npsExpiryDay` Planhat answers those of the last 360 days only."""
 
 
 @attrs.define(kw_only=True, repr=False)
@@ -16,8 +24,8 @@ class NpsAnswer(Record):
     A bulk upsert matches answers on `id`, then on `source_id`; there is no external id. A row that matches none needs
     an `email` and a `score`: the address names the end user, who need not be given by an id.
 
-    Lists may use other names than writes: `nps`, `nps_comment` and `nps_date` for `score`, `comment` and
-    `date_answered`. Both are here: write the first, read either.
+    Lists may call `score`, `comment` and `date_answered` by other names: `nps`, `nps_comment` and `nps_date`. A record
+    has the values in both.
     """
 
     company_id: str | None = writable(wire="cId")
@@ -26,15 +34,15 @@ class NpsAnswer(Record):
     """The end user's address; needed to create one."""
     campaign_id: str | None = writable()
     """The id of the campaign it belongs to."""
-    score: int | None = writable()
+    score: int | None = writable(fallback="nps")
     """The score, from 0 to 10; needed to create one."""
-    comment: str | None = writable()
+    comment: str | None = writable(fallback="nps_comment")
     """The end user's comment."""
     source_id: str | None = writable()
     """The answer's id in the system it came from; unique among answers."""
     date_sent: datetime | None = writable()
     """When the survey was sent."""
-    date_answered: datetime | None = writable()
+    date_answered: datetime | None = writable(fallback="nps_date")
     """When the end user answered."""
     source: str | None = writable()
     """The tool that collected the answer."""
@@ -49,3 +57,49 @@ class NpsAnswer(Record):
     """When the end user answered, in lists."""
     version: int | None = read_only(wire="__v")
     """The document's version key in Planhat's database."""
+
+
+class NpsFilters(CompanyFilter, total=False):
+    """The filters of lists of answers."""
+
+    max_age_days: int | None
+    """Only answers of the last so many days; all answers by default."""
+
+
+class NpsPageOptions(PageOptions, NpsFilters, total=False):
+    """The options of a page of answers."""
+
+
+class NpsListingOptions(ListingOptions, NpsFilters, total=False):
+    """The options of listings of answers."""
+
+
+class Nps(Lists[NpsAnswer], AllCalls[NpsAnswer]):
+    """Answers to NPS surveys: `/nps`.
+
+    Lists hold answers of any age, unlike those of Planhat, which leave out answers older than 360 days unless asked.
+    """
+
+    model = Model(
+        name="nps",
+        record=NpsAnswer,
+        path="/nps",
+        limits=PageLimits(default=100, most=10_000),
+        filters=(BY_COMPANY, NumberFilter(option="max_age_days", wire="npsExpiryDay", without=_ANY_AGE)),
+        get_keys=(SRCID,),
+        update_keys=(SRCID,),
+        match=("id", "source_id"),
+        needs=(("email",), ("score",)),
+        company_keys=(),
+        is_answered_with_record=False,
+    )
+
+    if TYPE_CHECKING:  # the same methods, with this model's options
+
+        async def page(
+            self, *, offset: int = 0, limit: int | None = None, **options: Unpack[NpsPageOptions]
+        ) -> list[NpsAnswer]: ...
+        def iter(self, **options: Unpack[NpsListingOptions]) -> AsyncGenerator[NpsAnswer, None]: ...
+        def iter_json(self, **options: Unpack[NpsListingOptions]) -> AsyncGenerator[bytes, None]: ...
+        def pages(self, **options: Unpack[NpsListingOptions]) -> AsyncGenerator[list[NpsAnswer], None]: ...
+        async def all(self, **options: Unpack[NpsListingOptions]) -> list[NpsAnswer]: ...

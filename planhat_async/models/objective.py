@@ -6,7 +6,10 @@ from typing import Any
 
 import attrs
 
-from planhat_async.records import Record, read_only, writable
+from planhat_async.keys import EXTID, SRCID
+from planhat_async.models.company_lists import BY_ONE_COMPANY, ListsByCompany
+from planhat_async.records import Model, PageLimits, Record, read_only, writable
+from planhat_async.repositories import AllCalls
 
 
 @attrs.define(kw_only=True, repr=False)
@@ -34,3 +37,19 @@ class Objective(Record):
     """The values of its metrics, by their ids; only in Planhat's example."""
     version: int | None = read_only(wire="__v")
     """The document's version key in Planhat's database."""
+
+
+class Objectives(ListsByCompany[Objective], AllCalls[Objective]):
+    """Objectives: `/objectives`."""
+
+    model = Model(
+        name="objectives",
+        record=Objective,
+        path="/objectives",
+        limits=PageLimits(default=100, most=2_000),
+        filters=(BY_ONE_COMPANY,),
+        get_keys=(EXTID, SRCID),
+        update_keys=(EXTID, SRCID),
+        match=("id", "source_id", "external_id"),
+        needs=(("name",), ("company_id",)),
+    )

@@ -7,7 +7,10 @@ from typing import Any
 
 import attrs
 
-from planhat_async.records import Record, read_only, writable
+from planhat_async.keys import EXTID, SRCID
+from planhat_async.models.company_lists import BY_ONE_COMPANY, ListsByCompany
+from planhat_async.records import Model, PageLimits, Record, read_only, writable
+from planhat_async.repositories import AllCalls
 
 
 @attrs.define(kw_only=True, repr=False)
@@ -63,3 +66,19 @@ class Opportunity(Record):
     """The stages of the sale so far: objects with `stage`, and `to`, the time at which it ended."""
     version: int | None = read_only(wire="__v")
     """The document's version key in Planhat's database."""
+
+
+class Opportunities(ListsByCompany[Opportunity], AllCalls[Opportunity]):
+    """Opportunities: `/opportunities`. `get` also accepts a source id; an update and a bulk upsert do not."""
+
+    model = Model(
+        name="opportunities",
+        record=Opportunity,
+        path="/opportunities",
+        limits=PageLimits(default=100, most=2_000),
+        filters=(BY_ONE_COMPANY,),
+        get_keys=(EXTID, SRCID),
+        update_keys=(EXTID,),
+        match=("id", "external_id"),
+        needs=(("company_id",),),
+    )

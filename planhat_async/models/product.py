@@ -6,7 +6,10 @@ from datetime import datetime
 
 import attrs
 
-from planhat_async.records import Record, read_only, writable
+from planhat_async.keys import EXTID, SRCID
+from planhat_async.models.unfiltered_lists import UnfilteredLists
+from planhat_async.records import UNKNOWN_LIMITS, Model, Record, read_only, writable
+from planhat_async.repositories import AllCalls
 
 
 @attrs.define(kw_only=True, repr=False)
@@ -60,3 +63,24 @@ class Product(Record):
     """Annual recurring revenue after a renewal."""
     updated_at: datetime | None = read_only()
     """When Planhat last changed it."""
+    version: int | None = read_only(wire="__v")
+    """The document's version key in Planhat's database."""
+
+
+class Products(UnfilteredLists[Product], AllCalls[Product]):
+    """Products: `/products`, new in 2026; a token may not have access to them.
+
+    A bulk upsert is only known to match on `id`, so a row without one is never sent twice.
+    """
+
+    model = Model(
+        name="products",
+        record=Product,
+        path="/products",
+        limits=UNKNOWN_LIMITS,
+        get_keys=(EXTID, SRCID),
+        update_keys=(EXTID, SRCID),
+        needs=(("name",),),
+        company_field=None,
+        is_answered_with_record=False,
+    )

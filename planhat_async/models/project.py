@@ -6,7 +6,10 @@ from datetime import datetime
 
 import attrs
 
-from planhat_async.records import Record, read_only, writable
+from planhat_async.keys import EXTID, SRCID
+from planhat_async.models.company_lists import BY_ONE_COMPANY, ListsByCompany
+from planhat_async.records import Model, PageLimits, Record, read_only, writable
+from planhat_async.repositories import AllCalls
 
 
 @attrs.define(kw_only=True, repr=False)
@@ -42,3 +45,19 @@ class Project(Record):
     """The company's name."""
     version: int | None = read_only(wire="__v")
     """The document's version key in Planhat's database."""
+
+
+class Projects(ListsByCompany[Project], AllCalls[Project]):
+    """Projects: `/projects`. Metrics can belong to them."""
+
+    model = Model(
+        name="projects",
+        record=Project,
+        path="/projects",
+        limits=PageLimits(default=100, most=2_000),
+        filters=(BY_ONE_COMPANY,),
+        get_keys=(EXTID, SRCID),
+        update_keys=(EXTID, SRCID),
+        match=("id", "source_id", "external_id"),
+        needs=(("name",), ("company_id",)),
+    )

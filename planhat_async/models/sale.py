@@ -6,7 +6,10 @@ from datetime import datetime
 
 import attrs
 
-from planhat_async.records import Record, read_only, writable
+from planhat_async.keys import EXTID, SRCID
+from planhat_async.models.company_lists import BY_ONE_COMPANY, ListsByCompany
+from planhat_async.records import Model, PageLimits, Record, read_only, writable
+from planhat_async.repositories import AllCalls
 
 
 @attrs.define(kw_only=True, repr=False)
@@ -39,3 +42,21 @@ class Sale(Record):
     """The company's name."""
     version: int | None = read_only(wire="__v")
     """The document's version key in Planhat's database."""
+
+
+class Sales(ListsByCompany[Sale], AllCalls[Sale]):
+    """Sales: `/sales`. A new row of a bulk upsert also needs `currency` and `value`."""
+
+    model = Model(
+        name="sales",
+        record=Sale,
+        path="/sales",
+        limits=PageLimits(default=100, most=2_000),
+        filters=(BY_ONE_COMPANY,),
+        get_keys=(EXTID, SRCID),
+        update_keys=(EXTID, SRCID),
+        match=("id", "source_id", "external_id"),
+        needs=(("company_id",),),
+        upsert_needs=(("company_id",), ("currency",), ("value",)),
+        is_answered_with_record=False,
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import attrs
 
@@ -22,16 +22,12 @@ from planhat_async.records import (
     writable,
 )
 from planhat_async.repositories import (
-    Creates,
-    Deletes,
-    Gets,
+    AllCalls,
     ListingOptions,
     ListsUpdated,
     PageOptions,
     UpdatedSince,
     UpdatedSinceOptions,
-    Updates,
-    Upserts,
 )
 
 
@@ -151,14 +147,14 @@ class TaskUpdateOptions(UpdatedSinceOptions, TaskFilters, total=False):
     """The options of a walk over the changed tasks."""
 
 
-class Tasks(ListsUpdated[Task], Gets[Task], Creates[Task], Updates[Task], Deletes[Task], Upserts[Task]):
+class Tasks(ListsUpdated[Task], AllCalls[Task]):
     """Tasks and events: `/tasks`.
 
     A listing yields open tasks, then archived ones: Planhat has a list for each. A task that is archived meanwhile may
     come twice, and one that is reopened not at all. `archived=False` or `True` reads a single list.
     """
 
-    model: ClassVar[Model] = Model(
+    model = Model(
         name="tasks",
         record=Task,
         path="/tasks",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import attrs
 
@@ -139,7 +139,7 @@ class TicketListingOptions(TicketPageOptions, ListingOptions, total=False):
 class Tickets(Lists[Ticket], Deletes[Ticket], Upserts[Ticket]):
     """Support tickets: `/tickets`. Planhat documents lists, bulk upserts and deletion, no other single calls."""
 
-    model: ClassVar[Model] = Model(
+    model = Model(
         name="tickets",
         record=Ticket,
         path="/tickets",
@@ -157,7 +157,7 @@ class Tickets(Lists[Ticket], Deletes[Ticket], Upserts[Ticket]):
             ("email",),  # a new ticket without one is dropped by Planhat without a word
             ("company_id", "company_external_id", "domains"),
         ),
-        company_keys="company_external_id or domains",
+        company_keys=(),
     )
 
     if TYPE_CHECKING:  # the same methods, with this model's options

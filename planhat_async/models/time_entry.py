@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 import attrs
 
-from planhat_async.records import Record, read_only, writable
+from planhat_async.batching.attribution import created_ids_in
+from planhat_async.batching.upsert_run import MAX_ROWS
+from planhat_async.models.company_lists import BY_ONE_COMPANY, ListsUpdatedByCompany
+from planhat_async.records import Model, PageLimits, Record, read_only, writable
+from planhat_async.repositories import AllCalls
 
 
 @attrs.define(kw_only=True, repr=False)
@@ -45,6 +50,8 @@ class TimeEntry(Record):
     assigned_id: str | None = writable()
     """The id of the user who worked."""
 
+    custom: dict[str, Any] = attrs.field(factory=dict, metadata={"writable": False})
+    """Custom fields, of which Planhat documents none for this model."""
     created_at: datetime | None = read_only()
     """When Planhat created it."""
     path: list[Any] | None = read_only()
@@ -61,3 +68,43 @@ class TimeEntry(Record):
     """When Planhat last changed it."""
     version: int | None = read_only(wire="__v")
     """The document's version key in Planhat's database."""
+
+
+class TimeEntries(ListsUpdatedByCompany[TimeEntry], AllCalls[TimeEntry]):
+    """Time entries: `/timeentries`. Their only key is the `_id`, so a row without one is never sent twice."""
+
+    model = Model(
+        name="time_entries",
+        record=TimeEntry,
+        path="/timeentries",
+        limits=PageLimits(default=100, most=2_000),
+        filters=(BY_ONE_COMPANY,),
+        needs=(("date",), ("hours",)),
+        company_keys=(),
+    )
+
+    async def duplicate(self, ids: Iterable[str]) -> tuple[str, ...]:
+        """Create copies of time entries ("Duplicate" in Planhat's documentation). Costs one call.
+
+        A call without an answer is not repeated: that could create two copies.
+
+        Args:
+            ids: The `_id`s of the time entries, at most 5,000.
+
+        Returns:
+            The `_id`s of the copies that the answer names: Planhat does not document it, so perhaps none.
+
+        Raises:
+            ValueError: One of the ids is not an `_id`, or there are more than 5,000.
+            TypeError: `ids` is a single id, or one of them is not a string.
+            UnknownOutcomeError: The request was sent and no answer came: the copies may have been created.
+        """
+        keys = await self._checked(ids, "duplicate")
+        if len(keys) > MAX_ROWS:
+            raise ValueError(f"at most {MAX_ROWS:,} time entries at once, not {len(keys):,}")
+        if not keys:
+            return ()
+        answer = await self.session.request("POST", f"{self.model.path}/duplicate", json={"ids": keys})
+        if isinstance(answer, list):
+            return tuple(one["_id"] for one in answer if isinstance(one, dict) and isinstance(one.get("_id"), str))
+        return created_ids_in(answer) if isinstance(answer, dict) else ()

@@ -7,7 +7,10 @@ from typing import Any
 
 import attrs
 
-from planhat_async.records import Record, read_only, writable
+from planhat_async.keys import EXTID
+from planhat_async.models.unfiltered_lists import UnfilteredLists
+from planhat_async.records import Model, PageLimits, Record, read_only, writable
+from planhat_async.repositories import AllCalls
 
 
 @attrs.define(kw_only=True, repr=False)
@@ -56,8 +59,8 @@ class User(Record):
 
     account_access: str | None = read_only()
     """The accounts that the user has access to, such as `all accounts`."""
-    api_tokens: list[Any] | None = read_only()
-    """API tokens of the user; never shown by repr."""
+    api_tokens: Any = read_only(is_secret=True)
+    """API tokens of the user; in no repr."""
     arr: float | None = read_only()
     """Annual recurring revenue of the user's companies."""
     arr_avg: float | None = read_only()
@@ -166,3 +169,19 @@ class User(Record):
     """The document's version key in Planhat's database."""
     workflow_filter: str | None = read_only()
     """The user's filter of workflows in the app."""
+
+
+class Users(UnfilteredLists[User], AllCalls[User]):
+    """Users: `/users`. A list answers 15 fields of each, unless `select` names others."""
+
+    model = Model(
+        name="users",
+        record=User,
+        path="/users",
+        limits=PageLimits(default=10_000, most=10_000),
+        get_keys=(EXTID,),
+        update_keys=(EXTID,),
+        match=("id", "external_id", "email"),
+        needs=(("nick_name",), ("email",), ("first_name",), ("last_name",)),
+        company_field=None,
+    )

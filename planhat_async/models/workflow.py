@@ -7,7 +7,8 @@ from typing import Any
 
 import attrs
 
-from planhat_async.records import Record, read_only
+from planhat_async.models.unfiltered_lists import UnfilteredLists
+from planhat_async.records import UNKNOWN_LIMITS, Model, Record, read_only
 
 
 @attrs.define(kw_only=True, repr=False)
@@ -68,3 +69,16 @@ class Workflow(Record):
     """The kind of workflow."""
     updated_at: datetime | None = read_only()
     """When Planhat last changed it."""
+    version: int | None = read_only(wire="__v")
+    """The document's version key in Planhat's database."""
+
+
+class Workflows(UnfilteredLists[Workflow]):
+    """Workflows: `/workflows`. Only the list is known, from another client."""
+
+    model = Model(
+        name="workflows",
+        record=Workflow,
+        path="/workflows",
+        limits=UNKNOWN_LIMITS,
+    )

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import attrs
 
-from planhat_async.records import Record, read_only, writable
+from planhat_async.keys import EXTID, SRCID
+from planhat_async.models.company_lists import BY_ONE_COMPANY, ListsByCompany
+from planhat_async.records import Model, PageLimits, Record, read_only, writable
+from planhat_async.repositories import AllCalls
 
 
 @attrs.define(kw_only=True, repr=False)
@@ -32,3 +35,20 @@ class Workspace(Record):
     """The company's name."""
     version: int | None = read_only(wire="__v")
     """The document's version key in Planhat's database."""
+
+
+class Workspaces(ListsByCompany[Workspace], AllCalls[Workspace]):
+    """Workspaces: `/workspaces`. Planhat's documentation has no example of an answer to a write."""
+
+    model = Model(
+        name="workspaces",
+        record=Workspace,
+        path="/workspaces",
+        limits=PageLimits(default=100, most=2_000),
+        filters=(BY_ONE_COMPANY,),
+        get_keys=(EXTID, SRCID),
+        update_keys=(EXTID, SRCID),
+        match=("id", "source_id", "external_id"),
+        needs=(("name",), ("company_id",)),
+        is_answered_with_record=False,
+    )

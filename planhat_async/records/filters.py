@@ -17,7 +17,7 @@ from urllib.parse import quote
 import attrs
 
 from planhat_async.keys import PREFIXES, checked_key
-from planhat_async.records.arguments import flag, several, text
+from planhat_async.records.arguments import flag, several, text, whole
 
 Params = tuple[tuple[str, str], ...]
 """Parameters of a query, by Planhat's names."""
@@ -52,6 +52,8 @@ class Filter(ABC):
     """Whether a single page has the option; filtering row by row is for listings only."""
     partition_field: str | None = None
     """The boolean field by which Planhat splits the records into two lists, `False` first."""
+    hides: ClassVar[bool] = False
+    """Whether its default leaves out records that an export must hold; `None` adds them."""
 
     @abstractmethod
     def branches(self, value: Any, *, room: int = MAX_IDS_LENGTH) -> list[Branch]:
@@ -86,6 +88,38 @@ class TextFilter(Filter):
         """One list."""
         text(or_none=True)(self.option, value)  # Planhat may ignore a blank one
         return [Branch() if value is None else Branch(params=((self.wire, value),))]
+
+
+@attrs.frozen(kw_only=True)
+class TextsFilter(TextFilter):
+    """One text, or several that Planhat takes joined by commas."""
+
+    def branches(self, value: Any, *, room: int = MAX_IDS_LENGTH) -> list[Branch]:
+        """One list; no list if there are no texts."""
+        if value is None or isinstance(value, str):
+            return super().branches(value, room=room)
+        texts = list(dict.fromkeys(several(self.option, value, of="texts")))
+        for one in texts:
+            text()(self.option, one)
+            if "," in one:
+                raise ValueError(f"{self.option}: a text in a list must not hold a comma: {one!r}")
+        return [Branch(params=((self.wire, ",".join(texts)),))] if texts else []
+
+
+@attrs.frozen(kw_only=True)
+class NumberFilter(Filter):
+    """A whole number that Planhat compares."""
+
+    wire: str
+    """The parameter's name."""
+    without: int | None = None
+    """The number that is sent if the caller gives none, if the parameter must always be sent."""
+
+    def branches(self, value: Any, *, room: int = MAX_IDS_LENGTH) -> list[Branch]:  # noqa: ARG002 - as the base has it
+        """One list."""
+        whole(0, or_none=True)(self.option, value)
+        sent = self.without if value is None else value
+        return [Branch(params=() if sent is None else ((self.wire, str(sent)),))]
 
 
 @attrs.frozen(kw_only=True)
@@ -156,6 +190,32 @@ class ArchivedFilter(Filter):
 
 
 @attrs.frozen(kw_only=True)
+class HiddenFilter(Filter):
+    """Archived records of a list that hides them unless asked: `False` leaves them out, `None` adds them."""
+
+    option: str = "archived"
+    default: bool | None = False
+    is_for_pages: ClassVar[bool] = False
+    hides: ClassVar[bool] = True
+    wire: str = "archived"
+    """The parameter that adds archived records."""
+    field: str = "archived"
+    """The field of a row that says whether it is archived."""
+
+    def branches(self, value: Any, *, room: int = MAX_IDS_LENGTH) -> list[Branch]:  # noqa: ARG002 - as the base has it
+        """One list; of archived records only, if the value is `True`."""
+        flag(or_none=True)(self.option, value)
+        if value is False:
+            return [Branch()]
+        if value is None:
+            return [Branch(params=((self.wire, "true"),))]
+        return [Branch(params=((self.wire, "true"),), row_filter=self._is_archived, required_fields=(self.field,))]
+
+    def _is_archived(self, row: Any) -> bool:
+        return getattr(row, self.field) is True
+
+
+@attrs.frozen(kw_only=True)
 class IdFilter(Filter):
     """Ids joined by commas, split into several lists if they are too long for one URL.
 
@@ -169,6 +229,8 @@ class IdFilter(Filter):
     is_list: bool = False
     is_many: bool = True
     """Whether Planhat documents several ids in one call; otherwise each id is a list of its own."""
+    prefixes: tuple[str, ...] = PREFIXES
+    """Prefixes of keys that it accepts besides an `_id`."""
 
     def ids(self, value: Any) -> list[str]:
         """The ids without duplicates.
@@ -184,7 +246,7 @@ class IdFilter(Filter):
                 raise TypeError(f"{self.option}: a key is a string, not {type(one).__name__}: {one!r}")
             if not one.strip() or "," in one:
                 raise ValueError(f"{self.option}: a key in a list must not be blank or hold a comma: {one!r}")
-            checked[checked_key(one, by=self.option)] = None
+            checked[checked_key(one, by=self.option, prefixes=self.prefixes)] = None
         return list(checked)
 
     def branches(self, value: Any, *, room: int = MAX_IDS_LENGTH) -> list[Branch]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from planhat_async.keys import PREFIXES
 from planhat_async.records.arguments import valid, whole
 from planhat_async.records.filters import Filter
 from planhat_async.records.record import Record
@@ -21,6 +22,14 @@ class PageLimits:
     """The number without a `limit`."""
     most: int = attrs.field(validator=lambda self, _, most: whole(self.default)("most", most))
     """The highest `limit`."""
+
+
+UNKNOWN_LIMITS = PageLimits(default=2, most=2_000)
+"""Limits of a list that Planhat does not document.
+
+Only a page with a single record ends such a list: one with fewer records than requested may be capped by the server.
+So a listing costs one more call.
+"""
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -37,8 +46,8 @@ class Model:
     """The class of its records."""
     path: str
     """The endpoint's path: `/tasks`."""
-    limits: PageLimits
-    """The limits of one call of its list."""
+    limits: PageLimits | None = None
+    """The limits of one call of its list; `None` if a call answers the whole list."""
     filters: tuple[Filter, ...] = ()
     """The filters of its lists."""
     get_keys: tuple[str, ...] = ()
@@ -70,9 +79,9 @@ class Model:
     If not, any success is accepted, and what was sent is returned if the answer is not a record.
     """
     company_field: str | None = "company_id"
-    """The field with the company's key."""
-    company_keys: str = 'extid("…") or srcid("…")'
-    """Keys of a company other than its `_id`, for messages."""
+    """The field with the key of the company, or with a list of such keys."""
+    company_keys: tuple[str, ...] = PREFIXES
+    """Prefixes of keys that this field accepts besides an `_id`."""
     discriminator: tuple[str, ...] = ()
     """Fields, by Planhat's names, that distinguish the model's records from others in the same list."""
 
@@ -80,11 +89,6 @@ class Model:
     def always_has_key(self) -> bool:
         """Whether every row of a valid bulk upsert has a key."""
         return any(set(group) <= set(self.match) for group in self.upsert_needs)
-
-    @property
-    def title(self) -> str:
-        """The name in CamelCase: `Tasks`, `LineItems`."""
-        return "".join(word.capitalize() for word in self.name.split("_"))
 
     @property
     def singular(self) -> str:

@@ -3,24 +3,42 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 
 
-def writable(*, wire: str | None = None, is_day_number: bool = False) -> Any:
+def writable(
+    *, wire: str | None = None, is_day_number: bool = False, holds_ids: bool = False, fallback: str | None = None
+) -> Any:
     """A field that Planhat documents for writing; `None` is not sent.
 
     Args:
         wire: Planhat's name of the field, if it is not the attribute's name in camelCase.
         is_day_number: Send a `date` as the number of days since 1970-01-01, not as `YYYY-MM-DD`.
+        holds_ids: Send a list of `_id`s as a list of objects, `[{"_id": …}]`; Planhat returns the ids.
+        fallback: The attribute whose value is taken if Planhat does not send this field.
     """
-    return attrs.field(default=None, metadata={"writable": True, "wire": wire, "is_day_number": is_day_number})
+    metadata = {
+        "writable": True,
+        "wire": wire,
+        "is_day_number": is_day_number,
+        "holds_ids": holds_ids,
+        "fallback": fallback,
+    }
+    return attrs.field(default=None, metadata=metadata)
 
 
-def read_only(*, wire: str | None = None, is_day_number: bool = False) -> Any:
-    """A field that Planhat fills in; it is never sent with a record. Arguments as for `writable`."""
-    return attrs.field(default=None, metadata={"writable": False, "wire": wire, "is_day_number": is_day_number})
+def read_only(*, wire: str | None = None, is_day_number: bool = False, is_secret: bool = False) -> Any:
+    """A field that Planhat fills in; it is never sent with a record.
+
+    Args:
+        wire: As for `writable`.
+        is_day_number: As for `writable`.
+        is_secret: Leave its value out of reprs.
+    """
+    metadata = {"writable": False, "wire": wire, "is_day_number": is_day_number}
+    return attrs.field(default=None, metadata=metadata, repr=not is_secret)
 
 
 class ShortRepr:
@@ -29,8 +47,9 @@ class ShortRepr:
     __slots__ = ()
 
     def __repr__(self) -> str:
-        held = ((a.name, getattr(self, a.name)) for a in attrs.fields(type(self)))  # type: ignore[arg-type]
-        shown = ", ".join(f"{name}={item!r}" for name, item in held if item is not None and item != {})
+        held = ((a, getattr(self, a.name)) for a in attrs.fields(type(self)))  # type: ignore[arg-type]
+        set_ = ((a, value) for a, value in held if value is not None and value != {})
+        shown = ", ".join(f"{a.name}={value!r}" if a.repr else f"{a.name}=..." for a, value in set_)
         return f"{type(self).__name__}({shown})"
 
 
@@ -41,6 +60,9 @@ class Record(ShortRepr):
     Every field is optional: `None` means that Planhat did not send it, and it is not sent when the record is
     written. To empty a field, pass a mapping with `None` to `update`. Times are aware.
     """
+
+    HAS_OTHER_FIELDS: ClassVar[bool] = False
+    """Whether it may have fields that the class does not know."""
 
     id: str | None = writable(wire="_id")
     """Planhat's own key: 24 hex digits, the first 8 of them the time of creation."""

@@ -17,7 +17,7 @@ from planhat_async.batching.query import Query
 from planhat_async.batching.stitcher import OnPageJoin, PageJoin
 from planhat_async.errors import DecodeError
 from planhat_async.keys import checked_key
-from planhat_async.records import Params, Record
+from planhat_async.records import PageLimits, Params, Record
 from planhat_async.records.arguments import whole
 from planhat_async.repositories.queries import Options, page_query, queries_of
 from planhat_async.repositories.repository import Repository
@@ -62,10 +62,10 @@ class Lists(Repository[R]):
         """
         whole(0)("offset", offset)
         whole(1, or_none=True)("limit", limit)
-        query = page_query(self.model, options)
+        query = page_query(self.model, options, call=self._call("page"))
         if query is None:
             return []  # a filter by no company at all
-        most = min(limit or self.model.limits.most, self.model.limits.most)
+        most = min(limit or self._limits.most, self._limits.most)
         rows = (await self._fetch(query.params, offset, most, is_bulk=False)).rows
         records = []
         for position, row in enumerate(rows, offset):
@@ -117,12 +117,18 @@ class Lists(Repository[R]):
         """
         return [record async for record in self._iter(options, call="all")]
 
+    @property
+    def _limits(self) -> PageLimits:
+        if self.model.limits is None:
+            raise TypeError(f"{self.model.name} have no pages")
+        return self.model.limits
+
     def _iter(self, options: Options, *, call: str = "iter") -> AsyncGenerator[R, None]:
         return self._decoded(self._batches(options, call=call), self._on_bad(options))
 
     def _batches(self, options: Options, *, call: str, turn_bytes: int = _TURN_BYTES) -> AsyncGenerator[Batch, None]:
         """The selected rows, a few at a time; wrong options are refused at once."""
-        return self._read(queries_of(self.model, options, call=call), options, turn_bytes=turn_bytes)
+        return self._read(queries_of(self.model, options, call=self._call(call)), options, turn_bytes=turn_bytes)
 
     def _read(
         self,
@@ -133,7 +139,7 @@ class Lists(Repository[R]):
         on_join: OnPageJoin | None = None,
         fetch: FetchPage | None = None,
     ) -> AsyncGenerator[Batch, None]:
-        limits = self.model.limits
+        limits = self._limits
         asked, after = options.get("page_size"), options.get("after")
         read = ReadOptions(
             name=f"GET {self.model.path}",
@@ -206,9 +212,12 @@ class Lists(Repository[R]):
 
         return fetch
 
-    async def _fetch(self, params: Params, offset: int, limit: int, *, is_bulk: bool = True) -> Page[bytes]:
-        at = (("offset", str(offset)),) if offset else ()
-        query = (*params, ("limit", str(limit)), *at)
+    async def _fetch(
+        self, params: Params, offset: int = 0, limit: int | None = None, *, is_bulk: bool = True
+    ) -> Page[bytes]:
+        """One page; the whole list without a limit."""
+        place = (("limit", limit), ("offset", offset or None))
+        query = (*params, *((name, str(value)) for name, value in place if value is not None))
         request = Request(method="GET", path=self.model.path, params=query, is_bulk=is_bulk)
         response = await self._session.send(request)
         status, n_bytes, pieces = response.status, response.n_bytes, deque(response.pieces)
@@ -224,7 +233,7 @@ class Lists(Repository[R]):
         except DecodeError:
             raise self._session.unusable(request, status, beginning, "the answer is not a list") from None
         known = ids if any(ids) else ()
-        return Page(offset=offset, limit=limit, rows=rows, ids=known, n_bytes=n_bytes, answered=answered)
+        return Page(offset=offset, limit=limit or len(rows), rows=rows, ids=known, n_bytes=n_bytes, answered=answered)
 
 
 def _drained(pieces: deque[bytes]) -> Iterator[bytes]:

@@ -18,13 +18,20 @@ class PageOptions(TypedDict, total=False):
     """
 
 
-class ListingOptions(PageOptions, total=False):
+class WholeListOptions(TypedDict, total=False):
+    """The options of a list that one call answers."""
+
+    max_records: int | None
+    """Stop after this many records, including skipped ones."""
+    on_bad_record: Literal["raise", "skip"]
+    """What to do with a record that cannot be decoded: raise `DecodeError` (the default), or count, log and skip it."""
+
+
+class ListingOptions(PageOptions, WholeListOptions, total=False):
     """The options of a listing of all pages."""
 
     page_size: int | None
     """Records per call; by default, and at most, the model's maximum."""
-    max_records: int | None
-    """Stop after this many records, including skipped ones."""
     concurrency: int
     """Pages that may be requested or in memory at once; 4 by default."""
     start_offset: int
@@ -35,5 +42,3 @@ class ListingOptions(PageOptions, total=False):
     Pass the number of records read so far as `start_offset` (roughly is enough), so that they are not fetched again.
     Not for a listing of several lists; raises `DecodeError` if the server ignores the order.
     """
-    on_bad_record: Literal["raise", "skip"]
-    """What to do with a record that cannot be decoded: raise `DecodeError` (the default), or count, log and skip it."""

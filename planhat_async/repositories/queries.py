@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import itertools
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, get_type_hints
 
 from planhat_async._convert import wire_path
 from planhat_async.batching.query import ID, Query
@@ -30,30 +30,27 @@ _CHECKS: Mapping[str, Check] = {
 """Checks of the options' values; filters, `sort` and `select` are checked where they are translated."""
 
 
-def queries_of(
-    model: Model, options: Options, *, call: str = "iter", required_fields: tuple[str, ...] = ()
-) -> list[Query]:
+def queries_of(model: Model, options: Options, *, call: str = "", required_fields: tuple[str, ...] = ()) -> list[Query]:
     """The queries that the options of a listing translate to, in the order to read them.
 
     Args:
         model: The model whose records are listed.
         options: The options of the call.
-        call: The method that was called, for messages.
+        call: The call, for messages: `Tasks.iter()`.
         required_fields: Fields to fetch in any case.
 
     Raises:
         TypeError: An unknown option (Planhat would ignore it silently), or a value of the wrong type.
         ValueError: An unknown field, a key that is neither an `_id` nor a prefixed one, a blank filter.
     """
-    known = {*ListingOptions.__annotations__, *(one.option for one in model.filters)}
-    check_options(options, known, call=call_of(model, call))
+    check_options(options, known_options(model, ListingOptions), call=call)
     options = {name: _reusable(value) for name, value in options.items()}
     sort = _sort(model, options)
     choices = list(_branches(model, options))
     return [_query(model, combined, sort, options, required_fields) for combined in itertools.product(*choices)]
 
 
-def page_query(model: Model, options: Options) -> Query | None:
+def page_query(model: Model, options: Options, *, call: str = "") -> Query | None:
     """The query of a single page; `None` if no record can be in it.
 
     Raises:
@@ -62,9 +59,9 @@ def page_query(model: Model, options: Options) -> Query | None:
     """
     on_pages = [one for one in model.filters if one.is_for_pages]
     known = {*PageOptions.__annotations__, *(one.option for one in on_pages)}
-    for name in options.keys() - known & {*ListingOptions.__annotations__, *(one.option for one in model.filters)}:
+    for name in options.keys() - known & known_options(model, ListingOptions):
         raise TypeError(f"{name} is an option of iter, iter_json, pages and all, not of page")
-    check_options(options, known, call=call_of(model, "page"))
+    check_options(options, known, call=call)
     options = {name: _reusable(value) for name, value in options.items()}
     filters: list[tuple[str, str]] = []
     for one in on_pages:
@@ -73,6 +70,11 @@ def page_query(model: Model, options: Options) -> Query | None:
             return None
         filters += params
     return _query(model, (Branch(params=tuple(filters)),), _sort(model, options), options, ())
+
+
+def known_options(model: Model, kind: type) -> set[str]:
+    """The options of a kind of list of this model: those of the `TypedDict`, and its filters."""
+    return {*get_type_hints(kind), *(one.option for one in model.filters)}
 
 
 def check_options(options: Options, known: Collection[str], *, call: str) -> None:
@@ -95,11 +97,6 @@ def check_options(options: Options, known: Collection[str], *, call: str) -> Non
     for name, check in _CHECKS.items():
         if name in options:
             check(name, options[name])
-
-
-def call_of(model: Model, method: str) -> str:
-    """A call, for messages: `Tasks.iter()`."""
-    return f"{model.title}.{method}()"
 
 
 def _branches(model: Model, options: Options) -> Iterator[list[Branch]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from typing import Any, ClassVar, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from planhat_async._convert import decode_record, record_in, record_or_sent
 from planhat_async._http.wire import Request
@@ -29,7 +29,7 @@ class Repository(Generic[R]):
         session: An open session. Repositories hold no state: create as many as you like.
     """
 
-    model: ClassVar[Model]
+    model: Model
     """The facts about the model."""
 
     def __init__(self, session: Session) -> None:
@@ -43,22 +43,25 @@ class Repository(Generic[R]):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._session!r})"
 
-    def _request(self, method: str, key: str, *, body: bytes | None = None, is_bulk: bool = False) -> Request:
-        path = f"{self.model.path}/{self._segment(method, key)}"
+    def _call(self, method: str) -> str:
+        """A call, for messages: `Tasks.iter()`."""
+        return f"{type(self).__name__}.{method}()"
+
+    def _request(
+        self, method: str, call: str, key: str, *, body: bytes | None = None, is_bulk: bool = False
+    ) -> Request:
+        path = f"{self.model.path}/{self._segment(call, key)}"
         return Request(method=method, path=path, body=body, is_keyed=True, is_bulk=is_bulk)
 
-    def _segment(self, method: str, key: str) -> str:
+    def _segment(self, call: str, key: str) -> str:
         """The key as a segment of a path.
 
         Raises:
-            ValueError: The method does not accept this kind of key: Planhat would answer 404.
+            ValueError: The call does not accept this kind of key: Planhat would answer 404.
         """
-        call, prefixes = {
-            "GET": ("get", self.model.get_keys),
-            "PUT": ("update", self.model.update_keys),
-            "DELETE": ("delete", self.model.delete_keys),
-        }[method]
-        return path_segment(key, by=f"{type(self).__name__}.{call}()", prefixes=prefixes)
+        model = self.model
+        prefixes = {"get": model.get_keys, "update": model.update_keys, "delete": model.delete_keys}.get(call, ())
+        return path_segment(key, by=self._call(call), prefixes=prefixes)
 
     async def _single(self, request: Request, *, sent: Mapping[str, Any] | None = None) -> R:
         """Make a call that is answered with one record; `sent` stands in for a record that the answer does not hold."""
@@ -75,9 +78,9 @@ class Repository(Generic[R]):
     def _decode(self, row: bytes, position: int | None = None) -> R:
         return cast("R", decode_record(self.model.record, row, position=position))
 
-    async def _each(self, call: Callable[..., Awaitable[T]], keys: Iterable[str], method: str) -> list[T | None]:
+    async def _each(self, call: Callable[..., Awaitable[T]], keys: Iterable[str], name: str) -> list[T | None]:
         """Make a call for each key concurrently; `None` for a missing record."""
-        checked = await self._checked(keys, method)
+        checked = await self._checked(keys, name)
         is_bulk = len(checked) > 1
 
         async def found(key: str) -> T | None:
@@ -88,12 +91,12 @@ class Repository(Generic[R]):
 
         return await call_each(found, checked, max_at_once=self._session.limits.max_in_flight)
 
-    async def _checked(self, keys: Iterable[str], method: str) -> list[str]:
+    async def _checked(self, keys: Iterable[str], call: str) -> list[str]:
         """Check all keys; other tasks run meanwhile."""
         several("keys", keys, of="keys")
         checked = []
         for key in list(keys) if isinstance(keys, Collection) else keys:
-            self._segment(method, key)
+            self._segment(call, key)
             checked.append(key)
             if len(checked) % _KEYS_A_TURN == 0:
                 await asyncio.sleep(0)

@@ -36,10 +36,10 @@ class Gets(Repository[R]):
         All keys are checked as by `get` before anything is sent. Costs one call per key (bulk calls for the pace,
         unless there is only one), and memory for the results.
         """
-        return await self._each(self._get, keys, "GET")
+        return await self._each(self._get, keys, "get")
 
     async def _get(self, key: str, *, is_bulk: bool = False) -> R:
-        return await self._single(self._request("GET", key, is_bulk=is_bulk))
+        return await self._single(self._request("GET", "get", key, is_bulk=is_bulk))
 
 
 class Creates(Repository[R]):
@@ -88,7 +88,7 @@ class Updates(Repository[R]):
         if isinstance(changes, Record):
             wire.pop("_id", None)
         requirements_of(self.model).check_update(wire)
-        return await self._single(self._request("PUT", key, body=encode_plain(wire)), sent=wire)
+        return await self._single(self._request("PUT", "update", key, body=encode_plain(wire)), sent=wire)
 
 
 class Deletes(Repository[R]):
@@ -123,14 +123,14 @@ class Deletes(Repository[R]):
             ValueError: One of the keys is not an `_id`.
             TypeError: `keys` is a single key, or one of them is not a string.
         """
-        return [gone is not None for gone in await self._each(self._delete_found, keys, "DELETE")]
+        return [gone is not None for gone in await self._each(self._delete_found, keys, "delete")]
 
     async def _delete_found(self, key: str, *, is_bulk: bool) -> bool:
         await self._delete(key, is_bulk=is_bulk)
         return True
 
     async def _delete(self, key: str, *, is_bulk: bool = False) -> None:
-        request = self._request("DELETE", key, is_bulk=is_bulk)
+        request = self._request("DELETE", "delete", key, is_bulk=is_bulk)
         response = await self._session.send(request)
         try:
             is_deleted = deleted_in(response.body)

@@ -16,7 +16,7 @@ from planhat_async.batching.stitcher import PageJoin
 from planhat_async.records import Record
 from planhat_async.records.arguments import number
 from planhat_async.repositories.lists import Lists
-from planhat_async.repositories.queries import Options, call_of, check_options, queries_of
+from planhat_async.repositories.queries import Options, check_options, queries_of
 from planhat_async.repositories.update_walk import ServerClock, UpdatedSince
 
 R = TypeVar("R", bound=Record)
@@ -70,7 +70,7 @@ class ListsUpdated(Lists[R]):
             raise ValueError(f"since must be a time with a zone, not {since}")
         number(0)("margin", margin)
         known = {*UpdatedSinceOptions.__annotations__, *(one.option for one in self.model.filters)}
-        check_options(options, known, call=call_of(self.model, "iter_updated_since"))
+        check_options(options, known, call=self._call("iter_updated_since"))
         chosen: Options = {"page_size": 2000, "concurrency": 1, **options, "sort": "-updated_at"}
         met: set[PageJoin] = set()
         queries = queries_of(self.model, chosen, required_fields=("updated_at",))

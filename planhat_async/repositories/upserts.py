@@ -137,7 +137,7 @@ class Upserts(Repository[R]):
 
     def _run(self, rows: Any, options: UpsertOptions, ledger: Ledger | None = None) -> UpsertRun:
         refuse_what_is_not_rows(rows, Record)
-        check_options(options, UpsertOptions.__annotations__, call=f"{type(self).__name__}.upsert_many()")
+        check_options(options, UpsertOptions.__annotations__, call=self._call("upsert_many"))
         chosen = ChunkOptions(**options)
         fields = fingerprint_fields(self.model, chosen.verify_by) if chosen.verify_by else None
         return UpsertRun(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 from attrs import define, field
@@ -49,6 +49,18 @@ def upsert(
     return damaged_status or run.status(is_rejected=bool(repeated), n_rows=len(rows)), run.answer()
 
 
+def duplicate(writer: RecordWriter, model: Rules, ids: list[Any], now: float) -> tuple[int, Record]:
+    """Copy the writable fields of records; the answer is that of a bulk upsert, each unknown `_id` an error of it."""
+    run = _Upsert(writer, model, now)
+    for record_id in ids:
+        record = writer.state.match(model, "_id", record_id)
+        if record is None:
+            run.blame((("_id", str(record_id)),), RefusedError("_id", "_id: no such record"))
+        else:
+            run.store_or_blame({name: value for name, value in record.items() if name in model.writable}, ())
+    return run.status(is_rejected=False, n_rows=len(ids)), run.answer()
+
+
 _Keys: TypeAlias = tuple[tuple[str, str], ...]
 
 
@@ -67,6 +79,13 @@ class _Upsert:
     permission_errors: list[Record | str] = field(factory=list)
     n_missing: int = 0
     """Errors about a missing required field."""
+    _match_on: Mapping[str, str] = field(init=False)
+    """The keys that are matched in turn: the field sent, the field stored."""
+
+    def __attrs_post_init__(self) -> None:
+        """Match on the keys that are not documented too, if a switch says so."""
+        maybe = self.model.maybe_match if self.writer.choices.undocumented_keys_match else ()
+        self._match_on = dict(self.model.match + maybe)
 
     def status(self, *, is_rejected: bool, n_rows: int) -> int:
         """Of the answer."""
@@ -79,16 +98,20 @@ class _Upsert:
         if not isinstance(row, dict):
             return ()
         keys = []
-        for name, _ in self.model.match:
-            value = row.get(name)
+        for name in self._match_on:
+            value = self.model.key_text(name, row.get(name))
             if isinstance(value, str) and value:
                 keys.append((name, value))
         return tuple(keys)
 
     def is_dropped(self, row: Any, keys: _Keys) -> bool:
         """Whether Planhat drops the row silently: it would create a record, and lacks the fields for that."""
+        if not isinstance(row, dict):
+            return False
+        if self.writer.maps_to_no_company(self.model, row):
+            return self._match(keys) is None
         required = self.model.dropped_without
-        if not required or not isinstance(row, dict) or any(row.get(field) for field in required):
+        if not required or any(row.get(field) for field in required):
             return False
         return self.writer.choices.tickets_need_email_to_update or self._match(keys) is None
 
@@ -139,6 +162,8 @@ class _Upsert:
             "upsertedIds": [record["_id"] for record in self.created],
             "permissionErrors": self.permission_errors,
         }
+        if self.model.has_validation_errors:
+            answer["validationErrors"] = []
         has_counts = self.writer.choices.upserts_have_counts
         return {name: value for name, value in answer.items() if has_counts or name not in _COUNTS}
 
@@ -149,9 +174,8 @@ class _Upsert:
         return {**element, "error": refused.reason}
 
     def _match(self, keys: _Keys) -> Record | None:
-        stored_in = dict(self.model.match) if keys else {}
         for name, value in keys:
-            record = self.writer.state.match(self.model, stored_in[name], value)
+            record = self.writer.state.match(self.model, self._match_on[name], value)
             if record is not None:
                 return record
         return None
@@ -163,7 +187,7 @@ class _Upsert:
         if record is None:
             if row.get("_id"):
                 raise RefusedError("_id", "_id: no such record")
-            self.created.append(self._identity(self.writer.create(self.model, row, self.now)))
+            self.created.append(self._identity(self.writer.create(self.model, row, self.now, in_bulk=True)))
         elif self.writer.update(self.model, record, row, self.now):
             self.updated.append(self._identity(record))
         else:

@@ -32,6 +32,7 @@ class Outcome:
 
 _Call: TypeAlias = Callable[[Rules, str, ApiRequest], Outcome]
 _DELETED = {"n": 1, "ok": 1, "deletedCount": 1}
+_NO_BODY = msgspec.Raw(b"")
 _NO_SUCH_RECORD = Outcome(404, {"error": "Not found"})
 
 
@@ -68,6 +69,7 @@ class Calls:
         """Each method's call, and what the model declares about it: the call exists unless that is empty."""
         if key:
             return {
+                "POST": (self._duplicate, key == model.duplicate_path),
                 "GET": (self._get, model.get_keys),
                 "PUT": (self._update, model.update_keys),
                 "DELETE": (self._delete, model.delete_keys),
@@ -80,7 +82,9 @@ class Calls:
         }
 
     def _list(self, model: Rules, _key: str, request: ApiRequest) -> Outcome:
-        rows = listing.page(model, self.writer.state, self.writer.choices, dict(request.query), fault=request.fault)
+        rows = listing.page(
+            model, self.writer.state, self.writer.choices, dict(request.query), now=request.now, fault=request.fault
+        )
         return Outcome(200, rows)
 
     def _upsert(self, model: Rules, _key: str, request: ApiRequest) -> Outcome:
@@ -94,7 +98,7 @@ class Calls:
 
     def _create(self, model: Rules, _key: str, request: ApiRequest) -> Outcome:
         record = self.writer.create(model, _decoded_object(request.body), request.now)
-        return Outcome(200, model.created_answer(_shown(model, record), self.writer.find))
+        return self._answer("create", model, model.created_answer(_shown(model, record), self.writer.find))
 
     def _get(self, model: Rules, key: str, _request: ApiRequest) -> Outcome:
         record = self.writer.state.find(model, key, model.get_keys)
@@ -106,14 +110,26 @@ class Calls:
         if record is None:
             return _NO_SUCH_RECORD
         self.writer.update(model, record, row, request.now)
-        return Outcome(200, _shown(model, record))
+        return self._answer("update", model, _shown(model, record))
 
     def _delete(self, model: Rules, key: str, _request: ApiRequest) -> Outcome:
         record = self.writer.state.find(model, key, model.delete_keys)
         if record is None:
             return _NO_SUCH_RECORD
         self.writer.state.collection(model).remove(record)
-        return Outcome(200, _DELETED if model.counts_deletions else _shown(model, record))
+        return self._answer("delete", model, _DELETED if model.counts_deletions else _shown(model, record))
+
+    def _duplicate(self, model: Rules, _key: str, request: ApiRequest) -> Outcome:
+        ids = _decoded_object(request.body).get("ids")
+        if not isinstance(ids, list):
+            raise RefusedError("ids", "ids: Not valid type")
+        status, answer = bulk.duplicate(self.writer, model, ids, request.now)
+        return Outcome(status, answer)
+
+    def _answer(self, call: str, model: Rules, value: Record) -> Outcome:
+        """The answer to a call on one record, unless nothing documents it and a switch leaves it empty."""
+        is_empty = call in model.undocumented and self.writer.choices.undocumented_answers_are_empty
+        return Outcome(200, _NO_BODY if is_empty else value)
 
 
 def _shown(model: Rules, record: Record) -> Record:

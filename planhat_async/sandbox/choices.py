@@ -24,7 +24,7 @@ class Choices:
     errors_are_texts: bool = False
     """An element of an error list is plain text, and names nothing else."""
     upserts_have_counts: bool = True
-    """The answer to a bulk upsert of notes or tasks has `created`, `updated` and `nonupdates`; otherwise only lists."""
+    """The answer to a bulk upsert has `created`, `updated` and `nonupdates`, except for tickets; else only lists."""
     tickets_need_email_to_update: bool = False
     """A row without `email` is dropped silently even if it matches a ticket; otherwise only if it would create one."""
     tickets_show_sent_fields: bool = True
@@ -36,6 +36,19 @@ class Choices:
     """The `updated` of a bulk upsert of tickets counts rows that changed nothing; otherwise nothing counts them."""
     archived_only: bool = True
     """`isArchived=true` lists archived tasks only. Otherwise it lists the open ones as well."""
+    undocumented_keys_match: bool = False
+    """A bulk upsert matches on the keys of which nothing documents whether it does: a churn's `sourceId`, say."""
+    undocumented_answers_are_empty: bool = False
+    """A creation, update or deletion whose answer is not documented is answered without a body.
+
+    Otherwise with the record, a deletion with a count.
+    """
+    tables_are_right: bool = False
+    """A new record needs the fields that only the field tables call required, a license's `fromDate`, say."""
+    conversations_need_type: bool = True
+    """A new conversation needs a `type`, as the page on notes has it; otherwise it is a note without one."""
+    live_names: bool = False
+    """An NPS answer has the names seen live, `nps npsComment npsDate`; otherwise `score comment dateAnswered`."""
     retry_after: bool = False
     """A 429 carries `Retry-After`, in whole seconds."""
     limit_headers: bool = True

@@ -15,7 +15,7 @@ from planhat_async.sandbox import damage
 from planhat_async.sandbox.choices import Choices
 from planhat_async.sandbox.messages import AppliedFault, RefusedError
 from planhat_async.sandbox.models import Rules
-from planhat_async.sandbox.models.list_filters import FieldFilter, PartitionFilter
+from planhat_async.sandbox.models.list_filters import FieldFilter, PartitionFilter, Surroundings
 from planhat_async.sandbox.state import State
 from planhat_async.sandbox.store import Record, decoded
 
@@ -24,7 +24,7 @@ _CUSTOM = "custom."
 
 
 def page(
-    model: Rules, state: State, choices: Choices, query: Mapping[str, str], *, fault: AppliedFault
+    model: Rules, state: State, choices: Choices, query: Mapping[str, str], *, now: float, fault: AppliedFault
 ) -> list[msgspec.Raw]:
     """The page that a query asks for, each row as JSON text; unknown parameters are ignored.
 
@@ -32,17 +32,17 @@ def page(
     Without `sort` the newest `_id` comes first. Ordering by `_id` needs no sort.
 
     Raises:
-        RefusedError: `limit` or `offset` is not a whole number.
+        RefusedError: `limit` or another number is not a whole number.
     """
-    limit = min(_count(query, "limit", model.default_limit), model.max_limit)
-    offset = _count(query, "offset", 0)
+    window = _window(model, query) if model.is_paged else slice(None)
     partitions = _partitions(model, choices, query)
     sort = query.get("sort", "")
     descending = sort.startswith("-") if sort else choices.newest_first
     texts = partial(state.collection(model).texts, partitions)
     found = _sorted(texts, sort.removeprefix("-"), descending=descending, fault=fault)
-    rows: Sequence[bytes] = list(islice(_matching(found, model, state, query), offset, offset + limit))
-    select = [name.strip() for name in query.get("select", "").split(",") if name.strip()]
+    matching = _matching(found, model, state, query, now)
+    rows: Sequence[bytes] = list(islice(matching, window.start, window.stop))
+    select = [name.strip() for name in query.get("select", "").split(",") if name.strip()] or model.listed_fields
     if select:
         rows = [msgspec.json.encode(_selected(decoded(text), select)) for text in rows]
     return [msgspec.Raw(text) for text in damage.capped(fault, rows)]
@@ -53,8 +53,14 @@ def _partitions(model: Rules, choices: Choices, query: Mapping[str, str]) -> tup
         if isinstance(one, PartitionFilter):
             if query.get(one.parameter) != "true":
                 return one.off
-            return one.on if choices.archived_only else (*one.off, *one.on)
+            return one.on if choices.archived_only else tuple(dict.fromkeys((*one.off, *one.on)))
     return model.visible_partitions
+
+
+def _window(model: Rules, query: Mapping[str, str]) -> slice:
+    limit = min(_count(query, "limit", model.default_limit), model.max_limit)
+    offset = _count(query, "offset", 0)
+    return slice(offset, offset + limit)
 
 
 def _count(query: Mapping[str, str], name: str, default: int) -> int:
@@ -64,25 +70,27 @@ def _count(query: Mapping[str, str], name: str, default: int) -> int:
     return int(text)
 
 
-def _matching(texts: Iterator[bytes], model: Rules, state: State, query: Mapping[str, str]) -> Iterator[bytes]:
+def _matching(
+    texts: Iterator[bytes], model: Rules, state: State, query: Mapping[str, str], now: float
+) -> Iterator[bytes]:
     """The texts of the records that pass every filter in the query."""
 
     def resolve(name: str, key: str) -> str:
         record = state.find(state.model(name), key)
         return key if record is None else str(record["_id"])
 
-    filters = [one for one in model.filters if isinstance(one, FieldFilter) and query.get(one.parameter)]
+    all_filters = [one for one in model.filters if isinstance(one, FieldFilter)]
+    filters = [(one, value) for one in all_filters if (value := query.get(one.parameter) or one.default)]
     if not filters:
         return texts
-    names = tuple(dict.fromkeys(one.field for one in filters))
+    around = Surroundings(resolve, now)
+    names = tuple(dict.fromkeys(one.field for one, _ in filters))
     decode = _reader(names).decode
-    tests = [
-        (attrgetter(f"value_{names.index(one.field)}"), one.test(query[one.parameter], resolve)) for one in filters
-    ]
+    tests = [(attrgetter(f"value_{names.index(one.field)}"), one.test(value, around)) for one, value in filters]
 
     def passes(text: bytes) -> bool:
-        values = decode(text)
-        return all(test(get(values)) for get, test in tests)
+        record = decode(text)
+        return all(test(get(record)) for get, test in tests)
 
     return filter(passes, texts)
 
@@ -137,7 +145,7 @@ def _rank(value: object) -> tuple[int, Any]:
             return 3 if isinstance(value, dict) else 4, msgspec.json.encode(value)
 
 
-def _selected(record: Record, names: list[str]) -> Record:
+def _selected(record: Record, names: Sequence[str]) -> Record:
     chosen = {name: record[name] for name in ("_id", *names) if name in record}
     custom = record.get("custom")
     if isinstance(custom, dict) and "custom" not in names:

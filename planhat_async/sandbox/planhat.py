@@ -109,8 +109,9 @@ class Planhat(ABC):
     def records(self, name: str) -> list[Record]:
         """Copies of the records of a model, in `_id` order.
 
-        The models are `"notes"` (conversations of type `note` and of custom types), `"tasks"`, `"tickets"`,
-        `"conversations"` (all of them), `"companies"`, `"users"` and `"endusers"`.
+        The models have Planhat's plurals in snake case: `"tasks"`, `"custom_fields"`, `"nps"`. `"notes"` are the
+        conversations of type `note` and of custom types, `"conversations"` all of them; `"lean_companies"` are the
+        companies.
         """
         return self._state.records(name)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
+from itertools import chain
 
 from attrs import define
 
@@ -25,17 +27,20 @@ class RecordWriter:
     state: State
     choices: Choices
 
-    def create(self, model: Rules, row: Record, now: float) -> Record:
-        """Store a new record.
+    def create(self, model: Rules, row: Record, now: float, *, in_bulk: bool = False) -> Record:
+        """Store a new record; a row of a bulk upsert may need other fields.
 
         Raises:
             RefusedError: A required field is missing, or a value cannot be stored.
         """
         rules = model.variant(row)
         changes = self._changes(rules, row)
-        _require(rules, row)
+        self._require(rules, row, rules.needs if rules.bulk_needs is None or not in_bulk else rules.bulk_needs)
+        self._find_company_of_address(rules, row, changes)
         self._require_unique(rules, changes, _EMPTY)
         record = {"_id": self.state.new_id(now)} | _defaults(rules, now) | changes
+        if rules.compute is not None:
+            record |= rules.compute(record)
         self.state.collection(model).insert(record)
         return record
 
@@ -51,6 +56,8 @@ class RecordWriter:
         custom = record.get("custom")
         if "custom" in changes and isinstance(custom, dict):
             changes["custom"] = custom | changes["custom"]
+        if rules.compute is not None:
+            changes |= rules.compute(record | changes)
         is_changed = any(field not in record or record[field] != value for field, value in changes.items())
         if is_changed:
             touched = {} if rules.touches is None else {rules.touches: times.written(times.at(now))}
@@ -61,31 +68,48 @@ class RecordWriter:
         """The record of the model of this name whose field has this value."""
         return self.state.match(self.state.model(name), field, value)
 
-    def _company(self, reference: CompanyReference, row: Record) -> Record | None:
-        """The registered company that a row names; `None` without a name, or while no company is registered."""
+    def maps_to_no_company(self, model: Rules, row: Record) -> bool:
+        """Whether a new record names no company, and its address finds none; no, while no company is registered."""
+        reference = model.company
+        if reference is None or reference.address_field is None or not self._knows_companies():
+            return False
+        names_one = any(row.get(field) for field, _ in reference.fields)
+        return not names_one and self._company_of_address(row.get(reference.address_field)) is None
+
+    def _knows_companies(self) -> bool:
+        return bool(self.state.collection(self.state.model("companies")))
+
+    def _company_of_address(self, address: object) -> Record | None:
+        """The company that has the domain of an e-mail address."""
+        _, at, domain = address.rpartition("@") if isinstance(address, str) else ("", "", "")
+        return self.state.match(self.state.model("companies"), "domains", domain.lower()) if at else None
+
+    def _companies(self, reference: CompanyReference, row: Record) -> list[Record]:
+        """The registered companies that a row names; none while no company is registered."""
+        if not self._knows_companies():
+            return []
         companies = self.state.model("companies")
-        if not self.state.collection(companies):
-            return None
         for field, matched in reference.fields:
             value = row.get(field)
             if not value:
                 continue
+            values = value if isinstance(value, list) else [value]
             if matched == "_id":
-                company = self.state.find(companies, value, reference.key_kinds)
+                found = [self.state.find(companies, one, reference.key_kinds) for one in values]
             else:
-                values = value if isinstance(value, list) else [value]
-                found = (self.state.match(companies, matched, one) for one in values)
-                company = next((one for one in found if one is not None), None)
-            if company is None:
+                # Of several values, the first one that a company has counts.
+                found = [next(filter(None, (self.state.match(companies, matched, one) for one in values)), None)]
+            known = [company for company in found if company is not None]
+            if len(known) < len(found):
                 raise RefusedError(field, f"{field}: no such company")
-            return company
-        return None
+            return known
+        return []
 
     def _changes(self, rules: Rules, row: Record) -> Record:
         """The fields to store for a row: those that may be written, those derived from them, and its company."""
-        row = _with_custom_fields(row)
+        row = _with_texts(rules, _with_custom_fields(row))
         _require_types(rules, row)
-        changes = {field: value for field, value in row.items() if field in rules.writable}
+        changes: Record = {field: value for field, value in row.items() if field in rules.writable}
         for field in rules.times & changes.keys():
             changes[field] = times.normalised(changes[field])
         changes |= rules.derive(changes)
@@ -95,20 +119,64 @@ class RecordWriter:
             self._name_company(rules.company, row, changes)
         for infer in rules.infer:
             changes |= infer(changes, self.find)
+        if rules.live_names and self.choices.live_names:
+            changes = {rules.live_names.get(field, field): value for field, value in changes.items()}
         return changes
 
     def _name_company(self, reference: CompanyReference, row: Record, changes: Record) -> None:
+        companies = self._companies(reference, row)
+        if reference.is_list:
+            if companies:
+                changes[reference.key] = [company["_id"] for company in companies]
+            return
         if not changes.get(reference.key):
             changes.pop(reference.key, None)  # a record cannot lose its company
-        company = self._company(reference, row)
+        for company in companies:
+            changes[reference.key] = company["_id"]
+            if reference.name_field is not None:
+                changes[reference.name_field] = company.get("name", "")
+
+    def _find_company_of_address(self, rules: Rules, row: Record, changes: Record) -> None:
+        """Set the company of a new record that names none; refuse it if its address finds none."""
+        reference = rules.company
+        if reference is None or reference.address_field is None or reference.key in changes:
+            return
+        if self.maps_to_no_company(rules, row):
+            raise _missing(reference.key)
+        company = self._company_of_address(row.get(reference.address_field))
         if company is not None:
-            changes |= {reference.key: company["_id"], "companyName": company.get("name", "")}
+            self._name_company(reference, {reference.key: company["_id"]}, changes)
+
+    def _require(self, rules: Rules, row: Record, needs: Iterable[tuple[str, ...]]) -> None:
+        """Refuse a row that must not create a record, or lacks a field that a new one needs."""
+        disputed = (groups for name, groups in rules.disputed_needs.items() if getattr(self.choices, name))
+        for group in chain(needs, *disputed):
+            if not any(_is_given(row.get(field)) for field in _with_references(rules, group)):
+                raise _missing(group[0])
+        for field, value, other, cls in rules.needs_with:
+            if row.get(field) == value and not isinstance(row.get(other), cls):
+                raise _missing(other)
+        for field, values in rules.refused.items():
+            if row.get(field) in values:
+                raise RefusedError(field, f"{field}: {row[field]} is reserved")
 
     def _require_unique(self, rules: Rules, changes: Record, record: Record) -> None:
         for sent, stored in rules.unique:
             key = changes.get(stored)
             if key and record.get(stored) != key and self.state.match(rules, stored, key) is not None:
                 raise RefusedError(sent, f"{sent} duplicated")
+        for name in rules.unique_in_company:
+            key = changes.get(name)
+            if key and record.get(name) != key and self._is_used_in_company(rules, name, record | changes):
+                raise RefusedError(name, f"{name} duplicated")
+
+    def _is_used_in_company(self, rules: Rules, name: str, record: Record) -> bool:
+        """Whether another record of the same company has the same key."""
+        others = self.state.matches(rules, name, record[name])
+        if rules.company is None:
+            return next(others, None) is not None
+        company = record.get(rules.company.key)
+        return any(other.get(rules.company.key) == company for other in others)
 
 
 @lru_cache(maxsize=8)
@@ -117,14 +185,27 @@ def _defaults(rules: Rules, now: float) -> Record:
     return {**rules.defaults, **rules.dated(times.at(now))}
 
 
-def _require(rules: Rules, row: Record) -> None:
-    """Refuse a row without a field that a new record needs."""
-    missing = next((group[0] for group in rules.needs if not any(row.get(field) for field in group)), None)
-    for field, value, other, cls in rules.needs_with:
-        if missing is None and row.get(field) == value and not isinstance(row.get(other), cls):
-            missing = other
-    if missing is not None:
-        raise RefusedError(missing, f"{missing} is required", is_missing=True)
+def _missing(field: str) -> RefusedError:
+    return RefusedError(field, f"{field} is required", is_missing=True)
+
+
+def _is_given(value: object) -> bool:
+    """Whether a required field has a value: a zero is one."""
+    return bool(value) or isinstance(value, int | float)
+
+
+def _with_references(rules: Rules, group: tuple[str, ...]) -> tuple[str, ...]:
+    """The group, with all fields that name the company if one of it does."""
+    fields = () if rules.company is None else tuple(field for field, _ in rules.company.fields)
+    return (*group, *fields) if fields and fields[0] in group else group
+
+
+def _with_texts(rules: Rules, row: Record) -> Record:
+    """The row with the numbers in text fields as text."""
+    for field in rules.texts_of_numbers:
+        if field in row:
+            row = row | {field: rules.key_text(field, row[field])}
+    return row
 
 
 def _with_custom_fields(row: Record) -> Record:
@@ -143,6 +224,9 @@ def _require_types(rules: Rules, row: Record) -> None:
             raise RefusedError(field, f"{field}: Not valid type")
     if not isinstance(row.get("custom", _EMPTY), dict):
         raise RefusedError("custom", "custom: Not valid type")
+    for field in rules.integers:
+        if not (row.get(field) is None or type(row[field]) is int):  # a bool is an int too
+            raise RefusedError(field, f"{field}: Not valid type")
     for field in rules.lists:
         if not isinstance(row.get(field), list | None):
             raise RefusedError(field, f"{field}: Not valid type")

@@ -11,7 +11,7 @@ import msgspec
 from attrs import field, frozen
 
 from planhat_async.sandbox.models import ALL, Entry, Rules
-from planhat_async.sandbox.models.rules import ANY_KEY, KEY_FIELDS
+from planhat_async.sandbox.models.rules import ANY_KEY
 from planhat_async.sandbox.store import Collection, ObjectIds, Record, decoded
 
 
@@ -34,12 +34,10 @@ class State:
 
     def __init__(self, seed: int = 0, entries: Iterable[Entry] = (), models: Iterable[Rules] = ALL) -> None:
         self._models = {rules.name: rules for rules in models}
-        self._paths = {rules.path: rules for rules in self._models.values()}
-        self._collections = {
-            rules.name: Collection(rules.indexes, rules.partition_of)
-            for rules in self._models.values()
-            if rules.collection == rules.name
-        }
+        # The model that owns the collection answers a path that several share.
+        self._paths = {rules.path: rules for rules in sorted(self._models.values(), key=_owns_collection)}
+        # Only those used so far: every new `_id` is looked up in each.
+        self._collections: dict[str, Collection] = {}
         self._ids = ObjectIds(seed)
         for entry in entries:
             self.register(entry)
@@ -60,13 +58,17 @@ class State:
 
     def collection(self, rules: Rules) -> Collection:
         """Where the records of a model are stored."""
-        return self._collections[rules.collection]
+        found = self._collections.get(rules.collection)
+        if found is None:
+            owner = self._models[rules.collection]
+            found = self._collections[owner.name] = Collection(owner.indexes, owner.partition_of)
+        return found
 
     def find(self, rules: Rules, key: str, kinds: Iterable[str] = ANY_KEY) -> Record | None:
         """The record that a key of one of these kinds names, if the model's path shows it."""
         kind, dash, value = key.partition("-")
-        if dash and kind in KEY_FIELDS and kind in kinds:
-            return self.match(rules, KEY_FIELDS[kind], value)
+        if dash and kind in rules.key_fields and kind in kinds:
+            return self.match(rules, rules.key_fields[kind], value)
         return self.match(rules, "_id", key)
 
     def match(self, rules: Rules, field: str, value: object) -> Record | None:
@@ -76,6 +78,10 @@ class State:
         if field == "_id":
             return self.collection(rules).get(value, rules.visible_partitions)
         return self.collection(rules).find(field, value, rules.key_partitions)
+
+    def matches(self, rules: Rules, field: str, value: str) -> Iterator[Record]:
+        """The records whose indexed field has this value, the one stored first first."""
+        return self.collection(rules).all_with(field, value, rules.key_partitions)
 
     def new_id(self, now: float, created: datetime | None = None) -> str:
         """An `_id` that no record has, with the time `created` in it, or `now`."""
@@ -130,8 +136,8 @@ class State:
 
     def lines(self) -> Iterator[bytes]:
         """All records as JSON lines, each `{"model": "tasks", "record": {...}}`, by `_id` in each collection."""
-        for name, collection in self._collections.items():
-            for text in collection.texts():
+        for name in filter(self._collections.__contains__, self._models):
+            for text in self._collections[name].texts():
                 yield msgspec.json.encode({"model": name, "record": msgspec.Raw(text)}) + b"\n"
 
     def load(self, lines: Iterable[bytes], *, now: float, model: str | None = None) -> int:
@@ -156,6 +162,10 @@ class State:
                 raise ValueError(f"line {number}: {error}") from error
             n_records += 1
         return n_records
+
+
+def _owns_collection(rules: Rules) -> bool:
+    return rules.collection == rules.name
 
 
 def _entry(line: bytes, model: str | None) -> tuple[str, Record]:

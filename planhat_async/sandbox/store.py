@@ -159,11 +159,14 @@ class Collection:
 
     def find(self, field: str, value: str, partitions: tuple[str, ...] = ()) -> Record | None:
         """The first stored record whose indexed field has this value."""
+        return next(self.all_with(field, value, partitions), None)
+
+    def all_with(self, field: str, value: str, partitions: tuple[str, ...] = ()) -> Iterator[Record]:
+        """The records whose indexed field has this value, in the order in which they were stored."""
         for record_id in self._indexes[field].ids(value):
             record = self.get(record_id, partitions)
             if record is not None:
-                return record
-        return None
+                yield record
 
     def insert(self, record: Record) -> None:
         """Store a record under its `_id`, which must be new."""

@@ -11,7 +11,7 @@ import attrs
 
 from planhat_async._convert import Field, fields_of
 from planhat_async.keys import extid
-from planhat_async.models import Note, Task, Ticket
+from planhat_async.models import ALL, Note, Task, Ticket
 from planhat_async.records import ChecklistItem, Record
 
 R = TypeVar("R", bound=Record)
@@ -26,8 +26,13 @@ _ACTIONS = ("Call back", "Send the offer", "Prepare the review", "Check the usag
 _STEPS = ("Prepare the material", "Book a room", "Invite everybody", "Write the minutes", "Tell the owner")
 _FIRST_DAY = datetime(2024, 1, 1, 8, tzinfo=UTC)
 _N_COMPANIES = 200
-_NOT_MADE = {"id", "custom", "type", "repeat", "status"}
-"""Fields whose values depend on how a tenant is configured."""
+_NOT_MADE = {"id", "custom", "type", "repeat", "status", "out_date", "use_subject"}
+"""Fields whose values depend on how a tenant is configured, and those of conversations that notes lack."""
+_CHOICES: dict[str, dict[str, Any]] = {
+    "conversations": {"type": "note"},
+    "custom_fields": {"type": "text", "parent": "company"},
+}
+"""Values that every tenant has, of fields that are choices."""
 
 
 def make_note(number: int = 1, *, seed: int = 0, **fields: Any) -> Note:
@@ -128,19 +133,24 @@ def make_record(cls: type[R], number: int = 1, *, seed: int = 0, **fields: Any) 
     """
     draw = _draw(cls.__name__, number, seed)
     writable = [field for field in fields_of(cls).values() if field.is_writable and field.name not in _NOT_MADE]
-    made = {field.name: _value(field, number, draw) for field in writable}
+    made = {field.name: _value(field, f"{cls.__name__}-{number}", draw) for field in writable}
+    model = next(repository.model for repository in ALL if repository.model.record is cls)
+    if model.company_field is not None and model.company_field in made:
+        company = f"{_company(draw):024x}" if not model.company_keys else _company_id(draw)
+        made[model.company_field] = company if model.company_field == "company_id" else [company]
+    made |= _CHOICES.get(model.name, {})
     return cls(**{name: value for name, value in (made | fields).items() if value is not None})
 
 
-def _value(field: Field, number: int, draw: random.Random) -> Any:
+def _value(field: Field, key: str, draw: random.Random) -> Any:
     if field.name.endswith(("source_id", "external_id", "ext_id")):
-        return f"{field.name.upper()}-{number}"
-    if field.name == "company_id":
-        return _company_id(draw)
+        return key
     if field.name.endswith("_id") or field.name in _NOT_MADE:
         return None
+    if field.name.endswith("email"):
+        return f"{draw.choice(_NAMES).lower()}.{key.lower()}@company-{_company(draw)}.example"
     made: dict[Any, Callable[[], Any]] = {
-        str: lambda: f"{field.name.replace('_', ' ').capitalize()} of {draw.choice(_NAMES)} ({number})",
+        str: lambda: f"{field.name.replace('_', ' ').capitalize()} of {draw.choice(_NAMES)} ({key})",
         int: lambda: draw.randrange(1, 6),
         float: lambda: float(draw.randrange(100, 10_000)),
         bool: lambda: draw.random() < 0.5,

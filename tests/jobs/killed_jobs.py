@@ -62,8 +62,15 @@ def session_on(planhat: Sandbox, network: Watched | None = None) -> Session:
 
 
 async def upsert_on(
-    planhat: Sandbox, repository: type[Upserts[Any]], rows: Any, *, network: Watched | None = None, **options: Any
+    planhat: Sandbox,
+    repository: type[Upserts[Any]],
+    rows: Any,
+    journal: Path,
+    network: Watched | None = None,
+    **options: Any,
 ) -> UpsertResult:
-    """Run a job on a session of its own."""
+    """Run a job on a session of its own; by default it sends chunks of two rows one after another."""
     async with session_on(planhat, network) as session:
-        return await run_upsert(repository(session), rows, **options)
+        return await run_upsert(
+            repository(session), rows, journal=journal, **{"chunk_size": 2, "concurrency": 1} | options
+        )

@@ -94,15 +94,19 @@ async def killed(planhat: Planhat, path: Path, **options: Any) -> None:
                 break
 
 
-async def run_again(planhat: Planhat, path: Path) -> UpsertResult:
+async def run(planhat: Planhat, given: list[dict[str, Any]], path: Path, **options: Any) -> UpsertResult:
     async with Session(TOKEN, transport=planhat, retry=ONCE) as session:
-        return await run_upsert(Notes(session), rows(40), journal=path, chunk_size=10, concurrency=1, **VERIFIED)
+        return await run_upsert(Notes(session), given, journal=path, **options)
+
+
+async def run_again(planhat: Planhat, path: Path) -> UpsertResult:
+    return await run(planhat, rows(40), path, chunk_size=10, concurrency=1, **VERIFIED)
 
 
 @planted
 @pytest.mark.parametrize("seconds_behind", [-7200.0, 0.0, 7200.0, 86_400.0])
 @pytest.mark.parametrize("loses", [True, False])
-async def test_a_lost_answer_is_verified_with_any_clocks(
+async def test_a_lost_answer_is_verified_with_any_difference_of_clocks(
     ahead: list[str], seconds_behind: float, *, loses: bool
 ) -> None:
     """One run suffices, with few records and with `_id`s in the future."""
@@ -117,7 +121,7 @@ async def test_a_lost_answer_is_verified_with_any_clocks(
 @planted
 @pytest.mark.parametrize("seconds_behind", [-7200.0, 7200.0])
 @pytest.mark.parametrize("is_verified_before", [True, False])
-async def test_a_resumed_job_verifies_its_rows_with_any_clocks(
+async def test_a_resumed_job_verifies_its_rows_with_any_difference_of_clocks(
     tmp_path: Path, ahead: list[str], seconds_behind: float, *, is_verified_before: bool
 ) -> None:
     """The journal holds the floor before the first keyless chunk is sent, whether that run verifies or not."""
@@ -144,8 +148,7 @@ async def test_a_floor_rises_with_the_created_ids(tmp_path: Path, *, names_ids: 
     planhat = Planhat(7200.0, names_ids=names_ids)
     for n in range(1000):
         planhat.add(f"4fffffff{n:016x}")
-    async with Session(TOKEN, transport=planhat, retry=ONCE) as session:
-        await run_upsert(Notes(session), rows(10), journal=tmp_path / "job.db", chunk_size=5, concurrency=1)
+    await run(planhat, rows(10), tmp_path / "job.db", chunk_size=5, concurrency=1)
     journal = await Journal.load(tmp_path / "job.db")
     first, second = (journal.entries[n].floor or "" for n in (0, 1))
     assert first == "4fffffc3" + "0" * 16
@@ -159,10 +162,7 @@ async def test_an_earlier_record_is_not_a_row_of_this_run(tmp_path: Path) -> Non
     planhat = Planhat(loses=True)
     for row in rows(40):
         planhat._create(row)
-    async with Session(TOKEN, transport=planhat, retry=ONCE) as session:
-        await run_upsert(
-            Notes(session), rows(40), journal=tmp_path / "job.db", chunk_size=10, concurrency=1, **VERIFIED
-        )
+    await run_again(planhat, tmp_path / "job.db")
     assert stored(planhat) == Counter(dict.fromkeys(ONCE_EACH, 2))
 
 
@@ -171,6 +171,5 @@ async def test_a_job_of_keyed_rows_reads_no_list(tmp_path: Path) -> None:
     for name, given, n_lists in (("keyed", [{"id": "5" * 24, "subject": "s"}], 0), ("keyless", rows(4), 1)):
         planhat = Planhat()
         for _ in range(2):
-            async with Session(TOKEN, transport=planhat, retry=ONCE) as session:
-                await run_upsert(Notes(session), given, journal=tmp_path / name)
+            await run(planhat, given, tmp_path / name)
         assert planhat.calls.count("GET") == n_lists

@@ -44,6 +44,8 @@ AnyRepository = Notes | Tasks | Tickets
 class Lists:
     """A repository in memory with one list, or with two like tasks."""
 
+    model = Tickets.model
+
     def __init__(self, *lists: list[str]) -> None:
         self.lists = lists
 
@@ -285,7 +287,8 @@ async def test_parquet_read_back_equals_the_records(repository: AnyRepository) -
     file = pq.ParquetFile(io.BytesIO(out.getvalue()))
     assert file.num_row_groups == -(-n_rows // 7)
     rows = file.read().to_pylist()
-    records = await repository.all()
+    everything: Any = {one.option: None for one in repository.model.filters if one.hides}
+    records = await repository.all(**everything)
     assert [row["_id"] for row in rows] == [one.id for one in records]
     company = repository.model.company_field
     if company is not None:

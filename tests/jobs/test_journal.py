@@ -49,6 +49,11 @@ def execute(journal: Journal, statement: str) -> sqlite3.Cursor:
     return journal._file.connection.execute(statement)
 
 
+async def entries_in(path: Path, *, must_exist: bool = False) -> dict[int, Entry]:
+    async with await Journal.open(path, must_exist=must_exist) as journal:
+        return journal.entries
+
+
 async def test_saved_entries_survive_reopening(tmp_path: Path) -> None:
     """The job, its runs and its chunks are equal in every detail."""
     async with await Journal.open(tmp_path / "job.db") as journal:
@@ -127,8 +132,7 @@ async def test_a_journal_in_use_by_another_process_is_refused_until_that_process
         with pytest.raises(JournalError, match=rf"job\.db: process {process.pid} is using this journal"):
             await Journal.open(path)
         process.kill()
-    async with await Journal.open(path) as journal:
-        assert journal.entries == {}
+    assert await entries_in(path) == {}
 
 
 def contents_of(folder: Path) -> dict[str, bytes]:
@@ -177,8 +181,7 @@ async def test_a_journal_is_read_while_another_process_writes_to_it(tmp_path: Pa
     after = contents_of(tmp_path)
     assert {**after, "job.db-shm": b""} == {**before, "job.db-shm": b""}  # SQLite creates it again from the log
     assert "job.db-wal" in before
-    async with await Journal.open(path) as journal:
-        assert journal.entries == left.entries
+    assert await entries_in(path) == left.entries
 
 
 async def test_a_journal_can_be_read_by_the_process_that_has_it_open(tmp_path: Path) -> None:
@@ -211,8 +214,7 @@ async def test_a_journal_is_closed_despite_cancellation(tmp_path: Path, n_cancel
     with pytest.raises(asyncio.CancelledError):
         await closing
     assert await busy
-    async with await Journal.open(path) as again:
-        assert again.entries == {}
+    assert await entries_in(path) == {}
 
 
 async def test_a_journal_whose_opening_is_cancelled_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,8 +233,7 @@ async def test_a_journal_whose_opening_is_cancelled_is_closed(tmp_path: Path, mo
     asyncio.get_running_loop().call_later(0.01, going_on.set)
     with pytest.raises(asyncio.CancelledError):
         await opening
-    async with await Journal.open(path) as opened:
-        assert opened.entries == {}
+    assert await entries_in(path) == {}
 
 
 def sqlite_file(path: Path, *statements: str) -> None:
@@ -290,26 +291,21 @@ async def test_a_damaged_journal_is_refused(tmp_path: Path) -> None:
     assert "damaged" in await refusal(path)
 
 
-@pytest.mark.parametrize("column", ["counts", "state", "problems", "positions", "pending"])
-async def test_an_invalid_entry_is_damage(tmp_path: Path, column: str) -> None:
-    """The entry was edited."""
+COUNTS = ("x", "[]", "3", "null", '{"made": 3}', '{"created": "3"}', '{"created": 1.5}', '{"created": true}',
+          '{"created": -1}')  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("column", "content"),
+    [("state", "x"), ("problems", "x"), ("positions", "x"), ("pending", "x"), *(("counts", one) for one in COUNTS)],
+)
+async def test_an_invalid_entry_is_damage(tmp_path: Path, column: str, content: str) -> None:
+    """It was edited. Counts must be an object of outcomes and whole numbers."""
     path = tmp_path / "job.db"
     async with await Journal.open(path) as journal:
         await journal.save(ENTRY)
     with closing(sqlite3.connect(path)) as file, file:
-        file.execute(f"UPDATE chunks SET {column} = 'x'")  # noqa: S608 - our own columns
-    assert f"{path} is damaged: " in await refusal(path)
-
-
-@pytest.mark.parametrize("counts", ["[]", "3", "null", '{"made": 3}', '{"created": "3"}', '{"created": 1.5}',
-                                    '{"created": true}', '{"created": -1}'])  # fmt: skip
-async def test_invalid_counts_are_damage(tmp_path: Path, counts: str) -> None:
-    """Counts must be an object of outcomes and whole numbers."""
-    path = tmp_path / "job.db"
-    async with await Journal.open(path) as journal:
-        await journal.save(ENTRY)
-    with closing(sqlite3.connect(path)) as file, file:
-        file.execute("UPDATE chunks SET counts = ?", (counts,))
+        file.execute(f"UPDATE chunks SET {column} = ?", (content,))  # noqa: S608 - our own columns
     assert f"{path} is damaged: " in await refusal(path)
 
 
@@ -334,8 +330,7 @@ async def test_an_empty_file_can_become_a_journal(tmp_path: Path) -> None:
     assert path.read_bytes() == content
     async with await Journal.open(path) as journal:
         await journal.save(ENTRY)
-    async with await Journal.open(path, must_exist=True) as journal:
-        assert journal.entries == {3: ENTRY}
+    assert await entries_in(path, must_exist=True) == {3: ENTRY}
 
 
 @pytest.mark.parametrize("is_there", [True, False])
@@ -411,8 +406,7 @@ async def test_a_full_disk_causes_no_damage(tmp_path: Path) -> None:
         ):
             await journal.save(large)
         assert journal.entries == {3: ENTRY}
-    async with await Journal.open(path) as journal:
-        assert journal.entries == {3: ENTRY}
+    assert await entries_in(path) == {3: ENTRY}
 
 
 async def test_space_for_the_end_of_a_chunk_is_reserved_before_it_is_sent(tmp_path: Path) -> None:

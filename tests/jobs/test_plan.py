@@ -12,7 +12,7 @@ from planhat_async import Notes, Outcome, Session, Tickets
 from planhat_async.errors import UnknownOutcomeError
 from planhat_async.jobs.journal_file import JournalError
 from planhat_async.jobs.plan import Plan, plan_upsert
-from planhat_async.jobs.upsert_job import UpsertJob, run_upsert
+from planhat_async.jobs.upsert_job import UpsertJob
 from planhat_async.sandbox import Sandbox
 
 
@@ -69,7 +69,7 @@ async def test_a_plan_of_a_job_excludes_completed_chunks(planhat: Sandbox, tmp_p
     assert content_of(left.parent) == before
     assert (plan.result.rows, plan.result.stored, plan.result.invalid, plan.result.unsent) == (9, 2, 1, 6)
     assert (plan.n_chunks, plan.n_duplicates) == (3, 0)
-    assert (await upsert_on(planhat, Tickets, rows, journal=path, chunk_size=2)).stored == 8
+    assert (await upsert_on(planhat, Tickets, rows, path, concurrency=4)).stored == 8
     plan = await plan_upsert(tickets, rows, journal=path, chunk_size=2)
     assert (plan.n_chunks, plan.n_bytes, plan.result.stored, plan.result.unsent) == (0, 0, 8, 0)
     with pytest.raises(JournalError, match="chunk_size is 3, was 2"):
@@ -109,8 +109,7 @@ async def test_a_plan_sends_unknown_rows_on_request_only(
         if not at:
             raise UnknownOutcomeError("no answer", method="PUT", path="/")
 
-    async with session_on(planhat, Watched(planhat.url, before=lose)) as session:
-        await run_upsert(Notes(session), rows, journal=path, chunk_size=2, concurrency=1)
+    await upsert_on(planhat, Notes, rows, path, Watched(planhat.url, before=lose))
     notes = Notes(Session("none", base_url=planhat.url))
     plan = await plan_upsert(notes, rows, journal=path, chunk_size=2, **options)
     assert (plan.result.rows, plan.result.created, plan.result.unknown, plan.n_chunks) == (4, 2, unknown, n_chunks)

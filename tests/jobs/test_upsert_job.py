@@ -6,7 +6,7 @@ import asyncio
 import os
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -64,8 +64,34 @@ def fail_at(number: int, error: Exception) -> Any:
     return check
 
 
-def content_of(path: Path) -> bytes:
-    return path.read_bytes()
+def before_writes(monkeypatch: pytest.MonkeyPatch, action: Callable[[], object]) -> None:
+    """Call a function before each write to a journal, in the journal's thread."""
+    write = JournalFile.write
+
+    def patched(self: JournalFile, statements: Any, *, precedes_send: bool = False) -> None:
+        action()
+        write(self, statements, precedes_send=precedes_send)
+
+    monkeypatch.setattr(JournalFile, "write", patched)
+
+
+def fill_disk_after(monkeypatch: pytest.MonkeyPatch, left: list[None]) -> None:
+    """Let as many writes succeed as the list is long."""
+
+    def use_room() -> None:
+        if not left:
+            error = sqlite3.OperationalError("said")
+            error.sqlite_errorcode = sqlite3.SQLITE_FULL
+            raise error
+        left.pop()
+
+    before_writes(monkeypatch, use_room)
+
+
+async def run_to_end(job: UpsertJob) -> None:
+    async with job:
+        async for _ in job:
+            pass
 
 
 async def states(path: Path) -> list[ChunkState]:
@@ -76,7 +102,7 @@ async def states(path: Path) -> list[ChunkState]:
 async def test_a_completed_job_sends_no_rows_again(planhat: Sandbox, tmp_path: Path) -> None:
     """The rerun has the result and the problems of the first run."""
     path, rows = tmp_path / "job.db", [*tickets(4), {"title": "keyless"}, *tickets(7)[4:]]
-    results = [await upsert_on(planhat, Tickets, rows, journal=path, chunk_size=3) for _ in range(2)]
+    results = [await upsert_on(planhat, Tickets, rows, path, concurrency=4, chunk_size=3) for _ in range(2)]
     assert [counted(result) for result in results] == [{"created": 7, "invalid": 1}] * 2
     assert results[0].problems == results[1].problems
     assert results[0].not_stored == results[1].not_stored == {Outcome.INVALID: (range(4, 5),)}
@@ -85,15 +111,11 @@ async def test_a_completed_job_sends_no_rows_again(planhat: Sandbox, tmp_path: P
 
 async def test_each_chunk_is_yielded_as_it_ends(planhat: Sandbox, tmp_path: Path) -> None:
     """This includes the chunks of earlier runs."""
-    numbers: list[int] = []
+    ended: list[ChunkResult] = []
     for _ in range(2):
-        numbers.clear()
-        async with session_on(planhat) as session:
-            await run_upsert(
-                Tickets(session), tickets(4), journal=tmp_path / "job.db", chunk_size=2, concurrency=1,
-                on_chunk=lambda chunk: numbers.append(chunk.number),
-            )  # fmt: skip
-        assert numbers == [0, 1]
+        ended.clear()
+        await upsert_on(planhat, Tickets, tickets(4), tmp_path / "job.db", on_chunk=ended.append)
+        assert [chunk.number for chunk in ended] == [0, 1]
 
 
 async def test_a_job_that_is_stopped_before_it_begins_sends_no_rows(planhat: Sandbox, tmp_path: Path) -> None:
@@ -101,8 +123,7 @@ async def test_a_job_that_is_stopped_before_it_begins_sends_no_rows(planhat: San
     async with session_on(planhat) as session:
         job = UpsertJob(Tickets(session), tickets(4), journal=tmp_path / "job.db")
         job.stop()
-        async with job:
-            await exhausted(job)
+        await run_to_end(job)
     assert (job.is_done, n_writes(planhat)) == (False, 0)
 
 
@@ -120,16 +141,10 @@ async def test_without_a_journal_each_run_sends_all_rows(planhat: Sandbox) -> No
 async def test_a_killed_job_of_keyed_rows_resumes(planhat: Sandbox, tmp_path: Path, moment: str, number: int) -> None:
     """Answered chunks are not sent again; chunks in flight are."""
     path, rows = tmp_path / "job.db", tickets(8)
-    copies: list[Path] = []
-
-    def kill(at: int) -> None:
-        if at == number:
-            copies.append(saved(path, tmp_path / "left.db"))
-
     network = Watched(planhat.url)
-    setattr(network, moment, kill)
-    await upsert_on(planhat, Tickets, rows, network=network, journal=path, chunk_size=2, concurrency=1)
-    result = await upsert_on(planhat, Tickets, rows, journal=copies[0], chunk_size=2, concurrency=1)
+    setattr(network, moment, lambda at: at == number and saved(path, path.with_name("left.db")))
+    await upsert_on(planhat, Tickets, rows, path, network)
+    result = await upsert_on(planhat, Tickets, rows, path.with_name("left.db"))
     assert (result.created, result.unreported, result.rows) == (2 * number, 8 - 2 * number, 8)
     assert n_writes(planhat) == 4 + 4 - number
     assert len(planhat.records("tickets")) == 8
@@ -142,12 +157,8 @@ async def test_keyless_rows_that_were_in_flight_at_a_kill_are_unknown(
     """They are listed and never sent again by default; rows not sent before are sent."""
     path, left = tmp_path / "job.db", tmp_path / "left.db"
 
-    def kill(at: int) -> None:
-        if at == 1:
-            saved(path, left)
-
     network = Watched(planhat.url)
-    setattr(network, moment, kill)
+    setattr(network, moment, lambda at: at == 1 and saved(path, left))
     async with (
         session_on(planhat, network) as session,
         UpsertJob(Notes(session), notes(4), journal=path, chunk_size=2, concurrency=1) as job,
@@ -156,7 +167,7 @@ async def test_keyless_rows_that_were_in_flight_at_a_kill_are_unknown(
             if network.n_writes == 2:
                 break
     for _ in range(2):
-        result = await upsert_on(planhat, Notes, notes(6), journal=left, chunk_size=2, concurrency=1)
+        result = await upsert_on(planhat, Notes, notes(6), left)
         assert counted(result) == {"created": 4, "unknown": 2}
         assert result.not_stored == {Outcome.UNKNOWN: (range(2, 4),)}
     assert subjects(planhat) == [f"note {n}" for n in range(6)]
@@ -182,8 +193,8 @@ async def test_a_journal_copied_without_its_log_causes_no_duplicates(
             kill(at)
 
     network = Watched(planhat.url, before=stand_still, after=kill)
-    await upsert_on(planhat, Notes, notes(8), network=network, journal=path, chunk_size=2, concurrency=1)
-    result = await upsert_on(planhat, Notes, notes(8), journal=left, chunk_size=2, concurrency=1)
+    await upsert_on(planhat, Notes, notes(8), path, network)
+    result = await upsert_on(planhat, Notes, notes(8), left)
     assert (result.rows, result.created + result.unknown) == (8, 8)
     assert len(subjects(planhat)) == len({*subjects(planhat)}) >= result.created
 
@@ -212,7 +223,7 @@ async def test_unknown_rows_are_sent_again_on_request(planhat: Sandbox, tmp_path
     """Rows that had arrived are duplicated then, which is why this is optional."""
     path = tmp_path / "job.db"
     await killed_notes(planhat, path, arrives=True)
-    result = await upsert_on(planhat, Notes, notes(6), journal=path, chunk_size=2, resend_unknown=True)
+    result = await upsert_on(planhat, Notes, notes(6), path, concurrency=4, resend_unknown=True)
     assert counted(result) == {"created": 6}
     assert subjects(planhat) == sorted([f"note {n}" for n in range(6)] + ["note 2", "note 3"])
 
@@ -222,10 +233,8 @@ async def test_unknown_rows_are_verified_by_unique_values(planhat: Sandbox, tmp_
     """Found rows are created, missing ones are sent: in the end each row exists once."""
     path = tmp_path / "job.db"
     await killed_notes(planhat, path, arrives=arrives)
-    async with session_on(planhat) as session:
-        result = await run_upsert(
-            Notes(session), notes(6), journal=path, chunk_size=2, verify_by=["subject"], verify_wait=0.0
-        )
+    looked_for: dict[str, Any] = {"verify_by": ["subject"], "verify_wait": 0.0}
+    result = await upsert_on(planhat, Notes, notes(6), path, concurrency=4, **looked_for)
     assert counted(result) == {"created": 6}
     assert subjects(planhat) == [f"note {n}" for n in range(6)]
     assert await states(path) == [ChunkState.ANSWERED] * 3
@@ -235,9 +244,8 @@ async def test_an_unsent_row_is_sent_by_the_next_run(planhat: Sandbox, tmp_path:
     """This includes a row without a key, and one refused because of a wrong token."""
     path = tmp_path / "job.db"
     refused = AuthenticationError("wrong token", status=401)
-    async with session_on(planhat, Watched(planhat.url, before=fail_at(1, refused))) as session:
-        first = await run_upsert(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
-    second = await upsert_on(planhat, Notes, notes(6), journal=path, chunk_size=2, concurrency=1)
+    first = await upsert_on(planhat, Notes, notes(6), path, Watched(planhat.url, before=fail_at(1, refused)))
+    second = await upsert_on(planhat, Notes, notes(6), path)
     assert first.stopped_by is not None
     assert counted(second) == {"created": 6}
     assert subjects(planhat) == [f"note {n}" for n in range(6)]
@@ -246,10 +254,9 @@ async def test_an_unsent_row_is_sent_by_the_next_run(planhat: Sandbox, tmp_path:
 async def test_writes_to_one_key_keep_their_order_across_runs(planhat: Sandbox, tmp_path: Path) -> None:
     """Rows after one that is sent again are sent again too, even if they were answered."""
     path, rows = tmp_path / "job.db", [*tickets(2, title="old"), *tickets(2, title="new")]
-    async with session_on(planhat, Watched(planhat.url, before=fail_at(0, LOST))) as session:
-        first = await run_upsert(Tickets(session), rows, journal=path, chunk_size=2, concurrency=1)
+    first = await upsert_on(planhat, Tickets, rows, path, Watched(planhat.url, before=fail_at(0, LOST)))
     assert counted(first) == {"created": 2, "unknown": 2}
-    second = await upsert_on(planhat, Tickets, rows, journal=path, chunk_size=2, concurrency=1)
+    second = await upsert_on(planhat, Tickets, rows, path)
     assert second.ok
     assert {ticket["title"] for ticket in planhat.records("tickets")} == {"new"}
 
@@ -258,7 +265,7 @@ async def test_writes_to_one_key_keep_their_order_when_a_rerun_is_stopped(planha
     """The run after it sends the remaining rows; rows without a common key are not sent again."""
     path, (other, mine) = tmp_path / "job.db", tickets(2)
     rows = [mine | {"title": "old"}, mine | {"title": "new"}, other]
-    first = await upsert_on(planhat, Tickets, rows, journal=path, chunk_size=1, concurrency=1)
+    first = await upsert_on(planhat, Tickets, rows, path, chunk_size=1)
     assert first.ok
     async with await Journal.open(path) as journal:
         doubtful = attrs.evolve(journal.entries[0], state=ChunkState.SENDING, pending=(range(1),), counts={})
@@ -266,12 +273,11 @@ async def test_writes_to_one_key_keep_their_order_when_a_rerun_is_stopped(planha
     network = Watched(planhat.url, after=lambda _: job.stop())
     async with session_on(planhat, network) as session:
         job = UpsertJob(Tickets(session), rows, journal=path, chunk_size=1, concurrency=1)
-        async with job:
-            await exhausted(job)
+        await run_to_end(job)
     assert await states(path) == [ChunkState.ANSWERED] * 3
     assert title_of(planhat, mine) == "old"
     for n_sent in (5, 5):
-        result = await upsert_on(planhat, Tickets, rows, journal=path, chunk_size=1, concurrency=1)
+        result = await upsert_on(planhat, Tickets, rows, path, chunk_size=1)
         assert (result.ok, title_of(planhat, mine), n_writes(planhat)) == (True, "new", n_sent)
 
 
@@ -300,8 +306,7 @@ async def test_a_job_that_is_stopped_with_its_last_chunk_is_done(planhat: Sandbo
     path = tmp_path / "job.db"
     async with session_on(planhat, Watched(planhat.url, before=stop)) as session:
         job = UpsertJob(Tickets(session), tickets(4), journal=path, chunk_size=2, concurrency=1)
-        async with job:
-            await exhausted(job)
+        await run_to_end(job)
     assert (job.is_done, job.result.stored) == (at == 1, 2 + 2 * at)
     journal = await Journal.load(path)
     assert [run.ended_by for run in journal.runs] == [None if job.is_done else "stopped"]
@@ -314,8 +319,7 @@ async def test_rows_a_run_did_not_reach_have_the_outcomes_in_the_journal(
 ) -> None:
     """Rows stored by an earlier run are not reported as unsent if this run ends before it reaches them."""
     path, rows = tmp_path / "job.db", [*tickets(9), {"title": "keyless"}]
-    async with session_on(planhat, Watched(planhat.url, before=fail_at(0, LOST))) as session:
-        first = await run_upsert(Tickets(session), rows, journal=path, chunk_size=2, concurrency=1)
+    first = await upsert_on(planhat, Tickets, rows, path, Watched(planhat.url, before=fail_at(0, LOST)))
     assert counted(first) == {"created": 7, "unknown": 2, "invalid": 1}
     refused = AuthenticationError("wrong token", status=401)
     network = Watched(planhat.url)
@@ -329,10 +333,9 @@ async def test_rows_a_run_did_not_reach_have_the_outcomes_in_the_journal(
         job = UpsertJob(Tickets(session), rows, journal=path, chunk_size=2, concurrency=1)
         with pytest.raises(JournalError) if way == "changed" else nullcontext():
             async with job:
-                if way == "left":
-                    await anext(job)
-                else:
-                    await exhausted(job)
+                async for _ in job:
+                    if way == "left":
+                        break
     expected = {"created": 7, "invalid": 1} | ({"unknown": 2} if way == "refused" else {"created": 9})
     assert counted(job.result) == expected
     assert (job.result.rows, job.result.n_chunks) == (10, len(await states(path)))
@@ -410,7 +413,7 @@ async def test_a_cancelled_job_distinguishes_unsent_from_unknown_rows(planhat: S
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-    result = await upsert_on(planhat, Notes, notes(6), journal=path, chunk_size=2, concurrency=1)
+    result = await upsert_on(planhat, Notes, notes(6), path)
     assert counted(result) == {"created": 4, "unknown": 2}
     assert subjects(planhat) == [f"note {n}" for n in range(2, 6)]
 
@@ -421,17 +424,16 @@ async def test_a_job_whose_end_is_cancelled_closes_its_journal(
     """The cancellation comes while the end of the run is written; another process may use the journal afterwards."""
     path, opened = tmp_path / "job.db", list[Journal]()
     begun, going_on = threading.Event(), threading.Event()
-    execute, save_run = JournalFile.write, Journal.save_run
+    save_run = Journal.save_run
 
-    def wait(self: JournalFile, statements: Any, *, precedes_send: bool = False) -> None:
+    def wait() -> None:
         begun.set()
         going_on.wait()
-        execute(self, statements, precedes_send=precedes_send)
 
     async def end(self: Journal, run: Run) -> None:
         opened.append(self)
         if run.ended is not None:
-            monkeypatch.setattr(JournalFile, "write", wait)
+            before_writes(monkeypatch, wait)
         await save_run(self, run)
 
     monkeypatch.setattr(Journal, "save_run", end)
@@ -443,11 +445,10 @@ async def test_a_job_whose_end_is_cancelled_closes_its_journal(
         with pytest.raises(asyncio.CancelledError):
             await task
     assert {journal.is_closed for journal in opened} == {True}
-    async with await Journal.open(path) as journal:
-        assert [one.state for one in journal.entries.values()] == [ChunkState.ANSWERED]
+    assert await states(path) == [ChunkState.ANSWERED]
 
 
-async def test_a_closed_job_raises_an_unseen_error(planhat: Sandbox, tmp_path: Path) -> None:
+async def test_a_closed_job_raises_an_error_not_raised_before(planhat: Sandbox, tmp_path: Path) -> None:
     """Its journal holds the error that ended the run."""
 
     def rows() -> Iterator[dict[str, Any]]:
@@ -557,22 +558,13 @@ async def test_no_chunk_is_sent_after_the_journal_cannot_be_written(
     planhat: Sandbox, tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The message says why, and the result is complete; a later run sends the rest without duplicates."""
-    execute, left = JournalFile.write, [None] * number
-
-    def fill_up(self: JournalFile, statements: Any, *, precedes_send: bool = False) -> None:
-        if not left:
-            raise full_disk()
-        left.pop()
-        execute(self, statements, precedes_send=precedes_send)
-
-    monkeypatch.setattr(JournalFile, "write", fill_up)
+    fill_disk_after(monkeypatch, [None] * number)
     path = tmp_path / "job.db"
     async with session_on(planhat) as session:
         job = UpsertJob(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
         with pytest.raises(JournalError, match=r"job\.db: the disk is full: nothing more is sent"):
-            async with job:
-                await exhausted(job)
-        monkeypatch.setattr(JournalFile, "write", execute)
+            await run_to_end(job)
+        monkeypatch.undo()
         n_sent = len(planhat.records("notes"))
         assert n_sent == job.result.created == 2 * ((number - 1) // 2)
         result = await run_upsert(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
@@ -585,19 +577,13 @@ async def test_answers_that_did_not_fit_on_the_disk_are_written_once_there_is_sp
     planhat: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Answered rows without a key are not in doubt then, and the run has ended."""
-    execute, free_log, left = JournalFile.write, Journal.free_log, [None] * 5
-
-    def fill_up(self: JournalFile, statements: Any, *, precedes_send: bool = False) -> None:
-        if not left:
-            raise full_disk()
-        left.pop()
-        execute(self, statements, precedes_send=precedes_send)
+    free_log, left = Journal.free_log, [None] * 5
 
     async def make_room(self: Journal) -> None:
         await free_log(self)
         left.extend([None] * 9)
 
-    monkeypatch.setattr(JournalFile, "write", fill_up)
+    fill_disk_after(monkeypatch, left)
     monkeypatch.setattr(Journal, "free_log", make_room)
     path = tmp_path / "job.db"
     async with session_on(planhat) as session:
@@ -610,17 +596,6 @@ async def test_answers_that_did_not_fit_on_the_disk_are_written_once_there_is_sp
     journal = await Journal.load(path)
     assert [run.ended is None for run in journal.runs] == [False, False]
     assert journal.job["model"] == "notes"
-
-
-def full_disk() -> sqlite3.Error:
-    error = sqlite3.OperationalError("said")
-    error.sqlite_errorcode = sqlite3.SQLITE_FULL
-    return error
-
-
-async def exhausted(job: UpsertJob) -> None:
-    async for _ in job:
-        pass
 
 
 async def test_totals_include_all_runs_of_the_job(planhat: Sandbox, tmp_path: Path) -> None:
@@ -640,19 +615,14 @@ async def test_the_event_loop_does_not_wait_for_the_disk(
 ) -> None:
     """All work of SQLite and the digests run in the journal's own thread."""
     names: set[str] = set()
-    execute, digest = JournalFile.write, "planhat_async.jobs.ledger.digest_of"
-
-    def noted(self: JournalFile, statements: Any, *, precedes_send: bool = False) -> None:
-        names.add(threading.current_thread().name)
-        execute(self, statements, precedes_send=precedes_send)
 
     def digested(_: Any) -> str:
         names.add(threading.current_thread().name)
         return ""
 
-    monkeypatch.setattr(JournalFile, "write", noted)
-    monkeypatch.setattr(digest, digested)
-    await upsert_on(planhat, Tickets, tickets(4), journal=tmp_path / "job.db", chunk_size=2)
+    before_writes(monkeypatch, lambda: names.add(threading.current_thread().name))
+    monkeypatch.setattr("planhat_async.jobs.ledger.digest_of", digested)
+    await upsert_on(planhat, Tickets, tickets(4), tmp_path / "job.db", concurrency=4)
     assert names == {"journal_0"}
 
 
@@ -674,11 +644,11 @@ async def test_the_journal_contains_no_row_and_no_token(planhat: Sandbox, tmp_pa
     """By default, it does not contain the values that reasons quote either."""
     rows: list[Any] = [*tickets(2, title="secret title"), {"sourceId": "secret key", "email": "x", "titel": 1}]
     for keeps, name in ((False, "a.db"), (True, "b.db")):
-        await upsert_on(planhat, Tickets, rows, journal=tmp_path / name, keep_values=keeps)
+        await upsert_on(planhat, Tickets, rows, tmp_path / name, chunk_size=5000, concurrency=4, keep_values=keeps)
         async with await Journal.open(tmp_path / name) as journal:
             ((group,),) = [entry.groups for entry in journal.entries.values()]
         assert ("titel" in group.reason) is keeps
-        held = content_of(tmp_path / name)
+        held = (tmp_path / name).read_bytes()
         assert b"secret title" not in held
         assert b"a@b.example" not in held
         assert planhat.token.encode() not in held
@@ -690,7 +660,7 @@ async def test_an_answer_is_kept_if_writing_it_is_cancelled(
 ) -> None:
     """Several Ctrl-C may come while a slow disk stores the ends of chunks; no outcome is lost."""
     path, begin, end, ending = tmp_path / "job.db", JournalLedger.begin_chunk, JournalLedger.end_chunk, asyncio.Event()
-    gate, execute = threading.Event(), JournalFile.write
+    gate = threading.Event()
 
     async def begun(self: JournalLedger, chunk: Chunk) -> Recorded | None:
         known = await begin(self, chunk)
@@ -702,24 +672,14 @@ async def test_an_answer_is_kept_if_writing_it_is_cancelled(
         ending.set() if len(n_ended) == 3 else None
         await end(self, result)
 
-    def slowly(self: JournalFile, statements: Any, *, precedes_send: bool = False) -> None:
-        if len(n_begun) == 3:
-            gate.wait(5)
-        execute(self, statements, precedes_send=precedes_send)
-
     n_begun: list[int] = []
     n_ended: list[int] = []
     monkeypatch.setattr(JournalLedger, "begin_chunk", begun)
     monkeypatch.setattr(JournalLedger, "end_chunk", noted)
-    monkeypatch.setattr(JournalFile, "write", slowly)
+    before_writes(monkeypatch, lambda: len(n_begun) == 3 and gate.wait(5))
     async with session_on(planhat) as session:
         job = UpsertJob(Notes(session), notes(6), journal=path, chunk_size=2)
-
-        async def go() -> None:
-            async with job:
-                await exhausted(job)
-
-        going = asyncio.create_task(go())
+        going = asyncio.create_task(run_to_end(job))
         await asyncio.wait_for(ending.wait(), 5)
         job.stop()
         going.cancel()
@@ -736,7 +696,8 @@ async def test_positions_of_rows_are_in_the_file_and_not_in_memory(planhat: Sand
     """If rows with and without a key alternate, each row would be a range of its own."""
     path = tmp_path / "job.db"
     async with session_on(planhat) as session, UpsertJob(Notes(session), notes(6), journal=path, chunk_size=2) as job:
-        await exhausted(job)
+        async for _ in job:
+            pass
         assert job._journal is not None
         assert [entry.positions for entry in job._journal.entries.values()] == [()] * 3
     held = (await Journal.load(path)).entries.values()
@@ -748,7 +709,7 @@ async def test_positions_of_rows_are_in_the_file_and_not_in_memory(planhat: Sand
 async def test_a_job_with_a_deleted_journal_sends_no_more_and_reports_every_row(
     planhat: Sandbox, tmp_path: Path, at: int, *, is_replaced: bool
 ) -> None:
-    """It raises an error, even after the last chunk; answered chunks are yielded all the same."""
+    """It raises an error, even after the last chunk; answered rows are still reported."""
     path, copy = tmp_path / "job.db", tmp_path / "copy.db"
     copy.write_bytes(b"")
 
@@ -759,8 +720,7 @@ async def test_a_job_with_a_deleted_journal_sends_no_more_and_reports_every_row(
     async with session_on(planhat, Watched(planhat.url, before=lose)) as session:
         job = UpsertJob(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
         with pytest.raises(JournalError, match=r"the journal was .* while its job ran, so nothing more is sent"):
-            async with job:
-                await exhausted(job)
+            await run_to_end(job)
     assert n_writes(planhat) == at + 1
     assert job.result.created == 2 * at + 2
     assert job.result.rows == job.result.created + job.result.unsent
@@ -789,7 +749,7 @@ async def test_a_chunk_cancelled_before_it_is_sent_is_withdrawn(
             await task
     assert await states(path) == []
     monkeypatch.setattr(Journal, "save", save)
-    assert counted(await upsert_on(planhat, Notes, notes(2), journal=path)) == {"created": 2}
+    assert counted(await upsert_on(planhat, Notes, notes(2), path, chunk_size=5000, concurrency=4)) == {"created": 2}
 
 
 async def test_a_second_job_on_a_session_counts_its_own_calls(planhat: Sandbox, tmp_path: Path) -> None:
@@ -798,8 +758,7 @@ async def test_a_second_job_on_a_session_counts_its_own_calls(planhat: Sandbox, 
         for name in ("one.db", "two.db", None, None):
             path = None if name is None else tmp_path / name
             job = UpsertJob(Tickets(session), tickets(4), journal=path, chunk_size=2)
-            async with job:
-                await exhausted(job)
+            await run_to_end(job)
             cost = job.cost(seconds=1.0)
             assert (cost.calls, cost.attempts) == (2, 2)
             if path is not None:

@@ -25,17 +25,8 @@ PATHS = (
 )
 PREFIXES = ("", "", "extid-", "srcid-", "extid-srcid-")
 QUERIES = [
-    "limit",
-    "offset",
-    "sort",
-    "select",
-    "companyId",
-    "enduserIds",
-    "isArchived",
-    "status",
-    "email",
-    "search",
-    "x",
+    *("limit", "offset", "sort", "select", "x"),
+    *sorted({one.parameter for rules in ALL for one in rules.filters}),
 ]
 FIELDS = sorted({field for rules in ALL for field in rules.writable} | {"_id", "nobody", "__v"})
 TEXTS = [

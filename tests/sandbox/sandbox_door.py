@@ -30,7 +30,7 @@ def documented(name: str) -> Any:
 
 @frozen
 class Answer:
-    """A status and a decoded body."""
+    """A status and a decoded body, or `None`."""
 
     status: int
     body: Any
@@ -55,7 +55,7 @@ class Door:
             now=self.now,
         )
         response = self.api.handle(request)
-        return Answer(response.status, msgspec.json.decode(response.body))
+        return Answer(response.status, msgspec.json.decode(response.body) if response.body else None)
 
     def add(self, name: str, **fields: Any) -> str:
         """Store a record directly and return its `_id`."""

@@ -10,11 +10,12 @@ import pytest
 from each_model import can_be_written
 
 from planhat_async.models import ALL
-from planhat_async.records import Model
+from planhat_async.records import UNKNOWN_LIMITS, Model
 from planhat_async.records.filters import TypeFilter
 from planhat_async.repositories import Upserts
 from planhat_async.sandbox.models import ALL as ALL_RULES
 from planhat_async.sandbox.models import Rules
+from planhat_async.sandbox.models.rules import UNKNOWN_DEFAULT_LIMIT, UNKNOWN_MAX_LIMIT
 
 REPOSITORIES = {repository.model.name: repository for repository in ALL}
 SANDBOX = {rules.name: rules for rules in ALL_RULES}
@@ -34,12 +35,18 @@ COMPARED = {
     "needs_with",
     "creation_defaults",
     "company_field",
+    "company_keys",
     "discriminator",
 }
 """The fields of `Model` that these tests compare."""
-ONLY_IN_CLIENT = {"company_keys", "is_answered_with_record"}
-"""Words of messages, and undocumented answers that the client accepts; the sandbox declares neither."""
-MORE_KEYS = {("notes", "get"): {"srcid"}, ("tasks", "get"): {"extid"}, ("tasks", "update"): {"extid"}}
+ONLY_IN_CLIENT = {"is_answered_with_record"}
+"""Undocumented answers that the client accepts; the sandbox does not declare them."""
+MORE_KEYS = {
+    ("notes", "get"): {"srcid"},
+    ("tasks", "get"): {"extid"},
+    ("tasks", "update"): {"extid"},
+    ("conversations", "get"): {"srcid"},
+}
 """Kinds of keys that the sandbox accepts and the client refuses.
 
 Planhat's page on keys allows either prefix in any URL, but its pages on these calls name only one; the client
@@ -81,9 +88,15 @@ def test_the_paths_are_the_same(pair: tuple[Model, Rules]) -> None:
 
 
 def test_the_limits_of_pages_are_the_same(pair: tuple[Model, Rules]) -> None:
-    """The default and the maximum are compared."""
+    """The default and the maximum are compared; the client assumes neither if they are unknown."""
     model, rules = pair
-    assert (model.limits.default, model.limits.most) == (rules.default_limit, rules.max_limit)
+    limits = model.limits
+    if limits is None:
+        assert not rules.is_paged
+    elif limits is UNKNOWN_LIMITS:
+        assert (rules.default_limit, rules.max_limit) == (UNKNOWN_DEFAULT_LIMIT, UNKNOWN_MAX_LIMIT)
+    else:
+        assert (limits.default, limits.most) == (rules.default_limit, rules.max_limit)
 
 
 @pytest.mark.parametrize("name", sorted(REPOSITORIES))
@@ -142,6 +155,8 @@ def test_a_record_names_its_company_in_the_same_field(pair: tuple[Model, Rules])
     model, rules = pair
     name = model.company_field
     assert (None if name is None else _wire_names(model.record)[name]) == (rules.company and rules.company.key)
+    if rules.company is not None and can_be_written(REPOSITORIES[model.name]):
+        assert {prefix.removesuffix("-") for prefix in model.company_keys} == {*rules.company.key_kinds} - {"_id"}
 
 
 def test_the_client_distinguishes_records_in_shared_lists(pair: tuple[Model, Rules]) -> None:
@@ -171,8 +186,9 @@ def test_the_required_fields_of_a_creation_are_the_same(pair: tuple[Model, Rules
     wire = _wire_names(model.record)
     creation_defaults = {frozenset([name]) for name in model.creation_defaults}
     dropped = {frozenset([name]) for name in rules.dropped_without}
-    for needs in (model.needs, model.upsert_needs):
+    bulk_needs = rules.needs if rules.bulk_needs is None else rules.bulk_needs
+    for needs, expected in ((model.needs, rules.needs), (model.upsert_needs, bulk_needs)):
         needed = {frozenset(wire[name] for name in group) - {"_id"} for group in needs}
-        assert needed | creation_defaults == set(map(frozenset, rules.needs)) | dropped
+        assert needed | creation_defaults == set(map(frozenset, expected)) | dropped
     with_others = {(wire[field], value, wire[other]) for field, value, other in model.needs_with}
     assert with_others == {(field, value, other) for field, value, other, _ in rules.needs_with}

@@ -80,7 +80,7 @@ def test_lines_may_be_records_of_one_model() -> None:
         (b"[]", "line 2: a line is"),
         (b'{"model":"tasks"}', "line 2: a line is"),
         (b'{"model":"tasks","record":[]}', "line 2: a line is"),
-        (b'{"model":"invoices","record":{}}', "line 2: no model is called 'invoices'; there are notes, tasks"),
+        (b'{"model":"boxes","record":{}}', "line 2: no model is called 'boxes'; there are notes, tasks"),
         (b'{"model":"tasks","record":{"_id":"a"}}', "line 2: a record with the _id a already exists"),
         (b'{"model":"tasks","record":{"_id":7}}', "line 2: an _id is text, not 7"),
         (b'{"model":"users","record":{"_id":7}}', "line 2: an _id is text, not 7"),

@@ -68,5 +68,5 @@ COMPANIES = Rules(
     },
     dated=lambda moment: times.stamped(moment, "createDate", "lastUpdated", "updatedAt"),
     touches="updatedAt",
-    counts_deletions=True,
+    undocumented=words("create delete"),
 )

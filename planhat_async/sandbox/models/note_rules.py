@@ -1,16 +1,14 @@
-"""Notes, and all other conversations: they have one path."""
+"""Notes: conversations of the type `note`, or of a custom one."""
 
 from __future__ import annotations
 
-from attrs import evolve
-
 from planhat_async.sandbox import times
 from planhat_async.sandbox.markup import snippet_of
-from planhat_async.sandbox.models.conversation_rules import CONVERSATION_DEFAULTS, NOTE_PARTITION, OTHER_PARTITION
+from planhat_async.sandbox.models.conversation_partitions import CONVERSATION_DEFAULTS, NOTE_PARTITION, OTHER_PARTITION
 from planhat_async.sandbox.models.list_filters import OneOf, ids_of
 from planhat_async.sandbox.models.people import named_in
 from planhat_async.sandbox.models.rules import CompanyReference, Find, Rules, words
-from planhat_async.sandbox.models.ticket_rules import COMPANY_FIELDS, TICKETS, derived_as_conversation
+from planhat_async.sandbox.models.ticket_rules import COMPANY_FIELDS
 from planhat_async.sandbox.store import Record
 
 USER_ID = "5d66266e187f60020bc8036f"
@@ -47,17 +45,6 @@ def created_answer(record: Record, find: Find) -> Record:
     return record | extra | ({} if source_id is None else {"companySourceId": source_id})
 
 
-_TICKETS_AS_CONVERSATIONS = evolve(
-    TICKETS,
-    writable=_WRITABLE | TICKETS.writable,
-    times=words("date"),
-    texts=_TEXTS,
-    needs=TICKETS.needs[1:],
-    company=CompanyReference(fields=COMPANY_FIELDS),
-    infer=(*_INFER, *TICKETS.infer),
-    derive=derived_as_conversation,
-)
-
 NOTES = Rules(
     name="notes",
     path="conversations",
@@ -87,7 +74,8 @@ NOTES = Rules(
         "__v": 0,
     },
     dated=lambda moment: times.stamped(moment, "date", "createDate"),
-    variants={"ticket": _TICKETS_AS_CONVERSATIONS},
     hidden_on_write=words("userIds hasMore isCustomType assigneeName hasAttachments isSeen"),
     created_answer=created_answer,
+    counts_deletions=False,
+    undocumented=frozenset(),
 )

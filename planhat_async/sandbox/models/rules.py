@@ -21,6 +21,11 @@ KEY_FIELDS = {"extid": "externalId", "srcid": "sourceId"}
 ANY_KEY = ("_id", *KEY_FIELDS)
 """The kinds of key."""
 
+UNKNOWN_DEFAULT_LIMIT = 100
+"""The rows of a page without a `limit` where it is unknown: the default of most models."""
+UNKNOWN_MAX_LIMIT = 2_000
+"""The rows of the largest page where it is unknown: the maximum of most models."""
+
 
 def words(text: str) -> frozenset[str]:
     """The words of a text."""
@@ -38,6 +43,15 @@ class CompanyReference:
     """
     key_kinds: tuple[str, ...] = ANY_KEY
     """The kinds of key that the first field accepts."""
+    name_field: str | None = "companyName"
+    """The field that shows the name of the company."""
+    is_list: bool = False
+    """Whether the first field is a list of companies."""
+    address_field: str | None = None
+    """The field with an e-mail address: its domain finds the company of a new record that names none.
+
+    A new record without a company is then refused, and such a row of a bulk upsert is dropped silently.
+    """
 
     @property
     def key(self) -> str:
@@ -79,8 +93,12 @@ class Rules:
     """Rows in a page without a `limit`."""
     max_limit: int = 2_000
     """Rows in the largest page."""
+    is_paged: bool = True
+    """Whether its list has pages; otherwise it ignores `limit` and `offset`, and answers everything."""
     filters: tuple[Filter, ...] = ()
     """The parameters of its list besides the four that all lists have."""
+    listed_fields: tuple[str, ...] = ()
+    """The fields that its list shows without a `select`; an empty tuple means all."""
     get_keys: tuple[str, ...] = ANY_KEY
     """The kinds of key that `GET path/key` takes; without any the call does not exist, here and below."""
     update_keys: tuple[str, ...] = ANY_KEY
@@ -89,8 +107,14 @@ class Rules:
     """Those of `DELETE path/key`."""
     is_creatable: bool = True
     """Whether there is `POST path`."""
+    key_fields: Mapping[str, str] = field(factory=lambda: KEY_FIELDS)
+    """The field that each kind of prefixed key is a value of."""
     match: tuple[tuple[str, str], ...] = (("_id", "_id"),)
     """The keys that a bulk upsert matches in turn: the field sent, the field stored."""
+    maybe_match: tuple[tuple[str, str], ...] = ()
+    """Those that may match too, after these; nothing documents whether they do."""
+    duplicate_path: str | None = None
+    """The word in `POST path/word`, which copies the records of `{"ids": [...]}`."""
 
     # Writes
 
@@ -98,24 +122,43 @@ class Rules:
     """The fields that a caller may set; any other is dropped silently."""
     times: frozenset[str] = frozenset()
     """Those of them that are times."""
-    texts: tuple[str, ...] = ()
-    """The fields that must be text, besides the `_id`, in the order in which they are examined."""
+    company: CompanyReference | None = CompanyReference()
+    """How a record names its company; `None` if it has none."""
+    texts: tuple[str, ...] = Factory(lambda self: self._keys(), takes_self=True)
+    """The fields that must be text, besides the `_id`, in the order in which they are examined; the keys by default."""
+    texts_of_numbers: frozenset[str] = words("externalId extId")
+    """The fields in which a whole number is stored as text."""
+    integers: tuple[str, ...] = ()
+    """The fields that must be whole numbers."""
     lists: tuple[str, ...] = ()
     """The fields that must be arrays."""
     unique: tuple[tuple[str, str], ...] = (("sourceId", "sourceId"),)
     """The keys that only one record of the model may have: the field sent, the field stored."""
+    unique_in_company: tuple[str, ...] = ()
+    """The keys that only one record of a company may have; of the model, where records have no company."""
     needs: tuple[tuple[str, ...], ...] = ()
-    """A new record needs one field of each group. An answer names the first of a group."""
+    """A new record needs one field of each group. An answer names the first of a group.
+
+    Any field that names the company will do for the one in which its `_id` is stored.
+    """
+    bulk_needs: tuple[tuple[str, ...], ...] | None = None
+    """The same for a row of a bulk upsert that creates a record; `None` if it needs the same."""
+    disputed_needs: Mapping[str, tuple[tuple[str, ...], ...]] = field(factory=dict)
+    """Groups that are needed besides, each only if the switch of that name in `Choices` is on."""
+    refused: Mapping[str, frozenset[str]] = field(factory=dict)
+    """The values that a field of a new record must not have."""
     needs_with: tuple[tuple[str, object, str, type], ...] = ()
     """`(field, value, other, type)`: a new record whose `field` has that value needs an `other` of that type."""
     dropped_without: tuple[str, ...] = ()
     """A row of a bulk upsert without these that would create a record is dropped silently."""
-    company: CompanyReference | None = CompanyReference()
-    """How a record names its company; `None` if it has none."""
     infer: tuple[Inference, ...] = ()
     """The fields that follow from the records that a record names."""
     derive: Callable[[Record], Record] = lambda _: {}
     """The fields that are computed from those sent."""
+    compute: Callable[[Record], Record] | None = None
+    """The fields that are computed from the whole record."""
+    live_names: Mapping[str, str] = field(factory=dict)
+    """The names that live records have for fields whose documented names are different."""
     sent_only: frozenset[str] = frozenset()
     """Fields that come back under other names; whether also under these is unknown."""
     defaults: Mapping[str, Any] = field(factory=dict)
@@ -131,14 +174,27 @@ class Rules:
 
     is_itemised: bool = True
     """Whether a bulk upsert is answered in full; otherwise with two counts, and the errors there are."""
+    has_validation_errors: bool = False
+    """Whether that answer has a list of `validationErrors`."""
     identity: tuple[str, ...] = ("_id", "sourceId", "externalId")
     """The fields by which that answer names a record."""
     hidden_on_write: frozenset[str] = frozenset()
     """Stored fields that the answers to create, update and delete leave out."""
     created_answer: Inference = lambda record, _: record
     """The answer to a creation, given the record: some fields are only there."""
-    counts_deletions: bool = False
+    counts_deletions: bool = True
     """Whether a deletion is answered with a count; otherwise with the record."""
+    undocumented: frozenset[str] = words("delete")
+    """Which of `create`, `update` and `delete` have an answer that is not documented."""
+
+    def _keys(self) -> tuple[str, ...]:
+        company = () if self.company is None or self.company.is_list else (self.company.key,)
+        return tuple(name for name in (*company, *self.indexes) if name in self.writable)
+
+    def key_text(self, name: str, value: object) -> object:
+        """The value of a key as it is stored."""
+        # A bool is an int too, but no key.
+        return str(value) if type(value) is int and name in self.texts_of_numbers else value
 
     def variant(self, row: Record, stored: Record | None = None) -> Rules:
         """The rules of a row: those of the variant that its `type`, or that of the stored record, names."""

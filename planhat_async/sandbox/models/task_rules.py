@@ -49,5 +49,5 @@ TASKS = Rules(
     touches="updatedAt",
     hidden_on_write=words("children comments"),
     created_answer=lambda record, _: record | {"userEmail": "user@example.com"},
-    counts_deletions=True,
+    undocumented=frozenset(),
 )

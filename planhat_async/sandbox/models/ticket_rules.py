@@ -6,7 +6,7 @@ from datetime import datetime
 
 from planhat_async.sandbox import times
 from planhat_async.sandbox.markup import snippet_of
-from planhat_async.sandbox.models.conversation_rules import CONVERSATION_DEFAULTS, TICKET_PARTITION
+from planhat_async.sandbox.models.conversation_partitions import CONVERSATION_DEFAULTS, TICKET_PARTITION
 from planhat_async.sandbox.models.list_filters import Containing, Equal, OneOf
 from planhat_async.sandbox.models.people import enduser_of_email
 from planhat_async.sandbox.models.rules import CompanyReference, Rules, words
@@ -89,4 +89,6 @@ TICKETS = Rules(
     dated=lambda moment: _times(moment, moment),
     touches="updateDate",
     is_itemised=False,
+    counts_deletions=False,
+    undocumented=frozenset(),
 )

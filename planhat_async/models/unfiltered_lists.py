@@ -1,0 +1,25 @@
+"""Lists without filters: the repository that models share."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING, TypeVar, Unpack
+
+from planhat_async.records import Record
+from planhat_async.repositories import ListingOptions, Lists, PageOptions
+
+R = TypeVar("R", bound=Record)
+
+
+class UnfilteredLists(Lists[R]):
+    """Lists a model's records; Planhat documents no filters for it."""
+
+    if TYPE_CHECKING:  # the same methods, with the options of every model
+
+        async def page(
+            self, *, offset: int = 0, limit: int | None = None, **options: Unpack[PageOptions]
+        ) -> list[R]: ...
+        def iter(self, **options: Unpack[ListingOptions]) -> AsyncGenerator[R, None]: ...
+        def iter_json(self, **options: Unpack[ListingOptions]) -> AsyncGenerator[bytes, None]: ...
+        def pages(self, **options: Unpack[ListingOptions]) -> AsyncGenerator[list[R], None]: ...
+        async def all(self, **options: Unpack[ListingOptions]) -> list[R]: ...
