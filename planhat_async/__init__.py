@@ -48,9 +48,9 @@ if TYPE_CHECKING:
         StatusError,
         UnknownOutcomeError,
     )
-    from planhat_async.keys import extid, srcid
     from planhat_async.models import *  # noqa: F403 - with its `__all__`
     from planhat_async.records import ChecklistItem, Model, Person, Record, StatusChange
+    from planhat_async.records.keys import extid, srcid
     from planhat_async.repositories import ListingOptions, PageOptions, UpdatedSince, UpsertOptions
     from planhat_async.results import ChunkResult, Outcome, Problem, ProblemGroup, Unreadable, UpsertError, UpsertResult
     from planhat_async.session import Session, SessionStats
@@ -72,7 +72,7 @@ _NAMES = {
         PayloadTooLargeError PermissionDeniedError PlanhatError RateLimitedError RequestError
         RequestTimeoutError ServerError StatusError UnknownOutcomeError
     """,
-    "keys": "extid srcid",
+    "records.keys": "extid srcid",
     "records": "ChecklistItem Model Person Record StatusChange",
     "repositories": "ListingOptions PageOptions UpdatedSince UpsertOptions",
     "results": "ChunkResult Outcome Problem ProblemGroup Unreadable UpsertError UpsertResult",

@@ -1,4 +1,4 @@
-"""A network that fails: loses requests and answers, on a real socket; a seed says which."""
+"""A faulty network, which loses requests and answers on a real socket, controlled by a seed."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from planhat_async.errors import UnknownOutcomeError
 
 
 class Fault(StrEnum):
-    """What goes wrong with one attempt."""
+    """The fault of one attempt."""
 
     DROP_BEFORE = "drop before"
-    """The connection ends before the server has done anything."""
+    """The connection ends before the server has processed the request."""
     DROP_AFTER = "drop after"
-    """The server has done everything, and the answer is lost."""
+    """The server has processed the request, and the answer is lost."""
     FAIL_AFTER = "500 after"
-    """The same, and something in between answers 500."""
+    """The server has processed the request, and a gateway answers 500."""
     REFUSE = "429"
 
 
 @define
 class FaultyTransport:
-    """Sends bulk writes through faults, and everything else as it is.
+    """Sends bulk writes with faults, and all other requests normally.
 
     Attributes:
-        n_faults: How often each fault happened.
+        n_faults: The number of times each fault was applied.
     """
 
     base_url: str
     seed: int
     share: float
-    """How many attempts fail, of 1."""
+    """The part of attempts that fail, from 0 to 1."""
     n_faults: Counter[Fault] = field(factory=Counter)
     _network: AiohttpTransport = field(init=False)
     _draw: random.Random = field(init=False)

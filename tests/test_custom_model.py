@@ -1,4 +1,4 @@
-"""Records at a path of one's own, as plain dicts, against a server of a dozen lines and the sandbox."""
+"""Test records at any path, as plain dicts, against a small server and the sandbox."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from planhat_async.sandbox import Sandbox
 
 @pytest.fixture
 async def planhat() -> AsyncIterator[Sandbox]:
-    """A sandbox, whose assets stand for a model that is not known here."""
+    """Yield a sandbox whose assets represent a model that the client does not know."""
     async with Sandbox() as opened:
         yield opened
 
 
 @pytest.fixture
 async def assets(planhat: Sandbox) -> AsyncIterator[CustomModel]:
-    """The repository of an open session."""
+    """Yield the repository of an open session."""
     async with Session(planhat.token, base_url=planhat.url) as session:
         yield CustomModel(session, "/assets", match=("id", "source_id", "external_id"), needs=[["name"]])
 
 
 async def test_records_are_plain_dicts(planhat: Sandbox, assets: CustomModel) -> None:
-    """With Planhat's names, as they are written and read."""
+    """They have Planhat's names when written and read."""
     company = planhat.add("companies", {"name": "Acme"})["_id"]
     made = await assets.create({"name": "Press", "company_id": company, "externalId": "7"})
     assert (made["name"], made["companyId"], made["externalId"]) == ("Press", company, "7")
@@ -42,8 +42,8 @@ async def test_records_are_plain_dicts(planhat: Sandbox, assets: CustomModel) ->
     assert await assets.all() == []
 
 
-async def test_fields_that_are_not_known_are_sent(assets: CustomModel, planhat: Sandbox) -> None:
-    """In a bulk upsert too, whose rows all have an outcome; values that JSON cannot express are invalid."""
+async def test_unknown_fields_are_sent(assets: CustomModel, planhat: Sandbox) -> None:
+    """A bulk upsert sends them too, with an outcome for each row; values without a JSON form are invalid."""
     company = planhat.add("companies", {"name": "Acme"})["_id"]
     rows: list[Any] = [{"name": f"n{n}", "companyId": company, "source_id": str(n)} for n in range(7)]
     result = await assets.upsert_many([*rows, {"name": float("nan")}, {"companyId": company}, 7])
@@ -58,7 +58,7 @@ async def test_fields_that_are_not_known_are_sent(assets: CustomModel, planhat: 
 
 
 async def test_a_row_without_a_key_is_never_sent_twice() -> None:
-    """Only the keys that the caller names count: nothing is known of the model."""
+    """Only the keys that the caller names count, because the model is unknown."""
     transport = FakeTransport([UnknownOutcomeError("timed out")])
     async with Session(TOKEN, transport=transport) as session:
         result = await CustomModel(session, "/thing").upsert_many([{"sourceId": "1", "n": 1}])
@@ -66,8 +66,8 @@ async def test_a_row_without_a_key_is_never_sent_twice() -> None:
     assert transport.sent[0].request.body == b'[{"sourceId":"1","n":1}]'
 
 
-async def test_any_success_will_do() -> None:
-    """An answer without a record: what was sent is returned."""
+async def test_any_success_is_accepted() -> None:
+    """If an answer has no record, the sent fields are returned."""
     transport = FakeTransport([Response(status=200, body=b""), Response(status=200, body=b'{"_id":"1","x":[1]}')])
     async with Session(TOKEN, transport=transport) as session:
         things = CustomModel(session, "/thing")
@@ -75,8 +75,8 @@ async def test_any_success_will_do() -> None:
         assert await things.get(id_of("k")) == {"_id": "1", "x": [1]}
 
 
-async def test_a_list_of_unknown_limits_is_read_to_its_end(planhat: Sandbox, assets: CustomModel) -> None:
-    """Sorted and selected by fields that are not known here."""
+async def test_a_list_of_unknown_limits_is_read_completely(planhat: Sandbox, assets: CustomModel) -> None:
+    """Any fields can be used for sorting and selecting."""
     for n in range(5):
         planhat.add("assets", {"name": f"n{n}", "companyId": "c"})
     assert [one["name"] async for one in assets.iter(sort="-name", page_size=2)] == ["n4", "n3", "n2", "n1", "n0"]

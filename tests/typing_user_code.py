@@ -1,4 +1,4 @@
-"""Pretend user code, which only mypy reads: what it says of types is what users are promised."""
+"""User code that only mypy reads, to test the types that users see."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ from planhat_async.testing.sandbox_transport import SandboxTransport
 
 
 async def opening(client: aiohttp.ClientSession) -> None:
-    """All of a session's options; a token may be asked for."""
+    """Use all options of a session; a callable may return the token."""
     async with Session() as session:
         assert_type(session, Session)
         assert_type(session.stats, SessionStats)
@@ -120,7 +120,7 @@ async def opening(client: aiohttp.ClientSession) -> None:
 
 
 def reading(note: Note, task: Task, ticket: Ticket) -> None:
-    """Every field may be absent, and has its own type."""
+    """Use fields: each may be absent and has its own type."""
     assert_type(note.id, str | None)
     assert_type(note.date, datetime | None)
     assert_type(note.users, list[Person] | None)
@@ -138,7 +138,7 @@ def reading(note: Note, task: Task, ticket: Ticket) -> None:
 
 
 async def single_calls(session: Session) -> None:
-    """Each repository has its own record; tickets have no calls about one of them but deletion."""
+    """Use single calls: each repository has its own record; tickets have only deletion."""
     tasks, notes, tickets = Tasks(session), Notes(session), Tickets(session)
     assert_type(await tasks.get(srcid("7")), Task)
     assert_type(await notes.get(extid("7")), Note)
@@ -155,7 +155,7 @@ async def single_calls(session: Session) -> None:
 
 
 async def listing(session: Session) -> None:
-    """Options are checked by name and type, per model."""
+    """Use listings: options are checked by name and type for each model."""
     tasks, notes, tickets = Tasks(session), Notes(session), Tickets(session)
     async for task in tasks.iter(archived=False, company_id=["1", "2"], sort="-updated_at", max_records=10):
         assert_type(task, Task)
@@ -249,7 +249,7 @@ async def every_model(session: Session) -> None:  # noqa: PLR0915 - a few lines 
 
 
 async def upserting(session: Session, stream: AsyncIterator[dict[str, Any]]) -> None:
-    """Rows come from anywhere; every row is accounted for."""
+    """Use upserts: rows may come from any iterable, and every row has an outcome."""
     tickets = Tickets(session)
     result = await tickets.upsert_many([Ticket(source_id="7"), {"sourceId": "8"}], chunk_size=100, concurrency=1)
     assert_type(result, UpsertResult)
@@ -277,7 +277,7 @@ async def upserting(session: Session, stream: AsyncIterator[dict[str, Any]]) -> 
 
 
 def failing(error: Exception) -> None:
-    """What each error knows."""
+    """Use the attributes of each error."""
     match error:
         case StatusError():
             assert_type((error.status, error.body, error.retry_after), tuple[int, str, float | None])
@@ -302,7 +302,7 @@ async def testing_against_a_sandbox() -> None:
 
 
 async def walking(tasks: Tasks, tickets: Tickets) -> None:
-    """A walk hands out tasks, and then the time to go on from; a list can be resumed behind a record."""
+    """List changed tasks and get the time for the next listing; resume a list after a record."""
     walk = tasks.iter_updated_since(datetime.now(UTC), margin=60, company_id="c", archived=None, select=["action"])
     assert_type(walk, UpdatedSince[Task])
     async for task in walk:
@@ -316,7 +316,7 @@ async def walking(tasks: Tasks, tickets: Tickets) -> None:
 
 
 async def companies(session: Session) -> None:
-    """A model's options, calls and fields, as of the others."""
+    """Use companies: they have options, calls and fields like other models."""
     companies = Companies(session)
     assert_type(await companies.get(extid("acme")), Company)
     assert_type(await companies.get_many(["1"]), list[Company | None])

@@ -11,8 +11,8 @@ import attrs
 
 from planhat_async._convert.codegen import generated_function
 from planhat_async._convert.fields import fields_of, wire_path
-from planhat_async.keys import is_record_id
 from planhat_async.records import Model
+from planhat_async.records.keys import is_record_id
 
 _MAX_KNOWN_COMPANIES = 5000
 _MAX_SHOWN = 60

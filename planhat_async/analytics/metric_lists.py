@@ -6,8 +6,8 @@ from collections.abc import AsyncGenerator
 from datetime import date
 
 from planhat_async.analytics.metric import Metric
-from planhat_async.keys import checked_key
 from planhat_async.records import DayFilter, Model, PageLimits, TextFilter
+from planhat_async.records.keys import checked_key
 from planhat_async.repositories import Lists
 
 PAGE_SIZE = 2000

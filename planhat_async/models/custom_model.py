@@ -11,9 +11,9 @@ import attrs
 from planhat_async._convert import decode_json
 from planhat_async._http.wire import Request, checked_path
 from planhat_async.errors import DecodeError
-from planhat_async.keys import PREFIXES
 from planhat_async.models.unfiltered_lists import UnfilteredLists
 from planhat_async.records import UNKNOWN_LIMITS, Model, PageLimits, Record, writable
+from planhat_async.records.keys import PREFIXES
 from planhat_async.repositories import AllCalls, ListingOptions, PageOptions
 from planhat_async.session import Session
 

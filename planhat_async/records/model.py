@@ -8,9 +8,9 @@ from typing import Any
 
 import attrs
 
-from planhat_async.keys import PREFIXES
 from planhat_async.records.arguments import valid, whole
 from planhat_async.records.filters import Filter
+from planhat_async.records.keys import PREFIXES
 from planhat_async.records.record import Record
 
 

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 import attrs
 
 from planhat_async._convert import Field, fields_of
-from planhat_async.keys import extid
 from planhat_async.models import ALL, Note, Task, Ticket
 from planhat_async.records import ChecklistItem, Record
+from planhat_async.records.keys import extid
 
 R = TypeVar("R", bound=Record)
 

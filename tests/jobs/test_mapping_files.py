@@ -1,4 +1,4 @@
-"""Mappings in a TOML file: columns, constants, date formats."""
+"""Test mappings in a TOML file: columns, constants, date formats."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def parsed(path: Path, content: str, **more: Any) -> FieldMapping:
 
 
 def test_columns_constants_and_dates_are_applied(tmp_path: Path) -> None:
-    """A time without a zone has the file's, with its summer time; options are added."""
+    """A time without a zone gets the file's zone, with its daylight saving time; options are added."""
     mapping = parsed(tmp_path / "m.toml", WHOLE, maps=["action=What"], constants=["description=x"])
     cells = {"Task ID": "7", "Begins": "31.05.2024 09:30", "Due": "2024-01-01T10:00+0530", "What": "Call"}
     assert mapping.apply_to_text(cells) == {
@@ -54,7 +54,7 @@ def test_columns_constants_and_dates_are_applied(tmp_path: Path) -> None:
 
 
 def test_a_time_of_another_form_is_refused(tmp_path: Path) -> None:
-    """The message has the expected form."""
+    """The message contains the expected form."""
     mapping = parsed(tmp_path / "m.toml", WHOLE)
     with pytest.raises(ValueError, match=r"start_time: 'soon' is not a time of the form %d\.%m\.%Y %H:%M"):
         mapping.apply_to_text({"Task ID": "7", "Begins": "soon", "Due": ""})
@@ -77,8 +77,8 @@ def test_a_time_of_another_form_is_refused(tmp_path: Path) -> None:
         ('time_zone = "Mars"', "time_zone: there is no zone 'Mars'"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, content: str, message: str) -> None:
-    """The message says where."""
+def test_an_invalid_file_is_refused(tmp_path: Path, content: str, message: str) -> None:
+    """The message contains the place of the mistake."""
     with pytest.raises(SourceError, match=message):
         parsed(tmp_path / "m.toml", content)
 

@@ -1,4 +1,4 @@
-"""The facts on Planhat's models, in the shape in which tests use them."""
+"""The facts on Planhat's models, in the form that tests use."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ _SAMPLES_BY_NAME = {"email": "ada@acme.example", "domains": ["acme.example"], "c
 
 @frozen
 class Facts:
-    """What is known of one model."""
+    """The facts on one model."""
 
     kind: str
-    """The singular, as the facts name it."""
+    """The singular name in the facts."""
     known: dict[str, Any]
 
     @property
@@ -51,28 +51,28 @@ class Facts:
 
     @property
     def sort(self) -> dict[str, str]:
-        """Fields without which a record of a shared path is of another model."""
+        """Fields that identify the model of a record on a shared path."""
         return {"type": self.kind} if self.kind in {"note", "ticket"} else {}
 
     def mark(self, fact: str) -> str | None:
-        """How sure a fact is."""
+        """The certainty of a fact."""
         mark: str | None = self.known["marks"].get(fact)
         return mark
 
     def has(self, call: str) -> bool:
-        """Whether there is a call."""
+        """Whether the model has a call."""
         return bool(self.known["calls"].get(call))
 
     def groups(self, call: str) -> list[list[str]]:
-        """What a record needs to be created by a call, one field of each group."""
+        """The groups of fields that a creation by a call requires, one field of each."""
         return [[group] if isinstance(group, str) else group for group in self.known.get(f"{call}_needs") or []]
 
     def writable(self) -> list[str]:
-        """The fields that may be sent, besides the `_id`."""
+        """The writable fields, besides the `_id`."""
         return [name for name, field in self.known["fields"].items() if name != "_id" and _is_writable(field)]
 
     def read_only(self) -> list[str]:
-        """The fields that are surely not to be sent."""
+        """The fields that are certainly not writable."""
         fields = {name: field for name, field in self.known["fields"].items() if name not in {"_id", "custom"}}
         return [name for name, field in fields.items() if not _is_writable(field) and field["mark"] in SURE]
 
@@ -81,11 +81,11 @@ class Facts:
         return {name: self._value(name) for name in names} | {k: v for k, v in self.sort.items() if k in names}
 
     def good(self, call: str = "create") -> dict[str, Any]:
-        """A row with every field that some group asks for."""
+        """A row with every field of the required groups."""
         return self.sample(*(name for group in self.groups(call) for name in group))
 
     def key(self, kind: str) -> str | None:
-        """The field in which a record holds the key of a kind."""
+        """The field of a record that contains a kind of key."""
         fields = {"_id": "_id", "extid": "external_id_field", "srcid": "source_id_field"}
         return "_id" if kind == "_id" else self.known[fields[kind]]
 

@@ -1,4 +1,4 @@
-"""An independent client works against the sandbox: `cruds`, with the interface to Planhat that it ships."""
+"""Test the sandbox with an independent client: `cruds` and its interface to Planhat."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def cruds(sandbox: Sandbox) -> Iterator[Any]:
     ("name", "title", "fields"), [("note", "subject", {"type": "note"}), ("task", "action", {"mainType": "task"})]
 )
 async def test_notes_and_tasks(sandbox: Sandbox, cruds: Any, name: str, title: str, fields: dict[str, str]) -> None:
-    """Created, found, listed in pages, upserted in bulk and deleted."""
+    """Records are created, read, listed in pages, upserted in bulk and deleted."""
     model = getattr(cruds, name)
     row = {"companyId": "extid-acme", **fields}
 
@@ -54,7 +54,7 @@ async def test_notes_and_tasks(sandbox: Sandbox, cruds: Any, name: str, title: s
 
 
 async def test_tickets(sandbox: Sandbox, cruds: Any) -> None:
-    """Upserted in bulk, listed, upserted again and deleted."""
+    """Tickets are upserted in bulk, listed, upserted again and deleted."""
     rows = [
         {"sourceId": str(n), "email": "ada@acme.com", "domains": ["acme.com"], "title": f"no. {n}"} for n in range(3)
     ]
@@ -72,7 +72,7 @@ async def test_tickets(sandbox: Sandbox, cruds: Any) -> None:
 
 
 async def test_a_status_sync_of_tickets(sandbox: Sandbox, cruds: Any) -> None:
-    """A ticket that is there is updated by its `sourceId` alone: no `email`, no company, and nothing else changes."""
+    """An existing ticket is updated by its `sourceId` alone, without `email` or company; other fields stay."""
     row = {"sourceId": "7", "email": "ada@acme.com", "domains": ["acme.com"], "title": "T", "status": "open"}
 
     def use() -> None:
@@ -86,8 +86,8 @@ async def test_a_status_sync_of_tickets(sandbox: Sandbox, cruds: Any) -> None:
     await asyncio.to_thread(use)
 
 
-async def test_its_pages_are_the_whole_list(sandbox: Sandbox, cruds: Any) -> None:
-    """It goes on from page to page as long as they are full."""
+async def test_pages_of_cruds_are_the_whole_list(sandbox: Sandbox, cruds: Any) -> None:
+    """It requests further pages as long as they are full."""
     cruds._delay = 0
     expected = [sandbox.add("tasks", {"action": str(n)})["_id"] for n in range(25)]
 
@@ -100,8 +100,8 @@ async def test_its_pages_are_the_whole_list(sandbox: Sandbox, cruds: Any) -> Non
 
 
 @pytest.mark.parametrize("name", ["note", "task"])
-async def test_its_update_is_not_documented(sandbox: Sandbox, cruds: Any, name: str) -> None:
-    """It sends a PATCH, which Planhat does not document: the answer is a 405, and nothing is changed."""
+async def test_the_update_of_cruds_is_not_documented(sandbox: Sandbox, cruds: Any, name: str) -> None:
+    """It sends a PATCH, which Planhat does not document; the answer is a 405, and the record is unchanged."""
     before = sandbox.add(f"{name}s", {"companyId": "c"})
 
     def use() -> None:
@@ -113,8 +113,8 @@ async def test_its_update_is_not_documented(sandbox: Sandbox, cruds: Any, name: 
     assert sandbox.requests[-1].method == "PATCH"
 
 
-async def test_it_hears_of_refused_rows(cruds: Any) -> None:
-    """Its own check of a bulk answer finds the error lists of a 206 and of a 400."""
+async def test_cruds_detects_refused_rows(cruds: Any) -> None:
+    """Its own check of a bulk answer finds the lists of errors of a 206 and of a 400."""
 
     def use() -> None:
         for rows in ([{"companyId": "extid-acme"}, {"companyId": "extid-nobody"}], [{"action": "no company"}]):
