@@ -36,7 +36,14 @@ if TYPE_CHECKING:
     from planhat_async.keys import extid, srcid
     from planhat_async.models import *  # noqa: F403 - with its `__all__`
     from planhat_async.records import ChecklistItem, Model, Person, Record, StatusChange
-    from planhat_async.repositories import ListingOptions, PageOptions, UpdatedSince, UpsertOptions
+    from planhat_async.repositories import (
+        AmbiguousKeyError,
+        KeyLookup,
+        ListingOptions,
+        PageOptions,
+        UpdatedSince,
+        UpsertOptions,
+    )
     from planhat_async.results import ChunkResult, Outcome, Problem, ProblemGroup, Unreadable, UpsertError, UpsertResult
     from planhat_async.session import Session, SessionStats
 
@@ -55,7 +62,7 @@ _NAMES = {
     """,
     "keys": "extid srcid",
     "records": "ChecklistItem Model Person Record StatusChange",
-    "repositories": "ListingOptions PageOptions UpdatedSince UpsertOptions",
+    "repositories": "AmbiguousKeyError KeyLookup ListingOptions PageOptions UpdatedSince UpsertOptions",
     "results": "ChunkResult Outcome Problem ProblemGroup Unreadable UpsertError UpsertResult",
     "session": "Session SessionStats",
 }
@@ -64,11 +71,13 @@ _MODULES = {name: module for module, names in _NAMES.items() for name in names.s
 _MODULES |= dict.fromkeys(models.__all__, "models")
 
 __all__ = [
+    "AmbiguousKeyError",
     "AuthenticationError",
     "BadRequestError",
     "ChecklistItem",
     "ChunkResult",
     "DecodeError",
+    "KeyLookup",
     "ListingOptions",
     "Model",
     "NoAnswerError",
