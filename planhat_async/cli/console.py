@@ -165,11 +165,12 @@ def show_plan(plan: Plan, *, per_minute: int, as_json: bool) -> None:
         "longest_queue": plan.longest_queue,
         "seconds_of_pace": plan.seconds(per_minute),
     }
+    not_looked_up = list(plan.not_looked_up)
     if as_json:
         problems = [_problem(group) for group in plan.result.problem_groups]
         for problem in problems:
             del problem["outcome"]
-        sys.stdout.write(json.dumps(shown | {"problems": problems}) + "\n")
+        sys.stdout.write(json.dumps(shown | {"not_looked_up": not_looked_up, "problems": problems}) + "\n")
         return
     table = Table(title="What would be sent", title_justify="left", show_header=False)
     table.add_column()
@@ -178,6 +179,8 @@ def show_plan(plan: Plan, *, per_minute: int, as_json: bool) -> None:
         table.add_row(name.replace("_", " "), f"{value:,}")
     out.print(table)
     _list_problems(plan.result, ended_by=None)
+    for name in not_looked_up:
+        tell(f"{name} is not looked up in a dry run: rows that name no record, or several, count as rows to send")
 
 
 def tell(message: str) -> None:
