@@ -1,7 +1,7 @@
 """A job's journal: the chunks that were begun, and their outcomes.
 
-It holds counts, positions, digests and reasons; no row, and no token. SQLite waits for the disk, so an open journal has
-a thread of its own.
+It holds counts, positions, digests and reasons, and the ids that were looked up; no row, and no token. SQLite waits
+for the disk, so an open journal has a thread of its own.
 """
 
 from __future__ import annotations
