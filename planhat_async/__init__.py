@@ -51,7 +51,14 @@ if TYPE_CHECKING:
     from planhat_async.models import *  # noqa: F403 - with its `__all__`
     from planhat_async.records import ChecklistItem, Model, Person, Record, StatusChange
     from planhat_async.records.keys import extid, srcid
-    from planhat_async.repositories import ListingOptions, PageOptions, UpdatedSince, UpsertOptions
+    from planhat_async.repositories import (
+        AmbiguousKeyError,
+        KeyLookup,
+        ListingOptions,
+        PageOptions,
+        UpdatedSince,
+        UpsertOptions,
+    )
     from planhat_async.results import ChunkResult, Outcome, Problem, ProblemGroup, Unreadable, UpsertError, UpsertResult
     from planhat_async.session import Session, SessionStats
 
@@ -74,7 +81,7 @@ _NAMES = {
     """,
     "records.keys": "extid srcid",
     "records": "ChecklistItem Model Person Record StatusChange",
-    "repositories": "ListingOptions PageOptions UpdatedSince UpsertOptions",
+    "repositories": "AmbiguousKeyError KeyLookup ListingOptions PageOptions UpdatedSince UpsertOptions",
     "results": "ChunkResult Outcome Problem ProblemGroup Unreadable UpsertError UpsertResult",
     "session": "Session SessionStats",
 }
@@ -85,12 +92,14 @@ _MODULES |= dict.fromkeys(models.__all__, "models")
 __all__ = [
     "Activity",
     "ActivityRows",
+    "AmbiguousKeyError",
     "Analytics",
     "AuthenticationError",
     "BadRequestError",
     "ChecklistItem",
     "ChunkResult",
     "DecodeError",
+    "KeyLookup",
     "ListingOptions",
     "Metric",
     "MetricRows",

@@ -37,6 +37,7 @@ PURE = {
     "repositories/options",
     "_convert",
     "jobs/export_checkpoint",
+    "jobs/lookups",
     "jobs/mapping",
     "jobs/entries",
     "jobs/report",

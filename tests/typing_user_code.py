@@ -34,6 +34,7 @@ from planhat_async import (
     Invoices,
     Issue,
     Issues,
+    KeyLookup,
     LeanCompanies,
     LeanCompany,
     License,
@@ -324,6 +325,10 @@ async def companies(session: Session) -> None:
     assert_type((await companies.page(limit=1))[0].domains, list[str] | None)
     assert_type(await companies.upsert_many([Company(name="Acme"), {"name": "Bee"}]), UpsertResult)
     assert_type(make_record(Company, 1, name="Acme"), Company)
+    lookup = await KeyLookup.load(companies, by="external_id", company_id=["1"])
+    assert_type(lookup, KeyLookup)
+    assert_type((lookup["42"], lookup.get("42")), tuple[str, str | None])
+    await KeyLookup.load("companies", by="external_id")  # type: ignore[arg-type]
     companies.iter(status="customer")  # type: ignore[call-arg]
     await companies.create(Note())  # type: ignore[arg-type]
 

@@ -180,14 +180,17 @@ def show_plan(plan: Plan, *, per_minute: int, as_json: bool) -> None:
         "longest_queue": plan.longest_queue,
         "seconds_of_pace": plan.seconds(per_minute),
     }
+    not_looked_up = list(plan.not_looked_up)
     if as_json:
         problems = [_problem(group) for group in plan.result.problem_groups]
         for problem in problems:
             del problem["outcome"]
-        sys.stdout.write(json.dumps(shown | {"problems": problems}) + "\n")
+        sys.stdout.write(json.dumps(shown | {"not_looked_up": not_looked_up, "problems": problems}) + "\n")
         return
     show_numbers("What would be sent", shown)
     _list_problems(plan.result, ended_by=None)
+    for name in not_looked_up:
+        tell(f"{name} is not looked up in a dry run: rows that name no record, or several, count as rows to send")
 
 
 def show_numbers(title: str, numbers: Mapping[str, Any]) -> None:

@@ -84,5 +84,6 @@ def mapping_of(record: type[Record], maps: list[str], constants: list[str]) -> F
         columns=held.columns,
         values=held.constants,
         dates=held.dates,
+        lookups=held.lookups,
         time_zone=held.time_zone,
     )

@@ -128,7 +128,7 @@ def upsert(
             "resend_unknown": resend_unknown,
             "keep_values": keep_values,
         }
-        rows = ThreadedSource(source, source.description()) if source.is_standard_input else source
+        rows = ThreadedSource(source, source.description(), source.lookups) if source.is_standard_input else source
         in_use = () if journal is None else files_of(journal)
         with Rejects(source, rejects, *in_use) if rejects else nullcontext() as rejected:
             job = UpsertJob(repository(session), rows, journal=journal, **job_options)
