@@ -30,6 +30,13 @@ def rows(facts: Facts, n_rows: int) -> list[dict[str, Any]]:
     return [row(facts, number) for number in range(n_rows)]
 
 
+def changed(facts: Facts, text: str = "changed") -> dict[str, Any]:
+    """A change of a text that is no key and no choice."""
+    kinds = {name: facts.known["fields"][name]["type"] for name in facts.writable()}
+    others = {*own_keys(facts), "custom", "email", "type"}
+    return {next(name for name, kind in kinds.items() if kind == "string" and name not in others): text}
+
+
 def own_keys(facts: Facts) -> list[str]:
     """The fields that hold a caller's own keys."""
     return [field for kind in ("srcid", "extid") if (field := facts.key(kind))]

@@ -37,7 +37,7 @@ import pytest
 import urllib3
 from cruds.interfaces.planhat import Planhat
 from cruds.interfaces.planhat.exception import PlanhatUpsertError
-from foreign_rows import ACME, KINDS, OTHER, company_field, own_keys, row, rows
+from foreign_rows import ACME, KINDS, OTHER, changed, company_field, own_keys, row, rows
 from model_facts import MORE_KEYS, Facts
 
 from planhat_async.sandbox import Choices, Sandbox
@@ -174,15 +174,6 @@ async def test_in_bulk(sandbox: Sandbox, cruds: Any, facts: Facts) -> None:
 
     await use(calls)
     assert len(sandbox.records(facts.name)) == before
-
-
-def changed(facts: Facts, text: str = "changed") -> dict[str, Any]:
-    """A change of a text of the model."""
-    names = [name for name in facts.writable() if name not in {*own_keys(facts), "custom"}]
-    texts = [
-        name for name in names if facts.known["fields"][name]["type"] == "string" and name not in {"email", "type"}
-    ]
-    return {texts[0]: text}
 
 
 @each("bulk_upsert")
