@@ -15,6 +15,21 @@ if TYPE_CHECKING:
     from planhat_async._http.pacer import Pacer
     from planhat_async._http.retries import RetryPolicy
     from planhat_async._http.transport import Timeouts
+    from planhat_async.analytics import (
+        Activity,
+        ActivityRows,
+        Analytics,
+        Metric,
+        MetricRows,
+        SendChunkResult,
+        SendError,
+        SendOptions,
+        SendOutcome,
+        SendProblem,
+        SendProblemGroup,
+        SendResult,
+        SendRun,
+    )
     from planhat_async.batching.upsert_run import UpsertRun
     from planhat_async.errors import (
         AuthenticationError,
@@ -47,6 +62,10 @@ _NAMES = {
     "_http.pacer": "Pacer",
     "_http.retries": "RetryPolicy",
     "_http.transport": "Timeouts",
+    "analytics": """
+        Activity ActivityRows Analytics Metric MetricRows SendChunkResult SendError SendOptions SendOutcome
+        SendProblem SendProblemGroup SendResult SendRun
+    """,
     "batching.upsert_run": "UpsertRun",
     "errors": """
         AuthenticationError BadRequestError DecodeError NoAnswerError NotFoundError NotSentError
@@ -64,12 +83,17 @@ _MODULES = {name: module for module, names in _NAMES.items() for name in names.s
 _MODULES |= dict.fromkeys(models.__all__, "models")
 
 __all__ = [
+    "Activity",
+    "ActivityRows",
+    "Analytics",
     "AuthenticationError",
     "BadRequestError",
     "ChecklistItem",
     "ChunkResult",
     "DecodeError",
     "ListingOptions",
+    "Metric",
+    "MetricRows",
     "Model",
     "NoAnswerError",
     "NotFoundError",
@@ -89,6 +113,14 @@ __all__ = [
     "RequestError",
     "RequestTimeoutError",
     "RetryPolicy",
+    "SendChunkResult",
+    "SendError",
+    "SendOptions",
+    "SendOutcome",
+    "SendProblem",
+    "SendProblemGroup",
+    "SendResult",
+    "SendRun",
     "ServerError",
     "Session",
     "SessionStats",

@@ -6,11 +6,12 @@ import ast
 import inspect
 import sys
 import textwrap
+from datetime import datetime
 from typing import Any
 
 import pytest
 
-from planhat_async._convert import fields_of, to_wire
+from planhat_async._convert import fields_of, to_wire, write_time
 from planhat_async.models import ALL
 from planhat_async.records import Model
 from planhat_async.repositories import Creates, Repository, Updates, Upserts
@@ -79,3 +80,17 @@ def declared_options(repository: type[Repository[Any]], method: str) -> type[Any
 def one_list(repository: type[Repository[Any]]) -> dict[str, bool]:
     """The options that choose one list where Planhat has two of a model."""
     return {one.option: False for one in repository.model.filters if one.partition_field is not None}
+
+
+def unstructure(value: Any) -> dict[str, Any]:
+    """Everything that a record holds, as Planhat would send it."""
+    out: dict[str, Any] = {**value.extra}
+    for name, field in fields_of(type(value)).items():
+        item = getattr(value, name)
+        if isinstance(item, datetime):
+            item = write_time(item)
+        elif item is not None and field.part:
+            item = [unstructure(one) for one in item]
+        if item is not None and (item or name != "custom"):
+            out[field.wire] = item
+    return out

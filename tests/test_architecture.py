@@ -18,7 +18,7 @@ LAYERS = [
     {"cli"},
     {"testing"},
     {"jobs"},
-    {"models"},
+    {"models", "analytics"},
     {"repositories"},
     {"batching"},
     {"session"},
@@ -45,6 +45,12 @@ PURE = {
     "jobs/job_summary",
     "jobs/job_progress",
     "jobs/job_identity",
+    "analytics/metric",
+    "analytics/activity",
+    "analytics/outgoing_chunks",
+    "analytics/send_account",
+    "analytics/send_answers",
+    "analytics/send_result",
     "batching/chunk_ledger",
     "batching/page",
     "batching/page_size",
@@ -62,6 +68,7 @@ PURE = {
     "batching/chunker",
     "batching/attribution",
     "batching/verification",
+    "_http/tenant_uuid",
     "_http/wire",
     "_http/retries",
     "_http/pace",
@@ -173,9 +180,9 @@ def test_what_is_imported_costs_no_more_than_it_must(module: str, unwanted: set[
 
 
 def test_the_root_is_small() -> None:
-    """At most fourteen rooms and files beside those with two underscores."""
+    """At most fifteen rooms and files beside those with two underscores."""
     rooms = [path.name for path in ROOT.iterdir() if not path.name.startswith("__") and path.name != "py.typed"]
-    assert len(rooms) <= 14, sorted(rooms)
+    assert len(rooms) <= 15, sorted(rooms)
 
 
 def test_no_file_has_the_name_of_another() -> None:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import attrs
 import pytest
+from each_model import unstructure
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -46,7 +47,6 @@ from planhat_async._convert import (
     unknown_field,
     wire_path,
     without_fields,
-    write_time,
 )
 from planhat_async._convert.fields import camel_case
 from planhat_async.models import ALL
@@ -67,20 +67,6 @@ ID = "61006bc89a3e0b702ed8ea49"
 def structure(cls: type[AnyRecord], row: Any) -> AnyRecord:
     """The record in a row, by way of its bytes."""
     return decode_record(cls, encode_json(row))
-
-
-def unstructure(value: Any) -> dict[str, Any]:
-    """Everything that a record holds, as Planhat would send it."""
-    out: dict[str, Any] = {**value.extra}
-    for name, field in fields_of(type(value)).items():
-        item = getattr(value, name)
-        if isinstance(item, datetime):
-            item = write_time(item)
-        elif item is not None and field.part:
-            item = [unstructure(one) for one in item]
-        if item is not None and (item or name != "custom"):
-            out[field.wire] = item
-    return out
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)

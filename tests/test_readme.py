@@ -44,6 +44,7 @@ def sandbox_url() -> Iterator[str]:
 def run(command: list[str], url: str, where: Path) -> str:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = os.environ | {"PATH": path, "PLANHAT_BASE_URL": url, "PLANHAT_API_TOKEN": "any"}
+    environment |= {"PLANHAT_ANALYTICS_URL": url, "PLANHAT_TENANT_UUID": "0b54aee7-1a2b-4c3d-9e8f-0123456789ab"}
     done = subprocess.run(command, cwd=where, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

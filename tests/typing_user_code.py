@@ -9,6 +9,8 @@ from typing import Any, assert_type
 import aiohttp
 
 from planhat_async import (
+    Activity,
+    Analytics,
     Asset,
     Assets,
     Campaign,
@@ -38,6 +40,7 @@ from planhat_async import (
     Licenses,
     LineItem,
     LineItems,
+    Metric,
     NoAnswerError,
     Note,
     Notes,
@@ -60,6 +63,14 @@ from planhat_async import (
     RetryPolicy,
     Sale,
     Sales,
+    SendChunkResult,
+    SendError,
+    SendOptions,
+    SendOutcome,
+    SendProblem,
+    SendProblemGroup,
+    SendResult,
+    SendRun,
     Session,
     SessionStats,
     StatusChange,
@@ -315,3 +326,25 @@ async def companies(session: Session) -> None:
     assert_type(make_record(Company, 1, name="Acme"), Company)
     companies.iter(status="customer")  # type: ignore[call-arg]
     await companies.create(Note())  # type: ignore[arg-type]
+
+
+async def metrics_and_activities(session: Session, rows: AsyncIterator[dict[str, Any]]) -> None:
+    """Records, mappings, or both, from any iterable."""
+    options: SendOptions = {"chunk_size": 100, "max_bytes": 1000, "concurrency": 2}
+    async with Analytics(session, "uuid", host="https://x.example", max_in_flight=2) as analytics:
+        assert_type(await analytics.send_metrics([Metric(value=1), {"value": 1}], **options), SendResult)
+        assert_type(await analytics.track(Activity(email="a")), SendResult)
+        assert_type(await analytics.track(rows), SendResult)
+        await analytics.identify(email="a")
+        assert_type(analytics.read_metrics(company_id="c", since="2026-01-01"), AsyncGenerator[Metric, None])
+        async with analytics.sending_metrics(rows) as run:
+            assert_type(run, SendRun)
+            async for chunk in run:
+                assert_type(chunk, SendChunkResult)
+        assert_type(run.result.problems, list[SendProblem])
+        assert_type(run.result.problem_groups, tuple[SendProblemGroup, ...])
+        assert_type(run.result.not_accepted, dict[SendOutcome, tuple[range, ...]])
+        await analytics.send_metrics([5])  # type: ignore[list-item]
+        await analytics.identify("a")  # type: ignore[call-arg]
+        await analytics.send_metrics([], on_invalid="raise")  # type: ignore[call-arg]
+    assert_type(SendError("m", result=run.result).result, SendResult)

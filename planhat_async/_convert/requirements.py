@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from planhat_async._convert.codegen import generated_function
-from planhat_async._convert.fields import fields_of
+from planhat_async._convert.fields import fields_of, wire_path
 from planhat_async.keys import is_record_id
 from planhat_async.records import Model
 
@@ -39,6 +39,7 @@ class Requirements:
 def requirements_of(model: Model) -> Requirements:
     """The checks of this model's rows, generated once: every row passes through them."""
     wires = {name: field.wire for name, field in fields_of(model.record).items()}
+    wires |= {name: wire_path(model.record, name) for group in (*model.needs, *model.upsert_needs) for name in group}
     companies: set[str] = set()  # most rows share one, so those found valid are remembered
     names = {
         "is_record_id": is_record_id,

@@ -37,7 +37,7 @@ def record_in(cls: type[R], body: bytes) -> R:
 
 def record_or_sent(cls: type[R], body: bytes, sent: Mapping[str, Any]) -> R:
     """The record in an answer, or else what was sent; raises DecodeError for an error or a page of HTML."""
-    answer = _acknowledgement_in(body)
+    answer = acknowledgement_in(body)
     if isinstance(answer, Mapping) and "_id" in answer:
         return record_in(cls, body)
     return decode_record(cls, encode_plain(sent))
@@ -45,14 +45,14 @@ def record_or_sent(cls: type[R], body: bytes, sent: Mapping[str, Any]) -> R:
 
 def deleted_in(body: bytes) -> bool:
     """Whether the answer to a DELETE does not count 0 deletions; raises DecodeError for an error or a page of HTML."""
-    answer = _acknowledgement_in(body)
+    answer = acknowledgement_in(body)
     if not isinstance(answer, Mapping) or "_id" in answer:
         return True
     return bool(answer.get("deletedCount", answer.get("n")) != 0)
 
 
-def _acknowledgement_in(body: bytes) -> Any:
-    """The JSON or the words such as OK in a success; `None` if it is empty."""
+def acknowledgement_in(body: bytes) -> Any:
+    """The JSON or the words such as OK in a success, `None` if it is empty; raises DecodeError for an error or HTML."""
     text = body.strip(_BLANK)
     if not text:
         return None

@@ -17,6 +17,7 @@ from planhat_async.cli import console
 from planhat_async.cli.demo import run_demo
 from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
 from planhat_async.cli.job_commands import fields, jobs, report
+from planhat_async.cli.metrics_command import metrics
 from planhat_async.cli.parameters import (
     DEFAULT_PER_MINUTE,
     DEFAULTS,
@@ -42,7 +43,8 @@ from planhat_async.session import Session
 
 app: typer.Typer = typer.Typer(
     help="Read and write Planhat's records in bulk. "
-    "The token comes from PLANHAT_API_TOKEN or --token-file, the server from PLANHAT_BASE_URL or --base-url.",
+    "The token comes from PLANHAT_API_TOKEN or --token-file, the server from PLANHAT_BASE_URL or --base-url. "
+    "Metrics need the tenant UUID instead: PLANHAT_TENANT_UUID or --tenant-file.",
     epilog="Exit codes: 0 success, 1 some rows were not stored, 2 wrong usage or an unusable file, "
     "3 Planhat could not be used, 130 interrupted, 141 the output was closed.",
     no_args_is_help=True,
@@ -53,6 +55,7 @@ app: typer.Typer = typer.Typer(
 
 
 app.command()(upsert)
+app.command()(metrics)
 app.command()(fields)
 app.command()(report)
 app.add_typer(jobs, name="jobs")
@@ -149,7 +152,7 @@ def sandbox(
     """Run a local Planhat on loopback, to try things out.
 
     Without --save its records are lost when it stops. Its token is PLANHAT_API_TOKEN; if that is not set, it accepts
-    any token.
+    any token. It is the analytics host as well, with PLANHAT_TENANT_UUID, or else any tenant UUID.
     """
     if list_faults:
         console.out.print(described())
@@ -165,6 +168,7 @@ def sandbox(
             max_parallel=max_parallel or None,
             faults=faults,
             seed=seed,
+            tenant_uuid=os.environ.get("PLANHAT_TENANT_UUID") or None,
         )
         for source in load or ():
             model, _, path = source.rpartition("=")

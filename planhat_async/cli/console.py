@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TimeElapsedColumn
@@ -16,7 +17,7 @@ from planhat_async._convert import printable
 from planhat_async.jobs.job_progress import in_words
 from planhat_async.jobs.plan import Plan
 from planhat_async.jobs.upsert_job import JobCost
-from planhat_async.results import STORED, Outcome, ProblemGroup, UpsertResult
+from planhat_async.results import STORED, ProblemGroup, UpsertResult
 from planhat_async.session import SessionStats
 
 
@@ -29,18 +30,18 @@ class _Console(Console):
 out: Console = _Console(soft_wrap=True)
 err: Console = _Console(stderr=True, soft_wrap=True)
 
-_SHOWN_PROBLEMS = 10
-_MAX_LINE = 2000
+SHOWN_PROBLEMS = 10
+MAX_LINE = 2000
 _MEANING = {
-    Outcome.CREATED: "new records",
-    Outcome.UPDATED: "existing records, changed",
-    Outcome.UNCHANGED: "existing records, not changed",
-    Outcome.UNREPORTED: "accepted; Planhat does not say whether changed",
-    Outcome.REJECTED: "rejected by Planhat",
-    Outcome.INVALID: "not sent: Planhat would reject or drop them",
-    Outcome.DROPPED: "missing from Planhat's answer",
-    Outcome.UNKNOWN: "sent, but no answer gives their outcome",
-    Outcome.UNSENT: "not processed before the run ended",
+    "created": "new records",
+    "updated": "existing records, changed",
+    "unchanged": "existing records, not changed",
+    "unreported": "accepted; Planhat does not say whether changed",
+    "rejected": "rejected by Planhat",
+    "invalid": "not sent: Planhat would reject or drop them",
+    "dropped": "missing from Planhat's answer",
+    "unknown": "sent, but no answer gives their outcome",
+    "unsent": "not processed before the run ended",
 }
 
 
@@ -76,26 +77,33 @@ def progress(title: str, *, total: int | None) -> Iterator[Callable[..., None]]:
 
 def show_result(result: UpsertResult, *, seconds: float, ended_by: BaseException | None) -> None:
     """Print a table of outcomes, the first problems, and what ended the run early."""
-    table = Table(title=f"{in_words(result.rows, 'row')} in {seconds:.1f} s", title_justify="left")
-    table.add_column("outcome")
-    table.add_column("rows", justify="right")
-    table.add_column("meaning")
-    for name, n_rows in result.counts().items():
-        if n_rows:
-            style = "" if name in STORED else "bold red"
-            table.add_row(name, f"{n_rows:,}", _MEANING[Outcome(name)], style=style)
-    out.print(table)
+    show_outcomes(result.counts(), _MEANING, good=STORED, seconds=seconds)
     _list_problems(result, ended_by=ended_by)
     if ended_by is not None:
         complain(ended_by)
 
 
+def show_outcomes(
+    counts: Mapping[str, int], meaning: Mapping[str, str], *, good: Collection[str], seconds: float
+) -> None:
+    """Print a table of the outcomes that rows have, with their meaning; those that are not good stand out."""
+    table = Table(title=f"{in_words(sum(counts.values()), 'row')} in {seconds:.1f} s", title_justify="left")
+    table.add_column("outcome")
+    table.add_column("rows", justify="right")
+    table.add_column("meaning")
+    for name, n_rows in counts.items():
+        if n_rows:
+            table.add_row(name, f"{n_rows:,}", meaning[name], style="" if name in good else "bold red")
+    out.print(table)
+
+
 def _list_problems(result: UpsertResult, *, ended_by: BaseException | None) -> None:
     """Print the first reasons, each with all of its rows."""
     groups = result.problem_groups
-    for group in groups[:_SHOWN_PROBLEMS]:
-        tell(f"{_rows_of(group)} {group.outcome}: {_reason(group, ended_by, reference='see below')}")
-    if len(groups) > _SHOWN_PROBLEMS:
+    for group in groups[:SHOWN_PROBLEMS]:
+        rows = rows_in_words(group.n_rows, group.positions, group.key)
+        tell(f"{rows} {group.outcome}: {_reason(group, ended_by, reference='see below')}")
+    if len(groups) > SHOWN_PROBLEMS:
         err.print(f"{result.n_problems:,} problems in all; --json shows more of them")
 
 
@@ -104,14 +112,20 @@ def _reason(group: ProblemGroup, ended_by: BaseException | None, *, reference: s
     return reference if ended_by is not None and group.reason == str(ended_by) else printable(group.reason)
 
 
-def _rows_of(group: ProblemGroup) -> str:
-    """The rows, counted from 1, and the key of a single row."""
-    n_named = sum(map(len, group.positions))
-    n_nameless = group.n_rows - n_named
+def rows_in_words(n_rows: int, positions: Sequence[range], key: str | None = None) -> str:
+    """Rows, counted from 1, and the key of a single row.
+
+    Args:
+        n_rows: The number of rows.
+        positions: Their known positions, counted from 0.
+        key: The key, if there is one row.
+    """
+    n_named = sum(map(len, positions))
+    n_nameless = n_rows - n_named
     nameless = [f"{in_words(n_nameless, 'row')} Planhat does not name"] if n_nameless else []
-    ranges = [f"{one.start + 1}–{one.stop}" if len(one) > 1 else f"{one.stop}" for one in group.positions]  # noqa: RUF001
+    ranges = [f"{one.start + 1}–{one.stop}" if len(one) > 1 else f"{one.stop}" for one in positions]  # noqa: RUF001
     if n_named == 1:
-        named = [f"row {ranges[0]}" + (f" ({printable(group.key, 100)})" if group.key else "")]
+        named = [f"row {ranges[0]}" + (f" ({printable(key, 100)})" if key else "")]
     else:
         named = [f"rows {', '.join(ranges[:5])}{' ...' if len(ranges) > 5 else ''}"] if ranges else []
     return " and ".join([*named, *nameless])
@@ -122,10 +136,11 @@ def _problem(group: ProblemGroup, ended_by: BaseException | None = None) -> dict
     what = {"outcome": group.outcome, "reason": _reason(group, ended_by, reference="see stopped_by")}
     if group.n_rows == 1:
         return {"row": group.positions[0].stop if group.positions else None, "key": group.key, **what}
-    return {"n_rows": group.n_rows, "rows": _pairs(group.positions), **what}
+    return {"n_rows": group.n_rows, "rows": pairs(group.positions), **what}
 
 
-def _pairs(ranges: Iterable[range]) -> list[list[int]]:
+def pairs(ranges: Iterable[range]) -> list[list[int]]:
+    """Ranges of rows as JSON: the first and the last row of each, counted from 1."""
     return [[one.start + 1, one.stop] for one in ranges]
 
 
@@ -137,13 +152,13 @@ def print_json(
         "rows": result.rows,
         **result.counts(),
         "ok": result.ok and ended_by is None,
-        "stopped_by": None if ended_by is None else printable(str(ended_by), _MAX_LINE),
+        "stopped_by": None if ended_by is None else printable(str(ended_by), MAX_LINE),
         "calls": stats.calls,
         "attempts": stats.attempts,
         "seconds": round(seconds, 3),
         "n_problems": result.n_problems,
         "problems": [_problem(group, ended_by) for group in result.problem_groups],
-        "not_stored": {outcome: _pairs(ranges) for outcome, ranges in result.not_stored.items()},
+        "not_stored": {outcome: pairs(ranges) for outcome, ranges in result.not_stored.items()},
     }
     sys.stdout.write(json.dumps(total) + "\n")
 
@@ -171,18 +186,23 @@ def show_plan(plan: Plan, *, per_minute: int, as_json: bool) -> None:
             del problem["outcome"]
         sys.stdout.write(json.dumps(shown | {"problems": problems}) + "\n")
         return
-    table = Table(title="What would be sent", title_justify="left", show_header=False)
+    show_numbers("What would be sent", shown)
+    _list_problems(plan.result, ended_by=None)
+
+
+def show_numbers(title: str, numbers: Mapping[str, Any]) -> None:
+    """Print a table of numbers and their names."""
+    table = Table(title=title, title_justify="left", show_header=False)
     table.add_column()
     table.add_column(justify="right")
-    for name, value in shown.items():
+    for name, value in numbers.items():
         table.add_row(name.replace("_", " "), f"{value:,}")
     out.print(table)
-    _list_problems(plan.result, ended_by=None)
 
 
 def tell(message: str) -> None:
     """Print one line on standard error; it may quote Planhat or a file."""
-    err.print(Text(printable(message, _MAX_LINE)))
+    err.print(Text(printable(message, MAX_LINE)))
 
 
 def complain(message: object) -> None:

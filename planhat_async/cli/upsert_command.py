@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from planhat_async.cli import console
 from planhat_async.cli.exit_codes import INTERRUPTED, NOT_ALL_STORED, UNUSABLE, WRONG_USAGE, refusals
+from planhat_async.cli.interruptions import CUT_OFF, ENDED_EARLY, Interrupted, interruptible
 from planhat_async.cli.job_display import follow
 from planhat_async.cli.parameters import (
     DEFAULT_PER_MINUTE,
@@ -25,20 +25,20 @@ from planhat_async.cli.parameters import (
     PerMinute,
     TokenFile,
     UpsertedModel,
+    mapping_of,
     session_for,
 )
-from planhat_async.cli.signals import run, signals_handled
+from planhat_async.cli.signals import run
 from planhat_async.errors import PlanhatError
 from planhat_async.jobs.job_progress import in_words
 from planhat_async.jobs.journal_file import JournalError, files_of
-from planhat_async.jobs.mapping import FieldMapping, SourceError
-from planhat_async.jobs.mapping_files import MappingFile
+from planhat_async.jobs.mapping import SourceError
 from planhat_async.jobs.plan import plan_upsert
 from planhat_async.jobs.rejects import Rejects
 from planhat_async.jobs.sources import FileSource
 from planhat_async.jobs.threaded_source import ThreadedSource
 from planhat_async.jobs.upsert_job import JobCost, JobOptions, UpsertJob
-from planhat_async.repositories import UpsertOptions, Upserts
+from planhat_async.repositories import UpsertOptions
 from planhat_async.session import Session
 
 
@@ -109,7 +109,7 @@ def upsert(
         if not verify_by:
             _refuse_alone("--verify-by", **{"--verify-wait": verify_wait != DEFAULTS.verify_wait})
         repository = UPSERTED[model]
-        mapping = _mapping(repository, map_ or [], set_ or [])
+        mapping = mapping_of(repository.model.record, map_ or [], set_ or [])
         source = FileSource(file, mapping, format=None if format_ is None else format_.value, encoding=encoding)
         source.check_beginning()
         options: UpsertOptions = {"chunk_size": chunk_size, "verify_by": verify_by or (), "verify_wait": verify_wait}
@@ -153,13 +153,13 @@ def _carry_out(session: Session, job: UpsertJob, source: FileSource, rejects: Re
     sys.stdout.flush()
     if rejects is not None and rejects.n_rows:
         _copy_rejects(rejects, ended_by, has_lost_input=isinstance(error, SourceError), has_journal=job.has_journal)
-    elif job.has_journal and isinstance(ended_by, PlanhatError | _Interrupted):
+    elif job.has_journal and isinstance(ended_by, PlanhatError | Interrupted):
         console.tell("run the same command again to resume")
     if ended_by is None:
         return 0 if job.result.ok else NOT_ALL_STORED
     if isinstance(ended_by, PlanhatError):
         return UNUSABLE
-    return INTERRUPTED if isinstance(ended_by, _Interrupted) else WRONG_USAGE
+    return INTERRUPTED if isinstance(ended_by, Interrupted) else WRONG_USAGE
 
 
 def _copy_rejects(rejects: Rejects, ended_by: BaseException | None, *, has_lost_input: bool, has_journal: bool) -> None:
@@ -185,45 +185,20 @@ def _copy_rejects(rejects: Rejects, ended_by: BaseException | None, *, has_lost_
         console.tell("rows that no run has reached are not in it: move it away, and run the same command again")
 
 
-def _mapping(repository: type[Upserts[Any]], maps: list[str], constants: list[str]) -> FieldMapping:
-    """The mapping by `--map`, which may name a TOML file, and `--set`."""
-    files = [text for text in maps if "=" not in text and text.lower().endswith(".toml")]
-    if len(files) > 1:
-        raise SourceError(f"one mapping file at a time: {' and '.join(files)}")
-    held = MappingFile.load(Path(files[0])) if files else MappingFile()
-    return FieldMapping.parse(
-        repository.model.record,
-        maps=[text for text in maps if text not in files],
-        constants=constants,
-        columns=held.columns,
-        values=held.constants,
-        dates=held.dates,
-        time_zone=held.time_zone,
-    )
-
-
-class _Interrupted(Exception):  # noqa: N818 - not an error
-    """A signal asked the program to end."""
-
-
-_ENDED_EARLY = "interrupted; what was in flight has ended, the rows after it were not sent"
-_CUT_OFF = "interrupted; rows in flight are unknown, those after them were not sent"
-
-
 async def _upsert(
     session: Session, job: UpsertJob, source: FileSource, rejects: Rejects | None
 ) -> tuple[BaseException | None, JobCost]:
     """Run the job and collect its rejects; returns the error or interruption that ended it early, and its cost."""
     started = time.monotonic()
     ended_by: BaseException | None = None
-    with _interruptible(job) as signals:
+    with interruptible(job) as signals:
         try:
             async with session, job:
                 await follow(session, job, source, rejects)
             if signals and not job.is_done:
-                ended_by = _Interrupted(_ENDED_EARLY)
+                ended_by = Interrupted(ENDED_EARLY)
         except asyncio.CancelledError:
-            ended_by = None if job.is_done else _Interrupted(_CUT_OFF)
+            ended_by = None if job.is_done else Interrupted(CUT_OFF)
         except JournalError as error:
             if not job.has_begun:
                 raise
@@ -237,21 +212,3 @@ async def _upsert(
         for entry in () if isinstance(ended_by, JournalError) else job.earlier:
             rejects.add_earlier(entry)
     return ended_by, job.cost(seconds=time.monotonic() - started)
-
-
-@contextmanager
-def _interruptible(job: UpsertJob) -> Iterator[list[int]]:
-    """Stop the job at the first signal, and cancel it at the second; yields the signals received."""
-    task = asyncio.current_task()
-    received: list[int] = []
-
-    def interrupt(number: int) -> None:
-        received.append(number)
-        if len(received) > 1 and task is not None:
-            task.cancel()
-        else:
-            job.stop()
-            console.tell("finishing the chunks in flight; interrupt again to stop at once")
-
-    with signals_handled(interrupt):
-        yield received

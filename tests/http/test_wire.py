@@ -109,7 +109,8 @@ class TestStatuses:
     def test_bodies_are_not_shown(self) -> None:
         """They are long, and somebody's data."""
         assert "body" not in repr(Request(method="PUT", path="/tasks", body=b"mine"))
-        assert repr(Response(status=200, body=b"x")) == "Response(status=200, headers={})"
+        location = {"location": "/dimensiondata/secret"}
+        assert repr(Response(status=302, headers=location, body=b"x")) == "Response(status=302)"
 
 
 class TestRetryAfter:
