@@ -24,6 +24,7 @@ conversation without a `type`               (`Choices.conversations_need_type`  
 `get_list()` of a model that has neither    the `_id`s only                     its own: it selects these by default
 `name` nor `companyId`
 `time_entry.duplicate`                      the answer of a bulk upsert         the documentation's: it has no answer
+`user_activity.segment` of a list           all are stored                      the documentation's: it has one event
 ==========================================  ==================================  =====================================
 """
 
@@ -74,11 +75,12 @@ async def sandbox(choices: Choices) -> AsyncIterator[Sandbox]:
 
 @pytest.fixture
 def cruds(sandbox: Sandbox) -> Iterator[Any]:
-    client = Planhat(api_token=sandbox.token, retries=0)
-    client.client.host = f"{sandbox.url}/"
+    client = Planhat(api_token=sandbox.token, tenant_token=sandbox.tenant_uuid, retries=0)
+    client.client.host, client.client_analytics.host = f"{sandbox.url}/", f"{sandbox.analytics_url}/"
     client._delay = 0
     yield client
     client.client.manager.clear()
+    client.client_analytics.manager.clear()
 
 
 async def use(function: Callable[[], Any]) -> Any:
@@ -319,3 +321,54 @@ async def test_lean_companies(sandbox: Sandbox, cruds: Any) -> None:
         assert set(names(status="lost, prospect")) == set(names(status=("lost", "prospect"))) == {"lost", "prospect"}
 
     await use(calls)
+
+
+# The analytics host
+
+
+def metric(number: int, **fields: Any) -> dict[str, Any]:
+    """One of a day in January 2026."""
+    date = f"2026-01-{number + 1:02}T00:00:00.000Z"
+    return {"dimensionId": "logins", "value": number, "externalId": "acme", "date": date, **fields}
+
+
+async def test_metrics(sandbox: Sandbox, cruds: Any) -> None:
+    """They are sent, counted, and listed page by page for a company, a dimension and some days."""
+
+    def calls() -> list[Any]:
+        answer = cruds.metrics.bulk_insert_metrics([metric(number) for number in range(5)], raise_on_error=True)
+        assert answer == {"processed": 5, "errors": []}
+        assert cruds.metrics.bulk_insert_metrics(metric(5, dimensionId="others"))["processed"] == 1
+        days = ("2026-01-02", cruds.metrics.epoch_days_format("2026-01-31"))
+        return list(cruds.metrics.get_dimension_data(*days, ACME.company_id, "logins", limit=3))
+
+    pages = await use(calls)
+    assert [[one["value"] for one in page] for page in pages] == [[1, 2, 3], [4]]
+    assert [one["value"] for one in sandbox.metrics] == [0, 1, 2, 3, 4, 5]
+
+
+async def test_refused_metrics(sandbox: Sandbox, cruds: Any) -> None:
+    """Its own check finds the errors in the answer; the other metrics are stored."""
+    sent = [metric(0), metric(1, dimensionId="no spaces")]
+    with pytest.raises(PlanhatUpsertError, match="no spaces"):
+        await use(lambda: cruds.metrics.bulk_insert_metrics(sent, raise_on_error=True))
+    assert len(sandbox.metrics) == 1
+
+
+async def test_activities(sandbox: Sandbox, cruds: Any) -> None:
+    """One by one and in bulk, as they were sent."""
+    sent = [{"email": f"ada-{number}@acme.example", "action": "login"} for number in range(3)]
+
+    def calls() -> None:
+        cruds.user_activity.create_activity(sent[0])
+        cruds.user_activity.create_activity(sent[1:], bulk=True, raise_on_error=True)
+
+    await use(calls)
+    assert sandbox.activities == sent
+
+
+async def test_events_of_segment(sandbox: Sandbox, cruds: Any) -> None:
+    """They need the tenant's token as the name of a user; it sends one, or a list."""
+    sent = [{"type": "identify", "user_id": str(number), "traits": {}} for number in range(3)]
+    await use(lambda: [cruds.user_activity.segment(one) for one in (sent[0], sent[1:])])
+    assert sandbox.segments == sent

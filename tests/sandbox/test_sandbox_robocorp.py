@@ -17,6 +17,10 @@ page of the model does not name
 `update_objects` of churns, conversations   an error                            the documentation's: it names the
 and notes by their own keys                 (`Choices.undocumented_keys_match`  `_id` only
                                             matches them)
+`update_objects` of opportunities by        an error                            its own: the page names the other two
+`sourceId` alone
+`update_objects` of a list that is refused  400                                 its own: it raises, with the errors
+as a whole                                                                      in the text of a message only
 `update_objects` of more than 5,000         all are stored                      its own: it goes on to chunks without
                                                                                 objects, and raises a `ValueError`
 `delete_planhat_object` by a `sourceId` or  404                                 its own: only the `_id` is documented
@@ -26,7 +30,7 @@ answer
 `get_objects(company_ids=…)` of several     an empty list                       the documentation's: it has one id,
 companies, of most models                                                       and does not say what several do
 the same of custom fields and users         all                                 its own: they have no such filter
-the same of custom fields, issues and       -                                   its own: an `AttributeError`
+the same of custom fields, issues and       the list                            its own: an `AttributeError`
 users with its cache
 `get_objects(properties="ALL")`             the `_id`s only                     its own: no such word is documented
 ==========================================  ==================================  =====================================
@@ -84,8 +88,8 @@ async def sandbox(choices: Choices) -> AsyncIterator[Sandbox]:
 
 @pytest.fixture
 def robot(sandbox: Sandbox) -> Iterator[Any]:
-    client = Planhat(api_key=sandbox.token, use_caching=False)
-    client.session._api_host = sandbox.url
+    client = Planhat(api_key=sandbox.token, tenant_uuid=sandbox.tenant_uuid, use_caching=False)
+    client.session._api_host, client.session._analytics_host = sandbox.url, sandbox.analytics_url
     client.session._session.trust_env = False  # a proxy of the machine's is not asked for loopback
     yield client
     client.session._session.close()
@@ -196,8 +200,9 @@ async def test_a_ticket_is_not_created_alone(robot: Any) -> None:
 async def test_its_name_of_the_company(robot: Any) -> None:
     """It names the company of every model `companyId`, that of invoices and NPS answers as well."""
     with pytest.raises(PlanhatHTTPError, match="cId is required"):
-        await use(robot.create_object, types.Invoice({"externalId": "7"} | {"companyId": ACME.company_id}))
-    answer = await use(robot.create_object, types.NPS({"email": "a@b.c", "score": 9, "companyId": ACME.company_id}))
+        await use(robot.create_object, types.Invoice(external_id="7", company_id=ACME.company_id))
+    sent = types.NPS({"email": "a@b.c", "score": 9}, company_id=ACME.company_id)
+    answer = await use(robot.create_object, sent)
     assert answer.company_id == ""
 
 
@@ -246,6 +251,20 @@ def is_updated(robot: Any, objects: Any) -> bool:
         return bool(robot.update_objects(objects)["updated"])
     except PlanhatHTTPError:
         return False
+
+
+@each("bulk")
+async def test_refused_objects(robot: Any, facts: Facts) -> None:
+    """The answer to a list that is refused in part is a result like any other."""
+    refused = row(facts, 2) | ({"companyId": "extid-nobody"} if facts.kind == "ticket" else {"custom": "no object"})
+    answer = await use(robot.update_objects, made(facts, row(facts), refused))
+    assert (answer["created"], len(answer["createdErrors"])) == (1, 1)
+
+
+async def test_a_list_that_is_refused_as_a_whole(robot: Any) -> None:
+    """That raises, with the lists of errors in its message only."""
+    with pytest.raises(PlanhatHTTPError, match=r"createdErrors.*companyId is required"):
+        await use(robot.update_objects, made(KINDS["task"], {"action": "no company"}))
 
 
 async def test_custom_fields_have_no_bulk_upsert(robot: Any) -> None:
@@ -337,6 +356,20 @@ async def test_the_objects_of_a_company_from_its_cache(sandbox: Sandbox, robot: 
             await call
 
 
+@each("get", "list")
+async def test_an_object_from_its_cache(sandbox: Sandbox, robot: Any, facts: Facts) -> None:
+    """It lists all objects once, finds those by any key of theirs, and asks for the others."""
+    record_id = add(sandbox, facts, sourceId="key", externalId="key", extId="key")
+    robot.use_caching = True
+    cls = CLASSES[facts.kind]
+    for kind, key in {"_id": record_id, "srcid": "key"}.items():
+        if kind == "_id" or facts.kind != "user":  # the list of users has no `sourceId`
+            assert (await use(robot.get_object_by_id, cls, key, KEY_KINDS[kind])).id == record_id
+    with pytest.raises(PlanhatNotFoundError):
+        await use(robot.get_object_by_id, cls, "f" * 24)
+    assert [request.path.count("/") for request in sandbox.requests] == [1, 2]
+
+
 async def test_many_companies_are_asked_for_in_parts(sandbox: Sandbox, robot: Any) -> None:
     """A list of companies that would make the URL too long becomes several lists."""
     companies = [sandbox.add("companies", {"name": str(number)})["_id"] for number in range(100)]
@@ -350,3 +383,14 @@ async def test_all_companies_and_those_that_are_missing(robot: Any) -> None:
     assert {one.name for one in listed} == {"Acme", "Other"}
     sought = types.Company.from_list([{"externalId": "acme"}, {"externalId": "nobody"}])
     assert [one.external_id for one in await use(robot.find_missing_objects, sought)] == ["nobody"]
+
+
+# The analytics host
+
+
+async def test_activities(sandbox: Sandbox, robot: Any) -> None:
+    """One by one and in bulk, as they were sent."""
+    sent = [{"email": f"ada-{number}@acme.example", "action": "login"} for number in range(3)]
+    assert (await use(robot.session.create_analytics, sent[0])).ok
+    assert (await use(robot.session.create_bulk_activities, sent[1:])).ok
+    assert sandbox.activities == sent
