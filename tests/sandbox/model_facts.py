@@ -14,6 +14,8 @@ FACTS: dict[str, dict[str, Any]] = json.loads((Path(__file__).parents[1] / "data
     "models"
 ]
 SURE = {"D", "G"}
+MORE_KEYS = {"note": {"srcid", "extid"}, "conversation": {"srcid"}, "task": {"extid"}}
+"""Kinds of key that the sandbox takes although only the page on keys allows them, not the one on the model."""
 _SHARES_A_PATH = {"note": "notes", "conversation": "conversations"}
 _NAMES = {rules.path: rules.name for rules in ALL if rules.path is not None}
 _SAMPLES: dict[str, Any] = {

@@ -6,15 +6,13 @@ from itertools import permutations
 from typing import Any
 
 import pytest
-from model_facts import FACTS, MODELS, SURE, Facts
+from model_facts import FACTS, MODELS, MORE_KEYS, SURE, Facts
 from sandbox_door import ACME, NOW, Answer, Door
 
 from planhat_async.sandbox import Choices
 from planhat_async.sandbox.models import ALL, Rules
 from planhat_async.sandbox.times import at, written
 
-MORE_KEYS = {"note": {"srcid", "extid"}, "conversation": {"srcid"}, "task": {"extid"}}
-"""Kinds of keys that the sandbox accepts although only the page on keys allows them, not that of the model."""
 COMPUTED = {
     "invoice": {"lineItems"},
     "line_item": {"arr", "mrr"},
