@@ -6,12 +6,12 @@ import ast
 import inspect
 import sys
 import textwrap
-from datetime import datetime
+from datetime import date
 from typing import Any
 
 import pytest
 
-from planhat_async._convert import fields_of, to_wire, write_time
+from planhat_async._convert import fields_of, to_wire
 from planhat_async.models import ALL
 from planhat_async.records import Model
 from planhat_async.repositories import Creates, Repository, Updates, Upserts
@@ -87,8 +87,8 @@ def unstructure(value: Any) -> dict[str, Any]:
     out: dict[str, Any] = {**value.extra}
     for name, field in fields_of(type(value)).items():
         item = getattr(value, name)
-        if isinstance(item, datetime):
-            item = write_time(item)
+        if isinstance(item, date):
+            item = field.check(item)
         elif item is not None and field.part:
             item = [unstructure(one) for one in item]
         if item is not None and (item or name != "custom"):

@@ -10,6 +10,7 @@ from attrs import frozen
 from faults import Fault, FaultyTransport
 
 from planhat_async import Notes, Outcome, RateLimits, RetryPolicy, Session, Tickets, UpsertResult
+from planhat_async._http.transport import AiohttpTransport
 from planhat_async.sandbox import Sandbox
 
 N_TICKETS, N_NOTES = 200_000, 50_000
@@ -18,8 +19,8 @@ SHARE = 0.2
 """The part of attempts that fail."""
 _BAD_EVERY = 1000
 """One ticket in this many names an unknown company, so that the answer is a 206."""
-_LIMITS = RateLimits(per_minute=1_000_000, per_second=100_000, reserve=0)
-_RETRY = RetryPolicy(attempts=30, wait_initial=0.001, wait_max=0.001, budget=1e6)
+LIMITS = RateLimits(per_minute=1_000_000, per_second=100_000, reserve=0)
+RETRY = RetryPolicy(attempts=30, wait_initial=0.001, wait_max=0.001, budget=1e6)
 
 
 @frozen
@@ -58,8 +59,8 @@ async def write_tickets(n_rows: int = N_TICKETS, *, seed: int = 0, chunk_size: i
     last = {row["sourceId"]: row["title"] for row in _tickets(n_rows) if row["companyExternalId"] == "acme"}
     async with Sandbox(per_minute=None, per_second=None) as planhat:
         planhat.add_company("c1", external_id="acme")
-        transport = FaultyTransport(planhat.url, seed, SHARE)
-        async with Session(planhat.token, transport=transport, limits=_LIMITS, retry=_RETRY) as session:
+        transport = FaultyTransport(AiohttpTransport(planhat.url, max_connections=50), seed, SHARE)
+        async with Session(planhat.token, transport=transport, limits=LIMITS, retry=RETRY) as session:
             result = await Tickets(session).upsert_many(_tickets(n_rows), chunk_size=chunk_size)
         stored = Counter((ticket["externalId"], ticket["subject"]) for ticket in planhat.records("tickets"))
     return Outcomes(result, transport.n_faults, Counter(last.items()), stored)
@@ -75,8 +76,8 @@ async def write_notes(
     """Write keyless notes, each with its own subject."""
     async with Sandbox(per_minute=None, per_second=None) as planhat:
         planhat.add("conversations", {"type": "email", "subject": "note 0"})
-        transport = FaultyTransport(planhat.url, seed, SHARE)
-        async with Session(planhat.token, transport=transport, limits=_LIMITS, retry=_RETRY) as session:
+        transport = FaultyTransport(AiohttpTransport(planhat.url, max_connections=50), seed, SHARE)
+        async with Session(planhat.token, transport=transport, limits=LIMITS, retry=RETRY) as session:
             result = await Notes(session).upsert_many(
                 _notes(n_rows),
                 chunk_size=chunk_size,

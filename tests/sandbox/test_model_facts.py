@@ -117,26 +117,17 @@ def test_keys_of_bulk_upserts(facts: Facts) -> None:
     planhat = Door()
     for name in keys[1:]:
         _add(planhat, facts, **{stored[name]: f"own {name}"})
-        answer = planhat("PUT", facts.path, [{name: f"own {name}", **_change(facts)}]).body
+        answer = planhat("PUT", facts.path, [{name: f"own {name}", **facts.change()}]).body
         assert (answer["created"], answer["updated"]) == (0, 1), name
     for first, second in [pair for pair in permutations(keys, 2) if keys.index(pair[0]) < keys.index(pair[1])]:
         planhat = Door()
         chosen = _add(planhat, facts, **({} if first == "_id" else {stored[first]: "first"}))
         other = _add(planhat, facts, **{stored[second]: "second"})
         named = chosen if first == "_id" else "first"
-        planhat("PUT", facts.path, [{first: named, second: "second", **_change(facts)}])
-        marked = [one["_id"] for one in planhat.api.state.records(rules.name) if _change(facts).items() <= one.items()]
+        planhat("PUT", facts.path, [{first: named, second: "second", **facts.change()}])
+        marked = [one["_id"] for one in planhat.api.state.records(rules.name) if facts.change().items() <= one.items()]
         assert marked in ([chosen], []), (first, second)
         assert other not in marked
-
-
-def _change(facts: Facts) -> dict[str, Any]:
-    """Return a field that is not a key."""
-    keys = {"externalId", "extId", "sourceId", "email"}
-    types = facts.known["fields"]
-    name = next(n for n in facts.writable() if types[n]["type"] in {"string", "number", "boolean"} and n not in keys)
-    value = {"string": "changed", "number": 77, "boolean": True}[types[name]["type"]]
-    return {name: value}
 
 
 @_with_call("bulk")
@@ -146,7 +137,7 @@ def test_keys_that_may_match(facts: Facts) -> None:
         for does_match in (False, True):
             planhat = _door(undocumented_keys_match=does_match)
             key = _add(planhat, facts, **{name: "own"})
-            row = facts.good("bulk") | facts.sample(*facts.sort) | {name: "own"} | _change(facts)
+            row = facts.good("bulk") | facts.sample(*facts.sort) | {name: "own"} | facts.change()
             answer = planhat("PUT", facts.path, [row | {"type": "note"}]).body
             updated = [record["_id"] for record in answer["updatesKeys"]]
             assert updated == ([key] if does_match else []), name

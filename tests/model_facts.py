@@ -10,9 +10,7 @@ from attrs import frozen
 
 from planhat_async.sandbox.models import ALL
 
-FACTS: dict[str, dict[str, Any]] = json.loads((Path(__file__).parents[1] / "data" / "models.json").read_text())[
-    "models"
-]
+FACTS: dict[str, dict[str, Any]] = json.loads((Path(__file__).parent / "data" / "models.json").read_text())["models"]
 SURE = {"D", "G"}
 MORE_KEYS = {"note": {"srcid", "extid"}, "conversation": {"srcid"}, "task": {"extid"}}
 """Kinds of key that the sandbox takes although only the page on keys allows them, not the one on the model."""
@@ -30,6 +28,8 @@ _SAMPLES: dict[str, Any] = {
     "array": ["x"],
     "object": {"a": 1},
 }
+_ITEMS = {"objectId": "a" * 24, "object": {"a": 1}}
+_CHANGES: dict[str, Any] = {"string": "changed", "number": 77, "boolean": True}
 _SAMPLES_BY_NAME = {"email": "ada@acme.example", "domains": ["acme.example"], "companyExternalId": "acme"}
 
 
@@ -86,6 +86,13 @@ class Facts:
         """A row with every field of the required groups."""
         return self.sample(*(name for group in self.groups(call) for name in group))
 
+    def change(self) -> dict[str, Any]:
+        """A field that makes a difference, and no key."""
+        keys = {"externalId", "extId", "sourceId", "email"}
+        types = self.known["fields"]
+        name = next(n for n in self.writable() if types[n]["type"] in _CHANGES and n not in keys)
+        return {name: _CHANGES[types[name]["type"]]}
+
     def key(self, kind: str) -> str | None:
         """The field of a record that contains a kind of key."""
         fields = {"_id": "_id", "extid": "external_id_field", "srcid": "source_id_field"}
@@ -94,7 +101,10 @@ class Facts:
     def _value(self, name: str) -> Any:
         if name in _SAMPLES_BY_NAME:
             return _SAMPLES_BY_NAME[name]
-        return _SAMPLES[self.known["fields"][name]["type"]]
+        field = self.known["fields"][name]
+        if field.get("items") in _ITEMS:
+            return [_ITEMS[field["items"]]]
+        return _SAMPLES[field["type"]]
 
 
 def _is_writable(field: dict[str, Any]) -> bool:
