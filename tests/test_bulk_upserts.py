@@ -192,7 +192,8 @@ def test_no_keyless_row_is_stored_twice_and_every_missing_one_is_reported(
 @thoroughly
 @given(
     st.lists(st.integers(0, 9), max_size=25),
-    st.lists(st.sampled_from(Fault), max_size=8),
+    # After five requests for the same rows that Planhat did not process, the rows are unknown.
+    st.lists(st.sampled_from(Fault), max_size=8).filter(lambda faults: faults.count(Fault.DROP_BEFORE) < 5),
     durations,
     sizes,
     concurrencies,

@@ -37,7 +37,7 @@ from command_line import (
 from each_model import each, sample_row, with_capability
 from pyarrow import parquet as pq
 
-from planhat_async import Model, Notes
+from planhat_async import Conversations, Model, Notes
 from planhat_async._convert import encode_json
 from planhat_async.cli import app as cli
 from planhat_async.cli.demo import DemoReport
@@ -669,12 +669,10 @@ def test_a_resumed_export_equals_an_uninterrupted_one(
 
 
 @pytest.mark.slow
-@each(Lists, Upserts)
-def test_a_killed_export_is_resumed_to_the_same_file(
-    desk: Desk, stocked: str, repository: type[Repository[Any]]
-) -> None:
+@pytest.mark.parametrize("facts", STOCKED, ids=lambda facts: facts.name)
+def test_a_killed_export_is_resumed_to_the_same_file(desk: Desk, stocked: str, facts: Model) -> None:
     """It could neither print a message nor finish its last line."""
-    model, size = repository.model.name, page_size_of(repository.model)
+    model, size = facts.name, page_size_of(facts)
     assert run("export", model, "-o", "whole.jsonl", "--base-url", stocked).code == 0
     with LimitedProxy(stocked, 3, size) as limited_proxy:
         arguments = ("export", model, "-o", "out.jsonl", "--concurrency", "1", "--base-url", limited_proxy.door)
@@ -772,10 +770,12 @@ def test_an_export_is_parquet_on_request(
 
 @pytest.mark.slow
 def test_parquet_can_be_written_to_a_pipe(desk: Desk, stocked: str) -> None:
-    """Standard output gets the complete file."""
+    """Standard output gets the complete file: notes, and the other conversations of that type."""
     command = [*PROGRAM, "export", "notes", "--format", "parquet", "--base-url", stocked]
     done = subprocess.run(command, cwd=desk.folder, capture_output=True, timeout=60, check=True)
-    assert pq.read_table(io.BytesIO(done.stdout)).num_rows == len([*stock_of(Notes.model)])
+    assert pq.read_table(io.BytesIO(done.stdout)).num_rows == len(
+        [*stock_of(Notes.model), *stock_of(Conversations.model)]
+    )
 
 
 def test_parquet_without_its_package_is_refused(
