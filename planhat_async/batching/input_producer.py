@@ -126,25 +126,27 @@ class InputProducer(Generic[C]):
 
     def _feed(self, position: int, item: Any) -> None:
         """Add a row to a chunk, or to the invalid rows: from here on it is accounted for."""
-        self._bytes_left -= _BYTES_OF_ANY_ROW
         try:
             row = self.prepare(position, item)
         except (ValueError, TypeError) as error:
-            problem = _invalid(position, error)
+            self._bytes_left -= _BYTES_OF_ANY_ROW
+            self._refuse(_invalid(position, error), item)
         except Exception as fault:
             # It ends the run, but the row was taken from the input.
             reason = printable(f"its check failed: {fault!r}")
             self.chunker.refuse(Problem(outcome=Outcome.UNSENT, reason=reason, position=position))
             raise
         else:
-            self._bytes_left -= len(row.data)
-            found = self.chunker.objection_to(row) if self.is_strict else None
-            if found is None:
+            self._bytes_left -= _BYTES_OF_ANY_ROW + len(row.data)
+            if self.is_strict and (problem := self.chunker.objection_to(row)):
+                self._refuse(problem, item)
+            else:
                 self.chunker.feed(row)
-                return
-            problem = found
+
+    def _refuse(self, problem: Problem, item: Any) -> None:
+        """Count an invalid row; end a strict run, or one whose input does not yield rows."""
         self.chunker.refuse(problem)
-        if self.is_strict or refusal_of_text(position, item):
+        if self.is_strict or refusal_of_text(problem.position or 0, item):
             raise _refusal(problem, item) from None
 
     async def _pause(self) -> None:
