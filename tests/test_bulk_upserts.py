@@ -598,3 +598,12 @@ def test_few_keys_cost_as_few_calls_as_possible(n_keys: int) -> None:
     rows = ({"sourceId": str(n % n_keys), "companyId": ACME, "action": str(n)} for n in range(400))
     result = upsert_tasks(planhat, rows, chunk_size=50)
     assert (len(planhat.sent), result.stored) == (400 // n_keys, 400)
+
+
+def test_a_company_recognises_a_row_only_by_its_id() -> None:
+    """Lists show the `_id`, whichever key was sent: a row with another key would be sent again in vain."""
+    planhat = MemoryPlanhat([Fault.DROP_AFTER])
+    rows = [{"companyId": key, "subject": "s"} for key in (ACME, "extid-acme")]
+    result = upsert_notes(planhat, rows, verify_by=["company_id", "subject"])
+    assert (result.created, result.invalid, sum(stored(planhat, "notes", "subject").values())) == (1, 1, 1)
+    assert result.problems[0].reason == "verify_by: companyId must be an _id: Planhat shows no other key of a company"

@@ -101,3 +101,13 @@ async def test_wrong_arguments_are_refused(arguments: dict[str, Any], message: s
         with pytest.raises(ValueError, match=message):
             CustomModel(session, **arguments)
         assert repr(CustomModel(session, "/a")) == f"CustomModel({session!r}, '/a')"
+
+
+async def test_a_record_may_have_a_field_that_is_named_error() -> None:
+    """It is a field like any other in a model that is not known here."""
+    body = b'{"_id":"1","error":"E42","success":false}'
+    transport = FakeTransport([Response(status=200, body=body), Response(status=200, body=body)])
+    async with Session(TOKEN, transport=transport) as session:
+        things = CustomModel(session, "/thing")
+        assert await things.create({"error": "E42"}) == {"_id": "1", "error": "E42", "success": False}
+        assert (await things.get(id_of("k")))["error"] == "E42"

@@ -104,7 +104,8 @@ def _lines_for_company(model: Model, wires: Mapping[str, str]) -> Iterator[str]:
 
 def _is_partial(model: Model, wires: Mapping[str, str]) -> str:
     """An expression: whether a row with a key lacks a field that a creation requires."""
-    groups = [group for group in model.upsert_needs if not set(group) <= set(model.match)]
+    # A row with a key has a field of a group that holds all keys.
+    groups = [group for group in model.upsert_needs if not set(model.match) <= set(group)]
     lacks = [_lacks_all(model, group) for group in groups]
     return " or ".join([*lacks, *(f"({_lacks_other(wires, *one)})" for one in model.needs_with)]) or "False"
 
@@ -124,8 +125,12 @@ def _lines_for_missing(model: Model, needs: Iterable[tuple[str, ...]]) -> Iterat
 
 def _lacks_all(model: Model, group: Iterable[str]) -> str:
     """An expression: whether a row has no field of a group. A blank text is no value; 0 is one, such as a score."""
-    fields = [fields_of(model.record)[name] for name in group]
-    given = [f"row.get({one.wire!r}){' is not None' if one.type in _NEVER_BLANK else ''}" for one in fields]
+    fields = fields_of(model.record)
+    given = [
+        f"row.get({wire_path(model.record, name)!r})"
+        + (" is not None" if name in fields and fields[name].type in _NEVER_BLANK else "")
+        for name in group
+    ]
     return f"not ({' or '.join(given)})"
 
 

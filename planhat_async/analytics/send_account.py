@@ -12,6 +12,9 @@ from planhat_async.analytics.send_result import SendChunkResult, SendCounts, Sen
 from planhat_async.batching.request_failures import outcome_of, refuses_everything
 from planhat_async.errors import PayloadTooLargeError, PlanhatError
 
+_MAX_TOO_LARGE = 10
+"""Single rows that are too large after which the rest of a chunk is not sent."""
+
 
 @attrs.define
 class SendAccount:
@@ -24,6 +27,8 @@ class SendAccount:
     """The parts without an outcome; the first one is being sent."""
     was_sent: bool = False
     """Whether the first part may have reached Planhat."""
+    n_too_large: int = 0
+    """Single rows that were too large."""
 
     @property
     def result(self) -> SendChunkResult:
@@ -59,6 +64,10 @@ class SendAccount:
         self.result.refuse(SendOutcome(outcome_of(error).value), reason, part.positions)
         if refuses_everything(error):
             self.give_up("not sent: Planhat had refused everything before")
+        elif isinstance(error, PayloadTooLargeError):
+            self.n_too_large += 1
+            if self.n_too_large >= _MAX_TOO_LARGE:
+                self.give_up(f"not sent: {self.n_too_large} single rows of the chunk were too large")
 
     def give_up(self, reason: str) -> None:
         """End the parts that are left: a part that was sent is unknown, the others are unsent."""

@@ -120,7 +120,9 @@ def account_of(answer: Answer, part: Part, fields: ItemFields, account: SendCoun
     if finder.has_named:
         yield from _look_at_rows(finder, part)
     n_left = part.n_rows
-    for positions, reason in islice(finder.problems(), part.n_rows):
+    # A row may have more than one error: an error without a row of its own rejects none that is counted as processed.
+    most = min(part.n_rows, max(finder.n_found, part.n_rows - (answer.n_processed or 0), 1))
+    for positions, reason in islice(finder.problems(), most):
         account.refuse(SendOutcome.REJECTED, reason, positions, n_nameless=not positions)
         n_left -= 1
         if n_left % _ROWS_A_STEP == 0:
@@ -157,6 +159,11 @@ class _RowFinder:
     _undated: list[tuple[_Values | None, int]] = attrs.field(factory=list)
     """Rows without a date: in the answer they may have one that Planhat filled in."""
     _found: list[tuple[int, str]] = attrs.field(factory=list)
+
+    @property
+    def n_found(self) -> int:
+        """The number of rows found."""
+        return len(self._found)
 
     @property
     def has_named(self) -> bool:

@@ -56,10 +56,12 @@ async def export_records(
         The number of records in the export, including those before the checkpoint.
     """
     begun = checkpoint or ExportCheckpoint()
-    everything = {one.option: None for one in repository.model.filters if one.hides}
+    everything: dict[str, Any] = {one.option: None for one in repository.model.filters if one.hides}
+    if repository.model.limits is not None:  # else one call answers the whole list
+        everything |= options
     n_rows = begun.n_rows
     for listing in begun.listings():
-        rows = repository.iter_json(**options, **everything, **listing)
+        rows = repository.iter_json(**everything, **listing)
         async with aclosing(rows):
             async for row in rows:
                 writer.write(row)
@@ -113,6 +115,8 @@ def checkpoint_of(path: Path, model: Model) -> ExportCheckpoint:
     if not part.is_file():
         raise ValueError(f"there is no {part} to resume: leave out --resume")
     refuse_foreign(part)
+    if model.limits is None:
+        return ExportCheckpoint()  # one call answers the whole list: it is read again
     partitions = ((one.option, one.partition_field) for one in model.filters)
     archives = [(option, wire_path(model.record, field)) for option, field in partitions if field is not None]
     with part.open("rb") as lines:

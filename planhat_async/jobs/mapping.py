@@ -185,6 +185,8 @@ class FieldMapping:
             time = datetime.strptime(text.strip(), self.dates[name])  # noqa: DTZ007 - its zone comes next
         except ValueError:
             raise ValueError(f"{name}: {text[:80]!r} is not a time of the form {self.dates[name]}") from None
+        if not name.startswith("custom.") and fields_of(self.record)[name].type is date:
+            return time.date().isoformat()
         return write_time(time if time.tzinfo else time.replace(tzinfo=self.zone))
 
     def apply(self, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -223,12 +225,14 @@ def value_of(record: type[Record], name: str, text: str) -> Any:
     try:
         return _parse(field, text)
     except (ValueError, DecodeError):
-        names = {bool: "true or false", int: "a whole number", float: "a number"}
+        names = {bool: "true or false", int: "a whole number", float: "a number", date: "a day"}
         expected = names.get(field.type, "a JSON object" if get_origin(field.type) is dict else "a JSON list")
         raise ValueError(f"{field.name}: {text[:80]!r} is not {expected}") from None
 
 
 def _parse(field: Field, text: str) -> Any:
+    if field.type is date and text.isascii() and text.isdigit() and len(text) < len("20260105"):
+        return field.check(int(text))  # days since 1970-01-01, as an export has them
     if field.type in (str, datetime, date, Any):
         return text
     if field.type is bool:

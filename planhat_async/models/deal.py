@@ -80,5 +80,6 @@ class Deals(UnfilteredLists[Deal], AllCalls[Deal]):
         update_keys=(EXTID, SRCID),
         needs=(("company_id",),),
         company_keys=(),
+        altered=("mrr", "total", "fees"),
         is_answered_with_record=False,
     )

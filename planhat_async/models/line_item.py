@@ -75,5 +75,6 @@ class LineItems(UnfilteredLists[LineItem], AllCalls[LineItem]):
         get_keys=(EXTID, SRCID),
         update_keys=(EXTID, SRCID),
         company_field=None,
+        altered=("mrr", "arr", "value"),
         is_answered_with_record=False,
     )

@@ -101,3 +101,19 @@ def test_a_run_that_ends_first(was_sent: bool | None, outcome: SendOutcome) -> N
 def test_a_chunk_without_rows_needs_no_request() -> None:
     """It counts invalid rows only."""
     assert not account_of(0).pending
+
+
+def test_rows_after_many_that_are_too_large_are_unsent() -> None:
+    """A proxy that refuses every body costs a few calls per chunk, not two for each row."""
+    account, error, n_calls = account_of(1000), PayloadTooLargeError("413", status=413), 0
+    while account.pending:
+        n_calls += 1
+        account.mark_sent()
+        first = account.pending[0]
+        if account.needs_halves(error):
+            start, stop = first.positions[0].start, first.positions[0].stop
+            account.replace((part_of(start, (start + stop) // 2), part_of((start + stop) // 2, stop)))
+        else:
+            account.fail(error)
+    assert n_calls < 40
+    assert (account.result.rejected, account.result.unsent) == (10, 990)

@@ -221,8 +221,8 @@ def test_every_row_has_exactly_one_outcome(
     """Even if the answer contradicts itself; and rows that are named are ones that an error is about."""
     account = accounted(rows, {"processed": processed, "errors": errors})
     assert account.rows == len(rows)
-    assert account.rejected == min(len(errors), len(rows))
     named = rejected_at(account)
+    assert account.rejected == min(len(errors), len(rows), max(len(named), len(rows) - (processed or 0), 1))
     assert len(named) == len(set(named))
     blamed = [one["item"]["externalId"] for one in errors if isinstance(one, dict)]
     for position in named:
@@ -259,3 +259,10 @@ def test_large_answers_are_read_in_steps() -> None:
     assert sum(1 for _ in account_of(answer, part_of(rows), METRIC_FIELDS, account)) >= 3 * 3000 / 200
     assert rejected_at(account) == list(range(1000))
     assert account.not_accepted == {SendOutcome.REJECTED: (range(3000),)}
+
+
+def test_two_errors_about_one_row_reject_one_row() -> None:
+    """The answer counts the others as processed."""
+    rows = [row(n) for n in range(5)]
+    account = accounted(rows, {"processed": 4, "errors": [error(rows[0], "a"), error(rows[0], "b")]})
+    assert (account.processed, account.rejected, rejected_at(account)) == (4, 1, [0])

@@ -107,6 +107,16 @@ def test_a_keyless_chunk_in_flight_is_unknown_by_default() -> None:
     assert recorded(attrs.evolve(entry, floor=None), cut, ResendPolicy(verifies=True)).floor == Floor("")
 
 
+def test_an_invalid_row_of_a_chunk_in_flight_keeps_its_position() -> None:
+    """A run that is killed while the chunk is in flight leaves only the chunk's first entry."""
+    invalid = Problem(outcome=Outcome.INVALID, reason="company_id is required", position=1)
+    cut = Chunk(number=0, rows=(Row(0, (), b"1"), Row(2, (), b"2")), keys=frozenset(), body=b"", invalid=(invalid,))
+    for policy in (ResendPolicy(), ResendPolicy(resends_unknown=True), ResendPolicy(verifies=True)):
+        known = recorded(Entry.of_chunk(cut, ""), cut, policy)
+        assert [one for one in known.settled.problems if one.outcome is Outcome.INVALID] == [invalid]
+        assert known.settled.invalid == 1
+
+
 def test_rows_refused_with_a_wrong_token_are_sent_again() -> None:
     """A wrong token proves nothing about the rows."""
     cut = chunk(2, is_keyed=False)
