@@ -24,7 +24,7 @@ _MEETINGS = ("Kick-off", "Quarterly review", "Renewal talk", "Training", "Escala
 _MOODS = ("is happy with", "has questions about", "wants a discount on", "is about to leave", "wants more seats of")
 _ACTIONS = ("Call back", "Send the offer", "Prepare the review", "Check the usage", "Renew the contract")
 _STEPS = ("Prepare the material", "Book a room", "Invite everybody", "Write the minutes", "Tell the owner")
-_FIRST_DAY = datetime(2024, 1, 1, 8, tzinfo=UTC)
+FIRST_DAY = datetime(2024, 1, 1, 8, tzinfo=UTC)
 _N_COMPANIES = 200
 _NOT_MADE = {"id", "custom", "type", "repeat", "status", "out_date", "use_subject"}
 """Fields whose values depend on how a tenant is configured, and those of conversations that notes lack."""
@@ -216,7 +216,7 @@ def _domain(company: int) -> str:
 
 
 def _moment(draw: random.Random) -> datetime:
-    return _FIRST_DAY + timedelta(minutes=draw.randrange(2 * 365 * 24 * 60))
+    return FIRST_DAY + timedelta(minutes=draw.randrange(2 * 365 * 24 * 60))
 
 
 def _times(draw: random.Random) -> Iterator[datetime]:
