@@ -201,11 +201,9 @@ def _sent_fields(model: Model, sent: Collection[Record]) -> list[str]:
 
 def _key_field(sent: Collection[Record], fields: Collection[str]) -> str:
     """A field that tells the records apart: an id of another system, or else a text."""
-    for name in sorted(fields, key=lambda name: not name.endswith(("external_id", "source_id"))):
-        values = {getattr(record, name) for record in sent if isinstance(getattr(record, name), str)}
-        if len(values) == len(sent):
-            return name
-    raise ValueError("no field tells the records apart")
+    keys_first = sorted(fields, key=lambda name: not name.endswith(("external_id", "source_id")))
+    texts = {name: {value for one in sent if isinstance(value := getattr(one, name), str)} for name in keys_first}
+    return next(name for name, values in texts.items() if len(values) == len(sent))
 
 
 def _holds(stored: Any, sent: Any) -> bool:
