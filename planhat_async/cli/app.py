@@ -14,7 +14,7 @@ from typing import Annotated, Any, BinaryIO
 import typer
 
 from planhat_async.cli import console
-from planhat_async.cli.demo import run_demo
+from planhat_async.cli.demo import DemoReport, run_demo
 from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
 from planhat_async.cli.job_commands import fields, jobs, report
 from planhat_async.cli.metrics_command import metrics
@@ -31,6 +31,7 @@ from planhat_async.cli.parameters import (
     session_for,
 )
 from planhat_async.cli.signals import run, signals_handled
+from planhat_async.cli.tenant_demo import TenantReport, run_tenant_demo
 from planhat_async.cli.upsert_command import upsert
 from planhat_async.jobs.export_checkpoint import ExportCheckpoint
 from planhat_async.jobs.exports import checkpoint_of, export_records, format_of, part_named, whole_file, writer_class
@@ -188,11 +189,25 @@ async def _serve(planhat: Sandbox) -> None:
 
 
 @app.command()
-def demo(*, rows: Annotated[int, typer.Option(min=1, help="Tickets to write.")] = 20_000) -> None:
-    """Write tickets to a sandbox twice, read them back, and compare; needs no account and no network."""
+def demo(
+    *,
+    rows: Annotated[int | None, typer.Option(min=1, help="Tickets to write; 20,000 by default.")] = None,
+    tenant: Annotated[bool, typer.Option("--tenant", help="Write records of every model instead.")] = False,
+    companies: Annotated[int | None, typer.Option(min=1, help="Companies of the tenant; 2,000 by default.")] = None,
+) -> None:
+    """Write tickets to a sandbox twice, read them back, and compare; needs no account and no network.
+
+    With --tenant: companies, their end users, and records of every other model that can be written in bulk, once.
+    """
     with refusals():
+        if (rows if tenant else companies) is not None:
+            raise ValueError("--companies needs --tenant" if companies is not None else "--rows is not for --tenant")
         started = time.monotonic()
-        report = run(run_demo(rows, show=console.out.print))
+        report: DemoReport | TenantReport
+        if tenant:
+            report = run(run_tenant_demo(companies or 2_000, show=console.out.print))
+        else:
+            report = run(run_demo(rows or 20_000, show=console.out.print))
         seconds = time.monotonic() - started
     verdict = "Everything arrived exactly once" if report.ok else "Something was lost, doubled or changed"
     console.out.print(f"{verdict}: {report.calls} calls, {seconds:.1f} s.")
