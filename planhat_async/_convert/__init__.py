@@ -28,7 +28,6 @@ __all__ = [
     "Requirements",
     "RowConverter",
     "acknowledgement_in",
-    "camel_case",
     "decode_json",
     "decode_record",
     "deleted_in",

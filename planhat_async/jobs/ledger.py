@@ -31,11 +31,11 @@ class JournalLedger:
     run: Run
     """The run under way."""
     _policy: ResendPolicy
-    _cost: Callable[[], tuple[int, int]] = attrs.field(kw_only=True)
+    _cost: Callable[[], tuple[int, int]] = attrs.field(kw_only=True, alias="cost")
     """Returns the run's calls and attempts so far."""
-    _keeps_values: bool = attrs.field(default=False, kw_only=True)
+    _keeps_values: bool = attrs.field(default=False, kw_only=True, alias="keeps_values")
     """Whether the journal keeps keys, and quotations in reasons."""
-    _horizon: HorizonReader | None = attrs.field(default=None, kw_only=True)
+    _horizon: HorizonReader | None = attrs.field(default=None, kw_only=True, alias="horizon")
     """Reads Planhat's newest `_id`s; without it, entries have no floor."""
     _oldest_behind: dict[int, int] = attrs.field(init=False)
     _last_sent: dict[str, int] = attrs.field(factory=dict, init=False)

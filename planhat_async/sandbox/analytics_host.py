@@ -29,12 +29,17 @@ _COLLECTIONS = {"Company": "companies", "EndUser": "endusers", "Asset": "", "Pro
 _DEFAULT_LIMIT, _MOST = 2000, 10_000
 
 
+def _check_uuid(_: object, attribute: object, value: str | None) -> None:  # noqa: ARG001 - as attrs calls it
+    if value is not None and not _UUID.fullmatch(value):
+        raise ValueError("tenant_uuid must be a UUID: 32 hexadecimal digits in groups of 8-4-4-4-12")
+
+
 @define
 class AnalyticsHost:
     """Carries out the calls of the analytics host."""
 
     state: State
-    tenant_uuid: str | None = field(default=None)
+    tenant_uuid: str | None = field(default=None, validator=_check_uuid)
     """The only tenant UUID accepted; `None` accepts any."""
     answers_count: bool = True
     """Whether the answer to metrics counts them."""
@@ -46,11 +51,6 @@ class AnalyticsHost:
     """Activities, as they were sent."""
     segments: list[Record] = field(factory=list)
     """What `/dock/segment` was sent."""
-
-    @tenant_uuid.validator
-    def _check_uuid(self, _: object, value: str | None) -> None:
-        if value is not None and not _UUID.fullmatch(value):
-            raise ValueError("tenant_uuid must be a UUID: 32 hexadecimal digits in groups of 8-4-4-4-12")
 
     def takes(self, request: ApiRequest) -> bool:
         """Whether a request is for the analytics host."""
