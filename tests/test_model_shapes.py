@@ -28,7 +28,7 @@ class Bill(Record):
 
 
 class Bills(Lists[Bill], Creates[Bill], Updates[Bill], Upserts[Bill]):
-    model = Model(
+    model: Model = Model(
         name="bills",
         record=Bill,
         path="/bills",

@@ -16,7 +16,7 @@ PAGE_SIZE = 2000
 class MetricLists(Lists[Metric]):
     """Lists metrics (`GET /dimensiondata`)."""
 
-    model = Model(
+    model: Model = Model(
         name="metrics",
         record=Metric,
         path="/dimensiondata",

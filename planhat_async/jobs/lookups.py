@@ -70,7 +70,7 @@ class LookupValue:
     __slots__ = ("text",)
 
     def __init__(self, text: str) -> None:
-        self.text = text
+        self.text: str = text
 
     def __repr__(self) -> str:
         return f"LookupValue({self.text!r})"

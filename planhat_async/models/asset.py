@@ -61,7 +61,7 @@ class Asset(Record):
 class Assets(ListsUpdatedByCompany[Asset], AllCalls[Asset]):
     """Assets: `/assets`. Metrics can belong to them."""
 
-    model = Model(
+    model: Model = Model(
         name="assets",
         record=Asset,
         path="/assets",

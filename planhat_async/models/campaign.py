@@ -42,7 +42,7 @@ class Campaign(Record):
 class Campaigns(ListsByCompany[Campaign], AllCalls[Campaign]):
     """Campaigns: `/campaigns`."""
 
-    model = Model(
+    model: Model = Model(
         name="campaigns",
         record=Campaign,
         path="/campaigns",

@@ -107,7 +107,7 @@ class Churns(ListsUpdated[Churn], AllCalls[Churn]):
     A bulk upsert is only known to match on `id`, so a row without one is never sent twice.
     """
 
-    model = Model(
+    model: Model = Model(
         name="churns",
         record=Churn,
         path="/churn",

@@ -186,7 +186,7 @@ class Company(Record):
 class Companies(ListsUpdatedByCompany[Company], AllCalls[Company]):
     """Companies: `/companies`. A list answers fewer fields of each than `get` does."""
 
-    model = Model(
+    model: Model = Model(
         name="companies",
         record=Company,
         path="/companies",

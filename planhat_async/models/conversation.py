@@ -111,7 +111,7 @@ class Conversations(ListsByCompany[Conversation], AllCalls[Conversation]):
     A bulk upsert is only known to match on `id`, so a row without one is never sent twice.
     """
 
-    model = Model(
+    model: Model = Model(
         name="conversations",
         record=Conversation,
         path="/conversations",

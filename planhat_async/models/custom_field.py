@@ -65,7 +65,7 @@ class CustomFields(
 ):
     """Definitions of custom fields: `/customfields`. Planhat has no bulk upsert of them."""
 
-    model = Model(
+    model: Model = Model(
         name="custom_fields",
         record=CustomField,
         path="/customfields",

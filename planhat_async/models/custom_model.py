@@ -61,7 +61,7 @@ class CustomModel(UnfilteredLists[Any], AllCalls[Any]):
         max_page: int = UNKNOWN_LIMITS.most,
     ) -> None:
         super().__init__(session)
-        self.model = _model_of(checked_path(path), tuple(match), tuple(map(tuple, needs)), max_page)
+        self.model: Model = _model_of(checked_path(path), tuple(match), tuple(map(tuple, needs)), max_page)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._session!r}, {self.model.path!r})"

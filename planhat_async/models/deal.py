@@ -71,7 +71,7 @@ class Deals(UnfilteredLists[Deal], AllCalls[Deal]):
     A bulk upsert is only known to match on `id`, so a row without one is never sent twice.
     """
 
-    model = Model(
+    model: Model = Model(
         name="deals",
         record=Deal,
         path="/deals",

@@ -171,7 +171,7 @@ class EndUsers(ListsUpdated[EndUser], AllCalls[EndUser]):
     address. Planhat then updates one of them.
     """
 
-    model = Model(
+    model: Model = Model(
         name="endusers",
         record=EndUser,
         path="/endusers",

@@ -78,7 +78,7 @@ class Invoice(Record):
 class Invoices(ListsUpdatedByCompany[Invoice], AllCalls[Invoice]):
     """Invoices: `/invoices`. A new row of a bulk upsert also needs `currency` and `invoice_date`."""
 
-    model = Model(
+    model: Model = Model(
         name="invoices",
         record=Invoice,
         path="/invoices",

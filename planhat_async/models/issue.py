@@ -70,7 +70,7 @@ class Issue(Record):
 class Issues(ListsUpdatedByCompany[Issue], AllCalls[Issue]):
     """Issues: `/issues`. An issue belongs to any number of companies."""
 
-    model = Model(
+    model: Model = Model(
         name="issues",
         record=Issue,
         path="/issues",

@@ -47,7 +47,7 @@ class LeanCompanyOptions(WholeListOptions, LeanCompanyFilters, total=False):
 class LeanCompanies(WholeLists[LeanCompany]):
     """Lean companies: `/leancompanies`. One call answers the keys and names of all companies."""
 
-    model = Model(
+    model: Model = Model(
         name="lean_companies",
         record=LeanCompany,
         path="/leancompanies",

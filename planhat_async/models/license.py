@@ -110,7 +110,7 @@ class License(Record):
 class Licenses(ListsByCompany[License], AllCalls[License]):
     """Licenses: `/licenses`. A new row of a bulk upsert also needs `currency`, and `value` or `mrr`."""
 
-    model = Model(
+    model: Model = Model(
         name="licenses",
         record=License,
         path="/licenses",

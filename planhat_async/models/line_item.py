@@ -67,7 +67,7 @@ class LineItems(UnfilteredLists[LineItem], AllCalls[LineItem]):
     A bulk upsert is only known to match on `id`, so a row without one is never sent twice.
     """
 
-    model = Model(
+    model: Model = Model(
         name="line_items",
         record=LineItem,
         path="/lineitems",

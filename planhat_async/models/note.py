@@ -117,7 +117,7 @@ class Notes(Lists[Note], AllCalls[Note]):
     A single `page` holds conversations of every type.
     """
 
-    model = Model(
+    model: Model = Model(
         name="notes",
         record=Note,
         path="/conversations",

@@ -80,7 +80,7 @@ class Nps(Lists[NpsAnswer], AllCalls[NpsAnswer]):
     Lists hold answers of any age, unlike those of Planhat, which leave out answers older than 360 days unless asked.
     """
 
-    model = Model(
+    model: Model = Model(
         name="nps",
         record=NpsAnswer,
         path="/nps",

@@ -42,7 +42,7 @@ class Objective(Record):
 class Objectives(ListsByCompany[Objective], AllCalls[Objective]):
     """Objectives: `/objectives`."""
 
-    model = Model(
+    model: Model = Model(
         name="objectives",
         record=Objective,
         path="/objectives",

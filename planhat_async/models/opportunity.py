@@ -71,7 +71,7 @@ class Opportunity(Record):
 class Opportunities(ListsByCompany[Opportunity], AllCalls[Opportunity]):
     """Opportunities: `/opportunities`. `get` also accepts a source id; an update and a bulk upsert do not."""
 
-    model = Model(
+    model: Model = Model(
         name="opportunities",
         record=Opportunity,
         path="/opportunities",

@@ -73,7 +73,7 @@ class Products(UnfilteredLists[Product], AllCalls[Product]):
     A bulk upsert is only known to match on `id`, so a row without one is never sent twice.
     """
 
-    model = Model(
+    model: Model = Model(
         name="products",
         record=Product,
         path="/products",

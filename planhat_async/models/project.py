@@ -50,7 +50,7 @@ class Project(Record):
 class Projects(ListsByCompany[Project], AllCalls[Project]):
     """Projects: `/projects`. Metrics can belong to them."""
 
-    model = Model(
+    model: Model = Model(
         name="projects",
         record=Project,
         path="/projects",

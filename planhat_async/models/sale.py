@@ -47,7 +47,7 @@ class Sale(Record):
 class Sales(ListsByCompany[Sale], AllCalls[Sale]):
     """Sales: `/sales`. A new row of a bulk upsert also needs `currency` and `value`."""
 
-    model = Model(
+    model: Model = Model(
         name="sales",
         record=Sale,
         path="/sales",

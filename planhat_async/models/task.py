@@ -154,7 +154,7 @@ class Tasks(ListsUpdated[Task], AllCalls[Task]):
     come twice, and one that is reopened not at all. `archived=False` or `True` reads a single list.
     """
 
-    model = Model(
+    model: Model = Model(
         name="tasks",
         record=Task,
         path="/tasks",

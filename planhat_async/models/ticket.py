@@ -139,7 +139,7 @@ class TicketListingOptions(TicketPageOptions, ListingOptions, total=False):
 class Tickets(Lists[Ticket], Deletes[Ticket], Upserts[Ticket]):
     """Support tickets: `/tickets`. Planhat documents lists, bulk upserts and deletion, no other single calls."""
 
-    model = Model(
+    model: Model = Model(
         name="tickets",
         record=Ticket,
         path="/tickets",

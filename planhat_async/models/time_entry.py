@@ -76,7 +76,7 @@ class TimeEntry(Record):
 class TimeEntries(ListsUpdatedByCompany[TimeEntry], AllCalls[TimeEntry]):
     """Time entries: `/timeentries`. Their only key is the `_id`, so a row without one is never sent twice."""
 
-    model = Model(
+    model: Model = Model(
         name="time_entries",
         record=TimeEntry,
         path="/timeentries",

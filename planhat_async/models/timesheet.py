@@ -52,7 +52,7 @@ class Timesheet(Record):
 class Timesheets(UnfilteredLists[Timesheet], AllCalls[Timesheet]):
     """Timesheets: `/timesheets`. Their only key is the `_id`, so a row without one is never sent twice."""
 
-    model = Model(
+    model: Model = Model(
         name="timesheets",
         record=Timesheet,
         path="/timesheets",

@@ -174,7 +174,7 @@ class User(Record):
 class Users(UnfilteredLists[User], AllCalls[User]):
     """Users: `/users`. A list answers 15 fields of each, unless `select` names others."""
 
-    model = Model(
+    model: Model = Model(
         name="users",
         record=User,
         path="/users",

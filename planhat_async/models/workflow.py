@@ -76,7 +76,7 @@ class Workflow(Record):
 class Workflows(UnfilteredLists[Workflow]):
     """Workflows: `/workflows`. Only the list is known, from another client."""
 
-    model = Model(
+    model: Model = Model(
         name="workflows",
         record=Workflow,
         path="/workflows",

@@ -40,7 +40,7 @@ class Workspace(Record):
 class Workspaces(ListsByCompany[Workspace], AllCalls[Workspace]):
     """Workspaces: `/workspaces`. Planhat's documentation has no example of an answer to a write."""
 
-    model = Model(
+    model: Model = Model(
         name="workspaces",
         record=Workspace,
         path="/workspaces",
