@@ -66,6 +66,22 @@ async def test_a_row_without_a_key_is_never_sent_twice() -> None:
     assert transport.sent[0].request.body == b'[{"sourceId":"1","n":1}]'
 
 
+async def test_a_row_without_an_answer_is_found_in_the_list(planhat: Sandbox) -> None:
+    """A field of unknown type can be compared, also one that Planhat writes in another way, such as a time."""
+    async with Session(planhat.token, base_url=planhat.url) as session:
+        entries = CustomModel(session, "/timeentries")
+        for day, field in enumerate(("date", "description"), 10):
+            rows = [
+                {"date": f"2024-05-{day}T0{n}:00:00+0{n}:00", "description": f"{day}.{n}", "hours": n}
+                for n in range(1, 2 if field == "date" else 4)
+            ]
+            planhat.inject("reset_after@2")  # the first call reads the newest `_id`
+            result = await entries.upsert_many(rows, verify_by=[field], verify_wait=0.0)
+            assert (result.created, result.unknown) == (len(rows), 0)
+    assert len(planhat.records("time_entries")) == 4
+    assert [call.fault for call in planhat.requests].count("reset_after") == 2
+
+
 async def test_any_success_is_accepted() -> None:
     """If an answer has no record, the sent fields are returned."""
     transport = FakeTransport([Response(status=200, body=b""), Response(status=200, body=b'{"_id":"1","x":[1]}')])

@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from planhat_async._convert.codegen import generated_function
-from planhat_async._convert.fields import fields_of, wire_path
+from planhat_async._convert.fields import fields_of, spellings_of, wire_path
 from planhat_async.records import Model
 from planhat_async.records.keys import is_record_id
 
@@ -42,7 +42,6 @@ class Requirements:
 def requirements_of(model: Model) -> Requirements:
     """The checks of this model's rows, generated once: every row passes through them."""
     wires = {name: field.wire for name, field in fields_of(model.record).items()}
-    wires |= {name: wire_path(model.record, name) for group in (*model.needs, *model.upsert_needs) for name in group}
     companies: set[str] = set()  # most rows share one, so those found valid are remembered
     names = {
         "is_record_id": is_record_id,
@@ -123,10 +122,17 @@ def _lines_for_missing(model: Model, needs: Iterable[tuple[str, ...]]) -> Iterat
 
 
 def _lacks_all(model: Model, group: Iterable[str]) -> str:
-    """An expression: whether a row has no field of a group. A blank text is no value; 0 is one, such as a score."""
-    fields = [fields_of(model.record)[name] for name in group]
-    given = [f"row.get({one.wire!r}){' is not None' if one.type in _NEVER_BLANK else ''}" for one in fields]
-    return f"not ({' or '.join(given)})"
+    """An expression: whether a row has no field of a group."""
+    return f"not ({' or '.join(_has_value(model, name) for name in group)})"
+
+
+def _has_value(model: Model, name: str) -> str:
+    """An expression: whether a row has a value of a field. A blank text is no value; 0 is one, such as a score."""
+    wire = wire_path(model.record, name)
+    field = spellings_of(model.record).get(wire)
+    if field is None:  # of a record whose other fields, and their types, are not known
+        return f"row.get({wire!r}) not in (None, '')"
+    return f"row.get({wire!r}){' is not None' if field.type in _NEVER_BLANK else ''}"
 
 
 def _lacks_other(wires: Mapping[str, str], name: str, value: str, other: str) -> str:
