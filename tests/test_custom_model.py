@@ -51,7 +51,7 @@ async def test_unknown_fields_are_sent(assets: CustomModel, planhat: Sandbox) ->
     assert [problem.reason for problem in result.problems] == [
         "not expressible in JSON: nan",
         "name is required",
-        "a CustomRecord or a mapping, not int",
+        "a mapping, not int",
     ]
     again = await assets.upsert_many({**row, "name": "new"} for row in rows)
     assert again.updated == 7

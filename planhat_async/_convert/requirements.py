@@ -155,7 +155,7 @@ def _check_company(model: Model, known: set[str], value: str) -> None:
         instead = [f'{one.rstrip("-")}("…")' for one in keys]
         for group in model.needs if not keys else ():
             instead += [name for name in group if model.company_field in group and name != model.company_field]
-        how = f": name the company by {' or '.join(instead)}" if instead else f": {model.name} accept no other key"
+        how = f": name the company by {' or '.join(instead)}" if instead else ": Planhat documents no other key here"
         raise ValueError(f"{model.company_field} {_shown(value)} is not an _id (24 hex digits){how}")
     if len(known) >= _MAX_KNOWN_COMPANIES:
         known.clear()
