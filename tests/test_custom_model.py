@@ -109,11 +109,15 @@ async def test_a_list_of_unknown_limits_is_read_completely(planhat: Sandbox, ass
         ({"path": "mycustommodel"}, "must begin with one slash"),
         ({"path": "/a/../b"}, "must not have a '.' or '..' segment"),
         ({"path": "/a", "match": ("email",)}, "match holds 'email'"),
+        ({"path": "/a", "match": "id"}, "match must be an iterable of field names"),
+        ({"path": "/a", "needs": ["name"]}, "needs must be an iterable of groups of field names"),
+        ({"path": "/a", "needs": "name"}, "needs must be an iterable of groups of field names"),
+        ({"path": "/a", "max_page": 1}, "max_page must be a whole number of at least 2"),
     ],
 )
 async def test_wrong_arguments_are_refused(arguments: dict[str, Any], message: str) -> None:
     """Before anything is sent."""
     async with Session(TOKEN) as session:
-        with pytest.raises(ValueError, match=message):
+        with pytest.raises((TypeError, ValueError), match=message):
             CustomModel(session, **arguments)
         assert repr(CustomModel(session, "/a")) == f"CustomModel({session!r}, '/a')"
