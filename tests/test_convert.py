@@ -370,7 +370,7 @@ class TestWriting:
             ({"activity_tags": [None]}, "activity_tags: text, not nothing"),
             ({"checklist": ["Call"]}, "checklist: objects such as ChecklistItem, not text"),
             ({"start_time": 1717156800}, "start_time: a time, not a whole number"),
-            ({"start_time": NOON.date()}, "start_time: a time, not date"),
+            ({"start_time": NOON.date()}, "start_time: a time, not a day: write a datetime with a time zone"),
         ],
     )
     def test_wrong_types_are_refused(self, values: dict[str, Any], complaint: str) -> None:

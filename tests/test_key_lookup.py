@@ -12,6 +12,7 @@ from made_ids import id_of
 from planhat_async import (
     AmbiguousKeyError,
     Companies,
+    CustomModel,
     DecodeError,
     EndUsers,
     KeyLookup,
@@ -82,6 +83,17 @@ async def test_every_list_can_be_looked_up(repository: type[Lists[Any]], planhat
     lookup = await KeyLookup.load(repository(session), by="id")
     assert dict(lookup) == {}
     assert planhat.requests
+
+
+@pytest.mark.usefixtures("planhat_with_companies")
+async def test_records_of_a_custom_model_can_be_looked_up(session: Session) -> None:
+    """By a key or by any other field; values that are not text are left out."""
+    companies = CustomModel(session, "/companies")
+    assert dict(await KeyLookup.load(companies, by="external_id")) == {"acme": ACME, "globex": GLOBEX}
+    assert (await KeyLookup.load(companies, by="name"))["Acme"] == ACME
+    assert dict(await KeyLookup.load(companies, by="domains")) == {}
+    with pytest.raises(ValueError, match="CustomRecord has no field 'a,b'"):
+        await KeyLookup.load(companies, by="a,b")
 
 
 async def test_archived_records_are_found_unless_left_out(planhat: Sandbox, session: Session) -> None:

@@ -116,7 +116,7 @@ def test_the_uuid_may_be_in_a_file(here: Path, monkeypatch: pytest.MonkeyPatch) 
     """Or else in the environment."""
     monkeypatch.delenv("PLANHAT_TENANT_UUID")
     assert metrics("m.csv", *MAPS).err == [
-        "planhat-async: the tenant UUID is empty: pass tenant_uuid, or set PLANHAT_TENANT_UUID"
+        "planhat-async: the tenant UUID is empty: pass one, or set PLANHAT_TENANT_UUID"
     ]
     (here / "uuid").write_text(f"{UUID}\n")
     assert metrics("m.csv", *MAPS, "--tenant-file", "uuid").code == 1

@@ -28,7 +28,7 @@ class FingerprintFields:
     """Fields that every row must have and, as the caller warrants, no two share; also `custom.NAME`."""
     others: tuple[str, ...]
     times: frozenset[str]
-    """Which of them are times, written in more than one way."""
+    """Which of them are times, written in more than one way, or of an unknown type, and so may be times."""
     company: str | None = None
     """The field of the company: lists show its `_id`, whichever key was sent."""
 
@@ -89,7 +89,8 @@ def fingerprint_fields(model: Model, names: Sequence[str]) -> FingerprintFields:
         raise ValueError(f"verify_by is about rows without a key, and every {model.singular} has one")
     unique = tuple(_checked_wire(model, name) for name in several("verify_by", names, of="field names"))
     spelled, others = spellings_of(model.record), model.discriminator
-    times = frozenset(name for name in (*unique, *others) if name in spelled and spelled[name].type is datetime)
+    plain = [name for name in (*unique, *others) if not name.startswith(_CUSTOM)]
+    times = frozenset(name for name in plain if name not in spelled or spelled[name].type is datetime)
     company = None if model.company_field is None else wire_path(model.record, model.company_field)
     return FingerprintFields(unique, others, times, company)
 
@@ -98,7 +99,9 @@ def _checked_wire(model: Model, name: str) -> str:
     wire = wire_path(model.record, name)
     if wire.startswith(_CUSTOM):
         return wire
-    field = spellings_of(model.record)[wire]
+    field = spellings_of(model.record).get(wire)
+    if field is None:  # of a record whose other fields are not known
+        return wire
     if field.type not in SCALAR_CHECKS:
         raise ValueError(f"verify_by: {field.name} holds more than a single value")
     if field.name in model.altered:

@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from planhat_async._convert.codegen import generated_function
-from planhat_async._convert.fields import fields_of, wire_path
+from planhat_async._convert.fields import fields_of, spellings_of, wire_path
 from planhat_async.records import Model
 from planhat_async.records.keys import is_record_id
 
@@ -42,7 +42,6 @@ class Requirements:
 def requirements_of(model: Model) -> Requirements:
     """The checks of this model's rows, generated once: every row passes through them."""
     wires = {name: field.wire for name, field in fields_of(model.record).items()}
-    wires |= {name: wire_path(model.record, name) for group in (*model.needs, *model.upsert_needs) for name in group}
     companies: set[str] = set()  # most rows share one, so those found valid are remembered
     names = {
         "is_record_id": is_record_id,
@@ -124,14 +123,17 @@ def _lines_for_missing(model: Model, needs: Iterable[tuple[str, ...]]) -> Iterat
 
 
 def _lacks_all(model: Model, group: Iterable[str]) -> str:
-    """An expression: whether a row has no field of a group. A blank text is no value; 0 is one, such as a score."""
-    fields = fields_of(model.record)
-    given = [
-        f"row.get({wire_path(model.record, name)!r})"
-        + (" is not None" if name in fields and fields[name].type in _NEVER_BLANK else "")
-        for name in group
-    ]
-    return f"not ({' or '.join(given)})"
+    """An expression: whether a row has no field of a group."""
+    return f"not ({' or '.join(_has_value(model, name) for name in group)})"
+
+
+def _has_value(model: Model, name: str) -> str:
+    """An expression: whether a row has a value of a field. A blank text is no value; 0 is one, such as a score."""
+    wire = wire_path(model.record, name)
+    field = spellings_of(model.record).get(wire)
+    if field is None:  # of a record whose other fields, and their types, are not known
+        return f"row.get({wire!r}) not in (None, '')"
+    return f"row.get({wire!r}){' is not None' if field.type in _NEVER_BLANK else ''}"
 
 
 def _lacks_other(wires: Mapping[str, str], name: str, value: str, other: str) -> str:
@@ -154,7 +156,7 @@ def _check_company(model: Model, known: set[str], value: str) -> None:
         instead = [f'{one.rstrip("-")}("…")' for one in keys]
         for group in model.needs if not keys else ():
             instead += [name for name in group if model.company_field in group and name != model.company_field]
-        how = f": name the company by {' or '.join(instead)}" if instead else f": {model.name} accept no other key"
+        how = f": name the company by {' or '.join(instead)}" if instead else ": Planhat documents no other key here"
         raise ValueError(f"{model.company_field} {_shown(value)} is not an _id (24 hex digits){how}")
     if len(known) >= _MAX_KNOWN_COMPANIES:
         known.clear()

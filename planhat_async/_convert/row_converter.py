@@ -72,7 +72,8 @@ class RowConverter:
         if isinstance(row, Mapping):
             return self._from_mapping(row)
         name = self._cls.__name__
-        raise TypeError(f"{'an' if name[0] in 'AEIO' else 'a'} {name} or a mapping, not {type(row).__name__}")
+        record = "" if self._cls.HAS_OTHER_FIELDS else f"{'an' if name[0] in 'AEIO' else 'a'} {name} or "
+        raise TypeError(f"{record}a mapping, not {type(row).__name__}")
 
     def _is_sendable(self, name: Any, value: Any) -> bool:
         """Whether `None`, a list or an object is sent unchanged."""

@@ -42,7 +42,8 @@ def check_time(value: Any) -> str:
     if isinstance(value, datetime):
         return write_time(value)
     if not isinstance(value, str):
-        raise TypeError(f"a time, not {kind_of(value)}")
+        hint = ": write a datetime with a time zone" if isinstance(value, date) else ""
+        raise TypeError(f"a time, not {kind_of(value)}{hint}")
     try:
         time = datetime.fromisoformat(value)
     except ValueError:
@@ -127,8 +128,7 @@ def check_list(check_item: Callable[[Any], Any]) -> Callable[[Any], list[Any]]:
 
 
 def kind_of(value: Any) -> str:
-    names = {str: "text", bool: "true or false", int: "a whole number", float: "a number", type(None): "nothing"}
-    return names.get(type(value), type(value).__name__)
+    return _KINDS.get(type(value), type(value).__name__)
 
 
 def type_in_words(hint: Any) -> str:
@@ -136,6 +136,15 @@ def type_in_words(hint: Any) -> str:
     return _WORDS.get(hint) or ("object" if typing.get_origin(hint) is dict else "list of objects")
 
 
+_KINDS = {
+    str: "text",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    date: "a day",
+    datetime: "a time",
+    type(None): "nothing",
+}
 _WORDS = {
     str: "text",
     bool: "true or false",

@@ -62,7 +62,7 @@ def _problem_of(uuid: object) -> str | None:
     if not isinstance(uuid, str):
         return f"the tenant UUID must be text, not {type(uuid).__name__}"
     if not uuid:
-        return "the tenant UUID is empty: pass tenant_uuid, or set PLANHAT_TENANT_UUID"
+        return "the tenant UUID is empty: pass one, or set PLANHAT_TENANT_UUID"
     if _UUID.fullmatch(uuid):
         return None
     if contains_uuid(uuid):

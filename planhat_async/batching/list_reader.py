@@ -53,7 +53,7 @@ class ReadOptions:
                 "one by one (with archived=False, then archived=True; fewer ids at once)"
             )
         if self.after is not None and any(query.sort != ID for query in queries):
-            raise ValueError("after tells how far a listing in the default order had come, not one with a sort")
+            raise ValueError("after resumes a list in the default order: leave out sort")
 
     def stitcher(self, query: Query, on_join: OnPageJoin, *, most: int | None) -> Stitcher[bytes]:
         """The plan for one of the lists, at most `most` rows of it."""

@@ -71,7 +71,7 @@ class MappingFile:
 
 
 def _check_table(path: Path, name: str, table: Any) -> None:
-    """Refuse a table that is none, or whose values have the wrong type."""
+    """Refuse a value that is not a table, or a table whose values have the wrong type."""
     if not isinstance(table, dict):
         raise SourceError(f"{path}: {name} is not a table: begin it with [{name}]")
     for key, value in table.items():

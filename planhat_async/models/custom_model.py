@@ -13,6 +13,7 @@ from planhat_async._http.wire import Request, checked_path
 from planhat_async.errors import DecodeError
 from planhat_async.models.unfiltered_lists import UnfilteredLists
 from planhat_async.records import UNKNOWN_LIMITS, Model, PageLimits, Record, writable
+from planhat_async.records.arguments import several, whole
 from planhat_async.records.keys import PREFIXES
 from planhat_async.repositories import AllCalls, ListingOptions, PageOptions
 from planhat_async.session import Session
@@ -48,7 +49,8 @@ class CustomModel(UnfilteredLists[Any], AllCalls[Any]):
         max_page: The highest `limit` of the model's list.
 
     Raises:
-        ValueError: The path has a `..` segment or a query; an unknown field in `match`.
+        ValueError: The path has a `..` segment or a query; an unknown field in `match`; `max_page` is below 2.
+        TypeError: `match` is a text, or a group of `needs` is one.
     """
 
     def __init__(
@@ -61,7 +63,13 @@ class CustomModel(UnfilteredLists[Any], AllCalls[Any]):
         max_page: int = UNKNOWN_LIMITS.most,
     ) -> None:
         super().__init__(session)
-        self.model: Model = _model_of(checked_path(path), tuple(match), tuple(map(tuple, needs)), max_page)
+        names = tuple(several("match", match, of="field names, such as ['id', 'external_id']"))
+        groups = [
+            tuple(several("needs", group, of="groups of field names, such as [['name'], ['email', 'external_id']]"))
+            for group in ([needs] if isinstance(needs, str) else needs)
+        ]
+        whole(UNKNOWN_LIMITS.default)("max_page", max_page)
+        self.model: Model = _model_of(checked_path(path), names, tuple(groups), max_page)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._session!r}, {self.model.path!r})"

@@ -154,7 +154,7 @@ class Tickets(Lists[Ticket], Deletes[Ticket], Upserts[Ticket]):
         returned_as={"external_id": "source_id"},
         needs=(
             ("source_id", "id"),
-            ("email",),  # a new ticket without one is dropped by Planhat without a word
+            ("email",),  # a new ticket without one is dropped by Planhat silently
             ("company_id", "company_external_id", "domains"),
         ),
         company_keys=(),

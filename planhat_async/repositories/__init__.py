@@ -1,4 +1,4 @@
-"""What can be done with a model's records: a capability a class, of which each model's repository is made."""
+"""The calls of repositories, one class per capability; each model's repository consists of some of these classes."""
 
 from planhat_async.repositories.all_calls import AllCalls
 from planhat_async.repositories.key_lookup import AmbiguousKeyError, KeyLookup

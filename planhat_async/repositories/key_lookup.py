@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
-from planhat_async._convert import fields_of, spellings_of, unknown_field
+from planhat_async._convert import fields_of, spellings_of, unknown_field, wire_path
+from planhat_async.batching.query import ID
 from planhat_async.records import Record
 from planhat_async.repositories.lists import Lists
 from planhat_async.repositories.whole_lists import WholeLists
@@ -30,6 +31,7 @@ class KeyLookup(Mapping[str, str]):
     def __init__(self, repository: Lists[Any], *, by: str, options: Mapping[str, Any]) -> None:
         self._repository = repository
         self._by = text_field(repository.model.record, by)
+        self._wire = wire_path(repository.model.record, by)
         everything = {one.option: None for one in repository.model.filters if one.hides}
         if "select" in options:
             raise TypeError("a lookup selects its own fields: leave out select")
@@ -47,7 +49,7 @@ class KeyLookup(Mapping[str, str]):
         record.
 
         Args:
-            repository: The model, such as `Companies(session)`.
+            repository: The model, such as `Companies(session)` or `CustomModel(session, "/path")`.
             by: A text field of the model, in either spelling.
             **options: Options of the model's `iter`, except for `select`. By default archived records are included;
                 `archived=False` leaves archived end users out.
@@ -67,15 +69,20 @@ class KeyLookup(Mapping[str, str]):
         ids: dict[str, str] = {}
         ambiguous: dict[str, tuple[str, ...]] = {}
         async for record in self._repository.iter(**self._options):
-            value = getattr(record, self._by)
-            if record.id is None or not value or not value.strip():
+            id_, value = self._id_and_value(record)
+            if id_ is None or not isinstance(value, str) or not value.strip():
                 continue
-            known = ambiguous.get(value) or (ids.setdefault(value, record.id),)
-            if record.id not in known:  # a list may repeat a record that moved
-                ambiguous[value] = (*known, record.id)
+            known = ambiguous.get(value) or (ids.setdefault(value, id_),)
+            if id_ not in known:  # a list may repeat a record that moved
+                ambiguous[value] = (*known, id_)
         for value in ambiguous:
             del ids[value]
         self._ids, self._ambiguous = ids, ambiguous
+
+    def _id_and_value(self, record: Any) -> tuple[str | None, Any]:
+        if isinstance(record, dict):  # of a `CustomModel`
+            return record.get(ID), record.get(self._wire)
+        return record.id, getattr(record, self._by)
 
     @property
     def ambiguous(self) -> Mapping[str, tuple[str, ...]]:
@@ -112,12 +119,14 @@ class KeyLookup(Mapping[str, str]):
 
 
 def text_field(record: type[Record], name: str) -> str:
-    """The attribute of a field that holds text, from either spelling.
+    """The attribute of a field that holds text, from either spelling; an unknown field of a `CustomModel` may do so.
 
     Raises:
         ValueError: The model has no such field, or it does not hold text.
     """
     field = spellings_of(record).get(name)
+    if field is None and record.HAS_OTHER_FIELDS:
+        return wire_path(record, name)
     if field is None:
         raise ValueError(unknown_field(record, name))
     if field.type is not str:

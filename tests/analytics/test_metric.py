@@ -95,7 +95,7 @@ def test_four_models_have_metrics(model: str) -> None:
         ({"model": "company"}, "model must be one of Company, EndUser, Asset, Project, not 'company'"),
         ({"date": datetime(2026, 1, 15)}, "date: 2026-01-15 00:00:00 has no time zone"),  # noqa: DTZ001 - the point
         ({"date": "2026-01-15"}, "date: '2026-01-15' has no time zone: write 2026-01-15T00:00:00Z if it is UTC"),
-        ({"date": DATE.date()}, "date: a time, not date"),
+        ({"date": DATE.date()}, "date: a time, not a day: write a datetime with a time zone"),
         ({"externalid": "x"}, "Metric has no field 'externalid'; did you mean external_id?"),
         ({"time": DATE}, "time cannot be sent with a Metric, only dimensionId, value, externalId, model, date"),
         ({"_id": "x"}, "_id cannot be sent with a Metric, only dimensionId, value, externalId, model, date"),

@@ -205,7 +205,7 @@ async def test_reading_can_begin_at_a_later_row() -> None:
     [
         ([query("a"), query("b")], {"start_offset": 1}, "belong to one list, and this listing comes down to 2"),
         ([query("a"), query("b")], {"after": "a"}, "belong to one list"),
-        ([Query(sort="-_id")], {"after": "a"}, "not one with a sort"),
+        ([Query(sort="-_id")], {"after": "a"}, "leave out sort"),
     ],
 )
 def test_an_impossible_start_is_refused(queries: list[Query], options: dict[str, Any], message: str) -> None:

@@ -31,7 +31,7 @@ def test_any_uuid_will_do(uuid: str) -> None:
 @pytest.mark.parametrize(
     ("uuid", "problem"),
     [
-        ("", "the tenant UUID is empty: pass tenant_uuid, or set PLANHAT_TENANT_UUID"),
+        ("", "the tenant UUID is empty: pass one, or set PLANHAT_TENANT_UUID"),
         (None, "the tenant UUID must be text, not NoneType"),
         (17, "the tenant UUID must be text, not int"),
         (f" {UUID}", "the tenant UUID has text around it"),

@@ -138,8 +138,8 @@ class FlagChoice(FieldFilter):
 
     def test(self, value: str, around: Surroundings) -> Test:  # noqa: ARG002 - as the base has it
         """Compare with the values of the word."""
-        wanted = self.values.get(value)
-        return lambda held: wanted is None or held in wanted
+        allowed = self.values.get(value)
+        return lambda held: allowed is None or held in allowed
 
 
 @frozen(kw_only=True)
