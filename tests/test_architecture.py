@@ -74,7 +74,7 @@ ONLY_IN = {
     "aiolimiter": {"_http/pacer"},
     "typer": {"cli"},
     "pyarrow": {"jobs/parquet", "jobs/row_groups"},
-    "rich": {"cli/console", "cli/job_commands"},
+    "rich": {"cli/console", "cli/model_commands"},
 }
 
 

@@ -16,7 +16,8 @@ import typer
 from planhat_async.cli import console
 from planhat_async.cli.demo import run_demo
 from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
-from planhat_async.cli.job_commands import fields, jobs, report
+from planhat_async.cli.job_commands import jobs, report
+from planhat_async.cli.model_commands import fields, models
 from planhat_async.cli.parameters import (
     DEFAULT_PER_MINUTE,
     DEFAULTS,
@@ -53,6 +54,7 @@ app: typer.Typer = typer.Typer(
 
 
 app.command()(upsert)
+app.command()(models)
 app.command()(fields)
 app.command()(report)
 app.add_typer(jobs, name="jobs")

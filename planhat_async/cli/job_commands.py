@@ -1,4 +1,4 @@
-"""`planhat-async jobs`, `report` and `fields`: shows a journal, and the fields of a model."""
+"""`planhat-async jobs` and `report`: shows a journal."""
 
 from __future__ import annotations
 
@@ -9,20 +9,16 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
-from planhat_async._convert import fields_of, printable, type_in_words
+from planhat_async._convert import printable
 from planhat_async.cli import console
 from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
-from planhat_async.cli.parameters import ALL_MODELS, AnyModel
 from planhat_async.jobs.exports import refuse_to_overwrite, whole_file
 from planhat_async.jobs.job_progress import in_words
 from planhat_async.jobs.job_summary import ended_by, problem_groups, total_of
 from planhat_async.jobs.journal import Journal
 from planhat_async.jobs.journal_file import files_of
 from planhat_async.jobs.report import page
-from planhat_async.records.documentation import documentation_of
 
 jobs: typer.Typer = typer.Typer(help="Inspect or delete the journal of an upsert.", no_args_is_help=True)
 
@@ -80,20 +76,6 @@ def forget(
         for path in (*files_of(file), file):  # `file` may be a link to the journal
             path.unlink(missing_ok=True)
     console.tell(f"{file} is forgotten")
-
-
-def fields(model: Annotated[AnyModel, typer.Argument(help="The model.")]) -> None:
-    """List a model's fields: both spellings of the name, type, and meaning."""
-    record = ALL_MODELS[model].model.record
-    meanings = documentation_of(record)
-    table = Table(title=f"Fields of {model}", title_justify="left")
-    for column in ("field", "in Planhat", "type", "meaning"):
-        table.add_column(column)
-    for field in fields_of(record).values():
-        meaning = meanings.get(field.name, "")
-        meaning = meaning if field.is_writable else f"(filled in by Planhat) {meaning}"
-        table.add_row(*map(Text, (field.name, field.wire, type_in_words(field.type), meaning)))
-    console.out.print(table)
 
 
 def report(
