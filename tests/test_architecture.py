@@ -38,6 +38,7 @@ PURE = {
     "repositories/options",
     "_convert",
     "jobs/export_checkpoint",
+    "jobs/deletions",
     "jobs/mapping",
     "jobs/entries",
     "jobs/report",

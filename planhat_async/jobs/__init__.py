@@ -1,5 +1,7 @@
 """Bulk work on files: what the command line's jobs are made of, usable without it."""
 
+from planhat_async.jobs.delete_job import DeleteJob, plan_delete, run_delete
+from planhat_async.jobs.deletions import DeleteOutcome, DeleteResult
 from planhat_async.jobs.entries import Entry
 from planhat_async.jobs.export_checkpoint import ExportCheckpoint
 from planhat_async.jobs.exports import MissingExtraError, checkpoint_of, export_records, whole_file, writer_class
@@ -15,6 +17,9 @@ from planhat_async.jobs.upsert_job import JobCost, JobOptions, UpsertJob, run_up
 from planhat_async.jobs.writers import ExportWriter
 
 __all__ = [
+    "DeleteJob",
+    "DeleteOutcome",
+    "DeleteResult",
     "DescribesItself",
     "Entry",
     "ExportCheckpoint",
@@ -34,7 +39,9 @@ __all__ = [
     "UpsertJob",
     "checkpoint_of",
     "export_records",
+    "plan_delete",
     "plan_upsert",
+    "run_delete",
     "run_upsert",
     "whole_file",
     "writer_class",
