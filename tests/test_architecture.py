@@ -39,6 +39,7 @@ PURE = {
     "_convert",
     "jobs/export_checkpoint",
     "jobs/deletions",
+    "jobs/key_column",
     "jobs/mapping",
     "jobs/entries",
     "jobs/report",

@@ -14,6 +14,7 @@ from typing import Annotated, Any, BinaryIO
 import typer
 
 from planhat_async.cli import console
+from planhat_async.cli.delete_command import delete
 from planhat_async.cli.demo import run_demo
 from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
 from planhat_async.cli.job_commands import jobs, report
@@ -54,6 +55,7 @@ app: typer.Typer = typer.Typer(
 
 
 app.command()(upsert)
+app.command()(delete)
 app.command()(models)
 app.command()(fields)
 app.command()(report)

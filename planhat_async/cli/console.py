@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -13,8 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from planhat_async._convert import printable
+from planhat_async.jobs.deletions import GONE, DeleteOutcome, DeleteResult
 from planhat_async.jobs.job_progress import in_words
-from planhat_async.jobs.plan import Plan
+from planhat_async.jobs.plan import Plan, seconds_of_pace
 from planhat_async.jobs.upsert_job import JobCost
 from planhat_async.results import STORED, Outcome, ProblemGroup, UpsertResult
 from planhat_async.session import SessionStats
@@ -31,7 +32,7 @@ err: Console = _Console(stderr=True, soft_wrap=True)
 
 _SHOWN_PROBLEMS = 10
 _MAX_LINE = 2000
-_MEANING = {
+_MEANING: dict[str, str] = {
     Outcome.CREATED: "new records",
     Outcome.UPDATED: "existing records, changed",
     Outcome.UNCHANGED: "existing records, not changed",
@@ -41,6 +42,8 @@ _MEANING = {
     Outcome.DROPPED: "missing from Planhat's answer",
     Outcome.UNKNOWN: "sent, but no answer gives their outcome",
     Outcome.UNSENT: "not processed before the run ended",
+    DeleteOutcome.DELETED: "deleted",
+    DeleteOutcome.MISSING: "no such record",
 }
 
 
@@ -74,7 +77,7 @@ def progress(title: str, *, total: int | None) -> Iterator[Callable[..., None]]:
         yield lambda n_rows, done=None, note="": bar.update(task, rows=n_rows, completed=done, note=note)
 
 
-def show_result(result: UpsertResult, *, seconds: float, ended_by: BaseException | None) -> None:
+def show_result(result: UpsertResult | DeleteResult, *, seconds: float, ended_by: BaseException | None) -> None:
     """Print a table of outcomes, the first problems, and what ended the run early."""
     table = Table(title=f"{in_words(result.rows, 'row')} in {seconds:.1f} s", title_justify="left")
     table.add_column("outcome")
@@ -82,21 +85,26 @@ def show_result(result: UpsertResult, *, seconds: float, ended_by: BaseException
     table.add_column("meaning")
     for name, n_rows in result.counts().items():
         if n_rows:
-            style = "" if name in STORED else "bold red"
-            table.add_row(name, f"{n_rows:,}", _MEANING[Outcome(name)], style=style)
+            style = "" if name in {*STORED, *GONE} else "bold red"
+            table.add_row(name, f"{n_rows:,}", _MEANING[name], style=style)
     out.print(table)
-    _list_problems(result, ended_by=ended_by)
+    _tell_repetitions(result)
+    _list_problems(result.problem_groups, result.n_problems, ended_by=ended_by)
     if ended_by is not None:
         complain(ended_by)
 
 
-def _list_problems(result: UpsertResult, *, ended_by: BaseException | None) -> None:
+def _tell_repetitions(result: UpsertResult | DeleteResult) -> None:
+    if isinstance(result, DeleteResult) and result.repeated:
+        tell(f"{in_words(result.repeated, 'more row')} with the key of an earlier one: each key counts once")
+
+
+def _list_problems(groups: Sequence[ProblemGroup], n_problems: int, *, ended_by: BaseException | None) -> None:
     """Print the first reasons, each with all of its rows."""
-    groups = result.problem_groups
     for group in groups[:_SHOWN_PROBLEMS]:
         tell(f"{_rows_of(group)} {group.outcome}: {_reason(group, ended_by, reference='see below')}")
     if len(groups) > _SHOWN_PROBLEMS:
-        err.print(f"{result.n_problems:,} problems in all; --json shows more of them")
+        err.print(f"{n_problems:,} problems in all; --json shows more of them")
 
 
 def _reason(group: ProblemGroup, ended_by: BaseException | None, *, reference: str) -> str:
@@ -130,12 +138,19 @@ def _pairs(ranges: Iterable[range]) -> list[list[int]]:
 
 
 def print_json(
-    result: UpsertResult, stats: SessionStats | JobCost, *, seconds: float, ended_by: BaseException | None
+    result: UpsertResult | DeleteResult,
+    stats: SessionStats | JobCost,
+    *,
+    seconds: float,
+    ended_by: BaseException | None,
 ) -> None:
     """Print the result as one JSON object."""
+    is_deletion = isinstance(result, DeleteResult)
+    not_done = result.not_deleted if isinstance(result, DeleteResult) else result.not_stored
     total = {
         "rows": result.rows,
         **result.counts(),
+        **({"repeated": result.repeated} if isinstance(result, DeleteResult) else {}),
         "ok": result.ok and ended_by is None,
         "stopped_by": None if ended_by is None else printable(str(ended_by), _MAX_LINE),
         "calls": stats.calls,
@@ -143,7 +158,7 @@ def print_json(
         "seconds": round(seconds, 3),
         "n_problems": result.n_problems,
         "problems": [_problem(group, ended_by) for group in result.problem_groups],
-        "not_stored": {outcome: _pairs(ranges) for outcome, ranges in result.not_stored.items()},
+        "not_deleted" if is_deletion else "not_stored": {name: _pairs(ranges) for name, ranges in not_done.items()},
     }
     sys.stdout.write(json.dumps(total) + "\n")
 
@@ -171,13 +186,42 @@ def show_plan(plan: Plan, *, per_minute: int, as_json: bool) -> None:
             del problem["outcome"]
         sys.stdout.write(json.dumps(shown | {"problems": problems}) + "\n")
         return
-    table = Table(title="What would be sent", title_justify="left", show_header=False)
+    _print_numbers("What would be sent", shown)
+    _list_problems(plan.result.problem_groups, plan.result.n_problems, ended_by=None)
+
+
+def show_deletion_plan(plan: DeleteResult, *, per_minute: int, as_json: bool, how_to: str) -> None:
+    """Print what a deletion would send, and how to carry it out."""
+    shown: dict[str, object] = {
+        "rows": plan.rows,
+        "invalid": plan.invalid,
+        "repeated": plan.repeated,
+        "deleted": plan.deleted,
+        "missing": plan.missing,
+        "to_send": plan.to_send,
+        "calls": plan.to_send,
+        "seconds_of_pace": seconds_of_pace(plan.to_send, per_minute=per_minute),
+    }
+    invalid = [group for group in plan.problem_groups if group.outcome is Outcome.INVALID]
+    if as_json:
+        problems = [_problem(group) for group in invalid]
+        for problem in problems:
+            del problem["outcome"]
+        sys.stdout.write(json.dumps(shown | {"problems": problems}) + "\n")
+        return
+    _print_numbers("What would be deleted", shown)
+    _tell_repetitions(plan)
+    _list_problems(invalid, plan.invalid, ended_by=None)
+    tell(how_to)
+
+
+def _print_numbers(title: str, numbers: dict[str, object]) -> None:
+    table = Table(title=title, title_justify="left", show_header=False)
     table.add_column()
     table.add_column(justify="right")
-    for name, value in shown.items():
+    for name, value in numbers.items():
         table.add_row(name.replace("_", " "), f"{value:,}")
     out.print(table)
-    _list_problems(plan.result, ended_by=None)
 
 
 def tell(message: str) -> None:

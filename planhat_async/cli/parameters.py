@@ -11,7 +11,7 @@ import typer
 from planhat_async._http.pace import RateLimits
 from planhat_async.batching.upsert_run import ChunkOptions
 from planhat_async.models import ALL
-from planhat_async.repositories import Lists, Repository, Upserts
+from planhat_async.repositories import Deletes, Lists, Repository, Upserts
 from planhat_async.session import Session
 
 DEFAULTS = ChunkOptions()
@@ -27,14 +27,16 @@ def repositories_with(capability: type[C]) -> dict[str, type[C]]:
 
 
 LISTED, UPSERTED, ALL_MODELS = repositories_with(Lists), repositories_with(Upserts), repositories_with(Repository)
+DELETED = repositories_with(Deletes)
 
 if TYPE_CHECKING:
     ListedModel: TypeAlias = str
     UpsertedModel: TypeAlias = str
     AnyModel: TypeAlias = str
+    DeletedModel: TypeAlias = str
 else:  # typer offers choices for enumerations only
-    ListedModel, UpsertedModel, AnyModel = (
-        StrEnum("Model", {name: name for name in found}) for found in (LISTED, UPSERTED, ALL_MODELS)
+    ListedModel, UpsertedModel, AnyModel, DeletedModel = (
+        StrEnum("Model", {name: name for name in found}) for found in (LISTED, UPSERTED, ALL_MODELS, DELETED)
     )
 
 

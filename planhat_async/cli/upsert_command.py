@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from planhat_async.cli import console
-from planhat_async.cli.exit_codes import INTERRUPTED, NOT_ALL_STORED, UNUSABLE, WRONG_USAGE, refusals
+from planhat_async.cli.exit_codes import CUT_OFF, ENDED_EARLY, NOT_ALL_STORED, Interrupted, code_of, refusals
 from planhat_async.cli.job_display import follow
 from planhat_async.cli.parameters import (
     DEFAULT_PER_MINUTE,
@@ -27,7 +26,7 @@ from planhat_async.cli.parameters import (
     UpsertedModel,
     session_for,
 )
-from planhat_async.cli.signals import run, signals_handled
+from planhat_async.cli.signals import interruptible, run
 from planhat_async.errors import PlanhatError
 from planhat_async.jobs.job_progress import in_words
 from planhat_async.jobs.journal_file import JournalError, files_of
@@ -152,17 +151,13 @@ def _carry_out(session: Session, job: UpsertJob, source: FileSource, rejects: Re
         console.show_result(job.result, seconds=cost.seconds, ended_by=ended_by)
     sys.stdout.flush()
     if rejects is not None and rejects.n_rows:
-        _copy_rejects(rejects, ended_by, has_lost_input=isinstance(error, SourceError), has_journal=job.has_journal)
-    elif job.has_journal and isinstance(ended_by, PlanhatError | _Interrupted):
+        copy_rejects(rejects, ended_by, has_lost_input=isinstance(error, SourceError), has_journal=job.has_journal)
+    elif job.has_journal and isinstance(ended_by, PlanhatError | Interrupted):
         console.tell("run the same command again to resume")
-    if ended_by is None:
-        return 0 if job.result.ok else NOT_ALL_STORED
-    if isinstance(ended_by, PlanhatError):
-        return UNUSABLE
-    return INTERRUPTED if isinstance(ended_by, _Interrupted) else WRONG_USAGE
+    return code_of(ended_by, is_ok=job.result.ok)
 
 
-def _copy_rejects(rejects: Rejects, ended_by: BaseException | None, *, has_lost_input: bool, has_journal: bool) -> None:
+def copy_rejects(rejects: Rejects, ended_by: BaseException | None, *, has_lost_input: bool, has_journal: bool) -> None:
     """Copy rejected rows, and say which rows are missing from the copy.
 
     An input that became unreadable may have other rows at their positions.
@@ -202,28 +197,20 @@ def _mapping(repository: type[Upserts[Any]], maps: list[str], constants: list[st
     )
 
 
-class _Interrupted(Exception):  # noqa: N818 - not an error
-    """A signal asked the program to end."""
-
-
-_ENDED_EARLY = "interrupted; what was in flight has ended, the rows after it were not sent"
-_CUT_OFF = "interrupted; rows in flight are unknown, those after them were not sent"
-
-
 async def _upsert(
     session: Session, job: UpsertJob, source: FileSource, rejects: Rejects | None
 ) -> tuple[BaseException | None, JobCost]:
     """Run the job and collect its rejects; returns the error or interruption that ended it early, and its cost."""
     started = time.monotonic()
     ended_by: BaseException | None = None
-    with _interruptible(job) as signals:
+    with interruptible(job.stop, "the chunks in flight") as signals:
         try:
             async with session, job:
                 await follow(session, job, source, rejects)
             if signals and not job.is_done:
-                ended_by = _Interrupted(_ENDED_EARLY)
+                ended_by = Interrupted(ENDED_EARLY)
         except asyncio.CancelledError:
-            ended_by = None if job.is_done else _Interrupted(_CUT_OFF)
+            ended_by = None if job.is_done else Interrupted(CUT_OFF)
         except JournalError as error:
             if not job.has_begun:
                 raise
@@ -237,21 +224,3 @@ async def _upsert(
         for entry in () if isinstance(ended_by, JournalError) else job.earlier:
             rejects.add_earlier(entry)
     return ended_by, job.cost(seconds=time.monotonic() - started)
-
-
-@contextmanager
-def _interruptible(job: UpsertJob) -> Iterator[list[int]]:
-    """Stop the job at the first signal, and cancel it at the second; yields the signals received."""
-    task = asyncio.current_task()
-    received: list[int] = []
-
-    def interrupt(number: int) -> None:
-        received.append(number)
-        if len(received) > 1 and task is not None:
-            task.cancel()
-        else:
-            job.stop()
-            console.tell("finishing the chunks in flight; interrupt again to stop at once")
-
-    with signals_handled(interrupt):
-        yield received
