@@ -16,6 +16,7 @@ from planhat_async._convert import printable
 from planhat_async.jobs.deletions import GONE, DeleteOutcome, DeleteResult
 from planhat_async.jobs.job_progress import in_words
 from planhat_async.jobs.plan import Plan, seconds_of_pace
+from planhat_async.jobs.tenant_export import ModelExport
 from planhat_async.jobs.upsert_job import JobCost
 from planhat_async.results import STORED, Outcome, ProblemGroup, UpsertResult
 from planhat_async.session import SessionStats
@@ -222,6 +223,43 @@ def _print_numbers(title: str, numbers: dict[str, object]) -> None:
     for name, value in numbers.items():
         table.add_row(name.replace("_", " "), f"{value:,}")
     out.print(table)
+
+
+def show_exports(exports: Sequence[ModelExport], stats: SessionStats, *, seconds: float) -> None:
+    """Print a table of the models that were exported."""
+    table = Table(title=f"{in_words(stats.calls, 'call')} in {seconds:.1f} s", title_justify="left")
+    for column in ("model", "records", "file"):
+        table.add_column(column, justify="right" if column == "records" else "left", overflow="fold")
+    for one in exports:
+        n_records = "complete before" if one.n_records is None else f"{one.n_records:,}"
+        cells = (one.name, "skipped", "") if one.refused else (one.name, n_records, printable(str(one.file)))
+        table.add_row(*map(Text, cells), style="bold red" if one.refused else "")
+    out.print(table)
+
+
+def print_exports(
+    exports: Sequence[ModelExport], stats: SessionStats, *, seconds: float, stopped_by: BaseException | None
+) -> None:
+    """Print the models that were exported as one JSON object."""
+    total = {
+        "models": [
+            {
+                "name": one.name,
+                "records": one.n_records,
+                "file": None if one.refused else str(one.file),
+                "was_complete": one.was_complete,
+                "skipped": one.refused,
+            }
+            for one in exports
+        ],
+        "records": sum(one.n_records or 0 for one in exports),
+        "ok": stopped_by is None and not any(one.refused for one in exports),
+        "stopped_by": None if stopped_by is None else printable(str(stopped_by) or "interrupted", _MAX_LINE),
+        "calls": stats.calls,
+        "attempts": stats.attempts,
+        "seconds": round(seconds, 3),
+    }
+    sys.stdout.write(json.dumps(total) + "\n")
 
 
 def tell(message: str) -> None:

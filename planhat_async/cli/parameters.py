@@ -62,3 +62,10 @@ def session_for(token_file: Path | None, base_url: str | None, per_minute: int) 
         if not token:
             raise ValueError(f"{token_file} contains no token")
     return Session(token, base_url=base_url, limits=RateLimits(per_minute=per_minute, reserve=0))
+
+
+def refuse_alone(needed: str, **given: bool) -> None:
+    """Refuse options, by their names, that are given without the option they need."""
+    for option, is_given in given.items():
+        if is_given:
+            raise ValueError(f"{option} needs {needed}: give that too")

@@ -24,6 +24,7 @@ from planhat_async.cli.parameters import (
     PerMinute,
     TokenFile,
     UpsertedModel,
+    refuse_alone,
     session_for,
 )
 from planhat_async.cli.signals import interruptible, run
@@ -104,9 +105,9 @@ def upsert(
     """
     with refusals():
         if journal is None:
-            _refuse_alone("--journal", **{"--resend-unknown": resend_unknown, "--keep-values": keep_values})
+            refuse_alone("--journal", **{"--resend-unknown": resend_unknown, "--keep-values": keep_values})
         if not verify_by:
-            _refuse_alone("--verify-by", **{"--verify-wait": verify_wait != DEFAULTS.verify_wait})
+            refuse_alone("--verify-by", **{"--verify-wait": verify_wait != DEFAULTS.verify_wait})
         repository = UPSERTED[model]
         mapping = _mapping(repository, map_ or [], set_ or [])
         source = FileSource(file, mapping, format=None if format_ is None else format_.value, encoding=encoding)
@@ -133,12 +134,6 @@ def upsert(
             job = UpsertJob(repository(session), rows, journal=journal, **job_options)
             code = _carry_out(session, job, source, rejected, as_json=as_json)
     raise typer.Exit(code)
-
-
-def _refuse_alone(needed: str, **given: bool) -> None:
-    for option, is_given in given.items():
-        if is_given:
-            raise ValueError(f"{option} needs {needed}: give that too")
 
 
 def _carry_out(session: Session, job: UpsertJob, source: FileSource, rejects: Rejects | None, *, as_json: bool) -> int:

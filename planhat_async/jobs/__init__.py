@@ -12,6 +12,7 @@ from planhat_async.jobs.mapping_files import MappingFile
 from planhat_async.jobs.plan import Plan, plan_upsert
 from planhat_async.jobs.rejects import Rejects
 from planhat_async.jobs.sources import FileSource
+from planhat_async.jobs.tenant_export import ModelExport, TenantExport
 from planhat_async.jobs.threaded_source import ThreadedSource
 from planhat_async.jobs.upsert_job import JobCost, JobOptions, UpsertJob, run_upsert
 from planhat_async.jobs.writers import ExportWriter
@@ -31,10 +32,12 @@ __all__ = [
     "JournalError",
     "MappingFile",
     "MissingExtraError",
+    "ModelExport",
     "Plan",
     "Rejects",
     "Source",
     "SourceError",
+    "TenantExport",
     "ThreadedSource",
     "UpsertJob",
     "checkpoint_of",

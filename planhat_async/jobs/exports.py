@@ -56,6 +56,8 @@ async def export_records(
         The number of records in the export, including those before the checkpoint.
     """
     begun = checkpoint or ExportCheckpoint()
+    if repository.model.limits is None:  # one call answers the whole list: there are no pages
+        options = {}
     everything = {one.option: None for one in repository.model.filters if one.hides}
     n_rows = begun.n_rows
     for listing in begun.listings():
@@ -105,6 +107,8 @@ def part_of(path: Path) -> Path:
 def checkpoint_of(path: Path, model: Model) -> ExportCheckpoint:
     """How far an interrupted JSONL export to `path` has come; reads only.
 
+    A list that one call answers is exported from its beginning.
+
     Raises:
         ValueError: There is no file to resume, or it is not part of such an export.
         OSError: It cannot be read.
@@ -113,6 +117,8 @@ def checkpoint_of(path: Path, model: Model) -> ExportCheckpoint:
     if not part.is_file():
         raise ValueError(f"there is no {part} to resume: leave out --resume")
     refuse_foreign(part)
+    if model.limits is None:
+        return ExportCheckpoint()
     partitions = ((one.option, one.partition_field) for one in model.filters)
     archives = [(option, wire_path(model.record, field)) for option, field in partitions if field is not None]
     with part.open("rb") as lines:
