@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import json
 import signal
 import socket
+import sqlite3
 import subprocess
+from contextlib import closing, nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
 import pytest
+import virtual_time
 from command_line import HEAD, TOKEN, Desk, Ended, good, request_on, run, started
 from each_model import each
 from pyarrow import parquet
 
+from planhat_async.cli import console
+from planhat_async.cli.job_display import follow_deletion
+from planhat_async.jobs.deletion_table import DeletionTable
+from planhat_async.jobs.deletions import DeleteResult
 from planhat_async.repositories import Deletes, Repository
 
 ABSENT = "f" * 24
@@ -136,6 +145,19 @@ def test_a_column_of_another_name_is_mapped(desk: Desk) -> None:
     assert deleted("k.parquet", "--map", "id=Key", "--yes")[1]["deleted"] == 1
 
 
+def test_a_row_with_two_different_keys_is_invalid(desk: Desk) -> None:
+    """Unless one of the columns is chosen."""
+    ids = stocked(desk, 1)
+    file = desk.file("k.jsonl", json.dumps({"_id": ids[0], "id": ABSENT}) + "\n")
+    code, told = deleted(file, "--yes")
+    assert (code, told["invalid"], told["problems"][0]["reason"]) == (
+        1,
+        1,
+        "line 1: it has an _id and another id: choose one with --map id=COLUMN",
+    )
+    assert deleted(file, "--map", "id=_id", "--yes")[1]["deleted"] == 1
+
+
 def test_keys_may_come_through_a_pipe(desk: Desk) -> None:
     """One on each line, or in another format if that is said."""
     ids = stocked(desk, 2)
@@ -153,8 +175,8 @@ REFUSED = [
     pytest.param(["k.csv"], "k.csv: the file has no column _id or id: name it with --map id=COLUMN; it", id="column"),
     pytest.param(["k.csv", "--map", "id=x"], "k.csv: --map id=x: the file has no such column; it has a", id="mapped"),
     pytest.param(["k.csv", "--map", "source_id=a"], "'source_id=a' does not have the form --map id=COLUMN", id="field"),
-    pytest.param(["k.csv", "--map", "id=a", "--map", "id=a"], "one --map id=COLUMN at most", id="two maps"),
     pytest.param(["both.csv"], "both.csv: the file has the columns _id and id: choose one with --map", id="both"),
+    pytest.param(["k.csv", "--map", "id=a", "--map", "id=b"], "one --map id=COLUMN at most", id="maps"),
     pytest.param(["twice.csv"], "twice.csv: the file has the column 'id' twice", id="twice"),
     pytest.param(["k.txt", "--journal", "no/j.db"], "no/j.db: there is no folder no", id="journal's folder"),
     pytest.param(["k.txt", "--journal", "k.txt"], "k.txt: this is not a journal", id="no journal"),
@@ -273,6 +295,75 @@ def interrupt(process: subprocess.Popen[str]) -> None:
     process.send_signal(signal.SIGINT)
     assert process.stderr is not None
     assert process.stderr.readline() == FINISHING
+
+
+@pytest.mark.slow
+def test_an_interrupt_while_keys_are_awaited_ends_the_command(desk: Desk) -> None:
+    """Nothing was deleted, so there is nothing to wait for."""
+    with started(desk.folder, "delete", "tickets", "-", "--yes", "--journal", "j.db") as process:
+        assert process.stdin is not None
+        process.stdin.write(lines(ABSENT))
+        process.stdin.flush()
+        while not Path("j.db").exists():
+            assert process.poll() is None
+        interrupt(process)
+        assert process.wait(timeout=20) == 130
+
+
+def test_a_journal_that_is_removed_ends_a_deletion(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The account is given all the same; the code is that of an unusable file."""
+    ids = stocked(desk)
+    removed = DeletionTable.claim
+
+    async def remove(self: DeletionTable, most: int) -> Any:
+        Path("j.db").unlink()  # noqa: ASYNC240 - nothing else runs
+        return await removed(self, most)
+
+    monkeypatch.setattr(DeletionTable, "claim", remove)
+    code, told = deleted(desk.file("k.txt", lines(*ids)), "--journal", "j.db", "--yes")
+    assert (code, told["unsent"], told["rows"], told["ok"]) == (2, 3, 3, False)
+    assert "the journal was moved or removed while its job ran, so nothing more is sent" in told["stopped_by"]
+    assert len(desk.stored()) == 3
+
+
+def test_a_journal_without_rows_is_looked_into(desk: Desk) -> None:
+    """Its run was killed before it had read any."""
+    run("delete", "tickets", desk.file("k.txt", ""), "--journal", "j.db", "--yes")
+    with closing(sqlite3.connect("j.db")) as journal:
+        journal.execute("DROP TABLE deletions")
+        journal.execute("DELETE FROM job WHERE name = 'digest'")
+        journal.commit()
+    status = run("jobs", "status", "j.db")
+    assert (status.code, status.err[-1]) == (1, "not at the input's end: run the job again")
+
+
+class SlowJob:
+    """A deletion that takes 35 seconds, of which it reads its input for 15."""
+
+    def __init__(self) -> None:
+        self.result, self.has_begun = DeleteResult(unsent=4), False
+
+    async def run(self) -> DeleteResult:
+        await asyncio.sleep(15)
+        self.result, self.has_begun = DeleteResult(deleted=3, unsent=1), True
+        await asyncio.sleep(20)
+        return self.result
+
+
+@pytest.mark.parametrize("is_terminal", [False, True])
+def test_the_progress_is_shown_now_and_then(monkeypatch: pytest.MonkeyPatch, is_terminal: bool) -> None:
+    """Every ten seconds on a line, on a terminal every second in a bar; not while the input is read."""
+    told: list[str] = []
+    drawn: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(console, "tell", told.append)
+    monkeypatch.setattr(console, "err", SimpleNamespace(is_terminal=is_terminal))
+    monkeypatch.setattr(console, "progress", lambda *_, **__: nullcontext(lambda *values: drawn.append(values)))
+    session: Any = SimpleNamespace(calls_left=7, seconds_until_bulk_call=lambda _: 0.0)
+    job: Any = SlowJob()
+    virtual_time.run(follow_deletion(session, job, title="delete tickets"))
+    line = "3 of 4 rows, 0 rows/s: 3 deleted, 0 missing, 0 failed, 0 unknown; 7 calls left this minute"
+    assert told == ([] if is_terminal else [line] * 2)
+    assert drawn[:1] == [(3, None, "3 deleted, 0 missing, 0 failed, 0 unknown")] * is_terminal
 
 
 @pytest.mark.slow

@@ -95,6 +95,7 @@ class DeleteJob:
         """Whether the whole input was read, so that records are deleted."""
         self._is_stopped = False
         self._sender: DeletionSender | None = None
+        self._reading: asyncio.Future[tuple[int, str]] | None = None
         self._run = Run(number=0, started=0.0, seen=0.0)
         self._earlier_runs: list[Run] = []
         self._made_before = (0, 0)
@@ -110,8 +111,13 @@ class DeleteJob:
         return JobCost.of_runs(self._earlier_runs, calls=calls, attempts=attempts, seconds=seconds)
 
     def stop(self) -> None:
-        """Begin no other call: those in flight, or waiting for the rate limit, end; the rest stays unsent."""
+        """Begin no other call: those in flight, or waiting for the rate limit, end; the rest stays unsent.
+
+        While the input is read, that ends, and nothing is deleted.
+        """
         self._is_stopped = True
+        if self._reading is not None:
+            self._reading.cancel()
         if self._sender is not None:
             self._sender.stop()
 
@@ -162,12 +168,16 @@ class DeleteJob:
         """Read the input into the table, or compare it with what an earlier run has read; returns whether all of it."""
         known = journal.job.get("digest")
         await table.create(keeps_rows=known is not None)
-        found = await read_keys(
-            self._repository, self._keys, None if known else table, is_stopped=lambda: self._is_stopped
-        )
-        if found is None:
+        if self._is_stopped:
             return False
-        n_rows, digest = found
+        self._reading = asyncio.ensure_future(read_keys(self._repository, self._keys, None if known else table))
+        try:
+            n_rows, digest = await self._reading
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not self._is_stopped or (task is not None and task.cancelling()):
+                raise
+            return False
         if known is None:
             await journal.save_job({"n_rows": n_rows, "digest": digest})
         else:
@@ -226,12 +236,11 @@ async def plan_delete(repository: Deletes[Any], keys: Source, *, journal: Path |
         async with await Journal.open(path) as temporary:
             table = DeletionTable(temporary)
             await table.create(keeps_rows=False)
-            found = await read_keys(repository, keys, table)
-            if found is not None and held is not None and "digest" in held.job:
-                refuse_changed_keys(held, found[1])
+            n_rows, digest = await read_keys(repository, keys, table)
+            if held is not None and "digest" in held.job:
+                refuse_changed_keys(held, digest)
                 return await deletion_in(held.path)
-            if found is not None:
-                await temporary.save_job({"n_rows": found[0]})
+            await temporary.save_job({"n_rows": n_rows})
             return await table.result()
 
 
@@ -250,14 +259,8 @@ def refuse_changed_keys(journal: Journal, digest: str) -> None:
         raise JournalError(f"the input is not what it was when the job began; {HOW_TO_START_OVER}")
 
 
-async def read_keys(
-    repository: Deletes[Any],
-    keys: Source,
-    table: DeletionTable | None,
-    *,
-    is_stopped: Callable[[], bool] = lambda: False,
-) -> tuple[int, str] | None:
-    """Read an input into a table; returns the number of its rows and a digest, or `None` if it was stopped."""
+async def read_keys(repository: Deletes[Any], keys: Source, table: DeletionTable | None) -> tuple[int, str]:
+    """Read an input, and add its rows to a table; returns the number of its rows and a digest."""
     digest, n_rows = hashlib.sha256(), 0
     by, prefixes = f"{type(repository).__name__}.delete()", repository.model.delete_keys
     async with aclosing(_batches(keys)) as batches:
@@ -273,8 +276,6 @@ async def read_keys(
             digest.update("".join(f"{key or ''}\n" for _, key, *_ in rows).encode())
             n_rows += len(rows)
             await (asyncio.sleep(0) if table is None else table.add(rows))
-            if is_stopped():
-                return None
     return n_rows, digest.hexdigest()
 
 
