@@ -1,1 +1,1 @@
-"""What this library costs, side by side with what people use instead: `python -m benchmarks --help`."""
+"""Benchmarks of this library beside alternatives: `python -m benchmarks --help`."""

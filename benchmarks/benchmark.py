@@ -1,4 +1,4 @@
-"""A benchmark: its subjects do the same work, each in a fresh process, in interleaved rounds."""
+"""A benchmark: its subjects do the same work, each in a new process, in interleaved rounds."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Subjects: TypeAlias = Sequence[Subject]
 
 @attrs.frozen
 class Step:
-    """What is measured under one setting, round after round."""
+    """The measurements under one setting, round after round."""
 
     setting: Setting
     subjects: Subjects
@@ -37,20 +37,20 @@ class Step:
 
 @attrs.frozen(kw_only=True)
 class Benchmark:
-    """What is measured, and how it is shown; all of it for a small and a large number of rows."""
+    """The measurements and their presentation, for a small and a large number of rows."""
 
     name: str
     help: str
     description: str
     subjects: Subjects
     serving: Callable[[int], AbstractContextManager[Server]]
-    """Runs a server for work on so many rows."""
+    """Runs a server for work on this many rows."""
     steps: Callable[[Subjects, int, int, int], Iterator[Step]]
-    """What is measured, in order, in so many rounds."""
+    """Yields the steps in order, for this many rounds."""
     table: Callable[[Results, Subjects, int, int], str]
     targets: Callable[[Results, int, int], Iterable[str]]
     title: str
-    """Of the chart, with a place for `n_rows`."""
+    """The title of the chart, with a placeholder for `n_rows`."""
 
     def add_command(self, commands: Any) -> None:
         """Add it to the command line."""
@@ -73,12 +73,12 @@ class Benchmark:
         parser.set_defaults(run=self.run)
 
     def run(self, options: argparse.Namespace) -> None:
-        """Measure, and show what came out."""
+        """Measure, and show the results."""
         small, large = options.rows or (QUICK_ROWS if options.quick else ROWS)
         rounds = options.rounds or (1 if options.quick else ROUNDS)
         subjects = tuple(one for one in self.subjects if not options.only or one.name in options.only)
         for subject in subjects:
-            subject.versions()  # says now what is not installed
+            subject.versions()  # fails now if a package is missing
         results = Results()
         for result in self._measure(self.steps(subjects, small, large, rounds)):
             results.add(result)

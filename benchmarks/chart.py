@@ -31,7 +31,7 @@ STYLE = """
 
 
 def chart(results: Results, subjects: Sequence[Subject], n_rows: int, *, title: str) -> str:
-    """CPU time a row and longest stall, as SVG."""
+    """Return CPU time a row and longest stall as SVG."""
     cpu, stalls = _bars(results, subjects, n_rows)
     height = 2 * TITLE + (len(cpu) + len(stalls) + 1) * BAR_PITCH
     below = TITLE + len(cpu) * BAR_PITCH
@@ -60,6 +60,6 @@ def _bars(results: Results, subjects: Sequence[Subject], n_rows: int) -> tuple[l
         reading = results.summary(subject, Setting(n_rows=n_rows))
         ticking = results.summary(subject, Setting(n_rows=n_rows, is_ticking=True))
         for panel, value in ((cpu, reading.cpu), (stalls, ticking.longest_stall)):
-            if value is not None:  # else it was not measured
+            if value is not None:  # otherwise it was not measured
                 panel.append(Bar(subject.name, value, "ours" if subject.is_ours else "other"))
     return cpu, stalls

@@ -1,6 +1,6 @@
-"""`jobs`: a large CSV file through `planhat-async upsert`, with a journal and without.
+"""`jobs`: upsert a large CSV file with `planhat-async upsert`, with and without a journal.
 
-Every upsert is a process of its own, and the server another. Rounds are interleaved; what the journal costs is the
+Every upsert and the server have a process of their own. Rounds are interleaved; the cost of the journal is the
 difference of the medians, in time and in CPU time.
 """
 
@@ -29,7 +29,7 @@ MAX_MEMORY, MAX_JOURNAL, MAX_COST = 250e6, 5e6, 0.05
 
 @attrs.frozen
 class Cost:
-    """What one upsert took."""
+    """The cost of one upsert."""
 
     seconds: float
     cpu: float
@@ -49,7 +49,7 @@ def add_command(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Measure, and show what came out beside what it should be."""
+    """Measure, and show the results beside the targets."""
     n_rows = options.rows or (QUICK_ROWS if options.quick else ROWS)
     with tempfile.TemporaryDirectory() as folder, taking() as url:
         file = Path(folder) / "tickets.csv"
@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def verdicts(without: list[Cost], having: list[Cost]) -> Iterator[str]:
-    """What was measured, beside what was to be reached."""
+    """Yield the measurements beside the targets."""
     for name in ("seconds", "cpu"):
         before, after = (statistics.median(getattr(one, name) for one in costs) for costs in (without, having))
         cost = after / before - 1
@@ -77,7 +77,7 @@ def verdicts(without: list[Cost], having: list[Cost]) -> Iterator[str]:
 
 
 def write(file: Path, n_rows: int) -> None:
-    """Write so many tickets, of some 500 bytes each."""
+    """Write this many tickets of about 500 bytes each."""
     with file.open("w", encoding="utf-8") as out:
         out.write("source_id,email,company_external_id,title,description\n")
         for number in range(n_rows):
@@ -124,10 +124,10 @@ def upsert(file: Path, url: str, n_rows: int, journal: Path | None) -> Cost:
 
 @contextmanager
 def taking() -> Iterator[str]:
-    """A server that takes everything; yields its URL."""
+    """Run a server that accepts every row; yield its URL."""
     command = [sys.executable, "-m", "benchmarks.taking"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - ours
-        # The server ends with its standard input, also where this process is killed.
+        # The server ends with its standard input, even if this process is killed.
         yield (process.stdout.readline() if process.stdout else "").strip()
         if process.stdin:
             process.stdin.close()

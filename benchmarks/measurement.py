@@ -1,4 +1,4 @@
-"""One subject at work, measured in a process of its own: `python -m benchmarks.measurement --help`."""
+"""One subject at work, measured in its own process: `python -m benchmarks.measurement --help`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pathlib import Path
 import attrs
 
 TICK = 0.001
-"""Seconds between two looks at the event loop."""
+"""Seconds between two ticks of the event loop."""
 
 _SCHEDULED = Path("/proc/thread-self/schedstat")
 
@@ -27,26 +27,26 @@ Work = Callable[[str, int], Awaitable[int]]
 
 @attrs.frozen(kw_only=True)
 class Measurement:
-    """What the work cost its process."""
+    """The cost of the work for its process."""
 
     cpu: float
-    """Seconds of user and system time; imports came before."""
+    """Seconds of user and system time, without imports."""
     wall: float
     peak_bytes: int
-    """The most memory the process had, the interpreter and its imports included."""
+    """The maximum memory of the process, including the interpreter and its imports."""
     longest_stall: float | None = None
-    """Seconds that the event loop came late to a tick, at worst; what it waited for a CPU is not its fault."""
+    """Seconds of the longest delay of a tick, without the time spent waiting for a CPU."""
     p999_stall: float | None = None
-    """The same, at the 99.9th percentile of all ticks; of fewer than a thousand, the longest."""
+    """The delay at the 99.9th percentile of all ticks; the longest if there are fewer than a thousand."""
 
 
 async def measure(work: Work, url: str, n_rows: int, *, is_ticking: bool) -> Measurement:
     """Do the work on `n_rows` once.
 
     Raises:
-        ValueError: It was done on fewer or more rows.
+        ValueError: The number of rows was another.
     """
-    # What was imported is looked through by every full collection, 10 to 20 ms at a time: that is nobody's doing here.
+    # A full collection scans all imported objects, for 10 to 20 ms; no subject is responsible for that.
     gc.collect()
     gc.freeze()
     delays: list[float] = []
@@ -68,11 +68,11 @@ async def measure(work: Work, url: str, n_rows: int, *, is_ticking: bool) -> Mea
 
 @asynccontextmanager
 async def _ticking(delays: list[float]) -> AsyncIterator[None]:
-    """Note how late each tick comes."""
+    """Record the delay of each tick."""
     ticking = asyncio.create_task(_tick(delays))
     await asyncio.sleep(10 * TICK)
     yield
-    await asyncio.sleep(10 * TICK)  # what held the loop until now shows in the tick that follows
+    await asyncio.sleep(10 * TICK)  # a delay of the loop until now shows in the next tick
     ticking.cancel()
 
 
@@ -85,7 +85,7 @@ async def _tick(delays: list[float]) -> None:
 
 
 def _seconds_waited() -> float:
-    """How long this thread was ready to run, and others had the CPU; 0 where the system does not tell."""
+    """Return how long this thread was runnable without a CPU; 0 if the system does not report it."""
     try:
         return int(_SCHEDULED.read_bytes().split()[1]) / 1e9
     except OSError:
@@ -108,7 +108,7 @@ def _peak_bytes() -> int:
 
 
 def main() -> None:
-    """Measure, and print what came out as JSON."""
+    """Measure, and print the result as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("function", help="MODULE:NAME")
     parser.add_argument("url")

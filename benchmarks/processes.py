@@ -1,4 +1,4 @@
-"""The processes of a run: a server for as long as there is work, and a fresh one for each measurement."""
+"""The processes of a run: one server for all work, and a new process for each measurement."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _ENVIRONMENT = {**os.environ, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
 
 @attrs.frozen
 class Server:
-    """A server that runs elsewhere."""
+    """A server in another process."""
 
     url: str
 
     def reset(self, *, latency: float) -> None:
-        """Let it count from zero, and wait so many seconds before each answer."""
+        """Reset its counters, and let it wait this many seconds before each answer."""
         self._ask("POST", f"/account?latency={latency}")
 
     def account(self) -> dict[str, Any]:
-        """What passed since: `n_calls`, `n_rows`, and the `cpu` seconds that took."""
+        """Return `n_calls`, `n_rows` and `cpu` seconds since the reset."""
         account: dict[str, Any] = json.loads(self._ask("GET", "/account"))
         return account
 
@@ -48,17 +48,17 @@ def serving(module: str, *arguments: str) -> Iterator[Server]:
     """Run a server."""
     command = [sys.executable, "-m", module, *arguments]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - ours
-        # The server ends with its standard input, also where this process is killed.
+        # The server ends with its standard input, even if this process is killed.
         yield Server((process.stdout.readline() if process.stdout else "").strip())
         if process.stdin:
             process.stdin.close()
 
 
 def measured(function: str, server: Server, n_rows: int, *, is_ticking: bool) -> Measurement:
-    """Let a subject do its work, in a process of its own.
+    """Let a subject do its work in its own process.
 
     Raises:
-        SystemExit: It failed; its process has said why.
+        SystemExit: It failed; its process has printed the reason.
     """
     command = [sys.executable, "-m", "benchmarks.measurement", function, server.url, str(n_rows)]
     if is_ticking:

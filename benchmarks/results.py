@@ -1,4 +1,4 @@
-"""What was measured, and its medians."""
+"""Measurements and their medians."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from benchmarks.subjects import Subject
 
 @attrs.frozen(kw_only=True)
 class Setting:
-    """Under which conditions the work is done."""
+    """The conditions of the work."""
 
     n_rows: int
     latency: float = 0.0
     """Seconds that the server waits before each answer."""
     is_ticking: bool = False
-    """Whether stalls are measured, which costs CPU time itself."""
+    """Whether stalls are measured, which takes CPU time itself."""
 
 
 @attrs.frozen(kw_only=True)
 class Result:
-    """One subject's work, done once."""
+    """One measurement of one subject."""
 
     subject: Subject
     setting: Setting
     n_round: int
     n_calls: int
     server_cpu: float
-    """Seconds that the server's process was busy meanwhile."""
+    """Seconds of CPU time of the server's process."""
     measured: Measurement
 
     def line(self) -> str:
-        """Everything about it, as a line of JSON."""
+        """Return the result as a line of JSON."""
         counts = {"round": self.n_round, "n_calls": self.n_calls, "server_cpu": self.server_cpu}
         names = {"subject": self.subject.name, "versions": self.subject.versions()}
         return json.dumps({**names, **attrs.asdict(self.setting), **counts, **attrs.asdict(self.measured)})
@@ -45,7 +45,7 @@ class Result:
 
 @attrs.frozen(kw_only=True)
 class Summary:
-    """The medians of a subject under one setting, in the units of the table; `None` is what was not measured."""
+    """The medians of a subject under one setting, in the units of the table; `None` is a missing measurement."""
 
     cpu: float | None = None
     """Microseconds a row."""
@@ -67,11 +67,11 @@ class Results:
         self._results: list[Result] = []
 
     def add(self, result: Result) -> None:
-        """Take in one more."""
+        """Add a result."""
         self._results.append(result)
 
     def summary(self, subject: Subject, setting: Setting) -> Summary:
-        """The medians of all rounds."""
+        """Return the medians of all rounds."""
         found = [result for result in self._results if (result.subject, result.setting) == (subject, setting)]
         if not found:
             return Summary()
@@ -91,12 +91,12 @@ class Results:
 
 
 def ratio(one: float | None, other: float | None) -> float | None:
-    """One to the other, where both were measured."""
+    """Return the ratio of two measurements, or `None` if one is missing."""
     return None if one is None or other is None else one / other
 
 
 def difference(one: float | None, other: float | None) -> float | None:
-    """What one is above the other, where both were measured."""
+    """Return the difference of two measurements, or `None` if one is missing."""
     return None if one is None or other is None else one - other
 
 

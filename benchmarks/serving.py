@@ -1,4 +1,4 @@
-"""What all servers do: they count, take their time, say where they are, and end when their standard input does."""
+"""Common parts of all servers: they count, wait, print their URL, and end with their standard input."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from aiohttp import web
 
 
 @attrs.define
-class Account:
-    """What passed since the latest reset."""
+class Totals:
+    """The totals since the last reset."""
 
     n_calls: int = 0
     n_rows: int = 0
@@ -21,33 +21,33 @@ class Account:
 
 
 class Counter:
-    """Counts calls and their rows, and makes them wait."""
+    """Counts calls and their rows, and delays answers."""
 
     def __init__(self) -> None:
-        self._account = Account()
+        self._totals = Totals()
         self._latency = 0.0
 
     async def pass_on(self, n_rows: int) -> None:
-        """Count a call, then wait: who gives it up before it is answered has made it all the same."""
-        self._account.n_calls += 1
-        self._account.n_rows += n_rows
+        """Count a call, then wait: a call that is cancelled before its answer counts too."""
+        self._totals.n_calls += 1
+        self._totals.n_rows += n_rows
         if self._latency:
             await asyncio.sleep(self._latency)
 
     async def reset(self, request: web.Request) -> web.Response:
-        """Count from zero, and wait so many seconds before each answer from now on."""
+        """Reset the counters, and set the seconds to wait before each answer."""
         self._latency = float(request.query["latency"])
-        self._account = Account()
+        self._totals = Totals()
         return web.Response()
 
     async def account(self, _: web.Request) -> web.Response:
-        """Say what passed since."""
-        said = attrs.asdict(self._account)
-        return web.json_response({**said, "cpu": time.process_time() - self._account.cpu})
+        """Return the totals since the reset."""
+        said = attrs.asdict(self._totals)
+        return web.json_response({**said, "cpu": time.process_time() - self._totals.cpu})
 
 
 async def serve(counter: Counter, routes: Iterable[web.AbstractRouteDef]) -> None:
-    """Serve on a free port of loopback, say where, and end with the standard input."""
+    """Serve on a free port of loopback, print it, and end with the standard input."""
     app = web.Application()
     app.add_routes([*routes, web.post("/account", counter.reset), web.get("/account", counter.account)])
     runner = web.AppRunner(app, access_log=None)

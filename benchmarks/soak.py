@@ -1,8 +1,8 @@
-"""`soak`: reads and writes for minutes while one call in five goes wrong, and accounts for every row all along.
+"""`soak`: reads and writes for minutes while one call in five fails, and verifies the outcome of every row.
 
-Each round writes the same tasks again, creates notes without a key, and reads the tasks back: all of that through a
-server's faults. Then a second session, whose calls never go wrong, looks at what is really there. It ends with an
-error at the first row that was lost, doubled or miscounted.
+Each round writes the same tasks again, creates notes without a key, and reads the tasks back, all with faults of the
+server. Then a second session without faults reads the stored records. The benchmark ends with an error at the first
+row that is lost, duplicated or counted wrongly.
 """
 
 from __future__ import annotations
@@ -28,29 +28,29 @@ CHUNK_SIZE = 250
 NOTES_CHUNK_SIZE = 20
 PAGE_SIZE = 500
 LATE_SECONDS = 0.3
-"""After which whatever was given up has been carried out."""
+"""Seconds after which every cancelled request has been processed."""
 WARM_UP = 0.2
-"""The share of the time after which memory is expected not to grow any more."""
+"""The share of the time after which memory should no longer grow."""
 MOST_GROWTH_BYTES = 10_000_000
 
 
 @attrs.define
 class Soak:
-    """What was seen so far."""
+    """The observations so far."""
 
     n_rounds: int = 0
     n_rows: int = 0
     n_unknown: int = 0
     n_resumed: int = 0
-    """Readings that broke off and went on behind their last row."""
+    """Interrupted readings that were resumed after their last row."""
     first_bytes: int = 0
     first_files: int = 0
 
     def check(self, is_right: bool, what: str) -> None:
-        """Stop at what is wrong.
+        """Stop at the first error.
 
         Raises:
-            SystemExit: It is.
+            SystemExit: `is_right` is false.
         """
         if not is_right:
             raise SystemExit(f"round {self.n_rounds}: {what}")
@@ -70,7 +70,7 @@ def add_command(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Soak, and say what came of it."""
+    """Run the soak, and print the result."""
     command = [sys.executable, "-m", "benchmarks.troubled", str(options.seed)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - ours
         url = (process.stdout.readline() if process.stdout else "").strip()
@@ -81,7 +81,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 async def soak(url: str, seconds: float) -> None:
-    """Round after round until time is up."""
+    """Run rounds until time is up."""
     limits = RateLimits(per_minute=1_000_000, per_second=100_000, reserve=0)
     retry = RetryPolicy(attempts=8, wait_initial=0.02, wait_max=0.5)
     seen, started = Soak(), time.monotonic()
@@ -110,7 +110,7 @@ async def _round(seen: Soak, troubled: Session, calm: Session) -> None:
 
 
 async def _write_tasks(seen: Soak, troubled: Session, calm: Session) -> None:
-    """Keyed rows: what is called stored is there as it was written, and no key is there twice."""
+    """Keyed rows: every row reported as stored is stored as written, and no key occurs twice."""
     version = f"{seen.n_rounds}"
     rows = ({"sourceId": f"t{n}", "companyId": "5f4e3d2c1b0a998877665544", "action": version} for n in range(N_TASKS))
     result = await Tasks(troubled).upsert_many(rows, chunk_size=CHUNK_SIZE)
@@ -124,7 +124,7 @@ async def _write_tasks(seen: Soak, troubled: Session, calm: Session) -> None:
 
 
 async def _create_notes(seen: Soak, troubled: Session, calm: Session) -> None:
-    """Rows without a key: what is called created is there, once, and nothing else is that is not unknown."""
+    """Rows without a key: every row reported as created is stored once; other stored rows are unknown ones."""
     rows = [{"companyId": "5f4e3d2c1b0a998877665544", "subject": f"{seen.n_rounds}-{n}"} for n in range(N_NOTES)]
     verify_by = ("subject",) if seen.n_rounds % 2 else ()
     result = await Notes(troubled).upsert_many(
@@ -142,7 +142,7 @@ async def _create_notes(seen: Soak, troubled: Session, calm: Session) -> None:
 
 
 async def _read_tasks(seen: Soak, troubled: Session, calm: Session) -> None:
-    """A list is read whole, every task once, in order; where it breaks off it goes on behind the last one."""
+    """A list is read completely, every task once, in order; an interrupted reading is resumed after the last task."""
     there = [task.id async for task in Tasks(calm).iter(archived=False, select=["id"])]
     read: list[str | None] = []
     while True:

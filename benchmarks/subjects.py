@@ -1,4 +1,4 @@
-"""Who is measured."""
+"""The subjects of measurements."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ class Subject:
 
     name: str
     function: str
-    """Does the work, given where the server is and a number of rows; as `module:name`."""
+    """Does the work, given the server's URL and a number of rows; as `module:name`."""
     packages: tuple[str, ...]
-    """What it stands on, as `pip` names it."""
+    """The packages it uses, by their names for `pip`."""
     note: str
     is_ours: bool = False
     is_slow: bool = False
     """Whether it takes minutes for many rows with latency."""
     is_alone: bool = False
-    """Whether it has nothing to do with the server."""
+    """Whether it does not use the server."""
 
     def versions(self) -> str:
-        """Its packages as they are installed.
+        """Return its packages with their installed versions.
 
         Raises:
-            SystemExit: One is not.
+            SystemExit: A package is not installed.
         """
         try:
             return ", ".join(f"{package} {version(package)}" for package in self.packages)

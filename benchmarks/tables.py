@@ -10,12 +10,12 @@ NOTHING = "-"
 
 
 def number(value: float | None, n_digits: int) -> str:
-    """A number, or that there is none."""
+    """Return a number, or a sign for a missing one."""
     return NOTHING if value is None else f"{value:,.{n_digits}f}"
 
 
 def aligned(head: Sequence[str], body: Iterable[Sequence[str]], *, is_text: bool = False) -> str:
-    """A line for each row; all columns but the first are numbers, unless they are text."""
+    """Return a line for each row; all columns but the first are numbers, unless they are text."""
     lines = [head, *body]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     return "\n".join(
@@ -28,7 +28,7 @@ def aligned(head: Sequence[str], body: Iterable[Sequence[str]], *, is_text: bool
 
 
 def notes(subjects: Iterable[Subject]) -> str:
-    """What each subject is."""
+    """Return a description of each subject."""
     return aligned(
         ("what it does", "with"), ((one.name, f"{one.versions()}: {one.note}") for one in subjects), is_text=True
     )

@@ -1,4 +1,4 @@
-"""A server that takes bulk upserts and says that all of it was created: `python -m benchmarks.taking`."""
+"""A server that accepts bulk upserts and reports every row as created: `python -m benchmarks.taking`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from aiohttp import web
 
 
 async def take(request: web.Request) -> web.Response:
-    """Count the rows of a body, and keep none of them."""
+    """Count the rows of a body, and discard them."""
     n_rows = (await request.read()).count(b'"sourceId":')
     return web.json_response({"created": n_rows, "updated": 0})
 

@@ -1,4 +1,4 @@
-"""What is to be reached, and whether it was."""
+"""Targets, and whether they are met."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import attrs
 
 @attrs.frozen
 class Target:
-    """A number that is to stay within another."""
+    """A number with an upper bound."""
 
     text: str
     value: float | None
     most: float
 
     def line(self) -> str:
-        """Say whether it was met, where everything for it was measured."""
+        """Return whether it is met, if everything for it was measured."""
         if self.value is None:
             return f"not measured  {self.text}: at most {self.most:.4g}"
         verdict = "met" if self.value <= self.most else "NOT MET"

@@ -1,4 +1,4 @@
-"""A sandbox in a process of its own, where one token's calls go wrong and another's never do."""
+"""A sandbox in its own process, with faults for the calls of one token and none for those of another."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ FAULTS = {
     "rows_400": 0.005,
     "rows_dropped": 0.005,
 }
-"""The share of calls that each befalls: one in five together."""
+"""The share of calls with each fault: one in five together."""
 AMOUNTS = {"slow": 0.2, "rows_206": 3, "rows_400": 2, "rows_dropped": 2}
 
 
 def is_troubled(request: ApiRequest) -> bool:
-    """Whether a call may go wrong."""
+    """Return whether a call may have a fault."""
     return any(TROUBLED in value for name, value in request.headers.items() if name.lower() == "authorization")
 
 

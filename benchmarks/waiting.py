@@ -1,9 +1,8 @@
-"""`waiting`: how long calls that wait for the pace hold the event loop when all of them end at once.
+"""`waiting`: how long calls that wait for the rate limit block the event loop when all of them end at once.
 
-They are cancelled, run into a deadline, or meet a 429 that they wait through, or one that outlasts their patience. A
-task beside them looks at the clock of this thread all the time: the longest time between two looks is what others had
-to wait. Bare
-tasks that wait for nothing of ours and are cancelled show what asyncio itself takes.
+They are cancelled, reach a deadline, or meet a 429 that they wait through or that outlasts their patience. A
+task beside them reads the clock of this thread all the time: the longest interval between two readings is how long
+other tasks had to wait. Bare tasks that wait for a future and are cancelled show the share of asyncio itself.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ _REQUEST = Request(method="GET", path="/tasks", is_keyed=True)
 
 @attrs.define
 class Refusing:
-    """A server in memory that answers its first call when it is let, with 429, and no other."""
+    """A server in memory that answers its first call with a 429 on demand, and no other call."""
 
     retry_after: str = "1"
     may_answer: asyncio.Event = attrs.field(factory=asyncio.Event)
@@ -41,7 +40,7 @@ class Refusing:
     n_calls: int = 0
 
     async def send(self, request: Request, *, token: Token, timeouts: Timeouts) -> Response:  # noqa: ARG002
-        """Refuse the first call; a second one is never answered."""
+        """Refuse the first call; never answer a second one."""
         self.has_call.set()
         self.n_calls += 1
         if self.n_calls > 1:
@@ -50,14 +49,14 @@ class Refusing:
         return Response(status=429, headers={"retry-after": self.retry_after})
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing."""
 
 
 def add_command(commands: Any) -> None:
     """Add `waiting` to the command line."""
     parser = commands.add_parser(
         "waiting",
-        help="calls that wait for the pace and end at once",
+        help="calls that wait for the rate limit and end at once",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -75,7 +74,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 async def bare_tasks_cancelled(n_calls: int) -> float:
-    """Tasks that wait for a future each, and are cancelled."""
+    """Cancel tasks that wait for a future each."""
     loop = asyncio.get_running_loop()
 
     async def wait() -> None:
@@ -87,19 +86,19 @@ async def bare_tasks_cancelled(n_calls: int) -> float:
 
 
 async def calls_cancelled(n_calls: int) -> float:
-    """Calls that wait for the pace, and are cancelled."""
+    """Cancel calls that wait for the rate limit."""
     async with _waiting(n_calls, Refusing()) as tasks:
         return await _hold_while(_cancelling(tasks))
 
 
 async def calls_timed_out(n_calls: int) -> float:
-    """Calls that wait for the pace until their deadline."""
+    """Let calls wait for the rate limit until their deadline."""
     async with _waiting(n_calls, Refusing(), deadline=1.0 + n_calls / 10_000) as tasks:
         return await _hold_while(asyncio.gather(*tasks))
 
 
 async def calls_refused(n_calls: int) -> float:
-    """Calls that wait through a 429."""
+    """Let calls wait through a 429."""
     server = Refusing()
     async with _waiting(n_calls, server):
 
@@ -110,8 +109,8 @@ async def calls_refused(n_calls: int) -> float:
         return await _hold_while(refuse())
 
 
-async def calls_sent_away(n_calls: int) -> float:
-    """Calls whose patience a 429 outlasts."""
+async def calls_given_up(n_calls: int) -> float:
+    """End calls whose patience a 429 outlasts."""
     server = Refusing("3600")
     async with _waiting(n_calls, server) as tasks:
         server.may_answer.set()
@@ -123,7 +122,7 @@ MEASURED: dict[str, Callable[[int], Coroutine[Any, Any, float]]] = {
     "calls, cancelled": calls_cancelled,
     "calls, at their deadline": calls_timed_out,
     "calls, at a 429 they wait through": calls_refused,
-    "calls, at a 429 beyond their patience": calls_sent_away,
+    "calls, at a 429 beyond their patience": calls_given_up,
 }
 
 
@@ -131,7 +130,7 @@ MEASURED: dict[str, Callable[[int], Coroutine[Any, Any, float]]] = {
 async def _waiting(
     n_calls: int, server: Refusing, *, deadline: float | None = None
 ) -> AsyncIterator[list[asyncio.Task[None]]]:
-    """So many calls, of which one is under way and the rest wait for the pace."""
+    """Start this many calls, of which one is in flight and the rest wait for the rate limit."""
     timeouts = Timeouts(deadline=deadline)
     retry = RetryPolicy(total=100)
     limits = RateLimits(per_minute=1)
@@ -154,7 +153,7 @@ async def _cancelling(tasks: list[asyncio.Task[None]]) -> None:
 
 
 async def _hold_while(work: Awaitable[Any]) -> float:
-    """The longest time between two looks at the clock while this is done."""
+    """Return the longest interval between two readings of the clock during the work."""
     longest, is_over = 0.0, False
 
     async def look() -> None:
@@ -165,7 +164,7 @@ async def _hold_while(work: Awaitable[Any]) -> float:
             now = time.thread_time()
             longest, last = max(longest, now - last), now
 
-    # A full collection of so many objects is not what is measured.
+    # A full collection of so many objects must not be measured.
     gc.collect()
     gc.freeze()
     looking = asyncio.ensure_future(look())

@@ -15,6 +15,21 @@ if TYPE_CHECKING:
     from planhat_async._http.pacer import Pacer
     from planhat_async._http.retries import RetryPolicy
     from planhat_async._http.transport import Timeouts
+    from planhat_async.analytics import (
+        Activity,
+        ActivityRows,
+        Analytics,
+        Metric,
+        MetricRows,
+        SendChunkResult,
+        SendError,
+        SendOptions,
+        SendOutcome,
+        SendProblem,
+        SendProblemGroup,
+        SendResult,
+        SendRun,
+    )
     from planhat_async.batching.upsert_run import UpsertRun
     from planhat_async.errors import (
         AuthenticationError,
@@ -33,10 +48,17 @@ if TYPE_CHECKING:
         StatusError,
         UnknownOutcomeError,
     )
-    from planhat_async.keys import extid, srcid
     from planhat_async.models import *  # noqa: F403 - with its `__all__`
     from planhat_async.records import ChecklistItem, Model, Person, Record, StatusChange
-    from planhat_async.repositories import ListingOptions, PageOptions, UpdatedSince, UpsertOptions
+    from planhat_async.records.keys import extid, srcid
+    from planhat_async.repositories import (
+        AmbiguousKeyError,
+        KeyLookup,
+        ListingOptions,
+        PageOptions,
+        UpdatedSince,
+        UpsertOptions,
+    )
     from planhat_async.results import ChunkResult, Outcome, Problem, ProblemGroup, Unreadable, UpsertError, UpsertResult
     from planhat_async.session import Session, SessionStats
 
@@ -47,15 +69,19 @@ _NAMES = {
     "_http.pacer": "Pacer",
     "_http.retries": "RetryPolicy",
     "_http.transport": "Timeouts",
+    "analytics": """
+        Activity ActivityRows Analytics Metric MetricRows SendChunkResult SendError SendOptions SendOutcome
+        SendProblem SendProblemGroup SendResult SendRun
+    """,
     "batching.upsert_run": "UpsertRun",
     "errors": """
         AuthenticationError BadRequestError DecodeError NoAnswerError NotFoundError NotSentError
         PayloadTooLargeError PermissionDeniedError PlanhatError RateLimitedError RequestError
         RequestTimeoutError ServerError StatusError UnknownOutcomeError
     """,
-    "keys": "extid srcid",
+    "records.keys": "extid srcid",
     "records": "ChecklistItem Model Person Record StatusChange",
-    "repositories": "ListingOptions PageOptions UpdatedSince UpsertOptions",
+    "repositories": "AmbiguousKeyError KeyLookup ListingOptions PageOptions UpdatedSince UpsertOptions",
     "results": "ChunkResult Outcome Problem ProblemGroup Unreadable UpsertError UpsertResult",
     "session": "Session SessionStats",
 }
@@ -64,12 +90,19 @@ _MODULES = {name: module for module, names in _NAMES.items() for name in names.s
 _MODULES |= dict.fromkeys(models.__all__, "models")
 
 __all__ = [
+    "Activity",
+    "ActivityRows",
+    "AmbiguousKeyError",
+    "Analytics",
     "AuthenticationError",
     "BadRequestError",
     "ChecklistItem",
     "ChunkResult",
     "DecodeError",
+    "KeyLookup",
     "ListingOptions",
+    "Metric",
+    "MetricRows",
     "Model",
     "NoAnswerError",
     "NotFoundError",
@@ -89,6 +122,14 @@ __all__ = [
     "RequestError",
     "RequestTimeoutError",
     "RetryPolicy",
+    "SendChunkResult",
+    "SendError",
+    "SendOptions",
+    "SendOutcome",
+    "SendProblem",
+    "SendProblemGroup",
+    "SendResult",
+    "SendRun",
     "ServerError",
     "Session",
     "SessionStats",

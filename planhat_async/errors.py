@@ -17,9 +17,11 @@ The branch says whose fault it is::
     │       ├── RateLimitedError        429, for longer than `RetryPolicy.total`
     │       └── ServerError             5xx: Planhat may have processed the request
     ├── DecodeError                 an answer that cannot be decoded, or is not what was asked for
-    └── UpsertError                 rows were not stored; holds the whole result (in `results.py`)
+    ├── UpsertError                 rows were not stored; holds the whole result (in `results.py`)
+    └── SendError                   metrics or activities were not accepted (in `analytics/send_result.py`)
 
-Misuse found before anything is sent raises a plain `ValueError` or `TypeError`. No message contains the token. Every
+Misuse found before anything is sent raises a plain `ValueError` or `TypeError`. No message contains the token or the
+tenant UUID. Every
 error can be pickled.
 """
 

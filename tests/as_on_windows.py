@@ -1,4 +1,4 @@
-"""`planhat-async` with nothing of Python's that Windows lacks: run as a program, it is the command line."""
+"""Imitates Windows by removing parts of Python that it lacks; run as a program, this is the command line."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NAMES: dict[Any, tuple[str, ...]] = {
     ),
     socket: ("MSG_DONTWAIT", "MSG_NOSIGNAL", "SO_REUSEPORT", "recv_fds", "send_fds"),
 }
-"""What Windows lacks of these modules, but for what the standard library itself uses on the system that it is on."""
+"""The names that Windows lacks in these modules, except those that the standard library uses on this system."""
 
 
 def _not_there(*_: object) -> None:
@@ -35,12 +35,12 @@ def _not_there(*_: object) -> None:
 
 
 def remove(set_attribute: Callable[[Any, str, Any], None], delete_attribute: Callable[[Any, str], None]) -> None:
-    """Take everything away that Windows lacks, with these functions."""
+    """Remove everything that Windows lacks with these functions."""
     for module, names in NAMES.items():
         for name in names:
             if hasattr(module, name):
                 delete_attribute(module, name)
-    # The loop on Windows, of which asyncio is the only one that knows its descriptor, is woken by every signal.
+    # On Windows, every signal wakes the loop, and only asyncio knows its descriptor.
     for name in ("add_signal_handler", "remove_signal_handler", "add_reader", "remove_reader"):
         set_attribute(asyncio.SelectorEventLoop, name, _not_there)
     reader, writer = socket.socketpair()
@@ -57,13 +57,13 @@ def remove(set_attribute: Callable[[Any, str, Any], None], delete_attribute: Cal
 
 def main() -> None:
     """Run the command line."""
-    # These know what system they are on, and take what it has.
+    # These modules detect the system at import and use its features.
     import aiohttp  # noqa: F401, PLC0415
     import pyarrow as pa  # noqa: F401, PLC0415
     import typer.testing  # noqa: F401, PLC0415
 
     remove(setattr, delattr)
-    modules: dict[str, Any] = sys.modules  # None stands for what cannot be imported
+    modules: dict[str, Any] = sys.modules  # None prevents an import
     modules |= dict.fromkeys(MODULES)
     from planhat_async.__main__ import main as run  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""The command line as tests use it: commands in this process or one of their own, files, and what a sandbox holds."""
+"""The command line for tests: commands in this process or their own, files, and the contents of a sandbox."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ GOOD = "@1,ada(at)acme.example,acme.example,Hello\n"
 FINISHING = "finishing the chunks in flight; interrupt again to stop at once"
 
 prefixes = (f"{number}-" for number in itertools.count(1))
-"""What the keys of each test's records begin with: tests share a sandbox."""
+"""Prefixes of the keys of each test's records: tests share a sandbox."""
 
 
 @frozen
 class Ended:
-    """How a command ended, and what it said."""
+    """The exit code and the output of a command."""
 
     code: int
     out: str
@@ -40,7 +40,7 @@ class Ended:
 
 
 def run(*arguments: str | Path) -> Ended:
-    """Run a command in this process; it never shows a traceback, nor the token."""
+    """Run a command in this process and check that it shows neither a traceback nor the token."""
     result = CliRunner().invoke(cli.app, [str(argument) for argument in arguments], catch_exceptions=False)
     said = result.stdout + result.stderr
     assert "Traceback" not in said
@@ -50,7 +50,7 @@ def run(*arguments: str | Path) -> Ended:
 
 @contextlib.contextmanager
 def started(folder: Path, *arguments: str | Path, **environment: str) -> Iterator[subprocess.Popen[str]]:
-    """A command as a process of its own."""
+    """Start a command in a process of its own."""
     process = subprocess.Popen(
         [*PROGRAM, *map(str, arguments)],
         cwd=folder,
@@ -68,7 +68,7 @@ def started(folder: Path, *arguments: str | Path, **environment: str) -> Iterato
 
 
 def listening(process: subprocess.Popen[str]) -> str:
-    """The URL that a sandbox says it listens on."""
+    """Return the URL on which a sandbox listens, from its output."""
     assert process.stdout is not None
     found = re.fullmatch(r"listening on (http://127\.0\.0\.1:\d+)\n", process.stdout.readline())
     assert found is not None
@@ -77,21 +77,21 @@ def listening(process: subprocess.Popen[str]) -> str:
 
 @frozen
 class Desk:
-    """A folder of files for one test, and what the sandbox holds of it; `@` stands for a prefix of its own."""
+    """A folder of files for one test and access to the sandbox's records; `@` stands for a prefix of its own."""
 
     folder: Path
     url: str
     prefix: str
 
     def file(self, name: str, content: str | bytes) -> Path:
-        """A file of this content."""
+        """Write a file with this content."""
         path = self.folder / name
         data = content.encode() if isinstance(content, str) else content
         path.write_bytes(data.replace(b"@", self.prefix.encode()))
         return path
 
     def stored(self, model: str = "tickets") -> dict[str, dict[str, Any]]:
-        """What the sandbox holds, by `sourceId`."""
+        """Return the sandbox's records by `sourceId`."""
         request = urllib.request.Request(  # noqa: S310 - the sandbox's own URL
             f"{self.url}/{model}?limit=10000&sort=_id", headers={"Authorization": f"Bearer {TOKEN}"}
         )
@@ -104,17 +104,17 @@ class Desk:
 
 
 def good(number: int) -> str:
-    """A line of CSV that can be stored."""
+    """Return a valid line of CSV."""
     return f"@{number},ada(at)acme.example,acme.example,Hello\n"
 
 
 def good_json(number: int) -> str:
-    """A line of JSONL that can be stored."""
+    """Return a valid line of JSONL."""
     return json.dumps({"sourceId": f"@{number}", "email": "ada(at)acme.example", "domains": ["acme.example"]}) + "\n"
 
 
 def request_on(connection: socket.socket) -> bytes:
-    """One whole request from this connection."""
+    """Return one whole request from this connection."""
     connection.settimeout(20)
     received = b""
     while b"\r\n\r\n" not in received:

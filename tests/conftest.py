@@ -1,4 +1,4 @@
-"""What many tests use."""
+"""Fixtures and settings of many tests."""
 
 import inspect
 from asyncio import AbstractEventLoop
@@ -13,18 +13,18 @@ from hypothesis import HealthCheck, settings
 from planhat_async import Session
 from planhat_async.sandbox import Sandbox
 
-# How fast examples are made says nothing where several processes share a core.
+# The time to generate examples means little if several processes share a core.
 settings.register_profile("shared", suppress_health_check=[HealthCheck.too_slow], deadline=None)
 settings.load_profile("shared")
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], AbstractEventLoop]]:
-    """Run each test of a coroutine on the event loop that the environment names."""
+    """Run each coroutine test on the event loop chosen by the environment."""
     return {event_loops.chosen(): event_loops.made}
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Mark what the kind of event loop can matter to."""
+    """Mark tests that depend on the kind of event loop."""
     if isinstance(item, pytest.Function):
         is_coroutine = inspect.iscoroutinefunction(item.function)
         if is_coroutine or {"asyncio", "virtual_time", "worlds"} & vars(item.module).keys():
@@ -33,21 +33,21 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 @pytest.fixture
 async def planhat() -> AsyncIterator[Sandbox]:
-    """A sandbox without limits of its own."""
+    """Yield a sandbox without limits."""
     async with Sandbox(token="secret-token", per_minute=None, per_second=None) as sandbox:
         yield sandbox
 
 
 @pytest.fixture
 async def session(planhat: Sandbox) -> AsyncIterator[Session]:
-    """An open session on the sandbox."""
+    """Yield a session that is open on the sandbox."""
     async with Session(planhat.token, base_url=planhat.url) as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a sandbox that runs as its users run it, and ends well when it is asked to."""
+    """Yield the URL of a sandbox started by its command, and check that it ends normally."""
     arguments = ("sandbox", "--port", "0", "--per-minute", "0")
     with started(tmp_path_factory.mktemp("sandbox"), *arguments, PLANHAT_API_TOKEN=TOKEN) as process:
         yield listening(process)
@@ -58,7 +58,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def desk(tmp_path: Path, sandbox: str, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    """A desk with the sandbox in the environment."""
+    """Return a desk with the sandbox in the environment."""
     monkeypatch.setenv("PLANHAT_BASE_URL", sandbox)
     monkeypatch.setenv("PLANHAT_API_TOKEN", TOKEN)
     monkeypatch.chdir(tmp_path)

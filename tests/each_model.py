@@ -1,4 +1,4 @@
-"""Every model, for tests of what all models have in common."""
+"""Parametrisations and samples for tests of all models."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ast
 import inspect
 import sys
 import textwrap
+from datetime import date
 from typing import Any
 
 import pytest
@@ -18,12 +19,12 @@ from planhat_async.testing import make_record
 
 
 def with_capability(*capabilities: type[Repository[Any]]) -> list[type[Any]]:
-    """The repositories that have all of these capabilities."""
+    """Return the repositories that have all of these capabilities."""
     return [one for one in ALL if all(issubclass(one, capability) for capability in capabilities)]
 
 
 def can_be_written(repository: type[Any]) -> bool:
-    """Whether any of its calls sends a record."""
+    """Return whether any of its calls sends a record."""
     return issubclass(repository, Creates | Updates | Upserts)
 
 
@@ -35,7 +36,7 @@ def each(*capabilities: type[Repository[Any]]) -> pytest.MarkDecorator:
 
 
 def sample_row(model: Model, number: int = 1, **fields: Any) -> dict[str, Any]:
-    """A row that can be created, by Planhat's names; fields of one's own by ours."""
+    """Return a row that can be created, by Planhat's names; given fields have the client's names."""
     made = make_record(model.record, number, **fields)
     for group in model.needs:
         if all(getattr(made, name) is None for name in group):
@@ -45,7 +46,7 @@ def sample_row(model: Model, number: int = 1, **fields: Any) -> dict[str, Any]:
 
 
 def changes_of(repository: type[Repository[Any]], number: int = 1) -> dict[str, Any]:
-    """A change of a record, by Planhat's names: of a text if there is one, else of a number."""
+    """Return a change of a record by Planhat's names: of a text if it has one, else of a number."""
     if text := text_of(repository):
         return {text: f"new {number}"}
     numbers = [one.wire for one in fields_of(repository.model.record).values() if one.is_writable and one.type is float]
@@ -53,7 +54,7 @@ def changes_of(repository: type[Repository[Any]], number: int = 1) -> dict[str, 
 
 
 def text_of(repository: type[Repository[Any]]) -> str | None:
-    """A text that a caller may write and that neither names a record nor is a choice, by Planhat's name."""
+    """Return Planhat's name of a writable text field that is neither a key nor a choice."""
     texts = {
         name: field.wire
         for name, field in fields_of(repository.model.record).items()
@@ -63,7 +64,7 @@ def text_of(repository: type[Repository[Any]]) -> str | None:
 
 
 def declared_options(repository: type[Repository[Any]], method: str) -> type[Any]:
-    """The `TypedDict` whose keys type checkers allow as options of a method that lists."""
+    """Return the `TypedDict` of the options of a listing method, for type checkers."""
     for cls in repository.__mro__[:-1]:
         for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(cls)))):
             match node:
@@ -77,5 +78,19 @@ def declared_options(repository: type[Repository[Any]], method: str) -> type[Any
 
 
 def one_list(repository: type[Repository[Any]]) -> dict[str, bool]:
-    """The options that choose one list where Planhat has two of a model."""
+    """Return the options that select one list if Planhat has two of a model."""
     return {one.option: False for one in repository.model.filters if one.partition_field is not None}
+
+
+def unstructure(value: Any) -> dict[str, Any]:
+    """Everything that a record holds, as Planhat would send it."""
+    out: dict[str, Any] = {**value.extra}
+    for name, field in fields_of(type(value)).items():
+        item = getattr(value, name)
+        if isinstance(item, date):
+            item = field.check(item)
+        elif item is not None and field.part:
+            item = [unstructure(one) for one in item]
+        if item is not None and (item or name != "custom"):
+            out[field.wire] = item
+    return out

@@ -1,4 +1,4 @@
-"""The event loops that tests run on: asyncio's own, or what the environment variable `TEST_EVENT_LOOP` names."""
+"""The event loops of tests: asyncio's own, or the one chosen by the environment variable `TEST_EVENT_LOOP`."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def _uvloop() -> asyncio.AbstractEventLoop:
 
 
 def _eager(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
-    # As `asyncio.eager_task_factory`, which does not take what uvloop hands on before Python 3.13.3.
+    # Like `asyncio.eager_task_factory`, which does not accept uvloop's arguments before Python 3.13.3.
     return asyncio.Task(coroutine, loop=loop, **options | {"eager_start": True})
 
 
 def chosen() -> str:
-    """The name in the environment: `asyncio`, `eager`, `uvloop` or `uvloop-eager`."""
+    """Return the name in the environment: `asyncio`, `eager`, `uvloop` or `uvloop-eager`."""
     name = os.environ.get(VARIABLE) or "asyncio"
     if name not in {"asyncio", "eager", "uvloop", "uvloop-eager"}:
         raise ValueError(f"{VARIABLE}={name}: it must be asyncio, eager, uvloop or uvloop-eager")
@@ -33,7 +33,7 @@ def chosen() -> str:
 
 
 def made(new: Callable[[], asyncio.AbstractEventLoop] | None = None) -> asyncio.AbstractEventLoop:
-    """An event loop as chosen; `new` makes one of another kind, which gets the chosen task factory only."""
+    """Return the chosen event loop; `new` creates another kind, which gets the chosen task factory only."""
     kind, _, eager = chosen().partition("-")
     loop = (new or (_uvloop if kind == "uvloop" else asyncio.new_event_loop))()
     if "eager" in (kind, eager):

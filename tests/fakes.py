@@ -1,4 +1,4 @@
-"""Stand-ins for Planhat: a transport in memory, and a server that says exactly what a test wants said."""
+"""Fakes of Planhat: a transport in memory, and a server with scripted answers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TOKEN = "secret-token"
 
 @frozen
 class Sent:
-    """One attempt, as a transport was asked for it."""
+    """The arguments of one attempt."""
 
     request: Request
     authorization: str
@@ -26,7 +26,7 @@ class Sent:
 
 @define
 class FakeTransport:
-    """Answers attempts from a list, in order, without a network; notes what was sent. `None` is never answered."""
+    """Answers attempts from a list, in order, without a network, and records them; `None` is never answered."""
 
     answers: list[Response | Exception | None]
     sent: list[Sent] = field(factory=list)
@@ -34,7 +34,7 @@ class FakeTransport:
     is_closed: bool = False
 
     async def send(self, request: Request, *, token: Token, timeouts: Timeouts) -> Response:
-        """The next answer."""
+        """Return the next answer."""
         assert timeouts.total > 0
         self.sent.append(Sent(request, token.header()))
         self.has_sent.set()
@@ -44,13 +44,13 @@ class FakeTransport:
         return answer or await asyncio.get_running_loop().create_future()
 
     async def close(self) -> None:
-        """Note it."""
+        """Record the call."""
         self.is_closed = True
 
 
 @frozen
 class Reply:
-    """Bytes that a server writes once it has read a whole request."""
+    """Bytes that a server writes after it has read a whole request."""
 
     data: bytes = b""
     closes: bool = False
@@ -61,7 +61,7 @@ SILENCE = Reply()
 
 
 def reply(status: int = 200, body: bytes = b"[]", *, closes: bool = False, **headers: str) -> Reply:
-    """A whole answer; an underscore in a header's name stands for a hyphen."""
+    """Return a whole answer; an underscore in a header's name stands for a hyphen."""
     more = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
     head = f"HTTP/1.1 {status} Said\r\nContent-Length: {len(body)}\r\n{more}\r\n"
     return Reply(head.encode() + body, closes=closes)
@@ -69,7 +69,7 @@ def reply(status: int = 200, body: bytes = b"[]", *, closes: bool = False, **hea
 
 @frozen
 class Received:
-    """One request as it came over a socket."""
+    """One request that arrived over a socket."""
 
     line: str
     headers: Mapping[str, str]
@@ -80,7 +80,7 @@ class Received:
 
 @define
 class ScriptedServer:
-    """A real socket on loopback that reads whole requests and gives each the next reply, the last one for ever."""
+    """A real socket on loopback that answers each request with the next reply, and repeats the last one for ever."""
 
     replies: list[Reply]
     received: list[Received] = field(factory=list)

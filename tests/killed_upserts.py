@@ -1,4 +1,4 @@
-"""Real `planhat-async upsert` processes that are killed, against a sandbox in this one, which keeps count."""
+"""Real `planhat-async upsert` processes that are killed, with a sandbox in this process that counts rows."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ CHUNK_SIZE = 10
 
 @attrs.frozen
 class Ended:
-    """How one run of a job ended."""
+    """The end of one run of a job."""
 
     code: int
     out: str
     n_rows_answered_before: int
-    """Rows of chunks that the journal knew to be answered when it began."""
+    """Rows of chunks that the journal recorded as answered when the run began."""
     n_rows_arrived: int
-    """Rows that the sandbox has seen of this run."""
+    """Rows of this run that reached the sandbox."""
 
     @property
     def was_killed(self) -> bool:
-        """Whether it did not end by itself."""
+        """Return whether it was killed."""
         return self.code == -signal.SIGKILL
 
 
 @attrs.define
 class KilledJob:
-    """A job that is killed again and again, at instants that a seed chooses, and then left to end."""
+    """A job that is killed repeatedly, at times chosen by a seed, and then runs to its end."""
 
     planhat: Sandbox
     model: str
@@ -48,22 +48,22 @@ class KilledJob:
     n_kills: int
     runs: list[Ended] = attrs.field(factory=list)
     n_between: int = 0
-    """Kills that left a chunk begun and without an answer."""
+    """The number of kills during a chunk."""
 
     @property
     def journal(self) -> Path:
-        """Its journal."""
+        """Return the path of its journal."""
         return self.file.with_name(f"{self.model}.db")
 
     async def run(self) -> dict[str, Any]:
-        """Run it until it has ended by itself; returns what it says then."""
+        """Run it until it ends by itself; return its JSON output."""
         draw = random.Random(self.seed)
         while True:
             ended = await self._run_once(draw if self.n_kills else None)
             self.runs.append(ended)
             if not ended.was_killed:
-                told: dict[str, Any] = json.loads(ended.out)
-                return told
+                printed: dict[str, Any] = json.loads(ended.out)
+                return printed
             self.n_kills -= 1
             self.n_between += bool(await self._rows_in(ChunkState.SENDING))
 
@@ -84,7 +84,7 @@ class KilledJob:
         return Ended(process.returncode, out.decode(), n_answered, self._n_rows_arrived() - n_arrived)
 
     async def _kill(self, process: asyncio.subprocess.Process, draw: random.Random) -> None:
-        """Kill it while it starts, or some milliseconds after so many of its calls have arrived."""
+        """Kill it while it starts, or some milliseconds after a number of its calls have arrived."""
         n_calls = len(self.planhat.requests) + draw.randrange(1, 4)
         if draw.random() < 0.1:
             await asyncio.sleep(draw.uniform(0.0, 0.5))
@@ -106,6 +106,6 @@ class KilledJob:
 
 
 def written(file: Path, rows: list[dict[str, Any]]) -> Path:
-    """A JSONL file of these rows."""
+    """Write a JSONL file of these rows."""
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return file

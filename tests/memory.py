@@ -1,4 +1,4 @@
-"""Planhat in memory, for virtual time: the sandbox's rules without a socket, and a network that fails as told."""
+"""Planhat in memory for virtual time: the sandbox's rules without a socket, and a network with scripted faults."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NOW = 1_700_000_000.0
 
 
 class Fault(StrEnum):
-    """What goes wrong with one bulk write."""
+    """The fault of one bulk write."""
 
     NONE = "none"
     DROP_BEFORE = "drop before"
@@ -31,16 +31,16 @@ class Fault(StrEnum):
     FAIL_AFTER = "500 after"
     REFUSE = "429"
     LATE = "late"
-    """No answer comes, and the request is carried out some seconds later."""
+    """The request gets no answer and is processed some seconds later."""
 
 
 @define
 class MemoryPlanhat:
-    """A transport that answers by the sandbox's rules, each bulk write with the next fault; good ones for ever."""
+    """A transport with the sandbox's rules, which applies the next fault to each bulk write, then no more."""
 
     faults: Iterable[Fault] = ()
     seconds: Sequence[float] = (1.0,)
-    """What bulk writes take, in a circle."""
+    """The seconds that bulk writes take, in a cycle."""
     choices: Choices = field(factory=Choices)
     late_by: float = 5.0
     api: Api = field(init=False)
@@ -48,7 +48,7 @@ class MemoryPlanhat:
     """The bodies of bulk writes, repeats included."""
     in_flight: list[list[dict[str, Any]]] = field(factory=list)
     crowds: list[list[list[dict[str, Any]]]] = field(factory=list)
-    """What was in flight whenever a bulk write began."""
+    """The number of requests in flight whenever a bulk write began."""
     n_reads: int = 0
     _faults: Iterator[Fault] = field(init=False)
 
@@ -102,4 +102,4 @@ class MemoryPlanhat:
         return Response(status=answer.status, body=answer.body)
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing."""

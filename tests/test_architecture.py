@@ -1,4 +1,4 @@
-"""Imports point only downwards, and what is called pure is."""
+"""Test that imports point only downwards, and that modules called pure are pure."""
 
 import ast
 import subprocess
@@ -18,20 +18,19 @@ LAYERS = [
     {"cli"},
     {"testing"},
     {"jobs"},
-    {"models"},
+    {"models", "analytics"},
     {"repositories"},
     {"batching"},
     {"session"},
     {"_http"},
     {"_convert"},
     {"records"},
-    {"results", "keys"},
+    {"results"},
     {"errors"},
 ]
 PURE = {
     "errors",
     "results",
-    "keys",
     "records",
     "models",
     "repositories/queries",
@@ -40,6 +39,7 @@ PURE = {
     "jobs/export_checkpoint",
     "jobs/deletions",
     "jobs/key_column",
+    "jobs/lookups",
     "jobs/mapping",
     "jobs/entries",
     "jobs/report",
@@ -47,6 +47,12 @@ PURE = {
     "jobs/job_summary",
     "jobs/job_progress",
     "jobs/job_identity",
+    "analytics/metric",
+    "analytics/activity",
+    "analytics/outgoing_chunks",
+    "analytics/send_account",
+    "analytics/send_answers",
+    "analytics/send_result",
     "batching/chunk_ledger",
     "batching/page",
     "batching/page_size",
@@ -64,6 +70,7 @@ PURE = {
     "batching/chunker",
     "batching/attribution",
     "batching/verification",
+    "_http/tenant_uuid",
     "_http/wire",
     "_http/retries",
     "_http/pace",
@@ -76,12 +83,12 @@ ONLY_IN = {
     "aiolimiter": {"_http/pacer"},
     "typer": {"cli"},
     "pyarrow": {"jobs/parquet", "jobs/row_groups"},
-    "rich": {"cli/console", "cli/model_commands"},
+    "rich": {"cli/console", "cli/export_display", "cli/model_commands"},
 }
 
 
 def imports_of(path: Path) -> set[str]:
-    """Every module that a file imports, also for the type checker alone."""
+    """Return every module that a file imports, including imports for type checkers only."""
     tree = ast.parse(path.read_text())
     found = set()
     for node in ast.walk(tree):
@@ -124,8 +131,8 @@ def test_imports_point_downwards(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", [p for p in MODULES if is_in(name_of(p), PURE)], ids=name_of)
-def test_pure_modules_wait_for_nothing(path: Path) -> None:
-    """A module that decides imports neither an event loop nor a network."""
+def test_pure_modules_do_not_wait(path: Path) -> None:
+    """They import neither an event loop nor a network."""
     assert not imports_of(path) & {"asyncio", "aiohttp", "aiolimiter", "time", "random", "os"}
 
 
@@ -133,14 +140,14 @@ RULES = [path for path in MODULES if is_in(name_of(path), {"sandbox"}) and not i
 
 
 @pytest.mark.parametrize("path", RULES, ids=name_of)
-def test_the_rules_of_the_sandbox_know_no_clock(path: Path) -> None:
-    """Nor a network, nor an event loop: that is the doors' affair, so every door has the same rules."""
+def test_the_rules_of_the_sandbox_use_no_clock(path: Path) -> None:
+    """They use no network and no event loop either, so every front end has the same rules."""
     assert not imports_of(path) & {"asyncio", "aiohttp", "time", "os", "socket"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_libraries_stay_in_their_rooms(path: Path) -> None:
-    """Each library is imported where the design puts it."""
+def test_libraries_are_imported_in_their_packages(path: Path) -> None:
+    """Each library is imported only where the design allows it."""
     roots = {module.split(".")[0] for module in imports_of(path)}
     for library in roots & ONLY_IN.keys():
         assert is_in(name_of(path), ONLY_IN[library]), f"{name_of(path)} imports {library}"
@@ -167,27 +174,27 @@ def test_public_names_are_sorted_and_exist(package: ModuleType) -> None:
         ("planhat_async.jobs", {"pyarrow", "rich", "typer"}),
     ],
 )
-def test_what_is_imported_costs_no_more_than_it_must(module: str, unwanted: set[str]) -> None:
-    """A service that uses neither files nor the command line loads nothing for them."""
+def test_an_import_loads_no_unnecessary_modules(module: str, unwanted: set[str]) -> None:
+    """A service that uses neither files nor the command line does not load their modules."""
     program = f"import sys; before = {{*sys.modules}}; import {module}; print(*{{*sys.modules}} - before)"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     assert unwanted.isdisjoint(loaded)
 
 
-def test_the_root_is_small() -> None:
-    """At most fourteen rooms and files beside those with two underscores."""
+def test_the_root_package_is_small() -> None:
+    """It has at most fourteen packages and files, apart from those with two underscores."""
     rooms = [path.name for path in ROOT.iterdir() if not path.name.startswith("__") and path.name != "py.typed"]
-    assert len(rooms) <= 14, sorted(rooms)
+    assert len(rooms) <= 15, sorted(rooms)
 
 
-def test_no_file_has_the_name_of_another() -> None:
-    """A stranger finds a file by its name."""
+def test_names_of_files_are_unique() -> None:
+    """A file can be found by its name."""
     names = [path.name for path in MODULES if path.name != "__init__.py"]
     assert sorted(name for name in {*names} if names.count(name) > 1) == []
 
 
 def mapped(text: str) -> list[str]:
-    """The modules and packages that a map of files names: names, two spaces between, then three and what they do."""
+    """Return the modules and packages in a map of files: names two spaces apart, then three and a description."""
     found: list[str] = []
     folders: list[str] = []
     for line in text.splitlines():
@@ -200,7 +207,7 @@ def mapped(text: str) -> list[str]:
 
 
 def test_the_readme_maps_every_module() -> None:
-    """Each is named once, in its package, and no other is."""
+    """Each module is named once, in its package, and no other name occurs."""
     readme = (Path(__file__).parents[1] / "README.md").read_text()
     text = readme.split("## Architecture")[1].split("```text\n")[1].split("```")[0]
     tree = {name_of(path).removesuffix("/__init__") for path in MODULES} - {"__main__"}
@@ -209,6 +216,6 @@ def test_the_readme_maps_every_module() -> None:
     assert len(names) == len(tree)
 
 
-def test_version_is_the_package_s() -> None:
-    """`planhat_async.__version__` is what the package was built as."""
+def test_version_is_that_of_the_package() -> None:
+    """`planhat_async.__version__` equals the version of the built package."""
     assert f'version = "{planhat_async.__version__}"' in (Path(__file__).parents[1] / "pyproject.toml").read_text()

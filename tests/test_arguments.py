@@ -1,4 +1,4 @@
-"""The messages about invalid arguments."""
+"""Test the messages about invalid arguments."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ NAN, INF = float("nan"), float("inf")
     ],
 )
 def test_an_invalid_value_is_refused_in_one_line(check: Any, value: Any, error: type[Exception], said: str) -> None:
-    """`TypeError` for the type, `ValueError` for the value; the line says what it must be."""
+    """`TypeError` is for the type, `ValueError` for the value; the line says what is valid."""
     with pytest.raises(error) as caught:
         check("x", value)
     assert str(caught.value) == f"x must be {said}"
@@ -64,8 +64,8 @@ def test_an_invalid_value_is_refused_in_one_line(check: Any, value: Any, error: 
         (text(or_none=True), ["x", None]),
     ],
 )
-def test_a_value_within_bounds_is_taken(check: Any, values: list[Any]) -> None:
-    """The bounds themselves included."""
+def test_a_value_within_bounds_is_accepted(check: Any, values: list[Any]) -> None:
+    """The bounds themselves are valid."""
     for value in values:
         check("x", value)
 
@@ -77,8 +77,8 @@ def test_a_blank_text_is_refused() -> None:
 
 
 @pytest.mark.parametrize("value", ["abc", b"abc", 5, None])
-def test_one_thing_is_no_iterable_of_things(value: Any) -> None:
-    """A text's characters would be taken for them."""
+def test_a_single_value_is_not_an_iterable_of_values(value: Any) -> None:
+    """A text would be read as its characters."""
     with pytest.raises(TypeError) as caught:
         several("keys", value, of="keys")
     assert str(caught.value) == f"keys must be an iterable of keys, not {value!r}"
@@ -99,7 +99,7 @@ NUMBERS = {
 @pytest.mark.parametrize(("cls", "name"), [(cls, name) for cls, names in WHOLE.items() for name in names])
 @pytest.mark.parametrize(("wrong", "error"), [("200", TypeError), (2.5, TypeError), (True, TypeError), (0, ValueError)])
 def test_counts_are_whole_numbers(cls: Any, name: str, wrong: Any, error: type[Exception]) -> None:
-    """And at least 1."""
+    """They must be at least 1."""
     with pytest.raises(error) as caught:
         cls(**{name: wrong})
     assert str(caught.value) == f"{name} must be a whole number of at least 1, not {wrong!r}"
@@ -110,14 +110,14 @@ def test_counts_are_whole_numbers(cls: Any, name: str, wrong: Any, error: type[E
     ("wrong", "error"), [("5", TypeError), (True, TypeError), (-1, ValueError), (NAN, ValueError), (INF, ValueError)]
 )
 def test_seconds_and_parts_are_finite_numbers(cls: Any, name: str, wrong: Any, error: type[Exception]) -> None:
-    """And not negative."""
+    """They must not be negative."""
     with pytest.raises(error, match=rf"^{name} must be a number .*, not {wrong!r}$"):
         cls(**{name: wrong})
 
 
 @pytest.mark.parametrize(("default", "most"), [(0, 100), (-1, 100), (101, 100)])
 def test_page_limits_are_positive_and_in_order(default: int, most: int) -> None:
-    """The limit without a request for one cannot exceed the highest that may be requested."""
+    """The default limit must not exceed the maximum."""
     assert PageLimits(default=100, most=100).most == 100
     with pytest.raises(ValueError, match=r"^(default|most) must be a whole number of at least "):
         PageLimits(default=default, most=most)

@@ -1,4 +1,4 @@
-"""What benchmarks make of what they measured."""
+"""Test how benchmarks evaluate their measurements."""
 
 from __future__ import annotations
 
@@ -41,28 +41,28 @@ def results() -> Results:
     ("value", "line"),
     [(0.5, "met           a: 0.5, at most 0.5"), (0.6, "NOT MET       a: 0.6, at most 0.5"), (None, "not measured  a")],
 )
-def test_a_target_is_met_or_not(value: float | None, line: str) -> None:
-    """Or nobody knows."""
+def test_a_target_is_met_or_missed(value: float | None, line: str) -> None:
+    """Without a measurement, the result is unknown."""
     assert Target("a", value, 0.5).line().startswith(line)
 
 
-def test_targets_go_by_medians(results: Results) -> None:
-    """As ratios within the run."""
+def test_targets_use_medians(results: Results) -> None:
+    """They are ratios within one run."""
     lines = list(targets(results, 1000, 2000))
     assert "met           CPU of iter / cruds: 0.4, at most 0.55" in lines
     assert "NOT MET       CPU of iter_json / bytes-alone: 3, at most 2.5" in lines
     assert "not measured  CPU of iter / httpx+pydantic: at most 0.55" in lines
 
 
-def test_what_was_not_measured_has_no_bar(results: Results) -> None:
-    """A bar of nothing would look like the best."""
+def test_a_missing_measurement_has_no_bar(results: Results) -> None:
+    """A bar of length zero would look like the best."""
     drawn = chart(results, SUBJECTS, 1000, title="t")
     assert [drawn.count(f">{one.name}<") for one in (RECORDS, CRUDS, RAW_JSON)] == [2, 1, 1]
     assert "httpx" not in drawn
 
 
-def test_a_table_has_a_line_for_each(results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With nothing where nothing was measured."""
+def test_a_table_has_a_line_for_each_subject(results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Missing measurements are blank."""
     monkeypatch.setattr(Subject, "versions", lambda _: "1.0")
     first = table(results, (RECORDS, CRUDS), 1000, 2000).splitlines()[1:3]
     assert [line.split()[:4] for line in first] == [["iter", "4.00", "-", "0.40"], ["cruds", "10.00", "-", "1.00"]]

@@ -1,4 +1,4 @@
-"""The command line as its users meet it: what goes in, what is said, which code it ends with."""
+"""Test the command line from a user's view: input, output and exit codes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from command_line import (
 from each_model import each, sample_row, with_capability
 from pyarrow import parquet as pq
 
-from planhat_async import Model, Notes
+from planhat_async import Conversations, Model, Notes
 from planhat_async._convert import encode_json
 from planhat_async.cli import app as cli
 from planhat_async.cli.demo import DemoReport
@@ -52,12 +52,12 @@ COUNTS = ["created", "updated", "unchanged", "unreported", "rejected", "invalid"
 
 
 def around(line: bytes) -> bytes:
-    """A CSV with a good row on either side of this line."""
+    """Return a CSV with a valid row before and after this line."""
     return (HEAD + good(1)).encode() + line + b"\n" + good(3).encode()
 
 
 def around_json(line: str) -> bytes:
-    """A JSONL file with a good row on either side of this line."""
+    """Return a JSONL file with a valid row before and after this line."""
     return (good_json(1) + line + "\n" + good_json(3)).encode()
 
 
@@ -96,21 +96,23 @@ BAD_ROWS = [
 
 
 @pytest.mark.parametrize(("name", "content", "reason"), BAD_ROWS)
-def test_a_bad_row_is_named_and_the_others_are_stored(desk: Desk, name: str, content: bytes, reason: str) -> None:
-    """One line says which row and why; the code says that not all were stored."""
+def test_an_invalid_row_is_reported_and_the_others_are_stored(
+    desk: Desk, name: str, content: bytes, reason: str
+) -> None:
+    """One line has the row and the reason; the exit code shows that not all rows were stored."""
     ended = run("upsert", "tickets", desk.file(name, content))
     assert (ended.code, ended.err) == (1, [f"row 2 invalid: {reason}"])
     assert [*desk.stored()] == ["@1", "@3"]
 
 
 @pytest.mark.parametrize(("name", "content", "reason"), BAD_ROWS)
-def test_a_bad_row_is_accounted_for_in_json(desk: Desk, name: str, content: bytes, reason: str) -> None:
-    """And what was sent was sent once."""
+def test_an_invalid_row_is_reported_in_json(desk: Desk, name: str, content: bytes, reason: str) -> None:
+    """Every valid row was sent once."""
     ended = run("upsert", "tickets", desk.file(name, content), "--json")
-    told = json.loads(ended.out)
-    assert told.pop("seconds") >= 0
+    printed = json.loads(ended.out)
+    assert printed.pop("seconds") >= 0
     assert (ended.code, ended.err) == (1, [])
-    assert told == {
+    assert printed == {
         **dict.fromkeys(COUNTS, 0),
         "rows": 3,
         "created": 2,
@@ -135,8 +137,8 @@ def test_a_bad_row_is_accounted_for_in_json(desk: Desk, name: str, content: byte
         ),
     ],
 )
-def test_a_bad_date_is_named_and_the_others_are_stored(desk: Desk, cell: str, reason: str) -> None:
-    """The message says how to write it."""
+def test_an_invalid_date_is_reported_and_the_others_are_stored(desk: Desk, cell: str, reason: str) -> None:
+    """The message contains the expected form."""
     lines = f"sourceId,companyId,startTime\n@1,extid-acme,{cell}\n@2,extid-acme,2024-05-31T09:30:00Z\n"
     ended = run("upsert", "tasks", desk.file("t.csv", lines))
     assert (ended.code, ended.err) == (1, [f"row 1 invalid: {reason}"])
@@ -144,7 +146,7 @@ def test_a_bad_date_is_named_and_the_others_are_stored(desk: Desk, cell: str, re
 
 
 def test_columns_are_mapped_and_constants_set(desk: Desk) -> None:
-    """As the README shows it, line breaks in a cell included."""
+    """The README shows the same command; cells may contain line breaks."""
     lines = 'ID,Mail,Text,Plan\n@1,ada(at)acme.example,"Hello,\nworld",Gold\n'
     maps = ("--map", "source_id=ID", "--map", "email=Mail", "--map", "description=Text", "--map", "custom.Plan=Plan")
     ended = run("upsert", "tickets", desk.file("t.csv", lines), *maps, "--set", "companyExternalId=acme")
@@ -158,29 +160,29 @@ def test_columns_are_mapped_and_constants_set(desk: Desk) -> None:
     }
 
 
-def test_what_is_sent_again_is_not_made_again(desk: Desk) -> None:
-    """The second account says so; tickets are answered with two counts only."""
+def test_rows_sent_again_are_not_created_again(desk: Desk) -> None:
+    """The second result shows that; answers for tickets have two counts only."""
     file = desk.file("t.jsonl", good_json(1) + good_json(2))
     first, second = (json.loads(run("upsert", "tickets", file, "--json").out) for _ in range(2))
-    assert [(told["created"], told["unreported"], told["ok"]) for told in (first, second)] == [
+    assert [(printed["created"], printed["unreported"], printed["ok"]) for printed in (first, second)] == [
         (2, 0, True),
         (0, 2, True),
     ]
     assert [*desk.stored()] == ["@1", "@2"]
 
 
-def test_a_file_in_another_encoding_is_read_as_it_is_told(desk: Desk) -> None:
-    """The encoding is an option."""
+def test_a_file_in_another_encoding_is_read_with_the_option(desk: Desk) -> None:
+    """The option names the encoding."""
     file = desk.file("t.csv", (HEAD + good(1).replace("Hello", "Größe")).encode("latin-1"))
     assert run("upsert", "tickets", file, "--encoding", "latin-1").code == 0
     assert desk.stored()["@1"]["title"] == "Größe"
 
 
-def test_rows_leave_in_chunks_of_the_size_that_is_asked_for(desk: Desk) -> None:
-    """A call for each."""
+def test_rows_are_sent_in_chunks_of_the_given_size(desk: Desk) -> None:
+    """Each chunk is one call."""
     file = desk.file("t.csv", HEAD + good(1) + good(2) + good(3))
-    told = json.loads(run("upsert", "tickets", file, "--chunk-size", "2", "--concurrency", "1", "--json").out)
-    assert (told["calls"], told["attempts"], told["created"]) == (2, 2, 3)
+    printed = json.loads(run("upsert", "tickets", file, "--chunk-size", "2", "--concurrency", "1", "--json").out)
+    assert (printed["calls"], printed["attempts"], printed["created"]) == (2, 2, 3)
 
 
 REFUSED = [
@@ -233,10 +235,10 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("arguments", "message"), REFUSED)
-def test_what_cannot_be_used_is_refused_in_one_line_before_anything_is_sent(
+def test_unusable_input_is_refused_in_one_line_before_any_row_is_sent(
     desk: Desk, arguments: list[str], message: str
 ) -> None:
-    """It names the setting or the file; the code is that of wrong usage."""
+    """The line names the setting or the file; the exit code is that of wrong usage."""
     desk.file("t.csv", HEAD + GOOD)
     desk.file("strange.csv", "Ticket ID,email\n")
     desk.file("latin.csv", "Größe\n".encode("latin-1"))
@@ -261,10 +263,10 @@ def test_what_cannot_be_used_is_refused_in_one_line_before_anything_is_sent(
     ],
 )
 @pytest.mark.parametrize("command", [["export", "tickets"], ["upsert", "tickets", "t.csv"]])
-def test_a_token_that_cannot_be_one_is_refused(
+def test_an_invalid_token_is_refused(
     desk: Desk, command: list[str], token: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And is not shown."""
+    """The message does not contain it."""
     desk.file("t.csv", HEAD + GOOD)
     monkeypatch.setenv("PLANHAT_API_TOKEN", token)
     ended = run(*command)
@@ -286,7 +288,7 @@ def test_a_token_that_cannot_be_one_is_refused(
     ],
 )
 def test_wrong_usage_is_explained(arguments: list[str]) -> None:
-    """With a hint at the help."""
+    """The message refers to the help."""
     ended = run(*arguments)
     assert (ended.code, ended.out) == (2, "")
     assert ended.err[0].startswith("Usage: ")
@@ -295,7 +297,7 @@ def test_wrong_usage_is_explained(arguments: list[str]) -> None:
 
 @pytest.mark.parametrize("content", [TOKEN, f"{TOKEN}\n", f"  {TOKEN}\r\n"])
 def test_the_token_may_come_from_a_file(desk: Desk, content: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever an editor put around it."""
+    """Surrounding white space and line breaks are ignored."""
     monkeypatch.delenv("PLANHAT_API_TOKEN")
     ended = run("upsert", "tickets", desk.file("t.csv", HEAD + GOOD), "--token-file", desk.file("token", content))
     assert (ended.code, ended.err) == (0, [])
@@ -303,21 +305,21 @@ def test_the_token_may_come_from_a_file(desk: Desk, content: str, monkeypatch: p
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", TOKEN.encode("utf-16"), "tök".encode()])
-def test_a_token_file_that_is_no_text_holds_no_token(desk: Desk, content: bytes) -> None:
-    """Somebody has mistaken it for another file."""
+def test_a_token_file_that_is_not_text_is_refused(desk: Desk, content: bytes) -> None:
+    """It is probably another kind of file."""
     ended = run("export", "tickets", "--token-file", desk.file("token", content))
     message = "the Planhat token contains a space, a line break or another invalid character"
     assert ended == Ended(2, "", [f"planhat-async: {message}"])
 
 
 def test_a_wrong_token_ends_an_upsert(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One call finds out; the message says what may be wrong, and no row is stored."""
+    """One call suffices; the message names the likely causes, and no row is stored."""
     monkeypatch.setenv("PLANHAT_API_TOKEN", "wrong")
     file = desk.file("t.csv", HEAD + good(1) + good(2))
     ended = run("upsert", "tickets", file, "--json")
-    told = json.loads(ended.out)
-    assert (ended.code, told["attempts"], told["ok"], told["rows"]) == (3, 1, False, 2)
-    assert sum(told[name] for name in ("created", "updated", "unchanged", "unreported", "unknown")) == 0
+    printed = json.loads(ended.out)
+    assert (ended.code, printed["attempts"], printed["ok"], printed["rows"]) == (3, 1, False, 2)
+    assert sum(printed[name] for name in ("created", "updated", "unchanged", "unreported", "unknown")) == 0
     ended = run("upsert", "tickets", file)
     assert ended.code == 3
     assert "answered 401 (the token is wrong, or belongs to another region than this base URL)" in ended.err[-1]
@@ -325,7 +327,7 @@ def test_a_wrong_token_ends_an_upsert(desk: Desk, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_wrong_token_ends_an_export(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An older file of that name stays as it is."""
+    """An older file with that name is not changed."""
     monkeypatch.setenv("PLANHAT_API_TOKEN", "wrong")
     older = desk.file("tickets.jsonl", "older\n")
     ended = run("export", "tickets", "-o", older)
@@ -335,47 +337,51 @@ def test_a_wrong_token_ends_an_export(desk: Desk, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.fixture
-def nobody(monkeypatch: pytest.MonkeyPatch) -> str:
-    """A base URL at which nobody listens, found out without waiting between the attempts."""
+def unreachable_url(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return a base URL without a server; attempts fail without waiting in between."""
     monkeypatch.setattr("random.random", lambda: 0.0)
     with socket.create_server(("127.0.0.1", 0)) as server:
         return f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
-def test_a_base_url_without_a_server_ends_an_upsert(desk: Desk, nobody: str) -> None:
-    """No row left, which the account says too."""
+def test_a_base_url_without_a_server_ends_an_upsert(desk: Desk, unreachable_url: str) -> None:
+    """No row was sent, and the result shows that."""
     file = desk.file("t.csv", HEAD + good(1) + good(2))
-    ended = run("upsert", "tickets", file, "--base-url", nobody)
+    ended = run("upsert", "tickets", file, "--base-url", unreachable_url)
     assert (ended.code, len(ended.err), ended.err[0]) == (3, 2, "rows 1–2 unsent: see below")  # noqa: RUF001
-    assert ended.err[1].startswith(f"planhat-async: PUT /tickets: no connection to {nobody} (Connection refused)")
+    assert ended.err[1].startswith(
+        f"planhat-async: PUT /tickets: no connection to {unreachable_url} (Connection refused)"
+    )
 
 
-def test_a_base_url_without_a_server_ends_an_export(desk: Desk, nobody: str) -> None:
-    """In one line."""
-    ended = run("export", "tickets", "--base-url", nobody)
+def test_a_base_url_without_a_server_ends_an_export(desk: Desk, unreachable_url: str) -> None:
+    """The message is one line."""
+    ended = run("export", "tickets", "--base-url", unreachable_url)
     assert (ended.code, ended.out, len(ended.err)) == (3, "", 1)
-    assert ended.err[0].startswith(f"planhat-async: GET /tickets: no connection to {nobody} (Connection refused)")
+    assert ended.err[0].startswith(
+        f"planhat-async: GET /tickets: no connection to {unreachable_url} (Connection refused)"
+    )
     assert desk.stored() == {}
 
 
-def test_a_file_that_goes_away_meanwhile_ends_an_upsert(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The account is given all the same."""
+def test_a_file_that_is_removed_meanwhile_ends_an_upsert(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The result is shown all the same."""
     monkeypatch.setattr(FileSource, "check_beginning", lambda self: self.path.unlink())
     file = desk.file("t.csv", HEAD + GOOD)
     ended = run("upsert", "tickets", file, "--json")
-    told = json.loads(ended.out)
-    assert (ended.code, told["rows"], told["stopped_by"]) == (2, 0, f"{file}: No such file or directory")
+    printed = json.loads(ended.out)
+    assert (ended.code, printed["rows"], printed["stopped_by"]) == (2, 0, f"{file}: No such file or directory")
 
 
 def test_a_run_that_ended_early_is_not_ok(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever reads the JSON looks there first."""
+    """Readers of the JSON check this field first."""
     monkeypatch.setattr(FileSource, "check_beginning", lambda self: self.path.unlink())
-    told = json.loads(run("upsert", "tickets", desk.file("t.csv", HEAD + GOOD), "--json").out)
-    assert told["ok"] is False
+    printed = json.loads(run("upsert", "tickets", desk.file("t.csv", HEAD + GOOD), "--json").out)
+    assert printed["ok"] is False
 
 
-def test_custom_that_is_no_object_costs_its_row_only(desk: Desk) -> None:
-    """As any other value of the wrong type."""
+def test_custom_that_is_not_an_object_invalidates_only_its_row(desk: Desk) -> None:
+    """The same holds for other values of the wrong type."""
     content = good_json(1) + '{"sourceId":"@2","email":"a","domains":["b"],"custom":5}\n' + good_json(3)
     ended = run("upsert", "tickets", desk.file("t.jsonl", content), "--set", "custom.Plan=Gold")
     assert (ended.code, ended.err) == (1, ["row 2 invalid: line 2: custom is not a JSON object"])
@@ -383,18 +389,18 @@ def test_custom_that_is_no_object_costs_its_row_only(desk: Desk) -> None:
     assert plans == [("@1", {"Plan": "Gold"}), ("@3", {"Plan": "Gold"})]
 
 
-def test_a_constant_wins_over_what_jsonl_holds(desk: Desk) -> None:
-    """In whichever spelling; it is what every row gets."""
+def test_a_constant_replaces_a_value_of_jsonl(desk: Desk) -> None:
+    """Either spelling works; every row gets the constant."""
     file = desk.file("t.jsonl", good_json(1))
     assert run("upsert", "tickets", file, "--set", "source_id=@9".replace("@", desk.prefix)).code == 0
     assert [*desk.stored()] == ["@9"]
 
 
-# Exports
+# Exports.
 
 
 def test_an_export_goes_to_a_file(desk: Desk) -> None:
-    """What was stored is in it, each record on its line; nothing else is on standard output."""
+    """It contains each stored record on its own line; standard output is empty."""
     run("upsert", "tickets", desk.file("t.csv", HEAD + good(1) + good(2)))
     ended = run("export", "tickets", "-o", "out.jsonl")
     lines = [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
@@ -404,7 +410,7 @@ def test_an_export_goes_to_a_file(desk: Desk) -> None:
 
 
 def test_an_export_without_a_file_goes_to_standard_output(desk: Desk) -> None:
-    """The count goes to standard error, out of the way of a pipe."""
+    """The count goes to standard error, so that pipes get records only."""
     run("upsert", "tickets", desk.file("t.csv", HEAD + GOOD))
     ended = run("export", "tickets")
     lines = [json.loads(line) for line in ended.out.splitlines()]
@@ -413,8 +419,8 @@ def test_an_export_without_a_file_goes_to_standard_output(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["-o", "out.CSV"], ["--format", "csv"], ["-o", "out.txt", "--format", "csv"]])
-def test_an_export_is_csv_where_it_is_asked_for(desk: Desk, arguments: list[str]) -> None:
-    """By the file's ending, or by name."""
+def test_an_export_is_csv_on_request(desk: Desk, arguments: list[str]) -> None:
+    """The file's suffix or an option selects it."""
     run("upsert", "tickets", desk.file("t.csv", HEAD + GOOD))
     ended = run("export", "tickets", *arguments)
     content = Path(arguments[1]).read_text() if arguments[0] == "-o" else ended.out
@@ -423,8 +429,8 @@ def test_an_export_is_csv_where_it_is_asked_for(desk: Desk, arguments: list[str]
     assert f",{desk.prefix}1," in content
 
 
-def test_an_exports_file_may_have_any_name(desk: Desk) -> None:
-    """Brackets are only letters there."""
+def test_the_file_of_an_export_may_have_any_name(desk: Desk) -> None:
+    """Brackets have no special meaning."""
     ended = run("export", "tickets", "-o", "out[a].jsonl")
     assert (desk.folder / "out[a].jsonl").exists()
     assert ended.err[0].endswith(" tickets exported to out[a].jsonl")
@@ -434,16 +440,18 @@ def test_an_exports_file_may_have_any_name(desk: Desk) -> None:
     ("target", "message"),
     [("gone/out.jsonl", "gone/out.jsonl.part: No such file or directory"), ("folder", "folder is a directory")],
 )
-def test_an_export_that_cannot_be_written_is_refused(desk: Desk, target: str, message: str, nobody: str) -> None:
-    """Before anything is read: that nobody listens does not show."""
+def test_an_export_that_cannot_be_written_is_refused(
+    desk: Desk, target: str, message: str, unreachable_url: str
+) -> None:
+    """The export makes no call: the server could not be reached."""
     (desk.folder / "folder").mkdir()
-    ended = run("export", "tickets", "-o", target, "--base-url", nobody)
+    ended = run("export", "tickets", "-o", target, "--base-url", unreachable_url)
     assert ended == Ended(2, "", [f"planhat-async: {message}"])
     assert os.listdir() == ["folder"]
 
 
 def test_an_export_may_go_to_a_pipe(desk: Desk) -> None:
-    """It is written to, and stays one; few enough notes for it to hold are there."""
+    """The pipe is written to and not replaced; it can hold all notes."""
     run(
         "upsert",
         "notes",
@@ -461,7 +469,7 @@ def test_an_export_may_go_to_a_pipe(desk: Desk) -> None:
 
 @pytest.fixture(scope="module")
 def many_tasks(sandbox: str, tmp_path_factory: pytest.TempPathFactory) -> int:
-    """A sandbox that holds more tasks than a pipe does."""
+    """Fill a sandbox with more tasks than fit a pipe; return their number."""
     file = tmp_path_factory.mktemp("tasks") / "tasks.jsonl"
     row = json.dumps({"companyId": "5f4e3d2c1b0a998877665544", "description": "x" * 200})
     file.write_text(f"{row}\n" * 1001)
@@ -472,7 +480,7 @@ def many_tasks(sandbox: str, tmp_path_factory: pytest.TempPathFactory) -> int:
 
 
 def test_an_export_may_be_long(desk: Desk, many_tasks: int) -> None:
-    """Every record is in it once."""
+    """It contains every record once."""
     run("export", "tasks", "-o", "out.jsonl")
     ids = [json.loads(line)["_id"] for line in Path("out.jsonl").read_text().splitlines()]
     assert len({*ids}) == len(ids) >= many_tasks
@@ -480,8 +488,8 @@ def test_an_export_may_be_long(desk: Desk, many_tasks: int) -> None:
 
 
 @pytest.mark.slow
-def test_an_export_ends_quietly_when_its_reader_goes(desk: Desk, many_tasks: int) -> None:
-    """`export | head` is no mistake; the code is that of every program whose pipe was closed."""
+def test_an_export_ends_silently_when_its_reader_closes_the_pipe(desk: Desk, many_tasks: int) -> None:
+    """This allows `export | head`; the exit code is that of any program with a closed pipe."""
     with started(desk.folder, "export", "tasks") as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -491,8 +499,8 @@ def test_an_export_ends_quietly_when_its_reader_goes(desk: Desk, many_tasks: int
     assert many_tasks
 
 
-def test_an_export_ends_quietly_when_nobody_reads(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also if all of it would have fitted, and only the end of the program would notice."""
+def test_an_export_ends_silently_without_a_reader(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The output would fit the pipe's buffer, so that only its end would detect the closed pipe."""
     run("upsert", "tickets", desk.file("t.csv", HEAD + GOOD))
     reading, writing = os.pipe()
     os.close(reading)
@@ -505,10 +513,8 @@ def test_an_export_ends_quietly_when_nobody_reads(desk: Desk, monkeypatch: pytes
 
 @pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["--json"], []])
-def test_an_upsert_whose_account_nobody_reads_does_not_say_that_rows_are_missing(
-    desk: Desk, arguments: list[str]
-) -> None:
-    """The code is that of every program whose pipe was closed."""
+def test_an_upsert_without_a_reader_of_its_result_ends_silently(desk: Desk, arguments: list[str]) -> None:
+    """The exit code is that of any program with a closed pipe."""
     file = desk.file("t.csv", HEAD + GOOD)
     with started(desk.folder, "upsert", "tickets", file, *arguments) as process:
         assert process.stdout is not None
@@ -517,11 +523,11 @@ def test_an_upsert_whose_account_nobody_reads_does_not_say_that_rows_are_missing
         assert (process.stderr.read(), process.wait(timeout=20)) == ("", 128 + signal.SIGPIPE)
 
 
-# Exports that break off
+# Interrupted exports.
 
 
 class QuietServer(ThreadingHTTPServer):
-    """Has been left by its callers before, and waits for the last of its own."""
+    """Ignores closed connections and waits for all handlers on shutdown."""
 
     daemon_threads = False
 
@@ -530,10 +536,10 @@ class QuietServer(ThreadingHTTPServer):
 
 
 @define
-class Doorman:
-    """Lets so many calls through to the sandbox, in pages of a size of its own; refuses the token then.
+class LimitedProxy:
+    """Forwards a number of calls to the sandbox with pages of its own size; then refuses the token.
 
-    Or something happens instead, and there is no answer.
+    With `instead`, it calls a function then and does not answer.
     """
 
     url: str
@@ -544,22 +550,22 @@ class Doorman:
 
     @property
     def door(self) -> str:
-        """The URL to call at instead of the sandbox's."""
+        """The URL to use instead of the sandbox's."""
         return f"http://127.0.0.1:{self.server.server_port}"
 
     def __enter__(self) -> Self:
-        doorman = self
+        limited_proxy = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                doorman.pages -= 1
-                if doorman.pages < 0 and doorman.instead is not None:
-                    if doorman.pages == -1:  # once, though several calls are on their way
-                        doorman.instead()
-                    while self.connection.recv(65536):  # no answer; until the caller hangs up
+                limited_proxy.pages -= 1
+                if limited_proxy.pages < 0 and limited_proxy.instead is not None:
+                    if limited_proxy.pages == -1:  # once, though several calls are on their way
+                        limited_proxy.instead()
+                    while self.connection.recv(65536):  # no answer until the caller disconnects
                         pass
                     return
-                status, body = doorman.answer(self.path) if doorman.pages >= 0 else (401, b"{}")
+                status, body = limited_proxy.answer(self.path) if limited_proxy.pages >= 0 else (401, b"{}")
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -577,13 +583,13 @@ class Doorman:
         self.server.server_close()
 
     def answer(self, path: str) -> tuple[int, bytes]:
-        """What the sandbox says, of fewer rows than it would."""
+        """Return the sandbox's answer with a smaller limit."""
         limited = re.sub(r"\blimit=(\d+)", lambda found: f"limit={min(int(found[1]), self.page_size)}", path)
         return 200, fetched(self.url + limited)
 
 
 def fetched(url: str) -> bytes:
-    """What the sandbox answers."""
+    """Return the sandbox's answer."""
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {TOKEN}"})  # noqa: S310 - the sandbox's
     with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - the same
         body: bytes = answer.read()
@@ -595,14 +601,14 @@ STOCKED: list[Model] = [
     for one in with_capability(Lists, Upserts)
     if one.model.limits.default <= 500  # of users, two pages would be 20,000
 ]
-"""The models of which the sandbox below holds several pages."""
+"""The models with several pages in the sandbox below."""
 
 
 @pytest.fixture(scope="module")
 def stocked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a sandbox with several small pages of each model."""
+    """Yield the URL of a sandbox with several small pages of each model."""
     folder = tmp_path_factory.mktemp("stocked")
-    # From the first company on, records of unknown ones are refused.
+    # Once a company exists, records of unknown ones are refused.
     models = sorted(STOCKED, key=lambda model: model.company_field is None)
     with started(folder, "sandbox", "--port", "0", "--per-minute", "0", PLANHAT_API_TOKEN=TOKEN) as process:
         url = listening(process)
@@ -616,13 +622,13 @@ def stocked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def page_size_of(model: Model) -> int:
-    """Rows of a page that is no list's end."""
+    """Return a page size that does not end a list."""
     assert model.limits is not None
     return min(max(model.limits.default * 6 // 5, 30), model.limits.most)
 
 
 def stock_of(model: Model) -> Iterator[dict[str, Any]]:
-    """Rows for two pages and a bit in each of the model's lists."""
+    """Yield rows for more than two pages in each of the model's lists."""
     partition = next((one.partition_field for one in model.filters if one.partition_field is not None), None)
     n_lists = 1 if partition is None else 2
     for number in range(n_lists * (2 * page_size_of(model) + 100)):
@@ -641,13 +647,13 @@ BROKEN_OFF = pytest.mark.parametrize(
 
 @pytest.mark.slow
 @BROKEN_OFF
-def test_an_export_that_broke_off_is_resumed_to_the_very_same_file(
+def test_a_resumed_export_equals_an_uninterrupted_one(
     desk: Desk, stocked: str, model: str, page_size: int, pages: int, n_read: int
 ) -> None:
-    """It says where its beginning is and how to go on."""
+    """The message names the incomplete file and the way to resume."""
     assert run("export", model, "-o", "whole.jsonl", "--base-url", stocked).code == 0
-    with Doorman(stocked, pages, page_size) as doorman:
-        ended = run("export", model, "-o", "out.jsonl", "--concurrency", "1", "--base-url", doorman.door)
+    with LimitedProxy(stocked, pages, page_size) as limited_proxy:
+        ended = run("export", model, "-o", "out.jsonl", "--concurrency", "1", "--base-url", limited_proxy.door)
     assert (ended.code, ended.out, len(ended.err)) == (3, "", 2)
     part = desk.folder / "out.jsonl.part"
     assert (
@@ -663,17 +669,15 @@ def test_an_export_that_broke_off_is_resumed_to_the_very_same_file(
 
 
 @pytest.mark.slow
-@each(Lists, Upserts)
-def test_an_export_that_was_killed_is_resumed_to_the_very_same_file(
-    desk: Desk, stocked: str, repository: type[Repository[Any]]
-) -> None:
-    """Though it could say nothing, nor finish its last line."""
-    model, size = repository.model.name, page_size_of(repository.model)
+@pytest.mark.parametrize("facts", STOCKED, ids=lambda facts: facts.name)
+def test_a_killed_export_is_resumed_to_the_same_file(desk: Desk, stocked: str, facts: Model) -> None:
+    """It could neither print a message nor finish its last line."""
+    model, size = facts.name, page_size_of(facts)
     assert run("export", model, "-o", "whole.jsonl", "--base-url", stocked).code == 0
-    with Doorman(stocked, 3, size) as doorman:
-        arguments = ("export", model, "-o", "out.jsonl", "--concurrency", "1", "--base-url", doorman.door)
+    with LimitedProxy(stocked, 3, size) as limited_proxy:
+        arguments = ("export", model, "-o", "out.jsonl", "--concurrency", "1", "--base-url", limited_proxy.door)
         with started(desk.folder, *arguments) as process:
-            doorman.instead = process.kill
+            limited_proxy.instead = process.kill
             assert process.wait(timeout=20) == -signal.SIGKILL
     begun, whole = Path("out.jsonl.part").read_bytes(), Path("whole.jsonl").read_bytes()
     assert 0 < len(begun) < len(whole)
@@ -682,15 +686,15 @@ def test_an_export_that_was_killed_is_resumed_to_the_very_same_file(
 
 
 def test_an_empty_part_is_resumed_from_the_beginning(desk: Desk, stocked: str) -> None:
-    """Nothing had been written before it broke off."""
+    """No record was written before the interruption."""
     run("export", "notes", "-o", "whole.jsonl", "--base-url", stocked)
     desk.file("out.jsonl.part", "")
     assert run("export", "notes", "-o", "out.jsonl", "--resume", "--base-url", stocked).code == 0
     assert Path("out.jsonl").read_bytes() == Path("whole.jsonl").read_bytes()
 
 
-def test_without_resume_an_export_begins_anew(desk: Desk, stocked: str) -> None:
-    """What is left of another is overwritten."""
+def test_without_resume_an_export_starts_over(desk: Desk, stocked: str) -> None:
+    """The incomplete file is overwritten."""
     desk.file("out.jsonl.part", '{"_id":"f"}\n' * 3)
     assert run("export", "notes", "-o", "out.jsonl", "--base-url", stocked).code == 0
     assert b'"f"' not in Path("out.jsonl").read_bytes()
@@ -710,12 +714,14 @@ def test_without_resume_an_export_begins_anew(desk: Desk, stocked: str) -> None:
         ),
     ],
 )
-def test_what_cannot_be_resumed_is_refused(desk: Desk, arguments: list[str], message: str, nobody: str) -> None:
-    """Before anything is read or changed."""
+def test_an_impossible_resumption_is_refused(
+    desk: Desk, arguments: list[str], message: str, unreachable_url: str
+) -> None:
+    """No record is read, and no file is changed."""
     content = '{"_id":"2"}\n{"_id":"1"}\n{"_i'
     desk.file("out.jsonl.part", content)
     desk.file("out.csv.part", content)
-    ended = run("export", "tickets", *arguments, "--resume", "--base-url", nobody)
+    ended = run("export", "tickets", *arguments, "--resume", "--base-url", unreachable_url)
     assert ended == Ended(2, "", [f"planhat-async: {message}"])
     assert sorted(os.listdir()) == ["out.csv.part", "out.jsonl.part"]
     assert Path("out.jsonl.part").read_text() == Path("out.csv.part").read_text() == content
@@ -723,9 +729,9 @@ def test_what_cannot_be_resumed_is_refused(desk: Desk, arguments: list[str], mes
 
 @pytest.mark.usefixtures("desk")
 def test_an_interrupted_export_can_be_resumed(stocked: str) -> None:
-    """It says so below that it was interrupted."""
-    with Doorman(stocked, 2, 600, lambda: os.kill(os.getpid(), signal.SIGINT)) as doorman:
-        ended = run("export", "tickets", "-o", "out.jsonl", "--concurrency", "1", "--base-url", doorman.door)
+    """The hint follows the message about the interruption."""
+    with LimitedProxy(stocked, 2, 600, lambda: os.kill(os.getpid(), signal.SIGINT)) as limited_proxy:
+        ended = run("export", "tickets", "-o", "out.jsonl", "--concurrency", "1", "--base-url", limited_proxy.door)
     assert ended.code == 130
     assert ended.err == [
         "planhat-async: interrupted",
@@ -734,25 +740,25 @@ def test_an_interrupted_export_can_be_resumed(stocked: str) -> None:
 
 
 @pytest.mark.usefixtures("desk")
-def test_a_csv_that_broke_off_cannot_be_resumed(stocked: str) -> None:
-    """Which is said where its beginning is named."""
-    with Doorman(stocked, 2, 600) as doorman:
-        ended = run("export", "tickets", "-o", "out.csv", "--concurrency", "1", "--base-url", doorman.door)
+def test_an_interrupted_csv_cannot_be_resumed(stocked: str) -> None:
+    """The message that names the incomplete file says so."""
+    with LimitedProxy(stocked, 2, 600) as limited_proxy:
+        ended = run("export", "tickets", "-o", "out.csv", "--concurrency", "1", "--base-url", limited_proxy.door)
     assert (ended.code, ended.err[1:]) == (
         3,
         ["out.csv.part holds what was read so far: only JSONL can be resumed"],
     )
 
 
-# Parquet
+# Parquet.
 
 
 @pytest.mark.parametrize("arguments", [["-o", "out.Parquet"], ["-o", "out", "--format", "parquet"]])
 @each(Lists, Upserts)
-def test_an_export_is_parquet_where_it_is_asked_for(
+def test_an_export_is_parquet_on_request(
     desk: Desk, stocked: str, repository: type[Repository[Any]], arguments: list[str]
 ) -> None:
-    """By the file's ending, or by name; every record is in it."""
+    """The file's suffix or an option selects it; the file contains every record."""
     model = repository.model.name
     run("export", model, "-o", "whole.jsonl", "--base-url", stocked)
     ids = [json.loads(line)["_id"] for line in Path("whole.jsonl").read_text().splitlines()]
@@ -763,30 +769,34 @@ def test_an_export_is_parquet_where_it_is_asked_for(
 
 
 @pytest.mark.slow
-def test_parquet_goes_through_a_pipe(desk: Desk, stocked: str) -> None:
-    """To standard output, whole."""
+def test_parquet_can_be_written_to_a_pipe(desk: Desk, stocked: str) -> None:
+    """Standard output gets the complete file: notes, and the other conversations of that type."""
     command = [*PROGRAM, "export", "notes", "--format", "parquet", "--base-url", stocked]
     done = subprocess.run(command, cwd=desk.folder, capture_output=True, timeout=60, check=True)
-    assert pq.read_table(io.BytesIO(done.stdout)).num_rows == len([*stock_of(Notes.model)])
+    assert pq.read_table(io.BytesIO(done.stdout)).num_rows == len(
+        [*stock_of(Notes.model), *stock_of(Conversations.model)]
+    )
 
 
-def test_parquet_without_its_package_is_refused(desk: Desk, nobody: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With what installs it, before anything is read or written."""
+def test_parquet_without_its_package_is_refused(
+    desk: Desk, unreachable_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message contains the command that installs it, and no record is read."""
     monkeypatch.delitem(sys.modules, "planhat_async.jobs.parquet", raising=False)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    ended = run("export", "tickets", "-o", "out.parquet", "--base-url", nobody)
+    ended = run("export", "tickets", "-o", "out.parquet", "--base-url", unreachable_url)
     message = "planhat-async: Parquet needs one more package: pip install 'planhat-async[parquet]'"
     assert ended == Ended(2, "", [message])
     assert os.listdir(desk.folder) == []
 
 
-# Interruptions
+# Interruptions.
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_upsert_accounts_for_every_row(desk: Desk, number: signal.Signals) -> None:
-    """Asked twice, it stops: what was in flight is unknown, what had not left unsent, and nothing is sent again."""
+def test_an_interrupted_upsert_reports_every_row(desk: Desk, number: signal.Signals) -> None:
+    """The second signal stops it: rows in flight are unknown, others unsent, and no row is sent again."""
     file = desk.file("t.csv", HEAD + good(1) + good(2) + good(3))
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(20)
@@ -804,17 +814,17 @@ def test_an_interrupted_upsert_accounts_for_every_row(desk: Desk, number: signal
         server.setblocking(False)
         with pytest.raises(BlockingIOError):
             server.accept()
-    told = json.loads(out)
+    printed = json.loads(out)
     assert (process.returncode, err) == (130, "")
-    assert told["rows"] == sum(told[name] for name in COUNTS) == 1 + told["unsent"]
-    assert (told["unknown"], told["attempts"], told["ok"]) == (1, 1, False)
-    assert told["stopped_by"] == "interrupted; rows in flight are unknown, those after them were not sent"
+    assert printed["rows"] == sum(printed[name] for name in COUNTS) == 1 + printed["unsent"]
+    assert (printed["unknown"], printed["attempts"], printed["ok"]) == (1, 1, False)
+    assert printed["stopped_by"] == "interrupted; rows in flight are unknown, those after them were not sent"
     assert TOKEN not in out
 
 
 @pytest.fixture
 def interrupting(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[signal.Signals]]:
-    """A server in the environment that answers a request with these signals to this process."""
+    """Run a server that answers a request by sending these signals to this process."""
     signals: list[signal.Signals] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(20)
@@ -837,10 +847,10 @@ def interrupting(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[signal.Signal
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_export_leaves_the_older_file_alone(
+def test_an_interrupted_export_does_not_change_the_older_file(
     number: signal.Signals, interrupting: list[signal.Signals], tmp_path: Path
 ) -> None:
-    """And says in one line that it was interrupted."""
+    """One line says that it was interrupted."""
     interrupting.append(number)
     older = tmp_path / "tickets.jsonl"
     older.write_text("older\n")
@@ -850,11 +860,11 @@ def test_an_interrupted_export_leaves_the_older_file_alone(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_upsert_says_so(
+def test_an_interrupted_upsert_prints_a_message(
     number: signal.Signals, interrupting: list[signal.Signals], tmp_path: Path
 ) -> None:
-    """Below the table, with the row that was in flight, if it is asked twice."""
-    interrupting.extend([number, *{signal.SIGINT, signal.SIGTERM} - {number}])  # one kind twice may be one signal
+    """It follows the table and the row in flight if there are two signals."""
+    interrupting.extend([number, *{signal.SIGINT, signal.SIGTERM} - {number}])  # two signals of one kind may be merged
     file = tmp_path / "t.csv"
     file.write_text(HEAD + GOOD)
     ended = run("upsert", "tickets", file)
@@ -866,13 +876,13 @@ def test_an_interrupted_upsert_says_so(
     ]
 
 
-# The sandbox and the demo
+# The sandbox and the demo.
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_sandbox_ends_well_when_it_is_asked_to(tmp_path: Path, number: signal.Signals) -> None:
-    """It has nothing to lose, and says nothing more."""
+def test_a_sandbox_ends_normally_on_a_signal(tmp_path: Path, number: signal.Signals) -> None:
+    """It prints no message."""
     with started(tmp_path, "sandbox", "--port", "0") as process:
         listening(process)
         process.send_signal(number)
@@ -894,6 +904,7 @@ def test_a_sandbox_ends_well_when_it_is_asked_to(tmp_path: Path, number: signal.
                     "max_parallel": None,
                     "faults": "",
                     "seed": 0,
+                    "tenant_uuid": None,
                 },
             ),
         ),
@@ -922,15 +933,16 @@ def test_a_sandbox_ends_well_when_it_is_asked_to(tmp_path: Path, number: signal.
                     "max_parallel": 9,
                     "faults": "late=0.1",
                     "seed": 7,
+                    "tenant_uuid": None,
                 },
             ),
         ),
     ],
 )
-def test_a_sandbox_is_made_as_it_is_asked_for(
+def test_a_sandbox_gets_the_options_of_its_command(
     arguments: list[str], token: str, made: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without a token in the environment any will do; a limit of 0 calls is none."""
+    """Without a token in the environment it accepts any; a limit of 0 disables it."""
     asked: list[Any] = []
 
     class Brief(Sandbox):
@@ -950,8 +962,8 @@ def test_a_sandbox_is_made_as_it_is_asked_for(
 
 
 @pytest.mark.slow
-def test_a_sandbox_holds_what_it_is_given_and_saves_what_it_holds(tmp_path: Path) -> None:
-    """A file of records is of the model named before it; a file that was saved names the models itself."""
+def test_a_sandbox_loads_and_saves_records(tmp_path: Path) -> None:
+    """The model of a file of records is given before it; a saved file contains the models."""
     tasks, saved, again = (tmp_path / name for name in ("tasks.jsonl", "saved.jsonl", "again.jsonl"))
     tasks.write_text('{"action":"call"}\n')
     for source, file in ((f"tasks={tasks}", saved), (str(saved), again)):
@@ -972,22 +984,22 @@ def test_a_sandbox_holds_what_it_is_given_and_saves_what_it_holds(tmp_path: Path
         (["--load", f"boxes={os.devnull}"], "no model is called 'boxes'"),
     ],
 )
-def test_a_sandbox_says_what_it_cannot_do(option: list[str], problem: str) -> None:
-    """One line, before it starts to listen."""
+def test_an_invalid_option_of_a_sandbox_is_refused(option: list[str], problem: str) -> None:
+    """The message is one line, before it starts to listen."""
     ended = run("sandbox", "--port", "0", *option)
     assert (ended.code, ended.out, len(ended.err)) == (2, "", 1)
     assert problem in ended.err[0]
 
 
 def test_a_sandbox_lists_its_faults() -> None:
-    """A line for each, with its usual amount, the calls it fits, and what a client sees."""
+    """Each line has a fault, its default amount, the suitable calls, and what a client sees."""
     ended = run("sandbox", "--list-faults")
     assert ended.code == 0
     assert len(ended.out.splitlines()) == len(KINDS)
     assert "late:0.05 seconds  (any call)  the connection is reset, and the call is carried out after that" in ended.out
 
 
-def test_a_sandbox_whose_port_is_taken_says_so() -> None:
+def test_a_sandbox_reports_that_its_port_is_in_use() -> None:
     """One line names the port."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = str(server.getsockname()[1])
@@ -997,8 +1009,8 @@ def test_a_sandbox_whose_port_is_taken_says_so() -> None:
     assert "address already in use" in ended.err[0]
 
 
-def test_the_demo_shows_that_everything_arrives() -> None:
-    """And how many calls it took."""
+def test_the_demo_shows_that_every_ticket_arrives() -> None:
+    """It also shows the number of calls."""
     ended = run("demo", "--rows", "50")
     assert (ended.code, ended.err) == (0, [])
     *steps, verdict = ended.out.splitlines()
@@ -1006,8 +1018,8 @@ def test_the_demo_shows_that_everything_arrives() -> None:
     assert re.fullmatch(r"Everything arrived exactly once: \d+ calls, \d+\.\d s\.", verdict)
 
 
-def test_a_demo_that_goes_wrong_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also to whoever reads the code only."""
+def test_a_failed_demo_reports_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The exit code shows it too."""
     good_report = DemoReport(
         first=UpsertResult(created=1),
         second=UpsertResult(unreported=1),
@@ -1028,7 +1040,7 @@ def test_a_demo_that_goes_wrong_says_so(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_without_a_command_the_help_is_shown() -> None:
-    """With the commands and what the exit codes mean."""
+    """It contains the commands and the meaning of the exit codes."""
     ended = run()
     said = " ".join([ended.out, *ended.err])
     assert ended.code == 2

@@ -1,4 +1,4 @@
-"""What commands share: how signals end them, on every platform, event loop and thread."""
+"""Test the common parts of commands: signals on every platform, event loop and thread."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def loops() -> list[str]:
 
 
 async def _came(number: signal.Signals, came: list[tuple[str, int]]) -> None:
-    """Wait, at most ten seconds, until a signal that this process sends itself has been handled."""
+    """Wait at most ten seconds for the handler of a signal that this process sends itself."""
     n_before = len(came)
     os.kill(os.getpid(), number)
     async with asyncio.timeout(10):
@@ -43,8 +43,8 @@ async def _came(number: signal.Signals, came: list[tuple[str, int]]) -> None:
 
 
 @pytest.mark.parametrize("loop", loops())
-def test_signals_are_handled_in_the_loop_and_given_back(loop: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The innermost handler has them; after it the one around it, and at the end the one that was there before."""
+def test_signals_are_handled_in_the_loop_and_restored(loop: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The innermost handler is active; each exit restores the one before it."""
     monkeypatch.setenv(event_loops.VARIABLE, loop.removeprefix("asyncio-"))
     came: list[tuple[str, int]] = []
     before = [signal.getsignal(one) for one in ENDING_SIGNALS]
@@ -65,8 +65,8 @@ def test_signals_are_handled_in_the_loop_and_given_back(loop: str, monkeypatch: 
 
 
 @pytest.mark.parametrize("loop", loops())
-def test_a_signal_wakes_a_loop_that_waits(loop: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where the system hands it to another thread, which does not interrupt the wait."""
+def test_a_signal_wakes_a_waiting_loop(loop: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system may deliver it to another thread, which does not interrupt the wait."""
     monkeypatch.setenv(event_loops.VARIABLE, loop.removeprefix("asyncio-"))
     main_thread = threading.main_thread().ident or 0
     where_it_waits = "run" if "uvloop" in loop else "select"
@@ -91,7 +91,7 @@ def test_a_signal_wakes_a_loop_that_waits(loop: str, monkeypatch: pytest.MonkeyP
 
 
 def test_a_command_runs_in_any_thread(tmp_path: Path) -> None:
-    """Without signals, which Python hands to its main thread."""
+    """Outside the main thread, it handles no signals."""
     ended: list[int] = []
 
     def command(*arguments: str) -> None:
@@ -114,7 +114,7 @@ def test_a_command_runs_in_any_thread(tmp_path: Path) -> None:
     assert ended == [0, 0]
 
 
-def test_a_run_that_ends_leaves_signals_as_they_were() -> None:
+def test_a_finished_run_restores_signal_handlers() -> None:
     """A program that calls commands handles its own signals afterwards."""
     before = [signal.getsignal(one) for one in ENDING_SIGNALS]
 
@@ -126,12 +126,12 @@ def test_a_run_that_ends_leaves_signals_as_they_were() -> None:
     assert [signal.getsignal(one) for one in ENDING_SIGNALS] == before
 
 
-# Windows, as far as another system can stand in for it
+# Windows, as far as another system can imitate it.
 
 
 @contextlib.contextmanager
 def windows(folder: Path, *arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
-    """A command as a process of its own, without what Windows lacks."""
+    """Start a command in a process of its own, without the features that Windows lacks."""
     process = subprocess.Popen(
         [sys.executable, as_on_windows.__file__, *arguments],
         cwd=folder,
@@ -150,7 +150,7 @@ def windows(folder: Path, *arguments: str, **environment: str) -> Iterator[subpr
 
 @pytest.mark.slow
 def test_commands_run_on_windows(tmp_path: Path) -> None:
-    """A sandbox, which Ctrl-C ends; an upsert, exports, one of which is not read to its end, and a look into a job."""
+    """A sandbox ended by Ctrl-C, an upsert, exports, one of them read in part, and the status of a job all work."""
     (tmp_path / "tickets.jsonl").write_text(ROW % 1)
     with windows(tmp_path, "sandbox", "--port", "0", PLANHAT_API_TOKEN="t") as sandbox:
         assert sandbox.stdout is not None
@@ -187,8 +187,8 @@ def _request(connection: socket.socket) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("n_times", [1, 2])
-def test_ctrl_c_ends_an_upsert_on_windows_as_elsewhere(tmp_path: Path, n_times: int) -> None:
-    """At the first what is in flight ends, at the second it is given up; the account comes in either case."""
+def test_ctrl_c_ends_an_upsert_on_windows(tmp_path: Path, n_times: int) -> None:
+    """The first waits for requests in flight, the second cancels them; the result is shown in both cases."""
     (tmp_path / "tickets.jsonl").write_text(ROW % 1 + ROW % 2)
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(20)
@@ -206,14 +206,14 @@ def test_ctrl_c_ends_an_upsert_on_windows_as_elsewhere(tmp_path: Path, n_times: 
                 else:
                     connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{"created":1}')
                 out, err = process.communicate(timeout=20)
-    told = json.loads(out)
+    printed = json.loads(out)
     assert (process.returncode, err) == (130, "")
-    assert (told["created"], told["unknown"]) == ((1, 0) if n_times == 1 else (0, 1))
+    assert (printed["created"], printed["unknown"]) == ((1, 0) if n_times == 1 else (0, 1))
 
 
 @pytest.mark.slow
-def test_an_export_on_windows_ends_when_it_is_interrupted(tmp_path: Path) -> None:
-    """In one line."""
+def test_ctrl_c_ends_an_export_on_windows(tmp_path: Path) -> None:
+    """The message is one line."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(20)
         environment = {"PLANHAT_API_TOKEN": "t", "PLANHAT_BASE_URL": f"http://127.0.0.1:{server.getsockname()[1]}"}
@@ -226,7 +226,7 @@ def test_an_export_on_windows_ends_when_it_is_interrupted(tmp_path: Path) -> Non
 
 
 def _used(file: Path) -> Iterator[str]:
-    """Attributes of modules and imported modules that a file names."""
+    """Yield the attributes of modules and the imported modules that a file uses."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         match node:
             case ast.Attribute(value=ast.Name(id=module), attr=name):
@@ -253,8 +253,8 @@ MISSING = {
 
 
 @pytest.mark.parametrize("file", sorted(Path(planhat_async.__file__).parent.rglob("*.py")), ids=lambda file: file.stem)
-def test_nothing_is_used_that_windows_lacks(file: Path) -> None:
-    """Unless it is asked for first, by `getattr`; nor a signal handler of the event loop's own."""
+def test_the_package_uses_no_feature_that_windows_lacks(file: Path) -> None:
+    """Uses protected by `getattr` are allowed; signal handlers of the event loop are not."""
     used = {*_used(file)}
     assert used & MISSING == set()
     assert {name for name in used if name.endswith((".add_signal_handler", ".remove_signal_handler"))} == set()

@@ -1,4 +1,4 @@
-"""Companies: a model that is one file here, and one declaration in the sandbox."""
+"""Test companies: a model of one file in the client and one declaration in the sandbox."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ async def companies(planhat: Sandbox) -> AsyncIterator[Companies]:
         yield Companies(session)
 
 
-async def test_every_call_does_what_planhat_documents(companies: Companies) -> None:
-    """Created, found by each kind of key, changed, listed, deleted."""
+async def test_every_call_works_as_documented(companies: Companies) -> None:
+    """Companies are created, found by each kind of key, updated, listed and deleted."""
     made = await companies.create(Company(name="Acme", external_id="acme", source_id="7", domains=["acme.example"]))
     assert made.id is not None
     assert [await companies.get(key) for key in (made.id, extid("acme"), srcid("7"))] == [made] * 3
@@ -52,7 +52,7 @@ async def test_a_company_needs_a_name_and_no_company(companies: Companies) -> No
 
 
 async def test_rows_are_matched_on_each_of_their_keys(companies: Companies) -> None:
-    """By `_id`, then by `sourceId`, then by `externalId`."""
+    """The order is `_id`, `sourceId`, `externalId`."""
     made = [make_record(Company, number, domains=[f"{number}.example"]) for number in range(300)]
     assert (await companies.upsert_many(made)).created == 300
     again = await companies.upsert_many([{"externalId": one.external_id, "phase": "Live"} for one in made])
@@ -60,8 +60,8 @@ async def test_rows_are_matched_on_each_of_their_keys(companies: Companies) -> N
     assert {company.phase async for company in companies.iter(page_size=100)} == {"Live"}
 
 
-async def test_a_source_id_is_no_external_id() -> None:
-    """What an answer says of an external id is not said of the row with that source id."""
+async def test_a_source_id_is_not_an_external_id() -> None:
+    """An external id in an answer does not match a row with that source id."""
     answer = {"created": 1, "updated": 0, "nonupdates": 0, "insertsKeys": [{"_id": "b" * 24, "externalId": "1"}]}
     refused = {"createdErrors": [{"sourceId": "1", "error": "no"}], **answer}
     unchanged = {"created": 0, "updated": 0, "nonupdates": 1}
@@ -77,8 +77,8 @@ async def test_a_source_id_is_no_external_id() -> None:
     assert (result.created, result.rejected, result.problems[0].position) == (1, 1, 0)
 
 
-async def test_an_error_that_names_two_rows_is_about_the_one_that_matches_first() -> None:
-    """By `_id`, then `sourceId`, then `externalId`, as Planhat matches companies."""
+async def test_an_error_that_names_two_rows_belongs_to_the_first_match() -> None:
+    """The order is Planhat's: `_id`, `sourceId`, `externalId`."""
     refused = {"created": 0, "updated": 1, "nonupdates": 0, "updatedErrors": [{"externalId": "2", "sourceId": "1"}]}
     transport = FakeTransport([Response(status=206, body=json.dumps(refused).encode())])
     async with Session("token", transport=transport) as session:
@@ -87,8 +87,8 @@ async def test_an_error_that_names_two_rows_is_about_the_one_that_matches_first(
     assert [(one.outcome, one.position) for one in result.problems] == [("rejected", 1)]
 
 
-async def test_companies_that_are_named_in_two_ways_come_once(planhat: Sandbox, companies: Companies) -> None:
-    """Also where their keys take several URLs, and where only some fields are selected."""
+async def test_companies_named_in_two_ways_are_listed_once(planhat: Sandbox, companies: Companies) -> None:
+    """Their keys may need several URLs, and only some fields may be selected."""
     made = [planhat.add("companies", {"name": f"c{n}", "externalId": f"company-{n:03}"}) for n in range(130)]
     keys = [*(one["_id"] for one in made), *(extid(one["externalId"]) for one in made)]
     assert len(queries_of(Companies.model, {"company_id": keys})) > 1
@@ -97,8 +97,8 @@ async def test_companies_that_are_named_in_two_ways_come_once(planhat: Sandbox, 
         assert sorted(filter(None, found)) == sorted(one["_id"] for one in made)
 
 
-async def test_a_created_company_is_one_that_tickets_can_name(planhat: Sandbox, companies: Companies) -> None:
-    """By any of its keys; from the first one on, an unknown company is refused."""
+async def test_tickets_can_name_a_created_company(planhat: Sandbox, companies: Companies) -> None:
+    """Any of its keys works; once a company exists, unknown companies are refused."""
     made = await companies.create(Company(name="Acme", external_id="acme", domains=["acme.example"]))
     rows: list[dict[str, Any]] = [
         {"source_id": "1", "email": "a@b.example", "company_external_id": "acme"},
@@ -110,8 +110,8 @@ async def test_a_created_company_is_one_that_tickets_can_name(planhat: Sandbox, 
     assert {ticket["companyId"] for ticket in planhat.records("tickets")} == {made.id}
 
 
-async def test_companies_are_kept_with_the_rest(planhat: Sandbox, companies: Companies, tmp_path: Path) -> None:
-    """In a snapshot, and in a file."""
+async def test_companies_are_saved_with_other_records(planhat: Sandbox, companies: Companies, tmp_path: Path) -> None:
+    """Snapshots and files contain them."""
     await companies.upsert_many(make_record(Company, number) for number in range(3))
     held, snapshot = planhat.records("companies"), planhat.snapshot()
     planhat.save(tmp_path / "all.jsonl")
@@ -126,13 +126,13 @@ async def test_companies_are_kept_with_the_rest(planhat: Sandbox, companies: Com
 
 
 def test_every_field_is_documented() -> None:
-    """Under the field, where editors find it."""
+    """The documentation is under the field, where editors find it."""
     documented = documentation_of(Company)
     assert all(documented[name].endswith(".") for name in Company.__annotations__)
 
 
 async def test_an_external_id_is_sent_as_text(companies: Companies) -> None:
-    """Planhat's own example of a bulk upsert sends a number, which comes back as text."""
+    """Planhat's example of a bulk upsert sends a number, which is returned as text."""
     result = await companies.upsert_many([{"name": "Acme", "externalId": 1234}, {"name": "Bolt", "externalId": True}])
     assert (result.created, result.invalid) == (1, 1)
     assert [problem.reason for problem in result.problems] == ["external_id: text, not true or false"]

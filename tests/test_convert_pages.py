@@ -1,4 +1,4 @@
-"""A page's bytes into rows' bytes."""
+"""Test splitting a page's bytes into rows."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ def split(*pieces: bytes, **options: int) -> list[bytes]:
     st.integers(1, 60),
     st.integers(1, 90),
 )
-def test_a_page_is_split_into_its_rows_wherever_it_is_cut(rows: list[Any], piece_bytes: int, came: int) -> None:
-    """Also where objects within rows begin as rows do, and texts hold what looks like a seam."""
+def test_a_page_is_split_into_its_rows_for_any_pieces(rows: list[Any], piece_bytes: int, came: int) -> None:
+    """Nested objects may begin like rows, and texts may contain what looks like the end of a row."""
     body = msgspec.json.encode(rows)
     assert split(body, piece_bytes=piece_bytes) == [msgspec.json.encode(row) for row in rows]
     pieces = [body[start : start + came] for start in range(0, len(body), came)]
     assert split(*pieces, piece_bytes=piece_bytes) == split(body)
 
 
-def test_a_page_comes_in_pieces() -> None:
-    """Each small, so that others have the event loop between."""
+def test_a_page_is_split_in_pieces() -> None:
+    """Each piece is small, so that other tasks run in between."""
     rows = [{"_id": f"{n:024x}", "x": "y" * 900} for n in range(2000)]
     pieces = list(split_rows([msgspec.json.encode(rows)]))
     assert [row for piece in pieces for row in piece] == [msgspec.json.encode(row) for row in rows]
@@ -51,8 +51,8 @@ def test_a_page_comes_in_pieces() -> None:
     assert len(pieces) == 9
 
 
-def test_a_row_of_many_objects_takes_few_tries(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cut within it is noticed, and the next one is looked for further on, with others' turns between."""
+def test_a_row_of_many_objects_takes_few_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong cut is detected, and the next attempt begins further on, with other tasks in between."""
     body = msgspec.json.encode(
         [{"_id": "a", "children": [{"_id": n, "children": 0} for n in range(99_999)]}, {"_id": "b"}]
     )
@@ -71,8 +71,8 @@ def test_a_row_of_many_objects_takes_few_tries(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize("space", [b"", b" ", b"\n  "])
-def test_rows_that_hold_objects_like_themselves_come_in_pieces(space: bytes) -> None:
-    """And so do rows with white space between: the second key tells a row from what is in it."""
+def test_rows_with_similar_nested_objects_are_split_in_pieces(space: bytes) -> None:
+    """Rows may have white space between them; the second key distinguishes a row from a nested object."""
     children = [{"_id": f"{n:024x}", "title": "t" * 50} for n in range(25)]
     row = msgspec.json.format(
         msgspec.json.encode({"_id": "a" * 24, "mainType": "task", "children": children}), indent=0
@@ -83,20 +83,20 @@ def test_rows_that_hold_objects_like_themselves_come_in_pieces(space: bytes) -> 
     assert max(sum(map(len, piece)) for piece in pieces) < 2 * (1 << 18)
 
 
-def test_tiny_rows_come_a_few_at_a_time() -> None:
-    """However many of them fit a piece."""
+def test_tiny_rows_are_split_in_small_groups() -> None:
+    """The number of rows a piece is limited."""
     pieces = list(split_rows([b"[" + b",".join([b"null"] * 10_000) + b"]"]))
     assert [len(piece) for piece in pieces] == [2000] * 5
 
 
-def test_the_rows_are_the_bytes_that_came() -> None:
-    """Nothing is decoded, so nothing changes."""
+def test_rows_keep_their_bytes() -> None:
+    """Rows are not decoded, so their bytes do not change."""
     assert split(b' [ {"_id": "1", "x": 1.50} ,7, {} ] ') == [b'{"_id": "1", "x": 1.50}', b"7", b"{}"]
 
 
 @pytest.mark.parametrize("piece_bytes", [20, 1 << 18])
-def test_half_a_character_does_not_lose_a_page(piece_bytes: int) -> None:
-    r"""JavaScript writes text that was cut inside an emoji, as a snippet may be, as `"\ud83d"`."""
+def test_a_lone_surrogate_does_not_lose_a_page(piece_bytes: int) -> None:
+    r"""JavaScript writes text that was cut inside an emoji, such as a snippet, as `"\ud83d"`."""
     body = rb'[{"_id":"1","snippet":"so happy \ud83d"},{"_id":"2","x":"\\ud83d"},{"_id":"3"}]'
     rows = [rb'{"_id":"1","snippet":"so happy \ufffd"}', rb'{"_id":"2","x":"\\ud83d"}', b'{"_id":"3"}']
     assert split(body, piece_bytes=piece_bytes) == rows
@@ -104,21 +104,21 @@ def test_half_a_character_does_not_lose_a_page(piece_bytes: int) -> None:
 
 @pytest.mark.parametrize("body", [b"{}", b"", b"null", b"[1", b"<html>"])
 def test_a_page_is_a_list(body: bytes) -> None:
-    """Anything else, such as an object with a message, is an unreadable answer."""
+    """Any other body, such as an object with a message, is an unreadable answer."""
     with pytest.raises(DecodeError, match=r"^the answer is not a list ") as caught:
         split(body)
     assert str(caught.value).endswith(f": {excerpt(body)!r}")
 
 
-def test_a_large_page_that_breaks_off_is_unreadable() -> None:
-    """However many of its rows were whole."""
+def test_a_truncated_large_page_is_unreadable() -> None:
+    """The number of complete rows does not matter."""
     body = json.dumps([{"_id": n} for n in range(100)], separators=(",", ":")).encode()
     with pytest.raises(DecodeError, match=r"^the answer is not a list "):
         split(body[:-30], piece_bytes=50)
 
 
 def test_each_row_has_its_id() -> None:
-    """In any spelling; a row without one gets that of the row before it."""
+    """Any notation of an id works; a row without one gets the id of the row before it."""
     object_id = b"5f4e3d2c1b0a998877665544"
     rows = [
         b"7",

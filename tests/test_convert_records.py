@@ -1,4 +1,4 @@
-"""Records straight from bytes are the same as those by way of a dict."""
+"""Test that records decoded from bytes equal those decoded by way of a dict."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def rows_of(cls: type[Record]) -> st.SearchStrategy[bytes]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("cls", MODELS)
-def test_a_record_is_the_same_either_way(cls: type[Record]) -> None:
-    """What was learned from other rows makes no difference."""
+def test_a_record_from_bytes_equals_one_from_a_dict(cls: type[Record]) -> None:
+    """Names learned from other rows do not matter."""
     reader = RowReader(cls)
     n_straight = 0
 
@@ -47,7 +47,7 @@ def test_a_record_is_the_same_either_way(cls: type[Record]) -> None:
     def check(row: bytes) -> None:
         nonlocal n_straight
         by_dict = as_dict_gives_it(cls, row)
-        for _ in range(2):  # again, when its fields are known
+        for _ in range(2):  # again, when its fields are learned
             try:
                 record = reader.read(row)
             except ValueError:
@@ -61,7 +61,7 @@ def test_a_record_is_the_same_either_way(cls: type[Record]) -> None:
     assert n_straight > 100
 
 
-def test_an_undocumented_field_is_unusual_once() -> None:
+def test_an_undocumented_field_is_learned_at_once() -> None:
     row = row_of(_id="1", nps=3, users=[{"id": "2", "mood": "good"}])
     reader = RowReader(Task)
     with pytest.raises(ValueError, match="unknown field"):
@@ -81,20 +81,20 @@ def test_a_known_field_with_an_unusual_value_is_not_learned() -> None:
 
 
 @pytest.mark.parametrize("name", ['"', "\\", "a\nb", "\x00", "", "\xa0", "\x7f", "é"])
-def test_any_name_can_be_met(name: str) -> None:
+def test_any_field_name_is_accepted(name: str) -> None:
     row = row_of(_id="1", **{name: 1})
     for _ in range(2):
         assert decode_record(Note, row) == Note(id="1", extra={name: 1})
     assert decode_record(Note, row_of(_id="2")) == Note(id="2")
 
 
-def test_a_row_may_be_nested_deep() -> None:
+def test_a_row_may_be_deeply_nested() -> None:
     row = b'{"_id":"1","custom":%b%b}' % (b"[" * 100_000, b"]" * 100_000)
     with pytest.raises(RecursionError):
         RowReader(Note).read(row)
 
 
-def test_names_without_end_are_not_all_kept() -> None:
+def test_the_number_of_learned_names_is_limited() -> None:
     reader = RowReader(Note)
     for n in range(0, 2 * _MAX_LEARNED, 50):
         for _ in range(1000):
@@ -105,7 +105,7 @@ def test_names_without_end_are_not_all_kept() -> None:
 
 
 def test_new_names_are_not_learned_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each time takes a while, and holds the event loop."""
+    """Learning takes time and blocks the event loop."""
     reader, n_structs = RowReader(Note), [0]
 
     def struct(cls: type, learned: dict[type, tuple[str, ...]]) -> type[msgspec.Struct]:
@@ -121,8 +121,8 @@ def test_new_names_are_not_learned_one_by_one(monkeypatch: pytest.MonkeyPatch) -
     assert reader.read(row_of(_id="1", later=1)).extra == {"later": 1}
 
 
-def test_another_thread_may_learn_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A struct and what fills a record from it are made of one list of names."""
+def test_another_thread_may_learn_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A struct and the code that fills a record from it use the same list of names."""
     reader = RowReader(Note)
 
     def struct(cls: type, learned: dict[type, tuple[str, ...]]) -> type[msgspec.Struct]:
@@ -135,7 +135,7 @@ def test_another_thread_may_learn_meanwhile(monkeypatch: pytest.MonkeyPatch) -> 
     assert reader.read(row_of(_id="1", own="value")).extra == {"own": "value"}
 
 
-def test_records_share_nothing() -> None:
+def test_records_share_no_values() -> None:
     reader = RowReader(Note)
     one, other = reader.read(row_of(_id="1")), reader.read(row_of(_id="1"))
     one.custom["a"] = one.extra["b"] = 1

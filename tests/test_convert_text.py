@@ -1,4 +1,4 @@
-"""Text of others, made fit for a message."""
+"""Test sanitising foreign text for messages."""
 
 import pytest
 from hypothesis import given
@@ -26,13 +26,13 @@ ANYTHING = st.text(st.characters(codec=None))
         ("", ""),
     ],
 )
-def test_what_a_terminal_would_obey_is_shown_instead(text: str, shown: str) -> None:
-    """Letters of any script stay as they are."""
+def test_control_sequences_are_escaped(text: str, shown: str) -> None:
+    """Letters of any script are unchanged."""
     assert printable(text) == shown
 
 
-def test_what_is_too_long_is_cut() -> None:
-    """To the limit, and it shows."""
+def test_a_long_text_is_truncated() -> None:
+    """The result has the maximum length and ends with an ellipsis."""
     assert printable("x" * 500) == "x" * 500
     assert printable("x" * 501) == "x" * 499 + "…"
     assert printable("abcdef", 4) == "abc…"
@@ -41,7 +41,7 @@ def test_what_is_too_long_is_cut() -> None:
 
 @given(ANYTHING, st.integers(1, 50))
 def test_any_text_becomes_one_line(text: str, limit: int) -> None:
-    """It can be written to any file in UTF-8, is within the limit, and stays the same when it is done again."""
+    """The line can be encoded in UTF-8, is within the limit, and does not change if sanitised again."""
     shown = printable(text, limit)
     assert len(shown) <= limit
     assert len(f"{shown}|".splitlines()) == 1

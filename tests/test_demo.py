@@ -1,4 +1,4 @@
-"""The main job from nothing, and when it may say that all went well."""
+"""Test the demo: the main job from scratch, and its report."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ GOOD = DemoReport(
 )
 
 
-async def test_everything_arrives_exactly_once() -> None:
-    """Written, written again, read back and compared; each step is told."""
-    told: list[str] = []
-    report = await run_demo(300, show=told.append, seed=7)
+async def test_every_ticket_arrives_exactly_once() -> None:
+    """Tickets are written, written again, read back and compared; each step is reported."""
+    printed: list[str] = []
+    report = await run_demo(300, show=printed.append, seed=7)
     assert report.ok
     assert (report.first.counts()["created"], report.second.counts()["unreported"]) == (300, 300)
     assert (report.n_rows, report.n_exported, report.n_equal, report.n_twice) == (300, 300, 300, 0)
     assert report.calls >= 3
-    assert told[0].startswith("A sandbox listens on http://127.0.0.1:")
-    assert told[1:] == [
+    assert printed[0].startswith("A sandbox listens on http://127.0.0.1:")
+    assert printed[1:] == [
         "Wrote 300 tickets: 300 created, 0 not stored.",
         "Wrote them again: 0 created, 0 not stored.",
         "Read back 300 tickets: 300 as they were written, 0 twice.",
     ]
 
 
-async def test_a_ticket_that_came_back_changed_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each field that is written is compared."""
+async def test_a_changed_ticket_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every written field is compared."""
 
     def written_otherwise(n_rows: int, *, seed: int = 0) -> list[Ticket]:
         calls.append(None)
@@ -56,8 +56,8 @@ async def test_a_ticket_that_came_back_changed_is_noticed(monkeypatch: pytest.Mo
     assert (report.n_exported, report.n_equal, report.ok) == (3, 2, False)
 
 
-async def test_a_ticket_that_came_back_twice_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It counts as equal once only."""
+async def test_a_duplicate_ticket_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It counts as equal only once."""
 
     class Doubling(Tickets):
         async def iter(self, **options: Unpack[TicketListingOptions]) -> AsyncGenerator[Ticket, None]:  # type: ignore[override]
@@ -86,20 +86,20 @@ async def test_a_ticket_that_came_back_twice_is_noticed(monkeypatch: pytest.Monk
         {"n_twice": 1},
     ],
 )
-def test_a_report_is_not_ok_if_anything_went_wrong(change: dict[str, Any]) -> None:
-    """Each of its numbers can say so alone."""
+def test_a_report_is_not_ok_after_any_failure(change: dict[str, Any]) -> None:
+    """Each of its numbers suffices."""
     assert GOOD.ok
     assert not attrs.evolve(GOOD, **change).ok
 
 
-def test_the_same_seed_makes_the_same_tickets() -> None:
-    """And another seed others; a longer run begins like a shorter one."""
+def test_the_same_seed_creates_the_same_tickets() -> None:
+    """Another seed creates others; a longer run begins like a shorter one."""
     assert list(make_tickets(20, seed=1)) == list(make_tickets(20, seed=1)) == list(make_tickets(30, seed=1))[:20]
     assert list(make_tickets(20, seed=1)) != list(make_tickets(20, seed=2))
 
 
-def test_the_tickets_are_such_as_a_help_desk_has() -> None:
-    """Each with a key of its own, an address and a company; texts with line breaks and more than ASCII."""
+def test_the_tickets_are_realistic() -> None:
+    """Each has its own key, an address and a company; texts have line breaks and non-ASCII characters."""
     tickets = list(make_tickets(200))
     assert [ticket.source_id for ticket in tickets] == [f"DESK-{number}" for number in range(1, 201)]
     assert len({ticket.email for ticket in tickets}) == 200
@@ -110,8 +110,8 @@ def test_the_tickets_are_such_as_a_help_desk_has() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
-def test_it_ends_in_development_mode_where_warnings_are_errors(loop: str) -> None:
-    """On uvloop too, whose own end never comes where something that it warns about was left open."""
+def test_the_demo_ends_in_development_mode_with_warnings_as_errors(loop: str) -> None:
+    """This includes uvloop, whose shutdown hangs on a warning about an open resource."""
     pytest.importorskip(loop)
     program = f"""
 import asyncio, {loop}

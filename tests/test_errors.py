@@ -1,4 +1,4 @@
-"""The tree of errors, and what each carries."""
+"""Test the hierarchy of errors and their attributes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from planhat_async.results import Outcome, Problem, UpsertError, UpsertResult
 
 
 def family(cls: type[PlanhatError]) -> Iterator[type[PlanhatError]]:
-    """A class and all its subclasses in the library."""
+    """Yield a class and all its subclasses in the library."""
     yield cls
     for child in cls.__subclasses__():
         if child.__module__ in {errors.__name__, UpsertError.__module__}:
@@ -30,7 +30,7 @@ def family(cls: type[PlanhatError]) -> Iterator[type[PlanhatError]]:
 
 
 def example(cls: type[PlanhatError]) -> PlanhatError:
-    """An error with every attribute set."""
+    """Return an error with every attribute set."""
     if issubclass(cls, NoAnswerError):
         return cls("lost", method="PUT", path="/tasks").after(attempts=3, seconds=1.5, note="given up")
     if issubclass(cls, StatusError):
@@ -44,15 +44,15 @@ def example(cls: type[PlanhatError]) -> PlanhatError:
 
 
 def pickled(error: PlanhatError) -> Any:
-    """The error as another process would get it."""
+    """Return the error as another process would receive it."""
     return pickle.loads(pickle.dumps(error))  # noqa: S301 - written here
 
 
 ALL = sorted(family(PlanhatError), key=lambda cls: cls.__name__)
 
 
-def test_the_tree_is_the_one_that_is_drawn() -> None:
-    """Whose fault it is shows in the branch."""
+def test_the_hierarchy_is_the_documented_one() -> None:
+    """The branch shows who caused the error."""
     status = "BadRequest Authentication PermissionDenied NotFound RequestTimeout PayloadTooLarge RateLimited Server"
     assert {cls.__name__: cls.__bases__[0].__name__ for cls in ALL} == {
         "PlanhatError": "Exception",
@@ -68,7 +68,7 @@ def test_the_tree_is_the_one_that_is_drawn() -> None:
 
 
 def test_only_lost_answers_server_errors_and_timeouts_may_have_been_processed() -> None:
-    """The attribute says which failed writes must be checked before they are sent again."""
+    """The attribute shows which failed writes must be verified before they are repeated."""
     processed = {cls.__name__ for cls in ALL if cls.may_have_been_processed}
     assert processed == {"UnknownOutcomeError", "ServerError", "RequestTimeoutError"}
 
@@ -76,7 +76,7 @@ def test_only_lost_answers_server_errors_and_timeouts_may_have_been_processed() 
 @pytest.mark.parametrize("cls", ALL)
 @pytest.mark.parametrize("clone", [pickled, copy.copy, copy.deepcopy])
 def test_every_error_survives_pickling_and_copying(cls: type[PlanhatError], clone: Any) -> None:
-    """An error from another process says all that it said there."""
+    """An error from another process keeps all its information."""
     error = example(cls)
     error.add_note("while saving")
     back = clone(error)
@@ -89,8 +89,8 @@ def test_every_error_survives_pickling_and_copying(cls: type[PlanhatError], clon
     )
 
 
-def test_an_error_says_how_often_it_was_tried() -> None:
-    """One attempt goes without saying."""
+def test_an_error_contains_the_number_of_attempts() -> None:
+    """A single attempt is not mentioned."""
     error = UnknownOutcomeError("lost", method="GET", path="/tasks")
     assert str(error) == "lost"
     assert error.after(attempts=4, seconds=1.25) is error
@@ -99,20 +99,20 @@ def test_an_error_says_how_often_it_was_tried() -> None:
 
 
 def test_errors_can_be_made_of_a_message_alone() -> None:
-    """A transport of somebody's own need not know more."""
-    told = {"method": "", "path": "", "attempts": 1, "seconds": 0.0, "_note": ""}
-    assert vars(NotSentError("gone")) == told
+    """A custom transport need not know more."""
+    context = {"method": "", "path": "", "attempts": 1, "seconds": 0.0, "_note": ""}
+    assert vars(NotSentError("gone")) == context
     assert vars(DecodeError("garbled")) == {"id": None, "position": None}
     assert vars(StatusError("no", status=418)) == {
-        **told,
+        **context,
         "status": 418,
         "body": "",
         "retry_after": None,
     }
 
 
-def test_upsert_errors_carry_the_whole_account() -> None:
-    """The result says which rows."""
+def test_upsert_errors_have_the_whole_result() -> None:
+    """The result lists the rows."""
     result = UpsertResult(created=2, dropped=1)
     with pytest.raises(UpsertError, match=r"^1 of 3 rows were not stored: 1 dropped$") as caught:
         result.raise_for_problems()

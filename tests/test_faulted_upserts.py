@@ -1,4 +1,4 @@
-"""Upserts through a network that fails."""
+"""Test upserts over a faulty network."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ SMALL, FULL = 100, 1000
 
 
 @pytest.mark.parametrize(("n_rows", "chunk_size"), [(8_000, SMALL), (N_TICKETS, 2 * FULL)])
-async def test_keyed_rows_are_all_stored_once_whatever_is_lost(n_rows: int, chunk_size: int) -> None:
-    """Each key as it was written last; the rows that Planhat refused are told by position."""
+async def test_keyed_rows_are_all_stored_once_despite_faults(n_rows: int, chunk_size: int) -> None:
+    """The last write of each key is stored; rows that Planhat refused are reported by position."""
     run = await write_tickets(n_rows, chunk_size=chunk_size)
     assert run.stored == run.expected
     assert set(run.n_faults) == {*Fault}
@@ -26,7 +26,7 @@ async def test_keyed_rows_are_all_stored_once_whatever_is_lost(n_rows: int, chun
 
 @pytest.mark.parametrize(("n_rows", "chunk_size"), [(10_000, SMALL), (N_NOTES, FULL)])
 async def test_no_keyless_row_is_stored_twice_and_every_missing_one_is_reported(n_rows: int, chunk_size: int) -> None:
-    """What is unknown may be there or not; everything else is there, and nothing is there twice."""
+    """Unknown rows may be stored; every other row is stored, and no row twice."""
     run = await write_notes(n_rows, chunk_size=chunk_size)
     unknown = {f"note {n}" for n in positions(run.result, Outcome.UNKNOWN)}
     assert set(run.n_faults) == {*Fault}
@@ -37,8 +37,8 @@ async def test_no_keyless_row_is_stored_twice_and_every_missing_one_is_reported(
 
 
 @pytest.mark.parametrize(("n_rows", "chunk_size"), [(10_000, SMALL), (N_NOTES, FULL)])
-async def test_keyless_rows_that_are_verified_are_all_stored_once(n_rows: int, chunk_size: int) -> None:
-    """An answer that is lost is no reason to be in doubt."""
+async def test_verified_keyless_rows_are_all_stored_once(n_rows: int, chunk_size: int) -> None:
+    """A lost answer leaves no row in doubt."""
     run = await write_notes(n_rows, chunk_size=chunk_size, is_verified=True)
     assert set(run.n_faults) == {*Fault}
     assert run.stored == run.expected

@@ -1,4 +1,4 @@
-"""What Planhat and files say reaches a terminal, a journal and a rejects file as one plain line."""
+"""Test that texts of Planhat and of files reach terminals, journals and rejects files as one plain line."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def task(n: int) -> dict[str, Any]:
     ],
 )
 @pytest.mark.parametrize("status", [200, 206, 400, 403])
-async def test_what_planhat_says_of_a_row_is_one_plain_line_without_the_token(status: int, body: Any) -> None:
-    """Whatever the answer's status, and wherever in the error it stands."""
+async def test_planhats_message_about_a_row_is_one_plain_line_without_the_token(status: int, body: Any) -> None:
+    """Neither the status of the answer nor the place in the error matters."""
     transport = FakeTransport([Response(status=status, body=encode_json({"created": 0, "updated": 0, **body}))] * 3)
     async with Session(TOKEN, transport=transport) as session:
         result = await Tasks(session).upsert_many([task(0)])
@@ -52,7 +52,7 @@ async def test_what_planhat_says_of_a_row_is_one_plain_line_without_the_token(st
         assert reason == printable(reason)
         assert TOKEN not in reason
         assert "<token>" in reason
-        assert r"bad\x1b[2J" in reason or r"bad\\x1b[2J" in reason  # the latter where a whole object is shown
+        assert r"bad\x1b[2J" in reason or r"bad\\x1b[2J" in reason  # the latter if a whole object is shown
 
 
 def hostile_result(ended_by: BaseException | None = None) -> UpsertResult:
@@ -63,8 +63,8 @@ def hostile_result(ended_by: BaseException | None = None) -> UpsertResult:
     return result
 
 
-def test_a_terminal_is_sent_no_sequence_and_no_line_break_of_others(capsys: pytest.CaptureFixture[str]) -> None:
-    """Nor is markup obeyed."""
+def test_a_terminal_receives_no_foreign_sequences_or_line_breaks(capsys: pytest.CaptureFixture[str]) -> None:
+    """Markup has no effect either."""
     one = UpsertResult()
     one.add(ChunkResult(number=0, rejected=1, problems=hostile_result().problems[:1]))
     console.show_result(one, seconds=1, ended_by=ValueError(f"{HOSTILE}!"))
@@ -79,8 +79,8 @@ def test_a_terminal_is_sent_no_sequence_and_no_line_break_of_others(capsys: pyte
     ]
 
 
-def test_what_ended_a_run_is_said_once_in_json(capsys: pytest.CaptureFixture[str]) -> None:
-    """Not for each of its rows."""
+def test_the_error_that_ended_a_run_is_in_json_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is not repeated for each row."""
     error = AuthenticationError("401: the token is wrong", status=401)
     console.print_json(hostile_result(error), JobCost(), seconds=1, ended_by=error)
     out = capsys.readouterr().out
@@ -89,7 +89,7 @@ def test_what_ended_a_run_is_said_once_in_json(capsys: pytest.CaptureFixture[str
 
 
 async def test_a_journal_keeps_and_shows_plain_lines(tmp_path: Path) -> None:
-    """Also where an earlier version, or another program, has written others into it."""
+    """An earlier version or another program may have written other texts."""
     problem = Problem(outcome=Outcome.REJECTED, reason=HOSTILE, position=0)
     assert [group.reason for group in groups_of([problem], keeps_values=True)] == [PLAIN]
     raw = Group(Outcome.REJECTED, HOSTILE, (range(1),), key=HOSTILE)
@@ -105,8 +105,8 @@ async def test_a_journal_keeps_and_shows_plain_lines(tmp_path: Path) -> None:
     assert html.count(r"bad\x1b[2J") >= 4
 
 
-async def test_what_ended_a_run_is_a_plain_line_in_its_journal(tmp_path: Path) -> None:
-    """An exception of the caller's iterator may hold anything."""
+async def test_the_error_that_ended_a_run_is_a_plain_line_in_its_journal(tmp_path: Path) -> None:
+    """An exception of the caller's iterator may contain any text."""
 
     def failing() -> Any:
         yield task(0)
@@ -119,7 +119,7 @@ async def test_what_ended_a_run_is_a_plain_line_in_its_journal(tmp_path: Path) -
 
 
 def test_problems_are_one_line_a_reason_with_three_columns(desk: Desk) -> None:
-    """A file may hold what looks like another row of the table; so may its name."""
+    """A file may contain text that looks like another row of the table; so may its name."""
     name = "r\x1b[31mows.jsonl"
     rows = [{**task(0), "repeat": HOSTILE, "nope\n\x1b[2J": 1}, {**task(1), "startTime": HOSTILE}]
     desk.file(name, "".join(json.dumps(row) + "\n" for row in rows))
@@ -137,8 +137,8 @@ def test_problems_are_one_line_a_reason_with_three_columns(desk: Desk) -> None:
 
 
 @pytest.mark.usefixtures("desk")
-def test_a_file_that_is_not_there_is_named_on_one_plain_line() -> None:
-    """Its name may hold anything, also bytes that are no text."""
+def test_a_missing_file_is_reported_on_one_plain_line() -> None:
+    """Its name may contain any bytes, even invalid text."""
     for name in ("\x1b[2J\n.csv", "\udcff.csv"):
         ended = run("upsert", "tasks", name)
         assert (ended.code, len(ended.err)) == (2, 1)

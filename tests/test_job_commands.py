@@ -1,4 +1,4 @@
-"""`planhat-async jobs` and `fields`: what a journal and a model tell."""
+"""Test `planhat-async jobs` and `fields`."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from command_line import (
 
 @pytest.fixture
 def journal(desk: Desk) -> Path:
-    """The journal of a job of three rows, one of them invalid."""
+    """Return the journal of a job of three rows, one of them invalid."""
     file = desk.file("t.csv", HEAD + good(1) + ",ada(at)acme.example,x.example,Hi\n" + good(3))
     run("upsert", "tickets", file, "--journal", "job.db")
     return desk.folder / "job.db"
 
 
-def test_status_says_what_became_of_a_job(journal: Path) -> None:
-    """What it is, its runs, its rows; the code says whether all of them are stored."""
+def test_status_shows_the_outcome_of_a_job(journal: Path) -> None:
+    """It shows the job, its runs and its rows; the exit code shows whether all rows are stored."""
     ended = run("jobs", "status", journal)
     assert ended.code == 1
     assert ended.err[0].startswith(f"{journal}: model tickets, base_url http://127.0.0.1:")
@@ -36,14 +36,14 @@ def test_status_says_what_became_of_a_job(journal: Path) -> None:
 
 
 def test_problems_are_listed_by_reason(journal: Path) -> None:
-    """A line each, for other programs to read."""
+    """Each reason is one line, for other programs to read."""
     ended = run("jobs", "problems", journal)
     assert (ended.code, ended.out, ended.err) == (0, "invalid\t2\tone of source_id or id is required\n", [])
 
 
 @pytest.mark.slow
-def test_a_job_is_looked_into_while_it_runs(desk: Desk) -> None:
-    """But not forgotten; and it is not disturbed."""
+def test_a_running_job_can_be_inspected(desk: Desk) -> None:
+    """It cannot be forgotten, and it is not disturbed."""
     desk.file("t.csv", HEAD + ",ada(at)acme.example,x.example,Hi\n" + good(1) + good(2))
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(20)
@@ -67,7 +67,7 @@ def test_a_job_is_looked_into_while_it_runs(desk: Desk) -> None:
 
 
 def test_a_job_is_forgotten_on_request(journal: Path) -> None:
-    """Only then; nothing of it is left."""
+    """Its files remain until then and are all deleted afterwards."""
     assert run("jobs", "forget", journal).code == 1
     assert journal.exists()
     ended = run("jobs", "forget", journal, "--yes")
@@ -75,8 +75,8 @@ def test_a_job_is_forgotten_on_request(journal: Path) -> None:
     assert [*journal.parent.glob("job.db*")] == []
 
 
-def test_a_job_is_forgotten_where_a_link_leads(journal: Path) -> None:
-    """And the link is gone too."""
+def test_a_job_is_forgotten_through_a_link(journal: Path) -> None:
+    """The link is deleted too."""
     link = journal.with_name("link.db")
     link.symlink_to(journal)
     assert run("jobs", "status", link).out.startswith("3 rows")
@@ -85,8 +85,8 @@ def test_a_job_is_forgotten_where_a_link_leads(journal: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["status", "problems", "forget"])
-def test_what_is_no_journal_is_refused(desk: Desk, command: str) -> None:
-    """And neither made nor deleted."""
+def test_a_file_that_is_not_a_journal_is_refused(desk: Desk, command: str) -> None:
+    """It is neither created nor deleted."""
     file = desk.file("t.csv", "a,b\n" * 100)
     assert run("jobs", command, file).err == [f"planhat-async: {file}: this is not a journal"]
     ended = run("jobs", command, "gone.db")
@@ -97,7 +97,7 @@ def test_what_is_no_journal_is_refused(desk: Desk, command: str) -> None:
 
 @pytest.mark.parametrize("name", ["job.db", "job.db-shm", "linked.html"])
 def test_a_report_does_not_overwrite_its_journal(journal: Path, name: str) -> None:
-    """By whatever name."""
+    """Its name does not matter."""
     (journal.parent / "linked.html").symlink_to(journal)
     content = journal.read_bytes()
     ended = run("report", journal, "-o", journal.with_name(name))
@@ -107,8 +107,8 @@ def test_a_report_does_not_overwrite_its_journal(journal: Path, name: str) -> No
 
 
 @pytest.mark.parametrize("command", [["jobs", "status"], ["jobs", "problems"], ["jobs", "forget", "--yes"], ["report"]])
-def test_what_is_empty_is_no_journal(desk: Desk, command: list[str]) -> None:
-    """It is neither made one nor deleted."""
+def test_an_empty_file_is_not_a_journal(desk: Desk, command: list[str]) -> None:
+    """It is neither turned into one nor deleted."""
     file = desk.file("job.db", "")
     ended = run(*command, file)
     assert (ended.code, ended.out, ended.err) == (2, "", [f"planhat-async: {file} is empty, not a journal"])
@@ -117,7 +117,7 @@ def test_what_is_empty_is_no_journal(desk: Desk, command: list[str]) -> None:
 
 @pytest.mark.parametrize("model", ["notes", "tasks", "tickets"])
 def test_fields_are_listed_with_their_types(model: str) -> None:
-    """Those that Planhat fills in are said to be."""
+    """Fields that Planhat generates are marked."""
     ended = run("fields", model)
     assert (ended.code, ended.err) == (0, [])
     assert all(word in ended.out for word in ("_id", "text", "company_id", "companyId", "custom", "object"))

@@ -1,4 +1,4 @@
-"""How a record is named in a path."""
+"""Test keys of records in paths."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from planhat_async import extid, srcid
-from planhat_async.keys import EXTID, SRCID, is_record_id, path_segment
+from planhat_async.records.keys import EXTID, SRCID, is_record_id, path_segment
 
 IDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip)
 
 
-def test_a_key_says_which_id_it_holds() -> None:
-    """External and source ids get Planhat's prefixes, and stay as they are."""
+def test_a_key_shows_the_kind_of_its_id() -> None:
+    """External and source ids get Planhat's prefixes and are unchanged otherwise."""
     assert (extid(" 4/2 "), srcid("é?")) == ("extid- 4/2 ", "srcid-é?")
 
 
@@ -31,8 +31,8 @@ def test_a_blank_key_is_refused(make: Any, blank: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["extid-", "srcid- ", "extid-\n"])
-def test_a_prefix_alone_is_no_key(key: str) -> None:
-    """What stands behind the prefix must not be blank either."""
+def test_a_prefix_alone_is_not_a_key(key: str) -> None:
+    """The text after the prefix must not be blank either."""
     with pytest.raises(ValueError, match=r"^a key must not be blank$"):
         path_segment(key)
 
@@ -40,7 +40,7 @@ def test_a_prefix_alone_is_no_key(key: str) -> None:
 @pytest.mark.parametrize("make", [extid, srcid, path_segment])
 @pytest.mark.parametrize("key", [None, 42, b"42", UUID(int=7), True])
 def test_a_key_is_a_string(make: Any, key: object) -> None:
-    """A number is refused, also if its digits are an id."""
+    """A number is refused, even if its digits are a valid id."""
     with pytest.raises(TypeError, match=f"^a key is a string, not {type(key).__name__}"):
         make(key)
 
@@ -59,7 +59,7 @@ def test_a_key_is_a_string(make: Any, key: object) -> None:
     ],
 )
 def test_free_text_is_quoted_as_one_segment(key: str, segment: str) -> None:
-    """Everything with a meaning in URLs loses it."""
+    """All characters with a meaning in URLs are quoted."""
     assert path_segment(key) == segment
 
 
@@ -88,8 +88,8 @@ def test_free_text_is_quoted_as_one_segment(key: str, segment: str) -> None:
         "\x00",
     ],
 )
-def test_a_key_without_prefix_holds_what_an_id_holds(key: str) -> None:
-    """Anything else could climb to another path, and is most likely an id of another system."""
+def test_a_key_without_prefix_must_be_an_id(key: str) -> None:
+    """Other texts might lead to another path, and are probably ids of another system."""
     with pytest.raises(
         ValueError, match=r"is not an _id \(24 hex digits\): a path takes an _id, extid\(\"…\"\) or srcid\(\"…\"\)$"
     ):
@@ -97,8 +97,8 @@ def test_a_key_without_prefix_holds_what_an_id_holds(key: str) -> None:
 
 
 @given(make=st.sampled_from([extid, srcid]), own_id=IDS)
-def test_what_is_quoted_decodes_to_the_key(make: Any, own_id: str) -> None:
-    """No id names another record or adds a segment."""
+def test_a_quoted_key_decodes_to_the_key(make: Any, own_id: str) -> None:
+    """No id addresses another record or adds a segment."""
     segment = path_segment(make(own_id))
     assert unquote(segment) == make(own_id)
     assert segment.isascii()
@@ -109,7 +109,7 @@ def test_what_is_quoted_decodes_to_the_key(make: Any, own_id: str) -> None:
 
 @given(st.text())
 def test_a_segment_stays_one_segment(key: str) -> None:
-    """A key is refused, or is one segment that does not climb."""
+    """A key is refused, or is one segment that does not lead to a parent."""
     try:
         segment = path_segment(key)
     except ValueError:
@@ -129,21 +129,21 @@ def test_a_segment_stays_one_segment(key: str) -> None:
         ((EXTID, SRCID), "crm-1", 'an _id, extid("…") or srcid("…")'),
     ],
 )
-def test_a_key_of_a_kind_that_is_not_taken_is_refused(prefixes: tuple[str, ...], key: str, taken: str) -> None:
-    """The message names the call, the kinds that it takes and those that it does not."""
+def test_a_key_of_an_unsupported_kind_is_refused(prefixes: tuple[str, ...], key: str, taken: str) -> None:
+    """The message names the call, the supported kinds and the others."""
     with pytest.raises(ValueError, match="is not an _id") as caught:
         path_segment(key, by="Tasks.get()", prefixes=prefixes)
     assert str(caught.value) == f"{key!r} is not an _id (24 hex digits): Tasks.get() takes {taken}"
 
 
-def test_an_id_is_taken_in_either_case() -> None:
-    """It is sent as Planhat writes it; keys from another system keep theirs."""
+def test_an_id_is_accepted_in_either_case() -> None:
+    """It is sent in Planhat's case; keys from another system are unchanged."""
     assert path_segment("61006BC89A3E0B702ED8EA49") == "61006bc89a3e0b702ed8ea49"
     assert path_segment("extid-ABC") == "extid-ABC"
     assert [is_record_id(text) for text in ("A" * 24, "a" * 24, "a" * 23, "")] == [True, True, False, False]
 
 
-def test_half_a_character_is_refused() -> None:
-    """A lone surrogate has no form in UTF-8."""
+def test_a_lone_surrogate_is_refused() -> None:
+    """It cannot be encoded in UTF-8."""
     with pytest.raises(ValueError, match="surrogates not allowed"):
         path_segment(extid("\ud83d"))

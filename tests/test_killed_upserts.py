@@ -1,4 +1,4 @@
-"""A job that is killed at any instant, and run again, ends as if nothing had happened."""
+"""Test that a job killed at any time and run again ends with the same result as an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from planhat_async.sandbox import Sandbox
 pytestmark = pytest.mark.slow
 
 N_KILLS = 25
-"""For each model: on a fast machine it takes several jobs."""
+"""The number of kills for each model; on a fast machine this takes several jobs."""
 N_ROWS = 200 * CHUNK_SIZE
 
 
 def jobs(planhat: Sandbox, model: str, folder: Path, rows: Iterator[dict[str, Any]]) -> Iterator[KilledJob]:
-    """Jobs of rows of their own, until there were enough kills."""
+    """Yield jobs with their own rows until enough of them were killed."""
     n_left = number = 0
     while not number or n_left:
         part = folder / f"{model}-{number}"
@@ -45,12 +45,12 @@ def notes() -> Iterator[dict[str, Any]]:
         number += 1
 
 
-async def test_tickets_of_jobs_that_are_killed_are_all_there(planhat: Sandbox, tmp_path: Path) -> None:
-    """The store equals the input, and what was answered before a kill was not sent again after it."""
+async def test_all_tickets_of_killed_jobs_are_stored(planhat: Sandbox, tmp_path: Path) -> None:
+    """The store equals the input, and rows answered before a kill were not sent again."""
     ended = []
     for job in jobs(planhat, "tickets", tmp_path, tickets()):
-        told = await job.run()
-        assert (told["rows"], told["ok"], told["problems"]) == (N_ROWS, True, [])
+        printed = await job.run()
+        assert (printed["rows"], printed["ok"], printed["problems"]) == (N_ROWS, True, [])
         for run in job.runs:
             assert run.n_rows_arrived <= N_ROWS - run.n_rows_answered_before
         ended.append(job)
@@ -63,15 +63,19 @@ async def test_tickets_of_jobs_that_are_killed_are_all_there(planhat: Sandbox, t
     assert sum(job.n_between for job in ended) > 5
 
 
-async def test_notes_of_jobs_that_are_killed_are_never_doubled(planhat: Sandbox, tmp_path: Path) -> None:
-    """No note is there twice, and none is missing but among the rows that are listed as unknown."""
+async def test_no_note_of_killed_jobs_is_stored_twice(planhat: Sandbox, tmp_path: Path) -> None:
+    """Missing notes are among the rows listed as unknown."""
     first, n_between = 0, 0
     missable: set[str] = set()
     for job in jobs(planhat, "notes", tmp_path, notes()):
-        told = await job.run()
-        ranges = told["not_stored"].get("unknown", [])
+        printed = await job.run()
+        ranges = printed["not_stored"].get("unknown", [])
         unknown = {first + row for start, last in ranges for row in range(start - 1, last)}
-        assert (told["rows"], told["created"] + len(unknown), told["unknown"]) == (N_ROWS, N_ROWS, len(unknown))
+        assert (printed["rows"], printed["created"] + len(unknown), printed["unknown"]) == (
+            N_ROWS,
+            N_ROWS,
+            len(unknown),
+        )
         missable |= {f"note {number}" for number in unknown}
         first, n_between = first + N_ROWS, n_between + job.n_between
     stored = Counter(note["subject"] for note in planhat.records("notes"))

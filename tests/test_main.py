@@ -1,4 +1,4 @@
-"""`planhat-async` and `python -m planhat_async`."""
+"""Test `planhat-async` and `python -m planhat_async`."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def _arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["whatever", "--help"])
 
 
-def test_it_runs_the_command_line_under_its_own_name(capsys: pytest.CaptureFixture[str]) -> None:
-    """Also where the program was started by a path."""
+def test_the_program_runs_under_its_own_name(capsys: pytest.CaptureFixture[str]) -> None:
+    """This holds if it was started by a path, too."""
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 0
@@ -27,14 +27,16 @@ def test_it_runs_the_command_line_under_its_own_name(capsys: pytest.CaptureFixtu
 
 @pytest.mark.slow
 def test_the_package_runs_as_a_module() -> None:
-    """`python -m planhat_async` is the same."""
+    """`python -m planhat_async` runs the same program."""
     command = [sys.executable, "-m", "planhat_async", "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "Usage: planhat-async" in done.stdout
 
 
 @pytest.mark.parametrize("name", ["typer", "rich"])
-def test_what_is_missing_is_said_with_the_command_that_installs_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_reported_with_the_command_that_installs_it(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The command line's packages are an extra."""
     _uninstall(name, monkeypatch)
     with pytest.raises(SystemExit) as ended:
@@ -42,7 +44,7 @@ def test_what_is_missing_is_said_with_the_command_that_installs_it(name: str, mo
     assert ended.value.code == "The command line needs two more packages: pip install 'planhat-async[cli]'"
 
 
-def test_anything_else_that_is_missing_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_missing_module_raises_its_own_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """Installing the extra would not help."""
     _uninstall("attrs", monkeypatch)
     with pytest.raises(ModuleNotFoundError, match="attrs"):
@@ -50,8 +52,8 @@ def test_anything_else_that_is_missing_is_a_fault(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.slow
-def test_standard_output_takes_any_text(tmp_path: Path) -> None:
-    """What its encoding lacks is escaped, as on standard error: on Windows a pipe's is not UTF-8."""
+def test_standard_output_accepts_any_text(tmp_path: Path) -> None:
+    """Characters outside its encoding are escaped, as on standard error: pipes on Windows are not UTF-8."""
     program = "import sys; from planhat_async.__main__ import main; sys.argv[1:] = ['--help']; main()"
     program = f"import atexit; atexit.register(lambda: print('\\u30c1')); {program}"
     done = subprocess.run(
@@ -65,11 +67,11 @@ def test_standard_output_takes_any_text(tmp_path: Path) -> None:
 
 
 COMMAND_LINE = "planhat_async.cli"
-"""Modules that import what the extra installs."""
+"""Modules that import packages of the extra."""
 
 
 class _Missing:
-    """An importer that finds nothing of a package."""
+    """An importer that does not find a package."""
 
     def __init__(self, name: str) -> None:
         self._name = name

@@ -1,4 +1,4 @@
-"""Every model on the command line, which derives everything from the list of models; companies in particular."""
+"""Test every model on the command line, which is generated from the list of models, and companies in particular."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WRITTEN = with_capability(Upserts)
 
 
 def company_of(desk: Desk, model: Model) -> Any:
-    """A company in the sandbox, as the model's field names it: the sandbox refuses records of unknown ones."""
+    """Return a company of the sandbox for the model's field: the sandbox refuses records of unknown ones."""
     run("upsert", "companies", desk.file("company.jsonl", b'{"sourceId":"@7","name":"Acme"}\n'))
     rows = [json.loads(line) for line in run("export", "companies").out.splitlines()]
     (key,) = [row["_id"] for row in rows if row.get("sourceId") == f"{desk.prefix}7"]
@@ -30,7 +30,7 @@ def company_of(desk: Desk, model: Model) -> Any:
 
 @pytest.mark.parametrize("repository", WRITTEN, ids=lambda one: one.model.name)
 def test_each_model_is_written_and_exported(desk: Desk, repository: type[Repository[Any]]) -> None:
-    """From a file of any name, where the format is given; what is exported is accepted again."""
+    """The file may have any name if the format is given; exported records are accepted again."""
     model = repository.model
     before = run("export", model.name).out.splitlines() if issubclass(repository, Lists) else []
     row = sample_row(model, 7, **({model.company_field: company_of(desk, model)} if model.company_field else {}))
@@ -47,8 +47,8 @@ def test_each_model_is_written_and_exported(desk: Desk, repository: type[Reposit
 
 
 @pytest.mark.parametrize("repository", WRITTEN, ids=lambda one: one.model.name)
-def test_the_columns_of_each_model_are_mapped_by_a_file(desk: Desk, repository: type[Repository[Any]]) -> None:
-    """A dry run says what would be sent."""
+def test_a_file_maps_the_columns_of_each_model(desk: Desk, repository: type[Repository[Any]]) -> None:
+    """A dry run shows the rows that would be sent."""
     model = repository.model
     row = {name: value for name, value in sample_row(model, 7).items() if value}
     names = {field.wire: name for name, field in fields_of(model.record).items()}
@@ -66,7 +66,7 @@ def test_the_columns_of_each_model_are_mapped_by_a_file(desk: Desk, repository: 
 def test_the_fields_of_each_model_are_listed(
     repository: type[Repository[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By both names."""
+    """Both names are listed."""
     monkeypatch.setattr(console.out, "_width", 300)
     ended = run("fields", repository.model.name)
     assert (ended.code, ended.err) == (0, [])
@@ -76,7 +76,7 @@ def test_the_fields_of_each_model_are_listed(
 
 
 def test_companies_are_written_changed_and_exported(desk: Desk) -> None:
-    """Created by their keys, changed by any of them, exported with the same columns; a row that cannot be is named."""
+    """They are created and updated by any key, and exported with the same columns; an invalid row is reported."""
     file = desk.file("c.csv", CSV + ",@a,@7,@Acme,,\n,@b,@8,@Bolt,,\n,,,@No key,,\n,,,,Live,\n")
     planned = run("upsert", "companies", file, "--dry-run", "--json")
     assert (planned.code, json.loads(planned.out)["invalid"]) == (1, 1)
@@ -97,7 +97,7 @@ def test_companies_are_written_changed_and_exported(desk: Desk) -> None:
 
 
 def test_the_fields_of_companies_are_listed(desk: Desk) -> None:
-    """With their documentation."""
+    """The list contains their documentation."""
     listed = run("fields", "companies")
     assert listed.code == 0
     assert "externalId" in listed.out

@@ -1,4 +1,4 @@
-"""Shapes that a model's file can declare, and that not every model of today has."""
+"""Test declarations that a model's file may contain but that few models use today."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from fakes import FakeTransport
 
 from planhat_async import DecodeError, Outcome, Session
 from planhat_async._http.wire import Response
-from planhat_async.keys import EXTID
 from planhat_async.records import DayFilter, Model, PageLimits, Record, writable
+from planhat_async.records.keys import EXTID
 from planhat_async.repositories import Creates, Lists, Updates, Upserts
 
 
 @attrs.define(kw_only=True, repr=False)
 class Bill(Record):
-    """Named and dated as Planhat's invoices are."""
+    """Has names and dates like Planhat's invoices."""
 
     company_id: str | None = writable(wire="cId")
     external_id: str | None = writable(wire="extId")
@@ -60,8 +60,8 @@ def answering(body: Any, status: int = 200) -> FakeTransport:
         (None, "1969-12-31", {"to": "-1"}),
     ],
 )
-async def test_a_day_is_sent_as_planhat_has_it(since: Any, until: Any, params: dict[str, str]) -> None:
-    """As a text, or as a number of days."""
+async def test_a_day_is_sent_in_planhats_format(since: Any, until: Any, params: dict[str, str]) -> None:
+    """The format is a text or a number of days."""
     transport = answering([])
     async with Session("token", transport=transport) as session:
         await Bills(session).all(since=since, until=until)
@@ -78,8 +78,8 @@ async def test_a_day_is_sent_as_planhat_has_it(since: Any, until: Any, params: d
         (datetime(2024, 5, 31, tzinfo=UTC), TypeError),
     ],
 )
-async def test_a_day_that_is_none_is_refused(since: Any, error: type[Exception]) -> None:
-    """Before anything is sent, with the option's name; a time is no day, for its zone is not said."""
+async def test_an_invalid_day_is_refused(since: Any, error: type[Exception]) -> None:
+    """The message has the option's name; a time is not a day, because its zone is not given."""
     transport = answering([])
     async with Session("token", transport=transport) as session:
         with pytest.raises(error, match=r"^since must be a da(y|te)"):
@@ -88,7 +88,7 @@ async def test_a_day_that_is_none_is_refused(since: Any, error: type[Exception])
 
 
 async def test_an_upsert_may_need_more_than_a_creation() -> None:
-    """A row without a key needs all of it; one with a key may be an update, and its outcome is open if it is not."""
+    """A row without a key needs every field; a row with a key may be an update, with an open outcome otherwise."""
     rows = [{"cId": ACME}, {"cId": ACME, "extId": "1"}, {"cId": ACME, "extId": "2", "currency": "EUR"}]
     transport = answering({"created": 1, "updated": 0, "updatesKeys": []})
     async with Session("token", transport=transport) as session:
@@ -101,8 +101,8 @@ async def test_an_upsert_may_need_more_than_a_creation() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"OK", {"n": 1, "ok": 1}])
-async def test_what_was_sent_stands_in_for_an_answer_without_a_record(body: Any) -> None:
-    """Where Planhat does not document the answer: any success is one."""
+async def test_the_sent_record_replaces_an_answer_without_a_record(body: Any) -> None:
+    """Planhat does not document this answer, so any success is accepted."""
     bill = Bill(company_id=ACME, external_id="1", issued_on=date(2024, 5, 31))
     transport = answering(body)
     async with Session("token", transport=transport) as session:
@@ -113,7 +113,7 @@ async def test_what_was_sent_stands_in_for_an_answer_without_a_record(body: Any)
 
 
 @pytest.mark.parametrize("body", [{"error": "no"}, b"<html></html>", b"false", {"ok": 0}])
-async def test_an_answer_that_says_no_is_an_error_all_the_same(body: Any) -> None:
+async def test_an_answer_with_an_error_is_still_an_error(body: Any) -> None:
     """The record may have been created."""
     async with Session("token", transport=answering(body)) as session:
         with pytest.raises(DecodeError) as caught:

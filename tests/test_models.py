@@ -1,4 +1,4 @@
-"""The records: which fields there are, and what they are called on the wire."""
+"""Test the fields of records and their names on the wire."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ TIMES = {
 
 
 @pytest.mark.parametrize("cls", WRITABLE)
-def test_every_documented_field_is_there_and_no_other(cls: type[Record]) -> None:
-    """Planhat's names, those that may be written and those that it fills in."""
+def test_the_fields_are_exactly_the_documented_ones(cls: type[Record]) -> None:
+    """Planhat's names are compared for writable and generated fields."""
     fields = fields_of(cls).values()
     assert {field.wire for field in fields if field.is_writable} == WRITABLE[cls]
     assert {field.wire for field in fields if not field.is_writable} == READ_ONLY[cls]
@@ -68,9 +68,9 @@ def test_every_documented_field_is_there_and_no_other(cls: type[Record]) -> None
 
 @pytest.mark.parametrize("cls", RECORDS)
 def test_every_field_has_a_name_in_snake_case(cls: type[Record]) -> None:
-    """An attribute's name is Planhat's with underscores; one that cannot be spelled so is declared with both names.
+    """An attribute's name is Planhat's in snake_case; other attributes are declared with both names.
 
-    Of notes, tasks and tickets, these are two.
+    There are two of them in notes, tasks and tickets.
     """
     declared = {attribute.name for attribute in attrs.fields(cls) if attribute.metadata.get("wire")}
     assert declared >= {"id"}
@@ -82,28 +82,28 @@ def test_every_field_has_a_name_in_snake_case(cls: type[Record]) -> None:
 
 
 @pytest.mark.parametrize("cls", RECORDS)
-def test_every_field_says_what_it_is(cls: type[Record]) -> None:
-    """One sentence each, for `help` and for editors."""
+def test_every_field_is_documented(cls: type[Record]) -> None:
+    """Each has one sentence, for `help` and for editors."""
     documented = documentation_of(cls)
     assert all(documented[attribute.name].endswith(".") for attribute in attrs.fields(cls))
 
 
 @pytest.mark.parametrize("cls", TIMES)
 def test_every_documented_time_is_a_datetime(cls: type[Record]) -> None:
-    """So that times are not compared as text."""
+    """Times are not compared as text."""
     assert {field.wire for field in fields_of(cls).values() if field.type is datetime} == TIMES[cls]
 
 
-def test_the_small_objects_have_planhats_names_too() -> None:
-    """A person is named by `id`, not by `_id` as records are."""
+def test_nested_objects_have_planhats_names_too() -> None:
+    """A person has an `id`, not an `_id` like records."""
     assert [field.wire for field in fields_of(Person).values()] == ["id", "name", "isOwner"]
     assert [field.wire for field in fields_of(ChecklistItem).values()] == ["title"]
     assert [field.wire for field in fields_of(StatusChange).values()] == ["status", "time"]
 
 
 @pytest.mark.parametrize("cls", RECORDS)
-def test_a_record_needs_nothing(cls: type[Record]) -> None:
-    """Every field is `None` until it is set, but for the two dicts; each record has its own."""
+def test_a_record_has_no_required_fields(cls: type[Record]) -> None:
+    """Every field is `None` until it is set, except the two dicts; each record has its own."""
     first, second = cls(), cls()
     held = {name: value for name, value in attrs.asdict(first).items() if value is not None}
     assert held == {"custom": {}, "extra": {}}
@@ -119,20 +119,20 @@ def test_fields_are_given_by_name(cls: type[Record]) -> None:
 
 
 def test_an_unknown_attribute_cannot_be_set() -> None:
-    """A slip such as `task.state = ...` would otherwise never reach Planhat."""
+    """Otherwise a typo such as `task.state = ...` would never reach Planhat."""
     with pytest.raises(AttributeError, match="state"):
         Task().state = "done"  # type: ignore[attr-defined]
 
 
 def test_records_are_equal_by_value() -> None:
-    """The same fields make the same record; another class makes another."""
+    """Records with the same fields are equal if they have the same class."""
     assert Task(id="1", custom={"a": 1}) == Task(id="1", custom={"a": 1})
     assert Task(id="1") != Task(id="1", extra={"new": 1})
     other: Record = Ticket(id="1")
     assert Task(id="1") != other
 
 
-def test_a_record_shows_what_is_set_only() -> None:
+def test_the_repr_of_a_record_shows_only_set_fields() -> None:
     """Fifty times `None` would hide the rest; `False`, 0 and empty text are set."""
     task = Task(id="1", is_archived=False, repeat_days=0, status="", activity_tags=[], extra={"new": None})
     shown = "Task(id='1', extra={'new': None}, repeat_days=0, activity_tags=[], is_archived=False, status='')"
@@ -140,15 +140,15 @@ def test_a_record_shows_what_is_set_only() -> None:
     assert repr(Note()) == "Note()"
 
 
-def test_what_planhat_matches_on() -> None:
-    """Notes have no `sourceId` to match on; the order is Planhat's."""
+def test_matching_keys() -> None:
+    """Planhat does not match notes by `sourceId`; the order is Planhat's."""
     match = {repository.model.record: repository.model.match for repository in ALL}
     assert [match[cls] for cls in (Note, Task, Ticket)] == [("id",), ("id", "source_id"), ("id", "source_id")]
 
 
 @pytest.mark.parametrize("repository", ALL, ids=lambda one: one.model.name)
-def test_what_the_facts_of_a_model_name_are_fields_of_its_record(repository: type[Repository[Any]]) -> None:
-    """Those that a row is matched on and a creation needs can be written, too."""
+def test_fields_named_by_a_model_exist_in_its_record(repository: type[Repository[Any]]) -> None:
+    """Those used for matching and required for creation are writable, too."""
     model, fields = repository.model, fields_of(repository.model.record)
     needed = {name for group in (*model.needs, *model.upsert_needs) for name in group}
     written = {*model.match, *needed, *model.returned_as.values(), *(name for name, _, _ in model.needs_with)}
@@ -157,8 +157,8 @@ def test_what_the_facts_of_a_model_name_are_fields_of_its_record(repository: typ
     assert {*model.creation_defaults} <= {field.wire for field in fields.values() if field.is_writable}
 
 
-def test_small_objects_take_what_planhat_sends() -> None:
-    """They can be made by hand for writing, with times that are aware."""
+def test_nested_objects_accept_planhats_values() -> None:
+    """They can be created for writing, with aware times."""
     time = datetime(2024, 5, 31, tzinfo=UTC)
     assert StatusChange(status="open", time=time) == StatusChange(status="open", time=time, extra={})
     assert Person(id="1", name="Jo").is_owner is None
@@ -166,8 +166,8 @@ def test_small_objects_take_what_planhat_sends() -> None:
 
 
 @pytest.mark.parametrize("repository", ALL, ids=lambda one: one.model.name)
-def test_type_checkers_see_a_use_of_every_model(repository: type[Repository[Any]]) -> None:
-    """Of its repository and of its record, in the pretend user code that they read."""
+def test_the_code_for_type_checkers_uses_every_model(repository: type[Repository[Any]]) -> None:
+    """It uses the repository and the record."""
     tree = ast.parse((Path(__file__).parent / "typing_user_code.py").read_text())
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     assert {repository.__name__, repository.model.record.__name__} <= used

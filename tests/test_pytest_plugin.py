@@ -1,4 +1,4 @@
-"""The plugin as projects use it: each test here runs pytest in a project of its own."""
+"""Test the plugin in other projects: each test runs pytest in a project of its own."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def test_each_has_its_own(planhat_sandbox):
 """
 
 
-LOOP_SCOPE = "asyncio_default_fixture_loop_scope = function"  # unset, it is warned about
+LOOP_SCOPE = "asyncio_default_fixture_loop_scope = function"  # pytest-asyncio warns if it is unset
 
 
 def run(
@@ -79,22 +79,22 @@ def run(
 
 
 @pytest.mark.parametrize("mode", ["strict", "auto"])
-def test_it_works_in_both_modes_of_pytest_asyncio(tmp_path: Path, mode: str) -> None:
-    """A service is tested, with faults and limits, and every test has a sandbox of its own."""
+def test_the_plugin_works_in_both_modes_of_pytest_asyncio(tmp_path: Path, mode: str) -> None:
+    """A service is tested with faults and limits, and every test has its own sandbox."""
     ended = run(tmp_path, SERVICE, ini=f"asyncio_mode = {mode}\n{LOOP_SCOPE}")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "5 passed" in ended.stdout
 
 
 def test_in_auto_mode_no_mark_is_needed(tmp_path: Path) -> None:
-    """Neither for the test nor for the fixtures."""
+    """Neither the test nor the fixtures need it."""
     test = re.sub(r" *@pytest\.mark\.asyncio\n", "", SERVICE)
     ended = run(tmp_path, test, ini=f"asyncio_mode = auto\n{LOOP_SCOPE}")
     assert "5 passed" in ended.stdout
 
 
-def test_it_works_on_uvloop(tmp_path: Path) -> None:
-    """Where a project chooses its loop by pytest-asyncio's hook; the fixtures end without an error."""
+def test_the_plugin_works_on_uvloop(tmp_path: Path) -> None:
+    """The project chooses its loop with pytest-asyncio's hook; the fixtures end without an error."""
     pytest.importorskip("uvloop")
     conftest = "import uvloop\ndef pytest_asyncio_loop_factories(): return {'uvloop': uvloop.new_event_loop}\n"
     (tmp_path / "conftest.py").write_text(conftest)
@@ -103,15 +103,15 @@ def test_it_works_on_uvloop(tmp_path: Path) -> None:
     assert ended.returncode == 0
 
 
-def test_unused_it_imports_nothing_heavy(tmp_path: Path) -> None:
-    """Neither the session nor aiohttp is there when a test that wants no sandbox runs."""
+def test_the_unused_plugin_imports_no_large_modules(tmp_path: Path) -> None:
+    """Neither the session nor aiohttp is imported for a test without a sandbox."""
     test = "import sys\ndef test(): assert not {'planhat_async.session', 'aiohttp', 'attrs'} & sys.modules.keys()\n"
     ended = run(tmp_path, test)
     assert ended.returncode == 0, ended.stdout
 
 
-def test_without_pytest_asyncio_it_says_what_is_missing(tmp_path: Path) -> None:
-    """In the test that asks for a fixture, and nowhere else."""
+def test_the_plugin_reports_a_missing_pytest_asyncio(tmp_path: Path) -> None:
+    """Only the test that requests a fixture fails."""
     test = "def test_plain(): pass\ndef test_sandbox(planhat_sandbox): pass\ndef test_session(planhat_session): pass\n"
     prelude = "import os; os.environ['PYTEST_DISABLE_PLUGIN_AUTOLOAD'] = '1'; sys.modules['pytest_asyncio'] = None"
     ended = run(tmp_path, test, "-p", "planhat_async.testing.pytest_plugin", ini="", prelude=prelude)
@@ -129,8 +129,8 @@ def test_without_pytest_asyncio_it_says_what_is_missing(tmp_path: Path) -> None:
         ("minute=1", "unexpected keyword argument 'minute'"),
     ],
 )
-def test_a_marker_that_is_none_is_an_error(tmp_path: Path, marker: str, problem: str) -> None:
-    """It says what is wrong with it."""
+def test_an_invalid_marker_is_an_error(tmp_path: Path, marker: str, problem: str) -> None:
+    """The message contains the mistake."""
     marks = f"@pytest.mark.asyncio\n@pytest.mark.planhat({marker})"
     test = f"import pytest\n{marks}\nasync def test(planhat_sandbox): pass\n"
     ended = run(tmp_path, test)
@@ -139,6 +139,6 @@ def test_a_marker_that_is_none_is_an_error(tmp_path: Path, marker: str, problem:
 
 
 def test_the_marker_is_described(tmp_path: Path) -> None:
-    """Where pytest lists markers."""
+    """Pytest lists it with its markers."""
     listed = run(tmp_path, "", "--markers").stdout
     assert "@pytest.mark.planhat(**options): options of `planhat_sandbox` for this test" in listed

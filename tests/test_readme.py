@@ -1,4 +1,4 @@
-"""Every code block of the README runs, in the README's order."""
+"""Test that every code block of the README runs, in order."""
 
 import os
 import re
@@ -24,7 +24,7 @@ SET_UP = [body for body in SHELL if "venv" in body]
 
 @pytest.fixture(scope="module")
 def sandbox_url() -> Iterator[str]:
-    """The README's sandbox, on a port that is free."""
+    """Yield the URL of the README's sandbox on a free port."""
     command = next(body for body in SHELL if body.startswith("planhat-async sandbox")).strip()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PLANHAT_")}
     process = subprocess.Popen(
@@ -44,6 +44,7 @@ def sandbox_url() -> Iterator[str]:
 def run(command: list[str], url: str, where: Path) -> str:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = os.environ | {"PATH": path, "PLANHAT_BASE_URL": url, "PLANHAT_API_TOKEN": "any"}
+    environment |= {"PLANHAT_ANALYTICS_URL": url, "PLANHAT_TENANT_UUID": "0b54aee7-1a2b-4c3d-9e8f-0123456789ab"}
     done = subprocess.run(command, cwd=where, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -51,12 +52,12 @@ def run(command: list[str], url: str, where: Path) -> str:
 
 @pytest.mark.parametrize("body", PYTHON, ids=range(len(PYTHON)))
 def test_python_blocks_run(body: str, sandbox_url: str, tmp_path: Path) -> None:
-    """A Python block runs as it stands, and says something where it prints."""
+    """A Python block runs unchanged, and has output if it prints."""
     printed = run([sys.executable, "-W", "error", "-c", body], sandbox_url, tmp_path)
     assert bool(printed) == ("print(" in body)
 
 
-def test_first_example_does_what_its_comments_say(sandbox_url: str, tmp_path: Path) -> None:
+def test_the_first_example_does_what_its_comments_say(sandbox_url: str, tmp_path: Path) -> None:
     """12,000 tasks are stored and read back."""
     printed = run([sys.executable, "-c", PYTHON[0]], sandbox_url, tmp_path)
     assert " 0 not stored" in printed
@@ -65,7 +66,7 @@ def test_first_example_does_what_its_comments_say(sandbox_url: str, tmp_path: Pa
 
 @pytest.mark.parametrize("mode", ["strict", "auto"])
 def test_the_example_of_a_service_passes_its_tests(mode: str, tmp_path: Path) -> None:
-    """As they stand, in either mode of pytest-asyncio."""
+    """They run unchanged, in either mode of pytest-asyncio."""
     (body,) = PYTEST
     (tmp_path / "test_service.py").write_text(body, encoding="utf-8")
     settings = f"asyncio_mode = {mode}\nasyncio_default_fixture_loop_scope = function\nfilterwarnings = error\n"
@@ -73,8 +74,8 @@ def test_the_example_of_a_service_passes_its_tests(mode: str, tmp_path: Path) ->
     assert "4 passed" in run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider"], "", tmp_path)
 
 
-def test_command_line_block_runs(sandbox_url: str, tmp_path: Path) -> None:
-    """The worked example stores both of its tickets, and exports them whole."""
+def test_the_command_line_block_runs(sandbox_url: str, tmp_path: Path) -> None:
+    """The example stores both of its tickets and exports them."""
     (body,) = (body for body in SHELL if "upsert tickets" in body)
     run(["bash", "-eu", "-c", body.replace("http://127.0.0.1:8765", sandbox_url)], sandbox_url, tmp_path)
     assert "<svg" in (tmp_path / "report.html").read_text(encoding="utf-8")
@@ -82,21 +83,21 @@ def test_command_line_block_runs(sandbox_url: str, tmp_path: Path) -> None:
     assert len([line for line in exported if r"Hello,\nsince Tuesday I cannot sign in." in line]) == 1
 
 
-def test_every_fault_is_named() -> None:
-    """What can go wrong in a sandbox is listed whole."""
+def test_every_fault_is_listed() -> None:
+    """The README contains every fault of the sandbox."""
     assert [name for name in KINDS if f"`{name}`" not in README] == []
 
 
-def test_set_up_commands_are_what_ci_runs() -> None:
-    """The two commands for a fresh machine are run by `.ci/run`, word for word."""
+def test_the_set_up_commands_are_those_of_ci() -> None:
+    """`.ci/run` contains the two commands for a new machine, word for word."""
     script = (ROOT / ".ci" / "run").read_text()
     assert len(SET_UP) == 2
     for body in SET_UP:
         assert f"\n{body.strip()} || exit 1\n" in script
 
 
-def test_no_block_is_left_out() -> None:
-    """Every block is Python or shell, and runs above; the picture is text."""
+def test_every_block_is_tested() -> None:
+    """Every block is Python or shell and runs above; the picture is text."""
     assert {kind for kind, _ in BLOCKS} == {"python", "sh", "text"}
     assert len(SHELL) == len(SET_UP) + 2
     assert [kind for kind, _ in BLOCKS].count("text") == 1

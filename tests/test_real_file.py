@@ -1,4 +1,4 @@
-"""A file that somebody else made: 8,469 support tickets with line breaks in their texts."""
+"""Test a real file: 8,469 support tickets with line breaks in their texts."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def _planhat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A sandbox of its own in the environment, with Planhat's limits."""
+    """Put a separate sandbox with Planhat's limits in the environment."""
     command = [sys.executable, "-m", "planhat_async", "sandbox", "--port", "0"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PLANHAT_")}
     process = subprocess.Popen(
@@ -56,49 +56,49 @@ def _planhat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def accounts(_planhat: None) -> list[dict[str, Any]]:
-    """The accounts of writing all tickets, and of writing them all again."""
+def both_results(_planhat: None) -> list[dict[str, Any]]:
+    """Return the results of writing all tickets twice."""
     results = [CliRunner().invoke(app, ["upsert", "tickets", str(FILE), *OPTIONS, "--json"]) for _ in range(2)]
     assert [result.exit_code for result in results] == [0, 0]
     return [json.loads(result.stdout) for result in results]
 
 
 @pytest.fixture(scope="module")
-def exported(accounts: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """All tickets, exported after they were written twice."""
+def exported(both_results: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """Return all tickets, exported after both runs."""
     out = tmp_path_factory.mktemp("export") / "out.jsonl"
     result = CliRunner().invoke(app, ["export", "tickets", "-o", str(out)])
-    assert (result.exit_code, len(accounts)) == (0, 2)
+    assert (result.exit_code, len(both_results)) == (0, 2)
     return [json.loads(line) for line in out.read_bytes().splitlines()]
 
 
 @pytest.fixture(scope="module")
 def rows() -> list[dict[str, str]]:
-    """The file as Python's own reader has it."""
+    """Return the rows of the file, from Python's own reader."""
     with FILE.open(encoding="utf-8-sig", newline="") as file:
         return list(csv.DictReader(file))
 
 
-def test_every_ticket_is_created_by_the_first_run(accounts: list[dict[str, Any]]) -> None:
-    """In two calls, none of them repeated."""
-    told = {name: accounts[0][name] for name in ("rows", "created", "ok", "calls", "attempts", "problems")}
-    assert told == {"rows": 8469, "created": 8469, "ok": True, "calls": 2, "attempts": 2, "problems": []}
+def test_every_ticket_is_created_by_the_first_run(both_results: list[dict[str, Any]]) -> None:
+    """Two calls are made, without repeats."""
+    printed = {name: both_results[0][name] for name in ("rows", "created", "ok", "calls", "attempts", "problems")}
+    assert printed == {"rows": 8469, "created": 8469, "ok": True, "calls": 2, "attempts": 2, "problems": []}
 
 
-def test_no_ticket_is_created_by_the_second_run(accounts: list[dict[str, Any]]) -> None:
-    """All are there already."""
-    told = {name: accounts[1][name] for name in ("rows", "created", "unreported", "ok")}
-    assert told == {"rows": 8469, "created": 0, "unreported": 8469, "ok": True}
+def test_no_ticket_is_created_by_the_second_run(both_results: list[dict[str, Any]]) -> None:
+    """All tickets exist already."""
+    printed = {name: both_results[1][name] for name in ("rows", "created", "unreported", "ok")}
+    assert printed == {"rows": 8469, "created": 0, "unreported": 8469, "ok": True}
 
 
-def test_every_ticket_comes_back_once(exported: list[dict[str, Any]], rows: list[dict[str, str]]) -> None:
-    """8,469 of them, each with a key of its own on either side."""
+def test_every_ticket_is_exported_once(exported: list[dict[str, Any]], rows: list[dict[str, str]]) -> None:
+    """All 8,469 tickets have unique keys in the file and in the export."""
     assert len(exported) == len({ticket["_id"] for ticket in exported}) == 8469
     assert sorted(ticket["sourceId"] for ticket in exported) == sorted(row["Ticket ID"] for row in rows)
 
 
-def test_every_text_comes_back_as_it_was(exported: list[dict[str, Any]], rows: list[dict[str, str]]) -> None:
-    """Line breaks included, of which there are many."""
+def test_every_text_is_exported_unchanged(exported: list[dict[str, Any]], rows: list[dict[str, str]]) -> None:
+    """Many of them contain line breaks."""
     texts = {row["Ticket ID"]: tuple(row[column] for column in COLUMNS.values()) for row in rows}
     wire = ("sourceId", "email", "title", "description", "status")
     assert {ticket["sourceId"]: tuple(ticket[name] for name in wire) for ticket in exported} == texts
@@ -106,7 +106,7 @@ def test_every_text_comes_back_as_it_was(exported: list[dict[str, Any]], rows: l
 
 
 def test_every_ticket_got_the_constants(exported: list[dict[str, Any]]) -> None:
-    """Each of them, and nothing else."""
+    """Other fields are not affected."""
     assert {(ticket["source"], ticket["companyExternalId"]) for ticket in exported} == {("kaggle", "acme")}
 
 
@@ -132,14 +132,14 @@ company_external_id = "acme"
 
 @pytest.mark.usefixtures("_planhat")
 def test_a_job_with_a_mapping_file_stores_every_ticket(rows: list[dict[str, str]], tmp_path: Path) -> None:
-    """As a dry run has said it would; run again, it sends nothing."""
+    """A dry run predicts the result; a rerun sends no row."""
     (tmp_path / "mapping.toml").write_text(MAPPING)
     command = ["upsert", "tickets", str(FILE), "--map", str(tmp_path / "mapping.toml"), "--json"]
     plan = json.loads(CliRunner().invoke(app, [*command, "--dry-run"]).stdout)
     assert (plan["rows"], plan["invalid"], plan["calls"], plan["duplicates"]) == (8469, 0, 2, 0)
     for _ in range(2):
-        told = json.loads(CliRunner().invoke(app, [*command, "--journal", str(tmp_path / "job.db")]).stdout)
-        assert (told["rows"], told["ok"], told["calls"]) == (8469, True, 2)
+        printed = json.loads(CliRunner().invoke(app, [*command, "--journal", str(tmp_path / "job.db")]).stdout)
+        assert (printed["rows"], printed["ok"], printed["calls"]) == (8469, True, 2)
     out = tmp_path / "out.jsonl"
     CliRunner().invoke(app, ["export", "tickets", "-o", str(out)])
     stored = {ticket["sourceId"]: ticket for ticket in map(json.loads, out.read_bytes().splitlines())}

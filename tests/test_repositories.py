@@ -1,4 +1,4 @@
-"""Every model's repository, against the sandbox over its socket."""
+"""Test every model's repository against the sandbox over its socket."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ from planhat_async import (
 from planhat_async._convert import fields_of
 from planhat_async._http.wire import Response
 from planhat_async.batching.upsert_run import UpsertRun
-from planhat_async.keys import EXTID, SRCID
 from planhat_async.records import UNKNOWN_LIMITS
+from planhat_async.records.keys import EXTID, SRCID
 from planhat_async.repositories import Deletes, Gets, Lists, Updates, Upserts
 from planhat_async.repositories.queries import queries_of
 from planhat_async.sandbox import Choices, Sandbox
@@ -50,12 +50,12 @@ ACME, NOBODY = "5f4e3d2c1b0a998877665544", "5f4e3d2c1b0a998877665545"
 
 
 def calls(planhat: Sandbox) -> list[tuple[str, str, int]]:
-    """What was asked for, and how it was answered."""
+    """Return method, path and status of each call."""
     return [(request.method, request.path, request.status) for request in planhat.requests]
 
 
 def queries(planhat: Sandbox) -> list[dict[str, str]]:
-    """The filters that were sent: what every list sends is left out."""
+    """Return the filters that were sent, without the parameters of every list."""
     usual = {"limit", "sort", "offset"}
     return [{name: value for name, value in r.query.items() if name not in usual} for r in planhat.requests]
 
@@ -65,7 +65,7 @@ def ids(records: list[Any]) -> list[str | None]:
 
 
 def add(planhat: Sandbox, name: str, n_records: int, /, **fields: Any) -> list[str]:
-    """Records straight into the store; their `_id`s."""
+    """Add records to the store and return their `_id`s."""
     return [planhat.add(name, {"companyId": "c1", **fields})["_id"] for _ in range(n_records)]
 
 
@@ -83,25 +83,25 @@ async def finish(run: UpsertRun) -> None:
             pass
 
 
-# One record
+# Single records.
 
 
-async def test_a_note_is_created_as_planhat_stores_it(planhat: Sandbox, session: Session) -> None:
-    """Its type is filled in, and what comes back is the stored record."""
+async def test_creating_a_note_returns_the_stored_record(planhat: Sandbox, session: Session) -> None:
+    """The client adds its type."""
     note = await Notes(session).create(Note(company_id=ACME, subject="Call", custom={"mood": "good"}))
     (stored,) = planhat.records("notes")
     assert (note.id, note.type, note.subject, note.custom) == (stored["_id"], "note", "Call", {"mood": "good"})
     assert calls(planhat) == [("POST", "/conversations", 200)]
 
 
-async def test_a_type_of_ones_own_is_kept(planhat: Sandbox, session: Session) -> None:
-    """Only a note that says none becomes a `note`."""
+async def test_a_given_type_is_kept(planhat: Sandbox, session: Session) -> None:
+    """Only a note without a type becomes a `note`."""
     await Notes(session).create({"companyId": ACME, "type": "QBR"})
     assert [note["type"] for note in planhat.records("notes")] == ["QBR"]
 
 
 async def test_a_task_is_created_from_a_mapping_in_either_spelling(planhat: Sandbox, session: Session) -> None:
-    """No type is filled in where Planhat has a default of its own."""
+    """No type is added, because Planhat has a default of its own."""
     task = await Tasks(session).create({"company_id": ACME, "startTime": "2024-05-31T09:30:00Z", "action": "Call"})
     (stored,) = planhat.records("tasks")
     assert (task.id, task.start_time) == (stored["_id"], datetime(2024, 5, 31, 9, 30, tzinfo=UTC))
@@ -122,22 +122,22 @@ async def test_a_task_is_created_from_a_mapping_in_either_spelling(planhat: Sand
 async def test_a_record_that_cannot_be_created_is_not_sent(
     planhat: Sandbox, session: Session, row: dict[str, Any], said: str
 ) -> None:
-    """Misuse is a ValueError that says what is wrong, before anything is sent."""
+    """The error is a ValueError with the reason."""
     with pytest.raises(ValueError, match=said):
         await Tasks(session).create(row)
     assert planhat.requests == []
 
 
 async def test_a_record_of_another_model_is_refused(planhat: Sandbox, session: Session) -> None:
-    """A note is no task."""
+    """A note is not a task."""
     with pytest.raises(TypeError, match="a Task or a mapping, not Note"):
         await Tasks(session).create(Note(company_id=ACME))  # type: ignore[arg-type]
     assert planhat.requests == []
 
 
 @each(Gets)
-async def test_a_record_is_got_by_its_id(planhat: Sandbox, session: Session, repository: type[Tasks]) -> None:
-    """One call; what Planhat sends beyond the documented fields is in `extra`."""
+async def test_a_record_is_fetched_by_its_id(planhat: Sandbox, session: Session, repository: type[Tasks]) -> None:
+    """This takes one call; undocumented fields are in `extra`."""
     (key,) = add(planhat, repository.model.name, 1, subject="x", surprise=7)
     record = await repository(session).get(key)
     held = record.extra | {field.wire: getattr(record, name) for name, field in fields_of(type(record)).items()}
@@ -155,7 +155,7 @@ async def test_a_record_is_got_by_its_id(planhat: Sandbox, session: Session, rep
     ],
 )
 async def test_free_text_is_a_key(planhat: Sandbox, session: Session, repository: type[Tasks], prefix: str) -> None:
-    """Everything in it is quoted, so get and update reach the record and no other path."""
+    """It is quoted, so that get and update address the record and no other path."""
     field = fields_of(repository.model.record)[{EXTID: "external_id", SRCID: "source_id"}[prefix]].wire
     key = prefix + FREE_TEXT
     (stored,) = add(planhat, repository.model.name, 1, **{field: FREE_TEXT})
@@ -166,10 +166,10 @@ async def test_free_text_is_a_key(planhat: Sandbox, session: Session, repository
 
 
 @each(Updates)
-async def test_an_update_sends_exactly_what_a_mapping_holds(
+async def test_an_update_sends_exactly_the_fields_of_a_mapping(
     planhat: Sandbox, session: Session, repository: type[Tasks]
 ) -> None:
-    """`None` empties a field, nothing is filled in, and the rest stays."""
+    """`None` empties a field, no field is added, and the others stay."""
     model, (changed,) = repository.model, changes_of(repository)
     has_custom = fields_of(model.record)["custom"].is_writable
     (key,) = add(planhat, model.name, 1, **{changed: "old"}, type="email", custom={"a": 1}, sourceId="s")
@@ -183,8 +183,8 @@ async def test_an_update_sends_exactly_what_a_mapping_holds(
     )
 
 
-async def test_an_update_by_a_record_sends_the_fields_that_are_set() -> None:
-    """Not its `_id`, which is in the path, nor what Planhat fills in."""
+async def test_an_update_by_a_record_sends_its_set_fields() -> None:
+    """Its `_id` is in the path, and generated fields are not sent."""
     transport = FakeTransport([Response(status=200, body=b'{"_id":"k"}')])
     async with Session(TOKEN, transport=transport) as session:
         await Tasks(session).update(id_of("k"), Task(id="k", action="Call", company_name="Tenet"))
@@ -193,8 +193,8 @@ async def test_an_update_by_a_record_sends_the_fields_that_are_set() -> None:
     assert request.is_keyed
 
 
-async def test_a_write_whose_answer_cannot_be_read_may_have_been_done() -> None:
-    """The error says so: a creation must be checked before it is made again."""
+async def test_a_write_with_an_unreadable_answer_may_have_been_processed() -> None:
+    """The error says so: a creation must be verified before it is repeated."""
     async with Session(TOKEN, transport=FakeTransport([Response(status=200, body=b"[7]")] * 2)) as session:
         for write in (Tasks(session).create({"company_id": ACME}), Tasks(session).update(id_of("k"), {"action": "x"})):
             with pytest.raises(DecodeError) as caught:
@@ -202,16 +202,16 @@ async def test_a_write_whose_answer_cannot_be_read_may_have_been_done() -> None:
             assert caught.value.may_have_been_processed
 
 
-async def test_an_update_of_a_field_nobody_knows_is_not_sent(planhat: Sandbox, session: Session) -> None:
-    """Planhat would drop it silently."""
+async def test_an_update_of_an_unknown_field_is_not_sent(planhat: Sandbox, session: Session) -> None:
+    """Planhat would drop the field silently."""
     with pytest.raises(ValueError, match="did you mean status"):
         await Tasks(session).update(id_of("k"), {"statsu": "done"})
     assert planhat.requests == []
 
 
 @each(Deletes)
-async def test_a_record_is_deleted_for_good(planhat: Sandbox, session: Session, repository: type[Tickets]) -> None:
-    """The one with this key, and no other; a second time there is none."""
+async def test_a_deleted_record_stays_deleted(planhat: Sandbox, session: Session, repository: type[Tickets]) -> None:
+    """Only the record with this key is deleted; a second deletion finds none."""
     name = repository.model.name
     key, other = add(planhat, name, 2)
     await repository(session).delete(key)
@@ -231,15 +231,15 @@ async def test_a_record_is_deleted_for_good(planhat: Sandbox, session: Session, 
         (b"[]", True),
     ],
 )
-async def test_a_deletion_that_deleted_nothing_finds_nothing(body: bytes, *, was_there: bool) -> None:
-    """Whether Planhat says so by a 404 or by a count."""
+async def test_a_deletion_of_a_missing_record_is_not_found(body: bytes, *, was_there: bool) -> None:
+    """Planhat answers with a 404 or a count of 0."""
     async with Session(TOKEN, transport=FakeTransport([Response(status=200, body=body)])) as session:
         assert await Tasks(session).delete_many([id_of("k")]) == [was_there]
 
 
 @each(Gets, Updates)
-async def test_what_is_not_there_is_not_found(session: Session, repository: type[Tasks]) -> None:
-    """Getting and updating it says so, with the path that was asked for."""
+async def test_a_missing_record_is_not_found(session: Session, repository: type[Tasks]) -> None:
+    """The errors of get and update contain the path."""
     path = f"{repository.model.path}/{'f' * 24}"
     with pytest.raises(NotFoundError) as got:
         await repository(session).get("f" * 24)
@@ -249,8 +249,8 @@ async def test_what_is_not_there_is_not_found(session: Session, repository: type
 
 
 @pytest.mark.parametrize("key", ["", " ", "\t\n", ".", "..", "a/b", "extid-", "extid- ", "srcid-", "tasks?x=1"])
-async def test_a_blank_or_climbing_key_is_refused(planhat: Sandbox, session: Session, key: str) -> None:
-    """It would reach the list, a bulk upsert, or another path: nothing is sent."""
+async def test_a_key_that_leads_to_another_path_is_refused(planhat: Sandbox, session: Session, key: str) -> None:
+    """It would address the list, a bulk upsert, or another path; no call is made."""
     tasks, good = Tasks(session), "f" * 24
     for call in (
         tasks.get(key),
@@ -278,10 +278,10 @@ async def test_a_blank_or_climbing_key_is_refused(planhat: Sandbox, session: Ses
         for method in methods
     ],
 )
-async def test_a_key_of_a_kind_that_a_call_does_not_take_is_not_sent(
+async def test_a_key_of_an_unsupported_kind_is_not_sent(
     repository: type[Tickets], method: str, taken: tuple[str, ...]
 ) -> None:
-    """Planhat would answer that there is no such record; the kinds that each call takes are on its page."""
+    """Planhat would answer 404; the kinds that each call accepts are documented."""
     transport = FakeTransport([None])
     async with Session(TOKEN, transport=transport) as session:
         call = getattr(repository(session), method)
@@ -294,14 +294,14 @@ async def test_a_key_of_a_kind_that_a_call_does_not_take_is_not_sent(
 
 
 async def test_an_id_in_upper_case_names_the_same_record(planhat: Sandbox, session: Session) -> None:
-    """Hex digits are the same in either case, and Planhat writes the lower one."""
+    """Hex digits are case-insensitive, and Planhat writes them in lower case."""
     (key,) = add(planhat, "tasks", 1, companyId=C1)
     assert (await Tasks(session).get(key.upper())).id == key
     assert ids(await Tasks(session).all(company_id=C1.upper(), after=id_of(1).upper(), archived=False)) == [key]
 
 
-async def test_all_keys_are_checked_before_the_first_call() -> None:
-    """A good key is not asked for when a later one is refused."""
+async def test_all_keys_are_validated_before_the_first_call() -> None:
+    """A valid key is not requested if a later one is refused."""
     transport = FakeTransport([None])
     async with Session(TOKEN, transport=transport) as session:
         for call in (Tasks(session).get_many, Tasks(session).delete_many):
@@ -310,19 +310,19 @@ async def test_all_keys_are_checked_before_the_first_call() -> None:
     assert transport.sent == []
 
 
-async def test_a_key_that_is_no_text_is_refused(planhat: Sandbox, session: Session) -> None:
-    """Before anything is sent."""
+async def test_a_key_that_is_not_text_is_refused(planhat: Sandbox, session: Session) -> None:
+    """No call is made."""
     with pytest.raises(TypeError, match="a key is a string"):
         await Tasks(session).get_many(["f" * 24, 7])  # type: ignore[list-item]
     assert planhat.requests == []
 
 
-# Many records, one call each
+# Many records, one call each.
 
 
 @each(Gets)
-async def test_many_records_are_got_in_order(planhat: Sandbox, session: Session, repository: type[Tasks]) -> None:
-    """`None` stands where there is none; the same key twice is got twice."""
+async def test_many_records_are_fetched_in_order(planhat: Sandbox, session: Session, repository: type[Tasks]) -> None:
+    """`None` stands for a missing record; a repeated key is fetched twice."""
     name = repository.model.name
     first, second = add(planhat, name, 2)
     found = await repository(session).get_many(iter([second, "f" * 24, first, second]))
@@ -332,21 +332,21 @@ async def test_many_records_are_got_in_order(planhat: Sandbox, session: Session,
 
 @each(Deletes)
 async def test_many_records_are_deleted(planhat: Sandbox, session: Session, repository: type[Tickets]) -> None:
-    """For each key it is told whether there was such a record."""
+    """The result shows for each key whether the record existed."""
     name = repository.model.name
     first, second, third = add(planhat, name, 3)
     assert await repository(session).delete_many([third, "f" * 24, first]) == [True, False, True]
     assert [record["_id"] for record in planhat.records(name)] == [second]
 
 
-async def test_no_keys_cost_no_call(planhat: Sandbox, session: Session) -> None:
-    """And give an empty list."""
+async def test_no_keys_make_no_call(planhat: Sandbox, session: Session) -> None:
+    """The result is an empty list."""
     assert (await Tasks(session).get_many([]), await Tasks(session).delete_many([])) == ([], [])
     assert planhat.requests == []
 
 
 async def test_an_error_of_one_call_ends_the_others() -> None:
-    """It reaches the caller as it is, in no group, and no call is left running."""
+    """The caller gets the error itself, not in a group, and no call is left running."""
     transport = FakeTransport([Response(status=200, body=b'{"_id":"a"}'), Response(status=400), None])
     before = asyncio.all_tasks()
     async with asyncio.timeout(5), Session(TOKEN, transport=transport) as session:
@@ -357,22 +357,22 @@ async def test_an_error_of_one_call_ends_the_others() -> None:
 
 @pytest.mark.parametrize("name", ["get_many", "delete_many"])
 @pytest.mark.parametrize("keys", ["f" * 24, b"f" * 24, 5, None])
-async def test_one_key_is_no_list_of_keys(planhat: Sandbox, session: Session, name: str, keys: Any) -> None:
-    """It is refused before anything is sent."""
+async def test_a_single_key_is_not_a_list_of_keys(planhat: Sandbox, session: Session, name: str, keys: Any) -> None:
+    """No call is made."""
     with pytest.raises(TypeError, match=r"^keys must be an iterable of keys, not"):
         await getattr(Tasks(session), name)(keys)
     assert planhat.requests == []
 
 
-# Lists
+# Lists.
 
 
 @each(Lists)
 @pytest.mark.parametrize("n_records", [0, 1, 5, 6, 11])
-async def test_a_list_holds_every_record_once(
+async def test_a_list_contains_every_record_once(
     planhat: Sandbox, session: Session, repository: type[Tasks], n_records: int
 ) -> None:
-    """In the order of their `_id`s, whichever way it is read, none, one, a page and one more."""
+    """Each way of reading yields them in the order of their `_id`s, for no, one, a page of, and more records."""
     expected = add(planhat, repository.model.name, n_records)
     listed: Any = repository(session)
     size = {} if repository.model.limits is None else {"page_size": 5}
@@ -391,7 +391,7 @@ async def test_a_list_holds_every_record_once(
 async def test_a_short_list_costs_one_call(
     planhat: Sandbox, session: Session, repository: type[Tickets], page_size: int | None
 ) -> None:
-    """It requests the endpoint's maximum and never more; tasks are two lists.
+    """The call requests the model's maximum; tasks are two lists.
 
     If the endpoint's default is unknown, a second call proves the end.
     """
@@ -407,8 +407,8 @@ async def test_a_short_list_costs_one_call(
     ] + more
 
 
-async def test_raw_rows_are_as_they_came(planhat: Sandbox, session: Session) -> None:
-    """Nothing is decoded and written anew: unknown fields and odd times stay."""
+async def test_raw_rows_are_unchanged(planhat: Sandbox, session: Session) -> None:
+    """Rows are not decoded and encoded again: unknown fields and invalid times stay."""
     planhat.add("tasks", {"companyId": "c1", "startTime": "soon", "newField": [1, None]})
     rows = [json.loads(row) async for row in Tasks(session).iter_json()]
     assert rows == planhat.records("tasks")
@@ -418,18 +418,18 @@ async def test_raw_rows_are_as_they_came(planhat: Sandbox, session: Session) -> 
     ("wanted", "listed"),
     [({}, "note QBR"), ({"type": "note"}, "note QBR"), ({"type": "email"}, "email"), ({"type": "QBR"}, "QBR")],
 )
-async def test_notes_are_told_from_other_conversations(
+async def test_notes_are_distinguished_from_other_conversations(
     planhat: Sandbox, session: Session, wanted: Any, listed: str
 ) -> None:
-    """A note is of type `note` or of a custom type, or of the one type that is asked for."""
+    """A note has the type `note` or a custom type, or the requested type."""
     for kind in ("note", "email", "ticket", "QBR"):
         planhat.add("notes", {"type": kind, "isCustomType": kind == "QBR"})
     assert [note.type for note in await Notes(session).all(**wanted)] == listed.split()
-    assert queries(planhat) == [{}]  # Planhat has no such filter: a parameter nobody documented is not sent
+    assert queries(planhat) == [{}]  # Planhat has no such filter, so no parameter is sent
 
 
 async def test_every_conversation_can_be_listed(planhat: Sandbox, session: Session) -> None:
-    """With `type=None`, and by `page`, which is as Planhat answers."""
+    """`type=None` lists them, and `page` returns Planhat's unfiltered list."""
     expected = [planhat.add("notes", {"type": kind})["_id"] for kind in ("note", "email", "ticket")]
     assert ids(await Notes(session).all(type=None)) == expected
     assert ids(await Notes(session).page()) == expected
@@ -447,7 +447,7 @@ async def test_every_conversation_can_be_listed(planhat: Sandbox, session: Sessi
 async def test_tasks_are_open_archived_or_both(
     archived: bool | None, listed: list[int], sent: list[dict[str, str]], *, archived_only: bool
 ) -> None:
-    """Open ones first; none twice, should Planhat's list of archived tasks hold the open ones too."""
+    """Open ones come first; no task is repeated, even if Planhat's list of archived tasks contains open ones."""
     async with Sandbox(choices=Choices(archived_only=archived_only)) as planhat:
         keys = [planhat.add("tasks", {"isArchived": is_archived})["_id"] for is_archived in (False, True, False)]
         async with Session(planhat.token, base_url=planhat.url) as session:
@@ -456,10 +456,10 @@ async def test_tasks_are_open_archived_or_both(
 
 
 @pytest.mark.parametrize(("archived", "listed"), [(None, "open"), (False, "open"), (True, "done")])
-async def test_a_page_of_tasks_is_open_unless_archived_is_asked_for(
+async def test_a_page_of_tasks_is_open_by_default(
     planhat: Sandbox, session: Session, archived: bool | None, listed: str
 ) -> None:
-    """One call is one list of Planhat's."""
+    """One call reads one of Planhat's lists."""
     planhat.add("tasks", {"action": "open"})
     planhat.add("tasks", {"action": "done", "isArchived": True})
     assert [task.action for task in await Tasks(session).page(archived=archived)] == [listed]
@@ -482,7 +482,7 @@ async def test_a_page_of_tasks_is_open_unless_archived_is_asked_for(
 async def test_documented_filters_are_sent(
     planhat: Sandbox, session: Session, repository: type[Tickets], wanted: Any, sent: dict[str, str]
 ) -> None:
-    """By Planhat's names; only what matches them all comes back, by every way of listing."""
+    """They have Planhat's names, and every way of listing yields only records that match all of them."""
     match = {"companyId": C1, "endusers": [{"id": C1}], "status": "open", "email": "a+b@c.d"}
     name = repository.__name__.lower()
     (key,) = add(planhat, name, 1, **match, snippet="this é & so on?")
@@ -493,7 +493,7 @@ async def test_documented_filters_are_sent(
 
 
 async def test_many_companies_are_split_over_several_calls(planhat: Sandbox, session: Session) -> None:
-    """So that no URL grows too long; records come company group by company group."""
+    """No URL is too long; records are yielded by group of companies."""
     companies = [f"{n:024x}" for n in range(100)]
     last, first = (planhat.add("tickets", {"companyId": companies[n]})["_id"] for n in (99, 0))
     assert ids(await Tickets(session).all(company_id=companies)) == [first, last]
@@ -504,23 +504,23 @@ async def test_many_companies_are_split_over_several_calls(planhat: Sandbox, ses
 
 
 @pytest.mark.parametrize("max_records", [0, 1, 4, 5, 6, 99])
-async def test_no_more_records_are_listed_than_wanted(planhat: Sandbox, session: Session, max_records: int) -> None:
-    """Across the two lists that tasks have as well."""
+async def test_no_more_records_are_listed_than_requested(planhat: Sandbox, session: Session, max_records: int) -> None:
+    """The maximum applies to both lists of tasks together."""
     keys = add(planhat, "tasks", 4) + add(planhat, "tasks", 3, isArchived=True)
     assert ids(await Tasks(session).all(max_records=max_records, page_size=2)) == keys[:max_records]
 
 
 @pytest.mark.parametrize(("sort", "listed"), [("-status", "cba"), ("status", "abc"), ("-_id", "acb"), ("-id", "acb")])
-async def test_a_list_comes_in_the_order_asked_for(planhat: Sandbox, session: Session, sort: str, listed: str) -> None:
-    """A field in either spelling; `-` in front turns it round."""
+async def test_a_list_has_the_requested_order(planhat: Sandbox, session: Session, sort: str, listed: str) -> None:
+    """A field may have either spelling; `-` in front reverses the order."""
     for status in "bca":
         planhat.add("tickets", {"status": status})
     tickets = await Tickets(session).all(sort=sort)
     assert "".join(str(ticket.status) for ticket in tickets) == listed
 
 
-async def test_only_the_fields_asked_for_are_fetched(planhat: Sandbox, session: Session) -> None:
-    """And the `_id`; what a filter needs is fetched as well, and not handed on."""
+async def test_only_selected_fields_are_fetched(planhat: Sandbox, session: Session) -> None:
+    """The `_id` is included; fields for a filter are fetched but not yielded."""
     (key,) = add(planhat, "notes", 1, subject="Call", description="long")
     (note,) = await Notes(session).all(select=["subject"])
     assert note == Note(id=key, subject="Call")
@@ -561,10 +561,10 @@ async def test_only_the_fields_asked_for_are_fetched(planhat: Sandbox, session: 
         ({"sort": 0}, TypeError),
     ],
 )
-async def test_list_options_nobody_knows_are_refused_at_once(
+async def test_unknown_list_options_are_refused_at_once(
     planhat: Sandbox, session: Session, wrong: Any, error: type[Exception]
 ) -> None:
-    """Planhat would ignore them silently; the call itself raises, not the first step of the iteration."""
+    """Planhat would ignore them silently; the call raises, not the first step of the iteration."""
     tickets = Tickets(session)
     for listing in (tickets.iter, tickets.iter_json, tickets.pages):
         with pytest.raises(error):
@@ -575,7 +575,7 @@ async def test_list_options_nobody_knows_are_refused_at_once(
 
 
 async def test_a_page_is_one_call(planhat: Sandbox, session: Session) -> None:
-    """With the offset and limit asked for, the limit cut to the model's maximum."""
+    """It has the given offset and limit, the latter at most the model's maximum."""
     keys = add(planhat, "tickets", 5)
     assert ids(await Tickets(session).page(offset=1, limit=2)) == keys[1:3]
     assert ids(await Tickets(session).page(limit=10**6)) == keys
@@ -596,10 +596,10 @@ async def test_a_page_is_one_call(planhat: Sandbox, session: Session) -> None:
         ({"limit": "5"}, TypeError),
     ],
 )
-async def test_a_page_from_nowhere_is_refused(
+async def test_an_invalid_page_is_refused(
     planhat: Sandbox, session: Session, wrong: Any, error: type[Exception]
 ) -> None:
-    """Before anything is sent; the message names the option."""
+    """No call is made; the message names the option."""
     with pytest.raises(error, match=f"^{next(iter(wrong))} must be a whole number of at least"):
         await Tickets(session).page(**wrong)
     assert planhat.requests == []
@@ -607,7 +607,7 @@ async def test_a_page_from_nowhere_is_refused(
 
 @pytest.mark.parametrize("is_page", [False, True])
 async def test_no_companies_have_no_records(planhat: Sandbox, session: Session, *, is_page: bool) -> None:
-    """An empty list of ids asks for nothing, and is not taken for no filter."""
+    """An empty list of ids makes no call and is not ignored."""
     add(planhat, "tickets", 1)
     tickets = Tickets(session)
     assert await (tickets.page(company_id=[]) if is_page else tickets.all(company_id=[])) == []
@@ -616,7 +616,7 @@ async def test_no_companies_have_no_records(planhat: Sandbox, session: Session, 
 
 @pytest.mark.parametrize("option", [{"type": "email"}, {"max_records": 1}])
 async def test_a_page_ignores_no_option(planhat: Sandbox, session: Session, option: Any) -> None:
-    """What one call cannot do is refused, or done."""
+    """An option that one call cannot support is refused."""
     add(planhat, "notes", 3)
     with contextlib.suppress(TypeError, ValueError):
         assert len(await Notes(session).page(**option)) <= option.get("max_records", 0)
@@ -628,8 +628,8 @@ async def note_ids(listing: AsyncGenerator[Any, None], read: list[str | None]) -
 
 
 @pytest.mark.parametrize("name", ["iter", "pages"])
-async def test_a_record_that_cannot_be_read_says_where_it_is(name: str) -> None:
-    """`iter` has handed out the records before it; the error has its position."""
+async def test_the_error_of_an_unreadable_record_has_its_position(name: str) -> None:
+    """`iter` yields the records before it."""
     body = b'[{"_id":"a"},{"_id":"b"},[7]]'
     read: list[str | None] = []
     async with Session(TOKEN, transport=FakeTransport([Response(status=200, body=body)])) as session:
@@ -638,7 +638,7 @@ async def test_a_record_that_cannot_be_read_says_where_it_is(name: str) -> None:
     assert (read, caught.value.position) == (["a", "b"] if name == "iter" else [], 2)
 
 
-async def test_a_record_of_a_page_that_cannot_be_read_says_where_it_is() -> None:
+async def test_the_error_of_an_unreadable_record_of_a_page_has_its_position() -> None:
     """Its position counts from the beginning of the list, not of the page."""
     transport = FakeTransport([Response(status=200, body=b'[{"_id":"a"},7]')])
     async with Session(TOKEN, transport=transport) as session:
@@ -648,10 +648,10 @@ async def test_a_record_of_a_page_that_cannot_be_read_says_where_it_is() -> None
 
 
 @pytest.mark.parametrize(("name", "read"), [("iter", ["a", "b"]), ("pages", ["a", "b"]), ("all", ["a", "b"])])
-async def test_a_record_that_cannot_be_read_can_be_skipped(
+async def test_an_unreadable_record_can_be_skipped(
     name: str, read: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is counted, and logged with its place."""
+    """It is counted and logged with its position."""
     transport = FakeTransport([Response(status=200, body=b'[{"_id":"a"},[7],{"_id":"b"}]')])
     async with Session(TOKEN, transport=transport) as session:
         tickets, found = Tickets(session), list[str | None]()
@@ -665,8 +665,10 @@ async def test_a_record_that_cannot_be_read_can_be_skipped(
 
 @pytest.mark.parametrize("options", [{}, {"select": ["subject"]}])
 @pytest.mark.parametrize("name", ["iter", "iter_json", "pages"])
-async def test_a_record_that_a_filter_cannot_read_says_where_it_is(name: str, options: dict[str, Any]) -> None:
-    """Those before it were handed out, where they are handed out one by one; what can be skipped, can be here."""
+async def test_the_error_of_a_record_that_a_filter_cannot_read_has_its_position(
+    name: str, options: dict[str, Any]
+) -> None:
+    """Single records before it are yielded; ways of listing that can skip records can skip this one."""
     body = b'[{"_id":"a","type":"note"},{"_id":"x","type":"email"},7,{"_id":"b","type":"note"}]'
     read: list[Any] = []
 
@@ -683,8 +685,8 @@ async def test_a_record_that_a_filter_cannot_read_says_where_it_is(name: str, op
         assert (len(read), session.stats.records_skipped) == (2, 1)
 
 
-async def test_a_bad_row_does_not_cost_a_long_list_its_order() -> None:
-    """Wherever it stands: rows are split and named a part at a time."""
+async def test_an_unreadable_row_does_not_change_the_order_of_a_long_list() -> None:
+    """It may be anywhere: rows are split and identified in parts."""
     rows = [b'{"_id":"%024x"}' % n for n in range(3000)]
     rows[2000] = b"null"
     body = b"[" + b",".join(rows) + b"]"
@@ -694,8 +696,8 @@ async def test_a_bad_row_does_not_cost_a_long_list_its_order() -> None:
         assert (session.stats.records_skipped, session.stats.sorts_ignored) == (1, 0)
 
 
-async def test_a_selected_record_that_cannot_be_read_is_named() -> None:
-    """By its `_id`, although that was not asked for, and its place."""
+async def test_the_error_of_an_unreadable_selected_record_has_its_id() -> None:
+    """It has its position too; the `_id` was not selected."""
     transport = FakeTransport([Response(status=200, body=b'[{"_id":"a","title":"\xff"}]')])
     async with Session(TOKEN, transport=transport) as session:
         with pytest.raises(DecodeError) as caught:
@@ -703,15 +705,15 @@ async def test_a_selected_record_that_cannot_be_read_is_named() -> None:
     assert (caught.value.id, caught.value.position) == ("a", 0)
 
 
-async def test_a_list_that_cannot_be_read_says_which() -> None:
-    """With what was asked for."""
+async def test_the_error_of_an_unreadable_list_contains_its_query() -> None:
+    """It names the list and its parameters."""
     async with Session(TOKEN, transport=FakeTransport([Response(status=200, body=b"{}")])) as session:
         with pytest.raises(DecodeError, match=r"^GET /tickets: the answer is not a list"):
             await Tickets(session).all()
 
 
 async def test_a_list_can_be_resumed(planhat: Sandbox, session: Session) -> None:
-    """At an offset, or exactly, behind the last record that was read."""
+    """It continues at an offset, or exactly after the last record that was read."""
     keys = add(planhat, "tickets", 9)
     tickets = Tickets(session)
     assert ids(await tickets.all(start_offset=4, page_size=3)) == keys[4:]
@@ -721,8 +723,8 @@ async def test_a_list_can_be_resumed(planhat: Sandbox, session: Session) -> None
     assert ids(await tickets.all(after=keys[4], start_offset=5, page_size=3)) == keys[5:]
 
 
-async def test_every_record_comes_once_while_others_come_and_go(planhat: Sandbox, session: Session) -> None:
-    """Over a socket, with several pages on their way: those that were there throughout, each once, in order."""
+async def test_every_record_is_yielded_once_while_others_come_and_go(planhat: Sandbox, session: Session) -> None:
+    """Several pages are in flight over a socket: surviving records are yielded once, in order."""
     keys = add(planhat, "tickets", 600)
     doomed = keys[1::3]
     read: list[str | None] = []
@@ -740,8 +742,8 @@ async def test_every_record_comes_once_while_others_come_and_go(planhat: Sandbox
     assert session.stats.joins_repaired > 0
 
 
-async def test_companies_in_several_groups_have_no_record_twice(planhat: Sandbox, session: Session) -> None:
-    """Also one that is named in two ways, once in each group."""
+async def test_no_record_of_companies_in_several_groups_is_repeated(planhat: Sandbox, session: Session) -> None:
+    """One company may be named in two ways, once in each group."""
     planhat.add_company("5f4e3d2c1b0a998877665544", external_id="acme")
     add(planhat, "tasks", 3, companyId="5f4e3d2c1b0a998877665544")
     others = [f"{n:024x}" for n in range(100)]
@@ -749,8 +751,8 @@ async def test_companies_in_several_groups_have_no_record_twice(planhat: Sandbox
     assert (len(tasks), len(planhat.requests)) == (3, 2)
 
 
-async def test_a_list_can_be_left_early(planhat: Sandbox, session: Session) -> None:
-    """The session goes on working."""
+async def test_a_list_can_be_closed_early(planhat: Sandbox, session: Session) -> None:
+    """The session continues to work."""
     keys = add(planhat, "tickets", 40)
     async with aclosing(Tickets(session).iter(page_size=2)) as tickets:
         read = [(await anext(tickets)).id for _ in range(5)]
@@ -760,8 +762,8 @@ async def test_a_list_can_be_left_early(planhat: Sandbox, session: Session) -> N
 
 
 @pytest.mark.parametrize(("name", "n_batches"), [("iter", 7), ("iter_json", 4), ("pages", 0)])
-async def test_reading_lets_others_have_the_event_loop(name: str, n_batches: int) -> None:
-    """A page is split in pieces, and its rows are handed on a few at a time, whatever its size."""
+async def test_other_tasks_run_while_a_list_is_read(name: str, n_batches: int) -> None:
+    """A page is split in pieces, and its rows are yielded in small batches, for any size."""
     rows = [{"_id": f"{n:024x}", "description": "x" * 2400} for n in range(400)]
     transport = FakeTransport([Response(status=200, body=json.dumps(rows).encode())])
     async with Session(TOKEN, transport=transport) as session, counted_turns() as turns:
@@ -771,8 +773,8 @@ async def test_reading_lets_others_have_the_event_loop(name: str, n_batches: int
         assert turns[0] > 4 + 7 - (name == "iter_json") * 3
 
 
-async def test_a_single_page_lets_others_have_the_event_loop() -> None:
-    """While it is decoded, too."""
+async def test_other_tasks_run_while_a_single_page_is_read() -> None:
+    """They run during decoding, too."""
     rows = [{"_id": f"{n:024x}"} for n in range(2000)]
     transport = FakeTransport([Response(status=200, body=json.dumps(rows).encode())])
     async with Session(TOKEN, transport=transport) as session, counted_turns() as turns:
@@ -782,7 +784,7 @@ async def test_a_single_page_lets_others_have_the_event_loop() -> None:
 
 @contextlib.asynccontextmanager
 async def counted_turns() -> AsyncIterator[list[int]]:
-    """How many turns of the event loop somebody else had."""
+    """Count the turns of the event loop that another task gets."""
     turns = [0]
 
     async def tick() -> None:
@@ -798,8 +800,8 @@ async def counted_turns() -> AsyncIterator[list[int]]:
 
 
 @pytest.mark.parametrize("name", ["iter", "iter_json", "pages", "iter_updated_since"])
-async def test_a_listing_that_is_closed_has_ended_at_once(name: str) -> None:
-    """Nothing is left to be ended by whoever cleans up."""
+async def test_a_closed_listing_ends_at_once(name: str) -> None:
+    """No cleanup remains for garbage collection."""
     rows = [{"_id": f"{n:024x}", "updatedAt": "2024-05-31T00:00:00.000Z"} for n in range(500)]
     transport = FakeTransport([Response(status=200, body=json.dumps(rows).encode()), *[None] * 9])
     async with Session(TOKEN, transport=transport) as session:
@@ -814,28 +816,28 @@ async def test_a_listing_that_is_closed_has_ended_at_once(name: str) -> None:
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def test_the_last_page_may_be_cut_by_what_is_wanted(planhat: Sandbox, session: Session) -> None:
-    """It is handed out all the same."""
+async def test_the_last_page_may_be_cut_by_the_maximum(planhat: Sandbox, session: Session) -> None:
+    """It is yielded all the same."""
     keys = add(planhat, "tickets", 9)
     assert [ids(page) async for page in Tickets(session).pages(page_size=4, max_records=2)] == [keys[:2]]
     assert [ids(page) async for page in Tickets(session).pages(page_size=4, max_records=5)] == [keys[:4], keys[4:5]]
 
 
-def test_a_listing_that_cannot_begin_there_is_refused_at_once() -> None:
-    """Before anything is sent."""
+def test_an_impossible_start_of_a_listing_is_refused_at_once() -> None:
+    """No call is made."""
     tasks = Tasks(Session(TOKEN, transport=FakeTransport([])))
     with pytest.raises(ValueError, match="belong to one list"):
         tasks.iter(start_offset=1)
 
 
-def test_a_repository_says_what_it_stands_on() -> None:
-    """Its repr names the model and the session, and no secret."""
+def test_the_repr_of_a_repository_names_model_and_session() -> None:
+    """It contains no secret."""
     shown = repr(Tasks(Session(TOKEN, transport=FakeTransport([]))))
     assert shown == "Tasks(<Session https://api.planhat.com closed>)"
 
 
-def test_a_repository_offers_only_what_planhat_has() -> None:
-    """Tickets have no single calls but deletion, and nothing is called `list`."""
+def test_a_repository_has_only_documented_calls() -> None:
+    """The only single call for tickets is deletion, and no method is called `list`."""
     offered = {name for name in dir(Tickets) if not name.startswith("_")}
     assert offered == {
         *("all", "delete", "delete_many", "iter", "iter_json", "model", "page", "pages"),
@@ -849,7 +851,7 @@ def test_a_repository_offers_only_what_planhat_has() -> None:
     }
 
 
-# Upserts
+# Upserts.
 
 
 @pytest.mark.parametrize(("n_rows", "sent"), [(0, []), (1, [1]), (3, [3]), (4, [3, 1]), (7, [3, 3, 1])])
@@ -857,7 +859,7 @@ def test_a_repository_offers_only_what_planhat_has() -> None:
 async def test_any_number_of_rows_is_stored(
     planhat: Sandbox, session: Session, n_rows: int, sent: list[int], *, is_async: bool
 ) -> None:
-    """None, one, a chunk and one more, from an iterable or an async generator; one call a chunk."""
+    """No rows, one, a chunk and one more, from an iterable or an async generator, take one call a chunk."""
 
     async def stream() -> AsyncIterator[dict[str, Any]]:
         for row in ticket_rows(n_rows):
@@ -871,7 +873,7 @@ async def test_any_number_of_rows_is_stored(
 
 
 async def test_records_and_mappings_can_be_mixed(planhat: Sandbox, session: Session) -> None:
-    """Mappings in either spelling, as they are; records by the fields that are set."""
+    """Mappings in either spelling are sent unchanged, records with the fields that are set."""
     rows: list[Any] = [
         Ticket(source_id="1", email="a@b.c", company_id=ACME, title="One"),
         {"sourceId": "2", "email": "a@b.c", "domains": ["tenet.com"], "title": None},
@@ -885,8 +887,8 @@ async def test_records_and_mappings_can_be_mixed(planhat: Sandbox, session: Sess
 
 
 @pytest.mark.parametrize("choices", [Choices(), Choices(tickets_count_unchanged=True)])
-async def test_the_same_tickets_again_make_no_new_ones(choices: Choices) -> None:
-    """Whatever Planhat's short answer counts, every row is stored, and stored once."""
+async def test_the_same_tickets_create_no_duplicates(choices: Choices) -> None:
+    """Every row is stored once; the counts of Planhat's short answer do not matter."""
     async with Sandbox(choices=choices) as planhat, Session(planhat.token, base_url=planhat.url) as session:
         await Tickets(session).upsert_many(ticket_rows(5))
         before = planhat.records("tickets")
@@ -896,7 +898,7 @@ async def test_the_same_tickets_again_make_no_new_ones(choices: Choices) -> None
 
 
 async def test_the_same_tasks_again_are_unchanged(planhat: Sandbox, session: Session) -> None:
-    """An answer that itemises tells created, updated and unchanged rows apart, and the new `_id`s."""
+    """An itemised answer distinguishes created, updated and unchanged rows, and has the new `_id`s."""
     rows = [{"source_id": f"s{n}", "company_id": ACME, "action": "Call"} for n in range(3)]
     chunks = [chunk async for chunk in Tasks(session).upsert_chunks(rows)]
     stored = {task["sourceId"]: task["_id"] for task in planhat.records("tasks")}
@@ -906,7 +908,7 @@ async def test_the_same_tasks_again_are_unchanged(planhat: Sandbox, session: Ses
 
 
 async def test_keyless_tasks_are_created_each_time(planhat: Sandbox, session: Session) -> None:
-    """In chunks of their own."""
+    """They are in separate chunks."""
     rows: list[Any] = [{"company_id": ACME}, {"company_id": ACME, "source_id": "s"}, Task(company_id=ACME)]
     for _ in range(2):
         await Tasks(session).upsert_many(rows, concurrency=1)
@@ -915,7 +917,7 @@ async def test_keyless_tasks_are_created_each_time(planhat: Sandbox, session: Se
 
 
 async def test_a_type_is_creation_defaults_only_for_new_notes(planhat: Sandbox, session: Session) -> None:
-    """A note that is named by its `_id` keeps the type it has."""
+    """An existing note, named by its `_id`, keeps its type."""
     (key,) = add(planhat, "conversations", 1, type="email")
     rows: list[Any] = [{"id": key, "subject": "Re: call"}, {"company_id": ACME}, Note(company_id=ACME, type="QBR")]
     result = await Notes(session).upsert_many(rows)
@@ -942,10 +944,10 @@ async def test_a_type_is_creation_defaults_only_for_new_notes(planhat: Sandbox, 
         (None, "a Ticket or a mapping, not NoneType"),
     ],
 )
-async def test_an_invalid_row_is_left_out_with_its_reason(
+async def test_an_invalid_row_is_skipped_and_reported(
     planhat: Sandbox, session: Session, row: Any, reason: str
 ) -> None:
-    """Its position is told, and the rows around it are stored."""
+    """Its position is reported, and the rows around it are stored."""
     first, last = ticket_rows(2)
     result = await Tickets(session).upsert_many([first, row, last])
     assert (counted(result), result.not_stored) == (
@@ -958,7 +960,7 @@ async def test_an_invalid_row_is_left_out_with_its_reason(
 
 
 async def test_a_time_out_of_range_is_an_invalid_row(planhat: Sandbox, session: Session) -> None:
-    """One odd date of millions is no reason to stop, nor to lose the row from the account."""
+    """One invalid date among millions of rows does not end the run, and the row is reported."""
     odd = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=5)))
     rows: list[Any] = [{"company_id": ACME, "source_id": n} for n in "ab"]
     rows[1]["start_time"] = odd
@@ -967,8 +969,8 @@ async def test_a_time_out_of_range_is_an_invalid_row(planhat: Sandbox, session: 
     assert len(planhat.records("tasks")) == 1
 
 
-async def test_rows_that_planhat_refuses_are_told(planhat: Sandbox, session: Session) -> None:
-    """By position, key and Planhat's reason; nothing of it is raised."""
+async def test_rows_that_planhat_refuses_are_reported(planhat: Sandbox, session: Session) -> None:
+    """The report has position, key and Planhat's reason; no error is raised."""
     planhat.add_company(ACME)
     first, second, third = ticket_rows(3)
     result = await Tickets(session).upsert_many([first, {**second, "company_id": NOBODY}, third])
@@ -978,7 +980,7 @@ async def test_rows_that_planhat_refuses_are_told(planhat: Sandbox, session: Ses
 
 
 async def test_a_refused_body_is_read_row_by_row(planhat: Sandbox, session: Session) -> None:
-    """A 400 that blames every row rejects them, each with Planhat's reason, and nothing is sent again."""
+    """A 400 that blames every row rejects them with Planhat's reasons, and no row is sent again."""
     result = await Tasks(session).upsert_many([{"source_id": "a"}, {"source_id": "b"}])
     assert [(p.position, p.key, p.reason) for p in result.problems] == [
         (0, "a", "companyId is required"),
@@ -988,8 +990,8 @@ async def test_a_refused_body_is_read_row_by_row(planhat: Sandbox, session: Sess
 
 
 @pytest.mark.parametrize("applies_rest", [True, False])
-async def test_a_400_is_read_and_the_rest_sent_again(*, applies_rest: bool) -> None:
-    """Whatever Planhat did with the rows that it did not blame."""
+async def test_rows_that_a_400_does_not_blame_are_sent_again(*, applies_rest: bool) -> None:
+    """Planhat may have stored them or not."""
     blames = {"createdErrors": [{"sourceId": "s1", "error": "sourceId duplicated"}], "created": 2 * applies_rest}
     stored = {"created": 2 - 2 * applies_rest, "updated": 0, "nonupdates": 2 * applies_rest}
     answers = [Response(status=s, body=json.dumps(body).encode()) for s, body in ((400, blames), (200, stored))]
@@ -1001,32 +1003,32 @@ async def test_a_400_is_read_and_the_rest_sent_again(*, applies_rest: bool) -> N
     assert (sent, result.rejected, result.stored) == ([["s0", "s1", "s2"], ["s0", "s2"]], 1, 2)
 
 
-async def test_a_body_is_marked_as_repeatable_only_where_every_row_is_keyed() -> None:
-    """The session repeats nothing that could make two."""
+async def test_a_body_is_repeatable_only_if_every_row_is_keyed() -> None:
+    """The session repeats no body that might create duplicates."""
     answer = Response(status=200, body=b'{"created":1,"updated":0,"nonupdates":0}')
     transport = FakeTransport([answer, answer])
     async with Session(TOKEN, transport=transport) as session:
         await Tasks(session).upsert_many([{"company_id": ACME}, {"company_id": ACME, "source_id": "s"}], concurrency=1)
-    told = [(b"sourceId" in (one.request.body or b""), one.request.is_keyed) for one in transport.sent]
-    assert sorted(told) == [(False, False), (True, True)]
+    recorded = [(b"sourceId" in (one.request.body or b""), one.request.is_keyed) for one in transport.sent]
+    assert sorted(recorded) == [(False, False), (True, True)]
 
 
 async def test_rows_not_stored_are_raised_on_request(planhat: Sandbox, session: Session) -> None:
-    """At the end, with the account; the good rows are stored by then."""
+    """The error is raised at the end with the result; the valid rows are stored by then."""
     rows: list[dict[str, Any]] = [*ticket_rows(2), {}]
     with pytest.raises(UpsertError, match="1 of 3 rows were not stored: 1 invalid") as caught:
         await Tickets(session).upsert_many(rows, raise_on_error=True)
     assert (counted(caught.value.result), len(planhat.records("tickets"))) == ({"created": 2, "invalid": 1}, 2)
 
 
-async def test_nothing_is_raised_where_every_row_was_stored(session: Session) -> None:
-    """Asked to raise, a good run returns its account."""
+async def test_no_error_is_raised_if_every_row_was_stored(session: Session) -> None:
+    """The option does not change a run without failures."""
     result = await Tickets(session).upsert_many(ticket_rows(2), raise_on_error=True)
     assert counted(result) == {"created": 2}
 
 
-async def test_an_error_of_the_input_leaves_the_account(planhat: Sandbox, session: Session) -> None:
-    """It is raised as it is; `run.result` says which rows were stored before."""
+async def test_the_result_is_available_after_an_error_of_the_input(planhat: Sandbox, session: Session) -> None:
+    """The error is raised unchanged; `run.result` has the rows stored before."""
 
     async def stream() -> AsyncIterator[dict[str, Any]]:
         for row in ticket_rows(5):
@@ -1040,15 +1042,15 @@ async def test_an_error_of_the_input_leaves_the_account(planhat: Sandbox, sessio
     assert len(planhat.records("tickets")) == run.result.created
 
 
-async def test_each_chunk_is_told_as_it_ends(planhat: Sandbox, session: Session) -> None:
-    """Its positions and counts, before the next one has left."""
+async def test_each_chunk_is_yielded_as_it_ends(planhat: Sandbox, session: Session) -> None:
+    """It has positions and counts, and comes before the next chunk is sent."""
     chunks = Tickets(session).upsert_chunks(ticket_rows(5), chunk_size=2, concurrency=1)
-    told = [(chunk.number, chunk.positions, chunk.created, len(planhat.requests)) async for chunk in chunks]
-    assert told == [(0, (range(2),), 2, 1), (1, (range(2, 4),), 2, 2), (2, (range(4, 5),), 1, 3)]
+    recorded = [(chunk.number, chunk.positions, chunk.created, len(planhat.requests)) async for chunk in chunks]
+    assert recorded == [(0, (range(2),), 2, 1), (1, (range(2, 4),), 2, 2), (2, (range(4, 5),), 1, 3)]
 
 
 async def test_chunks_are_cut_by_bytes(planhat: Sandbox, session: Session) -> None:
-    """As soon as the next row would pass `max_bytes`."""
+    """A chunk ends before a row that would exceed `max_bytes`."""
     await Tickets(session).upsert_many(ticket_rows(4, title="x" * 400), max_bytes=1200, concurrency=1)
     assert [request.n_rows for request in planhat.requests] == [2, 2]
 
@@ -1057,7 +1059,7 @@ async def test_chunks_are_cut_by_bytes(planhat: Sandbox, session: Session) -> No
 async def test_a_row_is_matched_on_each_key_of_its_model(
     planhat: Sandbox, session: Session, repository: type[Tickets]
 ) -> None:
-    """It changes the record that has the key, and creates none."""
+    """The row changes the record with that key and creates none."""
     model = repository.model
     made: list[Any] = [make_record(model.record, number) for number in (1, 2)]
     assert (await repository(session).upsert_many(made)).created == 2
@@ -1074,8 +1076,8 @@ async def test_a_row_is_matched_on_each_key_of_its_model(
 
 
 @pytest.mark.parametrize("rows", [{"source_id": "s"}, Ticket(source_id="s"), "s", b"s"])
-async def test_one_row_is_no_list_of_rows(planhat: Sandbox, session: Session, rows: Any) -> None:
-    """It is refused before anything is sent."""
+async def test_a_single_row_is_not_a_list_of_rows(planhat: Sandbox, session: Session, rows: Any) -> None:
+    """No call is made."""
     with pytest.raises(TypeError, match="rows are an iterable of records or mappings, not one"):
         await Tickets(session).upsert_many(rows)
     with pytest.raises(TypeError, match="rows are an iterable"):
@@ -1100,10 +1102,10 @@ async def test_one_row_is_no_list_of_rows(planhat: Sandbox, session: Session, ro
         ({"chunksize": 5}, TypeError, "Tickets.upsert_many() has no option 'chunksize'; did you mean chunk_size?"),
     ],
 )
-async def test_upsert_options_that_cannot_be_are_refused(
+async def test_invalid_upsert_options_are_refused(
     planhat: Sandbox, session: Session, wrong: Any, error: type[Exception], said: str
 ) -> None:
-    """In one line that says what the option has to be; Planhat's maximum is 5,000 rows."""
+    """One line names the valid values; Planhat's maximum is 5,000 rows."""
     with pytest.raises(error) as caught:
         await Tickets(session).upsert_many(ticket_rows(1), **wrong)
     assert str(caught.value) == said
@@ -1112,8 +1114,8 @@ async def test_upsert_options_that_cannot_be_are_refused(
 
 @pytest.mark.parametrize("body", [b'{"error":"not allowed"}', b'"not allowed"', b"<p>not allowed</p>", b"[]"])
 @pytest.mark.parametrize(("status", "n_calls"), [(400, 2), (403, 1)])
-async def test_a_refusal_that_tells_of_no_row_is_one_of_all(body: bytes, status: int, n_calls: int) -> None:
-    """A 400 rejects its chunk, in Planhat's words; a 403 would meet the next one too, so it ends the run."""
+async def test_a_refusal_that_names_no_row_rejects_the_chunk(body: bytes, status: int, n_calls: int) -> None:
+    """A 400 rejects its chunk with Planhat's message; a 403 would affect the next chunk too, so it ends the run."""
     transport = FakeTransport([Response(status=status, body=body)] * 2)
     async with Session(TOKEN, transport=transport) as session:
         result = await Tickets(session).upsert_many(ticket_rows(2), chunk_size=1, concurrency=1)
@@ -1122,16 +1124,16 @@ async def test_a_refusal_that_tells_of_no_row_is_one_of_all(body: bytes, status:
     assert (result.stopped_by is None) is (status == 400)
 
 
-async def test_only_a_400_or_403_is_an_account_of_rows() -> None:
-    """Counts in any other refusal store nothing."""
+async def test_only_a_400_or_403_can_contain_outcomes_of_rows() -> None:
+    """Counts in any other refusal are ignored."""
     transport = FakeTransport([Response(status=404, body=b'{"created":1,"createdErrors":["no"]}')])
     async with Session(TOKEN, transport=transport) as session:
         result = await Tickets(session).upsert_many(ticket_rows(2))
     assert counted(result) == {"rejected": 2}
 
 
-async def test_an_empty_answer_tells_of_no_row() -> None:
-    """It was accepted, and nobody knows what came of it."""
+async def test_rows_are_unknown_after_an_empty_answer() -> None:
+    """Planhat accepted the request, but its effect is unknown."""
     async with Session(TOKEN, transport=FakeTransport([Response(status=200)])) as session:
         result = await Tickets(session).upsert_many(ticket_rows(2))
     assert counted(result) == {"unknown": 2}
@@ -1139,7 +1141,7 @@ async def test_an_empty_answer_tells_of_no_row() -> None:
 
 
 async def test_a_wrong_token_ends_an_upsert(planhat: Sandbox) -> None:
-    """One call tells; the other rows are unsent, and the result says why."""
+    """One call suffices; the other rows are unsent, and the result has the error."""
     async with Session("wrong", base_url=planhat.url) as session:
         result = await Tickets(session).upsert_many(ticket_rows(9), chunk_size=1, concurrency=1)
     assert (result.stored, result.rejected, type(result.stopped_by).__name__) == (0, 1, "AuthenticationError")

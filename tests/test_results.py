@@ -1,4 +1,4 @@
-"""What became of the rows of an upsert."""
+"""Test the outcomes of the rows of an upsert."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def rejected(position: int | None) -> Problem:
 
 
 def test_there_are_nine_outcomes_and_a_count_for_each() -> None:
-    """They are named as the counts are."""
+    """They have the names of the counts."""
     assert Counts().counts() == dict.fromkeys(
         ["created", "updated", "unchanged", "unreported", "rejected", "invalid", "dropped", "unknown", "unsent"], 0
     )
@@ -48,7 +48,7 @@ def test_there_are_nine_outcomes_and_a_count_for_each() -> None:
 @seeded
 @given(st.lists(st.tuples(st.sampled_from(Outcome), st.integers(0, 9))))
 def test_rows_are_the_sum_of_the_counts(steps: list[tuple[Outcome, int]]) -> None:
-    """And stored ones of the four good ones; all is well when there are no others."""
+    """Stored rows are the sum of the four successful counts; the result is ok without other rows."""
     counts = Counts()
     for outcome, n_rows in steps:
         counts.count(outcome, n_rows)
@@ -58,7 +58,7 @@ def test_rows_are_the_sum_of_the_counts(steps: list[tuple[Outcome, int]]) -> Non
 
 
 def test_counting_counts_one_row() -> None:
-    """Unless told how many."""
+    """A number may be given."""
     counts = Counts()
     counts.count(Outcome.CREATED)
     assert counts == Counts(created=1)
@@ -66,8 +66,8 @@ def test_counting_counts_one_row() -> None:
 
 @seeded
 @given(st.lists(st.integers(0, 30)))
-def test_ranges_hold_the_positions_and_no_others(positions: list[int]) -> None:
-    """In order, as few as can be: no two touch."""
+def test_ranges_contain_exactly_the_positions(positions: list[int]) -> None:
+    """They are in order and as few as possible: no two touch."""
     ranges = ranges_of(positions)
     assert [position for one in ranges for position in one] == sorted(set(positions))
     assert all(left.stop < right.start for left, right in itertools.pairwise(ranges))
@@ -75,14 +75,14 @@ def test_ranges_hold_the_positions_and_no_others(positions: list[int]) -> None:
 
 @seeded
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 9)).map(lambda pair: range(pair[0], sum(pair)))))
-def test_merged_ranges_hold_the_same_positions(ranges: list[range]) -> None:
-    """However they lie: nested, overlapping, touching, empty."""
+def test_merged_ranges_contain_the_same_positions(ranges: list[range]) -> None:
+    """Ranges may be nested, overlapping, touching or empty."""
     assert [n for one in merged(ranges) for n in one] == sorted({n for one in ranges for n in one})
     assert all(merged(ranges))
 
 
-def test_a_chunk_tells_where_its_rows_are_not_stored() -> None:
-    """By outcome, and only for the rows that are known by position."""
+def test_a_chunk_has_the_positions_of_rows_that_are_not_stored() -> None:
+    """They are grouped by outcome, and include only rows with a known position."""
     chunk = chunk_with(
         rejected(4), rejected(None), rejected(3), Problem(outcome=Outcome.INVALID, reason="bad", position=9)
     )
@@ -90,7 +90,7 @@ def test_a_chunk_tells_where_its_rows_are_not_stored() -> None:
 
 
 def test_a_total_is_the_sum_of_its_chunks() -> None:
-    """Counts, problems and positions, neighbours joined across chunks that end in any order."""
+    """Counts, problems and positions are joined for chunks that end in any order."""
     result = UpsertResult()
     result.add(chunk_with(rejected(5), number=1, created=2))
     result.add(chunk_with(rejected(4), rejected(None), created=3))
@@ -101,7 +101,7 @@ def test_a_total_is_the_sum_of_its_chunks() -> None:
 
 @pytest.mark.parametrize("n_before", [0, MAX_PROBLEMS - 1, MAX_PROBLEMS])
 def test_a_total_keeps_the_first_problems_and_counts_all(n_before: int) -> None:
-    """Its size is bounded, its counts and positions are not."""
+    """Its size is bounded; its counts and positions are complete."""
     result = UpsertResult()
     result.add(chunk_with(*map(rejected, range(n_before))))
     result.add(chunk_with(*map(rejected, range(n_before, MAX_PROBLEMS + 7))))
@@ -110,7 +110,7 @@ def test_a_total_keeps_the_first_problems_and_counts_all(n_before: int) -> None:
     assert result.not_stored == {Outcome.REJECTED: (range(MAX_PROBLEMS + 7),)}
 
 
-def test_adding_a_chunk_leaves_the_chunk_alone() -> None:
+def test_adding_a_chunk_does_not_change_the_chunk() -> None:
     """The two share no list."""
     chunk, result = chunk_with(rejected(1)), UpsertResult()
     result.add(chunk)
@@ -119,8 +119,8 @@ def test_adding_a_chunk_leaves_the_chunk_alone() -> None:
 
 
 @pytest.mark.parametrize("outcome", STORED)
-def test_stored_rows_raise_nothing(outcome: Outcome) -> None:
-    """Whatever way they were stored, or if there were none."""
+def test_stored_rows_raise_no_error(outcome: Outcome) -> None:
+    """This holds for each successful outcome, and without rows."""
     result = UpsertResult()
     result.raise_for_problems()
     result.count(outcome, 3)
@@ -128,15 +128,15 @@ def test_stored_rows_raise_nothing(outcome: Outcome) -> None:
 
 
 def test_rows_that_were_not_stored_raise_on_request() -> None:
-    """The message counts them by outcome, and the error carries the whole account."""
+    """The message counts them by outcome, and the error has the whole result."""
     result = UpsertResult(created=7, rejected=2, unsent=1)
     with pytest.raises(UpsertError, match=r"^3 of 10 rows were not stored: 2 rejected, 1 unsent$") as caught:
         result.raise_for_problems()
     assert caught.value.result is result
 
 
-def test_the_error_pickles_with_its_account() -> None:
-    """As an exception of a worker process does on its way home."""
+def test_the_error_is_pickled_with_its_result() -> None:
+    """A worker process sends its exceptions this way."""
     result = UpsertResult()
     result.add(chunk_with(rejected(1), created=2))
     with pytest.raises(UpsertError) as caught:
@@ -145,8 +145,8 @@ def test_the_error_pickles_with_its_account() -> None:
     assert (str(copy), copy.result) == (str(caught.value), result)
 
 
-def test_the_error_says_why_rows_were_not_stored() -> None:
-    """What ended the run early, which is its cause too, and the first problem; the same words only once."""
+def test_the_message_has_the_reasons_of_rows_that_were_not_stored() -> None:
+    """It has the error that ended the run, which is its cause, and the first problem, without repeating equal texts."""
     down = NotSentError("cannot connect to localhost")
     result = UpsertResult(stopped_by=down)
     result.add(chunk_with(Problem(outcome=Outcome.UNSENT, reason=str(down), position=0, key="a")))
@@ -157,8 +157,8 @@ def test_the_error_says_why_rows_were_not_stored() -> None:
     assert repr(result) == "UpsertResult(unsent=1: stopped by NotSentError: cannot connect to localhost)"
 
 
-def test_the_error_names_the_first_problem_of_a_run_that_was_not_stopped() -> None:
-    """Its cause is the first error of a chunk, if there was one."""
+def test_the_message_has_the_first_problem_of_a_complete_run() -> None:
+    """Its cause is the first error of a chunk, if any."""
     error, result = ServerError("down", status=503), UpsertResult()
     chunk = chunk_with(Problem(outcome=Outcome.REJECTED, reason="too\x1b[2J\nlong", position=7, key="a"), created=2)
     result.add(chunk)
@@ -176,8 +176,8 @@ def down() -> NotSentError:
     return NotSentError("no connection")
 
 
-def test_a_result_shows_itself_in_one_short_line() -> None:
-    """Counts that are not zero, and the first problem; not a thousand of them."""
+def test_the_repr_of_a_result_is_one_short_line() -> None:
+    """It has counts that are not zero and the first problem."""
     chunk = chunk_with(*(Problem(outcome=Outcome.INVALID, reason="x" * 999, position=n) for n in range(9)), created=5)
     result = UpsertResult()
     result.add(chunk)
@@ -191,8 +191,8 @@ def test_a_result_shows_itself_in_one_short_line() -> None:
     assert repr(nameless) == "UpsertResult(rejected=1: a row: no)"
 
 
-def test_a_total_says_each_reason_once_with_all_its_rows() -> None:
-    """Across chunks, however many rows; one row's key is told where no other shares its reason."""
+def test_a_total_has_each_reason_once_with_all_its_rows() -> None:
+    """Rows are grouped across chunks; the key is kept if no other row has the same reason."""
     result = UpsertResult()
     result.add(chunk_with(rejected(1), rejected(2), Problem(outcome=Outcome.UNKNOWN, reason="no", position=9, key="k")))
     result.add(chunk_with(rejected(None), *map(rejected, range(3, 2000))))
@@ -204,7 +204,7 @@ def test_a_total_says_each_reason_once_with_all_its_rows() -> None:
 
 
 def test_a_total_keeps_a_thousand_reasons() -> None:
-    """Reasons that quote rows are as many as the rows."""
+    """Reasons that quote rows can be as many as the rows."""
     result = UpsertResult()
     problems = (Problem(outcome=Outcome.INVALID, reason=f"{n} is wrong", position=n) for n in range(MAX_PROBLEMS + 5))
     result.add(chunk_with(*problems))

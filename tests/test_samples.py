@@ -1,4 +1,4 @@
-"""Records for tests: realistic, seeded, and good enough for Planhat."""
+"""Test sample records: realistic, seeded, and valid for Planhat."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ MAKERS = pytest.mark.parametrize(
 
 
 @MAKERS
-def test_the_seed_and_the_number_decide(make: Callable[..., Any]) -> None:
-    """The same of both make the same record; another of either makes another."""
+def test_the_seed_and_the_number_determine_the_record(make: Callable[..., Any]) -> None:
+    """Equal seeds and numbers create equal records; another seed or number creates another record."""
     assert make(3, seed=1) == make(3, seed=1)
     assert make(3, seed=1) != make(3, seed=2)
     assert len({repr(make(number)) for number in range(100)}) == 100
@@ -34,14 +34,14 @@ def test_the_seed_and_the_number_decide(make: Callable[..., Any]) -> None:
 
 @MAKERS
 def test_fields_may_be_given(make: Callable[..., Any]) -> None:
-    """One that there is not is an error, as with the record itself."""
+    """An unknown field is an error, as with the record itself."""
     assert make(custom={"a": 1}).custom == {"a": 1}
     with pytest.raises(TypeError, match="colour"):
         make(colour="red")
 
 
-async def test_planhat_takes_them(planhat: Sandbox, session: Session) -> None:
-    """All are stored, and read back as they were made."""
+async def test_planhat_stores_the_samples(planhat: Sandbox, session: Session) -> None:
+    """All are stored and read back unchanged."""
     models: list[tuple[Any, Callable[..., Any], str]] = [
         (Notes, make_note, "external_id"),
         (Tasks, make_task, "source_id"),
@@ -62,8 +62,8 @@ async def test_planhat_takes_them(planhat: Sandbox, session: Session) -> None:
 
 
 @pytest.mark.parametrize("repository", WRITTEN, ids=lambda one: one.model.name)
-def test_a_record_of_any_model_can_be_made(repository: type[Repository[Any]]) -> None:
-    """With a value in nearly each field that may be written; the same for the same number and seed."""
+def test_a_record_of_any_model_can_be_created(repository: type[Repository[Any]]) -> None:
+    """Nearly every writable field has a value, which depends on number and seed only."""
     cls = repository.model.record
     made = make_record(cls, 7, seed=3)
     assert made == make_record(cls, 7, seed=3)
@@ -89,7 +89,7 @@ DERIVED = {
 async def test_planhat_stores_records_of_any_model(
     planhat: Sandbox, session: Session, repository: type[Upserts[Any]]
 ) -> None:
-    """With every field as it was sent, except for those that Planhat computes."""
+    """Every field is stored unchanged, except those that Planhat computes."""
     made = [make_record(repository.model.record, number) for number in range(1, 51)]
     assert (await repository(session).upsert_many(made)).stored == 50
     assert len(planhat.records(repository.model.name)) == 50

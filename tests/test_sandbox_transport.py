@@ -1,4 +1,4 @@
-"""A session on a sandbox in memory: the same rules, faults and limits, on virtual time."""
+"""Test a session on a sandbox in memory: the same rules, faults and limits, on virtual time."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ TASK = Task(company_id="5f4e3d2c1b0a998877665544", action="call")
 def served(
     main: Callable[[Session, MemorySandbox], Awaitable[T]], planhat: MemorySandbox | None = None, **options: Any
 ) -> T:
-    """The outcome of a session on the sandbox, on virtual time."""
+    """Return the outcome of a session on the sandbox, on virtual time."""
     planhat = planhat or MemorySandbox()
 
     async def run() -> T:
@@ -46,7 +46,7 @@ def served(
 
 
 async def create(session: Session, *_: object) -> str:
-    """Create a task; says what went wrong, if anything did."""
+    """Create a task; return the error, if any."""
     try:
         await Tasks(session).create(TASK)
     except (NotSentError, UnknownOutcomeError, ServerError) as error:
@@ -54,8 +54,8 @@ async def create(session: Session, *_: object) -> str:
     return "ok"
 
 
-def test_the_same_rules_are_behind_it() -> None:
-    """Rows are written and read as over a socket, with keys that need quoting, and every call is logged."""
+def test_the_rules_are_those_of_the_socket() -> None:
+    """Rows are written and read as over a socket, with quoted keys, and every call is logged."""
 
     async def main(session: Session, planhat: MemorySandbox) -> None:
         tasks = Tasks(session)
@@ -89,8 +89,8 @@ def test_the_same_rules_are_behind_it() -> None:
         ("html_page@1", "ServerError", False),
     ],
 )
-def test_faults_look_as_they_do_over_a_socket(faults: str, outcome: str, *, is_stored: bool) -> None:
-    """By the error that a session raises, and by what was stored."""
+def test_faults_have_the_same_effects_as_over_a_socket(faults: str, outcome: str, *, is_stored: bool) -> None:
+    """The error of the session and the stored records are compared."""
 
     async def main(session: Session, planhat: MemorySandbox) -> tuple[str, bool]:
         return await create(session), planhat.records("tasks") != []
@@ -99,7 +99,7 @@ def test_faults_look_as_they_do_over_a_socket(faults: str, outcome: str, *, is_s
     assert served(main, MemorySandbox(faults=faults), retry=ONCE, timeouts=timeouts) == (outcome, is_stored)
 
 
-def test_a_late_call_is_carried_out_after_its_error() -> None:
+def test_a_late_call_is_processed_after_its_error() -> None:
     """The caller gets no answer; the task is stored later."""
 
     async def main(session: Session, planhat: MemorySandbox) -> None:
@@ -112,7 +112,7 @@ def test_a_late_call_is_carried_out_after_its_error() -> None:
     served(main, MemorySandbox(faults="late:30@1"), retry=ONCE)
 
 
-def test_refused_calls_are_tried_again_until_the_sandbox_listens() -> None:
+def test_refused_calls_are_retried_until_the_sandbox_listens() -> None:
     """The sandbox does not listen for a minute after the first call; the session waits and continues."""
 
     async def main(session: Session, _: MemorySandbox) -> float:
@@ -125,7 +125,7 @@ def test_refused_calls_are_tried_again_until_the_sandbox_listens() -> None:
 
 
 def test_new_faults_are_counted_from_one() -> None:
-    """Also where the first call is to be refused."""
+    """The first call may be refused, too."""
 
     async def main(session: Session, planhat: MemorySandbox) -> list[str]:
         first = await create(session)
@@ -135,8 +135,8 @@ def test_new_faults_are_counted_from_one() -> None:
     assert served(main, retry=ONCE) == ["ok", "NotSentError"]
 
 
-def test_a_call_that_was_given_up_is_carried_out_all_the_same() -> None:
-    """Cancelling a call does not withdraw its request: it arrives, and asyncio reports no unretrieved exception."""
+def test_a_cancelled_call_is_processed_all_the_same() -> None:
+    """Cancelling a call does not withdraw its request, and asyncio logs no unretrieved exception."""
 
     async def main(session: Session, planhat: MemorySandbox) -> None:
         task = asyncio.create_task(create(session))
@@ -151,14 +151,14 @@ def test_a_call_that_was_given_up_is_carried_out_all_the_same() -> None:
     served(main, MemorySandbox(latency=1.0))
 
 
-def test_latency_longer_than_patience() -> None:
-    """Ends in a timeout."""
+def test_latency_longer_than_the_timeout() -> None:
+    """The call ends with a timeout."""
     timeouts = Timeouts(read=20)
     assert served(create, MemorySandbox(latency=30), retry=ONCE, timeouts=timeouts) == "UnknownOutcomeError"
 
 
-def test_limits_are_kept_on_virtual_time() -> None:
-    """400 calls as fast as allowed take one minute of the sandbox's own clock, and none is refused."""
+def test_limits_are_enforced_on_virtual_time() -> None:
+    """400 calls as fast as allowed take one minute on the sandbox's clock, and none is refused."""
 
     async def main(session: Session, _: MemorySandbox) -> float:
         tasks = Tasks(session)
@@ -170,8 +170,8 @@ def test_limits_are_kept_on_virtual_time() -> None:
     assert {call.status for call in planhat.requests} == {200}
 
 
-def test_too_many_at_once_are_refused() -> None:
-    """The limit of calls under way holds here too."""
+def test_too_many_concurrent_calls_are_refused() -> None:
+    """The limit of calls in flight applies in memory too."""
 
     async def main(session: Session, _: MemorySandbox) -> None:
         await asyncio.gather(*(Tasks(session).page(limit=1) for _ in range(4)))
@@ -183,8 +183,8 @@ def test_too_many_at_once_are_refused() -> None:
 
 
 @pytest.mark.slow
-def test_an_upsert_through_faults_is_accounted_for() -> None:
-    """Of 20,000 tickets none is lost and none stored twice, though one call in five goes wrong."""
+def test_an_upsert_with_faults_stores_every_ticket_once() -> None:
+    """One call in five of an upsert of 20,000 tickets fails."""
 
     async def main(session: Session, planhat: MemorySandbox) -> None:
         rows = ({"source_id": str(n), "email": "a@b.c", "domains": ["b.c"]} for n in range(20_000))
@@ -200,13 +200,13 @@ def test_an_upsert_through_faults_is_accounted_for() -> None:
 @pytest.mark.parametrize(
     "name", [name for name in KINDS if name not in {"refuse", "stall", "slow", "http_429", "http_429_skewed"}]
 )
-async def test_both_doors_answer_alike(name: str) -> None:
-    """The same call under the same fault has the same outcome in memory and over a socket, and the same log."""
+async def test_memory_and_socket_have_the_same_outcomes(name: str) -> None:
+    """The same call with the same fault has the same outcome and the same log."""
     rows = [{"source_id": str(n), "company_id": "5f4e3d2c1b0a998877665544"} for n in range(3)]
 
     async def outcome(session: Session, planhat: MemorySandbox | Sandbox) -> Any:
         result = await Tasks(session).upsert_many(rows)
-        if name == "late":  # how late is a matter of seconds, and over a socket they are real ones
+        if name == "late":  # the delay takes real seconds over a socket
             await planhat.settled()
         listed = [task.source_id async for task in Tasks(session).iter()]
         await planhat.settled()

@@ -1,4 +1,4 @@
-"""A session's life, and the life of a request."""
+"""Test the life of a session and of a request."""
 
 from __future__ import annotations
 
@@ -39,36 +39,36 @@ GET = Request(method="GET", path="/tasks")
 
 @pytest.fixture(autouse=True)
 def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody's own settings take part."""
+    """Remove settings from the environment."""
     monkeypatch.delenv("PLANHAT_API_TOKEN", raising=False)
     monkeypatch.delenv("PLANHAT_BASE_URL", raising=False)
 
 
 def ok(body: bytes = b"[]", status: int = 200) -> Response:
-    """An answer."""
+    """Return an answer."""
     return Response(status=status, body=body)
 
 
 def lost() -> UnknownOutcomeError:
-    """No answer."""
+    """Return the error of a lost answer."""
     return UnknownOutcomeError("no answer", method="GET", path="/tasks")
 
 
 def unreached() -> NotSentError:
-    """No connection."""
+    """Return the error of a failed connection."""
     return NotSentError("no connection", method="GET", path="/tasks")
 
 
 def fake(*answers: Response | Exception | None, **options: Any) -> tuple[Session, FakeTransport]:
-    """A session that repeats without waiting, and what it sends with."""
+    """Return a session that retries without waiting, and its transport."""
     transport = FakeTransport(list(answers))
     options = {"base_url": URL, "retry": AT_ONCE, **options}
     return Session(options.pop("token", TOKEN), transport=transport, **options), transport
 
 
 class TestRequest:
-    async def test_a_request_is_sent_as_it_was_made(self) -> None:
-        """Path, query and body, with the token and the types in its headers; the answer is decoded."""
+    async def test_a_request_is_sent_unchanged(self) -> None:
+        """It has path, query and body, with the token and the types in its headers; the answer is decoded."""
         session, transport = fake(ok(b'{"a":[1.5,null]}'))
         async with session:
             answer = await session.request("PUT", "/companies", params={"limit": 2, "sort": "-é"}, json=[{"n": "☃"}])
@@ -91,10 +91,8 @@ class TestRequest:
             ("PATCH", Request(method="PATCH", path="/users")),
         ],
     )
-    async def test_the_method_is_sent_in_capitals_and_nothing_is_taken_for_keyed(
-        self, method: str, sent: Request
-    ) -> None:
-        """Nobody knows what a PUT to any path does; without a body none is sent."""
+    async def test_the_method_is_sent_in_capitals_and_is_not_keyed(self, method: str, sent: Request) -> None:
+        """The effect of a PUT to any path is unknown; without a body none is sent."""
         session, transport = fake(ok())
         async with session:
             await session.request(method, "/users")
@@ -102,13 +100,13 @@ class TestRequest:
 
     @pytest.mark.parametrize("body", [b"", b" \r\n"])
     async def test_an_empty_answer_is_none(self, body: bytes) -> None:
-        """A 204, for instance."""
+        """A 204 has no body, for example."""
         session, _ = fake(ok(body, 204))
         async with session:
             assert await session.request("DELETE", "/users/1") is None
 
-    async def test_an_answer_that_is_no_json_cannot_be_read(self) -> None:
-        """A login page, for instance; it is not asked for again."""
+    async def test_an_answer_that_is_not_json_is_unreadable(self) -> None:
+        """A login page is an example; the request is not repeated."""
         session, transport = fake(ok(b"<html>"))
         async with session:
             with pytest.raises(DecodeError, match="<html>"):
@@ -116,7 +114,7 @@ class TestRequest:
         assert len(transport.sent) == 1
 
     async def test_a_falsy_body_is_a_body(self) -> None:
-        """An empty list says something else than nothing."""
+        """An empty list is not the same as no body."""
         session, transport = fake(ok(), ok())
         async with session:
             await session.request("PUT", "/users", json=[])
@@ -124,7 +122,7 @@ class TestRequest:
         assert [sent.request.body for sent in transport.sent] == [b"[]", b"0"]
 
     async def test_a_path_is_quoted(self) -> None:
-        """Where the caller has not."""
+        """Existing quoting is kept."""
         session, transport = fake(ok())
         async with session:
             await session.request("GET", "/users/é x/a%2Fb")
@@ -133,23 +131,23 @@ class TestRequest:
     @pytest.mark.parametrize(
         ("path", "json"), [("users", None), ("/../x", None), ("/users?x=1", None), ("/users", {"a": object()})]
     )
-    async def test_misuse_is_found_before_anything_is_sent(self, path: str, json: object) -> None:
-        """It is a `ValueError`, and no call."""
+    async def test_misuse_is_detected_before_any_call(self, path: str, json: object) -> None:
+        """The error is a `ValueError`."""
         session, transport = fake()
         async with session:
             with pytest.raises(ValueError, match=r"a path|not expressible"):
                 await session.request("GET", path, json=json)
         assert (transport.sent, session.stats) == ([], SessionStats())
 
-    async def test_a_truth_in_the_query_is_spelled_as_in_json(self) -> None:
-        """A bool is an int to Python, so the signature takes it."""
+    async def test_a_boolean_in_the_query_is_written_as_in_json(self) -> None:
+        """A bool is an int in Python, so the signature accepts it."""
         session, transport = fake(ok())
         async with session:
             await session.request("GET", "/tasks", params={"isArchived": True})
         assert transport.sent[0].request.params == (("isArchived", "true"),)
 
     async def test_other_values_in_the_query_are_refused(self) -> None:
-        """`None` would travel as the text None."""
+        """`None` would be sent as the text None."""
         session, transport = fake()
         async with session:
             with pytest.raises(TypeError, match=r"^a query parameter must be text or a number, not NoneType$"):
@@ -158,8 +156,8 @@ class TestRequest:
 
 
 class TestRetries:
-    async def test_a_get_is_repeated_until_it_is_answered(self) -> None:
-        """Nothing is lost by asking again."""
+    async def test_a_get_is_retried_until_it_is_answered(self) -> None:
+        """Repeating it is safe."""
         session, transport = fake(lost(), ok(status=503), unreached(), REFUSED, ok(b"[1]"))
         async with session:
             assert await session.request("GET", "/tasks") == [1]
@@ -167,7 +165,9 @@ class TestRetries:
 
     @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
     @pytest.mark.parametrize("happened", [lost(), ok(status=500), ok(status=502), ok(status=503), ok(status=504)])
-    async def test_what_may_be_done_is_never_sent_again(self, method: str, happened: Response | Exception) -> None:
+    async def test_a_request_that_may_be_processed_is_never_repeated(
+        self, method: str, happened: Response | Exception
+    ) -> None:
         """The error says that it may have been processed."""
         session, transport = fake(happened, ok())
         async with session:
@@ -177,15 +177,15 @@ class TestRetries:
         assert len(transport.sent) == 1
 
     @pytest.mark.parametrize("happened", [unreached(), REFUSED])
-    async def test_what_was_not_processed_is_sent_again(self, happened: Response | Exception) -> None:
-        """Even a POST."""
+    async def test_an_unprocessed_request_is_repeated(self, happened: Response | Exception) -> None:
+        """This includes a POST."""
         session, transport = fake(happened, ok(b"{}"))
         async with session:
             assert await session.request("POST", "/tasks", json={}) == {}
         assert len(transport.sent) == 2
 
-    async def test_a_repeatable_put_is_sent_again(self) -> None:
-        """Its maker knows that twice is once."""
+    async def test_a_repeatable_put_is_repeated(self) -> None:
+        """Its creator declares it idempotent."""
         request = Request(method="PUT", path="/tasks/1", body=b"{}", is_keyed=True)
         session, transport = fake(lost(), ok(b"[1]"))
         async with session:
@@ -193,8 +193,8 @@ class TestRetries:
         assert [sent.request for sent in transport.sent] == [request] * 2
 
     @pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 409, 413, 422, 501])
-    async def test_a_clear_no_is_not_asked_again(self, status: int) -> None:
-        """Its status and body are in the error, with the host."""
+    async def test_a_client_error_is_not_retried(self, status: int) -> None:
+        """The error has its status, its body and the host."""
         session, transport = fake(ok(b'"no"', status))
         async with session:
             with pytest.raises(StatusError, match=f"^GET {URL}/tasks answered {status}") as caught:
@@ -202,15 +202,15 @@ class TestRetries:
         assert (caught.value.status, caught.value.body, len(transport.sent)) == (status, '"no"', 1)
 
     async def test_the_last_failure_is_raised(self) -> None:
-        """When the attempts are used up; it says how many there were."""
+        """It is raised after the last attempt and has the number of attempts."""
         session, transport = fake(ok(status=503), *[lost() for _ in range(4)])
         async with session:
             with pytest.raises(UnknownOutcomeError, match=r"^no answer \(5 attempts in \d+\.\d s\)$") as caught:
                 await session.request("GET", "/tasks")
         assert (caught.value.attempts, len(transport.sent)) == (5, 5)
 
-    async def test_a_server_error_is_raised_when_attempts_are_used_up(self) -> None:
-        """As the status it is."""
+    async def test_a_server_error_is_raised_after_the_last_attempt(self) -> None:
+        """The error has the status."""
         session, transport = fake(*[ok(status=502)] * 2, retry=RetryPolicy(attempts=2, wait_initial=0))
         async with session:
             with pytest.raises(ServerError, match="answered 502"):
@@ -218,15 +218,15 @@ class TestRetries:
         assert len(transport.sent) == 2
 
     async def test_refusals_do_not_use_up_attempts(self) -> None:
-        """A 429 is Planhat's way of saying later."""
+        """A 429 only delays the request."""
         session, transport = fake(REFUSED, ok(b"[1]"), retry=RetryPolicy(attempts=1))
         async with session:
             assert await session.request("POST", "/tasks") == [1]
         assert len(transport.sent) == 2
 
     @pytest.mark.parametrize(("headers", "named"), [({}, None), ({"retry-after": "3600"}, 3600.0)])
-    async def test_patience_ends_refusals(self, headers: Mapping[str, str], named: float | None) -> None:
-        """A pause longer than the time that is left ends the request at once."""
+    async def test_a_long_pause_ends_the_request(self, headers: Mapping[str, str], named: float | None) -> None:
+        """A pause longer than the remaining time ends the request at once."""
         answer = Response(status=429, headers=headers)
         session, transport = fake(answer, retry=RetryPolicy(total=0.5))
         async with session:
@@ -234,21 +234,21 @@ class TestRetries:
                 await session.request("GET", "/tasks")
         assert (caught.value.retry_after, len(transport.sent)) == (named, 1)
 
-    async def test_a_deletion_that_was_done_already_is_success(self) -> None:
-        """A 404 after a lost answer is the answer that was lost."""
+    async def test_a_404_after_a_lost_answer_to_a_deletion_is_a_success(self) -> None:
+        """The attempt with the lost answer deleted the record."""
         session, _ = fake(lost(), REFUSED, ok(b'"gone"', 404))
         async with session:
             assert await session.request("DELETE", "/tasks/1") is None
 
-    async def test_a_deletion_of_nothing_is_an_error(self) -> None:
-        """A 404 at first means that there was no such record, even if the server was out of reach before."""
+    async def test_a_deletion_of_a_missing_record_is_an_error(self) -> None:
+        """A 404 for the first processed attempt means that the record did not exist."""
         session, _ = fake(unreached(), ok(status=404))
         async with session:
             with pytest.raises(NotFoundError):
                 await session.request("DELETE", "/tasks/1")
 
     async def test_accepted_statuses_are_answers(self) -> None:
-        """A caller that reads a 400 itself gets it whole; other statuses stay errors."""
+        """A caller that handles a 400 gets the whole answer; other statuses remain errors."""
         session, _ = fake(ok(b'{"updatedErrors":[]}', 400), ok(status=403))
         async with session:
             assert (
@@ -257,8 +257,8 @@ class TestRetries:
             with pytest.raises(PermissionDeniedError):
                 await session.send(GET, accepts=lambda answer: answer.status == 400)
 
-    async def test_a_waiting_retry_holds_no_place(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Others are served while one waits for its turn to fail again."""
+    async def test_a_waiting_retry_holds_no_slot(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Other requests are sent while one waits for its next attempt."""
         monkeypatch.setattr("random.random", lambda: 1.0)
         patient = RetryPolicy(wait_initial=60.0, wait_max=60.0)
         session, transport = fake(lost(), ok(b"[1]"), retry=patient, limits=RateLimits(max_in_flight=1))
@@ -275,8 +275,8 @@ class TestPlaces:
     LIMITS = RateLimits(max_in_flight=1)
 
     @pytest.mark.parametrize("n_steps", range(6))
-    async def test_a_cancelled_request_gives_its_place_back(self, n_steps: int) -> None:
-        """Wherever it was cancelled; the next one is served."""
+    async def test_a_cancelled_request_releases_its_slot(self, n_steps: int) -> None:
+        """It may be cancelled anywhere; the next request succeeds."""
         session, transport = fake(None, ok(b"[1]"), limits=self.LIMITS)
         async with session:
             first = asyncio.ensure_future(session.request("GET", "/tasks"))
@@ -289,8 +289,8 @@ class TestPlaces:
                 transport.answers.pop(0)
             assert await session.request("GET", "/tasks") == [1]
 
-    async def test_an_unforeseen_error_gives_its_place_back(self) -> None:
-        """It is raised as it is: no retry helps against a mistake in a transport."""
+    async def test_an_unexpected_error_releases_its_slot(self) -> None:
+        """It is raised unchanged: a mistake in a transport is not retried."""
         session, _ = fake(ZeroDivisionError(), ok(b"[1]"), limits=self.LIMITS)
         async with session:
             with pytest.raises(ZeroDivisionError):
@@ -298,7 +298,7 @@ class TestPlaces:
             assert await session.request("GET", "/tasks") == [1]
 
     async def test_sessions_may_share_a_pacer(self) -> None:
-        """Two sessions on one token then keep one pace."""
+        """Two sessions on one token then share the rate limits."""
         pacer = Pacer(self.LIMITS)
         (first, holding), (second, waiting) = fake(None, pacer=pacer), fake(ok(), pacer=pacer)
         async with first, second:
@@ -315,8 +315,8 @@ class TestPlaces:
 
 
 class TestStats:
-    async def test_what_was_done_is_counted(self) -> None:
-        """Bodies count each time they are sent; calls that failed count as well."""
+    async def test_calls_and_bodies_are_counted(self) -> None:
+        """Bodies count each time they are sent; failed calls count too."""
         session, _ = fake(ok(b"[1,2]"), REFUSED, ok(b"{}"), ok(b"no", 404))
         async with session:
             await session.request("GET", "/tasks")
@@ -331,14 +331,14 @@ class TestStats:
 
 
 class TestTokens:
-    def test_there_must_be_a_token(self) -> None:
-        """When the session is made, not when the first call is."""
+    def test_a_token_is_required(self) -> None:
+        """The constructor raises, not the first call."""
         with pytest.raises(ValueError, match="PLANHAT_API_TOKEN"):
             Session()
 
     @pytest.mark.parametrize("token", ["secret token", "secret-token\n", "secret-tøken"])
-    def test_a_token_that_cannot_travel_is_refused(self, token: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        """From wherever it comes, without being shown."""
+    def test_an_invalid_token_is_refused(self, token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Its source does not matter; the message does not contain it."""
         with pytest.raises(ValueError, match="the Planhat token contains") as caught:
             Session(token)
         assert "secret" not in str(caught.value)
@@ -346,8 +346,8 @@ class TestTokens:
         with pytest.raises(ValueError, match="the Planhat token contains"):
             Session()
 
-    async def test_the_environment_has_a_token(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """It counts where none is given."""
+    async def test_the_environment_may_contain_the_token(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It is used if the caller passes none."""
         monkeypatch.setenv("PLANHAT_API_TOKEN", "from-environment")
         for given, used in ((None, "from-environment"), (TOKEN, TOKEN)):
             session, transport = fake(ok(), token=given)
@@ -355,8 +355,8 @@ class TestTokens:
                 await session.request("GET", "/tasks")
             assert transport.sent[0].authorization == f"Bearer {used}"
 
-    async def test_a_callable_is_asked_before_each_attempt(self) -> None:
-        """A token may be renewed while a request is repeated."""
+    async def test_a_callable_is_called_before_each_attempt(self) -> None:
+        """A token may be renewed between attempts."""
         tokens = iter(["first", "second", "third"])
         session, transport = fake(lost(), ok(), ok(), token=lambda: next(tokens))
         async with session:
@@ -365,8 +365,8 @@ class TestTokens:
         authorizations = [sent.authorization for sent in transport.sent]
         assert authorizations == ["Bearer first", "Bearer second", "Bearer third"]
 
-    async def test_a_bad_token_of_a_callable_is_refused(self) -> None:
-        """When it is asked, without being shown; the next attempt may have a better one."""
+    async def test_an_invalid_token_of_a_callable_is_refused(self) -> None:
+        """The error comes with the call and does not contain it; the next attempt may have a valid token."""
         tokens = iter([f"{TOKEN}\n", TOKEN])
         session, transport = fake(ok(), token=lambda: next(tokens), limits=RateLimits(max_in_flight=1))
         async with session:
@@ -377,8 +377,8 @@ class TestTokens:
             assert await session.request("GET", "/tasks") == []
 
     @pytest.mark.parametrize("token", [TOKEN, lambda: TOKEN])
-    async def test_the_token_is_in_nothing_a_session_shows(self, token: Any) -> None:
-        """Neither in its text, nor in that of what it holds."""
+    async def test_the_token_is_in_no_repr_of_a_session(self, token: Any) -> None:
+        """The reprs of its attributes do not contain it either."""
         async with Session(token) as session:
             parts = [session, *vars(session).values()]
             shown = [repr(session), str(session), repr(vars(session))]
@@ -387,7 +387,7 @@ class TestTokens:
 
     @pytest.mark.parametrize("happened", [ok(status=400), ok(status=401), ok(b"<html>"), lost(), unreached()])
     async def test_the_token_is_in_no_error(self, happened: Response | Exception) -> None:
-        """Nor in the traceback, nor in what the error holds."""
+        """Neither the traceback nor the attributes of the error contain it."""
         session, transport = fake(happened, retry=RetryPolicy(attempts=1))
         async with session:
             with pytest.raises(PlanhatError) as caught:
@@ -397,8 +397,8 @@ class TestTokens:
         assert TOKEN not in "".join([repr(error), repr(vars(error)), *traceback.format_exception(error)])
 
     @pytest.mark.parametrize("status", [200, 401, 502])
-    async def test_an_answer_that_repeats_the_token_does_not_show_it(self, status: int) -> None:
-        """Proxies have pages that show the request they could not pass on."""
+    async def test_the_token_is_removed_from_an_answer_that_repeats_it(self, status: int) -> None:
+        """Error pages of proxies may contain the request."""
         session, _ = fake(ok(f"cannot pass on: Bearer {TOKEN}".encode(), status), retry=RetryPolicy(attempts=1))
         async with session:
             with pytest.raises(PlanhatError) as caught:
@@ -408,7 +408,7 @@ class TestTokens:
 
 class TestLife:
     async def test_a_session_must_be_open(self) -> None:
-        """Nothing is sent before it is opened, nor after it is closed."""
+        """No request is sent before it is opened or after it is closed."""
         session, transport = fake(ok())
         with pytest.raises(RuntimeError, match="not open: use it in `async with`"):
             await session.request("GET", "/tasks")
@@ -420,7 +420,7 @@ class TestLife:
         assert (transport.sent, session.stats) == ([], SessionStats())
 
     async def test_an_error_inside_closes_the_session(self) -> None:
-        """And goes on."""
+        """The error is raised unchanged."""
         session, transport = fake()
         with pytest.raises(ZeroDivisionError):
             async with session:
@@ -428,7 +428,7 @@ class TestLife:
         assert transport.is_closed
 
     async def test_a_session_may_be_opened_again(self) -> None:
-        """With new connections of its own."""
+        """It gets new connections."""
         async with ScriptedServer([reply()]) as server:
             session = Session(TOKEN, base_url=server.url)
             for _ in range(2):
@@ -436,21 +436,21 @@ class TestLife:
                     assert await session.request("GET", "/tasks") == []
         assert [received.connection for received in server.received] == [1, 2]
 
-    async def test_a_session_that_was_never_opened_can_be_closed(self) -> None:
-        """There is nothing to close."""
+    async def test_a_session_can_be_closed_without_being_opened(self) -> None:
+        """Closing it has no effect."""
         session = Session(TOKEN)
         await session.close()
         assert repr(session) == "<Session https://api.planhat.com closed>"
 
-    async def test_a_session_says_where_it_goes(self) -> None:
-        """And whether it is open."""
+    async def test_the_repr_of_a_session_has_its_base_url(self) -> None:
+        """It also shows whether the session is open."""
         session, _ = fake()
         assert repr(session) == f"<Session {URL} closed>"
         async with session:
             assert repr(session) == f"<Session {URL} open>"
 
-    async def test_the_callers_own_client_is_used(self) -> None:
-        """And stays open."""
+    async def test_a_custom_client_is_used(self) -> None:
+        """It stays open."""
         async with (
             ScriptedServer([reply(body=b"[1]")]) as server,
             aiohttp.ClientSession(headers={"X-Mine": "1"}) as client,
@@ -468,16 +468,16 @@ class TestLife:
             ("http://localhost:8765/", "https://api-eu1.planhat.com", "http://localhost:8765"),
         ],
     )
-    def test_where_the_base_url_comes_from(
+    def test_the_source_of_the_base_url(
         self, given: str | None, environment: str | None, used: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """From the caller, else from the environment, else it is Planhat's."""
+        """The caller's takes precedence, then the environment's; Planhat's is the default."""
         if environment:
             monkeypatch.setenv("PLANHAT_BASE_URL", environment)
         assert Session(TOKEN, base_url=given).base_url == used
 
-    def test_a_bad_base_url_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """In the environment as well."""
+    def test_an_invalid_base_url_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """This includes the environment."""
         monkeypatch.setenv("PLANHAT_BASE_URL", "http://api.planhat.com")
         with pytest.raises(ValueError, match="unencrypted"):
             Session(TOKEN)
@@ -485,8 +485,8 @@ class TestLife:
 
 class TestCheck:
     @pytest.mark.parametrize("answer", [ok(), ok(b'{"error":"no tasks for you"}', 403)])
-    async def test_a_token_that_is_known_is_right(self, answer: Response) -> None:
-        """At the cost of one call; that it may not read tasks is another matter."""
+    async def test_a_known_token_is_valid(self, answer: Response) -> None:
+        """The check costs one call; permission to read tasks does not matter."""
         session, transport = fake(answer)
         async with session:
             await session.check()
@@ -506,18 +506,16 @@ class TestCheck:
             (lost(), UnknownOutcomeError),
         ],
     )
-    async def test_what_is_wrong_shows_in_the_error(
-        self, answer: Response | Exception, cls: type[PlanhatError]
-    ) -> None:
-        """A wrong token or region, another site, or nobody at all."""
+    async def test_the_error_shows_the_cause(self, answer: Response | Exception, cls: type[PlanhatError]) -> None:
+        """Causes are a wrong token or region, another site, or a missing server."""
         session, _ = fake(answer, retry=RetryPolicy(attempts=1))
         async with session:
             with pytest.raises(PlanhatError) as caught:
                 await session.check()
         assert type(caught.value) is cls
 
-    async def test_an_answer_that_is_no_list_is_not_planhats(self) -> None:
-        """Planhat answers a list of tasks with a list."""
+    async def test_an_answer_that_is_not_a_list_is_an_error(self) -> None:
+        """Planhat's answer would be a list of tasks."""
         session, _ = fake(ok(b'{"status":"ok"}'))
         async with session:
             with pytest.raises(DecodeError):

@@ -1,4 +1,4 @@
-"""A session on virtual time, with a transport in memory."""
+"""Test a session on virtual time, with a transport in memory."""
 
 import asyncio
 import logging
@@ -40,7 +40,7 @@ REFUSED = Response(status=429)
 
 @attrs.define
 class Server:
-    """A server in memory: what it does is a function of the time; each attempt takes a tenth of a second."""
+    """A server in memory: its answers are a function of time, and each attempt takes a tenth of a second."""
 
     answer: Callable[[float], Response | PlanhatError]
     latency: float = 0.1
@@ -71,8 +71,8 @@ async def get(session: Session) -> Response | PlanhatError:
         return error
 
 
-def test_two_hundred_tasks_meet_one_429() -> None:
-    """The session pauses once, for as long as it was told; nobody is refused again, everybody is answered."""
+def test_two_hundred_tasks_get_one_429() -> None:
+    """The session pauses once for the given time; then every task gets an answer without another 429."""
 
     async def main() -> None:
         refused = iter([True])
@@ -102,7 +102,7 @@ def test_two_hundred_tasks_meet_one_429() -> None:
     ],
 )
 def test_retry_after_is_honoured(retry_after: str, seconds: float) -> None:
-    """In seconds or as a date, that long nothing is sent; nonsense counts as nothing said: one second."""
+    """No request is sent for that many seconds or until that date; an invalid value means one second."""
 
     async def main() -> None:
         refusal = Response(status=429, headers={"retry-after": retry_after, "date": formatdate(1_000_000, usegmt=True)})
@@ -116,8 +116,8 @@ def test_retry_after_is_honoured(retry_after: str, seconds: float) -> None:
     virtual_time.run(main())
 
 
-def test_a_pause_beyond_all_patience_fails_at_once() -> None:
-    """With an hour to wait and five minutes of patience, the error comes now and names the hour."""
+def test_a_pause_longer_than_the_patience_fails_at_once() -> None:
+    """With a pause of an hour and five minutes of patience, the error comes at once and contains the hour."""
 
     async def main() -> None:
         server = Server(lambda _: Response(status=429, headers={"retry-after": "3600"}))
@@ -130,8 +130,8 @@ def test_a_pause_beyond_all_patience_fails_at_once() -> None:
     virtual_time.run(main())
 
 
-def test_refusals_end_with_patience() -> None:
-    """A server that refuses for ever is given up after `RetryPolicy.total`, having been asked only now and then."""
+def test_calls_give_up_after_their_patience() -> None:
+    """A server that always refuses is given up after `RetryPolicy.total`, with few calls until then."""
 
     async def main() -> None:
         server = Server(lambda _: REFUSED)
@@ -144,8 +144,8 @@ def test_refusals_end_with_patience() -> None:
 
 
 @pytest.mark.slow
-def test_one_failure_in_four_settles_for_ever() -> None:
-    """In half an hour with every fourth attempt failing, every call succeeds: successes pay for retries."""
+def test_one_failure_in_four_is_sustainable() -> None:
+    """Every call succeeds for half an hour although every fourth attempt fails: successes pay for retries."""
 
     async def main() -> None:
         draw = random.Random(7)
@@ -162,8 +162,8 @@ def test_one_failure_in_four_settles_for_ever() -> None:
 
 
 @pytest.mark.slow
-def test_the_budget_stops_a_storm_and_says_so() -> None:
-    """In half an hour of failures retries stop for good, and calls cost one attempt each."""
+def test_the_budget_ends_a_storm_of_retries() -> None:
+    """During half an hour of failures, retries end for good, the error says so, and calls cost one attempt each."""
 
     async def main() -> None:
         server = Server(lambda _: Response(status=503))
@@ -179,8 +179,8 @@ def test_the_budget_stops_a_storm_and_says_so() -> None:
     virtual_time.run(main())
 
 
-def test_the_last_answer_is_kept_when_a_later_attempt_got_none() -> None:
-    """A 503 and then silence: the error has both."""
+def test_the_last_answer_is_kept_if_a_later_attempt_gets_none() -> None:
+    """The error has both the 503 and the lost answer."""
 
     async def main() -> None:
         lost = UnknownOutcomeError("lost")
@@ -193,8 +193,8 @@ def test_the_last_answer_is_kept_when_a_later_attempt_got_none() -> None:
     virtual_time.run(main())
 
 
-def test_what_was_given_up_is_not_overtaken() -> None:
-    """After a lost answer the same again waits at least `wait_initial`: the first may still be carried out."""
+def test_a_retry_does_not_overtake_a_lost_attempt() -> None:
+    """A retry after a lost answer waits at least `wait_initial`, because the first attempt may still be processed."""
 
     async def main() -> None:
         answers: Iterator[Response | PlanhatError] = iter([UnknownOutcomeError("lost")])
@@ -208,7 +208,7 @@ def test_what_was_given_up_is_not_overtaken() -> None:
 
 @pytest.mark.parametrize(("latency", "expected"), [(60.0, UnknownOutcomeError), (0.1, NotSentError)])
 def test_a_deadline_ends_the_whole_call(latency: float, expected: type[PlanhatError]) -> None:
-    """A call under way is unknown when its deadline passes; one that waits for its turn was never sent."""
+    """A call in flight is unknown when its deadline expires; a call that waits was never sent."""
 
     async def main() -> None:
         first = Response(status=429, headers={"retry-after": "20"}) if expected is NotSentError else OK
@@ -223,8 +223,8 @@ def test_a_deadline_ends_the_whole_call(latency: float, expected: type[PlanhatEr
 
 
 @pytest.mark.parametrize("n_steps", range(40))
-def test_a_cancelled_call_leaves_nothing_behind(n_steps: int) -> None:
-    """Wherever a call is cancelled, its place, its pause and its attempt are given back: the next call works."""
+def test_a_cancelled_call_releases_everything(n_steps: int) -> None:
+    """A call may be cancelled anywhere: its slot, its pause and its attempt are released, and the next call works."""
 
     async def main() -> None:
         answers = iter([REFUSED, Response(status=503)])
@@ -248,7 +248,7 @@ def test_a_cancelled_call_leaves_nothing_behind(n_steps: int) -> None:
 
 
 def test_retries_and_pauses_are_logged_without_secrets(caplog: pytest.LogCaptureFixture) -> None:
-    """One line per retry and per pause; no token, no body, no value of the query."""
+    """Each retry and each pause is one line, without token, body or values of the query."""
 
     async def main() -> None:
         answers = iter([Response(status=503, body=b"private"), REFUSED])
@@ -265,8 +265,8 @@ def test_retries_and_pauses_are_logged_without_secrets(caplog: pytest.LogCapture
     assert not any(word in caplog.text for word in ("secret-token", "private", "acme"))
 
 
-def test_what_planhat_says_is_left_is_heeded() -> None:
-    """With nothing left, says the answer, the next call waits until the minute is over."""
+def test_the_remaining_calls_of_planhat_are_respected() -> None:
+    """After an answer with 0 remaining calls, the next call waits until the minute is over."""
 
     async def main() -> None:
         used_up = Response(status=200, headers={"x-rate-limit-remaining": "0", "x-rate-limit-limit": "200"})
@@ -282,7 +282,7 @@ def test_what_planhat_says_is_left_is_heeded() -> None:
 
 
 def test_sessions_may_share_a_pacer() -> None:
-    """Two sessions on one token keep its pace together."""
+    """Two sessions on one token share the rate limits."""
 
     async def main() -> None:
         pacer = Pacer(RateLimits(per_minute=2))
@@ -298,22 +298,22 @@ def test_sessions_may_share_a_pacer() -> None:
     virtual_time.run(main())
 
 
-def test_plain_http_takes_a_switch() -> None:
-    """Nobody sends a token unencrypted by mistake."""
+def test_plain_http_requires_an_option() -> None:
+    """This prevents sending a token unencrypted by mistake."""
     with pytest.raises(ValueError, match="would send the token unencrypted"):
         Session("t", base_url="http://planhat.internal")
     session = Session("t", base_url="http://planhat.internal", allow_plain_http=True)
     assert repr(session) == "<Session http://planhat.internal closed>"
 
 
-def test_a_session_is_not_pickled() -> None:
-    """Its token would be in the pickle."""
+def test_a_session_cannot_be_pickled() -> None:
+    """The pickle would contain its token."""
     with pytest.raises(TypeError, match="a token cannot be pickled"):
         pickle.dumps(Session("t", transport=Server(lambda _: OK))._token)
 
 
 def test_a_call_that_waits_when_its_session_closes_is_not_sent() -> None:
-    """It learns that it never left, and nothing arrives after the end."""
+    """Its error says that it was not sent, and no request arrives after the close."""
 
     async def main() -> None:
         server = Server(lambda _: OK)
@@ -328,8 +328,8 @@ def test_a_call_that_waits_when_its_session_closes_is_not_sent() -> None:
 
 
 @pytest.mark.parametrize("retry_after", [None, "3600"])
-def test_nobody_waits_for_hours_while_everything_is_refused(retry_after: str | None) -> None:
-    """However many calls queue up, each ends within its patience, with the error that says why."""
+def test_no_call_waits_for_hours_while_every_call_is_refused(retry_after: str | None) -> None:
+    """Any number of waiting calls end within their patience, with an error that contains the reason."""
 
     async def main() -> None:
         headers = {} if retry_after is None else {"retry-after": retry_after}
@@ -343,8 +343,8 @@ def test_nobody_waits_for_hours_while_everything_is_refused(retry_after: str | N
     virtual_time.run(main())
 
 
-def test_nothing_is_tried_again_after_the_total() -> None:
-    """Also where the pace, and not the backoff, made it late."""
+def test_no_attempt_starts_after_the_total() -> None:
+    """The rate limit may cause the delay instead of the backoff."""
 
     async def main() -> None:
         server = Server(lambda _: Response(status=503))
@@ -356,8 +356,8 @@ def test_nothing_is_tried_again_after_the_total() -> None:
     virtual_time.run(main())
 
 
-def test_waiting_for_the_first_place_uses_up_no_patience() -> None:
-    """Behind five minutes of other calls a request is still tried again when it fails."""
+def test_waiting_for_the_first_slot_uses_no_patience() -> None:
+    """After five minutes behind other calls, a failed request is still retried."""
 
     async def main() -> None:
         answers = iter([OK] * 4 + [Response(status=503)])
@@ -370,8 +370,8 @@ def test_waiting_for_the_first_place_uses_up_no_patience() -> None:
     virtual_time.run(main())
 
 
-def test_a_503_that_names_a_time_is_believed() -> None:
-    """`Retry-After` counts whatever the status."""
+def test_retry_after_of_a_503_is_honoured() -> None:
+    """`Retry-After` is used for every status."""
 
     async def main() -> None:
         answers = iter([Response(status=503, headers={"retry-after": "30"})])
@@ -383,8 +383,8 @@ def test_a_503_that_names_a_time_is_believed() -> None:
     virtual_time.run(main())
 
 
-def test_what_may_be_stored_stays_unknown_when_the_session_closes() -> None:
-    """Rows that one attempt may have stored are not called unsent because the next one never left."""
+def test_rows_that_may_be_stored_stay_unknown_when_the_session_closes() -> None:
+    """Rows that one attempt may have stored are not unsent because the next one was not sent."""
 
     async def main() -> None:
         server = Server(lambda _: UnknownOutcomeError("lost"))
@@ -398,8 +398,8 @@ def test_what_may_be_stored_stays_unknown_when_the_session_closes() -> None:
     virtual_time.run(main())
 
 
-def test_a_chunk_that_was_refused_for_pace_has_not_left() -> None:
-    """A 429 proves that nothing was processed, also where the run ends during the pause."""
+def test_a_chunk_refused_with_a_429_is_unsent() -> None:
+    """A 429 proves that no row was processed, even if the run ends during the pause."""
 
     async def main() -> None:
         server = Server(lambda _: REFUSED)
@@ -413,8 +413,8 @@ def test_a_chunk_that_was_refused_for_pace_has_not_left() -> None:
     virtual_time.run(main())
 
 
-def test_a_deadline_counts_the_attempt_it_cut() -> None:
-    """One attempt was made, although it never ended."""
+def test_a_deadline_counts_the_attempt_in_flight() -> None:
+    """One attempt was made, although it did not end."""
 
     async def main() -> None:
         async with Session("t", transport=Server(lambda _: OK, latency=60), timeouts=Timeouts(deadline=1)) as session:
@@ -426,8 +426,8 @@ def test_a_deadline_counts_the_attempt_it_cut() -> None:
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
-def test_an_unreadable_answer_to_a_write_says_what_was_sent(method: str) -> None:
-    """Planhat answered, so it may have done it."""
+def test_the_error_of_an_unreadable_answer_to_a_write_has_the_request(method: str) -> None:
+    """Planhat answered, so it may have processed the write."""
 
     async def main() -> None:
         async with Session("t", transport=Server(lambda _: Response(status=200, body=b"<html>"))) as session:
@@ -439,15 +439,15 @@ def test_an_unreadable_answer_to_a_write_says_what_was_sent(method: str) -> None
 
 
 def locals_of(error: BaseException) -> str:
-    """Everything that a traceback with local variables shows, but for the test's own frame."""
+    """Return the text of a traceback with local variables, without the test's own frame."""
     shown = traceback.TracebackException.from_exception(error, capture_locals=True)
     return "".join(repr(frame.locals) for frame in shown.stack if "/tests/" not in frame.filename)
 
 
 @pytest.mark.parametrize("token", ["secret-token\n", b"secret-token"])
 @pytest.mark.parametrize("is_callable", [False, True])
-def test_no_frame_shows_a_token_that_is_refused(token: Any, is_callable: bool) -> None:
-    """Tools that print local variables print no token."""
+def test_no_frame_contains_a_refused_token(token: Any, is_callable: bool) -> None:
+    """Tools that print local variables do not print the token."""
 
     async def main() -> None:
         async with Session((lambda: token) if is_callable else token, base_url=URL) as session:
@@ -458,8 +458,8 @@ def test_no_frame_shows_a_token_that_is_refused(token: Any, is_callable: bool) -
     assert "secret" not in locals_of(caught.value)
 
 
-def test_an_answer_that_is_kept_shows_no_token() -> None:
-    """A proxy's page with the request it could not pass on, and then a lost answer."""
+def test_a_kept_answer_contains_no_token() -> None:
+    """A proxy's error page with the request precedes a lost answer."""
 
     async def main() -> None:
         answers: Iterator[Response | PlanhatError] = iter(
@@ -480,8 +480,8 @@ def test_an_answer_that_is_kept_shows_no_token() -> None:
     virtual_time.run(main())
 
 
-def test_a_timeout_of_the_callers_own_is_no_deadline() -> None:
-    """What the function for the token raises goes back to its owner."""
+def test_a_timeout_of_the_token_function_is_not_a_deadline() -> None:
+    """Exceptions of the function for the token are raised unchanged."""
 
     def token() -> str:
         raise TimeoutError("vault")
@@ -494,8 +494,8 @@ def test_a_timeout_of_the_callers_own_is_no_deadline() -> None:
         asyncio.run(main())
 
 
-def test_a_call_that_comes_while_a_long_pause_holds_fails_at_once() -> None:
-    """It need not find out for itself."""
+def test_a_call_during_a_long_pause_fails_at_once() -> None:
+    """It need not be refused itself."""
 
     async def main() -> None:
         server = Server(lambda _: Response(status=429, headers={"retry-after": "300"}))
@@ -509,8 +509,8 @@ def test_a_call_that_comes_while_a_long_pause_holds_fails_at_once() -> None:
     virtual_time.run(main())
 
 
-def test_an_unreadable_answer_to_a_deletion_may_mean_that_it_is_done() -> None:
-    """The record may be gone."""
+def test_a_deletion_with_an_unreadable_answer_may_be_processed() -> None:
+    """The record may be deleted."""
 
     async def main() -> None:
         async with Session("t", transport=Server(lambda _: Response(status=200, body=b"<html>"))) as session:
@@ -521,8 +521,8 @@ def test_an_unreadable_answer_to_a_deletion_may_mean_that_it_is_done() -> None:
     virtual_time.run(main())
 
 
-def test_a_short_token_is_not_looked_for_within_words() -> None:
-    """A sandbox takes any, and `any` is in `company`."""
+def test_a_short_token_is_not_replaced_within_words() -> None:
+    """A sandbox accepts `any`, which is part of `company`."""
 
     async def main() -> None:
         class Echo(Server):
@@ -540,8 +540,8 @@ def test_a_short_token_is_not_looked_for_within_words() -> None:
 
 
 @pytest.mark.parametrize("headers", [{}, {"retry-after": "1"}])
-def test_patience_counts_every_wait_where_all_is_refused(headers: dict[str, str]) -> None:
-    """Also that for the minute, when it is used up: the calls of a minute that others have used end in time."""
+def test_patience_counts_every_wait_if_every_call_is_refused(headers: dict[str, str]) -> None:
+    """This includes the wait for the minute: calls end in time even if other clients have used the minute."""
 
     async def main() -> None:
         refusing_from = 1.5
@@ -562,8 +562,8 @@ def test_patience_counts_every_wait_where_all_is_refused(headers: dict[str, str]
     virtual_time.run(main())
 
 
-def test_a_repeat_does_not_wait_for_the_pace_beyond_its_patience() -> None:
-    """After a failure that is no refusal either; the error says why it was not tried again."""
+def test_a_retry_does_not_wait_for_the_rate_limit_beyond_its_patience() -> None:
+    """This holds after other failures too; the error says why no retry was made."""
 
     async def main() -> None:
         clock = asyncio.get_running_loop().time
@@ -580,8 +580,8 @@ def test_a_repeat_does_not_wait_for_the_pace_beyond_its_patience() -> None:
     virtual_time.run(main())
 
 
-def test_a_first_attempt_waits_for_the_pace_as_long_as_it_takes() -> None:
-    """Nothing is wrong: a backfill waits for most of its calls."""
+def test_a_first_attempt_waits_for_the_rate_limit_indefinitely() -> None:
+    """This is normal: a backfill waits for most of its calls."""
 
     async def main() -> None:
         server = Server(lambda _: OK)
@@ -592,12 +592,12 @@ def test_a_first_attempt_waits_for_the_pace_as_long_as_it_takes() -> None:
 
 @attrs.define
 class Records(Server):
-    """Answers each call as Planhat's page for it says, and notes for each whether it was a bulk call."""
+    """Answers each call as documented, and records for each whether it was a bulk call."""
 
     answer: Callable[[float], Response | PlanhatError] = attrs.field(default=lambda _: OK)
     classes: list[bool] = attrs.field(factory=list)
     bodies: dict[str, bytes] = attrs.field(factory=dict)
-    """Answers by method and path; a record for any other."""
+    """Answers by method and path; other calls get a record."""
 
     async def send(self, request: Request, *, token: Token, timeouts: Timeouts) -> Response:
         self.classes.append(request.is_bulk)
@@ -612,7 +612,7 @@ KEYS = [f"{number:024x}" for number in range(1000)]
 @pytest.mark.parametrize(("n_keys", "classes"), [(1, [False]), (2, [True, True]), (7, [True] * 7)])
 @pytest.mark.parametrize("name", ["get_many", "delete_many"])
 def test_calls_for_many_keys_are_bulk(name: str, n_keys: int, classes: list[bool]) -> None:
-    """One key is one call, and a single one."""
+    """A single key is a single call."""
 
     async def main() -> None:
         server = Records()
@@ -625,7 +625,7 @@ def test_calls_for_many_keys_are_bulk(name: str, n_keys: int, classes: list[bool
 
 @pytest.mark.parametrize("name", ["get_many", "delete_many"])
 def test_a_get_does_not_wait_behind_calls_for_many_keys(name: str) -> None:
-    """Beside a thousand keys, of which a minute takes 180, single calls leave at once."""
+    """With a thousand keys in progress, of which a minute takes 180, single calls are sent at once."""
 
     async def main() -> None:
         async with Session("t", transport=Records()) as session:
@@ -642,8 +642,8 @@ def test_a_get_does_not_wait_behind_calls_for_many_keys(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["get_many", "delete_many"])
-def test_calls_for_many_keys_are_begun_a_window_at_a_time(name: str) -> None:
-    """However many keys there are, no more tasks are there than places in flight; a cancellation ends them at once."""
+def test_calls_for_many_keys_start_in_a_window(name: str) -> None:
+    """There are at most as many tasks as slots in flight, for any number of keys; a cancellation ends them at once."""
 
     async def main() -> None:
         server, n_before = Records(), len(asyncio.all_tasks())
@@ -661,8 +661,8 @@ def test_calls_for_many_keys_are_begun_a_window_at_a_time(name: str) -> None:
     virtual_time.run(main())
 
 
-def test_after_an_error_no_other_key_is_called_for() -> None:
-    """Calls that wait for the pace are dropped, and the error comes as it is."""
+def test_after_an_error_no_other_key_is_requested() -> None:
+    """Calls that wait for the rate limit are dropped, and the error is raised unchanged."""
 
     async def main() -> None:
         server = Server(lambda _: Response(status=400))
@@ -677,8 +677,8 @@ def test_after_an_error_no_other_key_is_called_for() -> None:
 
 
 @pytest.mark.parametrize("keys", [KEYS * 10, (key for key in KEYS * 10)])
-def test_checking_many_keys_gives_others_the_loop(keys: Iterable[str]) -> None:
-    """Before anything is sent all keys are checked, 500 in a turn."""
+def test_other_tasks_run_while_many_keys_are_validated(keys: Iterable[str]) -> None:
+    """All keys are validated before the first call, 500 in each turn of the event loop."""
 
     async def main() -> None:
         server, n_turns = Records(), 0
@@ -715,15 +715,15 @@ INVALID: list[dict[str, Any]] = [{"action": "a"}] * 9
         (KEYED[:3] + INVALID[:2], [False]),
         (INVALID[:5] + KEYED[:1], [False]),
         (KEYED[:5], [True, True]),
-        (KEYED[:4], [True]),  # full, and nothing says yet that it is the only one
+        (KEYED[:4], [True]),  # full, and the input may not have ended
         (KEYED[:2] + KEYED[:2], [True, True]),
         (KEYED[:1] + KEYLESS[:1], [True, True]),
         (KEYED[:9], [True] * 3),
         ([], []),
     ],
 )
-def test_an_upsert_that_is_one_call_is_a_single_call(rows: list[dict[str, Any]], classes: list[bool]) -> None:
-    """Its input ends before a chunk is full; anything else is bulk."""
+def test_an_upsert_of_one_call_is_a_single_call(rows: list[dict[str, Any]], classes: list[bool]) -> None:
+    """Its input ends before a chunk is full; every other upsert is bulk."""
 
     async def main() -> None:
         server = Records(bodies={"PUT /tasks": b"{}"})
@@ -734,8 +734,8 @@ def test_an_upsert_that_is_one_call_is_a_single_call(rows: list[dict[str, Any]],
     virtual_time.run(main())
 
 
-def test_halves_of_an_only_chunk_are_bulk() -> None:
-    """An upsert that turns out to be many calls is no single call."""
+def test_halves_of_a_single_chunk_are_bulk() -> None:
+    """An upsert that needs more calls than expected is not a single call."""
 
     async def main() -> None:
         classes: list[bool] = []
@@ -754,7 +754,7 @@ def test_halves_of_an_only_chunk_are_bulk() -> None:
 
 
 def test_first_pages_are_single_calls() -> None:
-    """A list may be no longer: the first pages of open and of archived tasks are single calls, others bulk."""
+    """The first pages of open and archived tasks may be the whole lists, so they are single calls; others are bulk."""
 
     async def main() -> None:
         server = Records(bodies={"GET /tasks": b"[]"})
@@ -782,8 +782,8 @@ def test_first_pages_are_single_calls() -> None:
     virtual_time.run(main())
 
 
-def test_a_listing_by_many_ids_is_bulk_but_for_its_first_pages() -> None:
-    """It comes down to many lists, and their first pages would crowd out single calls."""
+def test_a_listing_by_many_ids_is_bulk_except_for_its_first_pages() -> None:
+    """It reads many lists, whose first pages would displace single calls."""
 
     async def main() -> None:
         server = Records(bodies={"GET /tasks": b"[]"})
@@ -797,8 +797,8 @@ def test_a_listing_by_many_ids_is_bulk_but_for_its_first_pages() -> None:
     virtual_time.run(main())
 
 
-def test_one_get_slows_no_upserts() -> None:
-    """Forty upserts of one ticket each leave as fast after a single call as before."""
+def test_one_get_does_not_slow_upserts() -> None:
+    """Forty upserts of one ticket each are as fast after a single call as before."""
 
     async def main() -> None:
         row = {"source_id": "1", "email": "a@b.c", "domains": ["b.c"]}

@@ -1,4 +1,4 @@
-"""Upserts against a server of a dozen lines that does what Planhat's page on bulk upserts says, and no more."""
+"""Test upserts against a small server that does exactly what Planhat's page on bulk upserts documents."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ACME = "5f4e3d2c1b0a998877665544"
 
 @define
 class Page:
-    """Matches rows on `_id`, then `sourceId`; drops a new ticket without e-mail or company without a word."""
+    """Matches rows on `_id`, then `sourceId`; silently drops a new ticket without e-mail or company."""
 
     needed: tuple[tuple[str, ...], ...] = (("email",), ("companyId", "companyExternalId", "domains"))
     may_update: bool = True
@@ -80,7 +80,7 @@ def counted(result: UpsertResult) -> dict[str, int]:
 
 @pytest.mark.parametrize("row", [{"sourceId": "1", "status": "closed"}, Ticket(source_id="1", status="closed")])
 async def test_a_ticket_is_updated_by_its_source_id_alone(row: Any) -> None:
-    """The commonest job: a status, and neither e-mail nor company, which naming could move the ticket."""
+    """The most common job sends a status without e-mail and company, which could move the ticket."""
     page = Page()
     await upsert(page, [ticket("1")])
     result = await upsert(page, [row])
@@ -89,14 +89,14 @@ async def test_a_ticket_is_updated_by_its_source_id_alone(row: Any) -> None:
 
 
 async def test_a_ticket_is_updated_by_its_id_alone() -> None:
-    """As by its source id."""
+    """This works like updating by its source id."""
     page = Page()
     await upsert(page, [ticket("1")])
     assert counted(await upsert(page, [{"id": page.records[0]["_id"], "status": "closed"}])) == {"updated": 1}
 
 
-async def test_a_status_of_a_ticket_that_is_not_there_is_not_called_stored() -> None:
-    """Planhat drops it without a word; the account names it. A whole ticket that is there unchanged is accepted."""
+async def test_a_status_of_a_missing_ticket_is_not_stored() -> None:
+    """Planhat drops it silently, and the result reports it; a complete unchanged ticket is accepted."""
     page = Page()
     await upsert(page, [ticket("1"), ticket("2")])
     result = await upsert(page, [ticket("1"), {"sourceId": "3", "status": "closed"}])
@@ -104,16 +104,16 @@ async def test_a_status_of_a_ticket_that_is_not_there_is_not_called_stored() -> 
     assert result.not_stored == {Outcome.UNKNOWN: (range(1, 2),)}
 
 
-async def test_a_task_that_repeats_is_updated_without_its_days() -> None:
-    """They are needed where a task is created."""
+async def test_a_repeating_task_is_updated_without_its_days() -> None:
+    """They are required only for a creation."""
     page = Page(needed=(("companyId",),))
     rows = [{"sourceId": "1", "companyId": ACME, "action": "Call"}, {"sourceId": "1", "repeat": "custom"}]
     result = await upsert(page, rows, Tasks)
     assert (counted(result), page.records[0]["repeat"]) == ({"created": 1, "updated": 1}, "custom")
 
 
-async def test_a_row_without_a_key_needs_what_a_creation_needs() -> None:
-    """It is judged before it is sent."""
+async def test_a_row_without_a_key_needs_the_fields_of_a_creation() -> None:
+    """It is validated before it is sent."""
     page = Page()
     result = await upsert(page, [{"email": "a@b.example", "companyExternalId": "acme"}])
     assert (counted(result), result.problems[0].reason) == ({"invalid": 1}, "one of source_id or id is required")
@@ -123,8 +123,8 @@ async def test_a_row_without_a_key_needs_what_a_creation_needs() -> None:
 
 
 @pytest.mark.parametrize("has_counts", [True, False])
-async def test_rows_that_a_token_may_create_and_not_update_are_created(*, has_counts: bool) -> None:
-    """What the first request has created, the second may not change: it is not refused for that."""
+async def test_rows_that_a_token_may_create_but_not_update_are_created(*, has_counts: bool) -> None:
+    """The second request may not update the rows that the first has created, but they are not rejected."""
     page = Page(may_update=False, names_stored=True, has_counts=has_counts)
     page.add({"_id": "f" * 24, **ticket("a")})
     result = await upsert(page, [ticket("a"), ticket("b"), ticket("c")])
@@ -133,8 +133,8 @@ async def test_rows_that_a_token_may_create_and_not_update_are_created(*, has_co
     assert result.not_stored == {Outcome.REJECTED: (range(1),)}
 
 
-async def test_rows_that_may_have_been_created_are_unknown_where_nobody_names_them() -> None:
-    """They are in Planhat, and only the first row is known not to be."""
+async def test_rows_that_may_have_been_created_are_unknown_if_no_answer_names_them() -> None:
+    """They are stored; only the first row is certainly not."""
     page = Page(may_update=False)
     page.add({"_id": "f" * 24, **ticket("a")})
     result = await upsert(page, [ticket("a"), ticket("b"), ticket("c")])
@@ -142,7 +142,7 @@ async def test_rows_that_may_have_been_created_are_unknown_where_nobody_names_th
 
 
 async def test_rows_without_a_key_are_counted_by_an_answer_without_counts() -> None:
-    """Called dropped, they would be sent again, and be there twice."""
+    """Rows reported as dropped would be sent again and created twice."""
     page = Page(needed=(("companyId",),), names_stored=True, has_counts=False)
     result = await upsert(page, [{"companyId": ACME, "action": str(n)} for n in range(3)], Tasks)
     assert (counted(result), len(page.records)) == ({"created": 3}, 3)
@@ -162,8 +162,8 @@ async def test_rows_without_a_key_are_counted_by_an_answer_without_counts() -> N
         ({"id": "5f4e3d2c1b0a99887766554 ", "status": "open"}, "is not an _id"),
     ],
 )
-async def test_an_id_that_cannot_be_one_is_refused_before_it_is_sent(row: Any, message: str) -> None:
-    """Planhat would find nothing by it; the message says what to write."""
+async def test_an_invalid_id_is_refused_before_it_is_sent(row: Any, message: str) -> None:
+    """Planhat would find no record by it; the message shows the valid form."""
     page = Page()
     result = await upsert(page, [row])
     assert (counted(result), page.sent) == ({"invalid": 1}, [])
@@ -172,7 +172,7 @@ async def test_an_id_that_cannot_be_one_is_refused_before_it_is_sent(row: Any, m
 
 @pytest.mark.parametrize("company", [ACME, ACME.upper(), "extid-acme", "srcid-7"])
 async def test_a_company_may_be_named_in_several_ways(company: str) -> None:
-    """For tasks by `extid("…")` and `srcid("…")` too; many companies are no matter."""
+    """For tasks, `extid("…")` and `srcid("…")` work too; many companies in one upsert are allowed."""
     rows = [
         {"sourceId": "a", "companyId": company},
         *({"sourceId": str(n), "companyId": f"{n:024x}"} for n in range(6000)),
@@ -180,8 +180,8 @@ async def test_a_company_may_be_named_in_several_ways(company: str) -> None:
     assert counted(await upsert(Page(needed=()), rows, Tasks)) == {"created": 6001}
 
 
-async def test_a_single_call_checks_the_company_too() -> None:
-    """Before it is sent; a creation needs what an update does not."""
+async def test_a_single_call_validates_the_company_too() -> None:
+    """It is not sent; a creation requires fields that an update does not."""
     page = Page()
     async with Session("token", transport=page) as session:
         with pytest.raises(ValueError, match=r"company_id 'acme' is not an _id .* name the company by extid"):
@@ -191,8 +191,8 @@ async def test_a_single_call_checks_the_company_too() -> None:
     assert page.sent == []
 
 
-async def test_the_error_of_a_run_that_reached_no_server_says_so() -> None:
-    """The message has the reason, which is its cause, and so has the result itself."""
+async def test_the_error_of_a_run_without_a_server_contains_the_reason() -> None:
+    """The reason is its cause, and the result contains it too."""
     down = NotSentError("PUT /tickets: cannot connect to localhost:1")
     async with Session("token", transport=FakeTransport([down] * 9), retry=RetryPolicy(attempts=1)) as session:
         with pytest.raises(UpsertError) as caught:
@@ -202,8 +202,8 @@ async def test_the_error_of_a_run_that_reached_no_server_says_so() -> None:
     assert "cannot connect to localhost:1" in repr(caught.value.result)
 
 
-async def test_a_walk_over_changes_is_closed_by_the_upsert_that_it_feeds() -> None:
-    """Left early, it is not complete, and the next one has to begin where it did."""
+async def test_an_upsert_closes_a_listing_of_changes_that_it_reads() -> None:
+    """A listing closed early is not complete, so the next one has to begin at the same time."""
     closed = []
 
     async def records() -> AsyncGenerator[Ticket, None]:

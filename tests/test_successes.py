@@ -1,4 +1,4 @@
-"""A 2xx that is no success, and a success that is no JSON: a server of a dozen lines that answers as it is told."""
+"""Test 2xx answers that are not successes, and successes that are not JSON, with a scripted server."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ CALLS: dict[str, Callable[[Tasks], Awaitable[Any]]] = {
 
 @asynccontextmanager
 async def answering(*answers: tuple[int, bytes]) -> AsyncIterator[tuple[ScriptedServer, Session]]:
-    """A session on a server that answers so."""
+    """Yield a session on a server with these answers."""
     replies = [reply(status, body) for status, body in answers]
     async with ScriptedServer(replies) as server, Session(TOKEN, base_url=server.url) as session:
         yield server, session
@@ -51,8 +51,8 @@ async def answering(*answers: tuple[int, bytes]) -> AsyncIterator[tuple[Scripted
 
 @pytest.mark.parametrize(("status", "body"), NO_RECORD)
 @pytest.mark.parametrize("call", CALLS)
-async def test_an_answer_that_is_no_record_is_an_error(call: str, status: int, body: bytes) -> None:
-    """Not an empty record; the error shows the answer, and that a write may have been processed."""
+async def test_an_answer_that_is_not_a_record_is_an_error(call: str, status: int, body: bytes) -> None:
+    """The error contains the answer, and says that a write may have been processed."""
     async with answering((status, body)) as (server, session):
         with pytest.raises(DecodeError, match=r"^(GET|PUT|POST) /tasks\S*: the answer is not a Task with an _id") as it:
             await CALLS[call](Tasks(session))
@@ -73,12 +73,12 @@ async def test_an_answer_that_is_no_record_is_an_error(call: str, status: int, b
 )
 @pytest.mark.parametrize("call", CALLS)
 async def test_an_object_with_an_id_is_a_record(call: str, body: dict[str, Any], record: Task) -> None:
-    """An `error` beside what belongs to a record is a field that is not documented."""
+    """An `error` beside the fields of a record is an undocumented field."""
     async with answering((200, json.dumps(body).encode())) as (_, session):
         assert await CALLS[call](Tasks(session)) == record
 
 
-async def test_notes_are_records_too() -> None:
+async def test_the_calls_of_notes_return_records_too() -> None:
     """All models have the same calls."""
     async with answering((200, b'{"error":"no"}'), (200, b'{"_id":"%b"}' % ID.encode())) as (_, session):
         with pytest.raises(DecodeError, match=r'not a Note with an _id .*"no"'):
@@ -105,8 +105,8 @@ async def test_notes_are_records_too() -> None:
         (200, b'{"success":true}'),
     ],
 )
-async def test_a_deletion_is_confirmed_in_many_words(status: int, body: bytes) -> None:
-    """By the record, by a count, by a short text or by silence; a deletion of many goes on."""
+async def test_a_deletion_is_confirmed_in_several_ways(status: int, body: bytes) -> None:
+    """The answer may be the record, a count, a short text or empty; a deletion of many records continues."""
     async with answering((status, body)) as (server, session):
         await Tasks(session).delete(ID)
         assert await Tickets(session).delete_many([ID, OTHER_ID]) == [True, True]
@@ -114,8 +114,8 @@ async def test_a_deletion_is_confirmed_in_many_words(status: int, body: bytes) -
 
 
 @pytest.mark.parametrize("body", [b'{"deletedCount":0}', b'{"n":0,"ok":1}', b'{"n":0,"ok":1,"deletedCount":0}'])
-async def test_a_count_of_none_is_no_such_record(body: bytes) -> None:
-    """As a 404 is."""
+async def test_a_count_of_zero_means_that_the_record_is_missing(body: bytes) -> None:
+    """It counts like a 404."""
     async with answering((200, body)) as (_, session):
         with pytest.raises(NotFoundError):
             await Tasks(session).delete(ID)
@@ -137,8 +137,8 @@ async def test_a_count_of_none_is_no_such_record(body: bytes) -> None:
         b"x" * 1000,
     ],
 )
-async def test_a_deletion_that_is_answered_with_something_else_is_an_error(body: bytes) -> None:
-    """The record may be there still, or gone."""
+async def test_a_deletion_with_any_other_answer_is_an_error(body: bytes) -> None:
+    """The record may or may not be deleted."""
     async with answering((200, body)) as (server, session):
         with pytest.raises(DecodeError, match=r"DELETE /tasks/\w+: the answer does not say that .* was deleted") as it:
             await Tasks(session).delete(ID)
@@ -147,8 +147,8 @@ async def test_a_deletion_that_is_answered_with_something_else_is_an_error(body:
 
 
 @pytest.mark.parametrize("body", [b'{"error":"try later"}', b"<html>Please log in</html>", b'"OK"', b""])
-async def test_a_list_that_is_none_shows_what_came_instead(body: bytes) -> None:
-    """Whether it is read whole, by the page, or to check the token."""
+async def test_the_error_of_an_invalid_list_contains_the_answer(body: bytes) -> None:
+    """This holds for reading it completely, by page, or to check the token."""
     for read in (
         lambda session: Tasks(session).all(),
         lambda session: Tasks(session).page(),
@@ -164,8 +164,8 @@ async def test_a_list_that_is_none_shows_what_came_instead(body: bytes) -> None:
 @pytest.mark.parametrize(
     "body", [b'{"error":"try later"}', b'{"ok":0,"message":"try later"}', b"<html>try later</html>"]
 )
-async def test_an_upsert_without_an_account_leaves_rows_unknown(body: bytes) -> None:
-    """In the answer's words; keyed rows are sent once more, which does no harm, and keyless rows never."""
+async def test_rows_are_unknown_after_an_answer_without_outcomes(body: bytes) -> None:
+    """The reason quotes the answer; keyed rows are sent once more, which is safe, and keyless rows never."""
     keyed = {"source_id": "1", **TASK}
     for row, n_sent in ((TASK, 1), (keyed, 2)):
         async with answering((200, body)) as (server, session):
@@ -176,16 +176,16 @@ async def test_an_upsert_without_an_account_leaves_rows_unknown(body: bytes) -> 
         assert body.decode() in problem.reason
 
 
-async def test_an_upsert_with_an_account_beside_an_error_is_read() -> None:
-    """What it counts is stored."""
+async def test_outcomes_beside_an_error_are_used() -> None:
+    """The rows that it counts are stored."""
     account = {"error": "one failed", "created": 1, "updated": 0, "nonupdates": 0, "createdErrors": []}
     async with answering((206, json.dumps(account).encode())) as (_, session):
         assert (await Tasks(session).upsert_many([TASK])).created == 1
 
 
 @pytest.mark.parametrize("call", [*CALLS, "delete", "all", "check", "request"])
-async def test_an_answer_that_repeats_the_token_shows_it_nowhere(call: str) -> None:
-    """Nor does it break the line."""
+async def test_no_error_contains_the_token_of_an_answer_that_repeats_it(call: str) -> None:
+    """The message stays one line."""
     calls: dict[str, Callable[[Session], Awaitable[Any]]] = {
         "delete": lambda session: Tasks(session).delete(ID),
         "all": lambda session: Tasks(session).all(),

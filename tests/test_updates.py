@@ -1,4 +1,4 @@
-"""The tasks that changed since a time."""
+"""Test listing the tasks that changed since a time."""
 
 from __future__ import annotations
 
@@ -21,36 +21,36 @@ NOON = datetime(2024, 5, 31, 12, tzinfo=UTC)
 
 
 def add(planhat: Sandbox, *minutes: int, **fields: Any) -> None:
-    """Tasks named after the minutes past noon at which they changed."""
+    """Add tasks named after the minutes past noon at which they changed."""
     for n in minutes:
         changed = (NOON + timedelta(minutes=n)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         planhat.add("tasks", {"action": f"{n}", "updatedAt": changed, **fields})
 
 
-async def test_changed_tasks_come_newest_first_open_and_archived(planhat: Sandbox, session: Session) -> None:
-    """Each list on its own; what is older is not handed on."""
+async def test_changed_tasks_are_listed_newest_first_open_and_archived(planhat: Sandbox, session: Session) -> None:
+    """Each list has its own order; older tasks are not yielded."""
     add(planhat, 3, -2, 1, 0)
     add(planhat, -1, 2, isArchived=True)
     changed = [task.action async for task in Tasks(session).iter_updated_since(NOON)]
     assert changed == ["3", "1", "0", "2"]
 
 
-async def test_a_walk_that_finds_little_costs_a_call_a_list(planhat: Sandbox, session: Session) -> None:
-    """However long the lists are: it stops at the end of the page with the first older task."""
+async def test_few_changes_cost_one_call_a_list(planhat: Sandbox, session: Session) -> None:
+    """Reading ends with the page of the first older task, for lists of any length."""
     add(planhat, *range(-1500, 2))
     changed = [task.action async for task in Tasks(session).iter_updated_since(NOON, page_size=1000)]
     assert (changed, len(planhat.requests)) == (["1", "0"], 2)
 
 
-async def test_a_walk_goes_on_while_tasks_are_new(planhat: Sandbox, session: Session) -> None:
-    """Over as many pages as they fill, each once."""
+async def test_reading_continues_while_tasks_are_new(planhat: Sandbox, session: Session) -> None:
+    """It reads each of their pages once."""
     add(planhat, *range(-20, 30))
     walk = Tasks(session).iter_updated_since(NOON, page_size=4, archived=False)
     assert [task.action async for task in walk] == [f"{n}" for n in range(29, -1, -1)]
 
 
-async def test_the_next_walk_begins_before_this_one_began(planhat: Sandbox, session: Session) -> None:
-    """By a margin; until this one is complete it would begin where this one did."""
+async def test_the_next_listing_begins_before_this_one_began(planhat: Sandbox, session: Session) -> None:
+    """It overlaps by a margin; until this listing is complete, the next one would begin at the same time."""
     add(planhat, 1, 2)
     before = datetime.now(UTC) - timedelta(seconds=5)  # a `Date` is in whole seconds, and the call takes a moment
     walk = Tasks(session).iter_updated_since(NOON, margin=60)
@@ -60,16 +60,16 @@ async def test_the_next_walk_begins_before_this_one_began(planhat: Sandbox, sess
     assert before <= walk.next_since + timedelta(seconds=60) <= datetime.now(UTC)
 
 
-async def test_the_next_walk_never_begins_further_back(planhat: Sandbox, session: Session) -> None:
-    """What changed before `since` was somebody else's to find."""
+async def test_the_next_listing_never_begins_earlier(planhat: Sandbox, session: Session) -> None:
+    """Changes before `since` belong to an earlier listing."""
     soon = datetime.now(UTC) + timedelta(hours=1)
     walk = Tasks(session).iter_updated_since(soon)
     assert [task async for task in walk] == []
     assert (walk.next_since, len(planhat.requests)) == (soon, 2)
 
 
-async def test_a_walk_that_is_left_early_is_to_be_made_again(planhat: Sandbox, session: Session) -> None:
-    """Closing it is not completing it."""
+async def test_a_listing_closed_early_must_be_repeated(planhat: Sandbox, session: Session) -> None:
+    """A closed listing is not complete."""
     add(planhat, 1, 2)
     walk = Tasks(session).iter_updated_since(NOON)
     await anext(walk)
@@ -77,8 +77,8 @@ async def test_a_walk_that_is_left_early_is_to_be_made_again(planhat: Sandbox, s
     assert walk.next_since == NOON
 
 
-async def test_a_walk_that_is_just_dropped_leaves_nothing_behind(planhat: Sandbox, session: Session) -> None:
-    """It is closed as it goes, without a garbage collection."""
+async def test_an_abandoned_listing_leaves_no_task(planhat: Sandbox, session: Session) -> None:
+    """It is closed without a garbage collection."""
     add(planhat, *range(50))
     gc.disable()
     try:
@@ -91,8 +91,8 @@ async def test_a_walk_that_is_just_dropped_leaves_nothing_behind(planhat: Sandbo
         gc.enable()
 
 
-async def test_a_walk_during_which_rows_were_lost_from_sight_is_to_be_made_again() -> None:
-    """They may be among those it should have found."""
+async def test_a_listing_with_a_broken_join_of_pages_must_be_repeated() -> None:
+    """Lost rows may be among those that changed."""
     rows = [
         encode_json([{"_id": f"{n:024x}", "updatedAt": "2024-06-01T00:00:00.000Z"} for n in numbers])
         for numbers in (range(500), *[range(1000, 1500)] * 4, range(3000, 3010))
@@ -104,8 +104,8 @@ async def test_a_walk_during_which_rows_were_lost_from_sight_is_to_be_made_again
         assert (session.stats.joins_broken, walk.next_since) == (1, NOON)
 
 
-async def test_a_server_that_ignores_the_sort_is_read_whole() -> None:
-    """Stopping at the first older task would lose those behind it."""
+async def test_lists_of_a_server_that_ignores_the_sort_are_read_completely() -> None:
+    """Stopping at the first older task would lose those after it."""
     rows = [{"_id": f"{n}", "updatedAt": f"2024-05-{n:02d}T00:00:00.000Z"} for n in (7, 2, 9, 1)]
     transport = FakeTransport([Response(status=200, body=encode_json(rows))])
     async with Session(TOKEN, transport=transport) as session:
@@ -114,8 +114,8 @@ async def test_a_server_that_ignores_the_sort_is_read_whole() -> None:
         assert session.stats.sorts_ignored == 1
 
 
-async def test_what_only_the_walk_needs_is_not_handed_on(planhat: Sandbox, session: Session) -> None:
-    """It is fetched all the same."""
+async def test_fields_required_only_internally_are_not_yielded(planhat: Sandbox, session: Session) -> None:
+    """They are fetched all the same."""
     add(planhat, 1, description="long")
     walk = Tasks(session).iter_updated_since(NOON, select=["action"], archived=False)
     assert [attrs.evolve(task, id=None) async for task in walk] == [Task(action="1")]
@@ -123,8 +123,8 @@ async def test_what_only_the_walk_needs_is_not_handed_on(planhat: Sandbox, sessi
     assert (call.query["sort"], call.query["select"]) == ("-updatedAt", "_id,action,updatedAt")
 
 
-async def test_a_task_that_cannot_be_read_is_raised_or_skipped() -> None:
-    """As in any listing."""
+async def test_an_unreadable_task_is_raised_or_skipped() -> None:
+    """This works like in other listings."""
     body = b'[{"_id":"1","updatedAt":"2024-06-01T00:00:00.000Z"},7]'
     for how, expected in (("skip", 1), ("raise", None)):
         transport = FakeTransport([Response(status=200, body=body)])
@@ -151,16 +151,16 @@ async def test_a_task_that_cannot_be_read_is_raised_or_skipped() -> None:
         (NOON, {"select": ["acton"]}, ValueError),
     ],
 )
-async def test_a_walk_that_makes_no_sense_is_refused_at_once(
+async def test_invalid_options_are_refused_at_once(
     session: Session, since: Any, options: dict[str, Any], error: type[Exception]
 ) -> None:
-    """Before anything is sent."""
+    """No call is made."""
     with pytest.raises(error):
         Tasks(session).iter_updated_since(since, **options)
 
 
-async def test_a_walk_that_failed_is_to_be_made_again_though_it_is_asked_once_more() -> None:
-    """A generator that failed has ended; that is not being complete."""
+async def test_a_failed_listing_must_be_repeated_even_if_it_is_iterated_again() -> None:
+    """A generator that failed has ended, but is not complete."""
     transport = FakeTransport([Response(status=200, body=b"{}")])
     async with Session(TOKEN, transport=transport) as session:
         walk = Tasks(session).iter_updated_since(NOON, archived=False)
@@ -170,10 +170,10 @@ async def test_a_walk_that_failed_is_to_be_made_again_though_it_is_asked_once_mo
         assert walk.next_since == NOON
 
 
-async def test_the_next_walk_begins_before_the_first_call_of_this_one(
+async def test_the_next_listing_begins_before_the_first_call_of_this_one(
     planhat: Sandbox, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However long this one takes: what changed meanwhile may have moved past it."""
+    """The duration does not matter: tasks that change meanwhile may have moved past the reader."""
     add(planhat, 1, 2, 3)
 
     class Clock(datetime):
@@ -189,8 +189,8 @@ async def test_the_next_walk_begins_before_the_first_call_of_this_one(
     assert walk.next_since == datetime(2025, 1, 1, tzinfo=UTC)
 
 
-async def test_a_page_is_read_to_its_end_before_the_walk_stops() -> None:
-    """However large it is: what is behind the first older task shows whether the order holds."""
+async def test_a_page_is_read_completely_before_reading_stops() -> None:
+    """Its size does not matter: tasks after the first older one show whether the order is correct."""
     day = "2024-05-{:02d}T00:00:00.000Z".format
     days = [31, 30, *[2] * 400, 31]
     rows = [{"_id": f"{n:024x}", "updatedAt": day(d), "description": "x" * 800} for n, d in enumerate(days)]
@@ -201,16 +201,16 @@ async def test_a_page_is_read_to_its_end_before_the_walk_stops() -> None:
         assert session.stats.sorts_ignored == 1
 
 
-async def test_a_walk_reads_nothing_ahead(planhat: Sandbox, session: Session) -> None:
-    """Most end early."""
+async def test_no_page_is_read_ahead(planhat: Sandbox, session: Session) -> None:
+    """Most listings end early."""
     add(planhat, *range(-20, 6))
     walk = Tasks(session).iter_updated_since(NOON, page_size=4, archived=False)
     assert len([task async for task in walk]) == 6
     assert [call.query.get("offset", "0") for call in planhat.requests] == ["0", "3"]
 
 
-async def test_another_listings_seam_is_no_matter_of_a_walk(planhat: Sandbox, session: Session) -> None:
-    """Only what this one lost from sight makes it worth repeating."""
+async def test_a_broken_join_of_another_listing_is_ignored(planhat: Sandbox, session: Session) -> None:
+    """A listing must be repeated only for its own lost rows."""
     add(planhat, 1, 2)
     walk = Tasks(session).iter_updated_since(NOON)
     await anext(walk)
@@ -220,9 +220,9 @@ async def test_another_listings_seam_is_no_matter_of_a_walk(planhat: Sandbox, se
 
 
 async def test_a_task_that_moves_between_two_pages_does_not_break_their_order() -> None:
-    """Each page is in order for itself; what changed meanwhile stands before the end of the page ahead."""
+    """Order is checked within each page; tasks that change meanwhile move to an earlier page."""
     ahead = [{"_id": f"{n:024x}", "updatedAt": (NOON + timedelta(minutes=900 - n)).isoformat()} for n in range(500)]
-    times = {499: 890, 1000: 600, 1001: 300}  # the last task of the first page changed again, and is dropped
+    times = {499: 890, 1000: 600, 1001: 300}  # the last task of the first page changed again and is dropped
     behind = [{"_id": f"{n:024x}", "updatedAt": (NOON + timedelta(minutes=m)).isoformat()} for n, m in times.items()]
     transport = FakeTransport([Response(status=200, body=encode_json(page)) for page in (ahead, behind)])
     async with Session(TOKEN, transport=transport) as session:
@@ -233,7 +233,7 @@ async def test_a_task_that_moves_between_two_pages_does_not_break_their_order() 
 
 @pytest.mark.parametrize("hours_behind", [None, -2, 0, 2])
 async def test_a_clock_that_is_ahead_loses_no_change(hours_behind: int | None) -> None:
-    """The next walk begins by the server's time, where that is earlier; only the first answer tells it."""
+    """The next listing begins at the server's time if that is earlier; only the first answer counts."""
     now = datetime.now(UTC).replace(microsecond=0)
     server = now - timedelta(hours=hours_behind or 0)
     later = server + timedelta(hours=1)
@@ -248,8 +248,8 @@ async def test_a_clock_that_is_ahead_loses_no_change(hours_behind: int | None) -
     assert hours_behind != 2 or walk.next_since <= server
 
 
-async def test_an_upsert_closes_a_walk_that_it_takes_rows_from() -> None:
-    """Also where it ends before the walk does: no page is left on its way."""
+async def test_an_upsert_closes_a_listing_that_it_reads() -> None:
+    """The upsert may end before the listing does: no page stays in flight."""
     rows = [{"_id": f"{n:024x}", "updatedAt": "2024-06-01T00:00:00.000Z"} for n in range(500)]
     transport = FakeTransport([Response(status=200, body=encode_json(rows)), *[None] * 9])
     async with Session(TOKEN, transport=transport) as session:
@@ -266,8 +266,8 @@ async def test_an_upsert_closes_a_walk_that_it_takes_rows_from() -> None:
         assert walk.next_since == NOON
 
 
-async def test_an_exception_thrown_into_a_walk_ends_it(planhat: Sandbox, session: Session) -> None:
-    """It has to be made again."""
+async def test_an_exception_thrown_into_a_listing_ends_it(planhat: Sandbox, session: Session) -> None:
+    """The listing must be repeated."""
     add(planhat, 3)
     walk = Tasks(session).iter_updated_since(NOON)
     await anext(walk)

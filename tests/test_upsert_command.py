@@ -1,4 +1,4 @@
-"""`planhat-async upsert` as a job: interrupted, refused, gone on with."""
+"""Test `planhat-async upsert` as a job: interrupted, refused, and resumed."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ from planhat_async.results import ChunkResult, UpsertResult
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_upsert_that_is_interrupted_once_finishes_what_is_in_flight(desk: Desk, number: signal.Signals) -> None:
-    """Its answer is waited for and counted; what had not left is unsent."""
+def test_an_upsert_interrupted_once_finishes_chunks_in_flight(desk: Desk, number: signal.Signals) -> None:
+    """Their answers are awaited and counted; other rows are unsent."""
     file = desk.file("t.csv", HEAD + good(1) + good(2) + good(3))
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(20)
@@ -58,15 +58,15 @@ def test_an_upsert_that_is_interrupted_once_finishes_what_is_in_flight(desk: Des
                 answer = b'{"created": 1, "updated": 0}'
                 connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(answer), answer))
                 out, _ = process.communicate(timeout=20)
-    told = json.loads(out)
-    assert (process.returncode, told["created"], told["unknown"]) == (130, 1, 0)
-    assert told["rows"] == 1 + told["unsent"]
-    assert told["stopped_by"] == "interrupted; what was in flight has ended, the rows after it were not sent"
+    printed = json.loads(out)
+    assert (process.returncode, printed["created"], printed["unknown"]) == (130, 1, 0)
+    assert printed["rows"] == 1 + printed["unsent"]
+    assert printed["stopped_by"] == "interrupted; what was in flight has ended, the rows after it were not sent"
 
 
 @pytest.mark.slow
-def test_an_upsert_that_is_interrupted_twice_knows_what_to_correct(desk: Desk) -> None:
-    """Also in the chunk in flight, and in what was read behind it; what is unknown is no reject."""
+def test_an_upsert_interrupted_twice_reports_invalid_rows(desk: Desk) -> None:
+    """This includes invalid rows in and after the chunk in flight; unknown rows are not rejects."""
     bad = ",ada(at)acme.example,x.example,Hi\n"
     file = desk.file("t.csv", HEAD + bad + good(1) + bad + good(3) + bad + good(5))
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -80,14 +80,14 @@ def test_an_upsert_that_is_interrupted_twice_knows_what_to_correct(desk: Desk) -
                 interrupt(process)
                 process.send_signal(signal.SIGINT)
                 out, err = process.communicate(timeout=20)
-    told = json.loads(out)
-    assert (process.returncode, told["unknown"]) == (130, 1)
-    assert Path("bad.csv").read_text().count("one of source_id or id is required") == told["invalid"] > 0
+    printed = json.loads(out)
+    assert (process.returncode, printed["unknown"]) == (130, 1)
+    assert Path("bad.csv").read_text().count("one of source_id or id is required") == printed["invalid"] > 0
     assert err.endswith("are not in it: move it away, and run the same command again\n")
 
 
 def interrupt(process: subprocess.Popen[str]) -> None:
-    """Send Ctrl-C, once it is noticed."""
+    """Send Ctrl-C and wait until it is handled."""
     process.send_signal(signal.SIGINT)
     assert process.stderr is not None
     assert process.stderr.readline() == FINISHING + "\n"
@@ -95,8 +95,8 @@ def interrupt(process: subprocess.Popen[str]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("counted", [1, 0])
-def test_an_upsert_that_is_interrupted_when_all_is_sent_is_done(desk: Desk, counted: int) -> None:
-    """The code says what became of the rows, as without the interruption, and the journal that the input has ended."""
+def test_an_upsert_interrupted_after_its_last_chunk_is_complete(desk: Desk, counted: int) -> None:
+    """The exit code is that of an uninterrupted run, and the journal records the end of the input."""
     file = desk.file("t.jsonl", good_json(1))
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(20)
@@ -115,8 +115,8 @@ def test_an_upsert_that_is_interrupted_when_all_is_sent_is_done(desk: Desk, coun
     assert status.err[1].endswith("; ended well")
 
 
-def test_a_job_that_is_run_again_tells_of_all_its_runs(desk: Desk) -> None:
-    """Rows, calls and seconds; nothing is sent a second time."""
+def test_a_rerun_reports_all_runs_of_the_job(desk: Desk) -> None:
+    """Rows, calls and seconds are totals; no row is sent a second time."""
     file = desk.file("t.csv", HEAD + good(1) + ",ada(at)acme.example,x.example,Hi\n" + good(3))
     first, second = (json.loads(run("upsert", "tickets", file, "--journal", "job.db", "--json").out) for _ in range(2))
     assert (first.pop("seconds") > 0, second.pop("seconds") > 0) == (True, True)
@@ -125,7 +125,7 @@ def test_a_job_that_is_run_again_tells_of_all_its_runs(desk: Desk) -> None:
 
 
 def test_a_job_whose_file_has_changed_is_refused(desk: Desk) -> None:
-    """In one line that says what differs; nothing is sent."""
+    """One line names the difference; no row is sent."""
     file = desk.file("t.csv", HEAD + good(1))
     run("upsert", "tickets", file, "--journal", "job.db")
     desk.file("t.csv", HEAD + good(2) + good(3))
@@ -136,7 +136,7 @@ def test_a_job_whose_file_has_changed_is_refused(desk: Desk) -> None:
 
 
 def test_a_job_whose_rows_have_changed_is_refused(desk: Desk) -> None:
-    """Also where the file is as long as it was."""
+    """The length of the file is the same."""
     file = desk.file("t.csv", HEAD + good(1))
     run("upsert", "tickets", file, "--journal", "job.db")
     desk.file("t.csv", HEAD + good(2))
@@ -156,7 +156,7 @@ def test_a_job_whose_rows_have_changed_is_refused(desk: Desk) -> None:
     ],
 )
 def test_a_job_with_other_options_is_refused(desk: Desk, options: list[str], difference: str) -> None:
-    """It says which; what constants hold is not shown."""
+    """The message names the option; values of constants are not shown."""
     file = desk.file("t.csv", HEAD + GOOD)
     assert run("upsert", "tickets", file, "--set", "source=a", "--journal", "job.db").code == 0
     ended = run("upsert", "tickets", file, *options, "--journal", "job.db")
@@ -165,8 +165,8 @@ def test_a_job_with_other_options_is_refused(desk: Desk, options: list[str], dif
 
 
 @pytest.mark.parametrize("option", ["--resend-unknown", "--keep-values"])
-def test_options_of_a_journal_need_one(desk: Desk, option: str) -> None:
-    """Whoever gives them counts on it."""
+def test_options_of_a_journal_require_one(desk: Desk, option: str) -> None:
+    """Without a journal they would have no effect."""
     file = desk.file("t.csv", HEAD + GOOD)
     ended = run("upsert", "tickets", file, option)
     message = f"planhat-async: {option} needs --journal: give that too"
@@ -175,8 +175,8 @@ def test_options_of_a_journal_need_one(desk: Desk, option: str) -> None:
     assert run("upsert", "tickets", file, option, "--journal", "job.db").code == 0
 
 
-def test_rows_are_looked_for_after_as_long_as_is_asked_for(desk: Desk) -> None:
-    """By default half a minute, in which a request that was given up may still be carried out."""
+def test_rows_are_verified_after_the_given_wait(desk: Desk) -> None:
+    """The default is half a minute, in which Planhat may still process a cancelled request."""
     file = desk.file("notes.jsonl", '{"company_id": "extid-acme", "subject": "@1"}\n')
     assert run("upsert", "notes", file, "--journal", "job.db").code == 0
 
@@ -191,12 +191,12 @@ def test_rows_are_looked_for_after_as_long_as_is_asked_for(desk: Desk) -> None:
     assert (ended.code, ended.err) == (2, [message])
     started_at = time.monotonic()
     options = ("--journal", "job.db", "--verify-by", "subject", "--verify-wait", "0", "--json")
-    told = json.loads(run("upsert", "notes", file, *options).out)
-    assert (told["created"], time.monotonic() - started_at < 20) == (1, True)
+    printed = json.loads(run("upsert", "notes", file, *options).out)
+    assert (printed["created"], time.monotonic() - started_at < 20) == (1, True)
 
 
-def test_a_job_that_was_refused_says_how_to_go_on(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a journal; without one there is nothing to go on with."""
+def test_a_refused_job_shows_how_to_resume(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message mentions the journal; without one the job cannot be resumed."""
     file = desk.file("t.csv", HEAD + good(1))
     monkeypatch.setenv("PLANHAT_API_TOKEN", "wrong")
     plain, job = run("upsert", "tickets", file), run("upsert", "tickets", file, "--journal", "job.db")
@@ -207,8 +207,8 @@ def test_a_job_that_was_refused_says_how_to_go_on(desk: Desk, monkeypatch: pytes
     assert [*desk.stored()] == ["@1"]
 
 
-def test_a_file_that_is_no_journal_is_refused_before_anything_is_sent(desk: Desk) -> None:
-    """It stays as it is."""
+def test_a_file_that_is_not_a_journal_is_refused_before_any_call(desk: Desk) -> None:
+    """The file is not changed."""
     file = desk.file("t.csv", HEAD + GOOD)
     ended = run("upsert", "tickets", file, "--journal", file)
     assert (ended.code, ended.err) == (2, [f"planhat-async: {file}: this is not a journal"])
@@ -217,8 +217,8 @@ def test_a_file_that_is_no_journal_is_refused_before_anything_is_sent(desk: Desk
 
 @pytest.mark.parametrize("options", [[], ["--dry-run"]])
 @pytest.mark.parametrize("name", [".", "folder"])
-def test_a_directory_is_no_journal(desk: Desk, name: str, options: list[str]) -> None:
-    """However it is named."""
+def test_a_directory_is_not_a_journal(desk: Desk, name: str, options: list[str]) -> None:
+    """The form of its name does not matter."""
     Path("folder").mkdir()
     ended = run("upsert", "tickets", desk.file("t.csv", HEAD + GOOD), "--journal", name, *options)
     message = f"planhat-async: {name} is a directory: name a file for the journal"
@@ -226,8 +226,8 @@ def test_a_directory_is_no_journal(desk: Desk, name: str, options: list[str]) ->
     assert desk.stored() == {}
 
 
-def test_rejects_of_a_job_whose_rows_have_changed_hold_this_run_s(desk: Desk) -> None:
-    """What the journal knows of other rows may be about rows that are no longer there."""
+def test_rejects_of_a_job_whose_rows_have_changed_are_those_of_this_run(desk: Desk) -> None:
+    """Entries of the journal may refer to rows that no longer exist."""
     bad = ",ada(at)acme.example,x.example,Hi\n"
     file = desk.file("t.csv", HEAD + bad + "".join(map(good, range(10, 40))) + bad)
     options = ("--journal", "job.db", "--chunk-size", "1")
@@ -239,8 +239,8 @@ def test_rejects_of_a_job_whose_rows_have_changed_hold_this_run_s(desk: Desk) ->
     assert Path("bad.csv").read_text().count("one of source_id or id is required") == 1
 
 
-def test_no_token_is_in_a_journal(desk: Desk) -> None:
-    """Nor any text of a row."""
+def test_the_journal_contains_no_token(desk: Desk) -> None:
+    """It contains no text of a row either."""
     run("upsert", "tickets", desk.file("t.jsonl", good_json(1)), "--journal", "job.db")
     content = Path("job.db").read_bytes()
     assert TOKEN.encode() not in content
@@ -248,7 +248,7 @@ def test_no_token_is_in_a_journal(desk: Desk) -> None:
 
 
 def test_rows_that_were_not_stored_can_be_corrected_and_sent(desk: Desk) -> None:
-    """They are in a file of the input's own format, which the same command takes."""
+    """The rejects file has the format of the input and is accepted by the same command."""
     file = desk.file("t.csv", HEAD + good(1) + ",ada(at)acme.example,x.example,Hi\n" + good(3))
     ended = run("upsert", "tickets", file, "--rejects", "bad.csv")
     assert (ended.code, ended.err[-1]) == (1, "1 row to be corrected is in bad.csv")
@@ -260,19 +260,19 @@ def test_rows_that_were_not_stored_can_be_corrected_and_sent(desk: Desk) -> None
     assert not Path("none.csv").exists()
 
 
-def test_a_job_s_rejects_are_those_of_all_its_runs(desk: Desk) -> None:
-    """What an earlier run found is in the file of the next one too."""
+def test_the_rejects_of_a_job_are_those_of_all_its_runs(desk: Desk) -> None:
+    """The file of the next run contains the rejects of an earlier one."""
     file = desk.file("t.csv", HEAD + good(1) + ",ada(at)acme.example,x.example,Hi\n" + good(3))
     for name in ("a.csv", "b.csv"):
         run("upsert", "tickets", file, "--journal", "job.db", "--rejects", name)
     assert Path("a.csv").read_text() == Path("b.csv").read_text()
 
 
-def test_rejects_of_a_rerun_that_ends_early_hold_what_earlier_runs_found(
+def test_rejects_of_a_rerun_that_ends_early_include_those_of_earlier_runs(
     desk: Desk,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Also in chunks that it did not come to; it is said what is not in the file, and how to go on."""
+    """Chunks that it did not reach count too; the output names the missing rows and the way to resume."""
     rows = [
         good(1),
         ",ada(at)acme.example,x.example,Hi\n",
@@ -309,8 +309,8 @@ def test_rejects_of_a_rerun_that_ends_early_hold_what_earlier_runs_found(
         ("bad.csv", "bad.csv is there already: move it away, it may hold rows that you have corrected"),
     ],
 )
-def test_rejects_that_could_not_be_written_are_refused_at_the_start(desk: Desk, name: str, message: str) -> None:
-    """Nothing is sent, and no earlier rejects are lost."""
+def test_an_unwritable_rejects_file_is_refused_at_the_start(desk: Desk, name: str, message: str) -> None:
+    """No row is sent, and no earlier rejects are lost."""
     file = desk.file("t.csv", HEAD + good(1))
     Path("folder").mkdir()
     Path("bad.csv").write_text("corrected by hand")
@@ -323,7 +323,7 @@ def test_rejects_in_a_folder_that_is_read_only_are_refused_at_the_start(
     desk: Desk,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """And not once everything is sent."""
+    """The error does not come after all rows are sent."""
     monkeypatch.setattr(os, "access", lambda _, mode: mode != os.W_OK)
     ended = run("upsert", "tickets", desk.file("t.csv", HEAD + good(1)), "--rejects", "bad.csv")
     assert (ended.code, ended.err) == (2, ["planhat-async: bad.csv: its folder is read-only"])
@@ -331,12 +331,12 @@ def test_rejects_in_a_folder_that_is_read_only_are_refused_at_the_start(
 
 
 @pytest.mark.parametrize("options", [[], ["--journal", "job.db"]])
-def test_rejects_that_do_not_fit_on_the_disk_are_missed(
+def test_rejects_that_do_not_fit_on_the_disk_are_reported(
     desk: Desk,
     monkeypatch: pytest.MonkeyPatch,
     options: list[str],
 ) -> None:
-    """The result is shown all the same; with a journal they can be had without sending anything again."""
+    """The result is shown all the same; with a journal, a rerun can write them without sending rows."""
 
     def fill_up(*_: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "bad.csv.part")
@@ -359,7 +359,7 @@ def test_rejects_that_do_not_fit_on_the_disk_are_missed(
 
 @pytest.mark.slow
 def test_rejects_are_not_copied_from_a_file_that_was_replaced(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Other rows are in the places of those that were read."""
+    """Other rows are at the same positions."""
     file = desk.file("t.csv", HEAD + ",ada(at)acme.example,x.example,Hi\n" + "".join(map(good, range(1, 2000))))
     add = Rejects.add
 
@@ -377,7 +377,7 @@ def test_rejects_are_not_copied_from_a_file_that_was_replaced(desk: Desk, monkey
 @pytest.mark.parametrize("name", ["job.db", "job.db-wal", "./here/../job.db", "linked.db", "t.csv", "folder/t.csv"])
 @pytest.mark.parametrize("is_there", [True, False])
 def test_rejects_overwrite_no_file_in_use(desk: Desk, name: str, *, is_there: bool) -> None:
-    """Neither journal nor input, by whatever name: it is refused before anything is sent."""
+    """They do not replace the journal or the input under any name; no row is sent."""
     file = desk.file("t.csv", HEAD + good(1) + ",ada(at)acme.example,x.example,Hi\n")
     Path("folder").symlink_to(desk.folder)
     Path("here").mkdir()
@@ -393,7 +393,7 @@ def test_rejects_overwrite_no_file_in_use(desk: Desk, name: str, *, is_there: bo
 
 
 def test_the_part_of_rejects_overwrites_no_file_in_use(desk: Desk) -> None:
-    """They have that name until they are complete."""
+    """The part has this name until they are complete."""
     file = desk.file("t.csv", HEAD + good(1))
     ended = run("upsert", "tickets", file, "--journal", "job.csv.part", "--rejects", "job.csv")
     assert (ended.code, ended.err) == (
@@ -402,30 +402,30 @@ def test_the_part_of_rejects_overwrites_no_file_in_use(desk: Desk) -> None:
     assert desk.stored() == {}
 
 
-def test_a_dry_run_sends_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It needs no token; the code says whether any row is invalid."""
+def test_a_dry_run_sends_no_rows(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It needs no token; the exit code shows whether any row is invalid."""
     monkeypatch.delenv("PLANHAT_API_TOKEN")
     file = desk.file("t.csv", HEAD + good(1) + ",ada(at)acme.example,x.example,Hi\n" + good(3))
     ended = run("upsert", "tickets", file, "--dry-run")
     assert (ended.code, ended.err) == (1, ["row 2 invalid: one of source_id or id is required"])
-    told = json.loads(run("upsert", "tickets", file, "--dry-run", "--json", "--chunk-size", "1").out)
-    assert (told["rows"], told["invalid"], told["to_send"], told["calls"]) == (3, 1, 2, 2)
-    assert told["problems"] == [{"row": 2, "key": None, "reason": "one of source_id or id is required"}]
+    printed = json.loads(run("upsert", "tickets", file, "--dry-run", "--json", "--chunk-size", "1").out)
+    assert (printed["rows"], printed["invalid"], printed["to_send"], printed["calls"]) == (3, 1, 2, 2)
+    assert printed["problems"] == [{"row": 2, "key": None, "reason": "one of source_id or id is required"}]
     assert run("upsert", "tickets", desk.file("u.csv", HEAD + good(1)), "--dry-run").code == 0
     monkeypatch.setenv("PLANHAT_API_TOKEN", TOKEN)
     assert desk.stored() == {}
 
 
-def test_a_dry_run_of_a_job_shows_what_is_left(desk: Desk) -> None:
-    """Of the same job only; its journal stays as it is."""
+def test_a_dry_run_of_a_job_shows_the_remaining_rows(desk: Desk) -> None:
+    """The job must be the same; its journal is not changed."""
     file = desk.file("t.csv", HEAD + good(1) + good(2))
     options = ("--chunk-size", "1", "--journal", "job.db", "--dry-run", "--json")
     assert json.loads(run("upsert", "tickets", file, *options).out)["calls"] == 2
     assert not Path("job.db").exists()
     assert run("upsert", "tickets", file, *options[:4]).code == 0
     content = Path("job.db").read_bytes()
-    told = json.loads(run("upsert", "tickets", file, *options).out)
-    assert (told["rows"], told["stored"], told["to_send"], told["calls"]) == (2, 2, 0, 0)
+    printed = json.loads(run("upsert", "tickets", file, *options).out)
+    assert (printed["rows"], printed["stored"], printed["to_send"], printed["calls"]) == (2, 2, 0, 0)
     ended = run("upsert", "tickets", file, *options, "--base-url", "http://127.0.0.1:9")
     assert (ended.code, ended.out) == (2, "")
     assert "base_url is http://127.0.0.1:9, was http" in ended.err[0]
@@ -433,8 +433,8 @@ def test_a_dry_run_of_a_job_shows_what_is_left(desk: Desk) -> None:
     assert sorted(path.name for path in desk.folder.glob("job*")) == ["job.db", "job.db-lock"]
 
 
-def test_a_mapping_file_fits_columns_constants_and_dates(desk: Desk) -> None:
-    """With options beside it."""
+def test_a_mapping_file_sets_columns_constants_and_dates(desk: Desk) -> None:
+    """Options are added to it."""
     desk.file("m.toml", 'time_zone = "UTC"\n[columns]\nID = "source_id"\nBought = "custom.bought"\n'
               '[constants]\ndomains = ["acme.example"]\n[dates]\n"custom.bought" = "%d/%m/%Y"\n')  # fmt: skip
     file = desk.file("t.csv", "ID,Mail,Bought\n@1,a,31/05/2024\n")
@@ -447,7 +447,7 @@ def test_a_mapping_file_fits_columns_constants_and_dates(desk: Desk) -> None:
 
 @pytest.mark.slow
 def test_standard_input_is_a_source(desk: Desk) -> None:
-    """Row by row, as it comes."""
+    """It is read row by row as data arrives."""
     with started(desk.folder, "upsert", "tickets", "-", "--format", "jsonl", "--json") as process:
         line = good_json(1).replace("@", desk.prefix)
         out, _ = process.communicate(line, timeout=20)
@@ -457,7 +457,7 @@ def test_standard_input_is_a_source(desk: Desk) -> None:
 
 @pytest.mark.slow
 def test_an_upsert_that_waits_for_standard_input_can_be_interrupted(desk: Desk) -> None:
-    """However long nobody writes to it: the thread that waits there does not hold up the end."""
+    """The thread that waits for input does not delay the end."""
     with started(desk.folder, "upsert", "tickets", "-", "--format", "jsonl", "--journal", "job.db") as process:
         assert process.stdin is not None
         assert process.stderr is not None
@@ -481,8 +481,8 @@ class SlowJob:
         yield
 
 
-def test_without_a_terminal_a_line_now_and_then_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every ten seconds."""
+def test_without_a_terminal_progress_is_logged_periodically(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line is printed every ten seconds."""
     lines: list[str] = []
     monkeypatch.setattr("planhat_async.cli.console.tell", lines.append)
     session: Any = SimpleNamespace(calls_left=7, seconds_until_bulk_call=lambda _: 0.0)

@@ -1,4 +1,4 @@
-"""Pretend user code, which only mypy reads: what it says of types is what users are promised."""
+"""User code that only mypy reads, to test the types that users see."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any, assert_type
 import aiohttp
 
 from planhat_async import (
+    Activity,
+    Analytics,
     Asset,
     Assets,
     Campaign,
@@ -32,12 +34,14 @@ from planhat_async import (
     Invoices,
     Issue,
     Issues,
+    KeyLookup,
     LeanCompanies,
     LeanCompany,
     License,
     Licenses,
     LineItem,
     LineItems,
+    Metric,
     NoAnswerError,
     Note,
     Notes,
@@ -60,6 +64,14 @@ from planhat_async import (
     RetryPolicy,
     Sale,
     Sales,
+    SendChunkResult,
+    SendError,
+    SendOptions,
+    SendOutcome,
+    SendProblem,
+    SendProblemGroup,
+    SendResult,
+    SendRun,
     Session,
     SessionStats,
     StatusChange,
@@ -93,7 +105,7 @@ from planhat_async.testing.sandbox_transport import SandboxTransport
 
 
 async def opening(client: aiohttp.ClientSession) -> None:
-    """All of a session's options; a token may be asked for."""
+    """Use all options of a session; a callable may return the token."""
     async with Session() as session:
         assert_type(session, Session)
         assert_type(session.stats, SessionStats)
@@ -109,7 +121,7 @@ async def opening(client: aiohttp.ClientSession) -> None:
 
 
 def reading(note: Note, task: Task, ticket: Ticket) -> None:
-    """Every field may be absent, and has its own type."""
+    """Use fields: each may be absent and has its own type."""
     assert_type(note.id, str | None)
     assert_type(note.date, datetime | None)
     assert_type(note.users, list[Person] | None)
@@ -127,7 +139,7 @@ def reading(note: Note, task: Task, ticket: Ticket) -> None:
 
 
 async def single_calls(session: Session) -> None:
-    """Each repository has its own record; tickets have no calls about one of them but deletion."""
+    """Use single calls: each repository has its own record; tickets have only deletion."""
     tasks, notes, tickets = Tasks(session), Notes(session), Tickets(session)
     assert_type(await tasks.get(srcid("7")), Task)
     assert_type(await notes.get(extid("7")), Note)
@@ -144,7 +156,7 @@ async def single_calls(session: Session) -> None:
 
 
 async def listing(session: Session) -> None:
-    """Options are checked by name and type, per model."""
+    """Use listings: options are checked by name and type for each model."""
     tasks, notes, tickets = Tasks(session), Notes(session), Tickets(session)
     async for task in tasks.iter(archived=False, company_id=["1", "2"], sort="-updated_at", max_records=10):
         assert_type(task, Task)
@@ -238,7 +250,7 @@ async def every_model(session: Session) -> None:  # noqa: PLR0915 - a few lines 
 
 
 async def upserting(session: Session, stream: AsyncIterator[dict[str, Any]]) -> None:
-    """Rows come from anywhere; every row is accounted for."""
+    """Use upserts: rows may come from any iterable, and every row has an outcome."""
     tickets = Tickets(session)
     result = await tickets.upsert_many([Ticket(source_id="7"), {"sourceId": "8"}], chunk_size=100, concurrency=1)
     assert_type(result, UpsertResult)
@@ -266,7 +278,7 @@ async def upserting(session: Session, stream: AsyncIterator[dict[str, Any]]) -> 
 
 
 def failing(error: Exception) -> None:
-    """What each error knows."""
+    """Use the attributes of each error."""
     match error:
         case StatusError():
             assert_type((error.status, error.body, error.retry_after), tuple[int, str, float | None])
@@ -291,7 +303,7 @@ async def testing_against_a_sandbox() -> None:
 
 
 async def walking(tasks: Tasks, tickets: Tickets) -> None:
-    """A walk hands out tasks, and then the time to go on from; a list can be resumed behind a record."""
+    """List changed tasks and get the time for the next listing; resume a list after a record."""
     walk = tasks.iter_updated_since(datetime.now(UTC), margin=60, company_id="c", archived=None, select=["action"])
     assert_type(walk, UpdatedSince[Task])
     async for task in walk:
@@ -305,7 +317,7 @@ async def walking(tasks: Tasks, tickets: Tickets) -> None:
 
 
 async def companies(session: Session) -> None:
-    """A model's options, calls and fields, as of the others."""
+    """Use companies: they have options, calls and fields like other models."""
     companies = Companies(session)
     assert_type(await companies.get(extid("acme")), Company)
     assert_type(await companies.get_many(["1"]), list[Company | None])
@@ -313,5 +325,31 @@ async def companies(session: Session) -> None:
     assert_type((await companies.page(limit=1))[0].domains, list[str] | None)
     assert_type(await companies.upsert_many([Company(name="Acme"), {"name": "Bee"}]), UpsertResult)
     assert_type(make_record(Company, 1, name="Acme"), Company)
+    lookup = await KeyLookup.load(companies, by="external_id", company_id=["1"])
+    assert_type(lookup, KeyLookup)
+    assert_type((lookup["42"], lookup.get("42")), tuple[str, str | None])
+    await KeyLookup.load("companies", by="external_id")  # type: ignore[arg-type]
     companies.iter(status="customer")  # type: ignore[call-arg]
     await companies.create(Note())  # type: ignore[arg-type]
+
+
+async def metrics_and_activities(session: Session, rows: AsyncIterator[dict[str, Any]]) -> None:
+    """Records, mappings, or both, from any iterable."""
+    options: SendOptions = {"chunk_size": 100, "max_bytes": 1000, "concurrency": 2}
+    async with Analytics(session, "uuid", host="https://x.example", max_in_flight=2) as analytics:
+        assert_type(await analytics.send_metrics([Metric(value=1), {"value": 1}], **options), SendResult)
+        assert_type(await analytics.track(Activity(email="a")), SendResult)
+        assert_type(await analytics.track(rows), SendResult)
+        await analytics.identify(email="a")
+        assert_type(analytics.read_metrics(company_id="c", since="2026-01-01"), AsyncGenerator[Metric, None])
+        async with analytics.sending_metrics(rows) as run:
+            assert_type(run, SendRun)
+            async for chunk in run:
+                assert_type(chunk, SendChunkResult)
+        assert_type(run.result.problems, list[SendProblem])
+        assert_type(run.result.problem_groups, tuple[SendProblemGroup, ...])
+        assert_type(run.result.not_accepted, dict[SendOutcome, tuple[range, ...]])
+        await analytics.send_metrics([5])  # type: ignore[list-item]
+        await analytics.identify("a")  # type: ignore[call-arg]
+        await analytics.send_metrics([], on_invalid="raise")  # type: ignore[call-arg]
+    assert_type(SendError("m", result=run.result).result, SendResult)

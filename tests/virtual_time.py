@@ -1,4 +1,4 @@
-"""An event loop whose clock jumps to the next thing to do, so that minutes of pacing take milliseconds."""
+"""An event loop whose clock jumps to the next event, so that minutes of waiting take milliseconds."""
 
 import asyncio
 import selectors
@@ -10,11 +10,11 @@ import event_loops
 
 T = TypeVar("T")
 
-_CREEP = 1e-6  # aiolimiter spins on a clock that stands still
+_CREEP = 1e-6  # aiolimiter loops endlessly on a clock that does not advance
 
 
 class _JumpingSelector(selectors.DefaultSelector):
-    """Adds the time it should have waited to its own clock."""
+    """Adds the time that it should have waited to its own clock."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,6 +40,6 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine from time 0 on."""
+    """Run a coroutine on a clock that starts at 0."""
     with asyncio.Runner(loop_factory=partial(event_loops.made, VirtualLoop)) as runner:
         return runner.run(main)

@@ -1,1 +1,1 @@
-"""Whole lists, read by this library and by what people use instead: `python -m benchmarks reading`."""
+"""Reading whole lists with this library and with alternatives: `python -m benchmarks reading`."""

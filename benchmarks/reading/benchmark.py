@@ -1,8 +1,8 @@
-"""Read whole lists of tasks, with this library and in other ways, each in a process of its own, the server in another.
+"""Read whole lists of tasks with this library and in other ways, each in its own process, the server in another.
 
-CPU time, stalls and calls are measured over the small list, in interleaved rounds. What takes long is measured once:
-the server with latency, and the large list. Those that would need minutes for the large list with latency (`cruds`,
-`robocorp-planhat`) read it without, for their memory.
+CPU time, stalls and calls are measured with the small list, in interleaved rounds. Slow measurements are made once:
+the server with latency, and the large list. Subjects that would take minutes for the large list with latency
+(`cruds`, `robocorp-planhat`) read it without latency, to measure their memory.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from benchmarks.results import Setting
 
 
 def steps(subjects: Subjects, small: int, large: int, rounds: int) -> Iterator[Step]:
-    """What is measured, in order."""
+    """Yield the measurements in order."""
     yield Step(Setting(n_rows=small), subjects, rounds)
     yield Step(Setting(n_rows=small, is_ticking=True), subjects, rounds)
     for latency in LATENCIES:

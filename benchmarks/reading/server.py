@@ -1,4 +1,4 @@
-"""A Planhat that lists tasks and does nothing else: no more work than sending bytes that are there already.
+"""A server that only lists tasks, at the cost of sending existing bytes.
 
 It ignores `select`.
 """
@@ -21,7 +21,7 @@ HEADERS = {"Content-Type": "application/json; charset=utf-8"}
 
 
 class Listing:
-    """What answers pages."""
+    """The handlers of pages."""
 
     def __init__(self, tasks: TaskList, counter: Counter) -> None:
         self._tasks = tasks
@@ -39,10 +39,10 @@ class Listing:
 
 
 async def _send(request: web.Request, text: memoryview) -> web.StreamResponse:
-    """Send a page in pieces: in one, it would be copied twice before it leaves."""
+    """Send a page in pieces; a single piece would be copied twice."""
     response = web.StreamResponse(headers=HEADERS)
     response.content_length = len(text) + 2
-    with suppress(ConnectionError):  # who reads ahead gives up what lies behind the end
+    with suppress(ConnectionError):  # a client that reads ahead cancels pages after the end
         await response.prepare(request)
         await response.write(b"[")
         for start in range(0, len(text), PIECE_BYTES):

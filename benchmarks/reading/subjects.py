@@ -56,7 +56,7 @@ FLOOR = Subject(
     name="bytes-alone",
     function=f"{READERS}.undecoded:read",
     packages=("aiohttp",),
-    note="four pages at a time, each piece thrown away as it comes, so that nobody could decode it",
+    note="four pages at a time, each piece discarded as it comes, so that it cannot be decoded",
 )
 
 SUBJECTS = (RECORDS, RAW_JSON, CRUDS, ROBOCORP, GATHERED, PYDANTIC, JOINED, FLOOR)

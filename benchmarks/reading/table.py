@@ -1,4 +1,4 @@
-"""Results as text: aligned tables, a line a subject."""
+"""Results as text: aligned tables, one line a subject."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ AGAINST = (PYDANTIC, CRUDS, JOINED, FLOOR)
 
 
 def table(results: Results, subjects: Sequence[Subject], small: int, large: int) -> str:
-    """All results, and what each subject is."""
+    """Return all results and a description of each subject."""
     costs = aligned(
         (f"{small:,} rows", "CPU us/row", *(f"x {one.name}" for one in AGAINST), "stall ms", "p99.9 ms", "calls"),
         (_costs(results, subject, small) for subject in subjects),

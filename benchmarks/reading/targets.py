@@ -1,4 +1,4 @@
-"""What reading is to reach, and whether it did."""
+"""The targets of reading, and whether they are met."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from benchmarks.subjects import Subject
 from benchmarks.targets import Target
 
 RECORDS_TO_PEERS = 0.55
-"""CPU time of records, to that of models and of dicts."""
+"""CPU time of records, as a ratio to that of models and of dicts."""
 RAW_JSON_TO_FLOOR = 2.5
-"""CPU time of raw JSON, to that of bytes nobody decodes, in one piece (as who decodes them has them) or thrown away."""
+"""CPU time of raw JSON, as a ratio to that of undecoded bytes, joined (as for decoding) or discarded."""
 STALL_ABOVE_FLOOR = 10.0
 """Milliseconds."""
 PEAK = 150.0
 """MB."""
 FLATNESS = 1.2
-"""Peak memory of the large list, to that of the small one; one reading differs from the next by a tenth."""
+"""Peak memory of the large list, as a ratio to that of the small one; measurements differ by a tenth."""
 WALL_TO_SEQUENTIAL = 0.35
-"""Wall time, to that of one page after another."""
+"""Wall time, as a ratio to that of one page after another."""
 LATENCIES = (0.05, 0.3)
-"""Seconds the server waits, besides none."""
+"""The server's latencies in seconds, besides 0."""
 LATENCY = LATENCIES[-1]
-"""The one that the large list is read with."""
+"""The latency for the large list."""
 
 
 def targets(results: Results, small: int, large: int) -> Iterator[str]:
-    """A line for each target."""
+    """Yield a line for each target."""
     for target in (*_cpu(results, small), *_stalls(results, small), *_memory(results, small, large)):
         yield target.line()
     for target in (_wall(results, large), *_calls(results, small, large)):

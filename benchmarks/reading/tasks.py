@@ -1,4 +1,4 @@
-"""The list that is read: tasks as long, and with as many fields, as those in Planhat's documentation."""
+"""The list to read: tasks of the size, and with the number of fields, of those in Planhat's documentation."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from array import array
 from typing import Any
 
 N_SHAPES = 96
-"""How many different tasks there are but for their `_id`."""
+"""The number of tasks that differ by more than their `_id`."""
 
 _NAMES = ("Niklas", "Sarah", "Diego", "Åsa Öberg", "José", "Mette", "Jürgen", "Ines")
 _COMPANIES = ("Grand Hotels", "Söder & Söner AB", "Acme Corporation", "Daimler Group", "Café Müller", "Northwind")
@@ -21,7 +21,7 @@ _SENTENCES = (
 
 
 class TaskList:
-    """All tasks as one text, of which any page is a slice."""
+    """All tasks as one text; each page is a slice of it."""
 
     def __init__(self, n_rows: int) -> None:
         rests = [_rest(n) for n in range(N_SHAPES)]
@@ -35,22 +35,22 @@ class TaskList:
         return len(self._starts) - 1
 
     def rows(self, offset: int, limit: int) -> range:
-        """The places of at most `limit` tasks."""
+        """Return the positions of at most `limit` tasks."""
         return range(len(self))[offset : offset + limit]
 
     def text(self, rows: range) -> memoryview:
-        """The JSON of these tasks, sorted by `_id`, without the brackets around them."""
+        """Return the JSON of these tasks, sorted by `_id`, without the surrounding brackets."""
         end = self._starts[rows.stop] - 1 if rows else self._starts[rows.start]
         return memoryview(self._rows)[self._starts[rows.start] : end]
 
     def descending(self, rows: range) -> bytes:
-        """The JSON of the tasks at these places, counted from the end."""
+        """Return the JSON of the tasks at these positions, counted from the end."""
         places = (len(self) - 1 - n for n in rows)
         return b"[%b]" % b",".join(self.text(range(n, n + 1)) for n in places)
 
 
 def _rest(n: int) -> bytes:
-    """A task's JSON behind its `_id`."""
+    """Return a task's JSON after its `_id`."""
     fields = {**_plan(n), **_people(n), **_text(n), **(_workflow(n) if n % 4 == 0 else {})}
     return json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode()[1:]
 

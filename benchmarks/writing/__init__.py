@@ -1,1 +1,1 @@
-"""Bulk upserts, by this library and by what people use instead: `python -m benchmarks writing`."""
+"""Bulk upserts with this library and with alternatives: `python -m benchmarks writing`."""

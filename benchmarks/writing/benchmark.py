@@ -1,8 +1,8 @@
-"""Tickets from a generator, in chunks of 5,000, written by a process of its own each time; the server has another.
+"""Write tickets from a generator in chunks of 5,000, each time in a process of its own, the server in another.
 
-CPU time and stalls come from the small number of rows, in interleaved rounds; what takes long is done once: with
-latency, and many rows. What the generator costs is in every number, and in a line of its own. This library is given
-limits of pace that it never reaches: Planhat's own would decide how long everything takes.
+CPU time and stalls are measured with the small number of rows, in interleaved rounds. Slow measurements are made
+once: latency, and many rows. The cost of the generator is in every number, and in a line of its own. This library
+has rate limits that it never reaches; Planhat's own would determine every duration.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from benchmarks.writing.targets import targets
 
 
 def steps(subjects: Subjects, small: int, large: int, rounds: int) -> Iterator[Step]:
-    """What is measured, in order."""
+    """Yield the measurements in order."""
     senders = [one for one in subjects if not one.is_alone]
     yield Step(Setting(n_rows=small), [one for one in subjects if one is not IDLE], rounds)
     ticking = Setting(n_rows=small, is_ticking=True)
-    yield Step(ticking, [one for one in senders if one.is_slow])  # how it stalls needs no rounds to be seen
+    yield Step(ticking, [one for one in senders if one.is_slow])  # stalls need no rounds to show
     yield Step(ticking, [one for one in subjects if one is IDLE or not (one.is_slow or one.is_alone)], rounds)
     yield Step(Setting(n_rows=small, latency=LATENCY), senders)
     yield Step(Setting(n_rows=large, latency=LATENCY), [one for one in senders if not one.is_slow])

@@ -10,7 +10,7 @@ DICTS = Subject(
     name="upsert_many",
     function=f"{WRITERS}.upserts:write_dicts",
     packages=("planhat-async",),
-    note="dicts, checked, each encoded once; four chunks in flight; no limit of pace that is felt",
+    note="dicts, checked, each encoded once; four chunks in flight; no effective rate limit",
     is_ours=True,
 )
 RECORDS = Subject(
@@ -31,13 +31,13 @@ CRUDS_CHUNKS = Subject(
     name="cruds by chunks",
     function=f"{WRITERS}.cruds_lists:write_chunks",
     packages=("cruds", "urllib3"),
-    note="dicts, a list as long as one call takes at a time: nobody holds all rows, and it never sleeps",
+    note="dicts, the rows of one call at a time: no list holds all rows, and it never sleeps",
 )
 AIOHTTP = Subject(
     name="aiohttp json=",
     function=f"{WRITERS}.hand_written:write_json",
     packages=("aiohttp",),
-    note="dicts, four chunks in flight; nothing is checked or kept account of",
+    note="dicts, four chunks in flight; rows are neither checked nor counted",
 )
 ELASTIC = Subject(
     name="elasticsearch",
@@ -55,14 +55,14 @@ DICTS_ALONE = Subject(
     name="(the dicts)",
     function=f"{WRITERS}.unwritten:make_dicts",
     packages=(),
-    note="what the generator of dicts costs, which is in every number but that of records",
+    note="the cost of the generator of dicts, which is in every number but that of records",
     is_alone=True,
 )
 RECORDS_ALONE = Subject(
     name="(the records)",
     function=f"{WRITERS}.unwritten:make_records",
     packages=("planhat-async",),
-    note="what the generator of records costs",
+    note="the cost of the generator of records",
     is_alone=True,
 )
 IDLE = Subject(

@@ -1,4 +1,4 @@
-"""What writing cost, as text: a line a subject."""
+"""The cost of writing as text, one line a subject."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LATENCY = 0.3
 
 
 def table(results: Results, subjects: Sequence[Subject], small: int, large: int) -> str:
-    """All results, and what each subject is."""
+    """Return all results and a description of each subject."""
     against = (f"x {one.name}" for one in AGAINST)
     costs = aligned(
         (f"{small:,} rows", "CPU us/row", "less the rows'", *against, "stall ms", "p99.9 ms", "calls"),

@@ -1,4 +1,4 @@
-"""What writing is to reach, and whether it did."""
+"""The targets of writing, and whether they are met."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ CPU: tuple[tuple[Subject, Subject, float], ...] = (
     (RECORDS, CRUDS, 0.75),
     (RECORDS, ELASTIC, 0.45),
 )
-"""How much of another's CPU time each may take, what the rows themselves cost included."""
+"""The CPU time of each, as a ratio to that of another, including the cost of the rows."""
 STALL = 10.0
 """Milliseconds."""
 PEAK = 200.0
 """MB."""
 FLATNESS = 1.2
-"""Peak memory of many rows, to that of few; one measurement differs from the next by a tenth."""
+"""Peak memory of many rows, as a ratio to that of few; measurements differ by a tenth."""
 
 
 def targets(results: Results, small: int, large: int) -> Iterator[str]:
-    """A line for each target."""
+    """Yield a line for each target."""
     for target in (*_cpu(results, small), *_stalls(results, small), *_memory(results, small, large)):
         yield target.line()
 

@@ -1,7 +1,7 @@
-"""What is written: tickets as a help desk exports them, 450 to 900 bytes of JSON each, one after another.
+"""The rows to write: tickets like a help desk's export, 450 to 900 bytes of JSON each, one after another.
 
-The dicts and the records say the same. Each is made anew when it is asked for, its texts too, as rows of a file or of
-a database would be: texts that had been sent before would be encoded faster.
+The dicts and the records are equal. Each row is created anew with its texts, like rows of a file or a database:
+texts that were sent before would be encoded faster.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from planhat_async import Ticket
 
 N_SHAPES = 96
-"""How many different tickets there are but for their numbers."""
+"""The number of tickets that differ by more than their numbers."""
 
 _NAMES = ("Niklas Berg", "Sarah Cole", "Diego Paz", "Åsa Öberg", "José Lima", "Mette Holm", "Jürgen Kurz", "Ines Roth")
 _DOMAINS = ("grand-hotels.example", "soder.example", "acme.example", "daimler.example", "cafe-muller.example")
@@ -38,7 +38,7 @@ _SHAPES = tuple(
 
 
 def dicts(n_rows: int) -> Iterator[dict[str, Any]]:
-    """Tickets as mappings, in Planhat's spelling."""
+    """Yield tickets as mappings, with Planhat's names."""
     for n in range(n_rows):
         name, domain, title, status, text = _SHAPES[n % N_SHAPES]
         yield {
@@ -56,7 +56,7 @@ def dicts(n_rows: int) -> Iterator[dict[str, Any]]:
 
 
 def records(n_rows: int) -> Iterator[Ticket]:
-    """The same tickets as records."""
+    """Yield the same tickets as records."""
     for n in range(n_rows):
         name, domain, title, status, text = _SHAPES[n % N_SHAPES]
         yield Ticket(

@@ -9,13 +9,14 @@ from planhat_async._convert.json import (
     excerpt,
     row_id,
     row_view,
+    split_object,
     without_fields,
 )
 from planhat_async._convert.pages import row_ids, split_rows
 from planhat_async._convert.records import decode_record
 from planhat_async._convert.requirements import Requirements, requirements_of
 from planhat_async._convert.row_converter import RowConverter, row_converter, to_wire
-from planhat_async._convert.successes import deleted_in, record_in, record_or_sent, says_error
+from planhat_async._convert.successes import acknowledgement_in, deleted_in, record_in, record_or_sent, says_error
 from planhat_async._convert.text import printable
 from planhat_async._convert.values import read_time, type_in_words, write_time
 
@@ -26,6 +27,8 @@ __all__ = [
     "FingerprintFields",
     "Requirements",
     "RowConverter",
+    "acknowledgement_in",
+    "camel_case",
     "decode_json",
     "decode_record",
     "deleted_in",
@@ -45,6 +48,7 @@ __all__ = [
     "row_view",
     "says_error",
     "spellings_of",
+    "split_object",
     "split_rows",
     "to_wire",
     "type_in_words",

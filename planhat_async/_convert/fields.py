@@ -95,9 +95,11 @@ def wire_path(cls: type, name: str) -> str:
             raise ValueError(f"{name!r} holds a comma, which would make two names of it")
         return name
     field = spellings_of(cls).get(name)
-    if field is None:
+    if field is not None:
+        return field.wire
+    if not getattr(cls, "HAS_OTHER_FIELDS", False) or not re.fullmatch(r"\w+", name):
         raise ValueError(unknown_field(cls, name))
-    return field.wire
+    return name
 
 
 def unknown_field(cls: type, name: Any) -> str:

@@ -12,6 +12,7 @@ from planhat_async._convert.fields import spellings_of, wire_path
 from planhat_async._convert.values import SCALAR_CHECKS, read_time
 from planhat_async.records import Model
 from planhat_async.records.arguments import several
+from planhat_async.records.keys import is_record_id
 
 Fingerprint: TypeAlias = tuple[tuple[Any, ...], tuple[Any, ...]]
 """The values of the unique fields, and those of the others."""
@@ -28,6 +29,8 @@ class FingerprintFields:
     others: tuple[str, ...]
     times: frozenset[str]
     """Which of them are times, written in more than one way."""
+    company: str | None = None
+    """The field of the company: lists show its `_id`, whichever key was sent."""
 
     @property
     def select(self) -> str:
@@ -48,6 +51,8 @@ class FingerprintFields:
         for name, value in zip(self.unique, fingerprint[0], strict=True):
             if value is None or value == "":
                 raise ValueError(f"verify_by: {name} must be text, a number or a time, and not blank")
+            if name == self.company and not is_record_id(value):
+                raise ValueError(f"verify_by: {name} must be an _id: Planhat shows no other key of a company")
         return fingerprint
 
     def _value(self, record: Mapping[str, Any], name: str) -> Any:
@@ -85,7 +90,8 @@ def fingerprint_fields(model: Model, names: Sequence[str]) -> FingerprintFields:
     unique = tuple(_checked_wire(model, name) for name in several("verify_by", names, of="field names"))
     spelled, others = spellings_of(model.record), model.discriminator
     times = frozenset(name for name in (*unique, *others) if name in spelled and spelled[name].type is datetime)
-    return FingerprintFields(unique, others, times)
+    company = None if model.company_field is None else wire_path(model.record, model.company_field)
+    return FingerprintFields(unique, others, times, company)
 
 
 def _checked_wire(model: Model, name: str) -> str:
@@ -95,6 +101,8 @@ def _checked_wire(model: Model, name: str) -> str:
     field = spellings_of(model.record)[wire]
     if field.type not in SCALAR_CHECKS:
         raise ValueError(f"verify_by: {field.name} holds more than a single value")
+    if field.name in model.altered:
+        raise ValueError(f"verify_by: Planhat changes {field.name}, so rows cannot be recognised by it")
     if not field.is_writable or field.name in model.match:
         raise ValueError(f"verify_by: {field.name} is not a field that rows without a key are sent with")
     return wire

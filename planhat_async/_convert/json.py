@@ -30,6 +30,7 @@ class _OnlyId(msgspec.Struct):
 
 _decode = msgspec.json.Decoder().decode
 _encoder = msgspec.json.Encoder()
+_split_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _id_reader = msgspec.json.Decoder(_OnlyId)
 
 
@@ -41,6 +42,22 @@ def encode_json(value: Any) -> bytes:
             record, endless nesting. The encoder itself would write NaN as null, and a record in snake_case.
     """
     return encode_plain(plain(value))
+
+
+def split_object(body: bytes) -> dict[str, bytes] | None:
+    """The values of an object as bytes, by their names, at a fraction of the cost of decoding them.
+
+    Returns:
+        The values; `None` if the body is JSON but not an object.
+
+    Raises:
+        DecodeError: It is not JSON.
+    """
+    try:
+        return {name: bytes(value) for name, value in _split_object(body).items()}
+    except (ValueError, RecursionError):
+        answer = decode_json(body)
+    return {name: encode_plain(value) for name, value in answer.items()} if isinstance(answer, dict) else None
 
 
 def encode_plain(value: Any) -> bytes:

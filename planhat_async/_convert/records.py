@@ -78,7 +78,10 @@ class RowReader:
     def read(self, row: bytes) -> Any:
         """The record in a row's bytes; raises ValueError or RecursionError if the row is unusual."""
         decode, fill = self._decode_fill  # together: another thread may learn meanwhile
-        return fill(decode(row))
+        try:
+            return fill(decode(row))
+        except TypeError as error:  # a day of another type
+            raise ValueError(str(error)) from None
 
     def learn(self, record: Any) -> None:
         """Expect the undocumented fields of an unusual row's record in the next ones."""

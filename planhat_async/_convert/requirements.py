@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date, datetime
 from functools import cache, partial
 from typing import Any
 
 import attrs
 
 from planhat_async._convert.codegen import generated_function
-from planhat_async._convert.fields import fields_of
-from planhat_async.keys import is_record_id
+from planhat_async._convert.fields import fields_of, wire_path
 from planhat_async.records import Model
+from planhat_async.records.keys import is_record_id
 
 _MAX_KNOWN_COMPANIES = 5000
 _MAX_SHOWN = 60
+_NEVER_BLANK = {int, float, bool, date, datetime}
+"""Types of fields that hold a value unless they are `None`."""
 
 
 @attrs.frozen(kw_only=True)
@@ -39,6 +42,7 @@ class Requirements:
 def requirements_of(model: Model) -> Requirements:
     """The checks of this model's rows, generated once: every row passes through them."""
     wires = {name: field.wire for name, field in fields_of(model.record).items()}
+    wires |= {name: wire_path(model.record, name) for group in (*model.needs, *model.upsert_needs) for name in group}
     companies: set[str] = set()  # most rows share one, so those found valid are remembered
     names = {
         "is_record_id": is_record_id,
@@ -55,7 +59,7 @@ def requirements_of(model: Model) -> Requirements:
     lines = {
         "check_upsert": _lines_for_upsert(model, wires),
         "check_update": update,
-        "check_creation": [*update, *_lines_for_missing(model, model.needs, wires)],
+        "check_creation": [*update, *_lines_for_missing(model, model.needs)],
     }
     return Requirements(
         **{name: generated_function(body, names, name=f"{name} of {model.name}") for name, body in lines.items()}
@@ -80,7 +84,7 @@ def _lines_for_upsert(model: Model, wires: Mapping[str, str]) -> Iterator[str]:
     yield from _lines_for_company(model, wires)
     yield "if keys:"
     yield f"    return keys, {_is_partial(model, wires)}"
-    yield from _lines_for_missing(model, model.upsert_needs, wires)
+    yield from _lines_for_missing(model, model.upsert_needs)
     yield "return keys, False"
 
 
@@ -100,22 +104,34 @@ def _lines_for_company(model: Model, wires: Mapping[str, str]) -> Iterator[str]:
 
 def _is_partial(model: Model, wires: Mapping[str, str]) -> str:
     """An expression: whether a row with a key lacks a field that a creation requires."""
-    groups = [group for group in model.upsert_needs if not set(group) <= set(model.match)]
-    got = {name: f"row.get({wires[name]!r})" for group in groups for name in group}
-    lacks = [f"not ({' or '.join(got[name] for name in group)})" for group in groups]
+    # A row with a key has a field of a group that holds all keys.
+    groups = [group for group in model.upsert_needs if not set(model.match) <= set(group)]
+    lacks = [_lacks_all(model, group) for group in groups]
     return " or ".join([*lacks, *(f"({_lacks_other(wires, *one)})" for one in model.needs_with)]) or "False"
 
 
-def _lines_for_missing(model: Model, needs: Iterable[tuple[str, ...]], wires: Mapping[str, str]) -> Iterator[str]:
+def _lines_for_missing(model: Model, needs: Iterable[tuple[str, ...]]) -> Iterator[str]:
     """Lines that refuse a row without any field of a group, or without one that another field requires."""
+    wires = {name: field.wire for name, field in fields_of(model.record).items()}
     for group in needs:
-        yield f"if not ({' or '.join(f'row.get({wires[name]!r})' for name in group)}):"
+        yield f"if {_lacks_all(model, group)}:"
         *most, last = group
         required = f"one of {', '.join(most)} or {last} is required" if most else f"{last} is required"
         yield f"    raise ValueError({required!r})"
     for name, value, other in model.needs_with:
         yield f"if {_lacks_other(wires, name, value, other)}:"
         yield f"    raise ValueError({f'{other} is required where {name} is {value!r}'!r})"
+
+
+def _lacks_all(model: Model, group: Iterable[str]) -> str:
+    """An expression: whether a row has no field of a group. A blank text is no value; 0 is one, such as a score."""
+    fields = fields_of(model.record)
+    given = [
+        f"row.get({wire_path(model.record, name)!r})"
+        + (" is not None" if name in fields and fields[name].type in _NEVER_BLANK else "")
+        for name in group
+    ]
+    return f"not ({' or '.join(given)})"
 
 
 def _lacks_other(wires: Mapping[str, str], name: str, value: str, other: str) -> str:

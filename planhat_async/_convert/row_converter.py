@@ -71,7 +71,8 @@ class RowConverter:
             return self._from_record(row)
         if isinstance(row, Mapping):
             return self._from_mapping(row)
-        raise TypeError(f"a {self._cls.__name__} or a mapping, not {type(row).__name__}")
+        name = self._cls.__name__
+        raise TypeError(f"{'an' if name[0] in 'AEIO' else 'a'} {name} or a mapping, not {type(row).__name__}")
 
     def _is_sendable(self, name: Any, value: Any) -> bool:
         """Whether `None`, a list or an object is sent unchanged."""
@@ -85,15 +86,19 @@ class RowConverter:
         spelled = self._spelled
         out: dict[str, Any] = {}
         for name, value in row.items():
-            spelling = spelled.get(name)
-            if spelling is None:
-                raise ValueError(unknown_field(self._cls, name))
+            spelling = spelled.get(name) or self._unknown(name)
             wire, unchecked_type, check = spelling
             out[wire] = value if value is None or type(value) is unchecked_type else check(value)
         if len(out) != len(row):
-            twice = next(f.name for f in fields_of(self._cls).values() if {f.name, f.wire} <= row.keys())
+            fields = (field for field in fields_of(self._cls).values() if field.name != field.wire)
+            twice = next(field.name for field in fields if {field.name, field.wire} <= row.keys())
             raise ValueError(f"{twice} is given twice, in both spellings")
         return out
+
+    def _unknown(self, name: Any) -> Spelling:
+        if not self._cls.HAS_OTHER_FIELDS or not isinstance(name, str):
+            raise ValueError(unknown_field(self._cls, name))
+        return name, None, plain
 
 
 row_converter = cached(RowConverter)

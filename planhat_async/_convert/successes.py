@@ -7,6 +7,7 @@ changed or deleted is then unknown, and must not be reported as done.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from planhat_async._convert.json import decode_json, encode_plain
@@ -30,29 +31,33 @@ def record_in(cls: type[R], body: bytes) -> R:
     record = decode_record(cls, body)
     if not isinstance(record.id, str) or not record.id:
         raise DecodeError("it has no _id")
-    if says_error(record.extra) and record == cls(id=record.id, extra=record.extra):
+    is_bare = not cls.HAS_OTHER_FIELDS and record == cls(id=record.id, extra=record.extra)
+    if is_bare and says_error(record.extra):
         raise DecodeError("it holds an error", id=record.id)
     return record
 
 
 def record_or_sent(cls: type[R], body: bytes, sent: Mapping[str, Any]) -> R:
     """The record in an answer, or else what was sent; raises DecodeError for an error or a page of HTML."""
-    answer = _acknowledgement_in(body)
+    answer = None
+    with suppress(DecodeError):
+        answer = decode_json(body)
     if isinstance(answer, Mapping) and "_id" in answer:
         return record_in(cls, body)
+    acknowledgement_in(body)
     return decode_record(cls, encode_plain(sent))
 
 
 def deleted_in(body: bytes) -> bool:
     """Whether the answer to a DELETE does not count 0 deletions; raises DecodeError for an error or a page of HTML."""
-    answer = _acknowledgement_in(body)
+    answer = acknowledgement_in(body)
     if not isinstance(answer, Mapping) or "_id" in answer:
         return True
     return bool(answer.get("deletedCount", answer.get("n")) != 0)
 
 
-def _acknowledgement_in(body: bytes) -> Any:
-    """The JSON or the words such as OK in a success; `None` if it is empty."""
+def acknowledgement_in(body: bytes) -> Any:
+    """The JSON or the words such as OK in a success, `None` if it is empty; raises DecodeError for an error or HTML."""
     text = body.strip(_BLANK)
     if not text:
         return None

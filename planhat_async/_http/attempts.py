@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 
 import attrs
@@ -15,7 +15,7 @@ from planhat_async._http.pacer import Pacer, RefusedTooLongError, Slot
 from planhat_async._http.retries import AttemptResult, History, RetryBudget, RetryPolicy, unreadable
 from planhat_async._http.tokens import TokenSource
 from planhat_async._http.transport import Timeouts, Transport
-from planhat_async._http.wire import Request, Response, calls_left, error_from, retry_after
+from planhat_async._http.wire import HINTS, Request, Response, calls_left, error_from, retry_after
 from planhat_async.errors import DecodeError, NoAnswerError, NotSentError
 
 Notify = Callable[[], object]
@@ -66,6 +66,8 @@ class AttemptLoop:
     timeouts: Timeouts
     stats: SessionStats
     is_open: Callable[[], bool]
+    hints: Mapping[int, str] = HINTS
+    """What to check after an error status, for messages."""
     budget: RetryBudget = attrs.field(
         init=False, default=attrs.Factory(lambda self: RetryBudget(self.policy.budget), takes_self=True)
     )
@@ -99,7 +101,8 @@ class AttemptLoop:
             return attrs.evolve(result, follows_unknown=True) if history.may_be_done else result
         if history.is_done_already(result):
             return Response(status=200, headers=result.headers)
-        raise history.annotated(error_from(request, result, base_url=self.base_url, now=time.time()), now=clock())
+        refusal = error_from(request, result, base_url=self.base_url, now=time.time(), hints=self.hints)
+        raise history.annotated(refusal, now=clock())
 
     async def _run(self, history: History, on_sent: Notify, on_not_processed: Notify) -> AttemptResult:
         """Make attempts as long as that is safe and worthwhile; returns the last result."""

@@ -29,11 +29,12 @@ class TokenSource:
 
     __slots__ = ("_asking", "_function", "_used")
 
-    def __init__(self, token: str | TokenFunction) -> None:
+    def __init__(self, token: str | Token | TokenFunction) -> None:
         self._asking: _Asking | None = None
         try:
             self._function = token if callable(token) else None
-            self._used = deque([] if callable(token) else [Token(token)], maxlen=_REMEMBERED)
+            known = [] if callable(token) else [token if isinstance(token, Token) else Token(token)]
+            self._used = deque(known, maxlen=_REMEMBERED)
         finally:
             del token
 

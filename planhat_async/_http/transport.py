@@ -112,10 +112,10 @@ class AiohttpTransport:
     async def send(self, request: Request, *, token: Token, timeouts: Timeouts) -> Response:
         """Make one attempt; see `Transport`."""
         attempt = _Attempt(token, _Body(request.body) if request.body else None)
+        failure: NoAnswerError | DecodeError
         try:
             return await self._send(request, attempt, timeouts)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            failure: NoAnswerError
             if attempt.may_have_been_sent(error):
                 problem = f"sent to {self.base_url}, but no answer came {_reason(error)}"
                 failure = request.failure(UnknownOutcomeError, problem)
@@ -123,8 +123,12 @@ class AiohttpTransport:
                 late = f"(timeout): not within {timeouts.connect:g} s (Timeouts.connect)"
                 reason = late if isinstance(error, TimeoutError) else _reason(error)
                 failure = request.failure(NotSentError, f"no connection to {self.base_url} {reason}")
+        except DecodeError as error:
+            failure = error.with_traceback(None)
         except asyncio.CancelledError as cancelled:
             cancelled.nothing_sent = not attempt.may_have_been_sent(cancelled)  # type: ignore[attr-defined]
+            # A traceback may show local variables, and aiohttp's contain the headers and the URL.
+            cancelled.__traceback__ = cancelled.__context__ = None
             raise
         # Raised outside the handler: a traceback shows an error's context, and aiohttp's contains the headers.
         raise failure
@@ -133,7 +137,7 @@ class AiohttpTransport:
         session = self._open()
         async with session.request(
             request.method,
-            URL(self.base_url + request.path, encoded=True).with_query(request.params),
+            URL(self.base_url + attempt.token.address(request.path), encoded=True).with_query(request.params),
             data=attempt.body,
             headers={"Accept": "application/json", "Content-Type": "application/json"},
             raise_for_status=False,  # it would discard the body
@@ -198,7 +202,7 @@ class _Attempt:
     A request without a body counts as sent unless aiohttp could not connect.
     """
 
-    _token: Token
+    token: Token
     body: _Body | None
     _own_body: _Body | None = None
     """The body, unless a middleware of the caller has replaced it."""
@@ -210,7 +214,8 @@ class _Attempt:
     ) -> aiohttp.ClientResponse:
         if self._failure is not None:
             raise self._failure
-        request.headers["Authorization"] = self._token.header()
+        if header := self.token.header():
+            request.headers["Authorization"] = header
         self._own_body = self.body if request.body is self.body else None
         try:
             response = await handler(request)

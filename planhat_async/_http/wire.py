@@ -40,7 +40,7 @@ _BY_STATUS: dict[int, type[StatusError]] = {
     413: PayloadTooLargeError,
     429: RateLimitedError,
 }
-_HINTS = {
+HINTS: Mapping[int, str] = {
     401: "the token is wrong, or belongs to another region than this base URL",
     403: "the token may not do this; it may still do other things",
     429: "over the limit of calls, and waiting longer would outlast RetryPolicy.total",
@@ -78,8 +78,8 @@ class Response:
     """One answer."""
 
     status: int
-    headers: Mapping[str, str] = attrs.field(factory=dict)
-    """Names in lower case."""
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    """Names in lower case. A `Location` may quote the request, which is why the repr has none."""
     pieces: tuple[bytes, ...] = attrs.field(default=(b"",), alias="body", converter=_in_pieces, repr=False)
     """The body as it came from the network: joining a large one would block the event loop."""
     follows_unknown: bool = attrs.field(default=False, eq=False, repr=False)
@@ -101,13 +101,23 @@ class Response:
         return 200 <= self.status < 300
 
 
-def error_from(request: Request, response: Response, *, base_url: str, now: float) -> StatusError:
-    """The error for an answer that is not 2xx; `now` is the time since the epoch."""
+def error_from(
+    request: Request, response: Response, *, base_url: str, now: float, hints: Mapping[int, str] = HINTS
+) -> StatusError:
+    """The error for an answer that is not 2xx.
+
+    Args:
+        request: The request.
+        response: The answer.
+        base_url: The server, for the message.
+        now: Seconds since the epoch.
+        hints: What to check, by status.
+    """
     status = response.status
     cls = ServerError if status >= 500 else _BY_STATUS.get(status, StatusError)
     body = excerpt(response.body)
     quoted = f": {printable(body.strip(), 200)}" if body.strip() else ""
-    hint = f" ({_HINTS[status]})" if status in _HINTS else ""
+    hint = f" ({hints[status]})" if status in hints else ""
     wait = retry_after(response, now=now)
     if wait is not None:
         hint += f"; Retry-After: {wait:.0f} s"
@@ -203,8 +213,22 @@ def _climbs(path: str) -> bool:
         path = decoded
 
 
-def checked_base_url(base_url: str, *, allow_plain_http: bool = False) -> str:
+def checked_base_url(
+    base_url: str,
+    *,
+    allow_plain_http: bool = False,
+    example: str = DEFAULT_BASE_URL,
+    option: str = "--base-url or PLANHAT_BASE_URL",
+    secret: str = "the token",  # noqa: S107 - a word for messages
+) -> str:
     """The base URL without a trailing slash.
+
+    Args:
+        base_url: The URL.
+        allow_plain_http: Whether unencrypted HTTP to another machine is allowed.
+        example: A valid URL, for messages.
+        option: Where the URL is set, for messages.
+        secret: What requests contain, for messages.
 
     Raises:
         ValueError: It is not an http(s) URL of a host and an optional path, or it would send the token unencrypted to
@@ -218,9 +242,9 @@ def checked_base_url(base_url: str, *, allow_plain_http: bool = False) -> str:
     if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
         # It may be the token, passed by mistake: quote it only if it begins like a URL.
         shown = f", not {base_url!r}" if base_url.startswith("http") else ""
-        raise ValueError(f"the base URL must look like {DEFAULT_BASE_URL}{shown}: see --base-url or PLANHAT_BASE_URL")
+        raise ValueError(f"the base URL must look like {example}{shown}: see {option}")
     if parts.scheme == "http" and not (allow_plain_http or _is_loopback(parts.hostname)):
-        raise ValueError(f"{base_url!r} would send the token unencrypted: use https")
+        raise ValueError(f"{base_url!r} would send {secret} unencrypted: use https")
     return base_url.rstrip("/")
 
 
@@ -276,8 +300,12 @@ class Token:
         raise TypeError("a token cannot be pickled")
 
     def header(self) -> str:
-        """The value of `Authorization`."""
+        """The value of `Authorization`; empty if the header is not sent."""
         return f"Bearer {self._text()}"
+
+    def address(self, path: str) -> str:
+        """The path of a request as it is sent: a token that belongs in the path replaces its placeholder there."""
+        return path
 
     def hidden_in(self, body: bytes) -> bytes:
         """An answer's body without the token: an error page of a proxy may quote the request."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Generator, Iterable, Iterator, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import attrs
 
 from planhat_async._convert import printable
-from planhat_async.batching.chunker import Chunker
-from planhat_async.batching.chunks import Chunk, Row
+from planhat_async.batching.chunks import Row
 from planhat_async.batching.row_inputs import refusal_of_text
 from planhat_async.results import Outcome, Problem
 
@@ -22,9 +21,41 @@ _BYTES_PER_TURN = 2**18
 _BYTES_OF_ANY_ROW = 2500
 """The fixed cost of a row, as the number of bytes that take as long to encode."""
 
+C_co = TypeVar("C_co", covariant=True)
+C = TypeVar("C")
+
+
+class Cutter(Protocol[C_co]):
+    """Cuts rows into chunks; see `Chunker`."""
+
+    @property
+    def has_due(self) -> bool:
+        """Whether a chunk may be handed on."""
+        ...
+
+    def feed(self, row: Row, /) -> None:
+        """Add a row."""
+        ...
+
+    def refuse(self, problem: Problem, /) -> None:
+        """Add a row that must not be sent."""
+        ...
+
+    def objection_to(self, row: Row, /) -> Problem | None:
+        """Why a row cannot be added, if it cannot."""
+        ...
+
+    def end_input(self) -> None:
+        """Note that there are no more rows."""
+        ...
+
+    def due(self) -> Iterator[C_co]:
+        """Hand out the chunks that are due."""
+        ...
+
 
 @attrs.define
-class InputProducer:
+class InputProducer(Generic[C]):
     """Feeds an input to a chunker, and hands on the chunks that it cuts.
 
     Other tasks run after some hundred rows or a quarter of a megabyte.
@@ -34,8 +65,8 @@ class InputProducer:
     """The input; a generator, or an asynchronous iterator that has `aclose`, is closed however the run ends."""
     prepare: Prepare
     """Checks and encodes a row."""
-    chunker: Chunker
-    hand_on: Callable[[Chunk], Awaitable[None]]
+    chunker: Cutter[C]
+    hand_on: Callable[[C], Awaitable[None]]
     """Takes a chunk; the input waits until it returns."""
     is_strict: bool = False
     """Whether an invalid row is an error."""
@@ -95,25 +126,27 @@ class InputProducer:
 
     def _feed(self, position: int, item: Any) -> None:
         """Add a row to a chunk, or to the invalid rows: from here on it is accounted for."""
-        self._bytes_left -= _BYTES_OF_ANY_ROW
         try:
             row = self.prepare(position, item)
         except (ValueError, TypeError) as error:
-            problem = _invalid(position, error)
+            self._bytes_left -= _BYTES_OF_ANY_ROW
+            self._refuse(_invalid(position, error), item)
         except Exception as fault:
             # It ends the run, but the row was taken from the input.
             reason = printable(f"its check failed: {fault!r}")
             self.chunker.refuse(Problem(outcome=Outcome.UNSENT, reason=reason, position=position))
             raise
         else:
-            self._bytes_left -= len(row.data)
-            found = self.chunker.objection_to(row) if self.is_strict else None
-            if found is None:
+            self._bytes_left -= _BYTES_OF_ANY_ROW + len(row.data)
+            if self.is_strict and (problem := self.chunker.objection_to(row)):
+                self._refuse(problem, item)
+            else:
                 self.chunker.feed(row)
-                return
-            problem = found
+
+    def _refuse(self, problem: Problem, item: Any) -> None:
+        """Count an invalid row; end a strict run, or one whose input does not yield rows."""
         self.chunker.refuse(problem)
-        if self.is_strict or refusal_of_text(position, item):
+        if self.is_strict or refusal_of_text(problem.position or 0, item):
             raise _refusal(problem, item) from None
 
     async def _pause(self) -> None:

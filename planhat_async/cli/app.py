@@ -13,19 +13,22 @@ import typer
 
 from planhat_async.cli import console
 from planhat_async.cli.delete_command import delete
-from planhat_async.cli.demo import run_demo
+from planhat_async.cli.demo import DemoReport, run_demo
 from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
 from planhat_async.cli.export_command import export
 from planhat_async.cli.job_commands import jobs, report
+from planhat_async.cli.metrics_command import metrics
 from planhat_async.cli.model_commands import fields, models
 from planhat_async.cli.signals import run, signals_handled
+from planhat_async.cli.tenant_demo import TenantReport, run_tenant_demo
 from planhat_async.cli.upsert_command import upsert
 from planhat_async.sandbox import Sandbox
 from planhat_async.sandbox.faults import described
 
 app: typer.Typer = typer.Typer(
     help="Read and write Planhat's records in bulk. "
-    "The token comes from PLANHAT_API_TOKEN or --token-file, the server from PLANHAT_BASE_URL or --base-url.",
+    "The token comes from PLANHAT_API_TOKEN or --token-file, the server from PLANHAT_BASE_URL or --base-url. "
+    "Metrics need the tenant UUID instead: PLANHAT_TENANT_UUID or --tenant-file.",
     epilog="Exit codes: 0 success, 1 some rows were not stored, 2 wrong usage or an unusable file, "
     "3 Planhat could not be used, 130 interrupted, 141 the output was closed.",
     no_args_is_help=True,
@@ -39,6 +42,7 @@ app.command()(upsert)
 app.command()(delete)
 app.command()(export)
 app.command()(models)
+app.command()(metrics)
 app.command()(fields)
 app.command()(report)
 app.add_typer(jobs, name="jobs")
@@ -65,7 +69,7 @@ def sandbox(
     """Run a local Planhat on loopback, to try things out.
 
     Without --save its records are lost when it stops. Its token is PLANHAT_API_TOKEN; if that is not set, it accepts
-    any token.
+    any token. It is the analytics host as well, with PLANHAT_TENANT_UUID, or else any tenant UUID.
     """
     if list_faults:
         console.out.print(described())
@@ -81,6 +85,7 @@ def sandbox(
             max_parallel=max_parallel or None,
             faults=faults,
             seed=seed,
+            tenant_uuid=os.environ.get("PLANHAT_TENANT_UUID") or None,
         )
         for source in load or ():
             model, _, path = source.rpartition("=")
@@ -100,11 +105,25 @@ async def _serve(planhat: Sandbox) -> None:
 
 
 @app.command()
-def demo(*, rows: Annotated[int, typer.Option(min=1, help="Tickets to write.")] = 20_000) -> None:
-    """Write tickets to a sandbox twice, read them back, and compare; needs no account and no network."""
+def demo(
+    *,
+    rows: Annotated[int | None, typer.Option(min=1, help="Tickets to write; 20,000 by default.")] = None,
+    tenant: Annotated[bool, typer.Option("--tenant", help="Write records of every model instead.")] = False,
+    companies: Annotated[int | None, typer.Option(min=1, help="Companies of the tenant; 2,000 by default.")] = None,
+) -> None:
+    """Write tickets to a sandbox twice, read them back, and compare; needs no account and no network.
+
+    With --tenant: companies, their end users, and records of every other model that can be written in bulk, once.
+    """
     with refusals():
+        if (rows if tenant else companies) is not None:
+            raise ValueError("--companies needs --tenant" if companies is not None else "--rows is not for --tenant")
         started = time.monotonic()
-        report = run(run_demo(rows, show=console.out.print))
+        report: DemoReport | TenantReport
+        if tenant:
+            report = run(run_tenant_demo(companies or 2_000, show=console.out.print))
+        else:
+            report = run(run_demo(rows or 20_000, show=console.out.print))
         seconds = time.monotonic() - started
     verdict = "Everything arrived exactly once" if report.ok else "Something was lost, doubled or changed"
     console.out.print(f"{verdict}: {report.calls} calls, {seconds:.1f} s.")

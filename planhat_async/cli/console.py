@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TimeElapsedColumn
@@ -13,12 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from planhat_async._convert import printable
-from planhat_async.jobs.deletions import GONE, DeleteOutcome, DeleteResult
 from planhat_async.jobs.job_progress import in_words
-from planhat_async.jobs.plan import Plan, seconds_of_pace
-from planhat_async.jobs.tenant_export import ModelExport
+from planhat_async.jobs.plan import Plan
 from planhat_async.jobs.upsert_job import JobCost
-from planhat_async.results import STORED, Outcome, ProblemGroup, UpsertResult
+from planhat_async.results import STORED, ProblemGroup, UpsertResult
 from planhat_async.session import SessionStats
 
 
@@ -31,20 +30,18 @@ class _Console(Console):
 out: Console = _Console(soft_wrap=True)
 err: Console = _Console(stderr=True, soft_wrap=True)
 
-_SHOWN_PROBLEMS = 10
-_MAX_LINE = 2000
-_MEANING: dict[str, str] = {
-    Outcome.CREATED: "new records",
-    Outcome.UPDATED: "existing records, changed",
-    Outcome.UNCHANGED: "existing records, not changed",
-    Outcome.UNREPORTED: "accepted; Planhat does not say whether changed",
-    Outcome.REJECTED: "rejected by Planhat",
-    Outcome.INVALID: "not sent: Planhat would reject or drop them",
-    Outcome.DROPPED: "missing from Planhat's answer",
-    Outcome.UNKNOWN: "sent, but no answer gives their outcome",
-    Outcome.UNSENT: "not processed before the run ended",
-    DeleteOutcome.DELETED: "deleted",
-    DeleteOutcome.MISSING: "no such record",
+SHOWN_PROBLEMS = 10
+MAX_LINE = 2000
+_MEANING = {
+    "created": "new records",
+    "updated": "existing records, changed",
+    "unchanged": "existing records, not changed",
+    "unreported": "accepted; Planhat does not say whether changed",
+    "rejected": "rejected by Planhat",
+    "invalid": "not sent: Planhat would reject or drop them",
+    "dropped": "missing from Planhat's answer",
+    "unknown": "sent, but no answer gives their outcome",
+    "unsent": "not processed before the run ended",
 }
 
 
@@ -78,33 +75,34 @@ def progress(title: str, *, total: int | None) -> Iterator[Callable[..., None]]:
         yield lambda n_rows, done=None, note="": bar.update(task, rows=n_rows, completed=done, note=note)
 
 
-def show_result(result: UpsertResult | DeleteResult, *, seconds: float, ended_by: BaseException | None) -> None:
+def show_result(result: UpsertResult, *, seconds: float, ended_by: BaseException | None) -> None:
     """Print a table of outcomes, the first problems, and what ended the run early."""
-    table = Table(title=f"{in_words(result.rows, 'row')} in {seconds:.1f} s", title_justify="left")
-    table.add_column("outcome")
-    table.add_column("rows", justify="right")
-    table.add_column("meaning")
-    for name, n_rows in result.counts().items():
-        if n_rows:
-            style = "" if name in {*STORED, *GONE} else "bold red"
-            table.add_row(name, f"{n_rows:,}", _MEANING[name], style=style)
-    out.print(table)
-    _tell_repetitions(result)
-    _list_problems(result.problem_groups, result.n_problems, ended_by=ended_by)
+    show_outcomes(result.counts(), _MEANING, good=STORED, seconds=seconds)
+    list_problems(result.problem_groups, result.n_problems, ended_by=ended_by)
     if ended_by is not None:
         complain(ended_by)
 
 
-def _tell_repetitions(result: UpsertResult | DeleteResult) -> None:
-    if isinstance(result, DeleteResult) and result.repeated:
-        tell(f"{in_words(result.repeated, 'more row')} with the key of an earlier one: each key counts once")
+def show_outcomes(
+    counts: Mapping[str, int], meaning: Mapping[str, str], *, good: Collection[str], seconds: float
+) -> None:
+    """Print a table of the outcomes that rows have, with their meaning; those that are not good stand out."""
+    table = Table(title=f"{in_words(sum(counts.values()), 'row')} in {seconds:.1f} s", title_justify="left")
+    table.add_column("outcome")
+    table.add_column("rows", justify="right")
+    table.add_column("meaning")
+    for name, n_rows in counts.items():
+        if n_rows:
+            table.add_row(name, f"{n_rows:,}", meaning[name], style="" if name in good else "bold red")
+    out.print(table)
 
 
-def _list_problems(groups: Sequence[ProblemGroup], n_problems: int, *, ended_by: BaseException | None) -> None:
+def list_problems(groups: Sequence[ProblemGroup], n_problems: int, *, ended_by: BaseException | None = None) -> None:
     """Print the first reasons, each with all of its rows."""
-    for group in groups[:_SHOWN_PROBLEMS]:
-        tell(f"{_rows_of(group)} {group.outcome}: {_reason(group, ended_by, reference='see below')}")
-    if len(groups) > _SHOWN_PROBLEMS:
+    for group in groups[:SHOWN_PROBLEMS]:
+        rows = rows_in_words(group.n_rows, group.positions, group.key)
+        tell(f"{rows} {group.outcome}: {_reason(group, ended_by, reference='see below')}")
+    if len(groups) > SHOWN_PROBLEMS:
         err.print(f"{n_problems:,} problems in all; --json shows more of them")
 
 
@@ -113,53 +111,53 @@ def _reason(group: ProblemGroup, ended_by: BaseException | None, *, reference: s
     return reference if ended_by is not None and group.reason == str(ended_by) else printable(group.reason)
 
 
-def _rows_of(group: ProblemGroup) -> str:
-    """The rows, counted from 1, and the key of a single row."""
-    n_named = sum(map(len, group.positions))
-    n_nameless = group.n_rows - n_named
+def rows_in_words(n_rows: int, positions: Sequence[range], key: str | None = None) -> str:
+    """Rows, counted from 1, and the key of a single row.
+
+    Args:
+        n_rows: The number of rows.
+        positions: Their known positions, counted from 0.
+        key: The key, if there is one row.
+    """
+    n_named = sum(map(len, positions))
+    n_nameless = n_rows - n_named
     nameless = [f"{in_words(n_nameless, 'row')} Planhat does not name"] if n_nameless else []
-    ranges = [f"{one.start + 1}–{one.stop}" if len(one) > 1 else f"{one.stop}" for one in group.positions]  # noqa: RUF001
+    ranges = [f"{one.start + 1}–{one.stop}" if len(one) > 1 else f"{one.stop}" for one in positions]  # noqa: RUF001
     if n_named == 1:
-        named = [f"row {ranges[0]}" + (f" ({printable(group.key, 100)})" if group.key else "")]
+        named = [f"row {ranges[0]}" + (f" ({printable(key, 100)})" if key else "")]
     else:
         named = [f"rows {', '.join(ranges[:5])}{' ...' if len(ranges) > 5 else ''}"] if ranges else []
     return " and ".join([*named, *nameless])
 
 
-def _problem(group: ProblemGroup, ended_by: BaseException | None = None) -> dict[str, object]:
+def problem_as_json(group: ProblemGroup, ended_by: BaseException | None = None) -> dict[str, object]:
     """A reason and its rows as JSON: one row by `row` and `key`, several by ranges; rows count from 1."""
     what = {"outcome": group.outcome, "reason": _reason(group, ended_by, reference="see stopped_by")}
     if group.n_rows == 1:
         return {"row": group.positions[0].stop if group.positions else None, "key": group.key, **what}
-    return {"n_rows": group.n_rows, "rows": _pairs(group.positions), **what}
+    return {"n_rows": group.n_rows, "rows": pairs(group.positions), **what}
 
 
-def _pairs(ranges: Iterable[range]) -> list[list[int]]:
+def pairs(ranges: Iterable[range]) -> list[list[int]]:
+    """Ranges of rows as JSON: the first and the last row of each, counted from 1."""
     return [[one.start + 1, one.stop] for one in ranges]
 
 
 def print_json(
-    result: UpsertResult | DeleteResult,
-    stats: SessionStats | JobCost,
-    *,
-    seconds: float,
-    ended_by: BaseException | None,
+    result: UpsertResult, stats: SessionStats | JobCost, *, seconds: float, ended_by: BaseException | None
 ) -> None:
     """Print the result as one JSON object."""
-    is_deletion = isinstance(result, DeleteResult)
-    not_done = result.not_deleted if isinstance(result, DeleteResult) else result.not_stored
     total = {
         "rows": result.rows,
         **result.counts(),
-        **({"repeated": result.repeated} if isinstance(result, DeleteResult) else {}),
         "ok": result.ok and ended_by is None,
-        "stopped_by": None if ended_by is None else printable(str(ended_by), _MAX_LINE),
+        "stopped_by": None if ended_by is None else printable(str(ended_by), MAX_LINE),
         "calls": stats.calls,
         "attempts": stats.attempts,
         "seconds": round(seconds, 3),
         "n_problems": result.n_problems,
-        "problems": [_problem(group, ended_by) for group in result.problem_groups],
-        "not_deleted" if is_deletion else "not_stored": {name: _pairs(ranges) for name, ranges in not_done.items()},
+        "problems": [problem_as_json(group, ended_by) for group in result.problem_groups],
+        "not_stored": {outcome: pairs(ranges) for outcome, ranges in result.not_stored.items()},
     }
     sys.stdout.write(json.dumps(total) + "\n")
 
@@ -181,42 +179,21 @@ def show_plan(plan: Plan, *, per_minute: int, as_json: bool) -> None:
         "longest_queue": plan.longest_queue,
         "seconds_of_pace": plan.seconds(per_minute),
     }
+    not_looked_up = list(plan.not_looked_up)
     if as_json:
-        problems = [_problem(group) for group in plan.result.problem_groups]
+        problems = [problem_as_json(group) for group in plan.result.problem_groups]
         for problem in problems:
             del problem["outcome"]
-        sys.stdout.write(json.dumps(shown | {"problems": problems}) + "\n")
+        sys.stdout.write(json.dumps(shown | {"not_looked_up": not_looked_up, "problems": problems}) + "\n")
         return
-    _print_numbers("What would be sent", shown)
-    _list_problems(plan.result.problem_groups, plan.result.n_problems, ended_by=None)
+    show_numbers("What would be sent", shown)
+    list_problems(plan.result.problem_groups, plan.result.n_problems)
+    for name in not_looked_up:
+        tell(f"{name} is not looked up in a dry run: rows that name no record, or several, count as rows to send")
 
 
-def show_deletion_plan(plan: DeleteResult, *, per_minute: int, as_json: bool, how_to: str) -> None:
-    """Print what a deletion would send, and how to carry it out."""
-    shown: dict[str, object] = {
-        "rows": plan.rows,
-        "invalid": plan.invalid,
-        "repeated": plan.repeated,
-        "deleted": plan.deleted,
-        "missing": plan.missing,
-        "to_send": plan.to_send,
-        "calls": plan.to_send,
-        "seconds_of_pace": seconds_of_pace(plan.to_send, per_minute=per_minute),
-    }
-    invalid = [group for group in plan.problem_groups if group.outcome is Outcome.INVALID]
-    if as_json:
-        problems = [_problem(group) for group in invalid]
-        for problem in problems:
-            del problem["outcome"]
-        sys.stdout.write(json.dumps(shown | {"problems": problems}) + "\n")
-        return
-    _print_numbers("What would be deleted", shown)
-    _tell_repetitions(plan)
-    _list_problems(invalid, plan.invalid, ended_by=None)
-    tell(how_to)
-
-
-def _print_numbers(title: str, numbers: dict[str, object]) -> None:
+def show_numbers(title: str, numbers: Mapping[str, Any]) -> None:
+    """Print a table of numbers and their names."""
     table = Table(title=title, title_justify="left", show_header=False)
     table.add_column()
     table.add_column(justify="right")
@@ -225,46 +202,9 @@ def _print_numbers(title: str, numbers: dict[str, object]) -> None:
     out.print(table)
 
 
-def show_exports(exports: Sequence[ModelExport], stats: SessionStats, *, seconds: float) -> None:
-    """Print a table of the models that were exported."""
-    table = Table(title=f"{in_words(stats.calls, 'call')} in {seconds:.1f} s", title_justify="left")
-    for column in ("model", "records", "file"):
-        table.add_column(column, justify="right" if column == "records" else "left", overflow="fold")
-    for one in exports:
-        n_records = "complete before" if one.n_records is None else f"{one.n_records:,}"
-        cells = (one.name, "skipped", "") if one.refused else (one.name, n_records, printable(str(one.file)))
-        table.add_row(*map(Text, cells), style="bold red" if one.refused else "")
-    out.print(table)
-
-
-def print_exports(
-    exports: Sequence[ModelExport], stats: SessionStats, *, seconds: float, stopped_by: BaseException | None
-) -> None:
-    """Print the models that were exported as one JSON object."""
-    total = {
-        "models": [
-            {
-                "name": one.name,
-                "records": one.n_records,
-                "file": None if one.refused else str(one.file),
-                "was_complete": one.was_complete,
-                "skipped": one.refused,
-            }
-            for one in exports
-        ],
-        "records": sum(one.n_records or 0 for one in exports),
-        "ok": stopped_by is None and not any(one.refused for one in exports),
-        "stopped_by": None if stopped_by is None else printable(str(stopped_by) or "interrupted", _MAX_LINE),
-        "calls": stats.calls,
-        "attempts": stats.attempts,
-        "seconds": round(seconds, 3),
-    }
-    sys.stdout.write(json.dumps(total) + "\n")
-
-
 def tell(message: str) -> None:
     """Print one line on standard error; it may quote Planhat or a file."""
-    err.print(Text(printable(message, _MAX_LINE)))
+    err.print(Text(printable(message, MAX_LINE)))
 
 
 def complain(message: object) -> None:

@@ -13,7 +13,9 @@ from typing import Annotated
 import typer
 
 from planhat_async.cli import console
-from planhat_async.cli.exit_codes import CUT_OFF, ENDED_EARLY, NOT_ALL_STORED, Interrupted, code_of, refusals
+from planhat_async.cli.deletion_display import print_deletion_json, show_deletion, show_deletion_plan
+from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
+from planhat_async.cli.interruptions import CUT_OFF, ENDED_EARLY, Interrupted, code_of, interruptible
 from planhat_async.cli.job_display import follow_deletion
 from planhat_async.cli.parameters import (
     DEFAULT_PER_MINUTE,
@@ -26,7 +28,7 @@ from planhat_async.cli.parameters import (
     TokenFile,
     session_for,
 )
-from planhat_async.cli.signals import interruptible, run
+from planhat_async.cli.signals import run
 from planhat_async.cli.upsert_command import copy_rejects
 from planhat_async.errors import PlanhatError
 from planhat_async.jobs.delete_job import DeleteJob, plan_delete
@@ -94,8 +96,7 @@ def delete(
         if not yes:
             session = Session("none", base_url=base_url)  # sends nothing
             plan = run(plan_delete(repository(session), rows, journal=journal))
-            how_to = "nothing was deleted: run the same command with --yes to delete the records"
-            console.show_deletion_plan(plan, per_minute=per_minute, as_json=as_json, how_to=how_to)
+            show_deletion_plan(plan, per_minute=per_minute, as_json=as_json)
             sys.stdout.flush()
             raise typer.Exit(NOT_ALL_STORED if plan.invalid else 0)
         session = session_for(token_file, base_url, per_minute)
@@ -127,9 +128,9 @@ def _carry_out(session: Session, job: DeleteJob, rejects: Rejects | None, *, tit
     cost = job.cost(seconds=time.monotonic() - started)
     ended_by = job.result.stopped_by or error
     if as_json:
-        console.print_json(job.result, cost, seconds=cost.seconds, ended_by=ended_by)
+        print_deletion_json(job.result, cost, ended_by=ended_by)
     else:
-        console.show_result(job.result, seconds=cost.seconds, ended_by=ended_by)
+        show_deletion(job.result, seconds=cost.seconds, ended_by=ended_by)
     sys.stdout.flush()
     if rejects is not None and rejects.n_rows:
         copy_rejects(rejects, ended_by, has_lost_input=isinstance(error, SourceError), has_journal=job.has_journal)
@@ -140,7 +141,7 @@ def _carry_out(session: Session, job: DeleteJob, rejects: Rejects | None, *, tit
 
 async def _delete(session: Session, job: DeleteJob, title: str) -> BaseException | None:
     """Run the job; returns the error or interruption that ended it early."""
-    with interruptible(job.stop, "the calls in flight") as signals:
+    with interruptible(job, "the calls in flight") as signals:
         try:
             async with session:
                 await follow_deletion(session, job, title=title)

@@ -18,23 +18,6 @@ NOT_ALL_STORED, WRONG_USAGE, UNUSABLE, INTERRUPTED = 1, 2, 3, 130
 OUTPUT_CLOSED = 128 + 13  # what a shell reports of a program that SIGPIPE ended; Windows has no such signal
 
 
-class Interrupted(Exception):  # noqa: N818 - not an error
-    """A signal asked the program to end."""
-
-
-ENDED_EARLY = "interrupted; what was in flight has ended, the rows after it were not sent"
-CUT_OFF = "interrupted; rows in flight are unknown, those after them were not sent"
-
-
-def code_of(ended_by: BaseException | None, *, is_ok: bool) -> int:
-    """The exit code of a job, given what ended it early."""
-    if ended_by is None:
-        return 0 if is_ok else NOT_ALL_STORED
-    if isinstance(ended_by, PlanhatError):
-        return UNUSABLE
-    return INTERRUPTED if isinstance(ended_by, Interrupted) else WRONG_USAGE
-
-
 @contextmanager
 def refusals() -> Iterator[None]:
     """Print one line instead of a traceback, and exit with the code that says whose fault it was."""

@@ -13,6 +13,7 @@ import typer
 
 from planhat_async.cli import console
 from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
+from planhat_async.cli.export_display import print_exports, show_exports
 from planhat_async.cli.parameters import (
     DEFAULT_PER_MINUTE,
     DEFAULTS,
@@ -169,9 +170,9 @@ def _export_tenant(tenant: TenantExport, *, as_json: bool) -> bool:
     finally:
         stats, seconds = tenant.session.stats, time.monotonic() - started
         if as_json:
-            console.print_exports(ended, stats, seconds=seconds, stopped_by=stopped_by)
+            print_exports(ended, stats, seconds=seconds, stopped_by=stopped_by)
         else:
-            console.show_exports(ended, stats, seconds=seconds)
+            show_exports(ended, stats, seconds=seconds)
         sys.stdout.flush()
     return not any(one.refused for one in ended)
 

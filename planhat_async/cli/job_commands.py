@@ -12,8 +12,10 @@ import typer
 
 from planhat_async._convert import printable
 from planhat_async.cli import console
+from planhat_async.cli.deletion_display import show_deletion
 from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
 from planhat_async.jobs.delete_job import deletion_in
+from planhat_async.jobs.deletions import DeleteResult
 from planhat_async.jobs.entries import Group
 from planhat_async.jobs.exports import refuse_to_overwrite, whole_file
 from planhat_async.jobs.job_progress import in_words
@@ -44,7 +46,11 @@ def status(file: JournalFile) -> None:
             began = datetime.fromtimestamp(run.started, UTC).isoformat(" ", "seconds")
             calls = in_words(run.calls, "call")
             console.tell(f"run {run.number}: {began}, {run.seconds:.1f} s, {calls}; {ended_by(run, journal)}")
-        console.show_result(total, seconds=sum(run.seconds for run in journal.runs), ended_by=None)
+        seconds = sum(run.seconds for run in journal.runs)
+        if isinstance(total, DeleteResult):
+            show_deletion(total, seconds=seconds, ended_by=None)
+        else:
+            console.show_result(total, seconds=seconds, ended_by=None)
         is_done = bool({"n_chunks", "digest"} & journal.job.keys()) and not (is_deletion and total.unsent)
         may_run = bool(journal.runs) and journal.runs[-1].ended is None
         go_on = "unless it is running, run it again" if may_run else "run the job again"

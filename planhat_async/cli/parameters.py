@@ -10,7 +10,10 @@ import typer
 
 from planhat_async._http.pace import RateLimits
 from planhat_async.batching.upsert_run import ChunkOptions
+from planhat_async.jobs.mapping import FieldMapping, SourceError
+from planhat_async.jobs.mapping_files import MappingFile
 from planhat_async.models import ALL
+from planhat_async.records import Record
 from planhat_async.repositories import Deletes, Lists, Repository, Upserts
 from planhat_async.session import Session
 
@@ -56,11 +59,7 @@ Concurrency = Annotated[int, typer.Option(min=1, max=50, help="Calls in flight a
 
 def session_for(token_file: Path | None, base_url: str | None, per_minute: int) -> Session:
     """The session for these options."""
-    token = None
-    if token_file is not None:
-        token = token_file.read_bytes().decode("ascii", "replace").strip()
-        if not token:
-            raise ValueError(f"{token_file} contains no token")
+    token = secret_in(token_file, "token")
     return Session(token, base_url=base_url, limits=RateLimits(per_minute=per_minute, reserve=0))
 
 
@@ -69,3 +68,31 @@ def refuse_alone(needed: str, **given: bool) -> None:
     for option, is_given in given.items():
         if is_given:
             raise ValueError(f"{option} needs {needed}: give that too")
+
+
+def secret_in(file: Path | None, name: str) -> str | None:
+    """The secret in a file, if one is given."""
+    if file is None:
+        return None
+    secret = file.read_bytes().decode("ascii", "replace").strip()
+    if not secret:
+        raise ValueError(f"{file} contains no {name}")
+    return secret
+
+
+def mapping_of(record: type[Record], maps: list[str], constants: list[str]) -> FieldMapping:
+    """The mapping by `--map`, which may name a TOML file, and `--set`."""
+    files = [text for text in maps if "=" not in text and text.lower().endswith(".toml")]
+    if len(files) > 1:
+        raise SourceError(f"one mapping file at a time: {' and '.join(files)}")
+    held = MappingFile.load(Path(files[0])) if files else MappingFile()
+    return FieldMapping.parse(
+        record,
+        maps=[text for text in maps if text not in files],
+        constants=constants,
+        columns=held.columns,
+        values=held.constants,
+        dates=held.dates,
+        lookups=held.lookups,
+        time_zone=held.time_zone,
+    )

@@ -11,8 +11,6 @@ from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Any, TypeVar
 
-from planhat_async.cli import console
-
 T = TypeVar("T")
 
 ENDING_SIGNALS = tuple(
@@ -31,27 +29,6 @@ def run(main: Coroutine[Any, Any, T]) -> T:
             return await main
 
     return asyncio.run(stoppable())
-
-
-@contextmanager
-def interruptible(stop: Callable[[], object], in_flight: str) -> Iterator[list[int]]:
-    """Stop a job at the first signal, and cancel it at the second; yields the signals received.
-
-    `in_flight` names what a job that was stopped waits for.
-    """
-    task = asyncio.current_task()
-    received: list[int] = []
-
-    def interrupt(number: int) -> None:
-        received.append(number)
-        if len(received) > 1 and task is not None:
-            task.cancel()
-        else:
-            stop()
-            console.tell(f"finishing {in_flight}; interrupt again to stop at once")
-
-    with signals_handled(interrupt):
-        yield received
 
 
 @contextmanager

@@ -7,12 +7,13 @@ import sys
 import time
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from planhat_async.cli import console
-from planhat_async.cli.exit_codes import CUT_OFF, ENDED_EARLY, NOT_ALL_STORED, Interrupted, code_of, refusals
+from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
+from planhat_async.cli.interruptions import CUT_OFF, ENDED_EARLY, Interrupted, code_of, interruptible
 from planhat_async.cli.job_display import follow
 from planhat_async.cli.parameters import (
     DEFAULT_PER_MINUTE,
@@ -24,21 +25,21 @@ from planhat_async.cli.parameters import (
     PerMinute,
     TokenFile,
     UpsertedModel,
+    mapping_of,
     refuse_alone,
     session_for,
 )
-from planhat_async.cli.signals import interruptible, run
+from planhat_async.cli.signals import run
 from planhat_async.errors import PlanhatError
 from planhat_async.jobs.job_progress import in_words
 from planhat_async.jobs.journal_file import JournalError, files_of
-from planhat_async.jobs.mapping import FieldMapping, SourceError
-from planhat_async.jobs.mapping_files import MappingFile
+from planhat_async.jobs.mapping import SourceError
 from planhat_async.jobs.plan import plan_upsert
 from planhat_async.jobs.rejects import Rejects
 from planhat_async.jobs.sources import FileSource
 from planhat_async.jobs.threaded_source import ThreadedSource
 from planhat_async.jobs.upsert_job import JobCost, JobOptions, UpsertJob
-from planhat_async.repositories import UpsertOptions, Upserts
+from planhat_async.repositories import UpsertOptions
 from planhat_async.session import Session
 
 
@@ -109,7 +110,7 @@ def upsert(
         if not verify_by:
             refuse_alone("--verify-by", **{"--verify-wait": verify_wait != DEFAULTS.verify_wait})
         repository = UPSERTED[model]
-        mapping = _mapping(repository, map_ or [], set_ or [])
+        mapping = mapping_of(repository.model.record, map_ or [], set_ or [])
         source = FileSource(file, mapping, format=None if format_ is None else format_.value, encoding=encoding)
         source.check_beginning()
         options: UpsertOptions = {"chunk_size": chunk_size, "verify_by": verify_by or (), "verify_wait": verify_wait}
@@ -128,7 +129,7 @@ def upsert(
             "resend_unknown": resend_unknown,
             "keep_values": keep_values,
         }
-        rows = ThreadedSource(source, source.description()) if source.is_standard_input else source
+        rows = ThreadedSource(source, source.description(), source.lookups) if source.is_standard_input else source
         in_use = () if journal is None else files_of(journal)
         with Rejects(source, rejects, *in_use) if rejects else nullcontext() as rejected:
             job = UpsertJob(repository(session), rows, journal=journal, **job_options)
@@ -175,30 +176,13 @@ def copy_rejects(rejects: Rejects, ended_by: BaseException | None, *, has_lost_i
         console.tell("rows that no run has reached are not in it: move it away, and run the same command again")
 
 
-def _mapping(repository: type[Upserts[Any]], maps: list[str], constants: list[str]) -> FieldMapping:
-    """The mapping by `--map`, which may name a TOML file, and `--set`."""
-    files = [text for text in maps if "=" not in text and text.lower().endswith(".toml")]
-    if len(files) > 1:
-        raise SourceError(f"one mapping file at a time: {' and '.join(files)}")
-    held = MappingFile.load(Path(files[0])) if files else MappingFile()
-    return FieldMapping.parse(
-        repository.model.record,
-        maps=[text for text in maps if text not in files],
-        constants=constants,
-        columns=held.columns,
-        values=held.constants,
-        dates=held.dates,
-        time_zone=held.time_zone,
-    )
-
-
 async def _upsert(
     session: Session, job: UpsertJob, source: FileSource, rejects: Rejects | None
 ) -> tuple[BaseException | None, JobCost]:
     """Run the job and collect its rejects; returns the error or interruption that ended it early, and its cost."""
     started = time.monotonic()
     ended_by: BaseException | None = None
-    with interruptible(job.stop, "the chunks in flight") as signals:
+    with interruptible(job) as signals:
         try:
             async with session, job:
                 await follow(session, job, source, rejects)

@@ -7,6 +7,7 @@ from planhat_async.jobs.export_checkpoint import ExportCheckpoint
 from planhat_async.jobs.exports import MissingExtraError, checkpoint_of, export_records, whole_file, writer_class
 from planhat_async.jobs.job_identity import DescribesItself, Source
 from planhat_async.jobs.journal_file import JournalError
+from planhat_async.jobs.lookups import Lookup
 from planhat_async.jobs.mapping import FieldMapping, SourceError
 from planhat_async.jobs.mapping_files import MappingFile
 from planhat_async.jobs.plan import Plan, plan_upsert
@@ -30,6 +31,7 @@ __all__ = [
     "JobCost",
     "JobOptions",
     "JournalError",
+    "Lookup",
     "MappingFile",
     "MissingExtraError",
     "ModelExport",

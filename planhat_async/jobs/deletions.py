@@ -22,8 +22,8 @@ from planhat_async.errors import (
     RateLimitedError,
     StatusError,
 )
-from planhat_async.keys import checked_key
 from planhat_async.records import Record
+from planhat_async.records.keys import checked_key
 from planhat_async.results import ChunkResult, Outcome, Problem, ProblemGroup, Unreadable, UpsertResult
 
 MAX_FAILURES = 50

@@ -99,7 +99,7 @@ class Entry:
     """Lower bound for the `_id`s created from its rows; `None` if they have keys, or if it could not be read."""
 
     @classmethod
-    def of_chunk(cls, chunk: Chunk, digest: str, *, floor: str | None = None) -> Self:
+    def of_chunk(cls, chunk: Chunk, digest: str, *, floor: str | None = None, keeps_values: bool = False) -> Self:
         """The entry of a chunk that is about to be sent for the first time."""
         return cls(
             number=chunk.number,
@@ -109,6 +109,7 @@ class Entry:
             positions=chunk.positions,
             pending=ranges_of(row.position for row in chunk.rows) if chunk.invalid else chunk.positions,
             counts={Outcome.INVALID.value: len(chunk.invalid)} if chunk.invalid else {},
+            groups=tuple(groups_of(chunk.invalid, keeps_values=keeps_values)),
             floor=floor,
         )
 

@@ -56,12 +56,12 @@ async def export_records(
         The number of records in the export, including those before the checkpoint.
     """
     begun = checkpoint or ExportCheckpoint()
-    if repository.model.limits is None:  # one call answers the whole list: there are no pages
-        options = {}
-    everything = {one.option: None for one in repository.model.filters if one.hides}
+    everything: dict[str, Any] = {one.option: None for one in repository.model.filters if one.hides}
+    if repository.model.limits is not None:  # else one call answers the whole list
+        everything |= options
     n_rows = begun.n_rows
     for listing in begun.listings():
-        rows = repository.iter_json(**options, **everything, **listing)
+        rows = repository.iter_json(**everything, **listing)
         async with aclosing(rows):
             async for row in rows:
                 writer.write(row)
@@ -107,8 +107,6 @@ def part_of(path: Path) -> Path:
 def checkpoint_of(path: Path, model: Model) -> ExportCheckpoint:
     """How far an interrupted JSONL export to `path` has come; reads only.
 
-    A list that one call answers is exported from its beginning.
-
     Raises:
         ValueError: There is no file to resume, or it is not part of such an export.
         OSError: It cannot be read.
@@ -118,7 +116,7 @@ def checkpoint_of(path: Path, model: Model) -> ExportCheckpoint:
         raise ValueError(f"there is no {part} to resume: leave out --resume")
     refuse_foreign(part)
     if model.limits is None:
-        return ExportCheckpoint()
+        return ExportCheckpoint()  # one call answers the whole list: it is read again
     partitions = ((one.option, one.partition_field) for one in model.filters)
     archives = [(option, wire_path(model.record, field)) for option, field in partitions if field is not None]
     with part.open("rb") as lines:

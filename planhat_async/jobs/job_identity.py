@@ -15,7 +15,9 @@ HOW_TO_START_OVER = "put back what it was, or begin another job with another jou
 
 _ORDER = ("model", "base_url", "format", "bytes", "", "chunk_size", "max_bytes")
 """The order in which differences are named; those with any other name take the place of ""."""
-_WRITTEN_LAST = {"n_chunks", "n_rows", "digest"}
+IDS = "ids"
+"""The name under which a journal holds the ids that the job's first run has looked up."""
+_WRITTEN_LATER = {IDS, "n_chunks", "n_rows", "digest"}
 _WORKS = {"upsert": "an upsert", "delete": "a deletion"}
 
 
@@ -59,7 +61,7 @@ def refuse_other_job(journal: Journal, job: Mapping[str, Any]) -> None:
     works = [_WORKS.get(one.get("work", "upsert"), "another job") for one in (journal.job, job)]
     if journal.job and works[0] != works[1]:
         raise JournalError(f"{journal.path} is the journal of {works[0]}, not of {works[1]}: name another file")
-    before = {name: value for name, value in journal.job.items() if name not in _WRITTEN_LAST}
+    before = {name: value for name, value in journal.job.items() if name not in _WRITTEN_LATER}
     if journal.job and (differences := list(_differences(before, job))):
         raise JournalError(
             f"{journal.path} is the journal of another job: {'; '.join(differences)}. {HOW_TO_START_OVER.capitalize()}"

@@ -1,7 +1,7 @@
 """A job's journal: the chunks that were begun, and their outcomes.
 
-It holds counts, positions, digests and reasons; no row, and no token. SQLite waits for the disk, so an open journal has
-a thread of its own.
+It holds counts, positions, digests and reasons, and the ids that were looked up; no row, and no token. SQLite waits
+for the disk, so an open journal has a thread of its own.
 """
 
 from __future__ import annotations
@@ -109,8 +109,12 @@ class Journal:
 
     async def save_job(self, job: Mapping[str, Any]) -> None:
         """Write the job's description, or more of it."""
-        statement = "INSERT OR REPLACE INTO job VALUES (?, ?)"
-        await self.write(*((statement, (name, json.dumps(value))) for name, value in job.items()))
+
+        def save_values() -> None:
+            statement = "INSERT OR REPLACE INTO job VALUES (?, ?)"
+            self._execute(*((statement, (name, json.dumps(value))) for name, value in job.items()))
+
+        await self.compute(save_values)  # ids that were looked up may be megabytes
         self.job.update(job)
 
     async def save(self, entry: Entry, run: Run | None = None, *, precedes_send: bool = False) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import attrs
 
+from planhat_async.jobs.lookups import Lookup
 from planhat_async.jobs.mapping import SourceError, checked_text
 
 _NAMES = ("_id", "id")
@@ -19,6 +20,11 @@ class KeyColumn:
 
     column: str | None = None
     """Its name; `_id` or `id` if `None`."""
+
+    @property
+    def lookups(self) -> Mapping[str, Lookup]:
+        """No column is looked up."""
+        return {}
 
     @classmethod
     def parse(cls, maps: Sequence[str]) -> Self:

@@ -83,7 +83,8 @@ class JournalLedger:
                 floor = (await self._horizon.read_horizon()).floor
             except PlanhatError:
                 self._horizon = None  # not tried again: a later run that looks for rows reads the whole list
-        entry = Entry.of_chunk(chunk, digest, floor=None if floor is None else floor.id)
+        floor_id = None if floor is None else floor.id
+        entry = Entry.of_chunk(chunk, digest, floor=floor_id, keeps_values=self._keeps_values)
         await self._save_or_withdraw(self._stamped(entry))
         return unrecorded(chunk, floor=floor) if floor is not None and self._policy.verifies else None
 

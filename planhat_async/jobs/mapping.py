@@ -22,6 +22,7 @@ from planhat_async._convert import (
     write_time,
 )
 from planhat_async.errors import DecodeError
+from planhat_async.jobs.lookups import Lookup, value_to_look_up
 from planhat_async.records import Record
 from planhat_async.records.documentation import documentation_of
 
@@ -29,6 +30,8 @@ _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 _TRUE = {"true", "yes", "1"}
 _FALSE = {"false", "no", "0"}
 _MAP_FORM, _SET_FORM = "--map field=Column", "--set field=value"
+
+_MISSING = object()
 
 REASON_COLUMN = "not stored because"
 """The column beside rows to be corrected; ignored when they are sent again."""
@@ -55,6 +58,8 @@ class FieldMapping:
     """Field to a value that every row gets."""
     dates: Mapping[str, str] = attrs.field(factory=dict)
     """Field to the `strptime` format of its times."""
+    lookups: Mapping[str, Lookup] = attrs.field(factory=dict)
+    """Field to where the record that its column names is looked for; jobs replace the value with the record's id."""
     zone: tzinfo | None = None
     """The zone of times without one."""
 
@@ -68,6 +73,7 @@ class FieldMapping:
         columns: Mapping[str, str] | None = None,
         values: Mapping[str, Any] | None = None,
         dates: Mapping[str, str] | None = None,
+        lookups: Mapping[str, Lookup] | None = None,
         time_zone: str | None = None,
     ) -> Self:
         """A mapping from `field=Column` and `field=value` texts, and from the contents of a mapping file.
@@ -79,15 +85,20 @@ class FieldMapping:
             columns: More fields and their columns.
             values: More fields and their values, as they are.
             dates: Fields and the format of their times.
+            lookups: Fields whose columns name records by a key of their own, and where these are looked for.
             time_zone: The zone of times whose format has none, such as `Europe/Berlin`.
 
         Raises:
-            SourceError: An unknown field, a field given twice, a text without `=`, a value of the wrong type.
+            SourceError: An unknown field, a field given twice, a text without `=`, a value of the wrong type, a lookup
+                for a field that holds no id.
         """
         by_column = _by_field(record, [*_split(maps, _MAP_FORM), *_located("--map", columns)], _MAP_FORM)
         texts = _by_field(record, _split(constants, _SET_FORM), _SET_FORM)
         held = _by_field(record, _located("constants", values), "constants")
         formats = _by_field(record, _located("dates", dates), "dates")
+        sought = _by_field(record, _located("lookups", lookups), "lookups")
+        for name in sought:
+            _check_lookup(record, name, by_column)
         for name in by_column:
             if _is_among(name, texts | held):
                 raise SourceError(f"{name} is given twice: by --map and by --set")
@@ -96,7 +107,8 @@ class FieldMapping:
             encode_json(to_wire(record, _nested(dict(held))))
         except (ValueError, TypeError) as error:
             raise SourceError(f"--set: {error}") from None
-        return cls(record=record, columns=by_column, constants=held, dates=formats, zone=_zone_of(time_zone, formats))
+        zone = _zone_of(time_zone, formats)
+        return cls(record=record, columns=by_column, constants=held, dates=formats, lookups=sought, zone=zone)
 
     def description(self) -> dict[str, Any]:
         """The mapping as JSON values, to recognise it in a rerun; of constants only a digest."""
@@ -104,7 +116,11 @@ class FieldMapping:
             name: blake2b(encode_json(value), digest_size=4).hexdigest() for name, value in self.constants.items()
         }
         described: dict[str, Any] = {"columns": dict(self.columns), "constants": digests}
-        return described | ({"dates": dict(self.dates), "time_zone": str(self.zone)} if self.dates else {})
+        if self.dates:
+            described |= {"dates": dict(self.dates), "time_zone": str(self.zone)}
+        if self.lookups:
+            described["lookups"] = {name: str(lookup) for name, lookup in self.lookups.items()}
+        return described
 
     def check_columns(self, columns: Iterable[str]) -> None:
         """Refuse a file whose columns do not fit.
@@ -144,8 +160,24 @@ class FieldMapping:
         for name, column in (self.columns or {name: name for name in self.columns_to_read(cells)}).items():
             if cells[column]:
                 text = checked_text(cells[column], f"column {column!r}")
-                row[name] = self._time_of(name, text) if name in self.dates else value_of(self.record, name, text)
-        return _nested(row)
+                row[name] = self._value_in(name, text)
+        return _nested(self._marked(row))
+
+    def _value_in(self, name: str, text: str) -> Any:
+        """The value of a cell; that of a lookup stays text."""
+        if name in self.lookups:
+            return text
+        return self._time_of(name, text) if name in self.dates else value_of(self.record, name, text)
+
+    def _marked(self, row: dict[str, Any]) -> dict[str, Any]:
+        """The row with its values to look up as such, without blank ones; `None` stays, because it empties a field."""
+        for name in self.lookups:
+            value = row.pop(name, _MISSING)
+            if value is None:
+                row[name] = None
+            elif value is not _MISSING and (sought := value_to_look_up(name, value)) is not None:
+                row[name] = sought
+        return row
 
     def _time_of(self, name: str, text: str) -> str:
         """A time in the field's format, as Planhat writes it."""
@@ -153,6 +185,8 @@ class FieldMapping:
             time = datetime.strptime(text.strip(), self.dates[name])  # noqa: DTZ007 - its zone comes next
         except ValueError:
             raise ValueError(f"{name}: {text[:80]!r} is not a time of the form {self.dates[name]}") from None
+        if not name.startswith("custom.") and fields_of(self.record)[name].type is date:
+            return time.date().isoformat()
         return write_time(time if time.tzinfo else time.replace(tzinfo=self.zone))
 
     def apply(self, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -161,14 +195,22 @@ class FieldMapping:
             row = {name: values[column] for name, column in self.columns.items() if column in values}
         else:
             row = {name: values[name] for name in self.columns_to_read(values) if not self._is_constant(name)}
-        for name in self.dates:
+        for name in self.dates.keys() - self.lookups.keys():
             if isinstance(row.get(name), str):
                 row[name] = self._time_of(name, row[name])
-        return _nested({**row, **self.constants})
+        return _nested({**self._marked(row), **self.constants})
 
     def _is_constant(self, name: str) -> bool:
         field = spellings_of(self.record).get(name) if self.constants else None
         return _is_among(name if field is None else field.name, self.constants)
+
+
+def _check_lookup(record: type[Record], name: str, columns: Mapping[str, str]) -> None:
+    """Refuse a lookup without a column, or for a field that does not hold one id."""
+    if name not in columns:
+        raise SourceError(f"lookups: {name} has no column")
+    if name.startswith("custom.") or fields_of(record)[name].type not in (str, Any):
+        raise SourceError(f"lookups: {record.__name__}.{name} does not hold one id, so nothing can be looked up for it")
 
 
 def value_of(record: type[Record], name: str, text: str) -> Any:
@@ -183,12 +225,14 @@ def value_of(record: type[Record], name: str, text: str) -> Any:
     try:
         return _parse(field, text)
     except (ValueError, DecodeError):
-        names = {bool: "true or false", int: "a whole number", float: "a number"}
+        names = {bool: "true or false", int: "a whole number", float: "a number", date: "a day"}
         expected = names.get(field.type, "a JSON object" if get_origin(field.type) is dict else "a JSON list")
         raise ValueError(f"{field.name}: {text[:80]!r} is not {expected}") from None
 
 
 def _parse(field: Field, text: str) -> Any:
+    if field.type is date and text.isascii() and text.isdigit() and len(text) < len("20260105"):
+        return field.check(int(text))  # days since 1970-01-01, as an export has them
     if field.type in (str, datetime, date, Any):
         return text
     if field.type is bool:

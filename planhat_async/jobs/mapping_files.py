@@ -9,9 +9,11 @@ from typing import Any
 
 import attrs
 
+from planhat_async.jobs.lookups import Lookup
 from planhat_async.jobs.mapping import SourceError
 
 _TABLES = ("columns", "constants", "dates")
+_LOOKUP = ("field", "lookup", "by")
 
 
 @attrs.frozen(kw_only=True)
@@ -23,6 +25,7 @@ class MappingFile:
     [columns]                        # column -> field
     "Ticket ID" = "source_id"
     "Date of Purchase" = "custom.purchased"
+    "Account" = { field = "company_id", lookup = "companies", by = "external_id" }
 
     [constants]                      # field = value
     source = "help desk"
@@ -35,6 +38,8 @@ class MappingFile:
     """Field to column."""
     constants: Mapping[str, Any] = attrs.field(factory=dict)
     dates: Mapping[str, str] = attrs.field(factory=dict)
+    lookups: Mapping[str, Lookup] = attrs.field(factory=dict)
+    """Field to where the record that its column names is looked for."""
     time_zone: str | None = None
 
     @classmethod
@@ -52,15 +57,42 @@ class MappingFile:
             raise SourceError(f"{path} is not TOML in UTF-8: {error}") from None
         if unknown := held.keys() - {*_TABLES, "time_zone"}:
             raise SourceError(f"{path}: {min(unknown)!r} is not one of {', '.join(_TABLES)} or time_zone")
-        for name in _TABLES:
-            table = held.setdefault(name, {})
-            if not isinstance(table, dict):
-                raise SourceError(f"{path}: {name} is not a table: begin it with [{name}]")
-            for key, value in table.items():
-                if name != "constants" and not isinstance(value, str):
-                    raise SourceError(f"{path}: [{name}] {key!r} is not text; quote a name that holds a dot")
         columns: dict[str, str] = {}
-        for column, field in held["columns"].items():
+        lookups: dict[str, Lookup] = {}
+        for name in _TABLES:
+            _check_table(path, name, held.setdefault(name, {}))
+        for column, given in held["columns"].items():
+            field = given if isinstance(given, str) else given["field"]
             if columns.setdefault(field, column) != column:
                 raise SourceError(f"{path}: two columns go to {field}")
-        return cls(**held | {"columns": columns})
+            if not isinstance(given, str):
+                lookups[field] = _lookup(path, column, given)
+        return cls(**held | {"columns": columns, "lookups": lookups})
+
+
+def _check_table(path: Path, name: str, table: Any) -> None:
+    """Refuse a table that is none, or whose values have the wrong type."""
+    if not isinstance(table, dict):
+        raise SourceError(f"{path}: {name} is not a table: begin it with [{name}]")
+    for key, value in table.items():
+        where = f"{path}: [{name}] {key!r}"
+        if name == "columns" and isinstance(value, dict) and value.keys() & {*_LOOKUP}:
+            _check_lookup(where, value)
+        elif name != "constants" and not isinstance(value, str):
+            raise SourceError(f"{where} is not text; quote a name that holds a dot")
+
+
+def _check_lookup(where: str, given: Mapping[str, Any]) -> None:
+    """Refuse a lookup that does not have exactly its three texts."""
+    if unknown := given.keys() - {*_LOOKUP}:
+        raise SourceError(f"{where}: {min(unknown)!r} is not one of {', '.join(_LOOKUP)}")
+    for name in _LOOKUP:
+        if not isinstance(given.get(name), str):
+            raise SourceError(f"{where}: {name} is {'not text' if name in given else 'missing'}")
+
+
+def _lookup(path: Path, column: str, given: Mapping[str, str]) -> Lookup:
+    try:
+        return Lookup(given["lookup"], by=given["by"])
+    except ValueError as error:
+        raise SourceError(f"{path}: [columns] {column!r}: {error}") from None

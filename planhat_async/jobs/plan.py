@@ -11,9 +11,11 @@ import attrs
 from planhat_async.batching.chunk_ledger import Ledger, Recorded
 from planhat_async.batching.chunks import Chunk
 from planhat_async.jobs.entries import ResendPolicy, unrecorded
-from planhat_async.jobs.job_identity import Source, job_of, refuse_other_job
+from planhat_async.jobs.job_identity import IDS, Source, job_of, refuse_other_job
 from planhat_async.jobs.journal import Journal, next_run
 from planhat_async.jobs.ledger import JournalLedger
+from planhat_async.jobs.lookups import placeholder
+from planhat_async.jobs.resolved_rows import finder, lookups_of, resolved_rows
 from planhat_async.repositories import UpsertOptions, Upserts
 from planhat_async.results import ChunkResult, Outcome, UpsertResult
 
@@ -32,6 +34,8 @@ class Plan:
     """Size of the request bodies of these chunks, encoded as JSON."""
     n_keyless: int = 0
     """Rows without a key, which are created each time they are sent."""
+    not_looked_up: tuple[str, ...] = ()
+    """Fields whose ids are not known yet: rows whose values name no record, or several, count as rows to send."""
     _seen: set[int] = attrs.field(factory=set)
     """Hashes of the keys so far."""
     _repeats: Counter[str] = attrs.field(factory=Counter)
@@ -87,7 +91,7 @@ async def plan_upsert(
 
     Args:
         repository: Where the rows would go.
-        source: The rows.
+        source: The rows. Ids that a file's mapping looks up are found only if the journal has them.
         journal: The journal of a job, to plan only the rows that are still to be sent. It is not changed, is not
             created if it is missing, and may be in use by another process.
         resend_unknown: As in `JobOptions`.
@@ -97,13 +101,15 @@ async def plan_upsert(
         JournalError: The journal cannot be used, or the source or an option is not what it was.
     """
     policy = ResendPolicy(resends_unknown=resend_unknown, verifies=bool(options.get("verify_by")))
-    before = None
+    before, lookups, ids = None, lookups_of(source), None
     if journal is not None:
         held = await Journal.load(journal, must_exist=False)
         refuse_other_job(held, job_of(repository, source, options))
+        ids = held.job.get(IDS)
         before = JournalLedger(held, next_run(held, per_minute=None), policy, cost=lambda: (0, 0))
-    plan = Plan(before)
-    async with repository.upserting(source, ledger=plan, **options) as run:
+    plan = Plan(before, not_looked_up=() if ids is not None else tuple(lookups))
+    rows = resolved_rows(source, lookups, finder(ids) if ids is not None else placeholder) if lookups else source
+    async with repository.upserting(rows, ledger=plan, **options) as run:
         async for _ in run:
             pass
     if before is not None:

@@ -11,7 +11,7 @@ import io
 import itertools
 import stat
 import sys
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from planhat_async.jobs.csv_records import csv_reader, csv_records, remember
 from planhat_async.jobs.file_formats import SUFFIXES, SourceFormat, implied_format
 from planhat_async.jobs.inputs import SteadyFile, unpacked
 from planhat_async.jobs.key_column import KeyColumn
+from planhat_async.jobs.lookups import Lookup
 from planhat_async.jobs.mapping import REASON_COLUMN, FieldMapping, SourceError
 from planhat_async.jobs.row_groups import RowGroups
 from planhat_async.results import Unreadable
@@ -93,6 +94,11 @@ class FileSource:
         if self._raw is None or self.is_standard_input:
             return 0
         return (self.total_bytes or 0) if self._raw.closed else self._raw.tell()
+
+    @property
+    def lookups(self) -> Mapping[str, Lookup]:
+        """The lookups of the mapping, by field: a job finds the ids; the rows here hold a `LookupValue` each."""
+        return self._mapping.lookups
 
     def __iter__(self) -> Iterator[dict[str, Any] | Unreadable]:
         begun, self._begun = self._begun, None

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterable, Mappin
 from contextlib import suppress
 from typing import Any, TypeAlias
 
+from planhat_async.jobs.lookups import Lookup
+
 _Batch: TypeAlias = list[Any] | BaseException
 """A batch of rows; an empty one at the end of the source, or the error that ended it."""
 _ROWS_AT_A_TIME = 100
@@ -19,11 +21,20 @@ class ThreadedSource:
 
     The thread does not keep the program alive, even if it waits for a pipe without a writer. If the iteration ends
     early, the thread ends after the current read, and closes the source.
+
+    Args:
+        source: The other source.
+        description: The facts that must be the same in a rerun.
+        lookups: The lookups of its mapping, by field.
     """
 
-    def __init__(self, source: Iterable[Any], description: Mapping[str, Any]) -> None:
+    def __init__(
+        self, source: Iterable[Any], description: Mapping[str, Any], lookups: Mapping[str, Lookup] | None = None
+    ) -> None:
         self._source = source
         self._description = description
+        self.lookups: Mapping[str, Lookup] = lookups or {}
+        """The lookups of its mapping, by field."""
 
     def description(self) -> Mapping[str, Any]:
         """The facts that must be the same in a rerun."""

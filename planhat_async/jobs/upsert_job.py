@@ -12,6 +12,9 @@ number, its row count and a digest. The state in the journal decides how it is t
 An entry is on the disk before a byte of its chunk is sent, and again after its answer. A chunk that shares a key with
 an earlier chunk that is sent again is sent again too, even if it was answered, in this run or the next: writes to one
 key keep their order.
+
+The ids that lookups of a mapping find are in the journal, so that every run finds the same: a row that was invalid
+stays invalid, even if the record that it names has been created meanwhile.
 """
 
 from __future__ import annotations
@@ -29,11 +32,12 @@ from planhat_async.batching.upsert_run import UpsertRun
 from planhat_async.errors import PlanhatError
 from planhat_async.jobs.completion import wait_to_end
 from planhat_async.jobs.entries import Entry, ResendPolicy, Run, may_quote_a_row, without_values
-from planhat_async.jobs.job_identity import Source, job_of, refuse_other_job
+from planhat_async.jobs.job_identity import IDS, Source, job_of, refuse_other_job
 from planhat_async.jobs.journal import Journal, next_run
 from planhat_async.jobs.journal_file import JournalError
 from planhat_async.jobs.ledger import JournalLedger
 from planhat_async.jobs.mapping import SourceError
+from planhat_async.jobs.resolved_rows import finder, lookups_of, read_ids, resolved_rows
 from planhat_async.repositories import UpsertOptions, Upserts
 from planhat_async.repositories.upserts import horizon_reader_of
 from planhat_async.results import ChunkResult, UpsertResult
@@ -97,6 +101,7 @@ async def run_upsert(
 
     Raises:
         JournalError: The journal cannot be used, or the source or an option has changed.
+        RequestError, DecodeError: A list that is needed to look up ids could not be read; no row was sent.
         SourceError: The file cannot be used, or was changed while it was read.
         OSError: It cannot be read.
         ValueError, TypeError: An option is invalid.
@@ -179,7 +184,7 @@ class UpsertJob:
             if self._path is not None:
                 self._journal = await Journal.open(self._path)
                 self._ledger = await self._open_ledger(self._journal)
-            self._run = self._repository.upserting(self._source, ledger=self._ledger, **self._options)
+            self._run = self._repository.upserting(await self._rows(), ledger=self._ledger, **self._options)
         except BaseException as error:
             await self._close(error)
             raise
@@ -248,6 +253,22 @@ class UpsertJob:
         if (total := self._ledger.total()) is not None:
             total.stopped_by = run.result.stopped_by
             self._total = total
+
+    async def _rows(self) -> Source:
+        """The rows of the source, with the ids that their lookups find.
+
+        The first run keeps in the journal what it has read, before any row is sent: if a later run found other ids, its
+        chunks would differ from those in the journal.
+        """
+        lookups, journal = lookups_of(self._source), self._journal
+        if not lookups:
+            return self._source
+        ids = None if journal is None else journal.job.get(IDS)
+        if ids is None:
+            ids = await read_ids(self._repository.session, lookups)
+            if journal is not None:
+                await journal.save_job({IDS: ids})
+        return resolved_rows(self._source, lookups, finder(ids))
 
     async def _open_ledger(self, journal: Journal) -> JournalLedger:
         session = self._repository.session

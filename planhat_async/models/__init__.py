@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from planhat_async.models.company_lists import CompanyListingOptions, CompanyPageOptions, CompanyUpdateOptions
     from planhat_async.models.conversation import Conversation, Conversations
     from planhat_async.models.custom_field import CustomField, CustomFields
+    from planhat_async.models.custom_model import CustomModel
     from planhat_async.models.deal import Deal, Deals
     from planhat_async.models.enduser import (
         EndUser,
@@ -78,8 +79,11 @@ _MODELS = (
     ("workspace", "Workspaces Workspace"),
 )
 """A line for each model: its module, and that module's public names, the repository's first."""
-_SHARED = ("company_lists", "CompanyPageOptions CompanyListingOptions CompanyUpdateOptions")
-_MODULES = {name: module for module, names in (*_MODELS, _SHARED) for name in names.split()}
+_SHARED = (
+    ("company_lists", "CompanyPageOptions CompanyListingOptions CompanyUpdateOptions"),
+    ("custom_model", "CustomModel"),
+)
+_MODULES = {name: module for module, names in (*_MODELS, *_SHARED) for name in names.split()}
 
 __all__ = [
     "Asset",
@@ -100,6 +104,7 @@ __all__ = [
     "Conversations",
     "CustomField",
     "CustomFields",
+    "CustomModel",
     "Deal",
     "Deals",
     "EndUser",

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Unpack
 
 import attrs
 
-from planhat_async.keys import SRCID
 from planhat_async.models.company_lists import BY_ONE_COMPANY, CompanyFilter
 from planhat_async.records import DayFilter, Model, PageLimits, Record, TextFilter, read_only, writable
+from planhat_async.records.keys import SRCID
 from planhat_async.repositories import (
     AllCalls,
     ListingOptions,

@@ -7,9 +7,9 @@ from typing import Any
 
 import attrs
 
-from planhat_async.keys import EXTID, SRCID
 from planhat_async.models.unfiltered_lists import UnfilteredLists
 from planhat_async.records import UNKNOWN_LIMITS, Model, Record, read_only, writable
+from planhat_async.records.keys import EXTID, SRCID
 from planhat_async.repositories import AllCalls
 
 
@@ -80,5 +80,6 @@ class Deals(UnfilteredLists[Deal], AllCalls[Deal]):
         update_keys=(EXTID, SRCID),
         needs=(("company_id",),),
         company_keys=(),
+        altered=("mrr", "total", "fees"),
         is_answered_with_record=False,
     )

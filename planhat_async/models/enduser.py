@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import attrs
 
-from planhat_async.keys import EXTID, SRCID
 from planhat_async.models.company_lists import BY_COMPANY, CompanyFilter
 from planhat_async.records import (
     HiddenFilter,
@@ -20,6 +19,7 @@ from planhat_async.records import (
     read_only,
     writable,
 )
+from planhat_async.records.keys import EXTID, SRCID
 from planhat_async.repositories import (
     AllCalls,
     ListingOptions,

@@ -7,9 +7,9 @@ from typing import Any
 
 import attrs
 
-from planhat_async.keys import SRCID
 from planhat_async.models.company_lists import ListsUpdatedByCompany
 from planhat_async.records import IdFilter, Model, PageLimits, Person, Record, read_only, writable
+from planhat_async.records.keys import SRCID
 from planhat_async.repositories import AllCalls
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import attrs
 
-from planhat_async.keys import EXTID, SRCID
 from planhat_async.models.unfiltered_lists import UnfilteredLists
 from planhat_async.records import UNKNOWN_LIMITS, Model, Record, read_only, writable
+from planhat_async.records.keys import EXTID, SRCID
 from planhat_async.repositories import AllCalls
 
 
@@ -75,5 +75,6 @@ class LineItems(UnfilteredLists[LineItem], AllCalls[LineItem]):
         get_keys=(EXTID, SRCID),
         update_keys=(EXTID, SRCID),
         company_field=None,
+        altered=("mrr", "arr", "value"),
         is_answered_with_record=False,
     )

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import attrs
 
-from planhat_async.keys import EXTID, SRCID
 from planhat_async.models.company_lists import BY_COMPANY, CompanyPageOptions
 from planhat_async.records import Model, PageLimits, Person, Record, TypeFilter, read_only, writable
+from planhat_async.records.keys import EXTID, SRCID
 from planhat_async.repositories import AllCalls, ListingOptions, Lists
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Unpack
 
 import attrs
 
-from planhat_async.keys import SRCID
 from planhat_async.models.company_lists import BY_COMPANY, CompanyFilter
 from planhat_async.records import Model, NumberFilter, PageLimits, Record, read_only, writable
+from planhat_async.records.keys import SRCID
 from planhat_async.repositories import AllCalls, ListingOptions, Lists, PageOptions
 
 _ANY_AGE = 36_500

@@ -6,9 +6,9 @@ from typing import Any
 
 import attrs
 
-from planhat_async.keys import EXTID, SRCID
 from planhat_async.models.company_lists import BY_ONE_COMPANY, ListsByCompany
 from planhat_async.records import Model, PageLimits, Record, read_only, writable
+from planhat_async.records.keys import EXTID, SRCID
 from planhat_async.repositories import AllCalls
 
 

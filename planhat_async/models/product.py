@@ -6,9 +6,9 @@ from datetime import datetime
 
 import attrs
 
-from planhat_async.keys import EXTID, SRCID
 from planhat_async.models.unfiltered_lists import UnfilteredLists
 from planhat_async.records import UNKNOWN_LIMITS, Model, Record, read_only, writable
+from planhat_async.records.keys import EXTID, SRCID
 from planhat_async.repositories import AllCalls
 
 

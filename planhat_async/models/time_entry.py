@@ -8,8 +8,11 @@ from typing import Any
 
 import attrs
 
+from planhat_async._convert import acknowledgement_in, encode_plain
+from planhat_async._http.wire import Request
 from planhat_async.batching.attribution import created_ids_in
 from planhat_async.batching.upsert_run import MAX_ROWS
+from planhat_async.errors import DecodeError
 from planhat_async.models.company_lists import BY_ONE_COMPANY, ListsUpdatedByCompany
 from planhat_async.records import Model, PageLimits, Record, read_only, writable
 from planhat_async.repositories import AllCalls
@@ -81,6 +84,7 @@ class TimeEntries(ListsUpdatedByCompany[TimeEntry], AllCalls[TimeEntry]):
         filters=(BY_ONE_COMPANY,),
         needs=(("date",), ("hours",)),
         company_keys=(),
+        altered=("date",),
     )
 
     async def duplicate(self, ids: Iterable[str]) -> tuple[str, ...]:
@@ -97,6 +101,7 @@ class TimeEntries(ListsUpdatedByCompany[TimeEntry], AllCalls[TimeEntry]):
         Raises:
             ValueError: One of the ids is not an `_id`, or there are more than 5,000.
             TypeError: `ids` is a single id, or one of them is not a string.
+            DecodeError: A 2xx answer that reports an error: the copies may have been created.
             UnknownOutcomeError: The request was sent and no answer came: the copies may have been created.
         """
         keys = await self._checked(ids, "duplicate")
@@ -104,7 +109,14 @@ class TimeEntries(ListsUpdatedByCompany[TimeEntry], AllCalls[TimeEntry]):
             raise ValueError(f"at most {MAX_ROWS:,} time entries at once, not {len(keys):,}")
         if not keys:
             return ()
-        answer = await self.session.request("POST", f"{self.model.path}/duplicate", json={"ids": keys})
+        request = Request(method="POST", path=f"{self.model.path}/duplicate", body=encode_plain({"ids": keys}))
+        response = await self.session.send(request)
+        try:
+            answer = acknowledgement_in(response.body)
+        except DecodeError:
+            problem = "the answer does not say that the time entries were duplicated"
+            raise self.session.unusable(request, response.status, response.body, problem) from None
         if isinstance(answer, list):
-            return tuple(one["_id"] for one in answer if isinstance(one, dict) and isinstance(one.get("_id"), str))
+            named = [one.get("_id") if isinstance(one, dict) else one for one in answer]
+            return tuple(one for one in named if isinstance(one, str))
         return created_ids_in(answer) if isinstance(answer, dict) else ()

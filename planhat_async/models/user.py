@@ -7,9 +7,9 @@ from typing import Any
 
 import attrs
 
-from planhat_async.keys import EXTID
 from planhat_async.models.unfiltered_lists import UnfilteredLists
 from planhat_async.records import Model, PageLimits, Record, read_only, writable
+from planhat_async.records.keys import EXTID
 from planhat_async.repositories import AllCalls
 
 

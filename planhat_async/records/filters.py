@@ -16,8 +16,8 @@ from urllib.parse import quote
 
 import attrs
 
-from planhat_async.keys import PREFIXES, checked_key
 from planhat_async.records.arguments import flag, several, text, whole
+from planhat_async.records.keys import PREFIXES, checked_key
 
 Params = tuple[tuple[str, str], ...]
 """Parameters of a query, by Planhat's names."""

@@ -8,9 +8,9 @@ from typing import Any
 
 import attrs
 
-from planhat_async.keys import PREFIXES
 from planhat_async.records.arguments import valid, whole
 from planhat_async.records.filters import Filter
+from planhat_async.records.keys import PREFIXES
 from planhat_async.records.record import Record
 
 
@@ -82,6 +82,8 @@ class Model:
     """The field with the key of the company, or with a list of such keys."""
     company_keys: tuple[str, ...] = PREFIXES
     """Prefixes of keys that this field accepts besides an `_id`."""
+    altered: tuple[str, ...] = ()
+    """Fields that Planhat stores with another value than the one sent: a time cut to its day, an amount computed."""
     discriminator: tuple[str, ...] = ()
     """Fields, by Planhat's names, that distinguish the model's records from others in the same list."""
 

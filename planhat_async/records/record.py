@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 
@@ -60,6 +60,9 @@ class Record(ShortRepr):
     Every field is optional: `None` means that Planhat did not send it, and it is not sent when the record is
     written. To empty a field, pass a mapping with `None` to `update`. Times are aware.
     """
+
+    HAS_OTHER_FIELDS: ClassVar[bool] = False
+    """Whether it may have fields that the class does not know."""
 
     id: str | None = writable(wire="_id")
     """Planhat's own key: 24 hex digits, the first 8 of them the time of creation."""

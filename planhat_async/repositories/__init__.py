@@ -1,6 +1,7 @@
 """What can be done with a model's records: a capability a class, of which each model's repository is made."""
 
 from planhat_async.repositories.all_calls import AllCalls
+from planhat_async.repositories.key_lookup import AmbiguousKeyError, KeyLookup
 from planhat_async.repositories.lists import Lists
 from planhat_async.repositories.options import ListingOptions, PageOptions, WholeListOptions
 from planhat_async.repositories.repository import Repository
@@ -12,9 +13,11 @@ from planhat_async.repositories.whole_lists import WholeLists
 
 __all__ = [
     "AllCalls",
+    "AmbiguousKeyError",
     "Creates",
     "Deletes",
     "Gets",
+    "KeyLookup",
     "ListingOptions",
     "Lists",
     "ListsUpdated",

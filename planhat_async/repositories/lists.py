@@ -16,9 +16,9 @@ from planhat_async.batching.page import Page
 from planhat_async.batching.query import Query
 from planhat_async.batching.stitcher import OnPageJoin, PageJoin
 from planhat_async.errors import DecodeError
-from planhat_async.keys import checked_key
 from planhat_async.records import PageLimits, Params, Record
 from planhat_async.records.arguments import whole
+from planhat_async.records.keys import checked_key
 from planhat_async.repositories.queries import Options, page_query, queries_of
 from planhat_async.repositories.repository import Repository
 

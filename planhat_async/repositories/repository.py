@@ -10,9 +10,9 @@ from planhat_async._convert import decode_record, record_in, record_or_sent
 from planhat_async._http.wire import Request
 from planhat_async.batching.concurrent_calls import call_each
 from planhat_async.errors import DecodeError, NotFoundError
-from planhat_async.keys import path_segment
 from planhat_async.records import Model, Record
 from planhat_async.records.arguments import several
+from planhat_async.records.keys import path_segment
 from planhat_async.session import Session
 
 R = TypeVar("R", bound=Record)

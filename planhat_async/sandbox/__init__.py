@@ -100,6 +100,17 @@ whether an error element is plain text          no                              
 whether the counts come                         yes                                         `upserts_have_counts`
 whether a ticket's row that changes nothing     no                                          `tickets_count_unchanged`
 counts as updated
+Analytics
+whether the answer to metrics counts them       yes                                         `metrics_are_counted`
+a tenant UUID that is wrong                     401
+a metric for the same record and time           stored beside the other
+external ids of metrics                         any is accepted until a company or an end
+                                                user is registered, then an unknown one is a
+                                                failed metric; those of assets and projects
+                                                always are accepted
+the list of metrics                             2,000 by default, at most 10,000; the oldest
+                                                `_id` first; `from` and `to` are inclusive;
+                                                sorts by `_id` only, and ignores `select`
 Limits
 whether refused requests count                  no
 whether `Retry-After` comes with a 429          no                                          `retry_after`

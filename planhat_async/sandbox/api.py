@@ -13,6 +13,7 @@ import msgspec
 from attrs import evolve, frozen
 
 from planhat_async.sandbox import damage
+from planhat_async.sandbox.analytics_host import AnalyticsHost
 from planhat_async.sandbox.calls import Calls, Outcome
 from planhat_async.sandbox.choices import DEFAULT, Choices
 from planhat_async.sandbox.faults import Faults
@@ -44,6 +45,7 @@ class Api:
         limits: The rate limits of each token.
         choices: The behaviour where Planhat's is unknown.
         state: The initial records; used, not copied.
+        tenant_uuid: The only tenant UUID accepted; None accepts any.
     """
 
     def __init__(
@@ -53,9 +55,13 @@ class Api:
         limits: Limits | None = None,
         choices: Choices = DEFAULT,
         state: State | None = None,
+        tenant_uuid: str | None = None,
     ) -> None:
         self.faults: Faults = Faults()
         self.state: State = state or State()
+        self.analytics: AnalyticsHost = AnalyticsHost(
+            self.state, tenant_uuid, answers_count=choices.metrics_are_counted
+        )
         self.log: deque[LoggedRequest] = deque(maxlen=MAX_LOGGED)
         self._token = token
         self._limits = limits or Limits()
@@ -69,6 +75,8 @@ class Api:
     def admit(self, request: ApiRequest) -> Admission:
         """Decide by token and limits whether a request is let in; its body may not have arrived yet."""
         fault = self.faults.apply(request)
+        if self.analytics.takes(request):
+            return Admission(None, {}, fault)
         token = _token_of(request.headers)
         if not self._accepts(token):
             headers = self._limit_headers(self._limits.per_minute)
@@ -90,11 +98,16 @@ class Api:
         if answer is not None:
             self._log(request, fault, Outcome(answer.status, None), is_carried_out=False)
             return answer
-        outcome = admission.refusal or self._calls.respond(damage.altered(fault, evolve(request, fault=fault)))
+        outcome = admission.refusal or self._respond(damage.altered(fault, evolve(request, fault=fault)))
         whole = ApiResponse(outcome.status, msgspec.json.encode(outcome.value), admission.headers)
         answer = damage.damaged(fault, whole)
         self._log(request, fault, evolve(outcome, status=answer.status), is_carried_out=admission.refusal is None)
         return answer
+
+    def _respond(self, request: ApiRequest) -> Outcome:
+        if self.analytics.takes(request) or self.analytics.lists(request):
+            return self.analytics.respond(request)
+        return self._calls.respond(request)
 
     def lose(self, request: ApiRequest, fault: AppliedFault) -> None:
         """Log a request that is not read because of a fault."""
@@ -104,7 +117,7 @@ class Api:
         self.log.append(
             LoggedRequest(
                 method=request.method,
-                path=request.path,
+                path=self.analytics.as_logged(request),
                 query=dict(request.query),
                 n_rows=outcome.n_rows,
                 status=outcome.status,

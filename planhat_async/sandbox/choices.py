@@ -49,6 +49,8 @@ class Choices:
     """A new conversation needs a `type`, as the page on notes has it; otherwise it is a note without one."""
     live_names: bool = False
     """An NPS answer has the names seen live, `nps npsComment npsDate`; otherwise `score comment dateAnswered`."""
+    metrics_are_counted: bool = True
+    """The answer to metrics is `{"processed": ..., "errors": [...]}`; otherwise a bare 200."""
     retry_after: bool = False
     """A 429 carries `Retry-After`, in whole seconds."""
     limit_headers: bool = True

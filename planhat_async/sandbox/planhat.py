@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Iterable, Mapping
@@ -10,6 +11,7 @@ from datetime import datetime
 from os import PathLike
 from typing import Any, TypedDict
 
+from planhat_async.sandbox.analytics_host import PLACEHOLDER_UUID
 from planhat_async.sandbox.api import Admission, Api
 from planhat_async.sandbox.choices import DEFAULT, Choices
 from planhat_async.sandbox.faults import Faults, FaultsLike
@@ -38,6 +40,7 @@ class Options(TypedDict, total=False):
     endusers: Iterable[EndUser]
     choices: Choices
     faults: FaultsLike
+    tenant_uuid: str | None
 
 
 class Planhat(ABC):
@@ -54,9 +57,10 @@ class Planhat(ABC):
         endusers: The same for end users; a ticket names one by e-mail address.
         choices: The behaviour where Planhat's is unknown.
         faults: The faults, as text or one by one: see `planhat_async.sandbox.faults`.
+        tenant_uuid: The only tenant UUID that the analytics host accepts; None accepts every UUID.
 
     Raises:
-        ValueError: A limit or a fault is invalid.
+        ValueError: A limit, a fault or the tenant UUID is invalid.
     """
 
     def __init__(
@@ -72,10 +76,11 @@ class Planhat(ABC):
         endusers: Iterable[EndUser] = (),
         choices: Choices = DEFAULT,
         faults: FaultsLike = (),
+        tenant_uuid: str | None = None,
     ) -> None:
         limits = Limits(per_minute=per_minute, per_second=per_second, max_parallel=max_parallel)
         self._state = State(seed, [*companies, *users, *endusers])
-        self._api = Api(token, limits=limits, choices=choices, state=self._state)
+        self._api = Api(token, limits=limits, choices=choices, state=self._state, tenant_uuid=tenant_uuid)
         self._seed = seed
         self._token = PLACEHOLDER_TOKEN if token is None else token
         self._n_parallel = 0
@@ -86,6 +91,34 @@ class Planhat(ABC):
     def token(self) -> str:
         """A token it accepts."""
         return self._token
+
+    @property
+    def tenant_uuid(self) -> str:
+        """A tenant UUID that its analytics host accepts."""
+        return self._api.analytics.tenant_uuid or PLACEHOLDER_UUID
+
+    @property
+    def metrics(self) -> list[Record]:
+        """Copies of the metrics it stored, as it lists them, oldest first.
+
+        Like the other lists of the analytics host they are not part of `snapshot` and `save`.
+        """
+        return copy.deepcopy(self._api.analytics.metrics)
+
+    @property
+    def failed_metrics(self) -> list[Record]:
+        """Copies of the metrics that name an unknown company or end user, as they were sent."""
+        return copy.deepcopy(self._api.analytics.failed_metrics)
+
+    @property
+    def activities(self) -> list[Record]:
+        """Copies of the activities it received, as they were sent."""
+        return copy.deepcopy(self._api.analytics.activities)
+
+    @property
+    def segments(self) -> list[Record]:
+        """Copies of what `/dock/segment` received, as it was sent."""
+        return copy.deepcopy(self._api.analytics.segments)
 
     @property
     def requests(self) -> list[LoggedRequest]:

@@ -28,7 +28,7 @@ class Sandbox(Planhat):
         host: The address it listens on.
         port: The port it listens on; 0 takes a free one.
         options: What any `Planhat` takes: `per_minute=200`, `per_second=150`, `max_parallel`, `seed`, `companies`,
-            `users`, `endusers`, `choices`, `faults`.
+            `users`, `endusers`, `choices`, `faults`, `tenant_uuid`.
 
     Raises:
         ValueError: A limit or a fault is invalid.
@@ -66,6 +66,11 @@ class Sandbox(Planhat):
             raise RuntimeError("the sandbox is not started")
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"http://{host}:{self._bound_port}"
+
+    @property
+    def analytics_url(self) -> str:
+        """The URL of its analytics host, once it is started: the same as `url`."""
+        return self.url
 
     async def start(self) -> None:
         """Listen. The records and the log of an earlier run are still there."""

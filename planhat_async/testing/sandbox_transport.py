@@ -50,7 +50,7 @@ class SandboxTransport:
 def _call(request: Request, token: Token) -> ApiRequest:
     return ApiRequest(
         method=request.method,
-        segments=tuple(unquote(segment) for segment in request.path.removeprefix("/").split("/")),
+        segments=tuple(unquote(segment) for segment in token.address(request.path).removeprefix("/").split("/")),
         query=request.params,
         headers={"Authorization": token.header()},
         body=request.body or b"",

@@ -1,4 +1,4 @@
-"""Rows, chunks and answers, made up for the tests of batching."""
+"""Strategies for rows, chunks and answers, used by the tests of batching."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from planhat_async.batching.chunks import Chunk, Row, pieces_of
 from planhat_async.results import Outcome, Problem
 
 seeded = settings(derandomize=True, deadline=None, max_examples=200)
-"""The same examples in every run, however slow the machine."""
+"""Runs the same examples every time, however slow the machine is."""
 
 thoroughly = settings(seeded, max_examples=1000)
-"""For what everything else stands on."""
+"""The profile for code that everything else depends on."""
 
 
 def row(position: int, *source_ids: str, n_bytes: int = 4) -> Row:
-    """A row named by these source ids; without any it is keyless."""
+    """Return a row with these source ids; a row without any is keyless."""
     keys = tuple(f"sourceId={source_id}" for source_id in source_ids)
     return Row(position, keys, b"1" * n_bytes)
 
 
 def invalid(position: int) -> Problem:
-    """A row that must not be sent."""
+    """Return a row that must not be sent."""
     return Problem(outcome=Outcome.INVALID, reason="wrong", position=position)
 
 
 def chunk_of(*rows: Row, problems: tuple[Problem, ...] = ()) -> Chunk:
-    """A chunk of these rows, whatever they are."""
+    """Return a chunk of these rows, without any check."""
     keys = frozenset(key for one in rows for key in one.keys)
     return Chunk(number=0, rows=rows, keys=keys, body=b"".join(pieces_of(rows)), invalid=problems)
 
 
 def inputs(max_bytes: int = 20) -> st.SearchStrategy[list[Row | Problem]]:
-    """Rows as an upsert's input has them: few keys, so that they repeat, and some rows invalid."""
+    """Generate an upsert's input: few keys, so that keys repeat, and some invalid rows."""
     names = st.lists(st.sampled_from("abcdef"), max_size=2, unique=True).map(tuple)
     drawn = st.none() | st.tuples(names, st.integers(1, max_bytes))
     return st.lists(drawn, max_size=40).map(
@@ -62,7 +62,7 @@ _errors = json_values | st.lists(_named | json_values, max_size=6)
 _counts = st.integers(-2, 8) | json_values
 _items = json_values | st.lists(_named, max_size=4)
 
-accounts: st.SearchStrategy[Any] = st.fixed_dictionaries(
+bulk_answers: st.SearchStrategy[Any] = st.fixed_dictionaries(
     {},
     optional={
         "created": _counts,
@@ -78,4 +78,4 @@ accounts: st.SearchStrategy[Any] = st.fixed_dictionaries(
         "error": json_values,
     },
 )
-"""Answers to a bulk upsert that nearly make sense."""
+"""Almost valid answers to a bulk upsert."""

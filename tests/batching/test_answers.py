@@ -1,4 +1,4 @@
-"""What an upsert's answer says of its rows."""
+"""Test how the answer to an upsert decides the outcome of each row."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import accounts, chunk_of, invalid, json_values, row, seeded
+from strategies import bulk_answers, chunk_of, invalid, json_values, row, seeded
 
 from planhat_async.batching.answers import Answer, tells_of_rows
 from planhat_async.batching.attribution import AnswerKeys
@@ -23,13 +23,13 @@ from planhat_async.results import ChunkResult, Outcome, Problem
 A, B, C = row(0, "a"), row(1, "b"), row(2, "c")
 FULL = {"created": 0, "updated": 0, "nonupdates": 0}
 TICKETS = AnswerKeys(names=("_id", "sourceId"), returned_as={"externalId": "sourceId"})
-"""The keys of tickets: a `sourceId` comes back as `externalId`."""
+"""The keys of tickets: Planhat returns a `sourceId` as `externalId`."""
 
 
 def read(
     status: int, answer: Any, rows: tuple[Row, ...] = (A, B, C), *, keys: AnswerKeys = TICKETS
 ) -> tuple[ChunkResult, tuple[Row, ...]]:
-    """The account after one answer, and the rows to send again."""
+    """Return the outcome after one answer, and the rows to send again."""
     outcome = ChunkOutcome(chunk_of(*rows))
     again = outcome.take_answer(Part(rows), Answer(status=status, body=answer, keys=keys))
     assert len(again) <= 1
@@ -37,7 +37,7 @@ def read(
 
 
 def take(outcome: ChunkOutcome, part: Part, answer: Any, status: int = 200) -> list[Part]:
-    """The parts still to be sent after an answer; what no other answer will tell is settled."""
+    """Apply an answer and return the parts still to be sent; settle the rows that no later answer covers."""
     parts = outcome.take_answer(part, Answer(status=status, body=answer, keys=TICKETS))
     outcome.pending = parts
     if not parts:
@@ -54,8 +54,8 @@ def rejected(position: int | None, key: str | None, reason: str) -> Problem:
 
 
 @pytest.mark.parametrize(("name", "n_rows"), [("note", 1), ("task", 3), ("ticket", 1)])
-def test_documented_answers_say_that_all_was_created(name: str, n_rows: int) -> None:
-    """The examples of Planhat's documentation account for every row, and tell the new `_id`s where they hold them."""
+def test_documented_answers_create_every_row(name: str, n_rows: int) -> None:
+    """The examples of Planhat's documentation cover every row and list the new `_id`s, if there are any."""
     path = Path(__file__).parents[1] / "data" / f"{name}-bulk-upsert.response.json"
     answer = json.loads(path.read_text())
     result, again = read(200, answer, tuple(row(n) for n in range(n_rows)))
@@ -90,7 +90,7 @@ def test_documented_answers_say_that_all_was_created(name: str, n_rows: int) -> 
     ],
 )
 def test_an_answer_puts_each_row_into_one_outcome(status: int, answer: Any, expected: dict[str, int]) -> None:
-    """Counts and errors are taken as they are told; what they leave over has an outcome too."""
+    """The answer's counts and errors are used as given; every remaining row has an outcome too."""
     result, again = read(status, answer)
     assert (counted(result), again) == (expected, ())
 
@@ -99,15 +99,15 @@ ODD_COUNTS = [-1, "-1", "3 rows", "", None, 2.5, float("nan"), True, [3], {"n": 
 
 
 @pytest.mark.parametrize("told", ODD_COUNTS)
-def test_an_odd_count_counts_nothing(told: Any) -> None:
-    """What is no whole number is no count; without one, nobody knows whether a row that is left out was dropped."""
+def test_an_invalid_count_is_ignored(told: Any) -> None:
+    """A count must be a whole number; without one, a row that no list names is unknown, not dropped."""
     result, _ = read(200, FULL | {"created": told, "updated": 2})
     assert counted(result) == {"updated": 2, "unknown": 1}
 
 
 @pytest.mark.parametrize("told", ["1", 1.0])
 def test_a_whole_number_in_another_form_is_a_count(told: Any) -> None:
-    """Text or a float says as much."""
+    """Text and floats that hold a whole number are accepted."""
     result, _ = read(200, FULL | {"created": told, "updated": 2})
     assert counted(result) == {"created": 1, "updated": 2}
 
@@ -117,8 +117,8 @@ NEW, CHANGED = {"_id": "1", "sourceId": "a"}, {"_id": "2", "sourceId": "b"}
 
 
 @pytest.mark.parametrize("told", [MISSING, *ODD_COUNTS])
-def test_where_a_count_is_missing_the_list_counts(told: Any) -> None:
-    """Every key of an answer is optional, the counts too: what the lists name is stored."""
+def test_the_list_replaces_a_missing_count(told: Any) -> None:
+    """Every key of an answer is optional, the counts too: the rows that the lists name are stored."""
     counts = {} if told is MISSING else {"created": told, "updated": told}
     lists = {"insertsKeys": [NEW], "upsertedIds": ["1"], "updatesKeys": [CHANGED]}
     result, _ = read(200, {**counts, "nonupdates": 0, **lists}, (A, B))
@@ -142,22 +142,22 @@ def test_where_a_count_is_missing_the_list_counts(told: Any) -> None:
     ],
 )
 def test_rows_without_a_key_are_counted_by_the_lists_too(answer: Any, expected: dict[str, int]) -> None:
-    """By their length: called dropped, such rows would be sent again, and be there twice."""
+    """The length of the list counts; rows reported as dropped would be sent again and created twice."""
     result, _ = read(200, answer, (row(0), row(1), row(2)))
     assert counted(result) == expected
 
 
-def test_a_list_of_changed_ids_counts_where_it_names_rows() -> None:
-    """Whether such a list counts is not documented, but a record that it names by the row's key is there."""
+def test_a_list_of_changed_ids_counts_the_rows_that_it_names() -> None:
+    """Planhat does not document whether the list counts, but a record named by the row's key exists."""
     rows = (Row(0, ("_id=1",), b"1"), Row(1, ("_id=2",), b"2"))
     assert counted(read(200, {"modified": ["1", "9"]}, rows)[0]) == {"updated": 1, "unknown": 1}
 
 
-# Rows that lack what a creation needs
+# Rows that lack a field required for creation.
 
 
 def partial(position: int, key: str) -> Row:
-    """A row that can only update: it names no company."""
+    """Return a row that can only update: it names no company."""
     return Row(position, (f"sourceId={key}",), b"1", None, True)
 
 
@@ -178,23 +178,23 @@ LACKS = "the answer does not count it as updated, and it lacks what a creation n
 def test_a_short_answer_does_not_store_rows_that_could_not_be_created(
     answer: Any, expected: dict[str, int], named: list[int | None]
 ) -> None:
-    """As many as it leaves open, by name where that is known; a row that could be created is accepted all the same."""
+    """As many of these rows stay unstored as the answer leaves open; a row that could be created is accepted."""
     result, _ = read(200, answer, (partial(0, "a"), B, partial(2, "c")))
     assert counted(result) == expected
     assert [(problem.position, problem.reason) for problem in result.problems] == [(one, LACKS) for one in named]
 
 
 def test_a_short_answer_does_not_store_rows_without_a_key() -> None:
-    """Each would have been created, and the answer counts one."""
+    """Each row would have been created, but the answer counts one."""
     result, _ = read(200, {"created": 1, "updated": 0}, (row(0), row(1), row(2)))
     assert counted(result) == {"created": 1, "unknown": 2}
 
 
-# Rows that are sent again after an answer that has stored them
+# Rows that are sent again after an answer that has stored them.
 
 
 def blaming(*keys: str, **answer: Any) -> Any:
-    """An answer that says of these rows that they may not be changed."""
+    """Return an answer that blames these rows: they may not be changed."""
     return {**answer, "permissionErrors": [{"sourceId": key, "error": "no permission to update"} for key in keys]}
 
 
@@ -219,7 +219,7 @@ INSERTS = [{"_id": "1", "sourceId": "b"}, {"_id": "2", "externalId": "c"}]
 @pytest.mark.parametrize("status", [200, 206, 400, 403])
 @pytest.mark.parametrize("counts", [{}, {"created": 2, "updated": 0}, FULL | {"created": 2}])
 def test_a_row_that_was_named_as_stored_stays_stored(counts: Any, status: int, second: Any) -> None:
-    """A token that may create and not update: what the first answer has created, the second may not change."""
+    """With a token that may create but not update, the second answer refuses a row that the first created."""
     outcome = ChunkOutcome(chunk_of(A, B, C))
     (part,) = take(outcome, Part((A, B, C)), blaming("a", **counts, insertsKeys=INSERTS), 403)
     assert part.rows == (B, C)
@@ -232,8 +232,8 @@ def test_a_row_that_was_named_as_stored_stays_stored(counts: Any, status: int, s
 
 
 @pytest.mark.parametrize("error", [UnknownOutcomeError("timed out"), ServerError("down", status=503)])
-def test_a_row_that_was_named_as_stored_stays_stored_without_a_second_answer(error: PlanhatError) -> None:
-    """Whatever becomes of the second request, also that it never leaves."""
+def test_a_row_that_was_named_as_stored_stays_stored_after_an_error(error: PlanhatError) -> None:
+    """The second request may fail in any way, or never be sent."""
     for is_given_up in (False, True):
         outcome = ChunkOutcome(chunk_of(A, B, C))
         (part,) = take(outcome, Part((A, B, C)), blaming("a", updatesKeys=INSERTS[:1]), 403)
@@ -244,8 +244,8 @@ def test_a_row_that_was_named_as_stored_stays_stored_without_a_second_answer(err
         assert counted(outcome.result) == {"updated": 1, "rejected": 1, "unknown": 1}
 
 
-def test_an_error_that_names_no_row_is_about_the_one_that_was_stored_before() -> None:
-    """Where the answer counts the other as created, and the token may not update."""
+def test_an_error_that_names_no_row_belongs_to_the_row_stored_before() -> None:
+    """The answer counts the other row as created, and the token may not update."""
     outcome = ChunkOutcome(chunk_of(A, B, C))
     (part,) = take(outcome, Part((A, B, C)), blaming("a", insertsKeys=INSERTS[:1]), 403)
     take(outcome, part, FULL | {"created": 1, "permissionErrors": ["no permission to update"]}, 206)
@@ -254,7 +254,7 @@ def test_an_error_that_names_no_row_is_about_the_one_that_was_stored_before() ->
 
 @pytest.mark.parametrize("first", [{}, {"created": 1}, FULL, FULL | {"created": 2}, {"upsertedIds": ["1"]}])
 def test_a_row_that_a_refusal_may_have_stored_is_not_called_rejected(first: Any) -> None:
-    """What a refusal did to the rows that it does not blame is not documented."""
+    """Planhat does not document what a refusal does to the rows that it does not blame."""
     outcome = ChunkOutcome(chunk_of(A, B, C))
     (part,) = take(outcome, Part((A, B, C)), blaming("a", **first), 403)
     take(outcome, part, blaming("b", "c"), 403)
@@ -262,13 +262,13 @@ def test_a_row_that_a_refusal_may_have_stored_is_not_called_rejected(first: Any)
 
 
 def test_a_row_that_one_answer_both_stores_and_refuses_is_unknown() -> None:
-    """Nobody knows which of the two holds."""
+    """The answer contradicts itself."""
     result, _ = read(206, blaming("a", insertsKeys=[NEW], created=1, updated=0), (A,))
     assert (counted(result), result.problems[0].position) == ({"unknown": 1}, 0)
 
 
-def test_a_row_that_halves_blame_is_unknown_where_the_whole_may_have_stored_it() -> None:
-    """Four were created, each is refused now: the first answer counts more than the others have found again."""
+def test_a_row_that_a_half_blames_is_unknown_if_the_whole_may_have_stored_it() -> None:
+    """The first answer counts four created rows, more than the halves find again, and each half refuses its row."""
     outcome = ChunkOutcome(chunk_of(A, B), isolation=Isolation(9))
     outcome.pending = take(outcome, Part((A, B)), FULL | {"created": 1, "permissionErrors": ["no"]}, 206)
     while outcome.pending:
@@ -279,8 +279,8 @@ def test_a_row_that_halves_blame_is_unknown_where_the_whole_may_have_stored_it()
     assert counted(outcome.result) == {"unknown": 2}
 
 
-def test_a_row_that_halves_blame_is_rejected_where_the_others_are_found_again() -> None:
-    """Then it was not among the rows that the first answer counts."""
+def test_a_row_that_a_half_blames_is_rejected_if_the_others_are_found_again() -> None:
+    """The row was not among those that the first answer counts."""
     outcome = ChunkOutcome(chunk_of(A, B), isolation=Isolation(9))
     first, second = take(outcome, Part((A, B)), FULL | {"created": 1, "permissionErrors": ["no"]}, 206)
     outcome.pending = [second]
@@ -299,8 +299,8 @@ def test_a_row_that_halves_blame_is_rejected_where_the_others_are_found_again() 
         ({"createdErrors": ["no"]}, "unknown"),
     ],
 )
-def test_halves_of_a_refusal_are_rejected_where_it_has_counted_that_it_stored_none(first: Any, expected: str) -> None:
-    """It blames no row by name; where it leaves open what it stored, a row that a half blames may be there."""
+def test_halves_of_a_refusal_are_rejected_if_it_counted_no_stored_row(first: Any, expected: str) -> None:
+    """The refusal blames no row by name; without a count of zero, a row that a half blames may be stored."""
     outcome = ChunkOutcome(chunk_of(A, B), isolation=Isolation(9))
     outcome.pending = take(outcome, Part((A, B)), first, 400)
     while outcome.pending:
@@ -311,7 +311,7 @@ def test_halves_of_a_refusal_are_rejected_where_it_has_counted_that_it_stored_no
     assert counted(outcome.result) == {expected: 2}
 
 
-def test_ids_are_kept_by_the_kind_of_key() -> None:
+def test_ids_are_stored_under_the_name_of_the_key() -> None:
     """A note may have the external id that another record has as its source id."""
     keys = [{"_id": "1", "sourceId": "7"}, {"_id": "2", "externalId": "7"}]
     result, _ = read(200, FULL | {"created": 2, "insertsKeys": keys}, (row(0), row(1)), keys=AnswerKeys())
@@ -323,7 +323,7 @@ def row_with(position: int, **keys: str) -> Row:
 
 
 def test_a_key_names_only_the_row_that_has_it_under_that_name() -> None:
-    """Of two companies, one may have the source id that the other has as its external id."""
+    """One of two companies may have the source id that the other has as its external id."""
     rows = (row_with(0, sourceId="1"), row_with(1, externalId="1"))
     refusal = {"createdErrors": [{"sourceId": "1", "error": "no"}], "insertsKeys": [{"_id": "b", "externalId": "1"}]}
     result, again = read(400, refusal, rows, keys=AnswerKeys())
@@ -341,8 +341,8 @@ def test_keys_may_have_any_name() -> None:
     assert (again, result.ids_by_external_id) == (rows[2:], {"9": "c"})
 
 
-def test_counts_above_what_was_sent_are_cut_and_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """Rows are counted once, however many the answer claims; the log says so."""
+def test_counts_above_the_number_of_sent_rows_are_cut_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Each row is counted once, however many the answer claims, and a warning is logged."""
     with caplog.at_level(logging.WARNING, logger="planhat_async"):
         result, _ = read(200, FULL | {"created": 2, "updated": 5})
     assert counted(result) == {"created": 2, "updated": 1}
@@ -350,20 +350,20 @@ def test_counts_above_what_was_sent_are_cut_and_logged(caplog: pytest.LogCapture
 
 
 def test_counts_that_add_up_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """An answer in order is no matter for the log."""
+    """A consistent answer logs nothing."""
     read(200, FULL | {"created": 3})
     assert caplog.messages == []
 
 
 def test_more_errors_than_rows_reject_each_row_once() -> None:
-    """Errors that name no row are counted up to the rows there are."""
+    """Errors that name no row count at most as many rows as there are."""
     result, _ = read(206, FULL | {"createdErrors": ["one", "two", "three", "four"]})
     assert (counted(result), len(result.problems)) == ({"rejected": 3}, 3)
 
 
 @pytest.mark.parametrize("name", ["_id", "sourceId", "externalId"])
 def test_an_error_blames_the_row_whose_key_it_names(name: str) -> None:
-    """The row is rejected by position and key; the other rows are as the counts say."""
+    """The row is rejected with its position and key; the counts decide the other rows."""
     rows = (A, Row(position=1, keys=("other=o", f"{name}=b"), data=b"1"))
     answer = FULL | {"created": 1, "updatedErrors": [{name: "b", "error": "too long"}]}
     result, _ = read(206, answer, rows, keys=AnswerKeys())
@@ -387,8 +387,8 @@ def test_an_error_blames_the_row_whose_key_it_names(name: str) -> None:
         (7, "7"),
     ],
 )
-def test_an_error_that_names_no_row_is_kept_in_words(error: Any, reason: str) -> None:
-    """It counts one row as rejected, by no name, and says what Planhat said."""
+def test_an_error_that_names_no_row_keeps_its_message(error: Any, reason: str) -> None:
+    """The error rejects one row without a key and keeps Planhat's message."""
     result, _ = read(206, FULL | {"created": 2, "createdErrors": [error]})
     assert (counted(result), result.problems) == ({"created": 2, "rejected": 1}, [rejected(None, None, reason)])
 
@@ -403,22 +403,22 @@ def test_a_row_that_is_blamed_twice_is_rejected_once() -> None:
     assert (counted(result), result.problems) == ({"created": 2, "rejected": 1}, [rejected(1, "b", "first")])
 
 
-def test_dropped_rows_are_named_where_the_answer_names_the_others() -> None:
-    """Those whose keys are in no list of the answer are the ones left out."""
+def test_dropped_rows_are_named_if_the_answer_names_the_others() -> None:
+    """The dropped rows are those whose keys are in no list of the answer."""
     keys = {"insertsKeys": [{"_id": "1", "sourceId": "a"}], "updatesKeys": [{"_id": "3", "sourceId": "c"}]}
     result, _ = read(200, {"created": 1, "updated": 1, "nonupdates": 0, **keys})
     assert result.problems == [Problem(outcome=Outcome.DROPPED, reason="the answer leaves it out", position=1, key="b")]
 
 
-def test_dropped_rows_are_not_named_where_that_would_be_guessing() -> None:
-    """With an unchanged row among those that no list names, either may be the dropped one."""
+def test_dropped_rows_are_not_named_by_a_guess() -> None:
+    """If no list names two rows and one is unchanged, either may be the dropped one."""
     result, _ = read(200, {"created": 1, "updated": 0, "nonupdates": 1, "insertsKeys": [{"_id": "1", "sourceId": "a"}]})
     nameless = Problem(outcome=Outcome.DROPPED, reason="the answer leaves it out")
     assert (counted(result), result.problems) == ({"created": 1, "unchanged": 1, "dropped": 1}, [nameless])
 
 
 def test_generated_ids_are_kept_by_key() -> None:
-    """`_id`s come from both lists; what has no key, or no form we know, is passed over."""
+    """Both lists provide `_id`s; an entry without a key or of an unknown form is skipped."""
     answer = FULL | {
         "created": 2,
         "updated": 1,
@@ -430,28 +430,28 @@ def test_generated_ids_are_kept_by_key() -> None:
     assert result.ids_by_external_id == {"c": "3"}
 
 
-def test_upserted_ids_go_before_the_keys_of_inserts() -> None:
-    """Where the answer lists the created `_id`s, they are what is told."""
+def test_upserted_ids_take_precedence_over_the_keys_of_inserts() -> None:
+    """If the answer lists the created `_id`s, the result reports them."""
     result, _ = read(200, FULL | {"created": 3, "upsertedIds": ["1", 2, "3"], "insertsKeys": [{"_id": "9"}]})
     assert result.created_ids == ("1", "3")
 
 
-def test_what_nobody_knows_is_kept() -> None:
-    """Everything but counts and lists of keys stays readable, by Planhat's names."""
+def test_unknown_keys_of_an_answer_are_kept() -> None:
+    """Everything except counts and lists of keys stays readable, under Planhat's names."""
     result, _ = read(200, FULL | {"created": 3, "newThing": {"x": 1}, "createdErrors": [], "modified": ["1"]})
     assert result.answer == {"newThing": {"x": 1}, "createdErrors": []}
 
 
 @pytest.mark.parametrize("status", [400, 403])
-def test_rows_a_refusal_does_not_blame_are_sent_again(status: int) -> None:
-    """Keyed rows may be: the blamed ones are rejected, the others returned, and nothing else is counted."""
+def test_rows_that_a_refusal_does_not_blame_are_sent_again(status: int) -> None:
+    """The blamed rows are rejected, the other keyed rows are returned, and no count is used."""
     result, again = read(status, FULL | {"created": 2, "createdErrors": [{"sourceId": "b", "error": "duplicated"}]})
     assert (again, counted(result)) == ((A, C), {"rejected": 1})
     assert result.problems == [rejected(1, "b", "duplicated")]
 
 
-def test_a_refusal_that_blames_every_row_leaves_none() -> None:
-    """Then nothing is sent again."""
+def test_a_refusal_that_blames_every_row_returns_no_rows() -> None:
+    """No row is sent again."""
     errors = [{"sourceId": key, "error": "no"} for key in "abc"]
     result, again = read(400, {"createdErrors": errors})
     assert (again, counted(result)) == ((), {"rejected": 3})
@@ -459,7 +459,7 @@ def test_a_refusal_that_blames_every_row_leaves_none() -> None:
 
 @pytest.mark.parametrize("status", [400, 403])
 def test_keyless_rows_are_unknown_after_a_refusal_that_blames_others(status: int) -> None:
-    """Sending them again could make two, so they are told apart from rejected ones, by position."""
+    """Sending them again could create duplicates, so they are listed as unknown, by position."""
     result, again = read(status, {"createdErrors": [{"sourceId": "a", "error": "no"}]}, (A, row(1), row(2)))
     reason = f"answered {status}, which says nothing about this row"
     assert again == ()
@@ -470,15 +470,15 @@ def test_keyless_rows_are_unknown_after_a_refusal_that_blames_others(status: int
 
 
 def test_a_refusal_whose_errors_name_no_row_is_not_sent_again() -> None:
-    """It would be refused the same way: one row per error is rejected, the counts are taken, the rest is unknown."""
+    """A repeat would fail the same way: one row per error is rejected, counts are used, the rest is unknown."""
     result, again = read(400, FULL | {"created": 1, "createdErrors": ["sourceId duplicated"]})
     assert (again, counted(result)) == ((), {"created": 1, "rejected": 1, "unknown": 1})
 
 
-def test_a_chunk_is_refused_so_often_and_no_oftener() -> None:
-    """A server that blames one row at a time is asked a hundred times; what is left then is unknown.
+def test_a_chunk_is_sent_at_most_a_hundred_times() -> None:
+    """A chunk is sent at most a hundred times to a server that blames one row at a time; the rest is unknown.
 
-    So is what it blames later than the first time: a refusal may have stored the rows that it does not blame.
+    Rows blamed after the first answer are unknown too: a refusal may have stored rows that it does not blame.
     """
     rows = tuple(row(n, str(n)) for n in range(150))
     outcome, parts, n_requests = ChunkOutcome(chunk_of(*rows)), [Part(rows)], 0
@@ -490,8 +490,8 @@ def test_a_chunk_is_refused_so_often_and_no_oftener() -> None:
 
 
 @pytest.mark.parametrize("was_sent", [True, False])
-def test_rows_given_up_are_unknown_only_if_they_were_sent(*, was_sent: bool) -> None:
-    """Of several parts only the next one can have been sent; giving up again settles nothing twice."""
+def test_abandoned_rows_are_unknown_only_if_they_were_sent(*, was_sent: bool) -> None:
+    """Only the next of several parts can have been sent; giving up a second time changes nothing."""
     outcome = ChunkOutcome(chunk_of(A, B, C))
     outcome.pending = [Part((C,)), Part((A, B))]
     if was_sent:
@@ -517,19 +517,19 @@ def test_rows_given_up_are_unknown_only_if_they_were_sent(*, was_sent: bool) -> 
         (None, False),
     ],
 )
-def test_an_answer_tells_of_rows_by_errors_or_counts(answer: Any, *, tells: bool) -> None:
-    """Any other refusal is one of the request as a whole."""
+def test_an_answer_describes_rows_by_errors_or_counts(answer: Any, *, tells: bool) -> None:
+    """Any other refusal concerns the request as a whole."""
     assert tells_of_rows(answer) is tells
 
 
 def test_a_refusal_that_counts_created_rows_does_not_call_them_rejected() -> None:
-    """What the answer says was created must not be corrected and sent again."""
+    """A row that the answer counts as created must not be corrected and sent again."""
     result, _ = read(400, FULL | {"created": 3, "createdErrors": []})
     assert result.rejected == 0
 
 
 def test_errors_of_all_parts_of_a_chunk_are_kept() -> None:
-    """A chunk that took several requests keeps what each answer held."""
+    """A chunk that took several requests keeps the errors of each answer."""
     outcome = ChunkOutcome(chunk_of(A, B))
     outcome.take_answer(Part((A,)), Answer(status=206, body=FULL | {"createdErrors": [{"el": "x", "error": "no"}]}))
     outcome.take_answer(Part((B,)), Answer(status=200, body=FULL | {"created": 1, "createdErrors": []}))
@@ -537,7 +537,7 @@ def test_errors_of_all_parts_of_a_chunk_are_kept() -> None:
 
 
 def test_a_failure_puts_every_row_into_its_outcome() -> None:
-    """The error is kept, and each row's reason is its words."""
+    """The error is kept, and its message is each row's reason."""
     outcome = ChunkOutcome(chunk_of(A, B))
     error = UnknownOutcomeError("timed out")
     outcome.fail(Part((A, B)), error, Outcome.UNKNOWN)
@@ -548,8 +548,8 @@ def test_a_failure_puts_every_row_into_its_outcome() -> None:
     ]
 
 
-def test_the_account_begins_with_the_invalid_rows() -> None:
-    """A chunk's outcome is of the rows it sends and of those refused before it was cut."""
+def test_the_outcome_begins_with_the_invalid_rows() -> None:
+    """The outcome of a chunk covers its rows and the rows that were invalid before the chunk was cut."""
     result = ChunkOutcome(chunk_of(row(2, "c"), row(0, "a"), problems=(invalid(1), invalid(4)))).result
     assert (result.positions, counted(result)) == ((range(3), range(4, 5)), {"invalid": 2})
     assert result.not_stored == {Outcome.INVALID: (range(1, 2), range(4, 5))}
@@ -562,9 +562,9 @@ chunks = st.lists(st.lists(st.sampled_from("abcdef"), max_size=2, unique=True), 
 
 @pytest.mark.slow
 @seeded
-@given(chunks, st.sampled_from([200, 206, 400, 403]), accounts | json_values)
-def test_rows_are_conserved_whatever_the_answer(rows: tuple[Row, ...], status: int, answer: Any) -> None:
-    """Counted and returned rows add up to those sent, and every problem has its place in exactly one of them."""
+@given(chunks, st.sampled_from([200, 206, 400, 403]), bulk_answers | json_values)
+def test_rows_are_conserved_for_any_answer(rows: tuple[Row, ...], status: int, answer: Any) -> None:
+    """Counted and returned rows add up to the sent rows, and every problem has exactly one outcome."""
     result, again = read(status, answer, rows)
     problems = [problem.position for problem in result.problems if problem.position is not None]
     named = problems + [one.position for one in again]
@@ -576,9 +576,9 @@ def test_rows_are_conserved_whatever_the_answer(rows: tuple[Row, ...], status: i
 
 @pytest.mark.slow
 @seeded
-@given(chunks, st.sampled_from([400, 403]), accounts | json_values)
+@given(chunks, st.sampled_from([400, 403]), bulk_answers | json_values)
 def test_only_fewer_and_keyed_rows_are_sent_again(rows: tuple[Row, ...], status: int, answer: Any) -> None:
-    """Every repeat has fewer rows than the request before, so repeats end; keyless rows never repeat."""
+    """Every repeat has fewer rows than the request before, so repeats end; keyless rows are never repeated."""
     _, again = read(status, answer, rows)
     assert len(again) < len(rows) or not again
     assert all(one.keys for one in again)
@@ -586,8 +586,8 @@ def test_only_fewer_and_keyed_rows_are_sent_again(rows: tuple[Row, ...], status:
 
 @pytest.mark.slow
 @seeded
-@given(chunks, accounts | json_values)
-def test_an_error_leaves_no_row_out(rows: tuple[Row, ...], answer: Any) -> None:
+@given(chunks, bulk_answers | json_values)
+def test_an_error_covers_every_remaining_row(rows: tuple[Row, ...], answer: Any) -> None:
     """Rows that fail after others were answered join the same outcome."""
     outcome = ChunkOutcome(chunk_of(*rows))
     outcome.take_answer(Part(rows[:2]), Answer(status=206, body=answer))
@@ -595,8 +595,8 @@ def test_an_error_leaves_no_row_out(rows: tuple[Row, ...], answer: Any) -> None:
     assert outcome.result.rows == len(rows)
 
 
-def test_rows_beside_many_that_are_too_large_are_not_tried_one_by_one() -> None:
-    """A server that takes nothing at all costs a few requests, not two for each row."""
+def test_rows_are_not_sent_one_by_one_after_many_that_are_too_large() -> None:
+    """A server that accepts no row costs a few requests, not two for each row."""
     outcome = ChunkOutcome(chunk_of(A, B, C))
     outcome.pending = [Part((C,)), Part((B,))]
     for _ in range(9):
@@ -608,8 +608,8 @@ def test_rows_beside_many_that_are_too_large_are_not_tried_one_by_one() -> None:
     assert outcome.result.problems[0].reason == "not sent: 10 single rows of the chunk were too large"
 
 
-def test_rows_beside_many_that_are_too_large_may_be_stored() -> None:
-    """Where an earlier request may have stored them, that they are not tried again does not make them unsent."""
+def test_untried_rows_may_be_stored_after_many_that_are_too_large() -> None:
+    """If an earlier request may have stored the rows, they are unknown, not unsent."""
     outcome = ChunkOutcome(chunk_of(A, B))
     outcome.pending = [Part((B,), may_be_stored=True)]
     outcome.n_too_large = 9
@@ -618,7 +618,7 @@ def test_rows_beside_many_that_are_too_large_may_be_stored() -> None:
 
 
 def halved() -> ChunkOutcome:
-    """An account whose first answer counted rows, and named no row that its error is about."""
+    """Return an outcome whose first answer counted rows and whose error names no row."""
     outcome = ChunkOutcome(chunk_of(A, B, C, row(3, "d")), isolation=Isolation(9))
     answer = FULL | {"created": 1, "updated": 1, "nonupdates": 1, "createdErrors": ["no"], "upsertedIds": ["1"]}
     outcome.pending = outcome.take_answer(Part(outcome.chunk.rows), Answer(status=206, body=answer))
@@ -627,8 +627,8 @@ def halved() -> ChunkOutcome:
     return outcome
 
 
-def test_rows_sent_again_are_counted_as_what_they_were_the_first_time() -> None:
-    """They come back as unchanged, or as nothing: the first answer says what they were, of as many as it counted."""
+def test_rows_sent_again_keep_the_counts_of_the_first_answer() -> None:
+    """The second answer calls them unchanged or omits them; the first counted them as created or updated."""
     outcome = halved()
     first, second = outcome.pending
     take(outcome, first, FULL | {"nonupdates": 2})
@@ -639,7 +639,7 @@ def test_rows_sent_again_are_counted_as_what_they_were_the_first_time() -> None:
 
 
 def test_rows_that_only_the_last_answer_created_are_created() -> None:
-    """Whatever the first answer counted."""
+    """The counts of the first answer do not matter."""
     outcome = halved()
     first, second = outcome.pending
     take(outcome, first, FULL | {"created": 2})
@@ -649,7 +649,7 @@ def test_rows_that_only_the_last_answer_created_are_created() -> None:
 
 @pytest.mark.parametrize(("follows_unknown", "expected"), [(False, "rejected"), (True, "unknown")])
 def test_a_row_that_may_be_stored_is_not_called_rejected(*, follows_unknown: bool, expected: str) -> None:
-    """An earlier attempt, whose answer got lost, may have stored what this one is refused."""
+    """An earlier attempt without an answer may have stored the row that this one refuses."""
     outcome = ChunkOutcome(chunk_of(A))
     refusal = {"updatedErrors": [{"sourceId": "a", "error": "no"}]}
     assert outcome.take_answer(Part((A,)), Answer(status=400, body=refusal, follows_unknown=follows_unknown)) == []
@@ -658,7 +658,7 @@ def test_a_row_that_may_be_stored_is_not_called_rejected(*, follows_unknown: boo
 
 @pytest.mark.parametrize(("follows_unknown", "expected"), [(False, "dropped"), (True, "unknown")])
 def test_a_row_that_may_be_stored_is_not_called_dropped(*, follows_unknown: bool, expected: str) -> None:
-    """What this answer leaves out, an earlier attempt may have stored."""
+    """An earlier attempt may have stored the row that this answer omits."""
     outcome = ChunkOutcome(chunk_of(A, B))
     answer = FULL | {"updated": 1}
     assert outcome.take_answer(Part((A, B)), Answer(status=200, body=answer, follows_unknown=follows_unknown)) == []
@@ -666,16 +666,16 @@ def test_a_row_that_may_be_stored_is_not_called_dropped(*, follows_unknown: bool
 
 
 @pytest.mark.parametrize(("follows_unknown", "expected"), [(False, "rejected"), (True, "unknown")])
-def test_an_error_that_names_no_row_does_not_say_that_it_is_missing(*, follows_unknown: bool, expected: str) -> None:
-    """Not where an earlier attempt may have stored all of them."""
+def test_an_error_that_names_no_row_does_not_prove_it_missing(*, follows_unknown: bool, expected: str) -> None:
+    """An earlier attempt may have stored every row."""
     outcome = ChunkOutcome(chunk_of(A, B))
     answer = FULL | {"updated": 1, "updatedErrors": ["no"]}
     assert outcome.take_answer(Part((A, B)), Answer(status=206, body=answer, follows_unknown=follows_unknown)) == []
     assert counted(outcome.result) == {"updated": 1, expected: 1}
 
 
-def test_a_refusal_does_not_outweigh_what_a_lost_attempt_may_have_done() -> None:
-    """What is left of a chunk that went unanswered once is unknown where it is blamed, however often it is split."""
+def test_a_refusal_after_an_unanswered_attempt_leaves_rows_unknown() -> None:
+    """Blamed rows are unknown if their chunk went unanswered once, however often it is split."""
     outcome = ChunkOutcome(chunk_of(A, B))
     part = Part((A, B), may_be_stored=True, follows_unknown=True)
     answer = FULL | {"updated": 1, "updatedErrors": [{"sourceId": "a", "error": "no"}]}
@@ -684,7 +684,7 @@ def test_a_refusal_does_not_outweigh_what_a_lost_attempt_may_have_done() -> None
 
 
 def test_two_errors_of_one_row_do_not_make_others_refused() -> None:
-    """What the answer counts as stored is stored."""
+    """The rows that the answer counts as stored are stored."""
     answer = FULL | {"created": 2, "createdErrors": ["bad"], "validationErrors": ["bad 2", "bad 3"]}
     result, _ = read(206, answer)
     assert counted(result) == {"created": 2, "rejected": 1}
@@ -692,7 +692,7 @@ def test_two_errors_of_one_row_do_not_make_others_refused() -> None:
 
 
 def test_a_refusal_that_counts_rows_is_remembered() -> None:
-    """They come back as unchanged, and were created all the same."""
+    """The second answer calls the rows unchanged, but they were created."""
     outcome = ChunkOutcome(chunk_of(A, B))
     refusal = {
         "created": 1,
@@ -709,7 +709,7 @@ def test_a_refusal_that_counts_rows_is_remembered() -> None:
 
 @pytest.mark.parametrize(("rows", "created"), [((A, B), 2), ((A,), 1)])
 def test_a_row_that_an_answer_counts_as_stored_is_not_called_rejected(rows: tuple[Row, ...], created: int) -> None:
-    """Its error names no other row, so one of the two statements is wrong: the row is unknown."""
+    """The error names no other row, so it contradicts the count: the row is unknown."""
     result, _ = read(206, FULL | {"created": created, "createdErrors": ["could not notify"]}, rows)
     assert result.rejected == 0
     assert result.unknown == 1

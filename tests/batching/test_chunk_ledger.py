@@ -1,4 +1,4 @@
-"""Ledgers: told of each chunk before it leaves and after it has ended, and what they know is gone on from."""
+"""Test ledgers: they record each chunk before it is sent and after it has ended, and a run resumes from them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from planhat_async.results import ChunkResult
 
 @attrs.define
 class Book:
-    """A ledger that notes what it is told, and knows what a test says."""
+    """A ledger that records its calls and answers as a test says."""
 
     planhat: Planhat
     known: dict[int, Recorded] = attrs.field(factory=dict)
     fails_at: tuple[str, int] | None = None
-    told: list[tuple[str, int, int]] = attrs.field(factory=list)
-    """What, of which chunk, after how many requests."""
+    events: list[tuple[str, int, int]] = attrs.field(factory=list)
+    """The event, the number of the chunk, and the number of requests so far."""
 
     async def begin_chunk(self, chunk: Chunk) -> Recorded | None:
         self._note("begin", chunk.number)
@@ -33,7 +33,7 @@ class Book:
         self._note("end", result.number)
 
     def _note(self, what: str, number: int) -> None:
-        self.told.append((what, number, len(self.planhat.sent)))
+        self.events.append((what, number, len(self.planhat.sent)))
         if (what, number) == self.fails_at:
             raise OSError("no space left")
 
@@ -42,41 +42,41 @@ class Book:
         return UpsertRun(rows, prepare=prepare, send=self.planhat.send, options=chosen, ledger=self)
 
 
-async def test_a_ledger_is_told_before_a_chunk_leaves_and_after_it_has_ended() -> None:
-    """In the order of the chunks."""
+async def test_a_ledger_records_a_chunk_before_it_is_sent_and_after_it_has_ended() -> None:
+    """Chunks are recorded in order."""
     book = Book(Planhat())
     await finish(book.run(["a", "b", "c"]))
-    assert book.told == [("begin", 0, 0), ("end", 0, 1), ("begin", 1, 1), ("end", 1, 2)]
+    assert book.events == [("begin", 0, 0), ("end", 0, 1), ("begin", 1, 1), ("end", 1, 2)]
 
 
-async def test_the_parts_of_a_chunk_are_one_entry() -> None:
-    """However often it is halved."""
+async def test_a_halved_chunk_is_one_entry() -> None:
+    """The number of halvings does not matter."""
     book = Book(Planhat(scripted(PayloadTooLargeError("too large", status=413))))
     await finish(book.run(["a", "b"]))
-    assert (book.planhat.sent, book.told) == ([[0, 1], [0], [1]], [("begin", 0, 0), ("end", 0, 3)])
+    assert (book.planhat.sent, book.events) == ([[0, 1], [0], [1]], [("begin", 0, 0), ("end", 0, 3)])
 
 
-async def test_rows_that_were_refused_beforehand_are_told_of_too() -> None:
-    """They have a chunk of their own where nothing else is in it."""
+async def test_invalid_rows_are_recorded_too() -> None:
+    """Without valid rows, they have a chunk of their own."""
     book = Book(Planhat())
     run = book.run([1, 2])
     await finish(run)
-    assert (book.planhat.sent, book.told) == ([], [("begin", 0, 0), ("end", 0, 0)])
+    assert (book.planhat.sent, book.events) == ([], [("begin", 0, 0), ("end", 0, 0)])
     assert counted(run.result) == {"invalid": 2}
 
 
-async def test_what_a_ledger_knows_is_not_sent() -> None:
-    """Its account is the chunk's."""
+async def test_a_recorded_chunk_is_not_sent() -> None:
+    """The recorded outcome is the chunk's outcome."""
     book = Book(Planhat(), known={0: Recorded(settled=ChunkResult(number=0, updated=2))})
     run = book.run(["a", "b", "c"])
     await finish(run)
     assert (book.planhat.sent, counted(run.result)) == ([[2]], {"created": 1, "updated": 2})
-    assert ("end", 0, 0) not in book.told
+    assert ("end", 0, 0) not in book.events
 
 
 @pytest.mark.parametrize("fails_at", [("begin", 1), ("end", 0)])
-async def test_where_a_ledger_fails_nothing_more_leaves(fails_at: tuple[str, int]) -> None:
-    """The run raises it, with every row accounted for."""
+async def test_no_chunk_is_sent_after_a_ledger_fails(fails_at: tuple[str, int]) -> None:
+    """The run raises the error, and every row has an outcome."""
     book = Book(Planhat(accept), fails_at=fails_at)
     run = book.run(["a", "b", "c", "d", "e", "f"])
     with pytest.raises(OSError, match="no space left"):
@@ -85,18 +85,18 @@ async def test_where_a_ledger_fails_nothing_more_leaves(fails_at: tuple[str, int
     assert (run.result.created, run.result.unsent) == (2, run.result.rows - 2)
 
 
-async def test_what_is_in_flight_ends_where_a_ledger_fails() -> None:
-    """Its answer is waited for, and told."""
+async def test_a_chunk_in_flight_ends_after_a_ledger_fails() -> None:
+    """The run waits for the answer and records it."""
     book = Book(Planhat(turns=[9]), fails_at=("begin", 1))
     run = book.run(["a", "b", "c", "d"], concurrency=2)
     with pytest.raises(OSError, match="no space left"):
         await finish(run)
     assert (run.result.created, run.result.unknown) == (2, 0)
-    assert book.told[-1][:2] == ("end", 0)
+    assert book.events[-1][:2] == ("end", 0)
 
 
-async def test_a_run_that_is_stopped_ends_what_is_in_flight() -> None:
-    """And sends nothing more."""
+async def test_a_stopped_run_waits_for_the_chunks_in_flight() -> None:
+    """It sends no further chunk."""
     book = Book(Planhat(scripted(LOST)))
     run = book.run(["a", "b", "c", "d", "e"])
     async with run:

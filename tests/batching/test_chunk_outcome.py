@@ -1,11 +1,11 @@
-"""The outcome of each row of a chunk, through any answers."""
+"""Test that every row of a chunk has an outcome after any answers."""
 
 from __future__ import annotations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import accounts, chunk_of, invalid, json_values, row, thoroughly
+from strategies import bulk_answers, chunk_of, invalid, json_values, row, thoroughly
 
 from planhat_async.batching.answers import Answer
 from planhat_async.batching.chunk_outcome import ChunkOutcome
@@ -45,22 +45,22 @@ likely = st.fixed_dictionaries(
         "insertsKeys": st.lists(names.map(lambda name: {"_id": "1", "sourceId": name}), max_size=2),
     },
 )
-"""Answers as Planhat gives them."""
+"""Answers in Planhat's format."""
 answers = st.builds(
     Answer,
     status=st.sampled_from([200, 206, 400, 403]),
-    body=st.one_of(likely, likely, likely, accounts | json_values),
+    body=st.one_of(likely, likely, likely, bulk_answers | json_values),
     follows_unknown=st.booleans(),
 )
 
 
 def n_open(outcome: ChunkOutcome) -> int:
-    """Rows that have no final outcome."""
+    """Return the number of rows that have no final outcome."""
     return sum(len(part.rows) for part in outcome.pending) + len(outcome.doubtful) + len(outcome._refused)
 
 
 def find_some(outcome: ChunkOutcome, data: st.DataObject) -> None:
-    """Find some doubtful rows in a list, miss others, and leave the rest in doubt."""
+    """Find some doubtful rows in a list, miss others, and keep the rest in doubt."""
     rows = [one for one, _ in outcome.doubtful]
     fates = [data.draw(st.sampled_from(["found", "missing", "doubtful"])) for _ in rows]
     found = [(one, f"id{one.position}") for one, fate in zip(rows, fates, strict=True) if fate == "found"]
@@ -68,7 +68,7 @@ def find_some(outcome: ChunkOutcome, data: st.DataObject) -> None:
 
 
 def send(outcome: ChunkOutcome, part: Part, data: st.DataObject) -> list[Part]:
-    """Make a request that is answered, fails, or both after a false start."""
+    """Make a request that is answered, that fails, or that is answered after a failed attempt."""
     part.mark_sent()
     if data.draw(st.booleans()):
         part.mark_not_processed()
@@ -79,7 +79,7 @@ def send(outcome: ChunkOutcome, part: Part, data: st.DataObject) -> list[Part]:
 @pytest.mark.slow
 @thoroughly
 @given(st.booleans(), keyed_rows | keyless_rows, st.integers(0, 6), st.data())
-def test_every_row_is_in_one_place_after_every_answer(
+def test_every_row_has_one_state_after_every_answer(
     is_verified: bool, keys: list[list[str]], n_calls: int, data: st.DataObject
 ) -> None:
     """Pending, in flight, doubtful, refused or settled; in the end it is settled, and named at most once."""
@@ -105,8 +105,8 @@ def test_every_row_is_in_one_place_after_every_answer(
 
 
 @pytest.mark.parametrize("how", ["abandon", "stay_in_doubt"])
-def test_the_error_of_a_row_outlives_rows_that_were_looked_for_in_vain(how: str) -> None:
-    """One half of a chunk was refused with 401, which says what ended the run; the other half got no answer."""
+def test_the_error_of_a_row_survives_a_failed_search_for_others(how: str) -> None:
+    """One half of a chunk got a 401, the error that ended the run; the other half got no answer."""
     rows, refused = (row(0), row(1)), AuthenticationError("no", status=401)
     outcome = ChunkOutcome(chunk_of(*rows), is_verified=True)
     outcome.pending = []

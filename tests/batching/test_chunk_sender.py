@@ -1,4 +1,4 @@
-"""One chunk, in as many requests as it takes."""
+"""Test that one chunk is sent in as many requests as necessary."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def keyless(position: int) -> Row:
 
 @define
 class Planhat:
-    """Answers requests in order with what a test says; `None` is a good answer, and so are all that follow."""
+    """Answers requests in order as a test says; `None` and every later request get a good answer."""
 
     answers: list[PlanhatError | dict[str, Any] | None]
     sent: list[list[int]] = field(factory=list)
     listed: list[Seen] = field(factory=list)
-    """What the list holds once something was sent."""
+    """The list after a request was sent."""
 
     async def send(self, body: bytes, *, on_sent: Callable[[], None], **_others: object) -> Answer:
         self.sent.append(json.loads(body))
@@ -71,14 +71,14 @@ def counted(outcome: ChunkOutcome) -> dict[str, int]:
 
 
 async def test_a_chunk_is_one_request() -> None:
-    """As long as nothing goes wrong with it."""
+    """This holds while every request succeeds."""
     planhat, outcome = Planhat([]), ChunkOutcome(chunk_of(keyed(0), keyed(1)))
     await ChunkSender(planhat.send).send_chunk(outcome)
     assert (planhat.sent, counted(outcome), outcome.pending) == ([[0, 1]], {"created": 2}, [])
 
 
-async def test_parts_leave_in_order() -> None:
-    """Halves of halves before what comes after them."""
+async def test_parts_are_sent_in_order() -> None:
+    """All parts of the first half are sent before the second half."""
     planhat, outcome = Planhat([TOO_LARGE, TOO_LARGE]), ChunkOutcome(chunk_of(*map(keyed, range(4))))
     await ChunkSender(planhat.send).send_chunk(outcome)
     assert planhat.sent == [[0, 1, 2, 3], [0, 1], [0], [1], [2, 3]]
@@ -86,8 +86,8 @@ async def test_parts_leave_in_order() -> None:
 
 
 @pytest.mark.parametrize("is_isolated", [True, False])
-async def test_a_refusal_of_all_is_halved_on_request(*, is_isolated: bool) -> None:
-    """Until the row is found that it is about."""
+async def test_a_chunk_refused_as_a_whole_is_halved_on_request(*, is_isolated: bool) -> None:
+    """Halving ends at the row that caused the refusal."""
     planhat = Planhat([REFUSED, None, REFUSED, REFUSED])
     outcome = ChunkOutcome(chunk_of(*map(keyed, range(4))), isolation=Isolation(10 if is_isolated else 0))
     await ChunkSender(planhat.send).send_chunk(outcome)
@@ -99,7 +99,7 @@ async def test_a_refusal_of_all_is_halved_on_request(*, is_isolated: bool) -> No
 
 
 async def test_parts_of_an_answered_chunk_may_be_stored() -> None:
-    """A part that is not sent at all, after an answer that did not tell of its rows, is unknown and not unsent."""
+    """A part that is not sent after an answer that describes no rows is unknown, not unsent."""
     errors = {"created": 1, "createdErrors": ["no"]}
     planhat = Planhat([errors, NotSentError("no connection"), NotSentError("no connection")])
     outcome = ChunkOutcome(chunk_of(keyed(0), keyed(1)), isolation=Isolation(10))
@@ -108,15 +108,15 @@ async def test_parts_of_an_answered_chunk_may_be_stored() -> None:
 
 
 async def test_parts_of_a_refused_chunk_are_not_stored() -> None:
-    """What was refused as a whole was not processed."""
+    """Planhat processes no row of a chunk that it refuses as a whole."""
     planhat = Planhat([REFUSED, NotSentError("no connection"), NotSentError("no connection")])
     outcome = ChunkOutcome(chunk_of(keyed(0), keyed(1)), isolation=Isolation(10))
     await ChunkSender(planhat.send).send_chunk(outcome)
     assert counted(outcome) == {"unsent": 2}
 
 
-async def test_rows_found_are_created_and_rows_missing_sent_again() -> None:
-    """After an answer that got lost."""
+async def test_found_rows_are_created_and_missing_rows_sent_again() -> None:
+    """The chunk's answer was lost."""
     planhat, outcome = Planhat([LOST]), ChunkOutcome(chunk_of(keyless(0), keyless(1), keyless(2)), is_verified=True)
     planhat.listed = [("2", ((1,), ()))]
     await ChunkSender(planhat.send, OutcomeVerifier([planhat.peek], 0)).send_chunk(outcome)
@@ -124,8 +124,8 @@ async def test_rows_found_are_created_and_rows_missing_sent_again() -> None:
     assert (counted(outcome), outcome.result.created_ids, outcome.result.error) == ({"created": 3}, ("2",), None)
 
 
-async def test_rows_that_cannot_be_looked_for_are_unknown() -> None:
-    """The chunk's error is the one that left them in doubt."""
+async def test_rows_that_cannot_be_verified_are_unknown() -> None:
+    """The chunk's error is the one that caused the doubt."""
 
     async def peek(offset: int, limit: int) -> list[Seen]:
         if planhat.sent:
@@ -137,8 +137,8 @@ async def test_rows_that_cannot_be_looked_for_are_unknown() -> None:
     assert (planhat.sent, counted(outcome), outcome.result.error) == ([[0]], {"unknown": 1}, LOST)
 
 
-async def test_ids_of_an_answer_that_leaves_rows_in_doubt_are_not_claimed() -> None:
-    """They may be of the very rows that are looked for."""
+async def test_ids_of_an_answer_with_doubtful_rows_are_not_claimed() -> None:
+    """The ids may belong to the doubtful rows."""
     odd = {"upsertedIds": ["2"]}
     planhat, outcome = Planhat([odd]), ChunkOutcome(chunk_of(keyless(0)), is_verified=True)
     planhat.listed = [("2", ((0,), ()))]
@@ -147,7 +147,7 @@ async def test_ids_of_an_answer_that_leaves_rows_in_doubt_are_not_claimed() -> N
 
 
 async def test_rows_of_other_chunks_are_not_taken_for_missing_ones() -> None:
-    """The ids that an answer told are claimed."""
+    """The ids in an answer are claimed."""
     planhat = Planhat([{"created": 1, "updated": 0, "nonupdates": 0, "upsertedIds": ["2"]}, LOST])
     planhat.listed = [("2", ((0,), ()))]
     sender = ChunkSender(planhat.send, OutcomeVerifier([planhat.peek], 0))
@@ -169,12 +169,12 @@ async def test_rows_of_other_chunks_are_not_taken_for_missing_ones() -> None:
     ],
 )
 def test_an_error_decides_the_outcome_of_its_rows(error: PlanhatError, outcome: Outcome) -> None:
-    """By whether Planhat may have processed them."""
+    """The outcome depends on whether Planhat may have processed the rows."""
     assert outcome_of(error) is outcome
 
 
-async def test_a_refusal_of_everything_ends_the_other_parts() -> None:
-    """They would fare no better, and it stays the error that the run is stopped by."""
+async def test_a_refused_token_ends_the_other_parts() -> None:
+    """The other parts would fail the same way; this error stops the run."""
     planhat = Planhat([TOO_LARGE, AuthenticationError("no", status=401)])
     outcome = ChunkOutcome(chunk_of(keyed(0), keyed(1), keyed(2), keyed(3)))
     await ChunkSender(planhat.send).send_chunk(outcome)
@@ -184,7 +184,7 @@ async def test_a_refusal_of_everything_ends_the_other_parts() -> None:
 
 @pytest.mark.parametrize("later", [REFUSED, {"updatedErrors": [{"sourceId": "0", "error": "no"}], "nonupdates": 0}])
 async def test_no_half_of_a_chunk_that_went_unanswered_is_called_rejected(later: Any) -> None:
-    """The attempt before the refusal may have stored all of it."""
+    """The attempt before the refusal may have stored every row."""
     refused = BadRequestError("no", status=400)
     refused.may_have_been_processed = True
     planhat = Planhat([refused, later, later])
@@ -194,16 +194,16 @@ async def test_no_half_of_a_chunk_that_went_unanswered_is_called_rejected(later:
 
 
 @pytest.mark.parametrize(("answers", "expected"), [(1, "created"), (2, "unknown")])
-async def test_a_keyed_chunk_whose_answer_cannot_be_read_is_sent_once_more(answers: int, expected: str) -> None:
-    """That does no harm; a second one of that kind ends it."""
+async def test_a_keyed_chunk_is_sent_once_more_after_an_unreadable_answer(answers: int, expected: str) -> None:
+    """Repeating a keyed chunk is safe; a second unreadable answer ends it."""
     planhat = Planhat([DecodeError("half of the JSON")] * answers)
     outcome = ChunkOutcome(chunk_of(keyed(0), keyed(1)))
     await ChunkSender(planhat.send).send_chunk(outcome)
     assert (planhat.sent, counted(outcome)) == ([[0, 1], [0, 1]], {expected: 2})
 
 
-async def test_a_keyless_chunk_whose_answer_cannot_be_read_is_not_sent_again() -> None:
-    """It would be created twice."""
+async def test_a_keyless_chunk_is_not_sent_again_after_an_unreadable_answer() -> None:
+    """Its rows would be created twice."""
     planhat = Planhat([DecodeError("half of the JSON")])
     outcome = ChunkOutcome(chunk_of(keyless(0), keyless(1)))
     await ChunkSender(planhat.send).send_chunk(outcome)

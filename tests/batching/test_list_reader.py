@@ -1,4 +1,4 @@
-"""Whole lists: several queries, page after page, as the rows that are wanted."""
+"""Test reading whole lists: several queries, page after page, filtered."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from planhat_async.records import Params, RowFilter
 
 @attrs.define
 class Lists:
-    """Lists by name, as rows whose `_id`s say where they stand; notes which pages were asked for."""
+    """Lists by name; the `_id` of each row is its position; requested pages are recorded."""
 
     lengths: dict[str, int]
     asked: list[tuple[str, int, int]] = attrs.field(factory=list)
     bad: list[DecodeError] = attrs.field(factory=list)
     odd: int | None = None
-    """Which row is no object."""
+    """The number of the row that is not an object."""
 
     async def fetch(self, params: Params, offset: int, limit: int) -> Page[bytes]:
         name, direction = params[0][1], dict(params)["sort"]
@@ -44,7 +44,7 @@ class Lists:
         return Page(offset=offset, limit=limit, rows=rows, ids=row_ids(rows), n_bytes=sum(map(len, rows)))
 
     async def read(self, queries: list[Query], **options: Any) -> list[list[str | None]]:
-        """The `_id`s of each page."""
+        """Return the `_id`s of each page."""
         chosen: dict[str, Any] = {"name": "GET /a", "page_size": 4, "default_limit": 2, "turn_bytes": 1 << 16} | options
         pages: list[list[str | None]] = [[]]
         batches = read_batches(self.fetch, queries, ReadOptions(**chosen), on_join=Counted(), on_bad=self.bad.append)
@@ -68,7 +68,7 @@ def others() -> set[asyncio.Task[Any]]:
 
 
 async def test_queries_are_read_one_after_the_other() -> None:
-    """Each to its end, in order, and an empty one costs one call."""
+    """Each query is read to its end; an empty one costs one call."""
     lists = Lists({"a": 5, "b": 0, "c": 1})
     pages = await lists.read([query("a"), query("b"), query("c")], concurrency=1)
     assert pages == [ids("a", 0, 1, 2, 3), ids("a", 4), ids("c", 0)]
@@ -76,20 +76,20 @@ async def test_queries_are_read_one_after_the_other() -> None:
 
 
 async def test_no_query_reads_nothing() -> None:
-    """No ids to list by, no call."""
+    """Without ids to list by, no call is made."""
     lists = Lists({})
     assert (await lists.read([]), lists.asked) == ([], [])
 
 
-async def test_only_wanted_rows_are_yielded() -> None:
-    """What Planhat cannot filter is left out here; a page may come out empty."""
+async def test_only_selected_rows_are_yielded() -> None:
+    """The reader applies filters that Planhat lacks; a page may be empty afterwards."""
     lists = Lists({"a": 5})
     pages = await lists.read([query("a", lambda row: row.type == "note")])
     assert pages == [ids("a", 1, 3), []]
 
 
 async def test_each_query_keeps_its_own_rows() -> None:
-    """A filter of one list does not touch the next."""
+    """The filter of one list does not apply to the next."""
     lists = Lists({"a": 1, "b": 1})
     assert await lists.read([query("a", lambda row: row.type == "note"), query("b")]) == [[], ids("b", 0)]
 
@@ -105,40 +105,40 @@ async def test_each_query_keeps_its_own_rows() -> None:
         (7, [[0, 1, 2, 3], [4, 5, 6]], [(0, 4), (3, 4)]),
     ],
 )
-async def test_no_more_records_are_read_than_wanted(
+async def test_no_more_records_are_read_than_requested(
     most: int, pages: list[list[int]], asked: list[tuple[int, int]]
 ) -> None:
-    """Nor asked for, beyond the page that holds the last one."""
+    """No page is fetched after the one that holds the last requested record."""
     lists = Lists({"a": 40})
     assert await lists.read([query("a"), query("b")], max_records=most) == [ids("a", *page) for page in pages]
     assert lists.asked == [("a", *one) for one in asked]
 
 
-async def test_the_records_wanted_are_counted_over_all_queries() -> None:
-    """A later query gives only what the ones before it left to give."""
+async def test_the_maximum_number_of_records_applies_to_all_queries() -> None:
+    """A later query yields only as many records as the ones before it left over."""
     lists = Lists({"a": 3, "b": 9})
     assert await lists.read([query("a"), query("b")], max_records=5) == [ids("a", 0, 1, 2), ids("b", 0, 1)]
     assert [(name, offset) for name, offset, _ in lists.asked] == [("a", 0), ("a", 2), ("b", 0)]
     assert lists.asked[-1] == ("b", 0, 2)
 
 
-async def test_only_wanted_rows_count() -> None:
-    """Pages are read until enough of their rows are wanted."""
+async def test_only_selected_rows_count() -> None:
+    """Pages are read until enough of their rows are selected."""
     lists = Lists({"a": 40})
     pages = await lists.read([query("a", lambda row: row.type == "note")], max_records=3, concurrency=1)
     assert pages == [ids("a", 1, 3), ids("a", 5)]
     assert sorted(lists.asked) == [("a", 0, 2), ("a", 0, 4), ("a", 3, 4)]
 
 
-async def test_no_record_wanted_is_no_call() -> None:
-    """Also where rows are filtered here."""
+async def test_a_maximum_of_no_records_makes_no_call() -> None:
+    """This holds for filtered rows, too."""
     lists = Lists({"a": 4})
     assert await lists.read([query("a", lambda row: row.type == "note")], max_records=0) == []
     assert lists.asked == []
 
 
-async def test_leaving_early_leaves_nothing_running() -> None:
-    """Pages on their way are ended with the reader."""
+async def test_closing_early_leaves_no_task_running() -> None:
+    """Closing the reader cancels pages in flight."""
     lists = Lists({"a": 400})
     options = ReadOptions(name="GET /a", page_size=4, default_limit=2, turn_bytes=1 << 16)
     batches = read_batches(lists.fetch, [query("a")], options, on_join=Counted(), on_bad=lists.bad.append)
@@ -149,8 +149,8 @@ async def test_leaving_early_leaves_nothing_running() -> None:
     assert others() == set()
 
 
-async def test_a_row_that_cannot_be_judged_is_told_in_its_place() -> None:
-    """What came before it was yielded, and it is neither kept nor left out silently."""
+async def test_the_error_of_an_unreadable_row_is_raised_in_its_place() -> None:
+    """The rows before it are yielded; the row itself is neither kept nor skipped silently."""
     lists, read = Lists({"a": 10}, odd=8), list[str | None]()
 
     def stop(error: DecodeError) -> None:
@@ -167,30 +167,30 @@ async def test_a_row_that_cannot_be_judged_is_told_in_its_place() -> None:
     assert (read, caught.value.position) == (ids("a", 1, 3, 5, 7), 4)
 
 
-async def test_a_row_nobody_comes_to_is_not_judged() -> None:
-    """Enough rows came before it."""
+async def test_a_row_beyond_the_maximum_is_not_decoded() -> None:
+    """Enough rows come before it."""
     lists = Lists({"a": 10}, odd=8)
     pages = await lists.read([query("a", lambda row: row.type == "note")], max_records=4, page_size=20)
     assert (pages, lists.bad) == ([ids("a", 1, 3, 5, 7)], [])
 
 
-async def test_a_row_that_is_skipped_counts() -> None:
-    """As one of the records that are read."""
+async def test_a_skipped_row_counts() -> None:
+    """It counts as one of the records read."""
     lists = Lists({"a": 10}, odd=2)
     pages = await lists.read([query("a", lambda row: row.type == "note")], max_records=3, page_size=20)
     assert (pages, len(lists.bad)) == ([ids("a", 1, 3)], 1)
 
 
-async def test_a_page_comes_a_few_rows_at_a_time() -> None:
-    """As many as make a turn of the event loop; the last of them ends the page."""
+async def test_a_page_is_yielded_in_batches() -> None:
+    """Each batch fits one turn of the event loop; the last one ends the page."""
     lists, options = Lists({"a": 10}), ReadOptions(name="GET /a", page_size=20, default_limit=20, turn_bytes=90)
     batches = read_batches(lists.fetch, [query("a")], options, on_join=Counted(), on_bad=lists.bad.append)
     turns = [(len(batch.rows), batch.ends_page) async for batch in batches]
     assert turns == [(4, False), (4, False), (2, False), (0, True)]
 
 
-async def test_a_reading_can_begin_further_on() -> None:
-    """At an offset, or behind an `_id` that is believed to be there."""
+async def test_reading_can_begin_at_a_later_row() -> None:
+    """Reading begins at an offset, or after an `_id` at a guessed offset."""
     lists = Lists({"a": 10})
     assert await lists.read([query("a")], start_offset=7, default_limit=9) == [ids("a", 7, 8, 9)]
     assert await lists.read([query("a")], after="a05", default_limit=5) == [ids("a", 6), ids("a", 7, 8, 9)]
@@ -208,10 +208,8 @@ async def test_a_reading_can_begin_further_on() -> None:
         ([Query(sort="-_id")], {"after": "a"}, "not one with a sort"),
     ],
 )
-def test_a_reading_that_cannot_begin_there_is_refused(
-    queries: list[Query], options: dict[str, Any], message: str
-) -> None:
-    """It would begin somewhere else."""
+def test_an_impossible_start_is_refused(queries: list[Query], options: dict[str, Any], message: str) -> None:
+    """Reading would begin at another row."""
     with pytest.raises(ValueError, match=message):
         ReadOptions(name="GET /a", page_size=4, default_limit=2, turn_bytes=1, **options).check_queries(queries)
 
@@ -224,8 +222,8 @@ def test_options_out_of_bounds_are_refused(wrong: dict[str, Any]) -> None:
         ReadOptions(**chosen)
 
 
-async def test_each_batch_knows_its_place() -> None:
-    """What could not be read is counted, or the error after next would name another record."""
+async def test_each_batch_has_its_position() -> None:
+    """Unreadable rows are counted; otherwise the second error would name the wrong record."""
     lists = Lists({"a": 10, "b": 2}, odd=2)
     options = ReadOptions(name="GET /a", page_size=20, default_limit=20, turn_bytes=1 << 16)
     queries = [query("a", lambda row: row.type == "note"), query("b")]
@@ -234,8 +232,8 @@ async def test_each_batch_knows_its_place() -> None:
     assert (places, [error.position for error in lists.bad]) == ([(0, 1), (2, 4), (6, 2)], [1])
 
 
-async def test_what_nobody_selected_is_not_handed_on() -> None:
-    """Also where every row is wanted."""
+async def test_fields_that_are_not_selected_are_not_yielded() -> None:
+    """This holds for unfiltered rows, too."""
     lists = Lists({"a": 1})
     options = ReadOptions(name="GET /a", page_size=20, default_limit=20, turn_bytes=1 << 16)
     bare = Query(filters=(("list", "a"),), fetched_only=frozenset({"_id"}))
@@ -243,11 +241,11 @@ async def test_what_nobody_selected_is_not_handed_on() -> None:
     assert [row async for batch in batches for row in batch.rows] == [b'{"type":"email"}']
 
 
-async def test_a_page_that_was_read_is_let_go() -> None:
-    """Before the next one is asked for, so that no more are in memory than may be."""
+async def test_a_page_that_was_read_is_released() -> None:
+    """It is released before the next one is requested, so that memory stays bounded."""
 
     class Rows(list[bytes]):
-        """Rows that can be watched going."""
+        """Rows that support weak references."""
 
     lists, watched, n_alive = Lists({"a": 9}), list[weakref.ref[Rows]](), list[int]()
 
@@ -268,8 +266,8 @@ async def test_a_page_that_was_read_is_let_go() -> None:
 @pytest.mark.parametrize(
     "wrong", [{"page_size": 2.5}, {"concurrency": 1.5}, {"max_records": "3"}, {"start_offset": None}]
 )
-def test_options_of_another_kind_are_refused(wrong: dict[str, Any]) -> None:
-    """At once, and the message names the option."""
+def test_options_of_the_wrong_type_are_refused(wrong: dict[str, Any]) -> None:
+    """They are refused at once, and the message names the option."""
     chosen: dict[str, Any] = {"name": "GET /a", "page_size": 1, "default_limit": 1, "turn_bytes": 1} | wrong
     with pytest.raises(TypeError, match=next(iter(wrong))):
         ReadOptions(**chosen)

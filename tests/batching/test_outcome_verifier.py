@@ -1,4 +1,4 @@
-"""Who may be sent when, and what became of chunks without an answer."""
+"""Test which chunks may be sent when, and how the outcomes of chunks without an answer are verified."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ NEWEST = "6b0690ab" + "0" * 16
 Found = list[tuple[Row, str]]
 
 
-def nobody(found: Found) -> None:
-    """Who does not care what the first look found."""
+def ignore_found(found: Found) -> None:
+    """Ignore the result of the first search."""
 
 
 def an_id(n: int) -> str:
@@ -35,7 +35,7 @@ def keyless(position: int, fingerprint: str) -> Row:
 
 @define
 class List:
-    """A list of Planhat's, newest record first."""
+    """One of Planhat's lists, newest record first."""
 
     records: list[Seen] = field(factory=list)
     n_calls: int = 0
@@ -52,8 +52,8 @@ class List:
         self.records.insert(0, (an_id(n), ((fingerprint,), ())))
 
 
-def settled(main: Coroutine[Any, Any, None]) -> None:
-    """Run it from time 0 on."""
+def run_with_clock(main: Coroutine[Any, Any, None]) -> None:
+    """Run it on a clock that starts at 0."""
     virtual_time.run(main)
 
 
@@ -62,7 +62,7 @@ def now() -> float:
 
 
 def test_the_newest_record_is_read_once() -> None:
-    """By the first chunk, however many begin together."""
+    """The first chunk reads it, however many begin together."""
 
     async def main() -> None:
         planhat = List([(an_id(n), (("x",), ())) for n in range(N_NEWEST, -1, -1)])
@@ -71,10 +71,10 @@ def test_the_newest_record_is_read_once() -> None:
         floors = await asyncio.gather(*(verifier.begin_chunk() for _ in range(3)))
         assert (set(floors), planhat.n_calls) == ({Floor("6b06906f" + "0" * 16, known)}, 1)
 
-    settled(main())
+    run_with_clock(main())
 
 
-def test_it_is_read_again_where_that_failed() -> None:
+def test_the_newest_record_is_read_again_after_a_failure() -> None:
     """The chunk that could not begin was not sent."""
 
     async def main() -> None:
@@ -85,11 +85,11 @@ def test_it_is_read_again_where_that_failed() -> None:
         planhat.fails = False
         assert await verifier.begin_chunk() == Floor()
 
-    settled(main())
+    run_with_clock(main())
 
 
-def test_what_is_there_is_found_at_once() -> None:
-    """Nobody waits for what is not missing."""
+def test_an_existing_record_is_found_at_once() -> None:
+    """The verifier waits only for missing records."""
 
     async def main() -> None:
         planhat = List([(NEWEST, (("x",), ()))])
@@ -101,11 +101,11 @@ def test_what_is_there_is_found_at_once() -> None:
         assert found == [(keyless(0, "a"), an_id(1))]
         assert now() < 10
 
-    settled(main())
+    run_with_clock(main())
 
 
-def test_what_is_missing_is_looked_for_again_after_a_wait() -> None:
-    """A request that was given up may still be carried out."""
+def test_a_missing_record_is_searched_again_after_a_wait() -> None:
+    """Planhat may still process a request that timed out."""
 
     async def main() -> None:
         planhat = List([(NEWEST, (("x",), ()))])
@@ -113,31 +113,31 @@ def test_what_is_missing_is_looked_for_again_after_a_wait() -> None:
         floor = await verifier.begin_chunk()
         asyncio.get_running_loop().call_later(30, planhat.create, 1, "b")
         rows = (keyless(0, "a"), keyless(1, "b"))
-        found, missing = await verifier.find_rows(rows, floor, on_found=nobody)
+        found, missing = await verifier.find_rows(rows, floor, on_found=ignore_found)
         assert (found, missing) == ([(rows[1], an_id(1))], (rows[0],))
         assert now() > 50
 
-    settled(main())
+    run_with_clock(main())
 
 
-def test_while_somebody_looks_nothing_is_sent() -> None:
-    """And nobody looks while something is being sent; in between others have their turn."""
+def test_no_chunk_is_sent_during_a_search() -> None:
+    """No search runs while a chunk is being sent; chunks are sent between two searches."""
 
     async def main() -> None:
         planhat = List([(NEWEST, (("x",), ()))])
         verifier = OutcomeVerifier([planhat.peek], 50)
         floor = await verifier.begin_chunk()
-        told = []
+        events = []
 
         async def send(name: str, seconds: float) -> None:
             async with verifier.sending():
-                told.append((name, "from", round(now())))
+                events.append((name, "from", round(now())))
                 await asyncio.sleep(seconds)
-                told.append((name, "to", round(now())))
+                events.append((name, "to", round(now())))
 
         async def look() -> None:
-            await verifier.find_rows((keyless(0, "a"),), floor, on_found=nobody)
-            told.append(("looked", "at", round(now())))
+            await verifier.find_rows((keyless(0, "a"),), floor, on_found=ignore_found)
+            events.append(("looked", "at", round(now())))
 
         first = asyncio.create_task(send("first", 10))
         await asyncio.sleep(1)
@@ -145,22 +145,22 @@ def test_while_somebody_looks_nothing_is_sent() -> None:
         await asyncio.sleep(1)
         second = asyncio.create_task(send("second", 10))
         await asyncio.gather(first, second, *looks)
-        # Begun at 2; looked from 12 on, twice two seconds; sent meanwhile; looked again 50 seconds later.
-        assert told[:3] == [("first", "from", 2), ("first", "to", 12), ("second", "from", 16)]
-        assert [one for one in told if one[0] == "looked"] == [("looked", "at", 66), ("looked", "at", 68)]
+        # Begins at 2; searches from 12 on, twice two seconds; sends meanwhile; searches again 50 seconds later.
+        assert events[:3] == [("first", "from", 2), ("first", "to", 12), ("second", "from", 16)]
+        assert [one for one in events if one[0] == "looked"] == [("looked", "at", 66), ("looked", "at", 68)]
 
-    settled(main())
+    run_with_clock(main())
 
 
-def test_a_look_that_is_cancelled_lets_others_send() -> None:
-    """At whatever point."""
+def test_a_cancelled_search_lets_others_send() -> None:
+    """The search may be cancelled at any point."""
 
     async def main() -> None:
         for n_seconds in range(8):
             planhat = List([(NEWEST, (("x",), ()))])
             verifier = OutcomeVerifier([planhat.peek], 2)
             floor = await verifier.begin_chunk()
-            look = asyncio.create_task(verifier.find_rows((keyless(0, "a"),), floor, on_found=nobody))
+            look = asyncio.create_task(verifier.find_rows((keyless(0, "a"),), floor, on_found=ignore_found))
             await asyncio.sleep(n_seconds)
             look.cancel()
             await asyncio.gather(look, return_exceptions=True)
@@ -168,11 +168,11 @@ def test_a_look_that_is_cancelled_lets_others_send() -> None:
                 pass
             verifier.end_chunk(floor)
 
-    settled(main())
+    run_with_clock(main())
 
 
-def test_claims_are_forgotten_with_the_last_chunk_that_could_ask() -> None:
-    """So that memory does not grow with the input."""
+def test_claims_are_dropped_with_the_last_chunk_that_needs_them() -> None:
+    """Memory does not grow with the input."""
 
     async def main() -> None:
         planhat = List([(NEWEST, (("x",), ()))])
@@ -189,11 +189,11 @@ def test_claims_are_forgotten_with_the_last_chunk_that_could_ask() -> None:
         verifier.end_chunk(await verifier.begin_chunk())
         assert verifier._claimed._ids == {later}
 
-    settled(main())
+    run_with_clock(main())
 
 
-def test_several_lists_are_one() -> None:
-    """Whichever a record is in; the newest of all is what counts."""
+def test_several_lists_are_searched_as_one() -> None:
+    """A record may be in any of them; the newest record of all lists counts."""
 
     async def main() -> None:
         one, other = List([(an_id(1), (("x",), ()))]), List([(an_id(2), (("y",), ()))])
@@ -206,4 +206,4 @@ def test_several_lists_are_one() -> None:
         found += more
         assert ([record_id for _, record_id in found], missing) == ([an_id(4), an_id(3)], ())
 
-    settled(main())
+    run_with_clock(main())

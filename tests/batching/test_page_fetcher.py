@@ -1,4 +1,4 @@
-"""Pages run ahead of their reader, in order."""
+"""Test that pages are fetched ahead of their reader, and in order."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from planhat_async.errors import DecodeError, ServerError
 
 @attrs.define
 class Server:
-    """A list of numbers, a page at a time; each page takes some turns of the event loop."""
+    """A list of numbers in pages; each page takes some turns of the event loop."""
 
     n_rows: int
     turns: list[int] = attrs.field(factory=lambda: [1])
@@ -33,7 +33,7 @@ class Server:
     most_pages: int = 0
     pages: list[weakref.ref[Rows]] = attrs.field(factory=list)
     shifts: dict[int, int] = attrs.field(factory=dict)
-    """By how many rows the list is shorter in front when the page at an offset is asked for."""
+    """The number of rows removed in front when the page at an offset is requested."""
 
     async def fetch(self, offset: int, limit: int) -> Page[int]:
         n_turns = self.turns[len(self.asked) % len(self.turns)]
@@ -76,7 +76,7 @@ class Server:
 
 
 class Rows(list[int]):
-    """Rows of a page, which can be watched going."""
+    """Rows of a page that support weak references."""
 
     def __getitem__(self, where: Any) -> Any:
         found = super().__getitem__(where)
@@ -84,7 +84,7 @@ class Rows(list[int]):
 
 
 class _Part(list[int]):
-    """A part of a page counts as the page."""
+    """A part of a page, which keeps the page alive."""
 
     def __init__(self, rows: list[int], page: Rows) -> None:
         super().__init__(rows)
@@ -108,31 +108,31 @@ async def note_rows(server: Server, read: list[int]) -> None:
 @pytest.mark.parametrize("n_rows", [0, 1, 3, 4, 30, 31])
 @pytest.mark.parametrize("max_pages", [1, 2, 4])
 @pytest.mark.parametrize("turns", [[1], [9, 1, 5, 0]])
-async def test_rows_come_in_order(n_rows: int, max_pages: int, turns: list[int]) -> None:
-    """However long each page takes, and every row once."""
+async def test_rows_are_yielded_in_order(n_rows: int, max_pages: int, turns: list[int]) -> None:
+    """Every row is yielded once, however long each page takes."""
     server = Server(n_rows, turns)
     rows = await rows_of(server, server.stitcher(max_pages=max_pages))
     assert (rows, others()) == (list(range(n_rows)), set())
 
 
 async def test_a_short_list_is_one_call() -> None:
-    """Most lists are, so nothing is asked for beside the first page."""
+    """Most lists are short, so only the first page is requested."""
     server = Server(2)
     stitcher: Stitcher[int] = Stitcher(name="GET /a", page_size=10, default_limit=5, max_pages=4, on_join=Counted())
     assert (await rows_of(server, stitcher), server.asked, server.n_newest) == ([0, 1], [0], 0)
 
 
 @counts_steps
-async def test_the_newest_is_asked_for_once() -> None:
-    """As soon as there is more than a page, while the next one is on its way, and the list ends there."""
+async def test_the_newest_row_is_requested_once() -> None:
+    """It is requested with the second page, and it ends the list."""
     server = Server(8, turns=[0, 3])
     assert await rows_of(server, server.stitcher(max_pages=2)) == list(range(8))
     assert (server.n_newest, server.asked) == (1, [0, 3, 6])
 
 
 @pytest.mark.parametrize("max_pages", [1, 2, 4])
-async def test_pages_are_fetched_ahead_up_to_the_bound(max_pages: int) -> None:
-    """As many as may be on their way, and never more."""
+async def test_as_many_pages_are_fetched_ahead_as_allowed(max_pages: int) -> None:
+    """The bound is reached and never exceeded."""
     server = Server(60, turns=[5])
     await rows_of(server, server.stitcher(max_pages=max_pages))
     assert server.most_running == max_pages
@@ -140,8 +140,8 @@ async def test_pages_are_fetched_ahead_up_to_the_bound(max_pages: int) -> None:
 
 @counts_steps
 @pytest.mark.parametrize("max_pages", [1, 2, 4])
-async def test_no_more_pages_are_held_than_may_be(max_pages: int) -> None:
-    """The page being read counts, and one that was read is let go before the next is asked for."""
+async def test_no_more_pages_are_held_than_allowed(max_pages: int) -> None:
+    """The current page counts; a page is released before the next one is requested."""
     server = Server(60, turns=[5, 2, 0], shifts={12: 1, 15: 1})
     generator = server.read(server.stitcher(max_pages=max_pages))
     with suppress(StopAsyncIteration):
@@ -152,8 +152,8 @@ async def test_no_more_pages_are_held_than_may_be(max_pages: int) -> None:
     assert server.most_pages == max_pages
 
 
-async def test_a_page_being_read_takes_one_of_the_places() -> None:
-    """While the reader is busy, one page fewer is on its way."""
+async def test_the_current_page_counts_towards_the_bound() -> None:
+    """While the reader is busy, one page fewer is in flight."""
     server = Server(60)
     asked = []
     async with aclosing(server.read(server.stitcher(max_pages=3))) as pages:
@@ -167,15 +167,15 @@ async def test_a_page_being_read_takes_one_of_the_places() -> None:
 
 
 @counts_steps
-async def test_a_page_that_is_here_is_not_fetched_again_after_a_repair() -> None:
-    """Rows that were deleted meanwhile cost one call more."""
+async def test_a_fetched_page_is_kept_during_a_repair() -> None:
+    """Rows deleted meanwhile cost one more call."""
     server = Server(60, shifts={12: 1})
     assert await rows_of(server, server.stitcher(max_pages=3)) == list(range(60))
     assert len(server.asked) == len(set(server.asked))
     assert 11 in server.asked
 
 
-async def test_leaving_ends_what_is_on_its_way() -> None:
+async def test_closing_cancels_pages_in_flight() -> None:
     """No fetch outlives the reader."""
     server = Server(60, turns=[0, 0, 50])
     async with aclosing(server.read(server.stitcher())) as pages:
@@ -187,7 +187,7 @@ async def test_leaving_ends_what_is_on_its_way() -> None:
 
 @pytest.mark.parametrize("fails_at", [0, 3, 9])
 async def test_an_error_reaches_the_reader_in_its_place(fails_at: int) -> None:
-    """Pages before it are read, and what is on its way behind it is ended."""
+    """Pages before it are read, and pages in flight after it are cancelled."""
     server = Server(60, turns=[1, 5, 0, 50], fails_at=fails_at)
     read: list[int] = []
     with pytest.raises(ServerError):
@@ -195,8 +195,8 @@ async def test_an_error_reaches_the_reader_in_its_place(fails_at: int) -> None:
     assert (read, server.n_running, others()) == (list(range(fails_at + (fails_at > 0))), 0, set())
 
 
-async def test_an_error_of_the_newest_reaches_the_reader() -> None:
-    """It is a call like any other."""
+async def test_an_error_of_the_newest_row_reaches_the_reader() -> None:
+    """The request for the newest row fails like any other call."""
     server = Server(60)
 
     async def newest() -> list[bytes]:
@@ -208,8 +208,8 @@ async def test_an_error_of_the_newest_reaches_the_reader() -> None:
     assert others() == set()
 
 
-async def test_an_error_nobody_comes_to_is_not_told() -> None:
-    """A page behind the rows that were read may fail; it is not left behind as never retrieved."""
+async def test_the_error_of_an_unread_page_is_not_reported() -> None:
+    """A page after the last row read may fail; its exception is not logged as never retrieved."""
     server = Server(60, fails_at=6)
     async with aclosing(server.read(server.stitcher())) as pages:
         await anext(pages)
@@ -219,8 +219,8 @@ async def test_an_error_nobody_comes_to_is_not_told() -> None:
     assert (max(server.asked) >= 6, others()) == (True, set())
 
 
-async def test_a_cancelled_reader_leaves_nothing_running() -> None:
-    """At every await."""
+async def test_a_cancelled_reader_leaves_no_task_running() -> None:
+    """The reader may be cancelled at every await."""
     for n_turns in range(60):
         server = Server(30, turns=[2, 5, 1], shifts={6: 2})
         task = asyncio.create_task(rows_of(server, server.stitcher()))
@@ -233,8 +233,8 @@ async def test_a_cancelled_reader_leaves_nothing_running() -> None:
 
 
 @counts_steps
-async def test_pages_of_no_use_are_ended() -> None:
-    """After a short page what was asked for behind it is not waited for, and not yielded."""
+async def test_pages_after_a_short_page_are_cancelled() -> None:
+    """The reader neither waits for them nor yields them."""
     server = Server(60, turns=[0, 0, 50, 50, 0])
     whole = server.fetch
 
@@ -254,8 +254,8 @@ async def test_pages_of_no_use_are_ended() -> None:
 
 
 @pytest.mark.parametrize("max_rows", [0, 1, 4, 5, 8])
-async def test_pages_nobody_wants_are_not_fetched(max_rows: int) -> None:
-    """The rows wanted bound the pages asked for, none included."""
+async def test_pages_beyond_the_maximum_are_not_fetched(max_rows: int) -> None:
+    """The maximum number of rows bounds the pages; 0 fetches no page."""
     server = Server(60)
     rows = await rows_of(server, server.stitcher(max_rows=max_rows))
     assert (rows, server.asked) == (
@@ -264,8 +264,8 @@ async def test_pages_nobody_wants_are_not_fetched(max_rows: int) -> None:
     )
 
 
-async def test_a_server_that_ignores_the_offset_is_left() -> None:
-    """The error of the stitcher reaches the reader, and nothing is left running."""
+async def test_a_server_that_ignores_the_offset_is_an_error() -> None:
+    """The stitcher's error reaches the reader, and no task is left running."""
     server = Server(60)
 
     async def fetch(offset: int, limit: int) -> Page[int]:
@@ -278,8 +278,8 @@ async def test_a_server_that_ignores_the_offset_is_left() -> None:
 
 
 @counts_steps
-async def test_leaving_ends_the_search_for_the_newest_too() -> None:
-    """Whoever answers late must not find nobody there."""
+async def test_closing_cancels_the_request_for_the_newest_row() -> None:
+    """A late answer reaches no waiting task."""
     server = Server(60)
 
     async def newest() -> list[bytes]:

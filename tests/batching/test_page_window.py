@@ -1,4 +1,4 @@
-"""How many pages may be on their way at once."""
+"""Test how many pages may be in flight at once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from planhat_async.batching.page_window import PageWindow
 
 
 def joined(window: PageWindow, n_pages: int) -> list[int]:
-    """The window after each of so many pages that join."""
+    """Return the window after each of so many pages that join."""
     widths = []
     for _ in range(n_pages):
         window.widen()
@@ -14,13 +14,13 @@ def joined(window: PageWindow, n_pages: int) -> list[int]:
     return widths
 
 
-def test_it_widens_with_every_page_that_joins() -> None:
-    """By one page, up to the bound."""
+def test_the_window_widens_with_every_page_that_joins() -> None:
+    """It widens by one page, up to the bound."""
     assert joined(PageWindow(4), 5) == [2, 3, 4, 4, 4]
 
 
-def test_it_opens_later_after_every_page_that_does_not_join() -> None:
-    """After 4, 16, 64, 256 and never more than 1,024 pages that join in a row."""
+def test_the_window_opens_later_after_every_page_that_does_not_join() -> None:
+    """It opens after 4, 16, 64, 256 and at most 1,024 pages that join in a row."""
     window, waits = PageWindow(4), []
     for _ in range(6):
         window.narrow()
@@ -30,8 +30,8 @@ def test_it_opens_later_after_every_page_that_does_not_join() -> None:
     assert waits == [4, 16, 64, 256, 1024, 1024]
 
 
-def test_it_opens_earlier_again_after_a_calm() -> None:
-    """Failures far from each other say little of rows that move all the while."""
+def test_the_window_opens_earlier_again_after_pages_without_failure() -> None:
+    """Rare failures prove little about rows that move all the time."""
     window = PageWindow(4)
     window.narrow()
     window.narrow()
@@ -43,8 +43,8 @@ def test_it_opens_earlier_again_after_a_calm() -> None:
     assert joined(window, 4) == [1, 1, 1, 2]
 
 
-def test_pages_that_join_count_in_a_row_only() -> None:
-    """A failure in between starts the count anew."""
+def test_a_failure_restarts_the_count_of_pages_that_join() -> None:
+    """Only consecutive pages count."""
     window = PageWindow(4)
     window.narrow()
     joined(window, 3)
@@ -52,7 +52,7 @@ def test_pages_that_join_count_in_a_row_only() -> None:
     assert joined(window, 15) == [1] * 15
 
 
-def test_a_page_asked_for_alone_is_no_failure() -> None:
+def test_a_short_page_does_not_count_as_a_failure() -> None:
     """A short page closes the window, and the next full one opens it."""
     window = PageWindow(3)
     joined(window, 3)

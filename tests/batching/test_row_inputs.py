@@ -1,4 +1,4 @@
-"""What only looks like rows is refused before it is read."""
+"""Test that inputs that do not yield rows are refused before they are read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from planhat_async.records import Record
 
 
 class _Columns:
-    """Iterating over it yields the names of its columns, as over a table of pandas."""
+    """Iterating over it yields the names of its columns, as a pandas table does."""
 
     columns = ("source_id", "email")
 
@@ -75,8 +75,8 @@ class Stream:
         (Ticket(source_id="1"), "not one Ticket"),
     ],
 )
-def test_what_does_not_yield_rows_is_refused_with_the_way_that_works(rows: Any, way: str) -> None:
-    """Tables by their shape, whatever library they are of; files, texts, and a single record."""
+def test_an_input_without_rows_is_refused_with_a_hint(rows: Any, way: str) -> None:
+    """Tables are recognised by their shape, from any library; so are files, texts and a single record."""
     with pytest.raises(TypeError) as caught:
         refuse_what_is_not_rows(rows, Record)
     assert str(caught.value).startswith("rows are an iterable of records or mappings, not ")
@@ -84,7 +84,7 @@ def test_what_does_not_yield_rows_is_refused_with_the_way_that_works(rows: Any, 
 
 
 def test_a_file_on_disk_is_refused(tmp_path: Path) -> None:
-    """It yields lines."""
+    """Iterating over a file yields lines."""
     (tmp_path / "t.csv").write_text("a,b\n")
     with (tmp_path / "t.csv").open() as file, pytest.raises(TypeError, match="not a file"):
         refuse_what_is_not_rows(file, Record)
@@ -92,7 +92,7 @@ def test_a_file_on_disk_is_refused(tmp_path: Path) -> None:
 
 @attrs.define
 class Result:
-    """A database's result has columns too, and yields rows."""
+    """A database result, which has columns and yields rows."""
 
     columns: tuple[str, ...] = ("a",)
 
@@ -122,12 +122,12 @@ class Guessing:
     "rows",
     [[], (), [{}], iter([{}]), ({} for _ in "a"), {"a"}, range(3), Result(), Series(), Guessing(), map(dict, [])],
 )
-def test_what_may_yield_rows_is_taken(rows: Any) -> None:
-    """Each row is looked at on its own."""
+def test_an_input_that_may_yield_rows_is_accepted(rows: Any) -> None:
+    """Each row is checked on its own."""
     refuse_what_is_not_rows(rows, Record)
 
 
 @pytest.mark.parametrize("row", [{}, None, 7, ("a",), ["a"], Ticket()])
-def test_any_other_row_is_looked_at_for_itself(row: Any) -> None:
-    """One that is wrong is one invalid row."""
+def test_any_other_row_is_checked_on_its_own(row: Any) -> None:
+    """A wrong row is one invalid row."""
     assert refusal_of_text(0, row) is None

@@ -1,4 +1,4 @@
-"""Which page comes next, whether it meets the one before, and where the list ends."""
+"""Test which page comes next, whether it joins the one before, and where the list ends."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def page(offset: int, numbers: range | list[int], *, limit: int = 4, n_bytes: in
 
 
 def world_of(n_rows: int, habit: str, draw: random.Random, default_limit: int) -> World:
-    """A list in front of which a server stands that may cap what it gives."""
+    """Return a list behind a server that may cap its pages."""
     if habit == "rows":
         return World.of(n_rows, cap_rows=draw.randrange(default_limit, 25))
     if habit == "bytes":
@@ -49,7 +49,7 @@ def world_of(n_rows: int, habit: str, draw: random.Random, default_limit: int) -
 
 
 def changing(draw: random.Random, deletions: float, creations: float, *, in_front: bool) -> Callable[[World], None]:
-    """So many deletions and creations after each answer, on average."""
+    """Delete and create this many rows after each answer, on average."""
 
     def change(world: World) -> None:
         for _ in range(int(deletions) + (draw.random() < deletions % 1)):
@@ -62,7 +62,7 @@ def changing(draw: random.Random, deletions: float, creations: float, *, in_fron
 
 @attrs.frozen(kw_only=True)
 class Churn:
-    """What happens to a list after each answer, on average."""
+    """The changes to a list after each answer, on average."""
 
     insertions: float = 0
     deletions: float = 0
@@ -70,10 +70,10 @@ class Churn:
     up_to: float = 1
     """The part of the list, from its beginning, in which rows are inserted."""
     every: int = 1
-    """After how many answers it happens, that many times as much at once."""
+    """Changes happen after this many answers, and this many times as many at once."""
 
     def after_each(self, draw: random.Random) -> Callable[[World], None]:
-        """The change to a world after each answer."""
+        """Return a function that changes a world after each answer."""
         answers = itertools.count(1)
 
         def change(world: World) -> None:
@@ -94,7 +94,7 @@ class Churn:
 
 @attrs.define(kw_only=True)
 class Hiccuping(World):
-    """Gives an empty page once."""
+    """A list that returns an empty page once."""
 
     empty_from: int | None
 
@@ -125,7 +125,7 @@ def test_every_surviving_record_comes_exactly_once_in_order(
     rates: tuple[float, float],
     draw: random.Random,
 ) -> None:
-    """Whatever is created and deleted between any two answers, in whichever order they arrive, capped or not."""
+    """Rows are created and deleted between any two answers, which arrive in any order, capped or not."""
     world = world_of(n_rows, habit, draw, default_limit)
     before = set(world.rows)
     change = changing(draw, *rates, in_front=draw.random() < 0.3)
@@ -152,13 +152,13 @@ def test_every_surviving_record_comes_exactly_once_in_order(
     ),
     RANDOM,
 )
-def test_rows_that_come_back_in_the_middle_hide_and_repeat_none(
+def test_reinserted_rows_hide_and_repeat_no_others(
     n_rows: int, page_size: int, default_limit: int, max_pages: int, habit: str, churn: Churn, draw: random.Random
 ) -> None:
-    """Nor do deletions and creations beside them, one by one or many at once."""
+    """Deletions and creations beside them do not matter either, one by one or many at once."""
     world = world_of(n_rows, habit, draw, default_limit)
     before = set(world.rows)
-    if habit != "none":  # its pages may have two rows, and where two come with each, nobody can read on
+    if habit != "none":  # the server's pages may have two rows; no list can be read if two are inserted with each
         churn = attrs.evolve(churn, insertions=churn.insertions / 3)
     change = churn.after_each(draw)
     reading = read(stitcher_of(page_size, default_limit, max_pages), world, change=change, draw=draw)
@@ -170,7 +170,7 @@ def test_rows_that_come_back_in_the_middle_hide_and_repeat_none(
 @pytest.mark.slow
 @many
 @given(st.integers(0, 120), SIZES, DEFAULTS, WINDOWS, st.sampled_from([0, 0.5, 2]), st.integers(-30, 30), RANDOM)
-def test_a_resumed_reading_yields_what_lies_beyond(
+def test_resumed_reading_yields_every_later_record(
     n_rows: int,
     page_size: int,
     default_limit: int,
@@ -179,7 +179,7 @@ def test_a_resumed_reading_yields_what_lies_beyond(
     error: int,
     draw: random.Random,
 ) -> None:
-    """Each surviving record behind the last one that was read, once, however wrong its place was guessed."""
+    """Each surviving record after the last one read is yielded once, however wrong its guessed offset is."""
     world = World.of(n_rows)
     index = draw.randrange(n_rows + 1)
     after = id_of(10 * index)
@@ -195,10 +195,10 @@ def test_a_resumed_reading_yields_what_lies_beyond(
 @pytest.mark.slow
 @many
 @given(st.integers(40, 160), st.integers(6, 24), DEFAULTS, WINDOWS, st.sampled_from([0, 0.5, 2]), RANDOM)
-def test_a_sort_of_the_callers_own_keeps_its_order(
+def test_a_custom_sort_keeps_its_order(
     n_rows: int, page_size: int, default_limit: int, max_pages: int, changes: float, draw: random.Random
 ) -> None:
-    """Records that neither move nor go come once, in order, unless it is said that a join broke."""
+    """Records that are neither moved nor deleted are yielded once, in order, unless a broken join is reported."""
     numbers = [10 * n for n in range(n_rows)]
     draw.shuffle(numbers)
     world, joins = World(rows=numbers, next_row=10**6), Counted()
@@ -226,10 +226,10 @@ def test_a_sort_of_the_callers_own_keeps_its_order(
 @pytest.mark.slow
 @many
 @given(st.integers(0, 120), st.integers(6, 24), DEFAULTS, WINDOWS, RANDOM)
-def test_a_server_that_ignores_the_sort_is_read_all_the_same(
+def test_a_server_that_ignores_the_sort_is_read_in_its_own_order(
     n_rows: int, page_size: int, default_limit: int, max_pages: int, draw: random.Random
 ) -> None:
-    """In its own order, every row once, and it is counted once."""
+    """Every row is yielded once, and the wrong order is counted once."""
     order = random.Random(draw.randrange(10**9))
     weights = {10 * n: order.random() for n in range(n_rows)}
     world, joins = World.of(n_rows, shuffles=lambda rows: sorted(rows, key=weights.__getitem__)), Counted()
@@ -240,10 +240,10 @@ def test_a_server_that_ignores_the_sort_is_read_all_the_same(
 
 @seeded
 @given(st.integers(0, 200), SIZES, WINDOWS, st.integers(0, 60), RANDOM)
-def test_no_more_rows_are_read_than_wanted(
+def test_no_more_rows_are_read_than_requested(
     n_rows: int, page_size: int, max_pages: int, max_rows: int, draw: random.Random
 ) -> None:
-    """The first ones, by no more pages than they fill and the window reaches beyond."""
+    """The first rows are read, with as many pages as they fill and the window adds."""
     reading = read(stitcher_of(page_size, 2, max_pages, max_rows=max_rows), World.of(n_rows), draw=draw)
     assert reading.rows == [10 * n for n in range(min(n_rows, max_rows))]
     assert all(offset < max_rows for offset, _ in reading.asked)
@@ -263,14 +263,14 @@ def test_no_more_rows_are_read_than_wanted(
     ],
 )
 def test_a_list_costs_few_calls_beyond_its_pages(n_rows: int, page_size: int, default_limit: int, most: int) -> None:
-    """A short one costs one call; any other no more than its pages, the window and the newest `_id`."""
+    """A short list costs one call; any other at most its pages, the window and the newest `_id`."""
     reading = read(stitcher_of(page_size, default_limit), World.of(n_rows))
     assert len(reading.rows) == n_rows
     assert reading.n_calls <= most
 
 
-def test_deletions_cost_few_calls_more() -> None:
-    """300,000 tasks while a dozen are deleted after every answer, which is a hundred a second."""
+def test_deletions_cost_few_extra_calls() -> None:
+    """Read 300,000 tasks while a dozen are deleted after every answer, about a hundred a second."""
     draw = random.Random(7)
     world, joins = World.of(300_000), Counted()
     change = changing(draw, 12, 0, in_front=False)
@@ -287,10 +287,10 @@ PAGES = 40
 @pytest.mark.parametrize("up_to", [0.05, 0.3, 1])
 @pytest.mark.parametrize("part", [0.002, 0.05, 0.2, 0.4])
 @pytest.mark.parametrize("is_balanced", [False, True])
-def test_insertions_cost_little_more_than_reading_page_by_page(
+def test_insertions_cost_few_extra_calls(
     page_size: int, max_pages: int, up_to: float, part: float, *, is_balanced: bool
 ) -> None:
-    """At most a fourth more calls, and ten, though up to two fifths of a page are inserted at each answer."""
+    """At most a quarter more calls than page by page, and ten, with up to two fifths of a page inserted per answer."""
     n_inserted = part * page_size
     churn = Churn(insertions=n_inserted, deletions=n_inserted if is_balanced else 0, up_to=up_to)
     costs = []
@@ -308,10 +308,8 @@ def test_insertions_cost_little_more_than_reading_page_by_page(
 @pytest.mark.parametrize("page_size", [40, 1000])
 @pytest.mark.parametrize("max_pages", [1, 4])
 @pytest.mark.parametrize("n_pages", [1, 5, 30, 100])
-def test_many_rows_that_come_back_at_once_cost_the_pages_they_fill(
-    page_size: int, max_pages: int, n_pages: int
-) -> None:
-    """And half as many more, and a dozen, also where they fill more pages than are given up after."""
+def test_many_reinserted_rows_cost_the_pages_they_fill(page_size: int, max_pages: int, n_pages: int) -> None:
+    """Half as many calls more, and a dozen, even for more pages than the stitcher retries."""
     draw, world = random.Random(page_size), World.spread(page_size * PAGES)
     before = set(world.rows)
     burst = Churn(insertions=page_size * n_pages / 20, up_to=0.3, every=20).after_each(draw)
@@ -328,8 +326,8 @@ def test_many_rows_that_come_back_at_once_cost_the_pages_they_fill(
 
 @pytest.mark.parametrize("n_rows", [5, 40])
 @pytest.mark.parametrize("max_pages", [1, 4])
-def test_rows_that_come_and_go_cost_few_calls_more(n_rows: int, max_pages: int) -> None:
-    """Though where L is looked for again, nothing seems to have moved."""
+def test_rows_that_come_and_go_cost_few_extra_calls(n_rows: int, max_pages: int) -> None:
+    """Each search for the last row L finds it where it was before."""
     world = World.spread(100 * PAGES)
     before, n_answers = set(world.rows), itertools.count(1)
 
@@ -344,8 +342,8 @@ def test_rows_that_come_and_go_cost_few_calls_more(n_rows: int, max_pages: int) 
     assert reading.n_calls <= (1.3 if n_rows == 5 else 3) * PAGES + 6
 
 
-def test_it_ends_although_a_page_is_created_after_every_answer() -> None:
-    """At the newest record there was when it began."""
+def test_reading_ends_although_a_page_is_created_after_every_answer() -> None:
+    """Reading ends at the record that was newest when it began."""
     world = World.of(40)
 
     def change(world: World) -> None:
@@ -357,18 +355,18 @@ def test_it_ends_although_a_page_is_created_after_every_answer() -> None:
     assert reading.n_calls < 20
 
 
-# The rules one by one.
+# The single rules.
 
 
 def test_pages_overlap_by_one_row() -> None:
-    """Each begins at the last row of the one before, and more are asked for with every full one."""
+    """Each page begins at the last row of the one before, and each full page allows one more in flight."""
     reading = read(stitcher_of(max_pages=2), World.of(12))
     assert sorted(reading.asked) == [(0, 4), (3, 4), (6, 4), (9, 4), (12, 4)]
     assert reading.rows == [10 * n for n in range(12)]
 
 
-def test_more_pages_are_asked_for_with_every_full_one() -> None:
-    """One page first; then one more at a time, up to the bound, the one being read included."""
+def test_every_full_page_allows_one_more_in_flight() -> None:
+    """First one page, then one more at a time, up to the bound, which includes the current page."""
     stitcher = stitcher_of(max_pages=3)
     windows = []
     for start in range(0, 15, 3):
@@ -379,7 +377,7 @@ def test_more_pages_are_asked_for_with_every_full_one() -> None:
 
 
 def test_a_page_that_does_not_join_waits_for_a_repair() -> None:
-    """The page before it is asked for again further left; the one that is here is kept, and joins then."""
+    """The page before it is requested again further left; the fetched page is kept and joins then."""
     joins = Counted()
     stitcher = stitcher_of(page_size=16, max_pages=4, on_join=joins)
     stitcher.plan()
@@ -394,7 +392,7 @@ def test_a_page_that_does_not_join_waits_for_a_repair() -> None:
     assert joins.joins_repaired == 1
 
 
-def test_an_empty_page_is_no_end() -> None:
+def test_an_empty_page_does_not_end_the_list() -> None:
     """All rows may have moved to the left of it."""
     stitcher = stitcher_of(page_size=8, default_limit=2)
     stitcher.plan()
@@ -405,14 +403,14 @@ def test_an_empty_page_is_no_end() -> None:
 
 
 def test_a_list_that_became_empty_ends() -> None:
-    """Back at the beginning there is nothing further left."""
+    """At offset 0, no row can be further left."""
     world = World.of(30)
     reading = read(stitcher_of(4, 2, 1), world, change=lambda world: world.rows.clear())
     assert reading.rows == [0, 10, 20, 30]
 
 
 def test_a_repair_goes_further_back_each_time() -> None:
-    """An eighth of a page, then four times as far, never before the beginning."""
+    """An eighth of a page, then four times as far, but not before the beginning."""
     stitcher = stitcher_of(page_size=64, max_pages=8)
     offsets: list[int] = []
     stitcher.plan()
@@ -426,7 +424,7 @@ def test_a_repair_goes_further_back_each_time() -> None:
 
 
 def test_a_repair_takes_the_place_of_the_page_furthest_away() -> None:
-    """No more pages are held than before."""
+    """The number of pages held stays the same."""
     stitcher = stitcher_of(page_size=16, max_pages=2)
     stitcher.plan()
     stitcher.accept(page(0, range(16), limit=16))
@@ -436,7 +434,7 @@ def test_a_repair_takes_the_place_of_the_page_furthest_away() -> None:
 
 
 def test_pages_overlap_by_more_after_a_failure() -> None:
-    """By a fiftieth of a page, and twice as much each time, up to a quarter."""
+    """The overlap is a fiftieth of a page, doubles with each failure, and is at most a quarter."""
     stitcher = stitcher_of(page_size=400, max_pages=1)
     stitcher.plan()
     stitcher.accept(page(0, range(400), limit=400))
@@ -455,15 +453,15 @@ def test_pages_overlap_by_more_after_a_failure() -> None:
 
 @pytest.mark.parametrize("n_bytes", [(1 << 20) - 1, 1 << 20])
 def test_a_short_page_is_the_end_only_while_it_is_small(n_bytes: int) -> None:
-    """From 1 MiB on it may have been cut for its size."""
+    """From 1 MiB on, the server may have cut it to limit its size."""
     stitcher = stitcher_of(page_size=10, default_limit=5)
     stitcher.plan()
     stitcher.accept(page(0, [1, 2], limit=10, n_bytes=n_bytes))
     assert (stitcher.is_over, len(stitcher.plan())) == ((True, 0) if n_bytes < 1 << 20 else (False, 1))
 
 
-def test_a_page_of_nothing_but_the_last_row_is_the_end() -> None:
-    """Also where it is too large to be told by its size."""
+def test_a_page_of_only_the_last_row_is_the_end() -> None:
+    """This holds for a page of 1 MiB or more, too."""
     stitcher = stitcher_of(page_size=10, default_limit=5)
     stitcher.plan()
     stitcher.accept(page(0, [1, 2], limit=10, n_bytes=1 << 21))
@@ -472,8 +470,8 @@ def test_a_page_of_nothing_but_the_last_row_is_the_end() -> None:
     assert stitcher.is_over
 
 
-def test_after_a_short_page_the_next_is_asked_for_alone() -> None:
-    """As large as the server gives them; those asked for behind it are of no use."""
+def test_the_page_after_a_short_one_is_requested_alone() -> None:
+    """It is as large as the server's pages; pages requested after it are dropped."""
     stitcher = stitcher_of(page_size=8, default_limit=2)
     stitcher.plan()
     stitcher.accept(page(0, range(8), limit=8))
@@ -482,8 +480,8 @@ def test_after_a_short_page_the_next_is_asked_for_alone() -> None:
     assert [(ask.offset, ask.limit) for ask in stitcher.plan()] == [(11, 5)]
 
 
-def test_pages_grow_again_where_rows_are_small_again() -> None:
-    """A cap on bytes that cut a page of large rows does not make all later pages small."""
+def test_pages_grow_again_with_small_rows() -> None:
+    """A cap on bytes that cut one page of large rows does not shrink all later pages."""
     large = set(range(100, 140, 10))
     world = World.of(300, cap_bytes=1 << 20, row_bytes=lambda row: 1 << 19 if row in large else 500)
     reading = read(stitcher_of(50, 10), world)
@@ -491,8 +489,8 @@ def test_pages_grow_again_where_rows_are_small_again() -> None:
     assert max(limit for _, limit in reading.asked[-4:]) == 50
 
 
-def test_a_server_that_gives_more_than_asked_is_taken_at_its_word() -> None:
-    """Its own page size is used from there on, so that rows are not fetched twice."""
+def test_a_page_larger_than_requested_sets_the_page_size() -> None:
+    """The server's page size is used from then on, so that no row is fetched twice."""
     world = World.of(100, ignores_limit_with=20)
     reading = read(stitcher_of(page_size=5, default_limit=20, max_pages=1), world)
     assert reading.rows == world.rows
@@ -513,7 +511,7 @@ def test_a_server_that_gives_more_than_asked_is_taken_at_its_word() -> None:
     ],
 )
 def test_the_newest_id_ends_a_list_that_has_reached_it(ids: list[int], ends: bool) -> None:
-    """An answer that neither descends nor is as new as what was read comes from a server that ignores the sort."""
+    """An answer that neither descends nor is as new as the rows read shows that the server ignores the sort."""
     stitcher = stitcher_of()
     stitcher.plan()
     stitcher.accept(page(0, range(4)))
@@ -522,8 +520,8 @@ def test_the_newest_id_ends_a_list_that_has_reached_it(ids: list[int], ends: boo
     assert (stitcher.is_over, stitcher.wants_newest) == (ends, False)
 
 
-def test_the_newest_id_is_asked_for_once_and_only_where_it_helps() -> None:
-    """Not for a list of one page, not where rows are counted, not under another sort."""
+def test_the_newest_id_is_requested_at_most_once() -> None:
+    """It is not requested for a list of one page, a limited number of rows, or another sort."""
     cases: list[tuple[dict[str, Any], bool]] = [({}, True), ({"max_rows": 9}, False), ({"is_by_id": False}, False)]
     for options, expected in cases:
         stitcher = stitcher_of(**options)
@@ -537,14 +535,14 @@ def test_the_newest_id_is_asked_for_once_and_only_where_it_helps() -> None:
 
 
 @pytest.mark.parametrize("max_pages", [1, 3])
-def test_a_server_that_ignores_the_offset_is_noticed(max_pages: int) -> None:
-    """The first page again and again would be read for ever."""
+def test_a_server_that_ignores_the_offset_is_detected(max_pages: int) -> None:
+    """It would return the first page for ever."""
     with pytest.raises(DecodeError, match=r"came again at the offsets .*: the server ignores `offset`"):
         read(stitcher_of(max_pages=max_pages), World.of(30, ignores_offset=True))
 
 
-def test_a_server_that_makes_no_sense_is_left() -> None:
-    """Pages without a new row are not followed for ever."""
+def test_pages_without_new_rows_end_with_an_error() -> None:
+    """Reading would never end."""
     draw = random.Random(1)
     stitcher = stitcher_of(page_size=4, default_limit=2, max_pages=2)
 
@@ -561,16 +559,16 @@ def test_a_server_that_makes_no_sense_is_left() -> None:
         never_end()
 
 
-def test_a_sort_that_is_ignored_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
-    """However many pages come out of order."""
+def test_an_ignored_sort_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    """The number of pages out of order does not matter."""
     with caplog.at_level(logging.WARNING, "planhat_async.listing"):
         reading = read(stitcher_of(page_size=5), World.of(40, shuffles=lambda rows: rows[::-1]))
     assert reading.rows == [10 * n for n in range(40)][::-1]
     assert len(caplog.records) == 1
 
 
-def test_rows_without_ids_are_told_apart_by_their_place(caplog: pytest.LogCaptureFixture) -> None:
-    """Nothing else is there to go by."""
+def test_rows_without_ids_are_identified_by_offset(caplog: pytest.LogCaptureFixture) -> None:
+    """They have no other identity."""
     stitcher = stitcher_of(max_pages=1)
     rows: list[int] = []
     while not stitcher.is_over:
@@ -581,15 +579,15 @@ def test_rows_without_ids_are_told_apart_by_their_place(caplog: pytest.LogCaptur
     assert "rows without an `_id`" in caplog.text
 
 
-def test_a_reading_in_no_order_is_not_resumed() -> None:
-    """What lies beyond an `_id` cannot be told there."""
+def test_reading_without_order_is_not_resumed() -> None:
+    """Without an order, no row lies after an `_id`."""
     stitcher = stitcher_of(after=id_of(20), start=2)
     with pytest.raises(DecodeError, match="cannot be resumed"):
         stitcher.accept(page(2, [20, 10]))
 
 
-def test_what_cannot_be_found_again_is_counted_and_said(caplog: pytest.LogCaptureFixture) -> None:
-    """Under a sort of the caller's own the reading goes on where it was."""
+def test_a_lost_last_row_is_counted_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Under a custom sort, reading continues at the same offset."""
     joins = Counted()
     stitcher = stitcher_of(page_size=8, is_by_id=False, on_join=joins, max_pages=2)
     stitcher.plan()
@@ -602,16 +600,16 @@ def test_what_cannot_be_found_again_is_counted_and_said(caplog: pytest.LogCaptur
     assert "behind row 8 some may be missing or repeated" in caplog.text
 
 
-def test_few_rows_far_away_cost_few_calls() -> None:
-    """Pages on the way to where a reading is resumed are as large as can be."""
+def test_few_rows_at_a_high_offset_cost_few_calls() -> None:
+    """Pages before the row to resume after are as large as possible."""
     stitcher = stitcher_of(10_000, 500, after=id_of(1_000_000), max_rows=10)
     reading = read(stitcher, World.of(200_000))
     assert reading.rows == [1_000_000 + 10 * n for n in range(1, 11)]
     assert reading.n_calls < 15
 
 
-def test_a_server_that_ignores_the_offset_is_noticed_without_ids_too() -> None:
-    """By the rows themselves."""
+def test_a_server_that_ignores_the_offset_is_detected_without_ids() -> None:
+    """The repeated rows give it away."""
     stitcher = stitcher_of(max_pages=1)
 
     def never_end() -> None:
@@ -622,8 +620,8 @@ def test_a_server_that_ignores_the_offset_is_noticed_without_ids_too() -> None:
         never_end()
 
 
-def test_a_row_without_an_id_is_not_lost_behind_the_row_it_is_named_after() -> None:
-    """It goes by the `_id` before it, and that of the row before a page proves nothing."""
+def test_a_row_without_an_id_is_not_lost_after_its_predecessor() -> None:
+    """It is identified by the `_id` before it; the row before a page proves nothing."""
     stitcher = stitcher_of(max_pages=1)
     stitcher.plan()
     stitcher.accept(page(0, range(4)))
@@ -633,14 +631,14 @@ def test_a_row_without_an_id_is_not_lost_behind_the_row_it_is_named_after() -> N
     assert stitcher.accept(gap) == ()
 
 
-def test_an_empty_page_is_not_looked_at_again() -> None:
-    """It proves nothing, now or later: one hiccup of the server costs few calls."""
+def test_an_empty_page_is_not_examined_again() -> None:
+    """It never proves anything, so one empty answer costs few calls."""
     reading = read(stitcher_of(10_000, 500), Hiccuping.of(300_000, empty_from=100_000))
     assert (len(reading.rows), reading.n_calls <= 40) == (300_000, True)
 
 
-def test_a_row_that_moved_does_not_hide_those_before_it() -> None:
-    """Under a sort of the caller's own one row of the page before may come again further on, and rows lie between."""
+def test_a_moved_row_does_not_hide_rows_before_it() -> None:
+    """Under a custom sort, a row of the page before may occur again later, after other rows."""
     stitcher = stitcher_of(page_size=40, is_by_id=False, max_pages=1)
     stitcher.plan()
     stitcher.accept(page(0, range(40), limit=40))
@@ -651,23 +649,23 @@ def test_a_row_that_moved_does_not_hide_those_before_it() -> None:
     assert list(stitcher.accept(joined)) == [*range(40, 60), *range(60, 74)]
 
 
-def test_nothing_is_asked_for_after_the_end() -> None:
-    """An end is an end."""
+def test_no_page_is_requested_after_the_end() -> None:
+    """The plan stays empty."""
     stitcher = stitcher_of()
     assert isinstance(read(stitcher, World.of(1)), Reading)
     assert (stitcher.is_over, stitcher.plan()) == (True, ())
 
 
-def test_asks_are_told_apart_though_they_ask_for_the_same() -> None:
-    """One that failed stays in the plan beside its repetition."""
+def test_requests_for_the_same_page_are_distinct() -> None:
+    """A failed request stays in the plan beside its repetition."""
     assert len({Ask(0, 5), Ask(0, 5)}) == 2
 
 
 @pytest.mark.slow
 @settings(seeded, max_examples=150)
 @given(st.integers(1, 150), RANDOM)
-def test_rows_that_are_equal_under_a_sort_are_not_lost_unseen(n_equal: int, draw: random.Random) -> None:
-    """A server may order them anew for each call."""
+def test_no_row_of_equal_rows_is_lost_silently(n_equal: int, draw: random.Random) -> None:
+    """A server may order equal rows differently for each call."""
 
     def shuffled(rows: list[int]) -> list[int]:
         return sorted(rows, key=lambda row: (row // 10 // n_equal, draw.random()))
@@ -679,8 +677,8 @@ def test_rows_that_are_equal_under_a_sort_are_not_lost_unseen(n_equal: int, draw
     assert is_exact or joins.joins_broken > 0
 
 
-def test_an_order_that_holds_is_no_broken_seam() -> None:
-    """However many rows are equal, and though some go and others come in front."""
+def test_a_correct_order_is_not_a_broken_join() -> None:
+    """Many rows may be equal, and rows may be deleted or inserted in front."""
     joins, world = Counted(), World.of(2000)
     order = {row: -(row // 2500) for row in world.rows}
     world.shuffles = lambda rows: sorted(rows, key=lambda row: order.get(row, -(10**6)))

@@ -1,4 +1,4 @@
-"""An upsert while it runs: what is sent, in which order, and what becomes of every row."""
+"""Test a running upsert: what is sent, in which order, and the outcome of every row."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ LOST = UnknownOutcomeError("no answer")
 
 
 def prepare(position: int, item: Any) -> Row:
-    """Text is a keyed row; nothing a keyless one; a number is wrong, and other things are a fault."""
+    """Text is a keyed row, `None` a keyless one; a number is invalid, and any other object raises."""
     if item is not None and not isinstance(item, str):
         raise {int: ValueError, float: TypeError}.get(type(item), LookupError)("wrong")
     return Row(position=position, keys=(f"sourceId={item}",) if item else (), data=str(position).encode())
@@ -53,19 +53,19 @@ def accept(rows: list[int]) -> Said:
 
 @attrs.define
 class Planhat:
-    """Takes bodies, and answers each as the test says, once the gate is open."""
+    """Records bodies, and answers each as the test says once the gate is open."""
 
     answer: Callable[[list[int]], Said] = accept
     turns: list[int] = attrs.field(factory=lambda: [1])
-    """Turns of the event loop that requests take, in a circle."""
+    """The turns of the event loop that requests take, in a cycle."""
     gate: asyncio.Event = attrs.field(factory=asyncio.Event)
     pace: asyncio.Event = attrs.field(factory=asyncio.Event)
-    """Holds requests back before they leave."""
+    """Holds requests back before they are sent."""
     sent: list[list[int]] = attrs.field(factory=list)
     keyed: list[bool] = attrs.field(factory=list)
     in_flight: list[list[int]] = attrs.field(factory=list)
     crowds: list[list[list[int]]] = attrs.field(factory=list)
-    """What was in flight whenever a request began."""
+    """The number of requests in flight whenever a request began."""
 
     def __attrs_post_init__(self) -> None:
         self.gate.set()
@@ -99,7 +99,7 @@ class Planhat:
 
 @attrs.define
 class Source:
-    """An input that counts what is taken from it."""
+    """An input that counts the rows taken from it."""
 
     items: list[Any]
     fails_with: BaseException | None = None
@@ -124,7 +124,7 @@ class Source:
 
 
 def scripted(*answers: Said | None) -> Callable[[list[int]], Said]:
-    """These answers in order, `None` for a good one; then good ones for ever."""
+    """Return these answers in order, `None` for a good one; then good ones for ever."""
     left = list(answers)
     return lambda rows: (left.pop(0) if left else None) or accept(rows)
 
@@ -148,7 +148,7 @@ async def note_chunks(run: UpsertRun, chunks: list[ChunkResult]) -> None:
 
 
 async def settle(n_turns: int = 20) -> None:
-    """Let everything run that can."""
+    """Run everything that can run."""
     for _ in range(n_turns):
         await asyncio.sleep(0)
 
@@ -157,13 +157,13 @@ def others() -> set[asyncio.Task[Any]]:
     return {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}
 
 
-# What is sent
+# Sending.
 
 
 @pytest.mark.parametrize(("n_rows", "sent"), [(0, []), (1, [[0]]), (2, [[0, 1]]), (3, [[0, 1], [2]])])
 @pytest.mark.parametrize("is_async", [True, False])
 async def test_rows_are_sent_in_chunks(n_rows: int, sent: list[list[int]], *, is_async: bool) -> None:
-    """Any iterable will do, sync or async, empty or not."""
+    """Any iterable works, sync or async, empty or not."""
     planhat = Planhat()
     source = Source([str(n) for n in range(n_rows)])
     run = planhat.run(source.stream() if is_async else source)
@@ -173,15 +173,15 @@ async def test_rows_are_sent_in_chunks(n_rows: int, sent: list[list[int]], *, is
     assert [chunk.rows for chunk in chunks] == [len(rows) for rows in sent]
 
 
-async def test_keyed_and_keyless_rows_are_sent_apart() -> None:
-    """`send` is told whether the body may be repeated."""
+async def test_keyed_and_keyless_rows_are_sent_separately() -> None:
+    """`send` receives whether the body may be repeated."""
     planhat = Planhat()
     await finish(planhat.run(["a", None, "b", None, None]))
     assert list(zip(planhat.sent, planhat.keyed, strict=True)) == [([0, 2], True), ([1, 3], False), ([4], False)]
 
 
-async def test_invalid_rows_are_not_sent_and_say_why() -> None:
-    """ValueError and TypeError of a row's check refuse the row, not the run."""
+async def test_invalid_rows_are_not_sent_and_have_a_reason() -> None:
+    """A ValueError or TypeError while a row is prepared refuses the row, not the run."""
     planhat = Planhat()
     run = planhat.run(["a", 1, 2.0, "b"])
     await finish(run)
@@ -191,7 +191,7 @@ async def test_invalid_rows_are_not_sent_and_say_why() -> None:
 
 
 async def test_an_input_without_a_valid_row_sends_nothing() -> None:
-    """Its rows are accounted for, chunk by chunk."""
+    """Its rows are reported, chunk by chunk."""
     planhat = Planhat()
     run = planhat.run([1] * 5)
     chunks = await finish(run)
@@ -200,23 +200,23 @@ async def test_an_input_without_a_valid_row_sends_nothing() -> None:
 
 
 @pytest.mark.parametrize("concurrency", [1, 2, 3])
-async def test_as_many_chunks_are_in_flight_as_may_be(concurrency: int) -> None:
-    """The bound is reached, and never passed."""
+async def test_as_many_chunks_are_in_flight_as_allowed(concurrency: int) -> None:
+    """The bound is reached and never exceeded."""
     planhat = Planhat(turns=[5, 1, 3])
     await finish(planhat.run(map(str, range(24)), concurrency=concurrency))
     assert max(map(len, planhat.crowds)) == concurrency
     assert sorted(position for rows in planhat.sent for position in rows) == list(range(24))
 
 
-async def test_the_producer_waits_for_the_network() -> None:
-    """However long the input, only so many rows are taken from it while nothing is answered."""
+async def test_the_input_waits_for_the_network() -> None:
+    """A bounded number of rows is taken from an input of any length while no request is answered."""
     planhat = Planhat()
     planhat.gate.clear()
     source = Source([str(n) for n in range(1000)])
     run = planhat.run(source)
     task = asyncio.create_task(finish(run))
     await settle(100)
-    # Two chunks in flight, and two cut.
+    # Two chunks are in flight, and two are cut.
     assert (planhat.sent, source.n_taken) == ([[0, 1], [2, 3]], 8)
     planhat.gate.set()
     await task
@@ -225,10 +225,10 @@ async def test_the_producer_waits_for_the_network() -> None:
 
 @pytest.mark.parametrize("is_async", [True, False])
 @pytest.mark.parametrize(("n_rows", "n_bytes", "n_turns"), [(1000, 10, 9), (20, 300_000, 19)])
-async def test_others_have_the_event_loop_while_rows_are_prepared(
+async def test_other_tasks_run_while_rows_are_prepared(
     n_rows: int, n_bytes: int, n_turns: int, *, is_async: bool
 ) -> None:
-    """After so many rows, or so many bytes, whether a chunk is full or not."""
+    """They run after a number of rows or bytes, whether a chunk is full or not."""
     turns, seen = 0, []
 
     async def count() -> None:
@@ -242,7 +242,7 @@ async def test_others_have_the_event_loop_while_rows_are_prepared(
         return Row(position, (), b'"' + item.encode() + b'"')
 
     class Reread(Source, Sequence[str]):
-        """A sequence, which is checked beforehand."""
+        """A sequence, which is validated before the run."""
 
         def __getitem__(self, index: Any) -> Any:
             return self.items[index]
@@ -261,8 +261,8 @@ async def test_others_have_the_event_loop_while_rows_are_prepared(
     assert is_async or seen[-1] - seen[n_rows] >= n_turns
 
 
-async def test_the_producer_waits_for_the_reader() -> None:
-    """A reader that takes its time between two chunks holds everything back."""
+async def test_the_input_waits_for_the_reader() -> None:
+    """A slow reader of chunks slows the input."""
     planhat = Planhat()
     source = Source([str(n) for n in range(1000)])
     async with planhat.run(source) as run:
@@ -285,7 +285,7 @@ async def test_the_producer_waits_for_the_reader() -> None:
 async def test_writes_to_one_key_arrive_in_order(
     items: list[str | None], turns: list[int], chunk_size: int, concurrency: int
 ) -> None:
-    """No two requests in flight share a key, and each key's rows leave in the order of the input."""
+    """No two requests in flight share a key, and each key's rows are sent in the order of the input."""
     planhat = Planhat(turns=turns)
     await finish(planhat.run(items, chunk_size=chunk_size, concurrency=concurrency))
     for crowd in planhat.crowds:
@@ -297,8 +297,8 @@ async def test_writes_to_one_key_arrive_in_order(
     assert sorted(position for rows in planhat.sent for position in rows) == list(range(len(items)))
 
 
-async def test_a_chunk_leaves_as_soon_as_it_is_cut() -> None:
-    """An input that pauses, for ever perhaps, holds up no chunk that is complete."""
+async def test_a_chunk_is_sent_as_soon_as_it_is_cut() -> None:
+    """An input that pauses, perhaps for ever, does not delay a complete chunk."""
     planhat = Planhat()
     pause = asyncio.Event()
 
@@ -315,7 +315,7 @@ async def test_a_chunk_leaves_as_soon_as_it_is_cut() -> None:
     assert sent == [[0, 1]]
 
 
-# What becomes of rows
+# Outcomes.
 
 MIXED: list[Callable[[list[int]], Said]] = [
     accept,
@@ -345,7 +345,7 @@ MIXED: list[Callable[[list[int]], Said]] = [
 async def test_rows_are_conserved_under_any_answers(
     items: list[Any], script: list[int], chunk_size: int, concurrency: int
 ) -> None:
-    """In total and per chunk, every row taken is in exactly one outcome, whatever Planhat says."""
+    """In total and per chunk, every row taken has exactly one outcome, for any answer."""
     left = [MIXED[number] for number in script]
     planhat = Planhat(answer=lambda rows: left.pop(0)(rows) if left else accept(rows), turns=[2, 0, 1])
     source = Source(items)
@@ -367,8 +367,10 @@ async def test_rows_are_conserved_under_any_answers(
     ],
 )
 @pytest.mark.parametrize("key", ["a", None])
-async def test_an_error_of_one_chunk_leaves_the_others(error: PlanhatError, outcome: str, key: str | None) -> None:
-    """Its rows have an outcome, the error is on the chunk, nothing is sent again, and the next chunk leaves."""
+async def test_an_error_of_one_chunk_does_not_affect_the_others(
+    error: PlanhatError, outcome: str, key: str | None
+) -> None:
+    """Its rows have an outcome, the chunk holds the error, no row is repeated, and the next chunk is sent."""
     planhat = Planhat(answer=scripted(error))
     run = planhat.run([key, 1, "b" if key else None], chunk_size=1, concurrency=1)
     chunks = await finish(run)
@@ -388,8 +390,8 @@ async def test_an_error_of_one_chunk_leaves_the_others(error: PlanhatError, outc
         (RateLimitedError("slow", status=429), "unsent"),
     ],
 )
-async def test_a_refusal_of_everything_stops_the_run(error: PlanhatError, outcome: str) -> None:
-    """Nothing more is sent or read; the rows already taken are unsent, and the result says what stopped it."""
+async def test_a_refused_token_stops_the_run(error: PlanhatError, outcome: str) -> None:
+    """No more rows are sent or read; the rows already taken are unsent, and the result holds the error."""
     planhat = Planhat(answer=scripted(error))
     source = Source([str(n) for n in range(1000)])
     run = planhat.run(source, chunk_size=1, concurrency=1)
@@ -401,8 +403,8 @@ async def test_a_refusal_of_everything_stops_the_run(error: PlanhatError, outcom
     assert run.result.problems[-1].reason == "not sent: Planhat had refused everything before"
 
 
-async def test_the_first_refusal_is_the_one_that_is_told() -> None:
-    """Chunks in flight beside it end as they would, and change nothing about what stopped the run."""
+async def test_the_first_refusal_is_reported() -> None:
+    """Chunks in flight beside it end normally and do not change the reported error."""
     first, second = AuthenticationError("first", status=401), AuthenticationError("second", status=401)
     planhat = Planhat(answer=scripted(first, second))
     run = planhat.run(map(str, range(4)))
@@ -411,7 +413,7 @@ async def test_the_first_refusal_is_the_one_that_is_told() -> None:
 
 
 async def test_a_chunk_that_is_too_large_is_halved() -> None:
-    """Halves leave in order, and are halved again as long as Planhat refuses them."""
+    """Halves are sent in order, and halved again while Planhat refuses them."""
     planhat = Planhat(answer=lambda rows: TOO_LARGE if len(rows) > 1 else accept(rows))
     run = planhat.run(map(str, range(5)), chunk_size=5)
     (chunk,) = await finish(run)
@@ -420,7 +422,7 @@ async def test_a_chunk_that_is_too_large_is_halved() -> None:
 
 
 async def test_a_single_row_that_is_too_large_is_rejected() -> None:
-    """Only that row: the rest of its chunk is stored."""
+    """The rest of its chunk is stored."""
     planhat = Planhat(answer=lambda rows: TOO_LARGE if 1 in rows else accept(rows))
     run = planhat.run(map(str, range(3)), chunk_size=3)
     (chunk,) = await finish(run)
@@ -429,7 +431,7 @@ async def test_a_single_row_that_is_too_large_is_rejected() -> None:
 
 @pytest.mark.parametrize("is_keyed", [True, False])
 async def test_rows_that_a_refusal_does_not_blame_are_sent_again(*, is_keyed: bool) -> None:
-    """If they are keyed; keyless ones are not, and their outcome is unknown."""
+    """Keyed rows are sent again; the outcome of keyless rows is unknown."""
     blames = (400, {"createdErrors": [{"sourceId": "1", "error": "no"} if is_keyed else "no"]})
     planhat = Planhat(answer=scripted(blames))
     run = planhat.run([str(n) if is_keyed else None for n in range(3)], chunk_size=3)
@@ -438,8 +440,8 @@ async def test_rows_that_a_refusal_does_not_blame_are_sent_again(*, is_keyed: bo
     assert counted(run.result) == {"rejected": 1, "created" if is_keyed else "unknown": 2}
 
 
-async def test_an_endless_refusal_is_given_up() -> None:
-    """A chunk is refused at most 100 times, and every row still has an outcome: only the first is surely not stored."""
+async def test_a_chunk_is_refused_at_most_a_hundred_times() -> None:
+    """Every row has an outcome after 100 refusals: only the first row is certainly not stored."""
 
     def blame_first(rows: list[int]) -> Said:
         return 400, {"createdErrors": [{"sourceId": str(rows[0]), "error": "no"}]}
@@ -450,8 +452,8 @@ async def test_an_endless_refusal_is_given_up() -> None:
     assert (len(planhat.sent), counted(run.result)) == (100, {"rejected": 1, "unknown": 149})
 
 
-async def test_rows_of_a_refused_body_that_never_left_again_are_unsent() -> None:
-    """A 413 processed nothing: what of the chunk had no other request by the end is unsent."""
+async def test_rows_of_a_refused_body_that_are_not_sent_again_are_unsent() -> None:
+    """A 413 processes no row: rows without another request by the end are unsent."""
     planhat = Planhat(answer=scripted(TOO_LARGE, RuntimeError("fault")))
     run = planhat.run([None] * 4, chunk_size=4)
     with pytest.raises(RuntimeError, match="fault"):
@@ -459,13 +461,13 @@ async def test_rows_of_a_refused_body_that_never_left_again_are_unsent() -> None
     assert (planhat.sent, counted(run.result)) == ([[0, 1, 2, 3], [0, 1]], {"unknown": 2, "unsent": 2})
 
 
-# Exceptions
+# Exceptions.
 
 
 @pytest.mark.parametrize("is_async", [True, False])
 @pytest.mark.parametrize("n_good", [0, 1, 4, 7])
 async def test_an_exception_of_the_input_reaches_the_caller(n_good: int, *, is_async: bool) -> None:
-    """As it was raised, once every row taken before it is accounted for."""
+    """It is raised unchanged, once every row taken before it has an outcome."""
     source = Source([str(n) for n in range(n_good)], fails_with=LookupError("broken file"))
     run = Planhat().run(source.stream() if is_async else source)
     with pytest.raises(LookupError, match="broken file"):
@@ -474,8 +476,8 @@ async def test_an_exception_of_the_input_reaches_the_caller(n_good: int, *, is_a
     assert others() == set()
 
 
-async def test_an_input_that_is_cancelled_is_no_end_of_input() -> None:
-    """A cancellation inside the input, such as of a task it waits for, is not taken for its end."""
+async def test_a_cancelled_input_is_not_an_exhausted_input() -> None:
+    """A cancellation inside the input, for example of a task it awaits, does not end it normally."""
     run = Planhat().run(Source(["a", "b", "c"], fails_with=asyncio.CancelledError()).stream())
     with pytest.raises(asyncio.CancelledError):
         await finish(run)
@@ -483,24 +485,24 @@ async def test_an_input_that_is_cancelled_is_no_end_of_input() -> None:
 
 
 @pytest.mark.parametrize("rows", [7, None])
-async def test_what_is_no_iterable_is_a_type_error(rows: Any) -> None:
-    """The caller is told, and nothing is sent."""
+async def test_an_input_that_is_not_iterable_is_a_type_error(rows: Any) -> None:
+    """No row is sent."""
     planhat = Planhat()
     with pytest.raises(TypeError, match="not iterable"):
         await finish(planhat.run(rows))
     assert planhat.sent == []
 
 
-async def test_a_row_whose_check_fails_oddly_is_accounted_for() -> None:
-    """A fault in the check of a row reaches the caller, and the row is in the account with the others."""
+async def test_an_unexpected_exception_of_a_row_is_reported() -> None:
+    """The exception reaches the caller, and the row has an outcome like the others."""
     run = Planhat().run(["a", object(), "b"])
     with pytest.raises(LookupError):
         await finish(run)
     assert run.result.rows == 2
 
 
-async def test_a_fault_of_send_reaches_the_caller() -> None:
-    """It is raised once everything in flight has ended; its rows are unknown, those that had not left unsent."""
+async def test_an_exception_of_send_reaches_the_caller() -> None:
+    """It is raised once all chunks in flight have ended; its row is unknown, rows never sent are unsent."""
     planhat = Planhat(answer=lambda rows: RuntimeError("fault") if rows == [0] else accept(rows), turns=[1, 5])
     source = Source([str(n) for n in range(1000)])
     run = planhat.run(source, chunk_size=1)
@@ -512,7 +514,7 @@ async def test_a_fault_of_send_reaches_the_caller() -> None:
 
 
 async def test_results_come_before_the_exception() -> None:
-    """The reader gets the account of every chunk, then the exception, once, then the end."""
+    """The reader gets the result of every chunk, then the exception, once, then the end."""
     planhat = Planhat(answer=scripted(RuntimeError("fault")))
     run = planhat.run(["a", "b", "c"], chunk_size=1, concurrency=1)
     chunks: list[ChunkResult] = []
@@ -521,18 +523,18 @@ async def test_results_come_before_the_exception() -> None:
     assert (positions(chunks), [chunk async for chunk in run]) == ([0, 1, 2], [])
 
 
-async def test_of_two_faults_the_first_reaches_the_caller() -> None:
-    """The other one is not left behind as never retrieved."""
+async def test_the_first_of_two_exceptions_reaches_the_caller() -> None:
+    """The other one is not logged as never retrieved."""
     planhat = Planhat(answer=scripted(RuntimeError("first"), RuntimeError("second")))
     with pytest.raises(RuntimeError, match="first"):
         await finish(planhat.run(["a", "b"], chunk_size=1))
 
 
-# How a run ends
+# The end of a run.
 
 
-async def test_iterating_after_the_end_gives_nothing() -> None:
-    """Each chunk's account is handed out once."""
+async def test_iterating_after_the_end_yields_nothing() -> None:
+    """Each chunk's result is yielded once."""
     planhat = Planhat()
     run = planhat.run(map(str, range(7)))
     first = await finish(run)
@@ -540,7 +542,7 @@ async def test_iterating_after_the_end_gives_nothing() -> None:
 
 
 async def test_closing_again_changes_nothing() -> None:
-    """A run that has ended stays as it is."""
+    """A run that has ended does not change."""
     run = Planhat().run(["a", "b", "c"])
     await finish(run)
     before = attrs.asdict(run.result)
@@ -548,8 +550,8 @@ async def test_closing_again_changes_nothing() -> None:
     assert attrs.asdict(run.result) == before
 
 
-async def test_a_run_nobody_iterates_over_takes_nothing() -> None:
-    """Making and leaving it touches neither the input nor the network."""
+async def test_a_run_without_iteration_reads_no_input() -> None:
+    """Creating and closing it touches neither the input nor the network."""
     planhat, source = Planhat(), Source(["a"])
     async with planhat.run(source) as run:
         pass
@@ -557,7 +559,7 @@ async def test_a_run_nobody_iterates_over_takes_nothing() -> None:
 
 
 async def test_a_run_that_was_closed_does_not_start() -> None:
-    """Leaving the block ends a run, whether it had begun or not."""
+    """Leaving the block ends a run, even if it never began."""
     planhat = Planhat()
     async with planhat.run(["a"]) as run:
         pass
@@ -567,8 +569,8 @@ async def test_a_run_that_was_closed_does_not_start() -> None:
 
 
 @counts_steps
-async def test_leaving_early_ends_the_run() -> None:
-    """Rows in flight are unknown, rows that had not left unsent, and nothing goes on running."""
+async def test_closing_early_ends_the_run() -> None:
+    """Rows in flight are unknown, other rows are unsent, and no task is left running."""
     planhat = Planhat(turns=[0, 50])
     source = Source([str(n) for n in range(1000)])
     async with planhat.run(source) as run:
@@ -579,8 +581,8 @@ async def test_leaving_early_ends_the_run() -> None:
 
 
 @pytest.mark.parametrize("is_async", [True, False])
-async def test_leaving_early_closes_the_input(*, is_async: bool) -> None:
-    """What a generator holds open, such as a file, is closed by the time the run has ended."""
+async def test_closing_early_closes_the_input(*, is_async: bool) -> None:
+    """Resources of a generator, such as a file, are closed by the time the run has ended."""
     closed = []
 
     def rows() -> Iterator[str]:
@@ -602,8 +604,8 @@ async def test_leaving_early_closes_the_input(*, is_async: bool) -> None:
     assert closed == ["async" if is_async else "sync"]
 
 
-async def test_rows_that_wait_for_pace_are_unsent() -> None:
-    """A request that was given up before it left has reached nobody."""
+async def test_rows_that_wait_for_the_rate_limit_are_unsent() -> None:
+    """Planhat never received a request that was cancelled before it was sent."""
     planhat = Planhat()
     planhat.pace.clear()
     run = planhat.run([None, "a"])
@@ -627,7 +629,7 @@ async def test_rows_that_wait_for_pace_are_unsent() -> None:
 async def test_the_rest_of_a_chunk_is_unknown_only_if_it_may_be_stored(
     first: list[Said | None], expected: dict[str, int]
 ) -> None:
-    """Its next request waits for pace when the run is given up: what counts is what the ones before it did."""
+    """The chunk's next request waits for the rate limit at the end; its previous requests decide."""
     planhat = Planhat()
     said = scripted(*first)
 
@@ -647,7 +649,7 @@ async def test_the_rest_of_a_chunk_is_unknown_only_if_it_may_be_stored(
 
 
 async def test_a_row_larger_than_a_body_is_invalid() -> None:
-    """It is not sent, the rows beside it are, and it is named."""
+    """It is not sent and is reported; the rows beside it are sent."""
     planhat = Planhat()
 
     def prepare_large(position: int, item: str) -> Row:
@@ -660,26 +662,26 @@ async def test_a_row_larger_than_a_body_is_invalid() -> None:
     assert [(problem.position, problem.key) for problem in run.result.problems] == [(1, "b"), (2, "c")]
 
 
-async def test_accounts_of_a_run_that_was_left_can_still_be_read() -> None:
-    """They are handed out as if the run had gone on to its end."""
+async def test_results_of_a_closed_run_can_still_be_read() -> None:
+    """They are yielded as if the run had gone on to its end."""
     async with Planhat().run(map(str, range(9))) as run:
         first = await anext(run)
     rest = [chunk async for chunk in run]
     assert positions([first, *rest]) == list(range(run.result.rows))
 
 
-async def test_a_chunk_that_had_no_time_to_leave_is_unsent() -> None:
-    """A chunk started in the very turn in which the reader leaves has rows too."""
+async def test_a_chunk_cancelled_before_it_starts_is_unsent() -> None:
+    """The chunk starts in the turn of the event loop in which the reader stops."""
     planhat = Planhat()
     source = Source(["a", 1, 1, 1, "a", 1, 1, 1])
-    # The first chunk to end is one of invalid rows alone, cut right beside a chunk that may leave.
+    # The first chunk to end holds invalid rows only and is cut just before a chunk that may be sent.
     async with planhat.run(source, chunk_size=3, concurrency=3) as run:
         await anext(run)
     assert (planhat.sent, run.result.rows, run.result.unsent) == ([], source.n_taken, 2)
 
 
-async def walked(n_turns: int, task: asyncio.Task[None]) -> None:
-    """Cancel after so many turns of the event loop."""
+async def cancel_after(n_turns: int, task: asyncio.Task[None]) -> None:
+    """Cancel after this many turns of the event loop."""
     for _ in range(n_turns):
         await asyncio.sleep(0)
     is_late = not task.cancel()
@@ -694,7 +696,7 @@ ITEMS: list[Any] = ["a", None, "b", 1, "a", "c", 1, 1, None, "d", "e", 1, "b", N
 @pytest.mark.parametrize("is_async", [True, False])
 @pytest.mark.parametrize("concurrency", [1, 3])
 async def test_rows_are_conserved_wherever_the_run_is_cancelled(concurrency: int, *, is_async: bool) -> None:
-    """At every await, the account holds each row that was taken, and no task is left running."""
+    """At every await, each row taken has an outcome, and no task is left running."""
     for n_turns in range(90):
         planhat = Planhat(turns=[3, 1, 2])
         source = Source(ITEMS, n_turns=1)
@@ -706,7 +708,7 @@ async def test_rows_are_conserved_wherever_the_run_is_cancelled(concurrency: int
                 async for _ in run:
                     await asyncio.sleep(0)
 
-        await walked(n_turns, asyncio.create_task(read()))
+        await cancel_after(n_turns, asyncio.create_task(read()))
         await stream.aclose()
         assert (n_turns, run.result.rows, others()) == (n_turns, source.n_taken, set())
         sent = {position for rows in planhat.sent for position in rows}
@@ -715,7 +717,7 @@ async def test_rows_are_conserved_wherever_the_run_is_cancelled(concurrency: int
 
 
 async def test_rows_are_conserved_when_closing_is_cancelled() -> None:
-    """Leaving early and being cancelled on the way out loses no row either, and leaves nothing running."""
+    """Closing early and being cancelled meanwhile loses no row and leaves no task running."""
     for n_turns in range(40):
         planhat = Planhat(turns=[3, 1, 2])
         source = Source(ITEMS * 3)
@@ -726,7 +728,7 @@ async def test_rows_are_conserved_when_closing_is_cancelled() -> None:
                 async for _ in run:
                     break
 
-        await walked(n_turns, asyncio.create_task(read()))
+        await cancel_after(n_turns, asyncio.create_task(read()))
         left = others()
         for task in left:
             task.cancel()
@@ -735,7 +737,7 @@ async def test_rows_are_conserved_when_closing_is_cancelled() -> None:
 
 
 async def test_a_reader_may_stop_waiting_and_come_back() -> None:
-    """A wait that is cut short loses no row and no account."""
+    """A cancelled wait loses no row and no result."""
     planhat = Planhat()
     planhat.gate.clear()
     async with asyncio.timeout(5), planhat.run(map(str, range(8))) as run:
@@ -749,8 +751,8 @@ async def test_a_reader_may_stop_waiting_and_come_back() -> None:
     assert (positions(chunks), counted(run.result)) == (list(range(8)), {"created": 8})
 
 
-async def test_a_cancelled_request_leaves_the_rest_of_the_run() -> None:
-    """If it was not the run that cancelled it: its rows are unknown, and the others go on."""
+async def test_a_cancelled_request_does_not_end_the_run() -> None:
+    """If the run did not cancel it, its rows are unknown, and the other chunks continue."""
     planhat = Planhat()
 
     async def send(body: bytes, *, is_keyed: bool, on_sent: Callable[[], None], **_others: object) -> Answer:
@@ -769,13 +771,13 @@ async def test_a_cancelled_request_leaves_the_rest_of_the_run() -> None:
     [{"chunk_size": 0}, {"chunk_size": 5001}, {"max_bytes": 0}, {"max_bytes": 30_000_001}, {"concurrency": 0}],
 )
 def test_options_out_of_bounds_are_refused(wrong: Any) -> None:
-    """5,000 rows and 30 MB are Planhat's bounds, and nothing is done in no chunks at all."""
+    """Planhat's bounds are 5,000 rows and 30 MB, and at least one chunk must be in flight."""
     with pytest.raises(ValueError, match=next(iter(wrong))):
         ChunkOptions(**wrong)
 
 
-async def test_an_input_that_goes_on_although_it_was_cancelled_ends_with_its_next_chunk() -> None:
-    """It swallows what should end it; the run ends all the same."""
+async def test_an_input_that_ignores_cancellation_ends_with_its_next_chunk() -> None:
+    """The input swallows the cancellation; the run ends all the same."""
 
     async def stubborn() -> AsyncGenerator[int, None]:
         for number in itertools.count():
@@ -789,8 +791,8 @@ async def test_an_input_that_goes_on_although_it_was_cancelled_ends_with_its_nex
     assert run.result.rows > 0
 
 
-async def test_an_error_of_the_input_nobody_has_seen_is_raised_when_the_run_is_left() -> None:
-    """Leaving early does not hide that it failed."""
+async def test_an_unseen_error_of_the_input_is_raised_on_close() -> None:
+    """Closing early does not hide the error."""
 
     async def leave_early() -> None:
         async with Planhat().run(Source([0, 1, 2], fails_with=OSError("gone"))) as run:
@@ -801,12 +803,12 @@ async def test_an_error_of_the_input_nobody_has_seen_is_raised_when_the_run_is_l
         await leave_early()
 
 
-# Inputs
+# Inputs.
 
 
 @attrs.define
 class Walk(AsyncIterator[str]):
-    """An asynchronous iterator with `aclose` that is no generator, as `iter_updated_since` makes one."""
+    """An asynchronous iterator with `aclose` that is not a generator, like the one of `iter_updated_since`."""
 
     n_left: int = 100
     is_closed: bool = False
@@ -823,7 +825,7 @@ class Walk(AsyncIterator[str]):
 
 @attrs.define
 class Walks:
-    """Something whose iterator is another object."""
+    """An iterable whose iterator is another object."""
 
     walk: Walk = attrs.field(factory=Walk)
 
@@ -834,10 +836,10 @@ class Walks:
 @pytest.mark.parametrize("n_chunks", [None, 0, 1])
 @pytest.mark.parametrize("wraps", [True, False])
 async def test_an_input_that_can_be_closed_is_closed(n_chunks: int | None, *, wraps: bool) -> None:
-    """At the end, when the run is left early, and where it was never begun; whatever makes its iterator."""
+    """It is closed at the end, when the run is closed early, and if it never began; any iterator will do."""
     walk = Walk()
     if n_chunks == 0 and wraps:
-        return  # nothing has been opened
+        return  # no iterator has been created
     async with Planhat().run(Walks(walk) if wraps else walk) as run:
         if n_chunks is None:
             assert len([chunk async for chunk in run]) == 50
@@ -846,8 +848,8 @@ async def test_an_input_that_can_be_closed_is_closed(n_chunks: int | None, *, wr
     assert walk.is_closed
 
 
-async def test_a_generator_that_was_begun_elsewhere_is_closed_too() -> None:
-    """Also where nothing is taken from it."""
+async def test_a_generator_that_has_begun_is_closed_too() -> None:
+    """It is closed even if no row is taken from it."""
     stream = Source(["a", "b", "c"]).stream()
     assert await anext(stream) == "a"
     async with Planhat().run(stream):
@@ -856,7 +858,7 @@ async def test_a_generator_that_was_begun_elsewhere_is_closed_too() -> None:
 
 
 def prepare_records(position: int, item: Any) -> Row:
-    """Takes numbers only: a text is no row."""
+    """Accepts numbers only: a text is not a row."""
     if not isinstance(item, int):
         raise TypeError(f"a record, not {type(item).__name__}")
     return Row(position=position, keys=(f"sourceId={item}",), data=b"1")
@@ -866,7 +868,7 @@ def prepare_records(position: int, item: Any) -> Row:
 @pytest.mark.parametrize("options", [{}, {"on_invalid": "raise"}])
 @pytest.mark.parametrize("kind", [list, iter])
 async def test_an_input_of_texts_stops_the_run(text: Any, options: dict[str, Any], kind: Any) -> None:
-    """At the first one: an input that yields names of columns, or lines, has as many invalid rows as it has texts."""
+    """It stops at the first text: an input of column names or lines has only invalid rows."""
     planhat = Planhat()
     chosen = ChunkOptions(chunk_size=2, **options)
     run = UpsertRun(kind([1, text, text, 2]), prepare=prepare_records, send=planhat.send, options=chosen)

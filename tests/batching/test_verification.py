@@ -1,4 +1,4 @@
-"""Which rows of a chunk without an answer are there after all."""
+"""Test which rows of a chunk without an answer exist."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def keyless(position: int, *values: Any) -> Row:
 
 
 def descend(floor: int, page_size: int, read: Callable[[int, int], list[Seen]]) -> tuple[set[str], int]:
-    """Read a list down to the floor; returns what was found, and in how many calls."""
+    """Read a list down to the floor; return the records found and the number of calls."""
     scan, n_calls = DescendingScan(floor=record(floor)[0], page_size=page_size), 0
     while not scan.is_done:
         n_calls += 1
@@ -44,8 +44,8 @@ def descend(floor: int, page_size: int, read: Callable[[int, int], list[Seen]]) 
 
 @seeded
 @given(st.integers(0, 40), st.integers(0, 45), st.integers(2, 9))
-def test_a_list_that_stands_still_is_read_down_to_the_floor(n_records: int, floor: int, page_size: int) -> None:
-    """Everything above it, and nothing else, at the cost of its pages and one call."""
+def test_an_unchanged_list_is_read_down_to_the_floor(n_records: int, floor: int, page_size: int) -> None:
+    """Every record above it is read, no other, at the cost of its pages and one call."""
     ids = [record(n) for n in range(n_records, 0, -1)]
     found, n_calls = descend(floor, page_size, lambda offset, limit: ids[offset : offset + limit])
     assert found == {one for one, _ in ids if one > record(floor)[0]}
@@ -59,10 +59,10 @@ def test_a_list_that_stands_still_is_read_down_to_the_floor(n_records: int, floo
     st.lists(st.tuples(st.integers(0, 2), st.lists(st.integers(0, 40), max_size=3)), max_size=20),
     st.integers(2, 9),
 )
-def test_no_record_that_stays_is_passed_over_while_others_come_and_go(
+def test_no_surviving_record_is_missed_while_others_come_and_go(
     n_records: int, changes: list[tuple[int, list[int]]], page_size: int
 ) -> None:
-    """Whatever is created or deleted between two pages."""
+    """Records may be created or deleted between any two pages."""
     there = list(range(n_records, 0, -1))
     deleted: set[int] = set()
     next_id, left = n_records + 1, list(changes)
@@ -81,8 +81,8 @@ def test_no_record_that_stays_is_passed_over_while_others_come_and_go(
     assert found >= {record(n)[0] for n in range(1, n_records + 1) if n not in deleted}
 
 
-def test_pages_may_be_shorter_than_asked() -> None:
-    """A server that caps them ends no list."""
+def test_pages_may_be_shorter_than_requested() -> None:
+    """A capped page does not end the list."""
     ids = [record(n) for n in range(20, 0, -1)]
     found, _ = descend(0, 10, lambda offset, _: ids[offset : offset + 3])
     assert len(found) == 20
@@ -98,16 +98,16 @@ def test_pages_may_be_shorter_than_asked() -> None:
     ],
     ids=["ascending", "the same row", "a gap that stays", "ever newer"],
 )
-def test_a_list_that_cannot_be_followed_is_given_up(read: Callable[[int, int], list[Seen]]) -> None:
-    """Rather than believed."""
+def test_an_inconsistent_list_is_given_up(read: Callable[[int, int], list[Seen]]) -> None:
+    """Its records are not trusted."""
     scan = DescendingScan(floor=record(0)[0], page_size=4)
     with pytest.raises(UnreadableListError):  # noqa: PT012 - which page it is does not matter
         for _ in range(200):
             scan.take_page(read(scan.offset, 4))
 
 
-def test_a_server_that_ignores_offset_ends_nothing_it_should_not() -> None:
-    """The first page again and again proves nothing about what is below it."""
+def test_a_server_that_ignores_the_offset_is_detected() -> None:
+    """A repeated first page proves nothing about the records below it."""
     scan = DescendingScan(floor=record(0)[0], page_size=4)
     page = [record(n) for n in range(20, 16, -1)]
     with pytest.raises(UnreadableListError):  # noqa: PT012 - which page it is does not matter
@@ -126,7 +126,7 @@ def test_a_server_that_ignores_offset_ends_nothing_it_should_not() -> None:
     ],
 )
 def test_the_floor_lies_a_minute_below_the_newest_record(newest: str, floor: str) -> None:
-    """Where there is none, or it is no `_id` of Planhat's, everything is above."""
+    """Without a valid newest `_id`, every record is above the floor."""
     assert floor_below(newest) == floor
 
 
@@ -140,10 +140,10 @@ NOW = 0x6B0690AB
     seconds=st.integers(0, 40),
     is_named=st.booleans(),
 )
-def test_what_is_created_lies_above_the_floor_though_some_ids_lie_in_the_future(
+def test_new_records_lie_above_the_floor_although_some_ids_lie_in_the_future(
     n_before: int, n_ahead: int, seconds: int, *, is_named: bool
 ) -> None:
-    """As long as fewer than a thousand do; machines that make `_id`s may differ by up to a minute."""
+    """Fewer than a thousand `_id`s do; clocks of machines that create `_id`s may differ by up to a minute."""
     before = [f"{NOW - n:08x}" + "0" * 16 for n in range(n_before)]
     ahead = [f"ffff{n:020x}" for n in range(n_ahead)]
     newest = sorted(before + ahead, reverse=True)[:N_NEWEST]
@@ -156,7 +156,7 @@ def test_what_is_created_lies_above_the_floor_though_some_ids_lie_in_the_future(
 
 
 def test_a_list_of_few_records_has_no_floor() -> None:
-    """All of them may be imported ones from the future."""
+    """All of its records may be imported ones from the future."""
     newest = [f"{NOW + n:08x}" + "0" * 16 for n in range(N_NEWEST)]
     assert Horizon(frozenset(newest[1:])).floor == Floor("", frozenset(newest[1:]))
     assert Horizon(frozenset(newest)).floor.id == f"{NOW - 60:08x}" + "0" * 16
@@ -171,15 +171,15 @@ def test_a_record_is_claimed_once() -> None:
     assert claimed.match(missing, [("1", (("a",), ())), ("3", (("b",), ()))]) == ([(rows[2], "3")], (rows[1],))
 
 
-def test_a_record_an_answer_told_of_is_nobody_else_s() -> None:
+def test_a_record_named_in_an_answer_is_claimed() -> None:
     """It is a row of another chunk."""
     claimed = ClaimedIds()
     claimed.claim(["2", "1"])
     assert claimed.match([keyless(0, "a")], [("1", (("a",), ()))]) == ([], (keyless(0, "a"),))
 
 
-def test_claims_below_every_floor_are_forgotten() -> None:
-    """Nobody will read that far down again."""
+def test_claims_below_every_floor_are_dropped() -> None:
+    """No later search reads that far down."""
     claimed = ClaimedIds()
     claimed.claim(["1", "2", "3"])
     claimed.forget_below("3")
@@ -189,7 +189,7 @@ def test_claims_below_every_floor_are_forgotten() -> None:
 @seeded
 @given(st.lists(st.sampled_from("abc"), max_size=8), st.lists(st.sampled_from("abcd"), max_size=8))
 def test_as_many_rows_are_found_as_there_are_records(fingerprints: list[str], there: list[str]) -> None:
-    """Of each fingerprint; every row is either found or missing."""
+    """This holds for each fingerprint; every row is either found or missing."""
     rows = [keyless(n, fingerprint) for n, fingerprint in enumerate(fingerprints)]
     found, missing = ClaimedIds().match(rows, [(str(n), ((fingerprint,), ())) for n, fingerprint in enumerate(there)])
     assert sorted([row for row, _ in found] + list(missing), key=lambda row: row.position) == rows
@@ -210,6 +210,6 @@ def test_as_many_rows_are_found_as_there_are_records(fingerprints: list[str], th
         ([((None, None), ("email",)), ((None, 7), ("note",))], False),
     ],
 )
-def test_values_that_are_never_shown_prove_nothing(fingerprints: list[Fingerprint], *, shown: bool) -> None:
-    """As far as records tell that could be such rows."""
+def test_fields_that_are_never_returned_prove_nothing(fingerprints: list[Fingerprint], *, shown: bool) -> None:
+    """The listed records show which fields are returned."""
     assert are_shown([Row(0, (), b"1", (("a", 1), ("note",)))], fingerprints) is shown

@@ -14,13 +14,13 @@ from planhat_async.batching.stitcher import PageJoin, Stitcher
 
 
 def id_of(number: int) -> bytes:
-    """An `_id` that sorts as its number."""
+    """Return an `_id` that sorts like its number."""
     return b"%08d" % number
 
 
 @attrs.define
 class Counted:
-    """Counts how pages met."""
+    """Counts how pages joined."""
 
     joins_repaired: int = 0
     joins_broken: int = 0
@@ -35,7 +35,7 @@ class Counted:
 
 @attrs.define(kw_only=True)
 class World:
-    """A list of numbers in ascending order, in front of which a server stands with habits of its own."""
+    """A list of numbers in ascending order, behind a server with configurable behaviour."""
 
     rows: list[int]
     next_row: int
@@ -47,36 +47,36 @@ class World:
     shuffles: Callable[[list[int]], list[int]] | None = None
     """The order of a server that ignores `sort`."""
     gone: set[int] = attrs.field(factory=set)
-    """The rows that were deleted, also those that came back."""
+    """The rows that were deleted, including those that were inserted again."""
 
     @classmethod
     def of(cls, n_rows: int, **habits: object) -> Self:
-        """The numbers from 0 on, ten apart, so that others can be created between them."""
+        """Return the numbers from 0 on, ten apart, so that others can be created between them."""
         return cls(rows=[10 * n for n in range(n_rows)], next_row=10 * n_rows, **habits)  # type: ignore[arg-type]
 
     @classmethod
     def spread(cls, n_rows: int) -> Self:
-        """The same with much room between the numbers."""
+        """Return the same list with large gaps between the numbers."""
         return cls(rows=[1000 * n for n in range(n_rows)], next_row=1000 * n_rows)
 
     def create(self) -> None:
-        """Add a row that is newer than all."""
+        """Add the newest row."""
         self.rows.append(self.next_row)
         self.next_row += 10
 
     def delete(self, index: int) -> None:
-        """Remove the row at an index, counted around."""
+        """Remove the row at an index, modulo the length."""
         if self.rows:
             self.gone.add(self.rows.pop(index % len(self.rows)))
 
     def insert(self, number: int) -> None:
-        """Add a row between the others, unless it is there: one that comes back, such as a task opened again."""
+        """Insert a row between the others unless it exists, such as a task that is opened again."""
         index = bisect_left(self.rows, number)
         if self.rows[index : index + 1] != [number]:
             self.rows.insert(index, number)
 
     def answer(self, offset: int, limit: int) -> Page[int]:
-        """The page, as the list is now."""
+        """Return the page of the current list."""
         rows = self.rows if self.shuffles is None else self.shuffles(self.rows)
         asked = limit if self.ignores_limit_with is None else self.ignores_limit_with
         rows = rows[0 if self.ignores_offset else offset :][
@@ -88,12 +88,12 @@ class World:
         return Page(offset=offset, limit=limit, rows=rows, ids=[id_of(n) for n in rows], n_bytes=n_bytes)
 
     def newest(self) -> Sequence[bytes]:
-        """The first two `_id`s in descending order, as the list is now."""
+        """Return the first two `_id`s of the current list in descending order."""
         rows = self.rows[::-1] if self.shuffles is None else self.shuffles(self.rows)
         return [id_of(n) for n in rows[:2]]
 
     def _within(self, most: int, rows: list[int]) -> list[int]:
-        """As many rows as fit; the server notices when it has passed the cap, so one row always fits."""
+        """Return as many rows as fit; the server checks its cap after each row, so one row always fits."""
         n_bytes, kept = 0, []
         for row in rows:
             kept.append(row)
@@ -105,7 +105,7 @@ class World:
 
 @attrs.define
 class Reading:
-    """What came of reading a list."""
+    """The result of reading a list."""
 
     rows: list[int] = attrs.field(factory=list)
     n_calls: int = 0
@@ -121,7 +121,7 @@ def read(
     draw: random.Random | None = None,
     max_calls: int = 3000,
 ) -> Reading:
-    """Read a whole list; pages are answered in any order that `draw` has, and the list changes after each answer."""
+    """Read a whole list; `draw` decides the order of the answers, and the list changes after each."""
     reading, answers = Reading(), dict[Ask, Page[int] | None]()
     newest: Sequence[bytes] | None = None
     is_newest_due = is_reading = False

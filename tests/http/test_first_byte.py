@@ -1,4 +1,4 @@
-"""What fails before the first byte of a request leaves is not sent: proxies, TLS, names and pools on loopback."""
+"""Test that a request that fails before its first byte counts as unsent: proxies, TLS, names and pools."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any]
 
 @asynccontextmanager
 async def listening(serve: Serve, **options: Any) -> AsyncIterator[int]:
-    """The port of a server on loopback."""
+    """Yield the port of a server on loopback."""
     writers: list[asyncio.StreamWriter] = []
 
     async def serve_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -48,24 +48,24 @@ async def listening(serve: Serve, **options: Any) -> AsyncIterator[int]:
 
 
 async def answer(data: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Read the head of a request, write this, hang up."""
+    """Read the head of a request, write the data, and close the connection."""
     await reader.readuntil(b"\r\n\r\n")
     writer.write(data)
     await writer.drain()
 
 
 async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Hang up before anything was said."""
+    """Close the connection without an answer."""
 
 
 async def unused_port() -> int:
-    """A port where nothing listens."""
+    """Return a port without a listener."""
     async with listening(hang_up) as port:
         return port
 
 
 async def upsert(url: str, **options: Any) -> UpsertResult:
-    """Three keyless rows, one a call, in one attempt."""
+    """Upsert three keyless rows, one a call, in one attempt."""
     async with Session(TOKEN, base_url=url, retry=ONCE, **options) as session:
         return await Notes(session).upsert_many(KEYLESS * 3, chunk_size=1, concurrency=1)
 
@@ -81,8 +81,8 @@ PROXIES = {
 
 
 @pytest.mark.parametrize("proxy", PROXIES)
-async def test_a_proxy_that_makes_no_tunnel_leaves_rows_unsent(proxy: str) -> None:
-    """And ends the run: the next chunk would fare no better. The reason says what the proxy did."""
+async def test_rows_are_unsent_if_the_proxy_opens_no_tunnel(proxy: str) -> None:
+    """The run ends, because the next chunk would fail too; the reason says what the proxy answered."""
     data, said = PROXIES[proxy]
     async with (
         listening(partial(answer, data)) as port,
@@ -94,16 +94,16 @@ async def test_a_proxy_that_makes_no_tunnel_leaves_rows_unsent(proxy: str) -> No
     assert TOKEN not in repr(result)
 
 
-async def test_a_proxy_that_cannot_be_reached_leaves_rows_unsent() -> None:
-    """It is told apart from Planhat."""
+async def test_rows_are_unsent_if_the_proxy_cannot_be_reached() -> None:
+    """The reason names the proxy, not Planhat."""
     async with aiohttp.ClientSession(proxy=f"http://127.0.0.1:{await unused_port()}") as client:
         result = await upsert("https://127.0.0.1:1", client_session=client)
     assert (result.unsent, result.unknown) == (3, 0)
     assert "(the proxy cannot be reached: Connection refused): " in result.problems[0].reason
 
 
-async def test_what_a_proxy_passed_on_is_unknown_without_an_answer() -> None:
-    """Without TLS there is no tunnel: the proxy has the request, and may have handed it on."""
+async def test_rows_sent_to_a_proxy_are_unknown_without_an_answer() -> None:
+    """Without TLS there is no tunnel: the proxy has the request and may have forwarded it."""
     async with (
         listening(partial(answer, b"")) as port,
         aiohttp.ClientSession(proxy=f"http://127.0.0.1:{port}") as client,
@@ -114,7 +114,7 @@ async def test_what_a_proxy_passed_on_is_unknown_without_an_answer() -> None:
 
 @pytest.fixture(scope="module")
 def tls(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
-    """A server's context with a certificate that is signed by itself."""
+    """Return a server's context with a self-signed certificate."""
     if shutil.which("openssl") is None:
         pytest.skip("there is no openssl to make a certificate with")
     folder: Path = tmp_path_factory.mktemp("tls")
@@ -135,10 +135,10 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
         ("name", "is the host of the base URL right?"),
     ],
 )
-async def test_each_way_to_have_no_connection_says_what_to_look_at(
+async def test_each_failure_to_connect_has_a_helpful_reason(
     kind: str, said: str, request: pytest.FixtureRequest
 ) -> None:
-    """In one sentence, and the rows are unsent."""
+    """The reason is one sentence, and the rows are unsent."""
     bad_request = partial(answer, b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
     async with AsyncExitStack() as stack:
         match kind:
@@ -165,7 +165,7 @@ async def test_each_way_to_have_no_connection_says_what_to_look_at(
 
 
 async def test_a_full_pool_sends_nothing() -> None:
-    """A caller's own pool may be smaller than the pace's places; the time to connect ends the wait."""
+    """A custom pool may be smaller than the rate limit allows; the connect timeout ends the wait."""
     async with (
         ScriptedServer([SILENCE]) as server,
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1)) as client,
@@ -194,11 +194,11 @@ class Silent(AbstractResolver):
         return []
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing."""
 
 
 async def test_rows_that_are_cancelled_while_connecting_are_unsent() -> None:
-    """A Ctrl-C while the server is out of reach leaves nothing to look into."""
+    """A Ctrl-C while the server cannot be reached requires no verification."""
     resolver = Silent()
     async with (
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=resolver)) as client,
@@ -218,8 +218,8 @@ async def test_rows_that_are_cancelled_while_connecting_are_unsent() -> None:
     assert (run.result.unsent, run.result.unknown) == (1, 0)
 
 
-async def test_a_deadline_that_passes_while_connecting_sends_nothing() -> None:
-    """The error says that it need not be looked into."""
+async def test_a_deadline_that_expires_while_connecting_sends_nothing() -> None:
+    """The error says that no verification is needed."""
     resolver = Silent()
     async with (
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=resolver)) as client,
@@ -229,8 +229,8 @@ async def test_a_deadline_that_passes_while_connecting_sends_nothing() -> None:
             await session.request("POST", "/tasks", json={})
 
 
-async def test_rows_that_are_cancelled_while_the_server_works_are_unknown() -> None:
-    """It has them."""
+async def test_rows_that_are_cancelled_while_the_server_responds_are_unknown() -> None:
+    """The server has received them."""
     async with ScriptedServer([SILENCE]) as server, Session(TOKEN, base_url=server.url) as session:
         run = Notes(session).upserting(KEYLESS)
 
@@ -246,8 +246,8 @@ async def test_rows_that_are_cancelled_while_the_server_works_are_unknown() -> N
     assert (run.result.unsent, run.result.unknown) == (0, 1)
 
 
-async def test_a_middleware_that_fails_to_connect_elsewhere_after_the_answer_does_not_make_it_unsent() -> None:
-    """The request had left, whatever its error looks like."""
+async def test_a_connection_error_of_a_middleware_after_the_answer_does_not_mean_unsent() -> None:
+    """The request was sent; the type of the error does not matter."""
     refused = f"http://127.0.0.1:{await unused_port()}"
 
     async def renew(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
@@ -262,8 +262,8 @@ async def test_a_middleware_that_fails_to_connect_elsewhere_after_the_answer_doe
         assert len(server.received) == 1
 
 
-async def test_a_middleware_that_sends_another_body_is_not_taken_for_ours() -> None:
-    """What it sent cannot be known to have stayed here."""
+async def test_a_body_that_a_middleware_replaces_may_have_been_sent() -> None:
+    """The client cannot know that the other body was not sent."""
 
     async def replace(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
         await request.update_body(b"[1,2]")
@@ -277,8 +277,8 @@ async def test_a_middleware_that_sends_another_body_is_not_taken_for_ours() -> N
     assert (result.unsent, result.unknown) == (0, 3)
 
 
-async def test_a_delete_behind_a_proxy_without_tunnel_is_not_sent() -> None:
-    """A request without a body as well."""
+async def test_a_delete_is_not_sent_if_the_proxy_opens_no_tunnel() -> None:
+    """A request without a body counts as unsent too."""
     data, _ = PROXIES["407"]
     async with (
         listening(partial(answer, data)) as port,
@@ -290,8 +290,8 @@ async def test_a_delete_behind_a_proxy_without_tunnel_is_not_sent() -> None:
 
 
 @pytest.mark.parametrize("state", ["answered", "closing", "open"])
-async def test_a_body_does_not_follow_a_connection_that_is_gone(state: str) -> None:
-    """A connection may close between its choice and the first byte; then nothing has left."""
+async def test_a_body_is_not_written_to_a_closed_connection(state: str) -> None:
+    """A connection may close before the first byte is written; then nothing was sent."""
 
     class Writer:
         protocol = SimpleNamespace(should_close=state == "answered")

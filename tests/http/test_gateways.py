@@ -1,4 +1,4 @@
-"""What a gateway in front of Planhat says of its own accord: a server of a dozen lines that answers as it is told."""
+"""Test answers of a gateway in front of Planhat, which a small server imitates."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ STATUSES = [408, 502, 520, 524, 530]
 
 
 @pytest.mark.parametrize("status", STATUSES)
-async def test_a_list_goes_on_after_a_gateways_answer(status: int) -> None:
-    """One of them in a million rows is no reason to end the export."""
+async def test_a_list_continues_after_an_error_of_a_gateway(status: int) -> None:
+    """One such answer in a million rows must not end an export."""
     answers = [reply(status, b"<html>gateway</html>"), reply()]
     async with ScriptedServer(answers) as server, Session(TOKEN, base_url=server.url, retry=AT_ONCE) as session:
         assert await Tasks(session).all() == []
@@ -25,8 +25,8 @@ async def test_a_list_goes_on_after_a_gateways_answer(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", STATUSES)
-async def test_keyed_rows_are_sent_again_after_it(status: int) -> None:
-    """They are the same done twice as once."""
+async def test_keyed_rows_are_sent_again_after_an_error_of_a_gateway(status: int) -> None:
+    """Sending keyed rows twice has the same effect as sending them once."""
     answers = [reply(status, b"<html>gateway</html>"), STORED]
     async with ScriptedServer(answers) as server, Session(TOKEN, base_url=server.url, retry=AT_ONCE) as session:
         result = await Tasks(session).upsert_many([KEYED])
@@ -34,8 +34,8 @@ async def test_keyed_rows_are_sent_again_after_it(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", STATUSES)
-async def test_keyless_rows_are_unknown_and_the_next_chunk_goes_on(status: int) -> None:
-    """Planhat may have created them behind the gateway, so they are not sent again; that is no end of a run."""
+async def test_keyless_rows_are_unknown_and_the_next_chunk_is_sent(status: int) -> None:
+    """Planhat may have created the rows, so they are not sent again; the run continues."""
     answers = [reply(status, b"<html>gateway</html>"), STORED]
     async with ScriptedServer(answers) as server, Session(TOKEN, base_url=server.url, retry=AT_ONCE) as session:
         result = await Tasks(session).upsert_many([KEYLESS, KEYLESS], chunk_size=1, concurrency=1)
@@ -43,8 +43,8 @@ async def test_keyless_rows_are_unknown_and_the_next_chunk_goes_on(status: int) 
 
 
 @pytest.mark.parametrize(("status", "cls"), [(408, RequestTimeoutError), (524, ServerError)])
-async def test_a_gateway_that_never_gets_an_answer_is_an_error(status: int, cls: type[StatusError]) -> None:
-    """After the attempts are used up; a write may have been processed, and the next chunk is tried all the same."""
+async def test_persistent_errors_of_a_gateway_are_raised(status: int, cls: type[StatusError]) -> None:
+    """The error is raised after the last attempt; a write may have been processed, and the next chunk is sent."""
     async with (
         ScriptedServer([reply(status, b"<html>gateway</html>")]) as server,
         Session(TOKEN, base_url=server.url, retry=AT_ONCE) as session,

@@ -1,4 +1,4 @@
-"""A session, and a pacer, belong to the event loop and the process that use them first."""
+"""Test that a session and a pacer belong to the event loop and process that first use them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ELSEWHERE = "belongs to another event loop"
 
 
 async def in_a_thread(main: Callable[[], Coroutine[Any, Any, Any]]) -> BaseException | None:
-    """Run this in an event loop of a second thread; returns what it raises."""
+    """Run this in an event loop of a second thread; return the exception it raises."""
     raised: list[BaseException] = []
 
     def run() -> None:
@@ -47,8 +47,8 @@ USES: dict[str, Callable[[Session], Coroutine[Any, Any, Any]]] = {
 
 
 @pytest.mark.parametrize("use", USES)
-async def test_a_second_thread_is_refused_and_the_first_is_left_alone(use: str) -> None:
-    """At once, before anything is touched: calls that wait go on, and later ones are served."""
+async def test_a_second_thread_is_refused_without_affecting_the_first(use: str) -> None:
+    """The error is raised at once: waiting calls go on, and later ones are served."""
     async with ScriptedServer([reply()]) as server:
         limits = RateLimits(max_in_flight=2)
         async with Session(TOKEN, base_url=server.url, limits=limits) as session:
@@ -64,7 +64,7 @@ async def test_a_second_thread_is_refused_and_the_first_is_left_alone(use: str) 
 
 
 async def test_a_pacer_of_another_event_loop_is_refused() -> None:
-    """Each thread keeps a pacer of its own, or calls of one would wait for ever for the other."""
+    """Each thread needs a pacer of its own; otherwise calls of one thread would wait for ever for the other."""
     pacer = Pacer()
     async with Session(TOKEN, transport=FakeTransport([EMPTY] * 2), pacer=pacer) as session:
         await session.request("GET", "/tasks")
@@ -80,7 +80,7 @@ async def test_a_pacer_of_another_event_loop_is_refused() -> None:
 
 
 def test_a_session_and_its_pacer_may_be_used_in_one_run_after_another() -> None:
-    """Closed in between, as scripts do; the pace goes on where it was."""
+    """The session is closed in between, as in scripts; the pacer keeps its state."""
     pacer = Pacer(RateLimits(per_second=10))
     session = Session(TOKEN, transport=FakeTransport([EMPTY] * 40), pacer=pacer)
 
@@ -94,7 +94,7 @@ def test_a_session_and_its_pacer_may_be_used_in_one_run_after_another() -> None:
 
 
 def test_a_session_that_was_not_closed_may_be_opened_in_the_next_run() -> None:
-    """Its connections belonged to an event loop that is closed; without being opened it says so."""
+    """Its connections belong to a closed event loop; using the session without opening it raises an error."""
     transport = FakeTransport([EMPTY] * 2)
     session = Session(TOKEN, transport=transport)
 
@@ -117,8 +117,8 @@ def test_a_session_that_was_not_closed_may_be_opened_in_the_next_run() -> None:
     assert transport.is_closed
 
 
-def test_a_pacer_that_is_not_idle_stays_where_it_is() -> None:
-    """What waits in a closed event loop can never go on; a new pacer can."""
+def test_a_busy_pacer_cannot_move_to_another_loop() -> None:
+    """Calls waiting in a closed event loop never continue; a new pacer works."""
     pacer = Pacer()
     loop = asyncio.new_event_loop()
     slot = pacer.slot()
@@ -171,14 +171,14 @@ asyncio.run(main())
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
 def test_a_child_process_is_refused() -> None:
-    """It would read its parent's answers from the connections that both have."""
+    """A child process would read its parent's answers from their shared connections."""
     ended = subprocess.run([sys.executable, "-W", "ignore", "-c", FORKED], capture_output=True, text=True, check=True)
     said = "the session belongs to another process, from before a fork: make one in this process"
     assert ended.stdout.splitlines() == ["parent []", f"child {said}", f"close {said}", "parent []"]
 
 
-async def test_it_belongs_where_it_was_used_first() -> None:
-    """Until it leaves."""
+async def test_the_first_loop_owns_the_object() -> None:
+    """`leave()` ends the ownership."""
     own = OwnLoop("it")
     assert (own.enter(), own.enter()) == (True, False)
     own.leave()

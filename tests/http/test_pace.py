@@ -1,4 +1,4 @@
-"""Who may start, and when, on a clock that the test moves."""
+"""Test which attempts may start, and when, on a clock that the test moves."""
 
 from itertools import pairwise
 from math import inf
@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 from planhat_async._http.pace import Pace, RateLimits, Start
 
 
-def test_a_place_is_free_a_minute_after_its_answer() -> None:
-    """An attempt answered at once holds its place for 60 seconds from then on."""
+def test_a_slot_is_free_a_minute_after_its_answer() -> None:
+    """An attempt answered at once holds its slot for 60 seconds from then on."""
     pace = Pace(RateLimits(per_minute=1))
     start = pace.start_attempt(10.0, is_bulk=False)
     pace.end_attempt(start, 10.25, is_answered=True)
     assert pace.single_from(11.0) == 70.25
 
 
-def test_a_slow_answer_holds_its_place_no_longer_than_a_second_on_its_way() -> None:
-    """An attempt arrived within a second, so its place is free 61 seconds after it was sent."""
+def test_a_slow_answer_holds_its_slot_for_61_seconds() -> None:
+    """An attempt arrives within a second, so its slot is free 61 seconds after it was sent."""
     pace = Pace(RateLimits(per_minute=1))
     start = pace.start_attempt(10.0, is_bulk=False)
     pace.end_attempt(start, 40.0, is_answered=True)
@@ -27,7 +27,7 @@ def test_a_slow_answer_holds_its_place_no_longer_than_a_second_on_its_way() -> N
 
 
 def test_an_attempt_without_an_answer_counts_as_sent() -> None:
-    """A cancelled attempt may have arrived up to a second after it left."""
+    """A cancelled attempt may have arrived up to a second after it was sent."""
     pace = Pace(RateLimits(per_minute=1))
     start = pace.start_attempt(10.0, is_bulk=False)
     pace.end_attempt(start, 10.1, is_answered=False)
@@ -35,8 +35,8 @@ def test_an_attempt_without_an_answer_counts_as_sent() -> None:
     assert pace.single_from(71.0) == 71.0
 
 
-def test_an_answer_after_a_minute_gives_no_place_back_twice() -> None:
-    """A place that is free again already is not taken from another attempt."""
+def test_an_answer_after_a_minute_frees_no_slot_twice() -> None:
+    """A slot that is already free is not taken from another attempt."""
     pace = Pace(RateLimits(per_minute=1))
     first = pace.start_attempt(0.0, is_bulk=False)
     assert pace.single_from(61.0) == 61.0
@@ -45,8 +45,8 @@ def test_an_answer_after_a_minute_gives_no_place_back_twice() -> None:
     assert pace.single_from(101.0) == 122.0
 
 
-def test_places_in_flight_are_bounded() -> None:
-    """With as many in flight as may be, the next one waits for an answer."""
+def test_attempts_in_flight_are_bounded() -> None:
+    """At the maximum number in flight, the next attempt waits for an answer."""
     pace = Pace(RateLimits(max_in_flight=2))
     starts = [pace.start_attempt(0.0, is_bulk=False) for _ in range(2)]
     assert pace.single_from(0.0) == inf
@@ -54,8 +54,8 @@ def test_places_in_flight_are_bounded() -> None:
     assert pace.single_from(0.5) == 0.5
 
 
-def test_bulk_leaves_single_calls_their_part_of_the_minute() -> None:
-    """Nine in ten of the minute's places taken by anyone, and bulk waits while single calls go on."""
+def test_bulk_calls_reserve_part_of_the_minute_for_single_calls() -> None:
+    """Bulk calls wait once nine in ten of the minute's slots are taken; single calls go on."""
     pace = Pace(RateLimits(per_minute=10))
     for _ in range(9):
         pace.end_attempt(pace.start_attempt(0.0, is_bulk=True), 0.0, is_answered=True)
@@ -63,8 +63,8 @@ def test_bulk_leaves_single_calls_their_part_of_the_minute() -> None:
     assert pace.single_from(0.0) == 0.0
 
 
-def test_bulk_leaves_single_calls_their_part_of_the_places_in_flight() -> None:
-    """Nine in ten of the places in flight taken, and bulk waits while single calls go on."""
+def test_bulk_calls_reserve_part_of_the_slots_in_flight_for_single_calls() -> None:
+    """Bulk calls wait once nine in ten of the slots in flight are taken; single calls go on."""
     pace = Pace(RateLimits(max_in_flight=10))
     for _ in range(9):
         pace.start_attempt(0.0, is_bulk=True)
@@ -73,14 +73,14 @@ def test_bulk_leaves_single_calls_their_part_of_the_places_in_flight() -> None:
 
 
 def serve(pace: Pace, n_calls: int, now: float) -> None:
-    """So many single calls ask, start and are answered."""
+    """Request, start and answer this many single calls."""
     for _ in range(n_calls):
         pace.note_single(now)
         pace.end_attempt(pace.start_attempt(now, is_bulk=False), now, is_answered=True)
 
 
 def start_bulk_at_once(pace: Pace, now: float, *, n_waiting: int) -> int:
-    """Start bulk calls while they may start at once; returns how many did."""
+    """Start bulk calls while they may start at once; return how many started."""
     for n_started in range(n_waiting):
         if pace.bulk_from(now, n_waiting - n_started) > now:
             return n_started
@@ -91,11 +91,11 @@ def start_bulk_at_once(pace: Pace, now: float, *, n_waiting: int) -> int:
 @pytest.mark.parametrize(
     ("n_singles", "n_waiting", "n_at_once"),
     [
-        (0, 1000, 180),  # alone: everything but the reserve
+        (0, 1000, 180),  # alone: everything except the reserve
         (0, 100, 100),
-        (1, 178, 178),  # one single call, as many are expected: room for 178
+        (1, 178, 178),  # one single call; as many are expected: room for 178
         (1, 40, 40),
-        (1, 1000, 158),  # not enough room for all: the last of it, as much as the reserve, is spaced
+        (1, 1000, 158),  # not enough room for all: the last of it, as much as the reserve, is spaced out
         (40, 100, 100),
         (40, 101, 80),
         (40, 1000, 80),
@@ -105,14 +105,14 @@ def start_bulk_at_once(pace: Pace, now: float, *, n_waiting: int) -> int:
     ],
 )
 def test_bulk_starts_at_once_while_there_is_room(n_singles: int, n_waiting: int, n_at_once: int) -> None:
-    """Places used, as many single calls as in the last minute, the reserve: what is left of the minute is bulk's."""
+    """Bulk gets the minute less used slots, as many single calls as in the last minute, and the reserve."""
     pace = Pace(RateLimits(per_second=1000))
     serve(pace, n_singles, 0.0)
     assert start_bulk_at_once(pace, 0.0, n_waiting=n_waiting) == n_at_once
 
 
-def test_bulk_is_spaced_over_what_single_calls_leave() -> None:
-    """Without room for all, 120 a minute beside 60 single calls: one every half second, once places come free."""
+def test_bulk_calls_are_spaced_over_the_remaining_slots() -> None:
+    """Without room for all, 120 a minute run beside 60 single calls: one every half second, as slots become free."""
     pace = Pace(RateLimits(per_second=1000))
     for second in range(60):
         serve(pace, 1, float(second))
@@ -131,15 +131,15 @@ def test_bulk_is_spaced_over_what_single_calls_leave() -> None:
 
 
 def test_after_a_minute_without_single_calls_bulk_has_everything() -> None:
-    """As many are expected as asked within the last minute: none."""
+    """The number of single calls in the last minute is the expected number: 0."""
     pace = Pace(RateLimits(per_second=1000))
     serve(pace, 90, 0.0)
     assert start_bulk_at_once(pace, 0.5, n_waiting=1000) <= 1
     assert start_bulk_at_once(pace, 60.0, n_waiting=1000) == 180
 
 
-def test_calls_of_others_on_the_token_leave_bulk_less_room() -> None:
-    """What Planhat says is used up counts, whoever used it."""
+def test_calls_of_other_clients_reduce_the_room_for_bulk() -> None:
+    """Every call that Planhat counts is subtracted."""
     pace = Pace(RateLimits(per_second=1000))
     serve(pace, 1, 0.0)
     pace.note_server_quota(0.0, remaining=100, limit=200)
@@ -147,8 +147,8 @@ def test_calls_of_others_on_the_token_leave_bulk_less_room() -> None:
     assert pace.bulk_from(0.0) > 0.0
 
 
-def test_a_large_minute_is_looked_at_in_groups() -> None:
-    """Spacing costs the same whatever the limit, and looks no further than it must."""
+def test_a_large_limit_is_examined_in_groups() -> None:
+    """Spacing costs the same for any limit and examines as few slots as necessary."""
     pace = Pace(RateLimits(per_minute=10_000, per_second=10_000))
     for second in range(60):
         serve(pace, 100, float(second))
@@ -156,8 +156,8 @@ def test_a_large_minute_is_looked_at_in_groups() -> None:
     assert 59.5 < pace.bulk_from(59.5) < 62
 
 
-def test_without_a_reserve_bulk_may_take_everything_at_once() -> None:
-    """`reserve=0` makes bulk calls like any others."""
+def test_without_a_reserve_bulk_calls_may_take_every_slot_at_once() -> None:
+    """With `reserve=0`, bulk calls count like all others."""
     pace = Pace(RateLimits(per_minute=3, reserve=0))
     pace.note_single(0.0)
     for _ in range(3):
@@ -166,8 +166,8 @@ def test_without_a_reserve_bulk_may_take_everything_at_once() -> None:
     assert pace.bulk_from(0.0) == 61.0
 
 
-def test_a_429_pauses_once_for_all_that_were_under_way() -> None:
-    """Refusals of attempts that had started before the pause are the same refusal."""
+def test_a_429_pauses_once_for_all_attempts_in_flight() -> None:
+    """Refusals of attempts that started before the pause count as the same refusal."""
     pace = Pace(RateLimits())
     starts = [pace.start_attempt(0.0, is_bulk=False) for _ in range(3)]
     assert [
@@ -182,8 +182,8 @@ def test_a_429_pauses_once_for_all_that_were_under_way() -> None:
     assert pace.single_from(1.2) == 2.0
 
 
-def test_pauses_grow_until_something_is_accepted() -> None:
-    """Without Retry-After pauses take 1, 2, 4 ... 60 seconds, and 1 again after an answer."""
+def test_pauses_grow_until_a_call_is_accepted() -> None:
+    """Without Retry-After, pauses last 1, 2, 4 ... 60 seconds, and 1 again after an answer."""
     pace = Pace(RateLimits())
     now, pauses = 0.0, []
     for _ in range(8):
@@ -196,8 +196,8 @@ def test_pauses_grow_until_something_is_accepted() -> None:
     assert pace.note_refused(pace.start_attempt(now, is_bulk=False), now, retry_after=None) == 1.0
 
 
-def test_after_a_pause_one_attempt_probes_before_the_rest_go_on() -> None:
-    """While the probe is in flight nothing else starts; once it is accepted everything does."""
+def test_one_attempt_probes_after_a_pause() -> None:
+    """No other attempt starts while the probe is in flight; all start once it is accepted."""
     pace = Pace(RateLimits())
     pace.end_attempt(first := pace.start_attempt(0.0, is_bulk=False), 0.0, is_answered=True)
     pace.note_refused(first, 0.0, retry_after=5.0)
@@ -209,8 +209,8 @@ def test_after_a_pause_one_attempt_probes_before_the_rest_go_on() -> None:
     assert pace.single_from(5.2) == 5.2
 
 
-def test_a_probe_without_an_answer_makes_way_for_another() -> None:
-    """A probe that is cancelled or gets lost does not stop everything for ever."""
+def test_a_probe_without_an_answer_is_replaced() -> None:
+    """A cancelled or lost probe does not block all calls for ever."""
     pace = Pace(RateLimits())
     pace.end_attempt(first := pace.start_attempt(0.0, is_bulk=False), 0.0, is_answered=True)
     pace.note_refused(first, 0.0, retry_after=5.0)
@@ -221,7 +221,7 @@ def test_a_probe_without_an_answer_makes_way_for_another() -> None:
 
 
 def test_an_old_answer_does_not_end_a_pause() -> None:
-    """A 200 to an attempt from before the pause says nothing about the time after it."""
+    """A 200 for an attempt from before the pause proves nothing about the time after it."""
     pace = Pace(RateLimits())
     old, refused = pace.start_attempt(0.0, is_bulk=False), pace.start_attempt(0.0, is_bulk=False)
     pace.note_refused(refused, 1.0, retry_after=10.0)
@@ -237,14 +237,14 @@ def test_an_old_answer_does_not_end_a_pause() -> None:
     [
         (150, 200, 150),  # others have used 49
         (150, None, 150),
-        (199, 200, 199),  # nobody else is about
-        (500, 1000, 199),  # a larger limit than ours changes nothing
+        (199, 200, 199),  # no other client is active
+        (500, 1000, 199),  # a limit larger than ours changes nothing
         (130, 150, 180),  # a limit of another kind: 20 used there, of which one is ours
         (0, 200, 0),
     ],
 )
-def test_what_planhat_says_is_left_only_slows_down(remaining: int, limit: int | None, left: int) -> None:
-    """Calls used by others on the token are taken off this minute; more than our own limit is never granted."""
+def test_the_remaining_calls_of_planhat_only_slow_down(remaining: int, limit: int | None, left: int) -> None:
+    """Calls of other clients on the token are subtracted from this minute; our own limit is never exceeded."""
     pace = Pace(RateLimits())
     pace.start_attempt(0.0, is_bulk=False)
     pace.note_server_quota(0.5, remaining=remaining, limit=limit)
@@ -259,7 +259,7 @@ def test_what_planhat_says_is_left_only_slows_down(remaining: int, limit: int | 
 def test_no_minute_holds_more_than_the_limit_as_the_server_sees_it(
     attempts: list[tuple[float, float, float]], per_minute: int
 ) -> None:
-    """However attempts are spaced, delayed by up to a second and answered, any 60 seconds hold at most the limit."""
+    """Any 60 seconds hold at most the limit, for any spacing, delays of up to a second, and any answers."""
     pace = Pace(RateLimits(per_minute=per_minute, max_in_flight=100))
     now, arrivals = 0.0, []
     for gap, latency, share in attempts:
@@ -274,8 +274,8 @@ def test_no_minute_holds_more_than_the_limit_as_the_server_sees_it(
 
 
 @pytest.mark.parametrize(("took", "way"), [(0.2, 1.0), (3.0, 3.0), (5.0, 5.0), (5.1, 1.0), (60.0, 1.0)])
-def test_what_gets_no_answer_is_on_its_way_as_long_as_the_slowest_answer_took(took: float, way: float) -> None:
-    """From one second to five; an answer that takes longer says nothing of the way."""
+def test_an_unanswered_attempt_is_in_transit_as_long_as_the_slowest_answer(took: float, way: float) -> None:
+    """Transit takes one to five seconds; a longer answer proves nothing about it."""
     pace = Pace(RateLimits(per_minute=1))
     pace.end_attempt(pace.start_attempt(0.0, is_bulk=False), took, is_answered=True)
     lost = pace.start_attempt(100.0, is_bulk=False)
@@ -283,8 +283,8 @@ def test_what_gets_no_answer_is_on_its_way_as_long_as_the_slowest_answer_took(to
     assert pace.single_from(101.0) == 160.0 + way
 
 
-def test_a_slow_way_is_forgotten_after_a_minute() -> None:
-    """An answer that comes a minute later counts anew."""
+def test_a_slow_transit_is_dropped_after_a_minute() -> None:
+    """An answer a minute later starts a new measurement."""
     pace = Pace(RateLimits())
     for now, took, way in ((0.0, 4.0, 4.0), (50.0, 0.1, 4.0), (70.0, 0.1, 1.0)):
         pace.end_attempt(pace.start_attempt(now, is_bulk=False), now + took, is_answered=True)
@@ -292,10 +292,8 @@ def test_a_slow_way_is_forgotten_after_a_minute() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(0, 2), st.floats(0, 5)), min_size=1, max_size=80), st.integers(1, 8))
-def test_ways_of_five_seconds_leave_the_minute_within_the_limit(
-    attempts: list[tuple[float, float]], per_minute: int
-) -> None:
-    """Requests may take up to five seconds to arrive: any 60 seconds still hold at most the limit."""
+def test_transits_of_five_seconds_stay_within_the_limit(attempts: list[tuple[float, float]], per_minute: int) -> None:
+    """Requests may take up to five seconds to arrive; any 60 seconds still hold at most the limit."""
     pace = Pace(RateLimits(per_minute=per_minute, per_second=1000, max_in_flight=1000))
     now, arrivals = 0.0, []
     under_way: list[tuple[float, Start]] = []
@@ -323,23 +321,23 @@ def test_ways_of_five_seconds_leave_the_minute_within_the_limit(
     ("n", "seconds"),
     [(0, 0.0), (1, 0.0), (6, 0.0), (7, 50.0), (8, 51.0), (9, 52.0), (10, 60.0), (16, 110.0), (25, 170.0)],
 )
-def test_it_is_known_when_calls_to_come_may_start(n: int, seconds: float) -> None:
-    """Nine of ten places are for bulk, and three are taken: six calls at once, three as these come free, and so on."""
+def test_the_start_of_future_calls_is_predicted(n: int, seconds: float) -> None:
+    """Nine of ten slots are for bulk, and three are taken: six calls start at once, three as these end, and so on."""
     pace = Pace(RateLimits(per_minute=10))
     for second in range(3):
         pace.end_attempt(pace.start_attempt(float(second), is_bulk=True), float(second), is_answered=True)
     assert pace.seconds_until_bulk_call(10.0, n) == seconds
 
 
-def test_calls_in_flight_count_among_those_to_come() -> None:
-    """They have their place already."""
+def test_calls_in_flight_count_as_future_calls() -> None:
+    """They already hold a slot."""
     pace = Pace(RateLimits(per_minute=2, reserve=0))
     pace.start_attempt(0.0, is_bulk=True)
     assert [pace.seconds_until_bulk_call(0.0, n) for n in (1, 2, 3)] == [0.0, 0.0, 61.0]
 
 
 @pytest.mark.parametrize("wrong", [{"per_minute": 0}, {"per_second": 0}, {"max_in_flight": 0}, {"reserve": 1.0}])
-def test_limits_that_let_nothing_through_are_refused(wrong: dict[str, float]) -> None:
-    """A limit of zero, or a reserve of everything, is a mistake."""
+def test_limits_without_any_slot_are_refused(wrong: dict[str, float]) -> None:
+    """A limit of zero or a reserve of every slot is invalid."""
     with pytest.raises(ValueError, match=next(iter(wrong))):
         RateLimits(**wrong)  # type: ignore[arg-type]

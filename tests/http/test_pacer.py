@@ -1,4 +1,4 @@
-"""The pace as the server sees it, on virtual time."""
+"""Test the rate of requests at the server, on virtual time."""
 
 import asyncio
 import random
@@ -16,7 +16,7 @@ from planhat_async._http.pacer import Pacer, RefusedTooLongError
 
 
 def most_within(times: list[float], seconds: float) -> int:
-    """The most arrivals that any stretch of that length holds."""
+    """Return the largest number of arrivals within any interval of this length."""
     times = sorted(times)
     first = most = 0
     for last, time in enumerate(times):
@@ -29,7 +29,7 @@ def most_within(times: list[float], seconds: float) -> int:
 async def make_calls(
     n_calls: int, pacer: Pacer, *, latency: Callable[[], float], jitter: Callable[[], float], is_bulk: bool = False
 ) -> tuple[list[float], float]:
-    """Make all calls at once; returns when each arrived at the server, and when the last one started."""
+    """Make all calls at once; return when each arrived at the server, and when the last one started."""
     clock = asyncio.get_running_loop().time
     arrivals, starts = [], []
 
@@ -49,22 +49,22 @@ def none() -> float:
     return 0.0
 
 
-def test_two_hundred_calls_from_idle_leave_within_two_seconds() -> None:
-    """Within the limits nothing waits but for the second."""
+def test_two_hundred_calls_after_idling_are_sent_within_two_seconds() -> None:
+    """Within the limits, calls wait only for the limit per second."""
     arrivals, last = virtual_time.run(make_calls(200, Pacer(), latency=none, jitter=none))
     assert last < 2
     assert most_within(arrivals, 1) <= 150
 
 
 def test_twelve_hundred_calls_take_little_more_than_five_minutes() -> None:
-    """Six minutes' worth of calls leave in five minutes and a little: the first minute's go at once."""
+    """Six minutes' worth of calls take a little over five minutes: the first minute's are sent at once."""
     arrivals, last = virtual_time.run(make_calls(1200, Pacer(), latency=none, jitter=none))
     assert 300 <= last <= 310
     assert most_within(arrivals, 60) == 200
 
 
-def test_bulk_without_reserve_gets_everything() -> None:
-    """A job that is alone, and says so, is as fast as single calls are."""
+def test_bulk_calls_without_reserve_get_every_slot() -> None:
+    """A job alone on its token is as fast with bulk calls as with single calls."""
     pacer = Pacer(RateLimits(reserve=0))
     _, last = virtual_time.run(make_calls(1200, pacer, latency=none, jitter=none, is_bulk=True))
     assert 300 <= last <= 310
@@ -76,7 +76,7 @@ def test_bulk_without_reserve_gets_everything() -> None:
 def test_the_server_never_sees_more_than_the_limits(
     seed: int, n_calls: int, latency: float, jitter: float, is_bulk: bool
 ) -> None:
-    """With any latency, and up to a second of jitter on the way, no minute holds more than 200 and no second 150."""
+    """For any latency and up to a second of jitter, no minute holds more than 200 calls and no second 150."""
     draw = random.Random(seed)
     arrivals, _ = virtual_time.run(
         make_calls(
@@ -93,7 +93,7 @@ def test_the_server_never_sees_more_than_the_limits(
 
 
 async def serve_beside_a_backfill(*, seconds: float, latency: float) -> tuple[list[tuple[float, float]], int]:
-    """A call every 2 seconds beside 50 busy bulk tasks; returns when each asked and how long it waited."""
+    """Call every 2 seconds beside 50 busy bulk tasks; return when each call was requested and how long it waited."""
     pacer, clock = Pacer(), asyncio.get_running_loop().time
     n_bulk = 0
 
@@ -121,7 +121,7 @@ async def serve_beside_a_backfill(*, seconds: float, latency: float) -> tuple[li
 
 @pytest.mark.parametrize("latency", [0.2, 5.0, 20.0])
 def test_a_service_does_not_wait_behind_a_backfill(latency: float) -> None:
-    """A get every 2 seconds waits less than a second from the second minute on; the backfill gets the rest."""
+    """From the second minute on, a get every 2 seconds waits less than a second; the backfill gets the rest."""
     waits, n_bulk = virtual_time.run(serve_beside_a_backfill(seconds=600, latency=latency))
     assert max(waited for at, waited in waits if at > 60) < 1
     assert n_bulk / 10 >= min(140, 0.9 * 45 * 60 / latency)
@@ -129,8 +129,8 @@ def test_a_service_does_not_wait_behind_a_backfill(latency: float) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 90), st.integers(1, 200), st.integers(0, 2**32))
-def test_with_room_for_all_nothing_waits(n_singles: int, n_bulk: int, seed: int) -> None:
-    """Calls used, as many single calls as there were, and the reserve leave room for all bulk calls."""
+def test_no_call_waits_if_there_is_room_for_all(n_singles: int, n_bulk: int, seed: int) -> None:
+    """Used calls, as many single calls again, and the reserve leave room for all bulk calls."""
     n_bulk = min(n_bulk, 200 - 20 - 2 * n_singles)
     draw = random.Random(seed)
 
@@ -148,8 +148,8 @@ def test_with_room_for_all_nothing_waits(n_singles: int, n_bulk: int, seed: int)
 
 
 @pytest.mark.parametrize("n_singles", [0, 1])
-def test_a_backfill_gets_nearly_everything_at_once(n_singles: int) -> None:
-    """Of a thousand bulk calls 180 leave at once where there are no single calls, and few less after one."""
+def test_a_backfill_gets_nearly_every_slot_at_once(n_singles: int) -> None:
+    """Of a thousand bulk calls 180 are sent at once without single calls, and slightly fewer after one."""
 
     async def main() -> int:
         pacer = Pacer()
@@ -166,7 +166,7 @@ def test_a_backfill_gets_nearly_everything_at_once(n_singles: int) -> None:
 async def serve_in_bursts(
     *, per_minute: float, n_burst: int, n_bulk_tasks: int, bulk_latency: float, seconds: float = 200.0
 ) -> list[tuple[float, float]]:
-    """Bursts of single calls beside a saturating backfill; when each call asked, and how long it waited."""
+    """Make bursts of single calls beside a backfill; return when each call was requested and how long it waited."""
     pacer, clock = Pacer(), asyncio.get_running_loop().time
     waits: list[tuple[float, float]] = []
 
@@ -197,7 +197,7 @@ async def serve_in_bursts(
 def test_a_service_beside_a_backfill_waits_less_than_a_second(
     per_minute: int, n_burst: int, n_bulk_tasks: int, bulk_latency: float
 ) -> None:
-    """Up to 60 single calls a minute, in bursts of up to 10, once the calls of the first minute have their answers."""
+    """Up to 60 single calls a minute arrive in bursts of up to 10; calls of the first minute are ignored."""
     waits = virtual_time.run(
         serve_in_bursts(per_minute=per_minute, n_burst=n_burst, n_bulk_tasks=n_bulk_tasks, bulk_latency=bulk_latency)
     )
@@ -205,7 +205,7 @@ def test_a_service_beside_a_backfill_waits_less_than_a_second(
 
 
 async def hit_a_429(n_tasks: int, *, blocked_for: float) -> tuple[int, float]:
-    """All tasks call a server that refuses for a while; returns its refusals and when all were done."""
+    """Call a server that refuses for a while from all tasks; return its refusals and when all tasks ended."""
     pacer, clock = Pacer(), asyncio.get_running_loop().time
     n_refusals = 0
 
@@ -223,15 +223,15 @@ async def hit_a_429(n_tasks: int, *, blocked_for: float) -> tuple[int, float]:
     return n_refusals, clock()
 
 
-def test_one_429_pauses_everything_and_no_storm_follows() -> None:
-    """Of 200 tasks only those in flight are refused at first; after that one probe at a time is."""
+def test_one_429_pauses_all_calls_without_a_storm() -> None:
+    """Only those of the 200 tasks that are in flight are refused at first; then one probe at a time."""
     n_refusals, done = virtual_time.run(hit_a_429(200, blocked_for=60))
     assert n_refusals <= 50 + 6
     assert done < 130
 
 
 async def cancel_after(n_steps: int) -> None:
-    """Cancel one of three waiting calls after so many steps of the loop; the others must still get through."""
+    """Cancel one of three waiting calls after so many steps of the loop; the others must succeed."""
     pacer = Pacer(RateLimits(max_in_flight=1, per_second=1))
 
     async def call() -> None:
@@ -250,13 +250,13 @@ async def cancel_after(n_steps: int) -> None:
 
 
 @pytest.mark.parametrize("n_steps", range(14))
-def test_a_cancelled_call_leaves_no_place_taken(n_steps: int) -> None:
-    """Wherever a waiting call is cancelled, the ones behind it go on."""
+def test_a_cancelled_call_frees_its_slot(n_steps: int) -> None:
+    """The calls behind it go on, wherever it is cancelled."""
     virtual_time.run(cancel_after(n_steps))
 
 
 async def order_of_starts() -> list[int]:
-    """Ten calls through one place, each noting when it starts."""
+    """Make ten calls through one slot; return the order in which they start."""
     pacer, order = Pacer(RateLimits(max_in_flight=1)), list[int]()
 
     async def call(number: int) -> None:
@@ -269,13 +269,13 @@ async def order_of_starts() -> list[int]:
     return order
 
 
-def test_first_come_first_served() -> None:
-    """Calls of a class start in the order they asked."""
+def test_calls_start_in_the_order_of_requests() -> None:
+    """This holds for the calls of one class."""
     assert virtual_time.run(order_of_starts()) == list(range(10))
 
 
 async def pause_while_in_the_bucket() -> float:
-    """A 429 arrives while a call waits for the second's bucket."""
+    """Receive a 429 while a call waits for the second's bucket."""
     pacer, clock = Pacer(RateLimits(per_second=1)), asyncio.get_running_loop().time
     async with pacer.slot() as first:
         second = asyncio.create_task(start_time(pacer))
@@ -291,15 +291,15 @@ async def start_time(pacer: Pacer) -> float:
         return asyncio.get_running_loop().time()
 
 
-def test_a_call_that_waits_in_the_bucket_heeds_a_pause_too() -> None:
-    """Nothing starts between the 429 and the end of its pause."""
+def test_a_call_that_waits_for_the_bucket_respects_a_pause() -> None:
+    """No call starts between the 429 and the end of its pause."""
     assert virtual_time.run(pause_while_in_the_bucket()) >= 7.0
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.3, 0.6, 1.0])
 @pytest.mark.parametrize("n_slow", [50, 100, 150])
-def test_no_second_holds_more_than_the_limit_whoever_is_late(n_slow: int, delay: float) -> None:
-    """The first calls take as long on the way as they may, the others no time: they all arrive together."""
+def test_no_second_holds_more_than_the_limit_if_calls_are_late(n_slow: int, delay: float) -> None:
+    """The first calls have the longest transit, the others none, so that all arrive together."""
     late = iter([delay] * n_slow)
     arrivals, _ = virtual_time.run(make_calls(400, Pacer(), latency=none, jitter=lambda: next(late, 0.0)))
     assert most_within(arrivals, 1 - 1e-6) <= 150
@@ -307,7 +307,7 @@ def test_no_second_holds_more_than_the_limit_whoever_is_late(n_slow: int, delay:
 
 
 async def order_of_classes() -> list[str]:
-    """A bulk call asks first, then a single one, while the only place is taken."""
+    """Request a bulk call first, then a single one, while the only slot is taken."""
     pacer, order = Pacer(RateLimits(max_in_flight=1)), list[str]()
 
     async def call(name: str, *, is_bulk: bool) -> None:
@@ -325,12 +325,12 @@ async def order_of_classes() -> list[str]:
 
 
 def test_single_calls_go_first() -> None:
-    """Also before a bulk call that has waited longer."""
+    """They precede a bulk call that has waited longer."""
     assert virtual_time.run(order_of_classes()) == ["first", "single", "bulk"]
 
 
 async def wait_beside_a_bulk_probe() -> float:
-    """After a pause a slow bulk call probes; returns how long a single call then waits."""
+    """Probe with a slow bulk call after a pause; return how long a single call then waits."""
     pacer, clock = Pacer(), asyncio.get_running_loop().time
     async with pacer.slot() as slot:
         slot.mark_refused(retry_after=2.0)
@@ -350,13 +350,13 @@ async def wait_beside_a_bulk_probe() -> float:
     return waited
 
 
-def test_a_slow_bulk_probe_holds_up_no_single_call() -> None:
-    """One of each class may probe."""
+def test_a_slow_bulk_probe_delays_no_single_call() -> None:
+    """One call of each class may probe."""
     assert virtual_time.run(wait_beside_a_bulk_probe()) < 0.1
 
 
 async def refused_for_ever(retry_after: float | None) -> tuple[float, float, int]:
-    """200 calls with five minutes of patience; returns when the first and the last gave up, and the refusals."""
+    """Make 200 calls with five minutes of patience; return when the first and last gave up, and the refusals."""
     pacer, clock = Pacer(), asyncio.get_running_loop().time
     ends, n_refusals = [], 0
 
@@ -376,15 +376,15 @@ async def refused_for_ever(retry_after: float | None) -> tuple[float, float, int
 
 
 @pytest.mark.parametrize("retry_after", [None, 1.0, 3600.0])
-def test_refusals_without_end_end_with_patience(retry_after: float | None) -> None:
-    """Nobody waits longer than five minutes for a server that refuses everything; few calls find that out."""
+def test_calls_give_up_after_their_patience(retry_after: float | None) -> None:
+    """No call waits longer than five minutes for a server that refuses every call; few calls are sent."""
     _, last, n_refusals = virtual_time.run(refused_for_ever(retry_after))
     assert last <= 301
     assert n_refusals <= 12
 
 
 async def cancel_as_the_turn_comes() -> None:
-    """A waiting call is cancelled between being let in and noticing it."""
+    """Cancel a waiting call between its admission and its start."""
     pacer = Pacer(RateLimits(max_in_flight=1))
 
     async def call() -> None:
@@ -401,13 +401,13 @@ async def cancel_as_the_turn_comes() -> None:
         await call()
 
 
-def test_a_turn_that_nobody_takes_any_more_is_given_back() -> None:
-    """The gate opens for the next one."""
+def test_the_turn_of_a_cancelled_call_is_given_back() -> None:
+    """The next call starts."""
     virtual_time.run(cancel_as_the_turn_comes())
 
 
 async def many_that_wait(n_calls: int, pacer: Pacer, *, patience: float) -> list[asyncio.Task[None]]:
-    """So many calls that wait for their turn."""
+    """Return this many calls that wait for their turn."""
 
     async def call() -> None:
         with suppress(RefusedTooLongError):
@@ -420,8 +420,8 @@ async def many_that_wait(n_calls: int, pacer: Pacer, *, patience: float) -> list
 
 
 @pytest.mark.parametrize("n_kept", [0, 1])
-def test_calls_that_are_cancelled_while_they_wait_ask_nothing(monkeypatch: pytest.MonkeyPatch, n_kept: int) -> None:
-    """A thousand at once leave the queue without a look at who may start next; one that stays gets its turn."""
+def test_cancelled_waiting_calls_do_not_examine_the_queue(monkeypatch: pytest.MonkeyPatch, n_kept: int) -> None:
+    """A thousand calls leave the queue at once without examining it; a remaining call gets its turn."""
     n_asked, single_from = 0, Pace.single_from
 
     def counted(pace: Pace, now: float) -> float:
@@ -446,8 +446,8 @@ def test_calls_that_are_cancelled_while_they_wait_ask_nothing(monkeypatch: pytes
     virtual_time.run(main())
 
 
-def test_calls_that_a_429_sends_away_give_others_the_loop() -> None:
-    """A thousand whose patience it outlasts end a few in each turn of the event loop, in the order they asked."""
+def test_calls_that_end_after_a_429_yield_to_other_tasks() -> None:
+    """A thousand calls without enough patience end a few per turn of the event loop, in order."""
 
     async def waiting() -> list[int]:
         pacer, ended_in_turn = Pacer(RateLimits(max_in_flight=1)), [0]
@@ -464,8 +464,8 @@ def test_calls_that_a_429_sends_away_give_others_the_loop() -> None:
     assert max(later - earlier for earlier, later in pairwise(ended)) <= 20
 
 
-def test_those_who_have_more_patience_wait_on_when_a_429_sends_others_away() -> None:
-    """Only calls that the pause outlasts end; singles and bulk calls alike."""
+def test_calls_with_more_patience_wait_on_after_a_429() -> None:
+    """Only calls with less patience than the pause end, both single and bulk calls."""
 
     async def main() -> None:
         pacer = Pacer(RateLimits(max_in_flight=1))
@@ -482,8 +482,8 @@ def test_those_who_have_more_patience_wait_on_when_a_429_sends_others_away() -> 
     virtual_time.run(main())
 
 
-def test_a_second_429_is_noticed_while_waiters_of_the_first_are_looked_at() -> None:
-    """It prolongs the pause beyond the patience of those who were looked at before."""
+def test_a_second_429_counts_while_calls_end_after_the_first() -> None:
+    """It extends the pause beyond the patience of calls examined earlier."""
 
     async def main() -> None:
         pacer = Pacer(RateLimits(max_in_flight=2))
@@ -492,7 +492,7 @@ def test_a_second_429_is_noticed_while_waiters_of_the_first_are_looked_at() -> N
                 calls = await many_that_wait(2000, pacer, patience=50.0)
                 second.mark_refused(retry_after=10.0)
             await asyncio.sleep(0)
-            pacer._pace.paused_until += 100.0  # as by a probe
+            pacer._pace.paused_until += 100.0  # as a probe does
             first.mark_refused(retry_after=10.0)
         await asyncio.sleep(1)
         assert all(call.done() for call in calls)

@@ -1,4 +1,4 @@
-"""Who arrives how often at a server that reads everything and hangs up: real sockets, no limits."""
+"""Test how often a request arrives at a server that reads it and closes the connection, over real sockets."""
 
 import asyncio
 import tracemalloc
@@ -53,7 +53,7 @@ async def rude_server(n_polite: int) -> AsyncIterator[RudeServer]:
 
 @asynccontextmanager
 async def hung_up_on(*, is_reused: bool) -> AsyncIterator[tuple[RudeServer, Session]]:
-    """A session whose next request the server will hang up on, on a fresh or on a reused connection."""
+    """Yield a session whose next request gets no answer, on a new or reused connection."""
     async with rude_server(int(is_reused)) as server, Session("t", base_url=server.url, retry=QUICK) as session:
         if is_reused:
             await session.request("GET", "/tasks")
@@ -64,7 +64,7 @@ async def hung_up_on(*, is_reused: bool) -> AsyncIterator[tuple[RudeServer, Sess
 
 @pytest.mark.parametrize("is_reused", [False, True], ids=["fresh", "reused"])
 async def test_a_keyless_upsert_arrives_once(is_reused: bool) -> None:
-    """Rows that would be created twice are sent once, and reported as unknown."""
+    """Rows that would be created twice are sent once and reported as unknown."""
     async with hung_up_on(is_reused=is_reused) as (server, session):
         result = await Notes(session).upsert_many(
             [{"companyId": "5f4e3d2c1b0a998877665544"}, {"companyId": "5f4e3d2c1b0a998877665544"}]
@@ -75,7 +75,7 @@ async def test_a_keyless_upsert_arrives_once(is_reused: bool) -> None:
 
 @pytest.mark.parametrize("is_reused", [False, True], ids=["fresh", "reused"])
 async def test_a_post_arrives_once(is_reused: bool) -> None:
-    """A creation whose answer never came is not repeated, and its error carries what was sent."""
+    """A creation without an answer is not repeated, and its error holds the request."""
     async with hung_up_on(is_reused=is_reused) as (server, session):
         with pytest.raises(UnknownOutcomeError) as caught:
             await session.request("POST", "/tasks", json={"action": "x"})
@@ -85,7 +85,7 @@ async def test_a_post_arrives_once(is_reused: bool) -> None:
 
 @pytest.mark.parametrize("is_reused", [False, True], ids=["fresh", "reused"])
 async def test_a_keyed_upsert_arrives_again_only_through_our_own_retry(is_reused: bool) -> None:
-    """Every arrival is an attempt that was counted and paced."""
+    """Every arrival is an attempt that was counted and rate-limited."""
     async with hung_up_on(is_reused=is_reused) as (server, session):
         before = session.stats.attempts
         row = {"sourceId": "1", "email": "a@b.c", "companyId": "5f4e3d2c1b0a998877665544"}
@@ -95,16 +95,16 @@ async def test_a_keyed_upsert_arrives_again_only_through_our_own_retry(is_reused
         assert result.unknown == 1
 
 
-async def test_the_error_tells_its_history() -> None:
-    """The final error says how often it was tried."""
+async def test_the_error_contains_the_number_of_attempts() -> None:
+    """The final error says how often the request was sent."""
     async with hung_up_on(is_reused=False) as (_, session):
         with pytest.raises(RequestError, match=r"the server hung up\) \(3 attempts in \d+\.\d s\)") as caught:
             await session.request("GET", "/tasks")
         assert (caught.value.attempts, caught.value.method, caught.value.path) == (3, "GET", "/tasks")
 
 
-async def test_wherever_a_call_is_cancelled_the_next_one_works() -> None:
-    """After each step of the event loop a call is cancelled; no place, task or connection stays taken."""
+async def test_the_next_call_works_after_a_cancelled_one() -> None:
+    """A call is cancelled after each step of the event loop; no slot, task or connection stays taken."""
     async with rude_server(10**6) as server, Session("t", base_url=server.url) as session:
         for n_steps in range(60):
             call = asyncio.create_task(session.request("GET", "/tasks"))
@@ -118,8 +118,8 @@ async def test_wherever_a_call_is_cancelled_the_next_one_works() -> None:
 
 
 @pytest.mark.slow
-async def test_sessions_leave_nothing_behind() -> None:
-    """Five hundred sessions, opened, used and closed, leave no more than 4 MB."""
+async def test_closed_sessions_release_their_memory() -> None:
+    """Five hundred sessions, opened, used and closed, keep at most 4 MB."""
     async with rude_server(1) as server:
 
         async def use(n_sessions: int) -> None:

@@ -1,4 +1,4 @@
-"""Whether to try again, and when."""
+"""Test whether a request is repeated, and when."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ DELETE = Request(method="DELETE", path="/tasks/1", is_keyed=True)
 
 
 def history(request: Request = GET, started: float = 1000.0, **policy: float) -> History:
-    """A request that is about to be tried."""
+    """Return the history of a request before its first attempt."""
     return History(policy=RetryPolicy(**policy), budget=RetryBudget(50), request=request, started=started)  # type: ignore[arg-type]
 
 
 def judge(
     past: History, *happened: AttemptResult, now: float = 1000.0, pause: float = 0.0, jitter: float = 1.0
 ) -> list[float | None]:
-    """The waits that follow each of several attempts, `None` where no other follows."""
+    """Return the waits after each of several attempts, `None` if no attempt follows."""
     return [past.attempt_ended(one, now=now, pause=pause, jitter=jitter) for one in happened]
 
 
 class TestSafety:
     @pytest.mark.parametrize("happened", AGAIN_ALWAYS)
     @pytest.mark.parametrize("request_", [GET, POST])
-    def test_what_was_not_processed_is_safe_to_repeat(self, happened: AttemptResult, request_: Request) -> None:
-        """No connection, or a refusal to look at it."""
+    def test_an_unprocessed_request_is_safe_to_repeat(self, happened: AttemptResult, request_: Request) -> None:
+        """The client had no connection, or the server refused to process the request."""
         assert is_safe(request_, happened)
 
     @pytest.mark.parametrize("happened", AGAIN_IF_REPEATABLE)
-    def test_what_may_be_done_is_safe_if_twice_is_once(self, happened: AttemptResult) -> None:
-        """A POST after a lost answer might make two."""
+    def test_a_request_that_may_be_processed_is_repeated_only_if_idempotent(self, happened: AttemptResult) -> None:
+        """A POST repeated after a lost answer might create two records."""
         safe = {
             (method, keyed)
             for method in METHODS
@@ -58,58 +58,58 @@ class TestSafety:
 
     @pytest.mark.parametrize("happened", NEVER_AGAIN)
     @pytest.mark.parametrize("request_", [GET, POST])
-    def test_any_other_answer_stays_the_same(self, happened: AttemptResult, request_: Request) -> None:
-        """Asking again would not change it."""
+    def test_any_other_answer_is_final(self, happened: AttemptResult, request_: Request) -> None:
+        """A repeat would get the same answer."""
         assert not is_safe(request_, happened)
 
 
 class TestWaits:
     @pytest.mark.parametrize("happened", AGAIN_IF_REPEATABLE)
-    def test_a_request_that_is_not_repeatable_ends_there(self, happened: AttemptResult) -> None:
-        """However many attempts are left."""
+    def test_a_request_that_is_not_repeatable_is_not_retried(self, happened: AttemptResult) -> None:
+        """The number of remaining attempts does not matter."""
         assert judge(history(POST), happened) == [None]
 
     @pytest.mark.parametrize("happened", NEVER_AGAIN)
-    def test_an_answer_ends_it(self, happened: AttemptResult) -> None:
-        """Good or bad."""
+    def test_an_answer_ends_the_retries(self, happened: AttemptResult) -> None:
+        """Success and failure both end them."""
         assert judge(history(), happened) == [None]
 
-    def test_a_post_without_a_connection_is_tried_again(self) -> None:
-        """Until bytes have left."""
+    def test_a_post_without_a_connection_is_retried(self) -> None:
+        """No byte was sent."""
         assert judge(history(POST), NO_CONNECTION, NO_ANSWER) == [0.5, None]
 
     def test_waits_double_up_to_the_longest(self) -> None:
-        """And the attempts end, the first one counted."""
+        """The number of attempts is limited and includes the first one."""
         waits = judge(history(attempts=6, wait_initial=1.0, wait_max=5.0), *[NO_ANSWER] * 6)
         assert waits == [1.0, 2.0, 4.0, 5.0, 5.0, None]
 
     def test_one_attempt_means_no_retry(self) -> None:
-        """Whatever happened."""
+        """This holds for every kind of failure."""
         assert judge(history(attempts=1), NO_CONNECTION) == [None]
 
     @pytest.mark.parametrize(("jitter", "wait"), [(0.0, 0.0), (0.25, 0.5), (1.0, 2.0)])
     def test_jitter_takes_any_part_of_a_wait(self, jitter: float, wait: float) -> None:
-        """So that clients who failed together do not return together."""
+        """Clients that failed together do not return together."""
         assert judge(history(wait_initial=2.0), Response(status=503), jitter=jitter) == [wait]
 
     def test_waits_do_not_overflow(self) -> None:
-        """After any number of attempts."""
+        """This holds for any number of attempts."""
         past = history(attempts=10_000)
         past.attempts = 5000
         assert judge(past, NO_ANSWER) == [30.0]
 
     @pytest.mark.parametrize(("now", "wait"), [(1008.0, 2.0), (1008.1, None), (1020.0, None)])
-    def test_nothing_is_tried_after_the_total(self, now: float, wait: float | None) -> None:
-        """A wait that would end later is not begun."""
+    def test_no_attempt_starts_after_the_total(self, now: float, wait: float | None) -> None:
+        """A wait that would end later does not begin."""
         assert judge(history(wait_initial=2.0, total=10.0), NO_ANSWER, now=now) == [wait]
 
     @pytest.mark.parametrize(("pause", "wait"), [(0.0, 0.0), (4.0, 0.0), (4.1, None)])
-    def test_after_a_429_the_pause_is_wait_enough(self, pause: float, wait: float | None) -> None:
-        """It holds everything, so there is no wait of a request's own; one that goes on after the total ends it."""
+    def test_the_pause_after_a_429_replaces_the_wait(self, pause: float, wait: float | None) -> None:
+        """The pause applies to all calls; a request ends if the pause outlasts its total."""
         assert judge(history(POST, total=10.0), Response(status=429), now=1006.0, pause=pause) == [wait]
 
-    def test_refusals_are_no_attempts(self) -> None:
-        """Neither in the count, nor in the length of waits."""
+    def test_refusals_do_not_count_as_attempts(self) -> None:
+        """They affect neither the number of attempts nor the waits."""
         past = history(attempts=2, wait_initial=1.0)
         refused = Response(status=429)
         waits = judge(past, *[refused] * 9, NO_ANSWER, refused, NO_ANSWER)
@@ -121,10 +121,10 @@ class TestWaits:
         repeatable=st.booleans(),
         jitter=st.floats(0, 1),
     )
-    def test_nothing_that_may_be_done_is_sent_again(
+    def test_a_request_that_may_be_processed_is_not_repeated(
         self, happened: list[AttemptResult], repeatable: bool, jitter: float
     ) -> None:
-        """Of all that can happen, in any order; and no more attempts are counted than are allowed."""
+        """This holds for all results in any order; the number of attempts stays within the limit."""
         past = history(GET if repeatable else POST)
         for number, one in enumerate(happened, 1):
             (wait,) = judge(past, one, jitter=jitter)
@@ -141,26 +141,26 @@ class TestDeletions:
 
     @pytest.mark.parametrize("happened", AGAIN_IF_REPEATABLE)
     def test_a_404_after_a_lost_answer_is_success(self, happened: AttemptResult) -> None:
-        """The first attempt deleted it; refusals and lost connections between change nothing."""
+        """The first attempt deleted the record; refusals and lost connections in between do not matter."""
         past = history(DELETE)
         judge(past, happened, Response(status=429), NO_CONNECTION)
         assert past.is_done_already(self.GONE)
 
     @pytest.mark.parametrize("happened", AGAIN_ALWAYS)
-    def test_a_404_after_nothing_was_processed_is_none(self, happened: AttemptResult) -> None:
-        """There was nothing to delete."""
+    def test_a_404_is_an_error_if_no_attempt_was_processed(self, happened: AttemptResult) -> None:
+        """There was no record to delete."""
         past = history(DELETE)
         judge(past, happened, self.GONE)
         assert not past.is_done_already(self.GONE)
 
-    def test_only_deletions_can_be_done_already(self) -> None:
-        """A record that cannot be found has not been read."""
+    def test_only_a_deletion_may_succeed_with_a_404(self) -> None:
+        """A record that is not found was not read."""
         past = history(GET)
         judge(past, NO_ANSWER)
         assert not past.is_done_already(self.GONE)
 
-    def test_only_a_404_says_so(self) -> None:
-        """Any other answer stays what it is."""
+    def test_only_a_404_means_that_a_record_is_deleted(self) -> None:
+        """Any other answer keeps its meaning."""
         past = history(DELETE)
         judge(past, NO_ANSWER)
         assert not past.is_done_already(Response(status=403))
@@ -169,7 +169,7 @@ class TestDeletions:
 @pytest.mark.parametrize(
     "wrong", [{"attempts": 0}, {"wait_initial": -1.0}, {"wait_max": -0.1}, {"total": -1.0}, {"total": float("nan")}]
 )
-def test_a_policy_that_makes_no_sense_is_refused(wrong: dict[str, float]) -> None:
-    """When it is made, not when something fails."""
+def test_an_invalid_policy_is_refused(wrong: dict[str, float]) -> None:
+    """The constructor raises, not the first failing call."""
     with pytest.raises(ValueError, match=next(iter(wrong))):
         RetryPolicy(**wrong)  # type: ignore[arg-type]

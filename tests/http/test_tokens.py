@@ -1,4 +1,4 @@
-"""Where a token comes from, and that nothing counts as sent before it is there."""
+"""Test where a token comes from, and that no request counts as sent before it has one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ EMPTY = Response(status=200, body=b"[]")
 
 
 class Vault:
-    """Returns tokens in turn, or raises what is among them."""
+    """Returns tokens in turn, or raises the exceptions among them."""
 
     def __init__(self, *answers: Any) -> None:
         self.answers = list(answers)
@@ -41,7 +41,7 @@ class Vault:
 
 
 def is_async(vault: Vault) -> Any:
-    """The same, as an async function."""
+    """Return the vault as an async function."""
 
     async def ask() -> str:
         await asyncio.sleep(0)
@@ -51,14 +51,14 @@ def is_async(vault: Vault) -> Any:
 
 
 class AsyncVault(Vault):
-    """The same, as an object whose call is async."""
+    """A vault with an async `__call__`."""
 
     async def __call__(self) -> str:  # type: ignore[override]
         return super().__call__()
 
 
 def is_late(vault: Vault) -> Any:
-    """The same, as a plain function that returns something to await."""
+    """Return the vault as a plain function that returns an awaitable."""
 
     def ask() -> Any:
         return is_async(vault)()
@@ -83,8 +83,8 @@ KINDS: dict[str, Callable[[Vault], Any]] = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_any_kind_of_function_will_do(kind: str) -> None:
-    """Plain or async, in any shape."""
+async def test_any_kind_of_function_works(kind: str) -> None:
+    """The function may be plain or async."""
     source = TokenSource(KINDS[kind](Vault("first-token", "second-token")))
     assert [(await source.token()).header() for _ in range(3)] == [
         "Bearer first-token",
@@ -94,7 +94,7 @@ async def test_any_kind_of_function_will_do(kind: str) -> None:
 
 
 async def test_a_plain_function_runs_in_a_thread_and_an_async_one_on_the_loop() -> None:
-    """A plain one may block; an async one needs the event loop."""
+    """A plain function may block; an async one needs the event loop."""
     plain, wrapped = Vault(TOKEN), Vault(TOKEN)
     await TokenSource(plain).token()
     await TokenSource(is_async(wrapped)).token()
@@ -104,8 +104,8 @@ async def test_a_plain_function_runs_in_a_thread_and_an_async_one_on_the_loop() 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("fault", [FileNotFoundError("no token file"), TimeoutError("vault"), OSError("reset")])
-async def test_what_the_function_raises_reaches_the_caller(kind: str, fault: Exception) -> None:
-    """Nothing was sent, and what went wrong is not hidden behind a network error; the next call is served."""
+async def test_an_exception_of_the_function_reaches_the_caller(kind: str, fault: Exception) -> None:
+    """No request was sent, the exception is not replaced by a network error, and the next call succeeds."""
     transport = FakeTransport([EMPTY])
     token = KINDS[kind](Vault(fault, TOKEN))
     async with Session(token, transport=transport, limits=ONE_AT_A_TIME, timeouts=Timeouts(deadline=60)) as session:
@@ -119,7 +119,7 @@ async def test_what_the_function_raises_reaches_the_caller(kind: str, fault: Exc
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_rows_whose_token_fails_are_unsent(kind: str) -> None:
-    """Not unknown: a row without a key that is unknown would never be sent again."""
+    """Unknown rows without a key would never be sent again."""
     transport = FakeTransport([])
     async with Session(KINDS[kind](Vault(PermissionError("vault is sealed"))), transport=transport) as session:
         run = Notes(session).upserting([{"company_id": COMPANY}] * 3)
@@ -128,8 +128,8 @@ async def test_rows_whose_token_fails_are_unsent(kind: str) -> None:
     assert (run.result.unsent, run.result.unknown, run.result.rows, transport.sent) == (3, 0, 3, [])
 
 
-async def test_rows_that_left_before_the_token_fails_are_unknown() -> None:
-    """An attempt before it may have been processed."""
+async def test_rows_sent_before_the_token_fails_are_unknown() -> None:
+    """Planhat may have processed an earlier attempt."""
     transport = FakeTransport([UnknownOutcomeError("lost")])
     once_more = RetryPolicy(wait_initial=0)
     row = {"company_id": COMPANY, "source_id": "1"}
@@ -140,8 +140,8 @@ async def test_rows_that_left_before_the_token_fails_are_unknown() -> None:
     assert (run.result.unknown, run.result.rows, len(transport.sent)) == (1, 1, 1)
 
 
-async def test_attempts_at_the_same_time_share_an_answer() -> None:
-    """Fifty calls are no reason to ask a vault fifty times at once; the next call asks again."""
+async def test_concurrent_attempts_share_a_token() -> None:
+    """Fifty concurrent calls ask the vault once; the next call asks it again."""
     asked = 0
 
     async def ask() -> str:
@@ -159,8 +159,8 @@ async def test_attempts_at_the_same_time_share_an_answer() -> None:
     assert asked == n_at_once + 1
 
 
-async def test_a_call_that_is_cancelled_leaves_the_others_their_answer() -> None:
-    """Until none of them waits: then the function is cancelled as well, and the next call asks anew."""
+async def test_a_cancelled_call_does_not_affect_the_others() -> None:
+    """The function is cancelled with the last waiting call, and the next call asks again."""
     gate = asyncio.Event()
     ended: list[str] = []
 
@@ -182,7 +182,7 @@ async def test_a_call_that_is_cancelled_leaves_the_others_their_answer() -> None
         await first
     assert ended == []
     second.cancel()
-    third = asyncio.Task(source.token())  # not begun at once, as an eager task factory would: then it would join
+    third = asyncio.Task(source.token())  # not begun at once, as by an eager task factory, or it would join
     with pytest.raises(asyncio.CancelledError):
         await second
     await asyncio.sleep(0)
@@ -192,8 +192,8 @@ async def test_a_call_that_is_cancelled_leaves_the_others_their_answer() -> None
 
 
 @pytest.mark.parametrize("n_steps", range(8))
-async def test_wherever_a_call_is_cancelled_the_next_one_works(n_steps: int) -> None:
-    """Nothing was sent, so rows are unsent, and the place is free again."""
+async def test_the_next_call_works_after_a_cancelled_one(n_steps: int) -> None:
+    """No request was sent, so rows are unsent, and the slot is free again."""
     gate = threading.Event()
 
     def ask() -> str:
@@ -215,7 +215,7 @@ async def test_wherever_a_call_is_cancelled_the_next_one_works(n_steps: int) -> 
 
 
 def test_the_deadline_covers_the_function() -> None:
-    """A vault that keeps silent is given up in time, and nothing was sent."""
+    """A vault without an answer times out, and no request is sent."""
 
     async def silent() -> str:
         return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]
@@ -235,7 +235,7 @@ def test_the_deadline_covers_the_function() -> None:
 
 @pytest.mark.parametrize("kind", ["plain", "async"])
 async def test_a_stop_iteration_does_not_hang(kind: str) -> None:
-    """A future cannot hold one."""
+    """A future cannot hold a StopIteration."""
     tokens = iter([TOKEN])
 
     def plain() -> str:
@@ -253,8 +253,8 @@ async def test_a_stop_iteration_does_not_hang(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("token", [f"{TOKEN}\n", f"{TOKEN} x", b"secret-token", 5, None, ""])
-async def test_what_is_no_token_is_refused_without_being_shown(kind: str, token: Any) -> None:
-    """Neither in the message nor among the local variables of the traceback."""
+async def test_an_invalid_token_is_refused_without_being_shown(kind: str, token: Any) -> None:
+    """Neither the message nor the local variables of the traceback contain it."""
     source = TokenSource(KINDS[kind](Vault(token)))
     with pytest.raises(ValueError, match=r"^the Planhat token ") as caught:
         await source.token()
@@ -268,8 +268,8 @@ async def test_what_is_no_token_is_refused_without_being_shown(kind: str, token:
     assert "secret" not in str(caught.value) + repr([frame.f_locals for frame in ours])
 
 
-async def test_a_debugging_event_loop_does_not_show_it(caplog: pytest.LogCaptureFixture) -> None:
-    """It logs what slow steps hold, results of tasks included."""
+async def test_a_debugging_event_loop_does_not_log_the_token(caplog: pytest.LogCaptureFixture) -> None:
+    """It logs slow steps with the results of tasks."""
     loop = asyncio.get_running_loop()
     loop.set_debug(True)
     loop.slow_callback_duration = 0.0
@@ -283,14 +283,14 @@ async def test_a_debugging_event_loop_does_not_show_it(caplog: pytest.LogCapture
 
 @pytest.fixture
 async def quoting() -> AsyncIterator[ScriptedServer]:
-    """A server that quotes the token in the errors of an account."""
+    """Yield a server whose answer to an upsert quotes the token in its errors."""
     body = b'{"created":0,"updated":0,"nonupdates":0,"createdErrors":["token %b may not"]}' % TOKEN.encode()
     async with ScriptedServer([reply(200, body), reply(206, body), reply(400, body), reply(403, body)]) as server:
         yield server
 
 
-async def test_the_errors_of_rows_do_not_show_it(quoting: ScriptedServer) -> None:
-    """Whatever the status of the account that quotes it."""
+async def test_the_errors_of_rows_do_not_contain_the_token(quoting: ScriptedServer) -> None:
+    """This holds for any status of the answer."""
     async with Session(TOKEN, base_url=quoting.url) as session:
         for _ in range(4):
             result = await Tasks(session).upsert_many([{"company_id": COMPANY, "source_id": "1"}])
@@ -298,8 +298,8 @@ async def test_the_errors_of_rows_do_not_show_it(quoting: ScriptedServer) -> Non
             assert TOKEN not in repr(result)
 
 
-async def test_a_record_that_quotes_it_stays_as_it_is() -> None:
-    """What customers wrote is not changed, whatever it looks like."""
+async def test_a_record_that_contains_the_token_is_unchanged() -> None:
+    """The client does not change texts of customers."""
     record = b'{"_id":"%b","action":"%b"}' % (ID.encode(), TOKEN.encode())
     transport = FakeTransport([Response(status=200, body=record), Response(status=200, body=b"[%b]" % record)])
     async with Session(TOKEN, transport=transport) as session:

@@ -1,4 +1,4 @@
-"""One attempt, with aiohttp: over a mocked client, and over real sockets on loopback."""
+"""Test one attempt with aiohttp, over a mocked client and over real sockets on loopback."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ BAD_CERTIFICATE = aiohttp.ClientConnectorCertificateError(
 async def transporting(
     base_url: str, client_session: aiohttp.ClientSession | None = None
 ) -> AsyncIterator[AiohttpTransport]:
-    """A transport that is closed at the end."""
+    """Yield a transport and close it at the end."""
     transport = AiohttpTransport(base_url, max_connections=5, client_session=client_session)
     try:
         yield transport
@@ -55,7 +55,7 @@ async def attempt(transport: AiohttpTransport, request: Request, **timeouts: flo
 
 
 async def failure(transport: AiohttpTransport, request: Request, **timeouts: float) -> NoAnswerError:
-    """The error of an attempt, once nothing in it has been found to hold the token."""
+    """Return the error of an attempt after checking that it does not contain the token."""
     with pytest.raises(NoAnswerError) as caught:
         await attempt(transport, request, **timeouts)
     error = caught.value
@@ -66,7 +66,7 @@ async def failure(transport: AiohttpTransport, request: Request, **timeouts: flo
 
 @pytest.fixture
 def mocked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Aiohttp's client without a network; aioresponses does not know the newest aiohttp's responses."""
+    """Yield aiohttp's client without a network; aioresponses does not support the newest aiohttp's responses."""
     if "stream_writer" in inspect.signature(aiohttp.ClientResponse).parameters:
 
         class MockedResponse(aiohttp.ClientResponse):
@@ -79,11 +79,11 @@ def mocked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 class TestMapping:
-    """What aiohttp answers or raises, in this library's words."""
+    """How answers and exceptions of aiohttp are translated."""
 
     @pytest.mark.parametrize("status", [200, 206, 302, 400, 429, 503])
     async def test_any_answer_is_a_response(self, mocked: Any, status: int) -> None:
-        """Whatever its status; headers are known by lower case."""
+        """The status does not matter; the names of headers are in lower case."""
         mocked.get(f"{BASE_URL}/tasks?limit=1", status=status, body=b"[1]", headers={"Retry-After": "7"})
         async with transporting(BASE_URL) as transport:
             response = await attempt(transport, GET)
@@ -106,8 +106,10 @@ class TestMapping:
             (aiohttp.ConnectionTimeoutError("Connection timeout"), "timeout): not within 10 s (Timeouts.connect)"),
         ],
     )
-    async def test_without_a_connection_nothing_was_sent(self, mocked: Any, raised: Exception, reason: str) -> None:
-        """So it may be sent again."""
+    async def test_a_request_without_a_connection_was_not_sent(
+        self, mocked: Any, raised: Exception, reason: str
+    ) -> None:
+        """It may be sent again."""
         mocked.put(f"{BASE_URL}/tasks", exception=raised)
         async with transporting(BASE_URL) as transport:
             error = await failure(transport, PUT)
@@ -115,14 +117,14 @@ class TestMapping:
         assert str(error) == f"PUT /tasks: no connection to {BASE_URL} ({reason}"
         assert (error.method, error.path, error.attempts) == ("PUT", "/tasks", 1)
 
-    async def test_a_bad_certificate_is_no_connection(self, mocked: Any) -> None:
-        """Nothing is sent to a server that cannot be trusted."""
+    async def test_a_bad_certificate_is_a_failed_connection(self, mocked: Any) -> None:
+        """The client sends no request to a server that it cannot trust."""
         mocked.put(f"{BASE_URL}/tasks", exception=BAD_CERTIFICATE)
         async with transporting(BASE_URL) as transport:
             assert type(await failure(transport, PUT)) is NotSentError
 
-    async def test_a_bad_certificate_is_called_one(self, mocked: Any) -> None:
-        """The commonest mistake behind a company's proxy must be recognisable."""
+    async def test_the_message_names_a_bad_certificate(self, mocked: Any) -> None:
+        """It is the most common problem behind a company's proxy."""
         mocked.put(f"{BASE_URL}/tasks", exception=BAD_CERTIFICATE)
         async with transporting(BASE_URL) as transport:
             assert "certificate verify failed" in str(await failure(transport, PUT))
@@ -142,8 +144,10 @@ class TestMapping:
             ),
         ],
     )
-    async def test_once_bytes_left_the_outcome_is_unknown(self, mocked: Any, raised: Exception, reason: str) -> None:
-        """The server may have processed them."""
+    async def test_the_outcome_is_unknown_once_bytes_were_sent(
+        self, mocked: Any, raised: Exception, reason: str
+    ) -> None:
+        """The server may have processed the request."""
         mocked.put(f"{BASE_URL}/tasks", exception=raised)
         async with transporting(BASE_URL) as transport:
             error = await failure(transport, PUT)
@@ -151,8 +155,8 @@ class TestMapping:
         assert str(error) == f"PUT /tasks: sent to {BASE_URL}, but no answer came ({reason}"
         assert (error.method, error.path, error.attempts) == ("PUT", "/tasks", 1)
 
-    async def test_the_client_is_told_to_keep_still(self, mocked: Any) -> None:
-        """No redirects, the timeouts that were asked for, and no token before the request is made."""
+    async def test_the_client_gets_safe_options(self, mocked: Any) -> None:
+        """It follows no redirects, uses the given timeouts, and adds the token only to the request."""
         mocked.put(f"{BASE_URL}/tasks")
         async with transporting(BASE_URL) as transport:
             await attempt(transport, PUT, connect=1.0, read=2.0, total=3.0)
@@ -165,10 +169,10 @@ class TestMapping:
 
 
 class TestSockets:
-    """What a server sees of an attempt."""
+    """The requests that a server receives."""
 
     async def test_a_request_arrives_as_it_was_made(self) -> None:
-        """Quoted once, below the base URL's path, with the body's bytes."""
+        """The path is quoted once and follows the base URL's path; the body is unchanged."""
         request = Request(method="PUT", path="/tasks/srcid-%41%2e%2Fb%252e", params=(("a", "b,c&d é"),), body=b"[1]")
         answer = reply(206, b'{"created":1}', X_New="1")
         async with ScriptedServer([answer]) as server, transporting(f"{server.url}/planhat") as transport:
@@ -180,37 +184,37 @@ class TestSockets:
         assert received.body == b"[1]"
         assert {name: received.headers[name.lower()] for name in HEADERS} == HEADERS
 
-    async def test_a_request_without_body_has_none(self) -> None:
-        """A body of a GET would puzzle caches."""
+    async def test_a_request_without_body_is_sent_without_body(self) -> None:
+        """Some caches reject a GET with a body."""
         async with ScriptedServer([reply()]) as server, transporting(server.url) as transport:
             await attempt(transport, GET)
         assert "content-length" not in server.received[0].headers
         assert "transfer-encoding" not in server.received[0].headers
 
-    async def test_a_large_body_arrives_whole(self) -> None:
-        """Over 1 MiB, where aiohttp would warn about bytes."""
+    async def test_a_large_body_arrives_completely(self) -> None:
+        """Aiohttp warns about bodies of more than 1 MiB that are bytes."""
         request = Request(method="PUT", path="/tasks", body=b"x" * 3_000_000)
         async with ScriptedServer([reply()]) as server, transporting(server.url) as transport:
             await attempt(transport, request)
         assert server.received[0].body == request.body
 
     async def test_compressed_answers_are_unpacked(self) -> None:
-        """A page of tens of MB travels as less."""
+        """A page of tens of MB is compressed in transit."""
         answer = reply(body=gzip.compress(b"[1,2,3]"), Content_Encoding="gzip")
         async with ScriptedServer([answer]) as server, transporting(server.url) as transport:
             assert (await attempt(transport, GET)).body == b"[1,2,3]"
 
     @pytest.mark.parametrize("request_", [GET, PUT, Request(method="DELETE", path="/tasks/1")], ids=lambda r: r.method)
-    async def test_a_fresh_connection_that_drops_is_not_used_twice(self, request_: Request) -> None:
-        """Aiohttp would send these methods again by itself, past every limiter."""
+    async def test_a_request_on_a_new_connection_is_not_repeated(self, request_: Request) -> None:
+        """Aiohttp would repeat these methods by itself, without the rate limits."""
         async with ScriptedServer([HANG_UP]) as server, transporting(server.url) as transport:
             error = await failure(transport, request_)
         assert type(error) is UnknownOutcomeError
         assert [received.line.split()[0] for received in server.received] == [request_.method]
         assert server.n_connections == 1
 
-    async def test_a_reused_connection_that_drops_is_not_used_twice(self) -> None:
-        """The case that aiohttp's own resending is meant for; a second attempt is another matter."""
+    async def test_a_request_on_a_reused_connection_is_not_repeated(self) -> None:
+        """Aiohttp repeats requests in this case; a second attempt by the session is not affected."""
         async with (
             ScriptedServer([reply(), HANG_UP, HANG_UP, reply()]) as server,
             transporting(server.url) as transport,
@@ -225,7 +229,7 @@ class TestSockets:
 
     @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
     async def test_redirects_are_not_followed(self, status: int) -> None:
-        """They could hand the body, or the token, to another host."""
+        """A redirect could send the body or the token to another host."""
         async with ScriptedServer([reply()]) as elsewhere:
             answer = reply(status, Location=f"{elsewhere.url}/tasks")
             async with ScriptedServer([answer]) as server, transporting(server.url) as transport:
@@ -233,8 +237,8 @@ class TestSockets:
         assert (response.status, response.headers["location"]) == (status, f"{elsewhere.url}/tasks")
         assert (len(server.received), elsewhere.received) == (1, [])
 
-    async def test_a_refused_connection_sends_nothing(self) -> None:
-        """The error says where to."""
+    async def test_a_request_on_a_refused_connection_was_not_sent(self) -> None:
+        """The error names the host."""
         async with ScriptedServer([reply()]) as server:
             url = server.url
         async with transporting(url) as transport:
@@ -243,8 +247,8 @@ class TestSockets:
         assert str(error).startswith(f"PUT /tasks: no connection to {url} (")
 
     @pytest.mark.parametrize("timeouts", [{"read": 0.05}, {"total": 0.05}])
-    async def test_a_server_that_keeps_silent_leaves_it_unknown(self, timeouts: dict[str, float]) -> None:
-        """Whichever patience ends first; the connection is not used again."""
+    async def test_a_request_without_an_answer_is_unknown(self, timeouts: dict[str, float]) -> None:
+        """Any of the timeouts may end the wait; the connection is not reused."""
         async with ScriptedServer([SILENCE, reply()]) as server, transporting(server.url) as transport:
             error = await failure(transport, PUT, **timeouts)
             await attempt(transport, PUT)
@@ -263,15 +267,15 @@ class TestSockets:
         ],
         ids=["short", "short chunks", "not gzip", "short head", "not HTTP"],
     )
-    async def test_an_answer_cut_short_leaves_it_unknown(self, answer: Reply) -> None:
-        """Half a list of errors is none."""
+    async def test_a_request_with_a_truncated_answer_is_unknown(self, answer: Reply) -> None:
+        """Half a list of errors is unusable."""
         async with ScriptedServer([answer]) as server, transporting(server.url) as transport:
             error = await failure(transport, PUT)
         assert type(error) is UnknownOutcomeError
         assert len(server.received) == 1
 
-    async def test_a_cancelled_attempt_gives_its_connection_up(self) -> None:
-        """Its answer would be taken for the next one's."""
+    async def test_a_cancelled_attempt_closes_its_connection(self) -> None:
+        """Otherwise the next request would read its answer."""
         async with ScriptedServer([SILENCE, reply(body=b"[2]")]) as server, transporting(server.url) as transport:
             first = asyncio.ensure_future(attempt(transport, PUT))
             await server.has_received.wait()
@@ -281,8 +285,8 @@ class TestSockets:
             assert (await attempt(transport, PUT)).body == b"[2]"
         assert [received.connection for received in server.received] == [1, 2]
 
-    async def test_the_name_look_up_is_part_of_connecting(self) -> None:
-        """A name server that keeps silent ends as soon as the time to connect does, with nothing sent."""
+    async def test_the_connect_timeout_includes_the_name_look_up(self) -> None:
+        """A name server without an answer ends the attempt after the connect timeout, and no byte is sent."""
 
         class Silent(AbstractResolver):
             async def resolve(self, *_: Any, **__: Any) -> list[ResolveResult]:
@@ -298,10 +302,10 @@ class TestSockets:
 
 
 class TestOwnership:
-    """Whose client session it is."""
+    """The owner of the client session."""
 
-    async def test_its_own_client_is_opened_late_and_closed(self) -> None:
-        """Closing twice, or before the first request, does no harm; and it can be used again."""
+    async def test_its_own_client_is_opened_lazily_and_closed(self) -> None:
+        """Closing it twice, or before the first request, is safe, and it can be reopened."""
         async with ScriptedServer([reply()]) as server, transporting(server.url) as transport:
             await transport.close()
             for _ in range(2):
@@ -311,7 +315,7 @@ class TestOwnership:
         assert [received.connection for received in server.received] == [1, 2]
 
     async def test_its_own_client_keeps_no_cookies(self) -> None:
-        """A load balancer's cookie would tie every request to one server; addresses get no cookies anyway."""
+        """A load balancer's cookie would tie every request to one server; IP addresses get no cookies anyway."""
         async with ScriptedServer([reply(Set_Cookie="a=b")]) as server, AsyncExitStack() as stack:
             url = server.url.replace("127.0.0.1", "localhost")
             transport = await stack.enter_async_context(transporting(url))
@@ -320,7 +324,7 @@ class TestOwnership:
         assert ["cookie" in received.headers for received in server.received] == [False, False]
 
     async def test_the_callers_client_is_used_and_not_closed(self) -> None:
-        """Its headers, proxies and tracing are why it was brought."""
+        """It brings headers, proxies and tracing."""
         async with ScriptedServer([reply()]) as server, aiohttp.ClientSession(headers={"X-Mine": "1"}) as client:
             async with transporting(server.url, client) as transport:
                 await attempt(transport, GET)
@@ -330,7 +334,7 @@ class TestOwnership:
         assert [received.headers["x-mine"] for received in server.received] == ["1", "1"]
 
     async def test_the_callers_middlewares_still_run(self) -> None:
-        """In their order; what a request brings replaces them, unless somebody takes care."""
+        """They run in order; middlewares of a request would replace them."""
 
         def adding(name: str) -> Any:
             async def add(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
@@ -345,8 +349,8 @@ class TestOwnership:
             await failure(transport, PUT)
         assert [received.headers["x-seen"] for received in server.received] == ["ab", "ab"]
 
-    async def test_a_middleware_may_ask_again_after_an_answer(self) -> None:
-        """As an authentication does; the whole body is sent both times."""
+    async def test_a_middleware_may_repeat_a_request_after_an_answer(self) -> None:
+        """An authentication does so; the whole body is sent both times."""
 
         async def insist(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
             response = await handler(request)
@@ -360,8 +364,8 @@ class TestOwnership:
             assert (await attempt(transport, PUT)).status == 200
         assert [received.body for received in server.received] == [PUT.body, PUT.body]
 
-    async def test_a_middleware_cannot_ask_again_after_a_lost_answer(self) -> None:
-        """A retry of the caller's, or of a library's, would be the replay that is ruled out here."""
+    async def test_a_middleware_cannot_repeat_a_request_after_a_lost_answer(self) -> None:
+        """A retry by the caller or a library would send the request twice."""
 
         async def stubborn(
             request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
@@ -380,8 +384,8 @@ class TestOwnership:
         assert len(server.received) == 1
 
     @pytest.mark.parametrize("status", [400, 404, 429, 503])
-    async def test_a_client_that_raises_for_statuses_does_not_here(self, status: int) -> None:
-        """It would throw the body away and turn every status into a lost answer, a 429 included."""
+    async def test_raise_for_status_of_a_client_is_ignored(self, status: int) -> None:
+        """It would discard the body and turn every status, even a 429, into a lost answer."""
         async with (
             ScriptedServer([reply(status, b'"no"')]) as server,
             aiohttp.ClientSession(raise_for_status=True) as client,
@@ -390,8 +394,8 @@ class TestOwnership:
             response = await attempt(transport, PUT)
         assert (response.status, response.body) == (status, b'"no"')
 
-    async def test_a_client_without_middlewares_of_its_own_will_do(self) -> None:
-        """They are kept where aiohttp may keep them elsewhere one day; a replay is stopped all the same."""
+    async def test_a_client_without_middlewares_attribute_works(self) -> None:
+        """A later aiohttp may store them elsewhere; a repeated request is refused all the same."""
         async with ScriptedServer([HANG_UP]) as server, aiohttp.ClientSession() as client:
             standing_in = SimpleNamespace(request=client.request)
             async with transporting(server.url, standing_in) as transport:  # type: ignore[arg-type]
@@ -400,7 +404,7 @@ class TestOwnership:
 
 
 async def test_a_middleware_may_read_the_body() -> None:
-    """The caller's own session may sign what it sends."""
+    """A custom client session may sign its requests."""
     seen = []
 
     async def sign(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
@@ -417,8 +421,8 @@ async def test_a_middleware_may_read_the_body() -> None:
     assert (seen, server.received[0].body) == ([PUT.body], PUT.body)
 
 
-async def test_aiohttp_does_send_a_put_twice_if_it_is_let() -> None:
-    """The reason for all this: were it gone one day, so could the middleware be."""
+async def test_aiohttp_sends_a_put_twice_by_default() -> None:
+    """This is why the middleware exists; it can go once aiohttp no longer does this."""
     received: list[Received]
     async with ScriptedServer([HANG_UP, reply()]) as server, aiohttp.ClientSession() as client:
         async with client.put(server.url, data=b"[1]") as response:
@@ -428,8 +432,8 @@ async def test_aiohttp_does_send_a_put_twice_if_it_is_let() -> None:
 
 
 @pytest.mark.parametrize(("n_bytes", "most", "said"), [(5000, 1000, "1,000"), (3_000_000, 2_000_000, "2,000,000")])
-async def test_an_answer_beyond_the_limit_is_not_read_to_its_end(n_bytes: int, most: int, said: str) -> None:
-    """Memory is bounded by what the caller allows, whatever the server sends, and in however many pieces."""
+async def test_an_answer_beyond_the_limit_is_not_read_completely(n_bytes: int, most: int, said: str) -> None:
+    """The caller's limit bounds the memory, however many pieces the server sends."""
     async with ScriptedServer([reply(200, b"[" + b" " * n_bytes + b"]")]) as server:
         transport = AiohttpTransport(server.url, max_connections=1, max_answer_bytes=most)
         try:
@@ -439,8 +443,8 @@ async def test_an_answer_beyond_the_limit_is_not_read_to_its_end(n_bytes: int, m
             await transport.close()
 
 
-async def test_an_empty_body_is_sent_like_none() -> None:
-    """Nothing is left to be written when its answer comes."""
+async def test_an_empty_body_is_sent_like_no_body() -> None:
+    """No write is pending when its answer comes."""
     async with ScriptedServer([reply()]) as server, transporting(server.url) as transport:
         response = await attempt(transport, Request(method="PUT", path="/tasks", body=b""))
     assert response.status == 200

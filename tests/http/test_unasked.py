@@ -1,4 +1,4 @@
-"""Answers that were not asked for, on connections that wait to be used again: a raw server that writes out of turn."""
+"""Test unsolicited answers on idle connections, with a raw server that writes them at any time."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ COMPANY = "5fd76c4daf9f4601dd313b05"
 AT_ONCE = RetryPolicy(attempts=3, wait_initial=0)
 
 
-def account(n_created: int) -> bytes:
-    """An upsert's answer."""
+def upsert_answer(n_created: int) -> bytes:
+    """Return an upsert's answer."""
     return whole(b'{"created":%d,"updated":0,"nonupdates":0,"insertsKeys":[]}' % n_created)
 
 
 def whole(body: bytes, status: int = 200) -> bytes:
-    """An answer."""
+    """Return a complete HTTP answer."""
     return b"HTTP/1.1 %d Said\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body)
 
 
 @attrs.define
 class Server:
-    """Answers upserts with what was sent and lists with nothing; writes out of turn as it is told."""
+    """Reports every row of an upsert as created and answers lists with `[]`; tests write other answers themselves."""
 
     writers: list[asyncio.StreamWriter] = attrs.field(factory=list)
     n_requests: list[int] = attrs.field(factory=list)
     behind: bytes = b""
-    """Written behind each answer, in one piece with it."""
+    """Data appended to each answer in the same write."""
     url: str = ""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -49,14 +49,14 @@ class Server:
                 length = [int(line[16:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")]
                 body = await reader.readexactly(length[0]) if length else b""
                 self.n_requests[number] += 1
-                answer = whole(b"[]") if head.startswith(b"GET") else account(body.count(b"companyId"))
+                answer = whole(b"[]") if head.startswith(b"GET") else upsert_answer(body.count(b"companyId"))
                 writer.write(answer + self.behind)
         writer.close()
 
 
 @asynccontextmanager
 async def serving(behind: bytes = b"") -> AsyncIterator[Server]:
-    """The server on loopback."""
+    """Yield the server on loopback."""
     server = Server(behind=behind)
     listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
     server.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
@@ -70,13 +70,13 @@ async def serving(behind: bytes = b"") -> AsyncIterator[Server]:
 
 
 async def arrived() -> None:
-    """Let the event loop read what has been written."""
+    """Let the event loop read the data that was written."""
     for _ in range(10):
         await asyncio.sleep(0.001)
 
 
 UNASKED = {
-    "an account": account(6),
+    "an account": upsert_answer(6),
     "a list": whole(b'[{"_id":"6b0b34e7314fb7dfd82c07ce"}]'),
     "a timeout": whole(b"", 408),
     "half an answer": b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{",
@@ -87,8 +87,8 @@ UNASKED = {
 
 @pytest.mark.parametrize("is_read", [True, False], ids=["read", "not yet read"])
 @pytest.mark.parametrize("unasked", UNASKED)
-async def test_what_comes_unasked_is_not_the_next_answer(unasked: str, is_read: bool) -> None:
-    """Rows are counted by their own answer; the connection is not used again."""
+async def test_an_unsolicited_answer_is_not_the_next_answer(unasked: str, is_read: bool) -> None:
+    """Rows are counted by their own answer; the connection is not reused."""
     async with serving() as server, Session(TOKEN, base_url=server.url, retry=AT_ONCE) as session:
         assert await Tasks(session).page() == []
         server.writers[0].write(UNASKED[unasked])
@@ -101,8 +101,8 @@ async def test_what_comes_unasked_is_not_the_next_answer(unasked: str, is_read: 
 
 
 @pytest.mark.parametrize("unasked", ["an account", "a list", "a timeout"])
-async def test_a_second_answer_behind_the_first_is_not_the_next(unasked: str) -> None:
-    """Even if it comes in the same packet."""
+async def test_a_second_answer_after_the_first_is_not_the_next_answer(unasked: str) -> None:
+    """It may come in the same packet."""
     async with serving(UNASKED[unasked]) as server, Session(TOKEN, base_url=server.url, retry=AT_ONCE) as session:
         for n_rows in (4, 2, 3):
             result = await Notes(session).upsert_many([{"company_id": COMPANY}] * n_rows)
@@ -111,8 +111,8 @@ async def test_a_second_answer_behind_the_first_is_not_the_next(unasked: str) ->
         assert set(server.n_requests) == {1}
 
 
-async def test_connections_that_keep_quiet_are_used_again() -> None:
-    """One for all requests that follow one another."""
+async def test_idle_connections_are_reused() -> None:
+    """Consecutive requests share one connection."""
     async with serving() as server, Session(TOKEN, base_url=server.url) as session:
         for _ in range(5):
             await Tasks(session).page()
@@ -121,8 +121,8 @@ async def test_connections_that_keep_quiet_are_used_again() -> None:
 
 
 @pytest.mark.parametrize("unasked", ["an account", "a timeout"])
-async def test_a_callers_own_client_sends_no_rows_where_something_came_unasked(unasked: str) -> None:
-    """Its pool is its own affair, but a body does not follow what came before it: keyless rows are sent, once."""
+async def test_a_custom_client_sends_no_rows_after_an_unsolicited_answer(unasked: str) -> None:
+    """The caller owns its pool, but no body follows an unsolicited answer: keyless rows are sent once."""
     async with serving() as server, aiohttp.ClientSession() as client:
         async with Session(TOKEN, base_url=server.url, client_session=client, retry=AT_ONCE) as session:
             assert await Tasks(session).page() == []
@@ -133,15 +133,15 @@ async def test_a_callers_own_client_sends_no_rows_where_something_came_unasked(u
         assert server.n_requests == [1, 1]
 
 
-async def test_a_success_before_the_body_was_sent_is_no_answer() -> None:
-    """No server can have stored what it has not got; rows of which a part has left are unknown."""
+async def test_a_success_before_the_body_was_sent_is_not_an_answer() -> None:
+    """The server cannot have stored rows that it has not received; partly sent rows are unknown."""
     writers: list[asyncio.StreamWriter] = []
 
     async def hasty(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writers.append(writer)
         with suppress(ConnectionError, asyncio.IncompleteReadError):
             await reader.readuntil(b"\r\n\r\n")
-            writer.write(account(4500))
+            writer.write(upsert_answer(4500))
 
     server = await asyncio.start_server(hasty, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
@@ -154,8 +154,8 @@ async def test_a_success_before_the_body_was_sent_is_no_answer() -> None:
     assert (result.created, result.unknown) == (0, 4500)
 
 
-async def test_a_bomb_is_unpacked_in_turns_and_not_to_its_end() -> None:
-    """Others have the event loop meanwhile, and the limit holds."""
+async def test_a_decompression_bomb_is_unpacked_in_turns_up_to_the_limit() -> None:
+    """Other tasks run meanwhile."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     zeros = bytes(1 << 20)
     packed = b"".join(packer.compress(zeros) for _ in range(300)) + packer.flush()

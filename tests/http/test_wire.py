@@ -1,4 +1,4 @@
-"""Requests and responses as values, and what a status means."""
+"""Test requests and responses as values, and the meaning of each status."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class TestStatuses:
         ],
     )
     def test_each_status_has_its_error(self, status: int, cls: type[StatusError]) -> None:
-        """With all that a caller needs to act on it."""
+        """It has every attribute that a caller needs to handle it."""
         response = Response(status=status, headers={"retry-after": "2"}, body=b'{"error":"no"}')
         error = error_from(REQUEST, response, base_url=BASE_URL, now=NOW)
         assert type(error) is cls
@@ -88,13 +88,13 @@ class TestStatuses:
             (500, b" \n", "answered 500"),
         ],
     )
-    def test_the_message_says_what_can_be_done(self, status: int, body: bytes, message: str) -> None:
-        """It names the host as well: a token works in its own region only."""
+    def test_the_message_is_helpful(self, status: int, body: bytes, message: str) -> None:
+        """It names the host too, because a token works in its own region only."""
         error = error_from(REQUEST, Response(status=status, body=body), base_url=BASE_URL, now=NOW)
         assert str(error) == f"PUT https://api.example.com/tasks/1 {message}"
 
-    def test_a_long_answer_is_cut(self) -> None:
-        """A page of HTML fits no log line; the attribute holds more of it than the message."""
+    def test_a_long_answer_is_truncated(self) -> None:
+        """A page of HTML is too long for a log line; the attribute holds more of it than the message."""
         error = error_from(REQUEST, Response(status=500, body=b"x" * 5000), base_url=BASE_URL, now=NOW)
         assert str(error).endswith(f"answered 500: {'x' * 199}…")
         assert error.body == "x" * 2000
@@ -103,13 +103,14 @@ class TestStatuses:
         ("status", "is_success"), [(199, False), (200, True), (206, True), (299, True), (300, False)]
     )
     def test_success_is_2xx(self, status: int, is_success: bool) -> None:
-        """206 is one: its body says which rows failed."""
+        """A 206 is a success: its body lists the rows that failed."""
         assert Response(status=status).is_success is is_success
 
     def test_bodies_are_not_shown(self) -> None:
-        """They are long, and somebody's data."""
+        """Bodies are long and contain personal data."""
         assert "body" not in repr(Request(method="PUT", path="/tasks", body=b"mine"))
-        assert repr(Response(status=200, body=b"x")) == "Response(status=200, headers={})"
+        location = {"location": "/dimensiondata/secret"}
+        assert repr(Response(status=302, headers=location, body=b"x")) == "Response(status=302)"
 
 
 class TestRetryAfter:
@@ -131,27 +132,27 @@ class TestRetryAfter:
         ],
     )
     def test_seconds_or_a_date(self, value: str, seconds: float | None) -> None:
-        """A date in the past asks for no wait, and nonsense for nothing at all."""
+        """A date in the past means no wait; invalid values are ignored."""
         assert retry_after(Response(status=429, headers={"retry-after": value}), now=NOW) == seconds
 
-    def test_an_answer_without_it_names_no_wait(self) -> None:
-        """Planhat's have not been seen to have it."""
+    def test_an_answer_without_the_header_has_no_wait(self) -> None:
+        """So far no answer of Planhat has had the header."""
         assert retry_after(Response(status=429), now=NOW) is None
 
-    def test_the_answers_own_date_counts(self) -> None:
-        """Clocks differ; ours counts only where the answer has none."""
+    def test_the_date_of_the_answer_is_used(self) -> None:
+        """Clocks differ; the local clock is used only if the answer has no date."""
         headers = {"retry-after": formatdate(NOW + 30, usegmt=True), "date": formatdate(NOW, usegmt=True)}
         assert retry_after(Response(status=429, headers=headers), now=0.0) == 30.0
         assert retry_after(Response(status=429, headers={"retry-after": headers["retry-after"]}), now=NOW - 5) == 35.0
 
-    def test_a_zone_beyond_all_bounds_is_nonsense(self) -> None:
-        """A header must not end a call with an error from the library's inside."""
+    def test_an_excessive_time_zone_is_ignored(self) -> None:
+        """A header must not end a call with an internal error."""
         value = "Fri, 31 May 2024 12:00:00 +99999999999999"
         assert retry_after(Response(status=429, headers={"retry-after": value}), now=NOW) is None
 
     @given(value=st.text(max_size=30), date=st.text(max_size=30))
-    def test_any_header_is_read_or_passed_over(self, value: str, date: str) -> None:
-        """Never negative, never an error."""
+    def test_any_header_is_parsed_or_ignored(self, value: str, date: str) -> None:
+        """The result is never negative, and no header raises an error."""
         response = Response(status=429, headers={"retry-after": value, "date": date})
         seconds = retry_after(response, now=NOW)
         assert seconds is None or seconds >= 0
@@ -168,16 +169,16 @@ class TestCallsLeft:
             ("many", "²", (None, None)),
         ],
     )
-    def test_calls_left(self, remaining: str, limit: str, left: tuple[int | None, int | None]) -> None:
-        """As whole numbers; nonsense is passed over."""
+    def test_remaining_calls(self, remaining: str, limit: str, left: tuple[int | None, int | None]) -> None:
+        """They are whole numbers; invalid values are ignored."""
         headers = {"x-rate-limit-remaining": remaining, "x-rate-limit-limit": limit}
         assert calls_left(Response(status=200, headers=headers)) == left
 
-    def test_a_number_beyond_all_bounds_is_nonsense(self) -> None:
+    def test_an_excessive_number_is_ignored(self) -> None:
         """A header must not end a call that was answered."""
         assert calls_left(Response(status=200, headers={"x-rate-limit-limit": "9" * 5000})) == (None, None)
 
-    def test_an_answer_need_not_say(self) -> None:
+    def test_the_header_is_optional(self) -> None:
         """Newer documentation does not promise it."""
         assert calls_left(Response(status=200)) == (None, None)
 
@@ -198,8 +199,8 @@ class TestPaths:
             ("/100%/x%2", "/100%/x%2"),
         ],
     )
-    def test_a_path_is_quoted_where_it_must_be(self, path: str, quoted: str) -> None:
-        """What the caller has quoted stays as it is."""
+    def test_a_path_is_quoted_where_necessary(self, path: str, quoted: str) -> None:
+        """Existing quoting is kept."""
         assert checked_path(path) == quoted
 
     @pytest.mark.parametrize(
@@ -219,14 +220,14 @@ class TestPaths:
         ],
     )  # fmt: skip
     def test_a_path_that_leads_elsewhere_is_refused(self, path: str, complaint: str) -> None:
-        """To another host, another path, another query or another header."""
+        """It leads to another host, path, query or header."""
         with pytest.raises(ValueError, match=r"^a path ") as caught:
             checked_path(path)
         assert str(caught.value).startswith(complaint)
 
     @given(st.lists(st.sampled_from(["..", ".", "a", "/", "\\", ";", "%2f", "%5c", "%2e", "%25", "25", "2e", "2f"])))
-    def test_no_spelling_climbs(self, parts: list[str]) -> None:
-        """However often a server decodes a path that is let through, and wherever it splits it, no segment is dots."""
+    def test_no_spelling_leads_to_a_parent(self, parts: list[str]) -> None:
+        """No segment of an accepted path is dots, however often a server decodes it and wherever it splits it."""
         try:
             seen = checked_path("/x/" + "".join(parts))
         except ValueError:
@@ -236,8 +237,8 @@ class TestPaths:
             seen = unquote(seen)
 
     @given(st.text().map("/{}".format))
-    def test_a_path_stays_the_path_it_is(self, path: str) -> None:
-        """It is refused, or reaches the server below the base URL and nowhere else."""
+    def test_a_path_is_refused_or_unchanged(self, path: str) -> None:
+        """An accepted path reaches the server below the base URL and nowhere else."""
         try:
             quoted = checked_path(path)
         except ValueError:
@@ -264,20 +265,20 @@ class TestBaseUrls:
         ],
     )
     def test_a_base_url_loses_its_last_slash(self, url: str, kept: str) -> None:
-        """Plain http is for this machine."""
+        """Plain http is allowed for the local machine."""
         assert checked_base_url(url) == kept
 
     @pytest.mark.parametrize(
         "url", ["", "api.example.com", "/x", "ftp://h", "https://", "https://h?x=1", "https://h#x", "file:///x"]
     )
     def test_a_base_url_is_a_host_with_a_path(self, url: str) -> None:
-        """Anything else would send requests to another place than it seems."""
+        """Any other URL would send requests to an unexpected place."""
         with pytest.raises(ValueError, match=r"^the base URL must look like https://api\.planhat\.com"):
             checked_base_url(url)
 
     @pytest.mark.parametrize("host", ["api.planhat.com", "api-eu1.planhat.com/x"])
     def test_a_host_of_planhat_needs_a_scheme(self, host: str) -> None:
-        """The message has the URL that was meant."""
+        """The message contains the correct URL."""
         with pytest.raises(ValueError, match=f"^'{host}' has no scheme: did you mean https://{host}\\?$"):
             checked_base_url(host)
 
@@ -285,7 +286,7 @@ class TestBaseUrls:
         "url", ["https://user@h", "https://user:password@h", "https://:password@h", "http://localhost@h"]
     )
     def test_a_base_url_holds_no_password(self, url: str) -> None:
-        """It is shown in messages; the complaint does not show it."""
+        """The base URL appears in messages; this message omits the password."""
         with pytest.raises(ValueError, match=r"^the base URL must not contain a user or password$"):
             checked_base_url(url)
 
@@ -293,25 +294,25 @@ class TestBaseUrls:
         "url",
         ["http://api.planhat.com", "http://localhost.example.com", "http://10.0.0.1", "http://0.0.0.0", "http://127.1"],
     )
-    def test_the_token_never_travels_in_the_clear(self, url: str) -> None:
-        """Not to another machine; what merely looks like loopback is none."""
+    def test_the_token_is_never_sent_unencrypted(self, url: str) -> None:
+        """Only loopback addresses may use http; similar hosts are refused."""
         with pytest.raises(ValueError, match=r"would send the token unencrypted: use https$"):
             checked_base_url(url)
 
     @pytest.mark.parametrize("url", ["https://h?", "https://h#", "https://h/x?", "https://h/x/#"])
-    def test_an_empty_query_is_one_too(self, url: str) -> None:
-        """Whatever follows would be part of it: a deletion of `/tasks/1` would go to `/`."""
+    def test_an_empty_query_is_refused(self, url: str) -> None:
+        """The path would become part of it: a deletion of `/tasks/1` would go to `/`."""
         with pytest.raises(ValueError, match=r"^the base URL must look like "):
             checked_base_url(url)
 
     @pytest.mark.parametrize("url", ["https://h:99999", "https://h:x", "https://h\n", "https://h /x", "https://h/../x"])
     def test_a_base_url_that_cannot_work_is_refused(self, url: str) -> None:
-        """When the session is made, not when the first call is."""
+        """The session's constructor raises, not the first call."""
         with pytest.raises(ValueError, match=r"^the base URL must look like "):
             checked_base_url(url)
 
-    def test_no_complaint_shows_a_password(self) -> None:
-        """Whatever else is wrong with the URL."""
+    def test_no_message_contains_a_password(self) -> None:
+        """The URL may have other mistakes."""
         with pytest.raises(ValueError, match="base URL") as caught:
             checked_base_url("https://user:hidden@h?x=1")
         assert "hidden" not in str(caught.value)
@@ -319,31 +320,31 @@ class TestBaseUrls:
 
 class TestTokens:
     def test_a_token_is_kept(self) -> None:
-        """Any printable ASCII will do."""
+        """Any printable ASCII is valid."""
         token = "".join(chr(code) for code in range(0x21, 0x7F))
         assert Token(token).header() == f"Bearer {token}"
 
     def test_an_empty_token_is_refused(self) -> None:
-        """The message says where one comes from."""
+        """The message says how to pass one."""
         with pytest.raises(ValueError, match=r"^the Planhat token is empty: pass one, or set PLANHAT_API_TOKEN$"):
             Token("")
 
     @pytest.mark.parametrize("token", [None, b"hidden", 5])
     def test_a_token_is_text(self, token: Any) -> None:
-        """Anything else is refused without being shown."""
+        """Any other type is refused without showing the value."""
         with pytest.raises(ValueError, match=r"^the Planhat token must be text, not \w+$"):
             Token(token)
 
     @pytest.mark.parametrize("flaw", ["\n", "\r\n", " ", "\t", "\0", "\x7f", "é", "\u200b", "\ud83d"])
     @pytest.mark.parametrize("place", ["{0}hidden", "hid{0}den", "hidden{0}"])
-    def test_a_token_that_cannot_travel_is_refused(self, flaw: str, place: str) -> None:
-        """Without being shown: an HTTP library would print it."""
+    def test_a_token_with_invalid_characters_is_refused(self, flaw: str, place: str) -> None:
+        """The message does not contain it; an HTTP library would print it."""
         with pytest.raises(ValueError, match=r"contains a space, a line break or another invalid character$") as caught:
             Token(place.format(flaw))
         assert "hid" not in repr(caught.value)
 
 
-def test_an_answer_in_several_pieces_is_one_body() -> None:
-    """All of them count, also towards its size."""
+def test_an_answer_in_several_pieces_is_joined() -> None:
+    """All of them count towards its size."""
     response = Response(status=200, body=[b"[1", b",2]"])
     assert (response.body, response.n_bytes) == (b"[1,2]", 5)

@@ -1,4 +1,4 @@
-"""Jobs that are killed, in one process: the journal as it was at an instant is what is left of a run."""
+"""Imitations of killed jobs in one process: a copy of the journal is the state that a kill leaves."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ONCE = RetryPolicy(attempts=1)
 
 
 def saved(journal: Path, copy: Path) -> Path:
-    """A copy of a journal as it is on the disk, while it is in use."""
+    """Copy a journal from the disk while it is in use."""
     for ending in ("", "-wal"):
         if journal.with_name(journal.name + ending).exists():
             shutil.copy(journal.with_name(journal.name + ending), copy.with_name(copy.name + ending))
@@ -29,12 +29,12 @@ def saved(journal: Path, copy: Path) -> Path:
 
 @define
 class Watched:
-    """A network that tells of each bulk write before it leaves and after it was answered."""
+    """A network that calls back before each bulk write and after its answer."""
 
     url: str
     before: Callable[[int], None] = lambda _: None
     after: Callable[[int], None] = lambda _: None
-    """Both are called with the number of writes before it."""
+    """Both get the number of earlier writes."""
     n_writes: int = 0
     _network: AiohttpTransport = field(init=False)
 
@@ -42,7 +42,7 @@ class Watched:
         self._network = AiohttpTransport(self.url, max_connections=50)
 
     async def send(self, request: Request, *, token: Token, timeouts: Timeouts) -> Response:
-        """Send it, and tell."""
+        """Send the request between the two calls."""
         if request.method != "PUT":
             return await self._network.send(request, token=token, timeouts=timeouts)
         number, self.n_writes = self.n_writes, self.n_writes + 1
@@ -57,7 +57,7 @@ class Watched:
 
 
 def session_on(planhat: Sandbox, network: Watched | None = None) -> Session:
-    """A session that does nothing twice by itself."""
+    """Return a session without retries."""
     return Session(planhat.token, base_url=planhat.url, transport=network or Watched(planhat.url), retry=ONCE)
 
 

@@ -1,4 +1,4 @@
-"""Keyless rows are looked for by Planhat's own `_id`s: what this machine's clock says does not matter."""
+"""Test that keyless rows are verified by Planhat's own `_id`s, independent of the local clock."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FAR_AHEAD = "f" * 24
 
 @define
 class Planhat:
-    """Notes on a server whose clock differs; the second write is carried out or not, and is not answered."""
+    """Notes on a server with a different clock; the second write is processed or lost, and gets no answer."""
 
     seconds_behind: float = 0.0
     loses: bool = False
@@ -35,7 +35,7 @@ class Planhat:
     calls: list[str] = field(factory=list)
 
     async def send(self, request: Request, *, token: Token, timeouts: Timeouts) -> Response:
-        """Answer as Planhat's page of notes says."""
+        """Answer like Planhat."""
         assert token.header()
         assert timeouts.total
         self.calls.append(request.method)
@@ -49,10 +49,10 @@ class Planhat:
         return Response(status=200, body=json.dumps({"created": len(made), "updated": 0, **named}).encode())
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing."""
 
     def add(self, record_id: str, subject: str = "old") -> None:
-        """A record that is there already."""
+        """Add an existing record."""
         self.notes[record_id] = subject
 
     def _create(self, row: dict[str, Any]) -> str:
@@ -82,7 +82,7 @@ planted = pytest.mark.parametrize("ahead", [[], [FAR_AHEAD], [f"ffff{n:020x}" fo
 
 
 async def killed(planhat: Planhat, path: Path, **options: Any) -> None:
-    """A job of 40 notes in 4 chunks that was killed while its second chunk was in flight."""
+    """Run a job of 40 notes in 4 chunks and kill it during the second chunk."""
     whole = path.with_name("whole.db")
     async with (
         Session(TOKEN, transport=planhat, retry=ONCE) as session,
@@ -106,10 +106,10 @@ async def run_again(planhat: Planhat, path: Path) -> UpsertResult:
 @planted
 @pytest.mark.parametrize("seconds_behind", [-7200.0, 0.0, 7200.0, 86_400.0])
 @pytest.mark.parametrize("loses", [True, False])
-async def test_a_lost_answer_is_settled_with_any_difference_of_clocks(
+async def test_a_lost_answer_is_verified_with_any_difference_of_clocks(
     ahead: list[str], seconds_behind: float, *, loses: bool
 ) -> None:
-    """Within one run, with records whose `_id` lies in the future, however few records there are."""
+    """One run suffices, with few records and with `_id`s in the future."""
     planhat = Planhat(seconds_behind, loses=loses)
     for one in ahead:
         planhat.add(one)
@@ -121,10 +121,10 @@ async def test_a_lost_answer_is_settled_with_any_difference_of_clocks(
 @planted
 @pytest.mark.parametrize("seconds_behind", [-7200.0, 7200.0])
 @pytest.mark.parametrize("is_verified_before", [True, False])
-async def test_a_resumed_job_settles_its_rows_with_any_difference_of_clocks(
+async def test_a_resumed_job_verifies_its_rows_with_any_difference_of_clocks(
     tmp_path: Path, ahead: list[str], seconds_behind: float, *, is_verified_before: bool
 ) -> None:
-    """The floor is in the journal before the first keyless chunk leaves, whether that run verifies or not."""
+    """The journal holds the floor before the first keyless chunk is sent, whether that run verifies or not."""
     planhat = Planhat(seconds_behind)
     for one in ahead:
         planhat.add(one)
@@ -133,8 +133,8 @@ async def test_a_resumed_job_settles_its_rows_with_any_difference_of_clocks(
     assert (result.created, stored(planhat)) == (40, ONCE_EACH)
 
 
-async def test_a_journal_without_a_floor_has_the_whole_list_read(tmp_path: Path) -> None:
-    """A run whose token may not list sends its rows all the same; a later one finds them."""
+async def test_the_whole_list_is_read_for_a_journal_without_a_floor(tmp_path: Path) -> None:
+    """A run whose token may not list sends its rows all the same; a later run finds them."""
     planhat = Planhat(7200.0, refuses_lists=True)
     await killed(planhat, tmp_path / "job.db")
     assert planhat.calls.count("GET") == 1
@@ -143,8 +143,8 @@ async def test_a_journal_without_a_floor_has_the_whole_list_read(tmp_path: Path)
 
 
 @pytest.mark.parametrize("names_ids", [True, False])
-async def test_a_floor_rises_with_what_planhat_has_made(tmp_path: Path, *, names_ids: bool) -> None:
-    """So a long job does not read back to its start; where answers name no `_id`, it stays where it was."""
+async def test_a_floor_rises_with_the_created_ids(tmp_path: Path, *, names_ids: bool) -> None:
+    """A long job does not read back to its start; without `_id`s in answers, the floor stays."""
     planhat = Planhat(7200.0, names_ids=names_ids)
     for n in range(1000):
         planhat.add(f"4fffffff{n:016x}")
@@ -157,8 +157,8 @@ async def test_a_floor_rises_with_what_planhat_has_made(tmp_path: Path, *, names
     assert planhat.calls == ["GET", "PUT", "PUT"]
 
 
-async def test_what_was_there_before_is_no_row_of_this_run(tmp_path: Path) -> None:
-    """Though its values are the same: the row was not stored by this run, and is sent."""
+async def test_an_earlier_record_is_not_a_row_of_this_run(tmp_path: Path) -> None:
+    """It has the same values, but this run did not store the row, and sends it."""
     planhat = Planhat(loses=True)
     for row in rows(40):
         planhat._create(row)
@@ -167,7 +167,7 @@ async def test_what_was_there_before_is_no_row_of_this_run(tmp_path: Path) -> No
 
 
 async def test_a_job_of_keyed_rows_reads_no_list(tmp_path: Path) -> None:
-    """Its rows need not be looked for; nor does a job read a list that has nothing left to send."""
+    """Keyed rows need no verification, and a finished job needs none either."""
     for name, given, n_lists in (("keyed", [{"id": "5" * 24, "subject": "s"}], 0), ("keyless", rows(4), 1)):
         planhat = Planhat()
         for _ in range(2):

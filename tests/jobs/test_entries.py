@@ -1,4 +1,4 @@
-"""A chunk in a journal: recognised by a digest, kept in few bytes, and what a rerun makes of it."""
+"""Test the chunks in a journal: their digests, their size, and how a rerun treats them."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ WHOLE = chunk(100, is_keyed=True)
         chunk_of(WHOLE.rows[::-1]),
     ],
 )
-def test_a_digest_tells_chunks_apart(other: Chunk) -> None:
-    """By rows, where they stood, where one ends and the next begins, and what was refused between them."""
+def test_different_chunks_have_different_digests(other: Chunk) -> None:
+    """Rows, positions, boundaries between rows, and invalid rows in between all matter."""
     assert digest_of(WHOLE) == digest_of(chunk(100, is_keyed=True))
     assert digest_of(WHOLE) != digest_of(other)
 
@@ -65,7 +65,7 @@ OUTCOMES = st.lists(st.sampled_from([*Outcome]), min_size=1, max_size=30)
 
 
 def result_of(outcomes: list[Outcome]) -> ChunkResult:
-    """An account in which the row at each position has one of these outcomes."""
+    """Return a result in which the row at each position has one of these outcomes."""
     result = ChunkResult(number=0)
     for position, outcome in enumerate(outcomes):
         result.count(outcome)
@@ -80,7 +80,7 @@ def result_of(outcomes: list[Outcome]) -> ChunkResult:
 def test_every_row_of_a_rerun_is_settled_or_sent(
     outcomes: list[Outcome], is_keyed: bool, resends: bool, verifies: bool
 ) -> None:
-    """None is in both, none in neither; keyless rows that may be stored are sent on request only."""
+    """No row is both or neither; keyless rows that may be stored are sent on request only."""
     valid = [n for n, outcome in enumerate(outcomes) if outcome is not Outcome.INVALID]
     refused = tuple(invalid(n) for n, outcome in enumerate(outcomes) if outcome is Outcome.INVALID)
     cut = chunk(len(outcomes), is_keyed=is_keyed)
@@ -95,8 +95,8 @@ def test_every_row_of_a_rerun_is_settled_or_sent(
         assert unknown == ({n for n in valid if outcomes[n] is Outcome.UNKNOWN} if resends or verifies else set())
 
 
-def test_a_keyless_chunk_in_flight_is_unknown_unless_it_is_to_be_settled() -> None:
-    """Then it is sent again, or looked for first, above the floor that was kept before it left."""
+def test_a_keyless_chunk_in_flight_is_unknown_by_default() -> None:
+    """On request it is sent again, or searched first, above the floor stored before it was sent."""
     cut = chunk(3, is_keyed=False)
     entry = Entry.of_chunk(cut, "", floor="6553e2f0" + "0" * 16)
     assert recorded(entry, cut, ResendPolicy()).settled.unknown == 3
@@ -107,8 +107,18 @@ def test_a_keyless_chunk_in_flight_is_unknown_unless_it_is_to_be_settled() -> No
     assert recorded(attrs.evolve(entry, floor=None), cut, ResendPolicy(verifies=True)).floor == Floor("")
 
 
-def test_what_was_refused_with_everything_else_is_sent_again() -> None:
-    """A wrong token says nothing of the rows."""
+def test_an_invalid_row_of_a_chunk_in_flight_keeps_its_position() -> None:
+    """A run that is killed while the chunk is in flight leaves only the chunk's first entry."""
+    invalid = Problem(outcome=Outcome.INVALID, reason="company_id is required", position=1)
+    cut = Chunk(number=0, rows=(Row(0, (), b"1"), Row(2, (), b"2")), keys=frozenset(), body=b"", invalid=(invalid,))
+    for policy in (ResendPolicy(), ResendPolicy(resends_unknown=True), ResendPolicy(verifies=True)):
+        known = recorded(Entry.of_chunk(cut, ""), cut, policy)
+        assert [one for one in known.settled.problems if one.outcome is Outcome.INVALID] == [invalid]
+        assert known.settled.invalid == 1
+
+
+def test_rows_refused_with_a_wrong_token_are_sent_again() -> None:
+    """A wrong token proves nothing about the rows."""
     cut = chunk(2, is_keyed=False)
     result = result_of([Outcome.REJECTED] * 2)
     result.error = AuthenticationError("wrong token", status=401)
@@ -117,8 +127,8 @@ def test_what_was_refused_with_everything_else_is_sent_again() -> None:
     assert recorded(entry, cut, ResendPolicy()).pending == cut.rows
 
 
-def test_reasons_are_kept_without_what_they_quote() -> None:
-    """Rows with one reason together; the key is left out as well."""
+def test_reasons_are_kept_without_quoted_values() -> None:
+    """Rows with the same reason are grouped; the key is removed as well."""
     problems = [
         Problem(outcome=Outcome.REJECTED, reason=f"T-{n} is 'secret {n}' \"here\"", position=n, key=f"T-{n}")
         for n in range(3)
@@ -141,14 +151,14 @@ def test_reasons_are_kept_without_what_they_quote() -> None:
         ("7", '400: {"title": "a secret that is cut o', "400: {'…': '…'"),
     ],
 )
-def test_only_whole_words_are_left_out_of_a_reason(key: str, reason: str, kept: str) -> None:
-    """A key that is a part of another word stays, and an apostrophe is not a quote."""
+def test_only_whole_words_are_removed_from_a_reason(key: str, reason: str, kept: str) -> None:
+    """A key that is part of another word stays, and an apostrophe is not a quote."""
     problem = Problem(outcome=Outcome.REJECTED, reason=reason, position=0, key=key)
     assert [group.reason for group in groups_of([problem], keeps_values=False)] == [kept]
 
 
-def test_what_is_said_of_a_whole_request_keeps_its_numbers() -> None:
-    """Rows whose keys are such numbers have the same reason as the others, also where there is one row only."""
+def test_the_reason_of_a_whole_request_keeps_its_numbers() -> None:
+    """Rows whose keys equal such numbers have the same reason as the others, even a single row."""
     error = BadRequestError("PUT /tickets: 413 Payload Too Large", status=413)
     for reason in (str(error), f"not sent: {error}", "answered 413, which says nothing about this row"):
         problems = [Problem(outcome=Outcome.UNKNOWN, reason=reason, position=n, key=str(n)) for n in range(500)]
@@ -163,8 +173,8 @@ def test_what_is_said_of_a_whole_request_keeps_its_numbers() -> None:
     ("kind", "status", "is_kept"),
     [(AuthenticationError, 401, True), (BadRequestError, 400, False), (PermissionDeniedError, 403, False)],
 )
-def test_a_refusal_of_the_token_is_kept_as_it_is(kind: type[StatusError], status: int, *, is_kept: bool) -> None:
-    """It says nothing of rows; any other may quote one."""
+def test_a_refusal_of_the_token_is_kept_unchanged(kind: type[StatusError], status: int, *, is_kept: bool) -> None:
+    """It contains no values of rows; any other refusal may quote one."""
     error = kind(f'PUT /tickets answered {status}: {{"error":"so"}}', status=status)
     problems = [Problem(outcome=Outcome.REJECTED, reason=str(error), position=n, key=str(n)) for n in range(500)]
     (group,) = groups_of(problems, error=error, keeps_values=False)
@@ -172,7 +182,7 @@ def test_a_refusal_of_the_token_is_kept_as_it_is(kind: type[StatusError], status
 
 
 def test_an_entry_stays_small_however_many_reasons_there_are() -> None:
-    """The first are kept in words, the others' positions together."""
+    """The first reasons are kept; the remaining positions share one group."""
     problems = [Problem(outcome=Outcome.INVALID, reason=f"line {n}", position=n) for n in range(5000)]
     groups = list(groups_of(problems, keeps_values=False))
     assert len(groups) == MAX_GROUPS + 1
@@ -186,7 +196,7 @@ GROUPS: Any = st.builds(
 
 @steady
 @given(GROUPS)
-def test_a_group_comes_back_from_json_as_it_was(group: Group) -> None:
-    """For any reason."""
+def test_a_group_survives_a_round_trip_through_json(group: Group) -> None:
+    """This holds for any reason."""
     entry = Entry(number=0, n_rows=9, digest="", is_keyed=True, groups=(group,))
     assert entry_of(row_of(entry)) == entry

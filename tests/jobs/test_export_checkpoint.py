@@ -1,4 +1,4 @@
-"""Where an interrupted JSONL export is resumed."""
+"""Test where an interrupted JSONL export is resumed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from planhat_async.jobs.export_checkpoint import ExportCheckpoint, read_checkpoi
 
 
 def line(id_: str, **fields: Any) -> bytes:
-    """A record's line."""
+    """Return a record's line."""
     return json.dumps({"_id": id_, **fields}).encode() + b"\n"
 
 
@@ -23,7 +23,7 @@ ARCHIVED = [line("01", isArchived=True), line("05", isArchived=True), line("06",
 
 
 def test_an_incomplete_line_does_not_count() -> None:
-    """Even if its record seems complete: it is read again."""
+    """It is written again, even if its record seems complete."""
     assert read_checkpoint([]) == ExportCheckpoint()
     found = read_checkpoint([line("1"), line("2"), line("3").removesuffix(b"\n")])
     assert found == ExportCheckpoint(last_id="2", n_of_list=2, n_rows=2, n_bytes=len(line("1") * 2))
@@ -44,7 +44,7 @@ def test_an_incomplete_line_does_not_count() -> None:
 def test_an_export_is_resumed_after_its_last_record(
     lines: list[bytes], archive: tuple[str, str] | None, listings: list[dict[str, Any]]
 ) -> None:
-    """In the list of that record, at its place there; after open tasks all archived ones follow."""
+    """It continues in the list of that record; after open tasks, it reads all archived ones."""
     found = read_checkpoint(lines, archive=archive)
     assert (found.listings(), found.n_rows) == (listings, len(lines))
 
@@ -72,8 +72,8 @@ def test_an_export_is_resumed_after_its_last_record(
         ),
     ],
 )
-def test_a_line_that_no_export_writes_is_refused(lines: list[bytes], reason: str) -> None:
-    """The file is not an export, and must not be written to."""
+def test_an_unexpected_line_is_refused(lines: list[bytes], reason: str) -> None:
+    """The file is not an export and is not written to."""
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the message is compared
         read_checkpoint(lines, archive=ARCHIVE)
     assert str(caught.value) == reason
@@ -82,7 +82,7 @@ def test_a_line_that_no_export_writes_is_refused(lines: list[bytes], reason: str
 @settings(derandomize=True, deadline=None)
 @given(st.sets(st.text("0123456789abcdef", min_size=2, max_size=4)), st.integers(0))
 def test_every_beginning_of_an_export_can_be_resumed(ids: set[str], cut: int) -> None:
-    """The checkpoint counts its bytes and records, and has the last `_id`."""
+    """The checkpoint has the number of bytes and records, and the last `_id`."""
     lines = [line(id_) for id_ in sorted(ids)]
     whole = b"".join(lines)
     begun = whole[: cut % (len(whole) + 1)]

@@ -1,4 +1,4 @@
-"""Whole lists into files."""
+"""Test exports of whole lists to files."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ AnyRepository = Notes | Tasks | Tickets
 
 
 class Lists:
-    """A repository that reads from memory: one list, or two as tasks have them."""
+    """A repository in memory with one list, or with two like tasks."""
 
     model = Tickets.model
 
@@ -50,7 +50,7 @@ class Lists:
         self.lists = lists
 
     async def iter_json(self, *, after: str = "", archived: bool | None = None, **_: Any) -> AsyncIterator[bytes]:
-        """The rows beyond `after`."""
+        """Yield the rows after `after`."""
         for is_archived, ids in enumerate(self.lists):
             if archived in {None, bool(is_archived)}:
                 for id_ in (one for one in ids if one > after):
@@ -84,7 +84,7 @@ class Collector(ExportWriter):
 
 
 class Full(JsonlWriter):
-    """A disk with space for so many records."""
+    """Fails after this many records, like a full disk."""
 
     def __init__(self, out: BinaryIO, n_rows: int) -> None:
         super().__init__(out)
@@ -98,17 +98,17 @@ class Full(JsonlWriter):
 
 
 async def export(repository: Any, path: Path, *, resumes: Model | None = None, n_rows: int = -1) -> int:
-    """An export to JSONL on a disk with space for `n_rows`; it may resume an earlier one."""
+    """Export to JSONL on a disk with space for `n_rows`; an earlier export may be resumed."""
     checkpoint = checkpoint_of(path, resumes) if resumes else ExportCheckpoint()
     with whole_file(path, keep_bytes=checkpoint.n_bytes) as out:
         return await export_records(repository, Full(out, n_rows), checkpoint=checkpoint, page_size=7)
 
 
-# Records into a writer
+# Records in a writer.
 
 
 async def test_a_writer_gets_every_record_and_is_closed_once() -> None:
-    """At the end; the count is that of the records."""
+    """It is closed at the end; the count is the number of records."""
     writer = Collector()
     repository: Any = Lists(["1", "2"])
     assert await export_records(repository, writer) == 2
@@ -116,7 +116,7 @@ async def test_a_writer_gets_every_record_and_is_closed_once() -> None:
 
 
 async def test_slow_writes_run_in_a_thread() -> None:
-    """When the writer is full, and at the end."""
+    """This happens when the writer is full, and at the end."""
     writer = Collector(n_full=2)
     repository: Any = Lists(["1", "2", "3"])
     await export_records(repository, writer)
@@ -140,7 +140,7 @@ async def test_the_writer_of_an_interrupted_export_is_not_closed() -> None:
 
 @pytest.mark.parametrize("n_cancellations", [1, 2, 3])
 async def test_a_cancellation_waits_until_the_thread_has_written(n_cancellations: int) -> None:
-    """The event loop is free meanwhile; the file may be closed afterwards. So do further cancellations."""
+    """The event loop runs meanwhile; further cancellations wait too."""
     loop, has_begun, may_end = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
 
     class Slow(Collector):
@@ -165,7 +165,7 @@ async def test_a_cancellation_waits_until_the_thread_has_written(n_cancellations
 
 
 async def test_progress_is_reported_in_thousands() -> None:
-    """Including the records of the export that it resumes."""
+    """The count includes the records of the resumed export."""
     counts: list[int] = []
     ids = [f"{number:04}" for number in range(1500)]
     repository: Any = Lists(ids)
@@ -174,7 +174,7 @@ async def test_progress_is_reported_in_thousands() -> None:
     assert counts == [1000]
 
 
-# Resuming
+# Resuming.
 
 _IDS = st.lists(st.text("0123456789abcdef", min_size=1, max_size=3), unique=True, max_size=8).map(sorted)
 
@@ -182,10 +182,10 @@ _IDS = st.lists(st.text("0123456789abcdef", min_size=1, max_size=3), unique=True
 @pytest.mark.slow
 @settings(derandomize=True, deadline=None, max_examples=200)
 @given(st.booleans(), _IDS, _IDS, st.integers(0), st.sets(st.integers(0, 15)))
-def test_an_export_cut_anywhere_is_resumed_to_the_whole(
+def test_an_export_cut_anywhere_is_resumed_completely(
     is_two_lists: bool, first: list[str], second: list[str], cut: int, gone: set[int]
 ) -> None:
-    """Records deleted since are missing only if they had not been written yet."""
+    """Records deleted since are missing only if they were not written before."""
     lists = [first, [id_ for id_ in second if id_ not in first]] if is_two_lists else [first]
     model = (Tasks if is_two_lists else Tickets).model
     with tempfile.TemporaryDirectory() as folder:
@@ -206,14 +206,14 @@ def test_an_export_cut_anywhere_is_resumed_to_the_whole(
 
 @pytest.fixture
 async def session(planhat: Sandbox) -> AsyncIterator[Session]:
-    """A session without spaced calls: bulk calls would be spaced among the deletions."""
+    """Yield a session whose deletions do not space its bulk calls."""
     async with Session(planhat.token, base_url=planhat.url, limits=RateLimits(per_minute=10_000, reserve=0)) as opened:
         yield opened
 
 
 @pytest.fixture
 async def repository(request: pytest.FixtureRequest, session: Session) -> AnyRepository:
-    """A repository in which there are more records than a page holds."""
+    """Return a repository with more records than a page holds."""
     numbers = [str(number) for number in range(30)]
     tickets = [{"source_id": number, "email": "a@b.example", "domains": ["b.example"]} for number in numbers]
     await Tickets(session).upsert_many(tickets)
@@ -233,7 +233,7 @@ async def repository(request: pytest.FixtureRequest, session: Session) -> AnyRep
 
 
 def listed(planhat: Sandbox) -> list[tuple[str | None, int]]:
-    """The lists that were read, with their offsets."""
+    """Return the lists that were read, with their offsets."""
     pages = [call.query for call in planhat.requests if call.method == "GET" and call.query["sort"] == "_id"]
     return [(page.get("isArchived"), int(page.get("offset", 0))) for page in pages]
 
@@ -245,10 +245,10 @@ EACH = pytest.mark.parametrize(
 
 @EACH
 @pytest.mark.parametrize("n_rows", [1, 8, 15, 16, 29])
-async def test_a_resumed_export_is_byte_for_byte_the_same(
+async def test_a_resumed_export_equals_an_uninterrupted_one(
     repository: AnyRepository, n_rows: int, tmp_path: Path
 ) -> None:
-    """After an interruption anywhere: among open or archived tasks, or notes among other conversations."""
+    """The interruption may be among open or archived tasks, or among notes and other conversations."""
     model, whole, path = repository.model, tmp_path / "whole.jsonl", tmp_path / "resumed.jsonl"
     n_all = await export(repository, whole)
     with pytest.raises(OSError, match="No space left"):
@@ -266,7 +266,7 @@ async def test_a_resumed_export_is_byte_for_byte_the_same(
 async def test_records_deleted_meanwhile_cause_no_gaps_or_repeats(
     repository: AnyRepository, n_rows: int, tmp_path: Path
 ) -> None:
-    """Those that were written stay, the others are missing."""
+    """Written records stay, the others are missing."""
     model, path = repository.model, tmp_path / "all.jsonl"
     await export(repository, path)
     lines = path.read_bytes().splitlines(keepends=True)
@@ -280,7 +280,7 @@ async def test_records_deleted_meanwhile_cause_no_gaps_or_repeats(
 
 @EACH
 async def test_parquet_read_back_equals_the_records(repository: AnyRepository) -> None:
-    """Column by column, over row groups of a few records each."""
+    """Every column is equal, over row groups of a few records each."""
     out = io.BytesIO()
     record = repository.model.record
     n_rows = await export_records(repository, ParquetWriter(out, record, max_rows=7), page_size=10)
@@ -299,7 +299,7 @@ async def test_parquet_read_back_equals_the_records(repository: AnyRepository) -
 
 @pytest.mark.parametrize("repository", [Tasks], indirect=True)
 async def test_written_pages_are_not_read_again(repository: AnyRepository, planhat: Sandbox, tmp_path: Path) -> None:
-    """Nor are open tasks, if all of them were written."""
+    """Open tasks are not read again either if all of them were written."""
     with pytest.raises(OSError, match="No space left"):
         await export(repository, tmp_path / "all.jsonl", n_rows=25)
     n_before = len(listed(planhat))
@@ -308,7 +308,7 @@ async def test_written_pages_are_not_read_again(repository: AnyRepository, planh
 
 
 async def test_an_interrupted_resumption_can_be_resumed(tmp_path: Path) -> None:
-    """Any number of times."""
+    """This works any number of times."""
     lists = Lists(list("0123456789abcdef"))
     path = tmp_path / "all.jsonl"
     await export(lists, path)
@@ -359,14 +359,14 @@ def test_the_archive_is_the_one_that_the_model_declares(tmp_path: Path) -> None:
 
 
 def test_the_part_is_beside_the_target_of_a_link(tmp_path: Path) -> None:
-    """Where it was written."""
+    """The part was written there."""
     link = tmp_path / "link.jsonl"
     link.symlink_to(tmp_path / "file.jsonl")
     (tmp_path / "file.jsonl.part").write_bytes(b'{"_id":"1"}\n')
     assert checkpoint_of(link, Tickets.model).last_id == "1"
 
 
-# Formats
+# Formats.
 
 
 @pytest.mark.parametrize(
@@ -381,18 +381,18 @@ def test_the_part_is_beside_the_target_of_a_link(tmp_path: Path) -> None:
     ],
 )
 def test_a_suffix_implies_a_format(name: str | None, expected: str) -> None:
-    """JSONL if it is unknown."""
+    """An unknown suffix implies JSONL."""
     assert format_of(None if name is None else Path(name)) == expected
 
 
 def test_each_format_has_a_writer() -> None:
-    """For a file and a model."""
+    """The writer gets a file and a model."""
     made = [writer_class(name)(io.BytesIO(), Ticket) for name in ("csv", "jsonl", "parquet")]
     assert [type(writer) for writer in made] == [CsvWriter, JsonlWriter, ParquetWriter]
 
 
 def test_a_missing_package_is_reported_with_its_installation(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Parquet's is an extra."""
+    """Parquet requires an extra."""
     monkeypatch.delitem(sys.modules, "planhat_async.jobs.parquet")
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(
@@ -401,7 +401,7 @@ def test_a_missing_package_is_reported_with_its_installation(monkeypatch: pytest
         writer_class("parquet")
 
 
-def test_another_missing_module_is_not_mistaken_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_missing_module_raises_its_own_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error is raised unchanged."""
     monkeypatch.delitem(sys.modules, "planhat_async.jobs.parquet")
     monkeypatch.setitem(sys.modules, "planhat_async.jobs.writers", None)
@@ -409,7 +409,7 @@ def test_another_missing_module_is_not_mistaken_for_it(monkeypatch: pytest.Monke
         writer_class("parquet")
 
 
-# Files
+# Files.
 
 
 @pytest.mark.parametrize(
@@ -417,7 +417,7 @@ def test_another_missing_module_is_not_mistaken_for_it(monkeypatch: pytest.Monke
     [("jsonl", "the same command with --resume goes on from there"), ("csv", "only JSONL can be resumed")],
 )
 def test_an_error_of_an_export_names_the_part(format: Any, how: str, tmp_path: Path) -> None:  # noqa: A002 - as it is called
-    """And says whether it can be resumed."""
+    """It also says whether the export can be resumed."""
     path = tmp_path / "all"
     path.with_name("all.part").write_bytes(b"1\n")
     with pytest.raises(OSError, match="full") as caught, part_named(path, format):
@@ -442,8 +442,8 @@ def test_the_kept_bytes_of_a_part_stay_and_the_rest_is_removed(tmp_path: Path) -
     assert path.read_bytes() == b"1\n2\n3\n"
 
 
-def test_a_file_gets_its_name_only_when_it_is_complete(tmp_path: Path) -> None:
-    """Until then it is called `.part`."""
+def test_only_a_complete_file_gets_its_name(tmp_path: Path) -> None:
+    """Until then its name ends with `.part`."""
     path = tmp_path / "tickets.jsonl"
     with whole_file(path) as out:
         out.write(b"1\n")
@@ -502,7 +502,7 @@ def test_a_device_is_written_to_directly() -> None:
 
 
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
-    """The content is written to its target, as by any other program."""
+    """The content is written to its target, as other programs do."""
     file, link = tmp_path / "file", tmp_path / "link"
     file.write_bytes(b"old\n")
     link.symlink_to(file)

@@ -1,4 +1,4 @@
-"""A source's bytes, read by any method."""
+"""Test that the bytes of a source are the same for every method of reading."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ for one in {one for one in subclasses(io.FileIO.__mro__[-2]) if one.__module__.s
 
 @pytest.mark.slow
 def test_a_file_object_whose_creation_failed_is_closed_silently() -> None:
-    """Python closes it when it is garbage collected, and since 3.13 prints errors of that.
+    """Python closes it during garbage collection, and since 3.13 prints errors of that.
 
     In development mode older versions print them too.
     """
@@ -50,7 +50,7 @@ def test_a_file_object_whose_creation_failed_is_closed_silently() -> None:
 
 @pytest.mark.parametrize("name", ["missing", "."])
 def test_a_file_that_cannot_be_opened_raises_the_error_of_open(tmp_path: Path, name: str) -> None:
-    """With the file's name."""
+    """The error has the file's name."""
     with pytest.raises(OSError, match=r"No such file|Is a directory") as caught:
         SteadyFile(tmp_path / name)
     assert str(caught.value.filename) == str(tmp_path / name)
@@ -67,7 +67,7 @@ def test_a_file_that_cannot_be_opened_raises_the_error_of_open(tmp_path: Path, n
     ],
 )
 def test_a_change_is_detected_by_every_method_of_reading(tmp_path: Path, read: Callable[[SteadyFile], bytes]) -> None:
-    """Before its last bytes are returned."""
+    """The error is raised before the last bytes are returned."""
     path = tmp_path / "rows"
     path.write_bytes(b"abc\n")
     with SteadyFile(path) as file:

@@ -1,4 +1,4 @@
-"""The journal's file: what it keeps, who may have it, and what is said of one that cannot be used."""
+"""Test the journal's file: its contents, its lock, and the messages about unusable files."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ async def entries_in(path: Path, *, must_exist: bool = False) -> dict[int, Entry
         return journal.entries
 
 
-async def test_what_is_saved_is_there_when_it_is_opened_again(tmp_path: Path) -> None:
-    """The job, its runs and its chunks, to the last detail."""
+async def test_saved_entries_survive_reopening(tmp_path: Path) -> None:
+    """The job, its runs and its chunks are equal in every detail."""
     async with await Journal.open(tmp_path / "job.db") as journal:
         assert (journal.job, journal.runs, journal.entries) == ({}, [], {})
         run = attrs.evolve(next_run(journal, per_minute=200), ended=9.0, ended_by="stopped", calls=3, attempts=4)
@@ -68,22 +68,22 @@ async def test_what_is_saved_is_there_when_it_is_opened_again(tmp_path: Path) ->
         assert next_run(journal, per_minute=None).number == 2
 
 
-async def test_a_journal_that_is_closed_twice_is_closed(tmp_path: Path) -> None:
-    """The second time does nothing."""
+async def test_a_journal_can_be_closed_twice(tmp_path: Path) -> None:
+    """The second call does nothing."""
     journal = await Journal.open(tmp_path / "job.db")
     await journal.close()
     await journal.close()
     assert journal.is_closed
 
 
-async def test_a_pipe_is_no_journal(tmp_path: Path) -> None:
-    """Nor is it waited for."""
+async def test_a_pipe_is_refused(tmp_path: Path) -> None:
+    """The journal does not wait for it."""
     os.mkfifo(tmp_path / "job.db")
     assert await refusal(tmp_path / "job.db") == f"{tmp_path / 'job.db'} is not a regular file"
 
 
-async def test_a_chunk_that_is_removed_is_gone(tmp_path: Path) -> None:
-    """As if it had never begun."""
+async def test_a_removed_chunk_is_deleted(tmp_path: Path) -> None:
+    """The journal looks as if the chunk had never begun."""
     async with await Journal.open(tmp_path / "job.db") as journal:
         await journal.save(ENTRY)
         await journal.remove(3)
@@ -91,8 +91,8 @@ async def test_a_chunk_that_is_removed_is_gone(tmp_path: Path) -> None:
         assert journal.entries == {}
 
 
-async def test_a_run_that_was_killed_lasted_until_it_last_wrote(tmp_path: Path) -> None:
-    """Which each chunk's end does."""
+async def test_a_killed_run_lasted_until_its_last_write(tmp_path: Path) -> None:
+    """The end of each chunk is a write."""
     run = Run(number=1, started=100.0, seen=100.0)
     async with await Journal.open(tmp_path / "job.db") as journal:
         await journal.save_run(run)
@@ -101,8 +101,8 @@ async def test_a_run_that_was_killed_lasted_until_it_last_wrote(tmp_path: Path) 
         assert [(one.seconds, one.calls, one.ended) for one in journal.runs] == [(30.0, 2, None)]
 
 
-async def test_every_write_is_forced_to_the_disk(tmp_path: Path) -> None:
-    """A write-ahead log, and a sync at each commit."""
+async def test_every_write_is_synced_to_the_disk(tmp_path: Path) -> None:
+    """The journal has a write-ahead log and syncs it at each commit."""
     async with await Journal.open(tmp_path / "job.db") as journal:
         assert execute(journal, "PRAGMA journal_mode").fetchone() == ("wal",)
         assert execute(journal, "PRAGMA synchronous").fetchone() == (2,)
@@ -122,8 +122,8 @@ asyncio.run(hold())
 
 
 @pytest.mark.slow
-async def test_a_journal_in_use_by_another_process_is_refused_until_that_is_gone(tmp_path: Path) -> None:
-    """Also where it was killed: the lock goes with it."""
+async def test_a_journal_in_use_by_another_process_is_refused_until_that_process_ends(tmp_path: Path) -> None:
+    """The lock ends even with a killed process."""
     path = tmp_path / "job.db"
     command = [sys.executable, "-c", HOLDER, str(path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: ASYNC220
@@ -158,7 +158,7 @@ asyncio.run(write())
 
 @pytest.mark.slow
 async def test_a_journal_is_read_while_another_process_writes_to_it(tmp_path: Path) -> None:
-    """As it is at one instant, although it grows; once the writer is killed, it is read as it was left."""
+    """The reader sees one instant of a growing journal, and the last state after the writer is killed."""
     path = tmp_path / "job.db"
     command = [sys.executable, "-c", WRITER, str(path)]
     lengths = []
@@ -179,13 +179,13 @@ async def test_a_journal_is_read_while_another_process_writes_to_it(tmp_path: Pa
     before = contents_of(tmp_path)
     left = await Journal.load(path)
     after = contents_of(tmp_path)
-    assert {**after, "job.db-shm": b""} == {**before, "job.db-shm": b""}  # which SQLite makes anew from the log
+    assert {**after, "job.db-shm": b""} == {**before, "job.db-shm": b""}  # SQLite creates it again from the log
     assert "job.db-wal" in before
     assert await entries_in(path) == left.entries
 
 
-async def test_a_journal_is_read_by_the_process_that_has_it_open(tmp_path: Path) -> None:
-    """It keeps its lock, also after it has refused to open the file twice."""
+async def test_a_journal_can_be_read_by_the_process_that_has_it_open(tmp_path: Path) -> None:
+    """The process keeps its lock, even after refusing to open the file twice."""
     path = tmp_path / "job.db"
     async with await Journal.open(path) as opened:
         for number in range(3):
@@ -198,8 +198,8 @@ async def test_a_journal_is_read_by_the_process_that_has_it_open(tmp_path: Path)
 
 
 @pytest.mark.parametrize("n_cancellations", [1, 2])
-async def test_a_journal_is_closed_though_that_is_cancelled(tmp_path: Path, n_cancellations: int) -> None:
-    """Another may have it then."""
+async def test_a_journal_is_closed_despite_cancellation(tmp_path: Path, n_cancellations: int) -> None:
+    """Another process may open it then."""
     path = tmp_path / "job.db"
     journal = await Journal.open(path)
     waiting = threading.Event()
@@ -218,7 +218,7 @@ async def test_a_journal_is_closed_though_that_is_cancelled(tmp_path: Path, n_ca
 
 
 async def test_a_journal_whose_opening_is_cancelled_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where its file is opened only then."""
+    """Its file may be opened only after the cancellation."""
     path, going_on, begun = tmp_path / "job.db", threading.Event(), threading.Event()
 
     def wait(path: Path, *, must_exist: bool) -> JournalFile:
@@ -248,8 +248,8 @@ async def refusal(path: Path, *, must_exist: bool = False) -> str:
     return str(refused.value)
 
 
-async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
-    """And left as it is."""
+async def test_a_file_that_is_not_a_database_is_refused(tmp_path: Path) -> None:
+    """The file is not changed."""
     path = tmp_path / "rows.csv"
     path.write_bytes(b"source_id,email\n1,a\n" * 100)
     assert await refusal(path) == f"{path}: this is not a journal"
@@ -257,7 +257,7 @@ async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
 
 
 async def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:
-    """And left as it is, to the byte."""
+    """No byte of the file is changed."""
     path = tmp_path / "other.db"
     sqlite_file(path, "CREATE TABLE chunks (number INTEGER)")
     content = path.read_bytes()
@@ -267,7 +267,7 @@ async def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("version", [SCHEMA_VERSION - 1, SCHEMA_VERSION + 1])
 async def test_a_journal_of_another_version_is_refused(tmp_path: Path, version: int) -> None:
-    """A newer one may mean something else, and an older one has other digests."""
+    """A newer version may have another meaning, and an older one has other digests."""
     path = tmp_path / "job.db"
     await (await Journal.open(path)).close()
     sqlite_file(path, f"PRAGMA user_version = {version}")
@@ -278,7 +278,7 @@ async def test_a_journal_of_another_version_is_refused(tmp_path: Path, version: 
 
 
 async def test_a_damaged_journal_is_refused(tmp_path: Path) -> None:
-    """Wherever the damage is: nothing is sent on the word of half a journal."""
+    """The damage may be anywhere: no chunk is sent based on a damaged journal."""
     path = tmp_path / "job.db"
     async with await Journal.open(path) as journal:
         for number in range(200):
@@ -299,8 +299,8 @@ COUNTS = ("x", "[]", "3", "null", '{"made": 3}', '{"created": "3"}', '{"created"
     ("column", "content"),
     [("state", "x"), ("problems", "x"), ("positions", "x"), ("pending", "x"), *(("counts", one) for one in COUNTS)],
 )
-async def test_an_entry_that_cannot_be_read_is_damage(tmp_path: Path, column: str, content: str) -> None:
-    """It was edited. Counts are an object of outcomes and whole numbers."""
+async def test_an_invalid_entry_is_damage(tmp_path: Path, column: str, content: str) -> None:
+    """It was edited. Counts must be an object of outcomes and whole numbers."""
     path = tmp_path / "job.db"
     async with await Journal.open(path) as journal:
         await journal.save(ENTRY)
@@ -309,15 +309,15 @@ async def test_an_entry_that_cannot_be_read_is_damage(tmp_path: Path, column: st
     assert f"{path} is damaged: " in await refusal(path)
 
 
-async def test_a_journal_that_must_exist_and_does_not_is_not_made(tmp_path: Path) -> None:
-    """A name that was mistyped makes no file."""
+async def test_a_missing_journal_that_must_exist_is_not_created(tmp_path: Path) -> None:
+    """A mistyped name creates no file."""
     path = tmp_path / "jbo.db"
     assert await refusal(path, must_exist=True) == f"{path}: there is no such journal"
     assert os.listdir(tmp_path) == []
 
 
-async def test_an_empty_file_is_no_journal_but_may_become_one(tmp_path: Path) -> None:
-    """Where one must exist it is refused, and left as it is."""
+async def test_an_empty_file_can_become_a_journal(tmp_path: Path) -> None:
+    """If a journal must exist, the empty file is refused and not changed."""
     path = tmp_path / "job.db"
     path.touch()
     assert await refusal(path, must_exist=True) == f"{path} is empty, not a journal"
@@ -334,8 +334,8 @@ async def test_an_empty_file_is_no_journal_but_may_become_one(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("is_there", [True, False])
-async def test_a_journal_that_was_emptied_is_refused(tmp_path: Path, *, is_there: bool) -> None:
-    """What is beside it stays: SQLite would take it for the log of a file that is gone, and delete it."""
+async def test_an_emptied_journal_is_refused(tmp_path: Path, *, is_there: bool) -> None:
+    """Its log is kept: SQLite would take it for the log of a deleted file and remove it."""
     path, left = tmp_path / "job.db", tmp_path / "left.db"
     async with await Journal.open(path) as journal:
         await journal.save(ENTRY)
@@ -348,8 +348,8 @@ async def test_a_journal_that_was_emptied_is_refused(tmp_path: Path, *, is_there
     assert wal.read_bytes() == content
 
 
-async def test_a_journal_is_known_by_its_file_alone_from_the_beginning(tmp_path: Path) -> None:
-    """And holds what was checkpointed."""
+async def test_a_new_journal_is_recognised_by_its_main_file(tmp_path: Path) -> None:
+    """The main file holds every checkpointed entry."""
     path, made, described = (tmp_path / name for name in ("job.db", "made.db", "described.db"))
     async with await Journal.open(path) as journal:
         made.write_bytes(path.read_bytes())
@@ -364,25 +364,25 @@ async def test_a_journal_is_known_by_its_file_alone_from_the_beginning(tmp_path:
 
 
 @pytest.mark.parametrize("name", ["gone/job.db", "file/job.db", "."])
-async def test_a_journal_where_none_can_be_is_refused(tmp_path: Path, name: str) -> None:
-    """It says which file, and that it cannot be written there."""
+async def test_a_journal_at_an_impossible_path_is_refused(tmp_path: Path, name: str) -> None:
+    """The message names the file and says that it cannot be written."""
     (tmp_path / "file").write_text("")
     assert str(tmp_path / name) in await refusal(tmp_path / name)
 
 
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="there is no folder that is read-only for all")
 async def test_a_read_only_folder_is_refused(tmp_path: Path) -> None:
-    """In one line; `/proc` is read-only for all, also for root."""
+    """The message is one line; `/proc` is read-only for every user, including root."""
     (tmp_path / "link").symlink_to("/proc/self")
     path = tmp_path / "link" / "job.db"
     assert await refusal(path) == f"{path}: the journal cannot be written here: its folder is read-only"
 
 
 @pytest.mark.parametrize("read_only", ["job.db", "folder"])
-async def test_a_journal_that_is_read_only_is_read_and_not_used(
+async def test_a_read_only_journal_can_be_read_but_not_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read_only: str
 ) -> None:
-    """Also one that was killed, whose log SQLite would write to."""
+    """This includes the journal of a killed job, whose log SQLite would write to."""
     folder = tmp_path / "folder"
     folder.mkdir()
     path = folder / "job.db"
@@ -394,8 +394,8 @@ async def test_a_journal_that_is_read_only_is_read_and_not_used(
     assert (await Journal.load(path)).entries == {3: ENTRY}
 
 
-async def test_a_full_disk_damages_nothing(tmp_path: Path) -> None:
-    """What did not fit is not there, and what was there still is."""
+async def test_a_full_disk_causes_no_damage(tmp_path: Path) -> None:
+    """The new entry is missing, and the earlier ones are intact."""
     path = tmp_path / "job.db"
     async with await Journal.open(path) as journal:
         await journal.save(ENTRY)
@@ -409,8 +409,8 @@ async def test_a_full_disk_damages_nothing(tmp_path: Path) -> None:
     assert await entries_in(path) == {3: ENTRY}
 
 
-async def test_room_for_a_chunks_end_is_made_before_it_leaves(tmp_path: Path) -> None:
-    """A disk that fills up meanwhile does not keep it out: neither the file nor its log has to grow."""
+async def test_space_for_the_end_of_a_chunk_is_reserved_before_it_is_sent(tmp_path: Path) -> None:
+    """A disk that fills up meanwhile does not matter: neither the file nor its log has to grow."""
     path, wal = tmp_path / "job.db", tmp_path / "job.db-wal"
     reasons = tuple(Group(Outcome.REJECTED, f"{n} {'x' * 400}", (range(n, n + 1),)) for n in range(50))
     async with await Journal.open(path) as journal:
@@ -428,8 +428,8 @@ async def test_room_for_a_chunks_end_is_made_before_it_leaves(tmp_path: Path) ->
         assert len(journal.entries) == 300
 
 
-async def test_a_chunk_for_whose_end_there_is_no_room_does_not_leave(tmp_path: Path) -> None:
-    """Nothing is doubtful then; room that a kill has left behind is given back."""
+async def test_a_chunk_without_space_for_its_end_is_not_sent(tmp_path: Path) -> None:
+    """No outcome is in doubt then; space reserved before a kill is released."""
     path = tmp_path / "job.db"
     async with await Journal.open(path) as journal:
         await journal.save(ENTRY)
@@ -445,7 +445,7 @@ async def test_a_chunk_for_whose_end_there_is_no_room_does_not_leave(tmp_path: P
 
 
 async def test_an_entry_and_its_run_are_written_together(tmp_path: Path) -> None:
-    """Or neither is: what a run has cost and what its chunks have become do not contradict each other."""
+    """Both are written or neither is, so that the cost of a run and the outcomes of its chunks agree."""
     path = tmp_path / "job.db"
     run = Run(number=1, started=100.0, seen=100.0)
     async with await Journal.open(path) as journal:
@@ -469,10 +469,10 @@ async def test_an_entry_and_its_run_are_written_together(tmp_path: Path) -> None
         (lambda path: path.with_name("new").replace(path), "was replaced by another file"),
     ],
 )
-async def test_a_journal_that_is_no_longer_there_takes_nothing_more(
+async def test_a_deleted_journal_accepts_no_more_entries(
     tmp_path: Path, lose: Callable[[Path], object], what: str
 ) -> None:
-    """The message says what happened, and what to do."""
+    """The message says what happened and what to do."""
     path = tmp_path / "job.db"
     (tmp_path / "new").write_bytes(b"an older copy")
     async with await Journal.open(path) as journal:

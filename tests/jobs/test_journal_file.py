@@ -1,4 +1,4 @@
-"""The journal's file beside its readers: what they see, and what they can keep from being written."""
+"""Test the journal's file with concurrent readers: what they see, and which writes they delay."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def save(file: JournalFile, entry: Entry, *, precedes_send: bool = False) -> Non
 
 
 def main_file_alone(path: Path) -> dict[int, Entry]:
-    """What a copy of the main file, without its log, holds."""
+    """Return the entries in a copy of the main file without its log."""
     copy = path.with_name("copy.db")
     shutil.copyfile(path, copy)
     return content_of(copy).entries
 
 
-def test_the_main_file_alone_holds_every_chunk_that_was_sent(tmp_path: Path) -> None:
-    """Also while others read; what is answered may be in the log only."""
+def test_the_main_file_holds_every_chunk_that_was_sent(tmp_path: Path) -> None:
+    """This holds with concurrent readers too; answers may be in the log only."""
     path = tmp_path / "job.db"
     with closing(JournalFile(path)) as file:
         for number in range(5):
@@ -46,10 +46,10 @@ def test_the_main_file_alone_holds_every_chunk_that_was_sent(tmp_path: Path) -> 
     assert answered == {ChunkState.ANSWERED}
 
 
-def test_a_chunk_is_not_sent_while_a_reader_keeps_it_out_of_the_main_file(
+def test_a_chunk_is_not_sent_while_a_reader_blocks_the_main_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It waits for the reader; after half a minute it says who is to blame."""
+    """The write waits for the reader; after half a minute it raises an error that names the cause."""
     monkeypatch.setattr(journal_file, "_BUSY_SECONDS", 0.05)
     path = tmp_path / "job.db"
     with closing(JournalFile(path)) as file, closing(sqlite3.connect(path, isolation_level=None)) as reader:
@@ -79,8 +79,8 @@ print(*content_of(Path(sys.argv[1])).entries)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("endings", [[""], ["", "-wal"], ["", "-wal", "-shm"]])
-def test_a_journal_in_a_folder_that_cannot_be_written_to_is_read(tmp_path: Path, endings: list[str]) -> None:
-    """Also one that was killed, with its log, with and without the memory that its readers share."""
+def test_a_journal_in_a_read_only_folder_can_be_read(tmp_path: Path, endings: list[str]) -> None:
+    """This includes the journal of a killed job with its log, with and without the shared memory of readers."""
     path = tmp_path / "job.db"
     with tempfile.TemporaryDirectory() as name, closing(JournalFile(path)) as file:
         folder = Path(name)
@@ -100,7 +100,7 @@ def test_a_journal_in_a_folder_that_cannot_be_written_to_is_read(tmp_path: Path,
 
 
 def test_a_file_system_without_shared_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Such as a network drive: SQLite says that it keeps another kind of log there."""
+    """On a network drive, for example, SQLite reports another kind of log."""
     monkeypatch.setattr(sqlite3, "connect", lambda _, **__: sqlite3_in_memory())
     monkeypatch.setattr(journal_file, "ProcessLock", lambda *_, **__: None)
     with pytest.raises(JournalError, match=r"job\.db: the journal cannot be kept here: choose a folder on a local"):
@@ -108,7 +108,7 @@ def test_a_file_system_without_shared_memory_is_refused(tmp_path: Path, monkeypa
 
 
 def sqlite3_in_memory() -> sqlite3.Connection:
-    """A database that cannot have a write-ahead log."""
+    """Return a database that cannot have a write-ahead log."""
     return sqlite3.Connection(":memory:", isolation_level=None)
 
 
@@ -125,8 +125,8 @@ def sqlite3_in_memory() -> sqlite3.Connection:
         (None, "the journal cannot be used: said"),
     ],
 )
-def test_an_error_is_known_by_its_code(code: int | None, words: str) -> None:
-    """Not by its message; an extended code counts as its primary one."""
+def test_an_error_is_recognised_by_its_code(code: int | None, words: str) -> None:
+    """Its message does not matter; an extended code counts as its primary code."""
     error = sqlite3.OperationalError("said")
     if code is not None:
         error.sqlite_errorcode = code

@@ -1,4 +1,4 @@
-"""Columns of a file to fields of a model."""
+"""Test the mapping of columns of a file to fields of a model."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ FILLED_IN = "Ticket.time_bucket is filled in by Planhat: Year, quarter, month an
     ],
 )
 def test_a_text_becomes_a_value_of_its_field(record: type[Record], name: str, text: str, value: Any) -> None:
-    """Texts and times unchanged, numbers, true and false, lists split at commas, JSON for the rest."""
+    """Texts and times stay unchanged, lists are split at commas, and other types are parsed as JSON."""
     found = value_of(record, name, text)
     assert (found, type(found)) == (value, type(value))
 
@@ -89,7 +89,7 @@ def test_a_number_outside_json_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize(("text", "value"), [(".5", 0.5), ("5.", 5.0), (" 7", 7.0)])
 def test_a_number_may_be_written_as_databases_write_it(text: str, value: float) -> None:
-    """Oracle leaves out the zero, and a space after the comma changes no number."""
+    """Oracle omits the zero, and a space after the comma changes no number."""
     assert value_of(Ticket, "time_spent", text) == value
 
 
@@ -117,7 +117,7 @@ def test_numbers_and_booleans_survive_a_round_trip(whole: int, real: float, trut
 def test_maps_and_constants_are_read_in_either_spelling(
     maps: list[str], constants: list[str], columns: dict[str, str], values: dict[str, Any]
 ) -> None:
-    """Under the fields' own names; a value is everything after the first `=`, that of a custom field is text."""
+    """Maps and constants use the fields' names; a value is everything after the first `=`; custom fields are texts."""
     assert FieldMapping.parse(Ticket, maps=maps, constants=constants) == FieldMapping(
         record=Ticket, columns=columns, constants=values
     )
@@ -160,7 +160,7 @@ def test_a_wrong_mapping_is_refused(maps: list[str], constants: list[str], messa
     ],
 )
 def test_a_constant_of_the_wrong_type_is_refused_before_any_row(constant: str, message: str) -> None:
-    """It would make every row of the file invalid."""
+    """The constant would make every row of the file invalid."""
     with pytest.raises(SourceError) as caught:
         FieldMapping.parse(Task, constants=[constant])
     assert str(caught.value) == f"--set: {message}"
@@ -182,7 +182,7 @@ def test_a_constant_of_the_wrong_type_is_refused_before_any_row(constant: str, m
     ],
 )  # fmt: skip
 def test_columns_that_do_not_fit_are_refused(options: dict[str, Any], columns: list[str], message: str) -> None:
-    """Missing, ambiguous, unknown, or beside a constant of the same field; in either spelling."""
+    """They are missing, ambiguous, unknown, or set by a constant too, in either spelling."""
     mapping = FieldMapping.parse(Ticket, **options)
     with pytest.raises(SourceError) as caught:
         mapping.check_columns(columns)
@@ -190,28 +190,28 @@ def test_columns_that_do_not_fit_are_refused(options: dict[str, Any], columns: l
 
 
 def test_columns_outside_a_mapping_may_have_any_names() -> None:
-    """Also the same name, and content that cannot be read."""
+    """They may even share a name or have unreadable content."""
     mapping = FieldMapping.parse(Ticket, **TITLE)
     mapping.check_columns(["", "Subject", "", "Notes", "Notes"])
     assert mapping.apply_to_text({"Subject": "Hello", "Notes": "\udcff"}) == {"title": "Hello"}
 
 
 def test_without_a_mapping_every_column_is_a_field() -> None:
-    """In either spelling; the columns' own names become the row's keys."""
+    """Both spellings work; the columns' own names become the row's keys."""
     mapping = FieldMapping(record=Ticket)
     mapping.check_columns(["sourceId", "company_external_id", "custom.Plan"])
     row = mapping.apply_to_text({"sourceId": "1", "company_external_id": "acme", "custom.Plan": "Gold"})
     assert row == {"sourceId": "1", "company_external_id": "acme", "custom": {"Plan": "Gold"}}
 
 
-def test_an_empty_cell_is_no_value() -> None:
-    """A CSV has no other way to leave something out; a constant stays."""
+def test_an_empty_cell_has_no_value() -> None:
+    """A CSV cannot omit a value in another way; a constant stays."""
     mapping = FieldMapping(record=Ticket, constants={"source": "csv"})
     assert mapping.apply_to_text({"title": "", "status": "open"}) == {"source": "csv", "status": "open"}
 
 
 def test_a_cell_with_bytes_of_another_encoding_is_refused() -> None:
-    """The message names the column, and does not repeat what cannot be read."""
+    """The message names the column without its unreadable content."""
     with pytest.raises(ValueError, match="column") as caught:
         FieldMapping(record=Ticket).apply_to_text({"title": "caf\udce9"})
     assert str(caught.value) == "column 'title' holds bytes of another encoding"
@@ -233,10 +233,10 @@ def test_a_cell_with_bytes_of_another_encoding_is_refused() -> None:
         (GOLD_ALONE, {"custom.Plan": "Tin"}, {"custom": {"Plan": "Gold"}}),
     ],
 )  # fmt: skip
-def test_a_row_is_made_of_values_and_constants(
+def test_a_row_consists_of_values_and_constants(
     options: dict[str, Any], values: dict[str, Any], row: dict[str, Any]
 ) -> None:
-    """Values keep their types and `null`; a constant replaces a value of its field, `custom` as a whole included."""
+    """Values keep their types and `null`; a constant replaces the value of its field, even all of `custom`."""
     assert FieldMapping.parse(Ticket, **options).apply(values) == row
 
 
@@ -248,6 +248,6 @@ def test_custom_that_is_not_an_object_is_refused(held: Any) -> None:
 
 
 def test_a_row_with_a_nameless_custom_field_is_refused() -> None:
-    """In JSONL, too, where names are not known beforehand."""
+    """Names are not known beforehand in JSONL."""
     with pytest.raises(ValueError, match=r"^custom\. names no custom field$"):
         FieldMapping(record=Ticket).apply({"custom.": 1})

@@ -1,4 +1,4 @@
-"""Mappings in a TOML file: columns, constants, date formats."""
+"""Test mappings in a TOML file: columns, constants, date formats."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from planhat_async.jobs.lookups import Lookup
 from planhat_async.jobs.mapping import FieldMapping, SourceError
 from planhat_async.jobs.mapping_files import MappingFile
 from planhat_async.models import Task
@@ -28,6 +29,8 @@ start_time = "%d.%m.%Y %H:%M"
 "custom.due" = "%Y-%m-%dT%H:%M%z"
 """
 
+LOOKUP = '[columns]\nA = {{ field = "company_id", lookup = "{}", by = "{}" }}'
+
 
 def parsed(path: Path, content: str, **more: Any) -> FieldMapping:
     path.write_text(content)
@@ -38,7 +41,7 @@ def parsed(path: Path, content: str, **more: Any) -> FieldMapping:
 
 
 def test_columns_constants_and_dates_are_applied(tmp_path: Path) -> None:
-    """A time without a zone has the file's, with its summer time; options are added."""
+    """A time without a zone gets the file's zone, with its daylight saving time; options are added."""
     mapping = parsed(tmp_path / "m.toml", WHOLE, maps=["action=What"], constants=["description=x"])
     cells = {"Task ID": "7", "Begins": "31.05.2024 09:30", "Due": "2024-01-01T10:00+0530", "What": "Call"}
     assert mapping.apply_to_text(cells) == {
@@ -53,8 +56,16 @@ def test_columns_constants_and_dates_are_applied(tmp_path: Path) -> None:
     assert mapping.apply(cells) == mapping.apply_to_text(cells)
 
 
+def test_a_column_can_name_a_record_by_a_key_of_its_own(tmp_path: Path) -> None:
+    """It goes to its field, and is looked up; other columns are as they were."""
+    (tmp_path / "m.toml").write_text(LOOKUP.format("companies", "externalId") + '\nB = "action"')
+    held = MappingFile.load(tmp_path / "m.toml")
+    assert held.columns == {"company_id": "A", "action": "B"}
+    assert held.lookups == {"company_id": Lookup("companies", by="externalId")}
+
+
 def test_a_time_of_another_form_is_refused(tmp_path: Path) -> None:
-    """The message has the expected form."""
+    """The message contains the expected form."""
     mapping = parsed(tmp_path / "m.toml", WHOLE)
     with pytest.raises(ValueError, match=r"start_time: 'soon' is not a time of the form %d\.%m\.%Y %H:%M"):
         mapping.apply_to_text({"Task ID": "7", "Begins": "soon", "Due": ""})
@@ -69,6 +80,15 @@ def test_a_time_of_another_form_is_refused(tmp_path: Path) -> None:
         ('[columns]\nA = "source_id"\nB = "source_id"', "m.toml: two columns go to source_id"),
         ('[columns]\nA = "source_id"\nB = "sourceId"', "source_id is given twice: --map"),
         ("[columns]\nA.B = 1", r"m.toml: \[columns\] 'A' is not text"),
+        ('[columns]\nA = {field = "company_id"}', r"m.toml: \[columns\] 'A': lookup is missing"),
+        ('[columns]\nA = {field = "company_id", lookup = "users"}', r"m.toml: \[columns\] 'A': by is missing"),
+        ('[columns]\nA = {lookup = "companies", by = "name"}', r"m.toml: \[columns\] 'A': field is missing"),
+        ('[columns]\nA = {field = 1, lookup = "users", by = "email"}', r"m.toml: \[columns\] 'A': field is not text"),
+        ('[columns]\nA = {field = "x", look = "companies"}', "'A': 'look' is not one of field, lookup, by"),
+        (LOOKUP.format("company", "external_id"), r"m.toml: \[columns\] 'A': there is no model 'company' to look in"),
+        (LOOKUP.format("companies", "externl_id"), "'A': Company has no field 'externl_id'; did you mean external_id?"),
+        (LOOKUP.format("companies", "health"), "m.toml: .*: Company.health is not text; a lookup is by one of"),
+        (LOOKUP.format("companies", "name") + '\nB = "company_id"', "m.toml: two columns go to company_id"),
         ('[columns]\nA = "sorce_id"', "--map: Task has no field 'sorce_id'"),
         ('[constants]\nsorce_id = "1"', "constants: Task has no field 'sorce_id'"),
         ("[constants]\naction = 1", "--set: action: text, not a whole number"),
@@ -77,8 +97,8 @@ def test_a_time_of_another_form_is_refused(tmp_path: Path) -> None:
         ('time_zone = "Mars"', "time_zone: there is no zone 'Mars'"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, content: str, message: str) -> None:
-    """The message says where."""
+def test_an_invalid_file_is_refused(tmp_path: Path, content: str, message: str) -> None:
+    """The message contains the place of the mistake."""
     with pytest.raises(SourceError, match=message):
         parsed(tmp_path / "m.toml", content)
 

@@ -1,4 +1,4 @@
-"""Records into Parquet."""
+"""Test the export of records to Parquet."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from planhat_async.records import Record
 
 
 def written(*rows: bytes, record: type[Record] = Task) -> pa.Table:
-    """The Parquet file of these rows, as another program reads it."""
+    """Return the Parquet file of these rows, as another program reads it."""
     out = io.BytesIO()
     writer = ParquetWriter(out, record)
     for row in rows:
@@ -33,15 +33,15 @@ def written(*rows: bytes, record: type[Record] = Task) -> pa.Table:
 
 
 def cells(**fields: Any) -> dict[str, Any]:
-    """The cells of a task with these fields; without nulls, and with `extra` decoded."""
+    """Return the cells of a task with these fields, without nulls and with `extra` decoded."""
     (row,) = written(json.dumps(fields).encode()).to_pylist()
     held = {name: value for name, value in row.items() if value is not None}
     return held | ({"extra": json.loads(held["extra"])} if "extra" in held else {})
 
 
 @pytest.mark.parametrize("record", [repository.model.record for repository in ALL])
-def test_the_columns_are_the_models_for_all_records(record: type[Record]) -> None:
-    """In the order of CSV, each of the field's type, also without any record."""
+def test_the_columns_are_those_of_the_model_for_all_records(record: type[Record]) -> None:
+    """They have the order of CSV and the types of the fields, even without records."""
     types = {
         str: pa.string(),
         bool: pa.bool_(),
@@ -56,7 +56,7 @@ def test_the_columns_are_the_models_for_all_records(record: type[Record]) -> Non
 
 
 def test_values_keep_their_types() -> None:
-    """Texts, booleans, numbers, times and lists of texts."""
+    """Covers texts, booleans, numbers, times and lists of texts."""
     task = {
         "_id": "65f1",
         "action": "Đặng",
@@ -72,24 +72,24 @@ def test_values_keep_their_types() -> None:
 
 
 def test_nested_values_are_json() -> None:
-    """Objects, lists of objects, and lists of mixed values."""
+    """Covers objects, lists of objects, and lists of mixed values."""
     nested = {"custom": {"Plan": "Gold"}, "users": [{"id": "1", "isOwner": True}], "comments": [1, None]}
     assert {name: json.loads(value) for name, value in cells(**nested).items()} == nested
 
 
-def test_missing_and_null_fields_look_the_same() -> None:
+def test_missing_and_null_fields_are_equal() -> None:
     """Both are null; so is an empty `extra`."""
     (row,) = written(b'{"_id":"1","action":null}').to_pylist()
     assert {name for name, value in row.items() if value is not None} == {"_id"}
 
 
 def test_an_empty_list_is_not_null() -> None:
-    """Nor is an empty text."""
+    """An empty text is not null either."""
     assert cells(activityTags=[], action="", users=[]) == {"activityTags": [], "action": "", "users": "[]"}
 
 
 def test_unknown_fields_go_to_extra() -> None:
-    """Planhat's newest are not lost; one may even be called `extra`."""
+    """Planhat's newest fields are not lost, even one called `extra`."""
     unknown = {"newField": {"a": 1}, "other": None, "extra": "x"}
     assert cells(_id="1", **unknown) == {"_id": "1", "extra": unknown}
 
@@ -118,13 +118,13 @@ def test_unknown_fields_go_to_extra() -> None:
         ("activityTags", ["a", 1]),
     ],
 )
-def test_a_value_its_column_cannot_hold_goes_to_extra(name: str, value: Any) -> None:
-    """Unchanged, and the export continues; the column is null."""
+def test_a_value_that_its_column_cannot_hold_goes_to_extra(name: str, value: Any) -> None:
+    """It is unchanged, and the export continues; the column is null."""
     assert cells(_id="1", **{name: value}) == {"_id": "1", "extra": {name: value}}
 
 
 @pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59.999-14:00"])
-def test_times_at_the_ends_of_the_calendar_are_held(time: str) -> None:
+def test_times_at_the_ends_of_the_calendar_are_exported(time: str) -> None:
     """In UTC they are beyond the range of Python's datetime."""
     column = written(json.dumps({"startTime": time}).encode()).column("startTime").cast(pa.int64())
     expected = (datetime.fromisoformat(time) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
@@ -147,7 +147,7 @@ _NAMES = st.sampled_from([field.wire for field in fields_of(Task).values()]) | s
 
 
 def restored(row: dict[str, Any]) -> dict[str, Any]:
-    """A record from its cells."""
+    """Return a record from its cells."""
     extra: dict[str, Any] = json.loads(row.pop("extra") or "{}")
     types = {field.wire: field.type for field in fields_of(Task).values()}
     held: dict[str, Any] = {}
@@ -163,8 +163,8 @@ def restored(row: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.slow
 @settings(derandomize=True, deadline=None)
 @given(st.lists(st.dictionaries(_NAMES, _JSON | _TIMES | st.lists(st.text(), max_size=2), max_size=6), max_size=5))
-def test_nothing_is_lost_of_any_records(records: list[dict[str, Any]]) -> None:
-    """Everything written can be read back, except for nulls of known fields."""
+def test_any_records_survive_a_round_trip(records: list[dict[str, Any]]) -> None:
+    """Every value can be read back, except nulls of known fields."""
     known = {field.wire for field in fields_of(Task).values()}
     expected = [{k: v for k, v in record.items() if v is not None or k not in known} for record in records]
     table = written(*(json.dumps(record).encode() for record in records))
@@ -173,7 +173,7 @@ def test_nothing_is_lost_of_any_records(records: list[dict[str, Any]]) -> None:
 
 @pytest.mark.parametrize(("limits", "sizes"), [({"max_rows": 2}, [2, 2, 1]), ({"max_bytes": 25}, [3, 2])])
 def test_row_groups_end_at_rows_and_at_bytes(limits: dict[str, int], sizes: list[int]) -> None:
-    """Whichever limit is reached first."""
+    """A row group ends at the limit that is reached first."""
     out = io.BytesIO()
     writer = ParquetWriter(out, Task, **limits)
     for number in range(5):
@@ -188,7 +188,7 @@ def test_row_groups_end_at_rows_and_at_bytes(limits: dict[str, int], sizes: list
 
 
 def test_a_file_that_was_not_closed_has_no_footer() -> None:
-    """Nor does one whose writer is garbage collected: half an export must not look complete."""
+    """The same holds if its writer is garbage collected: half an export must not look complete."""
     out = io.BytesIO()
     writer = ParquetWriter(out, Task)
     writer.write(b'{"_id":"1"}')
@@ -201,7 +201,7 @@ def test_a_file_that_was_not_closed_has_no_footer() -> None:
         pq.read_table(io.BytesIO(out.getvalue()))
 
 
-def test_it_is_written_to_a_pipe() -> None:
+def test_parquet_can_be_written_to_a_pipe() -> None:
     """Standard output may be one, and has neither seek nor tell."""
 
     class Pipe(io.BytesIO):
@@ -217,7 +217,7 @@ def test_it_is_written_to_a_pipe() -> None:
 
 
 def test_a_full_disk_is_reported() -> None:
-    """By the error of the operating system."""
+    """The error is the operating system's own."""
     with open("/dev/full", "wb", buffering=0) as out:
         writer = ParquetWriter(typing.cast("typing.BinaryIO", out), Task)
         with pytest.raises(OSError, match="No space left"):
@@ -225,6 +225,6 @@ def test_a_full_disk_is_reported() -> None:
 
 
 def test_a_row_that_is_not_an_object_is_an_error_of_the_answer() -> None:
-    """A list of numbers is an answer that cannot be read, not an error of the caller."""
+    """A list of numbers is an unreadable answer, not an error of the caller."""
     with pytest.raises(DecodeError, match="the list holds something that is not a record: 5"):
         written(b"5")

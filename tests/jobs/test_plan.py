@@ -1,4 +1,4 @@
-"""Dry runs: everything is checked and counted, and nothing is sent."""
+"""Test dry runs: rows are validated and counted, and no call is made."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def ticket(source_id: str) -> dict[str, Any]:
 
 
 async def test_a_plan_counts_what_would_be_sent() -> None:
-    """Rows, invalid ones with their reasons, keys that repeat, chunks and bytes; no session need be open."""
+    """It contains rows, invalid rows with reasons, repeated keys, chunks and bytes; no session needs to be open."""
     rows = [*map(ticket, "abcab"), {"title": "keyless"}, ticket("a")]
     plan = await plan_upsert(Tickets(Session("none")), rows, chunk_size=2)
     assert (plan.result.rows, plan.result.invalid, plan.result.unsent) == (7, 1, 6)
@@ -32,20 +32,20 @@ async def test_a_plan_counts_what_would_be_sent() -> None:
 
 
 async def test_a_plan_counts_rows_without_a_key() -> None:
-    """They are created each time they are sent."""
+    """Planhat creates them each time they are sent."""
     plan = await plan_upsert(Notes(Session("none")), [{"companyId": "5f4e3d2c1b0a998877665544", "subject": "Hi"}] * 3)
     assert (plan.n_keyless, plan.n_duplicates, plan.longest_queue, plan.n_chunks) == (3, 0, 1, 1)
 
 
-async def test_a_plan_of_nothing_is_nothing() -> None:
-    """No call."""
+async def test_a_plan_of_no_rows_has_no_calls() -> None:
+    """It sends no bytes and takes no time."""
     plan = await plan_upsert(Notes(Session("none")), [])
     assert (plan.n_chunks, plan.n_bytes, plan.seconds(200)) == (0, 0, 0.0)
 
 
 @pytest.mark.parametrize(("n_chunks", "seconds"), [(1, 0.0), (200, 0.0), (201, 60.0), (400, 60.0), (401, 120.0)])
-def test_a_plan_knows_how_long_the_pace_takes(n_chunks: int, seconds: float) -> None:
-    """A minute's calls go out at once, the next ones a minute later."""
+def test_a_plan_estimates_the_duration(n_chunks: int, seconds: float) -> None:
+    """The calls of one minute are sent at once, the next ones a minute later."""
     assert Plan(n_chunks=n_chunks).seconds(200) == seconds
 
 
@@ -53,8 +53,8 @@ def content_of(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-async def test_a_plan_of_a_job_is_what_its_journal_has_left(planhat: Sandbox, tmp_path: Path) -> None:
-    """What was answered is no call any more; the journal is left as it is, and may be in use."""
+async def test_a_plan_of_a_job_excludes_completed_chunks(planhat: Sandbox, tmp_path: Path) -> None:
+    """Answered chunks need no call; the journal is not changed and may be in use."""
     path, left = tmp_path / "job.db", tmp_path / "left" / "job.db"
     rows = [*map(ticket, "abcd"), {"title": "keyless"}, *map(ticket, "efgh")]
     left.parent.mkdir()
@@ -74,15 +74,15 @@ async def test_a_plan_of_a_job_is_what_its_journal_has_left(planhat: Sandbox, tm
     assert (plan.n_chunks, plan.n_bytes, plan.result.stored, plan.result.unsent) == (0, 0, 8, 0)
     with pytest.raises(JournalError, match="chunk_size is 3, was 2"):
         await plan_upsert(tickets, rows, journal=path, chunk_size=3)
-    # Of several chunks that differ, the first one that is compared is named: one after another, that is chunk 1.
+    # The first chunk compared is named; compared one after another, that is chunk 1.
     with pytest.raises(JournalError, match="the input has changed: chunk 1"):
         await plan_upsert(tickets, rows[1:], journal=path, chunk_size=2, concurrency=1)
     with pytest.raises(JournalError, match="an earlier run has read more"):
         await plan_upsert(tickets, rows[:2], journal=path, chunk_size=2)
 
 
-async def test_a_plan_of_a_job_that_is_yet_to_begin_is_that_of_all_rows(tmp_path: Path) -> None:
-    """No journal is made."""
+async def test_a_plan_of_a_new_job_contains_all_rows(tmp_path: Path) -> None:
+    """No journal is created."""
     for is_there in (False, True):
         plan = await plan_upsert(
             Notes(Session("none")), [{"companyId": "5f4e3d2c1b0a998877665544"}], journal=tmp_path / "job.db"
@@ -99,7 +99,7 @@ async def test_a_plan_of_a_job_that_is_yet_to_begin_is_that_of_all_rows(tmp_path
 async def test_a_plan_sends_unknown_rows_on_request_only(
     planhat: Sandbox, tmp_path: Path, options: dict[str, Any], unknown: int, n_chunks: int
 ) -> None:
-    """Those that would be looked for are unknown until then."""
+    """Rows to be verified are unknown until then."""
     path, rows = (
         tmp_path / "job.db",
         [{"companyId": "5f4e3d2c1b0a998877665544", "subject": f"note {n}"} for n in range(4)],

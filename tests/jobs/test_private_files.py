@@ -1,4 +1,4 @@
-"""Files of customers' data: their modes, and protection from links."""
+"""Test the modes of files with customers' data, and their protection from links."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no such mod
 
 @pytest.fixture(autouse=True)
 def no_mask() -> Iterator[None]:
-    """A process without a mask of its own."""
+    """Run with a umask of 0."""
     before = os.umask(0)
     yield
     os.umask(before)
@@ -31,8 +31,8 @@ def mode_of(path: Path) -> int:
 
 
 @pytest.mark.parametrize("replaced", [None, 0o600, 0o640, 0o644])
-def test_a_file_is_its_owners_alone_or_as_private_as_what_it_replaces(tmp_path: Path, replaced: int | None) -> None:
-    """Also while it is written."""
+def test_a_file_is_private_or_has_the_mode_of_the_file_it_replaces(tmp_path: Path, replaced: int | None) -> None:
+    """This holds while it is written, too."""
     path = tmp_path / "all.jsonl"
     if replaced is not None:
         path.touch(replaced)
@@ -43,7 +43,7 @@ def test_a_file_is_its_owners_alone_or_as_private_as_what_it_replaces(tmp_path: 
 
 
 def test_a_resumed_part_becomes_private(tmp_path: Path) -> None:
-    """For any earlier mode."""
+    """Its earlier mode does not matter."""
     path = tmp_path / "all.jsonl"
     path.touch(0o600)
     part = tmp_path / "all.jsonl.part"
@@ -56,7 +56,7 @@ def test_a_resumed_part_becomes_private(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("existing", [None, 0o640])
 async def test_a_journal_and_the_files_beside_it_are_private(tmp_path: Path, existing: int | None) -> None:
-    """An existing one keeps its mode."""
+    """An existing journal keeps its mode."""
     path = tmp_path / "job.db"
     if existing is not None:
         path.touch(existing)
@@ -71,14 +71,14 @@ async def test_a_journal_and_the_files_beside_it_are_private(tmp_path: Path, exi
 
 
 async def test_a_saved_sandbox_is_private(tmp_path: Path) -> None:
-    """It may contain an export."""
+    """The state may contain an export."""
     async with Sandbox() as planhat:
         planhat.save(tmp_path / "all.jsonl")
     assert mode_of(tmp_path / "all.jsonl") == 0o600
 
 
 @pytest.mark.parametrize("how", ["symlink", "dangling", "hardlink"])
-def test_a_link_instead_of_a_part_is_not_written_through(tmp_path: Path, how: str) -> None:
+def test_a_link_in_place_of_a_part_is_not_followed(tmp_path: Path, how: str) -> None:
     """It is removed, and its target stays unchanged."""
     path, part, victim = tmp_path / "all.jsonl", tmp_path / "all.jsonl.part", tmp_path / "victim"
     victim.write_bytes(b"mine")
@@ -113,7 +113,7 @@ def test_a_part_of_another_user_is_not_resumed(tmp_path: Path, how: str, monkeyp
 
 
 def test_make_private_leaves_an_existing_file_unchanged(tmp_path: Path) -> None:
-    """A dangling link exists, too."""
+    """A dangling link counts as an existing file."""
     path, link = tmp_path / "one", tmp_path / "link"
     make_private(path)
     path.write_bytes(b"1")
@@ -123,15 +123,15 @@ def test_make_private_leaves_an_existing_file_unchanged(tmp_path: Path) -> None:
     assert (path.read_bytes(), mode_of(path), sorted(os.listdir(tmp_path))) == (b"1", 0o600, ["link", "one"])
 
 
-def test_a_directory_instead_of_a_part_is_refused(tmp_path: Path) -> None:
+def test_a_directory_in_place_of_a_part_is_refused(tmp_path: Path) -> None:
     """The message names it."""
     (tmp_path / "part").mkdir()
     with pytest.raises(OSError, match="part"):
         create_private(tmp_path / "part")
 
 
-def test_a_file_is_on_the_disk_before_it_gets_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a power cut there is either the old file or the complete new one."""
+def test_a_file_is_synced_before_it_gets_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a power cut, either the old file or the complete new one exists."""
     path, done = tmp_path / "all.jsonl", list[str]()
     replace, fsync = Path.replace, os.fsync
 

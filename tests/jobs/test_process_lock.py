@@ -1,4 +1,4 @@
-"""A lock that one process holds at a time, and that tells who does."""
+"""Test a lock that one process holds at a time and that names its holder."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ sys.stdin.read()
 
 
 def test_a_lock_is_held_until_it_is_released(tmp_path: Path) -> None:
-    """Also against the process that holds it; others are refused and change nothing."""
+    """The same process cannot acquire it twice; others are refused and change nothing."""
     lock = ProcessLock(tmp_path / "lock")
     for _ in range(2):
         with pytest.raises(LockedError) as refused:
@@ -61,8 +61,8 @@ def test_the_first_of_two_that_start_together_holds_the_lock(tmp_path: Path, mon
     lock.release()
 
 
-def test_a_file_of_another_kind_is_not_a_lock(tmp_path: Path) -> None:
-    """It is left as it is."""
+def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
+    """The file is not changed."""
     (tmp_path / "lock").write_bytes(b"content" * 1000)
     with pytest.raises(sqlite3.DatabaseError, match="not a database"):
         ProcessLock(tmp_path / "lock")

@@ -1,4 +1,4 @@
-"""Rows that were not stored: copied unchanged, with the reason, so that they can be sent again."""
+"""Test that rejected rows are copied unchanged, with their reasons, so that they can be sent again."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def source(path: Path, content: bytes | None = None, **options: Any) -> FileSour
 
 
 def test_csv_is_copied_as_csv(tmp_path: Path) -> None:
-    """With line breaks; a malformed line is copied as one cell."""
+    """Line breaks are preserved; a malformed line is copied as one cell."""
     content = b'source_id,title\n1,a\n2,"b,\nb"\n\n3,"c"c\n4\n5,e\n'
     path = rejected(source(tmp_path / "in.csv", content), tmp_path / "out.csv", [1, 2, 3])
     assert path.read_bytes().replace(b"\r\n", b"\n") == (
@@ -50,7 +50,7 @@ def test_csv_is_copied_as_csv(tmp_path: Path) -> None:
 
 
 def test_bytes_of_another_encoding_are_copied_unchanged(tmp_path: Path) -> None:
-    """So that they can be corrected."""
+    """They can be corrected in the copy."""
     made = source(tmp_path / "in.csv", b"source_id,title\n1,caf\xe9\n")
     assert rejected(made, tmp_path / "out.csv", [0]).read_bytes().endswith(b",1,caf\xe9\r\n")
 
@@ -69,7 +69,7 @@ def test_jsonl_is_copied_as_jsonl(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("depth", [400, 900, 980, 1100, 20_000])
 def test_a_deeply_nested_row_is_copied(tmp_path: Path, depth: int) -> None:
-    """As text if it cannot be read; so are the rows beside it."""
+    """It is copied as text if it cannot be read; so are the rows beside it."""
     deep = b'{"title": "a", "custom": {"x": %s}}\n' % (b"[" * depth + b"]" * depth)
     made = source(tmp_path / "in.jsonl", deep + b'{"title": "b"}\n')
     path = rejected(made, tmp_path / "out.jsonl", [0, 1], Outcome.INVALID)
@@ -80,7 +80,7 @@ def test_a_deeply_nested_row_is_copied(tmp_path: Path, depth: int) -> None:
 
 
 def test_parquet_is_copied_as_parquet(tmp_path: Path) -> None:
-    """With the types of its columns."""
+    """The columns keep their types."""
     columns = {"source_id": [str(n) for n in range(2500)], "time_spent": list(range(2500))}
     parquet.write_table(pa.table(columns), tmp_path / "in.parquet", row_group_size=700)
     path = rejected(source(tmp_path / "in.parquet"), tmp_path / "out.parquet", [3, 999, 1000, 2400])
@@ -94,8 +94,8 @@ def test_parquet_is_copied_as_parquet(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["out.csv", "out.jsonl"])
-def test_rows_rejected_again_have_one_reason(tmp_path: Path, name: str) -> None:
-    """The latest."""
+def test_rows_rejected_again_have_only_the_latest_reason(tmp_path: Path, name: str) -> None:
+    """The earlier reason is replaced."""
     content = b"source_id,title\n1,a\n" if name == "out.csv" else b'{"title": "a"}\n'
     once = rejected(source(tmp_path / f"in.{name[4:]}", content), tmp_path / f"once.{name[4:]}", [0])
     twice = rejected(source(once), tmp_path / name, [0], Outcome.DROPPED).read_text()
@@ -104,12 +104,12 @@ def test_rows_rejected_again_have_one_reason(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("outcome", [Outcome.UNKNOWN, Outcome.UNSENT])
 def test_rows_that_need_no_correction_are_not_copied(tmp_path: Path, outcome: Outcome) -> None:
-    """Unknown rows may be stored, and the next run sends unsent ones: no file is created."""
+    """Unknown rows may be stored, and the next run sends unsent ones; no file is created."""
     assert not rejected(source(tmp_path / "in.csv", b"title\na\n"), tmp_path / "out.csv", [0], outcome).exists()
 
 
 def test_rows_refused_with_their_whole_chunk_are_not_copied(tmp_path: Path) -> None:
-    """A rerun sends them unchanged; sent separately too, they could be stored twice."""
+    """A rerun sends them unchanged; if they were sent separately too, they could be stored twice."""
     problems = [
         Problem(outcome=Outcome.REJECTED, reason="wrong token", position=0),
         Problem(outcome=Outcome.INVALID, reason="no subject", position=1),
@@ -125,8 +125,8 @@ def test_rows_refused_with_their_whole_chunk_are_not_copied(tmp_path: Path) -> N
     assert found == [[1], [0, 1]]
 
 
-def test_a_row_noted_twice_counts_once(tmp_path: Path) -> None:
-    """With its first reason: that of an earlier run is abridged."""
+def test_a_row_recorded_twice_is_copied_once(tmp_path: Path) -> None:
+    """The first reason is kept, because that of an earlier run is abridged."""
     entry = Entry(
         number=0, n_rows=2, digest="", is_keyed=True, state=ChunkState.ANSWERED,
         groups=(Group(Outcome.INVALID, "'…' is wrong", (range(2),)),),
@@ -163,7 +163,7 @@ def test_rows_are_not_copied_from_an_input_that_has_changed(tmp_path: Path) -> N
 
 
 def test_the_input_is_not_overwritten(tmp_path: Path) -> None:
-    """Nor is standard input read twice."""
+    """Standard input is not read twice either."""
     made = source(tmp_path / "in.csv", b"title\na\n")
     with pytest.raises(ValueError, match=r"in\.csv would overwrite .*in\.csv: choose another name"):
         Rejects(made, tmp_path / "in.csv")

@@ -1,4 +1,4 @@
-"""The report of a job: one page that needs nothing else, and shows what the journal holds."""
+"""Test the report of a job: one self-contained page with the contents of the journal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 
 
 def job(n_chunks: int = 60) -> Journal:
-    """A journal of two runs: the first was killed a minute after it began, the second began an hour later."""
+    """Return a journal of two runs: the first was killed after a minute, the second began an hour later."""
     journal = Journal(Path("job.db"))
     journal.job = {"model": "tickets", "bytes": 1234, "columns": {"title": "<b>"}}
     journal.runs = [
@@ -40,8 +40,8 @@ def job(n_chunks: int = 60) -> Journal:
     return journal
 
 
-def test_the_page_is_whole_and_needs_nothing_from_elsewhere() -> None:
-    """Well formed, without scripts or addresses; what comes from a row is text."""
+def test_the_page_is_well_formed_and_self_contained() -> None:
+    """It has no scripts or addresses; values of rows are escaped."""
     content = page(job(), name="job.db")
     ET.fromstring(  # noqa: S314 - our own
         content.replace("<!DOCTYPE html>", "").replace('<meta charset="utf-8">', "")
@@ -55,7 +55,7 @@ def test_the_page_is_whole_and_needs_nothing_from_elsewhere() -> None:
 
 
 def test_charts_show_working_time() -> None:
-    """The hour between two runs is left out."""
+    """The hour between two runs is omitted."""
     rows, pace, latency = charts(job())
     assert rows.points[0] == (0.0, 0.0)
     assert rows.points[-1] == (60.0 + 2 * 29 + 1.5, 6000)
@@ -64,7 +64,7 @@ def test_charts_show_working_time() -> None:
 
 
 def test_an_empty_journal_has_a_page_too() -> None:
-    """Nothing was sent yet."""
+    """No row was sent yet."""
     journal = Journal(Path("job.db"))
     assert "0 rows in 0 s" in page(journal, name="job.db")
     journal.runs = [Run(number=1, started=1.0, seen=1.0)]
@@ -74,7 +74,7 @@ def test_an_empty_journal_has_a_page_too() -> None:
 
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
 def test_the_page_renders(tmp_path: Path) -> None:
-    """In a browser without a network, it is not blank: its lines and bars have their colours."""
+    """A browser without a network shows the colours of its lines and bars."""
     assert CHROMIUM is not None
     (tmp_path / "report.html").write_text(page(job(), name="job.db"))
     options = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=1400,1000")
@@ -88,7 +88,7 @@ def test_the_page_renders(tmp_path: Path) -> None:
 
 
 def colours_of(png: bytes) -> set[tuple[int, int, int]]:
-    """The colours of an image of 8 bits a channel."""
+    """Return the colours of an image with 8 bits a channel."""
     width, height, _, kind = struct.unpack(">IIBB", png[16:26])
     size = {2: 3, 6: 4}[kind]
     packed, at = b"", 8
@@ -107,7 +107,7 @@ def colours_of(png: bytes) -> set[tuple[int, int, int]]:
 
 
 def undo_filter(kind: int, line: bytearray, above: bytearray, size: int) -> None:
-    """Undo what a line of an image was filtered with, as the PNG standard has it."""
+    """Undo the filter of a line of an image, as the PNG standard defines it."""
     for n in range(len(line)):
         a, b, c = (line[n - size], above[n], above[n - size]) if n >= size else (0, above[n], 0)
         paeth = min((abs(b - c), 0, a), (abs(a - c), 1, b), (abs(a + b - 2 * c), 2, c))[2]

@@ -1,4 +1,4 @@
-"""Rows from files: a row that cannot be read is reported, and the rows after it are read."""
+"""Test rows from files: an unreadable row is reported, and the rows after it are read."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=
 
 
 def made(path: Path, content: str | bytes | None = None, *, maps: tuple[str, ...] = (), **options: Any) -> FileSource:
-    """A source on a file, of this content if one is given."""
+    """Return a source for a file, with this content if given."""
     if content is not None:
         path.write_bytes(content.encode() if isinstance(content, str) else content)
     return FileSource(path, FieldMapping.parse(Ticket, maps=maps), **options)
@@ -40,12 +40,12 @@ def made(path: Path, content: str | bytes | None = None, *, maps: tuple[str, ...
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where a module's files may overwrite each other: hypothesis needs one for many examples."""
+    """Return a folder whose files may be overwritten by each example of hypothesis."""
     return tmp_path_factory.mktemp("sources")
 
 
 def read(folder: Path, content: str | bytes, *, name: str = "tickets.csv", **options: Any) -> list[Any]:
-    """The rows of a file of this content."""
+    """Return the rows of a file with this content."""
     return list(made(folder / name, content, **options))
 
 
@@ -54,7 +54,7 @@ def titles(rows: Any) -> list[Any]:
 
 
 def refused(folder: Path, content: str | bytes, *, name: str = "tickets.csv", **options: Any) -> str:
-    """The message about a file that cannot be used, the same before and while it is read."""
+    """Return the message about an unusable file, which is the same before and while it is read."""
     with pytest.raises(SourceError) as checked:
         made(folder / name, content, **options).check_beginning()
     with pytest.raises(SourceError) as caught:
@@ -74,18 +74,18 @@ def test_a_csv_has_any_mark_and_line_ends(folder: Path, mark: bytes, end: str, e
 
 
 def test_a_quoted_cell_may_contain_anything(folder: Path) -> None:
-    """Commas, doubled quotes, and line breaks of each kind, exactly as they are."""
+    """Commas, doubled quotes and every kind of line break are preserved."""
     rows = read(folder, 'title,status\n"a, ""b""\nc\r\nd\re",open\nnext,closed\n')
     assert rows == [{"title": 'a, "b"\nc\r\nd\re', "status": "open"}, {"title": "next", "status": "closed"}]
 
 
-def test_quotes_need_not_be_at_the_ends_of_a_cell(folder: Path) -> None:
-    """Inside an unquoted cell they are themselves."""
+def test_quotes_inside_an_unquoted_cell_are_literal(folder: Path) -> None:
+    """They need no escaping there."""
     assert read(folder, 'title\n5" disk\n') == [{"title": '5" disk'}]
 
 
 def test_blank_lines_are_ignored(folder: Path) -> None:
-    """Of a CSV as of JSONL, also at the end; the lines after them keep their numbers."""
+    """CSV and JSONL may contain them anywhere; the lines after them keep their numbers."""
     assert read(folder, "title,url\n\na,b\n\r\n\nc\n\n") == [
         {"title": "a", "url": "b"},
         Unreadable("line 6: 1 cell, but the header has 2"),
@@ -98,7 +98,7 @@ def test_blank_lines_are_ignored(folder: Path) -> None:
 
 @pytest.mark.parametrize(("line", "cells"), [("1", "1 cell"), ("1,2,3", "3 cells"), ("1,2,", "3 cells")])
 def test_a_row_of_another_length_is_reported(folder: Path, line: str, cells: str) -> None:
-    """It is ambiguous which cell is missing or redundant; the rows around it are read."""
+    """It is unclear which cell is missing or redundant; the rows around it are read."""
     rows = read(folder, f'title,url\n"a\nb",c\n{line}\nd,e\n')
     assert rows == [
         {"title": "a\nb", "url": "c"},
@@ -118,13 +118,13 @@ def test_a_broken_quote_is_reported_and_the_next_row_is_read(folder: Path) -> No
     [('"c,d', "line 3"), ('"c,d\n', "line 3"), ('"c,d\n5,6\ne,f\n', "lines 3 to 5, none of which was read")],
 )
 def test_a_quote_that_is_never_closed_is_reported_with_its_lines(folder: Path, lines: str, where: str) -> None:
-    """The rest of the file is inside it, and does not become a cell."""
+    """It contains the rest of the file, which does not become a cell."""
     rows = read(folder, f"title,url\na,b\n{lines}")
     assert rows == [{"title": "a", "url": "b"}, Unreadable(f"{where}: a quote is opened there and never closed")]
 
 
 def test_the_lines_inside_a_broken_quote_are_reported(folder: Path) -> None:
-    """The next quote closes it, in the middle of a cell; after that line rows are read again."""
+    """The next quote closes it in the middle of a cell; reading continues after that line."""
     assert read(folder, 'title,url\n"c,d\n5,6\n"e",f\ng,h\n') == [
         Unreadable("lines 2 to 4, none of which was read: a quote is closed in the middle of a cell"),
         {"title": "g", "url": "h"},
@@ -142,7 +142,7 @@ def test_a_cell_of_the_wrong_type_affects_only_its_row(folder: Path) -> None:
 
 
 def test_bytes_of_another_encoding_affect_only_their_row(folder: Path) -> None:
-    """One missing row is better than half a file in the wrong encoding."""
+    """One missing row is better than a whole file in the wrong encoding."""
     rows = read(folder, "title\ncafé\n".encode() + "café\n".encode("latin-1") + "thé\n".encode())
     assert rows == [
         {"title": "café"},
@@ -152,13 +152,13 @@ def test_bytes_of_another_encoding_affect_only_their_row(folder: Path) -> None:
 
 
 def test_bytes_of_another_encoding_are_ignored_in_other_columns(folder: Path) -> None:
-    """Only what is sent must be right."""
+    """Only columns that are sent must be readable."""
     assert read(folder, b"Subject,Notes\na,\xff\n", maps=("title=Subject",)) == [{"title": "a"}]
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "utf-16-le", "utf-32", "utf-8-sig"])
 def test_a_csv_is_read_in_the_given_encoding(folder: Path, encoding: str) -> None:
-    """Byte order marks are understood if the encoding has them."""
+    """Byte order marks are recognised if the encoding has them."""
     assert read(folder, "title\ncafé\n".encode(encoding), encoding=encoding) == [{"title": "café"}]
 
 
@@ -178,21 +178,19 @@ def test_a_csv_is_read_in_the_given_encoding(folder: Path, encoding: str) -> Non
         (b'"title\na\n', (), ": the header cannot be read: unexpected end of data"),
     ],
 )  # fmt: skip
-def test_a_csv_that_cannot_be_used_is_refused(
-    folder: Path, content: bytes, maps: tuple[str, ...], message: str
-) -> None:
-    """Before any row is read, because of its encoding, its columns or its header."""
+def test_an_unusable_csv_is_refused(folder: Path, content: bytes, maps: tuple[str, ...], message: str) -> None:
+    """Its encoding, columns or header are wrong; no row is read."""
     assert refused(folder, content, maps=maps) == f"tickets.csv{message}"
 
 
 def test_a_csv_that_is_not_utf_16_is_refused(folder: Path) -> None:
-    """The header cannot be read then."""
+    """Its header cannot be read."""
     said = refused(folder, b"title\na\n", encoding="utf-16")
     assert said.startswith("tickets.csv: the header cannot be read: ")  # the rest is Python's own
 
 
 def test_a_decoding_error_of_utf_16_ends_the_file_and_is_reported(folder: Path) -> None:
-    """Bytes of UTF-16 do not say where the next character begins."""
+    """The next character of UTF-16 cannot be found."""
     content = ("title\n" + "a\n" * 9000).encode("utf-16") + b"\x00\xd8" * 2 + "b\n".encode("utf-16-le")
     rows = read(folder, content, encoding="utf-16")
     assert len(rows) > 4000
@@ -202,20 +200,20 @@ def test_a_decoding_error_of_utf_16_ends_the_file_and_is_reported(folder: Path) 
 
 @pytest.mark.parametrize("encoding", ["klingon", "hex", ""])
 def test_an_unknown_encoding_is_refused(tmp_path: Path, encoding: str) -> None:
-    """So are Python's encodings of bytes."""
+    """Python's encodings of bytes are refused too."""
     with pytest.raises(SourceError) as caught:
         FileSource(tmp_path / "tickets.csv", FieldMapping(record=Ticket), encoding=encoding)
     assert str(caught.value) == f"unknown encoding {encoding!r}"
 
 
-def test_columns_that_are_not_read_may_have_one_name(folder: Path) -> None:
-    """A mapping says which columns matter."""
+def test_columns_that_are_not_read_may_share_a_name(folder: Path) -> None:
+    """A mapping selects the relevant columns."""
     assert read(folder, "Subject,,\na,,\n", maps=("title=Subject",)) == [{"title": "a"}]
 
 
 @pytest.mark.parametrize(("name", "content"), [("t.csv", b""), ("t.csv", b"title,url\n"), ("t.jsonl", b"")])
-def test_a_file_without_rows_has_none(folder: Path, name: str, content: bytes) -> None:
-    """This is not an error."""
+def test_a_file_without_rows_is_valid(folder: Path, name: str, content: bytes) -> None:
+    """Reading it yields no rows and raises no error."""
     source = made(folder / name, content)
     source.check_beginning()
     assert list(source) == []
@@ -223,7 +221,7 @@ def test_a_file_without_rows_has_none(folder: Path, name: str, content: bytes) -
 
 @pytest.mark.parametrize("name", ["t.csv", "t.jsonl"])
 def test_a_value_may_be_huge(folder: Path, name: str) -> None:
-    """Python's own limit of 128 KiB for a cell is lifted."""
+    """Python's limit of 128 KiB for a cell is lifted."""
     text = "x" * 1_000_000
     content = f"title\n{text}\n" if name == "t.csv" else f'{{"title":"{text}"}}'
     assert read(folder, content, name=name) == [{"title": text}]
@@ -258,20 +256,20 @@ def test_a_jsonl_line_that_is_not_an_object_affects_only_its_row(folder: Path, l
 
 
 def test_jsonl_may_be_mapped_too(folder: Path) -> None:
-    """Columns are the objects' keys then."""
+    """The columns are the objects' keys."""
     assert read(folder, b'{"Subject":"a","x":1}', name="t.jsonl", maps=("title=Subject",)) == [{"title": "a"}]
 
 
 @pytest.mark.parametrize("name", ["gone.csv", "gone.jsonl"])
 def test_a_missing_file_is_refused(tmp_path: Path, name: str) -> None:
-    """When the source is created, before anything is sent."""
+    """The constructor raises, before any row is sent."""
     with pytest.raises(SourceError) as caught:
         FileSource(tmp_path / name, FieldMapping(record=Ticket))
     assert str(caught.value) == f"{tmp_path / name}: No such file or directory"
 
 
 def test_a_file_that_is_removed_later_is_refused(tmp_path: Path) -> None:
-    """When the reading begins."""
+    """The error is raised when reading begins."""
     source = made(tmp_path / "t.csv", "title\n")
     source.path.unlink()
     with pytest.raises(SourceError) as caught:
@@ -280,7 +278,7 @@ def test_a_file_that_is_removed_later_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_directory_is_refused(tmp_path: Path) -> None:
-    """For any format, as soon as the source is created."""
+    """The constructor raises for any format."""
     with pytest.raises(SourceError) as caught:
         FileSource(tmp_path, FieldMapping(record=Ticket), format="csv")
     assert str(caught.value) == f"{tmp_path} is a directory: name a file in it"
@@ -288,7 +286,7 @@ def test_a_directory_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["tickets.xlsx", "tickets", ".csv"])
 def test_a_suffix_that_implies_no_format_is_refused(tmp_path: Path, name: str) -> None:
-    """The message lists those that do."""
+    """The message lists the suffixes that do."""
     with pytest.raises(SourceError) as caught:
         made(tmp_path / name, "title\n")
     said = str(caught.value).removeprefix(f"{tmp_path / name}: ")
@@ -307,8 +305,8 @@ def test_the_format_is_given_or_implied_by_the_suffix(
 
 
 @pytest.mark.slow
-def test_the_position_in_the_file_is_known_while_it_is_read(tmp_path: Path) -> None:
-    """Nothing at first, all of it at the end."""
+def test_the_position_in_the_file_is_available_while_it_is_read(tmp_path: Path) -> None:
+    """It is zero at first and the size of the file at the end."""
     source = made(tmp_path / "t.jsonl", b'{"a":1}\n' * 100_000)
     at_first = source.bytes_read
     rows = iter(source)
@@ -321,7 +319,7 @@ def test_the_position_in_the_file_is_known_while_it_is_read(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("name", ["t.csv", "t.jsonl"])
 def test_a_file_is_read_in_few_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Each read takes Python's global lock from a job's journal."""
+    """Each read holds Python's global lock, which a job's journal needs."""
     pieces: list[int] = []
     readinto = SteadyFile.readinto
 
@@ -337,14 +335,14 @@ def test_a_file_is_read_in_few_pieces(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_a_source_may_be_read_again(tmp_path: Path) -> None:
-    """Each time from the beginning, as after a check."""
+    """Each reading starts at the beginning, for example after a check."""
     source = made(tmp_path / "t.csv", "title\na\nb\n")
     source.check_beginning()
     assert list(source) == list(source) == [{"title": "a"}, {"title": "b"}]
 
 
 def test_a_csv_file_is_closed(folder: Path) -> None:
-    """Otherwise programs that turn warnings into errors could not read any CSV."""
+    """Otherwise programs that turn warnings into errors could not read CSV files."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         made(folder / "t.csv", "title\na\nb\n").check_beginning()
@@ -366,7 +364,7 @@ def test_a_pipe_is_refused(format_: Format) -> None:
 
 
 def test_a_file_that_is_redirected_is_read_from_its_beginning(tmp_path: Path) -> None:
-    """`upsert tickets /dev/stdin --format csv < tickets.csv` names a regular file."""
+    """For example, `upsert tickets /dev/stdin --format csv < tickets.csv` names a regular file."""
     path = tmp_path / "tickets.csv"
     path.write_text("title\na\n")
     with path.open("rb") as file:
@@ -380,7 +378,7 @@ def test_a_file_that_is_redirected_is_read_from_its_beginning(tmp_path: Path) ->
 def test_csv_written_by_a_program_is_read_unchanged(
     folder: Path, table: list[tuple[str, str, str]], quoting: Any
 ) -> None:
-    """With any texts; empty ones are left out."""
+    """The texts may be any; empty ones are omitted."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, quoting=quoting)
     writer.writerows([("title", "description", "custom.X"), *table])
@@ -395,7 +393,7 @@ def test_csv_written_by_a_program_is_read_unchanged(
 @steady
 @given(st.lists(st.integers(0, 9) | st.sampled_from(["a,b,c", "a", '"a"b,c', ",,,", "\xff,c", "x,y\x00,"])))
 def test_no_good_row_of_a_csv_is_lost_among_bad_ones(folder: Path, lines: list[int | str]) -> None:
-    """Good rows in are good rows out, in order, and each bad line is one row that cannot be read."""
+    """Good rows are read in order, and each bad line is one unreadable row."""
     text = [line if isinstance(line, str) else f'{line},"{line}\n"' for line in lines]
     rows = read(folder, "\n".join(["title,url", *text]).encode("latin-1"))
     expected = [None if isinstance(line, str) else {"title": str(line), "url": f"{line}\n"} for line in lines]
@@ -405,7 +403,7 @@ def test_no_good_row_of_a_csv_is_lost_among_bad_ones(folder: Path, lines: list[i
 @steady
 @given(st.lists(st.integers(0, 9) | st.binary(min_size=1, max_size=12)))
 def test_no_good_row_of_jsonl_is_lost_among_bad_ones(folder: Path, lines: list[int | bytes]) -> None:
-    """Good rows in are good rows out, in order, with any bytes between them."""
+    """Good rows are read in order, with any bytes between them."""
     junk = [b"!" + line.replace(b"\n", b"?") if isinstance(line, bytes) else line for line in lines]
     content = b"\n".join(line if isinstance(line, bytes) else b'{"title":"%d"}' % line for line in junk)
     rows = read(folder, content, name="t.jsonl")
@@ -413,8 +411,8 @@ def test_no_good_row_of_jsonl_is_lost_among_bad_ones(folder: Path, lines: list[i
     assert [None if isinstance(row, Unreadable) else row for row in rows] == expected
 
 
-def test_half_a_character_in_the_input_is_refused(folder: Path) -> None:
-    """In an answer it is replaced so that the page is not lost; input is never changed."""
+def test_a_lone_surrogate_in_the_input_is_refused(folder: Path) -> None:
+    """An answer with one is repaired so that the page is not lost, but input is never changed."""
     path = folder / "tickets.jsonl"
     path.write_bytes(rb'{"title":"hi \ud83d"}')
     (row,) = FileSource(path, FieldMapping(record=Ticket))
@@ -423,7 +421,7 @@ def test_half_a_character_in_the_input_is_refused(folder: Path) -> None:
 
 @pytest.mark.parametrize("name", ["t.csv", "t.jsonl"])
 def test_rows_are_counted_as_they_are_read(tmp_path: Path, name: str) -> None:
-    """Including those that cannot be used."""
+    """The count includes unusable rows."""
     path = tmp_path / name
     path.write_bytes(b"title\na\nb,c\nd\n" if name == "t.csv" else b'{"title":"a"}\n7\n{"title":"d"}\n')
     rows = FileSource(path, FieldMapping.parse(Ticket))
@@ -442,16 +440,16 @@ def test_rows_are_counted_as_they_are_read(tmp_path: Path, name: str) -> None:
          ["a", "line 2: not JSON in UTF-8: it holds a NUL", "c"]),
     ],
 )  # fmt: skip
-def test_mixed_line_ends_half_a_line_and_a_nul_break_nothing(
+def test_mixed_line_ends_half_a_line_and_a_nul_are_accepted(
     folder: Path, name: str, content: bytes, expected: list[str]
 ) -> None:
-    """Each line is a row or a reason why it is not."""
+    """Each line is either a row or an error."""
     assert titles(read(folder, content, name=name)) == expected
 
 
 @pytest.mark.slow
 def test_fifty_megabytes_in_one_cell_are_one_row(tmp_path: Path) -> None:
-    """It is too large for a call and is refused alone when chunks are cut; the rows around it are read."""
+    """The row is too large for a call and is refused on its own; the rows around it are read."""
     content = b'source_id,title\n1,a\n2,"' + b"x" * 50_000_000 + b'"\n3,c\n'
     assert [len(title) for title in titles(made(tmp_path / "t.csv", content))] == [1, 50_000_000, 1]
 
@@ -490,7 +488,7 @@ def rewrite(path: Path) -> None:
 def test_a_file_that_changes_while_it_is_read_is_refused(
     tmp_path: Path, change: Callable[[Path], None], message: str
 ) -> None:
-    """Before its last rows are read: half a row does not count as a row."""
+    """The error is raised before its last rows are yielded, so that half a row is not taken for a row."""
     path = tmp_path / "t.csv"
     rows = iter(made(path, b"source_id,title\n" + b"".join(b"%d,%s\n" % (n, b"x" * 1000) for n in range(500))))
     assert len(titles([next(rows)])) == 1
@@ -514,14 +512,14 @@ def test_gzip_is_recognised_by_its_suffix(tmp_path: Path, name: str) -> None:
     "damage", [lambda packed: packed[:-9], lambda packed: b"PK" + packed[2:], lambda packed: packed[:20] + b"\xff" * 9]
 )
 def test_a_damaged_gzip_is_refused(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
-    """The message names it."""
+    """The message names the file."""
     lines = b"".join(b"%d,title %d\n" % (n, n) for n in range(1000))
     source = made(tmp_path / "t.csv.gz", damage(gzip.compress(b"source_id,title\n" + lines)))
     with pytest.raises(SourceError, match=r"t\.csv\.gz is not a complete gzip file: "):
         list(source)
 
 
-def test_standard_input_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_standard_input_is_read_only_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The check of its beginning loses no rows."""
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(b"source_id,title\n1,a\n2,b\n"))))
     source = FileSource(STANDARD_INPUT, FieldMapping.parse(Ticket), format="csv")
@@ -538,7 +536,7 @@ def test_standard_input_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_standard_input_needs_a_format(format_: Any, message: str) -> None:
-    """One that can be read from its beginning."""
+    """The format must be readable from the beginning."""
     with pytest.raises(SourceError, match=message):
         FileSource(STANDARD_INPUT, FieldMapping.parse(Ticket), format=format_)
 
@@ -549,7 +547,7 @@ def table(path: Path, columns: dict[str, list[Any]]) -> Path:
 
 
 def test_parquet_is_read_by_row_groups(tmp_path: Path) -> None:
-    """Nulls are left out, times and lists keep their types, and only mapped columns are read."""
+    """Nulls are omitted, times and lists keep their types, and only mapped columns are read."""
     at = datetime(2024, 5, 31, tzinfo=UTC)
     path = table(
         tmp_path / "t.parquet",
@@ -566,7 +564,7 @@ def test_parquet_is_read_by_row_groups(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_parquet_is_refused(tmp_path: Path) -> None:
-    """So are a truncated file and columns that do not fit."""
+    """A truncated file and wrong columns are refused too."""
     with pytest.raises(SourceError, match=r"t\.parquet is not a Parquet file that can be read"):
         made(tmp_path / "t.parquet", b"source_id\n1\n").check_beginning()
     path = table(tmp_path / "u.parquet", {"titel": ["a"]})
@@ -578,7 +576,7 @@ def test_a_file_that_is_not_parquet_is_refused(tmp_path: Path) -> None:
 
 
 def test_jsonl_and_parquet_have_the_same_rows(tmp_path: Path) -> None:
-    """Row for row."""
+    """They are equal row by row."""
     rows = [{"source_id": str(n), "title": f"t{n}"} for n in range(5)]
     lines = made(tmp_path / "t.jsonl", "".join(json.dumps(row) + "\n" for row in rows).encode())
     path = table(tmp_path / "t.parquet", {name: [row[name] for row in rows] for name in rows[0]})
@@ -589,7 +587,7 @@ def test_jsonl_and_parquet_have_the_same_rows(tmp_path: Path) -> None:
 def test_a_parquet_file_that_changes_while_it_is_read_is_refused(
     tmp_path: Path, change: Callable[[Path], None]
 ) -> None:
-    """Before a row of the new content is read."""
+    """The error is raised before a row of the new content is read."""
     path = tmp_path / "t.parquet"
     columns = {"source_id": [str(n) for n in range(5000)], "title": ["x" * 100] * 5000}
     parquet.write_table(pa.table(columns), path, row_group_size=1000)

@@ -1,4 +1,4 @@
-"""Rows read in a thread."""
+"""Test rows that are read in a thread."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Source:
 
 @pytest.mark.parametrize("n_rows", [0, 1, 100, 1234])
 async def test_all_rows_come_in_order_and_the_thread_ends(n_rows: int) -> None:
-    """For any number of rows, and for sources that are not generators."""
+    """This holds for any number of rows, and for sources that are not generators."""
     source = Source(n_rows)
     for rows in (source, range(n_rows)):
         assert [row async for row in ThreadedSource(rows, {})] == list(range(n_rows))
@@ -49,7 +49,7 @@ async def test_all_rows_come_in_order_and_the_thread_ends(n_rows: int) -> None:
 
 
 async def test_an_error_of_the_source_is_raised_after_its_rows() -> None:
-    """Where the rows are awaited, after the thread has ended."""
+    """It is raised where the rows are awaited, after the thread has ended."""
     source = Source(150, error=OSError("gone"))
     rows = aiter(ThreadedSource(source, {}))
     assert [await anext(rows) for _ in range(150)] == list(range(150))
@@ -60,7 +60,7 @@ async def test_an_error_of_the_source_is_raised_after_its_rows() -> None:
 
 @pytest.mark.parametrize("n_read", [1, 100, 101, 450])
 async def test_an_abandoned_source_is_closed_and_its_thread_ends(n_read: int) -> None:
-    """It is read only a few batches ahead."""
+    """The thread reads only a few batches ahead."""
     source = Source(1_000_000)
     rows = aiter(ThreadedSource(source, {}))
     for _ in range(n_read):
@@ -71,7 +71,7 @@ async def test_an_abandoned_source_is_closed_and_its_thread_ends(n_read: int) ->
 
 
 async def test_the_thread_of_a_cancelled_reader_ends() -> None:
-    """Even while it waits for the first row."""
+    """It ends even while it waits for the first row."""
     going_on = threading.Event()
 
     def slow() -> Iterator[int]:

@@ -1,4 +1,4 @@
-"""Jobs: how a rerun treats rows that were sent before, however the run before it ended."""
+"""Test how a rerun of a job treats rows sent before, however the earlier run ended."""
 
 from __future__ import annotations
 
@@ -99,8 +99,8 @@ async def states(path: Path) -> list[ChunkState]:
         return [entry.state for entry in journal.entries.values()]
 
 
-async def test_a_job_that_is_run_again_sends_nothing(planhat: Sandbox, tmp_path: Path) -> None:
-    """Its result is that of the first run, and so are its problems."""
+async def test_a_completed_job_sends_no_rows_again(planhat: Sandbox, tmp_path: Path) -> None:
+    """The rerun has the result and the problems of the first run."""
     path, rows = tmp_path / "job.db", [*tickets(4), {"title": "keyless"}, *tickets(7)[4:]]
     results = [await upsert_on(planhat, Tickets, rows, path, concurrency=4, chunk_size=3) for _ in range(2)]
     assert [counted(result) for result in results] == [{"created": 7, "invalid": 1}] * 2
@@ -109,8 +109,8 @@ async def test_a_job_that_is_run_again_sends_nothing(planhat: Sandbox, tmp_path:
     assert n_writes(planhat) == 3
 
 
-async def test_each_chunk_is_handed_out_as_it_ends(planhat: Sandbox, tmp_path: Path) -> None:
-    """Including those of earlier runs."""
+async def test_each_chunk_is_yielded_as_it_ends(planhat: Sandbox, tmp_path: Path) -> None:
+    """This includes the chunks of earlier runs."""
     ended: list[ChunkResult] = []
     for _ in range(2):
         ended.clear()
@@ -118,8 +118,8 @@ async def test_each_chunk_is_handed_out_as_it_ends(planhat: Sandbox, tmp_path: P
         assert [chunk.number for chunk in ended] == [0, 1]
 
 
-async def test_a_job_that_is_stopped_before_it_begins_sends_nothing(planhat: Sandbox, tmp_path: Path) -> None:
-    """And is not done."""
+async def test_a_job_that_is_stopped_before_it_begins_sends_no_rows(planhat: Sandbox, tmp_path: Path) -> None:
+    """The job is not done."""
     async with session_on(planhat) as session:
         job = UpsertJob(Tickets(session), tickets(4), journal=tmp_path / "job.db")
         job.stop()
@@ -127,8 +127,8 @@ async def test_a_job_that_is_stopped_before_it_begins_sends_nothing(planhat: San
     assert (job.is_done, n_writes(planhat)) == (False, 0)
 
 
-async def test_without_a_journal_nothing_is_remembered(planhat: Sandbox) -> None:
-    """The rows are sent each time."""
+async def test_without_a_journal_each_run_sends_all_rows(planhat: Sandbox) -> None:
+    """A rerun does not know which rows were sent."""
     for _ in range(2):
         async with session_on(planhat) as session:
             result = await run_upsert(Tickets(session), tickets(4), chunk_size=2)
@@ -138,10 +138,8 @@ async def test_without_a_journal_nothing_is_remembered(planhat: Sandbox) -> None
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("number", range(4))
-async def test_a_killed_job_of_keyed_rows_goes_on_where_it_was(
-    planhat: Sandbox, tmp_path: Path, moment: str, number: int
-) -> None:
-    """What was answered by then is not sent again; what was in flight is."""
+async def test_a_killed_job_of_keyed_rows_resumes(planhat: Sandbox, tmp_path: Path, moment: str, number: int) -> None:
+    """Answered chunks are not sent again; chunks in flight are."""
     path, rows = tmp_path / "job.db", tickets(8)
     network = Watched(planhat.url)
     setattr(network, moment, lambda at: at == number and saved(path, path.with_name("left.db")))
@@ -156,7 +154,7 @@ async def test_a_killed_job_of_keyed_rows_goes_on_where_it_was(
 async def test_keyless_rows_that_were_in_flight_at_a_kill_are_unknown(
     planhat: Sandbox, tmp_path: Path, moment: str
 ) -> None:
-    """They are listed, and not sent again, however often the job is run; what had not left is sent."""
+    """They are listed and never sent again by default; rows not sent before are sent."""
     path, left = tmp_path / "job.db", tmp_path / "left.db"
 
     network = Watched(planhat.url)
@@ -177,10 +175,10 @@ async def test_keyless_rows_that_were_in_flight_at_a_kill_are_unknown(
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("number", range(4))
-async def test_a_killed_job_whose_journal_was_copied_without_its_log_doubles_nothing(
+async def test_a_journal_copied_without_its_log_causes_no_duplicates(
     planhat: Sandbox, tmp_path: Path, moment: str, number: int
 ) -> None:
-    """The file itself knows of every chunk before it leaves; what it does not know the end of is unknown."""
+    """The main file holds every chunk before it is sent; a chunk without an end is unknown."""
     path, left = tmp_path / "job.db", tmp_path / "left.db"
 
     def kill(at: int) -> None:
@@ -202,7 +200,7 @@ async def test_a_killed_job_whose_journal_was_copied_without_its_log_doubles_not
 
 
 async def killed_notes(planhat: Sandbox, path: Path, *, arrives: bool) -> None:
-    """Kill a job of six notes when the second of three chunks is in flight, and has arrived or not."""
+    """Kill a job of six notes while the second of three chunks is in flight, and has arrived or not."""
     whole = path.with_name("whole.db")
 
     def kill(at: int) -> None:
@@ -222,7 +220,7 @@ async def killed_notes(planhat: Sandbox, path: Path, *, arrives: bool) -> None:
 
 
 async def test_unknown_rows_are_sent_again_on_request(planhat: Sandbox, tmp_path: Path) -> None:
-    """Those that had arrived are there twice then, which is why one has to ask."""
+    """Rows that had arrived are duplicated then, which is why this is optional."""
     path = tmp_path / "job.db"
     await killed_notes(planhat, path, arrives=True)
     result = await upsert_on(planhat, Notes, notes(6), path, concurrency=4, resend_unknown=True)
@@ -231,10 +229,8 @@ async def test_unknown_rows_are_sent_again_on_request(planhat: Sandbox, tmp_path
 
 
 @pytest.mark.parametrize("arrives", [True, False])
-async def test_unknown_rows_are_looked_for_by_values_that_are_unique(
-    planhat: Sandbox, tmp_path: Path, *, arrives: bool
-) -> None:
-    """What is there is created, what is not is sent: in the end each row is there once."""
+async def test_unknown_rows_are_verified_by_unique_values(planhat: Sandbox, tmp_path: Path, *, arrives: bool) -> None:
+    """Found rows are created, missing ones are sent: in the end each row exists once."""
     path = tmp_path / "job.db"
     await killed_notes(planhat, path, arrives=arrives)
     looked_for: dict[str, Any] = {"verify_by": ["subject"], "verify_wait": 0.0}
@@ -244,8 +240,8 @@ async def test_unknown_rows_are_looked_for_by_values_that_are_unique(
     assert await states(path) == [ChunkState.ANSWERED] * 3
 
 
-async def test_a_row_that_did_not_leave_is_sent_by_the_next_run(planhat: Sandbox, tmp_path: Path) -> None:
-    """Also one without a key, and one that was refused with everything else by a wrong token."""
+async def test_an_unsent_row_is_sent_by_the_next_run(planhat: Sandbox, tmp_path: Path) -> None:
+    """This includes a row without a key, and one refused because of a wrong token."""
     path = tmp_path / "job.db"
     refused = AuthenticationError("wrong token", status=401)
     first = await upsert_on(planhat, Notes, notes(6), path, Watched(planhat.url, before=fail_at(1, refused)))
@@ -256,7 +252,7 @@ async def test_a_row_that_did_not_leave_is_sent_by_the_next_run(planhat: Sandbox
 
 
 async def test_writes_to_one_key_keep_their_order_across_runs(planhat: Sandbox, tmp_path: Path) -> None:
-    """A row that is sent again is followed by what was sent after it, though that was answered."""
+    """Rows after one that is sent again are sent again too, even if they were answered."""
     path, rows = tmp_path / "job.db", [*tickets(2, title="old"), *tickets(2, title="new")]
     first = await upsert_on(planhat, Tickets, rows, path, Watched(planhat.url, before=fail_at(0, LOST)))
     assert counted(first) == {"created": 2, "unknown": 2}
@@ -266,7 +262,7 @@ async def test_writes_to_one_key_keep_their_order_across_runs(planhat: Sandbox, 
 
 
 async def test_writes_to_one_key_keep_their_order_when_a_rerun_is_stopped(planhat: Sandbox, tmp_path: Path) -> None:
-    """What the rerun did not come to follows in the run after it; what shares no key is not sent again."""
+    """The run after it sends the remaining rows; rows without a common key are not sent again."""
     path, (other, mine) = tmp_path / "job.db", tickets(2)
     rows = [mine | {"title": "old"}, mine | {"title": "new"}, other]
     first = await upsert_on(planhat, Tickets, rows, path, chunk_size=1)
@@ -285,14 +281,14 @@ async def test_writes_to_one_key_keep_their_order_when_a_rerun_is_stopped(planha
         assert (result.ok, title_of(planhat, mine), n_writes(planhat)) == (True, "new", n_sent)
 
 
-async def test_a_job_that_is_stopped_ends_what_is_in_flight(planhat: Sandbox, tmp_path: Path) -> None:
-    """Nothing is unknown, and the next run does the rest."""
+async def test_a_stopped_job_waits_for_chunks_in_flight(planhat: Sandbox, tmp_path: Path) -> None:
+    """No row is unknown, and the next run sends the rest."""
     path = tmp_path / "job.db"
     async with session_on(planhat) as session:
         async with UpsertJob(Notes(session), notes(8), journal=path, chunk_size=2, concurrency=1) as job:
             async for _ in job:
                 job.stop()
-        # The second chunk had begun when the first was handed out.
+        # The second chunk had begun when the first was yielded.
         assert (job.result.created, job.result.unknown) == (4, 0)
         result = await run_upsert(Notes(session), notes(8), journal=path, chunk_size=2, concurrency=1)
     assert counted(result) == {"created": 8}
@@ -301,7 +297,7 @@ async def test_a_job_that_is_stopped_ends_what_is_in_flight(planhat: Sandbox, tm
 
 @pytest.mark.parametrize("at", [0, 1])
 async def test_a_job_that_is_stopped_with_its_last_chunk_is_done(planhat: Sandbox, tmp_path: Path, at: int) -> None:
-    """Nothing is left, and the journal knows that the input has ended."""
+    """No row remains, and the journal records the end of the input."""
 
     def stop(number: int) -> None:
         if number == at:
@@ -318,10 +314,10 @@ async def test_a_job_that_is_stopped_with_its_last_chunk_is_done(planhat: Sandbo
 
 
 @pytest.mark.parametrize("way", ["stopped", "refused", "left", "changed"])
-async def test_what_a_run_did_not_come_to_is_accounted_for_by_the_journal(
+async def test_rows_a_run_did_not_reach_have_the_outcomes_in_the_journal(
     planhat: Sandbox, tmp_path: Path, way: str
 ) -> None:
-    """Rows that an earlier run has stored are not called unsent because this one ended before it came to them."""
+    """Rows stored by an earlier run are not reported as unsent if this run ends before it reaches them."""
     path, rows = tmp_path / "job.db", [*tickets(9), {"title": "keyless"}]
     first = await upsert_on(planhat, Tickets, rows, path, Watched(planhat.url, before=fail_at(0, LOST)))
     assert counted(first) == {"created": 7, "unknown": 2, "invalid": 1}
@@ -348,10 +344,10 @@ async def test_what_a_run_did_not_come_to_is_accounted_for_by_the_journal(
 
 @pytest.mark.parametrize("way", ["stopped", "refused", "left"])
 @pytest.mark.parametrize("n_before", [1, 4])
-async def test_rows_that_were_read_and_not_begun_are_accounted_for_once(
+async def test_rows_that_were_read_but_not_begun_are_counted_once(
     planhat: Sandbox, tmp_path: Path, way: str, n_before: int
 ) -> None:
-    """Also where they are in chunks of an earlier run, which are cut otherwise at an early end."""
+    """Their chunks of an earlier run may have been cut differently."""
     path, taken = tmp_path / "job.db", set[int]()
     key = [{"sourceId": f"t{n}"} if n % 3 else {} for n in range(40)]
 
@@ -399,8 +395,8 @@ async def test_rows_that_were_read_and_not_begun_are_accounted_for_once(
     assert third.result.stored + third.result.unknown == 32
 
 
-async def test_a_job_that_is_cancelled_knows_what_did_not_leave(planhat: Sandbox, tmp_path: Path) -> None:
-    """What was in flight is unknown; the rest is sent by the next run, though it has no keys."""
+async def test_a_cancelled_job_distinguishes_unsent_from_unknown_rows(planhat: Sandbox, tmp_path: Path) -> None:
+    """Rows in flight are unknown; the next run sends the others, although they have no keys."""
     path = tmp_path / "job.db"
     held = asyncio.Event()
 
@@ -425,7 +421,7 @@ async def test_a_job_that_is_cancelled_knows_what_did_not_leave(planhat: Sandbox
 async def test_a_job_whose_end_is_cancelled_closes_its_journal(
     planhat: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While it writes that the run has ended: another process may have it all the same."""
+    """The cancellation comes while the end of the run is written; another process may use the journal afterwards."""
     path, opened = tmp_path / "job.db", list[Journal]()
     begun, going_on = threading.Event(), threading.Event()
     save_run = Journal.save_run
@@ -452,8 +448,8 @@ async def test_a_job_whose_end_is_cancelled_closes_its_journal(
     assert await states(path) == [ChunkState.ANSWERED]
 
 
-async def test_a_job_that_is_left_raises_an_error_not_raised_before(planhat: Sandbox, tmp_path: Path) -> None:
-    """And its journal says that it ended by that."""
+async def test_a_closed_job_raises_an_error_not_raised_before(planhat: Sandbox, tmp_path: Path) -> None:
+    """Its journal holds the error that ended the run."""
 
     def rows() -> Iterator[dict[str, Any]]:
         yield from tickets(4)
@@ -469,8 +465,8 @@ async def test_a_job_that_is_left_raises_an_error_not_raised_before(planhat: San
     assert [run.ended_by for run in journal.runs] == ["the input is gone"]
 
 
-async def test_an_option_that_cannot_be_leaves_no_journal(planhat: Sandbox, tmp_path: Path) -> None:
-    """Nor a run in one that is there."""
+async def test_an_invalid_option_creates_no_journal(planhat: Sandbox, tmp_path: Path) -> None:
+    """It adds no run to an existing journal either."""
     path = tmp_path / "job.db"
     async with session_on(planhat) as session:
         with pytest.raises(ValueError, match="concurrency"):
@@ -483,7 +479,7 @@ async def test_an_option_that_cannot_be_leaves_no_journal(planhat: Sandbox, tmp_
 
 
 async def test_any_iterable_is_a_source(planhat: Sandbox, tmp_path: Path) -> None:
-    """Also an async one, as long as it yields the same rows in each run."""
+    """An async one works too, as long as it yields the same rows in each run."""
 
     async def rows() -> AsyncIterator[dict[str, Any]]:
         for row in tickets(5):
@@ -512,7 +508,7 @@ async def test_any_iterable_is_a_source(planhat: Sandbox, tmp_path: Path) -> Non
 async def test_an_input_that_has_changed_is_refused(
     planhat: Sandbox, tmp_path: Path, rows: list[Any], message: str
 ) -> None:
-    """It says which rows; none of them is sent."""
+    """The message names the rows, and no row is sent."""
     async with session_on(planhat) as session:
         await run_upsert(Tickets(session), tickets(4), journal=tmp_path / "job.db", chunk_size=2)
         with pytest.raises(JournalError, match=f"the input has changed: {message}"):
@@ -521,7 +517,7 @@ async def test_an_input_that_has_changed_is_refused(
 
 
 async def test_a_job_of_another_kind_is_refused(planhat: Sandbox, tmp_path: Path) -> None:
-    """It says all that differs, before anything is read."""
+    """The message lists every difference, and no row is read."""
     async with session_on(planhat) as session:
         await run_upsert(Tickets(session), tickets(4), journal=tmp_path / "job.db", chunk_size=2)
         with pytest.raises(JournalError, match=r"another job: model is tasks, was tickets; chunk_size is 3, was 2\."):
@@ -531,8 +527,8 @@ async def test_a_job_of_another_kind_is_refused(planhat: Sandbox, tmp_path: Path
             await run_upsert(Tickets(session), tickets(4), journal=tmp_path / "job.db", chunk_size=2)
 
 
-def test_what_differs_is_said_in_the_most_telling_order() -> None:
-    """What is sent and where, then the file, then how it is read, then how it is cut."""
+def test_differences_are_listed_by_importance() -> None:
+    """First what is sent and where, then the file, then how it is read, then how it is cut."""
     journal = Journal(Path("job.db"))
     journal.job = {"chunk_size": 5, "bytes": 7, "columns": {"b": "x"}, "model": "tickets", "base_url": "u", "n_rows": 9}
     with pytest.raises(JournalError) as refused:
@@ -546,8 +542,8 @@ def test_what_differs_is_said_in_the_most_telling_order() -> None:
     )
 
 
-async def test_a_second_run_at_once_is_refused(planhat: Sandbox, tmp_path: Path) -> None:
-    """The first goes on."""
+async def test_a_concurrent_second_run_is_refused(planhat: Sandbox, tmp_path: Path) -> None:
+    """The first run continues."""
     async with (
         session_on(planhat) as session,
         UpsertJob(Tickets(session), tickets(4), journal=tmp_path / "job.db") as job,
@@ -558,10 +554,10 @@ async def test_a_second_run_at_once_is_refused(planhat: Sandbox, tmp_path: Path)
 
 
 @pytest.mark.parametrize("number", range(2, 8))
-async def test_where_the_journal_cannot_be_written_nothing_more_leaves(
+async def test_no_chunk_is_sent_after_the_journal_cannot_be_written(
     planhat: Sandbox, tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The message says why, and the account is whole; a later run does the rest, and doubles nothing."""
+    """The message says why, and the result is complete; a later run sends the rest without duplicates."""
     fill_disk_after(monkeypatch, [None] * number)
     path = tmp_path / "job.db"
     async with session_on(planhat) as session:
@@ -572,12 +568,12 @@ async def test_where_the_journal_cannot_be_written_nothing_more_leaves(
         n_sent = len(planhat.records("notes"))
         assert n_sent == job.result.created == 2 * ((number - 1) // 2)
         result = await run_upsert(Notes(session), notes(6), journal=path, chunk_size=2, concurrency=1)
-    # What had been answered without a record of it is unknown.
+    # Rows that were answered without a record of it are unknown.
     assert (result.created + result.unknown, result.unknown) == (6, 2 * ((number - 1) % 2 == 0))
     assert subjects(planhat) == [f"note {n}" for n in range(6)]
 
 
-async def test_what_did_not_fit_on_the_disk_is_written_once_the_log_has_made_room(
+async def test_answers_that_did_not_fit_on_the_disk_are_written_once_there_is_space(
     planhat: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Answered rows without a key are not in doubt then, and the run has ended."""
@@ -602,8 +598,8 @@ async def test_what_did_not_fit_on_the_disk_is_written_once_the_log_has_made_roo
     assert journal.job["model"] == "notes"
 
 
-async def test_totals_are_the_whole_jobs(planhat: Sandbox, tmp_path: Path) -> None:
-    """Calls, attempts and seconds of all runs."""
+async def test_totals_include_all_runs_of_the_job(planhat: Sandbox, tmp_path: Path) -> None:
+    """They contain calls, attempts and seconds."""
     for _ in range(3):
         async with session_on(planhat) as session:
             async with UpsertJob(Tickets(session), tickets(4), journal=tmp_path / "job.db", chunk_size=2) as job:
@@ -617,7 +613,7 @@ async def test_totals_are_the_whole_jobs(planhat: Sandbox, tmp_path: Path) -> No
 async def test_the_event_loop_does_not_wait_for_the_disk(
     planhat: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All of SQLite's work, and the digests, are done in one thread of the journal's own."""
+    """All work of SQLite and the digests run in the journal's own thread."""
     names: set[str] = set()
 
     def digested(_: Any) -> str:
@@ -631,10 +627,10 @@ async def test_the_event_loop_does_not_wait_for_the_disk(
 
 
 @pytest.mark.parametrize("keeps", [False, True])
-async def test_an_error_that_ends_a_job_is_kept_without_what_it_quotes(
+async def test_an_error_that_ends_a_job_is_kept_without_quoted_values(
     planhat: Sandbox, tmp_path: Path, *, keeps: bool
 ) -> None:
-    """It may be about a row."""
+    """It may quote a row."""
     rows = [{"sourceId": "secret", "email": "a@b.example", "titel": "x"}]
     options: dict[str, Any] = {"journal": tmp_path / "job.db", "keep_values": keeps, "on_invalid": "raise"}
     async with session_on(planhat) as session:
@@ -644,8 +640,8 @@ async def test_an_error_that_ends_a_job_is_kept_without_what_it_quotes(
     assert ("titel" in (run.ended_by or "")) is keeps
 
 
-async def test_no_row_and_no_token_is_in_the_journal(planhat: Sandbox, tmp_path: Path) -> None:
-    """Not even quotations in reasons, unless values are kept."""
+async def test_the_journal_contains_no_row_and_no_token(planhat: Sandbox, tmp_path: Path) -> None:
+    """By default, it does not contain the values that reasons quote either."""
     rows: list[Any] = [*tickets(2, title="secret title"), {"sourceId": "secret key", "email": "x", "titel": 1}]
     for keeps, name in ((False, "a.db"), (True, "b.db")):
         await upsert_on(planhat, Tickets, rows, tmp_path / name, chunk_size=5000, concurrency=4, keep_values=keeps)
@@ -659,10 +655,10 @@ async def test_no_row_and_no_token_is_in_the_journal(planhat: Sandbox, tmp_path:
 
 
 @pytest.mark.parametrize("n_more", [0, 3])
-async def test_an_answer_is_not_forgotten_where_writing_it_is_cancelled(
+async def test_an_answer_is_kept_if_writing_it_is_cancelled(
     planhat: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_more: int
 ) -> None:
-    """A second Ctrl-C, or several, while a slow disk takes the ends of chunks: what is known of rows stays known."""
+    """Several Ctrl-C may come while a slow disk stores the ends of chunks; no outcome is lost."""
     path, begin, end, ending = tmp_path / "job.db", JournalLedger.begin_chunk, JournalLedger.end_chunk, asyncio.Event()
     gate = threading.Event()
 
@@ -696,8 +692,8 @@ async def test_an_answer_is_not_forgotten_where_writing_it_is_cancelled(
     assert await states(path) == [ChunkState.ANSWERED] * 3
 
 
-async def test_where_rows_stood_is_in_the_file_and_not_in_memory(planhat: Sandbox, tmp_path: Path) -> None:
-    """Where rows with and without a key alternate that would be a range a row."""
+async def test_positions_of_rows_are_in_the_file_and_not_in_memory(planhat: Sandbox, tmp_path: Path) -> None:
+    """If rows with and without a key alternate, each row would be a range of its own."""
     path = tmp_path / "job.db"
     async with session_on(planhat) as session, UpsertJob(Notes(session), notes(6), journal=path, chunk_size=2) as job:
         async for _ in job:
@@ -710,10 +706,10 @@ async def test_where_rows_stood_is_in_the_file_and_not_in_memory(planhat: Sandbo
 
 @pytest.mark.parametrize("at", [0, 1, 2])
 @pytest.mark.parametrize("is_replaced", [True, False])
-async def test_a_job_whose_journal_is_lost_sends_no_other_chunk_and_accounts_for_all(
+async def test_a_job_with_a_deleted_journal_sends_no_more_and_reports_every_row(
     planhat: Sandbox, tmp_path: Path, at: int, *, is_replaced: bool
 ) -> None:
-    """The message says so, even if the last chunk was in flight; answered rows are still reported."""
+    """It raises an error, even after the last chunk; answered rows are still reported."""
     path, copy = tmp_path / "job.db", tmp_path / "copy.db"
     copy.write_bytes(b"")
 
@@ -731,10 +727,10 @@ async def test_a_job_whose_journal_is_lost_sends_no_other_chunk_and_accounts_for
     assert (path.read_bytes() == b"") if is_replaced else not path.exists()
 
 
-async def test_a_chunk_whose_beginning_is_cancelled_is_withdrawn(
+async def test_a_chunk_cancelled_before_it_is_sent_is_withdrawn(
     planhat: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It has not left, so the next run sends its keyless rows; its entry was on the disk already."""
+    """Its entry was already on the disk; the next run sends its keyless rows."""
     path, save = tmp_path / "job.db", Journal.save
     written, held = asyncio.Event(), asyncio.Event()
 
@@ -757,7 +753,7 @@ async def test_a_chunk_whose_beginning_is_cancelled_is_withdrawn(
 
 
 async def test_a_second_job_on_a_session_counts_its_own_calls(planhat: Sandbox, tmp_path: Path) -> None:
-    """Whatever the session has done before, and with a journal or without."""
+    """Earlier calls of the session do not count, with or without a journal."""
     async with session_on(planhat) as session:
         for name in ("one.db", "two.db", None, None):
             path = None if name is None else tmp_path / name

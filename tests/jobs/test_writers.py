@@ -1,4 +1,4 @@
-"""Records as JSONL and CSV."""
+"""Test records as JSONL and CSV."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COLUMNS: dict[type[Record], list[str]] = {
 
 
 def jsonl(*rows: bytes) -> bytes:
-    """The JSONL file of these rows."""
+    """Return the JSONL file of these rows."""
     out = io.BytesIO()
     writer = JsonlWriter(out)
     for row in rows:
@@ -32,7 +32,7 @@ def jsonl(*rows: bytes) -> bytes:
 
 
 def cells(*rows: bytes, record: type[Record] = Ticket) -> list[dict[str, str]]:
-    """The cells in the CSV file of these rows, as another program reads them; without empty ones."""
+    """Return the non-empty cells of the CSV file of these rows, as another program reads them."""
     out = io.BytesIO()
     writer = CsvWriter(out, record)
     for row in rows:
@@ -43,21 +43,21 @@ def cells(*rows: bytes, record: type[Record] = Ticket) -> list[dict[str, str]]:
     return read
 
 
-def test_a_jsonl_line_is_what_planhat_sent_byte_for_byte() -> None:
-    """Order, spaces, escapes and the digits of numbers included."""
+def test_a_jsonl_line_has_the_bytes_that_planhat_sent() -> None:
+    """Order, spaces, escapes and the digits of numbers are preserved."""
     first, second = rb'{"b": 1.50,"a":"\u00e9\n"}', '{ "_id" :"é",  "n":12345678901234567890123}'.encode()
     assert jsonl(first, second) == first + b"\n" + second + b"\n"
 
 
 def test_a_record_of_several_lines_is_written_on_one() -> None:
-    """A reader of JSONL would see fragments otherwise."""
+    """Otherwise a reader of JSONL would see fragments."""
     assert jsonl(b'{\n  "a": "x\\ny",\r\n  "b": [1, 2]\n}') == b'{"a":"x\\ny","b":[1,2]}\n'
 
 
 @settings(derandomize=True, deadline=None)
 @given(st.recursive(st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(), st.lists, max_leaves=5))
 def test_each_jsonl_line_is_one_record(value: object) -> None:
-    """For any content and layout."""
+    """This holds for any content and layout."""
     row = {"value": value}
     lines = jsonl(json.dumps(row).encode(), json.dumps(row, indent=1).encode()).splitlines(keepends=True)
     assert [json.loads(line) for line in lines] == [row, row]
@@ -65,15 +65,15 @@ def test_each_jsonl_line_is_one_record(value: object) -> None:
 
 
 @pytest.mark.parametrize("record", COLUMNS)
-def test_a_csv_has_the_models_columns(record: type[Record]) -> None:
-    """Planhat's names, and `extra` at the end, also without any record."""
+def test_a_csv_has_the_columns_of_the_model(record: type[Record]) -> None:
+    """It has Planhat's names, and `extra` at the end, even without records."""
     out = io.BytesIO()
     CsvWriter(out, record)
     assert out.getvalue().decode() == ",".join(COLUMNS[record]) + "\r\n"
 
 
-def test_csv_cells_hold_texts_plain_and_everything_else_as_json() -> None:
-    """So that readers can distinguish a list from a text."""
+def test_csv_cells_contain_plain_texts_and_other_values_as_json() -> None:
+    """Readers can distinguish a list from a text."""
     row = rb'{"_id":"1","title":"Hi","tags":["a,b"],"isOpen":false,"timeSpent":2.5,"custom":{"Plan":"Gold"}}'
     assert cells(row) == [
         {
@@ -88,7 +88,7 @@ def test_csv_cells_hold_texts_plain_and_everything_else_as_json() -> None:
 
 
 def test_csv_texts_survive_quotes_commas_and_line_breaks() -> None:
-    """Also in other alphabets."""
+    """Texts in other alphabets survive too."""
     text = 'Hello, "Đặng"\r\nline\n2\rend,'
     assert cells(json.dumps({"description": text}).encode()) == [{"description": text}]
 
@@ -101,12 +101,12 @@ def test_fields_without_a_column_go_to_extra() -> None:
 
 
 def test_a_csv_field_that_is_null_is_an_empty_cell() -> None:
-    """Like a field that was not sent or is an empty text."""
+    """A field that was not sent and an empty text are empty cells too."""
     assert cells(rb'{"_id":"1","title":null,"name":""}', rb"{}") == [{"_id": "1"}, {}]
 
 
 def test_a_csv_row_that_is_not_an_object_is_an_error_of_the_answer() -> None:
-    """A list of numbers is an answer that cannot be read, not an error of the caller."""
+    """A list of numbers is an unreadable answer, not an error of the caller."""
     with pytest.raises(DecodeError) as caught:
         cells(b"5")
     assert str(caught.value) == "the list holds something that is not a record: 5"
@@ -114,7 +114,7 @@ def test_a_csv_row_that_is_not_an_object_is_an_error_of_the_answer() -> None:
 
 @pytest.mark.parametrize("depth", [400, 900])
 def test_a_deeply_nested_record_is_exported(depth: int) -> None:
-    """Everything that can be read can be written."""
+    """Every record that can be read can be written."""
     deep = b"[" * depth + b"]" * depth
     (row,) = cells(b'{"_id":"1","custom":{"x":%s},"more":%s}' % (deep, deep))
     assert (row["custom"].count("["), row["extra"].count("[")) == (depth, depth)

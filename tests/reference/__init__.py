@@ -1,7 +1,7 @@
-"""The client against Planhat's pages: one test for each rule that it acts on, with a server that is not the sandbox.
+"""The client against Planhat's pages: a test for each rule it relies on, with a server that is not the sandbox.
 
-Client and sandbox have the same authors, so what both have misread no test between them can show. Here each test
-brings a server of a few lines that answers as Planhat's page says, and says in its docstring which rule that is and
-how sure it is: **D** documented for these models, **G** on Planhat's general pages, **L** seen live by others,
-**?** unknown, so that the client must be right either way.
+Client and sandbox have the same authors, so a misreading that both share cannot show in a test of the two. Each
+test here starts a small server that answers as Planhat's page says. Its docstring names the rule and its
+certainty: **D** documented for these models, **G** on Planhat's general pages, **L** seen live by others,
+**?** unknown, so that the client must be right in both cases.
 """

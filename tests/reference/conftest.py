@@ -1,4 +1,4 @@
-"""The one fixture of these tests."""
+"""The fixture of these tests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Serve = Callable[[Answers], Awaitable[PageServer]]
 
 @pytest.fixture
 async def page_server() -> AsyncIterator[Serve]:
-    """Starts a server with these answers, and opens a session on it; both are closed after the test."""
+    """Start servers with given answers and open a session on each; close both after the test."""
     async with AsyncExitStack() as stack:
 
         async def serve(answers: Answers) -> PageServer:

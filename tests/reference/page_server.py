@@ -1,4 +1,4 @@
-"""A server with no rules of its own: each test says what it answers, as Planhat's page has it."""
+"""A server without rules of its own: each test defines its answers, after Planhat's page."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OTHER_ID = "60d4e139e9c01e379effa355"
 
 @frozen
 class Call:
-    """One request as it came; the path is as it stood in the request's first line, still quoted."""
+    """One request as it arrived; the path is still quoted."""
 
     method: str
     path: str
@@ -30,11 +30,11 @@ class Call:
 
     @property
     def sent(self) -> Any:
-        """The body, decoded."""
+        """The decoded body."""
         return json.loads(self.body)
 
     def asked(self, name: str) -> str | None:
-        """A parameter of the query."""
+        """Return a parameter of the query."""
         return dict(self.query).get(name)
 
 
@@ -48,7 +48,7 @@ class Said:
 
 
 def says(value: Any, status: int = 200, **headers: str) -> Said:
-    """An answer: text and bytes leave as they are, anything else as JSON; `_` in a header's name stands for `-`."""
+    """Return an answer: text and bytes unchanged, anything else as JSON; `_` in a header's name stands for `-`."""
     body = value if isinstance(value, bytes) else (value if isinstance(value, str) else json.dumps(value)).encode()
     names = {name.replace("_", "-").lower(): said for name, said in headers.items()}
     return Said(status, body, {"content-type": "application/json"} | names)
@@ -58,26 +58,26 @@ Answers: TypeAlias = Callable[[Call], Said]
 
 
 def always(value: Any, status: int = 200, **headers: str) -> Answers:
-    """The same answer to every call, as `says` takes it."""
+    """Return the same answer to every call; takes the arguments of `says`."""
     answer = says(value, status, **headers)
     return lambda _: answer
 
 
 def in_turn(*answers: Said) -> Answers:
-    """These answers one after another, the last one for ever."""
+    """Return these answers one after another, the last one for ever."""
     left = list(answers)
     return lambda _: left.pop(0) if len(left) > 1 else left[0]
 
 
 def by_method(**answers: Said) -> Answers:
-    """An answer to each method, by its name in capitals."""
+    """Return an answer for each method, by its name in capitals."""
     return lambda call: answers[call.method]
 
 
 def listing(records: Iterable[Mapping[str, Any]], *, default: int, most: int = 10_000) -> Answers:
-    """A list as the page has it: a bare array, `limit` and `offset`, `sort` by `_id` either way, the newest first.
+    """Return a list as documented: a bare array, `limit` and `offset`, `sort` by `_id` either way, newest first.
 
-    It knows no other parameter, and ignores those silently.
+    It silently ignores all other parameters.
     """
     oldest_first = sorted(records, key=lambda record: str(record["_id"]))
 
@@ -91,7 +91,7 @@ def listing(records: Iterable[Mapping[str, Any]], *, default: int, most: int = 1
 
 @define
 class PageServer:
-    """HTTP on loopback, and a session that is open on it."""
+    """An HTTP server on loopback with an open session."""
 
     answers: Answers
     calls: list[Call] = field(factory=list)
@@ -100,13 +100,13 @@ class PageServer:
 
     @property
     def session(self) -> Session:
-        """A session with pace for thousands, so that no test waits."""
+        """Return a session whose rate limits are too high to delay a test."""
         assert self._session is not None
         return self._session
 
     @property
     def lines(self) -> list[str]:
-        """Method and path of each call."""
+        """Return method and path of each call."""
         return [f"{call.method} {call.path}" for call in self.calls]
 
     async def __aenter__(self) -> Self:

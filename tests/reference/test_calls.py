@@ -1,4 +1,4 @@
-"""REFERENCE, "Calls": paths, methods, parameters and what a list is."""
+"""REFERENCE, "Calls": paths, methods, parameters and the form of lists."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ DOCUMENTED = {
 
 
 def key(number: int) -> str:
-    """An `_id`; later ones are greater."""
+    """Return an `_id`; later ones are greater."""
     return f"{0x60000000 + number:08x}{number:016x}"
 
 
@@ -62,11 +62,11 @@ def ids(listed: Iterable[Any]) -> list[str | None]:
 
 
 def asked(planhat: PageServer) -> set[str]:
-    """The names of all parameters that were sent."""
+    """Return the names of all parameters that were sent."""
     return {name for call in planhat.calls for name, _ in call.query}
 
 
-# Paths and methods
+# Paths and methods.
 
 
 @each(Lists)
@@ -93,7 +93,7 @@ async def test_a_record_is_created_read_and_changed_at_its_path(page_server: Ser
 
 
 def test_tickets_have_no_single_calls_but_deletion() -> None:
-    """D: neither a creation nor a read nor an update of one ticket is documented, so none is offered."""
+    """D: creating, reading and updating one ticket is not documented, so the client has no such methods."""
     assert [hasattr(Tickets, name) for name in ("create", "get", "get_many", "update", "delete")] == [False] * 4 + [
         True
     ]
@@ -104,17 +104,17 @@ def test_tickets_have_no_single_calls_but_deletion() -> None:
 async def test_a_deletion_is_answered_with_the_record_or_a_count(
     page_server: Serve, repository: Any, answer: Any
 ) -> None:
-    """D: a deleted note or ticket comes back, of a task `{"n":1,"ok":1,"deletedCount":1}`; all are success.
+    """D: a deleted note or ticket is returned, and `{"n":1,"ok":1,"deletedCount":1}` for a task; each is a success.
 
-    ?: which of them comes of other models.
+    ?: which of them other models return.
     """
     planhat = await page_server(always(answer))
     await repository(planhat.session).delete(ID)
     assert planhat.lines == [f"DELETE {PATHS.get(repository, repository.model.path)}/{ID}"]
 
 
-async def test_a_deletion_that_counts_none_found_none(page_server: Serve) -> None:
-    """D: the answer counts what was deleted, so a count of 0 says that there was no such task."""
+async def test_a_deletion_that_counts_no_record_is_not_found(page_server: Serve) -> None:
+    """D: the answer counts deleted records, so a count of 0 means that the task did not exist."""
     planhat = await page_server(always({"n": 0, "ok": 1, "deletedCount": 0}))
     with pytest.raises(NotFoundError):
         await Tasks(planhat.session).delete(ID)
@@ -122,24 +122,24 @@ async def test_a_deletion_that_counts_none_found_none(page_server: Serve) -> Non
 
 @each(Deletes)
 @pytest.mark.parametrize("body", ["", *(pytest.param(text) for text in ("OK", "gone"))])
-async def test_a_deletion_answered_in_plain_text_or_nothing_is_done(
+async def test_a_deletion_answered_with_plain_text_or_no_body_succeeds(
     page_server: Serve, repository: Any, body: str
 ) -> None:
-    """?: bodies are "an object or a string", sometimes plain text; the status says that the record is gone."""
+    """?: bodies are "an object or a string", sometimes plain text; the status means that the record is deleted."""
     planhat = await page_server(always(body, content_type="text/plain"))
     assert await repository(planhat.session).delete_many([ID, OTHER_ID]) == [True, True]
 
 
 @each(Upserts)
 async def test_a_bulk_upsert_puts_an_array_to_the_path(page_server: Serve, repository: Any) -> None:
-    """D: `PUT path` with an array; at most 5,000 items, so row 5,001 is in another call."""
+    """D: `PUT path` takes an array of at most 5,000 items, so row 5,001 is in another call."""
     planhat = await page_server(always({"created": 0, "updated": 5000}))
     await repository(planhat.session).upsert_many([{"_id": key(n), "custom": {"n": n}} for n in range(5001)])
     assert planhat.lines == [f"PUT {PATHS.get(repository, repository.model.path)}"] * 2
     assert sorted(len(call.sent) for call in planhat.calls) == [1, 5000]
 
 
-# Parameters
+# Parameters.
 
 
 @pytest.mark.parametrize(
@@ -163,15 +163,15 @@ async def test_filters_have_their_documented_names(
 ) -> None:
     """D: `companyId`, `enduserIds`, `isArchived`, `status`, `email`, `search`; several ids are joined by commas.
 
-    The list examples use `s`, `cid` and `l` instead, and hold rows that ignore them: the documented names count.
+    The list examples use `s`, `cid` and `l` instead and contain rows that do not match: the tables are correct.
     """
     planhat = await page_server(always([]))
     assert await repository(planhat.session).page(**option) == []
     assert {name: value for name, value in planhat.calls[0].query if name not in SHARED} == sent
 
 
-async def test_a_list_is_sorted_and_cut_by_documented_names(page_server: Serve) -> None:
-    """D: `limit`, `offset`, `sort` (a property, `-` in front for descending), `select` (separated by commas)."""
+async def test_sorting_and_paging_have_their_documented_names(page_server: Serve) -> None:
+    """D: `limit`, `offset`, `sort` (a property, descending with `-` in front), `select` (separated by commas)."""
     planhat = await page_server(always([]))
     await Tasks(planhat.session).page(
         offset=7, limit=3, sort="-updated_at", select=["action", "companyId", "custom.X y"]
@@ -191,11 +191,11 @@ VALUES: dict[str, Any] = {
     "after": key(0),
     "on_bad_record": "skip",
 }
-"""A value for every option that all lists have; one that is missing here is a KeyError below."""
+"""A value for every option that all lists have; a missing one is a KeyError below."""
 
 
 def value_of(one: Filter) -> Any:
-    """A value for a filter."""
+    """Return a value for a filter."""
     match one:
         case IdFilter():
             return [ID, OTHER_ID] if one.is_many else ID
@@ -210,13 +210,13 @@ def value_of(one: Filter) -> Any:
 
 
 class NoOptions(TypedDict):
-    """The options of a page of a list that has no pages."""
+    """The options of a page of a list without pages."""
 
 
 @each(Lists)
 @pytest.mark.parametrize("method", ["page", "iter", "iter_json", "pages", "all"])
 def test_type_checkers_know_every_option(repository: Any, method: str) -> None:
-    """Those of all lists, and the model's filters: a single page has none that is applied row by row."""
+    """They know the options of all lists and the model's filters, except row-by-row filters for a single page."""
     shared: type[Any] = PageOptions if method == "page" else ListingOptions
     if issubclass(repository, WholeLists):
         shared = NoOptions if method == "page" else WholeListOptions
@@ -226,9 +226,9 @@ def test_type_checkers_know_every_option(repository: Any, method: str) -> None:
 
 @each(Lists)
 async def test_only_documented_parameters_are_ever_sent(page_server: Serve, repository: Any) -> None:
-    """L: unknown query parameters are ignored silently, so a filter under another name would list everything.
+    """L: Planhat silently ignores unknown query parameters, so a misnamed filter would list every record.
 
-    Every option of every call that lists, alone and all together.
+    Calls each listing method with each option alone and with all options.
     """
     planhat = await page_server(listing(records(5), default=2))
     values = VALUES | {one.option: value_of(one) for one in repository.model.filters}
@@ -238,18 +238,18 @@ async def test_only_documented_parameters_are_ever_sent(page_server: Serve, repo
             getattr(repository(planhat.session), method),
             set(get_type_hints(declared_options(repository, method))),
         )
-        # Open and archived tasks are two lists, and a place in a list is one in a single list.
+        # Open and archived tasks are two lists, and an offset applies to a single list.
         alone = [{name} | (names & lists if name in {"after", "start_offset"} else set()) for name in names]
         for chosen in [set(), *alone, names - {"sort"}, names - {"after", "start_offset"}]:
-            with suppress(DecodeError):  # five notes are no answer to every question: what is sent is in question here
+            with suppress(DecodeError):  # the notes do not fit every call: only the request matters here
                 await call(**{name: values[name] for name in chosen})
     paged = {"limit", "offset", "sort", "select"} if repository.model.limits is None else set()
     assert asked(planhat) == DOCUMENTED[repository.model.name] - paged
     assert {call.path for call in planhat.calls} == {PATHS.get(repository, repository.model.path)}
 
 
-async def test_the_walk_over_changed_tasks_sends_documented_parameters_only(page_server: Serve) -> None:
-    """L: `sort=-updatedAt` is honoured, and there is no updated-since filter: none is sent."""
+async def test_reading_changed_tasks_sends_documented_parameters_only(page_server: Serve) -> None:
+    """L: `sort=-updatedAt` is honoured; Planhat has no filter for the time of change, so the client sends none."""
     rows = records(3, updatedAt="2024-05-31T09:30:00.000Z")
     planhat = await page_server(listing(rows, default=500))
     values = VALUES | {one.option: value_of(one) for one in Tasks.model.filters}
@@ -263,7 +263,7 @@ async def test_the_walk_over_changed_tasks_sends_documented_parameters_only(page
 
 @each(Lists)
 async def test_a_parameter_of_another_model_is_refused(page_server: Serve, repository: Any) -> None:
-    """L: it would be ignored silently, and the whole list come back as if it had been filtered."""
+    """L: Planhat would ignore it silently and return the whole list as if it were filtered."""
     planhat = await page_server(always([]))
     others = {"updated_since", *(one.option for other in ALL for one in other.model.filters)}
     assert others >= {"company_id", "enduser_ids", "archived", "status", "email", "search"}
@@ -275,7 +275,7 @@ async def test_a_parameter_of_another_model_is_refused(page_server: Serve, repos
 
 @pytest.mark.parametrize("name", ["company_id", "enduser_ids"])
 async def test_long_lists_of_ids_are_split(page_server: Serve, name: str) -> None:
-    """L: they make URLs too long; no call carries more than 2,000 characters of them, and none is left out."""
+    """L: they make URLs too long; each call carries at most 2,000 characters of them, and all ids are sent."""
     planhat = await page_server(always([]))
     many = [key(number) for number in range(500)]
     options: Any = {name: many}
@@ -285,16 +285,16 @@ async def test_long_lists_of_ids_are_split(page_server: Serve, name: str) -> Non
     assert sorted(one for ids in sent for one in ids.split(",")) == many
 
 
-# Pages
+# Pages.
 
 
 LIMITS = {Notes: (30, 2000), Tasks: (500, 10_000), Tickets: (500, 10_000)}
-"""The default and the largest limit of notes, tasks and tickets, as their pages have them."""
+"""The documented default and largest limit of notes, tasks and tickets."""
 
 
 @each(Lists)
-async def test_no_call_asks_for_more_than_the_maximum(page_server: Serve, repository: Any) -> None:
-    """D: 2,000 notes, 10,000 tasks or tickets. ?: what a larger `limit` does is unknown, so none is sent."""
+async def test_no_call_requests_more_than_the_maximum(page_server: Serve, repository: Any) -> None:
+    """D: 2,000 notes, 10,000 tasks or tickets. ?: the effect of a larger `limit`, so the client sends none."""
     limits = repository.model.limits
     if limits is None:
         pytest.skip("the whole list is one call, which has no limit")
@@ -310,7 +310,7 @@ async def test_no_call_asks_for_more_than_the_maximum(page_server: Serve, reposi
 
 @each(Lists)
 async def test_a_list_shorter_than_the_default_is_one_call(page_server: Serve, repository: Any) -> None:
-    """D: without `limit` a page has 30 notes, 500 tasks or tickets; no server that ignores `limit` sends fewer."""
+    """D: without `limit` a page has 30 notes, 500 tasks or tickets; a server that ignores `limit` sends as many."""
     limits = repository.model.limits
     default = 9 if limits is None else limits.default
     planhat = await page_server(listing(records(default - 1), default=default))
@@ -320,10 +320,10 @@ async def test_a_list_shorter_than_the_default_is_one_call(page_server: Serve, r
 
 @each(Lists)
 @pytest.mark.parametrize("more", [0, 1, 7])
-async def test_a_short_page_is_no_end(page_server: Serve, repository: Any, more: int) -> None:
-    """?: a page may come back shorter than asked for although more rows follow; the next offset counts those received.
+async def test_a_short_page_does_not_end_the_list(page_server: Serve, repository: Any, more: int) -> None:
+    """?: a page may be short although more rows follow; the next offset counts the received rows.
 
-    The server gives no more than a cap of its own, whatever the limit.
+    The server has a cap of its own for any limit.
     """
     if repository.model.limits is None:
         pytest.skip("the whole list is one call, which has no limit")
@@ -334,8 +334,8 @@ async def test_a_short_page_is_no_end(page_server: Serve, repository: Any, more:
     assert ids(await repository(planhat.session).all(**one_list(repository))) == [row["_id"] for row in rows]
 
 
-async def test_pages_that_share_their_rows_unevenly_are_the_whole_list(page_server: Serve) -> None:
-    """?: each page may be of another length."""
+async def test_pages_of_different_lengths_are_joined(page_server: Serve) -> None:
+    """?: each page may have another length."""
     rows, lengths = records(2000), iter([900, 500, 511, 777] * 10)
 
     def uneven(call: Call) -> Said:
@@ -346,7 +346,7 @@ async def test_pages_that_share_their_rows_unevenly_are_the_whole_list(page_serv
 
 
 async def test_deletions_while_a_list_is_read_hide_no_record(page_server: Serve) -> None:
-    """?: an empty page proves the end only while nothing is deleted: deletions shift unread rows left."""
+    """?: an empty page proves the end only if no row is deleted meanwhile: deletions shift unread rows left."""
     rows = records(3000)
     left = list(rows)
 
@@ -363,11 +363,11 @@ async def test_deletions_while_a_list_is_read_hide_no_record(page_server: Serve)
 
 
 @pytest.mark.parametrize("honours_sort", [True, False])
-async def test_the_default_order_makes_no_difference(page_server: Serve, *, honours_sort: bool) -> None:
-    """L: every documented list of notes and tickets shows the newest first, and a client's sort is honoured.
+async def test_the_default_order_does_not_matter(page_server: Serve, *, honours_sort: bool) -> None:
+    """L: every documented list of notes and tickets has the newest first, and a client's sort is honoured.
 
-    ?: the default order is not documented, so the client names one; a server that ignores it is read all the same.
-    The documented list of tasks shows the oldest first: the examples disagree with one another.
+    ?: the default order is not documented, so the client sends one; lists of a server that ignores it are read too.
+    The documented list of tasks has the oldest first: the examples contradict one another.
     """
     rows = records(1300)
     answers: Answers = listing(rows, default=500)
@@ -380,8 +380,8 @@ async def test_the_default_order_makes_no_difference(page_server: Serve, *, hono
     assert planhat.session.stats.sorts_ignored == (not honours_sort)
 
 
-async def test_a_server_that_ignores_the_offset_is_noticed(page_server: Serve) -> None:
-    """L: parameters are ignored silently; the same page for ever ends in an error, not in an endless list."""
+async def test_a_server_that_ignores_the_offset_is_detected(page_server: Serve) -> None:
+    """L: parameters are ignored silently; a page repeated for ever is an error, not an endless list."""
     rows = records(1000)
     planhat = await page_server(always(rows))
     with pytest.raises(DecodeError):
@@ -391,20 +391,20 @@ async def test_a_server_that_ignores_the_offset_is_noticed(page_server: Serve) -
 
 @pytest.mark.parametrize("body", [{"data": []}, {}, "text", None, 7, b"[{", b""])
 async def test_a_list_is_a_bare_array(page_server: Serve, body: Any) -> None:
-    """D: no total, no cursor; anything else is no list, and not an empty one either."""
+    """D: a list has no total and no cursor; any other body is an error, not an empty list."""
     planhat = await page_server(always(body))
     with pytest.raises(DecodeError):
         await Tasks(planhat.session).all()
 
 
-# What lists hold
+# Contents of lists.
 
 
 @pytest.mark.parametrize("shows_open_too", [True, False])
-async def test_archived_tasks_are_listed_by_themselves(page_server: Serve, *, shows_open_too: bool) -> None:
-    """D: `tasks` hides archived tasks unless `isArchived=true`. ?: whether that shows the open ones as well.
+async def test_archived_tasks_are_listed_separately(page_server: Serve, *, shows_open_too: bool) -> None:
+    """D: `tasks` hides archived tasks unless `isArchived=true`. ?: whether that includes the open ones.
 
-    Either way each task comes once.
+    In both cases each task is yielded once.
     """
     open_, archived = records(3, isArchived=False), [{"_id": key(9), "isArchived": True}]
 
@@ -421,7 +421,7 @@ async def test_archived_tasks_are_listed_by_themselves(page_server: Serve, *, sh
 
 
 async def test_events_are_listed_with_tasks(page_server: Serve) -> None:
-    """D: `tasks` returns both `task` and `event` rows; both are handed out."""
+    """D: `tasks` returns both `task` and `event` rows; both are yielded."""
     rows = [{"_id": key(1), "mainType": "task"}, {"_id": key(2), "mainType": "event"}]
     planhat = await page_server(listing(rows, default=500))
     assert [task.main_type for task in await Tasks(planhat.session).all(archived=False)] == ["task", "event"]
@@ -430,7 +430,7 @@ async def test_events_are_listed_with_tasks(page_server: Serve) -> None:
 async def test_notes_are_conversations_of_their_type(page_server: Serve) -> None:
     """D: a note is a conversation whose `type` is `note`; custom touch types (`isCustomType`) are notes as well.
 
-    Tickets and e-mails are in the same list, and no parameter keeps them out.
+    Tickets and e-mails are in the same list, and no parameter excludes them.
     """
     rows: list[dict[str, Any]] = [
         {"_id": key(1), "type": "note"},
@@ -446,7 +446,7 @@ async def test_notes_are_conversations_of_their_type(page_server: Serve) -> None
 
 
 async def test_a_selection_keeps_the_id(page_server: Serve) -> None:
-    """?: whether `select` leaves out the `_id` is unknown; it is asked for, and the record has it."""
+    """?: `select` may omit the `_id`, so the client requests it, and the record has it."""
 
     def answer(call: Call) -> Said:
         names = (call.asked("select") or "").split(",")
@@ -457,8 +457,8 @@ async def test_a_selection_keeps_the_id(page_server: Serve) -> None:
     assert (task.id, task.action) == (ID, "x")
 
 
-async def test_one_ticket_is_reached_among_the_conversations(page_server: Serve) -> None:
-    """D: tickets are conversations too, and `/conversations/{id}` reaches one."""
+async def test_one_ticket_can_be_read_as_a_conversation(page_server: Serve) -> None:
+    """D: tickets are conversations too, and `/conversations/{id}` returns one."""
     planhat = await page_server(by_method(GET=says({"_id": ID, "type": "ticket", "status": "open"})))
     ticket = await Notes(planhat.session).get(ID)
     assert (planhat.lines, ticket.type, ticket.extra["status"]) == ([f"GET /conversations/{ID}"], "ticket", "open")

@@ -43,7 +43,7 @@ CALLS: dict[str, Callable[[Any, str], Awaitable[Any]]] = {
 }
 
 
-async def test_an_id_stands_in_the_path_as_it_is(page_server: Serve) -> None:
+async def test_an_id_is_unchanged_in_the_path(page_server: Serve) -> None:
     """D: an `_id` is 24 hex digits."""
     planhat = await page_server(always({"_id": ID}))
     await Tasks(planhat.session).get(ID)
@@ -61,7 +61,7 @@ async def test_free_text_is_one_segment_of_the_path(
 ) -> None:
     """D: in a URL a key may be `extid-<externalId>` (notes) or `srcid-<sourceId>` (tasks); such ids are free text.
 
-    The whole segment is quoted: it is one, it is the text again when it is read, and `.` and `..` do not climb.
+    The segment is quoted as a whole and decodes to the same text; `.` and `..` do not lead to a parent.
     """
     planhat = await page_server(always({"_id": ID}))
     await CALLS[call](repository(planhat.session), key_of(text))
@@ -85,8 +85,8 @@ async def test_a_blank_key_is_not_sent(page_server: Serve, repository: Any, call
 
 
 @pytest.mark.parametrize("make", [extid, srcid])
-def test_a_blank_id_makes_no_key(make: Callable[[str], str]) -> None:
-    """D: it would name no record, and turn a call into another one."""
+def test_a_blank_id_is_refused(make: Callable[[str], str]) -> None:
+    """D: it would name no record and change the meaning of the call."""
     for blank in ("", "  "):
         with pytest.raises(ValueError, match="blank"):
             make(blank)
@@ -94,8 +94,8 @@ def test_a_blank_id_makes_no_key(make: Callable[[str], str]) -> None:
 
 @pytest.mark.parametrize("key", [".", "..", "../companies", "a/b", "a?b", "%2e%2e", "a b", "é"])
 @pytest.mark.parametrize("call", sorted(CALLS))
-async def test_what_no_id_holds_is_not_sent_as_one(page_server: Serve, call: str, key: str) -> None:
-    """D: an `_id` is 24 hex digits, so a bare key with a slash, a dot or a space is a mistake that could climb."""
+async def test_an_invalid_id_is_not_sent(page_server: Serve, call: str, key: str) -> None:
+    """D: an `_id` is 24 hex digits; a bare key with a slash, dot or space is a mistake and might change the path."""
     planhat = await page_server(always([]))
     with pytest.raises(ValueError, match=r"extid|srcid"):
         await CALLS[call](Tasks(planhat.session), key)
@@ -104,8 +104,8 @@ async def test_what_no_id_holds_is_not_sent_as_one(page_server: Serve, call: str
 
 @pytest.mark.parametrize("key", ["acme", "crm-1", "42", ID[:-1], ID + "0", "g" * 24])
 @pytest.mark.parametrize("call", sorted(CALLS))
-async def test_a_key_of_ones_own_without_its_prefix_is_not_sent(page_server: Serve, call: str, key: str) -> None:
-    """D: an `_id` is 24 hex digits; anything else would be answered 404, so the mistake is named before it is sent."""
+async def test_an_external_key_without_its_prefix_is_not_sent(page_server: Serve, call: str, key: str) -> None:
+    """D: an `_id` is 24 hex digits; Planhat would answer another key with 404, so the client raises an error."""
     planhat = await page_server(always({"_id": ID}))
     with pytest.raises(ValueError, match=r"extid|srcid"):
         await CALLS[call](Tasks(planhat.session), key)
@@ -125,12 +125,12 @@ async def test_a_key_of_ones_own_without_its_prefix_is_not_sent(page_server: Ser
         (Tickets, "delete_many", extid("1")),
     ],
 )
-async def test_a_key_of_a_kind_that_a_call_does_not_take_is_not_sent(
+async def test_a_key_that_a_call_does_not_accept_is_not_sent(
     page_server: Serve, repository: Any, call: str, key: str
 ) -> None:
     """D: `get` takes `_id` or `extid-` for notes, `_id` or `srcid-` for tasks; deletions take the `_id` only.
 
-    Another key would be answered 404, as if there were no such record.
+    Planhat would answer 404 to other keys, as if the record did not exist.
     """
     planhat = await page_server(always({"_id": ID}))
     with pytest.raises(ValueError, match="_id"):
@@ -141,7 +141,7 @@ async def test_a_key_of_a_kind_that_a_call_does_not_take_is_not_sent(
 @pytest.mark.parametrize("key", [extid("a/b ?"), srcid("7"), OTHER_ID])
 @pytest.mark.parametrize("repository", [Notes, Tasks])
 async def test_a_company_is_named_by_any_key_in_a_body(page_server: Serve, repository: Any, key: str) -> None:
-    """D: as the value of `companyId` in a body a key may be `extid-…` or `srcid-…`; there nothing is quoted."""
+    """D: as the value of `companyId` in a body a key may be `extid-…` or `srcid-…`; it is not quoted there."""
     planhat = await page_server(always({"_id": ID}))
     await repository(planhat.session).create({"company_id": key})
     assert planhat.calls[0].sent["companyId"] == key
@@ -151,16 +151,16 @@ async def test_a_company_is_named_by_any_key_in_a_body(page_server: Serve, repos
     "repository",
     [one for one in with_capability(Lists) if "company_id" in {filter_.option for filter_ in one.model.filters}],
 )
-async def test_a_list_is_not_filtered_by_what_names_no_company(page_server: Serve, repository: Any) -> None:
-    """D: a filter takes ids; `companyId=acme` would be answered with an empty list, as if there were no records."""
+async def test_an_invalid_company_filter_is_not_sent(page_server: Serve, repository: Any) -> None:
+    """D: a filter takes ids; Planhat would answer `companyId=acme` with an empty list."""
     planhat = await page_server(always([]))
     with pytest.raises(ValueError, match="extid"):
         await repository(planhat.session).all(company_id="acme")
     assert planhat.calls == []
 
 
-async def test_a_comma_parts_ids_and_is_in_none(page_server: Serve) -> None:
-    """D: `companyId` takes several ids separated by commas, so an id with one would be two."""
+async def test_an_id_with_a_comma_is_refused(page_server: Serve) -> None:
+    """D: `companyId` takes several ids separated by commas, so an id with a comma would be two."""
     planhat = await page_server(always([]))
     with pytest.raises(ValueError, match="comma"):
         await Tasks(planhat.session).all(company_id=[extid("a,b")])

@@ -1,4 +1,4 @@
-"""REFERENCE, "Writes": what is sent, what is never sent, and what must not be sent twice."""
+"""REFERENCE, "Writes": what is sent, never sent, and not sent twice."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ ALL_GOOD = {"created": 0, "updated": 1}
 
 
 async def sent_by(planhat: PageServer, repository: Any, row: Any) -> list[dict[str, Any]]:
-    """The rows that a bulk upsert of one row sends; none where it is not worth sending."""
+    """Return the rows that a bulk upsert of one row sends; an empty list if the row is not sent."""
     planhat.calls.clear()
     await repository(planhat.session).upsert_many([row])
     return [sent for call in planhat.calls for sent in call.sent]
 
 
-# What a creation needs, and an update does not
+# Requirements of creations and updates.
 
 
-async def test_a_new_note_is_of_type_note_unless_it_says_otherwise(page_server: Serve) -> None:
-    """D: a creation needs `companyId` and `type` = `note`; the client fills it in, one by one and in bulk."""
+async def test_a_new_note_has_the_type_note_by_default(page_server: Serve) -> None:
+    """D: a creation needs `companyId` and `type` = `note`; the client adds the type, for one note and in bulk."""
     planhat = await page_server(always(STORED))
     await Notes(planhat.session).create({"company_id": OTHER_ID})
     await Notes(planhat.session).create(Note(company_id=OTHER_ID, type="QBR"))
@@ -49,8 +49,8 @@ async def test_a_new_note_is_of_type_note_unless_it_says_otherwise(page_server: 
     assert await sent_by(planhat, Notes, {"companyId": OTHER_ID}) == [{"companyId": OTHER_ID, "type": "note"}]
 
 
-async def test_an_update_of_a_note_leaves_its_type_alone(page_server: Serve) -> None:
-    """D: an update changes only the fields sent, so a `type` filled in would make a note of a call or a visit."""
+async def test_an_update_of_a_note_does_not_change_its_type(page_server: Serve) -> None:
+    """D: an update changes only the fields sent, so an added `type` would turn a call or a visit into a note."""
     planhat = await page_server(always(STORED))
     await Notes(planhat.session).update(ID, {"subject": "s"})
     await Notes(planhat.session).update(ID, Note(subject="s"))
@@ -58,8 +58,8 @@ async def test_an_update_of_a_note_leaves_its_type_alone(page_server: Serve) -> 
     assert await sent_by(planhat, Notes, {"_id": ID, "subject": "s"}) == [{"_id": ID, "subject": "s"}]
 
 
-async def test_no_main_type_is_filled_in(page_server: Serve) -> None:
-    """D: `mainType` defaults to `task`, on Planhat's side."""
+async def test_no_main_type_is_added(page_server: Serve) -> None:
+    """D: Planhat sets `mainType` to `task` by default."""
     planhat = await page_server(always(STORED))
     await Tasks(planhat.session).create({"company_id": OTHER_ID, "action": "Call"})
     assert planhat.calls[0].sent == {"companyId": OTHER_ID, "action": "Call"}
@@ -67,7 +67,7 @@ async def test_no_main_type_is_filled_in(page_server: Serve) -> None:
 
 @pytest.mark.parametrize("repository", [Notes, Tasks])
 async def test_a_creation_without_a_company_is_not_sent(page_server: Serve, repository: Any) -> None:
-    """D: `companyId` is needed; a bulk row without a keyable can only be a creation, so it needs one as well."""
+    """D: `companyId` is required; a bulk row without a keyable is always a creation and requires one as well."""
     planhat = await page_server(always(STORED))
     with pytest.raises(ValueError, match="company_id"):
         await repository(planhat.session).create({"description": "d"})
@@ -76,10 +76,10 @@ async def test_a_creation_without_a_company_is_not_sent(page_server: Serve, repo
 
 
 @pytest.mark.parametrize("key", [{"sourceId": "119"}, {"_id": ID}, {"_id": ID, "sourceId": "119"}])
-async def test_a_ticket_is_updated_by_a_keyable_alone(page_server: Serve, key: dict[str, str]) -> None:
-    """D: to update a ticket, one of `_id`, `sourceId`, and no company: a status sync is the commonest job.
+async def test_a_ticket_update_needs_only_a_keyable(page_server: Serve, key: dict[str, str]) -> None:
+    """D: a ticket is updated by `_id` or `sourceId`, without a company: a status sync is the most common job.
 
-    What creates a ticket (`sourceId`, `email`, a company) is not demanded of a row that may be an update, nor added.
+    A row that may be an update needs no fields of a creation (`sourceId`, `email`, a company), and gets none added.
     """
     planhat = await page_server(always(ALL_GOOD))
     row = {**key, "status": "closed"}
@@ -92,7 +92,7 @@ async def test_a_ticket_is_updated_by_a_keyable_alone(page_server: Serve, key: d
 async def test_a_ticket_names_its_company_in_one_of_three_ways(page_server: Serve, company: dict[str, Any]) -> None:
     """D: to create, `sourceId`, `email` and a company by `companyId`, `companyExternalId` or `domains`.
 
-    The field table calls `companyId` required, the text does not; the example sends both `companyId` and `domains`.
+    The field table calls `companyId` required, the text does not; the example sends `companyId` and `domains`.
     """
     planhat = await page_server(always({"created": 1, "updated": 0}))
     row = {"sourceId": "119", "email": "a@b.c", **company}
@@ -101,7 +101,7 @@ async def test_a_ticket_names_its_company_in_one_of_three_ways(page_server: Serv
 
 @pytest.mark.parametrize("row", [{"email": "a@b.c", "companyId": OTHER_ID}, {"status": "open"}])
 async def test_a_ticket_without_a_keyable_is_not_sent(page_server: Serve, row: dict[str, Any]) -> None:
-    """D: it names no ticket to update, and lacks the `sourceId` that a creation needs."""
+    """D: it names no ticket to update and lacks the `sourceId` that a creation requires."""
     planhat = await page_server(always(ALL_GOOD))
     result = await Tickets(planhat.session).upsert_many([row])
     assert (planhat.calls, result.invalid) == ([], 1)
@@ -118,15 +118,15 @@ async def test_a_ticket_without_a_keyable_is_not_sent(page_server: Serve, row: d
         pytest.param(Tasks, {"_id": ID, "repeat": "custom"}),
     ],
 )
-async def test_what_only_a_creation_needs_is_not_demanded_of_an_update(
+async def test_an_update_needs_no_fields_required_for_a_creation(
     page_server: Serve, repository: Any, row: dict[str, Any]
 ) -> None:
-    """D: an update by a keyable needs no company, no type and no `repeatDays`; the row leaves as it is."""
+    """D: an update by a keyable needs no company, type or `repeatDays`; the row is sent unchanged."""
     planhat = await page_server(always({"created": 0, "updated": 1, "nonupdates": 0}))
     assert await sent_by(planhat, repository, row) == [row]
 
 
-async def test_a_custom_repeat_needs_its_days_to_be_created(page_server: Serve) -> None:
+async def test_creating_a_custom_repeat_needs_its_days(page_server: Serve) -> None:
     """D: `repeatDays` is required with `repeat` = `custom`."""
     planhat = await page_server(always(STORED))
     tasks = Tasks(planhat.session)
@@ -136,17 +136,17 @@ async def test_a_custom_repeat_needs_its_days_to_be_created(page_server: Serve) 
     assert [call.sent["repeatDays"] for call in planhat.calls] == [3]
 
 
-async def test_the_update_of_one_task_needs_no_days(page_server: Serve) -> None:
-    """D: an update changes only the fields sent; the days may be there already."""
+async def test_updating_a_task_needs_no_days(page_server: Serve) -> None:
+    """D: an update changes only the fields sent; the days may exist already."""
     planhat = await page_server(always(STORED))
     await Tasks(planhat.session).update(ID, {"repeat": "custom"})
     assert planhat.calls[0].sent == {"repeat": "custom"}
 
 
-# Values
+# Values.
 
 
-async def test_an_update_sends_the_fields_that_are_given_and_no_other(page_server: Serve) -> None:
+async def test_an_update_sends_only_the_given_fields(page_server: Serve) -> None:
     """D: `PUT path/{key}` changes only the fields sent. L: an empty string is stored; `None` of a mapping is sent."""
     planhat = await page_server(always(STORED))
     changes: dict[str, Any] = {"status": None, "action": "", "custom": {"a": None}}
@@ -155,10 +155,10 @@ async def test_an_update_sends_the_fields_that_are_given_and_no_other(page_serve
     assert [call.sent for call in planhat.calls] == [changes, {"action": "Call"}]
 
 
-async def test_custom_is_sent_and_read_untouched(page_server: Serve) -> None:
-    """D: values in `custom` are anything at all: `"undefined"`, `+0000` offsets, null, floats; never parsed.
+async def test_custom_is_sent_and_read_unchanged(page_server: Serve) -> None:
+    """D: values in `custom` may be anything: `"undefined"`, `+0000` offsets, null, floats; they are never parsed.
 
-    L: `custom` merges key by key, and unknown keys are stored, so any name passes.
+    L: `custom` merges key by key, and unknown keys are stored, so any name is valid.
     """
     custom = {"Closed Date": None, "Created": "2021-06-24T19:38:16.000+0000", "n": 29.285714285714285, "u": "undefined"}
     planhat = await page_server(always({**STORED, "custom": custom}))
@@ -190,13 +190,13 @@ async def test_times_are_written_in_utc_with_milliseconds(page_server: Serve, mo
 
 @pytest.mark.parametrize("wire", ["2021-07-29T00:00:00.00Z", "2021-07-29T00:00:00.000Z", "2021-07-29T00:00:00Z"])
 async def test_times_are_read_as_aware(page_server: Serve, wire: str) -> None:
-    """D: the server normalises `.00Z` to `.000Z`; each of them is the same time in UTC."""
+    """D: the server normalises `.00Z` to `.000Z`; each of the texts is the same time in UTC."""
     planhat = await page_server(always({**STORED, "startTime": wire}))
     assert (await Tasks(planhat.session).get(ID)).start_time == datetime(2021, 7, 29, tzinfo=UTC)
 
 
-async def test_values_like_those_of_an_enumeration_are_sent_unchecked(page_server: Serve) -> None:
-    """D: a `status` that matches no configured one "will still be saved": what there is, only Planhat knows."""
+async def test_values_of_enumerations_are_not_validated(page_server: Serve) -> None:
+    """D: a `status` that matches no configured one "will still be saved": only Planhat knows the configured ones."""
     planhat = await page_server(always(STORED))
     await Tasks(planhat.session).update(ID, {"status": "Brand new", "type": "any"})
     assert planhat.calls[0].sent == {"status": "Brand new", "type": "any"}
@@ -204,7 +204,7 @@ async def test_values_like_those_of_an_enumeration_are_sent_unchecked(page_serve
 
 @each(Upserts)
 async def test_a_field_that_planhat_does_not_know_is_not_sent(page_server: Serve, repository: Any) -> None:
-    """L: unknown top-level fields are dropped with a 200, so a misspelled name would lose its value silently."""
+    """L: unknown top-level fields are dropped with a 200, so the value of a misspelled name would be lost silently."""
     planhat = await page_server(always(ALL_GOOD))
     result = await repository(planhat.session).upsert_many([{"_id": ID, "custmo": {"d": 1}}])
     assert (planhat.calls, result.invalid) == ([], 1)
@@ -223,9 +223,9 @@ AUTOGENERATED: dict[str, Any] = {
 
 
 async def test_autogenerated_fields_of_a_task_are_never_written(page_server: Serve) -> None:
-    """D: `companyName shared overdueNotified endusers users createdAt updatedAt` are Planhat's own.
+    """D: Planhat generates `companyName shared overdueNotified endusers users createdAt updatedAt`.
 
-    So a record that was read can be changed and written back: it sends none of them, however it is written.
+    A record that was read can be changed and written back: no kind of write sends them.
     """
     planhat = await page_server(always(STORED))
     read = Task(id=ID, source_id="7", company_id=OTHER_ID, action="Call", **AUTOGENERATED)
@@ -235,11 +235,11 @@ async def test_autogenerated_fields_of_a_task_are_never_written(page_server: Ser
     assert await sent_by(planhat, Tasks, read) == [{"_id": ID, **expected}]
 
 
-async def test_two_autogenerated_fields_are_written_where_they_are_set(page_server: Serve) -> None:
+async def test_two_autogenerated_fields_are_written_if_they_are_set(page_server: Serve) -> None:
     """D: `ownerName` and `noSpecificTime` are marked as autogenerated, and the examples send them all the same.
 
     `task-create.request` sends `noSpecificTime`, `task-bulk-upsert.request` sends `ownerName`: the table and the
-    examples disagree, so a caller's own value is sent and none is made up.
+    examples disagree, so a caller's value is sent and no value is added.
     """
     planhat = await page_server(always(STORED))
     await Tasks(planhat.session).create(Task(company_id=OTHER_ID, owner_name="Ernesto", no_specific_time=True))
@@ -259,9 +259,9 @@ async def test_people_and_checklists_are_lists_of_objects(page_server: Serve) ->
 
 
 async def test_a_ticket_comes_back_under_other_names(page_server: Serve) -> None:
-    """D: sent with `sourceId`, `title`, it returns with `externalId`, `subject`, `snippet`, `days`, `timeBucket`.
+    """D: a ticket sent with `sourceId`, `title` returns with `externalId`, `subject`, `snippet`, `days`, `timeBucket`.
 
-    ?: whether `sourceId`, `title` and `description` come back as well is unknown; both are readable.
+    ?: `sourceId`, `title` and `description` may return as well; both kinds of names are readable.
     """
     answered = {"_id": ID, "externalId": "119", "subject": "T", "snippet": "D", "days": 18802, "timeBucket": ["2021"]}
     planhat = await page_server(always([answered, {**answered, "sourceId": "119", "title": "T"}]))
@@ -273,7 +273,7 @@ async def test_a_ticket_comes_back_under_other_names(page_server: Serve) -> None
     assert (short.source_id, long.source_id, long.title) == (None, "119", "T")
 
 
-# What must not be sent twice
+# Requests that must not be sent twice.
 
 
 UNSAFE: Mapping[int, type[StatusError]] = {500: ServerError, 502: ServerError, 503: ServerError, 504: ServerError}
@@ -281,7 +281,7 @@ UNSAFE: Mapping[int, type[StatusError]] = {500: ServerError, 502: ServerError, 5
 
 @pytest.mark.parametrize("status", sorted(UNSAFE))
 async def test_a_creation_is_not_repeated_after_a_failure(page_server: Serve, status: int) -> None:
-    """D: there is no idempotency key; a creation that failed on Planhat's side may have been carried out."""
+    """D: there is no idempotency key; Planhat may have processed a creation that failed on its side."""
     planhat = await page_server(in_turn(says("", status), says(STORED)))
     with pytest.raises(UNSAFE[status]) as raised:
         await Tasks(planhat.session).create({"company_id": OTHER_ID})
@@ -289,7 +289,7 @@ async def test_a_creation_is_not_repeated_after_a_failure(page_server: Serve, st
 
 
 async def test_rows_without_a_key_are_not_sent_again_after_a_failure(page_server: Serve) -> None:
-    """D: an upsert row without a key that matches is created, so sending it twice makes two."""
+    """D: an upsert row without a matching key is created, so sending it twice creates two records."""
     planhat = await page_server(in_turn(says("", 502), says({"created": 1, "updated": 0, "nonupdates": 0})))
     result = await Tasks(planhat.session).upsert_many([{"company_id": OTHER_ID}])
     assert (len(planhat.calls), result.unknown) == (1, 1)
@@ -299,7 +299,7 @@ async def test_rows_without_a_key_are_not_sent_again_after_a_failure(page_server
     ("repository", "key", "n_calls"),
     [(Tasks, "sourceId", 2), (Tasks, "_id", 2), (Notes, "_id", 2), (Notes, "sourceId", 1)],
 )
-async def test_rows_with_a_key_that_matches_are_sent_again(
+async def test_rows_with_a_matching_key_are_sent_again(
     page_server: Serve, repository: Any, key: str, n_calls: int
 ) -> None:
     """D: notes match on `_id`, tasks on `_id`, then `sourceId`; a note's `sourceId` matches nothing."""
@@ -309,23 +309,23 @@ async def test_rows_with_a_key_that_matches_are_sent_again(
 
 
 @pytest.mark.parametrize(("call", "arguments"), [("get", ()), ("update", ({"action": "a"},)), ("delete", ())])
-async def test_calls_about_one_record_are_repeated_after_a_failure(
+async def test_calls_for_one_record_are_repeated_after_a_failure(
     page_server: Serve, call: str, arguments: tuple[Any, ...]
 ) -> None:
-    """D: each does the same when it is carried out twice: it reads, sets fields, or deletes."""
+    """D: repeating each of them has the same effect: it reads, sets fields, or deletes."""
     planhat = await page_server(in_turn(says("", 503), says({**STORED, "deletedCount": 1})))
     await getattr(Tasks(planhat.session), call)(ID, *arguments)
     assert len(planhat.calls) == 2
 
 
-async def test_a_deletion_that_is_repeated_finds_nothing_and_is_done(page_server: Serve) -> None:
-    """D: the first attempt may have deleted the record although it was answered 502, so the 404 is success."""
+async def test_a_repeated_deletion_answered_with_404_succeeds(page_server: Serve) -> None:
+    """D: the first attempt may have deleted the record despite its 502, so the 404 is a success."""
     planhat = await page_server(in_turn(says("", 502), says({"error": "Not found"}, 404)))
     await Tasks(planhat.session).delete(ID)
     assert len(planhat.calls) == 2
 
 
-async def test_rows_of_one_key_are_never_in_one_body(page_server: Serve) -> None:
+async def test_rows_with_one_key_are_never_in_one_body(page_server: Serve) -> None:
     """G: the same key twice in one body is an error, and two bodies in flight with the same key race."""
     planhat = await page_server(always({"created": 0, "updated": 1, "nonupdates": 0}))
     await Tasks(planhat.session).upsert_many([{"source_id": "7", "action": action} for action in "abc"])

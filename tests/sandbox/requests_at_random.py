@@ -1,4 +1,4 @@
-"""Requests that make sense, and some that do not; the same for the same draw."""
+"""Random requests, both valid and invalid; the same draw gives the same requests."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ RAW = [
 
 
 class RequestsAtRandom:
-    """Draws requests; keys are sometimes those of records that there are.
+    """Draws requests; keys sometimes belong to existing records.
 
     Args:
-        draw: Decides everything.
+        draw: The source of every decision.
     """
 
     def __init__(self, draw: random.Random) -> None:
@@ -93,7 +93,7 @@ class RequestsAtRandom:
         return self._draw.choice(self.ids) if self._draw.random() < 0.3 else self._draw.choice(TEXTS)
 
     def wire(self) -> bytes:
-        """A whole request as it goes over a connection; one in fifty is no HTTP."""
+        """Return a whole request as it is sent over a connection; one in fifty is not HTTP."""
         if self._draw.random() < 0.02:
             return self._draw.choice(
                 (b"GET\r\n\r\n", b": /\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\r\n\r\n")

@@ -1,4 +1,4 @@
-"""A door to the sandbox's rules for its own tests: a call in, a status and JSON out."""
+"""Direct access to the sandbox's rules for its own tests: a call returns a status and JSON."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ ACME = Company("5fd76c4daf9f4601dd313b05", external_id="acme", source_id="120", 
 
 
 def documented(name: str) -> Any:
-    """A body of Planhat's documentation."""
+    """Return a body of Planhat's documentation."""
     return json.loads((Path(__file__).parents[1] / "data" / f"{name}.json").read_text())
 
 
 @frozen
 class Answer:
-    """A status and a decoded body, `None` without one."""
+    """A status and a decoded body, or `None`."""
 
     status: int
     body: Any
@@ -58,10 +58,10 @@ class Door:
         return Answer(response.status, msgspec.json.decode(response.body) if response.body else None)
 
     def add(self, name: str, **fields: Any) -> str:
-        """Put a record straight into the store; its `_id`."""
+        """Store a record directly and return its `_id`."""
         record_id: str = self.api.state.add(name, fields, now=self.now)["_id"]
         return record_id
 
     def ids(self, path: str, **query: str) -> list[str]:
-        """The `_id`s of a listed page, by `_id` unless the query has another order."""
+        """Return the `_id`s of a listed page, by `_id` unless the query has another order."""
         return [record["_id"] for record in self("GET", path, **{"sort": "_id", **query}).body]

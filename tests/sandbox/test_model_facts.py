@@ -1,4 +1,4 @@
-"""The sandbox does what is documented of every model; the facts are in `tests/data/models.json`."""
+"""Test that the sandbox follows the documented facts of every model, which are in `tests/data/models.json`."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ from itertools import permutations
 from typing import Any
 
 import pytest
-from model_facts import FACTS, MODELS, SURE, Facts
+from model_facts import FACTS, MODELS, MORE_KEYS, SURE, Facts
 from sandbox_door import ACME, NOW, Answer, Door
 
 from planhat_async.sandbox import Choices
 from planhat_async.sandbox.models import ALL, Rules
 from planhat_async.sandbox.times import at, written
 
-MORE_KEYS = {"note": {"srcid", "extid"}, "conversation": {"srcid"}, "task": {"extid"}}
-"""Kinds of key that the sandbox takes although only the page on keys allows them, not the one on the model."""
 COMPUTED = {
     "invoice": {"lineItems"},
     "line_item": {"arr", "mrr"},
@@ -22,7 +20,7 @@ COMPUTED = {
     "time_entry": {"date"},
     "timesheet": {"timeEntries"},
 }
-"""Fields that come back otherwise than they were sent."""
+"""Fields whose returned values differ from those sent."""
 _RULES = {rules.name: rules for rules in ALL}
 _FALSE, _GONE = {404, 405}, {404}
 
@@ -48,18 +46,18 @@ def _add(planhat: Door, facts: Facts, **fields: Any) -> str:
 
 @every_model
 def test_a_model_has_a_path(facts: Facts) -> None:
-    """Its list is there, and empty."""
+    """Its list exists and is empty."""
     assert Door()("GET", facts.path) == Answer(200, [])
 
 
-def test_every_model_is_there() -> None:
-    """None of the facts is left out."""
+def test_every_model_exists() -> None:
+    """The sandbox has each model of the facts."""
     assert [facts.kind for facts in MODELS] == list(FACTS)
 
 
 @every_model
 def test_only_documented_calls_exist(facts: Facts) -> None:
-    """Every other one is answered 404 or 405."""
+    """The answer to any other call is a 404 or 405."""
     planhat = Door()
     key = _add(planhat, facts)
     calls = {
@@ -77,7 +75,7 @@ def test_only_documented_calls_exist(facts: Facts) -> None:
 
 @every_model
 def test_the_limits_of_a_page(facts: Facts) -> None:
-    """The default one without a `limit`, the largest with a larger one; where nothing is known, 100 and 2,000."""
+    """The default applies without a `limit`, the maximum above it; if they are unknown, 100 and 2,000."""
     limits = facts.known["list"]
     if not _rules(facts).is_paged:
         assert limits["default"] is limits["max"] is None
@@ -93,7 +91,7 @@ def test_the_limits_of_a_page(facts: Facts) -> None:
 @pytest.mark.parametrize("call", ["get", "update", "delete"])
 @every_model
 def test_keys_in_paths(facts: Facts, call: str) -> None:
-    """Each documented kind finds the record, any other one finds none."""
+    """Each documented kind finds the record, other kinds find none."""
     if not facts.has(call):
         return
     method = {"get": "GET", "update": "PUT", "delete": "DELETE"}[call]
@@ -111,7 +109,7 @@ def test_keys_in_paths(facts: Facts, call: str) -> None:
 
 @_with_call("bulk")
 def test_keys_of_bulk_upserts(facts: Facts) -> None:
-    """Each matches a record; of two records that a row names, the one whose key comes first is changed."""
+    """Each matches a record; if a row names two records, the first key decides."""
     keys = facts.known["bulk_keys"]
     rules = _rules(facts)
     stored = dict(rules.match)
@@ -119,36 +117,27 @@ def test_keys_of_bulk_upserts(facts: Facts) -> None:
     planhat = Door()
     for name in keys[1:]:
         _add(planhat, facts, **{stored[name]: f"own {name}"})
-        answer = planhat("PUT", facts.path, [{name: f"own {name}", **_change(facts)}]).body
+        answer = planhat("PUT", facts.path, [{name: f"own {name}", **facts.change()}]).body
         assert (answer["created"], answer["updated"]) == (0, 1), name
     for first, second in [pair for pair in permutations(keys, 2) if keys.index(pair[0]) < keys.index(pair[1])]:
         planhat = Door()
         chosen = _add(planhat, facts, **({} if first == "_id" else {stored[first]: "first"}))
         other = _add(planhat, facts, **{stored[second]: "second"})
         named = chosen if first == "_id" else "first"
-        planhat("PUT", facts.path, [{first: named, second: "second", **_change(facts)}])
-        marked = [one["_id"] for one in planhat.api.state.records(rules.name) if _change(facts).items() <= one.items()]
+        planhat("PUT", facts.path, [{first: named, second: "second", **facts.change()}])
+        marked = [one["_id"] for one in planhat.api.state.records(rules.name) if facts.change().items() <= one.items()]
         assert marked in ([chosen], []), (first, second)
         assert other not in marked
 
 
-def _change(facts: Facts) -> dict[str, Any]:
-    """A field that makes a difference, and no key."""
-    keys = {"externalId", "extId", "sourceId", "email"}
-    types = facts.known["fields"]
-    name = next(n for n in facts.writable() if types[n]["type"] in {"string", "number", "boolean"} and n not in keys)
-    value = {"string": "changed", "number": 77, "boolean": True}[types[name]["type"]]
-    return {name: value}
-
-
 @_with_call("bulk")
 def test_keys_that_may_match(facts: Facts) -> None:
-    """Nothing documents whether they do: a switch decides."""
+    """Planhat does not document whether they do: a choice decides."""
     for name in facts.known.get("bulk_keys_maybe", []):
         for does_match in (False, True):
             planhat = _door(undocumented_keys_match=does_match)
             key = _add(planhat, facts, **{name: "own"})
-            row = facts.good("bulk") | facts.sample(*facts.sort) | {name: "own"} | _change(facts)
+            row = facts.good("bulk") | facts.sample(*facts.sort) | {name: "own"} | facts.change()
             answer = planhat("PUT", facts.path, [row | {"type": "note"}]).body
             updated = [record["_id"] for record in answer["updatesKeys"]]
             assert updated == ([key] if does_match else []), name
@@ -156,14 +145,14 @@ def test_keys_that_may_match(facts: Facts) -> None:
 
 @every_model
 def test_filters(facts: Facts) -> None:
-    """The sandbox has those that are documented, and no more."""
+    """The sandbox has exactly the documented filters."""
     documented = {one["name"] for one in facts.known["list"]["filters"] if one["mark"] in SURE}
     assert {one.parameter for one in _rules(facts).filters} == documented
 
 
 @every_model
 def test_the_filter_by_company(facts: Facts) -> None:
-    """One company, or several where that is documented."""
+    """It accepts one company, or several if that is documented."""
     filters = {one["name"]: one["many"] for one in facts.known["list"]["filters"] if one["mark"] in SURE}
     if "companyId" not in filters:
         return
@@ -216,7 +205,7 @@ _FILTER_CASES = {
     ids=lambda value: value if isinstance(value, str) else value.kind,
 )
 def test_other_filters(facts: Facts, name: str) -> None:
-    """Each lists the records that it should; `none` stands for a query without it."""
+    """Each lists the expected records; `none` stands for a query without it."""
     records, listed = _FILTER_CASES[facts.kind, name]
     planhat = Door()
     keys = [_add(planhat, facts, **record) for record in records]
@@ -227,14 +216,14 @@ def test_other_filters(facts: Facts, name: str) -> None:
 
 @_with_call("create")
 def test_needs_of_creations(facts: Facts) -> None:
-    """One field of each group is enough, and none is too few."""
+    """One field of each group suffices, and a group without any field is refused."""
     choices = {"conversations_need_type": facts.kind != "conversation"}
     _needs(facts, "create", choices, lambda planhat, row: planhat("POST", facts.path, row).status == 200)
 
 
 @_with_call("bulk")
 def test_needs_of_bulk_upserts(facts: Facts) -> None:
-    """The same for a row that creates a record, with a key that matches none and without."""
+    """A row that creates a record requires the same, with an unmatched key or without one."""
 
     def is_created(planhat: Door, row: dict[str, Any]) -> bool:
         return bool(planhat("PUT", facts.path, [row]).body["created"] == 1)
@@ -264,7 +253,7 @@ def _needs(facts: Facts, call: str, choices: dict[str, bool], is_created: Any) -
 
 @_with_call("bulk")
 def test_writable_fields_are_stored(facts: Facts) -> None:
-    """As they were sent, but for a few that are computed; the fields that Planhat fills in are not."""
+    """They are stored unchanged, except a few that are computed; generated fields are not stored."""
     written_elsewhere = set(Facts("", FACTS["conversation"]).writable()) if facts.kind == "note" else set()
     read_only = {name: "written" for name in facts.read_only() if name not in written_elsewhere}
     sent = facts.good("bulk") | facts.sample(*facts.writable())
@@ -286,7 +275,7 @@ def _pair(answer: Answer) -> tuple[int, Any]:
 
 @_with_call("create")
 def test_a_creation_stores_the_same_fields(facts: Facts) -> None:
-    """One by one as well."""
+    """This covers the creation of a single record."""
     sent = facts.good() | facts.sample(*facts.writable()) | facts.sort
     if facts.kind == "conversation":
         sent["type"] = "note"
@@ -298,22 +287,22 @@ def test_a_creation_stores_the_same_fields(facts: Facts) -> None:
 
 @_with_call("bulk")
 def test_the_largest_bulk_upsert(facts: Facts) -> None:
-    """5,000 rows; no model has another maximum."""
+    """The maximum is 5,000 rows for every model."""
     assert facts.known["bulk_max"] == 5_000
     assert Door()("PUT", facts.path, [{}] * 5_001).status == 400
 
 
 @_with_call("bulk")
 def test_the_keys_of_a_bulk_answer(facts: Facts) -> None:
-    """Those that the documentation shows, in any order."""
+    """They are the documented ones, in any order."""
     answer = Door()("PUT", facts.path, [facts.good("bulk") | facts.sort])
     assert answer.body.keys() == set(facts.known["bulk_answer"]["keys"])
 
 
 @pytest.mark.parametrize("call", ["create", "update", "delete"])
 @every_model
-def test_answers_that_are_not_documented(facts: Facts, call: str) -> None:
-    """They have a body, or none if a switch says so; documented ones always have one."""
+def test_undocumented_answers(facts: Facts, call: str) -> None:
+    """A choice decides whether they have a body; documented ones always have one."""
     if not facts.has(call):
         return
     is_known = facts.known[f"{call}_answer"]["mark"] == "D"
@@ -333,8 +322,8 @@ def test_answers_that_are_not_documented(facts: Facts, call: str) -> None:
 
 
 @_with_call("bulk")
-def test_how_a_company_is_named(facts: Facts) -> None:
-    """By its `_id`, and by its other keys where that is documented; an unknown company is refused."""
+def test_keys_of_companies(facts: Facts) -> None:
+    """Its `_id` works, and its other keys if that is documented; an unknown company is refused."""
     field = facts.known["company_field"]
     if field is None:
         return
@@ -356,7 +345,7 @@ def test_how_a_company_is_named(facts: Facts) -> None:
 
 @_with_call("bulk")
 def test_a_number_as_external_id_becomes_text(facts: Facts) -> None:
-    """It comes back as a string, in the answer to the upsert as well."""
+    """It is returned as a string, also in the answer to the upsert."""
     field = facts.known["external_id_field"]
     if field is None:
         return
@@ -367,7 +356,7 @@ def test_a_number_as_external_id_becomes_text(facts: Facts) -> None:
 
 @every_model
 def test_records_are_saved_and_restored(facts: Facts) -> None:
-    """Those of every model."""
+    """This holds for every model."""
     planhat = Door()
     _add(planhat, facts, custom={"a": 1})
     state = planhat.api.state

@@ -1,4 +1,4 @@
-"""What single models do differently from all others."""
+"""Test the particular behaviour of single models."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _only(planhat: Door, name: str) -> dict[str, Any]:
 
 
 def test_an_enduser_finds_its_company_by_its_address() -> None:
-    """The domain, in any case, is one of a company; an address with a company named does not matter."""
+    """The domain matches case-insensitively; the address is ignored if the row names a company."""
     planhat = Door(ACME, TENET)
     created = planhat("POST", "endusers", {"email": "ada@ACME.com", "firstName": "Ada", "lastName": "Sample"}).body
     assert (created["companyId"], created["companyName"], created["name"]) == (ACME.company_id, "Acme", "Ada Sample")
@@ -41,7 +41,7 @@ def test_an_enduser_finds_its_company_by_its_address() -> None:
     ],
 )
 def test_an_enduser_without_a_company(row: dict[str, Any]) -> None:
-    """Is refused when it is created, and dropped silently from a bulk upsert."""
+    """A creation is refused, and a bulk upsert drops the row silently."""
     planhat = Door(ACME)
     assert planhat("POST", "endusers", row) == _error("companyId is required")
     answer = planhat("PUT", "endusers", [row, {"email": EXAMPLE}])
@@ -51,14 +51,14 @@ def test_an_enduser_without_a_company(row: dict[str, Any]) -> None:
 
 
 def test_an_enduser_of_an_unknown_company_is_refused() -> None:
-    """Even if its address would find one."""
+    """This holds even if its address would find a company."""
     row = {"email": EXAMPLE, "companyId": "unknown"}
     answer = Door(ACME)("PUT", "endusers", [row])
     assert answer.body["createdErrors"] == [{"email": EXAMPLE, "error": "companyId: no such company"}]
 
 
-def test_an_enduser_that_is_there_needs_no_company() -> None:
-    """Any of its keys finds it, and it keeps its company, even if its address changes."""
+def test_an_existing_enduser_needs_no_company() -> None:
+    """Any of its keys matches, and it keeps its company, even if its address changes."""
     planhat = Door(ACME, TENET)
     planhat("PUT", "endusers", [{"email": EXAMPLE, "sourceId": "s", "externalId": "e", "lastName": "Sample"}])
     for key in ({"email": EXAMPLE}, {"sourceId": "s"}, {"externalId": "e"}):
@@ -72,14 +72,14 @@ def test_an_enduser_that_is_there_needs_no_company() -> None:
 
 
 def test_without_registered_companies_every_enduser_is_accepted() -> None:
-    """As for all models, any company is accepted then; it is not known which one an address belongs to."""
+    """Any company is accepted then, as in all models; the company of an address is unknown."""
     planhat = Door()
     assert planhat("PUT", "endusers", [{"email": EXAMPLE}]).body["created"] == 1
     assert "companyId" not in _only(planhat, "endusers")
 
 
 def test_an_archived_enduser_is_hidden_from_lists_only() -> None:
-    """It can be read and changed, and comes back when it is no longer archived."""
+    """It can be read and updated, and is listed again when it is no longer archived."""
     planhat = Door()
     key = planhat("POST", "endusers", {"email": EXAMPLE, "companyId": "c", "archived": True}).body["_id"]
     assert (planhat.ids("endusers"), planhat.ids("endusers", archived="true")) == ([], [key])
@@ -89,7 +89,7 @@ def test_an_archived_enduser_is_hidden_from_lists_only() -> None:
 
 
 def test_an_external_id_is_unique_in_a_company() -> None:
-    """Another company may have the same one; where records have no company, it is unique in the model."""
+    """Another company may have the same one; in models without a company, it is unique in the model."""
     planhat = Door()
     rows = [{"companyId": company, "externalId": "e"} for company in "aab"]
     assert [planhat("POST", "licenses", row).status for row in rows] == [200, 400, 200]
@@ -101,7 +101,7 @@ def test_an_external_id_is_unique_in_a_company() -> None:
 
 
 def test_a_list_of_users_shows_fifteen_fields() -> None:
-    """And the `_id`; a `select` gives any other one, a get gives all."""
+    """The list has the `_id` too; `select` returns other fields, and get returns all."""
     planhat = Door()
     sent = {"nickName": "Bo", "email": "bo@team.example", "firstName": "Bo", "lastName": "Sample", "custom": {"a": 1}}
     created = planhat("POST", "users", sent).body
@@ -116,7 +116,7 @@ def test_a_list_of_users_shows_fifteen_fields() -> None:
 
 
 def test_the_answer_to_an_upsert_of_users_names_their_addresses() -> None:
-    """As in the documented example."""
+    """The documented example has this form."""
     row = {"nickName": "Bo", "email": "bo@team.example", "firstName": "Bo", "lastName": "Sample"}
     (key,) = Door()("PUT", "users", [row]).body["insertsKeys"]
     assert key == {"_id": key["_id"], "email": "bo@team.example"}
@@ -132,7 +132,7 @@ def test_registered_people_have_paths() -> None:
 
 
 def test_an_nps_answer_names_its_enduser() -> None:
-    """By e-mail address; its company is that of the end user, unless one was sent."""
+    """The e-mail address is used; its company is that of the end user, unless one was sent."""
     planhat = Door(ACME, TENET)
     enduser = planhat("POST", "endusers", {"email": EXAMPLE}).body
     answers = [{"email": EXAMPLE, "score": 0}, {"email": EXAMPLE, "score": 1, "cId": TENET.company_id}]
@@ -146,7 +146,7 @@ def test_an_nps_answer_names_its_enduser() -> None:
 
 
 def test_an_nps_answer_is_hidden_after_360_days() -> None:
-    """From lists only; a whole number of days shows it again, anything else is refused."""
+    """It is hidden from lists only; a whole number of days lists it again, other values are refused."""
     planhat = Door()
     sent = {"email": EXAMPLE, "score": 7, "sourceId": "s", "dateAnswered": written(at(NOW - 361 * 86_400))}
     key = planhat("POST", "nps", sent).body["_id"]
@@ -157,7 +157,7 @@ def test_an_nps_answer_is_hidden_after_360_days() -> None:
 
 
 def test_an_nps_answer_may_have_its_live_names() -> None:
-    """It is hidden after 360 days all the same, and an update changes the same fields."""
+    """It is hidden after 360 days too, and an update changes the same fields."""
     planhat = Door(choices=Choices(live_names=True))
     old = {"email": EXAMPLE, "score": 7, "comment": "C", "dateAnswered": written(at(NOW - 361 * 86_400))}
     key = planhat("POST", "nps", old).body["_id"]
@@ -170,7 +170,7 @@ def test_an_nps_answer_may_have_its_live_names() -> None:
 
 
 def test_lean_companies_are_companies() -> None:
-    """All of them at once, with the fields that identify them; nothing but the list is there."""
+    """One list returns all of them with their identifying fields; the model has no other call."""
     planhat = Door()
     state = planhat.api.state
     keys = [
@@ -186,7 +186,7 @@ def test_lean_companies_are_companies() -> None:
 
 
 def test_an_issue_has_several_companies() -> None:
-    """Each by any key; an unknown one is refused, and the list may become empty."""
+    """Any key names a company; an unknown one is refused, and the list may become empty."""
     planhat = Door(ACME, TENET)
     planhat.api.state.register(EndUser("e" * 24, "Ada"))
     created = planhat(
@@ -206,7 +206,7 @@ def test_an_issue_has_several_companies() -> None:
 
 
 def test_an_invoice_has_names_of_its_own() -> None:
-    """`cId`, `cName` and `extId`, which `extid-` in a path means."""
+    """They are `cId`, `cName` and `extId`, which `extid-` in a path refers to."""
     planhat = Door(ACME)
     row = {"cId": "extid-acme", "currency": "USD", "invoiceDate": 18_836, "extId": "7"}
     (key,) = planhat("PUT", "invoices", [row]).body["insertsKeys"]
@@ -219,7 +219,7 @@ def test_an_invoice_has_names_of_its_own() -> None:
 @pytest.mark.parametrize("day", ["2021-07-28", "18836", 1.5, True])
 @pytest.mark.parametrize("name", ["invoiceDate", "dueDate", "paidDate"])
 def test_days_of_invoices_are_whole_numbers(name: str, day: object) -> None:
-    """Those of their line items too; a null is no day."""
+    """This includes line items; a null is not a day."""
     planhat = Door()
     assert planhat("POST", "invoices", {"cId": "c", name: day}) == _error(f"{name}: Not valid type")
     items = [{"dateFrom": day}]
@@ -227,8 +227,8 @@ def test_days_of_invoices_are_whole_numbers(name: str, day: object) -> None:
     assert planhat("POST", "invoices", {"cId": "c", name: None, "lineItems": [{"dateTo": None}]}).status == 200
 
 
-def test_line_items_of_an_invoice_come_back_otherwise() -> None:
-    """With an `_id` and without `relatedId`; the same items again are no change."""
+def test_line_items_of_an_invoice_are_returned_in_another_form() -> None:
+    """They have an `_id` and no `relatedId`; the same items again are not a change."""
     planhat = Door()
     items: list[Any] = [{"relatedId": "sale-1", "product": "P", "amount": 5, "dateFrom": 18_836}, "nonsense"]
     created = planhat("POST", "invoices", {"cId": "c", "extId": "7", "lineItems": items}).body
@@ -259,7 +259,7 @@ def test_line_items_of_an_invoice_come_back_otherwise() -> None:
     ],
 )
 def test_fields_that_only_the_tables_require(path: str, suggested: list[str], row: dict[str, Any]) -> None:
-    """A switch decides whether a creation needs them; a zero is a value."""
+    """A choice decides whether a creation requires them; a zero is a value."""
     assert Door()("POST", path, row).status == 200
     for name in suggested:
         poorer = {field: value for field, value in row.items() if field != name}
@@ -269,7 +269,7 @@ def test_fields_that_only_the_tables_require(path: str, suggested: list[str], ro
 
 
 def test_a_date_of_a_time_entry_is_cut_to_midnight() -> None:
-    """In UTC, and what the hours cost is computed anew."""
+    """The time is in UTC, and the cost of the hours is computed again."""
     planhat = Door()
     sent = {"date": "2025-01-30T14:51:01.691-10:00", "hours": 5, "costRate": 2, "billableRate": "n/a"}
     created = planhat("POST", "timeentries", sent).body
@@ -280,7 +280,7 @@ def test_a_date_of_a_time_entry_is_cut_to_midnight() -> None:
 
 
 def test_time_entries_are_duplicated() -> None:
-    """What may be written is copied; an unknown `_id` is an error of its own."""
+    """Writable fields are copied; an unknown `_id` is a separate error."""
     planhat = Door()
     sent = {"date": "2025-01-30T00:00:00.000Z", "hours": 5, "description": "D"}
     key = planhat("POST", "timeentries", sent).body["_id"]
@@ -298,7 +298,7 @@ def test_time_entries_are_duplicated() -> None:
 
 
 def test_rows_without_an_id_are_always_created() -> None:
-    """Time entries and timesheets have no other key: the same body twice makes two."""
+    """Time entries and timesheets have no other key: the same body twice creates two records."""
     planhat = Door()
     bodies: dict[str, Any] = {"timeentries": {"date": "2025-01-30", "hours": 1}, "timesheets": {"dateFrom": 1}}
     for path, row in bodies.items():
@@ -306,7 +306,7 @@ def test_rows_without_an_id_are_always_created() -> None:
         assert [planhat("PUT", path, rows).body["created"] for _ in range(2)] == [1, 1]
 
 
-def test_entries_of_a_timesheet_come_back_as_ids() -> None:
+def test_entries_of_a_timesheet_are_returned_as_ids() -> None:
     """They are sent as objects."""
     entries: list[Any] = [{"_id": "a"}, "b", {"id": "c"}]
     created = Door()("POST", "timesheets", {"timeEntries": entries}).body
@@ -315,7 +315,7 @@ def test_entries_of_a_timesheet_come_back_as_ids() -> None:
 
 @pytest.mark.parametrize("day", ["2021-07-28", True])
 def test_days_of_timesheets_are_whole_numbers(day: object) -> None:
-    """As those of invoices are."""
+    """They have the form of those of invoices."""
     assert Door()("POST", "timesheets", {"dateFrom": day}) == _error("dateFrom: Not valid type")
     answer = Door()("PUT", "timesheets", [{"dateFrom": day}])
     assert (answer.status, answer.body["createdErrors"]) == (206, [{"error": "dateFrom: Not valid type"}])
@@ -327,13 +327,13 @@ def test_custom_fields_have_no_bulk_upsert() -> None:
 
 
 def test_churn_is_singular() -> None:
-    """The plural is no path."""
+    """The plural is not a path."""
     planhat = Door()
     assert [planhat("GET", path).status for path in ("churn", "churns")] == [200, 404]
 
 
 def test_an_opportunity_is_not_updated_by_its_source_id() -> None:
-    """It is read by it; a bulk upsert does not match on it, so the same row again is a duplicate."""
+    """It is read by it, but not matched by a bulk upsert, so the same row again creates a duplicate."""
     planhat = Door()
     row = {"companyId": "c", "sourceId": "s"}
     assert planhat("PUT", "opportunities", [row]).body["created"] == 1
@@ -343,7 +343,7 @@ def test_an_opportunity_is_not_updated_by_its_source_id() -> None:
 
 
 def test_yearly_revenue_follows_from_monthly_revenue() -> None:
-    """Of products, deals and line items; a line item has it the other way round too."""
+    """This holds for products, deals and line items; in a line item, the reverse holds too."""
     planhat = Door()
     product = planhat("POST", "products", {"name": "P", "mrr": 10, "renewalMrr": 5, "arr": 1}).body
     deal = planhat("POST", "deals", {"companyId": "c", "mrr": 10}).body
@@ -354,7 +354,7 @@ def test_yearly_revenue_follows_from_monthly_revenue() -> None:
 
 @pytest.mark.parametrize("reserved", ["email", "chat", "call"])
 def test_some_types_of_conversations_are_reserved(reserved: str) -> None:
-    """They cannot be created; one that is there can be changed."""
+    """They cannot be created; existing ones can be updated."""
     planhat = Door()
     assert planhat("POST", "conversations", {"companyId": "c", "type": reserved}) == _error(
         f"type: {reserved} is reserved"
@@ -366,14 +366,14 @@ def test_some_types_of_conversations_are_reserved(reserved: str) -> None:
 
 
 def test_a_conversation_without_a_type_may_be_a_note() -> None:
-    """Where the page on conversations is right, and not the one on notes."""
+    """This is the case if the page on conversations is correct, and not that on notes."""
     planhat = Door(choices=Choices(conversations_need_type=False))
     created = planhat("POST", "conversations", {"companyId": "c"}).body
     assert (created["type"], planhat.api.state.records("notes")[0]["_id"]) == ("note", created["_id"])
 
 
-def test_a_conversation_of_a_custom_type_names_its_company_as_a_note_does() -> None:
-    """By its external id too, whether companies are registered or not."""
+def test_a_conversation_of_a_custom_type_names_its_company_like_a_note() -> None:
+    """Its external id works too, whether companies are registered or not."""
     row = {"type": "visit", "companyExternalId": "acme"}
     for planhat in (Door(), Door(ACME)):
         assert planhat("POST", "conversations", row).status == 200

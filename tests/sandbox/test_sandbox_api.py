@@ -1,4 +1,4 @@
-"""Planhat without a network: who is let in, what is logged, what tests may look at."""
+"""Test the sandbox without a network: authentication, the log, and the data available to tests."""
 
 from __future__ import annotations
 
@@ -48,24 +48,24 @@ def _get(authorization: str | None = f"Bearer {_TOKEN}", **fields: Any) -> ApiRe
         (None, 401, 401),
     ],
 )
-def test_a_token_lets_a_request_in(authorization: str | None, with_own: int, with_any: int) -> None:
-    """As a bearer's token, or as a user's name without a password; an Api without a token of its own accepts any."""
+def test_a_valid_token_is_accepted(authorization: str | None, with_own: int, with_any: int) -> None:
+    """It is a bearer token or a user name without a password; an Api without a token accepts any."""
     request = _get(authorization)
     assert (Api(_TOKEN).handle(request).status, Api().handle(request).status) == (with_own, with_any)
 
 
-def test_no_path_is_no_known_path() -> None:
-    """A request without any segment finds nothing."""
+def test_an_empty_path_is_not_found() -> None:
+    """A request without any segment gets a 404."""
     assert Api().handle(_get(segments=())).status == 404
 
 
-def test_header_names_have_no_case() -> None:
-    """As in HTTP."""
+def test_header_names_are_case_insensitive() -> None:
+    """HTTP requires this."""
     assert Api(_TOKEN).handle(_get(headers={"AUTHORIZATION": "Bearer s3cret"})).status == 200
 
 
-def test_a_refused_token_takes_no_place() -> None:
-    """Its answer has the headers of an untouched minute."""
+def test_a_refused_token_does_not_count_towards_the_limit() -> None:
+    """Its answer has the headers of an unused minute."""
     api = Api(_TOKEN, limits=Limits(per_minute=2))
     headers = {"X-Rate-Limit-Limit": "2", "X-Rate-Limit-Remaining": "2"}
     unauthorized = ApiResponse(401, b'{"error":"Unauthorized"}', headers)
@@ -74,8 +74,8 @@ def test_a_refused_token_takes_no_place() -> None:
 
 
 @pytest.mark.parametrize(("retry_after", "extra"), [(False, {}), (True, {"Retry-After": "60"})])
-def test_past_the_limit_nothing_is_done(*, retry_after: bool, extra: dict[str, str]) -> None:
-    """The answer is a 429; it says when to come back if that is chosen, rounded up to whole seconds."""
+def test_a_request_beyond_the_limit_is_not_processed(*, retry_after: bool, extra: dict[str, str]) -> None:
+    """The answer is a 429, optionally with the wait rounded up to whole seconds."""
     api = Api(limits=Limits(per_minute=1), choices=Choices(retry_after=retry_after))
     api.handle(_get())
     request = _get(method="POST", body=b'{"companyId": "c"}', now=NOW + 0.5)
@@ -85,25 +85,25 @@ def test_past_the_limit_nothing_is_done(*, retry_after: bool, extra: dict[str, s
 
 
 def test_a_wait_is_at_least_a_second() -> None:
-    """A place that is free in a moment is still announced for the next whole second."""
+    """A wait of less than a second is rounded up."""
     api = Api(limits=Limits(per_second=1), choices=Choices(retry_after=True))
     answers = [api.handle(_get(now=now)) for now in (NOW, NOW + 0.999)]
     assert answers[1].headers["Retry-After"] == "1"
 
 
-def test_the_limits_count_requests_under_way() -> None:
-    """A request that arrives as one too many is refused."""
+def test_the_limits_count_requests_in_flight() -> None:
+    """A request is refused if the maximum number is in flight."""
     api = Api(limits=Limits(max_parallel=1))
     assert [api.handle(_get(n_parallel=n)).status for n in (1, 2)] == [200, 429]
 
 
-def test_without_a_limit_there_are_no_headers_of_one() -> None:
-    """Nothing is left to count."""
+def test_without_a_limit_answers_have_no_headers_of_limits() -> None:
+    """There is no number of remaining calls."""
     assert Api(limits=Limits(per_minute=None)).handle(_get()) == ApiResponse(200, b"[]", {})
 
 
 def test_every_request_is_logged() -> None:
-    """With its path encoded again, its parameters, the rows of a bulk body, and what was answered."""
+    """The log has the encoded path, the parameters, the rows of a bulk body, and the answer."""
     api = Api(_TOKEN)
     api.handle(_get(segments=("tasks", "extid-a/b é"), query=(("limit", "1"), ("limit", "2"))))
     api.handle(_get(method="PUT", body=b"[{},{}]", now=NOW + 1))
@@ -118,21 +118,21 @@ def test_every_request_is_logged() -> None:
 
 
 def test_the_log_is_bounded() -> None:
-    """The oldest lines leave first."""
+    """The oldest lines are removed first."""
     api = Api(limits=Limits(per_minute=None, per_second=None))
     assert api.log.maxlen == MAX_LOGGED == 100_000
 
 
 def test_a_request_does_not_show_its_token() -> None:
-    """Not in its repr, nor in the log's."""
+    """Neither its repr nor that of the log contains the token."""
     api = Api(_TOKEN)
     request = _get()
     api.handle(request)
     assert _TOKEN not in repr(request) + repr(api.log) + repr(api)
 
 
-def test_records_are_copies_by_kind() -> None:
-    """Notes are of type `note` or a custom one; changing a copy changes nothing stored."""
+def test_records_are_copies_grouped_by_model() -> None:
+    """Notes have the type `note` or a custom one; changing a copy does not change the stored record."""
     api = Api()
     note = api.state.add("notes", {"custom": {"a": [1]}}, now=NOW)
     visit = api.state.add("notes", {"type": "visit", "isCustomType": True}, now=NOW)
@@ -150,8 +150,8 @@ def test_records_are_copies_by_kind() -> None:
     assert note_copy == {"type": "note", "_id": note["_id"], "custom": {"a": [1]}}
 
 
-def test_added_records_are_the_stores_own() -> None:
-    """Neither the mapping given nor the record returned is the one stored."""
+def test_added_records_are_copied() -> None:
+    """Neither the given mapping nor the returned record is the stored one."""
     api = Api()
     given = {"custom": {"a": 1}}
     returned = api.state.add("tasks", given, now=NOW)
@@ -159,16 +159,16 @@ def test_added_records_are_the_stores_own() -> None:
     assert api.state.records("tasks")[0]["custom"] == {"a": 1}
 
 
-def test_an_id_is_added_once() -> None:
-    """A second record of the same `_id` is a mistake."""
+def test_an_id_can_be_added_once() -> None:
+    """A second record with the same `_id` is an error."""
     api = Api()
     api.state.add("tasks", {"_id": "a"}, now=NOW)
     with pytest.raises(ValueError, match="a record with the _id a already exists"):
         api.state.add("tasks", {"_id": "a"}, now=NOW)
 
 
-def test_the_seed_makes_the_ids() -> None:
-    """The same calls at the same times under the same seed make the same records."""
+def test_the_seed_determines_the_ids() -> None:
+    """The same calls at the same times with the same seed create the same records."""
     first, again, other = (Api(state=State(seed, [TENET])) for seed in (7, 7, 8))
     request = _get(method="POST", body=b'{"companyId": "extid-tenet"}')
     answers = [api.handle(request).body for api in (first, again, other)]

@@ -1,4 +1,4 @@
-"""The outcome of the rows of a bulk upsert."""
+"""Test the outcome of each row of a bulk upsert."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def _ticket(source_id: str, **fields: Any) -> dict[str, Any]:
 
 
 def test_an_empty_body_changes_nothing() -> None:
-    """An array without rows is a good one."""
+    """An array without rows is valid."""
     assert Door()("PUT", "tasks", []) == Answer(200, _NOTHING)
     assert Door()("PUT", "tickets", []) == Answer(200, {"created": 0, "updated": 0})
 
 
 def test_tasks_are_matched_by_id_then_by_source_id() -> None:
-    """A row that matches changes its record or leaves it unchanged; a row that matches nothing makes a new one."""
+    """A matching row changes its record or leaves it unchanged; any other row creates a record."""
     planhat = Door()
     by_id, by_source_id, unchanged = (planhat.add("tasks", sourceId=name, action="old") for name in "abc")
     answer = planhat(
@@ -66,8 +66,8 @@ def test_tasks_are_matched_by_id_then_by_source_id() -> None:
     )
 
 
-def test_an_id_that_matches_nothing_leaves_the_source_id() -> None:
-    """A row is created under no `_id` of the caller's: it matches by its `sourceId`, or is refused."""
+def test_a_row_with_an_unknown_id_is_matched_by_its_source_id() -> None:
+    """No row is created under an `_id` of the caller: it matches by its `sourceId` or is refused."""
     planhat = Door()
     known = planhat.add("tasks", sourceId="a")
     answer = planhat("PUT", "tasks", [{"_id": "f" * 24, "sourceId": "a", "action": "new"}, {"_id": "e" * 24}])
@@ -84,7 +84,7 @@ def test_an_id_that_matches_nothing_leaves_the_source_id() -> None:
 
 
 def test_notes_are_matched_by_id_only() -> None:
-    """A note's `externalId` and `sourceId` match no row, so an `externalId` comes again as another note."""
+    """A note's `externalId` and `sourceId` match no row, so a repeated `externalId` creates another note."""
     planhat = Door()
     known = planhat.add("notes", externalId="e", subject="old")
     answer = planhat(
@@ -103,8 +103,8 @@ def test_notes_are_matched_by_id_only() -> None:
     }
 
 
-def test_rows_are_applied_in_their_order() -> None:
-    """Two rows that name one record by different keys are not recognised as one; the second sees what the first did."""
+def test_rows_are_applied_in_order() -> None:
+    """Two rows that name one record by different keys are both applied; the second sees the change of the first."""
     planhat = Door()
     key = planhat.add("tasks", sourceId="a", custom={})
     answer = planhat("PUT", "tasks", [{"_id": key, "custom": {"x": 1}}, {"sourceId": "a", "custom": {"y": 2}}])
@@ -112,8 +112,8 @@ def test_rows_are_applied_in_their_order() -> None:
     assert planhat("GET", f"tasks/{key}").body["custom"] == {"x": 1, "y": 2}
 
 
-def test_good_rows_are_stored_beside_refused_ones() -> None:
-    """The answer is a 206 that names the refused rows by their key, if they have one."""
+def test_valid_rows_are_stored_beside_refused_ones() -> None:
+    """The answer is a 206 with the keys of refused rows, if they have any."""
     planhat = Door(TENET)
     known = planhat.add("tasks", sourceId="known")
     answer = planhat(
@@ -148,7 +148,7 @@ def test_good_rows_are_stored_beside_refused_ones() -> None:
 
 
 def test_errors_may_name_the_field_instead() -> None:
-    """With the switch off an error cannot be traced to its row."""
+    """With this choice, an error names no row."""
     planhat = Door(TENET, choices=Choices(errors_name_key=False))
     answer = planhat("PUT", "tasks", [{"sourceId": "a", "companyId": "unknown"}, "nonsense"])
     assert answer.status == 206
@@ -159,7 +159,7 @@ def test_errors_may_name_the_field_instead() -> None:
 
 
 def test_a_body_in_which_every_row_lacks_a_field_is_rejected() -> None:
-    """It is a 400 with the same arrays; a row that is wrong in another way makes it a 206."""
+    """The answer is a 400 with the same arrays; a row with another mistake makes it a 206."""
     error = {"error": "companyId is required"}
     assert Door()("PUT", "tasks", [{}, {}]) == Answer(400, _NOTHING | {"createdErrors": [error, error]})
     assert Door()("PUT", "tasks", [{}, 7]).status == 206
@@ -167,7 +167,7 @@ def test_a_body_in_which_every_row_lacks_a_field_is_rejected() -> None:
 
 @pytest.mark.parametrize("applies_rest", [False, True])
 def test_a_repeated_key_rejects_the_body(*, applies_rest: bool) -> None:
-    """Every row with the key is blamed and not stored; the others are stored or not."""
+    """Every row with the key is blamed and not stored; a choice decides whether the others are stored."""
     planhat = Door(choices=Choices(rejected_body_applies_rest=applies_rest))
     known = planhat.add("tasks", sourceId="known")
     rows = [
@@ -195,7 +195,7 @@ def test_a_repeated_key_rejects_the_body(*, applies_rest: bool) -> None:
 
 
 def test_a_source_id_of_another_record_is_refused() -> None:
-    """A row cannot give its record a key that another one has."""
+    """A row cannot give its record the key of another record."""
     planhat = Door()
     known = planhat.add("tasks", sourceId="a")
     planhat.add("tasks", sourceId="b")
@@ -203,8 +203,8 @@ def test_a_source_id_of_another_record_is_refused() -> None:
     assert answer == Answer(206, _NOTHING | {"updatedErrors": [{"_id": known, "error": "sourceId duplicated"}]})
 
 
-def test_tickets_are_answered_in_short() -> None:
-    """Two counts, and a list of errors only where there are any."""
+def test_tickets_get_a_short_answer() -> None:
+    """It has two counts, and a list of errors only if rows failed."""
     planhat = Door(TENET)
     assert planhat("PUT", "tickets", [_ticket("a"), _ticket("b")]) == Answer(200, {"created": 2, "updated": 0})
     known = planhat.ids("tickets")[0]
@@ -221,8 +221,8 @@ def test_tickets_are_answered_in_short() -> None:
 
 
 @pytest.mark.parametrize(("counts", "n_updated"), [(False, 0), (True, 1)])
-def test_an_unchanged_ticket_is_counted_or_not(*, counts: bool, n_updated: int) -> None:
-    """It is unknown whether `updated` counts rows that changed nothing."""
+def test_counting_unchanged_tickets_is_a_choice(*, counts: bool, n_updated: int) -> None:
+    """It is unknown whether `updated` counts unchanged rows."""
     planhat = Door(choices=Choices(tickets_count_unchanged=counts))
     planhat("PUT", "tickets", [_ticket("a")])
     planhat.now += 1.0
@@ -230,7 +230,7 @@ def test_an_unchanged_ticket_is_counted_or_not(*, counts: bool, n_updated: int) 
 
 
 def test_a_ticket_without_email_is_dropped_silently() -> None:
-    """A new one: it is in no count and in no error, and its key may come again."""
+    """A dropped new ticket is in no count and no error, and its key may occur again."""
     planhat = Door()
     dropped = [_ticket("a", email=email) for email in ("", None)]
     without = {"sourceId": "a", "companyId": "c"}
@@ -239,8 +239,8 @@ def test_a_ticket_without_email_is_dropped_silently() -> None:
 
 
 @pytest.mark.parametrize("key", ["_id", "sourceId"])
-def test_a_row_that_names_a_ticket_needs_nothing_else(key: str) -> None:
-    """Neither `email` nor a company: the fields sent change, the rest stay, the other key too."""
+def test_a_row_that_names_a_ticket_needs_no_other_field(key: str) -> None:
+    """It needs neither `email` nor a company; fields that are not sent stay unchanged, including the other key."""
     planhat = Door(TENET)
     planhat("PUT", "tickets", [_ticket("a", status="open", custom={"x": 1})])
     before = planhat("GET", "tickets").body[0]
@@ -253,8 +253,8 @@ def test_a_row_that_names_a_ticket_needs_nothing_else(key: str) -> None:
     assert after == before | changed
 
 
-def test_an_update_without_email_may_be_dropped_as_a_creation_is() -> None:
-    """What Planhat does is unknown: with the switch a row without `email` changes nothing, even a ticket it matches."""
+def test_an_update_without_email_may_be_dropped_like_a_creation() -> None:
+    """Planhat's behaviour is unknown: with this choice, a row without `email` does not change the ticket it matches."""
     planhat = Door(choices=Choices(tickets_need_email_to_update=True))
     planhat("PUT", "tickets", [_ticket("a", status="open")])
     known = planhat.ids("tickets")[0]
@@ -264,8 +264,8 @@ def test_an_update_without_email_may_be_dropped_as_a_creation_is() -> None:
     assert planhat("PUT", "tickets", [_ticket("a", status="closed")]) == Answer(200, {"created": 0, "updated": 1})
 
 
-def test_a_key_that_two_rows_without_email_have_came_twice() -> None:
-    """If it names a ticket that is there; rows that would create one are dropped before their keys are looked at."""
+def test_a_key_shared_by_two_rows_without_email_is_repeated() -> None:
+    """This applies to a key of an existing ticket; other rows are dropped before their keys are examined."""
     planhat = Door()
     planhat("PUT", "tickets", [_ticket("a")])
     twice = planhat("PUT", "tickets", [{"sourceId": "a", "status": status} for status in ("open", "closed")])
@@ -274,7 +274,7 @@ def test_a_key_that_two_rows_without_email_have_came_twice() -> None:
     assert planhat("PUT", "tickets", [{"sourceId": "b"}, _ticket("b")]) == Answer(200, {"created": 1, "updated": 0})
 
 
-def test_a_row_that_names_a_task_or_a_note_needs_nothing_else() -> None:
+def test_a_row_that_names_a_task_or_a_note_needs_no_other_field() -> None:
     """Only a creation needs a company, a type, or `repeatDays`."""
     planhat = Door(TENET)
     task, note = planhat.add("tasks", sourceId="t"), planhat.add("notes", subject="old")
@@ -289,14 +289,14 @@ def test_a_row_that_names_a_task_or_a_note_needs_nothing_else() -> None:
 
 
 def test_an_error_may_be_plain_text() -> None:
-    """With the switch it names nothing that can be traced to its row."""
+    """With this choice, its text names no row."""
     planhat = Door(TENET, choices=Choices(errors_are_texts=True))
     answer = planhat("PUT", "tasks", [{"sourceId": "a", "companyId": "unknown"}])
     assert answer == Answer(206, _NOTHING | {"createdErrors": ["companyId: no such company"]})
 
 
-def test_an_answer_may_leave_its_counts_out() -> None:
-    """With the switch only the lists say what was done; the short answer of tickets stays as it is."""
+def test_an_answer_may_omit_its_counts() -> None:
+    """With this choice, only the lists contain the outcomes; the short answer of tickets does not change."""
     planhat = Door(choices=Choices(upserts_have_counts=False))
     known = planhat.add("tasks", sourceId="a")
     answer = planhat("PUT", "tasks", [{"sourceId": "a", "action": "new"}, {"companyId": "c"}])
@@ -313,15 +313,15 @@ def test_an_answer_may_leave_its_counts_out() -> None:
     assert planhat("PUT", "tickets", [_ticket("a")]) == Answer(200, {"created": 1, "updated": 0})
 
 
-def test_a_dropped_ticket_is_not_one_that_lacks_a_field() -> None:
-    """A body with one is no body in which every row lacks a required field."""
+def test_a_dropped_ticket_does_not_lack_a_field() -> None:
+    """A body with a dropped ticket does not count as one in which every row lacks a required field."""
     answer = {"created": 0, "updated": 0, "createdErrors": [{"error": "sourceId is required"}]}
     assert Door()("PUT", "tickets", [{}, {"email": "a@b.c"}]) == Answer(206, answer)
     assert Door()("PUT", "tickets", [{"email": "a@b.c"}]) == Answer(400, answer)
 
 
 def test_a_new_ticket_needs_a_source_id_and_a_company() -> None:
-    """A row with `email` that matches nothing and lacks one of them is refused, with a word for it."""
+    """A row with `email` that matches no ticket and lacks one of them is refused with a message."""
     planhat = Door()
     rows = [{"email": "a@b.c", "companyId": "c"}, {"email": "a@b.c", "sourceId": "a"}, {"email": "a@b.c", "_id": "f"}]
     assert planhat("PUT", "tickets", rows) == Answer(
@@ -339,7 +339,7 @@ def test_a_new_ticket_needs_a_source_id_and_a_company() -> None:
 
 
 def test_a_notes_key_matches_no_ticket() -> None:
-    """A ticket is matched among the tickets, though notes are kept with them."""
+    """Tickets are matched among tickets only, although they are stored with notes."""
     planhat = Door()
     note = planhat.add("notes", externalId="a")
     rows = [_ticket("a"), {"_id": note, "email": "a@b.c", "sourceId": "b"}]
@@ -365,7 +365,7 @@ _ROWS = st.lists(
 @pytest.mark.slow
 @given(_ROWS)
 def test_every_row_of_an_itemised_answer_is_counted_once(rows: list[dict[str, Any]]) -> None:
-    """Unless a key came twice, the counts and the errors add up to the rows, and the records to those created."""
+    """Unless a key is repeated, counts and errors add up to the rows, and records to the created rows."""
     planhat = Door(TENET)
     planhat.add("tasks", _id="0" * 24, sourceId="a", action="old")
     status, body = (answer := planhat("PUT", "tasks", rows)).status, answer.body

@@ -1,4 +1,4 @@
-"""The calls of every model."""
+"""Test the calls of every model."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def test_other_paths_do_not_exist(path: str) -> None:
     ],
 )
 def test_undocumented_methods_are_not_allowed(path: str, missing: str) -> None:
-    """Tickets in particular can be listed, upserted and deleted, and nothing else."""
+    """Tickets can only be listed, upserted and deleted."""
     answers = [Door()(method, path, {}) for method in missing.split()]
     assert answers == [Answer(405, {"error": f"{method} is not allowed here"}) for method in missing.split()]
 
 
-def test_a_blank_key_means_the_whole_model() -> None:
-    """`GET path/` is the list, and `PUT path/` a bulk upsert."""
+def test_a_blank_key_addresses_the_whole_model() -> None:
+    """`GET path/` is the list, and `PUT path/` is a bulk upsert."""
     planhat = Door()
     key = planhat.add("tasks")
     assert planhat("GET", "tasks/") == Answer(200, [{"_id": key}])
@@ -53,8 +53,8 @@ _FREE_TEXT = "a/b ?#%25&[]é.."
 
 @pytest.mark.parametrize("path", ["conversations", "tasks"])
 @pytest.mark.parametrize("key", [".", "..", _FREE_TEXT, "extid-x"])
-def test_a_record_is_reached_by_every_key(path: str, key: str) -> None:
-    """`_id`, `extid-…` and `srcid-…` get and update it, with any characters in the ids."""
+def test_a_record_can_be_addressed_by_every_key(path: str, key: str) -> None:
+    """`_id`, `extid-…` and `srcid-…` work for reading and updating, with any characters in the ids."""
     planhat = Door()
     record_id = planhat.add(path, externalId=key, sourceId=key)
     escaped = "".join(f"%{octet:02x}" for octet in key.encode())
@@ -65,15 +65,15 @@ def test_a_record_is_reached_by_every_key(path: str, key: str) -> None:
 
 @pytest.mark.parametrize("path", ["conversations", "tasks"])
 @pytest.mark.parametrize("key", ["0" * 24, "extid-x", "srcid-x", "x", "..", "extid-", "\N{SNOWMAN}"])
-def test_a_key_of_no_record_is_not_found(path: str, key: str) -> None:
-    """By any method."""
+def test_an_unknown_key_is_not_found(path: str, key: str) -> None:
+    """The answer is a 404 for any method."""
     planhat = Door()
     planhat.add(path, externalId="y", sourceId="y")
     assert [planhat(method, f"{path}/{key}", {}) for method in ("GET", "PUT", "DELETE")] == [_NOT_FOUND] * 3
 
 
-def test_a_deleted_record_is_gone() -> None:
-    """A task's deletion is counted; a note and a ticket come back once more; a second deletion finds nothing."""
+def test_a_deleted_record_is_not_found() -> None:
+    """A task's deletion returns a count, that of a note or ticket the record; a second deletion gets a 404."""
     planhat = Door()
     note, task, ticket = planhat.add("notes", userIds=[]), planhat.add("tasks"), planhat.add("tickets")
     paths = [f"conversations/{note}", f"tasks/{task}", f"tickets/{ticket}"]
@@ -92,8 +92,8 @@ def test_records_are_deleted_by_their_id_only() -> None:
     assert planhat("DELETE", "tasks/srcid-s") == planhat("DELETE", "tasks/extid-e") == _NOT_FOUND
 
 
-def test_a_ticket_is_reached_among_the_conversations() -> None:
-    """By its `_id`; its `externalId` is not a note's, and the tickets' path reaches no note."""
+def test_a_ticket_can_be_addressed_as_a_conversation() -> None:
+    """Only its `_id` works there, and the tickets' path finds no note."""
     planhat = Door()
     ticket, note = planhat.add("tickets", externalId="e"), planhat.add("notes")
     assert planhat("GET", f"conversations/{ticket}").body == {"type": "ticket", "externalId": "e", "_id": ticket}
@@ -115,7 +115,7 @@ def test_a_ticket_is_reached_among_the_conversations() -> None:
     ],
     ids=lambda body: repr(body[:20]),
 )
-def test_what_is_not_json_is_refused_in_words(body: bytes) -> None:
+def test_invalid_json_is_refused_with_a_message(body: bytes) -> None:
     """The answer is a string."""
     planhat = Door()
     key = planhat.add("tasks")
@@ -129,10 +129,10 @@ def _deeper(n_frames: int, planhat: Door) -> Answer:
     return _deeper(n_frames - 1, planhat) if n_frames else planhat("GET", "tasks")
 
 
-def test_what_is_stored_can_be_listed() -> None:
-    """Nesting that can only just be read counts as no JSON, for it might never be written again."""
+def test_every_stored_record_can_be_listed() -> None:
+    """Nesting that is almost too deep counts as invalid JSON, because it might not be serialisable again."""
     statuses = set()
-    for depth in (*range(700, 1_000), 30_000):  # how deep Python reads depends on its version
+    for depth in (*range(700, 1_000), 30_000):  # the nesting that Python can read depends on its version
         planhat = Door()
         nested = b"[" * depth + b"]" * depth
         statuses.add(planhat("POST", "tasks", b'{"companyId":"c","custom":{"a":%s}}' % nested).status)
@@ -150,7 +150,7 @@ def test_a_record_is_an_object(body: object) -> None:
 
 
 def test_a_bulk_body_has_at_most_5000_rows() -> None:
-    """With one more, nothing is stored."""
+    """With one more, no row is stored."""
     planhat = Door()
     rows = [{"companyId": "c"}] * 5_001
     assert planhat("PUT", "tasks", rows) == Answer(400, {"error": "More than 5000 items"})
@@ -158,7 +158,7 @@ def test_a_bulk_body_has_at_most_5000_rows() -> None:
 
 
 def test_a_body_has_at_most_32_megabytes() -> None:
-    """One byte more is too large, even if it is white space."""
+    """One more byte is too large, even if it is white space."""
     planhat = Door()
     assert planhat("PUT", "tasks", b"[]".ljust(32_000_000)).status == 200
     too_large = Answer(413, {"error": "The body is larger than 32000000 bytes"})
@@ -184,7 +184,7 @@ _SORTS = st.sampled_from(["", "custom", "-date", "status", "history", "-custom.a
     st.lists(st.tuples(st.sampled_from(["PUT", "POST"]), _PATHS, _ROW | st.lists(_ROW, max_size=4)), max_size=4), _SORTS
 )
 def test_no_body_breaks_the_rules(calls: list[tuple[str, str, Any]], sort: str) -> None:
-    """Any JSON gets one of Planhat's answers, and everything stored can be listed in any order."""
+    """Any JSON gets one of Planhat's answers, and every stored record can be listed in any order."""
     planhat = Door(TENET)
     planhat.add("notes", _id="0" * 24)
     planhat.add("tasks", _id="1" * 24)
@@ -198,5 +198,5 @@ def test_no_body_breaks_the_rules(calls: list[tuple[str, str, Any]], sort: str) 
 
 @given(st.binary(max_size=20))
 def test_no_bytes_break_the_rules(body: bytes) -> None:
-    """Even bytes that are no JSON get an answer."""
+    """Bytes that are not JSON get an answer too."""
     assert Door()("PUT", "tasks", body).status in {200, 206, 400}

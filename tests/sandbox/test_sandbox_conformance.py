@@ -1,7 +1,7 @@
-"""What Planhat documents, fact by fact, each with a test that names it.
+"""Test each documented fact about Planhat; each test names its fact.
 
-The words of a fact are those of the API reference that this project was built from. Facts that are marked as seen
-live or as unknown are not here: the docstring of `planhat_async.sandbox` says what the sandbox makes of those.
+The words of a fact are those of the API reference that this project was built from. Facts marked as seen live
+or as unknown are not here; the docstring of `planhat_async.sandbox` describes how the sandbox treats them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ FACTS: dict[str, str] = {}
 
 
 def fact(words: str) -> Callable[[T], T]:
-    """Note which fact a test shows."""
+    """Record the fact that a test shows."""
 
     def note(test: T) -> T:
         assert words not in FACTS
@@ -54,7 +54,7 @@ def _task(**fields: Any) -> dict[str, Any]:
 
 @fact("`/conversations` D | `/tasks` D | `/tickets` D")
 def test_the_three_paths() -> None:
-    """Notes, tasks and tickets have a path each, as the other models have, and no other is known."""
+    """Notes, tasks and tickets have a path each, like the other models; other paths are unknown."""
     planhat = Door()
     assert [planhat("GET", path).status for path in (str(rules.path) for rules in REACHED)] == [200] * len(REACHED)
     assert [planhat("GET", path).status for path in ("conversations", "tasks", "tickets")] == [200] * 3
@@ -63,7 +63,7 @@ def test_the_three_paths() -> None:
 
 @fact("create `POST path` | D; needs `companyId`, `type` = `note` | D; needs `companyId`; `mainType` defaults")
 def test_create() -> None:
-    """Notes need a company and a type, tasks a company; tickets cannot be created one by one."""
+    """Notes need a company and a type, tasks a company; single tickets cannot be created."""
     planhat = Door()
     bodies = [{"companyId": "c", "type": "note"}, {"companyId": "c"}, {"type": "note"}]
     assert [planhat("POST", "conversations", body).status for body in bodies] == [200, 400, 400]
@@ -74,7 +74,7 @@ def test_create() -> None:
 
 @fact("get `GET path/{key}` | `_id` or `extid-…` D | `_id` or `srcid-…` D | none documented")
 def test_get() -> None:
-    """By `_id`, a note by `extid-`, a task by `srcid-`, a ticket not at all."""
+    """A note is found by `_id` or `extid-`, a task by `_id` or `srcid-`; single tickets cannot be read."""
     planhat = Door()
     note, task = planhat.add("notes", externalId="e"), planhat.add("tasks", sourceId="s")
     for path, keys, record_id in (("conversations", (note, "extid-e"), note), ("tasks", (task, "srcid-s"), task)):
@@ -84,7 +84,7 @@ def test_get() -> None:
 
 @fact("update `PUT path/{key}` | `_id` D (`extid-`, `srcid-` in another copy of the docs) | `_id` or `srcid-…` D")
 def test_update() -> None:
-    """By the same keys, notes by either prefix; a ticket not at all."""
+    """The same keys work, and either prefix for notes; single tickets cannot be updated."""
     planhat = Door()
     note, task = planhat.add("notes", externalId="e", sourceId="s"), planhat.add("tasks", sourceId="s")
     for path, key in [("conversations", note), ("conversations", "extid-e"), ("conversations", "srcid-s")]:
@@ -96,7 +96,7 @@ def test_update() -> None:
 
 @fact('`_id` D; answers the deleted note | `_id` D; answers `{"n":1,"ok":1,"deletedCount":1}`')
 def test_delete() -> None:
-    """By `_id`; notes and tickets come back, of tasks a count."""
+    """Only `_id` works; the answer for a note or ticket is the record, for a task a count."""
     planhat = Door()
     for rules in (one for one in REACHED if one.delete_keys):
         path = str(rules.path)
@@ -111,7 +111,7 @@ def test_delete() -> None:
 @fact("default 30, **max 2,000** D | default 500, **max 10,000** D | default 500, **max 10,000** D")
 @EACH_MODEL
 def test_limits_of_lists(rules: Rules) -> None:
-    """A page has so many rows if nothing is asked for, and no more if more is; a list without pages has all rows."""
+    """A page has the default number of rows without `limit`, and at most the maximum; a list without pages has all."""
     planhat = Door()
     default, most = LIMITS.get(rules.name, (rules.default_limit, rules.max_limit))
     collection = planhat.api.state.collection(rules)
@@ -123,7 +123,7 @@ def test_limits_of_lists(rules: Rules) -> None:
 
 @fact("**max 5,000 items** D; matches on `_id` | max 5,000 D; matches on `_id`, then `sourceId`")
 def test_bulk_upsert() -> None:
-    """5,000 rows and no more; notes match by `_id` only, tasks and tickets by `_id`, then by `sourceId`."""
+    """At most 5,000 rows are accepted; notes match by `_id`, tasks and tickets by `_id`, then `sourceId`."""
     planhat = Door()
     for path in ("conversations", "tasks", "tickets"):
         assert planhat("PUT", path, [{}] * 5_001).status == 400
@@ -137,7 +137,7 @@ def test_bulk_upsert() -> None:
 
 @EACH_MODEL
 def test_rows_of_each_model_match_on_its_keys(rules: Rules) -> None:
-    """Each key alone finds the record that holds it; 5,001 rows are too many."""
+    """Each key alone finds its record; 5,001 rows are too many."""
     planhat, path = Door(), str(rules.path)
     typed = {*rules.texts, *rules.lists, *rules.integers, "custom"}
     change = {name: {"a": 1} for name in sorted(rules.writable - typed)[:1]}
@@ -153,7 +153,7 @@ _KINDS = {"conversations": "note", "tasks": "task", "tickets": "ticket"}
 
 @fact("list filters | `companyId` D | `companyId`, `enduserIds`, `isArchived` D | `companyId`, `status`")
 def test_list_filters() -> None:
-    """Each model has its own, and passes over those of the others."""
+    """Each model has its own filters and ignores those of the others."""
     planhat = Door()
     for path, kind in _KINDS.items():
         for company in ("a", "b"):
@@ -172,7 +172,7 @@ def test_list_filters() -> None:
 
 @EACH_MODEL
 def test_each_model_has_its_own_filters(rules: Rules) -> None:
-    """Those of the others are passed over. Numbers, dates and words have tests of their own."""
+    """Each model ignores the filters of the others. Numbers, dates and words have separate tests."""
     planhat, path = Door(), str(rules.path)
     kinds = Equal | Containing | OneOf | AnyOf | AmongTexts
     filters = {one.parameter: one for other in REACHED for one in other.filters if isinstance(one, kinds)}
@@ -187,7 +187,7 @@ def test_each_model_has_its_own_filters(rules: Rules) -> None:
 
 @fact("Tickets are conversations too: `/conversations/{id}` reaches one D")
 def test_tickets_are_conversations() -> None:
-    """The ticket endpoint sets the type itself, and the other one gets it."""
+    """The ticket endpoint sets the type itself, and the list of conversations contains the ticket."""
     planhat = Door()
     planhat("PUT", "tickets", [_ticket(type="bug")])
     (ticket,) = planhat("GET", "tickets").body
@@ -197,7 +197,7 @@ def test_tickets_are_conversations() -> None:
 
 @fact("Lists share `limit`, `offset`, `sort` (a property, `-` in front for descending, case sensitive) and `select`")
 def test_shared_list_parameters() -> None:
-    """On each path with pages; ids of companies and of end users may be several, separated by commas."""
+    """They work on each path with pages; several ids of companies and end users are separated by commas."""
     for rules in filter(attrgetter("is_paged"), REACHED):
         planhat, path = Door(), str(rules.path)
         a, b, c = (planhat.add(rules.name, subject=text, companyId=text) for text in "bca")
@@ -215,7 +215,7 @@ def test_shared_list_parameters() -> None:
 
 @fact("A list is a bare JSON array: no total, no cursor D")
 def test_a_list_is_an_array() -> None:
-    """With nothing about it in the headers either."""
+    """The headers contain no information about it either."""
     api = Api(limits=Limits(per_minute=None))
     answer = api.handle(ApiRequest("GET", ("tasks",), headers={"Authorization": "Bearer x"}))
     assert (answer.body, answer.headers) == (b"[]", {})
@@ -232,7 +232,7 @@ def test_archived_tasks_and_events() -> None:
 
 
 @fact("In a URL, and as the value of `companyId` in a body, a key may be `extid-<externalId>` or `srcid-<sourceId>` D")
-def test_keys_of_ones_own() -> None:
+def test_external_keys() -> None:
     """Records come back with Planhat's own `_id` of the company."""
     planhat = Door(TENET, ACME)
     for path, fields in PATHS.items():
@@ -244,7 +244,7 @@ def test_keys_of_ones_own() -> None:
 
 @fact("`sourceId` is unique per model. Outside companies `externalId` is unique per company only")
 def test_uniqueness() -> None:
-    """A second `sourceId` is refused, a second `externalId` is not, and names the first record."""
+    """A second `sourceId` is refused; a second `externalId` is accepted and names the first record."""
     planhat = Door(TENET, ACME)
     for company, statuses in ((TENET, [200, 200]), (ACME, [400, 200])):
         fields = {"type": "note", "companyId": company.company_id}
@@ -255,8 +255,8 @@ def test_uniqueness() -> None:
 
 
 @fact("`PUT path/{key}` changes only the fields sent; the rest stay D")
-def test_an_update_leaves_the_rest() -> None:
-    """Field by field."""
+def test_an_update_keeps_other_fields() -> None:
+    """This holds for each field."""
     planhat = Door()
     key = planhat.add("tasks", action="a", description="d")
     planhat("PUT", f"tasks/{key}", {"action": "b"})
@@ -265,14 +265,14 @@ def test_an_update_leaves_the_rest() -> None:
 
 
 @fact('a task `status` that matches no configured status "will still be saved" D')
-def test_values_are_not_checked() -> None:
+def test_values_are_not_validated() -> None:
     """Any status is stored."""
     assert Door()("POST", "tasks", _task(status="no such status")).body["status"] == "no such status"
 
 
 @fact("`daily weekly monthly quarterly yearly custom`; `repeatDays` (integer) is required with `custom` D")
 def test_repeat() -> None:
-    """Without them, or with something else, the task is refused."""
+    """A task without valid days is refused."""
     planhat = Door()
     for repeat in ("daily", "weekly", "monthly", "quarterly", "yearly"):
         assert planhat("POST", "tasks", _task(repeat=repeat)).status == 200
@@ -281,8 +281,8 @@ def test_repeat() -> None:
 
 
 @fact("Ticket, **to create**: `sourceId`, `email`, and `domains` (array) unless `companyExternalId` is given D")
-def test_what_a_ticket_needs() -> None:
-    """To be created: a key, a company by any of three names, and an address, without which it is dropped silently."""
+def test_required_fields_of_a_ticket() -> None:
+    """A new ticket needs a key, a company by any of three names, and an address, or it is dropped silently."""
     planhat = Door(TENET, ACME)
     company: list[dict[str, Any]] = [
         {"companyId": TENET.company_id},
@@ -299,13 +299,13 @@ def test_what_a_ticket_needs() -> None:
 
 
 @fact("**To update: one of `_id`, `sourceId` in that order, and no company** D")
-def test_what_the_update_of_a_record_needs() -> None:
-    """A keyable, and nothing of what a creation needs: tickets, notes and tasks alike; no company is moved."""
+def test_required_fields_of_an_update() -> None:
+    """Tickets, notes and tasks need a keyable and no field of a creation; no company is changed."""
     planhat = Door(TENET, ACME)
     planhat("PUT", "tickets", [_ticket("1"), _ticket("2")])
     first = planhat.ids("tickets")[0]
     rows = [{"_id": first, "sourceId": "2", "status": "closed"}, {"sourceId": "2", "status": "closed"}]
-    assert planhat("PUT", "tickets", rows[:1]).status == 206  # "2" is another ticket's: the `_id` came first
+    assert planhat("PUT", "tickets", rows[:1]).status == 206  # "2" is another ticket's: the `_id` takes precedence
     assert planhat("PUT", "tickets", [{"_id": first, "status": "closed"}, rows[1]]).body == {"created": 0, "updated": 2}
     assert planhat.api.state.records("tickets")[1]["companyId"] == TENET.company_id
     note, task = planhat.add("notes"), planhat.add("tasks", sourceId="1")
@@ -316,7 +316,7 @@ def test_what_the_update_of_a_record_needs() -> None:
 
 @fact("Tickets may be sent through `/conversations` too D: their own fields (`status`, `email`, `url`, `severity` …)")
 def test_tickets_may_be_sent_as_conversations() -> None:
-    """They are stored with their own fields, and then found as any other ticket is."""
+    """They are stored with their own fields and listed like other tickets."""
     planhat = Door(TENET)
     sent = {"type": "ticket", "url": "u", "severity": "high", "status": "open", "title": "T"}
     assert planhat("PUT", "conversations", [_ticket("1", **sent)]).body["created"] == 1
@@ -328,7 +328,7 @@ def test_tickets_may_be_sent_as_conversations() -> None:
 
 @fact("200 all good · **206 some rows failed: the errors are in the body** · 400 a required key is missing")
 def test_statuses_of_a_bulk_upsert() -> None:
-    """The 403 and the 500 come when they are asked for: `rows_403` and `http_500` among the faults' tests."""
+    """The tests of faults show the 403 and the 500 (`rows_403` and `http_500`)."""
     planhat = Door(TENET)
     good, bad = _task(sourceId="a"), {"sourceId": "b", "companyId": "unknown"}
     bodies = [[good], [good, bad], [{"sourceId": "c"}], [good, good]]
@@ -342,7 +342,7 @@ def test_statuses_of_a_bulk_upsert() -> None:
     '(then the lists count: `insertsKeys`, `upsertedIds`, `updatesKeys`): tickets answer `{"created":1,"updated":0}` D'
 )
 def test_the_short_answer_of_tickets() -> None:
-    """Two counts and nothing else; where counts are left out of the long answer, its lists tell as much."""
+    """It has two counts; the lists of the long answer replace missing counts."""
     assert Door()("PUT", "tickets", [_ticket()]).body == {"created": 1, "updated": 0}
     planhat = Door(choices=Choices(upserts_have_counts=False))
     answer = planhat("PUT", "tasks", [_task(), _task()]).body
@@ -351,15 +351,15 @@ def test_the_short_answer_of_tickets() -> None:
 
 @fact("`Authorization: Bearer <token>`, or Basic with `<token>:` G")
 def test_two_ways_to_give_the_token() -> None:
-    """Either lets a request in."""
+    """Both are accepted."""
     planhat = Api("s3cret")
     for said in ("Bearer s3cret", "Basic " + b64encode(b"s3cret:").decode()):
         assert planhat.handle(ApiRequest("GET", ("tasks",), headers={"Authorization": said})).status == 200
 
 
 @fact("The same key twice in one body is an error G")
-def test_a_key_twice() -> None:
-    """Both rows are blamed, and nothing is stored."""
+def test_a_repeated_key() -> None:
+    """Both rows are blamed, and no row is stored."""
     planhat = Door()
     answer = planhat("PUT", "tasks", [_task(sourceId="a"), _task(sourceId="a"), _task(sourceId="b")])
     assert (answer.status, len(answer.body["createdErrors"])) == (400, 2)
@@ -367,8 +367,8 @@ def test_a_key_twice() -> None:
 
 
 @fact("Planhat advises sending large bulk writes one after another G")
-def test_bodies_of_one_key_one_after_another() -> None:
-    """The second finds what the first has stored: no race, no duplicate."""
+def test_consecutive_bodies_with_one_key() -> None:
+    """The second finds the record of the first: no race, no duplicate."""
     planhat = Door()
     answers = [planhat("PUT", "tasks", [_task(sourceId="a", action=action)]).body for action in ("x", "y")]
     assert [(answer["created"], answer["updated"]) for answer in answers] == [(1, 0), (0, 1)]
@@ -376,7 +376,7 @@ def test_bodies_of_one_key_one_after_another() -> None:
 
 @fact("Body size: 32 MB is documented for bulk analytics calls G and taken for all bulk calls by others")
 def test_the_largest_body() -> None:
-    """One byte more is refused."""
+    """One more byte is refused."""
     planhat = Door()
     statuses = [planhat("PUT", "tasks", b"[]".ljust(n_bytes)).status for n_bytes in (32_000_000, 32_000_001)]
     assert statuses == [200, 413]
@@ -384,7 +384,7 @@ def test_the_largest_body() -> None:
 
 @fact("**200 calls a minute (soft), 150 requests a second (hard)** D, bursts of up to 50 in parallel G")
 def test_the_limits_of_calls() -> None:
-    """Each to the call; the sandbox keeps the soft limit hard, and 50 at once are no burst too many."""
+    """The limits are exact; the sandbox enforces the soft limit, and allows bursts of 50."""
     limits = Limits()
     assert [limits.admit("a", now=0.0, n_parallel=50) for _ in range(151)] == [0.0] * 150 + [1.0]
     assert [limits.admit("a", now=1.0) for _ in range(51)] == [0.0] * 50 + [59.0]
@@ -394,15 +394,15 @@ def test_the_limits_of_calls() -> None:
 
 
 def _marked_lines() -> list[str]:
-    """The lines of the reference that are marked D or G, each joined to one."""
+    """Return the lines of the reference that are marked D or G, each joined into one line."""
     text = REFERENCE.read_text(encoding="utf-8").split("## Calls", 1)[1]
     lines = [" ".join(line.split()) for line in re.split(r"\n(?=- |\||\n|#)", text)]
     return [line for line in lines if re.search(r"(?<!\*)\b[DG]\b(?!\*)", line)]
 
 
 @pytest.mark.skipif(not REFERENCE.exists(), reason="the reference is not part of the repository")
-def test_no_documented_fact_is_left_out() -> None:
-    """Every line of the reference that is marked as documented has a test here, and every fact here is its words."""
+def test_every_documented_fact_has_a_test() -> None:
+    """Every line of the reference marked as documented has a test here, and every fact quotes the reference."""
     lines = _marked_lines()
     assert [line for line in lines if not any(words in line for words in FACTS)] == []
     assert [words for words in FACTS if not any(words in line for line in lines)] == []

@@ -1,4 +1,4 @@
-"""Client and sandbox say the same of every model, though neither imports the other."""
+"""Test that client and sandbox declare the same of every model, though neither imports the other."""
 
 from __future__ import annotations
 
@@ -38,24 +38,24 @@ COMPARED = {
     "company_keys",
     "discriminator",
 }
-"""The fields of `Model` that the tests below compare."""
-ONLY_IN_CLIENT = {"is_answered_with_record"}
-"""The answers that the client accepts beyond documented ones: the sandbox does not declare them."""
+"""The fields of `Model` that these tests compare."""
+ONLY_IN_CLIENT = {"is_answered_with_record", "altered"}
+"""Undocumented answers that the client accepts, and fields that recognise no row; the sandbox does not declare them."""
 MORE_KEYS = {
     ("notes", "get"): {"srcid"},
     ("tasks", "get"): {"extid"},
     ("tasks", "update"): {"extid"},
     ("conversations", "get"): {"srcid"},
 }
-"""Kinds of key that the sandbox accepts and the client refuses.
+"""Kinds of keys that the sandbox accepts and the client refuses.
 
-Planhat's page on keys allows either prefix in any URL, its pages on these calls name only one; the client sends what
-both allow.
+Planhat's page on keys allows either prefix in any URL, but its pages on these calls name only one; the client
+sends the keys that both allow.
 """
 
 
 def _wire_names(record: type[Any]) -> dict[str, str]:
-    """Planhat's name of each field of a record class."""
+    """Return Planhat's name of each field of a record class."""
 
     def camel(name: str) -> str:
         first, *rest = name.split("_")
@@ -65,30 +65,30 @@ def _wire_names(record: type[Any]) -> dict[str, str]:
 
 
 def _writable(model: Model) -> set[str]:
-    """The fields that a record sends; none of a model without such a call."""
+    """Return the fields that a record sends; no fields if the model cannot be written."""
     fields = attrs.fields(model.record) if can_be_written(REPOSITORIES[model.name]) else ()
     return {field.name for field in fields if field.metadata.get("writable")}
 
 
 @pytest.fixture(params=sorted(REPOSITORIES))
 def pair(request: pytest.FixtureRequest) -> tuple[Model, Rules]:
-    """What the client and the sandbox declare of one model; a model that the sandbox lacks is an error."""
+    """Return the declarations of one model in the client and the sandbox; a missing one raises an error."""
     return REPOSITORIES[request.param].model, SANDBOX[request.param]
 
 
 def test_every_fact_about_a_model_is_compared() -> None:
-    """A new one is compared here, or is the client's alone."""
+    """A new field must be compared here or belong to the client alone."""
     assert {field.name for field in attrs.fields(Model)} == COMPARED | ONLY_IN_CLIENT
 
 
 def test_the_paths_are_the_same(pair: tuple[Model, Rules]) -> None:
-    """The client's begin with a slash."""
+    """The client's paths begin with a slash."""
     model, rules = pair
     assert model.path == f"/{rules.path}"
 
 
 def test_the_limits_of_pages_are_the_same(pair: tuple[Model, Rules]) -> None:
-    """The default one and the largest; the client assumes neither if they are unknown."""
+    """The default and the maximum are compared; the client assumes neither if they are unknown."""
     model, rules = pair
     limits = model.limits
     if limits is None:
@@ -114,7 +114,7 @@ def test_the_calls_are_the_same(name: str) -> None:
 
 
 def test_the_keys_of_calls_are_the_same(pair: tuple[Model, Rules]) -> None:
-    """An `_id` and the same prefixes, where there is such a call."""
+    """Both accept an `_id` and the same prefixes for each call."""
     model, rules = pair
     calls = {
         "get": (model.get_keys, rules.get_keys),
@@ -128,7 +128,7 @@ def test_the_keys_of_calls_are_the_same(pair: tuple[Model, Rules]) -> None:
 
 
 def test_a_bulk_upsert_is_matched_on_the_same_keys(pair: tuple[Model, Rules]) -> None:
-    """In the same order."""
+    """The keys have the same order."""
     model, rules = pair
     wire = _wire_names(model.record)
     match = model.match if issubclass(REPOSITORIES[model.name], Upserts) else ()
@@ -136,7 +136,7 @@ def test_a_bulk_upsert_is_matched_on_the_same_keys(pair: tuple[Model, Rules]) ->
 
 
 def test_an_answer_gives_a_key_the_same_name(pair: tuple[Model, Rules]) -> None:
-    """A key that is stored under another field's name comes back under that name."""
+    """A key stored under another field's name is returned under that name."""
     model, rules = pair
     wire = _wire_names(model.record)
     returned_as = {wire[returned]: wire[sent] for returned, sent in model.returned_as.items()}
@@ -144,14 +144,14 @@ def test_an_answer_gives_a_key_the_same_name(pair: tuple[Model, Rules]) -> None:
 
 
 def test_the_filters_are_the_same(pair: tuple[Model, Rules]) -> None:
-    """Those that the client leaves to Planhat: the type of a conversation it compares itself."""
+    """Only filters that Planhat applies are compared; the client filters conversations by type itself."""
     model, rules = pair
     sent: list[Any] = [one for one in model.filters if not isinstance(one, TypeFilter)]
     assert {one.wire for one in sent} == {one.parameter for one in rules.filters}
 
 
 def test_a_record_names_its_company_in_the_same_field(pair: tuple[Model, Rules]) -> None:
-    """Or neither has such a field."""
+    """Either both have such a field or neither has."""
     model, rules = pair
     name = model.company_field
     assert (None if name is None else _wire_names(model.record)[name]) == (rules.company and rules.company.key)
@@ -159,29 +159,29 @@ def test_a_record_names_its_company_in_the_same_field(pair: tuple[Model, Rules])
         assert {prefix.removesuffix("-") for prefix in model.company_keys} == {*rules.company.key_kinds} - {"_id"}
 
 
-def test_the_client_tells_records_apart_where_a_list_shows_others(pair: tuple[Model, Rules]) -> None:
-    """Where a list shows the whole of a collection that models share."""
+def test_the_client_distinguishes_records_in_shared_lists(pair: tuple[Model, Rules]) -> None:
+    """A model needs a discriminator if its list shows a collection that it shares."""
     model, rules = pair
     shows_others = rules.collection != rules.name and rules.visible_partitions != rules.partitions
     assert bool(model.discriminator) == shows_others
 
 
 def test_the_writable_fields_are_the_same(pair: tuple[Model, Rules]) -> None:
-    """Besides the `_id`, which the sandbox reads and never writes."""
+    """The `_id` is excluded, which the sandbox reads and never writes."""
     model, rules = pair
     wire = _wire_names(model.record)
     assert {wire[name] for name in _writable(model)} - {"_id"} == rules.writable
 
 
 def test_the_writable_times_are_the_same(pair: tuple[Model, Rules]) -> None:
-    """The client sends them as `datetime`, the sandbox stores them in one form."""
+    """The client sends them as `datetime`; the sandbox stores them in one form."""
     model, rules = pair
     wire, hints = _wire_names(model.record), get_type_hints(model.record)
     assert {wire[name] for name in _writable(model) if hints[name] == datetime | None} == rules.times
 
 
-def test_a_creation_needs_the_same(pair: tuple[Model, Rules]) -> None:
-    """What the client fills in, or knows to be dropped without, the sandbox needs as well."""
+def test_the_required_fields_of_a_creation_are_the_same(pair: tuple[Model, Rules]) -> None:
+    """The sandbox requires the fields that the client adds, and those without which rows are dropped."""
     model, rules = pair
     wire = _wire_names(model.record)
     creation_defaults = {frozenset([name]) for name in model.creation_defaults}

@@ -1,4 +1,4 @@
-"""Every fault as a client sees it, over a real socket."""
+"""Test every fault over a real socket, as a client sees it."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ async def planhat() -> AsyncIterator[Sandbox]:
 
 @frozen
 class Seen:
-    """What a client got of an answer.
+    """An answer as a client received it.
 
     Attributes:
         status: 0 without an answer.
-        ended_by: What kept it from getting all of it.
+        ended_by: The exception that ended the answer early.
     """
 
     status: int = 0
@@ -68,7 +68,7 @@ async def call(
 
 
 class _Once:
-    """aiohttp would make some attempts twice."""
+    """Prevents aiohttp from repeating attempts."""
 
     def __init__(self) -> None:
         self.failure: Exception | None = None
@@ -90,7 +90,7 @@ def _logged(planhat: Sandbox) -> list[tuple[str | None, int, bool]]:
 
 
 async def test_refused(planhat: Sandbox) -> None:
-    """Connections are refused for the given time, from the end of the call before; then calls are served again."""
+    """Connections are refused for the given time after the previous call; later calls succeed."""
     planhat.inject("refuse:30@2")
     assert (await call(planhat)).status == 200
     assert [(await call(planhat)).ended_by for _ in range(2)] == ["ClientConnectorError"] * 2
@@ -98,7 +98,7 @@ async def test_refused(planhat: Sandbox) -> None:
 
 
 async def test_refused_from_the_start_and_served_again() -> None:
-    """A sandbox may be away when it starts; once it is back it listens on the same port."""
+    """A sandbox may be unavailable at first; later it listens on the same port."""
     async with Sandbox(faults="refuse:0.7@1") as planhat:
         url = planhat.url
         assert (await call(planhat)).ended_by == "ClientConnectorError"
@@ -108,14 +108,14 @@ async def test_refused_from_the_start_and_served_again() -> None:
 
 
 async def test_refused_while_it_listens(planhat: Sandbox) -> None:
-    """The first call under new faults is refused as well as any other."""
+    """The first call under new faults can be refused too."""
     planhat.inject("refuse:30@1")
     assert (await call(planhat)).ended_by == "ClientConnectorError"
     assert planhat.requests == []
 
 
 async def test_refused_on_a_connection_that_is_open(planhat: Sandbox) -> None:
-    """The call before it ends its connection, so the next one needs a new one, and is refused that."""
+    """The previous call closes its connection, so the next one needs a new connection, which is refused."""
     planhat.inject("refuse:30@2")
     async with aiohttp.ClientSession(planhat.url, headers={"Authorization": "Bearer x"}) as session:
         async with session.get("/tasks") as response:
@@ -125,7 +125,7 @@ async def test_refused_on_a_connection_that_is_open(planhat: Sandbox) -> None:
 
 
 async def test_reset_before(planhat: Sandbox) -> None:
-    """The connection ends before the body was read, and nothing is done."""
+    """The connection ends before the body is read, and the call is not processed."""
     planhat.inject("reset_before@1")
     assert (await call(planhat)).ended_by in {"ClientOSError", "ServerDisconnectedError"}
     assert planhat.records("tasks") == []
@@ -133,7 +133,7 @@ async def test_reset_before(planhat: Sandbox) -> None:
 
 
 async def test_reset_after(planhat: Sandbox) -> None:
-    """The task is stored, and its client is not answered."""
+    """The task is stored, and the client gets no answer."""
     planhat.inject("reset_after@1")
     seen = await call(planhat)
     assert (seen.status, seen.ended_by) == (0, "ClientOSError")
@@ -142,7 +142,7 @@ async def test_reset_after(planhat: Sandbox) -> None:
 
 
 async def test_reset_during(planhat: Sandbox) -> None:
-    """A status comes and half of the answer; the connection is reset, not closed."""
+    """The status and half of the answer are sent; then the connection is reset, not closed."""
     planhat.inject("reset_during@2")
     whole = await call(planhat)
     seen = await call(planhat)
@@ -153,7 +153,7 @@ async def test_reset_during(planhat: Sandbox) -> None:
 
 
 async def test_late(planhat: Sandbox) -> None:
-    """The connection ends with nothing done; the task is stored after that."""
+    """The connection ends before the call is processed; the task is stored later."""
     planhat.inject("late:0.7@1")
     seen = await call(planhat)
     assert (seen.status, seen.ended_by) == (0, "ClientOSError")
@@ -163,15 +163,15 @@ async def test_late(planhat: Sandbox) -> None:
     assert _logged(planhat) == [("late", 200, True)]
 
 
-async def test_late_never_comes_when_the_sandbox_ends_first() -> None:
-    """What is still to come when it closes does not come."""
+async def test_late_is_not_processed_if_the_sandbox_closes_first() -> None:
+    """Pending calls are dropped when it closes."""
     async with Sandbox(faults="late:60@1") as planhat:
         await call(planhat)
     assert planhat.records("tasks") == []
 
 
 async def test_slow(planhat: Sandbox) -> None:
-    """The answer is whole, but takes its time."""
+    """The answer is complete, but slow."""
     planhat.inject("slow:0.1@1")
     started = time.perf_counter()
     seen = await call(planhat)
@@ -181,7 +181,7 @@ async def test_slow(planhat: Sandbox) -> None:
 
 
 async def test_stall(planhat: Sandbox) -> None:
-    """Half of the answer comes, then nothing until the client loses patience; others are served meanwhile."""
+    """Half of the answer is sent, then no more until the client gives up; other calls are served meanwhile."""
     planhat.inject([Fault("stall", when=lambda request: request.method == "POST")])
     seen, other = await asyncio.gather(call(planhat, patience=0.7), call(planhat, "GET"))
     assert (other.status, other.ended_by) == (200, "")
@@ -195,7 +195,7 @@ async def test_stall(planhat: Sandbox) -> None:
     "name", [name for name in KINDS if name.startswith("http_") or name in {"html_page", "error_200"}]
 )
 async def test_statuses(planhat: Sandbox, name: str) -> None:
-    """A fault named for a status answers with it, whether or not the call was carried out."""
+    """A fault named after a status returns it, whether or not the call was processed."""
     planhat.inject(f"{name}@1")
     seen = await call(planhat)
     status = 502 if name == "html_page" else int(name.split("_")[1])
@@ -208,15 +208,15 @@ async def test_statuses(planhat: Sandbox, name: str) -> None:
 
 
 async def test_an_html_page(planhat: Sandbox) -> None:
-    """It is what a proxy would say, not JSON."""
+    """The answer imitates a proxy and is not JSON."""
     planhat.inject("html_page@1")
     seen = await call(planhat)
     assert seen.content_type == "text/html"
     assert seen.body.startswith(b"<html>")
 
 
-async def test_when_to_come_back(planhat: Sandbox) -> None:
-    """A 429 says nothing, or seconds, or a date by a clock that is an hour ahead, which `Date` shows too."""
+async def test_retry_after(planhat: Sandbox) -> None:
+    """A 429 has no `Retry-After`, or seconds, or a date by a clock that is an hour ahead, as in `Date`."""
     planhat.inject("http_429@1,http_429_retry_after:7@2,http_429_skewed@3")
     plain, seconds, skewed = [await call(planhat) for _ in range(3)]
     assert "Retry-After" not in plain.headers
@@ -226,15 +226,15 @@ async def test_when_to_come_back(planhat: Sandbox) -> None:
     assert abs(clock - time.time() - 3600) < 60
 
 
-async def test_a_429_by_a_fault_takes_no_place() -> None:
-    """Neither does one by a limit."""
+async def test_a_429_by_a_fault_does_not_count_towards_the_limit() -> None:
+    """A 429 by a limit does not count either."""
     async with Sandbox(per_minute=1, faults="http_429@1") as planhat:
         seen = [(await call(planhat, "GET")).status for _ in range(3)]
     assert seen == [429, 200, 429]
 
 
 async def test_truncated_json(planhat: Sandbox) -> None:
-    """A 200 that ends well, with half a record in it."""
+    """The answer is a 200 that ends normally within a record."""
     planhat.inject("json_truncated@1")
     seen = await call(planhat)
     assert (seen.status, seen.ended_by, seen.headers["Content-Length"]) == (200, "", str(len(seen.body)))
@@ -244,7 +244,7 @@ async def test_truncated_json(planhat: Sandbox) -> None:
 
 
 async def test_a_wrong_content_type(planhat: Sandbox) -> None:
-    """The answer is right all the same."""
+    """The answer is correct otherwise."""
     planhat.inject("content_type_wrong@1")
     seen = await call(planhat)
     assert (seen.status, seen.content_type, seen.json["action"]) == (200, "text/html", "call")
@@ -259,7 +259,7 @@ def _stored(planhat: Sandbox) -> set[str]:
 
 
 async def test_rejected_rows(planhat: Sandbox) -> None:
-    """A 206 blames the given number of rows, by their keys, and the others are stored."""
+    """A 206 blames the given number of rows by their keys, and the others are stored."""
     planhat.inject("rows_206:3@1")
     seen = await call(planhat, "PUT", body=ROWS)
     assert (seen.status, seen.json["created"]) == (206, 7)
@@ -275,7 +275,7 @@ async def test_rejected_rows(planhat: Sandbox) -> None:
 )
 @pytest.mark.parametrize("applies_rest", [False, True])
 async def test_a_refused_body(*, name: str, status: int, array: str, applies_rest: bool) -> None:
-    """The answer blames a row; whether the others are stored is a choice, as it is unknown."""
+    """The answer blames a row; a choice decides whether the others are stored, because it is unknown."""
     async with Sandbox(
         faults=f"{name}@1", choices=Choices(rejected_body_applies_rest=applies_rest), per_minute=None
     ) as planhat:
@@ -295,8 +295,8 @@ async def test_dropped_rows(planhat: Sandbox) -> None:
     assert len(_stored(planhat)) == 6
 
 
-async def test_more_rows_than_there_are_cannot_be_hurt(planhat: Sandbox) -> None:
-    """Then it applies to all of them; an empty body is unaffected."""
+async def test_a_fault_of_more_rows_than_sent_applies_to_all(planhat: Sandbox) -> None:
+    """An empty body is not affected."""
     planhat.inject("rows_dropped:99")
     assert (await call(planhat, "PUT", body=ROWS)).json["created"] == 0
     assert (await call(planhat, "PUT", body=[])).status == 200
@@ -312,14 +312,14 @@ def ten_tasks(planhat: Sandbox) -> list[str]:
 
 
 async def test_pages_capped_by_rows(planhat: Sandbox, ten_tasks: list[str]) -> None:
-    """More rows are asked for, more there are."""
+    """A page has fewer rows than requested, although the list has more."""
     planhat.inject("page_rows:4@1")
     assert await _listed(planhat, "sort=_id&limit=10") == ten_tasks[:4]
     assert await _listed(planhat, "sort=_id&limit=10") == ten_tasks
 
 
 async def test_pages_capped_by_bytes(planhat: Sandbox, ten_tasks: list[str]) -> None:
-    """As many rows as fit, but one at least: no page is empty because its first row is long."""
+    """A page has as many rows as fit, but at least one, even if its first row is long."""
     planhat.inject("page_bytes:3500@1,page_bytes:10@2,page_bytes@3")
     whole = await call(planhat, "GET", "/tasks?limit=10", None)
     assert 2 <= len(whole.json) <= 3
@@ -328,14 +328,14 @@ async def test_pages_capped_by_bytes(planhat: Sandbox, ten_tasks: list[str]) -> 
 
 
 async def test_an_ignored_offset(planhat: Sandbox, ten_tasks: list[str]) -> None:
-    """The first page comes again."""
+    """The first page is returned again."""
     planhat.inject("offset_ignored@2")
     pages = [await _listed(planhat, f"sort=_id&limit=3&offset={offset}") for offset in (0, 3)]
     assert pages == [ten_tasks[:3]] * 2
 
 
 async def test_an_ignored_sort(planhat: Sandbox, ten_tasks: list[str]) -> None:
-    """The order is the same for every `sort`, and not that of `_id`s."""
+    """The order is the same for every `sort`, and is not that of the `_id`s."""
     planhat.inject("sort_ignored")
     orders = [await _listed(planhat, f"sort={sort}") for sort in ("_id", "-_id", "sourceId")]
     assert orders[0] == orders[1] == orders[2]
@@ -345,14 +345,14 @@ async def test_an_ignored_sort(planhat: Sandbox, ten_tasks: list[str]) -> None:
 
 
 async def test_a_condition_sees_the_request(planhat: Sandbox) -> None:
-    """By its method, its path and its query; the body is still to come."""
+    """It depends on method, path and query; the body is not read yet."""
     planhat.inject([Fault("http_503", when=lambda request: request.path == "/tasks/extid-a%2Fb")])
     paths = ["/tasks/extid-a%2Fb", "/tasks/extid-a"]
     assert [(await call(planhat, "GET", path, None)).status for path in paths] == [503, 404]
 
 
 async def test_the_same_calls_have_the_same_faults() -> None:
-    """Under one seed; under another they have others."""
+    """This holds for one seed; another seed causes other faults."""
     logs = []
     for seed in (1, 1, 2):
         async with Sandbox(faults="http_500=0.3,reset_after=0.3", seed=seed, per_minute=None) as planhat:
@@ -363,7 +363,7 @@ async def test_the_same_calls_have_the_same_faults() -> None:
 
 
 async def test_a_refused_token_may_have_a_fault_too(planhat: Sandbox) -> None:
-    """The network does not know who is let in; the log says that nothing was carried out."""
+    """The network does not know the tokens; the log shows that the call was not processed."""
     planhat.inject("reset_after@1")
     async with aiohttp.ClientSession(planhat.url) as session:
         with pytest.raises(aiohttp.ClientOSError):
@@ -371,7 +371,7 @@ async def test_a_refused_token_may_have_a_fault_too(planhat: Sandbox) -> None:
     assert _logged(planhat) == [("reset_after", 401, False)]
 
 
-async def test_headers_of_the_limit_can_be_left_out() -> None:
+async def test_headers_of_the_limit_can_be_omitted() -> None:
     """Only old documentation promises them."""
     for promised in (True, False):
         async with Sandbox(choices=Choices(limit_headers=promised)) as planhat:
@@ -379,15 +379,15 @@ async def test_headers_of_the_limit_can_be_left_out() -> None:
             assert ("X-Rate-Limit-Remaining" in seen.headers) == ("X-Rate-Limit-Limit" in seen.headers) == promised
 
 
-def test_every_fault_is_shown_here() -> None:
-    """No fault is without a test on a socket."""
+def test_every_fault_has_a_test() -> None:
+    """Each fault occurs in this file."""
     tests = Path(__file__).read_text()
     assert [name for name in KINDS if name not in tests and not name.startswith(("http_4", "http_5"))] == []
 
 
 @pytest.mark.slow
-async def test_absences_may_overlap() -> None:
-    """Many calls at once while it comes and goes: each is answered or ended, and no socket is left open behind it."""
+async def test_refused_periods_may_overlap() -> None:
+    """Many concurrent calls while it comes and goes are answered or ended, and no socket is left open."""
     async with Sandbox(faults="refuse:0.001=0.5", per_minute=None, per_second=None) as planhat:
         for _ in range(20):
             seen = await asyncio.gather(*(call(planhat, "GET") for _ in range(10)))
@@ -396,16 +396,16 @@ async def test_absences_may_overlap() -> None:
     gc.collect()
 
 
-async def test_an_absence_ends_although_the_client_of_the_call_before_it_has_left(planhat: Sandbox) -> None:
-    """Its leaving cancels the handler in which the absence begins."""
+async def test_a_refused_period_ends_although_the_previous_client_has_disconnected(planhat: Sandbox) -> None:
+    """The disconnection cancels the handler that starts the period."""
     planhat.inject("reset_after@1,refuse:0.01@2")
     assert (await call(planhat)).status == 0
     await planhat.settled()
     assert (await call(planhat)).status == 200
 
 
-async def test_waiting_for_what_comes_late_can_be_given_up() -> None:
-    """It comes all the same."""
+async def test_waiting_for_late_calls_can_be_cancelled() -> None:
+    """The calls are processed all the same."""
     async with Sandbox(faults="late:0.2@1") as planhat:
         async with Session(planhat.token, base_url=planhat.url, retry=RetryPolicy(attempts=1)) as session:
             with pytest.raises(UnknownOutcomeError):
@@ -416,8 +416,8 @@ async def test_waiting_for_what_comes_late_can_be_given_up() -> None:
         assert [task["action"] for task in planhat.records("tasks")] == ["x"]
 
 
-async def test_a_refusal_drops_connections_that_wait_for_a_call() -> None:
-    """Their next call finds another, and is answered."""
+async def test_a_refusal_closes_idle_connections() -> None:
+    """Later calls open new connections and are answered."""
     async with (
         Sandbox(faults="slow:0.2@1,refuse:0.1@2") as planhat,
         Session(planhat.token, base_url=planhat.url, retry=RetryPolicy(wait_initial=0.05)) as session,

@@ -1,7 +1,7 @@
-"""Nothing that a client sends makes the sandbox answer with a 500, or fall.
+"""Test that no request makes the sandbox answer with a 500 or fail.
 
-Schemathesis would need an OpenAPI schema of an API that has none; the generator of requests here is as long as such
-a schema would be, and knows which keys exist. Hypothesis drives it where a failure is to be made small.
+Schemathesis needs an OpenAPI schema, which this API lacks; the generator of requests here is as long as a schema
+would be and knows the existing keys. Hypothesis runs it to minimise failures.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ N_REQUESTS, N_CONNECTIONS, PATIENCE = 10_000, 10, 20.0
 @settings(max_examples=150, deadline=None)
 @given(st.randoms(use_true_random=False), st.integers(1, 20))
 def test_no_series_of_requests_breaks_the_rules(draw: random.Random, n_requests: int) -> None:
-    """Each is answered with a status below 500 and with JSON, and each record can still be read."""
+    """Each answer has a status below 500 and is JSON, and each record can still be read."""
     api = Api(limits=Limits(per_minute=None, per_second=None))
     requests = RequestsAtRandom(draw)
     for _ in range(n_requests):
@@ -50,7 +50,7 @@ def test_no_series_of_requests_breaks_the_rules(draw: random.Random, n_requests:
 
 
 async def _seen(planhat: Sandbox, requests: RequestsAtRandom, n_requests: int) -> Counter[int]:
-    """Make requests on one connection after another; the statuses of the answers."""
+    """Make requests on one connection after another; return the statuses of the answers."""
     statuses: Counter[int] = Counter()
     while statuses.total() < n_requests:
         requests.ids = [task["_id"] for task in planhat.records("tasks")[-10:]] or requests.ids
@@ -73,13 +73,13 @@ async def _answer(reader: asyncio.StreamReader, *, is_head: bool) -> tuple[int, 
     headers = dict(line.split(": ", 1) for line in head[1:] if line)
     if not is_head:
         await reader.readexactly(int(headers.get("content-length", 0)))
-    # What is no HTTP is refused by the server itself, in plain text, and it hangs up without a word about that.
+    # The server refuses invalid HTTP itself, in plain text, and closes the connection without a header about it.
     is_last = headers.get("connection") == "close" or not headers["content-type"].startswith("application/json")
     return int(head[0].split()[1]), is_last
 
 
 async def test_ten_thousand_requests_over_sockets() -> None:
-    """No 500, no answer that is missing, and the sandbox serves the next client as ever."""
+    """No answer is a 500 or missing, and the sandbox still serves the next client."""
     async with Sandbox(per_minute=None, per_second=None) as planhat:
         share = N_REQUESTS // N_CONNECTIONS
         series = [RequestsAtRandom(random.Random(seed)) for seed in range(N_CONNECTIONS)]

@@ -1,4 +1,4 @@
-"""One page of a list."""
+"""Test one page of a list."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from planhat_async.sandbox.models.task_rules import TASKS
     ("path", "default", "maximum"), [("conversations", 30, 2_000), ("tasks", 500, 10_000), ("tickets", 500, 10_000)]
 )
 def test_a_page_has_a_default_and_a_maximum(path: str, default: int, maximum: int) -> None:
-    """Without `limit` it is the default, above the maximum the maximum."""
+    """Without `limit` the default applies, above the maximum the maximum."""
     planhat = Door()
     for _ in range(maximum + 1):
         planhat.add(path)
@@ -31,19 +31,19 @@ def test_a_page_has_a_default_and_a_maximum(path: str, default: int, maximum: in
 @pytest.mark.parametrize("name", ["limit", "offset"])
 @pytest.mark.parametrize("value", ["-1", "ten", "1.5", "", " 1", "²", "9" * 5000])
 def test_a_limit_is_a_whole_number(name: str, value: str) -> None:
-    """Anything else is refused."""
+    """Any other value is refused."""
     assert Door()("GET", "tasks", **{name: value}) == Answer(400, {"error": f"{name} must be a whole number"})
 
 
 def test_an_offset_past_the_end_gives_an_empty_page() -> None:
-    """A bare array, without rows."""
+    """The page is an empty array."""
     planhat = Door()
     planhat.add("tasks")
     assert planhat("GET", "tasks", offset="1") == Answer(200, [])
 
 
 def test_unknown_parameters_are_ignored() -> None:
-    """Silently, and so are other models' filters, and blank ones."""
+    """The sandbox also ignores blank parameters and other models' filters."""
     planhat = Door()
     key = planhat.add("tasks", status="open")
     assert planhat.ids("tasks", l="0", updatedSince="2030", status="closed", search="x", companyId="", sort="") == [key]
@@ -61,7 +61,7 @@ def test_paging_yields_every_record_once_in_order(
     sort: str,
     newest_first: bool,
 ) -> None:
-    """Pages of any sizes, each from where the last one ended, are the list."""
+    """Pages of any sizes, each starting at the end of the previous one, form the list."""
     planhat = Door(choices=Choices(newest_first=newest_first))
     for number in range(n_records):
         planhat.add("tasks", action=str(number % 3), rank=number % 2)
@@ -75,8 +75,8 @@ def test_paging_yields_every_record_once_in_order(
 
 @pytest.mark.parametrize("path", ["conversations", "tasks", "tickets"])
 @pytest.mark.parametrize("newest_first", [True, False])
-def test_a_list_without_a_sort_shows_the_newest_first_or_the_oldest(path: str, *, newest_first: bool) -> None:
-    """The order of creation, which is that of `_id`s; a blank `sort` is ignored; a page is cut out of that order."""
+def test_a_list_without_a_sort_has_the_newest_or_oldest_first(path: str, *, newest_first: bool) -> None:
+    """The order is that of creation, like that of `_id`s; a blank `sort` is ignored; paging follows this order."""
     planhat = Door(choices=Choices(newest_first=newest_first))
     keys = [planhat.add(path, type="ticket") for _ in range(3)]
     expected = keys[::-1] if newest_first else keys
@@ -86,7 +86,7 @@ def test_a_list_without_a_sort_shows_the_newest_first_or_the_oldest(path: str, *
 
 
 def test_a_list_is_sorted_by_a_property() -> None:
-    """Missing values come first, equal ones in the order of their `_id`s, and a `-` turns it round."""
+    """Missing values come first, equal ones are ordered by `_id`, and a `-` reverses the order."""
     planhat = Door()
     b, missing, a, second_b, null = (planhat.add("tasks", **fields) for fields in _fields("b", None, "a", "b"))
     assert planhat.ids("tasks", sort="action") == [missing, null, a, b, second_b]
@@ -100,7 +100,7 @@ def _fields(*actions: str | None) -> list[dict[str, Any]]:
 
 
 def test_values_of_any_type_can_be_sorted() -> None:
-    """Null, numbers, text, objects, arrays, booleans: in MongoDB's order."""
+    """MongoDB's order applies: null, numbers, text, objects, arrays, booleans."""
     planhat = Door()
     values: list[Any] = [True, [1], {"a": 1}, "text", 2.5, 1, None, False, {"a": 0}]
     for value in values:
@@ -109,8 +109,8 @@ def test_values_of_any_type_can_be_sorted() -> None:
     assert [task["custom"]["x y"] for task in listed] == [None, 1, 2.5, "text", {"a": 0}, {"a": 1}, [1], False, True]
 
 
-def test_a_custom_that_is_no_object_has_no_properties() -> None:
-    """It sorts as missing, and selects as missing."""
+def test_a_custom_that_is_not_an_object_has_no_properties() -> None:
+    """Its properties are missing for sorting and selecting."""
     planhat = Door()
     plain, custom = planhat.add("tasks", custom="x"), planhat.add("tasks", custom={"x": 0})
     assert planhat("GET", "tasks", sort="-custom.x", select="custom.x") == Answer(
@@ -118,8 +118,8 @@ def test_a_custom_that_is_no_object_has_no_properties() -> None:
     )
 
 
-def test_select_leaves_only_the_properties_named() -> None:
-    """And the `_id`; a property of `custom` may be named by itself, or `custom` as a whole."""
+def test_select_returns_only_the_given_properties() -> None:
+    """The `_id` is included; a property of `custom` may be selected alone, or `custom` as a whole."""
     planhat = Door()
     key = planhat.add("tasks", action="a", status="s", custom={"x": 1, "y": 2})
     selections = ["action, status,", "_id", "nothing", "custom.x,custom.z", "custom.z", "custom.x,custom"]
@@ -135,7 +135,7 @@ def test_select_leaves_only_the_properties_named() -> None:
 
 @pytest.mark.parametrize("path", ["conversations", "tasks", "tickets"])
 def test_a_list_is_filtered_by_companies(path: str) -> None:
-    """By several at once, each named by any of its keys if it is registered."""
+    """Several companies may be given, each by any of its keys if it is registered."""
     planhat = Door(TENET, ACME)
     tenet, acme, other, _none = (
         planhat.add(path, type="ticket", **company)
@@ -158,7 +158,7 @@ def test_tasks_are_filtered_by_their_endusers() -> None:
 
 @pytest.mark.parametrize("archived_only", [True, False])
 def test_archived_tasks_are_hidden(*, archived_only: bool) -> None:
-    """Unless they are asked for; whether open ones are hidden then is a choice."""
+    """They are listed on request; a choice decides whether open tasks are hidden then."""
     planhat = Door(choices=Choices(archived_only=archived_only))
     open_, archived, unsaid = (
         planhat.add("tasks", **state) for state in ({"isArchived": False}, {"isArchived": True}, {})
@@ -167,8 +167,8 @@ def test_archived_tasks_are_hidden(*, archived_only: bool) -> None:
     assert planhat.ids("tasks", isArchived="true") == ([archived] if archived_only else [open_, archived, unsaid])
 
 
-def test_a_task_that_is_archived_changes_lists() -> None:
-    """And keeps its place by `_id` when it comes back."""
+def test_an_archived_task_moves_to_another_list() -> None:
+    """An unarchived task has its old position by `_id` again."""
     planhat = Door()
     first, second, third = (planhat.add("tasks") for _ in range(3))
     planhat("PUT", f"tasks/{first}", {"isArchived": True})
@@ -178,7 +178,7 @@ def test_a_task_that_is_archived_changes_lists() -> None:
 
 
 def test_tickets_are_filtered_by_status_email_and_snippet() -> None:
-    """Status and e-mail address are compared as they are, the snippet is searched in any case."""
+    """Status and e-mail address must be equal; the snippet is searched case-insensitively."""
     planhat = Door()
     first = planhat.add("tickets", status="open", email="a@b.c", snippet="Straße is CLOSED")
     second = planhat.add("tickets", status="Open", email="A@b.c")
@@ -190,7 +190,7 @@ def test_tickets_are_filtered_by_status_email_and_snippet() -> None:
 
 
 def test_conversations_list_tickets_but_not_the_other_way_round() -> None:
-    """The tickets' list holds tickets only."""
+    """The tickets' list contains tickets only."""
     planhat = Door()
     note, ticket, email = planhat.add("notes"), planhat.add("tickets"), planhat.add("conversations", type="email")
     assert planhat.ids("conversations") == [note, ticket, email]
@@ -198,8 +198,8 @@ def test_conversations_list_tickets_but_not_the_other_way_round() -> None:
 
 
 @pytest.mark.slow
-def test_a_large_page_of_a_large_list_is_quick() -> None:
-    """The last 10,000 of 200,000 records take well under a second of work: a default list costs no sort."""
+def test_a_large_page_of_a_large_list_is_fast() -> None:
+    """The last 10,000 of 200,000 records take well under a second: a default list needs no sort."""
     planhat = Door()
     tasks = planhat.api.state.collection(TASKS)
     for number in range(200_000):

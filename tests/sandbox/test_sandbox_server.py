@@ -1,4 +1,4 @@
-"""The sandbox on a socket, driven by aiohttp's own client."""
+"""Test the sandbox on a socket with aiohttp's own client."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def _call(client: aiohttp.ClientSession, method: str, path: str, body: Any
 
 @pytest.mark.parametrize(("example", "path"), [("note", "/conversations"), ("task", "/tasks")])
 async def test_the_documented_calls_of_one_record(client: aiohttp.ClientSession, example: str, path: str) -> None:
-    """Create, update, get, list and delete answer with the documented keys, and with the values sent."""
+    """Create, update, get, list and delete return the documented keys and the sent values."""
     sent = documented(f"{example}-create.request")
     sent_later = documented(f"{example}-update.request")
     created = await _call(client, "POST", path, sent)
@@ -66,7 +66,7 @@ async def test_the_documented_calls_of_one_record(client: aiohttp.ClientSession,
 async def test_the_documented_bulk_upserts(
     planhat: Sandbox, client: aiohttp.ClientSession, example: str, path: str
 ) -> None:
-    """The answer is the documented one but for its generated `_id`s."""
+    """The answer is the documented one, except for its generated `_id`s."""
     sent = documented(f"{example}-bulk-upsert.request")
     for row in sent:
         planhat.add_company(row["companyId"])
@@ -79,7 +79,7 @@ async def test_the_documented_bulk_upserts(
 
 
 async def test_the_documented_calls_of_tickets(client: aiohttp.ClientSession) -> None:
-    """Upsert, list and delete: the answer is the documented one, the ticket has the documented keys."""
+    """The answers to upsert and delete are the documented ones, and the listed ticket has the documented keys."""
     sent = documented("ticket-bulk-upsert.request")
     assert await _call(client, "PUT", "/tickets", sent) == documented("ticket-bulk-upsert.response")
     listed = await _call(client, "GET", "/tickets")
@@ -92,10 +92,10 @@ async def test_the_documented_calls_of_tickets(client: aiohttp.ClientSession) ->
 
 
 @pytest.mark.parametrize(("name", "path"), [("note", "/conversations"), ("task", "/tasks"), ("ticket", "/tickets")])
-async def test_documented_records_come_back_as_they_are(
+async def test_documented_records_are_listed_unchanged(
     planhat: Sandbox, client: aiohttp.ClientSession, name: str, path: str
 ) -> None:
-    """What was put into the store is listed whole, the newest first."""
+    """Every stored field is listed, the newest record first."""
     records = documented(f"{name}-list.response")
     for record in records:
         assert planhat.add(f"{name}s", record) == record
@@ -106,7 +106,7 @@ async def test_documented_records_come_back_as_they_are(
 
 
 async def test_a_sandbox_with_a_token_accepts_no_other() -> None:
-    """It shows its own in `token` and nowhere else; without one it has a placeholder and accepts any."""
+    """Only `token` shows it; a sandbox without a token has a placeholder and accepts any."""
     async with Sandbox("s3cret") as strict, Sandbox() as open_:
         assert (strict.token, open_.token) == ("s3cret", "sandbox-token")
         assert "s3cret" not in repr(strict) + repr(vars(strict)["_api"])
@@ -124,8 +124,8 @@ async def test_a_sandbox_with_a_token_accepts_no_other() -> None:
         assert "s3cret" not in repr(strict.requests)
 
 
-async def test_limits_are_kept_over_the_socket() -> None:
-    """Each answer says what is left; past the limit a 429 says when to come back."""
+async def test_limits_are_enforced_over_the_socket() -> None:
+    """Each answer has the remaining calls; beyond the limit, a 429 has the wait."""
     async with (
         Sandbox(per_minute=2, choices=Choices(retry_after=True)) as planhat,
         aiohttp.ClientSession(planhat.url, headers={"Authorization": "Bearer x"}) as session,
@@ -141,8 +141,8 @@ async def test_limits_are_kept_over_the_socket() -> None:
     assert 1 <= waits[2] <= 60
 
 
-async def test_keys_travel_through_the_url(planhat: Sandbox, client: aiohttp.ClientSession) -> None:
-    """Percent-encoded segments are decoded once, and logged encoded."""
+async def test_keys_are_decoded_from_the_url(planhat: Sandbox, client: aiohttp.ClientSession) -> None:
+    """Percent-encoded segments are decoded once and logged encoded."""
     planhat.add("tasks", {"_id": "0" * 24, "externalId": "a/b ?#%&[é"})
     assert await _call(client, "GET", "/tasks/extid-a%2Fb%20%3F%23%25%26%5B%C3%A9?select=a%26b&limit=") == {
         "_id": "0" * 24,
@@ -160,8 +160,10 @@ async def test_keys_travel_through_the_url(planhat: Sandbox, client: aiohttp.Cli
     assert abs(logged.at - time.time()) < 60
 
 
-async def test_a_large_body_is_read_and_a_larger_one_refused(planhat: Sandbox, client: aiohttp.ClientSession) -> None:
-    """A client hears a 413 even if it goes on sending."""
+async def test_a_large_body_is_accepted_and_a_larger_one_refused(
+    planhat: Sandbox, client: aiohttp.ClientSession
+) -> None:
+    """A client receives a 413 even if it continues sending."""
     answers = []
     for n_bytes in (30_000_000, 40_000_000):
         async with client.put("/tasks", data=io.BytesIO(b"[]".ljust(n_bytes))) as response:
@@ -172,7 +174,7 @@ async def test_a_large_body_is_read_and_a_larger_one_refused(planhat: Sandbox, c
 
 
 async def _open_upload(planhat: Sandbox) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A request whose body does not end; it has arrived when this returns."""
+    """Send a request without the end of its body; return once it has arrived."""
     host, port = planhat.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     head = ["PUT /tasks HTTP/1.1", "Host: x", "Authorization: Bearer x", "Content-Length: 3", "Expect: 100-continue"]
@@ -181,8 +183,8 @@ async def _open_upload(planhat: Sandbox) -> tuple[asyncio.StreamReader, asyncio.
     return reader, writer
 
 
-async def test_requests_under_way_are_counted() -> None:
-    """While one upload has not ended, a second request is one too many."""
+async def test_requests_in_flight_are_counted() -> None:
+    """A second request is refused while one upload is unfinished."""
     async with (
         Sandbox(max_parallel=1) as planhat,
         aiohttp.ClientSession(planhat.url, headers={"Authorization": "Bearer x"}) as session,
@@ -199,10 +201,10 @@ async def test_requests_under_way_are_counted() -> None:
     assert [logged.status for logged in planhat.requests] == [429, 200, 200]
 
 
-async def test_a_client_may_hang_up(
+async def test_a_client_may_disconnect(
     planhat: Sandbox, client: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """In the middle of a body: nothing is done, nothing is raised, and the next client is served."""
+    """A call whose body is cut is not processed, no exception is raised, and the next client is served."""
     _, writer = await _open_upload(planhat)
     writer.close()
     await writer.wait_closed()
@@ -211,14 +213,14 @@ async def test_a_client_may_hang_up(
     assert caplog.records == []
 
 
-async def test_a_body_that_cannot_be_read_is_refused(client: aiohttp.ClientSession) -> None:
-    """It says that it is compressed, and is not."""
+async def test_an_unreadable_body_is_refused(client: aiohttp.ClientSession) -> None:
+    """Its header says that it is compressed, but it is not."""
     async with client.put("/tasks", data=b"[]", headers={"Content-Encoding": "gzip"}) as response:
         assert (response.status, await response.json()) == (400, "The body could not be read")
 
 
-async def test_closing_is_quick_and_final() -> None:
-    """Connections kept alive and uploads under way do not hold it up; afterwards the port is closed."""
+async def test_closing_is_fast_and_final() -> None:
+    """Idle connections and unfinished uploads do not delay it; afterwards the port is closed."""
     planhat = Sandbox()
     await planhat.start()
     url = planhat.url
@@ -239,7 +241,7 @@ async def test_closing_is_quick_and_final() -> None:
 
 
 async def test_a_sandbox_can_be_started_again() -> None:
-    """With the records and the log it had; starting it twice is a mistake."""
+    """It keeps its records and its log; starting it twice is an error."""
     planhat = Sandbox()
     record = planhat.add("tasks", {"action": "kept"})
     async with planhat:
@@ -251,8 +253,8 @@ async def test_a_sandbox_can_be_started_again() -> None:
 
 
 @pytest.mark.parametrize("faults", ["", "refuse:30@1"])
-async def test_a_start_or_a_close_that_is_cancelled_leaves_nothing_open(faults: str) -> None:
-    """Whenever it is: a socket left open would be warned about, and makes uvloop's own end hang where that raises."""
+async def test_a_cancelled_start_or_close_leaves_no_socket_open(faults: str) -> None:
+    """An open socket would cause a warning, which hangs uvloop's shutdown if warnings are errors."""
     for n_steps in range(12):
         planhat = Sandbox(faults=faults)
         await _cancelled(planhat.start(), n_steps)
@@ -264,7 +266,7 @@ async def test_a_start_or_a_close_that_is_cancelled_leaves_nothing_open(faults: 
 
 
 async def _cancelled(work: Coroutine[Any, Any, None], n_steps: int) -> None:
-    """Cancel it after so many steps of the event loop."""
+    """Cancel the work after so many steps of the event loop."""
     task = asyncio.ensure_future(work)
     for _ in range(n_steps):
         await asyncio.sleep(0)
@@ -273,7 +275,7 @@ async def _cancelled(work: Coroutine[Any, Any, None], n_steps: int) -> None:
 
 
 async def test_a_port_in_use_is_an_error() -> None:
-    """It leaves a sandbox that can be started once the port is free."""
+    """The sandbox can be started once the port is free."""
     async with Sandbox() as first:
         second = Sandbox(port=int(first.url.rpartition(":")[2]))
         with pytest.raises(OSError, match="address already in use"):
@@ -284,13 +286,13 @@ async def test_a_port_in_use_is_an_error() -> None:
 
 
 async def test_an_ipv6_address_is_bracketed() -> None:
-    """So that the URL can be read."""
+    """Otherwise the URL would be invalid."""
     async with Sandbox(host="::1") as planhat:
         assert planhat.url.startswith("http://[::1]:")
 
 
 async def test_answers_are_never_html(client: aiohttp.ClientSession) -> None:
-    """Even to unknown paths and methods."""
+    """This includes unknown paths and methods."""
     for method, path in (("GET", "/"), ("PATCH", "/tasks"), ("OPTIONS", "/tasks"), ("GET", "/../tasks/../x?q=%ff")):
         async with client.request(method, path, headers={"Accept": "text/html"}) as response:
             assert response.content_type == "application/json"

@@ -1,4 +1,4 @@
-"""The records of a sandbox: snapshots, and files written and read."""
+"""Test the records of a sandbox: snapshots, and files written and read."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def _everything(state: State) -> list[bytes]:
     return list(state.lines())
 
 
-def test_a_snapshot_brings_everything_back() -> None:
-    """Records, keys, companies and people, as often as it is restored; generated `_id`s go on from there."""
+def test_a_snapshot_restores_everything() -> None:
+    """It restores records, keys, companies and people any number of times; the next generated `_id` follows."""
     planhat = Door(TENET)
     state = planhat.api.state
     kept, other = (planhat.add("tasks", sourceId=name) for name in "ab")
@@ -45,8 +45,8 @@ def test_a_snapshot_brings_everything_back() -> None:
     assert repr(snapshot) == "Snapshot()"
 
 
-def test_what_is_written_can_be_read() -> None:
-    """Line by line; blank lines between do no harm."""
+def test_saved_records_can_be_loaded() -> None:
+    """The file has one record a line; blank lines are ignored."""
     first, second = State(0, [TENET, SARAH, JOHN]), State()
     for name in ("note", "task", "ticket"):
         for record in documented(f"{name}-list.response"):
@@ -65,7 +65,7 @@ def _n_listed(name: str) -> int:
 
 
 def test_lines_may_be_records_of_one_model() -> None:
-    """As an export writes them; one without an `_id` gets one."""
+    """An export has this form; a record without an `_id` gets one."""
     state = State()
     assert state.load([b'{"sourceId":"a"}', b'{"_id":"b"}'], now=NOW, model="tasks") == 2
     assert {task["_id"][:8] for task in state.records("tasks")} == {f"{int(NOW):08x}", "b"}
@@ -86,20 +86,20 @@ def test_lines_may_be_records_of_one_model() -> None:
         (b'{"model":"users","record":{"_id":7}}', "line 2: an _id is text, not 7"),
     ],
 )
-def test_a_line_that_is_none_is_named(line: bytes, problem: str) -> None:
-    """By its number, with what is wrong."""
+def test_the_message_names_an_invalid_line(line: bytes, problem: str) -> None:
+    """It contains the number of the line and the mistake."""
     with pytest.raises(ValueError, match=problem):
         State().load([b'{"model":"tasks","record":{"_id":"a"}}', line], now=NOW)
 
 
-def test_models_have_names() -> None:
-    """Asking for another is a mistake."""
+def test_an_unknown_model_is_an_error() -> None:
+    """Records are requested by the name of a model."""
     with pytest.raises(ValueError, match="no model is called 'note'"):
         State().records("note")
 
 
 def test_a_record_may_be_older_than_the_sandbox() -> None:
-    """Its `_id` then begins with the time given, so that it is listed before the others."""
+    """Its `_id` begins with the given time, so that it sorts before the others."""
     state = State()
     new = state.add("tasks", {}, now=NOW)
     old = state.add("tasks", {}, now=NOW, created=datetime(2020, 1, 1, tzinfo=UTC))
@@ -107,8 +107,8 @@ def test_a_record_may_be_older_than_the_sandbox() -> None:
     assert state.records("tasks") == [old, new]
 
 
-def test_a_sandbox_saves_loads_and_goes_back(tmp_path: Path) -> None:
-    """To files, and from them, without having been started."""
+def test_a_sandbox_saves_loads_and_restores(tmp_path: Path) -> None:
+    """It need not be started."""
     first, second = Sandbox(users=[SARAH], endusers=[JOHN]), Sandbox()
     first.add_company("c1", name="Acme", domains=["acme.com"])
     first.add_user("u2", name="Emil")
@@ -125,8 +125,8 @@ def test_a_sandbox_saves_loads_and_goes_back(tmp_path: Path) -> None:
     assert [task["action"] for task in second.records("tasks")] == ["one", "two"]
 
 
-async def test_a_company_that_was_replaced_does_not_come_back() -> None:
-    """Not under the keys it had before, nor by a snapshot."""
+async def test_a_replaced_company_does_not_return() -> None:
+    """Neither its earlier keys nor a snapshot restore it."""
     planhat = MemorySandbox()
     planhat.add_company("c1", external_id="old", name="Old", domains=["old.example"])
     planhat.add_company("c1", external_id="new", name="New")

@@ -1,4 +1,4 @@
-"""Records, found by key."""
+"""Test the store of records and its indexes."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def test_ids_begin_with_their_time_and_ascend() -> None:
     assert made == sorted(set(made))
 
 
-def test_ids_are_the_seeds() -> None:
-    """The same seed makes the same `_id`s, another seed others."""
+def test_the_seed_determines_the_ids() -> None:
+    """The same seed creates the same `_id`s, another seed others."""
     assert ObjectIds(seed=1).new(0.0) == ObjectIds(seed=1).new(0.0) != ObjectIds(seed=2).new(0.0)
 
 
 def test_a_new_id_is_unique() -> None:
-    """An `_id` that a caller has put into any collection is skipped."""
+    """An `_id` that a caller has added to any collection is skipped."""
     ids = ObjectIds(seed=0)
     state = State(seed=0)
     state.collection(TASKS).insert({"_id": ids.new(0.0)})
@@ -40,8 +40,8 @@ def test_a_new_id_is_unique() -> None:
     assert state.new_id(0.0) == ids.new(0.0)
 
 
-def test_records_come_in_the_order_of_their_ids() -> None:
-    """In whichever order they were stored, and removed."""
+def test_records_are_in_the_order_of_their_ids() -> None:
+    """The order in which they are stored and removed does not matter."""
     collection = Collection()
     records = {name: {"_id": name} for name in "badc"}
     for record in records.values():
@@ -55,7 +55,7 @@ def test_records_come_in_the_order_of_their_ids() -> None:
 
 
 def test_an_emptied_collection_is_empty() -> None:
-    """Removing the last record of an unsorted collection leaves an empty one."""
+    """Removing the last record of an unsorted collection empties it."""
     collection = Collection()
     for record_id in "ba":
         collection.insert({"_id": record_id})
@@ -68,8 +68,8 @@ def test_an_emptied_collection_is_empty() -> None:
     assert list(collection.records()) == [{"_id": "0"}]
 
 
-def test_records_of_one_external_id_stay_in_order() -> None:
-    """Writing an unchanged key does not move a record behind the others that have it."""
+def test_records_with_one_external_id_stay_in_order() -> None:
+    """Writing an unchanged key does not move a record behind the others with that key."""
     collection = Collection(["externalId"])
     first, second = {"_id": "1", "externalId": "x"}, {"_id": "2", "externalId": "x"}
     collection.insert(first)
@@ -80,7 +80,7 @@ def test_records_of_one_external_id_stay_in_order() -> None:
 
 
 def _found(collection: Collection, field: str, value: str) -> list[str]:
-    """All records that have a value, in the order in which they are found."""
+    """Return all records with a value, in the order in which they are found."""
     rest, ids = collection.copy(), []
     while (record := rest.find(field, value)) is not None:
         ids.append(record["_id"])
@@ -100,7 +100,7 @@ _OPERATIONS = st.lists(
 
 @given(_OPERATIONS)
 def test_the_indexes_agree_with_the_records(operations: list[tuple[str, Any, bool]]) -> None:
-    """After any stores, changes and removals a text finds exactly the records that have it, alone or in a list."""
+    """After any operations, a text finds exactly the records that contain it, alone or in a list."""
     collection = Collection(["sourceId"])
     expected: dict[str, list[Any]] = {}
     for record_id, source_id, is_removal in operations:

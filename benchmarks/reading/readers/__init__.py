@@ -1,17 +1,17 @@
-"""Ways to read a whole list: each module has `read`, which looks at every row and says how many it saw.
+"""Ways to read a whole list: each module has `read`, which examines every row and returns their number.
 
-A module imports what it measures at its top, so that importing is over when measuring begins.
+A module imports its subject at the top, so that importing is not measured.
 """
 
 PAGE_SIZE = 10_000
-"""Rows a call asks for, where a reader lets its caller choose."""
+"""Rows a call, if the caller of a reader can choose."""
 
 N_AT_A_TIME = 4
-"""Pages in flight, where a reader has more than one."""
+"""Pages in flight, if a reader has more than one."""
 
 TOKEN = "any"  # noqa: S105 - the server asks for none
 
 
 def page_params(offset: int) -> dict[str, str | int]:
-    """What asks for the page at an offset."""
+    """Return the parameters of the page at an offset."""
     return {"sort": "_id", "limit": PAGE_SIZE, "offset": offset}

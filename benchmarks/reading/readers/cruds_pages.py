@@ -1,4 +1,4 @@
-"""`cruds`: its Planhat interface, a page of dicts at a time."""
+"""`cruds`: its interface to Planhat, one page of dicts at a time."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from cruds.interfaces.planhat import Planhat
 from benchmarks.reading.readers import PAGE_SIZE, TOKEN
 
 A_TURN = 0.001
-"""Seconds: `sleep(0)` would not let timers through before the next page."""
+"""Seconds: with `sleep(0)`, timers would not run before the next page."""
 
 
 async def read(url: str, n_rows: int) -> int:  # noqa: ARG001 - it finds the end itself
-    """Read all tasks, and let the event loop have a turn after each page."""
+    """Read all tasks, and yield to the event loop after each page."""
     planhat = Planhat(api_token=TOKEN)
     planhat.client.host = f"{url}/"  # the interface has no argument for it
     n_seen = 0

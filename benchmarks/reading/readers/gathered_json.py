@@ -1,4 +1,4 @@
-"""`aiohttp`, `asyncio.gather` and the standard library's `json`, as one writes it by hand."""
+"""`aiohttp`, `asyncio.gather` and the standard library's `json`, as in typical hand-written code."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.reading.readers import N_AT_A_TIME, PAGE_SIZE, TOKEN, page_param
 
 
 async def read(url: str, n_rows: int) -> int:
-    """Read all tasks, some pages at a time, knowing beforehand how many there are."""
+    """Read all tasks, several pages at a time, given the number of tasks."""
     offsets = range(0, n_rows, PAGE_SIZE)
     n_seen = 0
     async with aiohttp.ClientSession(url, headers={"Authorization": f"Bearer {TOKEN}"}) as session:

@@ -1,4 +1,4 @@
-"""`httpx` and `pydantic`, page after page."""
+"""`httpx` and `pydantic`, page by page."""
 
 from __future__ import annotations
 

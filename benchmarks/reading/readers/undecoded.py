@@ -1,4 +1,4 @@
-"""The floors: `aiohttp` reads the bytes, and nobody decodes them."""
+"""The lower bounds: `aiohttp` reads the bytes without decoding them."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ import aiohttp
 from benchmarks.reading.readers import N_AT_A_TIME, PAGE_SIZE, TOKEN, page_params
 
 READ_BUFFER = 1 << 18
-"""As large as this library's own."""
+"""The same size as in this library."""
 
 
 async def read(url: str, n_rows: int) -> int:
-    """Read all pages, and throw away each piece as it comes."""
+    """Read all pages, and discard each piece as it comes."""
     return await _read(url, n_rows, _throw_away)
 
 
 async def read_joined(url: str, n_rows: int) -> int:
-    """Read all pages, each into one `bytes`, as everybody does who decodes them."""
+    """Read all pages, each into one `bytes`, like every client that decodes them."""
     return await _read(url, n_rows, aiohttp.ClientResponse.read)
 
 
 async def _read(url: str, n_rows: int, take: Callable[[aiohttp.ClientResponse], Awaitable[Any]]) -> int:
-    """Read all pages, some at a time; the rows are those asked for, as it looks into none."""
+    """Read all pages, several at a time; the rows are those requested, because none is examined."""
     offsets = iter(range(0, n_rows, PAGE_SIZE))
     async with aiohttp.ClientSession(
         url, headers={"Authorization": f"Bearer {TOKEN}"}, read_bufsize=READ_BUFFER

@@ -1,6 +1,6 @@
-"""Ways to write tickets: each module writes so many, and says how many the server has acknowledged.
+"""Ways to write tickets: each module writes a number of them and returns how many the server acknowledged.
 
-A module imports what it measures at its top, so that importing is over when measuring begins.
+A module imports its subject at the top, so that importing is not measured.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ CHUNK_SIZE = 5000
 """Rows a call."""
 
 N_AT_A_TIME = 4
-"""Calls in flight, where a writer has more than one."""
+"""Calls in flight, if a writer has more than one."""
 
 TOKEN = "any"  # noqa: S105 - the server asks for none
 
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 def chunks(rows: Iterable[T]) -> Iterator[list[T]]:
-    """As many rows at a time as one call takes."""
+    """Yield as many rows at a time as one call accepts."""
     rest = iter(rows)
-    # A generator's variable would hold each chunk until the next one is asked for.
+    # A generator's variable would hold each chunk until the next one is requested.
     return iter(lambda: list(islice(rest, CHUNK_SIZE)), [])

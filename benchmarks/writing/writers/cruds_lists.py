@@ -1,4 +1,4 @@
-"""`cruds`: its Planhat interface, given all rows as one list, and a list for each call."""
+"""`cruds`: its interface to Planhat, with all rows as one list, and with a list for each call."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from benchmarks.writing.tickets import dicts
 from benchmarks.writing.writers import CHUNK_SIZE, TOKEN, chunks
 
 A_TURN = 0.001
-"""Seconds: `sleep(0)` would not let timers through before the next chunk."""
+"""Seconds: with `sleep(0)`, timers would not run before the next chunk."""
 
 
 async def write(url: str, n_rows: int) -> int:
-    """Write all tickets as it is documented: `bulk_upsert` takes a list, cuts it, and sleeps between two calls."""
+    """Write all tickets as documented: `bulk_upsert` takes a list, cuts it, and sleeps between two calls."""
     return _write(_interface(url), list(dicts(n_rows)))
 
 
 async def write_chunks(url: str, n_rows: int) -> int:
-    """Give it no more than one call takes: nobody holds all rows, it need not sleep, and the event loop has turns."""
+    """Pass the rows of one call at a time: no list holds all rows, it does not sleep, and other tasks run."""
     planhat = _interface(url)
     n_stored = 0
     for chunk in chunks(dicts(n_rows)):

@@ -1,4 +1,4 @@
-"""`elasticsearch`: its `async_streaming_bulk`, to a server of its own kind."""
+"""`elasticsearch`: its `async_streaming_bulk`, with a server of its own kind."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmarks.writing.writers import CHUNK_SIZE
 
 
 async def write(url: str, n_rows: int) -> int:
-    """Write all tickets as documents; each has a result of its own."""
+    """Write all tickets as documents; each has its own result."""
     n_stored = 0
     async with AsyncElasticsearch(url) as client:
         async for is_stored, _ in async_streaming_bulk(client, _actions(n_rows), chunk_size=CHUNK_SIZE):

@@ -1,4 +1,4 @@
-"""`aiohttp`, some chunks at a time: with its own `json=`, as one writes it by hand, and with the least there can be."""
+"""`aiohttp`, several chunks at a time: with its own `json=`, as in hand-written code, and with minimal work."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.writing.tickets import dicts
 from benchmarks.writing.writers import N_AT_A_TIME, TOKEN, chunks
 
 Body: TypeAlias = dict[str, Any]
-"""What `aiohttp` is given, by argument."""
+"""The body that `aiohttp` gets, by argument."""
 
 
 async def write_json(url: str, n_rows: int) -> int:
@@ -23,7 +23,7 @@ async def write_json(url: str, n_rows: int) -> int:
 
 
 async def write_bare(url: str, n_rows: int) -> int:
-    """The floor: nothing is looked at, each chunk is encoded at once, and the bytes leave."""
+    """The lower bound: rows are not examined, each chunk is encoded at once, and its bytes are sent."""
     return await _write(url, ({"data": io.BytesIO(body)} for body in map(msgspec.json.encode, chunks(dicts(n_rows)))))
 
 

@@ -1,4 +1,4 @@
-"""What the rows themselves cost, which are made and go nowhere, and what the machine does to an idle event loop."""
+"""The cost of creating the rows without sending them, and of an idle event loop on this machine."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from benchmarks.writing.tickets import dicts, records
 
 
 async def make_dicts(url: str, n_rows: int) -> int:  # noqa: ARG001 - it sends nothing
-    """Make mappings."""
+    """Create mappings."""
     return sum(1 for _ in dicts(n_rows))
 
 
 async def make_records(url: str, n_rows: int) -> int:  # noqa: ARG001 - it sends nothing
-    """Make records."""
+    """Create records."""
     return sum(1 for _ in records(n_rows))
 
 
 async def make_nothing(url: str, n_rows: int) -> int:  # noqa: ARG001 - it sends nothing
-    """Let a second pass."""
+    """Wait for a second."""
     await asyncio.sleep(1)
     return n_rows

@@ -1,4 +1,4 @@
-"""This library's `upsert_many`, of dicts and of records."""
+"""This library's `upsert_many` with dicts and with records."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from benchmarks.writing.writers import CHUNK_SIZE, N_AT_A_TIME, TOKEN
 from planhat_async import RateLimits, Session, Ticket, Tickets
 
 _LIMITS = RateLimits(per_minute=100_000, per_second=10_000, reserve=0)
-"""None that is felt: 200 calls a minute would decide how long a million rows take."""
+"""Limits without effect: 200 calls a minute would determine the time for a million rows."""
 
 
 async def write_dicts(url: str, n_rows: int) -> int:

@@ -18,7 +18,7 @@ CHURNS = Rules(
     ),
     get_keys=("_id",),
     update_keys=("_id", "srcid"),
-    maybe_match=pairs("sourceId"),
+    maybe_match=pairs("sourceId externalId"),
     writable=words("companyId churnDate reasons value currency comment sourceId externalId isChurn churnReason custom"),
     unique_in_company=OWN_KEY,
     disputed_needs={"tables_are_right": (("companyId",), ("value",))},

@@ -1,4 +1,4 @@
-"""The facts on Planhat's models, in the shape in which tests use them."""
+"""The facts on Planhat's models, in the form that tests use."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from attrs import frozen
 
 from planhat_async.sandbox.models import ALL
 
-FACTS: dict[str, dict[str, Any]] = json.loads((Path(__file__).parents[1] / "data" / "models.json").read_text())[
-    "models"
-]
+FACTS: dict[str, dict[str, Any]] = json.loads((Path(__file__).parent / "data" / "models.json").read_text())["models"]
 SURE = {"D", "G"}
+MORE_KEYS = {"note": {"srcid", "extid"}, "conversation": {"srcid"}, "task": {"extid"}}
+"""Kinds of key that the sandbox takes although only the page on keys allows them, not the one on the model."""
 _SHARES_A_PATH = {"note": "notes", "conversation": "conversations"}
 _NAMES = {rules.path: rules.name for rules in ALL if rules.path is not None}
 _SAMPLES: dict[str, Any] = {
@@ -28,15 +28,17 @@ _SAMPLES: dict[str, Any] = {
     "array": ["x"],
     "object": {"a": 1},
 }
+_ITEMS = {"objectId": "a" * 24, "object": {"a": 1}}
+_CHANGES: dict[str, Any] = {"string": "changed", "number": 77, "boolean": True}
 _SAMPLES_BY_NAME = {"email": "ada@acme.example", "domains": ["acme.example"], "companyExternalId": "acme"}
 
 
 @frozen
 class Facts:
-    """What is known of one model."""
+    """The facts on one model."""
 
     kind: str
-    """The singular, as the facts name it."""
+    """The singular name in the facts."""
     known: dict[str, Any]
 
     @property
@@ -51,28 +53,28 @@ class Facts:
 
     @property
     def sort(self) -> dict[str, str]:
-        """Fields without which a record of a shared path is of another model."""
+        """Fields that identify the model of a record on a shared path."""
         return {"type": self.kind} if self.kind in {"note", "ticket"} else {}
 
     def mark(self, fact: str) -> str | None:
-        """How sure a fact is."""
+        """The certainty of a fact."""
         mark: str | None = self.known["marks"].get(fact)
         return mark
 
     def has(self, call: str) -> bool:
-        """Whether there is a call."""
+        """Whether the model has a call."""
         return bool(self.known["calls"].get(call))
 
     def groups(self, call: str) -> list[list[str]]:
-        """What a record needs to be created by a call, one field of each group."""
+        """The groups of fields that a creation by a call requires, one field of each."""
         return [[group] if isinstance(group, str) else group for group in self.known.get(f"{call}_needs") or []]
 
     def writable(self) -> list[str]:
-        """The fields that may be sent, besides the `_id`."""
+        """The writable fields, besides the `_id`."""
         return [name for name, field in self.known["fields"].items() if name != "_id" and _is_writable(field)]
 
     def read_only(self) -> list[str]:
-        """The fields that are surely not to be sent."""
+        """The fields that are certainly not writable."""
         fields = {name: field for name, field in self.known["fields"].items() if name not in {"_id", "custom"}}
         return [name for name, field in fields.items() if not _is_writable(field) and field["mark"] in SURE]
 
@@ -81,18 +83,28 @@ class Facts:
         return {name: self._value(name) for name in names} | {k: v for k, v in self.sort.items() if k in names}
 
     def good(self, call: str = "create") -> dict[str, Any]:
-        """A row with every field that some group asks for."""
+        """A row with every field of the required groups."""
         return self.sample(*(name for group in self.groups(call) for name in group))
 
+    def change(self) -> dict[str, Any]:
+        """A field that makes a difference, and no key."""
+        keys = {"externalId", "extId", "sourceId", "email"}
+        types = self.known["fields"]
+        name = next(n for n in self.writable() if types[n]["type"] in _CHANGES and n not in keys)
+        return {name: _CHANGES[types[name]["type"]]}
+
     def key(self, kind: str) -> str | None:
-        """The field in which a record holds the key of a kind."""
+        """The field of a record that contains a kind of key."""
         fields = {"_id": "_id", "extid": "external_id_field", "srcid": "source_id_field"}
         return "_id" if kind == "_id" else self.known[fields[kind]]
 
     def _value(self, name: str) -> Any:
         if name in _SAMPLES_BY_NAME:
             return _SAMPLES_BY_NAME[name]
-        return _SAMPLES[self.known["fields"][name]["type"]]
+        field = self.known["fields"][name]
+        if field.get("items") in _ITEMS:
+            return [_ITEMS[field["items"]]]
+        return _SAMPLES[field["type"]]
 
 
 def _is_writable(field: dict[str, Any]) -> bool:

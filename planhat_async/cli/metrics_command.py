@@ -1,0 +1,118 @@
+"""`planhat-async metrics`: sends the metrics in a file to Planhat."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncIterable, Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from planhat_async.analytics import Analytics, Metric, SendOptions, SendRun
+from planhat_async.analytics.send_plan import plan_metrics
+from planhat_async.analytics.send_run import SendSettings
+from planhat_async.cli import console
+from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
+from planhat_async.cli.interruptions import CUT_OFF, ENDED_EARLY, Interrupted, code_of, interruptible
+from planhat_async.cli.parameters import FileFormat, mapping_of, secret_in
+from planhat_async.cli.send_display import print_send_json, show_send_plan, show_send_result
+from planhat_async.cli.signals import run
+from planhat_async.jobs.mapping import SourceError
+from planhat_async.jobs.sources import FileSource
+from planhat_async.jobs.threaded_source import ThreadedSource
+
+_DEFAULTS = SendSettings()
+
+
+def metrics(
+    file: Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet, also .gz; - is standard input.")],
+    *,
+    map_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="FIELD=COLUMN|FILE.toml",
+            help="The column of a field, or a file with a mapping; other columns are then ignored.",
+        ),
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="A value for all rows.")
+    ] = None,
+    format_: Annotated[FileFormat | None, typer.Option("--format", help="By default the file's suffix.")] = None,
+    encoding: Annotated[str, typer.Option(help="The encoding of a CSV file.")] = "utf-8",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and count all rows; send nothing.")] = False,
+    chunk_size: Annotated[int, typer.Option(min=1, max=150_000, help="Rows per call.")] = _DEFAULTS.chunk_size,
+    concurrency: Annotated[
+        int, typer.Option(min=1, max=50, help="Calls in flight at once; with 1, rows arrive in order.")
+    ] = _DEFAULTS.concurrency,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    tenant_file: Annotated[
+        Path | None, typer.Option(help="A file with the tenant UUID, instead of PLANHAT_TENANT_UUID.")
+    ] = None,
+    analytics_url: Annotated[
+        str | None, typer.Option(help="The URL of the analytics host, instead of PLANHAT_ANALYTICS_URL.")
+    ] = None,
+) -> None:
+    """Send a metric for every row of FILE.
+
+    A row needs dimension_id, value and external_id, and may have model and date; names may have either spelling
+    (dimension_id, dimensionId). Without --map every column must be one of these fields.
+
+    No row is sent twice: if an answer is lost, the rows of that call are unknown and listed, because Planhat may have
+    received them. After one interrupt the calls in flight are finished, after a second everything stops at once.
+    """
+    with refusals():
+        mapping = mapping_of(Metric, map_ or [], set_ or [])
+        source = FileSource(file, mapping, format=None if format_ is None else format_.value, encoding=encoding)
+        source.check_beginning()
+        rows = ThreadedSource(source, source.description()) if source.is_standard_input else source
+        if dry_run:
+            plan = run(plan_metrics(rows, SendSettings(chunk_size=chunk_size)))
+            show_send_plan(plan, as_json=as_json)
+            sys.stdout.flush()
+            raise typer.Exit(NOT_ALL_STORED if plan.result.invalid else 0)
+        analytics = Analytics(
+            None, secret_in(tenant_file, "tenant UUID"), host=analytics_url, max_in_flight=concurrency
+        )
+        options: SendOptions = {"chunk_size": chunk_size, "concurrency": concurrency}
+        code = run(_send(analytics, source, rows, options, as_json=as_json))
+    raise typer.Exit(code)
+
+
+async def _send(
+    analytics: Analytics,
+    source: FileSource,
+    rows: Iterable[Any] | AsyncIterable[Any],
+    options: SendOptions,
+    *,
+    as_json: bool,
+) -> int:
+    """Send the rows and show the result; returns the exit code."""
+    started = time.monotonic()
+    sending = analytics.sending_metrics(rows, **options)
+    error = await _send_all(analytics, source, sending)
+    ended_by, seconds = sending.result.stopped_by or error, time.monotonic() - started
+    if as_json:
+        print_send_json(sending.result, analytics.stats, seconds=seconds, ended_by=ended_by)
+    else:
+        show_send_result(sending.result, seconds=seconds, ended_by=ended_by)
+    sys.stdout.flush()
+    return code_of(ended_by, is_ok=sending.result.ok)
+
+
+async def _send_all(analytics: Analytics, source: FileSource, sending: SendRun) -> BaseException | None:
+    """Send the rows and show the progress; returns the error or interruption that ended the run early."""
+    with interruptible(sending) as signals:
+        try:
+            with console.progress(f"metrics {source.path.name}", total=source.total_bytes) as advance:
+                async with analytics, sending:
+                    async for _ in sending:
+                        advance(sending.result.rows, source.bytes_read)
+        except asyncio.CancelledError:
+            return None if sending.came_to_end else Interrupted(CUT_OFF)
+        except (OSError, SourceError) as error:
+            return error
+    return Interrupted(ENDED_EARLY) if signals and not sending.came_to_end else None
