@@ -37,6 +37,8 @@ PURE = {
     "repositories/options",
     "_convert",
     "jobs/export_checkpoint",
+    "jobs/deletions",
+    "jobs/key_column",
     "jobs/lookups",
     "jobs/mapping",
     "jobs/entries",
@@ -81,7 +83,7 @@ ONLY_IN = {
     "aiolimiter": {"_http/pacer"},
     "typer": {"cli"},
     "pyarrow": {"jobs/parquet", "jobs/row_groups"},
-    "rich": {"cli/console", "cli/job_commands"},
+    "rich": {"cli/console", "cli/export_display", "cli/model_commands"},
 }
 
 

@@ -11,6 +11,7 @@ from each_model import sample_row, with_capability
 
 from planhat_async._convert import encode_json, fields_of
 from planhat_async.cli import console
+from planhat_async.cli.model_commands import facts_of
 from planhat_async.models import ALL
 from planhat_async.records import Model
 from planhat_async.repositories import Lists, Repository, Upserts
@@ -103,3 +104,48 @@ def test_the_fields_of_companies_are_listed(desk: Desk) -> None:
     assert "csm_score" in listed.out
     assert "company_external_id" not in listed.out
     assert not any(desk.folder.iterdir())
+
+
+def test_all_models_are_listed_for_programs() -> None:
+    """In the order of the list of models, with nothing about calls that a model does not have."""
+    ended = run("models", "--json")
+    listed = {facts["name"]: facts for facts in json.loads(ended.out)}
+    assert (ended.code, ended.err, [*listed]) == (0, [], [one.model.name for one in ALL])
+    assert listed["tickets"] == {
+        "name": "tickets",
+        "path": "/tickets",
+        "calls": ["list", "delete", "upsert"],
+        "page": {"default": 500, "max": 10_000},
+        "is_whole_list": False,
+        "keys": {"delete": ["_id"]},
+        "match": ["id", "source_id"],
+    }
+    assert (listed["custom_fields"]["match"], listed["products"]["page"]) == ([], None)
+    assert [name for name, facts in listed.items() if facts["is_whole_list"]] == ["lean_companies"]
+
+
+@pytest.mark.parametrize("repository", ALL, ids=lambda one: one.model.name)
+def test_the_calls_that_are_listed_are_those_of_the_repository(repository: type[Repository[Any]]) -> None:
+    """Each by its method."""
+    methods = {"list": "iter", "upsert": "upsert_many"}
+    calls = facts_of(repository)["calls"]
+    every = ("list", "get", "create", "update", "delete", "upsert")
+    assert calls == [call for call in every if hasattr(repository, methods.get(call, call))]
+
+
+def test_all_models_are_listed_in_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line for each, if the terminal is wide enough."""
+    monkeypatch.setattr(console.out, "_width", 300)
+    ended = run("models")
+    cells = [[cell.strip() for cell in line.strip("│ ").split("│")] for line in ended.out.splitlines()]
+    tables = {row[0]: row[1:] for row in cells if len(row) > 1}
+    assert (ended.code, ended.err, {one.model.name for one in ALL} - tables.keys()) == (0, [], set())
+    assert tables["issues"] == [
+        "/issues",
+        "list get create update delete upsert",
+        "100, at most 2,000",
+        "get, update: _id, srcid-; delete: _id",
+        "id, source_id",
+    ]
+    assert tables["lean_companies"][2] == "all"
+    assert tables["products"][2] == "not documented"

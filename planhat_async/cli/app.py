@@ -6,41 +6,24 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated
 
 import typer
 
 from planhat_async.cli import console
+from planhat_async.cli.delete_command import delete
 from planhat_async.cli.demo import DemoReport, run_demo
 from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
-from planhat_async.cli.job_commands import fields, jobs, report
+from planhat_async.cli.export_command import export
+from planhat_async.cli.job_commands import jobs, report
 from planhat_async.cli.metrics_command import metrics
-from planhat_async.cli.parameters import (
-    DEFAULT_PER_MINUTE,
-    DEFAULTS,
-    LISTED,
-    BaseUrl,
-    Concurrency,
-    FileFormat,
-    ListedModel,
-    PerMinute,
-    TokenFile,
-    session_for,
-)
+from planhat_async.cli.model_commands import fields, models
 from planhat_async.cli.signals import run, signals_handled
 from planhat_async.cli.tenant_demo import TenantReport, run_tenant_demo
 from planhat_async.cli.upsert_command import upsert
-from planhat_async.jobs.export_checkpoint import ExportCheckpoint
-from planhat_async.jobs.exports import checkpoint_of, export_records, format_of, part_named, whole_file, writer_class
-from planhat_async.jobs.job_progress import in_words
-from planhat_async.jobs.writers import ExportWriter
-from planhat_async.repositories import Lists
 from planhat_async.sandbox import Sandbox
 from planhat_async.sandbox.faults import described
-from planhat_async.session import Session
 
 app: typer.Typer = typer.Typer(
     help="Read and write Planhat's records in bulk. "
@@ -56,80 +39,13 @@ app: typer.Typer = typer.Typer(
 
 
 app.command()(upsert)
+app.command()(delete)
+app.command()(export)
+app.command()(models)
 app.command()(metrics)
 app.command()(fields)
 app.command()(report)
 app.add_typer(jobs, name="jobs")
-
-
-@app.command()
-def export(
-    model: Annotated[ListedModel, typer.Argument(help="The model to export.")],
-    *,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="The file; by default standard output.")] = None,
-    format_: Annotated[
-        FileFormat | None, typer.Option("--format", help="By default the file's suffix, or else jsonl.")
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Resume a JSONL export after FILE.part.")] = False,
-    concurrency: Concurrency = DEFAULTS.concurrency,
-    per_minute: PerMinute = DEFAULT_PER_MINUTE,
-    token_file: TokenFile = None,
-    base_url: BaseUrl = None,
-) -> None:
-    """Write all records of a model to a file or to standard output.
-
-    JSONL contains each record exactly as Planhat sent it. CSV and Parquet have a column for every field, the same for
-    all records, and `extra` for the rest; Parquet needs the extra planhat-async[parquet]. The file is called FILE.part
-    until it is complete. Only its owner can read a new file; a file that is replaced keeps its mode. An interrupted
-    export starts again; with --resume, a JSONL export resumes where it stopped.
-    """
-    with refusals():
-        repository = LISTED[model]
-        format_ = format_ or FileFormat(format_of(output))
-        make_writer = writer_class(format_.value)
-        session = session_for(token_file, base_url, per_minute)
-        if output is not None and output.is_dir():
-            raise ValueError(f"{output} is a directory")
-        checkpoint = _resumed(output, format_, repository) if resume else ExportCheckpoint()
-        with _opened(output, format_, checkpoint) as out:
-            writer = make_writer(out, repository.model.record)
-            n_rows = run(_export(session, repository, writer, checkpoint, concurrency=concurrency))
-    exported = in_words(n_rows, repository.model.singular, repository.model.name)
-    console.tell(f"{exported} exported" + (f" to {output}" if output else ""))
-
-
-def _resumed(output: Path | None, format_: FileFormat, repository: type[Lists[Any]]) -> ExportCheckpoint:
-    if output is None:
-        raise ValueError("--resume needs a file: name it with --output")
-    if format_ is not FileFormat.JSONL:
-        raise ValueError(f"--resume works with JSONL, not with {format_.value}")
-    return checkpoint_of(output, repository.model)
-
-
-@contextmanager
-def _opened(output: Path | None, format_: FileFormat, checkpoint: ExportCheckpoint) -> Iterator[BinaryIO]:
-    if output is None:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-    else:
-        with part_named(output, format_.value), whole_file(output, keep_bytes=checkpoint.n_bytes) as out:
-            yield out
-
-
-async def _export(
-    session: Session,
-    repository: type[Lists[Any]],
-    writer: ExportWriter,
-    checkpoint: ExportCheckpoint,
-    *,
-    concurrency: int,
-) -> int:
-    with console.progress(f"export {repository.model.name}", total=None) as advance:
-        async with session:
-            records = repository(session)
-            return await export_records(
-                records, writer, checkpoint=checkpoint, concurrency=concurrency, on_progress=advance
-            )
 
 
 @app.command()

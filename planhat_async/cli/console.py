@@ -78,7 +78,7 @@ def progress(title: str, *, total: int | None) -> Iterator[Callable[..., None]]:
 def show_result(result: UpsertResult, *, seconds: float, ended_by: BaseException | None) -> None:
     """Print a table of outcomes, the first problems, and what ended the run early."""
     show_outcomes(result.counts(), _MEANING, good=STORED, seconds=seconds)
-    _list_problems(result, ended_by=ended_by)
+    list_problems(result.problem_groups, result.n_problems, ended_by=ended_by)
     if ended_by is not None:
         complain(ended_by)
 
@@ -97,14 +97,13 @@ def show_outcomes(
     out.print(table)
 
 
-def _list_problems(result: UpsertResult, *, ended_by: BaseException | None) -> None:
+def list_problems(groups: Sequence[ProblemGroup], n_problems: int, *, ended_by: BaseException | None = None) -> None:
     """Print the first reasons, each with all of its rows."""
-    groups = result.problem_groups
     for group in groups[:SHOWN_PROBLEMS]:
         rows = rows_in_words(group.n_rows, group.positions, group.key)
         tell(f"{rows} {group.outcome}: {_reason(group, ended_by, reference='see below')}")
     if len(groups) > SHOWN_PROBLEMS:
-        err.print(f"{result.n_problems:,} problems in all; --json shows more of them")
+        err.print(f"{n_problems:,} problems in all; --json shows more of them")
 
 
 def _reason(group: ProblemGroup, ended_by: BaseException | None, *, reference: str) -> str:
@@ -131,7 +130,7 @@ def rows_in_words(n_rows: int, positions: Sequence[range], key: str | None = Non
     return " and ".join([*named, *nameless])
 
 
-def _problem(group: ProblemGroup, ended_by: BaseException | None = None) -> dict[str, object]:
+def problem_as_json(group: ProblemGroup, ended_by: BaseException | None = None) -> dict[str, object]:
     """A reason and its rows as JSON: one row by `row` and `key`, several by ranges; rows count from 1."""
     what = {"outcome": group.outcome, "reason": _reason(group, ended_by, reference="see stopped_by")}
     if group.n_rows == 1:
@@ -157,7 +156,7 @@ def print_json(
         "attempts": stats.attempts,
         "seconds": round(seconds, 3),
         "n_problems": result.n_problems,
-        "problems": [_problem(group, ended_by) for group in result.problem_groups],
+        "problems": [problem_as_json(group, ended_by) for group in result.problem_groups],
         "not_stored": {outcome: pairs(ranges) for outcome, ranges in result.not_stored.items()},
     }
     sys.stdout.write(json.dumps(total) + "\n")
@@ -182,13 +181,13 @@ def show_plan(plan: Plan, *, per_minute: int, as_json: bool) -> None:
     }
     not_looked_up = list(plan.not_looked_up)
     if as_json:
-        problems = [_problem(group) for group in plan.result.problem_groups]
+        problems = [problem_as_json(group) for group in plan.result.problem_groups]
         for problem in problems:
             del problem["outcome"]
         sys.stdout.write(json.dumps(shown | {"not_looked_up": not_looked_up, "problems": problems}) + "\n")
         return
     show_numbers("What would be sent", shown)
-    _list_problems(plan.result, ended_by=None)
+    list_problems(plan.result.problem_groups, plan.result.n_problems)
     for name in not_looked_up:
         tell(f"{name} is not looked up in a dry run: rows that name no record, or several, count as rows to send")
 

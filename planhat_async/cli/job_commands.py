@@ -1,4 +1,4 @@
-"""`planhat-async jobs`, `report` and `fields`: shows a journal, and the fields of a model."""
+"""`planhat-async jobs` and `report`: shows a journal."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
-from planhat_async._convert import fields_of, printable, type_in_words
+from planhat_async._convert import printable
 from planhat_async.cli import console
+from planhat_async.cli.deletion_display import show_deletion
 from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
-from planhat_async.cli.parameters import ALL_MODELS, AnyModel
+from planhat_async.jobs.delete_job import deletion_in
+from planhat_async.jobs.deletions import DeleteResult
+from planhat_async.jobs.entries import Group
 from planhat_async.jobs.exports import refuse_to_overwrite, whole_file
 from planhat_async.jobs.job_progress import in_words
 from planhat_async.jobs.job_summary import ended_by, problem_groups, total_of
 from planhat_async.jobs.journal import Journal
-from planhat_async.jobs.journal_file import files_of
+from planhat_async.jobs.journal_file import JournalError, files_of
 from planhat_async.jobs.report import page
-from planhat_async.records.documentation import documentation_of
 
-jobs: typer.Typer = typer.Typer(help="Inspect or delete the journal of an upsert.", no_args_is_help=True)
+jobs: typer.Typer = typer.Typer(help="Inspect or delete the journal of an upsert or a deletion.", no_args_is_help=True)
 
 JournalFile = Annotated[Path, typer.Argument(metavar="JOB.db", help="The journal.")]
 
@@ -37,15 +37,21 @@ def status(file: JournalFile) -> None:
     """
     with refusals():
         journal = asyncio.run(Journal.load(file))
-        total = total_of(journal)
-        job = ", ".join(f"{name} {value}" for name, value in journal.job.items() if not isinstance(value, dict))
+        is_deletion = journal.job.get("work") == "delete"
+        total = asyncio.run(deletion_in(file)) if is_deletion else total_of(journal)
+        shown = {name: value for name, value in journal.job.items() if name != "digest"}
+        job = ", ".join(f"{name} {value}" for name, value in shown.items() if not isinstance(value, dict))
         console.tell(f"{file}: {job}")
         for run in journal.runs:
             began = datetime.fromtimestamp(run.started, UTC).isoformat(" ", "seconds")
             calls = in_words(run.calls, "call")
             console.tell(f"run {run.number}: {began}, {run.seconds:.1f} s, {calls}; {ended_by(run, journal)}")
-        console.show_result(total, seconds=sum(run.seconds for run in journal.runs), ended_by=None)
-        is_done = "n_chunks" in journal.job
+        seconds = sum(run.seconds for run in journal.runs)
+        if isinstance(total, DeleteResult):
+            show_deletion(total, seconds=seconds, ended_by=None)
+        else:
+            console.show_result(total, seconds=seconds, ended_by=None)
+        is_done = bool({"n_chunks", "digest"} & journal.job.keys()) and not (is_deletion and total.unsent)
         may_run = bool(journal.runs) and journal.runs[-1].ended is None
         go_on = "unless it is running, run it again" if may_run else "run the job again"
         console.tell("the input was read to its end" if is_done else f"not at the input's end: {go_on}")
@@ -56,7 +62,12 @@ def status(file: JournalFile) -> None:
 def problems(file: JournalFile) -> None:
     """List why rows were not stored, one line per reason: outcome, rows and reason, separated by tabs."""
     with refusals():
-        for group in problem_groups(asyncio.run(Journal.load(file))):
+        journal = asyncio.run(Journal.load(file))
+        groups = problem_groups(journal)
+        if journal.job.get("work") == "delete":
+            found = asyncio.run(deletion_in(file)).problem_groups
+            groups = (Group(one.outcome, printable(one.reason), one.positions, key=one.key) for one in found)
+        for group in groups:
             rows = [f"{one.start + 1}-{one.stop}" if len(one) > 1 else f"{one.stop}" for one in group.positions]
             nameless = [f"{group.n_nameless} not named"] if group.n_nameless else []
             key = f"{group.key}: " if group.key else ""
@@ -82,20 +93,6 @@ def forget(
     console.tell(f"{file} is forgotten")
 
 
-def fields(model: Annotated[AnyModel, typer.Argument(help="The model.")]) -> None:
-    """List a model's fields: both spellings of the name, type, and meaning."""
-    record = ALL_MODELS[model].model.record
-    meanings = documentation_of(record)
-    table = Table(title=f"Fields of {model}", title_justify="left")
-    for column in ("field", "in Planhat", "type", "meaning"):
-        table.add_column(column)
-    for field in fields_of(record).values():
-        meaning = meanings.get(field.name, "")
-        meaning = meaning if field.is_writable else f"(filled in by Planhat) {meaning}"
-        table.add_row(*map(Text, (field.name, field.wire, type_in_words(field.type), meaning)))
-    console.out.print(table)
-
-
 def report(
     file: JournalFile,
     *,
@@ -107,7 +104,10 @@ def report(
     """
     with refusals():
         refuse_to_overwrite(output, *files_of(file))
-        content = page(asyncio.run(Journal.load(file)), name=file.name)
+        journal = asyncio.run(Journal.load(file))
+        if journal.job.get("work") == "delete":
+            raise JournalError(f"{file} is the journal of a deletion: see `planhat-async jobs status`")
+        content = page(journal, name=file.name)
         with whole_file(output) as out:
             out.write(content.encode())
     console.tell(f"{output} shows {file}")

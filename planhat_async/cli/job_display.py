@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from planhat_async.cli import console
-from planhat_async.jobs.job_progress import Meter, duration, in_words, outcomes_in_words, progress_line
+from planhat_async.jobs.delete_job import DeleteJob
+from planhat_async.jobs.job_progress import (
+    Meter,
+    deletion_line,
+    deletions_in_words,
+    duration,
+    in_words,
+    n_processed,
+    outcomes_in_words,
+    progress_line,
+)
 from planhat_async.jobs.rejects import Rejects
 from planhat_async.jobs.sources import FileSource
 from planhat_async.jobs.upsert_job import UpsertJob
@@ -44,17 +55,53 @@ async def follow(session: Session, job: UpsertJob, source: FileSource, rejects: 
             calls = f"{in_words(session.calls_left, 'call')} left this minute"
             advance(job.result.rows, source.bytes_read, f"{outcomes_in_words(job.result)}, {calls}{rest}")
 
-        repeated = _every(1.0, draw) if console.err.is_terminal else _every(_SECONDS_BETWEEN_LINES, print_line)
-        display = asyncio.create_task(repeated)
-        try:
+        async with _shown(draw, print_line):
             measure()
             async for chunk in job:
                 n_chunks += 1
                 if rejects is not None:
                     rejects.add(chunk)
                 draw()
-        finally:
-            display.cancel()
+
+
+async def follow_deletion(session: Session, job: DeleteJob, *, title: str) -> None:
+    """Carry out the job, and show its progress."""
+    clock = asyncio.get_running_loop().time
+    meter = Meter()
+    with console.progress(title, total=None) as advance:
+
+        def measure() -> None:
+            n_done, meter.total_bytes = n_processed(job.result), job.result.rows
+            is_waiting = session.seconds_until_bulk_call(1) > 0
+            read = {"rows_read": job.result.rows, "bytes_read": job.result.rows}
+            meter.record_progress(n_done, **read, now=clock(), n_chunks=n_done, is_waiting=is_waiting)
+
+        def print_line() -> None:
+            if job.has_begun:
+                measure()
+                until = session.seconds_until_bulk_call
+                console.tell(deletion_line(job.result, meter, calls_left=session.calls_left, seconds_until=until))
+
+        def draw() -> None:
+            if job.has_begun:
+                measure()
+                left = meter.seconds_left(session.seconds_until_bulk_call)
+                rest = "" if left is None else f", about {duration(left)} left"
+                advance(n_processed(job.result), None, f"{deletions_in_words(job.result)}{rest}")
+
+        async with _shown(draw, print_line):
+            await job.run()
+
+
+@asynccontextmanager
+async def _shown(draw: Callable[[], None], print_line: Callable[[], None]) -> AsyncIterator[None]:
+    """Show the progress repeatedly: in a bar on a terminal, elsewhere on lines."""
+    repeated = _every(1.0, draw) if console.err.is_terminal else _every(_SECONDS_BETWEEN_LINES, print_line)
+    display = asyncio.create_task(repeated)
+    try:
+        yield
+    finally:
+        display.cancel()
 
 
 async def _every(seconds: float, show: Callable[[], None]) -> None:

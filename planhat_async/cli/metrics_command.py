@@ -15,12 +15,11 @@ from planhat_async.analytics import Analytics, Metric, SendOptions, SendRun
 from planhat_async.analytics.send_plan import plan_metrics
 from planhat_async.analytics.send_run import SendSettings
 from planhat_async.cli import console
-from planhat_async.cli.exit_codes import INTERRUPTED, NOT_ALL_STORED, UNUSABLE, WRONG_USAGE, refusals
-from planhat_async.cli.interruptions import CUT_OFF, ENDED_EARLY, Interrupted, interruptible
+from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
+from planhat_async.cli.interruptions import CUT_OFF, ENDED_EARLY, Interrupted, code_of, interruptible
 from planhat_async.cli.parameters import FileFormat, mapping_of, secret_in
 from planhat_async.cli.send_display import print_send_json, show_send_plan, show_send_result
 from planhat_async.cli.signals import run
-from planhat_async.errors import PlanhatError
 from planhat_async.jobs.mapping import SourceError
 from planhat_async.jobs.sources import FileSource
 from planhat_async.jobs.threaded_source import ThreadedSource
@@ -101,11 +100,7 @@ async def _send(
     else:
         show_send_result(sending.result, seconds=seconds, ended_by=ended_by)
     sys.stdout.flush()
-    if ended_by is None:
-        return 0 if sending.result.ok else NOT_ALL_STORED
-    if isinstance(ended_by, PlanhatError):
-        return UNUSABLE
-    return INTERRUPTED if isinstance(ended_by, Interrupted) else WRONG_USAGE
+    return code_of(ended_by, is_ok=sending.result.ok)
 
 
 async def _send_all(analytics: Analytics, source: FileSource, sending: SendRun) -> BaseException | None:

@@ -14,7 +14,7 @@ from planhat_async.jobs.mapping import FieldMapping, SourceError
 from planhat_async.jobs.mapping_files import MappingFile
 from planhat_async.models import ALL
 from planhat_async.records import Record
-from planhat_async.repositories import Lists, Repository, Upserts
+from planhat_async.repositories import Deletes, Lists, Repository, Upserts
 from planhat_async.session import Session
 
 DEFAULTS = ChunkOptions()
@@ -30,14 +30,16 @@ def repositories_with(capability: type[C]) -> dict[str, type[C]]:
 
 
 LISTED, UPSERTED, ALL_MODELS = repositories_with(Lists), repositories_with(Upserts), repositories_with(Repository)
+DELETED = repositories_with(Deletes)
 
 if TYPE_CHECKING:
     ListedModel: TypeAlias = str
     UpsertedModel: TypeAlias = str
     AnyModel: TypeAlias = str
+    DeletedModel: TypeAlias = str
 else:  # typer offers choices for enumerations only
-    ListedModel, UpsertedModel, AnyModel = (
-        StrEnum("Model", {name: name for name in found}) for found in (LISTED, UPSERTED, ALL_MODELS)
+    ListedModel, UpsertedModel, AnyModel, DeletedModel = (
+        StrEnum("Model", {name: name for name in found}) for found in (LISTED, UPSERTED, ALL_MODELS, DELETED)
     )
 
 
@@ -59,6 +61,13 @@ def session_for(token_file: Path | None, base_url: str | None, per_minute: int) 
     """The session for these options."""
     token = secret_in(token_file, "token")
     return Session(token, base_url=base_url, limits=RateLimits(per_minute=per_minute, reserve=0))
+
+
+def refuse_alone(needed: str, **given: bool) -> None:
+    """Refuse options, by their names, that are given without the option they need."""
+    for option, is_given in given.items():
+        if is_given:
+            raise ValueError(f"{option} needs {needed}: give that too")
 
 
 def secret_in(file: Path | None, name: str) -> str | None:

@@ -12,8 +12,8 @@ from typing import Annotated
 import typer
 
 from planhat_async.cli import console
-from planhat_async.cli.exit_codes import INTERRUPTED, NOT_ALL_STORED, UNUSABLE, WRONG_USAGE, refusals
-from planhat_async.cli.interruptions import CUT_OFF, ENDED_EARLY, Interrupted, interruptible
+from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
+from planhat_async.cli.interruptions import CUT_OFF, ENDED_EARLY, Interrupted, code_of, interruptible
 from planhat_async.cli.job_display import follow
 from planhat_async.cli.parameters import (
     DEFAULT_PER_MINUTE,
@@ -26,6 +26,7 @@ from planhat_async.cli.parameters import (
     TokenFile,
     UpsertedModel,
     mapping_of,
+    refuse_alone,
     session_for,
 )
 from planhat_async.cli.signals import run
@@ -105,9 +106,9 @@ def upsert(
     """
     with refusals():
         if journal is None:
-            _refuse_alone("--journal", **{"--resend-unknown": resend_unknown, "--keep-values": keep_values})
+            refuse_alone("--journal", **{"--resend-unknown": resend_unknown, "--keep-values": keep_values})
         if not verify_by:
-            _refuse_alone("--verify-by", **{"--verify-wait": verify_wait != DEFAULTS.verify_wait})
+            refuse_alone("--verify-by", **{"--verify-wait": verify_wait != DEFAULTS.verify_wait})
         repository = UPSERTED[model]
         mapping = mapping_of(repository.model.record, map_ or [], set_ or [])
         source = FileSource(file, mapping, format=None if format_ is None else format_.value, encoding=encoding)
@@ -136,12 +137,6 @@ def upsert(
     raise typer.Exit(code)
 
 
-def _refuse_alone(needed: str, **given: bool) -> None:
-    for option, is_given in given.items():
-        if is_given:
-            raise ValueError(f"{option} needs {needed}: give that too")
-
-
 def _carry_out(session: Session, job: UpsertJob, source: FileSource, rejects: Rejects | None, *, as_json: bool) -> int:
     """Run a job, show its result, and copy rejected rows; returns the exit code."""
     error, cost = run(_upsert(session, job, source, rejects))
@@ -152,17 +147,13 @@ def _carry_out(session: Session, job: UpsertJob, source: FileSource, rejects: Re
         console.show_result(job.result, seconds=cost.seconds, ended_by=ended_by)
     sys.stdout.flush()
     if rejects is not None and rejects.n_rows:
-        _copy_rejects(rejects, ended_by, has_lost_input=isinstance(error, SourceError), has_journal=job.has_journal)
+        copy_rejects(rejects, ended_by, has_lost_input=isinstance(error, SourceError), has_journal=job.has_journal)
     elif job.has_journal and isinstance(ended_by, PlanhatError | Interrupted):
         console.tell("run the same command again to resume")
-    if ended_by is None:
-        return 0 if job.result.ok else NOT_ALL_STORED
-    if isinstance(ended_by, PlanhatError):
-        return UNUSABLE
-    return INTERRUPTED if isinstance(ended_by, Interrupted) else WRONG_USAGE
+    return code_of(ended_by, is_ok=job.result.ok)
 
 
-def _copy_rejects(rejects: Rejects, ended_by: BaseException | None, *, has_lost_input: bool, has_journal: bool) -> None:
+def copy_rejects(rejects: Rejects, ended_by: BaseException | None, *, has_lost_input: bool, has_journal: bool) -> None:
     """Copy rejected rows, and say which rows are missing from the copy.
 
     An input that became unreadable may have other rows at their positions.

@@ -1,5 +1,7 @@
 """Bulk work on files: what the command line's jobs are made of, usable without it."""
 
+from planhat_async.jobs.delete_job import DeleteJob, plan_delete, run_delete
+from planhat_async.jobs.deletions import DeleteOutcome, DeleteResult
 from planhat_async.jobs.entries import Entry
 from planhat_async.jobs.export_checkpoint import ExportCheckpoint
 from planhat_async.jobs.exports import MissingExtraError, checkpoint_of, export_records, whole_file, writer_class
@@ -11,11 +13,15 @@ from planhat_async.jobs.mapping_files import MappingFile
 from planhat_async.jobs.plan import Plan, plan_upsert
 from planhat_async.jobs.rejects import Rejects
 from planhat_async.jobs.sources import FileSource
+from planhat_async.jobs.tenant_export import ModelExport, TenantExport
 from planhat_async.jobs.threaded_source import ThreadedSource
 from planhat_async.jobs.upsert_job import JobCost, JobOptions, UpsertJob, run_upsert
 from planhat_async.jobs.writers import ExportWriter
 
 __all__ = [
+    "DeleteJob",
+    "DeleteOutcome",
+    "DeleteResult",
     "DescribesItself",
     "Entry",
     "ExportCheckpoint",
@@ -28,15 +34,19 @@ __all__ = [
     "Lookup",
     "MappingFile",
     "MissingExtraError",
+    "ModelExport",
     "Plan",
     "Rejects",
     "Source",
     "SourceError",
+    "TenantExport",
     "ThreadedSource",
     "UpsertJob",
     "checkpoint_of",
     "export_records",
+    "plan_delete",
     "plan_upsert",
+    "run_delete",
     "run_upsert",
     "whole_file",
     "writer_class",

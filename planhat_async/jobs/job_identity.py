@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 from planhat_async.batching.upsert_run import ChunkOptions
 from planhat_async.jobs.journal import Journal
 from planhat_async.jobs.journal_file import JournalError
-from planhat_async.repositories import UpsertOptions, Upserts
+from planhat_async.repositories import Deletes, UpsertOptions, Upserts
 
 Source = Iterable[Any] | AsyncIterable[Any]
 HOW_TO_START_OVER = "put back what it was, or begin another job with another journal"
@@ -17,7 +17,8 @@ _ORDER = ("model", "base_url", "format", "bytes", "", "chunk_size", "max_bytes")
 """The order in which differences are named; those with any other name take the place of ""."""
 IDS = "ids"
 """The name under which a journal holds the ids that the job's first run has looked up."""
-_WRITTEN_LATER = {IDS, "n_chunks", "n_rows"}
+_WRITTEN_LATER = {IDS, "n_chunks", "n_rows", "digest"}
+_WORKS = {"upsert": "an upsert", "delete": "a deletion"}
 
 
 @runtime_checkable
@@ -27,6 +28,16 @@ class DescribesItself(Protocol):
     def description(self) -> Mapping[str, Any]:
         """The properties that a rerun must find unchanged, as JSON values; no rows."""
         ...
+
+
+def deletion_of(repository: Deletes[Any], source: Source) -> dict[str, Any]:
+    """The properties that a rerun of a deletion must find unchanged."""
+    return {
+        "work": "delete",
+        "model": repository.model.name,
+        "base_url": repository.session.base_url,
+        **(source.description() if isinstance(source, DescribesItself) else {}),
+    }
 
 
 def job_of(repository: Upserts[Any], source: Source, options: UpsertOptions) -> dict[str, Any]:
@@ -47,6 +58,9 @@ def refuse_other_job(journal: Journal, job: Mapping[str, Any]) -> None:
     Raises:
         JournalError: The message names the differences.
     """
+    works = [_WORKS.get(one.get("work", "upsert"), "another job") for one in (journal.job, job)]
+    if journal.job and works[0] != works[1]:
+        raise JournalError(f"{journal.path} is the journal of {works[0]}, not of {works[1]}: name another file")
     before = {name: value for name, value in journal.job.items() if name not in _WRITTEN_LATER}
     if journal.job and (differences := list(_differences(before, job))):
         raise JournalError(

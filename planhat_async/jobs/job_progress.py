@@ -8,6 +8,7 @@ from math import ceil
 
 import attrs
 
+from planhat_async.jobs.deletions import DeleteResult
 from planhat_async.results import Outcome, UpsertResult
 
 _WINDOW_SECONDS = 60.0
@@ -106,12 +107,32 @@ def progress_line(
     """A job's progress on one line."""
     total = meter.total_rows
     rows = in_words(result.rows, "row") if total is None else f"{result.rows:,} of about {in_words(total, 'row')}"
+    return f"{rows}, {_speed(meter, outcomes_in_words(result), calls_left, seconds_until)}"
+
+
+def deletion_line(
+    result: DeleteResult, meter: Meter, *, calls_left: int, seconds_until: SecondsUntil | None = None
+) -> str:
+    """A deletion's progress on one line."""
+    rows = f"{n_processed(result):,} of {in_words(result.rows, 'row')}"
+    return f"{rows}, {_speed(meter, deletions_in_words(result), calls_left, seconds_until)}"
+
+
+def n_processed(result: DeleteResult) -> int:
+    """The rows of a deletion that have a final outcome."""
+    return result.rows - result.unsent - result.unknown
+
+
+def deletions_in_words(result: DeleteResult) -> str:
+    """The outcomes of the rows so far, in four numbers."""
+    n_failed = result.rejected + result.invalid
+    return f"{result.deleted:,} deleted, {result.missing:,} missing, {n_failed:,} failed, {result.unknown:,} unknown"
+
+
+def _speed(meter: Meter, outcomes: str, calls_left: int, seconds_until: SecondsUntil | None) -> str:
     left = meter.seconds_left(seconds_until)
     rest = "" if left is None else f"; about {duration(left)} left"
-    return (
-        f"{rows}, {meter.rows_per_second:,.0f} rows/s: {outcomes_in_words(result)}; "
-        f"{in_words(calls_left, 'call')} left this minute{rest}"
-    )
+    return f"{meter.rows_per_second:,.0f} rows/s: {outcomes}; {in_words(calls_left, 'call')} left this minute{rest}"
 
 
 def in_words(number: int, noun: str, plural: str | None = None) -> str:

@@ -129,12 +129,12 @@ class Journal:
 
     async def remove(self, number: int) -> None:
         """Remove the entry of a chunk that was not sent after all."""
-        await self._write(("DELETE FROM chunks WHERE number = ?", (number,)))
+        await self.write(("DELETE FROM chunks WHERE number = ?", (number,)))
         self.entries.pop(number, None)
 
     async def save_run(self, run: Run) -> None:
         """Write a run, in place of an earlier state of it."""
-        await self._write(insert_statement("runs", attrs.asdict(run)))
+        await self.write(insert_statement("runs", attrs.asdict(run)))
         self.runs = [*(one for one in self.runs if one.number != run.number), run]
 
     async def free_log(self) -> None:
@@ -147,8 +147,16 @@ class Journal:
         with self._sqlite_errors_explained():
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
-    async def _write(self, *statements: tuple[str, Any]) -> None:
+    async def write(self, *statements: tuple[str, Any]) -> None:
+        """Execute statements, each with its values, in one transaction that is on the disk when this returns."""
         await self.compute(partial(self._execute, *statements))
+
+    async def read(self, read: Callable[[sqlite3.Connection], T]) -> T:
+        """Read from the open file, in the journal's thread."""
+        file = self._file
+        if file is None:
+            raise ValueError(f"{self.path} was loaded, not opened")
+        return await self.compute(lambda: read(file.connection))
 
     def _execute(self, *statements: tuple[str, Any], precedes_send: bool = False) -> None:
         if self._file is not None:

@@ -11,16 +11,19 @@ import json
 import os
 import shutil
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from planhat_async.jobs.entries import Entry, Run
 from planhat_async.jobs.private_files import make_private
 from planhat_async.jobs.process_lock import LockedError, ProcessLock
 from planhat_async.jobs.schema import APPLICATION_ID, SCHEMA_VERSION, create_tables, dicts, entry_of, is_empty
+
+T = TypeVar("T")
 
 _RESERVED_PAGES = 64
 _BUSY_SECONDS = 30.0
@@ -152,7 +155,13 @@ class JournalFile:
 
 
 def content_of(path: Path, *, must_exist: bool = True) -> Content:
-    """The content of a journal at this instant, also while another process writes to it.
+    """The content of a journal at this instant; see `read_journal`."""
+    content = read_journal(path, partial(content_in, path), must_exist=must_exist)
+    return Content({}, [], {}) if content is None else content
+
+
+def read_journal(path: Path, read: Callable[[sqlite3.Connection], T], *, must_exist: bool = True) -> T | None:
+    """Read a journal as it is at this instant, also while another process writes to it; `None` if it is empty.
 
     The main file and its log are not changed.
 
@@ -161,11 +170,11 @@ def content_of(path: Path, *, must_exist: bool = True) -> Content:
     """
     _refuse_unusable(path, must_exist=must_exist)
     if not path.exists():
-        return Content({}, [], {})
+        return None
     log, memory = Path(f"{path}-wal"), Path(f"{path}-shm")
     if memory.exists() or not log.exists():
         try:
-            return _content_of_file(path, path, must_exist=must_exist)
+            return _read_file(path, path, read, must_exist=must_exist)
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & _PRIMARY_CODE not in _FOLDER_UNUSABLE:
                 raise
@@ -176,11 +185,11 @@ def content_of(path: Path, *, must_exist: bool = True) -> Content:
         for ending in ("", "-wal", "-journal"):
             if (original := Path(f"{path}{ending}")).exists():
                 shutil.copyfile(original, f"{copy}{ending}")
-        return _content_of_file(path, copy, must_exist=must_exist)
+        return _read_file(path, copy, read, must_exist=must_exist)
 
 
-def _content_of_file(path: Path, file: Path, *, must_exist: bool) -> Content:
-    """The content of a file; messages name the journal at `path`."""
+def _read_file(path: Path, file: Path, read: Callable[[sqlite3.Connection], T], *, must_exist: bool) -> T | None:
+    """Read a file; messages name the journal at `path`."""
     # The last to close a file copies its log into it and removes the log, unless opened read-only: then a log that it
     # has created stays.
     mode = "ro" if Path(f"{file}-wal").exists() else "rw"
@@ -189,7 +198,7 @@ def _content_of_file(path: Path, file: Path, *, must_exist: bool) -> Content:
         connection.execute("PRAGMA query_only = ON")
         connection.execute("BEGIN")  # one instant for all tables
         _refuse_foreign_database(path, connection, must_exist=must_exist)
-        return Content({}, [], {}) if is_empty(connection) else content_in(path, connection)
+        return None if is_empty(connection) else read(connection)
 
 
 def content_in(path: Path, connection: sqlite3.Connection) -> Content:

@@ -103,7 +103,7 @@ class FieldMapping:
             if _is_among(name, texts | held):
                 raise SourceError(f"{name} is given twice: by --map and by --set")
         try:
-            held |= {name: value_of(record, name, _checked_text(text, name)) for name, text in texts.items()}
+            held |= {name: value_of(record, name, checked_text(text, name)) for name, text in texts.items()}
             encode_json(to_wire(record, _nested(dict(held))))
         except (ValueError, TypeError) as error:
             raise SourceError(f"--set: {error}") from None
@@ -159,7 +159,7 @@ class FieldMapping:
         row = dict(self.constants)
         for name, column in (self.columns or {name: name for name in self.columns_to_read(cells)}).items():
             if cells[column]:
-                text = _checked_text(cells[column], f"column {column!r}")
+                text = checked_text(cells[column], f"column {column!r}")
                 row[name] = self._value_in(name, text)
         return _nested(self._marked(row))
 
@@ -328,8 +328,12 @@ def _nested(row: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
-def _checked_text(text: str, where: str) -> str:
-    """The text; refused if it has bytes of another encoding or a NUL."""
+def checked_text(text: str, where: str) -> str:
+    """The text.
+
+    Raises:
+        ValueError: It has bytes of another encoding or a NUL; the message begins with `where`.
+    """
     if "\0" in text:
         raise ValueError(f"{where} holds a NUL character")
     if not text.isascii() and any("\udc80" <= character <= "\udcff" for character in text):

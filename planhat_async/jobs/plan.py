@@ -52,7 +52,7 @@ class Plan:
 
     def seconds(self, per_minute: int) -> float:
         """The time for which the rate limit holds these calls back, in seconds."""
-        return 60.0 * ((self.n_chunks - 1) // per_minute) if self.n_chunks else 0.0
+        return seconds_of_pace(self.n_chunks, per_minute=per_minute)
 
     async def begin_chunk(self, chunk: Chunk) -> Recorded:
         """Count a chunk; nothing of it is sent."""
@@ -72,6 +72,11 @@ class Plan:
 
     async def end_chunk(self, result: ChunkResult) -> None:
         """Do nothing: no chunk is sent."""
+
+
+def seconds_of_pace(n_calls: int, *, per_minute: int) -> float:
+    """The time for which the rate limit holds calls back, in seconds."""
+    return 60.0 * ((n_calls - 1) // per_minute) if n_calls else 0.0
 
 
 async def plan_upsert(

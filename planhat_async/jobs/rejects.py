@@ -43,7 +43,8 @@ class Rejects:
         self.path = path
         self._source = source
         self._identity = identity_of(source.path.stat())
-        self._found = sqlite3.connect("")  # a temporary file without a name
+        # A temporary file without a name, used by one thread at a time.
+        self._found = sqlite3.connect("", check_same_thread=False)
         self._found.execute("CREATE TABLE found (position INTEGER PRIMARY KEY, reason TEXT)")
 
     @property
@@ -63,6 +64,10 @@ class Rejects:
         Rows that were refused together with the whole chunk are left out: the next run sends them unchanged.
         """
         self._note(chunk.problems, is_refused=chunk.error is not None and refuses_everything(chunk.error))
+
+    def add_problem(self, problem: Problem) -> None:
+        """Note a single row, if it has to be corrected."""
+        self._note([problem], is_refused=False)
 
     def add_earlier(self, entry: Entry) -> None:
         """The same for a chunk of an earlier run, with the reasons in its journal."""

@@ -20,8 +20,9 @@ from typing import Any, BinaryIO, TypeAlias, TypeVar
 from planhat_async._convert import decode_json, encode_plain
 from planhat_async.errors import DecodeError
 from planhat_async.jobs.csv_records import csv_reader, csv_records, remember
-from planhat_async.jobs.file_formats import SUFFIXES, Format
+from planhat_async.jobs.file_formats import SUFFIXES, SourceFormat, implied_format
 from planhat_async.jobs.inputs import SteadyFile, unpacked
+from planhat_async.jobs.key_column import KeyColumn
 from planhat_async.jobs.lookups import Lookup
 from planhat_async.jobs.mapping import REASON_COLUMN, FieldMapping, SourceError
 from planhat_async.jobs.row_groups import RowGroups
@@ -37,9 +38,11 @@ _Parser: TypeAlias = Callable[[], dict[str, Any]]
 class FileSource:
     """The rows of a CSV, JSONL or Parquet file, as mappings of fields; one that ends in `.gz` is unpacked.
 
+    With the format `ids`, each line is a row with an `id`; blank lines, and those that begin with #, are none.
+
     Args:
         path: The file; `-` is standard input, which can be read once, and not be Parquet.
-        mapping: Which column goes to which field.
+        mapping: Which column goes to which field, or has the keys of records.
         format: By default as the file's suffix says.
         encoding: Of CSV; a byte order mark is understood. JSONL is UTF-8.
 
@@ -50,9 +53,9 @@ class FileSource:
     def __init__(
         self,
         path: Path,
-        mapping: FieldMapping,
+        mapping: FieldMapping | KeyColumn,
         *,
-        format: Format | None = None,  # noqa: A002 - its usual name
+        format: SourceFormat | None = None,  # noqa: A002 - its usual name
         encoding: str = "utf-8",
     ) -> None:
         self.path = path
@@ -60,7 +63,7 @@ class FileSource:
         with suppress(OSError):  # reported below
             if path.is_dir():
                 raise SourceError(f"{path} is a directory: name a file in it")
-        self.format: Format = _checked_format(path, format)
+        self.format: SourceFormat = _checked_format(path, format)
         self._mapping = mapping
         self._encoding = "utf-8-sig" if encoding.lower().replace("_", "-") in {"utf-8", "utf8"} else encoding
         self._raw: SteadyFile | None = None
@@ -129,9 +132,10 @@ class FileSource:
         with self._opened() as file:
             if self.format == "csv":
                 self._copy_csv(file, iter(reasons), out)
-            else:
-                rows = _select(_jsonl_lines(file), iter(reasons))
-                out.writelines(_with_reason(reason, line) + b"\n" for (_, line), reason in rows)
+                return
+            lines, with_reason = (_id_lines, _id_with_reason) if self.format == "ids" else (_jsonl_lines, _with_reason)
+            rows = _select(lines(file), iter(reasons))
+            out.writelines(with_reason(reason, line) + b"\n" for (_, line), reason in rows)
 
     def _rows(self) -> Iterator[dict[str, Any] | Unreadable]:
         with closing(self._parsers()) as parsers:
@@ -148,8 +152,9 @@ class FileSource:
         if self.format == "parquet":
             yield from self._parquet_rows()
             return
+        read = {"csv": self._csv_rows, "jsonl": self._jsonl_rows, "ids": self._id_rows}[self.format]
         with self._opened() as file:
-            yield from self._csv_rows(file) if self.format == "csv" else self._jsonl_rows(file)
+            yield from read(file)
 
     @contextmanager
     def _opened(self) -> Iterator[BinaryIO]:
@@ -222,6 +227,11 @@ class FileSource:
         for number, content in _jsonl_lines(file):
             yield f"line {number}", partial(self._from_line, content)
 
+    def _id_rows(self, file: BinaryIO) -> Iterator[tuple[str, _Parser]]:
+        for number, line in _id_lines(file):
+            row = {"id": line.decode("utf-8", "backslashreplace").strip()}
+            yield f"line {number}", partial(dict[str, Any], row)
+
     def _from_line(self, line: bytes) -> dict[str, Any]:
         try:
             value = decode_json(line, is_input=True)
@@ -253,6 +263,11 @@ def _jsonl_lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
             yield number, content
 
 
+def _id_lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Each line with an `_id`, with its number: lines that begin with # give the reasons of rejected ones."""
+    return ((number, line) for number, line in _jsonl_lines(file) if not line.lstrip().startswith(b"#"))
+
+
 def _select(records: Iterable[T], reasons: Iterator[tuple[int, str]]) -> Iterator[tuple[T, str]]:
     """The records at these positions, each with its reason."""
     position, reason = next(reasons, (-1, ""))
@@ -272,6 +287,10 @@ def _with_reason(reason: str, line: bytes) -> bytes:
         return encode_plain({REASON_COLUMN: reason, "line": line.decode("utf-8", "backslashreplace")})
 
 
+def _id_with_reason(reason: str, line: bytes) -> bytes:
+    return f"# {reason}\n".encode() + line.strip()
+
+
 def _without_reason(header: list[str], cells: list[str]) -> list[str]:
     """The cells, except for that of an earlier reason."""
     if REASON_COLUMN not in header or len(cells) != len(header):
@@ -279,14 +298,14 @@ def _without_reason(header: list[str], cells: list[str]) -> list[str]:
     return [cell for name, cell in zip(header, cells, strict=True) if name != REASON_COLUMN]
 
 
-def _checked_format(path: Path, given: Format | None) -> Format:
+def _checked_format(path: Path, given: SourceFormat | None) -> SourceFormat:
     """The format that is given, or implied by the path.
 
     Raises:
         SourceError: The path implies none, or the format cannot be read from it.
     """
     is_packed = path.suffix.lower() == ".gz"
-    found = given or SUFFIXES.get((path.with_suffix("") if is_packed else path).suffix.lower())
+    found = given or implied_format(path)
     if found is None and path == STANDARD_INPUT:
         raise SourceError("say how standard input is written, with --format csv or --format jsonl")
     if found is None:

@@ -20,7 +20,7 @@ stays invalid, even if the record that it names has been created meanwhile.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, Unpack
@@ -53,6 +53,16 @@ class JobCost:
     """Attempts made for these calls, including retries and those that found no server."""
     seconds: float = 0.0
     """The duration of the runs."""
+
+    @classmethod
+    def of_runs(cls, earlier: Iterable[Run], *, calls: int, attempts: int, seconds: float) -> Self:
+        """The cost of earlier runs and of one more."""
+        runs = list(earlier)
+        return cls(
+            calls=calls + sum(run.calls for run in runs),
+            attempts=attempts + sum(run.attempts for run in runs),
+            seconds=seconds + sum(run.seconds for run in runs),
+        )
 
 
 class JobOptions(UpsertOptions, total=False):
@@ -158,11 +168,7 @@ class UpsertJob:
     def cost(self, *, seconds: float) -> JobCost:
         """The cost of all runs, given the duration of this one."""
         calls, attempts = self._made()
-        return JobCost(
-            calls=calls + sum(run.calls for run in self._earlier_runs),
-            attempts=attempts + sum(run.attempts for run in self._earlier_runs),
-            seconds=seconds + sum(run.seconds for run in self._earlier_runs),
-        )
+        return JobCost.of_runs(self._earlier_runs, calls=calls, attempts=attempts, seconds=seconds)
 
     def _made(self) -> tuple[int, int]:
         """Calls and attempts of this run, without those that the session made before."""

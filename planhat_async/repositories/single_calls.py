@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from planhat_async._convert import deleted_in, encode_plain, requirements_of, to_wire
@@ -129,9 +129,16 @@ class Deletes(Repository[R]):
         await self._delete(key, is_bulk=is_bulk)
         return True
 
-    async def _delete(self, key: str, *, is_bulk: bool = False) -> None:
+    async def _delete(
+        self,
+        key: str,
+        *,
+        is_bulk: bool = False,
+        on_sent: Callable[[], object] = bool,
+        on_not_processed: Callable[[], object] = bool,
+    ) -> None:
         request = self._request("DELETE", "delete", key, is_bulk=is_bulk)
-        response = await self._session.send(request)
+        response = await self._session.send(request, on_sent=on_sent, on_not_processed=on_not_processed)
         try:
             is_deleted = deleted_in(response.body)
         except DecodeError:
@@ -140,6 +147,17 @@ class Deletes(Repository[R]):
         if not is_deleted and not response.follows_unknown:
             message = f"DELETE {request.path}: Planhat deleted nothing"
             raise NotFoundError(message, status=200, method="DELETE", path=request.path)
+
+
+async def delete_in_bulk(
+    repository: Deletes[Any], key: str, *, on_sent: Callable[[], object], on_not_processed: Callable[[], object]
+) -> None:
+    """One of many deletions, as `Deletes.delete` does it.
+
+    `on_sent` is called each time an attempt is about to be sent, and `on_not_processed` once it is known that no
+    attempt so far was processed.
+    """
+    await repository._delete(key, is_bulk=True, on_sent=on_sent, on_not_processed=on_not_processed)  # noqa: SLF001 - its other half
 
 
 def with_defaults(wire: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:

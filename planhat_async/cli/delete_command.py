@@ -1,0 +1,154 @@
+"""`planhat-async delete`: deletes the records that a file names."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from contextlib import nullcontext
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from planhat_async.cli import console
+from planhat_async.cli.deletion_display import print_deletion_json, show_deletion, show_deletion_plan
+from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
+from planhat_async.cli.interruptions import CUT_OFF, ENDED_EARLY, Interrupted, code_of, interruptible
+from planhat_async.cli.job_display import follow_deletion
+from planhat_async.cli.parameters import (
+    DEFAULT_PER_MINUTE,
+    DEFAULTS,
+    DELETED,
+    BaseUrl,
+    Concurrency,
+    DeletedModel,
+    PerMinute,
+    TokenFile,
+    session_for,
+)
+from planhat_async.cli.signals import run
+from planhat_async.cli.upsert_command import copy_rejects
+from planhat_async.errors import PlanhatError
+from planhat_async.jobs.delete_job import DeleteJob, plan_delete
+from planhat_async.jobs.file_formats import key_format
+from planhat_async.jobs.journal_file import JournalError, files_of
+from planhat_async.jobs.key_column import KeyColumn
+from planhat_async.jobs.mapping import SourceError
+from planhat_async.jobs.rejects import Rejects
+from planhat_async.jobs.sources import FileSource
+from planhat_async.jobs.threaded_source import ThreadedSource
+from planhat_async.session import Session
+
+
+class KeyFormat(StrEnum):
+    """The formats of files of keys."""
+
+    IDS = "ids"
+    CSV = "csv"
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+
+
+def delete(
+    model: Annotated[DeletedModel, typer.Argument(help="The model of the records.")],
+    file: Annotated[
+        Path, typer.Argument(help="One _id per line, or CSV, JSONL or Parquet, also .gz; - is standard input.")
+    ],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete the records; without it nothing is sent.")] = False,
+    map_: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="id=COLUMN", help="The column with the _id; by default _id or id."),
+    ] = None,
+    format_: Annotated[
+        KeyFormat | None,
+        typer.Option("--format", help="By default the file's suffix; ids for .txt, no suffix, and standard input."),
+    ] = None,
+    encoding: Annotated[str, typer.Option(help="The encoding of a CSV file.")] = "utf-8",
+    journal: Annotated[
+        Path | None, typer.Option(metavar="JOB.db", help="Record what was deleted, to resume after an interruption.")
+    ] = None,
+    rejects: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Copy the invalid and rejected rows, with reasons, to this file."),
+    ] = None,
+    concurrency: Concurrency = DEFAULTS.concurrency,
+    per_minute: PerMinute = DEFAULT_PER_MINUTE,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    token_file: TokenFile = None,
+    base_url: BaseUrl = None,
+) -> None:
+    """Delete the records whose _id is in FILE, permanently. Without --yes it only says what it would do.
+
+    Planhat deletes by _id only: rows with any other key are invalid, and are not sent. Other columns are ignored. The
+    whole file is read before the first record is deleted. A record that is missing is no failure.
+
+    With --journal, the same command resumes after any interruption and deletes no record twice. After one interrupt it
+    finishes what is in flight, after a second it stops at once. The journal holds the _ids; only its owner can read it.
+    """
+    with refusals():
+        repository = DELETED[model]
+        source = _source(file, map_ or [], format_, encoding)
+        source.check_beginning()
+        rows = ThreadedSource(source, source.description())
+        if not yes:
+            session = Session("none", base_url=base_url)  # sends nothing
+            plan = run(plan_delete(repository(session), rows, journal=journal))
+            show_deletion_plan(plan, per_minute=per_minute, as_json=as_json)
+            sys.stdout.flush()
+            raise typer.Exit(NOT_ALL_STORED if plan.invalid else 0)
+        session = session_for(token_file, base_url, per_minute)
+        in_use = () if journal is None else files_of(journal)
+        with Rejects(source, rejects, *in_use) if rejects else nullcontext() as rejected:
+            job = DeleteJob(
+                repository(session),
+                rows,
+                journal=journal,
+                concurrency=concurrency,
+                on_problem=rejected.add_problem if rejected else bool,
+            )
+            code = _carry_out(session, job, rejected, title=f"delete {repository.model.name}", as_json=as_json)
+    raise typer.Exit(code)
+
+
+def _source(file: Path, maps: list[str], format_: KeyFormat | None, encoding: str) -> FileSource:
+    column = KeyColumn.parse(maps)
+    found = key_format(file) if format_ is None else format_.value
+    if found == "ids" and maps:
+        raise SourceError(f"--map names a column, and {file} is read as one _id per line: say --format")
+    return FileSource(file, column, format=found, encoding=encoding)
+
+
+def _carry_out(session: Session, job: DeleteJob, rejects: Rejects | None, *, title: str, as_json: bool) -> int:
+    """Run a job, show its result, and copy rejected rows; returns the exit code."""
+    started = time.monotonic()
+    error = run(_delete(session, job, title))
+    cost = job.cost(seconds=time.monotonic() - started)
+    ended_by = job.result.stopped_by or error
+    if as_json:
+        print_deletion_json(job.result, cost, ended_by=ended_by)
+    else:
+        show_deletion(job.result, seconds=cost.seconds, ended_by=ended_by)
+    sys.stdout.flush()
+    if rejects is not None and rejects.n_rows:
+        copy_rejects(rejects, ended_by, has_lost_input=isinstance(error, SourceError), has_journal=job.has_journal)
+    elif job.has_journal and isinstance(ended_by, PlanhatError | Interrupted):
+        console.tell("run the same command again to resume")
+    return code_of(ended_by, is_ok=job.result.ok)
+
+
+async def _delete(session: Session, job: DeleteJob, title: str) -> BaseException | None:
+    """Run the job; returns the error or interruption that ended it early."""
+    with interruptible(job, "the calls in flight") as signals:
+        try:
+            async with session:
+                await follow_deletion(session, job, title=title)
+        except asyncio.CancelledError:
+            return None if job.is_done else Interrupted(CUT_OFF)
+        except (JournalError, OSError, SourceError) as error:
+            if not job.has_begun:
+                raise
+            return error
+    return Interrupted(ENDED_EARLY) if signals and not job.is_done else None

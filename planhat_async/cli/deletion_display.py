@@ -1,0 +1,81 @@
+"""Shows the outcomes of a deletion."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from planhat_async._convert import printable
+from planhat_async.cli import console
+from planhat_async.jobs.deletions import GONE, DeleteResult
+from planhat_async.jobs.job_progress import in_words
+from planhat_async.jobs.plan import seconds_of_pace
+from planhat_async.jobs.upsert_job import JobCost
+from planhat_async.results import Outcome
+
+_MEANING = {
+    "deleted": "deleted",
+    "missing": "no such record",
+    "rejected": "rejected by Planhat",
+    "invalid": "not sent: no _id",
+    "unknown": "sent, but no answer came",
+    "unsent": "not processed before the run ended",
+}
+_HOW_TO = "nothing was deleted: run the same command with --yes to delete the records"
+
+
+def show_deletion(result: DeleteResult, *, seconds: float, ended_by: BaseException | None) -> None:
+    """Print a table of outcomes, the first problems, and what ended the run early."""
+    console.show_outcomes(result.counts(), _MEANING, good=GONE, seconds=seconds)
+    _tell_repetitions(result)
+    console.list_problems(result.problem_groups, result.n_problems, ended_by=ended_by)
+    if ended_by is not None:
+        console.complain(ended_by)
+
+
+def print_deletion_json(result: DeleteResult, cost: JobCost, *, ended_by: BaseException | None) -> None:
+    """Print the result as one JSON object; rows count from 1."""
+    total = {
+        "rows": result.rows,
+        **result.counts(),
+        "repeated": result.repeated,
+        "ok": result.ok and ended_by is None,
+        "stopped_by": None if ended_by is None else printable(str(ended_by), console.MAX_LINE),
+        "calls": cost.calls,
+        "attempts": cost.attempts,
+        "seconds": round(cost.seconds, 3),
+        "n_problems": result.n_problems,
+        "problems": [console.problem_as_json(group, ended_by) for group in result.problem_groups],
+        "not_deleted": {outcome: console.pairs(ranges) for outcome, ranges in result.not_deleted.items()},
+    }
+    sys.stdout.write(json.dumps(total) + "\n")
+
+
+def show_deletion_plan(plan: DeleteResult, *, per_minute: int, as_json: bool) -> None:
+    """Print what a deletion would send, and how to carry it out."""
+    shown = {
+        "rows": plan.rows,
+        "invalid": plan.invalid,
+        "repeated": plan.repeated,
+        "deleted": plan.deleted,
+        "missing": plan.missing,
+        "to_send": plan.to_send,
+        "calls": plan.to_send,
+        "seconds_of_pace": seconds_of_pace(plan.to_send, per_minute=per_minute),
+    }
+    invalid = [group for group in plan.problem_groups if group.outcome is Outcome.INVALID]
+    if as_json:
+        problems = [console.problem_as_json(group) for group in invalid]
+        for problem in problems:
+            del problem["outcome"]
+        sys.stdout.write(json.dumps(shown | {"problems": problems}) + "\n")
+        return
+    console.show_numbers("What would be deleted", shown)
+    _tell_repetitions(plan)
+    console.list_problems(invalid, plan.invalid)
+    console.tell(_HOW_TO)
+
+
+def _tell_repetitions(result: DeleteResult) -> None:
+    if result.repeated:
+        console.tell(f"{in_words(result.repeated, 'more row')} with the key of an earlier one: each key counts once")

@@ -1,0 +1,194 @@
+"""`planhat-async export`: writes the records of a model, or of all models, to files."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import aclosing, contextmanager
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+import typer
+
+from planhat_async.cli import console
+from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
+from planhat_async.cli.export_display import print_exports, show_exports
+from planhat_async.cli.parameters import (
+    DEFAULT_PER_MINUTE,
+    DEFAULTS,
+    LISTED,
+    BaseUrl,
+    Concurrency,
+    FileFormat,
+    ListedModel,
+    PerMinute,
+    TokenFile,
+    refuse_alone,
+    session_for,
+)
+from planhat_async.cli.signals import run
+from planhat_async.jobs.export_checkpoint import ExportCheckpoint
+from planhat_async.jobs.exports import checkpoint_of, export_records, format_of, part_named, whole_file, writer_class
+from planhat_async.jobs.job_progress import in_words
+from planhat_async.jobs.tenant_export import ModelExport, TenantExport
+from planhat_async.jobs.writers import ExportWriter
+from planhat_async.repositories import Lists
+from planhat_async.session import Session
+
+_HOW_TO_RESUME = "the same command with --resume leaves complete files as they are, and goes on"
+
+
+def export(
+    model: Annotated[ListedModel | None, typer.Argument(help="The model to export; none with --all.")] = None,
+    *,
+    all_: Annotated[
+        Path | None, typer.Option("--all", metavar="FOLDER", help="Export all models, each to a file in this folder.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The file; by default standard output.")] = None,
+    format_: Annotated[
+        FileFormat | None, typer.Option("--format", help="By default the file's suffix, or else jsonl.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Resume a JSONL export after FILE.part; with --all skip complete files.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --all, print the summary as JSON.")] = False,
+    concurrency: Concurrency = DEFAULTS.concurrency,
+    per_minute: PerMinute = DEFAULT_PER_MINUTE,
+    token_file: TokenFile = None,
+    base_url: BaseUrl = None,
+) -> None:
+    """Write all records of a model to a file or to standard output, or those of all models to a folder.
+
+    JSONL contains each record exactly as Planhat sent it. CSV and Parquet have a column for every field, the same for
+    all records, and `extra` for the rest; Parquet needs the extra planhat-async[parquet]. The file is called FILE.part
+    until it is complete. Only its owner can read a new file; a file that is replaced keeps its mode. An interrupted
+    export starts again; with --resume, a JSONL export resumes where it stopped.
+
+    With --all, the files are called FOLDER/MODEL.jsonl. A model that the token may not read is skipped, and the exit
+    code is then 1.
+    """
+    with refusals():
+        if all_ is None:
+            refuse_alone("--all", **{"--json": as_json})
+            if model is None:
+                raise ValueError("name the model to export, or all of them with --all FOLDER")
+            _export_model(
+                session_for(token_file, base_url, per_minute),
+                LISTED[model],
+                output,
+                format_ or FileFormat(format_of(output)),
+                resumes=resume,
+                concurrency=concurrency,
+            )
+            return
+        if model is not None:
+            raise ValueError(f"--all exports every model: leave out {model}, or --all")
+        if output is not None:
+            raise ValueError("--all names the folder of the files: leave out --output")
+        tenant = TenantExport(
+            session=session_for(token_file, base_url, per_minute),
+            folder=all_,
+            format=(format_ or FileFormat.JSONL).value,
+            resumes=resume,
+            concurrency=concurrency,
+        )
+        is_whole = _export_tenant(tenant, as_json=as_json)
+    raise typer.Exit(0 if is_whole else NOT_ALL_STORED)
+
+
+def _export_model(
+    session: Session,
+    repository: type[Lists[Any]],
+    output: Path | None,
+    format_: FileFormat,
+    *,
+    resumes: bool,
+    concurrency: int,
+) -> None:
+    make_writer = writer_class(format_.value)
+    if output is not None and output.is_dir():
+        raise ValueError(f"{output} is a directory")
+    checkpoint = _resumed(output, format_, repository) if resumes else ExportCheckpoint()
+    with _opened(output, format_, checkpoint) as out:
+        writer = make_writer(out, repository.model.record)
+        n_rows = run(_export(session, repository, writer, checkpoint, concurrency=concurrency))
+    exported = in_words(n_rows, repository.model.singular, repository.model.name)
+    console.tell(f"{exported} exported" + (f" to {output}" if output else ""))
+
+
+def _resumed(output: Path | None, format_: FileFormat, repository: type[Lists[Any]]) -> ExportCheckpoint:
+    if output is None:
+        raise ValueError("--resume needs a file: name it with --output")
+    if format_ is not FileFormat.JSONL:
+        raise ValueError(f"--resume works with JSONL, not with {format_.value}")
+    return checkpoint_of(output, repository.model)
+
+
+@contextmanager
+def _opened(output: Path | None, format_: FileFormat, checkpoint: ExportCheckpoint) -> Iterator[BinaryIO]:
+    if output is None:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+    else:
+        with part_named(output, format_.value), whole_file(output, keep_bytes=checkpoint.n_bytes) as out:
+            yield out
+
+
+async def _export(
+    session: Session,
+    repository: type[Lists[Any]],
+    writer: ExportWriter,
+    checkpoint: ExportCheckpoint,
+    *,
+    concurrency: int,
+) -> int:
+    with console.progress(f"export {repository.model.name}", total=None) as advance:
+        async with session:
+            records = repository(session)
+            return await export_records(
+                records, writer, checkpoint=checkpoint, concurrency=concurrency, on_progress=advance
+            )
+
+
+def _export_tenant(tenant: TenantExport, *, as_json: bool) -> bool:
+    """Export all models, and show the summary however that ends; returns whether no model was skipped."""
+    writer_class(tenant.format)  # refused before anything is read
+    if tenant.folder.exists() and not tenant.folder.is_dir():
+        raise ValueError(f"--all {tenant.folder}: it is not a folder")
+    tenant.folder.mkdir(mode=0o700, exist_ok=True)
+    ended: list[ModelExport] = []
+    started = time.monotonic()
+    stopped_by: BaseException | None = None
+    try:
+        run(_export_all(tenant, ended, is_quiet=as_json))
+    except BaseException as error:
+        stopped_by = error
+        if not isinstance(error, ValueError):
+            error.add_note(_HOW_TO_RESUME)
+        raise
+    finally:
+        stats, seconds = tenant.session.stats, time.monotonic() - started
+        if as_json:
+            print_exports(ended, stats, seconds=seconds, stopped_by=stopped_by)
+        else:
+            show_exports(ended, stats, seconds=seconds)
+        sys.stdout.flush()
+    return not any(one.refused for one in ended)
+
+
+async def _export_all(tenant: TenantExport, ended: list[ModelExport], *, is_quiet: bool) -> None:
+    """Export all models that have a list; says how each has ended."""
+    async with tenant.session:
+        with console.progress("export", total=len(LISTED)) as advance:
+            runs = tenant.run(
+                LISTED.values(), on_progress=lambda name, n_rows: advance(n_rows, len(ended), f"export {name}")
+            )
+            async with aclosing(runs):
+                async for one in runs:
+                    ended.append(one)
+                    if one.refused:
+                        console.tell(f"{one.name} skipped: {one.refused}")
+                    elif one.n_records is not None and not is_quiet:
+                        model = LISTED[one.name].model
+                        console.tell(f"{in_words(one.n_records, model.singular, model.name)} exported to {one.file}")

@@ -1,0 +1,95 @@
+"""`planhat-async models` and `fields`: the facts about models, and the fields of one."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from planhat_async._convert import fields_of, type_in_words
+from planhat_async.cli import console
+from planhat_async.cli.exit_codes import refusals
+from planhat_async.cli.parameters import ALL_MODELS, AnyModel
+from planhat_async.records import UNKNOWN_LIMITS
+from planhat_async.records.documentation import documentation_of
+from planhat_async.repositories import Creates, Deletes, Gets, Lists, Repository, Updates, Upserts
+
+_CALLS: dict[str, type[Repository[Any]]] = {
+    "list": Lists,
+    "get": Gets,
+    "create": Creates,
+    "update": Updates,
+    "delete": Deletes,
+    "upsert": Upserts,
+}
+
+
+def models(
+    *, as_json: Annotated[bool, typer.Option("--json", help="Print a list of objects, one for each model.")] = False
+) -> None:
+    """List all models: path, calls, records in a page, and the keys that each call accepts."""
+    every = [facts_of(repository) for repository in ALL_MODELS.values()]
+    with refusals():
+        if as_json:
+            sys.stdout.write(json.dumps(every) + "\n")
+            sys.stdout.flush()
+            return
+        table = Table(title="Models", title_justify="left")
+        for column in ("model", "path", "calls", "records in a page", "keys", "rows of an upsert match on"):
+            table.add_column(column, overflow="fold")
+        for facts in every:
+            cells = facts["name"], facts["path"], " ".join(facts["calls"]), _page(facts), _keys(facts)
+            table.add_row(*map(Text, (*cells, ", ".join(facts["match"]))))
+        console.out.print(table)
+
+
+def facts_of(repository: type[Repository[Any]]) -> dict[str, Any]:
+    """What Planhat documents of a model, as JSON values; nothing about a call that it does not have."""
+    model = repository.model
+    calls = [name for name, capability in _CALLS.items() if issubclass(repository, capability)]
+    prefixes = {"get": model.get_keys, "update": model.update_keys, "delete": model.delete_keys}
+    limits = model.limits if "list" in calls else None
+    return {
+        "name": model.name,
+        "path": model.path,
+        "calls": calls,
+        "page": {"default": limits.default, "max": limits.most} if limits and limits != UNKNOWN_LIMITS else None,
+        "is_whole_list": "list" in calls and limits is None,
+        "keys": {call: ["_id", *accepted] for call, accepted in prefixes.items() if call in calls},
+        "match": list(model.match) if "upsert" in calls else [],
+    }
+
+
+def _page(facts: dict[str, Any]) -> str:
+    if "list" not in facts["calls"]:
+        return ""
+    if facts["is_whole_list"]:
+        return "all"
+    limits = facts["page"]
+    return f"{limits['default']:,}, at most {limits['max']:,}" if limits else "not documented"
+
+
+def _keys(facts: dict[str, Any]) -> str:
+    """The keys of each call; calls with the same keys are named together."""
+    calls: dict[str, list[str]] = {}
+    for call, keys in facts["keys"].items():
+        calls.setdefault(", ".join(keys), []).append(call)
+    return "; ".join(f"{', '.join(names)}: {keys}" for keys, names in calls.items())
+
+
+def fields(model: Annotated[AnyModel, typer.Argument(help="The model.")]) -> None:
+    """List a model's fields: both spellings of the name, type, and meaning."""
+    record = ALL_MODELS[model].model.record
+    meanings = documentation_of(record)
+    table = Table(title=f"Fields of {model}", title_justify="left")
+    for column in ("field", "in Planhat", "type", "meaning"):
+        table.add_column(column)
+    for field in fields_of(record).values():
+        meaning = meanings.get(field.name, "")
+        meaning = meaning if field.is_writable else f"(filled in by Planhat) {meaning}"
+        table.add_row(*map(Text, (field.name, field.wire, type_in_words(field.type), meaning)))
+    console.out.print(table)

@@ -1,0 +1,89 @@
+"""The column of a file that names the records to delete: decisions only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Self
+
+import attrs
+
+from planhat_async.jobs.lookups import Lookup
+from planhat_async.jobs.mapping import SourceError, checked_text
+
+_NAMES = ("_id", "id")
+_FORM = "--map id=COLUMN"
+
+
+@attrs.frozen
+class KeyColumn:
+    """The column with the `_id`s; all other columns are ignored."""
+
+    column: str | None = None
+    """Its name; `_id` or `id` if `None`."""
+
+    @property
+    def lookups(self) -> Mapping[str, Lookup]:
+        """No column is looked up."""
+        return {}
+
+    @classmethod
+    def parse(cls, maps: Sequence[str]) -> Self:
+        """The column by texts of the form `id=COLUMN`, of which there is at most one.
+
+        Raises:
+            SourceError: A text of another form, or several.
+        """
+        if len(maps) > 1:
+            raise SourceError(f"one {_FORM} at most")
+        if not maps:
+            return cls()
+        field, _, column = maps[0].partition("=")
+        if field not in _NAMES or not column:
+            raise SourceError(f"{maps[0]!r} does not have the form {_FORM}: records are deleted by their _id only")
+        return cls(column)
+
+    def description(self) -> dict[str, Any]:
+        """The mapping as JSON values, to recognise it in a rerun."""
+        return {"columns": {} if self.column is None else {"id": self.column}}
+
+    def check_columns(self, columns: Iterable[str]) -> None:
+        """Refuse a file without the column, or with two.
+
+        Raises:
+            SourceError: The message names the columns of the file.
+        """
+        present = list(columns)
+        names = _NAMES if self.column is None else (self.column,)
+        found = [column for column in present if column in names]
+        if not found and self.column is not None:
+            raise SourceError(f"--map id={self.column}: the file has no such column; it has {', '.join(present)}")
+        if not found:
+            raise SourceError(f"the file has no column _id or id: name it with {_FORM}; it has {', '.join(present)}")
+        if len(set(found)) > 1:
+            raise SourceError(f"the file has the columns _id and id: choose one with {_FORM}")
+        if len(found) > 1:
+            raise SourceError(f"the file has the column {found[0]!r} twice")
+
+    def columns_to_read(self, columns: Iterable[str]) -> list[str]:
+        """The column, among those of a file that has it."""
+        return [column for column in columns if column == self.column or (self.column is None and column in _NAMES)]
+
+    def apply_to_text(self, cells: Mapping[str, str]) -> dict[str, Any]:
+        """The key in these cells, if there is one.
+
+        Raises:
+            ValueError: It holds bytes of another encoding, or a NUL.
+        """
+        column = self.columns_to_read(cells)[0]
+        return {"id": checked_text(cells[column], f"column {column!r}")}
+
+    def apply(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The key in these values, if there is one.
+
+        Raises:
+            ValueError: They have an `_id` and another `id`.
+        """
+        found = {column: values[column] for column in self.columns_to_read(values)}
+        if len(found) > 1 and found["_id"] != found["id"]:
+            raise ValueError(f"it has an _id and another id: choose one with {_FORM}")
+        return {"id": next(iter(found.values()))} if found else {}
