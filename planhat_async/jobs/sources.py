@@ -38,7 +38,8 @@ _Parser: TypeAlias = Callable[[], dict[str, Any]]
 class FileSource:
     """The rows of a CSV, JSONL or Parquet file, as mappings of fields; one that ends in `.gz` is unpacked.
 
-    With the format `ids`, each line is a row with an `id`; blank lines, and those that begin with #, are none.
+    With the format `ids`, each line is a row with an `id`; blank lines, and lines that begin with #, are ignored. The
+    class is long because the formats share their checks of the file: it must not change while it is read.
 
     Args:
         path: The file; `-` is standard input, which can be read once, and not be Parquet.

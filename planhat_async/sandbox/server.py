@@ -23,6 +23,8 @@ _SHUTDOWN_SECONDS = 0.1
 class Sandbox(Planhat):
     """Planhat on loopback, in this process: a real HTTP server that starts and stops with `async with`.
 
+    It is long because it is one life cycle: a server that refuses, resets and comes back needs all of its sockets.
+
     Args:
         token: The only token it accepts; None accepts every token that is not empty.
         host: The address it listens on.
