@@ -61,8 +61,8 @@ class Analytics:
     """A connection to Planhat's analytics host, for use in `async with`.
 
     Like a session it belongs to the event loop that opened it. Errors, logs and reprs show the tenant UUID as
-    `{tenantUUID}`. With a `client_session` of your own its tracing sees the whole URL. The retries are those of `retry`,
-    not the session's. (The class is long because its calls are documented here; each has a few lines of code.)
+    `{tenantUUID}`. With a `client_session` of your own its tracing sees the whole URL. The retries are those of
+    `retry`, not the session's. (The class is long because its calls are documented here; each has a few lines of code.)
 
     Args:
         session: The session that reads metrics, from the API's own server. `None` if none are read.
