@@ -1,6 +1,6 @@
 """Conversion between Planhat's JSON and records; camelCase, cattrs and msgspec are used here only."""
 
-from planhat_async._convert.fields import Field, fields_of, spellings_of, unknown_field, wire_path
+from planhat_async._convert.fields import Field, fields_of, similar_fields, spellings_of, unknown_field, wire_path
 from planhat_async._convert.fingerprints import IDS_ONLY, Fingerprint, FingerprintFields, fingerprint_fields
 from planhat_async._convert.json import (
     decode_json,
@@ -46,6 +46,7 @@ __all__ = [
     "row_ids",
     "row_view",
     "says_error",
+    "similar_fields",
     "spellings_of",
     "split_object",
     "split_rows",

@@ -104,10 +104,15 @@ def wire_path(cls: type, name: str) -> str:
 
 def unknown_field(cls: type, name: Any) -> str:
     """The message about an unknown field, with similar names if there are any."""
-    snake = re.sub(r"[\W_]+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(name))).lower()
-    near = difflib.get_close_matches(snake, fields_of(cls), n=3, cutoff=0.75)
+    near = similar_fields(cls, str(name))
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
     return f"{cls.__name__} has no field {name!r}{hint}"
+
+
+def similar_fields(cls: type, name: str) -> list[str]:
+    """At most three fields whose names are similar to a name in any spelling, the most similar first."""
+    snake = re.sub(r"[\W_]+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)).lower()
+    return difflib.get_close_matches(snake, fields_of(cls), n=3, cutoff=0.75)
 
 
 def _field(attribute: attrs.Attribute[Any], hint: Any) -> Field:

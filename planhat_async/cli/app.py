@@ -17,6 +17,7 @@ from planhat_async.cli.demo import DemoReport, run_demo
 from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
 from planhat_async.cli.export_command import export
 from planhat_async.cli.job_commands import jobs, report
+from planhat_async.cli.mapping_command import mapping
 from planhat_async.cli.metrics_command import metrics
 from planhat_async.cli.model_commands import fields, models
 from planhat_async.cli.signals import run, signals_handled
@@ -39,6 +40,7 @@ app: typer.Typer = typer.Typer(
 
 
 app.command()(upsert)
+app.command()(mapping)
 app.command()(delete)
 app.command()(export)
 app.command()(models)

@@ -80,9 +80,14 @@ def secret_in(file: Path | None, name: str) -> str | None:
     return secret
 
 
+def names_mapping_file(text: str) -> bool:
+    """Whether a text after `--map` names a file, and is not a field and its column."""
+    return "=" not in text and text.lower().endswith(".toml")
+
+
 def mapping_of(record: type[Record], maps: list[str], constants: list[str]) -> FieldMapping:
     """The mapping by `--map`, which may name a TOML file, and `--set`."""
-    files = [text for text in maps if "=" not in text and text.lower().endswith(".toml")]
+    files = [text for text in maps if names_mapping_file(text)]
     if len(files) > 1:
         raise SourceError(f"one mapping file at a time: {' and '.join(files)}")
     held = MappingFile.load(Path(files[0])) if files else MappingFile()

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, TypeAlias, TypeVar
 
 from planhat_async._convert import decode_json, encode_plain
 from planhat_async.errors import DecodeError
+from planhat_async.jobs.column_names import ColumnNames
 from planhat_async.jobs.csv_records import csv_reader, csv_records, remember
 from planhat_async.jobs.file_formats import SUFFIXES, SourceFormat, implied_format
 from planhat_async.jobs.inputs import SteadyFile, unpacked
@@ -43,7 +44,7 @@ class FileSource:
 
     Args:
         path: The file; `-` is standard input, which can be read once, and not be Parquet.
-        mapping: Which column goes to which field, or has the keys of records.
+        mapping: Which column goes to which field, or has the keys of records; or what collects the columns.
         format: By default as the file's suffix says.
         encoding: Of CSV; a byte order mark is understood. JSONL is UTF-8.
 
@@ -54,7 +55,7 @@ class FileSource:
     def __init__(
         self,
         path: Path,
-        mapping: FieldMapping | KeyColumn,
+        mapping: FieldMapping | KeyColumn | ColumnNames,
         *,
         format: SourceFormat | None = None,  # noqa: A002 - its usual name
         encoding: str = "utf-8",

@@ -1,0 +1,87 @@
+"""`planhat-async mapping`: a mapping file for the columns of a file."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from planhat_async.cli import console
+from planhat_async.cli.exit_codes import refusals
+from planhat_async.cli.parameters import UPSERTED, FileFormat, UpsertedModel, names_mapping_file
+from planhat_async.jobs.column_names import ColumnNames
+from planhat_async.jobs.file_formats import SourceFormat
+from planhat_async.jobs.job_progress import in_words
+from planhat_async.jobs.mapping import SourceError
+from planhat_async.jobs.mapping_proposal import MappingProposal
+from planhat_async.jobs.sources import FileSource
+from planhat_async.results import Unreadable
+
+_MAX_ROWS = 100
+
+
+def mapping(
+    model: Annotated[UpsertedModel, typer.Argument(help="The model of the rows.")],
+    file: Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet, also .gz; - is standard input.")],
+    *,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE.toml", help="By default standard output.")
+    ] = None,
+    format_: Annotated[FileFormat | None, typer.Option("--format", help="By default the file's suffix.")] = None,
+    encoding: Annotated[str, typer.Option(help="The encoding of a CSV file.")] = "utf-8",
+) -> None:
+    """Propose a mapping file for FILE, to be checked, completed and given to upsert with --map.
+
+    A column whose name equals a field's is mapped, apart from case, spaces, underscores and hyphens. A similar name is
+    a guess, marked as such. Other columns are comments, to be completed. Of JSONL the first 100 rows are read. A file
+    that exists is not overwritten.
+    """
+    with refusals():
+        if output is not None:
+            _check_output(output)
+        columns = columns_of(file, None if format_ is None else format_.value, encoding)
+        proposal = MappingProposal.of(UPSERTED[model].model, columns)
+        text = proposal.text().encode()
+        if output is None:
+            sys.stdout.buffer.write(text)
+            sys.stdout.buffer.flush()
+            return
+        try:
+            with output.open("xb") as out:
+                out.write(text)
+        except FileExistsError:
+            raise _is_there(output) from None
+        n_columns = in_words(len(proposal.columns), "column")
+        guessed = f", {proposal.n_guessed} of them guessed" if proposal.n_guessed else ""
+        console.tell(f"{len(proposal.fields)} of {n_columns} mapped{guessed}: check and complete {output}")
+
+
+def columns_of(file: Path, format_: SourceFormat | None, encoding: str) -> list[str]:
+    """The columns of a file; of JSONL those of the first rows.
+
+    Raises:
+        SourceError: The file cannot be read, or has no columns.
+    """
+    found = ColumnNames()
+    rows = [*itertools.islice(FileSource(file, found, format=format_, encoding=encoding), _MAX_ROWS)]
+    if not found.names:
+        reasons = (f": {row.reason}" for row in rows if isinstance(row, Unreadable))
+        raise SourceError(f"{file} has no columns to map{next(reasons, '')}")
+    return found.names
+
+
+def _check_output(path: Path) -> None:
+    """Refuse a file that exists, or that `--map` would not take for a mapping file."""
+    if path.is_dir():
+        raise ValueError(f"{path} is a directory")
+    if not names_mapping_file(path.name):
+        raise ValueError(f"{path}: upsert --map needs a name that ends in .toml and has no =")
+    if path.exists():
+        raise _is_there(path)
+
+
+def _is_there(path: Path) -> ValueError:
+    return ValueError(f"{path} is there already: move it away, it may hold a mapping that you have completed")

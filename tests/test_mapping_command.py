@@ -1,0 +1,134 @@
+"""Test `planhat-async mapping`: its files are accepted by `upsert`."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import Desk, run
+from each_model import each, sample_row
+
+from planhat_async._convert import encode_json
+from planhat_async.repositories import Repository, Upserts
+
+HELP_DESK = "Ticket ID,Customer Email,Ticket Subject\n1,ada@acme.example,Hello\n"
+
+
+def columns_in(text: str) -> Any:
+    return tomllib.loads(text)["columns"]
+
+
+def planned(model: str, file: Path, mapping: Path) -> tuple[int, dict[str, Any]]:
+    """Return the exit code and the result of a dry run."""
+    ended = run("upsert", model, file, "--map", mapping, "--dry-run", "--json")
+    return ended.code, json.loads(ended.out)
+
+
+@each(Upserts)
+def test_the_file_for_each_model_is_accepted(desk: Desk, repository: type[Repository[Any]]) -> None:
+    """All columns of a row that can be created are mapped, from JSONL and from CSV, and the row is valid."""
+    model = repository.model
+    row = {name: value for name, value in sample_row(model, 7).items() if value}
+    cells = {name: value for name, value in row.items() if isinstance(value, str | float)}
+    table = ",".join(cells) + "\n" + ",".join(f'"{value}"' for value in cells.values()) + "\n"
+    rows = desk.file("rows.jsonl", encode_json(row)), desk.file("rows.csv", table)
+    for file, columns in zip(rows, (row, cells), strict=True):
+        mapping = Path(f"{file.suffix[1:]}.toml")
+        assert run("mapping", model.name, file, "-o", mapping).code == 0
+        code, plan = planned(model.name, file, mapping)
+        assert (code, plan["rows"], plan["invalid"]) == (0, 1, 0)
+        assert columns_in(mapping.read_text()).keys() == columns.keys()
+
+
+def test_the_file_for_a_help_desk_is_accepted(desk: Desk) -> None:
+    """The rows lack what the file says is missing."""
+    file = desk.file("tickets.csv", HELP_DESK)
+    written = run("mapping", "tickets", file, "--output", "mapping.toml")
+    said = "1 of 3 columns mapped, 1 of them guessed: check and complete mapping.toml"
+    assert (written.code, written.out, written.err) == (0, "", [said])
+    assert columns_in(Path("mapping.toml").read_text()) == {"Customer Email": "email"}
+    code, plan = planned("tickets", file, Path("mapping.toml"))
+    assert (code, plan["invalid"]) == (1, 1)
+    assert plan["problems"][0]["reason"] == "one of source_id or id is required"
+
+
+def test_the_file_goes_to_standard_output(desk: Desk) -> None:
+    """It is the same text, and nothing else is written."""
+    file = desk.file("tickets.csv", HELP_DESK)
+    printed = run("mapping", "tickets", file)
+    run("mapping", "tickets", file, "-o", "mapping.toml")
+    assert (printed.code, printed.err) == (0, [])
+    assert printed.out == Path("mapping.toml").read_text()
+
+
+def test_a_file_that_exists_is_not_overwritten(desk: Desk) -> None:
+    """The message says why."""
+    mapping = desk.file("mapping.toml", "[columns]\n")
+    ended = run("mapping", "tickets", desk.file("tickets.csv", HELP_DESK), "-o", mapping)
+    said = f"planhat-async: {mapping} is there already: move it away, it may hold a mapping that you have completed"
+    assert (ended.code, ended.err, mapping.read_text()) == (2, [said], "[columns]\n")
+
+
+def test_a_link_to_nowhere_is_not_written_through(desk: Desk) -> None:
+    """It is a file that exists."""
+    Path("mapping.toml").symlink_to("elsewhere.toml")
+    ended = run("mapping", "tickets", desk.file("tickets.csv", HELP_DESK), "-o", "mapping.toml")
+    assert (ended.code, "is there already" in ended.err[0], Path("elsewhere.toml").exists()) == (2, True, False)
+
+
+def test_the_keys_of_the_first_rows_of_jsonl_are_columns(desk: Desk) -> None:
+    """Lines that are not rows, blank ones and those after the hundredth row are ignored."""
+    lines = '{"sourceId":"1"}\n\nnot a row\n{"Status":"x","not stored because":"y"}\n' + "{}\n" * 97 + '{"late":1}\n'
+    packed = desk.folder / "rows.jsonl.gz"
+    packed.write_bytes(gzip.compress(lines.encode()))
+    out = run("mapping", "tickets", packed).out
+    assert columns_in(out) == {"sourceId": "source_id", "Status": "status"}
+    assert ("late" in out, "because" in out) == (False, False)
+
+
+def test_the_schema_of_parquet_has_the_columns(desk: Desk) -> None:
+    """No row is required."""
+    pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(pa.table({"Source ID": pa.array([], pa.string())}), desk.folder / "rows.parquet")
+    assert columns_in(run("mapping", "tickets", "rows.parquet").out) == {"Source ID": "source_id"}
+
+
+def test_format_and_encoding_are_those_of_upsert(desk: Desk) -> None:
+    """The mapping file itself is UTF-8."""
+    file = desk.file("rows.txt", "E-mail,Priorität\n".encode("latin-1"))
+    out = run("mapping", "tickets", file, "--format", "csv", "--encoding", "latin-1").out
+    assert '"E-mail" = "email"\n# "Priorität" = ""\n' in out
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "options", "message"),
+    [
+        ("", "t.csv", (), "t.csv has no columns to map"),
+        ("[1]\n", "t.jsonl", (), "t.jsonl has no columns to map: line 1: not a JSON object"),
+        (HELP_DESK, "t.txt", (), "the name must end in .csv"),
+        (b"Priorit\xe4t\n", "t.csv", (), "the header is in another encoding: see --encoding"),
+        (HELP_DESK, "t.csv", ("--encoding", "nope"), "unknown encoding 'nope'"),
+        (HELP_DESK, "t.csv", ("-o", "."), ". is a directory"),
+        (HELP_DESK, "t.csv", ("-o", "m.txt"), "m.txt: upsert --map needs a name that ends in .toml and has no ="),
+        (HELP_DESK, "t.csv", ("-o", "a=b.toml"), "a=b.toml: upsert --map needs a name"),
+        (HELP_DESK, "t.csv", ("-o", "none/m.toml"), "none/m.toml: No such file or directory"),
+    ],
+)
+def test_what_cannot_be_used_is_refused(
+    desk: Desk, content: str | bytes, name: str, options: tuple[str, ...], message: str
+) -> None:
+    """One line says why, and no file is written."""
+    ended = run("mapping", "tickets", desk.file(name, content), *options)
+    assert (ended.code, ended.out, len(ended.err)) == (2, "", 1)
+    assert message in ended.err[0]
+    assert [path.name for path in desk.folder.iterdir()] == [name]
+
+
+def test_a_missing_file_is_refused(desk: Desk) -> None:
+    """The message names it."""
+    ended = run("mapping", "tickets", desk.folder / "none.csv")
+    assert (ended.code, "none.csv: No such file or directory" in ended.err[0]) == (2, True)
