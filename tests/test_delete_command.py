@@ -80,6 +80,8 @@ def test_every_row_has_one_outcome(desk: Desk) -> None:
     file = desk.file("k.txt", f"\ufeff{ids[0]}\r\n\n  {ids[1]}\n# a comment\n{ABSENT}\n{ids[0]}\nsrcid-1\n")
     code, told = deleted(file, "--yes")
     assert told.pop("seconds") >= 0
+    # One more call if the missing record is answered before any other is deleted: that the model's list can be read.
+    assert (told.pop("calls"), told.pop("attempts")) in {(3, 3), (4, 4)}
     assert code == 1
     assert told == {
         "rows": 4,
@@ -90,8 +92,6 @@ def test_every_row_has_one_outcome(desk: Desk) -> None:
         "repeated": 1,
         "ok": False,
         "stopped_by": None,
-        "calls": 3,
-        "attempts": 3,
         "n_problems": 1,
         "problems": [
             {

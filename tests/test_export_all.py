@@ -18,6 +18,7 @@ from pyarrow import parquet
 
 from planhat_async._convert import encode_json
 from planhat_async.cli import console
+from planhat_async.jobs.tenant_export import MANIFEST
 from planhat_async.repositories import Lists, Upserts
 
 NAMES = [one.model.name for one in with_capability(Lists)]
@@ -47,7 +48,8 @@ def exported(*arguments: str) -> tuple[int, dict[str, Any]]:
 
 
 def files() -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in Path("all").iterdir()}
+    """The files of models, by name."""
+    return {path.name: path.read_bytes() for path in Path("all").iterdir() if path.name != MANIFEST}
 
 
 @pytest.fixture
@@ -187,14 +189,56 @@ def test_any_other_error_ends_the_run(
 
 
 @pytest.mark.usefixtures("desk")
-def test_a_refusal_amid_a_list_is_an_error(door: Answers) -> None:
-    """The records before it are kept, to be resumed."""
-    Path("all").mkdir()
+def test_a_refusal_amid_a_list_keeps_the_records_before_it(door: Answers) -> None:
+    """The model is skipped, the others are exported, and its part can be resumed."""
+    exported()
+    Path("all/companies.jsonl").unlink()
     Path("all/companies.jsonl.part").write_text('{"_id":"5f4e3d2c1b0a998877665544"}\n')
+    Path("all/tickets.jsonl").unlink()
     door["/companies"] = (403, b"{}")
     code, told = exported("--resume")
-    assert (code, "answered 403" in told["stopped_by"]) == (3, True)
+    (companies,) = [one for one in told["models"] if one["name"] == "companies"]
+    assert (code, "answered 403" in companies["skipped"], "companies.jsonl.part holds" in companies["skipped"]) == (
+        1,
+        True,
+        True,
+    )
     assert Path("all/companies.jsonl.part").read_text() == '{"_id":"5f4e3d2c1b0a998877665544"}\n'
+    assert Path("all/tickets.jsonl").exists()
+    door.clear()
+    assert exported("--resume")[0] == 0
+
+
+@pytest.mark.usefixtures("desk")
+def test_files_of_an_earlier_export_are_not_complete(door: Answers) -> None:
+    """Only those that the interrupted export has written are left alone."""
+    assert exported()[0] == 0
+    door["/endusers"] = (401, b"{}")
+    assert exported()[0] == 3
+    door.clear()
+    door["/tickets"] = (200, b'[{"_id":"5f4e3d2c1b0a998877665544"}]')
+    code, told = exported("--resume")
+    complete = [one["name"] for one in told["models"] if one["was_complete"]]
+    assert (code, complete) == (0, NAMES[: NAMES.index("endusers")])
+    assert files()["tickets.jsonl"] == b'{"_id":"5f4e3d2c1b0a998877665544"}\n'
+
+
+@pytest.mark.usefixtures("desk", "door")
+def test_an_export_of_another_server_or_format_is_not_resumed() -> None:
+    """The records of two tenants would be in one folder."""
+    assert exported()[0] == 0
+    ended = run("export", "--all", "all", "--resume", "--format", "csv")
+    assert (ended.code, ended.err) == (
+        2,
+        ["planhat-async: all holds an export whose format is jsonl, not csv"],
+    )
+    ended = run("export", "--all", "all", "--resume", "--base-url", "http://127.0.0.1:9")
+    assert ended.code == 2
+    assert "whose base_url is http://127.0.0.1:" in ended.err[0]
+    Path("all").rename("new")
+    Path("all").mkdir()
+    ended = run("export", "--all", "all", "--resume")
+    assert (ended.code, ended.err) == (2, ["planhat-async: all holds no export to resume: leave out --resume"])
 
 
 @pytest.mark.usefixtures("desk")

@@ -163,8 +163,9 @@ class History:
         return max(wait, self.policy.wait_initial) if isinstance(result, UnknownOutcomeError) else wait
 
     def is_done_already(self, response: Response) -> bool:
-        """Whether a 404 means that an earlier attempt of this DELETE succeeded."""
-        return response.status == 404 and self.request.method == "DELETE" and self.may_be_done
+        """Whether a 404 means that an earlier attempt of this DELETE succeeded; a page of HTML says nothing of it."""
+        is_missing = response.status == 404 and not response.body.lstrip().startswith(b"<")
+        return is_missing and self.request.method == "DELETE" and self.may_be_done
 
     def annotated(self, error: R, *, now: float) -> R:
         """The error with the number of attempts and, if no usable answer came, the last answer."""

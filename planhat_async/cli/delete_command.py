@@ -52,7 +52,7 @@ class KeyFormat(StrEnum):
 
 
 def delete(
-    model: Annotated[DeletedModel, typer.Argument(help="The model of the records.")],
+    model: Annotated[DeletedModel, typer.Argument(metavar="MODEL", help="The model of the records; see `models`.")],
     file: Annotated[
         Path, typer.Argument(help="One _id per line, or CSV, JSONL or Parquet, also .gz; - is standard input.")
     ],

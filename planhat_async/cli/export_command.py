@@ -40,7 +40,10 @@ _HOW_TO_RESUME = "the same command with --resume leaves complete files as they a
 
 
 def export(
-    model: Annotated[ListedModel | None, typer.Argument(help="The model to export; none with --all.")] = None,
+    model: Annotated[
+        ListedModel | None,
+        typer.Argument(metavar="MODEL", help="The model to export; see `models`. None with --all."),
+    ] = None,
     *,
     all_: Annotated[
         Path | None, typer.Option("--all", metavar="FOLDER", help="Export all models, each to a file in this folder.")

@@ -24,7 +24,7 @@ _MAX_ROWS = 100
 
 
 def mapping(
-    model: Annotated[UpsertedModel, typer.Argument(help="The model of the rows.")],
+    model: Annotated[UpsertedModel, typer.Argument(metavar="MODEL", help="The model of the rows; see `models`.")],
     file: Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet, also .gz; - is standard input.")],
     *,
     output: Annotated[

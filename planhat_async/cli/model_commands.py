@@ -81,7 +81,9 @@ def _keys(facts: dict[str, Any]) -> str:
     return "; ".join(f"{', '.join(names)}: {keys}" for keys, names in calls.items())
 
 
-def fields(model: Annotated[AnyModel, typer.Argument(help="The model.")]) -> None:
+def fields(
+    model: Annotated[AnyModel, typer.Argument(metavar="MODEL", help="The model; see `models`.")],
+) -> None:
     """List a model's fields: both spellings of the name, type, and meaning."""
     record = ALL_MODELS[model].model.record
     meanings = documentation_of(record)

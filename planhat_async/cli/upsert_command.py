@@ -44,7 +44,7 @@ from planhat_async.session import Session
 
 
 def upsert(
-    model: Annotated[UpsertedModel, typer.Argument(help="The model of the rows.")],
+    model: Annotated[UpsertedModel, typer.Argument(metavar="MODEL", help="The model of the rows; see `models`.")],
     file: Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet, also .gz; - is standard input.")],
     *,
     map_: Annotated[

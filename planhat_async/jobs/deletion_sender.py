@@ -10,14 +10,15 @@ from typing import Any
 
 import attrs
 
+from planhat_async._convert import printable
 from planhat_async.batching.concurrent_calls import call_each
 from planhat_async.errors import PlanhatError
 from planhat_async.jobs.completion import wait_to_end
 from planhat_async.jobs.deletion_table import DeletionRow, DeletionTable
-from planhat_async.jobs.deletions import DeleteOutcome, DeleteResult, Failures, verdict_on
+from planhat_async.jobs.deletions import DeleteOutcome, DeleteResult, Failures, Verdict, verdict_on
 from planhat_async.jobs.entries import Run
 from planhat_async.jobs.journal_file import JournalError
-from planhat_async.repositories import Deletes
+from planhat_async.repositories import Deletes, Lists
 from planhat_async.repositories.single_calls import delete_in_bulk
 
 _CUT_OFF = "given up before the answer"
@@ -40,6 +41,9 @@ class DeletionSender:
     """Rows that are marked in the table, as they were before, and not yet sent."""
     _unwritten: list[DeletionRow] = attrs.field(factory=list, init=False)
     """Rows with outcomes that are not yet in the table."""
+    _is_proven: bool = attrs.field(default=False, init=False)
+    """Whether a 404 is known to mean that there is no such record."""
+    _proving: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
     _claiming: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
     _writing: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
 
@@ -102,11 +106,29 @@ class DeletionSender:
             self._note(row, attrs.evolve(row, outcome=DeleteOutcome.UNKNOWN, reason=_CUT_OFF) if is_sent else row)
             raise
         verdict = verdict_on(error, key=row.key, may_be_deleted=row.outcome is DeleteOutcome.UNKNOWN)
+        self._is_proven = self._is_proven or error is None
+        if verdict.needs_proof:
+            try:
+                await self._prove_list()
+            except PlanhatError as failure:
+                error = failure
+                reason = printable(f"answered 404, and the list of {self._repository.model.name} failed: {failure}")
+                verdict = Verdict(row.outcome, reason, ends_run=True)
+            except BaseException:
+                self._note(row, row)
+                raise
         if self._failures.end_run(verdict):
             self.stop()
             self.result.stopped_by = self.result.stopped_by or error
         self._note(row, attrs.evolve(row, outcome=verdict.outcome, reason=verdict.reason))
         await wait_to_end(self._write())
+
+    async def _prove_list(self) -> None:
+        """Read one record, unless one was deleted or read before; raises PlanhatError if that fails."""
+        async with self._proving:
+            if not self._is_proven and isinstance(self._repository, Lists):
+                await self._repository.page(limit=1)
+            self._is_proven = True
 
     def _note(self, before: DeletionRow, after: DeletionRow) -> None:
         self.result.count(before.outcome, -1)

@@ -122,6 +122,9 @@ class Verdict:
     reason: str | None = None
     ends_run: bool = False
     """Whether the next call would fail in the same way."""
+    needs_proof: bool = False
+    """Whether a 404 is only taken for a missing record if the model's list can be read: a token that may not use the
+    model, and a wrong path, may be answered with a 404 too."""
     is_forbidden: bool = False
     """Whether the token may not delete this record, and perhaps no record of the model."""
 
@@ -134,14 +137,18 @@ def verdict_on(error: PlanhatError | None, *, key: str, may_be_deleted: bool) ->
     """
     if error is None:
         return Verdict(DeleteOutcome.DELETED)
+    if isinstance(error, NotFoundError) and error.status < 400:  # a count of 0
+        return Verdict(DeleteOutcome.DELETED if may_be_deleted else DeleteOutcome.MISSING)
     reason = printable(str(error).replace(key, "…"))
     # A page of HTML is of a proxy, or of a server that is not Planhat: it says nothing about the record.
     is_foreign = isinstance(error, StatusError) and (error.status < 400 or error.body.lstrip().startswith("<"))
     if isinstance(error, NotFoundError) and not is_foreign:
-        return Verdict(DeleteOutcome.DELETED if may_be_deleted else DeleteOutcome.MISSING)
+        outcome = DeleteOutcome.DELETED if may_be_deleted else DeleteOutcome.MISSING
+        return Verdict(outcome, needs_proof=True)
     is_processed = error.may_have_been_processed
     if isinstance(error, AuthenticationError | RateLimitedError | NotSentError) or (is_foreign and not is_processed):
-        return Verdict(DeleteOutcome.UNKNOWN if may_be_deleted else DeleteOutcome.UNSENT, reason, ends_run=True)
+        is_unknown = may_be_deleted or is_processed
+        return Verdict(DeleteOutcome.UNKNOWN if is_unknown else DeleteOutcome.UNSENT, reason, ends_run=True)
     is_forbidden = isinstance(error, PermissionDeniedError)
     return Verdict(DeleteOutcome(outcome_of(error).value), reason, is_forbidden=is_forbidden)
 
@@ -174,6 +181,9 @@ def key_in(item: Any, *, by: str, prefixes: Collection[str] = ()) -> str:
     if isinstance(item, Record):
         item = item.id
     elif isinstance(item, Mapping):
+        held = {item[name] for name in ("id", "_id") if isinstance(item.get(name), str)}
+        if len(held) > 1:
+            raise ValueError("id and _id are different")
         item = item.get("id", item.get("_id"))
     if item is None or item == "":
         raise ValueError("id is missing")

@@ -166,6 +166,9 @@ def whole_file(path: Path, *, keep_bytes: int = 0) -> Iterator[BinaryIO]:
         yield out
         out.flush()
         os.fsync(out.fileno())
+        written = os.fstat(out.fileno())
+    if not os.path.samestat(part.stat(), written):
+        raise FileExistsError(f"{part} was replaced meanwhile, perhaps by another export: {path} is not written")
     part.replace(path.resolve() if path.is_symlink() else path)
 
 

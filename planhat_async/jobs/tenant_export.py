@@ -9,13 +9,16 @@ from typing import Any
 
 import attrs
 
-from planhat_async._convert import printable
-from planhat_async.errors import NotFoundError, PermissionDeniedError, PlanhatError, StatusError
+from planhat_async._convert import decode_json, encode_json, printable
+from planhat_async.errors import DecodeError, NotFoundError, PermissionDeniedError, StatusError
 from planhat_async.jobs.export_checkpoint import ExportCheckpoint
 from planhat_async.jobs.exports import checkpoint_of, export_records, part_of, whole_file, writer_class
 from planhat_async.jobs.file_formats import Format
 from planhat_async.repositories import Lists
 from planhat_async.session import Session
+
+MANIFEST = "export.json"
+"""The file in the folder that says which models are complete: only those are left alone by a resumed export."""
 
 
 @attrs.frozen(kw_only=True)
@@ -45,7 +48,7 @@ class TenantExport:
     """It must exist."""
     format: Format = "jsonl"
     resumes: bool = False
-    """Whether files that are there are left, and a model whose `.part` is there is resumed (JSONL) or begun again."""
+    """Whether models that an earlier run has completed are left alone, and others resumed (JSONL) or begun again."""
     concurrency: int = 4
 
     def file_of(self, repository: type[Lists[Any]]) -> Path:
@@ -67,30 +70,62 @@ class TenantExport:
 
         Raises:
             PlanhatError: The export of a model failed; its `.part` is left, to be resumed.
-            ValueError: A `.part` is not part of such an export.
+            ValueError: There is no export to resume, it is of another server or format, or a `.part` is not part of it.
             MissingExtraError: Parquet's package is not installed.
             OSError: A file cannot be written.
         """
+        manifest = self._manifest()
         for repository in repositories:
             path, name = self.file_of(repository), repository.model.name
             has_part = part_of(path).is_file()
-            if self.resumes and path.is_file() and not has_part:
+            if name in manifest["complete"] and path.is_file() and not has_part:
                 yield ModelExport(name=name, file=path, was_complete=True)
                 continue
             resumes = self.resumes and has_part and self.format == "jsonl"
             checkpoint = checkpoint_of(path, repository.model) if resumes else ExportCheckpoint()
             on_progress(name, checkpoint.n_rows)
-            yield await self._export(repository, checkpoint, partial(on_progress, name))
+            ended = await self._export(repository, checkpoint, partial(on_progress, name))
+            if ended.refused is None and name not in manifest["complete"]:
+                manifest["complete"].append(name)
+                self._save(manifest)
+            yield ended
+
+    def _manifest(self) -> dict[str, Any]:
+        """The record of the models that this export has completed: that of an earlier run if it is resumed.
+
+        Raises:
+            ValueError: There is none to resume, or it is of another server or format.
+        """
+        mine: dict[str, Any] = {"base_url": self.session.base_url, "format": self.format, "complete": []}
+        if not self.resumes:
+            self._save(mine)
+            return mine
+        path = self.folder / MANIFEST
+        try:
+            held = decode_json(path.read_bytes(), is_input=True)
+        except FileNotFoundError:
+            raise ValueError(f"{self.folder} holds no export to resume: leave out --resume") from None
+        except DecodeError:
+            held = None
+        if not isinstance(held, dict) or not isinstance(held.get("complete"), list):
+            raise ValueError(f"{path} is not of an export")  # noqa: TRY004 - the file is wrong
+        for name in ("base_url", "format"):
+            if held.get(name) != mine[name]:
+                raise ValueError(f"{self.folder} holds an export whose {name} is {held.get(name)}, not {mine[name]}")
+        return held
+
+    def _save(self, manifest: dict[str, Any]) -> None:
+        with whole_file(self.folder / MANIFEST) as out:
+            out.write(encode_json(manifest))
 
     async def _export(
         self, repository: type[Lists[Any]], checkpoint: ExportCheckpoint, on_progress: Callable[[int], object]
     ) -> ModelExport:
         path, name = self.file_of(repository), repository.model.name
-        make_writer, has_begun = writer_class(self.format), True
+        make_writer, n_bytes = writer_class(self.format), 0
         try:
             with whole_file(path, keep_bytes=checkpoint.n_bytes) as out:
                 writer = make_writer(out, repository.model.record)
-                n_bytes = out.tell()
                 try:
                     n_records = await export_records(
                         repository(self.session),
@@ -99,14 +134,17 @@ class TenantExport:
                         concurrency=self.concurrency,
                         on_progress=on_progress,
                     )
-                except PlanhatError:
-                    has_begun = checkpoint.n_rows > 0 or out.tell() > n_bytes
-                    raise
+                finally:
+                    n_bytes = out.tell()
         except (PermissionDeniedError, NotFoundError) as error:
-            if has_begun or is_of_another_server(error):
+            if is_of_another_server(error):
                 raise
-            part_of(path).unlink(missing_ok=True)
-            return ModelExport(name=name, file=path, refused=printable(str(error)))
+            kept = ""
+            if self.format == "jsonl" and n_bytes:
+                kept = f"; {part_of(path)} holds what was read before"
+            else:
+                part_of(path).unlink(missing_ok=True)
+            return ModelExport(name=name, file=path, refused=printable(str(error)) + kept)
         return ModelExport(name=name, file=path, n_records=n_records)
 
 

@@ -524,3 +524,19 @@ def test_an_error_of_writing_names_the_file(tmp_path: Path) -> None:
     """The error is the operating system's own."""
     with pytest.raises(FileNotFoundError, match="gone"), whole_file(tmp_path / "gone" / "tickets.jsonl"):
         pass
+
+
+def test_a_part_that_another_export_has_replaced_gets_no_name(tmp_path: Path) -> None:
+    """It would be called complete with the records that the other one has written so far."""
+    path = tmp_path / "all.jsonl"
+    part = tmp_path / "all.jsonl.part"
+
+    def write() -> None:
+        with whole_file(path) as first:
+            first.write(b"whole\n")
+            part.unlink()
+            part.write_bytes(b"half")
+
+    with pytest.raises(FileExistsError, match=r"all\.jsonl\.part was replaced meanwhile"):
+        write()
+    assert (path.exists(), part.read_bytes()) == (False, b"half")
