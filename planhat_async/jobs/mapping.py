@@ -23,6 +23,7 @@ from planhat_async._convert import (
 )
 from planhat_async.errors import DecodeError
 from planhat_async.jobs.lookups import Lookup, value_to_look_up
+from planhat_async.models import Company, LeanCompany
 from planhat_async.records import Record
 from planhat_async.records.documentation import documentation_of
 
@@ -97,8 +98,8 @@ class FieldMapping:
         held = _by_field(record, _located("constants", values), "constants")
         formats = _by_field(record, _located("dates", dates), "dates")
         sought = _by_field(record, _located("lookups", lookups), "lookups")
-        for name in sought:
-            _check_lookup(record, name, by_column)
+        for name, lookup in sought.items():
+            _check_lookup(record, name, lookup, by_column)
         for name in by_column:
             if _is_among(name, texts | held):
                 raise SourceError(f"{name} is given twice: by --map and by --set")
@@ -205,8 +206,10 @@ class FieldMapping:
         return _is_among(name if field is None else field.name, self.constants)
 
 
-def _check_lookup(record: type[Record], name: str, columns: Mapping[str, str]) -> None:
-    """Refuse a lookup without a column, or for a field that does not hold one id."""
+def _check_lookup(record: type[Record], name: str, lookup: Lookup, columns: Mapping[str, str]) -> None:
+    """Refuse a lookup without a column, for a field that does not hold one id, or of a company in another model."""
+    if name == "company_id" and not issubclass(lookup.record, Company | LeanCompany):
+        raise SourceError(f"lookups: company_id holds the id of a company, not of one of the {lookup.model}")
     if name not in columns:
         raise SourceError(f"lookups: {name} has no column")
     if name.startswith("custom.") or fields_of(record)[name].type not in (str, Any):

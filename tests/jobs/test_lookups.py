@@ -130,3 +130,9 @@ def test_a_value_that_was_not_looked_up_cannot_be_sent() -> None:
     with pytest.raises(TypeError):
         encode_plain({"owner": value})
     assert (repr(value), len({value, LookupValue("acme")})) == ("LookupValue('acme')", 1)
+
+
+def test_a_company_is_looked_up_among_companies() -> None:
+    """The id of another record would be refused for each row, or be taken for a company's."""
+    with pytest.raises(SourceError, match="company_id holds the id of a company, not of one of the workflows"):
+        FieldMapping.parse(Ticket, columns={"company_id": "A"}, lookups={"company_id": Lookup("workflows", by="name")})
