@@ -223,6 +223,18 @@ def test_files_of_an_earlier_export_are_not_complete(door: Answers) -> None:
     assert files()["tickets.jsonl"] == b'{"_id":"5f4e3d2c1b0a998877665544"}\n'
 
 
+@pytest.mark.usefixtures("desk")
+def test_a_part_of_an_earlier_export_is_not_resumed(door: Answers) -> None:
+    """It may hold records that are deleted by now: a new export begins without it, even if it is interrupted."""
+    Path("all").mkdir()
+    Path("all/tickets.jsonl.part").write_text('{"_id":"5f4e3d2c1b0a998877665544"}\n')
+    door["/endusers"] = (401, b"{}")
+    assert exported()[0] == 3
+    door.clear()
+    assert exported("--resume")[0] == 0
+    assert files()["tickets.jsonl"] == b""
+
+
 @pytest.mark.usefixtures("desk", "door")
 def test_an_export_of_another_server_or_format_is_not_resumed() -> None:
     """The records of two tenants would be in one folder."""

@@ -29,6 +29,7 @@ from planhat_async.analytics.send_account import SendAccount
 from planhat_async.analytics.send_answers import Answer, ItemFields, account_of
 from planhat_async.analytics.send_result import SendChunkResult, SendCounts, SendResult
 from planhat_async.batching.chunks import Row
+from planhat_async.batching.concurrent_calls import cancel_all
 from planhat_async.batching.input_producer import InputProducer, Prepare
 from planhat_async.batching.request_failures import refuses_everything
 from planhat_async.errors import PlanhatError
@@ -148,7 +149,7 @@ class SendRun:
         elif not was_closed and self._production is not None:
             is_read = self._production.done() and self._failure is None
             self.came_to_end = is_read and not self._ready and not self._in_flight
-        is_cancelled = await _cancel_all([*self._in_flight, *([self._production] if self._production else [])])
+        is_cancelled = await cancel_all([*self._in_flight, *([self._production] if self._production else [])])
         self._collect_ended()
         self._chunker.end_input()
         self._ready += self._chunker.due()
@@ -265,17 +266,3 @@ async def _halves_of(part: Part) -> tuple[Part, Part]:
         Part(body=b"[" + b",".join(rows[:middle]) + b"]", n_rows=middle, positions=before),
         Part(body=b"[" + b",".join(rows[middle:]) + b"]", n_rows=len(rows) - middle, positions=after),
     )
-
-
-async def _cancel_all(tasks: Iterable[asyncio.Task[None]]) -> bool:
-    """Cancel tasks and wait for their end; returns whether this task was cancelled meanwhile."""
-    is_cancelled = False
-    tasks = list(tasks)
-    while running := {task for task in tasks if not task.done()}:
-        for task in running:
-            task.cancel()
-        try:
-            await asyncio.wait(running)
-        except asyncio.CancelledError:
-            is_cancelled = True
-    return is_cancelled

@@ -1,10 +1,10 @@
-"""Calls a function for each of many items, a bounded number at a time."""
+"""Concurrent calls: one for each of many items, a bounded number at a time; and their end."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 T = TypeVar("T")
@@ -34,3 +34,17 @@ async def call_each(call: Callable[[Item], Awaitable[T]], items: Sequence[Item],
             worker.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
     return [results[number] for number in range(len(items))]
+
+
+async def cancel_all(tasks: Iterable[asyncio.Task[Any]]) -> bool:
+    """Cancel tasks and wait for their end; returns whether this task was cancelled meanwhile."""
+    is_cancelled = False
+    tasks = list(tasks)
+    while running := {task for task in tasks if not task.done()}:
+        for task in running:
+            task.cancel()
+        try:
+            await asyncio.wait(running)
+        except asyncio.CancelledError:
+            is_cancelled = True
+    return is_cancelled

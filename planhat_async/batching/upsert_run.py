@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterable, Iterable, Sequence
 from enum import Enum
 from types import TracebackType
 from typing import Any, Self
@@ -42,6 +42,7 @@ from planhat_async.batching.chunk_queue import ChunkQueue
 from planhat_async.batching.chunk_sender import ChunkSender, Send
 from planhat_async.batching.chunker import Chunker
 from planhat_async.batching.chunks import Chunk
+from planhat_async.batching.concurrent_calls import cancel_all
 from planhat_async.batching.input_producer import InputProducer, Prepare
 from planhat_async.batching.outcome_verifier import OutcomeVerifier
 from planhat_async.batching.request_failures import refuses_everything
@@ -249,7 +250,7 @@ class UpsertRun:
         elif is_first and self._production is not None:
             is_read = self._production.done() and self._failure is None
             self.came_to_end = is_read and not len(self._ready) and not self._in_flight
-        is_cancelled = await _cancel_all({*self._in_flight, *filter(None, [self._production])})
+        is_cancelled = await cancel_all({*self._in_flight, *filter(None, [self._production])})
         self._collect_ended()
         self._chunker.end_input()
         for chunk in self._chunker.due():
@@ -266,16 +267,3 @@ class UpsertRun:
         failure, self._failure = self._failure, None
         if failure is not None:
             raise failure
-
-
-async def _cancel_all(tasks: Collection[asyncio.Task[None]]) -> bool:
-    """Cancel tasks and wait for their end; returns whether this task was cancelled meanwhile."""
-    is_cancelled = False
-    while running := {task for task in tasks if not task.done()}:
-        for task in running:
-            task.cancel()
-        try:
-            await asyncio.wait(running)
-        except asyncio.CancelledError:
-            is_cancelled = True
-    return is_cancelled

@@ -17,7 +17,7 @@ from planhat_async.analytics.send_run import SendSettings
 from planhat_async.cli import console
 from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
 from planhat_async.cli.interruptions import CUT_OFF, ENDED_EARLY, Interrupted, code_of, interruptible
-from planhat_async.cli.parameters import FileFormat, mapping_of, secret_in
+from planhat_async.cli.parameters import Constants, Encoding, InputFormat, Maps, mapping_of, secret_in
 from planhat_async.cli.send_display import print_send_json, show_send_plan, show_send_result
 from planhat_async.cli.signals import run
 from planhat_async.jobs.mapping import SourceError
@@ -30,19 +30,10 @@ _DEFAULTS = SendSettings()
 def metrics(
     file: Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet, also .gz; - is standard input.")],
     *,
-    map_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--map",
-            metavar="FIELD=COLUMN|FILE.toml",
-            help="The column of a field, or a file with a mapping; other columns are then ignored.",
-        ),
-    ] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="A value for all rows.")
-    ] = None,
-    format_: Annotated[FileFormat | None, typer.Option("--format", help="By default the file's suffix.")] = None,
-    encoding: Annotated[str, typer.Option(help="The encoding of a CSV file.")] = "utf-8",
+    map_: Maps = None,
+    set_: Constants = None,
+    format_: InputFormat = None,
+    encoding: Encoding = "utf-8",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and count all rows; send nothing.")] = False,
     chunk_size: Annotated[int, typer.Option(min=1, max=150_000, help="Rows per call.")] = _DEFAULTS.chunk_size,
     concurrency: Annotated[

@@ -51,6 +51,17 @@ class FileFormat(StrEnum):
     PARQUET = "parquet"
 
 
+Maps = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="FIELD=COLUMN|FILE.toml",
+        help="The column of a field, or a file with a mapping; other columns are then ignored.",
+    ),
+]
+Constants = Annotated[list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="A value for all rows.")]
+InputFormat = Annotated[FileFormat | None, typer.Option("--format", help="By default the file's suffix.")]
+Encoding = Annotated[str, typer.Option(help="The encoding of a CSV file.")]
 TokenFile = Annotated[Path | None, typer.Option(help="A file with the token, instead of PLANHAT_API_TOKEN.")]
 BaseUrl = Annotated[str | None, typer.Option(help="Planhat's URL in your region, instead of PLANHAT_BASE_URL.")]
 PerMinute = Annotated[int, typer.Option(min=1, help=f"Calls a minute; Planhat's own limit is {DEFAULT_PER_MINUTE}.")]

@@ -21,7 +21,10 @@ from planhat_async.cli.parameters import (
     UPSERTED,
     BaseUrl,
     Concurrency,
-    FileFormat,
+    Constants,
+    Encoding,
+    InputFormat,
+    Maps,
     PerMinute,
     TokenFile,
     UpsertedModel,
@@ -47,19 +50,10 @@ def upsert(
     model: Annotated[UpsertedModel, typer.Argument(metavar="MODEL", help="The model of the rows; see `models`.")],
     file: Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet, also .gz; - is standard input.")],
     *,
-    map_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--map",
-            metavar="FIELD=COLUMN|FILE.toml",
-            help="The column of a field, or a file with a mapping; other columns are then ignored.",
-        ),
-    ] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="A value for all rows.")
-    ] = None,
-    format_: Annotated[FileFormat | None, typer.Option("--format", help="By default the file's suffix.")] = None,
-    encoding: Annotated[str, typer.Option(help="The encoding of a CSV file.")] = "utf-8",
+    map_: Maps = None,
+    set_: Constants = None,
+    format_: InputFormat = None,
+    encoding: Encoding = "utf-8",
     journal: Annotated[
         Path | None, typer.Option(metavar="JOB.db", help="Record what was sent, to resume after an interruption.")
     ] = None,

@@ -56,7 +56,7 @@ async def export_records(
         The number of records in the export, including those before the checkpoint.
     """
     begun = checkpoint or ExportCheckpoint()
-    everything: dict[str, Any] = {one.option: None for one in repository.model.filters if one.hides}
+    everything: dict[str, Any] = {**repository.model.everything}
     if repository.model.limits is not None:  # else one call answers the whole list
         everything |= options
     n_rows = begun.n_rows
@@ -167,7 +167,7 @@ def whole_file(path: Path, *, keep_bytes: int = 0) -> Iterator[BinaryIO]:
         out.flush()
         os.fsync(out.fileno())
         written = os.fstat(out.fileno())
-    if not os.path.samestat(part.stat(), written):
+    if not (part.exists() and os.path.samestat(part.stat(), written)):
         raise FileExistsError(f"{part} was replaced meanwhile, perhaps by another export: {path} is not written")
     part.replace(path.resolve() if path.is_symlink() else path)
 

@@ -74,7 +74,10 @@ class TenantExport:
             MissingExtraError: Parquet's package is not installed.
             OSError: A file cannot be written.
         """
-        manifest = self._manifest()
+        manifest, repositories = self._manifest(), list(repositories)
+        for repository in repositories if not self.resumes else ():
+            # Left by an earlier export: if this one is interrupted, it must not be resumed from there.
+            part_of(self.file_of(repository)).unlink(missing_ok=True)
         for repository in repositories:
             path, name = self.file_of(repository), repository.model.name
             has_part = part_of(path).is_file()

@@ -93,6 +93,11 @@ class Model:
         return any(set(group) <= set(self.match) for group in self.upsert_needs)
 
     @property
+    def everything(self) -> dict[str, None]:
+        """The options with which a listing leaves out no record."""
+        return {one.option: None for one in self.filters if one.hides}
+
+    @property
     def singular(self) -> str:
         """The name of one record in words: `task`, `line item`."""
         return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", self.record.__name__).lower()

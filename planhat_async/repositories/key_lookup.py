@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import aclosing
 from typing import Any, Self
 
 from planhat_async._convert import fields_of, spellings_of, unknown_field, wire_path
@@ -32,10 +33,9 @@ class KeyLookup(Mapping[str, str]):
         self._repository = repository
         self._by = text_field(repository.model.record, by)
         self._wire = wire_path(repository.model.record, by)
-        everything = {one.option: None for one in repository.model.filters if one.hides}
         if "select" in options:
             raise TypeError("a lookup selects its own fields: leave out select")
-        self._options = {**everything, **options}
+        self._options: dict[str, Any] = {**repository.model.everything, **options}
         if not isinstance(repository, WholeLists):  # those have no `select`
             self._options["select"] = [self._by]
         self._ids: dict[str, str] = {}
@@ -68,13 +68,14 @@ class KeyLookup(Mapping[str, str]):
         """Read the list again. Until the end of it, and if it fails, the lookup stays as it was."""
         ids: dict[str, str] = {}
         ambiguous: dict[str, tuple[str, ...]] = {}
-        async for record in self._repository.iter(**self._options):
-            id_, value = self._id_and_value(record)
-            if id_ is None or not isinstance(value, str) or not value.strip():
-                continue
-            known = ambiguous.get(value) or (ids.setdefault(value, id_),)
-            if id_ not in known:  # a list may repeat a record that moved
-                ambiguous[value] = (*known, id_)
+        async with aclosing(self._repository.iter(**self._options)) as records:
+            async for record in records:
+                id_, value = self._id_and_value(record)
+                if id_ is None or not isinstance(value, str) or not value.strip():
+                    continue
+                known = ambiguous.get(value) or (ids.setdefault(value, id_),)
+                if id_ not in known:  # a list may repeat a record that moved
+                    ambiguous[value] = (*known, id_)
         for value in ambiguous:
             del ids[value]
         self._ids, self._ambiguous = ids, ambiguous
@@ -125,7 +126,7 @@ def text_field(record: type[Record], name: str) -> str:
         ValueError: The model has no such field, or it does not hold text.
     """
     field = spellings_of(record).get(name)
-    if field is None and record.HAS_OTHER_FIELDS:
+    if field is None and record.HAS_OTHER_FIELDS and not name.startswith("custom."):
         return wire_path(record, name)
     if field is None:
         raise ValueError(unknown_field(record, name))

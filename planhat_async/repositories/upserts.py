@@ -244,7 +244,7 @@ def horizon_reader_of(repository: Upserts[Any]) -> HorizonReader:
 
 def _verification_lists(model: Model) -> list[Params]:
     """The filters of the lists that show the records that an upsert creates."""
-    return [query.filters for query in queries_of(model, {})]
+    return [query.filters for query in queries_of(model, model.everything)]
 
 
 def _says_of_rows(response: Response) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+import virtual_time
 from analytics_server import UUID, AnalyticsServer, analytics_server, metric
 from fakes import HANG_UP, SILENCE, Reply, ScriptedServer, reply
 
@@ -32,6 +33,8 @@ from planhat_async import (
     Timeouts,
     UnknownOutcomeError,
 )
+from planhat_async.sandbox import MemorySandbox
+from planhat_async.testing import SandboxTransport
 
 QUICK = RetryPolicy(wait_initial=0.001, wait_max=0.01)
 ONCE = RetryPolicy(attempts=1)
@@ -258,22 +261,35 @@ class TestLife:
         asyncio.run(use(analytics))
 
     @pytest.mark.parametrize("concurrency", [1, 2])
-    async def test_it_works_after_any_cancellation(self, concurrency: int) -> None:
-        """What arrived is not called unsent, what was not sent did not arrive."""
-        async with analytics_server() as server, on(server) as analytics:
-            for tenths in range(12):
-                server.received.clear()
-                run = analytics.sending_metrics(map(metric, range(60)), chunk_size=5, concurrency=concurrency)
-                task = asyncio.ensure_future(_consumed(run))
-                await asyncio.sleep(tenths / 1000)
-                task.cancel()
-                await asyncio.wait([task])
-                await asyncio.sleep(0.01)
-                arrived = {row["value"] for body in server.bodies for row in body}
-                unsent = {n for one in run.result.not_accepted.get(SendOutcome.UNSENT, ()) for n in one}
-                assert unsent.isdisjoint(arrived)
-                assert run.result.processed + run.result.unknown + run.result.unsent == run.result.rows
-            assert (await analytics.send_metrics([metric(1)])).processed == 1
+    def test_it_works_after_any_cancellation(self, concurrency: int) -> None:
+        """What arrived is not called unsent, what was not sent did not arrive; in virtual time."""
+        ended = set()
+
+        async def main() -> None:
+            planhat = MemorySandbox(latency=0.01)
+            async with Analytics(None, planhat.tenant_uuid, transport=SandboxTransport(planhat)) as analytics:
+                for step in range(40):
+                    n_before = len(planhat.metrics)
+                    run = analytics.sending_metrics(map(metric, range(60)), chunk_size=5, concurrency=concurrency)
+                    task = asyncio.ensure_future(_consumed(run))
+                    await asyncio.sleep(step * 0.004)
+                    task.cancel()
+                    await asyncio.wait([task])
+                    await planhat.settled()
+                    arrived = {one["value"] for one in planhat.metrics[n_before:]}
+                    held = {
+                        outcome: {n for one in run.result.not_accepted.get(outcome, ()) for n in one}
+                        for outcome in SendOutcome
+                    }
+                    unsent, unknown = held[SendOutcome.UNSENT], held[SendOutcome.UNKNOWN]
+                    assert unsent.isdisjoint(arrived)
+                    assert run.result.processed == len(arrived - unknown)
+                    assert run.result.processed + len(unknown) + len(unsent) == run.result.rows
+                    ended.add((bool(run.result.processed), bool(unknown), bool(unsent)))
+                assert (await analytics.send_metrics([metric(1)])).processed == 1
+
+        virtual_time.run(main())
+        assert {(False, True, True), (True, True, True), (True, False, False)} <= ended
 
 
 async def _consumed(run: Any) -> None:

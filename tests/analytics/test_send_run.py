@@ -258,24 +258,27 @@ async def test_a_cancellation_at_any_await_loses_no_row(concurrency: int) -> Non
 
 async def test_a_cancellation_while_it_is_closed() -> None:
     """It is raised once every row has an outcome."""
+    never, taken, closing = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def stubborn() -> AsyncIterator[dict[str, Any]]:
         yield metric(0)
         try:
-            await asyncio.sleep(3600)
+            taken.set()
+            await never.wait()
         finally:
-            await asyncio.sleep(0.01)
+            closing.set()
+            await never.wait()  # until it is cancelled once more
 
     run = run_of(stubborn(), Host())
 
     async def leave() -> None:
         async with run:
             waiting = asyncio.ensure_future(anext(run))
-            await asyncio.sleep(0.01)
+            await taken.wait()
             waiting.cancel()
 
     task = asyncio.ensure_future(leave())
-    await asyncio.sleep(0.015)
+    await closing.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
