@@ -136,3 +136,10 @@ async def test_an_option_that_a_lookup_does_not_have_is_refused(session: Session
     """As in lists."""
     with pytest.raises(TypeError, match=r"select|nope"):
         await KeyLookup.load(Companies(session), by="external_id", **options)
+
+
+async def test_a_custom_field_is_no_key_of_a_custom_model() -> None:
+    """Its values are in `custom`, so a lookup by one would be empty."""
+    async with Session("token") as session:
+        with pytest.raises(ValueError, match=r"has no field 'custom\.ref'"):
+            await KeyLookup.load(CustomModel(session, "/thing"), by="custom.ref")

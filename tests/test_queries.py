@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,9 +16,10 @@ from planhat_async import DecodeError, Note, Task, Ticket, extid
 from planhat_async._convert import encode_json
 from planhat_async.batching.query import Query
 from planhat_async.models import Notes, Tasks, Tickets
-from planhat_async.records import Model, PageLimits, Params
+from planhat_async.records import HiddenFilter, Model, PageLimits, Params
 from planhat_async.records.filters import MAX_IDS_LENGTH
 from planhat_async.repositories.queries import queries_of
+from planhat_async.repositories.upserts import _verification_lists
 
 NOTES, TASKS, TICKETS = Notes.model, Tasks.model, Tickets.model
 BY_ID = ("sort", "_id")
@@ -395,3 +397,11 @@ def test_a_selected_name_must_be_text() -> None:
     """The message names its type."""
     with pytest.raises(TypeError, match=r"^a field's name is text, not a whole number$"):
         params(NOTES, select=[7])
+
+
+def test_rows_without_an_answer_are_looked_for_among_hidden_records_too() -> None:
+    """A list that leaves out archived records does not prove that a row is missing."""
+    model = attrs.evolve(TICKETS, filters=(HiddenFilter(),))
+    assert model.everything == {"archived": None}
+    assert _verification_lists(model) == [(("archived", "true"),)]
+    assert _verification_lists(TICKETS) == [()]
