@@ -41,8 +41,8 @@ from planhat_async import Conversations, Model, Notes
 from planhat_async._convert import encode_json
 from planhat_async.cli import app as cli
 from planhat_async.cli.demo import DemoReport
+from planhat_async.jobs.files.file_source import FileSource
 from planhat_async.jobs.job_progress import in_words
-from planhat_async.jobs.sources import FileSource
 from planhat_async.repositories import Lists, Repository, Upserts
 from planhat_async.results import UpsertResult
 from planhat_async.sandbox import Sandbox
@@ -213,7 +213,7 @@ REFUSED = [
     pytest.param(["t.csv", "--encoding", "klingon"], "unknown encoding 'klingon'", id="encoding"),
     pytest.param(["strange.csv"], "strange.csv: column 'Ticket ID': Ticket has no field 'Ticket ID'", id="unknown"),
     pytest.param(["latin.csv"], "latin.csv: the header is in another encoding: see --encoding", id="header encoding"),
-    pytest.param(["wide.csv"], "wide.csv is not UTF-8 but UTF-16: read it with --encoding utf-16", id="UTF-16"),
+    pytest.param(["wide.csv"], "wide.csv: it is not UTF-8 but UTF-16: read it with --encoding utf-16", id="UTF-16"),
     pytest.param(["gone.csv"], "gone.csv: No such file or directory", id="missing file"),
     pytest.param([".", "--format", "csv"], ". is a directory: name a file in it", id="directory"),
     pytest.param(
@@ -782,7 +782,7 @@ def test_parquet_without_its_package_is_refused(
     desk: Desk, unreachable_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The message contains the command that installs it, and no record is read."""
-    monkeypatch.delitem(sys.modules, "planhat_async.jobs.parquet", raising=False)
+    monkeypatch.delitem(sys.modules, "planhat_async.jobs.files.parquet_writer", raising=False)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     ended = run("export", "tickets", "-o", "out.parquet", "--base-url", unreachable_url)
     message = "planhat-async: Parquet needs one more package: pip install 'planhat-async[parquet]'"

@@ -18,7 +18,7 @@ from planhat_async.errors import AuthenticationError
 from planhat_async.jobs.entries import Entry, Group, Run, groups_of
 from planhat_async.jobs.job_summary import problem_groups
 from planhat_async.jobs.journal import Journal
-from planhat_async.jobs.mapping import REASON_COLUMN
+from planhat_async.jobs.reason_column import REASON_COLUMN
 from planhat_async.jobs.report import page
 from planhat_async.jobs.upsert_job import JobCost, run_upsert
 from planhat_async.results import ChunkResult, Outcome, Problem, UpsertResult

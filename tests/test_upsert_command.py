@@ -33,9 +33,9 @@ from command_line import (
 
 from planhat_async.cli.job_display import follow
 from planhat_async.jobs.entries import ChunkState
+from planhat_async.jobs.files.file_source import FileSource
 from planhat_async.jobs.journal import Journal
 from planhat_async.jobs.rejects import Rejects
-from planhat_async.jobs.sources import FileSource
 from planhat_async.results import ChunkResult, UpsertResult
 
 

@@ -32,13 +32,13 @@ from planhat_async.cli.signals import run
 from planhat_async.cli.upsert_command import copy_rejects
 from planhat_async.errors import PlanhatError
 from planhat_async.jobs.delete_job import DeleteJob, plan_delete
-from planhat_async.jobs.file_formats import key_format
+from planhat_async.jobs.files.file_source import FileSource
+from planhat_async.jobs.files.formats import key_format
+from planhat_async.jobs.files.threaded_source import ThreadedSource
 from planhat_async.jobs.journal_file import JournalError, files_of
-from planhat_async.jobs.key_column import KeyColumn
-from planhat_async.jobs.mapping import SourceError
+from planhat_async.jobs.mapping.key_column import KeyColumn
 from planhat_async.jobs.rejects import Rejects
-from planhat_async.jobs.sources import FileSource
-from planhat_async.jobs.threaded_source import ThreadedSource
+from planhat_async.jobs.source_error import SourceError
 from planhat_async.session import Session
 
 

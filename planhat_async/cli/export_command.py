@@ -29,10 +29,11 @@ from planhat_async.cli.parameters import (
 )
 from planhat_async.cli.signals import run
 from planhat_async.jobs.export_checkpoint import ExportCheckpoint
-from planhat_async.jobs.exports import checkpoint_of, export_records, format_of, part_named, whole_file, writer_class
+from planhat_async.jobs.exports import checkpoint_of, export_records, format_of, writer_class
+from planhat_async.jobs.files.whole_file import part_named, whole_file
+from planhat_async.jobs.files.writers import ExportWriter
 from planhat_async.jobs.job_progress import in_words
 from planhat_async.jobs.tenant_export import ModelExport, TenantExport
-from planhat_async.jobs.writers import ExportWriter
 from planhat_async.repositories import Lists
 from planhat_async.session import Session
 

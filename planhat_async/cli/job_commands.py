@@ -17,7 +17,7 @@ from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
 from planhat_async.jobs.delete_job import deletion_in
 from planhat_async.jobs.deletions import DeleteResult
 from planhat_async.jobs.entries import Group
-from planhat_async.jobs.exports import refuse_to_overwrite, whole_file
+from planhat_async.jobs.files.whole_file import refuse_to_overwrite, whole_file
 from planhat_async.jobs.job_progress import in_words
 from planhat_async.jobs.job_summary import ended_by, problem_groups, total_of
 from planhat_async.jobs.journal import Journal

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from planhat_async.cli import console
 from planhat_async.jobs.delete_job import DeleteJob
+from planhat_async.jobs.files.file_source import FileSource
 from planhat_async.jobs.job_progress import (
     Meter,
     deletion_line,
@@ -19,7 +20,6 @@ from planhat_async.jobs.job_progress import (
     progress_line,
 )
 from planhat_async.jobs.rejects import Rejects
-from planhat_async.jobs.sources import FileSource
 from planhat_async.jobs.upsert_job import UpsertJob
 from planhat_async.session import Session
 

@@ -12,12 +12,12 @@ import typer
 from planhat_async.cli import console
 from planhat_async.cli.exit_codes import refusals
 from planhat_async.cli.parameters import UPSERTED, FileFormat, UpsertedModel, names_mapping_file
-from planhat_async.jobs.column_names import ColumnNames
-from planhat_async.jobs.file_formats import SourceFormat
+from planhat_async.jobs.files.file_source import FileSource
+from planhat_async.jobs.files.formats import SourceFormat
 from planhat_async.jobs.job_progress import in_words
-from planhat_async.jobs.mapping import SourceError
-from planhat_async.jobs.mapping_proposal import MappingProposal
-from planhat_async.jobs.sources import FileSource
+from planhat_async.jobs.mapping.column_names import ColumnNames
+from planhat_async.jobs.mapping.mapping_proposal import MappingProposal
+from planhat_async.jobs.source_error import SourceError
 from planhat_async.results import Unreadable
 
 _MAX_ROWS = 100

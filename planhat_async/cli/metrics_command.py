@@ -20,9 +20,9 @@ from planhat_async.cli.interruptions import CUT_OFF, ENDED_EARLY, Interrupted, c
 from planhat_async.cli.parameters import Constants, Encoding, InputFormat, Maps, mapping_of, secret_in
 from planhat_async.cli.send_display import print_send_json, show_send_plan, show_send_result
 from planhat_async.cli.signals import run
-from planhat_async.jobs.mapping import SourceError
-from planhat_async.jobs.sources import FileSource
-from planhat_async.jobs.threaded_source import ThreadedSource
+from planhat_async.jobs.files.file_source import FileSource
+from planhat_async.jobs.files.threaded_source import ThreadedSource
+from planhat_async.jobs.source_error import SourceError
 
 _DEFAULTS = SendSettings()
 

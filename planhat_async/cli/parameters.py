@@ -10,8 +10,9 @@ import typer
 
 from planhat_async._http.pace import RateLimits
 from planhat_async.batching.upsert_run import ChunkOptions
-from planhat_async.jobs.mapping import FieldMapping, SourceError
-from planhat_async.jobs.mapping_files import MappingFile
+from planhat_async.jobs.mapping.field_mapping import FieldMapping
+from planhat_async.jobs.mapping.mapping_file import MappingFile
+from planhat_async.jobs.source_error import SourceError
 from planhat_async.models import ALL
 from planhat_async.records import Record
 from planhat_async.repositories import Deletes, Lists, Repository, Upserts

@@ -34,13 +34,13 @@ from planhat_async.cli.parameters import (
 )
 from planhat_async.cli.signals import run
 from planhat_async.errors import PlanhatError
+from planhat_async.jobs.files.file_source import FileSource
+from planhat_async.jobs.files.threaded_source import ThreadedSource
 from planhat_async.jobs.job_progress import in_words
 from planhat_async.jobs.journal_file import JournalError, files_of
-from planhat_async.jobs.mapping import SourceError
 from planhat_async.jobs.plan import plan_upsert
 from planhat_async.jobs.rejects import Rejects
-from planhat_async.jobs.sources import FileSource
-from planhat_async.jobs.threaded_source import ThreadedSource
+from planhat_async.jobs.source_error import SourceError
 from planhat_async.jobs.upsert_job import JobCost, JobOptions, UpsertJob
 from planhat_async.repositories import UpsertOptions
 from planhat_async.session import Session

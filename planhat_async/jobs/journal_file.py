@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple, TypeVar
 
 from planhat_async.jobs.entries import Entry, Run
-from planhat_async.jobs.private_files import make_private
+from planhat_async.jobs.files.private_files import make_private
 from planhat_async.jobs.process_lock import LockedError, ProcessLock
 from planhat_async.jobs.schema import APPLICATION_ID, SCHEMA_VERSION, create_tables, dicts, entry_of, is_empty
 

@@ -14,7 +14,7 @@ from planhat_async.jobs.entries import ResendPolicy, unrecorded
 from planhat_async.jobs.job_identity import IDS, Source, job_of, refuse_other_job
 from planhat_async.jobs.journal import Journal, next_run
 from planhat_async.jobs.ledger import JournalLedger
-from planhat_async.jobs.lookups import placeholder
+from planhat_async.jobs.mapping.lookups import placeholder
 from planhat_async.jobs.resolved_rows import finder, lookups_of, resolved_rows
 from planhat_async.repositories import UpsertOptions, Upserts
 from planhat_async.results import ChunkResult, Outcome, UpsertResult

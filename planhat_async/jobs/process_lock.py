@@ -13,7 +13,7 @@ from pathlib import Path
 
 import attrs
 
-from planhat_async.jobs.private_files import make_private
+from planhat_async.jobs.files.private_files import make_private
 
 _BUSY_SECONDS = 0.2
 """Longer than another process takes to store its id."""

@@ -11,10 +11,10 @@ from typing import Self
 from planhat_async._convert import printable
 from planhat_async.batching.request_failures import refuses_everything
 from planhat_async.jobs.entries import ChunkState, Entry
-from planhat_async.jobs.exports import refuse_to_overwrite, whole_file
-from planhat_async.jobs.inputs import identity_of
-from planhat_async.jobs.mapping import SourceError
-from planhat_async.jobs.sources import FileSource
+from planhat_async.jobs.files.file_source import FileSource
+from planhat_async.jobs.files.steady_file import identity_of
+from planhat_async.jobs.files.whole_file import refuse_to_overwrite, whole_file
+from planhat_async.jobs.source_error import SourceError
 from planhat_async.results import ChunkResult, Outcome, Problem
 
 REJECTED = (Outcome.REJECTED, Outcome.INVALID, Outcome.DROPPED)

@@ -8,10 +8,10 @@ from functools import partial
 from typing import Any
 
 from planhat_async.errors import PlanhatError
+from planhat_async.jobs.files.file_source import FileSource
+from planhat_async.jobs.files.threaded_source import ThreadedSource
 from planhat_async.jobs.job_identity import Source
-from planhat_async.jobs.lookups import FindId, IdTable, Lookup, with_ids
-from planhat_async.jobs.sources import FileSource
-from planhat_async.jobs.threaded_source import ThreadedSource
+from planhat_async.jobs.mapping.lookups import FindId, IdTable, Lookup, with_ids
 from planhat_async.repositories import KeyLookup
 from planhat_async.session import Session
 

@@ -12,8 +12,9 @@ import attrs
 from planhat_async._convert import decode_json, encode_json, printable
 from planhat_async.errors import DecodeError, NotFoundError, PermissionDeniedError, StatusError
 from planhat_async.jobs.export_checkpoint import ExportCheckpoint
-from planhat_async.jobs.exports import checkpoint_of, export_records, part_of, whole_file, writer_class
-from planhat_async.jobs.file_formats import Format
+from planhat_async.jobs.exports import checkpoint_of, export_records, writer_class
+from planhat_async.jobs.files.formats import Format
+from planhat_async.jobs.files.whole_file import part_of, whole_file
 from planhat_async.repositories import Lists
 from planhat_async.session import Session
 

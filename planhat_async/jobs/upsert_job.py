@@ -36,8 +36,8 @@ from planhat_async.jobs.job_identity import IDS, Source, job_of, refuse_other_jo
 from planhat_async.jobs.journal import Journal, next_run
 from planhat_async.jobs.journal_file import JournalError
 from planhat_async.jobs.ledger import JournalLedger
-from planhat_async.jobs.mapping import SourceError
 from planhat_async.jobs.resolved_rows import finder, lookups_of, read_ids, resolved_rows
+from planhat_async.jobs.source_error import SourceError
 from planhat_async.repositories import UpsertOptions, Upserts
 from planhat_async.repositories.upserts import horizon_reader_of
 from planhat_async.results import ChunkResult, UpsertResult

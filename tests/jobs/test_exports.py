@@ -22,17 +22,10 @@ from pyarrow import parquet as pq
 from planhat_async import Model, Notes, RateLimits, Session, Tasks, Tickets, repositories
 from planhat_async._convert import fields_of
 from planhat_async.jobs.export_checkpoint import ExportCheckpoint
-from planhat_async.jobs.exports import (
-    MissingExtraError,
-    checkpoint_of,
-    export_records,
-    format_of,
-    part_named,
-    whole_file,
-    writer_class,
-)
-from planhat_async.jobs.parquet import ParquetWriter
-from planhat_async.jobs.writers import CsvWriter, ExportWriter, JsonlWriter
+from planhat_async.jobs.exports import MissingExtraError, checkpoint_of, export_records, format_of, writer_class
+from planhat_async.jobs.files.parquet_writer import ParquetWriter
+from planhat_async.jobs.files.whole_file import part_named, whole_file
+from planhat_async.jobs.files.writers import CsvWriter, ExportWriter, JsonlWriter
 from planhat_async.models import Ticket
 from planhat_async.records import ArchivedFilter
 from planhat_async.sandbox import Sandbox
@@ -393,7 +386,7 @@ def test_each_format_has_a_writer() -> None:
 
 def test_a_missing_package_is_reported_with_its_installation(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parquet requires an extra."""
-    monkeypatch.delitem(sys.modules, "planhat_async.jobs.parquet")
+    monkeypatch.delitem(sys.modules, "planhat_async.jobs.files.parquet_writer")
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(
         MissingExtraError, match=r"Parquet needs one more package: pip install 'planhat-async\[parquet\]'"
@@ -403,8 +396,8 @@ def test_a_missing_package_is_reported_with_its_installation(monkeypatch: pytest
 
 def test_another_missing_module_raises_its_own_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error is raised unchanged."""
-    monkeypatch.delitem(sys.modules, "planhat_async.jobs.parquet")
-    monkeypatch.setitem(sys.modules, "planhat_async.jobs.writers", None)
+    monkeypatch.delitem(sys.modules, "planhat_async.jobs.files.parquet_writer")
+    monkeypatch.setitem(sys.modules, "planhat_async.jobs.files.writers", None)
     with pytest.raises(ModuleNotFoundError, match="writers"):
         writer_class("parquet")
 

@@ -12,9 +12,11 @@ from pyarrow import parquet
 
 from planhat_async.errors import AuthenticationError, BadRequestError
 from planhat_async.jobs.entries import ChunkState, Entry, Group
-from planhat_async.jobs.mapping import REASON_COLUMN, FieldMapping, SourceError
+from planhat_async.jobs.files.file_source import STANDARD_INPUT, FileSource
+from planhat_async.jobs.mapping.field_mapping import FieldMapping
+from planhat_async.jobs.reason_column import REASON_COLUMN
 from planhat_async.jobs.rejects import Rejects
-from planhat_async.jobs.sources import STANDARD_INPUT, FileSource
+from planhat_async.jobs.source_error import SourceError
 from planhat_async.models import Ticket
 from planhat_async.results import ChunkResult, Outcome, Problem, Unreadable
 

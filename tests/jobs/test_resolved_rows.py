@@ -14,7 +14,7 @@ from made_ids import id_of
 
 from planhat_async import Companies, Company, Notes, PlanhatError, Session, Tickets, UpsertResult
 from planhat_async.jobs import FieldMapping, FileSource, JournalError, Lookup, ThreadedSource
-from planhat_async.jobs.lookups import LookupValue
+from planhat_async.jobs.mapping.lookups import LookupValue
 from planhat_async.jobs.plan import plan_upsert
 from planhat_async.jobs.resolved_rows import resolved_rows
 from planhat_async.jobs.upsert_job import UpsertJob, run_upsert

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planhat_async._convert import fields_of
-from planhat_async.jobs.mapping import FieldMapping
-from planhat_async.jobs.mapping_files import MappingFile
-from planhat_async.jobs.mapping_proposal import MappingProposal
+from planhat_async.jobs.mapping.field_mapping import FieldMapping
+from planhat_async.jobs.mapping.mapping_file import MappingFile
+from planhat_async.jobs.mapping.mapping_proposal import MappingProposal
 from planhat_async.models import EndUsers, LineItems, Tasks, Tickets
 from planhat_async.repositories import Repository, Upserts
 

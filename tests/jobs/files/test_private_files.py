@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from planhat_async.jobs.exports import checkpoint_of, whole_file
+from planhat_async.jobs.exports import checkpoint_of
+from planhat_async.jobs.files.private_files import create_private, make_private, reopen_private
+from planhat_async.jobs.files.whole_file import whole_file
 from planhat_async.jobs.journal import Journal
-from planhat_async.jobs.private_files import create_private, make_private, reopen_private
 from planhat_async.models import Tickets
 from planhat_async.sandbox import Sandbox
 

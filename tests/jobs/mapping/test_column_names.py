@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from planhat_async.jobs.column_names import ColumnNames
-from planhat_async.jobs.sources import FileSource
+from planhat_async.jobs.files.file_source import FileSource
+from planhat_async.jobs.mapping.column_names import ColumnNames
 
 
 def test_a_source_collects_its_columns(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from planhat_async.jobs.mapping import SourceError
+from planhat_async.jobs.source_error import SourceError
 
 _READ_BYTES = 1 << 17
 """How far a file is read ahead; twice as much is no faster."""

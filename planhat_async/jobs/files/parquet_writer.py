@@ -13,7 +13,7 @@ import pyarrow as pa
 from pyarrow import parquet as pq
 
 from planhat_async._convert import Field, encode_plain, fields_of
-from planhat_async.jobs.writers import ExportWriter, object_in
+from planhat_async.jobs.files.writers import ExportWriter, object_in
 from planhat_async.records import Record
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -17,7 +17,7 @@ from pyarrow import parquet as pq
 
 from planhat_async._convert import fields_of
 from planhat_async.errors import DecodeError
-from planhat_async.jobs.parquet import ParquetWriter
+from planhat_async.jobs.files.parquet_writer import ParquetWriter
 from planhat_async.models import ALL, Task
 from planhat_async.records import Record
 

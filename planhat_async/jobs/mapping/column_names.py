@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from planhat_async.jobs.lookups import Lookup
-from planhat_async.jobs.mapping import REASON_COLUMN
+from planhat_async.jobs.mapping.lookups import Lookup
+from planhat_async.jobs.reason_column import REASON_COLUMN
 
 
 class ColumnNames:

@@ -9,8 +9,8 @@ from typing import Any
 
 import attrs
 
-from planhat_async.jobs.lookups import Lookup
-from planhat_async.jobs.mapping import SourceError
+from planhat_async.jobs.mapping.lookups import Lookup
+from planhat_async.jobs.source_error import SourceError
 
 _TABLES = ("columns", "constants", "dates")
 _LOOKUP = ("field", "lookup", "by")

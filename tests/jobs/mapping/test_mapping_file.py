@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from planhat_async.jobs.lookups import Lookup
-from planhat_async.jobs.mapping import FieldMapping, SourceError
-from planhat_async.jobs.mapping_files import MappingFile
+from planhat_async.jobs.mapping.field_mapping import FieldMapping
+from planhat_async.jobs.mapping.lookups import Lookup
+from planhat_async.jobs.mapping.mapping_file import MappingFile
+from planhat_async.jobs.source_error import SourceError
 from planhat_async.models import Task
 
 WHOLE = """

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from planhat_async.jobs.inputs import SteadyFile
-from planhat_async.jobs.mapping import SourceError
+from planhat_async.jobs.files.steady_file import SteadyFile
+from planhat_async.jobs.source_error import SourceError
 
 HALF_MADE = """
 import importlib, io, pkgutil, sys

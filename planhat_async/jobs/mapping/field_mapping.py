@@ -2,47 +2,31 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, tzinfo
 from hashlib import blake2b
-from typing import Any, Self, get_origin
+from typing import Any, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import attrs
 
 from planhat_async._convert import (
-    Field,
-    decode_json,
     encode_json,
     fields_of,
     spellings_of,
     to_wire,
-    unknown_field,
     write_time,
 )
-from planhat_async.errors import DecodeError
-from planhat_async.jobs.lookups import Lookup, value_to_look_up
+from planhat_async.jobs.mapping.cell_values import checked_text, own_name, value_of
+from planhat_async.jobs.mapping.lookups import Lookup, value_to_look_up
+from planhat_async.jobs.reason_column import REASON_COLUMN
+from planhat_async.jobs.source_error import SourceError
 from planhat_async.models import Company, LeanCompany
 from planhat_async.records import Record
-from planhat_async.records.documentation import documentation_of
 
-_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
-_TRUE = {"true", "yes", "1"}
-_FALSE = {"false", "no", "0"}
 _MAP_FORM, _SET_FORM = "--map field=Column", "--set field=value"
 
 _MISSING = object()
-
-REASON_COLUMN = "not stored because"
-"""The column beside rows to be corrected; ignored when they are sent again."""
-
-
-class SourceError(ValueError):
-    """A file, or the mapping to it, cannot be used.
-
-    Raised before anything is sent, unless the file changes or turns out to be damaged while it is read.
-    """
 
 
 @attrs.frozen(kw_only=True)
@@ -139,7 +123,7 @@ class FieldMapping:
         names: set[str] = set()
         for column in () if self.columns else present:
             try:
-                name = _own_name(self.record, column)
+                name = own_name(self.record, column)
             except ValueError as error:
                 raise SourceError(f"column {column!r}: {error} (say --map FIELD={column!r})") from None
             if name in names or _is_among(name, self.constants):
@@ -151,18 +135,20 @@ class FieldMapping:
         mapped = set(self.columns.values())
         return [column for column in columns if column in mapped or (not mapped and column != REASON_COLUMN)]
 
-    def apply_to_text(self, cells: Mapping[str, str]) -> dict[str, Any]:
-        """The row in these cells, without the empty ones.
+    def apply_to_text(self, cells: Mapping[str, str]) -> dict[str, Any] | None:
+        """The row in these cells, without the empty ones; `None` if all that the mapping uses are blank.
 
         Raises:
             ValueError: A cell does not hold a value of its field.
         """
         row = dict(self.constants)
+        is_blank = True
         for name, column in (self.columns or {name: name for name in self.columns_to_read(cells)}).items():
             if cells[column]:
+                is_blank = is_blank and not cells[column].strip()
                 text = checked_text(cells[column], f"column {column!r}")
                 row[name] = self._value_in(name, text)
-        return _nested(self._marked(row))
+        return None if is_blank else _nested(self._marked(row))
 
     def _value_in(self, name: str, text: str) -> Any:
         """The value of a cell; that of a lookup stays text."""
@@ -190,12 +176,19 @@ class FieldMapping:
             return time.date().isoformat()
         return write_time(time if time.tzinfo else time.replace(tzinfo=self.zone))
 
-    def apply(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The row in these values, without columns that are missing; a constant replaces a value of its field."""
+    def apply(self, values: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The row in these values, without columns that are missing; a constant replaces a value of its field.
+
+        `None` if no column that the mapping uses has a value.
+        """
         if self.columns:
             row = {name: values[column] for name, column in self.columns.items() if column in values}
         else:
-            row = {name: values[name] for name in self.columns_to_read(values) if not self._is_constant(name)}
+            row = {name: values[name] for name in self.columns_to_read(values)}
+        if all(value is None or (isinstance(value, str) and not value.strip()) for value in row.values()):
+            return None
+        if not self.columns:
+            row = {name: value for name, value in row.items() if not self._is_constant(name)}
         for name in self.dates.keys() - self.lookups.keys():
             if isinstance(row.get(name), str):
                 row[name] = self._time_of(name, row[name])
@@ -216,63 +209,6 @@ def _check_lookup(record: type[Record], name: str, lookup: Lookup, columns: Mapp
         raise SourceError(f"lookups: {record.__name__}.{name} does not hold one id, so nothing can be looked up for it")
 
 
-def value_of(record: type[Record], name: str, text: str) -> Any:
-    """The value that a text stands for: true/false, numbers, lists split at commas, JSON for anything nested.
-
-    Raises:
-        ValueError: It is not a value of the field; the message names the field.
-    """
-    if name.startswith("custom."):
-        return text
-    field = fields_of(record)[_own_name(record, name)]
-    try:
-        return _parse(field, text)
-    except (ValueError, DecodeError):
-        names = {bool: "true or false", int: "a whole number", float: "a number", date: "a day"}
-        expected = names.get(field.type, "a JSON object" if get_origin(field.type) is dict else "a JSON list")
-        raise ValueError(f"{field.name}: {text[:80]!r} is not {expected}") from None
-
-
-def _parse(field: Field, text: str) -> Any:
-    if field.type is date and text.isascii() and text.isdigit() and len(text) < len("20260105"):
-        return field.check(int(text))  # days since 1970-01-01, as an export has them
-    if field.type in (str, datetime, date, Any):
-        return text
-    if field.type is bool:
-        if text.lower() not in _TRUE | _FALSE:
-            raise ValueError(text)
-        return text.lower() in _TRUE
-    if field.type in (int, float):
-        if not _NUMBER.fullmatch(text):
-            raise ValueError(text)
-        return field.check(field.type(text))
-    if field.type == list[str] and not text.lstrip().startswith("["):
-        return [part.strip() for part in text.split(",") if part.strip()]
-    value = decode_json(text.encode())
-    if not isinstance(value, dict if get_origin(field.type) is dict else list):
-        raise ValueError(text)  # noqa: TRY004 - the text is wrong, not its type
-    return value
-
-
-def _own_name(record: type[Record], name: str) -> str:
-    """A field's own name from either spelling; `custom.NAME` as it is.
-
-    Raises:
-        ValueError: The field is unknown, or Planhat fills it in: it would drop the value silently.
-    """
-    if name.startswith("custom."):
-        if not name.removeprefix("custom.").strip():
-            raise ValueError(f"{name!r} names no custom field")
-        return name
-    field = spellings_of(record).get(name)
-    if field is None:
-        raise ValueError(unknown_field(record, name))
-    if not field.is_writable:
-        meaning = documentation_of(record).get(field.name, "").rstrip(".")
-        raise ValueError(f"{record.__name__}.{field.name} is filled in by Planhat: {meaning}")
-    return field.name
-
-
 def _split(texts: Iterable[str], form: str) -> Iterator[tuple[str, str, str]]:
     """Each `name=value` text in quotes, its name and its value."""
     for text in texts:
@@ -291,7 +227,7 @@ def _by_field(record: type[Record], given: Iterable[tuple[str, str, Any]], what:
     found: dict[str, Any] = {}
     for where, name, value in given:
         try:
-            field = _own_name(record, name)
+            field = own_name(record, name)
         except ValueError as error:
             raise SourceError(f"{where}: {error}") from None
         if field in found:
@@ -329,16 +265,3 @@ def _nested(row: dict[str, Any]) -> dict[str, Any]:
             raise ValueError("custom is not a JSON object")
         row["custom"] = {**held, **custom}
     return row
-
-
-def checked_text(text: str, where: str) -> str:
-    """The text.
-
-    Raises:
-        ValueError: It has bytes of another encoding or a NUL; the message begins with `where`.
-    """
-    if "\0" in text:
-        raise ValueError(f"{where} holds a NUL character")
-    if not text.isascii() and any("\udc80" <= character <= "\udcff" for character in text):
-        raise ValueError(f"{where} holds bytes of another encoding")
-    return text

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from planhat_async._convert import fields_of
 from planhat_async.errors import DecodeError
-from planhat_async.jobs.writers import CsvWriter, JsonlWriter
+from planhat_async.jobs.files.writers import CsvWriter, JsonlWriter
 from planhat_async.models import ALL, Ticket
 from planhat_async.records import Record
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterable, Mappin
 from contextlib import suppress
 from typing import Any, TypeAlias
 
-from planhat_async.jobs.lookups import Lookup
+from planhat_async.jobs.mapping.lookups import Lookup
 
 _Batch: TypeAlias = list[Any] | BaseException
 """A batch of rows; an empty one at the end of the source, or the error that ended it."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from planhat_async.jobs.threaded_source import ThreadedSource
+from planhat_async.jobs.files.threaded_source import ThreadedSource
 
 
 class Source:

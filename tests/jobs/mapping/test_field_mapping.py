@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planhat_async.jobs.mapping import FieldMapping, SourceError, value_of
+from planhat_async.jobs.mapping.cell_values import value_of
+from planhat_async.jobs.mapping.field_mapping import FieldMapping
+from planhat_async.jobs.source_error import SourceError
 from planhat_async.models import Task, Ticket
 from planhat_async.records import Record
 
@@ -208,6 +210,7 @@ def test_an_empty_cell_has_no_value() -> None:
     """A CSV cannot omit a value in another way; a constant stays."""
     mapping = FieldMapping(record=Ticket, constants={"source": "csv"})
     assert mapping.apply_to_text({"title": "", "status": "open"}) == {"source": "csv", "status": "open"}
+    assert mapping.apply_to_text({"title": "", "status": ""}) is None
 
 
 def test_a_cell_with_bytes_of_another_encoding_is_refused() -> None:
@@ -225,8 +228,8 @@ def test_a_cell_with_bytes_of_another_encoding_is_refused() -> None:
         ({}, {"sourceId": "1", "Other": 2}, {"sourceId": "1", "Other": 2}),
         (ACME, {"company_external_id": "foo", "Other": 2}, {"company_external_id": "acme", "Other": 2}),
         (ACME, {"companyExternalId": "foo", "Other": 2}, {"company_external_id": "acme", "Other": 2}),
-        (GOLD, {}, {"custom": {"Plan": "Gold"}}),
-        (GOLD, {"custom": None}, {"custom": {"Plan": "Gold"}}),
+        (GOLD, {}, None),
+        (GOLD, {"custom": None, "title": ""}, None),
         (GOLD, {"custom": {"Seats": 5}}, {"custom": {"Seats": 5, "Plan": "Gold"}}),
         (GOLD, {"custom": {"Plan": "Tin", "Seats": 5}}, {"custom": {"Plan": "Gold", "Seats": 5}}),
         (GOLD_ALONE, {"custom": {"Plan": "Tin", "Seats": 5}}, {"custom": {"Plan": "Gold"}}),
@@ -234,9 +237,12 @@ def test_a_cell_with_bytes_of_another_encoding_is_refused() -> None:
     ],
 )  # fmt: skip
 def test_a_row_consists_of_values_and_constants(
-    options: dict[str, Any], values: dict[str, Any], row: dict[str, Any]
+    options: dict[str, Any], values: dict[str, Any], row: dict[str, Any] | None
 ) -> None:
-    """Values keep their types and `null`; a constant replaces the value of its field, even all of `custom`."""
+    """Values keep their types and `null`; a constant replaces the value of its field, even all of `custom`.
+
+    Where no column has a value, there is no row.
+    """
     assert FieldMapping.parse(Ticket, **options).apply(values) == row
 
 

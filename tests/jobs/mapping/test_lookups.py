@@ -8,8 +8,9 @@ import pytest
 from made_ids import id_of
 
 from planhat_async._convert import encode_plain
-from planhat_async.jobs.lookups import IdTable, Lookup, LookupValue, digest_of_value, placeholder, with_ids
-from planhat_async.jobs.mapping import FieldMapping, SourceError
+from planhat_async.jobs.mapping.field_mapping import FieldMapping
+from planhat_async.jobs.mapping.lookups import IdTable, Lookup, LookupValue, digest_of_value, placeholder, with_ids
+from planhat_async.jobs.source_error import SourceError
 from planhat_async.models import Company, Ticket
 from planhat_async.records import Record
 from planhat_async.records.keys import is_record_id
@@ -56,11 +57,12 @@ def test_a_lookup_is_described_in_one_spelling() -> None:
 )
 def test_a_column_of_keys_becomes_values_to_look_up(cell: Any, row: dict[str, Any]) -> None:
     """A blank value is missing, as without a lookup; null empties the field."""
-    mapping = FieldMapping.parse(Ticket, columns={"companyId": "Account"}, lookups={"company_id": BY_EXTERNAL_ID})
-    assert mapping.apply({"Account": cell}) == row
-    assert mapping.apply({}) == {}
+    columns = {"companyId": "Account", "title": "Subject"}
+    mapping = FieldMapping.parse(Ticket, columns=columns, lookups={"company_id": BY_EXTERNAL_ID})
+    assert mapping.apply({"Account": cell, "Subject": "A"}) == row | {"title": "A"}
+    assert mapping.apply({"Subject": "A"}) == {"title": "A"}
     if isinstance(cell, str):
-        assert mapping.apply_to_text({"Account": cell}) == row
+        assert mapping.apply_to_text({"Account": cell, "Subject": "A"}) == row | {"title": "A"}
 
 
 @pytest.mark.parametrize("value", [42.0, True, ["acme"]])

@@ -7,8 +7,9 @@ from typing import Any, Self
 
 import attrs
 
-from planhat_async.jobs.lookups import Lookup
-from planhat_async.jobs.mapping import SourceError, checked_text
+from planhat_async.jobs.mapping.cell_values import checked_text
+from planhat_async.jobs.mapping.lookups import Lookup
+from planhat_async.jobs.source_error import SourceError
 
 _NAMES = ("_id", "id")
 _FORM = "--map id=COLUMN"

@@ -1,0 +1,1 @@
+"""Files of records: their bytes, and the formats of their rows."""

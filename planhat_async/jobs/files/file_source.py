@@ -1,0 +1,226 @@
+"""Rows from files, one at a time.
+
+A row that cannot be read does not end the file: it becomes an `Unreadable`, which counts as invalid, and the rows
+after it are read.
+"""
+
+from __future__ import annotations
+
+import itertools
+import stat
+import sys
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO, TypeAlias
+
+from planhat_async.jobs.files.csv_reader import CsvReader
+from planhat_async.jobs.files.formats import SUFFIXES, SourceFormat, implied_format
+from planhat_async.jobs.files.id_reader import IdReader
+from planhat_async.jobs.files.jsonl_reader import JsonlReader
+from planhat_async.jobs.files.parquet_reader import ParquetReader
+from planhat_async.jobs.files.row_reader import RowReader
+from planhat_async.jobs.files.steady_file import SteadyFile, unpacked
+from planhat_async.jobs.mapping.column_names import ColumnNames
+from planhat_async.jobs.mapping.field_mapping import FieldMapping
+from planhat_async.jobs.mapping.key_column import KeyColumn
+from planhat_async.jobs.mapping.lookups import Lookup
+from planhat_async.jobs.source_error import SourceError
+from planhat_async.results import Unreadable
+
+STANDARD_INPUT = Path("-")
+_Row: TypeAlias = dict[str, Any] | Unreadable
+
+
+class FileSource:
+    """The rows of a CSV, JSONL or Parquet file, as mappings of fields; one that ends in `.gz` is unpacked.
+
+    With the format `ids`, each line is a row with an `id`; blank lines, and lines that begin with #, are ignored. The
+    file must not change while it is read.
+
+    Args:
+        path: The file; `-` is standard input, which can be read once, and not be Parquet.
+        mapping: Which column goes to which field, or has the keys of records; or what collects the columns.
+        format: By default as the file's suffix says.
+        encoding: Of CSV; a byte order mark is understood. JSONL is UTF-8.
+
+    Raises:
+        SourceError: The file is missing, or its suffix implies no format.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        mapping: FieldMapping | KeyColumn | ColumnNames,
+        *,
+        format: SourceFormat | None = None,  # noqa: A002 - its usual name
+        encoding: str = "utf-8",
+    ) -> None:
+        self.path = path
+        self.is_standard_input: bool = path == STANDARD_INPUT
+        with suppress(OSError):  # reported below
+            if path.is_dir():
+                raise SourceError(f"{path} is a directory: name a file in it")
+        self.format: SourceFormat = _checked_format(path, format)
+        self._mapping = mapping
+        self._encoding = encoding
+        self._raw: SteadyFile | None = None
+        self._reader: RowReader | None = None
+        self.rows_read: int = 0
+        """Number of rows read, also by earlier iterations."""
+        self.n_blank: int = 0
+        """Number of rows left out by the last iteration, because no column that the mapping uses has a value."""
+        self._begun: Iterator[_Row] | None = None
+        self.total_bytes: int | None = None
+        try:
+            "".encode(self._encoding)
+            if self.is_standard_input:
+                return
+            found = path.stat()
+        except LookupError:
+            raise SourceError(f"unknown encoding {encoding!r}") from None
+        except OSError as error:
+            raise SourceError(f"{path}: {error.strerror}") from None
+        if not stat.S_ISREG(found.st_mode):
+            # It is read twice: once to refuse what does not fit, before anything is sent.
+            raise SourceError(f"{path} is not a regular file: a pipe's rows must be in a file first")
+        self.total_bytes = found.st_size
+
+    @property
+    def bytes_read(self) -> int:
+        """How far into the file the reader is, a buffer ahead."""
+        if self._reader is not None and self._reader.share_read is not None:
+            return round(self._reader.share_read * (self.total_bytes or 0))
+        if self._raw is None or self.is_standard_input:
+            return 0
+        return (self.total_bytes or 0) if self._raw.closed else self._raw.tell()
+
+    @property
+    def lookups(self) -> Mapping[str, Lookup]:
+        """The lookups of the mapping, by field: a job finds the ids; the rows here hold a `LookupValue` each."""
+        return self._mapping.lookups
+
+    def __iter__(self) -> Iterator[_Row]:
+        begun, self._begun = self._begun, None
+        return self._rows() if begun is None else begun
+
+    def description(self) -> dict[str, Any]:
+        """Facts that must be the same in a rerun; the rows themselves are compared chunk by chunk."""
+        return {"format": self.format, "bytes": self.total_bytes, **self._mapping.description()}
+
+    def check_beginning(self) -> None:
+        """Read the file's beginning, and refuse a file that does not fit before anything is sent.
+
+        Raises:
+            SourceError: The file cannot be read, or its columns do not fit the mapping.
+        """
+        rows = iter(self)
+        first = next(rows, None)
+        if self.is_standard_input:
+            # It cannot be read a second time.
+            self._begun = itertools.chain([] if first is None else [first], rows)
+
+    def copy(self, reasons: Iterable[tuple[int, str]], out: BinaryIO) -> None:
+        """Copy rows, by their positions in ascending order, each with a reason, in the source's own format.
+
+        A line that cannot be read as a row is copied unchanged, as far as the format allows it.
+        """
+        with self._opened() as reader, reader.copying(out) as copy_row:
+            wanted = iter(reasons)
+            position, reason = next(wanted, (-1, ""))
+            for number, _ in enumerate(self._fitted(reader)):
+                if number == position:
+                    copy_row(reason)
+                    position, reason = next(wanted, (-1, ""))
+
+    def _rows(self) -> Generator[_Row, None, None]:
+        with self._opened() as reader:
+            for row in self._fitted(reader):
+                self.rows_read += 1
+                yield row
+
+    def _fitted(self, reader: RowReader) -> Iterator[_Row]:
+        """The rows of an open file, fitted to the model."""
+        mapping, columns = self._mapping, reader.columns
+        self.n_blank = 0
+        if columns is not None:
+            mapping.check_columns(columns)
+        fit = mapping.apply_to_text if reader.holds_text else mapping.apply
+        for where, read in reader.rows(None if columns is None else mapping.columns_to_read(columns)):
+            try:
+                row: _Row | None = fit(read())
+            except ValueError as error:
+                row = Unreadable(f"{where}: {error}")
+            if row is None:
+                self.n_blank += 1
+            else:
+                yield row
+
+    @contextmanager
+    def _opened(self) -> Iterator[RowReader]:
+        """The open file; errors about it name it."""
+        try:
+            with self._reader_opened() as reader:
+                self._reader = reader
+                yield reader
+        except SourceError as error:
+            name = str(self.path)
+            raise error if name in str(error) else SourceError(f"{name}: {error}") from None
+
+    @contextmanager
+    def _reader_opened(self) -> Iterator[RowReader]:
+        if self.format == "parquet":
+            with closing(ParquetReader(self.path)) as parquet:
+                yield parquet
+            return
+        with self._bytes() as file, closing(self._reader_of(file)) as reader:
+            yield reader
+
+    def _reader_of(self, file: BinaryIO) -> RowReader:
+        if self.format == "csv":
+            return CsvReader(file, encoding=self._encoding)
+        return JsonlReader(file) if self.format == "jsonl" else IdReader(file)
+
+    @contextmanager
+    def _bytes(self) -> Iterator[BinaryIO]:
+        if self.is_standard_input:
+            with _standard_input() as file:
+                yield file
+            return
+        try:
+            self._raw = SteadyFile(self.path)
+        except OSError as error:
+            raise SourceError(error.strerror) from None
+        with self._raw as raw, unpacked(self.path, raw) as file:
+            yield file
+
+
+@contextmanager
+def _standard_input() -> Iterator[BinaryIO]:
+    """Standard input, through a new reader: the interpreter's cannot be closed while a thread waits for it."""
+    try:
+        number = sys.stdin.fileno()
+    except (OSError, ValueError):
+        yield sys.stdin.buffer  # replaced by something without a descriptor
+        return
+    with open(number, "rb", closefd=False) as file:
+        yield file
+
+
+def _checked_format(path: Path, given: SourceFormat | None) -> SourceFormat:
+    """The format that is given, or implied by the path.
+
+    Raises:
+        SourceError: The path implies none, or the format cannot be read from it.
+    """
+    is_packed = path.suffix.lower() == ".gz"
+    found = given or implied_format(path)
+    if found is None and path == STANDARD_INPUT:
+        raise SourceError("say how standard input is written, with --format csv or --format jsonl")
+    if found is None:
+        raise SourceError(f"{path}: the name must end in {', '.join(SUFFIXES)}, or the format be given")
+    if found == "parquet" and path == STANDARD_INPUT:
+        raise SourceError("Parquet is read from its end, which standard input does not allow: name a file")
+    if found == "parquet" and is_packed:
+        raise SourceError(f"{path}: Parquet is read from its end, which gzip does not allow: unpack it first")
+    return found

@@ -1,0 +1,56 @@
+"""What a format's reader does: rows in, and a copy of some of them out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, BinaryIO, ClassVar, NamedTuple, TypeAlias
+
+
+class RawRow(NamedTuple):
+    """A row of a file, not yet fitted to a model."""
+
+    where: str
+    """Its place in the file, for messages."""
+    read: Callable[[], Mapping[str, Any]]
+    """Returns the values by their columns; raises `ValueError` with the reason if the row cannot be read."""
+
+
+CopyRow: TypeAlias = Callable[[str], object]
+"""Copies the row that the reader has yielded last, given the reason why it is to be corrected."""
+
+
+class RowReader(ABC):
+    """Reads the rows of a file in one format.
+
+    A row that cannot be read does not end the file, unless nobody can know where the next one begins.
+    """
+
+    holds_text: ClassVar[bool] = False
+    """Whether all values are texts that have to be parsed, and an empty one is a missing value."""
+    columns: list[str] | None = None
+    """The columns that a header or a schema names; `None` if each row names its own."""
+    share_read: float | None = None
+    """How far the reader is, between 0 and 1; `None` if the position in the file says so."""
+
+    @abstractmethod
+    def rows(self, columns: Sequence[str] | None) -> Iterator[RawRow]:
+        """Each row in its order.
+
+        Args:
+            columns: The columns that are used, if `columns` of the reader are known; others may be left out.
+
+        Raises:
+            SourceError: The file is damaged, or has changed since it was opened.
+        """
+
+    @abstractmethod
+    def copying(self, out: BinaryIO) -> AbstractContextManager[CopyRow]:
+        """A function that copies rows to a file in the same format, with their reasons, while `rows` is iterated.
+
+        What cannot be read as a row is copied unchanged, as far as the format allows it.
+        """
+
+    def close(self) -> None:  # noqa: B027 - most readers open nothing themselves
+        """Close what the reader has opened itself."""

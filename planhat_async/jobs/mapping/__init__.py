@@ -1,0 +1,1 @@
+"""The columns of a foreign file as fields of a model."""
