@@ -124,6 +124,7 @@ def test_an_invalid_row_is_reported_in_json(desk: Desk, name: str, content: byte
         "n_problems": 1,
         "problems": [{"row": 2, "key": None, "outcome": "invalid", "reason": reason}],
         "not_stored": {"invalid": [[2, 2]]},
+        "remarks": [],
     }
 
 

@@ -164,6 +164,7 @@ def test_json_has_the_whole_result(capsys: pytest.CaptureFixture[str]) -> None:
         "problems": [{"n_rows": 2, "rows": [[1, 1]], "outcome": "invalid", "reason": "naïve"}],
         "n_problems": 2,
         "not_stored": {"invalid": [[1, 1]]},
+        "remarks": [],
     }
 
 

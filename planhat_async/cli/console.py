@@ -75,10 +75,14 @@ def progress(title: str, *, total: int | None) -> Iterator[Callable[..., None]]:
         yield lambda n_rows, done=None, note="": bar.update(task, rows=n_rows, completed=done, note=note)
 
 
-def show_result(result: UpsertResult, *, seconds: float, ended_by: BaseException | None) -> None:
-    """Print a table of outcomes, the first problems, and what ended the run early."""
+def show_result(
+    result: UpsertResult, *, seconds: float, ended_by: BaseException | None, remarks: Sequence[str] = ()
+) -> None:
+    """Print a table of outcomes, the first problems, remarks on the input, and what ended the run early."""
     show_outcomes(result.counts(), _MEANING, good=STORED, seconds=seconds)
     list_problems(result.problem_groups, result.n_problems, ended_by=ended_by)
+    for remark in remarks:
+        tell(remark)
     if ended_by is not None:
         complain(ended_by)
 
@@ -144,7 +148,12 @@ def pairs(ranges: Iterable[range]) -> list[list[int]]:
 
 
 def print_json(
-    result: UpsertResult, stats: SessionStats | JobCost, *, seconds: float, ended_by: BaseException | None
+    result: UpsertResult,
+    stats: SessionStats | JobCost,
+    *,
+    seconds: float,
+    ended_by: BaseException | None,
+    remarks: Sequence[str] = (),
 ) -> None:
     """Print the result as one JSON object."""
     total = {
@@ -158,12 +167,13 @@ def print_json(
         "n_problems": result.n_problems,
         "problems": [problem_as_json(group, ended_by) for group in result.problem_groups],
         "not_stored": {outcome: pairs(ranges) for outcome, ranges in result.not_stored.items()},
+        "remarks": [*remarks],
     }
     sys.stdout.write(json.dumps(total) + "\n")
 
 
-def show_plan(plan: Plan, *, per_minute: int, as_json: bool) -> None:
-    """Print what an upsert would send."""
+def show_plan(plan: Plan, remarks: Sequence[str], *, per_minute: int, as_json: bool) -> None:
+    """Print what an upsert would send, and remarks on the input."""
     shown: dict[str, object] = {
         "rows": plan.result.rows,
         "invalid": plan.result.invalid,
@@ -184,12 +194,15 @@ def show_plan(plan: Plan, *, per_minute: int, as_json: bool) -> None:
         problems = [problem_as_json(group) for group in plan.result.problem_groups]
         for problem in problems:
             del problem["outcome"]
-        sys.stdout.write(json.dumps(shown | {"not_looked_up": not_looked_up, "problems": problems}) + "\n")
+        shown |= {"not_looked_up": not_looked_up, "problems": problems, "remarks": [*remarks]}
+        sys.stdout.write(json.dumps(shown) + "\n")
         return
     show_numbers("What would be sent", shown)
     list_problems(plan.result.problem_groups, plan.result.n_problems)
     for name in not_looked_up:
         tell(f"{name} is not looked up in a dry run: rows that name no record, or several, count as rows to send")
+    for remark in remarks:
+        tell(remark)
 
 
 def show_numbers(title: str, numbers: Mapping[str, Any]) -> None:

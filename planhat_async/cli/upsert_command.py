@@ -113,7 +113,7 @@ def upsert(
             plan = run(
                 plan_upsert(repository(session), source, journal=journal, resend_unknown=resend_unknown, **options)
             )
-            console.show_plan(plan, per_minute=per_minute, as_json=as_json)
+            console.show_plan(plan, source.remarks, per_minute=per_minute, as_json=as_json)
             sys.stdout.flush()
             raise typer.Exit(NOT_ALL_STORED if plan.result.invalid else 0)
         session = session_for(token_file, base_url, per_minute)
@@ -136,9 +136,9 @@ def _carry_out(session: Session, job: UpsertJob, source: FileSource, rejects: Re
     error, cost = run(_upsert(session, job, source, rejects))
     ended_by = job.result.stopped_by or error
     if as_json:
-        console.print_json(job.result, cost, seconds=cost.seconds, ended_by=ended_by)
+        console.print_json(job.result, cost, seconds=cost.seconds, ended_by=ended_by, remarks=source.remarks)
     else:
-        console.show_result(job.result, seconds=cost.seconds, ended_by=ended_by)
+        console.show_result(job.result, seconds=cost.seconds, ended_by=ended_by, remarks=source.remarks)
     sys.stdout.flush()
     if rejects is not None and rejects.n_rows:
         copy_rejects(rejects, ended_by, has_lost_input=isinstance(error, SourceError), has_journal=job.has_journal)

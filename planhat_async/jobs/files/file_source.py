@@ -104,6 +104,12 @@ class FileSource:
         begun, self._begun = self._begun, None
         return self._rows() if begun is None else begun
 
+    @property
+    def remarks(self) -> list[str]:
+        """What the user should know about the rows read so far, a line each: what was left out or not found."""
+        blank = self.n_blank
+        return [f"{blank:,} blank {'row' if blank == 1 else 'rows'} left out"] if blank else []
+
     def description(self) -> dict[str, Any]:
         """Facts that must be the same in a rerun; the rows themselves are compared chunk by chunk."""
         return {"format": self.format, "bytes": self.total_bytes, **self._mapping.description()}
