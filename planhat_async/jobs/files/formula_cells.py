@@ -14,7 +14,7 @@ _FORMULA = re.compile("[\\s\"'\0]*[=+\\-@\uff1d\uff0b\uff0d\uff20\u2212]|[\t\r\n
 
 def is_formula(text: str) -> bool:
     """Whether a spreadsheet may run a cell with this text."""
-    return _FORMULA.match(text) is not None
+    return not text[:1].isalnum() and _FORMULA.match(text) is not None  # most texts begin with a letter or digit
 
 
 def escaped(text: str) -> str:

@@ -172,7 +172,7 @@ def test_any_records_survive_a_round_trip(records: list[dict[str, Any]]) -> None
 
 
 @pytest.mark.parametrize(("limits", "sizes"), [({"max_rows": 2}, [2, 2, 1]), ({"max_bytes": 25}, [3, 2])])
-def test_row_groups_end_at_rows_and_at_bytes(limits: dict[str, int], sizes: list[int]) -> None:
+def test_row_groups_end_at_rows_and_at_bytes(limits: dict[str, Any], sizes: list[int]) -> None:
     """A row group ends at the limit that is reached first."""
     out = io.BytesIO()
     writer = ParquetWriter(out, Task, **limits)
@@ -277,7 +277,7 @@ def test_nested_values_of_a_custom_field_are_json(value: Any) -> None:
 
 def test_a_value_of_another_type_than_the_first_ones_is_not_lost() -> None:
     """It is in `extra`, by the name of its column."""
-    rows = [{"custom": {"x": 1}}, {"custom": {"x": 2}}, {"custom": {"x": "many"}}]
+    rows: list[dict[str, Any]] = [{"custom": {"x": value}} for value in (1, 2, "many")]
     assert chosen(["custom.x"], *rows, max_rows=2).to_pylist() == [
         {"custom.x": 1.0, "extra": None},
         {"custom.x": 2.0, "extra": None},
