@@ -107,6 +107,9 @@ def values_of(cls: type, field: Field) -> st.SearchStrategy[Any]:
     """Generate values of one field."""
     if attrs.fields_dict(cls)[field.name].metadata.get("holds_ids"):
         return st.lists(st.fixed_dictionaries({"_id": TEXTS}), max_size=2)
+    if field.holds_addresses:
+        addresses = st.sampled_from(["", "ada@x.example", "δ@x.example"])
+        return addresses if field.type is str else st.lists(addresses, max_size=2)
     if field.read is read_day_number:
         return st.integers(-700_000, 2_900_000)
     return st.lists(objects(field.part), max_size=2) if field.part else BY_TYPE[field.type]
@@ -423,9 +426,9 @@ class TestTimesWritten:
         assert read is not None
         assert timedelta() <= time.astimezone(UTC) - read < timedelta(milliseconds=1)
 
-    def test_times_as_text_are_sent_unchanged(self) -> None:
-        """Any form is allowed that contains a zone."""
-        assert to_wire(Note, {"date": "2024-05-31T14:00:00+02:00"}) == {"date": "2024-05-31T14:00:00+02:00"}
+    def test_times_as_text_are_sent_as_planhat_writes_them(self) -> None:
+        """As those that are no text; `test_convert_timestamps.py` has all forms."""
+        assert to_wire(Note, {"date": "2024-05-31T14:00:00+02:00"}) == {"date": "2024-05-31T12:00:00.000Z"}
 
     @pytest.mark.parametrize(
         ("value", "complaint"),
@@ -463,7 +466,7 @@ class TestTimesWritten:
     def test_a_status_may_contain_its_time_as_text(self) -> None:
         """The times of a record may be text when it is written, so these may too."""
         history = [StatusChange(time="2024-05-31T12:00:00Z")]  # type: ignore[arg-type]
-        assert to_wire(Ticket, Ticket(history=history)) == {"history": [{"time": "2024-05-31T12:00:00Z"}]}
+        assert to_wire(Ticket, Ticket(history=history)) == {"history": [{"time": "2024-05-31T12:00:00.000Z"}]}
 
     def test_a_time_before_the_first_is_refused(self) -> None:
         """Year 1 with a zone east of Greenwich is in the year 0 of UTC: it makes only one row invalid."""
@@ -577,7 +580,24 @@ class TestRequirements:
         """Such a row can only update; its keys do not count as fields of a creation."""
         assert requirements_of(FACTS[cls]).check_upsert(wire)[1] is is_partial
 
-    @pytest.mark.parametrize("blank", ["", " \n"])
+    @pytest.mark.parametrize("blank", ["", " \n", "\u00a0", "\u200b\ufeff", "\u3164", "\x00"])
+    @pytest.mark.parametrize("name", ["company_external_id", "companyId"])
+    def test_a_blank_text_is_no_required_value(self, name: str, blank: str) -> None:
+        """Whatever kind of blank it is made of; nothing of it can be seen."""
+        row = to_wire(Note, {name: blank})
+        for check in (requirements_of(Notes.model).check_upsert, requirements_of(Notes.model).check_creation):
+            with pytest.raises(ValueError, match=r"company_id"):
+                check(dict(row))
+
+    @pytest.mark.parametrize("domains", [[], [""], [" ", "\u200b"]])
+    def test_a_list_of_blanks_is_no_required_value(self, domains: list[str]) -> None:
+        """A domain of blanks finds no company."""
+        row = {"sourceId": "1", "email": "a@b.c", "domains": domains}
+        with pytest.raises(ValueError, match=r"^one of company_id, company_external_id or domains is required$"):
+            requirements_of(Tickets.model).check_creation(row)
+        assert requirements_of(Tickets.model).check_upsert(row)[1] is True
+
+    @pytest.mark.parametrize("blank", ["", " \n", "\u00a0", "\u200b\ufeff", "\u3164", "\x00"])
     def test_a_blank_key_is_refused(self, blank: str) -> None:
         """Planhat might match it or create a record with it."""
         with pytest.raises(ValueError, match=r"^source_id must not be blank$"):

@@ -46,5 +46,5 @@ def _objection(text: str) -> str:
     within = [found for found in dict.fromkeys(map(str, _WITHIN.findall(text))) if is_address(found)]
     if len(within) > 1:
         return f"{excerpt_of(text)!r} is more than one e-mail address"
-    hint = f": did you mean {within[0]}?" if within else " such as ada@example.com"
+    hint = f": did you mean {within[0]!r}?" if within else " such as ada@example.com"
     return f"{excerpt_of(text)!r} is not an e-mail address{hint}"

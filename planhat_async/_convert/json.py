@@ -133,10 +133,11 @@ def _plain_object(value: Mapping[Any, Any]) -> dict[str, Any]:
     for key, item in value.items():
         if not isinstance(key, str):
             raise _InexpressibleError(f"a name that is not text, {kind_of(key)}", value)
-        name = key if type(key) is str else own_value(key)
+        name = key if type(key) is str else str.__str__(key)
         items[name] = item if type(item) in _PLAIN_TYPES else _plain(item)
-    is_same = type(value) is dict and all(map(is_, items, value)) and all(map(is_, items.values(), value.values()))
-    return value if is_same else items  # type: ignore[return-value] - it is a dict
+    if type(value) is dict and all(map(is_, items, value)) and all(map(is_, items.values(), value.values())):
+        return value
+    return items
 
 
 def _in_words(value: Any) -> str:

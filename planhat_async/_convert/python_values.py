@@ -23,7 +23,7 @@ _LARGEST_EXPONENT = 308
 _MISSING_TYPES = {"NaTType": "NaT", "NAType": "NA"}
 """What pandas has in place of a value, by the name of its type."""
 _NOUNS = {"text or a whole number": "text", "true or false": "truth value"}
-_KINDS = {
+_KINDS: dict[type, str] = {
     str: "text",
     bool: "true or false",
     int: "a whole number",
@@ -32,7 +32,7 @@ _KINDS = {
     datetime: "a time",
     type(None): "nothing",
 }
-_HINTS = {
+_HINTS: dict[type, str] = {
     bytes: "bytes: decode them",
     set: "a set: it has no order, sort it into a list",
     frozenset: "a set: it has no order, sort it into a list",
@@ -87,17 +87,18 @@ def _plain_time(time: datetime) -> datetime:
 
 def _number_of(decimal: Decimal) -> int | float:
     """The number with the same digits."""
-    if not decimal.is_finite():
-        return float("nan") if decimal.is_nan() else float(decimal)
+    exponent = decimal.as_tuple().exponent
+    if isinstance(exponent, str):
+        return math.nan if decimal.is_nan() else float(decimal)
     is_large = decimal.adjusted() > _LARGEST_EXPONENT
-    if not is_large and decimal.as_tuple().exponent >= 0:  # type: ignore[operator] - of a finite one it is a number
+    if exponent >= 0 and not is_large:
         return int(decimal)
     number = float(decimal)
     if Decimal(repr(number)) == decimal:
         return number
     if not is_large and decimal == (whole := int(decimal)):
         return whole
-    raise ValueError(f"{decimal} has more digits than a number keeps: round it")
+    raise ValueError(f"{excerpt_of(str(decimal))!r} has more digits than a number keeps: round it")
 
 
 _CONVERSIONS: dict[type, Callable[[Any], Any]] = {
@@ -145,7 +146,7 @@ def _float_held_by(scalar: Any, held: Any) -> Any:
         return held
     number = float(scalar)
     if number != scalar and not math.isnan(number):
-        raise ValueError(f"{scalar} has more digits than a number keeps: round it")
+        raise ValueError(f"{excerpt_of(str(scalar))!r} has more digits than a number keeps: round it")
     return number
 
 
