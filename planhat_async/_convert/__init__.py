@@ -15,10 +15,11 @@ from planhat_async._convert.json import (
 from planhat_async._convert.pages import row_ids, split_rows
 from planhat_async._convert.records import decode_record
 from planhat_async._convert.requirements import Requirements, requirements_of
-from planhat_async._convert.row_converter import RowConverter, row_converter, to_wire
+from planhat_async._convert.row_converter import RowConverter, encode_row, row_converter, to_wire
 from planhat_async._convert.successes import acknowledgement_in, deleted_in, record_in, record_or_sent, says_error
-from planhat_async._convert.text import printable
-from planhat_async._convert.values import read_time, type_in_words, write_time
+from planhat_async._convert.text import is_blank, printable
+from planhat_async._convert.timestamps import check_day, check_time, read_time, write_time
+from planhat_async._convert.values import type_in_words
 
 __all__ = [
     "IDS_ONLY",
@@ -28,14 +29,18 @@ __all__ = [
     "Requirements",
     "RowConverter",
     "acknowledgement_in",
+    "check_day",
+    "check_time",
     "decode_json",
     "decode_record",
     "deleted_in",
     "encode_json",
     "encode_plain",
+    "encode_row",
     "excerpt",
     "fields_of",
     "fingerprint_fields",
+    "is_blank",
     "printable",
     "read_time",
     "record_in",

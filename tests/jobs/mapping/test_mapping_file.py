@@ -92,7 +92,7 @@ def test_a_time_of_another_form_is_refused(tmp_path: Path) -> None:
         (LOOKUP.format("companies", "name") + '\nB = "company_id"', "m.toml: two columns go to company_id"),
         ('[columns]\nA = "sorce_id"', "--map: Task has no field 'sorce_id'"),
         ('[constants]\nsorce_id = "1"', "constants: Task has no field 'sorce_id'"),
-        ("[constants]\naction = 1", "--set: action: text, not a whole number"),
+        ("[constants]\naction = 1.5", "--set: action: text or a whole number, not the number 1.5"),
         ('[columns]\nA = "action"\n[constants]\naction = "1"', "action is given twice: by --map and by --set"),
         ('[dates]\nstart_time = "%Y"', 'the format of start_time names no zone: give one, as time_zone = "UTC"'),
         ('time_zone = "Mars"', "time_zone: there is no zone 'Mars'"),
