@@ -62,7 +62,24 @@ Maps = Annotated[
 ]
 Constants = Annotated[list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="A value for all rows.")]
 InputFormat = Annotated[FileFormat | None, typer.Option("--format", help="By default the file's suffix.")]
-Encoding = Annotated[str, typer.Option(help="The encoding of a CSV file.")]
+Encoding = Annotated[
+    str,
+    typer.Option(help="The encoding of a CSV file, such as cp1252; a byte order mark takes precedence."),
+]
+Delimiter = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CHARACTER",
+        help="What separates the columns of CSV, or tab. By default the header shows which of , ; tab | it is.",
+    ),
+]
+Escape = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CHARACTER",
+        help="What stands before quotes within cells of CSV, or backslash. By default these quotes are doubled.",
+    ),
+]
 TokenFile = Annotated[Path | None, typer.Option(help="A file with the token, instead of PLANHAT_API_TOKEN.")]
 BaseUrl = Annotated[str | None, typer.Option(help="Planhat's URL in your region, instead of PLANHAT_BASE_URL.")]
 PerMinute = Annotated[int, typer.Option(min=1, help=f"Calls a minute; Planhat's own limit is {DEFAULT_PER_MINUTE}.")]

@@ -22,7 +22,9 @@ from planhat_async.cli.parameters import (
     BaseUrl,
     Concurrency,
     Constants,
+    Delimiter,
     Encoding,
+    Escape,
     InputFormat,
     Maps,
     PerMinute,
@@ -54,6 +56,8 @@ def upsert(
     set_: Constants = None,
     format_: InputFormat = None,
     encoding: Encoding = "utf-8",
+    delimiter: Delimiter = None,
+    escape: Escape = None,
     journal: Annotated[
         Path | None, typer.Option(metavar="JOB.db", help="Record what was sent, to resume after an interruption.")
     ] = None,
@@ -105,7 +109,14 @@ def upsert(
             refuse_alone("--verify-by", **{"--verify-wait": verify_wait != DEFAULTS.verify_wait})
         repository = UPSERTED[model]
         mapping = mapping_of(repository.model.record, map_ or [], set_ or [])
-        source = FileSource(file, mapping, format=None if format_ is None else format_.value, encoding=encoding)
+        source = FileSource(
+            file,
+            mapping,
+            format=None if format_ is None else format_.value,
+            encoding=encoding,
+            delimiter=delimiter,
+            escape=escape,
+        )
         source.check_beginning()
         options: UpsertOptions = {"chunk_size": chunk_size, "verify_by": verify_by or (), "verify_wait": verify_wait}
         if dry_run:

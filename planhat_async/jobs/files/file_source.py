@@ -14,13 +14,15 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
+from planhat_async.jobs.files.csv_dialect import named_delimiter, named_escape
 from planhat_async.jobs.files.csv_reader import CsvReader
-from planhat_async.jobs.files.formats import SUFFIXES, SourceFormat, implied_format
+from planhat_async.jobs.files.formats import SOURCE_SUFFIXES, SourceFormat, implied_delimiter, implied_format
 from planhat_async.jobs.files.id_reader import IdReader
 from planhat_async.jobs.files.jsonl_reader import JsonlReader
 from planhat_async.jobs.files.parquet_reader import ParquetReader
 from planhat_async.jobs.files.row_reader import RowReader
 from planhat_async.jobs.files.steady_file import SteadyFile, unpacked
+from planhat_async.jobs.files.text_encoding import normalised
 from planhat_async.jobs.mapping.column_names import ColumnNames
 from planhat_async.jobs.mapping.field_mapping import FieldMapping
 from planhat_async.jobs.mapping.key_column import KeyColumn
@@ -42,10 +44,14 @@ class FileSource:
         path: The file; `-` is standard input, which can be read once, and not be Parquet.
         mapping: Which column goes to which field, or has the keys of records; or what collects the columns.
         format: By default as the file's suffix says.
-        encoding: Of CSV; a byte order mark is understood. JSONL is UTF-8.
+        encoding: Of CSV; a byte order mark takes precedence. JSONL is UTF-8.
+        delimiter: What separates the columns of CSV: one character, or `tab`. By default the header shows it, or the
+            suffix `.tsv`.
+        escape: The character before quotes within the quoted cells of CSV, or `backslash`. By default such quotes are
+            doubled.
 
     Raises:
-        SourceError: The file is missing, or its suffix implies no format.
+        SourceError: The file is missing, or its suffix implies no format; or an option does not fit.
     """
 
     def __init__(
@@ -55,6 +61,8 @@ class FileSource:
         *,
         format: SourceFormat | None = None,  # noqa: A002 - its usual name
         encoding: str = "utf-8",
+        delimiter: str | None = None,
+        escape: str | None = None,
     ) -> None:
         self.path = path
         self.is_standard_input: bool = path == STANDARD_INPUT
@@ -64,6 +72,7 @@ class FileSource:
         self.format: SourceFormat = _checked_format(path, format)
         self._mapping = mapping
         self._encoding = encoding
+        self._delimiter, self._escape = _dialect_options(self.format, path, delimiter, escape)
         self._raw: SteadyFile | None = None
         self._reader: RowReader | None = None
         self.rows_read: int = 0
@@ -73,7 +82,7 @@ class FileSource:
         self._begun: Iterator[_Row] | None = None
         self.total_bytes: int | None = None
         try:
-            "".encode(self._encoding)
+            normalised(encoding)
             if self.is_standard_input:
                 return
             found = path.stat()
@@ -108,11 +117,15 @@ class FileSource:
     def remarks(self) -> list[str]:
         """What the user should know about the rows read so far, a line each: what was left out or not found."""
         blank = self.n_blank
-        return [f"{blank:,} blank {'row' if blank == 1 else 'rows'} left out"] if blank else []
+        said = [f"{blank:,} blank {'row' if blank == 1 else 'rows'} left out"] if blank else []
+        return [*said, *(self._reader.remarks if self._reader is not None else ())]
 
     def description(self) -> dict[str, Any]:
         """Facts that must be the same in a rerun; the rows themselves are compared chunk by chunk."""
-        return {"format": self.format, "bytes": self.total_bytes, **self._mapping.description()}
+        if self._reader is None and self.format == "csv" and not self.is_standard_input:
+            self.check_beginning()  # its header shows the dialect
+        how = {} if self._reader is None else self._reader.description()
+        return {"format": self.format, "bytes": self.total_bytes, **how, **self._mapping.description()}
 
     def check_beginning(self) -> None:
         """Read the file's beginning, and refuse a file that does not fit before anything is sent.
@@ -147,10 +160,9 @@ class FileSource:
 
     def _fitted(self, reader: RowReader) -> Iterator[_Row]:
         """The rows of an open file, fitted to the model."""
-        mapping, columns = self._mapping, reader.columns
+        columns = reader.columns
         self.n_blank = 0
-        if columns is not None:
-            mapping.check_columns(columns)
+        mapping = self._mapping if columns is None else self._mapping_of(columns, reader)
         fit = mapping.apply_to_text if reader.holds_text else mapping.apply
         for where, read in reader.rows(None if columns is None else mapping.columns_to_read(columns)):
             try:
@@ -161,6 +173,19 @@ class FileSource:
                 self.n_blank += 1
             else:
                 yield row
+
+    def _mapping_of(self, columns: list[str], reader: RowReader) -> FieldMapping | KeyColumn | ColumnNames:
+        """The mapping of these columns.
+
+        Raises:
+            SourceError: They do not fit.
+        """
+        try:
+            return self._mapping.fitted(columns)
+        except SourceError:
+            if reader.misfit is None:
+                raise
+            raise SourceError(reader.misfit) from None
 
     @contextmanager
     def _opened(self) -> Iterator[RowReader]:
@@ -184,7 +209,13 @@ class FileSource:
 
     def _reader_of(self, file: BinaryIO) -> RowReader:
         if self.format == "csv":
-            return CsvReader(file, encoding=self._encoding)
+            return CsvReader(
+                file,
+                encoding=self._encoding,
+                delimiter=self._delimiter,
+                escape=self._escape,
+                knows=self._mapping.knows,
+            )
         return JsonlReader(file) if self.format == "jsonl" else IdReader(file)
 
     @contextmanager
@@ -224,9 +255,32 @@ def _checked_format(path: Path, given: SourceFormat | None) -> SourceFormat:
     if found is None and path == STANDARD_INPUT:
         raise SourceError("say how standard input is written, with --format csv or --format jsonl")
     if found is None:
-        raise SourceError(f"{path}: the name must end in {', '.join(SUFFIXES)}, or the format be given")
+        raise SourceError(f"{path}: the name must end in {', '.join(SOURCE_SUFFIXES)}, or the format be given")
     if found == "parquet" and path == STANDARD_INPUT:
         raise SourceError("Parquet is read from its end, which standard input does not allow: name a file")
     if found == "parquet" and is_packed:
         raise SourceError(f"{path}: Parquet is read from its end, which gzip does not allow: unpack it first")
     return found
+
+
+def _dialect_options(
+    format_: SourceFormat, path: Path, delimiter: str | None, escape: str | None
+) -> tuple[str | None, str | None]:
+    """The separator and the escape character of CSV, as given or implied by the path.
+
+    Raises:
+        SourceError: They are no characters for that, are the same, or the format is another one.
+    """
+    given = [name for name, one in (("--delimiter", delimiter), ("--escape", escape)) if one is not None]
+    if format_ != "csv":
+        if given:
+            raise SourceError(f"{given[0]} is for CSV, and {path} is read as {format_}")
+        return None, None
+    try:
+        separator = implied_delimiter(path) if delimiter is None else named_delimiter(delimiter)
+        escaping = None if escape is None else named_escape(escape)
+    except ValueError as error:
+        raise SourceError(str(error)) from None
+    if separator is not None and separator == escaping:
+        raise SourceError("--delimiter and --escape are the same character")
+    return separator, escaping

@@ -34,6 +34,20 @@ class RowReader(ABC):
     share_read: float | None = None
     """How far the reader is, between 0 and 1; `None` if the position in the file says so."""
 
+    @property
+    def remarks(self) -> list[str]:
+        """What the user should know about the rows read so far, a line each."""
+        return []
+
+    @property
+    def misfit(self) -> str | None:
+        """What to do if the columns do not fit, where the reader knows it."""
+        return None
+
+    def description(self) -> dict[str, Any]:
+        """Facts about how the file is read that must be the same in a rerun, where they are not the usual ones."""
+        return {}
+
     @abstractmethod
     def rows(self, columns: Sequence[str] | None) -> Iterator[RawRow]:
         """Each row in its order.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Self
 
+from planhat_async.jobs.mapping.column_spelling import is_named
 from planhat_async.jobs.mapping.lookups import Lookup
 from planhat_async.jobs.reason_column import REASON_COLUMN
 
@@ -28,9 +29,14 @@ class ColumnNames:
         """No mapping."""
         return {}
 
-    def check_columns(self, columns: Iterable[str]) -> None:
-        """Collect all columns of a file."""
-        self.names = [column for column in columns if column != REASON_COLUMN]
+    def knows(self, _: str) -> bool:
+        """No column is known."""
+        return False
+
+    def fitted(self, columns: Iterable[str]) -> Self:
+        """The same, with all named columns of a file."""
+        self.names = [column.strip() for column in columns if column != REASON_COLUMN and is_named(column)]
+        return self
 
     def columns_to_read(self, _: Iterable[str]) -> list[str]:
         """No values are read."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, tzinfo
 from hashlib import blake2b
 from typing import Any, Self
@@ -18,6 +18,7 @@ from planhat_async._convert import (
     write_time,
 )
 from planhat_async.jobs.mapping.cell_values import checked_text, own_name, value_of
+from planhat_async.jobs.mapping.column_spelling import field_spelling, folded, is_named, spelling_in
 from planhat_async.jobs.mapping.lookups import Lookup, value_to_look_up
 from planhat_async.jobs.reason_column import REASON_COLUMN
 from planhat_async.jobs.source_error import SourceError
@@ -47,6 +48,8 @@ class FieldMapping:
     """Field to where the record that its column names is looked for; jobs replace the value with the record's id."""
     zone: tzinfo | None = None
     """The zone of times without one."""
+    reads_all: bool = False
+    """Whether every column of the file is a field, although `columns` name them; see `fitted`."""
 
     @classmethod
     def parse(
@@ -107,6 +110,32 @@ class FieldMapping:
             described["lookups"] = {name: str(lookup) for name, lookup in self.lookups.items()}
         return described
 
+    def knows(self, column: str) -> bool:
+        """Whether a column is mapped or, without a mapping, is a field."""
+        if self.columns:
+            return folded(column) in map(folded, self.columns.values())
+        name = field_spelling(self.record, column)
+        return name.startswith("custom.") or name in spellings_of(self.record)
+
+    def fitted(self, columns: Sequence[str]) -> Self:
+        """The mapping with the names of columns as a file spells them; without one, that of its columns to fields.
+
+        Columns without a name are no fields.
+
+        Raises:
+            SourceError: The columns do not fit.
+        """
+        spelled = {
+            name: spelling_in(columns, column, f"--map {name}={column}") for name, column in self.columns.items()
+        }
+        mapping = attrs.evolve(self, columns=spelled)
+        mapping.check_columns(columns)
+        if self.columns:
+            return mapping
+        named = [column for column in columns if column != REASON_COLUMN and is_named(column)]
+        fields = {field_spelling(self.record, column): column for column in named}
+        return attrs.evolve(self, columns=fields, reads_all=True)
+
     def check_columns(self, columns: Iterable[str]) -> None:
         """Refuse a file whose columns do not fit.
 
@@ -121,9 +150,9 @@ class FieldMapping:
             if present.count(column) > 1:
                 raise SourceError(f"the file has the column {column!r} twice")
         names: set[str] = set()
-        for column in () if self.columns else present:
+        for column in () if self.columns else filter(is_named, present):
             try:
-                name = own_name(self.record, column)
+                name = own_name(self.record, field_spelling(self.record, column))
             except ValueError as error:
                 raise SourceError(f"column {column!r}: {error} (say --map FIELD={column!r})") from None
             if name in names or _is_among(name, self.constants):
@@ -133,7 +162,8 @@ class FieldMapping:
     def columns_to_read(self, columns: Iterable[str]) -> list[str]:
         """The columns of a file that the mapping uses."""
         mapped = set(self.columns.values())
-        return [column for column in columns if column in mapped or (not mapped and column != REASON_COLUMN)]
+        is_any = self.reads_all or not mapped
+        return [column for column in columns if column in mapped or (is_any and column != REASON_COLUMN)]
 
     def apply_to_text(self, cells: Mapping[str, str]) -> dict[str, Any] | None:
         """The row in these cells, without the empty ones; `None` if all that the mapping uses are blank.

@@ -8,6 +8,7 @@ from typing import Any, Self
 import attrs
 
 from planhat_async.jobs.mapping.cell_values import checked_text
+from planhat_async.jobs.mapping.column_spelling import folded, spelling_in
 from planhat_async.jobs.mapping.lookups import Lookup
 from planhat_async.jobs.source_error import SourceError
 
@@ -46,6 +47,24 @@ class KeyColumn:
     def description(self) -> dict[str, Any]:
         """The mapping as JSON values, to recognise it in a rerun."""
         return {"columns": {} if self.column is None else {"id": self.column}}
+
+    def knows(self, column: str) -> bool:
+        """Whether the column is the one with the `_id`s."""
+        return column.strip() in _NAMES if self.column is None else folded(column) == folded(self.column)
+
+    def fitted(self, columns: Sequence[str]) -> KeyColumn:
+        """The column as a file spells it: `_id` and `id` with blanks around them, another one also in another case.
+
+        Raises:
+            SourceError: The file does not have the column, or has two.
+        """
+        if self.column is not None:
+            found = KeyColumn(spelling_in(columns, self.column, f"--map id={self.column}"))
+        else:
+            blank = [column for column in columns if column.strip() in _NAMES]
+            found = KeyColumn(blank[0]) if len(blank) == 1 and blank[0] not in _NAMES else self
+        found.check_columns(columns)
+        return found
 
     def check_columns(self, columns: Iterable[str]) -> None:
         """Refuse a file without the column, or with two.
