@@ -190,8 +190,8 @@ class Pacer:
 
     def _dismiss_impatient(self) -> None:
         """Dismiss waiters whose patience ends before the next probe, once a refusal has prolonged the pause."""
-        if not self._to_examine and self._pace.paused_until != self._examined_for:
-            self._examined_for = self._pace.paused_until
+        if not self._to_examine and self._pace.pause.until != self._examined_for:
+            self._examined_for = self._pace.pause.until
             self._to_examine.extend(chain(self._singles, self._bulk))
             self._examine_some()
 
