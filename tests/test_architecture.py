@@ -77,6 +77,9 @@ PURE = {
     "_http/wire",
     "_http/retries",
     "_http/pace",
+    "_http/shared_messages",
+    "_http/shared_pace",
+    "_http/membership",
 }
 DOORS = {"sandbox/server", "sandbox/delivery", "sandbox/memory", "sandbox/planhat"}
 ONLY_IN = {

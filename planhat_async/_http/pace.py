@@ -39,7 +39,7 @@ from planhat_async.records.arguments import number, valid, whole
 
 _MINUTE = 60.0
 _MIN_TRANSIT = 1.0
-_MAX_TRANSIT = 5.0
+MAX_TRANSIT = 5.0
 _SAMPLES = 64
 _PAUSE_INITIAL = 1.0
 _PAUSE_MAX = 60.0
@@ -188,6 +188,13 @@ class Transit:
             self.seconds, self.until = max(_MIN_TRANSIT, seconds), now + _MINUTE
 
 
+def n_of_others(limits: RateLimits, n_taken: int, *, remaining: int, limit: int | None) -> int:
+    """How many calls Planhat counts, by what it says is left, beyond the `n_taken` that are known; at least 0."""
+    used = (limits.per_minute if limit is None else limit) - remaining
+    spare = limits.per_minute - n_taken - remaining
+    return max(0, min(used - n_taken, spare))
+
+
 @attrs.define
 class Pace:
     """The attempts that have started, and when others may."""
@@ -247,7 +254,7 @@ class Pace:
         """Release an attempt's place in flight, however it ended."""
         self.n_in_flight -= 1
         seconds = now - start.at
-        if is_answered and now <= start.at + _MAX_TRANSIT:
+        if is_answered and now <= start.at + MAX_TRANSIT:
             self.transit.measure(seconds, now)
             for window in (self._minute, self._second, self._claimed):
                 window.move(start.arrival, to=now)
@@ -285,11 +292,9 @@ class Pace:
 
         Calls counted there but not here were made by others on the same token, and count for a minute.
         """
-        n_taken = self._minute.n_taken(now)
-        used = (self.limits.per_minute if limit is None else limit) - remaining
-        spare = self.limits.per_minute - n_taken - remaining
+        n_strangers = n_of_others(self.limits, self._minute.n_taken(now), remaining=remaining, limit=limit)
         for window in (self._minute, self._claimed):
-            window.take_places(now, min(used - n_taken, spare))
+            window.take_places(now, n_strangers)
 
     def seconds_until_bulk_call(self, now: float, n: int) -> float:
         """Seconds until the `n`th bulk call may start, counting those in flight, if no other calls are made."""
