@@ -189,6 +189,7 @@ class Membership:
         """Note that it is a member no longer; it may join again."""
         self._number = self._epoch = 0
         self.n_members = 1
+        self._ended.clear()
 
     def note_away(self, now: float) -> None:
         """Note that the window could not be reached."""

@@ -218,7 +218,7 @@ class SharedPace:
     def _granted(self, member: Member, message: Message, now: float) -> Reply:
         limits = message.limits
         live = self._live(now, limits.window)
-        turn = _Turn(self, member, self._pace(live, limits, now), Counter(place.member for place in live), now)
+        turn = _Turn(self, member, self._pace(live, message, now), Counter([place.member for place in live]), now)
         singles, single_from = turn.take_places(message.max_places, is_bulk=False)
         bulk, bulk_from = turn.take_places(message.max_places, is_bulk=True)
         n_taken = len(live) + len(singles) + len(bulk)
@@ -238,19 +238,23 @@ class SharedPace:
             refused_for=now - self.pause.refused_since if is_refused else 0.0,
         )
 
-    def _pace(self, live: list[Place], limits: RateLimits, now: float) -> Pace:
+    def _pace(self, live: list[Place], message: Message, now: float) -> Pace:
         """The pace of all members, with the limits of one."""
-        free_from = [place.arrival + limits.window for place in live]
-        singles = [place.arrival + limits.window for place in live if place.member and not place.is_bulk]
-        asked = [now + limits.window] * min(limits.per_minute, sum(one.waiting[False] for one in self.members))
+        limits = message.limits
+        taken = [place.arrival + limits.window for place in live]
+        claimed: list[float] = []
+        if message.n_bulk:
+            singles = [place.arrival + limits.window for place in live if place.member and not place.is_bulk]
+            n_asked = sum(one.waiting[False] for one in self.members)
+            claimed = sorted([*taken, *singles, *[now + limits.window] * min(limits.per_minute, n_asked)])
         return Pace(
             limits,
             pause=self.pause,
             transit=Transit(self.transit.seconds + LAG, inf),
             last_bulk=self.last_bulk,
-            minute=Window(limits.window, free_from),
-            second=Window(1.0, [place.arrival + 1.0 for place in live if place.arrival + 1.0 > now]),
-            claimed=Window(limits.window, sorted([*free_from, *singles, *asked])),
+            minute=Window(limits.window, taken),
+            second=Window(1.0, [place.arrival + 1.0 for place in self._live(now, 1.0)]),
+            claimed=Window(limits.window, claimed),
         )
 
 
@@ -269,6 +273,8 @@ class _Turn:
     def take_places(self, max_places: int, *, is_bulk: bool) -> tuple[tuple[int, ...], float]:
         """Take as many places as the member wants and may have; returns their numbers, and when it may have more."""
         taken: list[int] = []
+        if not self.member.waiting[is_bulk]:
+            return (), self.now
         while True:
             lapses_at = self._reserve(is_bulk=is_bulk)
             soonest = max(self._soonest(is_bulk=is_bulk), self.shared.settled_at)

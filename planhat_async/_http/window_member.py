@@ -88,28 +88,30 @@ class WindowMember:
         self._begin()
 
     async def _tell_and_ask(self) -> None:
-        clock, membership = asyncio.get_running_loop().time, self.membership
+        clock = asyncio.get_running_loop().time
         try:
-            is_unknown = True
-            while is_unknown:
-                n_singles, n_bulk = self._waiting()
-                asked = clock()
-                message = membership.message(
-                    asked, n_singles=n_singles, n_bulk=n_bulk, max_places=self._window.max_places
-                )
-                reply = await self._window.exchange(message)
-                is_unknown = reply.is_unknown and message.epoch != 0
-                membership.note_reply(message, reply, asked=asked, now=clock())
-            membership.mirror_pause(self._pace.pause, reply, clock())
+            reply = await self._exchanged()
+            if reply.is_unknown:  # it has joined again, and restated its places, with the next message
+                reply = await self._exchanged()
+            self.membership.mirror_pause(self._pace.pause, reply, clock())
             self._say_waiting(reply)
             self._has_said_away = False
         except SharedWindowUnusableError as error:
             self._give_up(str(error))
         except SharedWindowError as error:
-            membership.note_away(clock())
+            self.membership.note_away(clock())
             self._say_away(error)
-        self._pace.limits = membership.share
+        self._pace.limits = self.membership.share
         self._on_reply()
+
+    async def _exchanged(self) -> Reply:
+        clock, membership = asyncio.get_running_loop().time, self.membership
+        n_singles, n_bulk = self._waiting()
+        asked = clock()
+        message = membership.message(asked, n_singles=n_singles, n_bulk=n_bulk, max_places=self._window.max_places)
+        reply = await self._window.exchange(message)
+        membership.note_reply(message, reply, asked=asked, now=clock())
+        return reply
 
     def _give_up(self, reason: str) -> None:
         self.membership.is_off = True

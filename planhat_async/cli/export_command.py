@@ -23,6 +23,7 @@ from planhat_async.cli.parameters import (
     FileFormat,
     ListedModel,
     PerMinute,
+    Shared,
     TokenFile,
     refuse_alone,
     session_for,
@@ -59,6 +60,7 @@ def export(
     as_json: Annotated[bool, typer.Option("--json", help="With --all, print the summary as JSON.")] = False,
     concurrency: Concurrency = DEFAULTS.concurrency,
     per_minute: PerMinute = DEFAULT_PER_MINUTE,
+    shared: Shared = None,
     token_file: TokenFile = None,
     base_url: BaseUrl = None,
 ) -> None:
@@ -78,7 +80,7 @@ def export(
             if model is None:
                 raise ValueError("name the model to export, or all of them with --all FOLDER")
             _export_model(
-                session_for(token_file, base_url, per_minute),
+                session_for(token_file, base_url, per_minute, shared),
                 LISTED[model],
                 output,
                 format_ or FileFormat(format_of(output)),
@@ -91,7 +93,7 @@ def export(
         if output is not None:
             raise ValueError("--all names the folder of the files: leave out --output")
         tenant = TenantExport(
-            session=session_for(token_file, base_url, per_minute),
+            session=session_for(token_file, base_url, per_minute, shared),
             folder=all_,
             format=(format_ or FileFormat.JSONL).value,
             resumes=resume,

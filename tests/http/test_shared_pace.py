@@ -185,7 +185,8 @@ CASES: dict[str, list[Step]] = {
     ],
     "a member of another epoch must join again and restate its places, and nobody starts meanwhile": [
         (100.0, Message(epoch=5, member=1, limits=ALL, n_singles=1), {"epoch": EPOCH, "is_unknown": True}),
-        (100.5, asks(), {"member": 1, "single_wait": 1.0}),
+        (100.5, asks(n_singles=1), {"member": 1, "singles": (), "single_wait": 1.0}),
+        (100.5, asks(1), {"n_free": 4}),
         (
             100.5,
             asks(restated=(Restated(ago=30.0, is_bulk=False),) * 2, n_singles=3),
