@@ -62,6 +62,7 @@ class HostWindow:
         clock: Seconds of a clock that all processes share.
     """
 
+    is_instant = True
     max_places = 1
     waits_while_away = False
 

@@ -25,6 +25,8 @@ class SharedWindow(Protocol):
     What it decides is decided by `SharedPace.exchange`, or by the same rule in another language.
     """
 
+    is_instant: bool
+    """Whether an exchange that is cancelled has not reached the window: one that waits only for its turn."""
     max_places: int
     """Places of each class that are asked for at once: more than one if an exchange takes long."""
     waits_while_away: bool

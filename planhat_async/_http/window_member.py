@@ -43,6 +43,7 @@ class WindowMember:
         )
         self._exchange: asyncio.Task[None] | None = None
         self._alarm: asyncio.TimerHandle | None = None
+        self._is_in_place = False
         self._has_said_away = self._has_said_waiting = False
         if pace.limits.per_minute > MAX_SHARED_PER_MINUTE:
             self._give_up(f"more than {MAX_SHARED_PER_MINUTE:,} calls a minute are not shared")
@@ -50,6 +51,7 @@ class WindowMember:
     def reset(self) -> None:
         """Forget what belongs to an event loop that is closed."""
         self._exchange = self._alarm = None
+        self._is_in_place = False
 
     def end_place(self, place: OwnPlace, ended_as: EndedAs, *, retry_after: float | None) -> None:
         """Note the end of an attempt, and report it soon if others wait for it."""
@@ -60,8 +62,18 @@ class WindowMember:
             self._alarm = loop.call_later(delay, self._report)
 
     async def ask(self) -> None:
-        """Exchange with the window, or wait for the exchange that is under way; a cancellation does not end it."""
-        await asyncio.shield(self._begin())
+        """Exchange with the window, or wait for the exchange that is under way.
+
+        A cancellation does not end an exchange that may have reached the window: its reply would be lost.
+        """
+        if not self._window.is_instant or self._is_exchanging:
+            await asyncio.shield(self._begin())
+            return
+        self._is_in_place = True
+        try:
+            await self._tell_and_ask()  # without the cost of a task
+        finally:
+            self._is_in_place = False
 
     async def leave(self) -> None:
         """Report the rest, and be a member no longer."""
@@ -78,6 +90,10 @@ class WindowMember:
             self.membership.note_left()
         await self._window.close()
 
+    @property
+    def _is_exchanging(self) -> bool:
+        return self._is_in_place or (self._exchange is not None and not self._exchange.done())
+
     def _begin(self) -> asyncio.Task[None]:
         if self._exchange is None or self._exchange.done():
             self._exchange = asyncio.ensure_future(self._tell_and_ask())
@@ -85,7 +101,10 @@ class WindowMember:
 
     def _report(self) -> None:
         self._alarm = None
-        self._begin()
+        if self._is_exchanging:
+            self._alarm = asyncio.get_running_loop().call_later(_REPORT_SECONDS, self._report)
+        else:
+            self._begin()
 
     async def _tell_and_ask(self) -> None:
         clock = asyncio.get_running_loop().time
@@ -125,8 +144,9 @@ class WindowMember:
             LOGGER.warning("%s: until then %s", error, until_then)
 
     def _say_waiting(self, reply: Reply) -> None:
-        is_waiting = any(self._waiting()) and min(reply.single_wait, reply.bulk_wait) >= _WORTH_A_LINE
-        if is_waiting and reply.n_others and not self._has_said_waiting:
+        waits = zip(self._waiting(), (reply.single_wait, reply.bulk_wait), strict=True)
+        is_long = any(n_waiting and wait >= _WORTH_A_LINE for n_waiting, wait in waits)
+        if is_long and reply.n_others and not self._has_said_waiting:
             self._has_said_waiting = True
             LOGGER.info("waiting for %s on this token", _others_in_words(reply.n_members - 1))
 

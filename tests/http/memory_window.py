@@ -15,6 +15,7 @@ from planhat_async._http.shared_window import SharedWindowError
 class MemoryWindow:
     """Several pacers of one event loop may share it; it can be away, and it can forget everything."""
 
+    is_instant: bool = False
     max_places: int = 1
     waits_while_away: bool = False
     seconds: float = 0.0
