@@ -83,16 +83,27 @@ PURE = {
     "_http/wire",
     "_http/retries",
     "_http/pace",
+    "_http/shared_messages",
+    "_http/shared_pace",
+    "_http/membership",
+    "_http/pace_record",
 }
 DOORS = {"sandbox/server", "sandbox/delivery", "sandbox/memory", "sandbox/planhat"}
 ONLY_IN = {
     "aiohttp": {"_http/transport", "sandbox/server", "sandbox/delivery"},
     "cattrs": {"_convert/records"},
-    "msgspec": {"_convert/json", "_convert/pages", "_convert/records", "batching/chunks", "sandbox"},
+    "msgspec": {
+        "_convert/json",
+        "_convert/pages",
+        "_convert/records",
+        "_http/pace_record",
+        "batching/chunks",
+        "sandbox",
+    },
     "aiolimiter": {"_http/pacer"},
     "typer": {"cli"},
     "pyarrow": {"jobs/files/parquet_writer", "jobs/files/parquet_reader"},
-    "rich": {"cli/console", "cli/export_display", "cli/model_commands"},
+    "rich": {"cli/console", "cli/pace_command", "cli/export_display", "cli/model_commands"},
 }
 
 

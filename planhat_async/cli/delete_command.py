@@ -28,6 +28,7 @@ from planhat_async.cli.parameters import (
     Encoding,
     Escape,
     PerMinute,
+    Shared,
     TokenFile,
     session_for,
 )
@@ -81,6 +82,7 @@ def delete(
     ] = None,
     concurrency: Concurrency = DEFAULTS.concurrency,
     per_minute: PerMinute = DEFAULT_PER_MINUTE,
+    shared: Shared = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     token_file: TokenFile = None,
     base_url: BaseUrl = None,
@@ -108,7 +110,7 @@ def delete(
             show_deletion_plan(plan, per_minute=per_minute, as_json=as_json, remarks=source.remarks)
             sys.stdout.flush()
             raise typer.Exit(NOT_ALL_STORED if plan.invalid else 0)
-        session = session_for(token_file, base_url, per_minute)
+        session = session_for(token_file, base_url, per_minute, shared)
         in_use = () if journal is None else files_of(journal)
         with Rejects(source, rejects, *in_use) if rejects else nullcontext() as rejected:
             job = DeleteJob(

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 
 import typer
 
+from planhat_async._http.host_window import IS_SUPPORTED
 from planhat_async._http.pace import RateLimits
+from planhat_async._http.shared_pace import MAX_SHARED_PER_MINUTE
+from planhat_async._http.window_choice import HOST, NONE
 from planhat_async.batching.upsert_run import ChunkOptions
+from planhat_async.cli.pace_notices import show_pace_notices
 from planhat_async.jobs.mapping.field_mapping import FieldMapping
 from planhat_async.jobs.mapping.mapping_file import MappingFile
 from planhat_async.jobs.source_error import SourceError
@@ -83,13 +88,29 @@ Escape = Annotated[
 TokenFile = Annotated[Path | None, typer.Option(help="A file with the token, instead of PLANHAT_API_TOKEN.")]
 BaseUrl = Annotated[str | None, typer.Option(help="Planhat's URL in your region, instead of PLANHAT_BASE_URL.")]
 PerMinute = Annotated[int, typer.Option(min=1, help=f"Calls a minute; Planhat's own limit is {DEFAULT_PER_MINUTE}.")]
+Shared = Annotated[
+    str | None,
+    typer.Option(
+        metavar="host|none",
+        help="Who shares the calls a minute: all processes of this user on this machine (the default), or nobody. "
+        "Instead of PLANHAT_SHARED_PACE.",
+    ),
+]
 Concurrency = Annotated[int, typer.Option(min=1, max=50, help="Calls in flight at once.")]
 
 
-def session_for(token_file: Path | None, base_url: str | None, per_minute: int) -> Session:
+def session_for(token_file: Path | None, base_url: str | None, per_minute: int, shared: str | None) -> Session:
     """The session for these options."""
     token = secret_in(token_file, "token")
-    return Session(token, base_url=base_url, limits=RateLimits(per_minute=per_minute, reserve=0))
+    limits = RateLimits(per_minute=per_minute, reserve=0)
+    show_pace_notices()
+    return Session(token, base_url=base_url, limits=limits, shared=shared_choice(shared, per_minute))
+
+
+def shared_choice(shared: str | None, per_minute: int = DEFAULT_PER_MINUTE) -> str:
+    """The shared window: what the option says, or else the variable, or else the machine's, where there can be one."""
+    can_share = IS_SUPPORTED and per_minute <= MAX_SHARED_PER_MINUTE
+    return shared or os.environ.get("PLANHAT_SHARED_PACE") or (HOST if can_share else NONE)
 
 
 def refuse_alone(needed: str, **given: bool) -> None:

@@ -28,6 +28,7 @@ from planhat_async.cli.parameters import (
     InputFormat,
     Maps,
     PerMinute,
+    Shared,
     TokenFile,
     UpsertedModel,
     mapping_of,
@@ -84,6 +85,7 @@ def upsert(
     ] = DEFAULTS.chunk_size,
     concurrency: Concurrency = DEFAULTS.concurrency,
     per_minute: PerMinute = DEFAULT_PER_MINUTE,
+    shared: Shared = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     token_file: TokenFile = None,
     base_url: BaseUrl = None,
@@ -127,7 +129,7 @@ def upsert(
             console.show_plan(plan, source.remarks, per_minute=per_minute, as_json=as_json)
             sys.stdout.flush()
             raise typer.Exit(NOT_ALL_STORED if plan.result.invalid else 0)
-        session = session_for(token_file, base_url, per_minute)
+        session = session_for(token_file, base_url, per_minute, shared)
         job_options: JobOptions = {
             **options,
             "concurrency": concurrency,
