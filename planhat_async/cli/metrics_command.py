@@ -17,7 +17,18 @@ from planhat_async.analytics.send_run import SendSettings
 from planhat_async.cli import console
 from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
 from planhat_async.cli.interruptions import CUT_OFF, ENDED_EARLY, Interrupted, code_of, interruptible
-from planhat_async.cli.parameters import Constants, Encoding, InputFormat, Maps, mapping_of, secret_in
+from planhat_async.cli.parameters import (
+    Constants,
+    DecimalComma,
+    Encoding,
+    InputFormat,
+    ListSeparator,
+    Maps,
+    TimeZone,
+    Types,
+    mapping_of,
+    secret_in,
+)
 from planhat_async.cli.send_display import print_send_json, show_send_plan, show_send_result
 from planhat_async.cli.signals import run
 from planhat_async.jobs.files.file_source import FileSource
@@ -32,6 +43,10 @@ def metrics(
     *,
     map_: Maps = None,
     set_: Constants = None,
+    type_: Types = None,
+    time_zone: TimeZone = None,
+    list_separator: ListSeparator = None,
+    decimal_comma: DecimalComma = False,
     format_: InputFormat = None,
     encoding: Encoding = "utf-8",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and count all rows; send nothing.")] = False,
@@ -56,7 +71,15 @@ def metrics(
     received them. After one interrupt the calls in flight are finished, after a second everything stops at once.
     """
     with refusals():
-        mapping = mapping_of(Metric, map_ or [], set_ or [])
+        mapping = mapping_of(
+            Metric,
+            map_,
+            set_,
+            types=type_,
+            time_zone=time_zone,
+            list_separator=list_separator,
+            decimal_comma=decimal_comma,
+        )
         source = FileSource(file, mapping, format=None if format_ is None else format_.value, encoding=encoding)
         source.check_beginning()
         rows = ThreadedSource(source, source.description()) if source.is_standard_input else source

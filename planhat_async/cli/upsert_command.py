@@ -22,11 +22,15 @@ from planhat_async.cli.parameters import (
     BaseUrl,
     Concurrency,
     Constants,
+    DecimalComma,
     Encoding,
     InputFormat,
+    ListSeparator,
     Maps,
     PerMinute,
+    TimeZone,
     TokenFile,
+    Types,
     UpsertedModel,
     mapping_of,
     refuse_alone,
@@ -52,6 +56,10 @@ def upsert(
     *,
     map_: Maps = None,
     set_: Constants = None,
+    type_: Types = None,
+    time_zone: TimeZone = None,
+    list_separator: ListSeparator = None,
+    decimal_comma: DecimalComma = False,
     format_: InputFormat = None,
     encoding: Encoding = "utf-8",
     journal: Annotated[
@@ -104,7 +112,15 @@ def upsert(
         if not verify_by:
             refuse_alone("--verify-by", **{"--verify-wait": verify_wait != DEFAULTS.verify_wait})
         repository = UPSERTED[model]
-        mapping = mapping_of(repository.model.record, map_ or [], set_ or [])
+        mapping = mapping_of(
+            repository.model.record,
+            map_,
+            set_,
+            types=type_,
+            time_zone=time_zone,
+            list_separator=list_separator,
+            decimal_comma=decimal_comma,
+        )
         source = FileSource(file, mapping, format=None if format_ is None else format_.value, encoding=encoding)
         source.check_beginning()
         options: UpsertOptions = {"chunk_size": chunk_size, "verify_by": verify_by or (), "verify_wait": verify_wait}

@@ -108,7 +108,8 @@ class FileSource:
     def remarks(self) -> list[str]:
         """What the user should know about the rows read so far, a line each: what was left out or not found."""
         blank = self.n_blank
-        return [f"{blank:,} blank {'row' if blank == 1 else 'rows'} left out"] if blank else []
+        left_out = [f"{blank:,} blank {'row' if blank == 1 else 'rows'} left out"] if blank else []
+        return left_out + (self._mapping.remarks if isinstance(self._mapping, FieldMapping) else [])
 
     def description(self) -> dict[str, Any]:
         """Facts that must be the same in a rerun; the rows themselves are compared chunk by chunk."""
@@ -149,6 +150,8 @@ class FileSource:
         """The rows of an open file, fitted to the model."""
         mapping, columns = self._mapping, reader.columns
         self.n_blank = 0
+        if isinstance(mapping, FieldMapping):
+            mapping.begin()
         if columns is not None:
             mapping.check_columns(columns)
         fit = mapping.apply_to_text if reader.holds_text else mapping.apply
