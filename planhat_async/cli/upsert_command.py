@@ -100,6 +100,11 @@ def upsert(
     column must be a field. Fields that Planhat fills in itself are accepted in JSONL, so that an export can be sent
     back, and Planhat ignores them. In CSV such a column is an error.
 
+    Values are read by the types of their fields: a whole number is text by its digits, a list is split at commas or is
+    JSON. Custom fields get what the file holds, in CSV text, unless --type says otherwise. Times without a zone need
+    --time-zone; numbers that are times need a type, such as --type start_time=epoch-seconds. A mapping file can also
+    hold [types], [dates] with the form of times, and strip, regex, lower, split and default for a column.
+
     With --journal, the same command resumes after any interruption and sends no answered row again. After one
     interrupt it finishes what is in flight, after a second it stops at once. Do not resume from an older copy of a
     journal: rows without a key would be stored twice.

@@ -244,7 +244,7 @@ class FieldMapping:
             row = {name: values[name] for name in self.columns_to_read(values)}
         if all(value is None or (isinstance(value, str) and not value.strip()) for value in row.values()):
             return None
-        if not self.columns:
+        if self.constants and not self.columns:
             row = {name: value for name, value in row.items() if not self._is_constant(name)}
         made = self._made
         for name, value in row.items():

@@ -83,8 +83,10 @@ class Transform:
 
     def description(self) -> dict[str, Any]:
         """What is given, as JSON values except for the default."""
-        given = attrs.asdict(self, filter=lambda _, value: value not in (None, False) and value is not MISSING)
-        return given | ({"regex": self.regex.pattern} if self.regex else {})
+        held = {name: getattr(self, name) for name in TRANSFORMS}
+        given = {name: value for name, value in held.items() if value is not None and value is not MISSING}
+        changes = {name: value for name, value in given.items() if name == "default" or value is not False}
+        return changes | ({"regex": self.regex.pattern} if self.regex else {})
 
 
 def _pattern(text: str) -> re.Pattern[str]:

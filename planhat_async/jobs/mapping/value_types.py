@@ -63,7 +63,11 @@ def _epoch_of(kind: str, value: Any, notation: Notation, name: str) -> datetime 
 
 
 def _json_of(expected: type, value: Any, notation: Notation, name: str) -> Any:
-    return json_in(value, expected, name) if isinstance(value, str) else json_value(value, notation, name)
+    if isinstance(value, str):
+        return json_in(value, expected, name)
+    if isinstance(value, expected):
+        return json_value(value, notation, name)
+    raise ValueError(f"{name}: {shown(value)} is not a JSON {'list' if expected is list else 'object'}")
 
 
 READERS: Mapping[str, Read] = {
