@@ -24,8 +24,8 @@ def list_in(value: Any, notation: Notation, name: str, *, separator: str | None 
     """
     if isinstance(value, list | tuple):
         return list(json_value(value, notation, name))
-    if not isinstance(value, str):
-        raise ValueError(f"{name}: {shown(value)} is not a list")  # noqa: TRY004 - the value is wrong, not its type
+    if not isinstance(value, str) or not value.strip():  # an empty list would empty the field
+        raise ValueError(f"{name}: {shown(value)} is not a list")
     if value.lstrip().startswith("["):
         return list(json_in(value, list, name))
     return split_list(value, notation.separates(value, name) if separator is None else separator)
@@ -62,21 +62,28 @@ def json_value(value: Any, notation: Notation, name: str) -> Any:
     """A typed value as JSON can express it, with all of its digits; the same object if nothing has to be changed.
 
     Raises:
-        ValueError: JSON has nothing for it, or it is a time without a zone.
+        ValueError: JSON has nothing for it, or it is a time without a zone, or nested too deep.
     """
+    try:
+        return _json_value(value, notation, name)
+    except RecursionError:
+        raise ValueError(f"{name}: nested too deep") from None
+
+
+def _json_value(value: Any, notation: Notation, name: str) -> Any:
     if type(value) in _PLAIN_TYPES:
         return value
     if isinstance(value, dict):
         if set(map(type, value.values())) <= _PLAIN_TYPES:
             return value
-        return {key: json_value(item, notation, f"{name}.{key}") for key, item in value.items()}
+        return {key: _json_value(item, notation, f"{name}.{key}") for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [json_value(item, notation, name) for item in value]
+        return [_json_value(item, notation, name) for item in value]
     return _scalar(value, notation, name)
 
 
 def _scalar(value: Any, notation: Notation, name: str) -> Any:
-    """As `json_value`; a time with a zone stays as it is, because conversion writes it."""
+    """As `json_value`, of a value that holds no others. Conversion writes a time with a zone."""
     if isinstance(value, datetime):
         return notation.in_zone(value, name) if value.tzinfo is None else value
     if isinstance(value, date):

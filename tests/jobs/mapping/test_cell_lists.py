@@ -46,7 +46,7 @@ def test_a_list_may_be_json_or_typed(value: Any) -> None:
 
 
 @pytest.mark.parametrize(("value", "message"), [("[VIP] a", "tags: '[VIP] a' is not a JSON list"),
-                                                (5, "tags: 5 is not a list")])  # fmt: skip
+                                                (5, "tags: 5 is not a list"), (" ", "tags: ' ' is not a list")])  # fmt: skip
 def test_what_is_no_list_is_refused(value: Any, message: str) -> None:
     """A bracket begins JSON."""
     with pytest.raises(ValueError, match="tags: ") as caught:
@@ -108,3 +108,12 @@ def test_an_object_of_plain_values_is_returned_itself() -> None:
     """Most rows have nothing else, and it takes no copy."""
     held = {"a": 1, "b": None}
     assert json_value(held, BERLIN, "custom") is held
+
+
+def test_a_value_that_is_nested_too_deep_is_refused() -> None:
+    """Only its row is invalid."""
+    value: Any = []
+    for _ in range(5000):
+        value = [value]
+    with pytest.raises(ValueError, match=r"^custom\.x: nested too deep$"):
+        json_value(value, BERLIN, "custom.x")

@@ -98,15 +98,19 @@ def test_values_are_read_as_the_file_says(tmp_path: Path) -> None:
     mapping = parsed(tmp_path / "m.toml", RULES)
     cells = {"ID": "A7", "Requester": "Ada (Ada@x.example)", "Tags": "a; b|c", "Begins": "2024-05-31",
              "ARR": "1200,50", "Days": "3,0"}  # fmt: skip
-    row = {
+    custom = {"ref": "a7", "email": "ada@x.example", "ARR": 1200.5}
+    row: dict[str, Any] = {
         "source_id": "A7",
         "activity_tags": ["a; b", "c"],
         "start_time": "2024-05-30T22:00:00.000Z",
         "repeat_days": 3,
-        "custom": {"ref": "a7", "email": "ada@x.example", "ARR": 1200.5},
+        "custom": custom,
     }
     assert mapping.apply_to_text(cells) == mapping.apply(cells) == row
-    assert mapping.apply_to_text({**cells, "Requester": "Ada"}) == row | {"custom": row["custom"] | {"email": "none"}}
+    assert mapping.apply_to_text({**cells, "Requester": "Ada"}) == {
+        **row,
+        "custom": {**custom, "email": "none"},
+    }
 
 
 def test_a_time_of_another_form_is_refused(tmp_path: Path) -> None:
