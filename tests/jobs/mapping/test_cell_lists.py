@@ -45,8 +45,14 @@ def test_a_list_may_be_json_or_typed(value: Any) -> None:
     assert list_in(value, Notation(list_separator=";"), "tags") == ["a,b", 1]
 
 
-@pytest.mark.parametrize(("value", "message"), [("[VIP] a", "tags: '[VIP] a' is not a JSON list"),
-                                                (5, "tags: 5 is not a list"), (" ", "tags: ' ' is not a list")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("[VIP] a", "tags: '[VIP] a' is not a JSON list"),
+        (5, "tags: 5 is not a list"),
+        (" ", "tags: ' ' is not a list"),
+    ],
+)
 def test_what_is_no_list_is_refused(value: Any, message: str) -> None:
     """A bracket begins JSON."""
     with pytest.raises(ValueError, match="tags: ") as caught:
