@@ -88,8 +88,8 @@ BAD_ROWS = [
     ),
     pytest.param(
         "t.jsonl",
-        around_json('{"sourceId":"@2","email":"a(at)b.example","domains":"b.example"}'),
-        "domains: a list, not text",
+        around_json('{"sourceId":"@2","email":"a(at)b.example","domains":5}'),
+        "line 2: domains: 5 is not a list",
         id="wrong type",
     ),
 ]
@@ -131,10 +131,16 @@ def test_an_invalid_row_is_reported_in_json(desk: Desk, name: str, content: byte
 @pytest.mark.parametrize(
     ("cell", "reason"),
     [
-        ("soon", "start_time: 'soon' is not a time such as 2024-05-31T09:30:00Z"),
+        (
+            "soon",
+            (
+                "start_time: 'soon' is not a time such as 2024-05-31T09:30:00Z; "
+                "a mapping file can say its form under [dates]"
+            ),
+        ),
         (
             "2024-05-31",
-            "start_time: '2024-05-31' has no time zone: write 2024-05-31T00:00:00Z if it is UTC",
+            "start_time: 2024-05-31 00:00:00 has no time zone: give one with --time-zone, such as --time-zone UTC",
         ),
     ],
 )
@@ -142,7 +148,7 @@ def test_an_invalid_date_is_reported_and_the_others_are_stored(desk: Desk, cell:
     """The message contains the expected form."""
     lines = f"sourceId,companyId,startTime\n@1,extid-acme,{cell}\n@2,extid-acme,2024-05-31T09:30:00Z\n"
     ended = run("upsert", "tasks", desk.file("t.csv", lines))
-    assert (ended.code, ended.err) == (1, [f"row 1 invalid: {reason}"])
+    assert (ended.code, ended.err) == (1, [f"row 1 invalid: line 2: {reason}"])
     assert [*desk.stored("tasks")] == ["@2"]
 
 
@@ -385,7 +391,7 @@ def test_custom_that_is_not_an_object_invalidates_only_its_row(desk: Desk) -> No
     """The same holds for other values of the wrong type."""
     content = good_json(1) + '{"sourceId":"@2","email":"a(at)b.example","domains":["b"],"custom":5}\n' + good_json(3)
     ended = run("upsert", "tickets", desk.file("t.jsonl", content), "--set", "custom.Plan=Gold")
-    assert (ended.code, ended.err) == (1, ["row 2 invalid: line 2: custom is not a JSON object"])
+    assert (ended.code, ended.err) == (1, ["row 2 invalid: line 2: custom: 5 is not a JSON object"])
     plans = [(key, ticket["custom"]) for key, ticket in desk.stored().items()]
     assert plans == [("@1", {"Plan": "Gold"}), ("@3", {"Plan": "Gold"})]
 

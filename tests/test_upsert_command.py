@@ -11,6 +11,7 @@ import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -30,6 +31,8 @@ from command_line import (
     run,
     started,
 )
+from pyarrow import Table
+from pyarrow import parquet as pq
 
 from planhat_async.cli.job_display import follow
 from planhat_async.jobs.entries import ChunkState
@@ -443,6 +446,100 @@ def test_a_mapping_file_sets_columns_constants_and_dates(desk: Desk) -> None:
     assert (ticket["custom"], ticket["domains"]) == ({"bought": "2024-05-31T00:00:00.000Z"}, ["acme.example"])
     ended = run("upsert", "tickets", file, "--map", "m.toml", "--map", "other.toml")
     assert ended == type(ended)(2, "", ["planhat-async: one mapping file at a time: m.toml and other.toml"])
+
+
+ACTION = ("--set", "action=call", "--set", "company_id=5fd76c4daf9f4601dd313b05")
+
+
+def test_a_zone_in_the_text_of_a_time_is_not_forgotten(desk: Desk) -> None:
+    """The texts say UTC and GMT, so the zone of the mapping is not theirs; other names of zones are refused."""
+    desk.file("m.toml", 'time_zone = "Europe/Berlin"\n[columns]\nid = "source_id"\nwhen = "start_time"\n'
+              '[dates]\nstart_time = "%Y-%m-%d %H:%M:%S %Z"\n')  # fmt: skip
+    file = desk.file("t.csv", "id,when\n@1,2024-05-31 09:30:00 UTC\n@2,2024-05-31 09:30:00 GMT\n"
+                     "@3,2024-05-31 09:30:00 CET\n")  # fmt: skip
+    ended = run("upsert", "tasks", file, "--map", "m.toml", *ACTION)
+    assert (ended.code, ended.err) == (1, [
+        ("row 3 invalid: line 4: start_time: '2024-05-31 09:30:00 CET' is not a time of the form %Y-%m-%d %H:%M:%S %Z, "
+        "and %Z reads UTC, GMT and Z only"),
+        "no time needed the time zone Europe/Berlin",
+    ])  # fmt: skip
+    stored = {key: task["startTime"] for key, task in desk.stored("tasks").items()}
+    assert stored == {"@1": "2024-05-31T09:30:00.000Z", "@2": "2024-05-31T09:30:00.000Z"}
+
+
+def test_times_without_a_zone_need_one(desk: Desk) -> None:
+    """Texts of several widths, dates and typed times of Parquet get it from the option."""
+    file = desk.file("t.csv", "source_id,start_time\n@1,2024-05-31 09:30\n@2,2024-05-31T09:30:00.5\n@3,2024-05-31\n")
+    ended = run("upsert", "tasks", file, *ACTION)
+    assert (ended.code, ended.err[0]) == (1, (
+        "row 1 invalid: line 2: start_time: 2024-05-31 09:30:00 has no time zone: give one with --time-zone, "
+        "such as --time-zone UTC"
+    ))  # fmt: skip
+    naive = [datetime(2024, 5, 31, 9, 30)]  # noqa: DTZ001
+    pq.write_table(Table.from_pydict({"source_id": [f"{desk.prefix}4"], "start_time": naive}), "t.parquet")
+    for path in (file, Path("t.parquet")):
+        assert run("upsert", "tasks", path, *ACTION, "--time-zone", "Europe/Berlin").code == 0
+    assert {key: task["startTime"] for key, task in desk.stored("tasks").items()} == {
+        "@1": "2024-05-31T07:30:00.000Z",
+        "@2": "2024-05-31T07:30:00.500Z",
+        "@3": "2024-05-30T22:00:00.000Z",
+        "@4": "2024-05-31T07:30:00.000Z",
+    }
+
+
+def test_a_number_is_a_time_by_its_type(desk: Desk) -> None:
+    """Without a type the message names the option."""
+    file = desk.file("t.jsonl", '{"sourceId":"@1","startTime":1717147800000}\n')
+    ended = run("upsert", "tasks", file, *ACTION)
+    assert "start_time: 1717147800000 is a number: say what it counts with --type start_time=epoch" in ended.err[0]
+    ended = run("upsert", "tasks", file, *ACTION, "--type", "start_time=epoch-seconds")
+    assert "in epoch seconds is not between 1971 and 2199: does it count something else?" in ended.err[0]
+    assert run("upsert", "tasks", file, *ACTION, "--type", "start_time=epoch-milliseconds").code == 0
+    assert desk.stored("tasks")["@1"]["startTime"] == "2024-05-31T09:30:00.000Z"
+
+
+def test_lists_in_cells_are_split(desk: Desk) -> None:
+    """At commas, or as JSON; another separator is a remark until it is chosen."""
+    head = "source_id,email,domains,tags\n"
+    file = desk.file("t.csv", head + '@1,ada(at)acme.example,acme.example,"vip, urgent"\n'
+                     '@2,ada(at)acme.example,acme.example,"[""vip""]"\n')  # fmt: skip
+    assert run("upsert", "tickets", file).code == 0
+    assert [one["tags"] for one in desk.stored().values()] == [["vip", "urgent"], ["vip"]]
+    file = desk.file("s.csv", head + "@1,ada(at)acme.example,acme.example,a;b\n")
+    remark = "tags: 1 cell holds ; or | and is read as one item each; see --list-separator"
+    assert remark in run("upsert", "tickets", file, "--dry-run").err
+    ended = run("upsert", "tickets", file, "--list-separator", ";")
+    assert (ended.code, ended.err) == (0, [])
+    assert desk.stored()["@1"]["tags"] == ["a", "b"]
+
+
+def test_custom_fields_have_types(desk: Desk) -> None:
+    """They are text in CSV by default; a journal refuses a rerun with other types."""
+    file = desk.file("t.csv", "source_id,email,domains,custom.ARR,custom.VIP,custom.Regions,custom.Code\n"
+                     '@1,ada(at)acme.example,acme.example,"1200,50",TRUE,"[""EU""]",007\n')  # fmt: skip
+    types = ("--type", "custom.ARR=number", "--type", "custom.VIP=boolean", "--type", "custom.Regions=list")
+    command = ("upsert", "tickets", file, "--decimal-comma", *types, "--journal", "job.db")
+    more = ("--set", "custom.Seats=5", "--type", "custom.Seats=number")
+    assert run(*command, *more).code == 0
+    custom = {"ARR": 1200.5, "VIP": True, "Regions": ["EU"], "Code": "007", "Seats": 5}
+    assert desk.stored()["@1"]["custom"] == custom
+    ended = run(*command, "--set", "custom.Seats=5")
+    assert ended.code == 2
+    assert "types custom.Seats is not given, was number" in ended.err[0]
+
+
+def test_whole_numbers_are_ids(desk: Desk) -> None:
+    """A float column of them is read on request; otherwise the message says how."""
+    file = desk.file(
+        "t.jsonl", '{"sourceId":"@1","email":"ada(at)acme.example","domains":["a.example"],"title":35436.0}\n'
+    )
+    ended = run("upsert", "tickets", file)
+    assert ended.err[0] == (
+        "row 1 invalid: line 1: title: 35436.0 is neither text nor a whole number; if it means one, "
+        "--type title=whole-number reads it"
+    )
+    assert run("upsert", "tickets", file, "--type", "title=whole-number").code == 0
+    assert desk.stored()["@1"]["title"] == "35436"
 
 
 @pytest.mark.slow

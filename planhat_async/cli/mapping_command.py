@@ -52,8 +52,14 @@ def mapping(
         if output is not None:
             _check_output(output)
         found = ColumnNames()
-        format_name = None if format_ is None else format_.value
-        source = FileSource(file, found, format=format_name, encoding=encoding, delimiter=delimiter, escape=escape)
+        source = FileSource(
+            file,
+            found,
+            format=None if format_ is None else format_.value,
+            encoding=encoding,
+            delimiter=delimiter,
+            escape=escape,
+        )
         columns = columns_of(source, found)
         proposal = MappingProposal.of(UPSERTED[model].model, columns)
         text = proposal.text().encode()

@@ -19,11 +19,15 @@ from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
 from planhat_async.cli.interruptions import CUT_OFF, ENDED_EARLY, Interrupted, code_of, interruptible
 from planhat_async.cli.parameters import (
     Constants,
+    DecimalComma,
     Delimiter,
     Encoding,
     Escape,
     InputFormat,
+    ListSeparator,
     Maps,
+    TimeZone,
+    Types,
     mapping_of,
     secret_in,
 )
@@ -41,6 +45,10 @@ def metrics(
     *,
     map_: Maps = None,
     set_: Constants = None,
+    type_: Types = None,
+    time_zone: TimeZone = None,
+    list_separator: ListSeparator = None,
+    decimal_comma: DecimalComma = False,
     format_: InputFormat = None,
     encoding: Encoding = "utf-8",
     delimiter: Delimiter = None,
@@ -67,7 +75,15 @@ def metrics(
     received them. After one interrupt the calls in flight are finished, after a second everything stops at once.
     """
     with refusals():
-        mapping = mapping_of(Metric, map_ or [], set_ or [])
+        mapping = mapping_of(
+            Metric,
+            map_,
+            set_,
+            types=type_,
+            time_zone=time_zone,
+            list_separator=list_separator,
+            decimal_comma=decimal_comma,
+        )
         source = FileSource(
             file,
             mapping,

@@ -17,6 +17,7 @@ from planhat_async.batching.upsert_run import ChunkOptions
 from planhat_async.cli.pace_notices import show_pace_notices
 from planhat_async.jobs.mapping.field_mapping import FieldMapping
 from planhat_async.jobs.mapping.mapping_file import MappingFile
+from planhat_async.jobs.mapping.value_types import READERS
 from planhat_async.jobs.source_error import SourceError
 from planhat_async.models import ALL
 from planhat_async.records import Record
@@ -66,6 +67,19 @@ Maps = Annotated[
     ),
 ]
 Constants = Annotated[list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="A value for all rows.")]
+Types = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--type",
+        metavar="FIELD=TYPE",
+        help=f"How a field's values are read: {', '.join(READERS)}.",
+    ),
+]
+TimeZone = Annotated[str | None, typer.Option(metavar="ZONE", help="Of times that have none, such as Europe/Berlin.")]
+ListSeparator = Annotated[
+    str | None, typer.Option(metavar="TEXT", help="Between the items of a list in one cell; by default a comma.")
+]
+DecimalComma = Annotated[bool, typer.Option("--decimal-comma", help="Numbers in texts are written as 1200,50.")]
 InputFormat = Annotated[FileFormat | None, typer.Option("--format", help="By default the file's suffix.")]
 Encoding = Annotated[
     str,
@@ -135,19 +149,33 @@ def names_mapping_file(text: str) -> bool:
     return "=" not in text and text.lower().endswith(".toml")
 
 
-def mapping_of(record: type[Record], maps: list[str], constants: list[str]) -> FieldMapping:
-    """The mapping by `--map`, which may name a TOML file, and `--set`."""
-    files = [text for text in maps if names_mapping_file(text)]
+def mapping_of(
+    record: type[Record],
+    maps: list[str] | None,
+    constants: list[str] | None,
+    *,
+    types: list[str] | None,
+    time_zone: str | None,
+    list_separator: str | None,
+    decimal_comma: bool,
+) -> FieldMapping:
+    """The mapping by `--map`, which may name a TOML file, and by the options about values, which replace the file's."""
+    files = [text for text in maps or () if names_mapping_file(text)]
     if len(files) > 1:
         raise SourceError(f"one mapping file at a time: {' and '.join(files)}")
     held = MappingFile.load(Path(files[0])) if files else MappingFile()
     return FieldMapping.parse(
         record,
-        maps=[text for text in maps if text not in files],
-        constants=constants,
+        maps=[text for text in maps or () if text not in files],
+        constants=constants or (),
         columns=held.columns,
         values=held.constants,
         dates=held.dates,
         lookups=held.lookups,
-        time_zone=held.time_zone,
+        types=types or (),
+        field_types=held.types,
+        transforms=held.transforms,
+        time_zone=held.time_zone if time_zone is None else time_zone,
+        list_separator=held.list_separator if list_separator is None else list_separator,
+        decimal_comma=held.decimal_comma or decimal_comma,
     )

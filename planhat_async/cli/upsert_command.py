@@ -22,14 +22,18 @@ from planhat_async.cli.parameters import (
     BaseUrl,
     Concurrency,
     Constants,
+    DecimalComma,
     Delimiter,
     Encoding,
     Escape,
     InputFormat,
+    ListSeparator,
     Maps,
     PerMinute,
     Shared,
+    TimeZone,
     TokenFile,
+    Types,
     UpsertedModel,
     mapping_of,
     refuse_alone,
@@ -55,6 +59,10 @@ def upsert(
     *,
     map_: Maps = None,
     set_: Constants = None,
+    type_: Types = None,
+    time_zone: TimeZone = None,
+    list_separator: ListSeparator = None,
+    decimal_comma: DecimalComma = False,
     format_: InputFormat = None,
     encoding: Encoding = "utf-8",
     delimiter: Delimiter = None,
@@ -98,6 +106,11 @@ def upsert(
     column must be a field. Fields that Planhat fills in itself are accepted in JSONL, so that an export can be sent
     back, and Planhat ignores them. In CSV such a column is an error.
 
+    Values are read by the types of their fields: a whole number is text by its digits, a list is split at commas or is
+    JSON. Custom fields get what the file holds, in CSV text, unless --type says otherwise. Times without a zone need
+    --time-zone; numbers that are times need a type, such as --type start_time=epoch-seconds. A mapping file can also
+    hold [types], [dates] with the form of times, and strip, regex, lower, split and default for a column.
+
     With --journal, the same command resumes after any interruption and sends no answered row again. After one
     interrupt it finishes what is in flight, after a second it stops at once. Do not resume from an older copy of a
     journal: rows without a key would be stored twice.
@@ -110,7 +123,15 @@ def upsert(
         if not verify_by:
             refuse_alone("--verify-by", **{"--verify-wait": verify_wait != DEFAULTS.verify_wait})
         repository = UPSERTED[model]
-        mapping = mapping_of(repository.model.record, map_ or [], set_ or [])
+        mapping = mapping_of(
+            repository.model.record,
+            map_,
+            set_,
+            types=type_,
+            time_zone=time_zone,
+            list_separator=list_separator,
+            decimal_comma=decimal_comma,
+        )
         source = FileSource(
             file,
             mapping,

@@ -118,7 +118,8 @@ class FileSource:
         """What the user should know about the rows read so far, a line each: what was left out or not found."""
         blank = self.n_blank
         said = [f"{blank:,} blank {'row' if blank == 1 else 'rows'} left out"] if blank else []
-        return [*said, *(self._reader.remarks if self._reader is not None else ())]
+        said += self._reader.remarks if self._reader is not None else []
+        return said + (self._mapping.remarks if isinstance(self._mapping, FieldMapping) else [])
 
     def description(self) -> dict[str, Any]:
         """Facts that must be the same in a rerun; the rows themselves are compared chunk by chunk."""
@@ -162,6 +163,8 @@ class FileSource:
         """The rows of an open file, fitted to the model."""
         columns = reader.columns
         self.n_blank = 0
+        if isinstance(self._mapping, FieldMapping):
+            self._mapping.begin()
         mapping = self._mapping if columns is None else self._mapping_of(columns, reader)
         fit = mapping.apply_to_text if reader.holds_text else mapping.apply
         for where, read in reader.rows(None if columns is None else mapping.columns_to_read(columns)):
