@@ -26,6 +26,7 @@ from planhat_async.cli.job_display import follow_deletion
 from planhat_async.jobs.deletion_table import DeletionTable
 from planhat_async.jobs.deletions import DeleteResult
 from planhat_async.repositories import Deletes, Repository
+from planhat_async.session import SessionStats
 
 ABSENT = "f" * 24
 HOW_TO = "nothing was deleted: run the same command with --yes to delete the records"
@@ -360,7 +361,7 @@ def test_the_progress_is_shown_now_and_then(monkeypatch: pytest.MonkeyPatch, is_
     monkeypatch.setattr(console, "tell", told.append)
     monkeypatch.setattr(console, "err", SimpleNamespace(is_terminal=is_terminal))
     monkeypatch.setattr(console, "progress", lambda *_, **__: nullcontext(lambda *values: drawn.append(values)))
-    session: Any = SimpleNamespace(calls_left=7, seconds_until_bulk_call=lambda _: 0.0)
+    session: Any = SimpleNamespace(stats=SessionStats(), calls_left=7, seconds_until_bulk_call=lambda _: 0.0)
     job: Any = SlowJob()
     virtual_time.run(follow_deletion(session, job, title="delete tickets"))
     line = "3 of 4 rows, 0 rows/s: 3 deleted, 0 missing, 0 failed, 0 unknown; 7 calls left this minute"

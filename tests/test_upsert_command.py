@@ -40,6 +40,7 @@ from planhat_async.jobs.files.file_source import FileSource
 from planhat_async.jobs.journal import Journal
 from planhat_async.jobs.rejects import Rejects
 from planhat_async.results import ChunkResult, UpsertResult
+from planhat_async.session import SessionStats
 
 
 @pytest.mark.slow
@@ -582,7 +583,7 @@ def test_without_a_terminal_progress_is_logged_periodically(monkeypatch: pytest.
     """A line is printed every ten seconds."""
     lines: list[str] = []
     monkeypatch.setattr("planhat_async.cli.console.tell", lines.append)
-    session: Any = SimpleNamespace(calls_left=7, seconds_until_bulk_call=lambda _: 0.0)
+    session: Any = SimpleNamespace(stats=SessionStats(), calls_left=7, seconds_until_bulk_call=lambda _: 0.0)
     source: Any = SimpleNamespace(path=Path("t.csv"), total_bytes=None, rows_read=3, bytes_read=0)
     job: Any = SlowJob()
     virtual_time.run(follow(session, job, source, None))

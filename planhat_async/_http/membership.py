@@ -141,6 +141,8 @@ class Membership:
     def message(self, now: float, *, n_singles: int = 0, n_bulk: int = 0, max_places: int = 0) -> Message:
         """What to tell the window now, with the calls that wait."""
         window = self.limits.window
+        for is_bulk in (False, True):
+            self._has_place(now, is_bulk=is_bulk)  # gives back what it has for too long
         while self._own and self._own[0].arrival + window + LAG < now:
             self._own.popleft()
         self._restating = [place for place in self._own if not place.is_known and place.arrival + window > now]
@@ -222,7 +224,8 @@ class Membership:
         return max(0.0, until - now) if until < inf and not self.may_start_alone(now) else 0.0
 
     def _give_back(self, place: OwnPlace, now: float) -> None:
-        self._own.remove(place)
+        if place in self._own:  # else it was granted more than a minute ago
+            self._own.remove(place)
         self._ended.append(Ended(place=place.number, ended_as=EndedAs.UNUSED, ago=now))
 
     def _forget_window(self) -> None:
@@ -230,7 +233,8 @@ class Membership:
         self._epoch = self._number = 0
         self._ended.clear()
         for granted in self._granted:
-            while granted:
-                self._own.remove(granted.popleft())
+            for place in granted:
+                self._own.remove(place)
+            granted.clear()
         for place in self._own:
             place.is_known, place.number = False, 0

@@ -153,7 +153,7 @@ class Pacer:
     def share(self, window: SharedWindow) -> None:
         """Share a window with others from now on, unless it shares one already."""
         if self._member is None:
-            self._member = WindowMember(window, self._pace, waiting=self._count_waiting, on_reply=self._admit)
+            self._member = WindowMember(window, self._pace, waiting=self._count_waiting, on_reply=self._window_heard)
 
     async def leave(self) -> None:
         """Tell the shared window, if there is one, that this pacer ends; it joins again when it is used again."""
@@ -215,6 +215,11 @@ class Pacer:
             finally:
                 self._is_gate_taken = False
                 self._admit()
+
+    def _window_heard(self) -> None:
+        """Act on what the shared window said, which may be that all pause."""
+        self._dismiss_impatient()
+        self._admit()
 
     def _may_start(self, *, is_bulk: bool) -> bool:
         """Whether the own pace lets the call at the gate start now."""

@@ -139,9 +139,13 @@ class WindowMember:
     def _say_away(self, error: SharedWindowError) -> None:
         if not self._has_said_away:
             self._has_said_away = True
-            n = self.membership.n_members
-            until_then = "nothing is sent" if self._window.waits_while_away else f"this session uses 1/{n} of the pace"
-            LOGGER.warning("%s: until then %s", error, until_then)
+            LOGGER.warning("%s; until then %s", error, self._while_away())
+
+    def _while_away(self) -> str:
+        n = self.membership.n_members
+        if self._window.waits_while_away:
+            return "nothing is sent"
+        return f"this session uses 1/{n} of the pace" if n > 1 else "this session keeps a pace of its own"
 
     def _say_waiting(self, reply: Reply) -> None:
         waits = zip(self._waiting(), (reply.single_wait, reply.bulk_wait), strict=True)

@@ -70,13 +70,14 @@ def _as_json(standing: Standing) -> dict[str, Any]:
 
 
 def _show(standing: Standing) -> None:
-    table = Table(title=f"{in_words(len(standing.members), 'session')} on this token", title_justify="left")
+    title = f"{in_words(len(standing.members), 'session')} on this token"
+    table = Table(title=title, title_justify="left")
     for name in ("pid", "host", "since", "single calls", "bulk calls", "waiting"):
         table.add_column(name, justify="left" if name == "host" else "right")
     for one in standing.members:
         counts = (f"{n:,}" for n in (one.n_singles, one.n_bulk, one.n_waiting))
         table.add_row(str(one.pid), printable(one.host), duration(one.since), *counts)
-    console.out.print(table)
+    console.out.print(table if standing.members else title)
     console.out.print(_summary(standing))
 
 

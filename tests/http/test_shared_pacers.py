@@ -19,7 +19,7 @@ from memory_window import MemoryWindow
 from test_pacer import most_within
 
 from planhat_async._http.pace import RateLimits
-from planhat_async._http.pacer import Pacer
+from planhat_async._http.pacer import Pacer, RefusedTooLongError
 
 JOB = RateLimits(reserve=0)
 
@@ -230,7 +230,7 @@ def test_while_the_window_is_away_a_member_has_its_share_or_waits(
 
     run(main())
     said = "this session uses 1/4 of the pace" if not waits else "nothing is sent"
-    assert caplog.messages == [f"the window is away: until then {said}"]
+    assert caplog.messages == [f"the window is away; until then {said}"]
 
 
 def test_what_was_started_alone_is_restated() -> None:
@@ -315,6 +315,48 @@ def test_a_member_that_leaves_may_come_again() -> None:
         assert (window.state.members, len(window.state.places)) == ([], 2)
 
     run(main())
+
+
+def test_a_place_that_was_forgotten_for_a_minute_does_no_harm() -> None:
+    """A place for a bulk call that was cancelled is given back by whatever is told next, however late."""
+
+    async def main() -> None:
+        server, window = Server(late=0.0), MemoryWindow(seconds=0.05)
+        pacer = Pacer(JOB, shared=window)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.06):
+                await server.call(pacer, 1, is_bulk=True)
+        for is_bulk in (False, True):
+            await asyncio.sleep(90)
+            await server.call(pacer, 1, is_bulk=is_bulk)
+        assert len(server.arrivals) == 2
+
+    run(main())
+
+
+def test_a_pause_of_all_dismisses_who_has_less_patience() -> None:
+    """A refusal that another member met ends the calls that will not wait for so long."""
+
+    async def main() -> None:
+        limits, window = RateLimits(per_minute=1, reserve=0), MemoryWindow()
+        one, other = Pacer(limits, shared=window), Pacer(limits, shared=window)
+        async with one.slot() as refused:
+            short = [asyncio.ensure_future(enter(other, patience=5.0)) for _ in range(2)]
+            await asyncio.sleep(1)
+            refused.mark_refused(retry_after=20.0)
+        assert await asyncio.gather(*short) == ["dismissed", "dismissed"]
+        assert asyncio.get_running_loop().time() < 5
+
+    run(main())
+
+
+async def enter(pacer: Pacer, *, patience: float) -> str:
+    """Make a call, and return whether it was dismissed."""
+    try:
+        async with pacer.slot(patience=patience):
+            return "started"
+    except RefusedTooLongError:
+        return "dismissed"
 
 
 def test_calls_of_strangers_slow_all_members_down() -> None:
