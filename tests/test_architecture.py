@@ -40,6 +40,7 @@ PURE = {
     "jobs/deletions",
     "jobs/mapping/column_names",
     "jobs/mapping/key_column",
+    "jobs/mapping/left_out_columns",
     "jobs/mapping/lookups",
     "jobs/mapping/cell_values",
     "jobs/mapping/field_mapping",
@@ -85,7 +86,7 @@ ONLY_IN = {
     "msgspec": {"_convert/json", "_convert/pages", "_convert/records", "batching/chunks", "sandbox"},
     "aiolimiter": {"_http/pacer"},
     "typer": {"cli"},
-    "pyarrow": {"jobs/files/parquet_writer", "jobs/files/parquet_reader"},
+    "pyarrow": {"jobs/files/parquet_writer", "jobs/files/parquet_reader", "jobs/files/parquet_values"},
     "rich": {"cli/console", "cli/export_display", "cli/model_commands"},
 }
 

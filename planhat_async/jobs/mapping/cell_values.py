@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import date, datetime
 from typing import Any, get_origin
 
-from planhat_async._convert import Field, decode_json, fields_of, spellings_of, unknown_field
+from planhat_async._convert import Field, cached, decode_json, fields_of, spellings_of, unknown_field
 from planhat_async.errors import DecodeError
 from planhat_async.records import Record
 from planhat_async.records.documentation import documentation_of
@@ -37,7 +38,7 @@ def _parse(field: Field, text: str) -> Any:
     if field.type is date and text.isascii() and text.isdigit() and len(text) < len("20260105"):
         return field.check(int(text))  # days since 1970-01-01, as an export has them
     if field.type in (str, datetime, date, Any):
-        return text
+        return _object_or_text(text) if field.type is Any else text
     if field.type is bool:
         if text.lower() not in _TRUE | _FALSE:
             raise ValueError(text)
@@ -52,6 +53,32 @@ def _parse(field: Field, text: str) -> Any:
     if not isinstance(value, dict if get_origin(field.type) is dict else list):
         raise ValueError(text)  # noqa: TRY004 - the text is wrong, not its type
     return value
+
+
+def _object_or_text(text: str) -> Any:
+    """The value of a field that may hold objects and texts: only an object's JSON begins with a brace."""
+    try:
+        return decode_json(text.encode(), is_input=True) if text.startswith("{") else text
+    except DecodeError:
+        return text
+
+
+def with_decoded_texts(record: type[Record], row: dict[str, Any]) -> dict[str, Any]:
+    """The row, with the objects and lists that texts hold as JSON, as in an export, in fields that hold no text."""
+    for name in row.keys() & _nested_fields(record).keys():
+        value, begin = row[name], _nested_fields(record)[name]
+        if isinstance(value, str) and value.startswith(begin):
+            with suppress(DecodeError, UnicodeEncodeError):  # the field's own check refuses it
+                row[name] = decode_json(value.encode(), is_input=True)
+    return row
+
+
+@cached
+def _nested_fields(record: type[Record]) -> dict[str, str]:
+    """The fields that hold objects or lists, in either spelling, with the beginning of their JSON."""
+    kinds = {name: get_origin(field.type) for name, field in spellings_of(record).items() if field.type is not Any}
+    begins = {name: "{" if kind is dict else "[" for name, kind in kinds.items() if kind in {dict, list}}
+    return begins | {name: "{" for name, field in spellings_of(record).items() if field.type is Any}
 
 
 def own_name(record: type[Record], name: str) -> str:

@@ -17,7 +17,7 @@ from planhat_async._convert import (
     to_wire,
     write_time,
 )
-from planhat_async.jobs.mapping.cell_values import checked_text, own_name, value_of
+from planhat_async.jobs.mapping.cell_values import checked_text, own_name, value_of, with_decoded_texts
 from planhat_async.jobs.mapping.lookups import Lookup, value_to_look_up
 from planhat_async.jobs.reason_column import REASON_COLUMN
 from planhat_async.jobs.source_error import SourceError
@@ -192,7 +192,7 @@ class FieldMapping:
         for name in self.dates.keys() - self.lookups.keys():
             if isinstance(row.get(name), str):
                 row[name] = self._time_of(name, row[name])
-        return _nested({**self._marked(row), **self.constants})
+        return _nested({**self._marked(with_decoded_texts(self.record, row)), **self.constants})
 
     def _is_constant(self, name: str) -> bool:
         field = spellings_of(self.record).get(name) if self.constants else None
