@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 from planhat_async._convert import printable
 from planhat_async.jobs.files.formats import PARQUET_IS_MISSING
-from planhat_async.jobs.files.row_reader import CopyRow, RawRow, RowReader
+from planhat_async.jobs.files.row_reader import CopyRow, RawRow, RowReader, UnreadableValue
 from planhat_async.jobs.files.steady_file import identity_of, refuse_change
 from planhat_async.jobs.reason_column import REASON_COLUMN
 from planhat_async.jobs.source_error import SourceError
@@ -79,11 +79,12 @@ class ParquetReader(RowReader):
 
     def rows(self, columns: Sequence[str] | None) -> Iterator[RawRow]:
         """Each row, without nulls."""
-        wanted = None if self._is_copied or columns is None else list(columns)
+        wanted = self.columns if columns is None else list(columns)
+        selected = None if self._is_copied or columns is None else wanted
         number = 0
-        for batch in self._batches(wanted):
+        for batch in self._batches(selected):
             self._batch = batch
-            for index, read in enumerate(_reads(batch, self.columns if columns is None else columns)):
+            for index, read in enumerate(self._reads(batch, wanted, number)):
                 number, self._index = number + 1, index
                 self.share_read = min(1.0, number / (self._n_rows or 1))
                 yield RawRow(f"row {number}", read)
@@ -95,46 +96,63 @@ class ParquetReader(RowReader):
             SourceError: The file is damaged, or has changed since it was opened.
         """
         n_read = 0
-        batches = self._file.iter_batches(batch_size=self._batch_size(), columns=columns)
-        while True:
-            try:
-                batch = next(batches, None)
-                refuse_change(self._path, self._opened_as)
-            except SourceError:
-                raise
-            except self._errors as error:
-                refuse_change(self._path, self._opened_as)
-                raise SourceError(self._damage(error, n_read, columns)) from None
-            if batch is None:
-                break
-            n_read += batch.num_rows
-            yield batch
+        for group in range(self._file.num_row_groups):
+            # One by one: a batch across the end of a group would be lost with the next one.
+            batches = self._group_batches(group, columns)
+            while (batch := self._or_damage(partial(next, batches, None), n_read, group, columns)) is not None:
+                n_read += batch.num_rows
+                yield batch
         if n_read != self._n_rows:
             raise SourceError(f"it is damaged: it should have {self._n_rows:,} rows, but {n_read:,} can be read")
 
-    def _batch_size(self) -> int:
-        """Rows of a batch that takes little memory, if the rows of a group are equally large."""
-        metadata = self._file.metadata
-        groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
-        per_row = max((group.total_byte_size // max(1, group.num_rows) for group in groups), default=0)
-        return max(1, min(_ROWS_AT_A_TIME, _BYTES_AT_A_TIME // max(1, per_row)))
+    def _group_batches(self, group: int, columns: list[str] | None) -> Iterator[Any]:
+        """The batches of a row group, each of which takes little memory if the group's rows are equally large."""
+        found = self._file.metadata.row_group(group)
+        per_row = found.total_byte_size // max(1, found.num_rows)
+        n_rows = max(1, min(_ROWS_AT_A_TIME, _BYTES_AT_A_TIME // max(1, per_row)))
+        yield from self._file.iter_batches(batch_size=n_rows, row_groups=[group], columns=columns)
 
-    def _damage(self, error: BaseException, n_read: int, columns: list[str] | None) -> str:
-        """The message about a batch that cannot be read: which column it is, and where reading ended."""
-        names = self.columns if columns is None else columns
-        damaged = next((name for name in names if not self._can_read(name, n_read)), None)
-        where = "" if damaged is None else f" in the column {damaged!r}"
-        return f"it is damaged{where}: row {n_read + 1:,} and all after it were not read ({_on_one_line(error)})"
+    def _reads(self, batch: Any, columns: Sequence[str], n_read: int) -> Iterator[Callable[[], Mapping[str, Any]]]:
+        """For each row of a batch a function that returns its values, without nulls."""
+        from planhat_async.jobs.files.parquet_values import column_values  # noqa: PLC0415 - needs an extra
 
-    def _can_read(self, column: str, n_read: int) -> bool:
-        """Whether a column can be read in the row groups of the next batch."""
-        groups, n_rows = list[int](), 0
-        for number in range(self._file.num_row_groups):
-            begin, n_rows = n_rows, n_rows + self._file.metadata.row_group(number).num_rows
-            if n_rows > n_read and begin < n_read + _ROWS_AT_A_TIME:
-                groups.append(number)
+        wanted = set(columns)
+        found = [(index, name) for index, name in enumerate(batch.schema.names) if name in wanted]
+        names = [name for _, name in found]
+        lists = [
+            self._or_damage(
+                partial(column_values, batch.schema.field(index), batch.column(index)), n_read, None, [name]
+            )
+            for index, name in found
+        ]
+        for values in zip(*lists, strict=True) if lists else [()] * batch.num_rows:
+            yield partial(_row, names, values)
+
+    def _or_damage(self, read: Callable[[], Any], n_read: int, group: int | None, columns: list[str] | None) -> Any:
+        """What `read` returns.
+
+        Raises:
+            SourceError: It fails: the file is damaged behind the rows that were read, or has changed.
+        """
         try:
-            for _ in self._file.iter_batches(batch_size=_ROWS_AT_A_TIME, row_groups=groups, columns=[column]):
+            result = read()
+            refuse_change(self._path, self._opened_as)
+        except SourceError:
+            raise
+        except self._errors as error:
+            refuse_change(self._path, self._opened_as)
+            names = self.columns if columns is None else columns
+            damaged = next((name for name in names if group is None or not self._can_read(name, group)), None)
+            where = "" if damaged is None else f" in the column {damaged!r}"
+            rest = f"row {n_read + 1:,} and all after it were not read"
+            state = "encrypted" if "decrypt" in str(error).lower() else "damaged"
+            raise SourceError(f"it is {state}{where}: {rest} ({_on_one_line(error)})") from None
+        return result
+
+    def _can_read(self, column: str, group: int) -> bool:
+        """Whether a column of a row group can be read to its end."""
+        try:
+            for _ in self._group_batches(group, [column]):
                 pass
         except self._errors:
             return False
@@ -175,25 +193,12 @@ class ParquetReader(RowReader):
         self._file.close()
 
 
-def _reads(batch: Any, columns: Sequence[str]) -> Iterator[Callable[[], Mapping[str, Any]]]:
-    """For each row of a batch a function that returns its values, without nulls."""
-    from planhat_async.jobs.files.parquet_values import UnreadableValue, column_values  # noqa: PLC0415 - needs an extra
-
-    wanted = set(columns)
-    found = [(name, index) for index, name in enumerate(batch.schema.names) if name in wanted]
-    names = [name for name, _ in found]
-    lists = [column_values(batch.schema.field(index), batch.column(index)) for _, index in found]
-    bad = UnreadableValue
-
-    def read(values: tuple[Any, ...]) -> Mapping[str, Any]:
-        row = {name: value for name, value in zip(names, values, strict=True) if value is not None}
-        for name, value in row.items():
-            if type(value) is bad:
-                raise ValueError(f"column {name!r}: {value.reason}")
-        return row
-
-    for values in zip(*lists, strict=True) if lists else [()] * batch.num_rows:
-        yield partial(read, values)
+def _row(names: Sequence[str], values: tuple[Any, ...]) -> Mapping[str, Any]:
+    """The values of a row, without nulls."""
+    for name, value in zip(names, values, strict=True):
+        if type(value) is UnreadableValue:
+            raise ValueError(f"column {name!r}: {value.reason}")
+    return {name: value for name, value in zip(names, values, strict=True) if value is not None}
 
 
 def _refuse_other_files(path: Path) -> None:

@@ -15,12 +15,12 @@ from typing import Any, TypeAlias
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import attrs
 import pyarrow as pa
 from pyarrow import types
 
 from planhat_async._convert import decode_json
 from planhat_async.errors import DecodeError
+from planhat_async.jobs.files.row_reader import UnreadableValue
 
 JSON_COLUMN = {b"planhat_async.encoding": b"json"}
 """The metadata of a column of texts whose values are the JSON in them."""
@@ -33,18 +33,11 @@ _MICROSECONDS_PER_DAY = 86_400 * 10**6
 _UTC_NAMES = {"utc", "z", "etc/utc", "gmt", "+00:00"}
 
 
-@attrs.frozen
-class UnreadableValue:
-    """In place of a value that Python cannot hold, or that has no form in JSON."""
-
-    reason: str
-
-
 def column_values(field: pa.Field, array: pa.Array) -> list[Any]:
     """The values of a column: texts, numbers, `Decimal`, times, days, `bytes`, `UUID`, lists and dicts.
 
-    Nothing changes its value, with two exceptions: a time is cut to microseconds, and a float of 32 or 16 bits is the
-    shortest decimal number that it can be told from others by: 0.1, not 0.10000000149011612.
+    Nothing changes its value, with two exceptions: a time is cut to microseconds, and a float of 32 or 16 bits becomes
+    the shortest decimal number that is the same float: 0.1, not 0.10000000149011612.
     """
     return _converter(field)(array)
 
@@ -252,7 +245,12 @@ def _finite(number: Any) -> float:
 
 
 def shortest(number: float, code: str, digits: Iterable[int]) -> float:
-    """The number with the fewest digits that a float of few bits, with its code in `struct`, does not confuse."""
+    """The number with the fewest digits that is the same float of few bits, with this code in `struct`.
+
+    A whole number stays what it is: 65504, not 65500.
+    """
+    if number.is_integer():
+        return number
     packed = struct.pack(code, number)
     for n_digits in digits:
         rounded = float(f"{number:.{n_digits}g}")
