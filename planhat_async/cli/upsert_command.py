@@ -89,8 +89,8 @@ def upsert(
     Rows with a key (id; source_id or external_id, where Planhat matches the model on it) can be sent again safely:
     existing records are updated.
     Field names may have either spelling (source_id, sourceId); custom fields are custom.NAME. Without --map every
-    column must be a field. Fields that Planhat fills in itself are accepted in JSONL, so that an export can be sent
-    back, and Planhat ignores them. In CSV such a column is an error.
+    column must be a field. An export can be sent back in any format: in a file with the column _id, columns that
+    Planhat fills in itself are left out, and the command names them. In any other file such a column is an error.
 
     With --journal, the same command resumes after any interruption and sends no answered row again. After one
     interrupt it finishes what is in flight, after a second it stops at once. Do not resume from an older copy of a
