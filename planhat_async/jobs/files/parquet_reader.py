@@ -125,8 +125,10 @@ class ParquetReader(RowReader):
             )
             for index, name in found
         ]
+        is_whole = not any(UnreadableValue in {*map(type, values)} for values in lists)
+        row = _without_nulls if is_whole else _readable
         for values in zip(*lists, strict=True) if lists else [()] * batch.num_rows:
-            yield partial(_row, names, values)
+            yield partial(row, names, values)
 
     def _or_damage(self, read: Callable[[], Any], n_read: int, group: int | None, columns: list[str] | None) -> Any:
         """What `read` returns.
@@ -193,12 +195,16 @@ class ParquetReader(RowReader):
         self._file.close()
 
 
-def _row(names: Sequence[str], values: tuple[Any, ...]) -> Mapping[str, Any]:
-    """The values of a row, without nulls."""
+def _without_nulls(names: Sequence[str], values: tuple[Any, ...]) -> Mapping[str, Any]:
+    return {name: value for name, value in zip(names, values, strict=True) if value is not None}
+
+
+def _readable(names: Sequence[str], values: tuple[Any, ...]) -> Mapping[str, Any]:
+    """The values of a row; raises `ValueError` if one of them cannot be read."""
     for name, value in zip(names, values, strict=True):
         if type(value) is UnreadableValue:
             raise ValueError(f"column {name!r}: {value.reason}")
-    return {name: value for name, value in zip(names, values, strict=True) if value is not None}
+    return _without_nulls(names, values)
 
 
 def _refuse_other_files(path: Path) -> None:
