@@ -46,6 +46,7 @@ PURE = {
     "jobs/mapping/column_names",
     "jobs/mapping/column_spelling",
     "jobs/mapping/key_column",
+    "jobs/mapping/left_out_columns",
     "jobs/mapping/lookups",
     "jobs/mapping/cell_lists",
     "jobs/mapping/cell_numbers",
@@ -110,8 +111,8 @@ ONLY_IN = {
     },
     "aiolimiter": {"_http/pacer"},
     "typer": {"cli"},
-    "pyarrow": {"jobs/files/parquet_writer", "jobs/files/parquet_reader"},
     "rich": {"cli/console", "cli/pace_command", "cli/export_display", "cli/model_commands"},
+    "pyarrow": {"jobs/files/parquet_writer", "jobs/files/parquet_reader", "jobs/files/parquet_values"},
 }
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import virtual_time
 from attrs import evolve
@@ -31,7 +32,7 @@ from command_line import (
     run,
     started,
 )
-from pyarrow import Table
+from pyarrow import Table, parquet
 from pyarrow import parquet as pq
 
 from planhat_async.cli.job_display import follow
@@ -566,6 +567,112 @@ def test_an_upsert_that_waits_for_standard_input_can_be_interrupted(desk: Desk) 
         process.send_signal(signal.SIGINT)
         assert process.stderr.readline() == FINISHING + "\n"
         assert process.wait(timeout=20) == 130
+
+
+TASK_OPTIONS = (
+    "--map", "source_id=id", "--map", "action=action", "--map", "start_time=at", "--set", "company_id=extid-acme",
+)  # fmt: skip
+
+
+def write_tasks(desk: Desk, n_rows: int, column: str, array: pa.Array, **options: Any) -> Path:
+    """Write tasks to a file of Parquet, with one column replaced."""
+    columns = {
+        "id": [f"{desk.prefix}{n}" for n in range(n_rows)],
+        "action": ["Call"] * n_rows,
+        "at": pa.array([0] * n_rows, pa.timestamp("ms", "UTC")),
+    }
+    path = desk.folder / "t.parquet"
+    parquet.write_table(pa.table(columns | {column: array}), path, **options)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("column", "array", "reason"),
+    [
+        ("at", pa.array([0] * 20 + [int(6e14)] + [0] * 9, pa.timestamp("ms", "UTC")),
+         "column 'at': a time outside the years 1 to 9999"),
+        ("action", pa.array([b"ok"] * 20 + [b"caf\xe9"] + [b"ok"] * 9).view(pa.string()),
+         "column 'action': text that is not UTF-8"),
+    ],
+)  # fmt: skip
+def test_a_value_of_parquet_that_python_cannot_hold_is_one_invalid_row(
+    desk: Desk, column: str, array: pa.Array, reason: str
+) -> None:
+    """All others are stored, and the outcomes add up to the rows of the file."""
+    file = write_tasks(desk, 30, column, array)
+    options = ("--chunk-size", "5", "--json", "--rejects", "bad.parquet")
+    ended = run("upsert", "tasks", file, *TASK_OPTIONS, *options)
+    printed = json.loads(ended.out)
+    assert (ended.code, printed["created"], printed["invalid"], printed["rows"]) == (1, 29, 1, 30)
+    assert printed["problems"] == [{"row": 21, "key": None, "outcome": "invalid", "reason": f"row 21: {reason}"}]
+    assert parquet.read_table("bad.parquet").column("id").to_pylist() == [f"{desk.prefix}20"]
+
+
+def test_a_nanosecond_is_cut_off(desk: Desk) -> None:
+    """The time is sent in milliseconds."""
+    file = write_tasks(desk, 1, "at", pa.array([1_717_147_800_000_000_001], pa.timestamp("ns", "UTC")))
+    assert run("upsert", "tasks", file, *TASK_OPTIONS).code == 0
+    assert desk.stored("tasks")["@0"]["startTime"] == "2024-05-31T09:30:00.000Z"
+
+
+def test_of_a_damaged_file_the_rows_before_the_damage_have_outcomes(desk: Desk) -> None:
+    """There is the table, one line about the file, the rejects, and a journal with which the job can be resumed."""
+    actions = pa.array([b"ok", b"caf\xe9", *(b"do %d" % n for n in range(2, 30))]).view(pa.string())
+    file = write_tasks(
+        desk, 30, "action", actions, row_group_size=10, compression="none", use_dictionary=False,
+        write_page_checksum=True,
+    )  # fmt: skip
+    file.write_bytes(file.read_bytes().replace(b"do 25", b"do 99"))
+    command = ("upsert", "tasks", file, *TASK_OPTIONS, "--chunk-size", "4")
+    job = (*command, "--journal", "job.db", "--json", "--rejects")
+    for name in ("a.parquet", "b.parquet"):
+        ended = run(*job, name)
+        printed = json.loads(ended.out)
+        assert (ended.code, printed["created"] + printed["unsent"], printed["invalid"]) == (2, 19, 1)
+        assert len(desk.stored("tasks")) == printed["created"]
+        assert printed["stopped_by"].startswith(
+            f"{file}: it is damaged in the column 'action': row 21 and all after it"
+        )
+        assert ended.err[-2:] == [
+            f"1 row to be corrected is in {name}",
+            "rows that this run did not reach are not in it",
+        ]
+        assert parquet.read_table(name).column("id").to_pylist() == [f"{desk.prefix}1"]
+    ended = run(*command)
+    assert (ended.code, "unchanged" in ended.out) == (2, True)
+    assert sum(line.startswith("planhat-async: ") for line in ended.err) == 1
+
+
+@pytest.mark.parametrize("format_", ["csv", "parquet", "jsonl"])
+def test_two_cells_of_an_export_are_edited_and_sent_back(desk: Desk, format_: str) -> None:
+    """Exactly these two records change, nothing is emptied, and a remark names the columns that were left out."""
+    rows = [
+        {"sourceId": f"@{n}", "companyId": "extid-acme", "action": f"Call {n}", "description": 'a "b";\n=1+1',
+         "checklist": [{"title": "x"}], "startTime": "2024-05-31T09:30:00Z", "custom": {"ARR": n, "Tags": ["a", "b"]}}
+        for n in range(5)
+    ]  # fmt: skip
+    file = desk.file("new.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    assert run("upsert", "tasks", file).code == 0
+    before = desk.stored("tasks")
+    export = desk.folder / f"tasks.{format_}"
+    assert run("export", "tasks", "-o", export).code == 0
+    if format_ == "parquet":
+        table = parquet.read_table(export)
+        edited = [{"Call 1": "Write", "Call 3": "Wait"}.get(text, text) for text in table["action"].to_pylist()]
+        column = table.schema.get_field_index("action")
+        parquet.write_table(table.set_column(column, table.schema.field(column), pa.array(edited)), export)
+    else:
+        text = export.read_bytes()
+        export.write_bytes(text.replace(b"Call 1", b"Write").replace(b"Call 3", b"Wait"))
+    printed = json.loads(run("upsert", "tasks", export, "--json").out)
+    assert (printed["updated"], printed["unchanged"]) == (2, printed["rows"] - 2)
+    assert "left out, filled in by Planhat: " in printed["remarks"][0]
+    after = desk.stored("tasks")
+    assert {key: row["action"] for key, row in after.items()} == {
+        "@0": "Call 0", "@1": "Write", "@2": "Call 2", "@3": "Wait", "@4": "Call 4",
+    }  # fmt: skip
+    for key, row in after.items():
+        assert row | {"action": 0, "updatedAt": 0} == before[key] | {"action": 0, "updatedAt": 0}
 
 
 class SlowJob:

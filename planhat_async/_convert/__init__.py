@@ -1,6 +1,14 @@
 """Conversion between Planhat's JSON and records; camelCase, cattrs and msgspec are used here only."""
 
-from planhat_async._convert.fields import Field, fields_of, similar_fields, spellings_of, unknown_field, wire_path
+from planhat_async._convert.fields import (
+    Field,
+    cached,
+    fields_of,
+    similar_fields,
+    spellings_of,
+    unknown_field,
+    wire_path,
+)
 from planhat_async._convert.fingerprints import IDS_ONLY, Fingerprint, FingerprintFields, fingerprint_fields
 from planhat_async._convert.json import (
     decode_json,
@@ -29,6 +37,7 @@ __all__ = [
     "Requirements",
     "RowConverter",
     "acknowledgement_in",
+    "cached",
     "check_day",
     "check_time",
     "decode_json",

@@ -138,7 +138,7 @@ def _carry_out(
         show_deletion(job.result, seconds=cost.seconds, ended_by=ended_by, remarks=source.remarks)
     sys.stdout.flush()
     if rejects is not None and rejects.n_rows:
-        copy_rejects(rejects, ended_by, has_lost_input=isinstance(error, SourceError), has_journal=job.has_journal)
+        copy_rejects(rejects, ended_by, is_input_unusable=isinstance(error, SourceError), has_journal=job.has_journal)
     elif job.has_journal and isinstance(ended_by, PlanhatError | Interrupted):
         console.tell("run the same command again to resume")
     return code_of(ended_by, is_ok=job.result.ok)

@@ -103,8 +103,8 @@ def upsert(
     Rows with a key (id; source_id or external_id, where Planhat matches the model on it) can be sent again safely:
     existing records are updated.
     Field names may have either spelling (source_id, sourceId); custom fields are custom.NAME. Without --map every
-    column must be a field. Fields that Planhat fills in itself are accepted in JSONL, so that an export can be sent
-    back, and Planhat ignores them. In CSV such a column is an error.
+    column must be a field. An export can be sent back in any format: in a file with the column _id, columns that
+    Planhat fills in itself are left out, and the command names them. In any other file such a column is an error.
 
     Values are read by the types of their fields: a whole number is text by its digits, a list is split at commas or is
     JSON. Custom fields get what the file holds, in CSV text, unless --type says otherwise. Times without a zone need
@@ -175,30 +175,38 @@ def _carry_out(session: Session, job: UpsertJob, source: FileSource, rejects: Re
         console.show_result(job.result, seconds=cost.seconds, ended_by=ended_by, remarks=source.remarks)
     sys.stdout.flush()
     if rejects is not None and rejects.n_rows:
-        copy_rejects(rejects, ended_by, has_lost_input=isinstance(error, SourceError), has_journal=job.has_journal)
+        copy_rejects(rejects, ended_by, is_input_unusable=isinstance(error, SourceError), has_journal=job.has_journal)
     elif job.has_journal and isinstance(ended_by, PlanhatError | Interrupted):
         console.tell("run the same command again to resume")
     return code_of(ended_by, is_ok=job.result.ok)
 
 
-def copy_rejects(rejects: Rejects, ended_by: BaseException | None, *, has_lost_input: bool, has_journal: bool) -> None:
+def copy_rejects(
+    rejects: Rejects, ended_by: BaseException | None, *, is_input_unusable: bool, has_journal: bool
+) -> None:
     """Copy rejected rows, and say which rows are missing from the copy.
 
-    An input that became unreadable may have other rows at their positions.
+    An input that has changed may have other rows at their positions; of a damaged one those before the damage are
+    copied.
     """
     n_rows, is_one = in_words(rejects.n_rows, "row"), rejects.n_rows == 1
     not_copied = f"{n_rows} to be corrected {'was' if is_one else 'were'} not copied"
-    if has_lost_input:
+    if is_input_unusable and not rejects.has_input:
         console.tell(f"{not_copied}: the input has changed")
         return
     try:
         rejects.write()
+    except SourceError as error:
+        if not is_input_unusable:
+            raise
+        console.tell(f"{not_copied}: {error}")
+        return
     except OSError as error:
         again = ": make room, and run the same command again" if has_journal else ""
         error.add_note(f"{not_copied}{again}")
         raise
     console.tell(f"{n_rows} to be corrected {'is' if is_one else 'are'} in {rejects.path}")
-    if isinstance(ended_by, JournalError):
+    if isinstance(ended_by, JournalError) or is_input_unusable:
         console.tell("rows that this run did not reach are not in it")
     elif ended_by is not None and has_journal:
         console.tell("rows that no run has reached are not in it: move it away, and run the same command again")

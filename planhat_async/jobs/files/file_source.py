@@ -26,6 +26,7 @@ from planhat_async.jobs.files.text_encoding import normalised
 from planhat_async.jobs.mapping.column_names import ColumnNames
 from planhat_async.jobs.mapping.field_mapping import FieldMapping
 from planhat_async.jobs.mapping.key_column import KeyColumn
+from planhat_async.jobs.mapping.left_out_columns import Fit, LeftOutColumns
 from planhat_async.jobs.mapping.lookups import Lookup
 from planhat_async.jobs.source_error import SourceError
 from planhat_async.results import Unreadable
@@ -79,6 +80,8 @@ class FileSource:
         """Number of rows read, also by earlier iterations."""
         self.n_blank: int = 0
         """Number of rows left out by the last iteration, because no column that the mapping uses has a value."""
+        self._left_out = LeftOutColumns(None)
+        self._has_no_rows = False
         self._begun: Iterator[_Row] | None = None
         self.total_bytes: int | None = None
         try:
@@ -117,7 +120,11 @@ class FileSource:
     def remarks(self) -> list[str]:
         """What the user should know about the rows read so far, a line each: what was left out or not found."""
         blank = self.n_blank
-        said = [f"{blank:,} blank {'row' if blank == 1 else 'rows'} left out"] if blank else []
+        said = [
+            *self._left_out.remarks,
+            *([f"{blank:,} blank {'row' if blank == 1 else 'rows'} left out"] if blank else []),
+        ]
+        said += ["the file has no rows"] if self._has_no_rows else []
         said += self._reader.remarks if self._reader is not None else []
         return said + (self._mapping.remarks if isinstance(self._mapping, FieldMapping) else [])
 
@@ -146,12 +153,11 @@ class FileSource:
         A line that cannot be read as a row is copied unchanged, as far as the format allows it.
         """
         with self._opened() as reader, reader.copying(out) as copy_row:
-            wanted = iter(reasons)
-            position, reason = next(wanted, (-1, ""))
-            for number, _ in enumerate(self._fitted(reader)):
-                if number == position:
+            rows = enumerate(self._fitted(reader))
+            for position, reason in reasons:
+                # Not read further than needed: a damaged file has rows that can be copied.
+                if any(number == position for number, _ in rows):
                     copy_row(reason)
-                    position, reason = next(wanted, (-1, ""))
 
     def _rows(self) -> Generator[_Row, None, None]:
         with self._opened() as reader:
@@ -161,13 +167,20 @@ class FileSource:
 
     def _fitted(self, reader: RowReader) -> Iterator[_Row]:
         """The rows of an open file, fitted to the model."""
-        columns = reader.columns
-        self.n_blank = 0
-        if isinstance(self._mapping, FieldMapping):
-            self._mapping.begin()
-        mapping = self._mapping if columns is None else self._mapping_of(columns, reader)
-        fit = mapping.apply_to_text if reader.holds_text else mapping.apply
-        for where, read in reader.rows(None if columns is None else mapping.columns_to_read(columns)):
+        mapping = self._mapping
+        record = mapping.record if isinstance(mapping, FieldMapping) and not mapping.columns else None
+        left_out = LeftOutColumns(record)
+        self.n_blank, self._left_out, self._has_no_rows = 0, left_out, False
+        if isinstance(mapping, FieldMapping):
+            mapping.begin()
+        columns = None if reader.columns is None else left_out.kept(reader.columns)
+        if columns is not None:
+            mapping = self._mapping_of(columns, reader)
+            columns = [*mapping.columns_to_read(columns), *left_out.also_read()]
+        fit: Fit = mapping.apply_to_text if reader.holds_text else mapping.apply
+        fit = left_out.fitting(fit, has_columns=columns is not None)
+        where = ""
+        for where, read in reader.rows(columns):
             try:
                 row: _Row | None = fit(read())
             except ValueError as error:
@@ -176,6 +189,7 @@ class FileSource:
                 self.n_blank += 1
             else:
                 yield row
+        self._has_no_rows = not where
 
     def _mapping_of(self, columns: list[str], reader: RowReader) -> FieldMapping | KeyColumn | ColumnNames:
         """The mapping of these columns.

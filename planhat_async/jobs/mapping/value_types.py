@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import date, datetime
 from functools import partial
 from typing import Any, TypeAlias, get_origin
@@ -68,6 +69,15 @@ def _json_of(expected: type, value: Any, notation: Notation, name: str) -> Any:
     if isinstance(value, expected):
         return json_value(value, notation, name)
     raise ValueError(f"{name}: {shown(value)} is not a JSON {'list' if expected is list else 'object'}")
+
+
+def _object_or_value(value: Any, notation: Notation, name: str) -> Any:
+    """A value of a field that may hold texts and objects: an object may be given as its JSON, as an export has it."""
+    if isinstance(value, str):
+        with suppress(ValueError):
+            return json_in(value, dict, name) if value.startswith("{") else value
+        return value
+    return json_value(value, notation, name)
 
 
 READERS: Mapping[str, Read] = {
@@ -152,7 +162,7 @@ _OF_FIELDS: Mapping[Any, tuple[frozenset[type], Read]] = {
     datetime: (frozenset(), sendable_time_in),
     list: (frozenset(), list_in),
     dict: (frozenset(), partial(_json_of, dict)),
-    Any: (frozenset({str, int, float, bool}), json_value),
+    Any: (frozenset({int, float, bool}), _object_or_value),
 }
 OF_CUSTOM: tuple[frozenset[type], Read] = (frozenset({str, int, float, bool}), json_value)
 """As `reader_for`, for a custom field whose type is not given."""
