@@ -95,7 +95,9 @@ class Upserts(Repository[R]):
         chunks, however long the input is.
 
         Args:
-            rows: Records, or mappings with keys in either spelling; a mapping is sent exactly as it is.
+            rows: Records, or mappings with keys in either spelling; a mapping is sent with exactly the fields that it
+                has. Times are sent in UTC with milliseconds; values of numpy and pandas, decimals, UUIDs and members
+                of an `Enum` as the numbers, texts and times that they are (less than a millisecond is cut off).
             raise_on_error: Raise at the end unless every row was stored.
             **options: See `UpsertOptions`.
 
