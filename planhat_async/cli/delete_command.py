@@ -24,6 +24,7 @@ from planhat_async.cli.parameters import (
     BaseUrl,
     Concurrency,
     DeletedModel,
+    Encoding,
     PerMinute,
     TokenFile,
     session_for,
@@ -47,6 +48,7 @@ class KeyFormat(StrEnum):
 
     IDS = "ids"
     CSV = "csv"
+    JSON = "json"
     JSONL = "jsonl"
     PARQUET = "parquet"
 
@@ -54,7 +56,7 @@ class KeyFormat(StrEnum):
 def delete(
     model: Annotated[DeletedModel, typer.Argument(metavar="MODEL", help="The model of the records; see `models`.")],
     file: Annotated[
-        Path, typer.Argument(help="One _id per line, or CSV, JSONL or Parquet, also .gz; - is standard input.")
+        Path, typer.Argument(help="One _id per line, or CSV, JSON, JSONL or Parquet, also .gz; - is standard input.")
     ],
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Delete the records; without it nothing is sent.")] = False,
@@ -66,7 +68,7 @@ def delete(
         KeyFormat | None,
         typer.Option("--format", help="By default the file's suffix; ids for .txt, no suffix, and standard input."),
     ] = None,
-    encoding: Annotated[str, typer.Option(help="The encoding of a CSV file.")] = "utf-8",
+    encoding: Encoding = "utf-8",
     journal: Annotated[
         Path | None, typer.Option(metavar="JOB.db", help="Record what was deleted, to resume after an interruption.")
     ] = None,

@@ -11,7 +11,7 @@ import typer
 
 from planhat_async.cli import console
 from planhat_async.cli.exit_codes import refusals
-from planhat_async.cli.parameters import UPSERTED, FileFormat, UpsertedModel, names_mapping_file
+from planhat_async.cli.parameters import UPSERTED, Encoding, InputFormat, UpsertedModel, names_mapping_file
 from planhat_async.jobs.files.file_source import FileSource
 from planhat_async.jobs.files.formats import SourceFormat
 from planhat_async.jobs.job_progress import in_words
@@ -25,18 +25,18 @@ _MAX_ROWS = 100
 
 def mapping(
     model: Annotated[UpsertedModel, typer.Argument(metavar="MODEL", help="The model of the rows; see `models`.")],
-    file: Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet, also .gz; - is standard input.")],
+    file: Annotated[Path, typer.Argument(help="CSV, JSON, JSONL or Parquet, also .gz; - is standard input.")],
     *,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE.toml", help="By default standard output.")
     ] = None,
-    format_: Annotated[FileFormat | None, typer.Option("--format", help="By default the file's suffix.")] = None,
-    encoding: Annotated[str, typer.Option(help="The encoding of a CSV file.")] = "utf-8",
+    format_: InputFormat = None,
+    encoding: Encoding = "utf-8",
 ) -> None:
     """Propose a mapping file for FILE, to be checked, completed and given to upsert with --map.
 
     A column whose name equals a field's is mapped, apart from case, spaces, underscores and hyphens. A similar name is
-    a guess, marked as such. Other columns are comments, to be completed. Of JSONL the first 100 rows are read. A file
+    a guess, marked as such. Other columns are comments, to be completed. Of JSON the first 100 rows are read. A file
     that exists is not overwritten.
     """
     with refusals():
@@ -60,7 +60,7 @@ def mapping(
 
 
 def columns_of(file: Path, format_: SourceFormat | None, encoding: str) -> list[str]:
-    """The columns of a file; of JSONL those of the first rows.
+    """The columns of a file; of JSON those of the first rows.
 
     Raises:
         SourceError: The file cannot be read, or has no columns.

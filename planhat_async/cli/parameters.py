@@ -44,8 +44,17 @@ else:  # typer offers choices for enumerations only
     )
 
 
+class SourceFileFormat(StrEnum):
+    """The formats of input files."""
+
+    CSV = "csv"
+    JSON = "json"
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+
+
 class FileFormat(StrEnum):
-    """The formats of input and export files."""
+    """The formats of export files."""
 
     CSV = "csv"
     JSONL = "jsonl"
@@ -61,8 +70,15 @@ Maps = Annotated[
     ),
 ]
 Constants = Annotated[list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="A value for all rows.")]
-InputFormat = Annotated[FileFormat | None, typer.Option("--format", help="By default the file's suffix.")]
-Encoding = Annotated[str, typer.Option(help="The encoding of a CSV file.")]
+InputFormat = Annotated[
+    SourceFileFormat | None,
+    typer.Option("--format", help="By default the file's suffix; json and jsonl both read lines, lists and objects."),
+]
+Encoding = Annotated[str, typer.Option(help="The encoding of CSV or JSON; UTF-16 JSON is recognised.")]
+EmptyNulls = Annotated[
+    bool,
+    typer.Option("--empty-nulls", help="Let an empty cell or a null empty its field, instead of leaving it alone."),
+]
 TokenFile = Annotated[Path | None, typer.Option(help="A file with the token, instead of PLANHAT_API_TOKEN.")]
 BaseUrl = Annotated[str | None, typer.Option(help="Planhat's URL in your region, instead of PLANHAT_BASE_URL.")]
 PerMinute = Annotated[int, typer.Option(min=1, help=f"Calls a minute; Planhat's own limit is {DEFAULT_PER_MINUTE}.")]
@@ -97,8 +113,10 @@ def names_mapping_file(text: str) -> bool:
     return "=" not in text and text.lower().endswith(".toml")
 
 
-def mapping_of(record: type[Record], maps: list[str], constants: list[str]) -> FieldMapping:
-    """The mapping by `--map`, which may name a TOML file, and `--set`."""
+def mapping_of(
+    record: type[Record], maps: list[str], constants: list[str], *, empty_nulls: bool = False
+) -> FieldMapping:
+    """The mapping by `--map`, which may name a TOML file, `--set` and `--empty-nulls`."""
     files = [text for text in maps if names_mapping_file(text)]
     if len(files) > 1:
         raise SourceError(f"one mapping file at a time: {' and '.join(files)}")
@@ -112,4 +130,5 @@ def mapping_of(record: type[Record], maps: list[str], constants: list[str]) -> F
         dates=held.dates,
         lookups=held.lookups,
         time_zone=held.time_zone,
+        empties_nulls=empty_nulls or held.null == "empty",
     )

@@ -22,6 +22,7 @@ from planhat_async.cli.parameters import (
     BaseUrl,
     Concurrency,
     Constants,
+    EmptyNulls,
     Encoding,
     InputFormat,
     Maps,
@@ -48,12 +49,13 @@ from planhat_async.session import Session
 
 def upsert(
     model: Annotated[UpsertedModel, typer.Argument(metavar="MODEL", help="The model of the rows; see `models`.")],
-    file: Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet, also .gz; - is standard input.")],
+    file: Annotated[Path, typer.Argument(help="CSV, JSON, JSONL or Parquet, also .gz; - is standard input.")],
     *,
     map_: Maps = None,
     set_: Constants = None,
     format_: InputFormat = None,
     encoding: Encoding = "utf-8",
+    empty_nulls: EmptyNulls = False,
     journal: Annotated[
         Path | None, typer.Option(metavar="JOB.db", help="Record what was sent, to resume after an interruption.")
     ] = None,
@@ -92,11 +94,15 @@ def upsert(
     column must be a field. Fields that Planhat fills in itself are accepted in JSONL, so that an export can be sent
     back, and Planhat ignores them. In CSV such a column is an error.
 
+    JSON may have one object a line, lists of objects, or objects one after another. A column may be a path into objects
+    of JSON or Parquet (requester.email). A missing value (an empty cell, a null, a key that is not there) leaves its
+    field alone; with --empty-nulls, an empty cell and a null empty it. A key that is missing is no key in any case.
+
     With --journal, the same command resumes after any interruption and sends no answered row again. After one
     interrupt it finishes what is in flight, after a second it stops at once. Do not resume from an older copy of a
     journal: rows without a key would be stored twice.
 
-    Only its owner can read a new journal or a file of rejects.
+    Only its owner can read a new journal or a file of rejects. Rows of JSON are copied to the latter as JSONL.
     """
     with refusals():
         if journal is None:
@@ -104,7 +110,7 @@ def upsert(
         if not verify_by:
             refuse_alone("--verify-by", **{"--verify-wait": verify_wait != DEFAULTS.verify_wait})
         repository = UPSERTED[model]
-        mapping = mapping_of(repository.model.record, map_ or [], set_ or [])
+        mapping = mapping_of(repository.model.record, map_ or [], set_ or [], empty_nulls=empty_nulls)
         source = FileSource(file, mapping, format=None if format_ is None else format_.value, encoding=encoding)
         source.check_beginning()
         options: UpsertOptions = {"chunk_size": chunk_size, "verify_by": verify_by or (), "verify_wait": verify_wait}

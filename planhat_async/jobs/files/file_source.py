@@ -9,31 +9,35 @@ from __future__ import annotations
 import itertools
 import stat
 import sys
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
 from planhat_async.jobs.files.csv_reader import CsvReader
-from planhat_async.jobs.files.formats import SUFFIXES, SourceFormat, implied_format
+from planhat_async.jobs.files.formats import SOURCE_SUFFIXES, SourceFormat, implied_format
 from planhat_async.jobs.files.id_reader import IdReader
-from planhat_async.jobs.files.jsonl_reader import JsonlReader
+from planhat_async.jobs.files.json_reader import JsonReader
 from planhat_async.jobs.files.parquet_reader import ParquetReader
 from planhat_async.jobs.files.row_reader import RowReader
 from planhat_async.jobs.files.steady_file import SteadyFile, unpacked
 from planhat_async.jobs.mapping.column_names import ColumnNames
+from planhat_async.jobs.mapping.column_usage import ColumnUsage
 from planhat_async.jobs.mapping.field_mapping import FieldMapping
 from planhat_async.jobs.mapping.key_column import KeyColumn
 from planhat_async.jobs.mapping.lookups import Lookup
+from planhat_async.jobs.mapping.missing_values import emptied_fields, keys_of
 from planhat_async.jobs.source_error import SourceError
 from planhat_async.results import Unreadable
 
 STANDARD_INPUT = Path("-")
 _Row: TypeAlias = dict[str, Any] | Unreadable
+_MAX_ROWS_AHEAD, _MAX_BYTES_AHEAD = 1000, 2**20
+"""How far a file is read before anything is sent, to find the columns that its rows name."""
 
 
 class FileSource:
-    """The rows of a CSV, JSONL or Parquet file, as mappings of fields; one that ends in `.gz` is unpacked.
+    """The rows of a CSV, JSON, JSONL or Parquet file, as mappings of fields; one that ends in `.gz` is unpacked.
 
     With the format `ids`, each line is a row with an `id`; blank lines, and lines that begin with #, are ignored. The
     file must not change while it is read.
@@ -42,7 +46,7 @@ class FileSource:
         path: The file; `-` is standard input, which can be read once, and not be Parquet.
         mapping: Which column goes to which field, or has the keys of records; or what collects the columns.
         format: By default as the file's suffix says.
-        encoding: Of CSV; a byte order mark is understood. JSONL is UTF-8.
+        encoding: Of CSV and JSON; a byte order mark is understood.
 
     Raises:
         SourceError: The file is missing, or its suffix implies no format.
@@ -70,6 +74,7 @@ class FileSource:
         """Number of rows read, also by earlier iterations."""
         self.n_blank: int = 0
         """Number of rows left out by the last iteration, because no column that the mapping uses has a value."""
+        self._usage = ColumnUsage({}, ())
         self._begun: Iterator[_Row] | None = None
         self.total_bytes: int | None = None
         try:
@@ -108,7 +113,8 @@ class FileSource:
     def remarks(self) -> list[str]:
         """What the user should know about the rows read so far, a line each: what was left out or not found."""
         blank = self.n_blank
-        return [f"{blank:,} blank {'row' if blank == 1 else 'rows'} left out"] if blank else []
+        left_out = [f"{blank:,} blank {'row' if blank == 1 else 'rows'} left out"] if blank else []
+        return [*left_out, *self._usage.remarks()]
 
     def description(self) -> dict[str, Any]:
         """Facts that must be the same in a rerun; the rows themselves are compared chunk by chunk."""
@@ -120,11 +126,32 @@ class FileSource:
         Raises:
             SourceError: The file cannot be read, or its columns do not fit the mapping.
         """
-        rows = iter(self)
-        first = next(rows, None)
+        n_read_before, rows = self.rows_read, self._rows()
+        ahead: list[_Row] = []
+        with self._naming_file():
+            for row in rows:
+                ahead.append(row)
+                if self._is_known_so_far(ahead):
+                    break
+            else:
+                self._refuse_whole()
         if self.is_standard_input:
             # It cannot be read a second time.
-            self._begun = itertools.chain([] if first is None else [first], rows)
+            self._begun = itertools.chain(ahead, rows)
+        else:
+            rows.close()
+            self.rows_read = n_read_before
+
+    def _is_known_so_far(self, ahead: Sequence[_Row]) -> bool:
+        """Whether no more rows need to be read before the first is sent."""
+        n_bytes = 0 if self._reader is None else self._reader.n_bytes_taken
+        is_far = len(ahead) >= _MAX_ROWS_AHEAD or n_bytes >= _MAX_BYTES_AHEAD
+        return self._usage.is_settled or (is_far and len(ahead) > 1)
+
+    def _refuse_whole(self) -> None:
+        """Refuse a file, all of whose rows are known, if it lacks a column."""
+        if objection := self._usage.objection():
+            raise SourceError(objection)
 
     def copy(self, reasons: Iterable[tuple[int, str]], out: BinaryIO) -> None:
         """Copy rows, by their positions in ascending order, each with a reason, in the source's own format.
@@ -150,25 +177,39 @@ class FileSource:
         mapping, columns = self._mapping, reader.columns
         self.n_blank = 0
         if columns is not None:
-            mapping.check_columns(columns)
+            mapping.check_columns(columns, holds_objects=not reader.holds_text)
+        usage = self._usage = ColumnUsage(mapping.named_columns, columns, mapping.list_of_rows_in)
+        is_noted = columns is None or not usage.is_settled
+        empties = isinstance(mapping, FieldMapping) and mapping.empties_nulls
+        keys = keys_of(mapping.record) if isinstance(mapping, FieldMapping) else ()
         fit = mapping.apply_to_text if reader.holds_text else mapping.apply
         for where, read in reader.rows(None if columns is None else mapping.columns_to_read(columns)):
             try:
-                row: _Row | None = fit(read())
+                values = read()
+                if is_noted:
+                    is_noted = usage.note(values)
+                row: _Row | None = fit(values)
             except ValueError as error:
                 row = Unreadable(f"{where}: {error}")
             if row is None:
                 self.n_blank += 1
-            else:
-                yield row
+                continue
+            if empties and isinstance(row, dict):
+                usage.emptied.update(emptied_fields(row, keys))
+            yield row
 
     @contextmanager
     def _opened(self) -> Iterator[RowReader]:
-        """The open file; errors about it name it."""
+        """The open file."""
+        with self._naming_file(), self._reader_opened() as reader:
+            self._reader = reader
+            yield reader
+
+    @contextmanager
+    def _naming_file(self) -> Iterator[None]:
+        """Errors about the file name it."""
         try:
-            with self._reader_opened() as reader:
-                self._reader = reader
-                yield reader
+            yield
         except SourceError as error:
             name = str(self.path)
             raise error if name in str(error) else SourceError(f"{name}: {error}") from None
@@ -185,7 +226,7 @@ class FileSource:
     def _reader_of(self, file: BinaryIO) -> RowReader:
         if self.format == "csv":
             return CsvReader(file, encoding=self._encoding)
-        return JsonlReader(file) if self.format == "jsonl" else IdReader(file)
+        return IdReader(file) if self.format == "ids" else JsonReader(file, encoding=self._encoding)
 
     @contextmanager
     def _bytes(self) -> Iterator[BinaryIO]:
@@ -222,9 +263,9 @@ def _checked_format(path: Path, given: SourceFormat | None) -> SourceFormat:
     is_packed = path.suffix.lower() == ".gz"
     found = given or implied_format(path)
     if found is None and path == STANDARD_INPUT:
-        raise SourceError("say how standard input is written, with --format csv or --format jsonl")
+        raise SourceError("say how standard input is written, with --format csv or --format json")
     if found is None:
-        raise SourceError(f"{path}: the name must end in {', '.join(SUFFIXES)}, or the format be given")
+        raise SourceError(f"{path}: the name must end in {', '.join(SOURCE_SUFFIXES)}, or the format be given")
     if found == "parquet" and path == STANDARD_INPUT:
         raise SourceError("Parquet is read from its end, which standard input does not allow: name a file")
     if found == "parquet" and is_packed:

@@ -18,7 +18,7 @@ _ROWS_AT_A_TIME = 1000
 
 
 class ParquetReader(RowReader):
-    """Reads Parquet, without nulls.
+    """Reads Parquet; a null is `None`.
 
     Raises:
         SourceError: It is not a Parquet file, or pyarrow is not installed.
@@ -47,7 +47,7 @@ class ParquetReader(RowReader):
         self._index = 0
 
     def rows(self, columns: Sequence[str] | None) -> Iterator[RawRow]:
-        """Each row, without nulls."""
+        """Each row."""
         wanted = None if self._is_copied or columns is None else list(columns)
         number = 0
         try:
@@ -57,8 +57,7 @@ class ParquetReader(RowReader):
                 for index, row in enumerate(batch.to_pylist()):
                     number, self._index = number + 1, index
                     self.share_read = number / self._n_rows
-                    values = {name: value for name, value in row.items() if value is not None}
-                    yield RawRow(f"row {number}", partial(dict[str, Any], values))
+                    yield RawRow(f"row {number}", partial(dict[str, Any], row))
         except (OSError, self._error) as error:
             refuse_change(self._path, self._opened_as)
             raise SourceError(f"it is damaged: {error}") from None

@@ -28,7 +28,16 @@ class ColumnNames:
         """No mapping."""
         return {}
 
-    def check_columns(self, columns: Iterable[str]) -> None:
+    @property
+    def named_columns(self) -> Mapping[str, str]:
+        """No column has to be in the file."""
+        return {}
+
+    def list_of_rows_in(self, _: Mapping[str, Any]) -> str | None:
+        """Every object is a row."""
+        return None
+
+    def check_columns(self, columns: Iterable[str], *, holds_objects: bool = False) -> None:  # noqa: ARG002 - no paths
         """Collect all columns of a file."""
         self.names = [column for column in columns if column != REASON_COLUMN]
 

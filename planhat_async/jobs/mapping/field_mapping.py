@@ -19,14 +19,15 @@ from planhat_async._convert import (
 )
 from planhat_async.jobs.mapping.cell_values import checked_text, own_name, value_of
 from planhat_async.jobs.mapping.lookups import Lookup, value_to_look_up
+from planhat_async.jobs.mapping.missing_values import is_missing, without_nulls
+from planhat_async.jobs.mapping.nested_values import MISSING, column_of, value_at
+from planhat_async.jobs.mapping.wrapped_rows import wrapped_rows
 from planhat_async.jobs.reason_column import REASON_COLUMN
 from planhat_async.jobs.source_error import SourceError
 from planhat_async.models import Company, LeanCompany
 from planhat_async.records import Record
 
 _MAP_FORM, _SET_FORM = "--map field=Column", "--set field=value"
-
-_MISSING = object()
 
 
 @attrs.frozen(kw_only=True)
@@ -47,6 +48,8 @@ class FieldMapping:
     """Field to where the record that its column names is looked for; jobs replace the value with the record's id."""
     zone: tzinfo | None = None
     """The zone of times without one."""
+    empties_nulls: bool = False
+    """Whether a value that is there but missing empties its field; see `missing_values`."""
 
     @classmethod
     def parse(
@@ -60,6 +63,7 @@ class FieldMapping:
         dates: Mapping[str, str] | None = None,
         lookups: Mapping[str, Lookup] | None = None,
         time_zone: str | None = None,
+        empties_nulls: bool = False,
     ) -> Self:
         """A mapping from `field=Column` and `field=value` texts, and from the contents of a mapping file.
 
@@ -72,6 +76,7 @@ class FieldMapping:
             dates: Fields and the format of their times.
             lookups: Fields whose columns name records by a key of their own, and where these are looked for.
             time_zone: The zone of times whose format has none, such as `Europe/Berlin`.
+            empties_nulls: Whether an empty cell or a null empties its field.
 
         Raises:
             SourceError: An unknown field, a field given twice, a text without `=`, a value of the wrong type, a lookup
@@ -93,7 +98,15 @@ class FieldMapping:
         except (ValueError, TypeError) as error:
             raise SourceError(f"--set: {error}") from None
         zone = _zone_of(time_zone, formats)
-        return cls(record=record, columns=by_column, constants=held, dates=formats, lookups=sought, zone=zone)
+        return cls(
+            record=record,
+            columns=by_column,
+            constants=held,
+            dates=formats,
+            lookups=sought,
+            zone=zone,
+            empties_nulls=empties_nulls,
+        )
 
     def description(self) -> dict[str, Any]:
         """The mapping as JSON values, to recognise it in a rerun; of constants only a digest."""
@@ -105,17 +118,37 @@ class FieldMapping:
             described |= {"dates": dict(self.dates), "time_zone": str(self.zone)}
         if self.lookups:
             described["lookups"] = {name: str(lookup) for name, lookup in self.lookups.items()}
+        if self.empties_nulls:
+            described["null"] = "empty"
         return described
 
-    def check_columns(self, columns: Iterable[str]) -> None:
+    @property
+    def named_columns(self) -> Mapping[str, str]:
+        """The columns that have to be in the file, by their fields."""
+        return self.columns
+
+    def list_of_rows_in(self, values: Mapping[str, Any]) -> str | None:
+        """The key of a list of rows, in an object that is no row itself; see `wrapped_rows`."""
+        return wrapped_rows(values, self._uses, is_strict=not self.columns)
+
+    def _uses(self, column: str) -> bool:
+        if self.columns:
+            return any(column_of(one, [column]) for one in self.columns.values())
+        return column.startswith("custom.") or column in spellings_of(self.record)
+
+    def check_columns(self, columns: Iterable[str], *, holds_objects: bool = False) -> None:
         """Refuse a file whose columns do not fit.
+
+        Args:
+            columns: Those of the file.
+            holds_objects: Whether a mapped column may be a path into one of them.
 
         Raises:
             SourceError: A mapped column is missing or ambiguous; or, without a mapping, a column is not a field.
         """
         present = [column for column in columns if column != REASON_COLUMN]
         for name, column in self.columns.items():
-            if column not in present:
+            if (column_of(column, present) if holds_objects else column) not in present:
                 raise SourceError(f"--map {name}={column}: the file has no such column; it has {', '.join(present)}")
         for column in self.columns.values():
             if present.count(column) > 1:
@@ -132,7 +165,8 @@ class FieldMapping:
 
     def columns_to_read(self, columns: Iterable[str]) -> list[str]:
         """The columns of a file that the mapping uses."""
-        mapped = set(self.columns.values())
+        columns = list(columns)
+        mapped = {column_of(column, columns) for column in self.columns.values()}
         return [column for column in columns if column in mapped or (not mapped and column != REASON_COLUMN)]
 
     def apply_to_text(self, cells: Mapping[str, str]) -> dict[str, Any] | None:
@@ -148,6 +182,8 @@ class FieldMapping:
                 is_blank = is_blank and not cells[column].strip()
                 text = checked_text(cells[column], f"column {column!r}")
                 row[name] = self._value_in(name, text)
+            elif self.empties_nulls:
+                row[name] = None
         return None if is_blank else _nested(self._marked(row))
 
     def _value_in(self, name: str, text: str) -> Any:
@@ -159,10 +195,10 @@ class FieldMapping:
     def _marked(self, row: dict[str, Any]) -> dict[str, Any]:
         """The row with its values to look up as such, without blank ones; `None` stays, because it empties a field."""
         for name in self.lookups:
-            value = row.pop(name, _MISSING)
+            value = row.pop(name, MISSING)
             if value is None:
                 row[name] = None
-            elif value is not _MISSING and (sought := value_to_look_up(name, value)) is not None:
+            elif value is not MISSING and (sought := value_to_look_up(name, value)) is not None:
                 row[name] = sought
         return row
 
@@ -182,11 +218,17 @@ class FieldMapping:
         `None` if no column that the mapping uses has a value.
         """
         if self.columns:
-            row = {name: values[column] for name, column in self.columns.items() if column in values}
+            found = {
+                name: values[column] if column in values else value_at(values, column)
+                for name, column in self.columns.items()
+            }
+            row = {name: value for name, value in found.items() if value is not MISSING}
         else:
             row = {name: values[name] for name in self.columns_to_read(values)}
-        if all(value is None or (isinstance(value, str) and not value.strip()) for value in row.values()):
+        if all(is_missing(name, value) for name, value in row.items()):
             return None
+        if not self.empties_nulls:
+            row = without_nulls(row)
         if not self.columns:
             row = {name: value for name, value in row.items() if not self._is_constant(name)}
         for name in self.dates.keys() - self.lookups.keys():

@@ -9,6 +9,7 @@ import attrs
 
 from planhat_async.jobs.mapping.cell_values import checked_text
 from planhat_async.jobs.mapping.lookups import Lookup
+from planhat_async.jobs.mapping.wrapped_rows import wrapped_rows
 from planhat_async.jobs.source_error import SourceError
 
 _NAMES = ("_id", "id")
@@ -47,7 +48,16 @@ class KeyColumn:
         """The mapping as JSON values, to recognise it in a rerun."""
         return {"columns": {} if self.column is None else {"id": self.column}}
 
-    def check_columns(self, columns: Iterable[str]) -> None:
+    @property
+    def named_columns(self) -> Mapping[str, str]:
+        """The columns that have to be in the file, by their fields."""
+        return {} if self.column is None else {"id": self.column}
+
+    def list_of_rows_in(self, values: Mapping[str, Any]) -> str | None:
+        """The key of a list of rows, in an object that is no row itself; see `wrapped_rows`."""
+        return wrapped_rows(values, lambda column: bool(self.columns_to_read([column])), is_strict=False)
+
+    def check_columns(self, columns: Iterable[str], *, holds_objects: bool = False) -> None:  # noqa: ARG002 - no paths
         """Refuse a file without the column, or with two.
 
         Raises:
@@ -84,7 +94,7 @@ class KeyColumn:
         Raises:
             ValueError: They have an `_id` and another `id`.
         """
-        found = {column: values[column] for column in self.columns_to_read(values)}
+        found = {column: values[column] for column in self.columns_to_read(values) if values[column] is not None}
         if len(found) > 1 and found["_id"] != found["id"]:
             raise ValueError(f"it has an _id and another id: choose one with {_FORM}")
         return {"id": next(iter(found.values()))} if found else {}

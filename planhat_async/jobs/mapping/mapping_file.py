@@ -13,6 +13,7 @@ from planhat_async.jobs.mapping.lookups import Lookup
 from planhat_async.jobs.source_error import SourceError
 
 _TABLES = ("columns", "constants", "dates")
+_OPTIONS = ("time_zone", "null")
 _LOOKUP = ("field", "lookup", "by")
 
 
@@ -21,6 +22,7 @@ class MappingFile:
     """The contents of a mapping file.
 
     time_zone = "Europe/Berlin"      # of dates without a zone
+    null = "empty"                   # a missing value empties its field; "keep", the default, leaves it alone
 
     [columns]                        # column -> field
     "Ticket ID" = "source_id"
@@ -41,6 +43,7 @@ class MappingFile:
     lookups: Mapping[str, Lookup] = attrs.field(factory=dict)
     """Field to where the record that its column names is looked for."""
     time_zone: str | None = None
+    null: str = "keep"
 
     @classmethod
     def load(cls, path: Path) -> MappingFile:
@@ -55,8 +58,10 @@ class MappingFile:
             raise SourceError(f"{path}: {error.strerror}") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SourceError(f"{path} is not TOML in UTF-8: {error}") from None
-        if unknown := held.keys() - {*_TABLES, "time_zone"}:
-            raise SourceError(f"{path}: {min(unknown)!r} is not one of {', '.join(_TABLES)} or time_zone")
+        if unknown := held.keys() - {*_TABLES, *_OPTIONS}:
+            raise SourceError(f"{path}: {min(unknown)!r} is not one of {', '.join(_TABLES)} or {', '.join(_OPTIONS)}")
+        if held.get("null", "keep") not in {"keep", "empty"}:
+            raise SourceError(f'{path}: null is "keep" or "empty", not {held["null"]!r}')
         columns: dict[str, str] = {}
         lookups: dict[str, Lookup] = {}
         for name in _TABLES:
