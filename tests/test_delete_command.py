@@ -170,7 +170,7 @@ def test_keys_may_come_through_a_pipe(desk: Desk) -> None:
 REFUSED = [
     pytest.param(["gone.txt"], "gone.txt: No such file or directory", id="missing file"),
     pytest.param(["folder"], "folder is a directory: name a file in it", id="directory"),
-    pytest.param(["k.xlsx"], "k.xlsx: the name must end in .csv, .jsonl, .ndjson, .parquet, or the", id="suffix"),
+    pytest.param(["k.xlsx"], "k.xlsx: the name must end in .csv, .jsonl, .ndjson, .parquet, .json, or", id="suffix"),
     pytest.param(["k.txt", "--map", "id=x"], "--map names a column, and k.txt is read as one _id per line", id="map"),
     pytest.param(["k.csv"], "k.csv: the file has no column _id or id: name it with --map id=COLUMN; it", id="column"),
     pytest.param(["k.csv", "--map", "id=x"], "k.csv: --map id=x: the file has no such column; it has a", id="mapped"),

@@ -15,7 +15,7 @@ from planhat_async.jobs.reason_column import REASON_COLUMN
 from planhat_async.models import EndUser, Task, Ticket
 
 
-def noted(mapped: dict[str, str], *rows: dict[str, Any], header: list[str] | None = None) -> ColumnUsage:
+def noted(mapped: dict[str, str], *rows: Any, header: list[str] | None = None) -> ColumnUsage:
     usage = ColumnUsage(mapped, header)
     for row in rows:
         usage.note(row)
