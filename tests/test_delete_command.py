@@ -172,7 +172,9 @@ REFUSED = [
     pytest.param(["gone.txt"], "gone.txt: No such file or directory", id="missing file"),
     pytest.param(["folder"], "folder is a directory: name a file in it", id="directory"),
     pytest.param(
-        ["k.xlsx"], "k.xlsx: the name must end in .csv, .jsonl, .ndjson, .parquet, .tsv, .tab, or the", id="suffix"
+        ["k.xlsx"],
+        "k.xlsx: the name must end in .csv, .jsonl, .ndjson, .parquet, .json, .tsv, .tab, or the",
+        id="suffix",
     ),
     pytest.param(["k.txt", "--map", "id=x"], "--map names a column, and k.txt is read as one _id per line", id="map"),
     pytest.param(["k.csv"], "k.csv: the file has no column _id or id: name it with --map id=COLUMN; it", id="column"),

@@ -108,7 +108,7 @@ def test_format_and_encoding_are_those_of_upsert(desk: Desk) -> None:
     ("content", "name", "options", "message"),
     [
         ("", "t.csv", (), "t.csv: the file is empty"),
-        ("[1]\n", "t.jsonl", (), "t.jsonl has no columns to map: line 1: not a JSON object"),
+        ("[1]\n", "t.jsonl", (), "t.jsonl has no columns to map: item 1, line 1: not a JSON object but a number"),
         (HELP_DESK, "t.txt", (), "the name must end in .csv"),
         (b"Priorit\xe4t\n", "t.csv", (), "line 1: the header is not utf-8: say --encoding, such as cp1252"),
         (HELP_DESK, "t.csv", ("--encoding", "nope"), "unknown encoding 'nope'"),

@@ -157,6 +157,7 @@ def test_a_job_whose_rows_have_changed_is_refused(desk: Desk) -> None:
         (["--set", "source=b"], "constants source is "),
         (["--set", "source=a", "--map", "title=title"], "columns title is title, was not given"),
         (["--set", "source=a", "--chunk-size", "7"], "chunk_size is 7, was 5,000"),
+        (["--set", "source=a", "--empty-nulls"], "null is empty, was not given"),
         (["--set", "source=a", "--base-url", "http://127.0.0.1:9"], "base_url is http://127.0.0.1:9, was http"),
     ],
 )
@@ -436,6 +437,85 @@ def test_a_dry_run_of_a_job_shows_the_remaining_rows(desk: Desk) -> None:
     assert "base_url is http://127.0.0.1:9, was http" in ended.err[0]
     assert Path("job.db").read_bytes() == content
     assert sorted(path.name for path in desk.folder.glob("job*")) == ["job.db", "job.db-lock"]
+
+
+ROW = '{"sourceId": "@1", "email": "ada(at)acme.example", "domains": ["acme.example"], "title": %s}'
+
+
+@pytest.mark.parametrize("content", [f"[{ROW % 1}]", "[\n  " + ROW % 1 + "\n]", ROW % 1])
+def test_json_is_sent_in_any_form(desk: Desk, content: str) -> None:
+    """A list is read item by item."""
+    ended = run("upsert", "tickets", desk.file("t.json", content.replace(": 1}", ': "Hi"}')))
+    assert (ended.code, ended.err) == (0, [])
+    assert desk.stored()["@1"]["title"] == "Hi"
+
+
+def test_a_line_of_json_that_cannot_be_read_is_named(desk: Desk) -> None:
+    """The message says what is wrong, and where; the copy is JSONL."""
+    file = desk.file("t.json", f"[{ROW % 'NaN'},\n{ROW % 1},\n{{'sourceId': 1}}]")
+    ended = run("upsert", "tickets", file, "--dry-run")
+    assert ended.code == 1
+    at = (ROW % "NaN").replace("@", desk.prefix).index("NaN") + 1
+    assert ended.err[0] == f"row 1 invalid: item 1, line 1: NaN at its character {at}: JSON has no NaN"
+    said = "a single quote at its character 2: JSON has double quotes; nothing from there on was read"
+    assert ended.err[-1] == f"row 3 invalid: item 3, line 3: {said}"
+    assert run("upsert", "tickets", file, "--rejects", "bad.jsonl").code == 1
+    copies = [json.loads(line) for line in Path("bad.jsonl").read_text().splitlines()]
+    assert copies[-1]["line"] == "{'sourceId': 1}]"
+
+
+@pytest.mark.parametrize("name", ["t.jsonl", "t.csv"])
+@pytest.mark.parametrize("options", [[], ["--dry-run"]])
+def test_a_mapped_column_that_is_nowhere_is_refused_before_any_call(desk: Desk, name: str, options: list[str]) -> None:
+    """The titles would be lost silently."""
+    rows = '{"id": "@1", "subject": "Hi"}\n' if name == "t.jsonl" else "id,subject\n@1,Hi\n"
+    ended = run("upsert", "tickets", desk.file(name, rows), "--map", "source_id=id", "--map", "title=Subject", *options)
+    assert (ended.code, ended.out, len(ended.err)) == (2, "", 1)
+    assert "--map title=Subject: the file has no such column; it has id, subject" in ended.err[0]
+    assert desk.stored() == {}
+
+
+def test_columns_that_are_not_used_are_reported(desk: Desk) -> None:
+    """In a dry run, in a run, and in --json."""
+    file = desk.file("t.jsonl", '{"id": "@1", "mail": {"of": "a"}, "Notes": 1}\n')
+    options = ("--map", "source_id=id", "--map", "email=mail.of", "--set", 'domains=["acme.example"]')
+    said = "1 column is not used: Notes"
+    assert run("upsert", "tickets", file, *options, "--dry-run").err == [said]
+    assert json.loads(run("upsert", "tickets", file, *options, "--dry-run", "--json").out)["remarks"] == [said]
+    assert run("upsert", "tickets", file, *options).err == [said]
+    assert desk.stored()["@1"]["email"] == "a"
+
+
+@pytest.mark.parametrize("form", ["t.csv", "t.json", "null.toml"])
+def test_a_missing_value_empties_a_field_only_if_that_is_said(desk: Desk, form: str) -> None:
+    """The rule is the same in each format. Nothing empties a key."""
+    names = ("sourceId", "email", "domains", "title", "status")
+    values = ["@1", "ada(at)acme.example", "acme.example", "", "open"]
+    assert run("upsert", "tickets", desk.file("before.csv", HEAD + good(1))).code == 0
+    desk.file("null.toml", 'null = "empty"\n')
+    file = desk.file("t.csv", ",".join(names) + "\n" + ",".join(values) + "\n")
+    if form == "t.json":
+        file = desk.file(form, json.dumps(dict(zip(names, values, strict=True)) | {"title": None, "domains": None}))
+    assert (
+        run("upsert", "tickets", file, *(["--set", 'domains=["acme.example"]'] if form == "t.json" else [])).code == 0
+    )
+    assert desk.stored()["@1"]["title"] == "Hello"
+    how = ["--map", "null.toml"] if form == "null.toml" else ["--empty-nulls"]
+    how += ["--set", 'domains=["acme.example"]'] if form == "t.json" else []
+    ended = run("upsert", "tickets", file, *how, "--dry-run")
+    assert (ended.code, ended.err) == (0, ["1 missing value empties its field: title 1"])
+    assert run("upsert", "tickets", file, *how).code == 0
+    assert desk.stored()["@1"]["title"] is None
+
+
+def test_a_required_value_that_is_null_is_invalid(desk: Desk) -> None:
+    """As in a row of Python; and a key that is null is no key."""
+    ticket = desk.file("t.jsonl", json.dumps({"source_id": None, "email": "a", "title": "x"}))
+    ended = run("upsert", "tickets", ticket, "--empty-nulls")
+    assert (ended.code, ended.err[0]) == (1, "row 1 invalid: one of source_id or id is required")
+    task = desk.file("u.jsonl", json.dumps({"company_id": None, "action": "Call"}))
+    ended = run("upsert", "tasks", task, "--empty-nulls")
+    assert (ended.code, ended.err[0]) == (1, "row 1 invalid: company_id is required")
 
 
 def test_a_mapping_file_sets_columns_constants_and_dates(desk: Desk) -> None:

@@ -51,6 +51,7 @@ class KeyFormat(StrEnum):
 
     IDS = "ids"
     CSV = "csv"
+    JSON = "json"
     JSONL = "jsonl"
     PARQUET = "parquet"
 
@@ -58,7 +59,7 @@ class KeyFormat(StrEnum):
 def delete(
     model: Annotated[DeletedModel, typer.Argument(metavar="MODEL", help="The model of the records; see `models`.")],
     file: Annotated[
-        Path, typer.Argument(help="One _id per line, or CSV, JSONL or Parquet, also .gz; - is standard input.")
+        Path, typer.Argument(help="One _id per line, or CSV, JSON, JSONL or Parquet, also .gz; - is standard input.")
     ],
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Delete the records; without it nothing is sent.")] = False,

@@ -16,7 +16,7 @@ from planhat_async.cli.parameters import (
     Delimiter,
     Encoding,
     Escape,
-    FileFormat,
+    InputFormat,
     UpsertedModel,
     names_mapping_file,
 )
@@ -32,12 +32,12 @@ _MAX_ROWS = 100
 
 def mapping(
     model: Annotated[UpsertedModel, typer.Argument(metavar="MODEL", help="The model of the rows; see `models`.")],
-    file: Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet, also .gz; - is standard input.")],
+    file: Annotated[Path, typer.Argument(help="CSV, JSON, JSONL or Parquet, also .gz; - is standard input.")],
     *,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE.toml", help="By default standard output.")
     ] = None,
-    format_: Annotated[FileFormat | None, typer.Option("--format", help="By default the file's suffix.")] = None,
+    format_: InputFormat = None,
     encoding: Encoding = "utf-8",
     delimiter: Delimiter = None,
     escape: Escape = None,
@@ -45,7 +45,7 @@ def mapping(
     """Propose a mapping file for FILE, to be checked, completed and given to upsert with --map.
 
     A column whose name equals a field's is mapped, apart from case, spaces, underscores and hyphens. A similar name is
-    a guess, marked as such. Other columns are comments, to be completed. Of JSONL the first 100 rows are read. A file
+    a guess, marked as such. Other columns are comments, to be completed. Of JSON the first 100 rows are read. A file
     that exists is not overwritten.
     """
     with refusals():
@@ -78,7 +78,7 @@ def mapping(
 
 
 def columns_of(source: FileSource, found: ColumnNames) -> list[str]:
-    """The columns of a source, which it collects; of JSONL those of the first rows.
+    """The columns of a source, which it collects; of JSON those of the first rows.
 
     Raises:
         SourceError: The file cannot be read, or has no columns.

@@ -41,7 +41,7 @@ _DEFAULTS = SendSettings()
 
 
 def metrics(
-    file: Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet, also .gz; - is standard input.")],
+    file: Annotated[Path, typer.Argument(help="CSV, JSON, JSONL or Parquet, also .gz; - is standard input.")],
     *,
     map_: Maps = None,
     set_: Constants = None,

@@ -50,8 +50,17 @@ else:  # typer offers choices for enumerations only
     )
 
 
+class SourceFileFormat(StrEnum):
+    """The formats of input files."""
+
+    CSV = "csv"
+    JSON = "json"
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+
+
 class FileFormat(StrEnum):
-    """The formats of input and export files."""
+    """The formats of export files."""
 
     CSV = "csv"
     JSONL = "jsonl"
@@ -80,10 +89,16 @@ ListSeparator = Annotated[
     str | None, typer.Option(metavar="TEXT", help="Between the items of a list in one cell; by default a comma.")
 ]
 DecimalComma = Annotated[bool, typer.Option("--decimal-comma", help="Numbers in texts are written as 1200,50.")]
-InputFormat = Annotated[FileFormat | None, typer.Option("--format", help="By default the file's suffix.")]
+InputFormat = Annotated[
+    SourceFileFormat | None,
+    typer.Option("--format", help="By default the file's suffix; json and jsonl both read lines, lists and objects."),
+]
 Encoding = Annotated[
-    str,
-    typer.Option(help="The encoding of a CSV file, such as cp1252; a byte order mark takes precedence."),
+    str, typer.Option(help="The encoding of CSV or JSON, such as cp1252; a byte order mark takes precedence.")
+]
+EmptyNulls = Annotated[
+    bool,
+    typer.Option("--empty-nulls", help="Let an empty cell or a null empty its field, instead of leaving it alone."),
 ]
 Delimiter = Annotated[
     str | None,
@@ -158,6 +173,7 @@ def mapping_of(
     time_zone: str | None,
     list_separator: str | None,
     decimal_comma: bool,
+    empty_nulls: bool = False,
 ) -> FieldMapping:
     """The mapping by `--map`, which may name a TOML file, and by the options about values, which replace the file's."""
     files = [text for text in maps or () if names_mapping_file(text)]
@@ -178,4 +194,5 @@ def mapping_of(
         time_zone=held.time_zone if time_zone is None else time_zone,
         list_separator=held.list_separator if list_separator is None else list_separator,
         decimal_comma=held.decimal_comma or decimal_comma,
+        empties_nulls=empty_nulls or held.null == "empty",
     )

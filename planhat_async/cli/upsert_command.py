@@ -24,6 +24,7 @@ from planhat_async.cli.parameters import (
     Constants,
     DecimalComma,
     Delimiter,
+    EmptyNulls,
     Encoding,
     Escape,
     InputFormat,
@@ -55,7 +56,7 @@ from planhat_async.session import Session
 
 def upsert(
     model: Annotated[UpsertedModel, typer.Argument(metavar="MODEL", help="The model of the rows; see `models`.")],
-    file: Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet, also .gz; - is standard input.")],
+    file: Annotated[Path, typer.Argument(help="CSV, JSON, JSONL or Parquet, also .gz; - is standard input.")],
     *,
     map_: Maps = None,
     set_: Constants = None,
@@ -67,6 +68,7 @@ def upsert(
     encoding: Encoding = "utf-8",
     delimiter: Delimiter = None,
     escape: Escape = None,
+    empty_nulls: EmptyNulls = False,
     journal: Annotated[
         Path | None, typer.Option(metavar="JOB.db", help="Record what was sent, to resume after an interruption.")
     ] = None,
@@ -111,11 +113,15 @@ def upsert(
     --time-zone; numbers that are times need a type, such as --type start_time=epoch-seconds. A mapping file can also
     hold [types], [dates] with the form of times, and strip, regex, lower, split and default for a column.
 
+    JSON may have one object a line, lists of objects, or objects one after another. A column may be a path into objects
+    of JSON or Parquet (requester.email). A missing value (an empty cell, a null, a key that is not there) leaves its
+    field alone; with --empty-nulls, an empty cell and a null empty it. A key that is missing is no key in any case.
+
     With --journal, the same command resumes after any interruption and sends no answered row again. After one
     interrupt it finishes what is in flight, after a second it stops at once. Do not resume from an older copy of a
     journal: rows without a key would be stored twice.
 
-    Only its owner can read a new journal or a file of rejects.
+    Only its owner can read a new journal or a file of rejects. Rows of JSON are copied to the latter as JSONL.
     """
     with refusals():
         if journal is None:
@@ -131,6 +137,7 @@ def upsert(
             time_zone=time_zone,
             list_separator=list_separator,
             decimal_comma=decimal_comma,
+            empty_nulls=empty_nulls,
         )
         source = FileSource(
             file,

@@ -6,18 +6,18 @@ from pathlib import Path
 from typing import Literal
 
 Format = Literal["csv", "jsonl", "parquet"]
-SourceFormat = Literal["csv", "jsonl", "parquet", "ids"]
-"""`ids` is one `_id` on a line."""
+SourceFormat = Literal["csv", "json", "jsonl", "parquet", "ids"]
+"""`ids` is one `_id` on a line; JSON in every form is read under both of its names."""
 
 SUFFIXES: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 """Suffixes of file names and the formats that they imply."""
-SOURCE_SUFFIXES: dict[str, Format] = {**SUFFIXES, ".tsv": "csv", ".tab": "csv"}
+SOURCE_SUFFIXES: dict[str, SourceFormat] = {**SUFFIXES, ".json": "json", ".tsv": "csv", ".tab": "csv"}
 """The same for files to be read: in some CSV a tab separates the columns."""
 PARQUET_IS_MISSING = "Parquet needs one more package: pip install 'planhat-async[parquet]'"
 
 
-def implied_format(path: Path) -> Format | None:
-    """The format that a file's suffix implies, also below `.gz`."""
+def implied_format(path: Path) -> SourceFormat | None:
+    """The format of a source that a file's suffix implies, also below `.gz`."""
     return SOURCE_SUFFIXES.get(_own_suffix(path))
 
 

@@ -31,7 +31,7 @@ _OTHER_FILES = {
 
 
 class ParquetReader(RowReader):
-    """Reads Parquet, without nulls.
+    """Reads Parquet; a null is `None`.
 
     A value that Python cannot hold, such as a text that is not UTF-8, makes its row unreadable.
 
@@ -78,7 +78,7 @@ class ParquetReader(RowReader):
         return all(_has_only_nulls(chunk) for chunk in chunks if chunk.path_in_schema.split(".")[0] == "")
 
     def rows(self, columns: Sequence[str] | None) -> Iterator[RawRow]:
-        """Each row, without nulls."""
+        """Each row."""
         wanted = self.columns if columns is None else list(columns)
         selected = None if self._is_copied or columns is None else wanted
         number = 0
@@ -113,7 +113,7 @@ class ParquetReader(RowReader):
         yield from self._file.iter_batches(batch_size=n_rows, row_groups=[group], columns=columns)
 
     def _reads(self, batch: Any, columns: Sequence[str], n_read: int) -> Iterator[Callable[[], Mapping[str, Any]]]:
-        """For each row of a batch a function that returns its values, without nulls."""
+        """For each row of a batch a function that returns its values."""
         from planhat_async.jobs.files.parquet_values import column_values  # noqa: PLC0415 - needs an extra
 
         wanted = set(columns)
@@ -126,7 +126,7 @@ class ParquetReader(RowReader):
             for index, name in found
         ]
         is_whole = not any(UnreadableValue in {*map(type, values)} for values in lists)
-        row = _without_nulls if is_whole else _readable
+        row = _by_column if is_whole else _readable
         for values in zip(*lists, strict=True) if lists else [()] * batch.num_rows:
             yield partial(row, names, values)
 
@@ -195,8 +195,8 @@ class ParquetReader(RowReader):
         self._file.close()
 
 
-def _without_nulls(names: Sequence[str], values: tuple[Any, ...]) -> Mapping[str, Any]:
-    return {name: value for name, value in zip(names, values, strict=True) if value is not None}
+def _by_column(names: Sequence[str], values: tuple[Any, ...]) -> Mapping[str, Any]:
+    return dict(zip(names, values, strict=True))
 
 
 def _readable(names: Sequence[str], values: tuple[Any, ...]) -> Mapping[str, Any]:
@@ -204,7 +204,7 @@ def _readable(names: Sequence[str], values: tuple[Any, ...]) -> Mapping[str, Any
     for name, value in zip(names, values, strict=True):
         if type(value) is UnreadableValue:
             raise ValueError(f"column {name!r}: {value.reason}")
-    return _without_nulls(names, values)
+    return _by_column(names, values)
 
 
 def _refuse_other_files(path: Path) -> None:

@@ -37,6 +37,8 @@ class RowReader(ABC):
     """Whether all values are texts that have to be parsed, and an empty one is a missing value."""
     columns: list[str] | None = None
     """The columns that a header or a schema names; `None` if each row names its own."""
+    n_bytes_taken: int = 0
+    """Size of the rows so far, where each row names its own columns."""
     share_read: float | None = None
     """How far the reader is, between 0 and 1; `None` if the position in the file says so."""
 

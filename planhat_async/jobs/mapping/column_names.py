@@ -33,10 +33,19 @@ class ColumnNames:
         """No column is known."""
         return False
 
-    def fitted(self, columns: Iterable[str]) -> Self:
+    def fitted(self, columns: Iterable[str], *, holds_objects: bool = False) -> Self:  # noqa: ARG002 - no paths
         """The same, with all named columns of a file."""
         self.names = [column.strip() for column in columns if column != REASON_COLUMN and is_named(column)]
         return self
+
+    @property
+    def named_columns(self) -> Mapping[str, str]:
+        """No column has to be in the file."""
+        return {}
+
+    def list_of_rows_in(self, _: Mapping[str, Any]) -> str | None:
+        """Every object is a row."""
+        return None
 
     def columns_to_read(self, _: Iterable[str]) -> list[str]:
         """No values are read."""

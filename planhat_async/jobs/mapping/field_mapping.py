@@ -18,10 +18,13 @@ from planhat_async.jobs.mapping.cell_values import checked_text, own_name
 from planhat_async.jobs.mapping.column_spelling import field_spelling, folded, is_named, spelling_in
 from planhat_async.jobs.mapping.field_readers import FieldReader, FieldReaders
 from planhat_async.jobs.mapping.lookups import Lookup, value_to_look_up
+from planhat_async.jobs.mapping.missing_values import is_missing, without_nulls
+from planhat_async.jobs.mapping.nested_values import MISSING, column_of, value_at
 from planhat_async.jobs.mapping.notation import Notation
 from planhat_async.jobs.mapping.time_format import TimeFormat
-from planhat_async.jobs.mapping.transforms import MISSING, Transform
+from planhat_async.jobs.mapping.transforms import Transform
 from planhat_async.jobs.mapping.value_types import type_named
+from planhat_async.jobs.mapping.wrapped_rows import wrapped_rows
 from planhat_async.jobs.reason_column import REASON_COLUMN
 from planhat_async.jobs.source_error import SourceError
 from planhat_async.models import Company, LeanCompany
@@ -63,6 +66,8 @@ class FieldMapping:
     """How the values of each field are read."""
     defaults: Mapping[str, Any] = attrs.field(factory=dict)
     """Field to its value in rows that have none."""
+    empties_nulls: bool = False
+    """Whether a value that is there but missing empties its field; see `missing_values`."""
     _cells: dict[tuple[str, ...], list[_MappedCell]] = attrs.field(factory=dict, init=False, eq=False, repr=False)
     _made: dict[str, FieldReader] = attrs.field(factory=dict, init=False, eq=False, repr=False)
 
@@ -83,6 +88,7 @@ class FieldMapping:
         time_zone: str | None = None,
         list_separator: str | None = None,
         decimal_comma: bool = False,
+        empties_nulls: bool = False,
     ) -> Self:
         """A mapping from `field=Column` and `field=value` texts, and from the contents of a mapping file.
 
@@ -100,6 +106,7 @@ class FieldMapping:
             time_zone: The zone of times that have none, such as `Europe/Berlin`.
             list_separator: Between the items of a list in one cell; by default a comma.
             decimal_comma: Whether numbers in texts have a decimal comma.
+            empties_nulls: Whether an empty cell or a null empties its field.
 
         Raises:
             SourceError: An unknown field, a field given twice, a text without `=`, a value of the wrong type, a lookup
@@ -135,6 +142,7 @@ class FieldMapping:
             lookups=sought,
             readers=readers,
             defaults=defaults,
+            empties_nulls=empties_nulls,
         )
 
     @property
@@ -155,6 +163,8 @@ class FieldMapping:
         described |= self.readers.description()
         if self.lookups:
             described["lookups"] = {name: str(lookup) for name, lookup in self.lookups.items()}
+        if self.empties_nulls:
+            described["null"] = "empty"
         return described
 
     def knows(self, column: str) -> bool:
@@ -164,10 +174,14 @@ class FieldMapping:
         name = field_spelling(self.record, column)
         return name.startswith("custom.") or name in spellings_of(self.record)
 
-    def fitted(self, columns: Sequence[str]) -> Self:
+    def fitted(self, columns: Sequence[str], *, holds_objects: bool = False) -> Self:
         """The mapping with the names of columns as a file spells them; without one, that of its columns to fields.
 
         Columns without a name are no fields.
+
+        Args:
+            columns: Those of the file.
+            holds_objects: Whether a mapped column may be a path into one of them.
 
         Raises:
             SourceError: The columns do not fit.
@@ -176,22 +190,40 @@ class FieldMapping:
             name: spelling_in(columns, column, f"--map {name}={column}") for name, column in self.columns.items()
         }
         mapping = attrs.evolve(self, columns=spelled)
-        mapping.check_columns(columns)
+        mapping.check_columns(columns, holds_objects=holds_objects)
         if self.columns:
             return mapping
         named = [column for column in columns if column != REASON_COLUMN and is_named(column)]
         fields = {field_spelling(self.record, column): column for column in named}
         return attrs.evolve(self, columns=fields, reads_all=True)
 
-    def check_columns(self, columns: Iterable[str]) -> None:
+    @property
+    def named_columns(self) -> Mapping[str, str]:
+        """The columns that have to be in the file, by their fields."""
+        return {} if self.reads_all else self.columns
+
+    def list_of_rows_in(self, values: Mapping[str, Any]) -> str | None:
+        """The key of a list of rows, in an object that is no row itself; see `wrapped_rows`."""
+        return wrapped_rows(values, self._uses, is_strict=not self.columns)
+
+    def _uses(self, column: str) -> bool:
+        if self.columns:
+            return any(column_of(one, [column]) for one in self.columns.values())
+        return column.startswith("custom.") or column in spellings_of(self.record)
+
+    def check_columns(self, columns: Iterable[str], *, holds_objects: bool = False) -> None:
         """Refuse a file whose columns do not fit.
+
+        Args:
+            columns: Those of the file.
+            holds_objects: Whether a mapped column may be a path into one of them.
 
         Raises:
             SourceError: A mapped column is missing or ambiguous; or, without a mapping, a column is not a field.
         """
         present = [column for column in columns if column != REASON_COLUMN]
         for name, column in self.columns.items():
-            if column not in present:
+            if (column_of(column, present) if holds_objects else column) not in present:
                 raise SourceError(f"--map {name}={column}: the file has no such column; it has {', '.join(present)}")
         for column in self.columns.values():
             if present.count(column) > 1:
@@ -208,7 +240,8 @@ class FieldMapping:
 
     def columns_to_read(self, columns: Iterable[str]) -> list[str]:
         """The columns of a file that the mapping uses."""
-        mapped = set(self.columns.values())
+        columns = list(columns)
+        mapped = {column_of(column, columns) for column in self.columns.values()}
         is_any = self.reads_all or not mapped
         return [column for column in columns if column in mapped or (is_any and column != REASON_COLUMN)]
 
@@ -225,6 +258,8 @@ class FieldMapping:
                 is_blank = is_blank and not cells[column].strip()
                 text = checked_text(cells[column], where)
                 row[name] = text if str in unchanged else read(text)
+            elif self.empties_nulls:
+                row[name] = None
         return None if is_blank else _nested(self._marked(self._with_defaults(row)))
 
     def _cells_in(self, columns: Iterable[str]) -> list[_MappedCell]:
@@ -269,11 +304,17 @@ class FieldMapping:
         `None` if no column that the mapping uses has a value.
         """
         if self.columns:
-            row = {name: values[column] for name, column in self.columns.items() if column in values}
+            found = {
+                name: values[column] if column in values else value_at(values, column)
+                for name, column in self.columns.items()
+            }
+            row = {name: value for name, value in found.items() if value is not MISSING}
         else:
             row = {name: values[name] for name in self.columns_to_read(values)}
-        if all(value is None or (isinstance(value, str) and not value.strip()) for value in row.values()):
+        if all(is_missing(name, value) for name, value in row.items()):
             return None
+        if not self.empties_nulls:
+            row = without_nulls(row)
         if self.constants and not self.columns:
             row = {name: value for name, value in row.items() if not self._is_constant(name)}
         made = self._made

@@ -13,9 +13,10 @@ import attrs
 from planhat_async._convert import Field, fields_of, spellings_of
 from planhat_async.jobs.mapping.cell_lists import list_in
 from planhat_async.jobs.mapping.cell_times import EPOCHS
+from planhat_async.jobs.mapping.nested_values import MISSING
 from planhat_async.jobs.mapping.notation import Notation
 from planhat_async.jobs.mapping.time_format import TimeFormat
-from planhat_async.jobs.mapping.transforms import MISSING, Transform
+from planhat_async.jobs.mapping.transforms import Transform
 from planhat_async.jobs.mapping.value_types import OF_CUSTOM, READERS, check_type, reader_for
 from planhat_async.jobs.source_error import SourceError
 from planhat_async.records import Record

@@ -14,7 +14,7 @@ from planhat_async.jobs.mapping.transforms import TRANSFORMS, Transform
 from planhat_async.jobs.source_error import SourceError
 
 _TABLES = ("columns", "constants", "dates", "types")
-_OPTIONS = {"time_zone": str, "list_separator": str, "decimal_comma": bool}
+_OPTIONS = {"time_zone": str, "list_separator": str, "decimal_comma": bool, "null": str}
 _LOOKUP = ("field", "lookup", "by")
 _KEYS = (*_LOOKUP, *TRANSFORMS)
 
@@ -26,6 +26,7 @@ class MappingFile:
     time_zone = "Europe/Berlin"      # of times without a zone
     list_separator = ";"             # in cells; a comma if not given
     decimal_comma = true             # 1200,50
+    null = "empty"                   # a missing value empties its field; "keep", the default, leaves it alone
 
     [columns]                        # column -> field, or fields
     "Ticket ID" = ["source_id", "custom.help_desk_id"]
@@ -56,6 +57,7 @@ class MappingFile:
     time_zone: str | None = None
     list_separator: str | None = None
     decimal_comma: bool = False
+    null: str = "keep"
 
     @classmethod
     def load(cls, path: Path) -> MappingFile:
@@ -77,6 +79,8 @@ class MappingFile:
         for name, kind in _OPTIONS.items():
             if name in held and type(held[name]) is not kind:
                 raise SourceError(f"{path}: {name} is not {'text' if kind is str else 'true or false'}")
+        if held.get("null", "keep") not in {"keep", "empty"}:
+            raise SourceError(f'{path}: null is "keep" or "empty", not {held["null"]!r}')
         return cls(**held | _by_field(path, held["columns"]))
 
 

@@ -8,8 +8,8 @@ from typing import Any, Self
 
 import attrs
 
-MISSING = object()
-"""In place of a value: there is none."""
+from planhat_async.jobs.mapping.nested_values import MISSING
+
 MAX_SEARCHED = 10_000
 """Characters of a text in which a pattern is looked for. A search cannot be stopped."""
 _KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {

@@ -16,6 +16,7 @@ from planhat_async._convert import encode_json, to_wire
 from planhat_async.jobs.mapping.cell_values import value_of
 from planhat_async.jobs.mapping.field_mapping import FieldMapping
 from planhat_async.jobs.mapping.lookups import Lookup, LookupValue
+from planhat_async.jobs.mapping.nested_values import MISSING, value_at
 from planhat_async.jobs.mapping.transforms import Transform
 from planhat_async.jobs.mapping.value_types import READERS
 from planhat_async.jobs.source_error import SourceError
@@ -238,7 +239,7 @@ def test_a_cell_with_bytes_of_another_encoding_is_refused() -> None:
     ("options", "values", "row"),
     [
         ({"maps": ["title=Subject", "tags=Labels", "url=Link"]}, {"Subject": None, "Labels": [1], "Other": 2},
-         {"title": None, "tags": [1]}),
+         {"tags": [1]}),
         ({}, {"sourceId": "1", "Other": 2}, {"sourceId": "1", "Other": 2}),
         (ACME, {"company_external_id": "foo", "Other": 2}, {"company_external_id": "acme", "Other": 2}),
         (ACME, {"companyExternalId": "foo", "Other": 2}, {"company_external_id": "acme", "Other": 2}),
@@ -253,7 +254,7 @@ def test_a_cell_with_bytes_of_another_encoding_is_refused() -> None:
 def test_a_row_consists_of_values_and_constants(
     options: dict[str, Any], values: dict[str, Any], row: dict[str, Any] | None
 ) -> None:
-    """Values keep their types and `null`; a constant replaces the value of its field, even all of `custom`.
+    """Values keep their types; a constant replaces the value of its field, even all of `custom`.
 
     Where no column has a value, there is no row.
     """
@@ -481,3 +482,98 @@ def test_any_value_can_be_sent_or_is_refused(value: Any, name: str, kind: str | 
         return  # conversion refuses it
     if not isinstance(value, list):
         encode_json(to_wire(Task, row))
+
+
+EMPTY: dict[str, Any] = {"empties_nulls": True}
+NESTED = {"id": "1", "requester": {"email": "a@x.example", "org.id": 7, "org": None}, "tags": [1]}
+
+
+@pytest.mark.parametrize(
+    ("options", "values", "row"),
+    [
+        ({}, {"title": None, "status": "open"}, {"status": "open"}),
+        (EMPTY, {"title": None, "status": "open"}, {"title": None, "status": "open"}),
+        ({"maps": ["title=Subject", "status=State"]}, {"Subject": None, "State": "open"}, {"status": "open"}),
+        ({"maps": ["title=Subject", "status=State"], **EMPTY}, {"Subject": None, "State": "open"},
+         {"title": None, "status": "open"}),
+        ({"maps": ["title=Subject", "status=State"], **EMPTY}, {"State": "open"}, {"status": "open"}),
+        ({}, {"custom": {"A": None, "B": 1}}, {"custom": {"B": 1}}),
+        (EMPTY, {"custom": {"A": None, "B": 1}}, {"custom": {"A": None, "B": 1}}),
+        ({}, {"title": "a", "custom": {"A": None}}, {"title": "a"}),
+        ({}, {"title": "a", "custom": {}}, {"title": "a", "custom": {}}),
+        ({}, {"custom.A": None, "custom.B": 1}, {"custom": {"B": 1}}),
+        (EMPTY, {"custom.A": None, "custom.B": 1}, {"custom": {"A": None, "B": 1}}),
+        ({}, {"title": "a", "tags": [None, {"x": None}]}, {"title": "a", "tags": [None, {"x": None}]}),
+        ({}, {"title": "a", "custom": {"A": {"x": None}}}, {"title": "a", "custom": {"A": {"x": None}}}),
+        ({"values": {"custom": {"A": None}}}, {"title": "a"}, {"title": "a", "custom": {"A": None}}),
+    ],
+)  # fmt: skip
+def test_a_null_leaves_its_field_alone_unless_it_is_to_empty_it(
+    options: dict[str, Any], values: dict[str, Any], row: dict[str, Any]
+) -> None:
+    """Each custom field is a field; what is within other values, and constants, is exact. A missing key is no null."""
+    assert FieldMapping.parse(Ticket, **options).apply(values) == row
+
+
+@pytest.mark.parametrize("options", [ACME, {**ACME, **EMPTY}])
+@pytest.mark.parametrize("values", [{"title": None}, {"custom": {"A": None}}, {"title": " ", "custom": {}}, {}])
+def test_a_row_of_nulls_is_no_row(options: dict[str, Any], values: dict[str, Any]) -> None:
+    """A constant alone would make an empty record."""
+    found = FieldMapping.parse(Ticket, **options).apply(values)
+    assert found == (None if values.get("custom") != {} else {**values, "company_external_id": "acme"})
+
+
+def test_an_empty_cell_empties_its_field_if_that_is_said() -> None:
+    """A cell of blanks is a text."""
+    cells = {"title": "", "status": "open", "custom.Plan": "", "url": " "}
+    assert FieldMapping(record=Ticket).apply_to_text(cells) == {"status": "open", "url": " "}
+    row = {"title": None, "status": "open", "custom": {"Plan": None}, "url": " "}
+    assert FieldMapping(record=Ticket, empties_nulls=True).apply_to_text(cells) == row
+
+
+def test_the_rule_for_nulls_is_part_of_what_a_rerun_must_find_unchanged() -> None:
+    """The default is not in the description, as it was before there was another."""
+    kept = FieldMapping.parse(Ticket).description()
+    assert FieldMapping.parse(Ticket, **EMPTY).description() == {**kept, "null": "empty"}
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("requester.email", "a@x.example"),
+        ("requester", NESTED["requester"]),
+        ("requester.org.id", 7),
+        ("requester.org.name", None),
+        ("requester.name", MISSING),
+        ("owner.email", MISSING),
+        (".", MISSING),
+        ("requester.", MISSING),
+    ],
+)
+def test_a_column_may_be_a_path_into_objects(column: str, value: Any) -> None:
+    """A key that is spelled like the path goes first, at each level; nothing is in an object that is null."""
+    assert value_at(NESTED, column) is value or value_at(NESTED, column) == value
+
+
+def test_a_key_that_looks_like_a_path_goes_first() -> None:
+    """A flattened file has such keys."""
+    mapping = FieldMapping.parse(Ticket, maps=["email=requester.email"])
+    assert mapping.apply({"requester.email": "b@x.example", "requester": {"email": "a"}}) == {"email": "b@x.example"}
+    assert mapping.apply({"requester": {"email": "a@x.example"}}) == {"email": "a@x.example"}
+
+
+def test_a_path_through_something_that_is_no_object_is_refused() -> None:
+    """The value would be lost silently."""
+    mapping = FieldMapping.parse(Ticket, maps=["email=requester.email"])
+    with pytest.raises(ValueError, match="no object") as caught:
+        mapping.apply({"requester": "Ada"})
+    assert str(caught.value) == "'requester' is no object, so it has no 'email'"
+
+
+def test_a_path_fits_a_file_whose_columns_hold_objects() -> None:
+    """The column that it begins with is read; cells of CSV hold none."""
+    mapping = FieldMapping.parse(Ticket, maps=["email=requester.email", "title=Subject"])
+    mapping.check_columns(["requester", "Subject", "Other"], holds_objects=True)
+    assert mapping.columns_to_read(["requester", "Subject", "Other"]) == ["requester", "Subject"]
+    with pytest.raises(SourceError, match=r"--map email=requester\.email: the file has no such column"):
+        mapping.check_columns(["requester", "Subject"])

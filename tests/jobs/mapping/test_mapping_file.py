@@ -154,6 +154,7 @@ def test_a_time_of_another_form_is_refused(tmp_path: Path) -> None:
         ("[constants]\naction = true", "--set: action: True is neither text nor a whole number"),
         ('[columns]\nA = "action"\n[constants]\naction = "1"', "action is given twice: by --map and by --set"),
         ('[dates]\nstart_time = "%Y"', 'the format of start_time names no zone: give one, as time_zone = "UTC"'),
+        ('null = "drop"', 'm.toml: null is "keep" or "empty", not \'drop\''),
         ('time_zone = "Mars"', "time_zone: there is no zone 'Mars'"),
     ],
 )

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from planhat_async.jobs.mapping.transforms import MISSING, Transform
+from planhat_async.jobs.mapping.nested_values import MISSING
+from planhat_async.jobs.mapping.transforms import Transform
 
 
 @pytest.mark.parametrize(
