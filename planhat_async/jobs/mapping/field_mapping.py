@@ -177,7 +177,7 @@ class FieldMapping:
     def fitted(self, columns: Sequence[str], *, holds_objects: bool = False) -> Self:
         """The mapping with the names of columns as a file spells them; without one, that of its columns to fields.
 
-        Columns without a name are no fields.
+        Columns of texts without a name are no fields: their reader refuses values in them.
 
         Args:
             columns: Those of the file.
@@ -193,6 +193,8 @@ class FieldMapping:
         mapping.check_columns(columns, holds_objects=holds_objects)
         if self.columns:
             return mapping
+        if holds_objects and not all(map(is_named, columns)):
+            raise SourceError("a column has values and no name: say which columns to send with --map FIELD=COLUMN")
         named = [column for column in columns if column != REASON_COLUMN and is_named(column)]
         fields = {field_spelling(self.record, column): column for column in named}
         return attrs.evolve(self, columns=fields, reads_all=True)
