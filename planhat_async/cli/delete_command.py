@@ -25,7 +25,9 @@ from planhat_async.cli.parameters import (
     Concurrency,
     DeletedModel,
     PerMinute,
+    Sheet,
     TokenFile,
+    refuse_urls,
     session_for,
 )
 from planhat_async.cli.signals import run
@@ -34,6 +36,7 @@ from planhat_async.errors import PlanhatError
 from planhat_async.jobs.delete_job import DeleteJob, plan_delete
 from planhat_async.jobs.files.file_source import FileSource
 from planhat_async.jobs.files.formats import key_format
+from planhat_async.jobs.files.location import located
 from planhat_async.jobs.files.threaded_source import ThreadedSource
 from planhat_async.jobs.journal_file import JournalError, files_of
 from planhat_async.jobs.mapping.key_column import KeyColumn
@@ -49,12 +52,16 @@ class KeyFormat(StrEnum):
     CSV = "csv"
     JSONL = "jsonl"
     PARQUET = "parquet"
+    EXCEL = "excel"
 
 
 def delete(
     model: Annotated[DeletedModel, typer.Argument(metavar="MODEL", help="The model of the records; see `models`.")],
     file: Annotated[
-        Path, typer.Argument(help="One _id per line, or CSV, JSONL or Parquet, also .gz; - is standard input.")
+        str,
+        typer.Argument(
+            metavar="FILE", help="One _id per line, or CSV, JSONL, Parquet or Excel; as for upsert, also a URL or -."
+        ),
     ],
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Delete the records; without it nothing is sent.")] = False,
@@ -67,6 +74,7 @@ def delete(
         typer.Option("--format", help="By default the file's suffix; ids for .txt, no suffix, and standard input."),
     ] = None,
     encoding: Annotated[str, typer.Option(help="The encoding of a CSV file.")] = "utf-8",
+    sheet: Sheet = None,
     journal: Annotated[
         Path | None, typer.Option(metavar="JOB.db", help="Record what was deleted, to resume after an interruption.")
     ] = None,
@@ -90,7 +98,8 @@ def delete(
     """
     with refusals():
         repository = DELETED[model]
-        source = _source(file, map_ or [], format_, encoding)
+        refuse_urls(**{"--journal": journal, "--rejects": rejects})
+        source = _source(file, map_ or [], format_, encoding, sheet)
         source.check_beginning()
         rows = ThreadedSource(source, source.description())
         if not yes:
@@ -113,12 +122,12 @@ def delete(
     raise typer.Exit(code)
 
 
-def _source(file: Path, maps: list[str], format_: KeyFormat | None, encoding: str) -> FileSource:
+def _source(file: str, maps: list[str], format_: KeyFormat | None, encoding: str, sheet: str | None) -> FileSource:
     column = KeyColumn.parse(maps)
-    found = key_format(file) if format_ is None else format_.value
+    found = key_format(located(file).path) if format_ is None else format_.value
     if found == "ids" and maps:
-        raise SourceError(f"--map names a column, and {file} is read as one _id per line: say --format")
-    return FileSource(file, column, format=found, encoding=encoding)
+        raise SourceError(f"--map names a column, and {located(file).name} is read as one _id per line: say --format")
+    return FileSource(file, column, format=found, encoding=encoding, sheet=sheet)
 
 
 def _carry_out(session: Session, job: DeleteJob, rejects: Rejects | None, *, title: str, as_json: bool) -> int:

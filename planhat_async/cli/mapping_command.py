@@ -11,7 +11,16 @@ import typer
 
 from planhat_async.cli import console
 from planhat_async.cli.exit_codes import refusals
-from planhat_async.cli.parameters import UPSERTED, FileFormat, UpsertedModel, names_mapping_file
+from planhat_async.cli.parameters import (
+    UPSERTED,
+    Encoding,
+    InputFormat,
+    Sheet,
+    SourceFile,
+    UpsertedModel,
+    names_mapping_file,
+    refuse_urls,
+)
 from planhat_async.jobs.files.file_source import FileSource
 from planhat_async.jobs.files.formats import SourceFormat
 from planhat_async.jobs.job_progress import in_words
@@ -25,13 +34,14 @@ _MAX_ROWS = 100
 
 def mapping(
     model: Annotated[UpsertedModel, typer.Argument(metavar="MODEL", help="The model of the rows; see `models`.")],
-    file: Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet, also .gz; - is standard input.")],
+    file: SourceFile,
     *,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE.toml", help="By default standard output.")
     ] = None,
-    format_: Annotated[FileFormat | None, typer.Option("--format", help="By default the file's suffix.")] = None,
-    encoding: Annotated[str, typer.Option(help="The encoding of a CSV file.")] = "utf-8",
+    format_: InputFormat = None,
+    encoding: Encoding = "utf-8",
+    sheet: Sheet = None,
 ) -> None:
     """Propose a mapping file for FILE, to be checked, completed and given to upsert with --map.
 
@@ -40,9 +50,10 @@ def mapping(
     that exists is not overwritten.
     """
     with refusals():
+        refuse_urls(**{"--output": output})
         if output is not None:
             _check_output(output)
-        columns = columns_of(file, None if format_ is None else format_.value, encoding)
+        columns = columns_of(file, None if format_ is None else format_.value, encoding, sheet)
         proposal = MappingProposal.of(UPSERTED[model].model, columns)
         text = proposal.text().encode()
         if output is None:
@@ -59,17 +70,18 @@ def mapping(
         console.tell(f"{len(proposal.fields)} of {n_columns} mapped{guessed}: check and complete {output}")
 
 
-def columns_of(file: Path, format_: SourceFormat | None, encoding: str) -> list[str]:
+def columns_of(file: str, format_: SourceFormat | None, encoding: str = "utf-8", sheet: str | None = None) -> list[str]:
     """The columns of a file; of JSONL those of the first rows.
 
     Raises:
         SourceError: The file cannot be read, or has no columns.
     """
     found = ColumnNames()
-    rows = [*itertools.islice(FileSource(file, found, format=format_, encoding=encoding), _MAX_ROWS)]
+    source = FileSource(file, found, format=format_, encoding=encoding, sheet=sheet)
+    rows = [*itertools.islice(source, _MAX_ROWS)]
     if not found.names:
         reasons = (f": {row.reason}" for row in rows if isinstance(row, Unreadable))
-        raise SourceError(f"{file} has no columns to map{next(reasons, '')}")
+        raise SourceError(f"{source.location.name} has no columns to map{next(reasons, '')}")
     return found.names
 
 

@@ -17,7 +17,16 @@ from planhat_async.analytics.send_run import SendSettings
 from planhat_async.cli import console
 from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
 from planhat_async.cli.interruptions import CUT_OFF, ENDED_EARLY, Interrupted, code_of, interruptible
-from planhat_async.cli.parameters import Constants, Encoding, InputFormat, Maps, mapping_of, secret_in
+from planhat_async.cli.parameters import (
+    Constants,
+    Encoding,
+    InputFormat,
+    Maps,
+    Sheet,
+    SourceFile,
+    mapping_of,
+    secret_in,
+)
 from planhat_async.cli.send_display import print_send_json, show_send_plan, show_send_result
 from planhat_async.cli.signals import run
 from planhat_async.jobs.files.file_source import FileSource
@@ -28,12 +37,13 @@ _DEFAULTS = SendSettings()
 
 
 def metrics(
-    file: Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet, also .gz; - is standard input.")],
+    file: SourceFile,
     *,
     map_: Maps = None,
     set_: Constants = None,
     format_: InputFormat = None,
     encoding: Encoding = "utf-8",
+    sheet: Sheet = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and count all rows; send nothing.")] = False,
     chunk_size: Annotated[int, typer.Option(min=1, max=150_000, help="Rows per call.")] = _DEFAULTS.chunk_size,
     concurrency: Annotated[
@@ -57,9 +67,11 @@ def metrics(
     """
     with refusals():
         mapping = mapping_of(Metric, map_ or [], set_ or [])
-        source = FileSource(file, mapping, format=None if format_ is None else format_.value, encoding=encoding)
+        source = FileSource(
+            file, mapping, format=None if format_ is None else format_.value, encoding=encoding, sheet=sheet
+        )
         source.check_beginning()
-        rows = ThreadedSource(source, source.description()) if source.is_standard_input else source
+        rows = ThreadedSource(source, source.description()) if source.waits else source
         if dry_run:
             plan = run(plan_metrics(rows, SendSettings(chunk_size=chunk_size)))
             show_send_plan(plan, as_json=as_json)

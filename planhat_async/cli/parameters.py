@@ -10,6 +10,7 @@ import typer
 
 from planhat_async._http.pace import RateLimits
 from planhat_async.batching.upsert_run import ChunkOptions
+from planhat_async.jobs.files.location import is_url
 from planhat_async.jobs.mapping.field_mapping import FieldMapping
 from planhat_async.jobs.mapping.mapping_file import MappingFile
 from planhat_async.jobs.source_error import SourceError
@@ -45,13 +46,31 @@ else:  # typer offers choices for enumerations only
 
 
 class FileFormat(StrEnum):
-    """The formats of input and export files."""
+    """The formats of export files."""
 
     CSV = "csv"
     JSONL = "jsonl"
     PARQUET = "parquet"
 
 
+class SourceFileFormat(StrEnum):
+    """The formats of input files."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+    EXCEL = "excel"
+
+
+SourceFile = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE",
+        help="CSV, JSONL, Parquet or Excel; texts also compressed (.gz .bz2 .xz .zst .zip). - is standard input. "
+        "Also a URL: https://, s3://, gs://, and others that fsspec knows.",
+    ),
+]
+Sheet = Annotated[str | None, typer.Option(metavar="NAME", help="The sheet of an Excel file; by default the first.")]
 Maps = Annotated[
     list[str] | None,
     typer.Option(
@@ -61,7 +80,7 @@ Maps = Annotated[
     ),
 ]
 Constants = Annotated[list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="A value for all rows.")]
-InputFormat = Annotated[FileFormat | None, typer.Option("--format", help="By default the file's suffix.")]
+InputFormat = Annotated[SourceFileFormat | None, typer.Option("--format", help="By default the file's suffix.")]
 Encoding = Annotated[str, typer.Option(help="The encoding of a CSV file.")]
 TokenFile = Annotated[Path | None, typer.Option(help="A file with the token, instead of PLANHAT_API_TOKEN.")]
 BaseUrl = Annotated[str | None, typer.Option(help="Planhat's URL in your region, instead of PLANHAT_BASE_URL.")]
@@ -80,6 +99,13 @@ def refuse_alone(needed: str, **given: bool) -> None:
     for option, is_given in given.items():
         if is_given:
             raise ValueError(f"{option} needs {needed}: give that too")
+
+
+def refuse_urls(**given: Path | None) -> None:
+    """Refuse options, by their names, whose value is a URL but must be a local path."""
+    for option, path in given.items():
+        if path is not None and is_url(path):
+            raise ValueError(f"{option} must be a local path, not a URL")
 
 
 def secret_in(file: Path | None, name: str) -> str | None:

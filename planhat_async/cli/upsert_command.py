@@ -26,10 +26,13 @@ from planhat_async.cli.parameters import (
     InputFormat,
     Maps,
     PerMinute,
+    Sheet,
+    SourceFile,
     TokenFile,
     UpsertedModel,
     mapping_of,
     refuse_alone,
+    refuse_urls,
     session_for,
 )
 from planhat_async.cli.signals import run
@@ -48,12 +51,13 @@ from planhat_async.session import Session
 
 def upsert(
     model: Annotated[UpsertedModel, typer.Argument(metavar="MODEL", help="The model of the rows; see `models`.")],
-    file: Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet, also .gz; - is standard input.")],
+    file: SourceFile,
     *,
     map_: Maps = None,
     set_: Constants = None,
     format_: InputFormat = None,
     encoding: Encoding = "utf-8",
+    sheet: Sheet = None,
     journal: Annotated[
         Path | None, typer.Option(metavar="JOB.db", help="Record what was sent, to resume after an interruption.")
     ] = None,
@@ -99,13 +103,16 @@ def upsert(
     Only its owner can read a new journal or a file of rejects.
     """
     with refusals():
+        refuse_urls(**{"--journal": journal, "--rejects": rejects})
         if journal is None:
             refuse_alone("--journal", **{"--resend-unknown": resend_unknown, "--keep-values": keep_values})
         if not verify_by:
             refuse_alone("--verify-by", **{"--verify-wait": verify_wait != DEFAULTS.verify_wait})
         repository = UPSERTED[model]
         mapping = mapping_of(repository.model.record, map_ or [], set_ or [])
-        source = FileSource(file, mapping, format=None if format_ is None else format_.value, encoding=encoding)
+        source = FileSource(
+            file, mapping, format=None if format_ is None else format_.value, encoding=encoding, sheet=sheet
+        )
         source.check_beginning()
         options: UpsertOptions = {"chunk_size": chunk_size, "verify_by": verify_by or (), "verify_wait": verify_wait}
         if dry_run:
@@ -123,7 +130,7 @@ def upsert(
             "resend_unknown": resend_unknown,
             "keep_values": keep_values,
         }
-        rows = ThreadedSource(source, source.description(), source.lookups) if source.is_standard_input else source
+        rows = ThreadedSource(source, source.description(), source.lookups) if source.waits else source
         in_use = () if journal is None else files_of(journal)
         with Rejects(source, rejects, *in_use) if rejects else nullcontext() as rejected:
             job = UpsertJob(repository(session), rows, journal=journal, **job_options)

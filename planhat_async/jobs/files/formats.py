@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import PurePath
 from typing import Literal
 
+from planhat_async.jobs.files.compression import below_compression
+
 Format = Literal["csv", "jsonl", "parquet"]
-SourceFormat = Literal["csv", "jsonl", "parquet", "ids"]
+SourceFormat = Literal["csv", "jsonl", "parquet", "excel", "ids"]
 """`ids` is one `_id` on a line."""
 
 SUFFIXES: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 """Suffixes of file names and the formats that they imply."""
+EXCEL_SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+"""Suffixes of workbooks, which are read only."""
 PARQUET_IS_MISSING = "Parquet needs one more package: pip install 'planhat-async[parquet]'"
+EXCEL_IS_MISSING = "Excel needs one more package: pip install 'planhat-async[excel]'"
 
 
-def implied_format(path: Path) -> Format | None:
-    """The format that a file's suffix implies, also below `.gz`."""
-    is_packed = path.suffix.lower() == ".gz"
-    return SUFFIXES.get((path.with_suffix("") if is_packed else path).suffix.lower())
+def implied_format(path: PurePath) -> SourceFormat | None:
+    """The format that a file's suffix implies, also below that of a compression."""
+    suffix = below_compression(path).suffix.lower()
+    return "excel" if suffix in EXCEL_SUFFIXES else SUFFIXES.get(suffix)
 
 
-def key_format(path: Path) -> SourceFormat | None:
-    """The same for a file of keys: `ids` for standard input, a text, and a name without a suffix."""
-    is_packed = path.suffix.lower() == ".gz"
-    is_text = (path.with_suffix("") if is_packed else path).suffix.lower() in {"", ".txt"}
+def key_format(path: PurePath) -> SourceFormat | None:
+    """The same for a file of keys: `ids` for standard input, a text, and a name without a suffix.
+
+    `None` for a zip archive, whose file has a name of its own.
+    """
+    suffix = below_compression(path).suffix.lower()
+    is_text = suffix == ".txt" or (not suffix and path.suffix.lower() != ".zip")
     return "ids" if is_text else implied_format(path)

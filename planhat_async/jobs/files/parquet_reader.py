@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 
 from planhat_async.jobs.files.formats import PARQUET_IS_MISSING
 from planhat_async.jobs.files.row_reader import CopyRow, RawRow, RowReader
-from planhat_async.jobs.files.steady_file import identity_of, refuse_change
+from planhat_async.jobs.files.steady_file import unchanged
 from planhat_async.jobs.reason_column import REASON_COLUMN
 from planhat_async.jobs.source_error import SourceError
 
@@ -20,24 +20,30 @@ _ROWS_AT_A_TIME = 1000
 class ParquetReader(RowReader):
     """Reads Parquet, without nulls.
 
+    Args:
+        path: The file.
+        file: Its bytes, if it is not a local file; they must be seekable.
+        refuse_change: Then raises an error if it has changed since it was opened.
+
     Raises:
         SourceError: It is not a Parquet file, or pyarrow is not installed.
     """
 
     columns: list[str]
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self, path: PurePath, *, file: BinaryIO | None = None, refuse_change: Callable[[], None] | None = None
+    ) -> None:
         try:
             import pyarrow as pa  # noqa: PLC0415 - an extra
             from pyarrow import parquet  # noqa: PLC0415
         except ModuleNotFoundError:
             raise SourceError(PARQUET_IS_MISSING) from None
-        self._path = path
-        self._opened_as = identity_of(path.stat())
+        self._refuse_change = refuse_change or unchanged(Path(path))
         self._error = pa.ArrowException
         try:
             # Not mapped into memory: truncating the file meanwhile would crash the process.
-            self._file = parquet.ParquetFile(path, pre_buffer=False)
+            self._file = parquet.ParquetFile(path if file is None else file, pre_buffer=False)
         except (OSError, pa.ArrowException) as error:
             raise SourceError(f"it is not a Parquet file that can be read: {error}") from None
         self.columns = list(self._file.schema_arrow.names)
@@ -52,7 +58,7 @@ class ParquetReader(RowReader):
         number = 0
         try:
             for batch in self._file.iter_batches(batch_size=_ROWS_AT_A_TIME, columns=wanted):
-                refuse_change(self._path, self._opened_as)
+                self._refuse_change()
                 self._batch = batch
                 for index, row in enumerate(batch.to_pylist()):
                     number, self._index = number + 1, index
@@ -60,7 +66,7 @@ class ParquetReader(RowReader):
                     values = {name: value for name, value in row.items() if value is not None}
                     yield RawRow(f"row {number}", partial(dict[str, Any], values))
         except (OSError, self._error) as error:
-            refuse_change(self._path, self._opened_as)
+            self._refuse_change()
             raise SourceError(f"it is damaged: {error}") from None
 
     @contextmanager

@@ -45,3 +45,7 @@ class ColumnNames:
         known = {*self.names, REASON_COLUMN}
         self.names += [name for name in values if name not in known]
         return {}
+
+    def apply_to_cells(self, _: Mapping[str, Any]) -> dict[str, Any]:
+        """An empty row."""
+        return {}

@@ -194,6 +194,19 @@ class FieldMapping:
                 row[name] = self._time_of(name, row[name])
         return _nested({**self._marked(row), **self.constants})
 
+    def apply_to_cells(self, cells: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The row in cells of a spreadsheet: texts are parsed as in `apply_to_text`, other values keep their types.
+
+        Raises:
+            ValueError: A text does not stand for a value of its field.
+        """
+        texts = self.apply_to_text({name: cell if isinstance(cell, str) else "" for name, cell in cells.items()})
+        values = self.apply({name: cell for name, cell in cells.items() if not isinstance(cell, str)})
+        if texts is None or values is None:
+            return values if texts is None else texts
+        custom = {**texts.get("custom", {}), **values.get("custom", {})}
+        return {**texts, **values, **({"custom": custom} if custom else {})}
+
     def _is_constant(self, name: str) -> bool:
         field = spellings_of(self.record).get(name) if self.constants else None
         return _is_among(name if field is None else field.name, self.constants)

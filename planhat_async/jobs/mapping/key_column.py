@@ -88,3 +88,7 @@ class KeyColumn:
         if len(found) > 1 and found["_id"] != found["id"]:
             raise ValueError(f"it has an _id and another id: choose one with {_FORM}")
         return {"id": next(iter(found.values()))} if found else {}
+
+    def apply_to_cells(self, cells: Mapping[str, Any]) -> dict[str, Any]:
+        """The key in cells of a spreadsheet, if there is one."""
+        return self.apply({name: cell for name, cell in cells.items() if cell != ""})
