@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
 from functools import partial
 from typing import Any, BinaryIO
 from xml.parsers.expat import ExpatError
-from zipfile import BadZipFile, ZipFile
+from zipfile import BadZipFile
 
 from planhat_async.jobs.files.compression import may_be_text
 from planhat_async.jobs.files.formats import EXCEL_IS_MISSING
@@ -22,7 +22,8 @@ from planhat_async.jobs.source_error import SourceError
 
 _MAX_WHOLE = 2**53
 """Whole numbers below are exact as floats."""
-_ERRORS = {"#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"}
+_DURATION = re.compile(r"PT(\d+)H(\d\d)M(\d\d)(?:[.,]\d+)?S")
+"""As OpenDocument writes it."""
 _OLE = b"\xd0\xcf\x11\xe0"
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _IS_LOCKED = "it is protected by a password: save a copy without one"
@@ -34,7 +35,7 @@ class ExcelReader(RowReader):
 
     The first row that is not blank holds the names of the columns. Texts are to be parsed, as in CSV; numbers,
     booleans, dates and times have their types: a whole number is an `int`, a date at midnight a `date`, any other
-    has no time zone. A time of day and a duration are texts, `9:30:00` and `26:30:00`. A percentage is what it stands
+    has no time zone. A time of day and a duration are texts, `09:30:00` and `26:30:00`. A percentage is what it stands
     for: 25 % is 0.25. Formulas have the values that were saved with them. A row is invalid if a column that is used
     holds an error (`#N/A`) or a formula whose value was not saved; .xls and .xlsb do not tell these from empty cells.
 
@@ -86,13 +87,7 @@ class ExcelReader(RowReader):
 
     def _faults_of(self, content: BinaryIO) -> dict[int, dict[int, str]]:
         """The cells with faults, as far as the kind of workbook tells."""
-        self._error_texts: AbstractSet[str] = frozenset()
         try:
-            with ZipFile(content) as archive:
-                parts = archive.namelist()
-            if "content.xml" in parts:
-                self._error_texts = _ERRORS  # OpenDocument has them as texts
-                return {}
             return faults_in(content, self._name)
         except (KeyError, ValueError, BadZipFile, ExpatError):
             self.remarks.append("errors such as #N/A look like empty cells in this kind of workbook; .xlsx has them")
@@ -141,12 +136,9 @@ class ExcelReader(RowReader):
 
     def _by_column(self, number: int, cells: list[Any], used: Sequence[tuple[str, int]]) -> Mapping[str, Any]:
         faults = self._faults.get(number, {})
-        for _, index in used:
-            value = cells[index]
-            column = self._left + index
-            fault = value if isinstance(value, str) and value in self._error_texts else faults.get(column)
-            if fault is not None:
-                raise ValueError(f"{self._name}!{cell_name(number, column)} holds {fault}")
+        for _, index in used if faults else ():
+            if (fault := faults.get(self._left + index)) is not None:
+                raise ValueError(f"{self._name}!{cell_name(number, self._left + index)} holds {fault}")
         return {name: _value_of(cells[index]) for name, index in used}
 
     @contextmanager
@@ -207,6 +199,9 @@ def _value_of(cell: Any) -> Any:
     """The value of a cell; that of an empty one is an empty text."""
     if isinstance(cell, float):
         return int(cell) if cell.is_integer() and abs(cell) < _MAX_WHOLE else cell
+    if isinstance(cell, str):
+        found = _DURATION.fullmatch(cell)
+        return f"{int(found[1])}:{found[2]}:{found[3]}" if found else cell
     return _text_of(cell) if isinstance(cell, time | timedelta) else cell
 
 
