@@ -95,7 +95,8 @@ class ExcelReader(RowReader):
 
     def _numbered_rows(self) -> Iterator[tuple[int, list[Any]]]:
         """Each row that is not blank, with its number from 0."""
-        for number, cells in enumerate(self._sheet.iter_rows()):
+        # Early versions of python-calamine fail to iterate over an empty sheet.
+        for number, cells in enumerate(() if self._sheet.start is None else self._sheet.iter_rows()):
             if any(cell != "" for cell in cells) or number in self._faults:
                 yield number, cells
 

@@ -498,6 +498,10 @@ class Disk(LocalFileSystem):  # type: ignore[misc]
 
     protocol = "disk"
 
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return path.removeprefix("disk://")
+
     def put_file(self, lpath: str, rpath: str, **_: Any) -> None:
         """Fail in the middle if the content says so."""
         content = Path(lpath).read_bytes()
