@@ -123,7 +123,7 @@ def test_rows_before_the_damage_are_accounted_for(desk: Desk) -> None:
     made = random.Random(1)
     rows = HEAD + "".join(good(number).replace("Hello", made.randbytes(400).hex()) for number in range(500))
     content = gzip.compress(rows.replace("@", desk.prefix).encode())
-    desk.file("t.csv.gz", content[: len(content) // 2])
+    Path("t.csv.gz").write_bytes(content[: len(content) // 2])
     ended = run("upsert", "tickets", "t.csv.gz", "--chunk-size", "50", "--json")
     result = json.loads(ended.out)
     assert (ended.code, result["created"]) == (2, len(desk.stored()))
@@ -133,7 +133,8 @@ def test_rows_before_the_damage_are_accounted_for(desk: Desk) -> None:
 
 def test_rejected_rows_of_a_compressed_file_are_plain_unless_their_name_says_otherwise(desk: Desk) -> None:
     """They are to be edited."""
-    desk.file("t.csv.gz", gzip.compress((HEAD + GOOD + "@2,nobody,acme.example\n").replace("@", desk.prefix).encode()))
+    rows = HEAD + GOOD + "@2,nobody,acme.example\n"
+    Path("t.csv.gz").write_bytes(gzip.compress(rows.replace("@", desk.prefix).encode()))
     for name in ("r.csv", "r.csv.gz"):
         assert run("upsert", "tickets", "t.csv.gz", "--rejects", name).code == 1
     assert gzip.decompress(Path("r.csv.gz").read_bytes()) == Path("r.csv").read_bytes()

@@ -61,8 +61,10 @@ class ExcelReader(RowReader):
         try:
             name = sheet if sheet is not None else self._first_of(calamine, book)
             self._sheet = book.get_sheet_by_name(name)
-        except (calamine.WorksheetNotFound, calamine.CalamineError) as error:
+        except calamine.CalamineError as error:
             raise SourceError(_why_no_sheet(book.sheet_names, sheet, error)) from None
+        except BaseException as error:  # noqa: BLE001 - a panic of Rust is no Exception
+            raise _not_panicked(error) from None
         finally:
             book.close()
         self._name = name
@@ -172,10 +174,14 @@ def _loaded(calamine: Any, content: io.BytesIO) -> Any:
         raise SourceError(_IS_LOCKED) from None
     except calamine.CalamineError as error:
         raise SourceError(_why_no_workbook(content.getvalue(), error)) from None
-    except BaseException as error:  # of Rust, not an `Exception`
-        if type(error).__name__ != "PanicException":
-            raise
-        raise SourceError(f"it is no workbook that can be read: {error}") from None
+    except BaseException as error:  # noqa: BLE001 - as above
+        raise _not_panicked(error) from None
+
+
+def _not_panicked(error: BaseException) -> BaseException:
+    """The error; that of a program in Rust, which is no `Exception`, as a `SourceError`."""
+    is_panic = type(error).__name__ == "PanicException"
+    return SourceError(f"it is no workbook that can be read: {error}") if is_panic else error
 
 
 def _why_no_workbook(content: bytes, error: Exception) -> str:

@@ -16,7 +16,18 @@ from planhat_async.jobs.source_error import SourceError
 
 _BLOCK_BYTES = 4 << 20
 """Bytes of a request, while a file is read from its beginning to its end."""
-_OF_CONTENT = ("etag", "contentmd5", "md5hash", "digest", "checksum", "generation", "versionid", "version")
+_OF_CONTENT = (
+    "etag",
+    "contentmd5",
+    "md5hash",
+    "digest",
+    "checksum",
+    "crc32c",
+    "crc",
+    "generation",
+    "versionid",
+    "version",
+)
 _OF_TIME = ("lastmodified", "mtime", "modified", "updated", "created")
 """Properties of an object, without case and separators, that change with its content; better ones come first."""
 _WHOLE_AT_ONCE = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci", "memory", "http", "https"}

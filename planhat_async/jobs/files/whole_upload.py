@@ -12,7 +12,6 @@ from typing import BinaryIO
 
 from planhat_async.jobs.files.private_files import create_private
 from planhat_async.jobs.files.remote_file import RemoteFile
-from planhat_async.jobs.source_error import SourceError
 
 
 @contextmanager
@@ -39,7 +38,7 @@ def whole_upload(remote: RemoteFile) -> Iterator[BinaryIO]:
         raise
     try:
         remote.upload(content)
-    except SourceError as error:
+    except BaseException as error:
         error.add_note(f"the export is complete in {content}: upload it, or run the command again")
         raise
     shutil.rmtree(folder, ignore_errors=True)

@@ -9,6 +9,7 @@ import re
 import socket
 import sys
 import threading
+import zipfile
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -395,6 +396,16 @@ def test_a_file_that_ends_early_is_refused(web: Web) -> None:
     assert refused(f"{web.url}/t.csv").startswith(f"{web.url}/t.csv: ")
 
 
+def test_urls_may_be_chained(memory: str) -> None:
+    """Such as a file in an archive behind a URL."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("a/t.csv", b"title\na\n")
+        archive.writestr("other", b"")
+    rows = source(f"zip://a/t.csv::{put(f'{memory}/t.zip', out.getvalue())}")
+    assert (titles(rows), rows.description()["version"][:4]) == (["a"], "crc ")
+
+
 # Object stores.
 
 
@@ -461,6 +472,21 @@ def remote_of(url: str) -> RemoteFile:
     found = located(url)
     assert isinstance(found, RemoteFile)
     return found
+
+
+def test_an_interrupted_upload_keeps_the_content(memory: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A note names the local file."""
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(MemoryFileSystem, "put_file", interrupt)
+    with pytest.raises(KeyboardInterrupt) as caught, whole_upload(remote_of(f"{memory}/t.csv")) as out:
+        out.write(b"title\n")
+    kept = Path(caught.value.__notes__[0].removeprefix("the export is complete in ").partition(": upload it")[0])
+    assert kept.read_bytes() == b"title\n"
+    kept.unlink()
+    kept.parent.rmdir()
 
 
 def test_an_upload_is_visible_only_once_it_is_complete(
