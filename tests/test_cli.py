@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import os
@@ -227,7 +228,9 @@ REFUSED = [
         ["t.parquet.gz"], "t.parquet.gz: Parquet is read from its end, which gzip does not allow", id="packed"
     ),
     pytest.param(["pipe.csv"], "pipe.csv is not a regular file: a pipe's rows must be in a file first", id="pipe"),
-    pytest.param(["t.xlsx"], "t.xlsx: the name must end in .csv, .jsonl, .ndjson, .parquet, .json, or", id="ending"),
+    pytest.param(
+        ["t.doc"], "t.doc: the name must end in .csv, .jsonl, .ndjson, .parquet, .json, .tsv, .tab, .xlsx", id="ending"
+    ),
     pytest.param(["t.csv", "--token-file", "gone"], "gone: No such file or directory", id="missing token file"),
     pytest.param(["t.csv", "--token-file", "empty"], "empty contains no token", id="empty token file"),
     pytest.param(
@@ -251,6 +254,7 @@ def test_unusable_input_is_refused_in_one_line_before_any_row_is_sent(
     desk.file("dated.csv", "title,createDate\n")
     desk.file("double.csv", "title,url,title\n")
     os.mkfifo("pipe.csv")
+    desk.file("t.parquet.gz", gzip.compress(b"PAR1"))
     desk.file("bytes", b"\xff\xfe")
     desk.file("empty", "\n")
     desk.file("twice", f"{TOKEN}\n{TOKEN}\n")
@@ -443,7 +447,10 @@ def test_the_file_of_an_export_may_have_any_name(desk: Desk) -> None:
 
 @pytest.mark.parametrize(
     ("target", "message"),
-    [("gone/out.jsonl", "gone/out.jsonl.part: No such file or directory"), ("folder", "folder is a directory")],
+    [
+        ("gone/out.jsonl", "gone/out.jsonl.part: No such file or directory"),
+        ("folder", "folder is a directory: name a file in it"),
+    ],
 )
 def test_an_export_that_cannot_be_written_is_refused(
     desk: Desk, target: str, message: str, unreachable_url: str
@@ -712,7 +719,10 @@ def test_without_resume_an_export_starts_over(desk: Desk, stocked: str) -> None:
         ([], "--resume needs a file: name it with --output"),
         (["-o", "out.csv"], "--resume works with JSONL, not with csv"),
         (["-o", "out.parquet"], "--resume works with JSONL, not with parquet"),
-        (["-o", "out.jsonl", "--format", "csv"], "--resume works with JSONL, not with csv"),
+        (
+            ["-o", "out.jsonl", "--format", "csv"],
+            "out.jsonl: the name says jsonl, and --format says csv: change one of them",
+        ),
         (
             ["-o", "out.jsonl"],
             "out.jsonl.part is not part of such an export: line 2: the _id 1 follows 2, so the lines are not in order",
@@ -751,7 +761,7 @@ def test_an_interrupted_csv_cannot_be_resumed(stocked: str) -> None:
         ended = run("export", "tickets", "-o", "out.csv", "--concurrency", "1", "--base-url", limited_proxy.door)
     assert (ended.code, ended.err[1:]) == (
         3,
-        ["out.csv.part holds what was read so far: only JSONL can be resumed"],
+        ["out.csv.part holds what was read so far: only uncompressed JSONL can be resumed"],
     )
 
 

@@ -171,11 +171,7 @@ def test_keys_may_come_through_a_pipe(desk: Desk) -> None:
 REFUSED = [
     pytest.param(["gone.txt"], "gone.txt: No such file or directory", id="missing file"),
     pytest.param(["folder"], "folder is a directory: name a file in it", id="directory"),
-    pytest.param(
-        ["k.xlsx"],
-        "k.xlsx: the name must end in .csv, .jsonl, .ndjson, .parquet, .json, .tsv, .tab, or the",
-        id="suffix",
-    ),
+    pytest.param(["k.doc"], "k.doc: the name must end in .csv, .jsonl, .ndjson, .parquet, .json, .tsv,", id="suffix"),
     pytest.param(["k.txt", "--map", "id=x"], "--map names a column, and k.txt is read as one _id per line", id="map"),
     pytest.param(["k.csv"], "k.csv: the file has no column _id or id: name it with --map id=COLUMN; it", id="column"),
     pytest.param(["k.csv", "--map", "id=x"], "k.csv: --map id=x: the file has no such column; it has a", id="mapped"),
@@ -200,7 +196,7 @@ def test_what_cannot_be_used_is_refused_in_one_line_before_anything_is_deleted(
     desk.file("k.csv", "a,b\n1,2\n")
     desk.file("both.csv", f"id,_id\n{ids[0]},{ids[0]}\n")
     desk.file("twice.csv", f"id,id\n{ids[0]},{ids[0]}\n")
-    desk.file("k.xlsx", "")
+    desk.file("k.doc", "")
     (desk.folder / "folder").mkdir()
     ended = run("delete", "tickets", *arguments, "--yes")
     assert (ended.code, ended.out, len(ended.err)) == (2, "", 1), ended.err

@@ -29,8 +29,11 @@ from planhat_async.cli.parameters import (
     Escape,
     PerMinute,
     Shared,
+    Sheet,
     TokenFile,
+    refuse_urls,
     session_for,
+    source_of,
 )
 from planhat_async.cli.signals import run
 from planhat_async.cli.upsert_command import copy_rejects
@@ -38,6 +41,7 @@ from planhat_async.errors import PlanhatError
 from planhat_async.jobs.delete_job import DeleteJob, plan_delete
 from planhat_async.jobs.files.file_source import FileSource
 from planhat_async.jobs.files.formats import key_format
+from planhat_async.jobs.files.location import located
 from planhat_async.jobs.files.threaded_source import ThreadedSource
 from planhat_async.jobs.journal_file import JournalError, files_of
 from planhat_async.jobs.mapping.key_column import KeyColumn
@@ -54,12 +58,16 @@ class KeyFormat(StrEnum):
     JSON = "json"
     JSONL = "jsonl"
     PARQUET = "parquet"
+    EXCEL = "excel"
 
 
 def delete(
     model: Annotated[DeletedModel, typer.Argument(metavar="MODEL", help="The model of the records; see `models`.")],
     file: Annotated[
-        Path, typer.Argument(help="One _id per line, or CSV, JSON, JSONL or Parquet, also .gz; - is standard input.")
+        str,
+        typer.Argument(
+            metavar="FILE", help="One _id per line, or CSV, JSONL, Parquet or Excel; as for upsert, also a URL or -."
+        ),
     ],
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Delete the records; without it nothing is sent.")] = False,
@@ -74,6 +82,7 @@ def delete(
     encoding: Encoding = "utf-8",
     delimiter: Delimiter = None,
     escape: Escape = None,
+    sheet: Sheet = None,
     journal: Annotated[
         Path | None, typer.Option(metavar="JOB.db", help="Record what was deleted, to resume after an interruption.")
     ] = None,
@@ -98,11 +107,15 @@ def delete(
     """
     with refusals():
         repository = DELETED[model]
+        refuse_urls(**{"--journal": journal, "--rejects": rejects})
         column = KeyColumn.parse(map_ or [])
-        format_name = key_format(file) if format_ is None else format_.value
+        location = located(file)
+        format_name = key_format(location.path) if format_ is None else format_.value
         if format_name == "ids" and map_:
-            raise SourceError(f"--map names a column, and {file} is read as one _id per line: say --format")
-        source = FileSource(file, column, format=format_name, encoding=encoding, delimiter=delimiter, escape=escape)
+            raise SourceError(f"--map names a column, and {location.name} is read as one _id per line: say --format")
+        source = source_of(
+            file, column, format_=format_name, encoding=encoding, delimiter=delimiter, escape=escape, sheet=sheet
+        )
         source.check_beginning()
         rows = ThreadedSource(source, source.description())
         if not yes:

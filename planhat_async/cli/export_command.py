@@ -39,13 +39,19 @@ from planhat_async.cli.parameters import (
     Shared,
     TokenFile,
     refuse_alone,
+    refuse_urls,
     session_for,
 )
 from planhat_async.cli.signals import run
 from planhat_async.jobs.export_checkpoint import ExportCheckpoint
 from planhat_async.jobs.export_selection import ExportSelection
-from planhat_async.jobs.exports import checkpoint_of, export_records, format_of, writer_class
+from planhat_async.jobs.exports import checkpoint_of, export_records, writer_class
+from planhat_async.jobs.files.location import LocalFile, StandardInput, located
+from planhat_async.jobs.files.output_name import OutputKind, output_kind
+from planhat_async.jobs.files.packed_file import compressor_of, packed
+from planhat_async.jobs.files.remote_file import RemoteFile
 from planhat_async.jobs.files.whole_file import part_named, whole_file
+from planhat_async.jobs.files.whole_upload import whole_upload
 from planhat_async.jobs.files.writers import CsvLayout, ExportWriter
 from planhat_async.jobs.job_progress import in_words
 from planhat_async.jobs.selection_record import selection_recorded
@@ -65,9 +71,12 @@ def export(
     all_: Annotated[
         Path | None, typer.Option("--all", metavar="FOLDER", help="Export all models, each to a file in this folder.")
     ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="The file; by default standard output.")] = None,
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", metavar="FILE", help="A file or a URL; by default standard output."),
+    ] = None,
     format_: Annotated[
-        FileFormat | None, typer.Option("--format", help="By default the file's suffix, or else jsonl.")
+        FileFormat | None, typer.Option("--format", help="By default as the name ends; jsonl if it has no ending.")
     ] = None,
     fields: FieldNames = None,
     filters: Filters = None,
@@ -91,9 +100,13 @@ def export(
     """Write the records of a model to a file or to standard output, or those of all models to a folder.
 
     JSONL contains each record exactly as Planhat sent it. CSV and Parquet have a column for every field, the same for
-    all records, and `extra` for the rest; Parquet needs the extra planhat-async[parquet]. The file is called FILE.part
-    until it is complete. Only its owner can read a new file; a file that is replaced keeps its mode. An interrupted
-    export starts again; with --resume, a JSONL export resumes where it stopped, if its fields and filters are the same.
+    all records, and `extra` for the rest; Parquet needs the extra planhat-async[parquet].
+
+    FILE ends in .csv, .jsonl, .ndjson or .parquet; .gz, .bz2, .xz or .zst after the first three compresses it, as in
+    tickets.csv.gz. FILE is called FILE.part until it is complete; an upload to a URL begins once the export is whole.
+    Only its owner can read a new file; a file that is replaced keeps its mode. An interrupted export starts again; with
+    --resume, a JSONL export to a local file resumes where it stopped, if it has the same fields and filters and is not
+    compressed.
 
     --fields chooses the columns, and --filter the records. Planhat lists only 15 fields of a user unless fields are
     chosen: --fields all fetches every documented one, except for API tokens.
@@ -110,19 +123,21 @@ def export(
             refuse_alone("--all", **{"--json": as_json})
             if model is None:
                 raise ValueError("name the model to export, or all of them with --all FOLDER")
-            chosen = format_ or FileFormat(format_of(output))
+            location = _target(output)
+            kind = output_kind(None if location is None else location.path, None if format_ is None else format_.value)
             _export_model(
                 session_for(token_file, base_url, per_minute, shared),
                 LISTED[model],
-                output,
-                chosen,
+                location,
+                kind,
                 selection=ExportSelection.parse(LISTED[model].model, fields=fields or (), filters=given),
-                layout=layout_for(chosen, encoding=encoding, delimiter=delimiter, formulas=formulas),
+                layout=layout_for(FileFormat(kind.format), encoding=encoding, delimiter=delimiter, formulas=formulas),
                 is_warning=formulas is None,
                 resumes=resume,
                 concurrency=concurrency,
             )
             return
+        refuse_urls(**{"--all": all_})
         _refuse_with_all(model, output, [*(["--fields"] if fields else []), *(place for place, _, _ in given)])
         chosen = format_ or FileFormat.JSONL
         tenant = TenantExport(
@@ -137,7 +152,7 @@ def export(
     raise typer.Exit(0 if is_whole else NOT_ALL_STORED)
 
 
-def _refuse_with_all(model: str | None, output: Path | None, choices: list[str]) -> None:
+def _refuse_with_all(model: str | None, output: str | None, choices: list[str]) -> None:
     """Refuse what is for the export of one model."""
     if model is not None:
         raise ValueError(f"--all exports every model: leave out {model}, or --all")
@@ -150,8 +165,8 @@ def _refuse_with_all(model: str | None, output: Path | None, choices: list[str])
 def _export_model(
     session: Session,
     repository: type[Lists[Any]],
-    output: Path | None,
-    format_: FileFormat,
+    location: LocalFile | RemoteFile | None,
+    kind: OutputKind,
     *,
     selection: ExportSelection,
     layout: CsvLayout,
@@ -159,39 +174,68 @@ def _export_model(
     resumes: bool,
     concurrency: int,
 ) -> None:
-    make_writer = writer_class(format_.value, fields=selection.fields, layout=layout)
-    if output is not None and output.is_dir():
-        raise ValueError(f"{output} is a directory")
-    checkpoint = _resumed(output, format_, repository, selection) if resumes else ExportCheckpoint()
-    with _recorded(output, selection, is_resumed=resumes), _opened(output, format_, checkpoint) as out:
-        writer = make_writer(out, repository.model.record)
+    make_writer = writer_class(kind.format, fields=selection.fields, layout=layout)
+    if kind.compression is not None:
+        compressor_of(kind.compression.name)  # its package may be missing
+    checkpoint = _resumed(location, kind, repository, selection) if resumes else ExportCheckpoint()
+    with (
+        _recorded(location, selection, is_resumed=resumes),
+        _opened(location, kind, checkpoint) as out,
+        packed(out, kind.compression) as content,
+    ):
+        writer = make_writer(content, repository.model.record)
         n_rows = run(_export(session, repository, writer, selection, checkpoint, concurrency=concurrency))
     exported = in_words(n_rows, repository.model.singular, repository.model.name)
-    console.tell(f"{exported} exported" + (f" to {output}" if output else ""))
+    console.tell(f"{exported} exported" + (f" to {location.name}" if location is not None else ""))
     tell_formulas(writer.n_formulas, layout, is_warning=is_warning)
 
 
+def _target(output: str | None) -> LocalFile | RemoteFile | None:
+    """Where the export goes; `None` for standard output."""
+    found = None if output is None else located(output)
+    return None if isinstance(found, StandardInput) else found
+
+
 def _resumed(
-    output: Path | None, format_: FileFormat, repository: type[Lists[Any]], selection: ExportSelection
+    location: LocalFile | RemoteFile | None,
+    kind: OutputKind,
+    repository: type[Lists[Any]],
+    selection: ExportSelection,
 ) -> ExportCheckpoint:
-    if output is None:
+    if location is None:
         raise ValueError("--resume needs a file: name it with --output")
-    if format_ is not FileFormat.JSONL:
-        raise ValueError(f"--resume works with JSONL, not with {format_.value}")
-    return checkpoint_of(output, repository.model, selection)
+    if not isinstance(location, LocalFile):
+        raise ValueError("--resume needs a local file: nothing of an interrupted upload is left")  # noqa: TRY004
+    if kind.format != "jsonl":
+        raise ValueError(f"--resume works with JSONL, not with {kind.format}")
+    if kind.compression is not None:
+        raise ValueError(f"--resume does not work with {kind.compression.suffix}: what was written cannot be read on")
+    return checkpoint_of(location.path, repository.model, selection)
 
 
-def _recorded(output: Path | None, selection: ExportSelection, *, is_resumed: bool) -> AbstractContextManager[None]:
-    return nullcontext() if output is None else selection_recorded(output, selection, is_resumed=is_resumed)
+def _recorded(
+    location: LocalFile | RemoteFile | None, selection: ExportSelection, *, is_resumed: bool
+) -> AbstractContextManager[None]:
+    """What notes the selection beside the file, so that it is resumed with the same; an upload is not resumed."""
+    if not isinstance(location, LocalFile):
+        return nullcontext()
+    return selection_recorded(location.path, selection, is_resumed=is_resumed)
 
 
 @contextmanager
-def _opened(output: Path | None, format_: FileFormat, checkpoint: ExportCheckpoint) -> Iterator[BinaryIO]:
-    if output is None:
+def _opened(
+    location: LocalFile | RemoteFile | None, kind: OutputKind, checkpoint: ExportCheckpoint
+) -> Iterator[BinaryIO]:
+    if location is None:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
+    elif isinstance(location, LocalFile):
+        is_resumable = kind == OutputKind("jsonl")
+        path = location.path
+        with part_named(path, is_resumable=is_resumable), whole_file(path, keep_bytes=checkpoint.n_bytes) as out:
+            yield out
     else:
-        with part_named(output, format_.value), whole_file(output, keep_bytes=checkpoint.n_bytes) as out:
+        with whole_upload(location) as out:
             yield out
 
 

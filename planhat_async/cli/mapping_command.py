@@ -17,8 +17,12 @@ from planhat_async.cli.parameters import (
     Encoding,
     Escape,
     InputFormat,
+    Sheet,
+    SourceFile,
     UpsertedModel,
     names_mapping_file,
+    refuse_urls,
+    source_of,
 )
 from planhat_async.jobs.files.file_source import FileSource
 from planhat_async.jobs.job_progress import in_words
@@ -32,7 +36,7 @@ _MAX_ROWS = 100
 
 def mapping(
     model: Annotated[UpsertedModel, typer.Argument(metavar="MODEL", help="The model of the rows; see `models`.")],
-    file: Annotated[Path, typer.Argument(help="CSV, JSON, JSONL or Parquet, also .gz; - is standard input.")],
+    file: SourceFile,
     *,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE.toml", help="By default standard output.")
@@ -41,6 +45,7 @@ def mapping(
     encoding: Encoding = "utf-8",
     delimiter: Delimiter = None,
     escape: Escape = None,
+    sheet: Sheet = None,
 ) -> None:
     """Propose a mapping file for FILE, to be checked, completed and given to upsert with --map.
 
@@ -49,16 +54,18 @@ def mapping(
     that exists is not overwritten.
     """
     with refusals():
+        refuse_urls(**{"--output": output})
         if output is not None:
             _check_output(output)
         found = ColumnNames()
-        source = FileSource(
+        source = source_of(
             file,
             found,
-            format=None if format_ is None else format_.value,
+            format_=None if format_ is None else format_.value,
             encoding=encoding,
             delimiter=delimiter,
             escape=escape,
+            sheet=sheet,
         )
         columns = columns_of(source, found)
         proposal = MappingProposal.of(UPSERTED[model].model, columns)
@@ -86,7 +93,7 @@ def columns_of(source: FileSource, found: ColumnNames) -> list[str]:
     rows = [*itertools.islice(source, _MAX_ROWS)]
     if not found.names:
         reasons = (f": {row.reason}" for row in rows if isinstance(row, Unreadable))
-        raise SourceError(f"{source.path} has no columns to map{next(reasons, '')}")
+        raise SourceError(f"{source.location.name} has no columns to map{next(reasons, '')}")
     return found.names
 
 

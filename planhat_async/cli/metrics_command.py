@@ -26,10 +26,13 @@ from planhat_async.cli.parameters import (
     InputFormat,
     ListSeparator,
     Maps,
+    Sheet,
+    SourceFile,
     TimeZone,
     Types,
     mapping_of,
     secret_in,
+    source_of,
 )
 from planhat_async.cli.send_display import print_send_json, show_send_plan, show_send_result
 from planhat_async.cli.signals import run
@@ -41,7 +44,7 @@ _DEFAULTS = SendSettings()
 
 
 def metrics(
-    file: Annotated[Path, typer.Argument(help="CSV, JSON, JSONL or Parquet, also .gz; - is standard input.")],
+    file: SourceFile,
     *,
     map_: Maps = None,
     set_: Constants = None,
@@ -53,6 +56,7 @@ def metrics(
     encoding: Encoding = "utf-8",
     delimiter: Delimiter = None,
     escape: Escape = None,
+    sheet: Sheet = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and count all rows; send nothing.")] = False,
     chunk_size: Annotated[int, typer.Option(min=1, max=150_000, help="Rows per call.")] = _DEFAULTS.chunk_size,
     concurrency: Annotated[
@@ -84,16 +88,17 @@ def metrics(
             list_separator=list_separator,
             decimal_comma=decimal_comma,
         )
-        source = FileSource(
+        source = source_of(
             file,
             mapping,
-            format=None if format_ is None else format_.value,
+            format_=None if format_ is None else format_.value,
             encoding=encoding,
             delimiter=delimiter,
             escape=escape,
+            sheet=sheet,
         )
         source.check_beginning()
-        rows = ThreadedSource(source, source.description()) if source.is_standard_input else source
+        rows = ThreadedSource(source, source.description()) if source.waits else source
         if dry_run:
             plan = run(plan_metrics(rows, SendSettings(chunk_size=chunk_size)))
             show_send_plan(plan, as_json=as_json, remarks=source.remarks)

@@ -15,6 +15,10 @@ from planhat_async._http.shared_pace import MAX_SHARED_PER_MINUTE
 from planhat_async._http.window_choice import HOST, NONE
 from planhat_async.batching.upsert_run import ChunkOptions
 from planhat_async.cli.pace_notices import show_pace_notices
+from planhat_async.jobs.files.file_source import FileSource
+from planhat_async.jobs.files.formats import SourceFormat
+from planhat_async.jobs.files.location import is_url
+from planhat_async.jobs.files.row_fitter import FileMapping
 from planhat_async.jobs.mapping.field_mapping import FieldMapping
 from planhat_async.jobs.mapping.mapping_file import MappingFile
 from planhat_async.jobs.mapping.value_types import READERS
@@ -50,15 +54,6 @@ else:  # typer offers choices for enumerations only
     )
 
 
-class SourceFileFormat(StrEnum):
-    """The formats of input files."""
-
-    CSV = "csv"
-    JSON = "json"
-    JSONL = "jsonl"
-    PARQUET = "parquet"
-
-
 class FileFormat(StrEnum):
     """The formats of export files."""
 
@@ -67,6 +62,25 @@ class FileFormat(StrEnum):
     PARQUET = "parquet"
 
 
+class SourceFileFormat(StrEnum):
+    """The formats of input files."""
+
+    CSV = "csv"
+    JSON = "json"
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+    EXCEL = "excel"
+
+
+SourceFile = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE",
+        help="CSV, JSON, JSONL, Parquet or Excel; texts also compressed (.gz .bz2 .xz .zst .zip). - is standard input. "
+        "Also a URL: https://, s3://, gs://, and others that fsspec knows.",
+    ),
+]
+Sheet = Annotated[str | None, typer.Option(metavar="NAME", help="The sheet of an Excel file; by default the first.")]
 Maps = Annotated[
     list[str] | None,
     typer.Option(
@@ -128,6 +142,28 @@ Shared = Annotated[
 Concurrency = Annotated[int, typer.Option(min=1, max=50, help="Calls in flight at once.")]
 
 
+def source_of(
+    file: str,
+    mapping: FileMapping,
+    *,
+    format_: SourceFormat | None,
+    encoding: str,
+    delimiter: str | None,
+    escape: str | None,
+    sheet: str | None,
+) -> FileSource:
+    """The rows of the file, by these options."""
+    return FileSource(
+        file,
+        mapping,
+        format=format_,
+        encoding=encoding,
+        delimiter=delimiter,
+        escape=escape,
+        sheet=sheet,
+    )
+
+
 def session_for(token_file: Path | None, base_url: str | None, per_minute: int, shared: str | None) -> Session:
     """The session for these options."""
     token = secret_in(token_file, "token")
@@ -147,6 +183,13 @@ def refuse_alone(needed: str, **given: bool) -> None:
     for option, is_given in given.items():
         if is_given:
             raise ValueError(f"{option} needs {needed}: give that too")
+
+
+def refuse_urls(**given: Path | None) -> None:
+    """Refuse options, by their names, whose value is a URL but must be a local path."""
+    for option, path in given.items():
+        if path is not None and is_url(path):
+            raise ValueError(f"{option} must be a local path, not a URL")
 
 
 def secret_in(file: Path | None, name: str) -> str | None:

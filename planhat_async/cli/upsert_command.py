@@ -32,13 +32,17 @@ from planhat_async.cli.parameters import (
     Maps,
     PerMinute,
     Shared,
+    Sheet,
+    SourceFile,
     TimeZone,
     TokenFile,
     Types,
     UpsertedModel,
     mapping_of,
     refuse_alone,
+    refuse_urls,
     session_for,
+    source_of,
 )
 from planhat_async.cli.signals import run
 from planhat_async.errors import PlanhatError
@@ -56,7 +60,7 @@ from planhat_async.session import Session
 
 def upsert(
     model: Annotated[UpsertedModel, typer.Argument(metavar="MODEL", help="The model of the rows; see `models`.")],
-    file: Annotated[Path, typer.Argument(help="CSV, JSON, JSONL or Parquet, also .gz; - is standard input.")],
+    file: SourceFile,
     *,
     map_: Maps = None,
     set_: Constants = None,
@@ -69,6 +73,7 @@ def upsert(
     delimiter: Delimiter = None,
     escape: Escape = None,
     empty_nulls: EmptyNulls = False,
+    sheet: Sheet = None,
     journal: Annotated[
         Path | None, typer.Option(metavar="JOB.db", help="Record what was sent, to resume after an interruption.")
     ] = None,
@@ -124,6 +129,7 @@ def upsert(
     Only its owner can read a new journal or a file of rejects. Rows of JSON are copied to the latter as JSONL.
     """
     with refusals():
+        refuse_urls(**{"--journal": journal, "--rejects": rejects})
         if journal is None:
             refuse_alone("--journal", **{"--resend-unknown": resend_unknown, "--keep-values": keep_values})
         if not verify_by:
@@ -139,13 +145,14 @@ def upsert(
             decimal_comma=decimal_comma,
             empty_nulls=empty_nulls,
         )
-        source = FileSource(
+        source = source_of(
             file,
             mapping,
-            format=None if format_ is None else format_.value,
+            format_=None if format_ is None else format_.value,
             encoding=encoding,
             delimiter=delimiter,
             escape=escape,
+            sheet=sheet,
         )
         source.check_beginning()
         options: UpsertOptions = {"chunk_size": chunk_size, "verify_by": verify_by or (), "verify_wait": verify_wait}
@@ -164,7 +171,7 @@ def upsert(
             "resend_unknown": resend_unknown,
             "keep_values": keep_values,
         }
-        rows = ThreadedSource(source, source.description(), source.lookups) if source.is_standard_input else source
+        rows = ThreadedSource(source, source.description(), source.lookups) if source.waits else source
         in_use = () if journal is None else files_of(journal)
         with Rejects(source, rejects, *in_use) if rejects else nullcontext() as rejected:
             job = UpsertJob(repository(session), rows, journal=journal, **job_options)

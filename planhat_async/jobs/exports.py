@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, TypedDict, Unpack
 from planhat_async.jobs.completion import wait_to_end
 from planhat_async.jobs.export_checkpoint import ExportCheckpoint, read_checkpoint
 from planhat_async.jobs.export_selection import ExportSelection
-from planhat_async.jobs.files.formats import PARQUET_IS_MISSING, SUFFIXES, Format
+from planhat_async.jobs.files.formats import PARQUET_IS_MISSING, Format
 from planhat_async.jobs.files.private_files import refuse_foreign
 from planhat_async.jobs.files.whole_file import part_of
 from planhat_async.jobs.files.writers import CsvLayout, CsvWriter, ExportWriter, JsonlWriter
@@ -105,11 +105,6 @@ def writer_class(
             raise
         raise MissingExtraError(PARQUET_IS_MISSING) from None
     return partial(ParquetWriter, fields=fields)
-
-
-def format_of(path: Path | None) -> Format:
-    """The format that a file's suffix implies; JSONL for any other, and for standard output (`None`)."""
-    return SUFFIXES.get("" if path is None else path.suffix.lower(), "jsonl")
 
 
 def checkpoint_of(path: Path, model: Model, selection: ExportSelection | None = None) -> ExportCheckpoint:

@@ -11,8 +11,9 @@ from typing import Self
 from planhat_async._convert import printable
 from planhat_async.batching.request_failures import refuses_everything
 from planhat_async.jobs.entries import ChunkState, Entry
+from planhat_async.jobs.files.compression import compression_named
 from planhat_async.jobs.files.file_source import FileSource
-from planhat_async.jobs.files.steady_file import identity_of
+from planhat_async.jobs.files.packed_file import packed
 from planhat_async.jobs.files.whole_file import refuse_to_overwrite, whole_file
 from planhat_async.jobs.source_error import SourceError
 from planhat_async.results import ChunkResult, Outcome, Problem
@@ -38,11 +39,12 @@ class Rejects:
     def __init__(self, source: FileSource, path: Path, *others: Path) -> None:
         if source.is_standard_input:
             raise SourceError("--rejects reads the input once more, which standard input does not allow: use a file")
-        refuse_to_overwrite(path, source.path, *others)
+        source.refuse_copy(path)
+        refuse_to_overwrite(path, *source.location.files, *others)
         _check_output(path)
         self.path = path
         self._source = source
-        self._identity = identity_of(source.path.stat())
+        self._identity = source.location.identity()
         # A temporary file without a name, used by one thread at a time.
         self._found = sqlite3.connect("", check_same_thread=False)
         self._found.execute("CREATE TABLE found (position INTEGER PRIMARY KEY, reason TEXT)")
@@ -92,19 +94,22 @@ class Rejects:
         """
         if self.n_rows:
             self._refuse_change()
-            with whole_file(self.path) as out:
-                self._source.copy(self._reasons(), out)
+            with whole_file(self.path) as out, packed(out, compression_named(self.path)) as copy:
+                self._source.copy(self._reasons(), copy)
                 self._refuse_change()
 
     @property
     def has_input(self) -> bool:
         """Whether the input is still there as it was."""
-        path = self._source.path
-        return path.exists() and identity_of(path.stat()) == self._identity
+        try:
+            return bool(self._source.location.identity() == self._identity)
+        except SourceError:
+            return False
 
     def _refuse_change(self) -> None:
         if not self.has_input:
-            raise SourceError(f"{self._source.path} has changed: rows to be corrected cannot be copied from it")
+            name = self._source.location.name
+            raise SourceError(f"{name} has changed: rows to be corrected cannot be copied from it")
 
     def _reasons(self) -> Iterator[tuple[int, str]]:
         return iter(self._found.execute("SELECT position, reason FROM found ORDER BY position"))

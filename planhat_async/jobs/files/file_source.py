@@ -7,23 +7,24 @@ after it are read.
 from __future__ import annotations
 
 import itertools
-import stat
-import sys
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
-from pathlib import Path
+from contextlib import closing, contextmanager
+from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 
-from planhat_async.jobs.files.csv_dialect import named_delimiter, named_escape
+from planhat_async.jobs.files.compression import HEAD_BYTES, compression_named, compression_of
 from planhat_async.jobs.files.csv_reader import CsvReader
-from planhat_async.jobs.files.formats import SOURCE_SUFFIXES, SourceFormat, implied_delimiter, implied_format
+from planhat_async.jobs.files.excel_reader import ExcelReader
+from planhat_async.jobs.files.formats import SOURCE_SUFFIXES, SourceFormat, implied_format
 from planhat_async.jobs.files.id_reader import IdReader
 from planhat_async.jobs.files.json_reader import JsonReader
+from planhat_async.jobs.files.location import LocalFile, Location, located
 from planhat_async.jobs.files.parquet_reader import ParquetReader
 from planhat_async.jobs.files.row_fitter import FileMapping, FittedRow, RowFitter
 from planhat_async.jobs.files.row_reader import RowReader
-from planhat_async.jobs.files.steady_file import SteadyFile, unpacked
+from planhat_async.jobs.files.steady_file import ReadAhead
 from planhat_async.jobs.files.text_encoding import normalised
+from planhat_async.jobs.files.unpacked_file import READ_BYTES, UnpackLimit, name_in_zip, unpacked
 from planhat_async.jobs.mapping.lookups import Lookup
 from planhat_async.jobs.source_error import SourceError
 
@@ -33,13 +34,15 @@ _MAX_ROWS_AHEAD, _MAX_BYTES_AHEAD = 1000, 2**20
 
 
 class FileSource:
-    """The rows of a CSV, JSON, JSONL or Parquet file, as mappings of fields; one that ends in `.gz` is unpacked.
+    """The rows of a CSV, JSON, JSONL, Parquet or Excel file, as mappings of fields.
 
-    With the format `ids`, each line is a row with an `id`; blank lines, and lines that begin with #, are ignored. The
-    file must not change while it is read.
+    A text that is compressed (gzip, bzip2, xz, zstd, a zip archive of one file) is recognised by its first bytes. With
+    the format `ids`, each line is a row with an `id`; blank lines, and lines that begin with #, are ignored. The file
+    must not change while it is read.
 
     Args:
-        path: The file; `-` is standard input, which can be read once, and not be Parquet.
+        path: The file. A text may be a URL that fsspec knows (`s3://…`); `-` is standard input, which can be read once,
+            and be neither Parquet nor Excel.
         mapping: Which column goes to which field, or has the keys of records; or what collects the columns.
         format: By default as the file's suffix says.
         encoding: Of CSV and JSON; a byte order mark takes precedence.
@@ -47,6 +50,7 @@ class FileSource:
             suffix `.tsv`.
         escape: The character before quotes within the quoted cells of CSV, or `backslash`. By default such quotes are
             doubled.
+        sheet: Of Excel, the name of the sheet; by default the first one.
 
     Raises:
         SourceError: The file is missing, or its suffix implies no format; or an option does not fit.
@@ -54,24 +58,27 @@ class FileSource:
 
     def __init__(
         self,
-        path: Path,
+        path: Path | str,
         mapping: FileMapping,
         *,
         format: SourceFormat | None = None,  # noqa: A002 - its usual name
         encoding: str = "utf-8",
         delimiter: str | None = None,
         escape: str | None = None,
+        sheet: str | None = None,
     ) -> None:
-        self.path = path
-        self.is_standard_input: bool = path == STANDARD_INPUT
-        with suppress(OSError):  # reported below
-            if path.is_dir():
-                raise SourceError(f"{path} is a directory: name a file in it")
-        self.format: SourceFormat = _checked_format(path, format)
+        self.location: Location = located(path)
+        self.path: Path = self.location.path
+        self.is_standard_input: bool = self.location.is_read_once
+        self.format: SourceFormat = _checked_format(self.location, format)
+        if sheet is not None and self.format != "excel":
+            raise SourceError(f"{self.location.name}: only Excel has sheets: leave out --sheet")
         self._mapping = mapping
         self._encoding = encoding
-        self._delimiter, self._escape = _dialect_options(self.format, path, delimiter, escape)
-        self._raw: SteadyFile | None = None
+        self._delimiter, self._escape = _dialect_options(self.format, self.location, delimiter, escape)
+        self._sheet = sheet
+        self._limit = UnpackLimit()
+        self._raw: Any = None
         self._reader: RowReader | None = None
         self.rows_read: int = 0
         """Number of rows read, also by earlier iterations."""
@@ -80,17 +87,15 @@ class FileSource:
         self.total_bytes: int | None = None
         try:
             normalised(encoding)
-            if self.is_standard_input:
-                return
-            found = path.stat()
         except LookupError:
             raise SourceError(f"unknown encoding {encoding!r}") from None
-        except OSError as error:
-            raise SourceError(f"{path}: {error.strerror}") from None
-        if not stat.S_ISREG(found.st_mode):
-            # It is read twice: once to refuse what does not fit, before anything is sent.
-            raise SourceError(f"{path} is not a regular file: a pipe's rows must be in a file first")
-        self.total_bytes = found.st_size
+        self.location.look_up()
+        self.total_bytes = self.location.size
+
+    @property
+    def waits(self) -> bool:
+        """Whether reading may take so long that it belongs in a thread: see `ThreadedSource`."""
+        return self.is_standard_input or not self.location.is_local or self.format == "excel"
 
     @property
     def bytes_read(self) -> int:
@@ -124,8 +129,11 @@ class FileSource:
         """Facts that must be the same in a rerun; the rows themselves are compared chunk by chunk."""
         if self._reader is None and self.format == "csv" and not self.is_standard_input:
             self.check_beginning()  # its header shows the dialect
+        facts: dict[str, Any] = {"format": self.format, "bytes": self.total_bytes, **self.location.description()}
+        if self.format == "excel":
+            facts["sheet"] = self._sheet
         how = {} if self._reader is None else self._reader.description()
-        return {"format": self.format, "bytes": self.total_bytes, **how, **self._mapping.description()}
+        return {**facts, **how, **self._mapping.description()}
 
     def check_beginning(self) -> None:
         """Read the file's beginning, and refuse a file that does not fit before anything is sent.
@@ -142,8 +150,8 @@ class FileSource:
                     break
             else:
                 self._refuse_whole()
-        if self.is_standard_input:
-            # It cannot be read a second time.
+        if self.is_standard_input or self.format == "excel":
+            # The one cannot be read a second time, and the other is loaded whole each time.
             self._begun = itertools.chain(ahead, rows)
         else:
             rows.close()
@@ -160,6 +168,18 @@ class FileSource:
         if objection := self._fitter.usage.objection():
             raise SourceError(objection)
 
+    def refuse_copy(self, path: Path) -> None:
+        """Refuse a name for a copy of some rows, if the copy is not in the format that the name implies.
+
+        Raises:
+            SourceError: Its compression is not written, or the rows are those of a workbook, and it is no CSV.
+        """
+        if self.format == "excel" and implied_format(path) != "csv":
+            raise SourceError(f"{path}: rows of a workbook are copied as CSV: let the name end in .csv")
+        compression = compression_named(path)
+        if compression is not None and (compression.name == "zip" or self.format == "parquet"):
+            raise SourceError(f"{path}: a copy of rows is not compressed like this: leave out {compression.suffix}")
+
     def copy(self, reasons: Iterable[tuple[int, str]], out: BinaryIO) -> None:
         """Copy rows, by their positions in ascending order, each with a reason, in the source's own format.
 
@@ -168,6 +188,7 @@ class FileSource:
         with self._opened() as reader, reader.copying(out) as copy_row:
             rows = enumerate(RowFitter(self._mapping).rows(reader))
             for position, reason in reasons:
+                self._limit.n_bytes = 0
                 # Not read further than needed: a damaged file has rows that can be copied.
                 if any(number == position for number, _ in rows):
                     copy_row(reason)
@@ -176,6 +197,7 @@ class FileSource:
         with self._opened() as reader:
             self._fitter = RowFitter(self._mapping)
             for row in self._fitter.rows(reader):
+                self._limit.n_bytes = 0
                 self.rows_read += 1
                 yield row
 
@@ -192,15 +214,12 @@ class FileSource:
         try:
             yield
         except SourceError as error:
-            name = str(self.path)
+            name = self.location.name
             raise error if name in str(error) else SourceError(f"{name}: {error}") from None
 
     @contextmanager
     def _reader_opened(self) -> Iterator[RowReader]:
-        if self.format == "parquet":
-            with closing(ParquetReader(self.path)) as parquet:
-                yield parquet
-            return
+        self._limit.n_bytes = 0
         with self._bytes() as file, closing(self._reader_of(file)) as reader:
             yield reader
 
@@ -213,55 +232,72 @@ class FileSource:
                 escape=self._escape,
                 knows=self._mapping.knows,
             )
+        if self.format == "parquet":
+            if isinstance(self.location, LocalFile):
+                return ParquetReader(self.path)  # faster than through a file of Python's
+            return ParquetReader(self.path, file=file, refuse_change=self._raw.refuse_change)
+        if self.format == "excel":
+            return ExcelReader(file, sheet=self._sheet)
         return IdReader(file) if self.format == "ids" else JsonReader(file, encoding=self._encoding)
 
     @contextmanager
     def _bytes(self) -> Iterator[BinaryIO]:
-        if self.is_standard_input:
-            with _standard_input() as file:
+        """The bytes of the rows: those of a text are unpacked, if they are compressed."""
+        name = self.location.name
+        with self.location.opened() as self._raw:
+            if self.format in _BINARY:
+                with closing(ReadAhead(self._raw, READ_BYTES)) as binary:
+                    _refuse_packed(name, binary, self.format)
+                    yield binary
+                return
+            with unpacked(name, self.path, self._raw, self._limit) as file:
                 yield file
-            return
-        try:
-            self._raw = SteadyFile(self.path)
-        except OSError as error:
-            raise SourceError(error.strerror) from None
-        with self._raw as raw, unpacked(self.path, raw) as file:
-            yield file
 
 
-@contextmanager
-def _standard_input() -> Iterator[BinaryIO]:
-    """Standard input, through a new reader: the interpreter's cannot be closed while a thread waits for it."""
-    try:
-        number = sys.stdin.fileno()
-    except (OSError, ValueError):
-        yield sys.stdin.buffer  # replaced by something without a descriptor
-        return
-    with open(number, "rb", closefd=False) as file:
-        yield file
+_BINARY = {"parquet": "Parquet", "excel": "Excel"}
+"""Formats that are read from their end, so that they cannot be unpacked on the way."""
 
 
-def _checked_format(path: Path, given: SourceFormat | None) -> SourceFormat:
-    """The format that is given, or implied by the path.
+def _refuse_packed(name: str, file: ReadAhead, format_: SourceFormat) -> None:
+    """Refuse a file that is compressed.
 
     Raises:
-        SourceError: The path implies none, or the format cannot be read from it.
+        SourceError: It says so.
     """
-    is_packed = path.suffix.lower() == ".gz"
+    found = compression_of(file.peek(HEAD_BYTES)[:HEAD_BYTES])
+    if found is not None and not (found.name == "zip" and format_ == "excel"):
+        raise SourceError(_unpack_first(name, format_, found.name))
+
+
+def _unpack_first(name: str, format_: SourceFormat, compression: str) -> str:
+    return f"{name}: {_BINARY[format_]} is read from its end, which {compression} does not allow: unpack it first"
+
+
+def _checked_format(location: Location, given: SourceFormat | None) -> SourceFormat:
+    """The format that is given, or implied by the name, or by the name of the only file in a zip archive.
+
+    Raises:
+        SourceError: The name implies none, or the format cannot be read from it.
+    """
+    path, name = location.path, location.name
     found = given or implied_format(path)
-    if found is None and path == STANDARD_INPUT:
-        raise SourceError("say how standard input is written, with --format csv or --format json")
+    if found is None and location.is_read_once:
+        raise SourceError("say how standard input is written, with --format csv or --format jsonl")
+    if found is None and path.suffix.lower() == ".zip":
+        location.look_up()
+        with location.opened() as raw, closing(ReadAhead(raw)) as file:
+            found = implied_format(PurePath(name_in_zip(name, file)))
     if found is None:
-        raise SourceError(f"{path}: the name must end in {', '.join(SOURCE_SUFFIXES)}, or the format be given")
-    if found == "parquet" and path == STANDARD_INPUT:
-        raise SourceError("Parquet is read from its end, which standard input does not allow: name a file")
-    if found == "parquet" and is_packed:
-        raise SourceError(f"{path}: Parquet is read from its end, which gzip does not allow: unpack it first")
+        raise SourceError(f"{name}: the name must end in {', '.join(SOURCE_SUFFIXES)}, or the format be given")
+    if found in _BINARY and location.is_read_once:
+        raise SourceError(f"{_BINARY[found]} is read from its end, which standard input does not allow: name a file")
+    if found in _BINARY and path.suffix.lower() == ".zip":
+        raise SourceError(_unpack_first(name, found, "zip"))
     return found
 
 
 def _dialect_options(
-    format_: SourceFormat, path: Path, delimiter: str | None, escape: str | None
+    format_: SourceFormat, location: Location, delimiter: str | None, escape: str | None
 ) -> tuple[str | None, str | None]:
     """The separator and the escape character of CSV, as given or implied by the path.
 
@@ -271,10 +307,10 @@ def _dialect_options(
     given = [name for name, one in (("--delimiter", delimiter), ("--escape", escape)) if one is not None]
     if format_ != "csv":
         if given:
-            raise SourceError(f"{given[0]} is for CSV, and {path} is read as {format_}")
+            raise SourceError(f"{given[0]} is for CSV, and {location.name} is read as {format_}")
         return None, None
     try:
-        separator = implied_delimiter(path) if delimiter is None else named_delimiter(delimiter)
+        separator = implied_delimiter(location.path) if delimiter is None else named_delimiter(delimiter)
         escaping = None if escape is None else named_escape(escape)
     except ValueError as error:
         raise SourceError(str(error)) from None

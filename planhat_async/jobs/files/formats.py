@@ -2,36 +2,46 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import PurePath
 from typing import Literal
 
+from planhat_async.jobs.files.compression import below_compression
+
 Format = Literal["csv", "jsonl", "parquet"]
-SourceFormat = Literal["csv", "json", "jsonl", "parquet", "ids"]
+SourceFormat = Literal["csv", "json", "jsonl", "parquet", "excel", "ids"]
 """`ids` is one `_id` on a line; JSON in every form is read under both of its names."""
 
 SUFFIXES: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 """Suffixes of file names and the formats that they imply."""
-SOURCE_SUFFIXES: dict[str, SourceFormat] = {**SUFFIXES, ".json": "json", ".tsv": "csv", ".tab": "csv"}
-"""The same for files to be read: in some CSV a tab separates the columns."""
+EXCEL_SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+"""Suffixes of workbooks, which are read only."""
+SOURCE_SUFFIXES: dict[str, SourceFormat] = {
+    **SUFFIXES,
+    ".json": "json",
+    ".tsv": "csv",
+    ".tab": "csv",
+    **dict.fromkeys(EXCEL_SUFFIXES, "excel"),
+}
+"""Suffixes of files to be read: in some CSV a tab separates the columns."""
 PARQUET_IS_MISSING = "Parquet needs one more package: pip install 'planhat-async[parquet]'"
+EXCEL_IS_MISSING = "Excel needs one more package: pip install 'planhat-async[excel]'"
 
 
-def implied_format(path: Path) -> SourceFormat | None:
-    """The format of a source that a file's suffix implies, also below `.gz`."""
-    return SOURCE_SUFFIXES.get(_own_suffix(path))
+def implied_format(path: PurePath) -> SourceFormat | None:
+    """The format that a file's suffix implies, also below that of a compression."""
+    return SOURCE_SUFFIXES.get(below_compression(path).suffix.lower())
 
 
-def implied_delimiter(path: Path) -> str | None:
+def implied_delimiter(path: PurePath) -> str | None:
     """The separator of columns that a file's suffix implies: a tab, or none."""
-    return "\t" if _own_suffix(path) in {".tsv", ".tab"} else None
+    return "\t" if below_compression(path).suffix.lower() in {".tsv", ".tab"} else None
 
 
-def key_format(path: Path) -> SourceFormat | None:
-    """The same for a file of keys: `ids` for standard input, a text, and a name without a suffix."""
-    return "ids" if _own_suffix(path) in {"", ".txt"} else implied_format(path)
+def key_format(path: PurePath) -> SourceFormat | None:
+    """The same for a file of keys: `ids` for standard input, a text, and a name without a suffix.
 
-
-def _own_suffix(path: Path) -> str:
-    """The suffix in lower case, below `.gz`."""
-    is_packed = path.suffix.lower() == ".gz"
-    return (path.with_suffix("") if is_packed else path).suffix.lower()
+    `None` for a zip archive, whose file has a name of its own.
+    """
+    suffix = below_compression(path).suffix.lower()
+    is_text = suffix == ".txt" or (not suffix and path.suffix.lower() != ".zip")
+    return "ids" if is_text else implied_format(path)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 
 from planhat_async._convert import printable
 from planhat_async.jobs.files.formats import PARQUET_IS_MISSING
 from planhat_async.jobs.files.row_reader import CopyRow, RawRow, RowReader, UnreadableValue
-from planhat_async.jobs.files.steady_file import identity_of, refuse_change
+from planhat_async.jobs.files.steady_file import unchanged
 from planhat_async.jobs.reason_column import REASON_COLUMN
 from planhat_async.jobs.source_error import SourceError
 
@@ -35,26 +35,32 @@ class ParquetReader(RowReader):
 
     A value that Python cannot hold, such as a text that is not UTF-8, makes its row unreadable.
 
+    Args:
+        path: The file.
+        file: Its bytes, if it is not a local file; they must be seekable.
+        refuse_change: Then raises an error if it has changed since it was opened.
+
     Raises:
         SourceError: It is not a Parquet file, or pyarrow is not installed.
     """
 
     columns: list[str]
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self, path: PurePath, *, file: BinaryIO | None = None, refuse_change: Callable[[], None] | None = None
+    ) -> None:
         try:
             import pyarrow as pa  # noqa: PLC0415 - an extra
             from pyarrow import parquet  # noqa: PLC0415
         except ModuleNotFoundError:
             raise SourceError(PARQUET_IS_MISSING) from None
-        self._path = path
-        self._opened_as = identity_of(path.stat())
+        self._refuse_change = refuse_change or unchanged(Path(path))
         self._errors = (OSError, pa.ArrowException, ValueError, OverflowError, MemoryError)
-        _refuse_other_files(path)
+        _refuse_other_files(_beginning_of(path, file))
         try:
             # Not mapped into memory: truncating the file meanwhile would crash the process.
             self._file = parquet.ParquetFile(
-                path,
+                path if file is None else file,
                 pre_buffer=False,
                 buffer_size=_READ_BYTES,
                 coerce_int96_timestamp_unit="us",  # nanoseconds would silently make 1816 of 9999
@@ -138,11 +144,11 @@ class ParquetReader(RowReader):
         """
         try:
             result = read()
-            refuse_change(self._path, self._opened_as)
+            self._refuse_change()
         except SourceError:
             raise
         except self._errors as error:
-            refuse_change(self._path, self._opened_as)
+            self._refuse_change()
             names = self.columns if columns is None else columns
             damaged = next((name for name in names if group is None or not self._can_read(name, group)), None)
             where = "" if damaged is None else f" in the column {damaged!r}"
@@ -207,14 +213,21 @@ def _readable(names: Sequence[str], values: tuple[Any, ...]) -> Mapping[str, Any
     return _by_column(names, values)
 
 
-def _refuse_other_files(path: Path) -> None:
+def _beginning_of(path: PurePath, file: BinaryIO | None) -> bytes:
+    if file is None:
+        with Path(path).open("rb") as opened:
+            return opened.read(4)
+    begin = file.read(4)
+    file.seek(0)
+    return begin
+
+
+def _refuse_other_files(begin: bytes) -> None:
     """Refuse what is not Parquet by its first bytes.
 
     Raises:
         SourceError: The file is empty, or is something else.
     """
-    with path.open("rb") as file:
-        begin = file.read(4)
     if not begin:
         raise SourceError("it is empty: 0 bytes")
     for other, message in _OTHER_FILES.items():

@@ -1,20 +1,15 @@
-"""The bytes of a source: of a file that must not change while it is read, plain or packed by gzip."""
+"""The bytes of a local file that must not change while it is read."""
 
 from __future__ import annotations
 
-import gzip
 import io
 import os
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from planhat_async.jobs.source_error import SourceError
-
-_READ_BYTES = 1 << 17
-"""How far a file is read ahead; twice as much is no faster."""
 
 
 class SteadyFile(io.FileIO):
@@ -46,11 +41,19 @@ class SteadyFile(io.FileIO):
         n_bytes = super().readinto(buffer) or 0
         is_end = not n_bytes and len(buffer) > 0  # too early if the file was truncated
         if is_end or self.tell() >= self._opened_as[2]:
-            refuse_change(self._path, self._opened_as)
+            self.refuse_change()
         return n_bytes
 
+    def refuse_change(self) -> None:
+        """Refuse the file if it has changed since it was opened.
 
-class _ReadAhead(io.BufferedReader):
+        Raises:
+            SourceError: It was removed, replaced or written to.
+        """
+        refuse_change(self._path, self._opened_as)
+
+
+class ReadAhead(io.BufferedReader):
     """Reads whole buffers, also for an `io.TextIOWrapper`, which reads 8 KiB at a time past an empty buffer.
 
     Each read releases Python's global lock and wakes a thread that waits for it: a journal's thread would wake hundreds
@@ -64,22 +67,6 @@ class _ReadAhead(io.BufferedReader):
 
 
 _ADVICE = ": its last rows were not read; run this again when the file no longer changes"
-
-
-@contextmanager
-def unpacked(path: Path, raw: io.RawIOBase) -> Iterator[BinaryIO]:
-    """The bytes of a file, unpacked if its name ends in `.gz`.
-
-    Raises:
-        SourceError: It is not a gzip file, or it is damaged.
-    """
-    if path.suffix.lower() != ".gz":
-        yield _ReadAhead(raw, _READ_BYTES)
-        return
-    try:
-        yield _ReadAhead(gzip.GzipFile(fileobj=io.BufferedReader(raw)), _READ_BYTES)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise SourceError(f"{path} is not a complete gzip file: {error}") from None
 
 
 def identity_of(found: os.stat_result) -> tuple[int, int, int, int]:
@@ -101,3 +88,12 @@ def refuse_change(path: Path, opened_as: tuple[int, ...]) -> None:
         raise SourceError(f"{path} was replaced by another file while it was read{_ADVICE}")
     if found != opened_as:
         raise SourceError(f"{path} was written to while it was read{_ADVICE}")
+
+
+def unchanged(path: Path) -> Callable[[], None]:
+    """A function that refuses the file if it has changed since now.
+
+    Raises:
+        OSError: It does not exist.
+    """
+    return partial(refuse_change, path, identity_of(path.stat()))

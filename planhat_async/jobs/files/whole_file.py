@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from planhat_async.jobs.files.formats import Format
 from planhat_async.jobs.files.private_files import create_private, reopen_private
 
 
@@ -65,14 +64,17 @@ def whole_file(path: Path, *, keep_bytes: int = 0) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def part_named(path: Path, format: Format) -> Iterator[None]:  # noqa: A002 - its name elsewhere
+def part_named(path: Path, *, is_resumable: bool) -> Iterator[None]:
     """Add to an exception where the interrupted export is, unless that is empty, and how to resume it."""
     try:
         yield
     except BaseException as error:
         part = part_of(path)
         if part.is_file() and part.stat().st_size:
-            is_jsonl = format == "jsonl"
-            how = "the same command with --resume goes on from there" if is_jsonl else "only JSONL can be resumed"
+            how = (
+                "the same command with --resume goes on from there"
+                if is_resumable
+                else "only uncompressed JSONL can be resumed"
+            )
             error.add_note(f"{part} holds what was read so far: {how}")
         raise

@@ -230,13 +230,14 @@ def test_a_directory_is_refused(tmp_path: Path) -> None:
     assert str(caught.value) == f"{tmp_path} is a directory: name a file in it"
 
 
-@pytest.mark.parametrize("name", ["tickets.xlsx", "tickets", ".csv"])
+@pytest.mark.parametrize("name", ["tickets.doc", "tickets", ".csv", "tickets.gz"])
 def test_a_suffix_that_implies_no_format_is_refused(tmp_path: Path, name: str) -> None:
     """The message lists the suffixes that do."""
     with pytest.raises(SourceError) as caught:
         made(tmp_path / name, "title\n")
     said = str(caught.value).removeprefix(f"{tmp_path / name}: ")
-    assert said == "the name must end in .csv, .jsonl, .ndjson, .parquet, .json, .tsv, .tab, or the format be given"
+    endings = ".csv, .jsonl, .ndjson, .parquet, .json, .tsv, .tab, .xlsx, .xlsm, .xlsb, .xls, .ods"
+    assert said == f"the name must end in {endings}, or the format be given"
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def test_a_file_object_whose_creation_failed_is_closed_silently() -> None:
     In development mode older versions print them too.
     """
     done = subprocess.run([sys.executable, "-X", "dev", "-c", HALF_MADE], capture_output=True, text=True, check=True)
-    assert {"SteadyFile", "_ReadAhead"} <= {*done.stdout.split()}
+    assert {"SteadyFile", "ReadAhead"} <= {*done.stdout.split()}
     assert done.stderr == ""
 
 
