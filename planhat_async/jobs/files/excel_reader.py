@@ -54,8 +54,7 @@ class ExcelReader(RowReader):
             import python_calamine as calamine  # noqa: PLC0415 - an extra
         except ModuleNotFoundError:
             raise SourceError(EXCEL_IS_MISSING) from None
-        self.remarks: list[str] = []
-        """What the user should know about the sheet, a line each."""
+        self._remarks: list[str] = []
         content = io.BytesIO(file.read())
         book = _loaded(calamine, content)
         try:
@@ -74,6 +73,11 @@ class ExcelReader(RowReader):
         self._remark_merged()
         self._row: tuple[int, list[Any]] = (0, [])
 
+    @property
+    def remarks(self) -> list[str]:
+        """What the user should know about the sheet, a line each."""
+        return [*self._remarks]
+
     def _first_of(self, calamine: Any, book: Any) -> str:
         """The name of the first sheet; others that hold something are remarked."""
         sheets = [one for one in book.sheets_metadata if one.typ == calamine.SheetTypeEnum.WorkSheet]
@@ -84,7 +88,7 @@ class ExcelReader(RowReader):
         others = [one.name for one in sheets if one.name != first]
         filled = [name for name in others if book.get_sheet_by_name(name).start is not None]
         if filled:
-            self.remarks.append(f"only the sheet {first!r} was read; {_CHOOSE}: {', '.join(map(repr, filled))}")
+            self._remarks.append(f"only the sheet {first!r} was read; {_CHOOSE}: {', '.join(map(repr, filled))}")
         return first
 
     def _faults_of(self, content: BinaryIO) -> dict[int, dict[int, str]]:
@@ -92,7 +96,7 @@ class ExcelReader(RowReader):
         try:
             return faults_in(content, self._name)
         except (KeyError, ValueError, BadZipFile, ExpatError):
-            self.remarks.append("errors such as #N/A look like empty cells in this kind of workbook; .xlsx has them")
+            self._remarks.append("errors such as #N/A look like empty cells in this kind of workbook; .xlsx has them")
             return {}
 
     def _numbered_rows(self) -> Iterator[tuple[int, list[Any]]]:
@@ -122,7 +126,7 @@ class ExcelReader(RowReader):
         ranges = [one for one in self._sheet.merged_cell_ranges or () if one[1][0] > self._header_row]
         if ranges:
             example = ":".join(cell_name(*corner) for corner in ranges[0])
-            self.remarks.append(f"of merged cells only the first has the value ({len(ranges)}, such as {example})")
+            self._remarks.append(f"of merged cells only the first has the value ({len(ranges)}, such as {example})")
 
     def rows(self, columns: Sequence[str] | None) -> Iterator[RawRow]:
         """Each row that is not blank; an empty cell is `None`."""

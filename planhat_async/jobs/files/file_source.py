@@ -13,9 +13,10 @@ from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 
 from planhat_async.jobs.files.compression import HEAD_BYTES, compression_named, compression_of
+from planhat_async.jobs.files.csv_dialect import named_delimiter, named_escape
 from planhat_async.jobs.files.csv_reader import CsvReader
 from planhat_async.jobs.files.excel_reader import ExcelReader
-from planhat_async.jobs.files.formats import SOURCE_SUFFIXES, SourceFormat, implied_format
+from planhat_async.jobs.files.formats import SOURCE_SUFFIXES, SourceFormat, implied_delimiter, implied_format
 from planhat_async.jobs.files.id_reader import IdReader
 from planhat_async.jobs.files.json_reader import JsonReader
 from planhat_async.jobs.files.location import LocalFile, Location, located
