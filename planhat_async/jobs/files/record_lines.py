@@ -52,13 +52,11 @@ class RecordLines:
         yield from self.record
         yield from self._lines
 
-    def skip_rest(self) -> tuple[int, bool]:
-        """Skip them; returns how many there are, and whether they could be decoded to the end of the file."""
-        n_lines, is_open = 0, False
-        try:
-            for part in self.rest():
-                is_open = not part.endswith(("\n", "\r"))
-                n_lines += not is_open
-        except UnicodeError:
-            return n_lines + is_open, False
-        return n_lines + is_open, True
+
+def count_lines(parts: Iterable[str]) -> int:
+    """The number of lines in parts of a text, none of which holds more than one; the last needs no end."""
+    n_lines, is_open = 0, False
+    for part in parts:
+        is_open = not part.endswith(("\n", "\r"))
+        n_lines += not is_open
+    return n_lines + is_open

@@ -173,7 +173,7 @@ def test_a_decoding_error_of_utf_16_ends_the_file_and_is_reported(folder: Path) 
     content = ("title\n" + "a\n" * 9000).encode("utf-16") + b"\x00\xd8" * 2 + "b\n".encode("utf-16-le")
     rows = read(folder, content, encoding="utf-16")
     assert len(rows) > 4000
-    assert rows[-1].reason.startswith(f"line {len(rows) + 1} and all after: not read, because it is not utf-16 (")
+    assert rows[-1].reason.startswith(f"line {len(rows) + 1} and all after it: not read, because it is not utf-16 (")
     assert all(row == {"title": "a"} for row in rows[:-1])
 
 
