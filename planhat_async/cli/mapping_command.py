@@ -21,6 +21,7 @@ from planhat_async.cli.parameters import (
     names_mapping_file,
 )
 from planhat_async.jobs.files.file_source import FileSource
+from planhat_async.jobs.files.formats import SourceFormat
 from planhat_async.jobs.job_progress import in_words
 from planhat_async.jobs.mapping.column_names import ColumnNames
 from planhat_async.jobs.mapping.mapping_proposal import MappingProposal
@@ -52,7 +53,7 @@ def mapping(
         if output is not None:
             _check_output(output)
         found = ColumnNames()
-        format_name = None if format_ is None else format_.value
+        format_name: SourceFormat | None = None if format_ is None else format_.value
         source = FileSource(file, found, format=format_name, encoding=encoding, delimiter=delimiter, escape=escape)
         columns = columns_of(source, found)
         proposal = MappingProposal.of(UPSERTED[model].model, columns)

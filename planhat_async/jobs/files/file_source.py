@@ -23,6 +23,7 @@ from planhat_async.jobs.files.parquet_reader import ParquetReader
 from planhat_async.jobs.files.row_reader import RowReader
 from planhat_async.jobs.files.steady_file import SteadyFile, unpacked
 from planhat_async.jobs.files.text_encoding import normalised
+from planhat_async.jobs.mapping.cell_values import OtherEncodingError
 from planhat_async.jobs.mapping.column_names import ColumnNames
 from planhat_async.jobs.mapping.field_mapping import FieldMapping
 from planhat_async.jobs.mapping.key_column import KeyColumn
@@ -167,6 +168,8 @@ class FileSource:
         for where, read in reader.rows(None if columns is None else mapping.columns_to_read(columns)):
             try:
                 row: _Row | None = fit(read())
+            except OtherEncodingError as error:
+                row = Unreadable(f"{where}: {error} than {self._encoding}: say --encoding, such as cp1252")
             except ValueError as error:
                 row = Unreadable(f"{where}: {error}")
             if row is None:

@@ -28,7 +28,7 @@ CORRECT = ": correct it, and run this again"
 
 def made(content: str | bytes, **options: Any) -> CsvReader:
     data = content if isinstance(content, bytes) else content.encode()
-    return CsvReader(io.BufferedReader(io.BytesIO(data)), **options)  # type: ignore[arg-type]
+    return CsvReader(io.BufferedReader(io.BytesIO(data)), **options)
 
 
 def rows_of(reader: CsvReader) -> list[Any]:
