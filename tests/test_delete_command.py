@@ -159,12 +159,15 @@ def test_a_row_with_two_different_keys_is_invalid(desk: Desk) -> None:
     assert deleted(file, "--map", "id=_id", "--yes")[1]["deleted"] == 1
 
 
+REMARKS = ["1 blank row left out", "1 repeated header row left out"]
+
+
 def test_keys_may_be_in_a_csv_of_any_dialect(desk: Desk) -> None:
-    """A repeated header is no key, and is said."""
+    """A blank row and a repeated header are no keys, and are said."""
     (key,) = stocked(desk, 1)
-    file = desk.file("k.txt", f"Key;x\n{key};1\nKey;x\n")
+    file = desk.file("k.txt", f"Key;x\n{key};1\n;\nKey;x\n")
     code, told = deleted(file, "--format", "csv", "--map", "id=key", "--yes")
-    assert (code, told["deleted"], told["remarks"]) == (0, 1, ["1 repeated header row left out"])
+    assert (code, told["deleted"], told["remarks"]) == (0, 1, REMARKS)
     ended = run("delete", "tickets", file, "--format", "csv", "--delimiter", ",", "--yes")
     assert ended.err[0].startswith(f"planhat-async: {file}: the header is one column that holds ';': if that ")
 

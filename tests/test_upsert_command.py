@@ -464,7 +464,10 @@ def test_nothing_behind_an_error_of_quotes_is_sent(desk: Desk) -> None:
     reason, *others = ended.err
     assert reason.startswith("row 2 invalid: lines 3 to 5, the last: not read, because a quote is closed in the middle")
     assert reason.endswith(": if a backslash stands before quotes, say --escape backslash, or else correct the line")
-    assert others == ["3 lines, from line 3 on, not read", "1 row to be corrected is in bad.csv"]
+    assert others == [
+        "3 lines were not read, from line 3 on, and counted as one invalid row",
+        "1 row to be corrected is in bad.csv",
+    ]
     (unread,) = list(csv.reader(Path("bad.csv").read_text().splitlines(keepends=True)))[1:]
     assert unread[5:] == [file.read_text().split("Hello\n", 1)[1]]
     assert run("upsert", "tickets", "bad.csv").code == 1
@@ -486,7 +489,7 @@ def test_a_dry_run_counts_the_unread_rest_and_remarks_it(desk: Desk) -> None:
     """It is one invalid row of the file, which has at least as many."""
     printed = json.loads(run("upsert", "tickets", desk.file("t.csv", BROKEN), "--dry-run", "--json").out)
     assert (printed["rows"], printed["invalid"], printed["to_send"]) == (2, 1, 1)
-    assert printed["remarks"] == ["3 lines, from line 3 on, not read"]
+    assert printed["remarks"] == ["3 lines were not read, from line 3 on, and counted as one invalid row"]
 
 
 @pytest.mark.parametrize(

@@ -112,9 +112,11 @@ class CsvReader(RowReader):
             header: list[str] = next(self._reader)
         except (csv.Error, RecordTooLongError) as error:
             raise SourceError(f"{where} cannot be read: {self._cause(error)}") from None
-        if "\0" in "".join(header):
-            raise SourceError(f"{where} holds NUL characters: if it is UTF-16, say --encoding utf-16-le")
-        if any("\udc80" <= character <= "\udcff" for name in header for character in name):
+        text = "".join(header)
+        if text.count("\0") * 3 > len(text):
+            order = "be" if text.startswith("\0") else "le"
+            raise SourceError(f"{where} is probably UTF-16: say --encoding utf-16-{order}")
+        if any("\udc80" <= character <= "\udcff" for character in text):
             raise SourceError(f"{where} is not {self._encoding}: say --encoding, such as cp1252")
         return header
 
@@ -206,9 +208,10 @@ class CsvReader(RowReader):
         if not (self._is_copying or isinstance(error, UnicodeError)):
             with suppress(UnicodeError):
                 n_lines = count_lines(self._rest)
-                self._unread = f"{n_lines:,} {'line' if n_lines == 1 else 'lines'}, from line {first} on, not read"
-                last = first + n_lines - 1
-                where = f"line {first}, the last" if n_lines == 1 else f"lines {first} to {last}, the last"
+                is_one, last = n_lines == 1, first + n_lines - 1
+                where = f"line {first}, the last" if is_one else f"lines {first} to {last}, the last"
+                lines = "1 line was" if is_one else f"{n_lines:,} lines were"
+                self._unread = f"{lines} not read, from line {first} on, and counted as one invalid row"
         return RawRow(where, partial(_refuse, cause))
 
     def _by_column(self, cells: list[str]) -> Mapping[str, str]:
@@ -225,10 +228,8 @@ class CsvReader(RowReader):
         filled = [*("" if cell == null else cell for cell in cells[:n_columns]), *[""] * (n_columns - n_cells)]
         for position in self._must_be_blank:
             if filled[position].strip():
-                raise ValueError(
-                    f"column {position + 1} has no name, but the cell {filled[position][:40]!r}: name the column in "
-                    "the header, or choose columns with --map"
-                )
+                held = f"column {position + 1} has no name, but holds {filled[position][:40]!r}"
+                raise ValueError(f"{held}: name it in the header, or choose columns with --map")
         return filled
 
     def _fits(self, cells: list[str]) -> bool:
@@ -284,7 +285,7 @@ def _beginning(lines: Iterator[str], delimiter: str | None) -> tuple[list[str], 
         SourceError: There is no header.
     """
     declaration = ""
-    for n_skipped, line in enumerate(lines):
+    for n_skipped, line in enumerate(line.lstrip(_MARK) for line in lines):
         if not declaration and declared_delimiter(line) is not None:
             declaration = line
         elif not is_blank(line, delimiter or declared_delimiter(declaration)):

@@ -21,7 +21,7 @@ HEADER = "title,url"
 NAMES = ["title", "a b", "x;y", "p|q", 'say "hi"', "1,5", "a\tb", "two\nlines"]
 CLOSED = "not read, because a quote is closed in the middle of a cell"
 ESCAPED = ": if a backslash stands before quotes, say --escape backslash, or else correct the line"
-NAMELESS = "column 4 has no name, but the cell '3': name the column in the header, or choose columns with --map"
+NAMELESS = "column 4 has no name, but holds '3': name it in the header, or choose columns with --map"
 OPEN = "not read, because a quote in that row is never closed"
 CORRECT = ": correct it, and run this again"
 
@@ -93,6 +93,23 @@ def test_an_empty_file_is_refused(content: bytes) -> None:
         made(content)
 
 
+def test_byte_order_marks_within_a_file_are_no_part_of_names() -> None:
+    """Files that were appended to each other have several."""
+    assert made(codecs.BOM_UTF8 * 2 + b'"title",url\n').columns == ["title", "url"]
+
+
+@pytest.mark.parametrize("order", ["le", "be"])
+def test_utf_16_without_a_byte_order_mark_is_named(order: str) -> None:
+    """Its order is known by the first NUL."""
+    with pytest.raises(SourceError, match=f"line 1: the header is probably UTF-16: say --encoding utf-16-{order}"):
+        made("title,url\n".encode(f"utf-16-{order}"))
+
+
+def test_blanks_may_separate() -> None:
+    """Then a quote behind one begins a cell anyway."""
+    assert read('title url\na "b c"\n', delimiter=" ") == [["a", "b c"]]
+
+
 def test_a_header_without_rows_is_remarked() -> None:
     """It may be an export of the wrong list."""
     assert said("a,b\n") == ["the file has a header and no rows"]
@@ -139,8 +156,10 @@ def test_nothing_is_read_behind_an_error_of_quotes(lines: str, expected: str) ->
 
 def test_the_unread_rest_is_remarked() -> None:
     """It counts as one row, whatever it holds."""
-    assert said(f'{HEADER}\na,b\n"c"c,d\n7,x\n8,y\n') == ["3 lines, from line 3 on, not read"]
-    assert said(f'{HEADER}\n"c"c,d') == ["1 line, from line 2 on, not read"]
+    assert said(f'{HEADER}\na,b\n"c"c,d\n7,x\n8,y\n') == [
+        "3 lines were not read, from line 3 on, and counted as one invalid row"
+    ]
+    assert said(f'{HEADER}\n"c"c,d') == ["1 line was not read, from line 2 on, and counted as one invalid row"]
 
 
 @pytest.mark.parametrize("content", ["x" * 300, '"' + "x\n" * 200, '"x\n",' * 100])
@@ -149,13 +168,13 @@ def test_a_record_is_limited(monkeypatch: pytest.MonkeyPatch, content: str) -> N
     monkeypatch.setattr(record_lines, "MAX_RECORD", 100)
     rows = read(f"{HEADER}\na,b\n{content}\nc,d\n")
     assert (rows[0], len(rows)) == (["a", "b"], 2)
-    assert "not read, because a row is longer than 100 characters, perhaps by an open quote" in rows[1]
+    assert "not read, because a row has more than 100 bytes, perhaps by an open quote" in rows[1]
 
 
 def test_a_header_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     """The whole file is not read for it."""
     monkeypatch.setattr(record_lines, "MAX_RECORD", 100)
-    with pytest.raises(SourceError, match="line 1: the header cannot be read: a row is longer than 100 characters"):
+    with pytest.raises(SourceError, match="line 1: the header cannot be read: a row has more than 100 bytes"):
         made('"title\n' + "x,y\n" * 100)
 
 
@@ -325,6 +344,15 @@ def test_the_rest_that_cannot_be_decoded_is_not_copied() -> None:
     assert copied(content, len(rows) - 1).decode("utf-16").endswith(f'reason {len(rows) - 1},,,""\r\n')
 
 
+def test_an_unread_rest_that_cannot_be_decoded_is_reported_and_copied_as_far_as_it_can() -> None:
+    """Its number of lines is unknown."""
+    content = f'{HEADER}\n"b"c\n'.encode("utf-16") + "x\n".encode("utf-16-le") * 9000 + b"\x00\xd8" * 2
+    reader = made(content)
+    assert rows_of(reader) == [f"line 2 and all after it: {CLOSED}{CORRECT}"]
+    assert reader.remarks == ["nothing was read from line 2 on"]
+    assert copied(content, 0).decode("utf-16").startswith(f'not stored because,{HEADER}\r\nreason 0,,,"""b""c\nx\nx\n')
+
+
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=6) | st.text(
     st.sampled_from('a,;|\t" \\\r\n\u2028'), max_size=6
 )
@@ -358,6 +386,7 @@ def _without_line_ends(text: str) -> str:
     return text.replace("\r", "").replace("\n", "")
 
 
+@pytest.mark.slow
 @steady
 @given(written())
 def test_what_a_program_writes_is_read_unchanged(made_up: tuple[list[list[str]], bytes, dict[str, Any]]) -> None:
@@ -408,6 +437,7 @@ def without_blanks(cells: list[str]) -> list[str]:
     return [cell.lstrip(" ") for cell in cells]
 
 
+@pytest.mark.slow
 @settings(derandomize=True, deadline=None, max_examples=3000)
 @given(st.text(st.sampled_from('a,, "\n\n\r"\\'), max_size=30))
 def test_whatever_is_damaged_each_row_is_one_of_a_strict_parser(text: str) -> None:

@@ -30,17 +30,17 @@ def test_the_lines_of_a_record_are_remembered_until_they_are_cleared() -> None:
     assert [next(passed), lines.record] == ["c\n", ["c\n"]]
 
 
-@pytest.mark.parametrize("content", ["x" * 11 + "\n", "x" * 40, "x\n" * 6])
+@pytest.mark.parametrize("content", ["x" * 110 + "\n", "x" * 400, "x\n" * 2])
 def test_a_record_is_limited(monkeypatch: pytest.MonkeyPatch, content: str) -> None:
     """One line may be too long, or many lines."""
-    monkeypatch.setattr(record_lines, "MAX_RECORD", 10)
-    with pytest.raises(RecordTooLongError, match=re.escape("a row is longer than 10 characters")):
+    monkeypatch.setattr(record_lines, "MAX_RECORD", 100)
+    with pytest.raises(RecordTooLongError, match=re.escape("a row has more than 100 bytes, perhaps by an open quote")):
         list(RecordLines([], lines_of_text(text_of(content))))
 
 
 def test_many_short_records_are_not_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit is that of one."""
-    monkeypatch.setattr(record_lines, "MAX_RECORD", 10)
+    monkeypatch.setattr(record_lines, "MAX_RECORD", 100)
     lines, n_lines = RecordLines([], lines_of_text(text_of("12345678\n" * 50))), 0
     for _ in lines:
         n_lines += 1
