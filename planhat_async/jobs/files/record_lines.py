@@ -43,7 +43,10 @@ class RecordLines:
         """
         record, size = self.record, 0
         for line in self._lines:
-            size = (size if record else 0) + len(line) + _LINE_BYTES
+            if record:
+                size += len(line) + _LINE_BYTES
+            else:
+                size = len(line)
             record.append(line)
             if size >= MAX_RECORD:
                 raise RecordTooLongError(f"a row has more than {MAX_RECORD:,} bytes, perhaps by an open quote")

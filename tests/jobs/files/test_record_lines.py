@@ -30,7 +30,7 @@ def test_the_lines_of_a_record_are_remembered_until_they_are_cleared() -> None:
     assert [next(passed), lines.record] == ["c\n", ["c\n"]]
 
 
-@pytest.mark.parametrize("content", ["x" * 110 + "\n", "x" * 400, "x\n" * 2])
+@pytest.mark.parametrize("content", ["x" * 110 + "\n", "x" * 400, "x\n" * 3])
 def test_a_record_is_limited(monkeypatch: pytest.MonkeyPatch, content: str) -> None:
     """One line may be too long, or many lines."""
     monkeypatch.setattr(record_lines, "MAX_RECORD", 100)
