@@ -103,6 +103,7 @@ def test_every_row_has_one_outcome(desk: Desk) -> None:
             }
         ],
         "not_deleted": {"invalid": [[5, 5]]},
+        "remarks": [],
     }
     assert [*desk.stored()] == ["@2"]
 
@@ -157,6 +158,19 @@ def test_a_row_with_two_different_keys_is_invalid(desk: Desk) -> None:
         "line 1: it has an _id and another id: choose one with --map id=COLUMN",
     )
     assert deleted(file, "--map", "id=_id", "--yes")[1]["deleted"] == 1
+
+
+REMARKS = ["1 blank row left out", "1 repeated header row left out"]
+
+
+def test_keys_may_be_in_a_csv_of_any_dialect(desk: Desk) -> None:
+    """A blank row and a repeated header are no keys, and are said."""
+    (key,) = stocked(desk, 1)
+    file = desk.file("k.txt", f"Key;x\n{key};1\n;\nKey;x\n")
+    code, told = deleted(file, "--format", "csv", "--map", "id=key", "--yes")
+    assert (code, told["deleted"], told["remarks"]) == (0, 1, REMARKS)
+    ended = run("delete", "tickets", file, "--format", "csv", "--delimiter", ",", "--yes")
+    assert ended.err[0].startswith(f"planhat-async: {file}: the header is one column that holds ';': if that ")
 
 
 def test_keys_may_come_through_a_pipe(desk: Desk) -> None:

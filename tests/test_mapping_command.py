@@ -105,6 +105,17 @@ def test_format_and_encoding_are_those_of_upsert(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
+    ("header", "options"), [("E-mail ; ID;;\n", ()), ("sep=^\nE-mail^ID\n", ()), ("E-mail:ID\n", ("--delimiter", ":"))]
+)
+def test_the_columns_are_separated_as_in_upsert(desk: Desk, header: str, options: tuple[str, ...]) -> None:
+    """Blanks around names are no part of them, and a column without a name is none."""
+    assert columns_in(run("mapping", "tickets", desk.file("t.csv", header), *options).out) == {
+        "E-mail": "email",
+        "ID": "id",
+    }
+
+
+@pytest.mark.parametrize(
     ("content", "name", "options", "message"),
     [
         ("", "t.csv", (), "t.csv: the file is empty"),

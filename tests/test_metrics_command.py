@@ -65,6 +65,15 @@ def test_a_csv_file_is_sent() -> None:
     ]
 
 
+def test_a_csv_file_may_have_any_dialect(here: Path) -> None:
+    """What was left out is said, also in a dry run."""
+    (here / "m.tsv").write_text("dimensionId\tvalue\tExternal_ID\nactive\t3\tacme\n\t\t\n")
+    code, result = as_json("m.tsv")
+    assert (code, result["processed"], result["remarks"]) == (0, 1, ["1 blank row left out"])
+    assert metrics("m.tsv", "--dry-run").err == ["1 blank row left out"]
+    assert metrics("m.tsv").err == ["1 blank row left out"]
+
+
 def test_jsonl_and_parquet_are_sent(here: Path) -> None:
     """In either spelling, with a value for all rows; nothing is wrong."""
     rows = [{"dimensionId": "active", "value": n, "external_id": f"acme-{n}"} for n in range(3)]

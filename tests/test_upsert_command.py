@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import errno
 import json
 import os
@@ -622,6 +623,117 @@ def test_whole_numbers_are_ids(desk: Desk) -> None:
     )
     assert run("upsert", "tickets", file, "--type", "title=whole-number").code == 0
     assert desk.stored()["@1"]["title"] == "35436"
+
+
+BROKEN = (
+    HEAD
+    + good(1)
+    + '@2,ada(at)acme.example,acme.example,"She wrote \\"see below\\":\n'
+    + good(7).replace("\n", '"\n')
+    + good(3)
+)
+"""A cell with escaped quotes and a line break, behind which a row's text is that of a cell."""
+
+
+def test_nothing_behind_an_error_of_quotes_is_sent(desk: Desk) -> None:
+    """The rows before it are stored; the rest is one invalid row, and what to do is said."""
+    file = desk.file("t.csv", BROKEN)
+    ended = run("upsert", "tickets", file, "--rejects", "bad.csv")
+    assert (ended.code, [*desk.stored()]) == (1, ["@1"])
+    reason, *others = ended.err
+    assert reason.startswith("row 2 invalid: lines 3 to 5, the last: not read, because a quote is closed in the middle")
+    assert reason.endswith(": if a backslash stands before quotes, say --escape backslash, or else correct the line")
+    assert others == [
+        "3 lines were not read, from line 3 on, and counted as one invalid row",
+        "1 row to be corrected is in bad.csv",
+    ]
+    (unread,) = list(csv.reader(Path("bad.csv").read_text().splitlines(keepends=True)))[1:]
+    assert unread[5:] == [file.read_text().split("Hello\n", 1)[1]]
+    assert run("upsert", "tickets", "bad.csv").code == 1
+    assert [*desk.stored()] == ["@1"]
+
+
+def test_escaped_quotes_are_read_on_request(desk: Desk) -> None:
+    """The cell has its line break, and the rows after it are read."""
+    file = desk.file("t.csv", BROKEN)
+    assert run("upsert", "tickets", file, "--escape", "backslash").code == 0
+    assert {key: row["title"] for key, row in desk.stored().items()} == {
+        "@1": "Hello",
+        "@2": f'She wrote "see below":\n{desk.prefix}7,ada(at)acme.example,acme.example,Hello',
+        "@3": "Hello",
+    }
+
+
+def test_a_dry_run_counts_the_unread_rest_and_remarks_it(desk: Desk) -> None:
+    """It is one invalid row of the file, which has at least as many."""
+    printed = json.loads(run("upsert", "tickets", desk.file("t.csv", BROKEN), "--dry-run", "--json").out)
+    assert (printed["rows"], printed["invalid"], printed["to_send"]) == (2, 1, 1)
+    assert printed["remarks"] == ["3 lines were not read, from line 3 on, and counted as one invalid row"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "options"),
+    [
+        ("t.csv", "Source_ID; email;domains;title;\r\n@1;a;acme.example;Zoë;\r\n".encode("cp1252"),
+         ("--encoding", "cp1252")),
+        ("t.csv", b"\r\nsep=;\r\nsource_id;email;domains;title\r\n@1;a;acme.example;Zo\xc3\xab\r\n", ()),
+        ("t.tsv", "source_id\temail\tdomains\ttitle\n@1\ta\tacme.example\tZoë".encode(), ()),
+        ("t.txt", "source_id^email^domains^title\n@1^a^acme.example^Zoë\n".encode(),
+         ("--format", "csv", "--delimiter", "^")),
+    ],
+)  # fmt: skip
+def test_a_csv_has_any_dialect(desk: Desk, name: str, content: bytes, options: tuple[str, ...]) -> None:
+    """It is recognised from the header, the suffix or an option."""
+    ended = run("upsert", "tickets", desk.file(name, content), *options)
+    assert (ended.code, ended.err, desk.stored()["@1"]["title"]) == (0, [], "Zoë")
+
+
+def test_excels_unicode_text_is_read(desk: Desk) -> None:
+    """It is UTF-16 with a byte order mark and tabs, under the suffix .txt."""
+    lines = f"source_id\temail\tdomains\r\n{desk.prefix}1\ta\tacme.example\r\n"
+    ended = run("upsert", "tickets", desk.file("t.txt", lines.encode("utf-16")), "--format", "csv")
+    assert (ended.code, [*desk.stored()]) == (0, ["@1"])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--delimiter", ","),
+         "t.csv: the header is one column that holds ';': if that separates columns, say --delimiter ';'"),
+        (("--delimiter", "ab"),
+         "--delimiter is one character, or tab; it is no letter, digit, quote or line break: 'ab'"),
+        (("--escape", "x"),
+         "--escape is one character, or backslash; it is no letter, digit, quote or line break: 'x'"),
+        (("--delimiter", ";", "--escape", ";"), "--delimiter and --escape are the same character"),
+        (("--format", "jsonl", "--delimiter", ";"), "--delimiter is for CSV, and t.csv is read as jsonl"),
+        (("--map", "title=Titel"), "t.csv: --map title=Titel: the file has no such column; it has source_id, title"),
+    ],
+)  # fmt: skip
+def test_a_dialect_that_does_not_fit_is_refused(desk: Desk, options: tuple[str, ...], message: str) -> None:
+    """Nothing is sent."""
+    desk.file("t.csv", "source_id;title\n@1;a\n")
+    ended = run("upsert", "tickets", "t.csv", *options)
+    assert (ended.code, ended.err) == (2, [f"planhat-async: {message}"])
+
+
+def test_a_rerun_in_another_dialect_is_refused(desk: Desk) -> None:
+    """The same command is not, nor one whose option says what the header shows."""
+    file = desk.file("t.csv", HEAD.replace(",", ";") + good(1).replace(",", ";"))
+    command = ("upsert", "tickets", file, "--journal", "job.db")
+    assert [run(*command).code, run(*command).code, run(*command, "--delimiter", ";").code] == [0, 0, 0]
+    ended = run(*command, "--escape", "backslash")
+    assert (ended.code, "escape is \\, was not given" in ended.err[0]) == (2, True)
+    ended = run(*command, "--encoding", "cp1252")
+    assert (ended.code, "encoding is cp1252, was not given" in ended.err[0]) == (2, True)
+
+
+def test_left_out_rows_are_said(desk: Desk) -> None:
+    """Repeated headers and blank rows; the exit code is that of the others."""
+    file = desk.file("t.csv", HEAD + good(1) + ",,,\n" + HEAD + good(2))
+    ended = run("upsert", "tickets", file)
+    assert (ended.code, ended.err) == (0, ["1 blank row left out", "1 repeated header row left out"])
+    ended = run("upsert", "tickets", desk.file("u.csv", HEAD))
+    assert (ended.code, ended.err) == (0, ["the file has a header and no rows"])
 
 
 @pytest.mark.slow

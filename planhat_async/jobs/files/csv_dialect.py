@@ -1,8 +1,8 @@
 """The dialect of a CSV file: what separates, quotes and escapes, as its header shows it. Decisions only.
 
 The separator is the one that the user names, or a first line such as `sep=;` declares. Otherwise the header shows it,
-never a row: of `,`, `;`, tab and `|`, those count that separate columns outside of quotes. Of several, the one whose
-columns are known to the mapping or the model is chosen, then the one with more columns, then the first of them.
+never a row: of `,`, `;`, tab and `|`, those count that separate columns outside of quotes. Of several, the one with the
+most columns that the mapping or the model knows is chosen, then the one with the most columns, then the first of them.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def recognised(
     if delimiter is not None:
         return _dialect(lines, delimiter, escape)
     dialects = [_dialect(lines, separator, escape) for separator in SEPARATORS if separator != escape]
-    headers = {dialect: header for dialect in dialects if (header := _header(lines, dialect))}
+    headers = {one: header for one in dialects if len(header := _header(lines, one)) > (one.delimiter != ",")}
 
     def merit(dialect: CsvDialect) -> tuple[int, int]:
         return sum(map(knows, headers[dialect])), len(headers[dialect])
@@ -140,14 +140,14 @@ def recognised(
 
 
 def _header(lines: Sequence[str], dialect: CsvDialect) -> list[str]:
-    """The columns of a header; none if it cannot be read, or holds no separator outside of quotes."""
+    """The columns of a header: one if it holds no separator outside of quotes; none if it cannot be read."""
     reader = dialect.reader(lines)
     try:
         header: list[str] = next(reader, [])
     except csv.Error:
         return []
     unquoted = "".join(lines[: reader.line_num]).split('"')[::2]
-    return header if any(dialect.delimiter in part for part in unquoted) else []
+    return header if any(dialect.delimiter in part for part in unquoted) else header[:1]
 
 
 def _dialect(lines: Sequence[str], delimiter: str, escape: str | None) -> CsvDialect:

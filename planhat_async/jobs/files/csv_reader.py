@@ -20,7 +20,7 @@ from planhat_async.jobs.files.csv_dialect import (
     recognised,
     unseparated,
 )
-from planhat_async.jobs.files.record_lines import RecordLines, RecordTooLongError, lines_of_text
+from planhat_async.jobs.files.record_lines import RecordLines, RecordTooLongError, count_lines, lines_of_text
 from planhat_async.jobs.files.row_reader import CopyRow, RawRow, RowReader
 from planhat_async.jobs.files.text_encoding import MARK_BYTES, encoding_of
 from planhat_async.jobs.reason_column import REASON_COLUMN
@@ -62,19 +62,23 @@ class CsvReader(RowReader):
         escape: str | None = None,
         knows: Callable[[str], bool] = lambda _: False,
     ) -> None:
-        self._encoding = encoding_of(file.peek(MARK_BYTES)[:MARK_BYTES], encoding)  # type: ignore[attr-defined]
-        self._text = io.TextIOWrapper(file, encoding=self._encoding, errors="surrogateescape", newline="")
+        self.encoding = encoding_of(file.peek(MARK_BYTES)[:MARK_BYTES], encoding)  # type: ignore[attr-defined]
+        self._text = io.TextIOWrapper(file, encoding=self.encoding, errors="surrogateescape", newline="")
         self._cells: list[str] | None = []
         """The cells of the last row; `None` for the unread rest of the file."""
         self._is_copying = False
         self._must_be_blank: list[int] = []
         """The positions of columns without a name whose cells are not ignored."""
-        self._n_headers = self._n_unread = 0
+        self._n_headers = 0
+        self._unread = ""
+        """What is said about the rest of the file that was not read."""
+        self._rest: Iterator[str] = iter(())
+        """Its text, as far as it can be decoded."""
         try:
             self._read_header(delimiter, escape, knows)
         except UnicodeError as error:
             self.close()
-            raise SourceError(f"the header cannot be read: it is not {self._encoding} ({error})") from None
+            raise SourceError(f"the header cannot be read: it is not {self.encoding} ({error})") from None
         except BaseException:
             self.close()
             raise
@@ -85,8 +89,9 @@ class CsvReader(RowReader):
 
     def _read_header(self, delimiter: str | None, escape: str | None, knows: Callable[[str], bool]) -> None:
         lines = lines_of_text(self._text)
-        ahead, self._n_skipped, declared = _beginning(lines, delimiter)
-        self._dialect = recognised(ahead, delimiter=delimiter or declared, escape=escape, knows=knows)
+        ahead, self._n_skipped, declaration = _beginning(lines, delimiter)
+        delimiter = delimiter or declared_delimiter(declaration)
+        self._dialect = recognised(ahead, delimiter=delimiter, escape=escape, knows=knows)
         self._lines = RecordLines(ahead, lines)
         csv.field_size_limit(max(csv.field_size_limit(), _MAX_CELL))
         self._reader = self._dialect.reader(self._lines)
@@ -96,9 +101,9 @@ class CsvReader(RowReader):
         self.columns = self._checked_header()
         self._n_named = max((n for n, name in enumerate(self.columns, 1) if name.strip()), default=0)
         """The least cells of a row: columns without a name at the end may be left out."""
-        self._heads = [self.columns, *([] if declared is None else [["sep=", ""], [f"sep={declared}"]])]
+        self._heads = [self.columns, *self._dialect.reader([declaration])]
         """Rows that are no rows: a file that was appended to another begins with them."""
-        names = [head[0] for head in self._heads]
+        names = [head[0] for head in self._heads if head]
         self._first_cells = {one for name in names for one in (name, _MARK + name, f'{_MARK}"{name}"')}
 
     def _checked_header(self) -> list[str]:
@@ -107,10 +112,12 @@ class CsvReader(RowReader):
             header: list[str] = next(self._reader)
         except (csv.Error, RecordTooLongError) as error:
             raise SourceError(f"{where} cannot be read: {self._cause(error)}") from None
-        if "\0" in "".join(header):
-            raise SourceError(f"{where} holds NUL characters: if it is UTF-16, say --encoding utf-16-le")
-        if any("\udc80" <= character <= "\udcff" for name in header for character in name):
-            raise SourceError(f"{where} is not {self._encoding}: say --encoding, such as cp1252")
+        text = "".join(header)
+        if text.count("\0") * 3 > len(text):
+            order = "be" if text.startswith("\0") else "le"
+            raise SourceError(f"{where} is probably UTF-16: say --encoding utf-16-{order}")
+        if any("\udc80" <= character <= "\udcff" for character in text):
+            raise SourceError(f"{where} is not {self.encoding}: say --encoding, such as cp1252")
         return header
 
     @property
@@ -124,16 +131,15 @@ class CsvReader(RowReader):
         said = []
         if self._n_headers:
             said.append(f"{self._n_headers:,} repeated header {'row' if self._n_headers == 1 else 'rows'} left out")
-        if self._n_unread:
-            lines = "line was" if self._n_unread == 1 else "lines were"
-            said.append(f"{self._n_unread:,} {lines} not read, up to the end of the file")
+        if self._unread:
+            said.append(self._unread)
         if self._cells == []:
             said.append("the file has a header and no rows")
         return said
 
     def description(self) -> dict[str, Any]:
         """The dialect and the encoding, where they are not the usual ones."""
-        dialect, encoding = self._dialect, self._encoding.removesuffix("-sig")
+        dialect, encoding = self._dialect, self.encoding.removesuffix("-sig")
         facts = {"delimiter": dialect.delimiter, "escape": dialect.escape, "encoding": encoding}
         usual = {"delimiter": ",", "escape": None, "encoding": "utf-8"}
         return {name: fact for name, fact in facts.items() if fact != usual[name]}
@@ -156,14 +162,14 @@ class CsvReader(RowReader):
             except StopIteration:
                 return
             except (csv.Error, RecordTooLongError, UnicodeError) as error:
-                yield self._unread(first, error)
+                yield self._unread_rest(first, error)
                 return
             if cells and not (cells[0] in first_cells and self._is_header(cells)):
                 self._cells = cells
                 yield RawRow(f"line {first}", partial(by_column, cells))
 
     def _past_blanks(self, cells: list[str]) -> list[str]:
-        """The cells of a record in which quotes may stand behind blanks: they are quotes all the same.
+        """The cells of a record in which quotes may stand behind blanks: they are quotes, and no such blank counts.
 
         Raises:
             csv.Error: Then the record does not end where it seems to end.
@@ -187,24 +193,31 @@ class CsvReader(RowReader):
 
     def _cause(self, error: Exception) -> str:
         if isinstance(error, UnicodeError):
-            return f"it is not {self._encoding} ({error})"
+            return f"it is not {self.encoding} ({error})"
         return cause_of(error, self._lines.record, self._dialect)
 
-    def _unread(self, first: int, error: Exception) -> RawRow:
+    def _unread_rest(self, first: int, error: Exception) -> RawRow:
         """The rest of the file, from a line on, as one row that cannot be read."""
         cause = self._cause(error)
         self._cells = None
-        if self._is_copying:  # which reads the rest
-            return RawRow(f"line {first}", partial(_refuse, cause))
-        self._n_unread, is_whole = self._lines.skip_rest()
-        last = first + self._n_unread - 1
-        where = f"line {first}" if last <= first else f"lines {first} to {last}"
-        return RawRow(f"{where}{', the last' if is_whole else ' and all after'}", partial(_refuse, cause))
+        self._unread = f"nothing was read from line {first} on"
+        where = f"line {first} and all after it"
+        # The text behind an error of decoding is not known to follow at once.
+        if not isinstance(error, UnicodeError):
+            self._rest = self._lines.rest()
+        if not (self._is_copying or isinstance(error, UnicodeError)):
+            with suppress(UnicodeError):
+                n_lines = count_lines(self._rest)
+                is_one, last = n_lines == 1, first + n_lines - 1
+                where = f"line {first}, the last" if is_one else f"lines {first} to {last}, the last"
+                lines = "1 line was" if is_one else f"{n_lines:,} lines were"
+                self._unread = f"{lines} not read, from line {first} on, and counted as one invalid row"
+        return RawRow(where, partial(_refuse, cause))
 
     def _by_column(self, cells: list[str]) -> Mapping[str, str]:
         if len(cells) != self._n_columns or self._has_more_to_check:
             cells = self._checked(cells)
-        return dict(zip(self.columns, cells, strict=True))
+        return dict(zip(self.columns, cells))  # noqa: B905 - as many of each; to say so takes a third of the time
 
     def _checked(self, cells: list[str]) -> list[str]:
         """The cells of a row of any length, one a column."""
@@ -215,10 +228,8 @@ class CsvReader(RowReader):
         filled = [*("" if cell == null else cell for cell in cells[:n_columns]), *[""] * (n_columns - n_cells)]
         for position in self._must_be_blank:
             if filled[position].strip():
-                raise ValueError(
-                    f"column {position + 1} has no name, but the cell {filled[position][:40]!r}: name the column in "
-                    "the header, or choose columns with --map"
-                )
+                held = f"column {position + 1} has no name, but holds {filled[position][:40]!r}"
+                raise ValueError(f"{held}: name it in the header, or choose columns with --map")
         return filled
 
     def _fits(self, cells: list[str]) -> bool:
@@ -233,7 +244,7 @@ class CsvReader(RowReader):
         The unread rest is copied unchanged, as one cell beyond the columns, so that it never becomes a row.
         """
         self._is_copying = True
-        copy = io.TextIOWrapper(out, encoding=self._encoding, errors="surrogateescape", newline="")
+        copy = io.TextIOWrapper(out, encoding=self.encoding, errors="surrogateescape", newline="")
         writer = self._dialect.writer(copy)
         if self._dialect.delimiter not in SEPARATORS:
             copy.write(f"sep={self._dialect.delimiter}\r\n")
@@ -246,8 +257,8 @@ class CsvReader(RowReader):
             beginning = io.StringIO(newline="")
             self._dialect.writer(beginning).writerow([reason, *[""] * len(self.columns), ""])
             copy.write(beginning.getvalue().rstrip("\r\n") + '"')
-            with suppress(UnicodeError):  # no more can be copied: the reason says so
-                for part in self._lines.rest():
+            with suppress(UnicodeError):  # no more can be copied: the reason says that nothing was read
+                for part in self._rest:
                     copy.write(self._dialect.quoted(part))
             copy.write('"\r\n')
 
@@ -267,14 +278,18 @@ def _refuse(cause: str) -> Mapping[str, str]:
     raise ValueError(f"not read, because {cause}")
 
 
-def _beginning(lines: Iterator[str], delimiter: str | None) -> tuple[list[str], int, str | None]:
-    """The lines of a header and perhaps more, how many were skipped before it, and the separator that they declare."""
-    declared = None
-    for n_skipped, line in enumerate(lines):
-        if declared is None and (found := declared_delimiter(line)) is not None:
-            declared = found
-        elif not is_blank(line, delimiter or declared):
-            return [line, *_quoted_lines(line, lines)], n_skipped, declared
+def _beginning(lines: Iterator[str], delimiter: str | None) -> tuple[list[str], int, str]:
+    """The lines of a header and perhaps more, how many were skipped before it, and the one that declares a separator.
+
+    Raises:
+        SourceError: There is no header.
+    """
+    declaration = ""
+    for n_skipped, line in enumerate(line.lstrip(_MARK) for line in lines):
+        if not declaration and declared_delimiter(line) is not None:
+            declaration = line
+        elif not is_blank(line, delimiter or declared_delimiter(declaration)):
+            return [line, *_quoted_lines(line, lines)], n_skipped, declaration
     raise SourceError("the file is empty: it has no header")
 
 

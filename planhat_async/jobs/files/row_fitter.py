@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 from planhat_async.jobs.files.row_reader import RowReader
+from planhat_async.jobs.mapping.cell_values import OtherEncodingError
 from planhat_async.jobs.mapping.column_names import ColumnNames
 from planhat_async.jobs.mapping.column_usage import ColumnUsage
 from planhat_async.jobs.mapping.field_mapping import FieldMapping
@@ -62,6 +63,8 @@ class RowFitter:
                 if is_noted:
                     is_noted = usage.note(values)
                 row: FittedRow | None = fit(values)
+            except OtherEncodingError as error:
+                row = Unreadable(f"{where}: {error} than {reader.encoding}: say --encoding, such as cp1252")
             except ValueError as error:
                 row = Unreadable(f"{where}: {error}")
             if row is None:

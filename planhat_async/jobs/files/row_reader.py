@@ -37,6 +37,8 @@ class RowReader(ABC):
     """Whether all values are texts that have to be parsed, and an empty one is a missing value."""
     columns: list[str] | None = None
     """The columns that a header or a schema names; `None` if each row names its own."""
+    encoding: str = "utf-8"
+    """That of the file's texts."""
     n_bytes_taken: int = 0
     """Size of the rows so far, where each row names its own columns."""
     share_read: float | None = None

@@ -10,6 +10,10 @@ from planhat_async.records import Record
 from planhat_async.records.documentation import documentation_of
 
 
+class OtherEncodingError(ValueError):
+    """A text holds bytes that are none in the encoding in which it was read."""
+
+
 def value_of(record: type[Record], name: str, text: str) -> Any:
     """The value that a text stands for: true/false, numbers, lists split at commas, JSON for anything nested.
 
@@ -44,10 +48,11 @@ def checked_text(text: str, where: str) -> str:
     """The text.
 
     Raises:
-        ValueError: It has bytes of another encoding or a NUL; the message begins with `where`.
+        ValueError: It has a NUL; the message begins with `where`.
+        OtherEncodingError: It has bytes of another encoding.
     """
     if "\0" in text:
         raise ValueError(f"{where} holds a NUL character")
     if not text.isascii() and any("\udc80" <= character <= "\udcff" for character in text):
-        raise ValueError(f"{where} holds bytes of another encoding")
+        raise OtherEncodingError(f"{where} holds bytes of another encoding")
     return text

@@ -98,12 +98,14 @@ class KeyColumn:
         """The column, among those of a file that has it."""
         return [column for column in columns if column == self.column or (self.column is None and column in _NAMES)]
 
-    def apply_to_text(self, cells: Mapping[str, str]) -> dict[str, Any]:
-        """The key in these cells, if there is one.
+    def apply_to_text(self, cells: Mapping[str, str]) -> dict[str, Any] | None:
+        """The key in these cells, if there is one; `None` if all cells are blank.
 
         Raises:
             ValueError: It holds bytes of another encoding, or a NUL.
         """
+        if not any(map(str.strip, cells.values())):
+            return None
         column = self.columns_to_read(cells)[0]
         return {"id": checked_text(cells[column], f"column {column!r}")}
 

@@ -123,7 +123,7 @@ def test_bytes_of_another_encoding_affect_only_their_row(folder: Path) -> None:
     rows = read(folder, "title\ncafé\n".encode() + "café\n".encode("latin-1") + "thé\n".encode())
     assert rows == [
         {"title": "café"},
-        Unreadable("line 3: column 'title' holds bytes of another encoding"),
+        Unreadable("line 3: column 'title' holds bytes of another encoding than utf-8: say --encoding, such as cp1252"),
         {"title": "thé"},
     ]
 
@@ -145,7 +145,7 @@ def test_a_csv_is_read_in_the_given_encoding(folder: Path, encoding: str) -> Non
         ("Größe,title\n1,2\n".encode("latin-1"), (),
          ": line 1: the header is not utf-8: say --encoding, such as cp1252"),
         ("title,url\n".encode("utf-16-le"), (),
-         ": line 1: the header holds NUL characters: if it is UTF-16, say --encoding utf-16-le"),
+         ": line 1: the header is probably UTF-16: say --encoding utf-16-le"),
         (b"", (), ": the file is empty: it has no header"),
         (b"title,url,title\n", (), ": title is given twice: by the column 'title', and by another or --set"),
         (b"Subject,ID,Subject\n", ("title=Subject",), ": the file has the column 'Subject' twice"),
@@ -173,7 +173,7 @@ def test_a_decoding_error_of_utf_16_ends_the_file_and_is_reported(folder: Path) 
     content = ("title\n" + "a\n" * 9000).encode("utf-16") + b"\x00\xd8" * 2 + "b\n".encode("utf-16-le")
     rows = read(folder, content, encoding="utf-16")
     assert len(rows) > 4000
-    assert rows[-1].reason.startswith(f"line {len(rows) + 1} and all after: not read, because it is not utf-16 (")
+    assert rows[-1].reason.startswith(f"line {len(rows) + 1} and all after it: not read, because it is not utf-16 (")
     assert all(row == {"title": "a"} for row in rows[:-1])
 
 
@@ -378,10 +378,10 @@ def test_mixed_line_ends_half_a_line_and_a_nul_are_accepted(
 
 
 @pytest.mark.slow
-def test_thirty_megabytes_in_one_cell_are_one_row(tmp_path: Path) -> None:
+def test_sixteen_megabytes_in_one_cell_are_one_row(tmp_path: Path) -> None:
     """The row is too large for a call and is refused on its own; the rows around it are read."""
-    content = b'source_id,title\n1,a\n2,"' + b"x" * 30_000_000 + b'"\n3,c\n'
-    assert [len(title) for title in titles(made(tmp_path / "t.csv", content))] == [1, 30_000_000, 1]
+    content = b'source_id,title\n1,a\n2,"' + b"x" * 16_000_000 + b'"\n3,c\n'
+    assert [len(title) for title in titles(made(tmp_path / "t.csv", content))] == [1, 16_000_000, 1]
 
 
 def grow(path: Path) -> None:
