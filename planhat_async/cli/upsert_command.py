@@ -154,6 +154,7 @@ def upsert(
             escape=escape,
             sheet=sheet,
         )
+        source.has_report = dry_run
         source.check_beginning()
         options: UpsertOptions = {"chunk_size": chunk_size, "verify_by": verify_by or (), "verify_wait": verify_wait}
         if dry_run:
