@@ -91,11 +91,12 @@ async def plan_cuts(repository: Lists[Any], n: int, **options: Any) -> list[Cut]
     """
     whole(1)("n", n)
     _refuse_options(options)
-    if isinstance(repository, WholeLists) or repository.model.limits is None:
+    limits = repository.model.limits
+    if isinstance(repository, WholeLists) or limits is None:
         return [Cut(options=options)]
     cuts: list[Cut] = []
     for one in _single_lists(repository, options):
-        cuts += await _cuts_of_list(repository, n, one)
+        cuts += await _cuts_of_list(repository, n, one, page_size=options.get("page_size") or limits.most)
     return cuts
 
 
@@ -135,12 +136,12 @@ def _single_lists(repository: Lists[Any], options: Mapping[str, Any]) -> Iterato
         yield {**options, **dict(choice)}
 
 
-async def _cuts_of_list(repository: Lists[Any], n: int, options: dict[str, Any]) -> list[Cut]:
+async def _cuts_of_list(repository: Lists[Any], n: int, options: dict[str, Any], *, page_size: int) -> list[Cut]:
     queries = queries_of(repository.model, options, call=f"{type(repository).__name__} in parts")
     if n == 1 or len(queries) != 1:
         return [Cut(options=options)]
     ids = _IdsByOffset(repository, _filters(repository, options))
-    n_records = await _length(ids, options.get("page_size") or repository.model.limits.most)
+    n_records = await _length(ids, page_size)
     offsets = _offsets(n_records, n)
     found = [(offset, await ids.at(offset)) for offset in offsets]
     return _between([(offset, id_) for offset, id_ in found if id_ is not None], await ids.newest(), options)
