@@ -119,6 +119,7 @@ def test_all_models_are_listed_for_programs() -> None:
         "is_whole_list": False,
         "keys": {"delete": ["_id"]},
         "match": ["id", "source_id"],
+        "filters": ["company_id", "status", "email", "search"],
     }
     assert (listed["custom_fields"]["match"], listed["products"]["page"]) == ([], None)
     assert [name for name, facts in listed.items() if facts["is_whole_list"]] == ["lean_companies"]
@@ -146,6 +147,7 @@ def test_all_models_are_listed_in_a_table(monkeypatch: pytest.MonkeyPatch) -> No
         "100, at most 2,000",
         "get, update: _id, srcid-; delete: _id",
         "id, source_id",
+        "company_id",
     ]
     assert tables["lean_companies"][2] == "all"
     assert tables["products"][2] == "not documented"

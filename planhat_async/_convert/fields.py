@@ -56,6 +56,8 @@ class Field:
     part: type | None
     """The class of the objects in a list of `Part`s."""
     is_writable: bool
+    is_secret: bool
+    """Whether its value is left out of reprs."""
     fallback: str | None
     """The field whose value is taken if this one is missing from a row."""
     read: Callable[[Any], Any] | None
@@ -132,6 +134,7 @@ def _field(attribute: attrs.Attribute[Any], hint: Any) -> Field:
         type=hint,
         part=part,
         is_writable=attribute.metadata.get("writable", True),
+        is_secret=attribute.repr is False,
         fallback=attribute.metadata.get("fallback"),
         read=read_day_number if is_day_number else _READERS.get(hint),
         check=check,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import AbstractContextManager, aclosing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
@@ -13,7 +13,20 @@ import typer
 
 from planhat_async.cli import console
 from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
-from planhat_async.cli.export_display import print_exports, show_exports
+from planhat_async.cli.export_display import print_exports, show_exports, tell_formulas
+from planhat_async.cli.export_parameters import (
+    ArchivedFlag,
+    CompanyIds,
+    CsvEncodingName,
+    Delimiter,
+    FieldNames,
+    Filters,
+    FormulaPolicy,
+    Status,
+    TypeName,
+    given_filters,
+    layout_for,
+)
 from planhat_async.cli.parameters import (
     DEFAULT_PER_MINUTE,
     DEFAULTS,
@@ -29,10 +42,12 @@ from planhat_async.cli.parameters import (
 )
 from planhat_async.cli.signals import run
 from planhat_async.jobs.export_checkpoint import ExportCheckpoint
+from planhat_async.jobs.export_selection import ExportSelection
 from planhat_async.jobs.exports import checkpoint_of, export_records, format_of, writer_class
 from planhat_async.jobs.files.whole_file import part_named, whole_file
-from planhat_async.jobs.files.writers import ExportWriter
+from planhat_async.jobs.files.writers import CsvLayout, ExportWriter
 from planhat_async.jobs.job_progress import in_words
+from planhat_async.jobs.selection_record import selection_recorded
 from planhat_async.jobs.tenant_export import ModelExport, TenantExport
 from planhat_async.repositories import Lists
 from planhat_async.session import Session
@@ -53,6 +68,15 @@ def export(
     format_: Annotated[
         FileFormat | None, typer.Option("--format", help="By default the file's suffix, or else jsonl.")
     ] = None,
+    fields: FieldNames = None,
+    filters: Filters = None,
+    company_ids: CompanyIds = None,
+    status: Status = None,
+    type_: TypeName = None,
+    archived: ArchivedFlag = None,
+    encoding: CsvEncodingName = None,
+    delimiter: Delimiter = None,
+    formulas: FormulaPolicy = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Resume a JSONL export after FILE.part; with --all skip complete files.")
     ] = False,
@@ -62,43 +86,63 @@ def export(
     token_file: TokenFile = None,
     base_url: BaseUrl = None,
 ) -> None:
-    """Write all records of a model to a file or to standard output, or those of all models to a folder.
+    """Write the records of a model to a file or to standard output, or those of all models to a folder.
 
     JSONL contains each record exactly as Planhat sent it. CSV and Parquet have a column for every field, the same for
     all records, and `extra` for the rest; Parquet needs the extra planhat-async[parquet]. The file is called FILE.part
     until it is complete. Only its owner can read a new file; a file that is replaced keeps its mode. An interrupted
-    export starts again; with --resume, a JSONL export resumes where it stopped.
+    export starts again; with --resume, a JSONL export resumes where it stopped, if its fields and filters are the same.
+
+    --fields chooses the columns, and --filter the records. Planhat lists only 15 fields of a user unless fields are
+    chosen: --fields all fetches every documented one, except for API tokens.
+
+    Excel reads a CSV file in your country's encoding and with its delimiter: for accents and umlauts give --encoding
+    utf-8-sig, and in most of Europe --delimiter ";". It runs cells that begin like a formula: see --formulas.
 
     With --all, the files are called FOLDER/MODEL.jsonl. A model that the token may not read is skipped, and the exit
     code is then 1.
     """
     with refusals():
+        given = given_filters(filters, company_ids=company_ids, status=status, type_=type_, archived=archived)
         if all_ is None:
             refuse_alone("--all", **{"--json": as_json})
             if model is None:
                 raise ValueError("name the model to export, or all of them with --all FOLDER")
+            chosen = format_ or FileFormat(format_of(output))
             _export_model(
                 session_for(token_file, base_url, per_minute),
                 LISTED[model],
                 output,
-                format_ or FileFormat(format_of(output)),
+                chosen,
+                selection=ExportSelection.parse(LISTED[model].model, fields=fields or (), filters=given),
+                layout=layout_for(chosen, encoding=encoding, delimiter=delimiter, formulas=formulas),
+                is_warning=formulas is None,
                 resumes=resume,
                 concurrency=concurrency,
             )
             return
-        if model is not None:
-            raise ValueError(f"--all exports every model: leave out {model}, or --all")
-        if output is not None:
-            raise ValueError("--all names the folder of the files: leave out --output")
+        _refuse_with_all(model, output, [*(["--fields"] if fields else []), *(place for place, _, _ in given)])
+        chosen = format_ or FileFormat.JSONL
         tenant = TenantExport(
             session=session_for(token_file, base_url, per_minute),
             folder=all_,
-            format=(format_ or FileFormat.JSONL).value,
+            format=chosen.value,
+            layout=layout_for(chosen, encoding=encoding, delimiter=delimiter, formulas=formulas),
             resumes=resume,
             concurrency=concurrency,
         )
-        is_whole = _export_tenant(tenant, as_json=as_json)
+        is_whole = _export_tenant(tenant, as_json=as_json, is_warning=formulas is None)
     raise typer.Exit(0 if is_whole else NOT_ALL_STORED)
+
+
+def _refuse_with_all(model: str | None, output: Path | None, choices: list[str]) -> None:
+    """Refuse what is for the export of one model."""
+    if model is not None:
+        raise ValueError(f"--all exports every model: leave out {model}, or --all")
+    if output is not None:
+        raise ValueError("--all names the folder of the files: leave out --output")
+    if choices:
+        raise ValueError(f"--all exports all records of every model: leave out {choices[0]}, or --all")
 
 
 def _export_model(
@@ -107,26 +151,36 @@ def _export_model(
     output: Path | None,
     format_: FileFormat,
     *,
+    selection: ExportSelection,
+    layout: CsvLayout,
+    is_warning: bool,
     resumes: bool,
     concurrency: int,
 ) -> None:
-    make_writer = writer_class(format_.value)
+    make_writer = writer_class(format_.value, fields=selection.fields, layout=layout)
     if output is not None and output.is_dir():
         raise ValueError(f"{output} is a directory")
-    checkpoint = _resumed(output, format_, repository) if resumes else ExportCheckpoint()
-    with _opened(output, format_, checkpoint) as out:
+    checkpoint = _resumed(output, format_, repository, selection) if resumes else ExportCheckpoint()
+    with _recorded(output, selection, is_resumed=resumes), _opened(output, format_, checkpoint) as out:
         writer = make_writer(out, repository.model.record)
-        n_rows = run(_export(session, repository, writer, checkpoint, concurrency=concurrency))
+        n_rows = run(_export(session, repository, writer, selection, checkpoint, concurrency=concurrency))
     exported = in_words(n_rows, repository.model.singular, repository.model.name)
     console.tell(f"{exported} exported" + (f" to {output}" if output else ""))
+    tell_formulas(writer.n_formulas, layout, is_warning=is_warning)
 
 
-def _resumed(output: Path | None, format_: FileFormat, repository: type[Lists[Any]]) -> ExportCheckpoint:
+def _resumed(
+    output: Path | None, format_: FileFormat, repository: type[Lists[Any]], selection: ExportSelection
+) -> ExportCheckpoint:
     if output is None:
         raise ValueError("--resume needs a file: name it with --output")
     if format_ is not FileFormat.JSONL:
         raise ValueError(f"--resume works with JSONL, not with {format_.value}")
-    return checkpoint_of(output, repository.model)
+    return checkpoint_of(output, repository.model, selection)
+
+
+def _recorded(output: Path | None, selection: ExportSelection, *, is_resumed: bool) -> AbstractContextManager[None]:
+    return nullcontext() if output is None else selection_recorded(output, selection, is_resumed=is_resumed)
 
 
 @contextmanager
@@ -143,6 +197,7 @@ async def _export(
     session: Session,
     repository: type[Lists[Any]],
     writer: ExportWriter,
+    selection: ExportSelection,
     checkpoint: ExportCheckpoint,
     *,
     concurrency: int,
@@ -151,11 +206,16 @@ async def _export(
         async with session:
             records = repository(session)
             return await export_records(
-                records, writer, checkpoint=checkpoint, concurrency=concurrency, on_progress=advance
+                records,
+                writer,
+                selection=selection,
+                checkpoint=checkpoint,
+                concurrency=concurrency,
+                on_progress=advance,
             )
 
 
-def _export_tenant(tenant: TenantExport, *, as_json: bool) -> bool:
+def _export_tenant(tenant: TenantExport, *, as_json: bool, is_warning: bool) -> bool:
     """Export all models, and show the summary however that ends; returns whether no model was skipped."""
     writer_class(tenant.format)  # refused before anything is read
     if tenant.folder.exists() and not tenant.folder.is_dir():
@@ -177,6 +237,7 @@ def _export_tenant(tenant: TenantExport, *, as_json: bool) -> bool:
             print_exports(ended, stats, seconds=seconds, stopped_by=stopped_by)
         else:
             show_exports(ended, stats, seconds=seconds)
+        tell_formulas(sum(one.n_formulas for one in ended), tenant.layout, is_warning=is_warning)
         sys.stdout.flush()
     return not any(one.refused for one in ended)
 

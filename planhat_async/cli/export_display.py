@@ -11,6 +11,7 @@ from rich.text import Text
 
 from planhat_async._convert import printable
 from planhat_async.cli import console
+from planhat_async.jobs.files.writers import CsvLayout
 from planhat_async.jobs.job_progress import in_words
 from planhat_async.jobs.tenant_export import ModelExport
 from planhat_async.session import SessionStats
@@ -51,3 +52,24 @@ def print_exports(
         "seconds": round(seconds, 3),
     }
     sys.stdout.write(json.dumps(total) + "\n")
+
+
+def tell_formulas(n_formulas: int, layout: CsvLayout, *, is_warning: bool) -> None:
+    """Say on standard error how many cells of CSV a spreadsheet would run, and what was done about them.
+
+    Args:
+        n_formulas: The number of cells.
+        layout: How the file was written.
+        is_warning: Whether the user has yet to decide about such cells.
+    """
+    if not n_formulas:
+        return
+    cells = (
+        f"{in_words(n_formulas, 'cell')} that a spreadsheet may run as {'a formula' if n_formulas == 1 else 'formulas'}"
+    )
+    if layout.formulas == "escape":
+        console.tell(f"an apostrophe was put before {cells}; upsert would store it with the text")
+    elif is_warning:
+        console.tell(
+            f"{cells}: --formulas escape puts an apostrophe before such texts, --formulas keep leaves out this line"
+        )

@@ -31,7 +31,7 @@ _CALLS: dict[str, type[Repository[Any]]] = {
 def models(
     *, as_json: Annotated[bool, typer.Option("--json", help="Print a list of objects, one for each model.")] = False
 ) -> None:
-    """List all models: path, calls, records in a page, and the keys that each call accepts."""
+    """List all models: path, calls, records in a page, the keys that each call accepts, and the filters of lists."""
     every = [facts_of(repository) for repository in ALL_MODELS.values()]
     with refusals():
         if as_json:
@@ -39,11 +39,11 @@ def models(
             sys.stdout.flush()
             return
         table = Table(title="Models", title_justify="left")
-        for column in ("model", "path", "calls", "records in a page", "keys", "rows of an upsert match on"):
+        for column in ("model", "path", "calls", "records in a page", "keys", "rows of an upsert match on", "filters"):
             table.add_column(column, overflow="fold")
         for facts in every:
             cells = facts["name"], facts["path"], " ".join(facts["calls"]), _page(facts), _keys(facts)
-            table.add_row(*map(Text, (*cells, ", ".join(facts["match"]))))
+            table.add_row(*map(Text, (*cells, ", ".join(facts["match"]), ", ".join(facts["filters"]))))
         console.out.print(table)
 
 
@@ -61,6 +61,7 @@ def facts_of(repository: type[Repository[Any]]) -> dict[str, Any]:
         "is_whole_list": "list" in calls and limits is None,
         "keys": {call: ["_id", *accepted] for call, accepted in prefixes.items() if call in calls},
         "match": list(model.match) if "upsert" in calls else [],
+        "filters": [one.option for one in model.filters] if "list" in calls else [],
     }
 
 

@@ -4,11 +4,12 @@ from planhat_async.jobs.delete_job import DeleteJob, plan_delete, run_delete
 from planhat_async.jobs.deletions import DeleteOutcome, DeleteResult
 from planhat_async.jobs.entries import Entry
 from planhat_async.jobs.export_checkpoint import ExportCheckpoint
+from planhat_async.jobs.export_selection import ExportSelection
 from planhat_async.jobs.exports import MissingExtraError, checkpoint_of, export_records, writer_class
 from planhat_async.jobs.files.file_source import FileSource
 from planhat_async.jobs.files.threaded_source import ThreadedSource
 from planhat_async.jobs.files.whole_file import whole_file
-from planhat_async.jobs.files.writers import ExportWriter
+from planhat_async.jobs.files.writers import CsvLayout, ExportWriter
 from planhat_async.jobs.job_identity import DescribesItself, Source
 from planhat_async.jobs.journal_file import JournalError
 from planhat_async.jobs.mapping.field_mapping import FieldMapping
@@ -21,12 +22,14 @@ from planhat_async.jobs.tenant_export import ModelExport, TenantExport
 from planhat_async.jobs.upsert_job import JobCost, JobOptions, UpsertJob, run_upsert
 
 __all__ = [
+    "CsvLayout",
     "DeleteJob",
     "DeleteOutcome",
     "DeleteResult",
     "DescribesItself",
     "Entry",
     "ExportCheckpoint",
+    "ExportSelection",
     "ExportWriter",
     "FieldMapping",
     "FileSource",

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, TypedDict, Unpack
 
-from planhat_async._convert import wire_path
 from planhat_async.jobs.completion import wait_to_end
 from planhat_async.jobs.export_checkpoint import ExportCheckpoint, read_checkpoint
+from planhat_async.jobs.export_selection import ExportSelection
 from planhat_async.jobs.files.formats import PARQUET_IS_MISSING, SUFFIXES, Format
 from planhat_async.jobs.files.private_files import refuse_foreign
 from planhat_async.jobs.files.whole_file import part_of
-from planhat_async.jobs.files.writers import CsvWriter, ExportWriter, JsonlWriter
+from planhat_async.jobs.files.writers import CsvLayout, CsvWriter, ExportWriter, JsonlWriter
+from planhat_async.jobs.selection_record import refuse_another_selection
 from planhat_async.records import Model, Record
 from planhat_async.repositories import Lists
 
@@ -36,18 +38,20 @@ async def export_records(
     repository: Lists[Any],
     writer: ExportWriter,
     *,
+    selection: ExportSelection | None = None,
     checkpoint: ExportCheckpoint | None = None,
     on_progress: Callable[[int], object] = lambda n_rows: None,  # noqa: ARG005 - the default does nothing
     **options: Unpack[ExportOptions],
 ) -> int:
-    """Write all records of a model, in the order of their `_id`s; tasks that are archived come last.
+    """Write the records of a model, in the order of their `_id`s; tasks that are archived come last.
 
     Slow writes (a row group of Parquet) run in a thread, so that the event loop stays responsive and pages keep
     arriving. The writer is closed only once the export is complete; its file stays open: see `whole_file`.
 
     Args:
         repository: The repository of the model.
-        writer: Receives the records.
+        writer: Receives the records; it has the fields of the selection.
+        selection: Which records to write, and which of their fields to fetch; by default all.
         checkpoint: Where an interrupted export is resumed.
         on_progress: Called with the number of records in the export, once per thousand.
         **options: See `ListingOptions`.
@@ -56,12 +60,12 @@ async def export_records(
         The number of records in the export, including those before the checkpoint.
     """
     begun = checkpoint or ExportCheckpoint()
-    everything: dict[str, Any] = {**repository.model.everything}
+    listed = (selection or ExportSelection()).options(repository.model)
     if repository.model.limits is not None:  # else one call answers the whole list
-        everything |= options
+        listed |= options
     n_rows = begun.n_rows
     for listing in begun.listings():
-        rows = repository.iter_json(**everything, **listing)
+        rows = repository.iter_json(**{**listed, **listing})
         async with aclosing(rows):
             async for row in rows:
                 writer.write(row)
@@ -74,23 +78,33 @@ async def export_records(
     return n_rows
 
 
-def writer_class(format: Format) -> Callable[[BinaryIO, type[Record]], ExportWriter]:  # noqa: A002 - its name elsewhere
+def writer_class(
+    format: Format,  # noqa: A002 - its name elsewhere
+    *,
+    fields: Sequence[str] = (),
+    layout: CsvLayout | None = None,
+) -> Callable[[BinaryIO, type[Record]], ExportWriter]:
     """A function that makes a writer of a format, given a file and a model.
+
+    Args:
+        format: The format.
+        fields: The fields of the records, as in `ExportSelection`; all if empty.
+        layout: How CSV is written.
 
     Raises:
         MissingExtraError: Parquet's package is not installed.
     """
     if format == "csv":
-        return CsvWriter
+        return partial(CsvWriter, fields=fields, layout=layout)
     if format == "jsonl":
-        return lambda out, _: JsonlWriter(out)
+        return lambda out, _: JsonlWriter(out, fields=fields)
     try:
         from planhat_async.jobs.files.parquet_writer import ParquetWriter  # noqa: PLC0415 - pyarrow is an extra, and slow to load
     except ModuleNotFoundError as error:
         if error.name != "pyarrow":
             raise
         raise MissingExtraError(PARQUET_IS_MISSING) from None
-    return ParquetWriter
+    return partial(ParquetWriter, fields=fields)
 
 
 def format_of(path: Path | None) -> Format:
@@ -98,23 +112,23 @@ def format_of(path: Path | None) -> Format:
     return SUFFIXES.get("" if path is None else path.suffix.lower(), "jsonl")
 
 
-def checkpoint_of(path: Path, model: Model) -> ExportCheckpoint:
+def checkpoint_of(path: Path, model: Model, selection: ExportSelection | None = None) -> ExportCheckpoint:
     """How far an interrupted JSONL export to `path` has come; reads only.
 
     Raises:
-        ValueError: There is no file to resume, or it is not part of such an export.
+        ValueError: There is no file to resume, it is not part of such an export, or it has another selection.
         OSError: It cannot be read.
     """
-    part = part_of(path)
+    part, selection = part_of(path), selection or ExportSelection()
     if not part.is_file():
         raise ValueError(f"there is no {part} to resume: leave out --resume")
     refuse_foreign(part)
+    refuse_another_selection(path, selection)
     if model.limits is None:
         return ExportCheckpoint()  # one call answers the whole list: it is read again
-    partitions = ((one.option, one.partition_field) for one in model.filters)
-    archives = [(option, wire_path(model.record, field)) for option, field in partitions if field is not None]
+    archive = selection.archive(model)
     with part.open("rb") as lines:
         try:
-            return read_checkpoint(lines, archive=archives[0] if archives else None)
+            return read_checkpoint(lines, archive=archive)
         except ValueError as error:
             raise ValueError(f"{part} is not part of such an export: {error}") from None

@@ -15,6 +15,8 @@ from planhat_async.jobs.export_checkpoint import ExportCheckpoint
 from planhat_async.jobs.exports import checkpoint_of, export_records, writer_class
 from planhat_async.jobs.files.formats import Format
 from planhat_async.jobs.files.whole_file import part_of, whole_file
+from planhat_async.jobs.files.writers import CsvLayout
+from planhat_async.jobs.selection_record import remove_part
 from planhat_async.repositories import Lists
 from planhat_async.session import Session
 
@@ -34,6 +36,8 @@ class ModelExport:
     """Whether an earlier run has written the file."""
     refused: str | None = None
     """Why there is no file: the token may not read the model, or Planhat does not have it."""
+    n_formulas: int = 0
+    """The cells of CSV that a spreadsheet would run as a formula."""
 
 
 @attrs.frozen(kw_only=True)
@@ -48,6 +52,8 @@ class TenantExport:
     folder: Path
     """It must exist."""
     format: Format = "jsonl"
+    layout: CsvLayout = attrs.field(factory=CsvLayout)
+    """How CSV is written."""
     resumes: bool = False
     """Whether models that an earlier run has completed are left alone, and others resumed (JSONL) or begun again."""
     concurrency: int = 4
@@ -78,7 +84,7 @@ class TenantExport:
         manifest, repositories = self._manifest(), list(repositories)
         for repository in repositories if not self.resumes else ():
             # Left by an earlier export: if this one is interrupted, it must not be resumed from there.
-            part_of(self.file_of(repository)).unlink(missing_ok=True)
+            remove_part(self.file_of(repository))
         for repository in repositories:
             path, name = self.file_of(repository), repository.model.name
             has_part = part_of(path).is_file()
@@ -86,6 +92,8 @@ class TenantExport:
                 yield ModelExport(name=name, file=path, was_complete=True)
                 continue
             resumes = self.resumes and has_part and self.format == "jsonl"
+            if not resumes:
+                remove_part(path)
             checkpoint = checkpoint_of(path, repository.model) if resumes else ExportCheckpoint()
             on_progress(name, checkpoint.n_rows)
             ended = await self._export(repository, checkpoint, partial(on_progress, name))
@@ -98,9 +106,11 @@ class TenantExport:
         """The record of the models that this export has completed: that of an earlier run if it is resumed.
 
         Raises:
-            ValueError: There is none to resume, or it is of another server or format.
+            ValueError: There is none to resume, or it is of another server, format or layout.
         """
         mine: dict[str, Any] = {"base_url": self.session.base_url, "format": self.format, "complete": []}
+        if self.format == "csv":
+            mine |= attrs.asdict(self.layout)
         if not self.resumes:
             self._save(mine)
             return mine
@@ -113,8 +123,8 @@ class TenantExport:
             held = None
         if not isinstance(held, dict) or not isinstance(held.get("complete"), list):
             raise ValueError(f"{path} is not of an export")  # noqa: TRY004 - the file is wrong
-        for name in ("base_url", "format"):
-            if held.get(name) != mine[name]:
+        for name in mine:
+            if name != "complete" and held.get(name) != mine[name]:
                 raise ValueError(f"{self.folder} holds an export whose {name} is {held.get(name)}, not {mine[name]}")
         return held
 
@@ -126,7 +136,7 @@ class TenantExport:
         self, repository: type[Lists[Any]], checkpoint: ExportCheckpoint, on_progress: Callable[[int], object]
     ) -> ModelExport:
         path, name = self.file_of(repository), repository.model.name
-        make_writer, n_bytes = writer_class(self.format), 0
+        make_writer, n_bytes = writer_class(self.format, layout=self.layout), 0
         try:
             with whole_file(path, keep_bytes=checkpoint.n_bytes) as out:
                 writer = make_writer(out, repository.model.record)
@@ -149,7 +159,7 @@ class TenantExport:
             else:
                 part_of(path).unlink(missing_ok=True)
             return ModelExport(name=name, file=path, refused=printable(str(error)) + kept)
-        return ModelExport(name=name, file=path, n_records=n_records)
+        return ModelExport(name=name, file=path, n_records=n_records, n_formulas=writer.n_formulas)
 
 
 def is_of_another_server(error: StatusError) -> bool:

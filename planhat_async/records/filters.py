@@ -25,6 +25,9 @@ RowFilter = Callable[[Any], bool]
 """Whether a row is wanted, given an object with the branch's `required_fields` as attributes."""
 
 _EPOCH = date(1970, 1, 1)
+ANY = "any"
+"""The text for `None`: select everything."""
+_FLAGS = {"true": True, "false": False, ANY: None}
 MAX_IDS_LENGTH = 2000
 """Characters of ids in one URL; if two filters have many ids, each gets at least half of them."""
 
@@ -66,6 +69,19 @@ class Filter(ABC):
             ValueError: A value that Planhat would misread or ignore.
         """
 
+    def value_of(self, texts: Sequence[str]) -> Any:
+        """The option's value that texts of a command line stand for; `branches` checks it.
+
+        Raises:
+            ValueError: Several texts for an option with one value, or a text that is no value of the option.
+        """
+        if len(texts) != 1:
+            raise ValueError(f"{self.option} takes one value, not {' and '.join(map(repr, texts))}")
+        return self._value_of_text(texts[0])
+
+    def _value_of_text(self, text: str) -> Any:
+        return text
+
     def page_params(self, value: Any) -> Params | None:
         """The parameters for a single page; `None` if the value selects nothing.
 
@@ -105,6 +121,10 @@ class TextsFilter(TextFilter):
                 raise ValueError(f"{self.option}: a text in a list must not hold a comma: {one!r}")
         return [Branch(params=((self.wire, ",".join(texts)),))] if texts else []
 
+    def value_of(self, texts: Sequence[str]) -> list[str]:
+        """All texts; each may hold several, separated by commas."""
+        return _separated(texts)
+
 
 @attrs.frozen(kw_only=True)
 class NumberFilter(Filter):
@@ -120,6 +140,11 @@ class NumberFilter(Filter):
         whole(0, or_none=True)(self.option, value)
         sent = self.without if value is None else value
         return [Branch(params=() if sent is None else ((self.wire, str(sent)),))]
+
+    def _value_of_text(self, text: str) -> int:
+        if not (text.isascii() and text.isdigit()):
+            raise ValueError(f"{self.option} must be a whole number of at least 0, not {text!r}")
+        return int(text)
 
 
 @attrs.frozen(kw_only=True)
@@ -164,6 +189,9 @@ class TypeFilter(Filter):
             ]
         return [Branch(row_filter=lambda row: bool(row.type == value), required_fields=("type",))]
 
+    def _value_of_text(self, text: str) -> str | None:
+        return None if text == ANY else text
+
 
 @attrs.frozen(kw_only=True)
 class ArchivedFilter(Filter):
@@ -188,6 +216,9 @@ class ArchivedFilter(Filter):
         """Open records if the value is `None`."""
         return super().page_params(False if value is None else value)
 
+    def _value_of_text(self, text: str) -> bool | None:
+        return _flag_of(self.option, text)
+
 
 @attrs.frozen(kw_only=True)
 class HiddenFilter(Filter):
@@ -211,6 +242,9 @@ class HiddenFilter(Filter):
             return [Branch(params=((self.wire, "true"),))]
         return [Branch(params=((self.wire, "true"),), row_filter=self._is_archived, required_fields=(self.field,))]
 
+    def _value_of_text(self, text: str) -> bool | None:
+        return _flag_of(self.option, text)
+
     def _is_archived(self, row: Any) -> bool:
         return getattr(row, self.field) is True
 
@@ -231,6 +265,10 @@ class IdFilter(Filter):
     """Whether Planhat documents several ids in one call; otherwise each id is a list of its own."""
     prefixes: tuple[str, ...] = PREFIXES
     """Prefixes of keys that it accepts besides an `_id`."""
+
+    def value_of(self, texts: Sequence[str]) -> list[str]:
+        """All keys; each text may hold several, separated by commas."""
+        return _separated(texts)
 
     def ids(self, value: Any) -> list[str]:
         """The ids without duplicates.
@@ -292,6 +330,16 @@ class IdFilter(Filter):
         held = getattr(row, self.field)
         ids = (one.get("id") if isinstance(one, Mapping) else one for one in held) if isinstance(held, list) else ()
         return all(not isinstance(one, str) or group_of.get(one, number) >= number for one in ids)
+
+
+def _separated(texts: Iterable[str]) -> list[str]:
+    return [one.strip() for text in texts for one in text.split(",")]
+
+
+def _flag_of(option: str, text: str) -> bool | None:
+    if text.lower() not in _FLAGS:
+        raise ValueError(f"{option} must be true, false or {ANY}, not {text!r}")
+    return _FLAGS[text.lower()]
 
 
 def length_of(ids: Iterable[str]) -> int:

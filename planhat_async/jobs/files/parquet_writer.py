@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO
@@ -13,7 +13,8 @@ import pyarrow as pa
 from pyarrow import parquet as pq
 
 from planhat_async._convert import Field, encode_plain, fields_of
-from planhat_async.jobs.files.writers import ExportWriter, object_in
+from planhat_async.jobs.files.chosen_fields import chosen_values, object_in
+from planhat_async.jobs.files.writers import ExportWriter
 from planhat_async.records import Record
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -41,15 +42,26 @@ class ParquetWriter(ExportWriter):
     Args:
         out: A binary file; it need not be seekable.
         record: The model.
+        fields: The columns instead of all fields: fields by Planhat's names or as `custom.NAME`. `extra` then holds
+            only their values that no column can hold. A custom field has the type of its values in the first row
+            group: numbers, booleans, lists of texts, JSON, or else texts.
         max_rows: Records in a row group.
         max_bytes: Bytes of JSON after which a row group also ends.
     """
 
     def __init__(
-        self, out: BinaryIO, record: type[Record], *, max_rows: int = 10_000, max_bytes: int = 8 << 20
+        self,
+        out: BinaryIO,
+        record: type[Record],
+        *,
+        fields: Sequence[str] = (),
+        max_rows: int = 10_000,
+        max_bytes: int = 8 << 20,
     ) -> None:
-        self._columns = [_column(field) for field in fields_of(record).values()]
-        self._schema = pa.schema([*((column.name, column.type) for column in self._columns), ("extra", pa.string())])
+        self._known = {field.wire: _column(field) for field in fields_of(record).values()}
+        self._fields = fields
+        self._columns: list[Column] = []
+        self._schema = pa.schema([])
         self._sink = _Sink(out)
         self._file: pq.ParquetWriter | None = None
         self._max_rows, self._max_bytes = max_rows, max_bytes
@@ -73,7 +85,9 @@ class ParquetWriter(ExportWriter):
             DecodeError: A row is not a record.
         """
         if self._rows:
-            table = self._table(self._rows)
+            held = [self._held_in(row) for row in self._rows]
+            self._begin(held)
+            table = self._table(held)
             with self._opened() as file:
                 file.write_table(table)
             self._rows, self._n_bytes = [], 0
@@ -81,8 +95,21 @@ class ParquetWriter(ExportWriter):
     def close(self) -> None:
         """Write the remaining rows and the footer, without which the file cannot be read."""
         self.flush()
+        self._begin([])
         with self._opened() as file:
             file.close()
+
+    def _held_in(self, row: bytes) -> dict[str, Any]:
+        held = object_in(row)
+        return chosen_values(held, self._fields) if self._fields else held
+
+    def _begin(self, rows: list[dict[str, Any]]) -> None:
+        """Choose the columns, given the records of the first row group; later calls do nothing."""
+        if self._columns:
+            return
+        for name in self._fields or self._known:
+            self._columns.append(self._known.get(name) or _custom_column(name, [row.get(name) for row in rows]))
+        self._schema = pa.schema([*((column.name, column.type) for column in self._columns), ("extra", pa.string())])
 
     @contextmanager
     def _opened(self) -> Iterator[pq.ParquetWriter]:
@@ -95,12 +122,11 @@ class ParquetWriter(ExportWriter):
         finally:
             self._sink.is_open = False
 
-    def _table(self, rows: list[bytes]) -> pa.Table:
+    def _table(self, rows: list[dict[str, Any]]) -> pa.Table:
         columns: list[list[Any]] = [[] for _ in self._columns]
         extras: list[str | None] = []
         plan = [(one.name, one.convert, values.append) for one, values in zip(self._columns, columns, strict=True)]
-        for row in rows:
-            held = object_in(row)
+        for held in rows:
             for name, convert, append in plan:
                 value = held.pop(name, None)
                 try:
@@ -136,6 +162,18 @@ def _column(field: Field) -> Column:
     if field.type is datetime:
         return Column(field.wire, pa.timestamp("ms", tz="UTC"), lambda value: _milliseconds(field, value))
     return Column(field.wire, *_KINDS.get(field.type, (pa.string(), _json)))
+
+
+def _custom_column(name: str, values: list[Any]) -> Column:
+    """The column of a custom field, whose type Planhat does not say, given its first values."""
+    types = {type(value) for value in values if value is not None}
+    if types and types <= {int, float}:
+        return Column(name, *_KINDS[float])
+    if types == {bool}:
+        return Column(name, *_KINDS[bool])
+    if types == {list} and all(type(item) is str for value in values for item in value or ()):
+        return Column(name, *_KINDS[list[str]])
+    return Column(name, *((pa.string(), _json) if types & {dict, list} else _KINDS[str]))
 
 
 def _milliseconds(field: Field, value: Any) -> int:

@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from abc import ABC, abstractmethod
-from typing import Any, BinaryIO
+from collections.abc import Sequence
+from typing import Any, BinaryIO, Literal
 
-from planhat_async._convert import decode_json, encode_plain, excerpt, fields_of, printable
-from planhat_async.errors import DecodeError
+import attrs
+
+from planhat_async._convert import decode_json, encode_plain, fields_of
+from planhat_async.jobs.files.chosen_fields import chosen_json, chosen_values, object_in
+from planhat_async.jobs.files.formula_cells import escaped, is_formula
 from planhat_async.records import Record
+
+CsvEncoding = Literal["utf-8", "utf-8-sig", "utf-16"]
+"""`utf-8-sig` and `utf-16` begin with a byte order mark, by which spreadsheets recognise them."""
+Formulas = Literal["keep", "escape"]
+
+
+@attrs.frozen(kw_only=True)
+class CsvLayout:
+    """How a CSV file is written."""
+
+    encoding: CsvEncoding = "utf-8"
+    delimiter: str = ","
+    formulas: Formulas = "keep"
+    """Whether a text that a spreadsheet would run is written as it is, or with an apostrophe before it."""
 
 
 class ExportWriter(ABC):
     """Writes records one at a time, given as the bytes that Planhat sent."""
+
+    n_formulas: int = 0
+    """The number of texts that a spreadsheet would run as a formula; only CSV has cells that it would."""
 
     @property
     def is_full(self) -> bool:
@@ -32,13 +54,21 @@ class ExportWriter(ABC):
 
 
 class JsonlWriter(ExportWriter):
-    """One JSON object per line, exactly as Planhat sent it."""
+    """One JSON object per line, exactly as Planhat sent it.
 
-    def __init__(self, out: BinaryIO) -> None:
+    Args:
+        out: A binary file.
+        fields: Fields by Planhat's names or as `custom.NAME`: an object holds these only, in this order; all if empty.
+    """
+
+    def __init__(self, out: BinaryIO, *, fields: Sequence[str] = ()) -> None:
         self._out = out
+        self._fields = fields
 
     def write(self, row: bytes) -> None:
         """Write one record."""
+        if self._fields:
+            row = chosen_json(row, self._fields)
         # Planhat's JSON may be laid out over lines; line breaks within texts are escaped in any JSON.
         self._out.write((row if b"\n" not in row else encode_plain(decode_json(row))) + b"\n")
 
@@ -48,38 +78,48 @@ class CsvWriter(ExportWriter):
 
     Fields that the model lacks go to the last column, `extra`, as a JSON object. A field that Planhat did not
     send and an empty one look the same.
+
+    Args:
+        out: A binary file.
+        record: The model.
+        fields: The columns instead of these: fields by Planhat's names or as `custom.NAME`.
+        layout: How the file is written.
     """
 
-    def __init__(self, out: BinaryIO, record: type[Record]) -> None:
+    def __init__(
+        self, out: BinaryIO, record: type[Record], *, fields: Sequence[str] = (), layout: CsvLayout | None = None
+    ) -> None:
         self._out = out
-        self._columns = [field.wire for field in fields_of(record).values()]
-        self._write([*self._columns, "extra"])
+        self._layout = layout or CsvLayout()
+        self._fields = fields
+        self._columns = fields or [field.wire for field in fields_of(record).values()]
+        self._encode = codecs.getincrementalencoder(self._layout.encoding)().encode
+        self._line = io.StringIO()
+        self._writer = csv.writer(self._line, delimiter=self._layout.delimiter)
+        self._write([*self._columns, *(() if fields else ("extra",))])
 
     def write(self, row: bytes) -> None:
         """Write one record."""
         held = object_in(row)
-        cells = [_cell(held.pop(column, None)) for column in self._columns]
-        self._write([*cells, _cell(held or None)])
+        if self._fields:
+            held = chosen_values(held, self._fields)
+            self._write([self._cell(held.get(column)) for column in self._columns])
+            return
+        cells = [self._cell(held.pop(column, None)) for column in self._columns]
+        self._write([*cells, self._cell(held or None)])
 
     def _write(self, cells: list[str]) -> None:
-        line = io.StringIO()
-        csv.writer(line).writerow(cells)
-        self._out.write(line.getvalue().encode())
+        self._line.seek(0)
+        self._line.truncate()
+        self._writer.writerow(cells)
+        self._out.write(self._encode(self._line.getvalue()))
 
-
-def object_in(row: bytes) -> dict[str, Any]:
-    """A record's fields, by Planhat's names.
-
-    Raises:
-        DecodeError: It is not an object.
-    """
-    held = decode_json(row)
-    if not isinstance(held, dict):
-        raise DecodeError(f"the list holds something that is not a record: {printable(excerpt(row, 20))}")
-    return held
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else encode_plain(value).decode()
+    def _cell(self, value: Any) -> str:
+        if value is None:
+            return ""
+        if not isinstance(value, str):
+            return encode_plain(value).decode()  # a number may begin with a minus, and stays a number
+        if not is_formula(value):
+            return value
+        self.n_formulas += 1
+        return escaped(value) if self._layout.formulas == "escape" else value

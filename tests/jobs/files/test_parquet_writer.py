@@ -172,7 +172,7 @@ def test_any_records_survive_a_round_trip(records: list[dict[str, Any]]) -> None
 
 
 @pytest.mark.parametrize(("limits", "sizes"), [({"max_rows": 2}, [2, 2, 1]), ({"max_bytes": 25}, [3, 2])])
-def test_row_groups_end_at_rows_and_at_bytes(limits: dict[str, int], sizes: list[int]) -> None:
+def test_row_groups_end_at_rows_and_at_bytes(limits: dict[str, Any], sizes: list[int]) -> None:
     """A row group ends at the limit that is reached first."""
     out = io.BytesIO()
     writer = ParquetWriter(out, Task, **limits)
@@ -228,3 +228,58 @@ def test_a_row_that_is_not_an_object_is_an_error_of_the_answer() -> None:
     """A list of numbers is an unreadable answer, not an error of the caller."""
     with pytest.raises(DecodeError, match="the list holds something that is not a record: 5"):
         written(b"5")
+
+
+# Chosen fields.
+
+
+def chosen(fields: list[str], *rows: dict[str, Any], max_rows: int = 100) -> pa.Table:
+    """Return the Parquet file of these fields."""
+    out = io.BytesIO()
+    writer = ParquetWriter(out, Task, fields=fields, max_rows=max_rows)
+    for row in rows:
+        writer.write(json.dumps(row).encode())
+        if writer.is_full:
+            writer.flush()
+    writer.close()
+    return pq.read_table(io.BytesIO(out.getvalue()))
+
+
+def test_chosen_fields_are_the_columns() -> None:
+    """They have their order and their types; other fields are left out, also of `extra`."""
+    table = chosen(["action", "_id", "isArchived"], {"_id": "1", "action": "Call", "isArchived": True, "new": 1})
+    assert table.to_pylist() == [{"action": "Call", "_id": "1", "isArchived": True, "extra": None}]
+
+
+@pytest.mark.parametrize(
+    ("values", "type_"),
+    [
+        ([1, None, 2.5], pa.float64()),
+        ([True, False], pa.bool_()),
+        (["a", None], pa.string()),
+        ([["a"], []], pa.list_(pa.field("element", pa.string()))),
+        ([], pa.string()),
+        ([None], pa.string()),
+    ],
+)
+def test_a_custom_field_has_the_type_of_its_values(values: list[Any], type_: pa.DataType) -> None:
+    """They are read back as they are."""
+    table = chosen(["custom.x"], *({"custom": {"x": value}} for value in values))
+    assert (table.schema.field("custom.x").type, table.column("custom.x").to_pylist()) == (type_, values)
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, [1], [{"a": "b"}]])
+def test_nested_values_of_a_custom_field_are_json(value: Any) -> None:
+    """As those of other fields."""
+    (cell,) = chosen(["custom.x"], {"custom": {"x": value}}).column("custom.x").to_pylist()
+    assert json.loads(cell) == value
+
+
+def test_a_value_of_another_type_than_the_first_ones_is_not_lost() -> None:
+    """It is in `extra`, by the name of its column."""
+    rows: list[dict[str, Any]] = [{"custom": {"x": value}} for value in (1, 2, "many")]
+    assert chosen(["custom.x"], *rows, max_rows=2).to_pylist() == [
+        {"custom.x": 1.0, "extra": None},
+        {"custom.x": 2.0, "extra": None},
+        {"custom.x": None, "extra": '{"custom.x":"many"}'},
+    ]

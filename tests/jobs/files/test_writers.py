@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +15,7 @@ from hypothesis import strategies as st
 
 from planhat_async._convert import fields_of
 from planhat_async.errors import DecodeError
-from planhat_async.jobs.files.writers import CsvWriter, JsonlWriter
+from planhat_async.jobs.files.writers import CsvLayout, CsvWriter, JsonlWriter
 from planhat_async.models import ALL, Ticket
 from planhat_async.records import Record
 
@@ -119,3 +122,76 @@ def test_a_deeply_nested_record_is_exported(depth: int) -> None:
     (row,) = cells(b'{"_id":"1","custom":{"x":%s},"more":%s}' % (deep, deep))
     assert (row["custom"].count("["), row["extra"].count("[")) == (depth, depth)
     assert jsonl(b'{"_id":"1",\n"custom":{"x":%s}}' % deep).count(b"[") == depth
+
+
+# Chosen fields, and the layout of CSV.
+
+
+def csv_bytes(*rows: dict[str, Any], fields: Sequence[str] = (), **layout: Any) -> tuple[bytes, int]:
+    """Return the CSV file of these tickets, and the number of formulas in it."""
+    out = io.BytesIO()
+    writer = CsvWriter(out, Ticket, fields=fields, layout=CsvLayout(**layout))
+    for row in rows:
+        writer.write(json.dumps(row).encode())
+    return out.getvalue(), writer.n_formulas
+
+
+def test_chosen_fields_are_the_columns() -> None:
+    """They have their order; a custom field is a column of its own, without `extra`."""
+    row = {"title": "Hi", "_id": "1", "status": "open", "custom": {"ARR": 5, "Tags": ["a"], "b": 1}, "new": 1}
+    assert csv_bytes(row, {"_id": "2"}, fields=["title", "_id", "custom.ARR", "custom.Tags"]) == (
+        b'title,_id,custom.ARR,custom.Tags\r\nHi,1,5,"[""a""]"\r\n,2,,\r\n',
+        0,
+    )
+
+
+def test_chosen_fields_are_the_keys_of_jsonl() -> None:
+    """Custom fields stay in their object."""
+    out = io.BytesIO()
+    JsonlWriter(out, fields=["title", "_id", "custom.ARR"]).write(
+        b'{"_id":"1","title":"Hi","custom":{"ARR":5,"b":1},"new":1}'
+    )
+    assert out.getvalue() == b'{"title":"Hi","_id":"1","custom":{"ARR":5}}\n'
+
+
+@pytest.mark.parametrize(
+    ("encoding", "mark"), [("utf-8", b""), ("utf-8-sig", codecs.BOM_UTF8), ("utf-16", "\ufeff".encode("utf-16")[:2])]
+)
+def test_a_csv_has_its_encoding(encoding: str, mark: bytes) -> None:
+    """There is one byte order mark at its beginning, except in plain UTF-8."""
+    content, _ = csv_bytes({"title": "Grüße 🎉"}, {"title": "é"}, fields=["title"], encoding=encoding)
+    assert content.startswith(mark)
+    assert content.decode(encoding) == "title\r\nGrüße 🎉\r\né\r\n"
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_a_csv_has_its_delimiter(delimiter: str) -> None:
+    """Cells that hold it are quoted."""
+    content, _ = csv_bytes({"_id": "1", "title": f"a{delimiter}b,c"}, fields=["_id", "title"], delimiter=delimiter)
+    assert content.decode() == f'_id{delimiter}title\r\n1{delimiter}"a{delimiter}b,c"\r\n'
+
+
+FORMULAS = {"_id": "=1", "title": '=HYPERLINK("x")', "email": "@a", "timeSpent": -5, "custom": {"a": "=1"}}
+
+
+def test_formulas_are_kept_and_counted() -> None:
+    """Numbers and JSON are none."""
+    fields = ["_id", "title", "email", "timeSpent", "custom"]
+    assert csv_bytes(FORMULAS, fields=fields) == (
+        b'_id,title,email,timeSpent,custom\r\n=1,"=HYPERLINK(""x"")",@a,-5,"{""a"":""=1""}"\r\n',
+        3,
+    )
+
+
+def test_formulas_are_escaped_on_request() -> None:
+    """An apostrophe stands before them; they are counted all the same."""
+    fields = ["title", "timeSpent", "custom.a"]
+    assert csv_bytes(FORMULAS, fields=fields, formulas="escape") == (
+        b'title,timeSpent,custom.a\r\n"\'=HYPERLINK(""x"")",-5,\'=1\r\n',
+        2,
+    )
+
+
+def test_formulas_of_undocumented_fields_are_in_json() -> None:
+    """The cell `extra` begins with a brace."""
+    assert csv_bytes({"new": "=1"})[1] == 0
