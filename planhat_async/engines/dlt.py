@@ -31,10 +31,10 @@ try:
     from dlt.common.destination.exceptions import DestinationTerminalException
 
     from planhat_async.engines.arrow_rows import REMOVED, ArrowRows
-except ModuleNotFoundError as missing:
-    if missing.name not in {"dlt", "pyarrow"}:
+except ModuleNotFoundError as _missing:
+    if _missing.name not in {"dlt", "pyarrow"}:
         raise
-    raise ModuleNotFoundError("dlt needs more packages: pip install 'planhat-async[dlt]'", name=missing.name) from None
+    raise ModuleNotFoundError("dlt needs more packages: pip install 'planhat-async[dlt]'", name=_missing.name) from None
 
 __all__ = ["planhat", "planhat_source"]
 
