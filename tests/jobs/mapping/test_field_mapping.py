@@ -288,7 +288,7 @@ def test_constants_are_read_by_their_types() -> None:
         "custom.ARR": 1200.5,
         "activity_tags": ["a", "b"],
         "start_time": "2024-05-31T07:30:00.000Z",
-        "custom.since": "2024-05-31",
+        "custom.since": date(2024, 5, 31),
         "custom.at": datetime(2024, 5, 31, 9, 30, tzinfo=ZoneInfo("Europe/Berlin")),
     }
 
