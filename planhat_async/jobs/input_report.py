@@ -1,16 +1,18 @@
 """What a user wants to know about a file before its rows are sent: decisions only.
 
-A report is fed the cells of each row beside the row made of them. It holds counts, a few examples, and 12 bytes for
+A report is fed the cells of each row beside the row made of them. It holds counts, a few examples, and 16 bytes for
 each id.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
-from array import array
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from mmap import mmap
+from operator import itemgetter
 from typing import Any
 
 import attrs
@@ -27,7 +29,8 @@ MAX_IDS = 10_000_000
 HIDDEN = "(hidden)"
 _MAX_SAMPLE, _MAX_FIELDS, _MAX_EXAMPLE = 3, 1000, 60
 _SCIENTIFIC = re.compile(r"\s*[+-]?\d(?:[.,]\d+)?[eE]\+?\d+\s*", re.ASCII)
-_N_SHARDS, _FOLDED = 64, 2**56 - 1
+_BLOCK = _MAX_SORTED = 2**16
+_ALL_BITS, _SPELLING_BITS, _SPELLING = 2**64 - 1, 24, 2**24 - 1
 _ID_SUFFIXES = ("source_id", "external_id")
 
 
@@ -206,10 +209,9 @@ class InputReport:
 class _Ids:
     """Notes ids that another program may have spoiled."""
 
-    _shards: list[tuple[array[int], array[int]]] = attrs.field(
-        factory=lambda: [(array("Q"), array("I")) for _ in range(_N_SHARDS)]
-    )
-    """Hashes of ids, and their rows: 56 bits of the id without case and outer blanks, and 8 bits of its spelling."""
+    # Each is mapped by itself: among Python's objects they would keep what others free from the system, 90 MB of it.
+    _blocks: list[memoryview[int]] = attrs.field(factory=list)
+    """For each id the hash of it without case and outer blanks, and its row with 24 bits of the hash of its spelling."""
     _n_noted: int = 0
     _n_scientific: int = 0
     _scientific: str = ""
@@ -219,18 +221,20 @@ class _Ids:
         if not isinstance(value, str):
             return
         if self._n_noted < MAX_IDS:
+            at = 2 * (self._n_noted % _BLOCK)
+            if not at:
+                self._blocks.append(memoryview(mmap(-1, 16 * _BLOCK)).cast("Q"))
+            block = self._blocks[-1]
+            block[at] = hash(value.strip().casefold()) & _ALL_BITS
+            block[at + 1] = row << _SPELLING_BITS | hash(value) & _SPELLING
             self._n_noted += 1
-            folded = hash(value.strip().casefold()) & _FOLDED
-            hashes, rows = self._shards[folded % _N_SHARDS]
-            hashes.append(folded << 8 | hash(value) & 0xFF)
-            rows.append(row)
         if ("e" in value or "E" in value) and _SCIENTIFIC.fullmatch(value):
             self._scientific = self._scientific or value
             self._n_scientific += 1
 
     def remarks(self, name: str) -> Iterator[str]:
         """A line for each kind of spoiled ids."""
-        similar = [pair for shard in self._shards for pair in _similar(*shard)]
+        similar = [*self._similar()]
         if similar:
             n, (first, other) = len(similar), min(similar)
             ids = "1 id differs from an earlier one" if n == 1 else f"{n:,} ids differ from earlier ones"
@@ -244,17 +248,23 @@ class _Ids:
                 "and may have lost digits: export the column as text"
             )
 
+    def _similar(self) -> Iterator[tuple[int, int]]:
+        """For each other spelling of an id the rows of its first spelling and of the other.
 
-def _similar(hashes: array[int], rows: array[int]) -> Iterator[tuple[int, int]]:
-    """For each other spelling of an id the rows of its first spelling and of the other."""
-    before, first_row = -1, 0
-    spellings: set[int] = set()
-    for at in sorted(range(len(hashes)), key=lambda at: (hashes[at] >> 8, rows[at])):
-        if hashes[at] >> 8 != before:
-            before, first_row, spellings = hashes[at] >> 8, rows[at], {hashes[at]}
-        elif hashes[at] not in spellings:
-            spellings.add(hashes[at])
-            yield first_row, rows[at]
+        Sorted in parts, because the whole would take eight times the memory.
+        """
+        n_parts = self._n_noted // _MAX_SORTED + 1
+        for part in range(n_parts):
+            pairs = (zip(block[::2], block[1::2], strict=True) for block in self._blocks)
+            ids = itertools.islice(itertools.chain.from_iterable(pairs), self._n_noted)
+            found = sorted(one for one in ids if one[0] % n_parts == part)
+            for _, same in itertools.groupby(found, key=itemgetter(0)):
+                first_row, spellings = 0, set[int]()
+                for _, rest in same:
+                    first_row = first_row or rest >> _SPELLING_BITS
+                    if spellings and rest & _SPELLING not in spellings:
+                        yield first_row, rest >> _SPELLING_BITS
+                    spellings.add(rest & _SPELLING)
 
 
 def _custom_values(row: Mapping[str, Any]) -> dict[str, Any]:
