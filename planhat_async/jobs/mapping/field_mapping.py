@@ -16,7 +16,7 @@ from planhat_async._convert import (
 )
 from planhat_async.jobs.mapping.cell_values import checked_text, own_name
 from planhat_async.jobs.mapping.column_spelling import field_spelling, folded, is_named, spelling_in
-from planhat_async.jobs.mapping.field_readers import FieldReader, FieldReaders
+from planhat_async.jobs.mapping.field_readers import UNREAD, FieldReader, FieldReaders
 from planhat_async.jobs.mapping.lookups import Lookup, value_to_look_up
 from planhat_async.jobs.mapping.missing_values import is_missing, without_nulls
 from planhat_async.jobs.mapping.nested_values import MISSING, column_of, value_at
@@ -250,17 +250,22 @@ class FieldMapping:
     def apply_to_text(self, cells: Mapping[str, str]) -> dict[str, Any] | None:
         """The row in these cells, without the empty ones; `None` if all that the mapping uses are blank.
 
+        A blank cell of a field that is not for text is left out, too.
+
         Raises:
             ValueError: A cell does not hold a value of its field.
         """
         row = dict(self.constants)
         is_blank = True
         for name, column, where, (unchanged, read) in self._cells_in(cells):
-            if cells[column]:
-                is_blank = is_blank and not cells[column].strip()
-                text = checked_text(cells[column], where)
-                row[name] = text if str in unchanged else read(text)
-            elif self.empties_nulls:
+            text = cells[column]
+            if text and str in unchanged:
+                is_blank = is_blank and not text.strip()
+                row[name] = checked_text(text, where)
+            elif text.strip():
+                is_blank = False
+                row[name] = read(checked_text(text, where))
+            elif self.empties_nulls and not text:
                 row[name] = None
         return None if is_blank else _nested(self._marked(self._with_defaults(row)))
 
@@ -285,8 +290,9 @@ class FieldMapping:
 
     def _with_defaults(self, row: dict[str, Any]) -> dict[str, Any]:
         """The row without values of which nothing is left, and with the defaults of those that are missing."""
-        if self.readers.transforms:
+        if MISSING in row.values():
             row = {name: value for name, value in row.items() if value is not MISSING}
+        if self.readers.transforms:
             row |= {name: value for name, value in self.defaults.items() if row.get(name) is None}
         return row
 
@@ -321,9 +327,10 @@ class FieldMapping:
             row = {name: value for name, value in row.items() if not self._is_constant(name)}
         made = self._made
         for name, value in row.items():
-            unchanged, read = made.get(name) or self._reader(name)
-            if value is not None and type(value) not in unchanged:
-                row[name] = read(value)
+            reader = made.get(name) or self._reader(name)
+            if value is not None and type(value) not in reader.unchanged:
+                is_blank = type(value) is str and not value.strip() and reader is not UNREAD
+                row[name] = MISSING if is_blank else reader.read(value)
         return _nested({**self._marked(self._with_defaults(row)), **self.constants})
 
     def _is_constant(self, name: str) -> bool:

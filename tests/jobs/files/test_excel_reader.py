@@ -483,3 +483,17 @@ def test_the_copy_of_a_workbook_is_not_closed(tmp_path: Path) -> None:
     out = io.BytesIO()
     found.copy([(0, "wrong")], out)
     assert out.getvalue().decode("utf-8-sig") == "not stored because,title\r\nwrong,a\r\n"
+
+
+@pytest.mark.parametrize(("first", "is_left_out"), [([0, None, 12], True), ([0, 1.5], False), ([0, "x"], False)])
+def test_a_first_column_without_a_name_may_be_the_index_of_a_data_frame(
+    tmp_path: Path, first: list[Any], is_left_out: bool
+) -> None:
+    """It is left out and remarked, if it holds whole numbers only."""
+    path = workbook(tmp_path / "t.xlsx", [[None, "title"], *([number, "a"] for number in first)])
+    if is_left_out:
+        found = source(path)
+        assert list(found) == [{"title": "a"}] * len(first)
+        assert found.remarks == ["1 column left out, the index of a data frame: column A"]
+    else:
+        assert refused(path).startswith("t.xlsx: column 'column A': Ticket has no field 'column A'")

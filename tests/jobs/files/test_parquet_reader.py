@@ -342,6 +342,16 @@ def test_the_index_of_a_data_frame_is_left_out(tmp_path: Path) -> None:
     assert (list(mapped), mapped.remarks) == ([{"source_id": "1", "custom": {"n": 7}}], [])
 
 
+def test_an_index_that_was_written_without_a_name_and_read_again_is_left_out(tmp_path: Path) -> None:
+    """A row with another value in its column is invalid: it may be something else."""
+    path = tmp_path / "t.parquet"
+    parquet.write_table(pa.table({"Unnamed: 0": ["7", " ", None, "Ada"], "sourceId": ["1", "2", "3", "4"]}), path)
+    found = source(path)
+    message = "row 4: column 'Unnamed: 0' holds 'Ada': rename it, or choose columns with --map FIELD=COLUMN"
+    assert list(found) == [*({"sourceId": number} for number in "123"), Unreadable(message)]
+    assert found.remarks == ["1 column left out, the index of a data frame: Unnamed: 0"]
+
+
 def test_a_nameless_column_is_left_out_if_it_is_empty(tmp_path: Path) -> None:
     """One with values is refused unless a mapping names others."""
     for value, rows in ((None, [{"sourceId": "1"}]), ("x", None)):
