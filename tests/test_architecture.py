@@ -73,6 +73,7 @@ PURE = {
     "jobs/mapping/value_types",
     "jobs/entries",
     "jobs/report",
+    "jobs/input_report",
     "jobs/charts",
     "jobs/job_summary",
     "jobs/job_progress",
@@ -123,7 +124,7 @@ ONLY_IN = {
     },
     "aiolimiter": {"_http/pacer"},
     "typer": {"cli"},
-    "rich": {"cli/console", "cli/pace_command", "cli/export_display", "cli/model_commands"},
+    "rich": {"cli/console", "cli/input_display", "cli/pace_command", "cli/export_display", "cli/model_commands"},
     "pyarrow": {
         "engines/arrow_rows",
         "jobs/files/parquet_writer",

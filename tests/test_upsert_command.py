@@ -302,7 +302,7 @@ def test_rejects_of_a_rerun_that_ends_early_include_those_of_earlier_runs(
     assert ended.code == 3
     assert ended.err[-2:] == [
         "2 rows to be corrected are in b.csv",
-        "rows that no run has reached are not in it: move it away, and run the same command again",
+        "rows that no run has reached are not in it: run the same command again",
     ]
     assert Path("a.csv").read_text() == Path("b.csv").read_text()
 
