@@ -53,6 +53,8 @@ class Membership:
     """When the window was last heard."""
     _epoch: int = 0
     _number: int = 0
+    _last_place: int = 0
+    """The last place that the window had given to any member when it was last heard."""
     _own: deque[OwnPlace] = attrs.field(factory=deque)
     """All places of the last minute, in the order they were granted."""
     _granted: tuple[deque[OwnPlace], deque[OwnPlace]] = attrs.field(factory=lambda: (deque(), deque()))
@@ -149,6 +151,7 @@ class Membership:
         return Message(
             epoch=self._epoch,
             member=self._number,
+            last_place=self._last_place if self._epoch else None,
             pid=self.pid,
             host=self.host,
             limits=self.limits,
@@ -173,7 +176,7 @@ class Membership:
         if reply.is_unknown:
             self._forget_window()
             return
-        self._epoch, self._number = reply.epoch, reply.member
+        self._epoch, self._number, self._last_place = reply.epoch, reply.member, reply.last_place
         del self._ended[: len(told.ended)]
         self._quota = None
         for place in self._restating:
