@@ -183,7 +183,8 @@ class Membership:
             place.is_known = True
         self.n_members, self._n_free, self.n_others = reply.n_members, reply.n_free, reply.n_others
         self._told_at = now
-        self._waits_until = [now + reply.single_wait, now + reply.bulk_wait]
+        # Not from now: what is asked then needs as long as this message did to reach the window, and comes in time.
+        self._waits_until = [asked + reply.single_wait, asked + reply.bulk_wait]
         for is_bulk, numbers in ((False, reply.singles), (True, reply.bulk)):
             for number in numbers:
                 place = OwnPlace(asked + LAG + _TRANSIT, is_bulk, number, started=asked)

@@ -12,7 +12,9 @@ Needs the extra `redis`.
 from __future__ import annotations
 
 import asyncio
+import math
 import random
+from collections import deque
 from collections.abc import Awaitable
 from contextlib import suppress
 from hashlib import sha1
@@ -39,8 +41,9 @@ _EPOCHS = 2**53
 _CONNECT_SECONDS = 2.0
 _ANSWER_SECONDS = 1.0
 """After that the places in an answer could not be used any more (`LAG`)."""
-_PLACES = 25
-"""Places of each class that are asked for at once."""
+_PLACES_A_SECOND = 250
+"""Places of each class that are asked for at once, times the seconds of an exchange: a burst needs 150 a second."""
+_MAX_PLACES = 25
 
 
 class RedisWindow:
@@ -60,7 +63,6 @@ class RedisWindow:
     """
 
     is_instant = False
-    max_places = _PLACES
 
     def __init__(self, url: str, base_url: str, token: str | Token, *, on_outage: str | None = None) -> None:
         self._url = parsed_redis_url(url)
@@ -69,6 +71,8 @@ class RedisWindow:
         self._client: Redis | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._has_answered = False
+        self._took: deque[float] = deque(maxlen=8)
+        """Seconds of the last exchanges; the shortest has neither waited nor connected."""
         self._away: SharedWindowError | None = None
         """Why Redis is away."""
         self._revival: asyncio.Task[None] | None = None
@@ -76,13 +80,20 @@ class RedisWindow:
     def __repr__(self) -> str:
         return f"<RedisWindow {self._url.shown}>"
 
+    @property
+    def max_places(self) -> int:
+        """See `SharedWindow.max_places`; with one place at a time, members take turns most evenly."""
+        return max(1, min(_MAX_PLACES, math.ceil(min(self._took, default=0.0) * _PLACES_A_SECOND)))
+
     async def exchange(self, message: Message) -> Reply:
         """See `SharedWindow.exchange`."""
         client = self._opened()
         if self._away is not None:
             self._look_after(client)
             raise type(self._away)(str(self._away))
+        began = asyncio.get_running_loop().time()
         reply = await self._answered(self._call(client, message))
+        self._took.append(asyncio.get_running_loop().time() - began)
         self._has_answered = True
         return decoded(reply)
 
