@@ -72,6 +72,7 @@ async def work(job: Job) -> int:
                     await session.request("GET", "/tasks", params={"limit": 1, "companyId": job.name})
                 except PlanhatError:
                     n_failed += 1
+                    await asyncio.sleep(1.0)  # as a caller might
 
         print("ready", flush=True)
         await asyncio.to_thread(sys.stdin.readline)

@@ -16,6 +16,8 @@ from planhat_async._http.shared_messages import Ended, EndedAs, Message, Quota, 
 from planhat_async._http.shared_pace import LAG, POLL
 
 _TRANSIT = 1.0
+_FRESH = 3 * POLL
+"""Seconds for which it is known how many places are free."""
 AWAY_SECONDS = 1.0
 """Seconds after which a window that could not be reached is tried again."""
 
@@ -68,6 +70,10 @@ class Membership:
     """When the window may have a place, for single and for bulk calls."""
     _away_until: float = -inf
     _is_away: bool = False
+    _most_alone: int = 0
+    """Places that it may hold while the window is away, if that is less than its part."""
+    _catches_up_at: float = -inf
+    """When all places are over that others held before the window was away."""
     _is_paused_by_others: bool = False
 
     @property
@@ -82,7 +88,7 @@ class Membership:
         return attrs.evolve(
             self.limits,
             max_in_flight=in_flight,
-            per_minute=max(1, self.limits.per_minute // n),
+            per_minute=max(1, min(self.limits.per_minute // n, self._most_alone)),
             per_second=max(1, self.limits.per_second // n),
         )
 
@@ -95,6 +101,15 @@ class Membership:
     def has_reports(self) -> bool:
         """Whether the window does not know all yet."""
         return bool(self._ended) or self._quota is not None
+
+    @property
+    def retries_at(self) -> float:
+        """When a window that could not be reached is tried again."""
+        return self._away_until
+
+    def has_to_restate(self, now: float) -> bool:
+        """Whether it has places that the window does not count."""
+        return any(not place.is_known and place.arrival + self.limits.window > now for place in self._own)
 
     @property
     def is_urgent(self) -> bool:
@@ -199,6 +214,14 @@ class Membership:
 
     def note_away(self, now: float) -> None:
         """Note that the window could not be reached."""
+        if not self._is_away:
+            # Others may hold more than their parts: until those places are over, what was free is divided, and no more.
+            is_fresh = now <= self._told_at + _FRESH
+            n_held = sum(place.arrival + self.limits.window > now for place in self._own)
+            self._most_alone = n_held + self._n_free // self.n_members
+            self._catches_up_at = now + self.limits.window + _TRANSIT if is_fresh else now
+        if now >= self._catches_up_at:
+            self._most_alone = self.limits.per_minute
         self._is_away, self._away_until = True, now + AWAY_SECONDS
 
     def mirror_pause(self, pause: Pause, reply: Reply, now: float) -> None:
@@ -219,7 +242,7 @@ class Membership:
 
     def n_free(self, now: float, n_own: int) -> int:
         """Places of the minute that are free, of the `n_own` by the own pace; others' places as last heard."""
-        is_fresh = now <= self._told_at + 2 * POLL and not self.is_off
+        is_fresh = now <= self._told_at + _FRESH and not self.is_off
         return min(n_own, self._n_free) if is_fresh else n_own
 
     def bulk_wait(self, now: float) -> float:

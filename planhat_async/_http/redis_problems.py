@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import ssl
 from typing import NamedTuple
 
 from planhat_async._convert import printable
+
+_NUMBERED = re.compile(r"Error (\d+) connecting to ")
+"""What the package says of an error of the system that it has dropped."""
 
 
 class RedisProblem(NamedTuple):
@@ -70,7 +74,8 @@ def _reason(error: BaseException) -> str:
         return "its certificate is not trusted: name its issuer with ?ssl_ca_certs=FILE"
     if isinstance(cause, ssl.SSLError):
         return "it does not speak TLS: say redis:// instead of rediss://"
-    if not isinstance(cause, OSError):
-        return printable(str(error), 200)
-    number = cause.errno if cause.errno and cause.errno > 0 else None
-    return printable(os.strerror(number) if number else cause.strerror or str(cause), 200)
+    if isinstance(cause, OSError):
+        number = cause.errno if cause.errno and cause.errno > 0 else None
+        return printable(os.strerror(number) if number else cause.strerror or str(cause), 200)
+    numbered = _NUMBERED.match(str(error))
+    return os.strerror(int(numbered[1])) if numbered else printable(str(error), 200)

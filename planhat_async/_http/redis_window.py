@@ -4,7 +4,7 @@ Each exchange is one call of a script, which Redis runs as one step, with its ow
 at once, so that a Redis that is far away does not slow a burst down.
 
 A call that was sent may be carried out much later, if Redis is stopped meanwhile. So nothing but one call is ever
-under way, and while Redis is away it is only asked for a sign of life, in a task, so that no call waits for it.
+under way, and while Redis is away it is only asked for a sign of life, in a task that hardly anything waits for.
 
 Needs the extra `redis`.
 """
@@ -41,6 +41,7 @@ _EPOCHS = 2**53
 _CONNECT_SECONDS = 2.0
 _ANSWER_SECONDS = 1.0
 """After that the places in an answer could not be used any more (`LAG`)."""
+_REVIVAL_SECONDS = 0.2
 _PLACES_A_SECOND = 250
 """Places of each class that are asked for at once, times the seconds of an exchange: a burst needs 150 a second."""
 _MAX_PLACES = 25
@@ -89,7 +90,8 @@ class RedisWindow:
         """See `SharedWindow.exchange`."""
         client = self._opened()
         if self._away is not None:
-            self._look_after(client)
+            await self._look_after(client)
+        if self._away is not None:
             raise type(self._away)(str(self._away))
         began = asyncio.get_running_loop().time()
         reply = await self._answered(self._call(client, message))
@@ -120,10 +122,11 @@ class RedisWindow:
             self._away = self._revival = None
         return self._client
 
-    def _look_after(self, client: Redis) -> None:
-        """Look in a task whether Redis is there again, unless one is under way."""
+    async def _look_after(self, client: Redis) -> None:
+        """Look in a task whether Redis is there again, and wait for a moment: one that is there answers soon."""
         if self._revival is None or self._revival.done():
             self._revival = asyncio.ensure_future(self._revive(client))
+        await asyncio.wait([self._revival], timeout=_REVIVAL_SECONDS)
 
     async def _revive(self, client: Redis) -> None:
         with suppress(SharedWindowError):

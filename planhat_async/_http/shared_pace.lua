@@ -344,7 +344,7 @@ local function exchange(message)
         shared.settled_at = now + SETTLING
         return {epoch = shared.epoch, is_unknown = true}
     end
-    if #message.restated > 0 and shared.next_member == 1 then shared.settled_at = now + SETTLING end
+    if #message.restated > 0 and now > shared.settled_at then shared.settled_at = now + SETTLING end
     local member = joined(message)
     if message.last_place then
         drop(function(place) return place[3] == member.number and place[2] > message.last_place end)

@@ -121,8 +121,8 @@ class SharedPace:
         if message.epoch not in {0, self.epoch}:
             self.settled_at = now + SETTLING
             return Reply(epoch=self.epoch, is_unknown=True)
-        if message.restated and self.next_member == 1:
-            self.settled_at = now + SETTLING  # it is new after an outage in which others may have started calls, too
+        if message.restated and now > self.settled_at:
+            self.settled_at = now + SETTLING  # whoever could not reach the window either has places to restate, too
         member = self._joined(message, now)
         if message.last_place is not None:
             self._drop_lost(member, message.last_place)
