@@ -109,7 +109,9 @@ class Membership:
 
     def has_to_restate(self, now: float) -> bool:
         """Whether it has places that the window does not count."""
-        return any(not place.is_known and place.arrival + self.limits.window > now for place in self._own)
+        return not self.is_off and any(
+            not place.is_known and place.arrival + self.limits.window > now for place in self._own
+        )
 
     @property
     def is_urgent(self) -> bool:

@@ -63,6 +63,8 @@ def parsed_redis_url(url: str) -> RedisUrl:
         if value:
             options[name] = unquote(value)
     if scheme == "unix":
+        if not parts.path.strip("/"):
+            raise _malformed(scheme)
         options["path"] = unquote(parts.path)
         return RedisUrl(
             shown=f"unix://{options['path']}", on_outage=on_outage, options=options, is_unix=True, has_tls=False
