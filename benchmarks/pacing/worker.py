@@ -18,6 +18,7 @@ from planhat_async._http.wire import Request, Response, Token
 
 N_TASKS = 20
 _PATIENCE = RetryPolicy(total=30.0)
+"""A call fails if it is refused for longer; its task waits as long before the next call."""
 
 
 @attrs.frozen(kw_only=True)
@@ -72,7 +73,7 @@ async def work(job: Job) -> int:
                     await session.request("GET", "/tasks", params={"limit": 1, "companyId": job.name})
                 except PlanhatError:
                     n_failed += 1
-                    await asyncio.sleep(1.0)  # as a caller might
+                    await asyncio.sleep(_PATIENCE.total)
 
         print("ready", flush=True)
         await asyncio.to_thread(sys.stdin.readline)

@@ -15,7 +15,7 @@ from redis import exceptions
 
 from benchmarks.redis_server import RedisServer, free_port
 from planhat_async import Session
-from planhat_async._http import redis_window
+from planhat_async._http import redis_pace, redis_window
 from planhat_async._http.pace import RateLimits
 from planhat_async._http.pacer import Pacer
 from planhat_async._http.redis_problems import RedisProblem, problem_of
@@ -185,7 +185,7 @@ async def test_a_window_of_a_newer_version_is_left_alone(
     lasting_redis: RedisServer, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The newer version may be using it."""
-    newer = redis_window.SCRIPT.replace("local VERSION = 1\n", "local VERSION = 2\n")
+    newer = redis_pace.SCRIPT.replace("local VERSION = 1\n", "local VERSION = 2\n")
     with monkeypatch.context() as patch:
         patch.setattr(redis_window, "SCRIPT", newer)
         patch.setattr(redis_window, "_SHA", "0" * 40)
