@@ -107,11 +107,11 @@ class Membership:
         """When a window that could not be reached is tried again."""
         return self._away_until
 
-    def has_to_restate(self, now: float) -> bool:
-        """Whether it has places that the window does not count."""
-        return not self.is_off and any(
-            not place.is_known and place.arrival + self.limits.window > now for place in self._own
-        )
+    def has_to_return(self, now: float) -> bool:
+        """Whether to try the window again although no call asks: it may not count all places of this member."""
+        if self.is_off or not self._is_away:
+            return False
+        return any(place.arrival + self.limits.window > now for place in self._own)
 
     @property
     def is_urgent(self) -> bool:

@@ -60,8 +60,7 @@ class WindowMember:
         if self._alarm is None and self.membership.has_reports and self.membership.is_urgent:
             delay = 0.0 if ended_as is EndedAs.REFUSED else _REPORT_SECONDS
             self._alarm = loop.call_later(delay, self._report)
-        if not place.is_known:
-            self._try_again()
+        self._try_again()
 
     async def ask(self) -> None:
         """Exchange with the window, or wait for the exchange that is under way.
@@ -127,9 +126,9 @@ class WindowMember:
         self._on_reply()
 
     def _try_again(self) -> None:
-        """Restate what was started alone as soon as the window is there again, also if no call asks."""
+        """Restate places as soon as a window that is away is there again, also if no call asks."""
         loop = asyncio.get_running_loop()
-        if self._alarm is None and self.membership.has_to_restate(loop.time()):
+        if self._alarm is None and self.membership.has_to_return(loop.time()):
             self._alarm = loop.call_at(self.membership.retries_at, self._report)
 
     async def _exchanged(self) -> Reply:

@@ -271,9 +271,9 @@ async def happens(condition: Callable[[], bool]) -> None:
         await asyncio.sleep(0.01)
 
 
-def has_to_restate(pacer: Pacer) -> bool:
+def has_to_return(pacer: Pacer) -> bool:
     assert pacer._member is not None
-    return pacer._member.membership.has_to_restate(asyncio.get_running_loop().time())
+    return pacer._member.membership.has_to_return(asyncio.get_running_loop().time())
 
 
 async def test_a_password_that_is_refused_later_may_be_right_again(
@@ -292,7 +292,7 @@ async def test_a_password_that_is_refused_later_may_be_right_again(
         await happens(lambda: str(window._away).endswith(REFUSED))
         await call(pacer)
         client.config_set("requirepass", "right")
-        await happens(lambda: not has_to_restate(pacer))
+        await happens(lambda: not has_to_return(pacer))
         assert (await window.standing(60.0)).n_used == 3
         await pacer.leave()
     (said,) = caplog.messages
@@ -329,7 +329,7 @@ async def test_a_stopped_redis_stops_nobody(
     for _ in range(10):
         await call(pacer)
     redis_server.resume()
-    await happens(lambda: not has_to_restate(pacer))
+    await happens(lambda: not has_to_return(pacer))
     assert (await window.standing(60.0)).n_used == 11
     await pacer.leave()
     assert caplog.messages == [
