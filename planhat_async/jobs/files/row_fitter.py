@@ -66,6 +66,7 @@ class RowFitter:
         plain_fit: Fit = mapping.apply_to_text if reader.holds_text else mapping.apply
         fit = self._left_out.fitting(plain_fit, has_columns=columns is not None)
         report = self.report = self._new_report(mapping)
+        fit = fit if report is None else report.noting(fit)
         usage, where = self.usage, ""
         for where, read in reader.rows(columns):
             try:
@@ -80,8 +81,8 @@ class RowFitter:
             if row is None:
                 self.n_blank += 1
                 continue
-            if report is not None and isinstance(row, dict):
-                report.note(values, row)
+            if report is not None and isinstance(row, Unreadable):
+                report.n_unreadable += 1
             if empties and isinstance(row, dict):
                 usage.emptied.update(emptied_fields(row, keys))
             yield row
