@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 from planhat_async.jobs.files.row_reader import RowReader
@@ -45,8 +45,12 @@ class RowFitter:
         said += ["the file has no rows"] if self._has_no_rows else []
         return said + (self._mapping.remarks if isinstance(self._mapping, FieldMapping) else [])
 
-    def rows(self, reader: RowReader) -> Iterator[FittedRow]:
+    def rows(self, reader: RowReader, *, on_row: Callable[[], object] = lambda: None) -> Iterator[FittedRow]:
         """The rows of an open file, without blank ones.
+
+        Args:
+            reader: The reader of the file.
+            on_row: Called for each row of the file, also for a blank one.
 
         Raises:
             SourceError: The columns do not fit, or the file is damaged.
@@ -58,6 +62,7 @@ class RowFitter:
         fit = self._left_out.fitting(plain_fit, has_columns=columns is not None)
         usage, where = self.usage, ""
         for where, read in reader.rows(columns):
+            on_row()
             try:
                 values = read()
                 if is_noted:
