@@ -95,6 +95,9 @@ PURE = {
     "_http/shared_pace",
     "_http/membership",
     "_http/pace_record",
+    "_http/redis_pace",
+    "_http/redis_url",
+    "_http/window_name",
 }
 DOORS = {"sandbox/server", "sandbox/delivery", "sandbox/memory", "sandbox/planhat"}
 ONLY_IN = {
@@ -105,10 +108,12 @@ ONLY_IN = {
         "_convert/pages",
         "_convert/records",
         "_http/pace_record",
+        "_http/redis_pace",
         "batching/chunks",
         "sandbox",
     },
     "aiolimiter": {"_http/pacer"},
+    "redis": {"_http/redis_window"},
     "typer": {"cli"},
     "pyarrow": {"jobs/files/parquet_writer", "jobs/files/parquet_reader"},
     "rich": {"cli/console", "cli/pace_command", "cli/export_display", "cli/model_commands"},
@@ -197,9 +202,9 @@ def test_public_names_are_sorted_and_exist(package: ModuleType) -> None:
     [
         (
             "planhat_async",
-            {"planhat_async.jobs", "planhat_async.sandbox", "sqlite3", "pyarrow", "rich", "typer"},
+            {"planhat_async.jobs", "planhat_async.sandbox", "sqlite3", "pyarrow", "redis", "rich", "typer"},
         ),
-        ("planhat_async.jobs", {"pyarrow", "rich", "typer"}),
+        ("planhat_async.jobs", {"pyarrow", "redis", "rich", "typer"}),
     ],
 )
 def test_an_import_loads_no_unnecessary_modules(module: str, unwanted: set[str]) -> None:
