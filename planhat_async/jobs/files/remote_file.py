@@ -217,7 +217,7 @@ class _RemoteStream(io.RawIOBase):
             raise SourceError(f"{self._remote.name} was written to while it was read{_ADVICE}")
 
     def close(self) -> None:
-        file, self._file = getattr(self, "_file", None), None
+        file: BinaryIO | None = self.__dict__.pop("_file", None)
         if file is not None and (self._remote.kept is None or file is not self._remote.kept.file):
             file.close()
         super().close()
