@@ -29,8 +29,9 @@ class RowFitter:
 
     def __init__(self, mapping: FileMapping) -> None:
         self._mapping = mapping
-        is_unmapped = isinstance(mapping, FieldMapping) and not mapping.columns
-        self._left_out = LeftOutColumns(mapping.record if is_unmapped and isinstance(mapping, FieldMapping) else None)
+        self._left_out = LeftOutColumns(None)
+        if isinstance(mapping, FieldMapping) and not mapping.columns:
+            self._left_out = LeftOutColumns(mapping.record, empties_nulls=mapping.empties_nulls)
         self.usage = ColumnUsage({}, ())
         """Which columns the rows have."""
         self.n_blank: int = 0
