@@ -173,10 +173,14 @@ class FileSource:
         """Refuse a name for a copy of some rows, if the copy is not in the format that the name implies.
 
         Raises:
-            SourceError: Its compression is not written, or the rows are those of a workbook, and it is no CSV.
+            SourceError: It implies another format, or a compression that is not written.
         """
-        if self.format == "excel" and implied_format(path) != "csv":
+        implied, copied = implied_format(path), _COPIED_AS[self.format]
+        if self.format == "excel" and implied != "csv":
             raise SourceError(f"{path}: rows of a workbook are copied as CSV: let the name end in .csv")
+        if implied is not None and (copied is None or implied not in copied):
+            words = "lines of ids: let the name end in .txt" if copied is None else f"{copied[0]}: let the name say so"
+            raise SourceError(f"{path}: rows of this file are copied as {words}")
         compression = compression_named(path)
         if compression is not None and (compression.name == "zip" or self.format == "parquet"):
             raise SourceError(f"{path}: a copy of rows is not compressed like this: leave out {compression.suffix}")
@@ -261,6 +265,15 @@ class FileSource:
                 yield file
 
 
+_COPIED_AS: dict[SourceFormat, tuple[SourceFormat, ...] | None] = {
+    "csv": ("csv",),
+    "json": ("jsonl", "json"),
+    "jsonl": ("jsonl", "json"),
+    "parquet": ("parquet",),
+    "excel": ("csv",),
+    "ids": None,
+}
+"""The formats that the name of a copy may imply."""
 _BINARY = {"parquet": "Parquet", "excel": "Excel"}
 """Formats that are read from their end, so that they cannot be unpacked on the way."""
 
