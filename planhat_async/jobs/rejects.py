@@ -99,6 +99,11 @@ class Rejects:
                 self._refuse_change()
 
     @property
+    def remark(self) -> str | None:
+        """What the user should know to send the written file."""
+        return self._source.copy_remark
+
+    @property
     def has_input(self) -> bool:
         """Whether the input is still there as it was."""
         try:

@@ -24,6 +24,8 @@ _MAX_WHOLE = 2**53
 """Whole numbers below are exact as floats."""
 _DURATION = re.compile(r"PT(\d+)H(\d\d)M(\d\d)(?:[.,]\d+)?S")
 """As OpenDocument writes it."""
+_TYPE_NAMES: dict[type, str] = {int: "number", float: "number", bool: "boolean", datetime: "time"}
+"""The types of values whose texts are read as something else, as `--type` names them."""
 _OLE = b"\xd0\xcf\x11\xe0"
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _IS_LOCKED = "it is protected by a password: save a copy without one"
@@ -153,6 +155,7 @@ class ExcelReader(RowReader):
         """Copy as CSV, in UTF-8 with a byte order mark, by which spreadsheets recognise it."""
         copy = io.TextIOWrapper(out, encoding="utf-8-sig", newline="")
         writer = csv.writer(copy)
+        self.types_lost = types = dict[str, str]()
         kept = [(name, i) for name, i in zip(self.columns, self._indexes, strict=True) if name != REASON_COLUMN]
         writer.writerow([REASON_COLUMN, *(name for name, _ in kept)])
 
@@ -160,6 +163,7 @@ class ExcelReader(RowReader):
             number, cells = self._row
             faults = self._faults.get(number, {})
             writer.writerow([reason, *(_shown(cells[i], faults.get(self._left + i)) for _, i in kept)])
+            types.update((name, kind) for name, i in kept if (kind := _TYPE_NAMES.get(type(_value_of(cells[i])))))
 
         yield copy_row
         copy.flush()
