@@ -172,6 +172,7 @@ class _RemoteStream(io.RawIOBase):
         self._opened_as = remote.identity()
         self._size = remote.size
         self._block, self._block_start, self._position = b"", 0, 0
+        self._file: Any = None
         if remote.kept is not None:
             self._file, self._size = remote.kept.file, remote.kept.n_bytes
             return
