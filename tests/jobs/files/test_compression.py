@@ -210,11 +210,10 @@ def test_any_damage_to_the_parts_of_an_archive_is_one_message(tmp_path: Path, na
     for at in range(start + (part == b"PK\x03\x04"), min(start + 46, len(content))):
         damaged = content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :]
         try:
-            found = list(source(tmp_path / name, damaged))
+            found: Any = list(source(tmp_path / name, damaged))
         except SourceError as error:
-            assert str(error).startswith(f"{tmp_path / name}")
-        else:
-            assert found == rows
+            found = str(error).startswith(f"{tmp_path / name}")
+        assert found in (rows, True)
 
 
 def test_damage_in_a_rest_that_is_copied_ends_the_copy(tmp_path: Path) -> None:
