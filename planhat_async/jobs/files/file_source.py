@@ -26,6 +26,7 @@ from planhat_async.jobs.files.row_reader import RowReader
 from planhat_async.jobs.files.steady_file import ReadAhead
 from planhat_async.jobs.files.text_encoding import normalised
 from planhat_async.jobs.files.unpacked_file import READ_BYTES, UnpackLimit, name_in_zip, unpacked
+from planhat_async.jobs.input_report import InputReport
 from planhat_async.jobs.mapping.lookups import Lookup
 from planhat_async.jobs.source_error import SourceError
 
@@ -83,6 +84,8 @@ class FileSource:
         self._reader: RowReader | None = None
         self.rows_read: int = 0
         """Number of rows read, also by earlier iterations."""
+        self.has_report: bool = False
+        """Whether to collect what a dry run reports; see `report`."""
         self._fitter = RowFitter(mapping)
         self._begun: Iterator[FittedRow] | None = None
         self.total_bytes: int | None = None
@@ -125,6 +128,11 @@ class FileSource:
     def remarks(self) -> list[str]:
         """What the user should know about the rows read so far, a line each: what was left out or not found."""
         return [*(self._reader.remarks if self._reader is not None else ()), *self._fitter.remarks]
+
+    @property
+    def report(self) -> InputReport | None:
+        """What the rows of the last iteration hold, if `has_report` was set before it, and a mapping makes them."""
+        return self._fitter.report
 
     def description(self) -> dict[str, Any]:
         """Facts that must be the same in a rerun; the rows themselves are compared chunk by chunk."""
@@ -185,22 +193,28 @@ class FileSource:
         """Copy rows, by their positions in ascending order, each with a reason, in the source's own format.
 
         A line that cannot be read as a row is copied unchanged, as far as the format allows it.
+
+        Raises:
+            SourceError: There is no row at a position, because it is another file than it was; or the file is damaged.
         """
         with self._opened() as reader, reader.copying(out) as copy_row:
-            rows = enumerate(RowFitter(self._mapping).rows(reader))
+            rows = enumerate(self._fitted_rows(RowFitter(self._mapping), reader))
             for position, reason in reasons:
-                self._limit.n_bytes = 0
                 # Not read further than needed: a damaged file has rows that can be copied.
-                if any(number == position for number, _ in rows):
-                    copy_row(reason)
+                if not any(number == position for number, _ in rows):
+                    raise SourceError(f"it has no row {position + 1:,} any more, so it has changed")
+                copy_row(reason)
 
     def _rows(self) -> Generator[FittedRow, None, None]:
         with self._opened() as reader:
-            self._fitter = RowFitter(self._mapping)
-            for row in self._fitter.rows(reader):
-                self._limit.n_bytes = 0
+            self._fitter = RowFitter(self._mapping, has_report=self.has_report)
+            for row in self._fitted_rows(self._fitter, reader):
                 self.rows_read += 1
                 yield row
+
+    def _fitted_rows(self, fitter: RowFitter, reader: RowReader) -> Iterator[FittedRow]:
+        """The rows of an open file, for each of which so many bytes may be unpacked."""
+        return fitter.rows(reader, on_row=self._limit.reset)
 
     @contextmanager
     def _opened(self) -> Iterator[RowReader]:
@@ -220,7 +234,7 @@ class FileSource:
 
     @contextmanager
     def _reader_opened(self) -> Iterator[RowReader]:
-        self._limit.n_bytes = 0
+        self._limit.reset()
         with self._bytes() as file, closing(self._reader_of(file)) as reader:
             yield reader
 

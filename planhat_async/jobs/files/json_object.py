@@ -63,8 +63,9 @@ def exact_object(text: bytes, value: dict[str, Any]) -> dict[str, Any]:
     """
     # A key is followed by a colon. Texts may hold more of them, so equal counts leave no doubt.
     n_colons = text.translate(None, _BLANKS).count(b'":')
-    n_keys, has_floats = len(value), float in map(type, value.values())
-    if n_colons != n_keys:
+    kinds = {*map(type, value.values())}
+    n_keys, has_floats = len(value), float in kinds
+    if n_colons != n_keys or list in kinds:
         n_keys, has_floats = _counts(value)
     if n_colons != n_keys or (has_floats and _MANY_DIGITS in text.translate(_AS_ZEROS)):
         return _exactly(text)
@@ -112,6 +113,9 @@ def _exact_number(written: str) -> float | Decimal:
     """The float that a number stands for, if it is the same in as many digits as are written; or else a `Decimal`."""
     if len(written) > MAX_DIGITS:
         raise ValueError(f"a number of {len(written):,} digits")
-    number, exact = float(written), Decimal(written)
+    try:
+        number, exact = float(written), Decimal(written)
+    except decimal.InvalidOperation:  # an exponent of twenty digits, which is no `ValueError`
+        raise ValueError(f"the number {written[:40]}: its exponent is too large") from None
     is_same = Decimal(repr(number)) == exact or Decimal(number).quantize(exact, context=_EXACTLY) == exact
     return number if is_same else exact

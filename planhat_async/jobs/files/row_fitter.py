@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 from planhat_async.jobs.files.row_reader import RowReader
+from planhat_async.jobs.input_report import InputReport
 from planhat_async.jobs.mapping.cell_values import OtherEncodingError
 from planhat_async.jobs.mapping.column_names import ColumnNames
 from planhat_async.jobs.mapping.column_usage import ColumnUsage
@@ -25,12 +26,17 @@ class RowFitter:
 
     Args:
         mapping: Which column goes to which field, or has the keys of records; or what collects the columns.
+        has_report: Whether to make a report of what the rows hold, if they are mapped.
     """
 
-    def __init__(self, mapping: FileMapping) -> None:
+    def __init__(self, mapping: FileMapping, *, has_report: bool = False) -> None:
         self._mapping = mapping
-        is_unmapped = isinstance(mapping, FieldMapping) and not mapping.columns
-        self._left_out = LeftOutColumns(mapping.record if is_unmapped and isinstance(mapping, FieldMapping) else None)
+        self._has_report = has_report
+        self.report: InputReport | None = None
+        """What the rows so far hold."""
+        self._left_out = LeftOutColumns(None)
+        if isinstance(mapping, FieldMapping) and not mapping.columns:
+            self._left_out = LeftOutColumns(mapping.record, empties_nulls=mapping.empties_nulls)
         self.usage = ColumnUsage({}, ())
         """Which columns the rows have."""
         self.n_blank: int = 0
@@ -43,10 +49,18 @@ class RowFitter:
         blank = f"{self.n_blank:,} blank {'row' if self.n_blank == 1 else 'rows'} left out"
         said = [*self._left_out.remarks, *([blank] if self.n_blank else []), *self.usage.remarks()]
         said += ["the file has no rows"] if self._has_no_rows else []
-        return said + (self._mapping.remarks if isinstance(self._mapping, FieldMapping) else [])
+        said += self._mapping.remarks if isinstance(self._mapping, FieldMapping) else []
+        return said + ([] if self.report is None else self.report.remarks)
 
-    def rows(self, reader: RowReader) -> Iterator[FittedRow]:
+    def _new_report(self, mapping: FileMapping) -> InputReport | None:
+        return InputReport(mapping) if self._has_report and isinstance(mapping, FieldMapping) else None
+
+    def rows(self, reader: RowReader, *, on_row: Callable[[], object] = lambda: None) -> Iterator[FittedRow]:
         """The rows of an open file, without blank ones.
+
+        Args:
+            reader: The reader of the file.
+            on_row: Called for each row of the file, also for a blank one.
 
         Raises:
             SourceError: The columns do not fit, or the file is damaged.
@@ -56,8 +70,11 @@ class RowFitter:
         keys = keys_of(mapping.record) if isinstance(mapping, FieldMapping) else frozenset()
         plain_fit: Fit = mapping.apply_to_text if reader.holds_text else mapping.apply
         fit = self._left_out.fitting(plain_fit, has_columns=columns is not None)
+        report = self.report = self._new_report(mapping)
+        fit = fit if report is None else report.noting(fit)
         usage, where = self.usage, ""
         for where, read in reader.rows(columns):
+            on_row()
             try:
                 values = read()
                 if is_noted:
@@ -70,6 +87,8 @@ class RowFitter:
             if row is None:
                 self.n_blank += 1
                 continue
+            if report is not None and isinstance(row, Unreadable):
+                report.n_unreadable += 1
             if empties and isinstance(row, dict):
                 usage.emptied.update(emptied_fields(row, keys))
             yield row

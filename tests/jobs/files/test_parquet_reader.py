@@ -159,7 +159,7 @@ def extended(name: str, storage: pa.Array) -> pa.Table:
 @pytest.mark.parametrize(
     ("name", "storage", "row"),
     [
-        ("arrow.uuid", pa.array([UUID.bytes], pa.binary(16)), {"custom": {"x": UUID}}),
+        ("arrow.uuid", pa.array([UUID.bytes], pa.binary(16)), {"custom": {"x": str(UUID)}}),
         ("arrow.json", pa.array(['{"a":1}']), {"custom": {"x": '{"a":1}'}}),
         ("arrow.bool8", pa.array([1], pa.int8()), {"custom": {"x": True}}),
         ("pandas.period", pa.array([648]), Unreadable(
@@ -284,8 +284,8 @@ def packed_table(write: Callable[[io.BytesIO], object]) -> bytes:
         (b"", "it is empty: 0 bytes"),
         (b"PAR1 PARE", "it is not a Parquet file that can be read: "),
         (b"PAREabc", "it is encrypted: write it again without encryption"),
-        (gzip.compress(b"PAR1", mtime=0), "it is packed by gzip: unpack it first"),
-        (b"PK\x03\x04", "it is a ZIP archive: unpack it first"),
+        (gzip.compress(b"PAR1", mtime=0), "Parquet is read from its end, which gzip does not allow: unpack it first"),
+        (b"PK\x03\x04", "Parquet is read from its end, which zip does not allow: unpack it first"),
         (b"ORC\x08", "it is an ORC file, not Parquet"),
         (packed_table(lambda out: feather.write_feather(pa.table({"a": [1]}), out)),
          "it is an Arrow file (Feather), not Parquet"),
