@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -13,7 +13,8 @@ from benchmarks.fuzzing.seeds import seeds
 from benchmarks.fuzzing.slow_readers import INVALID, csv_rows, json_rows
 from benchmarks.fuzzing.verdict import verdict
 from planhat_async.jobs.files import csv_dialect
-from planhat_async.jobs.files.row_fitter import RowFitter
+from planhat_async.jobs.files.row_fitter import FittedRow, RowFitter
+from planhat_async.jobs.files.row_reader import RowReader
 
 
 def failures(tallies: Mapping[str, Tally]) -> list[str]:
@@ -50,7 +51,11 @@ def test_a_row_made_out_of_a_cell_is_noticed(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_lost_row_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """As a reader loses it that leaves out each tenth row."""
     rows = RowFitter.rows
-    monkeypatch.setattr(RowFitter, "rows", lambda *args: (row for n, row in enumerate(rows(*args), 1) if n % 10))
+
+    def some_rows(self: RowFitter, reader: RowReader, **options: Any) -> Iterator[FittedRow]:
+        return (row for number, row in enumerate(rows(self, reader, **options), 1) if number % 10)
+
+    monkeypatch.setattr(RowFitter, "rows", some_rows)
     assert any("are counted" in what for what in failures(tallies_of(1, range(100))))
 
 
