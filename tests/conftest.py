@@ -1,7 +1,9 @@
 """Fixtures and settings of many tests."""
 
 import inspect
+import os
 from asyncio import AbstractEventLoop
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -21,6 +23,22 @@ settings.load_profile("shared")
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], AbstractEventLoop]]:
     """Run each coroutine test on the event loop chosen by the environment."""
     return {event_loops.chosen(): event_loops.made}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep at most `TEST_MAX_CASES` cases of each parametrised test, evenly spread, if that is set.
+
+    The kind of event loop and the versions of packages matter to each test, but not to each of its cases.
+    """
+    most = int(os.environ.get("TEST_MAX_CASES", "0"))
+    if not most:
+        return
+    cases = defaultdict[str, list[pytest.Item]](list)
+    for item in items:
+        cases[item.nodeid.partition("[")[0]].append(item)
+    kept = {id(found[index * len(found) // most]) for found in cases.values() for index in range(most)}
+    config.hook.pytest_deselected(items=[item for item in items if id(item) not in kept])
+    items[:] = [item for item in items if id(item) in kept]
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -17,8 +17,9 @@ LAYERS = [
     {"__main__"},
     {"cli"},
     {"testing"},
+    {"engines"},
     {"jobs"},
-    {"models", "analytics"},
+    {"models", "analytics", "partitions"},
     {"repositories"},
     {"batching"},
     {"session"},
@@ -36,6 +37,7 @@ PURE = {
     "repositories/queries",
     "repositories/options",
     "_convert",
+    "engines/held_records",
     "jobs/export_checkpoint",
     "jobs/export_selection",
     "jobs/files/chosen_fields",
@@ -71,6 +73,7 @@ PURE = {
     "jobs/mapping/value_types",
     "jobs/entries",
     "jobs/report",
+    "jobs/input_report",
     "jobs/charts",
     "jobs/job_summary",
     "jobs/job_progress",
@@ -121,11 +124,17 @@ ONLY_IN = {
     },
     "aiolimiter": {"_http/pacer"},
     "typer": {"cli"},
-    "rich": {"cli/console", "cli/pace_command", "cli/export_display", "cli/model_commands"},
-    "pyarrow": {"jobs/files/parquet_writer", "jobs/files/parquet_reader", "jobs/files/parquet_values"},
+    "rich": {"cli/console", "cli/input_display", "cli/pace_command", "cli/export_display", "cli/model_commands"},
+    "pyarrow": {
+        "engines/arrow_rows",
+        "jobs/files/parquet_writer",
+        "jobs/files/parquet_reader",
+        "jobs/files/parquet_values",
+    },
     "fsspec": {"jobs/files/remote_file"},
     "python_calamine": {"jobs/files/excel_reader"},
     "zstandard": {"jobs/files/unpacked_file", "jobs/files/packed_file"},
+    "dlt": {"engines/dlt"},
 }
 
 
@@ -211,7 +220,15 @@ def test_public_names_are_sorted_and_exist(package: ModuleType) -> None:
     [
         (
             "planhat_async",
-            {"planhat_async.jobs", "planhat_async.sandbox", "sqlite3", "pyarrow", "rich", "typer"},
+            {
+                "planhat_async.engines",
+                "planhat_async.jobs",
+                "planhat_async.sandbox",
+                "sqlite3",
+                "pyarrow",
+                "rich",
+                "typer",
+            },
         ),
         ("planhat_async.jobs", {"fsspec", "pyarrow", "python_calamine", "rich", "typer", "zstandard"}),
     ],
@@ -224,9 +241,12 @@ def test_an_import_loads_no_unnecessary_modules(module: str, unwanted: set[str])
 
 
 def test_the_root_package_is_small() -> None:
-    """It has at most fourteen packages and files, apart from those with two underscores."""
+    """It has at most sixteen packages and files, apart from those with two underscores.
+
+    The sixteenth is `engines`: it is above `jobs`, whose files and columns it uses, and beside the command line.
+    """
     rooms = [path.name for path in ROOT.iterdir() if not path.name.startswith("__") and path.name != "py.typed"]
-    assert len(rooms) <= 15, sorted(rooms)
+    assert len(rooms) <= 16, sorted(rooms)
 
 
 def test_names_of_files_are_unique() -> None:

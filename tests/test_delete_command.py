@@ -160,7 +160,7 @@ def test_a_row_with_two_different_keys_is_invalid(desk: Desk) -> None:
     assert deleted(file, "--map", "id=_id", "--yes")[1]["deleted"] == 1
 
 
-REMARKS = ["1 blank row left out", "1 repeated header row left out"]
+REMARKS = ["1 repeated header row left out", "1 blank row left out", "1 column is not used: x"]
 
 
 def test_keys_may_be_in_a_csv_of_any_dialect(desk: Desk) -> None:

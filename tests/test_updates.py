@@ -276,3 +276,14 @@ async def test_an_exception_thrown_into_a_listing_ends_it(planhat: Sandbox, sess
     with pytest.raises(StopAsyncIteration):
         await anext(walk)
     assert walk.next_since == NOON
+
+
+async def test_changed_tasks_are_listed_as_json_as_planhat_sent_them(planhat: Sandbox, session: Session) -> None:
+    """The records and the start of the next listing are those of `iter_updated_since`."""
+    add(planhat, 1, -1, 0)
+    walk = Tasks(session).iter_json_updated_since(NOON, archived=False)
+    stored = {task["action"]: encode_json(task) for task in planhat.records("tasks")}
+    assert [row async for row in walk] == [stored["1"], stored["0"]]
+    assert walk.next_since > NOON
+    with pytest.raises(TypeError, match=r"Tasks.iter_json_updated_since\(\) has no option 'sort'"):
+        Tasks(session).iter_json_updated_since(NOON, sort="id")  # type: ignore[call-arg]

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from planhat_async._convert import printable
+from planhat_async.cli.input_display import report_as_json, tables_of
 from planhat_async.jobs.job_progress import in_words
 from planhat_async.jobs.plan import Plan
 from planhat_async.jobs.upsert_job import JobCost
@@ -194,8 +195,12 @@ def show_plan(plan: Plan, remarks: Sequence[str], *, per_minute: int, as_json: b
         for problem in problems:
             del problem["outcome"]
         shown |= {"not_looked_up": not_looked_up, "problems": problems, "remarks": [*remarks]}
+        shown |= {} if plan.input_report is None else report_as_json(plan.input_report)
         sys.stdout.write(json.dumps(shown) + "\n")
         return
+    if plan.input_report is not None:
+        for table in tables_of(plan.input_report):
+            out.print(table)
     show_numbers("What would be sent", shown)
     list_problems(plan.result.problem_groups, plan.result.n_problems)
     for name in not_looked_up:

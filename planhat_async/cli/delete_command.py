@@ -126,7 +126,7 @@ def delete(
             raise typer.Exit(NOT_ALL_STORED if plan.invalid else 0)
         session = session_for(token_file, base_url, per_minute, shared)
         in_use = () if journal is None else files_of(journal)
-        with Rejects(source, rejects, *in_use) if rejects else nullcontext() as rejected:
+        with Rejects(source, rejects, *in_use, journal=journal) if rejects else nullcontext() as rejected:
             job = DeleteJob(
                 repository(session),
                 rows,

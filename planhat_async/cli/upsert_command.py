@@ -154,6 +154,7 @@ def upsert(
             escape=escape,
             sheet=sheet,
         )
+        source.has_report = dry_run
         source.check_beginning()
         options: UpsertOptions = {"chunk_size": chunk_size, "verify_by": verify_by or (), "verify_wait": verify_wait}
         if dry_run:
@@ -173,7 +174,7 @@ def upsert(
         }
         rows = ThreadedSource(source, source.description(), source.lookups) if source.waits else source
         in_use = () if journal is None else files_of(journal)
-        with Rejects(source, rejects, *in_use) if rejects else nullcontext() as rejected:
+        with Rejects(source, rejects, *in_use, journal=journal) if rejects else nullcontext() as rejected:
             job = UpsertJob(repository(session), rows, journal=journal, **job_options)
             code = _carry_out(session, job, source, rejected, as_json=as_json)
     raise typer.Exit(code)
@@ -220,10 +221,21 @@ def copy_rejects(
         error.add_note(f"{not_copied}{again}")
         raise
     console.tell(f"{n_rows} to be corrected {'is' if is_one else 'are'} in {rejects.path}")
+    can_replace = has_journal and _noted(rejects)
     if isinstance(ended_by, JournalError) or is_input_unusable:
         console.tell("rows that this run did not reach are not in it")
     elif ended_by is not None and has_journal:
-        console.tell("rows that no run has reached are not in it: move it away, and run the same command again")
+        again = "run the same command again" if can_replace else "move it away, and run the same command again"
+        console.tell(f"rows that no run has reached are not in it: {again}")
+
+
+def _noted(rejects: Rejects) -> bool:
+    """Note in the journal that a file was written; returns whether the next run may replace it."""
+    try:
+        rejects.note()
+    except (JournalError, OSError):
+        return False  # it is kept, as any file that the journal does not know
+    return True
 
 
 async def _upsert(

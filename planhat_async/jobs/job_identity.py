@@ -17,7 +17,9 @@ _ORDER = ("model", "base_url", "format", "bytes", "", "chunk_size", "max_bytes")
 """The order in which differences are named; those with any other name take the place of ""."""
 IDS = "ids"
 """The name under which a journal holds the ids that the job's first run has looked up."""
-_WRITTEN_LATER = {IDS, "n_chunks", "n_rows", "digest"}
+REJECTS = "rejects"
+"""The name under which a journal holds what it knows about the file of rejects."""
+_WRITTEN_LATER = {IDS, REJECTS, "n_chunks", "n_rows", "digest"}
 _WORKS = {"upsert": "an upsert", "delete": "a deletion"}
 
 

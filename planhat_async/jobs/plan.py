@@ -11,6 +11,8 @@ import attrs
 from planhat_async.batching.chunk_ledger import Ledger, Recorded
 from planhat_async.batching.chunks import Chunk
 from planhat_async.jobs.entries import ResendPolicy, unrecorded
+from planhat_async.jobs.files.file_source import FileSource
+from planhat_async.jobs.input_report import InputReport
 from planhat_async.jobs.job_identity import IDS, Source, job_of, refuse_other_job
 from planhat_async.jobs.journal import Journal, next_run
 from planhat_async.jobs.ledger import JournalLedger
@@ -34,6 +36,8 @@ class Plan:
     """Size of the request bodies of these chunks, encoded as JSON."""
     n_keyless: int = 0
     """Rows without a key, which are created each time they are sent."""
+    input_report: InputReport | None = None
+    """What the rows of a file hold: values, conversions, examples."""
     not_looked_up: tuple[str, ...] = ()
     """Fields whose ids are not known yet: rows whose values name no record, or several, count as rows to send."""
     _seen: set[int] = attrs.field(factory=set)
@@ -109,10 +113,13 @@ async def plan_upsert(
         before = JournalLedger(held, next_run(held, per_minute=None), policy, cost=lambda: (0, 0))
     plan = Plan(before, not_looked_up=() if ids is not None else tuple(lookups))
     rows = resolved_rows(source, lookups, finder(ids) if ids is not None else placeholder) if lookups else source
+    if isinstance(source, FileSource):
+        source.has_report = True
     async with repository.upserting(rows, ledger=plan, **options) as run:
         async for _ in run:
             pass
     if before is not None:
         await before.end_input(run.result)
     plan.result = run.result
+    plan.input_report = source.report if isinstance(source, FileSource) else None
     return plan

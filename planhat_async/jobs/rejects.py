@@ -14,7 +14,8 @@ from planhat_async.jobs.entries import ChunkState, Entry
 from planhat_async.jobs.files.compression import compression_named
 from planhat_async.jobs.files.file_source import FileSource
 from planhat_async.jobs.files.packed_file import packed
-from planhat_async.jobs.files.whole_file import refuse_to_overwrite, whole_file
+from planhat_async.jobs.files.whole_file import part_of, refuse_to_overwrite, whole_file
+from planhat_async.jobs.rejects_record import digest_of, note_digest, noted_digest
 from planhat_async.jobs.source_error import SourceError
 from planhat_async.results import ChunkResult, Outcome, Problem
 
@@ -31,18 +32,23 @@ class Rejects:
         source: The input.
         path: The file for the rows.
         others: Other files in use.
+        journal: The journal of the job: a file that an earlier run of it has written, and nobody has changed since, is
+            replaced.
 
     Raises:
         ValueError: The input cannot be read again, a file would be overwritten, or the folder cannot be written to.
     """
 
-    def __init__(self, source: FileSource, path: Path, *others: Path) -> None:
+    def __init__(self, source: FileSource, path: Path, *others: Path, journal: Path | None = None) -> None:
         if source.is_standard_input:
             raise SourceError("--rejects reads the input once more, which standard input does not allow: use a file")
         source.refuse_copy(path)
         refuse_to_overwrite(path, *source.location.files, *others)
-        _check_output(path)
+        _check_folder(path)
         self.path = path
+        self._journal = journal
+        self._refuse_foreign_output()
+        self._written: str | None = None
         self._source = source
         self._identity = source.location.identity()
         # A temporary file without a name, used by one thread at a time.
@@ -94,9 +100,23 @@ class Rejects:
         """
         if self.n_rows:
             self._refuse_change()
-            with whole_file(self.path) as out, packed(out, compression_named(self.path)) as copy:
-                self._source.copy(self._reasons(), copy)
+            with whole_file(self.path) as out:
+                with packed(out, compression_named(self.path)) as copy:
+                    self._source.copy(self._reasons(), copy)
                 self._refuse_change()
+                self._refuse_foreign_output()
+                out.flush()
+                part = part_of(self.path)
+                self._written = digest_of(part) if part.is_file() else None
+
+    def note(self) -> None:
+        """Note in the journal that this run has written the file, so that the next one may replace it.
+
+        Raises:
+            JournalError: The journal cannot be written; then the next run keeps the file, and names it.
+        """
+        if self._journal is not None and self._written is not None:
+            note_digest(self._journal, self._written)
 
     @property
     def has_input(self) -> bool:
@@ -111,16 +131,27 @@ class Rejects:
             name = self._source.location.name
             raise SourceError(f"{name} has changed: rows to be corrected cannot be copied from it")
 
+    def _refuse_foreign_output(self) -> None:
+        """Refuse to replace a file, unless the job has written it, and it is unchanged."""
+        if not self.path.exists():
+            return
+        noted = None if self._journal is None else noted_digest(self._journal)
+        if noted is None:
+            raise SourceError(f"{self.path} is there already: move it away, it may hold rows that you have corrected")
+        if not self.path.is_file() or noted != digest_of(self.path):
+            raise SourceError(
+                f"{self.path} was changed since this job wrote it, or is another file: move it away, "
+                "it may hold rows that you have corrected"
+            )
+
     def _reasons(self) -> Iterator[tuple[int, str]]:
         return iter(self._found.execute("SELECT position, reason FROM found ORDER BY position"))
 
 
-def _check_output(path: Path) -> None:
+def _check_folder(path: Path) -> None:
     if not path.parent.is_dir():
         raise SourceError(f"{path}: there is no folder {path.parent}")
     if path.is_dir():
         raise SourceError(f"{path} is a folder: name a file for the rows that are not stored")
     if not os.access(path.parent, os.W_OK):
         raise SourceError(f"{path}: its folder is read-only")
-    if path.exists():
-        raise SourceError(f"{path} is there already: move it away, it may hold rows that you have corrected")

@@ -134,3 +134,6 @@ class Churns(ListsUpdated[Churn], AllCalls[Churn]):
         def iter_updated_since(
             self, since: datetime, *, margin: float = 300.0, **options: Unpack[ChurnUpdateOptions]
         ) -> UpdatedSince[Churn]: ...
+        def iter_json_updated_since(
+            self, since: datetime, *, margin: float = 300.0, **options: Unpack[ChurnUpdateOptions]
+        ) -> UpdatedSince[bytes]: ...

@@ -68,3 +68,6 @@ class ListsUpdatedByCompany(ListsUpdated[R], ListsByCompany[R]):
         def iter_updated_since(
             self, since: datetime, *, margin: float = 300.0, **options: Unpack[CompanyUpdateOptions]
         ) -> UpdatedSince[R]: ...
+        def iter_json_updated_since(
+            self, since: datetime, *, margin: float = 300.0, **options: Unpack[CompanyUpdateOptions]
+        ) -> UpdatedSince[bytes]: ...

@@ -200,3 +200,6 @@ class EndUsers(ListsUpdated[EndUser], AllCalls[EndUser]):
         def iter_updated_since(
             self, since: datetime, *, margin: float = 300.0, **options: Unpack[EndUserUpdateOptions]
         ) -> UpdatedSince[EndUser]: ...
+        def iter_json_updated_since(
+            self, since: datetime, *, margin: float = 300.0, **options: Unpack[EndUserUpdateOptions]
+        ) -> UpdatedSince[bytes]: ...

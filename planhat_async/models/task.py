@@ -183,3 +183,6 @@ class Tasks(ListsUpdated[Task], AllCalls[Task]):
         def iter_updated_since(
             self, since: datetime, *, margin: float = 300.0, **options: Unpack[TaskUpdateOptions]
         ) -> UpdatedSince[Task]: ...
+        def iter_json_updated_since(
+            self, since: datetime, *, margin: float = 300.0, **options: Unpack[TaskUpdateOptions]
+        ) -> UpdatedSince[bytes]: ...

@@ -100,7 +100,7 @@ class Lists(Repository[R]):
         The bytes are those of Planhat's answer, unless a filter needs a field that `select` leaves out: such a record
         is encoded again without the field.
         """
-        return _each_row(self._batches(options, call="iter_json", turn_bytes=_RAW_TURN_BYTES))
+        return each_row(self._batches(options, call="iter_json", turn_bytes=_RAW_TURN_BYTES))
 
     def pages(self, **options: Any) -> AsyncGenerator[list[R], None]:
         """Like `iter`, but yields a list of records for each page.
@@ -245,7 +245,8 @@ def _raise(error: DecodeError) -> None:
     raise error
 
 
-async def _each_row(batches: AsyncGenerator[Batch, None]) -> AsyncGenerator[bytes, None]:
+async def each_row(batches: AsyncGenerator[Batch, None]) -> AsyncGenerator[bytes, None]:
+    """Yield the JSON of each record."""
     async with aclosing(batches):
         async for batch in batches:
             for row in batch.rows:

@@ -10,9 +10,9 @@ from typing import Any, Generic, TypeVar
 
 from planhat_async.batching.list_reader import FetchPage
 from planhat_async.batching.page import Page
-from planhat_async.records import Params, Record
+from planhat_async.records import Params
 
-R = TypeVar("R", bound=Record)
+T = TypeVar("T")
 
 
 class ServerClock:
@@ -40,8 +40,8 @@ class ServerClock:
         return page
 
 
-class UpdatedSince(AsyncGenerator[R, None], Generic[R]):
-    """The records that changed since a time, for one `async for`; see `iter_updated_since`.
+class UpdatedSince(AsyncGenerator[T, None], Generic[T]):
+    """The records that changed since a time, or their JSON, for one `async for`; see `iter_updated_since`.
 
     It is an async generator, so an upsert that reads it also closes it.
 
@@ -58,7 +58,7 @@ class UpdatedSince(AsyncGenerator[R, None], Generic[R]):
         since: datetime,
         *,
         margin: float,
-        records: AsyncGenerator[R, None],
+        records: AsyncGenerator[T, None],
         is_whole: Callable[[], bool],
         server_start: Callable[[], datetime | None],
     ) -> None:
@@ -79,7 +79,7 @@ class UpdatedSince(AsyncGenerator[R, None], Generic[R]):
         """
         return self._next_since
 
-    async def asend(self, value: None) -> R:
+    async def asend(self, value: None) -> T:
         """The next record, as `anext` gives it."""
         self._started = self._started or datetime.now(UTC)
         try:
@@ -93,7 +93,7 @@ class UpdatedSince(AsyncGenerator[R, None], Generic[R]):
             self._is_broken = True  # asked again, the generator would say that it has ended
             raise
 
-    async def athrow(self, typ: Any, val: Any = None, tb: TracebackType | None = None, /) -> R:
+    async def athrow(self, typ: Any, val: Any = None, tb: TracebackType | None = None, /) -> T:
         """Raise an exception in the walk, which ends it early."""
         self._is_broken = True
         error = typ if val is None else val

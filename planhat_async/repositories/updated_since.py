@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
 from datetime import datetime
 from typing import Any, Literal, TypedDict, TypeVar
@@ -15,11 +15,14 @@ from planhat_async.batching.query import Query
 from planhat_async.batching.stitcher import PageJoin
 from planhat_async.records import Record
 from planhat_async.records.arguments import number
-from planhat_async.repositories.lists import Lists
+from planhat_async.repositories.lists import Lists, each_row
 from planhat_async.repositories.queries import Options, check_options, queries_of
 from planhat_async.repositories.update_walk import ServerClock, UpdatedSince
 
 R = TypeVar("R", bound=Record)
+T = TypeVar("T")
+
+ReadBatches = Callable[[AsyncGenerator[Batch, None]], AsyncGenerator[T, None]]
 
 
 class UpdatedSinceOptions(TypedDict, total=False):
@@ -64,13 +67,25 @@ class ListsUpdated(Lists[R]):
             DecodeError: As `iter`; `next_since` stays `since`.
             RequestError: As `iter`; `next_since` stays `since`.
         """
+        on_bad = self._on_bad(options)
+        return self._updated_since(
+            since, margin, options, call="iter_updated_since", read=lambda batches: self._decoded(batches, on_bad)
+        )
+
+    def iter_json_updated_since(self, since: datetime, *, margin: float = 300.0, **options: Any) -> UpdatedSince[bytes]:
+        """Like `iter_updated_since`, but yields each record's JSON as Planhat sent it, like `iter_json`."""
+        return self._updated_since(since, margin, options, call="iter_json_updated_since", read=each_row)
+
+    def _updated_since(
+        self, since: datetime, margin: float, options: Options, *, call: str, read: ReadBatches[T]
+    ) -> UpdatedSince[T]:
         if not isinstance(since, datetime):
             raise TypeError(f"since must be a datetime, not {since!r}")
         if since.utcoffset() is None:
             raise ValueError(f"since must be a time with a zone, not {since}")
         number(0)("margin", margin)
         known = {*UpdatedSinceOptions.__annotations__, *(one.option for one in self.model.filters)}
-        check_options(options, known, call=self._call("iter_updated_since"))
+        check_options(options, known, call=self._call(call))
         chosen: Options = {"page_size": 2000, "concurrency": 1, **options, "sort": "-updated_at"}
         met: set[PageJoin] = set()
         queries = queries_of(self.model, chosen, required_fields=("updated_at",))
@@ -84,7 +99,9 @@ class ListsUpdated(Lists[R]):
         walks = [
             ChangedSince(name=name, since=since, on_join=on_join, row_filter=query.row_filter) for query in queries
         ]
-        lists = [self._walk(changed, query, chosen, clock.fetch) for changed, query in zip(walks, queries, strict=True)]
+        lists = [
+            read(self._walk(changed, query, chosen, clock.fetch)) for changed, query in zip(walks, queries, strict=True)
+        ]
         return UpdatedSince(
             since,
             margin=margin,
@@ -93,13 +110,14 @@ class ListsUpdated(Lists[R]):
             server_start=lambda: clock.started,
         )
 
-    def _walk(self, changed: ChangedSince, query: Query, options: Options, fetch: FetchPage) -> AsyncGenerator[R, None]:
+    def _walk(
+        self, changed: ChangedSince, query: Query, options: Options, fetch: FetchPage
+    ) -> AsyncGenerator[Batch, None]:
         walked = attrs.evolve(query, row_filter=changed.selects)
-        batches = self._read([walked], options, on_join=changed.on_join, fetch=fetch)
-        return self._decoded(_until_over(changed, batches), self._on_bad(options))
+        return _until_over(changed, self._read([walked], options, on_join=changed.on_join, fetch=fetch))
 
 
-async def _chained(lists: Iterable[AsyncGenerator[R, None]]) -> AsyncGenerator[R, None]:
+async def _chained(lists: Iterable[AsyncGenerator[T, None]]) -> AsyncGenerator[T, None]:
     for records in lists:
         async with aclosing(records):
             async for record in records:

@@ -15,7 +15,7 @@ from zipfile import BadZipFile
 
 from planhat_async.jobs.files.compression import may_be_text
 from planhat_async.jobs.files.formats import EXCEL_IS_MISSING
-from planhat_async.jobs.files.row_reader import CopyRow, RawRow, RowReader
+from planhat_async.jobs.files.row_reader import INDEX_LEFT_OUT, CopyRow, RawRow, RowReader
 from planhat_async.jobs.files.sheet_faults import NO_VALUE, cell_name, column_name, faults_in
 from planhat_async.jobs.reason_column import REASON_COLUMN
 from planhat_async.jobs.source_error import SourceError
@@ -115,8 +115,13 @@ class ExcelReader(RowReader):
         nameless = [index for index, text in enumerate(texts) if not text]
         filled: set[int] = set()
         if nameless:
+            is_index = not texts[0]
             for _, row in self._rows:
                 filled.update(index for index in nameless if row[index] != "")
+                is_index = is_index and (row[0] == "" or type(_value_of(row[0])) is int)
+            if is_index and filled & {0}:
+                filled.remove(0)
+                self._remarks.append(INDEX_LEFT_OUT.format(f"column {column_name(self._left)}"))
             self._rows = self._numbered_rows()
             next(self._rows, None)
         indexes = [index for index, text in enumerate(texts) if text or index in filled]

@@ -26,6 +26,7 @@ from planhat_async.jobs.files.row_reader import RowReader
 from planhat_async.jobs.files.steady_file import ReadAhead
 from planhat_async.jobs.files.text_encoding import normalised
 from planhat_async.jobs.files.unpacked_file import READ_BYTES, UnpackLimit, name_in_zip, unpacked
+from planhat_async.jobs.input_report import InputReport
 from planhat_async.jobs.mapping.lookups import Lookup
 from planhat_async.jobs.source_error import SourceError
 
@@ -83,6 +84,8 @@ class FileSource:
         self._reader: RowReader | None = None
         self.rows_read: int = 0
         """Number of rows read, also by earlier iterations."""
+        self.has_report: bool = False
+        """Whether to collect what a dry run reports; see `report`."""
         self._fitter = RowFitter(mapping)
         self._begun: Iterator[FittedRow] | None = None
         self.total_bytes: int | None = None
@@ -125,6 +128,11 @@ class FileSource:
     def remarks(self) -> list[str]:
         """What the user should know about the rows read so far, a line each: what was left out or not found."""
         return [*(self._reader.remarks if self._reader is not None else ()), *self._fitter.remarks]
+
+    @property
+    def report(self) -> InputReport | None:
+        """What the rows of the last iteration hold, if `has_report` was set before it, and a mapping makes them."""
+        return self._fitter.report
 
     def description(self) -> dict[str, Any]:
         """Facts that must be the same in a rerun; the rows themselves are compared chunk by chunk."""
@@ -196,7 +204,7 @@ class FileSource:
 
     def _rows(self) -> Generator[FittedRow, None, None]:
         with self._opened() as reader:
-            self._fitter = RowFitter(self._mapping)
+            self._fitter = RowFitter(self._mapping, has_report=self.has_report)
             for row in self._fitter.rows(reader):
                 self._limit.n_bytes = 0
                 self.rows_read += 1

@@ -91,12 +91,21 @@ class ParquetWriter(ExportWriter):
             DecodeError: A row is not a record.
         """
         if self._rows:
-            held = [self._held_in(row) for row in self._rows]
-            self._begin(held)
-            table = self._table(held)
+            table = self.take_table()
             with self._opened() as file:
                 file.write_table(table)
-            self._rows, self._n_bytes = [], 0
+
+    def take_table(self) -> pa.Table:
+        """The collected records, which then are no longer collected; for a use other than the file.
+
+        Raises:
+            DecodeError: A row is not a record.
+        """
+        held = [self._held_in(row) for row in self._rows]
+        self._begin(held)
+        table = self._table(held)
+        self._rows, self._n_bytes = [], 0
+        return table
 
     def close(self) -> None:
         """Write the remaining rows and the footer, without which the file cannot be read."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 from planhat_async.jobs.files.row_reader import RowReader
+from planhat_async.jobs.input_report import InputReport
 from planhat_async.jobs.mapping.cell_values import OtherEncodingError
 from planhat_async.jobs.mapping.column_names import ColumnNames
 from planhat_async.jobs.mapping.column_usage import ColumnUsage
@@ -25,10 +26,14 @@ class RowFitter:
 
     Args:
         mapping: Which column goes to which field, or has the keys of records; or what collects the columns.
+        has_report: Whether to make a report of what the rows hold, if they are mapped.
     """
 
-    def __init__(self, mapping: FileMapping) -> None:
+    def __init__(self, mapping: FileMapping, *, has_report: bool = False) -> None:
         self._mapping = mapping
+        self._has_report = has_report
+        self.report: InputReport | None = None
+        """What the rows so far hold."""
         is_unmapped = isinstance(mapping, FieldMapping) and not mapping.columns
         self._left_out = LeftOutColumns(mapping.record if is_unmapped and isinstance(mapping, FieldMapping) else None)
         self.usage = ColumnUsage({}, ())
@@ -43,7 +48,11 @@ class RowFitter:
         blank = f"{self.n_blank:,} blank {'row' if self.n_blank == 1 else 'rows'} left out"
         said = [*self._left_out.remarks, *([blank] if self.n_blank else []), *self.usage.remarks()]
         said += ["the file has no rows"] if self._has_no_rows else []
-        return said + (self._mapping.remarks if isinstance(self._mapping, FieldMapping) else [])
+        said += self._mapping.remarks if isinstance(self._mapping, FieldMapping) else []
+        return said + ([] if self.report is None else self.report.remarks)
+
+    def _new_report(self, mapping: FileMapping) -> InputReport | None:
+        return InputReport(mapping) if self._has_report and isinstance(mapping, FieldMapping) else None
 
     def rows(self, reader: RowReader) -> Iterator[FittedRow]:
         """The rows of an open file, without blank ones.
@@ -56,6 +65,7 @@ class RowFitter:
         keys = keys_of(mapping.record) if isinstance(mapping, FieldMapping) else frozenset()
         plain_fit: Fit = mapping.apply_to_text if reader.holds_text else mapping.apply
         fit = self._left_out.fitting(plain_fit, has_columns=columns is not None)
+        report = self.report = self._new_report(mapping)
         usage, where = self.usage, ""
         for where, read in reader.rows(columns):
             try:
@@ -70,6 +80,8 @@ class RowFitter:
             if row is None:
                 self.n_blank += 1
                 continue
+            if report is not None and isinstance(row, dict):
+                report.note(values, row)
             if empties and isinstance(row, dict):
                 usage.emptied.update(emptied_fields(row, keys))
             yield row

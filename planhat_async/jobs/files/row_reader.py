@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, BinaryIO, ClassVar, NamedTuple, TypeAlias
 
+INDEX_LEFT_OUT = "1 column left out, the index of a data frame: {}"
+"""A remark about a first column that has no name, and whole numbers only."""
+
 
 class RawRow(NamedTuple):
     """A row of a file, not yet fitted to a model."""

@@ -16,7 +16,7 @@ from planhat_async._convert import (
 )
 from planhat_async.jobs.mapping.cell_values import checked_text, own_name
 from planhat_async.jobs.mapping.column_spelling import field_spelling, folded, is_named, spelling_in
-from planhat_async.jobs.mapping.field_readers import FieldReader, FieldReaders
+from planhat_async.jobs.mapping.field_readers import UNREAD, FieldReader, FieldReaders
 from planhat_async.jobs.mapping.lookups import Lookup, value_to_look_up
 from planhat_async.jobs.mapping.missing_values import is_missing, without_nulls
 from planhat_async.jobs.mapping.nested_values import MISSING, column_of, value_at
@@ -253,18 +253,22 @@ class FieldMapping:
     def apply_to_text(self, cells: Mapping[str, str]) -> dict[str, Any] | None:
         """The row in these cells, without the empty ones; `None` if all that the mapping uses are blank.
 
+        A blank cell of a field that is not for text is left out, too.
+
         Raises:
             ValueError: A cell does not hold a value of its field.
         """
         row = dict(self.constants)
         is_blank = True
         for name, column, where, (unchanged, read) in self._cells_in(cells):
-            if text := cells[column]:
+            text = cells[column]
+            if text and str in unchanged:
                 is_blank = is_blank and text.isspace()
-                if not text.isascii() or "\0" in text:
-                    checked_text(text, where)
-                row[name] = text if str in unchanged else read(text)
-            elif self.empties_nulls:
+                row[name] = text if text.isascii() and "\0" not in text else checked_text(text, where)
+            elif text and not text.isspace():
+                is_blank = False
+                row[name] = read(checked_text(text, where))
+            elif self.empties_nulls and not text:
                 row[name] = None
         return None if is_blank else _nested(self._marked(self._with_defaults(row)))
 
@@ -294,8 +298,9 @@ class FieldMapping:
 
     def _with_defaults(self, row: dict[str, Any]) -> dict[str, Any]:
         """The row without values of which nothing is left, and with the defaults of those that are missing."""
-        if self.readers.transforms:
+        if MISSING in row.values():
             row = {name: value for name, value in row.items() if value is not MISSING}
+        if self.readers.transforms:
             row |= {name: value for name, value in self.defaults.items() if row.get(name) is None}
         return row
 
@@ -315,23 +320,24 @@ class FieldMapping:
         `None` if no column that the mapping uses has a value.
         """
         row: dict[str, Any] = {}
-        unread: list[tuple[str, Callable[[Any], Any]]] = []
-        for name, column, _, (unchanged, read) in self._cells_in(values):
+        unread: list[tuple[str, FieldReader]] = []
+        for name, column, _, reader in self._cells_in(values):
             value = values[column] if column in values else value_at(values, column)
             if value is MISSING:
                 continue
             row[name] = value
-            if type(value) not in unchanged:
-                unread.append((name, read))
+            if type(value) not in reader.unchanged:
+                unread.append((name, reader))
         if _is_blank(row):
             return None
         if not self.empties_nulls:
             row = without_nulls(row)
         if self.constants and not self.columns:
             row = {name: value for name, value in row.items() if not self._is_constant(name)}
-        for name, read in unread:
+        for name, reader in unread:
             if (value := row.get(name)) is not None:
-                row[name] = read(value)
+                is_blank = type(value) is str and not value.strip() and reader is not UNREAD
+                row[name] = MISSING if is_blank else reader.read(value)
         row = self._marked(self._with_defaults(row))
         return _nested({**row, **self.constants} if self.constants else row)
 

@@ -161,7 +161,7 @@ def test_a_row_with_values_in_other_columns_only_is_blank(tmp_path: Path) -> Non
     """It is counted, as in the other formats."""
     found = source(workbook(tmp_path / "t.xlsx", [["ID", "Note"], ["1", "a"], [None, "b"]]), "source_id=ID")
     assert [*found] == [{"source_id": "1"}]
-    assert found.remarks == ["1 blank row left out"]
+    assert found.remarks == ["1 blank row left out", "1 column is not used: Note"]
 
 
 def test_a_column_without_a_name_is_called_as_the_spreadsheet_does(tmp_path: Path) -> None:
@@ -297,8 +297,8 @@ def test_an_old_workbook_is_read(tmp_path: Path) -> None:
     path.write_bytes(XLS.read_bytes())
     assert cells(path) == [
         ["ID", "Day", "At", "Note", "Flag", "Hours"],
-        [35436, date(2024, 5, 31), datetime.fromisoformat("2024-05-31T09:30"), "hällo", True, ""],
-        [2, "", "", "both", "", ""],
+        [35436, date(2024, 5, 31), datetime.fromisoformat("2024-05-31T09:30"), "hällo", True, None],
+        [2, None, None, "both", None, None],
     ]
     found = source(path, "title=Note")
     assert [*found] == [{"title": "hällo"}, {"title": "both"}]
@@ -306,6 +306,7 @@ def test_an_old_workbook_is_read(tmp_path: Path) -> None:
         "only the sheet 'Tickets' was read; choose another with --sheet: 'Other'",
         "errors such as #N/A look like empty cells in this kind of workbook; .xlsx has them",
         "of merged cells only the first has the value (1, such as D5:D6)",
+        "5 columns are not used: ID, Day, At, Flag, Hours",
     ]
 
 
@@ -325,9 +326,12 @@ def test_a_workbook_of_open_document_is_read(tmp_path: Path) -> None:
         text("2") + error('table:number-columns-repeated="2"') + text("a"),
         text("#N/A") + text("") + text("") + text("b"),
     )  # fmt: skip
-    at = datetime.fromisoformat("2024-05-31T09:30")
-    assert read(path, "title=ID", "custom.day=Day", "custom.clock=Clock", "custom.at=At", sheet="Tickets") == [
-        {"title": 35436, "custom": {"day": date(2024, 5, 31), "clock": "26:30:00", "at": at}},
+    maps = ("title=ID", "custom.day=Day", "custom.clock=Clock")
+    with path.open("rb") as file:
+        first = next(ExcelReader(file, sheet="Tickets").rows(None)).read()
+    assert first["At"] == datetime.fromisoformat("2024-05-31T09:30")
+    assert read(path, *maps, sheet="Tickets") == [
+        {"title": "35436", "custom": {"day": "2024-05-31", "clock": "26:30:00"}},
         "row 3: Tickets!B3 holds #N/A",
         {"title": "#N/A", "custom": {"clock": "b"}},
     ]
@@ -470,7 +474,7 @@ def test_times_are_those_of_the_sheet(tmp_path: Path) -> None:
     """They have no zone."""
     at = datetime(2024, 5, 31, 9, 30, tzinfo=timezone(timedelta(hours=2)))
     path = workbook(tmp_path / "t.xlsx", [["custom.at"], [at.replace(tzinfo=None)]])
-    assert read(path) == [{"custom": {"at": datetime.fromisoformat("2024-05-31T09:30")}}]
+    assert cells(path)[1:] == [[datetime.fromisoformat("2024-05-31T09:30")]]
 
 
 def test_the_copy_of_a_workbook_is_not_closed(tmp_path: Path) -> None:
@@ -479,3 +483,17 @@ def test_the_copy_of_a_workbook_is_not_closed(tmp_path: Path) -> None:
     out = io.BytesIO()
     found.copy([(0, "wrong")], out)
     assert out.getvalue().decode("utf-8-sig") == "not stored because,title\r\nwrong,a\r\n"
+
+
+@pytest.mark.parametrize(("first", "is_left_out"), [([0, None, 12], True), ([0, 1.5], False), ([0, "x"], False)])
+def test_a_first_column_without_a_name_may_be_the_index_of_a_data_frame(
+    tmp_path: Path, first: list[Any], is_left_out: bool
+) -> None:
+    """It is left out and remarked, if it holds whole numbers only."""
+    path = workbook(tmp_path / "t.xlsx", [[None, "title"], *([number, "a"] for number in first)])
+    if is_left_out:
+        found = source(path)
+        assert list(found) == [{"title": "a"}] * len(first)
+        assert found.remarks == ["1 column left out, the index of a data frame: column A"]
+    else:
+        assert refused(path).startswith("t.xlsx: column 'column A': Ticket has no field 'column A'")

@@ -159,7 +159,7 @@ def extended(name: str, storage: pa.Array) -> pa.Table:
 @pytest.mark.parametrize(
     ("name", "storage", "row"),
     [
-        ("arrow.uuid", pa.array([UUID.bytes], pa.binary(16)), {"custom": {"x": UUID}}),
+        ("arrow.uuid", pa.array([UUID.bytes], pa.binary(16)), {"custom": {"x": str(UUID)}}),
         ("arrow.json", pa.array(['{"a":1}']), {"custom": {"x": '{"a":1}'}}),
         ("arrow.bool8", pa.array([1], pa.int8()), {"custom": {"x": True}}),
         ("pandas.period", pa.array([648]), Unreadable(
@@ -284,8 +284,8 @@ def packed_table(write: Callable[[io.BytesIO], object]) -> bytes:
         (b"", "it is empty: 0 bytes"),
         (b"PAR1 PARE", "it is not a Parquet file that can be read: "),
         (b"PAREabc", "it is encrypted: write it again without encryption"),
-        (gzip.compress(b"PAR1", mtime=0), "it is packed by gzip: unpack it first"),
-        (b"PK\x03\x04", "it is a ZIP archive: unpack it first"),
+        (gzip.compress(b"PAR1", mtime=0), "Parquet is read from its end, which gzip does not allow: unpack it first"),
+        (b"PK\x03\x04", "Parquet is read from its end, which zip does not allow: unpack it first"),
         (b"ORC\x08", "it is an ORC file, not Parquet"),
         (packed_table(lambda out: feather.write_feather(pa.table({"a": [1]}), out)),
          "it is an Arrow file (Feather), not Parquet"),
@@ -340,6 +340,16 @@ def test_the_index_of_a_data_frame_is_left_out(tmp_path: Path) -> None:
     assert found.remarks == ["1 column left out, the index of a data frame: __index_level_0__"]
     mapped = source(path, "source_id=sourceId", "custom.n=__index_level_0__")
     assert (list(mapped), mapped.remarks) == ([{"source_id": "1", "custom": {"n": 7}}], [])
+
+
+def test_an_index_that_was_written_without_a_name_and_read_again_is_left_out(tmp_path: Path) -> None:
+    """A row with another value in its column is invalid: it may be something else."""
+    path = tmp_path / "t.parquet"
+    parquet.write_table(pa.table({"Unnamed: 0": ["7", " ", None, "Ada"], "sourceId": ["1", "2", "3", "4"]}), path)
+    found = source(path)
+    message = "row 4: column 'Unnamed: 0' holds 'Ada': rename it, or choose columns with --map FIELD=COLUMN"
+    assert list(found) == [*({"sourceId": number} for number in "123"), Unreadable(message)]
+    assert found.remarks == ["1 column left out, the index of a data frame: Unnamed: 0"]
 
 
 def test_a_nameless_column_is_left_out_if_it_is_empty(tmp_path: Path) -> None:

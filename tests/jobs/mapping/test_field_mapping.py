@@ -288,7 +288,7 @@ def test_constants_are_read_by_their_types() -> None:
         "custom.ARR": 1200.5,
         "activity_tags": ["a", "b"],
         "start_time": "2024-05-31T07:30:00.000Z",
-        "custom.since": "2024-05-31",
+        "custom.since": date(2024, 5, 31),
         "custom.at": datetime(2024, 5, 31, 9, 30, tzinfo=ZoneInfo("Europe/Berlin")),
     }
 
@@ -529,6 +529,19 @@ def test_an_empty_cell_empties_its_field_if_that_is_said() -> None:
     assert FieldMapping(record=Ticket).apply_to_text(cells) == {"status": "open", "url": " "}
     row = {"title": None, "status": "open", "custom": {"Plan": None}, "url": " "}
     assert FieldMapping(record=Ticket, empties_nulls=True).apply_to_text(cells) == row
+
+
+BLANKS = {"title": " ", "time_spent": " ", "domains": "\t", "tags": "\xa0", "custom.ARR": "  "}
+
+
+@pytest.mark.parametrize("options", [{}, EMPTY])
+def test_blanks_are_no_value_of_a_field_that_is_not_for_text(options: dict[str, Any]) -> None:
+    """They leave it alone, also where an empty cell would empty it."""
+    mapping = FieldMapping.parse(Ticket, types=["custom.ARR=number"], **options)
+    row = {"title": "a", "status": " "}
+    assert mapping.apply_to_text({**BLANKS, **row}) == row
+    assert mapping.apply({**BLANKS, **row}) == row
+    assert (mapping.apply_to_text(BLANKS), mapping.apply(BLANKS)) == (None, None)
 
 
 def test_the_rule_for_nulls_is_part_of_what_a_rerun_must_find_unchanged() -> None:

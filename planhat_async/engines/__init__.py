@@ -1,0 +1,1 @@
+"""Planhat for engines that move data: sources and destinations of other programs."""
