@@ -1,4 +1,4 @@
-"""`python -m benchmarks reading`, `writing`, `jobs`, `soak` or `waiting`, run from the root of the repository."""
+"""`python -m benchmarks reading`, `writing`, `jobs`, `soak`, `waiting` or `pace`, from the repository's root."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 
 from benchmarks import soak, waiting
 from benchmarks.jobs import benchmark as jobs
+from benchmarks.pacing import benchmark as pacing
 from benchmarks.reading.benchmark import READING
 from benchmarks.writing.benchmark import WRITING
 
@@ -14,7 +15,7 @@ def main() -> None:
     """Run one benchmark."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="BENCHMARK")
-    for benchmark in (READING, WRITING, jobs, soak, waiting):
+    for benchmark in (READING, WRITING, jobs, soak, waiting, pacing):
         benchmark.add_command(commands)
     options = parser.parse_args()
     options.run(options)

@@ -12,6 +12,7 @@ import pytest
 from command_line import TOKEN, Desk, listening, prefixes, started
 from hypothesis import HealthCheck, settings
 
+from benchmarks.redis_server import EXECUTABLE, RedisServer
 from planhat_async import Session
 from planhat_async.sandbox import Sandbox
 
@@ -56,6 +57,24 @@ def own_runtime_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
         patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
         patch.delenv("PLANHAT_SHARED_PACE", raising=False)
         yield
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
+    """Yield a Redis that a test may kill, stop and start again."""
+    if EXECUTABLE is None:
+        pytest.skip("there is no redis-server on this machine")
+    with RedisServer(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def lasting_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """Yield a Redis for many tests; each has a token of its own."""
+    if EXECUTABLE is None:
+        pytest.skip("there is no redis-server on this machine")
+    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
+        yield server
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ from planhat_async.jobs.mapping.mapping_proposal import MappingProposal
 from planhat_async.jobs.source_error import SourceError
 from planhat_async.results import Unreadable
 
-_MAX_ROWS = 100
+_MAX_ROWS = 1000
 
 
 def mapping(
@@ -49,9 +49,11 @@ def mapping(
 ) -> None:
     """Propose a mapping file for FILE, to be checked, completed and given to upsert with --map.
 
-    A column whose name equals a field's is mapped, apart from case, spaces, underscores and hyphens. A similar name is
-    a guess, marked as such. Other columns are comments, to be completed. Of JSON the first 100 rows are read. A file
-    that exists is not overwritten.
+    A column whose name equals a field's is mapped, apart from case, spaces, underscores and hyphens. A similar name, a
+    name that other systems use, or values that fit one field are guesses, marked as such. Other columns are comments,
+    to be completed. The first 1,000 rows show how dates, numbers and lists are written; what is not certain about them
+    is a comment too. Values in objects of JSON are columns such as requester.email. A file that exists is not
+    overwritten.
     """
     with refusals():
         refuse_urls(**{"--output": output})
@@ -68,7 +70,7 @@ def mapping(
             sheet=sheet,
         )
         columns = columns_of(source, found)
-        proposal = MappingProposal.of(UPSERTED[model].model, columns)
+        proposal = MappingProposal.of(UPSERTED[model].model, columns, found.samples)
         text = proposal.text().encode()
         if output is None:
             sys.stdout.buffer.write(text)

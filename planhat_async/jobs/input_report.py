@@ -1,13 +1,14 @@
 """What a user wants to know about a file before its rows are sent: decisions only.
 
-A report is fed the cells of each row beside the row made of them. It holds counts, a few examples, and of ids two
-hashes each: about 100 bytes for an id, and nothing for `MAX_IDS` and more.
+A report is fed the cells of each row beside the row made of them. It holds counts, a few examples, and 12 bytes for
+each id.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from array import array
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -16,15 +17,17 @@ import attrs
 
 from planhat_async._convert import Field, encode_json, printable, spellings_of
 from planhat_async.jobs.mapping.field_mapping import FieldMapping
+from planhat_async.jobs.mapping.left_out_columns import Fit
 from planhat_async.jobs.mapping.lookups import LookupValue
 from planhat_async.jobs.mapping.missing_values import keys_of
 from planhat_async.jobs.mapping.nested_values import MISSING, value_at
 
-MAX_IDS = 2_000_000
+MAX_IDS = 10_000_000
 """Ids that are compared with each other; more would take too much memory."""
 HIDDEN = "(hidden)"
 _MAX_SAMPLE, _MAX_FIELDS, _MAX_EXAMPLE = 3, 1000, 60
 _SCIENTIFIC = re.compile(r"\s*[+-]?\d(?:[.,]\d+)?[eE]\+?\d+\s*", re.ASCII)
+_N_SHARDS, _FOLDED = 64, 2**56 - 1
 _ID_SUFFIXES = ("source_id", "external_id")
 
 
@@ -69,6 +72,8 @@ class InputReport:
     mapping: FieldMapping
     n_rows: int = attrs.field(default=0, init=False)
     """Number of rows that could be read, without blank ones."""
+    n_unreadable: int = attrs.field(default=0, init=False)
+    """Number of rows that could not be read."""
     sample: list[list[SampleCell]] = attrs.field(factory=list, init=False)
     """The first rows, a list of values each."""
     _fields: dict[str, FieldReport] = attrs.field(factory=dict, init=False)
@@ -104,6 +109,17 @@ class InputReport:
             rows = "1 row looks" if self._n_headers == 1 else f"{self._n_headers:,} rows look"
             lines.append(f"{rows} like the header, and would be sent: remove such lines from the file")
         return lines
+
+    def noting(self, fit: Fit) -> Fit:
+        """A function that fits a row as `fit` does, and notes it."""
+
+        def fit_and_note(cells: Mapping[str, Any]) -> dict[str, Any] | None:
+            row = fit(cells)
+            if row is not None:
+                self.note(cells, row)
+            return row
+
+        return fit_and_note
 
     def note(self, cells: Mapping[str, Any], row: Mapping[str, Any]) -> None:
         """Note a row: its cells by their columns, and what the mapping has made of them."""
@@ -143,7 +159,7 @@ class InputReport:
                 found.conversion = f"{shown} -> {self._sent(name, value)}"
             found.n_converted += 1
         if (ids := self._ids.get(name)) is not None:
-            ids.note(value.text if isinstance(value, LookupValue) else value)
+            ids.note(value.text if isinstance(value, LookupValue) else value, self.n_rows + self.n_unreadable)
 
     def _sampled(self, cells: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[SampleCell]:
         """The values of a row, and the cells of mapped columns of which nothing is sent."""
@@ -190,42 +206,55 @@ class InputReport:
 class _Ids:
     """Notes ids that another program may have spoiled."""
 
-    _exact_by_folded: dict[int, int] = attrs.field(factory=dict)
-    """Hash of an id without case and outer blanks to that of its first spelling."""
-    _n_similar: int = 0
+    _shards: list[tuple[array[int], array[int]]] = attrs.field(
+        factory=lambda: [(array("Q"), array("I")) for _ in range(_N_SHARDS)]
+    )
+    """Hashes of ids, and their rows: 56 bits of the id without case and outer blanks, and 8 bits of its spelling."""
+    _n_noted: int = 0
     _n_scientific: int = 0
-    _similar: str = ""
     _scientific: str = ""
 
-    def note(self, value: Any) -> None:
-        """Note an id of a row."""
+    def note(self, value: Any, row: int) -> None:
+        """Note an id, and its row, counted from 1."""
         if not isinstance(value, str):
             return
-        exact = hash(value)
-        plain = value.strip().casefold()
-        folded = exact if plain == value else hash(plain)
-        known = self._exact_by_folded
-        first = known.get(folded) if len(known) >= MAX_IDS else known.setdefault(folded, exact)
-        if first is not None and first != exact:
-            self._similar = self._similar or value
-            self._n_similar += 1
+        if self._n_noted < MAX_IDS:
+            self._n_noted += 1
+            folded = hash(value.strip().casefold()) & _FOLDED
+            hashes, rows = self._shards[folded % _N_SHARDS]
+            hashes.append(folded << 8 | hash(value) & 0xFF)
+            rows.append(row)
         if ("e" in value or "E" in value) and _SCIENTIFIC.fullmatch(value):
             self._scientific = self._scientific or value
             self._n_scientific += 1
 
     def remarks(self, name: str) -> Iterator[str]:
         """A line for each kind of spoiled ids."""
-        if self._n_similar:
-            ids = "1 id differs from an earlier one" if self._n_similar == 1 else (
-                f"{self._n_similar:,} ids differ from earlier ones"
-            )  # fmt: skip
-            yield f"{name}: {ids} only in blanks or case, such as {_shown_cell(self._similar)}: they name other records"
+        similar = [pair for shard in self._shards for pair in _similar(*shard)]
+        if similar:
+            n, (first, other) = len(similar), min(similar)
+            ids = "1 id differs from an earlier one" if n == 1 else f"{n:,} ids differ from earlier ones"
+            what = "and names another record" if n == 1 else "and name other records"
+            where = f"{'row' if n == 1 else 'such as row'} {other:,} from row {first:,}"
+            yield f"{name}: {ids} only in blanks or case, {what}: {where}"
         if self._n_scientific:
             ids = "1 id looks" if self._n_scientific == 1 else f"{self._n_scientific:,} ids look"
             yield (
                 f"{name}: {ids} like a spreadsheet's scientific notation, such as {_shown_cell(self._scientific)}, "
                 "and may have lost digits: export the column as text"
             )
+
+
+def _similar(hashes: array[int], rows: array[int]) -> Iterator[tuple[int, int]]:
+    """For each other spelling of an id the rows of its first spelling and of the other."""
+    before, first_row = -1, 0
+    spellings: set[int] = set()
+    for at in sorted(range(len(hashes)), key=lambda at: (hashes[at] >> 8, rows[at])):
+        if hashes[at] >> 8 != before:
+            before, first_row, spellings = hashes[at] >> 8, rows[at], {hashes[at]}
+        elif hashes[at] not in spellings:
+            spellings.add(hashes[at])
+            yield first_row, rows[at]
 
 
 def _custom_values(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -193,22 +193,28 @@ class FileSource:
         """Copy rows, by their positions in ascending order, each with a reason, in the source's own format.
 
         A line that cannot be read as a row is copied unchanged, as far as the format allows it.
+
+        Raises:
+            SourceError: There is no row at a position, because it is another file than it was; or the file is damaged.
         """
         with self._opened() as reader, reader.copying(out) as copy_row:
-            rows = enumerate(RowFitter(self._mapping).rows(reader))
+            rows = enumerate(self._fitted_rows(RowFitter(self._mapping), reader))
             for position, reason in reasons:
-                self._limit.n_bytes = 0
                 # Not read further than needed: a damaged file has rows that can be copied.
-                if any(number == position for number, _ in rows):
-                    copy_row(reason)
+                if not any(number == position for number, _ in rows):
+                    raise SourceError(f"it has no row {position + 1:,} any more, so it has changed")
+                copy_row(reason)
 
     def _rows(self) -> Generator[FittedRow, None, None]:
         with self._opened() as reader:
             self._fitter = RowFitter(self._mapping, has_report=self.has_report)
-            for row in self._fitter.rows(reader):
-                self._limit.n_bytes = 0
+            for row in self._fitted_rows(self._fitter, reader):
                 self.rows_read += 1
                 yield row
+
+    def _fitted_rows(self, fitter: RowFitter, reader: RowReader) -> Iterator[FittedRow]:
+        """The rows of an open file, for each of which so many bytes may be unpacked."""
+        return fitter.rows(reader, on_row=self._limit.reset)
 
     @contextmanager
     def _opened(self) -> Iterator[RowReader]:
@@ -228,7 +234,7 @@ class FileSource:
 
     @contextmanager
     def _reader_opened(self) -> Iterator[RowReader]:
-        self._limit.n_bytes = 0
+        self._limit.reset()
         with self._bytes() as file, closing(self._reader_of(file)) as reader:
             yield reader
 

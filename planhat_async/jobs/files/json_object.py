@@ -114,6 +114,9 @@ def _exact_number(written: str) -> float | Decimal:
     """The float that a number stands for, if it is the same in as many digits as are written; or else a `Decimal`."""
     if len(written) > MAX_DIGITS:
         raise ValueError(f"a number of {len(written):,} digits")
-    number, exact = float(written), Decimal(written)
+    try:
+        number, exact = float(written), Decimal(written)
+    except decimal.InvalidOperation:  # an exponent of twenty digits, which is no `ValueError`
+        raise ValueError(f"the number {written[:40]}: its exponent is too large") from None
     is_same = Decimal(repr(number)) == exact or Decimal(number).quantize(exact, context=_EXACTLY) == exact
     return number if is_same else exact

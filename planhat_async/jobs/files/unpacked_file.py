@@ -41,7 +41,11 @@ class UnpackLimit:
 
     def __init__(self) -> None:
         self.n_bytes: int = 0
-        """Bytes since the last row; whoever reads the rows sets it to 0."""
+        """Bytes since the last row."""
+
+    def reset(self) -> None:
+        """Begin with another row, blank or not."""
+        self.n_bytes = 0
 
     def add(self, n_bytes: int) -> None:
         """Count bytes.

@@ -1,10 +1,11 @@
-"""The names of a file's columns: collected while its first rows are read."""
+"""The names of a file's columns and some of their values: collected while its first rows are read."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
+from planhat_async.jobs.mapping.column_sample import ColumnSample
 from planhat_async.jobs.mapping.column_spelling import is_named
 from planhat_async.jobs.mapping.lookups import Lookup
 from planhat_async.jobs.reason_column import REASON_COLUMN
@@ -19,6 +20,8 @@ class ColumnNames:
     def __init__(self) -> None:
         self.names: list[str] = []
         """The columns in their order; one that a header has twice is there twice."""
+        self.samples: dict[str, ColumnSample] = {}
+        """The first values of each column."""
 
     @property
     def lookups(self) -> Mapping[str, Lookup]:
@@ -47,16 +50,23 @@ class ColumnNames:
         """Every object is a row."""
         return None
 
-    def columns_to_read(self, _: Iterable[str]) -> list[str]:
-        """No values are read."""
-        return []
+    def columns_to_read(self, columns: Iterable[str]) -> list[str]:
+        """All named columns."""
+        return [column for column in columns if column != REASON_COLUMN and is_named(column)]
 
-    def apply_to_text(self, _: Mapping[str, str]) -> dict[str, Any]:
-        """An empty row."""
+    def apply_to_text(self, cells: Mapping[str, str]) -> dict[str, Any]:
+        """An empty row; collects the values."""
+        self._note(cells)
         return {}
 
     def apply(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """An empty row; collects the keys that no earlier row had."""
         known = {*self.names, REASON_COLUMN}
         self.names += [name for name in values if name not in known]
+        self._note(values)
         return {}
+
+    def _note(self, values: Mapping[str, Any]) -> None:
+        for name, value in values.items():
+            if name != REASON_COLUMN:
+                self.samples.setdefault(name.strip(), ColumnSample()).note(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple, Self, TypeVar
 
@@ -339,7 +339,7 @@ class FieldMapping:
                 is_blank = type(value) is str and not value.strip() and reader is not UNREAD
                 row[name] = MISSING if is_blank else reader.read(value)
         row = self._marked(self._with_defaults(row))
-        return _nested({**row, **self.constants} if self.constants else row)
+        return _nested({**row, **self.constants} if self.constants else row, self.constants)
 
     def _is_constant(self, name: str) -> bool:
         field = spellings_of(self.record).get(name) if self.constants else None
@@ -431,8 +431,12 @@ def _is_among(name: str, given: Mapping[str, Any]) -> bool:
     return name in given or ("custom" in given and name.startswith("custom."))
 
 
-def _nested(row: dict[str, Any]) -> dict[str, Any]:
-    """Move each `custom.NAME` into `custom`."""
+def _nested(row: dict[str, Any], constants: Collection[str] = ()) -> dict[str, Any]:
+    """Move each `custom.NAME` into `custom`.
+
+    Raises:
+        ValueError: `custom` is no object, or has the name too, which only a constant replaces.
+    """
     if "custom." not in "\n".join(row):  # takes half the time of asking each name
         return row
     custom = {name.removeprefix("custom."): row.pop(name) for name in list(row) if name.startswith("custom.")}
@@ -442,5 +446,8 @@ def _nested(row: dict[str, Any]) -> dict[str, Any]:
         held = row.get("custom") or {}
         if not isinstance(held, Mapping):
             raise ValueError("custom is not a JSON object")
+        for name in custom.keys() & held.keys():
+            if f"custom.{name}" not in constants:
+                raise ValueError(f"custom.{name} is given twice: within custom too")
         row["custom"] = {**held, **custom}
     return row

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from planhat_async._convert import decode_json, fields_of, spellings_of
 from planhat_async.errors import DecodeError
 from planhat_async.jobs.mapping.cell_values import own_name
+from planhat_async.jobs.mapping.missing_values import without_nulls
 from planhat_async.jobs.source_error import SourceError
 from planhat_async.records import Record
 
@@ -30,10 +31,12 @@ class LeftOutColumns:
 
     Args:
         record: The model; `None` if a mapping names the columns that are used.
+        empties_nulls: Whether a null in `extra` empties its field.
     """
 
-    def __init__(self, record: type[Record] | None) -> None:
+    def __init__(self, record: type[Record] | None, *, empties_nulls: bool = False) -> None:
         self._record = record
+        self._empties_nulls = empties_nulls
         self._read_only = frozenset[str]() if record is None else read_only_spellings(record)
         self._filled_in: dict[str, None] = {}
         self._indexes: list[str] = []
@@ -88,7 +91,7 @@ class LeftOutColumns:
             self._refuse_other_values(values)
             extra = self._extra_in(values) if self._has_extra else None
             row = fit({name: value for name, value in values.items() if name not in left_out})
-            return {**extra, **(row or {})} if extra else row
+            return _with_extra(row, extra) if extra else row
 
         return fit_rest
 
@@ -138,7 +141,21 @@ class LeftOutColumns:
             if values.get(name) not in (None, ""):
                 raise ValueError(f"{_EXTRA}: {name} is given twice: there, and in the column {name!r}")
         self._filled_in |= dict.fromkeys(name for name in held if name in self._read_only)
-        return {name: value for name, value in held.items() if name not in self._read_only}
+        sent = {name: value for name, value in held.items() if name not in self._read_only}
+        return sent if self._empties_nulls else without_nulls(sent)
+
+
+def _with_extra(row: dict[str, Any] | None, extra: Mapping[str, Any]) -> dict[str, Any]:
+    """The row with fields of `extra`, which do not say which record they belong to.
+
+    Raises:
+        ValueError: The row is blank otherwise, or it has one of the fields already.
+    """
+    if row is None:
+        raise ValueError(f"{_EXTRA} has a value, and no other column has one, so it belongs to no record")
+    if twice := [name for name in extra if row.get(name) is not None]:
+        raise ValueError(f"{_EXTRA}: {twice[0]} is given twice: there, and by a column or a value for all rows")
+    return {**extra, **row, **extra}
 
 
 def read_only_spellings(record: type[Record]) -> frozenset[str]:

@@ -1,8 +1,8 @@
-"""A proposal for a mapping file, from the columns of a file: decisions only."""
+"""A proposal for a mapping file, from the columns of a file and some of their values: decisions only."""
 
 from __future__ import annotations
 
-import re
+import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
@@ -10,14 +10,21 @@ from typing import Any, Self
 
 import attrs
 
-from planhat_async._convert import fields_of, similar_fields
+from planhat_async._convert import fields_of
+from planhat_async.jobs.mapping.column_guess import GUESSES, Column, Guess, company_lookup, is_writable, named_field
+from planhat_async.jobs.mapping.column_sample import ColumnSample
+from planhat_async.jobs.mapping.proposed_line import ProposedLine, toml_text
+from planhat_async.jobs.mapping.value_kinds import NOTHING, ValueKind, kind_of_values
+from planhat_async.jobs.mapping.value_proposal import (
+    ReadColumn,
+    date_lines,
+    kind_in_words,
+    misfit,
+    option_lines,
+    type_lines,
+)
 from planhat_async.records import Model, Record
 
-_SEPARATORS = re.compile(r"[\s_-]+")
-_UNIT = re.compile(r"\s*\([^()]*\)\s*$")
-"""A remark at the end of a column's name, such as a unit."""
-_WORDS = re.compile(r"[\W_]+|(?<=[a-z])(?=[A-Z])")
-_GUESSED = "guessed"
 _EXAMPLES: dict[Any, str] = {
     int: "0",
     float: "0",
@@ -36,12 +43,27 @@ class ColumnProposal:
     """Its name; empty if the user must decide."""
     remark: str = ""
     """Why the proposal is uncertain, or why there is none."""
+    suggestion: str = ""
+    """Without a field, what a comment holds in its place: TOML of a field or of a lookup."""
+    is_guess: bool = False
+    kind: ValueKind = NOTHING
+    """What the values of the column are."""
 
     @property
     def line(self) -> str:
         """The column's line in a mapping file; a comment if no field is proposed."""
-        start = "" if self.field else "# "
-        return f"{start}{_toml(self.column)} = {_toml(self.field)}" + (f"  # {self.remark}" if self.remark else "")
+        start, field = ("", toml_text(self.field)) if self.field else ("# ", self.suggestion or self._custom())
+        return f"{start}{toml_text(self.column)} = {field}" + (f"  # {self.remark}" if self.remark else "")
+
+    def _custom(self) -> str:
+        """A custom field of the column's name, which is always possible."""
+        return toml_text(f"custom.{name}" if (name := self.column.strip()) else "")
+
+    @property
+    def read_for(self) -> str:
+        """The field that the values are read for, also within a comment; empty if there is none."""
+        held = self.field or tomllib.loads(f"field = {self.suggestion or self._custom()}")["field"]
+        return held if isinstance(held, str) else ""
 
 
 @attrs.frozen(kw_only=True)
@@ -52,37 +74,26 @@ class MappingProposal:
     columns: tuple[ColumnProposal, ...]
 
     @classmethod
-    def of(cls, model: Model, columns: Sequence[str]) -> Self:
-        """The proposal for these columns.
+    def of(cls, model: Model, columns: Sequence[str], samples: Mapping[str, ColumnSample] | None = None) -> Self:
+        """The proposal for these columns, and for the values of some rows.
 
-        No field is proposed for two columns: a name that equals a field's takes precedence over a guess, and of equally
-        good columns none is chosen. Planhat's own `_id` is never guessed: other systems call their ids `id` too.
+        No field is proposed for two columns: a name that equals a field's takes precedence over a guess, a name that
+        other systems use over a similar one, that over what the values say; of equally good columns none is chosen.
+        Planhat's own `_id` is never guessed: other systems call their ids `id` too.
         """
-        counts = Counter(columns)
-        named = {column: _named_field(model.record, column) for column in counts}
-        guesses = {
-            column: _guessed_field(model.record, column)
-            for column, field in named.items()
-            if field is None and counts[column] == 1
-        }
+        found = {path: sample for name in columns for path, sample in _paths(model.record, name, samples or {})}
+        counts = Counter(columns) | Counter([*found])
+        kinds = {name: kind_of_values(sample.values) for name, sample in found.items()}
+        named = {name: named_field(model.record, name) for name in found}
+        named |= {name: None for name, field in named.items() if field == "id" and _is_foreign_id(name, kinds[name])}
         claims = Counter(field for field in named.values() if field is not None)
-        guess_claims = Counter(field for field in guesses.values() if field is not None)
-        made = []
-        for column, field in named.items():
-            guess = guesses.get(column)
-            if counts[column] > 1:
-                made.append(ColumnProposal(column=column, remark="the file has this column twice"))
-            elif field is not None and not _is_writable(model.record, field):
-                made.append(ColumnProposal(column=column, remark=f"Planhat fills in {field}"))
-            elif field is not None and claims[field] > 1:
-                made.append(ColumnProposal(column=column, remark=f"another column names {field} too"))
-            elif field is not None:
-                made.append(ColumnProposal(column=column, field=field))
-            elif guess is None or claims[guess] or guess_claims[guess] > 1:
-                made.append(ColumnProposal(column=column))
-            else:
-                made.append(ColumnProposal(column=column, field=guess, remark=_GUESSED))
-        return cls(model=model, columns=tuple(made))
+        free = [Column(model, name, found[name], kinds[name]) for name in found if counts[name] == 1]
+        guesses = _guesses([one for one in free if not _is_settled(model.record, named[one.name])], {*claims})
+        proposals = []
+        for name, field in named.items():
+            context = _Context(model, claims, counts[name], kinds[name])
+            proposals.append(context.proposal(name, field, guesses.get(name)))
+        return cls(model=model, columns=tuple(proposals))
 
     @property
     def fields(self) -> list[str]:
@@ -92,16 +103,25 @@ class MappingProposal:
     @property
     def n_guessed(self) -> int:
         """The number of guesses among them."""
-        return sum(one.remark == _GUESSED for one in self.columns)
+        return sum(one.is_guess for one in self.columns)
 
     def text(self) -> str:
         """The mapping file: TOML that `MappingFile.load` reads."""
+        read = [
+            ReadColumn(column=one.column, field=one.read_for, is_mapped=bool(one.field), kind=one.kind)
+            for one in self.columns
+            if one.read_for
+        ]
+        record = self.model.record
         lines = [
             *(f"# {line}".rstrip() for line in self._introduction()),
             "",
+            *_with_blank(option_lines(record, read)),
             '[columns]  # "column" = "field"; a custom field is "custom.NAME"',
             *(one.line for one in self.columns),
             "",
+            *_table("dates", "field = strptime form", date_lines(record, read)),
+            *_table("types", "field = type", type_lines(record, read)),
             "# [constants]  # field = value, the same for every row",
             *(f"# {line}" for line in self._constants()),
         ]
@@ -128,7 +148,7 @@ class MappingProposal:
             required = f"one of {', '.join(most)} or {last}" if most else last
             yield f"- {required}{': no column' if group in missing else ''}"
         for name, value, other in self.model.needs_with:
-            yield f"- {other}, where {name} is {_toml(value)}"
+            yield f"- {other}, where {name} is {toml_text(value)}"
 
     def _missing(self) -> list[tuple[str, ...]]:
         """The groups of fields, of which a new record needs one, without a column."""
@@ -142,42 +162,89 @@ class MappingProposal:
         free = next((name for name in others if name not in {*match, *self.fields}), None)
         for name in dict.fromkeys(name for name in names if name is not None) or ([free] if free else []):
             text = "ada@example.com" if fields[name].holds_addresses else "..."
-            yield f"{name} = {_EXAMPLES.get(fields[name].type, _toml(text))}"
+            yield f"{name} = {_EXAMPLES.get(fields[name].type, toml_text(text))}"
 
 
-def _named_field(record: type[Record], column: str) -> str | None:
-    """The field that a column's name equals, apart from case, separators and a remark in parentheses."""
-    if column.startswith("custom.") and column.removeprefix("custom.").strip():
-        return column
-    return _by_plain_name(record).get(_plain(_UNIT.sub("", column)))
+def _with_blank(lines: Iterable[str]) -> list[str]:
+    """The lines and a blank one, if there are any."""
+    found = [*lines]
+    return [*found, ""] if found else []
 
 
-def _by_plain_name(record: type[Record]) -> Mapping[str, str]:
-    """Fields by both spellings of their names, without case and separators."""
-    fields = fields_of(record).values()
-    return {_plain(spelling): one.name for one in fields for spelling in (one.wire, one.name)}
+def _table(name: str, form: str, lines: Iterable[ProposedLine]) -> list[str]:
+    """A table of a mapping file, if it has lines, which may all be comments."""
+    found = [line.text for line in lines]
+    return [f"[{name}]  # {form}", *found, ""] if found else []
 
 
-def _guessed_field(record: type[Record], column: str) -> str | None:
-    """A field with a similar name; or with the same name apart from the first word, which says whose it is."""
-    words = [word for word in _WORDS.split(_UNIT.sub("", column)) if word]
-    found: Iterable[str | None] = similar_fields(record, "_".join(words)) or [_named_field(record, "_".join(words[1:]))]
-    best = next(iter(found), None)
-    return best if best is not None and best != "id" and _is_writable(record, best) else None
+def _paths(
+    record: type[Record], column: str, samples: Mapping[str, ColumnSample]
+) -> Iterator[tuple[str, ColumnSample]]:
+    """A column, or the paths into its objects, unless it is a field that holds objects."""
+    sample = samples.get(column, ColumnSample())
+    if named_field(record, column) is not None:
+        yield column, sample
+    else:
+        yield from sample.paths(column)
 
 
-def _is_writable(record: type[Record], name: str) -> bool:
-    return name.startswith("custom.") or fields_of(record)[name].is_writable
+def _is_settled(record: type[Record], field: str | None) -> bool:
+    """Whether a column names a field to which values can be sent."""
+    return field is not None and is_writable(record, field)
 
 
-def _plain(name: str) -> str:
-    return _SEPARATORS.sub("", name).casefold()
+def _guesses(columns: Sequence[Column], claimed: set[str]) -> dict[str, Guess]:
+    """The best guess for each column; none for a field that is claimed, or that several columns fit equally."""
+    guesses: dict[str, Guess] = {}
+    for guess in GUESSES:
+        free = [column for column in columns if column.name not in guesses]
+        made = {column.name: one for column in free if (one := guess(column)) is not None}
+        taken = claimed | {one.field for one in guesses.values()}
+        times = Counter(one.field for one in made.values())
+        guesses |= {name: one for name, one in made.items() if one.field not in taken and times[one.field] == 1}
+    return guesses
 
 
-def _toml(text: str) -> str:
-    """A text as TOML writes it, with escapes for everything that a terminal would not show as it is."""
-    escaped = "".join(
-        one if one.isprintable() else f"\\u{ord(one):04x}" if ord(one) <= 0xFFFF else f"\\U{ord(one):08x}"
-        for one in text.replace("\\", "\\\\").replace('"', '\\"')
-    )
-    return f'"{escaped}"'
+def _is_foreign_id(column: str, kind: ValueKind) -> bool:
+    """Whether a column `id` holds ids that Planhat has not given out."""
+    return column.strip().lower() == "id" and kind.name not in {"id", "nothing"}
+
+
+@attrs.frozen
+class _Context:
+    """What decides about a column besides its field."""
+
+    model: Model
+    claims: Counter[str]
+    n_times: int
+    kind: ValueKind
+
+    def proposal(self, name: str, field: str | None, guess: Guess | None) -> ColumnProposal:
+        """The proposal for a column, given the field that its name equals, or a guess."""
+        record = self.model.record
+        if self.n_times > 1:
+            return ColumnProposal(column=name, remark="the file has this column twice", suggestion='""')
+        if guess is not None:
+            return self._guessed(name, guess)
+        if field is None:
+            return self._unknown(name)
+        if not is_writable(record, field):
+            return ColumnProposal(column=name, remark=f"Planhat fills in {field}", kind=self.kind)
+        if self.claims[field] > 1:
+            remark = f"another column names {field} too"
+            return ColumnProposal(column=name, remark=remark, suggestion=toml_text(field), kind=self.kind)
+        return ColumnProposal(column=name, field=field, remark=self._objection(field), kind=self.kind)
+
+    def _objection(self, field: str) -> str:
+        return misfit(fields_of(self.model.record).get(field), self.kind)
+
+    def _guessed(self, name: str, guess: Guess) -> ColumnProposal:
+        if objection := self._objection(guess.field):
+            return ColumnProposal(column=name, remark=objection, suggestion=toml_text(guess.field), kind=self.kind)
+        return ColumnProposal(column=name, field=guess.field, remark=guess.remark, is_guess=True, kind=self.kind)
+
+    def _unknown(self, name: str) -> ColumnProposal:
+        """A comment: companies may be looked up by their names, anything else may be a custom field."""
+        lookup = company_lookup(self.model.record, name, self.kind)
+        remark = "if it names companies" if lookup else kind_in_words(self.kind)
+        return ColumnProposal(column=name, remark=remark, suggestion=lookup, kind=self.kind)

@@ -126,10 +126,18 @@ def test_no_good_row_is_lost_among_bad_ones(lines: list[int | bytes]) -> None:
 )
 def test_a_number_is_never_changed_silently(written: str, value: Any) -> None:
     """One that no float holds in the digits that are written is a `Decimal`, which a field accepts or refuses."""
-    for content in ('{"a": %s}', '{"a": "x", "b": {"c": [%s]}}'):
-        (row,) = read((content % written).encode())
-        found = row["a"] if row["a"] != "x" else row["b"]["c"][0]
+    for content in ('{"a": %s}', '{"a": [%s]}', '{"a": [{"b": [%s]}]}', '{"a": {"b": %s}}'):
+        (found,) = read((content % written).encode())
+        while isinstance(found, dict | list):
+            (found,) = found.values() if isinstance(found, dict) else found
         assert (found, type(found)) == (value, type(value))
+
+
+@pytest.mark.parametrize("exponent", ["99999999999999999999", "-99999999999999999999"])
+def test_an_endless_exponent_makes_one_invalid_row(exponent: str) -> None:
+    """Such a number is zero, but `Decimal` cannot read it."""
+    line = b'{"a": 0.1234567890123456789, "b": 0e%s}' % exponent.encode()
+    assert read(line + b'\n{"a": 1}') == [f"line 1: the number 0e{exponent}: its exponent is too large", {"a": 1}]
 
 
 def test_a_text_like_a_key_raises_no_doubt() -> None:

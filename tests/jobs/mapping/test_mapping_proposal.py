@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planhat_async._convert import fields_of
+from planhat_async.jobs.mapping.column_sample import ColumnSample
 from planhat_async.jobs.mapping.field_mapping import FieldMapping
 from planhat_async.jobs.mapping.mapping_file import MappingFile
 from planhat_async.jobs.mapping.mapping_proposal import MappingProposal
-from planhat_async.models import EndUsers, LineItems, Tasks, Tickets
+from planhat_async.models import EndUsers, LineItems, Tasks, Ticket, Tickets
 from planhat_async.repositories import Repository, Upserts
 
 
@@ -55,7 +57,7 @@ def test_a_similar_name_is_a_guess(column: str, field: str) -> None:
     assert proposed(column) == {column: (field, "guessed")}
 
 
-@pytest.mark.parametrize("column", ["Ticket ID", "UID", "Ticket Subject", "Channel", "", "(x)", "---"])
+@pytest.mark.parametrize("column", ["UID", "Channel", "", "(x)", "---"])
 def test_other_columns_are_left_to_the_user(column: str) -> None:
     """An `_id`, and a field that Planhat fills in, are not guessed."""
     assert proposed(column) == {column: ("", "")}
@@ -94,7 +96,7 @@ def test_the_text_says_what_a_new_record_needs() -> None:
         '[columns]  # "column" = "field"; a custom field is "custom.NAME"\n'
         '"Source ID" = "source_id"\n'
         '"Customer Email" = "email"  # guessed\n'
-        '# "Channel" = ""\n'
+        '# "Channel" = "custom.Channel"\n'
         "\n"
         "# [constants]  # field = value, the same for every row\n"
         '# company_id = "..."\n'
@@ -149,3 +151,132 @@ def test_any_names_make_a_mapping_file(tmp_path_factory: pytest.TempPathFactory,
     assert (mapping.columns, [one.column for one in proposal.columns]) == (mapped, [*dict.fromkeys(columns)])
     if mapped:
         mapping.check_columns(columns)
+
+
+def proposal_of(model: Any = Tickets.model, **values: list[Any]) -> MappingProposal:
+    """Return the proposal for columns with these values; `_` in names stands for a blank."""
+    samples = {name.replace("_", " "): ColumnSample(values) for name, values in values.items()}
+    return MappingProposal.of(model, [*samples], samples)
+
+
+@pytest.mark.parametrize(
+    ("column", "field"),
+    [
+        ("Ticket ID", "source_id"),
+        ("Requester email", "email"),
+        ("Requester", "name"),
+        ("Subject", "title"),
+        ("Summary", "title"),
+        ("Issue key", "source_id"),
+        ("Labels", "tags"),
+        ("Ticket form", "type"),
+        ("Priority", "severity"),
+        ("Assignee email", "agent_email"),
+    ],
+)
+def test_a_name_that_help_desks_use_is_a_guess(column: str, field: str) -> None:
+    """It is also one for a field that Planhat returns under another name than it is written."""
+    assert proposed(column) == {column: (field, "guessed")}
+
+
+def test_the_id_of_another_system_is_a_guess_by_its_values() -> None:
+    """An id of Planhat's is its own field."""
+    assert [one.fields for one in (proposal_of(ID=["35436"]), proposal_of(ID=["5f4e3d2c1b0a998877665544"]))] == [
+        ["source_id"],
+        ["id"],
+    ]
+
+
+def test_a_column_of_addresses_is_a_guess_if_there_is_one() -> None:
+    """Of two none is chosen."""
+    found = proposal_of(Von=["ada@acme.example"], Rang=["hoch"])
+    assert [(one.field, one.remark) for one in found.columns] == [
+        ("email", "guessed: its values are e-mail addresses"),
+        ("", ""),
+    ]
+    assert proposal_of(Von=["ada@acme.example"], An=["bob@acme.example"]).fields == []
+
+
+def test_a_guess_that_the_values_contradict_is_a_comment() -> None:
+    """The reason is behind it."""
+    (found,) = proposal_of(Requester_email=["Ada", "Bob"]).columns
+    assert found.line == '# "Requester email" = "email"  # its values are no e-mail addresses'
+
+
+def test_the_name_of_a_company_may_be_looked_up() -> None:
+    """That is a comment, which says how."""
+    (found,) = proposal_of(Organization=["Acme Ltd", "Beta Inc"]).columns
+    lookup = '{ field = "company_id", lookup = "companies", by = "name" }'
+    assert found.line == f'# "Organization" = {lookup}  # if it names companies'
+
+
+def test_the_text_says_how_values_are_written() -> None:
+    """All of it is a comment, because nothing of it is certain."""
+    text = proposal_of(
+        Tags=["vip;urgent", "vip"], Due=["31.05.2024 09:30"], Paid=["yes", "no"], ARR=["1200,50"], At=["01/02/2024"]
+    ).text()
+    assert text.split("\n\n", 1)[1] == (
+        "# time_zone = \"Europe/Berlin\"  # times have no zone, so theirs is needed: 'Due', 'At'\n"
+        "# list_separator = \";\"  # the items of lists seem to be separated by it: 'Tags'\n"
+        "# decimal_comma = true  # numbers have a decimal comma: 'ARR'\n"
+        "\n"
+        '[columns]  # "column" = "field"; a custom field is "custom.NAME"\n'
+        '"Tags" = "tags"\n'
+        '# "Due" = "custom.Due"  # times\n'
+        '# "Paid" = "custom.Paid"  # true or false\n'
+        '# "ARR" = "custom.ARR"  # numbers\n'
+        '# "At" = "custom.At"  # days\n'
+        "\n"
+        "[dates]  # field = strptime form\n"
+        '# "custom.Due" = "%d.%m.%Y %H:%M"  # needs time_zone above\n'
+        '# "custom.At" = "%d/%m/%Y"  # or %m/%d/%Y: which is it?; needs time_zone above\n'
+        "\n"
+        "[types]  # field = type\n"
+        '# "custom.Paid" = "boolean"  # they look like true or false; without a type they are sent as text\n'
+        '# "custom.ARR" = "number"  # they look like numbers; without a type they are sent as text\n'
+        "\n"
+        "# [constants]  # field = value, the same for every row\n"
+        '# email = "ada@example.com"\n'
+        '# company_id = "..."\n'
+    )
+
+
+def test_an_id_that_a_float_column_holds_has_a_type() -> None:
+    """Without it every row would be invalid."""
+    assert '[types]  # field = type\n"source_id" = "whole number"\n' in proposal_of(Source_ID=[35436.0, 1.0]).text()
+
+
+CELLS = {
+    "time": st.datetimes(datetime(2000, 1, 1), datetime(2099, 1, 1)).map(lambda one: one.strftime("%d.%m.%Y %H:%M")),  # noqa: DTZ001
+    "number": st.decimals(-1000, 1000, places=2).map(lambda one: str(one).replace(".", ",")),
+    "boolean": st.sampled_from(["yes", "no"]),
+    "text": st.sampled_from(["gold", "silver"]),
+    "list": st.sampled_from(["a; b", "c"]),
+    "epoch": st.integers(1_000_000_000, 1_999_999_999).map(str),
+    "iso": st.datetimes(datetime(2000, 1, 1), datetime(2099, 1, 1)).map(lambda one: one.isoformat(" ", "seconds")),  # noqa: DTZ001
+}
+
+
+@given(st.lists(st.sampled_from([*CELLS]), min_size=1, unique=True).flatmap(
+    lambda kinds: st.lists(st.fixed_dictionaries({f"x {kind}": CELLS[kind] for kind in kinds}), min_size=1, max_size=5)
+))  # fmt: skip
+def test_a_completed_proposal_reads_the_rows_it_was_made_of(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, str]]
+) -> None:
+    """The user removes the comment signs, and the time zone is the right one."""
+    samples = {name: ColumnSample([row[name] for row in rows]) for name in rows[0]}
+    proposal = MappingProposal.of(Tickets.model, [*samples], samples)
+    options, _, tables = proposal.text().partition("[columns]")
+    lines = [line.removeprefix("# ") for line in options.splitlines() if " = " in line and not line.startswith("# - ")]
+    completed = ("[columns]" + tables).replace("\n# ", "\n").partition("[constants]")[0]
+    path = tmp_path_factory.getbasetemp() / "completed.toml"
+    path.write_text("\n".join([*lines, completed]), encoding="utf-8")
+    held = MappingFile.load(path)
+    mapping = FieldMapping.parse(
+        Ticket, columns=held.columns, dates=held.dates, field_types=held.types, time_zone=held.time_zone,
+        list_separator=held.list_separator, decimal_comma=held.decimal_comma,
+    )  # fmt: skip
+    for row in rows:
+        fitted = mapping.apply_to_text(row)
+        assert fitted is not None
+        assert fitted["custom"].keys() == {*rows[0]}

@@ -1,0 +1,125 @@
+"""What a mapping file should say about how the values of its columns are read: decisions only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from typing import Any, get_origin
+
+import attrs
+
+from planhat_async._convert import Field, fields_of
+from planhat_async.jobs.mapping.proposed_line import ProposedLine
+from planhat_async.jobs.mapping.value_kinds import ValueKind
+from planhat_async.records import Record
+
+_EPOCHS = {"epoch seconds", "epoch milliseconds"}
+_WORDS = {
+    "address": "e-mail addresses",
+    "id": "ids of 24 hex digits",
+    "boolean": "true or false",
+    "whole number": "whole numbers",
+    "number": "numbers",
+    "date": "days",
+    "time": "times",
+    "list": "lists",
+    "epoch seconds": "perhaps times in epoch seconds",
+    "epoch milliseconds": "perhaps times in epoch milliseconds",
+}
+_TYPES = {"boolean", "whole number", "number", "date", "time", "list", *_EPOCHS}
+
+
+@attrs.frozen(kw_only=True)
+class ReadColumn:
+    """A column, the field that its values are read for, and what they are."""
+
+    column: str
+    field: str
+    is_mapped: bool
+    """Whether the field is proposed; otherwise all about it is a comment."""
+    kind: ValueKind
+
+
+def kind_in_words(kind: ValueKind) -> str:
+    """What the values are, for a remark; empty if that says nothing."""
+    return _WORDS.get(kind.name, "")
+
+
+def misfit(field: Field | None, kind: ValueKind) -> str:
+    """Why values of a kind cannot be those of a field; empty if they can."""
+    if field is None or kind.name == "nothing":
+        return ""
+    if field.holds_addresses and field.type is str and kind.name != "address":
+        return "its values are no e-mail addresses"
+    expected = get_origin(field.type) or field.type
+    if expected in (float, int) and kind.name not in {"number", "whole number", *_EPOCHS}:
+        return "its values are no numbers"
+    if expected in (date, datetime) and kind.name not in {"date", "time", *_EPOCHS}:
+        return "its values are no times"
+    if expected is bool and kind.name not in {"boolean", "whole number"}:
+        return "its values are not true or false"
+    return ""
+
+
+def option_lines(record: type[Record], columns: Sequence[ReadColumn]) -> Iterator[str]:
+    """The options at the top of a mapping file, as comments."""
+    naive = [one.column for one in columns if one.kind.needs_zone and _reads_times(record, one)]
+    if naive:
+        yield f'# time_zone = "Europe/Berlin"  # times have no zone, so theirs is needed: {_shown(naive)}'
+    separators = {one.kind.separator for one in columns if _reads_lists(record, one)} - {"", ","}
+    for separator in sorted(separators):
+        names = [one.column for one in columns if one.kind.separator == separator and _reads_lists(record, one)]
+        yield f'# list_separator = "{separator}"  # the items of lists seem to be separated by it: {_shown(names)}'
+    if commas := [one.column for one in columns if one.kind.has_decimal_comma]:
+        yield f"# decimal_comma = true  # numbers have a decimal comma: {_shown(commas)}"
+
+
+def type_lines(record: type[Record], columns: Sequence[ReadColumn]) -> Iterator[ProposedLine]:
+    """The fields whose values need a type."""
+    for one in columns:
+        kind, field = one.kind, _field(record, one.field)
+        if field is None and kind.is_text and kind.name in _TYPES and not kind.forms:
+            remark = (
+                f"they look like {kind_in_words(kind).removeprefix('perhaps ')}; without a type they are sent as text"
+            )
+            yield ProposedLine(field=one.field, value=kind.name, remark=remark, is_certain=False)
+        elif field is not None and kind.name in _EPOCHS and field.type in (date, datetime):
+            remark = "the numbers look like it; is that what they count?"
+            yield ProposedLine(field=one.field, value=kind.name, remark=remark, is_certain=False)
+        elif field is not None and field.type is str and kind.name == "whole number" and kind.is_float:
+            yield ProposedLine(field=one.field, value="whole number", is_certain=one.is_mapped)
+
+
+def date_lines(record: type[Record], columns: Sequence[ReadColumn]) -> Iterator[ProposedLine]:
+    """The fields whose times have a form of their own."""
+    for one in columns:
+        if not one.kind.forms or not _reads_times(record, one):
+            continue
+        form, *others = one.kind.forms
+        field = _field(record, one.field)
+        is_day = field is not None and field.type is date
+        remarks = [f"or {' or '.join(others[:2])}: which is it?"] if others else []
+        remarks += ["needs time_zone above"] if one.kind.needs_zone and not is_day else []
+        is_certain = one.is_mapped and not remarks
+        yield ProposedLine(field=one.field, value=form, remark="; ".join(remarks), is_certain=is_certain)
+
+
+def _reads_times(record: type[Record], one: ReadColumn) -> bool:
+    field = _field(record, one.field)
+    if one.kind.name not in {"date", "time"}:
+        return False
+    return one.field.startswith("custom.") if field is None else field.type in (date, datetime)
+
+
+def _reads_lists(record: type[Record], one: ReadColumn) -> bool:
+    field = _field(record, one.field)
+    return one.kind.name == "list" and field is not None and get_origin(field.type) is list
+
+
+def _field(record: type[Record], name: str) -> Any:
+    return fields_of(record).get(name)
+
+
+def _shown(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+    return ", ".join(map(repr, names[:3])) + more

@@ -1,0 +1,31 @@
+"""Test what a dry run prints about a file."""
+
+from __future__ import annotations
+
+import json
+
+from command_line import HEAD, Desk, good, run
+
+
+def test_a_dry_run_shows_what_a_file_holds(desk: Desk) -> None:
+    """The tables are readable at 80 columns, also if the output is piped; texts are no markup."""
+    file = desk.file("t.csv", HEAD + good(1) + good(2).replace("Hello", "[bold]" + "x" * 100))
+    ended = run("upsert", "tickets", file, "--dry-run")
+    assert ended.code == 0
+    assert max(map(len, ended.out.splitlines())) <= 80
+    for said in ("Fields of 2 rows", "Values that are converted", "The first rows", "[bold]xxx", "What would be sent"):
+        assert said in ended.out
+
+
+def test_a_dry_run_prints_what_a_file_holds_as_json(desk: Desk) -> None:
+    """Each field and each of the first rows is an object."""
+    file = desk.file("t.csv", "source_id,domains\na,acme.example\n")
+    printed = json.loads(run("upsert", "tickets", file, "--set", "email=a@b.example", "--dry-run", "--json").out)
+    assert [(one["field"], one["column"], one["n_values"]) for one in printed["fields"]] == [
+        ("source_id", "source_id", 1),
+        ("domains", "domains", 1),
+        ("email", None, 1),
+    ]
+    assert {"field": "domains", "column": "domains", "cell": "'acme.example'", "sent": '["acme.example"]'} in printed[
+        "sample"
+    ][0]
