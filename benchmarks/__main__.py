@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import fuzz, jobs, soak, waiting
+from benchmarks import fuzz, soak, waiting
+from benchmarks.jobs import benchmark as jobs
 from benchmarks.pacing import benchmark as pacing
 from benchmarks.reading.benchmark import READING
 from benchmarks.writing.benchmark import WRITING

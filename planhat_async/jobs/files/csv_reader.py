@@ -13,9 +13,9 @@ import attrs
 
 from planhat_async.jobs.files.csv_dialect import (
     SEPARATORS,
-    blanks_before_quotes,
     cause_of,
     declared_delimiter,
+    has_blanks_before_quotes,
     is_blank,
     recognised,
     unseparated,
@@ -99,7 +99,7 @@ class CsvReader(RowReader):
         self._reader = self._dialect.reader(self._lines)
         self._null = None if escape is None else f"{escape}N"
         """The cell without a value of a program that escapes."""
-        self._hides_quotes = blanks_before_quotes(self._dialect.delimiter).search
+        self._hides_quotes = partial(has_blanks_before_quotes, self._dialect.delimiter)
         self.columns = self._checked_header()
         self._n_named = max((n for n, name in enumerate(self.columns, 1) if name.strip()), default=0)
         """The least cells of a row: columns without a name at the end may be left out."""
@@ -177,7 +177,7 @@ class CsvReader(RowReader):
             csv.Error: Then the record does not end where it seems to end.
         """
         record = self._lines.record
-        if self._hides_quotes("".join(record)) is None or self._dialect.skips_blanks or self._dialect.delimiter == " ":
+        if not self._hides_quotes("".join(record)) or self._dialect.skips_blanks or self._dialect.delimiter == " ":
             return cells
         again = list(attrs.evolve(self._dialect, skips_blanks=True).reader(record))
         if len(again) != 1:

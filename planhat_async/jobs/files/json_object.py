@@ -61,15 +61,16 @@ def exact_object(text: bytes, value: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: An object has a key twice, of which the decoder keeps the last; or a number has too many digits.
     """
-    # A key is followed by a colon. Texts may hold more of them, so equal counts leave no doubt.
-    n_colons = text.translate(None, _BLANKS).count(b'":')
-    kinds = {*map(type, value.values())}
-    n_keys, has_floats = len(value), float in kinds
-    if n_colons != n_keys or list in kinds:
+    # Keys and texts have two quotes each, and texts may hold more: equal counts leave no doubt.
+    kinds = [*map(type, value.values())]
+    if text.count(b'"') == 2 * (len(kinds) + kinds.count(str)) and list not in kinds and dict not in kinds:
+        has_floats = float in kinds
+    else:
         n_keys, has_floats = _counts(value)
-    if n_colons != n_keys or (has_floats and _MANY_DIGITS in text.translate(_AS_ZEROS)):
-        return _exactly(text)
-    return value
+        # Keys are followed by a colon each, and texts may hold more.
+        if text.translate(None, _BLANKS).count(b'":') != n_keys:
+            return _exactly(text)
+    return _exactly(text) if has_floats and _MANY_DIGITS in text.translate(_AS_ZEROS) else value
 
 
 def _counts(value: Any) -> tuple[int, bool]:
