@@ -115,6 +115,9 @@ PURE = {
     "_http/shared_pace",
     "_http/membership",
     "_http/pace_record",
+    "_http/redis_pace",
+    "_http/redis_url",
+    "_http/window_name",
 }
 DOORS = {"sandbox/server", "sandbox/delivery", "sandbox/memory", "sandbox/planhat"}
 ONLY_IN = {
@@ -125,10 +128,12 @@ ONLY_IN = {
         "_convert/pages",
         "_convert/records",
         "_http/pace_record",
+        "_http/redis_pace",
         "batching/chunks",
         "sandbox",
     },
     "aiolimiter": {"_http/pacer"},
+    "redis": {"_http/redis_window"},
     "typer": {"cli"},
     "rich": {"cli/console", "cli/input_display", "cli/pace_command", "cli/export_display", "cli/model_commands"},
     "pyarrow": {
@@ -232,11 +237,12 @@ def test_public_names_are_sorted_and_exist(package: ModuleType) -> None:
                 "planhat_async.sandbox",
                 "sqlite3",
                 "pyarrow",
+                "redis",
                 "rich",
                 "typer",
             },
         ),
-        ("planhat_async.jobs", {"fsspec", "pyarrow", "python_calamine", "rich", "typer", "zstandard"}),
+        ("planhat_async.jobs", {"fsspec", "pyarrow", "python_calamine", "redis", "rich", "typer", "zstandard"}),
     ],
 )
 def test_an_import_loads_no_unnecessary_modules(module: str, unwanted: set[str]) -> None:

@@ -50,7 +50,7 @@ class LateTransport:
         """Make one attempt."""
         if self.acquire is not None:
             await self.acquire()
-        await asyncio.sleep(random.random() * self.late)  # noqa: S311 - keeps no secret
+        await asyncio.sleep(random.random() * self.late)
         return await self.inner.send(request, token=token, timeouts=timeouts)
 
     async def close(self) -> None:

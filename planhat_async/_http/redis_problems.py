@@ -48,6 +48,7 @@ _OF_ERRORS: tuple[tuple[str, str, bool], ...] = (
     ("BusyLoadingError", "it is loading its data", False),
     ("TimeoutError", "it does not answer", False),
     ("InvalidResponse", "it does not answer as Redis does", True),
+    ("ValueError", "it does not answer as Redis does", True),
     ("AuthenticationError", "it refuses the user or the password", True),
 )
 """Names of errors, what they mean, and whether that lasts."""

@@ -186,6 +186,24 @@ def test_a_row_far_into_a_compressed_file_is_copied(
     assert out.getvalue() == b"not stored because,title\r\nwrong,a\r\n"
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "copy", "words"),
+    [
+        ("in.csv", {}, "out.jsonl", "csv: let the name say so"),
+        ("in.json", {}, "out.csv.gz", "jsonl: let the name say so"),
+        ("in.txt", {"format": "ids"}, "out.csv", "lines of ids: let the name end in .txt"),
+    ],
+)
+def test_a_name_that_implies_another_format_is_refused(
+    tmp_path: Path, name: str, options: dict[str, Any], copy: str, words: str
+) -> None:
+    """The copy would not be read as what it is."""
+    made = source(tmp_path / name, b"title\na\n", **options)
+    with pytest.raises(SourceError, match=f"{copy}: rows of this file are copied as {words}$"):
+        Rejects(made, tmp_path / copy)
+    Rejects(made, tmp_path / "out").__exit__()
+
+
 def test_the_input_is_not_overwritten(tmp_path: Path) -> None:
     """Standard input is not read twice either."""
     made = source(tmp_path / "in.csv", b"title\na\n")

@@ -172,6 +172,7 @@ class _RemoteStream(io.RawIOBase):
         self._opened_as = remote.identity()
         self._size = remote.size
         self._block, self._block_start, self._position = b"", 0, 0
+        self._file: Any = None
         if remote.kept is not None:
             self._file, self._size = remote.kept.file, remote.kept.n_bytes
             return
@@ -217,7 +218,7 @@ class _RemoteStream(io.RawIOBase):
             raise SourceError(f"{self._remote.name} was written to while it was read{_ADVICE}")
 
     def close(self) -> None:
-        file, self._file = getattr(self, "_file", None), None
+        file: BinaryIO | None = self.__dict__.pop("_file", None)
         if file is not None and (self._remote.kept is None or file is not self._remote.kept.file):
             file.close()
         super().close()

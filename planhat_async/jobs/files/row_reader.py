@@ -44,6 +44,8 @@ class RowReader(ABC):
     """That of the file's texts."""
     n_bytes_taken: int = 0
     """Size of the rows so far, where each row names its own columns."""
+    types_lost: Mapping[str, str] = {}
+    """The columns with values that are not text, and their types, that were copied as text."""
     share_read: float | None = None
     """How far the reader is, between 0 and 1; `None` if the position in the file says so."""
 

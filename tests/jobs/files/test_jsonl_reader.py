@@ -56,6 +56,7 @@ def test_jsonl_has_any_mark_and_line_ends(mark: bytes, end: str) -> None:
         (b'{"a": "\0"}', "a NUL character at column 8"),
         (b'{"a": "x\ty"}', r"a control character (U+0009) at column 9: JSON writes \t within a text"),
         (rb'{"a": "C:\x"}', r"\x at column 10: JSON has no such escape"),
+        (b'{"a": "C:\\\x01"}', "a backslash at column 10: JSON has no such escape"),
         (b'{"a": 1e400}', "the number 1e400 at column 7: it is too large"),
         (b'{"a": %s}' % (b"1" * 5000), f"the number {'1' * 39}… at column 7: it is too large"),
         (b'{"a": 0.%s}' % (b"1" * 5000), "a number of 5,002 digits"),
