@@ -10,7 +10,7 @@ A retry is safe if Planhat provably did not process the request (no connection, 
 harm (the table in `_http/retries.py`). Any other request is sent at most once. No client can prevent the server from
 processing a request later that was given up after a timeout.
 
-The session starts no tasks; any number of tasks of one event loop may use it.
+The session starts no tasks, except to report to a shared window; any number of tasks of one event loop may use it.
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ from planhat_async._http.own_loop import OwnLoop
 from planhat_async._http.pace import RateLimits
 from planhat_async._http.pacer import Pacer
 from planhat_async._http.retries import RetryPolicy, unreadable
+from planhat_async._http.shared_window import SharedWindow
 from planhat_async._http.tokens import TokenFunction, TokenSource
 from planhat_async._http.transport import MAX_ANSWER_BYTES, AiohttpTransport, ClientSession, Timeouts, Transport
+from planhat_async._http.window_choice import NONE, checked_choice, window_of
 from planhat_async._http.wire import DEFAULT_BASE_URL, Request, Response, checked_base_url, checked_path, query_value
 from planhat_async.errors import DecodeError, PermissionDeniedError
 
@@ -49,6 +51,9 @@ class Session:
             `https://api.planhat.com`.
         limits: The pace; ignored if a `pacer` is given.
         pacer: A pacer shared with other sessions on the same token, in the same event loop.
+        shared: The window that sessions of other event loops and processes on the same token share: `"host"` for all
+            of this user on this machine, `"none"`, or a `SharedWindow`. Defaults to `PLANHAT_SHARED_PACE`, then to
+            `"none"`. While the window is out of reach the session goes on with its share of the pace.
         retry: When failed requests that are safe to repeat are sent again.
         timeouts: For one attempt, and for the whole call.
         client_session: Your own `aiohttp.ClientSession` (proxy, TLS, tracing); the session does not close it.
@@ -57,7 +62,7 @@ class Session:
         allow_plain_http: Allow unencrypted HTTP to another machine, which exposes the token.
 
     Raises:
-        ValueError: The token is missing or malformed, or the base URL is not a URL.
+        ValueError: The token is missing or malformed, the base URL is not a URL, or `shared` names no window.
     """
 
     def __init__(
@@ -67,6 +72,7 @@ class Session:
         base_url: str | None = None,
         limits: RateLimits | None = None,
         pacer: Pacer | None = None,
+        shared: SharedWindow | str | None = None,
         retry: RetryPolicy | None = None,
         timeouts: Timeouts | None = None,
         client_session: ClientSession | None = None,
@@ -85,6 +91,8 @@ class Session:
         self.stats: SessionStats = SessionStats()
         self._own_loop = OwnLoop("the session")
         self._pacer = pacer or Pacer(limits)
+        self._owns_pacer = pacer is None
+        self._shared = checked_choice((os.environ.get("PLANHAT_SHARED_PACE") or NONE) if shared is None else shared)
         self._transport: Transport = transport or AiohttpTransport(
             self.base_url,
             max_connections=self._pacer.limits.max_in_flight,
@@ -120,6 +128,10 @@ class Session:
         return f"<Session {self.base_url} {'open' if self._is_open else 'closed'}>"
 
     async def __aenter__(self) -> Self:
+        if self._shared != NONE:
+            window = window_of(self._shared, self.base_url, await self._token.token())
+            if window is not None:
+                self._pacer.share(window)
         if self._own_loop.enter(may_move=True) and self._is_open:
             await self._transport.close()  # its connections belong to an event loop that is closed
         self._is_open = True
@@ -136,6 +148,8 @@ class Session:
             self._own_loop.enter(may_move=True)
         self._is_open = False
         await self._transport.close()
+        if self._owns_pacer:
+            await self._pacer.leave()
         self._own_loop.leave()
 
     async def check(self) -> None:

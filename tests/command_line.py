@@ -77,7 +77,10 @@ def listening(process: subprocess.Popen[str]) -> str:
 
 @frozen
 class Desk:
-    """A folder of files for one test and access to the sandbox's records; `@` stands for a prefix of its own."""
+    """A folder of files for one test and access to the sandbox's records.
+
+    `@` stands for a prefix of its own where a word begins with it, and `(at)` for the `@` of an address.
+    """
 
     folder: Path
     url: str
@@ -87,8 +90,12 @@ class Desk:
         """Write a file with this content."""
         path = self.folder / name
         data = content.encode() if isinstance(content, str) else content
-        path.write_bytes(data.replace(b"@", self.prefix.encode()))
+        path.write_bytes(self.own(data.decode("latin-1")).encode("latin-1"))
         return path
+
+    def own(self, text: str) -> str:
+        """The text with the prefix, and with addresses."""
+        return re.sub(r"(?<![\w.+-])@", self.prefix, text).replace("(at)", "@")
 
     def stored(self, model: str = "tickets") -> dict[str, dict[str, Any]]:
         """Return the sandbox's records by `sourceId`."""

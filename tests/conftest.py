@@ -31,6 +31,15 @@ def pytest_itemcollected(item: pytest.Item) -> None:
             item.add_marker(pytest.mark.event_loop)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_runtime_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Share the pace with nothing outside these tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+        patch.delenv("PLANHAT_SHARED_PACE", raising=False)
+        yield
+
+
 @pytest.fixture
 async def planhat() -> AsyncIterator[Sandbox]:
     """Yield a sandbox without limits."""
@@ -57,8 +66,11 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, sandbox: str, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    """Return a desk with the sandbox in the environment."""
+def desk(
+    tmp_path: Path, sandbox: str, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Desk:
+    """Return a desk with the sandbox in the environment; the calls of other tests count for none of its commands."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
     monkeypatch.setenv("PLANHAT_BASE_URL", sandbox)
     monkeypatch.setenv("PLANHAT_API_TOKEN", TOKEN)
     monkeypatch.chdir(tmp_path)

@@ -30,7 +30,15 @@ _SAMPLES: dict[str, Any] = {
 }
 _ITEMS = {"objectId": "a" * 24, "object": {"a": 1}}
 _CHANGES: dict[str, Any] = {"string": "changed", "number": 77, "boolean": True}
-_SAMPLES_BY_NAME = {"email": "ada@acme.example", "domains": ["acme.example"], "companyExternalId": "acme"}
+_SAMPLES_BY_NAME = {
+    "email": "ada@acme.example",
+    "agentEmail": "bob@acme.example",
+    "userEmail": "bob@acme.example",
+    "endUserEmail": "ada@acme.example",
+    "otherEmails": ["ada.l@acme.example"],
+    "domains": ["acme.example"],
+    "companyExternalId": "acme",
+}
 
 
 @frozen

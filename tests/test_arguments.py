@@ -85,12 +85,12 @@ def test_a_single_value_is_not_an_iterable_of_values(value: Any) -> None:
     assert several("keys", ("a",), of="keys") == ("a",)
 
 
-WHOLE = {
+WHOLE: dict[type[Any], list[str]] = {
     RateLimits: ["per_minute", "per_second", "max_in_flight"],
     RetryPolicy: ["attempts"],
 }
-NUMBERS = {
-    RateLimits: ["reserve"],
+NUMBERS: dict[type[Any], list[str]] = {
+    RateLimits: ["reserve", "window"],
     RetryPolicy: ["wait_initial", "wait_max", "total", "budget"],
     Timeouts: ["connect", "read", "total", "deadline"],
 }

@@ -135,5 +135,5 @@ async def test_an_external_id_is_sent_as_text(companies: Companies) -> None:
     """Planhat's example of a bulk upsert sends a number, which is returned as text."""
     result = await companies.upsert_many([{"name": "Acme", "externalId": 1234}, {"name": "Bolt", "externalId": True}])
     assert (result.created, result.invalid) == (1, 1)
-    assert [problem.reason for problem in result.problems] == ["external_id: text, not true or false"]
+    assert [problem.reason for problem in result.problems] == ["external_id: text or a whole number, not True"]
     assert (await companies.get(extid("1234"))).external_id == "1234"

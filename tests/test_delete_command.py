@@ -26,6 +26,7 @@ from planhat_async.cli.job_display import follow_deletion
 from planhat_async.jobs.deletion_table import DeletionTable
 from planhat_async.jobs.deletions import DeleteResult
 from planhat_async.repositories import Deletes, Repository
+from planhat_async.session import SessionStats
 
 ABSENT = "f" * 24
 HOW_TO = "nothing was deleted: run the same command with --yes to delete the records"
@@ -170,7 +171,11 @@ def test_keys_may_come_through_a_pipe(desk: Desk) -> None:
 REFUSED = [
     pytest.param(["gone.txt"], "gone.txt: No such file or directory", id="missing file"),
     pytest.param(["folder"], "folder is a directory: name a file in it", id="directory"),
-    pytest.param(["k.xlsx"], "k.xlsx: the name must end in .csv, .jsonl, .ndjson, .parquet, or the", id="suffix"),
+    pytest.param(
+        ["k.xlsx"],
+        "k.xlsx: the name must end in .csv, .jsonl, .ndjson, .parquet, .json, .tsv, .tab, or the",
+        id="suffix",
+    ),
     pytest.param(["k.txt", "--map", "id=x"], "--map names a column, and k.txt is read as one _id per line", id="map"),
     pytest.param(["k.csv"], "k.csv: the file has no column _id or id: name it with --map id=COLUMN; it", id="column"),
     pytest.param(["k.csv", "--map", "id=x"], "k.csv: --map id=x: the file has no such column; it has a", id="mapped"),
@@ -358,7 +363,7 @@ def test_the_progress_is_shown_now_and_then(monkeypatch: pytest.MonkeyPatch, is_
     monkeypatch.setattr(console, "tell", told.append)
     monkeypatch.setattr(console, "err", SimpleNamespace(is_terminal=is_terminal))
     monkeypatch.setattr(console, "progress", lambda *_, **__: nullcontext(lambda *values: drawn.append(values)))
-    session: Any = SimpleNamespace(calls_left=7, seconds_until_bulk_call=lambda _: 0.0)
+    session: Any = SimpleNamespace(stats=SessionStats(), calls_left=7, seconds_until_bulk_call=lambda _: 0.0)
     job: Any = SlowJob()
     virtual_time.run(follow_deletion(session, job, title="delete tickets"))
     line = "3 of 4 rows, 0 rows/s: 3 deleted, 0 missing, 0 failed, 0 unknown; 7 calls left this minute"

@@ -107,10 +107,10 @@ def test_format_and_encoding_are_those_of_upsert(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("content", "name", "options", "message"),
     [
-        ("", "t.csv", (), "t.csv has no columns to map"),
-        ("[1]\n", "t.jsonl", (), "t.jsonl has no columns to map: line 1: not a JSON object"),
+        ("", "t.csv", (), "t.csv: the file is empty"),
+        ("[1]\n", "t.jsonl", (), "t.jsonl has no columns to map: item 1, line 1: not a JSON object but a number"),
         (HELP_DESK, "t.txt", (), "the name must end in .csv"),
-        (b"Priorit\xe4t\n", "t.csv", (), "the header is in another encoding: see --encoding"),
+        (b"Priorit\xe4t\n", "t.csv", (), "line 1: the header is not utf-8: say --encoding, such as cp1252"),
         (HELP_DESK, "t.csv", ("--encoding", "nope"), "unknown encoding 'nope'"),
         (HELP_DESK, "t.csv", ("-o", "."), ". is a directory"),
         (HELP_DESK, "t.csv", ("-o", "m.txt"), "m.txt: upsert --map needs a name that ends in .toml and has no ="),

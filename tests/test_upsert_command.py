@@ -11,10 +11,12 @@ import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import virtual_time
 from attrs import evolve
@@ -30,6 +32,8 @@ from command_line import (
     run,
     started,
 )
+from pyarrow import Table, parquet
+from pyarrow import parquet as pq
 
 from planhat_async.cli.job_display import follow
 from planhat_async.jobs.entries import ChunkState
@@ -37,6 +41,7 @@ from planhat_async.jobs.files.file_source import FileSource
 from planhat_async.jobs.journal import Journal
 from planhat_async.jobs.rejects import Rejects
 from planhat_async.results import ChunkResult, UpsertResult
+from planhat_async.session import SessionStats
 
 
 @pytest.mark.slow
@@ -152,6 +157,7 @@ def test_a_job_whose_rows_have_changed_is_refused(desk: Desk) -> None:
         (["--set", "source=b"], "constants source is "),
         (["--set", "source=a", "--map", "title=title"], "columns title is title, was not given"),
         (["--set", "source=a", "--chunk-size", "7"], "chunk_size is 7, was 5,000"),
+        (["--set", "source=a", "--empty-nulls"], "null is empty, was not given"),
         (["--set", "source=a", "--base-url", "http://127.0.0.1:9"], "base_url is http://127.0.0.1:9, was http"),
     ],
 )
@@ -244,7 +250,7 @@ def test_the_journal_contains_no_token(desk: Desk) -> None:
     run("upsert", "tickets", desk.file("t.jsonl", good_json(1)), "--journal", "job.db")
     content = Path("job.db").read_bytes()
     assert TOKEN.encode() not in content
-    assert b"ada(at)acme.example" not in content
+    assert b"ada@acme.example" not in content
 
 
 def test_rows_that_were_not_stored_can_be_corrected_and_sent(desk: Desk) -> None:
@@ -433,11 +439,90 @@ def test_a_dry_run_of_a_job_shows_the_remaining_rows(desk: Desk) -> None:
     assert sorted(path.name for path in desk.folder.glob("job*")) == ["job.db", "job.db-lock"]
 
 
+ROW = '{"sourceId": "@1", "email": "ada(at)acme.example", "domains": ["acme.example"], "title": %s}'
+
+
+@pytest.mark.parametrize("content", [f"[{ROW % 1}]", "[\n  " + ROW % 1 + "\n]", ROW % 1])
+def test_json_is_sent_in_any_form(desk: Desk, content: str) -> None:
+    """A list is read item by item."""
+    ended = run("upsert", "tickets", desk.file("t.json", content.replace(": 1}", ': "Hi"}')))
+    assert (ended.code, ended.err) == (0, [])
+    assert desk.stored()["@1"]["title"] == "Hi"
+
+
+def test_a_line_of_json_that_cannot_be_read_is_named(desk: Desk) -> None:
+    """The message says what is wrong, and where; the copy is JSONL."""
+    file = desk.file("t.json", f"[{ROW % 'NaN'},\n{ROW % 1},\n{{'sourceId': 1}}]")
+    ended = run("upsert", "tickets", file, "--dry-run")
+    assert ended.code == 1
+    at = (ROW % "NaN").replace("@", desk.prefix).index("NaN") + 1
+    assert ended.err[0] == f"row 1 invalid: item 1, line 1: NaN at its character {at}: JSON has no NaN"
+    said = "a single quote at its character 2: JSON has double quotes; nothing from there on was read"
+    assert ended.err[-1] == f"row 3 invalid: item 3, line 3: {said}"
+    assert run("upsert", "tickets", file, "--rejects", "bad.jsonl").code == 1
+    copies = [json.loads(line) for line in Path("bad.jsonl").read_text().splitlines()]
+    assert copies[-1]["line"] == "{'sourceId': 1}]"
+
+
+@pytest.mark.parametrize("name", ["t.jsonl", "t.csv"])
+@pytest.mark.parametrize("options", [[], ["--dry-run"]])
+def test_a_mapped_column_that_is_nowhere_is_refused_before_any_call(desk: Desk, name: str, options: list[str]) -> None:
+    """The titles would be lost silently."""
+    rows = '{"id": "@1", "subject": "Hi"}\n' if name == "t.jsonl" else "id,subject\n@1,Hi\n"
+    ended = run("upsert", "tickets", desk.file(name, rows), "--map", "source_id=id", "--map", "title=Subject", *options)
+    assert (ended.code, ended.out, len(ended.err)) == (2, "", 1)
+    assert "--map title=Subject: the file has no such column; it has id, subject" in ended.err[0]
+    assert desk.stored() == {}
+
+
+def test_columns_that_are_not_used_are_reported(desk: Desk) -> None:
+    """In a dry run, in a run, and in --json."""
+    file = desk.file("t.jsonl", '{"id": "@1", "mail": {"of": "a"}, "Notes": 1}\n')
+    options = ("--map", "source_id=id", "--map", "email=mail.of", "--set", 'domains=["acme.example"]')
+    said = "1 column is not used: Notes"
+    assert run("upsert", "tickets", file, *options, "--dry-run").err == [said]
+    assert json.loads(run("upsert", "tickets", file, *options, "--dry-run", "--json").out)["remarks"] == [said]
+    assert run("upsert", "tickets", file, *options).err == [said]
+    assert desk.stored()["@1"]["email"] == "a"
+
+
+@pytest.mark.parametrize("form", ["t.csv", "t.json", "null.toml"])
+def test_a_missing_value_empties_a_field_only_if_that_is_said(desk: Desk, form: str) -> None:
+    """The rule is the same in each format. Nothing empties a key."""
+    names = ("sourceId", "email", "domains", "title", "status")
+    values = ["@1", "ada(at)acme.example", "acme.example", "", "open"]
+    assert run("upsert", "tickets", desk.file("before.csv", HEAD + good(1))).code == 0
+    desk.file("null.toml", 'null = "empty"\n')
+    file = desk.file("t.csv", ",".join(names) + "\n" + ",".join(values) + "\n")
+    if form == "t.json":
+        file = desk.file(form, json.dumps(dict(zip(names, values, strict=True)) | {"title": None, "domains": None}))
+    assert (
+        run("upsert", "tickets", file, *(["--set", 'domains=["acme.example"]'] if form == "t.json" else [])).code == 0
+    )
+    assert desk.stored()["@1"]["title"] == "Hello"
+    how = ["--map", "null.toml"] if form == "null.toml" else ["--empty-nulls"]
+    how += ["--set", 'domains=["acme.example"]'] if form == "t.json" else []
+    ended = run("upsert", "tickets", file, *how, "--dry-run")
+    assert (ended.code, ended.err) == (0, ["1 missing value empties its field: title 1"])
+    assert run("upsert", "tickets", file, *how).code == 0
+    assert desk.stored()["@1"]["title"] is None
+
+
+def test_a_required_value_that_is_null_is_invalid(desk: Desk) -> None:
+    """As in a row of Python; and a key that is null is no key."""
+    ticket = desk.file("t.jsonl", json.dumps({"source_id": None, "email": "a", "title": "x"}))
+    ended = run("upsert", "tickets", ticket, "--empty-nulls")
+    assert (ended.code, ended.err[0]) == (1, "row 1 invalid: one of source_id or id is required")
+    task = desk.file("u.jsonl", json.dumps({"company_id": None, "action": "Call"}))
+    ended = run("upsert", "tasks", task, "--empty-nulls")
+    assert (ended.code, ended.err[0]) == (1, "row 1 invalid: company_id is required")
+
+
 def test_a_mapping_file_sets_columns_constants_and_dates(desk: Desk) -> None:
     """Options are added to it."""
     desk.file("m.toml", 'time_zone = "UTC"\n[columns]\nID = "source_id"\nBought = "custom.bought"\n'
               '[constants]\ndomains = ["acme.example"]\n[dates]\n"custom.bought" = "%d/%m/%Y"\n')  # fmt: skip
-    file = desk.file("t.csv", "ID,Mail,Bought\n@1,a,31/05/2024\n")
+    file = desk.file("t.csv", "ID,Mail,Bought\n@1,a(at)b.example,31/05/2024\n")
     assert run("upsert", "tickets", file, "--map", "m.toml", "--map", "email=Mail").code == 0
     ticket = desk.stored()["@1"]
     assert (ticket["custom"], ticket["domains"]) == ({"bought": "2024-05-31T00:00:00.000Z"}, ["acme.example"])
@@ -445,11 +530,105 @@ def test_a_mapping_file_sets_columns_constants_and_dates(desk: Desk) -> None:
     assert ended == type(ended)(2, "", ["planhat-async: one mapping file at a time: m.toml and other.toml"])
 
 
+ACTION = ("--set", "action=call", "--set", "company_id=5fd76c4daf9f4601dd313b05")
+
+
+def test_a_zone_in_the_text_of_a_time_is_not_forgotten(desk: Desk) -> None:
+    """The texts say UTC and GMT, so the zone of the mapping is not theirs; other names of zones are refused."""
+    desk.file("m.toml", 'time_zone = "Europe/Berlin"\n[columns]\nid = "source_id"\nwhen = "start_time"\n'
+              '[dates]\nstart_time = "%Y-%m-%d %H:%M:%S %Z"\n')  # fmt: skip
+    file = desk.file("t.csv", "id,when\n@1,2024-05-31 09:30:00 UTC\n@2,2024-05-31 09:30:00 GMT\n"
+                     "@3,2024-05-31 09:30:00 CET\n")  # fmt: skip
+    ended = run("upsert", "tasks", file, "--map", "m.toml", *ACTION)
+    assert (ended.code, ended.err) == (1, [
+        ("row 3 invalid: line 4: start_time: '2024-05-31 09:30:00 CET' is not a time of the form %Y-%m-%d %H:%M:%S %Z, "
+        "and %Z reads UTC, GMT and Z only"),
+        "no time needed the time zone Europe/Berlin",
+    ])  # fmt: skip
+    stored = {key: task["startTime"] for key, task in desk.stored("tasks").items()}
+    assert stored == {"@1": "2024-05-31T09:30:00.000Z", "@2": "2024-05-31T09:30:00.000Z"}
+
+
+def test_times_without_a_zone_need_one(desk: Desk) -> None:
+    """Texts of several widths, dates and typed times of Parquet get it from the option."""
+    file = desk.file("t.csv", "source_id,start_time\n@1,2024-05-31 09:30\n@2,2024-05-31T09:30:00.5\n@3,2024-05-31\n")
+    ended = run("upsert", "tasks", file, *ACTION)
+    assert (ended.code, ended.err[0]) == (1, (
+        "row 1 invalid: line 2: start_time: 2024-05-31 09:30:00 has no time zone: give one with --time-zone, "
+        "such as --time-zone UTC"
+    ))  # fmt: skip
+    naive = [datetime(2024, 5, 31, 9, 30)]  # noqa: DTZ001
+    pq.write_table(Table.from_pydict({"source_id": [f"{desk.prefix}4"], "start_time": naive}), "t.parquet")
+    for path in (file, Path("t.parquet")):
+        assert run("upsert", "tasks", path, *ACTION, "--time-zone", "Europe/Berlin").code == 0
+    assert {key: task["startTime"] for key, task in desk.stored("tasks").items()} == {
+        "@1": "2024-05-31T07:30:00.000Z",
+        "@2": "2024-05-31T07:30:00.500Z",
+        "@3": "2024-05-30T22:00:00.000Z",
+        "@4": "2024-05-31T07:30:00.000Z",
+    }
+
+
+def test_a_number_is_a_time_by_its_type(desk: Desk) -> None:
+    """Without a type the message names the option."""
+    file = desk.file("t.jsonl", '{"sourceId":"@1","startTime":1717147800000}\n')
+    ended = run("upsert", "tasks", file, *ACTION)
+    assert "start_time: 1717147800000 is a number: say what it counts with --type start_time=epoch" in ended.err[0]
+    ended = run("upsert", "tasks", file, *ACTION, "--type", "start_time=epoch-seconds")
+    assert "in epoch seconds is not between 1971 and 2199: does it count something else?" in ended.err[0]
+    assert run("upsert", "tasks", file, *ACTION, "--type", "start_time=epoch-milliseconds").code == 0
+    assert desk.stored("tasks")["@1"]["startTime"] == "2024-05-31T09:30:00.000Z"
+
+
+def test_lists_in_cells_are_split(desk: Desk) -> None:
+    """At commas, or as JSON; another separator is a remark until it is chosen."""
+    head = "source_id,email,domains,tags\n"
+    file = desk.file("t.csv", head + '@1,ada(at)acme.example,acme.example,"vip, urgent"\n'
+                     '@2,ada(at)acme.example,acme.example,"[""vip""]"\n')  # fmt: skip
+    assert run("upsert", "tickets", file).code == 0
+    assert [one["tags"] for one in desk.stored().values()] == [["vip", "urgent"], ["vip"]]
+    file = desk.file("s.csv", head + "@1,ada(at)acme.example,acme.example,a;b\n")
+    remark = "tags: 1 cell holds ; or | and is read as one item each; see --list-separator"
+    assert remark in run("upsert", "tickets", file, "--dry-run").err
+    ended = run("upsert", "tickets", file, "--list-separator", ";")
+    assert (ended.code, ended.err) == (0, [])
+    assert desk.stored()["@1"]["tags"] == ["a", "b"]
+
+
+def test_custom_fields_have_types(desk: Desk) -> None:
+    """They are text in CSV by default; a journal refuses a rerun with other types."""
+    file = desk.file("t.csv", "source_id,email,domains,custom.ARR,custom.VIP,custom.Regions,custom.Code\n"
+                     '@1,ada(at)acme.example,acme.example,"1200,50",TRUE,"[""EU""]",007\n')  # fmt: skip
+    types = ("--type", "custom.ARR=number", "--type", "custom.VIP=boolean", "--type", "custom.Regions=list")
+    command = ("upsert", "tickets", file, "--decimal-comma", *types, "--journal", "job.db")
+    more = ("--set", "custom.Seats=5", "--type", "custom.Seats=number")
+    assert run(*command, *more).code == 0
+    custom = {"ARR": 1200.5, "VIP": True, "Regions": ["EU"], "Code": "007", "Seats": 5}
+    assert desk.stored()["@1"]["custom"] == custom
+    ended = run(*command, "--set", "custom.Seats=5")
+    assert ended.code == 2
+    assert "types custom.Seats is not given, was number" in ended.err[0]
+
+
+def test_whole_numbers_are_ids(desk: Desk) -> None:
+    """A float column of them is read on request; otherwise the message says how."""
+    file = desk.file(
+        "t.jsonl", '{"sourceId":"@1","email":"ada(at)acme.example","domains":["a.example"],"title":35436.0}\n'
+    )
+    ended = run("upsert", "tickets", file)
+    assert ended.err[0] == (
+        "row 1 invalid: line 1: title: 35436.0 is neither text nor a whole number; if it means one, "
+        "--type title=whole-number reads it"
+    )
+    assert run("upsert", "tickets", file, "--type", "title=whole-number").code == 0
+    assert desk.stored()["@1"]["title"] == "35436"
+
+
 @pytest.mark.slow
 def test_standard_input_is_a_source(desk: Desk) -> None:
     """It is read row by row as data arrives."""
     with started(desk.folder, "upsert", "tickets", "-", "--format", "jsonl", "--json") as process:
-        line = good_json(1).replace("@", desk.prefix)
+        line = desk.own(good_json(1))
         out, _ = process.communicate(line, timeout=20)
     assert json.loads(out)["created"] == 1
     assert [*desk.stored()] == ["@1"]
@@ -461,13 +640,119 @@ def test_an_upsert_that_waits_for_standard_input_can_be_interrupted(desk: Desk) 
     with started(desk.folder, "upsert", "tickets", "-", "--format", "jsonl", "--journal", "job.db") as process:
         assert process.stdin is not None
         assert process.stderr is not None
-        process.stdin.write(good_json(1).replace("@", desk.prefix))
+        process.stdin.write(desk.own(good_json(1)))
         process.stdin.flush()
         while not Path("job.db").exists():
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
         assert process.stderr.readline() == FINISHING + "\n"
         assert process.wait(timeout=20) == 130
+
+
+TASK_OPTIONS = (
+    "--map", "source_id=id", "--map", "action=action", "--map", "start_time=at", "--set", "company_id=extid-acme",
+)  # fmt: skip
+
+
+def write_tasks(desk: Desk, n_rows: int, column: str, array: pa.Array, **options: Any) -> Path:
+    """Write tasks to a file of Parquet, with one column replaced."""
+    columns = {
+        "id": [f"{desk.prefix}{n}" for n in range(n_rows)],
+        "action": ["Call"] * n_rows,
+        "at": pa.array([0] * n_rows, pa.timestamp("ms", "UTC")),
+    }
+    path = desk.folder / "t.parquet"
+    parquet.write_table(pa.table(columns | {column: array}), path, **options)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("column", "array", "reason"),
+    [
+        ("at", pa.array([0] * 20 + [int(6e14)] + [0] * 9, pa.timestamp("ms", "UTC")),
+         "column 'at': a time outside the years 1 to 9999"),
+        ("action", pa.array([b"ok"] * 20 + [b"caf\xe9"] + [b"ok"] * 9).view(pa.string()),
+         "column 'action': text that is not UTF-8"),
+    ],
+)  # fmt: skip
+def test_a_value_of_parquet_that_python_cannot_hold_is_one_invalid_row(
+    desk: Desk, column: str, array: pa.Array, reason: str
+) -> None:
+    """All others are stored, and the outcomes add up to the rows of the file."""
+    file = write_tasks(desk, 30, column, array)
+    options = ("--chunk-size", "5", "--json", "--rejects", "bad.parquet")
+    ended = run("upsert", "tasks", file, *TASK_OPTIONS, *options)
+    printed = json.loads(ended.out)
+    assert (ended.code, printed["created"], printed["invalid"], printed["rows"]) == (1, 29, 1, 30)
+    assert printed["problems"] == [{"row": 21, "key": None, "outcome": "invalid", "reason": f"row 21: {reason}"}]
+    assert parquet.read_table("bad.parquet").column("id").to_pylist() == [f"{desk.prefix}20"]
+
+
+def test_a_nanosecond_is_cut_off(desk: Desk) -> None:
+    """The time is sent in milliseconds."""
+    file = write_tasks(desk, 1, "at", pa.array([1_717_147_800_000_000_001], pa.timestamp("ns", "UTC")))
+    assert run("upsert", "tasks", file, *TASK_OPTIONS).code == 0
+    assert desk.stored("tasks")["@0"]["startTime"] == "2024-05-31T09:30:00.000Z"
+
+
+def test_of_a_damaged_file_the_rows_before_the_damage_have_outcomes(desk: Desk) -> None:
+    """There is the table, one line about the file, the rejects, and a journal with which the job can be resumed."""
+    actions = pa.array([b"ok", b"caf\xe9", *(b"do %d" % n for n in range(2, 30))]).view(pa.string())
+    file = write_tasks(
+        desk, 30, "action", actions, row_group_size=10, compression="none", use_dictionary=False,
+        write_page_checksum=True,
+    )  # fmt: skip
+    file.write_bytes(file.read_bytes().replace(b"do 25", b"do 99"))
+    command = ("upsert", "tasks", file, *TASK_OPTIONS, "--chunk-size", "4")
+    job = (*command, "--journal", "job.db", "--json", "--rejects")
+    for name in ("a.parquet", "b.parquet"):
+        ended = run(*job, name)
+        printed = json.loads(ended.out)
+        assert (ended.code, printed["created"] + printed["unsent"], printed["invalid"]) == (2, 19, 1)
+        assert len(desk.stored("tasks")) == printed["created"]
+        assert printed["stopped_by"].startswith(
+            f"{file}: it is damaged in the column 'action': row 21 and all after it"
+        )
+        assert ended.err[-2:] == [
+            f"1 row to be corrected is in {name}",
+            "rows that this run did not reach are not in it",
+        ]
+        assert parquet.read_table(name).column("id").to_pylist() == [f"{desk.prefix}1"]
+    ended = run(*command)
+    assert (ended.code, "unchanged" in ended.out) == (2, True)
+    assert sum(line.startswith("planhat-async: ") for line in ended.err) == 1
+
+
+@pytest.mark.parametrize("format_", ["csv", "parquet", "jsonl"])
+def test_two_cells_of_an_export_are_edited_and_sent_back(desk: Desk, format_: str) -> None:
+    """Exactly these two records change, nothing is emptied, and a remark names the columns that were left out."""
+    rows = [
+        {"sourceId": f"@{n}", "companyId": "extid-acme", "action": f"Call {n}", "description": 'a "b";\n=1+1',
+         "checklist": [{"title": "x"}], "startTime": "2024-05-31T09:30:00Z", "custom": {"ARR": n, "Tags": ["a", "b"]}}
+        for n in range(5)
+    ]  # fmt: skip
+    file = desk.file("new.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    assert run("upsert", "tasks", file).code == 0
+    before = desk.stored("tasks")
+    export = desk.folder / f"tasks.{format_}"
+    assert run("export", "tasks", "-o", export).code == 0
+    if format_ == "parquet":
+        table = parquet.read_table(export)
+        edited = [{"Call 1": "Write", "Call 3": "Wait"}.get(text, text) for text in table["action"].to_pylist()]
+        column = table.schema.get_field_index("action")
+        parquet.write_table(table.set_column(column, table.schema.field(column), pa.array(edited)), export)
+    else:
+        text = export.read_bytes()
+        export.write_bytes(text.replace(b"Call 1", b"Write").replace(b"Call 3", b"Wait"))
+    printed = json.loads(run("upsert", "tasks", export, "--json").out)
+    assert (printed["updated"], printed["unchanged"]) == (2, printed["rows"] - 2)
+    assert "left out, filled in by Planhat: " in printed["remarks"][0]
+    after = desk.stored("tasks")
+    assert {key: row["action"] for key, row in after.items()} == {
+        "@0": "Call 0", "@1": "Write", "@2": "Call 2", "@3": "Wait", "@4": "Call 4",
+    }  # fmt: skip
+    for key, row in after.items():
+        assert row | {"action": 0, "updatedAt": 0} == before[key] | {"action": 0, "updatedAt": 0}
 
 
 class SlowJob:
@@ -485,7 +770,7 @@ def test_without_a_terminal_progress_is_logged_periodically(monkeypatch: pytest.
     """A line is printed every ten seconds."""
     lines: list[str] = []
     monkeypatch.setattr("planhat_async.cli.console.tell", lines.append)
-    session: Any = SimpleNamespace(calls_left=7, seconds_until_bulk_call=lambda _: 0.0)
+    session: Any = SimpleNamespace(stats=SessionStats(), calls_left=7, seconds_until_bulk_call=lambda _: 0.0)
     source: Any = SimpleNamespace(path=Path("t.csv"), total_bytes=None, rows_read=3, bytes_read=0)
     job: Any = SlowJob()
     virtual_time.run(follow(session, job, source, None))

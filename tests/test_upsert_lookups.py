@@ -43,7 +43,7 @@ def test_companies_are_found_by_their_external_ids(desk: Desk, files: tuple[Path
     rejected = Path("bad.csv").read_text().splitlines()
     assert rejected == [
         "not stored because,ID,Mail,Account",
-        f"invalid: {reason(desk)},{desk.prefix}2,c{desk.prefix}d.example,{desk.prefix}42",
+        f"invalid: {reason(desk)},{desk.prefix}2,c@d.example,{desk.prefix}42",
     ]
     again = json.loads(run(*command).out)
     assert (again["calls"], again["invalid"]) == (2, 1)

@@ -1,6 +1,14 @@
 """Conversion between Planhat's JSON and records; camelCase, cattrs and msgspec are used here only."""
 
-from planhat_async._convert.fields import Field, fields_of, similar_fields, spellings_of, unknown_field, wire_path
+from planhat_async._convert.fields import (
+    Field,
+    cached,
+    fields_of,
+    similar_fields,
+    spellings_of,
+    unknown_field,
+    wire_path,
+)
 from planhat_async._convert.fingerprints import IDS_ONLY, Fingerprint, FingerprintFields, fingerprint_fields
 from planhat_async._convert.json import (
     decode_json,
@@ -15,10 +23,11 @@ from planhat_async._convert.json import (
 from planhat_async._convert.pages import row_ids, split_rows
 from planhat_async._convert.records import decode_record
 from planhat_async._convert.requirements import Requirements, requirements_of
-from planhat_async._convert.row_converter import RowConverter, row_converter, to_wire
+from planhat_async._convert.row_converter import RowConverter, encode_row, row_converter, to_wire
 from planhat_async._convert.successes import acknowledgement_in, deleted_in, record_in, record_or_sent, says_error
-from planhat_async._convert.text import printable
-from planhat_async._convert.values import read_time, type_in_words, write_time
+from planhat_async._convert.text import is_blank, printable
+from planhat_async._convert.timestamps import check_day, check_time, read_time, write_time
+from planhat_async._convert.values import type_in_words
 
 __all__ = [
     "IDS_ONLY",
@@ -28,14 +37,19 @@ __all__ = [
     "Requirements",
     "RowConverter",
     "acknowledgement_in",
+    "cached",
+    "check_day",
+    "check_time",
     "decode_json",
     "decode_record",
     "deleted_in",
     "encode_json",
     "encode_plain",
+    "encode_row",
     "excerpt",
     "fields_of",
     "fingerprint_fields",
+    "is_blank",
     "printable",
     "read_time",
     "record_in",

@@ -13,23 +13,16 @@ from typing import Any, ParamSpec, TypeVar
 
 import attrs
 
-from planhat_async._convert.values import (
-    SCALAR_CHECKS,
-    check_day_number,
-    check_key,
-    check_list,
-    check_reference,
-    check_scalar,
-    kind_of,
-    read_day,
-    read_day_number,
-    read_time,
-)
+from planhat_async._convert.addresses import check_address
+from planhat_async._convert.python_values import kind_of, own_value
+from planhat_async._convert.timestamps import check_day_number, read_day, read_day_number, read_time
+from planhat_async._convert.values import SCALAR_CHECKS, check_list, check_object, check_reference
 from planhat_async.records import Part
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_ADDRESSES = re.compile(r"(.*_)?emails?")
 _READERS: dict[Any, Callable[[Any], Any]] = {datetime: read_time, date: read_day}
 
 
@@ -64,6 +57,8 @@ class Field:
     """From JSON; `None` if a value needs no conversion."""
     check: Callable[[Any], Any]
     """From a caller's value to JSON; raises TypeError or ValueError if Planhat would not understand it."""
+    holds_addresses: bool
+    """Whether its texts are e-mail addresses, which are checked."""
 
 
 @cached
@@ -123,11 +118,12 @@ def _field(attribute: attrs.Attribute[Any], hint: Any) -> Field:
     (item, *_) = typing.get_args(hint) or (None,)
     part = item if isinstance(item, type) and issubclass(item, Part) else None
     is_day_number = attribute.metadata.get("is_day_number", False)
+    holds_addresses = hint in (str, list[str]) and _ADDRESSES.fullmatch(attribute.name) is not None
     check = check_day_number if is_day_number else _check_of(hint, item, part)
-    if hint is str and attribute.name.endswith(("source_id", "external_id")):
-        check = check_key
-    elif attribute.metadata.get("holds_ids"):
+    if attribute.metadata.get("holds_ids"):
         check = check_list(check_reference)
+    elif holds_addresses:
+        check = check_address if hint is str else check_list(check_address)
     return Field(
         name=attribute.name,
         wire=attribute.metadata.get("wire") or camel_case(attribute.name),
@@ -138,6 +134,7 @@ def _field(attribute: attrs.Attribute[Any], hint: Any) -> Field:
         fallback=attribute.metadata.get("fallback"),
         read=read_day_number if is_day_number else _READERS.get(hint),
         check=check,
+        holds_addresses=holds_addresses,
     )
 
 
@@ -146,7 +143,7 @@ def _check_of(hint: Any, item: Any, part: type | None) -> Callable[[Any], Any]:
     if hint in scalar_checks:
         return scalar_checks[hint]
     if typing.get_origin(hint) is dict:
-        return check_scalar(dict, called="an object")
+        return check_object
     return check_list(partial(_check_part, part) if part else scalar_checks.get(item, scalar_checks[Any]))
 
 
@@ -158,7 +155,7 @@ def _check_part(cls: type, value: Any) -> dict[str, Any]:
     elif isinstance(value, Mapping):
         held = value
     else:
-        raise TypeError(f"objects such as {cls.__name__}, not {kind_of(value)}")
+        raise TypeError(f"objects such as {cls.__name__}, not {kind_of(own_value(value))}")
     spelled, out = spellings_of(cls), {}
     for key, item in held.items():
         field = spelled.get(key)

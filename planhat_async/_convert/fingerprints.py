@@ -9,7 +9,9 @@ from typing import Any, TypeAlias
 import attrs
 
 from planhat_async._convert.fields import spellings_of, wire_path
-from planhat_async._convert.values import SCALAR_CHECKS, read_time
+from planhat_async._convert.text import is_blank
+from planhat_async._convert.timestamps import read_time
+from planhat_async._convert.values import SCALAR_CHECKS
 from planhat_async.records import Model
 from planhat_async.records.arguments import several
 from planhat_async.records.keys import is_record_id
@@ -49,7 +51,7 @@ class FingerprintFields:
         """The fingerprint of a row that is to be sent; raises ValueError if it lacks the value of a unique field."""
         fingerprint = self.of_record(wire)
         for name, value in zip(self.unique, fingerprint[0], strict=True):
-            if value is None or value == "":
+            if value is None or (isinstance(value, str) and is_blank(value)):
                 raise ValueError(f"verify_by: {name} must be text, a number or a time, and not blank")
             if name == self.company and not is_record_id(value):
                 raise ValueError(f"verify_by: {name} must be an _id: Planhat shows no other key of a company")

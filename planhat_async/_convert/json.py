@@ -5,15 +5,16 @@ from __future__ import annotations
 import logging
 import math
 import re
-from collections.abc import Collection, Mapping
-from datetime import datetime
+from collections.abc import Collection, Iterable, Mapping
+from datetime import date, datetime
 from functools import lru_cache
 from operator import is_
 from typing import Any
 
 import msgspec
 
-from planhat_async._convert.values import kind_of, write_time
+from planhat_async._convert.python_values import kind_of, missing_word, own_value
+from planhat_async._convert.timestamps import write_time
 from planhat_async.errors import DecodeError
 
 _logger = logging.getLogger("planhat_async.json")
@@ -35,11 +36,14 @@ _id_reader = msgspec.json.Decoder(_OnlyId)
 
 
 def encode_json(value: Any) -> bytes:
-    """The value as JSON in UTF-8, aware times as Planhat writes them.
+    """The value as JSON in UTF-8, aware times as Planhat writes them, days as `YYYY-MM-DD`.
+
+    Values of numpy and its like, decimals, UUIDs and members of an `Enum` are sent as what they hold: see `own_value`.
 
     Raises:
         ValueError: The value is not expressible in JSON: NaN, a naive time, a lone surrogate, an object such as a
-            record, endless nesting. The encoder itself would write NaN as null, and a record in snake_case.
+            record, endless nesting. The encoder itself would write NaN as null, and a record in snake_case. The
+            message says where in the value.
     """
     return encode_plain(plain(value))
 
@@ -68,6 +72,8 @@ def encode_plain(value: Any) -> bytes:
         raise ValueError("not expressible in JSON: nested too deep") from None
     except UnicodeEncodeError:
         raise ValueError("not expressible in JSON: text with a lone surrogate") from None
+    except ValueError:
+        raise ValueError("not expressible in JSON: a number with too many digits") from None
 
 
 def is_plain(value: Any) -> bool:
@@ -82,24 +88,77 @@ def plain(value: Any) -> Any:
         ValueError: It is not expressible in JSON; see `encode_json`.
     """
     try:
-        return _plain(value)
+        return _plain_or_placed(value)
     except RecursionError:
         raise ValueError("not expressible in JSON: nested too deep") from None
 
 
+def _plain_or_placed(value: Any) -> Any:
+    try:
+        return _plain(value)
+    except _InexpressibleError as error:
+        place = _path_to(error.culprit, value)
+        raise ValueError(f"not expressible in JSON: {error}{f' (at {place})' if place else ''}") from None
+
+
+class _InexpressibleError(ValueError):
+    """A value within another has no form in JSON."""
+
+    def __init__(self, reason: str, culprit: Any) -> None:
+        super().__init__(reason)
+        self.culprit = culprit
+
+
 def _plain(value: Any) -> Any:
-    if value is None or isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value)):
+    if type(value) in _PLAIN_TYPES or (type(value) is float and math.isfinite(value)):
         return value
-    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-        items = {key: item if type(item) in _PLAIN_TYPES else _plain(item) for key, item in value.items()}
-        return value if type(value) is dict and all(map(is_, items.values(), value.values())) else items
+    if isinstance(value, Mapping):
+        return _plain_object(value)
     if isinstance(value, list | tuple):
         made = [item if type(item) in _PLAIN_TYPES else _plain(item) for item in value]
         return value if type(value) is list and all(map(is_, made, value)) else made
-    if isinstance(value, datetime) and value.utcoffset() is not None:
-        return write_time(value)
-    shown = value if isinstance(value, float | datetime) else kind_of(value)
-    raise ValueError(f"not expressible in JSON: {shown}")
+    try:
+        own = own_value(value)
+        if isinstance(own, date):
+            return write_time(own) if isinstance(own, datetime) else own.isoformat()
+    except ValueError as error:
+        raise _InexpressibleError(str(error), value) from None
+    if own is value or missing_word(own) or (type(own) is float and not math.isfinite(own)):
+        raise _InexpressibleError(_in_words(own), value)
+    return _plain(own)
+
+
+def _plain_object(value: Mapping[Any, Any]) -> dict[str, Any]:
+    items = {}
+    for key, item in value.items():
+        if not isinstance(key, str):
+            raise _InexpressibleError(f"a name that is not text, {kind_of(key)}", value)
+        name = key if type(key) is str else str.__str__(key)
+        items[name] = item if type(item) in _PLAIN_TYPES else _plain(item)
+    if type(value) is dict and all(map(is_, items, value)) and all(map(is_, items.values(), value.values())):
+        return value
+    return items
+
+
+def _in_words(value: Any) -> str:
+    if (word := missing_word(value)) is not None:
+        return f"{word}, which is no value: leave it out"
+    return str(value) if isinstance(value, float) else kind_of(value)
+
+
+def _path_to(culprit: Any, value: Any) -> str:
+    """Where a value is within another, such as `tags[3].name`; empty if it is that value, or cannot be found."""
+    items: Iterable[tuple[str, Any]] = ()
+    if isinstance(value, Mapping):
+        items = ((f".{name}", item) for name, item in value.items())
+    elif isinstance(value, list | tuple):
+        items = ((f"[{index}]", item) for index, item in enumerate(value))
+    for step, item in items:
+        if item is culprit:
+            return step.removeprefix(".")
+        if within := _path_to(culprit, item):
+            return f"{step}{'' if within.startswith('[') else '.'}{within}".removeprefix(".")
+    return ""
 
 
 def decode_json(body: bytes, *, is_input: bool = False) -> Any:

@@ -23,7 +23,7 @@ import msgspec
 from planhat_async._convert.codegen import generated_function
 from planhat_async._convert.fields import Field, cached, fields_of
 from planhat_async._convert.json import decode_json, row_id
-from planhat_async._convert.values import kind_of
+from planhat_async._convert.python_values import kind_of
 from planhat_async.errors import DecodeError
 from planhat_async.records import Part, Record
 

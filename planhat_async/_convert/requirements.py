@@ -12,11 +12,14 @@ import attrs
 
 from planhat_async._convert.codegen import generated_function
 from planhat_async._convert.fields import fields_of, spellings_of, wire_path
+from planhat_async._convert.text import is_blank
 from planhat_async.records import Model
 from planhat_async.records.keys import is_record_id
 
 _MAX_KNOWN_COMPANIES = 5000
 _MAX_SHOWN = 60
+_IS_BLANK = "not '0' <= value < '\\x7f' and is_blank(value)"
+"""An expression: whether the text `value` is blank. Most begin with a letter or a digit, which is quicker to see."""
 _NEVER_BLANK = {int, float, bool, date, datetime}
 """Types of fields that hold a value unless they are `None`."""
 
@@ -45,6 +48,8 @@ def requirements_of(model: Model) -> Requirements:
     companies: set[str] = set()  # most rows share one, so those found valid are remembered
     names = {
         "is_record_id": is_record_id,
+        "is_blank": is_blank,
+        "is_given": _is_given,
         "refuse_id": partial(_refuse_id, model),
         "companies": companies,
         "check_company": partial(_check_company, model, companies),
@@ -73,7 +78,7 @@ def _lines_for_upsert(model: Model, wires: Mapping[str, str]) -> Iterator[str]:
         yield f"    value = row[{wire!r}]"
         yield "    if value is None:"
         yield f"        del row[{wire!r}]"
-        yield "    elif not value or value.isspace():"
+        yield f"    elif {_IS_BLANK}:"
         yield f"        raise ValueError({f'{name} must not be blank'!r})"
         if wire == "_id":
             yield "    elif not is_record_id(value):"
@@ -131,9 +136,22 @@ def _has_value(model: Model, name: str) -> str:
     """An expression: whether a row has a value of a field. A blank text is no value; 0 is one, such as a score."""
     wire = wire_path(model.record, name)
     field = spellings_of(model.record).get(wire)
-    if field is None:  # of a record whose other fields, and their types, are not known
-        return f"row.get({wire!r}) not in (None, '')"
-    return f"row.get({wire!r}){' is not None' if field.type in _NEVER_BLANK else ''}"
+    if field is not None and field.type in _NEVER_BLANK:
+        return f"row.get({wire!r}) is not None"
+    if field is not None and field.holds_addresses:
+        return f"row.get({wire!r})"  # blank ones were refused, but empty ones
+    if field is not None and field.type is str:
+        return f"((value := row.get({wire!r})) and not ({_IS_BLANK}))"
+    return f"is_given(row.get({wire!r}))"
+
+
+def _is_given(value: Any) -> bool:
+    """Whether a value of any type is one: neither `None`, blank nor empty, and no list of only such values."""
+    if isinstance(value, str):
+        return not is_blank(value)
+    if isinstance(value, list):
+        return any(map(_is_given, value))
+    return value is not None and value != {}
 
 
 def _lacks_other(wires: Mapping[str, str], name: str, value: str, other: str) -> str:
@@ -152,7 +170,7 @@ def _refuse_id(model: Model, value: str) -> None:
 
 def _check_company(model: Model, known: set[str], value: str) -> None:
     keys = model.company_keys
-    if not is_record_id(value) and not any(value.startswith(one) and value[len(one) :].strip() for one in keys):
+    if not is_record_id(value) and not any(value.startswith(one) and not is_blank(value[len(one) :]) for one in keys):
         instead = [f'{one.rstrip("-")}("…")' for one in keys]
         for group in model.needs if not keys else ():
             instead += [name for name in group if model.company_field in group and name != model.company_field]

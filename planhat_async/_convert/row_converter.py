@@ -6,14 +6,18 @@ further check are looked up beforehand. Any other value goes through the field's
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeAlias
 
+from planhat_async._convert.addresses import PLAIN_ADDRESS
 from planhat_async._convert.codegen import generated_function
 from planhat_async._convert.fields import Field, cached, fields_of, spellings_of, unknown_field
-from planhat_async._convert.json import is_plain, plain
+from planhat_async._convert.json import encode_plain, is_plain, plain
+from planhat_async._convert.timestamps import PLANHATS_TIME
+from planhat_async._convert.values import SCALAR_CHECKS, is_finite
 from planhat_async.records import Record
 
 Spelling: TypeAlias = tuple[str, type | None, Callable[[Any], Any]]
@@ -39,7 +43,8 @@ class RowConverter:
         self._types = dict.fromkeys(self._spelled) | {field.wire: _unchecked_type(field) for field in fields}
         # A row from which a key is removed must not be the caller's own mapping.
         self._may_be_none = {field.wire for field in fields if field.name not in match}
-        self._texts = {field.wire for field in fields if field.type == list[str]}
+        self._spellings = {field.wire: pattern.fullmatch for field in fields if (pattern := _spelling_of(field))}
+        self._tests = {field.wire: test for field in fields if (test := _test_of(field))}
         self._from_record: Callable[[Record], dict[str, Any]] = generated_function(
             _lines_for_record(fields),
             {f"check_{field.name}": _check_of(field) for field in fields},
@@ -76,12 +81,14 @@ class RowConverter:
         raise TypeError(f"{record}a mapping, not {type(row).__name__}")
 
     def _is_sendable(self, name: Any, value: Any) -> bool:
-        """Whether `None`, a list or an object is sent unchanged."""
+        """Whether a value that is not of the field's unchecked type is sent unchanged nevertheless."""
+        if type(value) is str:
+            matches = self._spellings.get(name)
+            return matches is not None and matches(value) is not None
         if value is None:
             return name in self._may_be_none
-        if name in self._texts:
-            return type(value) is list and _are_texts(value)
-        return name == "custom" and is_plain(value)
+        test = self._tests.get(name)
+        return test is not None and test(value)
 
     def _from_mapping(self, row: Mapping[str, Any]) -> dict[str, Any]:
         spelled = self._spelled
@@ -99,7 +106,7 @@ class RowConverter:
     def _unknown(self, name: Any) -> Spelling:
         if not self._cls.HAS_OTHER_FIELDS or not isinstance(name, str):
             raise ValueError(unknown_field(self._cls, name))
-        return name, None, plain
+        return name, None, partial(_checked, name, plain)
 
 
 row_converter = cached(RowConverter)
@@ -111,11 +118,38 @@ def to_wire(cls: type[Record], row: Record | Mapping[str, Any]) -> dict[str, Any
     return row_converter(cls).to_wire(row)
 
 
+def encode_row(cls: type[Record], wire: Mapping[str, Any]) -> bytes:
+    """A result of `to_wire` as JSON; raises ValueError that names a field whose text or number has no form in JSON."""
+    try:
+        return encode_plain(wire)
+    except ValueError:
+        names = {field.wire: field.name for field in fields_of(cls).values()}
+        for name, value in wire.items():
+            _checked(names.get(name, name), encode_plain, value)
+        raise
+
+
 def _unchecked_type(field: Field) -> type | None:
     """The type of which Planhat understands every value of a field."""
     if field.type is float:
         return int  # a float may be infinite
-    return field.type if field.type in {str, bool, int} else None
+    return field.type if field.type in {str, bool, int} and not field.holds_addresses else None
+
+
+def _spelling_of(field: Field) -> re.Pattern[str] | None:
+    """The pattern of texts that are sent unchanged, of a field whose texts are checked."""
+    if field.holds_addresses and field.type is str:
+        return PLAIN_ADDRESS
+    return PLANHATS_TIME if field.type is datetime else None
+
+
+def _test_of(field: Field) -> Callable[[Any], bool] | None:
+    """A quick test of a field's other values, if it has one: whether a value is sent unchanged."""
+    if field.name == "custom":
+        return is_plain
+    if field.type is float:
+        return is_finite
+    return _are_texts if field.type == list[str] and not field.holds_addresses else None
 
 
 def _lines_for_record(fields: Iterable[Field]) -> Iterator[str]:
@@ -134,29 +168,31 @@ def _lines_for_record(fields: Iterable[Field]) -> Iterator[str]:
 
 
 def _check_of(field: Field) -> Callable[[Any], Any]:
-    if field.type is datetime:
-        return partial(_checked, field, field.check)
-    if field.type == list[str]:
-        return partial(_check_texts, partial(_checked, field, field.check))
-    return partial(_checked, field, lambda value: plain(field.check(value)))
+    if field.type in SCALAR_CHECKS:
+        return partial(_checked, field.name, field.check)
+    if field.type == list[str] and not field.holds_addresses:
+        return partial(_check_texts, partial(_checked, field.name, field.check))
+    return partial(_checked, field.name, lambda value: plain(field.check(value)))
 
 
 def _check_texts(check: Callable[[Any], Any], value: Any) -> Any:
-    return value if type(value) is list and _are_texts(value) else check(value)
+    return value if _are_texts(value) else check(value)
 
 
-def _are_texts(items: list[Any]) -> bool:
+def _are_texts(items: Any) -> bool:
+    if type(items) is not list:
+        return False
     for item in items:  # noqa: SIM110 - `all` with a generator takes longer
         if type(item) is not str:
             return False
     return True
 
 
-def _checked(field: Field, check: Callable[[Any], Any], value: Any) -> Any:
+def _checked(name: str, check: Callable[[Any], Any], value: Any) -> Any:
     """The value as it is sent; errors name the field."""
     try:
         return check(value)
     except TypeError as error:
-        raise TypeError(f"{field.name}: {error}") from None
+        raise TypeError(f"{name}: {error}") from None
     except ValueError as error:
-        raise ValueError(f"{field.name}: {error}") from None
+        raise ValueError(f"{name}: {error}") from None

@@ -41,6 +41,10 @@ class SessionStats:
     """Bytes of answers, after decompression."""
     seconds_waited: float = 0.0
     """Total seconds that attempts waited for the pace."""
+    seconds_waited_for_others: float = 0.0
+    """Seconds in which only others on a shared window kept the next attempt from starting."""
+    members: int = 1
+    """Sessions on the shared window, with this one, as last heard; 1 without a shared window."""
     joins_repaired: int = 0
     """How often rows moved while a list was read, and were all found again."""
     joins_broken: int = 0
@@ -136,6 +140,8 @@ class AttemptLoop:
         except TimeoutError:
             raise RefusedTooLongError(0.0) from None
         self.stats.seconds_waited += slot.waited
+        self.stats.seconds_waited_for_others += slot.waited_for_others
+        self.stats.members = self.pacer.n_members
         return slot
 
     async def _attempt(

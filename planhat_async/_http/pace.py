@@ -39,7 +39,7 @@ from planhat_async.records.arguments import number, valid, whole
 
 _MINUTE = 60.0
 _MIN_TRANSIT = 1.0
-_MAX_TRANSIT = 5.0
+MAX_TRANSIT = 5.0
 _SAMPLES = 64
 _PAUSE_INITIAL = 1.0
 _PAUSE_MAX = 60.0
@@ -53,7 +53,7 @@ class RateLimits:
     """
 
     per_minute: int = attrs.field(default=200, validator=valid(whole(1)))
-    """Attempts in any 60 seconds."""
+    """Attempts in any minute."""
     per_second: int = attrs.field(default=150, validator=valid(whole(1)))
     """Attempts in any second."""
     max_in_flight: int = attrs.field(default=50, validator=valid(whole(1)))
@@ -63,6 +63,8 @@ class RateLimits:
 
     With 0 single calls still go first, but nothing is left for them: for a job that has the token to itself.
     """
+    window: float = attrs.field(default=60.0, validator=valid(number(0, is_open=True)))
+    """Seconds of the minute: 60, except for a sandbox whose minute is shorter."""
 
     @property
     def bulk_per_minute(self) -> int:
@@ -143,37 +145,79 @@ class Start:
 
 
 @attrs.define
+class Pause:
+    """The time after a 429 in which nothing starts."""
+
+    at: float = -inf
+    """When the last refusal came that was not the same as another."""
+    until: float = -inf
+    refusals: int = 0
+    """Refusals in a row; after a refusal, one attempt of each class at a time probes."""
+    refused_since: float = inf
+    probes: set[bool] = attrs.field(factory=set)
+    """The classes that have a probe in flight: True for bulk."""
+
+    def begin(self, start: Start, now: float, *, retry_after: float | None) -> None:
+        """Note a refusal; see `Pace.note_refused`."""
+        if start.at >= self.at:
+            grown = min(_PAUSE_MAX, _PAUSE_INITIAL * 2.0 ** min(self.refusals, 10))
+            # After one refusal Planhat's own seconds have proven too few, so they are only a minimum.
+            seconds = grown if retry_after is None else max(retry_after, grown if self.refusals else 0.0)
+            self.refusals += 1
+            self.refused_since = min(self.refused_since, now)
+            self.at = now
+            self.until = max(self.until, now + seconds)
+
+    def end(self) -> None:
+        """Note that an attempt was accepted: the next ones are no probes."""
+        self.refusals = 0
+        self.refused_since = inf
+
+
+@attrs.define
+class Transit:
+    """The longest time that an attempt of the last minute took to arrive."""
+
+    seconds: float = _MIN_TRANSIT
+    """Assumed for attempts without an answer."""
+    until: float = -inf
+
+    def measure(self, seconds: float, now: float) -> None:
+        """Note an answer after so many seconds."""
+        if seconds >= self.seconds or now >= self.until:
+            self.seconds, self.until = max(_MIN_TRANSIT, seconds), now + _MINUTE
+
+
+def n_of_others(limits: RateLimits, n_taken: int, *, remaining: int, limit: int | None) -> int:
+    """How many calls Planhat counts, by what it says is left, beyond the `n_taken` that are known; at least 0."""
+    used = (limits.per_minute if limit is None else limit) - remaining
+    spare = limits.per_minute - n_taken - remaining
+    return max(0, min(used - n_taken, spare))
+
+
+@attrs.define
 class Pace:
     """The attempts that have started, and when others may."""
 
     limits: RateLimits
     n_in_flight: int = 0
-    _minute: Window = attrs.field(factory=lambda: Window(_MINUTE))
+    pause: Pause = attrs.field(factory=Pause)
+    transit: Transit = attrs.field(factory=Transit)
+    last_bulk: float = -inf
+    _minute: Window = attrs.field(default=attrs.Factory(lambda self: Window(self.limits.window), takes_self=True))
     _second: Window = attrs.field(factory=lambda: Window(1.0))
-    _claimed: Window = attrs.field(factory=lambda: Window(_MINUTE))
+    _claimed: Window = attrs.field(default=attrs.Factory(lambda self: Window(self.limits.window), takes_self=True))
     """The minute with a second place for each single call in it: as many are expected in the next minute."""
-    _last_bulk: float = -inf
-    _transit: float = _MIN_TRANSIT
-    """The transit assumed for attempts without an answer."""
-    _transit_until: float = -inf
-    _paused_at: float = -inf
-    paused_until: float = -inf
-    """Nothing starts before."""
-    _refusals: int = 0
-    """Refusals in a row; after a refusal, one attempt of each class at a time probes."""
-    _refused_since: float = inf
-    _probes: set[bool] = attrs.field(factory=set)
-    """The classes that have a probe in flight: True for bulk."""
 
     def single_from(self, now: float) -> float:
         """When a single call may start; `inf` if an attempt must end first."""
-        if False in self._probes:
+        if False in self.pause.probes:
             return inf
         return self._earliest(now, self.limits.per_minute, self.limits.max_in_flight)
 
     def bulk_from(self, now: float, n_waiting: int = 1) -> float:
         """When the first of `n_waiting` bulk calls may start; `inf` if an attempt must end first."""
-        if self._probes:
+        if self.pause.probes:
             return inf
         places = self.limits.bulk_per_minute
         soonest = self._earliest(now, places, self.limits.bulk_in_flight)
@@ -186,7 +230,7 @@ class Pace:
         if has_room <= soonest:
             return soonest
         n_more = min(n_reserved, max(0, n_taken - n_expected))
-        spaced = self._last_bulk + _MINUTE / max(1, places - n_expected)
+        spaced = self.last_bulk + self.limits.window / max(1, places - n_expected)
         shared = self._minute.shared_from(now, places, n_expected + n_more)
         return max(soonest, min(has_room, max(spaced, shared)))
 
@@ -197,78 +241,67 @@ class Pace:
     def start_attempt(self, now: float, *, is_bulk: bool) -> Start:
         """Take a place for an attempt that starts now."""
         if is_bulk:
-            self._last_bulk = now
+            self.last_bulk = now
         self.n_in_flight += 1
-        start = Start(now, now + self._transit, is_bulk, is_probe=self._refusals > 0)
+        start = Start(now, now + self.transit.seconds, is_bulk, is_probe=self.pause.refusals > 0)
         for window in (self._minute, self._second, self._claimed):
             window.take_places(start.arrival)
         if start.is_probe:
-            self._probes.add(is_bulk)
+            self.pause.probes.add(is_bulk)
         return start
 
     def end_attempt(self, start: Start, now: float, *, is_answered: bool) -> None:
         """Release an attempt's place in flight, however it ended."""
         self.n_in_flight -= 1
         seconds = now - start.at
-        if is_answered and now <= start.at + _MAX_TRANSIT:
-            if seconds >= self._transit or now >= self._transit_until:
-                self._transit, self._transit_until = max(_MIN_TRANSIT, seconds), now + _MINUTE
+        if is_answered and now <= start.at + MAX_TRANSIT:
+            self.transit.measure(seconds, now)
             for window in (self._minute, self._second, self._claimed):
                 window.move(start.arrival, to=now)
         if start.is_probe:
-            self._probes.discard(start.is_bulk)
+            self.pause.probes.discard(start.is_bulk)
 
     def note_accepted(self, start: Start) -> None:
         """Note that an attempt was answered, except with 429."""
-        if start.at >= self.paused_until:
-            self._refusals = 0
-            self._refused_since = inf
+        if start.at >= self.pause.until:
+            self.pause.end()
 
     def note_refused(self, start: Start, now: float, *, retry_after: float | None) -> float:
         """Note that an attempt was answered with 429; returns the seconds for which nothing may start.
 
         Without `retry_after` seconds from Planhat, the pauses grow from 1 second to 60.
         """
-        if start.at >= self._paused_at:
-            grown = min(_PAUSE_MAX, _PAUSE_INITIAL * 2.0 ** min(self._refusals, 10))
-            # After one refusal Planhat's own seconds have proven too few, so they are only a minimum.
-            seconds = grown if retry_after is None else max(retry_after, grown if self._refusals else 0.0)
-            self._refusals += 1
-            self._refused_since = min(self._refused_since, now)
-            self._paused_at = now
-            self.paused_until = max(self.paused_until, now + seconds)
+        self.pause.begin(start, now, retry_after=retry_after)
         return self.paused_for(now)
 
     def outlasts(self, patience: float, *, asked: float, now: float) -> bool:
         """Whether refusals will outlast the patience of a caller, who asked at `asked`, before the next probe."""
-        probe_at = max(now, self.paused_until, self._minute.free_from(now, self.limits.per_minute))
-        return self._refusals > 0 and probe_at - max(asked, self._refused_since) >= patience
+        probe_at = max(now, self.pause.until, self._minute.free_from(now, self.limits.per_minute))
+        return self.pause.refusals > 0 and probe_at - max(asked, self.pause.refused_since) >= patience
 
     def refused_for(self, asked: float, now: float) -> float:
         """Seconds of refusals since a caller asked."""
-        return max(0.0, now - max(asked, self._refused_since))
+        return max(0.0, now - max(asked, self.pause.refused_since))
 
     def paused_for(self, now: float) -> float:
         """Seconds for which nothing may start."""
-        return max(0.0, self.paused_until - now)
+        return max(0.0, self.pause.until - now)
 
     def note_server_quota(self, now: float, *, remaining: int, limit: int | None) -> None:
         """Note how many calls Planhat says are left, which can only slow down the pace.
 
         Calls counted there but not here were made by others on the same token, and count for a minute.
         """
-        n_taken = self._minute.n_taken(now)
-        used = (self.limits.per_minute if limit is None else limit) - remaining
-        spare = self.limits.per_minute - n_taken - remaining
+        n_strangers = n_of_others(self.limits, self._minute.n_taken(now), remaining=remaining, limit=limit)
         for window in (self._minute, self._claimed):
-            window.take_places(now, min(used - n_taken, spare))
+            window.take_places(now, n_strangers)
 
     def seconds_until_bulk_call(self, now: float, n: int) -> float:
         """Seconds until the `n`th bulk call may start, counting those in flight, if no other calls are made."""
         n -= self.n_in_flight
         if n < 1:
             return 0.0
-        return max(self._minute.nth_free_from(now, n, self.limits.bulk_per_minute), self.paused_until) - now
+        return max(self._minute.nth_free_from(now, n, self.limits.bulk_per_minute), self.pause.until) - now
 
     def calls_left(self, now: float) -> int:
         """How many attempts may still start in this minute."""
@@ -278,4 +311,4 @@ class Pace:
         if self.n_in_flight >= in_flight:
             return inf
         minute = self._minute.free_from(now, places)
-        return max(now, minute, self._second.free_from(now, self.limits.per_second), self.paused_until)
+        return max(now, minute, self._second.free_from(now, self.limits.per_second), self.pause.until)

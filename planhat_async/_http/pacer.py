@@ -1,8 +1,9 @@
 """Lets attempts start when the pace allows, in the order they asked.
 
-`pace.py` decides; this module waits. One attempt at a time passes the gate, whose last step is the token bucket of
-`aiolimiter`: it spreads a burst over the second. The bucket is not first come, first served when wake-ups coincide, so
-only one attempt may wait there, and the start is timed after it.
+`pace.py` decides; this module waits. If the pacer shares a window with others, that decides too: `window_member.py`.
+One attempt at a time passes the gate, whose last step is the token bucket of `aiolimiter`: it spreads a burst over the
+second. The bucket is not first come, first served when wake-ups coincide, so only one attempt may wait there, and the
+start is timed after it. Only a question to a shared window comes later, so that what it grants is used at once.
 
 Tens of thousands may wait, each at a constant cost: a waiter leaves its queue without a search, and only the first in
 a queue decides when to look again. If a 429 outlasts the patience of many, they are dismissed a few at a time, so that
@@ -22,8 +23,12 @@ from typing import TypeAlias
 import attrs
 from aiolimiter import AsyncLimiter
 
+from planhat_async._http.membership import OwnPlace
 from planhat_async._http.own_loop import OwnLoop
 from planhat_async._http.pace import Pace, RateLimits, Start
+from planhat_async._http.shared_messages import EndedAs
+from planhat_async._http.shared_window import SharedWindow
+from planhat_async._http.window_member import WindowMember
 
 _EXAMINED_PER_ITERATION = 500
 """Waiters whose patience is compared with a 429 in one iteration of the event loop."""
@@ -39,22 +44,41 @@ class Slot:
     """Seconds it waited."""
     refused_for: float
     """Seconds of the wait during which Planhat answered everything with 429."""
+    waited_for_others: float
+    """Seconds of the wait during which only others on a shared window kept it from starting."""
     _pace: Pace
     _start: Start
+    _member: WindowMember | None = None
+    _place: OwnPlace | None = None
     is_answered: bool = False
     is_refused: bool = False
+    _retry_after: float | None = None
 
     def mark_answered(self, *, remaining: int | None = None, limit: int | None = None) -> None:
         """Note an answer other than 429, and the calls that it says are left."""
         self.is_answered = True
         self._pace.note_accepted(self._start)
-        if remaining is not None:
-            self._pace.note_server_quota(asyncio.get_running_loop().time(), remaining=remaining, limit=limit)
+        if remaining is None:
+            return
+        now = asyncio.get_running_loop().time()
+        if self._member is None or self._member.membership.is_off:
+            self._pace.note_server_quota(now, remaining=remaining, limit=limit)
+        else:
+            self._member.membership.note_quota(now, remaining=remaining, limit=limit)
 
     def mark_refused(self, *, retry_after: float | None) -> float:
         """Note a 429; returns the seconds for which nothing starts."""
         self.is_answered = self.is_refused = True
+        self._retry_after = retry_after
         return self._pace.note_refused(self._start, asyncio.get_running_loop().time(), retry_after=retry_after)
+
+    def end(self) -> None:
+        """Release it; the window is told."""
+        self._pace.end_attempt(self._start, asyncio.get_running_loop().time(), is_answered=self.is_answered)
+        if self._member is not None and self._place is not None:
+            ended_as = EndedAs.ANSWERED if self.is_answered else EndedAs.LOST
+            ended_as = EndedAs.REFUSED if self.is_refused else ended_as
+            self._member.end_place(self._place, ended_as, retry_after=self._retry_after)
 
 
 class RefusedTooLongError(Exception):
@@ -82,10 +106,12 @@ _Queue: TypeAlias = "OrderedDict[_Waiter, None]"
 class Pacer:
     """Keeps attempts within the limits; sessions on one token, in one event loop, may share it.
 
+    With `shared` it also keeps them within a window that pacers of other event loops, processes or machines share.
+
     It raises `RuntimeError` in another event loop, unless its own is closed and no attempt waits or is in flight.
     """
 
-    def __init__(self, limits: RateLimits | None = None) -> None:
+    def __init__(self, limits: RateLimits | None = None, *, shared: SharedWindow | None = None) -> None:
         self.limits: RateLimits = limits or RateLimits()
         self._own_loop = OwnLoop("the Pacer")
         self._pace = Pace(self.limits)
@@ -93,20 +119,46 @@ class Pacer:
         self._singles: _Queue = OrderedDict()
         self._bulk: _Queue = OrderedDict()
         self._is_gate_taken = False
+        self._is_bulk_at_gate = False
+        self._member: WindowMember | None = None
         self._alarm: asyncio.TimerHandle | None = None
         self._to_examine: deque[_Waiter] = deque()
         """Waiters whose patience a 429 may outlast."""
         self._examined_for = -inf
         """The end of the pause for which waiters were last examined."""
+        if shared is not None:
+            self.share(shared)
 
     @property
     def calls_left(self) -> int:
         """How many calls may still start in this minute."""
-        return self._pace.calls_left(asyncio.get_running_loop().time())
+        now = asyncio.get_running_loop().time()
+        n_own = self._pace.calls_left(now)
+        return n_own if self._member is None else self._member.membership.n_free(now, n_own)
+
+    @property
+    def n_members(self) -> int:
+        """Pacers on the shared window, with this one, as last heard; 1 without a shared window."""
+        return 1 if self._member is None else self._member.membership.n_members
 
     def seconds_until_bulk_call(self, n: int) -> float:
-        """Seconds until the `n`th bulk call may start, counting those in flight, if no other calls are made."""
-        return self._pace.seconds_until_bulk_call(asyncio.get_running_loop().time(), n)
+        """Seconds until the `n`th bulk call may start, counting those in flight, if no other calls are made.
+
+        Others on a shared window are assumed to use their shares.
+        """
+        now = asyncio.get_running_loop().time()
+        own = self._pace.seconds_until_bulk_call(now, n * self.n_members)
+        return own if self._member is None or n < 1 else max(own, self._member.membership.bulk_wait(now))
+
+    def share(self, window: SharedWindow) -> None:
+        """Share a window with others from now on, unless it shares one already."""
+        if self._member is None:
+            self._member = WindowMember(window, self._pace, waiting=self._count_waiting, on_reply=self._window_heard)
+
+    async def leave(self) -> None:
+        """Tell the shared window, if there is one, that this pacer ends; it joins again when it is used again."""
+        if self._member is not None:
+            await self._member.leave()
 
     def __repr__(self) -> str:
         return f"<Pacer {self.limits.per_minute} a minute, {self._pace.n_in_flight} in flight>"
@@ -128,34 +180,70 @@ class Pacer:
             self._bucket, self._alarm = _bucket_of(self.limits), None  # both belong to one event loop
             self._to_examine.clear()
             self._examined_for = -inf
+            if self._member is not None:
+                self._member.reset()
         clock = asyncio.get_running_loop().time
         asked = clock()
-        start = await self._pass(is_bulk=is_bulk, asked=asked, patience=patience)
-        slot = Slot(start.at - asked, self._pace.refused_for(asked, start.at), self._pace, start)
+        slot = await self._pass(is_bulk=is_bulk, asked=asked, patience=patience)
         try:
             yield slot
         finally:
-            self._pace.end_attempt(start, clock(), is_answered=slot.is_answered)
+            slot.end()
             if slot.is_refused:
                 self._dismiss_impatient()
             self._admit()
 
-    async def _pass(self, *, is_bulk: bool, asked: float, patience: float) -> Start:
+    async def _pass(self, *, is_bulk: bool, asked: float, patience: float) -> Slot:
         clock = asyncio.get_running_loop().time
         queue = self._bulk if is_bulk else self._singles
-        put_back = False
+        put_back, held_up_at = False, inf
         while True:
             await self._turn(queue, asked=asked, patience=patience, is_first=put_back)
             try:
                 await self._bucket.acquire()
-                now = clock()
                 # A pause may have begun during the wait for the bucket.
-                if (self._pace.bulk_from(now, len(self._bulk) + 1) if is_bulk else self._pace.single_from(now)) <= now:
-                    return self._pace.start_attempt(now, is_bulk=is_bulk)
+                if self._may_start(is_bulk=is_bulk):
+                    held_up_at = min(held_up_at, clock())
+                    place = await self._shared_place(is_bulk=is_bulk)
+                    if place is not None or self._member is None:
+                        start = self._pace.start_attempt(now := clock(), is_bulk=is_bulk)
+                        refused_for = self._pace.refused_for(asked, now)
+                        others = self._member is not None and self._member.membership.n_others > 0
+                        held_up = now - held_up_at if others else 0.0
+                        return Slot(now - asked, refused_for, held_up, self._pace, start, self._member, place)
                 put_back = True
             finally:
                 self._is_gate_taken = False
                 self._admit()
+
+    def _window_heard(self) -> None:
+        """Act on what the shared window said, which may be that all pause."""
+        self._dismiss_impatient()
+        self._admit()
+
+    def _may_start(self, *, is_bulk: bool) -> bool:
+        """Whether the own pace lets the call at the gate start now."""
+        now = asyncio.get_running_loop().time()
+        return (self._pace.bulk_from(now, len(self._bulk) + 1) if is_bulk else self._pace.single_from(now)) <= now
+
+    async def _shared_place(self, *, is_bulk: bool) -> OwnPlace | None:
+        """The place that the shared window grants, if there is one."""
+        if self._member is None:
+            return None
+        clock, membership = asyncio.get_running_loop().time, self._member.membership
+        place = membership.take_place(clock(), is_bulk=is_bulk)
+        if place is None:
+            await self._member.ask()
+            if self._may_start(is_bulk=is_bulk):
+                place = membership.take_place(clock(), is_bulk=is_bulk)
+        return place
+
+    def _count_waiting(self) -> tuple[int, int]:
+        """How many single and how many bulk calls wait, with the one at the gate."""
+        n_single, n_bulk = len(self._singles), len(self._bulk)
+        if not self._is_gate_taken:
+            return n_single, n_bulk
+        return (n_single, n_bulk + 1) if self._is_bulk_at_gate else (n_single + 1, n_bulk)
 
     async def _turn(self, queue: _Queue, *, asked: float, patience: float, is_first: bool) -> None:
         """Wait for the gate, behind earlier calls."""
@@ -190,8 +278,8 @@ class Pacer:
 
     def _dismiss_impatient(self) -> None:
         """Dismiss waiters whose patience ends before the next probe, once a refusal has prolonged the pause."""
-        if not self._to_examine and self._pace.paused_until != self._examined_for:
-            self._examined_for = self._pace.paused_until
+        if not self._to_examine and self._pace.pause.until != self._examined_for:
+            self._examined_for = self._pace.pause.until
             self._to_examine.extend(chain(self._singles, self._bulk))
             self._examine_some()
 
@@ -224,14 +312,19 @@ class Pacer:
             return
         loop = asyncio.get_running_loop()
         now = loop.time()
-        single = self._pace.single_from(now) if self._singles else inf
-        bulk = self._pace.bulk_from(now, len(self._bulk)) if self._bulk else inf
+        single = self._earliest(now, is_bulk=False) if self._singles else inf
+        bulk = self._earliest(now, is_bulk=True) if self._bulk else inf
         if single <= now or bulk <= now:
-            self._is_gate_taken = True
+            self._is_gate_taken, self._is_bulk_at_gate = True, single > now
             waiter, _ = (self._singles if single <= now else self._bulk).popitem(last=False)
             waiter.turn.set_result(None)
         elif min(single, bulk) < inf:
             self._alarm = loop.call_at(min(single, bulk), self._admit)
+
+    def _earliest(self, now: float, *, is_bulk: bool) -> float:
+        """When the first waiter of a class may start, or ask the shared window for a place."""
+        own = self._pace.bulk_from(now, len(self._bulk)) if is_bulk else self._pace.single_from(now)
+        return own if self._member is None else max(own, self._member.membership.asks_from(now, is_bulk=is_bulk))
 
 
 def _bucket_of(limits: RateLimits) -> AsyncLimiter:

@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from planhat_async._convert import row_converter
+from planhat_async._convert import is_blank, row_converter
 from planhat_async.records import Record, read_only, writable
 
 MODELS = ("Company", "EndUser", "Asset", "Project")
@@ -94,7 +94,7 @@ def not_blank(name: str) -> Callable[[str], str]:
     """A check that refuses a blank text."""
 
     def check(value: str) -> str:
-        if not value or value.isspace():
+        if is_blank(value):
             raise ValueError(f"{name} must not be blank")
         return value
 

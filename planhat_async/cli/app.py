@@ -20,6 +20,7 @@ from planhat_async.cli.job_commands import jobs, report
 from planhat_async.cli.mapping_command import mapping
 from planhat_async.cli.metrics_command import metrics
 from planhat_async.cli.model_commands import fields, models
+from planhat_async.cli.pace_command import pace
 from planhat_async.cli.signals import run, signals_handled
 from planhat_async.cli.tenant_demo import TenantReport, run_tenant_demo
 from planhat_async.cli.upsert_command import upsert
@@ -46,6 +47,7 @@ app.command()(export)
 app.command()(models)
 app.command()(metrics)
 app.command()(fields)
+app.command()(pace)
 app.command()(report)
 app.add_typer(jobs, name="jobs")
 
@@ -57,6 +59,7 @@ def sandbox(
     per_minute: Annotated[int, typer.Option(min=0, help="Calls allowed per minute; 0 for no limit.")] = 200,
     per_second: Annotated[int, typer.Option(min=0, help="Calls allowed per second; 0 for no limit.")] = 150,
     max_parallel: Annotated[int, typer.Option(min=0, help="Calls allowed at once; 0 for no limit.")] = 0,
+    window: Annotated[float, typer.Option(min=0.001, metavar="SECONDS", help="How long its minute is.")] = 60.0,
     faults: Annotated[
         str, typer.Option(metavar="NAME[:AMOUNT][=RATE or @NUMBER],...", help="Faults to inject: see --list-faults.")
     ] = "",
@@ -85,6 +88,7 @@ def sandbox(
             per_minute=per_minute or None,
             per_second=per_second or None,
             max_parallel=max_parallel or None,
+            window=window,
             faults=faults,
             seed=seed,
             tenant_uuid=os.environ.get("PLANHAT_TENANT_UUID") or None,

@@ -81,8 +81,7 @@ def show_result(
     """Print a table of outcomes, the first problems, remarks on the input, and what ended the run early."""
     show_outcomes(result.counts(), _MEANING, good=STORED, seconds=seconds)
     list_problems(result.problem_groups, result.n_problems, ended_by=ended_by)
-    for remark in remarks:
-        tell(remark)
+    tell_all(remarks)
     if ended_by is not None:
         complain(ended_by)
 
@@ -201,8 +200,7 @@ def show_plan(plan: Plan, remarks: Sequence[str], *, per_minute: int, as_json: b
     list_problems(plan.result.problem_groups, plan.result.n_problems)
     for name in not_looked_up:
         tell(f"{name} is not looked up in a dry run: rows that name no record, or several, count as rows to send")
-    for remark in remarks:
-        tell(remark)
+    tell_all(remarks)
 
 
 def show_numbers(title: str, numbers: Mapping[str, Any]) -> None:
@@ -218,6 +216,12 @@ def show_numbers(title: str, numbers: Mapping[str, Any]) -> None:
 def tell(message: str) -> None:
     """Print one line on standard error; it may quote Planhat or a file."""
     err.print(Text(printable(message, MAX_LINE)))
+
+
+def tell_all(messages: Iterable[str]) -> None:
+    """Print a line for each message."""
+    for message in messages:
+        tell(message)
 
 
 def complain(message: object) -> None:

@@ -24,7 +24,11 @@ from planhat_async.cli.parameters import (
     BaseUrl,
     Concurrency,
     DeletedModel,
+    Delimiter,
+    Encoding,
+    Escape,
     PerMinute,
+    Shared,
     TokenFile,
     session_for,
 )
@@ -47,6 +51,7 @@ class KeyFormat(StrEnum):
 
     IDS = "ids"
     CSV = "csv"
+    JSON = "json"
     JSONL = "jsonl"
     PARQUET = "parquet"
 
@@ -54,7 +59,7 @@ class KeyFormat(StrEnum):
 def delete(
     model: Annotated[DeletedModel, typer.Argument(metavar="MODEL", help="The model of the records; see `models`.")],
     file: Annotated[
-        Path, typer.Argument(help="One _id per line, or CSV, JSONL or Parquet, also .gz; - is standard input.")
+        Path, typer.Argument(help="One _id per line, or CSV, JSON, JSONL or Parquet, also .gz; - is standard input.")
     ],
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Delete the records; without it nothing is sent.")] = False,
@@ -66,7 +71,9 @@ def delete(
         KeyFormat | None,
         typer.Option("--format", help="By default the file's suffix; ids for .txt, no suffix, and standard input."),
     ] = None,
-    encoding: Annotated[str, typer.Option(help="The encoding of a CSV file.")] = "utf-8",
+    encoding: Encoding = "utf-8",
+    delimiter: Delimiter = None,
+    escape: Escape = None,
     journal: Annotated[
         Path | None, typer.Option(metavar="JOB.db", help="Record what was deleted, to resume after an interruption.")
     ] = None,
@@ -76,6 +83,7 @@ def delete(
     ] = None,
     concurrency: Concurrency = DEFAULTS.concurrency,
     per_minute: PerMinute = DEFAULT_PER_MINUTE,
+    shared: Shared = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     token_file: TokenFile = None,
     base_url: BaseUrl = None,
@@ -90,16 +98,20 @@ def delete(
     """
     with refusals():
         repository = DELETED[model]
-        source = _source(file, map_ or [], format_, encoding)
+        column = KeyColumn.parse(map_ or [])
+        format_name = key_format(file) if format_ is None else format_.value
+        if format_name == "ids" and map_:
+            raise SourceError(f"--map names a column, and {file} is read as one _id per line: say --format")
+        source = FileSource(file, column, format=format_name, encoding=encoding, delimiter=delimiter, escape=escape)
         source.check_beginning()
         rows = ThreadedSource(source, source.description())
         if not yes:
             session = Session("none", base_url=base_url)  # sends nothing
             plan = run(plan_delete(repository(session), rows, journal=journal))
-            show_deletion_plan(plan, per_minute=per_minute, as_json=as_json)
+            show_deletion_plan(plan, per_minute=per_minute, as_json=as_json, remarks=source.remarks)
             sys.stdout.flush()
             raise typer.Exit(NOT_ALL_STORED if plan.invalid else 0)
-        session = session_for(token_file, base_url, per_minute)
+        session = session_for(token_file, base_url, per_minute, shared)
         in_use = () if journal is None else files_of(journal)
         with Rejects(source, rejects, *in_use) if rejects else nullcontext() as rejected:
             job = DeleteJob(
@@ -109,31 +121,25 @@ def delete(
                 concurrency=concurrency,
                 on_problem=rejected.add_problem if rejected else bool,
             )
-            code = _carry_out(session, job, rejected, title=f"delete {repository.model.name}", as_json=as_json)
+            code = _carry_out(session, job, source, rejected, title=f"delete {repository.model.name}", as_json=as_json)
     raise typer.Exit(code)
 
 
-def _source(file: Path, maps: list[str], format_: KeyFormat | None, encoding: str) -> FileSource:
-    column = KeyColumn.parse(maps)
-    found = key_format(file) if format_ is None else format_.value
-    if found == "ids" and maps:
-        raise SourceError(f"--map names a column, and {file} is read as one _id per line: say --format")
-    return FileSource(file, column, format=found, encoding=encoding)
-
-
-def _carry_out(session: Session, job: DeleteJob, rejects: Rejects | None, *, title: str, as_json: bool) -> int:
+def _carry_out(
+    session: Session, job: DeleteJob, source: FileSource, rejects: Rejects | None, *, title: str, as_json: bool
+) -> int:
     """Run a job, show its result, and copy rejected rows; returns the exit code."""
     started = time.monotonic()
     error = run(_delete(session, job, title))
     cost = job.cost(seconds=time.monotonic() - started)
     ended_by = job.result.stopped_by or error
     if as_json:
-        print_deletion_json(job.result, cost, ended_by=ended_by)
+        print_deletion_json(job.result, cost, ended_by=ended_by, remarks=source.remarks)
     else:
-        show_deletion(job.result, seconds=cost.seconds, ended_by=ended_by)
+        show_deletion(job.result, seconds=cost.seconds, ended_by=ended_by, remarks=source.remarks)
     sys.stdout.flush()
     if rejects is not None and rejects.n_rows:
-        copy_rejects(rejects, ended_by, has_lost_input=isinstance(error, SourceError), has_journal=job.has_journal)
+        copy_rejects(rejects, ended_by, is_input_unusable=isinstance(error, SourceError), has_journal=job.has_journal)
     elif job.has_journal and isinstance(ended_by, PlanhatError | Interrupted):
         console.tell("run the same command again to resume")
     return code_of(ended_by, is_ok=job.result.ok)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 
 from planhat_async._convert import printable
 from planhat_async.cli import console
@@ -24,16 +25,21 @@ _MEANING = {
 _HOW_TO = "nothing was deleted: run the same command with --yes to delete the records"
 
 
-def show_deletion(result: DeleteResult, *, seconds: float, ended_by: BaseException | None) -> None:
-    """Print a table of outcomes, the first problems, and what ended the run early."""
+def show_deletion(
+    result: DeleteResult, *, seconds: float, ended_by: BaseException | None, remarks: Sequence[str] = ()
+) -> None:
+    """Print a table of outcomes, the first problems, remarks on the input, and what ended the run early."""
     console.show_outcomes(result.counts(), _MEANING, good=GONE, seconds=seconds)
     _tell_repetitions(result)
     console.list_problems(result.problem_groups, result.n_problems, ended_by=ended_by)
+    console.tell_all(remarks)
     if ended_by is not None:
         console.complain(ended_by)
 
 
-def print_deletion_json(result: DeleteResult, cost: JobCost, *, ended_by: BaseException | None) -> None:
+def print_deletion_json(
+    result: DeleteResult, cost: JobCost, *, ended_by: BaseException | None, remarks: Sequence[str] = ()
+) -> None:
     """Print the result as one JSON object; rows count from 1."""
     total = {
         "rows": result.rows,
@@ -47,11 +53,12 @@ def print_deletion_json(result: DeleteResult, cost: JobCost, *, ended_by: BaseEx
         "n_problems": result.n_problems,
         "problems": [console.problem_as_json(group, ended_by) for group in result.problem_groups],
         "not_deleted": {outcome: console.pairs(ranges) for outcome, ranges in result.not_deleted.items()},
+        "remarks": [*remarks],
     }
     sys.stdout.write(json.dumps(total) + "\n")
 
 
-def show_deletion_plan(plan: DeleteResult, *, per_minute: int, as_json: bool) -> None:
+def show_deletion_plan(plan: DeleteResult, *, per_minute: int, as_json: bool, remarks: Sequence[str] = ()) -> None:
     """Print what a deletion would send, and how to carry it out."""
     shown = {
         "rows": plan.rows,
@@ -68,11 +75,12 @@ def show_deletion_plan(plan: DeleteResult, *, per_minute: int, as_json: bool) ->
         problems = [console.problem_as_json(group) for group in invalid]
         for problem in problems:
             del problem["outcome"]
-        sys.stdout.write(json.dumps(shown | {"problems": problems}) + "\n")
+        sys.stdout.write(json.dumps(shown | {"problems": problems, "remarks": [*remarks]}) + "\n")
         return
     console.show_numbers("What would be deleted", shown)
     _tell_repetitions(plan)
     console.list_problems(invalid, plan.invalid)
+    console.tell_all(remarks)
     console.tell(_HOW_TO)
 
 

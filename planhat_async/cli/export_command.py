@@ -36,6 +36,7 @@ from planhat_async.cli.parameters import (
     FileFormat,
     ListedModel,
     PerMinute,
+    Shared,
     TokenFile,
     refuse_alone,
     session_for,
@@ -83,6 +84,7 @@ def export(
     as_json: Annotated[bool, typer.Option("--json", help="With --all, print the summary as JSON.")] = False,
     concurrency: Concurrency = DEFAULTS.concurrency,
     per_minute: PerMinute = DEFAULT_PER_MINUTE,
+    shared: Shared = None,
     token_file: TokenFile = None,
     base_url: BaseUrl = None,
 ) -> None:
@@ -110,7 +112,7 @@ def export(
                 raise ValueError("name the model to export, or all of them with --all FOLDER")
             chosen = format_ or FileFormat(format_of(output))
             _export_model(
-                session_for(token_file, base_url, per_minute),
+                session_for(token_file, base_url, per_minute, shared),
                 LISTED[model],
                 output,
                 chosen,
@@ -124,7 +126,7 @@ def export(
         _refuse_with_all(model, output, [*(["--fields"] if fields else []), *(place for place, _, _ in given)])
         chosen = format_ or FileFormat.JSONL
         tenant = TenantExport(
-            session=session_for(token_file, base_url, per_minute),
+            session=session_for(token_file, base_url, per_minute, shared),
             folder=all_,
             format=chosen.value,
             layout=layout_for(chosen, encoding=encoding, delimiter=delimiter, formulas=formulas),

@@ -11,10 +11,10 @@ from planhat_async.jobs.delete_job import DeleteJob
 from planhat_async.jobs.files.file_source import FileSource
 from planhat_async.jobs.job_progress import (
     Meter,
+    calls_in_words,
     deletion_line,
     deletions_in_words,
     duration,
-    in_words,
     n_processed,
     outcomes_in_words,
     progress_line,
@@ -46,13 +46,14 @@ async def follow(session: Session, job: UpsertJob, source: FileSource, rejects: 
         def print_line() -> None:
             measure()
             until = session.seconds_until_bulk_call
-            console.tell(progress_line(job.result, meter, calls_left=session.calls_left, seconds_until=until))
+            calls = {"calls_left": session.calls_left, "n_members": session.stats.members}
+            console.tell(progress_line(job.result, meter, seconds_until=until, **calls))
 
         def draw() -> None:
             measure()
             left = meter.seconds_left(session.seconds_until_bulk_call)
             rest = "" if left is None else f", about {duration(left)} left"
-            calls = f"{in_words(session.calls_left, 'call')} left this minute"
+            calls = calls_in_words(session.calls_left, session.stats.members)
             advance(job.result.rows, source.bytes_read, f"{outcomes_in_words(job.result)}, {calls}{rest}")
 
         async with _shown(draw, print_line):
@@ -80,7 +81,8 @@ async def follow_deletion(session: Session, job: DeleteJob, *, title: str) -> No
             if job.has_begun:
                 measure()
                 until = session.seconds_until_bulk_call
-                console.tell(deletion_line(job.result, meter, calls_left=session.calls_left, seconds_until=until))
+                calls = {"calls_left": session.calls_left, "n_members": session.stats.members}
+                console.tell(deletion_line(job.result, meter, seconds_until=until, **calls))
 
         def draw() -> None:
             if job.has_begun:

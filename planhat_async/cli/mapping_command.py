@@ -11,9 +11,16 @@ import typer
 
 from planhat_async.cli import console
 from planhat_async.cli.exit_codes import refusals
-from planhat_async.cli.parameters import UPSERTED, FileFormat, UpsertedModel, names_mapping_file
+from planhat_async.cli.parameters import (
+    UPSERTED,
+    Delimiter,
+    Encoding,
+    Escape,
+    InputFormat,
+    UpsertedModel,
+    names_mapping_file,
+)
 from planhat_async.jobs.files.file_source import FileSource
-from planhat_async.jobs.files.formats import SourceFormat
 from planhat_async.jobs.job_progress import in_words
 from planhat_async.jobs.mapping.column_names import ColumnNames
 from planhat_async.jobs.mapping.mapping_proposal import MappingProposal
@@ -25,24 +32,35 @@ _MAX_ROWS = 100
 
 def mapping(
     model: Annotated[UpsertedModel, typer.Argument(metavar="MODEL", help="The model of the rows; see `models`.")],
-    file: Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet, also .gz; - is standard input.")],
+    file: Annotated[Path, typer.Argument(help="CSV, JSON, JSONL or Parquet, also .gz; - is standard input.")],
     *,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE.toml", help="By default standard output.")
     ] = None,
-    format_: Annotated[FileFormat | None, typer.Option("--format", help="By default the file's suffix.")] = None,
-    encoding: Annotated[str, typer.Option(help="The encoding of a CSV file.")] = "utf-8",
+    format_: InputFormat = None,
+    encoding: Encoding = "utf-8",
+    delimiter: Delimiter = None,
+    escape: Escape = None,
 ) -> None:
     """Propose a mapping file for FILE, to be checked, completed and given to upsert with --map.
 
     A column whose name equals a field's is mapped, apart from case, spaces, underscores and hyphens. A similar name is
-    a guess, marked as such. Other columns are comments, to be completed. Of JSONL the first 100 rows are read. A file
+    a guess, marked as such. Other columns are comments, to be completed. Of JSON the first 100 rows are read. A file
     that exists is not overwritten.
     """
     with refusals():
         if output is not None:
             _check_output(output)
-        columns = columns_of(file, None if format_ is None else format_.value, encoding)
+        found = ColumnNames()
+        source = FileSource(
+            file,
+            found,
+            format=None if format_ is None else format_.value,
+            encoding=encoding,
+            delimiter=delimiter,
+            escape=escape,
+        )
+        columns = columns_of(source, found)
         proposal = MappingProposal.of(UPSERTED[model].model, columns)
         text = proposal.text().encode()
         if output is None:
@@ -59,17 +77,16 @@ def mapping(
         console.tell(f"{len(proposal.fields)} of {n_columns} mapped{guessed}: check and complete {output}")
 
 
-def columns_of(file: Path, format_: SourceFormat | None, encoding: str) -> list[str]:
-    """The columns of a file; of JSONL those of the first rows.
+def columns_of(source: FileSource, found: ColumnNames) -> list[str]:
+    """The columns of a source, which it collects; of JSON those of the first rows.
 
     Raises:
         SourceError: The file cannot be read, or has no columns.
     """
-    found = ColumnNames()
-    rows = [*itertools.islice(FileSource(file, found, format=format_, encoding=encoding), _MAX_ROWS)]
+    rows = [*itertools.islice(source, _MAX_ROWS)]
     if not found.names:
         reasons = (f": {row.reason}" for row in rows if isinstance(row, Unreadable))
-        raise SourceError(f"{file} has no columns to map{next(reasons, '')}")
+        raise SourceError(f"{source.path} has no columns to map{next(reasons, '')}")
     return found.names
 
 

@@ -17,7 +17,20 @@ from planhat_async.analytics.send_run import SendSettings
 from planhat_async.cli import console
 from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
 from planhat_async.cli.interruptions import CUT_OFF, ENDED_EARLY, Interrupted, code_of, interruptible
-from planhat_async.cli.parameters import Constants, Encoding, InputFormat, Maps, mapping_of, secret_in
+from planhat_async.cli.parameters import (
+    Constants,
+    DecimalComma,
+    Delimiter,
+    Encoding,
+    Escape,
+    InputFormat,
+    ListSeparator,
+    Maps,
+    TimeZone,
+    Types,
+    mapping_of,
+    secret_in,
+)
 from planhat_async.cli.send_display import print_send_json, show_send_plan, show_send_result
 from planhat_async.cli.signals import run
 from planhat_async.jobs.files.file_source import FileSource
@@ -28,12 +41,18 @@ _DEFAULTS = SendSettings()
 
 
 def metrics(
-    file: Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet, also .gz; - is standard input.")],
+    file: Annotated[Path, typer.Argument(help="CSV, JSON, JSONL or Parquet, also .gz; - is standard input.")],
     *,
     map_: Maps = None,
     set_: Constants = None,
+    type_: Types = None,
+    time_zone: TimeZone = None,
+    list_separator: ListSeparator = None,
+    decimal_comma: DecimalComma = False,
     format_: InputFormat = None,
     encoding: Encoding = "utf-8",
+    delimiter: Delimiter = None,
+    escape: Escape = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and count all rows; send nothing.")] = False,
     chunk_size: Annotated[int, typer.Option(min=1, max=150_000, help="Rows per call.")] = _DEFAULTS.chunk_size,
     concurrency: Annotated[
@@ -56,13 +75,28 @@ def metrics(
     received them. After one interrupt the calls in flight are finished, after a second everything stops at once.
     """
     with refusals():
-        mapping = mapping_of(Metric, map_ or [], set_ or [])
-        source = FileSource(file, mapping, format=None if format_ is None else format_.value, encoding=encoding)
+        mapping = mapping_of(
+            Metric,
+            map_,
+            set_,
+            types=type_,
+            time_zone=time_zone,
+            list_separator=list_separator,
+            decimal_comma=decimal_comma,
+        )
+        source = FileSource(
+            file,
+            mapping,
+            format=None if format_ is None else format_.value,
+            encoding=encoding,
+            delimiter=delimiter,
+            escape=escape,
+        )
         source.check_beginning()
         rows = ThreadedSource(source, source.description()) if source.is_standard_input else source
         if dry_run:
             plan = run(plan_metrics(rows, SendSettings(chunk_size=chunk_size)))
-            show_send_plan(plan, as_json=as_json)
+            show_send_plan(plan, as_json=as_json, remarks=source.remarks)
             sys.stdout.flush()
             raise typer.Exit(NOT_ALL_STORED if plan.result.invalid else 0)
         analytics = Analytics(
@@ -87,9 +121,9 @@ async def _send(
     error = await _send_all(analytics, source, sending)
     ended_by, seconds = sending.result.stopped_by or error, time.monotonic() - started
     if as_json:
-        print_send_json(sending.result, analytics.stats, seconds=seconds, ended_by=ended_by)
+        print_send_json(sending.result, analytics.stats, seconds=seconds, ended_by=ended_by, remarks=source.remarks)
     else:
-        show_send_result(sending.result, seconds=seconds, ended_by=ended_by)
+        show_send_result(sending.result, seconds=seconds, ended_by=ended_by, remarks=source.remarks)
     sys.stdout.flush()
     return code_of(ended_by, is_ok=sending.result.ok)
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 
 import typer
 
+from planhat_async._http.host_window import IS_SUPPORTED
 from planhat_async._http.pace import RateLimits
+from planhat_async._http.shared_pace import MAX_SHARED_PER_MINUTE
+from planhat_async._http.window_choice import HOST, NONE
 from planhat_async.batching.upsert_run import ChunkOptions
+from planhat_async.cli.pace_notices import show_pace_notices
 from planhat_async.jobs.mapping.field_mapping import FieldMapping
 from planhat_async.jobs.mapping.mapping_file import MappingFile
+from planhat_async.jobs.mapping.value_types import READERS
 from planhat_async.jobs.source_error import SourceError
 from planhat_async.models import ALL
 from planhat_async.records import Record
@@ -44,8 +50,17 @@ else:  # typer offers choices for enumerations only
     )
 
 
+class SourceFileFormat(StrEnum):
+    """The formats of input files."""
+
+    CSV = "csv"
+    JSON = "json"
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+
+
 class FileFormat(StrEnum):
-    """The formats of input and export files."""
+    """The formats of export files."""
 
     CSV = "csv"
     JSONL = "jsonl"
@@ -61,18 +76,70 @@ Maps = Annotated[
     ),
 ]
 Constants = Annotated[list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="A value for all rows.")]
-InputFormat = Annotated[FileFormat | None, typer.Option("--format", help="By default the file's suffix.")]
-Encoding = Annotated[str, typer.Option(help="The encoding of a CSV file.")]
+Types = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--type",
+        metavar="FIELD=TYPE",
+        help=f"How a field's values are read: {', '.join(READERS)}.",
+    ),
+]
+TimeZone = Annotated[str | None, typer.Option(metavar="ZONE", help="Of times that have none, such as Europe/Berlin.")]
+ListSeparator = Annotated[
+    str | None, typer.Option(metavar="TEXT", help="Between the items of a list in one cell; by default a comma.")
+]
+DecimalComma = Annotated[bool, typer.Option("--decimal-comma", help="Numbers in texts are written as 1200,50.")]
+InputFormat = Annotated[
+    SourceFileFormat | None,
+    typer.Option("--format", help="By default the file's suffix; json and jsonl both read lines, lists and objects."),
+]
+Encoding = Annotated[
+    str, typer.Option(help="The encoding of CSV or JSON, such as cp1252; a byte order mark takes precedence.")
+]
+EmptyNulls = Annotated[
+    bool,
+    typer.Option("--empty-nulls", help="Let an empty cell or a null empty its field, instead of leaving it alone."),
+]
+Delimiter = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CHARACTER",
+        help="What separates the columns of CSV, or tab. By default the header shows which of , ; tab | it is.",
+    ),
+]
+Escape = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CHARACTER",
+        help="What stands before quotes within cells of CSV, or backslash. By default these quotes are doubled.",
+    ),
+]
 TokenFile = Annotated[Path | None, typer.Option(help="A file with the token, instead of PLANHAT_API_TOKEN.")]
 BaseUrl = Annotated[str | None, typer.Option(help="Planhat's URL in your region, instead of PLANHAT_BASE_URL.")]
 PerMinute = Annotated[int, typer.Option(min=1, help=f"Calls a minute; Planhat's own limit is {DEFAULT_PER_MINUTE}.")]
+Shared = Annotated[
+    str | None,
+    typer.Option(
+        metavar="host|none",
+        help="Who shares the calls a minute: all processes of this user on this machine (the default), or nobody. "
+        "Instead of PLANHAT_SHARED_PACE.",
+    ),
+]
 Concurrency = Annotated[int, typer.Option(min=1, max=50, help="Calls in flight at once.")]
 
 
-def session_for(token_file: Path | None, base_url: str | None, per_minute: int) -> Session:
+def session_for(token_file: Path | None, base_url: str | None, per_minute: int, shared: str | None) -> Session:
     """The session for these options."""
     token = secret_in(token_file, "token")
-    return Session(token, base_url=base_url, limits=RateLimits(per_minute=per_minute, reserve=0))
+    limits = RateLimits(per_minute=per_minute, reserve=0)
+    show_pace_notices()
+    return Session(token, base_url=base_url, limits=limits, shared=shared_choice(shared, per_minute))
+
+
+def shared_choice(shared: str | None, per_minute: int = DEFAULT_PER_MINUTE) -> str:
+    """The shared window: what the option says, or else the variable, or else the machine's, where there can be one."""
+    can_share = IS_SUPPORTED and per_minute <= MAX_SHARED_PER_MINUTE
+    return shared or os.environ.get("PLANHAT_SHARED_PACE") or (HOST if can_share else NONE)
 
 
 def refuse_alone(needed: str, **given: bool) -> None:
@@ -97,19 +164,35 @@ def names_mapping_file(text: str) -> bool:
     return "=" not in text and text.lower().endswith(".toml")
 
 
-def mapping_of(record: type[Record], maps: list[str], constants: list[str]) -> FieldMapping:
-    """The mapping by `--map`, which may name a TOML file, and `--set`."""
-    files = [text for text in maps if names_mapping_file(text)]
+def mapping_of(
+    record: type[Record],
+    maps: list[str] | None,
+    constants: list[str] | None,
+    *,
+    types: list[str] | None,
+    time_zone: str | None,
+    list_separator: str | None,
+    decimal_comma: bool,
+    empty_nulls: bool = False,
+) -> FieldMapping:
+    """The mapping by `--map`, which may name a TOML file, and by the options about values, which replace the file's."""
+    files = [text for text in maps or () if names_mapping_file(text)]
     if len(files) > 1:
         raise SourceError(f"one mapping file at a time: {' and '.join(files)}")
     held = MappingFile.load(Path(files[0])) if files else MappingFile()
     return FieldMapping.parse(
         record,
-        maps=[text for text in maps if text not in files],
-        constants=constants,
+        maps=[text for text in maps or () if text not in files],
+        constants=constants or (),
         columns=held.columns,
         values=held.constants,
         dates=held.dates,
         lookups=held.lookups,
-        time_zone=held.time_zone,
+        types=types or (),
+        field_types=held.types,
+        transforms=held.transforms,
+        time_zone=held.time_zone if time_zone is None else time_zone,
+        list_separator=held.list_separator if list_separator is None else list_separator,
+        decimal_comma=held.decimal_comma or decimal_comma,
+        empties_nulls=empty_nulls or held.null == "empty",
     )

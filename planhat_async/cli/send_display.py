@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 
 from planhat_async._convert import printable
 from planhat_async.analytics.send_plan import SendPlan
@@ -21,17 +22,27 @@ _MEANING = {
 }
 
 
-def show_send_result(result: SendResult, *, seconds: float, ended_by: BaseException | None) -> None:
-    """Print a table of outcomes, the first problems, what is unknown, and what ended the run early."""
+def show_send_result(
+    result: SendResult, *, seconds: float, ended_by: BaseException | None, remarks: Sequence[str] = ()
+) -> None:
+    """Print a table of outcomes, the first problems, remarks on the input, and what ended the run early."""
     console.show_outcomes(result.counts(), _MEANING, good=ACCEPTED, seconds=seconds)
     _list_problems(result, ended_by)
+    console.tell_all(remarks)
     if result.unknown:
         console.tell("unknown rows were not sent again: if Planhat has them, it may count them twice")
     if ended_by is not None:
         console.complain(ended_by)
 
 
-def print_send_json(result: SendResult, stats: SessionStats, *, seconds: float, ended_by: BaseException | None) -> None:
+def print_send_json(
+    result: SendResult,
+    stats: SessionStats,
+    *,
+    seconds: float,
+    ended_by: BaseException | None,
+    remarks: Sequence[str] = (),
+) -> None:
     """Print the result as one JSON object; rows count from 1."""
     total = {
         "rows": result.rows,
@@ -44,12 +55,13 @@ def print_send_json(result: SendResult, stats: SessionStats, *, seconds: float, 
         "n_problems": result.n_problems,
         "problems": [_problem(group) for group in result.problem_groups],
         "not_accepted": {outcome: console.pairs(ranges) for outcome, ranges in result.not_accepted.items()},
+        "remarks": [*remarks],
     }
     sys.stdout.write(json.dumps(total) + "\n")
 
 
-def show_send_plan(plan: SendPlan, *, as_json: bool) -> None:
-    """Print what would be sent."""
+def show_send_plan(plan: SendPlan, *, as_json: bool, remarks: Sequence[str] = ()) -> None:
+    """Print what would be sent, and remarks on the input."""
     shown = {
         "rows": plan.n_rows + plan.result.rows,
         "invalid": plan.result.invalid,
@@ -59,10 +71,11 @@ def show_send_plan(plan: SendPlan, *, as_json: bool) -> None:
     }
     if as_json:
         problems = [_problem(group) for group in plan.result.problem_groups]
-        sys.stdout.write(json.dumps(shown | {"problems": problems}) + "\n")
+        sys.stdout.write(json.dumps(shown | {"problems": problems, "remarks": [*remarks]}) + "\n")
         return
     console.show_numbers("What would be sent", shown)
     _list_problems(plan.result, None)
+    console.tell_all(remarks)
 
 
 def _list_problems(result: SendResult, ended_by: BaseException | None) -> None:

@@ -22,11 +22,19 @@ from planhat_async.cli.parameters import (
     BaseUrl,
     Concurrency,
     Constants,
+    DecimalComma,
+    Delimiter,
+    EmptyNulls,
     Encoding,
+    Escape,
     InputFormat,
+    ListSeparator,
     Maps,
     PerMinute,
+    Shared,
+    TimeZone,
     TokenFile,
+    Types,
     UpsertedModel,
     mapping_of,
     refuse_alone,
@@ -48,12 +56,19 @@ from planhat_async.session import Session
 
 def upsert(
     model: Annotated[UpsertedModel, typer.Argument(metavar="MODEL", help="The model of the rows; see `models`.")],
-    file: Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet, also .gz; - is standard input.")],
+    file: Annotated[Path, typer.Argument(help="CSV, JSON, JSONL or Parquet, also .gz; - is standard input.")],
     *,
     map_: Maps = None,
     set_: Constants = None,
+    type_: Types = None,
+    time_zone: TimeZone = None,
+    list_separator: ListSeparator = None,
+    decimal_comma: DecimalComma = False,
     format_: InputFormat = None,
     encoding: Encoding = "utf-8",
+    delimiter: Delimiter = None,
+    escape: Escape = None,
+    empty_nulls: EmptyNulls = False,
     journal: Annotated[
         Path | None, typer.Option(metavar="JOB.db", help="Record what was sent, to resume after an interruption.")
     ] = None,
@@ -80,6 +95,7 @@ def upsert(
     ] = DEFAULTS.chunk_size,
     concurrency: Concurrency = DEFAULTS.concurrency,
     per_minute: PerMinute = DEFAULT_PER_MINUTE,
+    shared: Shared = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     token_file: TokenFile = None,
     base_url: BaseUrl = None,
@@ -89,14 +105,23 @@ def upsert(
     Rows with a key (id; source_id or external_id, where Planhat matches the model on it) can be sent again safely:
     existing records are updated.
     Field names may have either spelling (source_id, sourceId); custom fields are custom.NAME. Without --map every
-    column must be a field. Fields that Planhat fills in itself are accepted in JSONL, so that an export can be sent
-    back, and Planhat ignores them. In CSV such a column is an error.
+    column must be a field. An export can be sent back in any format: in a file with the column _id, columns that
+    Planhat fills in itself are left out, and the command names them. In any other file such a column is an error.
+
+    Values are read by the types of their fields: a whole number is text by its digits, a list is split at commas or is
+    JSON. Custom fields get what the file holds, in CSV text, unless --type says otherwise. Times without a zone need
+    --time-zone; numbers that are times need a type, such as --type start_time=epoch-seconds. A mapping file can also
+    hold [types], [dates] with the form of times, and strip, regex, lower, split and default for a column.
+
+    JSON may have one object a line, lists of objects, or objects one after another. A column may be a path into objects
+    of JSON or Parquet (requester.email). A missing value (an empty cell, a null, a key that is not there) leaves its
+    field alone; with --empty-nulls, an empty cell and a null empty it. A key that is missing is no key in any case.
 
     With --journal, the same command resumes after any interruption and sends no answered row again. After one
     interrupt it finishes what is in flight, after a second it stops at once. Do not resume from an older copy of a
     journal: rows without a key would be stored twice.
 
-    Only its owner can read a new journal or a file of rejects.
+    Only its owner can read a new journal or a file of rejects. Rows of JSON are copied to the latter as JSONL.
     """
     with refusals():
         if journal is None:
@@ -104,8 +129,24 @@ def upsert(
         if not verify_by:
             refuse_alone("--verify-by", **{"--verify-wait": verify_wait != DEFAULTS.verify_wait})
         repository = UPSERTED[model]
-        mapping = mapping_of(repository.model.record, map_ or [], set_ or [])
-        source = FileSource(file, mapping, format=None if format_ is None else format_.value, encoding=encoding)
+        mapping = mapping_of(
+            repository.model.record,
+            map_,
+            set_,
+            types=type_,
+            time_zone=time_zone,
+            list_separator=list_separator,
+            decimal_comma=decimal_comma,
+            empty_nulls=empty_nulls,
+        )
+        source = FileSource(
+            file,
+            mapping,
+            format=None if format_ is None else format_.value,
+            encoding=encoding,
+            delimiter=delimiter,
+            escape=escape,
+        )
         source.check_beginning()
         options: UpsertOptions = {"chunk_size": chunk_size, "verify_by": verify_by or (), "verify_wait": verify_wait}
         if dry_run:
@@ -116,7 +157,7 @@ def upsert(
             console.show_plan(plan, source.remarks, per_minute=per_minute, as_json=as_json)
             sys.stdout.flush()
             raise typer.Exit(NOT_ALL_STORED if plan.result.invalid else 0)
-        session = session_for(token_file, base_url, per_minute)
+        session = session_for(token_file, base_url, per_minute, shared)
         job_options: JobOptions = {
             **options,
             "concurrency": concurrency,
@@ -141,30 +182,38 @@ def _carry_out(session: Session, job: UpsertJob, source: FileSource, rejects: Re
         console.show_result(job.result, seconds=cost.seconds, ended_by=ended_by, remarks=source.remarks)
     sys.stdout.flush()
     if rejects is not None and rejects.n_rows:
-        copy_rejects(rejects, ended_by, has_lost_input=isinstance(error, SourceError), has_journal=job.has_journal)
+        copy_rejects(rejects, ended_by, is_input_unusable=isinstance(error, SourceError), has_journal=job.has_journal)
     elif job.has_journal and isinstance(ended_by, PlanhatError | Interrupted):
         console.tell("run the same command again to resume")
     return code_of(ended_by, is_ok=job.result.ok)
 
 
-def copy_rejects(rejects: Rejects, ended_by: BaseException | None, *, has_lost_input: bool, has_journal: bool) -> None:
+def copy_rejects(
+    rejects: Rejects, ended_by: BaseException | None, *, is_input_unusable: bool, has_journal: bool
+) -> None:
     """Copy rejected rows, and say which rows are missing from the copy.
 
-    An input that became unreadable may have other rows at their positions.
+    An input that has changed may have other rows at their positions; of a damaged one those before the damage are
+    copied.
     """
     n_rows, is_one = in_words(rejects.n_rows, "row"), rejects.n_rows == 1
     not_copied = f"{n_rows} to be corrected {'was' if is_one else 'were'} not copied"
-    if has_lost_input:
+    if is_input_unusable and not rejects.has_input:
         console.tell(f"{not_copied}: the input has changed")
         return
     try:
         rejects.write()
+    except SourceError as error:
+        if not is_input_unusable:
+            raise
+        console.tell(f"{not_copied}: {error}")
+        return
     except OSError as error:
         again = ": make room, and run the same command again" if has_journal else ""
         error.add_note(f"{not_copied}{again}")
         raise
     console.tell(f"{n_rows} to be corrected {'is' if is_one else 'are'} in {rejects.path}")
-    if isinstance(ended_by, JournalError):
+    if isinstance(ended_by, JournalError) or is_input_unusable:
         console.tell("rows that this run did not reach are not in it")
     elif ended_by is not None and has_journal:
         console.tell("rows that no run has reached are not in it: move it away, and run the same command again")

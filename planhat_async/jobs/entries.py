@@ -31,6 +31,8 @@ MAX_GROUPS = 50
 
 _QUOTED = re.compile(r"(?<!\w)(['\"])(?:\\.|[^\\])*?(?:\1(?!\w)|\\?$)", re.DOTALL)
 """A quotation, which may contain escaped quotes or be cut off before its end; an apostrophe opens none."""
+_NUMBER = re.compile(r"(?<=number )-?[0-9][0-9.e+-]*")
+"""A number of a row, as `the number 1.5`."""
 _OTHER_REASONS = "for other reasons"
 _DIGEST_DIGITS = 32
 _IN_FLIGHT = "in flight when the journal was last written; no answer is known"
@@ -263,11 +265,11 @@ def without(result: ChunkResult, positions: Container[int | None]) -> ChunkResul
 
 
 def without_values(reason: str, *, key: str | None = None) -> str:
-    """A reason without its quotations and without the row's key."""
+    """A reason without its quotations, without the numbers that it says were found, and without the row's key."""
     if key:
         # As a word of its own: the key 1 is in every 413.
         reason = re.sub(rf"(?<![\w@+-])(?<!\w\.){re.escape(key)}(?![\w@+-]|\.\w)", "…", reason)
-    return _QUOTED.sub("'…'", reason)
+    return _NUMBER.sub("…", _QUOTED.sub("'…'", reason))
 
 
 def _state_of(result: ChunkResult) -> ChunkState:

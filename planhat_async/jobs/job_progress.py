@@ -102,20 +102,30 @@ def outcomes_in_words(result: UpsertResult) -> str:
 
 
 def progress_line(
-    result: UpsertResult, meter: Meter, *, calls_left: int, seconds_until: SecondsUntil | None = None
+    result: UpsertResult,
+    meter: Meter,
+    *,
+    calls_left: int,
+    seconds_until: SecondsUntil | None = None,
+    n_members: int = 1,
 ) -> str:
-    """A job's progress on one line."""
+    """A job's progress on one line; `n_members` sessions share the calls."""
     total = meter.total_rows
     rows = in_words(result.rows, "row") if total is None else f"{result.rows:,} of about {in_words(total, 'row')}"
-    return f"{rows}, {_speed(meter, outcomes_in_words(result), calls_left, seconds_until)}"
+    return f"{rows}, {_speed(meter, outcomes_in_words(result), calls_in_words(calls_left, n_members), seconds_until)}"
 
 
 def deletion_line(
-    result: DeleteResult, meter: Meter, *, calls_left: int, seconds_until: SecondsUntil | None = None
+    result: DeleteResult,
+    meter: Meter,
+    *,
+    calls_left: int,
+    seconds_until: SecondsUntil | None = None,
+    n_members: int = 1,
 ) -> str:
-    """A deletion's progress on one line."""
+    """A deletion's progress on one line; `n_members` sessions share the calls."""
     rows = f"{n_processed(result):,} of {in_words(result.rows, 'row')}"
-    return f"{rows}, {_speed(meter, deletions_in_words(result), calls_left, seconds_until)}"
+    return f"{rows}, {_speed(meter, deletions_in_words(result), calls_in_words(calls_left, n_members), seconds_until)}"
 
 
 def n_processed(result: DeleteResult) -> int:
@@ -129,10 +139,16 @@ def deletions_in_words(result: DeleteResult) -> str:
     return f"{result.deleted:,} deleted, {result.missing:,} missing, {n_failed:,} failed, {result.unknown:,} unknown"
 
 
-def _speed(meter: Meter, outcomes: str, calls_left: int, seconds_until: SecondsUntil | None) -> str:
+def calls_in_words(calls_left: int, n_members: int) -> str:
+    """The calls that are left, and who else makes some."""
+    others = f", shared with {in_words(n_members - 1, 'other')}" if n_members > 1 else ""
+    return f"{in_words(calls_left, 'call')} left this minute{others}"
+
+
+def _speed(meter: Meter, outcomes: str, calls: str, seconds_until: SecondsUntil | None) -> str:
     left = meter.seconds_left(seconds_until)
     rest = "" if left is None else f"; about {duration(left)} left"
-    return f"{meter.rows_per_second:,.0f} rows/s: {outcomes}; {in_words(calls_left, 'call')} left this minute{rest}"
+    return f"{meter.rows_per_second:,.0f} rows/s: {outcomes}; {calls}{rest}"
 
 
 def in_words(number: int, noun: str, plural: str | None = None) -> str:

@@ -88,13 +88,23 @@ class Rejects:
         """Write the file, if any row is to be copied.
 
         Raises:
-            SourceError: The input has changed, and may have other rows at these positions.
+            SourceError: The input has changed, and may have other rows at these positions; or it is damaged.
         """
         if self.n_rows:
-            if not self._source.path.exists() or identity_of(self._source.path.stat()) != self._identity:
-                raise SourceError(f"{self._source.path} has changed: rows to be corrected cannot be copied from it")
+            self._refuse_change()
             with whole_file(self.path) as out:
                 self._source.copy(self._reasons(), out)
+                self._refuse_change()
+
+    @property
+    def has_input(self) -> bool:
+        """Whether the input is still there as it was."""
+        path = self._source.path
+        return path.exists() and identity_of(path.stat()) == self._identity
+
+    def _refuse_change(self) -> None:
+        if not self.has_input:
+            raise SourceError(f"{self._source.path} has changed: rows to be corrected cannot be copied from it")
 
     def _reasons(self) -> Iterator[tuple[int, str]]:
         return iter(self._found.execute("SELECT position, reason FROM found ORDER BY position"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from planhat_async._convert import deleted_in, encode_plain, requirements_of, to_wire
+from planhat_async._convert import deleted_in, encode_row, requirements_of, to_wire
 from planhat_async._http.wire import Request
 from planhat_async.errors import DecodeError, NotFoundError
 from planhat_async.records import Record
@@ -62,7 +62,9 @@ class Creates(Repository[R]):
         """
         wire = with_defaults(to_wire(self.model.record, record), self.model.creation_defaults)
         requirements_of(self.model).check_creation(wire)
-        return await self._single(Request(method="POST", path=self.model.path, body=encode_plain(wire)), sent=wire)
+        return await self._single(
+            Request(method="POST", path=self.model.path, body=encode_row(self.model.record, wire)), sent=wire
+        )
 
 
 class Updates(Repository[R]):
@@ -88,7 +90,9 @@ class Updates(Repository[R]):
         if isinstance(changes, Record):
             wire.pop("_id", None)
         requirements_of(self.model).check_update(wire)
-        return await self._single(self._request("PUT", "update", key, body=encode_plain(wire)), sent=wire)
+        return await self._single(
+            self._request("PUT", "update", key, body=encode_row(self.model.record, wire)), sent=wire
+        )
 
 
 class Deletes(Repository[R]):

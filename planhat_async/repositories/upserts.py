@@ -12,7 +12,7 @@ from planhat_async._convert import (
     IDS_ONLY,
     FingerprintFields,
     decode_json,
-    encode_plain,
+    encode_row,
     fingerprint_fields,
     requirements_of,
     row_converter,
@@ -95,7 +95,9 @@ class Upserts(Repository[R]):
         chunks, however long the input is.
 
         Args:
-            rows: Records, or mappings with keys in either spelling; a mapping is sent exactly as it is.
+            rows: Records, or mappings with keys in either spelling; a mapping is sent with exactly the fields that it
+                has. Times are sent in UTC with milliseconds; values of numpy and pandas, decimals, UUIDs and members
+                of an `Enum` as the numbers, texts and times that they are (less than a millisecond is cut off).
             raise_on_error: Raise at the end unless every row was stored.
             **options: See `UpsertOptions`.
 
@@ -156,7 +158,8 @@ class Upserts(Repository[R]):
 
     def _preparing(self, fields: FingerprintFields | None) -> Prepare:
         """A function that checks and encodes one row."""
-        to_wire = row_converter(self.model.record, self.model.match).to_wire
+        record = self.model.record
+        to_wire = row_converter(record, self.model.match).to_wire
         check = requirements_of(self.model).check_upsert
         defaults = self.model.creation_defaults
 
@@ -166,9 +169,9 @@ class Upserts(Repository[R]):
             wire = to_wire(item)
             keys, is_partial = check(wire)
             if keys:
-                return Row(position, keys, encode_plain(wire), None, is_partial)
+                return Row(position, keys, encode_row(record, wire), None, is_partial)
             wire = with_defaults(wire, defaults)
-            return Row(position, keys, encode_plain(wire), None if fields is None else fields.of_row(wire))
+            return Row(position, keys, encode_row(record, wire), None if fields is None else fields.of_row(wire))
 
         return prepare
 

@@ -38,16 +38,24 @@ class Limits:
         per_minute: Attempts in any 60 seconds; None for no limit, here and below.
         per_second: Attempts in any second.
         max_parallel: Attempts under way at once.
+        window: Seconds of the minute, for tests that cannot wait for real ones.
     """
 
     def __init__(
-        self, *, per_minute: int | None = 200, per_second: int | None = 150, max_parallel: int | None = None
+        self,
+        *,
+        per_minute: int | None = 200,
+        per_second: int | None = 150,
+        max_parallel: int | None = None,
+        window: float = 60.0,
     ) -> None:
+        if not 0 < window < math.inf:
+            raise ValueError(f"a window is a number of seconds above 0, not {window}")
         self.per_minute = per_minute
         self._max_parallel = math.inf if max_parallel is None else max_parallel
 
         def new_windows() -> list[Window]:
-            spans = ((per_minute, 60.0), (per_second, 1.0))
+            spans = ((per_minute, window), (per_second, 1.0))
             return [Window(limit, seconds) for limit, seconds in spans if limit is not None]
 
         new_windows()  # refuses an invalid limit now, not with the first attempt

@@ -23,8 +23,8 @@ class MemorySandbox(Planhat):
     Args:
         token: The only token it accepts; None accepts every token that is not empty.
         latency: Seconds a request takes to arrive, and its answer to come back, together.
-        options: What any `Planhat` takes: `per_minute=200`, `per_second=150`, `max_parallel`, `seed`, `companies`,
-            `users`, `endusers`, `choices`, `faults`, `tenant_uuid`.
+        options: What any `Planhat` takes: `per_minute=200`, `per_second=150`, `max_parallel`, `window`, `seed`,
+            `companies`, `users`, `endusers`, `choices`, `faults`, `tenant_uuid`.
 
     Raises:
         ValueError: A limit or a fault is invalid.

@@ -34,6 +34,7 @@ class Options(TypedDict, total=False):
     per_minute: int | None
     per_second: int | None
     max_parallel: int | None
+    window: float
     seed: int
     companies: Iterable[Company]
     users: Iterable[User]
@@ -51,6 +52,8 @@ class Planhat(ABC):
         per_minute: Requests a token may make in any 60 seconds; None for no limit, here and below.
         per_second: Requests a token may make in any second.
         max_parallel: Requests that may be under way at once.
+        window: Seconds of its minute: less than 60 for tests that cannot wait for a real one. Give the session
+            `RateLimits(window=...)` too.
         seed: Determines the generated `_id`s and the calls that faults apply to.
         companies: The companies registered from the start. Without any, every company is accepted.
         users: The users registered from the start: records that name one by `_id` get the name.
@@ -70,6 +73,7 @@ class Planhat(ABC):
         per_minute: int | None = 200,
         per_second: int | None = 150,
         max_parallel: int | None = None,
+        window: float = 60.0,
         seed: int = 0,
         companies: Iterable[Company] = (),
         users: Iterable[User] = (),
@@ -78,7 +82,7 @@ class Planhat(ABC):
         faults: FaultsLike = (),
         tenant_uuid: str | None = None,
     ) -> None:
-        limits = Limits(per_minute=per_minute, per_second=per_second, max_parallel=max_parallel)
+        limits = Limits(per_minute=per_minute, per_second=per_second, max_parallel=max_parallel, window=window)
         self._state = State(seed, [*companies, *users, *endusers])
         self._api = Api(token, limits=limits, choices=choices, state=self._state, tenant_uuid=tenant_uuid)
         self._seed = seed

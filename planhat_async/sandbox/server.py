@@ -29,8 +29,8 @@ class Sandbox(Planhat):
         token: The only token it accepts; None accepts every token that is not empty.
         host: The address it listens on.
         port: The port it listens on; 0 takes a free one.
-        options: What any `Planhat` takes: `per_minute=200`, `per_second=150`, `max_parallel`, `seed`, `companies`,
-            `users`, `endusers`, `choices`, `faults`, `tenant_uuid`.
+        options: What any `Planhat` takes: `per_minute=200`, `per_second=150`, `max_parallel`, `window`, `seed`,
+            `companies`, `users`, `endusers`, `choices`, `faults`, `tenant_uuid`.
 
     Raises:
         ValueError: A limit or a fault is invalid.

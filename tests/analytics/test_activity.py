@@ -67,18 +67,18 @@ def test_an_e_mail_address_or_an_external_id_is_enough(item: dict[str, Any]) -> 
         ({"email": None}, "email or external_id is required"),
         ({"email": ""}, "email must not be blank"),
         ({"external_id": " "}, "external_id must not be blank"),
-        ({"external_id": True}, "external_id: text, not true or false"),
-        ({"email": "a", "action": ""}, "action must not be blank"),
-        ({"email": "a", "weight": True}, "weight: a number, not true or false"),
-        ({"email": "a", "weight": float("nan")}, "weight: a number, not nan"),
-        ({"email": "a", "count": 0}, "count must be at least 1, not 0"),
-        ({"email": "a", "count": 1.5}, "count: a whole number, not a number"),
-        ({"email": "a", "info": "text"}, "info: an object, not text"),
-        ({"email": "a", "info": {"x": float("inf")}}, "info: not expressible in JSON: inf"),
-        ({"email": "a", "date": datetime(2026, 1, 15)}, "date: 2026-01-15 00:00:00 has no time zone"),  # noqa: DTZ001 - the point
+        ({"external_id": True}, "external_id: text or a whole number, not True"),
+        ({"email": "a@b.c", "action": ""}, "action must not be blank"),
+        ({"email": "a@b.c", "weight": True}, "weight: a number, not True"),
+        ({"email": "a@b.c", "weight": float("nan")}, "weight: no number (NaN): leave it out"),
+        ({"email": "a@b.c", "count": 0}, "count must be at least 1, not 0"),
+        ({"email": "a@b.c", "count": 1.5}, "count: a whole number, not the number 1.5"),
+        ({"email": "a@b.c", "info": "text"}, "info: an object, not text"),
+        ({"email": "a@b.c", "info": {"x": float("inf")}}, "info: not expressible in JSON: inf (at x)"),
+        ({"email": "a@b.c", "date": datetime(2026, 1, 15)}, "date: 2026-01-15 00:00:00 has no time zone"),  # noqa: DTZ001 - the point
         ({"euExtId": "1", "externalId": "1"}, "external_id is given twice, in two spellings"),
         ({"euExtId": "1", "external_id": "1"}, "external_id is given twice, in two spellings"),
-        ({"email": "a", "event": "x"}, "Activity has no field 'event'"),
+        ({"email": "a@b.c", "event": "x"}, "Activity has no field 'event'"),
     ],
 )
 def test_what_planhat_would_misunderstand_is_refused(item: dict[str, Any], reason: str) -> None:

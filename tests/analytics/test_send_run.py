@@ -133,7 +133,7 @@ async def test_invalid_rows_are_counted_and_not_sent() -> None:
     assert [(one.position, one.outcome, one.reason) for one in result.problems] == [
         (1, "invalid", "dimension_id is required"),
         (3, "invalid", "a Metric or a mapping, not int"),
-        (4, "invalid", "value: a number, not true or false"),
+        (4, "invalid", "value: a number, not True"),
     ]
 
 

@@ -12,7 +12,7 @@ ID = "6b0b34e7314fb7dfd82c07ce"
 STORED = reply(200, b'{"created":1,"updated":0,"nonupdates":0,"insertsKeys":[{"_id":"%b"}]}' % ID.encode())
 KEYED = {"source_id": "1", "company_id": "5fd76c4daf9f4601dd313b05"}
 KEYLESS = {"company_id": "5fd76c4daf9f4601dd313b05"}
-STATUSES = [408, 502, 520, 524, 530]
+STATUSES = [408, 502, 503, 504, *range(520, 531)]
 
 
 @pytest.mark.parametrize("status", STATUSES)

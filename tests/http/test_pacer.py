@@ -492,7 +492,7 @@ def test_a_second_429_counts_while_calls_end_after_the_first() -> None:
                 calls = await many_that_wait(2000, pacer, patience=50.0)
                 second.mark_refused(retry_after=10.0)
             await asyncio.sleep(0)
-            pacer._pace.paused_until += 100.0  # as a probe does
+            pacer._pace.pause.until += 100.0  # as a probe does
             first.mark_refused(retry_after=10.0)
         await asyncio.sleep(1)
         assert all(call.done() for call in calls)

@@ -145,6 +145,8 @@ def test_reasons_are_kept_without_quoted_values() -> None:
         ("T-1", "T-12 and T-1.5 are there, T-1.", "T-12 and T-1.5 are there, …."),
         ("a@b.example", "sourceId=a@b.example: a@b.example.org differs", "sourceId=…: a@b.example.org differs"),
         ("(", "email ( is wrong", "email … is wrong"),
+        ("7", "title: text, not the number 35436.0", "title: text, not the number …"),
+        ("7", "days: true or false, not the whole number -12", "days: true or false, not the whole number …"),
         ("7", "Planhat's list can't be read", "Planhat's list can't be read"),
         ("7", "title 'O'Brien' is no \"na\\nme\"", "title '…' is no '…'"),
         ("7", repr('x\' SECRET "q"') + " is no time", "'…' is no time"),

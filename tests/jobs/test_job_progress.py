@@ -24,6 +24,13 @@ def test_a_line_shows_the_progress_of_a_job() -> None:
     )
 
 
+@pytest.mark.parametrize(("n_members", "said"), [(1, ""), (2, ", shared with 1 other"), (4, ", shared with 3 others")])
+def test_a_line_says_who_shares_the_calls(n_members: int, said: str) -> None:
+    """With a window that nobody else is on there is nothing to say."""
+    line = progress_line(UpsertResult(), Meter(), calls_left=7, n_members=n_members)
+    assert line.endswith(f"; 7 calls left this minute{said}")
+
+
 @pytest.mark.parametrize("meter", [Meter(), Meter(0), Meter(100)])
 def test_unknown_values_are_not_shown(meter: Meter) -> None:
     """The line omits the total and the time left."""

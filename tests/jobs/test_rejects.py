@@ -37,14 +37,14 @@ def source(path: Path, content: bytes | None = None, **options: Any) -> FileSour
 
 
 def test_csv_is_copied_as_csv(tmp_path: Path) -> None:
-    """Line breaks are preserved; a malformed line is copied as one cell."""
-    content = b'source_id,title\n1,a\n2,"b,\nb"\n\n3,"c"c\n4\n5,e\n'
+    """Line breaks are preserved; what was not read is copied as one cell beyond the columns, and is no row there."""
+    content = b'source_id,title\n1,a\n2,"b,\nb"\n\n4\n3,"c"c\n5,e\n'
     path = rejected(source(tmp_path / "in.csv", content), tmp_path / "out.csv", [1, 2, 3])
     assert path.read_bytes().replace(b"\r\n", b"\n") == (
         b"not stored because,source_id,title\n"
         b'rejected: wrong 1,2,"b,\nb"\n'
-        b'rejected: wrong 2,"3,""c""c"\n'
-        b"rejected: wrong 3,4\n"
+        b"rejected: wrong 2,4\n"
+        b'rejected: wrong 3,,,"3,""c""c\n5,e\n"\n'
     )
     first, *others = source(path)
     assert first == {"source_id": "2", "title": "b,\nb"}

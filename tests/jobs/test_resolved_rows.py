@@ -171,7 +171,7 @@ async def test_rows_that_no_job_resolves_are_not_sent(
 ) -> None:
     """A plain upsert of a file with a lookup does not take keys for ids."""
     result = await Notes(session).upsert_many(notes_in(tmp_path, "acme"))
-    assert reasons(result) == [(0, "invalid", "company_id: text, not LookupValue")]
+    assert reasons(result) == [(0, "invalid", "company_id: text or a whole number, not LookupValue")]
     assert planhat_with_companies.requests == []
 
 

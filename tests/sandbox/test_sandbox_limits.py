@@ -46,6 +46,25 @@ def test_limits_can_be_off() -> None:
     assert {admitted(limits, 0.0, n_parallel=1000) for _ in range(1000)} == {(0.0, None)}
 
 
+def test_a_minute_may_be_shorter() -> None:
+    """Tests need not wait for a minute; the second stays as long as it is."""
+    limits = Limits(per_minute=2, per_second=1, window=6.0)
+    assert [admitted(limits, now) for now in (0.0, 0.5, 1.0, 5.0, 6.0)] == [
+        (0.0, 1),
+        (0.5, 1),
+        (0.0, 0),
+        (1.0, 0),
+        (0.0, 0),
+    ]
+
+
+@pytest.mark.parametrize("window", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_minute_without_length_is_refused(window: float) -> None:
+    """It must be a finite number of seconds above 0."""
+    with pytest.raises(ValueError, match=r"^a window is a number of seconds above 0, not "):
+        Limits(window=window)
+
+
 def test_a_limit_of_zero_is_refused() -> None:
     """A limit below 1 would refuse every call."""
     with pytest.raises(ValueError, match="at least 1, not 0"):

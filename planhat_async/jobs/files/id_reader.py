@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, BinaryIO
 
-from planhat_async.jobs.files.jsonl_reader import lines_of
 from planhat_async.jobs.files.row_reader import CopyRow, RawRow, RowReader
 
 
@@ -34,3 +33,11 @@ class IdReader(RowReader):
     def copying(self, out: BinaryIO) -> Iterator[CopyRow]:
         """Copy lines, each below its reason."""
         yield lambda reason: out.write(f"# {reason}\n".encode() + self._line.strip() + b"\n")
+
+
+def lines_of(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Each line that is not blank, with its number."""
+    for number, line in enumerate(file, 1):
+        content = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
+        if content.strip():
+            yield number, content

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from planhat_async._convert import printable
 from planhat_async.jobs.files.formats import PARQUET_IS_MISSING
-from planhat_async.jobs.files.row_reader import CopyRow, RawRow, RowReader
+from planhat_async.jobs.files.row_reader import CopyRow, RawRow, RowReader, UnreadableValue
 from planhat_async.jobs.files.steady_file import identity_of, refuse_change
 from planhat_async.jobs.reason_column import REASON_COLUMN
 from planhat_async.jobs.source_error import SourceError
 
 _ROWS_AT_A_TIME = 1000
+_BYTES_AT_A_TIME = 8 << 20
+_READ_BYTES = 1 << 18
+"""How far each column is read ahead; pyarrow would otherwise read all of a row group's column at once."""
+_MAGIC = b"PAR1"
+_OTHER_FILES = {
+    b"PARE": "it is encrypted: write it again without encryption",
+    b"ARRO": "it is an Arrow file (Feather), not Parquet",
+    b"ORC": "it is an ORC file, not Parquet",
+    b"\x1f\x8b": "it is packed by gzip: unpack it first",
+    b"PK\x03\x04": "it is a ZIP archive: unpack it first",
+}
+"""How other files begin."""
 
 
 class ParquetReader(RowReader):
-    """Reads Parquet, without nulls.
+    """Reads Parquet; a null is `None`.
+
+    A value that Python cannot hold, such as a text that is not UTF-8, makes its row unreadable.
 
     Raises:
         SourceError: It is not a Parquet file, or pyarrow is not installed.
@@ -34,34 +49,116 @@ class ParquetReader(RowReader):
             raise SourceError(PARQUET_IS_MISSING) from None
         self._path = path
         self._opened_as = identity_of(path.stat())
-        self._error = pa.ArrowException
+        self._errors = (OSError, pa.ArrowException, ValueError, OverflowError, MemoryError)
+        _refuse_other_files(path)
         try:
             # Not mapped into memory: truncating the file meanwhile would crash the process.
-            self._file = parquet.ParquetFile(path, pre_buffer=False)
-        except (OSError, pa.ArrowException) as error:
-            raise SourceError(f"it is not a Parquet file that can be read: {error}") from None
-        self.columns = list(self._file.schema_arrow.names)
+            self._file = parquet.ParquetFile(
+                path,
+                pre_buffer=False,
+                buffer_size=_READ_BYTES,
+                coerce_int96_timestamp_unit="us",  # nanoseconds would silently make 1816 of 9999
+                page_checksum_verification=True,
+            )
+            self._schema = self._file.schema_arrow
+        except self._errors as error:
+            raise SourceError(f"it is not a Parquet file that can be read: {_on_one_line(error)}") from None
+        self._names: list[str] = list(self._schema.names)
+        self.columns = [name for name in self._names if name or not self._nameless_are_empty()]
         self._n_rows: int = self._file.metadata.num_rows
         self._is_copied = False
         self._batch: Any = None
         self._index = 0
 
+    def _nameless_are_empty(self) -> bool:
+        """Whether no column without a name has a value, according to the file's statistics."""
+        metadata = self._file.metadata
+        groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+        chunks = (group.column(number) for group in groups for number in range(group.num_columns))
+        return all(_has_only_nulls(chunk) for chunk in chunks if chunk.path_in_schema.split(".")[0] == "")
+
     def rows(self, columns: Sequence[str] | None) -> Iterator[RawRow]:
-        """Each row, without nulls."""
-        wanted = None if self._is_copied or columns is None else list(columns)
+        """Each row."""
+        wanted = self.columns if columns is None else list(columns)
+        selected = None if self._is_copied or columns is None else wanted
         number = 0
+        for batch in self._batches(selected):
+            self._batch = batch
+            for index, read in enumerate(self._reads(batch, wanted, number)):
+                number, self._index = number + 1, index
+                self.share_read = min(1.0, number / (self._n_rows or 1))
+                yield RawRow(f"row {number}", read)
+
+    def _batches(self, columns: list[str] | None) -> Iterator[Any]:
+        """The batches of all row groups.
+
+        Raises:
+            SourceError: The file is damaged, or has changed since it was opened.
+        """
+        n_read = 0
+        for group in range(self._file.num_row_groups):
+            # One by one: a batch across the end of a group would be lost with the next one.
+            batches = self._group_batches(group, columns)
+            while (batch := self._or_damage(partial(next, batches, None), n_read, group, columns)) is not None:
+                n_read += batch.num_rows
+                yield batch
+        if n_read != self._n_rows:
+            raise SourceError(f"it is damaged: it should have {self._n_rows:,} rows, but {n_read:,} can be read")
+
+    def _group_batches(self, group: int, columns: list[str] | None) -> Iterator[Any]:
+        """The batches of a row group, each of which takes little memory if the group's rows are equally large."""
+        found = self._file.metadata.row_group(group)
+        per_row = found.total_byte_size // max(1, found.num_rows)
+        n_rows = max(1, min(_ROWS_AT_A_TIME, _BYTES_AT_A_TIME // max(1, per_row)))
+        yield from self._file.iter_batches(batch_size=n_rows, row_groups=[group], columns=columns)
+
+    def _reads(self, batch: Any, columns: Sequence[str], n_read: int) -> Iterator[Callable[[], Mapping[str, Any]]]:
+        """For each row of a batch a function that returns its values."""
+        from planhat_async.jobs.files.parquet_values import column_values  # noqa: PLC0415 - needs an extra
+
+        wanted = set(columns)
+        found = [(index, name) for index, name in enumerate(batch.schema.names) if name in wanted]
+        names = [name for _, name in found]
+        lists = [
+            self._or_damage(
+                partial(column_values, batch.schema.field(index), batch.column(index)), n_read, None, [name]
+            )
+            for index, name in found
+        ]
+        is_whole = not any(UnreadableValue in {*map(type, values)} for values in lists)
+        row = _by_column if is_whole else _readable
+        for values in zip(*lists, strict=True) if lists else [()] * batch.num_rows:
+            yield partial(row, names, values)
+
+    def _or_damage(self, read: Callable[[], Any], n_read: int, group: int | None, columns: list[str] | None) -> Any:
+        """What `read` returns.
+
+        Raises:
+            SourceError: It fails: the file is damaged behind the rows that were read, or has changed.
+        """
         try:
-            for batch in self._file.iter_batches(batch_size=_ROWS_AT_A_TIME, columns=wanted):
-                refuse_change(self._path, self._opened_as)
-                self._batch = batch
-                for index, row in enumerate(batch.to_pylist()):
-                    number, self._index = number + 1, index
-                    self.share_read = number / self._n_rows
-                    values = {name: value for name, value in row.items() if value is not None}
-                    yield RawRow(f"row {number}", partial(dict[str, Any], values))
-        except (OSError, self._error) as error:
+            result = read()
             refuse_change(self._path, self._opened_as)
-            raise SourceError(f"it is damaged: {error}") from None
+        except SourceError:
+            raise
+        except self._errors as error:
+            refuse_change(self._path, self._opened_as)
+            names = self.columns if columns is None else columns
+            damaged = next((name for name in names if group is None or not self._can_read(name, group)), None)
+            where = "" if damaged is None else f" in the column {damaged!r}"
+            rest = f"row {n_read + 1:,} and all after it were not read"
+            state = "encrypted" if "decrypt" in str(error).lower() else "damaged"
+            raise SourceError(f"it is {state}{where}: {rest} ({_on_one_line(error)})") from None
+        return result
+
+    def _can_read(self, column: str, group: int) -> bool:
+        """Whether a column of a row group can be read to its end."""
+        try:
+            for _ in self._group_batches(group, [column]):
+                pass
+        except self._errors:
+            return False
+        return True
 
     @contextmanager
     def copying(self, out: BinaryIO) -> Iterator[CopyRow]:
@@ -70,8 +167,8 @@ class ParquetReader(RowReader):
         from pyarrow import parquet  # noqa: PLC0415
 
         self._is_copied = True
-        kept = [name for name in self.columns if name != REASON_COLUMN]
-        schema = pa.schema([pa.field(REASON_COLUMN, pa.string()), *map(self._file.schema_arrow.field, kept)])
+        kept = [index for index, name in enumerate(self._names) if name != REASON_COLUMN]
+        schema = pa.schema([pa.field(REASON_COLUMN, pa.string()), *(self._schema.field(index) for index in kept)])
         batch: Any = None
         picked: list[tuple[int, str]] = []
         with parquet.ParquetWriter(out, schema) as writer:
@@ -96,3 +193,39 @@ class ParquetReader(RowReader):
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def _by_column(names: Sequence[str], values: tuple[Any, ...]) -> Mapping[str, Any]:
+    return dict(zip(names, values, strict=True))
+
+
+def _readable(names: Sequence[str], values: tuple[Any, ...]) -> Mapping[str, Any]:
+    """The values of a row; raises `ValueError` if one of them cannot be read."""
+    for name, value in zip(names, values, strict=True):
+        if type(value) is UnreadableValue:
+            raise ValueError(f"column {name!r}: {value.reason}")
+    return _by_column(names, values)
+
+
+def _refuse_other_files(path: Path) -> None:
+    """Refuse what is not Parquet by its first bytes.
+
+    Raises:
+        SourceError: The file is empty, or is something else.
+    """
+    with path.open("rb") as file:
+        begin = file.read(4)
+    if not begin:
+        raise SourceError("it is empty: 0 bytes")
+    for other, message in _OTHER_FILES.items():
+        if begin.startswith(other):
+            raise SourceError(message)
+
+
+def _has_only_nulls(chunk: Any) -> bool:
+    statistics = chunk.statistics
+    return statistics is not None and statistics.has_null_count and statistics.null_count == chunk.num_values
+
+
+def _on_one_line(error: BaseException) -> str:
+    return printable(" ".join(str(error).split()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, BinaryIO
 
 import attrs
@@ -14,6 +14,7 @@ from pyarrow import parquet as pq
 
 from planhat_async._convert import Field, encode_plain, fields_of
 from planhat_async.jobs.files.chosen_fields import chosen_values, object_in
+from planhat_async.jobs.files.parquet_values import JSON_COLUMN
 from planhat_async.jobs.files.writers import ExportWriter
 from planhat_async.records import Record
 
@@ -30,14 +31,19 @@ class Column:
     convert: Callable[[Any], Any]
     """From the wire to the column; raises `TypeError`, `ValueError` or `OverflowError` if it cannot hold the value."""
 
+    @property
+    def field(self) -> pa.Field:
+        """Its field in the schema."""
+        return pa.field(self.name, self.type, metadata=JSON_COLUMN if self.convert is _json else None)
+
 
 class ParquetWriter(ExportWriter):
     """One column per field, with Planhat's names and the model's types; needs the memory of one row group.
 
-    Texts, booleans, whole numbers (64 bits), numbers, times (UTC, milliseconds) and lists of texts keep their types;
-    anything nested becomes JSON. The last column, `extra`, is a JSON object of what no column can hold: fields that
-    the model lacks, and values of another type than their column's. A field that Planhat did not send and one that is
-    null look the same.
+    Texts, booleans, whole numbers (64 bits), numbers, days, times (UTC, milliseconds) and lists of texts keep their
+    types; anything nested becomes JSON, and the column's metadata says so. The last column, `extra`, is a JSON object
+    of what no column can hold: fields that the model lacks, and values of another type than their column's. A field
+    that Planhat did not send and one that is null look the same.
 
     Args:
         out: A binary file; it need not be seekable.
@@ -118,7 +124,8 @@ class ParquetWriter(ExportWriter):
             return
         for name in self._fields or self._known:
             self._columns.append(self._known.get(name) or _custom_column(name, [row.get(name) for row in rows]))
-        self._schema = pa.schema([*((column.name, column.type) for column in self._columns), ("extra", pa.string())])
+        extra = pa.field("extra", pa.string(), metadata=JSON_COLUMN)
+        self._schema = pa.schema([*(column.field for column in self._columns), extra])
 
     @contextmanager
     def _opened(self) -> Iterator[pq.ParquetWriter]:
@@ -126,7 +133,7 @@ class ParquetWriter(ExportWriter):
         try:
             if self._file is None:
                 # zstd: texts take a third less than with snappy, for the same time.
-                self._file = pq.ParquetWriter(self._sink, self._schema, compression="zstd")
+                self._file = pq.ParquetWriter(self._sink, self._schema, compression="zstd", write_page_checksum=True)
             yield self._file
         finally:
             self._sink.is_open = False
@@ -170,6 +177,8 @@ class _Sink(io.RawIOBase):
 def _column(field: Field) -> Column:
     if field.type is datetime:
         return Column(field.wire, pa.timestamp("ms", tz="UTC"), lambda value: _milliseconds(field, value))
+    if field.type is date:
+        return Column(field.wire, pa.date32(), lambda value: _day(field, value))
     return Column(field.wire, *_KINDS.get(field.type, (pa.string(), _json)))
 
 
@@ -191,6 +200,14 @@ def _milliseconds(field: Field, value: Any) -> int:
     if rest:
         raise ValueError("a time between two milliseconds")
     return int(n_whole)
+
+
+def _day(field: Field, value: Any) -> date:
+    assert field.read is not None  # noqa: S101 - days have a reader
+    day: date = field.read(value)
+    if field.check(day) != value:
+        raise ValueError("a day with a time, or written in another way")
+    return day
 
 
 def _of_type(*types: type) -> Callable[[Any], Any]:

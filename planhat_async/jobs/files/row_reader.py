@@ -17,6 +17,12 @@ class RawRow(NamedTuple):
     """Returns the values by their columns; raises `ValueError` with the reason if the row cannot be read."""
 
 
+class UnreadableValue(NamedTuple):
+    """In place of a value that Python cannot hold, or that has no form in JSON: its row is unreadable."""
+
+    reason: str
+
+
 CopyRow: TypeAlias = Callable[[str], object]
 """Copies the row that the reader has yielded last, given the reason why it is to be corrected."""
 
@@ -31,8 +37,24 @@ class RowReader(ABC):
     """Whether all values are texts that have to be parsed, and an empty one is a missing value."""
     columns: list[str] | None = None
     """The columns that a header or a schema names; `None` if each row names its own."""
+    n_bytes_taken: int = 0
+    """Size of the rows so far, where each row names its own columns."""
     share_read: float | None = None
     """How far the reader is, between 0 and 1; `None` if the position in the file says so."""
+
+    @property
+    def remarks(self) -> list[str]:
+        """What the user should know about the rows read so far, a line each."""
+        return []
+
+    @property
+    def misfit(self) -> str | None:
+        """What to do if the columns do not fit, where the reader knows it."""
+        return None
+
+    def description(self) -> dict[str, Any]:
+        """Facts about how the file is read that must be the same in a rerun, where they are not the usual ones."""
+        return {}
 
     @abstractmethod
     def rows(self, columns: Sequence[str] | None) -> Iterator[RawRow]:

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from datetime import date, datetime
-from typing import Any, get_origin
+from typing import Any
 
-from planhat_async._convert import Field, decode_json, fields_of, spellings_of, unknown_field
-from planhat_async.errors import DecodeError
+from planhat_async._convert import spellings_of, unknown_field
+from planhat_async.jobs.mapping.field_readers import FieldReaders
 from planhat_async.records import Record
 from planhat_async.records.documentation import documentation_of
-
-_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
-_TRUE = {"true", "yes", "1"}
-_FALSE = {"false", "no", "0"}
 
 
 def value_of(record: type[Record], name: str, text: str) -> Any:
@@ -24,34 +18,7 @@ def value_of(record: type[Record], name: str, text: str) -> Any:
     """
     if name.startswith("custom."):
         return text
-    field = fields_of(record)[own_name(record, name)]
-    try:
-        return _parse(field, text)
-    except (ValueError, DecodeError):
-        names = {bool: "true or false", int: "a whole number", float: "a number", date: "a day"}
-        expected = names.get(field.type, "a JSON object" if get_origin(field.type) is dict else "a JSON list")
-        raise ValueError(f"{field.name}: {text[:80]!r} is not {expected}") from None
-
-
-def _parse(field: Field, text: str) -> Any:
-    if field.type is date and text.isascii() and text.isdigit() and len(text) < len("20260105"):
-        return field.check(int(text))  # days since 1970-01-01, as an export has them
-    if field.type in (str, datetime, date, Any):
-        return text
-    if field.type is bool:
-        if text.lower() not in _TRUE | _FALSE:
-            raise ValueError(text)
-        return text.lower() in _TRUE
-    if field.type in (int, float):
-        if not _NUMBER.fullmatch(text):
-            raise ValueError(text)
-        return field.check(field.type(text))
-    if field.type == list[str] and not text.lstrip().startswith("["):
-        return [part.strip() for part in text.split(",") if part.strip()]
-    value = decode_json(text.encode())
-    if not isinstance(value, dict if get_origin(field.type) is dict else list):
-        raise ValueError(text)  # noqa: TRY004 - the text is wrong, not its type
-    return value
+    return FieldReaders(record=record).reader(own_name(record, name)).read(text)
 
 
 def own_name(record: type[Record], name: str) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Self
 
+from planhat_async.jobs.mapping.column_spelling import is_named
 from planhat_async.jobs.mapping.lookups import Lookup
 from planhat_async.jobs.reason_column import REASON_COLUMN
 
@@ -28,9 +29,23 @@ class ColumnNames:
         """No mapping."""
         return {}
 
-    def check_columns(self, columns: Iterable[str]) -> None:
-        """Collect all columns of a file."""
-        self.names = [column for column in columns if column != REASON_COLUMN]
+    def knows(self, _: str) -> bool:
+        """No column is known."""
+        return False
+
+    def fitted(self, columns: Iterable[str], *, holds_objects: bool = False) -> Self:  # noqa: ARG002 - no paths
+        """The same, with all named columns of a file."""
+        self.names = [column.strip() for column in columns if column != REASON_COLUMN and is_named(column)]
+        return self
+
+    @property
+    def named_columns(self) -> Mapping[str, str]:
+        """No column has to be in the file."""
+        return {}
+
+    def list_of_rows_in(self, _: Mapping[str, Any]) -> str | None:
+        """Every object is a row."""
+        return None
 
     def columns_to_read(self, _: Iterable[str]) -> list[str]:
         """No values are read."""

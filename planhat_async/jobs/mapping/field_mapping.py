@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import date, datetime, tzinfo
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
-from typing import Any, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Any, NamedTuple, Self, TypeVar
 
 import attrs
 
@@ -15,18 +13,37 @@ from planhat_async._convert import (
     fields_of,
     spellings_of,
     to_wire,
-    write_time,
 )
-from planhat_async.jobs.mapping.cell_values import checked_text, own_name, value_of
+from planhat_async.jobs.mapping.cell_values import checked_text, own_name
+from planhat_async.jobs.mapping.column_spelling import field_spelling, folded, is_named, spelling_in
+from planhat_async.jobs.mapping.field_readers import FieldReader, FieldReaders
 from planhat_async.jobs.mapping.lookups import Lookup, value_to_look_up
+from planhat_async.jobs.mapping.missing_values import is_missing, without_nulls
+from planhat_async.jobs.mapping.nested_values import MISSING, column_of, value_at
+from planhat_async.jobs.mapping.notation import Notation
+from planhat_async.jobs.mapping.time_format import TimeFormat
+from planhat_async.jobs.mapping.transforms import Transform
+from planhat_async.jobs.mapping.value_types import type_named
+from planhat_async.jobs.mapping.wrapped_rows import wrapped_rows
 from planhat_async.jobs.reason_column import REASON_COLUMN
 from planhat_async.jobs.source_error import SourceError
 from planhat_async.models import Company, LeanCompany
 from planhat_async.records import Record
 
-_MAP_FORM, _SET_FORM = "--map field=Column", "--set field=value"
+_MAP_FORM, _SET_FORM, _TYPE_FORM = "--map field=Column", "--set field=value", "--type field=type"
 
-_MISSING = object()
+_MAX_READERS = 1000
+T = TypeVar("T")
+
+
+class _MappedCell(NamedTuple):
+    """A cell that the mapping uses."""
+
+    name: str
+    column: str
+    where: str
+    """Its place, for messages."""
+    reader: FieldReader
 
 
 @attrs.frozen(kw_only=True)
@@ -41,12 +58,18 @@ class FieldMapping:
     """Field to column."""
     constants: Mapping[str, Any] = attrs.field(factory=dict)
     """Field to a value that every row gets."""
-    dates: Mapping[str, str] = attrs.field(factory=dict)
-    """Field to the `strptime` format of its times."""
     lookups: Mapping[str, Lookup] = attrs.field(factory=dict)
     """Field to where the record that its column names is looked for; jobs replace the value with the record's id."""
-    zone: tzinfo | None = None
-    """The zone of times without one."""
+    reads_all: bool = False
+    """Whether every column of the file is a field, although `columns` name them; see `fitted`."""
+    readers: FieldReaders = attrs.field(default=attrs.Factory(lambda self: FieldReaders(record=self.record), True))
+    """How the values of each field are read."""
+    defaults: Mapping[str, Any] = attrs.field(factory=dict)
+    """Field to its value in rows that have none."""
+    empties_nulls: bool = False
+    """Whether a value that is there but missing empties its field; see `missing_values`."""
+    _cells: dict[tuple[str, ...], list[_MappedCell]] = attrs.field(factory=dict, init=False, eq=False, repr=False)
+    _made: dict[str, FieldReader] = attrs.field(factory=dict, init=False, eq=False, repr=False)
 
     @classmethod
     def parse(
@@ -59,7 +82,13 @@ class FieldMapping:
         values: Mapping[str, Any] | None = None,
         dates: Mapping[str, str] | None = None,
         lookups: Mapping[str, Lookup] | None = None,
+        types: Iterable[str] = (),
+        field_types: Mapping[str, str] | None = None,
+        transforms: Mapping[str, Transform] | None = None,
         time_zone: str | None = None,
+        list_separator: str | None = None,
+        decimal_comma: bool = False,
+        empties_nulls: bool = False,
     ) -> Self:
         """A mapping from `field=Column` and `field=value` texts, and from the contents of a mapping file.
 
@@ -71,7 +100,13 @@ class FieldMapping:
             values: More fields and their values, as they are.
             dates: Fields and the format of their times.
             lookups: Fields whose columns name records by a key of their own, and where these are looked for.
-            time_zone: The zone of times whose format has none, such as `Europe/Berlin`.
+            types: Fields and the types of their values, as text, such as `custom.ARR=number`.
+            field_types: More fields and the types of their values.
+            transforms: Fields and what is changed about the texts of their columns.
+            time_zone: The zone of times that have none, such as `Europe/Berlin`.
+            list_separator: Between the items of a list in one cell; by default a comma.
+            decimal_comma: Whether numbers in texts have a decimal comma.
+            empties_nulls: Whether an empty cell or a null empties its field.
 
         Raises:
             SourceError: An unknown field, a field given twice, a text without `=`, a value of the wrong type, a lookup
@@ -80,20 +115,44 @@ class FieldMapping:
         by_column = _by_field(record, [*_split(maps, _MAP_FORM), *_located("--map", columns)], _MAP_FORM)
         texts = _by_field(record, _split(constants, _SET_FORM), _SET_FORM)
         held = _by_field(record, _located("constants", values), "constants")
-        formats = _by_field(record, _located("dates", dates), "dates")
         sought = _by_field(record, _located("lookups", lookups), "lookups")
         for name, lookup in sought.items():
             _check_lookup(record, name, lookup, by_column)
         for name in by_column:
             if _is_among(name, texts | held):
                 raise SourceError(f"{name} is given twice: by --map and by --set")
-        try:
-            held |= {name: value_of(record, name, checked_text(text, name)) for name, text in texts.items()}
-            encode_json(to_wire(record, _nested(dict(held))))
-        except (ValueError, TypeError) as error:
-            raise SourceError(f"--set: {error}") from None
-        zone = _zone_of(time_zone, formats)
-        return cls(record=record, columns=by_column, constants=held, dates=formats, lookups=sought, zone=zone)
+        typed = _by_field(record, [*_split(types, _TYPE_FORM), *_located("types", field_types)], _TYPE_FORM)
+        changes = _by_field(record, _located("columns", transforms), "columns")
+        readers = FieldReaders(
+            record=record,
+            dates=_made(TimeFormat, _by_field(record, _located("dates", dates), "dates"), "dates"),
+            types=_made(type_named, typed, "--type"),
+            transforms=changes,
+            notation=Notation.parse(time_zone=time_zone, list_separator=list_separator, decimal_comma=decimal_comma),
+        )
+        for name in typed if by_column else ():
+            if name not in by_column and not _is_among(name, texts | held):
+                raise SourceError(f"--type: {name} has no column")
+        constants_read = _constants(readers, texts, held)
+        defaults = {name: readers.default_of(name) for name in changes if changes[name].default is not MISSING}
+        return cls(
+            record=record,
+            columns=by_column,
+            constants=constants_read,
+            lookups=sought,
+            readers=readers,
+            defaults=defaults,
+            empties_nulls=empties_nulls,
+        )
+
+    @property
+    def remarks(self) -> list[str]:
+        """What the user should know about the values read so far, a line each."""
+        return [*self.readers.notation.remarks.lines(self.readers.notation.zone)]
+
+    def begin(self) -> None:
+        """Forget the remarks of an earlier reading."""
+        self.readers.notation.remarks.clear()
 
     def description(self) -> dict[str, Any]:
         """The mapping as JSON values, to recognise it in a rerun; of constants only a digest."""
@@ -101,29 +160,80 @@ class FieldMapping:
             name: blake2b(encode_json(value), digest_size=4).hexdigest() for name, value in self.constants.items()
         }
         described: dict[str, Any] = {"columns": dict(self.columns), "constants": digests}
-        if self.dates:
-            described |= {"dates": dict(self.dates), "time_zone": str(self.zone)}
+        described |= self.readers.description()
         if self.lookups:
             described["lookups"] = {name: str(lookup) for name, lookup in self.lookups.items()}
+        if self.empties_nulls:
+            described["null"] = "empty"
         return described
 
-    def check_columns(self, columns: Iterable[str]) -> None:
+    def knows(self, column: str) -> bool:
+        """Whether a column is mapped or, without a mapping, is a field."""
+        if self.columns:
+            return folded(column) in map(folded, self.columns.values())
+        name = field_spelling(self.record, column)
+        return name.startswith("custom.") or name in spellings_of(self.record)
+
+    def fitted(self, columns: Sequence[str], *, holds_objects: bool = False) -> Self:
+        """The mapping with the names of columns as a file spells them; without one, that of its columns to fields.
+
+        Columns of texts without a name are no fields: their reader refuses values in them.
+
+        Args:
+            columns: Those of the file.
+            holds_objects: Whether a mapped column may be a path into one of them.
+
+        Raises:
+            SourceError: The columns do not fit.
+        """
+        spelled = {
+            name: spelling_in(columns, column, f"--map {name}={column}") for name, column in self.columns.items()
+        }
+        mapping = attrs.evolve(self, columns=spelled)
+        mapping.check_columns(columns, holds_objects=holds_objects)
+        if self.columns:
+            return mapping
+        if holds_objects and not all(map(is_named, columns)):
+            raise SourceError("a column has values and no name: say which columns to send with --map FIELD=COLUMN")
+        named = [column for column in columns if column != REASON_COLUMN and is_named(column)]
+        fields = {field_spelling(self.record, column): column for column in named}
+        return attrs.evolve(self, columns=fields, reads_all=True)
+
+    @property
+    def named_columns(self) -> Mapping[str, str]:
+        """The columns that have to be in the file, by their fields."""
+        return {} if self.reads_all else self.columns
+
+    def list_of_rows_in(self, values: Mapping[str, Any]) -> str | None:
+        """The key of a list of rows, in an object that is no row itself; see `wrapped_rows`."""
+        return wrapped_rows(values, self._uses, is_strict=not self.columns)
+
+    def _uses(self, column: str) -> bool:
+        if self.columns:
+            return any(column_of(one, [column]) for one in self.columns.values())
+        return column.startswith("custom.") or column in spellings_of(self.record)
+
+    def check_columns(self, columns: Iterable[str], *, holds_objects: bool = False) -> None:
         """Refuse a file whose columns do not fit.
+
+        Args:
+            columns: Those of the file.
+            holds_objects: Whether a mapped column may be a path into one of them.
 
         Raises:
             SourceError: A mapped column is missing or ambiguous; or, without a mapping, a column is not a field.
         """
         present = [column for column in columns if column != REASON_COLUMN]
         for name, column in self.columns.items():
-            if column not in present:
+            if (column_of(column, present) if holds_objects else column) not in present:
                 raise SourceError(f"--map {name}={column}: the file has no such column; it has {', '.join(present)}")
         for column in self.columns.values():
             if present.count(column) > 1:
                 raise SourceError(f"the file has the column {column!r} twice")
         names: set[str] = set()
-        for column in () if self.columns else present:
+        for column in () if self.columns else filter(is_named, present):
             try:
-                name = own_name(self.record, column)
+                name = own_name(self.record, field_spelling(self.record, column))
             except ValueError as error:
                 raise SourceError(f"column {column!r}: {error} (say --map FIELD={column!r})") from None
             if name in names or _is_among(name, self.constants):
@@ -132,8 +242,10 @@ class FieldMapping:
 
     def columns_to_read(self, columns: Iterable[str]) -> list[str]:
         """The columns of a file that the mapping uses."""
-        mapped = set(self.columns.values())
-        return [column for column in columns if column in mapped or (not mapped and column != REASON_COLUMN)]
+        columns = list(columns)
+        mapped = {column_of(column, columns) for column in self.columns.values()}
+        is_any = self.reads_all or not mapped
+        return [column for column in columns if column in mapped or (is_any and column != REASON_COLUMN)]
 
     def apply_to_text(self, cells: Mapping[str, str]) -> dict[str, Any] | None:
         """The row in these cells, without the empty ones; `None` if all that the mapping uses are blank.
@@ -143,38 +255,50 @@ class FieldMapping:
         """
         row = dict(self.constants)
         is_blank = True
-        for name, column in (self.columns or {name: name for name in self.columns_to_read(cells)}).items():
+        for name, column, where, (unchanged, read) in self._cells_in(cells):
             if cells[column]:
                 is_blank = is_blank and not cells[column].strip()
-                text = checked_text(cells[column], f"column {column!r}")
-                row[name] = self._value_in(name, text)
-        return None if is_blank else _nested(self._marked(row))
+                text = checked_text(cells[column], where)
+                row[name] = text if str in unchanged else read(text)
+            elif self.empties_nulls:
+                row[name] = None
+        return None if is_blank else _nested(self._marked(self._with_defaults(row)))
 
-    def _value_in(self, name: str, text: str) -> Any:
-        """The value of a cell; that of a lookup stays text."""
-        if name in self.lookups:
-            return text
-        return self._time_of(name, text) if name in self.dates else value_of(self.record, name, text)
+    def _cells_in(self, columns: Iterable[str]) -> list[_MappedCell]:
+        """The cells that the mapping uses, in a file with these columns."""
+        key = () if self.columns else tuple(columns)
+        if key not in self._cells:
+            pairs = self.columns or {name: name for name in self.columns_to_read(key)}
+            self._cells.clear()
+            self._cells[key] = [
+                _MappedCell(name, column, f"column {column!r}", self._reader(name)) for name, column in pairs.items()
+            ]
+        return self._cells[key]
+
+    def _reader(self, name: str) -> FieldReader:
+        """What reads the values of a field, made once."""
+        if len(self._made) >= _MAX_READERS:
+            self._made.clear()  # rows of JSON may have any names
+        made = self.readers.reader_to_look_up(name) if name in self.lookups else self.readers.reader(name)
+        self._made[name] = made
+        return made
+
+    def _with_defaults(self, row: dict[str, Any]) -> dict[str, Any]:
+        """The row without values of which nothing is left, and with the defaults of those that are missing."""
+        if self.readers.transforms:
+            row = {name: value for name, value in row.items() if value is not MISSING}
+            row |= {name: value for name, value in self.defaults.items() if row.get(name) is None}
+        return row
 
     def _marked(self, row: dict[str, Any]) -> dict[str, Any]:
         """The row with its values to look up as such, without blank ones; `None` stays, because it empties a field."""
         for name in self.lookups:
-            value = row.pop(name, _MISSING)
+            value = row.pop(name, MISSING)
             if value is None:
                 row[name] = None
-            elif value is not _MISSING and (sought := value_to_look_up(name, value)) is not None:
+            elif value is not MISSING and (sought := value_to_look_up(name, value)) is not None:
                 row[name] = sought
         return row
-
-    def _time_of(self, name: str, text: str) -> str:
-        """A time in the field's format, as Planhat writes it."""
-        try:
-            time = datetime.strptime(text.strip(), self.dates[name])  # noqa: DTZ007 - its zone comes next
-        except ValueError:
-            raise ValueError(f"{name}: {text[:80]!r} is not a time of the form {self.dates[name]}") from None
-        if not name.startswith("custom.") and fields_of(self.record)[name].type is date:
-            return time.date().isoformat()
-        return write_time(time if time.tzinfo else time.replace(tzinfo=self.zone))
 
     def apply(self, values: Mapping[str, Any]) -> dict[str, Any] | None:
         """The row in these values, without columns that are missing; a constant replaces a value of its field.
@@ -182,17 +306,25 @@ class FieldMapping:
         `None` if no column that the mapping uses has a value.
         """
         if self.columns:
-            row = {name: values[column] for name, column in self.columns.items() if column in values}
+            found = {
+                name: values[column] if column in values else value_at(values, column)
+                for name, column in self.columns.items()
+            }
+            row = {name: value for name, value in found.items() if value is not MISSING}
         else:
             row = {name: values[name] for name in self.columns_to_read(values)}
-        if all(value is None or (isinstance(value, str) and not value.strip()) for value in row.values()):
+        if all(is_missing(name, value) for name, value in row.items()):
             return None
-        if not self.columns:
+        if not self.empties_nulls:
+            row = without_nulls(row)
+        if self.constants and not self.columns:
             row = {name: value for name, value in row.items() if not self._is_constant(name)}
-        for name in self.dates.keys() - self.lookups.keys():
-            if isinstance(row.get(name), str):
-                row[name] = self._time_of(name, row[name])
-        return _nested({**self._marked(row), **self.constants})
+        made = self._made
+        for name, value in row.items():
+            unchanged, read = made.get(name) or self._reader(name)
+            if value is not None and type(value) not in unchanged:
+                row[name] = read(value)
+        return _nested({**self._marked(self._with_defaults(row)), **self.constants})
 
     def _is_constant(self, name: str) -> bool:
         field = spellings_of(self.record).get(name) if self.constants else None
@@ -236,17 +368,40 @@ def _by_field(record: type[Record], given: Iterable[tuple[str, str, Any]], what:
     return found
 
 
-def _zone_of(name: str | None, formats: Mapping[str, str]) -> tzinfo | None:
-    """The zone of times without one; required if a format has no zone."""
-    if name is None:
-        for field, form in formats.items():
-            if "%z" not in form:
-                raise SourceError(f'dates: the format of {field} names no zone: give one, as time_zone = "UTC"')
-        return None
+def _made(make: Callable[[Any], T], given: Mapping[str, Any], what: str) -> dict[str, T]:
+    """What is made of each field's text; errors name the field."""
+    made = {}
+    for name, text in given.items():
+        try:
+            made[name] = make(text)
+        except ValueError as error:
+            raise SourceError(f"{what}: {name}: {error}") from None
+    return made
+
+
+def _constants(readers: FieldReaders, texts: Mapping[str, str], held: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that every row gets, from texts and from values; one that can be sent as it is stays as it is."""
     try:
-        return ZoneInfo(name)
-    except (ValueError, OSError, ZoneInfoNotFoundError, TypeError):
-        raise SourceError(f"time_zone: there is no zone {name!r}") from None
+        made = {name: _constant(readers, name, value) for name, value in held.items()}
+        for name, text in texts.items():
+            checked = checked_text(text, name)
+            unchanged, read = readers.reader(name)
+            made[name] = checked if str in unchanged else read(checked)
+        encode_json(to_wire(readers.record, _nested(dict(made))))
+    except (ValueError, TypeError) as error:
+        raise SourceError(f"--set: {error}") from None
+    return made
+
+
+def _constant(readers: FieldReaders, name: str, value: Any) -> Any:
+    if name not in readers.types and name not in readers.dates:
+        try:
+            encode_json(to_wire(readers.record, _nested({name: value})))
+        except (ValueError, TypeError):
+            pass
+        else:
+            return value
+    return readers.reader(name).read(value)
 
 
 def _is_among(name: str, given: Mapping[str, Any]) -> bool:

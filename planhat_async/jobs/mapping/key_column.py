@@ -8,7 +8,9 @@ from typing import Any, Self
 import attrs
 
 from planhat_async.jobs.mapping.cell_values import checked_text
+from planhat_async.jobs.mapping.column_spelling import folded, spelling_in
 from planhat_async.jobs.mapping.lookups import Lookup
+from planhat_async.jobs.mapping.wrapped_rows import wrapped_rows
 from planhat_async.jobs.source_error import SourceError
 
 _NAMES = ("_id", "id")
@@ -47,6 +49,33 @@ class KeyColumn:
         """The mapping as JSON values, to recognise it in a rerun."""
         return {"columns": {} if self.column is None else {"id": self.column}}
 
+    def knows(self, column: str) -> bool:
+        """Whether the column is the one with the `_id`s."""
+        return column.strip() in _NAMES if self.column is None else folded(column) == folded(self.column)
+
+    def fitted(self, columns: Sequence[str], *, holds_objects: bool = False) -> KeyColumn:  # noqa: ARG002 - no paths
+        """The column as a file spells it: `_id` and `id` with blanks around them, another one also in another case.
+
+        Raises:
+            SourceError: The file does not have the column, or has two.
+        """
+        if self.column is not None:
+            found = KeyColumn(spelling_in(columns, self.column, f"--map id={self.column}"))
+        else:
+            blank = [column for column in columns if column.strip() in _NAMES]
+            found = KeyColumn(blank[0]) if len(blank) == 1 and blank[0] not in _NAMES else self
+        found.check_columns(columns)
+        return found
+
+    @property
+    def named_columns(self) -> Mapping[str, str]:
+        """The columns that have to be in the file, by their fields."""
+        return {} if self.column is None else {"id": self.column}
+
+    def list_of_rows_in(self, values: Mapping[str, Any]) -> str | None:
+        """The key of a list of rows, in an object that is no row itself; see `wrapped_rows`."""
+        return wrapped_rows(values, lambda column: bool(self.columns_to_read([column])), is_strict=False)
+
     def check_columns(self, columns: Iterable[str]) -> None:
         """Refuse a file without the column, or with two.
 
@@ -84,7 +113,7 @@ class KeyColumn:
         Raises:
             ValueError: They have an `_id` and another `id`.
         """
-        found = {column: values[column] for column in self.columns_to_read(values)}
+        found = {column: values[column] for column in self.columns_to_read(values) if values[column] is not None}
         if len(found) > 1 and found["_id"] != found["id"]:
             raise ValueError(f"it has an _id and another id: choose one with {_FORM}")
         return {"id": next(iter(found.values()))} if found else {}

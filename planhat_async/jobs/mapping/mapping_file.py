@@ -10,28 +10,38 @@ from typing import Any
 import attrs
 
 from planhat_async.jobs.mapping.lookups import Lookup
+from planhat_async.jobs.mapping.transforms import TRANSFORMS, Transform
 from planhat_async.jobs.source_error import SourceError
 
-_TABLES = ("columns", "constants", "dates")
+_TABLES = ("columns", "constants", "dates", "types")
+_OPTIONS = {"time_zone": str, "list_separator": str, "decimal_comma": bool, "null": str}
 _LOOKUP = ("field", "lookup", "by")
+_KEYS = (*_LOOKUP, *TRANSFORMS)
 
 
 @attrs.frozen(kw_only=True)
 class MappingFile:
-    """The contents of a mapping file.
+    r"""The contents of a mapping file.
 
-    time_zone = "Europe/Berlin"      # of dates without a zone
+    time_zone = "Europe/Berlin"      # of times without a zone
+    list_separator = ";"             # in cells; a comma if not given
+    decimal_comma = true             # 1200,50
+    null = "empty"                   # a missing value empties its field; "keep", the default, leaves it alone
 
-    [columns]                        # column -> field
-    "Ticket ID" = "source_id"
+    [columns]                        # column -> field, or fields
+    "Ticket ID" = ["source_id", "custom.help_desk_id"]
     "Date of Purchase" = "custom.purchased"
     "Account" = { field = "company_id", lookup = "companies", by = "external_id" }
+    "Requester" = { field = "email", regex = '\((.+@.+)\)', strip = true, lower = true, default = "none@acme.example" }
 
     [constants]                      # field = value
     source = "help desk"
 
     [dates]                          # field = strptime format
     "custom.purchased" = "%Y-%m-%d"
+
+    [types]                          # field = type
+    "custom.ARR" = "number"
     """
 
     columns: Mapping[str, str] = attrs.field(factory=dict)
@@ -40,7 +50,14 @@ class MappingFile:
     dates: Mapping[str, str] = attrs.field(factory=dict)
     lookups: Mapping[str, Lookup] = attrs.field(factory=dict)
     """Field to where the record that its column names is looked for."""
+    types: Mapping[str, str] = attrs.field(factory=dict)
+    """Field to the type of its values."""
+    transforms: Mapping[str, Transform] = attrs.field(factory=dict)
+    """Field to what is changed about the texts of its column."""
     time_zone: str | None = None
+    list_separator: str | None = None
+    decimal_comma: bool = False
+    null: str = "keep"
 
     @classmethod
     def load(cls, path: Path) -> MappingFile:
@@ -55,19 +72,16 @@ class MappingFile:
             raise SourceError(f"{path}: {error.strerror}") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SourceError(f"{path} is not TOML in UTF-8: {error}") from None
-        if unknown := held.keys() - {*_TABLES, "time_zone"}:
-            raise SourceError(f"{path}: {min(unknown)!r} is not one of {', '.join(_TABLES)} or time_zone")
-        columns: dict[str, str] = {}
-        lookups: dict[str, Lookup] = {}
+        if unknown := held.keys() - {*_TABLES, *_OPTIONS}:
+            raise SourceError(f"{path}: {min(unknown)!r} is not one of {', '.join(_TABLES)} or {' or '.join(_OPTIONS)}")
         for name in _TABLES:
             _check_table(path, name, held.setdefault(name, {}))
-        for column, given in held["columns"].items():
-            field = given if isinstance(given, str) else given["field"]
-            if columns.setdefault(field, column) != column:
-                raise SourceError(f"{path}: two columns go to {field}")
-            if not isinstance(given, str):
-                lookups[field] = _lookup(path, column, given)
-        return cls(**held | {"columns": columns, "lookups": lookups})
+        for name, kind in _OPTIONS.items():
+            if name in held and type(held[name]) is not kind:
+                raise SourceError(f"{path}: {name} is not {'text' if kind is str else 'true or false'}")
+        if held.get("null", "keep") not in {"keep", "empty"}:
+            raise SourceError(f'{path}: null is "keep" or "empty", not {held["null"]!r}')
+        return cls(**held | _by_field(path, held["columns"]))
 
 
 def _check_table(path: Path, name: str, table: Any) -> None:
@@ -75,24 +89,50 @@ def _check_table(path: Path, name: str, table: Any) -> None:
     if not isinstance(table, dict):
         raise SourceError(f"{path}: {name} is not a table: begin it with [{name}]")
     for key, value in table.items():
-        where = f"{path}: [{name}] {key!r}"
-        if name == "columns" and isinstance(value, dict) and value.keys() & {*_LOOKUP}:
-            _check_lookup(where, value)
+        if name == "columns" and isinstance(value, dict | list):
+            _check_column(f"{path}: [{name}] {key!r}", value)
         elif name != "constants" and not isinstance(value, str):
-            raise SourceError(f"{where} is not text; quote a name that holds a dot")
+            raise SourceError(f"{path}: [{name}] {key!r} is not text; quote a name that holds a dot")
 
 
-def _check_lookup(where: str, given: Mapping[str, Any]) -> None:
-    """Refuse a lookup that does not have exactly its three texts."""
-    if unknown := given.keys() - {*_LOOKUP}:
-        raise SourceError(f"{where}: {min(unknown)!r} is not one of {', '.join(_LOOKUP)}")
-    for name in _LOOKUP:
+def _check_column(where: str, given: Any) -> None:
+    """Refuse what is neither a table of a field nor a list of fields and such tables."""
+    if isinstance(given, list) and given:
+        for one in given:
+            if not isinstance(one, str):
+                _check_column(where, {} if isinstance(one, list) else one)
+    elif not isinstance(given, dict) or not given.keys() & {*_KEYS}:
+        raise SourceError(f"{where} is not text; quote a name that holds a dot")
+    else:
+        _check_field(where, given)
+
+
+def _check_field(where: str, given: Mapping[str, Any]) -> None:
+    """Refuse a table with unknown keys, without a field, or with half a lookup."""
+    if unknown := given.keys() - {*_KEYS}:
+        raise SourceError(f"{where}: {min(unknown)!r} is not one of {', '.join(_KEYS)}")
+    for name in _LOOKUP if given.keys() & {"lookup", "by"} else ("field",):
         if not isinstance(given.get(name), str):
             raise SourceError(f"{where}: {name} is {'not text' if name in given else 'missing'}")
 
 
-def _lookup(path: Path, column: str, given: Mapping[str, str]) -> Lookup:
-    try:
-        return Lookup(given["lookup"], by=given["by"])
-    except ValueError as error:
-        raise SourceError(f"{path}: [columns] {column!r}: {error}") from None
+def _by_field(path: Path, table: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns, lookups and transforms by their fields."""
+    columns: dict[str, str] = {}
+    lookups: dict[str, Lookup] = {}
+    transforms: dict[str, Transform] = {}
+    for column, given in table.items():
+        for one in given if isinstance(given, list) else [given]:
+            made = {"field": one} if isinstance(one, str) else one
+            field = made["field"]
+            if field in columns:
+                raise SourceError(f"{path}: two columns go to {field}")
+            columns[field] = column
+            try:
+                if "lookup" in made:
+                    lookups[field] = Lookup(made["lookup"], by=made["by"])
+                if changes := {key: value for key, value in made.items() if key in TRANSFORMS}:
+                    transforms[field] = Transform.parse(changes)
+            except ValueError as error:
+                raise SourceError(f"{path}: [columns] {column!r}: {error}") from None
+    return {"columns": columns, "lookups": lookups, "transforms": transforms}

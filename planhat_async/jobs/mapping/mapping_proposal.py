@@ -141,7 +141,8 @@ class MappingProposal:
         others = (name for name, one in fields.items() if one.is_writable and one.type is str)
         free = next((name for name in others if name not in {*match, *self.fields}), None)
         for name in dict.fromkeys(name for name in names if name is not None) or ([free] if free else []):
-            yield f"{name} = {_EXAMPLES.get(fields[name].type, _toml('...'))}"
+            text = "ada@example.com" if fields[name].holds_addresses else "..."
+            yield f"{name} = {_EXAMPLES.get(fields[name].type, _toml(text))}"
 
 
 def _named_field(record: type[Record], column: str) -> str | None:

@@ -6,7 +6,7 @@ import gc
 import io
 import json
 import typing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -48,6 +48,7 @@ def test_the_columns_are_those_of_the_model_for_all_records(record: type[Record]
         int: pa.int64(),
         float: pa.float64(),
         datetime: pa.timestamp("ms", tz="UTC"),
+        date: pa.date32(),
         list[str]: pa.list_(pa.field("element", pa.string())),
     }
     expected = [(field.wire, types.get(field.type, pa.string())) for field in fields_of(record).values()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from attrs import evolve
 from made_ids import id_of
 
 from planhat_async._convert import encode_plain
@@ -59,7 +60,8 @@ def test_a_column_of_keys_becomes_values_to_look_up(cell: Any, row: dict[str, An
     """A blank value is missing, as without a lookup; null empties the field."""
     columns = {"companyId": "Account", "title": "Subject"}
     mapping = FieldMapping.parse(Ticket, columns=columns, lookups={"company_id": BY_EXTERNAL_ID})
-    assert mapping.apply({"Account": cell, "Subject": "A"}) == row | {"title": "A"}
+    assert evolve(mapping, empties_nulls=True).apply({"Account": cell, "Subject": "A"}) == row | {"title": "A"}
+    assert mapping.apply({"Account": cell, "Subject": "A"}) == (row if cell is not None else {}) | {"title": "A"}
     assert mapping.apply({"Subject": "A"}) == {"title": "A"}
     if isinstance(cell, str):
         assert mapping.apply_to_text({"Account": cell, "Subject": "A"}) == row | {"title": "A"}

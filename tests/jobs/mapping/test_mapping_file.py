@@ -37,7 +37,16 @@ def parsed(path: Path, content: str, **more: Any) -> FieldMapping:
     path.write_text(content)
     held = MappingFile.load(path)
     return FieldMapping.parse(
-        Task, columns=held.columns, values=held.constants, dates=held.dates, time_zone=held.time_zone, **more
+        Task,
+        columns=held.columns,
+        values=held.constants,
+        dates=held.dates,
+        field_types=held.types,
+        transforms=held.transforms,
+        time_zone=held.time_zone,
+        list_separator=held.list_separator,
+        decimal_comma=held.decimal_comma,
+        **more,
     )
 
 
@@ -65,6 +74,45 @@ def test_a_column_can_name_a_record_by_a_key_of_its_own(tmp_path: Path) -> None:
     assert held.lookups == {"company_id": Lookup("companies", by="externalId")}
 
 
+RULES = """
+time_zone = "Europe/Berlin"
+list_separator = ";"
+decimal_comma = true
+
+[columns]
+ID = ["source_id", { field = "custom.ref", lower = true }]
+Requester = { field = "custom.email", regex = '\\((.+@.+)\\)', strip = true, lower = true, default = "none" }
+Tags = { field = "activity_tags", split = "|" }
+Begins = "start_time"
+ARR = "custom.ARR"
+Days = "repeat_days"
+
+[types]
+"custom.ARR" = "number"
+repeat_days = "whole number"
+"""
+
+
+def test_values_are_read_as_the_file_says(tmp_path: Path) -> None:
+    """A column may go to two fields, with other changes for each."""
+    mapping = parsed(tmp_path / "m.toml", RULES)
+    cells = {"ID": "A7", "Requester": "Ada (Ada@x.example)", "Tags": "a; b|c", "Begins": "2024-05-31",
+             "ARR": "1200,50", "Days": "3,0"}  # fmt: skip
+    custom = {"ref": "a7", "email": "ada@x.example", "ARR": 1200.5}
+    row: dict[str, Any] = {
+        "source_id": "A7",
+        "activity_tags": ["a; b", "c"],
+        "start_time": "2024-05-30T22:00:00.000Z",
+        "repeat_days": 3,
+        "custom": custom,
+    }
+    assert mapping.apply_to_text(cells) == mapping.apply(cells) == row
+    assert mapping.apply_to_text({**cells, "Requester": "Ada"}) == {
+        **row,
+        "custom": {**custom, "email": "none"},
+    }
+
+
 def test_a_time_of_another_form_is_refused(tmp_path: Path) -> None:
     """The message contains the expected form."""
     mapping = parsed(tmp_path / "m.toml", WHOLE)
@@ -76,12 +124,23 @@ def test_a_time_of_another_form_is_refused(tmp_path: Path) -> None:
     ("content", "message"),
     [
         ("[columns", "m.toml is not TOML in UTF-8"),
-        ("[colums]\n", "m.toml: 'colums' is not one of columns, constants, dates or time_zone"),
+        ("[colums]\n", "m.toml: 'colums' is not one of columns, constants, dates, types or time_zone or"),
         ("columns = 1", r"m.toml: columns is not a table: begin it with \[columns\]"),
         ('[columns]\nA = "source_id"\nB = "source_id"', "m.toml: two columns go to source_id"),
         ('[columns]\nA = "source_id"\nB = "sourceId"', "source_id is given twice: --map"),
         ("[columns]\nA.B = 1", r"m.toml: \[columns\] 'A' is not text"),
-        ('[columns]\nA = {field = "company_id"}', r"m.toml: \[columns\] 'A': lookup is missing"),
+        ("[columns]\nA = {strip = true}", r"m.toml: \[columns\] 'A': field is missing"),
+        ('[columns]\nA = {field = "action", regex = "("}', r"m.toml: \[columns\] 'A': regex is invalid: missing \)"),
+        ('[columns]\nA = {field = "action", strip = 1}', r"m.toml: \[columns\] 'A': strip is not true or false"),
+        ('[columns]\nA = {field = "action", trim = true}', "'A': 'trim' is not one of field, lookup, by, strip, lower"),
+        ('[columns]\nA = {field = "company_id", by = "name"}', r"m.toml: \[columns\] 'A': lookup is missing"),
+        ("[columns]\nA = []", r"m.toml: \[columns\] 'A' is not text"),
+        ('[columns]\nA = [["action"]]', r"m.toml: \[columns\] 'A' is not text"),
+        ('[columns]\nA = ["action", "action"]', "m.toml: two columns go to action"),
+        ('[types]\n"custom.ARR" = 1', r"m.toml: \[types\] 'custom.ARR' is not text"),
+        ('[types]\n"custom.ARR" = "money"', "custom.ARR: 'money' is not one of text, number"),
+        ("list_separator = 1", "m.toml: list_separator is not text"),
+        ('decimal_comma = "yes"', "m.toml: decimal_comma is not true or false"),
         ('[columns]\nA = {field = "company_id", lookup = "users"}', r"m.toml: \[columns\] 'A': by is missing"),
         ('[columns]\nA = {lookup = "companies", by = "name"}', r"m.toml: \[columns\] 'A': field is missing"),
         ('[columns]\nA = {field = 1, lookup = "users", by = "email"}', r"m.toml: \[columns\] 'A': field is not text"),
@@ -92,9 +151,10 @@ def test_a_time_of_another_form_is_refused(tmp_path: Path) -> None:
         (LOOKUP.format("companies", "name") + '\nB = "company_id"', "m.toml: two columns go to company_id"),
         ('[columns]\nA = "sorce_id"', "--map: Task has no field 'sorce_id'"),
         ('[constants]\nsorce_id = "1"', "constants: Task has no field 'sorce_id'"),
-        ("[constants]\naction = 1", "--set: action: text, not a whole number"),
+        ("[constants]\naction = true", "--set: action: True is neither text nor a whole number"),
         ('[columns]\nA = "action"\n[constants]\naction = "1"', "action is given twice: by --map and by --set"),
         ('[dates]\nstart_time = "%Y"', 'the format of start_time names no zone: give one, as time_zone = "UTC"'),
+        ('null = "drop"', 'm.toml: null is "keep" or "empty", not \'drop\''),
         ('time_zone = "Mars"', "time_zone: there is no zone 'Mars'"),
     ],
 )
