@@ -95,7 +95,7 @@ async def plan_cuts(repository: Lists[Any], n: int, **options: Any) -> list[Cut]
     if isinstance(repository, WholeLists) or limits is None:
         return [Cut(options=options)]
     cuts: list[Cut] = []
-    for one in _single_lists(repository, options):
+    for one in single_lists(repository, options):
         cuts += await _cuts_of_list(repository, n, one, page_size=options.get("page_size") or limits.most)
     return cuts
 
@@ -129,7 +129,7 @@ def _refuse_options(options: Mapping[str, Any]) -> None:
             raise TypeError(f"a list in parts has no option {name!r}: parts are in the order of _ids")
 
 
-def _single_lists(repository: Lists[Any], options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def single_lists(repository: Lists[Any], options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The options of each list of Planhat's, for the options of a listing that comes down to several."""
     split = [one for one in repository.model.filters if one.partition_field and options.get(one.option) is None]
     for choice in product(*([(one.option, value) for value in (False, True)] for one in split)):
