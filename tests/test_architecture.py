@@ -17,6 +17,7 @@ LAYERS = [
     {"__main__"},
     {"cli"},
     {"testing"},
+    {"engines"},
     {"jobs"},
     {"models", "analytics", "partitions"},
     {"repositories"},
@@ -36,6 +37,7 @@ PURE = {
     "repositories/queries",
     "repositories/options",
     "_convert",
+    "engines/held_records",
     "jobs/export_checkpoint",
     "jobs/export_selection",
     "jobs/files/chosen_fields",
@@ -119,7 +121,13 @@ ONLY_IN = {
     "aiolimiter": {"_http/pacer"},
     "typer": {"cli"},
     "rich": {"cli/console", "cli/pace_command", "cli/export_display", "cli/model_commands"},
-    "pyarrow": {"jobs/files/parquet_writer", "jobs/files/parquet_reader", "jobs/files/parquet_values"},
+    "dlt": {"engines/dlt"},
+    "pyarrow": {
+        "engines/arrow_rows",
+        "jobs/files/parquet_writer",
+        "jobs/files/parquet_reader",
+        "jobs/files/parquet_values",
+    },
 }
 
 
@@ -205,7 +213,15 @@ def test_public_names_are_sorted_and_exist(package: ModuleType) -> None:
     [
         (
             "planhat_async",
-            {"planhat_async.jobs", "planhat_async.sandbox", "sqlite3", "pyarrow", "rich", "typer"},
+            {
+                "planhat_async.engines",
+                "planhat_async.jobs",
+                "planhat_async.sandbox",
+                "sqlite3",
+                "pyarrow",
+                "rich",
+                "typer",
+            },
         ),
         ("planhat_async.jobs", {"pyarrow", "rich", "typer"}),
     ],
@@ -218,9 +234,12 @@ def test_an_import_loads_no_unnecessary_modules(module: str, unwanted: set[str])
 
 
 def test_the_root_package_is_small() -> None:
-    """It has at most fifteen packages and files, apart from those with two underscores."""
+    """It has at most sixteen packages and files, apart from those with two underscores.
+
+    The sixteenth is `engines`: it is above `jobs`, whose files and columns it uses, and beside the command line.
+    """
     rooms = [path.name for path in ROOT.iterdir() if not path.name.startswith("__") and path.name != "py.typed"]
-    assert len(rooms) <= 15, sorted(rooms)
+    assert len(rooms) <= 16, sorted(rooms)
 
 
 def test_names_of_files_are_unique() -> None:

@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,8 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = [(kind, body) for kind, body in re.findall(r"^```(\w+)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)]
-PYTHON = [body for kind, body in BLOCKS if kind == "python" and "import pytest" not in body]
+ENGINES = [body for kind, body in BLOCKS if kind == "python" and "import dlt" in body]
+PYTHON = [body for kind, body in BLOCKS if kind == "python" and "import pytest" not in body and body not in ENGINES]
 PYTEST = [body for kind, body in BLOCKS if kind == "python" and "import pytest" in body]
 SHELL = [body for kind, body in BLOCKS if kind == "sh"]
 SET_UP = [body for body in SHELL if "venv" in body]
@@ -41,10 +42,11 @@ def sandbox_url() -> Iterator[str]:
     process.stdout.close()
 
 
-def run(command: list[str], url: str, where: Path) -> str:
+def run(command: list[str], url: str, where: Path, settings: Mapping[str, str] | None = None) -> str:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = os.environ | {"PATH": path, "PLANHAT_BASE_URL": url, "PLANHAT_API_TOKEN": "any"}
     environment |= {"PLANHAT_ANALYTICS_URL": url, "PLANHAT_TENANT_UUID": "0b54aee7-1a2b-4c3d-9e8f-0123456789ab"}
+    environment |= settings or {}
     done = subprocess.run(command, cwd=where, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -55,6 +57,18 @@ def test_python_blocks_run(body: str, sandbox_url: str, tmp_path: Path) -> None:
     """A Python block runs unchanged, and has output if it prints."""
     printed = run([sys.executable, "-W", "error", "-c", body], sandbox_url, tmp_path)
     assert bool(printed) == ("print(" in body)
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize("body", ENGINES, ids=range(len(ENGINES)))
+def test_blocks_for_engines_run(body: str, sandbox_url: str, tmp_path: Path) -> None:
+    """They run unchanged where the engine is installed."""
+    pytest.importorskip("dlt", reason="dlt is not installed: .ci/engines installs it")
+    pytest.importorskip("duckdb", reason="duckdb is not installed: .ci/engines installs it")
+    settings = {"RUNTIME__DLTHUB_TELEMETRY": "false", "DLT_DATA_DIR": str(tmp_path / "dlt")}
+    printed = run([sys.executable, "-c", body], sandbox_url, tmp_path, settings)
+    assert "contains no failed jobs" in printed
+    assert not [*tmp_path.glob("rejected-*")]
 
 
 def test_the_first_example_does_what_its_comments_say(sandbox_url: str, tmp_path: Path) -> None:

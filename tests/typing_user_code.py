@@ -243,6 +243,7 @@ async def every_model(session: Session) -> None:  # noqa: PLR0915 - a few lines 
     assert_type(await LeanCompanies(session).all(status=["customer", "lost"]), list[LeanCompany])
     assert_type(await TimeEntries(session).duplicate(["1"]), tuple[str, ...])
     assert_type(Assets(session).iter_updated_since(datetime.now(UTC)), UpdatedSince[Asset])
+    assert_type(Assets(session).iter_json_updated_since(datetime.now(UTC)), UpdatedSince[bytes])
     CustomFields(session).upsert_many([])  # type: ignore[attr-defined]
     await LeanCompanies(session).get("1")  # type: ignore[attr-defined]
     LeanCompanies(session).iter(page_size=1)  # type: ignore[call-arg]

@@ -150,7 +150,7 @@ def _resource(repository: type[Lists[Any]], shared: ThreadedSession, *, follow: 
     arrow = ArrowRows(repository.model.record)
 
     def changes() -> Iterator[Any]:
-        state = dlt.current.resource_state(repository.model.name)
+        state = dlt.current.resource_state()
         copy = CopiedList.from_state(state)
         if not state:
             yield arrow.table(Changes())  # so that there is a table, even for an empty list
@@ -205,7 +205,9 @@ def _rows(items: Any, table: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _session(secret: str, token: str | None, base_url: str | None) -> Session:
-    return Session(token or dlt.secrets.get(secret) or None, base_url=base_url)
+    if token is None and secret in dlt.secrets:
+        token = dlt.secrets[secret]  # without a type: dlt's trace would show a value that is asked for as a text
+    return Session(token, base_url=base_url)
 
 
 def _named(names: str | Iterable[str], capability: type[C]) -> list[type[C]]:

@@ -33,7 +33,7 @@ pytestmark = [
 ]
 
 COMPANY = id_of(1)
-MODELS = {one.model.name: one for one in ALL}
+MODELS: dict[str, Any] = {one.model.name: one for one in ALL}
 TENANT = ["tasks", "tickets", "notes", "companies", "endusers", "users", "lean_companies"]
 """Two lists and a walk · comparisons · walks · a list that hides fields · a list in one call."""
 
@@ -178,6 +178,41 @@ def test_a_full_refresh_reads_everything_again(server: SandboxThread) -> None:
     assert copied(pipeline, "tickets") == listed(server, "tickets")
 
 
+def test_a_resource_may_have_another_name(server: SandboxThread) -> None:
+    """Its state has that name too, so a full refresh drops it."""
+    change_all(server, random.Random(1))
+    pipeline = into_duckdb()
+    for disposition in ("merge", "replace"):
+        renamed = planhat_source("tickets", session=server.session()).tickets.with_name("tickets_again")
+        pipeline.run(renamed, write_disposition=disposition)
+        assert len(rows_in(pipeline, "tickets_again")) == len(server.planhat.records("tickets"))
+
+
+def test_resources_may_be_read_in_parallel(server: SandboxThread) -> None:
+    """They share one session, and each has its own state."""
+    pipeline = into_duckdb()
+    for seed in (1, 2):
+        change_all(server, random.Random(seed))
+        pipeline.run(planhat_source(TENANT, session=server.session()).parallelize())
+    assert {model: copied(pipeline, model) for model in TENANT} == {model: listed(server, model) for model in TENANT}
+
+
+def test_recent_changes_cost_few_calls(server: SandboxThread) -> None:
+    """Deleted records stay, until a run follows everything."""
+    pipeline = into_duckdb()
+    change_all(server, random.Random(1))
+    pipeline.run(planhat_source(["tasks", "tickets"], session=server.session()))
+    change_all(server, random.Random(2))
+    n_calls = len(server.planhat.requests)
+    pipeline.run(planhat_source(["tasks", "tickets"], follow="recent", session=server.session()))
+    assert len(server.planhat.requests) - n_calls <= 4
+    for model in ("tasks", "tickets"):
+        assert copied(pipeline, model).keys() >= listed(server, model).keys()
+    pipeline.run(planhat_source(["tasks", "tickets"], session=server.session()))
+    for model in ("tasks", "tickets"):
+        assert copied(pipeline, model) == listed(server, model)
+
+
 def test_a_failed_run_is_made_up_for(server: SandboxThread) -> None:
     """Its changes are read again by the next one, and no session stays open."""
     change_all(server, random.Random(1))
@@ -230,7 +265,7 @@ def test_wrong_models_are_refused_at_once(server: SandboxThread) -> None:
     with pytest.raises(ValueError, match="there is no model 'workflows' for this"):
         planhat("workflows", session=server.session())
     with pytest.raises(ValueError, match="follow"):
-        planhat_source(["tasks"], follow="all", session=server.session())
+        planhat_source(["tasks"], follow="all", session=server.session())  # type: ignore[arg-type]
 
 
 def test_the_token_is_one_of_the_secrets_of_dlt(server: SandboxThread, monkeypatch: pytest.MonkeyPatch) -> None:
