@@ -166,6 +166,7 @@ async def _newest_change(repository: ListsUpdated[Any], options: Mapping[str, An
 
 
 async def in_batches(rows: AsyncGenerator[bytes, None]) -> AsyncGenerator[list[bytes], None]:
+    """The rows in batches of at most 10,000 rows, or about 8 MB."""
     batch: list[bytes] = []
     n_bytes = 0
     async with aclosing(rows):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pyspark.sql.types import DataType, StructType
 
 try:
-    import pyarrow  # noqa: F401 - used by Spark and by the readers
+    import pyarrow as pa  # noqa: F401 - used by Spark and by the readers
     from pyspark.sql.datasource import DataSource, DataSourceReader, DataSourceStreamReader, DataSourceWriter
 except ModuleNotFoundError as missing:
     if missing.name not in {"pyspark", "pyarrow"}:
@@ -64,12 +64,16 @@ class PlanhatDataSource(DataSource):
 
     def streamReader(self, schema: StructType) -> DataSourceStreamReader:  # noqa: N802 - Spark's name
         """A reader of new records."""
-        from planhat_async.engines.spark_stream import PlanhatStreamReader  # noqa: PLC0415
-
+        try:
+            from planhat_async.engines.spark_stream import PlanhatStreamReader  # noqa: PLC0415
+        except ImportError:
+            raise ValueError(
+                "streams need PySpark 4.2: older ones do not say where a restarted stream goes on"
+            ) from None
         access = self._access()
         return PlanhatStreamReader(access, self._columns(access, schema))
 
-    def writer(self, schema: StructType, overwrite: bool) -> DataSourceWriter:  # noqa: FBT001 - Spark's signature
+    def writer(self, schema: StructType, overwrite: bool) -> DataSourceWriter:
         """A writer of rows."""
         from planhat_async.engines.spark_write import PlanhatWriter  # noqa: PLC0415
 

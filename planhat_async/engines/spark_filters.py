@@ -22,7 +22,8 @@ class Condition(NamedTuple):
 
 def condition_of(pushed: Any) -> Condition | None:
     """What a condition of Spark's means, if it is that a column equals one of some values."""
-    kind, path = type(pushed).__name__, getattr(pushed, "attribute", ())
+    kind = type(pushed).__name__
+    path: tuple[str, ...] = getattr(pushed, "attribute", ())
     if kind not in {"EqualTo", "EqualNullSafe", "In"} or len(path) != 1:
         return None
     values = tuple(pushed.value) if kind == "In" else (pushed.value,)
@@ -34,7 +35,9 @@ def filters_for(model: Model, conditions: Iterable[Condition], given: Mapping[st
     found: dict[str, Any] = {}
     for condition in conditions:
         field = spellings_of(model.record).get(condition.column)
-        for one in model.filters if field is not None else ():
+        if field is None:
+            continue
+        for one in model.filters:
             value = _value(one, field.name, field.wire, condition.values)
             if value is not None and one.option not in given and one.option not in found and _is_valid(one, value):
                 found[one.option] = value

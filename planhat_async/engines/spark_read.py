@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from contextlib import aclosing, closing
+from types import FrameType
 from typing import Any
 
 import pyarrow as pa
@@ -97,7 +98,7 @@ def _is_filtering() -> bool:
 
     It does not say so, and refuses a reader that takes them in when it does not offer any.
     """
-    frame = sys._getframe()  # noqa: SLF001 - the documented way to the callers
+    frame: FrameType | None = sys._getframe()  # noqa: SLF001 - the documented way to the callers
     while frame is not None:
         if frame.f_code.co_filename.endswith(_PUSHDOWN_WORKER):
             return True

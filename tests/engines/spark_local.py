@@ -23,11 +23,12 @@ def local_spark() -> Any:
 
     os.environ["PYSPARK_PYTHON"] = sys.executable
     os.environ["PLANHAT_API_TOKEN"] = TOKEN  # as the JVM and its workers inherit it
-    builder = sql.SparkSession.builder.master("local[2]").appName("tests")
+    builder = sql.SparkSession.builder.master("local[2, 4]").appName("tests")
     settings = {
         "spark.ui.enabled": "false",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.shuffle.partitions": "2",
+        "spark.sql.execution.arrow.maxRecordsPerBatch": "1000",
         "spark.log.level": "OFF",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",

@@ -20,7 +20,11 @@ def test_a_schema_of_the_callers_own_chooses_fields() -> None:
         SparkColumn(name="custom.ARR", type="double", wire="custom.ARR", kind=float),
     )
     assert chosen.names == ("start_time", "extra", "custom.ARR")
-    assert (chosen.select, chosen.has_extra, chosen.not_null) == (["startTime", "custom.ARR"], True, {"extra"})
+    assert (chosen.select, chosen.has_extra, chosen.not_null) == (
+        ["startTime", "custom.ARR"],
+        True,
+        frozenset({"extra"}),
+    )
 
 
 def test_the_same_schema_as_the_whole_selects_all() -> None:
