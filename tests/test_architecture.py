@@ -41,6 +41,7 @@ PURE = {
     "engines/spark_filters",
     "engines/spark_options",
     "engines/spark_pace",
+    "engines/spark_places",
     "engines/spark_report",
     "engines/spark_schema",
     "jobs/export_checkpoint",
@@ -131,8 +132,10 @@ ONLY_IN = {
     "pyarrow": {
         "engines/arrow_rows",
         "engines/spark",
+        "engines/spark_input",
         "engines/spark_read",
         "engines/spark_rows",
+        "engines/spark_stream",
         "engines/spark_write",
         "jobs/files/parquet_writer",
         "jobs/files/parquet_reader",

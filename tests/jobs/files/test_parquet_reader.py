@@ -350,9 +350,7 @@ def test_a_nameless_column_is_left_out_if_it_is_empty(tmp_path: Path) -> None:
         if rows is not None:
             assert rows_of(tmp_path, table) == rows
         else:
-            with pytest.raises(
-                SourceError, match="a column has values and no name"
-            ):
+            with pytest.raises(SourceError, match="a column has values and no name"):
                 rows_of(tmp_path, table)
 
 
