@@ -40,6 +40,8 @@ _PARTITIONS = 8
 _PAGE = 5_000
 _KILLED, _SLOW = 2, 5
 """The partitions whose first attempts are killed and slow."""
+_TROUBLE_AT = 15_000
+"""Rows before that, of which some were sent."""
 
 
 def add_command(commands: Any) -> None:
@@ -92,12 +94,13 @@ def _write(spark: Any, planhat: Sandbox, options: argparse.Namespace, folder: Pa
         0,
     )
     _say("other attempts that the report knows", len(others), 2)
+    _say("of these, attempts that had sent rows", sum(one["begun"] > 0 for one in others), 2)
     _say("calls that Planhat refused", _n_refused(planhat), 0)
     _say(f"most calls in any minute above {per_minute}", max(0, _most_in_a_minute(planhat) - per_minute), 0)
 
 
 def _write_by_hand(spark: Any, planhat: Sandbox, options: argparse.Namespace, _: Path) -> None:
-    url, n_rows = planhat.url, options.rows // 4
+    url, n_rows = planhat.url, options.rows
     for columns in (["source_id", "company_id", "action"], ["company_id", "action"]):
         before = len(planhat.records("tasks"))
         frame = _rows(spark, n_rows).select(*columns)
@@ -204,7 +207,7 @@ def _troubled(rows: Iterator[Any]) -> Iterator[Any]:
     is_first = context.attemptNumber() == 0
     for number, row in enumerate(rows):
         yield row
-        if is_first and number == _PAGE + 3000:
+        if is_first and number == _TROUBLE_AT:
             if context.partitionId() == _KILLED:
                 time.sleep(5)
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -265,6 +268,8 @@ def _session(master: str) -> Iterator[Any]:
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.executor.memory": "600m",
         "spark.task.maxFailures": "4",
+        "spark.python.authenticate.socketTimeout": "120s",
+        "spark.sql.execution.arrow.maxRecordsPerBatch": "1000",
         "spark.speculation": "true",
         "spark.speculation.interval": "1s",
         "spark.speculation.quantile": "0.5",

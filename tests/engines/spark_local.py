@@ -31,6 +31,7 @@ def local_spark() -> Any:
         "spark.sql.execution.arrow.maxRecordsPerBatch": "1000",
         "spark.log.level": "OFF",
         "spark.driver.host": "127.0.0.1",
+        "spark.python.authenticate.socketTimeout": "120s",  # a busy machine takes long to start a process
         "spark.driver.bindAddress": "127.0.0.1",
     }
     for name, value in settings.items():
