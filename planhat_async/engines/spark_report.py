@@ -214,7 +214,8 @@ class WriteReport:
             stored = (
                 "those without a key are stored again" if self.has_keyless else "all have a key: none is stored twice"
             )
-            yield f"{len(self.lost)} other attempts of tasks sent up to {n_rows:,} rows, too; {stored}"
+            attempts = "1 other attempt" if len(self.lost) == 1 else f"{len(self.lost)} other attempts"
+            yield f"{attempts} of tasks sent up to {n_rows:,} rows, too; {stored}"
 
     def _on_what_is_unknown(self) -> Iterator[str]:
         if self.lost is None:

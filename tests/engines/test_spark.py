@@ -323,7 +323,7 @@ def test_a_task_that_is_killed_is_repeated(spark: Any, server: SandboxThread, tm
     assert n_stored == (40_000 if is_keyed else 40_000 + lost["begun"])
     assert report["rows"] == 40_000
     assert [part["attempt"] for part in report["partitions"]] == [0, 1]
-    assert any(f"1 other attempts of tasks sent up to {lost['begun']:,} rows" in remark for remark in report["remarks"])
+    assert any(f"1 other attempt of tasks sent up to {lost['begun']:,} rows" in remark for remark in report["remarks"])
 
 
 def test_keys_in_several_partitions_are_said(spark: Any, server: SandboxThread, tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_the_report_warns_of_what_is_unexpected() -> None:
     """In sentences that say what to do."""
     found = report(lost=[{"task": 2, "begun": 7000}])
     assert found.warnings == [
-        "1 other attempts of tasks sent up to 7,000 rows, too; all have a key: none is stored twice"
+        "1 other attempt of tasks sent up to 7,000 rows, too; all have a key: none is stored twice"
     ]
     keyless = report(lost=None, has_keyless=True)
     assert keyless.warnings == []
