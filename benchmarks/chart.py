@@ -1,10 +1,12 @@
-"""Results as a picture: two rows of bars, for light and dark pages."""
+"""Results as a picture: rows of bars, for light and dark pages."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from html import escape
-from typing import Any
+from itertools import accumulate
+
+import attrs
 
 from benchmarks.results import Results, Setting
 from benchmarks.subjects import Subject
@@ -30,27 +32,52 @@ STYLE = """
 """
 
 
+@attrs.frozen
+class Panel:
+    """A row of bars below its title."""
+
+    title: str
+    bars: Sequence[Bar]
+    digits: int = 0
+    is_logarithmic: bool = False
+
+
 def chart(results: Results, subjects: Sequence[Subject], n_rows: int, *, title: str) -> str:
     """Return CPU time a row and longest stall as SVG."""
     cpu, stalls = _bars(results, subjects, n_rows)
-    height = 2 * TITLE + (len(cpu) + len(stalls) + 1) * BAR_PITCH
-    below = TITLE + len(cpu) * BAR_PITCH
+    panels = (
+        Panel(f"CPU time, microseconds a row ({n_rows:,} rows)", cpu, digits=1),
+        Panel(f"{STALL}, on a logarithmic scale", stalls, is_logarithmic=True),
+    )
+    return picture(panels, title=title)
+
+
+def picture(panels: Sequence[Panel], *, title: str) -> str:
+    """Panels below each other as SVG."""
+    tops = [0, *accumulate(TITLE + len(panel.bars) * BAR_PITCH for panel in panels)]
+    height = tops[-1] + BAR_PITCH
     return "\n".join(
         (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" role="img">',
             f"<title>{escape(title)}</title>",
             f"<style>{STYLE}</style>",
             f'<rect class="page" width="{WIDTH}" height="{height}" rx="8"/>',
-            *_panel(f"CPU time, microseconds a row ({n_rows:,} rows)", cpu, top=0, digits=1),
-            *_panel(f"{STALL}, on a logarithmic scale", stalls, top=below, is_logarithmic=True),
+            *(line for panel, top in zip(panels, tops, strict=False) for line in _drawn(panel, top)),
             "</svg>\n",
         )
     )
 
 
-def _panel(title: str, drawn: Sequence[Bar], *, top: int, **scale: Any) -> Iterator[str]:
-    yield text(16, top + 30, title, kind="title")
-    yield from bars(drawn, left=LEFT, longest=LONGEST, top=top + TITLE, **scale)
+def _drawn(panel: Panel, top: int) -> Iterator[str]:
+    yield text(16, top + 30, panel.title, kind="title")
+    yield from bars(
+        panel.bars,
+        left=LEFT,
+        longest=LONGEST,
+        top=top + TITLE,
+        digits=panel.digits,
+        is_logarithmic=panel.is_logarithmic,
+    )
 
 
 def _bars(results: Results, subjects: Sequence[Subject], n_rows: int) -> tuple[list[Bar], list[Bar]]:

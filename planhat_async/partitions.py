@@ -17,7 +17,7 @@ import attrs
 
 from planhat_async._convert import row_id
 from planhat_async.errors import DecodeError
-from planhat_async.records import Record
+from planhat_async.records import Model, Record
 from planhat_async.records.arguments import whole
 from planhat_async.repositories import Lists, WholeLists
 from planhat_async.repositories.queries import queries_of
@@ -95,7 +95,7 @@ async def plan_cuts(repository: Lists[Any], n: int, **options: Any) -> list[Cut]
     if isinstance(repository, WholeLists) or limits is None:
         return [Cut(options=options)]
     cuts: list[Cut] = []
-    for one in _single_lists(repository, options):
+    for one in single_lists(repository.model, options):
         cuts += await _cuts_of_list(repository, n, one, page_size=options.get("page_size") or limits.most)
     return cuts
 
@@ -129,9 +129,9 @@ def _refuse_options(options: Mapping[str, Any]) -> None:
             raise TypeError(f"a list in parts has no option {name!r}: parts are in the order of _ids")
 
 
-def _single_lists(repository: Lists[Any], options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def single_lists(model: Model, options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The options of each list of Planhat's, for the options of a listing that comes down to several."""
-    split = [one for one in repository.model.filters if one.partition_field and options.get(one.option) is None]
+    split = [one for one in model.filters if one.partition_field and options.get(one.option) is None]
     for choice in product(*([(one.option, value) for value in (False, True)] for one in split)):
         yield {**options, **dict(choice)}
 

@@ -52,8 +52,9 @@ class Session:
         limits: The pace; ignored if a `pacer` is given.
         pacer: A pacer shared with other sessions on the same token, in the same event loop.
         shared: The window that sessions of other event loops and processes on the same token share: `"host"` for all
-            of this user on this machine, `"none"`, or a `SharedWindow`. Defaults to `PLANHAT_SHARED_PACE`, then to
-            `"none"`. While the window is out of reach the session goes on with its share of the pace.
+            of this user on this machine, `"redis://HOST"` (or `rediss://`, `unix://`) for those of any machines,
+            `"none"`, or a `SharedWindow`. Defaults to `PLANHAT_SHARED_PACE`, then to `"none"`. While the window is out
+            of reach the session goes on with its share of the pace; with `?on_outage=closed` it waits.
         retry: When failed requests that are safe to repeat are sent again.
         timeouts: For one attempt, and for the whole call.
         client_session: Your own `aiohttp.ClientSession` (proxy, TLS, tracing); the session does not close it.

@@ -1,7 +1,9 @@
 """Fixtures and settings of many tests."""
 
 import inspect
+import os
 from asyncio import AbstractEventLoop
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 from command_line import TOKEN, Desk, listening, prefixes, started
 from hypothesis import HealthCheck, settings
 
+from benchmarks.redis_server import EXECUTABLE, RedisServer
 from planhat_async import Session
 from planhat_async.sandbox import Sandbox
 
@@ -21,6 +24,22 @@ settings.load_profile("shared")
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], AbstractEventLoop]]:
     """Run each coroutine test on the event loop chosen by the environment."""
     return {event_loops.chosen(): event_loops.made}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep at most `TEST_MAX_CASES` cases of each parametrised test, evenly spread, if that is set.
+
+    The kind of event loop and the versions of packages matter to each test, but not to each of its cases.
+    """
+    most = int(os.environ.get("TEST_MAX_CASES", "0"))
+    if not most:
+        return
+    cases = defaultdict[str, list[pytest.Item]](list)
+    for item in items:
+        cases[item.nodeid.partition("[")[0]].append(item)
+    kept = {id(found[index * len(found) // most]) for found in cases.values() for index in range(most)}
+    config.hook.pytest_deselected(items=[item for item in items if id(item) not in kept])
+    items[:] = [item for item in items if id(item) in kept]
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -38,6 +57,24 @@ def own_runtime_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
         patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
         patch.delenv("PLANHAT_SHARED_PACE", raising=False)
         yield
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
+    """Yield a Redis that a test may kill, stop and start again."""
+    if EXECUTABLE is None:
+        pytest.skip("there is no redis-server on this machine")
+    with RedisServer(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def lasting_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """Yield a Redis for many tests; each has a token of its own."""
+    if EXECUTABLE is None:
+        pytest.skip("there is no redis-server on this machine")
+    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
+        yield server
 
 
 @pytest.fixture

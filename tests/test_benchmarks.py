@@ -6,6 +6,9 @@ import pytest
 
 from benchmarks.chart import chart
 from benchmarks.measurement import Measurement
+from benchmarks.pacing.outcome import Outcome
+from benchmarks.pacing.outcome import chart as pacing_chart
+from benchmarks.pacing.outcome import table as pacing_table
 from benchmarks.reading.subjects import CRUDS, FLOOR, RAW_JSON, RECORDS, SUBJECTS
 from benchmarks.reading.table import table
 from benchmarks.reading.targets import targets
@@ -66,3 +69,38 @@ def test_a_table_has_a_line_for_each_subject(results: Results, monkeypatch: pyte
     monkeypatch.setattr(Subject, "versions", lambda _: "1.0")
     first = table(results, (RECORDS, CRUDS), 1000, 2000).splitlines()[1:3]
     assert [line.split()[:4] for line in first] == [["iter", "4.00", "-", "0.40"], ["cruds", "10.00", "-", "1.00"]]
+
+
+CALLS = [(0.0, 200, "a"), (5.9, 200, "a"), (6.0, 429, "b"), (6.5, 200, "b"), (6.6, 200, "a")]
+PACED = Outcome(
+    method="Redis", most_in_window=4, most_in_second=4, n_refused=1, n_failed=2, shares=(3, 1, 0), per_window=2.0
+)
+
+
+def test_an_outcome_counts_what_the_server_saw() -> None:
+    """Refused calls count as arrivals, and for no share; a process without calls has a share of 0."""
+    assert Outcome.of("Redis", CALLS, ["a", "b", "c"], 2, window=6.0, seconds=12.0) == PACED
+
+
+def test_outcomes_are_a_table_and_a_chart() -> None:
+    """The head stands above the first line only."""
+    head, line = pacing_table([PACED], 6.0, 20, has_head=True).splitlines()
+    assert head.split() == [
+        "most",
+        "in",
+        "6",
+        "s",
+        "in",
+        "a",
+        "second",
+        "refused",
+        "failed",
+        "calls/6",
+        "s",
+        "(of",
+        "20)",
+        "shares",
+    ]
+    assert line.split() == ["Redis", "4", "4", "1", "2", "2", "3", "1", "0"]
+    assert pacing_table([PACED], 6.0, 20, has_head=False) == line
+    assert pacing_chart([PACED], 6.0, 20).count('class="ours"') == 3

@@ -9,6 +9,7 @@ import lzma
 import os
 import random
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,16 @@ def test_rejected_rows_of_a_workbook_are_csv(desk: Desk) -> None:
     assert ended == Ended(2, "", [message])
     assert run("upsert", "tickets", "t.xlsx", "--rejects", "r.csv").code == 1
     assert Path("r.csv").read_text("utf-8-sig").splitlines()[1].endswith(f"{desk.prefix}1,#N/A")
+
+
+def test_rejected_rows_of_a_workbook_say_how_their_custom_fields_keep_their_types(desk: Desk) -> None:
+    """A number in a cell of CSV is a text unless its type is given; a day is the same text anyway."""
+    head = ["source_id", "email", "ARR", "custom.is_vip", "since"]
+    workbook(desk, "t.xlsx", head, ["@1", "#N/A", 5, True, date(2024, 5, 31)])
+    maps = ("source_id=source_id", "email=email", "custom.ARR=arr", "custom.VIP=custom.is_vip", "custom.since=since")
+    options = [part for text in maps for part in ("--map", text)]
+    ended = run("upsert", "tickets", "t.xlsx", "--rejects", "r.csv", "--type", "custom.VIP=boolean", *options)
+    assert ended.err[-1] == "r.csv: it holds only texts: to send it, add --type custom.ARR=number"
 
 
 def test_a_rerun_of_a_job_must_read_the_same_sheet(desk: Desk) -> None:

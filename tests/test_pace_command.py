@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from command_line import TOKEN, Desk, run, started
 
+from benchmarks.redis_server import RedisServer, free_port
 from planhat_async import Pacer, Session, Tasks
 from planhat_async._http.host_window import HostWindow
 from planhat_async._http.shared_messages import Message, Reply
@@ -56,7 +57,7 @@ def test_the_variable_is_the_default_of_the_option(desk: Desk, monkeypatch: pyte
 def test_an_unknown_window_is_refused(shared: str, shown: str) -> None:
     """The message shows no password."""
     ended = run("export", "tickets", "--shared", shared)
-    message = f"planhat-async: there is no shared window {shown}: say 'host' or 'none'"
+    message = f"planhat-async: there is no shared window {shown}: say 'host', 'none' or redis://..."
     assert (ended.code, ended.out, ended.err) == (2, "", [message])
 
 
@@ -153,5 +154,25 @@ async def test_a_session_does_not_leave_with_the_pacer_of_others(planhat: Sandbo
 @pytest.mark.parametrize("shared", [5, object()])
 def test_what_is_no_window_is_refused(shared: Any) -> None:
     """The message names what is expected."""
-    with pytest.raises(TypeError, match=r"^shared must be 'host', 'none' or a SharedWindow, not "):
+    with pytest.raises(TypeError, match=r"^shared must be 'host', 'none', redis://\.\.\. or a SharedWindow, not "):
         Session("t", shared=shared)
+
+
+@pytest.mark.redis
+def test_calls_shared_in_redis_are_shown(desk: Desk, lasting_redis: RedisServer) -> None:
+    """A command that names the same Redis takes part; one that names none does not."""
+    file = desk.folder / "tickets.jsonl"
+    assert run("export", "tickets", "-o", file, "--shared", lasting_redis.url).code == 0
+    shown = run("pace", "--shared", lasting_redis.url, "--json")
+    standing = json.loads(shown.out)
+    assert (shown.code, standing["members"], standing["n_used"] > 0, standing["pause"]) == (0, [], True, 0.0)
+    assert json.loads(run("pace", "--json").out)["n_used"] == 0
+
+
+@pytest.mark.usefixtures("desk")
+def test_a_redis_that_is_not_there_is_said() -> None:
+    """On one line, without the password."""
+    url = f"redis://me:secret@127.0.0.1:{free_port()}"
+    ended = run("pace", "--shared", url)
+    place = url.replace("me:secret@", "")
+    assert (ended.code, ended.out, ended.err) == (2, "", [f"planhat-async: {place}/0: Connection refused"])

@@ -9,8 +9,8 @@ from planhat_async._convert.python_values import excerpt_of, own_value, refusal
 
 _MAX_LENGTH = 254
 """The longest address that mail servers accept (RFC 5321)."""
-PLAIN_ADDRESS = re.compile(r"[0-9A-Za-z.+_-]{1,60}@(?:[0-9A-Za-z-]{1,63}\.){1,2}[A-Za-z]{2,63}")
-"""Most addresses, tested in two thirds of the time; see `_ADDRESS` for all of them."""
+PLAIN_ADDRESS = re.compile(r"[0-9A-Za-z.+_-]{1,60}+@[0-9A-Za-z-]{1,63}+\.(?:[0-9A-Za-z-]{1,63}+\.)?+[A-Za-z]{2,63}+")
+"""Most addresses, tested in half of the time; see `_ADDRESS` for all of them."""
 _UNSEEN = r"\s\x00-\x1f\x7f-\x9f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\ufeff"
 _LOCAL = rf'[^{_UNSEEN}"(),:;<>@\[\\\]]+'
 _LABEL = rf"[^{_UNSEEN}!-,./:-@\[-^`{{-~]+"

@@ -25,6 +25,7 @@ from planhat_async._http.pace_record import MAX_BYTES, DamagedError, NewerVersio
 from planhat_async._http.shared_messages import NOBODY, Message, Reply, Standing
 from planhat_async._http.shared_pace import SETTLING, SharedPace
 from planhat_async._http.shared_window import SharedWindowError, SharedWindowUnusableError
+from planhat_async._http.window_name import window_name
 from planhat_async._http.wire import Token
 
 try:
@@ -74,7 +75,7 @@ class HostWindow:
         folder: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._name = f"{_digest(base_url, token)}.pace"
+        self._name = f"{window_name(base_url, token)}.pace"
         self._folder = folder
         self._clock = clock
         self._boot = _boot()
@@ -168,12 +169,6 @@ class HostWindow:
             self._path = (self._folder or runtime_folder()) / self._name
             self._file = LockedFile.open(self._path, creates=creates)
         return self._file
-
-
-def _digest(base_url: str, token: str | Token) -> str:
-    """A name for a server and a token that tells neither."""
-    secret = (token if isinstance(token, Token) else Token(token)).header()
-    return hashlib.sha256(f"{base_url}\n{secret}".encode()).hexdigest()[:32]
 
 
 def _boot() -> bytes:

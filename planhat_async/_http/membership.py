@@ -16,6 +16,8 @@ from planhat_async._http.shared_messages import Ended, EndedAs, Message, Quota, 
 from planhat_async._http.shared_pace import LAG, POLL
 
 _TRANSIT = 1.0
+_FRESH = 3 * POLL
+"""Seconds for which it is known how many places are free."""
 AWAY_SECONDS = 1.0
 """Seconds after which a window that could not be reached is tried again."""
 
@@ -53,6 +55,8 @@ class Membership:
     """When the window was last heard."""
     _epoch: int = 0
     _number: int = 0
+    _last_place: int = 0
+    """The last place that the window had given to any member when it was last heard."""
     _own: deque[OwnPlace] = attrs.field(factory=deque)
     """All places of the last minute, in the order they were granted."""
     _granted: tuple[deque[OwnPlace], deque[OwnPlace]] = attrs.field(factory=lambda: (deque(), deque()))
@@ -66,6 +70,10 @@ class Membership:
     """When the window may have a place, for single and for bulk calls."""
     _away_until: float = -inf
     _is_away: bool = False
+    _most_alone: int = 0
+    """Places that it may hold while the window is away, if that is less than its part."""
+    _catches_up_at: float = -inf
+    """When all places are over that others held before the window was away."""
     _is_paused_by_others: bool = False
 
     @property
@@ -80,7 +88,7 @@ class Membership:
         return attrs.evolve(
             self.limits,
             max_in_flight=in_flight,
-            per_minute=max(1, self.limits.per_minute // n),
+            per_minute=max(1, min(self.limits.per_minute // n, self._most_alone)),
             per_second=max(1, self.limits.per_second // n),
         )
 
@@ -93,6 +101,17 @@ class Membership:
     def has_reports(self) -> bool:
         """Whether the window does not know all yet."""
         return bool(self._ended) or self._quota is not None
+
+    @property
+    def retries_at(self) -> float:
+        """When a window that could not be reached is tried again."""
+        return self._away_until
+
+    def has_to_return(self, now: float) -> bool:
+        """Whether to try the window again although no call asks: it may not count all places of this member."""
+        if self.is_off or not self._is_away:
+            return False
+        return any(place.arrival + self.limits.window > now for place in self._own)
 
     @property
     def is_urgent(self) -> bool:
@@ -149,6 +168,7 @@ class Membership:
         return Message(
             epoch=self._epoch,
             member=self._number,
+            last_place=self._last_place if self._epoch else None,
             pid=self.pid,
             host=self.host,
             limits=self.limits,
@@ -173,14 +193,15 @@ class Membership:
         if reply.is_unknown:
             self._forget_window()
             return
-        self._epoch, self._number = reply.epoch, reply.member
+        self._epoch, self._number, self._last_place = reply.epoch, reply.member, reply.last_place
         del self._ended[: len(told.ended)]
         self._quota = None
         for place in self._restating:
             place.is_known = True
         self.n_members, self._n_free, self.n_others = reply.n_members, reply.n_free, reply.n_others
         self._told_at = now
-        self._waits_until = [now + reply.single_wait, now + reply.bulk_wait]
+        # Not from now: what is asked then needs as long as this message did to reach the window, and comes in time.
+        self._waits_until = [asked + reply.single_wait, asked + reply.bulk_wait]
         for is_bulk, numbers in ((False, reply.singles), (True, reply.bulk)):
             for number in numbers:
                 place = OwnPlace(asked + LAG + _TRANSIT, is_bulk, number, started=asked)
@@ -195,6 +216,14 @@ class Membership:
 
     def note_away(self, now: float) -> None:
         """Note that the window could not be reached."""
+        if not self._is_away:
+            # Others may hold more than their parts: until those places are over, what was free is divided, and no more.
+            is_fresh = now <= self._told_at + _FRESH
+            n_held = sum(place.arrival + self.limits.window > now for place in self._own)
+            self._most_alone = n_held + self._n_free // self.n_members
+            self._catches_up_at = now + self.limits.window + _TRANSIT if is_fresh else now
+        if now >= self._catches_up_at:
+            self._most_alone = self.limits.per_minute
         self._is_away, self._away_until = True, now + AWAY_SECONDS
 
     def mirror_pause(self, pause: Pause, reply: Reply, now: float) -> None:
@@ -215,7 +244,7 @@ class Membership:
 
     def n_free(self, now: float, n_own: int) -> int:
         """Places of the minute that are free, of the `n_own` by the own pace; others' places as last heard."""
-        is_fresh = now <= self._told_at + 2 * POLL and not self.is_off
+        is_fresh = now <= self._told_at + _FRESH and not self.is_off
         return min(n_own, self._n_free) if is_fresh else n_own
 
     def bulk_wait(self, now: float) -> float:

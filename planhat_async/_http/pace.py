@@ -38,9 +38,9 @@ import attrs
 from planhat_async.records.arguments import number, valid, whole
 
 _MINUTE = 60.0
-_MIN_TRANSIT = 1.0
+MIN_TRANSIT = 1.0
 MAX_TRANSIT = 5.0
-_SAMPLES = 64
+SAMPLES = 64
 _PAUSE_INITIAL = 1.0
 _PAUSE_MAX = 60.0
 
@@ -108,7 +108,7 @@ class Window:
         waited for.
         """
         n_left = n_places - 1 - self.n_taken(now)
-        step = -(-len(self._taken) // _SAMPLES) or 1
+        step = -(-len(self._taken) // SAMPLES) or 1
         interval = self.seconds / n_others
         return max(
             (
@@ -178,14 +178,14 @@ class Pause:
 class Transit:
     """The longest time that an attempt of the last minute took to arrive."""
 
-    seconds: float = _MIN_TRANSIT
+    seconds: float = MIN_TRANSIT
     """Assumed for attempts without an answer."""
     until: float = -inf
 
     def measure(self, seconds: float, now: float) -> None:
         """Note an answer after so many seconds."""
         if seconds >= self.seconds or now >= self.until:
-            self.seconds, self.until = max(_MIN_TRANSIT, seconds), now + _MINUTE
+            self.seconds, self.until = max(MIN_TRANSIT, seconds), now + _MINUTE
 
 
 def n_of_others(limits: RateLimits, n_taken: int, *, remaining: int, limit: int | None) -> int:

@@ -64,6 +64,8 @@ class Message:
     """The window's epoch as the member knows it; 0 if it has not joined."""
     member: int = 0
     """Its number in this epoch; 0 if it has not joined."""
+    last_place: int | None = None
+    """`Reply.last_place` of the last reply it has heard: its places beyond that were in a reply that was lost."""
     pid: int = 0
     host: str = ""
     limits: RateLimits = attrs.field(factory=RateLimits)
@@ -88,6 +90,8 @@ class Reply:
     is_unknown: bool = False
     """Whether the window has forgotten what the member knew of it: it must join again, and restate its places."""
     member: int = 0
+    last_place: int = 0
+    """The last place that the window has given to any member."""
     singles: tuple[int, ...] = ()
     """The numbers of the places it gets for single calls."""
     bulk: tuple[int, ...] = ()

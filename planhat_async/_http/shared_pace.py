@@ -15,6 +15,9 @@ before bulk calls of all.
 A 429 pauses all members once; then one attempt of each class probes. If the member that probes says nothing, another
 one probes a minute later.
 
+A reply may be lost, after the window has granted places in it. So a member says which was the last place when it last
+heard the window. What it got since is dropped when it asks again.
+
 A window may be lost: the server that holds it starts again, a file is damaged. It has a new epoch then. A member that
 knows another epoch must join again, and restate its places before it gets any. Until all have had the time for that,
 nobody gets a place.
@@ -47,9 +50,9 @@ MAX_SHARED_PER_MINUTE = 1_000
 MAX_PLACES = 1_200
 """Places that are kept, so that what is stored stays small."""
 MAX_MEMBERS = 256
-_KEPT = 10.0
+KEPT = 10.0
 """Seconds for which free places are kept: an answer may say how many were taken then."""
-_STRANGER = 0
+STRANGER = 0
 """The number of nobody: the places of clients that do not share the window."""
 
 
@@ -118,7 +121,11 @@ class SharedPace:
         if message.epoch not in {0, self.epoch}:
             self.settled_at = now + SETTLING
             return Reply(epoch=self.epoch, is_unknown=True)
+        if message.restated and now > self.settled_at:
+            self.settled_at = now + SETTLING  # whoever could not reach the window either has places to restate, too
         member = self._joined(message, now)
+        if message.last_place is not None:
+            self._drop_lost(member, message.last_place)
         for ended in message.ended:
             self._end(ended, now)
         for restated in message.restated:
@@ -128,7 +135,7 @@ class SharedPace:
         member.waiting = [message.n_singles, message.n_bulk]
         if message.leaves:
             self.members.remove(member)
-            return Reply(epoch=self.epoch, member=member.number)
+            return Reply(epoch=self.epoch, member=member.number, last_place=self.next_place - 1)
         return self._granted(member, message, now)
 
     def add_place(self, arrival: float, member: int, *, is_bulk: bool, granted: float) -> int:
@@ -154,14 +161,14 @@ class SharedPace:
             )
             for one in self.members
         )
-        n_strangers = counts[_STRANGER, True] + counts[_STRANGER, False]
+        n_strangers = counts[STRANGER, True] + counts[STRANGER, False]
         next_free = live[0].arrival + window - now if live else inf
         pause = max(0.0, self.pause.until - now)
         return Standing(members=members, n_used=len(live), n_strangers=n_strangers, pause=pause, next_free=next_free)
 
     def _forget(self, now: float, window: float) -> None:
         """Drop what is over."""
-        n_over = bisect.bisect_right(self.places, now - window - _KEPT, key=_arrival)
+        n_over = bisect.bisect_right(self.places, now - window - KEPT, key=_arrival)
         del self.places[: max(n_over, len(self.places) - MAX_PLACES)]
         self.members = [one for one in self.members if one.seen > now - GONE]
         self.probing = [one for one in self.probing if one.until > now]
@@ -184,6 +191,14 @@ class SharedPace:
                 self.members.remove(min(self.members[:-1], key=lambda one: one.seen))
         member.seen = now
         return member
+
+    def _drop_lost(self, member: Member, last_place: int) -> None:
+        """Drop the places of a member that were in a reply it has not heard: it has used none of them."""
+        lost = {place.number for place in self.places if place.member == member.number and place.number > last_place}
+        if lost:
+            self.places = [place for place in self.places if place.number not in lost]
+            self.probing = [one for one in self.probing if one.place not in lost]
+            self.pause.probes = {one.is_bulk for one in self.probing}
 
     def _end(self, ended: Ended, now: float) -> None:
         """Note the end of a place, unless it is free already."""
@@ -208,12 +223,12 @@ class SharedPace:
 
     def _note_quota(self, quota: Quota, limits: RateLimits, now: float) -> None:
         """Note how many calls Planhat says were left; those of strangers count for a minute."""
-        if not 0 <= quota.ago <= _KEPT:
+        if not 0 <= quota.ago <= KEPT:
             return
         at = now - quota.ago
         n_taken = len(self._live(at, limits.window))
         for _ in range(n_of_others(limits, n_taken, remaining=quota.remaining, limit=quota.limit)):
-            self.add_place(at, _STRANGER, is_bulk=False, granted=at)
+            self.add_place(at, STRANGER, is_bulk=False, granted=at)
 
     def _granted(self, member: Member, message: Message, now: float) -> Reply:
         limits = message.limits
@@ -226,6 +241,7 @@ class SharedPace:
         return Reply(
             epoch=self.epoch,
             member=member.number,
+            last_place=self.next_place - 1,
             singles=singles,
             bulk=bulk,
             single_wait=max(0.0, single_from - now),

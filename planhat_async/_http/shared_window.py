@@ -27,10 +27,13 @@ class SharedWindow(Protocol):
 
     is_instant: bool
     """Whether an exchange that is cancelled has not reached the window: one that waits only for its turn."""
-    max_places: int
-    """Places of each class that are asked for at once: more than one if an exchange takes long."""
     waits_while_away: bool
     """Whether a pacer waits while the window cannot be reached, instead of going on with its share."""
+
+    @property
+    def max_places(self) -> int:
+        """Places of each class that are asked for at once: more than one if an exchange takes long."""
+        ...
 
     async def exchange(self, message: Message) -> Reply:
         """Tell the window what a member did, and ask for places; one exchange of a pacer at a time.

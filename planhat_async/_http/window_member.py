@@ -60,6 +60,7 @@ class WindowMember:
         if self._alarm is None and self.membership.has_reports and self.membership.is_urgent:
             delay = 0.0 if ended_as is EndedAs.REFUSED else _REPORT_SECONDS
             self._alarm = loop.call_later(delay, self._report)
+        self._try_again()
 
     async def ask(self) -> None:
         """Exchange with the window, or wait for the exchange that is under way.
@@ -120,8 +121,15 @@ class WindowMember:
         except SharedWindowError as error:
             self.membership.note_away(clock())
             self._say_away(error)
+            self._try_again()
         self._pace.limits = self.membership.share
         self._on_reply()
+
+    def _try_again(self) -> None:
+        """Restate places as soon as a window that is away is there again, also if no call asks."""
+        loop = asyncio.get_running_loop()
+        if self._alarm is None and self.membership.has_to_return(loop.time()):
+            self._alarm = loop.call_at(self.membership.retries_at, self._report)
 
     async def _exchanged(self) -> Reply:
         clock, membership = asyncio.get_running_loop().time, self.membership

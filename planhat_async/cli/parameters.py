@@ -134,9 +134,9 @@ PerMinute = Annotated[int, typer.Option(min=1, help=f"Calls a minute; Planhat's 
 Shared = Annotated[
     str | None,
     typer.Option(
-        metavar="host|none",
-        help="Who shares the calls a minute: all processes of this user on this machine (the default), or nobody. "
-        "Instead of PLANHAT_SHARED_PACE.",
+        metavar="host|none|URL",
+        help="Who shares the calls a minute: all processes of this user on this machine (the default), nobody, or all "
+        "that name the same Redis (redis://HOST). Instead of PLANHAT_SHARED_PACE.",
     ),
 ]
 Concurrency = Annotated[int, typer.Option(min=1, max=50, help="Calls in flight at once.")]

@@ -222,6 +222,8 @@ def copy_rejects(
         raise
     console.tell(f"{n_rows} to be corrected {'is' if is_one else 'are'} in {rejects.path}")
     can_replace = has_journal and _noted(rejects)
+    if rejects.remark is not None:
+        console.tell(f"{rejects.path}: {rejects.remark}")
     if isinstance(ended_by, JournalError) or is_input_unusable:
         console.tell("rows that this run did not reach are not in it")
     elif ended_by is not None and has_journal:

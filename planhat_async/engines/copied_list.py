@@ -99,7 +99,7 @@ class CopiedList:
     async def _comparison(self, repository: Lists[Any], options: dict[str, Any]) -> AsyncGenerator[Changes, None]:
         self.since = await _newest_change(repository, options) if isinstance(repository, ListsUpdated) else None
         seen: set[str] = set()
-        async with aclosing(_in_batches(repository.iter_json(**options))) as batches:
+        async with aclosing(in_batches(repository.iter_json(**options))) as batches:
             async for rows in batches:
                 ids = [id_in(row) for row in rows]
                 seen.update(ids)
@@ -127,7 +127,7 @@ class CopiedList:
     ) -> AsyncGenerator[Changes, None]:
         """The changed records, whose `_id`s are taken out of `gone`."""
         walk = repository.iter_json_updated_since(since, margin=_MARGIN.total_seconds(), **options)
-        async with aclosing(_in_batches(walk)) as batches:
+        async with aclosing(in_batches(walk)) as batches:
             async for rows in batches:
                 ids = [id_in(row) for row in rows]
                 gone.difference_update(ids)
@@ -136,7 +136,7 @@ class CopiedList:
 
     async def _new_records(self, repository: Lists[Any], options: dict[str, Any]) -> AsyncGenerator[Changes, None]:
         place = {"after": self.held.newest, "start_offset": len(self.held)}
-        async with aclosing(_in_batches(repository.iter_json(**options, **place))) as batches:
+        async with aclosing(in_batches(repository.iter_json(**options, **place))) as batches:
             async for rows in batches:
                 yield Changes(rows=self._put((id_in(row), row) for row in rows))
 
@@ -165,7 +165,8 @@ async def _newest_change(repository: ListsUpdated[Any], options: Mapping[str, An
     return None
 
 
-async def _in_batches(rows: AsyncGenerator[bytes, None]) -> AsyncGenerator[list[bytes], None]:
+async def in_batches(rows: AsyncGenerator[bytes, None]) -> AsyncGenerator[list[bytes], None]:
+    """The rows in batches of at most 10,000 rows, or about 8 MB."""
     batch: list[bytes] = []
     n_bytes = 0
     async with aclosing(rows):

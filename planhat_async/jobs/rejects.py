@@ -119,6 +119,11 @@ class Rejects:
             note_digest(self._journal, self._written)
 
     @property
+    def remark(self) -> str | None:
+        """What the user should know to send the written file."""
+        return self._source.copy_remark
+
+    @property
     def has_input(self) -> bool:
         """Whether the input is still there as it was."""
         try:

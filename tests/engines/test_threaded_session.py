@@ -87,7 +87,7 @@ def test_an_iteration_that_ends_early_is_closed() -> None:
     with threaded(MemorySandbox(token=TOKEN)) as session:
         early = session.iterate(numbers(5))
         assert next(early) == 0
-        early.close()  # type: ignore[attr-defined]
+        early.close()
         with pytest.raises(ValueError, match="2"):
             list(session.iterate(numbers(2)))
     assert closed == [5, 2]

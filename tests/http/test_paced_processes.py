@@ -1,4 +1,4 @@
-"""Test real processes that share a window in a file, against a sandbox whose minute takes six seconds."""
+"""Test real processes that share a window, against a sandbox whose minute takes six seconds."""
 
 from __future__ import annotations
 
@@ -8,23 +8,43 @@ import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from paced_worker import TOKEN
+import redis
+from paced_worker import LIMITS, TOKEN
 from test_pacer import most_within
 
+from benchmarks.redis_server import RedisServer
 from planhat_async._http.host_window import HostWindow
+from planhat_async._http.pacer import Pacer
+from planhat_async._http.redis_window import RedisWindow
 from planhat_async.sandbox import Sandbox
 
 WORKER = Path(__file__).with_name("paced_worker.py")
 pytestmark = pytest.mark.slow
 
 
-async def started(*arguments: object) -> Process:
+@pytest.fixture(params=["host", pytest.param("redis", marks=pytest.mark.redis)])
+def shared(request: pytest.FixtureRequest) -> str:
+    """Return the name or the URL of a window."""
+    if request.param == "host":
+        return "host"
+    server: RedisServer = request.getfixturevalue("lasting_redis")
+    return server.url
+
+
+async def started(*arguments: object, shared: str = "host", skew: float = 0.0) -> Process:
     """Start a worker."""
     return await asyncio.create_subprocess_exec(
-        sys.executable, WORKER, *map(str, arguments), stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE
+        sys.executable,
+        WORKER,
+        *map(str, arguments),
+        stdin=DEVNULL,
+        stdout=DEVNULL,
+        stderr=PIPE,
+        env={**os.environ, "SHARED": shared, "SKEW": str(skew)},
     )
 
 
@@ -46,11 +66,17 @@ def seen_by(planhat: Sandbox) -> tuple[list[float], Counter[int]]:
     return [call.at for call in planhat.requests], Counter(call.status for call in planhat.requests)
 
 
-async def test_processes_share_a_minute_although_some_are_killed_or_stopped() -> None:
-    """No six seconds hold more than 20 calls, none is refused, and those that live have equal shares of all of it."""
+async def test_processes_share_a_minute_although_some_are_killed_or_stopped(shared: str) -> None:
+    """No six seconds hold more than 20 calls, none is refused, and those that live have equal shares of all of it.
+
+    Redis is shared by machines whose clocks differ, which changes nothing.
+    """
+    skews = (0.0, 0.0) if shared == "host" else (-3.0, 3.0)
     async with Sandbox(TOKEN, per_minute=20, per_second=20, window=6.0) as planhat:
-        killed, stopped = await started(planhat.url, "killed", 30), await started(planhat.url, "stopped", 30)
-        workers = [await started(planhat.url, f"worker {n}", 15) for n in range(2)]
+        killed, stopped = [await started(planhat.url, name, 30, shared=shared) for name in ("killed", "stopped")]
+        workers = [
+            await started(planhat.url, f"worker {n}", 15, shared=shared, skew=skew) for n, skew in enumerate(skews)
+        ]
         await reached(planhat, 30)
         killed.send_signal(signal.SIGKILL)
         stopped.send_signal(signal.SIGSTOP)
@@ -81,3 +107,26 @@ async def test_a_thousand_members_come_and_go() -> None:
         entry for entry in os.scandir(f"{os.environ['XDG_RUNTIME_DIR']}/planhat-async") if entry.name in repr(window)
     ]
     assert file.stat().st_size < 10_000
+
+
+@pytest.mark.redis
+async def test_a_thousand_members_come_and_go_in_redis(lasting_redis: RedisServer) -> None:
+    """Afterwards nobody is on the window, its value is small, and no connection is left."""
+    window = RedisWindow(lasting_redis.url, "http://host", "token-of-a-thousand")
+    with redis.Redis(port=lasting_redis.port) as client:
+        n_before = client.info("clients")["connected_clients"]
+
+        async def come_and_go() -> None:
+            for _ in range(250):
+                pacer = Pacer(LIMITS, shared=RedisWindow(lasting_redis.url, "http://host", "token-of-a-thousand"))
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(0.001), pacer.slot() as slot:
+                        slot.mark_answered()
+                await pacer.leave()
+
+        await asyncio.gather(*(come_and_go() for _ in range(4)))
+        standing = await window.standing(6.0)
+        await window.close()
+        assert (standing.members, standing.n_used <= 20) == ((), True)
+        assert client.strlen(window._key) < 10_000
+        assert client.info("clients")["connected_clients"] == n_before

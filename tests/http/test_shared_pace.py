@@ -183,6 +183,25 @@ CASES: dict[str, list[Step]] = {
         (100.0 + GONE, asks(2), {"n_members": 1}),
         (163.0, asks(1), {"member": 1, "n_members": 2}),
     ],
+    "what a reply granted that was lost is free again when its member asks": [
+        (100.0, asks(n_singles=1), {"singles": (1,), "last_place": 1}),
+        (100.25, asks(1, last_place=1, n_singles=2), {"singles": (2, 3), "last_place": 3}),
+        (100.5, asks(1, last_place=1, n_singles=3), {"singles": (4, 5), "single_wait": 2.5, "n_free": 1}),
+        (100.5, asks(1, last_place=5), {"n_free": 1}),
+    ],
+    "a probe in a reply that was lost is replaced": [
+        (100.0, asks(n_singles=1), {"singles": (1,)}),
+        (100.0, asks(1, last_place=1, ended=refused(1), n_singles=1), {"single_wait": 1.0}),
+        (101.0, asks(1, last_place=1, n_singles=1), {"singles": (2,)}),
+        (101.5, asks(1, last_place=1, n_singles=1), {"singles": (3,)}),
+    ],
+    "nobody starts until all had the time to restate what they started while the window was away": [
+        (100.0, asks(), {"member": 1}),
+        (100.0, asks(), {"member": 2}),
+        (110.0, asks(1, restated=(Restated(ago=5.0, is_bulk=True),), n_singles=1), {"singles": (), "single_wait": 1.5}),
+        (110.5, asks(2, restated=(Restated(ago=5.0, is_bulk=True),) * 3), {"n_free": 0}),
+        (111.5, asks(1, n_singles=1), {"singles": (), "single_wait": 53.5}),
+    ],
     "a member of another epoch must join again and restate its places, and nobody starts meanwhile": [
         (100.0, Message(epoch=5, member=1, limits=ALL, n_singles=1), {"epoch": EPOCH, "is_unknown": True}),
         (100.5, asks(n_singles=1), {"member": 1, "singles": (), "single_wait": 1.0}),

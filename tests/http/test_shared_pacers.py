@@ -230,7 +230,8 @@ def test_while_the_window_is_away_a_member_has_its_share_or_waits(
 
     run(main())
     said = "this session uses 1/4 of the pace" if not waits else "nothing is sent"
-    assert caplog.messages == [f"the window is away; until then {said}"]
+    warnings = [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING]
+    assert warnings == [f"the window is away; until then {said}"]
 
 
 def test_what_was_started_alone_is_restated() -> None:
@@ -249,6 +250,44 @@ def test_what_was_started_alone_is_restated() -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
         assert most_within(server.arrivals, 60 - 1e-6) <= 200
         assert len(server.arrivals) > 800
+
+    run(main())
+
+
+def test_members_that_hold_more_than_their_shares_are_thought_of() -> None:
+    """While the window is away, what was free is divided: nobody takes what another has not given up yet."""
+
+    async def main() -> None:
+        server, window = Server(), MemoryWindow()
+        pacers = [Pacer(JOB, shared=window) for _ in range(4)]
+        await asyncio.gather(*(server.call(one, n) for n, one in enumerate(pacers)))
+        await asyncio.gather(*(server.call(pacers[0], 0) for _ in range(140)))
+        tasks = [asyncio.ensure_future(server.keep_calling(one, n)) for n, one in enumerate(pacers) for _ in range(9)]
+        await asyncio.sleep(5)
+        window.is_away = True
+        await asyncio.sleep(180)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert most_within(server.arrivals, 60 - 1e-6) <= 200
+        assert min(server.calls[n] for n in range(1, 4)) >= 120
+
+    run(main())
+
+
+def test_a_member_that_does_not_ask_restates_what_it_started_alone() -> None:
+    """Others wait for a moment, and then take no place that it holds."""
+
+    async def main() -> None:
+        server, window = Server(), MemoryWindow()
+        one, other = Pacer(JOB, shared=window), Pacer(JOB, shared=window)
+        await asyncio.gather(server.call(one, 1), server.call(other, 2))
+        window.is_away = True
+        await asyncio.gather(*(server.call(one, 1) for _ in range(50)))
+        window.is_away = False
+        window.forget()
+        await asyncio.gather(*(server.call(other, 2) for _ in range(170)))
+        assert most_within(server.arrivals, 60 - 1e-6) == 200
 
     run(main())
 

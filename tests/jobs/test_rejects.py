@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from pyarrow import parquet
 
 from planhat_async.errors import AuthenticationError, BadRequestError
 from planhat_async.jobs.entries import ChunkState, Entry, Group
+from planhat_async.jobs.files import unpacked_file
 from planhat_async.jobs.files.file_source import STANDARD_INPUT, FileSource
 from planhat_async.jobs.mapping.field_mapping import FieldMapping
 from planhat_async.jobs.reason_column import REASON_COLUMN
@@ -162,6 +165,43 @@ def test_rows_are_not_copied_from_an_input_that_has_changed(tmp_path: Path) -> N
         with pytest.raises(SourceError, match=r"in\.csv has changed"):
             rejects.write()
     assert [*tmp_path.iterdir()] == []
+
+
+def test_a_row_that_is_not_there_any_more_is_not_passed_over(tmp_path: Path) -> None:
+    """The input has changed, although nothing else says so."""
+    with pytest.raises(SourceError, match=r"in\.csv: it has no row 4 any more, so it has changed"):
+        source(tmp_path / "in.csv", b"title\na\n").copy([(0, "wrong"), (3, "wrong")], io.BytesIO())
+
+
+@pytest.mark.parametrize("rows", [b"a\n" * 9000, b" \n" * 9000 + b"a\n"], ids=["stored rows", "blank rows"])
+def test_a_row_far_into_a_compressed_file_is_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: bytes
+) -> None:
+    """What may be unpacked for one row is counted anew for each, also for those that are not copied."""
+    monkeypatch.setattr(unpacked_file, "READ_BYTES", 1000)
+    monkeypatch.setattr(unpacked_file, "MOST_OF_A_ROW", 10_000)
+    made, out = source(tmp_path / "in.csv.gz", gzip.compress(b"title\n" + rows)), io.BytesIO()
+    n_rows = len([*made])
+    made.copy([(n_rows - 1, "wrong")], out)
+    assert out.getvalue() == b"not stored because,title\r\nwrong,a\r\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "copy", "words"),
+    [
+        ("in.csv", {}, "out.jsonl", "csv: let the name say so"),
+        ("in.json", {}, "out.csv.gz", "jsonl: let the name say so"),
+        ("in.txt", {"format": "ids"}, "out.csv", "lines of ids: let the name end in .txt"),
+    ],
+)
+def test_a_name_that_implies_another_format_is_refused(
+    tmp_path: Path, name: str, options: dict[str, Any], copy: str, words: str
+) -> None:
+    """The copy would not be read as what it is."""
+    made = source(tmp_path / name, b"title\na\n", **options)
+    with pytest.raises(SourceError, match=f"{copy}: rows of this file are copied as {words}$"):
+        Rejects(made, tmp_path / copy)
+    Rejects(made, tmp_path / "out").__exit__()
 
 
 def test_the_input_is_not_overwritten(tmp_path: Path) -> None:

@@ -13,15 +13,15 @@ import attrs
 
 from planhat_async.jobs.files.csv_dialect import (
     SEPARATORS,
-    blanks_before_quotes,
     cause_of,
     declared_delimiter,
+    has_blanks_before_quotes,
     is_blank,
     recognised,
     unseparated,
 )
 from planhat_async.jobs.files.record_lines import RecordLines, RecordTooLongError, count_lines, lines_of_text
-from planhat_async.jobs.files.row_reader import CopyRow, RawRow, RowReader
+from planhat_async.jobs.files.row_reader import INDEX_LEFT_OUT, CopyRow, RawRow, RowReader
 from planhat_async.jobs.files.text_encoding import MARK_BYTES, encoding_of
 from planhat_async.jobs.reason_column import REASON_COLUMN
 from planhat_async.jobs.source_error import SourceError
@@ -69,6 +69,8 @@ class CsvReader(RowReader):
         self._is_copying = False
         self._must_be_blank: list[int] = []
         """The positions of columns without a name whose cells are not ignored."""
+        self._has_index = False
+        """Whether the first column has no name, and numbers of rows, as the index of a data frame is written."""
         self._n_headers = 0
         self._unread = ""
         """What is said about the rest of the file that was not read."""
@@ -97,7 +99,7 @@ class CsvReader(RowReader):
         self._reader = self._dialect.reader(self._lines)
         self._null = None if escape is None else f"{escape}N"
         """The cell without a value of a program that escapes."""
-        self._hides_quotes = blanks_before_quotes(self._dialect.delimiter).search
+        self._hides_quotes = partial(has_blanks_before_quotes, self._dialect.delimiter)
         self.columns = self._checked_header()
         self._n_named = max((n for n, name in enumerate(self.columns, 1) if name.strip()), default=0)
         """The least cells of a row: columns without a name at the end may be left out."""
@@ -128,7 +130,7 @@ class CsvReader(RowReader):
     @property
     def remarks(self) -> list[str]:
         """What was left out, and what was not read."""
-        said = []
+        said = [INDEX_LEFT_OUT.format("column 1")] if self._has_index else []
         if self._n_headers:
             said.append(f"{self._n_headers:,} repeated header {'row' if self._n_headers == 1 else 'rows'} left out")
         if self._unread:
@@ -175,7 +177,7 @@ class CsvReader(RowReader):
             csv.Error: Then the record does not end where it seems to end.
         """
         record = self._lines.record
-        if self._hides_quotes("".join(record)) is None or self._dialect.skips_blanks or self._dialect.delimiter == " ":
+        if not self._hides_quotes("".join(record)) or self._dialect.skips_blanks or self._dialect.delimiter == " ":
             return cells
         again = list(attrs.evolve(self._dialect, skips_blanks=True).reader(record))
         if len(again) != 1:
@@ -227,7 +229,10 @@ class CsvReader(RowReader):
         null = self._null
         filled = [*("" if cell == null else cell for cell in cells[:n_columns]), *[""] * (n_columns - n_cells)]
         for position in self._must_be_blank:
-            if filled[position].strip():
+            cell = filled[position].strip()
+            if cell.isdecimal() and not position:
+                self._has_index = True
+            elif cell:
                 held = f"column {position + 1} has no name, but holds {filled[position][:40]!r}"
                 raise ValueError(f"{held}: name it in the header, or choose columns with --map")
         return filled

@@ -15,7 +15,7 @@ from zipfile import BadZipFile
 
 from planhat_async.jobs.files.compression import may_be_text
 from planhat_async.jobs.files.formats import EXCEL_IS_MISSING
-from planhat_async.jobs.files.row_reader import CopyRow, RawRow, RowReader
+from planhat_async.jobs.files.row_reader import INDEX_LEFT_OUT, CopyRow, RawRow, RowReader
 from planhat_async.jobs.files.sheet_faults import NO_VALUE, cell_name, column_name, faults_in
 from planhat_async.jobs.reason_column import REASON_COLUMN
 from planhat_async.jobs.source_error import SourceError
@@ -24,6 +24,8 @@ _MAX_WHOLE = 2**53
 """Whole numbers below are exact as floats."""
 _DURATION = re.compile(r"PT(\d+)H(\d\d)M(\d\d)(?:[.,]\d+)?S")
 """As OpenDocument writes it."""
+_TYPE_NAMES: dict[type, str] = {int: "number", float: "number", bool: "boolean", datetime: "time"}
+"""The types of values whose texts are read as something else, as `--type` names them."""
 _OLE = b"\xd0\xcf\x11\xe0"
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _IS_LOCKED = "it is protected by a password: save a copy without one"
@@ -55,6 +57,7 @@ class ExcelReader(RowReader):
         except ModuleNotFoundError:
             raise SourceError(EXCEL_IS_MISSING) from None
         self._remarks: list[str] = []
+        self._n_headers = 0
         content = io.BytesIO(file.read())
         book = _loaded(calamine, content)
         try:
@@ -76,7 +79,8 @@ class ExcelReader(RowReader):
     @property
     def remarks(self) -> list[str]:
         """What the user should know about the sheet, a line each."""
-        return [*self._remarks]
+        headers = f"{self._n_headers:,} repeated header {'row' if self._n_headers == 1 else 'rows'} left out"
+        return [*self._remarks, *([headers] if self._n_headers else [])]
 
     def _first_of(self, calamine: Any, book: Any) -> str:
         """The name of the first sheet; others that hold something are remarked."""
@@ -110,13 +114,18 @@ class ExcelReader(RowReader):
         """The names of the columns, and their places in a row: those that have a name, or a value in some row."""
         self._left = (self._sheet.start or (0, 0))[1]
         number, cells = next(self._rows, (0, []))
-        self._header_row = number
+        self._header_row, self._header_cells = number, cells
         texts = [_text_of(cell).strip() and _text_of(cell) for cell in cells]
         nameless = [index for index, text in enumerate(texts) if not text]
         filled: set[int] = set()
         if nameless:
+            is_index = not texts[0]
             for _, row in self._rows:
                 filled.update(index for index in nameless if row[index] != "")
+                is_index = is_index and (row[0] == "" or type(_value_of(row[0])) is int)
+            if is_index and filled & {0}:
+                filled.remove(0)
+                self._remarks.append(INDEX_LEFT_OUT.format(f"column {column_name(self._left)}"))
             self._rows = self._numbered_rows()
             next(self._rows, None)
         indexes = [index for index, text in enumerate(texts) if text or index in filled]
@@ -129,7 +138,7 @@ class ExcelReader(RowReader):
             self._remarks.append(f"of merged cells only the first has the value ({len(ranges)}, such as {example})")
 
     def rows(self, columns: Sequence[str] | None) -> Iterator[RawRow]:
-        """Each row that is not blank; an empty cell is `None`."""
+        """Each row that is not blank; an empty cell is `None`. Repeated headers are left out."""
         used = [
             (name, index)
             for name, index in zip(self.columns, self._indexes, strict=True)
@@ -137,6 +146,9 @@ class ExcelReader(RowReader):
         ]
         height = self._sheet.end[0] + 1 if self._sheet.end else 1
         for number, cells in self._rows:
+            if cells == self._header_cells:
+                self._n_headers += 1  # a sheet that was appended to another begins with it
+                continue
             self._row = number, cells
             self.share_read = (number + 1) / height
             yield RawRow(f"row {number + 1}", partial(self._by_column, number, cells, used))
@@ -153,6 +165,7 @@ class ExcelReader(RowReader):
         """Copy as CSV, in UTF-8 with a byte order mark, by which spreadsheets recognise it."""
         copy = io.TextIOWrapper(out, encoding="utf-8-sig", newline="")
         writer = csv.writer(copy)
+        self.types_lost = types = dict[str, str]()
         kept = [(name, i) for name, i in zip(self.columns, self._indexes, strict=True) if name != REASON_COLUMN]
         writer.writerow([REASON_COLUMN, *(name for name, _ in kept)])
 
@@ -160,6 +173,7 @@ class ExcelReader(RowReader):
             number, cells = self._row
             faults = self._faults.get(number, {})
             writer.writerow([reason, *(_shown(cells[i], faults.get(self._left + i)) for _, i in kept)])
+            types.update((name, kind) for name, i in kept if (kind := _TYPE_NAMES.get(type(_value_of(cells[i])))))
 
         yield copy_row
         copy.flush()

@@ -7,6 +7,7 @@ after it are read.
 from __future__ import annotations
 
 import itertools
+import shlex
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path, PurePath
@@ -27,6 +28,8 @@ from planhat_async.jobs.files.steady_file import ReadAhead
 from planhat_async.jobs.files.text_encoding import normalised
 from planhat_async.jobs.files.unpacked_file import READ_BYTES, UnpackLimit, name_in_zip, unpacked
 from planhat_async.jobs.input_report import InputReport
+from planhat_async.jobs.mapping.column_spelling import folded
+from planhat_async.jobs.mapping.field_mapping import FieldMapping
 from planhat_async.jobs.mapping.lookups import Lookup
 from planhat_async.jobs.source_error import SourceError
 
@@ -80,6 +83,7 @@ class FileSource:
         self._delimiter, self._escape = _dialect_options(self.format, self.location, delimiter, escape)
         self._sheet = sheet
         self._limit = UnpackLimit()
+        self._types_lost: Mapping[str, str] = {}
         self._raw: Any = None
         self._reader: RowReader | None = None
         self.rows_read: int = 0
@@ -181,10 +185,14 @@ class FileSource:
         """Refuse a name for a copy of some rows, if the copy is not in the format that the name implies.
 
         Raises:
-            SourceError: Its compression is not written, or the rows are those of a workbook, and it is no CSV.
+            SourceError: It implies another format, or a compression that is not written.
         """
-        if self.format == "excel" and implied_format(path) != "csv":
+        implied, copied = implied_format(path), _COPIED_AS[self.format]
+        if self.format == "excel" and implied != "csv":
             raise SourceError(f"{path}: rows of a workbook are copied as CSV: let the name end in .csv")
+        if implied is not None and (copied is None or implied not in copied):
+            words = "lines of ids: let the name end in .txt" if copied is None else f"{copied[0]}: let the name say so"
+            raise SourceError(f"{path}: rows of this file are copied as {words}")
         compression = compression_named(path)
         if compression is not None and (compression.name == "zip" or self.format == "parquet"):
             raise SourceError(f"{path}: a copy of rows is not compressed like this: leave out {compression.suffix}")
@@ -193,22 +201,43 @@ class FileSource:
         """Copy rows, by their positions in ascending order, each with a reason, in the source's own format.
 
         A line that cannot be read as a row is copied unchanged, as far as the format allows it.
+
+        Raises:
+            SourceError: There is no row at a position, because it is another file than it was; or the file is damaged.
         """
         with self._opened() as reader, reader.copying(out) as copy_row:
-            rows = enumerate(RowFitter(self._mapping).rows(reader))
+            rows = enumerate(self._fitted_rows(RowFitter(self._mapping), reader))
             for position, reason in reasons:
-                self._limit.n_bytes = 0
                 # Not read further than needed: a damaged file has rows that can be copied.
-                if any(number == position for number, _ in rows):
-                    copy_row(reason)
+                if not any(number == position for number, _ in rows):
+                    raise SourceError(f"it has no row {position + 1:,} any more, so it has changed")
+                copy_row(reason)
+            self._types_lost = reader.types_lost
+
+    @property
+    def copy_remark(self) -> str | None:
+        """How to read the last copy, if its format holds only text: a custom field has the type of its value."""
+        if not self._types_lost or not isinstance(self._mapping, FieldMapping):
+            return None
+        lost, readers = {folded(column): kind for column, kind in self._types_lost.items()}, self._mapping.readers
+        columns = self._mapping.columns or {column.strip(): column for column in self._types_lost}
+        custom = [
+            f"--type {shlex.quote(f'{name}={lost[folded(column)]}')}"
+            for name, column in columns.items()
+            if name.startswith("custom.") and folded(column) in lost and name not in {*readers.types, *readers.dates}
+        ]
+        return f"it holds only texts: to send it, add {' '.join(custom)}" if custom else None
 
     def _rows(self) -> Generator[FittedRow, None, None]:
         with self._opened() as reader:
             self._fitter = RowFitter(self._mapping, has_report=self.has_report)
-            for row in self._fitter.rows(reader):
-                self._limit.n_bytes = 0
+            for row in self._fitted_rows(self._fitter, reader):
                 self.rows_read += 1
                 yield row
+
+    def _fitted_rows(self, fitter: RowFitter, reader: RowReader) -> Iterator[FittedRow]:
+        """The rows of an open file, for each of which so many bytes may be unpacked."""
+        return fitter.rows(reader, on_row=self._limit.reset)
 
     @contextmanager
     def _opened(self) -> Iterator[RowReader]:
@@ -228,7 +257,7 @@ class FileSource:
 
     @contextmanager
     def _reader_opened(self) -> Iterator[RowReader]:
-        self._limit.n_bytes = 0
+        self._limit.reset()
         with self._bytes() as file, closing(self._reader_of(file)) as reader:
             yield reader
 
@@ -263,6 +292,15 @@ class FileSource:
                 yield file
 
 
+_COPIED_AS: dict[SourceFormat, tuple[SourceFormat, ...] | None] = {
+    "csv": ("csv",),
+    "json": ("jsonl", "json"),
+    "jsonl": ("jsonl", "json"),
+    "parquet": ("parquet",),
+    "excel": ("csv",),
+    "ids": None,
+}
+"""The formats that the name of a copy may imply."""
 _BINARY = {"parquet": "Parquet", "excel": "Excel"}
 """Formats that are read from their end, so that they cannot be unpacked on the way."""
 

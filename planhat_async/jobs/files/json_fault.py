@@ -133,7 +133,8 @@ def _unexpected(text: str, at: int) -> tuple[str, str]:
     if found < " ":
         return f"a control character (U+{ord(found):04X})", f"JSON writes {json.dumps(found)[1:-1]} within a text"
     if found == "\\":
-        return text[at : at + 2], "JSON has no such escape"
+        escape = text[at : at + 2]
+        return escape if escape.isprintable() else "a backslash", "JSON has no such escape"
     if shown in _SPELLINGS:
         return shown, f"JSON writes {_SPELLINGS[shown]}"
     if shown in _NO_JSON:

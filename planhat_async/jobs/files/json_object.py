@@ -61,14 +61,16 @@ def exact_object(text: bytes, value: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: An object has a key twice, of which the decoder keeps the last; or a number has too many digits.
     """
-    # A key is followed by a colon. Texts may hold more of them, so equal counts leave no doubt.
-    n_colons = text.translate(None, _BLANKS).count(b'":')
-    n_keys, has_floats = len(value), float in map(type, value.values())
-    if n_colons != n_keys:
+    # Keys and texts have two quotes each, and texts may hold more: equal counts leave no doubt.
+    kinds = [*map(type, value.values())]
+    if text.count(b'"') == 2 * (len(kinds) + kinds.count(str)) and list not in kinds and dict not in kinds:
+        has_floats = float in kinds
+    else:
         n_keys, has_floats = _counts(value)
-    if n_colons != n_keys or (has_floats and _MANY_DIGITS in text.translate(_AS_ZEROS)):
-        return _exactly(text)
-    return value
+        # Keys are followed by a colon each, and texts may hold more.
+        if text.translate(None, _BLANKS).count(b'":') != n_keys:
+            return _exactly(text)
+    return _exactly(text) if has_floats and _MANY_DIGITS in text.translate(_AS_ZEROS) else value
 
 
 def _counts(value: Any) -> tuple[int, bool]:
@@ -112,6 +114,9 @@ def _exact_number(written: str) -> float | Decimal:
     """The float that a number stands for, if it is the same in as many digits as are written; or else a `Decimal`."""
     if len(written) > MAX_DIGITS:
         raise ValueError(f"a number of {len(written):,} digits")
-    number, exact = float(written), Decimal(written)
+    try:
+        number, exact = float(written), Decimal(written)
+    except decimal.InvalidOperation:  # an exponent of twenty digits, which is no `ValueError`
+        raise ValueError(f"the number {written[:40]}: its exponent is too large") from None
     is_same = Decimal(repr(number)) == exact or Decimal(number).quantize(exact, context=_EXACTLY) == exact
     return number if is_same else exact

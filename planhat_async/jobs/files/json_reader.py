@@ -6,16 +6,17 @@ import codecs
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, BinaryIO, NoReturn
 
 from planhat_async._convert import encode_plain, split_object
 from planhat_async.jobs.files.json_items import MAX_ROW_BYTES, TOO_LARGE, JsonItems
-from planhat_async.jobs.files.json_object import TEXT_COLUMN, UNDECODED, decoded, json_object
+from planhat_async.jobs.files.json_object import TEXT_COLUMN, UNDECODED, decoded, exact_object, json_object
 from planhat_async.jobs.files.row_reader import CopyRow, RawRow, RowReader
 from planhat_async.jobs.files.utf8_stream import Utf8Stream
 from planhat_async.jobs.reason_column import REASON_COLUMN
+from planhat_async.jobs.source_error import SourceError
 
 _PIECE_BYTES = 1 << 17
 _BLANKS = b" \t\r\n"
@@ -43,6 +44,8 @@ class JsonReader(RowReader):
         """The row that was yielded last."""
         self._more: Iterator[bytes] = iter(())
         """What belongs to it and is not read yet."""
+        self._is_rest = False
+        """Whether it is everything behind a fault."""
 
     def rows(self, columns: Sequence[str] | None) -> Iterator[RawRow]:  # noqa: ARG002 - each row names its own
         """Each row in its order."""
@@ -105,7 +108,7 @@ class JsonReader(RowReader):
             self.n_bytes_taken += len(item.text)
             where = f"item {item.number}, line {item.line}"
             if item.fault:
-                self._more = items.rest()
+                self._more, self._is_rest = items.rest(), True
                 fault = self._stream.failure or item.fault
                 yield RawRow(where, partial(_refuse, f"{fault}; nothing from there on was read"))
                 return
@@ -123,7 +126,7 @@ class JsonReader(RowReader):
 
         def copy_row(reason: str) -> None:
             out.write(b"{" + encode_plain(REASON_COLUMN) + b":" + encode_plain(reason))
-            out.writelines(_after_reason(self._text, self._more))
+            out.writelines(_as_line(self._text, self._more) if self._is_rest else _after_reason(self._text, self._more))
             out.write(b"}\n")
 
         yield copy_row
@@ -146,19 +149,34 @@ def _after_reason(text: bytes, more: Iterator[bytes]) -> Iterator[bytes]:
     """The pieces of a copied row after its reason: the same keys and values, or a text."""
     value = decoded(text)
     if type(value) is not dict:
-        yield b"," + encode_plain(TEXT_COLUMN) + b":"
-        yield from _as_text(text, more) if value is UNDECODED else [text.strip()]
+        if value is UNDECODED:
+            yield from _as_line(text, more)
+        else:
+            yield b"," + encode_plain(TEXT_COLUMN) + b":" + text.strip()
+        return
+    try:
+        exact_object(text, value)
+    except ValueError:
+        # Such as a key that is there twice: the copy would have one of its values, and would be sent as it is.
+        yield from _as_line(text, more)
         return
     for name, held in (split_object(text) or {}).items():
         if name != REASON_COLUMN:
             yield b"," + encode_plain(name) + b":" + held.replace(b"\r", b" ").replace(b"\n", b" ")
 
 
+def _as_line(text: bytes, more: Iterator[bytes]) -> Iterator[bytes]:
+    """The pieces of a text that is no row, after the reason."""
+    yield b"," + encode_plain(TEXT_COLUMN) + b":"
+    yield from _as_text(text, more)
+
+
 def _as_text(text: bytes, more: Iterable[bytes]) -> Iterator[bytes]:
     decoder: Any = codecs.getincrementaldecoder("utf-8")("backslashreplace")
     yield b'"' + _escaped(decoder.decode(text))
-    for piece in more:
-        yield _escaped(decoder.decode(piece))
+    with suppress(SourceError):  # compressed data may be damaged further on: nothing more can be copied
+        for piece in more:
+            yield _escaped(decoder.decode(piece))
     yield _escaped(decoder.decode(b"", final=True)) + b'"'
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -19,6 +20,8 @@ _ROWS_AT_A_TIME = 1000
 _BYTES_AT_A_TIME = 8 << 20
 _READ_BYTES = 1 << 18
 """How far each column is read ahead; pyarrow would otherwise read all of a row group's column at once."""
+_SMALL_BYTES = 1 << 24
+"""Size of a file whose columns are read at once: a page that claims to be larger then takes no memory."""
 _MAGIC = b"PAR1"
 _OTHER_FILES = {
     b"PARE": "it is encrypted: write it again without encryption",
@@ -62,7 +65,7 @@ class ParquetReader(RowReader):
             self._file = parquet.ParquetFile(
                 path if file is None else file,
                 pre_buffer=False,
-                buffer_size=_READ_BYTES,
+                buffer_size=_READ_BYTES if _size_of(path, file) > _SMALL_BYTES else 0,
                 coerce_int96_timestamp_unit="us",  # nanoseconds would silently make 1816 of 9999
                 page_checksum_verification=True,
             )
@@ -220,6 +223,14 @@ def _beginning_of(path: PurePath, file: BinaryIO | None) -> bytes:
     begin = file.read(4)
     file.seek(0)
     return begin
+
+
+def _size_of(path: PurePath, file: BinaryIO | None) -> int:
+    if file is None:
+        return Path(path).stat().st_size
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    return size
 
 
 def _refuse_other_files(begin: bytes) -> None:

@@ -12,7 +12,7 @@ import attrs
 import pyarrow as pa
 from pyarrow import parquet as pq
 
-from planhat_async._convert import Field, encode_plain, fields_of
+from planhat_async._convert import Field, encode_plain, fields_of, read_time
 from planhat_async.jobs.files.chosen_fields import chosen_values, object_in
 from planhat_async.jobs.files.parquet_values import JSON_COLUMN
 from planhat_async.jobs.files.writers import ExportWriter
@@ -51,6 +51,7 @@ class ParquetWriter(ExportWriter):
         fields: The columns instead of all fields: fields by Planhat's names or as `custom.NAME`. `extra` then holds
             only their values that no column can hold. A custom field has the type of its values in the first row
             group: numbers, booleans, lists of texts, JSON, or else texts.
+        columns: The columns of these fields, if their types are chosen by the caller.
         max_rows: Records in a row group.
         max_bytes: Bytes of JSON after which a row group also ends.
     """
@@ -61,13 +62,16 @@ class ParquetWriter(ExportWriter):
         record: type[Record],
         *,
         fields: Sequence[str] = (),
+        columns: Sequence[Column] = (),
         max_rows: int = 10_000,
         max_bytes: int = 8 << 20,
     ) -> None:
-        self._known = {field.wire: _column(field) for field in fields_of(record).values()}
+        self._known = {field.wire: column_of(field) for field in fields_of(record).values()}
         self._fields = fields
         self._columns: list[Column] = []
         self._schema = pa.schema([])
+        if columns:
+            self._choose(columns)
         self._sink = _Sink(out)
         self._file: pq.ParquetWriter | None = None
         self._max_rows, self._max_bytes = max_rows, max_bytes
@@ -120,10 +124,14 @@ class ParquetWriter(ExportWriter):
 
     def _begin(self, rows: list[dict[str, Any]]) -> None:
         """Choose the columns, given the records of the first row group; later calls do nothing."""
-        if self._columns:
-            return
-        for name in self._fields or self._known:
-            self._columns.append(self._known.get(name) or _custom_column(name, [row.get(name) for row in rows]))
+        if not self._columns:
+            names = self._fields or self._known
+            self._choose(
+                [self._known.get(name) or _custom_column(name, [row.get(name) for row in rows]) for name in names]
+            )
+
+    def _choose(self, columns: Sequence[Column]) -> None:
+        self._columns = list(columns)
         extra = pa.field("extra", pa.string(), metadata=JSON_COLUMN)
         self._schema = pa.schema([*(column.field for column in self._columns), extra])
 
@@ -174,12 +182,20 @@ class _Sink(io.RawIOBase):
         return len(data)
 
 
-def _column(field: Field) -> Column:
+def column_of(field: Field) -> Column:
+    """The column with the type of a field."""
     if field.type is datetime:
         return Column(field.wire, pa.timestamp("ms", tz="UTC"), lambda value: _milliseconds(field, value))
     if field.type is date:
         return Column(field.wire, pa.date32(), lambda value: _day(field, value))
     return Column(field.wire, *_KINDS.get(field.type, (pa.string(), _json)))
+
+
+def typed_column(name: str, kind: Any) -> Column:
+    """A column with values of a Python type; for `object` texts, of JSON where a value is not text."""
+    if kind is datetime:
+        return Column(name, pa.timestamp("ms", tz="UTC"), lambda value: _whole_milliseconds(read_time(_text(value))))
+    return Column(name, *_KINDS[kind])
 
 
 def _custom_column(name: str, values: list[Any]) -> Column:
@@ -196,7 +212,11 @@ def _custom_column(name: str, values: list[Any]) -> Column:
 
 def _milliseconds(field: Field, value: Any) -> int:
     assert field.read is not None  # noqa: S101 - times have a reader
-    n_whole, rest = divmod(field.read(value) - _EPOCH, _MILLISECOND)
+    return _whole_milliseconds(field.read(value))
+
+
+def _whole_milliseconds(time: datetime) -> int:
+    n_whole, rest = divmod(time - _EPOCH, _MILLISECOND)
     if rest:
         raise ValueError("a time between two milliseconds")
     return int(n_whole)
@@ -247,10 +267,15 @@ def _json(value: Any) -> str:
     return encode_plain(value).decode()
 
 
+def _as_text(value: Any) -> str:
+    return value if type(value) is str else _json(value)
+
+
 _KINDS: dict[Any, tuple[pa.DataType, Callable[[Any], Any]]] = {
     str: (pa.string(), _text),
     bool: (pa.bool_(), _of_type(bool)),
     int: (pa.int64(), _int64),
     float: (pa.float64(), _float),
     list[str]: (pa.list_(pa.string()), _texts),
+    object: (pa.string(), _as_text),
 }

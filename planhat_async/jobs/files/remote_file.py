@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import shutil
 import tempfile
+import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, BinaryIO, ClassVar
 from urllib.parse import urlsplit
 
 from planhat_async.jobs.files.location import Location, without_secrets
@@ -27,8 +29,10 @@ _OF_CONTENT = (
     "generation",
     "versionid",
     "version",
+    "contenthash",
+    "sha",
 )
-_OF_TIME = ("lastmodified", "mtime", "modified", "updated", "created")
+_OF_TIME = ("lastmodified", "mtime", "modified", "modificationtime", "modify", "updated", "created")
 """Properties of an object, without case and separators, that change with its content; better ones come first."""
 _WHOLE_AT_ONCE = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci", "memory", "http", "https"}
 """Kinds of URLs whose uploads get their name only once they are complete."""
@@ -41,6 +45,9 @@ class RemoteFile(Location):
 
     Credentials are found as the package for this kind of URL finds them: in the environment or its own files. A message
     shows neither the credentials nor the query of a URL.
+
+    A file without a property that changes with its content is fetched once, to a temporary file, which every reading
+    gets: the second request of a report may be answered with other rows.
 
     Raises:
         SourceError: A package is missing, or fsspec does not know this kind of URL.
@@ -64,6 +71,8 @@ class RemoteFile(Location):
         except Exception as error:  # noqa: BLE001 - each kind of URL has its own errors
             raise SourceError(f"{self.name}: {self._reason(error)}") from None
         self.path = Path(urlsplit(self._path).path if "://" in self._path else self._path)
+        self.kept: _KeptCopy | None = None
+        """Its content, if a change of it could not be noticed."""
 
     def look_up(self) -> None:
         """Look up its size."""
@@ -73,8 +82,8 @@ class RemoteFile(Location):
         self.size = info.get("size")
 
     def identity(self) -> dict[str, str]:
-        """All of its properties that change with its content."""
-        return _identity_of(self._info())
+        """All of its properties that change with its content; those of a copy that is kept do not change."""
+        return _identity_of(self._info()) if self.kept is None else self.kept.identity
 
     def description(self) -> dict[str, Any]:
         """The property that says best whether the content is the same."""
@@ -154,7 +163,8 @@ class RemoteFile(Location):
 class _RemoteStream(io.RawIOBase):
     """Reads a remote file piece by piece; each piece is returned only if the file is the one that was opened.
 
-    A web server that does not serve parts of a file sends it once, to a temporary file.
+    A web server that does not serve parts of a file sends it once, to a temporary file. So does any other server if
+    nothing tells whether the file has changed: then the copy is kept for the next stream.
     """
 
     def __init__(self, remote: RemoteFile) -> None:
@@ -162,9 +172,17 @@ class _RemoteStream(io.RawIOBase):
         self._opened_as = remote.identity()
         self._size = remote.size
         self._block, self._block_start, self._position = b"", 0, 0
+        self._file: Any = None
+        if remote.kept is not None:
+            self._file, self._size = remote.kept.file, remote.kept.n_bytes
+            return
         self._file = remote.open_file()
-        if self._size is None or not self._file.seekable() or type(self._file).__name__ == "HTTPStreamFile":
+        is_sent_once = not self._file.seekable() or type(self._file).__name__ == "HTTPStreamFile"
+        is_change_noticed = bool(self._opened_as.keys() - {"size"})
+        if self._size is None or is_sent_once or not is_change_noticed:
             self._copy()
+        if not is_change_noticed:
+            remote.kept = _KeptCopy(self._file, self._size or 0, self._opened_as)
 
     def readable(self) -> bool:
         return True
@@ -200,8 +218,8 @@ class _RemoteStream(io.RawIOBase):
             raise SourceError(f"{self._remote.name} was written to while it was read{_ADVICE}")
 
     def close(self) -> None:
-        file, self._file = getattr(self, "_file", None), None
-        if file is not None:
+        file: BinaryIO | None = self.__dict__.pop("_file", None)
+        if file is not None and (self._remote.kept is None or file is not self._remote.kept.file):
             file.close()
         super().close()
 
@@ -218,6 +236,8 @@ class _RemoteStream(io.RawIOBase):
 
     def _read(self, n_bytes: int) -> bytes:
         try:
+            if self._remote.kept is not None:
+                return self._remote.kept.read(self._position, n_bytes)
             try:
                 self._file.seek(self._position)
                 return bytes(self._file.read(n_bytes))
@@ -242,6 +262,27 @@ class _RemoteStream(io.RawIOBase):
             raise SourceError(f"{self._remote.name} ended early, after {n_bytes:,} bytes")
         self._size = n_bytes
         self.refuse_change()
+
+
+class _KeptCopy:
+    """A temporary file with the content of a remote one, which streams of several threads read.
+
+    Args:
+        file: The file. It is closed when the remote file is not used any more.
+        n_bytes: Its size.
+        identity: The properties of the remote file.
+    """
+
+    def __init__(self, file: BinaryIO, n_bytes: int, identity: dict[str, str]) -> None:
+        self.file, self.n_bytes, self.identity = file, n_bytes, identity
+        self._lock = threading.Lock()
+        weakref.finalize(self, file.close)
+
+    def read(self, position: int, n_bytes: int) -> bytes:
+        """Read up to `n_bytes` from a position on."""
+        with self._lock:
+            self.file.seek(position)
+            return self.file.read(n_bytes)
 
 
 def _identity_of(info: dict[str, Any]) -> dict[str, str]:

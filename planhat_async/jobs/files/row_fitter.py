@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 from planhat_async.jobs.files.row_reader import RowReader
@@ -34,8 +34,9 @@ class RowFitter:
         self._has_report = has_report
         self.report: InputReport | None = None
         """What the rows so far hold."""
-        is_unmapped = isinstance(mapping, FieldMapping) and not mapping.columns
-        self._left_out = LeftOutColumns(mapping.record if is_unmapped and isinstance(mapping, FieldMapping) else None)
+        self._left_out = LeftOutColumns(None)
+        if isinstance(mapping, FieldMapping) and not mapping.columns:
+            self._left_out = LeftOutColumns(mapping.record, empties_nulls=mapping.empties_nulls)
         self.usage = ColumnUsage({}, ())
         """Which columns the rows have."""
         self.n_blank: int = 0
@@ -54,8 +55,12 @@ class RowFitter:
     def _new_report(self, mapping: FileMapping) -> InputReport | None:
         return InputReport(mapping) if self._has_report and isinstance(mapping, FieldMapping) else None
 
-    def rows(self, reader: RowReader) -> Iterator[FittedRow]:
+    def rows(self, reader: RowReader, *, on_row: Callable[[], object] = lambda: None) -> Iterator[FittedRow]:
         """The rows of an open file, without blank ones.
+
+        Args:
+            reader: The reader of the file.
+            on_row: Called for each row of the file, also for a blank one.
 
         Raises:
             SourceError: The columns do not fit, or the file is damaged.
@@ -69,6 +74,7 @@ class RowFitter:
         fit = fit if report is None else report.noting(fit)
         usage, where = self.usage, ""
         for where, read in reader.rows(columns):
+            on_row()
             try:
                 values = read()
                 if is_noted:

@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, BinaryIO, ClassVar, NamedTuple, TypeAlias
 
+INDEX_LEFT_OUT = "1 column left out, the index of a data frame: {}"
+"""A remark about a first column that has no name, and whole numbers only."""
+
 
 class RawRow(NamedTuple):
     """A row of a file, not yet fitted to a model."""
@@ -41,6 +44,8 @@ class RowReader(ABC):
     """That of the file's texts."""
     n_bytes_taken: int = 0
     """Size of the rows so far, where each row names its own columns."""
+    types_lost: Mapping[str, str] = {}
+    """The columns with values that are not text, and their types, that were copied as text."""
     share_read: float | None = None
     """How far the reader is, between 0 and 1; `None` if the position in the file says so."""
 

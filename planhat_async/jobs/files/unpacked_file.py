@@ -6,9 +6,11 @@ Everything is unpacked in small pieces, so that memory does not grow with what a
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import io
 import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -41,7 +43,11 @@ class UnpackLimit:
 
     def __init__(self) -> None:
         self.n_bytes: int = 0
-        """Bytes since the last row; whoever reads the rows sets it to 0."""
+        """Bytes since the last row."""
+
+    def reset(self) -> None:
+        """Begin with another row, blank or not."""
+        self.n_bytes = 0
 
     def add(self, n_bytes: int) -> None:
         """Count bytes.
@@ -108,11 +114,23 @@ def name_in_zip(name: str, file: BinaryIO) -> str:
     Raises:
         SourceError: It is no zip archive, or does not hold one file.
     """
+    with _naming_zip(name), zipfile.ZipFile(file) as archive:
+        return member_of(name, archive).filename
+
+
+@contextmanager
+def _naming_zip(name: str) -> Iterator[None]:
+    """Errors about a damaged archive name it."""
     try:
-        with zipfile.ZipFile(file) as archive:
-            return member_of(name, archive).filename
-    except (zipfile.BadZipFile, NotImplementedError) as error:
+        yield
+    except SourceError:
+        raise
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:
         raise _damaged(name, "zip", error) from None
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        raise _damaged(name, "zip", "its parts are not where it says") from None
 
 
 class _UnpackedFile(io.RawIOBase):
@@ -261,12 +279,12 @@ def _opened(name: str, compression: Compression, packed: BinaryIO, raw: Any) -> 
 def _member_opened(name: str, packed: BinaryIO, raw: Any) -> Iterator[_Member]:
     if not raw.seekable():
         raise SourceError(f"{name}: zip is read from its end, which is not possible here: unpack it first")
-    try:
+    with _naming_zip(name):
         archive = zipfile.ZipFile(packed)
-    except (zipfile.BadZipFile, NotImplementedError) as error:
-        raise _damaged(name, "zip", error) from None
     with archive:
-        yield _Member(archive.open(member_of(name, archive)), raw)
+        with _naming_zip(name):
+            member = archive.open(member_of(name, archive))
+        yield _Member(member, raw)
 
 
 class _Member:

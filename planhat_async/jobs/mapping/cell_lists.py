@@ -28,7 +28,9 @@ def list_in(value: Any, notation: Notation, name: str, *, separator: str | None 
         raise ValueError(f"{name}: {shown(value)} is not a list")
     if value.lstrip().startswith("["):
         return list(json_in(value, list, name))
-    return split_list(value, notation.separates(value, name) if separator is None else separator)
+    if not (items := split_list(value, notation.separates(value, name) if separator is None else separator)):
+        raise ValueError(f"{name}: {shown(value)} is a list without items; write [] to empty the field")
+    return items
 
 
 def split_list(text: str, separator: str) -> list[str]:

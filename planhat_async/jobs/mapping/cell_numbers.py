@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -40,7 +40,12 @@ def _number_in_text(text: str, name: str, *, decimal_comma: bool) -> int | float
     if not _NUMBER.fullmatch(plain) or len(plain) > _MAX_DIGITS:
         hint = "; see --decimal-comma" if "," in text and not decimal_comma else ""
         raise ValueError(f"{name}: {shown(text)} is not a number{hint}")
-    return int(plain) if _WHOLE.fullmatch(plain) and "." not in plain else _exact_float(Decimal(plain), text, name)
+    if _WHOLE.fullmatch(plain) and "." not in plain:
+        return int(plain)
+    try:
+        return _exact_float(Decimal(plain), text, name)
+    except InvalidOperation:  # an exponent of twenty digits, which is no `ValueError`
+        raise ValueError(f"{name}: {shown(text)} is not a number") from None
 
 
 def _with_point(text: str, *, decimal_comma: bool) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple, Self, TypeVar
 
@@ -16,7 +16,7 @@ from planhat_async._convert import (
 )
 from planhat_async.jobs.mapping.cell_values import checked_text, own_name
 from planhat_async.jobs.mapping.column_spelling import field_spelling, folded, is_named, spelling_in
-from planhat_async.jobs.mapping.field_readers import FieldReader, FieldReaders
+from planhat_async.jobs.mapping.field_readers import UNREAD, FieldReader, FieldReaders
 from planhat_async.jobs.mapping.lookups import Lookup, value_to_look_up
 from planhat_async.jobs.mapping.missing_values import is_missing, without_nulls
 from planhat_async.jobs.mapping.nested_values import MISSING, column_of, value_at
@@ -33,6 +33,8 @@ from planhat_async.records import Record
 _MAP_FORM, _SET_FORM, _TYPE_FORM = "--map field=Column", "--set field=value", "--type field=type"
 
 _MAX_READERS = 1000
+_MAX_SHAPES, _MAX_NAMES_SIZE = 100, 10_000
+"""How many sets of names of rows are remembered, and how long all names of one may be together."""
 T = TypeVar("T")
 
 
@@ -242,13 +244,16 @@ class FieldMapping:
 
     def columns_to_read(self, columns: Iterable[str]) -> list[str]:
         """The columns of a file that the mapping uses."""
+        if not self.columns:
+            return [column for column in columns if column != REASON_COLUMN]
         columns = list(columns)
         mapped = {column_of(column, columns) for column in self.columns.values()}
-        is_any = self.reads_all or not mapped
-        return [column for column in columns if column in mapped or (is_any and column != REASON_COLUMN)]
+        return [column for column in columns if column in mapped or (self.reads_all and column != REASON_COLUMN)]
 
     def apply_to_text(self, cells: Mapping[str, str]) -> dict[str, Any] | None:
         """The row in these cells, without the empty ones; `None` if all that the mapping uses are blank.
+
+        A blank cell of a field that is not for text is left out, too.
 
         Raises:
             ValueError: A cell does not hold a value of its field.
@@ -256,24 +261,32 @@ class FieldMapping:
         row = dict(self.constants)
         is_blank = True
         for name, column, where, (unchanged, read) in self._cells_in(cells):
-            if cells[column]:
-                is_blank = is_blank and not cells[column].strip()
-                text = checked_text(cells[column], where)
-                row[name] = text if str in unchanged else read(text)
-            elif self.empties_nulls:
+            text = cells[column]
+            if text and str in unchanged:
+                is_blank = is_blank and text.isspace()
+                row[name] = text if text.isascii() and "\0" not in text else checked_text(text, where)
+            elif text and not text.isspace():
+                is_blank = False
+                row[name] = read(checked_text(text, where))
+            elif self.empties_nulls and not text:
                 row[name] = None
         return None if is_blank else _nested(self._marked(self._with_defaults(row)))
 
     def _cells_in(self, columns: Iterable[str]) -> list[_MappedCell]:
-        """The cells that the mapping uses, in a file with these columns."""
+        """The cells that the mapping uses, in a file or a row with these columns."""
         key = () if self.columns else tuple(columns)
-        if key not in self._cells:
-            pairs = self.columns or {name: name for name in self.columns_to_read(key)}
+        if (cells := self._cells.get(key)) is not None:
+            return cells
+        pairs = self.columns or {name: name for name in self.columns_to_read(key)}
+        cells = [
+            _MappedCell(name, column, f"column {column!r}", self._made.get(name) or self._reader(name))
+            for name, column in pairs.items()
+        ]
+        # Rows of JSON may have any names, and any number of them.
+        if len(self._cells) >= _MAX_SHAPES or sum(map(len, key)) > _MAX_NAMES_SIZE:
             self._cells.clear()
-            self._cells[key] = [
-                _MappedCell(name, column, f"column {column!r}", self._reader(name)) for name, column in pairs.items()
-            ]
-        return self._cells[key]
+        self._cells[key] = cells
+        return cells
 
     def _reader(self, name: str) -> FieldReader:
         """What reads the values of a field, made once."""
@@ -285,8 +298,9 @@ class FieldMapping:
 
     def _with_defaults(self, row: dict[str, Any]) -> dict[str, Any]:
         """The row without values of which nothing is left, and with the defaults of those that are missing."""
-        if self.readers.transforms:
+        if MISSING in row.values():
             row = {name: value for name, value in row.items() if value is not MISSING}
+        if self.readers.transforms:
             row |= {name: value for name, value in self.defaults.items() if row.get(name) is None}
         return row
 
@@ -305,30 +319,38 @@ class FieldMapping:
 
         `None` if no column that the mapping uses has a value.
         """
-        if self.columns:
-            found = {
-                name: values[column] if column in values else value_at(values, column)
-                for name, column in self.columns.items()
-            }
-            row = {name: value for name, value in found.items() if value is not MISSING}
-        else:
-            row = {name: values[name] for name in self.columns_to_read(values)}
-        if all(is_missing(name, value) for name, value in row.items()):
+        row: dict[str, Any] = {}
+        unread: list[tuple[str, FieldReader]] = []
+        for name, column, _, reader in self._cells_in(values):
+            value = values[column] if column in values else value_at(values, column)
+            if value is MISSING:
+                continue
+            row[name] = value
+            if type(value) not in reader.unchanged:
+                unread.append((name, reader))
+        if _is_blank(row):
             return None
         if not self.empties_nulls:
             row = without_nulls(row)
         if self.constants and not self.columns:
             row = {name: value for name, value in row.items() if not self._is_constant(name)}
-        made = self._made
-        for name, value in row.items():
-            unchanged, read = made.get(name) or self._reader(name)
-            if value is not None and type(value) not in unchanged:
-                row[name] = read(value)
-        return _nested({**self._marked(self._with_defaults(row)), **self.constants})
+        for name, reader in unread:
+            if (value := row.get(name)) is not None:
+                is_blank = type(value) is str and not value.strip() and reader is not UNREAD
+                row[name] = MISSING if is_blank else reader.read(value)
+        row = self._marked(self._with_defaults(row))
+        return _nested({**row, **self.constants} if self.constants else row, self.constants)
 
     def _is_constant(self, name: str) -> bool:
         field = spellings_of(self.record).get(name) if self.constants else None
         return _is_among(name if field is None else field.name, self.constants)
+
+
+def _is_blank(row: Mapping[str, Any]) -> bool:
+    for name, value in row.items():  # noqa: SIM110 - most end at the first value
+        if not is_missing(name, value):
+            return False
+    return True
 
 
 def _check_lookup(record: type[Record], name: str, lookup: Lookup, columns: Mapping[str, str]) -> None:
@@ -409,8 +431,14 @@ def _is_among(name: str, given: Mapping[str, Any]) -> bool:
     return name in given or ("custom" in given and name.startswith("custom."))
 
 
-def _nested(row: dict[str, Any]) -> dict[str, Any]:
-    """Move each `custom.NAME` into `custom`."""
+def _nested(row: dict[str, Any], constants: Collection[str] = ()) -> dict[str, Any]:
+    """Move each `custom.NAME` into `custom`.
+
+    Raises:
+        ValueError: `custom` is no object, or has the name too, which only a constant replaces.
+    """
+    if "custom." not in "\n".join(row):  # takes half the time of asking each name
+        return row
     custom = {name.removeprefix("custom."): row.pop(name) for name in list(row) if name.startswith("custom.")}
     if any(not name.strip() for name in custom):
         raise ValueError("custom. names no custom field")
@@ -418,5 +446,8 @@ def _nested(row: dict[str, Any]) -> dict[str, Any]:
         held = row.get("custom") or {}
         if not isinstance(held, Mapping):
             raise ValueError("custom is not a JSON object")
+        for name in custom.keys() & held.keys():
+            if f"custom.{name}" not in constants:
+                raise ValueError(f"custom.{name} is given twice: within custom too")
         row["custom"] = {**held, **custom}
     return row

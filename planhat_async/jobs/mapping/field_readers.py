@@ -31,7 +31,8 @@ class FieldReader(NamedTuple):
     """Reads any other value. `MISSING` if nothing is left of it; raises `ValueError` with the field's name."""
 
 
-_UNREAD = FieldReader(frozenset(), lambda value: value)
+UNREAD = FieldReader(frozenset(), lambda value: value)
+"""Of an unknown field, and of one that Planhat fills in."""
 
 
 @attrs.frozen(kw_only=True)
@@ -89,7 +90,7 @@ class FieldReaders:
         own = name if field is None else field.name
         if field.is_writable if field is not None else own.startswith("custom."):
             return self._reader(own, field)
-        return _UNREAD
+        return UNREAD
 
     def reader_to_look_up(self, name: str) -> FieldReader:
         """As `reader`, of a value that names another record: it need not be one of the field."""

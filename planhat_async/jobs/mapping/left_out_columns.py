@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from planhat_async._convert import decode_json, fields_of, spellings_of
 from planhat_async.errors import DecodeError
 from planhat_async.jobs.mapping.cell_values import own_name
+from planhat_async.jobs.mapping.missing_values import without_nulls
 from planhat_async.jobs.source_error import SourceError
 from planhat_async.records import Record
 
@@ -21,6 +22,8 @@ Fit: TypeAlias = Callable[[Mapping[str, Any]], dict[str, Any] | None]
 _ID, _EXTRA = "_id", "extra"
 _FRAME_INDEX = re.compile(r"__index_level_\d+__")
 """The names that pandas gives an index without one."""
+_INDEX_READ_AGAIN = re.compile(r"Unnamed: 0(\.\d+)?")
+"""The names of such an index once it was written as a column without a name, and read again."""
 
 
 class LeftOutColumns:
@@ -28,13 +31,17 @@ class LeftOutColumns:
 
     Args:
         record: The model; `None` if a mapping names the columns that are used.
+        empties_nulls: Whether a null in `extra` empties its field.
     """
 
-    def __init__(self, record: type[Record] | None) -> None:
+    def __init__(self, record: type[Record] | None, *, empties_nulls: bool = False) -> None:
         self._record = record
+        self._empties_nulls = empties_nulls
         self._read_only = frozenset[str]() if record is None else read_only_spellings(record)
         self._filled_in: dict[str, None] = {}
         self._indexes: list[str] = []
+        self._read_again: list[str] = []
+        """Those of them that may be something else."""
         self._has_extra = False
 
     @property
@@ -55,14 +62,15 @@ class LeftOutColumns:
         if filled_in and _ID not in columns:
             raise SourceError(_refusal(self._record, filled_in))
         self._filled_in |= dict.fromkeys(filled_in)
-        self._indexes = [column for column in columns if _FRAME_INDEX.fullmatch(column)]
+        self._read_again = [column for column in columns if _INDEX_READ_AGAIN.fullmatch(column)]
+        self._indexes = [column for column in columns if _FRAME_INDEX.fullmatch(column) or column in self._read_again]
         self._has_extra = {_ID, _EXTRA} <= {*columns}
         left_out = {*filled_in, *self._indexes} | ({_EXTRA} if self._has_extra else set())
         return [column for column in columns if column not in left_out]
 
     def also_read(self) -> list[str]:
         """Columns that are read although the mapping does not use them."""
-        return [_EXTRA] if self._has_extra else []
+        return [*self._read_again, *([_EXTRA] if self._has_extra else [])]
 
     def fitting(self, fit: Fit, *, has_columns: bool) -> Fit:
         """A function that leaves values out of a row and passes the others to `fit`.
@@ -80,11 +88,25 @@ class LeftOutColumns:
         left_out = {*self._filled_in, *self._indexes, *self.also_read()}
 
         def fit_rest(values: Mapping[str, Any]) -> dict[str, Any] | None:
+            self._refuse_other_values(values)
             extra = self._extra_in(values) if self._has_extra else None
             row = fit({name: value for name, value in values.items() if name not in left_out})
-            return {**extra, **(row or {})} if extra else row
+            return _with_extra(row, extra) if extra else row
 
         return fit_rest
+
+    def _refuse_other_values(self, values: Mapping[str, Any]) -> None:
+        """Refuse a row with a value that is not of an index, in a column that is named like one.
+
+        Raises:
+            ValueError: The value is no whole number.
+        """
+        for name in self._read_again:
+            text = str(values.get(name) or "").strip()
+            if text and not text.isdecimal():
+                raise ValueError(
+                    f"column {name!r} holds {text[:40]!r}: rename it, or choose columns with --map FIELD=COLUMN"
+                )
 
     def _writable(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """The values of a row that names its own columns, without those that Planhat fills in.
@@ -119,7 +141,21 @@ class LeftOutColumns:
             if values.get(name) not in (None, ""):
                 raise ValueError(f"{_EXTRA}: {name} is given twice: there, and in the column {name!r}")
         self._filled_in |= dict.fromkeys(name for name in held if name in self._read_only)
-        return {name: value for name, value in held.items() if name not in self._read_only}
+        sent = {name: value for name, value in held.items() if name not in self._read_only}
+        return sent if self._empties_nulls else without_nulls(sent)
+
+
+def _with_extra(row: dict[str, Any] | None, extra: Mapping[str, Any]) -> dict[str, Any]:
+    """The row with fields of `extra`, which do not say which record they belong to.
+
+    Raises:
+        ValueError: The row is blank otherwise, or it has one of the fields already.
+    """
+    if row is None:
+        raise ValueError(f"{_EXTRA} has a value, and no other column has one, so it belongs to no record")
+    if twice := [name for name in extra if row.get(name) is not None]:
+        raise ValueError(f"{_EXTRA}: {twice[0]} is given twice: there, and by a column or a value for all rows")
+    return {**extra, **row, **extra}
 
 
 def read_only_spellings(record: type[Record]) -> frozenset[str]:

@@ -27,7 +27,7 @@ from planhat_async.jobs.mapping.field_mapping import FieldMapping
 from planhat_async.jobs.rejects import Rejects
 from planhat_async.jobs.source_error import SourceError
 from planhat_async.models import Ticket
-from planhat_async.results import ChunkResult, Outcome, Problem
+from planhat_async.results import ChunkResult, Outcome, Problem, Unreadable
 
 steady = settings(derandomize=True, deadline=None, max_examples=50)
 ROWS = b"source_id,title\n" + b"".join(b"%d,title %d\n" % (n, n) for n in range(3000))
@@ -199,6 +199,35 @@ def test_an_encrypted_archive_is_refused(tmp_path: Path) -> None:
     content[6] |= 1
     content[content.index(b"PK\x01\x02") + 8] |= 1
     assert refused(tmp_path / "t.csv.zip", bytes(content)) == "t.csv.zip: t.csv is encrypted: unpack it first"
+
+
+@pytest.mark.parametrize("part", [b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"], ids=["file", "directory", "end"])
+@pytest.mark.parametrize("name", ["t.csv.zip", "t.zip"])
+def test_any_damage_to_the_parts_of_an_archive_is_one_message(tmp_path: Path, name: str, part: bytes) -> None:
+    """Each byte is damaged in turn; the rows are read, or the message names the file."""
+    content, rows = zipped(b"source_id,title\n1,a\n"), [{"source_id": "1", "title": "a"}]
+    start = content.index(part)
+    for at in range(start + (part == b"PK\x03\x04"), min(start + 46, len(content))):
+        damaged = content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :]
+        try:
+            found: Any = list(source(tmp_path / name, damaged))
+        except SourceError as error:
+            found = str(error).startswith(f"{tmp_path / name}")
+        assert found in (rows, True)
+
+
+def test_damage_in_a_rest_that_is_copied_ends_the_copy(tmp_path: Path) -> None:
+    """Rejected rows are written, although not all that follows them can be unpacked."""
+    rest = "".join(f'{{"title":"{number}"}},' for number in range(200_000))
+    content = bz2.compress(f'[{{"title":"a"}} {rest}'.encode())
+    damaged = content[: len(content) // 2] + b"damage" + content[len(content) // 2 + 6 :]
+    rows, out = source(tmp_path / "t.json.bz2", damaged), io.BytesIO()
+    first, unread = rows
+    assert (first, isinstance(unread, Unreadable)) == ({"title": "a"}, True)
+    rows.copy([(1, "because")], out)
+    (copy,) = out.getvalue().splitlines()
+    assert copy.startswith(b'{"not stored because":"because","line":"{')
+    assert copy.endswith(b'"}')
 
 
 def test_an_archive_with_an_unusual_compression_is_refused(tmp_path: Path) -> None:

@@ -75,6 +75,20 @@ def test_a_named_separator_takes_precedence() -> None:
     assert read("sep=;\na;b,c\n1;2,3\n", delimiter=",") == [["1;2", "3"]]
 
 
+def test_a_first_column_without_a_name_may_be_the_index_of_a_data_frame() -> None:
+    """It is left out and remarked, if it holds whole numbers; any other value is refused, and so is another column."""
+    content = ",title,\n0,a,\n17,b,\nx,c,\n,d,5\n"
+    held = "has no name, but holds {!r}: name it in the header, or choose columns with --map"
+    assert read(content) == [
+        ["", "a"],
+        ["", "b"],
+        "line 4: column 1 " + held.format("x"),
+        "line 5: column 3 " + held.format("5"),
+    ]
+    assert said(content) == ["1 column left out, the index of a data frame: column 1"]
+    assert said(",title\n,a\n") == []
+
+
 @pytest.mark.parametrize("blank", ["\n", "\r\n\r\n", " \t\n", ",,\n", ";\n"])
 def test_blank_lines_before_the_header_are_skipped(blank: str) -> None:
     """Spreadsheets write empty rows there; lines keep their numbers."""

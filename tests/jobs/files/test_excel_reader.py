@@ -157,6 +157,17 @@ def test_rows_are_named_as_the_spreadsheet_counts_them(tmp_path: Path) -> None:
     assert found.bytes_read == found.total_bytes
 
 
+def test_a_repeated_header_is_no_row(tmp_path: Path) -> None:
+    """A sheet that was appended to another begins with one; the rows behind it are copied as what they are."""
+    head = ["title", None, "source_id"]
+    made = source(workbook(tmp_path / "t.xlsx", [head, ["a", None, "1"], head, ["b", None, "2"], ["title", None, "3"]]))
+    assert [row["title"] for row in made if isinstance(row, dict)] == ["a", "b", "title"]
+    assert made.remarks == ["1 repeated header row left out"]
+    out = io.BytesIO()
+    made.copy([(1, "wrong")], out)
+    assert out.getvalue().decode("utf-8-sig").splitlines()[1:] == ["wrong,b,2"]
+
+
 def test_a_row_with_values_in_other_columns_only_is_blank(tmp_path: Path) -> None:
     """It is counted, as in the other formats."""
     found = source(workbook(tmp_path / "t.xlsx", [["ID", "Note"], ["1", "a"], [None, "b"]]), "source_id=ID")
@@ -483,3 +494,17 @@ def test_the_copy_of_a_workbook_is_not_closed(tmp_path: Path) -> None:
     out = io.BytesIO()
     found.copy([(0, "wrong")], out)
     assert out.getvalue().decode("utf-8-sig") == "not stored because,title\r\nwrong,a\r\n"
+
+
+@pytest.mark.parametrize(("first", "is_left_out"), [([0, None, 12], True), ([0, 1.5], False), ([0, "x"], False)])
+def test_a_first_column_without_a_name_may_be_the_index_of_a_data_frame(
+    tmp_path: Path, first: list[Any], is_left_out: bool
+) -> None:
+    """It is left out and remarked, if it holds whole numbers only."""
+    path = workbook(tmp_path / "t.xlsx", [[None, "title"], *([number, "a"] for number in first)])
+    if is_left_out:
+        found = source(path)
+        assert list(found) == [{"title": "a"}] * len(first)
+        assert found.remarks == ["1 column left out, the index of a data frame: column A"]
+    else:
+        assert refused(path).startswith("t.xlsx: column 'column A': Ticket has no field 'column A'")

@@ -221,3 +221,17 @@ def test_a_copy_that_was_not_corrected_is_no_row() -> None:
     (copy,) = copied(b'{"a":1}\n{oops\n', 1)
     assert read(copy) == ["line 1: it is a copy of a text that could not be read: put the corrected row in its place"]
     assert copied(copy.encode(), 0) == [copy.replace("wrong 1", "wrong 0")]
+
+
+@pytest.mark.parametrize(
+    ("content", "position", "line"),
+    [
+        ('[{"a":1,"a":2}]', 0, '{"a":1,"a":2}'),
+        ('{"a":1,"b":{"c":1,"c":2}}\n', 0, '{"a":1,"b":{"c":1,"c":2}}\n'),
+        ('[{"a":1} {"a":2}', 1, '{"a":2}'),
+    ],
+)
+def test_a_copy_is_never_a_row_that_the_file_did_not_have(content: str, position: int, line: str) -> None:
+    """A key that is there twice would lose a value, and what follows a missing comma was not read."""
+    (copy,) = copied(content.encode(), position)
+    assert json.loads(copy) == {"not stored because": f"wrong {position}", "line": line}

@@ -56,6 +56,7 @@ def test_jsonl_has_any_mark_and_line_ends(mark: bytes, end: str) -> None:
         (b'{"a": "\0"}', "a NUL character at column 8"),
         (b'{"a": "x\ty"}', r"a control character (U+0009) at column 9: JSON writes \t within a text"),
         (rb'{"a": "C:\x"}', r"\x at column 10: JSON has no such escape"),
+        (b'{"a": "C:\\\x01"}', "a backslash at column 10: JSON has no such escape"),
         (b'{"a": 1e400}', "the number 1e400 at column 7: it is too large"),
         (b'{"a": %s}' % (b"1" * 5000), f"the number {'1' * 39}… at column 7: it is too large"),
         (b'{"a": 0.%s}' % (b"1" * 5000), "a number of 5,002 digits"),
@@ -126,10 +127,18 @@ def test_no_good_row_is_lost_among_bad_ones(lines: list[int | bytes]) -> None:
 )
 def test_a_number_is_never_changed_silently(written: str, value: Any) -> None:
     """One that no float holds in the digits that are written is a `Decimal`, which a field accepts or refuses."""
-    for content in ('{"a": %s}', '{"a": "x", "b": {"c": [%s]}}'):
-        (row,) = read((content % written).encode())
-        found = row["a"] if row["a"] != "x" else row["b"]["c"][0]
+    for content in ('{"a": %s}', '{"a": [%s]}', '{"a": [{"b": [%s]}]}', '{"a": {"b": %s}}'):
+        (found,) = read((content % written).encode())
+        while isinstance(found, dict | list):
+            (found,) = found.values() if isinstance(found, dict) else found
         assert (found, type(found)) == (value, type(value))
+
+
+@pytest.mark.parametrize("exponent", ["99999999999999999999", "-99999999999999999999"])
+def test_an_endless_exponent_makes_one_invalid_row(exponent: str) -> None:
+    """Such a number is zero, but `Decimal` cannot read it."""
+    line = b'{"a": 0.1234567890123456789, "b": 0e%s}' % exponent.encode()
+    assert read(line + b'\n{"a": 1}') == [f"line 1: the number 0e{exponent}: its exponent is too large", {"a": 1}]
 
 
 def test_a_text_like_a_key_raises_no_doubt() -> None:

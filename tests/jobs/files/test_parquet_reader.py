@@ -342,6 +342,16 @@ def test_the_index_of_a_data_frame_is_left_out(tmp_path: Path) -> None:
     assert (list(mapped), mapped.remarks) == ([{"source_id": "1", "custom": {"n": 7}}], [])
 
 
+def test_an_index_that_was_written_without_a_name_and_read_again_is_left_out(tmp_path: Path) -> None:
+    """A row with another value in its column is invalid: it may be something else."""
+    path = tmp_path / "t.parquet"
+    parquet.write_table(pa.table({"Unnamed: 0": ["7", " ", None, "Ada"], "sourceId": ["1", "2", "3", "4"]}), path)
+    found = source(path)
+    message = "row 4: column 'Unnamed: 0' holds 'Ada': rename it, or choose columns with --map FIELD=COLUMN"
+    assert list(found) == [*({"sourceId": number} for number in "123"), Unreadable(message)]
+    assert found.remarks == ["1 column left out, the index of a data frame: Unnamed: 0"]
+
+
 def test_a_nameless_column_is_left_out_if_it_is_empty(tmp_path: Path) -> None:
     """One with values is refused unless a mapping names others."""
     for value, rows in ((None, [{"sourceId": "1"}]), ("x", None)):
@@ -395,3 +405,31 @@ def test_one_huge_row_group_takes_little_memory(tmp_path: Path) -> None:
         most = max(most, pa.total_allocated_bytes() - before)
     assert n_read == n_rows
     assert most < 8 << 20
+
+
+@pytest.mark.slow
+def test_a_page_that_claims_to_be_large_takes_no_memory(tmp_path: Path) -> None:
+    """Each byte of the file's first page header is damaged in turn; the peak is that of a process of its own."""
+    path = tmp_path / "t.parquet"
+    parquet.write_table(pa.table({"sourceId": ["1"] * 9}), path, compression="none", write_page_checksum=True)
+    read_damaged = """
+import contextlib, resource, sys
+from pathlib import Path
+from planhat_async.jobs.files.file_source import FileSource
+from planhat_async.jobs.mapping.field_mapping import FieldMapping
+from planhat_async.jobs.source_error import SourceError
+from planhat_async.models import Task
+path = Path(sys.argv[1])
+content, found = path.read_bytes(), []
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for at in [4, *range(4, 30)]:
+    for change in (0x80, 0xFF):
+        path.write_bytes(content[:at] + bytes([content[at] ^ change]) + content[at + 1 :])
+        with contextlib.suppress(SourceError):
+            list(FileSource(path, FieldMapping.parse(Task)))
+    found.append(peak())
+print(found[-1] - found[0])
+"""
+    process = subprocess.run([sys.executable, "-c", read_damaged, path], capture_output=True, text=True, check=True)
+    assert int(process.stdout) < 50_000

@@ -276,6 +276,7 @@ class Web:
     files: dict[str, tuple[bytes, str]] = field(factory=dict)
     """Contents and versions by path."""
     requests: list[str] = field(factory=list)
+    has_version: bool = True
     serves_parts: bool = True
     has_size: bool = True
     cuts_at: int | None = None
@@ -314,7 +315,8 @@ def web() -> Iterator[Web]:
                 self.send_header("Content-Range", f"bytes {found[1]}-{found[2]}/{len(content)}")
             else:
                 self.send_response(200)
-            self.send_header("ETag", version)
+            if state.has_version:
+                self.send_header("ETag", version)
             if state.has_size:
                 self.send_header("Content-Length", str(len(part)))
             else:
@@ -362,6 +364,20 @@ def test_a_change_on_a_web_server_is_detected(web: Web, small_blocks: None, monk
         for row in rows:
             found += titles([row])
     assert [title for title in found if "other" in title] == []
+
+
+@pytest.mark.parametrize("has_size", [True, False])
+def test_a_report_without_a_version_is_fetched_once(web: Web, tmp_path: Path, has_size: bool) -> None:
+    """A second request may be answered with other rows, of which none was sent."""
+    web.has_version, web.has_size, web.files["/t.csv"] = False, has_size, (b"source_id,title\n1,a\n2,b\n", "")
+    report = source(f"{web.url}/t.csv")
+    report.check_beginning()
+    web.files["/t.csv"] = b"source_id,title\n7,c\n8,d\n9,e\n", ""
+    with Rejects(report, tmp_path / "r.csv") as rejects:
+        assert titles(report) == ["a", "b"]
+        rejects.add_problem(Problem(outcome=Outcome.REJECTED, reason="wrong", position=1))
+        rejects.write()
+    assert titles(FileSource(tmp_path / "r.csv", FieldMapping.parse(Ticket))) == ["b"]
 
 
 @pytest.mark.parametrize(

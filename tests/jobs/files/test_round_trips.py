@@ -219,13 +219,40 @@ def test_a_field_in_extra_that_the_model_lacks_makes_its_row_invalid(tmp_path: P
         ('{"action":1}', "extra: action is given twice: there, and in the column 'action'"),
         ("[1]", "extra: '[1]' is not a JSON object"),
         ("{", "extra: '{' is not a JSON object"),
+        (
+            '{"custom":{"ARR":1}}',
+            "extra: custom is given twice: there, and by a column or a value for all rows",
+        ),
     ],
 )
 def test_an_extra_that_was_changed_is_refused_where_it_makes_no_sense(tmp_path: Path, extra: str, reason: str) -> None:
     """The row is invalid."""
     cell = extra.replace('"', '""')
-    (tmp_path / "t.csv").write_text(f'_id,action,extra\n1,Call,"{cell}"\n')
+    (tmp_path / "t.csv").write_text(f'_id,action,custom.Plan,extra\n1,Call,Pro,"{cell}"\n')
     assert sent(tmp_path / "t.csv") == [Unreadable(f"line 2: {reason}")]
+
+
+@pytest.mark.parametrize(("empties_nulls", "row"), [(False, {}), (True, {"startTime": None})])
+def test_a_null_in_extra_is_a_missing_value_like_any_other(
+    tmp_path: Path, empties_nulls: bool, row: dict[str, Any]
+) -> None:
+    """It empties its field only on request; a value there is sent although its own column is empty."""
+    (tmp_path / "t.csv").write_text(
+        '_id,action,startTime,extra\n1,Call,,"{""startTime"":null}"\n2,Call,,"{""startTime"":""soon""}"\n'
+    )
+    mapping = FieldMapping.parse(Task, empties_nulls=empties_nulls)
+    assert [*FileSource(tmp_path / "t.csv", mapping)] == [
+        {"_id": "1", "action": "Call", **row}, {"_id": "2", "action": "Call", "startTime": "soon"}
+    ]  # fmt: skip
+
+
+def test_a_row_with_nothing_but_extra_is_invalid(tmp_path: Path) -> None:
+    """It names no record, and would be created without the values for all rows."""
+    (tmp_path / "t.csv").write_text('_id,action,extra\n,,"{""type"":""task""}"\n')
+    mapping = FieldMapping.parse(Task, constants=["company_id=1"])
+    assert [*FileSource(tmp_path / "t.csv", mapping)] == [
+        Unreadable("line 2: extra has a value, and no other column has one, so it belongs to no record")
+    ]
 
 
 @pytest.mark.parametrize("owner", [{"_id": "5", "nickName": "Ada"}, "65f1", "{curly"])

@@ -51,6 +51,8 @@ def test_a_list_may_be_json_or_typed(value: Any) -> None:
         ("[VIP] a", "tags: '[VIP] a' is not a JSON list"),
         (5, "tags: 5 is not a list"),
         (" ", "tags: ' ' is not a list"),
+        (" , ", "tags: ' , ' is a list without items; write [] to empty the field"),
+        ('""', "tags: '\"\"' is a list without items; write [] to empty the field"),
     ],
 )
 def test_what_is_no_list_is_refused(value: Any, message: str) -> None:

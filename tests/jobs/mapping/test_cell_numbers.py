@@ -43,6 +43,8 @@ def test_a_number_is_read(value: Any, found: float) -> None:
         ("٣", "x: '٣' is not a number"),
         ("nan", "x: 'nan' is not a number"),
         ("1e999", "x: '1e999' is not a number"),
+        ("1e99999999999999999999", "x: '1e99999999999999999999' is not a number"),
+        ("0e-99999999999999999999", "x: '0e-99999999999999999999' is not a number"),
         ("5 EUR", "x: '5 EUR' is not a number"),
         ("0.12345678901234567890", ("x: '0.12345678901234567890' has more digits than a number keeps: it would become "
          "0.12345678901234568")),

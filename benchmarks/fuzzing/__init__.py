@@ -1,0 +1,1 @@
+"""Damaged files, and what independent readers find in them."""

@@ -1,0 +1,1 @@
+"""Upserts of large files with the command line."""

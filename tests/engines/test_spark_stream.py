@@ -1,0 +1,165 @@
+"""Test streams of new records into Spark, in local mode."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sandbox_thread import SandboxThread, sandbox_thread
+from spark_local import TOKEN, local_spark
+
+from planhat_async.sandbox import Sandbox
+
+pytestmark = [
+    pytest.mark.engines,
+    pytest.mark.slow,
+    pytest.mark.filterwarnings(
+        "ignore::ResourceWarning", "ignore::DeprecationWarning", "ignore::UserWarning"
+    ),  # Spark's
+]
+
+
+@pytest.fixture(scope="module")
+def spark() -> Any:
+    return local_spark()
+
+
+@pytest.fixture
+def server() -> Iterator[SandboxThread]:
+    """Yield a sandbox."""
+    with sandbox_thread(Sandbox(TOKEN, per_minute=None, per_second=None)) as running:
+        yield running
+
+
+class Stream:
+    """A stream of tasks into Parquet files, with its checkpoint."""
+
+    def __init__(self, spark: Any, server: SandboxThread, folder: Path, **options: Any) -> None:
+        self._spark = spark
+        self._folder = folder
+        given = {"model": "tasks", "baseUrl": server.planhat.url, "settleSeconds": 0, **options}
+        schema = "_id string, action string"
+        self._source = spark.readStream.format("planhat").options(**given).schema(schema).load()
+
+    @property
+    def checkpoint(self) -> Path:
+        return self._folder / "checkpoint"
+
+    def begin(self, **trigger: Any) -> Any:
+        out = self._source.writeStream.format("parquet").option("checkpointLocation", str(self.checkpoint))
+        return out.trigger(**trigger or {"processingTime": "0 seconds"}).start(str(self._folder / "out"))
+
+    def run_once(self) -> None:
+        """Read what there is, and end."""
+        while True:
+            try:
+                self.begin(availableNow=True).awaitTermination()
+            except Exception as error:
+                if _BUSY not in str(error):
+                    raise
+            else:
+                return
+
+    def caught_up(self, query: Any) -> Any:
+        """Wait until a query has read what there is; returns it, or the one that had to take its place."""
+        while True:
+            try:
+                query.processAllAvailable()
+            except Exception as error:
+                if _BUSY not in str(error):
+                    raise
+                query = self.begin()
+            else:
+                return query
+
+    def ids(self) -> list[str]:
+        schema = "_id string, action string"
+        return sorted(
+            row["_id"] for row in self._spark.read.schema(schema).parquet(str(self._folder / "out")).collect()
+        )
+
+    def forget_last_commit(self) -> None:
+        """Make the checkpoint what it is if the process is killed before a batch is committed."""
+        commits = sorted((path for path in (self.checkpoint / "commits").iterdir() if path.name.isdigit()), key=_number)
+        commits[-1].unlink()
+        (commits[-1].parent / f".{commits[-1].name}.crc").unlink(missing_ok=True)
+
+
+_BUSY = "Python worker failed to connect back"
+"""What Spark says if a process takes more than ten seconds to start, which cannot be set for streams."""
+
+
+def _number(path: Path) -> int:
+    return int(path.name)
+
+
+def add(server: SandboxThread, draw: random.Random, n: int) -> list[str]:
+    fields = ({"action": f"Call {number}", "isArchived": draw.random() < 0.3} for number in range(n))
+    return [str(server.planhat.add("tasks", one)["_id"]) for one in fields]
+
+
+def test_every_new_record_comes_once_in_twenty_batches(spark: Any, server: SandboxThread, tmp_path: Path) -> None:
+    """The stream is stopped, killed before a commit, and resumed in between; records are deleted and archived."""
+    draw = random.Random(3)
+    stream = Stream(spark, server, tmp_path)
+    created = add(server, draw, 12_000)
+    query = stream.begin()
+    for number in range(20):
+        query = stream.caught_up(query)
+        if number % 5 == 4:
+            query.stop()
+            stream.forget_last_commit()
+            query = stream.begin()
+        created += add(server, draw, draw.randrange(1, 500))
+    stream.caught_up(query).stop()
+    assert stream.ids() == sorted(created)
+
+
+def test_a_stream_goes_on_where_it_was(spark: Any, server: SandboxThread, tmp_path: Path) -> None:
+    """Also if the newest records, and most of the others, were deleted meanwhile; a run without new ones adds none."""
+    draw = random.Random(4)
+    created = add(server, draw, 25_000)
+    stream = Stream(spark, server, tmp_path)
+    stream.run_once()
+    kept = server.planhat.records("tasks")[:100]
+    server.planhat.restore(Sandbox().snapshot())
+    for record in kept:
+        server.planhat.add("tasks", record)
+    stream.run_once()
+    created += add(server, draw, 50)
+    stream.run_once()
+    stream.run_once()
+    assert stream.ids() == sorted(created)
+
+
+def test_a_stream_may_start_from_the_latest_records(spark: Any, server: SandboxThread, tmp_path: Path) -> None:
+    """What was there before does not come."""
+    draw = random.Random(5)
+    add(server, draw, 30)
+    stream = Stream(spark, server, tmp_path, startingFrom="latest")
+    stream.run_once()
+    created = add(server, draw, 20)
+    stream.run_once()
+    assert stream.ids() == sorted(created)
+
+
+def test_records_of_the_last_seconds_come_later(spark: Any, server: SandboxThread, tmp_path: Path) -> None:
+    """Others with lesser `_id`s may still appear."""
+    created = add(server, random.Random(6), 10)
+    waiting = Stream(spark, server, tmp_path, settleSeconds=3600)
+    waiting.run_once()
+    assert waiting.ids() == []
+    reading = Stream(spark, server, tmp_path)
+    reading.run_once()
+    assert reading.ids() == sorted(created)
+
+
+def test_lists_without_an_order_cannot_be_streamed(spark: Any, server: SandboxThread, tmp_path: Path) -> None:
+    """It is said before the stream starts."""
+    stream = spark.readStream.format("planhat").options(model="lean_companies", baseUrl=server.planhat.url).load()
+    query = stream.writeStream.format("noop").option("checkpointLocation", str(tmp_path)).start()
+    with pytest.raises(Exception, match="these lean_companies cannot be read as a stream"):
+        query.processAllAvailable()
