@@ -211,7 +211,7 @@ class _Ids:
 
     # Each is mapped by itself: among Python's objects they would keep what others free from the system, 90 MB of it.
     _blocks: list[memoryview[int]] = attrs.field(factory=list)
-    """For each id the hash of it without case and outer blanks, and its row with 24 bits of the hash of its spelling."""
+    """For each id its hash without case and outer blanks, and its row with 24 bits of the hash of its spelling."""
     _n_noted: int = 0
     _n_scientific: int = 0
     _scientific: str = ""
