@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import itertools
 import json
 import subprocess
 import sys
@@ -79,7 +80,7 @@ def _write_parquet(file: Path, n_rows: int) -> None:
     schema = pa.schema([(name, pa.string()) for name in COLUMNS])
     rows = _rows(n_rows)
     with parquet.ParquetWriter(file, schema) as out:
-        while group := [row for row, _ in zip(rows, range(_ROWS_A_GROUP), strict=False)]:
+        while group := [*itertools.islice(rows, _ROWS_A_GROUP)]:
             out.write_table(pa.table([*zip(*group, strict=True)], schema=schema))
 
 
