@@ -89,7 +89,7 @@ def test_an_upsert_interrupted_twice_reports_invalid_rows(desk: Desk) -> None:
     printed = json.loads(out)
     assert (process.returncode, printed["unknown"]) == (130, 1)
     assert Path("bad.csv").read_text().count("one of source_id or id is required") == printed["invalid"] > 0
-    assert err.endswith("are not in it: move it away, and run the same command again\n")
+    assert err.endswith("are not in it: run the same command again\n")
 
 
 def interrupt(process: subprocess.Popen[str]) -> None:
