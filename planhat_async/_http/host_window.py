@@ -133,7 +133,7 @@ class HostWindow:
             raise
         except NewerVersionError:
             raise SharedWindowUnusableError(f"{self._path} is of a newer version of planhat-async") from None
-        except (ForeignFileError, UnsafeFolderError) as error:
+        except (ForeignFileError, UnsafeFolderError) as error:  # pyright: ignore[reportPossiblyUnboundVariable]
             raise SharedWindowUnusableError(str(error)) from None
         except OSError as error:
             problem = f"{error.filename or self._path or self._name}: {error.strerror or error}"
@@ -166,8 +166,8 @@ class HostWindow:
             self._file.close()
             self._file = None
         if self._file is None:
-            self._path = (self._folder or runtime_folder()) / self._name
-            self._file = LockedFile.open(self._path, creates=creates)
+            self._path = (self._folder or runtime_folder()) / self._name  # pyright: ignore[reportPossiblyUnboundVariable]
+            self._file = LockedFile.open(self._path, creates=creates)  # pyright: ignore[reportPossiblyUnboundVariable]
         return self._file
 
 

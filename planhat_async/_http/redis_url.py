@@ -87,7 +87,7 @@ def checked_policy(on_outage: str | None) -> str:
         ValueError: It is neither.
     """
     if on_outage not in {None, "share", "closed"}:
-        raise ValueError(f"on_outage must be 'share' or 'closed', not {printable(on_outage)!r}")
+        raise ValueError(f"on_outage must be 'share' or 'closed', not {printable(on_outage)!r}")  # pyright: ignore[reportArgumentType]
     return on_outage or "share"
 
 

@@ -268,9 +268,9 @@ class SharedPace:
             pause=self.pause,
             transit=Transit(self.transit.seconds + LAG, inf),
             last_bulk=self.last_bulk,
-            minute=Window(limits.window, taken),
-            second=Window(1.0, [place.arrival + 1.0 for place in self._live(now, 1.0)]),
-            claimed=Window(limits.window, claimed),
+            minute=Window(limits.window, taken),  # pyright: ignore[reportCallIssue]
+            second=Window(1.0, [place.arrival + 1.0 for place in self._live(now, 1.0)]),  # pyright: ignore[reportCallIssue]
+            claimed=Window(limits.window, claimed),  # pyright: ignore[reportCallIssue]
         )
 
 

@@ -5,6 +5,8 @@ cannot be read: see `planhat_async.engines.copied_list`. The destination takes r
 a batch that fails: see `planhat_async.engines.upsert_sink`.
 """
 
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 import difflib

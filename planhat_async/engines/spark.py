@@ -5,6 +5,8 @@ every session that looks for any source. So this one is registered by a call ins
 they say whether all processes are on one machine, and how many executors there may be at most.
 """
 
+# pyright: reportMissingImports=false
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
@@ -44,7 +46,7 @@ def register(spark: SparkSession) -> None:
 class PlanhatDataSource(DataSource):
     """The records of a model as a table or a stream, and a target for its rows."""
 
-    cluster = Cluster()
+    cluster: Cluster = Cluster()
 
     @classmethod
     def name(cls) -> str:

@@ -1,5 +1,7 @@
 """The rows of Spark's batches, fitted to a model; needs pyarrow."""
 
+# pyright: reportIncompatibleVariableOverride=false
+
 from __future__ import annotations
 
 import re

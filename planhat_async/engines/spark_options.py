@@ -4,6 +4,8 @@ Spark ignores the case of an option's name and passes every value as text. An un
 misspelt one would change silently what is read or written.
 """
 
+# pyright: reportArgumentType=false
+
 from __future__ import annotations
 
 import difflib

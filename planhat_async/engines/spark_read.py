@@ -1,5 +1,7 @@
 """Reads a model's list into Spark; needs pyspark and pyarrow."""
 
+# pyright: reportMissingImports=false
+
 from __future__ import annotations
 
 import asyncio

@@ -4,6 +4,8 @@ Spark keeps how far the stream is in its checkpoint, before it reads a batch: a 
 crash, has the same bounds. A record that is changed or deleted after it was read does not come again.
 """
 
+# pyright: reportMissingImports=false
+
 from __future__ import annotations
 
 import asyncio

@@ -5,6 +5,8 @@ its partition, which is harmless for rows with a key, and hands in a receipt. Sp
 that it counts to `commit`, which runs in a process of its own: what it has to say is in the report, and in an error.
 """
 
+# pyright: reportMissingImports=false
+
 from __future__ import annotations
 
 import asyncio

@@ -89,11 +89,11 @@ class InputReport:
         for name in (*self.mapping.columns, *self.mapping.constants):
             self._new_field(name)
 
-    @_keys.default
+    @_keys.default  # pyright: ignore[reportAttributeAccessIssue] - attrs' own way
     def _key_fields(self) -> frozenset[str]:
         return keys_of(self.mapping.record) - {"id", "_id"}
 
-    @_columns.default
+    @_columns.default  # pyright: ignore[reportAttributeAccessIssue] - attrs' own way
     def _columns_by_field(self) -> dict[str, str]:
         fields = spellings_of(self.mapping.record)
         columns = self.mapping.columns

@@ -62,7 +62,7 @@ class CsvReader(RowReader):
         escape: str | None = None,
         knows: Callable[[str], bool] = lambda _: False,
     ) -> None:
-        self.encoding = encoding_of(file.peek(MARK_BYTES)[:MARK_BYTES], encoding)  # type: ignore[attr-defined]
+        self.encoding: str = encoding_of(file.peek(MARK_BYTES)[:MARK_BYTES], encoding)  # type: ignore[attr-defined]
         self._text = io.TextIOWrapper(file, encoding=self.encoding, errors="surrogateescape", newline="")
         self._cells: list[str] | None = []
         """The cells of the last row; `None` for the unread rest of the file."""
@@ -100,7 +100,7 @@ class CsvReader(RowReader):
         self._null = None if escape is None else f"{escape}N"
         """The cell without a value of a program that escapes."""
         self._hides_quotes = partial(has_blanks_before_quotes, self._dialect.delimiter)
-        self.columns = self._checked_header()
+        self.columns = self._checked_header()  # pyright: ignore[reportIncompatibleVariableOverride]
         self._n_named = max((n for n, name in enumerate(self.columns, 1) if name.strip()), default=0)
         """The least cells of a row: columns without a name at the end may be left out."""
         self._heads = [self.columns, *self._dialect.reader([declaration])]

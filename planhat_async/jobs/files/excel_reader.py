@@ -50,6 +50,8 @@ class ExcelReader(RowReader):
     """
 
     columns: list[str]
+    share_read: float | None = None
+    types_lost: dict[str, str]
 
     def __init__(self, file: BinaryIO, *, sheet: str | None = None) -> None:
         try:
@@ -72,7 +74,7 @@ class ExcelReader(RowReader):
         self._name = name
         self._faults = self._faults_of(content)
         self._rows = self._numbered_rows()
-        self.columns, self._indexes = self._header()
+        self.columns, self._indexes = self._header()  # pyright: ignore[reportIncompatibleVariableOverride]
         self._remark_merged()
         self._row: tuple[int, list[Any]] = (0, [])
 
@@ -107,7 +109,7 @@ class ExcelReader(RowReader):
         """Each row that is not blank, with its number from 0."""
         # Early versions of python-calamine fail to iterate over an empty sheet.
         for number, cells in enumerate(() if self._sheet.start is None else self._sheet.iter_rows()):
-            if any(cell != "" for cell in cells) or number in self._faults:
+            if any(cell != "" for cell in cells) or number in self._faults:  # pyright: ignore[reportGeneralTypeIssues]
                 yield number, cells
 
     def _header(self) -> tuple[list[str], list[int]]:
@@ -165,7 +167,8 @@ class ExcelReader(RowReader):
         """Copy as CSV, in UTF-8 with a byte order mark, by which spreadsheets recognise it."""
         copy = io.TextIOWrapper(out, encoding="utf-8-sig", newline="")
         writer = csv.writer(copy)
-        self.types_lost = types = dict[str, str]()
+        types: dict[str, str] = {}
+        self.types_lost = types  # pyright: ignore[reportIncompatibleVariableOverride]
         kept = [(name, i) for name, i in zip(self.columns, self._indexes, strict=True) if name != REASON_COLUMN]
         writer.writerow([REASON_COLUMN, *(name for name, _ in kept)])
 

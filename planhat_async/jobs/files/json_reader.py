@@ -37,6 +37,8 @@ class JsonReader(RowReader):
         SourceError: It is not in the encoding.
     """
 
+    n_bytes_taken: int = 0
+
     def __init__(self, file: BinaryIO, *, encoding: str = "utf-8") -> None:
         self._stream = Utf8Stream(file, encoding)
         self._file = io.BufferedReader(self._stream, _PIECE_BYTES)

@@ -91,8 +91,11 @@ class LocalFile(Location):
         SourceError: It is a directory.
     """
 
+    name: str
+    size: int | None = None
+
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path: Path = path
         self.name = str(path)
         with suppress(OSError):  # reported later
             if path.is_dir():
@@ -136,6 +139,9 @@ class StandardInput(Location):
     """Standard input, which can be read once."""
 
     is_read_once: ClassVar[bool] = True
+
+    name: str
+    path: Path
 
     def __init__(self) -> None:
         self.name, self.path = "-", Path("-")

@@ -49,4 +49,4 @@ def output_kind(path: PurePath | None, given: Format | None = None) -> OutputKin
     format_ = given or implied or "jsonl"
     if format_ == "parquet" and compression is not None:
         raise ValueError(f"{path.name}: Parquet is compressed within: leave out {compression.suffix}")
-    return OutputKind(format_, compression)
+    return OutputKind(format_, compression)  # pyright: ignore[reportArgumentType]

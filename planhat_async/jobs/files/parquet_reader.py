@@ -48,6 +48,7 @@ class ParquetReader(RowReader):
     """
 
     columns: list[str]
+    share_read: float | None = None
 
     def __init__(
         self, path: PurePath, *, file: BinaryIO | None = None, refuse_change: Callable[[], None] | None = None
@@ -73,7 +74,7 @@ class ParquetReader(RowReader):
         except self._errors as error:
             raise SourceError(f"it is not a Parquet file that can be read: {_on_one_line(error)}") from None
         self._names: list[str] = list(self._schema.names)
-        self.columns = [name for name in self._names if name or not self._nameless_are_empty()]
+        self.columns = [name for name in self._names if name or not self._nameless_are_empty()]  # pyright: ignore[reportIncompatibleVariableOverride]
         self._n_rows: int = self._file.metadata.num_rows
         self._is_copied = False
         self._batch: Any = None

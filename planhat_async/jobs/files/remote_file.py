@@ -54,6 +54,9 @@ class RemoteFile(Location):
     """
 
     is_local: ClassVar[bool] = False
+    name: str
+    path: Path
+    size: int | None = None
 
     def __init__(self, url: str) -> None:
         self.name = without_secrets(url)
@@ -218,7 +221,7 @@ class _RemoteStream(io.RawIOBase):
             raise SourceError(f"{self._remote.name} was written to while it was read{_ADVICE}")
 
     def close(self) -> None:
-        file: BinaryIO | None = self.__dict__.pop("_file", None)
+        file: BinaryIO | None = self.__dict__.pop("_file", None)  # pyright: ignore[reportAttributeAccessIssue]
         if file is not None and (self._remote.kept is None or file is not self._remote.kept.file):
             file.close()
         super().close()
@@ -274,7 +277,9 @@ class _KeptCopy:
     """
 
     def __init__(self, file: BinaryIO, n_bytes: int, identity: dict[str, str]) -> None:
-        self.file, self.n_bytes, self.identity = file, n_bytes, identity
+        self.file: BinaryIO = file
+        self.n_bytes: int = n_bytes
+        self.identity: dict[str, str] = identity
         self._lock = threading.Lock()
         weakref.finalize(self, file.close)
 

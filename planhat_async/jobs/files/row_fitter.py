@@ -37,7 +37,7 @@ class RowFitter:
         self._left_out = LeftOutColumns(None)
         if isinstance(mapping, FieldMapping) and not mapping.columns:
             self._left_out = LeftOutColumns(mapping.record, empties_nulls=mapping.empties_nulls)
-        self.usage = ColumnUsage({}, ())
+        self.usage: ColumnUsage = ColumnUsage({}, ())
         """Which columns the rows have."""
         self.n_blank: int = 0
         """Rows left out, because no column that the mapping uses has a value."""

@@ -86,6 +86,8 @@ class CsvWriter(ExportWriter):
         layout: How the file is written.
     """
 
+    n_formulas: int = 0
+
     def __init__(
         self, out: BinaryIO, record: type[Record], *, fields: Sequence[str] = (), layout: CsvLayout | None = None
     ) -> None:

@@ -74,11 +74,11 @@ class TimeFormat:
     _forms: list[str] = attrs.field(init=False, repr=False, eq=False)
     _is_utc: bool = attrs.field(init=False, repr=False, eq=False)
 
-    @_forms.default
+    @_forms.default  # pyright: ignore[reportAttributeAccessIssue] - attrs' own way
     def _made_forms(self) -> list[str]:
         return _forms_of(self.form)
 
-    @_is_utc.default
+    @_is_utc.default  # pyright: ignore[reportAttributeAccessIssue] - attrs' own way
     def _says_utc(self) -> bool:
         return bool(_UTC_TEXT.search(_DIRECTIVE.sub("\0", self._forms[0])))
 
