@@ -60,7 +60,8 @@ class ExcelReader(RowReader):
             raise SourceError(EXCEL_IS_MISSING) from None
         self._remarks: list[str] = []
         self._n_headers = 0
-        content = io.BytesIO(file.read())
+        with file:  # nothing else is read from it, and a source that is not read to its end may not be closed
+            content = io.BytesIO(file.read())
         book = _loaded(calamine, content)
         try:
             name = sheet if sheet is not None else self._first_of(calamine, book)
