@@ -41,7 +41,7 @@ thoroughly = settings(derandomize=True, deadline=None, max_examples=1000)
 _LIMITS = RateLimits(per_minute=1_000_000, per_second=100_000, reserve=0)
 _RETRY = RetryPolicy(attempts=60, wait_initial=0.1, wait_max=0.1, total=1e6, budget=1e6)
 
-ACME, NOBODY = "5f4e3d2c1b0a998877665544", "5f4e3d2c1b0a998877665545"
+ACME, NO_MEMBERS = "5f4e3d2c1b0a998877665544", "5f4e3d2c1b0a998877665545"
 """A registered company, and one that is unknown after the first is registered."""
 
 
@@ -126,7 +126,7 @@ def mixed_rows(kinds: Iterable[str]) -> list[Any]:
         "keyless": {"companyId": ACME},
         "invalid": {"companyId": ACME, "colour": "red"},
         "unreadable": Unreadable("no"),
-        "refused": {"companyId": NOBODY, "sourceId": "x"},
+        "refused": {"companyId": NO_MEMBERS, "sourceId": "x"},
     }
     rows = [made.get(kind) or {"companyId": ACME, "sourceId": kind} for kind in kinds]
     return [{**row, "action": str(n)} if isinstance(row, dict) else row for n, row in enumerate(rows)]
@@ -408,7 +408,7 @@ def test_isolation_finds_exactly_the_invalid_rows(
     """The result has positions and keys, valid rows are counted as usual, and the calls are reported."""
     planhat = MemoryPlanhat((), choices=choices)
     planhat.api.state.register(Company(ACME))
-    rows = [{"sourceId": f"s{n}", "companyId": NOBODY if kind == "bad" else ACME} for n, kind in enumerate(kinds)]
+    rows = [{"sourceId": f"s{n}", "companyId": NO_MEMBERS if kind == "bad" else ACME} for n, kind in enumerate(kinds)]
     if repository is Tickets:
         rows = [{**row, "email": "a@b.c"} for row in rows]
 
@@ -448,7 +448,7 @@ def test_isolation_respects_its_budget() -> None:
     """Once it is spent, errors are counted without a row."""
     planhat = MemoryPlanhat((), choices=Choices(errors_name_key=False))
     planhat.api.state.register(Company(ACME))
-    rows = [{"sourceId": str(n), "companyId": NOBODY if n % 4 == 0 else ACME} for n in range(16)]
+    rows = [{"sourceId": str(n), "companyId": NO_MEMBERS if n % 4 == 0 else ACME} for n in range(16)]
     result = upsert_tasks(planhat, rows, isolate=True, max_isolation_calls=5)
     assert (result.isolation_calls, len(planhat.sent)) == (4, 5)
     assert (result.created, result.rejected, result.n_problems) == (12, 4, 4)
@@ -458,7 +458,7 @@ def test_isolation_is_optional() -> None:
     """By default a chunk is sent once."""
     planhat = MemoryPlanhat((), choices=Choices(errors_name_key=False))
     planhat.api.state.register(Company(ACME))
-    result = upsert_tasks(planhat, [{"sourceId": str(n), "companyId": ACME if n else NOBODY} for n in range(4)])
+    result = upsert_tasks(planhat, [{"sourceId": str(n), "companyId": ACME if n else NO_MEMBERS} for n in range(4)])
     assert (result.isolation_calls, len(planhat.sent), positions(result, Outcome.REJECTED)) == (0, 1, set())
 
 

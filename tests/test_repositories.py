@@ -46,7 +46,7 @@ from planhat_async.testing import make_record
 FREE_TEXT = "a/b ?c#d%2Fe&f é[..]"
 QUOTED = "a%2Fb%20%3Fc%23d%252Fe%26f%20%C3%A9%5B..%5D"
 C1, C9 = id_of("c1"), id_of("c9")
-ACME, NOBODY = "5f4e3d2c1b0a998877665544", "5f4e3d2c1b0a998877665545"
+ACME, NO_MEMBERS = "5f4e3d2c1b0a998877665544", "5f4e3d2c1b0a998877665545"
 
 
 def calls(planhat: Sandbox) -> list[tuple[str, str, int]]:
@@ -973,7 +973,7 @@ async def test_rows_that_planhat_refuses_are_reported(planhat: Sandbox, session:
     """The report has position, key and Planhat's reason; no error is raised."""
     planhat.add_company(ACME)
     first, second, third = ticket_rows(3)
-    result = await Tickets(session).upsert_many([first, {**second, "company_id": NOBODY}, third])
+    result = await Tickets(session).upsert_many([first, {**second, "company_id": NO_MEMBERS}, third])
     assert (counted(result), result.ok) == ({"created": 2, "rejected": 1}, False)
     assert [(p.position, p.key, p.reason) for p in result.problems] == [(1, "s1", "companyId: no such company")]
     assert calls(planhat) == [("PUT", "/tickets", 206)]

@@ -1,4 +1,4 @@
-"""E-mail addresses: what is none is refused, because Planhat would store it and match nobody by it."""
+"""E-mail addresses: any other text is refused, because Planhat would store it and match no person by it."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ is never waited for inside the system: a process that was stopped while it holds
 all others. They try for a while, and then go on with their shares. The system releases the lock of a process that
 ends, however it ends.
 
-The clock is the machine's own since its start, which nobody can set. A file of an earlier start is emptied.
+The clock counts from the machine's start and cannot be set. A file of an earlier start is emptied.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from planhat_async._http.pace_record import MAX_BYTES, DamagedError, NewerVersionError, decoded, encoded
-from planhat_async._http.shared_messages import NOBODY, Message, Reply, Standing
+from planhat_async._http.shared_messages import NO_MEMBERS, Message, Reply, Standing
 from planhat_async._http.shared_pace import SETTLING, SharedPace
 from planhat_async._http.shared_window import SharedWindowError, SharedWindowUnusableError
 from planhat_async._http.window_name import window_name
@@ -95,7 +95,7 @@ class HostWindow:
         try:
             return await self._locked(lambda file: self._standing(file, seconds), creates=False)
         except FileNotFoundError:
-            return NOBODY
+            return NO_MEMBERS
 
     async def close(self) -> None:
         """Close the file."""
@@ -156,7 +156,7 @@ class HostWindow:
         now = self._clock()
         with suppress(DamagedError):
             return self._load(file, now).standing(now, seconds)
-        return NOBODY
+        return NO_MEMBERS
 
     def _load(self, file: LockedFile, now: float) -> SharedPace:
         return decoded(file.read(MAX_BYTES), boot=self._boot, now=now) or SharedPace(epoch=_new_epoch())

@@ -13,7 +13,7 @@ import msgspec
 
 from planhat_async._http import shared_pace
 from planhat_async._http.pace import MAX_TRANSIT, MIN_TRANSIT, SAMPLES
-from planhat_async._http.shared_messages import NOBODY, Message, Reply, Standing
+from planhat_async._http.shared_messages import NO_MEMBERS, Message, Reply, Standing
 from planhat_async._http.shared_pace import SharedPace
 
 VERSION = 1
@@ -70,11 +70,11 @@ def decoded(reply: bytes) -> Reply:
 def standing_in(record: bytes | None, *, now: float, seconds: float) -> Standing:
     """Who is on a window, by the value of its key and the server's time."""
     if not record:
-        return NOBODY
+        return NO_MEMBERS
     try:
         found = _record_decoder.decode(record)
     except msgspec.MsgspecError:
-        return NOBODY
+        return NO_MEMBERS
     if found.shared is None or found.version != VERSION:
-        return NOBODY
+        return NO_MEMBERS
     return found.shared.standing(max(now + found.offset, found.at), seconds)

@@ -144,4 +144,4 @@ class Standing:
     """Seconds until one of the used places is free again; infinite without any."""
 
 
-NOBODY = Standing(next_free=inf)
+NO_MEMBERS = Standing(next_free=inf)

@@ -20,7 +20,7 @@ heard the window. What it got since is dropped when it asks again.
 
 A window may be lost: the server that holds it starts again, a file is damaged. It has a new epoch then. A member that
 knows another epoch must join again, and restate its places before it gets any. Until all have had the time for that,
-nobody gets a place.
+no place is granted.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ MAX_MEMBERS = 256
 KEPT = 10.0
 """Seconds for which free places are kept: an answer may say how many were taken then."""
 STRANGER = 0
-"""The number of nobody: the places of clients that do not share the window."""
+"""In place of a member's number: the places of clients that do not share the window."""
 
 
 class Place(NamedTuple):
@@ -102,7 +102,7 @@ class SharedPace:
     epoch: int
     """Not 0; another one after the window was lost."""
     settled_at: float = -inf
-    """Nobody gets a place before."""
+    """No place is granted before."""
     next_place: int = 1
     next_member: int = 1
     last_bulk: float = -inf
@@ -122,7 +122,9 @@ class SharedPace:
             self.settled_at = now + SETTLING
             return Reply(epoch=self.epoch, is_unknown=True)
         if message.restated and now > self.settled_at:
-            self.settled_at = now + SETTLING  # whoever could not reach the window either has places to restate, too
+            self.settled_at = (
+                now + SETTLING
+            )  # others that could not reach it have places to restate, too
         member = self._joined(message, now)
         if message.last_place is not None:
             self._drop_lost(member, message.last_place)

@@ -135,7 +135,7 @@ Shared = Annotated[
     str | None,
     typer.Option(
         metavar="host|none|URL",
-        help="Who shares the calls a minute: all processes of this user on this machine (the default), nobody, or all "
+        help="Who shares the calls a minute: all processes of this user on this machine (the default), none, or all "
         "that name the same Redis (redis://HOST). Instead of PLANHAT_SHARED_PACE.",
     ),
 ]

@@ -1,7 +1,7 @@
 """The folder of reports, and in it the notes of the attempts of a write.
 
-An attempt notes how far it is, for the case that nobody hears of it again. It does so only in a folder that the driver
-has made: on a machine that does not share the folder nothing is written.
+An attempt notes how far it is, in case its result never reaches the driver. It does so only in a folder that the
+driver has made: on a machine that does not share the folder nothing is written.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ class ThreadedSession:
     it. So all who share it share its pace.
 
     Args:
-        session: The session; nobody else may use it meanwhile.
+        session: The session; no other code may use it meanwhile.
     """
 
     def __init__(self, session: Session) -> None:

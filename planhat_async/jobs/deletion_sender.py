@@ -77,7 +77,7 @@ class DeletionSender:
     async def _next(self) -> DeletionRow | None:
         async with self._claiming:
             if not self._claimed and not self._is_stopped:
-                # Not cut short, or rows would be marked that nobody sends.
+                # Not cut short, or rows would be marked and never sent.
                 await wait_to_end(self._claim())
             return None if self._is_stopped or not self._claimed else self._claimed.popleft()
 

@@ -32,8 +32,7 @@ class Rejects:
         source: The input.
         path: The file for the rows.
         others: Other files in use.
-        journal: The journal of the job: a file that an earlier run of it has written, and nobody has changed since, is
-            replaced.
+        journal: The journal of the job: a file that an earlier run of it has written is replaced if it is unchanged.
 
     Raises:
         ValueError: The input cannot be read again, a file would be overwritten, or the folder cannot be written to.

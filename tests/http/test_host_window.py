@@ -26,7 +26,7 @@ from planhat_async._http.pace import RateLimits
 from planhat_async._http.pace_record import DamagedError, NewerVersionError, decoded, encoded
 from planhat_async._http.pacer import Pacer
 from planhat_async._http.runtime_folder import UnsafeFolderError, runtime_folder
-from planhat_async._http.shared_messages import NOBODY, Ended, EndedAs, Message, Reply, Restated
+from planhat_async._http.shared_messages import NO_MEMBERS, Ended, EndedAs, Message, Reply, Restated
 from planhat_async._http.shared_pace import SharedPace
 from planhat_async._http.shared_window import SharedWindowError, SharedWindowUnusableError
 
@@ -223,7 +223,7 @@ async def test_a_file_that_was_removed_is_made_again(tmp_path: Path) -> None:
 
 async def test_who_is_on_a_window_is_seen_without_joining(tmp_path: Path) -> None:
     """Looking creates no file, and changes none."""
-    assert await window(tmp_path).standing(60.0) == NOBODY
+    assert await window(tmp_path).standing(60.0) == NO_MEMBERS
     assert os.listdir(tmp_path) == []
     await window(tmp_path).exchange(Message(n_singles=1, pid=5, host="here"))
     before = file_in(tmp_path).read_bytes()
@@ -231,7 +231,7 @@ async def test_who_is_on_a_window_is_seen_without_joining(tmp_path: Path) -> Non
     assert [(one.pid, one.host, one.n_singles) for one in standing.members] == [(5, "here", 1)]
     assert file_in(tmp_path).read_bytes() == before
     file_in(tmp_path).write_bytes(b"damaged")
-    assert await window(tmp_path).standing(60.0) == NOBODY
+    assert await window(tmp_path).standing(60.0) == NO_MEMBERS
 
 
 async def test_an_exchange_waits_for_the_lock_for_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

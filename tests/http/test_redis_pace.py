@@ -20,7 +20,7 @@ from planhat_async._http import redis_pace
 from planhat_async._http.pace import RateLimits
 from planhat_async._http.redis_pace import SCRIPT, decoded, encoded, standing_in
 from planhat_async._http.shared_messages import (
-    NOBODY,
+    NO_MEMBERS,
     Ended,
     EndedAs,
     MemberStanding,
@@ -168,7 +168,7 @@ def test_a_record_of_a_newer_version_is_left_alone(client: redis.Redis, monkeypa
     with pytest.raises(redis.ResponseError, match="NEWER version"):
         script.exchange(asks(), 100.0)
     assert script.record == before
-    assert standing_in(before, now=100.0, seconds=60.0) == NOBODY
+    assert standing_in(before, now=100.0, seconds=60.0) == NO_MEMBERS
     monkeypatch.setattr(redis_pace, "VERSION", 2)
     assert len(standing_in(before, now=100.0, seconds=60.0).members) == 1
 
@@ -194,8 +194,8 @@ def test_who_is_on_a_window_is_read_from_its_key(client: redis.Redis) -> None:
     assert standing.members[0] == MemberStanding(
         pid=1, host="a", since=2.0, seen=2.0, n_singles=2, n_bulk=0, n_waiting=0
     )
-    assert standing_in(None, now=102.0, seconds=60.0) == NOBODY
-    assert standing_in(b"?", now=102.0, seconds=60.0) == NOBODY
+    assert standing_in(None, now=102.0, seconds=60.0) == NO_MEMBERS
+    assert standing_in(b"?", now=102.0, seconds=60.0) == NO_MEMBERS
 
 
 def test_a_key_is_dropped_when_nobody_uses_it(client: redis.Redis) -> None:

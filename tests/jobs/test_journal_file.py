@@ -19,7 +19,7 @@ from planhat_async.jobs.journal_file import JournalError, JournalFile, content_o
 from planhat_async.jobs.schema import insert_statement, row_of
 
 ENTRY = Entry(number=0, n_rows=1, digest="", is_keyed=True)
-NOBODY = 65534
+NO_MEMBERS = 65534
 
 
 def save(file: JournalFile, entry: Entry, *, precedes_send: bool = False) -> None:
@@ -92,7 +92,7 @@ def test_a_journal_in_a_read_only_folder_can_be_read(tmp_path: Path, endings: li
         for one in folder.iterdir():
             one.chmod(0o444)
         folder.chmod(0o555)
-        command = [sys.executable, "-c", READER, str(folder / "job.db"), str(NOBODY)]
+        command = [sys.executable, "-c", READER, str(folder / "job.db"), str(NO_MEMBERS)]
         ended = subprocess.run(command, capture_output=True, text=True, check=False)
         folder.chmod(0o755)
         assert (ended.stdout, ended.stderr) == ("0\n" if endings == [""] else "0 1\n", "")

@@ -36,7 +36,7 @@ _MARK = "\ufeff"
 class CsvReader(RowReader):
     """Reads CSV.
 
-    Behind an error of quotes nobody can know where the next row begins: text within a cell may look like a row. So
+    Behind an error of quotes it is uncertain where the next row begins: text within a cell may look like a row. So
     nothing behind it is read, and the rest of the file is one row that cannot be read.
 
     Args:

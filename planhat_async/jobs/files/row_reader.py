@@ -33,7 +33,7 @@ CopyRow: TypeAlias = Callable[[str], object]
 class RowReader(ABC):
     """Reads the rows of a file in one format.
 
-    A row that cannot be read does not end the file, unless nobody can know where the next one begins.
+    A row that cannot be read does not end the file, unless it is uncertain where the next one begins.
     """
 
     holds_text: ClassVar[bool] = False

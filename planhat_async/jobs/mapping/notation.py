@@ -20,7 +20,7 @@ class ValueRemarks:
     """What stood out in the values read since the last `clear`."""
 
     single_items: Counter[str] = attrs.field(factory=Counter)
-    """By field, the cells with one item that holds a separator nobody chose."""
+    """By field, the cells with one item that holds a separator other than the chosen one."""
     repeated_times: Counter[str] = attrs.field(factory=Counter)
     """By field, the times that occur twice, because clocks are set back."""
     n_zoned: int = 0
