@@ -14,7 +14,7 @@ from benchmarks.fuzzing.slow_readers import INVALID, csv_rows, json_rows
 from benchmarks.fuzzing.verdict import verdict
 from planhat_async.jobs.files import csv_dialect
 from planhat_async.jobs.files.row_fitter import FittedRow, RowFitter
-from planhat_async.jobs.files.row_reader import RowReader
+from planhat_async.jobs.files.table_reader import TableReader
 
 
 def failures(tallies: Mapping[str, Tally]) -> list[str]:
@@ -52,7 +52,7 @@ def test_a_lost_row_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """As a reader loses it that leaves out each tenth row."""
     rows = RowFitter.rows
 
-    def some_rows(self: RowFitter, reader: RowReader, **options: Any) -> Iterator[FittedRow]:
+    def some_rows(self: RowFitter, reader: TableReader, **options: Any) -> Iterator[FittedRow]:
         return (row for number, row in enumerate(rows(self, reader, **options), 1) if number % 10)
 
     monkeypatch.setattr(RowFitter, "rows", some_rows)

@@ -122,9 +122,7 @@ class SharedPace:
             self.settled_at = now + SETTLING
             return Reply(epoch=self.epoch, is_unknown=True)
         if message.restated and now > self.settled_at:
-            self.settled_at = (
-                now + SETTLING
-            )  # others that could not reach it have places to restate, too
+            self.settled_at = now + SETTLING  # others that could not reach it have places to restate, too
         member = self._joined(message, now)
         if message.last_place is not None:
             self._drop_lost(member, message.last_place)

@@ -6,16 +6,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
 from functools import partial
-from typing import Any, BinaryIO
+from typing import Any
 
 import pyarrow as pa
 
 from planhat_async._convert import unknown_field, wire_path
 from planhat_async.jobs.files.parquet_values import column_values
 from planhat_async.jobs.files.row_fitter import FittedRow, RowFitter
-from planhat_async.jobs.files.row_reader import CopyRow, RawRow, RowReader, UnreadableValue
+from planhat_async.jobs.files.table_reader import RawRow, TableReader, UnreadableValue
 from planhat_async.jobs.mapping.field_mapping import FieldMapping
 from planhat_async.jobs.mapping.left_out_columns import LeftOutColumns
 from planhat_async.jobs.source_error import SourceError
@@ -90,7 +89,7 @@ class SparkInput:
             )
 
 
-class _BatchReader(RowReader):
+class _BatchReader(TableReader):
     """Reads the rows of batches."""
 
     def __init__(self, batches: Iterable[pa.RecordBatch], columns: list[str]) -> None:
@@ -115,10 +114,6 @@ class _BatchReader(RowReader):
         """The first value of the last row in these columns, as text."""
         values = (self._lists[name][self._index] for name in columns)
         return next((str(value) for value in values if _is_key(value)), None)
-
-    def copying(self, out: BinaryIO) -> AbstractContextManager[CopyRow]:
-        """Spark has the rows."""
-        raise NotImplementedError
 
     def _values(self, columns: Sequence[str], index: int) -> dict[str, Any]:
         values = {name: self._lists[name][index] for name in columns}

@@ -21,7 +21,7 @@ from planhat_async.jobs.files.csv_dialect import (
     unseparated,
 )
 from planhat_async.jobs.files.record_lines import RecordLines, RecordTooLongError, count_lines, lines_of_text
-from planhat_async.jobs.files.row_reader import INDEX_LEFT_OUT, CopyRow, RawRow, RowReader
+from planhat_async.jobs.files.table_reader import INDEX_LEFT_OUT, CopyRow, FileReader, RawRow
 from planhat_async.jobs.files.text_encoding import MARK_BYTES, encoding_of
 from planhat_async.jobs.reason_column import REASON_COLUMN
 from planhat_async.jobs.source_error import SourceError
@@ -33,7 +33,7 @@ _MARK = "\ufeff"
 """A byte order mark, which a file that was appended to another begins with."""
 
 
-class CsvReader(RowReader):
+class CsvReader(FileReader):
     """Reads CSV.
 
     Behind an error of quotes it is uncertain where the next row begins: text within a cell may look like a row. So

@@ -15,8 +15,8 @@ from zipfile import BadZipFile
 
 from planhat_async.jobs.files.compression import may_be_text
 from planhat_async.jobs.files.formats import EXCEL_IS_MISSING
-from planhat_async.jobs.files.row_reader import INDEX_LEFT_OUT, CopyRow, RawRow, RowReader
 from planhat_async.jobs.files.sheet_faults import NO_VALUE, cell_name, column_name, faults_in
+from planhat_async.jobs.files.table_reader import INDEX_LEFT_OUT, CopyRow, FileReader, RawRow
 from planhat_async.jobs.reason_column import REASON_COLUMN
 from planhat_async.jobs.source_error import SourceError
 
@@ -32,7 +32,7 @@ _IS_LOCKED = "it is protected by a password: save a copy without one"
 _CHOOSE = "choose another with --sheet"
 
 
-class ExcelReader(RowReader):
+class ExcelReader(FileReader):
     """Reads a sheet of a workbook: .xlsx, .xlsm, .xlsb, .xls or .ods. The whole sheet is in memory.
 
     The first row that is not blank holds the names of the columns. Numbers,

@@ -23,8 +23,8 @@ from planhat_async.jobs.files.json_reader import JsonReader
 from planhat_async.jobs.files.location import LocalFile, Location, located
 from planhat_async.jobs.files.parquet_reader import ParquetReader
 from planhat_async.jobs.files.row_fitter import FileMapping, FittedRow, RowFitter
-from planhat_async.jobs.files.row_reader import RowReader
 from planhat_async.jobs.files.steady_file import ReadAhead
+from planhat_async.jobs.files.table_reader import FileReader
 from planhat_async.jobs.files.text_encoding import normalised
 from planhat_async.jobs.files.unpacked_file import READ_BYTES, UnpackLimit, name_in_zip, unpacked
 from planhat_async.jobs.input_report import InputReport
@@ -85,7 +85,7 @@ class FileSource:
         self._limit = UnpackLimit()
         self._types_lost: Mapping[str, str] = {}
         self._raw: Any = None
-        self._reader: RowReader | None = None
+        self._reader: FileReader | None = None
         self.rows_read: int = 0
         """Number of rows read, also by earlier iterations."""
         self.has_report: bool = False
@@ -235,12 +235,12 @@ class FileSource:
                 self.rows_read += 1
                 yield row
 
-    def _fitted_rows(self, fitter: RowFitter, reader: RowReader) -> Iterator[FittedRow]:
+    def _fitted_rows(self, fitter: RowFitter, reader: FileReader) -> Iterator[FittedRow]:
         """The rows of an open file, for each of which so many bytes may be unpacked."""
         return fitter.rows(reader, on_row=self._limit.reset)
 
     @contextmanager
-    def _opened(self) -> Iterator[RowReader]:
+    def _opened(self) -> Iterator[FileReader]:
         """The open file."""
         with self._naming_file(), self._reader_opened() as reader:
             self._reader = reader
@@ -256,12 +256,12 @@ class FileSource:
             raise error if name in str(error) else SourceError(f"{name}: {error}") from None
 
     @contextmanager
-    def _reader_opened(self) -> Iterator[RowReader]:
+    def _reader_opened(self) -> Iterator[FileReader]:
         self._limit.reset()
         with self._bytes() as file, closing(self._reader_of(file)) as reader:
             yield reader
 
-    def _reader_of(self, file: BinaryIO) -> RowReader:
+    def _reader_of(self, file: BinaryIO) -> FileReader:
         if self.format == "csv":
             return CsvReader(
                 file,

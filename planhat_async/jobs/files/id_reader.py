@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, BinaryIO
 
-from planhat_async.jobs.files.row_reader import CopyRow, RawRow, RowReader
+from planhat_async.jobs.files.table_reader import CopyRow, FileReader, RawRow
 
 
-class IdReader(RowReader):
+class IdReader(FileReader):
     """Reads a row with an `id` from each line; blank lines, and lines that begin with #, are ignored.
 
     Args:

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, NoReturn
 from planhat_async._convert import encode_plain, split_object
 from planhat_async.jobs.files.json_items import MAX_ROW_BYTES, TOO_LARGE, JsonItems
 from planhat_async.jobs.files.json_object import TEXT_COLUMN, UNDECODED, decoded, exact_object, json_object
-from planhat_async.jobs.files.row_reader import CopyRow, RawRow, RowReader
+from planhat_async.jobs.files.table_reader import CopyRow, FileReader, RawRow
 from planhat_async.jobs.files.utf8_stream import Utf8Stream
 from planhat_async.jobs.reason_column import REASON_COLUMN
 from planhat_async.jobs.source_error import SourceError
@@ -23,7 +23,7 @@ _BLANKS = b" \t\r\n"
 _TEXTS = re.compile(rb'"(?:[^"\\]++|\\.)*+"')
 
 
-class JsonReader(RowReader):
+class JsonReader(FileReader):
     """Reads JSON in the form it has: by lines while each line is a value of its own, or else by lists and objects.
 
     A line that cannot be read affects only its own row, because no text in JSON contains a line end. For the other

@@ -11,8 +11,8 @@ from typing import Any, BinaryIO
 
 from planhat_async._convert import printable
 from planhat_async.jobs.files.formats import PARQUET_IS_MISSING
-from planhat_async.jobs.files.row_reader import CopyRow, RawRow, RowReader, UnreadableValue
 from planhat_async.jobs.files.steady_file import unchanged
+from planhat_async.jobs.files.table_reader import CopyRow, FileReader, RawRow, UnreadableValue
 from planhat_async.jobs.reason_column import REASON_COLUMN
 from planhat_async.jobs.source_error import SourceError
 
@@ -33,7 +33,7 @@ _OTHER_FILES = {
 """How other files begin."""
 
 
-class ParquetReader(RowReader):
+class ParquetReader(FileReader):
     """Reads Parquet; a null is `None`.
 
     A value that Python cannot hold, such as a text that is not UTF-8, makes its row unreadable.

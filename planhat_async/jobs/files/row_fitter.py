@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
-from planhat_async.jobs.files.row_reader import RowReader
+from planhat_async.jobs.files.table_reader import TableReader
 from planhat_async.jobs.input_report import InputReport
 from planhat_async.jobs.mapping.cell_values import OtherEncodingError
 from planhat_async.jobs.mapping.column_names import ColumnNames
@@ -55,7 +55,7 @@ class RowFitter:
     def _new_report(self, mapping: FileMapping) -> InputReport | None:
         return InputReport(mapping) if self._has_report and isinstance(mapping, FieldMapping) else None
 
-    def rows(self, reader: RowReader, *, on_row: Callable[[], object] = lambda: None) -> Iterator[FittedRow]:
+    def rows(self, reader: TableReader, *, on_row: Callable[[], object] = lambda: None) -> Iterator[FittedRow]:
         """The rows of an open file, without blank ones.
 
         Args:
@@ -94,7 +94,7 @@ class RowFitter:
             yield row
         self._has_no_rows = not where and not reader.remarks
 
-    def _begin(self, reader: RowReader) -> tuple[FileMapping, list[str] | None, bool]:
+    def _begin(self, reader: TableReader) -> tuple[FileMapping, list[str] | None, bool]:
         """The mapping of the file's columns, the columns to read, and whether those of rows are of interest."""
         mapping, columns = self._mapping, reader.columns
         if isinstance(mapping, FieldMapping):
@@ -108,7 +108,7 @@ class RowFitter:
             columns = [*mapping.columns_to_read(columns), *self._left_out.also_read()]
         return mapping, columns, is_noted
 
-    def _fitted(self, columns: list[str], reader: RowReader) -> FileMapping:
+    def _fitted(self, columns: list[str], reader: TableReader) -> FileMapping:
         """The mapping of these columns.
 
         Raises:

@@ -27,7 +27,7 @@ from pyarrow.parquet import encryption
 from planhat_async.jobs.files.file_source import FileSource
 from planhat_async.jobs.files.parquet_reader import ParquetReader
 from planhat_async.jobs.files.parquet_values import column_values, shortest
-from planhat_async.jobs.files.row_reader import RawRow, UnreadableValue
+from planhat_async.jobs.files.table_reader import RawRow, UnreadableValue
 from planhat_async.jobs.mapping.field_mapping import FieldMapping
 from planhat_async.jobs.source_error import SourceError
 from planhat_async.models import Task

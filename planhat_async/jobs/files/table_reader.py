@@ -1,4 +1,4 @@
-"""What a format's reader does: rows in, and a copy of some of them out."""
+"""What a format's reader does: rows of a table in, and a copy of some rows of a file out."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ CopyRow: TypeAlias = Callable[[str], object]
 """Copies the row that the reader has yielded last, given the reason why it is to be corrected."""
 
 
-class RowReader(ABC):
-    """Reads the rows of a file in one format.
+class TableReader(ABC):
+    """Reads the rows of a table in one format.
 
     A row that cannot be read does not end the file, unless it is uncertain where the next one begins.
     """
@@ -44,8 +44,6 @@ class RowReader(ABC):
     """That of the file's texts."""
     n_bytes_taken: int = 0
     """Size of the rows so far, where each row names its own columns."""
-    types_lost: Mapping[str, str] = {}
-    """The columns with values that are not text, and their types, that were copied as text."""
     share_read: float | None = None
     """How far the reader is, between 0 and 1; `None` if the position in the file says so."""
 
@@ -74,6 +72,13 @@ class RowReader(ABC):
             SourceError: The file is damaged, or has changed since it was opened.
         """
 
+
+class FileReader(TableReader):
+    """Reads the rows of a file, and copies those that are to be corrected."""
+
+    types_lost: Mapping[str, str] = {}
+    """The columns with values that are not text, and their types, that were copied as text."""
+
     @abstractmethod
     def copying(self, out: BinaryIO) -> AbstractContextManager[CopyRow]:
         """A function that copies rows to a file in the same format, with their reasons, while `rows` is iterated.
@@ -81,5 +86,5 @@ class RowReader(ABC):
         What cannot be read as a row is copied unchanged, as far as the format allows it.
         """
 
-    def close(self) -> None:  # noqa: B027 - most readers open nothing themselves
+    def close(self) -> None:
         """Close what the reader has opened itself."""
