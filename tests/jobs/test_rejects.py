@@ -167,6 +167,25 @@ def test_rows_are_not_copied_from_an_input_that_has_changed(tmp_path: Path) -> N
     assert [*tmp_path.iterdir()] == []
 
 
+def test_an_input_that_changes_while_it_is_copied_leaves_no_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows before the change are copied without reading on to the end, where the change would be noticed."""
+    made = source(tmp_path / "in.csv", b"title\na\nb\n")
+    copy = made.copy
+
+    def copy_then_change(*args: Any) -> None:
+        copy(*args)
+        made.path.write_bytes(b"title\nc\nd\ne\n")
+
+    monkeypatch.setattr(made, "copy", copy_then_change)
+    with Rejects(made, tmp_path / "out.csv") as rejects:
+        rejects.add(ChunkResult(number=0, problems=[Problem(outcome=Outcome.INVALID, reason="wrong", position=0)]))
+        with pytest.raises(SourceError, match=r"in\.csv has changed"):
+            rejects.write()
+    assert not (tmp_path / "out.csv").exists()
+
+
 def test_a_row_that_is_not_there_any_more_is_not_passed_over(tmp_path: Path) -> None:
     """The input has changed, although nothing else says so."""
     with pytest.raises(SourceError, match=r"in\.csv: it has no row 4 any more, so it has changed"):
