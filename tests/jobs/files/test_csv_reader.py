@@ -168,6 +168,13 @@ def test_nothing_is_read_behind_an_error_of_quotes(lines: str, expected: str) ->
     assert read(f"{HEADER}\na,b\n{lines}") == [["a", "b"], expected]
 
 
+def test_nothing_is_read_behind_an_error_of_quotes_while_rows_are_copied() -> None:
+    """The rest is then left in the file, for the copy; a row of it would be copied in place of another."""
+    reader = made('a,b\n1,x\n2,"y" z\n3,w\n')
+    with reader.copying(io.BytesIO()):
+        assert len(rows_of(reader)) == 2
+
+
 def test_the_unread_rest_is_remarked() -> None:
     """It counts as one row, whatever it holds."""
     assert said(f'{HEADER}\na,b\n"c"c,d\n7,x\n8,y\n') == [
