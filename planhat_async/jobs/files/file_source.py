@@ -10,23 +10,29 @@ import itertools
 import shlex
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any, BinaryIO
 
-from planhat_async.jobs.files.compression import HEAD_BYTES, compression_named, compression_of
-from planhat_async.jobs.files.csv_dialect import named_delimiter, named_escape
+from planhat_async.jobs.files.compression import compression_named
 from planhat_async.jobs.files.csv_reader import CsvReader
 from planhat_async.jobs.files.excel_reader import ExcelReader
-from planhat_async.jobs.files.formats import SOURCE_SUFFIXES, SourceFormat, implied_delimiter, implied_format
+from planhat_async.jobs.files.formats import SourceFormat, implied_format
 from planhat_async.jobs.files.id_reader import IdReader
 from planhat_async.jobs.files.json_reader import JsonReader
 from planhat_async.jobs.files.location import LocalFile, Location, located
 from planhat_async.jobs.files.parquet_reader import ParquetReader
 from planhat_async.jobs.files.row_fitter import FileMapping, FittedRow, RowFitter
+from planhat_async.jobs.files.source_format import (
+    BINARY,
+    COPIED_AS,
+    checked_format,
+    dialect_options,
+    refuse_packed,
+)
 from planhat_async.jobs.files.steady_file import ReadAhead
 from planhat_async.jobs.files.table_reader import FileReader
 from planhat_async.jobs.files.text_encoding import normalised
-from planhat_async.jobs.files.unpacked_file import READ_BYTES, UnpackLimit, name_in_zip, unpacked
+from planhat_async.jobs.files.unpacked_file import READ_BYTES, UnpackLimit, unpacked
 from planhat_async.jobs.input_report import InputReport
 from planhat_async.jobs.mapping.column_spelling import folded
 from planhat_async.jobs.mapping.field_mapping import FieldMapping
@@ -75,12 +81,12 @@ class FileSource:
         self.location: Location = located(path)
         self.path: Path = self.location.path
         self.is_standard_input: bool = self.location.is_read_once
-        self.format: SourceFormat = _checked_format(self.location, format)
+        self.format: SourceFormat = checked_format(self.location, format)
         if sheet is not None and self.format != "excel":
             raise SourceError(f"{self.location.name}: only Excel has sheets: leave out --sheet")
         self._mapping = mapping
         self._encoding = encoding
-        self._delimiter, self._escape = _dialect_options(self.format, self.location, delimiter, escape)
+        self._delimiter, self._escape = dialect_options(self.format, self.location, delimiter, escape)
         self._sheet = sheet
         self._limit = UnpackLimit()
         self._types_lost: Mapping[str, str] = {}
@@ -187,7 +193,7 @@ class FileSource:
         Raises:
             SourceError: It implies another format, or a compression that is not written.
         """
-        implied, copied = implied_format(path), _COPIED_AS[self.format]
+        implied, copied = implied_format(path), COPIED_AS[self.format]
         if self.format == "excel" and implied != "csv":
             raise SourceError(f"{path}: rows of a workbook are copied as CSV: let the name end in .csv")
         if implied is not None and (copied is None or implied not in copied):
@@ -283,84 +289,10 @@ class FileSource:
         """The bytes of the rows: those of a text are unpacked, if they are compressed."""
         name = self.location.name
         with self.location.opened() as self._raw:
-            if self.format in _BINARY:
+            if self.format in BINARY:
                 with closing(ReadAhead(self._raw, READ_BYTES)) as binary:
-                    _refuse_packed(name, binary, self.format)
+                    refuse_packed(name, binary, self.format)
                     yield binary
                 return
             with unpacked(name, self.path, self._raw, self._limit) as file:
                 yield file
-
-
-_COPIED_AS: dict[SourceFormat, tuple[SourceFormat, ...] | None] = {
-    "csv": ("csv",),
-    "json": ("jsonl", "json"),
-    "jsonl": ("jsonl", "json"),
-    "parquet": ("parquet",),
-    "excel": ("csv",),
-    "ids": None,
-}
-"""The formats that the name of a copy may imply."""
-_BINARY = {"parquet": "Parquet", "excel": "Excel"}
-"""Formats that are read from their end, so that they cannot be unpacked on the way."""
-
-
-def _refuse_packed(name: str, file: ReadAhead, format_: SourceFormat) -> None:
-    """Refuse a file that is compressed.
-
-    Raises:
-        SourceError: It says so.
-    """
-    found = compression_of(file.peek(HEAD_BYTES)[:HEAD_BYTES])
-    if found is not None and not (found.name == "zip" and format_ == "excel"):
-        raise SourceError(_unpack_first(name, format_, found.name))
-
-
-def _unpack_first(name: str, format_: SourceFormat, compression: str) -> str:
-    return f"{name}: {_BINARY[format_]} is read from its end, which {compression} does not allow: unpack it first"
-
-
-def _checked_format(location: Location, given: SourceFormat | None) -> SourceFormat:
-    """The format that is given, or implied by the name, or by the name of the only file in a zip archive.
-
-    Raises:
-        SourceError: The name implies none, or the format cannot be read from it.
-    """
-    path, name = location.path, location.name
-    found = given or implied_format(path)
-    if found is None and location.is_read_once:
-        raise SourceError("say how standard input is written, with --format csv or --format jsonl")
-    if found is None and path.suffix.lower() == ".zip":
-        location.look_up()
-        with location.opened() as raw, closing(ReadAhead(raw)) as file:
-            found = implied_format(PurePath(name_in_zip(name, file)))
-    if found is None:
-        raise SourceError(f"{name}: the name must end in {', '.join(SOURCE_SUFFIXES)}, or the format be given")
-    if found in _BINARY and location.is_read_once:
-        raise SourceError(f"{_BINARY[found]} is read from its end, which standard input does not allow: name a file")
-    if found in _BINARY and path.suffix.lower() == ".zip":
-        raise SourceError(_unpack_first(name, found, "zip"))
-    return found
-
-
-def _dialect_options(
-    format_: SourceFormat, location: Location, delimiter: str | None, escape: str | None
-) -> tuple[str | None, str | None]:
-    """The separator and the escape character of CSV, as given or implied by the path.
-
-    Raises:
-        SourceError: They are no characters for that, are the same, or the format is another one.
-    """
-    given = [name for name, one in (("--delimiter", delimiter), ("--escape", escape)) if one is not None]
-    if format_ != "csv":
-        if given:
-            raise SourceError(f"{given[0]} is for CSV, and {location.name} is read as {format_}")
-        return None, None
-    try:
-        separator = implied_delimiter(location.path) if delimiter is None else named_delimiter(delimiter)
-        escaping = None if escape is None else named_escape(escape)
-    except ValueError as error:
-        raise SourceError(str(error)) from None
-    if separator is not None and separator == escaping:
-        raise SourceError("--delimiter and --escape are the same character")
-    return separator, escaping

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, NamedTuple, Self
 
 import attrs
 
@@ -12,15 +12,16 @@ from planhat_async._convert import (
     encode_json,
     fields_of,
     spellings_of,
-    to_wire,
 )
 from planhat_async.jobs.mapping.cell_values import checked_text, own_name
 from planhat_async.jobs.mapping.column_spelling import field_spelling, folded, is_named, spelling_in
 from planhat_async.jobs.mapping.field_readers import UNREAD, FieldReader, FieldReaders
+from planhat_async.jobs.mapping.given_values import by_field, is_among, located, made_of_each, split_texts
 from planhat_async.jobs.mapping.lookups import Lookup, value_to_look_up
 from planhat_async.jobs.mapping.missing_values import is_missing, without_nulls
 from planhat_async.jobs.mapping.nested_values import MISSING, column_of, value_at
 from planhat_async.jobs.mapping.notation import Notation
+from planhat_async.jobs.mapping.row_constants import constants_of, nested_custom
 from planhat_async.jobs.mapping.time_format import TimeFormat
 from planhat_async.jobs.mapping.transforms import Transform
 from planhat_async.jobs.mapping.value_types import type_named
@@ -35,7 +36,6 @@ _MAP_FORM, _SET_FORM, _TYPE_FORM = "--map field=Column", "--set field=value", "-
 _MAX_READERS = 1000
 _MAX_SHAPES, _MAX_NAMES_SIZE = 100, 10_000
 """How many sets of names of rows are remembered, and how long all names of one may be together."""
-T = TypeVar("T")
 
 
 class _MappedCell(NamedTuple):
@@ -114,28 +114,28 @@ class FieldMapping:
             SourceError: An unknown field, a field given twice, a text without `=`, a value of the wrong type, a lookup
                 for a field that holds no id.
         """
-        by_column = _by_field(record, [*_split(maps, _MAP_FORM), *_located("--map", columns)], _MAP_FORM)
-        texts = _by_field(record, _split(constants, _SET_FORM), _SET_FORM)
-        held = _by_field(record, _located("constants", values), "constants")
-        sought = _by_field(record, _located("lookups", lookups), "lookups")
+        by_column = by_field(record, [*split_texts(maps, _MAP_FORM), *located("--map", columns)], _MAP_FORM)
+        texts = by_field(record, split_texts(constants, _SET_FORM), _SET_FORM)
+        held = by_field(record, located("constants", values), "constants")
+        sought = by_field(record, located("lookups", lookups), "lookups")
         for name, lookup in sought.items():
             _check_lookup(record, name, lookup, by_column)
         for name in by_column:
-            if _is_among(name, texts | held):
+            if is_among(name, texts | held):
                 raise SourceError(f"{name} is given twice: by --map and by --set")
-        typed = _by_field(record, [*_split(types, _TYPE_FORM), *_located("types", field_types)], _TYPE_FORM)
-        changes = _by_field(record, _located("columns", transforms), "columns")
+        typed = by_field(record, [*split_texts(types, _TYPE_FORM), *located("types", field_types)], _TYPE_FORM)
+        changes = by_field(record, located("columns", transforms), "columns")
         readers = FieldReaders(
             record=record,
-            dates=_made(TimeFormat, _by_field(record, _located("dates", dates), "dates"), "dates"),
-            types=_made(type_named, typed, "--type"),
+            dates=made_of_each(TimeFormat, by_field(record, located("dates", dates), "dates"), "dates"),
+            types=made_of_each(type_named, typed, "--type"),
             transforms=changes,
             notation=Notation.parse(time_zone=time_zone, list_separator=list_separator, decimal_comma=decimal_comma),
         )
         for name in typed if by_column else ():
-            if name not in by_column and not _is_among(name, texts | held):
+            if name not in by_column and not is_among(name, texts | held):
                 raise SourceError(f"--type: {name} has no column")
-        constants_read = _constants(readers, texts, held)
+        constants_read = constants_of(readers, texts, held)
         defaults = {name: readers.default_of(name) for name in changes if changes[name].default is not MISSING}
         return cls(
             record=record,
@@ -238,7 +238,7 @@ class FieldMapping:
                 name = own_name(self.record, field_spelling(self.record, column))
             except ValueError as error:
                 raise SourceError(f"column {column!r}: {error} (say --map FIELD={column!r})") from None
-            if name in names or _is_among(name, self.constants):
+            if name in names or is_among(name, self.constants):
                 raise SourceError(f"{name} is given twice: by the column {column!r}, and by another or --set")
             names.add(name)
 
@@ -270,7 +270,7 @@ class FieldMapping:
                 row[name] = read(checked_text(text, where))
             elif self.empties_nulls and not text:
                 row[name] = None
-        return None if is_blank else _nested(self._marked(self._with_defaults(row)))
+        return None if is_blank else nested_custom(self._marked(self._with_defaults(row)))
 
     def _cells_in(self, columns: Iterable[str]) -> list[_MappedCell]:
         """The cells that the mapping uses, in a file or a row with these columns."""
@@ -339,11 +339,11 @@ class FieldMapping:
                 is_blank = type(value) is str and not value.strip() and reader is not UNREAD
                 row[name] = MISSING if is_blank else reader.read(value)
         row = self._marked(self._with_defaults(row))
-        return _nested({**row, **self.constants} if self.constants else row, self.constants)
+        return nested_custom({**row, **self.constants} if self.constants else row, self.constants)
 
     def _is_constant(self, name: str) -> bool:
         field = spellings_of(self.record).get(name) if self.constants else None
-        return _is_among(name if field is None else field.name, self.constants)
+        return is_among(name if field is None else field.name, self.constants)
 
 
 def _is_blank(row: Mapping[str, Any]) -> bool:
@@ -361,93 +361,3 @@ def _check_lookup(record: type[Record], name: str, lookup: Lookup, columns: Mapp
         raise SourceError(f"lookups: {name} has no column")
     if name.startswith("custom.") or fields_of(record)[name].type not in (str, Any):
         raise SourceError(f"lookups: {record.__name__}.{name} does not hold one id, so nothing can be looked up for it")
-
-
-def _split(texts: Iterable[str], form: str) -> Iterator[tuple[str, str, str]]:
-    """Each `name=value` text in quotes, its name and its value."""
-    for text in texts:
-        name, _, value = text.partition("=")
-        if not name or not value:
-            raise SourceError(f"{text!r} does not have the form {form}")
-        yield repr(text), name, value
-
-
-def _located(where: str, given: Mapping[str, Any] | None) -> list[tuple[str, str, Any]]:
-    return [(where, name, value) for name, value in (given or {}).items()]
-
-
-def _by_field(record: type[Record], given: Iterable[tuple[str, str, Any]], what: str) -> dict[str, Any]:
-    """Values under the fields' own names, from places for messages, names and values."""
-    found: dict[str, Any] = {}
-    for where, name, value in given:
-        try:
-            field = own_name(record, name)
-        except ValueError as error:
-            raise SourceError(f"{where}: {error}") from None
-        if field in found:
-            raise SourceError(f"{field} is given twice: {what}")
-        found[field] = value
-    return found
-
-
-def _made(make: Callable[[Any], T], given: Mapping[str, Any], what: str) -> dict[str, T]:
-    """What is made of each field's text; errors name the field."""
-    made = {}
-    for name, text in given.items():
-        try:
-            made[name] = make(text)
-        except ValueError as error:
-            raise SourceError(f"{what}: {name}: {error}") from None
-    return made
-
-
-def _constants(readers: FieldReaders, texts: Mapping[str, str], held: Mapping[str, Any]) -> dict[str, Any]:
-    """The values that every row gets, from texts and from values; one that can be sent as it is stays as it is."""
-    try:
-        made = {name: _constant(readers, name, value) for name, value in held.items()}
-        for name, text in texts.items():
-            checked = checked_text(text, name)
-            unchanged, read = readers.reader(name)
-            made[name] = checked if str in unchanged else read(checked)
-        encode_json(to_wire(readers.record, _nested(dict(made))))
-    except (ValueError, TypeError) as error:
-        raise SourceError(f"--set: {error}") from None
-    return made
-
-
-def _constant(readers: FieldReaders, name: str, value: Any) -> Any:
-    if name not in readers.types and name not in readers.dates:
-        try:
-            encode_json(to_wire(readers.record, _nested({name: value})))
-        except (ValueError, TypeError):
-            pass
-        else:
-            return value
-    return readers.reader(name).read(value)
-
-
-def _is_among(name: str, given: Mapping[str, Any]) -> bool:
-    """Whether a field is given already; `custom` as a whole includes every `custom.NAME`."""
-    return name in given or ("custom" in given and name.startswith("custom."))
-
-
-def _nested(row: dict[str, Any], constants: Collection[str] = ()) -> dict[str, Any]:
-    """Move each `custom.NAME` into `custom`.
-
-    Raises:
-        ValueError: `custom` is no object, or has the name too, which only a constant replaces.
-    """
-    if "custom." not in "\n".join(row):  # takes half the time of asking each name
-        return row
-    custom = {name.removeprefix("custom."): row.pop(name) for name in list(row) if name.startswith("custom.")}
-    if any(not name.strip() for name in custom):
-        raise ValueError("custom. names no custom field")
-    if custom:
-        held = row.get("custom") or {}
-        if not isinstance(held, Mapping):
-            raise ValueError("custom is not a JSON object")
-        for name in custom.keys() & held.keys():
-            if f"custom.{name}" not in constants:
-                raise ValueError(f"custom.{name} is given twice: within custom too")
-        row["custom"] = {**held, **custom}
-    return row
