@@ -215,6 +215,8 @@ def test_what_has_one_form_as_text_is_sent_as_text(value: Any, text: str) -> Non
         (Point(), "Point"),
         (Array("c", 1j), "complex"),
         (Array("V", (1, 2)), "Array"),
+        (Array("M", False), "Array"),
+        (Array("M", 5), "Array"),
     ],
 )
 def test_what_has_no_single_form_as_text_is_refused(value: Any, found: str) -> None:

@@ -134,8 +134,9 @@ def _time_held_by(scalar: Any, held: Any) -> Any:
     """The day or the naive time of a `datetime64`, whose nanoseconds are held as a number."""
     if str(scalar) == "NaT":
         return Missing("NaT")
-    if isinstance(held, int):
-        held = scalar.astype("datetime64[us]").tolist()
+    cast = getattr(scalar, "astype", None)
+    if type(held) is int and cast is not None:  # another library's look-alike may have no `astype`
+        held = cast("datetime64[us]").tolist()
     return held if isinstance(held, date) else scalar
 
 
