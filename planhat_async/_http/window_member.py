@@ -81,15 +81,20 @@ class WindowMember:
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
-        if self._exchange is not None:
-            await asyncio.wait([self._exchange])
-        if self.membership.has_joined:
-            try:
-                await self._window.exchange(self.membership.goodbye(asyncio.get_running_loop().time()))
-            except SharedWindowError as error:
-                LOGGER.debug("not told that this session ends: %s", error)
-            self.membership.note_left()
-        await self._window.close()
+        try:
+            if self._exchange is not None:
+                await asyncio.wait([self._exchange])
+            if self.membership.has_joined:
+                await self._say_goodbye()
+        finally:  # a cancellation must not leave a connection behind
+            await self._window.close()
+
+    async def _say_goodbye(self) -> None:
+        try:
+            await self._window.exchange(self.membership.goodbye(asyncio.get_running_loop().time()))
+        except SharedWindowError as error:
+            LOGGER.debug("not told that this session ends: %s", error)
+        self.membership.note_left()
 
     @property
     def _is_exchanging(self) -> bool:

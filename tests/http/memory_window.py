@@ -25,6 +25,7 @@ class MemoryWindow:
     is_away: bool = False
     state: SharedPace = attrs.field(factory=lambda: SharedPace(epoch=1))
     n_exchanges: int = 0
+    is_closed: bool = False
 
     async def exchange(self, message: Message) -> Reply:
         if self.seconds:
@@ -41,7 +42,7 @@ class MemoryWindow:
         return self.state.standing(asyncio.get_running_loop().time() + self.offset, seconds)
 
     async def close(self) -> None:
-        pass
+        self.is_closed = True
 
     def forget(self) -> None:
         """Lose all state, as a server that starts again."""

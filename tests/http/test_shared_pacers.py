@@ -443,3 +443,21 @@ def test_a_limit_that_is_not_planhats_is_not_shared(caplog: pytest.LogCaptureFix
 
     run(main())
     assert caplog.messages == ["more than 1,000 calls a minute are not shared: this session keeps a pace of its own"]
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.2, 0.6])
+def test_a_cancelled_farewell_closes_the_window(seconds: float) -> None:
+    """A connection to it must not outlive the session, however long its last message takes."""
+
+    async def main() -> None:
+        server, window = Server(late=0.0), MemoryWindow(seconds=0.4)
+        pacer = Pacer(JOB, shared=window)
+        await server.call(pacer, 0)
+        leaving = asyncio.ensure_future(pacer.leave())
+        await asyncio.sleep(seconds)
+        leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        assert window.is_closed
+
+    run(main())
