@@ -9,15 +9,16 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import documents
 import pytest
+from documents import ROOT
 
 from planhat_async.sandbox.faults import KINDS
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = [(kind, body) for kind, body in re.findall(r"^```(\w+)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)]
+BLOCKS = documents.blocks(README)
 DLT = [body for kind, body in BLOCKS if kind == "python" and "import dlt" in body]
 SPARK = [body for kind, body in BLOCKS if kind == "python" and "from pyspark" in body]
 PYTHON = [body for kind, body in BLOCKS if kind == "python" and "import pytest" not in body and body not in DLT + SPARK]
@@ -46,13 +47,10 @@ def sandbox_url() -> Iterator[str]:
 
 
 def run(command: list[str], url: str, where: Path, settings: Mapping[str, str] | None = None) -> str:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = os.environ | {"PATH": path, "PLANHAT_BASE_URL": url, "PLANHAT_API_TOKEN": "any"}
-    environment |= {"PLANHAT_ANALYTICS_URL": url, "PLANHAT_TENANT_UUID": "0b54aee7-1a2b-4c3d-9e8f-0123456789ab"}
-    environment |= settings or {}
-    done = subprocess.run(command, cwd=where, env=environment, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    """Run a command on this sandbox."""
+    sandbox = {"PLANHAT_BASE_URL": url, "PLANHAT_API_TOKEN": "any", "PLANHAT_ANALYTICS_URL": url}
+    sandbox |= {"PLANHAT_TENANT_UUID": "0b54aee7-1a2b-4c3d-9e8f-0123456789ab"}
+    return documents.run(command, where, sandbox | (settings or {}))
 
 
 @pytest.mark.parametrize("body", PYTHON, ids=range(len(PYTHON)))

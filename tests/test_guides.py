@@ -1,0 +1,69 @@
+"""Test that every code block of the guides runs, in order, on a sandbox.
+
+A guide whose blocks need more than the extra `test` says so in its first line, with the names of the packages to
+import: `<!-- needs: dlt duckdb -->`.
+"""
+
+import json
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import documents
+import pytest
+from command_line import TOKEN
+
+GUIDES = sorted(path for path in (documents.ROOT / "docs" / "guides").glob("*.md") if path.name != "README.md")
+ENGINES = {"airflow", "dlt", "pyspark"}
+
+
+def needed(text: str) -> list[str]:
+    """The packages that the blocks of a guide import."""
+    found = re.match(r"<!-- needs: (.*) -->\n", text)
+    return found[1].split() if found else []
+
+
+def cases() -> list[object]:
+    """The guides, with the marker of those that `.ci/engines` runs."""
+    marks = {guide: [pytest.mark.engines] if ENGINES & set(needed(guide.read_text())) else [] for guide in GUIDES}
+    return [pytest.param(guide, id=guide.stem, marks=marks[guide]) for guide in GUIDES]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("guide", cases())
+def test_the_blocks_of_a_guide_run(guide: Path, sandbox: str, tmp_path: Path) -> None:
+    """Each block runs unchanged, in one folder, and prints what the block of text behind it says."""
+    text = guide.read_text(encoding="utf-8")
+    for package in needed(text):
+        pytest.importorskip(package, reason=f"{package} is not installed: .ci/engines installs it")
+    if "pyspark" in needed(text) and shutil.which("java") is None:
+        pytest.skip("Java is not installed, which Spark needs")
+    settings = {
+        "PLANHAT_BASE_URL": sandbox,
+        "PLANHAT_ANALYTICS_URL": sandbox,
+        "PLANHAT_API_TOKEN": TOKEN,
+        "PLANHAT_TENANT_UUID": "0b54aee7-1a2b-4c3d-9e8f-0123456789ab",
+        "PYSPARK_PYTHON": sys.executable,
+        "DLT_DATA_DIR": str(tmp_path / "dlt"),
+        "AIRFLOW_HOME": str(tmp_path / "airflow"),
+        "RUNTIME__DLTHUB_TELEMETRY": "false",
+    }
+    printed = ""
+    for kind, body in documents.blocks(text):
+        if kind == "python":
+            printed = documents.run([sys.executable, "-c", body], tmp_path, settings)
+        elif kind == "sh":
+            printed = documents.run(["bash", "-eu", "-c", body], tmp_path, settings)
+        elif kind == "text":
+            assert printed == body
+        elif kind == "json":
+            json.loads(body)
+        else:
+            pytest.fail(f"a block of {kind} is not tested")
+
+
+def test_every_guide_is_linked() -> None:
+    """The README leads to each of them."""
+    readme = (documents.ROOT / "README.md").read_text(encoding="utf-8")
+    assert [guide.name for guide in GUIDES if f"(docs/guides/{guide.name})" not in readme] == []
