@@ -18,7 +18,7 @@ def blocks(text: str) -> list[tuple[str, str]]:
 def run(command: list[str], where: Path, settings: Mapping[str, str]) -> str:
     """Run a command that must succeed; what it prints."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = os.environ | {"PATH": path} | settings
+    environment = os.environ | {"PATH": path, **settings}
     done = subprocess.run(command, cwd=where, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -50,7 +50,7 @@ def run(command: list[str], url: str, where: Path, settings: Mapping[str, str] |
     """Run a command on this sandbox."""
     sandbox = {"PLANHAT_BASE_URL": url, "PLANHAT_API_TOKEN": "any", "PLANHAT_ANALYTICS_URL": url}
     sandbox |= {"PLANHAT_TENANT_UUID": "0b54aee7-1a2b-4c3d-9e8f-0123456789ab"}
-    return documents.run(command, where, sandbox | (settings or {}))
+    return documents.run(command, where, {**sandbox, **(settings or {})})
 
 
 @pytest.mark.parametrize("body", PYTHON, ids=range(len(PYTHON)))
