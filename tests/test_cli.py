@@ -262,7 +262,7 @@ def test_unusable_input_is_refused_in_one_line_before_any_row_is_sent(
     ("token", "message"),
     [
         ("", "the Planhat token is empty: pass one, or set PLANHAT_API_TOKEN"),
-        (f"{TOKEN}\n", "the Planhat token contains a space, a line break or another invalid character"),
+        (f"{TOKEN}\nx", "the Planhat token contains a space, a line break or another invalid character"),
     ],
 )
 @pytest.mark.parametrize("command", [["export", "tickets"], ["upsert", "tickets", "t.csv"]])
@@ -305,6 +305,13 @@ def test_the_token_may_come_from_a_file(desk: Desk, content: str, monkeypatch: p
     ended = run("upsert", "tickets", desk.file("t.csv", HEAD + GOOD), "--token-file", desk.file("token", content))
     assert (ended.code, ended.err) == (0, [])
     assert [*desk.stored()] == ["@1"]
+
+
+def test_the_token_of_a_mounted_secret_may_end_with_a_line_break(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variable is read as the file is."""
+    monkeypatch.setenv("PLANHAT_API_TOKEN", f"{TOKEN}\n")
+    ended = run("upsert", "tickets", desk.file("t.csv", HEAD + GOOD))
+    assert (ended.code, ended.err) == (0, [])
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", TOKEN.encode("utf-16"), "tök".encode()])

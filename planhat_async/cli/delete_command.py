@@ -22,6 +22,7 @@ from planhat_async.cli.parameters import (
     DEFAULTS,
     DELETED,
     BaseUrl,
+    CaFile,
     Concurrency,
     DeletedModel,
     Delimiter,
@@ -96,6 +97,7 @@ def delete(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     token_file: TokenFile = None,
     base_url: BaseUrl = None,
+    ca_file: CaFile = None,
 ) -> None:
     """Delete the records whose _id is in FILE, permanently. Without --yes it only says what it would do.
 
@@ -124,7 +126,7 @@ def delete(
             show_deletion_plan(plan, per_minute=per_minute, as_json=as_json, remarks=source.remarks)
             sys.stdout.flush()
             raise typer.Exit(NOT_ALL_STORED if plan.invalid else 0)
-        session = session_for(token_file, base_url, per_minute, shared)
+        session = session_for(token_file, base_url, per_minute, shared, ca_file)
         in_use = () if journal is None else files_of(journal)
         with Rejects(source, rejects, *in_use, journal=journal) if rejects else nullcontext() as rejected:
             job = DeleteJob(

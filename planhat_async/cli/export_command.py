@@ -32,6 +32,7 @@ from planhat_async.cli.parameters import (
     DEFAULTS,
     LISTED,
     BaseUrl,
+    CaFile,
     Concurrency,
     FileFormat,
     ListedModel,
@@ -96,6 +97,7 @@ def export(
     shared: Shared = None,
     token_file: TokenFile = None,
     base_url: BaseUrl = None,
+    ca_file: CaFile = None,
 ) -> None:
     """Write the records of a model to a file or to standard output, or those of all models to a folder.
 
@@ -126,7 +128,7 @@ def export(
             location = _target(output)
             kind = output_kind(None if location is None else location.path, None if format_ is None else format_.value)
             _export_model(
-                session_for(token_file, base_url, per_minute, shared),
+                session_for(token_file, base_url, per_minute, shared, ca_file),
                 LISTED[model],
                 location,
                 kind,
@@ -141,7 +143,7 @@ def export(
         _refuse_with_all(model, output, [*(["--fields"] if fields else []), *(place for place, _, _ in given)])
         chosen = format_ or FileFormat.JSONL
         tenant = TenantExport(
-            session=session_for(token_file, base_url, per_minute, shared),
+            session=session_for(token_file, base_url, per_minute, shared, ca_file),
             folder=all_,
             format=chosen.value,
             layout=layout_for(chosen, encoding=encoding, delimiter=delimiter, formulas=formulas),

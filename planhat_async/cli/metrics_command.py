@@ -18,6 +18,7 @@ from planhat_async.cli import console
 from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
 from planhat_async.cli.interruptions import CUT_OFF, ENDED_EARLY, Interrupted, code_of, interruptible
 from planhat_async.cli.parameters import (
+    CaFile,
     Constants,
     DecimalComma,
     Delimiter,
@@ -69,6 +70,7 @@ def metrics(
     analytics_url: Annotated[
         str | None, typer.Option(help="The URL of the analytics host, instead of PLANHAT_ANALYTICS_URL.")
     ] = None,
+    ca_file: CaFile = None,
 ) -> None:
     """Send a metric for every row of FILE.
 
@@ -105,7 +107,12 @@ def metrics(
             sys.stdout.flush()
             raise typer.Exit(NOT_ALL_STORED if plan.result.invalid else 0)
         analytics = Analytics(
-            None, secret_in(tenant_file, "tenant UUID"), host=analytics_url, max_in_flight=concurrency
+            None,
+            secret_in(tenant_file, "tenant UUID"),
+            host=analytics_url,
+            max_in_flight=concurrency,
+            trust_env=True,
+            ca_file=ca_file,
         )
         options: SendOptions = {"chunk_size": chunk_size, "concurrency": concurrency}
         code = run(_send(analytics, source, rows, options, as_json=as_json))

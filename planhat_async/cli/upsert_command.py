@@ -20,6 +20,7 @@ from planhat_async.cli.parameters import (
     DEFAULTS,
     UPSERTED,
     BaseUrl,
+    CaFile,
     Concurrency,
     Constants,
     DecimalComma,
@@ -104,6 +105,7 @@ def upsert(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     token_file: TokenFile = None,
     base_url: BaseUrl = None,
+    ca_file: CaFile = None,
 ) -> None:
     """Create or update a record for every row of FILE.
 
@@ -165,7 +167,7 @@ def upsert(
             console.show_plan(plan, source.remarks, per_minute=per_minute, as_json=as_json)
             sys.stdout.flush()
             raise typer.Exit(NOT_ALL_STORED if plan.result.invalid else 0)
-        session = session_for(token_file, base_url, per_minute, shared)
+        session = session_for(token_file, base_url, per_minute, shared, ca_file)
         job_options: JobOptions = {
             **options,
             "concurrency": concurrency,
