@@ -23,12 +23,13 @@ from types import TracebackType
 from typing import Any, Self
 
 from planhat_async._convert import decode_json, encode_json, excerpt, printable, split_rows
-from planhat_async._http.attempts import AttemptLoop, SessionStats
+from planhat_async._http.attempts import AttemptLoop
 from planhat_async._http.connection_options import connection_options
 from planhat_async._http.own_loop import OwnLoop
 from planhat_async._http.pace import RateLimits
 from planhat_async._http.pacer import Pacer
 from planhat_async._http.retries import RetryPolicy, unreadable
+from planhat_async._http.session_stats import SessionStats
 from planhat_async._http.shared_window import SharedWindow
 from planhat_async._http.tokens import TokenFunction, TokenSource
 from planhat_async._http.transport import MAX_ANSWER_BYTES, AiohttpTransport, ClientSession, Timeouts, Transport

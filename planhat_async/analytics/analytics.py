@@ -16,9 +16,9 @@ from types import TracebackType
 from typing import Any, Self, TypeAlias, TypedDict, Unpack
 
 from planhat_async._convert import encode_plain
-from planhat_async._http.attempts import SessionStats
 from planhat_async._http.connection_options import connection_options
 from planhat_async._http.retries import RetryPolicy
+from planhat_async._http.session_stats import SessionStats
 from planhat_async._http.tenant_uuid import PLACEHOLDER, TenantUuid, contains_uuid
 from planhat_async._http.transport import ClientSession, Timeouts, Transport
 from planhat_async.analytics.activity import Activity, activity_row, bulk_activity_row

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from planhat_async._convert import excerpt, printable
-from planhat_async._http.attempts import AttemptLoop, SessionStats
+from planhat_async._http.attempts import AttemptLoop
 from planhat_async._http.connection_options import ConnectionOptions
 from planhat_async._http.own_loop import OwnLoop
 from planhat_async._http.pace import RateLimits
 from planhat_async._http.pacer import Pacer
 from planhat_async._http.retries import RetryPolicy, unreadable
+from planhat_async._http.session_stats import SessionStats
 from planhat_async._http.tenant_uuid import TenantUuid
 from planhat_async._http.tokens import TokenSource
 from planhat_async._http.transport import MAX_ANSWER_BYTES, AiohttpTransport, ClientSession, Timeouts, Transport

@@ -14,7 +14,6 @@ from planhat_async._http.pace import RateLimits
 from planhat_async._http.shared_pace import MAX_SHARED_PER_MINUTE
 from planhat_async._http.window_choice import HOST, NONE
 from planhat_async.batching.upsert_run import ChunkOptions
-from planhat_async.cli.pace_notices import show_pace_notices
 from planhat_async.jobs.files.file_source import FileSource
 from planhat_async.jobs.files.formats import SourceFormat
 from planhat_async.jobs.files.location import is_url
@@ -173,7 +172,6 @@ def session_for(
     """The session for these options, through the proxy of the environment."""
     token = secret_in(token_file, "token")
     limits = RateLimits(per_minute=per_minute, reserve=0)
-    show_pace_notices()
     return Session(
         token,
         base_url=base_url,
