@@ -254,6 +254,7 @@ def test_public_names_are_sorted_and_exist(package: ModuleType) -> None:
                 "planhat_async.jobs",
                 "planhat_async.sandbox",
                 "sqlite3",
+                "opentelemetry",
                 "pyarrow",
                 "redis",
                 "rich",
