@@ -20,7 +20,9 @@ from fakes import FakeTransport
 
 from planhat_async import Session, UpsertResult
 from planhat_async._http.wire import Response
-from planhat_async.cli import interruptions, metrics_file
+from planhat_async.analytics.send_result import SendResult
+from planhat_async.cli import interruptions, metrics_command, metrics_file
+from planhat_async.cli.export_progress import followed_export
 from planhat_async.cli.job_display import follow
 from planhat_async.cli.metrics_file import MetricsFile, metrics_refreshed, metrics_written
 from planhat_async.cli.operation import operated
@@ -161,6 +163,53 @@ class TestLog:
             said = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
             assert [(one["event"], one["rows"], one["created"]) for one in said] == [("progress", 3, 3)] * times
         assert not log.is_json
+
+
+class TestProgress:
+    """Lines without a terminal, of commands whose progress is no job's."""
+
+    def test_an_export_says_its_progress_every_ten_seconds(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Once it has begun; with the records of the model that is being exported."""
+        session: Any = SimpleNamespace(stats=SessionStats(), calls_left=7)
+
+        async def main() -> None:
+            with followed_export(session, "export", total=2) as progress:
+                async with progress.shown():
+                    await virtual_time_passes(11)
+                    progress.begin("tasks", 0)
+                    progress.advance(2000)
+                    await virtual_time_passes(10)
+                    progress.end("tasks", 2001)
+                    progress.begin("users", 1)
+                    await virtual_time_passes(10)
+
+        virtual_time.run(main())
+        lines = ["tasks: 2,000 records; 7 calls left this minute", "users: 1 record; 7 calls left this minute"]
+        assert capsys.readouterr().err.splitlines() == lines
+
+    def test_metrics_say_their_progress_every_ten_seconds(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """With the outcomes so far."""
+
+        class SlowRun:
+            result = SendResult(processed=3)
+
+            async def __aenter__(self) -> None:
+                pass
+
+            async def __aexit__(self, *_: object) -> None:
+                pass
+
+            async def __aiter__(self) -> Any:
+                await virtual_time_passes(15)
+                return
+                yield
+
+        run_: Any = SlowRun()
+        analytics: Any = SlowRun()
+        analytics.stats = SessionStats()
+        source: Any = SimpleNamespace(path=Path("m.csv"), total_bytes=None, bytes_read=0)
+        virtual_time.run(metrics_command._follow(analytics, source, run_))
+        assert capsys.readouterr().err == "3 rows: 3 processed\n"
 
 
 async def virtual_time_passes(seconds: float) -> None:

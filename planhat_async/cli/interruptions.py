@@ -57,6 +57,8 @@ def interruptible(run: Stoppable, in_flight: str = "the chunks in flight") -> It
 
     def interrupt(number: int) -> None:
         received.append(number)
+        for end in ends:
+            end.cancel()
         if len(received) > 1 and task is not None:
             task.cancel()
         else:
