@@ -5,6 +5,7 @@ Each name is imported on first use, because pytest imports this package, for its
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +64,9 @@ if TYPE_CHECKING:
     from planhat_async.session import Session, SessionStats
 
 __version__ = "0.1.0"
+
+# Without it, Python prints the warnings of a program that has not configured logging to standard error.
+logging.getLogger("planhat_async").addHandler(logging.NullHandler())
 
 _NAMES = {
     "_http.pace": "RateLimits",

@@ -18,15 +18,18 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from planhat_async._convert import decode_json, encode_json, excerpt, printable, split_rows
-from planhat_async._http.attempts import AttemptLoop, SessionStats
+from planhat_async._http.attempts import AttemptLoop
+from planhat_async._http.connection_options import connection_options
 from planhat_async._http.own_loop import OwnLoop
 from planhat_async._http.pace import RateLimits
 from planhat_async._http.pacer import Pacer
 from planhat_async._http.retries import RetryPolicy, unreadable
+from planhat_async._http.session_stats import SessionStats
 from planhat_async._http.shared_window import SharedWindow
 from planhat_async._http.tokens import TokenFunction, TokenSource
 from planhat_async._http.transport import MAX_ANSWER_BYTES, AiohttpTransport, ClientSession, Timeouts, Transport
@@ -57,13 +60,20 @@ class Session:
             of reach the session goes on with its share of the pace; with `?on_outage=closed` it waits.
         retry: When failed requests that are safe to repeat are sent again.
         timeouts: For one attempt, and for the whole call.
+        proxy: The URL of an HTTP proxy, with `USER:PASSWORD@` if it wants credentials.
+        trust_env: Use the proxy that `HTTPS_PROXY` names, unless `NO_PROXY` leaves out the server. Servers on loopback
+            are called directly. The variables are read when the session is made.
+        ca_file: A PEM file with certificates of issuers to trust besides the system's. It is read when the session is
+            made.
         client_session: Your own `aiohttp.ClientSession` (proxy, TLS, tracing); the session does not close it.
         transport: Sends requests in place of aiohttp, for tests.
         max_answer_bytes: The largest answer that is read, after decompression.
         allow_plain_http: Allow unencrypted HTTP to another machine, which exposes the token.
 
     Raises:
-        ValueError: The token is missing or malformed, the base URL is not a URL, or `shared` names no window.
+        ValueError: The token is missing or malformed, the base URL is not a URL, `shared` names no window, the proxy is
+            not one, or `ca_file` contains no certificate.
+        OSError: `ca_file` cannot be read.
     """
 
     def __init__(
@@ -76,6 +86,9 @@ class Session:
         shared: SharedWindow | str | None = None,
         retry: RetryPolicy | None = None,
         timeouts: Timeouts | None = None,
+        proxy: str | None = None,
+        trust_env: bool = False,
+        ca_file: Path | str | None = None,
         client_session: ClientSession | None = None,
         transport: Transport | None = None,
         max_answer_bytes: int = MAX_ANSWER_BYTES,
@@ -99,6 +112,14 @@ class Session:
             max_connections=self._pacer.limits.max_in_flight,
             max_answer_bytes=max_answer_bytes,
             client_session=client_session,
+            options=connection_options(
+                self.base_url,
+                proxy=proxy,
+                trust_env=trust_env,
+                ca_file=ca_file,
+                allow_plain_http=allow_plain_http,
+                client_session=client_session,
+            ),
         )
         self._attempts = AttemptLoop(
             base_url=self.base_url,

@@ -25,6 +25,8 @@ PROGRAM = (sys.executable, "-m", "planhat_async")
 HEAD = "source_id,email,domains,title\n"
 GOOD = "@1,ada(at)acme.example,acme.example,Hello\n"
 FINISHING = "finishing the chunks in flight; interrupt again to stop at once"
+FINISHING_SOON = "finishing the chunks in flight, for 25 s at most; interrupt again to stop at once"
+"""After SIGTERM."""
 
 prefixes = (f"{number}-" for number in itertools.count(1))
 """Prefixes of the keys of each test's records: tests share a sandbox."""

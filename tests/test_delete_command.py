@@ -370,12 +370,12 @@ def test_the_progress_is_shown_now_and_then(monkeypatch: pytest.MonkeyPatch, is_
     """Every ten seconds on a line, on a terminal every second in a bar; not while the input is read."""
     told: list[str] = []
     drawn: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(console, "tell", told.append)
+    monkeypatch.setattr(console, "tell", lambda line, **_: told.append(line))
     monkeypatch.setattr(console, "err", SimpleNamespace(is_terminal=is_terminal))
     monkeypatch.setattr(console, "progress", lambda *_, **__: nullcontext(lambda *values: drawn.append(values)))
     session: Any = SimpleNamespace(stats=SessionStats(), calls_left=7, seconds_until_bulk_call=lambda _: 0.0)
     job: Any = SlowJob()
-    virtual_time.run(follow_deletion(session, job, title="delete tickets"))
+    virtual_time.run(follow_deletion(session, job, model="tickets"))
     line = "3 of 4 rows, 0 rows/s: 3 deleted, 0 missing, 0 failed, 0 unknown; 7 calls left this minute"
     assert told == ([] if is_terminal else [line] * 2)
     assert drawn[:1] == [(3, None, "3 deleted, 0 missing, 0 failed, 0 unknown")] * is_terminal

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import FINISHING, Ended, listening, request_on, run, started
+from command_line import FINISHING, FINISHING_SOON, Ended, listening, request_on, run, started
 from pyarrow import Table
 from pyarrow import parquet as pq
 
@@ -154,7 +154,8 @@ def test_an_interruption_says_what_is_unknown(here: Path, number: signal.Signals
                 assert [row["value"] for row in json.loads(request_on(connection))] == [3]
                 process.send_signal(number)
                 assert process.stderr is not None
-                assert process.stderr.readline() == FINISHING + "\n"
+                said = FINISHING_SOON if number == signal.SIGTERM else FINISHING
+                assert process.stderr.readline() == said + "\n"
                 if is_hurried:
                     process.send_signal(number)
                 else:

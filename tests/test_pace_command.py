@@ -16,7 +16,7 @@ from benchmarks.redis_server import RedisServer, free_port
 from planhat_async import Pacer, Session, Tasks
 from planhat_async._http.host_window import HostWindow
 from planhat_async._http.shared_messages import Message, Reply
-from planhat_async.cli import pace_notices
+from planhat_async.cli.library_notices import notices_shown
 from planhat_async.sandbox import Sandbox
 
 
@@ -73,10 +73,10 @@ def test_a_window_that_cannot_be_used_is_said_once(desk: Desk) -> None:
 
 def test_a_wait_for_others_is_said_with_the_option_that_changes_it(capsys: pytest.CaptureFixture[str]) -> None:
     """Warnings have no such option."""
-    pace_notices.show_pace_notices()
     logger = logging.getLogger("planhat_async.pace")
-    logger.info("waiting for %s on this token", "2 other processes")
-    logger.warning("the disk is full")
+    with notices_shown():
+        logger.info("waiting for %s on this token", "2 other processes")
+        logger.warning("the disk is full")
     said = "waiting for 2 other processes on this token: --shared none to leave it\nthe disk is full\n"
     assert capsys.readouterr().err == said
 

@@ -444,7 +444,7 @@ def locals_of(error: BaseException) -> str:
     return "".join(repr(frame.locals) for frame in shown.stack if "/tests/" not in frame.filename)
 
 
-@pytest.mark.parametrize("token", ["secret-token\n", b"secret-token"])
+@pytest.mark.parametrize("token", ["secret-token\nx", b"secret-token"])
 @pytest.mark.parametrize("is_callable", [False, True])
 def test_no_frame_contains_a_refused_token(token: Any, is_callable: bool) -> None:
     """Tools that print local variables do not print the token."""

@@ -23,6 +23,7 @@ import virtual_time
 from attrs import evolve
 from command_line import (
     FINISHING,
+    FINISHING_SOON,
     GOOD,
     HEAD,
     TOKEN,
@@ -60,7 +61,7 @@ def test_an_upsert_interrupted_once_finishes_chunks_in_flight(desk: Desk, number
                 request_on(connection)
                 process.send_signal(number)
                 assert process.stderr is not None
-                assert process.stderr.readline() == FINISHING + "\n"
+                assert process.stderr.readline() == (FINISHING_SOON if number == signal.SIGTERM else FINISHING) + "\n"
                 answer = b'{"created": 1, "updated": 0}'
                 connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(answer), answer))
                 out, _ = process.communicate(timeout=20)
@@ -882,9 +883,9 @@ class SlowJob:
 def test_without_a_terminal_progress_is_logged_periodically(monkeypatch: pytest.MonkeyPatch) -> None:
     """A line is printed every ten seconds."""
     lines: list[str] = []
-    monkeypatch.setattr("planhat_async.cli.console.tell", lines.append)
+    monkeypatch.setattr("planhat_async.cli.console.tell", lambda line, **_: lines.append(line))
     session: Any = SimpleNamespace(stats=SessionStats(), calls_left=7, seconds_until_bulk_call=lambda _: 0.0)
     source: Any = SimpleNamespace(path=Path("t.csv"), total_bytes=None, rows_read=3, bytes_read=0)
     job: Any = SlowJob()
-    virtual_time.run(follow(session, job, source, None))
+    virtual_time.run(follow(session, job, source, None, model="tickets"))
     assert lines == ["3 rows, 0 rows/s: 3 stored, 0 failed, 0 unknown; 7 calls left this minute"] * 3

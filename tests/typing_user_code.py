@@ -116,6 +116,8 @@ async def opening(client: aiohttp.ClientSession) -> None:
     policy = RetryPolicy(attempts=3, wait_initial=1, wait_max=10, total=60)
     Session(lambda: "token", base_url="https://api-eu1.planhat.com", limits=limits, retry=policy)
     Session("token", pacer=Pacer(limits), timeouts=Timeouts(connect=1, read=2, total=3), client_session=client)
+    Session("token", proxy="http://proxy:3128", ca_file="ca.pem")
+    Session("token", trust_env=True)
     Session("token", "https://api.planhat.com")  # type: ignore[call-arg]
     Session(token=7)  # type: ignore[arg-type]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -11,51 +10,16 @@ from contextlib import AsyncExitStack
 
 import attrs
 
+from planhat_async._http.observed_call import LOGGER, ObservedCall, is_observed, status_of
 from planhat_async._http.pacer import Pacer, RefusedTooLongError, Slot
 from planhat_async._http.retries import AttemptResult, History, RetryBudget, RetryPolicy, unreadable
+from planhat_async._http.session_stats import SessionStats
 from planhat_async._http.tokens import TokenSource
 from planhat_async._http.transport import Timeouts, Transport
 from planhat_async._http.wire import HINTS, Request, Response, calls_left, error_from, retry_after
 from planhat_async.errors import DecodeError, NoAnswerError, NotSentError
 
 Notify = Callable[[], object]
-
-_logger = logging.getLogger("planhat_async.session")
-
-
-@attrs.define(kw_only=True)
-class SessionStats:
-    """What a session has done so far."""
-
-    calls: int = 0
-    """Requests by the caller."""
-    attempts: int = 0
-    """Attempts made, including retries and those that found no server."""
-    retries: int = 0
-    """Attempts after the first."""
-    refusals: int = 0
-    """Attempts answered with 429."""
-    bytes_sent: int = 0
-    """Bytes of request bodies."""
-    bytes_received: int = 0
-    """Bytes of answers, after decompression."""
-    seconds_waited: float = 0.0
-    """Total seconds that attempts waited for the pace."""
-    seconds_waited_for_others: float = 0.0
-    """Seconds in which only others on a shared window kept the next attempt from starting."""
-    members: int = 1
-    """Sessions on the shared window, with this one, as last heard; 1 without a shared window."""
-    joins_repaired: int = 0
-    """How often rows moved while a list was read, and were all found again."""
-    joins_broken: int = 0
-    """How often rows moved and some may be missing or repeated.
-
-    Only possible where `_id`s give no order: under the caller's own sort, or if the server ignores ours.
-    """
-    sorts_ignored: int = 0
-    """Lists that did not come in the requested order, so that moved rows could not be detected."""
-    records_skipped: int = 0
-    """Records that could not be decoded and were skipped (`on_bad_record="skip"`)."""
 
 
 @attrs.frozen(kw_only=True)
@@ -86,6 +50,22 @@ class AttemptLoop:
         """See `Session.send`."""
         clock, hide = asyncio.get_running_loop().time, self.tokens.hidden_in
         history = History(policy=self.policy, budget=self.budget, request=request, started=clock(), hide=hide)
+        if not is_observed():
+            return await self._send(history, accepts, on_sent, on_not_processed)
+        with ObservedCall(history, self.base_url) as call:
+            response = await self._send(history, accepts, on_sent, on_not_processed)
+            call.status = response.status
+            return response
+
+    async def _send(
+        self,
+        history: History,
+        accepts: Callable[[Response], bool] | None,
+        on_sent: Notify,
+        on_not_processed: Notify,
+    ) -> Response:
+        """Make attempts until one is final; returns its answer, or raises the error for it."""
+        request, clock, hide = history.request, asyncio.get_running_loop().time, self.tokens.hidden_in
         deadline = asyncio.timeout(self.timeouts.deadline)
         try:
             async with deadline:
@@ -128,7 +108,7 @@ class AttemptLoop:
                 return result
             self.stats.retries += 1
             reason = result.status if isinstance(result, Response) else type(result).__name__
-            _logger.info("%s: attempt %d in %.2f s after %s", history.request, history.attempts + 1, wait, reason)
+            _log_retry(history, wait, reason)
             await asyncio.sleep(wait)
 
     async def _wait_for_slot(self, held: AsyncExitStack, history: History, patience: float) -> Slot:
@@ -140,6 +120,7 @@ class AttemptLoop:
         except TimeoutError:
             raise RefusedTooLongError(0.0) from None
         self.stats.seconds_waited += slot.waited
+        history.waited += slot.waited
         self.stats.seconds_waited_for_others += slot.waited_for_others
         self.stats.members = self.pacer.n_members
         return slot
@@ -155,7 +136,7 @@ class AttemptLoop:
             raise history.annotated(closed, now=clock())
         self.stats.attempts += 1
         self.stats.bytes_sent += len(request.body or b"")
-        _logger.debug("%s %s", request, request.params)
+        LOGGER.debug("%s %s", request, request.params)
         history.attempt_started(clock(), refused_for=slot.refused_for)
         on_sent()
         try:
@@ -185,5 +166,14 @@ class AttemptLoop:
         # However long `Retry-After` is, one attempt probes after `RetryPolicy.total`.
         pause = slot.mark_refused(retry_after=None if named is None else min(named, self.policy.total))
         self.stats.refusals += 1
-        _logger.warning("%s: answered 429; nothing is sent for %.1f s", history.request, pause)
+        fields = {"event": "pause", **history.named(), "status": 429, "seconds": round(pause, 3)}
+        message = "%s: answered 429; nothing is sent for %.1f s"
+        LOGGER.warning(message, history.request, pause, extra={"planhat": fields})
         return max(pause, named or 0.0)
+
+
+def _log_retry(history: History, wait: float, reason: int | str) -> None:
+    """Log that another attempt follows in `wait` seconds."""
+    fields = {"event": "retry", **history.named(), **status_of(reason), "seconds": round(wait, 3)}
+    message = "%s: attempt %d in %.2f s after %s"
+    LOGGER.info(message, history.request, history.attempts + 1, wait, reason, extra={"planhat": fields})

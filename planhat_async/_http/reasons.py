@@ -26,7 +26,7 @@ def reason_of(error: BaseException, where: str = "") -> str:
 
 def _tls_hint(error: ssl.SSLError) -> str:
     if isinstance(error, ssl.CertificateError):
-        return "the certificate is not trusted; give the session a client_session that trusts its issuer"
+        return "the certificate is not trusted; name that of its issuer with ca_file (--ca-file), if you trust it"
     is_plain = any(name in f"{error.reason} {error}".upper().replace(" ", "_") for name in _NOT_TLS)
     return "the port does not speak TLS; is it one for http?" if is_plain else "the TLS handshake failed"
 
@@ -45,7 +45,10 @@ def _hint(error: BaseException) -> str:
 
 def proxy_reason(status: int) -> str:
     """The reason, if a proxy answered CONNECT with this status."""
-    hints = {407: "it wants credentials (proxy_auth of the client_session)", 403: "it does not allow this host"}
+    hints = {
+        403: "it does not allow this host",
+        407: "it wants credentials, or others: http://USER:PASSWORD@HOST:PORT as the proxy",
+    }
     return f"(the proxy refused the tunnel with {status}): {hints.get(status, 'it did not reach the host')}"
 
 

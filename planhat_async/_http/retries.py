@@ -25,6 +25,7 @@ from typing import TypeVar
 import attrs
 
 from planhat_async._convert import excerpt
+from planhat_async._http.routes import route_of
 from planhat_async._http.wire import Request, Response
 from planhat_async.errors import DecodeError, NoAnswerError, NotSentError, RequestError, UnknownOutcomeError
 from planhat_async.records.arguments import number, valid, whole
@@ -120,9 +121,20 @@ class History:
     """Whether Planhat may have processed an earlier attempt."""
     is_under_way: bool = False
     """Whether an attempt has been sent and not ended; reset if it was cancelled before a byte was sent."""
+    waited: float = 0.0
+    """Seconds that attempts waited for the pace."""
     last_answer: Response | None = None
     note: str = ""
     """Why there was no other attempt, if the error does not say so."""
+
+    @property
+    def made(self) -> int:
+        """Attempts so far, with one under way."""
+        return self.attempts + self.is_under_way
+
+    def named(self) -> dict[str, str | int]:
+        """The request for a log, without its key and its query, and the number of attempts."""
+        return {"method": self.request.method, "route": route_of(self.request.path), "attempt": self.made}
 
     def attempt_started(self, now: float, *, refused_for: float) -> None:
         """Note that an attempt is being sent, after `refused_for` seconds of refusals, which use up patience."""
@@ -175,8 +187,7 @@ class History:
         error.may_have_been_processed = error.may_have_been_processed or self.may_be_done
         if error.may_have_been_processed:
             error.sent = self.request.body
-        attempts = self.attempts + self.is_under_way
-        return error.after(attempts=attempts, seconds=now - self.started, note=self.note)
+        return error.after(attempts=self.made, seconds=now - self.started, note=self.note)
 
     def time_left(self, now: float) -> float:
         """Seconds in which another attempt may start; `RetryPolicy.total` before the first."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from planhat_async._http.wire import Token
+from planhat_async._http.wire import Token, without_blanks
 
 PLACEHOLDER = "{tenantUUID}"
 """Stands for the UUID in every path that is shown."""
@@ -18,7 +18,7 @@ _HYPHEN = rb"(?:-|%2d|\\u002d)?"
 class TenantUuid(Token):
     """A tenant UUID. It never appears in reprs, messages or tracebacks, and cannot be pickled.
 
-    Requests name it by `PLACEHOLDER`; only the transport puts it in.
+    Requests name it by `PLACEHOLDER`; only the transport puts it in. White space around it is ignored, as for a token.
 
     Raises:
         ValueError: It does not look like a UUID. The message does not quote it.
@@ -27,6 +27,7 @@ class TenantUuid(Token):
     __slots__ = ("_pattern",)
 
     def __init__(self, uuid: str) -> None:
+        uuid = without_blanks(uuid)
         problem = _problem_of(uuid)
         if problem is None:
             super().__init__(uuid)

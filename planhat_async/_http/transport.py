@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import select
+import ssl
 from typing import Any, Protocol, TypeAlias
 from weakref import WeakSet
 
@@ -12,6 +13,7 @@ import attrs
 from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
+from planhat_async._http.connection_options import ConnectionOptions
 from planhat_async._http.reasons import proxy_reason, reason_of
 from planhat_async._http.wire import Request, Response, Token
 from planhat_async.errors import DecodeError, NoAnswerError, NotSentError, UnknownOutcomeError
@@ -107,6 +109,8 @@ class AiohttpTransport:
     max_connections: int = attrs.field(kw_only=True)
     max_answer_bytes: int = attrs.field(default=MAX_ANSWER_BYTES, kw_only=True)
     client_session: aiohttp.ClientSession | None = attrs.field(default=None, kw_only=True)
+    options: ConnectionOptions = attrs.field(factory=ConnectionOptions, kw_only=True)
+    """Of its own client session."""
     _own_session: aiohttp.ClientSession | None = attrs.field(default=None, init=False)
 
     async def send(self, request: Request, *, token: Token, timeouts: Timeouts) -> Response:
@@ -174,7 +178,8 @@ class AiohttpTransport:
         if self._own_session is None:
             self._own_session = aiohttp.ClientSession(
                 # The pacer allows no more requests at once than this, so that no timeout runs while one waits here.
-                connector=_Connector(limit=self.max_connections),
+                connector=_Connector(limit=self.max_connections, tls=self.options.tls),
+                proxy=None if self.options.proxy is None else URL(self.options.proxy.url),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 read_bufsize=_READ_BUFFER_BYTES,
             )
@@ -244,8 +249,8 @@ class _Connector(aiohttp.TCPConnector):
     connection.
     """
 
-    def __init__(self, *, limit: int) -> None:
-        super().__init__(limit=limit)
+    def __init__(self, *, limit: int, tls: ssl.SSLContext | None) -> None:
+        super().__init__(limit=limit, ssl=True if tls is None else tls)
         self._seen: WeakSet[Any] = WeakSet()
 
     async def connect(self, req: Any, traces: Any, timeout: Any) -> Any:  # noqa: ASYNC109 - aiohttp's signature

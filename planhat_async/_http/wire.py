@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
-from typing import Never, TypeVar
+from typing import Any, Never, TypeVar
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 import attrs
@@ -243,7 +243,7 @@ def checked_base_url(
         # It may be the token, passed by mistake: quote it only if it begins like a URL.
         shown = f", not {base_url!r}" if base_url.startswith("http") else ""
         raise ValueError(f"the base URL must look like {example}{shown}: see {option}")
-    if parts.scheme == "http" and not (allow_plain_http or _is_loopback(parts.hostname)):
+    if parts.scheme == "http" and not (allow_plain_http or is_loopback(parts.hostname)):
         raise ValueError(f"{base_url!r} would send {secret} unencrypted: use https")
     return base_url.rstrip("/")
 
@@ -260,7 +260,8 @@ def _split(url: str) -> SplitResult | None:
     return None if _climbs(parts.path) else parts
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine, by its name or address."""
     if host == "localhost":
         return True
     try:
@@ -272,7 +273,8 @@ def _is_loopback(host: str) -> bool:
 class Token:
     """An API token. It never appears in reprs, messages or tracebacks.
 
-    A function holds it, because tracebacks may show local variables.
+    White space around it is ignored: a mounted secret ends with a line break. A function holds it, because tracebacks
+    may show local variables.
 
     Raises:
         ValueError: It is empty, or contains a space, a control character or a character outside ASCII.
@@ -281,6 +283,7 @@ class Token:
     __slots__ = ("_text",)
 
     def __init__(self, token: str) -> None:
+        token = without_blanks(token)
         self._text: Callable[[], str] = lambda: token
         problem = _token_problem(token)
         if problem is not None:
@@ -312,6 +315,11 @@ class Token:
         # A token of a sandbox may be so short that it is part of ordinary words.
         text = self._text().encode()
         return body.replace(text, b"<token>") if len(text) >= _SHORTEST_TOKEN else body
+
+
+def without_blanks(secret: Any) -> Any:
+    """A secret without white space around it; what is not text, as it is."""
+    return secret.strip() if isinstance(secret, str) else secret
 
 
 def _token_problem(token: object) -> str | None:

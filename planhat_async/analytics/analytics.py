@@ -11,12 +11,14 @@ import os
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping
 from datetime import date
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeAlias, TypedDict, Unpack
 
 from planhat_async._convert import encode_plain
-from planhat_async._http.attempts import SessionStats
+from planhat_async._http.connection_options import connection_options
 from planhat_async._http.retries import RetryPolicy
+from planhat_async._http.session_stats import SessionStats
 from planhat_async._http.tenant_uuid import PLACEHOLDER, TenantUuid, contains_uuid
 from planhat_async._http.transport import ClientSession, Timeouts, Transport
 from planhat_async.analytics.activity import Activity, activity_row, bulk_activity_row
@@ -72,6 +74,9 @@ class Analytics:
         max_in_flight: Calls that may be in flight at once; others wait.
         retry: When calls that provably were not processed (no connection, 429) are sent again. No others are.
         timeouts: For one attempt, and for the whole call.
+        proxy: The URL of an HTTP proxy, as for a `Session`; so are `trust_env` and `ca_file`.
+        trust_env: Use the proxy of the environment.
+        ca_file: A PEM file with issuers to trust besides the system's.
         client_session: Your own `aiohttp.ClientSession` (proxy, TLS, tracing); it is not closed.
         transport: Sends requests in place of aiohttp, for tests.
         allow_plain_http: Allow unencrypted HTTP to another machine, which exposes the tenant UUID.
@@ -89,6 +94,9 @@ class Analytics:
         max_in_flight: int = 8,
         retry: RetryPolicy | None = None,
         timeouts: Timeouts | None = None,
+        proxy: str | None = None,
+        trust_env: bool = False,
+        ca_file: Path | str | None = None,
         client_session: ClientSession | None = None,
         transport: Transport | None = None,
         allow_plain_http: bool = False,
@@ -103,9 +111,18 @@ class Analytics:
         if contains_uuid(given):
             del given
             raise ValueError(f"the analytics host must not contain a UUID: it must look like {DEFAULT_HOST}")
+        host_url = checked_host(given, allow_plain_http=allow_plain_http)
         self._connection = HostConnection(
             uuid,
-            checked_host(given, allow_plain_http=allow_plain_http),
+            host_url,
+            options=connection_options(
+                host_url,
+                proxy=proxy,
+                trust_env=trust_env,
+                ca_file=ca_file,
+                allow_plain_http=allow_plain_http,
+                client_session=client_session,
+            ),
             max_in_flight=max_in_flight,
             policy=retry or RetryPolicy(),
             timeouts=timeouts or Timeouts(),

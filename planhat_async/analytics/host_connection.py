@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from planhat_async._convert import excerpt, printable
-from planhat_async._http.attempts import AttemptLoop, SessionStats
+from planhat_async._http.attempts import AttemptLoop
+from planhat_async._http.connection_options import ConnectionOptions
 from planhat_async._http.own_loop import OwnLoop
 from planhat_async._http.pace import RateLimits
 from planhat_async._http.pacer import Pacer
 from planhat_async._http.retries import RetryPolicy, unreadable
+from planhat_async._http.session_stats import SessionStats
 from planhat_async._http.tenant_uuid import TenantUuid
 from planhat_async._http.tokens import TokenSource
 from planhat_async._http.transport import MAX_ANSWER_BYTES, AiohttpTransport, ClientSession, Timeouts, Transport
@@ -35,6 +37,7 @@ class HostConnection:
         max_in_flight: int,
         policy: RetryPolicy,
         timeouts: Timeouts,
+        options: ConnectionOptions,
         client_session: ClientSession | None,
         transport: Transport | None,
     ) -> None:
@@ -45,7 +48,11 @@ class HostConnection:
         self._uuid = uuid
         self._own_loop = OwnLoop("the analytics connection")
         self._transport: Transport = transport or AiohttpTransport(
-            host, max_connections=max_in_flight, max_answer_bytes=MAX_ANSWER_BYTES, client_session=client_session
+            host,
+            max_connections=max_in_flight,
+            max_answer_bytes=MAX_ANSWER_BYTES,
+            client_session=client_session,
+            options=options,
         )
         # The host has no rate limit, but a 429 pauses all calls here as well.
         limits = RateLimits(per_minute=_UNLIMITED, per_second=_UNLIMITED, max_in_flight=max_in_flight, reserve=0)

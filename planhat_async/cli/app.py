@@ -20,6 +20,7 @@ from planhat_async.cli.job_commands import jobs, report
 from planhat_async.cli.mapping_command import mapping
 from planhat_async.cli.metrics_command import metrics
 from planhat_async.cli.model_commands import fields, models
+from planhat_async.cli.operation import operated
 from planhat_async.cli.pace_command import pace
 from planhat_async.cli.signals import run, signals_handled
 from planhat_async.cli.tenant_demo import TenantReport, run_tenant_demo
@@ -40,12 +41,12 @@ app: typer.Typer = typer.Typer(
 )
 
 
-app.command()(upsert)
+app.command()(operated(upsert))
 app.command()(mapping)
-app.command()(delete)
-app.command()(export)
+app.command()(operated(delete))
+app.command()(operated(export, has_grace=False))
 app.command()(models)
-app.command()(metrics)
+app.command()(operated(metrics, model="metrics"))
 app.command()(fields)
 app.command()(pace)
 app.command()(report)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from rich.text import Text
 
 from planhat_async._convert import printable
 from planhat_async.cli.input_display import report_as_json, tables_of
+from planhat_async.cli.run_log import MAX_LINE, error_fields, log, without_rows
+from planhat_async.jobs.entries import without_values
 from planhat_async.jobs.job_progress import in_words
 from planhat_async.jobs.plan import Plan
 from planhat_async.jobs.upsert_job import JobCost
@@ -32,7 +35,6 @@ out: Console = _Console(soft_wrap=True)
 err: Console = _Console(stderr=True, soft_wrap=True)
 
 SHOWN_PROBLEMS = 10
-MAX_LINE = 2000
 _MEANING = {
     "created": "new records",
     "updated": "existing records, changed",
@@ -71,7 +73,7 @@ def progress(title: str, *, total: int | None) -> Iterator[Callable[..., None]]:
     and would rise while a job waits for its next call.
     """
     columns = (SpinnerColumn(), _Field("title"), BarColumn(), _RowsPerSecond(), TimeElapsedColumn(), _Field("note"))
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal or not log.shows_tables) as bar:
         task = bar.add_task("", total=total, rows=0, title=printable(title), note="")
         yield lambda n_rows, done=None, note="": bar.update(task, rows=n_rows, completed=done, note=note)
 
@@ -91,7 +93,12 @@ def show_outcomes(
     counts: Mapping[str, int], meaning: Mapping[str, str], *, good: Collection[str], seconds: float
 ) -> None:
     """Print a table of the outcomes that rows have, with their meaning; those that are not good stand out."""
-    table = Table(title=f"{in_words(sum(counts.values()), 'row')} in {seconds:.1f} s", title_justify="left")
+    n_rows = sum(counts.values())
+    level = logging.INFO if all(name in good for name, number in counts.items() if number) else logging.WARNING
+    log.write("result", level=level, rows=n_rows, **with_rows(counts), seconds=round(seconds, 3))
+    if not log.shows_tables:
+        return
+    table = Table(title=f"{in_words(n_rows, 'row')} in {seconds:.1f} s", title_justify="left")
     table.add_column("outcome")
     table.add_column("rows", justify="right")
     table.add_column("meaning")
@@ -101,13 +108,33 @@ def show_outcomes(
     out.print(table)
 
 
+def with_rows(counts: Mapping[str, int]) -> dict[str, int]:
+    """The outcomes that rows have."""
+    return {name: number for name, number in counts.items() if number}
+
+
 def list_problems(groups: Sequence[ProblemGroup], n_problems: int, *, ended_by: BaseException | None = None) -> None:
     """Print the first reasons, each with all of its rows."""
     for group in groups[:SHOWN_PROBLEMS]:
+        if log.is_json:
+            log_problem(group.outcome, group.n_rows, group.positions, without_values(group.reason, key=group.key))
+            continue
         rows = rows_in_words(group.n_rows, group.positions, group.key)
-        tell(f"{rows} {group.outcome}: {_reason(group, ended_by, reference='see below')}")
-    if len(groups) > SHOWN_PROBLEMS:
-        err.print(f"{n_problems:,} problems in all; --json shows more of them")
+        warn(f"{rows} {group.outcome}: {_reason(group, ended_by, reference='see below')}")
+    tell_others(len(groups), n_problems)
+
+
+def tell_others(n_groups: int, n_problems: int) -> None:
+    """Say that there are more reasons than were listed, if there are."""
+    if n_groups > SHOWN_PROBLEMS:
+        warn(f"{n_problems:,} problems in all; --json shows more of them", event="problems")
+
+
+def log_problem(outcome: str, n_rows: int, positions: Sequence[range], reason: str) -> None:
+    """Write a reason to a log in JSON, with the first row that it is about; rows count from 1."""
+    first = positions[0].start + 1 if positions else None
+    words = printable(reason, MAX_LINE)
+    log.write("problem", level=logging.WARNING, outcome=str(outcome), rows=n_rows, first_row=first, reason=words)
 
 
 def _reason(group: ProblemGroup, ended_by: BaseException | None, *, reference: str) -> str:
@@ -218,17 +245,35 @@ def show_numbers(title: str, numbers: Mapping[str, Any]) -> None:
     out.print(table)
 
 
-def tell(message: str) -> None:
-    """Print one line on standard error; it may quote Planhat or a file."""
-    err.print(Text(printable(message, MAX_LINE)))
+def tell(message: str, *, level: int = logging.INFO, event: str = "message", **fields: Any) -> None:
+    """Say something on standard error, on one line; it may quote Planhat or a file.
+
+    Args:
+        message: What to say.
+        level: A level of `logging`; `--quiet` leaves out what is below a warning.
+        event: The name of the event, for a log in JSON.
+        **fields: What belongs to the event there, beside the message.
+    """
+    if log.is_json:
+        log.write(event, level=level, **fields, message=printable(message, MAX_LINE))
+    elif log.includes(level):
+        err.print(Text(printable(message, MAX_LINE)))
 
 
-def tell_all(messages: Iterable[str]) -> None:
-    """Print a line for each message."""
-    for message in messages:
-        tell(message)
+def warn(message: str, *, event: str = "message") -> None:
+    """Say something that needs attention: `--quiet` does not leave it out."""
+    tell(message, level=logging.WARNING, event=event)
+
+
+def tell_all(remarks: Iterable[str]) -> None:
+    """Say a line for each remark on the input."""
+    for remark in remarks:
+        tell(without_rows(remark) if log.is_json else remark, event="remark")
 
 
 def complain(message: object) -> None:
-    """Print one line about an error."""
-    tell(f"planhat-async: {message}")
+    """Say one line about an error; without quotations of rows where the log is JSON."""
+    if log.is_json:
+        log.write("error", level=logging.ERROR, **error_fields(message), message=without_rows(message))
+    else:
+        tell(f"planhat-async: {message}", level=logging.ERROR)

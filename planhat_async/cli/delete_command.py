@@ -22,6 +22,7 @@ from planhat_async.cli.parameters import (
     DEFAULTS,
     DELETED,
     BaseUrl,
+    CaFile,
     Concurrency,
     DeletedModel,
     Delimiter,
@@ -96,6 +97,7 @@ def delete(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     token_file: TokenFile = None,
     base_url: BaseUrl = None,
+    ca_file: CaFile = None,
 ) -> None:
     """Delete the records whose _id is in FILE, permanently. Without --yes it only says what it would do.
 
@@ -124,7 +126,7 @@ def delete(
             show_deletion_plan(plan, per_minute=per_minute, as_json=as_json, remarks=source.remarks)
             sys.stdout.flush()
             raise typer.Exit(NOT_ALL_STORED if plan.invalid else 0)
-        session = session_for(token_file, base_url, per_minute, shared)
+        session = session_for(token_file, base_url, per_minute, shared, ca_file)
         in_use = () if journal is None else files_of(journal)
         with Rejects(source, rejects, *in_use, journal=journal) if rejects else nullcontext() as rejected:
             job = DeleteJob(
@@ -134,16 +136,16 @@ def delete(
                 concurrency=concurrency,
                 on_problem=rejected.add_problem if rejected else bool,
             )
-            code = _carry_out(session, job, source, rejected, title=f"delete {repository.model.name}", as_json=as_json)
+            code = _carry_out(session, job, source, rejected, model=repository.model.name, as_json=as_json)
     raise typer.Exit(code)
 
 
 def _carry_out(
-    session: Session, job: DeleteJob, source: FileSource, rejects: Rejects | None, *, title: str, as_json: bool
+    session: Session, job: DeleteJob, source: FileSource, rejects: Rejects | None, *, model: str, as_json: bool
 ) -> int:
     """Run a job, show its result, and copy rejected rows; returns the exit code."""
     started = time.monotonic()
-    error = run(_delete(session, job, title))
+    error = run(_delete(session, job, model))
     cost = job.cost(seconds=time.monotonic() - started)
     ended_by = job.result.stopped_by or error
     if as_json:
@@ -154,16 +156,16 @@ def _carry_out(
     if rejects is not None and rejects.n_rows:
         copy_rejects(rejects, ended_by, is_input_unusable=isinstance(error, SourceError), has_journal=job.has_journal)
     elif job.has_journal and isinstance(ended_by, PlanhatError | Interrupted):
-        console.tell("run the same command again to resume")
+        console.warn("run the same command again to resume")
     return code_of(ended_by, is_ok=job.result.ok)
 
 
-async def _delete(session: Session, job: DeleteJob, title: str) -> BaseException | None:
+async def _delete(session: Session, job: DeleteJob, model: str) -> BaseException | None:
     """Run the job; returns the error or interruption that ended it early."""
     with interruptible(job, "the calls in flight") as signals:
         try:
             async with session:
-                await follow_deletion(session, job, title=title)
+                await follow_deletion(session, job, model=model)
         except asyncio.CancelledError:
             return None if job.is_done else Interrupted(CUT_OFF)
         except (JournalError, OSError, SourceError) as error:

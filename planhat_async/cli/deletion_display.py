@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from planhat_async._convert import printable
 from planhat_async.cli import console
+from planhat_async.cli.run_log import MAX_LINE
 from planhat_async.jobs.deletions import GONE, DeleteResult
 from planhat_async.jobs.job_progress import in_words
 from planhat_async.jobs.plan import seconds_of_pace
@@ -46,7 +47,7 @@ def print_deletion_json(
         **result.counts(),
         "repeated": result.repeated,
         "ok": result.ok and ended_by is None,
-        "stopped_by": None if ended_by is None else printable(str(ended_by), console.MAX_LINE),
+        "stopped_by": None if ended_by is None else printable(str(ended_by), MAX_LINE),
         "calls": cost.calls,
         "attempts": cost.attempts,
         "seconds": round(cost.seconds, 3),
@@ -81,7 +82,7 @@ def show_deletion_plan(plan: DeleteResult, *, per_minute: int, as_json: bool, re
     _tell_repetitions(plan)
     console.list_problems(invalid, plan.invalid)
     console.tell_all(remarks)
-    console.tell(_HOW_TO)
+    console.warn(_HOW_TO)
 
 
 def _tell_repetitions(result: DeleteResult) -> None:

@@ -42,5 +42,5 @@ def _exit(code: int, error: BaseException, message: object) -> typer.Exit:
     """Print the message and the error's notes; returns the exit."""
     console.complain(message)
     for note in getattr(error, "__notes__", ()):
-        console.tell(note)
+        console.warn(note)
     return typer.Exit(code)

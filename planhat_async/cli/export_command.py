@@ -27,11 +27,13 @@ from planhat_async.cli.export_parameters import (
     given_filters,
     layout_for,
 )
+from planhat_async.cli.export_progress import followed_export
 from planhat_async.cli.parameters import (
     DEFAULT_PER_MINUTE,
     DEFAULTS,
     LISTED,
     BaseUrl,
+    CaFile,
     Concurrency,
     FileFormat,
     ListedModel,
@@ -96,6 +98,7 @@ def export(
     shared: Shared = None,
     token_file: TokenFile = None,
     base_url: BaseUrl = None,
+    ca_file: CaFile = None,
 ) -> None:
     """Write the records of a model to a file or to standard output, or those of all models to a folder.
 
@@ -126,7 +129,7 @@ def export(
             location = _target(output)
             kind = output_kind(None if location is None else location.path, None if format_ is None else format_.value)
             _export_model(
-                session_for(token_file, base_url, per_minute, shared),
+                session_for(token_file, base_url, per_minute, shared, ca_file),
                 LISTED[model],
                 location,
                 kind,
@@ -141,7 +144,7 @@ def export(
         _refuse_with_all(model, output, [*(["--fields"] if fields else []), *(place for place, _, _ in given)])
         chosen = format_ or FileFormat.JSONL
         tenant = TenantExport(
-            session=session_for(token_file, base_url, per_minute, shared),
+            session=session_for(token_file, base_url, per_minute, shared, ca_file),
             folder=all_,
             format=chosen.value,
             layout=layout_for(chosen, encoding=encoding, delimiter=delimiter, formulas=formulas),
@@ -186,7 +189,8 @@ def _export_model(
         writer = make_writer(content, repository.model.record)
         n_rows = run(_export(session, repository, writer, selection, checkpoint, concurrency=concurrency))
     exported = in_words(n_rows, repository.model.singular, repository.model.name)
-    console.tell(f"{exported} exported" + (f" to {location.name}" if location is not None else ""))
+    message = f"{exported} exported" + (f" to {location.name}" if location is not None else "")
+    console.tell(message, event="exported", model=repository.model.name, records=n_rows)
     tell_formulas(writer.n_formulas, layout, is_warning=is_warning)
 
 
@@ -248,17 +252,20 @@ async def _export(
     *,
     concurrency: int,
 ) -> int:
-    with console.progress(f"export {repository.model.name}", total=None) as advance:
-        async with session:
-            records = repository(session)
-            return await export_records(
-                records,
+    name = repository.model.name
+    with followed_export(session, name, total=None) as progress:
+        progress.begin(name, checkpoint.n_rows)
+        async with session, progress.shown():
+            n_rows = await export_records(
+                repository(session),
                 writer,
                 selection=selection,
                 checkpoint=checkpoint,
                 concurrency=concurrency,
-                on_progress=advance,
+                on_progress=progress.advance,
             )
+            progress.advance(n_rows)
+            return n_rows
 
 
 def _export_tenant(tenant: TenantExport, *, as_json: bool, is_warning: bool) -> bool:
@@ -290,16 +297,16 @@ def _export_tenant(tenant: TenantExport, *, as_json: bool, is_warning: bool) -> 
 
 async def _export_all(tenant: TenantExport, ended: list[ModelExport], *, is_quiet: bool) -> None:
     """Export all models that have a list; says how each has ended."""
-    async with tenant.session:
-        with console.progress("export", total=len(LISTED)) as advance:
-            runs = tenant.run(
-                LISTED.values(), on_progress=lambda name, n_rows: advance(n_rows, len(ended), f"export {name}")
-            )
+    with followed_export(tenant.session, "export", total=len(LISTED)) as progress:
+        async with tenant.session, progress.shown():
+            runs = tenant.run(LISTED.values(), on_progress=progress.begin)
             async with aclosing(runs):
                 async for one in runs:
                     ended.append(one)
+                    progress.end(one.name, one.n_records)
                     if one.refused:
-                        console.tell(f"{one.name} skipped: {one.refused}")
+                        console.warn(f"{one.name} skipped: {one.refused}", event="skipped")
                     elif one.n_records is not None and not is_quiet:
                         model = LISTED[one.name].model
-                        console.tell(f"{in_words(one.n_records, model.singular, model.name)} exported to {one.file}")
+                        message = f"{in_words(one.n_records, model.singular, model.name)} exported to {one.file}"
+                        console.tell(message, event="exported", model=one.name, records=one.n_records)

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from planhat_async._convert import printable
 from planhat_async.cli import console
+from planhat_async.cli.run_log import MAX_LINE, log
 from planhat_async.jobs.files.writers import CsvLayout
 from planhat_async.jobs.job_progress import in_words
 from planhat_async.jobs.tenant_export import ModelExport
@@ -19,6 +20,8 @@ from planhat_async.session import SessionStats
 
 def show_exports(exports: Sequence[ModelExport], stats: SessionStats, *, seconds: float) -> None:
     """Print a table of the models that were exported."""
+    if not log.shows_tables:
+        return
     table = Table(title=f"{in_words(stats.calls, 'call')} in {seconds:.1f} s", title_justify="left")
     for column in ("model", "records", "file"):
         table.add_column(column, justify="right" if column == "records" else "left", overflow="fold")
@@ -46,7 +49,7 @@ def print_exports(
         ],
         "records": sum(one.n_records or 0 for one in exports),
         "ok": stopped_by is None and not any(one.refused for one in exports),
-        "stopped_by": None if stopped_by is None else printable(str(stopped_by) or "interrupted", console.MAX_LINE),
+        "stopped_by": None if stopped_by is None else printable(str(stopped_by) or "interrupted", MAX_LINE),
         "calls": stats.calls,
         "attempts": stats.attempts,
         "seconds": round(seconds, 3),
@@ -70,6 +73,6 @@ def tell_formulas(n_formulas: int, layout: CsvLayout, *, is_warning: bool) -> No
     if layout.formulas == "escape":
         console.tell(f"an apostrophe was put before {cells}; upsert would store it with the text")
     elif is_warning:
-        console.tell(
+        console.warn(
             f"{cells}: --formulas escape puts an apostrophe before such texts, --formulas keep leaves out this line"
         )

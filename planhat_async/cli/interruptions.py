@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
@@ -16,6 +17,10 @@ from planhat_async.errors import PlanhatError
 class Interrupted(Exception):  # noqa: N818 - not an error
     """A signal asked the program to end."""
 
+
+DEFAULT_GRACE = 25.0
+"""Seconds after SIGTERM: Kubernetes kills a container 30 seconds after it, and the journal is closed before."""
+_grace: float | None = None
 
 ENDED_EARLY = "interrupted; what was in flight has ended, the rows after it were not sent"
 CUT_OFF = "interrupted; rows in flight are unknown, those after them were not sent"
@@ -40,20 +45,50 @@ class Stoppable(Protocol):
 
 @contextmanager
 def interruptible(run: Stoppable, in_flight: str = "the chunks in flight") -> Iterator[list[int]]:
-    """Stop the run at the first signal, and cancel this task at the second; yields the signals received.
+    """Stop the run at the first signal, and cancel this task at the second, or once the grace is over.
+
+    Yields the signals received.
 
     `in_flight` names what a run that was stopped waits for.
     """
-    task = asyncio.current_task()
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
     received: list[int] = []
+    ends: list[asyncio.TimerHandle] = []
 
     def interrupt(number: int) -> None:
         received.append(number)
+        for end in ends:
+            end.cancel()
         if len(received) > 1 and task is not None:
             task.cancel()
         else:
             run.stop()
-            console.tell(f"finishing {in_flight}; interrupt again to stop at once")
+            seconds = _grace_after(number)
+            limit = "" if seconds is None else f", for {seconds:g} s at most"
+            message = f"finishing {in_flight}{limit}; interrupt again to stop at once"
+            console.tell(message, event="interrupted", signal=signal.Signals(number).name, grace=seconds)
+            if seconds is not None and task is not None:
+                ends.append(loop.call_later(seconds, task.cancel))
 
-    with signals_handled(interrupt):
-        yield received
+    try:
+        with signals_handled(interrupt):
+            yield received
+    finally:
+        for end in ends:
+            end.cancel()
+
+
+def _grace_after(number: int) -> float | None:
+    """How many seconds what is in flight may take after a signal; `None` for as long as it takes."""
+    return DEFAULT_GRACE if _grace is None and number == signal.SIGTERM else _grace
+
+
+@contextmanager
+def grace_set(seconds: float | None) -> Iterator[None]:
+    """Give what is in flight so many seconds after any signal, within the block; `None` for the default."""
+    global _grace  # noqa: PLW0603 - a program runs one command
+    before, _grace = _grace, seconds
+    try:
+        yield
+    finally:
+        _grace = before

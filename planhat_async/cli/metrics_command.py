@@ -17,7 +17,10 @@ from planhat_async.analytics.send_run import SendSettings
 from planhat_async.cli import console
 from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
 from planhat_async.cli.interruptions import CUT_OFF, ENDED_EARLY, Interrupted, code_of, interruptible
+from planhat_async.cli.job_display import log_chunk, shown
+from planhat_async.cli.metrics_file import watch
 from planhat_async.cli.parameters import (
+    CaFile,
     Constants,
     DecimalComma,
     Delimiter,
@@ -38,6 +41,7 @@ from planhat_async.cli.send_display import print_send_json, show_send_plan, show
 from planhat_async.cli.signals import run
 from planhat_async.jobs.files.file_source import FileSource
 from planhat_async.jobs.files.threaded_source import ThreadedSource
+from planhat_async.jobs.job_progress import in_words
 from planhat_async.jobs.source_error import SourceError
 
 _DEFAULTS = SendSettings()
@@ -69,6 +73,7 @@ def metrics(
     analytics_url: Annotated[
         str | None, typer.Option(help="The URL of the analytics host, instead of PLANHAT_ANALYTICS_URL.")
     ] = None,
+    ca_file: CaFile = None,
 ) -> None:
     """Send a metric for every row of FILE.
 
@@ -105,7 +110,12 @@ def metrics(
             sys.stdout.flush()
             raise typer.Exit(NOT_ALL_STORED if plan.result.invalid else 0)
         analytics = Analytics(
-            None, secret_in(tenant_file, "tenant UUID"), host=analytics_url, max_in_flight=concurrency
+            None,
+            secret_in(tenant_file, "tenant UUID"),
+            host=analytics_url,
+            max_in_flight=concurrency,
+            trust_env=True,
+            ca_file=ca_file,
         )
         options: SendOptions = {"chunk_size": chunk_size, "concurrency": concurrency}
         code = run(_send(analytics, source, rows, options, as_json=as_json))
@@ -133,14 +143,33 @@ async def _send(
     return code_of(ended_by, is_ok=sending.result.ok)
 
 
+async def _follow(analytics: Analytics, source: FileSource, sending: SendRun) -> None:
+    """Send the rows, and show the progress."""
+    clock = asyncio.get_running_loop().time
+    started = clock()
+    watch(analytics.stats, lambda: {"metrics": sending.result.counts()})
+    with console.progress(f"metrics {source.path.name}", total=source.total_bytes) as advance:
+
+        def draw() -> None:
+            advance(sending.result.rows, source.bytes_read)
+
+        def print_line() -> None:
+            counts = console.with_rows(sending.result.counts())
+            outcomes = ", ".join(f"{number:,} {name}" for name, number in counts.items())
+            line = f"{in_words(sending.result.rows, 'row')}{outcomes and ': '}{outcomes}"
+            console.tell(line, event="progress", rows=sending.result.rows, **counts)
+
+        async with analytics, sending, shown(draw, print_line):
+            async for chunk in sending:
+                log_chunk("metrics", chunk.number, chunk.counts(), seconds=clock() - started)
+                draw()
+
+
 async def _send_all(analytics: Analytics, source: FileSource, sending: SendRun) -> BaseException | None:
     """Send the rows and show the progress; returns the error or interruption that ended the run early."""
     with interruptible(sending) as signals:
         try:
-            with console.progress(f"metrics {source.path.name}", total=source.total_bytes) as advance:
-                async with analytics, sending:
-                    async for _ in sending:
-                        advance(sending.result.rows, source.bytes_read)
+            await _follow(analytics, source, sending)
         except asyncio.CancelledError:
             return None if sending.came_to_end else Interrupted(CUT_OFF)
         except (OSError, SourceError) as error:

@@ -14,7 +14,6 @@ from planhat_async._http.pace import RateLimits
 from planhat_async._http.shared_pace import MAX_SHARED_PER_MINUTE
 from planhat_async._http.window_choice import HOST, NONE
 from planhat_async.batching.upsert_run import ChunkOptions
-from planhat_async.cli.pace_notices import show_pace_notices
 from planhat_async.jobs.files.file_source import FileSource
 from planhat_async.jobs.files.formats import SourceFormat
 from planhat_async.jobs.files.location import is_url
@@ -139,6 +138,9 @@ Shared = Annotated[
         "that name the same Redis (redis://HOST). Instead of PLANHAT_SHARED_PACE.",
     ),
 ]
+CaFile = Annotated[
+    Path | None, typer.Option(metavar="FILE.pem", help="Certificates of issuers to trust besides the system's.")
+]
 Concurrency = Annotated[int, typer.Option(min=1, max=50, help="Calls in flight at once.")]
 
 
@@ -164,12 +166,20 @@ def source_of(
     )
 
 
-def session_for(token_file: Path | None, base_url: str | None, per_minute: int, shared: str | None) -> Session:
-    """The session for these options."""
+def session_for(
+    token_file: Path | None, base_url: str | None, per_minute: int, shared: str | None, ca_file: Path | None
+) -> Session:
+    """The session for these options, through the proxy of the environment."""
     token = secret_in(token_file, "token")
     limits = RateLimits(per_minute=per_minute, reserve=0)
-    show_pace_notices()
-    return Session(token, base_url=base_url, limits=limits, shared=shared_choice(shared, per_minute))
+    return Session(
+        token,
+        base_url=base_url,
+        limits=limits,
+        shared=shared_choice(shared, per_minute),
+        trust_env=True,
+        ca_file=ca_file,
+    )
 
 
 def shared_choice(shared: str | None, per_minute: int = DEFAULT_PER_MINUTE) -> str:

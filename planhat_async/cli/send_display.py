@@ -10,6 +10,8 @@ from planhat_async._convert import printable
 from planhat_async.analytics.send_plan import SendPlan
 from planhat_async.analytics.send_result import ACCEPTED, SendProblemGroup, SendResult
 from planhat_async.cli import console
+from planhat_async.cli.run_log import MAX_LINE, log
+from planhat_async.jobs.entries import without_values
 from planhat_async.session import SessionStats
 
 _MEANING = {
@@ -30,7 +32,7 @@ def show_send_result(
     _list_problems(result, ended_by)
     console.tell_all(remarks)
     if result.unknown:
-        console.tell("unknown rows were not sent again: if Planhat has them, it may count them twice")
+        console.warn("unknown rows were not sent again: if Planhat has them, it may count them twice")
     if ended_by is not None:
         console.complain(ended_by)
 
@@ -48,7 +50,7 @@ def print_send_json(
         "rows": result.rows,
         **result.counts(),
         "ok": result.ok and ended_by is None,
-        "stopped_by": None if ended_by is None else printable(str(ended_by), console.MAX_LINE),
+        "stopped_by": None if ended_by is None else printable(str(ended_by), MAX_LINE),
         "calls": stats.calls,
         "attempts": stats.attempts,
         "seconds": round(seconds, 3),
@@ -82,10 +84,12 @@ def _list_problems(result: SendResult, ended_by: BaseException | None) -> None:
     """Print the first reasons, each with all of its rows."""
     groups = result.problem_groups
     for group in groups[: console.SHOWN_PROBLEMS]:
+        if log.is_json:
+            console.log_problem(group.outcome, group.n_rows, group.positions, without_values(group.reason))
+            continue
         reason = "see below" if ended_by is not None and group.reason == str(ended_by) else printable(group.reason)
-        console.tell(f"{console.rows_in_words(group.n_rows, group.positions)} {group.outcome}: {reason}")
-    if len(groups) > console.SHOWN_PROBLEMS:
-        console.tell(f"{result.n_problems:,} problems in all; --json shows more of them")
+        console.warn(f"{console.rows_in_words(group.n_rows, group.positions)} {group.outcome}: {reason}")
+    console.tell_others(len(groups), result.n_problems)
 
 
 def _problem(group: SendProblemGroup) -> dict[str, object]:

@@ -11,6 +11,8 @@ from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Any, TypeVar
 
+from planhat_async.cli.metrics_file import metrics_refreshed
+
 T = TypeVar("T")
 
 ENDING_SIGNALS = tuple(
@@ -20,13 +22,14 @@ ENDING_SIGNALS = tuple(
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine in a new event loop; SIGTERM cancels it as SIGINT does."""
+    """Run a coroutine in a new event loop; SIGTERM cancels it as SIGINT does. Meanwhile the metrics are refreshed."""
 
     async def stoppable() -> T:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - `asyncio.run` makes one
         with signals_handled(lambda _: task.cancel(), *(one for one in ENDING_SIGNALS if one != signal.SIGINT)):
-            return await main
+            async with metrics_refreshed():
+                return await main
 
     return asyncio.run(stoppable())
 

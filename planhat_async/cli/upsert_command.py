@@ -20,6 +20,7 @@ from planhat_async.cli.parameters import (
     DEFAULTS,
     UPSERTED,
     BaseUrl,
+    CaFile,
     Concurrency,
     Constants,
     DecimalComma,
@@ -104,6 +105,7 @@ def upsert(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     token_file: TokenFile = None,
     base_url: BaseUrl = None,
+    ca_file: CaFile = None,
 ) -> None:
     """Create or update a record for every row of FILE.
 
@@ -165,7 +167,7 @@ def upsert(
             console.show_plan(plan, source.remarks, per_minute=per_minute, as_json=as_json)
             sys.stdout.flush()
             raise typer.Exit(NOT_ALL_STORED if plan.result.invalid else 0)
-        session = session_for(token_file, base_url, per_minute, shared)
+        session = session_for(token_file, base_url, per_minute, shared, ca_file)
         job_options: JobOptions = {
             **options,
             "concurrency": concurrency,
@@ -176,13 +178,15 @@ def upsert(
         in_use = () if journal is None else files_of(journal)
         with Rejects(source, rejects, *in_use, journal=journal) if rejects else nullcontext() as rejected:
             job = UpsertJob(repository(session), rows, journal=journal, **job_options)
-            code = _carry_out(session, job, source, rejected, as_json=as_json)
+            code = _carry_out(session, job, source, rejected, model=repository.model.name, as_json=as_json)
     raise typer.Exit(code)
 
 
-def _carry_out(session: Session, job: UpsertJob, source: FileSource, rejects: Rejects | None, *, as_json: bool) -> int:
+def _carry_out(
+    session: Session, job: UpsertJob, source: FileSource, rejects: Rejects | None, *, model: str, as_json: bool
+) -> int:
     """Run a job, show its result, and copy rejected rows; returns the exit code."""
-    error, cost = run(_upsert(session, job, source, rejects))
+    error, cost = run(_upsert(session, job, source, rejects, model=model))
     ended_by = job.result.stopped_by or error
     if as_json:
         console.print_json(job.result, cost, seconds=cost.seconds, ended_by=ended_by, remarks=source.remarks)
@@ -192,7 +196,7 @@ def _carry_out(session: Session, job: UpsertJob, source: FileSource, rejects: Re
     if rejects is not None and rejects.n_rows:
         copy_rejects(rejects, ended_by, is_input_unusable=isinstance(error, SourceError), has_journal=job.has_journal)
     elif job.has_journal and isinstance(ended_by, PlanhatError | Interrupted):
-        console.tell("run the same command again to resume")
+        console.warn("run the same command again to resume")
     return code_of(ended_by, is_ok=job.result.ok)
 
 
@@ -207,28 +211,28 @@ def copy_rejects(
     n_rows, is_one = in_words(rejects.n_rows, "row"), rejects.n_rows == 1
     not_copied = f"{n_rows} to be corrected {'was' if is_one else 'were'} not copied"
     if is_input_unusable and not rejects.has_input:
-        console.tell(f"{not_copied}: the input has changed")
+        console.warn(f"{not_copied}: the input has changed")
         return
     try:
         rejects.write()
     except SourceError as error:
         if not is_input_unusable:
             raise
-        console.tell(f"{not_copied}: {error}")
+        console.warn(f"{not_copied}: {error}")
         return
     except OSError as error:
         again = ": make room, and run the same command again" if has_journal else ""
         error.add_note(f"{not_copied}{again}")
         raise
-    console.tell(f"{n_rows} to be corrected {'is' if is_one else 'are'} in {rejects.path}")
+    console.warn(f"{n_rows} to be corrected {'is' if is_one else 'are'} in {rejects.path}")
     can_replace = has_journal and _noted(rejects)
     if rejects.remark is not None:
-        console.tell(f"{rejects.path}: {rejects.remark}")
+        console.warn(f"{rejects.path}: {rejects.remark}")
     if isinstance(ended_by, JournalError) or is_input_unusable:
-        console.tell("rows that this run did not reach are not in it")
+        console.warn("rows that this run did not reach are not in it")
     elif ended_by is not None and has_journal:
         again = "run the same command again" if can_replace else "move it away, and run the same command again"
-        console.tell(f"rows that no run has reached are not in it: {again}")
+        console.warn(f"rows that no run has reached are not in it: {again}")
 
 
 def _noted(rejects: Rejects) -> bool:
@@ -241,7 +245,7 @@ def _noted(rejects: Rejects) -> bool:
 
 
 async def _upsert(
-    session: Session, job: UpsertJob, source: FileSource, rejects: Rejects | None
+    session: Session, job: UpsertJob, source: FileSource, rejects: Rejects | None, *, model: str
 ) -> tuple[BaseException | None, JobCost]:
     """Run the job and collect its rejects; returns the error or interruption that ended it early, and its cost."""
     started = time.monotonic()
@@ -249,7 +253,7 @@ async def _upsert(
     with interruptible(job) as signals:
         try:
             async with session, job:
-                await follow(session, job, source, rejects)
+                await follow(session, job, source, rejects, model=model)
             if signals and not job.is_done:
                 ended_by = Interrupted(ENDED_EARLY)
         except asyncio.CancelledError:

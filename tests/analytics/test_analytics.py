@@ -336,12 +336,12 @@ class TestArguments:
         Analytics(None, UUID, host="http://127.0.0.1:1")
         Analytics(None, UUID, host="http://mock.example.com", allow_plain_http=True)
 
-    @pytest.mark.parametrize("uuid", [UUID[:-1], f"{UUID} ", "secret-secret"])
+    @pytest.mark.parametrize("uuid", [UUID[:-1], f"{UUID} x", "secret-secret"])
     def test_a_wrong_uuid_is_not_shown(self, uuid: str) -> None:
         """Neither in the message nor in the traceback."""
         with pytest.raises(ValueError, match="the tenant UUID") as caught:
             Analytics(None, uuid)
-        assert uuid.strip() not in shown_by(caught.value)
+        assert uuid not in shown_by(caught.value)
 
 
 def shown_by(error: BaseException) -> str:

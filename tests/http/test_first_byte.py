@@ -129,7 +129,7 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
     ("kind", "said"),
     [
         ("plain port", "the port does not speak TLS; is it one for http?"),
-        ("certificate", "the certificate is not trusted; give the session a client_session that trusts its issuer"),
+        ("certificate", "the certificate is not trusted; name that of its issuer with ca_file"),
         ("hangs up", "the server hung up while connecting"),
         ("refused", "(Connection refused): nothing listens there; are host and port right?"),
         ("name", "is the host of the base URL right?"),

@@ -336,12 +336,18 @@ class TestTokens:
             Token(token)
 
     @pytest.mark.parametrize("flaw", ["\n", "\r\n", " ", "\t", "\0", "\x7f", "é", "\u200b", "\ud83d"])
-    @pytest.mark.parametrize("place", ["{0}hidden", "hid{0}den", "hidden{0}"])
+    @pytest.mark.parametrize("place", ["hid{0}den", "x{0}hidden{0}x"])
     def test_a_token_with_invalid_characters_is_refused(self, flaw: str, place: str) -> None:
         """The message does not contain it; an HTTP library would print it."""
         with pytest.raises(ValueError, match=r"contains a space, a line break or another invalid character$") as caught:
             Token(place.format(flaw))
         assert "hid" not in repr(caught.value)
+
+    @pytest.mark.parametrize("text", ["hidden-token\n", "hidden-token\r\n", " hidden-token\t"])
+    def test_white_space_around_a_token_is_ignored(self, text: str) -> None:
+        """A mounted secret ends with a line break."""
+        assert Token(text).header() == "Bearer hidden-token"
+        assert Token(text).hidden_in(b"a hidden-token b") == b"a <token> b"
 
 
 def test_an_answer_in_several_pieces_is_joined() -> None:

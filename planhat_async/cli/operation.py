@@ -1,0 +1,113 @@
+"""The options that every command has for those who operate it: its log, its metrics, its end."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from planhat_async.cli.exit_codes import refusals
+from planhat_async.cli.interruptions import DEFAULT_GRACE, grace_set
+from planhat_async.cli.library_notices import notices_shown
+from planhat_async.cli.metrics_file import metrics_written
+from planhat_async.cli.run_log import LogFormat, log, logging_as
+
+_UNEXPECTED = 1
+
+LogFormatOption = Annotated[
+    LogFormat,
+    typer.Option("--log-format", help="With json, standard error gets a JSON object a line, without contents of rows."),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but problems and errors.")]
+MetricsPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--metrics",
+        metavar="FILE.prom",
+        help="Write counts to this file for Prometheus' node exporter, every ten seconds and at the end.",
+    ),
+]
+Grace = Annotated[
+    float | None,
+    typer.Option(
+        "--grace",
+        min=0,
+        metavar="SECONDS",
+        help="How long what is in flight may take after a signal. By default "
+        f"{DEFAULT_GRACE:g} after SIGTERM, and as long as it takes after Ctrl-C.",
+    ),
+]
+
+_OPTIONS = {
+    "log_format": (LogFormatOption, LogFormat.TEXT),
+    "quiet": (Quiet, False),
+    "metrics_path": (MetricsPath, None),
+}
+_GRACE = {"grace": (Grace, None)}
+
+
+def operated(command: Callable[..., None], *, model: str | None = None, has_grace: bool = True) -> Callable[..., None]:
+    """A command with these options added.
+
+    Args:
+        command: The command; a parameter `model` names the model of each run.
+        model: The model of all runs, if there is no such parameter.
+        has_grace: Whether it finishes what is in flight at a signal; other commands end at once.
+    """
+    added = _OPTIONS | (_GRACE if has_grace else {})
+
+    def with_options(**options: Any) -> None:
+        settings = {name: options.pop(name, default) for name, (_, default) in added.items()}
+        named = options.get("model") or model
+        with _operation(command.__name__, None if named is None else str(named), settings):
+            command(**options)
+
+    functools.update_wrapper(with_options, command)
+    del with_options.__wrapped__  # type: ignore[attr-defined]  # else its annotations are read
+    signature = inspect.signature(command, eval_str=True)
+    parameters = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
+        for name, (annotation, default) in added.items()
+    ]
+    with_options.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[*signature.parameters.values(), *parameters]
+    )
+    with_options.__annotations__ = {
+        **{name: parameter.annotation for name, parameter in signature.parameters.items()},
+        **{name: annotation for name, (annotation, _) in added.items()},
+        "return": None,
+    }
+    return with_options
+
+
+@contextmanager
+def _operation(command: str, model: str | None, settings: dict[str, Any]) -> Iterator[None]:
+    """Run a command with these settings; its log begins and ends with an event of its own."""
+    with (
+        logging_as(settings["log_format"], is_quiet=settings["quiet"]),
+        notices_shown(),
+        grace_set(settings.get("grace")),
+        refusals(),
+        metrics_written(settings["metrics_path"], command=command, model=model) as end,
+    ):
+        log.write("start", command=command, model=model)
+        code = _UNEXPECTED
+        try:
+            yield
+            code = 0
+        except typer.Exit as ended:
+            code = ended.exit_code
+            raise
+        finally:
+            end(code)
+            log.write("end", command=command, model=model, exit_code=code, level=_level_of(code))
+
+
+def _level_of(exit_code: int) -> int:
+    return logging.INFO if exit_code == 0 else logging.WARNING
