@@ -9,9 +9,9 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 from planhat_async.repositories import UpdatedSince
 from planhat_async.sync import call_shapes as shapes
 from planhat_async.sync.blocking_run import BlockingRun
-from planhat_async.sync.iteration import RECORDS_A_BLOCK, Iteration, UpdatedWalk
+from planhat_async.sync.iteration import RECORDS_A_BLOCK, ROWS_A_BLOCK, Iteration, UpdatedWalk
 from planhat_async.sync.loop_thread import LoopThread
-from planhat_async.sync.row_feed import feed_of
+from planhat_async.sync.row_feed import RowFeed, feed_of
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -86,13 +86,13 @@ class BlockingRepository(Generic[A_co]):
 
     @property
     def iter(self: BlockingRepository[shapes.HasIter[P, T]]) -> Callable[P, Iteration[T]]:
-        """See `Lists.iter`; records cross between the threads in blocks of 500."""
+        """See `Lists.iter`; records cross between the threads in blocks of 50."""
         return self._iterated(self.repository.iter, block=RECORDS_A_BLOCK)
 
     @property
     def iter_json(self: BlockingRepository[shapes.HasIterJson[P, T]]) -> Callable[P, Iteration[T]]:
         """See `Lists.iter_json`; records cross between the threads in blocks of 500."""
-        return self._iterated(self.repository.iter_json, block=RECORDS_A_BLOCK)
+        return self._iterated(self.repository.iter_json, block=ROWS_A_BLOCK)
 
     @property
     def pages(self: BlockingRepository[shapes.HasPages[P, T]]) -> Callable[P, Iteration[T]]:
@@ -172,38 +172,33 @@ class BlockingRepository(Generic[A_co]):
         return self._started(made, *args, **kwargs)
 
     def _awaited(self, method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
-        """The call, which reads iterators among its arguments in this thread, since they may use the session."""
-
         @wraps(method)
         def call(*args: P.args, **kwargs: P.kwargs) -> T:
-            given: Any = (list(one) if isinstance(one, Iterator) else one for one in args)
-            named: Any = {name: list(one) if isinstance(one, Iterator) else one for name, one in kwargs.items()}
-            return self._thread.run(method(*given, **named))
+            return self._thread.run(_called(method, args, kwargs))
 
         return call
 
     def _fed(self, method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
         @wraps(method)
         def call(*args: P.args, **kwargs: P.kwargs) -> T:
-            given, named, feed = _with_feed(args, kwargs)
+            coroutine, feed = _called_with_feed(method, args, kwargs)
             if feed is None:
-                return self._thread.run(method(*given, **named))
+                return self._thread.run(coroutine)
             try:
-                return self._thread.run(method(*given, **named), feed.requests)
+                return self._thread.run(coroutine, feed.requests)
             finally:
                 feed.close()
 
         return call
 
     def _started(self, make: Callable[P, RunT], *args: P.args, **kwargs: P.kwargs) -> BlockingRun[RunT]:
-        given, named, feed = _with_feed(args, kwargs)
-        return BlockingRun(self._thread, make(*given, **named), feed)
+        run, feed = _called_with_feed(make, args, kwargs)
+        return BlockingRun(self._thread, run, feed)
 
     def _iterated(self, method: Callable[P, AsyncGenerator[T, None]], *, block: int = 1) -> Callable[P, Iteration[T]]:
         @wraps(method)
         def call(*args: P.args, **kwargs: P.kwargs) -> Iteration[T]:
-            given, named, feed = _with_feed(args, kwargs)
-            items = method(*given, **named)
+            items, feed = _called_with_feed(method, args, kwargs)
             return Iteration(self._thread, items, block=block, feed=feed)
 
         return call
@@ -216,13 +211,19 @@ class BlockingRepository(Generic[A_co]):
         return call
 
 
-def _with_feed(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, Any]:
-    """The arguments of an upsert with a feed in place of an iterator of rows, and the feed."""
-    named = dict(kwargs)
-    rows = named["rows"] if "rows" in named else args[0] if args else None
-    feed = feed_of(rows)
+def _called(method: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
+    """Call a method; iterators among its arguments are read in the waiting thread: they may use the session."""
+    given = (list(one) if isinstance(one, Iterator) else one for one in args)
+    return method(*given, **{name: list(one) if isinstance(one, Iterator) else one for name, one in kwargs.items()})
+
+
+def _called_with_feed(
+    make: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[T, RowFeed | None]:
+    """Call a method with a feed in place of an iterator of rows; returns the feed too."""
+    feed = feed_of(kwargs["rows"] if "rows" in kwargs else args[0] if args else None)
     if feed is None:
-        return args, named, None
-    if "rows" in named:
-        return args, {**named, "rows": feed}, feed
-    return (feed, *args[1:]), named, feed
+        return make(*args, **kwargs), None
+    if "rows" in kwargs:
+        return make(*args, **{**kwargs, "rows": feed}), feed
+    return make(feed, *args[1:], **kwargs), feed
