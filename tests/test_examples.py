@@ -193,6 +193,7 @@ def test_the_notebook(tmp_path: Path) -> None:
     assert all(not cell.get("outputs") for cell in source.cells)  # data of a tenant stays out of the repository
 
 
+@pytest.mark.slow
 @pytest.mark.engines
 async def test_the_webhook_service(planhat_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """The secret is checked before anything is read; what Planhat says is an answer of its own."""

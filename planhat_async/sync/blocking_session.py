@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from functools import update_wrapper
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
 
@@ -177,6 +178,7 @@ def _with_arguments_of(
         def init_with(self: Session, /, *args: P.args, **kwargs: P.kwargs) -> None:
             init(self, make(*args, **kwargs))
 
+        update_wrapper(init_with, AsyncSession.__init__)  # for `help` and the editors of notebooks
         return init_with
 
     return decorate

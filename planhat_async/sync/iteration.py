@@ -72,10 +72,11 @@ class Iteration(Iterator[T]):
 
     def close(self) -> None:
         """Leave the iteration; when this returns, nothing of it is left on the event loop."""
-        self._ready.clear()
-        if not self._has_ended:
-            self._thread.close(self._items)
-            self._note_end()
+        with self._refill:  # another thread may take a block
+            self._ready.clear()
+            if not self._has_ended:
+                self._thread.close(self._items)
+                self._note_end()
 
     def _fetch(self) -> None:
         """Take the next block of items, or raise what ended the iteration."""

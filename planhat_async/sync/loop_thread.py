@@ -130,11 +130,13 @@ class LoopThread:
     def _start(self) -> None:
         opened: Future[None] = Future()
         # A daemon: a program that ends while a call waits must not wait for it.
-        self._thread = threading.Thread(target=self._live, args=[opened], name="planhat session", daemon=True)
-        self._thread.start()
+        self._thread = thread = threading.Thread(target=self._live, args=[opened], name="planhat session", daemon=True)
+        thread.start()
         try:
             opened.result()
         except BaseException:
+            if not opened.cancel() and opened.exception() is None:  # interrupted just when it was open
+                self._stop(thread)
             self._thread = None
             raise
         self._pid = os.getpid()
@@ -152,12 +154,15 @@ class LoopThread:
         try:
             asyncio.run(self._serve(opened))
         except BaseException as error:
-            if opened.done():
+            if opened.done() and not opened.cancelled():
                 raise
-            opened.set_exception(error)
+            if not opened.done():
+                opened.set_exception(error)
 
     async def _serve(self, opened: Future[None]) -> None:
         async with self._resource:
+            if not opened.set_running_or_notify_cancel():
+                return  # whoever opened it was interrupted
             self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
             opened.set_result(None)
             await self._end.wait()

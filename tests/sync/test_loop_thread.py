@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import multiprocessing
 import os
 import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 
 import pytest
 from fakes import TOKEN
+from interrupts import interruptible, press_ctrl_c
 from made_ids import id_of
 
-from planhat_async import AuthenticationError, Session, Tasks
+from planhat_async import AuthenticationError, Session, Tasks, sync
 from planhat_async.sandbox import MemorySandbox
 from planhat_async.sync import BlockingSession
+from planhat_async.sync.loop_thread import LoopThread
 from planhat_async.testing import SandboxTransport
 
 
@@ -85,6 +90,35 @@ def test_a_session_that_cannot_be_opened_raises_its_error() -> None:
 
     asyncio.run(use_elsewhere())
     assert threads() == []
+
+
+def test_an_opening_that_is_interrupted_leaves_no_thread() -> None:
+    """It can be opened again."""
+
+    @asynccontextmanager
+    async def slow() -> AsyncIterator[None]:
+        opened.append("opened")
+        if len(opened) == 1:
+            press_ctrl_c()
+            await asyncio.sleep(0.05)
+        yield
+        opened.append("closed")
+
+    opened: list[str] = []
+    with interruptible(), pytest.raises(KeyboardInterrupt):
+        LoopThread(slow()).enter()
+    for thread in threading.enumerate():
+        if thread.name == "planhat session":
+            thread.join(5)
+    assert opened == ["opened", "closed"]
+    assert threads() == []
+
+
+def test_its_arguments_are_those_of_the_async_session() -> None:
+    """Also for `help`."""
+    assert [*inspect.signature(Session).parameters] == [*inspect.signature(sync.Session).parameters]
+    with pytest.raises(TypeError, match="base_ur"):
+        sync.Session(TOKEN, base_ur="https://api.planhat.com")  # type: ignore[call-arg]
 
 
 def test_it_is_used_in_with() -> None:
