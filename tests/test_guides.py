@@ -15,7 +15,7 @@ import pytest
 from command_line import TOKEN
 
 GUIDES = sorted(path for path in (documents.ROOT / "docs" / "guides").glob("*.md") if path.name != "README.md")
-ENGINES = {"airflow", "dlt", "opentelemetry.sdk", "pyspark"}
+ENGINES = {"airflow", "dlt", "fastapi", "opentelemetry.sdk", "pyspark"}
 
 
 def needed(text: str) -> list[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Generator, Iterable, Iterator, Sequence
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from contextlib import suppress
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import attrs
 
@@ -54,6 +55,15 @@ class Cutter(Protocol[C_co]):
         ...
 
 
+@runtime_checkable
+class ReadsAhead(Protocol):
+    """An input that takes rows before they are asked for."""
+
+    def rows_taken_ahead(self) -> Iterable[Any]:
+        """Remove and return the rows that were not handed on; called once the input is closed."""
+        ...
+
+
 @attrs.define
 class InputProducer(Generic[C]):
     """Feeds an input to a chunker, and hands on the chunks that it cuts.
@@ -72,6 +82,8 @@ class InputProducer(Generic[C]):
     """Whether an invalid row is an error."""
     _bytes_left: int = _BYTES_PER_TURN
     """Bytes until other tasks run."""
+    _n_taken: int = 0
+    """Rows that were taken from an asynchronous input."""
 
     async def run(self) -> None:
         """Read the whole input.
@@ -91,6 +103,7 @@ class InputProducer(Generic[C]):
             await self._pause()
         finally:
             await _close(stream)
+            self._account_for_rows_ahead(stream)
 
     async def close(self) -> None:
         """Close an input that was not read."""
@@ -104,12 +117,18 @@ class InputProducer(Generic[C]):
                 await self._pause()
 
     async def _feed_async(self, rows: AsyncIterator[Any]) -> None:
-        position = 0
         async for item in rows:
+            position, self._n_taken = self._n_taken, self._n_taken + 1
             self._feed(position, item)
-            position += 1
             if self.chunker.has_due or self._bytes_left < 0:
                 await self._pause()
+
+    def _account_for_rows_ahead(self, rows: Any) -> None:
+        """Count the rows that an input took from its own source and did not hand on before the run ended."""
+        if isinstance(rows, ReadsAhead):
+            for position, item in enumerate(rows.rows_taken_ahead(), self._n_taken):
+                with suppress(Exception):  # it is counted, and the run has ended
+                    self._feed(position, item)
 
     async def _check_rows(self, rows: Iterable[Any]) -> None:
         """Prepare all rows and keep none: an invalid row is found before anything is sent."""
