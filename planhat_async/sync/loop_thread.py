@@ -131,8 +131,8 @@ class LoopThread:
         opened: Future[None] = Future()
         # A daemon: a program that ends while a call waits must not wait for it.
         self._thread = thread = threading.Thread(target=self._live, args=[opened], name="planhat session", daemon=True)
-        thread.start()
         try:
+            thread.start()  # it waits for the thread's beginning, so it may be interrupted too
             opened.result()
         except BaseException:
             if not opened.cancel() and opened.exception() is None:  # interrupted just when it was open
