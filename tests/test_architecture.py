@@ -53,6 +53,8 @@ PURE = {
     "jobs/files/dated_name",
     "jobs/nightly/change_column",
     "jobs/nightly/snapshot",
+    "jobs/nightly/state_owner",
+    "jobs/nightly/stored_rows",
     "jobs/files/formats",
     "jobs/deletions",
     "jobs/files/csv_dialect",
