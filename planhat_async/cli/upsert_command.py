@@ -50,6 +50,7 @@ from planhat_async.jobs.files.file_source import FileSource
 from planhat_async.jobs.files.threaded_source import ThreadedSource
 from planhat_async.jobs.job_progress import in_words
 from planhat_async.jobs.journal_file import JournalError, files_of
+from planhat_async.jobs.nightly.state_owner import StateError
 from planhat_async.jobs.plan import plan_upsert
 from planhat_async.jobs.rejects import Rejects
 from planhat_async.jobs.source_error import SourceError
@@ -280,7 +281,7 @@ async def _upsert(
                 ended_by = Interrupted(ENDED_EARLY)
         except asyncio.CancelledError:
             ended_by = None if job.is_done else Interrupted(CUT_OFF)
-        except JournalError as error:
+        except (JournalError, StateError) as error:
             if not job.has_begun:
                 raise
             ended_by = error

@@ -39,7 +39,7 @@ from planhat_async.jobs.job_identity import CHANGED_ONLY, IDS, Source, job_of, r
 from planhat_async.jobs.journal import Journal, next_run
 from planhat_async.jobs.journal_file import JournalError
 from planhat_async.jobs.ledger import JournalLedger
-from planhat_async.jobs.nightly.state_owner import StateOwner
+from planhat_async.jobs.nightly.state_owner import StateError, StateOwner
 from planhat_async.jobs.nightly.stored_rows_ledger import UPSERTS, StoredRowsLedger
 from planhat_async.jobs.resolved_rows import finder, lookups_of, read_ids, resolved_rows
 from planhat_async.jobs.source_error import SourceError
@@ -338,7 +338,7 @@ def end_reason(error: BaseException, *, keeps_values: bool) -> str:
     """Why a run ended, for its journal, on one line; without quotations of rows unless values are kept."""
     if isinstance(error, asyncio.CancelledError | KeyboardInterrupt):
         return "interrupted"
-    is_harmless = isinstance(error, JournalError | SourceError | OSError)
+    is_harmless = isinstance(error, JournalError | StateError | SourceError | OSError)
     is_harmless = is_harmless or (isinstance(error, PlanhatError) and not may_quote_a_row(error))
     # Anything else may be about a row, and quote it.
     return printable(str(error) if is_harmless or keeps_values else without_values(str(error)))
