@@ -1,8 +1,8 @@
 """The outcomes of the rows of an upsert.
 
-Every row taken from the input ends in exactly one of nine outcomes, per chunk and in total:
+Every row taken from the input ends in exactly one of ten outcomes, per chunk and in total:
 
-    rows = created + updated + unchanged + unreported + rejected + invalid + dropped + unknown + unsent
+    rows = created + updated + unchanged + unreported + skipped + rejected + invalid + dropped + unknown + unsent
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ class Outcome(StrEnum):
     """Planhat already had the same values."""
     UNREPORTED = "unreported"
     """Accepted by an answer that does not list rows: the answer about tickets has two counts only."""
+    SKIPPED = "skipped"
+    """Not sent: an earlier run stored the same row (`changed_only` of `jobs.run_upsert`)."""
     REJECTED = "rejected"
     """Rejected by Planhat."""
     INVALID = "invalid"
@@ -41,7 +43,7 @@ class Outcome(StrEnum):
     """Taken from the input but not processed: the run ended first, or Planhat could not be used."""
 
 
-STORED = (Outcome.CREATED, Outcome.UPDATED, Outcome.UNCHANGED, Outcome.UNREPORTED)
+STORED = (Outcome.CREATED, Outcome.UPDATED, Outcome.UNCHANGED, Outcome.UNREPORTED, Outcome.SKIPPED)
 
 
 @attrs.frozen(kw_only=True)
@@ -83,6 +85,7 @@ class Counts:
     updated: int = 0
     unchanged: int = 0
     unreported: int = 0
+    skipped: int = 0
     rejected: int = 0
     invalid: int = 0
     dropped: int = 0
@@ -94,17 +97,17 @@ class Counts:
         setattr(self, outcome, getattr(self, outcome) + n_rows)
 
     def counts(self) -> dict[str, int]:
-        """The nine counts by name."""
+        """The ten counts by name."""
         return {outcome.value: getattr(self, outcome) for outcome in Outcome}
 
     @property
     def rows(self) -> int:
-        """Rows taken from the input: the sum of the nine counts."""
+        """Rows taken from the input: the sum of the ten counts."""
         return sum(self.counts().values())
 
     @property
     def stored(self) -> int:
-        """Rows that Planhat stored."""
+        """Rows that Planhat stored, in this run or, if they were skipped, in an earlier one."""
         return sum(getattr(self, outcome) for outcome in STORED)
 
     @property

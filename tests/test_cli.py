@@ -49,7 +49,10 @@ from planhat_async.results import UpsertResult
 from planhat_async.sandbox import Sandbox
 from planhat_async.sandbox.faults import KINDS
 
-COUNTS = ["created", "updated", "unchanged", "unreported", "rejected", "invalid", "dropped", "unknown", "unsent"]
+COUNTS = [
+    *("created", "updated", "unchanged", "unreported", "skipped"),
+    *("rejected", "invalid", "dropped", "unknown", "unsent"),
+]
 
 
 def around(line: bytes) -> bytes:

@@ -139,7 +139,7 @@ def test_the_error_that_ended_a_run_is_shown_once(capsys: pytest.CaptureFixture[
 
 
 def test_json_has_the_whole_result(capsys: pytest.CaptureFixture[str]) -> None:
-    """It has nine counts by name, and problems with rows counted from 1."""
+    """It has ten counts by name, and problems with rows counted from 1."""
     stats = SessionStats(calls=3, attempts=4, retries=1)
     result = result_of(*invalid(0, None, reason="naïve"), created=2, unsent=1)
     console.print_json(result, stats, seconds=0.12345, ended_by=NotSentError("no connection"))
@@ -151,6 +151,7 @@ def test_json_has_the_whole_result(capsys: pytest.CaptureFixture[str]) -> None:
         "updated": 0,
         "unchanged": 0,
         "unreported": 0,
+        "skipped": 0,
         "rejected": 0,
         "invalid": 2,
         "dropped": 0,

@@ -38,10 +38,22 @@ def rejected(position: int | None) -> Problem:
     return Problem(outcome=Outcome.REJECTED, reason="no", position=position)
 
 
-def test_there_are_nine_outcomes_and_a_count_for_each() -> None:
+def test_there_are_ten_outcomes_and_a_count_for_each() -> None:
     """They have the names of the counts."""
     assert Counts().counts() == dict.fromkeys(
-        ["created", "updated", "unchanged", "unreported", "rejected", "invalid", "dropped", "unknown", "unsent"], 0
+        [
+            "created",
+            "updated",
+            "unchanged",
+            "unreported",
+            "skipped",
+            "rejected",
+            "invalid",
+            "dropped",
+            "unknown",
+            "unsent",
+        ],
+        0,
     )
 
 

@@ -60,6 +60,7 @@ class ChunkOutcome:
         self.pending = [Part(self.chunk.rows)] if self.chunk.rows else []
         self.result = ChunkResult(number=self.chunk.number, positions=self.chunk.positions)
         self._add_problems(self.chunk.invalid)
+        self.result.count(Outcome.SKIPPED, self.chunk.n_skipped)
 
     @property
     def is_settled(self) -> bool:

@@ -12,7 +12,7 @@ import attrs
 import msgspec
 
 from planhat_async._convert import Fingerprint
-from planhat_async.results import Problem, ranges_of
+from planhat_async.results import Problem, merged, ranges_of
 
 Key: TypeAlias = str
 """`name=value`, as one string: Python caches the hash of a string, and each key is looked up several times."""
@@ -54,7 +54,8 @@ def key_of(name: str, value: str) -> Key:
 
 
 def _positions_of(chunk: Chunk) -> tuple[range, ...]:
-    return ranges_of([row.position for row in chunk.rows] + [problem.position or 0 for problem in chunk.invalid])
+    known = ranges_of([row.position for row in chunk.rows] + [problem.position or 0 for problem in chunk.invalid])
+    return merged([*known, *chunk.skipped]) if chunk.skipped else known
 
 
 @attrs.frozen(kw_only=True)
@@ -70,12 +71,19 @@ class Chunk:
     caches, would take a sixth of the time of an upsert."""
     invalid: tuple[Problem, ...] = attrs.field(default=(), repr=False)
     """Rows found invalid since the previous chunk, so that chunks add up to the input."""
+    skipped: tuple[range, ...] = attrs.field(default=(), repr=False)
+    """Positions of the rows since the previous chunk that are not sent, because an earlier run stored the same."""
     is_only: bool = attrs.field(default=False, repr=False, eq=False)
     """Whether the input is known to hold no other rows to send; never of a full chunk."""
     positions: tuple[range, ...] = attrs.field(
         init=False, repr=False, eq=False, default=attrs.Factory(_positions_of, takes_self=True)
     )
     """The input positions of all its rows."""
+
+    @property
+    def n_skipped(self) -> int:
+        """The number of rows that are not sent, because an earlier run stored the same."""
+        return sum(map(len, self.skipped))
 
     @property
     def is_keyed(self) -> bool:

@@ -40,6 +40,7 @@ _MEANING = {
     "updated": "existing records, changed",
     "unchanged": "existing records, not changed",
     "unreported": "accepted; Planhat does not say whether changed",
+    "skipped": "not sent: an earlier run stored the same rows",
     "rejected": "rejected by Planhat",
     "invalid": "not sent: Planhat would reject or drop them",
     "dropped": "missing from Planhat's answer",
@@ -204,7 +205,8 @@ def show_plan(plan: Plan, remarks: Sequence[str], *, per_minute: int, as_json: b
     shown: dict[str, object] = {
         "rows": plan.result.rows,
         "invalid": plan.result.invalid,
-        "stored": plan.result.stored,
+        "stored": plan.result.stored - plan.result.skipped,
+        "skipped": plan.result.skipped,
         "rejected": plan.result.rejected + plan.result.dropped,
         "unknown": plan.result.unknown,
         "to_send": plan.result.unsent,

@@ -15,6 +15,13 @@ from planhat_async.jobs.journal_file import JournalError
 from planhat_async.jobs.mapping.field_mapping import FieldMapping
 from planhat_async.jobs.mapping.lookups import Lookup
 from planhat_async.jobs.mapping.mapping_file import MappingFile
+from planhat_async.jobs.nightly.changed_export import (
+    ChangedExport,
+    ChangedExportOptions,
+    export_snapshot,
+    export_updated,
+)
+from planhat_async.jobs.nightly.state_owner import StateError
 from planhat_async.jobs.plan import Plan, plan_upsert
 from planhat_async.jobs.rejects import Rejects
 from planhat_async.jobs.source_error import SourceError
@@ -22,6 +29,8 @@ from planhat_async.jobs.tenant_export import ModelExport, TenantExport
 from planhat_async.jobs.upsert_job import JobCost, JobOptions, UpsertJob, run_upsert
 
 __all__ = [
+    "ChangedExport",
+    "ChangedExportOptions",
     "CsvLayout",
     "DeleteJob",
     "DeleteOutcome",
@@ -44,11 +53,14 @@ __all__ = [
     "Rejects",
     "Source",
     "SourceError",
+    "StateError",
     "TenantExport",
     "ThreadedSource",
     "UpsertJob",
     "checkpoint_of",
     "export_records",
+    "export_snapshot",
+    "export_updated",
     "plan_delete",
     "plan_upsert",
     "run_delete",

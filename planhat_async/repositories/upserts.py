@@ -23,6 +23,7 @@ from planhat_async._http.wire import Request, Response
 from planhat_async.batching.answers import Answer, tells_of_rows
 from planhat_async.batching.attribution import AnswerKeys
 from planhat_async.batching.chunk_ledger import Ledger
+from planhat_async.batching.chunker import IsStored
 from planhat_async.batching.chunks import Row
 from planhat_async.batching.input_producer import Prepare
 from planhat_async.batching.outcome_verifier import HorizonReader, OutcomeVerifier
@@ -127,17 +128,27 @@ class Upserts(Repository[R]):
             async for chunk in run:
                 yield chunk
 
-    def upserting(self, rows: Rows[R], *, ledger: Ledger | None = None, **options: Unpack[UpsertOptions]) -> UpsertRun:
+    def upserting(
+        self,
+        rows: Rows[R],
+        *,
+        ledger: Ledger | None = None,
+        is_stored: IsStored | None = None,
+        **options: Unpack[UpsertOptions],
+    ) -> UpsertRun:
         """Like `upsert_chunks`, for `async with`: `run.result` holds all outcomes however the run ends.
 
         Args:
             rows: As with `upsert_many`.
             ledger: Records each chunk before it is sent and after it has ended; that of `jobs.run_upsert` is a file.
+            is_stored: Whether a row is skipped, because an earlier run stored the same; by default none is.
             **options: See `UpsertOptions`.
         """
-        return self._run(rows, options, ledger)
+        return self._run(rows, options, ledger, is_stored)
 
-    def _run(self, rows: Any, options: UpsertOptions, ledger: Ledger | None = None) -> UpsertRun:
+    def _run(
+        self, rows: Any, options: UpsertOptions, ledger: Ledger | None = None, is_stored: IsStored | None = None
+    ) -> UpsertRun:
         refuse_what_is_not_rows(rows, Record)
         check_options(options, UpsertOptions.__annotations__, call=self._call("upsert_many"))
         chosen = ChunkOptions(**options)
@@ -150,6 +161,7 @@ class Upserts(Repository[R]):
             options=chosen,
             verifier=None if fields is None else self._verifier(fields, chosen.verify_wait),
             ledger=ledger,
+            is_stored=is_stored,
         )
 
     def _verifier(self, fields: FingerprintFields, wait: float) -> OutcomeVerifier:

@@ -170,7 +170,10 @@ def reports_in(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
 
 
-COUNTS = ["created", "updated", "unchanged", "unreported", "rejected", "invalid", "dropped", "unknown", "unsent"]
+COUNTS = [
+    *("created", "updated", "unchanged", "unreported", "skipped"),
+    *("rejected", "invalid", "dropped", "unknown", "unsent"),
+]
 
 
 def counts_in(report: dict[str, Any]) -> dict[str, int]:

@@ -51,6 +51,7 @@ class ParquetWriter(ExportWriter):
         fields: The columns instead of all fields: fields by Planhat's names or as `custom.NAME`. `extra` then holds
             only their values that no column can hold. A custom field has the type of its values in the first row
             group: numbers, booleans, lists of texts, JSON, or else texts.
+        leading: Columns of texts before the fields.
         columns: The columns of these fields, if their types are chosen by the caller.
         max_rows: Records in a row group.
         max_bytes: Bytes of JSON after which a row group also ends.
@@ -62,12 +63,14 @@ class ParquetWriter(ExportWriter):
         record: type[Record],
         *,
         fields: Sequence[str] = (),
+        leading: Sequence[str] = (),
         columns: Sequence[Column] = (),
         max_rows: int = 10_000,
         max_bytes: int = 8 << 20,
     ) -> None:
         self._known = {field.wire: column_of(field) for field in fields_of(record).values()}
-        self._fields = fields
+        self._leading = leading
+        self._fields = (*leading, *fields) if fields else ()
         self._columns: list[Column] = []
         self._schema = pa.schema([])
         if columns:
@@ -125,7 +128,7 @@ class ParquetWriter(ExportWriter):
     def _begin(self, rows: list[dict[str, Any]]) -> None:
         """Choose the columns, given the records of the first row group; later calls do nothing."""
         if not self._columns:
-            names = self._fields or self._known
+            names = self._fields or [*self._leading, *self._known]
             self._choose(
                 [self._known.get(name) or _custom_column(name, [row.get(name) for row in rows]) for name in names]
             )
