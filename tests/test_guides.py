@@ -49,6 +49,7 @@ def test_the_blocks_of_a_guide_run(guide: Path, sandbox: str, tmp_path: Path) ->
         "AIRFLOW_HOME": str(tmp_path / "airflow"),
         "RUNTIME__DLTHUB_TELEMETRY": "false",
     }
+    (tmp_path / "examples").symlink_to(documents.ROOT / "examples")
     printed = ""
     for kind, body in documents.blocks(text):
         if kind == "python":

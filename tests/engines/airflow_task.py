@@ -20,4 +20,5 @@ def main() -> None:
     print(json.dumps(dag.get_task("store_calls").python_callable(sys.argv[1])), flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

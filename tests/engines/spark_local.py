@@ -25,6 +25,7 @@ def local_spark() -> Any:
     os.environ["PLANHAT_API_TOKEN"] = TOKEN  # as the JVM and its workers inherit it
     builder = sql.SparkSession.builder.master("local[2, 4]").appName("tests")
     settings = {
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",  # a short life: compile little
         "spark.ui.enabled": "false",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.shuffle.partitions": "2",
