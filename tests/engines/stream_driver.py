@@ -12,25 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from pyspark.sql import SparkSession
+from spark_settings import BUSY
 
 from planhat_async.engines.spark import register
-
-SETTINGS = {
-    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",  # a short life: compile little
-    "spark.driver.host": "127.0.0.1",
-    "spark.log.level": "OFF",
-    "spark.ui.enabled": "false",
-}
-BUSY = "Python worker failed to connect back"
-"""What Spark says if a process takes more than ten seconds to start, which cannot be set for streams."""
 
 
 def main(folder: Path, last: int, moment: str) -> None:
     """Print a line for each batch that is stored, and one when it is time to be killed."""
-    builder = SparkSession.builder.master("local[2]")
-    for name, value in SETTINGS.items():
-        builder = builder.config(name, value)
-    spark = builder.getOrCreate()
+    spark = SparkSession.builder.getOrCreate()
     register(spark)
 
     def store(batch: Any, number: int) -> None:

@@ -16,10 +16,12 @@ from pathlib import Path
 import pytest
 from documents import ROOT
 from sandbox_thread import SandboxThread, sandbox_thread
+from spark_settings import write_defaults
 
 from planhat_async.sandbox import Sandbox
 
 pytest.importorskip("pyspark", reason="pyspark is not installed: .ci/engines installs it")
+pytest.importorskip("pyspark.sql.streaming.datasource", reason="streams need PySpark 4.2")
 if shutil.which("java") is None:
     pytest.skip("Java is not installed, which Spark needs", allow_module_level=True)
 
@@ -39,7 +41,8 @@ def started(server: SandboxThread, folder: Path, *until: str) -> Iterator[subpro
         "PLANHAT_BASE_URL": server.planhat.url,
         "PLANHAT_API_TOKEN": server.planhat.token,
         "PYSPARK_PYTHON": sys.executable,
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}",
+        "SPARK_CONF_DIR": str(write_defaults(folder / f"conf-{until[0]}")),
     }
     command = [sys.executable, str(Path(__file__).with_name("stream_driver.py")), str(folder), *until]
     with (folder / "log").open("a") as log:

@@ -10,8 +10,12 @@ from typing import Any
 import pytest
 from sandbox_thread import SandboxThread, sandbox_thread
 from spark_local import TOKEN, local_spark
+from spark_settings import BUSY
 
 from planhat_async.sandbox import Sandbox
+
+pytest.importorskip("pyspark", reason="pyspark is not installed: .ci/engines installs it")
+pytest.importorskip("pyspark.sql.streaming.datasource", reason="streams need PySpark 4.2")
 
 pytestmark = [
     pytest.mark.engines,
@@ -53,7 +57,7 @@ class Stream:
                 out = out.option("checkpointLocation", str(self._folder / "checkpoint"))
                 out.trigger(availableNow=True).start().awaitTermination()
             except Exception as error:
-                if _BUSY not in str(error):
+                if BUSY not in str(error):
                     raise
             else:
                 return
@@ -63,10 +67,6 @@ class Stream:
         return sorted(
             row["_id"] for row in self._spark.read.schema(schema).parquet(str(self._folder / "out")).collect()
         )
-
-
-_BUSY = "Python worker failed to connect back"
-"""What Spark says if a process takes more than ten seconds to start, which cannot be set for streams."""
 
 
 def add(server: SandboxThread, draw: random.Random, n: int) -> list[str]:
