@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +23,12 @@ pytest.importorskip("pyspark", reason="pyspark is not installed: .ci/engines ins
 
 from pyspark import TaskContext
 from pyspark.sql.functions import lit
+
+from planhat_async.engines.spark_options import SparkOptions
+from planhat_async.engines.spark_pace import Cluster
+from planhat_async.engines.spark_report import Attempt, Receipt
+from planhat_async.engines.spark_session import SparkAccess
+from planhat_async.engines.spark_write import PlanhatWriter, ReceiptMessage, SparkWriteError
 
 pytestmark = [
     pytest.mark.engines,
@@ -280,6 +287,25 @@ def test_rows_without_an_outcome_always_fail_the_write(spark: Any, server: Sandb
     server.planhat.inject()
     write(tasks_frame(spark, 10), server)
     assert len(server.planhat.records("tasks")) == 10
+
+
+@pytest.mark.parametrize(
+    ("counts", "message"),
+    [
+        ({"created": 9}, "all 9 rows were stored; the report was not written: .*: No such file or directory"),
+        ({"created": 8, "rejected": 1}, "1 of 9 rows were not stored: 1 rejected; the report was not written"),
+    ],
+)
+def test_a_report_that_cannot_be_written_is_said(tmp_path: Path, counts: dict[str, Any], message: str) -> None:
+    """With what it would have said; refused rows are a failure then, because no report names them."""
+    texts = {"model": "tasks", "report": str(tmp_path / "reports"), "onProblems": "report", "baseUrl": "https://x.test"}
+    access = SparkAccess.planned(SparkOptions.parse(texts | {"token": "x", "allowTokenInOptions": "true"}), Cluster())
+    writer = PlanhatWriter(access, ["source_id", "action"])
+    shutil.rmtree(tmp_path / "reports")
+    messages: list[Any] = [ReceiptMessage(Receipt(by=Attempt(partition=0, attempt=0, task=1), **counts))]
+    with pytest.raises(SparkWriteError, match=message):
+        writer.commit(messages)
+    writer.abort(messages)
 
 
 def test_a_wrong_token_is_said_once(spark: Any, server: SandboxThread) -> None:
