@@ -350,11 +350,12 @@ def test_a_task_that_is_killed_is_repeated(spark: Any, server: SandboxThread, tm
     write(frame.select(*columns), server, report=tmp_path, allowKeyless=not is_keyed)
     (report,) = reports_in(tmp_path)
     (lost,) = report["other_attempts"]
-    assert (lost["partition"], lost["attempt"], lost["begun"]) == (1, 0, 10_000)
-    assert len(server.planhat.records("tasks")) == (40_000 if is_keyed else 50_000)
+    assert (lost["partition"], lost["attempt"]) == (1, 0)
+    n_twice = len(server.records("tasks")) - 40_000
+    assert n_twice == 0 if is_keyed else 10_000 <= n_twice <= lost["begun"] <= 14_001
     assert report["rows"] == 40_000
     assert [part["attempt"] for part in report["partitions"]] == [0, 1]
-    assert any("1 other attempt of tasks sent up to 10,000 rows" in remark for remark in report["remarks"])
+    assert any(f"1 other attempt of tasks sent up to {lost['begun']:,} rows" in one for one in report["remarks"])
 
 
 def test_keys_in_several_partitions_are_said(spark: Any, server: SandboxThread, tmp_path: Path) -> None:
