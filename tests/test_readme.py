@@ -2,8 +2,6 @@
 
 import json
 import os
-import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -19,9 +17,7 @@ pytestmark = pytest.mark.slow
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = documents.blocks(README)
-DLT = [body for kind, body in BLOCKS if kind == "python" and "import dlt" in body]
-SPARK = [body for kind, body in BLOCKS if kind == "python" and "from pyspark" in body]
-PYTHON = [body for kind, body in BLOCKS if kind == "python" and "import pytest" not in body and body not in DLT + SPARK]
+PYTHON = [body for kind, body in BLOCKS if kind == "python" and "import pytest" not in body]
 PYTEST = [body for kind, body in BLOCKS if kind == "python" and "import pytest" in body]
 SHELL = [body for kind, body in BLOCKS if kind == "sh"]
 SET_UP = [body for body in SHELL if "venv" in body]
@@ -58,29 +54,6 @@ def test_python_blocks_run(body: str, sandbox_url: str, tmp_path: Path) -> None:
     """A Python block runs unchanged, and has output if it prints."""
     printed = run([sys.executable, "-W", "error", "-c", body], sandbox_url, tmp_path)
     assert bool(printed) == ("print(" in body)
-
-
-@pytest.mark.engines
-@pytest.mark.parametrize("body", DLT, ids=range(len(DLT)))
-def test_blocks_for_dlt_run(body: str, sandbox_url: str, tmp_path: Path) -> None:
-    """They run unchanged where dlt is installed."""
-    pytest.importorskip("dlt", reason="dlt is not installed: .ci/engines installs it")
-    pytest.importorskip("duckdb", reason="duckdb is not installed: .ci/engines installs it")
-    settings = {"RUNTIME__DLTHUB_TELEMETRY": "false", "DLT_DATA_DIR": str(tmp_path / "dlt")}
-    printed = run([sys.executable, "-c", body], sandbox_url, tmp_path, settings)
-    assert "contains no failed jobs" in printed
-    assert not [*tmp_path.glob("rejected-*")]
-
-
-@pytest.mark.engines
-@pytest.mark.parametrize("body", SPARK, ids=range(len(SPARK)))
-def test_blocks_for_spark_run(body: str, sandbox_url: str, tmp_path: Path) -> None:
-    """They run unchanged where Spark is installed."""
-    pytest.importorskip("pyspark", reason="pyspark is not installed: .ci/engines installs it")
-    if shutil.which("java") is None:
-        pytest.skip("Java is not installed, which Spark needs")
-    printed = run([sys.executable, "-c", body], sandbox_url, tmp_path, {"PYSPARK_PYTHON": sys.executable})
-    assert re.search(r"\|\s+3\|\s+0\|\s+0\|\s+0\|", printed)
 
 
 def test_the_first_example_does_what_its_comments_say(sandbox_url: str, tmp_path: Path) -> None:
