@@ -6,7 +6,9 @@ that.
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -17,8 +19,15 @@ from spark_settings import BUSY
 from planhat_async.engines.spark import register
 
 
+def end_with_the_test() -> None:
+    """End, and so Spark's JVM, when the test does: however it ends, it no longer holds the other end of stdin."""
+    sys.stdin.read()
+    os._exit(1)
+
+
 def main(folder: Path, last: int, moment: str) -> None:
     """Print a line for each batch that is stored, and one when it is time to be killed."""
+    threading.Thread(target=end_with_the_test, daemon=True).start()
     spark = SparkSession.builder.getOrCreate()
     register(spark)
 

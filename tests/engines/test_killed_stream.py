@@ -47,7 +47,13 @@ def started(server: SandboxThread, folder: Path, *until: str) -> Iterator[subpro
     command = [sys.executable, str(Path(__file__).with_name("stream_driver.py")), str(folder), *until]
     with (folder / "log").open("a") as log:
         process = subprocess.Popen(
-            command, env=os.environ | settings, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True
+            command,
+            env=os.environ | settings,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            start_new_session=True,
         )
     timer = threading.Timer(180, os.killpg, (process.pid, signal.SIGKILL))
     timer.start()
