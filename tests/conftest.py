@@ -10,7 +10,7 @@ from pathlib import Path
 import event_loops
 import pytest
 from command_line import TOKEN, Desk, listening, prefixes, started
-from hypothesis import HealthCheck, is_hypothesis_test, settings
+from hypothesis import HealthCheck, settings
 
 from benchmarks.redis_server import EXECUTABLE, RedisServer
 from planhat_async import Session
@@ -36,10 +36,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not most:
         return
     for function in {item.function for item in items if isinstance(item, pytest.Function)}:
-        if is_hypothesis_test(function):
-            chosen = function._hypothesis_internal_use_settings
+        chosen: settings | None = getattr(function, "_hypothesis_internal_use_settings", None)
+        if chosen is not None:
             fewer = settings(chosen, max_examples=min(chosen.max_examples, 10 * most))
-            function._hypothesis_internal_use_settings = fewer
+            vars(function)["_hypothesis_internal_use_settings"] = fewer
     cases = defaultdict[str, list[pytest.Item]](list)
     for item in items:
         cases[item.nodeid.partition("[")[0]].append(item)
