@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import attrs
 
@@ -66,6 +66,12 @@ class ProblemGroup:
     """The known input positions of these rows, counted from 0."""
     key: str | None = None
     """The row's key, if exactly one position is known."""
+
+
+class UnreadableValue(NamedTuple):
+    """In place of a value that Python cannot hold, or that has no form in JSON: its row is unreadable."""
+
+    reason: str
 
 
 @attrs.frozen

@@ -20,7 +20,7 @@ from pyarrow import types
 
 from planhat_async._convert import decode_json
 from planhat_async.errors import DecodeError
-from planhat_async.jobs.files.table_reader import UnreadableValue
+from planhat_async.results import UnreadableValue
 
 JSON_COLUMN = {b"planhat_async.encoding": b"json"}
 """The metadata of a column of texts whose values are the JSON in them."""
