@@ -31,6 +31,10 @@ import copyreg
 from typing import Any, Self
 
 
+class MissingExtraError(ImportError):
+    """A format needs a package that is not installed; the message names the extra. Not an error of Planhat."""
+
+
 class PlanhatError(Exception):
     """Any error between this client and Planhat."""
 

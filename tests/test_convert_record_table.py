@@ -29,7 +29,7 @@ ANYTHING = st.sampled_from(TIMES) | st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
     max_leaves=4,
 )
-NAMES = "_id mainType action startDate endDate custom users labels archived __v sortPosition new x-y"
+NAMES = "_id mainType action startTime endTime custom users labels archived __v sortPosition new x-y"
 ROWS = st.lists(st.dictionaries(st.sampled_from([*NAMES.split(" "), 'a"b']), ANYTHING, max_size=6), max_size=12)
 
 
