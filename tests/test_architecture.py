@@ -156,6 +156,7 @@ ONLY_IN = {
         "_convert/arrow",
         "jobs/files/parquet_writer",
         "jobs/files/parquet_reader",
+        "repositories/arrow_lists",
     },
     "fsspec": {"jobs/files/remote_file"},
     "python_calamine": {"jobs/files/excel_reader"},

@@ -35,17 +35,26 @@ class RecordTable:
         fields: The columns instead of all fields: fields by Planhat's names or as `custom.NAME`. `extra` then holds
             only their values that no column can hold. A custom field has the type of its values in the first table:
             numbers, booleans, lists of texts, JSON, or else texts.
-        columns: The columns of these fields, if their types are chosen by the caller.
+        columns: The columns of these fields, or of all, if their types are chosen by the caller.
+        ignored: Fields that are left out, also of `extra`.
     """
 
-    def __init__(self, record: type[Record], *, fields: Sequence[str] = (), columns: Sequence[Column] = ()) -> None:
+    def __init__(
+        self,
+        record: type[Record],
+        *,
+        fields: Sequence[str] = (),
+        columns: Sequence[Column] = (),
+        ignored: Sequence[str] = (),
+    ) -> None:
         self._fields = fields
+        self._ignored = ignored
         self._known = {field.wire: column_of(field) for field in fields_of(record).values()}
         self._columns: list[Column] = []
+        self._custom: list[str] = []
         self.schema: pa.Schema = pa.schema([])
         """The schema of every table; empty while it depends on the values of the first one."""
         self._rows: list[bytes] = []
-        self._usual: list[tuple[Any, ...]] = []
         self._unusual: list[int] = []
         self._made: list[pa.Table] = []
         self._n_unusual, self._n_learned = 0, 0
@@ -70,7 +79,7 @@ class RecordTable:
         """
         if self._columns:
             try:
-                self._usual.append(self._usual_rows.values(row))
+                self._usual_rows.add(row)
             except (ValueError, RecursionError):
                 self._add_unusual(row)
         self._rows.append(row)
@@ -89,15 +98,27 @@ class RecordTable:
         tables, self._made = self._made, []
         return pa.concat_tables(tables) if tables else self.schema.empty_table()
 
+    def take_batch(self) -> pa.RecordBatch:
+        """As `take`, in one batch."""
+        batches = self.take().combine_chunks().to_batches()
+        return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=self.schema)
+
     def _choose(self, columns: Sequence[Column]) -> None:
         self._columns = list(columns)
         extra = pa.field(EXTRA, pa.string(), metadata=JSON_COLUMN)
         self.schema = pa.schema([*(column.field for column in self._columns), extra])
-        self._usual_rows = UsualRows(self._columns, has_others=not self._fields)
+        self._custom = [column.name for column in columns if column.name.startswith("custom.")]
+        self._usual_rows = UsualRows(self._columns, has_others=not self._fields, ignored=self._ignored)
 
     def _held_in(self, row: bytes) -> dict[str, Any]:
         held = object_in(row)
-        return chosen_values(held, self._fields) if self._fields else held
+        if self._fields:
+            return chosen_values(held, self._fields)
+        for name in self._ignored:
+            held.pop(name, None)
+        if self._custom and type(held.get("custom")) is dict:
+            held |= chosen_values({"custom": held.pop("custom")}, self._custom)
+        return held
 
     def _add_unusual(self, row: bytes) -> None:
         held = object_in(row)
@@ -114,13 +135,13 @@ class RecordTable:
             self._unusual.pop()
         if self._rows:
             self._made.append(self._table())
-        self._rows, self._usual, self._unusual = [], [], [0] if but_last else []
+        self._rows, self._unusual = [], [0] if but_last else []
 
     def _table(self) -> pa.Table:
         rows, unusual = self._rows, {*self._unusual}
         places = [index for index in range(len(rows)) if index not in unusual] if unusual else range(len(rows))
         try:
-            arrays, left_out = self._usual_rows.arrays(self._usual)
+            arrays, left_out = self._usual_rows.take_arrays()
         except _UNHOLDABLE:
             return self._exact(map(self._held_in, rows))
         table = pa.Table.from_arrays(arrays, schema=self.schema)
