@@ -157,6 +157,7 @@ ONLY_IN = {
         "jobs/files/parquet_writer",
         "jobs/files/parquet_reader",
         "repositories/arrow_lists",
+        "results",
     },
     "fsspec": {"jobs/files/remote_file"},
     "python_calamine": {"jobs/files/excel_reader"},

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 from planhat_async._convert import row_id, wire_path
 from planhat_async.batching.list_reader import Batch
 from planhat_async.batching.query import ID
-from planhat_async.errors import DecodeError, MissingExtraError, PlanhatError
+from planhat_async.errors import ARROW_IS_MISSING, DecodeError, MissingExtraError, PlanhatError
 from planhat_async.records import Record
 from planhat_async.records.arguments import several, whole
 from planhat_async.repositories.queries import Options
 from planhat_async.repositories.repository import Repository
-from planhat_async.repositories.table_input import ARROW_IS_MISSING
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from zoneinfo import ZoneInfo
 
 from planhat_async._convert.column_mapping import ColumnMapping, TableRow
-from planhat_async.errors import MissingExtraError
+from planhat_async.errors import ARROW_IS_MISSING, MissingExtraError
 from planhat_async.records import Record
 
 if TYPE_CHECKING:
     from planhat_async._convert.arrow.table_rows import TableRows
-
-ARROW_IS_MISSING = "tables need one more package: pip install 'planhat-async[arrow]'"
 
 
 class Table(Protocol):
