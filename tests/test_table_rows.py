@@ -191,9 +191,7 @@ def polars() -> Any:
 
 
 def duckdb() -> Any:
-    connection = pytest.importorskip("duckdb").connect()
-    arrow = pa.table(VALUES)  # noqa: F841 - the query finds it
-    relation = connection.sql("select * from arrow")
+    relation = pytest.importorskip("duckdb").from_arrow(pa.table(VALUES))
     if not hasattr(relation, "__arrow_c_stream__"):
         pytest.skip("this version of DuckDB has no such interface")
     return relation

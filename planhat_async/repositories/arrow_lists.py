@@ -33,6 +33,8 @@ R = TypeVar("R", bound=Record)
 CustomColumns: TypeAlias = Literal["map"] | Mapping[str, str] | None
 """How custom fields become columns; see `ArrowLists.arrow_batches`."""
 _CUSTOM_TYPES = ("string", "bool", "int64", "float64", "timestamp", "list")
+_ROWS_A_TURN = 1000
+"""Rows that are converted at once: some milliseconds, for most of which the GIL is held."""
 _MAX_BYTES = 8 << 20
 """Bytes of JSON after which a batch also ends."""
 
@@ -103,9 +105,7 @@ class ArrowLists(Repository[R]):
         batch_rows: int,
     ) -> AsyncGenerator[ArrowBatch, None]:
         table = await asyncio.to_thread(_table, self.model.record, select, custom)
-        on_bad = self._on_bad(options)
-        n_rows = n_bytes = 0
-        is_first = True
+        on_bad, n_rows, n_bytes, is_first = self._on_bad(options), 0, 0, True
         async with aclosing(batches):
             try:
                 async for batch in batches:
@@ -120,6 +120,8 @@ class ArrowLists(Repository[R]):
                         if n_rows >= batch_rows or n_bytes >= _MAX_BYTES:
                             yield await asyncio.to_thread(table.take_batch)
                             n_rows, n_bytes, is_first = 0, 0, False
+                        elif n_rows % _ROWS_A_TURN == 0:
+                            await asyncio.to_thread(table.convert)
             except PlanhatError:
                 if n_rows:
                     yield await asyncio.to_thread(table.take_batch)

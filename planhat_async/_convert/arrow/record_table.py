@@ -84,6 +84,11 @@ class RecordTable:
                 self._add_unusual(row)
         self._rows.append(row)
 
+    def convert(self) -> None:
+        """Convert what was added since the last time, if the columns are known: in parts it holds the GIL for less."""
+        if self._columns:
+            self._convert()
+
     def take(self) -> pa.Table:
         """The records added since the last time, in their order."""
         if not self._columns:
