@@ -31,7 +31,7 @@ def refuse_what_is_not_rows(rows: Any, record_type: type) -> None:
         TypeError: The message names the right way.
     """
     name = type(rows).__name__
-    if isinstance(rows, (Mapping, record_type, *_TEXT)):
+    if isinstance(rows, (Mapping, record_type, *_TEXT)) or hasattr(type(rows), "model_fields"):  # pydantic's
         raise TypeError(f"rows are an iterable of records or mappings, not one {name}")
     if isinstance(rows, io.IOBase):
         raise TypeError(

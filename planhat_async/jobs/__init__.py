@@ -1,11 +1,12 @@
 """Bulk work on files: what the command line's jobs are made of, usable without it."""
 
+from planhat_async.errors import MissingExtraError
 from planhat_async.jobs.delete_job import DeleteJob, plan_delete, run_delete
 from planhat_async.jobs.deletions import DeleteOutcome, DeleteResult
 from planhat_async.jobs.entries import Entry
 from planhat_async.jobs.export_checkpoint import ExportCheckpoint
 from planhat_async.jobs.export_selection import ExportSelection
-from planhat_async.jobs.exports import MissingExtraError, checkpoint_of, export_records, writer_class
+from planhat_async.jobs.exports import checkpoint_of, export_records, writer_class
 from planhat_async.jobs.files.file_source import FileSource
 from planhat_async.jobs.files.threaded_source import ThreadedSource
 from planhat_async.jobs.files.whole_file import whole_file

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, TypedDict, Unpack
 
+from planhat_async.errors import MissingExtraError
 from planhat_async.jobs.completion import wait_to_end
 from planhat_async.jobs.export_checkpoint import ExportCheckpoint, read_checkpoint
 from planhat_async.jobs.export_selection import ExportSelection
@@ -21,10 +22,6 @@ from planhat_async.records import Model, Record
 from planhat_async.repositories import Lists
 
 _ROWS_PER_REPORT = 1000
-
-
-class MissingExtraError(ImportError):
-    """A format needs a package that is not installed."""
 
 
 class ExportOptions(TypedDict, total=False):

@@ -57,6 +57,12 @@ class Stream:
     def __arrow_c_stream__(self) -> None: ...
 
 
+class Model(_Columns):
+    """Iterating over a model of pydantic yields its fields."""
+
+    model_fields: dict[str, str] = {}  # noqa: RUF012 - as pydantic has it
+
+
 @pytest.mark.parametrize(
     ("rows", "way"),
     [
@@ -73,6 +79,7 @@ class Stream:
         (bytearray(b"text"), "not one bytearray"),
         ({"source_id": "1"}, "not one dict"),
         (Ticket(source_id="1"), "not one Ticket"),
+        (Model(), "not one Model"),
     ],
 )
 def test_an_input_without_rows_is_refused_with_a_hint(rows: Any, way: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Literal
 import attrs
 
 from planhat_async._convert import decode_json, encode_plain, fields_of
-from planhat_async.jobs.files.chosen_fields import chosen_json, chosen_values, object_in
+from planhat_async._convert.chosen_fields import chosen_json, chosen_values, object_in
 from planhat_async.jobs.files.formula_cells import escaped, is_formula
 from planhat_async.records import Record
 

@@ -18,10 +18,10 @@ from typing import Any, TypedDict, Unpack
 import attrs
 
 from planhat_async._convert import read_time, row_id, write_time
+from planhat_async._convert.chosen_fields import chosen_json
 from planhat_async.errors import DecodeError
 from planhat_async.jobs.export_selection import ExportSelection
 from planhat_async.jobs.exports import write_rows
-from planhat_async.jobs.files.chosen_fields import chosen_json
 from planhat_async.jobs.files.formats import Format
 from planhat_async.jobs.files.writers import CsvLayout
 from planhat_async.jobs.nightly.change_column import CHANGE, deleted_row, with_change
