@@ -130,6 +130,7 @@ async def test_secrets_are_left_out() -> None:
     assert table.column("extra").to_pylist() == ['{"new":1}']
 
 
+@pytest.mark.slow  # it imports the libraries
 @pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
 async def test_a_table_comes_back_unchanged(tasks: Tasks, library: str) -> None:
     """An upsert of what was read changes nothing, whichever library held it."""

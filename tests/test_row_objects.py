@@ -97,6 +97,7 @@ def test_secrets_are_in_none_of_them() -> None:
     assert "secret" not in f"{user.to_dict()}{user.to_json()}{dataclasses.asdict(user)}"
 
 
+@pytest.mark.slow  # it imports the libraries
 @pytest.mark.parametrize("library", ["pandas", "polars"])
 def test_a_data_frame_of_records_has_a_column_for_each_field(library: str) -> None:
     """Not one of objects."""

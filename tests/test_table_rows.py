@@ -202,6 +202,7 @@ def reader() -> Any:
     return pa.RecordBatchReader.from_batches(table.schema, table.to_batches(max_chunksize=1))
 
 
+@pytest.mark.slow  # it imports the libraries
 @pytest.mark.parametrize("frame", [pandas, polars, duckdb, reader])
 def test_every_library_is_read_alike(frame: Callable[[], Any]) -> None:
     """Categories are texts, nullable types have nulls, and an index is no column."""

@@ -277,6 +277,9 @@ async def upserting(session: Session, stream: AsyncIterator[dict[str, Any]]) -> 
     result = await Notes(session).upsert_many(stream, raise_on_error=True, **options)
     assert_type((result.isolation_calls, result.n_problems), tuple[int, int])
     tickets.upserting(stream, on_invalid="raise")
+    assert_type((Ticket().to_dict(), Ticket().to_json(planhat_names=True)), tuple[dict[str, Any], str])
+    tickets.arrow_batches(batch_rows=5, custom={"ARR": "float64"}, select=["title"])
+    tickets.arrow_batches(custom=5)  # type: ignore[arg-type]
     tickets.upserting(stream, on_invalid="ignore")  # type: ignore[arg-type]
     tickets.upsert_chunks(stream, raise_on_error=True)  # type: ignore[call-arg]
     await tickets.upsert_many([Note()])  # type: ignore[list-item]
