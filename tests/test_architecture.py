@@ -310,10 +310,10 @@ def mapped(text: str) -> list[str]:
     return found
 
 
-def test_the_readme_maps_every_module() -> None:
+def test_the_map_names_every_module() -> None:
     """Each module is named once, in its package, and no other name occurs."""
-    readme = (Path(__file__).parents[1] / "README.md").read_text()
-    text = readme.split("## Architecture")[1].split("```text\n")[1].split("```")[0]
+    page = (Path(__file__).parents[1] / "docs" / "architecture.md").read_text()
+    text = page.split("```text\n")[1].split("```")[0]
     tree = {name_of(path).removesuffix("/__init__") for path in MODULES} - {"__main__"}
     names = mapped(text)
     assert (sorted(tree.difference(names)), sorted({*names} - tree)) == ([], [])

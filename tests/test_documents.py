@@ -1,7 +1,11 @@
-"""Test that every code block of the README runs, in order."""
+"""Test that every code block of the README and of the pages in `docs` runs, in order, and that every link resolves.
+
+The guides have tests of their own, in `test_guides.py`.
+"""
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -15,8 +19,10 @@ from planhat_async.sandbox.faults import KINDS
 
 pytestmark = pytest.mark.slow
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = documents.blocks(README)
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+BLOCKS = documents.blocks(TEXT)
+LINKING = [*PAGES, ROOT / "CONTRIBUTING.md", *(ROOT / "docs" / "guides").glob("*.md"), ROOT / "examples" / "README.md"]
 PYTHON = [body for kind, body in BLOCKS if kind == "python" and "import pytest" not in body]
 PYTEST = [body for kind, body in BLOCKS if kind == "python" and "import pytest" in body]
 SHELL = [body for kind, body in BLOCKS if kind == "sh"]
@@ -25,7 +31,7 @@ SET_UP = [body for body in SHELL if "venv" in body]
 
 @pytest.fixture(scope="module")
 def sandbox_url() -> Iterator[str]:
-    """Yield the URL of the README's sandbox on a free port."""
+    """Yield the URL of the documented sandbox on a free port."""
     command = next(body for body in SHELL if body.startswith("planhat-async sandbox")).strip()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PLANHAT_")}
     process = subprocess.Popen(
@@ -94,8 +100,9 @@ def test_the_command_line_block_runs(sandbox_url: str, tmp_path: Path) -> None:
 
 
 def test_every_fault_is_listed() -> None:
-    """The README contains every fault of the sandbox."""
-    assert [name for name in KINDS if f"`{name}`" not in README] == []
+    """The page on tests contains every fault of the sandbox."""
+    page = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
+    assert [name for name in KINDS if f"`{name}`" not in page] == []
 
 
 def test_the_set_up_commands_are_those_of_ci() -> None:
@@ -111,3 +118,28 @@ def test_every_block_is_tested() -> None:
     assert {kind for kind, _ in BLOCKS} == {"python", "sh", "text"}
     assert len(SHELL) == len(SET_UP) + 2
     assert [kind for kind, _ in BLOCKS].count("text") == 1
+
+
+@pytest.mark.parametrize("page", LINKING, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_resolves(page: Path) -> None:
+    """To a file in the repository, and to a heading if it names one."""
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if target.startswith(("http://", "https://")):
+            continue
+        name, _, anchor = target.partition("#")
+        file = (page.parent / name).resolve() if name else page
+        assert file.exists(), target
+        assert not anchor or anchor in anchors(file), target
+
+
+def anchors(page: Path) -> list[str]:
+    """The names of a page's headings in links."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
+
+
+def test_the_readme_can_be_read_to_its_end() -> None:
+    """It has at most 200 lines, and leads to every other page."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(readme.splitlines()) <= 200
+    assert [page.name for page in PAGES[1:] if f"(docs/{page.name})" not in readme] == []
