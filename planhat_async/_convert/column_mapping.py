@@ -1,4 +1,4 @@
-"""What a mapping of a table's columns does, whoever makes it."""
+"""What a mapping of a table's columns does."""
 
 from __future__ import annotations
 
