@@ -80,6 +80,11 @@ class Output:
         """Its name for a state: the absolute path of a file, or the URL without secrets."""
         return str(self.location.path.absolute()) if isinstance(self.location, LocalFile) else self.location.name
 
+    @property
+    def exists(self) -> bool:
+        """Whether it is there, as far as is known: true of any upload."""
+        return not isinstance(self.location, LocalFile) or self.location.path.exists()
+
     @contextmanager
     def opened(self, record: type[Record]) -> Iterator[ExportWriter]:
         """A writer of the output, which gets its name at the end. Blocks."""
@@ -131,9 +136,14 @@ async def nightly_run(
         claim = OutputClaim.beside(path)
         is_repeated = await asyncio.to_thread(_refuse_taken, output, state, claim, path)
         await wait_to_end(asyncio.to_thread(claim.make, output.name, run=state.run))
-        async with _in_threads(output.opened(record)) as writer:
-            run = NightlyRun(writer, state, is_first, is_repeated)
-            yield run
+        try:
+            async with _in_threads(output.opened(record)) as writer:
+                run = NightlyRun(writer, state, is_first, is_repeated)
+                yield run
+        except BaseException:
+            if not output.exists:  # another run may write a file of this name before the next attempt
+                await wait_to_end(asyncio.to_thread(claim.withdraw))
+            raise
         after = attrs.evolve(run.state, run=state.run + 1, file=output.name)
         await wait_to_end(asyncio.to_thread(after.save, path))
         await wait_to_end(asyncio.to_thread(claim.withdraw))
@@ -158,10 +168,10 @@ def _refuse_taken(output: Output, state: State, claim: OutputClaim, path: Path) 
     Whether an upload exists is not known, but the state knows the run before.
     """
     if claim.is_of(output.name, run=state.run):
-        return not isinstance(output.location, LocalFile) or output.location.path.exists()
+        return output.exists
     if isinstance(output.location, LocalFile):
         refuse_to_overwrite(output.location.path, path, claim.path)
-        is_taken = output.location.path.exists()
+        is_taken = output.exists
     else:
         is_taken = state.file == output.name
     if is_taken:

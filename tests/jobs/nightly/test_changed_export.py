@@ -181,6 +181,22 @@ async def test_a_failed_run_leaves_the_state_as_it_was(planhat: Days, session: S
     assert (done.n_deleted, done.is_repeated) == (1, False)
 
 
+async def test_a_run_that_fails_has_no_claim_to_the_name_of_its_output(
+    planhat: Days, session: Session, tmp_path: Path
+) -> None:
+    """A run with another state may write a file of that name meanwhile, and its changes come but once."""
+    await add(Tasks(session), "a")
+    output = tmp_path / "today.jsonl"
+    async with Session("wrong", transport=SandboxTransport(planhat)) as refused:
+        with pytest.raises(PlanhatError):
+            await export_snapshot(Tickets(refused), output, state=tmp_path / "tickets")
+    await export_snapshot(Tasks(session), output, state=tmp_path / "tasks")
+    held = output.read_bytes()
+    with pytest.raises(ValueError, match="exists, and may hold changes"):
+        await export_snapshot(Tickets(session), output, state=tmp_path / "tickets", same_tenant=True)
+    assert output.read_bytes() == held
+
+
 async def test_a_state_of_another_owner_is_refused(session: Session, tmp_path: Path) -> None:
     """Another model, tenant, filter or kind of export: each would miss changes without a word."""
     state = tmp_path / "state"
