@@ -135,8 +135,8 @@ async def nightly_run(
         del before  # a snapshot takes megabytes
         claim = OutputClaim.beside(path)
         is_repeated = await asyncio.to_thread(_refuse_taken, output, state, claim, path)
-        await wait_to_end(asyncio.to_thread(claim.make, output.name, run=state.run))
         try:
+            await wait_to_end(asyncio.to_thread(claim.make, output.name, run=state.run))
             async with _in_threads(output.opened(record)) as writer:
                 run = NightlyRun(writer, state, is_first, is_repeated)
                 yield run
