@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 
 import attrs
 
-from planhat_async.jobs.completion import wait_to_end
+from planhat_async.jobs.completion import carry_through, wait_to_end
 from planhat_async.jobs.export_selection import ExportSelection
 from planhat_async.jobs.exports import writer_class
 from planhat_async.jobs.files.dated_name import dated_name
@@ -118,7 +118,7 @@ async def nightly_run(
 ) -> AsyncIterator[NightlyRun]:
     """Read the state, open the output, and replace both at the end; after an exception both stay as they were.
 
-    Files are read and written in threads.
+    Files are read and written in threads. A cancellation while the state is replaced comes too late: the run has ended.
 
     Raises:
         StateError: The state cannot be used, is of another owner, or another process uses it.
@@ -145,8 +145,9 @@ async def nightly_run(
                 await wait_to_end(asyncio.to_thread(claim.withdraw))
             raise
         after = attrs.evolve(run.state, run=state.run + 1, file=output.name)
-        await wait_to_end(asyncio.to_thread(after.save, path))
-        await wait_to_end(asyncio.to_thread(claim.withdraw))
+        # Whoever is told of an interruption expects the changes in the next output, which no longer has them.
+        await carry_through(asyncio.to_thread(after.save, path))
+        await carry_through(asyncio.to_thread(claim.withdraw))
     finally:
         lock.release()
 
