@@ -17,6 +17,7 @@ from planhat_async import Outcome, RateLimits, Session, Tasks
 from planhat_async.errors import MissingExtraError
 from planhat_async.jobs import FieldMapping
 from planhat_async.models import Task
+from planhat_async.repositories.table_input import table_rows
 
 ACME = "5f4e3d2c1b0a998877665544"
 
@@ -128,6 +129,44 @@ async def test_the_event_loop_does_not_wait_for_the_table(tasks: Tasks) -> None:
         await asyncio.sleep(0.001)
     assert (upsert.result().created, threading.get_ident() in rows.threads) == (3, False)
     assert n_turns > 10
+
+
+async def test_other_tasks_run_between_the_parts_of_a_batch() -> None:
+    """Also if all of its rows are taken at once."""
+    n_turns = 0
+
+    async def count() -> None:
+        nonlocal n_turns
+        while True:
+            n_turns += 1
+            await asyncio.sleep(0)
+
+    rows = table_rows(table(1000), Task)
+    await anext(rows)
+    counting = asyncio.create_task(count())
+    assert len([row async for row in rows]) == 999
+    counting.cancel()
+    assert n_turns >= 4
+
+
+async def test_no_thread_reads_a_table_whose_run_was_left(tasks: Tasks) -> None:
+    """The caller may close its connection, or go on with the reader."""
+    is_reading, is_left, read_after = threading.Event(), False, []
+
+    def batches() -> Any:
+        yield from table(10).to_batches()
+        is_reading.set()
+        time.sleep(0.05)
+        read_after.append(is_left)
+        yield from table(10).to_batches()
+
+    reader = pa.RecordBatchReader.from_batches(table(1).schema, batches())
+    async with tasks.upserting(reader, chunk_size=10) as run:
+        await anext(run)
+        await asyncio.to_thread(is_reading.wait, 5)
+    is_left = True
+    await asyncio.sleep(0.1)
+    assert read_after == [False]
 
 
 async def test_a_reader_that_fails_ends_the_run_after_its_rows(tasks: Tasks) -> None:

@@ -25,7 +25,8 @@ def rows_of(table: Any, record: Any = Task, **options: Any) -> list[Any]:
     """Return the rows; of an unreadable one the reason."""
     batches = opened_table(table)
     made = TableRows(record, batches.schema, **options)
-    return [row.reason if isinstance(row, Unreadable) else row for batch in batches for row in made.rows(batch)]
+    rows = [row for batch in batches for part in made.parts(batch) for row in part]
+    return [row.reason if isinstance(row, Unreadable) else row for row in rows]
 
 
 def column(name: str, values: list[Any], kind: Any = None, **options: Any) -> list[Any]:
@@ -36,6 +37,20 @@ def test_columns_may_have_either_spelling() -> None:
     """A name is not changed: the conversion of rows knows both."""
     table = pa.table({"source_id": ["a"], "companyId": ["b"], "custom.ARR": [5]})
     assert rows_of(table) == [{"source_id": "a", "companyId": "b", "custom": {"ARR": 5}}]
+
+
+@pytest.mark.parametrize(
+    ("columns", "n_rows"),
+    [
+        ({"action": ["a"] * 600}, [256, 256, 88]),
+        ({f"custom.{n}": [1] * 60 for n in range(800)}, [25, 25, 10]),
+        ({"custom.list": [[{"a": 1, "b": "x"}] * 400] * 6}, [3, 3]),
+    ],
+)
+def test_parts_take_about_the_same_time(columns: dict[str, Any], n_rows: list[int]) -> None:
+    """Wide and nested rows are converted a few at a time, so that the event loop goes on."""
+    (batch,) = pa.table(columns).to_batches()
+    assert [len(part) for part in TableRows(Task, batch.schema).parts(batch)] == n_rows
 
 
 def test_a_missing_value_is_no_field() -> None:

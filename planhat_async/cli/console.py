@@ -16,7 +16,7 @@ from rich.text import Text
 
 from planhat_async._convert import printable
 from planhat_async.cli.input_display import report_as_json, tables_of
-from planhat_async.cli.run_log import MAX_LINE, error_fields, log, without_rows
+from planhat_async.cli.run_log import MAX_LINE, error_fields, log, said_if_possible, without_rows
 from planhat_async.jobs.entries import without_values
 from planhat_async.jobs.job_progress import in_words
 from planhat_async.jobs.plan import Plan
@@ -259,7 +259,8 @@ def tell(message: str, *, level: int = logging.INFO, event: str = "message", **f
     if log.is_json:
         log.write(event, level=level, **fields, message=printable(message, MAX_LINE))
     elif log.includes(level):
-        err.print(Text(printable(message, MAX_LINE)))
+        with said_if_possible():
+            err.print(Text(printable(message, MAX_LINE)))
 
 
 def warn(message: str, *, event: str = "message") -> None:

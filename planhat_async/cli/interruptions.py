@@ -64,11 +64,11 @@ def interruptible(run: Stoppable, in_flight: str = "the chunks in flight") -> It
         else:
             run.stop()
             seconds = _grace_after(number)
+            if seconds is not None and task is not None:
+                ends.append(loop.call_later(seconds, task.cancel))
             limit = "" if seconds is None else f", for {seconds:g} s at most"
             message = f"finishing {in_flight}{limit}; interrupt again to stop at once"
             console.tell(message, event="interrupted", signal=signal.Signals(number).name, grace=seconds)
-            if seconds is not None and task is not None:
-                ends.append(loop.call_later(seconds, task.cancel))
 
     try:
         with signals_handled(interrupt):

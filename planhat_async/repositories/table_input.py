@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from datetime import tzinfo
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 from planhat_async._convert.column_mapping import ColumnMapping, TableRow
@@ -15,6 +15,8 @@ from planhat_async.records import Record
 
 if TYPE_CHECKING:
     from planhat_async._convert.arrow.table_rows import TableRows
+
+T = TypeVar("T")
 
 
 class Table(Protocol):
@@ -36,6 +38,8 @@ def table_rows(
 ) -> AsyncGenerator[TableRow, None]:
     """The rows of a table, batch by batch; each batch is read in a thread.
 
+    Once the generator is closed, no thread reads the table: a close or a cancellation waits for a batch under way.
+
     Raises:
         MissingExtraError: pyarrow is not installed.
         ValueError: There is no such time zone.
@@ -52,10 +56,29 @@ async def _rows(
     table: Table, record: type[Record], mapping: ColumnMapping | None, zone: tzinfo | None
 ) -> AsyncGenerator[TableRow, None]:
     # A frame is converted, or a query run, as a whole: the event loop must not wait for it.
-    batches, made = await asyncio.to_thread(_opened, table, record, mapping, zone)
-    while (batch := await asyncio.to_thread(next, batches, None)) is not None:
-        for row in made.rows(batch):
-            yield row
+    batches, made = await _in_thread(_opened, table, record, mapping, zone)
+    while (batch := await _in_thread(next, batches, None)) is not None:
+        for rows in made.parts(batch):
+            for row in rows:
+                yield row
+            await asyncio.sleep(0)  # rows that are quick to send come after one another without a pause
+
+
+async def _in_thread(function: Callable[..., T], *arguments: Any) -> T:
+    """The result of a function in a thread; a cancellation is raised once it has ended.
+
+    A connection whose query it reads must not be used by two threads, nor be closed meanwhile.
+    """
+    work, is_cancelled = asyncio.ensure_future(asyncio.to_thread(function, *arguments)), False
+    while not work.done():
+        try:
+            await asyncio.wait([work])
+        except asyncio.CancelledError:
+            is_cancelled = True
+    if is_cancelled:
+        work.exception()  # which nobody waits for
+        raise asyncio.CancelledError
+    return work.result()
 
 
 def _opened(

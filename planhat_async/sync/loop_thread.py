@@ -79,19 +79,23 @@ class LoopThread:
             self._begin(call)
             call.wait()
         except BaseException:
-            if call in self._calls:
-                self.call_soon(call.cancel)
+            if call in self._calls and self.call_soon(call.cancel):
                 call.wait()
+            self._calls.discard(call)
             coroutine.close()  # of a call that was refused; all others have ended
             raise
         return call.result()
 
-    def call_soon(self, function: Callable[[], object]) -> None:
-        """Call a function on the event loop, without waiting for it; do nothing if the loop has ended."""
+    def call_soon(self, function: Callable[[], object]) -> bool:
+        """Call a function on the event loop, without waiting for it; returns whether the loop is there to call it."""
         loop = None if self._is_forked() else self._loop
-        if loop is not None:
-            with suppress(RuntimeError):  # closed just now
-                loop.call_soon_threadsafe(function)
+        if loop is None:
+            return False
+        try:
+            loop.call_soon_threadsafe(function)
+        except RuntimeError:  # closed just now
+            return False
+        return True
 
     def close(self, items: AsyncIterator[Any]) -> None:
         """Close an async iterator, and wait for that unless this is the thread of the event loop."""
@@ -146,7 +150,8 @@ class LoopThread:
         loop, end = self._loop, self._end
         self._loop = None  # from now on calls are refused
         if loop is not None and end is not None:
-            loop.call_soon_threadsafe(end.set)
+            with suppress(RuntimeError):  # it has ended by itself
+                loop.call_soon_threadsafe(end.set)
         thread.join()
         self._thread = self._end = self._pid = None
 
@@ -154,10 +159,15 @@ class LoopThread:
         try:
             asyncio.run(self._serve(opened))
         except BaseException as error:
-            if opened.done() and not opened.cancelled():
-                raise
+            if opened.done() and not opened.cancelled() and not isinstance(error, SystemExit):
+                raise  # whoever waits for the task that exits has its error
             if not opened.done():
                 opened.set_exception(error)
+        finally:
+            # A `SystemExit` in any task ends the loop by itself: nobody may wait for it.
+            self._loop = None
+            for call in [*self._calls]:
+                call.end()
 
     async def _serve(self, opened: Future[None]) -> None:
         async with self._resource:
@@ -171,13 +181,14 @@ class LoopThread:
     async def _end_calls(self) -> None:
         """Cancel calls that are left, while the resource is open, and wait for their ends.
 
-        All of them have started: they were given to the loop before its end was.
+        All of them have started: they were given to the loop before its end was. Others were interrupted before.
         """
-        calls = [call.task for call in self._calls]
+        calls = [*self._calls]
         for call in calls:
             call.cancel()
-        if calls or self._closings:
-            await asyncio.wait([*calls, *self._closings])
+        waiting = [call.task for call in calls if call.task is not None]
+        if waiting or self._closings:
+            await asyncio.wait([*waiting, *self._closings])
 
 
 async def _closed(items: AsyncIterator[Any]) -> None:

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import suppress
 from functools import partial
+from itertools import islice
 from queue import SimpleQueue
 from typing import Any
 
@@ -67,10 +68,12 @@ class RowFeed(AsyncIterator[Any]):
         """Take a batch of rows, in the waiting thread."""
         self._is_taking = True  # before it looks whether the feed is closed, as `aclose` looks in reverse order
         try:
-            while not self._is_closed and len(self._batch) < _BATCH:
-                self._batch.append(next(self._rows))
-        except StopIteration:
-            self._end = StopAsyncIteration()
+            while not self._is_closed and (n_rows := len(self._batch)) < _BATCH:
+                # In one call: Ctrl-C between `next` and `append` would lose the row.
+                self._batch.extend(islice(self._rows, 1))
+                if len(self._batch) == n_rows:
+                    self._end = StopAsyncIteration()
+                    break
         except Exception as error:  # noqa: BLE001 - raised where the rows are awaited
             self._end = error
         finally:  # after an interruption too, which ends the upsert

@@ -31,24 +31,29 @@ class WaitingCall(Generic[T]):
         self._coroutine = coroutine
         self._requests: Requests = SimpleQueue() if requests is None else requests
         self._context = copy_context()
-        self._task: asyncio.Task[T] | None = None
+        self.task: asyncio.Task[T] | None = None
+        """The task of a call that was started."""
 
     def start(self, on_end: Callable[[WaitingCall[Any]], object]) -> None:
         """Start the coroutine; call this on the event loop."""
         loop = asyncio.get_running_loop()
-        self._task = loop.create_task(self._coroutine, context=self._context)
-        self._task.add_done_callback(lambda _: on_end(self))
-        self._task.add_done_callback(lambda _: self._requests.put(self))
+        self.task = loop.create_task(self._coroutine, context=self._context)
+        self.task.add_done_callback(lambda _: on_end(self))
+        self.task.add_done_callback(lambda _: self.end())
 
     def cancel(self) -> None:
-        """Cancel the coroutine; call this on the event loop, after `start`."""
-        self.task.cancel()
+        """Cancel the coroutine; call this on the event loop.
 
-    @property
-    def task(self) -> asyncio.Task[T]:
-        """The task of a call that was started."""
-        assert self._task is not None  # noqa: S101 - a call is cancelled on the loop that has started it
-        return self._task
+        A call that has not started never will: what would have given it to the loop was interrupted.
+        """
+        if self.task is None:
+            self.end()
+        else:
+            self.task.cancel()
+
+    def end(self) -> None:
+        """End the wait, even if the coroutine has not ended, because its event loop has."""
+        self._requests.put(self)
 
     def wait(self) -> None:
         """Wait for the end, and carry out requests meanwhile. Raises only what interrupts the wait."""
@@ -66,9 +71,9 @@ class WaitingCall(Generic[T]):
         """The result of a call that has ended.
 
         Raises:
-            RuntimeError: The session was closed meanwhile.
+            RuntimeError: The session was closed meanwhile, or its event loop ended.
             BaseException: What the coroutine raised.
         """
-        if self.task.cancelled():
+        if self.task is None or not self.task.done() or self.task.cancelled():
             raise RuntimeError("the session was closed during the call")
         return self.task.result()

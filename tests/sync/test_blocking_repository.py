@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -21,6 +23,7 @@ from planhat_async._http.wire import Response
 from planhat_async.jobs import UpsertJob, run_delete, run_upsert
 from planhat_async.sandbox import MemorySandbox
 from planhat_async.sync import BlockingRun, Session
+from planhat_async.sync.row_feed import RowFeed
 from planhat_async.testing import SandboxTransport
 
 
@@ -170,6 +173,37 @@ def test_ctrl_c_within_the_rows_accounts_for_them() -> None:
     ):
         next(run)
     assert (run.result.rows, run.result.unknown + run.result.unsent) == (700, 700)
+
+
+@pytest.mark.parametrize("n_calls", [100, 101, 102])
+def test_ctrl_c_between_two_rows_accounts_for_them(n_calls: int) -> None:
+    """At whichever call within the feed: no row is out of the iterator and not in the account."""
+    left, n_taken = n_calls, 0
+
+    def many() -> Iterator[dict[str, Any]]:
+        nonlocal n_taken
+        for row in rows(400):
+            n_taken += 1
+            yield row
+
+    def interrupt(frame: FrameType, event: str, _: object) -> None:
+        nonlocal left
+        if event == "c_return" and frame.f_code is RowFeed._take.__code__:
+            left -= 1
+            if left == 0:
+                raise KeyboardInterrupt
+
+    with Session(TOKEN, transport=FakeTransport([None])) as session:
+        before = sys.getprofile()
+        run = session.tasks.upserting(many())
+        sys.setprofile(interrupt)
+        try:
+            with pytest.raises(KeyboardInterrupt), run:
+                next(run)
+        finally:
+            sys.setprofile(before)
+    assert n_taken > 0
+    assert (run.result.rows, run.result.unsent) == (n_taken, n_taken)
 
 
 def test_a_refusal_while_rows_are_taken_loses_none(planhat: MemorySandbox) -> None:

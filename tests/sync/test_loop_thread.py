@@ -216,3 +216,54 @@ def test_a_forked_process_is_refused() -> None:
         os.waitpid(child, 0)
         assert said.count("belongs to another process, from before a fork: make one in this process") == 3
         assert session.tasks.all() == []
+
+
+def test_a_call_that_is_interrupted_before_it_starts_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C between the note of the call and its start; the session goes on."""
+
+    def interrupt(*_: object) -> None:
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    async def one() -> int:
+        return 1
+
+    with threaded(MemorySandbox(token=TOKEN)) as session:
+        loop = session._thread._loop
+        assert loop is not None
+        monkeypatch.setattr(loop, "call_soon_threadsafe", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            session.run(one())
+        assert session.run(one()) == 1
+
+
+def test_a_loop_that_ends_by_itself_leaves_nobody_waiting() -> None:
+    """`sys.exit` within a task ends it: this call, one in flight, and later ones raise; the session can be closed."""
+
+    async def leave() -> None:
+        raise SystemExit(3)
+
+    async def wait() -> None:
+        has_begun.set()
+        await asyncio.Event().wait()
+
+    def wait_in_vain() -> None:
+        with pytest.raises(RuntimeError, match="closed during the call"):
+            session.run(wait())
+
+    has_begun = threading.Event()
+    session = threaded(MemorySandbox(token=TOKEN)).open()
+    waiting = threading.Thread(target=wait_in_vain, daemon=True)
+    waiting.start()
+    has_begun.wait(5)
+    with pytest.raises(SystemExit):
+        session.run(leave())
+    waiting.join(5)
+    for thread in threading.enumerate():
+        if thread.name == "planhat session":
+            thread.join(5)
+    assert not waiting.is_alive()
+    with pytest.raises(RuntimeError, match="not open"):
+        session.run(wait())
+    session.close()
+    assert threads() == []

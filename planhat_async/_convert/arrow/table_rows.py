@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import pyarrow as pa
+from pyarrow import types
 
 from planhat_async._convert.arrow.arrow_values import ValueRules, column_values
 from planhat_async._convert.arrow.table_columns import CUSTOM, TableColumn, refuse_times_without_zone, table_columns
@@ -20,8 +21,10 @@ from planhat_async.errors import DecodeError
 from planhat_async.records import Record
 from planhat_async.results import Unreadable, UnreadableValue
 
-_ROWS_AT_A_TIME, _BYTES_AT_A_TIME = 256, 1 << 18
-"""How many rows are converted at once: a millisecond or two."""
+_ROWS_AT_A_TIME, _BYTES_AT_A_TIME, _WORK_AT_A_TIME = 256, 1 << 18, 20_000
+"""How many rows are converted at once: a millisecond or two, and up to ten if they have hundreds of values."""
+_WORK_OF_NESTED = 5
+"""How much longer a value within an object or a list takes than one of a plain column."""
 
 
 def opened_table(table: Any) -> pa.RecordBatchReader:
@@ -72,12 +75,16 @@ class TableRows:
         self._columns = [(column, self._converters(record, column)) for column in columns]
         self._has_nested = any(one.name.startswith(CUSTOM) or one.name in {"custom", "extra"} for one in columns)
 
-    def rows(self, batch: pa.RecordBatch) -> Iterator[TableRow]:
-        """The rows of a batch, converted some hundred at a time."""
-        n_rows = max(1, min(_ROWS_AT_A_TIME, _BYTES_AT_A_TIME * batch.num_rows // max(1, _n_bytes(batch))))
+    def parts(self, batch: pa.RecordBatch) -> Iterator[list[TableRow]]:
+        """The rows of a batch, some at a time, each of which holds the event loop for some milliseconds."""
+        n_rows = min(
+            _ROWS_AT_A_TIME,
+            _BYTES_AT_A_TIME * batch.num_rows // max(1, _n_bytes(batch)),
+            _WORK_AT_A_TIME * batch.num_rows // max(1, sum(map(_work_of, batch.columns))),
+        )
+        n_rows = max(1, n_rows)
         for start in range(0, batch.num_rows, n_rows):
-            some = batch.slice(start, n_rows)
-            yield from self._made(some)
+            yield list(self._made(batch.slice(start, n_rows)))
 
     def _made(self, batch: pa.RecordBatch) -> Iterator[TableRow]:
         names = [column.name for column, _ in self._columns]
@@ -197,6 +204,23 @@ def _nested(row: dict[str, Any]) -> dict[str, Any]:
     if "custom" in row and not row["custom"]:
         del row["custom"]
     return row
+
+
+def _work_of(array: pa.Array) -> int:
+    """How much work it is to convert an array; a value of a plain column counts 1."""
+    return len(array) if not types.is_nested(array.type) else _WORK_OF_NESTED * _n_values(array)
+
+
+def _n_values(array: pa.Array) -> int:
+    """How many values an array has, those within lists and objects included."""
+    kind = array.type
+    if types.is_struct(kind):
+        return len(array) + sum(_n_values(array.field(index)) for index in range(kind.num_fields))
+    if types.is_map(kind):
+        return len(array) + _n_values(array.keys) + _n_values(array.items)
+    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+        return len(array) + _n_values(array.flatten())
+    return len(array)
 
 
 def _n_bytes(batch: pa.RecordBatch) -> int:

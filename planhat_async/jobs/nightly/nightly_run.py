@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 
 import attrs
 
-from planhat_async.jobs.completion import wait_to_end
+from planhat_async.jobs.completion import carry_through, wait_to_end
 from planhat_async.jobs.export_selection import ExportSelection
 from planhat_async.jobs.exports import writer_class
 from planhat_async.jobs.files.dated_name import dated_name
@@ -80,6 +80,11 @@ class Output:
         """Its name for a state: the absolute path of a file, or the URL without secrets."""
         return str(self.location.path.absolute()) if isinstance(self.location, LocalFile) else self.location.name
 
+    @property
+    def exists(self) -> bool:
+        """Whether it is there, as far as is known: true of any upload."""
+        return not isinstance(self.location, LocalFile) or self.location.path.exists()
+
     @contextmanager
     def opened(self, record: type[Record]) -> Iterator[ExportWriter]:
         """A writer of the output, which gets its name at the end. Blocks."""
@@ -113,7 +118,7 @@ async def nightly_run(
 ) -> AsyncIterator[NightlyRun]:
     """Read the state, open the output, and replace both at the end; after an exception both stay as they were.
 
-    Files are read and written in threads.
+    Files are read and written in threads. A cancellation while the state is replaced comes too late: the run has ended.
 
     Raises:
         StateError: The state cannot be used, is of another owner, or another process uses it.
@@ -130,13 +135,19 @@ async def nightly_run(
         del before  # a snapshot takes megabytes
         claim = OutputClaim.beside(path)
         is_repeated = await asyncio.to_thread(_refuse_taken, output, state, claim, path)
-        await wait_to_end(asyncio.to_thread(claim.make, output.name, run=state.run))
-        async with _in_threads(output.opened(record)) as writer:
-            run = NightlyRun(writer, state, is_first, is_repeated)
-            yield run
+        try:
+            await wait_to_end(asyncio.to_thread(claim.make, output.name, run=state.run))
+            async with _in_threads(output.opened(record)) as writer:
+                run = NightlyRun(writer, state, is_first, is_repeated)
+                yield run
+        except BaseException:
+            if not output.exists:  # another run may write a file of this name before the next attempt
+                await wait_to_end(asyncio.to_thread(claim.withdraw))
+            raise
         after = attrs.evolve(run.state, run=state.run + 1, file=output.name)
-        await wait_to_end(asyncio.to_thread(after.save, path))
-        await wait_to_end(asyncio.to_thread(claim.withdraw))
+        # Whoever is told of an interruption expects the changes in the next output, which no longer has them.
+        await carry_through(asyncio.to_thread(after.save, path))
+        await carry_through(asyncio.to_thread(claim.withdraw))
     finally:
         lock.release()
 
@@ -158,10 +169,10 @@ def _refuse_taken(output: Output, state: State, claim: OutputClaim, path: Path) 
     Whether an upload exists is not known, but the state knows the run before.
     """
     if claim.is_of(output.name, run=state.run):
-        return not isinstance(output.location, LocalFile) or output.location.path.exists()
+        return output.exists
     if isinstance(output.location, LocalFile):
         refuse_to_overwrite(output.location.path, path, claim.path)
-        is_taken = output.location.path.exists()
+        is_taken = output.exists
     else:
         is_taken = state.file == output.name
     if is_taken:

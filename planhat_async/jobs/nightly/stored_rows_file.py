@@ -43,6 +43,17 @@ _MERGE = (
     f"INSERT INTO stored SELECT key, digest FROM ({_LAST}) WHERE digest IS NOT NULL",  # noqa: S608 - our own text
     "DELETE FROM fresh",
 )
+_ADD = "INSERT INTO fresh (key, digest) VALUES (?1, ?2)"
+_RESUME = (
+    "CREATE TEMP TABLE doubted (key INTEGER PRIMARY KEY)",
+    f"INSERT INTO doubted SELECT key FROM ({_LAST}) WHERE digest IS NULL",  # noqa: S608 - our own text
+    "CREATE TEMP TABLE kept (key INTEGER, digest INTEGER, PRIMARY KEY (key, digest)) WITHOUT ROWID",
+    "INSERT INTO kept SELECT DISTINCT key, digest FROM fresh JOIN doubted USING (key) WHERE digest IS NOT NULL",
+)
+_KEEP_AGAIN = (
+    "INSERT INTO fresh (key, digest) SELECT ?1, ?2 WHERE ?1 IN (SELECT key FROM doubted)"
+    " AND NOT EXISTS (SELECT 1 FROM kept WHERE key = ?1 AND digest = ?2)"
+)
 _STORED = "SELECT key, digest FROM stored ORDER BY key"
 _OTHERS = "SELECT key, digest FROM stored WHERE key NOT IN (SELECT key FROM fresh)"
 _BOTH = f"{_OTHERS} UNION ALL SELECT key, digest FROM ({_LAST}) WHERE digest IS NOT NULL ORDER BY key"  # noqa: S608
@@ -107,6 +118,12 @@ class StoredRowsFile:
         with _explained(self.path):
             self._free_room()
 
+    def resume_job(self) -> None:
+        """Resume the last job: from here on, `keep_again` knows what its earlier runs have noted."""
+        with _explained(self.path):
+            for statement in _RESUME:
+                self._connection.execute(statement)
+
     def stored_rows(self) -> StoredRows:
         """The rows that the last job skips."""
         with _explained(self.path):
@@ -120,9 +137,16 @@ class StoredRowsFile:
         """Note that rows are stored."""
         self._write((key, row.digest) for row in rows for key in row.keys)
 
-    def _write(self, rows: Iterable[tuple[int, int | None]]) -> None:
+    def keep_again(self, rows: Iterable[SentRow]) -> None:
+        """Note that rows are stored, according to an earlier run of the job, unless that run has noted it itself.
+
+        Then the last entry of a key is of a later row with it, and must stay the last one.
+        """
+        self._write(((key, row.digest) for row in rows for key in row.keys), _KEEP_AGAIN)
+
+    def _write(self, rows: Iterable[tuple[int, int | None]], statement: str = _ADD) -> None:
         with _explained(self.path), self._transaction():
-            self._connection.executemany("INSERT INTO fresh (key, digest) VALUES (?, ?)", rows)
+            self._connection.executemany(statement, rows)
 
     def _free_room(self) -> None:
         """Make the file smaller if most of it is room that the log has left."""

@@ -72,6 +72,8 @@ class StoredRowsLedger:
             refuse_another_job(self.path, file.mark, resumes=resumes)
             if resumes is None:
                 file.begin_job(attrs.asdict(owner))
+            else:
+                file.resume_job()
             self.rows, self.mark = file.stored_rows(), file.mark
 
         await self._compute(opened)
@@ -89,7 +91,8 @@ class StoredRowsLedger:
             rows = await self._compute(lambda: [SentRow.of(row) for row in chunk.rows])
             if recorded is not None and not recorded.pending:
                 # The run may have been killed after its journal had the outcomes.
-                await self._keep(rows, recorded.settled)
+                stored = stored_among(rows, recorded.settled)
+                await self._compute(lambda: self._opened.keep_again(stored))
             else:
                 self._in_flight[chunk.number] = rows
                 await self._compute(lambda: self._opened.doubt(rows))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import json
 import os
@@ -179,6 +180,39 @@ async def test_a_failed_run_leaves_the_state_as_it_was(planhat: Days, session: S
     assert not (tmp_path / "1.jsonl").exists()
     done = await export_snapshot(tasks, tmp_path / "1.jsonl", state=state)
     assert (done.n_deleted, done.is_repeated) == (1, False)
+
+
+async def test_a_run_that_fails_has_no_claim_to_the_name_of_its_output(
+    planhat: Days, session: Session, tmp_path: Path
+) -> None:
+    """A run with another state may write a file of that name meanwhile, and its changes come but once."""
+    await add(Tasks(session), "a")
+    output = tmp_path / "today.jsonl"
+    async with Session("wrong", transport=SandboxTransport(planhat)) as refused:
+        with pytest.raises(PlanhatError):
+            await export_snapshot(Tickets(refused), output, state=tmp_path / "tickets")
+    await export_snapshot(Tasks(session), output, state=tmp_path / "tasks")
+    held = output.read_bytes()
+    with pytest.raises(ValueError, match="exists, and may hold changes"):
+        await export_snapshot(Tickets(session), output, state=tmp_path / "tickets", same_tenant=True)
+    assert output.read_bytes() == held
+
+
+async def test_a_cancellation_while_the_state_is_written_comes_too_late(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that is said to be interrupted would be repeated, and the next one has none of its changes."""
+    save, loop = State.save, asyncio.get_running_loop()
+
+    def save_slowly(state: State, path: Path) -> None:
+        loop.call_soon_threadsafe(run.cancel)
+        asyncio.run_coroutine_threadsafe(asyncio.sleep(0.01), loop).result()
+        save(state, path)
+
+    monkeypatch.setattr(State, "save", save_slowly)
+    await add(Tasks(session), "a")
+    run = asyncio.create_task(export_snapshot(Tasks(session), tmp_path / "0.jsonl", state=tmp_path / "state"))
+    assert ((await run).n_new, sorted(os.listdir(tmp_path))) == (1, ["0.jsonl", "state", "state-lock"])
 
 
 async def test_a_state_of_another_owner_is_refused(session: Session, tmp_path: Path) -> None:

@@ -177,6 +177,23 @@ async def test_the_rows_of_all_runs_of_a_job_add_up(session: Session, tmp_path: 
         assert (job.result.updated, job.result.skipped, job.result.rows) == (3, ROWS - 3, ROWS)
 
 
+async def test_a_job_that_is_resumed_in_part_does_not_forget_the_last_row_of_a_key(
+    planhat: MemorySandbox, session: Session, tmp_path: Path
+) -> None:
+    """Its first chunk comes again, and its journal says that it was stored; a later chunk has overwritten it."""
+    state, repository = tmp_path / "state", Tickets(session)
+    rows = [*tickets(2, t0="first"), *tickets(1, t0="second")]
+    options: dict[str, Any] = {"changed_only": state, "chunk_size": 1, "concurrency": 1, "journal": tmp_path / "j.db"}
+    await run_upsert(repository, rows, **options)
+    async with UpsertJob(repository, rows, **options) as job:
+        async for _ in job:
+            job.stop()
+    assert job.earlier
+    assert titles(planhat)["0"] == "second"
+    result = await run_upsert(repository, tickets(2, t0="first"), changed_only=state)
+    assert (result.updated, result.skipped, titles(planhat)["0"]) == (1, 1, "first")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("has_journal", "steps"), [(True, range(1, 32, 2)), (False, range(2, 20, 3))])
 async def test_a_job_that_is_killed_at_any_step_ends_as_if_it_had_not_been(
