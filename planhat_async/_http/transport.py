@@ -121,11 +121,11 @@ class AiohttpTransport:
             return await self._send(request, attempt, timeouts)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             if attempt.may_have_been_sent(error):
-                problem = f"sent to {self.base_url}, but no answer came {_reason(error)}"
+                problem = f"sent to {self.base_url}, but no answer came {_reason(error, self.base_url)}"
                 failure = request.failure(UnknownOutcomeError, problem)
             else:
                 late = f"(timeout): not within {timeouts.connect:g} s (Timeouts.connect)"
-                reason = late if isinstance(error, TimeoutError) else _reason(error)
+                reason = late if isinstance(error, TimeoutError) else _reason(error, self.base_url)
                 failure = request.failure(NotSentError, f"no connection to {self.base_url} {reason}")
         except DecodeError as error:
             failure = error.with_traceback(None)
@@ -277,13 +277,14 @@ def _is_readable(transport: asyncio.BaseTransport | None) -> bool:
     return bool(poll.poll(0))
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, base_url: str) -> str:
     # The text of some of aiohttp's errors contains the request's headers, and so the token.
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return reason_of(error.certificate_error)
     if isinstance(error, aiohttp.ClientConnectorError):
-        where = "the proxy cannot be reached: " if isinstance(error, aiohttp.ClientProxyConnectionError) else ""
-        return reason_of(error.os_error, where)
+        # A proxy whose name is unknown has no error of its own.
+        is_other = isinstance(error, aiohttp.ClientProxyConnectionError) or error.host != URL(base_url).raw_host
+        return reason_of(error.os_error, is_proxy=is_other)
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return proxy_reason(error.status)
     if isinstance(error, TimeoutError):
