@@ -831,7 +831,7 @@ def test_an_interrupted_upsert_reports_every_row(desk: Desk, number: signal.Sign
     assert (process.returncode, err) == (130, "")
     assert printed["rows"] == sum(printed[name] for name in COUNTS) == 1 + printed["unsent"]
     assert (printed["unknown"], printed["attempts"], printed["ok"]) == (1, 1, False)
-    assert printed["stopped_by"] == "interrupted; rows in flight are unknown, those after them were not sent"
+    assert printed["stopped_by"] == "interrupted; the calls in flight were cancelled, the rows after them were not sent"
     assert TOKEN not in out
 
 
@@ -885,7 +885,7 @@ def test_an_interrupted_upsert_prints_a_message(
     assert ended.err[0] in {FINISHING, FINISHING_SOON}  # the order of two signals is the system's
     assert ended.err[1].startswith("row 1 (@1) unknown: given up ")
     assert ended.err[2:] == [
-        "planhat-async: interrupted; rows in flight are unknown, those after them were not sent",
+        "planhat-async: interrupted; the calls in flight were cancelled, the rows after them were not sent",
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import select
 import ssl
 from typing import Any, Protocol, TypeAlias
@@ -277,6 +278,13 @@ def _is_readable(transport: asyncio.BaseTransport | None) -> bool:
     return bool(poll.poll(0))
 
 
+_BROKEN_OFF: dict[type[Exception], str] = {
+    TimeoutError: "(timeout)",
+    aiohttp.ServerDisconnectedError: "(the server hung up)",
+    aiohttp.ClientPayloadError: "(the answer was cut off)",
+}
+
+
 def _reason(error: Exception, base_url: str) -> str:
     # The text of some of aiohttp's errors contains the request's headers, and so the token.
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
@@ -287,9 +295,10 @@ def _reason(error: Exception, base_url: str) -> str:
         return reason_of(error.os_error, is_proxy=is_other)
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return proxy_reason(error.status)
-    if isinstance(error, TimeoutError):
-        return "(timeout)"
-    if isinstance(error, aiohttp.ServerDisconnectedError):
-        return "(the server hung up)"
+    for kind, text in _BROKEN_OFF.items():
+        if isinstance(error, kind):
+            return text
+    if isinstance(error, OSError):  # after the connection was made
+        return f"(the connection broke{': ' + os.strerror(error.errno) if error.errno else ''})"
     hint = ": what came is not HTTP; is the base URL right?" if isinstance(error, aiohttp.ClientResponseError) else ""
     return f"({type(error).__name__}){hint}"
