@@ -61,7 +61,7 @@ def test_the_option_that_a_message_names_is_the_commands_own(sandbox: str, tmp_p
         (("--all", tmp_path, "--snapshot", "a"), "--snapshot exports one model: name it instead of --all"),
         (("tasks", "--resume", "--since", "a", "-o", "x.jsonl"), "leave out --resume"),
         (("tasks", "--same-tenant"), "--same-tenant needs --since or --snapshot"),
-        (("tickets", "--since", tmp_path / "a", "-o", tmp_path / "x.jsonl"), "keep a snapshot"),
+        (("tickets", "--since", tmp_path / "a", "-o", tmp_path / "x.jsonl"), "use export_snapshot (--snapshot)"),
         (("tasks", "--snapshot", "s3://x", "-o", "x.jsonl"), "--snapshot must be a local path, not a URL"),
     ]:
         ended = run("export", *arguments, "--base-url", sandbox)

@@ -139,7 +139,7 @@ def test_a_day_may_be_a_time_at_midnight() -> None:
     [
         (
             {"acton": ["a"]},
-            "column 'acton': Task has no field 'acton'; did you mean action.*: rename the column, or drop",
+            "column 'acton': Task has no field 'acton'; did you mean action.*rename the column, or drop",
         ),
         (
             {"source_id": ["a"], "sourceId": ["a"]},
@@ -227,9 +227,11 @@ def test_every_library_is_read_alike(frame: Callable[[], Any]) -> None:
     ]
 
 
-def test_a_column_with_values_of_several_types_has_no_form_in_arrow() -> None:
+def test_a_column_with_values_of_several_types_cannot_be_converted_to_arrow() -> None:
     """Pandas says so before the first row."""
     pd = pytest.importorskip("pandas")
     frame = pd.DataFrame({"action": pd.Series([1, "a"], dtype=object)})
-    with pytest.raises(ValueError, match=r"the table has no form in Arrow: .*; give each column values of one type"):
+    with pytest.raises(
+        ValueError, match=r"the table cannot be converted to Arrow: .*; give each column values of one type"
+    ):
         rows_of(frame)

@@ -101,6 +101,7 @@ from planhat_async import (
     sync,
 )
 from planhat_async.jobs import UpsertJob, run_upsert
+from planhat_async.repositories.arrow_lists import ArrowBatch
 from planhat_async.sandbox import Fault, MemorySandbox, Sandbox
 from planhat_async.testing import make_record
 from planhat_async.testing.samples import make_ticket
@@ -371,6 +372,7 @@ def without_async(source: list[dict[str, Any]]) -> None:
             assert_type(task, Task)
         assert_type(session.tasks.iter_json(), sync.Iteration[bytes])
         assert_type(session.tickets.all(status="open"), list[Ticket])
+        assert_type(session.tasks.arrow_batches(batch_rows=10), sync.Iteration[ArrowBatch])
         assert_type(session.tasks.get("1"), Task)
         assert_type(session.notes.get_many(["1"]), list[Note | None])
         assert_type(session.companies.iter_updated_since(datetime.now(UTC)).next_since, datetime)

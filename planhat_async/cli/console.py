@@ -153,7 +153,7 @@ def rows_in_words(n_rows: int, positions: Sequence[range], key: str | None = Non
     """
     n_named = sum(map(len, positions))
     n_nameless = n_rows - n_named
-    nameless = [f"{in_words(n_nameless, 'row')} Planhat does not name"] if n_nameless else []
+    nameless = [f"{in_words(n_nameless, 'row')} (Planhat does not say which)"] if n_nameless else []
     ranges = [f"{one.start + 1}–{one.stop}" if len(one) > 1 else f"{one.stop}" for one in positions]  # noqa: RUF001
     if n_named == 1:
         named = [f"row {ranges[0]}" + (f" ({printable(key, 100)})" if key else "")]

@@ -23,7 +23,7 @@ DEFAULT_GRACE = 25.0
 _grace: float | None = None
 
 ENDED_EARLY = "interrupted; what was in flight has ended, the rows after it were not sent"
-CUT_OFF = "interrupted; rows in flight are unknown, those after them were not sent"
+CUT_OFF = "interrupted; the calls in flight were cancelled, the rows after them were not sent"
 
 
 def code_of(ended_by: BaseException | None, *, is_ok: bool) -> int:

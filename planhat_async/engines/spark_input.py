@@ -77,7 +77,7 @@ class SparkInput:
         try:
             for name in LeftOutColumns(model.record).kept(self._columns):
                 if not self._mapping.knows(name):
-                    raise ValueError(f"{unknown_field(model.record, name)}: rename the column, or drop it")
+                    raise ValueError(f"{unknown_field(model.record, name)} (rename the column, or drop it)")
             for _ in self._fitter.rows(self._reader):
                 pass
         except SourceError as error:

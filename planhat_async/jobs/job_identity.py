@@ -15,6 +15,8 @@ HOW_TO_START_OVER = "put back what it was, or begin another job with another jou
 
 _ORDER = ("model", "base_url", "format", "bytes", "", "chunk_size", "max_bytes")
 """The order in which differences are named; those with any other name take the place of ""."""
+_NAMES = {"bytes": "size in bytes"}
+"""How messages call what a journal calls otherwise."""
 CHANGED_ONLY = "changed_only"
 """The name under which a journal holds the job's mark in the file of rows that earlier jobs have stored."""
 IDS = "ids"
@@ -101,7 +103,7 @@ def _differences(before: Mapping[str, Any], now: Mapping[str, Any], where: str =
         if isinstance(old, dict) and isinstance(new, dict):
             yield from _differences(old, new, f"{name} ")
         elif old != new:
-            yield f"{where}{name} is {_shown(new)}, was {_shown(old)}"
+            yield f"{where}{_NAMES.get(name, name)} is {_shown(new)}, was {_shown(old)}"
 
 
 def _shown(value: Any) -> str:

@@ -99,4 +99,4 @@ def _zone(time_zone: str | tzinfo | None) -> tzinfo | None:
     try:
         return ZoneInfo(time_zone)
     except (ValueError, OSError, KeyError):
-        raise ValueError(f"time_zone: there is no zone {time_zone!r}") from None
+        raise ValueError(f"time_zone: there is no zone {time_zone!r}; a zone is called Europe/Berlin or UTC") from None

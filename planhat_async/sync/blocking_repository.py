@@ -100,6 +100,16 @@ class BlockingRepository(Generic[A_co]):
         return self._iterated(self.repository.pages)
 
     @property
+    def to_arrow(self: BlockingRepository[shapes.HasToArrow[P, T]]) -> Callable[P, T]:
+        """See `ArrowLists.to_arrow`."""
+        return self._awaited(self.repository.to_arrow)
+
+    @property
+    def arrow_batches(self: BlockingRepository[shapes.HasArrowBatches[P, T]]) -> Callable[P, Iteration[T]]:
+        """See `ArrowLists.arrow_batches`."""
+        return self._iterated(self.repository.arrow_batches)
+
+    @property
     def iter_updated_since(self: BlockingRepository[shapes.HasIterUpdated[P, T]]) -> Callable[P, UpdatedWalk[T]]:
         """See `ListsUpdated.iter_updated_since`."""
         return self._walked(self.repository.iter_updated_since)

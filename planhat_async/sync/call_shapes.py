@@ -89,6 +89,18 @@ class HasPages(Protocol[P, T_co]):
     def pages(self, *args: P.args, **kwargs: P.kwargs) -> AsyncGenerator[T_co, None]: ...
 
 
+class HasToArrow(Protocol[P, T_co]):
+    """Has `to_arrow`."""
+
+    async def to_arrow(self, *args: P.args, **kwargs: P.kwargs) -> T_co: ...
+
+
+class HasArrowBatches(Protocol[P, T_co]):
+    """Has `arrow_batches`."""
+
+    def arrow_batches(self, *args: P.args, **kwargs: P.kwargs) -> AsyncGenerator[T_co, None]: ...
+
+
 class HasIterUpdated(Protocol[P, T]):
     """Has `iter_updated_since`."""
 

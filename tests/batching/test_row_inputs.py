@@ -90,6 +90,22 @@ def test_an_input_without_rows_is_refused_with_a_hint(rows: Any, way: str) -> No
     assert way in str(caught.value)
 
 
+class LazyFrame:
+    def collect(self) -> None: ...
+
+    def collect_schema(self) -> None: ...
+
+    @property
+    def columns(self) -> None:
+        raise AssertionError("polars would warn that this is slow")
+
+
+def test_a_query_that_has_not_run_is_refused() -> None:
+    """As polars has it; it is not run, and not asked for its columns."""
+    with pytest.raises(TypeError, match=r"^rows are a query that has not run \(LazyFrame\): hand in rows.collect\(\)$"):
+        refuse_what_is_not_rows(LazyFrame(), Record)
+
+
 def test_a_file_on_disk_is_refused(tmp_path: Path) -> None:
     """Iterating over a file yields lines."""
     (tmp_path / "t.csv").write_text("a,b\n")

@@ -49,6 +49,20 @@ def test_it_has_a_repository_for_each_model(session: Session) -> None:
     assert session.of(partial(CustomModel, path="/orders")).repository.model.path == "/orders"
 
 
+def test_it_has_every_call_of_the_repository(session: Session) -> None:
+    """None of them is left out, so the guide's promise of the same calls holds."""
+    for repository in models.ALL:
+        calls = {name for name in dir(repository) if not name.startswith("_") and callable(getattr(repository, name))}
+        assert [name for name in calls if not hasattr(getattr(session, repository.model.name), name)] == []
+
+
+def test_lists_as_tables(session: Session) -> None:
+    """A table of all records, or batch by batch."""
+    session.tasks.upsert_many(rows(3))
+    assert session.tasks.to_arrow(select=["action"]).column("action").to_pylist() == ["Call 0", "Call 1", "Call 2"]
+    assert [batch.num_rows for batch in session.tasks.arrow_batches(batch_rows=2)] == [2, 1]
+
+
 def test_single_calls(session: Session) -> None:
     """They return what the async API's return when they are awaited."""
     session.check()

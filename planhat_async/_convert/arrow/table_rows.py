@@ -31,13 +31,14 @@ def opened_table(table: Any) -> pa.RecordBatchReader:
     """The batches of a table, which may take long and as much memory as the table: pandas converts a frame as a whole.
 
     Raises:
-        ValueError: The table has no form in Arrow, such as a column of pandas with values of several types.
+        ValueError: The table cannot be converted to Arrow, such as a column of pandas with values of several types.
     """
     try:
         return pa.RecordBatchReader.from_stream(table)
     except (pa.ArrowException, TypeError, ValueError) as error:
         why = printable(" ".join(str(error).split()), 300)
-        raise ValueError(f"the table has no form in Arrow: {why}; give each column values of one type") from None
+        hint = "; give each column values of one type" if "Conversion failed" in why else ""
+        raise ValueError(f"the table cannot be converted to Arrow: {why}{hint}") from None
 
 
 class TableRows:

@@ -97,4 +97,4 @@ def _zone_of(name: str | None) -> tzinfo | None:
     try:
         return None if name is None else ZoneInfo(name)
     except (ValueError, OSError, ZoneInfoNotFoundError, TypeError):
-        raise SourceError(f"time_zone: there is no zone {name!r}") from None
+        raise SourceError(f"time_zone: there is no zone {name!r}; a zone is called Europe/Berlin or UTC") from None

@@ -112,7 +112,8 @@ async def export_updated(
     if not isinstance(repository, ListsUpdated):
         names = ", ".join(one.model.name for one in ALL if issubclass(one, ListsUpdated))
         raise ValueError(  # noqa: TRY004 - on a command line it is an option
-            f"Planhat does not list {repository.model.name} by the time of their change, only {names}: keep a snapshot"
+            f"Planhat does not list {repository.model.name} by the time of their change, only {names}: "
+            "use export_snapshot (--snapshot)"
         )
     selection = options.get("selection") or ExportSelection()
     owner = await StateOwner.of(repository, work="a walk", selection={"filters": dict(selection.filters)})

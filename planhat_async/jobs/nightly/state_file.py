@@ -59,7 +59,7 @@ class State:
         except DecodeError:
             held = None
         if not isinstance(held, dict) or held.get("program") != _PROGRAM:
-            raise StateError(f"{path} is no state of an export, or damaged: {_HOW_TO_BEGIN_AGAIN}")
+            raise StateError(f"{path} is damaged, or not the state of an export: {_HOW_TO_BEGIN_AGAIN}")
         if held.get("version") != _VERSION:
             raise StateError(f"{path} was written by another version of planhat-async: {_HOW_TO_BEGIN_AGAIN}")
         digest = held.pop("digest", None)

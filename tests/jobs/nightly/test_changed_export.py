@@ -243,8 +243,8 @@ async def test_a_state_of_another_owner_is_refused(session: Session, tmp_path: P
         (lambda held: held[:-1], "is damaged"),
         (lambda held: held.replace(b'"run":1', b'"run":2'), "is damaged"),
         (lambda held: held.replace(b'"version":1', b'"version":9'), "another version"),
-        (lambda _: b"", "is no state of an export, or damaged: move it away to begin again with all records"),
-        (lambda _: b"[]\n", "is no state"),
+        (lambda _: b"", "is damaged, or not the state of an export: move it away to begin again with all records"),
+        (lambda _: b"[]\n", "not the state of an export"),
     ],
 )
 async def test_a_damaged_state_is_refused(session: Session, tmp_path: Path, damage: Any, message: str) -> None:
@@ -275,7 +275,7 @@ async def test_what_cannot_be_exported_is_refused(session: Session, tmp_path: Pa
     """Before anything is read or written."""
     state = tmp_path / "state"
     with pytest.raises(
-        ValueError, match=r"does not list tickets by the time of their change, only .*tasks.*: keep a snap"
+        ValueError, match=r"does not list tickets by the time of their change, only .*tasks.*: use export_snap"
     ):
         await export_updated(Tickets(session), tmp_path / "0.jsonl", state=state)
     with pytest.raises(ValueError, match="would overwrite"):
