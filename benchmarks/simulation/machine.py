@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import logging
 import os
 import random
@@ -111,6 +112,7 @@ class Machine:
             self._is_power_out = True
             for other in self._commands:
                 self.loop.kill(other)
+        self.loop.call_soon(self._bury, command.process, context=contextvars.Context())  # no process does this
 
     def _cancel_after(self, command: Command, n_steps: int) -> None:
         if n_steps:
@@ -139,7 +141,7 @@ class Machine:
                     raise OSError(28 if fault.kind == "full" else 5, f"the disk: {fault.kind}")
                 raise apsw.FullError if fault.kind == "full" else apsw.IOError
 
-    def bury(self, process: Process) -> None:
+    def _bury(self, process: Process) -> None:
         """Release what a dead process held; after a power failure also lose what was not synced."""
         self.sqlite.release(process)
         if self._is_power_out:

@@ -17,7 +17,7 @@ from benchmarks.simulation.commands import Commands, other
 from benchmarks.simulation.evidence import Evidence, Run
 from benchmarks.simulation.machine import Command, EndlessNightError, Machine, ProcessKilledError
 from benchmarks.simulation.network import SimulatedNetwork, keep_ledger
-from benchmarks.simulation.plan import COMPANY, Interruption, Plan
+from benchmarks.simulation.plan import COMPANY, KEYS, Interruption, Plan
 from benchmarks.simulation.processes import Process, spawn
 from planhat_async.jobs.upsert_job import UpsertJob
 from planhat_async.sandbox.faults import Fault
@@ -154,7 +154,6 @@ class _Night:
         while not (task.done() or process.is_dead):
             await asyncio.wait([task], timeout=0.25)
         if process.is_dead:
-            machine.bury(process)
             return
         await asyncio.sleep(0.1)
         self._note_failure(task, name)
@@ -182,7 +181,7 @@ class _Night:
                 shutil.copyfile(self.folder / name, copy / name)
         query = (
             "SELECT chunks.number FROM chunks JOIN runs ON runs.number = chunks.run "
-            "WHERE chunks.ended > runs.seen OR chunks.n_attempts > runs.attempts"
+            "WHERE chunks.ended IS NOT NULL AND (chunks.ended > runs.seen OR chunks.n_attempts > runs.attempts)"
         )
         try:
             file = sqlite3.connect(copy / "job.db")
@@ -210,7 +209,7 @@ class _Night:
 
     def _note_store(self) -> None:
         field = {"notes": "subject", "tasks": "action", "tickets": "subject"}[self.plan.model]
-        key = "externalId" if self.plan.model == "tickets" else "sourceId"
+        key = "externalId" if self.plan.model == "tickets" else KEYS[self.plan.model]
         for record in self.planhat.records(self.plan.model):
             self.evidence.stored[record["_id"]] = str(record.get(field))
             self.evidence.key_of[record["_id"]] = str(record.get(key, ""))

@@ -13,6 +13,8 @@ from planhat_async.sandbox.faults import KINDS, Scope
 MODELS = ("notes", "tasks", "tickets")
 MARKERS = {"notes": "subject", "tasks": "action", "tickets": "title"}
 """By model, the field of a row that says which row of the input it is."""
+KEYS = {"notes": "externalId", "tasks": "sourceId", "tickets": "sourceId"}
+"""By model, the key that upserts match."""
 COMPANY = "5f4e3d2c1b0a998877665544"
 NO_COMPANY = "5f4e3d2c1b0a998877665500"
 KILLS = frozenset({"kill", "power"})
@@ -109,7 +111,7 @@ class Plan:
         if self.model == "tasks":
             row["mainType"] = "task"
         if planned.key is not None:
-            row["sourceId"] = f"k{planned.key}"
+            row[KEYS[self.model]] = f"k{planned.key}"
         if planned.kind == "invalid":
             row["nope"] = 1
         if planned.kind == "huge":

@@ -72,7 +72,7 @@ class SimulatedLoop(VirtualLoop):
 
     def call_soon(self, callback: Any, *args: Any, context: contextvars.Context | None = None) -> asyncio.Handle:
         """Like asyncio's, but the callbacks of a dead process are dropped."""
-        context = context or contextvars.copy_context()
+        context = contextvars.copy_context() if context is None else context
         self.n_steps += 1
         if _is_dead(context):
             return _dropped(asyncio.Handle(callback, args, self, context))
@@ -82,7 +82,7 @@ class SimulatedLoop(VirtualLoop):
         self, when: float, callback: Any, *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.TimerHandle:
         """Like asyncio's, but the callbacks of a dead process are dropped."""
-        context = context or contextvars.copy_context()
+        context = contextvars.copy_context() if context is None else context
         if _is_dead(context):
             return _dropped(asyncio.TimerHandle(when, callback, args, self, context))
         return super().call_at(when, callback, *args, context=context)
