@@ -76,6 +76,7 @@ class Machine:
 
     def tell(self, process: Process | None, text: str) -> None:
         """Add a line to the trace."""
+        text = text.replace(str(self.folder), "")
         self.evidence.trace.append(f"{self.loop.time():10.3f} {process.name if process else 'night'} {text}")
 
     def cross(self, process: Process, what: str) -> None:
@@ -153,13 +154,12 @@ class Machine:
     @contextlib.contextmanager
     def installed(self) -> Iterator[None]:
         """The machine in place of the real clock, disk and dice."""
-        wall, state = time.time, random.getstate()
-        started = wall()
+        state = random.getstate()
 
         def simulated_time() -> float:
             jump = self.plan.clock_jump
             now = self.loop.time()
-            return _EPOCH + now + (jump[1] if jump is not None and now >= jump[0] else 0.0) + 0 * started
+            return _EPOCH + now + (jump[1] if jump is not None and now >= jump[0] else 0.0)
 
         logging.disable(logging.CRITICAL)
         random.seed(self.plan.seed)

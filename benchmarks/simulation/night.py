@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.simulation.commands import Commands, other
+from benchmarks.simulation.coverage import note
 from benchmarks.simulation.evidence import Evidence, Run
 from benchmarks.simulation.machine import Command, EndlessNightError, Machine, ProcessKilledError
 from benchmarks.simulation.network import SimulatedNetwork, keep_ledger
-from benchmarks.simulation.plan import COMPANY, KEYS, Interruption, Plan
+from benchmarks.simulation.plan import COMPANY, Interruption, Plan
 from benchmarks.simulation.processes import Process, spawn
 from planhat_async.jobs.upsert_job import UpsertJob
 from planhat_async.sandbox.faults import Fault
@@ -31,9 +32,11 @@ def evidence_of(plan: Plan) -> Evidence:
     """Run a night, and return what happened."""
     folder = Path(tempfile.mkdtemp(prefix="night-", dir=_MEMORY))
     try:
-        return _Night(plan, folder).run()
+        night = _Night(plan, folder).run()
     finally:
         shutil.rmtree(folder)
+    note(night)
+    return night
 
 
 class _Night:
@@ -209,7 +212,7 @@ class _Night:
 
     def _note_store(self) -> None:
         field = {"notes": "subject", "tasks": "action", "tickets": "subject"}[self.plan.model]
-        key = "externalId" if self.plan.model == "tickets" else KEYS[self.plan.model]
+        key = "externalId" if self.plan.model == "tickets" else "sourceId"
         for record in self.planhat.records(self.plan.model):
             self.evidence.stored[record["_id"]] = str(record.get(field))
             self.evidence.key_of[record["_id"]] = str(record.get(key, ""))

@@ -13,8 +13,6 @@ from planhat_async.sandbox.faults import KINDS, Scope
 MODELS = ("notes", "tasks", "tickets")
 MARKERS = {"notes": "subject", "tasks": "action", "tickets": "title"}
 """By model, the field of a row that says which row of the input it is."""
-KEYS = {"notes": "externalId", "tasks": "sourceId", "tickets": "sourceId"}
-"""By model, the key that upserts match."""
 COMPANY = "5f4e3d2c1b0a998877665544"
 NO_COMPANY = "5f4e3d2c1b0a998877665500"
 KILLS = frozenset({"kill", "power"})
@@ -111,7 +109,7 @@ class Plan:
         if self.model == "tasks":
             row["mainType"] = "task"
         if planned.key is not None:
-            row[KEYS[self.model]] = f"k{planned.key}"
+            row["sourceId"] = f"k{planned.key}"
         if planned.kind == "invalid":
             row["nope"] = 1
         if planned.kind == "huge":
@@ -142,7 +140,7 @@ def plan_of(seed: int) -> Plan:
 
 def _row(draw: random.Random, model: str) -> PlannedRow:
     kind = draw.choices(("plain", "invalid", "refused", "huge"), (85, 5, 5, 5))[0]
-    is_keyed = model == "tickets" or draw.random() < 0.5
+    is_keyed = model == "tickets" or (model == "tasks" and draw.random() < 0.6)  # upserts of notes match `_id` only
     return PlannedRow(kind, draw.randrange(8) if is_keyed else None)
 
 
