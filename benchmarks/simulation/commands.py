@@ -29,7 +29,7 @@ from planhat_async.jobs.mapping.field_mapping import FieldMapping
 from planhat_async.jobs.rejects import Rejects
 from planhat_async.jobs.source_error import SourceError
 from planhat_async.jobs.upsert_job import JobOptions, UpsertJob
-from planhat_async.results import Outcome, UpsertResult
+from planhat_async.results import ChunkResult, Outcome, UpsertResult
 
 REPOSITORIES: dict[str, Any] = {"notes": Notes, "tasks": Tasks, "tickets": Tickets}
 _MARKER = re.compile(rb'"(?:subject|action|title)" ?: ?"r([0-9]+)"')
@@ -61,7 +61,7 @@ class Commands:
         )
         on_begun(job)
         try:
-            run.end = await self._follow(process, session, job)
+            run.end = await self._follow(process, session, job, run)
         except asyncio.CancelledError:
             run.end = "done" if job.is_done else "cancelled"
         except (JournalError, OSError) as error:
@@ -71,16 +71,20 @@ class Commands:
             if run.end in {"done", "stopped"}:
                 self._write_rejects(source, job)
 
-    async def _follow(self, process: Process, session: Session, job: UpsertJob) -> str:
+    async def _follow(self, process: Process, session: Session, job: UpsertJob, run: Run) -> str:
+        n_told = 0
         async with session:
             singles = [asyncio.create_task(self.call(session, *one, n)) for n, one in enumerate(self._singles(process))]
             try:
                 async with job:
                     async for chunk in job:
+                        run.seen_stored |= _stored_in(chunk)
+                        n_told += chunk.rows
                         self.tell(process, f"ends chunk {chunk.number} {_shown(chunk.counts())}")
                 if singles:
                     await asyncio.wait(singles)
             finally:
+                run.n_told = None if job.earlier else n_told + sum(chunk.rows for chunk in job.unseen)
                 await cancel_all(set(singles))
         return "done" if job.is_done else "stopped"
 
@@ -185,6 +189,12 @@ def other(plan: Plan, marker: str) -> dict[str, Any]:
     """A record of others."""
     field = "subject" if plan.model == "tickets" else MARKERS[plan.model]
     return {field: marker, "companyId": COMPANY, "type": {"notes": "note", "tickets": "ticket"}.get(plan.model, "task")}
+
+
+def _stored_in(chunk: ChunkResult) -> set[int]:
+    """The positions of a chunk's rows that are stored; none if a problem names no row."""
+    problems = {problem.position for problem in chunk.problems}
+    return set() if None in problems else {n for part in chunk.positions for n in part} - problems
 
 
 def _describe(run: Run, result: UpsertResult) -> None:

@@ -42,6 +42,10 @@ class Run:
     not_stored: dict[str, list[int]] = attrs.field(factory=dict)
     """Positions by outcome."""
     n_chunks: int = 0
+    seen_stored: set[int] = attrs.field(factory=set)
+    """Positions that the user saw as stored while it ran."""
+    n_told: int | None = None
+    """Rows of the chunks that it has handed out; `None` if chunks of earlier runs are among those of the result."""
     n_puts_before: int = 0
     """Bulk upserts that had been sent when it began."""
 

@@ -48,6 +48,8 @@ def _conservation(night: Evidence) -> Iterator[str]:
         total = sum(run.counts.values())
         if total > n_rows or (run.end == "done" and total != n_rows):
             yield f"{run.process} ({run.end}) accounts for {total} of {n_rows} rows"
+        if run.n_told is not None and run.n_told != total:
+            yield f"{run.process} ({run.end}) accounts for {total} rows, and hands out {run.n_told}"
         positions = Counter(position for name in _NOT_STORED for position in run.not_stored.get(name, ()))
         yield from (f"{run.process} gives row {one} {n} outcomes" for one, n in positions.items() if n > 1)
         for name in _NOT_STORED:
@@ -100,6 +102,34 @@ def _doubts(night: Evidence) -> Iterator[str]:
                 yield f"row {position} is unknown in {run.process}, and has never left"
 
 
+def _memory(night: Evidence) -> Iterator[str]:
+    """What a run has told the user of a row without a key, a later run knows too."""
+    told: set[int] = set()
+    for run in night.runs:
+        for position in told & {*run.not_stored.get("unknown", ()), *run.not_stored.get("unsent", ())}:
+            if night.plan.rows[position].key is None:
+                yield f"row {position} was stored by the word of an earlier run, and is not in {run.process}"
+        told |= run.seen_stored
+        named = {position for name in _NOT_STORED for position in run.not_stored.get(name, ())}
+        if run.end == "done" and sum(run.counts[name] for name in _NOT_STORED) == len(named):
+            told |= {*range(len(night.plan.rows))} - named
+
+
+def _resolution(night: Evidence) -> Iterator[str]:
+    """A last run without trouble sends all that may be sent, and finds all that may be found."""
+    if len(night.runs) < 2 or night.runs[-1].end != "done" or night.runs[-2].end != "done" or night.plan.disk_faults:
+        return
+    last = night.runs[-1]
+    again = {word for one in _sends_of(night, last.process) for word in one.split()}
+    yield from (f"row {one} is unsent after a run without trouble" for one in last.not_stored.get("unsent", ()))
+    for position in last.not_stored.get("unknown", ()):
+        is_sent = f"r{position}" in again
+        if night.plan.rows[position].key is not None and not is_sent:
+            yield f"row {position} has a key, is unknown, and is not sent again by {last.process}"
+        elif night.plan.rows[position].key is None and night.plan.verifies:
+            yield f"row {position} is unknown, and is not found by {last.process}"
+
+
 def _order(night: Evidence) -> Iterator[str]:
     """The last row of a key that is stored by the account is what Planhat has at the end."""
     run = _last_account(night)
@@ -128,7 +158,7 @@ def _rerun(night: Evidence) -> Iterator[str]:
     before, again = night.runs[-2:]
     if before.counts["unknown"] or before.counts["unsent"] or night.plan.disk_faults:
         return
-    n_puts = [one.what for one in _sends_of(night, again.process)]
+    n_puts = [*_sends_of(night, again.process)]
     if n_puts:
         yield f"{again.process} sends {len(n_puts)} chunks of a job that was done"
     total_before, total_again = (sum(one.counts[name] for name in _STORED) for one in (before, again))
@@ -136,16 +166,12 @@ def _rerun(night: Evidence) -> Iterator[str]:
         yield f"{again.process} calls {total_again} rows stored, {before.process} {total_before}"
 
 
-class _Sent:
-    def __init__(self, what: str) -> None:
-        self.what = what
-
-
-def _sends_of(night: Evidence, process: str) -> Iterator[_Sent]:
+def _sends_of(night: Evidence, process: str) -> Iterator[str]:
+    """The bulk upserts of a process, with their rows, by the trace."""
     for line in night.trace:
         _, _, rest = line.lstrip().partition(" ")
         if rest.startswith(f"{process} sends PUT") and " r" in rest:
-            yield _Sent(rest)
+            yield rest
 
 
 def _exports(night: Evidence) -> Iterator[str]:
@@ -217,6 +243,8 @@ _ORACLES = (
     _accounts,
     _keyless,
     _doubts,
+    _memory,
+    _resolution,
     _order,
     _rerun,
     _exports,

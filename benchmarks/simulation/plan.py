@@ -16,7 +16,7 @@ MARKERS = {"notes": "subject", "tasks": "action", "tickets": "title"}
 COMPANY = "5f4e3d2c1b0a998877665544"
 NO_COMPANY = "5f4e3d2c1b0a998877665500"
 KILLS = frozenset({"kill", "power"})
-_UNUSED_FAULTS = frozenset({"page_rows", "page_bytes", "offset_ignored", "sort_ignored"})
+UNUSED_FAULTS = frozenset({"page_rows", "page_bytes", "offset_ignored", "sort_ignored"})
 """Faults that last for a whole listing; a single call of them is no behaviour of any server."""
 
 
@@ -152,7 +152,7 @@ def _choices(draw: random.Random) -> Choices:
 
 def _troubles(draw: random.Random) -> dict[str, Any]:
     share = draw.choice((0.0, 0.1, 0.4))
-    names = sorted(set(KINDS) - _UNUSED_FAULTS)
+    names = sorted(set(KINDS) - UNUSED_FAULTS)
     names += [name for name in names if KINDS[name].scope is Scope.BULK] * 3
     faults = tuple(PlannedFault(draw.choice(names), call) for call in range(1, 40) if draw.random() < share)
     n_outages = draw.choice((0, 0, 0, 1))

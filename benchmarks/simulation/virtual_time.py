@@ -8,7 +8,7 @@ import selectors
 _CREEP = 1e-6  # aiolimiter loops endlessly on a clock that does not advance
 
 
-class _JumpingSelector(selectors.SelectSelector):
+class _JumpingSelector(selectors.DefaultSelector):
     """Adds the time that it should have waited to its own clock."""
 
     def __init__(self) -> None:
