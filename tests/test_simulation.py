@@ -14,22 +14,24 @@ import pytest
 
 pytest.importorskip("apsw", reason="nights need SQLite with a file system of their own")
 
-from benchmarks.simulate import tally_of
 from benchmarks.simulation import mutations, small_worlds
 from benchmarks.simulation.evidence import Applied, Arrival, Evidence, Run
 from benchmarks.simulation.night import evidence_of
 from benchmarks.simulation.oracles import violations
 from benchmarks.simulation.plan import Interruption, Plan, PlannedFault, PlannedRow, plan_of
+from benchmarks.simulation.search import tally_of
 from benchmarks.simulation.shrinking import shrunk
 
 KEYLESS, KEYED = PlannedRow("plain"), PlannedRow("plain", 1)
 DIGEST = "?"
-"""Of the traces of the nights from 100 to 119, on every machine and version of Python."""
+"""Of the traces of these nights, on every machine and version of Python; a change of what is sent or written when
+changes it, too."""
+NIGHTS = range(100, 104)
 
 
 def digest_of(seeds: range) -> str:
-    """Return a digest of the traces of nights."""
-    traces = ["\n".join(evidence_of(plan_of(seed)).trace) for seed in seeds]
+    """Return a digest of the traces of nights, without the times: they differ by microseconds for each step."""
+    traces = ["\n".join(line.split(maxsplit=1)[1] for line in evidence_of(plan_of(seed)).trace) for seed in seeds]
     return hashlib.sha256("\n\n".join(traces).encode()).hexdigest()[:16]
 
 
@@ -47,10 +49,10 @@ def test_many_nights_keep_all_promises() -> None:
 @pytest.mark.slow
 def test_a_seed_gives_the_same_night_everywhere() -> None:
     """The order of a set of texts, or of tasks, has no part in it."""
-    program = "from test_simulation import digest_of; print(digest_of(range(100, 120)))"
+    program = "from test_simulation import digest_of, NIGHTS; print(digest_of(NIGHTS))"
     environment = {"PYTHONHASHSEED": "7", "PYTHONPATH": ":".join(sys.path)}
     other = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
-    assert (digest_of(range(100, 120)), other.stdout.strip()) == (DIGEST, DIGEST)
+    assert (digest_of(NIGHTS), other.stdout.strip()) == (DIGEST, DIGEST)
 
 
 def test_a_kill_between_the_answer_and_the_journal_leaves_an_unknown_row() -> None:
@@ -63,6 +65,12 @@ def test_a_kill_between_the_answer_and_the_journal_leaves_an_unknown_row() -> No
         "upsert1 ** kill **",
     ]
     assert (night.runs[1].not_stored, len(night.applied), violations(night)) == ({"unknown": [0]}, 1, [])
+
+
+def test_a_power_failure_leaves_a_lock_that_can_be_acquired() -> None:
+    """Found by night 1413: the file of the lock was not synced, half of it stayed, and every run was refused."""
+    failure = Interruption("power", 1, wait=0.0)
+    assert violations(evidence_of(Plan(seed=1413, model="tasks", exports=True, export_interruptions=(failure,)))) == []
 
 
 @pytest.mark.slow
@@ -137,9 +145,9 @@ def test_a_night_that_fails_is_made_smaller() -> None:
 
 def test_a_power_failure_leaves_what_was_synced(tmp_path: Path) -> None:
     """And perhaps some of the writes after that."""
-    from benchmarks.simulation.disk import Disk  # noqa: PLC0415 - needed here only
-
     import random  # noqa: PLC0415
+
+    from benchmarks.simulation.disk import Disk  # noqa: PLC0415 - needed here only
 
     path = tmp_path / "a.db"
     kept = set()

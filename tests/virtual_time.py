@@ -7,7 +7,9 @@ from typing import Any, TypeVar
 
 import event_loops
 
-from benchmarks.simulation.virtual_time import VirtualLoop as VirtualLoop
+from benchmarks.simulation.virtual_time import VirtualLoop
+
+__all__ = ["VirtualLoop", "run"]
 
 T = TypeVar("T")
 

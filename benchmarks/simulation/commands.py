@@ -32,6 +32,8 @@ from planhat_async.jobs.upsert_job import JobOptions, UpsertJob
 from planhat_async.results import ChunkResult, Outcome, UpsertResult
 
 REPOSITORIES: dict[str, Any] = {"notes": Notes, "tasks": Tasks, "tickets": Tickets}
+_MOST_SECONDS = 900.0
+"""Of a single call: `RetryPolicy.total` and `Timeouts.total`, and waiting for the pace."""
 _MARKER = re.compile(rb'"(?:subject|action|title)" ?: ?"r([0-9]+)"')
 REJECTED = (Outcome.REJECTED, Outcome.INVALID, Outcome.DROPPED)
 
@@ -67,6 +69,8 @@ class Commands:
         except (JournalError, OSError) as error:
             run.end = f"{type(error).__name__}: {error}"
         if job.has_begun:
+            for chunk in job.unseen:
+                self._note_loss(chunk)
             _describe(run, job.result)
             if run.end in {"done", "stopped"}:
                 self._write_rejects(source, job)
@@ -80,6 +84,7 @@ class Commands:
                     async for chunk in job:
                         run.seen_stored |= _stored_in(chunk)
                         n_told += chunk.rows
+                        self._note_loss(chunk)
                         self.tell(process, f"ends chunk {chunk.number} {_shown(chunk.counts())}")
                 if singles:
                     await asyncio.wait(singles)
@@ -87,6 +92,11 @@ class Commands:
                 run.n_told = None if job.earlier else n_told + sum(chunk.rows for chunk in job.unseen)
                 await cancel_all(set(singles))
         return "done" if job.is_done else "stopped"
+
+    def _note_loss(self, chunk: ChunkResult) -> None:
+        n_positions = sum(map(len, chunk.positions))
+        if n_positions != chunk.rows:
+            self.evidence.leaks.append(f"chunk {chunk.number} holds {n_positions} rows, and accounts for {chunk.rows}")
 
     def _options(self) -> JobOptions:
         return {
@@ -127,7 +137,7 @@ class Commands:
         repository, marker = REPOSITORIES[self.plan.model](session), f"single{number}"
         field = MARKERS[self.plan.model]
         self.evidence.singles.append((what, marker, "begun"))
-        place = len(self.evidence.singles) - 1
+        place, begun = len(self.evidence.singles) - 1, self.network.loop.time()
         try:
             match what:
                 case "create":
@@ -141,6 +151,8 @@ class Commands:
         except PlanhatError as error:
             end = "unknown" if getattr(error, "may_have_been_processed", True) else type(error).__name__
         self.evidence.singles[place] = (what, marker, end)
+        if (seconds := self.network.loop.time() - begun) > _MOST_SECONDS:
+            self.evidence.leaks.append(f"{what} of {marker} took {seconds:.0f} s")
 
     def _needed(self) -> dict[str, str]:
         return {"main_type": "task"} if self.plan.model == "tasks" else {}
@@ -200,8 +212,7 @@ def _stored_in(chunk: ChunkResult) -> set[int]:
 def _describe(run: Run, result: UpsertResult) -> None:
     run.counts = result.counts()
     run.not_stored = {
-        outcome.value: [position for part in parts for position in part]
-        for outcome, parts in result.not_stored.items()
+        outcome.value: [position for part in parts for position in part] for outcome, parts in result.not_stored.items()
     }
     run.n_chunks = result.n_chunks
 

@@ -48,7 +48,11 @@ def coverage_table(seen: Counter[tuple[Any, ...]]) -> str:
         if one[0] in _INTERRUPTIONS:
             places[one[0], one[1]] += n
     never = [f"{outcome} x {fault}" for fault, outcome in product(faults, _OUTCOMES) if not n_pairs[outcome, fault]]
-    unmet = [f"{kind} at {place}" for kind, place in product(_INTERRUPTIONS[1:], _PLACES) if not places[kind, place] and (kind, place) not in _IMPOSSIBLE]
+    unmet = [
+        f"{kind} at {place}"
+        for kind, place in product(_INTERRUPTIONS[1:], _PLACES)
+        if not places[kind, place] and (kind, place) not in _IMPOSSIBLE
+    ]
     ends = ", ".join(f"{one[1]} {n:,}" for one, n in sorted(seen.items()) if one[0] == "end")
     return "\n\n".join(
         [
@@ -61,9 +65,7 @@ def coverage_table(seen: Counter[tuple[Any, ...]]) -> str:
     )
 
 
-def _rows(
-    names: tuple[str, ...], columns: tuple[str, ...], counts: Counter[tuple[str, str]]
-) -> list[tuple[str, ...]]:
+def _rows(names: tuple[str, ...], columns: tuple[str, ...], counts: Counter[tuple[str, str]]) -> list[tuple[str, ...]]:
     return [(name, *(f"{counts[name, column]:,}" for column in columns)) for name in names]
 
 

@@ -92,7 +92,7 @@ class Machine:
         if command is None or due is None or command.is_struck or process.n_events != due.event:
             return
         command.is_struck = True
-        self.evidence.coverage.add((due.kind, what.split()[0], _place(what)))
+        self.evidence.coverage.add((due.kind, what.split(maxsplit=1)[0], _place(what)))
         if due.kind in KILLS and due.change and what.startswith("begins "):
             command.n_changes = 0  # within the work that begins here
             return

@@ -18,9 +18,12 @@ from pathlib import Path
 
 import attrs
 
-from benchmarks.simulation.mutation_list import MUTATIONS
+from benchmarks.simulation.journal_mutations import JOURNAL_MUTATIONS
+from benchmarks.simulation.request_mutations import REQUEST_MUTATIONS
 from benchmarks.tables import aligned
 
+MUTATIONS = (*JOURNAL_MUTATIONS, *REQUEST_MUTATIONS)
+"""Each with its file, what is damaged, the text, and what takes its place."""
 _ROOT = Path(__file__).parents[2]
 _NIGHTS = "0-399"
 _SECONDS = 120.0

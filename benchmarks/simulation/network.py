@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import attrs
@@ -33,16 +34,16 @@ class ServersLedger(RecordWriter):
     def create(self, model: Rules, row: Record, now: float, *, in_bulk: bool = False) -> Record:
         """Store a new record, and note it."""
         record = super().create(model, row, now, in_bulk=in_bulk)
-        self.note(model.name, row, record["_id"], is_created=True)
+        self.note(row, record["_id"], is_created=True)
         return record
 
     def update(self, model: Rules, record: Record, row: Record, now: float) -> bool:
         """Change a record, and note it."""
         is_changed = super().update(model, record, row, now)
-        self.note(model.name, row, record["_id"], is_created=False)
+        self.note(row, record["_id"], is_created=False)
         return is_changed
 
-    def note(self, model: str, row: Record, record_id: str, *, is_created: bool) -> None:
+    def note(self, row: Record, record_id: str, *, is_created: bool) -> None:
         """Note a row that was stored."""
         marker = row.get(MARKERS["tickets" if "title" in row else self.evidence.plan.model], "")
         self.evidence.applied.append(Applied(self.clock(), marker, record_id, is_created))
@@ -94,10 +95,21 @@ class SimulatedNetwork:
     def note_sent(self, request: Request) -> None:
         """Note the rows of a body that leaves."""
         self.n_calls += 1
-        if request.method == "PUT" and request.path.count("/") == 1:
+        if is_bulk_upsert(request):
             self.n_puts += 1
             for marker in markers_in(request.body or b"", self.plan):
                 self.evidence.sent[marker] = self.evidence.sent.get(marker, 0) + 1
+
+    def note_refused(self, request: Request) -> None:
+        """Take back what was noted of a body: it was refused unread."""
+        if is_bulk_upsert(request):
+            for marker in markers_in(request.body or b"", self.plan):
+                self.evidence.sent[marker] -= 1
+
+
+def is_bulk_upsert(request: Request) -> bool:
+    """Whether its body holds rows."""
+    return request.method == "PUT" and request.path.count("/") == 1
 
 
 @attrs.define(eq=False)
@@ -124,10 +136,12 @@ class ProcessTransport:
         answered = spawn(network.loop, None, network.arrive(self.process, request, token, timeouts), "exchange")
         answered.add_done_callback(_note_failure)
         try:
-            response = await asyncio.shield(answered)
+            response: Response = await asyncio.shield(answered)
         except (NotSentError, UnknownOutcomeError) as error:
             network.on_boundary(self.process, f"gets {type(error).__name__} of {what}")
             raise
+        if response.status == 429:
+            network.note_refused(request)
         network.on_boundary(self.process, f"gets {response.status} of {what}")
         return response
 
@@ -142,7 +156,7 @@ def markers_in(body: bytes, plan: Plan) -> list[str]:
 
 
 def _rows_in(request: Request, plan: Plan) -> str:
-    if request.method != "PUT" or request.path.count("/") != 1:
+    if not is_bulk_upsert(request):
         return ""
     return f" {' '.join(markers_in(request.body or b'', plan))}"
 
@@ -152,10 +166,8 @@ def _is_harmless(request: Request) -> bool:
 
 
 async def _without_answer(transport: SandboxTransport, request: Request, token: Token, timeouts: Timeouts) -> None:
-    try:
+    with suppress(NotSentError, UnknownOutcomeError):
         await transport.send(request, token=token, timeouts=timeouts)
-    except (NotSentError, UnknownOutcomeError):
-        pass
 
 
 def _note_failure(task: asyncio.Task[Any]) -> None:

@@ -7,15 +7,16 @@ import json
 import os
 import random
 import shutil
-import sqlite3
 import tempfile
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks.simulation.commands import Commands, other
 from benchmarks.simulation.coverage import note
 from benchmarks.simulation.evidence import Evidence, Run
+from benchmarks.simulation.journal_check import contradictions
 from benchmarks.simulation.machine import Command, EndlessNightError, Machine, ProcessKilledError
 from benchmarks.simulation.network import SimulatedNetwork, keep_ledger
 from benchmarks.simulation.plan import COMPANY, Interruption, Plan
@@ -62,7 +63,7 @@ class _Night:
     async def _main(self) -> None:
         self._write_input()
         plan, machine = self.plan, self.machine
-        faults = [Fault(one.name, calls={one.call}) for one in plan.faults]
+        faults = [Fault(one.name, calls={one.call}, amount=one.amount) for one in plan.faults]
         limits = {"per_minute": plan.per_minute, "per_second": 150}
         self.planhat = MemorySandbox(seed=plan.seed, choices=plan.choices, faults=faults, **limits)  # type: ignore[arg-type]
         self.planhat.add_company(COMPANY, name="acme", domains=["b.example"])
@@ -74,7 +75,9 @@ class _Night:
             record = self.planhat.add(plan.model, other(plan, f"present{number}"))
             self.evidence.lives[record["_id"]] = (-1.0, float("inf"))
             self.commands.others.add(record["_id"])
-        beside = [spawn(machine.loop, None, self._write(number, *one), "others") for number, one in enumerate(plan.writes)]
+        beside = [
+            spawn(machine.loop, None, self._write(number, *one), "others") for number, one in enumerate(plan.writes)
+        ]
         if plan.exports:
             beside.append(spawn(machine.loop, None, self._export(), "exports"))
         await self._upsert()
@@ -100,10 +103,12 @@ class _Night:
             run = Run(f"upsert{number}", "", n_puts_before=self.network.n_puts)
             self.evidence.runs.append(run)
             due = interruptions.pop(0) if interruptions else None
-            await self._run_once(run.process, due, lambda process, command, run=run: self._upsert_once(process, command, run))
+            await self._run_once(run.process, due, partial(self._upsert_once, run))
             run.end = run.end or "killed"
             self.machine.tell(None, f"{run.process} has ended: {run.end}")
-            self._check_journal(is_killed=run.end == "killed")
+            if run.end == "killed":
+                has_jumped = self.plan.clock_jump is not None
+                self.evidence.journal_faults += contradictions(self.folder, has_clock_jumped=has_jumped)
             if is_done:
                 return
             is_done = run.end == "done" and not interruptions
@@ -118,7 +123,7 @@ class _Night:
                 await asyncio.sleep(1800.0)  # the user looks after it in the morning
         self.evidence.leaks.append("the job does not end")
 
-    async def _upsert_once(self, process: Process, command: Command, run: Run) -> None:
+    async def _upsert_once(self, run: Run, process: Process, command: Command) -> None:
         def note_job(job: UpsertJob) -> None:
             command.on_stop = job.stop
 
@@ -174,33 +179,6 @@ class _Night:
         left = [task.get_name() for task in self.machine.loop.tasks_of(process)]
         self.evidence.leaks += [f"{process.name} leaves the task {one}" for one in left]
         self.evidence.leaks += [f"{process.name} leaves {one} open" for one in self.machine.sqlite.open_paths(process)]
-
-    def _check_journal(self, *, is_killed: bool) -> None:
-        """Look whether an entry's end is in the journal without the progress of its run."""
-        path = self.folder / "job.db"
-        if not is_killed or not path.exists():
-            return
-        copy = self.folder / "copy"
-        copy.mkdir(exist_ok=True)
-        for name in ("job.db", "job.db-wal", "job.db-journal"):
-            (copy / name).unlink(missing_ok=True)
-            if (self.folder / name).exists():
-                shutil.copyfile(self.folder / name, copy / name)
-        is_late = "chunks.ended > runs.seen OR " if self.plan.clock_jump is None else ""
-        query = (
-            "SELECT chunks.number FROM chunks JOIN runs ON runs.number = chunks.run "
-            f"WHERE chunks.ended IS NOT NULL AND ({is_late}chunks.n_attempts > runs.attempts)"  # noqa: S608 - our own
-        )
-        try:
-            file = sqlite3.connect(copy / "job.db")
-            try:
-                if file.execute("SELECT count(*) FROM sqlite_master WHERE name = 'chunks'").fetchone() != (0,):
-                    found = [number for (number,) in file.execute(query)]
-                    self.evidence.journal_faults += [f"chunk {one} ended, but not in its run" for one in found]
-            finally:
-                file.close()
-        except sqlite3.Error as error:
-            self.evidence.journal_faults.append(f"after a kill: {error}")
 
     def _note_export(self, *, is_ended: bool) -> None:
         export, path = self.evidence.export, self.folder / "export.jsonl"

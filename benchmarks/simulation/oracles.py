@@ -50,6 +50,11 @@ def _conservation(night: Evidence) -> Iterator[str]:
             yield f"{run.process} ({run.end}) accounts for {total} of {n_rows} rows"
         if run.n_told is not None and run.n_told != total:
             yield f"{run.process} ({run.end}) accounts for {total} rows, and hands out {run.n_told}"
+        if run.end == "done" and run.counts["unsent"] and not night.plan.verifies:
+            yield f"{run.process} is done, and leaves {run.counts['unsent']} rows unsent"
+        for position in run.not_stored.get("rejected", ()):
+            if f"r{position}" not in night.sent:
+                yield f"row {position} is rejected in {run.process}, and has never left"
         positions = Counter(position for name in _NOT_STORED for position in run.not_stored.get(name, ()))
         yield from (f"{run.process} gives row {one} {n} outcomes" for one, n in positions.items() if n > 1)
         for name in _NOT_STORED:
@@ -65,6 +70,10 @@ def _accounts(night: Evidence) -> Iterator[str]:
         return
     named = {position for name in _NOT_STORED for position in run.not_stored.get(name, ())}
     is_named = sum(run.counts[name] for name in _NOT_STORED) == len(named)
+    n_applied = len(applied & {f"r{position}" for position in range(len(night.plan.rows))})
+    n_may_be_stored = sum(run.counts[name] for name in (*_STORED, "unknown"))
+    if run.end == "done" and n_applied > n_may_be_stored and not night.copied:
+        yield f"{n_applied} rows were applied, and {n_may_be_stored} may be stored by the account of {run.process}"
     # Of tickets Planhat's answer has counts only: it may leave out a row that it has dropped.
     n_unproven = run.counts["unreported"] + (run.counts["created"] if night.plan.model == "tickets" else 0)
     for position in range(len(night.plan.rows)):
@@ -77,9 +86,21 @@ def _accounts(night: Evidence) -> Iterator[str]:
         for name in ("rejected", "invalid", "dropped", "unsent"):
             if position in run.not_stored.get(name, ()) and marker in applied - night.copied:
                 yield f"row {position} is {name} by the account of {run.process}, and was applied"
-        if night.plan.rows[position].kind == "invalid" and position not in run.not_stored.get("invalid", ()):
-            if run.end == "done":
-                yield f"row {position} is invalid, and not in the account"
+        is_invalid = night.plan.rows[position].kind == "invalid" and run.end == "done"
+        if is_invalid and position not in run.not_stored.get("invalid", ()):
+            yield f"row {position} is invalid, and not in the account"
+
+
+def _deserved(night: Evidence) -> Iterator[str]:
+    """Rows are rejected or dropped only where Planhat has a reason."""
+    plan = night.plan
+    has_reason = any(row.kind == "refused" for row in plan.rows) or plan.choices.tables_are_right
+    if has_reason or any(fault.name.startswith("rows_") for fault in plan.faults):
+        return
+    for run in night.runs:
+        for name in ("rejected", "dropped"):
+            if run.counts.get(name):
+                yield f"{run.counts[name]} rows are {name} in {run.process}, for no reason"
 
 
 def _keyless(night: Evidence) -> Iterator[str]:
@@ -98,7 +119,7 @@ def _doubts(night: Evidence) -> Iterator[str]:
         return
     for run in night.runs:
         for position in run.not_stored.get("unknown", ()):
-            if f"r{position}" not in night.sent:
+            if not night.sent.get(f"r{position}"):
                 yield f"row {position} is unknown in {run.process}, and has never left"
 
 
@@ -241,6 +262,7 @@ _ORACLES = (
     _ends,
     _conservation,
     _accounts,
+    _deserved,
     _keyless,
     _doubts,
     _memory,

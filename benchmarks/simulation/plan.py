@@ -15,6 +15,8 @@ MARKERS = {"notes": "subject", "tasks": "action", "tickets": "title"}
 """By model, the field of a row that says which row of the input it is."""
 COMPANY = "5f4e3d2c1b0a998877665544"
 NO_COMPANY = "5f4e3d2c1b0a998877665500"
+LATE = 0.45
+"""Seconds after a reset in which Planhat still carries out a call: less than the least wait before a retry."""
 KILLS = frozenset({"kill", "power"})
 UNUSED_FAULTS = frozenset({"page_rows", "page_bytes", "offset_ignored", "sort_ignored"})
 """Faults that last for a whole listing; a single call of them is no behaviour of any server."""
@@ -36,6 +38,8 @@ class PlannedFault:
 
     name: str
     call: int
+    amount: float | None = None
+    """Its seconds or rows; `None` for the default."""
 
 
 @attrs.frozen
@@ -135,7 +139,13 @@ def plan_of(seed: int) -> Plan:
         transit=draw.choice((0.01, 0.1, 0.8)),
         choices=_choices(draw),
     )
-    return attrs.evolve(made, **_troubles(draw), **_company(draw))
+    night = attrs.evolve(made, **_troubles(draw), **_company(draw))
+    if not (night.verifies and model == "notes"):
+        return night
+    # Without keys there is no order to keep: what is late may be later than any retry.
+    return attrs.evolve(
+        night, faults=tuple(attrs.evolve(one, amount=20.0 if one.name == "late" else None) for one in night.faults)
+    )
 
 
 def _row(draw: random.Random, model: str) -> PlannedRow:
@@ -154,7 +164,8 @@ def _troubles(draw: random.Random) -> dict[str, Any]:
     share = draw.choice((0.0, 0.1, 0.4))
     names = sorted(set(KINDS) - UNUSED_FAULTS)
     names += [name for name in names if KINDS[name].scope is Scope.BULK] * 3
-    faults = tuple(PlannedFault(draw.choice(names), call) for call in range(1, 40) if draw.random() < share)
+    late = draw.choice((0.05, LATE))
+    faults = tuple(_fault(draw.choice(names), call, late) for call in range(1, 40) if draw.random() < share)
     n_outages = draw.choice((0, 0, 0, 1))
     return {
         "faults": faults,
@@ -166,6 +177,10 @@ def _troubles(draw: random.Random) -> dict[str, Any]:
             DiskFault(draw.randrange(1, 600), draw.choice(("full", "error"))) for _ in range(draw.choice((0, 0, 0, 1)))
         ),
     }
+
+
+def _fault(name: str, call: int, late: float) -> PlannedFault:
+    return PlannedFault(name, call, amount=late if name == "late" else None)
 
 
 def _interruption(draw: random.Random) -> Interruption:
@@ -189,6 +204,7 @@ def _company(draw: random.Random) -> dict[str, Any]:
         "exports": exports,
         "export_interruptions": tuple(_interruption(draw) for _ in range(draw.choice((0, 1, 2)))) if exports else (),
         "singles": tuple(
-            (draw.uniform(0, 20), draw.choice(("get", "create", "update"))) for _ in range(draw.choice((0, 0, 1, 4)))
+            (draw.uniform(0, 20), draw.choice(("get", "create", "create", "update")))
+            for _ in range(draw.choice((0, 1, 4, 8)))
         ),
     }

@@ -11,9 +11,10 @@ import asyncio
 import contextvars
 import itertools
 import sys
+import warnings
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any
+from typing import Any, Self
 
 import attrs
 
@@ -41,7 +42,7 @@ class _Task(asyncio.Task[Any]):
     number: int
     process: Process | None
 
-    def __new__(cls, *_: Any, **__: Any) -> _Task:
+    def __new__(cls, *_: Any, **__: Any) -> Self:
         made = super().__new__(cls)
         made.number = next(_numbers)
         return made
@@ -70,24 +71,32 @@ class SimulatedLoop(VirtualLoop):
         """Callbacks scheduled so far."""
         self.set_task_factory(_make_task)
 
-    def call_soon(self, callback: Any, *args: Any, context: contextvars.Context | None = None) -> asyncio.Handle:
+    def call_soon(  # type: ignore[override]
+        self, callback: Any, *args: Any, context: contextvars.Context | None = None
+    ) -> asyncio.Handle:
         """Like asyncio's, but the callbacks of a dead process are dropped."""
         context = contextvars.copy_context() if context is None else context
         self.n_steps += 1
         if _is_dead(context):
-            return _dropped(asyncio.Handle(callback, args, self, context))
+            dropped = asyncio.Handle(callback, args, self, context)
+            dropped.cancel()
+            return dropped
         return super().call_soon(callback, *args, context=context)
 
-    def call_at(
+    def call_at(  # type: ignore[override]
         self, when: float, callback: Any, *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.TimerHandle:
         """Like asyncio's, but the callbacks of a dead process are dropped."""
         context = contextvars.copy_context() if context is None else context
         if _is_dead(context):
-            return _dropped(asyncio.TimerHandle(when, callback, args, self, context))
+            dropped = asyncio.TimerHandle(when, callback, args, self, context)
+            dropped.cancel()
+            return dropped
         return super().call_at(when, callback, *args, context=context)
 
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+    def run_in_executor(  # type: ignore[override]
+        self, executor: Any, func: Callable[..., Any], *args: Any
+    ) -> asyncio.Future[Any]:
         """Run work at a later virtual time; that of one executor in order, that of the default one side by side."""
         future = self.create_future()
         begun = self.time() if executor is None else max(self.time(), self._free_from.get(executor, 0.0))
@@ -135,19 +144,22 @@ class SimulatedLoop(VirtualLoop):
         """End the loop and all that is frozen in it, without a word."""
         hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
         try:
-            for task in asyncio.all_tasks(self):
-                task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
-                coroutine = task.get_coro()
-                with suppress(BaseException):
-                    coroutine.close()  # type: ignore[union-attr]
-            self.close()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self._close_all()
         finally:
             sys.unraisablehook = hook
 
+    def _close_all(self) -> None:
+        for task in asyncio.all_tasks(self):
+            task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
+            coroutine = task.get_coro()
+            with suppress(BaseException):
+                coroutine.close()  # type: ignore[union-attr]
+        self.close()
 
-def spawn(
-    loop: SimulatedLoop, process: Process | None, work: Coroutine[Any, Any, Any], name: str
-) -> asyncio.Task[Any]:
+
+def spawn(loop: SimulatedLoop, process: Process | None, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
     """Run a coroutine as a process's task, or as the server's."""
     context = contextvars.copy_context()
     context.run(PROCESS.set, process)
@@ -164,11 +176,6 @@ def _make_task(loop: Any, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
 def _is_dead(context: contextvars.Context) -> bool:
     process = context.get(PROCESS)
     return process is not None and process.is_dead
-
-
-def _dropped(handle: Any) -> Any:
-    handle.cancel()
-    return handle
 
 
 def _name_of(func: Any, args: Any) -> str:

@@ -60,23 +60,32 @@ def _smaller(plan: Plan) -> Iterator[Plan]:
     """Nights with less of one thing, those with much less first."""
     for name, value in _SIMPLE.items():
         if getattr(plan, name) != value:
-            yield attrs.evolve(plan, **{name: value})
+            yield _changed(plan, name, value)
     for name in _LISTS:
-        items = getattr(plan, name)
-        size = len(items)
-        while size:
-            for start in range(0, len(items), size):
-                yield attrs.evolve(plan, **{name: (*items[:start], *items[start + size :])})
-            size //= 2
+        yield from (_changed(plan, name, fewer) for fewer in _fewer(getattr(plan, name)))
     for name in ("interruptions", "export_interruptions"):
-        for place, one in enumerate(getattr(plan, name)):
+        items = getattr(plan, name)
+        for place, one in enumerate(items):
             for simpler in _simpler(one):
-                changed = (*getattr(plan, name)[:place], simpler, *getattr(plan, name)[place + 1 :])
-                yield attrs.evolve(plan, **{name: changed})
+                yield _changed(plan, name, (*items[:place], simpler, *items[place + 1 :]))
     for place, row in enumerate(plan.rows):
         if row.kind != "plain":
-            changed_rows = (*plan.rows[:place], attrs.evolve(row, kind="plain"), *plan.rows[place + 1 :])
-            yield attrs.evolve(plan, rows=changed_rows)
+            plain = attrs.evolve(row, kind="plain")
+            yield attrs.evolve(plan, rows=(*plan.rows[:place], plain, *plan.rows[place + 1 :]))
+
+
+def _changed(plan: Plan, name: str, value: Any) -> Plan:
+    changes: dict[str, Any] = {name: value}
+    return attrs.evolve(plan, **changes)
+
+
+def _fewer(items: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+    """The items without some that follow each other: first without all, last without one."""
+    size = len(items)
+    while size:
+        for start in range(0, len(items), size):
+            yield (*items[:start], *items[start + size :])
+        size //= 2
 
 
 def _simpler(one: Interruption) -> Iterator[Interruption]:

@@ -14,7 +14,7 @@ import attrs
 from benchmarks.simulation.evidence import Evidence
 from benchmarks.simulation.night import evidence_of
 from benchmarks.simulation.oracles import violations
-from benchmarks.simulation.plan import DiskFault, Interruption, PlannedFault, PlannedRow, Plan
+from benchmarks.simulation.plan import DiskFault, Interruption, Plan, PlannedFault, PlannedRow
 
 _KEYED, _OTHER, _KEYLESS = PlannedRow("plain", 1), PlannedRow("plain", 2), PlannedRow("plain")
 INPUTS = (

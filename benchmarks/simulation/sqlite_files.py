@@ -66,7 +66,7 @@ class _Files(apsw.VFS):
     def xOpen(self, name: Any, flags: list[int]) -> Any:  # noqa: N802 - SQLite's name
         return _File(name, flags, self._disk)
 
-    def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: FBT001, N802 - SQLite's name and arguments
+    def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: N802 - SQLite's name and arguments
         process = PROCESS.get()
         if process is not None and self._disk.begin_change(process, "delete", filename):
             super().xDelete(filename, syncdir)
@@ -157,7 +157,7 @@ class _Connection:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: Any, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self.in_transaction:
             self.execute("COMMIT" if kind is None else "ROLLBACK")
 
@@ -170,7 +170,7 @@ class _Connection:
         if not self.is_closed:
             self.is_closed = True
             with suppress(apsw.Error):
-                self._connection.close(True)  # noqa: FBT003 - by position only
+                self._connection.close(True)
 
 
 def _translated(error: apsw.Error) -> sqlite3.Error:
