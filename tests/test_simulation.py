@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +14,9 @@ import pytest
 
 pytest.importorskip("apsw", reason="nights need SQLite with a file system of their own")
 
+from benchmarks.__main__ import main
 from benchmarks.simulation import mutations, small_worlds
+from benchmarks.simulation.disk import Disk
 from benchmarks.simulation.evidence import Applied, Arrival, Evidence, Run
 from benchmarks.simulation.night import evidence_of
 from benchmarks.simulation.oracles import violations
@@ -23,7 +25,7 @@ from benchmarks.simulation.search import tally_of
 from benchmarks.simulation.shrinking import shrunk
 
 KEYLESS, KEYED = PlannedRow("plain"), PlannedRow("plain", 1)
-DIGEST = "?"
+DIGEST = "1e03aa5482d45d93"
 """Of the traces of these nights, on every machine and version of Python; a change of what is sent or written when
 changes it, too."""
 NIGHTS = range(100, 104)
@@ -43,7 +45,7 @@ def test_a_few_nights_keep_all_promises() -> None:
 @pytest.mark.slow
 def test_many_nights_keep_all_promises() -> None:
     """With fixed seeds."""
-    assert tally_of(range(10_000, 10_400)).failures == []
+    assert tally_of(range(10_000, 10_250)).failures == []
 
 
 @pytest.mark.slow
@@ -75,8 +77,8 @@ def test_a_power_failure_leaves_a_lock_that_can_be_acquired() -> None:
 
 @pytest.mark.slow
 def test_small_worlds_are_complete() -> None:
-    """Every position of an interruption, in a job of one keyless row and one of its faults."""
-    for world in [*small_worlds.worlds(small_worlds.INPUTS[:1])][:3]:
+    """Every boundary at which a job of one keyless row can be interrupted, under each of three faults."""
+    for world in [*small_worlds.worlds(small_worlds.INPUTS[:1])][1:7:2]:
         for plan in small_worlds.interrupted(world, evidence_of(world)):
             assert violations(evidence_of(plan)) == [], plan
 
@@ -145,10 +147,6 @@ def test_a_night_that_fails_is_made_smaller() -> None:
 
 def test_a_power_failure_leaves_what_was_synced(tmp_path: Path) -> None:
     """And perhaps some of the writes after that."""
-    import random  # noqa: PLC0415
-
-    from benchmarks.simulation.disk import Disk  # noqa: PLC0415 - needed here only
-
     path = tmp_path / "a.db"
     kept = set()
     for seed in range(40):
@@ -163,12 +161,9 @@ def test_a_power_failure_leaves_what_was_synced(tmp_path: Path) -> None:
     assert {b"synced", b"synced later"} <= kept
 
 
-def test_the_command_prints_a_failing_night(capsys: pytest.CaptureFixture[str]) -> None:
-    """A night that keeps all promises is counted only."""
-    from benchmarks.__main__ import main  # noqa: PLC0415 - the command
-
+def test_the_command_counts_nights(capsys: pytest.CaptureFixture[str]) -> None:
+    """And says nothing else of those that keep all promises."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["benchmarks", "simulate", "--seeds", "3-3", "--processes", "1"])
         main()
     assert capsys.readouterr().out.startswith("1 nights in ")
-    assert json.dumps(plan_of(3).seed) == "3"

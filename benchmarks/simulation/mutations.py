@@ -26,8 +26,10 @@ MUTATIONS = (*JOURNAL_MUTATIONS, *REQUEST_MUTATIONS)
 """Each with its file, what is damaged, the text, and what takes its place."""
 _ROOT = Path(__file__).parents[2]
 _NIGHTS = "0-399"
-_SECONDS = 120.0
-"""After which a mutation that makes nights endless counts as found."""
+_MINUTES = "1.5"
+"""After which no other night is begun."""
+_SECONDS = 300.0
+"""After which a mutation that makes a night endless counts as found."""
 
 
 @attrs.frozen
@@ -73,7 +75,19 @@ def _search_one(number: int) -> Found:
 
 
 def _first_failure(folder: Path) -> str:
-    command = [sys.executable, "-m", "benchmarks", "simulate", "--seeds", _NIGHTS, "--first", "--processes", "1"]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks",
+        "simulate",
+        "--seeds",
+        _NIGHTS,
+        "--first",
+        "--processes",
+        "1",
+        "--minutes",
+        _MINUTES,
+    ]
     environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
         ended = subprocess.run(  # noqa: S603 - our own command

@@ -155,7 +155,7 @@ class SimulatedLoop(VirtualLoop):
             task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
             coroutine = task.get_coro()
             with suppress(BaseException):
-                coroutine.close()  # type: ignore[union-attr]
+                coroutine.close()
         self.close()
 
 

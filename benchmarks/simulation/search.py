@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> None:
         print(mutations.table(mutations.search(n_processes=options.processes)))
         return
     if options.small_worlds:
-        small_worlds.run()
+        small_worlds.run(n_processes=options.processes)
         return
     first, _, last = options.seeds.partition("-")
     started = time.monotonic()
