@@ -39,19 +39,18 @@ PROCESS: contextvars.ContextVar[Process | None] = contextvars.ContextVar("proces
 class _Task(asyncio.Task[Any]):
     """A task with a hash that does not depend on its address, so that sets of tasks have the same order every time."""
 
+    numbers = itertools.count()
+    """Of the tasks of one loop."""
     number: int
     process: Process | None
 
     def __new__(cls, *_: Any, **__: Any) -> Self:
         made = super().__new__(cls)
-        made.number = next(_numbers)
+        made.number = next(_Task.numbers)
         return made
 
     def __hash__(self) -> int:
         return self.number
-
-
-_numbers = itertools.count()
 
 
 class SimulatedLoop(VirtualLoop):
@@ -69,6 +68,7 @@ class SimulatedLoop(VirtualLoop):
         self._free_from: dict[Any, float] = {}
         self.n_steps = 0
         """Callbacks scheduled so far."""
+        _Task.numbers = itertools.count()
         self.set_task_factory(_make_task)
 
     def call_soon(  # type: ignore[override]
