@@ -63,15 +63,13 @@ class Disk:
     _durable: dict[str, _Durable] = attrs.field(factory=dict)
     _synced_files: dict[int, bytes] = attrs.field(factory=dict)
     """By inode, the content of other files when they were synced last."""
-    is_lost: Callable[[Process | None], bool] = attrs.field(default=lambda one: one is not None and one.is_dead)
-    """Whether what a process does has no effect any more."""
 
     def begin_change(self, process: Process | None, what: str, path: str) -> bool:
         """Whether a change takes place."""
-        if process is None or self.is_lost(process):
+        if process is None or process.is_dead:
             return False
         self.on_change(process, what, os.path.basename(path))
-        return not self.is_lost(process)
+        return not process.is_dead
 
     def write(self, path: str, offset: int, data: bytes) -> None:
         """Note a write to a database's file."""
@@ -91,11 +89,9 @@ class Disk:
 
     def fsync(self, descriptor: int) -> None:
         """In place of `os.fsync`: note the content of a file that is no database."""
-        found = os.fstat(descriptor)
-        if found.st_ino:
-            process = PROCESS.get()
-            if process is not None and not self.begin_change(process, "sync", "output"):
-                return
+        process = PROCESS.get()
+        if process is None or self.begin_change(process, "sync", "output"):
+            found = os.fstat(descriptor)
             self._synced_files[found.st_ino] = os.pread(descriptor, found.st_size, 0)
 
     def fail_power(self, draw: random.Random, *, kept: frozenset[str]) -> None:

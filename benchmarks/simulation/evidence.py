@@ -46,8 +46,6 @@ class Run:
     """Positions that the user saw as stored while it ran."""
     n_told: int | None = None
     """Rows of the chunks that it has handed out; `None` if chunks of earlier runs are among those of the result."""
-    n_puts_before: int = 0
-    """Bulk upserts that had been sent when it began."""
 
 
 @attrs.define

@@ -71,8 +71,6 @@ class SimulatedNetwork:
     draw: random.Random
     on_boundary: Callable[[Process, str], None]
     n_calls: int = 0
-    n_puts: int = 0
-    """Bulk upserts that have left."""
 
     def is_out_of_reach(self) -> bool:
         """Whether an outage is under way."""
@@ -96,7 +94,6 @@ class SimulatedNetwork:
         """Note the rows of a body that leaves."""
         self.n_calls += 1
         if is_bulk_upsert(request):
-            self.n_puts += 1
             for marker in markers_in(request.body or b"", self.plan):
                 self.evidence.sent[marker] = self.evidence.sent.get(marker, 0) + 1
 

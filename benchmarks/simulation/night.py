@@ -100,7 +100,7 @@ class _Night:
         interruptions = [*self.plan.interruptions]
         is_done = False
         for number in range(1, _MAX_RUNS + 1):
-            run = Run(f"upsert{number}", "", n_puts_before=self.network.n_puts)
+            run = Run(f"upsert{number}", "")
             self.evidence.runs.append(run)
             due = interruptions.pop(0) if interruptions else None
             await self._run_once(run.process, due, partial(self._upsert_once, run))
