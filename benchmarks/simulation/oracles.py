@@ -167,7 +167,7 @@ def _order(night: Evidence) -> Iterator[str]:
         if last is None:
             continue
         allowed = {f"r{last}"} | {f"r{n}" for n in positions if named.get(n) == "unknown" and n > last}
-        allowed |= {marker for _, marker, _ in night.singles}
+        allowed |= {marker for _, marker, _ in night.singles} | night.copied
         if stored.get(f"k{number}") not in allowed:
             yield f"the key k{number} has {stored.get(f'k{number}')}, not {' or '.join(sorted(allowed))}"
 
