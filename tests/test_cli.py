@@ -883,7 +883,7 @@ def test_an_interrupted_upsert_prints_a_message(
     ended = run("upsert", "tickets", file)
     assert ended.code == 130
     assert ended.err[0] in {FINISHING, FINISHING_SOON}  # the order of two signals is the system's
-    assert ended.err[1].startswith("row 1 (@1) unknown: given up ")
+    assert ended.err[1].startswith("row 1 (@1) unknown: the call was cancelled ")
     assert ended.err[2:] == [
         "planhat-async: interrupted; the calls in flight were cancelled, the rows after them were not sent",
     ]

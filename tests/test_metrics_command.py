@@ -166,7 +166,7 @@ def test_an_interruption_says_what_is_unknown(here: Path, number: signal.Signals
     assert result["rows"] == sum(result[name] for name in COUNTS)
     assert (result["unknown"], result["processed"]) == ((1, 0) if is_hurried else (0, 1))
     assert result["not_accepted"].get("unknown", []) == ([[1, 1]] if is_hurried else [])
-    assert ("in flight are unknown" in result["stopped_by"]) is is_hurried
+    assert ("in flight were cancelled" in result["stopped_by"]) is is_hurried
     assert UUID not in out
 
 
