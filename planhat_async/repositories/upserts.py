@@ -11,6 +11,7 @@ import attrs
 from planhat_async._convert import (
     IDS_ONLY,
     FingerprintFields,
+    block_encoder,
     decode_json,
     encode_row,
     fingerprint_fields,
@@ -150,6 +151,7 @@ class Upserts(Repository[R]):
             options=chosen,
             verifier=None if fields is None else self._verifier(fields, chosen.verify_wait),
             ledger=ledger,
+            encode=block_encoder(self.model, passes_keyless=fields is None).fill,
         )
 
     def _verifier(self, fields: FingerprintFields, wait: float) -> OutcomeVerifier:
