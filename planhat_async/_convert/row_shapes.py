@@ -22,7 +22,7 @@ from planhat_async._convert.text import is_blank
 from planhat_async.records import Model
 from planhat_async.records.keys import is_record_id
 
-_MIN_SEEN = 100
+_MIN_SEEN = 32
 """Rows of a shape after which its check is generated, which takes about a millisecond."""
 _MAX_SHAPES = 256
 _MAX_CANDIDATES = 1000

@@ -15,9 +15,9 @@ _MAX_ROWS = 96
 _MAX_BYTES = 2**17
 _SMALL = 4
 """Blocks of fewer rows cost more than rows one by one."""
-_MAX_SMALL = 16
-"""Small blocks, one after another, after which rows are fed one by one for a while."""
-_ROWS_SINGLY = (2**10, 2**14)
+_TRIED = 16
+"""Blocks after which rows are fed one by one for a while, if the blocks were small on average."""
+_ROWS_SINGLY = (2**6, 2**14)
 """At first, and at most: twice as many each time that blocks are still small."""
 _BYTES_OF_ANY_ROW = 1000
 """The fixed cost of a row in a block, as the number of bytes that take as long to encode."""
@@ -69,7 +69,8 @@ class BlockFeeder:
     _block: RowBlock = attrs.field(factory=lambda: RowBlock(0))
     _max_rows: int = 0
     _max_bytes: int = 0
-    _n_small: int = 0
+    _n_tried: int = 0
+    _n_more: int = 0
     _n_next_single: int = _ROWS_SINGLY[0]
 
     @property
@@ -91,14 +92,20 @@ class BlockFeeder:
         """Feed the block to the chunker."""
         block, self._block = self._block, RowBlock(0)
         n_rows = len(block.keys)
-        is_small = n_rows < min(_SMALL, self._max_rows)
-        if not is_small:
-            self._n_small, self._n_next_single = 0, _ROWS_SINGLY[0]
-        elif self._n_small < _MAX_SMALL - 1:
-            self._n_small += 1
-        else:
-            self._n_small, self.n_single = 0, self._n_next_single
-            self._n_next_single = min(2 * self._n_next_single, _ROWS_SINGLY[1])
+        self._judge(n_rows - min(_SMALL, self._max_rows))
         n_bytes = len(block.body) + n_rows * _BYTES_OF_ANY_ROW
         is_fed = not n_rows or self.chunker.feed_block(block)
         return EndedBlock(n_rows, n_bytes, () if is_fed else rows_of(block, block.body))
+
+    def _judge(self, n_more: int) -> None:
+        """Decide whether blocks are worth their cost, given the rows by which the last one exceeds a small one."""
+        self._n_tried += 1
+        self._n_more += n_more
+        if self._n_tried < _TRIED:
+            return
+        if self._n_more < 0:
+            self.n_single = self._n_next_single
+            self._n_next_single = min(2 * self._n_next_single, _ROWS_SINGLY[1])
+        else:
+            self._n_next_single = _ROWS_SINGLY[0]
+        self._n_tried = self._n_more = 0
