@@ -148,7 +148,6 @@ def block_encoder(model: Model, *, passes_keyless: bool) -> BlockEncoder:
     return BlockEncoder(model, passes_keyless=passes_keyless)
 
 
-def rows_in_block(rows: bytes | bytearray | memoryview) -> list[bytes]:
-    """Each of the rows in JSON that are separated by commas; a comma may be behind the last."""
-    whole = bytes(rows).rstrip(b",")
-    return [bytes(row) for row in _split(b"[%b]" % whole)]
+def rows_in_array(array: bytes) -> list[bytes]:
+    """Each of the rows of a JSON array, as it is there."""
+    return [bytes(row) for row in _split(array)]

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 import attrs
 
-from planhat_async._convert import RowBlock
+from planhat_async._convert import RowBlock, rows_in_array
 from planhat_async.batching.chunk_rows import rows_of
 from planhat_async.batching.row import Row
 
@@ -95,7 +95,7 @@ class BlockFeeder:
         self._judge(n_rows - min(_SMALL, self._max_rows))
         n_bytes = len(block.body) + n_rows * _BYTES_OF_ANY_ROW
         is_fed = not n_rows or self.chunker.feed_block(block)
-        return EndedBlock(n_rows, n_bytes, () if is_fed else rows_of(block, block.body))
+        return EndedBlock(n_rows, n_bytes, () if is_fed else rows_of(block, rows_in_array(b"[" + block.body[:-1] + b"]")))
 
     def _judge(self, n_more: int) -> None:
         """Decide whether blocks are worth their cost, given the rows by which the last one exceeds a small one."""

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import overload
 
-import attrs
-
-from planhat_async._convert import RowBlock, rows_in_block
+from planhat_async._convert import RowBlock, rows_in_array
 from planhat_async.batching.row import Row
-
-
-@attrs.frozen
-class BlockInBody:
-    """A block of rows, within the body of a chunk."""
-
-    block: RowBlock
-    start: int
-    """Where its rows begin in the body."""
-    stop: int
 
 
 class ChunkRows(Sequence[Row]):
@@ -29,10 +18,10 @@ class ChunkRows(Sequence[Row]):
 
     __slots__ = ("_body", "_made", "_n_rows", "_parts")
 
-    def __init__(self, parts: Sequence[Row | BlockInBody], body: bytes) -> None:
+    def __init__(self, parts: Sequence[Row | RowBlock], body: bytes) -> None:
         self._parts = parts
         self._body = body
-        self._n_rows = sum(1 if isinstance(part, Row) else len(part.block.keys) for part in parts)
+        self._n_rows = sum(1 if isinstance(part, Row) else len(part.keys) for part in parts)
         self._made: tuple[Row, ...] | None = None
 
     def __len__(self) -> int:
@@ -56,32 +45,32 @@ class ChunkRows(Sequence[Row]):
     @property
     def _rows(self) -> tuple[Row, ...]:
         if self._made is None:
-            self._made = tuple(row for part in self._parts for row in self._rows_of(part))
+            datas = iter(rows_in_array(self._body))
+            made: list[Row] = []
+            for part in self._parts:
+                mine = list(islice(datas, 1 if isinstance(part, Row) else len(part.keys)))
+                made += [part] if isinstance(part, Row) else rows_of(part, mine)
+            self._made = tuple(made)
         return self._made
-
-    def _rows_of(self, part: Row | BlockInBody) -> Sequence[Row]:
-        if isinstance(part, Row):
-            return (part,)
-        return rows_of(part.block, self._body[part.start : part.stop])
 
     def positions(self) -> Iterator[range]:
         """The input positions of the rows, a range for each block."""
         for part in self._parts:
-            first, n_rows = (part.position, 1) if isinstance(part, Row) else (part.block.first, len(part.block.keys))
+            first, n_rows = (part.position, 1) if isinstance(part, Row) else (part.first, len(part.keys))
             yield range(first, first + n_rows)
 
     def doubtful(self) -> list[Row]:
         """Rows without a key, or without what a creation requires."""
-        kinds = [part.block.kind for part in self._parts if isinstance(part, BlockInBody)]
+        kinds = [part.kind for part in self._parts if isinstance(part, RowBlock)]
         if all(kind is not None and kind.is_keyed and not kind.is_partial for kind in kinds):
             return [row for row in self._parts if isinstance(row, Row) and row.is_doubtful]
         return [row for row in self._rows if row.is_doubtful]
 
 
-def rows_of(block: RowBlock, body: bytes | bytearray) -> list[Row]:
-    """The rows of a block, given its body."""
+def rows_of(block: RowBlock, datas: Iterable[bytes]) -> list[Row]:
+    """The rows of a block, given each one's JSON."""
     is_keyed, is_partial = block.kind or (False, False)
     return [
         Row(position, (key,) if is_keyed else (), data, None, is_partial)
-        for position, (key, data) in enumerate(zip(block.keys, rows_in_block(body), strict=True), block.first)
+        for position, (key, data) in enumerate(zip(block.keys, datas, strict=True), block.first)
     ]

@@ -32,7 +32,7 @@ from collections.abc import Iterator, Sequence
 import attrs
 
 from planhat_async._convert import RowBlock
-from planhat_async.batching.chunk_rows import BlockInBody, ChunkRows
+from planhat_async.batching.chunk_rows import ChunkRows
 from planhat_async.batching.chunks import Chunk, Key, Row, Rows
 from planhat_async.results import Outcome, Problem
 
@@ -46,7 +46,7 @@ _MAX_CHUNKS_WAITING = 4
 class _Open:
     """A chunk that still takes rows."""
 
-    parts: list[Row | BlockInBody] = attrs.field(factory=list)
+    parts: list[Row | RowBlock] = attrs.field(factory=list)
     """Its rows, those of blocks together."""
     n_rows: int = 0
     keys: set[Key] = attrs.field(factory=set)
@@ -65,14 +65,13 @@ class _Open:
         self.keys.update(row.keys)
 
     def add_block(self, block: RowBlock) -> None:
-        """Add the rows of a block."""
+        """Add the rows of a block, which then leaves its own body."""
         self._body.write(b"," if self.n_rows else b"[")
         with memoryview(block.body) as rows:
             self._body.write(rows[:-1])
-        n_bytes = len(block.body)
-        self.n_bytes += n_bytes
+        self.n_bytes += len(block.body)
         self.n_rows += len(block.keys)
-        self.parts.append(BlockInBody(block, self.n_bytes - n_bytes, self.n_bytes - 1))
+        self.parts.append(block)
         block.body = bytearray()
         if block.kind is not None and block.kind.is_keyed:
             self.keys.update(block.keys)
