@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import fuzz, soak, spark, waiting
+from benchmarks import fuzz, nights, simulate, soak, spark, sync, waiting
+from benchmarks.arrow import benchmark as arrow
 from benchmarks.jobs import benchmark as jobs
 from benchmarks.pacing import benchmark as pacing
 from benchmarks.reading.benchmark import READING
@@ -15,7 +16,7 @@ def main() -> None:
     """Run one benchmark."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="BENCHMARK")
-    for benchmark in (READING, WRITING, jobs, soak, waiting, pacing, fuzz, spark):
+    for benchmark in (READING, WRITING, arrow, jobs, soak, waiting, pacing, sync, fuzz, spark, nights, simulate):
         benchmark.add_command(commands)
     options = parser.parse_args()
     options.run(options)

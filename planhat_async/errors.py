@@ -30,6 +30,12 @@ from __future__ import annotations
 import copyreg
 from typing import Any, Self
 
+ARROW_IS_MISSING = "tables need one more package: pip install 'planhat-async[arrow]'"
+
+
+class MissingExtraError(ImportError):
+    """A format needs a package that is not installed; the message names the extra. Not an error of Planhat."""
+
 
 class PlanhatError(Exception):
     """Any error between this client and Planhat."""

@@ -1,23 +1,25 @@
 """The outcomes of the rows of an upsert.
 
-Every row taken from the input ends in exactly one of nine outcomes, per chunk and in total:
+Every row taken from the input ends in exactly one of ten outcomes, per chunk and in total:
 
-    rows = created + updated + unchanged + unreported + rejected + invalid + dropped + unknown + unsent
+    rows = created + updated + unchanged + unreported + skipped + rejected + invalid + dropped + unknown + unsent
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple, TypeAlias
 
 import attrs
 
-from planhat_async.errors import PlanhatError
+from planhat_async.errors import ARROW_IS_MISSING, MissingExtraError, PlanhatError
 
 MAX_PROBLEMS = 1000
 """How many problems, and how many reasons, an `UpsertResult` keeps; counts and positions are always complete."""
 _MAX_CHARACTERS = 300
+_ProblemRow: TypeAlias = tuple[int | None, str | None, str, str | None]
 
 
 class Outcome(StrEnum):
@@ -29,6 +31,8 @@ class Outcome(StrEnum):
     """Planhat already had the same values."""
     UNREPORTED = "unreported"
     """Accepted by an answer that does not list rows: the answer about tickets has two counts only."""
+    SKIPPED = "skipped"
+    """Not sent: an earlier run stored the same row (`changed_only` of `jobs.run_upsert`)."""
     REJECTED = "rejected"
     """Rejected by Planhat."""
     INVALID = "invalid"
@@ -41,7 +45,7 @@ class Outcome(StrEnum):
     """Taken from the input but not processed: the run ended first, or Planhat could not be used."""
 
 
-STORED = (Outcome.CREATED, Outcome.UPDATED, Outcome.UNCHANGED, Outcome.UNREPORTED)
+STORED = (Outcome.CREATED, Outcome.UPDATED, Outcome.UNCHANGED, Outcome.UNREPORTED, Outcome.SKIPPED)
 
 
 @attrs.frozen(kw_only=True)
@@ -68,6 +72,12 @@ class ProblemGroup:
     """The row's key, if exactly one position is known."""
 
 
+class UnreadableValue(NamedTuple):
+    """In place of a value that Python cannot hold, or that has no form in JSON: its row is unreadable."""
+
+    reason: str
+
+
 @attrs.frozen
 class Unreadable:
     """Takes the place of an input row that could not be read; it counts as invalid."""
@@ -83,6 +93,7 @@ class Counts:
     updated: int = 0
     unchanged: int = 0
     unreported: int = 0
+    skipped: int = 0
     rejected: int = 0
     invalid: int = 0
     dropped: int = 0
@@ -94,17 +105,17 @@ class Counts:
         setattr(self, outcome, getattr(self, outcome) + n_rows)
 
     def counts(self) -> dict[str, int]:
-        """The nine counts by name."""
+        """The ten counts by name."""
         return {outcome.value: getattr(self, outcome) for outcome in Outcome}
 
     @property
     def rows(self) -> int:
-        """Rows taken from the input: the sum of the nine counts."""
+        """Rows taken from the input: the sum of the ten counts."""
         return sum(self.counts().values())
 
     @property
     def stored(self) -> int:
-        """Rows that Planhat stored."""
+        """Rows that Planhat stored, in this run or, if they were skipped, in an earlier one."""
         return sum(getattr(self, outcome) for outcome in STORED)
 
     @property
@@ -203,6 +214,26 @@ class UpsertResult(Counts):
         for outcome, ranges in chunk.not_stored.items():
             self._not_stored.setdefault(outcome, []).extend(ranges)
 
+    def to_arrow(self) -> Any:
+        """The rows that were not stored, as a table of pyarrow; needs the extra `arrow`.
+
+        Columns: `position`, in the input, counted from 0, and null where Planhat named no row; `key`; `outcome`; and
+        `reason`. In the order of positions. All other rows of the input were stored, so a join by the position finds
+        those to correct. The `key` is known for the first 1,000 rows, the `reason` for the first 1,000 reasons. The
+        memory grows with the number of rows.
+
+        Raises:
+            MissingExtraError: pyarrow is not installed.
+        """
+        try:
+            import pyarrow as pa  # noqa: PLC0415 - an extra
+        except ModuleNotFoundError:
+            raise MissingExtraError(ARROW_IS_MISSING) from None
+        columns = [*zip(*_problem_rows(self), strict=True)] or [()] * 4
+        names, types = ("position", "key", "outcome", "reason"), (pa.int64(), *[pa.string()] * 3)
+        arrays = [pa.array(values, kind) for values, kind in zip(columns, types, strict=True)]
+        return pa.Table.from_arrays(arrays, names=names)
+
     def raise_for_problems(self) -> None:
         """Raise unless every row was stored.
 
@@ -231,6 +262,27 @@ class UpsertResult(Counts):
                 group.key = None if ranges or len(keys) > 1 else next(iter(keys.values()))
             group.n_rows += len(problems)
             ranges += ranges_of(keys)
+
+
+def _problem_rows(result: UpsertResult) -> list[_ProblemRow]:
+    """Position, key, outcome and reason of each row that was not stored, in the order of positions."""
+    keys = {problem.position: problem.key for problem in result.problems}
+    known: dict[Outcome, set[int]] = {outcome: set() for outcome in Outcome}
+    rows: list[_ProblemRow] = []
+    n_rows = dict.fromkeys(Outcome, 0)
+    for group in result.problem_groups:
+        positions = [*chain(*group.positions)]
+        known[group.outcome].update(positions)
+        n_rows[group.outcome] += group.n_rows
+        rows += [(one, keys.get(one) or group.key, group.outcome.value, group.reason) for one in positions]
+        rows += [(None, None, group.outcome.value, group.reason)] * (group.n_rows - len(positions))
+    for outcome in (one for one in Outcome if one not in STORED):
+        # Beyond the reasons that are kept.
+        others = {*chain(*result.not_stored.get(outcome, ()))} - known[outcome]
+        rows += [(one, keys.get(one), outcome.value, None) for one in others]
+        n_unnamed = getattr(result, outcome) - n_rows[outcome] - len(others)
+        rows += [(None, None, outcome.value, None)] * n_unnamed
+    return sorted(rows, key=lambda row: (row[0] is None, row[0] or 0))
 
 
 def _summary(result: ChunkResult | UpsertResult, *more: str, stopped_by: PlanhatError | None) -> str:

@@ -34,6 +34,7 @@ from planhat_async._http.shared_window import SharedWindow
 from planhat_async._http.tokens import TokenFunction, TokenSource
 from planhat_async._http.transport import MAX_ANSWER_BYTES, AiohttpTransport, ClientSession, Timeouts, Transport
 from planhat_async._http.window_choice import NONE, checked_choice, window_of
+from planhat_async._http.window_name import window_name
 from planhat_async._http.wire import DEFAULT_BASE_URL, Request, Response, checked_base_url, checked_path, query_value
 from planhat_async.errors import DecodeError, PermissionDeniedError
 
@@ -145,6 +146,15 @@ class Session:
     def seconds_until_bulk_call(self, n: int) -> float:
         """Seconds until the `n`th bulk call may start, counting those in flight, if no other calls are made."""
         return self._pacer.seconds_until_bulk_call(n)
+
+    async def tenant_digest(self) -> str:
+        """A digest of the base URL and the token, which tells neither: state files tell tenants apart by it.
+
+        Raises:
+            ValueError: The token is malformed.
+            Exception: The function that returns the token failed.
+        """
+        return window_name(f"state of {self.base_url}", await self._token.token())
 
     def __repr__(self) -> str:
         return f"<Session {self.base_url} {'open' if self._is_open else 'closed'}>"

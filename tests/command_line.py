@@ -74,6 +74,7 @@ def listening(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
     found = re.fullmatch(r"listening on (http://127\.0\.0\.1:\d+)\n", process.stdout.readline())
     assert found is not None
+    assert process.stdout.readline().startswith(f"in another terminal: export PLANHAT_BASE_URL={found[1]}")
     return found[1]
 
 

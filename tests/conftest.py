@@ -29,11 +29,17 @@ def pytest_asyncio_loop_factories() -> dict[str, Callable[[], AbstractEventLoop]
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep at most `TEST_MAX_CASES` cases of each parametrised test, evenly spread, if that is set.
 
-    The kind of event loop and the versions of packages matter to each test, but not to each of its cases.
+    A property is then tested with ten times as many examples at most. The kind of event loop and the versions of
+    packages matter to each test, but not to each of its cases.
     """
     most = int(os.environ.get("TEST_MAX_CASES", "0"))
     if not most:
         return
+    for function in {item.function for item in items if isinstance(item, pytest.Function)}:
+        chosen: settings | None = getattr(function, "_hypothesis_internal_use_settings", None)
+        if chosen is not None:
+            fewer = settings(chosen, max_examples=min(chosen.max_examples, 10 * most))
+            vars(function)["_hypothesis_internal_use_settings"] = fewer
     cases = defaultdict[str, list[pytest.Item]](list)
     for item in items:
         cases[item.nodeid.partition("[")[0]].append(item)

@@ -372,7 +372,11 @@ def test_a_row_with_a_key_needs_no_unique_fields() -> None:
         (Notes, {"verify_by": ["custom"]}, "custom holds more than a single value"),
         (Notes, {"verify_by": ["snippet"]}, "snippet is not a field that rows without a key are sent with"),
         (Tasks, {"verify_by": ["source_id"]}, "source_id is not a field that rows without a key are sent with"),
-        (Tickets, {"verify_by": ["title"]}, "verify_by is about rows without a key, and every ticket has one"),
+        (
+            Tickets,
+            {"verify_by": ["title"]},
+            "every ticket has a key, so there is nothing to verify: leave verify_by (--verify-by) out",
+        ),
         (Notes, {"verify_by": ["subject"], "verify_wait": -1}, "verify_wait must be a number of at least 0"),
         (Notes, {"on_invalid": "ignore"}, "on_invalid"),
         (Notes, {"max_isolation_calls": -1}, "max_isolation_calls"),

@@ -49,7 +49,10 @@ from planhat_async.results import UpsertResult
 from planhat_async.sandbox import Sandbox
 from planhat_async.sandbox.faults import KINDS
 
-COUNTS = ["created", "updated", "unchanged", "unreported", "rejected", "invalid", "dropped", "unknown", "unsent"]
+COUNTS = [
+    *("created", "updated", "unchanged", "unreported", "skipped"),
+    *("rejected", "invalid", "dropped", "unknown", "unsent"),
+]
 
 
 def around(line: bytes) -> bytes:
@@ -189,15 +192,15 @@ def test_rows_are_sent_in_chunks_of_the_given_size(desk: Desk) -> None:
 
 REFUSED = [
     pytest.param(["t.csv", "--map", "source_id=Key"], "t.csv: --map source_id=Key: the file has no such", id="column"),
-    pytest.param(["t.csv", "--map", "sorce_id=a"], "'sorce_id=a': Ticket has no field 'sorce_id'", id="field"),
+    pytest.param(["t.csv", "--map", "sorce_id=a"], "--map sorce_id=a: Ticket has no field 'sorce_id'", id="field"),
     pytest.param(
         ["t.csv", "--map", "createDate=title"],
-        "'createDate=title': Ticket.create_date is filled in by Planhat: ",
+        "--map createDate=title: Ticket.create_date is filled in by Planhat: ",
         id="read-only field",
     ),
     pytest.param(
         ["t.csv", "--set", "create_date=2024-05-31T09:30:00Z"],
-        "'create_date=2024-05-31T09:30:00Z': Ticket.create_date is filled in by Planhat: ",
+        "--set create_date=2024-05-31T09:30:00Z: Ticket.create_date is filled in by Planhat: ",
         id="read-only value",
     ),
     pytest.param(
@@ -261,7 +264,7 @@ def test_unusable_input_is_refused_in_one_line_before_any_row_is_sent(
 @pytest.mark.parametrize(
     ("token", "message"),
     [
-        ("", "the Planhat token is empty: pass one, or set PLANHAT_API_TOKEN"),
+        ("", "the Planhat token is missing or empty: set PLANHAT_API_TOKEN, or pass one (--token-file)"),
         (f"{TOKEN}\nx", "the Planhat token contains a space, a line break or another invalid character"),
     ],
 )
@@ -828,7 +831,7 @@ def test_an_interrupted_upsert_reports_every_row(desk: Desk, number: signal.Sign
     assert (process.returncode, err) == (130, "")
     assert printed["rows"] == sum(printed[name] for name in COUNTS) == 1 + printed["unsent"]
     assert (printed["unknown"], printed["attempts"], printed["ok"]) == (1, 1, False)
-    assert printed["stopped_by"] == "interrupted; rows in flight are unknown, those after them were not sent"
+    assert printed["stopped_by"] == "interrupted; the calls in flight were cancelled, the rows after them were not sent"
     assert TOKEN not in out
 
 
@@ -882,7 +885,7 @@ def test_an_interrupted_upsert_prints_a_message(
     assert ended.err[0] in {FINISHING, FINISHING_SOON}  # the order of two signals is the system's
     assert ended.err[1].startswith("row 1 (@1) unknown: given up ")
     assert ended.err[2:] == [
-        "planhat-async: interrupted; rows in flight are unknown, those after them were not sent",
+        "planhat-async: interrupted; the calls in flight were cancelled, the rows after them were not sent",
     ]
 
 
@@ -973,6 +976,7 @@ def test_a_sandbox_gets_the_options_of_its_command(
     ended = run("sandbox", *arguments)
     assert (ended.code, asked) == (0, [made])
     assert ended.out.startswith("listening on http://127.0.0.1:")
+    assert ended.out.endswith(" PLANHAT_API_TOKEN=any\n") is (not token)  # a token of the environment is not shown
 
 
 @pytest.mark.slow
@@ -993,7 +997,7 @@ def test_a_sandbox_loads_and_saves_records(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("option", "problem"),
     [
-        (["--faults", "reset_afer=1"], "no fault is called 'reset_afer'; near: reset_after"),
+        (["--faults", "reset_afer=1"], "there is no fault 'reset_afer'; did you mean reset_after"),
         (["--load", "missing.jsonl"], "missing.jsonl: No such file"),
         (["--load", f"boxes={os.devnull}"], "no model is called 'boxes'"),
     ],
@@ -1014,13 +1018,12 @@ def test_a_sandbox_lists_its_faults() -> None:
 
 
 def test_a_sandbox_reports_that_its_port_is_in_use() -> None:
-    """One line names the port."""
+    """One line names the port, and says how to choose another."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = str(server.getsockname()[1])
         ended = run("sandbox", "--port", port)
-    assert (ended.code, ended.out, len(ended.err)) == (2, "", 1)
-    assert port in ended.err[0]
-    assert "address already in use" in ended.err[0]
+    message = f"planhat-async: --port: {port} is in use; choose another, or 0 for any free port"
+    assert (ended.code, ended.out, ended.err) == (2, "", [message])
 
 
 def test_the_demo_shows_that_every_ticket_arrives() -> None:

@@ -87,8 +87,8 @@ def test_every_outcome_is_explained(outcome: Outcome, capsys: pytest.CaptureFixt
         (invalid(4, key="DESK-5"), "row 5 (DESK-5) invalid: email is missing"),
         (invalid(0, 2, 1, 7), "rows 1–3, 8 invalid: email is missing"),  # noqa: RUF001
         (invalid(*range(0, 12, 2)), "rows 1, 3, 5, 7, 9 ... invalid: email is missing"),
-        (invalid(None), "1 row Planhat does not name invalid: email is missing"),
-        (invalid(None, None), "2 rows Planhat does not name invalid: email is missing"),
+        (invalid(None), "1 row (Planhat does not say which) invalid: email is missing"),
+        (invalid(None, None), "2 rows (Planhat does not say which) invalid: email is missing"),
         (invalid(0, reason="[bold] :smile:"), "row 1 invalid: [bold] :smile:"),
     ],
 )
@@ -103,8 +103,8 @@ def test_rows_without_a_position_are_counted_beside_named_rows(capsys: pytest.Ca
     """Three rows are not shown as one."""
     one = shown(result_of(*invalid(None, 0, None, key="DESK-1")), capsys)[1]
     some = shown(result_of(*invalid(0, 1, None)), capsys)[1]
-    assert one == ["row 1 (DESK-1) and 2 rows Planhat does not name invalid: email is missing"]
-    assert some == ["rows 1–2 and 1 row Planhat does not name invalid: email is missing"]  # noqa: RUF001
+    assert one == ["row 1 (DESK-1) and 2 rows (Planhat does not say which) invalid: email is missing"]
+    assert some == ["rows 1–2 and 1 row (Planhat does not say which) invalid: email is missing"]  # noqa: RUF001
 
 
 def test_each_reason_has_its_own_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -139,7 +139,7 @@ def test_the_error_that_ended_a_run_is_shown_once(capsys: pytest.CaptureFixture[
 
 
 def test_json_has_the_whole_result(capsys: pytest.CaptureFixture[str]) -> None:
-    """It has nine counts by name, and problems with rows counted from 1."""
+    """It has ten counts by name, and problems with rows counted from 1."""
     stats = SessionStats(calls=3, attempts=4, retries=1)
     result = result_of(*invalid(0, None, reason="naïve"), created=2, unsent=1)
     console.print_json(result, stats, seconds=0.12345, ended_by=NotSentError("no connection"))
@@ -151,6 +151,7 @@ def test_json_has_the_whole_result(capsys: pytest.CaptureFixture[str]) -> None:
         "updated": 0,
         "unchanged": 0,
         "unreported": 0,
+        "skipped": 0,
         "rejected": 0,
         "invalid": 2,
         "dropped": 0,

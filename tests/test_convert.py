@@ -48,9 +48,9 @@ from planhat_async._convert import (
     wire_path,
     without_fields,
 )
-from planhat_async._convert.fields import camel_case
 from planhat_async._convert.timestamps import read_day_number
 from planhat_async.models import ALL
+from planhat_async.records.record_values import camel_case
 
 DATA = Path(__file__).parent / "data"
 FILES = sorted(path.name for path in DATA.glob("*.*.json"))

@@ -246,7 +246,7 @@ def test_a_file_that_changes_is_refused(desk: Desk) -> None:
     desk.file("k.txt", lines(ids[2]))
     ended = run("delete", "tickets", file, "--journal", "j.db", "--yes")
     assert (ended.code, len(desk.stored())) == (2, 1)
-    assert "is the journal of another job: bytes is 25, was 50" in ended.err[0]
+    assert "is the journal of another job: size in bytes is 25, was 50" in ended.err[0]
 
 
 def test_a_wrong_token_ends_a_deletion(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import documents
 import pytest
+import spark_settings
 from command_line import TOKEN
 
 GUIDES = sorted(path for path in (documents.ROOT / "docs" / "guides").glob("*.md") if path.name != "README.md")
-ENGINES = {"airflow", "dlt", "opentelemetry.sdk", "pyspark"}
+ENGINES = {"airflow", "dlt", "fastapi", "opentelemetry.sdk", "pyspark"}
 
 
 def needed(text: str) -> list[str]:
@@ -45,10 +46,12 @@ def test_the_blocks_of_a_guide_run(guide: Path, sandbox: str, tmp_path: Path) ->
         "PLANHAT_API_TOKEN": TOKEN,
         "PLANHAT_TENANT_UUID": "0b54aee7-1a2b-4c3d-9e8f-0123456789ab",
         "PYSPARK_PYTHON": sys.executable,
+        "SPARK_CONF_DIR": str(spark_settings.write_defaults(tmp_path / "conf")),
         "DLT_DATA_DIR": str(tmp_path / "dlt"),
         "AIRFLOW_HOME": str(tmp_path / "airflow"),
         "RUNTIME__DLTHUB_TELEMETRY": "false",
     }
+    (tmp_path / "examples").symlink_to(documents.ROOT / "examples")
     printed = ""
     for kind, body in documents.blocks(text):
         if kind == "python":

@@ -12,9 +12,9 @@ import pytest
 
 from planhat_async import ChecklistItem, Note, Person, Record, StatusChange, Task, Ticket
 from planhat_async._convert import fields_of
-from planhat_async._convert.fields import camel_case
 from planhat_async.models import ALL
 from planhat_async.records.documentation import documentation_of
+from planhat_async.records.record_values import camel_case
 from planhat_async.repositories import Repository
 
 NOTE_SENT = "_id companyId subject description date activityTags users companyExternalId type endusers custom"

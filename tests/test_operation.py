@@ -21,7 +21,7 @@ from fakes import FakeTransport
 from planhat_async import Session, UpsertResult
 from planhat_async._http.wire import Response
 from planhat_async.analytics.send_result import SendResult
-from planhat_async.cli import interruptions, metrics_command, metrics_file
+from planhat_async.cli import console, interruptions, metrics_command, metrics_file
 from planhat_async.cli.export_progress import followed_export
 from planhat_async.cli.job_display import follow
 from planhat_async.cli.metrics_file import MetricsFile, metrics_refreshed, metrics_written
@@ -310,6 +310,45 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+class TestLostLog:
+    """A standard error that cannot be written."""
+
+    @pytest.mark.parametrize("log_format", LogFormat)
+    def test_a_log_whose_reader_is_gone_ends_no_run(
+        self, log_format: LogFormat, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """An exception would reach the session, and leave the rows in flight unknown."""
+        reading, writing = os.pipe()
+        os.close(reading)
+        with os.fdopen(writing, "w") as gone:
+            monkeypatch.setattr("sys.stderr", gone)
+            with logging_as(log_format, is_quiet=False):
+                for _ in range(2):
+                    log.write("call")
+                    console.tell("a line")
+            monkeypatch.undo()
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is full")
+    @pytest.mark.parametrize("log_format", LogFormat)
+    def test_a_full_disk_keeps_the_exit_code(self, log_format: LogFormat, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Python would end with 120 if it could not flush at its end."""
+        with Path("/dev/full").open("w", encoding="utf-8") as full:
+            monkeypatch.setattr("sys.stderr", full)
+            with logging_as(log_format, is_quiet=False):
+                log.write("call")
+                console.tell("a line")
+            monkeypatch.undo()
+            full.flush()
+
+    @pytest.mark.parametrize("log_format", LogFormat)
+    def test_a_program_may_have_no_standard_error(self, log_format: LogFormat, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Python sets it to `None` if it was closed before."""
+        monkeypatch.setattr("sys.stderr", None)
+        with logging_as(log_format, is_quiet=False):
+            log.write("call")
+            console.tell("a line")
 
 
 class TestGrace:

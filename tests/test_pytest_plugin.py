@@ -125,7 +125,7 @@ def test_the_plugin_reports_a_missing_pytest_asyncio(tmp_path: Path) -> None:
     ("marker", "problem"),
     [
         ("'reset_after'", "the marker planhat takes its options by name"),
-        ("faults='reset_afer'", "no fault is called 'reset_afer'; near: reset_after"),
+        ("faults='reset_afer'", "there is no fault 'reset_afer'; did you mean reset_after"),
         ("minute=1", "unexpected keyword argument 'minute'"),
     ],
 )

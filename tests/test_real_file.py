@@ -145,3 +145,23 @@ def test_a_job_with_a_mapping_file_stores_every_ticket(rows: list[dict[str, str]
     stored = {ticket["sourceId"]: ticket for ticket in map(json.loads, out.read_bytes().splitlines())}
     bought = {row["Ticket ID"]: f"{row['Date of Purchase']}T00:00:00.000Z" for row in rows}
     assert {key: ticket["custom"]["purchased"] for key, ticket in stored.items()} == bought
+
+
+@pytest.mark.usefixtures("_planhat")
+def test_the_second_night_sends_only_the_edited_row(tmp_path: Path) -> None:
+    """Without an edit it makes no call at all; one edited line makes one."""
+    copy, state = tmp_path / FILE.name, tmp_path / "stored"
+    copy.write_bytes(FILE.read_bytes())
+    command = ["upsert", "tickets", str(copy), *OPTIONS, "--changed-only", str(state), "--json"]
+    first = CliRunner().invoke(app, command)
+    assert "there was no state of earlier jobs: no row was skipped" in first.stderr
+    quiet = json.loads(CliRunner().invoke(app, command).stdout)
+    assert (quiet["rows"], quiet["skipped"], quiet["ok"], quiet["calls"]) == (8469, 8469, True, 0)
+    text = copy.read_bytes()
+    assert text.count(b"carrollallison@example.com") == 1
+    copy.write_bytes(text.replace(b"carrollallison@example.com", b"carroll@example.com"))
+    plan = json.loads(CliRunner().invoke(app, [*command, "--dry-run"]).stdout)
+    assert (plan["skipped"], plan["stored"], plan["to_send"], plan["calls"]) == (8468, 0, 1, 1)
+    edited = json.loads(CliRunner().invoke(app, [*command, "--journal", str(tmp_path / "night.db")]).stdout)
+    assert (edited["skipped"], edited["updated"], edited["calls"]) == (8468, 1, 1)
+    assert state.stat().st_size < 60 * 8469

@@ -566,7 +566,7 @@ async def test_unknown_list_options_are_refused_at_once(
 ) -> None:
     """Planhat would ignore them silently; the call raises, not the first step of the iteration."""
     tickets = Tickets(session)
-    for listing in (tickets.iter, tickets.iter_json, tickets.pages):
+    for listing in (tickets.iter, tickets.iter_json, tickets.pages, tickets.arrow_batches):
         with pytest.raises(error):
             listing(**wrong)
     with pytest.raises(error):
@@ -799,7 +799,7 @@ async def counted_turns() -> AsyncIterator[list[int]]:
         ticking.cancel()
 
 
-@pytest.mark.parametrize("name", ["iter", "iter_json", "pages", "iter_updated_since"])
+@pytest.mark.parametrize("name", ["iter", "iter_json", "pages", "arrow_batches", "iter_updated_since"])
 async def test_a_closed_listing_ends_at_once(name: str) -> None:
     """No cleanup remains for garbage collection."""
     rows = [{"_id": f"{n:024x}", "updatedAt": "2024-05-31T00:00:00.000Z"} for n in range(500)]
@@ -841,7 +841,7 @@ def test_a_repository_has_only_documented_calls() -> None:
     offered = {name for name in dir(Tickets) if not name.startswith("_")}
     assert offered == {
         *("all", "delete", "delete_many", "iter", "iter_json", "model", "page", "pages"),
-        *("session", "upsert_chunks", "upsert_many", "upserting"),
+        *("arrow_batches", "session", "to_arrow", "upsert_chunks", "upsert_many", "upserting"),
     }
     assert {name for name in dir(Notes) if not name.startswith("_")} - offered == {
         "create",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import pickle
+import sys
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planhat_async.errors import NotSentError, ServerError
+from planhat_async.errors import MissingExtraError, NotSentError, ServerError
 from planhat_async.results import (
     MAX_PROBLEMS,
     STORED,
@@ -38,10 +39,22 @@ def rejected(position: int | None) -> Problem:
     return Problem(outcome=Outcome.REJECTED, reason="no", position=position)
 
 
-def test_there_are_nine_outcomes_and_a_count_for_each() -> None:
+def test_there_are_ten_outcomes_and_a_count_for_each() -> None:
     """They have the names of the counts."""
     assert Counts().counts() == dict.fromkeys(
-        ["created", "updated", "unchanged", "unreported", "rejected", "invalid", "dropped", "unknown", "unsent"], 0
+        [
+            "created",
+            "updated",
+            "unchanged",
+            "unreported",
+            "skipped",
+            "rejected",
+            "invalid",
+            "dropped",
+            "unknown",
+            "unsent",
+        ],
+        0,
     )
 
 
@@ -209,3 +222,31 @@ def test_a_total_keeps_a_thousand_reasons() -> None:
     problems = (Problem(outcome=Outcome.INVALID, reason=f"{n} is wrong", position=n) for n in range(MAX_PROBLEMS + 5))
     result.add(chunk_with(*problems))
     assert (len(result.problem_groups), result.n_problems) == (MAX_PROBLEMS, MAX_PROBLEMS + 5)
+
+
+def test_rows_that_were_not_stored_are_a_table() -> None:
+    """Each once, in order; beyond the kept reasons and keys the rest is null, and so is a position nobody named."""
+    result = UpsertResult()
+    problems = [Problem(outcome=Outcome.INVALID, reason=f"reason {n}", position=n, key=f"k{n}") for n in range(1200)]
+    problems.append(Problem(outcome=Outcome.REJECTED, reason="reason 7"))
+    many = [Problem(outcome=Outcome.UNKNOWN, reason="reason 3", position=n) for n in (1203, 1201)]
+    result.add(ChunkResult(number=0, rejected=1, problems=problems[-1:]))
+    result.add(ChunkResult(number=1, unknown=2, problems=many))
+    result.add(ChunkResult(number=2, created=9, invalid=1200, problems=problems[:-1]))
+    rows = result.to_arrow().to_pylist()
+    assert len(rows) == result.rows - result.stored == 1203
+    assert [row["position"] for row in rows] == [*range(1200), 1201, 1203, None]
+    assert rows[3] == {"position": 3, "key": "k3", "outcome": "invalid", "reason": "reason 3"}
+    assert rows[1199] == {"position": 1199, "key": None, "outcome": "invalid", "reason": None}
+    assert rows[-2:] == [
+        {"position": 1203, "key": None, "outcome": "unknown", "reason": "reason 3"},
+        {"position": None, "key": None, "outcome": "rejected", "reason": "reason 7"},
+    ]
+    assert UpsertResult(created=1).to_arrow().schema == result.to_arrow().schema
+
+
+def test_a_table_of_rows_needs_a_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message names the extra."""
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'planhat-async\[arrow\]'"):
+        UpsertResult().to_arrow()

@@ -138,7 +138,7 @@ def test_a_job_whose_file_has_changed_is_refused(desk: Desk) -> None:
     desk.file("t.csv", HEAD + good(2) + good(3))
     ended = run("upsert", "tickets", file, "--journal", "job.db")
     assert (ended.code, ended.out, len(ended.err)) == (2, "", 1), ended.err
-    assert ended.err[0].startswith("planhat-async: job.db is the journal of another job: bytes is ")
+    assert ended.err[0].startswith("planhat-async: job.db is the journal of another job: size in bytes is ")
     assert [*desk.stored()] == ["@1"]
 
 

@@ -25,6 +25,7 @@ from planhat_async import (
     Conversations,
     CustomField,
     CustomFields,
+    CustomModel,
     Deal,
     Deals,
     DecodeError,
@@ -97,7 +98,10 @@ from planhat_async import (
     Workspaces,
     extid,
     srcid,
+    sync,
 )
+from planhat_async.jobs import UpsertJob, run_upsert
+from planhat_async.repositories.arrow_lists import ArrowBatch
 from planhat_async.sandbox import Fault, MemorySandbox, Sandbox
 from planhat_async.testing import make_record
 from planhat_async.testing.samples import make_ticket
@@ -274,6 +278,9 @@ async def upserting(session: Session, stream: AsyncIterator[dict[str, Any]]) -> 
     result = await Notes(session).upsert_many(stream, raise_on_error=True, **options)
     assert_type((result.isolation_calls, result.n_problems), tuple[int, int])
     tickets.upserting(stream, on_invalid="raise")
+    assert_type((Ticket().to_dict(), Ticket().to_json(planhat_names=True)), tuple[dict[str, Any], str])
+    tickets.arrow_batches(batch_rows=5, custom={"ARR": "float64"}, select=["title"])
+    tickets.arrow_batches(custom=5)  # type: ignore[arg-type]
     tickets.upserting(stream, on_invalid="ignore")  # type: ignore[arg-type]
     tickets.upsert_chunks(stream, raise_on_error=True)  # type: ignore[call-arg]
     await tickets.upsert_many([Note()])  # type: ignore[list-item]
@@ -356,3 +363,31 @@ async def metrics_and_activities(session: Session, rows: AsyncIterator[dict[str,
         await analytics.identify("a")  # type: ignore[call-arg]
         await analytics.send_metrics([], on_invalid="raise")  # type: ignore[call-arg]
     assert_type(SendError("m", result=run.result).result, SendResult)
+
+
+def without_async(source: list[dict[str, Any]]) -> None:
+    """Use the API without `async`: parameters and results are those of each model."""
+    with sync.Session("token", base_url="https://api-eu1.planhat.com", limits=RateLimits()) as session:
+        for task in session.tasks.iter(archived=False, page_size=100):
+            assert_type(task, Task)
+        assert_type(session.tasks.iter_json(), sync.Iteration[bytes])
+        assert_type(session.tickets.all(status="open"), list[Ticket])
+        assert_type(session.tasks.arrow_batches(batch_rows=10), sync.Iteration[ArrowBatch])
+        assert_type(session.tasks.get("1"), Task)
+        assert_type(session.notes.get_many(["1"]), list[Note | None])
+        assert_type(session.companies.iter_updated_since(datetime.now(UTC)).next_since, datetime)
+        assert_type(session.tasks.upsert_many(source, chunk_size=10), UpsertResult)
+        with session.tasks.upserting(source) as run:
+            for chunk in run:
+                assert_type(chunk, ChunkResult)
+        assert_type(run.result, UpsertResult)
+        with session.tasks.open(UpsertJob, source, journal="job.db") as job:
+            assert_type(next(job), ChunkResult)
+        assert_type(job.run, UpsertJob)
+        assert_type(job.result, UpsertResult)
+        assert_type(session.tickets.run(run_upsert, source, journal="job.db"), UpsertResult)
+        assert_type(session.of(lambda one: CustomModel(one, "/orders")).get("1"), dict[str, Any])
+        session.tasks.iter(status="open")  # type: ignore[call-arg]
+        session.tickets.get("1")  # type: ignore[misc, arg-type]
+        session.tasks.run(run_upsert, source, jornal="job.db")  # type: ignore[call-arg]
+    sync.Session("token", "https://api.planhat.com")  # type: ignore[call-arg]

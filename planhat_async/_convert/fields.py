@@ -18,6 +18,7 @@ from planhat_async._convert.python_values import kind_of, own_value
 from planhat_async._convert.timestamps import check_day_number, read_day, read_day_number, read_time
 from planhat_async._convert.values import SCALAR_CHECKS, check_list, check_object, check_reference
 from planhat_async.records import Part
+from planhat_async.records.record_values import wire_name
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -29,12 +30,6 @@ _READERS: dict[Any, Callable[[Any], Any]] = {datetime: read_time, date: read_day
 def cached(function: Callable[P, T]) -> Callable[P, T]:
     """`functools.cache` for functions of classes: mypy holds a class to be unhashable if its instances are."""
     return typing.cast("Callable[P, T]", cache(function))
-
-
-def camel_case(name: str) -> str:
-    """A field's name in Planhat's usual spelling."""
-    head, *rest = name.split("_")
-    return head + "".join(word.capitalize() for word in rest)
 
 
 @attrs.frozen(kw_only=True)
@@ -126,7 +121,7 @@ def _field(attribute: attrs.Attribute[Any], hint: Any) -> Field:
         check = check_address if hint is str else check_list(check_address)
     return Field(
         name=attribute.name,
-        wire=attribute.metadata.get("wire") or camel_case(attribute.name),
+        wire=wire_name(attribute),
         type=hint,
         part=part,
         is_writable=attribute.metadata.get("writable", True),

@@ -88,7 +88,9 @@ def fingerprint_fields(model: Model, names: Sequence[str]) -> FingerprintFields:
         TypeError: `names` is not a sequence of names.
     """
     if model.always_has_key:
-        raise ValueError(f"verify_by is about rows without a key, and every {model.singular} has one")
+        raise ValueError(
+            f"every {model.singular} has a key, so there is nothing to verify: leave verify_by (--verify-by) out"
+        )
     unique = tuple(_checked_wire(model, name) for name in several("verify_by", names, of="field names"))
     spelled, others = spellings_of(model.record), model.discriminator
     plain = [name for name in (*unique, *others) if not name.startswith(_CUSTOM)]

@@ -16,6 +16,7 @@ from planhat_async._convert.addresses import PLAIN_ADDRESS
 from planhat_async._convert.codegen import generated_function
 from planhat_async._convert.fields import Field, cached, fields_of, spellings_of, unknown_field
 from planhat_async._convert.json import encode_plain, is_plain, plain
+from planhat_async._convert.row_objects import held_by_object
 from planhat_async._convert.timestamps import PLANHATS_TIME
 from planhat_async._convert.values import SCALAR_CHECKS, is_finite
 from planhat_async.records import Record
@@ -58,6 +59,8 @@ class RowConverter:
     def to_wire(self, row: Any) -> dict[str, Any]:
         """A record's writable fields that are set, or exactly what a mapping holds.
 
+        A pydantic model, a dataclass or an object of an attrs class is a mapping of its fields that are not `None`.
+
         A mapping that needs no change is returned itself: do not change the result.
 
         Raises:
@@ -80,6 +83,8 @@ class RowConverter:
             return self._from_record(row)
         if isinstance(row, Mapping):
             return self._from_mapping(row)
+        if (held := held_by_object(row)) is not None:
+            return self._from_mapping(held)
         name = self._cls.__name__
         record = "" if self._cls.HAS_OTHER_FIELDS else f"{'an' if name[0] in 'AEIO' else 'a'} {name} or "
         raise TypeError(f"{record}a mapping, not {type(row).__name__}")

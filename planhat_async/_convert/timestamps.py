@@ -8,12 +8,13 @@ Python's `fromisoformat` would take weeks, basic forms and any separator, other 
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
 from planhat_async._convert.python_values import excerpt_of, own_value, refusal
 
 _EPOCH = date(1970, 1, 1)
+_MIDNIGHT = datetime(1970, 1, 1, tzinfo=UTC).time()
 _DAY_LENGTH = len("YYYY-MM-DD")
 _HOURS_AND_MINUTES = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]"
 PLANHATS_TIME = re.compile(
@@ -33,8 +34,8 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 def read_time(value: Any) -> datetime:
     """An aware time from JSON; without a zone it is UTC, as Planhat's times are."""
-    time = datetime.fromisoformat(value)
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+    found = datetime.fromisoformat(value)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def write_time(time: datetime) -> str:
@@ -50,6 +51,21 @@ def write_time(time: datetime) -> str:
     except OverflowError:
         raise ValueError(f"{time} is out of range") from None
     return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def placed_in(zone: tzinfo, naive: datetime) -> tuple[datetime, bool]:
+    """A time without a zone, in the zone, and whether clocks are set back, so that it occurs twice: then the first one.
+
+    Raises:
+        ValueError: The zone's clocks skip the time. Midnight, which is a day, is moved forward.
+    """
+    placed = naive.replace(tzinfo=zone, fold=0)
+    before, after = placed.utcoffset(), placed.replace(fold=1).utcoffset()
+    if before is None or after is None or before == after:
+        return placed, False
+    if before < after and naive.time() != _MIDNIGHT:
+        raise ValueError(f"{naive} does not exist in {zone}, where clocks are set forward over it")
+    return placed, before > after
 
 
 def check_time(value: Any) -> str:

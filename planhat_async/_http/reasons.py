@@ -10,17 +10,19 @@ import ssl
 from planhat_async._convert import printable
 
 _NOT_TLS = ("WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "HTTP_REQUEST", "HTTPS_PROXY_REQUEST", "RECORD_LAYER_FAILURE")
+_PROXY_ORIGIN = "It is that of proxy= or HTTPS_PROXY"
 _UNREACHABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL}
 
 
-def reason_of(error: BaseException, where: str = "") -> str:
+def reason_of(error: BaseException, *, is_proxy: bool = False) -> str:
     """The reason in parentheses, followed by what to check.
 
     Args:
         error: The error of the system or of the TLS library.
-        where: Names the peer, if it is not the server.
+        is_proxy: Whether the connection was to a proxy, not to the server.
     """
-    hint = _tls_hint(error) if isinstance(error, ssl.SSLError) else _hint(error)
+    where = "the proxy cannot be reached: " if is_proxy else ""
+    hint = _tls_hint(error) if isinstance(error, ssl.SSLError) else _hint(error, is_proxy=is_proxy)
     return f"({where}{_text_of(error)}){hint and f': {hint}'}"
 
 
@@ -31,13 +33,15 @@ def _tls_hint(error: ssl.SSLError) -> str:
     return "the port does not speak TLS; is it one for http?" if is_plain else "the TLS handshake failed"
 
 
-def _hint(error: BaseException) -> str:
+def _hint(error: BaseException, *, is_proxy: bool) -> str:
     number = error.errno if isinstance(error, OSError) else None
     if isinstance(error, socket.gaierror):
         is_unknown = number in {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
-        return "is the host of the base URL right?" if is_unknown else "is there a network?"
+        host = f"is the host of the proxy right? {_PROXY_ORIGIN}" if is_proxy else "is the host of the base URL right?"
+        return host if is_unknown else "is there a network?"
     if isinstance(error, ConnectionRefusedError) or number == errno.ECONNREFUSED:
-        return "nothing listens there; are host and port right?"
+        whose = f"the proxy's host and port right? {_PROXY_ORIGIN}" if is_proxy else "host and port right?"
+        return f"nothing listens there; are {whose}"
     if isinstance(error, ConnectionResetError | ConnectionAbortedError):
         return "the server hung up while connecting"
     return "is there a network, or a proxy to go through?" if number in _UNREACHABLE else ""

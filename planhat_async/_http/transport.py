@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import select
 import ssl
 from typing import Any, Protocol, TypeAlias
@@ -121,11 +122,11 @@ class AiohttpTransport:
             return await self._send(request, attempt, timeouts)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             if attempt.may_have_been_sent(error):
-                problem = f"sent to {self.base_url}, but no answer came {_reason(error)}"
+                problem = f"sent to {self.base_url}, but no answer came {_reason(error, self.base_url)}"
                 failure = request.failure(UnknownOutcomeError, problem)
             else:
                 late = f"(timeout): not within {timeouts.connect:g} s (Timeouts.connect)"
-                reason = late if isinstance(error, TimeoutError) else _reason(error)
+                reason = late if isinstance(error, TimeoutError) else _reason(error, self.base_url)
                 failure = request.failure(NotSentError, f"no connection to {self.base_url} {reason}")
         except DecodeError as error:
             failure = error.with_traceback(None)
@@ -277,18 +278,27 @@ def _is_readable(transport: asyncio.BaseTransport | None) -> bool:
     return bool(poll.poll(0))
 
 
-def _reason(error: Exception) -> str:
+_BROKEN_OFF: dict[type[Exception], str] = {
+    TimeoutError: "(timeout)",
+    aiohttp.ServerDisconnectedError: "(the server hung up)",
+    aiohttp.ClientPayloadError: "(the answer was cut off)",
+}
+
+
+def _reason(error: Exception, base_url: str) -> str:
     # The text of some of aiohttp's errors contains the request's headers, and so the token.
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return reason_of(error.certificate_error)
     if isinstance(error, aiohttp.ClientConnectorError):
-        where = "the proxy cannot be reached: " if isinstance(error, aiohttp.ClientProxyConnectionError) else ""
-        return reason_of(error.os_error, where)
+        # A proxy whose name is unknown has no error of its own.
+        is_other = isinstance(error, aiohttp.ClientProxyConnectionError) or error.host != URL(base_url).raw_host
+        return reason_of(error.os_error, is_proxy=is_other)
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return proxy_reason(error.status)
-    if isinstance(error, TimeoutError):
-        return "(timeout)"
-    if isinstance(error, aiohttp.ServerDisconnectedError):
-        return "(the server hung up)"
+    for kind, text in _BROKEN_OFF.items():
+        if isinstance(error, kind):
+            return text
+    if isinstance(error, OSError):  # after the connection was made
+        return f"(the connection broke{': ' + os.strerror(error.errno) if error.errno else ''})"
     hint = ": what came is not HTTP; is the base URL right?" if isinstance(error, aiohttp.ClientResponseError) else ""
     return f"({type(error).__name__}){hint}"

@@ -152,7 +152,7 @@ class WindowMember:
     def _say_away(self, error: SharedWindowError) -> None:
         if not self._has_said_away:
             self._has_said_away = True
-            LOGGER.warning("%s; until then %s", error, self._while_away())
+            LOGGER.warning("%s; meanwhile %s", error, self._while_away())
 
     def _while_away(self) -> str:
         n = self.membership.n_members

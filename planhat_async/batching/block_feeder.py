@@ -95,7 +95,9 @@ class BlockFeeder:
         self._judge(n_rows - min(_SMALL, self._max_rows))
         n_bytes = len(block.body) + n_rows * _BYTES_OF_ANY_ROW
         is_fed = not n_rows or self.chunker.feed_block(block)
-        return EndedBlock(n_rows, n_bytes, () if is_fed else rows_of(block, rows_in_array(b"[" + block.body[:-1] + b"]")))
+        return EndedBlock(
+            n_rows, n_bytes, () if is_fed else rows_of(block, rows_in_array(b"[" + block.body[:-1] + b"]"))
+        )
 
     def _judge(self, n_more: int) -> None:
         """Decide whether blocks are worth their cost, given the rows by which the last one exceeds a small one."""

@@ -60,6 +60,7 @@ class ChunkOutcome:
         self.pending = [Part(self.chunk.rows)] if self.chunk.rows else []
         self.result = ChunkResult(number=self.chunk.number, positions=self.chunk.positions)
         self._add_problems(self.chunk.invalid)
+        self.result.count(Outcome.SKIPPED, self.chunk.n_skipped)
 
     @property
     def is_settled(self) -> bool:
@@ -182,9 +183,9 @@ class ChunkOutcome:
         while self.pending:
             part = self.pending.pop()
             if part.was_sent or part.may_be_stored:
-                self.settle(part.rows, Outcome.UNKNOWN, "given up before its answer came")
+                self.settle(part.rows, Outcome.UNKNOWN, "the call was cancelled before its answer came")
             else:
-                self.settle(part.rows, Outcome.UNSENT, "given up before it was sent")
+                self.settle(part.rows, Outcome.UNSENT, "the call was cancelled before it was sent")
 
     def conclude(self) -> None:
         """Settle refused rows by the answers so far: no other answer comes."""

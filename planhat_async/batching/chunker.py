@@ -15,7 +15,8 @@ What waits is bounded by four times `chunk_size` rows and by `max_bytes`: beyond
 While more than a quarter of that waits, and at the end of the input, a key need not be five chunks away, only
 in another chunk: full chunks matter less than an end.
 
-How rows are cut depends on the rows alone, never on when an answer came, so the same input is cut the same way
+How rows are cut depends on the rows and on which of them are skipped, never on when an answer came, so the same input
+is cut the same way
 again. Each row costs constant work, however many wait: a waiting row knows how many queues it is not the first of,
 and is looked at again only when that number falls to 0 and its chunk has come.
 
@@ -27,7 +28,8 @@ from __future__ import annotations
 
 import io
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias
 
 import attrs
 
@@ -35,6 +37,9 @@ from planhat_async._convert import RowBlock
 from planhat_async.batching.chunk_rows import ChunkRows
 from planhat_async.batching.chunks import Chunk, Key, Row, Rows
 from planhat_async.results import Outcome, Problem
+
+IsStored: TypeAlias = Callable[[Row], bool]
+"""Whether an earlier run stored the same row, so that it is not sent; called once for each row, in input order."""
 
 _DISTANCE = 5
 """How many chunks on a key may come again. With four in flight a chunk could follow four after another; one more
@@ -102,6 +107,8 @@ class Chunker:
 
     chunk_size: int
     max_bytes: int
+    is_stored: IsStored | None = None
+    """Whether a row is skipped; by default none is."""
     _n_cut: int = 0
     _keyless: _Open = attrs.field(factory=_Open)
     _keyed: _Open = attrs.field(factory=_Open)
@@ -116,6 +123,7 @@ class Chunker:
     _n_waiting: int = 0
     _n_bytes_waiting: int = 0
     _invalid: list[Problem] = attrs.field(factory=list)
+    _skipped: list[range] = attrs.field(factory=list)
     _ready: deque[Chunk] = attrs.field(factory=deque)
     has_due: bool = False
     """Whether `due` yields a chunk."""
@@ -127,6 +135,9 @@ class Chunker:
 
     def feed(self, row: Row) -> None:
         """Add a row; `due` yields what is complete by then. A row too large for any chunk is refused."""
+        if self.is_stored is not None and self.is_stored(row):
+            self._skip(row.position)
+            return
         n_bytes = len(row.data) + 1
         keys = row.keys
         if n_bytes >= self.max_bytes:
@@ -190,6 +201,13 @@ class Chunker:
         if len(self._invalid) >= self.chunk_size:
             self._make(_Open())
 
+    def _skip(self, position: int) -> None:
+        """Count a row that is not sent; it is reported with the next chunk."""
+        if self._skipped and self._skipped[-1].stop == position:
+            self._skipped[-1] = range(self._skipped[-1].start, position + 1)
+        else:
+            self._skipped.append(range(position, position + 1))
+
     def objection_to(self, row: Row) -> Problem | None:
         """Why `feed` would refuse the row, or `None`."""
         return self._too_large(row) if len(row.data) + 2 > self.max_bytes else None
@@ -214,7 +232,7 @@ class Chunker:
                     self._cut_keyed()
                 elif self._is_at_end and self._keyless.n_rows:
                     self._cut_keyless()
-                elif self._is_at_end and self._invalid:
+                elif self._is_at_end and (self._invalid or self._skipped):
                     self._make(_Open())
                 else:
                     self.has_due = False
@@ -256,6 +274,7 @@ class Chunker:
             keys=full.keys,
             body=body,
             invalid=tuple(self._invalid),
+            skipped=tuple(self._skipped),
             is_only=self._is_at_end and not others,
         )
         self._has_cut_rows |= bool(full.n_rows)
@@ -263,6 +282,7 @@ class Chunker:
         self.has_due = True
         self._n_cut += 1
         self._invalid.clear()
+        self._skipped.clear()
 
     def _wait(self, row: Row) -> None:
         waiting = _Waiting(row)

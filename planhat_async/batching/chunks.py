@@ -21,8 +21,9 @@ _PIECE_BYTES = 2**18
 def _positions_of(chunk: Chunk) -> tuple[range, ...]:
     invalid = [problem.position or 0 for problem in chunk.invalid]
     if isinstance(chunk.rows, ChunkRows):
-        return merged([*chunk.rows.positions(), *ranges_of(invalid)])
-    return ranges_of([row.position for row in chunk.rows] + invalid)
+        return merged([*chunk.rows.positions(), *ranges_of(invalid), *chunk.skipped])
+    known = ranges_of([row.position for row in chunk.rows] + invalid)
+    return merged([*known, *chunk.skipped]) if chunk.skipped else known
 
 
 @attrs.frozen(kw_only=True)
@@ -38,12 +39,19 @@ class Chunk:
     caches, would take a sixth of the time of an upsert."""
     invalid: tuple[Problem, ...] = attrs.field(default=(), repr=False)
     """Rows found invalid since the previous chunk, so that chunks add up to the input."""
+    skipped: tuple[range, ...] = attrs.field(default=(), repr=False)
+    """Positions of the rows since the previous chunk that are not sent, because an earlier run stored the same."""
     is_only: bool = attrs.field(default=False, repr=False, eq=False)
     """Whether the input is known to hold no other rows to send; never of a full chunk."""
     positions: tuple[range, ...] = attrs.field(
         init=False, repr=False, eq=False, default=attrs.Factory(_positions_of, takes_self=True)
     )
     """The input positions of all its rows."""
+
+    @property
+    def n_skipped(self) -> int:
+        """The number of rows that are not sent, because an earlier run stored the same."""
+        return sum(map(len, self.skipped))
 
     @property
     def is_keyed(self) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import attrs
 
@@ -56,6 +57,15 @@ class Cutter(Protocol[C_co]):
         ...
 
 
+@runtime_checkable
+class ReadsAhead(Protocol):
+    """An input that takes rows before they are asked for."""
+
+    def rows_taken_ahead(self) -> Iterable[Any]:
+        """Remove and return the rows that were not handed on; called once the input is closed."""
+        ...
+
+
 @attrs.define
 class InputProducer(Generic[C]):
     """Feeds an input to a chunker, and hands on the chunks that it cuts.
@@ -76,6 +86,8 @@ class InputProducer(Generic[C]):
     """Feeds the chunker the rows that need no more than a quick check; not used in a strict run."""
     _bytes_left: int = _BYTES_PER_TURN
     """Bytes until other tasks run."""
+    _n_taken: int = 0
+    """Rows that were taken from an asynchronous input."""
 
     async def run(self) -> None:
         """Read the whole input.
@@ -95,6 +107,7 @@ class InputProducer(Generic[C]):
             await self._pause()
         finally:
             await _close(stream)
+            self._account_for_rows_ahead(stream)
 
     async def close(self) -> None:
         """Close an input that was not read."""
@@ -130,10 +143,9 @@ class InputProducer(Generic[C]):
     async def _feed_async(self, rows: AsyncIterator[Any]) -> None:
         feeder = None if self.is_strict else self.feeder
         if feeder is None:
-            position = 0
             async for item in rows:
+                position, self._n_taken = self._n_taken, self._n_taken + 1
                 await self._feed_singly((item,), position)
-                position += 1
             return
         try:
             await self._feed_async_blocks(rows, feeder)
@@ -145,6 +157,7 @@ class InputProducer(Generic[C]):
         position = n_single = 0
         feeder.begin(position)
         async for item in rows:
+            self._n_taken += 1
             if n_single:
                 n_single -= 1
                 position = await self._feed_singly((item,), position)
@@ -188,6 +201,13 @@ class InputProducer(Generic[C]):
         if self.chunker.has_due or self._bytes_left < 0:
             await self._pause()
         return position
+
+    def _account_for_rows_ahead(self, rows: Any) -> None:
+        """Count the rows that an input took from its own source and did not hand on before the run ended."""
+        if isinstance(rows, ReadsAhead):
+            for position, item in enumerate(rows.rows_taken_ahead(), self._n_taken):
+                with suppress(Exception):  # it is counted, and the run has ended
+                    self._feed(position, item)
 
     async def _check_rows(self, rows: Iterable[Any]) -> None:
         """Prepare all rows and keep none: an invalid row is found before anything is sent."""

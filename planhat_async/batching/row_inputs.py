@@ -31,13 +31,15 @@ def refuse_what_is_not_rows(rows: Any, record_type: type) -> None:
         TypeError: The message names the right way.
     """
     name = type(rows).__name__
-    if isinstance(rows, (Mapping, record_type, *_TEXT)):
+    if isinstance(rows, (Mapping, record_type, *_TEXT)) or hasattr(type(rows), "model_fields"):  # pydantic's
         raise TypeError(f"rows are an iterable of records or mappings, not one {name}")
     if isinstance(rows, io.IOBase):
         raise TypeError(
             f"rows are an iterable of records or mappings, not a file ({name}), which yields lines: "
             "csv.DictReader(file) makes mappings of CSV, (json.loads(line) for line in file) of JSON Lines"
         )
+    if _has_method(rows, "collect") and _has_method(rows, "collect_schema"):
+        raise TypeError(f"rows are a query that has not run ({name}): hand in rows.collect()")
     if _is_table(rows):
         way = next((way for method, way in _CONVERSIONS.items() if _has_method(rows, method)), "a list of mappings")
         raise TypeError(f"rows are an iterable of records or mappings, not a table ({name}): hand in {way}")

@@ -41,7 +41,7 @@ from planhat_async.batching.chunk_outcome import ChunkOutcome
 from planhat_async.batching.chunk_part import Isolation
 from planhat_async.batching.chunk_queue import ChunkQueue
 from planhat_async.batching.chunk_sender import ChunkSender, Send
-from planhat_async.batching.chunker import Chunker
+from planhat_async.batching.chunker import Chunker, IsStored
 from planhat_async.batching.chunks import Chunk
 from planhat_async.batching.concurrent_calls import cancel_all
 from planhat_async.batching.input_producer import InputProducer, Prepare
@@ -94,6 +94,7 @@ class UpsertRun:
         verifier: OutcomeVerifier | None = None,
         ledger: Ledger | None = None,
         encode: Encode | None = None,
+        is_stored: IsStored | None = None,
     ) -> None:
         self.result: UpsertResult = UpsertResult()
         """The result so far; complete once the run has ended, however it ended."""
@@ -104,7 +105,7 @@ class UpsertRun:
         self._sender = ChunkSender(send, verifier, send_single_call)
         self._ledger = ledger
         self._isolation = Isolation(options.max_isolation_calls if options.isolate else 0)
-        self._chunker = Chunker(chunk_size=options.chunk_size, max_bytes=options.max_bytes)
+        self._chunker = Chunker(chunk_size=options.chunk_size, max_bytes=options.max_bytes, is_stored=is_stored)
         self._producer = InputProducer(
             rows,
             prepare,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import sys
 import time
@@ -97,18 +98,25 @@ def sandbox(
         for source in load or ():
             model, _, path = source.rpartition("=")
             planhat.load(path, model=model or None)
-        run(_serve(planhat))
+        run(_serve(planhat, port))
         if save is not None:
             planhat.save(save)
 
 
-async def _serve(planhat: Sandbox) -> None:
+async def _serve(planhat: Sandbox, port: int) -> None:
     stopped = asyncio.Event()
     with signals_handled(lambda _: stopped.set()):
-        async with planhat:
-            sys.stdout.write(f"listening on {planhat.url}\n")
-            sys.stdout.flush()
-            await stopped.wait()
+        try:
+            async with planhat:
+                token = "" if os.environ.get("PLANHAT_API_TOKEN") else " PLANHAT_API_TOKEN=any"
+                sys.stdout.write(f"listening on {planhat.url}\n")
+                sys.stdout.write(f"in another terminal: export PLANHAT_BASE_URL={planhat.url}{token}\n")
+                sys.stdout.flush()
+                await stopped.wait()
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise ValueError(f"--port: {port} is in use; choose another, or 0 for any free port") from None
 
 
 @app.command()

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from planhat_async._convert import printable
 from planhat_async.cli.input_display import report_as_json, tables_of
-from planhat_async.cli.run_log import MAX_LINE, error_fields, log, without_rows
+from planhat_async.cli.run_log import MAX_LINE, error_fields, log, said_if_possible, without_rows
 from planhat_async.jobs.entries import without_values
 from planhat_async.jobs.job_progress import in_words
 from planhat_async.jobs.plan import Plan
@@ -40,6 +40,7 @@ _MEANING = {
     "updated": "existing records, changed",
     "unchanged": "existing records, not changed",
     "unreported": "accepted; Planhat does not say whether changed",
+    "skipped": "not sent: an earlier run stored the same rows",
     "rejected": "rejected by Planhat",
     "invalid": "not sent: Planhat would reject or drop them",
     "dropped": "missing from Planhat's answer",
@@ -152,7 +153,7 @@ def rows_in_words(n_rows: int, positions: Sequence[range], key: str | None = Non
     """
     n_named = sum(map(len, positions))
     n_nameless = n_rows - n_named
-    nameless = [f"{in_words(n_nameless, 'row')} Planhat does not name"] if n_nameless else []
+    nameless = [f"{in_words(n_nameless, 'row')} (Planhat does not say which)"] if n_nameless else []
     ranges = [f"{one.start + 1}–{one.stop}" if len(one) > 1 else f"{one.stop}" for one in positions]  # noqa: RUF001
     if n_named == 1:
         named = [f"row {ranges[0]}" + (f" ({printable(key, 100)})" if key else "")]
@@ -204,7 +205,8 @@ def show_plan(plan: Plan, remarks: Sequence[str], *, per_minute: int, as_json: b
     shown: dict[str, object] = {
         "rows": plan.result.rows,
         "invalid": plan.result.invalid,
-        "stored": plan.result.stored,
+        "stored": plan.result.stored - plan.result.skipped,
+        "skipped": plan.result.skipped,
         "rejected": plan.result.rejected + plan.result.dropped,
         "unknown": plan.result.unknown,
         "to_send": plan.result.unsent,
@@ -257,7 +259,8 @@ def tell(message: str, *, level: int = logging.INFO, event: str = "message", **f
     if log.is_json:
         log.write(event, level=level, **fields, message=printable(message, MAX_LINE))
     elif log.includes(level):
-        err.print(Text(printable(message, MAX_LINE)))
+        with said_if_possible():
+            err.print(Text(printable(message, MAX_LINE)))
 
 
 def warn(message: str, *, event: str = "message") -> None:

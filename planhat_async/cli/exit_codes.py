@@ -11,8 +11,7 @@ from contextlib import contextmanager
 import typer
 
 from planhat_async.cli import console
-from planhat_async.errors import PlanhatError
-from planhat_async.jobs.exports import MissingExtraError
+from planhat_async.errors import MissingExtraError, PlanhatError
 
 NOT_ALL_STORED, WRONG_USAGE, UNUSABLE, INTERRUPTED = 1, 2, 3, 130
 OUTPUT_CLOSED = 128 + 13  # what a shell reports of a program that SIGPIPE ended; Windows has no such signal

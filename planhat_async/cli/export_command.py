@@ -12,6 +12,7 @@ from typing import Annotated, Any, BinaryIO
 import typer
 
 from planhat_async.cli import console
+from planhat_async.cli.changes_export import export_changes, option_of_changes
 from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
 from planhat_async.cli.export_display import print_exports, show_exports, tell_formulas
 from planhat_async.cli.export_parameters import (
@@ -22,6 +23,9 @@ from planhat_async.cli.export_parameters import (
     FieldNames,
     Filters,
     FormulaPolicy,
+    SameTenant,
+    Since,
+    SnapshotState,
     Status,
     TypeName,
     given_filters,
@@ -48,6 +52,7 @@ from planhat_async.cli.signals import run
 from planhat_async.jobs.export_checkpoint import ExportCheckpoint
 from planhat_async.jobs.export_selection import ExportSelection
 from planhat_async.jobs.exports import checkpoint_of, export_records, writer_class
+from planhat_async.jobs.files.dated_name import dated_name
 from planhat_async.jobs.files.location import LocalFile, StandardInput, located
 from planhat_async.jobs.files.output_name import OutputKind, output_kind
 from planhat_async.jobs.files.packed_file import compressor_of, packed
@@ -75,7 +80,12 @@ def export(
     ] = None,
     output: Annotated[
         str | None,
-        typer.Option("--output", "-o", metavar="FILE", help="A file or a URL; by default standard output."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="A file or a URL; by default standard output. {date} and {time} are those of the run, in UTC.",
+        ),
     ] = None,
     format_: Annotated[
         FileFormat | None, typer.Option("--format", help="By default as the name ends; jsonl if it has no ending.")
@@ -86,6 +96,9 @@ def export(
     status: Status = None,
     type_: TypeName = None,
     archived: ArchivedFlag = None,
+    since: Since = None,
+    snapshot: SnapshotState = None,
+    same_tenant: SameTenant = False,
     encoding: CsvEncodingName = None,
     delimiter: Delimiter = None,
     formulas: FormulaPolicy = None,
@@ -117,24 +130,49 @@ def export(
     Excel reads a CSV file in your country's encoding and with its delimiter: for accents and umlauts give --encoding
     utf-8-sig, and in most of Europe --delimiter ";". It runs cells that begin like a formula: see --formulas.
 
+    With --since or --snapshot, each run exports what changed since the one before, to a file of a new name, such as
+    tasks-{date}.parquet. STATE is replaced once FILE is complete: an interrupted run is repeated by the next, and
+    misses nothing. Without STATE everything is exported, and the command says so.
+
     With --all, the files are called FOLDER/MODEL.jsonl. A model that the token may not read is skipped, and the exit
     code is then 1.
     """
     with refusals():
         given = given_filters(filters, company_ids=company_ids, status=status, type_=type_, archived=archived)
+        refuse_urls(**{"--since": since, "--snapshot": snapshot})
+        changes = option_of_changes(since, snapshot, same_tenant=same_tenant, all_=all_, resume=resume)
         if all_ is None:
             refuse_alone("--all", **{"--json": as_json})
             if model is None:
                 raise ValueError("name the model to export, or all of them with --all FOLDER")
+            selection = ExportSelection.parse(LISTED[model].model, fields=fields or (), filters=given)
+            output = None if output is None else dated_name(output)
             location = _target(output)
             kind = output_kind(None if location is None else location.path, None if format_ is None else format_.value)
+            layout = layout_for(FileFormat(kind.format), encoding=encoding, delimiter=delimiter, formulas=formulas)
+            session = session_for(token_file, base_url, per_minute, shared, ca_file)
+            if changes:
+                export_changes(
+                    session,
+                    LISTED[model],
+                    output,
+                    since=since,
+                    snapshot=snapshot,
+                    is_warning=formulas is None,
+                    selection=selection,
+                    format=kind.format,
+                    layout=layout,
+                    same_tenant=same_tenant,
+                    concurrency=concurrency,
+                )
+                return
             _export_model(
-                session_for(token_file, base_url, per_minute, shared, ca_file),
+                session,
                 LISTED[model],
                 location,
                 kind,
-                selection=ExportSelection.parse(LISTED[model].model, fields=fields or (), filters=given),
-                layout=layout_for(FileFormat(kind.format), encoding=encoding, delimiter=delimiter, formulas=formulas),
+                selection=selection,
+                layout=layout,
                 is_warning=formulas is None,
                 resumes=resume,
                 concurrency=concurrency,
@@ -145,7 +183,7 @@ def export(
         chosen = format_ or FileFormat.JSONL
         tenant = TenantExport(
             session=session_for(token_file, base_url, per_minute, shared, ca_file),
-            folder=all_,
+            folder=Path(dated_name(str(all_))),
             format=chosen.value,
             layout=layout_for(chosen, encoding=encoding, delimiter=delimiter, formulas=formulas),
             resumes=resume,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -29,7 +30,7 @@ class FormulaPolicyName(StrEnum):
     ESCAPE = "escape"
 
 
-_SELECTION, _CSV = "Records and fields", "CSV"
+_SELECTION, _CSV, _CHANGES = "Records and fields", "CSV", "Changes since the last run"
 
 FieldNames = Annotated[
     list[str] | None,
@@ -73,6 +74,32 @@ ArchivedFlag = Annotated[
         "--archived/--not-archived",
         help="Only archived records, or only others; by default both.",
         rich_help_panel=_SELECTION,
+    ),
+]
+Since = Annotated[
+    Path | None,
+    typer.Option(
+        "--since",
+        metavar="STATE.json",
+        help="Only records that changed since the run that wrote STATE.json, for models that Planhat lists by that time"
+        " (tasks, endusers and others). Deletions are not seen. The first run exports all.",
+        rich_help_panel=_CHANGES,
+    ),
+]
+SnapshotState = Annotated[
+    Path | None,
+    typer.Option(
+        "--snapshot",
+        metavar="STATE",
+        help="Only records that are new, changed or deleted since the run that wrote STATE, as the column _change"
+        " says. Reads the whole list; STATE takes 20 bytes a record. The first run exports all.",
+        rich_help_panel=_CHANGES,
+    ),
+]
+SameTenant = Annotated[
+    bool,
+    typer.Option(
+        "--same-tenant", help="STATE is of this tenant although its token was another one.", rich_help_panel=_CHANGES
     ),
 ]
 CsvEncodingName = Annotated[

@@ -23,7 +23,7 @@ DEFAULT_GRACE = 25.0
 _grace: float | None = None
 
 ENDED_EARLY = "interrupted; what was in flight has ended, the rows after it were not sent"
-CUT_OFF = "interrupted; rows in flight are unknown, those after them were not sent"
+CUT_OFF = "interrupted; the calls in flight were cancelled, the rows after them were not sent"
 
 
 def code_of(ended_by: BaseException | None, *, is_ok: bool) -> int:
@@ -64,11 +64,11 @@ def interruptible(run: Stoppable, in_flight: str = "the chunks in flight") -> It
         else:
             run.stop()
             seconds = _grace_after(number)
+            if seconds is not None and task is not None:
+                ends.append(loop.call_later(seconds, task.cancel))
             limit = "" if seconds is None else f", for {seconds:g} s at most"
             message = f"finishing {in_flight}{limit}; interrupt again to stop at once"
             console.tell(message, event="interrupted", signal=signal.Signals(number).name, grace=seconds)
-            if seconds is not None and task is not None:
-                ends.append(loop.call_later(seconds, task.cancel))
 
     try:
         with signals_handled(interrupt):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -51,13 +52,37 @@ class RunLog:
 
     def write(self, event: str, *, level: int = logging.INFO, **fields: Any) -> None:
         """Write an event as a JSON object on one line, if the log is JSON; fields that are `None` are left out."""
-        if self.is_json and self.includes(level):
-            sys.stderr.write(json_line(event, fields, level=level, now=datetime.now(UTC)))
-            sys.stderr.flush()
+        if self.is_json and self.includes(level) and sys.stderr is not None:  # there is none after `2>&-`
+            line = json_line(event, fields, level=level, now=datetime.now(UTC))
+            with said_if_possible():
+                sys.stderr.write(line)
+                sys.stderr.flush()
 
 
 log: RunLog = RunLog()
 """The log of the running command."""
+
+
+@contextmanager
+def said_if_possible() -> Iterator[None]:
+    """Write to standard error within the block, if that is possible.
+
+    The run goes on without its log: the reader of a pipe may be gone, or the disk full, while rows are in flight.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        _discard_the_rest()
+    except OSError:
+        pass  # a full disk may have room again for the next line
+
+
+def _discard_the_rest() -> None:
+    """Discard what is said from now on; Python would end with a code of its own if it could not flush."""
+    with suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stderr.fileno())
+        os.close(null)
 
 
 @contextmanager
@@ -69,6 +94,11 @@ def logging_as(log_format: LogFormat, *, is_quiet: bool) -> Iterator[None]:
         yield
     finally:
         log.format, log.is_quiet = before
+        try:
+            if sys.stderr is not None:
+                sys.stderr.flush()
+        except OSError:
+            _discard_the_rest()
 
 
 def json_line(event: str, fields: Mapping[str, Any], *, level: int, now: datetime) -> str:

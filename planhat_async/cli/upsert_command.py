@@ -51,6 +51,7 @@ from planhat_async.jobs.files.file_source import FileSource
 from planhat_async.jobs.files.threaded_source import ThreadedSource
 from planhat_async.jobs.job_progress import in_words
 from planhat_async.jobs.journal_file import JournalError, files_of
+from planhat_async.jobs.nightly.state_owner import StateError
 from planhat_async.jobs.plan import plan_upsert
 from planhat_async.jobs.rejects import Rejects
 from planhat_async.jobs.source_error import SourceError
@@ -78,6 +79,17 @@ def upsert(
     journal: Annotated[
         Path | None, typer.Option(metavar="JOB.db", help="Record what was sent, to resume after an interruption.")
     ] = None,
+    changed_only: Annotated[
+        Path | None,
+        typer.Option(
+            "--changed-only",
+            metavar="STATE",
+            help="Send only rows that differ from those that earlier jobs with this STATE have stored.",
+        ),
+    ] = None,
+    same_tenant: Annotated[
+        bool, typer.Option("--same-tenant", help="STATE is of this tenant although its token was another one.")
+    ] = False,
     resend_unknown: Annotated[
         bool, typer.Option("--resend-unknown", help="Send rows without a key again although they may have arrived.")
     ] = False,
@@ -128,10 +140,16 @@ def upsert(
     interrupt it finishes what is in flight, after a second it stops at once. Do not resume from an older copy of a
     journal: rows without a key would be stored twice.
 
+    With --changed-only, a row is skipped if its key was last stored from a row with the same bytes; rows without a key
+    are always sent. STATE is created if it is missing. Use one STATE for one kind of file, every night, and another
+    journal for each night. What others change in Planhat is not noticed: delete STATE to send everything again.
+
     Only its owner can read a new journal or a file of rejects. Rows of JSON are copied to the latter as JSONL.
     """
     with refusals():
-        refuse_urls(**{"--journal": journal, "--rejects": rejects})
+        refuse_urls(**{"--journal": journal, "--rejects": rejects, "--changed-only": changed_only})
+        if changed_only is None:
+            refuse_alone("--changed-only", **{"--same-tenant": same_tenant})
         if journal is None:
             refuse_alone("--journal", **{"--resend-unknown": resend_unknown, "--keep-values": keep_values})
         if not verify_by:
@@ -162,7 +180,14 @@ def upsert(
         if dry_run:
             session = Session("none", base_url=base_url)  # sends nothing
             plan = run(
-                plan_upsert(repository(session), source, journal=journal, resend_unknown=resend_unknown, **options)
+                plan_upsert(
+                    repository(session),
+                    source,
+                    journal=journal,
+                    resend_unknown=resend_unknown,
+                    changed_only=changed_only,
+                    **options,
+                )
             )
             console.show_plan(plan, source.remarks, per_minute=per_minute, as_json=as_json)
             sys.stdout.flush()
@@ -173,9 +198,11 @@ def upsert(
             "concurrency": concurrency,
             "resend_unknown": resend_unknown,
             "keep_values": keep_values,
+            "changed_only": changed_only,
+            "same_tenant": same_tenant,
         }
         rows = ThreadedSource(source, source.description(), source.lookups) if source.waits else source
-        in_use = () if journal is None else files_of(journal)
+        in_use = [*(() if journal is None else files_of(journal)), *(() if changed_only is None else (changed_only,))]
         with Rejects(source, rejects, *in_use, journal=journal) if rejects else nullcontext() as rejected:
             job = UpsertJob(repository(session), rows, journal=journal, **job_options)
             code = _carry_out(session, job, source, rejected, model=repository.model.name, as_json=as_json)
@@ -258,12 +285,14 @@ async def _upsert(
                 ended_by = Interrupted(ENDED_EARLY)
         except asyncio.CancelledError:
             ended_by = None if job.is_done else Interrupted(CUT_OFF)
-        except JournalError as error:
+        except (JournalError, StateError) as error:
             if not job.has_begun:
                 raise
             ended_by = error
         except (OSError, SourceError) as error:
             ended_by = error
+    if job.begins_state:
+        console.tell("there was no state of earlier jobs: no row was skipped")
     if rejects is not None:
         for chunk in job.unseen:
             rejects.add(chunk)

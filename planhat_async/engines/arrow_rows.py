@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import pyarrow as pa
 
 from planhat_async._convert import encode_plain, fields_of
+from planhat_async._convert.arrow.record_table import RecordTable
 from planhat_async.engines.copied_list import Changes
-from planhat_async.jobs.files.parquet_writer import ParquetWriter
 from planhat_async.records import Record
 
 REMOVED = "_deleted"
@@ -29,7 +28,7 @@ class ArrowRows:
     """
 
     def __init__(self, record: type[Record]) -> None:
-        self._writer = ParquetWriter(io.BytesIO(), record, max_rows=2**62, max_bytes=2**62)
+        self._records = RecordTable(record)
         fields = {field.wire: field for field in fields_of(record).values()}
         self._secrets = [name for name, field in fields.items() if field.is_secret]
         texts = [field.name for field in self.table(Changes()).schema if pa.types.is_string(field.type)]
@@ -43,8 +42,8 @@ class ArrowRows:
             DecodeError: A row is not a record.
         """
         for row in changes.rows:
-            self._writer.write(row)
-        table = self._writer.take_table().drop_columns(self._secrets)
+            self._records.add(row)
+        table = self._records.take().drop_columns(self._secrets)
         columns = [_portable(column) for column in table.columns]
         fields = [pa.field(name, column.type) for name, column in zip(table.column_names, columns, strict=True)]
         schema = pa.schema([*(field.with_nullable(field.name != _ID) for field in fields), (REMOVED, pa.bool_())])

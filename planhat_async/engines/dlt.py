@@ -18,7 +18,6 @@ from typing import Any, TypeVar
 
 from planhat_async._convert import decode_json, fields_of, unknown_field, wire_path
 from planhat_async.engines.copied_list import Changes, CopiedList, Follow
-from planhat_async.engines.threaded_session import ThreadedSession
 from planhat_async.engines.upsert_sink import BATCH_SIZE, UpsertSink
 from planhat_async.errors import NotFoundError, PermissionDeniedError, StatusError
 from planhat_async.models import ALL
@@ -27,6 +26,7 @@ from planhat_async.records.arguments import choice
 from planhat_async.records.documentation import documentation_of
 from planhat_async.repositories import Lists, ListsUpdated, Repository, Upserts
 from planhat_async.session import Session
+from planhat_async.sync import BlockingSession
 
 try:
     import dlt
@@ -76,7 +76,7 @@ def planhat_source(
     """
     choice("everything", "recent")("follow", follow)
     chosen = [one for one in ALL if issubclass(one, Lists)] if models is None else _named(models, Lists)
-    shared = ThreadedSession(session or _session("sources.planhat.token", token, base_url))
+    shared = BlockingSession(session or _session("sources.planhat.token", token, base_url))
     resources = [_resource(one, shared, follow=follow, may_be_refused=models is None) for one in chosen]
     return dlt.sources.DltSource(dlt.Schema("planhat"), "planhat", resources)
 
@@ -108,7 +108,7 @@ def planhat(
         ValueError: An unknown model, one without bulk upserts, or the token is missing or malformed.
     """
     (repository,) = _named(model, Upserts)
-    shared = ThreadedSession(session or _session("destination.planhat.token", token, base_url))
+    shared = BlockingSession(session or _session("destination.planhat.token", token, base_url))
     path = Path(f"rejected-{model}.jsonl" if rejects is None else rejects).absolute()
     sink = UpsertSink(repository, shared, path)
 
@@ -140,7 +140,7 @@ def problem_of(model: Model, table: Mapping[str, Any]) -> str | None:
         try:
             wire_path(model.record, name)
         except ValueError:
-            return f"{unknown_field(model.record, name)}: rename the column, or drop it"
+            return f"{unknown_field(model.record, name)} (rename the column, or drop it)"
     wires = {wire_path(model.record, name) for name in names}
     if wires.isdisjoint(wire_path(model.record, name) for name in model.match):
         keys = " or ".join(model.match)
@@ -148,7 +148,7 @@ def problem_of(model: Model, table: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _resource(repository: type[Lists[Any]], shared: ThreadedSession, *, follow: Follow, may_be_refused: bool) -> Any:
+def _resource(repository: type[Lists[Any]], shared: BlockingSession, *, follow: Follow, may_be_refused: bool) -> Any:
     arrow = ArrowRows(repository.model.record)
 
     def changes() -> Iterator[Any]:

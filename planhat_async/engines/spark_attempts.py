@@ -88,6 +88,10 @@ class ReportFolder:
             _write(self.report, report, flags=os.O_EXCL)
         except FileExistsError:
             return False
+        except OSError:
+            with suppress(OSError):
+                self.report.unlink()  # half a report would be an error in the table of all reports
+            raise
         shutil.rmtree(self._attempts, ignore_errors=True)
         with suppress(OSError):
             self._attempts.parent.rmdir()

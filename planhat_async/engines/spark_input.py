@@ -12,14 +12,14 @@ from typing import Any
 import pyarrow as pa
 
 from planhat_async._convert import unknown_field, wire_path
-from planhat_async.jobs.files.parquet_values import column_values
+from planhat_async._convert.arrow.arrow_values import column_values
 from planhat_async.jobs.files.row_fitter import FittedRow, RowFitter
-from planhat_async.jobs.files.table_reader import RawRow, TableReader, UnreadableValue
+from planhat_async.jobs.files.table_reader import RawRow, TableReader
 from planhat_async.jobs.mapping.field_mapping import FieldMapping
 from planhat_async.jobs.mapping.left_out_columns import LeftOutColumns
 from planhat_async.jobs.source_error import SourceError
 from planhat_async.records import Model
-from planhat_async.results import Unreadable
+from planhat_async.results import Unreadable, UnreadableValue
 
 _WORDS_OF_COMMANDS = re.compile(r"[ ,;(]*(or name those to send with|or|say) --.*")
 
@@ -77,7 +77,7 @@ class SparkInput:
         try:
             for name in LeftOutColumns(model.record).kept(self._columns):
                 if not self._mapping.knows(name):
-                    raise ValueError(f"{unknown_field(model.record, name)}: rename the column, or drop it")
+                    raise ValueError(f"{unknown_field(model.record, name)} (rename the column, or drop it)")
             for _ in self._fitter.rows(self._reader):
                 pass
         except SourceError as error:

@@ -20,8 +20,8 @@ from planhat_async.engines.spark_filters import condition_of, filters_for
 from planhat_async.engines.spark_rows import SparkRows
 from planhat_async.engines.spark_schema import SparkColumns
 from planhat_async.engines.spark_session import SparkAccess
-from planhat_async.engines.threaded_session import ThreadedSession
 from planhat_async.partitions import Cut, plan_cuts, read_part_json
+from planhat_async.sync import BlockingSession
 
 _PUSHDOWN_WORKER = "data_source_pushdown_filters.py"
 
@@ -75,7 +75,7 @@ def read_batches(access: SparkAccess, columns: SparkColumns, cuts: Sequence[Cut]
     """The records of parts, one part after another; of several parts, each record once."""
     repository = access.options.listing()
     rows = SparkRows(repository.model.record, columns)
-    with ThreadedSession(access.session()) as shared:
+    with BlockingSession(access.session()) as shared:
         parts = _each_once([read_part_json(repository(shared.session), cut) for cut in cuts])
         with closing(shared.iterate(in_batches(parts))) as batches:
             for batch in batches:

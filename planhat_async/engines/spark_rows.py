@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 
 import pyarrow as pa
 
 from planhat_async._convert import decode_json, fields_of, printable, row_id
+from planhat_async._convert.arrow.record_columns import Column, column_of, typed_column
+from planhat_async._convert.arrow.record_table import RecordTable
 from planhat_async.engines.spark_schema import EXTRA, SparkColumn, SparkColumns
-from planhat_async.jobs.files.parquet_writer import Column, ParquetWriter, column_of, typed_column
 from planhat_async.records import Record
 
 _TYPES = {
@@ -41,9 +41,7 @@ class SparkRows:
         )
         wires = [] if columns.is_whole else [one.wire for one in columns.columns]
         chosen = [] if columns.is_whole else [self._column(one) for one in columns.columns]
-        self._writer = ParquetWriter(
-            io.BytesIO(), record, fields=wires, columns=chosen, max_rows=2**62, max_bytes=2**62
-        )
+        self._records = RecordTable(record, fields=wires, columns=chosen)
 
     def batch(self, rows: Sequence[bytes]) -> pa.RecordBatch:
         """The records, which are JSON, as a batch.
@@ -53,8 +51,8 @@ class SparkRows:
             ValueError: No column can hold a value.
         """
         for row in rows:
-            self._writer.write(row)
-        table = self._writer.take_table()
+            self._records.add(row)
+        table = self._records.take()
         if not self._columns.has_extra:
             self._refuse_extra(rows, table.column(EXTRA).combine_chunks())
         wires = (EXTRA if name == EXTRA else self._by_name[name].wire for name in self._columns.names)

@@ -78,22 +78,36 @@ class PlanhatWriter(DataSourceArrowWriter):
         """Write the report.
 
         Raises:
-            SparkWriteError: Rows were not stored, and `onProblems` does not allow it.
+            SparkWriteError: Rows were not stored, and `onProblems` does not allow it, or there is no report of them.
         """
         report = self._report(messages, is_aborted=False)
-        self._folder.write_report(report.described())
+        failure = self._failure_to_write(report)
         for warning in report.warnings:
             _logger.warning("%s", warning)
-        where = None if self._folder.report is None else str(self._folder.report)
-        objection = report.objection(reports_problems=self._access.options.on_problems == "report", where=where)
+        where = None if failure or self._folder.report is None else str(self._folder.report)
+        reports_problems = self._access.options.on_problems == "report" and failure is None
+        objection = report.objection(reports_problems=reports_problems, where=where)
+        if failure is not None:
+            stored = objection or f"all {report.total.rows:,} rows were stored"
+            raise SparkWriteError(f"{stored}; the report was not written: {failure}")
         if objection is not None:
             raise SparkWriteError(objection)
 
     def abort(self, messages: list[WriterCommitMessage | None]) -> None:
         """Write the report, unless it is there: Spark calls this after a commit that has failed, too."""
-        report = self._report(messages, is_aborted=True)
-        if self._folder.write_report(report.described()):
+        failure = self._failure_to_write(self._report(messages, is_aborted=True))
+        if failure is not None:
+            _logger.warning("the write was aborted, and the report was not written: %s", failure)
+
+    def _failure_to_write(self, report: WriteReport) -> str | None:
+        """Write the report, unless it is there; returns why it cannot be written, if it cannot."""
+        try:
+            is_written = self._folder.write_report(report.described())
+        except OSError as error:
+            return f"{self._folder.report}: {error.strerror}"
+        if is_written and report.is_aborted:
             _logger.warning("the write was aborted: the report is %s", self._folder.report)
+        return None
 
     async def _send(self, batches: Iterator[pa.RecordBatch], by: Attempt) -> Receipt:
         rows = self._input()

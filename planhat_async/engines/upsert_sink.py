@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from planhat_async._convert import encode_json, printable, row_converter, wire_path
-from planhat_async.engines.threaded_session import ThreadedSession
 from planhat_async.jobs.files.private_files import make_private, refuse_foreign
 from planhat_async.jobs.reason_column import REASON_COLUMN
 from planhat_async.records import Model
 from planhat_async.repositories import Upserts
 from planhat_async.results import Outcome, Problem, Unreadable, UpsertResult
+from planhat_async.sync import BlockingSession
 
 _logger = logging.getLogger("planhat_async.engines")
 
@@ -36,7 +36,7 @@ class UpsertSink:
             the same way is not added again.
     """
 
-    def __init__(self, repository: type[Upserts[Any]], session: ThreadedSession, rejects: Path) -> None:
+    def __init__(self, repository: type[Upserts[Any]], session: BlockingSession, rejects: Path) -> None:
         self.model: Model = repository.model
         self._repository = repository
         self._session = session

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from contextlib import suppress
 
 
 async def wait_to_end(work: Awaitable[None]) -> None:
@@ -17,3 +18,9 @@ async def wait_to_end(work: Awaitable[None]) -> None:
     task.result()
     if is_cancelled:
         raise asyncio.CancelledError
+
+
+async def carry_through(work: Awaitable[None]) -> None:
+    """Wait for the end of something; a cancellation meanwhile comes too late, and is not raised."""
+    with suppress(asyncio.CancelledError):
+        await wait_to_end(work)

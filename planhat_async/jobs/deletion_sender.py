@@ -21,7 +21,7 @@ from planhat_async.jobs.journal_file import JournalError
 from planhat_async.repositories import Deletes, Lists
 from planhat_async.repositories.single_calls import delete_in_bulk
 
-_CUT_OFF = "given up before the answer"
+_CUT_OFF = "the call was cancelled before the answer"
 
 
 @attrs.define(eq=False)

@@ -75,7 +75,7 @@ class Entry:
 
     number: int
     n_rows: int
-    """Including rows that were refused before sending."""
+    """Including rows that were refused before sending, or skipped."""
     digest: str
     is_keyed: bool
     state: ChunkState = ChunkState.SENDING
@@ -102,14 +102,17 @@ class Entry:
     @classmethod
     def of_chunk(cls, chunk: Chunk, digest: str, *, floor: str | None = None, keeps_values: bool = False) -> Self:
         """The entry of a chunk that is about to be sent for the first time."""
+        not_sent = {Outcome.INVALID: len(chunk.invalid), Outcome.SKIPPED: chunk.n_skipped}
         return cls(
             number=chunk.number,
-            n_rows=len(chunk.rows) + len(chunk.invalid),
+            n_rows=n_rows_of(chunk),
             digest=digest,
             is_keyed=chunk.is_keyed,
             positions=chunk.positions,
-            pending=ranges_of(row.position for row in chunk.rows) if chunk.invalid else chunk.positions,
-            counts={Outcome.INVALID.value: len(chunk.invalid)} if chunk.invalid else {},
+            pending=ranges_of(row.position for row in chunk.rows)
+            if chunk.invalid or chunk.skipped
+            else chunk.positions,
+            counts={name.value: n for name, n in not_sent.items() if n},
             groups=tuple(groups_of(chunk.invalid, keeps_values=keeps_values)),
             floor=floor,
         )
@@ -184,7 +187,13 @@ def digest_of(chunk: Chunk) -> str:
     """
     numbers = array("q", chain.from_iterable(ranges_in_order(chunk.rows)))
     numbers.extend(problem.position or 0 for problem in chunk.invalid)
+    numbers.extend(edge for one in chunk.skipped for edge in (one.start, one.stop))
     return f"{zlib.crc32(numbers, zlib.crc32(chunk.body)):08x}-{len(chunk.body):x}-{len(chunk.invalid):x}"
+
+
+def n_rows_of(chunk: Chunk) -> int:
+    """The number of rows in a chunk, including those that are not sent."""
+    return len(chunk.rows) + len(chunk.invalid) + chunk.n_skipped
 
 
 def recorded(entry: Entry, chunk: Chunk, policy: ResendPolicy, *, is_stale: bool = False) -> Recorded:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, TypedDict, Unpack
 
+from planhat_async.errors import MissingExtraError
 from planhat_async.jobs.completion import wait_to_end
 from planhat_async.jobs.export_checkpoint import ExportCheckpoint, read_checkpoint
 from planhat_async.jobs.export_selection import ExportSelection
@@ -21,10 +22,6 @@ from planhat_async.records import Model, Record
 from planhat_async.repositories import Lists
 
 _ROWS_PER_REPORT = 1000
-
-
-class MissingExtraError(ImportError):
-    """A format needs a package that is not installed."""
 
 
 class ExportOptions(TypedDict, total=False):
@@ -66,15 +63,38 @@ async def export_records(
     n_rows = begun.n_rows
     for listing in begun.listings():
         rows = repository.iter_json(**{**listed, **listing})
-        async with aclosing(rows):
-            async for row in rows:
-                writer.write(row)
-                if writer.is_full:
-                    await wait_to_end(asyncio.to_thread(writer.flush))  # until its end the file is in use
-                n_rows += 1
-                if n_rows % _ROWS_PER_REPORT == 0:
-                    on_progress(n_rows)
+        n_rows = await write_rows(rows, writer, n_before=n_rows, on_progress=on_progress)
     await wait_to_end(asyncio.to_thread(writer.close))
+    return n_rows
+
+
+async def write_rows(
+    rows: AsyncGenerator[bytes, None],
+    writer: ExportWriter,
+    *,
+    n_before: int = 0,
+    on_progress: Callable[[int], object] = lambda n_rows: None,  # noqa: ARG005 - the default does nothing
+) -> int:
+    """Write the records that a generator yields, and close it; the writer stays open.
+
+    Args:
+        rows: The JSON of each record.
+        writer: Receives the records.
+        n_before: The number of records that it has received before.
+        on_progress: Called with the number of records, once per thousand.
+
+    Returns:
+        The number of records, including those before.
+    """
+    n_rows = n_before
+    async with aclosing(rows):
+        async for row in rows:
+            writer.write(row)
+            if writer.is_full:
+                await wait_to_end(asyncio.to_thread(writer.flush))  # until its end the file is in use
+            n_rows += 1
+            if n_rows % _ROWS_PER_REPORT == 0:
+                on_progress(n_rows)
     return n_rows
 
 
@@ -82,6 +102,7 @@ def writer_class(
     format: Format,  # noqa: A002 - its name elsewhere
     *,
     fields: Sequence[str] = (),
+    leading: Sequence[str] = (),
     layout: CsvLayout | None = None,
 ) -> Callable[[BinaryIO, type[Record]], ExportWriter]:
     """A function that makes a writer of a format, given a file and a model.
@@ -89,22 +110,23 @@ def writer_class(
     Args:
         format: The format.
         fields: The fields of the records, as in `ExportSelection`; all if empty.
+        leading: Columns of texts before them.
         layout: How CSV is written.
 
     Raises:
         MissingExtraError: Parquet's package is not installed.
     """
     if format == "csv":
-        return partial(CsvWriter, fields=fields, layout=layout)
+        return partial(CsvWriter, fields=fields, leading=leading, layout=layout)
     if format == "jsonl":
-        return lambda out, _: JsonlWriter(out, fields=fields)
+        return lambda out, _: JsonlWriter(out, fields=fields, leading=leading)
     try:
         from planhat_async.jobs.files.parquet_writer import ParquetWriter  # noqa: PLC0415 - pyarrow is an extra, and slow to load
     except ModuleNotFoundError as error:
         if error.name != "pyarrow":
             raise
         raise MissingExtraError(PARQUET_IS_MISSING) from None
-    return partial(ParquetWriter, fields=fields)
+    return partial(ParquetWriter, fields=fields, leading=leading)
 
 
 def checkpoint_of(path: Path, model: Model, selection: ExportSelection | None = None) -> ExportCheckpoint:

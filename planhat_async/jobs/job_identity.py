@@ -15,6 +15,10 @@ HOW_TO_START_OVER = "put back what it was, or begin another job with another jou
 
 _ORDER = ("model", "base_url", "format", "bytes", "", "chunk_size", "max_bytes")
 """The order in which differences are named; those with any other name take the place of ""."""
+_NAMES = {"bytes": "size in bytes"}
+"""How messages call what a journal calls otherwise."""
+CHANGED_ONLY = "changed_only"
+"""The name under which a journal holds the job's mark in the file of rows that earlier jobs have stored."""
 IDS = "ids"
 """The name under which a journal holds the ids that the job's first run has looked up."""
 REJECTS = "rejects"
@@ -42,16 +46,39 @@ def deletion_of(repository: Deletes[Any], source: Source) -> dict[str, Any]:
     }
 
 
-def job_of(repository: Upserts[Any], source: Source, options: UpsertOptions) -> dict[str, Any]:
-    """The properties that a rerun must find unchanged."""
+def job_of(
+    repository: Upserts[Any], source: Source, options: UpsertOptions, *, changed_only: str | None = None
+) -> dict[str, Any]:
+    """The properties that a rerun must find unchanged.
+
+    Args:
+        repository: Where the rows go.
+        source: The rows.
+        options: How they are cut.
+        changed_only: The job's mark in the file of rows that earlier jobs have stored, if there is such a file.
+    """
     defaults = ChunkOptions()
     return {
         "model": repository.model.name,
         "base_url": repository.session.base_url,
         "chunk_size": options.get("chunk_size", defaults.chunk_size),
         "max_bytes": options.get("max_bytes", defaults.max_bytes),
+        **({} if changed_only is None else {CHANGED_ONLY: changed_only}),
         **(source.description() if isinstance(source, DescribesItself) else {}),
     }
+
+
+def refuse_without_state(path: object, job: Mapping[str, Any]) -> None:
+    """Refuse to skip rows in a job that began without.
+
+    Raises:
+        JournalError: The journal at `path` holds such a job.
+    """
+    if job and CHANGED_ONLY not in job:
+        raise JournalError(
+            f"{path} is the journal of a job that began without changed_only: leave that out, or begin another job "
+            "with another journal"
+        )
 
 
 def refuse_other_job(journal: Journal, job: Mapping[str, Any]) -> None:
@@ -76,7 +103,7 @@ def _differences(before: Mapping[str, Any], now: Mapping[str, Any], where: str =
         if isinstance(old, dict) and isinstance(new, dict):
             yield from _differences(old, new, f"{name} ")
         elif old != new:
-            yield f"{where}{name} is {_shown(new)}, was {_shown(old)}"
+            yield f"{where}{_NAMES.get(name, name)} is {_shown(new)}, was {_shown(old)}"
 
 
 def _shown(value: Any) -> str:

@@ -15,12 +15,22 @@ from planhat_async.batching.chunk_ledger import Recorded
 from planhat_async.batching.chunks import Chunk
 from planhat_async.batching.outcome_verifier import HorizonReader
 from planhat_async.errors import PlanhatError
-from planhat_async.jobs.entries import ChunkState, Entry, ResendPolicy, Run, digest_of, recorded, unrecorded, without
+from planhat_async.jobs.entries import (
+    ChunkState,
+    Entry,
+    ResendPolicy,
+    Run,
+    digest_of,
+    n_rows_of,
+    recorded,
+    unrecorded,
+    without,
+)
 from planhat_async.jobs.job_identity import HOW_TO_START_OVER
 from planhat_async.jobs.job_progress import in_words
 from planhat_async.jobs.journal import Journal
 from planhat_async.jobs.journal_file import JournalError
-from planhat_async.results import ChunkResult, UpsertResult, merged, ranges_of
+from planhat_async.results import ChunkResult, Outcome, UpsertResult, merged, ranges_of
 
 
 @attrs.define(eq=False)
@@ -154,6 +164,8 @@ class JournalLedger:
         for chunk in self._unbegun:
             again = {one.position for one in chunk.problems if one.position is not None and _holds(known, one.position)}
             others = without(chunk, again)
+            # The rows of a chunk that was not begun are problems, or were skipped.
+            others.count(Outcome.SKIPPED, len(again) - _n_held(known, chunk.positions))
             if others.rows:
                 total.add(others)
         return total
@@ -199,7 +211,7 @@ class JournalLedger:
 
     def _refuse_change(self, chunk: Chunk, digest: str, before: Entry) -> None:
         """Refuse a chunk that differs from its entry."""
-        n_rows = len(chunk.rows) + len(chunk.invalid)
+        n_rows = n_rows_of(chunk)
         if (digest, n_rows, chunk.is_keyed) == (before.digest, before.n_rows, before.is_keyed):
             return
         first, last = chunk.positions[0].start + 1, chunk.positions[-1].stop
@@ -212,6 +224,19 @@ class JournalLedger:
 def _holds(ranges: tuple[range, ...], position: int) -> bool:
     number = bisect_right(ranges, position, key=lambda one: one.start)
     return number > 0 and position in ranges[number - 1]
+
+
+def _n_held(ranges: tuple[range, ...], positions: tuple[range, ...]) -> int:
+    """How many of the positions are in the ranges; both are in order."""
+    n_held = number = at = 0
+    while number < len(positions) and at < len(ranges):
+        one, other = positions[number], ranges[at]
+        n_held += max(0, min(one.stop, other.stop) - max(one.start, other.start))
+        if one.stop <= other.stop:
+            number += 1
+        else:
+            at += 1
+    return n_held
 
 
 def _oldest_behind(journal: Journal) -> dict[int, int]:

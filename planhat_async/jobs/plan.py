@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from pathlib import Path
 from typing import Any, Unpack
@@ -13,10 +14,14 @@ from planhat_async.batching.chunks import Chunk
 from planhat_async.jobs.entries import ResendPolicy, unrecorded
 from planhat_async.jobs.files.file_source import FileSource
 from planhat_async.jobs.input_report import InputReport
-from planhat_async.jobs.job_identity import IDS, Source, job_of, refuse_other_job
+from planhat_async.jobs.job_identity import CHANGED_ONLY, IDS, Source, job_of, refuse_other_job, refuse_without_state
 from planhat_async.jobs.journal import Journal, next_run
 from planhat_async.jobs.ledger import JournalLedger
 from planhat_async.jobs.mapping.lookups import placeholder
+from planhat_async.jobs.nightly.state_owner import StateOwner
+from planhat_async.jobs.nightly.stored_rows import StoredRows
+from planhat_async.jobs.nightly.stored_rows_file import read_stored_rows
+from planhat_async.jobs.nightly.stored_rows_ledger import UPSERTS
 from planhat_async.jobs.resolved_rows import finder, lookups_of, resolved_rows
 from planhat_async.repositories import UpsertOptions, Upserts
 from planhat_async.results import ChunkResult, Outcome, UpsertResult
@@ -89,6 +94,7 @@ async def plan_upsert(
     *,
     journal: Path | str | None = None,
     resend_unknown: bool = False,
+    changed_only: Path | str | None = None,
     **options: Unpack[UpsertOptions],
 ) -> Plan:
     """Check, encode and cut all rows of a source as an upsert would; nothing is sent, and no session need be open.
@@ -99,23 +105,27 @@ async def plan_upsert(
         journal: The journal of a job, to plan only the rows that are still to be sent. It is not changed, is not
             created if it is missing, and may be in use by another process.
         resend_unknown: As in `JobOptions`.
+        changed_only: The file of rows that earlier jobs have stored, as in `JobOptions`. It is not changed.
         **options: See `UpsertOptions`; calls that look for rows (`verify_by`) are not counted.
 
     Raises:
         JournalError: The journal cannot be used, or the source or an option is not what it was.
+        StateError: The file of `changed_only` cannot be used, or is not what it was.
     """
     policy = ResendPolicy(resends_unknown=resend_unknown, verifies=bool(options.get("verify_by")))
     before, lookups, ids = None, lookups_of(source), None
-    if journal is not None:
-        held = await Journal.load(journal, must_exist=False)
-        refuse_other_job(held, job_of(repository, source, options))
+    held = None if journal is None else await Journal.load(journal, must_exist=False)
+    stored, mark = await _stored_before(repository, changed_only, held)
+    if held is not None:
+        refuse_other_job(held, job_of(repository, source, options, changed_only=mark))
         ids = held.job.get(IDS)
         before = JournalLedger(held, next_run(held, per_minute=None), policy, cost=lambda: (0, 0))
     plan = Plan(before, not_looked_up=() if ids is not None else tuple(lookups))
     rows = resolved_rows(source, lookups, finder(ids) if ids is not None else placeholder) if lookups else source
     if isinstance(source, FileSource):
         source.has_report = True
-    async with repository.upserting(rows, ledger=plan, **options) as run:
+    is_stored = None if stored is None else stored.holds
+    async with repository.upserting(rows, ledger=plan, is_stored=is_stored, **options) as run:
         async for _ in run:
             pass
     if before is not None:
@@ -123,3 +133,20 @@ async def plan_upsert(
     plan.result = run.result
     plan.input_report = source.report if isinstance(source, FileSource) else None
     return plan
+
+
+async def _stored_before(
+    repository: Upserts[Any], path: Path | str | None, journal: Journal | None
+) -> tuple[StoredRows | None, str | None]:
+    """The rows that the job would skip, and the mark of the job that would be resumed."""
+    if path is None:
+        return None, None
+    job = {} if journal is None else journal.job
+    refuse_without_state(None if journal is None else journal.path, job)
+    mark = job.get(CHANGED_ONLY)
+    owner, rows = await asyncio.to_thread(read_stored_rows, Path(path), resumes=mark)
+    if owner is not None:
+        # A dry run has no token.
+        mine = attrs.evolve(await StateOwner.of(repository, work=UPSERTS), tenant=None)
+        mine.refuse_other(path, owner)
+    return rows, mark

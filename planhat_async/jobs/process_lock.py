@@ -52,7 +52,9 @@ class ProcessLock:
         self._file.close()
 
     def _acquire(self) -> None:
-        self._file.execute("PRAGMA synchronous = OFF")  # what the file says matters only while its holder lives
+        # Synced, although what it says matters only while its holder lives: a power failure would leave half a file,
+        # and SQLite refuses that.
+        self._file.execute("PRAGMA synchronous = FULL")
         try:
             while not self._file.in_transaction:
                 self._file.execute(f"PRAGMA user_version = {os.getpid()}")

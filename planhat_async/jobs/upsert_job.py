@@ -13,6 +13,9 @@ An entry is on the disk before a byte of its chunk is sent, and again after its 
 an earlier chunk that is sent again is sent again too, even if it was answered, in this run or the next: writes to one
 key keep their order.
 
+With `changed_only`, rows that an earlier job has stored are skipped: which ones is decided by what was stored before
+this job began, so all of its runs skip the same.
+
 The ids that lookups of a mapping find are in the journal, so that every run finds the same: a row that was invalid
 stays invalid, even if the record that it names has been created meanwhile.
 """
@@ -32,10 +35,12 @@ from planhat_async.batching.upsert_run import UpsertRun
 from planhat_async.errors import PlanhatError
 from planhat_async.jobs.completion import wait_to_end
 from planhat_async.jobs.entries import Entry, ResendPolicy, Run, may_quote_a_row, without_values
-from planhat_async.jobs.job_identity import IDS, Source, job_of, refuse_other_job
+from planhat_async.jobs.job_identity import CHANGED_ONLY, IDS, Source, job_of, refuse_other_job, refuse_without_state
 from planhat_async.jobs.journal import Journal, next_run
 from planhat_async.jobs.journal_file import JournalError
 from planhat_async.jobs.ledger import JournalLedger
+from planhat_async.jobs.nightly.state_owner import StateError, StateOwner
+from planhat_async.jobs.nightly.stored_rows_ledger import UPSERTS, StoredRowsLedger
 from planhat_async.jobs.resolved_rows import finder, lookups_of, read_ids, resolved_rows
 from planhat_async.jobs.source_error import SourceError
 from planhat_async.repositories import UpsertOptions, Upserts
@@ -70,6 +75,11 @@ class JobOptions(UpsertOptions, total=False):
 
     resend_unknown: bool
     """Send rows without a key again although an earlier run may have stored them: Planhat may then have them twice."""
+    changed_only: str | Path | None
+    """A file that remembers the rows that were stored: a row that an earlier job has stored with the same bytes is
+    skipped. It is created if it is missing; then every row is sent."""
+    same_tenant: bool
+    """Whether a file that was written with another token is of this tenant nevertheless."""
     keep_values: bool
     """Keep in the journal the keys of rows, and the values quoted in reasons."""
 
@@ -88,6 +98,11 @@ async def run_upsert(
     are not sent again, and the result is that of the whole job. Rows without a key that were in flight at a kill are
     unknown, and are sent again only with `resend_unknown` or `verify_by`.
 
+    With `changed_only`, a row is skipped if each of its keys was last stored, by an earlier job with the same file,
+    from a row with the same bytes. Rows without a key are always sent. What others change in Planhat meanwhile is not
+    noticed, and a record that is named by different keys in different rows is not recognised as the same. Rows that are
+    rejected or unknown are sent by the next job. Takes 17 bytes of memory and about 25 of the disk for each key.
+
     Args:
         repository: Where the rows go.
         source: A `FileSource`, or any iterable or async iterable that yields the same rows in each run.
@@ -101,6 +116,8 @@ async def run_upsert(
 
     Raises:
         JournalError: The journal cannot be used, or the source or an option has changed.
+        StateError: The file of `changed_only` cannot be used, is of another model or tenant, or another job has begun
+            with it since the journal's job began.
         RequestError, DecodeError: A list that is needed to look up ids could not be read; no row was sent.
         SourceError: The file cannot be used, or was changed while it was read.
         OSError: It cannot be read.
@@ -129,6 +146,9 @@ class UpsertJob:
         self._path = journal
         self.has_journal: bool = journal is not None
         """Whether another run can resume it."""
+        changed_only = options.pop("changed_only", None)
+        self._stored = None if changed_only is None else StoredRowsLedger(Path(changed_only))
+        self._same_tenant = options.pop("same_tenant", False)
         self._keeps_values = options.pop("keep_values", False)
         resends_unknown = options.pop("resend_unknown", False)
         self._policy = ResendPolicy(resends_unknown=resends_unknown, verifies=bool(options.get("verify_by")))
@@ -161,6 +181,11 @@ class UpsertJob:
         return self._run is not None and self._run.came_to_end and self._run.result.stopped_by is None
 
     @property
+    def begins_state(self) -> bool:
+        """Whether the file of `changed_only` was missing, so that no row is skipped."""
+        return self._stored is not None and self._stored.is_new
+
+    @property
     def has_begun(self) -> bool:
         """Whether the journal could be used, so that rows are read."""
         return self._run is not None
@@ -183,14 +208,31 @@ class UpsertJob:
         try:
             if self._path is not None:
                 self._journal = await Journal.open(self._path)
+            if self._stored is not None:
+                await self._open_stored(self._stored)
+            if self._journal is not None:
                 self._ledger = await self._open_ledger(self._journal)
-            self._run = self._repository.upserting(await self._rows(), ledger=self._ledger, **self._options)
+            self._run = await self._begun()
         except BaseException as error:
             await self._close(error)
             raise
         if self._is_stopped:
             self._run.stop()
         return self
+
+    async def _open_stored(self, stored: StoredRowsLedger) -> None:
+        job = {} if self._journal is None else self._journal.job
+        refuse_without_state(self._path, job)
+        owner = await StateOwner.of(self._repository, work=UPSERTS)
+        await stored.open(owner, resumes=job.get(CHANGED_ONLY), same_tenant=self._same_tenant)
+
+    async def _begun(self) -> UpsertRun:
+        """The run, which sends the rows of the source."""
+        rows, stored = await self._rows(), self._stored
+        if stored is None:
+            return self._repository.upserting(rows, ledger=self._ledger, **self._options)
+        stored.inner = self._ledger
+        return self._repository.upserting(rows, ledger=stored, is_stored=stored.rows.holds, **self._options)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -239,6 +281,8 @@ class UpsertJob:
                 # A second interrupt must not make rows unknown whose outcomes are known.
                 await wait_to_end(self._ledger.end_run(reason))
         finally:
+            if self._stored is not None:
+                await wait_to_end(self._stored.close())
             if self._journal is not None:
                 await self._journal.close()
 
@@ -272,7 +316,8 @@ class UpsertJob:
 
     async def _open_ledger(self, journal: Journal) -> JournalLedger:
         session = self._repository.session
-        job = job_of(self._repository, self._source, self._options)
+        mark = None if self._stored is None else self._stored.mark
+        job = job_of(self._repository, self._source, self._options, changed_only=mark)
         refuse_other_job(journal, job)
         if not journal.job:
             await journal.save_job(job)
@@ -293,7 +338,7 @@ def end_reason(error: BaseException, *, keeps_values: bool) -> str:
     """Why a run ended, for its journal, on one line; without quotations of rows unless values are kept."""
     if isinstance(error, asyncio.CancelledError | KeyboardInterrupt):
         return "interrupted"
-    is_harmless = isinstance(error, JournalError | SourceError | OSError)
+    is_harmless = isinstance(error, JournalError | StateError | SourceError | OSError)
     is_harmless = is_harmless or (isinstance(error, PlanhatError) and not may_quote_a_row(error))
     # Anything else may be about a row, and quote it.
     return printable(str(error) if is_harmless or keeps_values else without_values(str(error)))

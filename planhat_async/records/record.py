@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 
 import attrs
 
+from planhat_async.records.record_values import DataclassFields, as_json, held_values
+
 
 def writable(
     *, wire: str | None = None, is_day_number: bool = False, holds_ids: bool = False, fallback: str | None = None
@@ -61,6 +63,8 @@ class Record(ShortRepr):
     written. To empty a field, pass a mapping with `None` to `update`. Times are aware.
     """
 
+    __dataclass_fields__: ClassVar[Any] = DataclassFields()
+
     HAS_OTHER_FIELDS: ClassVar[bool] = False
     """Whether it may have fields that the class does not know."""
 
@@ -71,10 +75,32 @@ class Record(ShortRepr):
     extra: dict[str, Any] = attrs.field(factory=dict, metadata={"writable": False})
     """Other fields that Planhat sent, by its names, and values that a field cannot hold; never written."""
 
+    def to_dict(self, *, planhat_names: bool = False) -> dict[str, Any]:
+        """The fields that are set, objects within them as dicts; API tokens are left out.
+
+        Args:
+            planhat_names: Use Planhat's names, with the fields of `extra` beside the others. By default the names are
+                those of the attributes.
+        """
+        return held_values(self, planhat_names=planhat_names)
+
+    def to_json(self, *, planhat_names: bool = False) -> str:
+        """`to_dict` as JSON: times in UTC with milliseconds, days as `YYYY-MM-DD`.
+
+        Args:
+            planhat_names: As with `to_dict`.
+
+        Raises:
+            TypeError: A value that you set has no form in JSON.
+        """
+        return as_json(held_values(self, planhat_names=planhat_names))
+
 
 @attrs.define(kw_only=True, repr=False)
 class Part(ShortRepr):
     """An object within a record."""
+
+    __dataclass_fields__: ClassVar[Any] = DataclassFields()
 
     extra: dict[str, Any] = attrs.field(factory=dict)
     """Other fields of the object, by Planhat's names."""

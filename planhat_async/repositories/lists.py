@@ -19,8 +19,8 @@ from planhat_async.errors import DecodeError
 from planhat_async.records import PageLimits, Params, Record
 from planhat_async.records.arguments import whole
 from planhat_async.records.keys import checked_key
+from planhat_async.repositories.arrow_lists import ArrowLists
 from planhat_async.repositories.queries import Options, page_query, queries_of
-from planhat_async.repositories.repository import Repository
 
 R = TypeVar("R", bound=Record)
 
@@ -38,7 +38,7 @@ _DECODED_A_TURN = 200
 """Rows of a single page that are decoded before other tasks run."""
 
 
-class Lists(Repository[R]):
+class Lists(ArrowLists[R]):
     """Lists a model's records ("List" in Planhat's documentation of each model).
 
     Each model's repository states the options that its lists take, for type checkers and editors.

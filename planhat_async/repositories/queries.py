@@ -91,7 +91,7 @@ def check_options(options: Options, known: Collection[str], *, call: str) -> Non
     """
     for name in options:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
             hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(sorted(known))}"
             raise TypeError(f"{call} has no option {name!r}; {hint}")
     for name, check in _CHECKS.items():

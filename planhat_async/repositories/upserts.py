@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping, Sequence
+from datetime import tzinfo
 from functools import cache, partial
 from typing import Any, Literal, TypedDict, TypeVar, Unpack
 
@@ -20,10 +21,12 @@ from planhat_async._convert import (
     says_error,
     wire_path,
 )
+from planhat_async._convert.column_mapping import ColumnMapping
 from planhat_async._http.wire import Request, Response
 from planhat_async.batching.answers import Answer, tells_of_rows
 from planhat_async.batching.attribution import AnswerKeys
 from planhat_async.batching.chunk_ledger import Ledger
+from planhat_async.batching.chunker import IsStored
 from planhat_async.batching.chunks import Row
 from planhat_async.batching.input_producer import Prepare
 from planhat_async.batching.outcome_verifier import HorizonReader, OutcomeVerifier
@@ -36,12 +39,13 @@ from planhat_async.records.arguments import flag
 from planhat_async.repositories.queries import check_options, queries_of
 from planhat_async.repositories.repository import Repository
 from planhat_async.repositories.single_calls import with_defaults
+from planhat_async.repositories.table_input import Table, is_table, table_rows
 from planhat_async.results import ChunkResult, Unreadable, UpsertResult
 
 R = TypeVar("R", bound=Record)
 
-Rows = Iterable[R | Mapping[str, Any] | Unreadable] | AsyncIterable[R | Mapping[str, Any] | Unreadable]
-"""The rows of an upsert: records of the model, or mappings with keys in either spelling."""
+Rows = Iterable[R | Mapping[str, Any] | Unreadable] | AsyncIterable[R | Mapping[str, Any] | Unreadable] | Table
+"""The rows of an upsert: records of the model, or mappings with keys in either spelling; or a table."""
 
 
 class UpsertOptions(TypedDict, total=False):
@@ -82,7 +86,13 @@ class Upserts(Repository[R]):
     """Creates and updates records by the thousand ("Bulk upsert" in Planhat's documentation)."""
 
     async def upsert_many(
-        self, rows: Rows[R], *, raise_on_error: bool = False, **options: Unpack[UpsertOptions]
+        self,
+        rows: Rows[R],
+        *,
+        raise_on_error: bool = False,
+        mapping: ColumnMapping | None = None,
+        time_zone: str | tzinfo | None = None,
+        **options: Unpack[UpsertOptions],
     ) -> UpsertResult:
         """Create or update any number of records, in chunks ("Bulk upsert" in Planhat's documentation).
 
@@ -99,6 +109,11 @@ class Upserts(Repository[R]):
             rows: Records, or mappings with keys in either spelling; a mapping is sent with exactly the fields that it
                 has. Times are sent in UTC with milliseconds; values of numpy and pandas, decimals, UUIDs and members
                 of an `Enum` as the numbers, texts and times that they are (less than a millisecond is cut off).
+                Or a table of pandas, polars, pyarrow, DuckDB or any library with Arrow's interface (extra `arrow`): it
+                is read batch by batch, its columns are named like the keys of mappings or `custom.NAME`, and a null, a
+                NaN or a NaT is a missing value. A mapping instead of it sends `None`, which empties a field.
+            mapping: For tables, which column goes to which field: a `jobs.FieldMapping`, as for files.
+            time_zone: For tables, the zone of times without one, such as `Europe/Berlin`; without it they are refused.
             raise_on_error: Raise at the end unless every row was stored.
             **options: See `UpsertOptions`.
 
@@ -108,38 +123,74 @@ class Upserts(Repository[R]):
         Raises:
             UpsertError: With `raise_on_error`; it holds the result, and its `__cause__` is the error that ended the
                 run, or else the first error that kept rows from being stored.
-            ValueError: An option out of bounds; with `on_invalid="raise"` an invalid row.
-            TypeError: `rows` is not an iterable of rows: a table (pass `df.to_dict("records")`), text, a file of lines.
+            ValueError: An option out of bounds; with `on_invalid="raise"` an invalid row; a table with a column that is
+                no field, or that has times without a zone.
+            TypeError: `rows` is not an iterable of rows: text, a file of lines, a table without Arrow's interface.
+            MissingExtraError: `rows` is a table, and pyarrow is not installed.
         """
         flag()("raise_on_error", raise_on_error)
-        async with self._run(rows, options) as run:
+        async with self._run(rows, options, mapping=mapping, time_zone=time_zone) as run:
             async for _ in run:
                 pass
         if raise_on_error:
             run.result.raise_for_problems()
         return run.result
 
-    async def upsert_chunks(self, rows: Rows[R], **options: Unpack[UpsertOptions]) -> AsyncGenerator[ChunkResult, None]:
+    async def upsert_chunks(
+        self,
+        rows: Rows[R],
+        *,
+        mapping: ColumnMapping | None = None,
+        time_zone: str | tzinfo | None = None,
+        **options: Unpack[UpsertOptions],
+    ) -> AsyncGenerator[ChunkResult, None]:
         """Like `upsert_many`, but yields the result of each chunk as it ends.
 
         To leave it early, use `contextlib.aclosing`, or `upserting`, which keeps all outcomes.
         """
-        async with self._run(rows, options) as run:
+        async with self._run(rows, options, mapping=mapping, time_zone=time_zone) as run:
             async for chunk in run:
                 yield chunk
 
-    def upserting(self, rows: Rows[R], *, ledger: Ledger | None = None, **options: Unpack[UpsertOptions]) -> UpsertRun:
+    def upserting(
+        self,
+        rows: Rows[R],
+        *,
+        ledger: Ledger | None = None,
+        is_stored: IsStored | None = None,
+        mapping: ColumnMapping | None = None,
+        time_zone: str | tzinfo | None = None,
+        **options: Unpack[UpsertOptions],
+    ) -> UpsertRun:
         """Like `upsert_chunks`, for `async with`: `run.result` holds all outcomes however the run ends.
 
         Args:
             rows: As with `upsert_many`.
             ledger: Records each chunk before it is sent and after it has ended; that of `jobs.run_upsert` is a file.
+            is_stored: Whether a row is skipped, because an earlier run stored the same; by default none is.
+            mapping: As with `upsert_many`.
+            time_zone: As with `upsert_many`.
             **options: See `UpsertOptions`.
         """
-        return self._run(rows, options, ledger)
+        return self._run(rows, options, ledger, is_stored, mapping=mapping, time_zone=time_zone)
 
-    def _run(self, rows: Any, options: UpsertOptions, ledger: Ledger | None = None) -> UpsertRun:
-        refuse_what_is_not_rows(rows, Record)
+    def _run(
+        self,
+        rows: Any,
+        options: UpsertOptions,
+        ledger: Ledger | None = None,
+        is_stored: IsStored | None = None,
+        *,
+        mapping: ColumnMapping | None = None,
+        time_zone: str | tzinfo | None = None,
+    ) -> UpsertRun:
+        if is_table(rows):
+            rows = table_rows(rows, self.model.record, mapping=mapping, time_zone=time_zone)
+        else:
+            refuse_what_is_not_rows(rows, Record)
+            for name, value in (("mapping", mapping), ("time_zone", time_zone)):
+                if value is not None:
+                    raise TypeError(f"{name} is for tables, and the rows are {type(rows).__name__}")
         check_options(options, UpsertOptions.__annotations__, call=self._call("upsert_many"))
         chosen = ChunkOptions(**options)
         fields = fingerprint_fields(self.model, chosen.verify_by) if chosen.verify_by else None
@@ -151,7 +202,9 @@ class Upserts(Repository[R]):
             options=chosen,
             verifier=None if fields is None else self._verifier(fields, chosen.verify_wait),
             ledger=ledger,
-            encode=block_encoder(self.model, passes_keyless=fields is None).fill,
+            # Rows that may be skipped are looked up one by one.
+            encode=None if is_stored else block_encoder(self.model, passes_keyless=fields is None).fill,
+            is_stored=is_stored,
         )
 
     def _verifier(self, fields: FingerprintFields, wait: float) -> OutcomeVerifier:

@@ -150,7 +150,8 @@ def kind_of(name: str) -> Kind:
     if name in KINDS:
         return KINDS[name]
     near = difflib.get_close_matches(name, KINDS, cutoff=0.4)
-    raise ValueError(f"no fault is called {name!r}" + (f"; near: {', '.join(near)}" if near else ""))
+    hint = f"did you mean {' or '.join(near)}?" if near else "planhat-async sandbox --list-faults lists them"
+    raise ValueError(f"there is no fault {name!r}; {hint}")
 
 
 def described() -> str:

@@ -57,6 +57,12 @@ class Stream:
     def __arrow_c_stream__(self) -> None: ...
 
 
+class Model(_Columns):
+    """Iterating over a model of pydantic yields its fields."""
+
+    model_fields: dict[str, str] = {}  # noqa: RUF012 - as pydantic has it
+
+
 @pytest.mark.parametrize(
     ("rows", "way"),
     [
@@ -73,6 +79,7 @@ class Stream:
         (bytearray(b"text"), "not one bytearray"),
         ({"source_id": "1"}, "not one dict"),
         (Ticket(source_id="1"), "not one Ticket"),
+        (Model(), "not one Model"),
     ],
 )
 def test_an_input_without_rows_is_refused_with_a_hint(rows: Any, way: str) -> None:
@@ -81,6 +88,22 @@ def test_an_input_without_rows_is_refused_with_a_hint(rows: Any, way: str) -> No
         refuse_what_is_not_rows(rows, Record)
     assert str(caught.value).startswith("rows are an iterable of records or mappings, not ")
     assert way in str(caught.value)
+
+
+class LazyFrame:
+    def collect(self) -> None: ...
+
+    def collect_schema(self) -> None: ...
+
+    @property
+    def columns(self) -> None:
+        raise AssertionError("polars would warn that this is slow")
+
+
+def test_a_query_that_has_not_run_is_refused() -> None:
+    """As polars has it; it is not run, and not asked for its columns."""
+    with pytest.raises(TypeError, match=r"^rows are a query that has not run \(LazyFrame\): hand in rows.collect\(\)$"):
+        refuse_what_is_not_rows(LazyFrame(), Record)
 
 
 def test_a_file_on_disk_is_refused(tmp_path: Path) -> None:

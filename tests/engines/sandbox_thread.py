@@ -27,6 +27,14 @@ class SandboxThread:
         """Return the result of a coroutine in that loop."""
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(60)
 
+    def records(self, model: str) -> list[Any]:
+        """Return the records of a model, while calls may still be carried out."""
+
+        async def read() -> list[Any]:
+            return self.planhat.records(model)
+
+        return self.run(read())
+
     def session(self) -> Session:
         """Return a closed session on the sandbox, with short waits."""
         retry = RetryPolicy(attempts=2, wait_initial=0.01, wait_max=0.01)

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 import pytest
+from spark_settings import SETTINGS
 
 TOKEN = "secret-token"
 
@@ -23,18 +24,8 @@ def local_spark() -> Any:
 
     os.environ["PYSPARK_PYTHON"] = sys.executable
     os.environ["PLANHAT_API_TOKEN"] = TOKEN  # as the JVM and its workers inherit it
-    builder = sql.SparkSession.builder.master("local[2, 4]").appName("tests")
-    settings = {
-        "spark.ui.enabled": "false",
-        "spark.sql.session.timeZone": "UTC",
-        "spark.sql.shuffle.partitions": "2",
-        "spark.sql.execution.arrow.maxRecordsPerBatch": "1000",
-        "spark.log.level": "OFF",
-        "spark.driver.host": "127.0.0.1",
-        "spark.python.authenticate.socketTimeout": "120s",  # a busy machine takes long to start a process
-        "spark.driver.bindAddress": "127.0.0.1",
-    }
-    for name, value in settings.items():
+    builder = sql.SparkSession.builder.appName("tests")
+    for name, value in SETTINGS.items():
         builder = builder.config(name, value)
     spark = builder.getOrCreate()
     register(spark)

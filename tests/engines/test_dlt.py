@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -36,6 +37,9 @@ COMPANY = id_of(1)
 MODELS: dict[str, Any] = {one.model.name: one for one in ALL}
 TENANT = ["tasks", "tickets", "notes", "companies", "endusers", "users", "lean_companies"]
 """Two lists and a walk · comparisons · walks · a list that hides fields · a list in one call."""
+PART = ["tasks", "tickets", "lean_companies"]
+"""Those that differ most: each model costs seconds of dlt's."""
+N_ROUNDS = 10 if os.environ.get("ENGINE_TESTS") == "all" else 3
 
 
 @pytest.fixture
@@ -124,11 +128,11 @@ def change_all(server: SandboxThread, draw: random.Random) -> None:
         change(server, model, draw, before[model])
 
 
-def test_a_copy_in_duckdb_equals_planhat_after_ten_rounds(server: SandboxThread) -> None:
+def test_a_copy_in_duckdb_equals_planhat_after_each_round(server: SandboxThread) -> None:
     """Records were created, changed and deleted before each round."""
     draw = random.Random(7)
     n_removed = 0
-    for _ in range(11):
+    for _ in range(1 + N_ROUNDS):
         before = {model: listed(server, model) for model in TENANT}
         change_all(server, draw)
         pipeline = into_duckdb()
@@ -136,7 +140,7 @@ def test_a_copy_in_duckdb_equals_planhat_after_ten_rounds(server: SandboxThread)
         expected = {model: listed(server, model) for model in TENANT}
         assert {model: copied(pipeline, model) for model in TENANT} == expected
         n_removed += sum(len(before[model].keys() - expected[model].keys()) for model in TENANT)
-    assert n_removed > 50
+    assert n_removed >= 2 * N_ROUNDS
 
 
 def test_an_empty_tenant_has_a_table_for_each_model(server: SandboxThread) -> None:
@@ -159,12 +163,12 @@ def test_a_run_without_changes_loads_nothing(server: SandboxThread) -> None:
     """The rows of the first run stay."""
     change_all(server, random.Random(1))
     pipeline = into_duckdb()
-    pipeline.run(planhat_source(TENANT, session=server.session()))
-    first = {model: copied(pipeline, model) for model in TENANT}
-    info = pipeline.run(planhat_source(TENANT, session=server.session()))
+    pipeline.run(planhat_source(PART, session=server.session()))
+    first = {model: copied(pipeline, model) for model in PART}
+    info = pipeline.run(planhat_source(PART, session=server.session()))
     jobs = [job.job_file_info.table_name for package in info.load_packages for job in package.jobs["completed_jobs"]]
     assert {*jobs} <= {"_dlt_pipeline_state"}
-    assert {model: copied(pipeline, model) for model in TENANT} == first
+    assert {model: copied(pipeline, model) for model in PART} == first
 
 
 def test_a_full_refresh_reads_everything_again(server: SandboxThread) -> None:
@@ -193,8 +197,8 @@ def test_resources_may_be_read_in_parallel(server: SandboxThread) -> None:
     pipeline = into_duckdb()
     for seed in (1, 2):
         change_all(server, random.Random(seed))
-        pipeline.run(planhat_source(TENANT, session=server.session()).parallelize())
-    assert {model: copied(pipeline, model) for model in TENANT} == {model: listed(server, model) for model in TENANT}
+        pipeline.run(planhat_source(PART, session=server.session()).parallelize())
+    assert {model: copied(pipeline, model) for model in PART} == {model: listed(server, model) for model in PART}
 
 
 def test_recent_changes_cost_few_calls(server: SandboxThread) -> None:

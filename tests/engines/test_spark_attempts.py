@@ -70,3 +70,22 @@ def test_a_path_that_is_no_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ValueError, match=r"report .*file: File exists: it must be a folder"):
         ReportFolder(str(tmp_path / "file"), "run").prepare()
+
+
+def test_half_a_report_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table of all reports stays readable, and the notes stay."""
+    folder = ReportFolder(str(tmp_path), "run")
+    folder.prepare()
+    folder.note(receipt(1, created=5))
+
+    def fill_the_disk(path: Path, *_: Any, **__: Any) -> None:
+        path.write_text("{")
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("planhat_async.engines.spark_attempts._write", fill_the_disk)
+        with pytest.raises(OSError, match="No space left"):
+            folder.write_report({"created": 5})
+    assert [*tmp_path.glob("*.json")] == []
+    assert len(folder.noted()) == 1
+    assert folder.write_report({"created": 5})

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from made_ids import id_of
 
 from planhat_async import Outcome, Problem, RetryPolicy, Session, Tasks, UpsertError
-from planhat_async.engines.threaded_session import ThreadedSession
 from planhat_async.engines.upsert_sink import UpsertSink, reasons_by_position
 from planhat_async.sandbox import MemorySandbox
+from planhat_async.sync import BlockingSession
 from planhat_async.testing import SandboxTransport
 
 COMPANY = id_of(1)
@@ -25,7 +25,7 @@ COMPANY = id_of(1)
 
 def sink_on(planhat: MemorySandbox, rejects: Path) -> UpsertSink:
     session = Session(TOKEN, transport=SandboxTransport(planhat), retry=RetryPolicy(attempts=1))
-    return UpsertSink(Tasks, ThreadedSession(session), rejects)
+    return UpsertSink(Tasks, BlockingSession(session), rejects)
 
 
 def rows(n: int) -> list[dict[str, Any]]:

@@ -288,7 +288,7 @@ async def test_a_stopped_process_that_holds_the_lock_stops_nobody(
     await call()
     await pacer.leave()
     held = f"another process has locked {path} and does not go on: end or resume it"
-    assert caplog.messages == [f"{held}; until then this session uses 1/2 of the pace"]
+    assert caplog.messages == [f"{held}; meanwhile this session uses 1/2 of the pace"]
     assert (await window(tmp_path).standing(60.0)).n_used == 1 + 3 + 1
 
 

@@ -140,8 +140,14 @@ async def test_a_proxy_that_is_down_is_named_as_the_reason() -> None:
         await called("https://api.planhat.test", proxy=f"http://ada:secret@127.0.0.1:{port}")
     assert str(caught.value) == (
         "GET /tasks: no connection to https://api.planhat.test (the proxy cannot be reached: Connection refused): "
-        "nothing listens there; are host and port right?"
+        "nothing listens there; are the proxy's host and port right? It is that of proxy= or HTTPS_PROXY"
     )
+
+
+async def test_a_proxy_whose_name_is_unknown_is_named_as_the_reason() -> None:
+    """It is not the host of the base URL that is wrong."""
+    with pytest.raises(NotSentError, match=r"the proxy cannot be reached: .*: is the host of the proxy right\?"):
+        await called("https://api.planhat.test", proxy="http://proxy.invalid:3128")
 
 
 @pytest.mark.parametrize("ca_file", [None, "other.pem"])

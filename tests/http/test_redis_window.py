@@ -296,7 +296,7 @@ async def test_a_password_that_is_refused_later_may_be_right_again(
         assert (await window.standing(60.0)).n_used == 3
         await pacer.leave()
     (said,) = caplog.messages
-    assert said.endswith("; until then this session keeps a pace of its own")
+    assert said.endswith("; meanwhile this session keeps a pace of its own")
 
 
 async def test_a_closed_window_waits_for_redis(
@@ -312,7 +312,7 @@ async def test_a_closed_window_waits_for_redis(
     redis_server.start()
     await waiting
     await pacer.leave()
-    assert caplog.messages == [f"{redis_server.url}/0: Connection refused; until then nothing is sent"]
+    assert caplog.messages == [f"{redis_server.url}/0: Connection refused; meanwhile nothing is sent"]
 
 
 async def test_a_stopped_redis_stops_nobody(
@@ -333,7 +333,7 @@ async def test_a_stopped_redis_stops_nobody(
     assert (await window.standing(60.0)).n_used == 11
     await pacer.leave()
     assert caplog.messages == [
-        f"{redis_server.url}/0: it does not answer; until then this session keeps a pace of its own"
+        f"{redis_server.url}/0: it does not answer; meanwhile this session keeps a pace of its own"
     ]
 
 

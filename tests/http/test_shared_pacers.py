@@ -231,7 +231,7 @@ def test_while_the_window_is_away_a_member_has_its_share_or_waits(
     run(main())
     said = "this session uses 1/4 of the pace" if not waits else "nothing is sent"
     warnings = [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING]
-    assert warnings == [f"the window is away; until then {said}"]
+    assert warnings == [f"the window is away; meanwhile {said}"]
 
 
 def test_what_was_started_alone_is_restated() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import inspect
+import os
 import ssl
 import traceback
 from collections.abc import AsyncIterator, Iterator
@@ -31,8 +32,14 @@ GET = Request(method="GET", path="/tasks", params=(("limit", "1"),))
 PUT = Request(method="PUT", path="/tasks", body=b'[{"action":"Call"}]')
 
 REFUSED_THERE = "Connection refused): nothing listens there; are host and port right?"
+TO_SERVER = ConnectionKey("api.example.com", 443, True, True, None, None, None)
+TO_PROXY = ConnectionKey("proxy.example.com", 3128, False, True, None, None, None)
+PROXY_REFUSED = (
+    "the proxy cannot be reached: Connection refused): nothing listens there; are the proxy's host and port right? "
+    "It is that of proxy= or HTTPS_PROXY"
+)
 BAD_CERTIFICATE = aiohttp.ClientConnectorCertificateError(
-    ConnectionKey("api.example.com", 443, True, True, None, None, None),
+    TO_SERVER,
     ssl.SSLCertVerificationError(1, "certificate verify failed: self-signed certificate"),
 )
 
@@ -93,15 +100,15 @@ class TestMapping:
     @pytest.mark.parametrize(
         ("raised", "reason"),
         [
-            (aiohttp.ClientConnectorError(Mock(), OSError(111, "Connection refused")), REFUSED_THERE),
-            (aiohttp.ClientConnectorError(Mock(), OSError("several")), "OSError)"),
+            (aiohttp.ClientConnectorError(TO_SERVER, OSError(111, "Connection refused")), REFUSED_THERE),
+            (aiohttp.ClientConnectorError(TO_SERVER, OSError("several")), "OSError)"),
             (
-                aiohttp.ClientConnectorDNSError(Mock(), OSError(-2, "Name unknown")),
+                aiohttp.ClientConnectorDNSError(TO_SERVER, OSError(-2, "Name unknown")),
                 "Name unknown)",
             ),
             (
-                aiohttp.ClientProxyConnectionError(Mock(), OSError(111, "Connection refused")),
-                f"the proxy cannot be reached: {REFUSED_THERE}",
+                aiohttp.ClientProxyConnectionError(TO_PROXY, OSError(111, "Connection refused")),
+                PROXY_REFUSED,
             ),
             (aiohttp.ConnectionTimeoutError("Connection timeout"), "timeout): not within 10 s (Timeouts.connect)"),
         ],
@@ -133,11 +140,12 @@ class TestMapping:
         ("raised", "reason"),
         [
             (aiohttp.ServerDisconnectedError(), "the server hung up)"),
-            (aiohttp.ClientOSError(104, "reset"), "ClientOSError)"),
+            (aiohttp.ClientOSError(104, "reset"), f"the connection broke: {os.strerror(104)})"),
+            (aiohttp.ClientOSError(), "the connection broke)"),
             (aiohttp.SocketTimeoutError("read"), "timeout)"),
             (TimeoutError(), "timeout)"),
-            (aiohttp.ClientPayloadError("short"), "ClientPayloadError)"),
-            (ConnectionResetError(104, "reset"), "ConnectionResetError)"),
+            (aiohttp.ClientPayloadError("short"), "the answer was cut off)"),
+            (ConnectionResetError(104, "reset"), f"the connection broke: {os.strerror(104)})"),
             (
                 aiohttp.ClientResponseError(Mock(headers=HEADERS), (), headers=HEADERS, message=TOKEN),  # type: ignore[arg-type]
                 "ClientResponseError): what came is not HTTP; is the base URL right?",

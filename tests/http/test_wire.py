@@ -326,7 +326,9 @@ class TestTokens:
 
     def test_an_empty_token_is_refused(self) -> None:
         """The message says how to pass one."""
-        with pytest.raises(ValueError, match=r"^the Planhat token is empty: pass one, or set PLANHAT_API_TOKEN$"):
+        with pytest.raises(
+            ValueError, match=r"^the Planhat token is missing or empty: set PLANHAT_API_TOKEN, or pass one"
+        ):
             Token("")
 
     @pytest.mark.parametrize("token", [None, b"hidden", 5])

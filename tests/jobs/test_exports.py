@@ -21,8 +21,9 @@ from pyarrow import parquet as pq
 
 from planhat_async import Model, Notes, RateLimits, Session, Tasks, Tickets, repositories
 from planhat_async._convert import fields_of
+from planhat_async.errors import MissingExtraError
 from planhat_async.jobs.export_checkpoint import ExportCheckpoint
-from planhat_async.jobs.exports import MissingExtraError, checkpoint_of, export_records, writer_class
+from planhat_async.jobs.exports import checkpoint_of, export_records, writer_class
 from planhat_async.jobs.files.parquet_writer import ParquetWriter
 from planhat_async.jobs.files.whole_file import part_named, whole_file
 from planhat_async.jobs.files.writers import CsvWriter, ExportWriter, JsonlWriter

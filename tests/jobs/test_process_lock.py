@@ -35,6 +35,13 @@ def test_a_lock_is_held_until_it_is_released(tmp_path: Path) -> None:
     assert [(one.name, one.stat().st_mode & 0o777) for one in tmp_path.iterdir()] == [("lock", 0o600)]
 
 
+def test_the_file_of_a_lock_is_synced(tmp_path: Path) -> None:
+    """Half a file after a power failure would be refused for ever, and the journal beside it with it."""
+    lock = ProcessLock(tmp_path / "lock")
+    assert lock._file.execute("PRAGMA synchronous").fetchone() == (2,)
+    lock.release()
+
+
 @pytest.mark.slow
 def test_a_lock_names_its_holder_and_ends_with_it(tmp_path: Path) -> None:
     """`kill -9` releases it."""

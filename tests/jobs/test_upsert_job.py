@@ -537,7 +537,7 @@ def test_differences_are_listed_by_importance() -> None:
         )
     assert str(refused.value) == (
         "job.db is the journal of another job: model is notes, was tickets; base_url is v, was u; "
-        "bytes is 8,000, was 7; columns is not given, was {'b': 'x'}; time_zone is UTC, was not given; "
+        "size in bytes is 8,000, was 7; columns is not given, was {'b': 'x'}; time_zone is UTC, was not given; "
         "chunk_size is 6, was 5. Put back what it was, or begin another job with another journal"
     )
 

@@ -214,7 +214,7 @@ class NoOptions(TypedDict):
 
 
 @each(Lists)
-@pytest.mark.parametrize("method", ["page", "iter", "iter_json", "pages", "all"])
+@pytest.mark.parametrize("method", ["page", "iter", "iter_json", "pages", "all", "arrow_batches", "to_arrow"])
 def test_type_checkers_know_every_option(repository: Any, method: str) -> None:
     """They know the options of all lists and the model's filters, except row-by-row filters for a single page."""
     shared: type[Any] = PageOptions if method == "page" else ListingOptions

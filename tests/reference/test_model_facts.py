@@ -51,7 +51,7 @@ METHODS = {
     "get": ["get", "get_many"],
     "update": ["update"],
     "delete": ["delete", "delete_many"],
-    "list": ["page", "iter", "iter_json", "pages", "all"],
+    "list": ["page", "iter", "iter_json", "pages", "all", "arrow_batches", "to_arrow"],
     "bulk": ["upsert_many", "upsert_chunks", "upserting"],
     "duplicate": ["duplicate"],
 }

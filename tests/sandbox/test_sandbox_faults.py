@@ -52,9 +52,9 @@ def test_a_text_contains_rates_numbers_and_amounts() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("reset_afer=0.1", "no fault is called 'reset_afer'; near: reset_after"),
-        ("http_501", "no fault is called 'http_501'; near: http_5"),
-        ("zzzzzz", "no fault is called 'zzzzzz'$"),
+        ("reset_afer=0.1", "there is no fault 'reset_afer'; did you mean reset_after"),
+        ("http_501", "there is no fault 'http_501'; did you mean http_5"),
+        ("zzzzzz", "there is no fault 'zzzzzz'; planhat-async sandbox --list-faults lists them$"),
         ("reset_after=1.5", "reset_after: a rate is from 0 to 1, not 1.5"),
         ("reset_after:2", "reset_after has no amount"),
         ("reset_after=often", r"a fault is NAME\[:AMOUNT\].*, not 'reset_after=often'"),

@@ -12,9 +12,10 @@ from typing import Any, BinaryIO
 from planhat_async._convert import printable
 from planhat_async.jobs.files.formats import PARQUET_IS_MISSING
 from planhat_async.jobs.files.steady_file import unchanged
-from planhat_async.jobs.files.table_reader import CopyRow, FileReader, RawRow, UnreadableValue
+from planhat_async.jobs.files.table_reader import CopyRow, FileReader, RawRow
 from planhat_async.jobs.reason_column import REASON_COLUMN
 from planhat_async.jobs.source_error import SourceError
+from planhat_async.results import UnreadableValue
 
 _ROWS_AT_A_TIME = 1000
 _BYTES_AT_A_TIME = 8 << 20
@@ -124,7 +125,7 @@ class ParquetReader(FileReader):
 
     def _reads(self, batch: Any, columns: Sequence[str], n_read: int) -> Iterator[Callable[[], Mapping[str, Any]]]:
         """For each row of a batch a function that returns its values."""
-        from planhat_async.jobs.files.parquet_values import column_values  # noqa: PLC0415 - needs an extra
+        from planhat_async._convert.arrow.arrow_values import column_values  # noqa: PLC0415 - needs an extra
 
         wanted = set(columns)
         found = [(index, name) for index, name in enumerate(batch.schema.names) if name in wanted]

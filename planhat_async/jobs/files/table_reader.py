@@ -20,12 +20,6 @@ class RawRow(NamedTuple):
     """Returns the values by their columns; raises `ValueError` with the reason if the row cannot be read."""
 
 
-class UnreadableValue(NamedTuple):
-    """In place of a value that Python cannot hold, or that has no form in JSON: its row is unreadable."""
-
-    reason: str
-
-
 CopyRow: TypeAlias = Callable[[str], object]
 """Copies the row that the reader has yielded last, given the reason why it is to be corrected."""
 

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Literal
 import attrs
 
 from planhat_async._convert import decode_json, encode_plain, fields_of
-from planhat_async.jobs.files.chosen_fields import chosen_json, chosen_values, object_in
+from planhat_async._convert.chosen_fields import chosen_json, chosen_values, object_in
 from planhat_async.jobs.files.formula_cells import escaped, is_formula
 from planhat_async.records import Record
 
@@ -59,11 +59,12 @@ class JsonlWriter(ExportWriter):
     Args:
         out: A binary file.
         fields: Fields by Planhat's names or as `custom.NAME`: an object holds these only, in this order; all if empty.
+        leading: Names that an object holds besides, before them.
     """
 
-    def __init__(self, out: BinaryIO, *, fields: Sequence[str] = ()) -> None:
+    def __init__(self, out: BinaryIO, *, fields: Sequence[str] = (), leading: Sequence[str] = ()) -> None:
         self._out = out
-        self._fields = fields
+        self._fields = (*leading, *fields) if fields else ()
 
     def write(self, row: bytes) -> None:
         """Write one record."""
@@ -83,18 +84,25 @@ class CsvWriter(ExportWriter):
         out: A binary file.
         record: The model.
         fields: The columns instead of these: fields by Planhat's names or as `custom.NAME`.
+        leading: Columns before them.
         layout: How the file is written.
     """
 
     n_formulas: int = 0
 
     def __init__(
-        self, out: BinaryIO, record: type[Record], *, fields: Sequence[str] = (), layout: CsvLayout | None = None
+        self,
+        out: BinaryIO,
+        record: type[Record],
+        *,
+        fields: Sequence[str] = (),
+        leading: Sequence[str] = (),
+        layout: CsvLayout | None = None,
     ) -> None:
         self._out = out
         self._layout = layout or CsvLayout()
-        self._fields = fields
-        self._columns = fields or [field.wire for field in fields_of(record).values()]
+        self._fields = (*leading, *fields) if fields else ()
+        self._columns = self._fields or [*leading, *(field.wire for field in fields_of(record).values())]
         self._encode = codecs.getincrementalencoder(self._layout.encoding)().encode
         self._line = io.StringIO()
         self._writer = csv.writer(self._line, delimiter=self._layout.delimiter)

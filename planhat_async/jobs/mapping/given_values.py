@@ -13,12 +13,13 @@ T = TypeVar("T")
 
 
 def split_texts(texts: Iterable[str], form: str) -> Iterator[tuple[str, str, str]]:
-    """Each `name=value` text in quotes, its name and its value."""
+    """Each `name=value` text after its option, its name and its value; the form begins with the option."""
+    option = form.partition(" ")[0]
     for text in texts:
         name, _, value = text.partition("=")
         if not name or not value:
             raise SourceError(f"{text!r} does not have the form {form}")
-        yield repr(text), name, value
+        yield f"{option} {text}", name, value
 
 
 def located(where: str, given: Mapping[str, Any] | None) -> list[tuple[str, str, Any]]:

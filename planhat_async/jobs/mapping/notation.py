@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime, time, tzinfo
+from datetime import datetime, tzinfo
 from typing import Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import attrs
 
+from planhat_async._convert.timestamps import placed_in
 from planhat_async.jobs.source_error import SourceError
 
 _OTHER_SEPARATORS = (";", "|")
@@ -76,14 +77,11 @@ class Notation:
         if self.zone is None:
             raise ValueError(f"{name}: {naive} has no time zone: give one with --time-zone, such as --time-zone UTC")
         self.remarks.n_zoned += 1
-        placed = naive.replace(tzinfo=self.zone, fold=0)
-        before, after = placed.utcoffset(), placed.replace(fold=1).utcoffset()
-        if before is None or after is None or before == after:
-            return placed
-        if before > after:
-            self.remarks.repeated_times[name] += 1
-        elif naive.time() != time.min:
-            raise ValueError(f"{name}: {naive} does not exist in {self.zone}, where clocks are set forward over it")
+        try:
+            placed, is_repeated = placed_in(self.zone, naive)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+        self.remarks.repeated_times.update([name] if is_repeated else [])
         return placed
 
     def separates(self, text: str, name: str) -> str:
@@ -99,4 +97,4 @@ def _zone_of(name: str | None) -> tzinfo | None:
     try:
         return None if name is None else ZoneInfo(name)
     except (ValueError, OSError, ZoneInfoNotFoundError, TypeError):
-        raise SourceError(f"time_zone: there is no zone {name!r}") from None
+        raise SourceError(f"time_zone: there is no zone {name!r}; a zone is called Europe/Berlin or UTC") from None

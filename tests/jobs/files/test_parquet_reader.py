@@ -24,14 +24,14 @@ from hypothesis import strategies as st
 from pyarrow import feather, parquet
 from pyarrow.parquet import encryption
 
+from planhat_async._convert.arrow.arrow_values import column_values, shortest
 from planhat_async.jobs.files.file_source import FileSource
 from planhat_async.jobs.files.parquet_reader import ParquetReader
-from planhat_async.jobs.files.parquet_values import column_values, shortest
-from planhat_async.jobs.files.table_reader import RawRow, UnreadableValue
+from planhat_async.jobs.files.table_reader import RawRow
 from planhat_async.jobs.mapping.field_mapping import FieldMapping
 from planhat_async.jobs.source_error import SourceError
 from planhat_async.models import Task
-from planhat_async.results import Unreadable
+from planhat_async.results import Unreadable, UnreadableValue
 
 steady = settings(derandomize=True, deadline=None, max_examples=100)
 NAIVE = datetime(1970, 1, 1)  # noqa: DTZ001 - the column has no zone

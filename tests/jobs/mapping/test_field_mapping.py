@@ -136,12 +136,12 @@ def test_maps_and_constants_are_read_in_either_spelling(
 @pytest.mark.parametrize(
     ("maps", "constants", "message"),
     [
-        (["sorce_id=A"], [], "'sorce_id=A': Ticket has no field 'sorce_id'; did you mean source_id?"),
-        ([], ["Compny=A"], "'Compny=A': Ticket has no field 'Compny'; did you mean company_id?"),
-        (["custom.=Plan"], [], "'custom.=Plan': 'custom.' names no custom field"),
-        (["custom. =Plan"], [], "'custom. =Plan': 'custom. ' names no custom field"),
-        (["timeBucket=A"], [], f"'timeBucket=A': {FILLED_IN}"),
-        ([], ["time_bucket=A"], f"'time_bucket=A': {FILLED_IN}"),
+        (["sorce_id=A"], [], "--map sorce_id=A: Ticket has no field 'sorce_id'; did you mean source_id?"),
+        ([], ["Compny=A"], "--set Compny=A: Ticket has no field 'Compny'; did you mean company_id?"),
+        (["custom.=Plan"], [], "--map custom.=Plan: 'custom.' names no custom field"),
+        (["custom. =Plan"], [], "--map custom. =Plan: 'custom. ' names no custom field"),
+        (["timeBucket=A"], [], f"--map timeBucket=A: {FILLED_IN}"),
+        ([], ["time_bucket=A"], f"--set time_bucket=A: {FILLED_IN}"),
         (["title"], [], "'title' does not have the form --map field=Column"),
         (["title="], [], "'title=' does not have the form --map field=Column"),
         (["=A"], [], "'=A' does not have the form --map field=Column"),
@@ -304,7 +304,7 @@ def test_a_constant_that_can_be_sent_is_left() -> None:
         ({"types": ["custom.ARR"]}, "'custom.ARR' does not have the form --type field=type"),
         ({"types": ["custom.ARR=money"]}, ("--type: custom.ARR: 'money' is not one of text, number, whole number, "
          "boolean, date, time, list, json, epoch seconds, epoch milliseconds, excel days")),
-        ({"types": ["sorce_id=text"]}, "'sorce_id=text': Ticket has no field 'sorce_id'; did you mean source_id?"),
+        ({"types": ["sorce_id=text"]}, "--type sorce_id=text: Ticket has no field 'sorce_id'; did you mean source_id?"),
         ({"types": ["title=text"], "field_types": {"title": "text"}}, "title is given twice: --type field=type"),
         ({"types": ["title=number"]}, ("types: Ticket.title (text) cannot be read as number, only as text or whole "
          "number or date or time")),

@@ -46,4 +46,4 @@ def test_an_unknown_zone_is_refused(zone: str) -> None:
     """Before any row is read."""
     with pytest.raises(SourceError) as caught:
         parsed(zone)
-    assert str(caught.value) == f"time_zone: there is no zone {zone!r}"
+    assert str(caught.value) == f"time_zone: there is no zone {zone!r}; a zone is called Europe/Berlin or UTC"

@@ -1,4 +1,4 @@
-"""The values of a Parquet column as Python's own; needs the extra `parquet`.
+"""The values of a column of Arrow as Python's own, for Parquet files and for tables.
 
 pyarrow itself ends a whole batch at one value that Python cannot hold, and depends on pandas for nanoseconds. Here
 times, days and floats are made from their numbers, and such a value becomes an `UnreadableValue` of its row.
@@ -15,12 +15,14 @@ from typing import Any, TypeAlias
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import attrs
 import pyarrow as pa
 from pyarrow import types
 
-from planhat_async._convert import decode_json
+from planhat_async._convert.json import decode_json
+from planhat_async._convert.timestamps import placed_in
 from planhat_async.errors import DecodeError
-from planhat_async.jobs.files.table_reader import UnreadableValue
+from planhat_async.results import UnreadableValue
 
 JSON_COLUMN = {b"planhat_async.encoding": b"json"}
 """The metadata of a column of texts whose values are the JSON in them."""
@@ -33,32 +35,53 @@ _MICROSECONDS_PER_DAY = 86_400 * 10**6
 _UTC_NAMES = {"utc", "z", "etc/utc", "gmt", "+00:00"}
 
 
-def column_values(field: pa.Field, array: pa.Array) -> list[Any]:
+@attrs.frozen(kw_only=True)
+class ValueRules:
+    """How values are read for which Arrow leaves a choice."""
+
+    zone: tzinfo | None = None
+    """The zone of times without one, if they get one."""
+    is_nan_missing: bool = False
+    """Whether NaN is a missing value; otherwise it cannot be read."""
+
+
+_AS_STORED = ValueRules()
+
+
+def column_values(field: pa.Field, array: pa.Array, rules: ValueRules = _AS_STORED) -> list[Any]:
     """The values of a column: texts, numbers, `Decimal`, times, days, `bytes`, `UUID`, lists and dicts.
 
     Nothing changes its value, with two exceptions: a time is cut to microseconds, and a float of 32 or 16 bits becomes
     the shortest decimal number that is the same float: 0.1, not 0.10000000149011612.
     """
-    return _converter(field)(array)
+    return _converter(field, rules)(array)
 
 
-def _converter(field: pa.Field) -> _Convert:
+def _converter(field: pa.Field, rules: ValueRules) -> _Convert:
     """The function for the arrays of a field."""
     kind, name = field.type, _extension_name(field)
     if isinstance(kind, pa.BaseExtensionType):
-        plain = _converter(pa.field(field.name, kind.storage_type))
+        plain = _converter(pa.field(field.name, kind.storage_type), rules)
         return lambda array: _extended(name, plain(array.storage))
     if name:
-        plain = _converter(field.remove_metadata())
+        plain = _converter(field.remove_metadata(), rules)
         return lambda array: _extended(name, plain(array))
     if types.is_dictionary(kind):
-        of_values = _converter(pa.field(field.name, kind.value_type))
-        return lambda array: of_values(array.dictionary_decode())
+        of_values = _converter(pa.field(field.name, kind.value_type), rules)
+        return partial(_dictionary_values, of_values)
     if types.is_nested(kind):
-        return _nested_converter(kind)
+        return _nested_converter(kind, rules)
     if JSON_COLUMN.items() <= (field.metadata or {}).items():
         return lambda array: _each(_json_value, _plain_values(array))
-    return next((make(kind) for is_kind, make in _CONVERTERS if is_kind(kind)), _plain_values)
+    return next((make(kind, rules) for is_kind, make in _CONVERTERS if is_kind(kind)), _plain_values)
+
+
+def _dictionary_values(of_values: _Convert, array: pa.DictionaryArray) -> list[Any]:
+    try:
+        return of_values(array.dictionary_decode())
+    except pa.ArrowNotImplementedError:  # views of texts, which polars has in categories
+        held = array.dictionary
+        return [None if index is None else _value_of(held[index]) for index in array.indices.to_pylist()]
 
 
 def _extension_name(field: pa.Field) -> str:
@@ -76,16 +99,16 @@ def _extended(name: str, values: list[Any]) -> list[Any]:
     return values if name == "arrow.json" else _none_of(f"a value of the type {name}", values)
 
 
-def _nested_converter(kind: Any) -> _Convert:
+def _nested_converter(kind: Any, rules: ValueRules) -> _Convert:
     if types.is_map(kind):
-        keys, items = _converter(kind.key_field), _converter(kind.item_field)
+        keys, items = _converter(kind.key_field, rules), _converter(kind.item_field, rules)
         return partial(_each_list, lambda entries: _dict_of(keys(entries.field(0)), items(entries.field(1))))
     if types.is_struct(kind):
         fields = [kind.field(index) for index in range(kind.num_fields)]
-        return partial(_structs, [field.name for field in fields], [_converter(field) for field in fields])
+        return partial(_structs, [field.name for field in fields], [_converter(field, rules) for field in fields])
     if not hasattr(kind, "value_field"):
         return partial(_none_of_array, f"a value of the type {kind}")
-    of_items = _converter(kind.value_field)
+    of_items = _converter(kind.value_field, rules)
     if of_items is _plain_values:
         return _plain_values  # a few times faster
     return partial(_each_list, lambda items: _whole(of_items(items)))
@@ -175,9 +198,14 @@ def _json_value(text: str) -> Any:
         raise ValueError("text that is not JSON") from None
 
 
-def _times(kind: Any) -> _Convert:
+def _times(kind: Any, rules: ValueRules) -> _Convert:
     zone = None if kind.tz is None else _zone(kind.tz)
     convert = partial(_time, _PER_SECOND[kind.unit], datetime(1970, 1, 1, tzinfo=zone and UTC), zone)
+    if zone is None and rules.zone is not None:
+        place = rules.zone
+        return lambda array: _each(
+            lambda number: placed_in(place, convert(number))[0], array.cast(pa.int64()).to_pylist()
+        )
     return lambda array: _each(convert, array.cast(pa.int64()).to_pylist())
 
 
@@ -207,7 +235,7 @@ def _zone(name: str) -> tzinfo:
         return UTC
 
 
-def _days(kind: Any) -> _Convert:
+def _days(kind: Any, _: ValueRules) -> _Convert:
     stored, per_day = (pa.int32(), 1) if types.is_date32(kind) else (pa.int64(), 86_400_000)
     return lambda array: _each(partial(_day, per_day), array.cast(stored).to_pylist())
 
@@ -219,7 +247,7 @@ def _day(per_day: int, number: int) -> date:
         raise ValueError("a day outside the years 1 to 9999") from None
 
 
-def _times_of_day(kind: Any) -> _Convert:
+def _times_of_day(kind: Any, _: ValueRules) -> _Convert:
     stored = pa.int32() if types.is_time32(kind) else pa.int64()
     return lambda array: _each(partial(_time_of_day, _PER_SECOND[kind.unit]), array.cast(stored).to_pylist())
 
@@ -231,11 +259,18 @@ def _time_of_day(per_second: int, number: int) -> time:
     return (datetime(1970, 1, 1) + timedelta(microseconds=microseconds)).time()  # noqa: DTZ001 - a time has no zone
 
 
-def _floats(kind: Any) -> _Convert:
+def _floats(kind: Any, rules: ValueRules) -> _Convert:
     if types.is_float64(kind):
-        return lambda array: _each(_finite, array.to_pylist())
-    code, digits = ("f", range(6, 10)) if types.is_float32(kind) else ("e", range(3, 6))
-    return lambda array: _each(lambda number: shortest(_finite(number), code, digits), array.to_pylist())
+        convert: Callable[[Any], Any] = _finite
+    else:
+        code, digits = ("f", range(6, 10)) if types.is_float32(kind) else ("e", range(3, 6))
+
+        def convert(number: Any) -> float:
+            return shortest(_finite(number), code, digits)
+
+    if not rules.is_nan_missing:
+        return lambda array: _each(convert, array.to_pylist())
+    return lambda array: _each(lambda number: None if math.isnan(number) else convert(number), array.to_pylist())
 
 
 def _finite(number: Any) -> float:
@@ -262,10 +297,10 @@ def shortest(number: float, code: str, digits: Iterable[int]) -> float:
     return number
 
 
-_CONVERTERS: tuple[tuple[Callable[[Any], bool], Callable[[Any], _Convert]], ...] = (
+_CONVERTERS: tuple[tuple[Callable[[Any], bool], Callable[[Any, ValueRules], _Convert]], ...] = (
     (types.is_timestamp, _times),
     (types.is_date, _days),
     (types.is_time, _times_of_day),
     (types.is_floating, _floats),
-    (lambda kind: types.is_duration(kind) or types.is_interval(kind), lambda _: partial(_none_of_array, "a duration")),
+    (lambda kind: types.is_duration(kind) or types.is_interval(kind), lambda *_: partial(_none_of_array, "a duration")),
 )

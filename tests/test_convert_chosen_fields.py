@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from planhat_async._convert.chosen_fields import chosen_json, chosen_values
 from planhat_async.errors import DecodeError
-from planhat_async.jobs.files.chosen_fields import chosen_json, chosen_values
 
 _VALUES = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=3) | st.lists(st.text(max_size=2))
 _NAMES = st.sampled_from(["_id", "title", "tags", "é"])

@@ -1,9 +1,11 @@
-"""Test that every code block of the README runs, in order."""
+"""Test that every code block of the README and of the pages in `docs` runs, in order, and that every link resolves.
+
+The guides have tests of their own, in `test_guides.py`.
+"""
 
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -17,11 +19,11 @@ from planhat_async.sandbox.faults import KINDS
 
 pytestmark = pytest.mark.slow
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = documents.blocks(README)
-DLT = [body for kind, body in BLOCKS if kind == "python" and "import dlt" in body]
-SPARK = [body for kind, body in BLOCKS if kind == "python" and "from pyspark" in body]
-PYTHON = [body for kind, body in BLOCKS if kind == "python" and "import pytest" not in body and body not in DLT + SPARK]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+BLOCKS = documents.blocks(TEXT)
+LINKING = [*PAGES, ROOT / "CONTRIBUTING.md", *(ROOT / "docs" / "guides").glob("*.md"), ROOT / "examples" / "README.md"]
+PYTHON = [body for kind, body in BLOCKS if kind == "python" and "import pytest" not in body]
 PYTEST = [body for kind, body in BLOCKS if kind == "python" and "import pytest" in body]
 SHELL = [body for kind, body in BLOCKS if kind == "sh"]
 SET_UP = [body for body in SHELL if "venv" in body]
@@ -29,7 +31,7 @@ SET_UP = [body for body in SHELL if "venv" in body]
 
 @pytest.fixture(scope="module")
 def sandbox_url() -> Iterator[str]:
-    """Yield the URL of the README's sandbox on a free port."""
+    """Yield the URL of the documented sandbox on a free port."""
     command = next(body for body in SHELL if body.startswith("planhat-async sandbox")).strip()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PLANHAT_")}
     process = subprocess.Popen(
@@ -58,29 +60,6 @@ def test_python_blocks_run(body: str, sandbox_url: str, tmp_path: Path) -> None:
     """A Python block runs unchanged, and has output if it prints."""
     printed = run([sys.executable, "-W", "error", "-c", body], sandbox_url, tmp_path)
     assert bool(printed) == ("print(" in body)
-
-
-@pytest.mark.engines
-@pytest.mark.parametrize("body", DLT, ids=range(len(DLT)))
-def test_blocks_for_dlt_run(body: str, sandbox_url: str, tmp_path: Path) -> None:
-    """They run unchanged where dlt is installed."""
-    pytest.importorskip("dlt", reason="dlt is not installed: .ci/engines installs it")
-    pytest.importorskip("duckdb", reason="duckdb is not installed: .ci/engines installs it")
-    settings = {"RUNTIME__DLTHUB_TELEMETRY": "false", "DLT_DATA_DIR": str(tmp_path / "dlt")}
-    printed = run([sys.executable, "-c", body], sandbox_url, tmp_path, settings)
-    assert "contains no failed jobs" in printed
-    assert not [*tmp_path.glob("rejected-*")]
-
-
-@pytest.mark.engines
-@pytest.mark.parametrize("body", SPARK, ids=range(len(SPARK)))
-def test_blocks_for_spark_run(body: str, sandbox_url: str, tmp_path: Path) -> None:
-    """They run unchanged where Spark is installed."""
-    pytest.importorskip("pyspark", reason="pyspark is not installed: .ci/engines installs it")
-    if shutil.which("java") is None:
-        pytest.skip("Java is not installed, which Spark needs")
-    printed = run([sys.executable, "-c", body], sandbox_url, tmp_path, {"PYSPARK_PYTHON": sys.executable})
-    assert re.search(r"\|\s+3\|\s+0\|\s+0\|\s+0\|", printed)
 
 
 def test_the_first_example_does_what_its_comments_say(sandbox_url: str, tmp_path: Path) -> None:
@@ -121,8 +100,9 @@ def test_the_command_line_block_runs(sandbox_url: str, tmp_path: Path) -> None:
 
 
 def test_every_fault_is_listed() -> None:
-    """The README contains every fault of the sandbox."""
-    assert [name for name in KINDS if f"`{name}`" not in README] == []
+    """The page on tests contains every fault of the sandbox."""
+    page = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
+    assert [name for name in KINDS if f"`{name}`" not in page] == []
 
 
 def test_the_set_up_commands_are_those_of_ci() -> None:
@@ -138,3 +118,28 @@ def test_every_block_is_tested() -> None:
     assert {kind for kind, _ in BLOCKS} == {"python", "sh", "text"}
     assert len(SHELL) == len(SET_UP) + 2
     assert [kind for kind, _ in BLOCKS].count("text") == 1
+
+
+@pytest.mark.parametrize("page", LINKING, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_resolves(page: Path) -> None:
+    """To a file in the repository, and to a heading if it names one."""
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if target.startswith(("http://", "https://")):
+            continue
+        name, _, anchor = target.partition("#")
+        file = (page.parent / name).resolve() if name else page
+        assert file.exists(), target
+        assert not anchor or anchor in anchors(file), target
+
+
+def anchors(page: Path) -> list[str]:
+    """The names of a page's headings in links."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
+
+
+def test_the_readme_can_be_read_to_its_end() -> None:
+    """It has at most 200 lines, and leads to every other page."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(readme.splitlines()) <= 200
+    assert [page.name for page in PAGES[1:] if f"(docs/{page.name})" not in readme] == []

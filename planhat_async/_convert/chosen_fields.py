@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from planhat_async._convert import decode_json, encode_plain, excerpt, printable, split_object
+from planhat_async._convert.json import decode_json, encode_plain, excerpt, split_object
+from planhat_async._convert.text import printable
 from planhat_async.errors import DecodeError
 
 _CUSTOM = "custom."

@@ -1,0 +1,1 @@
+"""Lists of tasks as columns: this library's two ways to a data frame."""

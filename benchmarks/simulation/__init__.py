@@ -1,0 +1,1 @@
+"""Nights of a job in one process, on virtual time, under one seed that decides everything."""

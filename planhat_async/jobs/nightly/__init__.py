@@ -1,0 +1,1 @@
+"""Runs that go on from the state that the run before has left."""
