@@ -67,15 +67,19 @@ def test_every_example_is_listed() -> None:
 
 @pytest.mark.slow
 def test_nightly_changes(n_tasks: int, tmp_path: Path) -> None:
-    """The first night writes all tasks, the second what changed; a failed night keeps the state."""
+    """The first night writes all tasks, the second what changed; a failed night leaves the state as it was."""
     script = EXAMPLES / "nightly_changes.py"
     first = program(sys.executable, script, tmp_path / "nights")
     assert (first.returncode, first.stdout, first.stderr) == (0, f"{n_tasks} tasks\n", "")
     state = (tmp_path / "nights" / "state.json").read_text()
     assert json.loads(state)["since"] > "2024"
-    failed = program(sys.executable, script, tmp_path / "nights", PLANHAT_API_TOKEN="wrong")
+    failed = program(sys.executable, script, tmp_path / "others", PLANHAT_API_TOKEN="wrong")
     assert failed.returncode == 3
     assert "401" in failed.stderr
+    assert not (tmp_path / "others" / "state.json").exists()
+    failed = program(sys.executable, script, tmp_path / "nights", PLANHAT_API_TOKEN="wrong")
+    assert failed.returncode == 2
+    assert "perhaps for another tenant" in failed.stderr
     assert (tmp_path / "nights" / "state.json").read_text() == state
     assert program(sys.executable, script, tmp_path / "nights").returncode == 0
     rows = [len(path.read_text().splitlines()) for path in sorted((tmp_path / "nights").glob("tasks-*.jsonl"))]

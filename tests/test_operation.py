@@ -267,6 +267,17 @@ class TestMetrics:
         """As any wrong option."""
         ended = run("upsert", "tickets", desk.file("t.csv", HEAD + GOOD), "--metrics", "none/u.prom")
         assert ended == Ended(2, "", ["planhat-async: --metrics none/u.prom: No such file or directory"])
+
+    def test_they_replace_neither_the_input_nor_the_output(self, desk: Desk) -> None:
+        """A file of metrics is replaced, any other is kept."""
+        file = desk.file("t.csv", HEAD + GOOD)
+        held, refusal = Path(file).read_bytes(), "was not written: the file exists, and is not one of metrics"
+        ended = run("upsert", "tickets", file, "--metrics", file)
+        assert (ended.code, Path(file).read_bytes()) == (2, held)
+        assert run("export", "tickets", "-o", "out.jsonl").code == 0
+        written = Path("out.jsonl").read_bytes()
+        ended = run("export", "tickets", "-o", "same.jsonl", "--metrics", "same.jsonl")
+        assert (Path("same.jsonl").read_bytes(), refusal in ended.err[-1]) == (written, True)
         assert desk.stored() == {}
 
     def test_a_file_that_can_no_longer_be_written_does_not_end_the_run(

@@ -167,7 +167,7 @@ def _order(night: Evidence) -> Iterator[str]:
         if last is None:
             continue
         allowed = {f"r{last}"} | {f"r{n}" for n in positions if named.get(n) == "unknown" and n > last}
-        allowed |= {marker for _, marker, _ in night.singles}
+        allowed |= {marker for _, marker, _ in night.singles} | night.copied
         if stored.get(f"k{number}") not in allowed:
             yield f"the key k{number} has {stored.get(f'k{number}')}, not {' or '.join(sorted(allowed))}"
 
@@ -179,9 +179,9 @@ def _rerun(night: Evidence) -> Iterator[str]:
     before, again = night.runs[-2:]
     if before.counts["unknown"] or before.counts["unsent"] or night.plan.disk_faults:
         return
-    n_puts = [*_sends_of(night, again.process)]
-    if n_puts:
-        yield f"{again.process} sends {len(n_puts)} chunks of a job that was done"
+    sends = [*_sends_of(night, again.process)]
+    if sends:
+        yield f"{again.process} sends {len(sends)} chunks of a job that was done"
     total_before, total_again = (sum(one.counts[name] for name in _STORED) for one in (before, again))
     if total_before != total_again:
         yield f"{again.process} calls {total_again} rows stored, {before.process} {total_before}"

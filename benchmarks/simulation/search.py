@@ -66,7 +66,8 @@ def _tallies(seeds: range, options: argparse.Namespace) -> Iterator[Tally]:
     if options.processes == 1 or options.trace or len(batches) == 1:
         yield from (tally_of(batch, is_traced=options.trace, is_first=options.first) for batch in batches)
         return
-    with multiprocessing.get_context("fork").Pool(options.processes) as pool:
+    # Frozen processes are not freed: after 200 nights their memory goes with a process of the machine.
+    with multiprocessing.get_context("fork").Pool(options.processes, maxtasksperchild=10) as pool:
         yield from pool.imap_unordered(tally_of, batches)
 
 

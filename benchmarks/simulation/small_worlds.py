@@ -77,7 +77,7 @@ def run(*, n_processes: int = 1) -> None:
     """Run all of them, and print how many states there were."""
     started, n_worlds, failures = time.monotonic(), 0, list[tuple[Plan, str]]()
     states: set[int] = set()
-    with multiprocessing.get_context("fork").Pool(n_processes) as pool:
+    with multiprocessing.get_context("fork").Pool(n_processes, maxtasksperchild=2) as pool:
         for n_of_world, states_of_world, failed in pool.imap_unordered(_run_world, worlds()):
             n_worlds += n_of_world
             states |= states_of_world

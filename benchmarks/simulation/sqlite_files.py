@@ -53,7 +53,9 @@ class SimulatedSqlite:
         """Forget the file system."""
         for _, connection in self._connections:
             connection.abandon()
+        self._connections.clear()
         self._files.unregister()
+        self._files.forget()
 
 
 class _Files(apsw.VFS):
@@ -62,6 +64,10 @@ class _Files(apsw.VFS):
     def __init__(self, name: str, disk: Disk) -> None:
         self.name, self._disk = name, disk
         super().__init__(name, "unix")
+
+    def forget(self) -> None:
+        """Let go of the disk: SQLite's own references are not seen by Python's garbage collection."""
+        del self._disk
 
     def xOpen(self, name: Any, flags: list[int]) -> Any:  # noqa: N802 - SQLite's name
         return _File(name, flags, self._disk)

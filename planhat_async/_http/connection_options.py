@@ -57,7 +57,8 @@ def trusting(ca_file: Path | str) -> ssl.SSLContext:
     content = Path(ca_file).read_bytes()
     context = ssl.create_default_context()
     try:
-        context.load_verify_locations(cadata=content.decode("ascii"))
+        # Comments between certificates are of any language; OpenSSL takes ASCII only.
+        context.load_verify_locations(cadata=content.decode("ascii", "ignore"))
     except (ssl.SSLError, ValueError):
         raise ValueError(f"{ca_file} contains no certificate in PEM form") from None
     return context

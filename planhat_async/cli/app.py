@@ -61,7 +61,9 @@ def sandbox(
     per_minute: Annotated[int, typer.Option(min=0, help="Calls allowed per minute; 0 for no limit.")] = 200,
     per_second: Annotated[int, typer.Option(min=0, help="Calls allowed per second; 0 for no limit.")] = 150,
     max_parallel: Annotated[int, typer.Option(min=0, help="Calls allowed at once; 0 for no limit.")] = 0,
-    window: Annotated[float, typer.Option(min=0.001, metavar="SECONDS", help="How long its minute is.")] = 60.0,
+    window: Annotated[
+        float, typer.Option(min=0.001, metavar="SECONDS", help="How long its minute is; less than 60 for quick tests.")
+    ] = 60.0,
     faults: Annotated[
         str, typer.Option(metavar="NAME[:AMOUNT][=RATE or @NUMBER],...", help="Faults to inject: see --list-faults.")
     ] = "",

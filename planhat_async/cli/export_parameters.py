@@ -99,7 +99,9 @@ SnapshotState = Annotated[
 SameTenant = Annotated[
     bool,
     typer.Option(
-        "--same-tenant", help="STATE is of this tenant although its token was another one.", rich_help_panel=_CHANGES
+        "--same-tenant",
+        help="Use STATE although it was written with another token of the same tenant.",
+        rich_help_panel=_CHANGES,
     ),
 ]
 CsvEncodingName = Annotated[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import time
@@ -17,6 +18,7 @@ from planhat_async.cli import console
 from planhat_async.cli.prometheus_text import RunNumbers, exposition, families_of
 
 _SECONDS_BETWEEN = 10.0
+_BEGINNING = b"# HELP planhat_"
 ALL_MODELS = "all"
 
 RowCounts = Callable[[], Mapping[str, Mapping[str, int]]]
@@ -43,7 +45,7 @@ class MetricsFile:
         """Replace the file.
 
         Raises:
-            OSError: It cannot be written.
+            OSError: It cannot be written, or is there and has no metrics: it may be the input or the output of the run.
         """
         numbers = RunNumbers(
             command=self.command,
@@ -54,6 +56,7 @@ class MetricsFile:
             rows=self._rows(),
             stats=self._stats,
         )
+        _refuse_foreign(self.path)
         # The node exporter reads files that end in .prom, which this one does not. Another user may run it: the file
         # has the usual mode, and holds numbers only.
         part = self.path.with_name(f"{self.path.name}.part")
@@ -71,6 +74,15 @@ class MetricsFile:
                 reason = f"{self.path} was not written: {error.strerror}"
                 console.tell(reason, level=logging.WARNING, event="metrics_file")
             self._has_failed = True
+
+
+def _refuse_foreign(path: Path) -> None:
+    """Refuse to replace a file that is not empty, and does not begin as metrics do."""
+    if path.is_file():
+        with path.open("rb") as held:
+            beginning = held.read(len(_BEGINNING))
+        if beginning not in {b"", _BEGINNING}:
+            raise FileExistsError(errno.EEXIST, "the file exists, and is not one of metrics", str(path))
 
 
 _current: MetricsFile | None = None

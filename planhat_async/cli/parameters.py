@@ -85,7 +85,7 @@ Maps = Annotated[
     typer.Option(
         "--map",
         metavar="FIELD=COLUMN|FILE.toml",
-        help="The column of a field, or a file with a mapping; other columns are then ignored.",
+        help="The column of a field, once for each field, or a file with a mapping; other columns are then ignored.",
     ),
 ]
 Constants = Annotated[list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="A value for all rows.")]
@@ -97,9 +97,11 @@ Types = Annotated[
         help=f"How a field's values are read: {', '.join(READERS)}.",
     ),
 ]
-TimeZone = Annotated[str | None, typer.Option(metavar="ZONE", help="Of times that have none, such as Europe/Berlin.")]
+TimeZone = Annotated[
+    str | None, typer.Option(metavar="ZONE", help="The zone of times that have none, such as Europe/Berlin.")
+]
 ListSeparator = Annotated[
-    str | None, typer.Option(metavar="TEXT", help="Between the items of a list in one cell; by default a comma.")
+    str | None, typer.Option(metavar="TEXT", help="What separates the items of a list in one cell; by default a comma.")
 ]
 DecimalComma = Annotated[bool, typer.Option("--decimal-comma", help="Numbers in texts are written as 1200,50.")]
 InputFormat = Annotated[
@@ -117,14 +119,16 @@ Delimiter = Annotated[
     str | None,
     typer.Option(
         metavar="CHARACTER",
-        help="What separates the columns of CSV, or tab. By default the header shows which of , ; tab | it is.",
+        help="The character between the columns of CSV; tab means a tab. By default the header shows which of "
+        ", ; tab | it is.",
     ),
 ]
 Escape = Annotated[
     str | None,
     typer.Option(
         metavar="CHARACTER",
-        help="What stands before quotes within cells of CSV, or backslash. By default these quotes are doubled.",
+        help="The character before quotes within cells of CSV; backslash means a backslash. By default these quotes "
+        "are doubled.",
     ),
 ]
 TokenFile = Annotated[Path | None, typer.Option(help="A file with the token, instead of PLANHAT_API_TOKEN.")]

@@ -88,13 +88,22 @@ def upsert(
         ),
     ] = None,
     same_tenant: Annotated[
-        bool, typer.Option("--same-tenant", help="STATE is of this tenant although its token was another one.")
+        bool,
+        typer.Option("--same-tenant", help="Use STATE although it was written with another token of the same tenant."),
     ] = False,
     resend_unknown: Annotated[
-        bool, typer.Option("--resend-unknown", help="Send rows without a key again although they may have arrived.")
+        bool,
+        typer.Option(
+            "--resend-unknown", help="Send rows without a key again although Planhat may then store them twice."
+        ),
     ] = False,
     verify_by: Annotated[
-        list[str] | None, typer.Option(metavar="FIELD", help="Look for rows without a key by this unique field.")
+        list[str] | None,
+        typer.Option(
+            metavar="FIELD",
+            help="After a lost answer, look in Planhat for its rows without a key by this field, whose values no two "
+            "records share.",
+        ),
     ] = None,
     verify_wait: Annotated[
         float, typer.Option(min=0, metavar="SECONDS", help="Wait before --verify-by looks again.")

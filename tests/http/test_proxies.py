@@ -166,6 +166,13 @@ def test_the_systems_issuers_stay_trusted(private_ca: Path) -> None:
     assert trusting(private_ca / "ca.pem").cert_store_stats()["x509_ca"] == usual + 1
 
 
+def test_a_comment_in_any_language_is_no_obstacle(private_ca: Path, tmp_path: Path) -> None:
+    """Bundles have the names of issuers between their certificates."""
+    usual, bundle = ssl.create_default_context().cert_store_stats()["x509_ca"], tmp_path / "bundle.pem"
+    bundle.write_bytes("# Főtanúsítvány\n".encode() + (private_ca / "ca.pem").read_bytes())
+    assert trusting(bundle).cert_store_stats()["x509_ca"] == usual + 1
+
+
 def test_a_file_without_certificates_is_refused(tmp_path: Path) -> None:
     """At once, with its name."""
     file = tmp_path / "ca.pem"
