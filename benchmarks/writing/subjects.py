@@ -20,6 +20,13 @@ RECORDS = Subject(
     note="records; otherwise the same",
     is_ours=True,
 )
+ANY_SHAPE = Subject(
+    name="upsert_many, any shape",
+    function=f"{WRITERS}.upserts:write_any_shape",
+    packages=("planhat-async",),
+    note="dicts with half of the fields, which are others from row to row; otherwise the same",
+    is_ours=True,
+)
 CRUDS = Subject(
     name="cruds",
     function=f"{WRITERS}.cruds_lists:write",
@@ -32,6 +39,24 @@ CRUDS_CHUNKS = Subject(
     function=f"{WRITERS}.cruds_lists:write_chunks",
     packages=("cruds", "urllib3"),
     note="dicts, the rows of one call at a time: no list holds all rows, and it never sleeps",
+)
+CRUDS_THREADS = Subject(
+    name="cruds on threads",
+    function=f"{WRITERS}.cruds_lists:write_in_threads",
+    packages=("cruds", "urllib3"),
+    note="dicts, the rows of one call at a time, each in a thread, four at once",
+)
+HTTPX = Subject(
+    name="httpx json=",
+    function=f"{WRITERS}.httpx_chunks:write",
+    packages=("httpx",),
+    note="dicts, four chunks in flight; rows are neither checked nor counted",
+)
+ORJSON = Subject(
+    name="aiohttp + orjson",
+    function=f"{WRITERS}.hand_written:write_orjson",
+    packages=("aiohttp", "orjson"),
+    note="dicts, a chunk encoded at once; otherwise as with json=",
 )
 AIOHTTP = Subject(
     name="aiohttp json=",
@@ -65,6 +90,13 @@ RECORDS_ALONE = Subject(
     note="the cost of the generator of records",
     is_alone=True,
 )
+ANY_SHAPE_ALONE = Subject(
+    name="(of any shape)",
+    function=f"{WRITERS}.unwritten:make_any_shape",
+    packages=(),
+    note="the cost of the generator of dicts of any shape",
+    is_alone=True,
+)
 IDLE = Subject(
     name="(nothing)",
     function=f"{WRITERS}.unwritten:make_nothing",
@@ -73,4 +105,20 @@ IDLE = Subject(
     is_alone=True,
 )
 
-SUBJECTS = (DICTS, RECORDS, CRUDS, CRUDS_CHUNKS, AIOHTTP, ELASTIC, FLOOR, DICTS_ALONE, RECORDS_ALONE, IDLE)
+SUBJECTS = (
+    DICTS,
+    RECORDS,
+    ANY_SHAPE,
+    CRUDS,
+    CRUDS_CHUNKS,
+    CRUDS_THREADS,
+    HTTPX,
+    AIOHTTP,
+    ORJSON,
+    ELASTIC,
+    FLOOR,
+    DICTS_ALONE,
+    RECORDS_ALONE,
+    ANY_SHAPE_ALONE,
+    IDLE,
+)

@@ -7,9 +7,21 @@ from collections.abc import Sequence
 from benchmarks.results import Results, Setting, difference, ratio
 from benchmarks.subjects import Subject
 from benchmarks.tables import aligned, notes, number
-from benchmarks.writing.subjects import CRUDS, CRUDS_CHUNKS, DICTS_ALONE, ELASTIC, FLOOR, RECORDS, RECORDS_ALONE
+from benchmarks.writing.subjects import (
+    ANY_SHAPE,
+    ANY_SHAPE_ALONE,
+    CRUDS,
+    CRUDS_CHUNKS,
+    DICTS_ALONE,
+    ELASTIC,
+    FLOOR,
+    RECORDS,
+    RECORDS_ALONE,
+)
 
 AGAINST = (FLOOR, CRUDS, CRUDS_CHUNKS, ELASTIC)
+ROWS_ALONE = {RECORDS.name: RECORDS_ALONE, ANY_SHAPE.name: ANY_SHAPE_ALONE}
+"""The generator of a subject's rows, if it is another than that of the dicts."""
 LATENCY = 0.3
 """Seconds."""
 
@@ -31,7 +43,7 @@ def table(results: Results, subjects: Sequence[Subject], small: int, large: int)
 def _costs(results: Results, subject: Subject, n_rows: int) -> tuple[str, ...]:
     writing = results.summary(subject, Setting(n_rows=n_rows))
     ticking = results.summary(subject, Setting(n_rows=n_rows, is_ticking=True))
-    rows = results.summary(RECORDS_ALONE if subject is RECORDS else DICTS_ALONE, Setting(n_rows=n_rows))
+    rows = results.summary(ROWS_ALONE.get(subject.name, DICTS_ALONE), Setting(n_rows=n_rows))
     others = [results.summary(other, Setting(n_rows=n_rows)) for other in AGAINST]
     return (
         subject.name,

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from benchmarks.results import Results, Setting, ratio
 from benchmarks.subjects import Subject
 from benchmarks.targets import Target
-from benchmarks.writing.subjects import CRUDS, DICTS, ELASTIC, FLOOR, RECORDS
+from benchmarks.writing.subjects import AIOHTTP, CRUDS, CRUDS_CHUNKS, DICTS, ELASTIC, FLOOR, RECORDS
 from benchmarks.writing.table import LATENCY
 
 CPU: tuple[tuple[Subject, Subject, float], ...] = (
-    (DICTS, FLOOR, 3.5),
+    (DICTS, FLOOR, 2.0),
+    (DICTS, AIOHTTP, 1.0),
+    (DICTS, CRUDS_CHUNKS, 0.6),
     (DICTS, CRUDS, 0.5),
     (RECORDS, CRUDS, 0.75),
     (RECORDS, ELASTIC, 0.45),

@@ -23,6 +23,7 @@ from planhat_async._convert.json import (
 from planhat_async._convert.pages import row_ids, split_rows
 from planhat_async._convert.records import decode_record
 from planhat_async._convert.requirements import Requirements, requirements_of
+from planhat_async._convert.row_blocks import AT_END, IS_FULL, RowBlock, block_encoder, rows_in_array
 from planhat_async._convert.row_converter import RowConverter, encode_row, row_converter, to_wire
 from planhat_async._convert.successes import acknowledgement_in, deleted_in, record_in, record_or_sent, says_error
 from planhat_async._convert.text import is_blank, printable
@@ -30,13 +31,17 @@ from planhat_async._convert.timestamps import check_day, check_time, read_time, 
 from planhat_async._convert.values import type_in_words
 
 __all__ = [
+    "AT_END",
     "IDS_ONLY",
+    "IS_FULL",
     "Field",
     "Fingerprint",
     "FingerprintFields",
     "Requirements",
+    "RowBlock",
     "RowConverter",
     "acknowledgement_in",
+    "block_encoder",
     "cached",
     "check_day",
     "check_time",
@@ -59,6 +64,7 @@ __all__ = [
     "row_id",
     "row_ids",
     "row_view",
+    "rows_in_array",
     "says_error",
     "similar_fields",
     "spellings_of",

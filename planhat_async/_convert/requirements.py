@@ -18,9 +18,9 @@ from planhat_async.records.keys import is_record_id
 
 _MAX_KNOWN_COMPANIES = 5000
 _MAX_SHOWN = 60
-_IS_BLANK = "not '0' <= value < '\\x7f' and is_blank(value)"
+IS_BLANK = "not '0' <= value < '\\x7f' and is_blank(value)"
 """An expression: whether the text `value` is blank. Most begin with a letter or a digit, which is quicker to see."""
-_NEVER_BLANK = {int, float, bool, date, datetime}
+NEVER_BLANK = {int, float, bool, date, datetime}
 """Types of fields that hold a value unless they are `None`."""
 
 
@@ -35,6 +35,8 @@ class Requirements:
     Removes keys that are `None` from the row: they match nothing. Raises if a key is blank, an `_id` is invalid, or a
     row without a key lacks a field that a creation requires.
     """
+    known_companies: set[str]
+    """Keys of companies that were found valid."""
     check_update: Callable[[Mapping[str, Any]], None]
     """Raises if the `_id` or the company's key is invalid."""
     check_creation: Callable[[Mapping[str, Any]], None]
@@ -49,7 +51,7 @@ def requirements_of(model: Model) -> Requirements:
     names = {
         "is_record_id": is_record_id,
         "is_blank": is_blank,
-        "is_given": _is_given,
+        "is_given": is_given,
         "refuse_id": partial(_refuse_id, model),
         "companies": companies,
         "check_company": partial(_check_company, model, companies),
@@ -66,7 +68,8 @@ def requirements_of(model: Model) -> Requirements:
         "check_creation": [*update, *_lines_for_missing(model, model.needs)],
     }
     return Requirements(
-        **{name: generated_function(body, names, name=f"{name} of {model.name}") for name, body in lines.items()}
+        known_companies=companies,
+        **{name: generated_function(body, names, name=f"{name} of {model.name}") for name, body in lines.items()},
     )
 
 
@@ -78,7 +81,7 @@ def _lines_for_upsert(model: Model, wires: Mapping[str, str]) -> Iterator[str]:
         yield f"    value = row[{wire!r}]"
         yield "    if value is None:"
         yield f"        del row[{wire!r}]"
-        yield f"    elif {_IS_BLANK}:"
+        yield f"    elif {IS_BLANK}:"
         yield f"        raise ValueError({f'{name} must not be blank'!r})"
         if wire == "_id":
             yield "    elif not is_record_id(value):"
@@ -136,21 +139,21 @@ def _has_value(model: Model, name: str) -> str:
     """An expression: whether a row has a value of a field. A blank text is no value; 0 is one, such as a score."""
     wire = wire_path(model.record, name)
     field = spellings_of(model.record).get(wire)
-    if field is not None and field.type in _NEVER_BLANK:
+    if field is not None and field.type in NEVER_BLANK:
         return f"row.get({wire!r}) is not None"
     if field is not None and field.holds_addresses:
         return f"row.get({wire!r})"  # blank ones were refused, but empty ones
     if field is not None and field.type is str:
-        return f"((value := row.get({wire!r})) and not ({_IS_BLANK}))"
+        return f"((value := row.get({wire!r})) and not ({IS_BLANK}))"
     return f"is_given(row.get({wire!r}))"
 
 
-def _is_given(value: Any) -> bool:
+def is_given(value: Any) -> bool:
     """Whether a value of any type is one: neither `None`, blank nor empty, and no list of only such values."""
     if isinstance(value, str):
         return not is_blank(value)
     if isinstance(value, list):
-        return any(map(_is_given, value))
+        return any(map(is_given, value))
     return value is not None and value != {}
 
 

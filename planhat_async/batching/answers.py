@@ -27,7 +27,7 @@ from planhat_async.batching.answer_counts import (
 )
 from planhat_async.batching.attribution import AnswerKeys, attributed, errors_in, named_as_stored, unnamed
 from planhat_async.batching.chunk_part import Part
-from planhat_async.batching.chunks import Chunk, Row, Rows, halves_of
+from planhat_async.batching.chunks import Chunk, Row, Rows, doubtful_in, halves_of
 from planhat_async.results import Outcome, Problem
 
 _logger = logging.getLogger("planhat_async.upserting")
@@ -185,6 +185,8 @@ class _Reading:
 
     def _without_named(self, rows: Rows) -> Rows:
         """Count the rows that an earlier answer has named as stored; returns the others."""
+        if not self._history.named:
+            return rows
         named = [self._history.named[row.position] for row in rows if row.position in self._history.named]
         if not named:
             return rows
@@ -276,7 +278,7 @@ class _Reading:
 
         They are accepted, except for rows that would have to be created and are not counted as created.
         """
-        doubtful = [row for row in rows if row.is_partial or not row.keys]
+        doubtful = doubtful_in(rows)
         reason = _LACKS if self._history.chunk.is_keyed else _NOT_CREATED
         n_doubtful = min(n_rows, len(doubtful))
         if len(rows) == n_rows:

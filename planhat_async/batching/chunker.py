@@ -28,12 +28,14 @@ from __future__ import annotations
 
 import io
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
 import attrs
 
-from planhat_async.batching.chunks import Chunk, Key, Row
+from planhat_async._convert import RowBlock
+from planhat_async.batching.chunk_rows import ChunkRows
+from planhat_async.batching.chunks import Chunk, Key, Row, Rows
 from planhat_async.results import Outcome, Problem
 
 IsStored: TypeAlias = Callable[[Row], bool]
@@ -49,7 +51,9 @@ _MAX_CHUNKS_WAITING = 4
 class _Open:
     """A chunk that still takes rows."""
 
-    rows: list[Row] = attrs.field(factory=list)
+    parts: list[Row | RowBlock] = attrs.field(factory=list)
+    """Its rows, those of blocks together."""
+    n_rows: int = 0
     keys: set[Key] = attrs.field(factory=set)
     n_bytes: int = 1
     """The length of the body: brackets and commas are a byte more than one for each row."""
@@ -58,15 +62,33 @@ class _Open:
     def add(self, row: Row, n_bytes: int) -> None:
         """Add a row, which makes the body `n_bytes` longer."""
         write = self._body.write
-        write(b"," if self.rows else b"[")
+        write(b"," if self.n_rows else b"[")
         write(row.data)
         self.n_bytes += n_bytes
-        self.rows.append(row)
+        self.n_rows += 1
+        self.parts.append(row)
         self.keys.update(row.keys)
+
+    def add_block(self, block: RowBlock) -> None:
+        """Add the rows of a block, which then leaves its own body."""
+        self._body.write(b"," if self.n_rows else b"[")
+        with memoryview(block.body) as rows:
+            self._body.write(rows[:-1])
+        self.n_bytes += len(block.body)
+        self.n_rows += len(block.keys)
+        self.parts.append(block)
+        block.body = bytearray()
+        if block.kind is not None and block.kind.is_keyed:
+            self.keys.update(block.keys)
+
+    def rows(self, body: bytes) -> Rows:
+        """All rows, given the body."""
+        rows = [part for part in self.parts if isinstance(part, Row)]
+        return tuple(rows) if len(rows) == len(self.parts) else ChunkRows(self.parts, body)
 
     def body(self) -> bytes:
         """All rows as a JSON array, without a copy."""
-        self._body.write(b"]" if self.rows else b"[]")
+        self._body.write(b"]" if self.n_rows else b"[]")
         return self._body.getvalue()
 
 
@@ -124,7 +146,7 @@ class Chunker:
             if self._keyless.n_bytes + n_bytes > self.max_bytes:
                 self._cut_keyless()
             self._keyless.add(row, n_bytes)
-            if len(self._keyless.rows) >= self.chunk_size:
+            if self._keyless.n_rows >= self.chunk_size:
                 self._cut_keyless()
         else:
             a, b, c, d, e = self._near
@@ -137,8 +159,41 @@ class Chunker:
             while keyed.n_bytes + n_bytes > self.max_bytes:
                 keyed = self._cut_keyed()
             keyed.add(row, n_bytes)
-            if len(keyed.rows) >= self.chunk_size:
+            if keyed.n_rows >= self.chunk_size:
                 self._cut_keyed()
+
+    @property
+    def room(self) -> tuple[int, int]:
+        """Rows and bytes that any chunk has room for: with more a chunk would be due."""
+        n_rows = max(self._keyed.n_rows, self._keyless.n_rows)
+        n_bytes = max(self._keyed.n_bytes, self._keyless.n_bytes)
+        return max(1, self.chunk_size - n_rows), max(1, self.max_bytes - n_bytes)
+
+    def feed_block(self, block: RowBlock) -> bool:
+        """Add the rows of a block, with the same result as one after another; returns whether that is possible.
+
+        It is not if a key repeats or a chunk would become too large: then add row after row.
+        """
+        is_keyed = block.kind is not None and block.kind.is_keyed
+        chunk = self._keyed if is_keyed else self._keyless
+        n_rows, n_bytes = chunk.n_rows + len(block.keys), chunk.n_bytes + len(block.body)
+        fits = n_rows <= self.chunk_size and n_bytes <= self.max_bytes
+        if not fits or (is_keyed and self._has_near_key(block.keys)):
+            return False
+        chunk.add_block(block)
+        if n_rows >= self.chunk_size:
+            if is_keyed:
+                self._cut_keyed()
+            else:
+                self._cut_keyless()
+        return True
+
+    def _has_near_key(self, keys: Sequence[Key]) -> bool:
+        """Whether a key repeats, or is too near for the open chunk."""
+        distinct = set(keys)
+        if len(distinct) != len(keys) or not all(map(distinct.isdisjoint, self._near)):
+            return True
+        return bool(self._queues) and not self._queues.keys().isdisjoint(distinct)
 
     def refuse(self, problem: Problem) -> None:
         """Count an invalid row; it is reported with the next chunk, or in a chunk of `chunk_size` invalid rows."""
@@ -172,10 +227,10 @@ class Chunker:
             if not self._ready:
                 if self._holds_too_much:
                     self._fill()
-                is_full = len(self._keyed.rows) >= self.chunk_size
-                if self._keyed.rows and (is_full or self._holds_too_much or self._is_at_end):
+                is_full = self._keyed.n_rows >= self.chunk_size
+                if self._keyed.n_rows and (is_full or self._holds_too_much or self._is_at_end):
                     self._cut_keyed()
-                elif self._is_at_end and self._keyless.rows:
+                elif self._is_at_end and self._keyless.n_rows:
                     self._cut_keyless()
                 elif self._is_at_end and (self._invalid or self._skipped):
                     self._make(_Open())
@@ -198,7 +253,7 @@ class Chunker:
         Returns the open chunk, which has room for another row: a chunk that waiting rows fill is cut too.
         """
         self._turn()
-        while len(self._keyed.rows) >= self.chunk_size:
+        while self._keyed.n_rows >= self.chunk_size:
             self._turn()
         return self._keyed
 
@@ -211,17 +266,18 @@ class Chunker:
         self._fill()
 
     def _make(self, full: _Open) -> None:
-        others = self._has_cut_rows or self._keyed.rows or self._keyless.rows or self._n_waiting
+        others = self._has_cut_rows or self._keyed.n_rows or self._keyless.n_rows or self._n_waiting
+        body = full.body()
         chunk = Chunk(
             number=self._n_cut,
-            rows=tuple(full.rows),
+            rows=full.rows(body),
             keys=full.keys,
-            body=full.body(),
+            body=body,
             invalid=tuple(self._invalid),
             skipped=tuple(self._skipped),
             is_only=self._is_at_end and not others,
         )
-        self._has_cut_rows |= bool(full.rows)
+        self._has_cut_rows |= bool(full.n_rows)
         self._ready.append(chunk)
         self.has_due = True
         self._n_cut += 1
@@ -249,7 +305,7 @@ class Chunker:
 
     def _fill(self) -> None:
         """Put the waiting rows whose turn has come into the open chunk, as many as it holds."""
-        while len(self._keyed.rows) < self.chunk_size and (source := self._next_source()):
+        while self._keyed.n_rows < self.chunk_size and (source := self._next_source()):
             row = source[0].row
             n_bytes = len(row.data) + 1
             if self._keyed.n_bytes + n_bytes > self.max_bytes:

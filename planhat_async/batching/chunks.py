@@ -1,4 +1,4 @@
-"""Encoded rows, and chunks of them."""
+"""Chunks: rows that fit one request."""
 
 from __future__ import annotations
 
@@ -6,55 +6,23 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import accumulate
-from typing import TypeAlias
 
 import attrs
-import msgspec
 
-from planhat_async._convert import Fingerprint
+from planhat_async.batching.chunk_rows import ChunkRows
+from planhat_async.batching.row import Key, Row, Rows, key_of
 from planhat_async.results import Problem, merged, ranges_of
 
-Key: TypeAlias = str
-"""`name=value`, as one string: Python caches the hash of a string, and each key is looked up several times."""
+__all__ = ["Chunk", "Key", "Row", "Rows", "doubtful_in", "halves_of", "key_of", "pieces_of", "ranges_in_order"]
 
 _PIECE_BYTES = 2**18
 
 
-class Row(msgspec.Struct, frozen=True, gc=False):
-    """An encoded row.
-
-    Tens of thousands exist at a time. A struct is created four times faster than an attrs class with slots, and the
-    garbage collector does not traverse it.
-    """
-
-    position: int
-    keys: tuple[Key, ...]
-    """Everything that Planhat may match it on; empty for a row that is created each time it is sent."""
-    data: bytes
-    fingerprint: Fingerprint | None = None
-    """The values by which a keyless row is recognised, if the caller named them in `verify_by`."""
-    is_partial: bool = False
-    """Whether it has a key but not the fields that a creation needs: it can only update."""
-
-    def __repr__(self) -> str:
-        return f"Row(position={self.position}, keys={self.keys})"
-
-    @property
-    def key(self) -> str | None:
-        """The key for messages."""
-        return self.keys[0].partition("=")[2] if self.keys else None
-
-
-Rows = tuple[Row, ...]
-
-
-def key_of(name: str, value: str) -> Key:
-    """The key of this wire name and value."""
-    return f"{name}={value}"
-
-
 def _positions_of(chunk: Chunk) -> tuple[range, ...]:
-    known = ranges_of([row.position for row in chunk.rows] + [problem.position or 0 for problem in chunk.invalid])
+    invalid = [problem.position or 0 for problem in chunk.invalid]
+    if isinstance(chunk.rows, ChunkRows):
+        return merged([*chunk.rows.positions(), *ranges_of(invalid), *chunk.skipped])
+    known = ranges_of([row.position for row in chunk.rows] + invalid)
     return merged([*known, *chunk.skipped]) if chunk.skipped else known
 
 
@@ -108,3 +76,20 @@ def halves_of(rows: Rows) -> list[Rows]:
     """The two halves of the rows, in order."""
     middle = len(rows) // 2
     return [rows[:middle], rows[middle:]]
+
+
+def doubtful_in(rows: Rows) -> list[Row]:
+    """Rows that are stored only if the answer counts them as created, or if Planhat has them."""
+    return rows.doubtful() if isinstance(rows, ChunkRows) else [row for row in rows if row.is_doubtful]
+
+
+def ranges_in_order(rows: Rows) -> list[tuple[int, int]]:
+    """The input positions of the rows in their order: the first of each range, and the one behind its last."""
+    ranges = rows.positions() if isinstance(rows, ChunkRows) else (range(n.position, n.position + 1) for n in rows)
+    out: list[tuple[int, int]] = []
+    for one in ranges:
+        if out and out[-1][1] == one.start:
+            out[-1] = (out[-1][0], one.stop)
+        else:
+            out.append((one.start, one.stop))
+    return out

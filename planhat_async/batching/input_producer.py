@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
+from itertools import islice
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import attrs
 
-from planhat_async._convert import printable
+from planhat_async._convert import AT_END, IS_FULL, printable
+from planhat_async.batching.block_feeder import BlockFeeder
 from planhat_async.batching.chunks import Row
 from planhat_async.batching.row_inputs import refusal_of_text
 from planhat_async.results import Outcome, Problem
@@ -80,6 +82,8 @@ class InputProducer(Generic[C]):
     """Takes a chunk; the input waits until it returns."""
     is_strict: bool = False
     """Whether an invalid row is an error."""
+    feeder: BlockFeeder | None = None
+    """Feeds the chunker the rows that need no more than a quick check; not used in a strict run."""
     _bytes_left: int = _BYTES_PER_TURN
     """Bytes until other tasks run."""
     _n_taken: int = 0
@@ -110,18 +114,93 @@ class InputProducer(Generic[C]):
         await _close(self.rows)
 
     async def _feed_all(self, rows: Iterator[Any]) -> None:
+        if self.feeder is None or self.is_strict:
+            await self._feed_singly(rows)
+            return
+        feeder, position, left = self.feeder, 0, IS_FULL
+        while left is not AT_END:
+            if feeder.n_single:
+                n_rows, feeder.n_single = feeder.n_single, 0
+                position = await self._feed_singly(islice(rows, n_rows), position)
+            feeder.begin(position)
+            try:
+                left = feeder.take(rows)
+            except BaseException:
+                self._feed_block(feeder)
+                raise
+            position = await self._end_block(feeder, position, left)
+
+    async def _feed_singly(self, rows: Iterable[Any], position: int = 0) -> int:
+        """Feed rows one by one; returns the position after them."""
         chunker = self.chunker
-        for position, item in enumerate(rows):
+        for item in rows:
             self._feed(position, item)
+            position += 1
             if chunker.has_due or self._bytes_left < 0:
                 await self._pause()
+        return position
 
     async def _feed_async(self, rows: AsyncIterator[Any]) -> None:
+        feeder = None if self.is_strict else self.feeder
+        if feeder is None:
+            async for item in rows:
+                position, self._n_taken = self._n_taken, self._n_taken + 1
+                await self._feed_singly((item,), position)
+            return
+        try:
+            await self._feed_async_blocks(rows, feeder)
+        except BaseException:
+            self._feed_block(feeder)
+            raise
+
+    async def _feed_async_blocks(self, rows: AsyncIterator[Any], feeder: BlockFeeder) -> None:
+        position = n_single = 0
+        feeder.begin(position)
         async for item in rows:
-            position, self._n_taken = self._n_taken, self._n_taken + 1
-            self._feed(position, item)
-            if self.chunker.has_due or self._bytes_left < 0:
-                await self._pause()
+            self._n_taken += 1
+            if n_single:
+                n_single -= 1
+                position = await self._feed_singly((item,), position)
+                continue
+            if feeder.is_empty:
+                feeder.begin(position)
+            left = feeder.take(iter((item,)))
+            if left is not AT_END:  # there it means that the block has room for more
+                position = await self._end_block(feeder, position, left)
+                n_single, feeder.n_single = feeder.n_single, 0
+        await self._end_block(feeder, position, AT_END)
+
+    def _feed_block(self, feeder: BlockFeeder) -> None:
+        """Feed a block after a failure: the rows were taken from the input."""
+        for row in feeder.end().rows:
+            self.chunker.feed(row)
+
+    async def _end_block(self, feeder: BlockFeeder, position: int, left: Any) -> int:
+        """Feed a block and the row after it to the chunker; returns the position of the next row.
+
+        Args:
+            feeder: It has the block.
+            position: The position of the block's first row.
+            left: What ended the block: a row that is not in it, or a mark.
+        """
+        n_rows, n_bytes, rows = feeder.end()
+        self._bytes_left -= n_bytes
+        rest = iter(rows)
+        try:
+            for row in rest:
+                self.chunker.feed(row)
+                if self.chunker.has_due:
+                    await self._pause()
+        finally:  # a cancellation must not lose rows that were taken from the input
+            for row in rest:
+                self.chunker.feed(row)
+            position += n_rows
+            if left is not IS_FULL and left is not AT_END:
+                self._feed(position, left)
+                position += 1
+        if self.chunker.has_due or self._bytes_left < 0:
+            await self._pause()
+        return position
 
     def _account_for_rows_ahead(self, rows: Any) -> None:
         """Count the rows that an input took from its own source and did not hand on before the run ended."""

@@ -35,6 +35,7 @@ from typing import Any, Self
 
 import attrs
 
+from planhat_async.batching.block_feeder import BlockFeeder, Encode
 from planhat_async.batching.chunk_ledger import Ledger
 from planhat_async.batching.chunk_outcome import ChunkOutcome
 from planhat_async.batching.chunk_part import Isolation
@@ -92,6 +93,7 @@ class UpsertRun:
         send_single_call: Send | None = None,
         verifier: OutcomeVerifier | None = None,
         ledger: Ledger | None = None,
+        encode: Encode | None = None,
         is_stored: IsStored | None = None,
     ) -> None:
         self.result: UpsertResult = UpsertResult()
@@ -105,7 +107,12 @@ class UpsertRun:
         self._isolation = Isolation(options.max_isolation_calls if options.isolate else 0)
         self._chunker = Chunker(chunk_size=options.chunk_size, max_bytes=options.max_bytes, is_stored=is_stored)
         self._producer = InputProducer(
-            rows, prepare, self._chunker, self._hand_on, is_strict=options.on_invalid == "raise"
+            rows,
+            prepare,
+            self._chunker,
+            self._hand_on,
+            is_strict=options.on_invalid == "raise",
+            feeder=None if encode is None else BlockFeeder(encode, self._chunker),
         )
         self._production: asyncio.Task[None] | None = None
         self._state = RunState.SENDING

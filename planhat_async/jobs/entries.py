@@ -6,8 +6,8 @@ are kept.
 
 from __future__ import annotations
 
-import hashlib
 import re
+import zlib
 from array import array
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ import attrs
 from planhat_async._convert import printable
 from planhat_async.batching.chunk_ledger import Recorded
 from planhat_async.batching.chunk_outcome import ChunkOutcome
-from planhat_async.batching.chunks import Chunk
+from planhat_async.batching.chunks import Chunk, ranges_in_order
 from planhat_async.batching.request_failures import refuses_everything
 from planhat_async.batching.verification import Floor
 from planhat_async.errors import AuthenticationError, DecodeError, PlanhatError, RateLimitedError, StatusError
@@ -34,7 +34,6 @@ _QUOTED = re.compile(r"(?<!\w)(['\"])(?:\\.|[^\\])*?(?:\1(?!\w)|\\?$)", re.DOTAL
 _NUMBER = re.compile(r"(?<=number )-?[0-9][0-9.e+-]*")
 """A number of a row, as `the number 1.5`."""
 _OTHER_REASONS = "for other reasons"
-_DIGEST_DIGITS = 32
 _IN_FLIGHT = "in flight when the journal was last written; no answer is known"
 
 
@@ -182,14 +181,14 @@ class ResendPolicy:
 def digest_of(chunk: Chunk) -> str:
     """A digest of a chunk's rows and their positions: for use outside the event loop.
 
-    The body is hashed in one go, without Python's lock. CPUs have instructions for SHA-256: it takes two thirds of the
-    time of BLAKE2.
+    The body is read in one go, without Python's lock. A checksum and the length take less than half of the time of
+    SHA-256, which would be a twentieth of a job's. Of four billion inputs that were changed but kept their length and
+    their positions, it misses one; it is no protection from changes made to deceive.
     """
-    digest = hashlib.sha256(chunk.body)
-    digest.update(array("q", [row.position for row in chunk.rows]))
-    digest.update(array("q", [problem.position or 0 for problem in chunk.invalid]))
-    digest.update(array("q", [edge for one in chunk.skipped for edge in (one.start, one.stop)]))
-    return digest.hexdigest()[:_DIGEST_DIGITS]
+    numbers = array("q", chain.from_iterable(ranges_in_order(chunk.rows)))
+    numbers.extend(problem.position or 0 for problem in chunk.invalid)
+    numbers.extend(edge for one in chunk.skipped for edge in (one.start, one.stop))
+    return f"{zlib.crc32(numbers, zlib.crc32(chunk.body)):08x}-{len(chunk.body):x}-{len(chunk.invalid):x}"
 
 
 def n_rows_of(chunk: Chunk) -> int:

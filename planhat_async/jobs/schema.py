@@ -12,8 +12,8 @@ import attrs
 from planhat_async.jobs.entries import ChunkState, Entry, Group
 from planhat_async.results import Outcome, merged
 
-SCHEMA_VERSION = 3
-"""1 had other digests and no positions; 2 had no floors and no room."""
+SCHEMA_VERSION = 4
+"""1 had other digests and no positions; 2 had no floors and no room; 3 had other digests."""
 APPLICATION_ID = 0x504C4A4F
 """Distinguishes a journal from other SQLite files."""
 _SCHEMA = """

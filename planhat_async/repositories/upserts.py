@@ -12,6 +12,7 @@ import attrs
 from planhat_async._convert import (
     IDS_ONLY,
     FingerprintFields,
+    block_encoder,
     decode_json,
     encode_row,
     fingerprint_fields,
@@ -201,6 +202,8 @@ class Upserts(Repository[R]):
             options=chosen,
             verifier=None if fields is None else self._verifier(fields, chosen.verify_wait),
             ledger=ledger,
+            # Rows that may be skipped are looked up one by one.
+            encode=None if is_stored else block_encoder(self.model, passes_keyless=fields is None).fill,
             is_stored=is_stored,
         )
 

@@ -16,7 +16,7 @@ from planhat_async.batching.answers import Answer, tells_of_rows
 from planhat_async.batching.attribution import AnswerKeys
 from planhat_async.batching.chunk_outcome import ChunkOutcome
 from planhat_async.batching.chunk_part import Isolation, Part
-from planhat_async.batching.chunks import Row
+from planhat_async.batching.chunks import Row, Rows
 from planhat_async.errors import PayloadTooLargeError, PlanhatError, ServerError, UnknownOutcomeError
 from planhat_async.results import ChunkResult, Outcome, Problem
 
@@ -28,7 +28,7 @@ TICKETS = AnswerKeys(names=("_id", "sourceId"), returned_as={"externalId": "sour
 
 def read(
     status: int, answer: Any, rows: tuple[Row, ...] = (A, B, C), *, keys: AnswerKeys = TICKETS
-) -> tuple[ChunkResult, tuple[Row, ...]]:
+) -> tuple[ChunkResult, Rows]:
     """Return the outcome after one answer, and the rows to send again."""
     outcome = ChunkOutcome(chunk_of(*rows))
     again = outcome.take_answer(Part(rows), Answer(status=status, body=answer, keys=keys))

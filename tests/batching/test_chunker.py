@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from strategies import inputs, invalid, row, seeded, thoroughly
 
 from planhat_async.batching.chunker import Chunker
-from planhat_async.batching.chunks import Chunk, Key, Row, pieces_of
+from planhat_async.batching.chunks import Chunk, Key, Row, Rows, pieces_of
 from planhat_async.results import Problem
 
 
@@ -29,7 +29,7 @@ def cut(items: list[Row | Problem], chunk_size: int = 3, max_bytes: int = 1000) 
     return [*chunks, *chunker.due()]
 
 
-def body_of(rows: tuple[Row, ...]) -> bytes:
+def body_of(rows: Rows) -> bytes:
     return b"".join(pieces_of(rows))
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 from cruds.interfaces.planhat import Planhat
 
 from benchmarks.writing.tickets import dicts
-from benchmarks.writing.writers import CHUNK_SIZE, TOKEN, chunks
+from benchmarks.writing.writers import CHUNK_SIZE, N_AT_A_TIME, TOKEN, chunks
 
 A_TURN = 0.001
 """Seconds: with `sleep(0)`, timers would not run before the next chunk."""
@@ -26,6 +27,20 @@ async def write_chunks(url: str, n_rows: int) -> int:
     for chunk in chunks(dicts(n_rows)):
         n_stored += _write(planhat, chunk)
         await asyncio.sleep(A_TURN)
+    return n_stored
+
+
+async def write_in_threads(url: str, n_rows: int) -> int:
+    """Pass the rows of one call at a time, each in a thread, several at once: the event loop does not wait."""
+    rows = chunks(dicts(n_rows))
+    return sum(await asyncio.gather(*(_writes_in_threads(url, rows) for _ in range(N_AT_A_TIME))))
+
+
+async def _writes_in_threads(url: str, rows: Iterator[list[dict[str, Any]]]) -> int:
+    planhat = _interface(url)
+    n_stored = 0
+    for chunk in rows:
+        n_stored += await asyncio.to_thread(_write, planhat, chunk)
     return n_stored
 
 

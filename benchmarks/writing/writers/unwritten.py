@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from benchmarks.writing.tickets import dicts, records
+from benchmarks.writing.tickets import dicts, of_any_shape, records
 
 
 async def make_dicts(url: str, n_rows: int) -> int:  # noqa: ARG001 - it sends nothing
@@ -21,3 +21,8 @@ async def make_nothing(url: str, n_rows: int) -> int:  # noqa: ARG001 - it sends
     """Wait for a second."""
     await asyncio.sleep(1)
     return n_rows
+
+
+async def make_any_shape(url: str, n_rows: int) -> int:  # noqa: ARG001 - it sends nothing
+    """Create mappings with other fields from row to row."""
+    return sum(1 for _ in of_any_shape(n_rows))

@@ -1,0 +1,153 @@
+"""Blocks of rows: neighbours in the input that were checked by their shape and encoded into one body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from itertools import islice
+from typing import Any, Final
+
+import attrs
+import msgspec
+
+from planhat_async._convert.row_converter import row_converter
+from planhat_async._convert.row_shapes import Kind, RowShapes, Shape
+from planhat_async.records import Model
+
+_encode_into = msgspec.json.Encoder().encode_into
+_split = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+
+class _Nothing:
+    """The type of the marks below."""
+
+
+IS_FULL: Final = _Nothing()
+"""The block has as many rows or bytes as it may have."""
+AT_END: Final = _Nothing()
+"""The input has no more rows."""
+
+
+@attrs.define(eq=False)
+class RowBlock:
+    """Encoded rows of one kind, each right behind the one before in the input."""
+
+    first: int
+    """The input position of the first row."""
+    kind: Kind | None = None
+    """`None` while there is no row."""
+    keys: list[str] = attrs.field(factory=list)
+    """Each row's key as `name=value`, "" of a row without one."""
+    body: bytearray = attrs.field(factory=bytearray)
+    """The rows as JSON, a comma behind each."""
+
+
+def _unknown(_: Any) -> None:
+    """The check of a shape that no row has."""
+
+
+_NO_SHAPE = Shape(_unknown, Kind(is_keyed=True, is_partial=False), renames=False)
+
+
+class BlockEncoder:
+    """Encodes rows of one model into blocks. A row is encoded as soon as it is taken: the caller may then change it.
+
+    Args:
+        model: The model.
+        passes_keyless: Whether rows without a key may be in blocks.
+    """
+
+    def __init__(self, model: Model, *, passes_keyless: bool = True) -> None:
+        self._record = model.record
+        self._set_fields = row_converter(model.record, model.match).set_fields
+        self._shapes = RowShapes(model, passes_keyless=passes_keyless)
+        self._last = _NO_SHAPE
+        """The shape of the row that passed last."""
+
+    def fill(self, block: RowBlock, rows: Iterator[Any], *, max_rows: int, max_bytes: int) -> Any:
+        """Take rows from the input into a block.
+
+        Args:
+            block: The block.
+            rows: The input; no more is taken than `max_rows`, nor after a row that does not fit the block.
+            max_rows: The number of rows that the block may have in all.
+            max_bytes: Stop after a row with which the body has more bytes.
+
+        Returns:
+            `IS_FULL`, `AT_END`, or a row that was taken from the input and is not in the block, because it needs more
+            than a quick check, or is of another kind.
+        """
+        body, keys, encode_into = block.body, block.keys, _encode_into
+        if not keys:
+            block.kind = self._last.kind
+        check, _, renames = self._last if self._last.kind == block.kind else _NO_SHAPE
+        room, size = max_rows - len(keys), len(body)
+        n_left = room
+        for row in islice(rows, room):
+            n_left -= 1
+            wire = row if type(row) is dict else self._fields_of(row)
+            try:
+                key = check(wire)
+            except KeyError:
+                key = None  # most rows have the shape of the one before; this one has another
+            if key is None:
+                key = self._check_other(block, wire, check)
+                if key is None:
+                    return row
+                check, _, renames = self._last
+            if renames:
+                key, wire = key
+            try:
+                encode_into(wire, body, -1)
+            except Exception:  # noqa: BLE001 - the row's own checks say what it is
+                del body[size:]
+                return row
+            body += b","
+            keys.append(key)
+            size = len(body)
+            if size > max_bytes:
+                return IS_FULL
+        return AT_END if n_left else IS_FULL
+
+    def _fields_of(self, row: Any) -> dict[str, Any]:
+        """A record's fields that are set; of anything else none."""
+        return self._set_fields(row) if type(row) is self._record else {}
+
+    def _check_other(self, block: RowBlock, wire: dict[str, Any], check: Callable[[Any], Any]) -> Any:
+        """Check a row that did not pass the check of another shape.
+
+        Args:
+            block: The block that the row should fit.
+            wire: The row.
+            check: The other check.
+
+        Returns:
+            As `Shape.check`, whose shape is the last one then; `None` also if the shape is unknown or of another kind.
+        """
+        shape = self._shape_of(wire)
+        if shape is None or shape.check is check or (block.keys and shape.kind != block.kind):
+            return None
+        key = shape.check(wire)
+        if key is not None:
+            block.kind, self._last = shape.kind, shape
+        return key
+
+    def _shape_of(self, wire: dict[str, Any]) -> Shape | None:
+        """The shape of a row, if it is known and rows of it can pass."""
+        names = tuple(wire)
+        try:
+            return self._shapes.known[names]
+        except KeyError:
+            self._shapes.note(names)
+            return None
+
+
+@cache
+def block_encoder(model: Model, *, passes_keyless: bool) -> BlockEncoder:
+    """The encoder of a model's rows, made once: it remembers their shapes."""
+    return BlockEncoder(model, passes_keyless=passes_keyless)
+
+
+def rows_in_array(array: bytes) -> list[bytes]:
+    """Each of the rows of a JSON array, as it is there."""
+    return [bytes(row) for row in _split(array)]
