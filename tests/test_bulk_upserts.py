@@ -376,7 +376,7 @@ def test_a_row_with_a_key_needs_no_unique_fields() -> None:
         (
             Tickets,
             {"verify_by": ["title"]},
-            r"every ticket has a key, so there is nothing to verify: leave verify_by \(--verify-by\) out",
+            "every ticket has a key, so there is nothing to verify: leave verify_by (--verify-by) out",
         ),
         (Notes, {"verify_by": ["subject"], "verify_wait": -1}, "verify_wait must be a number of at least 0"),
         (Notes, {"on_invalid": "ignore"}, "on_invalid"),
