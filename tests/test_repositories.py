@@ -806,6 +806,7 @@ async def test_a_closed_listing_ends_at_once(name: str) -> None:
     transport = FakeTransport([Response(status=200, body=json.dumps(rows).encode()), *[None] * 9])
     async with Session(TOKEN, transport=transport) as session:
         options: dict[str, Any] = {"page_size": 500, "archived": False, "concurrency": 4}
+        options |= {"batch_rows": 100} if name == "arrow_batches" else {}
         since = [datetime(2024, 1, 1, tzinfo=UTC)] if name == "iter_updated_since" else []
         reading = getattr(Tasks(session), name)(*since, **options)
         await anext(reading)
