@@ -157,6 +157,7 @@ def test_commands_run_on_windows(tmp_path: Path) -> None:
         line = sandbox.stdout.readline()
         found = re.fullmatch(r"listening on (\S+)\n", line)
         assert found is not None, line + sandbox.communicate()[1]
+        assert sandbox.stdout.readline() == f"in another terminal: export PLANHAT_BASE_URL={found[1]}\n"
         environment = {"PLANHAT_BASE_URL": found[1], "PLANHAT_API_TOKEN": "t"}
         for arguments in (
             ("upsert", "tickets", "tickets.jsonl", "--journal", "job.db", "--rejects", "bad.jsonl"),
