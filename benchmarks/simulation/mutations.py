@@ -18,13 +18,14 @@ from pathlib import Path
 
 import attrs
 
+import planhat_async
 from benchmarks.simulation.journal_mutations import JOURNAL_MUTATIONS
 from benchmarks.simulation.request_mutations import REQUEST_MUTATIONS
 from benchmarks.tables import aligned
 
 MUTATIONS = (*JOURNAL_MUTATIONS, *REQUEST_MUTATIONS)
 """Each with its file, what is damaged, the text, and what takes its place."""
-_ROOT = Path(__file__).parents[2]
+_PACKAGES = {"planhat_async": Path(planhat_async.__file__).parent, "benchmarks": Path(__file__).parents[1]}
 _NIGHTS = "0-399"
 _MINUTES = "1.5"
 """After which no other night is begun."""
@@ -53,7 +54,7 @@ def unfit() -> list[str]:
     """The mutations whose text does not occur exactly once."""
     found = []
     for file, what, old, _ in MUTATIONS:
-        n_times = (_ROOT / "planhat_async" / file).read_text("utf-8").count(old)
+        n_times = (_PACKAGES["planhat_async"] / file).read_text("utf-8").count(old)
         if n_times != 1:
             found.append(f"{file}: {what}: its text occurs {n_times} times")
     return found
@@ -63,8 +64,8 @@ def _search_one(number: int) -> Found:
     file, what, old, new = MUTATIONS[number]
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
-        for name in ("planhat_async", "benchmarks"):
-            shutil.copytree(_ROOT / name, Path(folder) / name, ignore=shutil.ignore_patterns("__pycache__"))
+        for name, source in _PACKAGES.items():
+            shutil.copytree(source, Path(folder) / name, ignore=shutil.ignore_patterns("__pycache__"))
         path = Path(folder) / "planhat_async" / file
         text = path.read_text("utf-8")
         if text.count(old) != 1:

@@ -73,11 +73,13 @@ def private_ca(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("there is no openssl to make certificates with")
     folder: Path = tmp_path_factory.mktemp("ca")
     (folder / "names").write_text("subjectAltName=DNS:api.planhat.test,IP:127.0.0.1\n")
-    new = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj"
+    # Python 3.13 trusts an issuer only if it says what its key is for.
+    made = "openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
+    new = f"{made} -x509 -days 2 -addext keyUsage=keyCertSign -subj"
     for command in (
         f"{new} /CN=ca -keyout ca.key -out ca.pem",
         f"{new} /CN=other -keyout other.key -out other.pem",
-        "openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=x -keyout x.key -out x.csr",
+        f"{made} -subj /CN=x -keyout x.key -out x.csr",
         "openssl x509 -req -in x.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names -out x.pem",
     ):
         subprocess.run(command.split(), cwd=folder, check=True, capture_output=True)
