@@ -6,7 +6,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -249,7 +249,7 @@ async def test_a_state_that_does_not_fit_is_refused(session: Session, tmp_path: 
         with pytest.raises(StateError, match=message):
             await plan_upsert(repository, tickets(), changed_only=tmp_path / "other")
         assert (tmp_path / "other").read_bytes() == content
-    with sqlite3.connect(tmp_path / "sqlite") as connection:
+    with closing(sqlite3.connect(tmp_path / "sqlite")) as connection:
         connection.execute("CREATE TABLE a (b)")
     with pytest.raises(StateError, match="is a SQLite file of another kind"):
         await run_upsert(repository, tickets(), changed_only=tmp_path / "sqlite")
