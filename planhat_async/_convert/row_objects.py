@@ -18,9 +18,8 @@ def held_by_object(row: Any) -> dict[str, Any] | None:
     """
     if isinstance(row, Record | type):
         return None
-    dump = getattr(row, "model_dump", None)
-    if callable(dump) and hasattr(type(row), "model_fields"):
-        held: dict[str, Any] = dump(by_alias=True, exclude_none=True)
+    if hasattr(type(row), "model_fields") and callable(getattr(row, "model_dump", None)):
+        held: dict[str, Any] = row.model_dump(by_alias=True, exclude_none=True)
         return held
     if dataclasses.is_dataclass(row):
         names = [field.name for field in dataclasses.fields(row)]

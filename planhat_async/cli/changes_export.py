@@ -71,13 +71,13 @@ def export_changes(
     state = since or snapshot
     assert state is not None  # noqa: S101 - the caller has one
     export = export_updated if since is not None else export_snapshot
-    given = ChangedExportOptions(**options)  # type: ignore[typeddict-item]
 
     async def exported() -> ChangedExport:
         with followed_export(session, repository.model.name, total=None) as progress:
             progress.begin(repository.model.name, 0)
             async with session, progress.shown():
-                return await export(repository(session), output, state=state, **given, on_progress=progress.advance)
+                given = ChangedExportOptions(**options, on_progress=progress.advance)  # type: ignore[typeddict-item]
+                return await export(repository(session), output, state=state, **given)
 
     done = run(exported())
     written, *remarks = lines_about(done, repository, state, is_walk=since is not None)

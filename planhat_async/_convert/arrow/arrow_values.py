@@ -260,17 +260,17 @@ def _time_of_day(per_second: int, number: int) -> time:
 
 
 def _floats(kind: Any, rules: ValueRules) -> _Convert:
-    if types.is_float64(kind):
-        convert: Callable[[Any], Any] = _finite
-    else:
+    convert: Callable[[Any], float] = _finite
+    if not types.is_float64(kind):
         code, digits = ("f", range(6, 10)) if types.is_float32(kind) else ("e", range(3, 6))
-
-        def convert(number: Any) -> float:
-            return shortest(_finite(number), code, digits)
-
+        convert = partial(_shortest_finite, code, digits)
     if not rules.is_nan_missing:
         return lambda array: _each(convert, array.to_pylist())
     return lambda array: _each(lambda number: None if math.isnan(number) else convert(number), array.to_pylist())
+
+
+def _shortest_finite(code: str, digits: Iterable[int], number: Any) -> float:
+    return shortest(_finite(number), code, digits)
 
 
 def _finite(number: Any) -> float:

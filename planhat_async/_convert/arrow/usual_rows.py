@@ -105,7 +105,8 @@ class UsualRows:
             if column.kind in {datetime, date}:
                 texts = pa.array(values[place + (n_others if place >= n_plain else 0)], pa.string())
                 if not _can_cast(texts, column.type):
-                    fits = pc.match_substring_regex(texts, _DAY_OR_TIME).fill_null(fill_value=True)
+                    fits = pc.call_function("match_substring_regex", [texts], pc.MatchSubstringOptions(_DAY_OR_TIME))
+                    fits = fits.fill_null(fill_value=True)
                     found |= {index for index, is_usual in enumerate(fits.to_pylist()) if not is_usual}
         return sorted(found)
 
@@ -196,4 +197,5 @@ def _json_texts(values: Sequence[msgspec.Raw]) -> pa.Array:
     """The texts, joined at once: an object for each would take as long as all other columns."""
     ends = pa.array(list(accumulate(map(len, values), initial=0)), pa.int32())
     texts = pa.StringArray.from_buffers(len(values), ends.buffers()[1], pa.py_buffer(b"".join(values)))
-    return pc.if_else(pc.equal(texts, "null"), pa.scalar(None, pa.string()), texts)
+    are_null = pc.call_function("equal", [texts, pa.scalar("null")])
+    return pc.call_function("if_else", [are_null, pa.scalar(None, pa.string()), texts])
