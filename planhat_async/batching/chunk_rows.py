@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import overload
+from typing import ClassVar, overload
 
 from planhat_async._convert import RowBlock, rows_in_array
 from planhat_async.batching.row import Row
@@ -40,7 +40,7 @@ class ChunkRows(Sequence[Row]):
     def __eq__(self, other: object) -> bool:
         return self._rows == tuple(other) if isinstance(other, Sequence) else NotImplemented
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None]  # type: ignore[assignment]
 
     @property
     def _rows(self) -> tuple[Row, ...]:
