@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -127,19 +128,18 @@ def test_duckdb(n_tasks: int, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """Yield the URI of a Postgres in a folder of its own; Postgres does not run as root."""
     found = shutil.which("pg_ctl")
     if found is None:
         pytest.skip("there is no Postgres on this machine")
     commands = Path(found).resolve().parent
-    folder = tmp_path_factory.mktemp("postgres")
+    # Not among pytest's folders: each run of pytest makes those private to root again.
+    folder = Path(tempfile.mkdtemp())
     user = None
     if os.getuid() == 0:
         user = "postgres"
         shutil.chown(folder, user)
-        for parent in list(folder.parents)[:3]:  # those that pytest has made are private to root
-            parent.chmod(0o755)
     data = folder / "data"
 
     def run(*arguments: str | Path) -> None:
@@ -153,6 +153,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"postgresql:///postgres?host={folder}&user=postgres"
     finally:
         run(commands / "pg_ctl", "-D", data, "-m", "immediate", "stop")
+        shutil.rmtree(folder)
 
 
 @pytest.mark.slow
