@@ -50,17 +50,17 @@ _NO_SHAPE = Shape(_unknown, Kind(is_keyed=True, is_partial=False), renames=False
 
 
 class BlockEncoder:
-    """Encodes rows of one model into blocks. A row is encoded as soon as it is taken: the caller may then change it.
+    """Encodes the rows of one upsert into blocks, each as soon as it is taken: the caller may then change it.
 
     Args:
         model: The model.
-        passes_keyless: Whether rows without a key may be in blocks.
+        shapes: The shapes of its rows, which all upserts share.
     """
 
-    def __init__(self, model: Model, *, passes_keyless: bool = True) -> None:
+    def __init__(self, model: Model, shapes: RowShapes) -> None:
         self._record = model.record
         self._set_fields = row_converter(model.record, model.match).set_fields
-        self._shapes = RowShapes(model, passes_keyless=passes_keyless)
+        self._shapes = shapes
         self._last = _NO_SHAPE
         """The shape of the row that passed last."""
 
@@ -88,8 +88,8 @@ class BlockEncoder:
             wire = row if type(row) is dict else self._fields_of(row)
             try:
                 key = check(wire)
-            except KeyError:
-                key = None  # most rows have the shape of the one before; this one has another
+            except Exception:  # noqa: BLE001 - mostly a KeyError, of another shape; else the row's own checks say why
+                key = None
             if key is None:
                 key = self._check_other(block, wire, check)
                 if key is None:
@@ -127,7 +127,10 @@ class BlockEncoder:
         shape = self._shape_of(wire)
         if shape is None or shape.check is check or (block.keys and shape.kind != block.kind):
             return None
-        key = shape.check(wire)
+        try:
+            key = shape.check(wire)
+        except Exception:  # noqa: BLE001 - the row's own checks say what it is
+            return None
         if key is not None:
             block.kind, self._last = shape.kind, shape
         return key
@@ -142,10 +145,14 @@ class BlockEncoder:
             return None
 
 
-@cache
 def block_encoder(model: Model, *, passes_keyless: bool) -> BlockEncoder:
-    """The encoder of a model's rows, made once: it remembers their shapes."""
-    return BlockEncoder(model, passes_keyless=passes_keyless)
+    """An encoder for one upsert: upserts in several threads must not share the shape of the last row."""
+    return BlockEncoder(model, _shapes_of(model, passes_keyless))
+
+
+@cache
+def _shapes_of(model: Model, passes_keyless: bool) -> RowShapes:
+    return RowShapes(model, passes_keyless=passes_keyless)
 
 
 def rows_in_array(array: bytes) -> list[bytes]:

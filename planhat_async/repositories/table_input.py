@@ -76,7 +76,7 @@ async def _in_thread(function: Callable[..., T], *arguments: Any) -> T:
         except asyncio.CancelledError:
             is_cancelled = True
     if is_cancelled:
-        work.exception()  # which nobody waits for
+        work.exception()  # else asyncio logs that it was never retrieved
         raise asyncio.CancelledError
     return work.result()
 

@@ -52,7 +52,7 @@ class LoopThread:
             self._n_users += 1
 
     def leave(self) -> None:
-        """End the thread, if nobody else uses it; calls in flight are cancelled. In a forked process, do nothing."""
+        """End the thread, if no other session uses it; calls in flight are cancelled. A forked process does nothing."""
         if self._is_forked():
             return
         with self._lock:
@@ -160,11 +160,11 @@ class LoopThread:
             asyncio.run(self._serve(opened))
         except BaseException as error:
             if opened.done() and not opened.cancelled() and not isinstance(error, SystemExit):
-                raise  # whoever waits for the task that exits has its error
+                raise  # the caller that waits for the task gets its error
             if not opened.done():
                 opened.set_exception(error)
         finally:
-            # A `SystemExit` in any task ends the loop by itself: nobody may wait for it.
+            # A `SystemExit` in any task ends the loop by itself: no call may wait for it.
             self._loop = None
             for call in [*self._calls]:
                 call.end()
@@ -172,7 +172,7 @@ class LoopThread:
     async def _serve(self, opened: Future[None]) -> None:
         async with self._resource:
             if not opened.set_running_or_notify_cancel():
-                return  # whoever opened it was interrupted
+                return  # the thread that opened it was interrupted
             self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
             opened.set_result(None)
             await self._end.wait()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from planhat_async import Note, Notes, Task, Tasks, Ticket, Tickets
 from planhat_async._convert import row_shapes
-from planhat_async._convert.row_blocks import BlockEncoder, RowBlock, rows_in_array
+from planhat_async._convert.row_blocks import BlockEncoder, RowBlock, block_encoder, rows_in_array
 from planhat_async.batching.block_feeder import BlockFeeder
 from planhat_async.batching.chunker import Chunker
 from planhat_async.batching.chunks import Chunk, doubtful_in, ranges_in_order
@@ -44,7 +44,7 @@ async def cut(
     repository: Any = {"Ticket": Tickets, "Task": Tasks, "Note": Notes}[model.record.__name__]
     chunks: list[Chunk] = []
     chunker = Chunker(chunk_size=chunk_size, max_bytes=max_bytes)
-    feeder = BlockFeeder(BlockEncoder(model).fill, chunker)
+    feeder = BlockFeeder(BlockEncoder(model, row_shapes.RowShapes(model)).fill, chunker)
 
     async def hand_on(chunk: Chunk) -> None:
         chunks.append(chunk)
@@ -180,7 +180,7 @@ def test_a_cancellation_loses_no_row_of_a_block() -> None:
     rows = iter([*(ticket(n // 2) for n in range(40)), {"sourceId": "x", "nope": 1}, ticket(99)])
     chunks: list[Chunk] = []
     chunker = Chunker(chunk_size=3, max_bytes=8_000_000)
-    encoder = BlockEncoder(Tickets.model)
+    encoder = BlockEncoder(Tickets.model, row_shapes.RowShapes(Tickets.model))
 
     def fill(block: RowBlock, taken: Iterator[Any], *, max_rows: int, max_bytes: int) -> Any:
         """Fill a block with more rows than a chunk has room for."""
@@ -201,6 +201,43 @@ def test_a_cancellation_loses_no_row_of_a_block() -> None:
     chunker.end_input()
     chunks += chunker.due()
     assert merged(one for chunk in chunks for one in chunk.positions) == (range(41),)
+
+
+def test_a_row_of_a_block_stays_behind_a_waiting_row_of_its_key() -> None:
+    """The waiting row has two keys, of which only the other one is in the open chunk."""
+    fields = {"companyId": COMPANY, "action": "Call"}
+    others = [{"_id": f"{n:024x}", **fields} for n in range(1, 20)]
+    rows = [*others, {"sourceId": "a", **fields}, {"_id": ID, "sourceId": "a", **fields}, {"_id": ID, **fields}]
+    assert_same(Tasks.model, [*rows, *({"_id": f"{n:024x}", **fields} for n in range(20, 40))])
+
+
+def test_a_quick_check_that_fails_loses_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The row's own checks decide; for example, values nested too deeply for the quick one."""
+
+    def is_plain(value: Any) -> bool:
+        if value["n"] in {7, 8}:
+            raise RecursionError
+        return True
+
+    monkeypatch.setattr(row_shapes, "is_plain", is_plain)
+    fields = {"companyId": COMPANY, "action": "Call"}
+    assert_same(Tasks.model, [{"sourceId": f"s{n}", **fields, "custom": {"n": n}} for n in range(20)])
+    unknown = [{"sourceId": f"t{n}", "custom": {"n": n % 9}, **fields} for n in range(20)]
+    assert_same(
+        Tasks.model, [row for pair in zip(unknown, map(of_another_shape, unknown), strict=True) for row in pair]
+    )
+
+
+def of_another_shape(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of another shape, so that each row's shape is looked up."""
+    return {**row, "sourceId": f"{row['sourceId']}-2", "type": "task"}
+
+
+def test_upserts_share_no_shape_of_a_last_row() -> None:
+    """They may run in several threads; what they have learned of shapes is shared."""
+    one, two = (block_encoder(Tasks.model, passes_keyless=True) for _ in range(2))
+    assert one is not two
+    assert one._shapes is two._shapes
 
 
 @pytest.mark.parametrize("is_async", [False, True])
@@ -237,7 +274,7 @@ def test_rows_that_make_no_blocks_go_one_by_one() -> None:
     async def run() -> None:
         nonlocal tried
         chunker = Chunker(chunk_size=5000, max_bytes=8_000_000)
-        encoder = BlockEncoder(Tickets.model)
+        encoder = BlockEncoder(Tickets.model, row_shapes.RowShapes(Tickets.model))
 
         def fill(block: RowBlock, taken: Iterator[Any], *, max_rows: int, max_bytes: int) -> Any:
             nonlocal tried
