@@ -466,7 +466,7 @@ def test_the_file_of_an_export_may_have_any_name(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("gone/out.jsonl", "gone/out.jsonl.part: No such file or directory"),
+        ("gone/out.jsonl", "gone/out.jsonl: there is no folder gone"),
         ("folder", "folder is a directory: name a file in it"),
     ],
 )

@@ -45,6 +45,7 @@ from planhat_async.cli.parameters import (
     Shared,
     TokenFile,
     refuse_alone,
+    refuse_missing_folder,
     refuse_urls,
     session_for,
 )
@@ -234,6 +235,8 @@ def _export_model(
 def _target(output: str | None) -> LocalFile | RemoteFile | None:
     """Where the export goes; `None` for standard output."""
     found = None if output is None else located(output)
+    if isinstance(found, LocalFile):
+        refuse_missing_folder(found.path)
     return None if isinstance(found, StandardInput) else found
 
 
@@ -310,6 +313,7 @@ def _export_tenant(tenant: TenantExport, *, as_json: bool, is_warning: bool) -> 
     writer_class(tenant.format)  # refused before anything is read
     if tenant.folder.exists() and not tenant.folder.is_dir():
         raise ValueError(f"--all {tenant.folder}: it is not a folder")
+    refuse_missing_folder(tenant.folder)
     tenant.folder.mkdir(mode=0o700, exist_ok=True)
     ended: list[ModelExport] = []
     started = time.monotonic()

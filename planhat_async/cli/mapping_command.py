@@ -21,6 +21,7 @@ from planhat_async.cli.parameters import (
     SourceFile,
     UpsertedModel,
     names_mapping_file,
+    refuse_missing_folder,
     refuse_urls,
     source_of,
 )
@@ -109,6 +110,7 @@ def _check_output(path: Path) -> None:
         raise ValueError(f"{path}: upsert --map needs a name that ends in .toml and has no =")
     if path.exists():
         raise _is_there(path)
+    refuse_missing_folder(path)
 
 
 def _is_there(path: Path) -> ValueError:

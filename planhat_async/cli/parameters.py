@@ -309,6 +309,13 @@ def refuse_urls(**given: Path | None) -> None:
             raise ValueError(f"{option} must be a local path, not a URL")
 
 
+def refuse_missing_folder(path: Path) -> None:
+    """Refuse an output whose folder does not exist; a link's folder is that of its target."""
+    folder = (path.resolve() if path.is_symlink() else path).parent
+    if not folder.is_dir():
+        raise ValueError(f"{path}: there is no folder {folder}")
+
+
 def secret_in(file: Path | None, name: str) -> str | None:
     """The secret in a file, if one is given."""
     if file is None:
