@@ -322,10 +322,3 @@ def test_the_map_names_every_module() -> None:
     names = mapped(text)
     assert (sorted(tree.difference(names)), sorted({*names} - tree)) == ([], [])
     assert len(names) == len(tree)
-
-
-def test_the_newest_release_of_the_changelog_is_this_version() -> None:
-    """`planhat_async.__version__`, from which packages are built, has its section of changes."""
-    changes = (Path(__file__).parents[1] / "CHANGELOG.md").read_text(encoding="utf-8")
-    released = [line for line in changes.splitlines() if line.startswith("## [") and "Unreleased" not in line]
-    assert released[0].startswith(f"## [{planhat_async.__version__}] - ")

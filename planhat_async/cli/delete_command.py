@@ -102,7 +102,7 @@ def delete(
     """Delete the records whose _id is in FILE, permanently. Without --yes it only says what it would do.
 
     Planhat deletes by _id only: rows with any other key are invalid, and are not sent. Other columns are ignored. The
-    whole file is read before the first record is deleted. A record that is missing is no failure.
+    whole file is read before the first record is deleted. A record that is missing is not a failure.
 
     With --journal, the same command resumes after any interruption and deletes no record twice. After one interrupt it
     finishes what is in flight, after a second it stops at once. The journal holds the _ids; only its owner can read it.

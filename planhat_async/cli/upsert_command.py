@@ -143,7 +143,7 @@ def upsert(
 
     JSON may have one object a line, lists of objects, or objects one after another. A column may be a path into objects
     of JSON or Parquet (requester.email). A missing value (an empty cell, a null, a key that is not there) leaves its
-    field alone; with --empty-nulls, an empty cell and a null empty it. A key that is missing is no key in any case.
+    field alone; with --empty-nulls, an empty cell and a null empty it. A key that is missing is not a key in any case.
 
     With --journal, the same command resumes after any interruption and sends no answered row again. After one
     interrupt it finishes what is in flight, after a second it stops at once. Do not resume from an older copy of a
