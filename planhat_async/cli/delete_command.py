@@ -114,7 +114,7 @@ def delete(
     base_url: BaseUrl = None,
     ca_file: CaFile = None,
 ) -> None:
-    """Delete the records whose _id is in a file, for good.
+    """Delete the records whose _id is in a file, permanently.
 
     Without --yes, the command only shows what it would delete. Planhat deletes by _id only: rows with any other key are
     invalid and not sent. Other columns are ignored. The whole file is read before the first record is deleted. A record

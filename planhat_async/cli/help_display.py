@@ -65,7 +65,7 @@ class CommandGroup(TyperGroup):
 
 
 def _refuse(error: Any, message: str) -> NoReturn:
-    """Print what is wrong with the arguments, and exit; the help, if there are none."""
+    """Print what is wrong with the arguments, or the help where they are missing, and exit."""
     ctx = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError":
         typer.echo(message)
