@@ -67,7 +67,9 @@ def model_argument(models: Collection[str], purpose: str, *, what: str) -> Any:
 ListedModel = Annotated[
     str | None,
     model_argument(
-        LISTED, "The model, such as tickets: `planhat-async models` lists all. None with --all.", what="exported"
+        LISTED,
+        "The model, such as tickets: `planhat-async models` lists all. Leave it out with --all.",
+        what="exported",
     ),
 ]
 UpsertedModel = Annotated[
