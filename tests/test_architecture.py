@@ -326,6 +326,8 @@ def test_the_map_names_every_module() -> None:
     assert len(names) == len(tree)
 
 
-def test_version_is_that_of_the_package() -> None:
-    """`planhat_async.__version__` equals the version of the built package."""
-    assert f'version = "{planhat_async.__version__}"' in (Path(__file__).parents[1] / "pyproject.toml").read_text()
+def test_the_newest_release_of_the_changelog_is_this_version() -> None:
+    """`planhat_async.__version__`, from which packages are built, has its section of changes."""
+    changes = (Path(__file__).parents[1] / "CHANGELOG.md").read_text(encoding="utf-8")
+    released = [line for line in changes.splitlines() if line.startswith("## [") and "Unreleased" not in line]
+    assert released[0].startswith(f"## [{planhat_async.__version__}] - ")
