@@ -65,7 +65,7 @@ class PlainRows:
         self._first_cells = frozenset(first_cells)
 
     def block(self, text: str, first_line: int) -> CellBlock | None:
-        """The plain rows at the beginning of a text; `None` if there are none.
+        """The plain rows at the beginning of a text; `None` if it begins with another row.
 
         Args:
             text: The text.

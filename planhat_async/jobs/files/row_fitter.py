@@ -21,6 +21,7 @@ from planhat_async.results import Unreadable
 
 FileMapping: TypeAlias = FieldMapping | KeyColumn | ColumnNames
 FittedRow: TypeAlias = dict[str, Any] | Unreadable
+_ROWS_AT_ONCE = 64
 
 
 class RowFitter:
@@ -84,7 +85,7 @@ class RowFitter:
             on_row()
             if isinstance(part, CellBlock):
                 assert fit_block is not None  # noqa: S101 - otherwise no block is asked for
-                yield self._fitted_block(part, fit_block(part.cells))
+                yield from self._fitted_block(part, fit_block)
                 continue
             where, read = part
             try:
@@ -119,17 +120,20 @@ class RowFitter:
             return None
         return block_fit(mapping, reader.columns) if reader.holds_text and reader.columns else None
 
-    def _fitted_block(self, block: CellBlock, rows: list[Any]) -> Sequence[FittedRow]:
-        """The rows made of a block, without blank ones."""
-        if {*map(type, rows)} == {dict}:
-            return rows
-        fitted = [
-            Unreadable(f"{block.where(number)}: {row}") if isinstance(row, ValueError) else row
-            for number, row in enumerate(rows)
-            if row is not None
-        ]
-        self.n_blank += len(rows) - len(fitted)
-        return fitted
+    def _fitted_block(self, block: CellBlock, fit_block: BlockFit) -> Iterator[Sequence[FittedRow]]:
+        """The rows made of a block, without blank ones, a few at a time: others may have to do something meanwhile."""
+        for first in range(0, len(block.cells), _ROWS_AT_ONCE):
+            rows = fit_block(block.cells[first : first + _ROWS_AT_ONCE])
+            if {*map(type, rows)} == {dict}:
+                yield rows
+                continue
+            fitted = [
+                Unreadable(f"{block.where(number)}: {row}") if isinstance(row, str) else row
+                for number, row in enumerate(rows, first)
+                if row is not None
+            ]
+            self.n_blank += len(rows) - len(fitted)
+            yield fitted
 
     def _begin(self, reader: TableReader) -> tuple[FileMapping, list[str] | None, bool]:
         """The mapping of the file's columns, the columns to read, and whether those of rows are of interest."""

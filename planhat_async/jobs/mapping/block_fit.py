@@ -16,7 +16,7 @@ from planhat_async.jobs.mapping.nested_values import MISSING
 
 BlockFit: TypeAlias = Callable[[Iterable[Sequence[str]]], list[Any]]
 """Makes a list of rows from a list of their cells, each of which ends with one cell more than the header has. A row
-that is blank is `None`, and one with a cell that cannot be read is the `ValueError` about it."""
+that is blank is `None`, and one with a cell that cannot be read is the reason."""
 _CUSTOM = "custom."
 
 
@@ -41,7 +41,7 @@ def block_fit(mapping: FieldMapping, header: Sequence[str]) -> BlockFit | None:
     used = sorted({header.index(column) for column in mapping.columns.values()})
     has_value = " or ".join(f"cell{place} and not cell{place}.isspace()" for place in used)
     lines += [f"        rows.append(made if {has_value} else None)", "    except ValueError as error:"]
-    lines += ["        rows.append(error)", "return rows"]
+    lines += ["        rows.append(str(error))", "return rows"]
     return generated_function(lines, names, name=f"rows of {mapping.record.__name__} from {len(header)} columns")
 
 
