@@ -112,6 +112,8 @@ class Commands:
 
     def _write_rejects(self, source: FileSource, job: UpsertJob) -> None:
         path = self.folder / "rejects.jsonl"
+        if not path.exists() and not any(job.result.counts()[one] for one in REJECTED):
+            return
         try:
             made = Rejects(source, path, journal=self.folder / "job.db")
         except SourceError:  # a run before could not note that it has written it: the user moves it away

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import json
 import os
 import random
@@ -105,6 +106,7 @@ class _Night:
             due = interruptions.pop(0) if interruptions else None
             await self._run_once(run.process, due, partial(self._upsert_once, run))
             run.end = run.end or "killed"
+            self.machine.disk.is_full = False  # the user makes room
             self.machine.tell(None, f"{run.process} has ended: {run.end}")
             if run.end == "killed":
                 has_jumped = self.plan.clock_jump is not None
@@ -163,8 +165,8 @@ class _Night:
                 await asyncio.sleep(0)  # it is frozen here
 
         task = command.task = spawn(machine.loop, process, main(), name)
-        while not (task.done() or process.is_dead):
-            await asyncio.wait([task], timeout=0.25)
+        task.add_done_callback(lambda _: process.ended.set(), context=contextvars.copy_context())
+        await process.ended.wait()
         if process.is_dead:
             return
         await asyncio.sleep(0.1)

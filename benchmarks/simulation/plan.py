@@ -65,7 +65,7 @@ class DiskFault:
     change: int
     """Counted from 1 over all runs."""
     kind: str
-    """`full` or `error`."""
+    """`error`, `full` for this change alone, or `filled`: from it on no file grows, until a run of the job ends."""
 
 
 @attrs.frozen(kw_only=True)
@@ -125,11 +125,13 @@ def plan_of(seed: int) -> Plan:
     """The night of a seed."""
     draw = random.Random(f"night {seed}")
     model = draw.choice(MODELS)
-    n_rows = draw.choice((1, 3, 6, 12, 24))
+    n_rows = draw.choice((1, 2, 3, 4, 6, 9, 12, 24))
+    kinds, n_keys, keyed = draw.choice(_MIXTURES), draw.choice((1, 2, 3, 8)), draw.choice((0.0, 0.5, 0.9, 1.0))
+    is_keyed = {"notes": 0.0, "tasks": keyed, "tickets": 1.0}[model]  # upserts of notes match `_id` only
     made = Plan(
         seed=seed,
         model=model,
-        rows=tuple(_row(draw, model) for _ in range(n_rows)),
+        rows=tuple(_row(draw, kinds, n_keys if draw.random() < is_keyed else 0) for _ in range(n_rows)),
         chunk_size=draw.choice((1, 2, 3, 5)),
         concurrency=draw.randrange(1, 5),
         verifies=model != "tickets" and draw.random() < 0.3,
@@ -148,10 +150,13 @@ def plan_of(seed: int) -> Plan:
     )
 
 
-def _row(draw: random.Random, model: str) -> PlannedRow:
-    kind = draw.choices(("plain", "invalid", "refused", "huge"), (85, 5, 5, 5))[0]
-    is_keyed = model == "tickets" or (model == "tasks" and draw.random() < 0.6)  # upserts of notes match `_id` only
-    return PlannedRow(kind, draw.randrange(8) if is_keyed else None)
+_MIXTURES = ((1, 0, 0, 0), (85, 5, 5, 5), (85, 5, 5, 5), (5, 0, 5, 0), (5, 5, 0, 0), (5, 0, 0, 5))
+"""Weights of plain, invalid, refused and huge rows: a night has one of these mixtures."""
+
+
+def _row(draw: random.Random, weights: tuple[int, ...], n_keys: int) -> PlannedRow:
+    kind = draw.choices(("plain", "invalid", "refused", "huge"), weights)[0]
+    return PlannedRow(kind, draw.randrange(n_keys) if n_keys else None)
 
 
 def _choices(draw: random.Random) -> Choices:
@@ -161,9 +166,11 @@ def _choices(draw: random.Random) -> Choices:
 
 
 def _troubles(draw: random.Random) -> dict[str, Any]:
-    share = draw.choice((0.0, 0.1, 0.4))
+    share = draw.choice((0.0, 0.1, 0.4, 0.7))
     names = sorted(set(KINDS) - UNUSED_FAULTS)
     names += [name for name in names if KINDS[name].scope is Scope.BULK] * 3
+    # A night has few kinds of faults, each of them often: so two that are rare meet on one chunk.
+    names = draw.sample(names, draw.choice((1, 2, 3, 3, len(names))))
     late = draw.choice((0.05, LATE))
     faults = tuple(_fault(draw.choice(names), call, late) for call in range(1, 40) if draw.random() < share)
     n_outages = draw.choice((0, 0, 0, 1))
@@ -174,7 +181,8 @@ def _troubles(draw: random.Random) -> dict[str, Any]:
         "clock_jump": (draw.uniform(0, 10), draw.choice((-7200.0, 3600.0))) if draw.random() < 0.1 else None,
         "interruptions": tuple(_interruption(draw) for _ in range(draw.choice((0, 1, 1, 2, 3)))),
         "disk_faults": tuple(
-            DiskFault(draw.randrange(1, 600), draw.choice(("full", "error"))) for _ in range(draw.choice((0, 0, 0, 1)))
+            DiskFault(draw.randrange(1, draw.choice((60, 400))), draw.choice(("full", "error", "filled", "filled")))
+            for _ in range(draw.choice((0, 0, 0, 1)))
         ),
     }
 

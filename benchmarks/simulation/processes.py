@@ -30,6 +30,8 @@ class Process:
     """Whether it was killed."""
     n_events: int = 0
     """Boundaries that it has crossed: sends, answers, work on the disk, results."""
+    ended: asyncio.Event = attrs.field(factory=asyncio.Event)
+    """Set once its main task has ended, or once it was killed and what it held is released."""
 
 
 PROCESS: contextvars.ContextVar[Process | None] = contextvars.ContextVar("process", default=None)
@@ -75,7 +77,6 @@ class SimulatedLoop(VirtualLoop):
         self, callback: Any, *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.Handle:
         """Like asyncio's, but the callbacks of a dead process are dropped."""
-        context = contextvars.copy_context() if context is None else context
         self.n_steps += 1
         if _is_dead(context):
             dropped = asyncio.Handle(callback, args, self, context)
@@ -87,7 +88,6 @@ class SimulatedLoop(VirtualLoop):
         self, when: float, callback: Any, *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.TimerHandle:
         """Like asyncio's, but the callbacks of a dead process are dropped."""
-        context = contextvars.copy_context() if context is None else context
         if _is_dead(context):
             dropped = asyncio.TimerHandle(when, callback, args, self, context)
             dropped.cancel()
@@ -173,8 +173,8 @@ def _make_task(loop: Any, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
     return task
 
 
-def _is_dead(context: contextvars.Context) -> bool:
-    process = context.get(PROCESS)
+def _is_dead(context: contextvars.Context | None) -> bool:
+    process = PROCESS.get() if context is None else context.get(PROCESS)
     return process is not None and process.is_dead
 
 
