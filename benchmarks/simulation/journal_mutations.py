@@ -111,7 +111,12 @@ JOURNAL_MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "resends_unknown and not policy.verifies",
         "verifies",
     ),
-    (_ENTRIES, "unsent rows are not sent again", "else {Outcome.UNSENT}", "else set()"),
+    (
+        _ENTRIES,
+        "unsent rows are not sent again",
+        "if outcomes.get(row.position) in resent)",
+        "if outcomes.get(row.position) in resent - {Outcome.UNSENT})",
+    ),
     (_ENTRIES, "doubtful rows are not looked for", "doubtful = unknown if policy.verifies else ()", "doubtful = ()"),
     (
         _ENTRIES,

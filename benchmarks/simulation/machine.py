@@ -49,6 +49,8 @@ class Command:
     task: asyncio.Task[Any] | None = None
     is_struck: bool = False
     """Whether the interruption has happened."""
+    n_met: int = 0
+    """Boundaries so far that count for the interruption."""
     n_changes: int | None = None
     """Changes of files since the boundary of the interruption; `None` before it."""
 
@@ -65,13 +67,14 @@ class Machine:
         self.disk = Disk(folder, self._change_file, keeps_durable=may_lose_power)
         self.sqlite = SimulatedSqlite(self.disk)
         self._commands: dict[Process, Command] = {}
-        self._n_changes = 0
+        self.n_changes = 0
+        """Changes of files so far."""
         self._is_power_out = False
         self.kept: frozenset[str] = frozenset()
         """Names of files that no power failure changes: the input."""
 
     def _disk_seconds(self) -> float:
-        return self._disk_draw.choice((0.0001, 0.001, 0.02))
+        return 0.001 if self.plan.delays is not None else self._disk_draw.choice((0.0001, 0.001, 0.02))
 
     def begin(self, command: Command) -> None:
         """Interrupt a command as planned."""
@@ -88,11 +91,13 @@ class Machine:
             return
         if self.loop.n_steps > _MAX_STEPS:
             raise EndlessNightError
-        process.n_events += 1
         self.tell(process, what)
         command = self._commands.get(process)
         due = None if command is None else command.interruption
-        if command is None or due is None or command.is_struck or process.n_events != due.event:
+        if command is None or due is None or command.is_struck or not what.startswith(due.what):
+            return
+        command.n_met += 1
+        if command.n_met != due.event:
             return
         command.is_struck = True
         self.evidence.coverage.add((due.kind, what.split(maxsplit=1)[0], _place(what)))
@@ -126,7 +131,7 @@ class Machine:
 
     def _change_file(self, process: Process, what: str, path: str) -> None:
         """Before each change of a file: die there, or fail, if that is planned."""
-        self._n_changes += 1
+        self.n_changes += 1
         command = self._commands.get(process)
         if command is not None and command.n_changes is not None and command.interruption is not None:
             command.n_changes += 1
@@ -139,7 +144,7 @@ class Machine:
                     raise ProcessKilledError
                 return
         for fault in self.plan.disk_faults:
-            if fault.change == self._n_changes:
+            if fault.change == self.n_changes:
                 name = os.path.basename(path)
                 self.evidence.coverage.add(("disk", fault.kind, what, name.rpartition("-")[2]))
                 self.tell(process, f"** disk {fault.kind} ** at {what} {name}")
