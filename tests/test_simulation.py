@@ -17,14 +17,14 @@ pytest.importorskip("apsw", reason="nights need SQLite with a file system of the
 from benchmarks.__main__ import main
 from benchmarks.simulation import mutations, small_worlds
 from benchmarks.simulation.disk import Disk
-from benchmarks.simulation.evidence import Applied, Arrival, Evidence, Run
+from benchmarks.simulation.evidence import Applied, Arrival, Attempt, Evidence, Pause, Run
 from benchmarks.simulation.night import evidence_of
 from benchmarks.simulation.oracles import violations
-from benchmarks.simulation.plan import Interruption, Plan, PlannedFault, PlannedRow, plan_of
+from benchmarks.simulation.plan import DiskFault, Interruption, Plan, PlannedFault, PlannedRow, plan_of
 from benchmarks.simulation.search import tally_of
 from benchmarks.simulation.shrinking import shrunk
 
-KEYLESS, KEYED = PlannedRow("plain"), PlannedRow("plain", 1)
+KEYLESS, KEYED, TWIN = PlannedRow("plain"), PlannedRow("plain", 1), PlannedRow("plain", twin=0)
 DIGEST = "103e5cd719b111d6"
 """Of the traces of these nights, on every machine and version of Python; a change of what is sent or written when
 changes it, too."""
@@ -83,6 +83,14 @@ def test_an_outcome_that_is_written_late_is_written_with_its_run() -> None:
     assert violations(evidence_of(attrs.evolve(plan, export_interruptions=(failure,)))) == []
 
 
+def test_a_full_disk_makes_no_outcome_unknown() -> None:
+    """The room for it is reserved before a chunk is sent."""
+    plan = Plan(seed=1, model="notes", rows=(KEYLESS,) * 3, chunk_size=1)
+    for change in range(1, 100, 9):
+        night = evidence_of(attrs.evolve(plan, disk_faults=(DiskFault(change, "filled"),)))
+        assert (violations(night), night.runs[-1].counts["created"]) == ([], 3), change
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [1, 3, 5])
 def test_small_worlds_are_complete(number: int) -> None:
@@ -135,6 +143,22 @@ def run_with(end: str = "done", **counts: int) -> list[Run]:
         ({"stored": {"a": "r0", "b": "r0"}}, ["order"]),
         ({"arrivals": [Arrival(0.1 * n, "upsert1", "GET") for n in range(201)]}, ["pace"]),
         ({"arrivals": [Arrival(0.001 * n, "upsert1", "GET") for n in range(151)]}, ["pace"]),
+        ({"attempts": [Attempt("upsert1", 1, 1.0 * n, is_counted=True) for n in range(6)]}, ["retries"]),
+        (
+            {
+                "pauses": [Pause("upsert1", begun=0.0, at=1.0, until=9.0)],
+                "attempts": [Attempt("upsert1", 1, 2.0, is_counted=True)],
+            },
+            ["pauses"],
+        ),
+        ({"runs": [attrs.evolve(run_with(created=2)[0], told={0}, earlier={0})]}, ["earlier"]),
+        (
+            {
+                "plan": Plan(seed=0, model="tasks", rows=(TWIN, TWIN)),
+                "applied": [Applied(1.0, "r0", "a", is_created=True)],
+            },
+            ["twins"],
+        ),
         ({"journal_faults": ["chunk 1 ended, but not in its run"]}, ["journal"]),
         ({"singles": [("create", "single0", "ok")]}, ["singles"]),
         ({"rejects": [([1], [1, 2])]}, ["rejects"]),
