@@ -58,7 +58,7 @@ class Lists(ArrowLists[R]):
             TypeError: An unknown option, an option of listings, or a value of the wrong type.
             ValueError: An unknown field, a malformed id, too many ids for one call, a number out of bounds.
             DecodeError: The answer, or a record in it, cannot be decoded.
-            RequestError: The call failed for good.
+            RequestError: The call failed, after all retries.
         """
         whole(0)("offset", offset)
         whole(1, or_none=True)("limit", limit)
@@ -90,7 +90,7 @@ class Lists(ArrowLists[R]):
             ValueError: An unknown field, a malformed id, a number out of bounds, `after` or `start_offset` for several
                 lists.
             DecodeError: A record cannot be decoded (`on_bad_record` skips such records), or the pages do not advance.
-            RequestError: A call failed for good; the records before it were yielded.
+            RequestError: A call failed, after all retries; the records before it were yielded.
         """
         return self._iter(options)
 
