@@ -67,7 +67,10 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
     "jobs status": (Example("Show the progress of a job", "planhat-async jobs status job.db"),),
     "jobs problems": (Example("List why rows are not stored", "planhat-async jobs problems job.db"),),
     "jobs forget": (Example("Delete a journal without asking", "planhat-async jobs forget old.db --yes"),),
-    "report": (Example("Write report.html", "planhat-async report job.db"),),
+    "report": (
+        Example("Write report.html", "planhat-async report job.db"),
+        Example("Compare two jobs", "planhat-async report monday.db job.db -o compared.html"),
+    ),
     "pace": (Example("Show who shares the calls per minute", "planhat-async pace"),),
     "sandbox": (
         Example("Run a sandbox, and stop it with Ctrl-C", "planhat-async sandbox"),

@@ -15,6 +15,7 @@ from planhat_async.cli import console
 from planhat_async.cli.deletion_display import show_deletion
 from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
 from planhat_async.cli.help_display import CommandGroup
+from planhat_async.cli.parameters import refuse_missing_folder
 from planhat_async.jobs.delete_job import deletion_in
 from planhat_async.jobs.deletions import DeleteResult
 from planhat_async.jobs.entries import Group
@@ -23,7 +24,7 @@ from planhat_async.jobs.job_progress import in_words
 from planhat_async.jobs.job_summary import ended_by, problem_groups, total_of
 from planhat_async.jobs.journal import Journal
 from planhat_async.jobs.journal_file import JournalError, files_of
-from planhat_async.jobs.report import page
+from planhat_async.jobs.report import page, page_of_two
 
 jobs: typer.Typer = typer.Typer(
     cls=CommandGroup, help="Inspect or delete the journal of an upsert or a deletion.", no_args_is_help=True
@@ -101,20 +102,33 @@ def forget(
 
 def report(
     file: JournalFile,
+    other: Annotated[
+        Path | None, typer.Argument(metavar="LATER.db", help="The journal of a later job, to compare the two.")
+    ] = None,
     *,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The HTML file to write.")] = Path("report.html"),
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE.html", help="The file to write.")] = Path(
+        "report.html"
+    ),
 ) -> None:
     """Write a page about a job, as one HTML file.
 
     It shows the outcomes of all rows, the reasons for those that are not stored, and charts of rows, calls and answers
-    over time. It is readable by its owner only.
+    over time. With a second journal, it shows what has changed. It is readable by its owner only.
     """
     with refusals():
-        refuse_to_overwrite(output, *files_of(file))
-        journal = asyncio.run(Journal.load(file))
-        if journal.job.get("work") == "delete":
-            raise JournalError(f"{file} is the journal of a deletion: see `planhat-async jobs status`")
-        content = page(journal, name=file.name)
+        files = [file] if other is None else [file, other]
+        refuse_to_overwrite(output, *(path for one in files for path in files_of(one)))
+        refuse_missing_folder(output)
+        journals = [(one.name, _upsert_in(one)) for one in files]
+        content = page(journals[0][1], name=file.name) if other is None else page_of_two(journals)
         with whole_file(output) as out:
             out.write(content.encode())
-    console.tell(f"{output} shows {file}")
+    console.tell(f"{output} shows {' and '.join(map(str, files))}")
+
+
+def _upsert_in(file: Path) -> Journal:
+    """The journal in a file, which must be that of an upsert."""
+    journal = asyncio.run(Journal.load(file))
+    if journal.job.get("work") == "delete":
+        raise JournalError(f"{file} is the journal of a deletion: see `planhat-async jobs status`")
+    return journal

@@ -144,6 +144,11 @@ class FileSource:
         """What the rows of the last iteration hold, if `has_report` was set before it, and a mapping makes them."""
         return self._fitter.report
 
+    @property
+    def name(self) -> str:
+        """The name of the file, without its folder and without secrets; `-` for standard input."""
+        return self.location.name.rstrip("/").rpartition("/")[2] or self.location.name
+
     def description(self) -> dict[str, Any]:
         """Facts that must be the same in a rerun; the rows themselves are compared chunk by chunk."""
         if self._reader is None and self.format == "csv" and not self.is_standard_input:
