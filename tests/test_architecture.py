@@ -106,6 +106,9 @@ PURE = {
     "analytics/send_result",
     "batching/chunk_ledger",
     "cli/prometheus_text",
+    "cli/help_page",
+    "cli/usage_error",
+    "cli/examples",
     "batching/page",
     "batching/page_size",
     "batching/query",
@@ -213,7 +216,7 @@ def test_imports_point_downwards(path: Path) -> None:
     for module in imports_of(path):
         package, _, rest = module.partition(".")
         other = rest.split(".")[0]
-        if package != "planhat_async" or other == own:
+        if package != "planhat_async" or other in {own, "__version__"}:
             continue
         if own == "sandbox":
             pytest.fail(f"the sandbox stands alone, but imports {module}")

@@ -280,25 +280,39 @@ def test_an_invalid_token_is_refused(
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "message"),
     [
-        ["upsert", "ticket", "t.csv"],
-        ["upsert", "tickets"],
-        ["upsert", "tickets", "t.csv", "--chunk-size", "5001"],
-        ["upsert", "tickets", "t.csv", "--per-minute", "0"],
-        ["export", "tickets", "--format", "xml"],
-        ["export", "tickets", "--concurrency", "51"],
-        ["sandbox", "--port", "65536"],
-        ["demo", "--rows", "0"],
-        ["demon"],
+        (["upsert", "ticket", "t.csv"], "MODEL: there is no model 'ticket': did you mean tickets?"),
+        (["upsert", "x", "t.csv"], "MODEL: there is no model 'x': planhat-async models lists all"),
+        (
+            ["upsert", "workflows", "t.csv"],
+            "MODEL: workflows cannot be upserted: planhat-async models says what each model can do",
+        ),
+        (["upsert", "tickets"], "FILE is missing: see planhat-async upsert --help"),
+        (
+            ["upsert", "tickets", "t.csv", "--chunk-size", "5001"],
+            "--chunk-size: '5001' is not a whole number from 1 to 5,000",
+        ),
+        (
+            ["upsert", "tickets", "t.csv", "--per-minute", "0"],
+            "--per-minute: '0' is not a whole number of at least 1",
+        ),
+        (["export", "tickets", "--format", "xml"], "--format: 'xml' is not one of 'csv', 'jsonl', 'parquet'"),
+        (["export", "tickets", "--concurrency", "x"], "--concurrency: 'x' is not a whole number from 1 to 50"),
+        (["sandbox", "--port", "65536"], "--port: '65536' is not a whole number from 0 to 65,535"),
+        (["sandbox", "--window", "0"], "--window: '0' is not a number of seconds of at least 0.001"),
+        (["sandbox", "--window", "soon"], "--window: 'soon' is not a number of seconds of at least 0.001"),
+        (["upsert", "tickets", "t.csv", "--dry-run", "true"], "unexpected 'true': see planhat-async upsert --help"),
+        (["upsert", "tickets", "t.csv", "--dry-run=true"], "--dry-run takes no value: leave it out"),
+        (["export", "--concurency", "3"], "there is no option --concurency: did you mean --concurrency?"),
+        (["export", "--frobnicate"], "there is no option --frobnicate: see planhat-async export --help"),
+        (["jobs", "stats", "x"], "there is no command stats: did you mean status?"),
+        (["demon"], "there is no command demon: did you mean demo?"),
     ],
 )
-def test_wrong_usage_is_explained(arguments: list[str]) -> None:
-    """The message refers to the help."""
-    ended = run(*arguments)
-    assert (ended.code, ended.out) == (2, "")
-    assert ended.err[0].startswith("Usage: ")
-    assert "--help" in ended.err[1]
+def test_wrong_usage_is_explained(arguments: list[str], message: str) -> None:
+    """One line names the option, and says what to do."""
+    assert run(*arguments) == Ended(2, "", [f"planhat-async: {message}"])
 
 
 @pytest.mark.parametrize("content", [TOKEN, f"{TOKEN}\n", f"  {TOKEN}\r\n"])
@@ -452,7 +466,7 @@ def test_the_file_of_an_export_may_have_any_name(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("gone/out.jsonl", "gone/out.jsonl.part: No such file or directory"),
+        ("gone/out.jsonl", "gone/out.jsonl: there is no folder gone"),
         ("folder", "folder is a directory: name a file in it"),
     ],
 )

@@ -129,7 +129,7 @@ def test_the_columns_are_separated_as_in_upsert(desk: Desk, header: str, options
         (HELP_DESK, "t.csv", ("-o", "."), ". is a directory"),
         (HELP_DESK, "t.csv", ("-o", "m.txt"), "m.txt: upsert --map needs a name that ends in .toml and has no ="),
         (HELP_DESK, "t.csv", ("-o", "a=b.toml"), "a=b.toml: upsert --map needs a name"),
-        (HELP_DESK, "t.csv", ("-o", "none/m.toml"), "none/m.toml: No such file or directory"),
+        (HELP_DESK, "t.csv", ("-o", "none/m.toml"), "none/m.toml: there is no folder none"),
     ],
 )
 def test_what_cannot_be_used_is_refused(

@@ -237,6 +237,21 @@ def show_plan(plan: Plan, remarks: Sequence[str], *, per_minute: int, as_json: b
     tell_all(remarks)
 
 
+def show_facts(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table on a terminal; elsewhere a line for each row, its cells separated by tabs, and none shortened."""
+    if not out.is_terminal:
+        for row in rows:
+            sys.stdout.write("\t".join(row) + "\n")
+        sys.stdout.flush()
+        return
+    table = Table(title=title, title_justify="left")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    out.print(table)
+
+
 def show_numbers(title: str, numbers: Mapping[str, Any]) -> None:
     """Print a table of numbers and their names."""
     table = Table(title=title, title_justify="left", show_header=False)

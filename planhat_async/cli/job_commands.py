@@ -14,6 +14,7 @@ from planhat_async._convert import printable
 from planhat_async.cli import console
 from planhat_async.cli.deletion_display import show_deletion
 from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
+from planhat_async.cli.help_display import CommandGroup
 from planhat_async.jobs.delete_job import deletion_in
 from planhat_async.jobs.deletions import DeleteResult
 from planhat_async.jobs.entries import Group
@@ -24,16 +25,17 @@ from planhat_async.jobs.journal import Journal
 from planhat_async.jobs.journal_file import JournalError, files_of
 from planhat_async.jobs.report import page
 
-jobs: typer.Typer = typer.Typer(help="Inspect or delete the journal of an upsert or a deletion.", no_args_is_help=True)
+jobs: typer.Typer = typer.Typer(
+    cls=CommandGroup, help="Inspect or delete the journal of an upsert or a deletion.", no_args_is_help=True
+)
 
-JournalFile = Annotated[Path, typer.Argument(metavar="JOB.db", help="The journal.")]
+JournalFile = Annotated[Path, typer.Argument(metavar="JOB.db", help="The journal, as given to --journal.")]
 
 
-@jobs.command()
 def status(file: JournalFile) -> None:
-    """Show a job, its progress, and the outcomes of its rows, even while it runs.
+    """Show the progress of a job and the outcomes of its rows.
 
-    Exits with 0 if all rows were stored, else with 1.
+    This works while the job runs. The exit code is 0 if all rows are stored, otherwise 1.
     """
     with refusals():
         journal = asyncio.run(Journal.load(file))
@@ -58,9 +60,11 @@ def status(file: JournalFile) -> None:
     raise typer.Exit(0 if total.ok and is_done else NOT_ALL_STORED)
 
 
-@jobs.command()
 def problems(file: JournalFile) -> None:
-    """List why rows were not stored, one line per reason: outcome, rows and reason, separated by tabs."""
+    """List the reasons for rows that are not stored.
+
+    Each line has an outcome, the rows and the reason, separated by tabs. Rows are counted from 1.
+    """
     with refusals():
         journal = asyncio.run(Journal.load(file))
         groups = problem_groups(journal)
@@ -75,11 +79,13 @@ def problems(file: JournalFile) -> None:
         sys.stdout.flush()
 
 
-@jobs.command()
 def forget(
-    file: JournalFile, *, yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False
+    file: JournalFile, *, yes: Annotated[bool, typer.Option("--yes", help="Delete it without asking.")] = False
 ) -> None:
-    """Delete a journal. The job can then only start again from the beginning, and sends rows without a key twice."""
+    """Delete a journal.
+
+    The job can then only start from the beginning, and creates rows without a key a second time.
+    """
 
     async def refuse_journal_in_use() -> None:
         await (await Journal.open(file, must_exist=True)).close()
@@ -98,9 +104,10 @@ def report(
     *,
     output: Annotated[Path, typer.Option("--output", "-o", help="The HTML file to write.")] = Path("report.html"),
 ) -> None:
-    """Write an HTML page about a job: rows over time, pace, latency, outcomes, the first problems.
+    """Write a page about a job, as one HTML file.
 
-    Only its owner can read a new page.
+    It shows the outcomes of all rows, the reasons for those that are not stored, and charts of rows, calls and answers
+    over time. It is readable by its owner only.
     """
     with refusals():
         refuse_to_overwrite(output, *files_of(file))
