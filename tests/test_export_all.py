@@ -79,7 +79,7 @@ def door(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]:
         monkeypatch.setenv("PLANHAT_API_TOKEN", TOKEN)
         yield answers
         server.shutdown()
-        thread.join(timeout=20)
+        thread.join(timeout=60)
 
 
 @pytest.mark.usefixtures("stocked")
