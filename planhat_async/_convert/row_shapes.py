@@ -181,10 +181,10 @@ class RowShapes:
         if expected is not None:
             return f"(type({value}) is {expected.__name__} or {otherwise})"
         if field.holds_addresses and field.type is str:
-            # A name of letters and digits at a host that was seen before: half the time of the expression.
+            # Letters, digits and points at a host that was seen before: less time than a regular expression takes.
             host = f"(halves := {value}.partition('@'))[2] in hosts and len({value}) <= {_MAX_LENGTH}"
-            is_seen = f"type({value}) is str and {host} and halves[0].isalnum()"
-            return f"({is_seen} or passes_as_address({wire!r}, {value}))"
+            is_name = "(halves[0].isalnum() or halves[0].replace('.', '').isalnum())"
+            return f"(type({value}) is str and {host} and {is_name} or passes_as_address({wire!r}, {value}))"
         if _is_list_of_texts(field):
             is_one = f"type({value}) is list and len({value}) == 1 and type({value}[0]) is str"
             if is_only:
