@@ -14,8 +14,8 @@ REQUEST_MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         _RUN,
         "chunks with one key overtake each other",
-        "chunk.keys.isdisjoint(outcome.chunk.keys) for outcome",
-        "True for outcome",
+        "chunk.shares_key_with(outcome.chunk) for outcome",
+        "False for outcome",
     ),
     (
         _RUN,

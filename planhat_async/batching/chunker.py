@@ -58,6 +58,8 @@ class _Open:
     n_rows: int = 0
     n_bytes: int = 1
     """The length of the body: brackets and commas are a byte more than one for each row."""
+    is_apart: bool = True
+    """Whether no key is in one of the chunks cut just before."""
     _body: io.BytesIO = attrs.field(factory=io.BytesIO)
 
     def add(self, row: Row, n_bytes: int) -> None:
@@ -264,6 +266,7 @@ class Chunker:
             number=self._n_cut,
             rows=full.rows(body),
             keys=keys,
+            n_apart=_DISTANCE - 1 if full.is_apart else 0,
             body=body,
             invalid=tuple(self._invalid),
             skipped=tuple(self._skipped),
@@ -299,6 +302,7 @@ class Chunker:
             n_bytes = len(row.data) + 1
             if self._keyed.n_bytes + n_bytes > self.max_bytes:
                 return
+            self._keyed.is_apart &= source is self._ripe
             source.popleft()
             self._add_keyed(row, n_bytes)  # before any row behind is looked at
             self._n_waiting -= 1
