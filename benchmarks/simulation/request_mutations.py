@@ -14,8 +14,8 @@ REQUEST_MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         _RUN,
         "chunks with one key overtake each other",
-        "chunk.keys.isdisjoint(outcome.chunk.keys) for outcome",
-        "True for outcome",
+        "chunk.shares_key_with(outcome.chunk) for outcome",
+        "False for outcome",
     ),
     (
         _RUN,
@@ -127,13 +127,13 @@ REQUEST_MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         _CHUNKER,
         "rows with one key share a chunk",
-        "if key in a or key in b or key in c or key in d or key in e or key in waiting:",
+        "if self._near.has_any(keys) or (waiting and not waiting.keys().isdisjoint(keys)):",
         "if False:",
     ),
     (
         _CHUNKER,
         "rows that wait are lost",
-        "self._keyed.add(row, n_bytes)  # before any row behind is looked at",
+        "self._add_keyed(row, n_bytes)  # before any row behind is looked at",
         "pass",
     ),
     (_CHUNKER, "invalid rows are lost", "        self._invalid.append(problem)\n", ""),
