@@ -7,6 +7,7 @@ import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from documents import ROOT
 
 import planhat_async
@@ -58,6 +59,7 @@ def test_documents_are_plain() -> None:
     assert [found for page in PAGES for found in findings(page, 1, page.read_text(encoding="utf-8"))] == []
 
 
+@pytest.mark.slow
 def test_docstrings_comments_and_messages_are_plain() -> None:
     """No module has one either."""
     assert [found for module in MODULES for line, text in texts(module) for found in findings(module, line, text)] == []
