@@ -95,7 +95,7 @@ def refuse_swapped(columns: Mapping[str, str], record: type[Record]) -> None:
         record: The class that has the fields.
 
     Raises:
-        SourceError: A column is a field, and its field is none, nor similar to one.
+        SourceError: A column has the name of a field, and its field is not one and not similar to one.
     """
     fields = fields_of(record)
     for field, column in columns.items():
