@@ -32,4 +32,4 @@ class Subject:
         try:
             return ", ".join(f"{package} {version(package)}" for package in self.packages)
         except PackageNotFoundError as error:
-            raise SystemExit(f"{error.name} is not installed: pip install -e '.[bench]'") from None
+            raise SystemExit(f"{error.name} is not installed: pip install -e . --group bench") from None

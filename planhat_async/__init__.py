@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from planhat_async.results import ChunkResult, Outcome, Problem, ProblemGroup, Unreadable, UpsertError, UpsertResult
     from planhat_async.session import Session, SessionStats
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # Without it, Python prints the warnings of a program that has not configured logging to standard error.
 logging.getLogger("planhat_async").addHandler(logging.NullHandler())

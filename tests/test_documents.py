@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
 BLOCKS = documents.blocks(TEXT)
-LINKING = [*PAGES, ROOT / "CONTRIBUTING.md", *(ROOT / "docs" / "guides").glob("*.md"), ROOT / "examples" / "README.md"]
+LINKING = [*ROOT.glob("*.md"), *sorted(ROOT.glob("docs/**/*.md")), ROOT / "examples" / "README.md"]
 PYTHON = [body for kind, body in BLOCKS if kind == "python" and "import pytest" not in body]
 PYTEST = [body for kind, body in BLOCKS if kind == "python" and "import pytest" in body]
 SHELL = [body for kind, body in BLOCKS if kind == "sh"]

@@ -1,6 +1,6 @@
 """Test that the programs in `examples` run, on a sandbox.
 
-Those that need more than the extra `test` are skipped where their packages are missing; `.ci/engines` installs them.
+Those that need more than the group `test` are skipped where their packages are missing; `.ci/engines` installs them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Test that every code block of the guides runs, in order, on a sandbox.
 
-A guide whose blocks need more than the extra `test` says so in its first line, with the names of the packages to
+A guide whose blocks need more than the group `test` says so in its first line, with the names of the packages to
 import: `<!-- needs: dlt duckdb -->`.
 """
 

@@ -28,8 +28,8 @@ class Process:
     name: str
     is_dead: bool = False
     """Whether it was killed."""
-    n_events: int = 0
-    """Boundaries that it has crossed: sends, answers, work on the disk, results."""
+    ended: asyncio.Event = attrs.field(factory=asyncio.Event)
+    """Set once its main task has ended, or once it was killed and what it held is released."""
 
 
 PROCESS: contextvars.ContextVar[Process | None] = contextvars.ContextVar("process", default=None)
@@ -66,6 +66,8 @@ class SimulatedLoop(VirtualLoop):
         self._disk_seconds = disk_seconds
         self._on_boundary = on_boundary
         self._free_from: dict[Any, float] = {}
+        self._frozen: list[asyncio.Task[Any]] = []
+        """Tasks of dead processes: if they were freed, their `finally` would run."""
         self.n_steps = 0
         """Callbacks scheduled so far."""
         _Task.numbers = itertools.count()
@@ -75,7 +77,6 @@ class SimulatedLoop(VirtualLoop):
         self, callback: Any, *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.Handle:
         """Like asyncio's, but the callbacks of a dead process are dropped."""
-        context = contextvars.copy_context() if context is None else context
         self.n_steps += 1
         if _is_dead(context):
             dropped = asyncio.Handle(callback, args, self, context)
@@ -87,7 +88,6 @@ class SimulatedLoop(VirtualLoop):
         self, when: float, callback: Any, *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.TimerHandle:
         """Like asyncio's, but the callbacks of a dead process are dropped."""
-        context = contextvars.copy_context() if context is None else context
         if _is_dead(context):
             dropped = asyncio.TimerHandle(when, callback, args, self, context)
             dropped.cancel()
@@ -132,6 +132,7 @@ class SimulatedLoop(VirtualLoop):
     def kill(self, process: Process) -> None:
         """Freeze a process: no callback of it runs any more."""
         process.is_dead = True
+        self._frozen += self.tasks_of(process)
         for handle in (*self._ready, *self._scheduled):  # type: ignore[attr-defined]
             if handle._context.get(PROCESS) is process:  # noqa: SLF001
                 handle.cancel()
@@ -152,10 +153,10 @@ class SimulatedLoop(VirtualLoop):
 
     def _close_all(self) -> None:
         for task in asyncio.all_tasks(self):
-            task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
             coroutine = task.get_coro()
             with suppress(BaseException):
                 coroutine.close()
+        self._frozen.clear()
         self.close()
 
 
@@ -168,13 +169,14 @@ def spawn(loop: SimulatedLoop, process: Process | None, work: Coroutine[Any, Any
 
 def _make_task(loop: Any, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
     task = _Task(coroutine, loop=loop, **options)
+    task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
     context = options.get("context")
     task.process = PROCESS.get() if context is None else context.get(PROCESS)
     return task
 
 
-def _is_dead(context: contextvars.Context) -> bool:
-    process = context.get(PROCESS)
+def _is_dead(context: contextvars.Context | None) -> bool:
+    process = PROCESS.get() if context is None else context.get(PROCESS)
     return process is not None and process.is_dead
 
 

@@ -122,6 +122,7 @@ REQUEST_MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "async with self._lock.exclusive():",
         "async with self._lock.shared():",
     ),
+    (_VERIFIER, "rows are looked for again at once", "await asyncio.sleep(self.wait)", "await asyncio.sleep(0)"),
     (_VERIFIER, "rows are looked for once", "return await self._scan(missing, floor)", "return [], missing"),
     (
         _CHUNKER,
@@ -169,12 +170,7 @@ REQUEST_MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "if False:",
     ),
     (_ATTEMPTS, "a cancelled connection counts as sent", 'if getattr(cancelled, "nothing_sent", False):', "if False:"),
-    (
-        _ATTEMPTS,
-        "a refusal by the pace is ignored",
-        "        return max(pause, named or 0.0)\n",
-        "        return 0.0\n",
-    ),
+    (_PACE, "a refusal pauses nothing", "self.pause.begin(start, now, retry_after=retry_after)", "pass"),
     (
         _PACE,
         "the minute has more places",
