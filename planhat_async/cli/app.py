@@ -120,13 +120,19 @@ def sandbox(
     per_minute: Annotated[
         int,
         typer.Option(
-            metavar="N", parser=whole_number(0), help="Calls allowed per minute; 0 for any.", rich_help_panel=_LIMITS
+            metavar="N",
+            parser=whole_number(0),
+            help="Calls allowed per minute; 0 for no limit.",
+            rich_help_panel=_LIMITS,
         ),
     ] = 200,
     per_second: Annotated[
         int,
         typer.Option(
-            metavar="N", parser=whole_number(0), help="Calls allowed per second; 0 for any.", rich_help_panel=_LIMITS
+            metavar="N",
+            parser=whole_number(0),
+            help="Calls allowed per second; 0 for no limit.",
+            rich_help_panel=_LIMITS,
         ),
     ] = 150,
     max_parallel: Annotated[
@@ -134,7 +140,7 @@ def sandbox(
         typer.Option(
             metavar="N",
             parser=whole_number(0),
-            help="Calls allowed at once. [default: 0, for any]",
+            help="Calls allowed at once. [default: no limit]",
             rich_help_panel=_LIMITS,
         ),
     ] = 0,
@@ -143,7 +149,7 @@ def sandbox(
         typer.Option(
             metavar="SECONDS",
             parser=seconds_of(0.001),
-            help="How long its minute is; less than 60 for quick tests.",
+            help="The length of its minute; less than 60 for quick tests.",
             rich_help_panel=_LIMITS,
         ),
     ] = 60.0,

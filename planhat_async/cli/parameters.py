@@ -22,7 +22,7 @@ from planhat_async.jobs.files.formats import SourceFormat
 from planhat_async.jobs.files.location import is_url
 from planhat_async.jobs.files.row_fitter import FileMapping
 from planhat_async.jobs.mapping.field_mapping import FieldMapping
-from planhat_async.jobs.mapping.mapping_file import MappingFile
+from planhat_async.jobs.mapping.mapping_file import MappingFile, refuse_swapped
 from planhat_async.jobs.mapping.value_types import READERS
 from planhat_async.jobs.source_error import SourceError
 from planhat_async.models import ALL
@@ -67,7 +67,9 @@ def model_argument(models: Collection[str], purpose: str, *, what: str) -> Any:
 ListedModel = Annotated[
     str | None,
     model_argument(
-        LISTED, "The model, such as tickets: `planhat-async models` lists all. None with --all.", what="exported"
+        LISTED,
+        "The model, such as tickets: `planhat-async models` lists all. Leave it out with --all.",
+        what="exported",
     ),
 ]
 UpsertedModel = Annotated[
@@ -347,6 +349,7 @@ def mapping_of(
     if len(files) > 1:
         raise SourceError(f"one mapping file at a time: {' and '.join(files)}")
     held = MappingFile.load(Path(files[0])) if files else MappingFile()
+    refuse_swapped(held.columns, record)
     return FieldMapping.parse(
         record,
         maps=[text for text in maps or () if text not in files],
