@@ -114,10 +114,10 @@ def test_the_set_up_commands_are_those_of_ci() -> None:
 
 
 def test_every_block_is_tested() -> None:
-    """Every block is Python or shell and runs above; the map of modules and the trace of a night are text."""
+    """Every block is Python or shell and runs above; the map of modules, commands and mutations are text."""
     assert {kind for kind, _ in BLOCKS} == {"python", "sh", "text"}
     assert len(SHELL) == len(SET_UP) + 2
-    assert [kind for kind, _ in BLOCKS].count("text") == 2
+    assert [kind for kind, _ in BLOCKS].count("text") == 3
 
 
 @pytest.mark.parametrize("page", LINKING, ids=lambda page: str(page.relative_to(ROOT)))

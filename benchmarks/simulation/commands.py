@@ -149,7 +149,9 @@ class Commands:
                     row = {field: marker, "company_id": COMPANY} | self._needed()
                     await repository.create(repository.model.record(**row))
                 case "update" if self.evidence.lives:
-                    await repository.update(next(iter(self.evidence.lives)), {field: marker})
+                    # It may be a row of the job, which is looked for by the value that was sent.
+                    changed = "description" if self.plan.verifies else field
+                    await repository.update(next(iter(self.evidence.lives)), {changed: marker})
                 case "get" if self.evidence.lives:
                     await repository.get(next(iter(self.evidence.lives)))
             end = "ok"

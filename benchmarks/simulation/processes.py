@@ -32,6 +32,9 @@ class Process:
     """Set once its main task has ended, or once it was killed and what it held is released."""
 
 
+_MAX_FINALLYS = 6
+"""Awaits in `finally` blocks of one coroutine: each needs another attempt to close it, and may begin tasks."""
+
 PROCESS: contextvars.ContextVar[Process | None] = contextvars.ContextVar("process", default=None)
 """The process that the running code belongs to; `None` for the server and the simulator."""
 
@@ -152,10 +155,14 @@ class SimulatedLoop(VirtualLoop):
             sys.unraisablehook = hook
 
     def _close_all(self) -> None:
-        for task in asyncio.all_tasks(self):
-            coroutine = task.get_coro()
-            with suppress(BaseException):
-                coroutine.close()
+        asyncio._set_running_loop(self)  # noqa: SLF001 - a `finally` may begin a task
+        try:
+            for _ in range(_MAX_FINALLYS):
+                for task in asyncio.all_tasks(self):
+                    with suppress(BaseException):
+                        task.get_coro().close()
+        finally:
+            asyncio._set_running_loop(None)  # noqa: SLF001
         self._frozen.clear()
         self.close()
 
