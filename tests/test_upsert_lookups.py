@@ -10,10 +10,10 @@ import pytest
 from command_line import PROGRAM, Desk, run
 
 MAPPING = """
-[columns]
-"ID" = "source_id"
-"Mail" = "email"
-"Account" = { field = "company_id", lookup = "companies", by = "external_id" }
+[fields]
+source_id = "ID"
+email = "Mail"
+company_id = { column = "Account", lookup = "companies", by = "external_id" }
 """
 ROWS = "ID,Mail,Account\n@1,a@b.example,@acme\n@2,c@d.example,@42\n@3,e@f.example,@acme\n"
 
