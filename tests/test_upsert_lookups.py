@@ -92,8 +92,8 @@ def test_a_list_that_cannot_be_read_ends_the_command(desk: Desk, files: tuple[Pa
         ("companies", "company", "there is no model 'company' to look in; did you mean companies?"),
         ("external_id", "external", "Company has no field 'external'; did you mean external_id?"),
         (
-            '"company_id"',
-            '"domains"',
+            "company_id",
+            "domains",
             "lookups: Ticket.domains does not hold one id, so nothing can be looked up for it",
         ),
     ],

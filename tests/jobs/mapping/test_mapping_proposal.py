@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from planhat_async._convert import fields_of
 from planhat_async.jobs.mapping.column_sample import ColumnSample
 from planhat_async.jobs.mapping.field_mapping import FieldMapping
+from planhat_async.jobs.mapping.lookups import Lookup
 from planhat_async.jobs.mapping.mapping_file import MappingFile
 from planhat_async.jobs.mapping.mapping_proposal import MappingProposal
 from planhat_async.models import EndUsers, LineItems, Tasks, Ticket, Tickets
@@ -203,11 +204,13 @@ def test_a_guess_that_the_values_contradict_is_a_comment() -> None:
     assert found.line == '# email = "Requester email"  # its values are not e-mail addresses'
 
 
-def test_the_name_of_a_company_may_be_looked_up() -> None:
-    """That is a comment, which says how."""
+def test_the_name_of_a_company_may_be_looked_up(tmp_path: Path) -> None:
+    """That is a comment, which becomes a lookup once it is no comment."""
     (found,) = proposal_of(Organization=["Acme Ltd", "Beta Inc"]).columns
     lookup = '{ column = "Organization", lookup = "companies", by = "name" }'
     assert found.line == f"# company_id = {lookup}  # if it names companies"
+    (tmp_path / "m.toml").write_text("[fields]\n" + found.line.removeprefix("# "))
+    assert MappingFile.load(tmp_path / "m.toml").lookups == {"company_id": Lookup("companies", by="name")}
 
 
 def test_the_text_says_how_values_are_written() -> None:
