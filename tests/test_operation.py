@@ -274,11 +274,12 @@ class TestMetrics:
         held, refusal = Path(file).read_bytes(), "was not written: the file exists, and is not one of metrics"
         ended = run("upsert", "tickets", file, "--metrics", file)
         assert (ended.code, Path(file).read_bytes()) == (2, held)
+        assert desk.stored() == {}
+        assert run("upsert", "tickets", file).code == 0  # an empty file may be replaced
         assert run("export", "tickets", "-o", "out.jsonl").code == 0
         written = Path("out.jsonl").read_bytes()
         ended = run("export", "tickets", "-o", "same.jsonl", "--metrics", "same.jsonl")
         assert (Path("same.jsonl").read_bytes(), refusal in ended.err[-1]) == (written, True)
-        assert desk.stored() == {}
 
     def test_a_file_that_can_no_longer_be_written_does_not_end_the_run(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planhat_async import Note, Notes, Task, Tasks, Ticket, Tickets
+from planhat_async import EndUser, EndUsers, Note, Notes, Task, Tasks, Ticket, Tickets
 from planhat_async._convert import row_shapes
 from planhat_async._convert.row_blocks import BlockEncoder, RowBlock, block_encoder, rows_in_array
 from planhat_async.batching.block_feeder import BlockFeeder
@@ -41,7 +41,7 @@ async def cut(
     on_chunk: Callable[[Chunk], object] = lambda _: None,
 ) -> tuple[list[Chunk], BlockFeeder]:
     """Return the chunks into which rows are cut, also if the input fails."""
-    repository: Any = {"Ticket": Tickets, "Task": Tasks, "Note": Notes}[model.record.__name__]
+    repository: Any = {"EndUser": EndUsers, "Ticket": Tickets, "Task": Tasks, "Note": Notes}[model.record.__name__]
     chunks: list[Chunk] = []
     chunker = Chunker(chunk_size=chunk_size, max_bytes=max_bytes)
     feeder = BlockFeeder(BlockEncoder(row_shapes.RowShapes(model)).fill, chunker)
@@ -115,6 +115,29 @@ def test_blocks_change_nothing(rows: list[Any], chunk_size: int, max_bytes: int)
     """Chunks, their bytes, keys and positions, and invalid rows are the same, whatever the rows hold."""
     row_shapes._MIN_SEEN = 1
     assert_same(Tickets.model, rows * 2, chunk_size=chunk_size, max_bytes=max_bytes)
+
+
+ADDRESSES = [
+    "ab",
+    "a@y.example ",
+    "a@y.example\n",
+    "A@y.example",
+    "2024-01-01",
+    "",
+    " ",
+    "a..b@y.example",
+    "ä@y.example",
+]
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+@pytest.mark.parametrize(
+    "row", [lambda text: {"email": text, "companyId": COMPANY}, lambda text: EndUser(email=text, company_id=COMPANY)]
+)
+def test_an_address_that_is_the_key_is_checked(row: Callable[[str], Any], address: str) -> None:
+    """It is invalid in a block too, and keys that are sent as one address are one key."""
+    rows = [*(row(f"ok{n}@y.example") for n in range(5)), row(address), row(address.strip()), row("a@y.example")]
+    assert_same(EndUsers.model, rows)
 
 
 def test_rows_of_one_shape_are_in_blocks() -> None:

@@ -77,12 +77,12 @@ class PlainRows:
         if cells and (rest := cells[-1][-1]):
             cells.pop()
             text = text[: -len(rest)]
+        if '""' in text:
+            cells = [tuple([cell.replace('""', '"') for cell in row]) for row in cells]
         if not self._first_cells.isdisjoint([row[0] for row in cells]):
             n_plain = next(n for n, row in enumerate(cells) if row[0] in self._first_cells)
             text = text[: next(islice(self._pattern.finditer(text), n_plain, None)).start()]
             del cells[n_plain:]
-        if '""' in text:
-            cells = [tuple([cell.replace('""', '"') for cell in row]) for row in cells]
         return CellBlock(cells, text, first_line, self._pattern) if cells else None
 
 

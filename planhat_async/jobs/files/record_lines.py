@@ -39,10 +39,10 @@ class TextLines:
         return line if line.endswith(_LINE_ENDS) else line + self._text.readline(MAX_RECORD)
 
     def take(self, n_chars: int) -> str:
-        """Take at least this much text, as far as there is any, and less than twice as much; lines may be divided."""
+        """Take this much text, as far as there is any, or what was put back if that is more; lines may be divided."""
         ahead = self._ahead.read()
         if len(ahead) < n_chars:
-            ahead += self._text.read(n_chars)
+            ahead += self._text.read(n_chars - len(ahead))
             if ahead.endswith("\r"):
                 ahead += self._text.read(1)  # the two characters of one line end
         return ahead

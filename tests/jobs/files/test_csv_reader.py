@@ -295,6 +295,17 @@ def test_a_header_that_comes_again_is_no_row(again: str) -> None:
     assert said(content + again) == ["2 repeated header rows left out"]
 
 
+def test_a_header_with_a_quote_in_a_name_that_comes_again_is_no_row() -> None:
+    """In a block, too."""
+    header = '"the ""id""",title\n'
+    content = f"{header}a,b\nc,d\n{header}e,f\n"
+    knows = {"knows": {'the "id"', "title"}.__contains__}
+    rows, remarks, n_in_blocks = with_blocks(content, 200, **knows)
+    assert (rows, remarks) == without_blocks(content, **knows)
+    assert [cells for _, cells in rows] == [["a", "b"], ["c", "d"], ["e", "f"]]
+    assert (remarks, n_in_blocks) == (["1 repeated header row left out"], 3)
+
+
 @pytest.mark.parametrize(
     ("content", "options", "described"),
     [
