@@ -73,9 +73,9 @@ QUOTES = "not read, because a quote is closed in the middle of a cell"
 NOT_A_TIME = "is not a time such as 2024-05-31T09:30:00Z"
 MAP_OF_TIMES = """
 time_zone = "Europe/Berlin"
-[columns]
-id = "source_id"
-when = "start_time"
+[fields]
+source_id = "id"
+start_time = "when"
 [dates]
 start_time = "%Y-%m-%d %H:%M:%S %Z"
 """

@@ -122,7 +122,7 @@ def example_commands() -> Iterator[tuple[str, str]]:
 FILES = {
     "tickets.csv": "source_id,email,company_external_id\n@1,ada(at)acme.example,acme\n",
     "desk.csv": "Ticket,Mail\n@2,ada(at)acme.example\n",
-    "mapping.toml": '[columns]\nTicket = "source_id"\nMail = "email"\n[constants]\ncompany_external_id = "acme"\n',
+    "mapping.toml": '[fields]\nsource_id = "Ticket"\nemail = "Mail"\n[constants]\ncompany_external_id = "acme"\n',
     "ids.txt": "0123456789abcdef01234567\n",
     "logins.csv": "dimension_id,value,external_id\nlogins,1,acme\n",
 }

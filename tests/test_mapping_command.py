@@ -18,8 +18,8 @@ from planhat_async.repositories import Repository, Upserts
 HELP_DESK = "Ticket ID,Customer Email,Ticket Subject\n1,ada@acme.example,Hello\n"
 
 
-def columns_in(text: str) -> Any:
-    return tomllib.loads(text)["columns"]
+def fields_in(text: str) -> Any:
+    return tomllib.loads(text)["fields"]
 
 
 def planned(model: str, file: Path, mapping: Path) -> tuple[int, dict[str, Any]]:
@@ -41,7 +41,7 @@ def test_the_file_for_each_model_is_accepted(desk: Desk, repository: type[Reposi
         assert run("mapping", model.name, file, "-o", mapping).code == 0
         code, plan = planned(model.name, file, mapping)
         assert (code, plan["rows"], plan["invalid"]) == (0, 1, 0)
-        assert columns_in(mapping.read_text()).keys() == columns.keys()
+        assert {*fields_in(mapping.read_text()).values()} == columns.keys()
 
 
 def test_the_file_for_a_help_desk_is_accepted(desk: Desk) -> None:
@@ -50,10 +50,10 @@ def test_the_file_for_a_help_desk_is_accepted(desk: Desk) -> None:
     written = run("mapping", "tickets", file, "--output", "mapping.toml")
     said = "3 of 3 columns mapped, 3 of them guessed: check and complete mapping.toml"
     assert (written.code, written.out, written.err) == (0, "", [said])
-    assert columns_in(Path("mapping.toml").read_text()) == {
-        "Ticket ID": "source_id",
-        "Customer Email": "email",
-        "Ticket Subject": "title",
+    assert fields_in(Path("mapping.toml").read_text()) == {
+        "source_id": "Ticket ID",
+        "email": "Customer Email",
+        "title": "Ticket Subject",
     }
     code, plan = planned("tickets", file, Path("mapping.toml"))
     assert (code, plan["invalid"], [one["field"] for one in plan["fields"]]) == (0, 0, ["source_id", "email", "title"])
@@ -70,10 +70,10 @@ def test_the_file_goes_to_standard_output(desk: Desk) -> None:
 
 def test_a_file_that_exists_is_not_overwritten(desk: Desk) -> None:
     """The message says why."""
-    mapping = desk.file("mapping.toml", "[columns]\n")
+    mapping = desk.file("mapping.toml", "[fields]\n")
     ended = run("mapping", "tickets", desk.file("tickets.csv", HELP_DESK), "-o", mapping)
     said = f"planhat-async: {mapping} is there already: move it away, it may hold a mapping that you have completed"
-    assert (ended.code, ended.err, mapping.read_text()) == (2, [said], "[columns]\n")
+    assert (ended.code, ended.err, mapping.read_text()) == (2, [said], "[fields]\n")
 
 
 def test_a_link_to_nowhere_is_not_written_through(desk: Desk) -> None:
@@ -89,7 +89,7 @@ def test_the_keys_of_the_first_rows_of_jsonl_are_columns(desk: Desk) -> None:
     packed = desk.folder / "rows.jsonl.gz"
     packed.write_bytes(gzip.compress(lines.encode()))
     out = run("mapping", "tickets", packed).out
-    assert columns_in(out) == {"sourceId": "source_id", "Status": "status"}
+    assert fields_in(out) == {"source_id": "sourceId", "status": "Status"}
     assert ("late" in out, "because" in out) == (False, False)
 
 
@@ -97,14 +97,14 @@ def test_the_schema_of_parquet_has_the_columns(desk: Desk) -> None:
     """No row is required."""
     pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     parquet.write_table(pa.table({"Source ID": pa.array([], pa.string())}), desk.folder / "rows.parquet")
-    assert columns_in(run("mapping", "tickets", "rows.parquet").out) == {"Source ID": "source_id"}
+    assert fields_in(run("mapping", "tickets", "rows.parquet").out) == {"source_id": "Source ID"}
 
 
 def test_format_and_encoding_are_those_of_upsert(desk: Desk) -> None:
     """The mapping file itself is UTF-8."""
     file = desk.file("rows.txt", "E-mail,Priorität\n".encode("latin-1"))
     out = run("mapping", "tickets", file, "--format", "csv", "--encoding", "latin-1").out
-    assert '"E-mail" = "email"\n# "Priorität" = "custom.Priorität"\n' in out
+    assert 'email = "E-mail"\n# "custom.Priorität" = "Priorität"\n' in out
 
 
 @pytest.mark.parametrize(
@@ -112,9 +112,9 @@ def test_format_and_encoding_are_those_of_upsert(desk: Desk) -> None:
 )
 def test_the_columns_are_separated_as_in_upsert(desk: Desk, header: str, options: tuple[str, ...]) -> None:
     """Blanks around names are no part of them, and a column without a name is none."""
-    assert columns_in(run("mapping", "tickets", desk.file("t.csv", header), *options).out) == {
-        "E-mail": "email",
-        "ID": "id",
+    assert fields_in(run("mapping", "tickets", desk.file("t.csv", header), *options).out) == {
+        "email": "E-mail",
+        "id": "ID",
     }
 
 
@@ -152,19 +152,23 @@ def test_a_missing_file_is_refused(desk: Desk) -> None:
     ("line", "said"),
     [
         (
-            'source_id = "Ticket ID"',
-            """Ticket has no field 'Ticket ID'; [columns] names the column first: "Ticket ID" = "source_id\"""",
+            '"Ticket ID" = "source_id"',
+            """Ticket has no field 'Ticket ID'; [fields] names the field first: source_id = "Ticket ID\"""",
         ),
         (
-            '"custom.Plan" = "Plan"',
-            """Ticket has no field 'Plan'; [columns] names the column first: "Plan" = "custom.Plan\"""",
+            'Plan = "custom.Plan"',
+            """Ticket has no field 'Plan'; [fields] names the field first: "custom.Plan" = "Plan\"""",
         ),
-        ('status = "sttus"', "Ticket has no field 'sttus'; did you mean status?"),
-        ('"Ticket ID" = "ticket_no"', "Ticket has no field 'ticket_no'"),
+        (
+            '"Source ID" = { column = "sourceId", strip = true }',
+            """Ticket has no field 'Source ID'; [fields] names the field first: sourceId = "Source ID\"""",
+        ),
+        ('sttus = "status"', "Ticket has no field 'sttus'; did you mean status?"),
+        ('ticket_no = "Ticket ID"', "Ticket has no field 'ticket_no'"),
     ],
 )
-def test_a_mapping_file_with_the_field_first_is_refused(desk: Desk, line: str, said: str) -> None:
-    """On a command line the field comes first: the message has the line that the file needs."""
-    mapping = desk.file("m.toml", f"[columns]\n{line}\n")
+def test_a_mapping_file_with_the_column_first_is_refused(desk: Desk, line: str, said: str) -> None:
+    """The message has the line that the file needs; a misspelt field is another mistake."""
+    mapping = desk.file("m.toml", f"[fields]\n{line}\n")
     ended = run("upsert", "tickets", desk.file("tickets.csv", HELP_DESK), "--map", mapping, "--dry-run")
     assert (ended.code, ended.err) == (2, [f"planhat-async: --map: {said}"])

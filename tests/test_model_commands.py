@@ -54,9 +54,9 @@ def test_a_file_maps_the_columns_of_each_model(desk: Desk, repository: type[Repo
     names = {field.wire: name for name, field in fields_of(model.record).items()}
     cells = {wire: value for wire, value in row.items() if isinstance(value, str | float)}
     columns = {f"Column {number}": names[wire] for number, wire in enumerate(cells)}
-    lines = "".join(f'"{column}" = "{name}"\n' for column, name in columns.items())
+    lines = "".join(f'{name} = "{column}"\n' for column, name in columns.items())
     table = ",".join(columns) + "\n" + ",".join(f'"{value}"' for value in cells.values()) + "\n"
-    mapping = desk.file("mapping.toml", f"[columns]\n{lines}")
+    mapping = desk.file("mapping.toml", f"[fields]\n{lines}")
     ended = run("upsert", model.name, desk.file("rows.csv", table), "--map", mapping, "--dry-run", "--json")
     plan = json.loads(ended.out)
     assert (ended.code, plan["rows"], plan["invalid"], plan["chunks"]) == (0, 1, 0, 1)

@@ -113,13 +113,13 @@ def test_every_ticket_got_the_constants(exported: list[dict[str, Any]]) -> None:
 MAPPING = """
 time_zone = "UTC"
 
-[columns]
-"Ticket ID" = "source_id"
-"Customer Email" = "email"
-"Ticket Subject" = "title"
-"Ticket Description" = "description"
-"Ticket Status" = "status"
-"Date of Purchase" = "custom.purchased"
+[fields]
+source_id = "Ticket ID"
+email = "Customer Email"
+title = "Ticket Subject"
+description = "Ticket Description"
+status = "Ticket Status"
+"custom.purchased" = "Date of Purchase"
 
 [constants]
 source = "kaggle"

@@ -522,7 +522,7 @@ def test_a_required_value_that_is_null_is_invalid(desk: Desk) -> None:
 
 def test_a_mapping_file_sets_columns_constants_and_dates(desk: Desk) -> None:
     """Options are added to it."""
-    desk.file("m.toml", 'time_zone = "UTC"\n[columns]\nID = "source_id"\nBought = "custom.bought"\n'
+    desk.file("m.toml", 'time_zone = "UTC"\n[fields]\nsource_id = "ID"\n"custom.bought" = "Bought"\n'
               '[constants]\ndomains = ["acme.example"]\n[dates]\n"custom.bought" = "%d/%m/%Y"\n')  # fmt: skip
     file = desk.file("t.csv", "ID,Mail,Bought\n@1,a(at)b.example,31/05/2024\n")
     assert run("upsert", "tickets", file, "--map", "m.toml", "--map", "email=Mail").code == 0
@@ -537,7 +537,7 @@ ACTION = ("--set", "action=call", "--set", "company_id=5fd76c4daf9f4601dd313b05"
 
 def test_a_zone_in_the_text_of_a_time_is_not_forgotten(desk: Desk) -> None:
     """The texts say UTC and GMT, so the zone of the mapping is not theirs; other names of zones are refused."""
-    desk.file("m.toml", 'time_zone = "Europe/Berlin"\n[columns]\nid = "source_id"\nwhen = "start_time"\n'
+    desk.file("m.toml", 'time_zone = "Europe/Berlin"\n[fields]\nsource_id = "id"\nstart_time = "when"\n'
               '[dates]\nstart_time = "%Y-%m-%d %H:%M:%S %Z"\n')  # fmt: skip
     file = desk.file("t.csv", "id,when\n@1,2024-05-31 09:30:00 UTC\n@2,2024-05-31 09:30:00 GMT\n"
                      "@3,2024-05-31 09:30:00 CET\n")  # fmt: skip

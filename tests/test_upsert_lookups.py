@@ -10,10 +10,10 @@ import pytest
 from command_line import PROGRAM, Desk, run
 
 MAPPING = """
-[columns]
-"ID" = "source_id"
-"Mail" = "email"
-"Account" = { field = "company_id", lookup = "companies", by = "external_id" }
+[fields]
+source_id = "ID"
+email = "Mail"
+company_id = { column = "Account", lookup = "companies", by = "external_id" }
 """
 ROWS = "ID,Mail,Account\n@1,a@b.example,@acme\n@2,c@d.example,@42\n@3,e@f.example,@acme\n"
 
@@ -92,8 +92,8 @@ def test_a_list_that_cannot_be_read_ends_the_command(desk: Desk, files: tuple[Pa
         ("companies", "company", "there is no model 'company' to look in; did you mean companies?"),
         ("external_id", "external", "Company has no field 'external'; did you mean external_id?"),
         (
-            '"company_id"',
-            '"domains"',
+            "company_id",
+            "domains",
             "lookups: Ticket.domains does not hold one id, so nothing can be looked up for it",
         ),
     ],

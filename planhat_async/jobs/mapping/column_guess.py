@@ -64,13 +64,11 @@ def is_writable(record: type[Record], name: str) -> bool:
     return name.startswith("custom.") or fields_of(record)[name].is_writable
 
 
-def company_lookup(record: type[Record], column: str, kind: ValueKind) -> str:
-    """The table of a mapping file that looks companies up by the name in a column; empty if it holds none."""
+def may_name_companies(record: type[Record], column: str, kind: ValueKind) -> bool:
+    """Whether companies may be looked up by the names in a column."""
     field = fields_of(record).get("company_id")
     has_name = names_a_company(_MARKS.sub("", column).casefold()) and kind.name == "text"
-    if field is None or field.type is not str or not field.is_writable or not has_name:
-        return ""
-    return '{ field = "company_id", lookup = "companies", by = "name" }'
+    return field is not None and field.type is str and field.is_writable and has_name
 
 
 def _by_similar_name(column: Column) -> Guess | None:

@@ -124,7 +124,7 @@ class FieldMapping:
             if is_among(name, texts | held):
                 raise SourceError(f"{name} is given twice: by --map and by --set")
         typed = by_field(record, [*split_texts(types, _TYPE_FORM), *located("types", field_types)], _TYPE_FORM)
-        changes = by_field(record, located("columns", transforms), "columns")
+        changes = by_field(record, located("fields", transforms), "fields")
         readers = FieldReaders(
             record=record,
             dates=made_of_each(TimeFormat, by_field(record, located("dates", dates), "dates"), "dates"),

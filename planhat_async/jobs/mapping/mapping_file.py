@@ -9,16 +9,16 @@ from typing import Any
 
 import attrs
 
-from planhat_async._convert import fields_of, similar_fields
+from planhat_async._convert import similar_fields, spellings_of
 from planhat_async.jobs.mapping.lookups import Lookup
-from planhat_async.jobs.mapping.proposed_line import toml_text
+from planhat_async.jobs.mapping.proposed_line import toml_key, toml_text
 from planhat_async.jobs.mapping.transforms import TRANSFORMS, Transform
 from planhat_async.jobs.source_error import SourceError
 from planhat_async.records import Record
 
-_TABLES = ("columns", "constants", "dates", "types")
+_TABLES = ("fields", "constants", "dates", "types")
 _OPTIONS = {"time_zone": str, "list_separator": str, "decimal_comma": bool, "null": str}
-_LOOKUP = ("field", "lookup", "by")
+_LOOKUP = ("column", "lookup", "by")
 _KEYS = (*_LOOKUP, *TRANSFORMS)
 
 
@@ -31,11 +31,12 @@ class MappingFile:
     decimal_comma = true             # 1200,50
     null = "empty"                   # a missing value empties its field; "keep", the default, leaves it alone
 
-    [columns]                        # column -> field, or fields
-    "Ticket ID" = ["source_id", "custom.help_desk_id"]
-    "Date of Purchase" = "custom.purchased"
-    "Account" = { field = "company_id", lookup = "companies", by = "external_id" }
-    "Requester" = { field = "email", regex = '\((.+@.+)\)', strip = true, lower = true, default = "none@acme.example" }
+    [fields]                         # field = column
+    source_id = "Ticket ID"
+    "custom.help_desk_id" = "Ticket ID"
+    "custom.purchased" = "Date of Purchase"
+    company_id = { column = "Account", lookup = "companies", by = "external_id" }
+    email = { column = "Requester", regex = '\((.+@.+)\)', strip = true, lower = true, default = "none@acme.example" }
 
     [constants]                      # field = value
     source = "help desk"
@@ -75,6 +76,8 @@ class MappingFile:
             raise SourceError(f"{path}: {error.strerror}") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SourceError(f"{path} is not TOML in UTF-8: {error}") from None
+        if "columns" in held:
+            raise SourceError(f'{path}: [columns] is unknown; [fields] names the field first: source_id = "Ticket ID"')
         if unknown := held.keys() - {*_TABLES, *_OPTIONS}:
             raise SourceError(f"{path}: {min(unknown)!r} is not one of {', '.join(_TABLES)} or {' or '.join(_OPTIONS)}")
         for name in _TABLES:
@@ -84,26 +87,28 @@ class MappingFile:
                 raise SourceError(f"{path}: {name} is not {'text' if kind is str else 'true or false'}")
         if held.get("null", "keep") not in {"keep", "empty"}:
             raise SourceError(f'{path}: null is "keep" or "empty", not {held["null"]!r}')
-        return cls(**held | _by_field(path, held["columns"]))
+        fields = held.pop("fields")
+        return cls(**held, **_by_field(path, fields))
 
 
 def refuse_swapped(columns: Mapping[str, str], record: type[Record]) -> None:
-    """Refuse lines of a file that have the field first, as on a command line.
+    """Refuse lines of a file that have the column first.
 
     Args:
         columns: Field to column, as the file gives them.
         record: The class that has the fields.
 
     Raises:
-        SourceError: A column has the name of a field, and its field is not one and not similar to one.
+        SourceError: A column has the name of a field, and its field is not one and not a misspelt one.
     """
-    fields = fields_of(record)
+    fields = spellings_of(record)
     for field, column in columns.items():
-        is_unknown = not field.startswith("custom.") and field not in fields and not similar_fields(record, field)
-        if is_unknown and (column in fields or column.startswith("custom.")):
-            line = f"{toml_text(field)} = {toml_text(column)}"
+        is_field = field in fields or field.startswith("custom.")
+        is_misspelt = field.isidentifier() and bool(similar_fields(record, field))
+        if not is_field and not is_misspelt and (column in fields or column.startswith("custom.")):
+            line = f"{toml_key(column)} = {toml_text(field)}"
             raise SourceError(
-                f"--map: {record.__name__} has no field {field!r}; [columns] names the column first: {line}"
+                f"--map: {record.__name__} has no field {field!r}; [fields] names the field first: {line}"
             )
 
 
@@ -112,29 +117,20 @@ def _check_table(path: Path, name: str, table: Any) -> None:
     if not isinstance(table, dict):
         raise SourceError(f"{path}: {name} is not a table: begin it with [{name}]")
     for key, value in table.items():
-        if name == "columns" and isinstance(value, dict | list):
-            _check_column(f"{path}: [{name}] {key!r}", value)
+        where = f"{path}: [{name}] {key!r}"
+        if name == "fields" and isinstance(value, dict) and value.keys() & {*_KEYS}:
+            _check_keys(where, value)
         elif name != "constants" and not isinstance(value, str):
-            raise SourceError(f"{path}: [{name}] {key!r} is not text; quote a name that holds a dot")
+            dotted = f"{key}.{next(iter(value))}" if isinstance(value, dict) and value else ""
+            hint = f"; quote a name that holds a dot: {toml_text(dotted)}" if dotted else ""
+            raise SourceError(f"{where} is not text{hint}")
 
 
-def _check_column(where: str, given: Any) -> None:
-    """Refuse what is neither a table of a field nor a list of fields and such tables."""
-    if isinstance(given, list) and given:
-        for one in given:
-            if not isinstance(one, str):
-                _check_column(where, {} if isinstance(one, list) else one)
-    elif not isinstance(given, dict) or not given.keys() & {*_KEYS}:
-        raise SourceError(f"{where} is not text; quote a name that holds a dot")
-    else:
-        _check_field(where, given)
-
-
-def _check_field(where: str, given: Mapping[str, Any]) -> None:
-    """Refuse a table with unknown keys, without a field, or with half a lookup."""
+def _check_keys(where: str, given: Mapping[str, Any]) -> None:
+    """Refuse a table with unknown keys, without a column, or with half a lookup."""
     if unknown := given.keys() - {*_KEYS}:
         raise SourceError(f"{where}: {min(unknown)!r} is not one of {', '.join(_KEYS)}")
-    for name in _LOOKUP if given.keys() & {"lookup", "by"} else ("field",):
+    for name in _LOOKUP if given.keys() & {"lookup", "by"} else ("column",):
         if not isinstance(given.get(name), str):
             raise SourceError(f"{where}: {name} is {'not text' if name in given else 'missing'}")
 
@@ -144,18 +140,14 @@ def _by_field(path: Path, table: Mapping[str, Any]) -> dict[str, Any]:
     columns: dict[str, str] = {}
     lookups: dict[str, Lookup] = {}
     transforms: dict[str, Transform] = {}
-    for column, given in table.items():
-        for one in given if isinstance(given, list) else [given]:
-            made = {"field": one} if isinstance(one, str) else one
-            field = made["field"]
-            if field in columns:
-                raise SourceError(f"{path}: two columns go to {field}")
-            columns[field] = column
-            try:
-                if "lookup" in made:
-                    lookups[field] = Lookup(made["lookup"], by=made["by"])
-                if changes := {key: value for key, value in made.items() if key in TRANSFORMS}:
-                    transforms[field] = Transform.parse(changes)
-            except ValueError as error:
-                raise SourceError(f"{path}: [columns] {column!r}: {error}") from None
+    for field, given in table.items():
+        made = {"column": given} if isinstance(given, str) else given
+        columns[field] = made["column"]
+        try:
+            if "lookup" in made:
+                lookups[field] = Lookup(made["lookup"], by=made["by"])
+            if changes := {key: value for key, value in made.items() if key in TRANSFORMS}:
+                transforms[field] = Transform.parse(changes)
+        except ValueError as error:
+            raise SourceError(f"{path}: [fields] {field!r}: {error}") from None
     return {"columns": columns, "lookups": lookups, "transforms": transforms}

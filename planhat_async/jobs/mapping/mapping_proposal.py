@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
@@ -11,9 +10,16 @@ from typing import Any, Self
 import attrs
 
 from planhat_async._convert import fields_of
-from planhat_async.jobs.mapping.column_guess import GUESSES, Column, Guess, company_lookup, is_writable, named_field
+from planhat_async.jobs.mapping.column_guess import (
+    GUESSES,
+    Column,
+    Guess,
+    is_writable,
+    may_name_companies,
+    named_field,
+)
 from planhat_async.jobs.mapping.column_sample import ColumnSample
-from planhat_async.jobs.mapping.proposed_line import ProposedLine, toml_text
+from planhat_async.jobs.mapping.proposed_line import ProposedLine, toml_key, toml_text
 from planhat_async.jobs.mapping.value_kinds import NOTHING, ValueKind, kind_of_values
 from planhat_async.jobs.mapping.value_proposal import (
     ReadColumn,
@@ -44,7 +50,9 @@ class ColumnProposal:
     remark: str = ""
     """Why the proposal is uncertain or missing."""
     suggestion: str = ""
-    """Without a field, what a comment holds in its place: TOML of a field or of a lookup."""
+    """Without a field, the one in a comment; by default a custom field of the column's name."""
+    lookup: str = ""
+    """TOML of where the record that it names may be looked for."""
     is_guess: bool = False
     kind: ValueKind = NOTHING
     """What the values of the column are."""
@@ -52,18 +60,16 @@ class ColumnProposal:
     @property
     def line(self) -> str:
         """The column's line in a mapping file; a comment if no field is proposed."""
-        start, field = ("", toml_text(self.field)) if self.field else ("# ", self.suggestion or self._custom())
-        return f"{start}{toml_text(self.column)} = {field}" + (f"  # {self.remark}" if self.remark else "")
-
-    def _custom(self) -> str:
-        """A custom field of the column's name, which is always possible."""
-        return toml_text(f"custom.{name}" if (name := self.column.strip()) else "")
+        column = toml_text(self.column)
+        value = f"{{ column = {column}, {self.lookup} }}" if self.lookup else column
+        line = f"{toml_key(self.named)} = {value}" + (f"  # {self.remark}" if self.remark else "")
+        return line if self.field else f"# {line}"
 
     @property
-    def read_for(self) -> str:
-        """The field that the values are read for, also within a comment; may be empty."""
-        held = self.field or tomllib.loads(f"field = {self.suggestion or self._custom()}")["field"]
-        return held if isinstance(held, str) else ""
+    def named(self) -> str:
+        """The field of the line, also within a comment; empty for a column without a name."""
+        name = self.column.strip()
+        return self.field or self.suggestion or (f"custom.{name}" if name else "")
 
 
 @attrs.frozen(kw_only=True)
@@ -108,16 +114,16 @@ class MappingProposal:
     def text(self) -> str:
         """The mapping file: TOML that `MappingFile.load` reads."""
         read = [
-            ReadColumn(column=one.column, field=one.read_for, is_mapped=bool(one.field), kind=one.kind)
+            ReadColumn(column=one.column, field=one.named, is_mapped=bool(one.field), kind=one.kind)
             for one in self.columns
-            if one.read_for
+            if one.named and not one.lookup
         ]
         record = self.model.record
         lines = [
             *(f"# {line}".rstrip() for line in self._introduction()),
             "",
             *_with_blank(option_lines(record, read)),
-            '[columns]  # "column" = "field"; a custom field is "custom.NAME"',
+            '[fields]  # field = "column"; a custom field is "custom.NAME"',
             *(one.line for one in self.columns),
             "",
             *_table("dates", "field = strptime form", date_lines(record, read)),
@@ -223,7 +229,7 @@ class _Context:
         """The proposal for a column, given the field that its name equals, or a guess."""
         record = self.model.record
         if self.n_times > 1:
-            return ColumnProposal(column=name, remark="the file has this column twice", suggestion='""')
+            return ColumnProposal(column=name, remark="the file has this column twice", suggestion=field or "")
         if guess is not None:
             return self._guessed(name, guess)
         if field is None:
@@ -232,7 +238,7 @@ class _Context:
             return ColumnProposal(column=name, remark=f"Planhat fills in {field}", kind=self.kind)
         if self.claims[field] > 1:
             remark = f"another column names {field} too"
-            return ColumnProposal(column=name, remark=remark, suggestion=toml_text(field), kind=self.kind)
+            return ColumnProposal(column=name, remark=remark, suggestion=field, kind=self.kind)
         return ColumnProposal(column=name, field=field, remark=self._objection(field), kind=self.kind)
 
     def _objection(self, field: str) -> str:
@@ -240,11 +246,12 @@ class _Context:
 
     def _guessed(self, name: str, guess: Guess) -> ColumnProposal:
         if objection := self._objection(guess.field):
-            return ColumnProposal(column=name, remark=objection, suggestion=toml_text(guess.field), kind=self.kind)
+            return ColumnProposal(column=name, remark=objection, suggestion=guess.field, kind=self.kind)
         return ColumnProposal(column=name, field=guess.field, remark=guess.remark, is_guess=True, kind=self.kind)
 
     def _unknown(self, name: str) -> ColumnProposal:
         """A comment: companies may be looked up by their names, anything else may be a custom field."""
-        lookup = company_lookup(self.model.record, name, self.kind)
-        remark = "if it names companies" if lookup else kind_in_words(self.kind)
-        return ColumnProposal(column=name, remark=remark, suggestion=lookup, kind=self.kind)
+        if may_name_companies(self.model.record, name, self.kind):
+            lookup, remark = 'lookup = "companies", by = "name"', "if it names companies"
+            return ColumnProposal(column=name, remark=remark, suggestion="company_id", lookup=lookup, kind=self.kind)
+        return ColumnProposal(column=name, remark=kind_in_words(self.kind), kind=self.kind)

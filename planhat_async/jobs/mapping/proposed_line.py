@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import attrs
 
 
@@ -20,7 +22,12 @@ class ProposedLine:
     def text(self) -> str:
         """The line."""
         start = "" if self.is_certain else "# "
-        return f"{start}{toml_text(self.field)} = {toml_text(self.value)}" + (f"  # {self.remark}" * bool(self.remark))
+        return f"{start}{toml_key(self.field)} = {toml_text(self.value)}" + (f"  # {self.remark}" * bool(self.remark))
+
+
+def toml_key(name: str) -> str:
+    """A name as a key of TOML: in quotes if it needs them."""
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else toml_text(name)
 
 
 def toml_text(text: str) -> str:

@@ -16,10 +16,10 @@ from planhat_async.models import Task
 WHOLE = """
 time_zone = "Europe/Berlin"
 
-[columns]
-"Task ID" = "sourceId"
-"Begins" = "start_time"
-"Due" = "custom.due"
+[fields]
+sourceId = "Task ID"
+start_time = "Begins"
+"custom.due" = "Due"
 
 [constants]
 company_id = "extid-acme"
@@ -30,7 +30,7 @@ start_time = "%d.%m.%Y %H:%M"
 "custom.due" = "%Y-%m-%dT%H:%M%z"
 """
 
-LOOKUP = '[columns]\nA = {{ field = "company_id", lookup = "{}", by = "{}" }}'
+LOOKUP = '[fields]\ncompany_id = {{ column = "A", lookup = "{}", by = "{}" }}'
 
 
 def parsed(path: Path, content: str, **more: Any) -> FieldMapping:
@@ -68,7 +68,7 @@ def test_columns_constants_and_dates_are_applied(tmp_path: Path) -> None:
 
 def test_a_column_can_name_a_record_by_a_key_of_its_own(tmp_path: Path) -> None:
     """It goes to its field, and is looked up; other columns are as they were."""
-    (tmp_path / "m.toml").write_text(LOOKUP.format("companies", "externalId") + '\nB = "action"')
+    (tmp_path / "m.toml").write_text(LOOKUP.format("companies", "externalId") + '\naction = "B"')
     held = MappingFile.load(tmp_path / "m.toml")
     assert held.columns == {"company_id": "A", "action": "B"}
     assert held.lookups == {"company_id": Lookup("companies", by="externalId")}
@@ -79,13 +79,14 @@ time_zone = "Europe/Berlin"
 list_separator = ";"
 decimal_comma = true
 
-[columns]
-ID = ["source_id", { field = "custom.ref", lower = true }]
-Requester = { field = "custom.email", regex = '\\((.+@.+)\\)', strip = true, lower = true, default = "none" }
-Tags = { field = "activity_tags", split = "|" }
-Begins = "start_time"
-ARR = "custom.ARR"
-Days = "repeat_days"
+[fields]
+source_id = "ID"
+"custom.ref" = { column = "ID", lower = true }
+"custom.email" = { column = "Requester", regex = '\\((.+@.+)\\)', strip = true, lower = true, default = "none" }
+activity_tags = { column = "Tags", split = "|" }
+start_time = "Begins"
+"custom.ARR" = "ARR"
+repeat_days = "Days"
 
 [types]
 "custom.ARR" = "number"
@@ -123,36 +124,44 @@ def test_a_time_of_another_form_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("[columns", "m.toml is not TOML in UTF-8"),
-        ("[colums]\n", "m.toml: 'colums' is not one of columns, constants, dates, types or time_zone or"),
-        ("columns = 1", r"m.toml: columns is not a table: begin it with \[columns\]"),
-        ('[columns]\nA = "source_id"\nB = "source_id"', "m.toml: two columns go to source_id"),
-        ('[columns]\nA = "source_id"\nB = "sourceId"', "source_id is given twice: --map"),
-        ("[columns]\nA.B = 1", r"m.toml: \[columns\] 'A' is not text"),
-        ("[columns]\nA = {strip = true}", r"m.toml: \[columns\] 'A': field is missing"),
-        ('[columns]\nA = {field = "action", regex = "("}', r"m.toml: \[columns\] 'A': regex is invalid: missing \)"),
-        ('[columns]\nA = {field = "action", strip = 1}', r"m.toml: \[columns\] 'A': strip is not true or false"),
-        ('[columns]\nA = {field = "action", trim = true}', "'A': 'trim' is not one of field, lookup, by, strip, lower"),
-        ('[columns]\nA = {field = "company_id", by = "name"}', r"m.toml: \[columns\] 'A': lookup is missing"),
-        ("[columns]\nA = []", r"m.toml: \[columns\] 'A' is not text"),
-        ('[columns]\nA = [["action"]]', r"m.toml: \[columns\] 'A' is not text"),
-        ('[columns]\nA = ["action", "action"]', "m.toml: two columns go to action"),
-        ('[types]\n"custom.ARR" = 1', r"m.toml: \[types\] 'custom.ARR' is not text"),
+        ("[fields", "m.toml is not TOML in UTF-8"),
+        ("[field]\n", "m.toml: 'field' is not one of fields, constants, dates, types or time_zone or"),
+        (
+            '[columns]\nA = "source_id"',
+            r"m.toml: \[columns\] is unknown; \[fields\] names the field first",
+        ),
+        ("fields = 1", r"m.toml: fields is not a table: begin it with \[fields\]"),
+        ('[fields]\nsource_id = "A"\nsource_id = "B"', "m.toml is not TOML in UTF-8: Cannot overwrite a value"),
+        ('[fields]\nsource_id = "A"\nsourceId = "B"', "source_id is given twice: --map"),
+        ("[fields]\naction = 1", r"m.toml: \[fields\] 'action' is not text$"),
+        ("[fields]\naction = {}", r"m.toml: \[fields\] 'action' is not text$"),
+        ('[fields]\naction = ["A"]', r"m.toml: \[fields\] 'action' is not text$"),
+        (
+            '[fields]\ncustom.ARR = "A"',
+            r"\[fields\] 'custom' is not text; quote a name that holds a dot: \"custom.ARR\"",
+        ),
+        ("[fields]\naction = {strip = true}", r"m.toml: \[fields\] 'action': column is missing"),
+        ('[fields]\naction = {column = "A", regex = "("}', r"\[fields\] 'action': regex is invalid: missing \)"),
+        ('[fields]\naction = {column = "A", strip = 1}', r"m.toml: \[fields\] 'action': strip is not true or false"),
+        ('[fields]\naction = {column = "A", trim = true}', "'action': 'trim' is not one of column, lookup, by, strip"),
+        ('[fields]\ncompany_id = {column = "A", by = "name"}', r"m.toml: \[fields\] 'company_id': lookup is missing"),
+        ('[types]\n"custom.ARR" = 1', r"m.toml: \[types\] 'custom.ARR' is not text$"),
+        ('[types.custom]\nARR = "number"', r"\[types\] 'custom' is not text; quote .* a dot: \"custom.ARR\""),
         ('[types]\n"custom.ARR" = "money"', "custom.ARR: 'money' is not one of text, number"),
         ("list_separator = 1", "m.toml: list_separator is not text"),
         ('decimal_comma = "yes"', "m.toml: decimal_comma is not true or false"),
-        ('[columns]\nA = {field = "company_id", lookup = "users"}', r"m.toml: \[columns\] 'A': by is missing"),
-        ('[columns]\nA = {lookup = "companies", by = "name"}', r"m.toml: \[columns\] 'A': field is missing"),
-        ('[columns]\nA = {field = 1, lookup = "users", by = "email"}', r"m.toml: \[columns\] 'A': field is not text"),
-        ('[columns]\nA = {field = "x", look = "companies"}', "'A': 'look' is not one of field, lookup, by"),
-        (LOOKUP.format("company", "external_id"), r"m.toml: \[columns\] 'A': there is no model 'company' to look in"),
-        (LOOKUP.format("companies", "externl_id"), "'A': Company has no field 'externl_id'; did you mean external_id?"),
+        ('[fields]\ncompany_id = {column = "A", lookup = "users"}', r"m.toml: \[fields\] 'company_id': by is missing"),
+        ('[fields]\ncompany_id = {lookup = "users", by = "email"}', r"\[fields\] 'company_id': column is missing"),
+        ('[fields]\ncompany_id = {column = 1, lookup = "users", by = "email"}', "'company_id': column is not text"),
+        ('[fields]\nx = {column = "A", look = "companies"}', "'x': 'look' is not one of column, lookup, by"),
+        (LOOKUP.format("company", "external_id"), r"\[fields\] 'company_id': there is no model 'company' to look in"),
+        (LOOKUP.format("companies", "externl_id"), "Company has no field 'externl_id'; did you mean external_id?"),
         (LOOKUP.format("companies", "health"), "m.toml: .*: Company.health is not text; a lookup is by one of"),
-        (LOOKUP.format("companies", "name") + '\nB = "company_id"', "m.toml: two columns go to company_id"),
-        ('[columns]\nA = "sorce_id"', "--map: Task has no field 'sorce_id'"),
+        (LOOKUP.format("companies", "name") + '\ncompanyId = "B"', "company_id is given twice: --map"),
+        ('[fields]\nsorce_id = "A"', "--map: Task has no field 'sorce_id'"),
         ('[constants]\nsorce_id = "1"', "constants: Task has no field 'sorce_id'"),
         ("[constants]\naction = true", "--set: action: True is neither text nor a whole number"),
-        ('[columns]\nA = "action"\n[constants]\naction = "1"', "action is given twice: by --map and by --set"),
+        ('[fields]\naction = "A"\n[constants]\naction = "1"', "action is given twice: by --map and by --set"),
         ('[dates]\nstart_time = "%Y"', 'the format of start_time names no zone: give one, as time_zone = "UTC"'),
         ('null = "drop"', 'm.toml: null is "keep" or "empty", not \'drop\''),
         ('time_zone = "Mars"', "time_zone: there is no zone 'Mars'"),

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from planhat_async._convert import fields_of
 from planhat_async.jobs.mapping.column_sample import ColumnSample
 from planhat_async.jobs.mapping.field_mapping import FieldMapping
+from planhat_async.jobs.mapping.lookups import Lookup
 from planhat_async.jobs.mapping.mapping_file import MappingFile
 from planhat_async.jobs.mapping.mapping_proposal import MappingProposal
 from planhat_async.models import EndUsers, LineItems, Tasks, Ticket, Tickets
@@ -93,10 +94,10 @@ def test_the_text_says_what_a_new_record_needs() -> None:
         "# - email\n"
         "# - one of company_id, company_external_id or domains: no column\n"
         "\n"
-        '[columns]  # "column" = "field"; a custom field is "custom.NAME"\n'
-        '"Source ID" = "source_id"\n'
-        '"Customer Email" = "email"  # guessed\n'
-        '# "Channel" = "custom.Channel"\n'
+        '[fields]  # field = "column"; a custom field is "custom.NAME"\n'
+        'source_id = "Source ID"\n'
+        'email = "Customer Email"  # guessed\n'
+        '# "custom.Channel" = "Channel"\n'
         "\n"
         "# [constants]  # field = value, the same for every row\n"
         '# company_id = "..."\n'
@@ -200,14 +201,16 @@ def test_a_column_of_addresses_is_a_guess_if_there_is_one() -> None:
 def test_a_guess_that_the_values_contradict_is_a_comment() -> None:
     """The reason is behind it."""
     (found,) = proposal_of(Requester_email=["Ada", "Bob"]).columns
-    assert found.line == '# "Requester email" = "email"  # its values are not e-mail addresses'
+    assert found.line == '# email = "Requester email"  # its values are not e-mail addresses'
 
 
-def test_the_name_of_a_company_may_be_looked_up() -> None:
-    """That is a comment, which says how."""
+def test_the_name_of_a_company_may_be_looked_up(tmp_path: Path) -> None:
+    """That is a comment, which becomes a lookup once it is no comment."""
     (found,) = proposal_of(Organization=["Acme Ltd", "Beta Inc"]).columns
-    lookup = '{ field = "company_id", lookup = "companies", by = "name" }'
-    assert found.line == f'# "Organization" = {lookup}  # if it names companies'
+    lookup = '{ column = "Organization", lookup = "companies", by = "name" }'
+    assert found.line == f"# company_id = {lookup}  # if it names companies"
+    (tmp_path / "m.toml").write_text("[fields]\n" + found.line.removeprefix("# "))
+    assert MappingFile.load(tmp_path / "m.toml").lookups == {"company_id": Lookup("companies", by="name")}
 
 
 def test_the_text_says_how_values_are_written() -> None:
@@ -220,12 +223,12 @@ def test_the_text_says_how_values_are_written() -> None:
         "# list_separator = \";\"  # the items of lists seem to be separated by it: 'Tags'\n"
         "# decimal_comma = true  # numbers have a decimal comma: 'ARR'\n"
         "\n"
-        '[columns]  # "column" = "field"; a custom field is "custom.NAME"\n'
-        '"Tags" = "tags"\n'
-        '# "Due" = "custom.Due"  # times\n'
-        '# "Paid" = "custom.Paid"  # true or false\n'
-        '# "ARR" = "custom.ARR"  # numbers\n'
-        '# "At" = "custom.At"  # days\n'
+        '[fields]  # field = "column"; a custom field is "custom.NAME"\n'
+        'tags = "Tags"\n'
+        '# "custom.Due" = "Due"  # times\n'
+        '# "custom.Paid" = "Paid"  # true or false\n'
+        '# "custom.ARR" = "ARR"  # numbers\n'
+        '# "custom.At" = "At"  # days\n'
         "\n"
         "[dates]  # field = strptime form\n"
         '# "custom.Due" = "%d.%m.%Y %H:%M"  # needs time_zone above\n'
@@ -243,7 +246,7 @@ def test_the_text_says_how_values_are_written() -> None:
 
 def test_an_id_that_a_float_column_holds_has_a_type() -> None:
     """Without it every row would be invalid."""
-    assert '[types]  # field = type\n"source_id" = "whole number"\n' in proposal_of(Source_ID=[35436.0, 1.0]).text()
+    assert '[types]  # field = type\nsource_id = "whole number"\n' in proposal_of(Source_ID=[35436.0, 1.0]).text()
 
 
 # No zone omits or repeats an hour of the afternoon; such a time would be refused.
@@ -268,9 +271,9 @@ def test_a_completed_proposal_reads_the_rows_it_was_made_of(
     """The user removes the comment signs, and the time zone is the right one."""
     samples = {name: ColumnSample([row[name] for row in rows]) for name in rows[0]}
     proposal = MappingProposal.of(Tickets.model, [*samples], samples)
-    options, _, tables = proposal.text().partition("[columns]")
+    options, _, tables = proposal.text().partition("[fields]")
     lines = [line.removeprefix("# ") for line in options.splitlines() if " = " in line and not line.startswith("# - ")]
-    completed = ("[columns]" + tables).replace("\n# ", "\n").partition("[constants]")[0]
+    completed = ("[fields]" + tables).replace("\n# ", "\n").partition("[constants]")[0]
     path = tmp_path_factory.getbasetemp() / "completed.toml"
     path.write_text("\n".join([*lines, completed]), encoding="utf-8")
     held = MappingFile.load(path)
