@@ -1,6 +1,6 @@
 """Test that every code block of the README and of the pages in `docs` runs, in order, and that every link resolves.
 
-The guides have tests of their own, in `test_guides.py`.
+The blocks of the guides, the first steps and the essays have tests of their own, in `test_guides.py`.
 """
 
 import json
@@ -19,10 +19,14 @@ from planhat_async.sandbox.faults import KINDS
 
 pytestmark = pytest.mark.slow
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *(page for page in sorted(DOCS.glob("*.md")) if page.name not in documents.FIRST_PAGES)]
 TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
 BLOCKS = documents.blocks(TEXT)
-LINKING = [*PAGES, ROOT / "CONTRIBUTING.md", *(ROOT / "docs" / "guides").glob("*.md"), ROOT / "examples" / "README.md"]
+LINKING = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "examples/README.md")),
+    *sorted(DOCS.rglob("*.md")),
+]
 PYTHON = [body for kind, body in BLOCKS if kind == "python" and "import pytest" not in body]
 PYTEST = [body for kind, body in BLOCKS if kind == "python" and "import pytest" in body]
 SHELL = [body for kind, body in BLOCKS if kind == "sh"]
