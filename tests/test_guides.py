@@ -9,19 +9,20 @@ import re
 import shutil
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import documents
 import pytest
 import spark_settings
-from command_line import TOKEN
+from command_line import TOKEN, listening, started
 
 DOCS = documents.ROOT / "docs"
 GUIDES = sorted(path for path in (DOCS / "guides").glob("*.md") if path.name != "README.md")
 PAGES = [*(DOCS / name for name in documents.FIRST_PAGES), *GUIDES, *sorted((DOCS / "how-it-works").glob("*.md"))]
 SANDBOX = "planhat-async sandbox\n"
 EXTRAS = set(tomllib.loads((documents.ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"])
-ENGINES = {"airflow", "dlt", "fastapi", "opentelemetry.sdk", "pyspark"}
+ENGINES = {"airflow", "dlt", "duckdb", "fastapi", "opentelemetry.sdk", "pyspark"}
 
 
 def needed(text: str) -> list[str]:
@@ -34,6 +35,16 @@ def cases() -> list[object]:
     """The pages, with the marker of those that `.ci/engines` runs."""
     marks = {page: [pytest.mark.engines] if ENGINES & set(needed(page.read_text())) else [] for page in PAGES}
     return [pytest.param(page, id=page.stem, marks=marks[page]) for page in PAGES]
+
+
+@pytest.fixture
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Yield the URL of a sandbox without records: pages print what is in it."""
+    arguments = ("sandbox", "--port", "0", "--per-minute", "0")
+    with started(tmp_path_factory.mktemp("sandbox"), *arguments, PLANHAT_API_TOKEN=TOKEN) as process:
+        yield listening(process)
+        process.terminate()
+        process.wait(20)
 
 
 @pytest.mark.slow
