@@ -6,9 +6,12 @@ from typing import Any
 
 from api_facts import AVOID, CERTAINTY, FACTS, SOURCES, certainty
 from repository_links import ROOT
-from site_page import SitePage, codes, table
+from site_page import SitePage, table
+
+from planhat_async.models import ALL
 
 _CALLS = ("list", "get", "create", "update", "delete", "bulk")
+_NAMES = {repository.model.path: repository.model.name for repository in ALL}
 _SHORT = {"D": "yes", "G": "yes", "L": "seen", "C": "others do", "?": "?"}
 
 
@@ -44,10 +47,8 @@ def _calls() -> str:
     for path, facts in FACTS.items():
         marks = facts["marks"]["calls"]
         cells = [_SHORT[marks[call]] if facts["calls"].get(call) else "no" for call in _CALLS]
-        rows.append(
-            (f"`{path}`", *cells, codes(facts["bulk_keys"]) if facts["calls"].get("bulk") else "", _page(facts))
-        )
-    return table(("path", *_CALLS, "rows match on", "page"), rows)
+        rows.append((f"[`{path}`](models/{_NAMES[path]}.md)", *cells, _page(facts)))
+    return table(("path", *_CALLS, "page"), rows)
 
 
 def _page(facts: dict[str, Any]) -> str:

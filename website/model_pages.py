@@ -72,8 +72,8 @@ def _options(repository: type[Repository[Any]]) -> list[str]:
     """The options of its lists, if they have a type of their own."""
     if not issubclass(repository, Lists):
         return []
-    prefix = repository.model.record.__name__
-    names = [name for name in planhat_async.__all__ if name.startswith(prefix) and name.endswith("Options")]
+    prefixes = (repository.model.record.__name__, repository.__name__)
+    names = [name for name in planhat_async.__all__ if name.startswith(prefixes) and name.endswith("Options")]
     return [_option_table(getattr(planhat_async, name)) for name in sorted(names, reverse=True)]
 
 

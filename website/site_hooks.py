@@ -5,8 +5,11 @@ MkDocs loads this module by its path and puts its folder on the module path, so 
 
 from __future__ import annotations
 
+import re
+
 from api_page import api_page
 from command_page import command_page
+from drawings import with_drawings
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
@@ -16,6 +19,8 @@ from repository_links import ROOT, SITE_PATHS, with_links_of_the_site
 
 MODELS = "Models"
 """The entry of the navigation under which the pages of the models come."""
+
+_TARGET = re.compile(r'<a href="" (id="[^"]+")></a>')
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -42,3 +47,15 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001 - MkDocs passes all four
     """Let links to files of the repository lead to their pages on the site."""
     return with_links_of_the_site(markdown, page.file.src_uri)
+
+
+def on_page_content(html: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001 - MkDocs passes all four
+    """Draw drawings in the page's own colours, and make targets of links that are no links themselves."""
+    return _TARGET.sub(r"<span \1></span>", with_drawings(html))
+
+
+def on_post_page(output: str, *, page: Page, config: MkDocsConfig) -> str:  # noqa: ARG001 - MkDocs passes all three
+    """Name the dialog of the search for screen readers, as the theme does not."""
+    return output.replace(
+        'data-md-component="search" role="dialog"', 'data-md-component="search" role="dialog" aria-label="Search"'
+    )
