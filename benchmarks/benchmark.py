@@ -86,7 +86,8 @@ class Benchmark:
             results.write(options.json)
         if options.svg:
             title = self.title.format(n_rows=small)
-            options.svg.write_text(chart(results, subjects, small, title=title), encoding="utf-8")
+            drawn = [one for one in subjects if not one.is_alone]
+            options.svg.write_text(chart(results, drawn, small, title=title), encoding="utf-8")
         machine = f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores"
         print(f"{machine}; medians (rounds: {rounds}),\nof {large:,} rows, and with latency, one measurement each\n")
         print(self.table(results, subjects, small, large))

@@ -27,7 +27,13 @@ def add_command(commands: Any) -> None:
     parser.add_argument("--trace", action="store_true", help="print what happens in each night")
     parser.add_argument("--coverage", action="store_true", help="print what was seen, and what was never seen")
     parser.add_argument("--small-worlds", action="store_true", help="every position of a fault and of a kill, complete")
-    parser.add_argument("--mutations", action="store_true", help="damage the package, and see whether that is found")
+    parser.add_argument(
+        "--mutations",
+        nargs="?",
+        const="",
+        metavar="PART",
+        help="damage the package, and see whether the nights find it; PART of a file or description limits which",
+    )
     parser.set_defaults(run=run)
 
 

@@ -11,7 +11,10 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name not in {"typer", "rich"}:
             raise
-        sys.exit("The command line needs two more packages: pip install 'planhat-async[cli]'")
+        sys.exit(
+            "The command line needs the extra `cli`: pip install 'planhat-async[cli]', "
+            "or uvx --from 'planhat-async[cli]' planhat-async"
+        )
     if isinstance(sys.stdout, io.TextIOWrapper):
         # As for standard error: an encoding may lack characters of Planhat's texts, as in a pipe on Windows.
         sys.stdout.reconfigure(errors="backslashreplace")

@@ -52,7 +52,7 @@ class LengthSearch:
     low: int = 0
     """There is a record behind this many pages, as far as is known, or the list is shorter than a page."""
     high: int | None = None
-    """There is none behind this many pages."""
+    """No record is behind this many pages."""
 
     @property
     def question(self) -> int | None:
@@ -87,7 +87,7 @@ async def plan_cuts(repository: Lists[Any], n: int, **options: Any) -> list[Cut]
     Raises:
         TypeError: An unknown option, `sort`, `after`, `start_offset` or `max_records`, or a value of the wrong type.
         ValueError: A number below 1, or a value that the listing refuses.
-        RequestError: A call failed for good.
+        RequestError: A call failed, after all retries.
     """
     whole(1)("n", n)
     _refuse_options(options)
@@ -113,7 +113,7 @@ def read_part(repository: Lists[R], cut: Cut, **options: Any) -> AsyncGenerator[
     Raises:
         TypeError: An unknown option, or one that a part cannot have.
         DecodeError: A record cannot be decoded, or the server ignores the order of `_id`s.
-        RequestError: A call failed for good; the records before it were yielded.
+        RequestError: A call failed, after all retries; the records before it were yielded.
     """
     return _read(repository.iter, _id_of_record, cut, options)
 
@@ -156,7 +156,7 @@ class _IdsByOffset:
     known: dict[int, str | None] = attrs.field(factory=dict)
 
     async def at(self, offset: int) -> str | None:
-        """The `_id` behind this many records; `None` if there is none."""
+        """The `_id` behind this many records; `None` past the end."""
         if offset not in self.known:
             self.known[offset] = next(iter(await self._ids(offset, 1, "id")), None)
         return self.known[offset]

@@ -105,7 +105,7 @@ class Desk:
         request = urllib.request.Request(  # noqa: S310 - the sandbox's own URL
             f"{self.url}/{model}?limit=10000&sort=_id", headers={"Authorization": f"Bearer {TOKEN}"}
         )
-        with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - the same
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - the same
             rows = json.load(answer)
         ours = [row for row in rows if row.get("sourceId", "").startswith(self.prefix)]
         held = {row["sourceId"].replace(self.prefix, "@"): row for row in ours}

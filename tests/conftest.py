@@ -49,8 +49,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Mark tests that depend on the kind of event loop."""
+    """Mark tests that depend on the kind of event loop, and those that start a sandbox by its command."""
     if isinstance(item, pytest.Function):
+        if "sandbox" in item.fixturenames:
+            item.add_marker(pytest.mark.command)
         is_coroutine = inspect.iscoroutinefunction(item.function)
         if is_coroutine or {"asyncio", "virtual_time", "worlds"} & vars(item.module).keys():
             item.add_marker(pytest.mark.event_loop)
@@ -104,7 +106,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with started(tmp_path_factory.mktemp("sandbox"), *arguments, PLANHAT_API_TOKEN=TOKEN) as process:
         yield listening(process)
         process.terminate()
-        assert process.communicate(timeout=20) == ("", "")
+        assert process.communicate(timeout=60) == ("", "")
         assert process.returncode == 0
 
 

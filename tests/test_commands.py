@@ -173,9 +173,9 @@ def test_commands_run_on_windows(tmp_path: Path) -> None:
             assert command.stdout is not None
             command.stdout.close()
             assert command.stderr is not None
-            assert (command.stderr.read(), command.wait(timeout=20)) == ("", 141)
+            assert (command.stderr.read(), command.wait(timeout=60)) == ("", 141)
         sandbox.send_signal(signal.SIGINT)
-        assert (sandbox.communicate(timeout=20), sandbox.returncode) == (("", ""), 0)
+        assert (sandbox.communicate(timeout=60), sandbox.returncode) == (("", ""), 0)
     assert (tmp_path / "tickets.csv").read_text().count("a@b.example") == 1
 
 
@@ -206,7 +206,7 @@ def test_ctrl_c_ends_an_upsert_on_windows(tmp_path: Path, n_times: int) -> None:
                     process.send_signal(signal.SIGINT)
                 else:
                     connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{"created":1}')
-                out, err = process.communicate(timeout=20)
+                out, err = process.communicate(timeout=60)
     printed = json.loads(out)
     assert (process.returncode, err) == (130, "")
     assert (printed["created"], printed["unknown"]) == ((1, 0) if n_times == 1 else (0, 1))
@@ -222,7 +222,7 @@ def test_ctrl_c_ends_an_export_on_windows(tmp_path: Path) -> None:
             connection, _ = server.accept()
             with connection:
                 process.send_signal(signal.SIGINT)
-                assert process.communicate(timeout=20) == ("", "planhat-async: interrupted\n")
+                assert process.communicate(timeout=60) == ("", "planhat-async: interrupted\n")
     assert process.returncode == 130
 
 

@@ -377,9 +377,12 @@ def test_objects_may_be_any_mapping(cls: Any) -> None:
 @pytest.mark.parametrize(
     ("value", "complaint"),
     [
-        ({"a": math.nan}, "not expressible in JSON: NaN, which is no value: leave it out (at a)"),
-        ({"a": {"b c": [1, NAType()]}}, "not expressible in JSON: NA, which is no value: leave it out (at a.b c[1])"),
-        ({"a": [NaTType(1, 1, 1)]}, "not expressible in JSON: NaT, which is no value: leave it out (at a[0])"),
+        ({"a": math.nan}, "not expressible in JSON: NaN, which is not a value: leave it out (at a)"),
+        (
+            {"a": {"b c": [1, NAType()]}},
+            "not expressible in JSON: NA, which is not a value: leave it out (at a.b c[1])",
+        ),
+        ({"a": [NaTType(1, 1, 1)]}, "not expressible in JSON: NaT, which is not a value: leave it out (at a[0])"),
         ({"a": [[{"b": Point()}]]}, "not expressible in JSON: Point (at a[0][0].b)"),
         ({"a": NAIVE}, "not expressible in JSON: 2024-05-31 12:00:00 has no time zone (at a)"),
         ({"a": Decimal("1.00000000000000000001")}, None),
@@ -387,7 +390,7 @@ def test_objects_may_be_any_mapping(cls: Any) -> None:
         ({7: 1}, "not expressible in JSON: a name that is not text, a whole number"),
         ({"a": {"b"}}, "not expressible in JSON: a set: it has no order, sort it into a list (at a)"),
         ({"a": b"b"}, "not expressible in JSON: bytes: decode them (at a)"),
-        ({"a": Array("f", [math.nan], (1,))}, "not expressible in JSON: NaN, which is no value: leave it out"),
+        ({"a": Array("f", [math.nan], (1,))}, "not expressible in JSON: NaN, which is not a value: leave it out"),
         (Point(), "an object, not Point"),
         (math.nan, "no object (NaN): leave it out"),
     ],
@@ -649,7 +652,7 @@ class TestPandas:
         assert reason(Task, start_time=pd.NaT) == "start_time: no time (NaT): leave it out"
         assert reason(Ticket, title=pd.NA) == "title: no text (NA): leave it out"
         assert reason(Ticket, custom={"a": pd.NaT}) == (
-            "custom: not expressible in JSON: NaT, which is no value: leave it out (at a)"
+            "custom: not expressible in JSON: NaT, which is not a value: leave it out (at a)"
         )
 
     def test_the_rows_of_a_table_are_rows(self, pd: Any) -> None:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planhat_async import Note, Person, Record, Task
-from planhat_async._convert import decode_json, decode_record, encode_json, fields_of
+from planhat_async import DecodeError, Note, Person, Record, Task
+from planhat_async._convert import decode_json, decode_record, decode_records, encode_json, fields_of
 from planhat_async._convert.records import _MAX_LEARNED, RowReader, _struct, converter
 from planhat_async.models import ALL
 
@@ -140,3 +140,15 @@ def test_records_share_no_values() -> None:
     one, other = reader.read(row_of(_id="1")), reader.read(row_of(_id="1"))
     one.custom["a"] = one.extra["b"] = 1
     assert other == Note(id="1")
+
+
+def test_rows_are_decoded_as_they_are_asked_for() -> None:
+    """Unusual ones in their places, and those that cannot be read are reported by their positions."""
+    rows = [b'{"_id":"a"}', b'{"_id":"b","startTime":"soon"}', b"7", b'{"_id":"d","new":1}', b"[", b'{"_id":"f"}']
+    errors: list[DecodeError] = []
+    records = decode_records(Task, rows, position=10, on_bad=errors.append)
+    assert next(records).id == "a"
+    assert next(records).extra == {"startTime": "soon"}
+    assert errors == []
+    assert [record.id for record in records] == ["d", "f"]
+    assert [error.position for error in errors] == [12, 14]

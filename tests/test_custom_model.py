@@ -49,7 +49,7 @@ async def test_unknown_fields_are_sent(assets: CustomModel, planhat: Sandbox) ->
     result = await assets.upsert_many([*rows, {"name": float("nan")}, {"companyId": company}, 7])
     assert (result.created, result.invalid, result.rows) == (7, 3, 10)
     assert [problem.reason for problem in result.problems] == [
-        "name: not expressible in JSON: NaN, which is no value: leave it out",
+        "name: not expressible in JSON: NaN, which is not a value: leave it out",
         "name is required",
         "a mapping, not int",
     ]

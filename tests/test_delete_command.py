@@ -178,7 +178,7 @@ def test_keys_may_come_through_a_pipe(desk: Desk) -> None:
     ids = stocked(desk, 2)
     for arguments, content in (([], ids[0]), (["--format", "jsonl"], json.dumps({"_id": ids[1]}))):
         with started(desk.folder, "delete", "tickets", "-", "--yes", "--json", *arguments) as process:
-            out, err = process.communicate(content, timeout=20)
+            out, err = process.communicate(content, timeout=60)
         assert (process.returncode, json.loads(out)["deleted"], err) == (0, 1, "")
 
 
@@ -322,7 +322,7 @@ def test_an_interrupt_while_keys_are_awaited_ends_the_command(desk: Desk) -> Non
         while not Path("j.db").exists():
             assert process.poll() is None
         interrupt(process)
-        assert process.wait(timeout=20) == 130
+        assert process.wait(timeout=60) == 130
 
 
 def test_a_journal_that_is_removed_ends_a_deletion(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -398,7 +398,7 @@ def test_an_interrupted_deletion_accounts_for_every_row_and_is_resumed(desk: Des
                     process.send_signal(signal.SIGINT)
                 else:
                     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n" + b'{"n":1}')
-                out, err = process.communicate(timeout=20)
+                out, err = process.communicate(timeout=60)
     told = json.loads(out)
     assert (process.returncode, err) == (130, "run the same command again to resume\n")
     assert (told["deleted"], told["unknown"], told["unsent"], told["rows"]) == (2 - times, times - 1, 2, 3)

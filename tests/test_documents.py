@@ -25,10 +25,7 @@ DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *(page for page in sorted(DOCS.glob("*.md")) if page.name not in documents.FIRST_PAGES)]
 TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
 BLOCKS = documents.blocks(TEXT)
-LINKING = [
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "examples/README.md")),
-    *sorted(DOCS.rglob("*.md")),
-]
+LINKING = [*ROOT.glob("*.md"), *sorted(ROOT.glob("docs/**/*.md")), ROOT / "examples" / "README.md"]
 PYTHON = [body for kind, body in BLOCKS if kind == "python" and "import pytest" not in body]
 PYTEST = [body for kind, body in BLOCKS if kind == "python" and "import pytest" in body]
 SHELL = [body for kind, body in BLOCKS if kind == "sh"]
@@ -138,10 +135,10 @@ def test_the_set_up_commands_are_those_of_ci() -> None:
 
 
 def test_every_block_is_tested() -> None:
-    """Every block is Python or shell and runs above; the map of modules and the trace of a night are text."""
+    """Every block is Python or shell and runs above; the map of modules, commands and mutations are text."""
     assert {kind for kind, _ in BLOCKS} == {"python", "sh", "text"}
     assert len(SHELL) == len(SET_UP) + 2
-    assert [kind for kind, _ in BLOCKS].count("text") == 2
+    assert [kind for kind, _ in BLOCKS].count("text") == 3
 
 
 @pytest.mark.parametrize("page", LINKING, ids=lambda page: str(page.relative_to(ROOT)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from pathlib import Path
 
@@ -121,3 +122,38 @@ def test_fields_are_listed_with_their_types(model: str) -> None:
     ended = run("fields", model)
     assert (ended.code, ended.err) == (0, [])
     assert all(word in ended.out for word in ("_id", "text", "company_id", "companyId", "custom", "object"))
+
+
+def test_a_report_names_the_input_and_compares_two_jobs(desk: Desk) -> None:
+    """The name is that of the file, without its folder; a rerun may have another name."""
+    first = desk.file("monday.csv", HEAD + good(1))
+    assert run("upsert", "tickets", first, "--journal", "monday.db").code == 0
+    renamed = first.rename(desk.folder / "moved.csv")
+    assert run("upsert", "tickets", renamed, "--journal", "monday.db").code == 0
+    assert run("upsert", "tickets", desk.file("tuesday.csv", HEAD + good(2) + "bad\n"), "--journal", "b.db").code == 1
+    assert run("report", "monday.db").err == ["report.html shows monday.db"]
+    assert "<h1>tickets from monday.csv</h1>" in Path("report.html").read_text()
+    assert run("report", "monday.db", "b.db", "-o", "two.html").err == ["two.html shows monday.db and b.db"]
+    content = Path("two.html").read_text()
+    assert ("tickets from monday.csv and tickets from tuesday.csv" in content, str(desk.folder) in content) == (
+        True,
+        False,
+    )
+
+
+def test_a_report_in_a_missing_folder_is_refused(desk: Desk) -> None:
+    """The folder is named."""
+    assert run("upsert", "tickets", desk.file("t.csv", HEAD + good(1)), "--journal", "a.db").code == 0
+    assert run("report", "a.db", "-o", "none/r.html").err == ["planhat-async: none/r.html: there is no folder none"]
+
+
+def test_a_job_is_inspected_with_a_log_in_json(journal: Path) -> None:
+    """As any command: each line is an object, the last one has the exit code."""
+    ended = run("jobs", "status", journal, "--log-format", "json")
+    events = [json.loads(line) for line in ended.err]
+    assert (ended.out, events[0]["command"], events[-1]["event"], events[-1]["exit_code"]) == (
+        "",
+        "jobs status",
+        "end",
+        ended.code,
+    )

@@ -41,7 +41,10 @@ def test_a_missing_package_is_reported_with_the_command_that_installs_it(
     _uninstall(name, monkeypatch)
     with pytest.raises(SystemExit) as ended:
         main()
-    assert ended.value.code == "The command line needs two more packages: pip install 'planhat-async[cli]'"
+    assert ended.value.code == (
+        "The command line needs the extra `cli`: pip install 'planhat-async[cli]', "
+        "or uvx --from 'planhat-async[cli]' planhat-async"
+    )
 
 
 def test_another_missing_module_raises_its_own_error(monkeypatch: pytest.MonkeyPatch) -> None:

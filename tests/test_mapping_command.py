@@ -129,7 +129,7 @@ def test_the_columns_are_separated_as_in_upsert(desk: Desk, header: str, options
         (HELP_DESK, "t.csv", ("-o", "."), ". is a directory"),
         (HELP_DESK, "t.csv", ("-o", "m.txt"), "m.txt: upsert --map needs a name that ends in .toml and has no ="),
         (HELP_DESK, "t.csv", ("-o", "a=b.toml"), "a=b.toml: upsert --map needs a name"),
-        (HELP_DESK, "t.csv", ("-o", "none/m.toml"), "none/m.toml: No such file or directory"),
+        (HELP_DESK, "t.csv", ("-o", "none/m.toml"), "none/m.toml: there is no folder none"),
     ],
 )
 def test_what_cannot_be_used_is_refused(
@@ -146,3 +146,25 @@ def test_a_missing_file_is_refused(desk: Desk) -> None:
     """The message names it."""
     ended = run("mapping", "tickets", desk.folder / "none.csv")
     assert (ended.code, "none.csv: No such file or directory" in ended.err[0]) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            'source_id = "Ticket ID"',
+            """Ticket has no field 'Ticket ID'; [columns] names the column first: "Ticket ID" = "source_id\"""",
+        ),
+        (
+            '"custom.Plan" = "Plan"',
+            """Ticket has no field 'Plan'; [columns] names the column first: "Plan" = "custom.Plan\"""",
+        ),
+        ('status = "sttus"', "Ticket has no field 'sttus'; did you mean status?"),
+        ('"Ticket ID" = "ticket_no"', "Ticket has no field 'ticket_no'"),
+    ],
+)
+def test_a_mapping_file_with_the_field_first_is_refused(desk: Desk, line: str, said: str) -> None:
+    """On a command line the field comes first: the message has the line that the file needs."""
+    mapping = desk.file("m.toml", f"[columns]\n{line}\n")
+    ended = run("upsert", "tickets", desk.file("tickets.csv", HELP_DESK), "--map", mapping, "--dry-run")
+    assert (ended.code, ended.err) == (2, [f"planhat-async: --map: {said}"])

@@ -87,7 +87,7 @@ def test_jsonl_and_parquet_are_sent(here: Path) -> None:
 def test_standard_input_is_sent(here: Path, sandbox: str) -> None:
     """With its format."""
     with started(here, "metrics", "-", "--format", "csv", *MAPS, PLANHAT_ANALYTICS_URL=sandbox) as process:
-        out, err = process.communicate(CSV, timeout=20)
+        out, err = process.communicate(CSV, timeout=60)
     assert (process.returncode, "processed" in out, err.count("row 2 invalid")) == (1, True, 1)
 
 
@@ -160,7 +160,7 @@ def test_an_interruption_says_what_is_unknown(here: Path, number: signal.Signals
                     process.send_signal(number)
                 else:
                     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n" + b'{"processed":1}')
-                out, err = process.communicate(timeout=20)
+                out, err = process.communicate(timeout=60)
     result = json.loads(out)
     assert (process.returncode, err) == (130, "")
     assert result["rows"] == sum(result[name] for name in COUNTS)

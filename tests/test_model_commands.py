@@ -68,6 +68,7 @@ def test_the_fields_of_each_model_are_listed(
 ) -> None:
     """Both names are listed."""
     monkeypatch.setattr(console.out, "_width", 300)
+    monkeypatch.setattr(console.out, "_force_terminal", True)
     ended = run("fields", repository.model.name)
     assert (ended.code, ended.err) == (0, [])
     words = {word for line in ended.out.splitlines() for word in line.replace("│", " ").split()}
@@ -137,6 +138,8 @@ def test_the_calls_that_are_listed_are_those_of_the_repository(repository: type[
 def test_all_models_are_listed_in_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
     """A line for each, if the terminal is wide enough."""
     monkeypatch.setattr(console.out, "_width", 300)
+    monkeypatch.setattr(console.out, "_force_terminal", True)
+    monkeypatch.setattr(console.out, "no_color", True)
     ended = run("models")
     cells = [[cell.strip() for cell in line.strip("│ ").split("│")] for line in ended.out.splitlines()]
     tables = {row[0]: row[1:] for row in cells if len(row) > 1}
@@ -151,3 +154,20 @@ def test_all_models_are_listed_in_a_table(monkeypatch: pytest.MonkeyPatch) -> No
     ]
     assert tables["lean_companies"][2] == "all"
     assert tables["products"][2] == "not documented"
+
+
+@pytest.mark.parametrize("width", [40, 200])
+def test_fields_are_lines_that_are_never_shortened_in_a_pipe(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four cells separated by tabs, whatever the width; JSON has the same."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    lines = [line.split("\t") for line in run("fields", "tickets").out.splitlines()]
+    listed = json.loads(run("fields", "tickets", "--json").out)
+    assert [cells[:3] for cells in lines] == [[one["field"], one["in_planhat"], one["type"]] for one in listed]
+    assert all(cells[3].endswith(one["meaning"]) for cells, one in zip(lines, listed, strict=True))
+    assert ["create_date", True] in [[cells[0], cells[3].startswith("(filled in by Planhat)")] for cells in lines]
+
+
+def test_models_are_lines_in_a_pipe() -> None:
+    """Seven cells separated by tabs."""
+    lines = [line.split("\t") for line in run("models").out.splitlines()]
+    assert ([cells[0] for cells in lines], {len(cells) for cells in lines}) == ([one.model.name for one in ALL], {7})

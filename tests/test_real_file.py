@@ -52,7 +52,7 @@ def _planhat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("PLANHAT_API_TOKEN", "any")
         yield
         process.terminate()
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=60) == 0
 
 
 @pytest.fixture(scope="module")

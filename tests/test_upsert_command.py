@@ -64,7 +64,7 @@ def test_an_upsert_interrupted_once_finishes_chunks_in_flight(desk: Desk, number
                 assert process.stderr.readline() == (FINISHING_SOON if number == signal.SIGTERM else FINISHING) + "\n"
                 answer = b'{"created": 1, "updated": 0}'
                 connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(answer), answer))
-                out, _ = process.communicate(timeout=20)
+                out, _ = process.communicate(timeout=60)
     printed = json.loads(out)
     assert (process.returncode, printed["created"], printed["unknown"]) == (130, 1, 0)
     assert printed["rows"] == 1 + printed["unsent"]
@@ -86,7 +86,7 @@ def test_an_upsert_interrupted_twice_reports_invalid_rows(desk: Desk) -> None:
                 request_on(connection)
                 interrupt(process)
                 process.send_signal(signal.SIGINT)
-                out, err = process.communicate(timeout=20)
+                out, err = process.communicate(timeout=60)
     printed = json.loads(out)
     assert (process.returncode, printed["unknown"]) == (130, 1)
     assert Path("bad.csv").read_text().count("one of source_id or id is required") == printed["invalid"] > 0
@@ -115,7 +115,7 @@ def test_an_upsert_interrupted_after_its_last_chunk_is_complete(desk: Desk, coun
                 interrupt(process)
                 answer = b'{"created": %d, "updated": 0, "nonupdates": 0}' % counted
                 connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(answer), answer))
-                _, err = process.communicate(timeout=20)
+                _, err = process.communicate(timeout=60)
     assert (process.returncode, "interrupted" in err) == (1 - counted, False)
     status = run("jobs", "status", "j.db")
     assert (status.code, status.err[-1]) == (1 - counted, "the input was read to its end")
@@ -703,9 +703,9 @@ def test_excels_unicode_text_is_read(desk: Desk) -> None:
         (("--delimiter", ","),
          "t.csv: the header is one column that holds ';': if that separates columns, say --delimiter ';'"),
         (("--delimiter", "ab"),
-         "--delimiter is one character, or tab; it is no letter, digit, quote or line break: 'ab'"),
+         "--delimiter is one character, or tab; it is not a letter, digit, quote or line break: 'ab'"),
         (("--escape", "x"),
-         "--escape is one character, or backslash; it is no letter, digit, quote or line break: 'x'"),
+         "--escape is one character, or backslash; it is not a letter, digit, quote or line break: 'x'"),
         (("--delimiter", ";", "--escape", ";"), "--delimiter and --escape are the same character"),
         (("--format", "jsonl", "--delimiter", ";"), "--delimiter is for CSV, and t.csv is read as jsonl"),
         (("--map", "title=Titel"), "t.csv: --map title=Titel: the file has no such column; it has source_id, title"),
@@ -743,7 +743,7 @@ def test_standard_input_is_a_source(desk: Desk) -> None:
     """It is read row by row as data arrives."""
     with started(desk.folder, "upsert", "tickets", "-", "--format", "jsonl", "--json") as process:
         line = desk.own(good_json(1))
-        out, _ = process.communicate(line, timeout=20)
+        out, _ = process.communicate(line, timeout=60)
     assert json.loads(out)["created"] == 1
     assert [*desk.stored()] == ["@1"]
 
@@ -760,7 +760,7 @@ def test_an_upsert_that_waits_for_standard_input_can_be_interrupted(desk: Desk) 
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
         assert process.stderr.readline() == FINISHING + "\n"
-        assert process.wait(timeout=20) == 130
+        assert process.wait(timeout=60) == 130
 
 
 TASK_OPTIONS = (

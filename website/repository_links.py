@@ -26,6 +26,7 @@ PROGRAMS = (
 SITE_PATHS = {
     "CHANGELOG.md": "project/changes.md",
     "CONTRIBUTING.md": "project/contributing.md",
+    "SECURITY.md": "project/security.md",
     "examples/README.md": "examples/index.md",
     **{f"examples/{name}": f"examples/{Path(name).stem}.md" for name in PROGRAMS},
     "benchmarks/pacing.svg": "assets/pacing.svg",

@@ -72,6 +72,7 @@ class Commands:
             for chunk in job.unseen:
                 self._note_loss(chunk)
             _describe(run, job.result)
+            run.earlier = {entry.number for entry in job.earlier}
             if run.end in {"done", "stopped"}:
                 self._write_rejects(source, job)
 
@@ -84,6 +85,7 @@ class Commands:
                     async for chunk in job:
                         run.seen_stored |= _stored_in(chunk)
                         n_told += chunk.rows
+                        run.told |= set() if chunk.unsent else {chunk.number}
                         self._note_loss(chunk)
                         self.tell(process, f"ends chunk {chunk.number} {_shown(chunk.counts())}")
                 if singles:
@@ -112,6 +114,8 @@ class Commands:
 
     def _write_rejects(self, source: FileSource, job: UpsertJob) -> None:
         path = self.folder / "rejects.jsonl"
+        if not path.exists() and not any(job.result.counts()[one] for one in REJECTED):
+            return
         try:
             made = Rejects(source, path, journal=self.folder / "job.db")
         except SourceError:  # a run before could not note that it has written it: the user moves it away
@@ -128,7 +132,8 @@ class Commands:
         if not path.exists():
             return
         in_file = [_position_in(line) for line in path.read_bytes().splitlines()]
-        expected = [n for one in REJECTED for part in job.result.not_stored.get(one, ()) for n in part]
+        positions = [n for one in REJECTED for part in job.result.not_stored.get(one, ()) for n in part]
+        expected = [int(self.plan.marker(position)[1:]) for position in positions]
         self.evidence.rejects.append((in_file, sorted(expected)))
 
     async def call(self, session: Session, after: float, what: str, number: int) -> None:
@@ -144,7 +149,9 @@ class Commands:
                     row = {field: marker, "company_id": COMPANY} | self._needed()
                     await repository.create(repository.model.record(**row))
                 case "update" if self.evidence.lives:
-                    await repository.update(next(iter(self.evidence.lives)), {field: marker})
+                    # It may be a row of the job, which is looked for by the value that was sent.
+                    changed = "description" if self.plan.verifies else field
+                    await repository.update(next(iter(self.evidence.lives)), {changed: marker})
                 case "get" if self.evidence.lives:
                     await repository.get(next(iter(self.evidence.lives)))
             end = "ok"
@@ -200,7 +207,8 @@ class Commands:
 def other(plan: Plan, marker: str) -> dict[str, Any]:
     """A record of others."""
     field = "subject" if plan.model == "tickets" else MARKERS[plan.model]
-    return {field: marker, "companyId": COMPANY, "type": {"notes": "note", "tickets": "ticket"}.get(plan.model, "task")}
+    row = {field: marker, "companyId": COMPANY, "type": {"notes": "note", "tickets": "ticket"}.get(plan.model, "task")}
+    return row | ({"isArchived": True} if plan.model == "tasks" and marker[-1] in "13579" else {})
 
 
 def _stored_in(chunk: ChunkResult) -> set[int]:

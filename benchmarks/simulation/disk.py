@@ -58,8 +58,12 @@ class Disk:
 
     folder: Path
     on_change: Callable[[Process, str, str], None]
-    """Called before each change with the process, what changes and the file's name; it may kill the process, or raise
+    """Called before each change with the process, what changes and the file's path; it may kill the process, or raise
     an error of SQLite's."""
+    is_full: bool = False
+    """Whether no file can grow."""
+    keeps_durable: bool = True
+    """Whether the power may fail."""
     _durable: dict[str, _Durable] = attrs.field(factory=dict)
     _synced_files: dict[int, bytes] = attrs.field(factory=dict)
     """By inode, the content of other files when they were synced last."""
@@ -68,20 +72,23 @@ class Disk:
         """Whether a change takes place."""
         if process is None or process.is_dead:
             return False
-        self.on_change(process, what, os.path.basename(path))
+        self.on_change(process, what, path)
         return not process.is_dead
 
     def write(self, path: str, offset: int, data: bytes) -> None:
         """Note a write to a database's file."""
-        self._of(path).later.append(_Write(offset, bytes(data)))
+        if self.keeps_durable:
+            self._of(path).later.append(_Write(offset, bytes(data)))
 
     def truncate(self, path: str, n_bytes: int) -> None:
         """Note a truncation of a database's file."""
-        self._of(path).later.append(_Truncation(n_bytes))
+        if self.keeps_durable:
+            self._of(path).later.append(_Truncation(n_bytes))
 
     def sync(self, path: str) -> None:
         """Note a sync of a database's file."""
-        self._of(path).sync()
+        if self.keeps_durable:
+            self._of(path).sync()
 
     def delete(self, path: str) -> None:
         """Note the removal of a database's file."""
@@ -119,7 +126,9 @@ class Disk:
             os.truncate(path, n_bytes)
 
     def _of(self, path: str) -> _Durable:
-        return self._durable.setdefault(path, _Durable())
+        if (found := self._durable.get(path)) is None:
+            found = self._durable[path] = _Durable()
+        return found
 
 
 def _apply(content: bytearray, change: _Write | _Truncation) -> None:

@@ -30,6 +30,31 @@ class Applied:
     is_created: bool
 
 
+@attrs.frozen
+class Attempt:
+    """An attempt at a call."""
+
+    process: str
+    call: int
+    """The number of the call, which attempts at it share."""
+    at: float
+    """When it began."""
+    is_counted: bool
+    """Whether it counts for the limit of attempts: those answered with 429 do not."""
+
+
+@attrs.frozen
+class Pause:
+    """An answer of 429."""
+
+    process: str
+    begun: float
+    """When its attempt began."""
+    at: float
+    until: float
+    """The end of its `Retry-After`."""
+
+
 @attrs.define
 class Run:
     """One run of the job's command."""
@@ -46,6 +71,10 @@ class Run:
     """Positions that the user saw as stored while it ran."""
     n_told: int | None = None
     """Rows of the chunks that it has handed out; `None` if chunks of earlier runs are among those of the result."""
+    told: set[int] = attrs.field(factory=set)
+    """Numbers of the chunks that it has handed out, but for those whose rows it has not begun to send."""
+    earlier: set[int] = attrs.field(factory=set)
+    """Numbers of the chunks that it calls those of earlier runs."""
 
 
 @attrs.define
@@ -74,6 +103,10 @@ class Evidence:
     applied: list[Applied] = attrs.field(factory=list)
     sent: dict[str, int] = attrs.field(factory=dict)
     """By the marker of a row, how many times a body with it has left."""
+    attempts: list[Attempt] = attrs.field(factory=list)
+    pauses: list[Pause] = attrs.field(factory=list)
+    n_refused: int = 0
+    """Rows that answers to bulk upserts have refused: by name, or with the whole body."""
     copied: set[str] = attrs.field(factory=set)
     """Markers of rows that arrived twice, perhaps with two outcomes."""
     stored: dict[str, str] = attrs.field(factory=dict)
@@ -94,3 +127,5 @@ class Evidence:
     coverage: set[tuple[Any, ...]] = attrs.field(factory=set)
     hours: float = 0.0
     """Simulated time."""
+    n_changes: int = 0
+    """Changes of files."""

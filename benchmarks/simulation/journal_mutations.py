@@ -26,12 +26,17 @@ JOURNAL_MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "await self._save_or_withdraw(self._resumed(before, known))",
         "pass",
     ),
-    (_LEDGER, "the end of a chunk is not written", "await self._journal.save(entry, run)", "pass"),
+    (
+        _LEDGER,
+        "the end of a chunk is not written",
+        "            await self._journal.save(entry, run)\n        except (",
+        "            pass\n        except (",
+    ),
     (
         _LEDGER,
         "an end is written without its run",
-        "await self._journal.save(entry, run)",
-        "await self._journal.save(entry)",
+        "            await self._journal.save(entry, run)\n        except (",
+        "            await self._journal.save(entry)\n        except (",
     ),
     (_LEDGER, "an end that fails is not written later", "self._unwritten.append(entry)", "pass"),
     (
@@ -106,7 +111,12 @@ JOURNAL_MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "resends_unknown and not policy.verifies",
         "verifies",
     ),
-    (_ENTRIES, "unsent rows are not sent again", "else {Outcome.UNSENT}", "else set()"),
+    (
+        _ENTRIES,
+        "unsent rows are not sent again",
+        "if outcomes.get(row.position) in resent)",
+        "if outcomes.get(row.position) in resent - {Outcome.UNSENT})",
+    ),
     (_ENTRIES, "doubtful rows are not looked for", "doubtful = unknown if policy.verifies else ()", "doubtful = ()"),
     (
         _ENTRIES,

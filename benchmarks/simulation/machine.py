@@ -26,6 +26,8 @@ from planhat_async.jobs import journal_file, process_lock, rejects
 
 _EPOCH = 1_700_000_000.0
 _MAX_STEPS = 400_000
+_RESERVED_PAGES = 8
+"""Room in a journal: its chunks have five rows, not five thousand."""
 
 
 class EndlessNightError(Exception):
@@ -47,6 +49,8 @@ class Command:
     task: asyncio.Task[Any] | None = None
     is_struck: bool = False
     """Whether the interruption has happened."""
+    n_met: int = 0
+    """Boundaries so far that count for the interruption."""
     n_changes: int | None = None
     """Changes of files since the boundary of the interruption; `None` before it."""
 
@@ -59,16 +63,18 @@ class Machine:
         self.draw = random.Random(f"machine {plan.seed}")
         self._disk_draw = random.Random(f"disk {plan.seed}")
         self.loop = SimulatedLoop(self._disk_seconds, self.cross)
-        self.disk = Disk(folder, self._change_file)
+        may_lose_power = any(one.kind == "power" for one in (*plan.interruptions, *plan.export_interruptions))
+        self.disk = Disk(folder, self._change_file, keeps_durable=may_lose_power)
         self.sqlite = SimulatedSqlite(self.disk)
         self._commands: dict[Process, Command] = {}
-        self._n_changes = 0
+        self.n_changes = 0
+        """Changes of files so far."""
         self._is_power_out = False
         self.kept: frozenset[str] = frozenset()
         """Names of files that no power failure changes: the input."""
 
     def _disk_seconds(self) -> float:
-        return self._disk_draw.choice((0.0001, 0.001, 0.02))
+        return 0.001 if self.plan.delays is not None else self._disk_draw.choice((0.0001, 0.001, 0.02))
 
     def begin(self, command: Command) -> None:
         """Interrupt a command as planned."""
@@ -85,11 +91,13 @@ class Machine:
             return
         if self.loop.n_steps > _MAX_STEPS:
             raise EndlessNightError
-        process.n_events += 1
         self.tell(process, what)
         command = self._commands.get(process)
         due = None if command is None else command.interruption
-        if command is None or due is None or command.is_struck or process.n_events != due.event:
+        if command is None or due is None or command.is_struck or not what.startswith(due.what):
+            return
+        command.n_met += 1
+        if command.n_met != due.event:
             return
         command.is_struck = True
         self.evidence.coverage.add((due.kind, what.split(maxsplit=1)[0], _place(what)))
@@ -121,13 +129,14 @@ class Machine:
         elif command.task is not None:
             command.task.cancel()
 
-    def _change_file(self, process: Process, what: str, name: str) -> None:
+    def _change_file(self, process: Process, what: str, path: str) -> None:
         """Before each change of a file: die there, or fail, if that is planned."""
-        self._n_changes += 1
+        self.n_changes += 1
         command = self._commands.get(process)
         if command is not None and command.n_changes is not None and command.interruption is not None:
             command.n_changes += 1
             if command.n_changes == command.interruption.change:
+                name = os.path.basename(path)
                 self.evidence.coverage.add((command.interruption.kind, "within", what, name.rpartition("-")[2]))
                 self.tell(process, f"** {command.interruption.kind} ** before it can {what} {name}")
                 self._kill(command, command.interruption.kind)
@@ -135,9 +144,13 @@ class Machine:
                     raise ProcessKilledError
                 return
         for fault in self.plan.disk_faults:
-            if fault.change == self._n_changes:
+            if fault.change == self.n_changes:
+                name = os.path.basename(path)
                 self.evidence.coverage.add(("disk", fault.kind, what, name.rpartition("-")[2]))
                 self.tell(process, f"** disk {fault.kind} ** at {what} {name}")
+                if fault.kind == "filled":
+                    self.disk.is_full = True
+                    continue
                 if name == "output":
                     raise OSError(28 if fault.kind == "full" else 5, f"the disk: {fault.kind}")
                 raise apsw.FullError if fault.kind == "full" else apsw.IOError
@@ -150,6 +163,9 @@ class Machine:
             for other in self._commands:
                 self.sqlite.release(other)
             self.disk.fail_power(self.draw, kept=self.kept)
+            for other in self._commands:
+                other.ended.set()
+        process.ended.set()
 
     @contextlib.contextmanager
     def installed(self) -> Iterator[None]:
@@ -167,6 +183,7 @@ class Machine:
             with contextlib.ExitStack() as patches:
                 for module in (journal_file, process_lock, rejects):
                     patches.enter_context(mock.patch.object(module, "sqlite3", self.sqlite))
+                patches.enter_context(mock.patch.object(journal_file, "_RESERVED_PAGES", _RESERVED_PAGES))
                 patches.enter_context(mock.patch.object(time, "time", simulated_time))
                 patches.enter_context(mock.patch.object(os, "fsync", self.disk.fsync))
                 yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import json
 import os
 import random
@@ -24,6 +25,7 @@ from benchmarks.simulation.processes import Process, spawn
 from planhat_async.jobs.upsert_job import UpsertJob
 from planhat_async.sandbox.faults import Fault
 from planhat_async.sandbox.memory import MemorySandbox
+from planhat_async.sandbox.messages import ApiRequest
 
 _MAX_RUNS = 12
 _MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108 - only a faster place for a new folder
@@ -55,6 +57,7 @@ class _Night:
                 except (EndlessNightError, RuntimeError) as error:
                     self.evidence.leaks.append(f"the night does not end: {type(error).__name__} {error}")
                 self.evidence.hours = loop.time() / 3600
+                self.evidence.n_changes = self.machine.n_changes
                 loop.dispose()
         finally:
             self.machine.sqlite.close()
@@ -63,7 +66,10 @@ class _Night:
     async def _main(self) -> None:
         self._write_input()
         plan, machine = self.plan, self.machine
-        faults = [Fault(one.name, calls={one.call}, amount=one.amount) for one in plan.faults]
+        faults = [
+            Fault(one.name, calls={one.call}, amount=one.amount, when=_is_upsert if one.is_of_upserts else None)
+            for one in plan.faults
+        ]
         limits = {"per_minute": plan.per_minute, "per_second": 150}
         self.planhat = MemorySandbox(seed=plan.seed, choices=plan.choices, faults=faults, **limits)  # type: ignore[arg-type]
         self.planhat.add_company(COMPANY, name="acme", domains=["b.example"])
@@ -105,10 +111,12 @@ class _Night:
             due = interruptions.pop(0) if interruptions else None
             await self._run_once(run.process, due, partial(self._upsert_once, run))
             run.end = run.end or "killed"
+            self.machine.disk.is_full = False  # the user makes room
             self.machine.tell(None, f"{run.process} has ended: {run.end}")
             if run.end == "killed":
                 has_jumped = self.plan.clock_jump is not None
-                self.evidence.journal_faults += contradictions(self.folder, has_clock_jumped=has_jumped)
+                faults = contradictions(self.folder, self._positions_sent(due), has_clock_jumped=has_jumped)
+                self.evidence.journal_faults += faults
             if is_done:
                 return
             is_done = run.end == "done" and not interruptions
@@ -122,6 +130,16 @@ class _Night:
             if run.end == "stopped" and due is None:
                 await asyncio.sleep(1800.0)  # the user looks after it in the morning
         self.evidence.leaks.append("the job does not end")
+
+    def _positions_sent(self, due: Interruption | None) -> list[int]:
+        """The rows that have left, if nothing can have happened within a checkpoint."""
+        plan, sent = self.plan, self.evidence.sent
+        has_power_failures = any(one.kind == "power" for one in (*plan.interruptions, *plan.export_interruptions))
+        if due is None or due.change or has_power_failures or plan.disk_faults:
+            return []
+        return [
+            n for n in range(len(self.plan.rows)) if sent.get(self.plan.marker(n)) and self.plan.rows[n].twin is None
+        ]
 
     async def _upsert_once(self, run: Run, process: Process, command: Command) -> None:
         def note_job(job: UpsertJob) -> None:
@@ -163,8 +181,8 @@ class _Night:
                 await asyncio.sleep(0)  # it is frozen here
 
         task = command.task = spawn(machine.loop, process, main(), name)
-        while not (task.done() or process.is_dead):
-            await asyncio.wait([task], timeout=0.25)
+        task.add_done_callback(lambda _: process.ended.set(), context=contextvars.copy_context())
+        await process.ended.wait()
         if process.is_dead:
             return
         await asyncio.sleep(0.1)
@@ -201,3 +219,7 @@ class _Night:
             self.evidence.key_of[record["_id"]] = str(record.get(key, ""))
         if self.plan.exports:
             self._note_export(is_ended=self.evidence.export.ended is not None)
+
+
+def _is_upsert(request: ApiRequest) -> bool:
+    return request.method == "PUT"

@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from math import inf
 
 from benchmarks.simulation.evidence import Evidence, Run
-from benchmarks.simulation.plan import KILLS
 
 _NOT_STORED = ("rejected", "invalid", "dropped", "unknown", "unsent")
 _STORED = ("created", "updated", "unchanged", "unreported")
+_MAX_ATTEMPTS = 5
+_STEP = 0.001
+"""Seconds for code to see an answer."""
 _HARMLESS_ENDS = ("done", "stopped", "cancelled", "killed")
 
 
@@ -53,7 +55,7 @@ def _conservation(night: Evidence) -> Iterator[str]:
         if run.end == "done" and run.counts["unsent"] and not night.plan.verifies:
             yield f"{run.process} is done, and leaves {run.counts['unsent']} rows unsent"
         for position in run.not_stored.get("rejected", ()):
-            if f"r{position}" not in night.sent:
+            if night.plan.marker(position) not in night.sent:
                 yield f"row {position} is rejected in {run.process}, and has never left"
         positions = Counter(position for name in _NOT_STORED for position in run.not_stored.get(name, ()))
         yield from (f"{run.process} gives row {one} {n} outcomes" for one, n in positions.items() if n > 1)
@@ -70,21 +72,22 @@ def _accounts(night: Evidence) -> Iterator[str]:
         return
     named = {position for name in _NOT_STORED for position in run.not_stored.get(name, ())}
     is_named = sum(run.counts[name] for name in _NOT_STORED) == len(named)
-    n_applied = len(applied & {f"r{position}" for position in range(len(night.plan.rows))})
+    n_applied = len(applied & {night.plan.marker(position) for position in range(len(night.plan.rows))})
     n_may_be_stored = sum(run.counts[name] for name in (*_STORED, "unknown"))
     if run.end == "done" and n_applied > n_may_be_stored and not night.copied:
         yield f"{n_applied} rows were applied, and {n_may_be_stored} may be stored by the account of {run.process}"
     # Of tickets Planhat's answer has counts only: it may leave out a row that it has dropped.
     n_unproven = run.counts["unreported"] + (run.counts["created"] if night.plan.model == "tickets" else 0)
     for position in range(len(night.plan.rows)):
-        marker = f"r{position}"
+        marker = night.plan.marker(position)
         if position not in named and run.end == "done" and is_named and marker not in applied:
             n_unproven -= 1
             if n_unproven >= 0:
                 continue
             yield f"row {position} is stored by the account of {run.process}, and was never applied"
         for name in ("rejected", "invalid", "dropped", "unsent"):
-            if position in run.not_stored.get(name, ()) and marker in applied - night.copied:
+            is_applied = marker in applied - night.copied and night.plan.rows[position].twin is None
+            if is_applied and position in run.not_stored.get(name, ()):
                 yield f"row {position} is {name} by the account of {run.process}, and was applied"
         is_invalid = night.plan.rows[position].kind == "invalid" and run.end == "done"
         if is_invalid and position not in run.not_stored.get("invalid", ()):
@@ -94,6 +97,10 @@ def _accounts(night: Evidence) -> Iterator[str]:
 def _deserved(night: Evidence) -> Iterator[str]:
     """Rows are rejected or dropped only where Planhat has a reason."""
     plan = night.plan
+    for run in night.runs:
+        n_rejected = run.counts.get("rejected", 0)
+        if n_rejected > night.n_refused and not night.copied:
+            yield f"{n_rejected} rows are rejected in {run.process}, and Planhat has refused {night.n_refused}"
     has_reason = any(row.kind == "refused" for row in plan.rows) or plan.choices.tables_are_right
     if has_reason or any(fault.name.startswith("rows_") for fault in plan.faults):
         return
@@ -108,18 +115,37 @@ def _keyless(night: Evidence) -> Iterator[str]:
     if night.plan.resends_unknown and not night.plan.verifies:
         return
     created = Counter(one.marker for one in night.applied if one.is_created)
-    for position, row in enumerate(night.plan.rows):
-        if row.key is None and created[f"r{position}"] > 1:
-            yield f"row {position} has no key, and was stored {created[f'r{position}']} times"
+    keyless = Counter(night.plan.marker(n) for n, row in enumerate(night.plan.rows) if row.key is None)
+    for marker, n_rows in keyless.items():
+        if created[marker] > n_rows:
+            yield f"{n_rows} rows {marker} have no key, and were stored {created[marker]} times"
+
+
+def _twins(night: Evidence) -> Iterator[str]:
+    """Of rows with the same content as many are stored as the account of a single run says."""
+    run = night.runs[0]
+    if run.end != "done" or run.counts["unsent"] or run.counts["unknown"]:  # a later run has a part in it
+        return
+    created = Counter(one.marker for one in night.applied if one.is_created)
+    named = {position: name for name in _NOT_STORED for position in run.not_stored.get(name, ())}
+    if sum(run.counts[name] for name in _NOT_STORED) != len(named):
+        return
+    for first in {night.plan.marker(n) for n, row in enumerate(night.plan.rows) if row.twin is not None}:
+        positions = [n for n in range(len(night.plan.rows)) if night.plan.marker(n) == first]
+        n_stored = sum(n not in named for n in positions)
+        if n_stored != created[first]:
+            yield f"{n_stored} rows {first} are stored by the account, and {created[first]} were"
 
 
 def _doubts(night: Evidence) -> Iterator[str]:
     """A row is unknown only if it has left, unless a process was killed before it could say that it had not."""
-    if any(one.kind in KILLS for one in night.plan.interruptions) or night.plan.disk_faults:
+    if night.plan.disk_faults:
         return
     for run in night.runs:
+        if run.end == "killed":
+            return
         for position in run.not_stored.get("unknown", ()):
-            if not night.sent.get(f"r{position}"):
+            if not night.sent.get(night.plan.marker(position)):
                 yield f"row {position} is unknown in {run.process}, and has never left"
 
 
@@ -130,6 +156,8 @@ def _memory(night: Evidence) -> Iterator[str]:
         for position in told & {*run.not_stored.get("unknown", ()), *run.not_stored.get("unsent", ())}:
             if night.plan.rows[position].key is None:
                 yield f"row {position} was stored by the word of an earlier run, and is not in {run.process}"
+        if run.end == "killed" and night.plan.disk_faults:
+            continue  # the disk had refused what it was told, and it could not say so
         told |= run.seen_stored
         named = {position for name in _NOT_STORED for position in run.not_stored.get(name, ())}
         if run.end == "done" and sum(run.counts[name] for name in _NOT_STORED) == len(named):
@@ -144,7 +172,7 @@ def _resolution(night: Evidence) -> Iterator[str]:
     again = {word for one in _sends_of(night, last.process) for word in one.split()}
     yield from (f"row {one} is unsent after a run without trouble" for one in last.not_stored.get("unsent", ()))
     for position in last.not_stored.get("unknown", ()):
-        is_sent = f"r{position}" in again
+        is_sent = night.plan.marker(position) in again
         if night.plan.rows[position].key is not None and not is_sent:
             yield f"row {position} has a key, is unknown, and is not sent again by {last.process}"
         elif night.plan.rows[position].key is None and night.plan.verifies:
@@ -230,6 +258,32 @@ def _pace(night: Evidence) -> Iterator[str]:
                     break
 
 
+def _retries(night: Evidence) -> Iterator[str]:
+    """A call is attempted five times at most, besides attempts that are answered with 429."""
+    n_attempts = Counter(one.call for one in night.attempts if one.is_counted)
+    yield from (f"the call {call} is attempted {n} times" for call, n in n_attempts.items() if n > _MAX_ATTEMPTS)
+
+
+def _pauses(night: Evidence) -> Iterator[str]:
+    """Behind a 429 with `Retry-After` a process begins no attempt before that has passed.
+
+    Refusals of attempts that were under way when another was refused are the same refusal.
+    """
+    for one in night.pauses:
+        others = [other for other in night.pauses if other.process == one.process and other is not one]
+        if any(one.begun - _STEP < other.at <= one.at for other in others):
+            continue
+        starts = (other.at for other in night.attempts if other.process == one.process)
+        if early := [at for at in starts if one.at + _STEP < at < one.until - _STEP]:
+            yield f"{one.process} was refused at {one.at:.3f} until {one.until:.3f}, and goes on at {early[0]:.3f}"
+
+
+def _earlier(night: Evidence) -> Iterator[str]:
+    """A chunk that a run hands out is not among those that it leaves to earlier runs."""
+    for run in night.runs:
+        yield from (f"{run.process} hands out chunk {one}, and calls it earlier" for one in run.told & run.earlier)
+
+
 def _journal(night: Evidence) -> Iterator[str]:
     """An entry and the progress of its run are written together."""
     yield from night.journal_faults
@@ -264,6 +318,7 @@ _ORACLES = (
     _accounts,
     _deserved,
     _keyless,
+    _twins,
     _doubts,
     _memory,
     _resolution,
@@ -271,6 +326,9 @@ _ORACLES = (
     _rerun,
     _exports,
     _pace,
+    _retries,
+    _pauses,
+    _earlier,
     _journal,
     _singles,
     _rejects,

@@ -30,6 +30,8 @@ class PlannedRow:
     """`plain`, `invalid` (the client refuses it), `refused` (the server does) or `huge`."""
     key: int | None = None
     """Rows with the same number have the same key."""
+    twin: int | None = None
+    """Rows with the same number have the same content."""
 
 
 @attrs.frozen
@@ -40,6 +42,8 @@ class PlannedFault:
     call: int
     amount: float | None = None
     """Its seconds or rows; `None` for the default."""
+    is_of_upserts: bool = False
+    """Whether calls other than bulk upserts are not counted, and have no fault."""
 
 
 @attrs.frozen
@@ -50,6 +54,8 @@ class Interruption:
     """`kill`, `power` (a failure of the machine), `cancel` or `stop`."""
     event: int
     """The boundary at which it happens, counted from 1 in its run."""
+    what: str = ""
+    """How the boundaries begin that count; empty for all."""
     steps: int = 0
     """Further steps of the event loop before a cancellation."""
     change: int = 0
@@ -65,7 +71,7 @@ class DiskFault:
     change: int
     """Counted from 1 over all runs."""
     kind: str
-    """`full` or `error`."""
+    """`error`, `full` for this change alone, or `filled`: from it on no file grows, until a run of the job ends."""
 
 
 @attrs.frozen(kw_only=True)
@@ -83,6 +89,9 @@ class Plan:
     per_minute: int = 200
     transit: float = 0.1
     """The longest time that a request takes to arrive, and an answer to come back."""
+    delays: tuple[bool, ...] | None = None
+    """Which delays of bulk upserts are long, in the order in which they begin; all others are short. `None` if all
+    delays, also those of the disk, are drawn."""
     choices: Choices = attrs.field(factory=Choices)
     faults: tuple[PlannedFault, ...] = ()
     duplicates: frozenset[int] = frozenset()
@@ -103,9 +112,15 @@ class Plan:
     singles: tuple[tuple[float, str], ...] = ()
     """Single calls beside the job: when, and `get`, `create` or `update`."""
 
+    def marker(self, position: int) -> str:
+        """What says in a row which one of the input it is; rows of the same content share that of the first."""
+        twin = self.rows[position].twin
+        same = (n for n, row in enumerate(self.rows) if row.twin == twin)
+        return f"r{position if twin is None else next(same)}"
+
     def row(self, position: int) -> dict[str, Any]:
         """A row of the input as a mapping."""
-        planned, marker = self.rows[position], f"r{position}"
+        planned, marker = self.rows[position], self.marker(position)
         row: dict[str, Any] = {MARKERS[self.model]: marker}
         if self.model == "tickets":
             row |= {"email": "a@b.example"}
@@ -125,21 +140,25 @@ def plan_of(seed: int) -> Plan:
     """The night of a seed."""
     draw = random.Random(f"night {seed}")
     model = draw.choice(MODELS)
-    n_rows = draw.choice((1, 3, 6, 12, 24))
+    n_rows = draw.choice((1, 2, 3, 4, 6, 9, 12, 24))
+    kinds, n_keys, keyed = draw.choice(_MIXTURES), draw.choice((1, 2, 3, 8)), draw.choice((0.0, 0.5, 0.9, 1.0))
+    is_keyed = {"notes": 0.0, "tasks": keyed, "tickets": 1.0}[model]  # upserts of notes match `_id` only
+    verifies = model != "tickets" and draw.random() < 0.4
+    n_twins = draw.choice((0, 0, 1, 2)) if verifies else 0
     made = Plan(
         seed=seed,
         model=model,
-        rows=tuple(_row(draw, model) for _ in range(n_rows)),
+        rows=tuple(_row(draw, kinds, n_keys if draw.random() < is_keyed else 0, n_twins) for _ in range(n_rows)),
         chunk_size=draw.choice((1, 2, 3, 5)),
         concurrency=draw.randrange(1, 5),
-        verifies=model != "tickets" and draw.random() < 0.3,
+        verifies=verifies,
         resends_unknown=draw.random() < 0.1,
         isolates=draw.random() < 0.2,
         per_minute=draw.choice((200, 200, 12)),
         transit=draw.choice((0.01, 0.1, 0.8)),
         choices=_choices(draw),
     )
-    night = attrs.evolve(made, **_troubles(draw), **_company(draw))
+    night = attrs.evolve(made, **_troubles(draw, verifies=verifies), **_company(draw))
     if not (night.verifies and model == "notes"):
         return night
     # Without keys there is no order to keep: what is late may be later than any retry.
@@ -148,10 +167,16 @@ def plan_of(seed: int) -> Plan:
     )
 
 
-def _row(draw: random.Random, model: str) -> PlannedRow:
-    kind = draw.choices(("plain", "invalid", "refused", "huge"), (85, 5, 5, 5))[0]
-    is_keyed = model == "tickets" or (model == "tasks" and draw.random() < 0.6)  # upserts of notes match `_id` only
-    return PlannedRow(kind, draw.randrange(8) if is_keyed else None)
+_MIXTURES = ((1, 0, 0, 0), (85, 5, 5, 5), (85, 5, 5, 5), (5, 0, 5, 0), (5, 5, 0, 0), (5, 0, 0, 5))
+"""Weights of plain, invalid, refused and huge rows: a night has one of these mixtures."""
+
+
+def _row(draw: random.Random, weights: tuple[int, ...], n_keys: int, n_twins: int) -> PlannedRow:
+    kind = draw.choices(("plain", "invalid", "refused", "huge"), weights)[0]
+    if n_keys:
+        return PlannedRow(kind, draw.randrange(n_keys))
+    is_twin = n_twins and kind == "plain" and draw.random() < 0.7
+    return PlannedRow(kind, twin=draw.randrange(n_twins) if is_twin else None)
 
 
 def _choices(draw: random.Random) -> Choices:
@@ -160,10 +185,13 @@ def _choices(draw: random.Random) -> Choices:
     return Choices(**flipped | {"conversations_need_type": True})
 
 
-def _troubles(draw: random.Random) -> dict[str, Any]:
-    share = draw.choice((0.0, 0.1, 0.4))
+def _troubles(draw: random.Random, *, verifies: bool) -> dict[str, Any]:
+    share = draw.choice((0.0, 0.1, 0.4, 0.7))
     names = sorted(set(KINDS) - UNUSED_FAULTS)
     names += [name for name in names if KINDS[name].scope is Scope.BULK] * 3
+    # A night has few kinds of faults, each of them often: so two that are rare meet on one chunk.
+    names = draw.sample(names, draw.choice((1, 2, 3, 3, len(names))))
+    names += ["late", "reset_after"] if verifies else []
     late = draw.choice((0.05, LATE))
     faults = tuple(_fault(draw.choice(names), call, late) for call in range(1, 40) if draw.random() < share)
     n_outages = draw.choice((0, 0, 0, 1))
@@ -174,7 +202,8 @@ def _troubles(draw: random.Random) -> dict[str, Any]:
         "clock_jump": (draw.uniform(0, 10), draw.choice((-7200.0, 3600.0))) if draw.random() < 0.1 else None,
         "interruptions": tuple(_interruption(draw) for _ in range(draw.choice((0, 1, 1, 2, 3)))),
         "disk_faults": tuple(
-            DiskFault(draw.randrange(1, 600), draw.choice(("full", "error"))) for _ in range(draw.choice((0, 0, 0, 1)))
+            DiskFault(draw.randrange(1, draw.choice((60, 400))), draw.choice(("full", "error", "filled", "filled")))
+            for _ in range(draw.choice((0, 0, 0, 1)))
         ),
     }
 
@@ -183,10 +212,15 @@ def _fault(name: str, call: int, late: float) -> PlannedFault:
     return PlannedFault(name, call, amount=late if name == "late" else None)
 
 
+_PLACES = ("", "", "sends", "gets", "gets 429", "begins save", "has done save", "ends")
+
+
 def _interruption(draw: random.Random) -> Interruption:
+    what = draw.choice(_PLACES)
     return Interruption(
         draw.choice(("kill", "power", "power", "cancel", "cancel", "stop")),
-        event=draw.randrange(1, draw.choice((12, 30, 80))),
+        event=draw.randrange(1, draw.choice((2, 4, 9) if what else (12, 30, 80))),
+        what=what,
         steps=draw.randrange(8),
         change=draw.choice((0, draw.randrange(1, 12), draw.randrange(1, 300))),
         wait=draw.choice((0.0, 1.0, 600.0)),
@@ -195,11 +229,12 @@ def _interruption(draw: random.Random) -> Interruption:
 
 def _company(draw: random.Random) -> dict[str, Any]:
     exports = draw.random() < 0.4
+    last = draw.choice((1.0, 5.0, 700.0))
     return {
-        "n_present": draw.choice((0, 2, 10, 40)) if exports else draw.randrange(3),
+        "n_present": draw.choice((0, 2, 10, 40, 40)) if exports else draw.randrange(3),
         "writes": tuple(
-            (draw.uniform(0, 5), draw.choice(("create", "update", "delete", "delete")))
-            for _ in range(draw.choice((0, 0, 3, 12)))
+            (draw.uniform(0, last), draw.choice(("create", "update", "delete", "delete")))
+            for _ in range(draw.choice((0, 0, 3, 12, 30 if exports else 3)))
         ),
         "exports": exports,
         "export_interruptions": tuple(_interruption(draw) for _ in range(draw.choice((0, 1, 2)))) if exports else (),

@@ -28,9 +28,12 @@ class Process:
     name: str
     is_dead: bool = False
     """Whether it was killed."""
-    n_events: int = 0
-    """Boundaries that it has crossed: sends, answers, work on the disk, results."""
+    ended: asyncio.Event = attrs.field(factory=asyncio.Event)
+    """Set once its main task has ended, or once it was killed and what it held is released."""
 
+
+_MAX_FINALLYS = 6
+"""Awaits in `finally` blocks of one coroutine: each needs another attempt to close it, and may begin tasks."""
 
 PROCESS: contextvars.ContextVar[Process | None] = contextvars.ContextVar("process", default=None)
 """The process that the running code belongs to; `None` for the server and the simulator."""
@@ -66,6 +69,8 @@ class SimulatedLoop(VirtualLoop):
         self._disk_seconds = disk_seconds
         self._on_boundary = on_boundary
         self._free_from: dict[Any, float] = {}
+        self._frozen: list[asyncio.Task[Any]] = []
+        """Tasks of dead processes: if they were freed, their `finally` would run."""
         self.n_steps = 0
         """Callbacks scheduled so far."""
         _Task.numbers = itertools.count()
@@ -75,7 +80,6 @@ class SimulatedLoop(VirtualLoop):
         self, callback: Any, *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.Handle:
         """Like asyncio's, but the callbacks of a dead process are dropped."""
-        context = contextvars.copy_context() if context is None else context
         self.n_steps += 1
         if _is_dead(context):
             dropped = asyncio.Handle(callback, args, self, context)
@@ -87,7 +91,6 @@ class SimulatedLoop(VirtualLoop):
         self, when: float, callback: Any, *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.TimerHandle:
         """Like asyncio's, but the callbacks of a dead process are dropped."""
-        context = contextvars.copy_context() if context is None else context
         if _is_dead(context):
             dropped = asyncio.TimerHandle(when, callback, args, self, context)
             dropped.cancel()
@@ -132,6 +135,7 @@ class SimulatedLoop(VirtualLoop):
     def kill(self, process: Process) -> None:
         """Freeze a process: no callback of it runs any more."""
         process.is_dead = True
+        self._frozen += self.tasks_of(process)
         for handle in (*self._ready, *self._scheduled):  # type: ignore[attr-defined]
             if handle._context.get(PROCESS) is process:  # noqa: SLF001
                 handle.cancel()
@@ -151,11 +155,15 @@ class SimulatedLoop(VirtualLoop):
             sys.unraisablehook = hook
 
     def _close_all(self) -> None:
-        for task in asyncio.all_tasks(self):
-            task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
-            coroutine = task.get_coro()
-            with suppress(BaseException):
-                coroutine.close()
+        asyncio._set_running_loop(self)  # noqa: SLF001 - a `finally` may begin a task
+        try:
+            for _ in range(_MAX_FINALLYS):
+                for task in asyncio.all_tasks(self):
+                    with suppress(BaseException):
+                        task.get_coro().close()
+        finally:
+            asyncio._set_running_loop(None)  # noqa: SLF001
+        self._frozen.clear()
         self.close()
 
 
@@ -168,13 +176,14 @@ def spawn(loop: SimulatedLoop, process: Process | None, work: Coroutine[Any, Any
 
 def _make_task(loop: Any, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
     task = _Task(coroutine, loop=loop, **options)
+    task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
     context = options.get("context")
     task.process = PROCESS.get() if context is None else context.get(PROCESS)
     return task
 
 
-def _is_dead(context: contextvars.Context) -> bool:
-    process = context.get(PROCESS)
+def _is_dead(context: contextvars.Context | None) -> bool:
+    process = PROCESS.get() if context is None else context.get(PROCESS)
     return process is not None and process.is_dead
 
 

@@ -14,8 +14,8 @@ REQUEST_MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         _RUN,
         "chunks with one key overtake each other",
-        "chunk.keys.isdisjoint(outcome.chunk.keys) for outcome",
-        "True for outcome",
+        "chunk.shares_key_with(outcome.chunk) for outcome",
+        "False for outcome",
     ),
     (
         _RUN,
@@ -122,17 +122,18 @@ REQUEST_MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "async with self._lock.exclusive():",
         "async with self._lock.shared():",
     ),
+    (_VERIFIER, "rows are looked for again at once", "await asyncio.sleep(self.wait)", "await asyncio.sleep(0)"),
     (_VERIFIER, "rows are looked for once", "return await self._scan(missing, floor)", "return [], missing"),
     (
         _CHUNKER,
         "rows with one key share a chunk",
-        "if key in a or key in b or key in c or key in d or key in e or key in waiting:",
+        "if self._near.has_any(keys) or (waiting and not waiting.keys().isdisjoint(keys)):",
         "if False:",
     ),
     (
         _CHUNKER,
         "rows that wait are lost",
-        "self._keyed.add(row, n_bytes)  # before any row behind is looked at",
+        "self._add_keyed(row, n_bytes)  # before any row behind is looked at",
         "pass",
     ),
     (_CHUNKER, "invalid rows are lost", "        self._invalid.append(problem)\n", ""),
@@ -169,12 +170,7 @@ REQUEST_MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "if False:",
     ),
     (_ATTEMPTS, "a cancelled connection counts as sent", 'if getattr(cancelled, "nothing_sent", False):', "if False:"),
-    (
-        _ATTEMPTS,
-        "a refusal by the pace is ignored",
-        "        return max(pause, named or 0.0)\n",
-        "        return 0.0\n",
-    ),
+    (_PACE, "a refusal pauses nothing", "self.pause.begin(start, now, retry_after=retry_after)", "pass"),
     (
         _PACE,
         "the minute has more places",

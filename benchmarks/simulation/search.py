@@ -44,8 +44,9 @@ class Tally:
 
 def run(options: argparse.Namespace) -> None:
     """Run the nights, and print the results."""
-    if options.mutations:
-        print(mutations.table(mutations.search(n_processes=options.processes)))
+    if options.mutations is not None:
+        found = mutations.search(options.mutations, seeds=options.seeds, n_processes=options.processes)
+        print(mutations.table(found))
         return
     if options.small_worlds:
         small_worlds.run(n_processes=options.processes)

@@ -89,6 +89,8 @@ class _File(apsw.VFSFile):
 
     def xWrite(self, data: Any, offset: int) -> None:  # noqa: N802
         if self._begin("write"):
+            if self._disk.is_full and offset + len(data) > self.xFileSize():
+                raise apsw.FullError
             super().xWrite(data, offset)
             self._disk.write(self._path, offset, data)
 
@@ -137,16 +139,11 @@ class _Connection:
         self._timeout = timeout
 
     def execute(self, statement: str, values: Sequence[Any] = ()) -> _Rows:
-        columns: list[Any] = []
-
-        def note_columns(cursor: Any, *_: Any) -> bool:
-            columns[:] = cursor.get_description() if cursor.is_readonly or "PRAGMA" in statement else ()
-            return True
-
-        cursor = self._connection.cursor()
-        cursor.exec_trace = note_columns
         try:
-            return _Rows(iter(list(cursor.execute(statement, tuple(values) or None))), columns)
+            cursor = self._connection.execute(statement, tuple(values) or None)
+            row = cursor.fetchone()
+            columns = () if row is None else cursor.get_description()  # it has none behind its last row
+            return _Rows(iter([] if row is None else [row, *cursor]), columns)
         except apsw.Error as error:
             raise _translated(error) from None
 

@@ -20,6 +20,13 @@ RECORDS = Subject(
     note="records; otherwise the same",
     is_ours=True,
 )
+ANY_ORDER = Subject(
+    name="upsert_many, any order",
+    function=f"{WRITERS}.upserts:write_any_order",
+    packages=("planhat-async",),
+    note="dicts with keys in no order, which takes the generator more time too; otherwise the same",
+    is_ours=True,
+)
 ANY_SHAPE = Subject(
     name="upsert_many, any shape",
     function=f"{WRITERS}.upserts:write_any_shape",
@@ -108,6 +115,7 @@ IDLE = Subject(
 SUBJECTS = (
     DICTS,
     RECORDS,
+    ANY_ORDER,
     ANY_SHAPE,
     CRUDS,
     CRUDS_CHUNKS,

@@ -56,6 +56,13 @@ def dicts(n_rows: int) -> Iterator[dict[str, Any]]:
         }
 
 
+def in_any_order(n_rows: int) -> Iterator[dict[str, Any]]:
+    """Yield the same tickets with keys in no order."""
+    for n, row in enumerate(dicts(n_rows)):
+        row["sourceId"] = f"zd-{n * 2_654_435_761 % 2**32:010}"
+        yield row
+
+
 def of_any_shape(n_rows: int) -> Iterator[dict[str, Any]]:
     """Yield the same tickets, each without some of its fields: 512 combinations, none twice in a row."""
     for n, row in enumerate(dicts(n_rows)):

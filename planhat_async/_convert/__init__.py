@@ -21,7 +21,7 @@ from planhat_async._convert.json import (
     without_fields,
 )
 from planhat_async._convert.pages import row_ids, split_rows
-from planhat_async._convert.records import decode_record
+from planhat_async._convert.records import decode_record, decode_records
 from planhat_async._convert.requirements import Requirements, requirements_of
 from planhat_async._convert.row_blocks import AT_END, IS_FULL, RowBlock, block_encoder, rows_in_array
 from planhat_async._convert.row_converter import RowConverter, encode_row, row_converter, to_wire
@@ -47,6 +47,7 @@ __all__ = [
     "check_time",
     "decode_json",
     "decode_record",
+    "decode_records",
     "deleted_in",
     "encode_json",
     "encode_plain",

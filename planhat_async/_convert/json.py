@@ -142,7 +142,7 @@ def _plain_object(value: Mapping[Any, Any]) -> dict[str, Any]:
 
 def _in_words(value: Any) -> str:
     if (word := missing_word(value)) is not None:
-        return f"{word}, which is no value: leave it out"
+        return f"{word}, which is not a value: leave it out"
     return str(value) if isinstance(value, float) else kind_of(value)
 
 

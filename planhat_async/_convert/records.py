@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime
 from functools import partial
 from typing import Annotated, Any, TypeVar
@@ -56,6 +56,34 @@ def decode_record(cls: type[R], row: bytes, *, position: int | None = None) -> R
     return record
 
 
+def decode_records(
+    cls: type[R], rows: Sequence[bytes], *, position: int, on_bad: Callable[[DecodeError], object]
+) -> Iterator[R]:
+    """As `decode_record`, of each row, as it is asked for.
+
+    Args:
+        cls: The class of the records.
+        rows: The rows.
+        position: The position of the first one.
+        on_bad: Called with the error of a row that cannot be read; the rows after it are read.
+    """
+    reader, n_read = _reader_of(cls), 0
+    while n_read < len(rows):
+        try:
+            for record in reader.read_each(rows[n_read:]):
+                yield record
+                n_read += 1
+        except (ValueError, TypeError, RecursionError):
+            try:
+                record = _decode_unusual(cls, rows[n_read], position + n_read)
+            except DecodeError as error:
+                on_bad(error)
+            else:
+                reader.learn(record)
+                yield record
+            n_read += 1
+
+
 def _decode_unusual(cls: type[R], row: bytes, position: int | None) -> R:
     try:
         return converter.structure(decode_json(row), cls)
@@ -82,6 +110,11 @@ class RowReader:
             return fill(decode(row))
         except TypeError as error:  # a day of another type
             raise ValueError(str(error)) from None
+
+    def read_each(self, rows: Iterable[bytes]) -> Iterator[Any]:
+        """As `read`, of each row; also raises TypeError."""
+        decode, fill = self._decode_fill
+        return map(fill, map(decode, rows))
 
     def learn(self, record: Any) -> None:
         """Expect the undocumented fields of an unusual row's record in the next ones."""

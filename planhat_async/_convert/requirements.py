@@ -136,7 +136,7 @@ def _lacks_all(model: Model, group: Iterable[str]) -> str:
 
 
 def _has_value(model: Model, name: str) -> str:
-    """An expression: whether a row has a value of a field. A blank text is no value; 0 is one, such as a score."""
+    """An expression: whether a row has a value of a field. A blank text is not a value; 0 is one, such as a score."""
     wire = wire_path(model.record, name)
     field = spellings_of(model.record).get(wire)
     if field is not None and field.type in NEVER_BLANK:

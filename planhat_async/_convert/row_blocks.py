@@ -10,7 +10,6 @@ from typing import Any, Final
 import attrs
 import msgspec
 
-from planhat_async._convert.row_converter import row_converter
 from planhat_async._convert.row_shapes import Kind, RowShapes, Shape
 from planhat_async.records import Model
 
@@ -46,20 +45,17 @@ def _unknown(_: Any) -> None:
     """The check of a shape that no row has."""
 
 
-_NO_SHAPE = Shape(_unknown, Kind(is_keyed=True, is_partial=False), renames=False)
+_NO_SHAPE = Shape(_unknown, Kind(is_keyed=True, is_partial=False), makes_row=False)
 
 
 class BlockEncoder:
     """Encodes the rows of one upsert into blocks, each as soon as it is taken: the caller may then change it.
 
     Args:
-        model: The model.
-        shapes: The shapes of its rows, which all upserts share.
+        shapes: The shapes of the model's rows, which all upserts share.
     """
 
-    def __init__(self, model: Model, shapes: RowShapes) -> None:
-        self._record = model.record
-        self._set_fields = row_converter(model.record, model.match).set_fields
+    def __init__(self, shapes: RowShapes) -> None:
         self._shapes = shapes
         self._last = _NO_SHAPE
         """The shape of the row that passed last."""
@@ -80,23 +76,24 @@ class BlockEncoder:
         body, keys, encode_into = block.body, block.keys, _encode_into
         if not keys:
             block.kind = self._last.kind
-        check, _, renames = self._last if self._last.kind == block.kind else _NO_SHAPE
+        check, _, makes_row = self._last if self._last.kind == block.kind else _NO_SHAPE
         room, size = max_rows - len(keys), len(body)
         n_left = room
         for row in islice(rows, room):
             n_left -= 1
-            wire = row if type(row) is dict else self._fields_of(row)
             try:
-                key = check(wire)
+                key = check(row)
             except Exception:  # noqa: BLE001 - mostly a KeyError, of another shape; else the row's own checks say why
                 key = None
             if key is None:
-                key = self._check_other(block, wire, check)
+                key = self._check_other(block, row, check)
                 if key is None:
                     return row
-                check, _, renames = self._last
-            if renames:
+                check, _, makes_row = self._last
+            if makes_row:
                 key, wire = key
+            else:
+                wire = row
             try:
                 encode_into(wire, body, -1)
             except Exception:  # noqa: BLE001 - the row's own checks say what it is
@@ -109,45 +106,32 @@ class BlockEncoder:
                 return IS_FULL
         return AT_END if n_left else IS_FULL
 
-    def _fields_of(self, row: Any) -> dict[str, Any]:
-        """A record's fields that are set; of anything else none."""
-        return self._set_fields(row) if type(row) is self._record else {}
-
-    def _check_other(self, block: RowBlock, wire: dict[str, Any], check: Callable[[Any], Any]) -> Any:
+    def _check_other(self, block: RowBlock, row: Any, check: Callable[[Any], Any]) -> Any:
         """Check a row that did not pass the check of another shape.
 
         Args:
             block: The block that the row should fit.
-            wire: The row.
+            row: The row.
             check: The other check.
 
         Returns:
             As `Shape.check`, whose shape is the last one then; `None` also if the shape is unknown or of another kind.
         """
-        shape = self._shape_of(wire)
+        shape = self._shapes.shape_of(row)
         if shape is None or shape.check is check or (block.keys and shape.kind != block.kind):
             return None
         try:
-            key = shape.check(wire)
+            key = shape.check(row)
         except Exception:  # noqa: BLE001 - the row's own checks say what it is
             return None
         if key is not None:
             block.kind, self._last = shape.kind, shape
         return key
 
-    def _shape_of(self, wire: dict[str, Any]) -> Shape | None:
-        """The shape of a row, if it is known and rows of it can pass."""
-        names = tuple(wire)
-        try:
-            return self._shapes.known[names]
-        except KeyError:
-            self._shapes.note(names)
-            return None
-
 
 def block_encoder(model: Model, *, passes_keyless: bool) -> BlockEncoder:
     """An encoder for one upsert: upserts in several threads must not share the shape of the last row."""
-    return BlockEncoder(model, _shapes_of(model, passes_keyless))
+    return BlockEncoder(_shapes_of(model, passes_keyless))
 
 
 @cache

@@ -51,10 +51,10 @@ class RowConverter:
             {f"check_{field.name}": _check_of(field) for field in fields},
             name=f"{cls.__name__} to a row",
         )
-        self.set_fields: Callable[[Record], dict[str, Any]] = generated_function(
-            _lines_for_set_fields(fields), name=f"set fields of {cls.__name__}"
+        self.names_of_set: Callable[[Record], tuple[str | None, ...]] = generated_function(
+            _lines_for_names_of_set(fields), name=f"names of set fields of {cls.__name__}"
         )
-        """Returns a record's writable fields that are set, by wire name, unchecked."""
+        """Returns `None` and the names of a record's writable fields that are set."""
 
     def to_wire(self, row: Any) -> dict[str, Any]:
         """A record's writable fields that are set, or exactly what a mapping holds.
@@ -176,15 +176,14 @@ def _lines_for_record(fields: Iterable[Field]) -> Iterator[str]:
     yield "return out"
 
 
-def _lines_for_set_fields(fields: Iterable[Field]) -> Iterator[str]:
-    """Lines that collect a record's fields that are set."""
-    yield "out = {}"
+def _lines_for_names_of_set(fields: Iterable[Field]) -> Iterator[str]:
+    """Lines that list a record's fields that are set."""
+    yield "out = [None]"
     for field in fields:
         if field.is_writable:
-            is_set = "if value:" if field.name == "custom" else "if value is not None:"
-            yield f"value = row.{field.name}"
-            yield f"{is_set} out[{field.wire!r}] = value"
-    yield "return out"
+            is_set = f"row.{field.name}" if field.name == "custom" else f"row.{field.name} is not None"
+            yield f"if {is_set}: out.append({field.name!r})"
+    yield "return tuple(out)"
 
 
 def _check_of(field: Field) -> Callable[[Any], Any]:

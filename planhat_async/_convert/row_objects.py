@@ -13,8 +13,8 @@ from planhat_async.records import Record
 def held_by_object(row: Any) -> dict[str, Any] | None:
     """The fields of an object that are not `None`, by their names; those of pydantic by their aliases.
 
-    An object has a value for every field, so `None` means that there is none, as it does in records: it empties
-    nothing. `None` if the object is of no such class, or a record: one of another model is no row.
+    An object has a value for every field, so `None` means a missing value, as it does in records: it empties
+    nothing. `None` if the object is of no such class, or a record: one of another model is not a row.
     """
     if isinstance(row, Record | type):
         return None

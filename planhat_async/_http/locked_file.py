@@ -27,7 +27,7 @@ class LockedFile:
         """Open a file for its owner alone, never through a link, never another user's.
 
         Raises:
-            ForeignFileError: It is another user's, has a second name, or is no regular file.
+            ForeignFileError: It is another user's, has a second name, or is not a regular file.
             OSError: It cannot be opened.
         """
         flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | (os.O_CREAT if creates else 0)

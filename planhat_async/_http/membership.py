@@ -188,7 +188,7 @@ class Membership:
         return attrs.evolve(self.message(now), leaves=True)
 
     def note_reply(self, told: Message, reply: Reply, *, asked: float, now: float) -> None:
-        """Note a reply to what was told at `asked`."""
+        """Note a reply to the message that was sent at `asked`."""
         self._is_away, self._away_until = False, -inf
         if reply.is_unknown:
             self._forget_window()
@@ -258,7 +258,7 @@ class Membership:
         self._ended.append(Ended(place=place.number, ended_as=EndedAs.UNUSED, ago=now))
 
     def _forget_window(self) -> None:
-        """The window knows nothing of this member any more: all has to be restated, and nothing reported."""
+        """The window no longer knows this member: restate everything, and report nothing."""
         self._epoch = self._number = 0
         self._ended.clear()
         for granted in self._granted:

@@ -1,6 +1,6 @@
 """Decides when an attempt may start, on a clock that the caller reads.
 
-The minute (and likewise the second). As Planhat sees them, no 60 seconds may contain more than `per_minute` attempts.
+The minute (the second works alike). As Planhat sees them, no 60 seconds may contain more than `per_minute` attempts.
 An attempt arrives between its start and its answer, so its place is free again 60 seconds after the answer. (Counting
 from starts let a server see 250 in a minute with a tenth of a second of jitter.) An answer that takes more than 5
 seconds measures Planhat's work rather than the transit. Such an attempt, and one without an answer, counts as arrived
@@ -169,7 +169,7 @@ class Pause:
             self.until = max(self.until, now + seconds)
 
     def end(self) -> None:
-        """Note that an attempt was accepted: the next ones are no probes."""
+        """Note that an attempt was accepted: the next ones are not probes."""
         self.refusals = 0
         self.refused_since = inf
 

@@ -31,7 +31,7 @@ class NewerVersionError(Exception):
 
 
 class DamagedError(Exception):
-    """It is no record."""
+    """It is not a record."""
 
 
 def encoded(state: SharedPace, *, boot: bytes) -> bytes:

@@ -73,7 +73,7 @@ class Slot:
         return self._pace.note_refused(self._start, asyncio.get_running_loop().time(), retry_after=retry_after)
 
     def end(self) -> None:
-        """Release it; the window is told."""
+        """Release it, and report that to the window."""
         self._pace.end_attempt(self._start, asyncio.get_running_loop().time(), is_answered=self.is_answered)
         if self._member is not None and self._place is not None:
             ended_as = EndedAs.ANSWERED if self.is_answered else EndedAs.LOST

@@ -62,7 +62,7 @@ def decoded(reply: bytes) -> Reply:
     """A reply of the script.
 
     Raises:
-        msgspec.MsgspecError: It is none.
+        msgspec.MsgspecError: It is not a reply.
     """
     return _reply_decoder.decode(reply)
 

@@ -44,7 +44,7 @@ _OF_REPLIES: tuple[tuple[tuple[str, ...], str], ...] = (
 
 
 _OF_ERRORS: tuple[tuple[str, str, bool], ...] = (
-    ("MovedError", "it is a node of a cluster: name a Redis that is none", True),
+    ("MovedError", "it is a node of a cluster: name a Redis without a cluster", True),
     ("BusyLoadingError", "it is loading its data", False),
     ("TimeoutError", "it does not answer", False),
     ("InvalidResponse", "it does not answer as Redis does", True),

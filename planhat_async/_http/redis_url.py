@@ -99,7 +99,7 @@ def _options(parts: SplitResult, scheme: str) -> dict[str, str]:
     except ValueError:
         raise _malformed(scheme) from None
     if not asked.keys() <= known:
-        raise ValueError(f"{scheme}://... has an option that is none of {', '.join(sorted(known))}")
+        raise ValueError(f"{scheme}://... has an option other than {', '.join(sorted(known))}")
     return asked
 
 

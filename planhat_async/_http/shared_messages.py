@@ -1,4 +1,4 @@
-"""What a member tells the window that it shares, and what it is told.
+"""The messages between a member and the window that it shares.
 
 All times are durations: the member and the window may have different clocks.
 """

@@ -7,7 +7,7 @@ A place is granted before its attempt starts. The attempt starts within `LAG` se
 back. So an attempt without an answer counts as arrived `LAG` seconds later than in `pace.py`. A place is never
 released by anyone else: it becomes free a minute later. A member that is killed costs its places for that long.
 
-Whose turn it is. A member that must wait is told for how long. When it is due, it goes before members that hold more
+Whose turn it is. A member that must wait learns for how long. When it is due, it goes before members that hold more
 places, until it holds as many as they do. Without that rule the process that wakes first would take all that became
 free. A member that is 50 ms late has lost its turn, because it may have ended. Single calls of members that are due go
 before bulk calls of all.

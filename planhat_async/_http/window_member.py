@@ -1,4 +1,4 @@
-"""Lets one pacer take part in a shared window: exchanges, reports, and what the user is told about them."""
+"""Lets one pacer take part in a shared window: exchanges, reports, and notices to the user."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from planhat_async._http.shared_window import SharedWindow, SharedWindowError, S
 
 LOGGER = logging.getLogger("planhat_async.pace")
 _REPORT_SECONDS = 0.05
-"""How long reports wait for others, to be told together."""
+"""How long reports wait for others, to be sent together."""
 _WORTH_A_LINE = 1.0
-"""Seconds of waiting for others that the user is told about; shorter ones are turns."""
+"""Seconds of waiting for others that are logged; shorter ones are turns."""
 
 
 class WindowMember:
@@ -93,7 +93,7 @@ class WindowMember:
         try:
             await self._window.exchange(self.membership.goodbye(asyncio.get_running_loop().time()))
         except SharedWindowError as error:
-            LOGGER.debug("not told that this session ends: %s", error)
+            LOGGER.debug("could not report that this session ends: %s", error)
         self.membership.note_left()
 
     @property

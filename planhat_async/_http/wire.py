@@ -145,7 +145,7 @@ def query_value(value: str | float | bool) -> str:
 def retry_after(response: Response, *, now: float) -> float | None:
     """Seconds to wait by `Retry-After`, which holds seconds or a date; `None` if it holds neither.
 
-    A date is compared with the answer's own `Date`, because clocks differ, and with `now` if there is none.
+    A date is compared with the answer's own `Date`, because clocks differ, and with `now` without one.
     """
     value = response.headers.get("retry-after", "").strip()
     if re.fullmatch(r"\d{1,9}(\.\d+)?", value):

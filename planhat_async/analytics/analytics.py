@@ -291,7 +291,7 @@ class Analytics:
             ValueError: A malformed id or day, a number out of bounds; raised at once, like `TypeError`.
             TypeError: A value of the wrong type, or an `Analytics` without a session.
             DecodeError: A metric cannot be decoded, or the pages do not advance.
-            RequestError: A call failed for good; the metrics before it were yielded.
+            RequestError: A call failed, after all retries; the metrics before it were yielded.
         """
         if self._session is None:
             raise TypeError("metrics are read with a session: Analytics(session, ...)")

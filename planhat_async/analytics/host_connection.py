@@ -105,7 +105,7 @@ class HostConnection:
 
         Raises:
             RuntimeError: The connection is not open, or belongs to another event loop.
-            RequestError: The call failed for good.
+            RequestError: The call failed, after all retries.
             DecodeError: A 2xx answer that is not a success.
         """
         if not self.is_open:

@@ -29,6 +29,7 @@ from __future__ import annotations
 import io
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from typing import TypeAlias
 
 import attrs
@@ -36,6 +37,7 @@ import attrs
 from planhat_async._convert import RowBlock
 from planhat_async.batching.chunk_rows import ChunkRows
 from planhat_async.batching.chunks import Chunk, Key, Row, Rows
+from planhat_async.batching.near_keys import NearKeys
 from planhat_async.results import Outcome, Problem
 
 IsStored: TypeAlias = Callable[[Row], bool]
@@ -54,9 +56,10 @@ class _Open:
     parts: list[Row | RowBlock] = attrs.field(factory=list)
     """Its rows, those of blocks together."""
     n_rows: int = 0
-    keys: set[Key] = attrs.field(factory=set)
     n_bytes: int = 1
     """The length of the body: brackets and commas are a byte more than one for each row."""
+    is_apart: bool = True
+    """Whether no key is in one of the chunks cut just before."""
     _body: io.BytesIO = attrs.field(factory=io.BytesIO)
 
     def add(self, row: Row, n_bytes: int) -> None:
@@ -67,7 +70,6 @@ class _Open:
         self.n_bytes += n_bytes
         self.n_rows += 1
         self.parts.append(row)
-        self.keys.update(row.keys)
 
     def add_block(self, block: RowBlock) -> None:
         """Add the rows of a block, which then leaves its own body."""
@@ -78,8 +80,6 @@ class _Open:
         self.n_rows += len(block.keys)
         self.parts.append(block)
         block.body = bytearray()
-        if block.kind is not None and block.kind.is_keyed:
-            self.keys.update(block.keys)
 
     def rows(self, body: bytes) -> Rows:
         """All rows, given the body."""
@@ -112,8 +112,8 @@ class Chunker:
     _n_cut: int = 0
     _keyless: _Open = attrs.field(factory=_Open)
     _keyed: _Open = attrs.field(factory=_Open)
-    _near: tuple[set[Key], ...] = attrs.field(init=False)
-    """The keys of the open keyed chunk, and of those just cut, the last one first."""
+    _near: NearKeys = attrs.field(factory=lambda: NearKeys(_DISTANCE))
+    """The keys of the open keyed chunk, and of those just cut."""
     _queues: dict[Key, deque[_Waiting]] = attrs.field(factory=dict)
     """Waiting rows by key, each row in the queue of each of its keys."""
     _ripe: deque[_Waiting] = attrs.field(factory=deque)
@@ -129,9 +129,6 @@ class Chunker:
     """Whether `due` yields a chunk."""
     _is_at_end: bool = False
     _has_cut_rows: bool = False
-
-    def __attrs_post_init__(self) -> None:
-        self._near = (self._keyed.keys, *(set[Key]() for _ in range(_DISTANCE - 1)))
 
     def feed(self, row: Row) -> None:
         """Add a row; `due` yields what is complete by then. A row too large for any chunk is refused."""
@@ -149,17 +146,14 @@ class Chunker:
             if self._keyless.n_rows >= self.chunk_size:
                 self._cut_keyless()
         else:
-            a, b, c, d, e = self._near
             waiting = self._queues
-            for key in keys:
-                if key in a or key in b or key in c or key in d or key in e or key in waiting:
-                    self._wait(row)
-                    return
-            keyed = self._keyed
-            while keyed.n_bytes + n_bytes > self.max_bytes:
-                keyed = self._cut_keyed()
-            keyed.add(row, n_bytes)
-            if keyed.n_rows >= self.chunk_size:
+            if self._near.has_any(keys) or (waiting and not waiting.keys().isdisjoint(keys)):
+                self._wait(row)
+                return
+            while self._keyed.n_bytes + n_bytes > self.max_bytes:
+                self._cut_keyed()
+            self._add_keyed(row, n_bytes)
+            if self._keyed.n_rows >= self.chunk_size:
                 self._cut_keyed()
 
     @property
@@ -178,7 +172,7 @@ class Chunker:
         chunk = self._keyed if is_keyed else self._keyless
         n_rows, n_bytes = chunk.n_rows + len(block.keys), chunk.n_bytes + len(block.body)
         fits = n_rows <= self.chunk_size and n_bytes <= self.max_bytes
-        if not fits or (is_keyed and self._has_near_key(block.keys)):
+        if not fits or (is_keyed and not self._may_join(block.keys)):
             return False
         chunk.add_block(block)
         if n_rows >= self.chunk_size:
@@ -188,12 +182,14 @@ class Chunker:
                 self._cut_keyless()
         return True
 
-    def _has_near_key(self, keys: Sequence[Key]) -> bool:
-        """Whether a key repeats, or is too near for the open chunk."""
-        distinct = set(keys)
-        if len(distinct) != len(keys) or not all(map(distinct.isdisjoint, self._near)):
-            return True
-        return bool(self._queues) and not self._queues.keys().isdisjoint(distinct)
+    def _may_join(self, keys: Sequence[Key]) -> bool:
+        """Note the keys of a block, unless one repeats, or is too near for the open chunk."""
+        waiting = self._queues
+        return (not waiting or waiting.keys().isdisjoint(keys)) and self._near.add_distinct(keys)
+
+    def _add_keyed(self, row: Row, n_bytes: int) -> None:
+        self._keyed.add(row, n_bytes)
+        self._near.add(row.keys)
 
     def refuse(self, problem: Problem) -> None:
         """Count an invalid row; it is reported with the next chunk, or in a chunk of `chunk_size` invalid rows."""
@@ -247,31 +243,30 @@ class Chunker:
         full, self._keyless = self._keyless, _Open()
         self._make(full)
 
-    def _cut_keyed(self) -> _Open:
+    def _cut_keyed(self) -> None:
         """Cut the open chunk, and fill the next one with the waiting rows whose turn has come.
 
-        Returns the open chunk, which has room for another row: a chunk that waiting rows fill is cut too.
+        The open chunk then has room for another row: a chunk that waiting rows fill is cut too.
         """
         self._turn()
         while self._keyed.n_rows >= self.chunk_size:
             self._turn()
-        return self._keyed
 
     def _turn(self) -> None:
         full, self._keyed = self._keyed, _Open()
-        self._make(full)
-        self._near = (self._keyed.keys, *self._near[:-1])
+        self._make(full, self._near.open_chunk())
         self._ripe += self._ripening.popleft()
         self._ripening.append(deque())
         self._fill()
 
-    def _make(self, full: _Open) -> None:
+    def _make(self, full: _Open, keys: AbstractSet[Key] = frozenset()) -> None:
         others = self._has_cut_rows or self._keyed.n_rows or self._keyless.n_rows or self._n_waiting
         body = full.body()
         chunk = Chunk(
             number=self._n_cut,
             rows=full.rows(body),
-            keys=full.keys,
+            keys=keys,
+            n_apart=_DISTANCE - 1 if full.is_apart else 0,
             body=body,
             invalid=tuple(self._invalid),
             skipped=tuple(self._skipped),
@@ -298,10 +293,7 @@ class Chunker:
 
     def _ripen(self, waiting: _Waiting) -> None:
         """Note the chunk that a row may go into, once it is the first of all its keys."""
-        distance = next(
-            (n for n, keys in enumerate(self._near) if not keys.isdisjoint(waiting.row.keys)), _DISTANCE - 1
-        )
-        self._ripening[_DISTANCE - 1 - distance].append(waiting)
+        self._ripening[self._near.n_chunks_to(waiting.row.keys)].append(waiting)
 
     def _fill(self) -> None:
         """Put the waiting rows whose turn has come into the open chunk, as many as it holds."""
@@ -310,8 +302,9 @@ class Chunker:
             n_bytes = len(row.data) + 1
             if self._keyed.n_bytes + n_bytes > self.max_bytes:
                 return
+            self._keyed.is_apart &= source is self._ripe
             source.popleft()
-            self._keyed.add(row, n_bytes)  # before any row behind is looked at
+            self._add_keyed(row, n_bytes)  # before any row behind is looked at
             self._n_waiting -= 1
             self._n_bytes_waiting -= n_bytes
             self._leave_queues(row)

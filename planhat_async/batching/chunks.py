@@ -43,6 +43,8 @@ class Chunk:
     """Positions of the rows since the previous chunk that are not sent, because an earlier run stored the same."""
     is_only: bool = attrs.field(default=False, repr=False, eq=False)
     """Whether the input is known to hold no other rows to send; never of a full chunk."""
+    n_apart: int = attrs.field(default=0, repr=False, eq=False)
+    """How many chunks cut right before it are known to share no key with it."""
     positions: tuple[range, ...] = attrs.field(
         init=False, repr=False, eq=False, default=attrs.Factory(_positions_of, takes_self=True)
     )
@@ -57,6 +59,10 @@ class Chunk:
     def is_keyed(self) -> bool:
         """Whether every row has a key, so that sending the chunk again is safe."""
         return bool(self.keys)
+
+    def shares_key_with(self, other: Chunk) -> bool:
+        """Whether a key is in both chunks; the other was cut before."""
+        return self.number - other.number > self.n_apart and not self.keys.isdisjoint(other.keys)
 
 
 def pieces_of(rows: Sequence[Row]) -> Iterator[bytes]:

@@ -282,7 +282,7 @@ class Stitcher(Generic[Row]):
             "%s does not come in the order of its `_id`s: rows that move during the reading may be missed", self.name
         )
         if page.rows and not page.ids:
-            _logger.warning("%s: rows without an `_id` cannot be told from each other", self.name)
+            _logger.warning("%s: rows without an `_id` cannot be distinguished", self.name)
 
     def _note_page(self, page: Page[Row], fresh: Page[Row], n_new: int) -> None:
         """Note how far the reading has come."""

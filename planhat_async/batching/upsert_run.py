@@ -204,8 +204,8 @@ class UpsertRun:
 
     def _may_be_sent(self, chunk: Chunk) -> bool:
         """Whether fewer than `concurrency` chunks are in flight, none of which shares a key with this one."""
-        return len(self._in_flight) < self._concurrency and all(
-            chunk.keys.isdisjoint(outcome.chunk.keys) for outcome in self._in_flight.values()
+        return len(self._in_flight) < self._concurrency and not any(
+            chunk.shares_key_with(outcome.chunk) for outcome in self._in_flight.values()
         )
 
     def _begin_chunk(self, chunk: Chunk) -> None:

@@ -7,20 +7,25 @@ import errno
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from planhat_async import __version__
 from planhat_async.cli import console
 from planhat_async.cli.delete_command import delete
 from planhat_async.cli.demo import DemoReport, run_demo
 from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
 from planhat_async.cli.export_command import export
-from planhat_async.cli.job_commands import jobs, report
+from planhat_async.cli.help_display import CommandGroup, add_commands
+from planhat_async.cli.help_page import HelpItem, HelpSection
+from planhat_async.cli.job_commands import forget, jobs, problems, report, status
 from planhat_async.cli.mapping_command import mapping
 from planhat_async.cli.metrics_command import metrics
 from planhat_async.cli.model_commands import fields, models
+from planhat_async.cli.number_options import seconds_of, whole_number
 from planhat_async.cli.operation import operated
 from planhat_async.cli.pace_command import pace
 from planhat_async.cli.signals import run, signals_handled
@@ -29,56 +34,130 @@ from planhat_async.cli.upsert_command import upsert
 from planhat_async.sandbox import Sandbox
 from planhat_async.sandbox.faults import described
 
+_LIMITS = "Limits"
+
+
+class Program(CommandGroup):
+    """The program."""
+
+    further_sections = (
+        HelpSection(
+            "Environment",
+            (
+                HelpItem("PLANHAT_API_TOKEN", "The API token, instead of --token-file."),
+                HelpItem("PLANHAT_BASE_URL", "The URL of Planhat's API in your region, instead of --base-url."),
+                HelpItem("PLANHAT_TENANT_UUID", "The tenant UUID for metrics, instead of --tenant-file."),
+                HelpItem("PLANHAT_ANALYTICS_URL", "The URL of the analytics host, instead of --analytics-url."),
+                HelpItem("PLANHAT_SHARED_PACE", "Which processes share the calls per minute, instead of --shared."),
+                HelpItem("HTTPS_PROXY, NO_PROXY", "The proxy, and the hosts that are called without it."),
+                HelpItem("NO_COLOR", "If set, the output has no colours."),
+            ),
+        ),
+        HelpSection(
+            "Exit codes",
+            (
+                HelpItem("0", "Success."),
+                HelpItem("1", "Some rows are not stored, or some records are not exported."),
+                HelpItem("2", "Wrong usage, or a file that cannot be used."),
+                HelpItem("3", "Planhat could not be used."),
+                HelpItem("130", "Interrupted."),
+                HelpItem("141", "The output was closed."),
+            ),
+        ),
+    )
+
+
 app: typer.Typer = typer.Typer(
-    help="Read and write Planhat's records in bulk. "
-    "The token comes from PLANHAT_API_TOKEN or --token-file, the server from PLANHAT_BASE_URL or --base-url. "
-    "Metrics need the tenant UUID instead: PLANHAT_TENANT_UUID or --tenant-file.",
-    epilog="Exit codes: 0 success, 1 some rows were not stored, 2 wrong usage or an unusable file, "
-    "3 Planhat could not be used, 130 interrupted, 141 the output was closed.",
-    no_args_is_help=True,
-    rich_markup_mode="markdown",
-    add_completion=False,
-    pretty_exceptions_enable=False,
+    name="planhat-async", cls=Program, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False
 )
 
 
-app.command()(operated(upsert))
-app.command()(mapping)
-app.command()(operated(delete))
-app.command()(operated(export, has_grace=False))
-app.command()(models)
-app.command()(operated(metrics, model="metrics"))
-app.command()(fields)
-app.command()(pace)
-app.command()(report)
-app.add_typer(jobs, name="jobs")
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"planhat-async {__version__}")
+        raise typer.Exit
 
 
-@app.command()
+@app.callback()
+def program(
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version, and exit.")
+    ] = False,
+) -> None:
+    """Read and write Planhat's records in bulk."""
+
+
+def _spoken(command: Callable[..., None], *, name: str | None = None) -> Callable[..., None]:
+    """A command that neither stops at signals in its own way nor counts for Prometheus."""
+    return operated(command, name=name, has_metrics=False, has_grace=False)
+
+
 def sandbox(
     *,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any free port.")] = 8765,
-    per_minute: Annotated[int, typer.Option(min=0, help="Calls allowed per minute; 0 for no limit.")] = 200,
-    per_second: Annotated[int, typer.Option(min=0, help="Calls allowed per second; 0 for no limit.")] = 150,
-    max_parallel: Annotated[int, typer.Option(min=0, help="Calls allowed at once; 0 for no limit.")] = 0,
-    window: Annotated[
-        float, typer.Option(min=0.001, metavar="SECONDS", help="How long its minute is; less than 60 for quick tests.")
-    ] = 60.0,
-    faults: Annotated[
-        str, typer.Option(metavar="NAME[:AMOUNT][=RATE or @NUMBER],...", help="Faults to inject: see --list-faults.")
-    ] = "",
-    list_faults: Annotated[bool, typer.Option("--list-faults", help="List all faults, and exit.")] = False,
+    port: Annotated[
+        int, typer.Option(metavar="N", parser=whole_number(0, 65_535), help="The port; 0 for any that is free.")
+    ] = 8765,
     load: Annotated[
         list[str] | None,
-        typer.Option(metavar="[MODEL=]FILE", help="Records at the start: JSONL, from --save or an export."),
+        typer.Option(metavar="[MODEL=]FILE", help="Begin with the records of a file: JSONL of an export or of --save."),
     ] = None,
-    save: Annotated[Path | None, typer.Option(help="Write all records to this file at the end.")] = None,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same ids and the same faults.")] = 0,
+    save: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write all records to this file at the end.")
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="The same seed gives the same ids and the same faults.")] = 0,
+    faults: Annotated[
+        str,
+        typer.Option(
+            metavar="FAULT,...",
+            help="Faults to inject, as NAME[:AMOUNT][=RATE] or NAME[:AMOUNT]@CALL: see --list-faults.",
+            rich_help_panel="Faults",
+        ),
+    ] = "",
+    list_faults: Annotated[
+        bool, typer.Option("--list-faults", help="List all faults, and exit.", rich_help_panel="Faults")
+    ] = False,
+    per_minute: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            parser=whole_number(0),
+            help="Calls allowed per minute; 0 for no limit.",
+            rich_help_panel=_LIMITS,
+        ),
+    ] = 200,
+    per_second: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            parser=whole_number(0),
+            help="Calls allowed per second; 0 for no limit.",
+            rich_help_panel=_LIMITS,
+        ),
+    ] = 150,
+    max_parallel: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            parser=whole_number(0),
+            help="Calls allowed at once. [default: no limit]",
+            rich_help_panel=_LIMITS,
+        ),
+    ] = 0,
+    window: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS",
+            parser=seconds_of(0.001),
+            help="The length of its minute; less than 60 for quick tests.",
+            rich_help_panel=_LIMITS,
+        ),
+    ] = 60.0,
 ) -> None:
-    """Run a local Planhat on loopback, to try things out.
+    """Run a local server that behaves like Planhat.
 
-    Without --save its records are lost when it stops. Its token is PLANHAT_API_TOKEN; if that is not set, it accepts
-    any token. It is the analytics host as well, with PLANHAT_TENANT_UUID, or else any tenant UUID.
+    Its records are lost when it stops, unless --save is given. It accepts the token in PLANHAT_API_TOKEN, or any token
+    if that is not set. It is also the analytics host, for the tenant in PLANHAT_TENANT_UUID, or for any tenant.
     """
     if list_faults:
         console.out.print(described())
@@ -121,16 +200,23 @@ async def _serve(planhat: Sandbox, port: int) -> None:
             raise ValueError(f"--port: {port} is in use; choose another, or 0 for any free port") from None
 
 
-@app.command()
 def demo(
     *,
-    rows: Annotated[int | None, typer.Option(min=1, help="Tickets to write; 20,000 by default.")] = None,
+    rows: Annotated[
+        int | None, typer.Option(metavar="N", parser=whole_number(1), help="Tickets to write. [default: 20000]")
+    ] = None,
     tenant: Annotated[bool, typer.Option("--tenant", help="Write records of every model instead.")] = False,
-    companies: Annotated[int | None, typer.Option(min=1, help="Companies of the tenant; 2,000 by default.")] = None,
+    companies: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", parser=whole_number(1), help="With --tenant, the companies to write. [default: 2000]"
+        ),
+    ] = None,
 ) -> None:
-    """Write tickets to a sandbox twice, read them back, and compare; needs no account and no network.
+    """Write tickets to a sandbox twice, read them back and compare.
 
-    With --tenant: companies, their end users, and records of every other model that can be written in bulk, once.
+    It needs no account and no network. With --tenant, it writes companies, their end users and records of every other
+    model once.
     """
     with refusals():
         if (rows if tenant else companies) is not None:
@@ -145,3 +231,25 @@ def demo(
     verdict = "Everything arrived exactly once" if report.ok else "Something was lost, doubled or changed"
     console.out.print(f"{verdict}: {report.calls} calls, {seconds:.1f} s.")
     raise typer.Exit(0 if report.ok else NOT_ALL_STORED)
+
+
+add_commands(
+    app,
+    {
+        "Records": {
+            "upsert": operated(upsert),
+            "mapping": _spoken(mapping),
+            "export": operated(export, has_grace=False),
+            "delete": operated(delete),
+            "metrics": operated(metrics, model="metrics"),
+        },
+        "Jobs": {"report": _spoken(report), "pace": _spoken(pace)},
+        "Models": {"models": models, "fields": fields},
+        "To try it out": {"sandbox": sandbox, "demo": demo},
+    },
+)
+app.add_typer(jobs, name="jobs", rich_help_panel="Jobs")
+add_commands(
+    jobs,
+    {"Commands": {one.__name__: _spoken(one, name=f"jobs {one.__name__}") for one in (status, problems, forget)}},
+)

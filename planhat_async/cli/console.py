@@ -19,6 +19,7 @@ from planhat_async.cli.input_display import report_as_json, tables_of
 from planhat_async.cli.run_log import MAX_LINE, error_fields, log, said_if_possible, without_rows
 from planhat_async.jobs.entries import without_values
 from planhat_async.jobs.job_progress import in_words
+from planhat_async.jobs.job_summary import MEANINGS
 from planhat_async.jobs.plan import Plan
 from planhat_async.jobs.upsert_job import JobCost
 from planhat_async.results import STORED, ProblemGroup, UpsertResult
@@ -35,18 +36,6 @@ out: Console = _Console(soft_wrap=True)
 err: Console = _Console(stderr=True, soft_wrap=True)
 
 SHOWN_PROBLEMS = 10
-_MEANING = {
-    "created": "new records",
-    "updated": "existing records, changed",
-    "unchanged": "existing records, not changed",
-    "unreported": "accepted; Planhat does not say whether changed",
-    "skipped": "not sent: an earlier run stored the same rows",
-    "rejected": "rejected by Planhat",
-    "invalid": "not sent: Planhat would reject or drop them",
-    "dropped": "missing from Planhat's answer",
-    "unknown": "sent, but no answer gives their outcome",
-    "unsent": "not processed before the run ended",
-}
 
 
 class _Field(ProgressColumn):
@@ -83,7 +72,7 @@ def show_result(
     result: UpsertResult, *, seconds: float, ended_by: BaseException | None, remarks: Sequence[str] = ()
 ) -> None:
     """Print a table of outcomes, the first problems, remarks on the input, and what ended the run early."""
-    show_outcomes(result.counts(), _MEANING, good=STORED, seconds=seconds)
+    show_outcomes(result.counts(), MEANINGS, good=STORED, seconds=seconds)
     list_problems(result.problem_groups, result.n_problems, ended_by=ended_by)
     tell_all(remarks)
     if ended_by is not None:
@@ -235,6 +224,21 @@ def show_plan(plan: Plan, remarks: Sequence[str], *, per_minute: int, as_json: b
     for name in not_looked_up:
         tell(f"{name} is not looked up in a dry run: rows that name no record, or several, count as rows to send")
     tell_all(remarks)
+
+
+def show_facts(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table on a terminal; elsewhere a line for each row, its cells separated by tabs, and none shortened."""
+    if not out.is_terminal:
+        for row in rows:
+            sys.stdout.write("\t".join(row) + "\n")
+        sys.stdout.flush()
+        return
+    table = Table(title=title, title_justify="left")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    out.print(table)
 
 
 def show_numbers(title: str, numbers: Mapping[str, Any]) -> None:

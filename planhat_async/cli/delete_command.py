@@ -21,6 +21,7 @@ from planhat_async.cli.parameters import (
     DEFAULT_PER_MINUTE,
     DEFAULTS,
     DELETED,
+    READING,
     BaseUrl,
     CaFile,
     Concurrency,
@@ -63,49 +64,65 @@ class KeyFormat(StrEnum):
 
 
 def delete(
-    model: Annotated[DeletedModel, typer.Argument(metavar="MODEL", help="The model of the records; see `models`.")],
+    model: DeletedModel,
     file: Annotated[
         str,
         typer.Argument(
-            metavar="FILE", help="One _id per line, or CSV, JSONL, Parquet or Excel; as for upsert, also a URL or -."
+            metavar="FILE",
+            help="One _id per line, or CSV, JSON, JSONL, Parquet or Excel, also compressed; a URL; or - for standard "
+            "input.",
         ),
     ],
     *,
-    yes: Annotated[bool, typer.Option("--yes", help="Delete the records; without it nothing is sent.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete the records. Without it, nothing is sent.")] = False,
+    journal: Annotated[
+        Path | None,
+        typer.Option(metavar="JOB.db", help="Record every call, so that the same command resumes the job."),
+    ] = None,
+    rejects: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Copy the invalid and rejected rows, with the reasons, to this file."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
     map_: Annotated[
         list[str] | None,
-        typer.Option("--map", metavar="id=COLUMN", help="The column with the _id; by default _id or id."),
+        typer.Option(
+            "--map",
+            metavar="id=COLUMN",
+            help="The column that holds the _id. [default: _id or id]",
+            rich_help_panel=READING,
+        ),
     ] = None,
     format_: Annotated[
         KeyFormat | None,
-        typer.Option("--format", help="By default the file's suffix; ids for .txt, no suffix, and standard input."),
+        typer.Option(
+            "--format",
+            metavar="|".join(KeyFormat),
+            help="The format of the file; `ids` is one _id per line. [default: by the ending of its name; ids for "
+            ".txt, no ending and standard input]",
+            rich_help_panel=READING,
+        ),
     ] = None,
     encoding: Encoding = "utf-8",
     delimiter: Delimiter = None,
     escape: Escape = None,
     sheet: Sheet = None,
-    journal: Annotated[
-        Path | None, typer.Option(metavar="JOB.db", help="Record what was deleted, to resume after an interruption.")
-    ] = None,
-    rejects: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Copy the invalid and rejected rows, with reasons, to this file."),
-    ] = None,
     concurrency: Concurrency = DEFAULTS.concurrency,
     per_minute: PerMinute = DEFAULT_PER_MINUTE,
     shared: Shared = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     token_file: TokenFile = None,
     base_url: BaseUrl = None,
     ca_file: CaFile = None,
 ) -> None:
-    """Delete the records whose _id is in FILE, permanently. Without --yes it only says what it would do.
+    """Delete the records whose _id is in a file, permanently.
 
-    Planhat deletes by _id only: rows with any other key are invalid, and are not sent. Other columns are ignored. The
-    whole file is read before the first record is deleted. A record that is missing is no failure.
+    Without --yes, the command only shows what it would delete. Planhat deletes by _id only: rows with any other key are
+    invalid and not sent. Other columns are ignored. The whole file is read before the first record is deleted. A record
+    that no longer exists is not a failure.
 
-    With --journal, the same command resumes after any interruption and deletes no record twice. After one interrupt it
-    finishes what is in flight, after a second it stops at once. The journal holds the _ids; only its owner can read it.
+    With --journal, the same command resumes after any interruption and deletes no record twice. The first Ctrl-C
+    finishes the calls in flight, the second stops at once. The journal holds the _ids, and is readable by its owner
+    only.
     """
     with refusals():
         repository = DELETED[model]

@@ -45,6 +45,7 @@ from planhat_async.cli.parameters import (
     Shared,
     TokenFile,
     refuse_alone,
+    refuse_missing_folder,
     refuse_urls,
     session_for,
 )
@@ -70,13 +71,10 @@ _HOW_TO_RESUME = "the same command with --resume leaves complete files as they a
 
 
 def export(
-    model: Annotated[
-        ListedModel | None,
-        typer.Argument(metavar="MODEL", help="The model to export; see `models`. None with --all."),
-    ] = None,
+    model: ListedModel = None,
     *,
     all_: Annotated[
-        Path | None, typer.Option("--all", metavar="FOLDER", help="Export all models, each to a file in this folder.")
+        Path | None, typer.Option("--all", metavar="FOLDER", help="Export every model, each to a file in this folder.")
     ] = None,
     output: Annotated[
         str | None,
@@ -84,12 +82,24 @@ def export(
             "--output",
             "-o",
             metavar="FILE",
-            help="A file or a URL; by default standard output. {date} and {time} are those of the run, in UTC.",
+            help="A file or a URL. {date} and {time} in it become those of the run, in UTC. [default: standard output]",
         ),
     ] = None,
     format_: Annotated[
-        FileFormat | None, typer.Option("--format", help="By default as the name ends; jsonl if it has no ending.")
+        FileFormat | None,
+        typer.Option(
+            "--format",
+            metavar="|".join(FileFormat),
+            help="The format. [default: by the ending of the name; jsonl without one]",
+        ),
     ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume", help="Continue an interrupted JSONL export; with --all, skip models that are complete."
+        ),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --all, print the summary as one JSON object.")] = False,
     fields: FieldNames = None,
     filters: Filters = None,
     company_ids: CompanyIds = None,
@@ -102,10 +112,6 @@ def export(
     encoding: CsvEncodingName = None,
     delimiter: Delimiter = None,
     formulas: FormulaPolicy = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Resume a JSONL export after FILE.part; with --all skip complete files.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="With --all, print the summary as JSON.")] = False,
     concurrency: Concurrency = DEFAULTS.concurrency,
     per_minute: PerMinute = DEFAULT_PER_MINUTE,
     shared: Shared = None,
@@ -113,29 +119,23 @@ def export(
     base_url: BaseUrl = None,
     ca_file: CaFile = None,
 ) -> None:
-    """Write the records of a model to a file or to standard output, or those of all models to a folder.
+    """Write the records of a model to a file, or those of all models to a folder.
 
-    JSONL contains each record exactly as Planhat sent it. CSV and Parquet have a column for every field, the same for
-    all records, and `extra` for the rest; Parquet needs the extra planhat-async[parquet].
+    Formats. JSONL holds each record exactly as Planhat sent it. CSV and Parquet have a column for every field, and the
+    column `extra` for everything else. Parquet needs planhat-async[parquet]. A name such as tickets.csv.gz also
+    compresses (.gz, .bz2, .xz, .zst).
 
-    FILE ends in .csv, .jsonl, .ndjson or .parquet; .gz, .bz2, .xz or .zst after the first three compresses it, as in
-    tickets.csv.gz. FILE is called FILE.part until it is complete; an upload to a URL begins once the export is whole.
-    Only its owner can read a new file; a file that is replaced keeps its mode. An interrupted export starts again; with
-    --resume, a JSONL export to a local file resumes where it stopped, if it has the same fields and filters and is not
-    compressed.
+    Files. An export is called FILE.part until it is complete, and an upload begins once it is. New files are readable
+    by their owner only. An interrupted export starts again; with --resume, an uncompressed JSONL file continues after
+    its last complete record, if fields and filters are the same.
 
-    --fields chooses the columns, and --filter the records. Planhat lists only 15 fields of a user unless fields are
-    chosen: --fields all fetches every documented one, except for API tokens.
+    Spreadsheets. Excel expects the encoding and the separator of your country: for accents give --encoding utf-8-sig,
+    and in most of Europe --delimiter ";". It runs cells that begin like a formula: see --formulas.
 
-    Excel reads a CSV file in your country's encoding and with its delimiter: for accents and umlauts give --encoding
-    utf-8-sig, and in most of Europe --delimiter ";". It runs cells that begin like a formula: see --formulas.
+    Nightly runs. With --since or --snapshot, each run exports what changed since the last one, to a file of a new name
+    such as tasks-{date}.parquet. The state is replaced once the file is complete, so interrupted runs miss nothing.
 
-    With --since or --snapshot, each run exports what changed since the one before, to a file of a new name, such as
-    tasks-{date}.parquet. STATE is replaced once FILE is complete: an interrupted run is repeated by the next, and
-    misses nothing. Without STATE everything is exported, and the command says so.
-
-    With --all, the files are called FOLDER/MODEL.jsonl. A model that the token may not read is skipped, and the exit
-    code is then 1.
+    With --all, the files are FOLDER/MODEL.jsonl. A model that the token may not read is skipped: the exit code is 1.
     """
     with refusals():
         given = given_filters(filters, company_ids=company_ids, status=status, type_=type_, archived=archived)
@@ -235,6 +235,8 @@ def _export_model(
 def _target(output: str | None) -> LocalFile | RemoteFile | None:
     """Where the export goes; `None` for standard output."""
     found = None if output is None else located(output)
+    if isinstance(found, LocalFile):
+        refuse_missing_folder(found.path)
     return None if isinstance(found, StandardInput) else found
 
 
@@ -311,6 +313,7 @@ def _export_tenant(tenant: TenantExport, *, as_json: bool, is_warning: bool) -> 
     writer_class(tenant.format)  # refused before anything is read
     if tenant.folder.exists() and not tenant.folder.is_dir():
         raise ValueError(f"--all {tenant.folder}: it is not a folder")
+    refuse_missing_folder(tenant.folder)
     tenant.folder.mkdir(mode=0o700, exist_ok=True)
     ended: list[ModelExport] = []
     started = time.monotonic()

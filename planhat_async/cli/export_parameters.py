@@ -37,8 +37,8 @@ FieldNames = Annotated[
     typer.Option(
         "--fields",
         metavar="NAME,…",
-        help="The fields to export, in this order, by either spelling (see `fields`); custom.NAME is a custom field,"
-        " `all` every documented field. Without `extra`; the _id is always included.",
+        help="The fields to export, in this order; `planhat-async fields` lists them. custom.NAME is a custom field,"
+        " and `all` is every documented field. The _id is always included, `extra` is not.",
         rich_help_panel=_SELECTION,
     ),
 ]
@@ -47,7 +47,7 @@ Filters = Annotated[
     typer.Option(
         "--filter",
         metavar="NAME=VALUE",
-        help="Only records that a filter of the model selects; `models` lists their names.",
+        help="Only records that match; repeat it for each filter. `planhat-async models` lists the filters of a model.",
         rich_help_panel=_SELECTION,
     ),
 ]
@@ -56,23 +56,25 @@ CompanyIds = Annotated[
     typer.Option(
         "--company-id",
         metavar="KEY,…",
-        help="Only records of these companies: an _id, extid-KEY or srcid-KEY.",
+        help="Only records of these companies, by _id, extid-KEY or srcid-KEY.",
         rich_help_panel=_SELECTION,
     ),
 ]
 Status = Annotated[
     list[str] | None,
-    typer.Option("--status", help="Only records with this status.", rich_help_panel=_SELECTION),
+    typer.Option("--status", metavar="STATUS", help="Only records with this status.", rich_help_panel=_SELECTION),
 ]
 TypeName = Annotated[
     list[str] | None,
-    typer.Option("--type", help="Only records of this type; of notes also `any`.", rich_help_panel=_SELECTION),
+    typer.Option(
+        "--type", metavar="TYPE", help="Only records of this type; for notes also `any`.", rich_help_panel=_SELECTION
+    ),
 ]
 ArchivedFlag = Annotated[
     bool | None,
     typer.Option(
         "--archived/--not-archived",
-        help="Only archived records, or only others; by default both.",
+        help="Only archived records, or only those that are not. [default: both]",
         rich_help_panel=_SELECTION,
     ),
 ]
@@ -81,8 +83,8 @@ Since = Annotated[
     typer.Option(
         "--since",
         metavar="STATE.json",
-        help="Only records that changed since the run that wrote STATE.json, for models that Planhat lists by that time"
-        " (tasks, endusers and others). Deletions are not seen. The first run exports all.",
+        help="Only records that changed since the run that wrote STATE.json. Planhat lists tasks, endusers and some"
+        " others by the time of their last change. Deletions are not seen. The first run exports everything.",
         rich_help_panel=_CHANGES,
     ),
 ]
@@ -91,8 +93,8 @@ SnapshotState = Annotated[
     typer.Option(
         "--snapshot",
         metavar="STATE",
-        help="Only records that are new, changed or deleted since the run that wrote STATE, as the column _change"
-        " says. Reads the whole list; STATE takes 20 bytes a record. The first run exports all.",
+        help="Only records that are new, changed or deleted since the run that wrote STATE; the column _change says"
+        " which. Reads the whole list; STATE takes 20 bytes per record. The first run exports everything.",
         rich_help_panel=_CHANGES,
     ),
 ]
@@ -100,7 +102,7 @@ SameTenant = Annotated[
     bool,
     typer.Option(
         "--same-tenant",
-        help="Use STATE although it was written with another token of the same tenant.",
+        help="Use a STATE that was written with another token of the same tenant.",
         rich_help_panel=_CHANGES,
     ),
 ]
@@ -109,8 +111,7 @@ CsvEncodingName = Annotated[
     typer.Option(
         "--encoding",
         metavar="NAME",
-        help="utf-8 (the default), utf-8-sig (with a byte order mark, without which Excel misreads all but plain"
-        " English) or utf-16.",
+        help="utf-8, utf-8-sig or utf-16. Excel needs utf-8-sig to read more than plain English. [default: utf-8]",
         rich_help_panel=_CSV,
     ),
 ]
@@ -119,7 +120,7 @@ Delimiter = Annotated[
     typer.Option(
         "--delimiter",
         metavar="CHARACTER",
-        help="Between cells: a comma (the default), a semicolon, a bar or tab.",
+        help="The character between cells: a comma, a semicolon, a bar or `tab`. [default: a comma]",
         rich_help_panel=_CSV,
     ),
 ]
@@ -127,9 +128,9 @@ FormulaPolicy = Annotated[
     FormulaPolicyName | None,
     typer.Option(
         "--formulas",
-        help="Texts that begin with = + - or @, which a spreadsheet may run: `keep` (the default) writes them as they"
-        " are, so that upsert takes the file back unchanged; `escape` puts an apostrophe before them, which upsert"
-        " would store. Numbers are never changed.",
+        metavar="keep|escape",
+        help="What to do with texts that begin with = + - or @, which a spreadsheet may run. `escape` puts an"
+        " apostrophe before them, which upsert would store. Numbers are never changed. [default: keep]",
         rich_help_panel=_CSV,
     ),
 ]

@@ -14,6 +14,8 @@ from planhat_async._convert import printable
 from planhat_async.cli import console
 from planhat_async.cli.deletion_display import show_deletion
 from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
+from planhat_async.cli.help_display import CommandGroup
+from planhat_async.cli.parameters import refuse_missing_folder
 from planhat_async.jobs.delete_job import deletion_in
 from planhat_async.jobs.deletions import DeleteResult
 from planhat_async.jobs.entries import Group
@@ -22,18 +24,19 @@ from planhat_async.jobs.job_progress import in_words
 from planhat_async.jobs.job_summary import ended_by, problem_groups, total_of
 from planhat_async.jobs.journal import Journal
 from planhat_async.jobs.journal_file import JournalError, files_of
-from planhat_async.jobs.report import page
+from planhat_async.jobs.report import page, page_of_two
 
-jobs: typer.Typer = typer.Typer(help="Inspect or delete the journal of an upsert or a deletion.", no_args_is_help=True)
+jobs: typer.Typer = typer.Typer(
+    cls=CommandGroup, help="Inspect or delete the journal of an upsert or a deletion.", no_args_is_help=True
+)
 
-JournalFile = Annotated[Path, typer.Argument(metavar="JOB.db", help="The journal.")]
+JournalFile = Annotated[Path, typer.Argument(metavar="JOB.db", help="The journal, as given to --journal.")]
 
 
-@jobs.command()
 def status(file: JournalFile) -> None:
-    """Show a job, its progress, and the outcomes of its rows, even while it runs.
+    """Show the progress of a job and the outcomes of its rows.
 
-    Exits with 0 if all rows were stored, else with 1.
+    This works while the job runs. The exit code is 0 if all rows are stored, otherwise 1.
     """
     with refusals():
         journal = asyncio.run(Journal.load(file))
@@ -58,9 +61,11 @@ def status(file: JournalFile) -> None:
     raise typer.Exit(0 if total.ok and is_done else NOT_ALL_STORED)
 
 
-@jobs.command()
 def problems(file: JournalFile) -> None:
-    """List why rows were not stored, one line per reason: outcome, rows and reason, separated by tabs."""
+    """List the reasons for rows that are not stored.
+
+    Each line has an outcome, the rows and the reason, separated by tabs. Rows are counted from 1.
+    """
     with refusals():
         journal = asyncio.run(Journal.load(file))
         groups = problem_groups(journal)
@@ -75,11 +80,13 @@ def problems(file: JournalFile) -> None:
         sys.stdout.flush()
 
 
-@jobs.command()
 def forget(
-    file: JournalFile, *, yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False
+    file: JournalFile, *, yes: Annotated[bool, typer.Option("--yes", help="Delete it without asking.")] = False
 ) -> None:
-    """Delete a journal. The job can then only start again from the beginning, and sends rows without a key twice."""
+    """Delete a journal.
+
+    The job can then only start from the beginning, and creates rows without a key a second time.
+    """
 
     async def refuse_journal_in_use() -> None:
         await (await Journal.open(file, must_exist=True)).close()
@@ -95,19 +102,33 @@ def forget(
 
 def report(
     file: JournalFile,
+    other: Annotated[
+        Path | None, typer.Argument(metavar="LATER.db", help="The journal of a later job, to compare the two.")
+    ] = None,
     *,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The HTML file to write.")] = Path("report.html"),
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE.html", help="The file to write.")] = Path(
+        "report.html"
+    ),
 ) -> None:
-    """Write an HTML page about a job: rows over time, pace, latency, outcomes, the first problems.
+    """Write a page about a job, as one HTML file.
 
-    Only its owner can read a new page.
+    It shows the outcomes of all rows, the reasons for those that are not stored, and charts of rows, calls and answers
+    over time. With a second journal, it shows what has changed. It is readable by its owner only.
     """
     with refusals():
-        refuse_to_overwrite(output, *files_of(file))
-        journal = asyncio.run(Journal.load(file))
-        if journal.job.get("work") == "delete":
-            raise JournalError(f"{file} is the journal of a deletion: see `planhat-async jobs status`")
-        content = page(journal, name=file.name)
+        files = [file] if other is None else [file, other]
+        refuse_to_overwrite(output, *(path for one in files for path in files_of(one)))
+        refuse_missing_folder(output)
+        journals = [(one.name, _upsert_in(one)) for one in files]
+        content = page(journals[0][1], name=file.name) if other is None else page_of_two(journals)
         with whole_file(output) as out:
             out.write(content.encode())
-    console.tell(f"{output} shows {file}")
+    console.tell(f"{output} shows {' and '.join(map(str, files))}")
+
+
+def _upsert_in(file: Path) -> Journal:
+    """The journal in a file, which must be that of an upsert."""
+    journal = asyncio.run(Journal.load(file))
+    if journal.job.get("work") == "delete":
+        raise JournalError(f"{file} is the journal of a deletion: see `planhat-async jobs status`")
+    return journal

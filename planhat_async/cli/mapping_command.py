@@ -21,6 +21,7 @@ from planhat_async.cli.parameters import (
     SourceFile,
     UpsertedModel,
     names_mapping_file,
+    refuse_missing_folder,
     refuse_urls,
     source_of,
 )
@@ -35,11 +36,12 @@ _MAX_ROWS = 1000
 
 
 def mapping(
-    model: Annotated[UpsertedModel, typer.Argument(metavar="MODEL", help="The model of the rows; see `models`.")],
+    model: UpsertedModel,
     file: SourceFile,
     *,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE.toml", help="By default standard output.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE.toml", help="The file to write. [default: standard output]"),
     ] = None,
     format_: InputFormat = None,
     encoding: Encoding = "utf-8",
@@ -47,13 +49,14 @@ def mapping(
     escape: Escape = None,
     sheet: Sheet = None,
 ) -> None:
-    """Propose a mapping file for FILE, to be checked, completed and given to upsert with --map.
+    """Propose a mapping file for the columns of a file.
 
-    A column whose name equals a field's is mapped, apart from case, spaces, underscores and hyphens. A similar name, a
-    name that other systems use, or values that fit one field are guesses, marked as such. Other columns are comments,
-    to be completed. The first 1,000 rows show how dates, numbers and lists are written; what is not certain about them
-    is a comment too. Values in objects of JSON are columns such as requester.email. A file that exists is not
-    overwritten.
+    Check and complete the proposal, then give it to upsert with --map. A column with the name of a field is mapped;
+    case, spaces, underscores and hyphens do not matter. A similar name, a name that other systems use, or values that
+    fit only one field lead to a guess, which is marked. All other columns are comments for you to complete.
+
+    The first 1,000 rows show how dates, numbers and lists are written. Objects of JSON become columns such as
+    requester.email. An existing file is not overwritten.
     """
     with refusals():
         refuse_urls(**{"--output": output})
@@ -107,6 +110,7 @@ def _check_output(path: Path) -> None:
         raise ValueError(f"{path}: upsert --map needs a name that ends in .toml and has no =")
     if path.exists():
         raise _is_there(path)
+    refuse_missing_folder(path)
 
 
 def _is_there(path: Path) -> ValueError:

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from planhat_async.analytics import Analytics, Metric, SendOptions, SendRun
+from planhat_async.analytics.host_connection import DEFAULT_HOST
 from planhat_async.analytics.send_plan import plan_metrics
 from planhat_async.analytics.send_run import SendSettings
 from planhat_async.cli import console
@@ -19,8 +20,9 @@ from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
 from planhat_async.cli.interruptions import CUT_OFF, ENDED_EARLY, Interrupted, code_of, interruptible
 from planhat_async.cli.job_display import log_chunk, shown
 from planhat_async.cli.metrics_file import watch
+from planhat_async.cli.number_options import whole_number
 from planhat_async.cli.parameters import (
-    CaFile,
+    PACE,
     Constants,
     DecimalComma,
     Delimiter,
@@ -45,11 +47,14 @@ from planhat_async.jobs.job_progress import in_words
 from planhat_async.jobs.source_error import SourceError
 
 _DEFAULTS = SendSettings()
+_HOST = "Tenant and server"
 
 
 def metrics(
     file: SourceFile,
     *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and count all rows. Sends nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
     map_: Maps = None,
     set_: Constants = None,
     type_: Types = None,
@@ -61,27 +66,51 @@ def metrics(
     delimiter: Delimiter = None,
     escape: Escape = None,
     sheet: Sheet = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and count all rows; send nothing.")] = False,
-    chunk_size: Annotated[int, typer.Option(min=1, max=150_000, help="Rows per call.")] = _DEFAULTS.chunk_size,
+    chunk_size: Annotated[
+        int,
+        typer.Option(
+            metavar="N", parser=whole_number(1, 150_000), help="Rows per call, 1 to 150,000.", rich_help_panel=PACE
+        ),
+    ] = _DEFAULTS.chunk_size,
     concurrency: Annotated[
-        int, typer.Option(min=1, max=50, help="Calls in flight at once; with 1, rows arrive in order.")
+        int,
+        typer.Option(
+            metavar="N",
+            parser=whole_number(1, 50),
+            help="Calls in flight at once, 1 to 50. With 1, rows arrive in order.",
+            rich_help_panel=PACE,
+        ),
     ] = _DEFAULTS.concurrency,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     tenant_file: Annotated[
-        Path | None, typer.Option(help="A file with the tenant UUID, instead of PLANHAT_TENANT_UUID.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="A file with the tenant UUID. [default: PLANHAT_TENANT_UUID]", rich_help_panel=_HOST
+        ),
     ] = None,
     analytics_url: Annotated[
-        str | None, typer.Option(help="The URL of the analytics host, instead of PLANHAT_ANALYTICS_URL.")
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help=f"The URL of the analytics host. [default: PLANHAT_ANALYTICS_URL, or {DEFAULT_HOST}]",
+            rich_help_panel=_HOST,
+        ),
     ] = None,
-    ca_file: CaFile = None,
+    ca_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.pem",
+            help="Certificate authorities to trust in addition to the system's.",
+            rich_help_panel=_HOST,
+        ),
+    ] = None,
 ) -> None:
-    """Send a metric for every row of FILE.
+    """Send a metric for every row of a file.
 
-    A row needs dimension_id, value and external_id, and may have model and date; names may have either spelling
-    (dimension_id, dimensionId). Without --map every column must be one of these fields.
+    A row needs dimension_id, value and external_id, and may have model and date. Either spelling will do: dimension_id
+    or dimensionId. Without --map, every column must be one of these fields.
 
-    No row is sent twice: if an answer is lost, the rows of that call are unknown and listed, because Planhat may have
-    received them. After one interrupt the calls in flight are finished, after a second everything stops at once.
+    No row is sent twice. If an answer is lost, the rows of that call are listed as unknown, because Planhat may have
+    received them. The first Ctrl-C finishes the calls in flight, the second stops at once.
     """
     with refusals():
         mapping = mapping_of(

@@ -7,8 +7,6 @@ import sys
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from planhat_async._convert import fields_of, type_in_words
 from planhat_async.cli import console
@@ -29,22 +27,25 @@ _CALLS: dict[str, type[Repository[Any]]] = {
 
 
 def models(
-    *, as_json: Annotated[bool, typer.Option("--json", help="Print a list of objects, one for each model.")] = False
+    *, as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list with an object for each model.")] = False
 ) -> None:
-    """List all models: path, calls, records in a page, the keys that each call accepts, and the filters of lists."""
+    """List all models, with their calls, keys and filters.
+
+    If the output is not a terminal, each model is a line, and its parts are separated by tabs.
+    """
     every = [facts_of(repository) for repository in ALL_MODELS.values()]
     with refusals():
         if as_json:
             sys.stdout.write(json.dumps(every) + "\n")
             sys.stdout.flush()
             return
-        table = Table(title="Models", title_justify="left")
-        for column in ("model", "path", "calls", "records in a page", "keys", "rows of an upsert match on", "filters"):
-            table.add_column(column, overflow="fold")
-        for facts in every:
-            cells = facts["name"], facts["path"], " ".join(facts["calls"]), _page(facts), _keys(facts)
-            table.add_row(*map(Text, (*cells, ", ".join(facts["match"]), ", ".join(facts["filters"]))))
-        console.out.print(table)
+        columns = ("model", "path", "calls", "records in a page", "keys", "rows of an upsert match on", "filters")
+        console.show_facts("Models", columns, map(_cells, every))
+
+
+def _cells(facts: dict[str, Any]) -> tuple[str, ...]:
+    cells = facts["name"], facts["path"], " ".join(facts["calls"]), _page(facts), _keys(facts)
+    return (*cells, ", ".join(facts["match"]), ", ".join(facts["filters"]))
 
 
 def facts_of(repository: type[Repository[Any]]) -> dict[str, Any]:
@@ -83,16 +84,34 @@ def _keys(facts: dict[str, Any]) -> str:
 
 
 def fields(
-    model: Annotated[AnyModel, typer.Argument(metavar="MODEL", help="The model; see `models`.")],
+    model: AnyModel,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list with an object for each field.")] = False,
 ) -> None:
-    """List a model's fields: both spellings of the name, type, and meaning."""
+    """List the fields of a model, with both spellings, type and meaning.
+
+    If the output is not a terminal, each field is a line, and its parts are separated by tabs.
+    """
     record = ALL_MODELS[model].model.record
     meanings = documentation_of(record)
-    table = Table(title=f"Fields of {model}", title_justify="left")
-    for column in ("field", "in Planhat", "type", "meaning"):
-        table.add_column(column)
-    for field in fields_of(record).values():
-        meaning = meanings.get(field.name, "")
-        meaning = meaning if field.is_writable else f"(filled in by Planhat) {meaning}"
-        table.add_row(*map(Text, (field.name, field.wire, type_in_words(field.type), meaning)))
-    console.out.print(table)
+    listed = [
+        {
+            "field": field.name,
+            "in_planhat": field.wire,
+            "type": type_in_words(field.type),
+            "is_writable": field.is_writable,
+            "meaning": " ".join(meanings.get(field.name, "").split()),
+        }
+        for field in fields_of(record).values()
+    ]
+    with refusals():
+        if as_json:
+            sys.stdout.write(json.dumps(listed) + "\n")
+            sys.stdout.flush()
+            return
+        console.show_facts(f"Fields of {model}", ("field", "in Planhat", "type", "meaning"), map(_field_cells, listed))
+
+
+def _field_cells(facts: dict[str, Any]) -> tuple[str, ...]:
+    note = "" if facts["is_writable"] else "(filled in by Planhat) "
+    return facts["field"], facts["in_planhat"], facts["type"], (note + facts["meaning"]).strip()

@@ -16,56 +16,71 @@ from planhat_async.cli.exit_codes import refusals
 from planhat_async.cli.interruptions import DEFAULT_GRACE, grace_set
 from planhat_async.cli.library_notices import notices_shown
 from planhat_async.cli.metrics_file import metrics_written
+from planhat_async.cli.number_options import seconds_of
 from planhat_async.cli.run_log import LogFormat, log, logging_as
 
 _UNEXPECTED = 1
+_PANEL = "Logs and signals"
 
 LogFormatOption = Annotated[
     LogFormat,
-    typer.Option("--log-format", help="With json, standard error gets a JSON object a line, without contents of rows."),
+    typer.Option(
+        "--log-format",
+        metavar="|".join(LogFormat),
+        help="The form of what is written to standard error; json is one object per line, without contents of rows.",
+        rich_help_panel=_PANEL,
+    ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but problems and errors.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print problems and errors only.", rich_help_panel=_PANEL)]
 MetricsPath = Annotated[
     Path | None,
     typer.Option(
         "--metrics",
         metavar="FILE.prom",
-        help="Write counts to this file for Prometheus' node exporter, every ten seconds and at the end.",
+        help="Write counts to this file, every ten seconds and at the end, for Prometheus' node exporter.",
+        rich_help_panel=_PANEL,
     ),
 ]
 Grace = Annotated[
     float | None,
     typer.Option(
         "--grace",
-        min=0,
         metavar="SECONDS",
-        help="How long what is in flight may take after a signal. By default "
-        f"{DEFAULT_GRACE:g} after SIGTERM, and as long as it takes after Ctrl-C.",
+        parser=seconds_of(0),
+        help=f"Time for the calls in flight after a signal. [default: {DEFAULT_GRACE:g} after SIGTERM, unlimited after "
+        "Ctrl-C]",
+        rich_help_panel=_PANEL,
     ),
 ]
 
-_OPTIONS = {
-    "log_format": (LogFormatOption, LogFormat.TEXT),
-    "quiet": (Quiet, False),
-    "metrics_path": (MetricsPath, None),
-}
+_LOG = {"log_format": (LogFormatOption, LogFormat.TEXT), "quiet": (Quiet, False)}
+_METRICS = {"metrics_path": (MetricsPath, None)}
 _GRACE = {"grace": (Grace, None)}
 
 
-def operated(command: Callable[..., None], *, model: str | None = None, has_grace: bool = True) -> Callable[..., None]:
+def operated(
+    command: Callable[..., None],
+    *,
+    name: str | None = None,
+    model: str | None = None,
+    has_metrics: bool = True,
+    has_grace: bool = True,
+) -> Callable[..., None]:
     """A command with these options added.
 
     Args:
         command: The command; a parameter `model` names the model of each run.
+        name: Its name in logs; by default that of the function.
         model: The model of all runs, if there is no such parameter.
+        has_metrics: Whether it writes a file of counts.
         has_grace: Whether it finishes what is in flight at a signal; other commands end at once.
     """
-    added = _OPTIONS | (_GRACE if has_grace else {})
+    added = _LOG | (_METRICS if has_metrics else {}) | (_GRACE if has_grace else {})
 
     def with_options(**options: Any) -> None:
         settings = {name: options.pop(name, default) for name, (_, default) in added.items()}
         named = options.get("model") or model
-        with _operation(command.__name__, None if named is None else str(named), settings):
+        with _operation(name or command.__name__, None if named is None else str(named), settings):
             command(**options)
 
     functools.update_wrapper(with_options, command)
@@ -94,7 +109,7 @@ def _operation(command: str, model: str | None, settings: dict[str, Any]) -> Ite
         notices_shown(),
         grace_set(settings.get("grace")),
         refusals(),
-        metrics_written(settings["metrics_path"], command=command, model=model) as end,
+        metrics_written(settings.get("metrics_path"), command=command, model=model) as end,
     ):
         log.write("start", command=command, model=model)
         code = _UNEXPECTED

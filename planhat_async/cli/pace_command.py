@@ -31,13 +31,13 @@ _LIMITS = RateLimits()
 def pace(
     *,
     shared: Shared = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
     token_file: TokenFile = None,
     base_url: BaseUrl = None,
 ) -> None:
-    """Show who shares the calls a minute of a token now, what they used in the last minute, and whether they pause.
+    """Show which processes share the calls per minute of a token.
 
-    Sends nothing to Planhat, and takes part in nothing.
+    It shows what they used in the last minute, and whether they pause after a 429. It sends nothing to Planhat.
     """
     with refusals():
         secret = secret_in(token_file, "token") or os.environ.get("PLANHAT_API_TOKEN", "")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -14,12 +15,14 @@ from planhat_async._http.pace import RateLimits
 from planhat_async._http.shared_pace import MAX_SHARED_PER_MINUTE
 from planhat_async._http.window_choice import HOST, NONE
 from planhat_async.batching.upsert_run import ChunkOptions
+from planhat_async.cli.number_options import whole_number
+from planhat_async.cli.usage_error import similar_to
 from planhat_async.jobs.files.file_source import FileSource
 from planhat_async.jobs.files.formats import SourceFormat
 from planhat_async.jobs.files.location import is_url
 from planhat_async.jobs.files.row_fitter import FileMapping
 from planhat_async.jobs.mapping.field_mapping import FieldMapping
-from planhat_async.jobs.mapping.mapping_file import MappingFile
+from planhat_async.jobs.mapping.mapping_file import MappingFile, refuse_swapped
 from planhat_async.jobs.mapping.value_types import READERS
 from planhat_async.jobs.source_error import SourceError
 from planhat_async.models import ALL
@@ -42,15 +45,42 @@ def repositories_with(capability: type[C]) -> dict[str, type[C]]:
 LISTED, UPSERTED, ALL_MODELS = repositories_with(Lists), repositories_with(Upserts), repositories_with(Repository)
 DELETED = repositories_with(Deletes)
 
-if TYPE_CHECKING:
-    ListedModel: TypeAlias = str
-    UpsertedModel: TypeAlias = str
-    AnyModel: TypeAlias = str
-    DeletedModel: TypeAlias = str
-else:  # typer offers choices for enumerations only
-    ListedModel, UpsertedModel, AnyModel, DeletedModel = (
-        StrEnum("Model", {name: name for name in found}) for found in (LISTED, UPSERTED, ALL_MODELS, DELETED)
-    )
+
+def model_argument(models: Collection[str], purpose: str, *, what: str) -> Any:
+    """The argument MODEL, which must be one of `models`: those for which `what` is possible."""
+
+    def checked(name: str) -> str:
+        if name in models:
+            return name
+        if name in ALL_MODELS:
+            raise typer.BadParameter(f"{name} cannot be {what}: planhat-async models says what each model can do")
+        meant = similar_to(name, models)
+        hint = f"did you mean {meant}?" if meant else "planhat-async models lists all"
+        raise typer.BadParameter(f"there is no model {name!r}: {hint}")
+
+    def completed(incomplete: str) -> list[str]:
+        return [name for name in models if name.startswith(incomplete)]
+
+    return typer.Argument(metavar="MODEL", help=purpose, parser=checked, autocompletion=completed)
+
+
+ListedModel = Annotated[
+    str | None,
+    model_argument(
+        LISTED,
+        "The model, such as tickets: `planhat-async models` lists all. Leave it out with --all.",
+        what="exported",
+    ),
+]
+UpsertedModel = Annotated[
+    str, model_argument(UPSERTED, "The model, such as tickets: `planhat-async models` lists all.", what="upserted")
+]
+DeletedModel = Annotated[
+    str, model_argument(DELETED, "The model, such as tickets: `planhat-async models` lists all.", what="deleted")
+]
+AnyModel = Annotated[
+    str, model_argument(ALL_MODELS, "The model, such as tickets: `planhat-async models` lists all.", what="listed")
+]
 
 
 class FileFormat(StrEnum):
@@ -71,81 +101,156 @@ class SourceFileFormat(StrEnum):
     EXCEL = "excel"
 
 
+COLUMNS, READING = "Columns and values", "Reading the file"
+SERVER, PACE = "Token and server", "Pace"
+"""Titles of groups of options."""
+
 SourceFile = Annotated[
     str,
     typer.Argument(
         metavar="FILE",
-        help="CSV, JSON, JSONL, Parquet or Excel; texts also compressed (.gz .bz2 .xz .zst .zip). - is standard input. "
-        "Also a URL: https://, s3://, gs://, and others that fsspec knows.",
+        help="CSV, JSON, JSONL, Parquet or Excel, also compressed (.gz, .bz2, .xz, .zst, .zip); a URL (https://, "
+        "s3://, gs:// and others); or - for standard input.",
     ),
 ]
-Sheet = Annotated[str | None, typer.Option(metavar="NAME", help="The sheet of an Excel file; by default the first.")]
+Sheet = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="The sheet of an Excel file. [default: the first]", rich_help_panel=READING),
+]
 Maps = Annotated[
     list[str] | None,
     typer.Option(
         "--map",
         metavar="FIELD=COLUMN|FILE.toml",
-        help="The column of a field, once for each field, or a file with a mapping; other columns are then ignored.",
+        help="The column for a field; repeat it for each field. Or a mapping file, such as `planhat-async mapping` "
+        "proposes. Other columns are then ignored.",
+        rich_help_panel=COLUMNS,
     ),
 ]
-Constants = Annotated[list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="A value for all rows.")]
+Constants = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="FIELD=VALUE",
+        help="The same value for every row; repeat it for each field.",
+        rich_help_panel=COLUMNS,
+    ),
+]
 Types = Annotated[
     list[str] | None,
     typer.Option(
         "--type",
         metavar="FIELD=TYPE",
-        help=f"How a field's values are read: {', '.join(READERS)}.",
+        help=f"How to read a field's values; repeat it for each field. Types: {', '.join(READERS)}.",
+        rich_help_panel=COLUMNS,
     ),
 ]
 TimeZone = Annotated[
-    str | None, typer.Option(metavar="ZONE", help="The zone of times that have none, such as Europe/Berlin.")
+    str | None,
+    typer.Option(
+        metavar="ZONE", help="The time zone of times that have none, such as Europe/Berlin.", rich_help_panel=COLUMNS
+    ),
 ]
 ListSeparator = Annotated[
-    str | None, typer.Option(metavar="TEXT", help="What separates the items of a list in one cell; by default a comma.")
+    str | None,
+    typer.Option(
+        metavar="TEXT",
+        help="What separates the items of a list in one cell. [default: a comma]",
+        rich_help_panel=COLUMNS,
+    ),
 ]
-DecimalComma = Annotated[bool, typer.Option("--decimal-comma", help="Numbers in texts are written as 1200,50.")]
-InputFormat = Annotated[
-    SourceFileFormat | None,
-    typer.Option("--format", help="By default the file's suffix; json and jsonl both read lines, lists and objects."),
-]
-Encoding = Annotated[
-    str, typer.Option(help="The encoding of CSV or JSON, such as cp1252; a byte order mark takes precedence.")
+DecimalComma = Annotated[
+    bool, typer.Option("--decimal-comma", help="Numbers are written as 1200,50.", rich_help_panel=COLUMNS)
 ]
 EmptyNulls = Annotated[
     bool,
-    typer.Option("--empty-nulls", help="Let an empty cell or a null empty its field, instead of leaving it alone."),
+    typer.Option(
+        "--empty-nulls",
+        help="An empty cell or a null empties its field. Without it, the field keeps its value.",
+        rich_help_panel=COLUMNS,
+    ),
+]
+InputFormat = Annotated[
+    SourceFileFormat | None,
+    typer.Option(
+        "--format",
+        metavar="|".join(SourceFileFormat),
+        help="The format of the file. [default: by the ending of its name]",
+        rich_help_panel=READING,
+    ),
+]
+Encoding = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="The encoding of CSV or JSON, such as cp1252. A byte order mark takes precedence.",
+        rich_help_panel=READING,
+    ),
 ]
 Delimiter = Annotated[
     str | None,
     typer.Option(
         metavar="CHARACTER",
-        help="The character between the columns of CSV; tab means a tab. By default the header shows which of "
-        ", ; tab | it is.",
+        help="The character between the columns of CSV; `tab` is a tab. [default: one of , ; tab |, by the header]",
+        rich_help_panel=READING,
     ),
 ]
 Escape = Annotated[
     str | None,
     typer.Option(
         metavar="CHARACTER",
-        help="The character before quotes within cells of CSV; backslash means a backslash. By default these quotes "
-        "are doubled.",
+        help="The character before a quote within a cell of CSV; `backslash` is a backslash. [default: quotes are "
+        "doubled]",
+        rich_help_panel=READING,
     ),
 ]
-TokenFile = Annotated[Path | None, typer.Option(help="A file with the token, instead of PLANHAT_API_TOKEN.")]
-BaseUrl = Annotated[str | None, typer.Option(help="Planhat's URL in your region, instead of PLANHAT_BASE_URL.")]
-PerMinute = Annotated[int, typer.Option(min=1, help=f"Calls a minute; Planhat's own limit is {DEFAULT_PER_MINUTE}.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.", rich_help_panel="Output")]
+TokenFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="A file with the API token. [default: PLANHAT_API_TOKEN]", rich_help_panel=SERVER
+    ),
+]
+BaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="The URL of Planhat's API in your region. [default: PLANHAT_BASE_URL, or https://api.planhat.com]",
+        rich_help_panel=SERVER,
+    ),
+]
+CaFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE.pem",
+        help="Certificate authorities to trust in addition to the system's.",
+        rich_help_panel=SERVER,
+    ),
+]
+PerMinute = Annotated[
+    int,
+    typer.Option(
+        metavar="N",
+        parser=whole_number(1),
+        help="Calls per minute. Planhat allows 200.",
+        rich_help_panel=PACE,
+    ),
+]
 Shared = Annotated[
     str | None,
     typer.Option(
         metavar="host|none|URL",
-        help="Who shares the calls a minute: all processes of this user on this machine (the default), none, or all "
-        "that name the same Redis (redis://HOST). Instead of PLANHAT_SHARED_PACE.",
+        help="Which processes share the calls per minute: all of this user on this machine (host), those that name the "
+        "same Redis (redis://HOST), or none. [default: PLANHAT_SHARED_PACE, or host]",
+        rich_help_panel=PACE,
     ),
 ]
-CaFile = Annotated[
-    Path | None, typer.Option(metavar="FILE.pem", help="Certificates of issuers to trust besides the system's.")
+Concurrency = Annotated[
+    int,
+    typer.Option(
+        metavar="N", parser=whole_number(1, 50), help="Calls in flight at once, 1 to 50.", rich_help_panel=PACE
+    ),
 ]
-Concurrency = Annotated[int, typer.Option(min=1, max=50, help="Calls in flight at once.")]
 
 
 def source_of(
@@ -206,6 +311,13 @@ def refuse_urls(**given: Path | None) -> None:
             raise ValueError(f"{option} must be a local path, not a URL")
 
 
+def refuse_missing_folder(path: Path) -> None:
+    """Refuse an output whose folder does not exist; a link's folder is that of its target."""
+    folder = (path.resolve() if path.is_symlink() else path).parent
+    if not folder.is_dir():
+        raise ValueError(f"{path}: there is no folder {folder}")
+
+
 def secret_in(file: Path | None, name: str) -> str | None:
     """The secret in a file, if one is given."""
     if file is None:
@@ -237,6 +349,7 @@ def mapping_of(
     if len(files) > 1:
         raise SourceError(f"one mapping file at a time: {' and '.join(files)}")
     held = MappingFile.load(Path(files[0])) if files else MappingFile()
+    refuse_swapped(held.columns, record)
     return FieldMapping.parse(
         record,
         maps=[text for text in maps or () if text not in files],

@@ -52,7 +52,7 @@ class RunLog:
 
     def write(self, event: str, *, level: int = logging.INFO, **fields: Any) -> None:
         """Write an event as a JSON object on one line, if the log is JSON; fields that are `None` are left out."""
-        if self.is_json and self.includes(level) and sys.stderr is not None:  # there is none after `2>&-`
+        if self.is_json and self.includes(level) and sys.stderr is not None:  # it is missing after `2>&-`
             line = json_line(event, fields, level=level, now=datetime.now(UTC))
             with said_if_possible():
                 sys.stderr.write(line)

@@ -15,9 +15,11 @@ from planhat_async.cli import console
 from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
 from planhat_async.cli.interruptions import CUT_OFF, ENDED_EARLY, Interrupted, code_of, interruptible
 from planhat_async.cli.job_display import follow
+from planhat_async.cli.number_options import seconds_of, whole_number
 from planhat_async.cli.parameters import (
     DEFAULT_PER_MINUTE,
     DEFAULTS,
+    PACE,
     UPSERTED,
     BaseUrl,
     CaFile,
@@ -59,101 +61,122 @@ from planhat_async.jobs.upsert_job import JobCost, JobOptions, UpsertJob
 from planhat_async.repositories import UpsertOptions
 from planhat_async.session import Session
 
+_JOURNAL, _CHANGED = "Journal and lost answers", "Nightly runs"
+
 
 def upsert(
-    model: Annotated[UpsertedModel, typer.Argument(metavar="MODEL", help="The model of the rows; see `models`.")],
+    model: UpsertedModel,
     file: SourceFile,
     *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check all rows, and show what would be sent. Sends nothing.")
+    ] = False,
+    journal: Annotated[
+        Path | None,
+        typer.Option(metavar="JOB.db", help="Record every call, so that the same command resumes the job."),
+    ] = None,
+    rejects: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Copy the rows to be corrected, with the reasons, to this file."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
     map_: Maps = None,
     set_: Constants = None,
     type_: Types = None,
     time_zone: TimeZone = None,
     list_separator: ListSeparator = None,
     decimal_comma: DecimalComma = False,
+    empty_nulls: EmptyNulls = False,
     format_: InputFormat = None,
     encoding: Encoding = "utf-8",
     delimiter: Delimiter = None,
     escape: Escape = None,
-    empty_nulls: EmptyNulls = False,
     sheet: Sheet = None,
-    journal: Annotated[
-        Path | None, typer.Option(metavar="JOB.db", help="Record what was sent, to resume after an interruption.")
-    ] = None,
     changed_only: Annotated[
         Path | None,
         typer.Option(
             "--changed-only",
             metavar="STATE",
-            help="Send only rows that differ from those that earlier jobs with this STATE have stored.",
+            help="Send only rows that differ from those that earlier jobs with this file have stored.",
+            rich_help_panel=_CHANGED,
         ),
     ] = None,
     same_tenant: Annotated[
         bool,
-        typer.Option("--same-tenant", help="Use STATE although it was written with another token of the same tenant."),
-    ] = False,
-    resend_unknown: Annotated[
-        bool,
         typer.Option(
-            "--resend-unknown", help="Send rows without a key again although Planhat may then store them twice."
+            "--same-tenant",
+            help="Use a STATE that was written with another token of the same tenant.",
+            rich_help_panel=_CHANGED,
         ),
     ] = False,
     verify_by: Annotated[
         list[str] | None,
         typer.Option(
             metavar="FIELD",
-            help="After a lost answer, look in Planhat for its rows without a key by this field, whose values no two "
-            "records share.",
+            help="After a lost answer, look for the rows in Planhat by this field, whose values must be unique. Repeat "
+            "it for several fields.",
+            rich_help_panel=_JOURNAL,
         ),
     ] = None,
     verify_wait: Annotated[
-        float, typer.Option(min=0, metavar="SECONDS", help="Wait before --verify-by looks again.")
+        float,
+        typer.Option(
+            metavar="SECONDS", parser=seconds_of(0), help="Wait before the second look.", rich_help_panel=_JOURNAL
+        ),
     ] = DEFAULTS.verify_wait,
-    rejects: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Copy the rows to be corrected, with reasons, to this file.")
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check and count all rows, or those a journal has left; send nothing.")
+    resend_unknown: Annotated[
+        bool,
+        typer.Option(
+            "--resend-unknown",
+            help="Send rows whose answer was lost again, although Planhat may then store them twice.",
+            rich_help_panel=_JOURNAL,
+        ),
     ] = False,
     keep_values: Annotated[
-        bool, typer.Option("--keep-values", help="Keep keys, and values quoted in reasons, in the journal.")
+        bool,
+        typer.Option(
+            "--keep-values",
+            help="Keep keys, and the values that reasons quote, in the journal.",
+            rich_help_panel=_JOURNAL,
+        ),
     ] = False,
     chunk_size: Annotated[
-        int, typer.Option(min=1, max=DEFAULTS.chunk_size, help="Rows per call.")
+        int,
+        typer.Option(
+            metavar="N",
+            parser=whole_number(1, DEFAULTS.chunk_size),
+            help=f"Rows per call, 1 to {DEFAULTS.chunk_size:,}.",
+            rich_help_panel=PACE,
+        ),
     ] = DEFAULTS.chunk_size,
     concurrency: Concurrency = DEFAULTS.concurrency,
     per_minute: PerMinute = DEFAULT_PER_MINUTE,
     shared: Shared = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     token_file: TokenFile = None,
     base_url: BaseUrl = None,
     ca_file: CaFile = None,
 ) -> None:
-    """Create or update a record for every row of FILE.
+    """Create or update a record for every row of a file.
 
-    Rows with a key (id; source_id or external_id, where Planhat matches the model on it) can be sent again safely:
-    existing records are updated.
-    Field names may have either spelling (source_id, sourceId); custom fields are custom.NAME. Without --map every
-    column must be a field. An export can be sent back in any format: in a file with the column _id, columns that
-    Planhat fills in itself are left out, and the command names them. In any other file such a column is an error.
+    Keys. A row with a key updates the record with the same key, or creates it, and can be sent any number of times.
+    Keys are id, and source_id or external_id where the model has them. A row without a key is always created.
 
-    Values are read by the types of their fields: a whole number is text by its digits, a list is split at commas or is
-    JSON. Custom fields get what the file holds, in CSV text, unless --type says otherwise. Times without a zone need
-    --time-zone; numbers that are times need a type, such as --type start_time=epoch-seconds. A mapping file can also
-    hold [types], [dates] with the form of times, and strip, regex, lower, split and default for a column.
+    Columns. Without --map, every column must be a field: source_id or sourceId, custom.NAME for a custom field. In
+    JSON and Parquet, requester.email reaches into objects. An export can be edited and sent back as it is: columns that
+    Planhat fills in are then left out.
 
-    JSON may have one object a line, lists of objects, or objects one after another. A column may be a path into objects
-    of JSON or Parquet (requester.email). A missing value (an empty cell, a null, a key that is not there) leaves its
-    field alone; with --empty-nulls, an empty cell and a null empty it. A key that is missing is no key in any case.
+    Values. They are read by the types of their fields; custom fields get what the file holds. Times without a zone
+    need --time-zone, and numbers that are times need --type. A mapping file can do more, such as the form of dates.
 
-    With --journal, the same command resumes after any interruption and sends no answered row again. After one
-    interrupt it finishes what is in flight, after a second it stops at once. Do not resume from an older copy of a
-    journal: rows without a key would be stored twice.
+    Jobs. With --journal, the same command resumes after any interruption and sends no answered row again. The first
+    Ctrl-C finishes the calls in flight, the second stops at once. Never resume from an older copy of a journal: rows
+    without a key would be stored twice.
 
-    With --changed-only, a row is skipped if its key was last stored from a row with the same bytes; rows without a key
-    are always sent. STATE is created if it is missing. Use one STATE for one kind of file, every night, and another
-    journal for each night. What others change in Planhat is not noticed: delete STATE to send everything again.
+    Nightly runs. With --changed-only, a row is skipped if a row with the same key and the same bytes was stored last.
+    Use one STATE for one kind of file, and a new journal each night. Changes that others make in Planhat are not
+    noticed: delete STATE to send everything again.
 
-    Only its owner can read a new journal or a file of rejects. Rows of JSON are copied to the latter as JSONL.
+    New journals, states and files of rejects are readable by their owner only.
     """
     with refusals():
         refuse_urls(**{"--journal": journal, "--rejects": rejects, "--changed-only": changed_only})

@@ -84,7 +84,7 @@ class CopiedList:
 
         Raises:
             DecodeError: A record has no `_id`, or the server ignores the order of the list.
-            RequestError: A call failed for good. The copy's state is then to be dropped with the changes.
+            RequestError: A call failed, after all retries. The copy's state is then to be dropped with the changes.
         """
         chosen = {**repository.model.everything, **options}
         reading = self._comparison(repository, chosen)

@@ -26,7 +26,7 @@ _ATTEMPTS = "_attempts"  # Spark leaves out names that begin with an underscore 
 
 @attrs.frozen
 class ReportFolder:
-    """The folder of the reports of one write: without a path, there is none.
+    """The folder of the reports of one write; without a path, nothing is written.
 
     Args:
         path: The folder, as the driver and perhaps the executors see it.

@@ -33,7 +33,7 @@ class SparkInput:
         allow_keyless: Whether a row may have no key.
 
     Raises:
-        ValueError: A column is no field, or none is a key.
+        ValueError: A column is not a field, or none is a key.
     """
 
     def __init__(self, model: Model, columns: Sequence[str], *, allow_keyless: bool) -> None:

@@ -171,8 +171,8 @@ class WriteReport:
         """Why the write has failed, if it has.
 
         Args:
-            reports_problems: Whether rows that were refused are no failure. Rows without an outcome always are: they
-                can be sent again.
+            reports_problems: Whether the write succeeds although rows were refused. Rows without an outcome always make
+                it fail: they can be sent again.
             where: Where the report is.
         """
         total = self.total

@@ -15,7 +15,7 @@ from planhat_async.session import Session
 
 @attrs.frozen(kw_only=True)
 class SparkAccess:
-    """How the driver and the executors call Planhat: it travels in the plan, so it holds no token unless told to."""
+    """How the driver and the executors call Planhat: it travels in the plan, so it holds a token only on request."""
 
     options: SparkOptions
     pace: PaceChoice

@@ -8,13 +8,13 @@ from html import escape
 
 import attrs
 
-from planhat_async.jobs.job_progress import duration
+from planhat_async.jobs.axis import Axis, axis_to, number_labels, time_axis_to, time_labels
 
 BAR_PITCH = 26
 """The height of a bar and the space below it, in pixels."""
 _BAR = 18
-_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 580, 220, 70, 10, 6, 30
-_MAX_POINTS = 1500
+_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 360, 200, 54, 24, 10, 30
+_MAX_POINTS = 700
 
 
 @attrs.frozen
@@ -36,6 +36,10 @@ class Plot:
     limit: float | None = None
     """A value to draw a line at."""
     is_line: bool = False
+    is_whole: bool = False
+    """Whether the values are counts: then the scale has no fractions."""
+    description: str = ""
+    """What it shows, in words, for those who do not see it."""
 
 
 def text(x: float, y: float, content: str, *, anchor: str = "", kind: str = "") -> str:
@@ -70,36 +74,35 @@ def bars(
 
 
 def plot(drawn: Plot) -> str:
-    """A plot with a scale on either side."""
-    points = drawn.points[:: max(1, len(drawn.points) // _MAX_POINTS)]
-    last = max((x for x, _ in points), default=0.0) or 1.0
-    top = _scale_end(max([y for _, y in points] + [drawn.limit or 0.0], default=0.0))
-    placed = [(_x(seconds / last), _y(value / top)) for seconds, value in points]
-    marks = "".join(f'<circle class="mark" cx="{x:.1f}" cy="{y:.1f}" r="2.5"/>' for x, y in placed)
+    """A plot with a scale of round numbers on either side; it is as wide as its place."""
+    points = _thinned(drawn.points)
+    across = time_axis_to(max((x for x, _ in points), default=0.0))
+    up = axis_to(max([y for _, y in points] + [drawn.limit or 0.0], default=0.0), is_whole=drawn.is_whole)
+    placed = [(_x(seconds / across.end), _y(value / up.end)) for seconds, value in points]
+    marks = "".join(f'<circle class="mark" cx="{x:.1f}" cy="{y:.1f}" r="2"/>' for x, y in placed)
     if drawn.is_line and len(placed) > 1:
         marks = f'<polyline points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in placed)}"/>'
-    title, scales = escape(drawn.title), "".join(_scales(last, top, drawn.limit))
-    return f'<svg width="{_WIDTH}" height="{_HEIGHT}" role="img" aria-label="{title}">{scales}{marks}</svg>'
+    label, scales = escape(f"{drawn.title}: {drawn.description}"), "".join(_scales(across, up, drawn.limit))
+    return f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{label}">{scales}{marks}</svg>'
 
 
-def _scale_end(most: float) -> float:
-    """The round number at the end of a scale of four steps that reaches `most`."""
-    if most <= 0:
-        return 1.0
-    power = 10.0 ** (math.floor(math.log10(most)) - 1)
-    return next(step * power for step in (10, 12, 16, 20, 24, 32, 40, 60, 80, 100) if step * power >= most)
+def _thinned(points: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:
+    """At most so many points that a page stays small, with the last one."""
+    step = max(1, math.ceil(len(points) / _MAX_POINTS))
+    return points if step == 1 else [*points[::step], points[-1]]
 
 
-def _scales(last: float, top: float, limit: float | None) -> Iterator[str]:
-    for n in range(5):
-        y, value = _y(n / 4), top * n / 4
+def _scales(across: Axis, up: Axis, limit: float | None) -> Iterator[str]:
+    for tick, label in zip(up.ticks, number_labels(up), strict=True):
+        y = _y(tick / up.end)
         yield _line(_LEFT, _WIDTH - _RIGHT, y, y, "grid")
-        yield text(_LEFT - 8, y + 4, f"{value:,.0f}" if top >= 10 else f"{value:.2f}", anchor="end")
-        yield text(_x(n / 4), _HEIGHT - 4, duration(last * n / 4), anchor="end" if n == 4 else "middle")
+        yield text(_LEFT - 7, y + 4, label, anchor="end")
+    for tick, label in zip(across.ticks, time_labels(across), strict=True):
+        yield text(_x(tick / across.end), _HEIGHT - 6, label, anchor="middle")
     if limit is not None:
-        y = _y(limit / top)
+        y = _y(limit / up.end)
         yield _line(_LEFT, _WIDTH - _RIGHT, y, y, "limit")
-        yield text(_WIDTH - _RIGHT - 2, y + 14, f"limit {limit:,.0f}", anchor="end")
+        yield text(_WIDTH - _RIGHT - 2, y + 15, f"limit {limit:,.0f}", anchor="end")
 
 
 def _line(x1: float, x2: float, y1: float, y2: float, kind: str) -> str:

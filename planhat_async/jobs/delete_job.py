@@ -296,7 +296,7 @@ async def _batches(keys: Source) -> AsyncGenerator[list[Any], None]:
 
 @contextmanager
 def _folder_for(path: Path | str | None) -> Iterator[Path]:
-    """The path of the journal; one in a temporary folder if there is none."""
+    """The path of the journal; by default, one in a temporary folder."""
     if path is not None:
         yield Path(path)
         return

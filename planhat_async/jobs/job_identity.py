@@ -23,7 +23,9 @@ IDS = "ids"
 """The name under which a journal holds the ids that the job's first run has looked up."""
 REJECTS = "rejects"
 """The name under which a journal holds what it knows about the file of rejects."""
-_WRITTEN_LATER = {IDS, REJECTS, "n_chunks", "n_rows", "digest"}
+INPUT = "input"
+"""The name under which a journal holds the name of the file that its first run has read."""
+_WRITTEN_LATER = {IDS, INPUT, REJECTS, "n_chunks", "n_rows", "digest"}
 _WORKS = {"upsert": "an upsert", "delete": "a deletion"}
 
 
@@ -66,6 +68,12 @@ def job_of(
         **({} if changed_only is None else {CHANGED_ONLY: changed_only}),
         **(source.description() if isinstance(source, DescribesItself) else {}),
     }
+
+
+def input_named(source: Source) -> dict[str, str]:
+    """The name of the source, if it has one, for a journal; a rerun may have another."""
+    name = getattr(source, "name", None)
+    return {INPUT: name} if isinstance(name, str) and name else {}
 
 
 def refuse_without_state(path: object, job: Mapping[str, Any]) -> None:

@@ -9,6 +9,20 @@ from planhat_async.jobs.entries import Group, Run
 from planhat_async.jobs.journal import Journal
 from planhat_async.results import Outcome, UpsertResult, merged
 
+MEANINGS = {
+    "created": "new records",
+    "updated": "existing records, changed",
+    "unchanged": "existing records, not changed",
+    "unreported": "accepted; Planhat does not say whether changed",
+    "skipped": "not sent: an earlier run stored the same rows",
+    "rejected": "rejected by Planhat",
+    "invalid": "not sent: Planhat would reject or drop them",
+    "dropped": "missing from Planhat's answer",
+    "unknown": "sent, but no answer gives their outcome",
+    "unsent": "not processed before the run ended",
+}
+"""The meaning of each outcome, for readers of a result."""
+
 
 def total_of(journal: Journal) -> UpsertResult:
     """The outcomes of all rows so far."""

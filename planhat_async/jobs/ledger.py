@@ -115,19 +115,19 @@ class JournalLedger:
         self._journal.entries[entry.number] = attrs.evolve(entry, positions=())
 
     async def end_run(self, ended_by: str | None) -> None:
-        """Write the end of the run, and before it the outcomes for which `end` failed or was cancelled.
+        """Write the end of the run, and before it the outcomes for which `end_chunk` failed or was cancelled.
 
         Otherwise a rerun would treat rows without a key as unknown, although their outcomes are known. On a full disk
-        the room of the log may be enough. A `JournalError` is not raised: `end` has raised it before.
+        the room of the log may be enough. A `JournalError` is not raised: `end_chunk` has raised it before.
         """
+        run = self._run_now()
         with suppress(JournalError):
             for entry in self._unwritten:
                 try:
-                    await self._journal.save(entry)
+                    await self._journal.save(entry, run)
                 except JournalError:
                     await self._journal.free_log()
-                    await self._journal.save(entry)
-            run = self._run_now()
+                    await self._journal.save(entry, run)
             await self._journal.save_run(attrs.evolve(run, ended=run.seen, ended_by=ended_by))
 
     async def end_input(self, result: UpsertResult) -> None:

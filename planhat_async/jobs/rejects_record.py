@@ -24,7 +24,7 @@ def noted_digest(journal: Path) -> str | None:
     """The digest of the last file of rejects that the job has written; `None` if it has written none.
 
     Raises:
-        JournalError: This is no journal.
+        JournalError: This is not a journal.
     """
     try:
         found = read_journal(journal, _value, must_exist=False)

@@ -1,61 +1,45 @@
-"""A job's journal as one HTML page, without scripts or external resources: decisions only."""
+"""The journal of a job, or of two, as one HTML page without scripts or external resources: decisions only."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
-from itertools import accumulate
+from itertools import accumulate, zip_longest
 
 from planhat_async._convert import printable
-from planhat_async.jobs.charts import BAR_PITCH, Bar, Plot, bars, plot
+from planhat_async.jobs.charts import Plot, plot
 from planhat_async.jobs.entries import Entry, Run
+from planhat_async.jobs.job_facts import Figure, JobFacts, compared, reasons_compared
+from planhat_async.jobs.job_identity import INPUT
 from planhat_async.jobs.job_progress import duration, in_words
-from planhat_async.jobs.job_summary import ended_by, problem_groups, total_of
+from planhat_async.jobs.job_summary import MEANINGS, ended_by
 from planhat_async.jobs.journal import Journal
+from planhat_async.jobs.report_style import STYLE
 from planhat_async.results import STORED, Outcome
 
-_MAX_PROBLEMS = 20
-_STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #1d2733; max-width: 1360px; margin: 2em auto; padding: 0 1em; }
-h1 { font-size: 1.5em; margin: 0; } h2 { font-size: 1.05em; margin: 0 0 .4em; }
-.charts { display: flex; flex-wrap: wrap; gap: 1.5em; margin: 1.5em 0; }
-section { border: 1px solid #d9dfe6; border-radius: 8px; padding: 1em; }
-table { border-collapse: collapse; } td, th { padding: .15em .9em .15em 0; text-align: left; vertical-align: top; }
-td.n { text-align: right; font-variant-numeric: tabular-nums; } .bad { color: #b3261e; } .dim { color: #66727f; }
-section + section { margin-top: 1.5em; } .charts section { margin: 0; }
-text { font: 12px system-ui, sans-serif; fill: #66727f; } .good { fill: #3a8f5c; } .wrong { fill: #b3261e; }
-.mark { fill: #2f6fde; fill-opacity: .6; } polyline { fill: none; stroke: #2f6fde; stroke-width: 2; }
-.grid { stroke: #e4e8ed; } .limit { stroke: #b3261e; stroke-dasharray: 5 4; }
-"""
+_MAX_REASONS = 20
+_STACKED = ' class="stack"'
+_HIDDEN = {"model", "digest", INPUT}
+"""Facts of a job that the page shows elsewhere or not at all."""
 
 
 def page(journal: Journal, *, name: str) -> str:
-    """The whole page."""
-    total = total_of(journal)
-    rows, n_left = in_words(total.rows, "row"), total.rows - total.stored
-    verdict = (
-        f"{in_words(n_left, 'row')} {'is' if n_left == 1 else 'are'} not stored" if n_left else "every row is stored"
-    )
-    seconds = sum(run.seconds for run in journal.runs)
-    title = printable(f"{journal.job.get('model', 'job')} from {name}")
-    description = " · ".join(f"{key} {value}" for key, value in journal.job.items() if not isinstance(value, dict))
-    return "\n".join(
-        [
-            '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">',
-            f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>",
-            f"<h1>{escape(title)}</h1>",
-            f'<p class="{"" if total.ok else "bad"}">{rows} in {duration(seconds)}: {verdict}.</p>',
-            '<div class="charts">',
-            _section("Outcomes", _outcomes(total.counts())),
-            *(_section(one.title, plot(one)) for one in charts(journal)),
-            "</div>",
-            _problems(journal),
-            _runs(journal),
-            f'<p class="dim">{escape(printable(description))}</p></body></html>\n',
-        ]
-    )
+    """The whole page about a job; `name` is that of its journal."""
+    facts = JobFacts.of(journal, name)
+    return _document(facts.title, [_head(facts, "h1"), *_body(journal, facts)])
+
+
+def page_of_two(journals: Sequence[tuple[str, Journal]]) -> str:
+    """The whole page about two jobs, the earlier one first: what has changed, and then each."""
+    facts = [JobFacts.of(journal, name) for name, journal in journals]
+    before, after = facts
+    title = f"{before.title} and {after.title}" if before.title != after.title else f"{before.title}: two jobs"
+    parts = [f"<h1>{escape(title)}</h1>", *_changes(before, after)]
+    for (_, journal), one in zip(journals, facts, strict=True):
+        parts += [_section("", _head(one, "h2")), *_body(journal, one)]
+    return _document(title, parts)
 
 
 def charts(journal: Journal) -> list[Plot]:
@@ -64,16 +48,29 @@ def charts(journal: Journal) -> list[Plot]:
     times = _working_times(entries, journal.runs)
     rows = list(accumulate((one.n_rows for one in entries), initial=0))
     seconds = [max(0.0, (one.ended or 0.0) - one.sent) for one in entries]
+    attempts = _attempts_per_minute(times, entries)
     limit = max((run.per_minute or 0 for run in journal.runs), default=0)
     return [
-        Plot(title="Rows over time", points=[(0.0, 0.0), *zip(times, rows[1:], strict=True)], is_line=True),
         Plot(
-            title="Calls in each minute, and the limit",
-            points=_attempts_per_minute(times, entries),
+            title="Rows over time",
+            points=[(0.0, 0.0), *zip(times, rows[1:], strict=True)],
+            is_line=True,
+            is_whole=True,
+            description=f"{in_words(rows[-1], 'row')} in {duration(max(times, default=0.0))}",
+        ),
+        Plot(
+            title="Calls in each minute",
+            points=attempts,
             limit=float(limit) or None,
             is_line=True,
+            is_whole=True,
+            description=f"at most {max((n for _, n in attempts), default=0.0):,.0f}, the limit is {limit:,}",
         ),
-        Plot(title="Seconds from a chunk's start to its answer", points=[*zip(times, seconds, strict=True)]),
+        Plot(
+            title="Seconds until the answer",
+            points=[*zip(times, seconds, strict=True)],
+            description=f"at most {duration(max(seconds, default=0.0))}",
+        ),
     ]
 
 
@@ -96,41 +93,122 @@ def _attempts_per_minute(times: Sequence[float], entries: Sequence[Entry]) -> li
     return [(60.0 * edge, float(minutes[n])) for n in range(n_minutes) for edge in (n, n + 1)]
 
 
+def _document(title: str, parts: Iterable[str]) -> str:
+    return "\n".join(
+        [
+            '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f"<title>{escape(title)}</title>",
+            f'<meta name="description" content="{escape(title)}"><link rel="icon" href="data:,">',
+            f"<style>{STYLE}</style></head><body><main>",
+            *parts,
+            "</main></body></html>\n",
+        ]
+    )
+
+
+def _head(facts: JobFacts, level: str) -> str:
+    """The title, when and from what, the sentence and the three numbers."""
+    journal = "" if facts.input_name == facts.name else f" · journal {facts.name}"
+    return (
+        f"<{level}>{escape(facts.title)}</{level}>"
+        f'<p class="dim">{escape(facts.period + journal)}</p>'
+        f'<p class="{"bad" if facts.n_left or not facts.is_whole else ""}">{escape(facts.sentence)}</p>'
+        f'<dl class="figures">{_figures(facts.figures)}</dl>'
+    )
+
+
+def _figures(figures: Iterable[Figure]) -> str:
+    return "".join(
+        f'<div><dt>{escape(one.name)}</dt><dd class="{"bad" if one.is_bad else ""}">{escape(one.value)}</dd></div>'
+        for one in figures
+    )
+
+
+def _body(journal: Journal, facts: JobFacts) -> Iterator[str]:
+    """The cards of a job."""
+    yield _section("Outcomes", _outcomes(facts.total.counts()))
+    yield '<div class="cards">'
+    yield from (_section(one.title, plot(one)) for one in charts(journal))
+    yield "</div>"
+    yield _section("Not stored", _not_stored(facts))
+    yield _section("Pace", f'<dl class="figures small">{_figures(facts.pace)}</dl>')
+    yield _section("Runs", _runs(journal))
+    shown = {name: value for name, value in journal.job.items() if name not in _HIDDEN and not isinstance(value, dict)}
+    if shown:
+        rows = ((name.replace("_", " "), printable(str(value))) for name, value in shown.items())
+        yield _section("The job", _table((), rows))
+
+
 def _outcomes(counts: dict[str, int]) -> str:
     """The number of rows with each outcome, as bars."""
-    drawn = [Bar(name, n, "good" if Outcome(name) in STORED else "wrong") for name, n in counts.items() if n]
-    parts = "".join(bars(drawn, left=100, longest=400))
-    return f'<svg width="580" height="{len(drawn) * BAR_PITCH}" role="img" aria-label="Outcomes">{parts}</svg>'
-
-
-def _section(title: str, content: str) -> str:
-    return f"<section><h2>{escape(title)}</h2>{content}</section>"
-
-
-def _problems(journal: Journal) -> str:
-    groups = list(problem_groups(journal))
+    most = max(counts.values(), default=0) or 1
     rows = "".join(
-        f"<tr><td>{group.outcome}</td><td>{escape(_places(group.positions, group.n_nameless))}</td>"
-        f"<td>{escape(group.reason)}</td></tr>"
-        for group in groups[:_MAX_PROBLEMS]
+        f'<tr class="{"good" if Outcome(name) in STORED else "wrong"}"><th scope="row" class="plain">{name} '
+        f'<span class="dim">({MEANINGS[name]})</span></th><td class="n">{n:,}</td>'
+        f'<td class="bar" aria-hidden="true"><span style="width:{100 * n / most:.1f}%"></span></td></tr>'
+        for name, n in counts.items()
+        if n
     )
-    n_more = len(groups) - _MAX_PROBLEMS
-    more = f'<p class="dim">and {in_words(n_more, "more reason")}</p>' if n_more > 0 else ""
-    head = "<tr><th>outcome</th><th>rows</th><th>reason</th></tr>" if rows else "<tr><td>none</td></tr>"
-    return _section("The first problems", f"<table>{head}{rows}</table>{more}")
+    return f"<table>{rows}</table>" if rows else "<p>No row was read.</p>"
 
 
-def _places(positions: Sequence[range], n_nameless: int) -> str:
-    shown = [f"{one.start + 1:,}" + (f" to {one.stop:,}" if len(one) > 1 else "") for one in positions[:4]]
-    more = [in_words(len(positions) - 4, "more place")] if len(positions) > 4 else []
-    return ", ".join([*shown, *more, *([f"{n_nameless:,} that Planhat does not name"] if n_nameless else [])])
+def _not_stored(facts: JobFacts) -> str:
+    """The reasons, with counts and the first rows."""
+    if not facts.reasons:
+        return "<p>Every row that was read is stored.</p>" if facts.total.rows else "<p>No row was read.</p>"
+    shown = facts.reasons[:_MAX_REASONS]
+    rows = ((one.outcome, f"{one.n_rows:,}", one.text, one.first_rows) for one in shown)
+    more = facts.reasons[_MAX_REASONS:]
+    others = sum(one.n_rows for one in more)
+    note = f'<p class="dim">{in_words(len(more), "more reason")}, {in_words(others, "row")}</p>' if more else ""
+    return _table(("outcome", "#rows", "reason", "first rows"), rows, is_stacked=True) + note
 
 
 def _runs(journal: Journal) -> str:
-    rows = "".join(
-        f'<tr><td class="n">{run.number}</td><td class="n">{duration(run.seconds)}</td><td class="n">{run.calls:,}</td>'
-        f'<td class="n">{run.attempts:,}</td><td>{escape(ended_by(run, journal))}</td></tr>'
+    rows = (
+        (f"{run.number}", duration(run.seconds), f"{run.calls:,}", f"{run.attempts:,}", ended_by(run, journal))
         for run in journal.runs
     )
-    head = "<tr><th>run</th><th>time</th><th>calls</th><th>attempts</th><th></th></tr>"
-    return _section("Runs", f"<table>{head}{rows}</table>")
+    return _table(("#run", "#time", "#calls", "#attempts", "end"), rows, is_stacked=True)
+
+
+def _changes(before: JobFacts, after: JobFacts) -> Iterator[str]:
+    """What two jobs have in common, and what has changed."""
+    rows = ((one.name, one.before, one.after, one.change) for one in compared(before, after))
+    names = (f"#{before.name}", f"#{after.name}")
+    yield _section("Compared", _table(("", *names, "#change"), rows, is_stacked=True))
+    if reasons := reasons_compared(before, after):
+        rows = ((outcome, text, f"{old:,}", f"{new:,}") for outcome, text, old, new in reasons[:_MAX_REASONS])
+        yield _section("Not stored, by reason", _table(("outcome", "reason", *names), rows, is_stacked=True))
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, is_stacked: bool = False) -> str:
+    """A table of texts; columns whose head begins with # hold numbers.
+
+    On a narrow page, each row of a stacked table is a list: the head of its column is before each cell.
+    """
+    kinds = ['class="n"' if head.startswith("#") else "" for head in heads]
+    names = [escape(head.removeprefix("#")) for head in heads]
+    top = "".join(
+        f'<th scope="col" {kind}>{name}</th>' if name else "<td></td>" for name, kind in zip(names, kinds, strict=True)
+    )
+    head = f"<thead><tr>{top}</tr></thead>" if heads else ""
+    body = "".join(f"<tr>{''.join(_cells(row, kinds, names if is_stacked else ()))}</tr>" for row in rows)
+    return f"<table{_STACKED * is_stacked}>{head}<tbody>{body}</tbody></table>"
+
+
+def _cells(row: Sequence[str], kinds: Sequence[str], names: Sequence[str]) -> Iterator[str]:
+    """The cells of a row; the first is its head if the column has none."""
+    first, *others = row
+    if not kinds or (names and not names[0]):
+        yield f'<th scope="row">{escape(first)}</th>'
+        row, kinds, names = others, kinds[1:], names[1:]
+    for cell, kind, name in zip_longest(row, kinds, names, fillvalue=""):
+        named = f'data-head="{name}"' if name else ""
+        yield f"<td {kind} {named}>{escape(cell)}</td>"
+
+
+def _section(title: str, content: str) -> str:
+    heading = f"<h2>{escape(title)}</h2>" if title else ""
+    return f"<section>{heading}{content}</section>"

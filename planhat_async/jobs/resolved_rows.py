@@ -27,7 +27,7 @@ async def read_ids(session: Session, lookups: Mapping[str, Lookup]) -> dict[str,
     Costs one call per page of each list.
 
     Raises:
-        RequestError: A call failed for good.
+        RequestError: A call failed, after all retries.
         DecodeError: A record cannot be decoded.
     """
     found: dict[str, dict[str, str]] = {}

@@ -32,6 +32,15 @@ CREATE TABLE room (bytes BLOB NOT NULL);
 """
 
 
+def _pair_of(one: range) -> list[int]:
+    return [one.start, one.stop]
+
+
+_COLUMNS = tuple(name for name in attrs.fields_dict(Entry) if name != "groups")
+_encode = json.JSONEncoder(default=_pair_of).encode
+"""Made once: that takes longer than to encode."""
+
+
 def is_empty(file: sqlite3.Connection) -> bool:
     """Whether the file has no tables and no application id."""
     (n_tables,) = file.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -68,13 +77,13 @@ def insert_statement(table: str, row: Mapping[str, Any]) -> tuple[str, Any]:
 
 def row_of(entry: Entry) -> dict[str, Any]:
     """The row of a chunk's entry in its table."""
-    row = {name: getattr(entry, name) for name in attrs.fields_dict(Entry) if name != "groups"}
+    row = {name: getattr(entry, name) for name in _COLUMNS}
     return row | {
         "state": entry.state.value,
-        "positions": json.dumps(entry.positions, default=_pair_of),
-        "pending": json.dumps(entry.pending, default=_pair_of),
-        "counts": json.dumps(dict(entry.counts)),
-        "problems": json.dumps([attrs.astuple(group, recurse=False) for group in entry.groups], default=_pair_of),
+        "positions": _encode(entry.positions),
+        "pending": _encode(entry.pending),
+        "counts": _encode(dict(entry.counts)),
+        "problems": _encode([attrs.astuple(group, recurse=False) for group in entry.groups]),
     }
 
 
@@ -99,10 +108,6 @@ def entry_of(row: dict[str, Any]) -> Entry:
             for outcome, reason, pairs, n_nameless, key in groups
         ),
     )
-
-
-def _pair_of(one: range) -> list[int]:
-    return [one.start, one.stop]
 
 
 def _ranges_of(pairs: Iterable[Sequence[int]]) -> tuple[range, ...]:

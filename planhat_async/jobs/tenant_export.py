@@ -106,7 +106,7 @@ class TenantExport:
         """The record of the models that this export has completed: that of an earlier run if it is resumed.
 
         Raises:
-            ValueError: There is none to resume, or it is of another server, format or layout.
+            ValueError: There is nothing to resume, or it is of another server, format or layout.
         """
         mine: dict[str, Any] = {"base_url": self.session.base_url, "format": self.format, "complete": []}
         if self.format == "csv":

@@ -35,7 +35,15 @@ from planhat_async.batching.upsert_run import UpsertRun
 from planhat_async.errors import PlanhatError
 from planhat_async.jobs.completion import wait_to_end
 from planhat_async.jobs.entries import Entry, ResendPolicy, Run, may_quote_a_row, without_values
-from planhat_async.jobs.job_identity import CHANGED_ONLY, IDS, Source, job_of, refuse_other_job, refuse_without_state
+from planhat_async.jobs.job_identity import (
+    CHANGED_ONLY,
+    IDS,
+    Source,
+    input_named,
+    job_of,
+    refuse_other_job,
+    refuse_without_state,
+)
 from planhat_async.jobs.journal import Journal, next_run
 from planhat_async.jobs.journal_file import JournalError
 from planhat_async.jobs.ledger import JournalLedger
@@ -320,7 +328,7 @@ class UpsertJob:
         job = job_of(self._repository, self._source, self._options, changed_only=mark)
         refuse_other_job(journal, job)
         if not journal.job:
-            await journal.save_job(job)
+            await journal.save_job({**job, **input_named(self._source)})
         self._earlier_runs = journal.runs
         ledger = JournalLedger(
             journal,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
@@ -10,12 +10,14 @@ import attrs
 
 from planhat_async._convert import decode_json
 from planhat_async._http.wire import Request, checked_path
+from planhat_async.batching.list_reader import Batch
 from planhat_async.errors import DecodeError
 from planhat_async.models.unfiltered_lists import UnfilteredLists
 from planhat_async.records import UNKNOWN_LIMITS, Model, PageLimits, Record, writable
 from planhat_async.records.arguments import several, whole
 from planhat_async.records.keys import PREFIXES
 from planhat_async.repositories import AllCalls, ListingOptions, PageOptions
+from planhat_async.repositories.lists import OnBad
 from planhat_async.session import Session
 
 
@@ -83,6 +85,15 @@ class CustomModel(UnfilteredLists[Any], AllCalls[Any]):
         if not isinstance(record, dict):
             raise DecodeError(f"the list of {self.model.name} holds what is not a record", position=position)
         return record
+
+    def _records(self, batch: Batch, on_bad: OnBad) -> Iterator[dict[str, Any]]:
+        for position, row in enumerate(batch.rows, batch.position):
+            try:
+                record = self._decode(row, position)
+            except DecodeError as error:
+                on_bad(error)
+            else:
+                yield record
 
     async def _single(self, request: Request, *, sent: Mapping[str, Any] | None = None) -> dict[str, Any]:
         record: CustomRecord = await super()._single(request, sent=sent)

@@ -73,7 +73,7 @@ class Filter(ABC):
         """The option's value that texts of a command line stand for; `branches` checks it.
 
         Raises:
-            ValueError: Several texts for an option with one value, or a text that is no value of the option.
+            ValueError: Several texts for an option with one value, or a text that is not a value of the option.
         """
         if len(texts) != 1:
             raise ValueError(f"{self.option} takes one value, not {' and '.join(map(repr, texts))}")

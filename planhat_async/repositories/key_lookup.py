@@ -57,7 +57,7 @@ class KeyLookup(Mapping[str, str]):
         Raises:
             ValueError: The model has no such field, or it does not hold text.
             TypeError: The model's `iter` has no such option, or it is `select`.
-            RequestError: A call failed for good.
+            RequestError: A call failed, after all retries.
             DecodeError: A record cannot be decoded; `on_bad_record="skip"` leaves such records out.
         """
         lookup = cls(repository, by=by, options=options)

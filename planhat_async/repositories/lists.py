@@ -7,9 +7,9 @@ import logging
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from planhat_async._convert import row_ids, split_rows
+from planhat_async._convert import decode_records, row_ids, split_rows
 from planhat_async._http.wire import Request, answered_at
 from planhat_async.batching.list_reader import Batch, FetchPage, ReadOptions, read_batches
 from planhat_async.batching.page import Page
@@ -58,7 +58,7 @@ class Lists(ArrowLists[R]):
             TypeError: An unknown option, an option of listings, or a value of the wrong type.
             ValueError: An unknown field, a malformed id, too many ids for one call, a number out of bounds.
             DecodeError: The answer, or a record in it, cannot be decoded.
-            RequestError: The call failed for good.
+            RequestError: The call failed, after all retries.
         """
         whole(0)("offset", offset)
         whole(1, or_none=True)("limit", limit)
@@ -90,7 +90,7 @@ class Lists(ArrowLists[R]):
             ValueError: An unknown field, a malformed id, a number out of bounds, `after` or `start_offset` for several
                 lists.
             DecodeError: A record cannot be decoded (`on_bad_record` skips such records), or the pages do not advance.
-            RequestError: A call failed for good; the records before it were yielded.
+            RequestError: A call failed, after all retries; the records before it were yielded.
         """
         return self._iter(options)
 
@@ -190,13 +190,9 @@ class Lists(ArrowLists[R]):
                     page = []
 
     def _records(self, batch: Batch, on_bad: OnBad) -> Iterator[R]:
-        for position, row in enumerate(batch.rows, batch.position):
-            try:
-                record = self._decode(row, position)
-            except DecodeError as error:
-                on_bad(error)
-            else:
-                yield record
+        return cast(
+            "Iterator[R]", decode_records(self.model.record, batch.rows, position=batch.position, on_bad=on_bad)
+        )
 
     def _fetching(self, queries: list[Query]) -> FetchPage:
         """A function that fetches pages; a first page may be the only one, so for the pace it is a single call.

@@ -38,7 +38,7 @@ class WholeLists(Lists[R]):
             TypeError: An unknown option, or a value of the wrong type.
             ValueError: A number out of bounds.
             DecodeError: The answer, or a record in it, cannot be decoded.
-            RequestError: The call failed for good.
+            RequestError: The call failed, after all retries.
         """
         whole(0)("offset", offset)
         whole(1, or_none=True)("limit", limit)

@@ -159,7 +159,7 @@ class BlockingRepository(Generic[A_co]):
         Args:
             function: An async function of `planhat_async.jobs`, or of your own.
             *args: Its other arguments.
-            **kwargs: Likewise.
+            **kwargs: Its keyword arguments.
         """
         return self._thread.run(function(self.repository, *args, **kwargs))
 
@@ -173,7 +173,7 @@ class BlockingRepository(Generic[A_co]):
         Args:
             make: The class of the job, whose first argument is the repository.
             *args: Its other arguments.
-            **kwargs: Likewise.
+            **kwargs: Its keyword arguments.
         """
 
         def made(*args: P.args, **kwargs: P.kwargs) -> RunT:

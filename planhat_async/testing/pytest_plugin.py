@@ -45,7 +45,7 @@ async def _sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
 async def _session(planhat_sandbox: Sandbox) -> AsyncIterator[Session]:
     """An open session on `planhat_sandbox`. It retries like any session, but with very short waits."""
     from planhat_async._http.retries import RetryPolicy  # noqa: PLC0415 - not before a test uses it
-    from planhat_async.session import Session  # noqa: PLC0415 - likewise
+    from planhat_async.session import Session  # noqa: PLC0415 - as above
 
     retry = RetryPolicy(wait_initial=0.01, wait_max=0.1)
     async with Session(planhat_sandbox.token, base_url=planhat_sandbox.url, retry=retry) as session:

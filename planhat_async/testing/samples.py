@@ -23,7 +23,7 @@ _NAMES = ("Ada", "Björn", "Chiara", "Đặng", "Emil", "Fatima", "Grace", "Hiro
 _MEETINGS = ("Kick-off", "Quarterly review", "Renewal talk", "Training", "Escalation call")
 _MOODS = ("is happy with", "has questions about", "wants a discount on", "is about to leave", "wants more seats of")
 _ACTIONS = ("Call back", "Send the offer", "Prepare the review", "Check the usage", "Renew the contract")
-_STEPS = ("Prepare the material", "Book a room", "Invite everybody", "Write the minutes", "Tell the owner")
+_STEPS = ("Prepare the material", "Book a room", "Invite the team", "Write the minutes", "Tell the owner")
 FIRST_DAY = datetime(2024, 1, 1, 8, tzinfo=UTC)
 _N_COMPANIES = 200
 _NOT_MADE = {"id", "custom", "type", "repeat", "status", "out_date", "use_subject"}

@@ -44,7 +44,7 @@ async def cut(
     repository: Any = {"Ticket": Tickets, "Task": Tasks, "Note": Notes}[model.record.__name__]
     chunks: list[Chunk] = []
     chunker = Chunker(chunk_size=chunk_size, max_bytes=max_bytes)
-    feeder = BlockFeeder(BlockEncoder(model, row_shapes.RowShapes(model)).fill, chunker)
+    feeder = BlockFeeder(BlockEncoder(row_shapes.RowShapes(model)).fill, chunker)
 
     async def hand_on(chunk: Chunk) -> None:
         chunks.append(chunk)
@@ -180,7 +180,7 @@ def test_a_cancellation_loses_no_row_of_a_block() -> None:
     rows = iter([*(ticket(n // 2) for n in range(40)), {"sourceId": "x", "nope": 1}, ticket(99)])
     chunks: list[Chunk] = []
     chunker = Chunker(chunk_size=3, max_bytes=8_000_000)
-    encoder = BlockEncoder(Tickets.model, row_shapes.RowShapes(Tickets.model))
+    encoder = BlockEncoder(row_shapes.RowShapes(Tickets.model))
 
     def fill(block: RowBlock, taken: Iterator[Any], *, max_rows: int, max_bytes: int) -> Any:
         """Fill a block with more rows than a chunk has room for."""
@@ -274,7 +274,7 @@ def test_rows_that_make_no_blocks_go_one_by_one() -> None:
     async def run() -> None:
         nonlocal tried
         chunker = Chunker(chunk_size=5000, max_bytes=8_000_000)
-        encoder = BlockEncoder(Tickets.model, row_shapes.RowShapes(Tickets.model))
+        encoder = BlockEncoder(row_shapes.RowShapes(Tickets.model))
 
         def fill(block: RowBlock, taken: Iterator[Any], *, max_rows: int, max_bytes: int) -> Any:
             nonlocal tried

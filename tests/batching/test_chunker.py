@@ -82,6 +82,16 @@ def test_repeated_keys_cost_few_extra_calls(names: list[str | None], chunk_size:
     assert sum(not chunk.is_keyed for chunk in chunks) == -(-names.count(None) // chunk_size)
 
 
+@thoroughly
+@given(st.lists(st.sampled_from([None, *"abcdefghijkl"]), max_size=80), sizes)
+def test_chunks_know_which_others_share_a_key(names: list[str | None], chunk_size: int) -> None:
+    """What a chunk knows of those cut before it is what their keys say."""
+    chunks = cut([row(position, *([name] if name else [])) for position, name in enumerate(names)], chunk_size)
+    for n, chunk in enumerate(chunks):
+        for other in chunks[:n]:
+            assert chunk.shares_key_with(other) == (not chunk.keys.isdisjoint(other.keys))
+
+
 @pytest.mark.slow
 @thoroughly
 @given(st.lists(st.sampled_from("abcdefghijklmnopqrstuvwxyz"), max_size=80), sizes)

@@ -91,10 +91,10 @@ def test_a_malformed_url_is_refused_without_showing_it(url: str) -> None:
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("redis://host?ssl_ca_certs=x", "redis://... has an option that is none of db, on_outage"),
+        ("redis://host?ssl_ca_certs=x", "redis://... has an option other than db, on_outage"),
         (
             "rediss://host?word=1",
-            "rediss://... has an option that is none of db, on_outage, ssl_ca_certs, ssl_certfile, ssl_keyfile",
+            "rediss://... has an option other than db, on_outage, ssl_ca_certs, ssl_certfile, ssl_keyfile",
         ),
         ("redis://host?on_outage=open", "on_outage must be 'share' or 'closed', not 'open'"),
     ],

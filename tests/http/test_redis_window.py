@@ -231,7 +231,7 @@ class GaiError(exceptions.ConnectionError):
         (exceptions.ConnectionError("Connection closed by server."), "Connection closed by server.", False),
         (exceptions.TimeoutError("Timeout"), "it does not answer", False),
         (exceptions.BusyLoadingError("Redis is loading"), "it is loading its data", False),
-        (exceptions.MovedError("5 127.0.0.1:7000"), "it is a node of a cluster: name a Redis that is none", True),
+        (exceptions.MovedError("5 127.0.0.1:7000"), "it is a node of a cluster: name a Redis without a cluster", True),
         (exceptions.ResponseError("OOM command not allowed"), "OOM command not allowed", False),
         (exceptions.AuthenticationError("x"), REFUSED, True),
     ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from benchmarks.writing.tickets import dicts, of_any_shape, records
+from benchmarks.writing.tickets import dicts, in_any_order, of_any_shape, records
 from benchmarks.writing.writers import CHUNK_SIZE, N_AT_A_TIME, TOKEN
 from planhat_async import RateLimits, Session, Ticket, Tickets
 
@@ -16,6 +16,11 @@ _LIMITS = RateLimits(per_minute=100_000, per_second=10_000, reserve=0)
 async def write_dicts(url: str, n_rows: int) -> int:
     """Write mappings."""
     return await _write(url, dicts(n_rows))
+
+
+async def write_any_order(url: str, n_rows: int) -> int:
+    """Write mappings with keys in no order."""
+    return await _write(url, in_any_order(n_rows))
 
 
 async def write_any_shape(url: str, n_rows: int) -> int:

@@ -57,7 +57,7 @@ def table_columns(record: type[Record], schema: pa.Schema, *, is_mapped: bool = 
         is_mapped: Whether a mapping decides which columns are fields.
 
     Raises:
-        ValueError: A column is no field, is filled in by Planhat, or is there twice.
+        ValueError: A column is not a field, is filled in by Planhat, or is there twice.
     """
     fields = [(index, field) for index, field in enumerate(schema) if not _FRAME_INDEX.fullmatch(field.name)]
     names = [field.name for _, field in fields]

@@ -25,7 +25,7 @@ _REFUSED = re.compile(r'["\\\x00-\x1f]')
 _MAX_OTHERS = 200
 """Undocumented fields that are expected: a server that names them after its data must not fill memory."""
 _TYPES: dict[Any, Any] = {datetime: str | None, date: str | None, float: int | float | None, JSON: msgspec.Raw}
-"""The types whose values a column of a kind holds; a whole number is no float yet, to keep its digits."""
+"""The types whose values a column of a kind holds; a whole number is not a float yet, to keep its digits."""
 _NULL = msgspec.Raw(b"null")
 _DAY_OR_TIME = r"^\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d{1,3})?(Z|[+-]\d\d:\d\d))?$"
 

@@ -52,7 +52,7 @@ _MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
 
 def compression_of(head: bytes) -> Compression | None:
-    """The compression of a file that begins with these bytes; `None` if there is none that can be read."""
+    """The compression of a file that begins with these bytes; `None` for any that cannot be read."""
     return next((one for one in COMPRESSIONS if one.begins(head)), None)
 
 

@@ -80,7 +80,7 @@ def named_delimiter(text: str) -> str:
     """The separator that a user names: one character, or `tab`.
 
     Raises:
-        ValueError: It is none.
+        ValueError: The text is neither.
     """
     return _named_character("--delimiter", text, "one character, or tab")
 
@@ -89,7 +89,7 @@ def named_escape(text: str) -> str:
     """The escape character that a user names: one character, or `backslash`.
 
     Raises:
-        ValueError: It is none.
+        ValueError: The text is neither.
     """
     return _named_character("--escape", text, "one character, or backslash")
 
@@ -97,7 +97,7 @@ def named_escape(text: str) -> str:
 def _named_character(option: str, text: str, form: str) -> str:
     character = _NAMES.get(text.lower(), text)
     if len(character) != 1 or character.isalnum() or character in '"\r\n\0':
-        raise ValueError(f"{option} is {form}; it is no letter, digit, quote or line break: {text!r}")
+        raise ValueError(f"{option} is {form}; it is not a letter, digit, quote or line break: {text!r}")
     return character
 
 

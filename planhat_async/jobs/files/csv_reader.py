@@ -7,10 +7,11 @@ import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Any, BinaryIO, ClassVar
+from typing import Any, BinaryIO, ClassVar, cast
 
 import attrs
 
+from planhat_async.jobs.files.cell_block import MAX_COLUMNS, CellBlock, PlainRows
 from planhat_async.jobs.files.csv_dialect import (
     SEPARATORS,
     cause_of,
@@ -20,15 +21,20 @@ from planhat_async.jobs.files.csv_dialect import (
     recognised,
     unseparated,
 )
-from planhat_async.jobs.files.record_lines import RecordLines, RecordTooLongError, count_lines, lines_of_text
+from planhat_async.jobs.files.record_lines import RecordLines, RecordTooLongError, TextLines, count_lines
 from planhat_async.jobs.files.table_reader import INDEX_LEFT_OUT, CopyRow, FileReader, RawRow
-from planhat_async.jobs.files.text_encoding import MARK_BYTES, encoding_of
+from planhat_async.jobs.files.text_encoding import ALWAYS_DECODED, MARK_BYTES, encoding_of
 from planhat_async.jobs.reason_column import REASON_COLUMN
 from planhat_async.jobs.source_error import SourceError
 
 _MAX_HEADER = 1 << 20
 _MAX_CELL = 2**31 - 1
 """No limit: that of records is lower."""
+_BLOCK_CHARS = 2**15
+_LARGE_BLOCK = 16
+"""Rows of a block that takes less time than so many rows one by one."""
+_MAX_SINGLY = 2**12
+"""Rows that are read one by one where blocks are small: first one, then twice as many each time."""
 _MARK = "\ufeff"
 """A byte order mark, which a file that was appended to another begins with."""
 
@@ -90,11 +96,12 @@ class CsvReader(FileReader):
         self._text.close()
 
     def _read_header(self, delimiter: str | None, escape: str | None, knows: Callable[[str], bool]) -> None:
-        lines = lines_of_text(self._text)
-        ahead, self._n_skipped, declaration = _beginning(lines, delimiter)
+        self._text_lines = TextLines(self._text)
+        ahead, self._n_skipped, declaration = _beginning(iter(self._text_lines), delimiter)
         delimiter = delimiter or declared_delimiter(declaration)
         self._dialect = recognised(ahead, delimiter=delimiter, escape=escape, knows=knows)
-        self._lines = RecordLines(ahead, lines)
+        self._text_lines.put_back("".join(ahead))
+        self._lines = RecordLines((), iter(self._text_lines))
         csv.field_size_limit(max(csv.field_size_limit(), _MAX_CELL))
         self._reader = self._dialect.reader(self._lines)
         self._null = None if escape is None else f"{escape}N"
@@ -104,7 +111,7 @@ class CsvReader(FileReader):
         self._n_named = max((n for n, name in enumerate(self.columns, 1) if name.strip()), default=0)
         """The least cells of a row: columns without a name at the end may be left out."""
         self._heads = [self.columns, *self._dialect.reader([declaration])]
-        """Rows that are no rows: a file that was appended to another begins with them."""
+        """Rows that are not rows: a file that was appended to another begins with them."""
         names = [head[0] for head in self._heads if head]
         self._first_cells = {one for name in names for one in (name, _MARK + name, f'{_MARK}"{name}"')}
 
@@ -148,14 +155,41 @@ class CsvReader(FileReader):
 
     def rows(self, columns: Sequence[str] | None) -> Iterator[RawRow]:
         """Each record after the header; repeated headers are left out."""
+        self._begin_rows(columns)
+        return cast("Iterator[RawRow]", self._rows_and_blocks(None))
+
+    def rows_and_blocks(self, columns: Sequence[str] | None) -> Iterator[RawRow | CellBlock]:
+        """As `rows`, but plain rows come in blocks."""
+        self._begin_rows(columns)
+        return self._rows_and_blocks(self._plain_rows())
+
+    def _begin_rows(self, columns: Sequence[str] | None) -> None:
         used = self.columns if columns is None else columns
         self._must_be_blank = [n for n, name in enumerate(self.columns) if not name.strip() and name in used]
         self._n_columns = len(self.columns)
         self._has_more_to_check = bool(self._must_be_blank) or self._null is not None
+
+    def _plain_rows(self) -> PlainRows | None:
+        """Finds plain rows; `None` if there may be none, or if each row must be read by itself."""
+        is_usual = self.encoding in ALWAYS_DECODED and not self._dialect.skips_blanks
+        if not is_usual or self._has_more_to_check or self._is_copying or not 1 < self._n_columns <= MAX_COLUMNS:
+            return None
+        return PlainRows(self._dialect.delimiter, self._n_columns, self._first_cells)
+
+    def _rows_and_blocks(self, plain: PlainRows | None) -> Iterator[RawRow | CellBlock]:
         by_column = self._by_column
-        reader, record, n_skipped, first_cells = self._reader, self._lines.record, self._n_skipped, self._first_cells
+        reader, record, first_cells = self._reader, self._lines.record, self._first_cells
+        n_before, n_singly, n_next_singly = self._n_skipped + 1, 0, 1
         while True:
-            first = n_skipped + reader.line_num + 1
+            if plain is not None and not n_singly:
+                block = self._next_block(plain, n_before + reader.line_num)
+                if block is not None:
+                    n_before += block.n_lines
+                    yield block
+                is_large = block is not None and len(block.cells) >= _LARGE_BLOCK
+                n_singly = n_next_singly = 1 if is_large else min(2 * n_next_singly, _MAX_SINGLY)
+            n_singly -= 1
+            first = n_before + reader.line_num
             record.clear()
             try:
                 cells = next(reader)
@@ -169,6 +203,15 @@ class CsvReader(FileReader):
             if cells and not (cells[0] in first_cells and self._is_header(cells)):
                 self._cells = cells
                 yield RawRow(f"line {first}", partial(by_column, cells))
+
+    def _next_block(self, plain: PlainRows, first_line: int) -> CellBlock | None:
+        """The plain rows that come next, if there are any."""
+        text = self._text_lines.take(_BLOCK_CHARS)
+        block = plain.block(text, first_line)
+        self._text_lines.put_back(text if block is None else text[block.n_chars :])
+        if block is not None:
+            self._cells = [*block.cells[-1][:-1]]
+        return block
 
     def _past_blanks(self, cells: list[str]) -> list[str]:
         """The cells of a record in which quotes may stand behind blanks: they are quotes, and no such blank counts.

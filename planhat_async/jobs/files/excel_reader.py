@@ -46,7 +46,7 @@ class ExcelReader(FileReader):
         sheet: The name of the sheet; by default the first that is not hidden.
 
     Raises:
-        SourceError: It is no workbook that can be read, there is no such sheet, or python-calamine is not installed.
+        SourceError: It is not a workbook that can be read, there is no such sheet, or python-calamine is not installed.
     """
 
     columns: list[str]
@@ -203,7 +203,7 @@ def _loaded(calamine: Any, content: io.BytesIO) -> Any:
 def _not_panicked(error: BaseException) -> BaseException:
     """The error; that of a program in Rust, which is no `Exception`, as a `SourceError`."""
     is_panic = type(error).__name__ == "PanicException"
-    return SourceError(f"it is no workbook that can be read: {error}") if is_panic else error
+    return SourceError(f"it is not a workbook that can be read: {error}") if is_panic else error
 
 
 def _why_no_workbook(content: bytes, error: Exception) -> str:
@@ -215,7 +215,7 @@ def _why_no_workbook(content: bytes, error: Exception) -> str:
         return "it is HTML or XML, and no workbook: open it in a spreadsheet, and save it as .xlsx"
     if not content.startswith((b"PK", _OLE)) and may_be_text(content[:1000]):
         return "it is a text, and no workbook: name it .csv, or say --format csv"
-    return f"it is no workbook that can be read: {error}"
+    return f"it is not a workbook that can be read: {error}"
 
 
 def _why_no_sheet(names: Sequence[str], sheet: str | None, error: Exception) -> str:

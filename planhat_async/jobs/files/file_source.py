@@ -144,6 +144,11 @@ class FileSource:
         """What the rows of the last iteration hold, if `has_report` was set before it, and a mapping makes them."""
         return self._fitter.report
 
+    @property
+    def name(self) -> str:
+        """The name of the file, without its folder and without secrets; `-` for standard input."""
+        return self.location.name.rstrip("/").rpartition("/")[2] or self.location.name
+
     def description(self) -> dict[str, Any]:
         """Facts that must be the same in a rerun; the rows themselves are compared chunk by chunk."""
         if self._reader is None and self.format == "csv" and not self.is_standard_input:
@@ -212,7 +217,7 @@ class FileSource:
             SourceError: There is no row at a position, because it is another file than it was; or the file is damaged.
         """
         with self._opened() as reader, reader.copying(out) as copy_row:
-            rows = enumerate(self._fitted_rows(RowFitter(self._mapping), reader))
+            rows = enumerate(RowFitter(self._mapping).rows(reader, on_row=self._limit.reset))
             for position, reason in reasons:
                 # Not read further than needed: a damaged file has rows that can be copied.
                 if not any(number == position for number, _ in rows):
@@ -237,13 +242,9 @@ class FileSource:
     def _rows(self) -> Generator[FittedRow, None, None]:
         with self._opened() as reader:
             self._fitter = RowFitter(self._mapping, has_report=self.has_report)
-            for row in self._fitted_rows(self._fitter, reader):
-                self.rows_read += 1
-                yield row
-
-    def _fitted_rows(self, fitter: RowFitter, reader: FileReader) -> Iterator[FittedRow]:
-        """The rows of an open file, for each of which so many bytes may be unpacked."""
-        return fitter.rows(reader, on_row=self._limit.reset)
+            for rows in self._fitter.lists(reader, on_row=self._limit.reset):
+                self.rows_read += len(rows)
+                yield from rows
 
     @contextmanager
     def _opened(self) -> Iterator[FileReader]:

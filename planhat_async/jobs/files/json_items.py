@@ -94,7 +94,7 @@ class JsonItems:
                 yield from self._usual_items()
                 yield self._item_by_brackets(_NEXT_OBJECT)
             else:
-                raise _RestError("something that is no list or object")
+                raise _RestError("something that is not a list or object")
 
     def _items_of_list(self) -> Iterator[JsonItem]:
         while (found := self._next_byte()) != b"]":

@@ -87,7 +87,7 @@ class JsonReader(FileReader):
         yield from self._failure(f"line {number + 1}")
 
     def _unusual_line(self, line: bytes, number: int) -> Iterator[RawRow]:
-        """A line that is no object, or the last one, or one that is too large to be read."""
+        """A line that is not an object, or the last one, or one that is too large to be read."""
         if line.endswith(b"\n") or len(line) < MAX_ROW_BYTES:
             yield RawRow(f"line {number}", partial(json_object, line))
             return
@@ -168,7 +168,7 @@ def _after_reason(text: bytes, more: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _as_line(text: bytes, more: Iterator[bytes]) -> Iterator[bytes]:
-    """The pieces of a text that is no row, after the reason."""
+    """The pieces of a text that is not a row, after the reason."""
     yield b"," + encode_plain(TEXT_COLUMN) + b":"
     yield from _as_text(text, more)
 

@@ -42,7 +42,7 @@ def compressor_of(name: CompressionName) -> _Compressor:
     """A compressor.
 
     Raises:
-        ValueError: There is none, or its package is not installed.
+        ValueError: This compression is not written, or its package is not installed.
     """
     if name == "gzip":
         return zlib.compressobj(wbits=_GZIP_FORMAT)

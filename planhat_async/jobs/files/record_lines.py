@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 import itertools
 from collections.abc import Iterable, Iterator
-from functools import partial
 
 MAX_RECORD = 1 << 24
 """The most bytes of a record in memory, about: twice as much as a call holds. `csv` takes four for a character."""
+_LINE_ENDS = ("\n", "\r")
 _LINE_BYTES = 64
 """What a line takes beside its characters."""
 
@@ -17,9 +17,39 @@ class RecordTooLongError(ValueError):
     """A record has more characters than are held in memory."""
 
 
-def lines_of_text(text: io.TextIOWrapper) -> Iterator[str]:
-    """The lines of a text with their ends; a longer line than a record may be comes in parts."""
-    return iter(partial(text.readline, MAX_RECORD), "")
+class TextLines:
+    """The lines of a text with their ends, of which some can be taken at once.
+
+    A longer line than a record may be comes in parts.
+
+    Args:
+        text: The text, opened without translation of line ends.
+    """
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self._text = text
+        self._ahead = io.StringIO(newline="")
+        """Text that was read, but not passed on."""
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._next_line, "")
+
+    def _next_line(self) -> str:
+        line = self._ahead.readline()
+        return line if line.endswith(_LINE_ENDS) else line + self._text.readline(MAX_RECORD)
+
+    def take(self, n_chars: int) -> str:
+        """Take at least this much text, as far as there is any, and less than twice as much; lines may be divided."""
+        ahead = self._ahead.read()
+        if len(ahead) < n_chars:
+            ahead += self._text.read(n_chars)
+            if ahead.endswith("\r"):
+                ahead += self._text.read(1)  # the two characters of one line end
+        return ahead
+
+    def put_back(self, text: str) -> None:
+        """Put back the end of what was taken."""
+        self._ahead = io.StringIO(text, newline="")
 
 
 class RecordLines:

@@ -41,7 +41,7 @@ FSSPEC_IS_MISSING = "a URL needs one more package: pip install 'planhat-async[re
 
 
 class RemoteFile(Location):
-    """A file behind a URL: `s3://`, `gs://`, `https://`, and whatever else fsspec knows.
+    """A file behind a URL: `s3://`, `gs://`, `https://`, and any other that fsspec knows.
 
     Credentials are found as the package for this kind of URL finds them: in the environment or its own files. A message
     shows neither the credentials nor the query of a URL.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
+from planhat_async.jobs.files.cell_block import CellBlock
 from planhat_async.jobs.files.table_reader import TableReader
 from planhat_async.jobs.input_report import InputReport
+from planhat_async.jobs.mapping.block_fit import BlockFit, block_fit
 from planhat_async.jobs.mapping.cell_values import OtherEncodingError
 from planhat_async.jobs.mapping.column_names import ColumnNames
 from planhat_async.jobs.mapping.column_usage import ColumnUsage
@@ -19,6 +21,7 @@ from planhat_async.results import Unreadable
 
 FileMapping: TypeAlias = FieldMapping | KeyColumn | ColumnNames
 FittedRow: TypeAlias = dict[str, Any] | Unreadable
+_ROWS_AT_ONCE = 64
 
 
 class RowFitter:
@@ -56,25 +59,35 @@ class RowFitter:
         return InputReport(mapping) if self._has_report and isinstance(mapping, FieldMapping) else None
 
     def rows(self, reader: TableReader, *, on_row: Callable[[], object] = lambda: None) -> Iterator[FittedRow]:
-        """The rows of an open file, without blank ones.
+        """The rows of an open file, without blank ones; see `lists`."""
+        for rows in self.lists(reader, on_row=on_row):
+            yield from rows
+
+    def lists(
+        self, reader: TableReader, *, on_row: Callable[[], object] = lambda: None
+    ) -> Iterator[Sequence[FittedRow]]:
+        """The rows of an open file, without blank ones, as many at a time as the reader hands out.
 
         Args:
             reader: The reader of the file.
-            on_row: Called for each row of the file, also for a blank one.
+            on_row: Called for each row of the file, also for a blank one, and once for a block of rows.
 
         Raises:
             SourceError: The columns do not fit, or the file is damaged.
         """
         mapping, columns, is_noted = self._begin(reader)
+        fit = self._fit(mapping, reader, has_columns=columns is not None)
+        fit_block = None if is_noted else self._block_fit(mapping, reader)
         empties = isinstance(mapping, FieldMapping) and mapping.empties_nulls
         keys = keys_of(mapping.record) if isinstance(mapping, FieldMapping) else frozenset()
-        plain_fit: Fit = mapping.apply_to_text if reader.holds_text else mapping.apply
-        fit = self._left_out.fitting(plain_fit, has_columns=columns is not None)
-        report = self.report = self._new_report(mapping)
-        fit = fit if report is None else report.noting(fit)
-        usage, where = self.usage, ""
-        for where, read in reader.rows(columns):
+        report, usage, part = self.report, self.usage, None
+        for part in reader.rows(columns) if fit_block is None else reader.rows_and_blocks(columns):
             on_row()
+            if isinstance(part, CellBlock):
+                assert fit_block is not None  # noqa: S101 - otherwise no block is asked for
+                yield from self._fitted_block(part, fit_block)
+                continue
+            where, read = part
             try:
                 values = read()
                 if is_noted:
@@ -91,8 +104,36 @@ class RowFitter:
                 report.n_unreadable += 1
             if empties and isinstance(row, dict):
                 usage.emptied.update(emptied_fields(row, keys))
-            yield row
-        self._has_no_rows = not where and not reader.remarks
+            yield (row,)
+        self._has_no_rows = part is None and not reader.remarks
+
+    def _fit(self, mapping: FileMapping, reader: TableReader, *, has_columns: bool) -> Fit:
+        """What makes a row of the values of one; it makes a report, too."""
+        fit: Fit = mapping.apply_to_text if reader.holds_text else mapping.apply
+        fit = self._left_out.fitting(fit, has_columns=has_columns)
+        self.report = self._new_report(mapping)
+        return fit if self.report is None else self.report.noting(fit)
+
+    def _block_fit(self, mapping: FileMapping, reader: TableReader) -> BlockFit | None:
+        """What makes rows of a block; `None` if each row must be fitted by itself."""
+        if not isinstance(mapping, FieldMapping) or self.report is not None or self._left_out.also_read():
+            return None
+        return block_fit(mapping, reader.columns) if reader.holds_text and reader.columns else None
+
+    def _fitted_block(self, block: CellBlock, fit_block: BlockFit) -> Iterator[Sequence[FittedRow]]:
+        """The rows made of a block, without blank ones, a few at a time: others may have to do something meanwhile."""
+        for first in range(0, len(block.cells), _ROWS_AT_ONCE):
+            rows = fit_block(block.cells[first : first + _ROWS_AT_ONCE])
+            if {*map(type, rows)} == {dict}:
+                yield rows
+                continue
+            fitted = [
+                Unreadable(f"{block.where(number)}: {row}") if isinstance(row, str) else row
+                for number, row in enumerate(rows, first)
+                if row is not None
+            ]
+            self.n_blank += len(rows) - len(fitted)
+            yield fitted
 
     def _begin(self, reader: TableReader) -> tuple[FileMapping, list[str] | None, bool]:
         """The mapping of the file's columns, the columns to read, and whether those of rows are of interest."""

@@ -70,7 +70,7 @@ def dialect_options(
     """The separator and the escape character of CSV, as given or implied by the path.
 
     Raises:
-        SourceError: They are no characters for that, are the same, or the format is another one.
+        SourceError: They are not characters for that, are the same, or the format is another one.
     """
     given = [name for name, one in (("--delimiter", delimiter), ("--escape", escape)) if one is not None]
     if format_ != "csv":

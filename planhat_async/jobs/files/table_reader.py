@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, BinaryIO, ClassVar, NamedTuple, TypeAlias
 
+from planhat_async.jobs.files.cell_block import CellBlock
+
 INDEX_LEFT_OUT = "1 column left out, the index of a data frame: {}"
 """A remark about a first column that has no name, and whole numbers only."""
 
@@ -65,6 +67,10 @@ class TableReader(ABC):
         Raises:
             SourceError: The file is damaged, or has changed since it was opened.
         """
+
+    def rows_and_blocks(self, columns: Sequence[str] | None) -> Iterator[RawRow | CellBlock]:
+        """As `rows`, but rows of texts that follow each other may come as a block."""
+        return self.rows(columns)
 
 
 class FileReader(TableReader):

@@ -6,6 +6,8 @@ import codecs
 
 MARK_BYTES = 4
 """How many bytes of a text hold the longest byte order mark."""
+ALWAYS_DECODED = frozenset({"utf-8", "utf-8-sig", "ascii", "iso8859-1", "cp1252"})
+"""Usual encodings in which no bytes are an error, because those of another encoding are decoded as such."""
 # The mark of UTF-32 begins with that of UTF-16.
 _MARKS = {
     codecs.BOM_UTF32_LE: "utf-32",

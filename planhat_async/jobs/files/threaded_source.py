@@ -33,6 +33,7 @@ class ThreadedSource:
     ) -> None:
         self._source = source
         self._description = description
+        self.name: str | None = getattr(source, "name", None)
         self.lookups: Mapping[str, Lookup] = lookups or {}
         """The lookups of its mapping, by field."""
 

@@ -92,7 +92,7 @@ def member_of(name: str, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     """The only file in a zip archive; what macOS adds to it is ignored.
 
     Raises:
-        SourceError: There is none, or several; it is encrypted; it is a workbook.
+        SourceError: The archive is empty, or holds several files, an encrypted one, or a workbook.
     """
     members = [one for one in archive.infolist() if not one.is_dir() and not _is_by_macos(one.filename)]
     if any(one.filename == "[Content_Types].xml" for one in members):
@@ -112,7 +112,7 @@ def name_in_zip(name: str, file: BinaryIO) -> str:
     """The name of the only file in a zip archive.
 
     Raises:
-        SourceError: It is no zip archive, or does not hold one file.
+        SourceError: It is not a zip archive, or does not hold one file.
     """
     with _naming_zip(name), zipfile.ZipFile(file) as archive:
         return member_of(name, archive).filename

@@ -20,7 +20,7 @@ def list_in(value: Any, notation: Notation, name: str, *, separator: str | None 
     """The list that a text or a typed value stands for: JSON, or items between separators.
 
     Raises:
-        ValueError: It is none.
+        ValueError: The value is not a list.
     """
     if isinstance(value, list | tuple):
         return list(json_value(value, notation, name))
@@ -48,7 +48,7 @@ def json_in(text: str, expected: type, name: str) -> Any:
     """The JSON list, or object, in a text.
 
     Raises:
-        ValueError: It is none.
+        ValueError: The text is not of the expected type.
     """
     try:
         value = decode_json(text.encode(), is_input=True)

@@ -24,7 +24,7 @@ def number_in(value: Any, name: str, *, decimal_comma: bool = False) -> int | fl
     """The number that a text or a typed value stands for; an `int` if it is written as one.
 
     Raises:
-        ValueError: It is no number, or has more digits than a number keeps.
+        ValueError: It is not a number, or has more digits than a number keeps.
     """
     if isinstance(value, str):
         return _number_in_text(value, name, decimal_comma=decimal_comma)
@@ -76,7 +76,7 @@ def whole_number_in(value: Any, name: str, *, decimal_comma: bool = False) -> in
     """The whole number that a text or a typed value stands for; one with a fraction of zero is whole.
 
     Raises:
-        ValueError: It is none, or is written in scientific notation, which spreadsheets shorten long numbers to.
+        ValueError: It is not a whole number, or is in scientific notation, to which spreadsheets shorten long numbers.
     """
     if isinstance(value, str):
         match = _WHOLE.fullmatch(_with_point(value, decimal_comma=decimal_comma))

@@ -34,7 +34,7 @@ def time_in(value: Any, notation: Notation, name: str) -> datetime:
     """The aware time that a text or a typed value stands for; a day is its first instant.
 
     Raises:
-        ValueError: It is none, or has no zone and none is given; see `Notation.in_zone`.
+        ValueError: It is not a time, or has no zone and none is given; see `Notation.in_zone`.
     """
     if isinstance(value, str):
         value = _time_in_text(value, name)
@@ -122,7 +122,7 @@ def day_in(value: Any, name: str, *, drops_time: bool = False) -> str:
         drops_time: Whether a time of day is dropped. Otherwise it must be midnight, in the value's own zone.
 
     Raises:
-        ValueError: It is no day.
+        ValueError: It is not a day.
     """
     found = value
     if isinstance(value, str):
@@ -148,7 +148,7 @@ def epoch_in(value: Any, kind: str, notation: Notation, name: str) -> datetime |
         name: The field, for messages.
 
     Raises:
-        ValueError: It is no number, or so small or large that it must have another unit.
+        ValueError: It is not a number, or so small or large that it must have another unit.
     """
     if isinstance(value, date):
         return value

@@ -11,7 +11,7 @@ from planhat_async.records.documentation import documentation_of
 
 
 class OtherEncodingError(ValueError):
-    """A text holds bytes that are none in the encoding in which it was read."""
+    """A text holds bytes that are invalid in the encoding in which it was read."""
 
 
 def value_of(record: type[Record], name: str, text: str) -> Any:

@@ -18,7 +18,7 @@ class ColumnSample:
     """The first values of a column, without missing ones; of objects, those at each path within them."""
 
     values: list[Any] = attrs.field(factory=list)
-    """Values that are no objects; long texts are shortened."""
+    """Values that are not objects; long texts are shortened."""
     within: dict[str, ColumnSample] = attrs.field(factory=dict)
     """The values in objects, by their keys."""
 

@@ -22,7 +22,7 @@ class ColumnUsage:
     Args:
         mapped: The columns that a mapping names, by their fields; none if it names none.
         header: The columns of the file; `None` if each row names its own.
-        list_of_rows_in: Finds the key of a list of rows in an object that is no row.
+        list_of_rows_in: Finds the key of a list of rows in an object that is not a row.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class ColumnUsage:
 
     @property
     def _may_be_wrapper(self) -> bool:
-        """Whether the only row so far is none, but holds a list of rows."""
+        """Whether the only row so far is an object around a list of rows."""
         return self._list_of_rows is not None and self.n_rows == 1
 
     def note(self, values: Mapping[str, Any]) -> bool:

@@ -179,7 +179,7 @@ class FieldMapping:
     def fitted(self, columns: Sequence[str], *, holds_objects: bool = False) -> Self:
         """The mapping with the names of columns as a file spells them; without one, that of its columns to fields.
 
-        Columns of texts without a name are no fields: their reader refuses values in them.
+        Columns of texts without a name are not fields: their reader refuses values in them.
 
         Args:
             columns: Those of the file.
@@ -207,7 +207,7 @@ class FieldMapping:
         return {} if self.reads_all else self.columns
 
     def list_of_rows_in(self, values: Mapping[str, Any]) -> str | None:
-        """The key of a list of rows, in an object that is no row itself; see `wrapped_rows`."""
+        """The key of a list of rows, in an object that is not a row itself; see `wrapped_rows`."""
         return wrapped_rows(values, self._uses, is_strict=not self.columns)
 
     def _uses(self, column: str) -> bool:

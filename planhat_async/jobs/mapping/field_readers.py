@@ -122,7 +122,7 @@ class FieldReaders:
             yield partial(_read, READERS[kind], self.notation, name)
 
     def default_of(self, name: str) -> Any:
-        """The value of a field where a row has none; `MISSING` if there is none.
+        """The value of a field where a row has no value; `MISSING` without a default.
 
         Raises:
             SourceError: It is not a value of the field.

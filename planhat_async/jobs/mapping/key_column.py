@@ -73,7 +73,7 @@ class KeyColumn:
         return {} if self.column is None else {"id": self.column}
 
     def list_of_rows_in(self, values: Mapping[str, Any]) -> str | None:
-        """The key of a list of rows, in an object that is no row itself; see `wrapped_rows`."""
+        """The key of a list of rows, in an object that is not a row itself; see `wrapped_rows`."""
         return wrapped_rows(values, lambda column: bool(self.columns_to_read([column])), is_strict=False)
 
     def check_columns(self, columns: Iterable[str]) -> None:

@@ -99,7 +99,7 @@ class LeftOutColumns:
         """Refuse a row with a value that is not of an index, in a column that is named like one.
 
         Raises:
-            ValueError: The value is no whole number.
+            ValueError: The value is not a whole number.
         """
         for name in self._read_again:
             text = str(values.get(name) or "").strip()

@@ -9,9 +9,12 @@ from typing import Any
 
 import attrs
 
+from planhat_async._convert import fields_of, similar_fields
 from planhat_async.jobs.mapping.lookups import Lookup
+from planhat_async.jobs.mapping.proposed_line import toml_text
 from planhat_async.jobs.mapping.transforms import TRANSFORMS, Transform
 from planhat_async.jobs.source_error import SourceError
+from planhat_async.records import Record
 
 _TABLES = ("columns", "constants", "dates", "types")
 _OPTIONS = {"time_zone": str, "list_separator": str, "decimal_comma": bool, "null": str}
@@ -82,6 +85,26 @@ class MappingFile:
         if held.get("null", "keep") not in {"keep", "empty"}:
             raise SourceError(f'{path}: null is "keep" or "empty", not {held["null"]!r}')
         return cls(**held | _by_field(path, held["columns"]))
+
+
+def refuse_swapped(columns: Mapping[str, str], record: type[Record]) -> None:
+    """Refuse lines of a file that have the field first, as on a command line.
+
+    Args:
+        columns: Field to column, as the file gives them.
+        record: The class that has the fields.
+
+    Raises:
+        SourceError: A column has the name of a field, and its field is not one and not similar to one.
+    """
+    fields = fields_of(record)
+    for field, column in columns.items():
+        is_unknown = not field.startswith("custom.") and field not in fields and not similar_fields(record, field)
+        if is_unknown and (column in fields or column.startswith("custom.")):
+            line = f"{toml_text(field)} = {toml_text(column)}"
+            raise SourceError(
+                f"--map: {record.__name__} has no field {field!r}; [columns] names the column first: {line}"
+            )
 
 
 def _check_table(path: Path, name: str, table: Any) -> None:

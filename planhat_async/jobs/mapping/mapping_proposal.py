@@ -42,7 +42,7 @@ class ColumnProposal:
     field: str = ""
     """Its name; empty if the user must decide."""
     remark: str = ""
-    """Why the proposal is uncertain, or why there is none."""
+    """Why the proposal is uncertain or missing."""
     suggestion: str = ""
     """Without a field, what a comment holds in its place: TOML of a field or of a lookup."""
     is_guess: bool = False
@@ -61,7 +61,7 @@ class ColumnProposal:
 
     @property
     def read_for(self) -> str:
-        """The field that the values are read for, also within a comment; empty if there is none."""
+        """The field that the values are read for, also within a comment; may be empty."""
         held = self.field or tomllib.loads(f"field = {self.suggestion or self._custom()}")["field"]
         return held if isinstance(held, str) else ""
 
@@ -155,7 +155,7 @@ class MappingProposal:
         return [group for group in self.model.upsert_needs if not {*group} & {*self.fields}]
 
     def _constants(self) -> Iterator[str]:
-        """Examples: of what is required and has no column, or of any text. A constant is no key of a record."""
+        """Examples: of what is required and has no column, or of any text. A constant is not a key of a record."""
         match, fields = {*self.model.match}, fields_of(self.model.record)
         names = [next(iter(name for name in group if name not in match), None) for group in self._missing()]
         others = (name for name, one in fields.items() if one.is_writable and one.type is str)

@@ -15,7 +15,7 @@ from planhat_async.records import Record
 
 
 def is_missing(name: str, value: Any) -> bool:
-    """Whether a field of a row has no value: blank text is none, and so is `custom` without any."""
+    """Whether a field of a row has no value, which includes blank text and an empty `custom`."""
     if value is None:
         return True
     if isinstance(value, str):
@@ -37,7 +37,7 @@ def without_nulls(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def emptied_fields(row: Mapping[str, Any], keys: Collection[str]) -> Iterator[str]:
-    """The fields that a row empties. A key that is `None` empties nothing: it is no key."""
+    """The fields that a row empties. A key that is `None` empties nothing: it is not a key."""
     for name, value in row.items():
         if value is None and name not in keys:
             yield name

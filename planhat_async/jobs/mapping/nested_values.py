@@ -10,7 +10,7 @@ MISSING: Any = object()
 
 
 def value_at(values: Mapping[str, Any], column: str, *, within_null: Any = None) -> Any:
-    """The value under a column's name, or else at the path that it is; `MISSING` if there is none.
+    """The value under a column's name, or else at the path that it is; `MISSING` without either.
 
     Args:
         values: An object.
@@ -18,7 +18,7 @@ def value_at(values: Mapping[str, Any], column: str, *, within_null: Any = None)
         within_null: What is in an object that is `None`.
 
     Raises:
-        ValueError: Something on the path is no object.
+        ValueError: Something on the path is not an object.
     """
     if column in values:
         return values[column]
@@ -29,7 +29,7 @@ def value_at(values: Mapping[str, Any], column: str, *, within_null: Any = None)
         if inner is None:
             return within_null
         if not isinstance(inner, Mapping):
-            raise ValueError(f"{head!r} is no object, so it has no {rest!r}")  # noqa: TRY004 - the row is wrong
+            raise ValueError(f"{head!r} is not an object, so it has no {rest!r}")  # noqa: TRY004 - the row is wrong
         if (found := value_at(inner, rest, within_null=within_null)) is not MISSING:
             return found
     return MISSING

@@ -40,7 +40,7 @@ def nested_custom(row: dict[str, Any], constants: Collection[str] = ()) -> dict[
     """Move each `custom.NAME` into `custom`.
 
     Raises:
-        ValueError: `custom` is no object, or has the name too, which only a constant replaces.
+        ValueError: `custom` is not an object, or has the name too, which only a constant replaces.
     """
     if "custom." not in "\n".join(row):  # takes half the time of asking each name
         return row

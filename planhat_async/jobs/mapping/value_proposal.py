@@ -50,12 +50,12 @@ def misfit(field: Field | None, kind: ValueKind) -> str:
     if field is None or kind.name == "nothing":
         return ""
     if field.holds_addresses and field.type is str and kind.name != "address":
-        return "its values are no e-mail addresses"
+        return "its values are not e-mail addresses"
     expected = get_origin(field.type) or field.type
     if expected in (float, int) and kind.name not in {"number", "whole number", *_EPOCHS}:
-        return "its values are no numbers"
+        return "its values are not numbers"
     if expected in (date, datetime) and kind.name not in {"date", "time", *_EPOCHS}:
-        return "its values are no times"
+        return "its values are not times"
     if expected is bool and kind.name not in {"boolean", "whole number"}:
         return "its values are not true or false"
     return ""

@@ -110,7 +110,7 @@ def type_named(text: Any) -> str:
     """A type by its name, in which hyphens and underscores may stand for spaces.
 
     Raises:
-        ValueError: There is none of this name.
+        ValueError: No type has this name.
     """
     name = text.strip().lower().replace("-", " ").replace("_", " ") if isinstance(text, str) else ""
     if name not in READERS:

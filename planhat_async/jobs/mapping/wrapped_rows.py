@@ -1,4 +1,4 @@
-"""Objects that are no rows but hold a list of them, such as an answer of another system's API: decisions only."""
+"""Objects that are not rows but hold a list of them, such as an answer of another system's API: decisions only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 
 def wrapped_rows(values: Mapping[str, Any], uses: Callable[[str], bool], *, is_strict: bool) -> str | None:
-    """The name of a list of objects in an object that is no row itself, if it is none.
+    """The name of a list of objects in an object that is not a row itself; `None` if it is a row.
 
     Args:
         values: The object.

@@ -74,7 +74,7 @@ class ChangedExport:
     since: datetime | None = None
     """Of a walk: changes at this time or later are in the output; `None` if it holds all records."""
     next_since: datetime | None = None
-    """Of a walk: the same of the next run; `None` if that reads all records again, because there were none."""
+    """Of a walk: the same of the next run; `None` if that reads all records again, because the list was empty."""
     n_formulas: int = 0
     """The cells of CSV that a spreadsheet would run as a formula."""
 

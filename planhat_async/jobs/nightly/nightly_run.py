@@ -145,7 +145,7 @@ async def nightly_run(
                 await wait_to_end(asyncio.to_thread(claim.withdraw))
             raise
         after = attrs.evolve(run.state, run=state.run + 1, file=output.name)
-        # A caller that is told of an interruption expects the changes in the next output, which no longer has them.
+        # A caller that learns of an interruption expects the changes in the next output, which no longer has them.
         await carry_through(asyncio.to_thread(after.save, path))
         await carry_through(asyncio.to_thread(claim.withdraw))
     finally:

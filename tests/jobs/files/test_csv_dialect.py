@@ -131,7 +131,7 @@ def test_an_escape_character_is_named_by_a_character_or_a_word() -> None:
 @pytest.mark.parametrize("text", ["", ";;", "a", "7", '"', "\n", "\0", "comma"])
 def test_what_cannot_separate_is_refused(text: str) -> None:
     """The message names the option and the value."""
-    with pytest.raises(ValueError, match="--delimiter is one character, or tab; it is no letter, digit, "):
+    with pytest.raises(ValueError, match="--delimiter is one character, or tab; it is not a letter, digit, "):
         named_delimiter(text)
 
 

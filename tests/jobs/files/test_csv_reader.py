@@ -7,12 +7,14 @@ import csv
 import io
 from contextlib import suppress
 from typing import Any
+from unittest import mock
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from planhat_async.jobs.files import record_lines
+from planhat_async.jobs.files import csv_reader, record_lines
+from planhat_async.jobs.files.cell_block import CellBlock, PlainRows
 from planhat_async.jobs.files.csv_reader import CsvReader
 from planhat_async.jobs.source_error import SourceError
 
@@ -417,6 +419,93 @@ def test_what_a_program_writes_is_read_unchanged(made_up: tuple[list[list[str]],
     found = [list(row.read().values()) for row in reader.rows(reader.columns)]
     assert reader.columns == names
     assert found == [row for row in rows if row != names]
+
+
+def with_blocks(content: str | bytes, n_chars: int, **options: Any) -> tuple[list[Any], list[str], int]:
+    """As `rows_of` and `said`, where plain rows come in blocks of about so many characters; and their number."""
+    found: list[Any] = []
+    n_in_blocks = 0
+    with mock.patch.multiple(csv_reader, _BLOCK_CHARS=n_chars, _LARGE_BLOCK=1):
+        reader = made(content, **options)
+        for part in reader.rows_and_blocks(reader.columns):
+            if isinstance(part, CellBlock):
+                found += [(part.where(number), list(cells[:-1])) for number, cells in enumerate(part.cells)]
+                n_in_blocks += len(part.cells)
+                continue
+            try:
+                found.append((part.where, list(part.read().values())))
+            except ValueError as error:
+                found.append((part.where, str(error)))
+    return found, reader.remarks, n_in_blocks
+
+
+def without_blocks(content: str | bytes, **options: Any) -> tuple[list[Any], list[str]]:
+    """As `with_blocks`, where each row comes alone."""
+    with mock.patch.object(csv_reader, "MAX_COLUMNS", 0):
+        return with_blocks(content, 1, **options)[:2]
+
+
+@pytest.mark.slow
+@steady
+@given(written(), st.integers(1, 50))
+def test_rows_in_blocks_are_those_that_come_alone(
+    made_up: tuple[list[list[str]], bytes, dict[str, Any]], n_chars: int
+) -> None:
+    """Also their lines, and the remarks, in any dialect, wherever a block ends."""
+    (names, *_), content, options = made_up
+    options["knows"] = names.__contains__
+    assert with_blocks(content, n_chars, **options)[:2] == without_blocks(content, **options)
+
+
+@pytest.mark.slow
+@settings(derandomize=True, deadline=None, max_examples=3000)
+@given(st.text(st.sampled_from('a,, "\n\n\r"\\'), max_size=60) | st.text(st.sampled_from('a,\n"')), st.integers(1, 20))
+@example("title,url\na,b\n", 20)
+@example("é,\0\n", 20)
+@example("a,b\r\nc,d\r\n", 4)
+def test_damaged_rows_in_blocks_are_those_that_come_alone(text: str, n_chars: int) -> None:
+    """Nothing is lost, and nothing moves, whatever is damaged."""
+    content = f"{HEADER}\n{text}"
+    assert with_blocks(content, n_chars)[:2] == without_blocks(content)
+
+
+def test_most_plain_rows_come_in_blocks() -> None:
+    """Only the row in which one ends comes alone."""
+    rows = [(f"line {number + 2}", [str(number), "a, b"]) for number in range(1000)]
+    content = f"{HEADER}\n" + "".join(f'{cells[0]},"{cells[1]}"\n' for _, cells in rows)
+    found, _, n_in_blocks = with_blocks(content, 1000)
+    assert found == rows
+    assert 970 < n_in_blocks < 1000
+
+
+@pytest.mark.parametrize("line", ["1,2,3", "1", '1, "2"', "1,2\r"])
+def test_rows_that_are_not_plain_are_soon_read_one_by_one(line: str) -> None:
+    """To look for plain rows costs nothing then."""
+    with mock.patch.object(PlainRows, "block", return_value=None) as block:
+        reader = made(f"{HEADER}\n" + f"{line}\n" * 1000)
+        assert len(list(reader.rows_and_blocks(None))) == 1000 * (1 + line.endswith("\r")) // (1 + line.endswith("\r"))
+    assert block.call_count < 12
+
+
+@pytest.mark.parametrize(
+    ("header", "options"),
+    [
+        (HEADER, {"escape": "\\"}),
+        ("title", {}),
+        ("title,,url", {}),
+        ('title, "url"', {}),
+        (",".join("abcdefghij" * 11), {}),
+    ],
+)
+def test_rows_of_some_files_come_alone(header: str, options: dict[str, Any]) -> None:
+    """Those with another dialect, with a single column or with very many, or whose columns have no name."""
+    line = ",".join("x" * (header.count(",") + 1))
+    assert with_blocks(f"{header}\n{line}\n{line}\n", 100, **options)[2] == 0
+
+
+def test_rows_in_an_encoding_in_which_bytes_can_be_wrong_come_alone() -> None:
+    """None before such bytes is lost."""
+    assert with_blocks(f"{HEADER}\na,b\na,b\n".encode("utf-16"), 100)[2] == 0
 
 
 def reference(text: str) -> tuple[list[list[str]], bool]:

@@ -348,6 +348,20 @@ def test_no_good_row_of_a_csv_is_lost_among_bad_ones(folder: Path, lines: list[i
     assert [None if isinstance(row, Unreadable) else row for row in rows] == expected
 
 
+def test_rows_of_csv_are_made_a_few_at_a_time(tmp_path: Path) -> None:
+    """However many are found together: the event loop waits for them. Those that cannot be read keep their lines."""
+    lines = [f"{number},{'x' * (number % 70 != 8)}" for number in range(2000)]
+    source = made(tmp_path / "t.csv", "\n".join(["title,time_spent", *lines]))
+    read_before, reasons = 0, []
+    for row in source:
+        assert source.rows_read - read_before <= 64
+        read_before = source.rows_read
+        reasons += [row.reason] if isinstance(row, Unreadable) else []
+    assert len(reasons) == len(lines) - len(lines[8::70])
+    assert reasons[0] == "line 2: time_spent: 'x' is not a number"
+    assert reasons[-1] == "line 2001: time_spent: 'x' is not a number"
+
+
 @pytest.mark.parametrize("name", ["t.csv", "t.jsonl"])
 def test_rows_are_counted_as_they_are_read(tmp_path: Path, name: str) -> None:
     """The count includes unusable rows."""

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from planhat_async.jobs.files import record_lines
-from planhat_async.jobs.files.record_lines import RecordLines, RecordTooLongError, count_lines, lines_of_text
+from planhat_async.jobs.files.record_lines import RecordLines, RecordTooLongError, TextLines, count_lines
 
 
 def text_of(content: str) -> io.TextIOWrapper:
@@ -18,7 +18,7 @@ def text_of(content: str) -> io.TextIOWrapper:
 def test_only_line_feeds_and_carriage_returns_end_lines() -> None:
     """Others, which `str.splitlines` splits at, belong to cells."""
     content = "a\x0b\x0c\x1c\x85\u2028\u2029b\nc\rd\r\ne"
-    assert list(lines_of_text(text_of(content))) == ["a\x0b\x0c\x1c\x85\u2028\u2029b\n", "c\r", "d\r\n", "e"]
+    assert list(iter(TextLines(text_of(content)))) == ["a\x0b\x0c\x1c\x85\u2028\u2029b\n", "c\r", "d\r\n", "e"]
 
 
 def test_the_lines_of_a_record_are_remembered_until_they_are_cleared() -> None:
@@ -35,13 +35,13 @@ def test_a_record_is_limited(monkeypatch: pytest.MonkeyPatch, content: str) -> N
     """One line may be too long, or many lines."""
     monkeypatch.setattr(record_lines, "MAX_RECORD", 100)
     with pytest.raises(RecordTooLongError, match=re.escape("a row has more than 100 bytes, perhaps by an open quote")):
-        list(RecordLines([], lines_of_text(text_of(content))))
+        list(RecordLines([], iter(TextLines(text_of(content)))))
 
 
 def test_many_short_records_are_not_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit is that of one."""
     monkeypatch.setattr(record_lines, "MAX_RECORD", 100)
-    lines, n_lines = RecordLines([], lines_of_text(text_of("12345678\n" * 50))), 0
+    lines, n_lines = RecordLines([], iter(TextLines(text_of("12345678\n" * 50)))), 0
     for _ in lines:
         n_lines += 1
         lines.record.clear()
@@ -50,7 +50,7 @@ def test_many_short_records_are_not_limited(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_the_rest_begins_with_the_record() -> None:
     """Nothing is lost between the two."""
-    lines = RecordLines([], lines_of_text(text_of("a\nb\nc\nd")))
+    lines = RecordLines([], iter(TextLines(text_of("a\nb\nc\nd"))))
     passed = iter(lines)
     next(passed)
     lines.record.clear()

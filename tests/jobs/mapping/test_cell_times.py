@@ -185,7 +185,7 @@ def test_a_time_of_day_is_dropped_only_on_request() -> None:
 @pytest.mark.parametrize("value", ["31.05.2024", "20240531", 5, True, time(9), "2024-02-30", "soon"])
 def test_what_is_no_day_is_refused(value: Any) -> None:
     """The message shows a day, or what is wrong with the date."""
-    with pytest.raises(ValueError, match=r"^x: .* is not a (day such as 2024-05-31|time: day is out of range)"):
+    with pytest.raises(ValueError, match=r"^x: .* is not a (day such as 2024-05-31|time: day )"):
         day_in(value, "x")
 
 

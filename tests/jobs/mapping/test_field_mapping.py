@@ -577,9 +577,9 @@ def test_a_key_that_looks_like_a_path_goes_first() -> None:
 def test_a_path_through_something_that_is_no_object_is_refused() -> None:
     """The value would be lost silently."""
     mapping = FieldMapping.parse(Ticket, maps=["email=requester.email"])
-    with pytest.raises(ValueError, match="no object") as caught:
+    with pytest.raises(ValueError, match="not an object") as caught:
         mapping.apply({"requester": "Ada"})
-    assert str(caught.value) == "'requester' is no object, so it has no 'email'"
+    assert str(caught.value) == "'requester' is not an object, so it has no 'email'"
 
 
 def test_a_path_fits_a_file_whose_columns_hold_objects() -> None:

@@ -200,7 +200,7 @@ def test_a_column_of_addresses_is_a_guess_if_there_is_one() -> None:
 def test_a_guess_that_the_values_contradict_is_a_comment() -> None:
     """The reason is behind it."""
     (found,) = proposal_of(Requester_email=["Ada", "Bob"]).columns
-    assert found.line == '# "Requester email" = "email"  # its values are no e-mail addresses'
+    assert found.line == '# "Requester email" = "email"  # its values are not e-mail addresses'
 
 
 def test_the_name_of_a_company_may_be_looked_up() -> None:
