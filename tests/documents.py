@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+FIRST_PAGES = ("index.md", "start.md")
+"""The first two pages in `docs`; their blocks follow one another, as those of a guide."""
 
 
 def blocks(text: str) -> list[tuple[str, str]]:

@@ -1,6 +1,6 @@
 """Test that every code block of the README and of the pages in `docs` runs, in order, and that every link resolves.
 
-The guides have tests of their own, in `test_guides.py`.
+The blocks of the guides, the first steps and the essays have tests of their own, in `test_guides.py`.
 """
 
 import json
@@ -14,12 +14,15 @@ from pathlib import Path
 import documents
 import pytest
 from documents import ROOT
+from model_pages import model_pages
 
+import planhat_async
 from planhat_async.sandbox.faults import KINDS
 
 pytestmark = pytest.mark.slow
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *(page for page in sorted(DOCS.glob("*.md")) if page.name not in documents.FIRST_PAGES)]
 TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
 BLOCKS = documents.blocks(TEXT)
 LINKING = [*ROOT.glob("*.md"), *sorted(ROOT.glob("docs/**/*.md")), ROOT / "examples" / "README.md"]
@@ -103,6 +106,24 @@ def test_every_fault_is_listed() -> None:
     """The page on tests contains every fault of the sandbox."""
     page = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
     assert [name for name in KINDS if f"`{name}`" not in page] == []
+
+
+def test_every_message_of_an_error_exists() -> None:
+    """Each message on the page of errors is in the source."""
+    source = " ".join(file.read_text(encoding="utf-8") for file in (ROOT / "planhat_async").rglob("*.py"))
+    rows = [
+        line.split("|")[1] for line in (DOCS / "errors.md").read_text(encoding="utf-8").splitlines() if line[:2] == "| "
+    ]
+    parts = [part.strip() for row in rows for message in re.findall(r"`([^`]+)`", row) for part in message.split("…")]
+    assert [part for part in parts if part not in source] == []
+
+
+def test_every_public_name_has_a_reference() -> None:
+    """On a page of the reference, or on that of its model."""
+    pages = " ".join(page.read_text(encoding="utf-8") for page in (DOCS / "reference").glob("*.md"))
+    models = " ".join(page.text for page in model_pages())
+    named = {name.rpartition(".")[2] for name in re.findall(r"^::: (\S+)", pages, flags=re.MULTILINE)}
+    assert [name for name in planhat_async.__all__ if name not in named and name not in models] == []
 
 
 def test_the_set_up_commands_are_those_of_ci() -> None:

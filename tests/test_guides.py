@@ -1,6 +1,6 @@
-"""Test that every code block of the guides runs, in order, on a sandbox.
+"""Test that every code block of the guides, the first steps and the essays runs, in order, on a sandbox.
 
-A guide whose blocks need more than the group `test` says so in its first line, with the names of the packages to
+A page whose blocks need more than the group `test` says so in its first line, with the names of the packages to
 import: `<!-- needs: dlt duckdb -->`.
 """
 
@@ -8,15 +8,21 @@ import json
 import re
 import shutil
 import sys
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import documents
 import pytest
 import spark_settings
-from command_line import TOKEN
+from command_line import TOKEN, listening, started
 
-GUIDES = sorted(path for path in (documents.ROOT / "docs" / "guides").glob("*.md") if path.name != "README.md")
-ENGINES = {"airflow", "dlt", "fastapi", "opentelemetry.sdk", "pyspark"}
+DOCS = documents.ROOT / "docs"
+GUIDES = sorted(path for path in (DOCS / "guides").glob("*.md") if path.name != "README.md")
+PAGES = [*(DOCS / name for name in documents.FIRST_PAGES), *GUIDES, *sorted((DOCS / "how-it-works").glob("*.md"))]
+SANDBOX = "planhat-async sandbox\n"
+EXTRAS = set(tomllib.loads((documents.ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"])
+ENGINES = {"airflow", "dlt", "duckdb", "fastapi", "opentelemetry.sdk", "pyspark"}
 
 
 def needed(text: str) -> list[str]:
@@ -26,16 +32,26 @@ def needed(text: str) -> list[str]:
 
 
 def cases() -> list[object]:
-    """The guides, with the marker of those that `.ci/engines` runs."""
-    marks = {guide: [pytest.mark.engines] if ENGINES & set(needed(guide.read_text())) else [] for guide in GUIDES}
-    return [pytest.param(guide, id=guide.stem, marks=marks[guide]) for guide in GUIDES]
+    """The pages, with the marker of those that `.ci/engines` runs."""
+    marks = {page: [pytest.mark.engines] if ENGINES & set(needed(page.read_text())) else [] for page in PAGES}
+    return [pytest.param(page, id=page.stem, marks=marks[page]) for page in PAGES]
+
+
+@pytest.fixture
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Yield the URL of a sandbox without records: pages print what is in it."""
+    arguments = ("sandbox", "--port", "0", "--per-minute", "0")
+    with started(tmp_path_factory.mktemp("sandbox"), *arguments, PLANHAT_API_TOKEN=TOKEN) as process:
+        yield listening(process)
+        process.terminate()
+        process.wait(20)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("guide", cases())
-def test_the_blocks_of_a_guide_run(guide: Path, sandbox: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", cases())
+def test_the_blocks_of_a_page_run(page: Path, sandbox: str, tmp_path: Path) -> None:
     """Each block runs unchanged, in one folder, and prints what the block of text behind it says."""
-    text = guide.read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
     for package in needed(text):
         pytest.importorskip(package, reason=f"{package} is not installed: .ci/engines installs it")
     if "pyspark" in needed(text) and shutil.which("java") is None:
@@ -56,8 +72,12 @@ def test_the_blocks_of_a_guide_run(guide: Path, sandbox: str, tmp_path: Path) ->
     for kind, body in documents.blocks(text):
         if kind == "python":
             printed = documents.run([sys.executable, "-c", body], tmp_path, settings)
-        elif kind == "sh":
+        elif kind == "sh" and body.startswith("pip install"):
+            assert set(re.findall(r"[a-z]+", body.partition("[")[2])) <= EXTRAS
+        elif kind == "sh" and body != SANDBOX:
             printed = documents.run(["bash", "-eu", "-c", body], tmp_path, settings)
+        elif kind == "sh":
+            pass  # the fixture runs the sandbox
         elif kind == "text":
             assert printed == body
         elif kind == "json":
@@ -67,6 +87,6 @@ def test_the_blocks_of_a_guide_run(guide: Path, sandbox: str, tmp_path: Path) ->
 
 
 def test_every_guide_is_linked() -> None:
-    """The README leads to each of them."""
-    readme = (documents.ROOT / "README.md").read_text(encoding="utf-8")
-    assert [guide.name for guide in GUIDES if f"(docs/guides/{guide.name})" not in readme] == []
+    """The page of guides leads to each of them."""
+    contents = (DOCS / "guides" / "README.md").read_text(encoding="utf-8")
+    assert [guide.name for guide in GUIDES if f"({guide.name})" not in contents] == []

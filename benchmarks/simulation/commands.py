@@ -85,7 +85,8 @@ class Commands:
                     async for chunk in job:
                         run.seen_stored |= _stored_in(chunk)
                         n_told += chunk.rows
-                        run.told |= set() if chunk.unsent else {chunk.number}
+                        if not chunk.unsent and chunk.invalid < chunk.rows:  # others may end before they are begun
+                            run.told.add(chunk.number)
                         self._note_loss(chunk)
                         self.tell(process, f"ends chunk {chunk.number} {_shown(chunk.counts())}")
                 if singles:
