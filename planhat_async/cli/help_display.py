@@ -103,7 +103,8 @@ def help_of(command: Any, ctx: Any) -> Iterator[str]:
 
 def _usage(command: Any, ctx: Any) -> Iterator[str]:
     yield "[OPTIONS]"
-    for param in command.get_params(ctx):
+    params: list[Any] = command.get_params(ctx)
+    for param in params:
         if param.param_type_name == "argument":
             name = _argument(param)
             yield name if param.required else f"[{name}]"
