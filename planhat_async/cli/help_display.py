@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -103,8 +103,9 @@ def help_of(command: Any, ctx: Any) -> Iterator[str]:
 
 def _usage(command: Any, ctx: Any) -> Iterator[str]:
     yield "[OPTIONS]"
-    params: list[Any] = command.get_params(ctx)
-    for param in params:
+    for param in cast(
+        "list[Any]", command.get_params(ctx)
+    ):  # typer's parameters, which click's class does not describe
         if param.param_type_name == "argument":
             name = _argument(param)
             yield name if param.required else f"[{name}]"
