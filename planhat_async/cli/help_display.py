@@ -103,9 +103,7 @@ def help_of(command: Any, ctx: Any) -> Iterator[str]:
 
 def _usage(command: Any, ctx: Any) -> Iterator[str]:
     yield "[OPTIONS]"
-    for param in cast(
-        "list[Any]", command.get_params(ctx)
-    ):  # typer's parameters, which click's class does not describe
+    for param in command.get_params(ctx):
         if param.param_type_name == "argument":
             name = _argument(param)
             yield name if param.required else f"[{name}]"
@@ -127,7 +125,8 @@ def _sections(command: Any, ctx: Any) -> Iterator[HelpSection]:
         commands.setdefault(one.rich_help_panel or "Commands", []).append(item)
     arguments: list[HelpItem] = []
     options: dict[str, list[HelpItem]] = {OPTIONS: []}
-    for param in command.get_params(ctx):
+    # Parameters of typer's, which click's class does not describe.
+    for param in cast("list[Any]", command.get_params(ctx)):
         if param.param_type_name == "argument":
             arguments.append(HelpItem(_argument(param), param.help or ""))
         elif not param.hidden:
