@@ -7,7 +7,7 @@ import errno
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -40,7 +40,7 @@ _LIMITS = "Limits"
 class Program(CommandGroup):
     """The program."""
 
-    further_sections = (
+    further_sections: Sequence[HelpSection] = (
         HelpSection(
             "Environment",
             (
