@@ -88,8 +88,8 @@ def program(
     """Read and write Planhat's records in bulk."""
 
 
-def _spoken(command: Callable[..., None], *, name: str | None = None) -> Callable[..., None]:
-    """A command that neither stops at signals in its own way nor counts for Prometheus."""
+def _with_log_options(command: Callable[..., None], *, name: str | None = None) -> Callable[..., None]:
+    """A command with `--log-format` and `--quiet`, but without `--metrics` and `--grace`."""
     return operated(command, name=name, has_metrics=False, has_grace=False)
 
 
@@ -238,12 +238,12 @@ add_commands(
     {
         "Records": {
             "upsert": operated(upsert),
-            "mapping": _spoken(mapping),
+            "mapping": _with_log_options(mapping),
             "export": operated(export, has_grace=False),
             "delete": operated(delete),
             "metrics": operated(metrics, model="metrics"),
         },
-        "Jobs": {"report": _spoken(report), "pace": _spoken(pace)},
+        "Jobs": {"report": _with_log_options(report), "pace": _with_log_options(pace)},
         "Models": {"models": models, "fields": fields},
         "To try it out": {"sandbox": sandbox, "demo": demo},
     },
@@ -251,5 +251,9 @@ add_commands(
 app.add_typer(jobs, name="jobs", rich_help_panel="Jobs")
 add_commands(
     jobs,
-    {"Commands": {one.__name__: _spoken(one, name=f"jobs {one.__name__}") for one in (status, problems, forget)}},
+    {
+        "Commands": {
+            one.__name__: _with_log_options(one, name=f"jobs {one.__name__}") for one in (status, problems, forget)
+        }
+    },
 )

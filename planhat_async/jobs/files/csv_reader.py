@@ -111,7 +111,7 @@ class CsvReader(FileReader):
         self._n_named = max((n for n, name in enumerate(self.columns, 1) if name.strip()), default=0)
         """The least cells of a row: columns without a name at the end may be left out."""
         self._heads = [self.columns, *self._dialect.reader([declaration])]
-        """Rows that are not rows: a file that was appended to another begins with them."""
+        """Headers, which come again where a file was appended to another."""
         names = [head[0] for head in self._heads if head]
         self._first_cells = {one for name in names for one in (name, _MARK + name, f'{_MARK}"{name}"')}
 

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 
 MAX_RECORD = 1 << 24
 """The most bytes of a record in memory, about: twice as much as a call holds. `csv` takes four for a character."""
-_LINE_ENDS = ("\n", "\r")
 _LINE_BYTES = 64
 """What a line takes beside its characters."""
 
@@ -36,15 +35,27 @@ class TextLines:
 
     def _next_line(self) -> str:
         line = self._ahead.readline()
-        return line if line.endswith(_LINE_ENDS) else line + self._text.readline(MAX_RECORD)
+        if line.endswith("\n"):
+            return line
+        if not line.endswith("\r"):
+            return line + self._text.readline(MAX_RECORD)
+        if self._ahead.read(1):
+            self._ahead.seek(self._ahead.tell() - 1)
+            return line
+        following = self._text.read(1)  # the two characters of one line end may have been divided
+        if following == "\n":
+            return line + following
+        self.put_back(following)
+        return line
 
     def take(self, n_chars: int) -> str:
-        """Take this much text, as far as there is any, or what was put back if that is more; lines may be divided."""
+        """Take this much text, as far as there is any, or what was put back if that is more.
+
+        Lines may be divided, also between the two characters of their ends.
+        """
         ahead = self._ahead.read()
         if len(ahead) < n_chars:
             ahead += self._text.read(n_chars - len(ahead))
-            if ahead.endswith("\r"):
-                ahead += self._text.read(1)  # the two characters of one line end
         return ahead
 
     def put_back(self, text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
 
 import pytest
@@ -19,6 +20,16 @@ def test_only_line_feeds_and_carriage_returns_end_lines() -> None:
     """Others, which `str.splitlines` splits at, belong to cells."""
     content = "a\x0b\x0c\x1c\x85\u2028\u2029b\nc\rd\r\ne"
     assert list(iter(TextLines(text_of(content)))) == ["a\x0b\x0c\x1c\x85\u2028\u2029b\n", "c\r", "d\r\n", "e"]
+
+
+@pytest.mark.parametrize("size", range(1, 7))
+def test_what_is_taken_and_put_back_divides_no_line(size: int) -> None:
+    """Of any text, at any place, also between the two characters of a line end."""
+    for content in map("".join, itertools.product("a\r\n", repeat=size)):
+        for n_chars in range(1, size + 1):
+            lines = TextLines(text_of(content))
+            lines.put_back(lines.take(n_chars))
+            assert [*lines] == io.StringIO(content, newline="").readlines(), (content, n_chars)
 
 
 def test_the_lines_of_a_record_are_remembered_until_they_are_cleared() -> None:
