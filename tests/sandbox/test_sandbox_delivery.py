@@ -418,9 +418,10 @@ async def test_waiting_for_late_calls_can_be_cancelled() -> None:
 
 async def test_a_refusal_closes_idle_connections() -> None:
     """Later calls open new connections and are answered."""
+    patient = RetryPolicy(attempts=100, wait_initial=0.05, wait_max=0.1)  # the server may return late
     async with (
         Sandbox(faults="slow:0.2@1,refuse:0.1@2") as planhat,
-        Session(planhat.token, base_url=planhat.url, retry=RetryPolicy(wait_initial=0.05)) as session,
+        Session(planhat.token, base_url=planhat.url, retry=patient) as session,
         asyncio.timeout(20),
     ):
         await asyncio.gather(*(Tasks(session).page(limit=1) for _ in range(2)))
