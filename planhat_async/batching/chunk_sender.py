@@ -79,14 +79,18 @@ class ChunkSender:
             verifier.end_chunk(floor)
 
     async def _find_doubtful(self, outcome: ChunkOutcome, verifier: OutcomeVerifier, floor: Floor) -> None:
-        """Find rows without an answer in Planhat's list; the missing ones are sent again."""
+        """Find rows without an answer in Planhat's list; the missing ones are sent again, unless it is ambiguous."""
         try:
             rows = tuple(row for row, _ in outcome.doubtful)
-            found, missing = await verifier.find_rows(rows, floor, on_found=outcome.settle_found)
+            matches = await verifier.find_rows(rows, floor, on_found=outcome.settle_found)
         except (PlanhatError, UnreadableListError) as error:
             outcome.stay_in_doubt(f"and Planhat's list, which might tell, could not be read: {error}")
             return
-        outcome.settle_found(found, missing)
+        unclear = {row.position for row in matches.ambiguous}
+        outcome.settle_found(matches.found, tuple(row for row in matches.missing if row.position not in unclear))
+        outcome.stay_in_doubt(
+            "and another row has the same values, so Planhat's list cannot tell which of them it holds"
+        )
 
     async def _send_pending(
         self, outcome: ChunkOutcome, permission: Callable[[], AbstractAsyncContextManager[Any]]

@@ -23,6 +23,7 @@ from planhat_async.batching.verification import (
     DescendingScan,
     Floor,
     Horizon,
+    Matches,
     Seen,
     UnreadableListError,
     are_shown,
@@ -118,7 +119,7 @@ class OutcomeVerifier:
 
     async def find_rows(
         self, rows: Rows, floor: Floor, *, on_found: Callable[[list[tuple[Row, str]]], None]
-    ) -> tuple[list[tuple[Row, str]], Rows]:
+    ) -> Matches:
         """Look for rows without an answer; after a wait, look for the missing ones again.
 
         Args:
@@ -127,20 +128,20 @@ class OutcomeVerifier:
             on_found: Called with the rows that the first scan found.
 
         Returns:
-            Each row that the second scan found with the `_id` of its record, and the missing rows.
+            What the second scan says of the rows that the first has not found.
 
         Raises:
             PlanhatError: A list could not be read.
             UnreadableListError: A list is not sorted, does not advance, or does not show the values.
         """
-        found, missing = await self._scan(rows, floor)
-        on_found(found)
-        if not missing:
-            return [], ()
+        first = await self._scan(rows, floor)
+        on_found(first.found)
+        if not first.missing:
+            return Matches([], (), ())
         await asyncio.sleep(self.wait)
-        return await self._scan(missing, floor)
+        return await self._scan(first.missing, floor)
 
-    async def _scan(self, rows: Rows, floor: Floor) -> tuple[list[tuple[Row, str]], Rows]:
+    async def _scan(self, rows: Rows, floor: Floor) -> Matches:
         async with self._lock.exclusive():
             records: dict[str, Fingerprint] = {}
             for peek in self.peeks:

@@ -18,7 +18,8 @@ start. Each floor lies a minute below the `_id` it comes from, because the machi
 the time, nor on the order within a second.
 
 A record is claimed for one row only: for two rows with the same fingerprint, two records must be found. Records that
-answers have named are claimed from the start.
+answers have named are claimed from the start. If the values are not unique after all, the record that one row is given
+may be another's, whose request is late: a row of which an equal one was found in a list is never sent again.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Iterable, Sequence
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import attrs
 
@@ -84,31 +85,39 @@ class Horizon:
         return Floor(floor_below(newest[-1]) if len(newest) == N_NEWEST else "", self.newest)
 
 
+class Matches(NamedTuple):
+    """What a list says of rows without an answer."""
+
+    found: list[tuple[Row, str]]
+    """Each row found with the `_id` of its record."""
+    missing: tuple[Row, ...]
+    """Rows without a record."""
+    ambiguous: tuple[Row, ...]
+    """Of the missing rows, those whose record an equal row may have been given."""
+
+
 @attrs.define
 class ClaimedIds:
     """The records that are known to be rows of this run, down to the lowest floor in use."""
 
-    _ids: set[str] = attrs.field(factory=set)
+    _ids: dict[str, Fingerprint | None] = attrs.field(factory=dict)
+    """Each with its fingerprint if it was found in a list, not named by an answer."""
     _order: deque[str] = attrs.field(factory=deque)
 
-    def claim(self, ids: Iterable[str]) -> None:
+    def claim(self, ids: Iterable[str], fingerprint: Fingerprint | None = None) -> None:
         """Note records that are rows of this run."""
         for one in ids:
             if one not in self._ids:
-                self._ids.add(one)
+                self._ids[one] = fingerprint
                 self._order.append(one)
 
     def forget_below(self, floor: str) -> None:
         """Forget the records below every floor in use."""
         while self._order and self._order[0] < floor:
-            self._ids.discard(self._order.popleft())
+            del self._ids[self._order.popleft()]
 
-    def match(self, rows: Sequence[Row], records: Iterable[Seen]) -> tuple[list[tuple[Row, str]], tuple[Row, ...]]:
-        """Find the rows among the records, and claim the records found.
-
-        Returns:
-            Each row found with the `_id` of its record, and the rows that were not found.
-        """
+    def match(self, rows: Sequence[Row], records: Iterable[Seen]) -> Matches:
+        """Find the rows among the records, and claim the records found."""
         free: dict[Fingerprint, list[str]] = {}
         for record_id, fingerprint in sorted(records, reverse=True):
             if record_id not in self._ids:
@@ -120,8 +129,10 @@ class ClaimedIds:
                 found.append((row, ids.pop()))
             else:
                 missing.append(row)
-        self.claim(record_id for _, record_id in found)
-        return found, tuple(missing)
+        for row, record_id in found:
+            self.claim([record_id], row.fingerprint)
+        given = set(self._ids.values()) - {None}
+        return Matches(found, tuple(missing), tuple(row for row in missing if row.fingerprint in given))
 
 
 def are_shown(rows: Sequence[Row], fingerprints: Iterable[Fingerprint]) -> bool:

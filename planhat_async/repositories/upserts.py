@@ -69,10 +69,11 @@ class UpsertOptions(TypedDict, total=False):
 
     A row without a key is created each time it is sent, so after a lost answer its outcome is unknown. With this
     option such rows are looked for, by these values, among the records that Planhat has created since: a row that is
-    found counts as created; a missing one is looked for again after `verify_wait`, then sent again. A row without a
-    key must have these values (text, numbers or times), and Planhat must show them as they were sent. Costs a call or
-    two per list at the start, and a few for each chunk without an answer. It is better to give each task a `source_id`
-    of your own: then it has a key.
+    found counts as created; a missing one is looked for again after `verify_wait`, then sent again. If the values are
+    not unique after all, a missing row of which an equal one was found is unknown, because the record may be of either.
+    A row without a key must have these values (text, numbers or times), and Planhat must show them as they were sent.
+    Costs a call or two per list at the start, and a few for each chunk without an answer. It is better to give each
+    task a `source_id` of your own: then it has a key.
     """
     verify_wait: float
     """Seconds before missing rows are looked for again, since a late request may still be processed; 30 by default."""

@@ -166,16 +166,30 @@ def test_a_record_is_claimed_once() -> None:
     """Two rows of the same fingerprint need two records."""
     claimed = ClaimedIds()
     rows = [keyless(0, "a"), keyless(1, "a"), keyless(2, "b")]
-    found, missing = claimed.match(rows, [("1", (("a",), ())), ("2", (("c",), ()))])
-    assert ([(row.position, one) for row, one in found], [row.position for row in missing]) == ([(0, "1")], [1, 2])
-    assert claimed.match(missing, [("1", (("a",), ())), ("3", (("b",), ()))]) == ([(rows[2], "3")], (rows[1],))
+    first = claimed.match(rows, [("1", (("a",), ())), ("2", (("c",), ()))])
+    assert ([(row.position, one) for row, one in first.found], [row.position for row in first.missing]) == (
+        [(0, "1")],
+        [1, 2],
+    )
+    second = claimed.match(first.missing, [("1", (("a",), ())), ("3", (("b",), ()))])
+    assert second == ([(rows[2], "3")], (rows[1],), (rows[1],))
+
+
+def test_a_missing_row_is_ambiguous_if_an_equal_one_was_found_in_a_list() -> None:
+    """The record that was found may be the missing row's: only an answer proves whose it is."""
+    claimed = ClaimedIds()
+    claimed.claim(["1"])
+    rows = (keyless(0, "a"), keyless(1, "b"))
+    assert claimed.match(rows, [("1", (("a",), ()))]).ambiguous == ()
+    assert claimed.match([keyless(2, "b")], [("2", (("b",), ()))]).ambiguous == ()
+    assert claimed.match(rows, [("1", (("a",), ())), ("2", (("b",), ()))]) == ([], rows, rows[1:])
 
 
 def test_a_record_named_in_an_answer_is_claimed() -> None:
     """It is a row of another chunk."""
     claimed = ClaimedIds()
     claimed.claim(["2", "1"])
-    assert claimed.match([keyless(0, "a")], [("1", (("a",), ()))]) == ([], (keyless(0, "a"),))
+    assert claimed.match([keyless(0, "a")], [("1", (("a",), ()))]) == ([], (keyless(0, "a"),), ())
 
 
 def test_claims_below_every_floor_are_dropped() -> None:
@@ -183,7 +197,7 @@ def test_claims_below_every_floor_are_dropped() -> None:
     claimed = ClaimedIds()
     claimed.claim(["1", "2", "3"])
     claimed.forget_below("3")
-    assert claimed == ClaimedIds({"3"}, claimed._order)
+    assert claimed == ClaimedIds({"3": None}, claimed._order)
 
 
 @seeded
@@ -191,7 +205,9 @@ def test_claims_below_every_floor_are_dropped() -> None:
 def test_as_many_rows_are_found_as_there_are_records(fingerprints: list[str], there: list[str]) -> None:
     """This holds for each fingerprint; every row is either found or missing."""
     rows = [keyless(n, fingerprint) for n, fingerprint in enumerate(fingerprints)]
-    found, missing = ClaimedIds().match(rows, [(str(n), ((fingerprint,), ())) for n, fingerprint in enumerate(there)])
+    found, missing, _ = ClaimedIds().match(
+        rows, [(str(n), ((fingerprint,), ())) for n, fingerprint in enumerate(there)]
+    )
     assert sorted([row for row, _ in found] + list(missing), key=lambda row: row.position) == rows
     for fingerprint in "abc":
         assert sum(row.fingerprint == ((fingerprint,), ()) for row, _ in found) == min(
