@@ -58,7 +58,7 @@ def test_without_yes_nothing_is_deleted(desk: Desk) -> None:
     good_file, bad_file = desk.file("k.txt", lines(*ids)), desk.file("bad.txt", lines(*ids, "extid-7", ids[0].upper()))
     ended = run("delete", "tickets", good_file)
     assert (ended.code, ended.err) == (0, [HOW_TO])
-    assert "│ calls           │   3 │" in ended.out
+    assert "│ calls        │ 3 │" in ended.out
     ended = run("delete", "tickets", bad_file, "--per-minute", "2")
     assert (ended.code, ended.err) == (
         1,
@@ -68,7 +68,7 @@ def test_without_yes_nothing_is_deleted(desk: Desk) -> None:
             HOW_TO,
         ],
     )
-    assert "│ seconds of pace │ 60.0 │" in ended.out
+    assert "│ seconds of waiting for the rate limit │ 60.0 │" in ended.out
     code, told = deleted(bad_file)
     assert (code, told["rows"], told["invalid"], told["repeated"], told["calls"]) == (1, 4, 1, 1, 3)
     assert [problem["row"] for problem in told["problems"]] == [4]

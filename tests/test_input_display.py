@@ -17,6 +17,26 @@ def test_a_dry_run_shows_what_a_file_holds(desk: Desk) -> None:
         assert said in ended.out
 
 
+def test_a_dry_run_explains_its_numbers(desk: Desk) -> None:
+    """Numbers that say nothing, because they are 0, are left out."""
+    file = desk.file("t.jsonl", 3 * '{"source_id": "a", "action": "x"}\n' + '{"companyId": "extid-1", "action": "y"}\n')
+    keyed_twice = run("upsert", "tasks", file, "--dry-run", "--per-minute", "1").out
+    table = [
+        [cell.strip() for cell in line.split("│")[1:3]]
+        for line in keyed_twice.partition("would be sent")[2].splitlines()[2:-1]
+    ]
+    assert dict(table) == {
+        "rows": "4",
+        "rows to send": "4",
+        "with a key of an earlier row": "2",
+        "without a key: created each time": "1",
+        "bytes": "131",
+        "calls": "4",
+        "calls for the most frequent key": "3",
+        "seconds of waiting for the rate limit": "180.0",
+    }
+
+
 def test_a_dry_run_prints_what_a_file_holds_as_json(desk: Desk) -> None:
     """Each field and each of the first rows is an object."""
     file = desk.file("t.csv", "source_id,domains\na,acme.example\n")

@@ -36,6 +36,27 @@ out: Console = _Console(soft_wrap=True)
 err: Console = _Console(stderr=True, soft_wrap=True)
 
 SHOWN_PROBLEMS = 10
+_WORDS = {
+    "rows": "rows",
+    "to_send": "rows to send",
+    "calls": "calls",
+    "bytes": "bytes",
+    # Shown if they are not 0.
+    "invalid": "invalid rows, not sent",
+    "stored": "rows stored by earlier runs",
+    "skipped": "skipped rows",
+    "rejected": "rows rejected in earlier runs",
+    "unknown": "unknown rows of earlier runs",
+    "repeated": "rows with the key of an earlier row",
+    "deleted": "records deleted by earlier runs",
+    "missing": "records missing in earlier runs",
+    "duplicates": "  with a key of an earlier row",
+    "keyless": "  without a key: created each time",
+    "longest_queue": "calls for the most frequent key",
+    "seconds_of_pace": "seconds of waiting for the rate limit",
+}
+"""Numbers of a dry run in words."""
+_ALWAYS_SHOWN = {"rows", "to_send", "calls", "bytes"}
 
 
 class _Field(ProgressColumn):
@@ -219,6 +240,9 @@ def show_plan(plan: Plan, remarks: Sequence[str], *, per_minute: int, as_json: b
     if plan.input_report is not None:
         for table in tables_of(plan.input_report):
             out.print(table)
+    del shown["chunks"]  # as many as calls
+    if plan.longest_queue <= 1:
+        del shown["longest_queue"]
     show_numbers("What would be sent", shown)
     list_problems(plan.result.problem_groups, plan.result.n_problems)
     for name in not_looked_up:
@@ -242,12 +266,13 @@ def show_facts(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]
 
 
 def show_numbers(title: str, numbers: Mapping[str, Any]) -> None:
-    """Print a table of numbers and their names."""
+    """Print a table of the numbers of a dry run, in words."""
     table = Table(title=title, title_justify="left", show_header=False)
     table.add_column()
     table.add_column(justify="right")
     for name, value in numbers.items():
-        table.add_row(name.replace("_", " "), f"{value:,}")
+        if value or name in _ALWAYS_SHOWN:
+            table.add_row(_WORDS[name], f"{value:,}")
     out.print(table)
 
 
