@@ -167,7 +167,14 @@ ONLY_IN = {
     "aiolimiter": {"_http/pacer"},
     "redis": {"_http/redis_window"},
     "typer": {"cli"},
-    "rich": {"cli/console", "cli/input_display", "cli/pace_command", "cli/export_display", "cli/model_commands"},
+    "rich": {
+        "cli/console",
+        "cli/input_display",
+        "cli/plan_display",
+        "cli/pace_command",
+        "cli/export_display",
+        "cli/model_commands",
+    },
     "pyspark": {"engines/spark", "engines/spark_read", "engines/spark_stream", "engines/spark_write"},
     "pyarrow": {
         "engines/arrow_rows",

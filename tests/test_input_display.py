@@ -20,16 +20,22 @@ def test_a_dry_run_shows_what_a_file_holds(desk: Desk) -> None:
 def test_a_dry_run_explains_its_numbers(desk: Desk) -> None:
     """Numbers that say nothing, because they are 0, are left out."""
     file = desk.file("t.jsonl", 3 * '{"source_id": "a", "action": "x"}\n' + '{"companyId": "extid-1", "action": "y"}\n')
-    keyed_twice = run("upsert", "tasks", file, "--dry-run", "--per-minute", "1").out
+    ended = run("upsert", "tasks", file, "--dry-run", "--per-minute", "1")
     table = [
         [cell.strip() for cell in line.split("│")[1:3]]
-        for line in keyed_twice.partition("would be sent")[2].splitlines()[2:-1]
+        for line in ended.out.partition("would be sent")[2].splitlines()[2:-1]
+    ]
+    assert ended.err == [
+        "3 rows (1, 2, 3) can only update, because a new record needs company_id: Planhat drops them if their records "
+        "do not exist",
+        "2 rows (2, 3) with the key of an earlier row: the last of them counts",
     ]
     assert dict(table) == {
         "rows": "4",
         "rows to send": "4",
         "with a key of an earlier row": "2",
         "without a key: created each time": "1",
+        "that can only update: a new record needs more": "3",
         "bytes": "131",
         "calls": "4",
         "calls for the most frequent key": "3",

@@ -15,6 +15,7 @@ from planhat_async._convert.fields import fields_of, spellings_of, wire_path
 from planhat_async._convert.text import is_blank
 from planhat_async.records import Model
 from planhat_async.records.keys import is_record_id
+from planhat_async.records.model import in_alternatives
 
 _MAX_KNOWN_COMPANIES = 5000
 _MAX_SHOWN = 60
@@ -122,9 +123,7 @@ def _lines_for_missing(model: Model, needs: Iterable[tuple[str, ...]]) -> Iterat
     wires = {name: field.wire for name, field in fields_of(model.record).items()}
     for group in needs:
         yield f"if {_lacks_all(model, group)}:"
-        *most, last = group
-        required = f"one of {', '.join(most)} or {last} is required" if most else f"{last} is required"
-        yield f"    raise ValueError({required!r})"
+        yield f"    raise ValueError({f'{in_alternatives(group)} is required'!r})"
     for name, value, other in model.needs_with:
         yield f"if {_lacks_other(wires, name, value, other)}:"
         yield f"    raise ValueError({f'{other} is required where {name} is {value!r}'!r})"

@@ -34,7 +34,8 @@ _logger = logging.getLogger("planhat_async.upserting")
 
 _ITEMS = {*COUNTS.values(), "insertsKeys", "updatesKeys", "modified", "upsertedIds"}
 _REFUSALS = {400, 403}
-_LACKS = "the answer does not count it as updated, and it lacks what a creation needs: stored only if Planhat has it"
+INCOMPLETE = "not counted, and without a field that a new record needs: it is stored only if Planhat had it before"
+"""The reason of a row that Planhat drops without a word if its record does not exist."""
 _NOT_CREATED = "the answer does not count it as created"
 _MAX_REFUSALS = 100
 """Refusals of one chunk after which its rows are not sent again."""
@@ -279,9 +280,9 @@ class _Reading:
         They are accepted, except for rows that would have to be created and are not counted as created.
         """
         doubtful = doubtful_in(rows)
-        reason = _LACKS if self._history.chunk.is_keyed else _NOT_CREATED
+        reason = INCOMPLETE if self._history.chunk.is_keyed else _NOT_CREATED
         n_doubtful = min(n_rows, len(doubtful))
-        if len(rows) == n_rows:
+        if len(doubtful) == n_doubtful:
             self.verdict.doubtful, self.verdict.doubt = doubtful, reason
         else:
             self.verdict.problems += [Problem(outcome=Outcome.UNKNOWN, reason=reason)] * n_doubtful

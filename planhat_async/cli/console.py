@@ -15,12 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 from planhat_async._convert import printable
-from planhat_async.cli.input_display import report_as_json, tables_of
 from planhat_async.cli.run_log import MAX_LINE, error_fields, log, said_if_possible, without_rows
 from planhat_async.jobs.entries import without_values
 from planhat_async.jobs.job_progress import in_words
 from planhat_async.jobs.job_summary import MEANINGS
-from planhat_async.jobs.plan import Plan
 from planhat_async.jobs.upsert_job import JobCost
 from planhat_async.results import STORED, ProblemGroup, UpsertResult
 from planhat_async.session import SessionStats
@@ -36,27 +34,6 @@ out: Console = _Console(soft_wrap=True)
 err: Console = _Console(stderr=True, soft_wrap=True)
 
 SHOWN_PROBLEMS = 10
-_WORDS = {
-    "rows": "rows",
-    "to_send": "rows to send",
-    "calls": "calls",
-    "bytes": "bytes",
-    # Shown if they are not 0.
-    "invalid": "invalid rows, not sent",
-    "stored": "rows stored by earlier runs",
-    "skipped": "skipped rows",
-    "rejected": "rows rejected in earlier runs",
-    "unknown": "unknown rows of earlier runs",
-    "repeated": "rows with the key of an earlier row",
-    "deleted": "records deleted by earlier runs",
-    "missing": "records missing in earlier runs",
-    "duplicates": "  with a key of an earlier row",
-    "keyless": "  without a key: created each time",
-    "longest_queue": "calls for the most frequent key",
-    "seconds_of_pace": "seconds of waiting for the rate limit",
-}
-"""Numbers of a dry run in words."""
-_ALWAYS_SHOWN = {"rows", "to_send", "calls", "bytes"}
 
 
 class _Field(ProgressColumn):
@@ -210,46 +187,6 @@ def print_json(
     sys.stdout.write(json.dumps(total) + "\n")
 
 
-def show_plan(plan: Plan, remarks: Sequence[str], *, per_minute: int, as_json: bool) -> None:
-    """Print what an upsert would send, and remarks on the input."""
-    shown: dict[str, object] = {
-        "rows": plan.result.rows,
-        "invalid": plan.result.invalid,
-        "stored": plan.result.stored - plan.result.skipped,
-        "skipped": plan.result.skipped,
-        "rejected": plan.result.rejected + plan.result.dropped,
-        "unknown": plan.result.unknown,
-        "to_send": plan.result.unsent,
-        "duplicates": plan.n_duplicates,
-        "keyless": plan.n_keyless,
-        "chunks": plan.n_chunks,
-        "bytes": plan.n_bytes,
-        "calls": plan.n_chunks,
-        "longest_queue": plan.longest_queue,
-        "seconds_of_pace": plan.seconds(per_minute),
-    }
-    not_looked_up = list(plan.not_looked_up)
-    if as_json:
-        problems = [problem_as_json(group) for group in plan.result.problem_groups]
-        for problem in problems:
-            del problem["outcome"]
-        shown |= {"not_looked_up": not_looked_up, "problems": problems, "remarks": [*remarks]}
-        shown |= {} if plan.input_report is None else report_as_json(plan.input_report)
-        sys.stdout.write(json.dumps(shown) + "\n")
-        return
-    if plan.input_report is not None:
-        for table in tables_of(plan.input_report):
-            out.print(table)
-    del shown["chunks"]  # as many as calls
-    if plan.longest_queue <= 1:
-        del shown["longest_queue"]
-    show_numbers("What would be sent", shown)
-    list_problems(plan.result.problem_groups, plan.result.n_problems)
-    for name in not_looked_up:
-        tell(f"{name} is not looked up in a dry run: rows that name no record, or several, count as rows to send")
-    tell_all(remarks)
-
-
 def show_facts(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table on a terminal; elsewhere a line for each row, its cells separated by tabs, and none shortened."""
     if not out.is_terminal:
@@ -262,17 +199,6 @@ def show_facts(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*map(Text, row))
-    out.print(table)
-
-
-def show_numbers(title: str, numbers: Mapping[str, Any]) -> None:
-    """Print a table of the numbers of a dry run, in words."""
-    table = Table(title=title, title_justify="left", show_header=False)
-    table.add_column()
-    table.add_column(justify="right")
-    for name, value in numbers.items():
-        if value or name in _ALWAYS_SHOWN:
-            table.add_row(_WORDS[name], f"{value:,}")
     out.print(table)
 
 

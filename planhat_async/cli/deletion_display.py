@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from planhat_async._convert import printable
 from planhat_async.cli import console
+from planhat_async.cli.plan_display import show_numbers
 from planhat_async.cli.run_log import MAX_LINE
 from planhat_async.jobs.deletions import GONE, DeleteResult
 from planhat_async.jobs.job_progress import in_words
@@ -78,7 +79,7 @@ def show_deletion_plan(plan: DeleteResult, *, per_minute: int, as_json: bool, re
             del problem["outcome"]
         sys.stdout.write(json.dumps(shown | {"problems": problems, "remarks": [*remarks]}) + "\n")
         return
-    console.show_numbers("What would be deleted", shown)
+    show_numbers("What would be deleted", shown)
     _tell_repetitions(plan)
     console.list_problems(invalid, plan.invalid)
     console.tell_all(remarks)

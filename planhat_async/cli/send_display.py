@@ -10,6 +10,7 @@ from planhat_async._convert import printable
 from planhat_async.analytics.send_plan import SendPlan
 from planhat_async.analytics.send_result import ACCEPTED, SendProblemGroup, SendResult
 from planhat_async.cli import console
+from planhat_async.cli.plan_display import show_numbers
 from planhat_async.cli.run_log import MAX_LINE, log
 from planhat_async.jobs.entries import without_values
 from planhat_async.session import SessionStats
@@ -75,7 +76,7 @@ def show_send_plan(plan: SendPlan, *, as_json: bool, remarks: Sequence[str] = ()
         problems = [_problem(group) for group in plan.result.problem_groups]
         sys.stdout.write(json.dumps(shown | {"problems": problems, "remarks": [*remarks]}) + "\n")
         return
-    console.show_numbers("What would be sent", shown)
+    show_numbers("What would be sent", shown)
     _list_problems(plan.result, None)
     console.tell_all(remarks)
 

@@ -47,6 +47,7 @@ from planhat_async.cli.parameters import (
     session_for,
     source_of,
 )
+from planhat_async.cli.plan_display import show_plan
 from planhat_async.cli.signals import run
 from planhat_async.errors import PlanhatError
 from planhat_async.jobs.files.file_source import FileSource
@@ -221,7 +222,7 @@ def upsert(
                     **options,
                 )
             )
-            console.show_plan(plan, source.remarks, per_minute=per_minute, as_json=as_json)
+            show_plan(plan, repository.model, source.remarks, per_minute=per_minute, as_json=as_json)
             sys.stdout.flush()
             raise typer.Exit(NOT_ALL_STORED if plan.result.invalid else 0)
         session = session_for(token_file, base_url, per_minute, shared, ca_file)

@@ -199,23 +199,23 @@ def n_rows_of(chunk: Chunk) -> int:
 def recorded(entry: Entry, chunk: Chunk, policy: ResendPolicy, *, is_stale: bool = False) -> Recorded:
     """How a later run treats a chunk that an earlier one has begun.
 
-    A chunk of keyed rows is sent again as a whole unless it was answered, which does no harm; even then, if it
-    `is_stale`: an earlier chunk with one of its keys is sent again. Of keyless rows only those are sent again that
-    were provably not processed, and on request those that are unknown.
+    Keyed rows are sent again if they are unknown, which does no harm: the whole chunk, if Planhat does not say which
+    rows they are, or if it `is_stale`, because an earlier chunk with one of its keys is sent again. Of keyless rows
+    only those are sent again that were provably not processed, and on request those that are unknown.
     """
     result = _result_of(entry, chunk)
-    if entry.is_keyed:
-        if entry.state is ChunkState.ANSWERED and not is_stale:
-            return Recorded(settled=result)
+    if entry.is_keyed and entry.state is ChunkState.ANSWERED and not is_stale:
+        return Recorded(settled=result)
+    resent = {Outcome.UNSENT, Outcome.REJECTED} if entry.state is ChunkState.UNSENT else {Outcome.UNSENT}
+    if entry.is_keyed or (policy.resends_unknown and not policy.verifies):
+        resent.add(Outcome.UNKNOWN)
+    if entry.is_keyed and (is_stale or any(one.outcome in resent and one.position is None for one in result.problems)):
         may_be_stored = entry.state is not ChunkState.UNSENT or result.stored + result.unknown > 0
         return attrs.evolve(unrecorded(chunk), may_be_stored=may_be_stored)
-    resent = {Outcome.UNSENT, Outcome.REJECTED} if entry.state is ChunkState.UNSENT else {Outcome.UNSENT}
-    if policy.resends_unknown and not policy.verifies:
-        resent.add(Outcome.UNKNOWN)
     outcomes = {problem.position: problem.outcome for problem in result.problems}
     pending = tuple(row for row in chunk.rows if outcomes.get(row.position) in resent)
     unknown = tuple(row for row in chunk.rows if outcomes.get(row.position) is Outcome.UNKNOWN)
-    doubtful = unknown if policy.verifies else ()
+    doubtful = unknown if policy.verifies and not entry.is_keyed else ()
     return Recorded(
         settled=without(result, {row.position for row in (*pending, *doubtful)}),
         pending=pending,

@@ -10,7 +10,7 @@ from typing import Any, Unpack
 import attrs
 
 from planhat_async.batching.chunk_ledger import Ledger, Recorded
-from planhat_async.batching.chunks import Chunk
+from planhat_async.batching.chunks import Chunk, doubtful_in
 from planhat_async.jobs.entries import ResendPolicy, unrecorded
 from planhat_async.jobs.files.file_source import FileSource
 from planhat_async.jobs.input_report import InputReport
@@ -25,6 +25,8 @@ from planhat_async.jobs.nightly.stored_rows_ledger import UPSERTS
 from planhat_async.jobs.resolved_rows import finder, lookups_of, resolved_rows
 from planhat_async.repositories import UpsertOptions, Upserts
 from planhat_async.results import ChunkResult, Outcome, UpsertResult
+
+N_NAMED = 10
 
 
 @attrs.define
@@ -41,6 +43,12 @@ class Plan:
     """Size of the request bodies of these chunks, encoded as JSON."""
     n_keyless: int = 0
     """Rows without a key, which are created each time they are sent."""
+    n_incomplete: int = 0
+    """Rows with a key but without what a new record needs: they can only update."""
+    first_incomplete: list[int] = attrs.field(factory=list)
+    """The positions of the first ten of them."""
+    first_repeated: list[int] = attrs.field(factory=list)
+    """The positions of the first ten rows whose key an earlier row has."""
     input_report: InputReport | None = None
     """What the rows of a file hold: values, conversions, examples."""
     not_looked_up: tuple[str, ...] = ()
@@ -73,9 +81,14 @@ class Plan:
         self.n_chunks += bool(rows)
         self.n_bytes += sum(len(row.data) + 1 for row in rows) + bool(rows)
         self.n_keyless += sum(not row.keys for row in rows)
+        incomplete = [row.position for row in doubtful_in(rows) if row.keys]
+        self.n_incomplete += len(incomplete)
+        self.first_incomplete += incomplete[: N_NAMED - len(self.first_incomplete)]
         for row in rows:
             repeated = [key for key in row.keys if hash(key) in self._seen]
             self._repeats.update(repeated[:1])
+            if repeated and len(self.first_repeated) < N_NAMED:
+                self.first_repeated.append(row.position)
             self._seen.update(map(hash, row.keys))
         return Recorded(settled=known.settled)
 

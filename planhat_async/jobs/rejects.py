@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from planhat_async._convert import printable
+from planhat_async.batching.answers import INCOMPLETE
 from planhat_async.batching.request_failures import refuses_everything
 from planhat_async.jobs.entries import ChunkState, Entry
 from planhat_async.jobs.files.compression import compression_named
@@ -19,8 +20,7 @@ from planhat_async.jobs.rejects_record import digest_of, note_digest, noted_dige
 from planhat_async.jobs.source_error import SourceError
 from planhat_async.results import ChunkResult, Outcome, Problem
 
-REJECTED = (Outcome.REJECTED, Outcome.INVALID, Outcome.DROPPED)
-"""Rows to be corrected; an unknown row may be stored, and an unsent one can be sent unchanged."""
+_REJECTED = (Outcome.REJECTED, Outcome.INVALID, Outcome.DROPPED)
 
 
 class Rejects:
@@ -84,7 +84,7 @@ class Rejects:
         rows = [
             (problem.position, f"{problem.outcome}: {printable(problem.reason)}")
             for problem in problems
-            if problem.outcome in REJECTED
+            if _is_to_be_corrected(problem)
             and problem.position is not None
             and not (is_refused and problem.outcome is Outcome.REJECTED)
         ]
@@ -159,3 +159,8 @@ def _check_folder(path: Path) -> None:
         raise SourceError(f"{path} is a folder: name a file for the rows that are not stored")
     if not os.access(path.parent, os.W_OK):
         raise SourceError(f"{path}: its folder is read-only")
+
+
+def _is_to_be_corrected(problem: Problem) -> bool:
+    """Whether a row has to be changed; other unknown rows may be stored, and unsent ones can be sent unchanged."""
+    return problem.outcome in _REJECTED or problem.reason == INCOMPLETE

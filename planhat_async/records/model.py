@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -101,3 +101,9 @@ class Model:
     def singular(self) -> str:
         """The name of one record in words: `task`, `line item`."""
         return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", self.record.__name__).lower()
+
+
+def in_alternatives(fields: Sequence[str]) -> str:
+    """A group of fields of which one is required, in words."""
+    *most, last = fields
+    return f"one of {', '.join(most)} or {last}" if most else last

@@ -342,6 +342,29 @@ async def test_rows_a_run_did_not_reach_have_the_outcomes_in_the_journal(
     assert job.result.stopped_by is (refused if way == "refused" else None)
 
 
+async def test_a_rerun_sends_only_the_rows_that_are_unknown(planhat: Sandbox, tmp_path: Path) -> None:
+    """The other rows of their chunk keep their outcomes, and what was changed in Planhat meanwhile stays."""
+    planhat.add_company("5f4e3d2c1b0a998877665544")
+    ticket = {"companyId": "5f4e3d2c1b0a998877665544", "email": "a@b.example", "title": "new"}
+    rows = [{**ticket, "sourceId": f"t{n}"} for n in range(4)]
+    rows[1] = {"sourceId": "t1", "title": "new"}  # Planhat drops a new ticket without an address, and does not say so
+    rows[2] = {**rows[2], "companyId": "5f4e3d2c1b0a998877665599"}
+    path = tmp_path / "job.db"
+    first = await upsert_on(planhat, Tickets, rows, path)
+    assert counted(first) == {"created": 2, "rejected": 1, "unknown": 1}
+    assert [problem.position for problem in first.problems] == [1, 2]
+    async with session_on(planhat) as session:
+        await Tickets(session).upsert_many([{**rows[0], "title": "edited"}])
+    network = Watched(planhat.url)
+    second = await upsert_on(planhat, Tickets, rows, path, network)
+    assert (counted(second), network.n_writes) == (counted(first), 1)
+    assert [problem.position for problem in second.problems] == [1, 2]
+    assert {ticket["sourceId"]: ticket["title"] for ticket in planhat.records("tickets")} == {
+        "t0": "edited",
+        "t3": "new",
+    }
+
+
 @pytest.mark.parametrize("way", ["stopped", "refused", "left"])
 @pytest.mark.parametrize("n_before", [1, 4])
 async def test_rows_that_were_read_but_not_begun_are_counted_once(
@@ -377,8 +400,14 @@ async def test_rows_that_were_read_but_not_begun_are_counted_once(
     assert sum(counted(first.result).values()) == len(taken)
     async with await Journal.open(path) as journal:
         known = {n for entry in journal.entries.values() for one in entry.positions for n in one}
+        answered = journal.entries[0]
+        (unknown,) = (group for group in answered.groups if group.outcome is Outcome.UNKNOWN)
         lost = attrs.evolve(
-            journal.entries[0], state=ChunkState.SENDING, pending=journal.entries[0].positions, counts={}
+            answered,
+            state=ChunkState.SENDING,
+            pending=unknown.positions,
+            counts={name: n for name, n in answered.counts.items() if name != Outcome.UNKNOWN},
+            groups=tuple(group for group in answered.groups if group is not unknown),
         )
         await journal.save(lost)
     taken.clear()

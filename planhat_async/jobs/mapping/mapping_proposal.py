@@ -30,6 +30,7 @@ from planhat_async.jobs.mapping.value_proposal import (
     type_lines,
 )
 from planhat_async.records import Model, Record
+from planhat_async.records.model import in_alternatives
 
 _EXAMPLES: dict[Any, str] = {
     int: "0",
@@ -150,9 +151,7 @@ class MappingProposal:
         """A line for each requirement of a new record."""
         missing = self._missing()
         for group in self.model.upsert_needs:
-            *most, last = group
-            required = f"one of {', '.join(most)} or {last}" if most else last
-            yield f"- {required}{': no column' if group in missing else ''}"
+            yield f"- {in_alternatives(group)}{': no column' if group in missing else ''}"
         for name, value, other in self.model.needs_with:
             yield f"- {other}, where {name} is {toml_text(value)}"
 
