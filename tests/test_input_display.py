@@ -26,8 +26,10 @@ def test_a_dry_run_explains_its_numbers(desk: Desk) -> None:
         for line in ended.out.partition("would be sent")[2].splitlines()[2:-1]
     ]
     assert ended.err == [
-        "3 rows (1, 2, 3) can only update, because a new record needs company_id: Planhat drops them if their records "
-        "do not exist",
+        (
+            "3 rows (1, 2, 3) can only update, because a new record needs company_id: Planhat drops them if their records "
+            "do not exist"
+        ),
         "2 rows (2, 3) with the key of an earlier row: the last of them counts",
     ]
     assert dict(table) == {
