@@ -89,15 +89,21 @@ JOURNAL_MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         _ENTRIES,
         "answered chunks are sent again",
-        "if entry.state is ChunkState.ANSWERED and not is_stale:",
-        "if False:",
+        "entry.state is ChunkState.ANSWERED and not is_stale:",
+        "False:",
     ),
     (_ENTRIES, "stale chunks are not sent again", "ChunkState.ANSWERED and not is_stale:", "ChunkState.ANSWERED:"),
     (
         _ENTRIES,
         "keyed chunks in doubt are not sent again",
-        "if entry.state is ChunkState.ANSWERED and not is_stale:",
-        "if entry.state is not ChunkState.UNSENT:",
+        "entry.state is ChunkState.ANSWERED and not is_stale:",
+        "entry.state is not ChunkState.UNSENT:",
+    ),
+    (
+        _ENTRIES,
+        "unknown rows that are not named are not sent again",
+        "(is_stale or any(one.outcome in resent and one.position is None for one in result.problems))",
+        "is_stale",
     ),
     (
         _ENTRIES,
@@ -117,7 +123,7 @@ JOURNAL_MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "if outcomes.get(row.position) in resent)",
         "if outcomes.get(row.position) in resent - {Outcome.UNSENT})",
     ),
-    (_ENTRIES, "doubtful rows are not looked for", "doubtful = unknown if policy.verifies else ()", "doubtful = ()"),
+    (_ENTRIES, "doubtful rows are not looked for", "doubtful = unknown if", "doubtful = () if"),
     (
         _ENTRIES,
         "unknown chunks count as answered",

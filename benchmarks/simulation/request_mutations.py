@@ -50,6 +50,7 @@ REQUEST_MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "outcome.pending += [one for one in reversed(parts) if one.rows]",
         "pass",
     ),
+    (_SENDER, "a row whose equal was found is sent again", " if row.position not in unclear", ""),
     (_SENDER, "a send is not noted", "on_sent=part.mark_sent", "on_sent=lambda: None"),
     (
         _SENDER,
@@ -83,8 +84,8 @@ REQUEST_MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         _FAILURES,
         "no connection counts as a rejection",
-        "        return Outcome.UNSENT\n",
-        "        return Outcome.REJECTED\n",
+        "        return Outcome.UNSENT  # nothing",
+        "        return Outcome.REJECTED  # nothing",
     ),
     (
         _FAILURES,
@@ -123,7 +124,12 @@ REQUEST_MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "async with self._lock.shared():",
     ),
     (_VERIFIER, "rows are looked for again at once", "await asyncio.sleep(self.wait)", "await asyncio.sleep(0)"),
-    (_VERIFIER, "rows are looked for once", "return await self._scan(missing, floor)", "return [], missing"),
+    (
+        _VERIFIER,
+        "rows are looked for once",
+        "return await self._scan(first.missing, floor)",
+        "return Matches([], first.missing, ())",
+    ),
     (
         _CHUNKER,
         "rows with one key share a chunk",

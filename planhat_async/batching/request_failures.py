@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from planhat_async.errors import (
+    AuthenticationError,
     BadRequestError,
     DecodeError,
     NotSentError,
@@ -20,8 +21,8 @@ def outcome_of(error: PlanhatError) -> Outcome:
     """The outcome of the rows whose request failed with this error."""
     if error.may_have_been_processed or isinstance(error, DecodeError):
         return Outcome.UNKNOWN
-    if isinstance(error, NotSentError | RateLimitedError):
-        return Outcome.UNSENT
+    if isinstance(error, NotSentError | RateLimitedError | AuthenticationError):
+        return Outcome.UNSENT  # nothing is wrong with the rows
     return Outcome.REJECTED
 
 

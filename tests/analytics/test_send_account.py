@@ -43,7 +43,7 @@ def received(n_rows: int) -> SendCounts:
         (RequestTimeoutError("408", status=408), SendOutcome.UNKNOWN),
         (DecodeError("no JSON"), SendOutcome.UNKNOWN),
         (BadRequestError("400", status=400), SendOutcome.REJECTED),
-        (AuthenticationError("401", status=401), SendOutcome.REJECTED),
+        (AuthenticationError("401", status=401), SendOutcome.UNSENT),
     ],
 )
 def test_the_rows_of_a_failed_request(error: PlanhatError, outcome: SendOutcome) -> None:
@@ -75,7 +75,7 @@ def test_a_refusal_of_everything_ends_the_parts_behind() -> None:
     account = account_of()
     account.replace((part_of(0, 2), part_of(2, 4)))
     account.fail(AuthenticationError("401", status=401))
-    assert account.result.not_accepted == {SendOutcome.REJECTED: (range(2),), SendOutcome.UNSENT: (range(2, 4),)}
+    assert account.result.not_accepted == {SendOutcome.UNSENT: (range(4),)}
 
 
 @pytest.mark.parametrize(

@@ -178,7 +178,7 @@ async def test_a_refused_token_ends_the_other_parts() -> None:
     planhat = Planhat([TOO_LARGE, AuthenticationError("no", status=401)])
     outcome = ChunkOutcome(chunk_of(keyed(0), keyed(1), keyed(2), keyed(3)))
     await ChunkSender(planhat.send).send_chunk(outcome)
-    assert (planhat.sent, counted(outcome)) == ([[0, 1, 2, 3], [0, 1]], {"rejected": 2, "unsent": 2})
+    assert (planhat.sent, counted(outcome)) == ([[0, 1, 2, 3], [0, 1]], {"unsent": 4})
     assert isinstance(outcome.result.error, AuthenticationError)
 
 

@@ -382,7 +382,7 @@ async def test_an_error_of_one_chunk_does_not_affect_the_others(
 @pytest.mark.parametrize(
     ("error", "outcome"),
     [
-        (AuthenticationError("no", status=401), "rejected"),
+        (AuthenticationError("no", status=401), "unsent"),
         (PermissionDeniedError("no", status=403), "rejected"),
         (NotFoundError("no", status=404), "rejected"),
         (StatusError("moved", status=302), "rejected"),
@@ -409,7 +409,7 @@ async def test_the_first_refusal_is_reported() -> None:
     planhat = Planhat(answer=scripted(first, second))
     run = planhat.run(map(str, range(4)))
     await finish(run)
-    assert (run.result.stopped_by, counted(run.result)) == (first, {"rejected": 4})
+    assert (run.result.stopped_by, counted(run.result)) == (first, {"unsent": 4})
 
 
 async def test_a_chunk_that_is_too_large_is_halved() -> None:
