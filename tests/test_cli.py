@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -1006,6 +1007,20 @@ def test_a_sandbox_loads_and_saves_records(tmp_path: Path) -> None:
     (entry,) = map(json.loads, saved.read_text().splitlines())
     assert (entry["model"], entry["record"]["action"]) == ("tasks", "call")
     assert again.read_text() == saved.read_text()
+
+
+@pytest.mark.slow
+def test_a_sandbox_begins_with_a_made_up_tenant(tmp_path: Path) -> None:
+    """Its records are those of the demo; those of a file come on top."""
+    tasks, saved = tmp_path / "tasks.jsonl", tmp_path / "saved.jsonl"
+    tasks.write_text('{"action":"call"}\n')
+    arguments = ("--port", "0", "--companies", "2", "--load", f"tasks={tasks}", "--save", str(saved))
+    with started(tmp_path, "sandbox", *arguments) as process:
+        listening(process)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    records = Counter(json.loads(line)["model"] for line in saved.read_text().splitlines())
+    assert (records["companies"], records["endusers"], records["tasks"]) == (2, 20, 9)
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,24 @@ def test_every_public_name_has_a_reference() -> None:
     assert [name for name in planhat_async.__all__ if name not in named and name not in models] == []
 
 
+def test_what_a_new_record_needs_is_said_for_each_call() -> None:
+    """In two lines where a single creation needs less than a row of a bulk upsert; else in one."""
+    needs = {page.title: re.findall(r"\*\*(.* needs)\*\* \| (.*) \|", page.text) for page in model_pages()}
+    assert needs["Invoices"] == [
+        ("a record for `create` needs", "`company_id`"),
+        ("a new row of an upsert needs", "`company_id`, `currency`, `invoice_date`"),
+    ]
+    assert needs["Companies"] == [("a new record needs", "`name`")]
+    assert needs["LeanCompanies"] == []
+
+
+def test_a_fact_about_a_field_begins_with_its_name() -> None:
+    """The name keeps its case: other sentences begin with a capital."""
+    page = next(page.text for page in model_pages() if page.title == "Invoices")
+    facts = re.findall(r"^- (\w+)", page, flags=re.MULTILINE)
+    assert {"lineItems", "invoiceNo", "The", "Documented"} <= {*facts}
+
+
 def test_the_set_up_commands_are_those_of_ci() -> None:
     """`.ci/run` contains the two commands for a new machine, word for word."""
     script = (ROOT / ".ci" / "run").read_text()

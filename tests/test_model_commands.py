@@ -11,7 +11,7 @@ from each_model import sample_row, with_capability
 
 from planhat_async._convert import encode_json, fields_of
 from planhat_async.cli import console
-from planhat_async.cli.model_commands import facts_of
+from planhat_async.cli.model_commands import FIELD_COLUMNS, MODEL_COLUMNS, facts_of
 from planhat_async.models import ALL
 from planhat_async.records import Model
 from planhat_async.repositories import Lists, Repository, Upserts
@@ -165,6 +165,13 @@ def test_fields_are_lines_that_are_never_shortened_in_a_pipe(width: int, monkeyp
     assert [cells[:3] for cells in lines] == [[one["field"], one["in_planhat"], one["type"]] for one in listed]
     assert all(cells[3].endswith(one["meaning"]) for cells, one in zip(lines, listed, strict=True))
     assert ["create_date", True] in [[cells[0], cells[3].startswith("(filled in by Planhat)")] for cells in lines]
+
+
+@pytest.mark.parametrize(("command", "columns"), [("models", MODEL_COLUMNS), ("fields", FIELD_COLUMNS)])
+def test_the_help_names_the_cells_of_a_line_in_a_pipe(command: str, columns: tuple[str, ...]) -> None:
+    """In their order, as there are no headings."""
+    said = " ".join(run(command, "--help").out.split())
+    assert f"without headings: {', '.join(columns)}." in said
 
 
 def test_models_are_lines_in_a_pipe() -> None:

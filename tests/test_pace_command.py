@@ -75,7 +75,7 @@ def test_a_wait_for_others_is_said_with_the_option_that_changes_it(capsys: pytes
     """Warnings have no such option."""
     logger = logging.getLogger("planhat_async.pace")
     with notices_shown():
-        logger.info("waiting for %s on this token", "2 other processes")
+        logger.info("waiting for %s", "2 other processes on this token")
         logger.warning("the disk is full")
     said = "waiting for 2 other processes on this token: --shared none to leave it\nthe disk is full\n"
     assert capsys.readouterr().err == said

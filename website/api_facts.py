@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from repository_links import ROOT
@@ -50,7 +51,7 @@ def facts_in_words(facts: dict[str, Any]) -> str:
     aspects: dict[str, list[str]] = {}
     for name, mark in _marks(facts):
         aspects.setdefault(mark, []).append(name)
-    summary = [f"- {_sentence(certainty(mark))} {', '.join(names)}." for mark, names in aspects.items()]
+    summary = [f"- {_sentence(certainty(mark))}: {', '.join(names)}." for mark, names in aspects.items()]
     sources = "; ".join(SOURCES[name] for name in facts["sources"])
     return "\n".join([*lines, *summary]) + f"\n\nSources: {sources}. [What the words mean](../planhat-api.md)."
 
@@ -60,7 +61,9 @@ def _is_for_readers(special: dict[str, str]) -> bool:
 
 
 def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}"
+    """With a capital at its beginning, unless that is a name such as `lineItems`."""
+    is_word = re.match(r"[a-z]+(?:-[a-z]+)*(?:[ :,]|$)", text) is not None
+    return f"{text[:1].upper()}{text[1:]}" if is_word else text
 
 
 def _marks(facts: dict[str, Any]) -> list[tuple[str, str]]:

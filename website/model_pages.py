@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import typing
+from collections.abc import Collection
 from typing import Any
 
 from api_facts import FACTS, facts_in_words
@@ -13,6 +14,7 @@ import planhat_async
 from planhat_async._convert import fields_of, type_in_words
 from planhat_async.cli.model_commands import facts_of
 from planhat_async.models import ALL
+from planhat_async.records import Model
 from planhat_async.records.documentation import documentation_of
 from planhat_async.repositories import Lists, Repository
 
@@ -55,10 +57,7 @@ def _facts(repository: type[Repository[Any]]) -> list[tuple[str, ...]]:
         ("calls", ", ".join(facts["calls"])),
         ("keys of single calls", "; ".join(f"{call}: {codes(names)}" for call, names in keys.items())),
         ("rows of an upsert match on", codes(facts["match"])),
-        (
-            "a new record needs",
-            ", ".join(codes(group, " or ") for group in model.needs) if "create" in keys or facts["match"] else "",
-        ),
+        *_needs(model, facts["calls"]),
         (
             "records in one call of a list",
             f"{limits['default']:,}; at most {limits['max']:,}" if limits else in_one_call,
@@ -66,6 +65,15 @@ def _facts(repository: type[Repository[Any]]) -> list[tuple[str, ...]]:
         ("filters of lists", codes(facts["filters"])),
     ]
     return [(f"**{name}**", value) for name, value in rows if value]
+
+
+def _needs(model: Model, calls: Collection[str]) -> list[tuple[str, str]]:
+    """What a new record needs; for each call by itself where they differ."""
+    single, bulk = (", ".join(codes(group, " or ") for group in needs) for needs in (model.needs, model.upsert_needs))
+    has_create, has_upsert = "create" in calls, "upsert" in calls
+    if has_create and has_upsert and single != bulk:
+        return [("a record for `create` needs", single), ("a new row of an upsert needs", bulk)]
+    return [("a new record needs", bulk if has_upsert else single if has_create else "")]
 
 
 def _options(repository: type[Repository[Any]]) -> list[str]:

@@ -165,11 +165,12 @@ class WindowMember:
         is_long = any(n_waiting and wait >= _WORTH_A_LINE for n_waiting, wait in waits)
         if is_long and reply.n_others and not self._has_said_waiting:
             self._has_said_waiting = True
-            LOGGER.info("waiting for %s on this token", _others_in_words(reply.n_members - 1))
+            LOGGER.info("waiting for %s", _others_in_words(reply.n_members - 1))
 
 
 def _others_in_words(n_others: int) -> str:
     """The others that hold places: members, or only what ended within the last minute."""
     if not n_others:
-        return "calls that others made in the last minute"
-    return "1 other process" if n_others == 1 else f"{n_others} other processes"
+        return "calls that others made on this token in the last minute"
+    processes = "1 other process" if n_others == 1 else f"{n_others} other processes"
+    return f"{processes} on this token (a killed one counts for a minute)"

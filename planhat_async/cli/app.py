@@ -29,7 +29,7 @@ from planhat_async.cli.number_options import seconds_of, whole_number
 from planhat_async.cli.operation import operated
 from planhat_async.cli.pace_command import pace
 from planhat_async.cli.signals import run, signals_handled
-from planhat_async.cli.tenant_demo import TenantReport, run_tenant_demo
+from planhat_async.cli.tenant_demo import TenantReport, made_up_records, run_tenant_demo
 from planhat_async.cli.upsert_command import upsert
 from planhat_async.sandbox import Sandbox
 from planhat_async.sandbox.faults import described
@@ -98,6 +98,14 @@ def sandbox(
     port: Annotated[
         int, typer.Option(metavar="N", parser=whole_number(0, 65_535), help="The port; 0 for any that is free.")
     ] = 8765,
+    companies: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            parser=whole_number(1),
+            help="Begin with N made-up companies, and records of every other model.",
+        ),
+    ] = None,
     load: Annotated[
         list[str] | None,
         typer.Option(metavar="[MODEL=]FILE", help="Begin with the records of a file: JSONL of an export or of --save."),
@@ -176,6 +184,8 @@ def sandbox(
             seed=seed,
             tenant_uuid=os.environ.get("PLANHAT_TENANT_UUID") or None,
         )
+        if companies is not None:
+            planhat.restore(run(made_up_records(companies, seed=seed)))
         for source in load or ():
             model, _, path = source.rpartition("=")
             planhat.load(path, model=model or None)

@@ -74,6 +74,7 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
     "pace": (Example("Show who shares the calls per minute", "planhat-async pace"),),
     "sandbox": (
         Example("Run a sandbox, and stop it with Ctrl-C", "planhat-async sandbox"),
+        Example("Begin with a made-up tenant", "planhat-async sandbox --companies 20"),
         Example(
             "Let calls fail, always in the same way",
             "planhat-async sandbox --port 0 --faults reset_after=0.05 --seed 1",

@@ -26,12 +26,17 @@ _CALLS: dict[str, type[Repository[Any]]] = {
 }
 
 
+MODEL_COLUMNS = ("model", "path", "calls", "records in a page", "keys", "rows of an upsert match on", "filters")
+FIELD_COLUMNS = ("field", "in Planhat", "type", "meaning")
+
+
 def models(
     *, as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list with an object for each model.")] = False
 ) -> None:
     """List all models, with their calls, keys and filters.
 
-    If the output is not a terminal, each model is a line, and its parts are separated by tabs.
+    If the output is not a terminal, each model is a line of cells separated by tabs, without headings: model, path,
+    calls, records in a page, keys, rows of an upsert match on, filters.
     """
     every = [facts_of(repository) for repository in ALL_MODELS.values()]
     with refusals():
@@ -39,8 +44,7 @@ def models(
             sys.stdout.write(json.dumps(every) + "\n")
             sys.stdout.flush()
             return
-        columns = ("model", "path", "calls", "records in a page", "keys", "rows of an upsert match on", "filters")
-        console.show_facts("Models", columns, map(_cells, every))
+        console.show_facts("Models", MODEL_COLUMNS, map(_cells, every))
 
 
 def _cells(facts: dict[str, Any]) -> tuple[str, ...]:
@@ -90,7 +94,8 @@ def fields(
 ) -> None:
     """List the fields of a model, with both spellings, type and meaning.
 
-    If the output is not a terminal, each field is a line, and its parts are separated by tabs.
+    If the output is not a terminal, each field is a line of cells separated by tabs, without headings: field, in
+    Planhat, type, meaning.
     """
     record = ALL_MODELS[model].model.record
     meanings = documentation_of(record)
@@ -109,7 +114,7 @@ def fields(
             sys.stdout.write(json.dumps(listed) + "\n")
             sys.stdout.flush()
             return
-        console.show_facts(f"Fields of {model}", ("field", "in Planhat", "type", "meaning"), map(_field_cells, listed))
+        console.show_facts(f"Fields of {model}", FIELD_COLUMNS, map(_field_cells, listed))
 
 
 def _field_cells(facts: dict[str, Any]) -> tuple[str, ...]:

@@ -1,4 +1,7 @@
-"""The demo of a tenant: writes records of every model to a sandbox, reads all of them back, and compares."""
+"""The demo of a tenant: writes records of every model to a sandbox, reads all of them back, and compares.
+
+`planhat-async sandbox --companies` begins with the same records.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import attrs
@@ -17,7 +21,8 @@ from planhat_async.jobs.job_progress import in_words
 from planhat_async.records import Model, Part, Record
 from planhat_async.records.keys import EXTID
 from planhat_async.repositories import KeyLookup
-from planhat_async.sandbox import Sandbox
+from planhat_async.results import UpsertResult
+from planhat_async.sandbox import Sandbox, Snapshot
 from planhat_async.session import Session
 from planhat_async.testing.made_up_tenant import MadeUpTenant, references, repositories
 
@@ -100,6 +105,34 @@ async def run_tenant_demo(n_companies: int, *, show: Callable[[str], object], se
         return TenantReport(list(demo.reports.values()))
 
 
+async def made_up_records(n_companies: int, *, seed: int) -> Snapshot:
+    """The records of a made-up tenant, as a sandbox stores them."""
+    tenant = MadeUpTenant(n_companies=n_companies, seed=seed)
+    ids: dict[str, Mapping[str, str]] = {}
+    async with (
+        Sandbox(per_minute=None, per_second=None, seed=seed) as planhat,
+        Session(planhat.token, base_url=planhat.url, limits=_NO_LIMITS) as session,
+    ):
+        for each in repositories():
+            await _write_model(each(session), tenant, ids)
+        return planhat.snapshot()
+
+
+async def _write_model(repository: Any, tenant: MadeUpTenant, ids: dict[str, Mapping[str, str]]) -> UpsertResult:
+    """Write a model's records, and look up their `_id`s if other records name them."""
+    model: Model = repository.model
+    result: UpsertResult = await repository.upsert_many(tenant.records(model, ids))
+    if result.ok and model.name in _models_named():
+        ids[model.name] = await KeyLookup.load(repository, by="external_id")
+    return result
+
+
+@cache
+def _models_named() -> frozenset[str]:
+    """The models whose records others name."""
+    return frozenset({"companies", *(one.target.name for each in repositories() for one in references(each.model))})
+
+
 @attrs.define
 class _TenantDemo:
     tenant: MadeUpTenant
@@ -111,19 +144,14 @@ class _TenantDemo:
 
     async def write(self) -> None:
         """Write the records, and look up the `_id`s by which others name them."""
-        named = {"companies", *(one.target.name for each in repositories() for one in references(each.model))}
         for each in repositories():
             self.reports[each.model.name] = ModelReport(each.model.name, self.tenant.count(each.model))
         self.reports["metrics"] = ModelReport("metrics", sum(1 for _ in self.tenant.metrics()))
         for each in repositories():
-            repository, model = each(self.session), each.model
-            with self._measured(model.name) as report:
-                result = await repository.upsert_many(self.tenant.records(model, self.ids))
-                report.n_written = result.created
-                if result.created < report.n_rows:
+            with self._measured(each.model.name) as report:
+                report.n_written = (await _write_model(each(self.session), self.tenant, self.ids)).created
+                if report.n_written < report.n_rows:
                     return
-                if model.name in named:
-                    self.ids[model.name] = await KeyLookup.load(repository, by="external_id")
         with self._measured("metrics") as report:
             report.n_written = (await self.analytics.send_metrics(self.tenant.metrics())).processed
 

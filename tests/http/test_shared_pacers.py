@@ -430,7 +430,7 @@ def test_the_first_wait_for_others_is_said_and_counted(caplog: pytest.LogCapture
         assert 55 < slot.waited_for_others < 61
 
     run(main())
-    assert caplog.messages == ["waiting for 1 other process on this token"]
+    assert caplog.messages == ["waiting for 1 other process on this token (a killed one counts for a minute)"]
 
 
 def test_a_limit_that_is_not_planhats_is_not_shared(caplog: pytest.LogCaptureFixture) -> None:
