@@ -27,8 +27,8 @@ def test_a_dry_run_explains_its_numbers(desk: Desk) -> None:
     ]
     assert ended.err == [
         (
-            "3 rows (1, 2, 3) can only update, because a new record needs company_id: Planhat drops them if their records "
-            "do not exist"
+            "3 rows (1, 2, 3) can only update, because a new record needs company_id: Planhat drops them if their "
+            "records do not exist"
         ),
         "2 rows (2, 3) with the key of an earlier row: the last of them counts",
     ]
