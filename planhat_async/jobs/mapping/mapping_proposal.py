@@ -28,6 +28,7 @@ from planhat_async.jobs.mapping.value_proposal import (
     misfit,
     option_lines,
     type_lines,
+    unread_in_words,
 )
 from planhat_async.records import Model, Record
 from planhat_async.records.model import in_alternatives
@@ -238,7 +239,11 @@ class _Context:
         if self.claims[field] > 1:
             remark = f"another column names {field} too"
             return ColumnProposal(column=name, remark=remark, suggestion=field, kind=self.kind)
-        return ColumnProposal(column=name, field=field, remark=self._objection(field), kind=self.kind)
+        remark = self._objection(field) or self._unread(field)
+        return ColumnProposal(column=name, field=field, remark=remark, kind=self.kind)
+
+    def _unread(self, field: str) -> str:
+        return unread_in_words(fields_of(self.model.record).get(field), self.kind)
 
     def _objection(self, field: str) -> str:
         return misfit(fields_of(self.model.record).get(field), self.kind)
@@ -246,11 +251,17 @@ class _Context:
     def _guessed(self, name: str, guess: Guess) -> ColumnProposal:
         if objection := self._objection(guess.field):
             return ColumnProposal(column=name, remark=objection, suggestion=guess.field, kind=self.kind)
-        return ColumnProposal(column=name, field=guess.field, remark=guess.remark, is_guess=True, kind=self.kind)
+        remark = _joined(guess.remark, self._unread(guess.field))
+        return ColumnProposal(column=name, field=guess.field, remark=remark, is_guess=True, kind=self.kind)
 
     def _unknown(self, name: str) -> ColumnProposal:
         """A comment: companies may be looked up by their names, anything else may be a custom field."""
         if may_name_companies(self.model.record, name, self.kind):
             lookup, remark = 'lookup = "companies", by = "name"', "if it names companies"
             return ColumnProposal(column=name, remark=remark, suggestion="company_id", lookup=lookup, kind=self.kind)
-        return ColumnProposal(column=name, remark=kind_in_words(self.kind), kind=self.kind)
+        remark = _joined(kind_in_words(self.kind), unread_in_words(None, self.kind))
+        return ColumnProposal(column=name, remark=remark, kind=self.kind)
+
+
+def _joined(*remarks: str) -> str:
+    return "; ".join(filter(None, remarks))

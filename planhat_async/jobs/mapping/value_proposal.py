@@ -9,6 +9,7 @@ from typing import Any, get_origin
 import attrs
 
 from planhat_async._convert import Field, fields_of
+from planhat_async.jobs.mapping.cell_numbers import shown
 from planhat_async.jobs.mapping.proposed_line import ProposedLine
 from planhat_async.jobs.mapping.value_kinds import ValueKind
 from planhat_async.records import Record
@@ -59,6 +60,16 @@ def misfit(field: Field | None, kind: ValueKind) -> str:
     if expected is bool and kind.name not in {"boolean", "whole number"}:
         return "its values are not true or false"
     return ""
+
+
+def unread_in_words(field: Field | None, kind: ValueKind) -> str:
+    """How many values are no times, for a remark about a field of times or a custom one; empty if all are."""
+    if not kind.n_unread or (field is not None and field.type not in (date, datetime)):
+        return ""
+    one, several = ("a day", "days") if kind.name == "date" else ("a time", "times")
+    if kind.n_unread == 1:
+        return f"1 value is not {one}: {shown(kind.first_unread)}"
+    return f"{kind.n_unread:,} values are not {several}, the first {shown(kind.first_unread)}"
 
 
 def option_lines(record: type[Record], columns: Sequence[ReadColumn]) -> Iterator[str]:

@@ -244,6 +244,42 @@ def test_the_text_says_how_values_are_written() -> None:
     )
 
 
+def lines_about(name: str, values: list[Any]) -> list[str]:
+    """Return the lines of a proposal that name a column or its custom field."""
+    return [line for line in proposal_of(**{name: values}).text().splitlines() if name in line]
+
+
+def test_a_few_cells_that_are_no_times_do_not_hide_the_others() -> None:
+    """The remark counts them; lists, too, are separated by a comma, but not most of them are times."""
+    days = [f"{n}.12.2025 14:30" for n in range(1, 31)] * 2
+    assert lines_about("Opened", [*days, "31.02.2026 10:00"]) == [
+        "# time_zone = \"Europe/Berlin\"  # times have no zone, so theirs is needed: 'Opened'",
+        '# "custom.Opened" = "Opened"  # times; 1 value is not a time: \'31.02.2026 10:00\'',
+        '# "custom.Opened" = "%d.%m.%Y %H:%M"  # needs time_zone above',
+    ]
+    assert lines_about("Opened", [*days, "n/a", "soon", "n/a"])[1].endswith("3 values are not times, the first 'n/a'")
+    assert lines_about("Opened", [*days, *["n/a"] * 4]) == ['# "custom.Opened" = "Opened"']
+    assert lines_about("Opened", [*days[:19], "n/a"]) == ['# "custom.Opened" = "Opened"']
+    iso = [f"2025-12-{n:02}" for n in range(1, 31)]
+    assert lines_about("Opened", [*iso, "2026-02-31"])[1:] == [
+        '# "custom.Opened" = "Opened"  # days; 1 value is not a day: \'2026-02-31\'',
+        '# "custom.Opened" = "date"  # they look like days; without a type they are sent as text',
+    ]
+    english = [f"Dec {n}, 2025" for n in range(1, 31)]
+    assert '"%b %d, %Y"' in lines_about("Opened", [*english, "Feb 31, 2026"])[2]
+
+
+def test_a_field_of_times_is_mapped_despite_a_few_other_cells() -> None:
+    """A field of texts takes them all, so nothing is said."""
+    days = [f"{n}.12.2025" for n in range(1, 31)]
+    found = proposal_of(Tasks.model, Start_time=[*days, "?"], Action=[*days, "?"])
+    assert [(one.field, one.remark) for one in found.columns] == [
+        ("start_time", "1 value is not a day: '?'"),
+        ("action", ""),
+    ]
+    assert '\n# start_time = "%d.%m.%Y"' in found.text()
+
+
 def test_an_id_that_a_float_column_holds_has_a_type() -> None:
     """Without it every row would be invalid."""
     assert '[types]  # field = type\nsource_id = "whole number"\n' in proposal_of(Source_ID=[35436.0, 1.0]).text()
