@@ -93,7 +93,7 @@ class MappingProposal:
         counts = Counter(columns) | Counter([*found])
         kinds = {name: kind_of_values(sample.values) for name, sample in found.items()}
         named = {name: named_field(model.record, name) for name in found}
-        named |= {name: None for name, field in named.items() if field == "id" and _is_foreign_id(name, kinds[name])}
+        named |= {name: None for name, field in named.items() if _is_foreign_id(name, field, kinds[name])}
         claims = Counter(field for field in named.values() if field is not None)
         free = [Column(model, name, found[name], kinds[name]) for name in found if counts[name] == 1]
         guesses = _guesses([one for one in free if not _is_settled(model.record, named[one.name])], {*claims})
@@ -211,9 +211,11 @@ def _guesses(columns: Sequence[Column], claimed: set[str]) -> dict[str, Guess]:
     return guesses
 
 
-def _is_foreign_id(column: str, kind: ValueKind) -> bool:
-    """Whether a column `id` holds ids that Planhat has not given out."""
-    return column.strip().lower() == "id" and kind.name not in {"id", "nothing"}
+def _is_foreign_id(column: str, field: str | None, kind: ValueKind) -> bool:
+    """Whether a column `id` or one of companies' ids holds ids that Planhat has not given out."""
+    if field == "company_id":
+        return kind.name not in {"id", "key", "nothing"}
+    return field == "id" and column.strip().lower() == "id" and kind.name not in {"id", "nothing"}
 
 
 @attrs.frozen
@@ -249,7 +251,11 @@ class _Context:
         return misfit(fields_of(self.model.record).get(field), self.kind)
 
     def _guessed(self, name: str, guess: Guess) -> ColumnProposal:
-        if objection := self._objection(guess.field):
+        objection = self._objection(guess.field)
+        if objection and guess.field == "company_id":
+            lookup, remark = 'lookup = "companies", by = "external_id"', f"{objection}; if they are external ids"
+            return ColumnProposal(column=name, remark=remark, suggestion=guess.field, lookup=lookup, kind=self.kind)
+        if objection:
             return ColumnProposal(column=name, remark=objection, suggestion=guess.field, kind=self.kind)
         remark = _joined(guess.remark, self._unread(guess.field))
         return ColumnProposal(column=name, field=guess.field, remark=remark, is_guess=True, kind=self.kind)

@@ -20,6 +20,7 @@ from planhat_async.jobs.mapping.notation import Notation
 from planhat_async.jobs.mapping.time_format import TimeFormat
 
 _ID = re.compile(r"[0-9a-fA-F]{24}", re.ASCII)
+_KEY = re.compile(r"[0-9a-fA-F]{24}|(?:extid|srcid)-.+", re.ASCII)
 _BOOLEANS = {"true", "false", "yes", "no"}
 _LEADING_ZERO = re.compile(r"0\d", re.ASCII)
 _EPOCHS = (("epoch seconds", 10), ("epoch milliseconds", 13))
@@ -47,7 +48,7 @@ class ValueKind:
     """What all values of a column are, but for a few that nothing reads."""
 
     name: str
-    """One of the types of a mapping, or `address`, `id` (of Planhat) or `nothing`."""
+    """One of the types of a mapping, or `address`, `id` (of Planhat), `key` (an id, or with a prefix) or `nothing`."""
     forms: tuple[str, ...] = ()
     """The `strptime` forms that read all of them; none if they are written as Planhat writes times."""
     needs_zone: bool = False
@@ -75,7 +76,7 @@ def kind_of_values(values: Sequence[Any]) -> ValueKind:
     if not all(isinstance(value, str) for value in values):
         return _typed(values)
     cells = Counter(value.strip() for value in values)
-    finders = (_addresses, _ids, _booleans, _numbers, _iso_times, _times, partial(_mostly_times, cells), _lists)
+    finders = (_addresses, _ids, _keys, _booleans, _numbers, _iso_times, _times, partial(_mostly_times, cells), _lists)
     found = (find(list(cells)) for find in finders)
     return next((kind for kind in found if kind is not None), _TEXT)
 
@@ -121,6 +122,10 @@ def _addresses(texts: Sequence[str]) -> ValueKind | None:
 
 def _ids(texts: Sequence[str]) -> ValueKind | None:
     return ValueKind(name="id") if all(map(_ID.fullmatch, texts)) else None
+
+
+def _keys(texts: Sequence[str]) -> ValueKind | None:
+    return ValueKind(name="key") if all(map(_KEY.fullmatch, texts)) else None
 
 
 def _booleans(texts: Sequence[str]) -> ValueKind | None:

@@ -50,16 +50,16 @@ def misfit(field: Field | None, kind: ValueKind) -> str:
     """Why values of a kind cannot be those of a field; empty if they can."""
     if field is None or kind.name == "nothing":
         return ""
-    if field.holds_addresses and field.type is str and kind.name != "address":
-        return "its values are not e-mail addresses"
     expected = get_origin(field.type) or field.type
-    if expected in (float, int) and kind.name not in {"number", "whole number", *_EPOCHS}:
-        return "its values are not numbers"
-    if expected in (date, datetime) and kind.name not in {"date", "time", *_EPOCHS}:
-        return "its values are not times"
-    if expected is bool and kind.name not in {"boolean", "whole number"}:
-        return "its values are not true or false"
-    return ""
+    checks: tuple[tuple[bool, set[str], str], ...] = (
+        (field.name == "company_id", {"id", "key"}, "_ids (24 hex digits)"),
+        (field.holds_addresses and field.type is str, {"address"}, "e-mail addresses"),
+        (expected in (float, int), {"number", "whole number", *_EPOCHS}, "numbers"),
+        (expected in (date, datetime), {"date", "time", *_EPOCHS}, "times"),
+        (expected is bool, {"boolean", "whole number"}, "true or false"),
+    )
+    wrong = [what for applies, kinds, what in checks if applies and kind.name not in kinds]
+    return f"its values are not {wrong[0]}" if wrong else ""
 
 
 def unread_in_words(field: Field | None, kind: ValueKind) -> str:

@@ -204,6 +204,24 @@ def test_a_guess_that_the_values_contradict_is_a_comment() -> None:
     assert found.line == '# email = "Requester email"  # its values are not e-mail addresses'
 
 
+def test_ids_of_companies_that_are_not_planhats_are_their_external_ids() -> None:
+    """As a guess; where a model has no such field, a lookup in a comment."""
+    foreign, own = ["C-1", "C-2"], ["5f4e3d2c1b0a998877665544", "extid-C-1"]
+    assert lines_about("company_id", foreign) == [
+        'company_external_id = "company id"  # guessed: its values are not _ids (24 hex digits)'
+    ]
+    assert proposal_of(company_id=[35436]).fields == ["company_external_id"]
+    for values in (own, own[:1], []):
+        assert proposal_of(company_id=values).fields == ["company_id"]
+    (found,) = proposal_of(Tasks.model, company_id=foreign).columns
+    assert found.line == (
+        '# company_id = { column = "company id", lookup = "companies", by = "external_id" }'
+        "  # its values are not _ids (24 hex digits); if they are external ids"
+    )
+    both = proposal_of(company_id=foreign, company_external_id=foreign)
+    assert both.fields == ["company_external_id"]
+
+
 def test_the_name_of_a_company_may_be_looked_up(tmp_path: Path) -> None:
     """That is a comment, which becomes a lookup once it is no comment."""
     (found,) = proposal_of(Organization=["Acme Ltd", "Beta Inc"]).columns
@@ -246,7 +264,7 @@ def test_the_text_says_how_values_are_written() -> None:
 
 def lines_about(name: str, values: list[Any]) -> list[str]:
     """Return the lines of a proposal that name a column or its custom field."""
-    return [line for line in proposal_of(**{name: values}).text().splitlines() if name in line]
+    return [line for line in proposal_of(**{name: values}).text().splitlines() if name.replace("_", " ") in line]
 
 
 def test_a_few_cells_that_are_no_times_do_not_hide_the_others() -> None:
