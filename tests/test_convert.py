@@ -337,11 +337,13 @@ class TestWriting:
             ("Subject", "; did you mean subject?"),
             ("zzz", ""),
             ("extra", ""),
+            ("created", ""),
+            ("custom.Score", ": say custom={'Score': …}"),
             (7, ""),
         ],
     )
     def test_unknown_names_are_refused(self, name: object, hint: str) -> None:
-        """Planhat would drop them silently; the message names similar ones."""
+        """Planhat would drop them silently; the message names similar ones that can be written."""
         with pytest.raises(ValueError, match="has no field") as caught:
             to_wire(Note, {name: "x"})  # type: ignore[dict-item]
         assert str(caught.value) == f"Note has no field {name!r}{hint}"
@@ -503,6 +505,7 @@ class TestNames:
         """Planhat would ignore the sort."""
         with pytest.raises(ValueError, match=r"^Task has no field 'updateAt'; did you mean updated_at\b"):
             wire_path(Task, "updateAt")
+        assert unknown_field(Task, "updateAt", is_written=True) == "Task has no field 'updateAt'"
 
     @pytest.mark.parametrize("cls", RECORDS)
     def test_a_misspelled_name_is_recognised(self, cls: type[Record]) -> None:

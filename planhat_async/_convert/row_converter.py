@@ -114,7 +114,9 @@ class RowConverter:
 
     def _unknown(self, name: Any) -> Spelling:
         if not self._cls.HAS_OTHER_FIELDS or not isinstance(name, str):
-            raise ValueError(unknown_field(self._cls, name))
+            if isinstance(name, str) and "custom" in self._spelled and (own := name.removeprefix("custom.")) != name:
+                raise ValueError(f"{self._cls.__name__} has no field {name!r}: say custom={{{own!r}: …}}")
+            raise ValueError(unknown_field(self._cls, name, is_written=True))
         return name, None, partial(_checked, name, plain)
 
 
