@@ -107,9 +107,15 @@ def unknown_field(cls: type, name: Any, *, is_written: bool = False) -> str:
     return f"{cls.__name__} has no field {name!r}{hint}"
 
 
+def writes_custom(cls: type) -> bool:
+    """Whether custom fields of a class can be written."""
+    fields = fields_of(cls)
+    return "custom" in fields and fields["custom"].is_writable
+
+
 def unknown_column(cls: type, name: str) -> str:
     """The message about a column of a table that is to be written, and is not a field."""
-    may_be_custom = "custom" in fields_of(cls) and name.strip() and not name.startswith("custom.")
+    may_be_custom = writes_custom(cls) and name.strip() and not name.startswith("custom.")
     own = f", to custom.{name} for a custom field" if may_be_custom else ""
     return f"{unknown_field(cls, name, is_written=True)} (rename the column{own}, or drop it)"
 
