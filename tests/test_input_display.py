@@ -13,8 +13,18 @@ def test_a_dry_run_shows_what_a_file_holds(desk: Desk) -> None:
     ended = run("upsert", "tickets", file, "--dry-run")
     assert ended.code == 0
     assert max(map(len, ended.out.splitlines())) <= 80
-    for said in ("Fields of 2 rows", "Values that are converted", "The first rows", "[bold]xxx", "What would be sent"):
+    fields = "Fields of 2 rows that could be read"
+    for said in (fields, "Values that are converted", "The first rows", "[bold]xxx", "What would be sent"):
         assert said in ended.out
+
+
+def test_the_rows_of_the_table_of_fields_are_those_that_could_be_read(desk: Desk) -> None:
+    """Without any the table is left out; the sent and the invalid ones are in the last table."""
+    head, bad = "source_id,email,company_id,time_spent\n", "1,a@x.example,extid-1,soon\n"
+    file = desk.file("t.csv", head + bad + bad.replace("soon", "5") + bad.replace("a@x", "x").replace("soon", "5"))
+    assert "Fields of 2 rows that could be read" in run("upsert", "tickets", file, "--dry-run").out
+    ended = run("upsert", "tickets", desk.file("u.csv", head + bad), "--dry-run")
+    assert ended.out.splitlines()[0] == "What would be sent"
 
 
 def test_a_dry_run_explains_its_numbers(desk: Desk) -> None:
