@@ -74,7 +74,7 @@ def unread_in_words(field: Field | None, kind: ValueKind) -> str:
 
 def option_lines(record: type[Record], columns: Sequence[ReadColumn]) -> Iterator[str]:
     """The options at the top of a mapping file, as comments."""
-    naive = [one.column for one in columns if one.kind.needs_zone and _reads_times(record, one)]
+    naive = [one.column for one in columns if _needs_zone(record, one)]
     if naive:
         yield f'# time_zone = "Europe/Berlin"  # times have no zone, so theirs is needed: {_shown(naive)}'
     separators = {one.kind.separator for one in columns if _reads_lists(record, one)} - {"", ","}
@@ -89,10 +89,9 @@ def type_lines(record: type[Record], columns: Sequence[ReadColumn]) -> Iterator[
     """The fields whose values need a type."""
     for one in columns:
         kind, field = one.kind, _field(record, one.field)
-        if field is None and kind.is_text and kind.name in _TYPES and not kind.forms:
-            remark = (
-                f"they look like {kind_in_words(kind).removeprefix('perhaps ')}; without a type they are sent as text"
-            )
+        if field is None and kind.is_text and kind.name in _TYPES and not (kind.forms and kind.name == "time"):
+            sent = "with a form alone they are sent as times" if kind.forms else "without a type they are sent as text"
+            remark = f"they look like {kind_in_words(kind).removeprefix('perhaps ')}; {sent}"
             yield ProposedLine(field=one.field, value=kind.name, remark=remark, is_certain=False)
         elif field is not None and kind.name in _EPOCHS and field.type in (date, datetime):
             remark = "the numbers look like it; is that what they count?"
@@ -107,11 +106,12 @@ def date_lines(record: type[Record], columns: Sequence[ReadColumn]) -> Iterator[
         if not one.kind.forms or not _reads_times(record, one):
             continue
         form, *others = one.kind.forms
-        field = _field(record, one.field)
-        is_day = field is not None and field.type is date
         remarks = [f"or {' or '.join(others[:2])}: which is it?"] if others else []
-        remarks += ["needs time_zone above"] if one.kind.needs_zone and not is_day else []
+        remarks += ["needs time_zone above"] if _needs_zone(record, one) else []
+        is_custom, is_day = _field(record, one.field) is None, _reads_days(record, one)
+        remarks += ["goes with the type below"] if is_custom and is_day else []
         is_certain = one.is_mapped and not remarks
+        remarks += ["without a form they are sent as text"] if is_custom and not is_day and not is_certain else []
         yield ProposedLine(field=one.field, value=form, remark="; ".join(remarks), is_certain=is_certain)
 
 
@@ -120,6 +120,15 @@ def _reads_times(record: type[Record], one: ReadColumn) -> bool:
     if one.kind.name not in {"date", "time"}:
         return False
     return one.field.startswith("custom.") if field is None else field.type in (date, datetime)
+
+
+def _reads_days(record: type[Record], one: ReadColumn) -> bool:
+    field = _field(record, one.field)
+    return one.kind.name == "date" if field is None else field.type is date
+
+
+def _needs_zone(record: type[Record], one: ReadColumn) -> bool:
+    return one.kind.needs_zone and _reads_times(record, one) and not _reads_days(record, one)
 
 
 def _reads_lists(record: type[Record], one: ReadColumn) -> bool:

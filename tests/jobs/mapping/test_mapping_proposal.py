@@ -237,7 +237,7 @@ def test_the_text_says_how_values_are_written() -> None:
         Tags=["vip;urgent", "vip"], Due=["31.05.2024 09:30"], Paid=["yes", "no"], ARR=["1200,50"], At=["01/02/2024"]
     ).text()
     assert text.split("\n\n", 1)[1] == (
-        "# time_zone = \"Europe/Berlin\"  # times have no zone, so theirs is needed: 'Due', 'At'\n"
+        "# time_zone = \"Europe/Berlin\"  # times have no zone, so theirs is needed: 'Due'\n"
         "# list_separator = \";\"  # the items of lists seem to be separated by it: 'Tags'\n"
         "# decimal_comma = true  # numbers have a decimal comma: 'ARR'\n"
         "\n"
@@ -249,12 +249,13 @@ def test_the_text_says_how_values_are_written() -> None:
         '# "custom.At" = "At"  # days\n'
         "\n"
         "[dates]  # field = strptime form\n"
-        '# "custom.Due" = "%d.%m.%Y %H:%M"  # needs time_zone above\n'
-        '# "custom.At" = "%d/%m/%Y"  # or %m/%d/%Y: which is it?; needs time_zone above\n'
+        '# "custom.Due" = "%d.%m.%Y %H:%M"  # needs time_zone above; without a form they are sent as text\n'
+        '# "custom.At" = "%d/%m/%Y"  # or %m/%d/%Y: which is it?; goes with the type below\n'
         "\n"
         "[types]  # field = type\n"
         '# "custom.Paid" = "boolean"  # they look like true or false; without a type they are sent as text\n'
         '# "custom.ARR" = "number"  # they look like numbers; without a type they are sent as text\n'
+        '# "custom.At" = "date"  # they look like days; with a form alone they are sent as times\n'
         "\n"
         "# [constants]  # field = value, the same for every row\n"
         '# email = "ada@example.com"\n'
@@ -273,18 +274,25 @@ def test_a_few_cells_that_are_no_times_do_not_hide_the_others() -> None:
     assert lines_about("Opened", [*days, "31.02.2026 10:00"]) == [
         "# time_zone = \"Europe/Berlin\"  # times have no zone, so theirs is needed: 'Opened'",
         '# "custom.Opened" = "Opened"  # times; 1 value is not a time: \'31.02.2026 10:00\'',
-        '# "custom.Opened" = "%d.%m.%Y %H:%M"  # needs time_zone above',
+        '# "custom.Opened" = "%d.%m.%Y %H:%M"  # needs time_zone above; without a form they are sent as text',
     ]
     assert lines_about("Opened", [*days, "n/a", "soon", "n/a"])[1].endswith("3 values are not times, the first 'n/a'")
     assert lines_about("Opened", [*days, *["n/a"] * 4]) == ['# "custom.Opened" = "Opened"']
     assert lines_about("Opened", [*days[:19], "n/a"]) == ['# "custom.Opened" = "Opened"']
     iso = [f"2025-12-{n:02}" for n in range(1, 31)]
-    assert lines_about("Opened", [*iso, "2026-02-31"])[1:] == [
+    assert lines_about("Opened", [*iso, "2026-02-31"]) == [
         '# "custom.Opened" = "Opened"  # days; 1 value is not a day: \'2026-02-31\'',
         '# "custom.Opened" = "date"  # they look like days; without a type they are sent as text',
     ]
     english = [f"Dec {n}, 2025" for n in range(1, 31)]
-    assert '"%b %d, %Y"' in lines_about("Opened", [*english, "Feb 31, 2026"])[2]
+    assert '"%b %d, %Y"' in lines_about("Opened", [*english, "Feb 31, 2026"])[1]
+
+
+def test_a_form_is_no_comment_if_it_is_certain() -> None:
+    """The column names its field, and the form the zone."""
+    zoned = {"custom.Due": ColumnSample(["31.05.2024 09:30 +0200"])}
+    text = MappingProposal.of(Tickets.model, [*zoned], zoned).text()
+    assert '\n"custom.Due" = "%d.%m.%Y %H:%M %z"\n' in text
 
 
 def test_a_field_of_times_is_mapped_despite_a_few_other_cells() -> None:
@@ -307,6 +315,7 @@ def test_an_id_that_a_float_column_holds_has_a_type() -> None:
 TIMES = st.datetimes(datetime(2000, 1, 1), datetime(2099, 1, 1)).map(lambda one: one.replace(hour=12 + one.hour % 12))  # noqa: DTZ001
 CELLS = {
     "time": TIMES.map(lambda one: one.strftime("%d.%m.%Y %H:%M")),
+    "day": TIMES.map(lambda one: one.strftime("%d.%m.%Y")),
     "number": st.decimals(-1000, 1000, places=2).map(lambda one: str(one).replace(".", ",")),
     "boolean": st.sampled_from(["yes", "no"]),
     "text": st.sampled_from(["gold", "silver"]),
