@@ -81,11 +81,23 @@ async def test_a_selection_has_only_its_columns(tasks: Tasks) -> None:
     assert table.column("custom.ARR").to_pylist() == [5, None, None]
 
 
+async def test_custom_fields_with_types_take_the_place_of_custom(tasks: Tasks) -> None:
+    """A custom field may have the name of another field."""
+    table = await tasks.to_arrow(
+        select=["source_id", "custom", "custom.Tier"], custom={"ARR": "int64", "_id": "string"}
+    )
+    assert table.column_names == ["_id", "sourceId", "custom.Tier", "custom.ARR", "custom._id", "extra"]
+    assert table.column("custom.ARR").to_pylist() == [5, None, None]
+    whole = await tasks.to_arrow(select=["custom"], custom={})
+    assert whole.column_names == ["_id", "custom", "extra"]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"custom": {"ARR": "number"}}, "custom: ARR cannot be 'number': it can be string, bool, int64, float64"),
         ({"custom": "json"}, "custom must be 'map' or types of fields, such as {'ARR': 'float64'}, not 'json'"),
+        ({"select": ["custom", "custom.ARR"]}, "select: custom already holds custom.ARR: leave one of them out"),
         ({"batch_rows": 0}, "batch_rows must be a whole number of at least 1, not 0"),
         ({"colour": 1}, r"Tasks.arrow_batches\(\) has no option 'colour'"),
     ],

@@ -44,12 +44,13 @@ from planhat_async._convert import (
     row_view,
     spellings_of,
     to_wire,
+    unknown_column,
     unknown_field,
     wire_path,
     without_fields,
 )
 from planhat_async._convert.timestamps import read_day_number
-from planhat_async.models import ALL
+from planhat_async.models import ALL, Deal
 from planhat_async.records.record_values import camel_case
 
 DATA = Path(__file__).parent / "data"
@@ -337,11 +338,13 @@ class TestWriting:
             ("Subject", "; did you mean subject?"),
             ("zzz", ""),
             ("extra", ""),
+            ("created", ""),
+            ("custom.Score", ": say custom={'Score': …}"),
             (7, ""),
         ],
     )
     def test_unknown_names_are_refused(self, name: object, hint: str) -> None:
-        """Planhat would drop them silently; the message names similar ones."""
+        """Planhat would drop them silently; the message names similar ones that can be written."""
         with pytest.raises(ValueError, match="has no field") as caught:
             to_wire(Note, {name: "x"})  # type: ignore[dict-item]
         assert str(caught.value) == f"Note has no field {name!r}{hint}"
@@ -503,6 +506,13 @@ class TestNames:
         """Planhat would ignore the sort."""
         with pytest.raises(ValueError, match=r"^Task has no field 'updateAt'; did you mean updated_at\b"):
             wire_path(Task, "updateAt")
+        assert unknown_field(Task, "updateAt", is_written=True) == "Task has no field 'updateAt'"
+
+    def test_no_custom_field_is_suggested_where_none_can_be_written(self) -> None:
+        """Planhat documents none for such a model."""
+        assert unknown_column(Deal, "Score") == "Deal has no field 'Score' (rename the column, or drop it)"
+        with pytest.raises(ValueError, match=r"^Deal has no field 'custom\.Score'$"):
+            to_wire(Deal, {"custom.Score": 1})
 
     @pytest.mark.parametrize("cls", RECORDS)
     def test_a_misspelled_name_is_recognised(self, cls: type[Record]) -> None:

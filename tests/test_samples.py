@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from each_model import can_be_written, each
 
-from planhat_async import Notes, Session, Tasks, Tickets
-from planhat_async._convert import encode_json, requirements_of, to_wire
+from planhat_async import Companies, Company, Notes, Session, Tasks, Tickets
+from planhat_async._convert import encode_json, fields_of, requirements_of, to_wire
 from planhat_async.models import ALL
 from planhat_async.repositories import Repository, Upserts
 from planhat_async.sandbox import Sandbox
@@ -72,6 +72,28 @@ def test_a_record_of_any_model_can_be_created(repository: type[Repository[Any]])
     wire = {**to_wire(cls, made), **repository.model.creation_defaults}
     requirements_of(repository.model).check_creation(wire)
     assert make_record(cls, custom={"Seats": 7}).custom == {"Seats": 7}
+
+
+@each(Upserts)
+async def test_records_of_any_model_belong_to_the_company_of_a_number(
+    planhat: Sandbox, session: Session, repository: type[Upserts[Any]]
+) -> None:
+    """Where a model names companies by `_id` only, the caller gives it."""
+    model = repository.model
+    await Companies(session).upsert_many(make_record(Company, number) for number in range(1, 6))
+    ids = {one["externalId"]: one["_id"] for one in planhat.records("companies")}
+    if repository is Companies or model.company_field is None:
+        return
+    only_ids = {"deals", "nps", "time_entries"}
+    made = []
+    for number in range(1, 6):
+        company_id = {"company_id": ids[f"company-{number}"]} if model.name in only_ids else {}
+        made.append(make_record(model.record, number, company=number, **company_id))
+    result = await repository(session).upsert_many(made)
+    assert (result.stored, result.problems) == (5, [])
+    wire = fields_of(model.record)[model.company_field].wire
+    stored = [one[wire] for one in planhat.records(model.name)]
+    assert [one[0] if isinstance(one, list) else one for one in stored] == [*ids.values()]
 
 
 DERIVED = {

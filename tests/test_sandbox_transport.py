@@ -170,6 +170,19 @@ def test_limits_are_enforced_on_virtual_time() -> None:
     assert {call.status for call in planhat.requests} == {200}
 
 
+def test_an_answer_that_stalls_is_settled() -> None:
+    """The call was carried out, and its client has gone away: nothing is left to wait for."""
+
+    async def main(session: Session, planhat: MemorySandbox) -> tuple[str, int]:
+        outcome = await create(session)
+        async with asyncio.timeout(1):
+            await planhat.settled()
+        return outcome, len(planhat.records("tasks"))
+
+    planhat = MemorySandbox(faults="stall@1")
+    assert served(main, planhat, timeouts=Timeouts(deadline=1)) == ("UnknownOutcomeError", 1)
+
+
 def test_too_many_concurrent_calls_are_refused() -> None:
     """The limit of calls in flight applies in memory too."""
 

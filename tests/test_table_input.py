@@ -17,6 +17,7 @@ from planhat_async import Outcome, RateLimits, Session, Tasks
 from planhat_async.errors import MissingExtraError
 from planhat_async.jobs import FieldMapping
 from planhat_async.models import Task
+from planhat_async.repositories import UpsertOptions
 from planhat_async.repositories.table_input import table_rows
 
 ACME = "5f4e3d2c1b0a998877665544"
@@ -200,3 +201,27 @@ async def test_no_more_of_a_table_is_read_than_is_sent(tasks: Tasks, planhat: Me
         await anext(run)
         assert n_read < 12
     assert 10 * (n_read - 2) < run.result.rows <= 10 * n_read
+
+
+@pytest.mark.parametrize(
+    ("call", "own"),
+    [("upsert_many", {"raise_on_error"}), ("upsert_chunks", set()), ("upserting", {"ledger", "is_stored"})],
+)
+async def test_the_message_about_an_unknown_option_names_all_that_a_call_has(
+    tasks: Tasks, call: str, own: set[str]
+) -> None:
+    """Those of tables only where the rows are one."""
+
+    async def listed(rows: Any, **options: Any) -> set[str]:
+        begin: Any = getattr(tasks, call)
+        with pytest.raises(TypeError) as caught:
+            await (begin(rows, **options) if call == "upsert_many" else anext(begin(rows, **options)))
+        said = str(caught.value)
+        assert said.startswith(f"Tasks.{call}() has no option")
+        return {*said.partition("it has ")[2].split(", ")}
+
+    every = {*UpsertOptions.__annotations__, *own}
+    assert await listed(table(1), timezones_of_it="x") == every | {"mapping", "time_zone"}
+    assert await listed([{"source_id": "a"}], timezones_of_it="x") == every
+    with pytest.raises(TypeError, match=r"has no option 'timezone'; did you mean time_zone\?$"):
+        tasks.upserting(table(1), timezone="UTC")  # type: ignore[call-arg]

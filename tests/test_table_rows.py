@@ -139,8 +139,12 @@ def test_a_day_may_be_a_time_at_midnight() -> None:
     [
         (
             {"acton": ["a"]},
-            "column 'acton': Task has no field 'acton'; did you mean action.*rename the column, or drop",
+            (
+                r"column 'acton': Task has no field 'acton'; did you mean action\? "
+                r"\(rename the column, to custom\.acton for a custom field, or drop it\)$"
+            ),
         ),
+        ({"updateAt": ["a"]}, r"Task has no field 'updateAt' \(rename"),
         (
             {"source_id": ["a"], "sourceId": ["a"]},
             "source_id is given twice: by the columns 'source_id' and 'sourceId'",

@@ -6,6 +6,7 @@ from planhat_async._convert.fields import (
     fields_of,
     similar_fields,
     spellings_of,
+    unknown_column,
     unknown_field,
     wire_path,
 )
@@ -73,6 +74,7 @@ __all__ = [
     "split_rows",
     "to_wire",
     "type_in_words",
+    "unknown_column",
     "unknown_field",
     "wire_path",
     "without_fields",

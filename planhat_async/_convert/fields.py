@@ -94,17 +94,37 @@ def wire_path(cls: type, name: str) -> str:
     return name
 
 
-def unknown_field(cls: type, name: Any) -> str:
-    """The message about an unknown field, with similar names if there are any."""
-    near = similar_fields(cls, str(name))
+def unknown_field(cls: type, name: Any, *, is_written: bool = False) -> str:
+    """The message about an unknown field, with similar names if there are any.
+
+    Args:
+        cls: The class that lacks the field.
+        name: The name.
+        is_written: Whether the field is to be written: fields that Planhat fills in are then not named.
+    """
+    near = similar_fields(cls, str(name), is_written=is_written)
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
     return f"{cls.__name__} has no field {name!r}{hint}"
 
 
-def similar_fields(cls: type, name: str) -> list[str]:
+def writes_custom(cls: type) -> bool:
+    """Whether custom fields of a class can be written."""
+    fields = fields_of(cls)
+    return "custom" in fields and fields["custom"].is_writable
+
+
+def unknown_column(cls: type, name: str) -> str:
+    """The message about a column of a table that is to be written, and is not a field."""
+    may_be_custom = writes_custom(cls) and name.strip() and not name.startswith("custom.")
+    own = f", to custom.{name} for a custom field" if may_be_custom else ""
+    return f"{unknown_field(cls, name, is_written=True)} (rename the column{own}, or drop it)"
+
+
+def similar_fields(cls: type, name: str, *, is_written: bool = False) -> list[str]:
     """At most three fields whose names are similar to a name in any spelling, the most similar first."""
     snake = re.sub(r"[\W_]+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)).lower()
-    return difflib.get_close_matches(snake, fields_of(cls), n=3, cutoff=0.75)
+    names = [own for own, field in fields_of(cls).items() if field.is_writable or not is_written]
+    return difflib.get_close_matches(snake, names, n=3, cutoff=0.75)
 
 
 def _field(attribute: attrs.Attribute[Any], hint: Any) -> Field:

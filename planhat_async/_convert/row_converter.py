@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from planhat_async._convert.addresses import PLAIN_ADDRESS
 from planhat_async._convert.codegen import generated_function
-from planhat_async._convert.fields import Field, cached, fields_of, spellings_of, unknown_field
+from planhat_async._convert.fields import Field, cached, fields_of, spellings_of, unknown_field, writes_custom
 from planhat_async._convert.json import encode_plain, is_plain, plain
 from planhat_async._convert.row_objects import held_by_object
 from planhat_async._convert.timestamps import PLANHATS_TIME
@@ -114,7 +114,9 @@ class RowConverter:
 
     def _unknown(self, name: Any) -> Spelling:
         if not self._cls.HAS_OTHER_FIELDS or not isinstance(name, str):
-            raise ValueError(unknown_field(self._cls, name))
+            if isinstance(name, str) and writes_custom(self._cls) and (own := name.removeprefix("custom.")) != name:
+                raise ValueError(f"{self._cls.__name__} has no field {name!r}: say custom={{{own!r}: …}}")
+            raise ValueError(unknown_field(self._cls, name, is_written=True))
         return name, None, partial(_checked, name, plain)
 
 

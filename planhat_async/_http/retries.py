@@ -124,6 +124,8 @@ class History:
     waited: float = 0.0
     """Seconds that attempts waited for the pace."""
     last_answer: Response | None = None
+    last_problem: str = ""
+    """Why the last attempt failed."""
     note: str = ""
     """Why there was no other attempt, if the error does not say so."""
 
@@ -152,11 +154,14 @@ class History:
         left = self.policy.total - (now - self.started)
         if isinstance(result, Response):
             self.last_answer = result
+            self.last_problem = f"was answered {result.status}"
             if result.status == 429:
                 self.refusals += 1
                 return 0.0 if pause <= left else None
             if result.status < 500 and result.status not in RETRIED_STATUSES:
                 self.budget.earn()
+        else:
+            self.last_problem = f"failed: {str(result).removeprefix(f'{self.request}: ')}"
         if not is_safe(self.request, result):
             return None
         counted = self.attempts - self.refusals
@@ -195,6 +200,7 @@ class History:
 
     def deadline_passed(self) -> NoAnswerError:
         """The error for a call that exceeded `Timeouts.deadline`."""
+        before = f"; the attempt before {self.last_problem}" if self.last_problem else ""
         if self.is_under_way or self.may_be_done:
-            return self.request.failure(UnknownOutcomeError, "the deadline passed after it was sent")
-        return self.request.failure(NotSentError, "the deadline passed while it waited to be sent")
+            return self.request.failure(UnknownOutcomeError, f"the deadline passed after it was sent{before}")
+        return self.request.failure(NotSentError, f"the deadline passed while it waited to be sent{before}")

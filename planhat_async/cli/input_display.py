@@ -11,6 +11,7 @@ from rich.text import Text
 
 from planhat_async._convert import printable
 from planhat_async.jobs.input_report import FieldReport, InputReport, SampleCell
+from planhat_async.jobs.job_progress import in_words
 
 WIDTH = 80
 """Columns of a table, also if the output is piped: then no terminal says its width."""
@@ -26,9 +27,9 @@ def report_as_json(report: InputReport) -> dict[str, Any]:
 
 
 def tables_of(report: InputReport) -> Iterator[Table]:
-    """The tables of a report: its fields, the values that are converted, and its first rows."""
+    """The tables of a report: its fields, the values that are converted, and its first rows; none of no rows."""
     fields = report.fields
-    if fields:
+    if fields and report.n_rows:
         yield _fields_table(fields, report.n_rows)
     if converted := [one for one in fields if one.n_converted]:
         yield _conversions_table(converted)
@@ -37,7 +38,7 @@ def tables_of(report: InputReport) -> Iterator[Table]:
 
 
 def _fields_table(fields: list[FieldReport], n_rows: int) -> Table:
-    table = _table(f"Fields of {n_rows:,} {'row' if n_rows == 1 else 'rows'}", ("field", 3), ("column", 3))
+    table = _table(f"Fields of {in_words(n_rows, 'row')} that could be read", ("field", 3), ("column", 3))
     table.add_column("values", justify="right", no_wrap=True)
     table.add_column("example", ratio=4, overflow="ellipsis", no_wrap=True)
     for one in fields:

@@ -140,7 +140,7 @@ def problem_of(model: Model, table: Mapping[str, Any]) -> str | None:
         try:
             wire_path(model.record, name)
         except ValueError:
-            return f"{unknown_field(model.record, name)} (rename the column, or drop it)"
+            return f"{unknown_field(model.record, name, is_written=True)} (rename the column, or drop it)"
     wires = {wire_path(model.record, name) for name in names}
     if wires.isdisjoint(wire_path(model.record, name) for name in model.match):
         keys = " or ".join(model.match)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from planhat_async._convert import unknown_field, wire_path
+from planhat_async._convert import unknown_column, wire_path
 from planhat_async._convert.arrow.arrow_values import column_values
 from planhat_async.jobs.files.row_fitter import FittedRow, RowFitter
 from planhat_async.jobs.files.table_reader import RawRow, TableReader
@@ -77,7 +77,7 @@ class SparkInput:
         try:
             for name in LeftOutColumns(model.record).kept(self._columns):
                 if not self._mapping.knows(name):
-                    raise ValueError(f"{unknown_field(model.record, name)} (rename the column, or drop it)")
+                    raise ValueError(unknown_column(model.record, name))
             for _ in self._fitter.rows(self._reader):
                 pass
         except SourceError as error:

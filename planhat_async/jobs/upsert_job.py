@@ -52,6 +52,7 @@ from planhat_async.jobs.nightly.stored_rows_ledger import UPSERTS, StoredRowsLed
 from planhat_async.jobs.resolved_rows import finder, lookups_of, read_ids, resolved_rows
 from planhat_async.jobs.source_error import SourceError
 from planhat_async.repositories import UpsertOptions, Upserts
+from planhat_async.repositories.queries import check_options
 from planhat_async.repositories.upserts import horizon_reader_of
 from planhat_async.results import ChunkResult, UpsertResult
 
@@ -149,6 +150,7 @@ class UpsertJob:
         journal: Path | str | None = None,
         **options: Unpack[JobOptions],
     ) -> None:
+        check_options(options, {*JobOptions.__annotations__, "journal"}, call="a job")
         self._repository = repository
         self._source = source
         self._path = journal

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import aclosing
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
@@ -32,6 +32,7 @@ R = TypeVar("R", bound=Record)
 
 CustomColumns: TypeAlias = Literal["map"] | Mapping[str, str] | None
 """How custom fields become columns; see `ArrowLists.arrow_batches`."""
+_CUSTOM = "custom"
 _CUSTOM_TYPES = ("string", "bool", "int64", "float64", "timestamp", "list")
 _ROWS_A_TURN = 1000
 """Rows that are converted at once: some milliseconds, for most of which the GIL is held."""
@@ -65,7 +66,8 @@ class ArrowLists(Repository[R]):
                 value is not text. Or the types of custom fields that get a column `custom.NAME` each, such as
                 `{"ARR": "float64"}`: string (JSON where a value is not text), bool, int64, float64, timestamp or list
                 (of texts); other custom fields are then left out.
-            **options: The model's listing options. With `select`, only the selected fields are columns.
+            **options: The model's listing options. With `select`, only the selected fields are columns; `custom` in it
+                has the columns that the option `custom` says.
 
         Raises:
             TypeError, ValueError, DecodeError, RequestError: As `iter`.
@@ -91,8 +93,7 @@ class ArrowLists(Repository[R]):
         select = None
         if options.get("select") is not None:
             names = several("select", options["select"], of="field names, such as ['subject', 'date']")
-            typed = [] if custom is None or isinstance(custom, str) else [f"custom.{name}" for name in custom]
-            options = {**options, "select": [*names, *typed]}
+            options = {**options, "select": _with_custom(names, custom)}
             select = [ID, *(wire_path(self.model.record, name) for name in options["select"])]
         return self._made(self._batches(options, call=call), options, select, custom, batch_rows)
 
@@ -134,6 +135,21 @@ def _table(record: type[Record], select: list[str] | None, custom: CustomColumns
     from planhat_async._convert.arrow.list_columns import list_table  # noqa: PLC0415 - an extra, and slow to load
 
     return list_table(record, select=select, custom=custom)
+
+
+def _with_custom(select: Iterable[str], custom: CustomColumns) -> list[str]:
+    """The fields to fetch: those of custom fields with a type take the place of `custom`.
+
+    Raises:
+        ValueError: `custom` and a field within it are selected.
+    """
+    names: list[Any] = list(select)
+    if isinstance(custom, Mapping) and custom:
+        return [*(name for name in names if name != _CUSTOM), *(f"{_CUSTOM}.{name}" for name in custom)]
+    parts = [name for name in names if isinstance(name, str) and name.startswith(f"{_CUSTOM}.")]
+    if parts and _CUSTOM in names:
+        raise ValueError(f"select: {_CUSTOM} already holds {parts[0]}: leave one of them out")
+    return names
 
 
 def _check_custom(custom: Any) -> None:

@@ -48,6 +48,15 @@ Rows = Iterable[R | Mapping[str, Any] | Unreadable] | AsyncIterable[R | Mapping[
 """The rows of an upsert: records of the model, or mappings with keys in either spelling; or a table."""
 
 
+_TABLE_OPTIONS = ("mapping", "time_zone")
+_OPTIONS_OF_CALLS: Mapping[str, tuple[str, ...]] = {
+    "upsert_many": ("raise_on_error",),
+    "upsert_chunks": (),
+    "upserting": ("ledger", "is_stored"),
+}
+"""The options of each call, besides those of every upsert and of tables."""
+
+
 class UpsertOptions(TypedDict, total=False):
     """The options of every upsert."""
 
@@ -130,7 +139,7 @@ class Upserts(Repository[R]):
             MissingExtraError: `rows` is a table, and pyarrow is not installed.
         """
         flag()("raise_on_error", raise_on_error)
-        async with self._run(rows, options, mapping=mapping, time_zone=time_zone) as run:
+        async with self._run("upsert_many", rows, options, mapping=mapping, time_zone=time_zone) as run:
             async for _ in run:
                 pass
         if raise_on_error:
@@ -149,7 +158,7 @@ class Upserts(Repository[R]):
 
         To leave it early, use `contextlib.aclosing`, or `upserting`, which keeps all outcomes.
         """
-        async with self._run(rows, options, mapping=mapping, time_zone=time_zone) as run:
+        async with self._run("upsert_chunks", rows, options, mapping=mapping, time_zone=time_zone) as run:
             async for chunk in run:
                 yield chunk
 
@@ -173,10 +182,11 @@ class Upserts(Repository[R]):
             time_zone: As with `upsert_many`.
             **options: See `UpsertOptions`.
         """
-        return self._run(rows, options, ledger, is_stored, mapping=mapping, time_zone=time_zone)
+        return self._run("upserting", rows, options, ledger, is_stored, mapping=mapping, time_zone=time_zone)
 
     def _run(
         self,
+        call: str,
         rows: Any,
         options: UpsertOptions,
         ledger: Ledger | None = None,
@@ -185,14 +195,16 @@ class Upserts(Repository[R]):
         mapping: ColumnMapping | None = None,
         time_zone: str | tzinfo | None = None,
     ) -> UpsertRun:
+        known = {*UpsertOptions.__annotations__, *_OPTIONS_OF_CALLS[call]}
         if is_table(rows):
+            known |= {*_TABLE_OPTIONS}
             rows = table_rows(rows, self.model.record, mapping=mapping, time_zone=time_zone)
         else:
             refuse_what_is_not_rows(rows, Record)
-            for name, value in (("mapping", mapping), ("time_zone", time_zone)):
+            for name, value in zip(_TABLE_OPTIONS, (mapping, time_zone), strict=True):
                 if value is not None:
                     raise TypeError(f"{name} is for tables, and the rows are {type(rows).__name__}")
-        check_options(options, UpsertOptions.__annotations__, call=self._call("upsert_many"))
+        check_options(options, known, call=self._call(call))
         chosen = ChunkOptions(**options)
         fields = fingerprint_fields(self.model, chosen.verify_by) if chosen.verify_by else None
         return UpsertRun(

@@ -57,24 +57,39 @@ class MemorySandbox(Planhat):
             raise ConnectionRefusedError("the sandbox does not listen")
         answered = self._keep(self._serve(request, patience))
         answered.add_done_callback(_note_failure)
-        return await asyncio.shield(answered)
-
-    async def close(self) -> None:
-        """Cancel the requests under way."""
-        await self._drop_pending()
-
-    async def _serve(self, request: ApiRequest, patience: float) -> ApiResponse:
-        await _require_patience(self._latency, patience)
-        await asyncio.sleep(self._latency / 2)
-        self._n_parallel += 1
         try:
-            answer = await self._answered(evolve(request, now=self.now(), n_parallel=self._n_parallel), patience)
+            answer, fault = await asyncio.shield(answered)
+        except asyncio.CancelledError:
+            answered.add_done_callback(self._end_unheard)
+            raise
+        try:
+            await _wait_for_pieces(fault, patience)
         finally:
             self._n_parallel -= 1
         await asyncio.sleep(self._latency / 2)
         return answer
 
-    async def _answered(self, request: ApiRequest, patience: float) -> ApiResponse:
+    async def close(self) -> None:
+        """Cancel the requests under way."""
+        await self._drop_pending()
+
+    async def _serve(self, request: ApiRequest, patience: float) -> tuple[ApiResponse, AppliedFault]:
+        """Carry a request out; returns its answer, which is in flight then, and the fault with which it arrives."""
+        await _require_patience(self._latency, patience)
+        await asyncio.sleep(self._latency / 2)
+        self._n_parallel += 1
+        try:
+            return self._answered(evolve(request, now=self.now(), n_parallel=self._n_parallel))
+        except BaseException:
+            self._n_parallel -= 1
+            raise
+
+    def _end_unheard(self, answered: asyncio.Task[tuple[ApiResponse, AppliedFault]]) -> None:
+        """End a call whose client has gone away, once it is carried out."""
+        if not answered.cancelled() and answered.exception() is None:
+            self._n_parallel -= 1
+
+    def _answered(self, request: ApiRequest) -> tuple[ApiResponse, AppliedFault]:
         admission = self._api.admit(request)
         self._go_away_if_next_is_refused()
         fault = admission.fault
@@ -85,15 +100,9 @@ class MemorySandbox(Planhat):
             self._keep(self._answer_later(fault.amount, request, admission))
             raise ConnectionResetError("the connection was reset")
         answer = self._api.answer(request, admission)
-        match fault:
-            case AppliedFault("reset_after" | "reset_during"):
-                raise ConnectionResetError("the connection was reset instead of an answer, or in the middle of it")
-            case AppliedFault("stall"):
-                await _require_patience(math.inf, patience)
-            case AppliedFault("slow", seconds):
-                await _require_patience(seconds / N_PIECES, patience)
-                await asyncio.sleep(seconds)
-        return answer
+        if fault.name in {"reset_after", "reset_during"}:
+            raise ConnectionResetError("the connection was reset instead of an answer, or in the middle of it")
+        return answer, fault
 
     def _prepare_for_the_first(self) -> None:
         self._away_until = None  # there may be no event loop yet, so no clock
@@ -108,6 +117,16 @@ class MemorySandbox(Planhat):
         return _EPOCH + asyncio.get_running_loop().time()
 
 
+async def _wait_for_pieces(fault: AppliedFault, patience: float) -> None:
+    """Wait until an answer has arrived whole."""
+    match fault:
+        case AppliedFault("stall"):
+            await _require_patience(math.inf, patience)
+        case AppliedFault("slow", seconds):
+            await _require_patience(seconds / N_PIECES, patience)
+            await asyncio.sleep(seconds)
+
+
 async def _require_patience(seconds: float, patience: float) -> None:
     """Time out after `patience` seconds if the next piece of an answer takes longer."""
     if seconds > patience:
@@ -115,7 +134,7 @@ async def _require_patience(seconds: float, patience: float) -> None:
         raise TimeoutError
 
 
-def _note_failure(answered: asyncio.Task[ApiResponse]) -> None:
+def _note_failure(answered: asyncio.Task[tuple[ApiResponse, AppliedFault]]) -> None:
     # A cancelled caller never retrieves the exception, and asyncio would complain about that.
     if not answered.cancelled():
         answered.exception()

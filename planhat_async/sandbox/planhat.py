@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Iterable, Mapping
 from datetime import datetime
 from os import PathLike
-from typing import Any, TypedDict
+from typing import Any, TypedDict, TypeVar
 
 from planhat_async.sandbox.analytics_host import PLACEHOLDER_UUID
 from planhat_async.sandbox.api import Admission, Api
@@ -22,6 +22,8 @@ from planhat_async.sandbox.state import Snapshot, State
 from planhat_async.sandbox.store import Record
 
 PLACEHOLDER_TOKEN = "sandbox-token"  # noqa: S105  # accepted because every token is
+_T = TypeVar("_T")
+
 N_PIECES = 10
 """Pieces of a slow answer."""
 UNREAD = frozenset({"refuse", "reset_before"})
@@ -225,7 +227,7 @@ class Planhat(ABC):
     def now(self) -> float:
         """Its clock: seconds since the epoch."""
 
-    def _keep(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+    def _keep(self, coroutine: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
         """Run a coroutine in the background, and keep a reference to its task."""
         task = asyncio.get_running_loop().create_task(coroutine)
         self._pending.add(task)

@@ -132,7 +132,8 @@ def make_record(cls: type[R], number: int = 1, *, seed: int = 0, company: int | 
         number: Records of different numbers are different, and have different keys.
         seed: The same number under the same seed makes the same record.
         company: The number of its company: its addresses have that company's domain, `make_record(Company, company)`
-            is the company itself. Drawn by default.
+            is the company itself. Drawn by default. Deals, NPS and time entries name a company by its `_id` only, which
+            is made up: give them the `company_id` of a stored company.
         fields: Values of your own.
     """
     draw = _draw(cls.__name__, number, seed)
@@ -143,7 +144,9 @@ def make_record(cls: type[R], number: int = 1, *, seed: int = 0, company: int | 
     if {"mrr", "arr"} <= made.keys():
         made["arr"] = 12 * made["mrr"]
     model = next(repository.model for repository in ALL if repository.model.record is cls)
-    if model.company_field is not None and fields_of(cls)[model.company_field].is_writable:
+    # Only Planhat knows a company's `_id`, so another field that names the company is better.
+    is_named = not model.company_keys and "company_external_id" in made
+    if model.company_field is not None and fields_of(cls)[model.company_field].is_writable and not is_named:
         key = f"{company:024x}" if not model.company_keys else extid(key_of(Company, company))
         made[model.company_field] = key if model.company_field == "company_id" else [key]
     made |= _CHOICES.get(model.name, {})

@@ -72,7 +72,10 @@ def test_a_value_that_cannot_be_read_makes_its_row_unreadable() -> None:
     ("columns", "message"),
     [
         (["action"], r"tasks need a column id or source_id: Spark may run a task twice"),
-        (["source_id", "acton"], r"Task has no field 'acton'; did you mean action\? \(rename the column, or drop it\)"),
+        (
+            ["source_id", "acton"],
+            r"Task has no field 'acton'; did you mean action\? \(rename the column, to custom\.acton f",
+        ),
         (["source_id", "sourceId"], "source_id is given twice"),
         (["source_id", "updatedAt"], "column 'updatedAt'"),
     ],

@@ -20,6 +20,7 @@ from fakes import SILENCE, TOKEN, ScriptedServer, reply
 
 from planhat_async import Notes, NotSentError, RetryPolicy, Session, Tasks, Timeouts, UnknownOutcomeError, UpsertResult
 from planhat_async._http.transport import _Body
+from planhat_async.sandbox import Sandbox
 
 KEYLESS = [{"company_id": "5fd76c4daf9f4601dd313b05"}]
 ONCE = RetryPolicy(attempts=1)
@@ -195,6 +196,22 @@ class Silent(AbstractResolver):
 
     async def close(self) -> None:
         """Do nothing."""
+
+
+async def test_a_deadline_says_how_the_last_attempt_failed() -> None:
+    """Whether it waited for the rate limit or for a server that is dead decides what to do."""
+    retry = RetryPolicy(wait_initial=0.01, wait_max=0.01, attempts=100)
+    async with (
+        Sandbox(faults="http_429=1") as planhat,
+        Session(TOKEN, base_url=planhat.url, timeouts=Timeouts(deadline=0.2), retry=retry) as session,
+    ):
+        url = planhat.url
+        with pytest.raises(NotSentError, match="waited to be sent; the attempt before was answered 429") as refused:
+            await session.request("POST", "/tasks", json={})
+        assert refused.value.last_status == 429
+    async with Session(TOKEN, base_url=url, timeouts=Timeouts(deadline=0.2), retry=retry) as session:
+        with pytest.raises(NotSentError, match="waited to be sent; the attempt before failed: no connection to http:"):
+            await session.request("POST", "/tasks", json={})
 
 
 async def test_rows_that_are_cancelled_while_connecting_are_unsent() -> None:

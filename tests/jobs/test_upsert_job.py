@@ -500,6 +500,10 @@ async def test_an_invalid_option_creates_no_journal(planhat: Sandbox, tmp_path: 
     async with session_on(planhat) as session:
         with pytest.raises(ValueError, match="concurrency"):
             await run_upsert(Tickets(session), tickets(1), journal=path, concurrency=0)
+        with pytest.raises(
+            TypeError, match=r"^a job has no option 'colour'; it has changed_only, .*, journal, .*wait$"
+        ):
+            await run_upsert(Tickets(session), tickets(1), journal=path, colour=1)  # type: ignore[call-arg]
         assert not path.exists()
         assert (await run_upsert(Tickets(session), tickets(1), journal=path)).created == 1
         with pytest.raises(ValueError, match="concurrency"):

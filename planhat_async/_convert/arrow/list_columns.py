@@ -41,7 +41,8 @@ def list_table(
         own["custom"] = Column("custom", pa.map_(pa.string(), pa.string()), _texts_by_name)
     chosen = [typed_column(f"custom.{name}", _KINDS[kind]) for name, kind in typed.items()]
     if select is not None:
-        names = [name for name in dict.fromkeys(select) if name.removeprefix("custom.") not in typed]
+        own_columns = {column.name for column in chosen}
+        names = [name for name in dict.fromkeys(select) if name not in own_columns]
         columns = [own.get(name) or typed_column(name, object) for name in names] + chosen
         return RecordTable(record, fields=[column.name for column in columns], columns=columns)
     if chosen:

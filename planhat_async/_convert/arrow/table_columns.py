@@ -15,7 +15,7 @@ import attrs
 import pyarrow as pa
 from pyarrow import types
 
-from planhat_async._convert.fields import Field, spellings_of, unknown_field
+from planhat_async._convert.fields import Field, spellings_of, unknown_column
 from planhat_async.records import Record
 
 CUSTOM = "custom."
@@ -95,7 +95,7 @@ def _fields(record: type[Record], fields: Iterable[tuple[int, pa.Field]], *, is_
         elif (name == _EXTRA and is_export) or record.HAS_OTHER_FIELDS:
             yield _column(index, field, None)
         else:
-            raise ValueError(f"column {name!r}: {unknown_field(record, name)} (rename the column, or drop it)")
+            raise ValueError(f"column {name!r}: {unknown_column(record, name)}")
 
 
 def _column(index: int, field: pa.Field, known: Field | None) -> TableColumn:

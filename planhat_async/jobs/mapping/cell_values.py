@@ -37,7 +37,7 @@ def own_name(record: type[Record], name: str) -> str:
         return name
     field = spellings_of(record).get(name)
     if field is None:
-        raise ValueError(unknown_field(record, name))
+        raise ValueError(unknown_field(record, name, is_written=True))
     if not field.is_writable:
         meaning = documentation_of(record).get(field.name, "").rstrip(".")
         raise ValueError(f"{record.__name__}.{field.name} is filled in by Planhat: {meaning}")

@@ -13,6 +13,7 @@ from planhat_async._convert.fields import cached
 from planhat_async.jobs.mapping.column_sample import ColumnSample
 from planhat_async.jobs.mapping.column_synonyms import names_a_company, synonyms_of
 from planhat_async.jobs.mapping.value_kinds import ValueKind
+from planhat_async.jobs.mapping.value_proposal import misfit
 from planhat_async.records import Model, Record
 from planhat_async.records.documentation import documentation_of
 
@@ -46,7 +47,8 @@ class Column:
     @property
     def is_filled_in(self) -> bool:
         """Whether it has the name of a field that Planhat fills in."""
-        return named_field(self.model.record, self.name) is not None and self.name.strip().lower() != "id"
+        field = named_field(self.model.record, self.name)
+        return field is not None and not is_writable(self.model.record, field)
 
 
 MakeGuess: TypeAlias = Callable[[Column], Guess | None]
@@ -83,11 +85,14 @@ def _by_similar_name(column: Column) -> Guess | None:
 
 
 def _by_usual_name(column: Column) -> Guess | None:
-    """The field that other systems' exports call so; a foreign `id` is a key of the model's."""
+    """The field that other systems' exports call so; a foreign `id` is a key of the model's, or of the company."""
     fields = fields_of(column.model.record)
     plain = _MARKS.sub("", _UNIT.sub("", column.name)).casefold()
     usual = [*synonyms_of(plain), *(_NAMED_ID if plain == "id" and column.kind.name != "id" else ())]
-    return next((Guess(name) for name in usual if name in fields and fields[name].is_writable), None)
+    remark = "guessed"
+    if plain == "companyid" and (objection := misfit(fields.get("company_id"), column.kind)):
+        usual, remark = ["company_external_id"], f"guessed: {objection}"
+    return next((Guess(name, remark) for name in usual if name in fields and fields[name].is_writable), None)
 
 
 def _by_values(column: Column) -> Guess | None:

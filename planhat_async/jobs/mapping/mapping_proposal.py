@@ -28,6 +28,7 @@ from planhat_async.jobs.mapping.value_proposal import (
     misfit,
     option_lines,
     type_lines,
+    unread_in_words,
 )
 from planhat_async.records import Model, Record
 from planhat_async.records.model import in_alternatives
@@ -92,7 +93,7 @@ class MappingProposal:
         counts = Counter(columns) | Counter([*found])
         kinds = {name: kind_of_values(sample.values) for name, sample in found.items()}
         named = {name: named_field(model.record, name) for name in found}
-        named |= {name: None for name, field in named.items() if field == "id" and _is_foreign_id(name, kinds[name])}
+        named |= {name: None for name, field in named.items() if _is_foreign_id(name, field, kinds[name])}
         claims = Counter(field for field in named.values() if field is not None)
         free = [Column(model, name, found[name], kinds[name]) for name in found if counts[name] == 1]
         guesses = _guesses([one for one in free if not _is_settled(model.record, named[one.name])], {*claims})
@@ -210,9 +211,11 @@ def _guesses(columns: Sequence[Column], claimed: set[str]) -> dict[str, Guess]:
     return guesses
 
 
-def _is_foreign_id(column: str, kind: ValueKind) -> bool:
-    """Whether a column `id` holds ids that Planhat has not given out."""
-    return column.strip().lower() == "id" and kind.name not in {"id", "nothing"}
+def _is_foreign_id(column: str, field: str | None, kind: ValueKind) -> bool:
+    """Whether a column `id` or one of companies' ids holds ids that Planhat has not given out."""
+    if field == "company_id":
+        return kind.name not in {"id", "key", "nothing"}
+    return field == "id" and column.strip().lower() == "id" and kind.name not in {"id", "nothing"}
 
 
 @attrs.frozen
@@ -238,19 +241,33 @@ class _Context:
         if self.claims[field] > 1:
             remark = f"another column names {field} too"
             return ColumnProposal(column=name, remark=remark, suggestion=field, kind=self.kind)
-        return ColumnProposal(column=name, field=field, remark=self._objection(field), kind=self.kind)
+        remark = self._objection(field) or self._unread(field)
+        return ColumnProposal(column=name, field=field, remark=remark, kind=self.kind)
+
+    def _unread(self, field: str) -> str:
+        return unread_in_words(fields_of(self.model.record).get(field), self.kind)
 
     def _objection(self, field: str) -> str:
         return misfit(fields_of(self.model.record).get(field), self.kind)
 
     def _guessed(self, name: str, guess: Guess) -> ColumnProposal:
-        if objection := self._objection(guess.field):
+        objection = self._objection(guess.field)
+        if objection and guess.field == "company_id":
+            lookup, remark = 'lookup = "companies", by = "external_id"', f"{objection}; if they are external ids"
+            return ColumnProposal(column=name, remark=remark, suggestion=guess.field, lookup=lookup, kind=self.kind)
+        if objection:
             return ColumnProposal(column=name, remark=objection, suggestion=guess.field, kind=self.kind)
-        return ColumnProposal(column=name, field=guess.field, remark=guess.remark, is_guess=True, kind=self.kind)
+        remark = _joined(guess.remark, self._unread(guess.field))
+        return ColumnProposal(column=name, field=guess.field, remark=remark, is_guess=True, kind=self.kind)
 
     def _unknown(self, name: str) -> ColumnProposal:
         """A comment: companies may be looked up by their names, anything else may be a custom field."""
         if may_name_companies(self.model.record, name, self.kind):
             lookup, remark = 'lookup = "companies", by = "name"', "if it names companies"
             return ColumnProposal(column=name, remark=remark, suggestion="company_id", lookup=lookup, kind=self.kind)
-        return ColumnProposal(column=name, remark=kind_in_words(self.kind), kind=self.kind)
+        remark = _joined(kind_in_words(self.kind), unread_in_words(None, self.kind))
+        return ColumnProposal(column=name, remark=remark, kind=self.kind)
+
+
+def _joined(*remarks: str) -> str:
+    return "; ".join(filter(None, remarks))

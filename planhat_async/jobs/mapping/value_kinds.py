@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import partial
@@ -19,10 +20,14 @@ from planhat_async.jobs.mapping.notation import Notation
 from planhat_async.jobs.mapping.time_format import TimeFormat
 
 _ID = re.compile(r"[0-9a-fA-F]{24}", re.ASCII)
+_KEY = re.compile(r"[0-9a-fA-F]{24}|(?:extid|srcid)-.+", re.ASCII)
 _BOOLEANS = {"true", "false", "yes", "no"}
 _LEADING_ZERO = re.compile(r"0\d", re.ASCII)
 _EPOCHS = (("epoch seconds", 10), ("epoch milliseconds", 13))
 _MAX_ITEM = 40
+_MAX_UNREAD, _MIN_READ = 0.05, 20
+"""The greatest share of cells that are no times in a column of times, and the fewest that are."""
+_MAY_BE_TIME = re.compile(r"(?=.{6,40}$).*\d.*\d")
 _DAYS = (
     "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y",
     "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%d-%b-%Y", "%d-%b-%y", "%d/%b/%y", "%d/%b/%Y",
@@ -40,10 +45,10 @@ _READERS = {form: TimeFormat(form) for form in _FORMS}
 
 @attrs.frozen(kw_only=True)
 class ValueKind:
-    """What all values of a column are."""
+    """What all values of a column are, but for a few that nothing reads."""
 
     name: str
-    """One of the types of a mapping, or `address`, `id` (of Planhat) or `nothing`."""
+    """One of the types of a mapping, or `address`, `id` (of Planhat), `key` (an id, or with a prefix) or `nothing`."""
     forms: tuple[str, ...] = ()
     """The `strptime` forms that read all of them; none if they are written as Planhat writes times."""
     needs_zone: bool = False
@@ -55,6 +60,9 @@ class ValueKind:
     """Whether numbers are floats, which have no digits of an id."""
     is_text: bool = True
     """Whether the values are texts, so that a custom field gets texts unless a type is given."""
+    n_unread: int = 0
+    """Cells that are of another kind: a few among many times."""
+    first_unread: str = ""
 
 
 NOTHING = ValueKind(name="nothing")
@@ -67,8 +75,9 @@ def kind_of_values(values: Sequence[Any]) -> ValueKind:
         return NOTHING
     if not all(isinstance(value, str) for value in values):
         return _typed(values)
-    texts = list(dict.fromkeys(value.strip() for value in values))
-    found = (find(texts) for find in (_addresses, _ids, _booleans, _numbers, _iso_times, _times, _lists))
+    cells = Counter(value.strip() for value in values)
+    finders = (_addresses, _ids, _keys, _booleans, _numbers, _iso_times, _times, partial(_mostly_times, cells), _lists)
+    found = (find(list(cells)) for find in finders)
     return next((kind for kind in found if kind is not None), _TEXT)
 
 
@@ -115,6 +124,10 @@ def _ids(texts: Sequence[str]) -> ValueKind | None:
     return ValueKind(name="id") if all(map(_ID.fullmatch, texts)) else None
 
 
+def _keys(texts: Sequence[str]) -> ValueKind | None:
+    return ValueKind(name="key") if all(map(_KEY.fullmatch, texts)) else None
+
+
 def _booleans(texts: Sequence[str]) -> ValueKind | None:
     return ValueKind(name="boolean") if {text.lower() for text in texts} <= _BOOLEANS else None
 
@@ -141,11 +154,15 @@ def _epoch(texts: Sequence[str]) -> str | None:
 
 
 def _iso_times(texts: Sequence[str]) -> ValueKind | None:
-    if not _all(texts, lambda text: time_in(text, Notation(zone=UTC), "")):
+    if not _all(texts, _read_iso):
         return None
     if all(len(text) == len("2024-05-31") for text in texts):
         return ValueKind(name="date", needs_zone=True)
     return ValueKind(name="time", needs_zone=not _all(texts, lambda text: time_in(text, Notation(), "")))
+
+
+def _read_iso(text: str) -> datetime:
+    return time_in(text, Notation(zone=UTC), "")
 
 
 def _times(texts: Sequence[str]) -> ValueKind | None:
@@ -155,6 +172,37 @@ def _times(texts: Sequence[str]) -> ValueKind | None:
     is_day = all(form in _DAYS for form in forms)
     needs_zone = not all(_READERS[form].names_zone for form in forms)
     return ValueKind(name="date" if is_day else "time", forms=tuple(forms), needs_zone=needs_zone)
+
+
+def _mostly_times(cells: Mapping[str, int], texts: Sequence[str]) -> ValueKind | None:
+    """Times, where a few of many cells hold something else; the form that reads most of them counts."""
+    most = int(sum(cells.values()) * _MAX_UNREAD)
+    if not most or _n_cells(cells, (text for text in texts if not _MAY_BE_TIME.match(text))) > most:
+        return None
+    readers: list[Callable[[str], Any]] = [_read_iso, *(partial(_READERS[form].read, name="") for form in _FORMS)]
+    found = (_unread(cells, read, most) for read in readers)
+    unread = min((one for one in found if one is not None), key=partial(_n_cells, cells), default=None)
+    if unread is None or sum(cells.values()) - (n_unread := _n_cells(cells, unread)) < _MIN_READ:
+        return None
+    times = [text for text in texts if text not in unread]
+    kind = _iso_times(times) or _times(times)
+    return None if kind is None else attrs.evolve(kind, n_unread=n_unread, first_unread=unread[0])
+
+
+def _unread(cells: Mapping[str, int], read: Callable[[str], Any], most: int) -> list[str] | None:
+    """The texts that a function does not accept; `None` if they are more than `most` cells."""
+    unread, n_unread = [], 0
+    for text, n in cells.items():
+        if not _all([text], read):
+            unread.append(text)
+            n_unread += n
+            if n_unread > most:
+                return None
+    return unread
+
+
+def _n_cells(cells: Mapping[str, int], texts: Iterable[str]) -> int:
+    return sum(cells[text] for text in texts)
 
 
 def _lists(texts: Sequence[str]) -> ValueKind | None:

@@ -136,6 +136,7 @@ def test_maps_and_constants_are_read_in_either_spelling(
 @pytest.mark.parametrize(
     ("maps", "constants", "message"),
     [
+        (["created=A"], [], "--map created=A: Ticket has no field 'created'"),
         (["sorce_id=A"], [], "--map sorce_id=A: Ticket has no field 'sorce_id'; did you mean source_id?"),
         ([], ["Compny=A"], "--set Compny=A: Ticket has no field 'Compny'; did you mean company_id?"),
         (["custom.=Plan"], [], "--map custom.=Plan: 'custom.' names no custom field"),

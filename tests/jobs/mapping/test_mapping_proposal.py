@@ -204,6 +204,24 @@ def test_a_guess_that_the_values_contradict_is_a_comment() -> None:
     assert found.line == '# email = "Requester email"  # its values are not e-mail addresses'
 
 
+def test_ids_of_companies_that_are_not_planhats_are_their_external_ids() -> None:
+    """As a guess; where a model has no such field, a lookup in a comment."""
+    foreign, own = ["C-1", "C-2"], ["5f4e3d2c1b0a998877665544", "extid-C-1"]
+    assert lines_about("company_id", foreign) == [
+        'company_external_id = "company id"  # guessed: its values are not _ids (24 hex digits)'
+    ]
+    assert proposal_of(company_id=[35436]).fields == ["company_external_id"]
+    for values in (own, own[:1], []):
+        assert proposal_of(company_id=values).fields == ["company_id"]
+    (found,) = proposal_of(Tasks.model, company_id=foreign).columns
+    assert found.line == (
+        '# company_id = { column = "company id", lookup = "companies", by = "external_id" }'
+        "  # its values are not _ids (24 hex digits); if they are external ids"
+    )
+    both = proposal_of(company_id=foreign, company_external_id=foreign)
+    assert both.fields == ["company_external_id"]
+
+
 def test_the_name_of_a_company_may_be_looked_up(tmp_path: Path) -> None:
     """That is a comment, which becomes a lookup once it is no comment."""
     (found,) = proposal_of(Organization=["Acme Ltd", "Beta Inc"]).columns
@@ -219,7 +237,7 @@ def test_the_text_says_how_values_are_written() -> None:
         Tags=["vip;urgent", "vip"], Due=["31.05.2024 09:30"], Paid=["yes", "no"], ARR=["1200,50"], At=["01/02/2024"]
     ).text()
     assert text.split("\n\n", 1)[1] == (
-        "# time_zone = \"Europe/Berlin\"  # times have no zone, so theirs is needed: 'Due', 'At'\n"
+        "# time_zone = \"Europe/Berlin\"  # times have no zone, so theirs is needed: 'Due'\n"
         "# list_separator = \";\"  # the items of lists seem to be separated by it: 'Tags'\n"
         "# decimal_comma = true  # numbers have a decimal comma: 'ARR'\n"
         "\n"
@@ -231,17 +249,61 @@ def test_the_text_says_how_values_are_written() -> None:
         '# "custom.At" = "At"  # days\n'
         "\n"
         "[dates]  # field = strptime form\n"
-        '# "custom.Due" = "%d.%m.%Y %H:%M"  # needs time_zone above\n'
-        '# "custom.At" = "%d/%m/%Y"  # or %m/%d/%Y: which is it?; needs time_zone above\n'
+        '# "custom.Due" = "%d.%m.%Y %H:%M"  # needs time_zone above; without a form they are sent as text\n'
+        '# "custom.At" = "%d/%m/%Y"  # or %m/%d/%Y: which is it?; goes with the type below\n'
         "\n"
         "[types]  # field = type\n"
         '# "custom.Paid" = "boolean"  # they look like true or false; without a type they are sent as text\n'
         '# "custom.ARR" = "number"  # they look like numbers; without a type they are sent as text\n'
+        '# "custom.At" = "date"  # they look like days; with a form alone they are sent as times\n'
         "\n"
         "# [constants]  # field = value, the same for every row\n"
         '# email = "ada@example.com"\n'
         '# company_id = "..."\n'
     )
+
+
+def lines_about(name: str, values: list[Any]) -> list[str]:
+    """Return the lines of a proposal that name a column or its custom field."""
+    return [line for line in proposal_of(**{name: values}).text().splitlines() if name.replace("_", " ") in line]
+
+
+def test_a_few_cells_that_are_no_times_do_not_hide_the_others() -> None:
+    """The remark counts them; lists, too, are separated by a comma, but not most of them are times."""
+    days = [f"{n}.12.2025 14:30" for n in range(1, 31)] * 2
+    assert lines_about("Opened", [*days, "31.02.2026 10:00"]) == [
+        "# time_zone = \"Europe/Berlin\"  # times have no zone, so theirs is needed: 'Opened'",
+        '# "custom.Opened" = "Opened"  # times; 1 value is not a time: \'31.02.2026 10:00\'',
+        '# "custom.Opened" = "%d.%m.%Y %H:%M"  # needs time_zone above; without a form they are sent as text',
+    ]
+    assert lines_about("Opened", [*days, "n/a", "soon", "n/a"])[1].endswith("3 values are not times, the first 'n/a'")
+    assert lines_about("Opened", [*days, *["n/a"] * 4]) == ['# "custom.Opened" = "Opened"']
+    assert lines_about("Opened", [*days[:19], "n/a"]) == ['# "custom.Opened" = "Opened"']
+    iso = [f"2025-12-{n:02}" for n in range(1, 31)]
+    assert lines_about("Opened", [*iso, "2026-02-31"]) == [
+        '# "custom.Opened" = "Opened"  # days; 1 value is not a day: \'2026-02-31\'',
+        '# "custom.Opened" = "date"  # they look like days; without a type they are sent as text',
+    ]
+    english = [f"Dec {n}, 2025" for n in range(1, 31)]
+    assert '"%b %d, %Y"' in lines_about("Opened", [*english, "Feb 31, 2026"])[1]
+
+
+def test_a_form_is_no_comment_if_it_is_certain() -> None:
+    """The column names its field, and the form the zone."""
+    zoned = {"custom.Due": ColumnSample(["31.05.2024 09:30 +0200"])}
+    text = MappingProposal.of(Tickets.model, [*zoned], zoned).text()
+    assert '\n"custom.Due" = "%d.%m.%Y %H:%M %z"\n' in text
+
+
+def test_a_field_of_times_is_mapped_despite_a_few_other_cells() -> None:
+    """A field of texts takes them all, so nothing is said."""
+    days = [f"{n}.12.2025" for n in range(1, 31)]
+    found = proposal_of(Tasks.model, Start_time=[*days, "?"], Action=[*days, "?"])
+    assert [(one.field, one.remark) for one in found.columns] == [
+        ("start_time", "1 value is not a day: '?'"),
+        ("action", ""),
+    ]
+    assert '\n# start_time = "%d.%m.%Y"' in found.text()
 
 
 def test_an_id_that_a_float_column_holds_has_a_type() -> None:
@@ -253,6 +315,7 @@ def test_an_id_that_a_float_column_holds_has_a_type() -> None:
 TIMES = st.datetimes(datetime(2000, 1, 1), datetime(2099, 1, 1)).map(lambda one: one.replace(hour=12 + one.hour % 12))  # noqa: DTZ001
 CELLS = {
     "time": TIMES.map(lambda one: one.strftime("%d.%m.%Y %H:%M")),
+    "day": TIMES.map(lambda one: one.strftime("%d.%m.%Y")),
     "number": st.decimals(-1000, 1000, places=2).map(lambda one: str(one).replace(".", ",")),
     "boolean": st.sampled_from(["yes", "no"]),
     "text": st.sampled_from(["gold", "silver"]),
