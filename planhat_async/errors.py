@@ -94,7 +94,7 @@ class NotSentError(NoAnswerError):
 
 
 class UnknownOutcomeError(NoAnswerError):
-    """The request was sent and no complete answer came: a timeout, a reset, a truncated answer."""
+    """The request was sent and no complete answer came: a timeout, a reset, a connection that ended early."""
 
     may_have_been_processed = True
 

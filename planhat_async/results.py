@@ -53,10 +53,13 @@ class Problem:
     """Why a row was not stored."""
 
     outcome: Outcome
+    """Invalid, rejected, dropped, unknown or unsent."""
     reason: str
+    """What Planhat, the network or the check before sending says, on one line."""
     position: int | None = None
     """The row's position in the input, counted from 0; `None` if Planhat named no row."""
     key: str | None = None
+    """The row's key; `None` if it has none, if Planhat named no row, or for an invalid row."""
 
 
 @attrs.define(kw_only=True)
@@ -165,8 +168,9 @@ class ChunkResult(Counts):
 
 @attrs.define(kw_only=True, repr=False)
 class UpsertResult(Counts):
-    """The outcomes of all rows.
+    """The outcomes of all rows: their numbers are `result.created` and so on, for each `Outcome`.
 
+    It counts the rows that were taken from the input: all of them, unless the run ended early.
     Its memory grows only with the number of separate ranges of rows that were not stored.
     """
 

@@ -64,7 +64,9 @@ class Kind:
 
 _LOST = "the connection is reset"
 KINDS: dict[str, Kind] = {
-    "refuse": Kind("the sandbox does not listen: connections are refused", amount=0.1, unit="seconds"),
+    "refuse": Kind(
+        "the sandbox does not listen: open connections are closed, new ones refused", amount=0.1, unit="seconds"
+    ),
     "reset_before": Kind(f"{_LOST} before the body is read; not carried out"),
     "reset_after": Kind(f"{_LOST} instead of an answer; carried out"),
     "reset_during": Kind(f"{_LOST} in the middle of the answer; carried out"),

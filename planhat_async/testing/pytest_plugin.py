@@ -43,12 +43,17 @@ async def _sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
 
 
 async def _session(planhat_sandbox: Sandbox) -> AsyncIterator[Session]:
-    """An open session on `planhat_sandbox`. It retries like any session, but with very short waits."""
+    """An open session on `planhat_sandbox`.
+
+    It retries like any session, but with very short waits, and waits 5 seconds for each piece of an answer.
+    """
     from planhat_async._http.retries import RetryPolicy  # noqa: PLC0415 - not before a test uses it
+    from planhat_async._http.transport import Timeouts  # noqa: PLC0415 - as above
     from planhat_async.session import Session  # noqa: PLC0415 - as above
 
     retry = RetryPolicy(wait_initial=0.01, wait_max=0.1)
-    async with Session(planhat_sandbox.token, base_url=planhat_sandbox.url, retry=retry) as session:
+    timeouts = Timeouts(read=5.0)
+    async with Session(planhat_sandbox.token, base_url=planhat_sandbox.url, retry=retry, timeouts=timeouts) as session:
         yield session
 
 
