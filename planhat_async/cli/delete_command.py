@@ -37,6 +37,7 @@ from planhat_async.cli.parameters import (
     session_for,
     source_of,
 )
+from planhat_async.cli.run_log import log
 from planhat_async.cli.signals import run
 from planhat_async.cli.upsert_command import copy_rejects
 from planhat_async.errors import PlanhatError
@@ -167,7 +168,7 @@ def _carry_out(
     ended_by = job.result.stopped_by or error
     if as_json:
         print_deletion_json(job.result, cost, ended_by=ended_by, remarks=source.remarks)
-    else:
+    if log.shows_result(as_json=as_json):
         show_deletion(job.result, seconds=cost.seconds, ended_by=ended_by, remarks=source.remarks)
     sys.stdout.flush()
     if rejects is not None and rejects.n_rows:

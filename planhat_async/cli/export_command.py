@@ -49,6 +49,7 @@ from planhat_async.cli.parameters import (
     refuse_urls,
     session_for,
 )
+from planhat_async.cli.run_log import log
 from planhat_async.cli.signals import run
 from planhat_async.jobs.export_checkpoint import ExportCheckpoint
 from planhat_async.jobs.export_selection import ExportSelection
@@ -319,7 +320,7 @@ def _export_tenant(tenant: TenantExport, *, as_json: bool, is_warning: bool) -> 
     started = time.monotonic()
     stopped_by: BaseException | None = None
     try:
-        run(_export_all(tenant, ended, is_quiet=as_json))
+        run(_export_all(tenant, ended, is_quiet=not log.shows_result(as_json=as_json)))
     except BaseException as error:
         stopped_by = error
         if not isinstance(error, ValueError):

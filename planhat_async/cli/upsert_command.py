@@ -48,6 +48,7 @@ from planhat_async.cli.parameters import (
     source_of,
 )
 from planhat_async.cli.plan_display import show_plan
+from planhat_async.cli.run_log import log
 from planhat_async.cli.signals import run
 from planhat_async.errors import PlanhatError
 from planhat_async.jobs.files.file_source import FileSource
@@ -250,7 +251,7 @@ def _carry_out(
     ended_by = job.result.stopped_by or error
     if as_json:
         console.print_json(job.result, cost, seconds=cost.seconds, ended_by=ended_by, remarks=source.remarks)
-    else:
+    if log.shows_result(as_json=as_json):
         console.show_result(job.result, seconds=cost.seconds, ended_by=ended_by, remarks=source.remarks)
     sys.stdout.flush()
     if rejects is not None and rejects.n_rows:
