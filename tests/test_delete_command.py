@@ -258,7 +258,7 @@ def test_a_wrong_token_ends_a_deletion(desk: Desk, monkeypatch: pytest.MonkeyPat
     assert (code, told["unsent"], told["rows"], told["attempts"], told["ok"]) == (3, 3, 3, 1, False)
     assert "answered 401 (the token is wrong" in told["stopped_by"]
     ended = run("delete", "tickets", file, "--journal", "j.db", "--yes")
-    assert (ended.code, ended.err[-1]) == (3, "run the same command again to resume")
+    assert (ended.code, ended.err[-1]) == (3, "correct the token, then run the same command again to resume")
     monkeypatch.setenv("PLANHAT_API_TOKEN", TOKEN)
     assert deleted(file, "--journal", "j.db", "--yes")[1]["deleted"] == 3
 

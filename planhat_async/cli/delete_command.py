@@ -15,7 +15,7 @@ import typer
 from planhat_async.cli import console
 from planhat_async.cli.deletion_display import print_deletion_json, show_deletion, show_deletion_plan
 from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
-from planhat_async.cli.interruptions import CUT_OFF, ENDED_EARLY, Interrupted, code_of, interruptible
+from planhat_async.cli.interruptions import CUT_OFF, ENDED_EARLY, Interrupted, code_of, how_to_resume, interruptible
 from planhat_async.cli.job_display import follow_deletion
 from planhat_async.cli.parameters import (
     DEFAULT_PER_MINUTE,
@@ -174,7 +174,7 @@ def _carry_out(
     if rejects is not None and rejects.n_rows:
         copy_rejects(rejects, ended_by, is_input_unusable=isinstance(error, SourceError), has_journal=job.has_journal)
     elif job.has_journal and isinstance(ended_by, PlanhatError | Interrupted):
-        console.warn("run the same command again to resume")
+        console.warn(f"{how_to_resume(ended_by)} to resume")
     return code_of(ended_by, is_ok=job.result.ok)
 
 

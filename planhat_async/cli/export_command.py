@@ -51,6 +51,7 @@ from planhat_async.cli.parameters import (
 )
 from planhat_async.cli.run_log import log
 from planhat_async.cli.signals import run
+from planhat_async.errors import AuthenticationError
 from planhat_async.jobs.export_checkpoint import ExportCheckpoint
 from planhat_async.jobs.export_selection import ExportSelection
 from planhat_async.jobs.exports import checkpoint_of, export_records, writer_class
@@ -324,7 +325,8 @@ def _export_tenant(tenant: TenantExport, *, as_json: bool, is_warning: bool) -> 
     except BaseException as error:
         stopped_by = error
         if not isinstance(error, ValueError):
-            error.add_note(_HOW_TO_RESUME)
+            is_refused = isinstance(error, AuthenticationError)
+            error.add_note(f"{'once the token is correct, ' if is_refused else ''}{_HOW_TO_RESUME}")
         raise
     finally:
         stats, seconds = tenant.session.stats, time.monotonic() - started

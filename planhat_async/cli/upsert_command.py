@@ -13,7 +13,7 @@ import typer
 
 from planhat_async.cli import console
 from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
-from planhat_async.cli.interruptions import CUT_OFF, ENDED_EARLY, Interrupted, code_of, interruptible
+from planhat_async.cli.interruptions import CUT_OFF, ENDED_EARLY, Interrupted, code_of, how_to_resume, interruptible
 from planhat_async.cli.job_display import follow
 from planhat_async.cli.number_options import seconds_of, whole_number
 from planhat_async.cli.parameters import (
@@ -257,7 +257,7 @@ def _carry_out(
     if rejects is not None and rejects.n_rows:
         copy_rejects(rejects, ended_by, is_input_unusable=isinstance(error, SourceError), has_journal=job.has_journal)
     elif job.has_journal and isinstance(ended_by, PlanhatError | Interrupted):
-        console.warn("run the same command again to resume")
+        console.warn(f"{how_to_resume(ended_by)} to resume")
     return code_of(ended_by, is_ok=job.result.ok)
 
 
@@ -292,8 +292,8 @@ def copy_rejects(
     if isinstance(ended_by, JournalError) or is_input_unusable:
         console.warn("rows that this run did not reach are not in it")
     elif ended_by is not None and has_journal:
-        again = "run the same command again" if can_replace else "move it away, and run the same command again"
-        console.warn(f"rows that no run has reached are not in it: {again}")
+        move = "" if can_replace else "move it away, and "
+        console.warn(f"rows that no run has reached are not in it: {move}{how_to_resume(ended_by)}")
 
 
 def _noted(rejects: Rejects) -> bool:
