@@ -30,7 +30,7 @@ from planhat_async.session import SessionStats
 
 ABSENT = "f" * 24
 HOW_TO = "nothing was deleted: run the same command with --yes to delete the records"
-NO_ID = 'is not an _id (24 hex digits): Tickets.delete() takes an _id, not extid("…") or srcid("…")'
+NO_ID = "is not an _id (24 hex digits): a deletion of tickets takes an _id, not extid-KEY or srcid-KEY"
 FINISHING = "finishing the calls in flight; interrupt again to stop at once\n"
 COUNTS = ["deleted", "missing", "rejected", "invalid", "unknown", "unsent"]
 

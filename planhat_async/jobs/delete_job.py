@@ -262,7 +262,7 @@ def refuse_changed_keys(journal: Journal, digest: str) -> None:
 async def read_keys(repository: Deletes[Any], keys: Source, table: DeletionTable | None) -> tuple[int, str]:
     """Read an input, and add its rows to a table; returns the number of its rows and a digest."""
     digest, n_rows = hashlib.sha256(), 0
-    by, prefixes = f"{type(repository).__name__}.delete()", repository.model.delete_keys
+    by, prefixes = f"a deletion of {repository.model.name}", repository.model.delete_keys
     async with aclosing(_batches(keys)) as batches:
         async for batch in batches:
             rows: list[tuple[int, str | None, str, str | None]] = []
