@@ -59,6 +59,7 @@ def test_without_yes_nothing_is_deleted(desk: Desk) -> None:
     ended = run("delete", "tickets", good_file)
     assert (ended.code, ended.err) == (0, [HOW_TO])
     assert "│ calls        │ 3 │" in ended.out
+    assert f"_ids: {', '.join(ids)}\n" in ended.out
     ended = run("delete", "tickets", bad_file, "--per-minute", "2")
     assert (ended.code, ended.err) == (
         1,
@@ -71,8 +72,24 @@ def test_without_yes_nothing_is_deleted(desk: Desk) -> None:
     assert "│ seconds of waiting for the rate limit │ 60.0 │" in ended.out
     code, told = deleted(bad_file)
     assert (code, told["rows"], told["invalid"], told["repeated"], told["calls"]) == (1, 4, 1, 1, 3)
+    assert told["first_ids"] == ids
     assert [problem["row"] for problem in told["problems"]] == [4]
     assert len(desk.stored()) == 3
+
+
+def test_a_dry_run_is_what_happens_without_yes(desk: Desk) -> None:
+    """The two options contradict each other; of many `_id`s the first are shown."""
+    ids = stocked(desk, 7)
+    file = desk.file("k.txt", lines(*ids))
+    ended = run("delete", "tickets", file, "--dry-run")
+    assert (ended.code, ended.err) == (0, [HOW_TO.replace("--yes", "--yes instead of --dry-run")])
+    assert f"_ids: {', '.join(ids[:5])} and 2 more\n" in ended.out
+    assert run("delete", "tickets", file, "--dry-run", "--yes") == Ended(
+        2,
+        "",
+        ["planhat-async: --yes deletes and --dry-run only shows what would be deleted: leave one of them out"],
+    )
+    assert len(desk.stored()) == 7
 
 
 def test_every_row_has_one_outcome(desk: Desk) -> None:

@@ -76,6 +76,10 @@ def delete(
     ],
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Delete the records. Without it, nothing is sent.")] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Only show what would be deleted, which is the default without --yes."),
+    ] = False,
     journal: Annotated[
         Path | None,
         typer.Option(metavar="JOB.db", help="Record every call, so that the same command resumes the job."),
@@ -126,6 +130,8 @@ def delete(
     only.
     """
     with refusals():
+        if yes and dry_run:
+            raise ValueError("--yes deletes and --dry-run only shows what would be deleted: leave one of them out")
         repository = DELETED[model]
         refuse_urls(**{"--journal": journal, "--rejects": rejects})
         column = KeyColumn.parse(map_ or [])
@@ -141,7 +147,7 @@ def delete(
         if not yes:
             session = Session("none", base_url=base_url)  # sends nothing
             plan = run(plan_delete(repository(session), rows, journal=journal))
-            show_deletion_plan(plan, per_minute=per_minute, as_json=as_json, remarks=source.remarks)
+            show_deletion_plan(plan, per_minute=per_minute, as_json=as_json, is_dry_run=dry_run, remarks=source.remarks)
             sys.stdout.flush()
             raise typer.Exit(NOT_ALL_STORED if plan.invalid else 0)
         session = session_for(token_file, base_url, per_minute, shared, ca_file)
