@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import sys
 import time
 from contextlib import nullcontext
@@ -58,7 +59,7 @@ from planhat_async.jobs.journal_file import JournalError, files_of
 from planhat_async.jobs.nightly.state_owner import StateError
 from planhat_async.jobs.plan import plan_upsert
 from planhat_async.jobs.rejects import Rejects
-from planhat_async.jobs.source_error import SourceError
+from planhat_async.jobs.source_error import SourceError, UnknownColumnsError
 from planhat_async.jobs.upsert_job import JobCost, JobOptions, UpsertJob
 from planhat_async.repositories import UpsertOptions
 from planhat_async.session import Session
@@ -209,7 +210,11 @@ def upsert(
             sheet=sheet,
         )
         source.has_report = dry_run
-        source.check_beginning()
+        try:
+            source.check_beginning()
+        except UnknownColumnsError as error:
+            command = f"planhat-async mapping {model} {shlex.quote(source.location.name)} -o mapping.toml"
+            raise SourceError(f"{error}: propose a mapping file with {command}") from None
         options: UpsertOptions = {"chunk_size": chunk_size, "verify_by": verify_by or (), "verify_wait": verify_wait}
         if dry_run:
             session = Session("none", base_url=base_url)  # sends nothing
