@@ -308,7 +308,9 @@ def test_a_job_is_looked_into(desk: Desk) -> None:
     assert "│ deleted │    1 │ deleted" in status.out
     assert status.err[-1] == "the input was read to its end"
     assert problems.out.startswith("invalid\t2\t'oops' is not an _id")
-    message = "planhat-async: j.db is the journal of a deletion: see `planhat-async jobs status`"
+    message = (
+        "planhat-async: j.db is the journal of a deletion, and reports are of upserts: see `planhat-async jobs status`"
+    )
     assert report == Ended(2, "", [message])
 
 

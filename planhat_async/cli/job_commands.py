@@ -117,16 +117,16 @@ def forget(
 
 
 def report(
-    file: JournalFile,
+    file: Annotated[Path, typer.Argument(metavar="JOB.db", help="The journal, as given to --journal of upsert.")],
     other: Annotated[
-        Path | None, typer.Argument(metavar="LATER.db", help="The journal of a later job, to compare the two.")
+        Path | None, typer.Argument(metavar="LATER.db", help="The journal of a later upsert, to compare the two.")
     ] = None,
     *,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE.html", help="The file to write.")] = Path(
         "report.html"
     ),
 ) -> None:
-    """Write a page about a job, as one HTML file.
+    """Write a page about an upsert, as one HTML file.
 
     It shows the outcomes of all rows, the reasons for those that are not stored, and charts of rows, calls and answers
     over time. With a second journal, it shows what has changed. It is readable by its owner only.
@@ -146,5 +146,5 @@ def _upsert_in(file: Path) -> Journal:
     """The journal in a file, which must be that of an upsert."""
     journal = asyncio.run(Journal.load(file))
     if journal.job.get("work") == "delete":
-        raise JournalError(f"{file} is the journal of a deletion: see `planhat-async jobs status`")
+        raise JournalError(f"{file} is the journal of a deletion, and reports are of upserts: see `planhat-async jobs status`")
     return journal
