@@ -271,6 +271,8 @@ def test_an_interrupted_export_says_how_to_go_on(door: Answers) -> None:
         (["--all", "all", "-o", "x.jsonl"], "--all names the folder of the files: leave out --output"),
         ([], "name the model to export, or all of them with --all FOLDER"),
         (["tickets", "--json"], "--json needs --all: give that too"),
+        (["--all", "--format", "parquet"], "--all: --format is an option, not a folder: say --all FOLDER"),
+        (["--all", "-o", "x"], "--all: -o is an option, not a folder: say --all FOLDER"),
         (["--all", "file"], "--all file: it is not a folder"),
         (["--all", "no/folder"], "no/folder: there is no folder no"),
     ],

@@ -72,11 +72,25 @@ from planhat_async.session import Session
 _HOW_TO_RESUME = "the same command with --resume leaves complete files as they are, and goes on"
 
 
+def _folder(text: str) -> Path:
+    """The folder of `--all`; an option in its place was not meant as one."""
+    if text.startswith("-"):
+        raise typer.BadParameter(f"{text} is an option, not a folder: say --all FOLDER")
+    return Path(text)
+
+
 def export(
     model: ListedModel = None,
     *,
     all_: Annotated[
-        Path | None, typer.Option("--all", metavar="FOLDER", help="Export every model, each to a file in this folder.")
+        Path | None,
+        typer.Option(
+            "--all",
+            metavar="FOLDER",
+            parser=_folder,
+            is_eager=True,  # before MODEL, which would be what comes after an option in place of the folder
+            help="Export every model, each to a file in this folder.",
+        ),
     ] = None,
     output: Annotated[
         str | None,
@@ -137,7 +151,8 @@ def export(
     Nightly runs. With --since or --snapshot, each run exports what changed since the last one, to a file of a new name
     such as tasks-{date}.parquet. The state is replaced once the file is complete, so interrupted runs miss nothing.
 
-    With --all, the files are FOLDER/MODEL.jsonl. A model that the token may not read is skipped: the exit code is 1.
+    With --all, the files are FOLDER/MODEL.jsonl, or FOLDER/MODEL.csv and FOLDER/MODEL.parquet with --format. A model
+    that the token may not read is skipped: the exit code is 1.
     """
     with refusals():
         given = given_filters(filters, company_ids=company_ids, status=status, type_=type_, archived=archived)

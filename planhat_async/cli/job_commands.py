@@ -146,5 +146,7 @@ def _upsert_in(file: Path) -> Journal:
     """The journal in a file, which must be that of an upsert."""
     journal = asyncio.run(Journal.load(file))
     if journal.job.get("work") == "delete":
-        raise JournalError(f"{file} is the journal of a deletion, and reports are of upserts: see `planhat-async jobs status`")
+        raise JournalError(
+            f"{file} is the journal of a deletion, and reports are of upserts: see `planhat-async jobs status`"
+        )
     return journal
