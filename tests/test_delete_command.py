@@ -251,6 +251,18 @@ def test_a_folder_that_is_read_only_is_refused(desk: Desk, option: str, message:
     assert len(desk.stored()) == 1
 
 
+def test_a_deletion_that_is_done_says_so_when_it_is_run_again(desk: Desk) -> None:
+    """Its table is that of the earlier runs; a run that sends something does not say so."""
+    ids = stocked(desk, 2)
+    command = ("delete", "tickets", desk.file("k.txt", lines(*ids, ABSENT)), "--journal", "j.db", "--yes")
+    said = "nothing was left to do: the outcomes and the time are those of earlier runs"
+    assert said not in run(*command).err
+    again = run(*command)
+    assert (again.code, again.err) == (0, [said])
+    assert "│ deleted │    2 │" in again.out
+    assert run(*command, "--json").err == []
+
+
 def test_a_file_that_changes_is_refused(desk: Desk) -> None:
     """A journal belongs to one list of keys."""
     ids = stocked(desk)

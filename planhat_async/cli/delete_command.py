@@ -176,6 +176,8 @@ def _carry_out(
         print_deletion_json(job.result, cost, ended_by=ended_by, remarks=source.remarks)
     if log.shows_result(as_json=as_json):
         show_deletion(job.result, seconds=cost.seconds, ended_by=ended_by, remarks=source.remarks)
+        if job.was_done_before:
+            console.tell("nothing was left to do: the outcomes and the time are those of earlier runs")
     sys.stdout.flush()
     if rejects is not None and rejects.n_rows:
         copy_rejects(rejects, ended_by, is_input_unusable=isinstance(error, SourceError), has_journal=job.has_journal)

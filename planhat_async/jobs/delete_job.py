@@ -93,6 +93,8 @@ class DeleteJob:
         """The outcome of every row so far, in this run or an earlier one."""
         self.has_begun: bool = False
         """Whether the whole input was read, so that records are deleted."""
+        self.was_done_before: bool = False
+        """Whether earlier runs had left nothing to send, so that the result is theirs."""
         self._is_stopped = False
         self._sender: DeletionSender | None = None
         self._reading: asyncio.Future[tuple[int, str]] | None = None
@@ -153,6 +155,7 @@ class DeleteJob:
             if not await self._read_input(journal, table):
                 return
             self.result = await table.result()
+            self.was_done_before = bool(self._earlier_runs) and not self.result.to_send
             self.has_begun = True
             self._sender = DeletionSender(self._repository, table, self.result, self._run_now, self._concurrency)
             if not self._is_stopped:
