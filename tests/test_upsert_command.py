@@ -298,7 +298,7 @@ def test_rejects_of_a_rerun_that_ends_early_include_those_of_earlier_runs(
     async def doubt() -> None:
         async with await Journal.open("job.db") as journal:
             first = journal.entries[0]
-            await journal.save(evolve(first, state=ChunkState.UNKNOWN, pending=first.positions, counts={}))
+            await journal.save(evolve(first, state=ChunkState.SENDING, pending=first.positions, counts={}))
 
     asyncio.run(doubt())
     monkeypatch.setenv("PLANHAT_API_TOKEN", "wrong")
