@@ -20,7 +20,12 @@ case $code in
 0) exit 0 ;;
 1) subject="some tickets were not stored: correct $rejects and send it" ;;
 2) subject="the ticket file cannot be used" ;;
-3) subject="Planhat could not be used: the next run goes on" ;;
+3)
+    subject="Planhat could not be used: the next run goes on"
+    if grep -q "answered 401" "$folder/log.txt"; then
+        subject="Planhat refused the token: correct it, then the next run goes on"
+    fi
+    ;;
 130 | 137 | 143) subject="the run was interrupted: the next run goes on" ;;
 *) subject="the run failed with exit code $code" ;;
 esac

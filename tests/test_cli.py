@@ -218,6 +218,12 @@ REFUSED = [
     pytest.param(["t.csv", "--set", "time_spent=abc"], "--set: time_spent: 'abc' is not a number", id="value"),
     pytest.param(["t.csv", "--encoding", "klingon"], "unknown encoding 'klingon'", id="encoding"),
     pytest.param(["strange.csv"], "strange.csv: column 'Ticket ID': Ticket has no field 'Ticket ID'", id="unknown"),
+    pytest.param(
+        ["foreign.csv"],
+        "foreign.csv: column 'Ticket ID': Ticket has no field 'Ticket ID' (say --map FIELD='Ticket ID'), and 2 more "
+        "columns are not fields: propose a mapping file with planhat-async mapping tickets foreign.csv -o mapping.toml",
+        id="several unknown",
+    ),
     pytest.param(["latin.csv"], "latin.csv: line 1: the header is not utf-8: say --encoding", id="header encoding"),
     pytest.param(["wide.csv"], "wide.csv: line 1: the header is probably UTF-16: say --encoding ", id="UTF-16"),
     pytest.param(["gone.csv"], "gone.csv: No such file or directory", id="missing file"),
@@ -246,6 +252,7 @@ def test_unusable_input_is_refused_in_one_line_before_any_row_is_sent(
 ) -> None:
     """The line names the setting or the file; the exit code is that of wrong usage."""
     desk.file("t.csv", HEAD + GOOD)
+    desk.file("foreign.csv", "Ticket ID,email,Who,When\n")
     desk.file("strange.csv", "Ticket ID,email\n")
     desk.file("latin.csv", "Größe\n".encode("latin-1"))
     desk.file("wide.csv", "title\n".encode("utf-16-le"))

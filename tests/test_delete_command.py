@@ -30,7 +30,7 @@ from planhat_async.session import SessionStats
 
 ABSENT = "f" * 24
 HOW_TO = "nothing was deleted: run the same command with --yes to delete the records"
-NO_ID = 'is not an _id (24 hex digits): Tickets.delete() takes an _id, not extid("…") or srcid("…")'
+NO_ID = "is not an _id (24 hex digits): a deletion of tickets takes an _id, not extid-KEY or srcid-KEY"
 FINISHING = "finishing the calls in flight; interrupt again to stop at once\n"
 COUNTS = ["deleted", "missing", "rejected", "invalid", "unknown", "unsent"]
 
@@ -59,6 +59,7 @@ def test_without_yes_nothing_is_deleted(desk: Desk) -> None:
     ended = run("delete", "tickets", good_file)
     assert (ended.code, ended.err) == (0, [HOW_TO])
     assert "│ calls        │ 3 │" in ended.out
+    assert f"_ids: {', '.join(ids)}\n" in ended.out
     ended = run("delete", "tickets", bad_file, "--per-minute", "2")
     assert (ended.code, ended.err) == (
         1,
@@ -71,8 +72,24 @@ def test_without_yes_nothing_is_deleted(desk: Desk) -> None:
     assert "│ seconds of waiting for the rate limit │ 60.0 │" in ended.out
     code, told = deleted(bad_file)
     assert (code, told["rows"], told["invalid"], told["repeated"], told["calls"]) == (1, 4, 1, 1, 3)
+    assert told["first_ids"] == ids
     assert [problem["row"] for problem in told["problems"]] == [4]
     assert len(desk.stored()) == 3
+
+
+def test_a_dry_run_is_what_happens_without_yes(desk: Desk) -> None:
+    """The two options contradict each other; of many `_id`s the first are shown."""
+    ids = stocked(desk, 7)
+    file = desk.file("k.txt", lines(*ids))
+    ended = run("delete", "tickets", file, "--dry-run")
+    assert (ended.code, ended.err) == (0, [HOW_TO.replace("--yes", "--yes instead of --dry-run")])
+    assert f"_ids: {', '.join(ids[:5])} and 2 more\n" in ended.out
+    assert run("delete", "tickets", file, "--dry-run", "--yes") == Ended(
+        2,
+        "",
+        ["planhat-async: --yes deletes and --dry-run only shows what would be deleted: leave one of them out"],
+    )
+    assert len(desk.stored()) == 7
 
 
 def test_every_row_has_one_outcome(desk: Desk) -> None:
@@ -234,6 +251,18 @@ def test_a_folder_that_is_read_only_is_refused(desk: Desk, option: str, message:
     assert len(desk.stored()) == 1
 
 
+def test_a_deletion_that_is_done_says_so_when_it_is_run_again(desk: Desk) -> None:
+    """Its table is that of the earlier runs; a run that sends something does not say so."""
+    ids = stocked(desk, 2)
+    command = ("delete", "tickets", desk.file("k.txt", lines(*ids, ABSENT)), "--journal", "j.db", "--yes")
+    said = "nothing was left to do: the outcomes and the time are those of earlier runs"
+    assert said not in run(*command).err
+    again = run(*command)
+    assert (again.code, again.err) == (0, [said])
+    assert "│ deleted │    2 │" in again.out
+    assert run(*command, "--json").err == []
+
+
 def test_a_file_that_changes_is_refused(desk: Desk) -> None:
     """A journal belongs to one list of keys."""
     ids = stocked(desk)
@@ -258,7 +287,7 @@ def test_a_wrong_token_ends_a_deletion(desk: Desk, monkeypatch: pytest.MonkeyPat
     assert (code, told["unsent"], told["rows"], told["attempts"], told["ok"]) == (3, 3, 3, 1, False)
     assert "answered 401 (the token is wrong" in told["stopped_by"]
     ended = run("delete", "tickets", file, "--journal", "j.db", "--yes")
-    assert (ended.code, ended.err[-1]) == (3, "run the same command again to resume")
+    assert (ended.code, ended.err[-1]) == (3, "correct the token, then run the same command again to resume")
     monkeypatch.setenv("PLANHAT_API_TOKEN", TOKEN)
     assert deleted(file, "--journal", "j.db", "--yes")[1]["deleted"] == 3
 
@@ -291,7 +320,9 @@ def test_a_job_is_looked_into(desk: Desk) -> None:
     assert "│ deleted │    1 │ deleted" in status.out
     assert status.err[-1] == "the input was read to its end"
     assert problems.out.startswith("invalid\t2\t'oops' is not an _id")
-    message = "planhat-async: j.db is the journal of a deletion: see `planhat-async jobs status`"
+    message = (
+        "planhat-async: j.db is the journal of a deletion, and reports are of upserts: see `planhat-async jobs status`"
+    )
     assert report == Ended(2, "", [message])
 
 

@@ -111,6 +111,10 @@ def test_nightly_upsert(tmp_path: Path) -> None:
     (tmp_path / "other.csv").write_text(head + "night-2,ada@acme.example,acme.example,Hello\n")
     failed = program("bash", script, "other.csv", "nights", PLANHAT_API_TOKEN="wrong")
     assert failed.returncode == 3
+    assert failed.stderr.startswith("Planhat refused the token: correct it, then the next run goes on")
+    (tmp_path / "third.csv").write_text(head + "night-3,ada@acme.example,acme.example,Hello\n")
+    failed = program("bash", script, "third.csv", "nights", PLANHAT_BASE_URL="http://127.0.0.1:1")
+    assert failed.returncode == 3
     assert failed.stderr.startswith("Planhat could not be used: the next run goes on")
 
 

@@ -176,7 +176,8 @@ def test_any_other_error_ends_the_run(
     monkeypatch.setattr("random.random", lambda: 0.0)  # attempts are repeated without waiting
     door["/endusers"] = answer
     ended = run("export", "--all", "all")
-    assert (ended.code, ended.err[-1]) == (3, HOW_TO)
+    first = "once the token is correct, " if answer[0] == 401 else ""
+    assert (ended.code, ended.err[-1]) == (3, first + HOW_TO)
     assert ended.err[-2].startswith("planhat-async: GET ")
     n_before = NAMES.index("endusers")
     assert ended.out.count("all/") == n_before
@@ -270,6 +271,8 @@ def test_an_interrupted_export_says_how_to_go_on(door: Answers) -> None:
         (["--all", "all", "-o", "x.jsonl"], "--all names the folder of the files: leave out --output"),
         ([], "name the model to export, or all of them with --all FOLDER"),
         (["tickets", "--json"], "--json needs --all: give that too"),
+        (["--all", "--format", "parquet"], "--all: --format is an option, not a folder: say --all FOLDER"),
+        (["--all", "-o", "x"], "--all: -o is an option, not a folder: say --all FOLDER"),
         (["--all", "file"], "--all file: it is not a folder"),
         (["--all", "no/folder"], "no/folder: there is no folder no"),
     ],

@@ -10,6 +10,7 @@ import pytest
 from command_line import TOKEN, run
 
 from planhat_async import Session, Tasks
+from planhat_async.cli.changes_export import is_time
 from planhat_async.jobs.files.dated_name import dated_name
 
 COMPANY = "5f4e3d2c1b0a998877665544"
@@ -60,9 +61,32 @@ def test_the_option_that_a_message_names_is_the_commands_own(sandbox: str, tmp_p
         (("tasks", "--since", "a"), "--since needs a file or a URL: name it with --output"),
         (("--all", tmp_path, "--snapshot", "a"), "--snapshot exports one model: name it instead of --all"),
         (("tasks", "--resume", "--since", "a", "-o", "x.jsonl"), "leave out --resume"),
+        (("tasks", "--since", "2026-11-29", "-o", "x.jsonl"), "--since 2026-11-29: name a file, such as tasks.json"),
         (("tasks", "--same-tenant"), "--same-tenant needs --since or --snapshot"),
         (("tickets", "--since", tmp_path / "a", "-o", tmp_path / "x.jsonl"), "use export_snapshot (--snapshot)"),
         (("tasks", "--snapshot", "s3://x", "-o", "x.jsonl"), "--snapshot must be a local path, not a URL"),
     ]:
         ended = run("export", *arguments, "--base-url", sandbox)
         assert (ended.code, message in ended.err[0]) == (2, True), ended.err
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-11-29", True),
+        ("20261129", True),
+        ("29.11.2026", True),
+        ("11/29/2026", True),
+        ("2026-11", True),
+        ("02:00", True),
+        ("2026-11-29T02:00:00.5Z", True),
+        ("2026-11-29 02:00 +01:00", True),
+        ("2026-11-29.json", False),
+        ("tasks-2026-11-29", False),
+        ("state/2026", False),
+        ("2026", False),
+    ],
+)
+def test_a_time_is_not_the_name_of_a_state(text: str, expected: bool) -> None:
+    """A name that holds a time and more is one."""
+    assert is_time(text) == expected

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import socket
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 from command_line import (
     HEAD,
     Desk,
@@ -15,6 +18,8 @@ from command_line import (
     run,
     started,
 )
+
+from planhat_async.jobs.journal import Journal
 
 
 @pytest.fixture
@@ -42,6 +47,21 @@ def test_problems_are_listed_by_reason(journal: Path) -> None:
     assert (ended.code, ended.out, ended.err) == (0, "invalid\t2\tone of source_id or id is required\n", [])
 
 
+def test_a_run_without_an_end_is_running_or_was_killed(journal: Path) -> None:
+    """The lock says which; if it cannot be asked, neither is claimed."""
+
+    async def lose_end() -> None:
+        async with await Journal.open(journal) as opened:
+            await opened.save_run(evolve(opened.runs[0], ended=None))
+            status = await asyncio.to_thread(run, "jobs", "status", journal)
+            assert status.err[1].endswith(f"; is running in process {os.getpid()}")
+
+    asyncio.run(lose_end())
+    assert run("jobs", "status", journal).err[1].endswith("; was killed")
+    journal.with_name("job.db-lock").write_bytes(b"content" * 1000)
+    assert run("jobs", "status", journal).err[1].endswith("; is running, or was killed")
+
+
 @pytest.mark.slow
 def test_a_running_job_can_be_inspected(desk: Desk) -> None:
     """It cannot be forgotten, and it is not disturbed."""
@@ -59,8 +79,12 @@ def test_a_running_job_can_be_inspected(desk: Desk) -> None:
                 report = run("report", "job.db")
                 forget = run("jobs", "forget", "job.db", "--yes")
                 process.kill()
-    assert (status.code, status.err[1][-27:]) == (1, "; is running, or was killed")
-    assert status.err[-1] == "not at the input's end: unless it is running, run it again"
+                process.wait(20)
+                killed = run("jobs", "status", "job.db")
+    assert (status.code, status.err[1].split("; ")[1]) == (1, f"is running in process {process.pid}")
+    assert status.err[-1] == "not at the input's end: the job is running"
+    assert (killed.code, killed.err[1].split("; ")[1]) == (1, "was killed")
+    assert killed.err[-1] == "not at the input's end: run the job again"
     assert "invalid\t1\tone of source_id or id is required\n" in problems.out
     assert (problems.code, report.code) == (0, 0)
     assert (forget.code, forget.err) == (2, [f"planhat-async: job.db: process {process.pid} is using this journal"])

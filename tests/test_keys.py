@@ -91,7 +91,7 @@ def test_free_text_is_quoted_as_one_segment(key: str, segment: str) -> None:
 def test_a_key_without_prefix_must_be_an_id(key: str) -> None:
     """Other texts might lead to another path, and are probably ids of another system."""
     with pytest.raises(
-        ValueError, match=r"is not an _id \(24 hex digits\): a path takes an _id, extid\(\"…\"\) or srcid\(\"…\"\)$"
+        ValueError, match=r"is not an _id \(24 hex digits\): a path takes an _id, extid-KEY or srcid-KEY$"
     ):
         path_segment(key)
 
@@ -122,11 +122,11 @@ def test_a_segment_stays_one_segment(key: str) -> None:
 @pytest.mark.parametrize(
     ("prefixes", "key", "taken"),
     [
-        ((), "srcid-1", 'an _id, not extid("…") or srcid("…")'),
-        ((), "crm-1", 'an _id, not extid("…") or srcid("…")'),
-        ((SRCID,), "extid-1", 'an _id or srcid("…"), not extid("…")'),
-        ((EXTID,), "srcid-1", 'an _id or extid("…"), not srcid("…")'),
-        ((EXTID, SRCID), "crm-1", 'an _id, extid("…") or srcid("…")'),
+        ((), "srcid-1", "an _id, not extid-KEY or srcid-KEY"),
+        ((), "crm-1", "an _id, not extid-KEY or srcid-KEY"),
+        ((SRCID,), "extid-1", "an _id or srcid-KEY, not extid-KEY"),
+        ((EXTID,), "srcid-1", "an _id or extid-KEY, not srcid-KEY"),
+        ((EXTID, SRCID), "crm-1", "an _id, extid-KEY or srcid-KEY"),
     ],
 )
 def test_a_key_of_an_unsupported_kind_is_refused(prefixes: tuple[str, ...], key: str, taken: str) -> None:

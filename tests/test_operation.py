@@ -75,6 +75,44 @@ class TestLog:
         assert json.loads(ended.out)["created"] == 1
         assert events_of(ended)[-1]["exit_code"] == 0
 
+    @pytest.mark.parametrize(
+        "command",
+        [["upsert", "tickets", "t.csv"], ["delete", "tickets", "ids.txt", "--yes"], ["export", "--all", "all"]],
+    )
+    def test_a_wrong_token_is_an_event_with_its_status(
+        self, desk: Desk, command: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """With `--json` too, so that a script can tell it from a server that cannot be reached."""
+        desk.file("t.csv", HEAD + GOOD)
+        desk.file("ids.txt", "5fd76c4daf9f4601dd313b05\n")
+        monkeypatch.setenv("PLANHAT_API_TOKEN", "wrong-token")
+        for options in ([], ["--json"]):
+            ended = run(*command, *options, "--log-format", "json")
+            errors = [(one["error"], one["status"]) for one in events_of(ended) if one["event"] == "error"]
+            assert (ended.code, errors, bool(ended.out)) == (3, [("AuthenticationError", 401)], bool(options))
+
+    @pytest.mark.parametrize(
+        ("command", "events"),
+        [
+            (["upsert", "tickets", "t.csv"], {"result", "problem"}),
+            (["delete", "tickets", "ids.txt", "--yes"], {"result", "problem"}),
+            (["metrics", "m.csv"], {"result", "problem"}),
+            (["export", "--all", "all"], {"exported"}),
+        ],
+    )
+    def test_json_on_standard_output_leaves_out_no_event(
+        self, desk: Desk, command: list[str], events: set[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A log has the same events with `--json` and without it; a text says nothing beside `--json`."""
+        desk.file("t.csv", HEAD + BAD)
+        desk.file("ids.txt", "none\n")
+        desk.file("m.csv", "dimension_id,value,external_id\nactive,x,acme\n")
+        monkeypatch.setenv("PLANHAT_TENANT_UUID", "0b54aee7-1a2b-4c3d-9e8f-0123456789ab")
+        ended = run(*command, "--json", "--log-format", "json")
+        assert events <= {one["event"] for one in events_of(ended)}
+        if command[0] != "export":
+            assert run(*command, "--json").err == []
+
     def test_an_error_is_an_event(self, desk: Desk) -> None:
         """It has a name, and the message of the text."""
         ended = run("upsert", "tickets", desk.folder / "none.csv", "--log-format", "json")

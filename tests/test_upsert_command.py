@@ -209,7 +209,9 @@ def test_a_refused_job_shows_how_to_resume(desk: Desk, monkeypatch: pytest.Monke
     monkeypatch.setenv("PLANHAT_API_TOKEN", "wrong")
     plain, job = run("upsert", "tickets", file), run("upsert", "tickets", file, "--journal", "job.db")
     assert (plain.code, job.code) == (3, 3)
-    assert job.err == [*plain.err, "run the same command again to resume"]
+    assert job.err == [*plain.err, "correct the token, then run the same command again to resume"]
+    unreachable = run("upsert", "tickets", file, "--journal", "other.db", "--base-url", "http://127.0.0.1:1")
+    assert (unreachable.code, unreachable.err[-1]) == (3, "run the same command again to resume")
     monkeypatch.setenv("PLANHAT_API_TOKEN", TOKEN)
     assert run("upsert", "tickets", file, "--journal", "job.db").code == 0
     assert [*desk.stored()] == ["@1"]
@@ -304,7 +306,7 @@ def test_rejects_of_a_rerun_that_ends_early_include_those_of_earlier_runs(
     assert ended.code == 3
     assert ended.err[-2:] == [
         "2 rows to be corrected are in b.csv",
-        "rows that no run has reached are not in it: run the same command again",
+        "rows that no run has reached are not in it: correct the token, then run the same command again",
     ]
     assert Path("a.csv").read_text() == Path("b.csv").read_text()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,15 @@ from planhat_async.jobs.nightly.changed_export import (
 from planhat_async.repositories import Lists
 from planhat_async.session import Session
 
+_DATE = r"\d{8}|\d{4}-\d{2}|\d{1,4}(?P<between>[-./])\d{1,2}(?P=between)\d{1,4}"
+_HOUR = r"\d{1,2}:?\d{2}(:?\d{2})?(\.\d+)?"
+_TIME = re.compile(rf"({_DATE})([T ]{_HOUR})?(Z| ?[-+]\d{{2}}:?\d{{2}})?|\d{{1,2}}:\d{{2}}(:\d{{2}})?")
+
+
+def is_time(text: str) -> bool:
+    """Whether a text is a date, a time or both, and so hardly the name of a file."""
+    return _TIME.fullmatch(text) is not None
+
 
 def option_of_changes(
     since: Path | None, snapshot: Path | None, *, same_tenant: bool, all_: Path | None, resume: bool
@@ -32,6 +42,11 @@ def option_of_changes(
     """
     if since is not None and snapshot is not None:
         raise ValueError("--since and --snapshot are two ways of knowing what changed: leave one of them out")
+    if since is not None and is_time(str(since)):
+        raise ValueError(
+            f"--since {since}: name a file, such as tasks.json, that remembers the last export; to read from a "
+            "time on, use iter_updated_since() in Python"
+        )
     option = "--since" if since is not None else "--snapshot" if snapshot is not None else None
     if option is None:
         refuse_alone("--since or --snapshot", **{"--same-tenant": same_tenant})

@@ -15,7 +15,7 @@ import typer
 from planhat_async.cli import console
 from planhat_async.cli.deletion_display import print_deletion_json, show_deletion, show_deletion_plan
 from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
-from planhat_async.cli.interruptions import CUT_OFF, ENDED_EARLY, Interrupted, code_of, interruptible
+from planhat_async.cli.interruptions import CUT_OFF, ENDED_EARLY, Interrupted, code_of, how_to_resume, interruptible
 from planhat_async.cli.job_display import follow_deletion
 from planhat_async.cli.parameters import (
     DEFAULT_PER_MINUTE,
@@ -37,6 +37,7 @@ from planhat_async.cli.parameters import (
     session_for,
     source_of,
 )
+from planhat_async.cli.run_log import log
 from planhat_async.cli.signals import run
 from planhat_async.cli.upsert_command import copy_rejects
 from planhat_async.errors import PlanhatError
@@ -75,6 +76,10 @@ def delete(
     ],
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Delete the records. Without it, nothing is sent.")] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Only show what would be deleted, which is the default without --yes."),
+    ] = False,
     journal: Annotated[
         Path | None,
         typer.Option(metavar="JOB.db", help="Record every call, so that the same command resumes the job."),
@@ -125,6 +130,8 @@ def delete(
     only.
     """
     with refusals():
+        if yes and dry_run:
+            raise ValueError("--yes deletes and --dry-run only shows what would be deleted: leave one of them out")
         repository = DELETED[model]
         refuse_urls(**{"--journal": journal, "--rejects": rejects})
         column = KeyColumn.parse(map_ or [])
@@ -140,7 +147,7 @@ def delete(
         if not yes:
             session = Session("none", base_url=base_url)  # sends nothing
             plan = run(plan_delete(repository(session), rows, journal=journal))
-            show_deletion_plan(plan, per_minute=per_minute, as_json=as_json, remarks=source.remarks)
+            show_deletion_plan(plan, per_minute=per_minute, as_json=as_json, is_dry_run=dry_run, remarks=source.remarks)
             sys.stdout.flush()
             raise typer.Exit(NOT_ALL_STORED if plan.invalid else 0)
         session = session_for(token_file, base_url, per_minute, shared, ca_file)
@@ -167,13 +174,15 @@ def _carry_out(
     ended_by = job.result.stopped_by or error
     if as_json:
         print_deletion_json(job.result, cost, ended_by=ended_by, remarks=source.remarks)
-    else:
+    if log.shows_result(as_json=as_json):
         show_deletion(job.result, seconds=cost.seconds, ended_by=ended_by, remarks=source.remarks)
+        if job.was_done_before:
+            console.tell("nothing was left to do: the outcomes and the time are those of earlier runs")
     sys.stdout.flush()
     if rejects is not None and rejects.n_rows:
         copy_rejects(rejects, ended_by, is_input_unusable=isinstance(error, SourceError), has_journal=job.has_journal)
     elif job.has_journal and isinstance(ended_by, PlanhatError | Interrupted):
-        console.warn("run the same command again to resume")
+        console.warn(f"{how_to_resume(ended_by)} to resume")
     return code_of(ended_by, is_ok=job.result.ok)
 
 

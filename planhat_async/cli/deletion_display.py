@@ -24,7 +24,6 @@ _MEANING = {
     "unknown": "sent, but no answer came",
     "unsent": "not processed before the run ended",
 }
-_HOW_TO = "nothing was deleted: run the same command with --yes to delete the records"
 
 
 def show_deletion(
@@ -60,7 +59,9 @@ def print_deletion_json(
     sys.stdout.write(json.dumps(total) + "\n")
 
 
-def show_deletion_plan(plan: DeleteResult, *, per_minute: int, as_json: bool, remarks: Sequence[str] = ()) -> None:
+def show_deletion_plan(
+    plan: DeleteResult, *, per_minute: int, as_json: bool, is_dry_run: bool, remarks: Sequence[str] = ()
+) -> None:
     """Print what a deletion would send, and how to carry it out."""
     shown = {
         "rows": plan.rows,
@@ -77,13 +78,24 @@ def show_deletion_plan(plan: DeleteResult, *, per_minute: int, as_json: bool, re
         problems = [console.problem_as_json(group) for group in invalid]
         for problem in problems:
             del problem["outcome"]
-        sys.stdout.write(json.dumps(shown | {"problems": problems, "remarks": [*remarks]}) + "\n")
+        sys.stdout.write(
+            json.dumps(shown | {"first_ids": plan.first_ids, "problems": problems, "remarks": [*remarks]}) + "\n"
+        )
         return
     show_numbers("What would be deleted", shown)
+    if plan.to_send:
+        sys.stdout.write(f"_ids: {_first_ids(plan)}\n")
     _tell_repetitions(plan)
     console.list_problems(invalid, plan.invalid)
     console.tell_all(remarks)
-    console.warn(_HOW_TO)
+    instead = " instead of --dry-run" if is_dry_run else ""
+    console.warn(f"nothing was deleted: run the same command with --yes{instead} to delete the records")
+
+
+def _first_ids(plan: DeleteResult) -> str:
+    """The first `_id`s to be deleted, and the number of the others."""
+    n_others = plan.to_send - len(plan.first_ids)
+    return ", ".join(plan.first_ids) + (f" and {n_others:,} more" if n_others else "")
 
 
 def _tell_repetitions(result: DeleteResult) -> None:

@@ -49,7 +49,9 @@ from planhat_async.cli.parameters import (
     refuse_urls,
     session_for,
 )
+from planhat_async.cli.run_log import log
 from planhat_async.cli.signals import run
+from planhat_async.errors import AuthenticationError
 from planhat_async.jobs.export_checkpoint import ExportCheckpoint
 from planhat_async.jobs.export_selection import ExportSelection
 from planhat_async.jobs.exports import checkpoint_of, export_records, writer_class
@@ -70,11 +72,25 @@ from planhat_async.session import Session
 _HOW_TO_RESUME = "the same command with --resume leaves complete files as they are, and goes on"
 
 
+def _folder(text: str) -> Path:
+    """The folder of `--all`; an option in its place was not meant as one."""
+    if text.startswith("-"):
+        raise typer.BadParameter(f"{text} is an option, not a folder: say --all FOLDER")
+    return Path(text)
+
+
 def export(
     model: ListedModel = None,
     *,
     all_: Annotated[
-        Path | None, typer.Option("--all", metavar="FOLDER", help="Export every model, each to a file in this folder.")
+        Path | None,
+        typer.Option(
+            "--all",
+            metavar="FOLDER",
+            parser=_folder,
+            is_eager=True,  # before MODEL, which would be what comes after an option in place of the folder
+            help="Export every model, each to a file in this folder.",
+        ),
     ] = None,
     output: Annotated[
         str | None,
@@ -135,7 +151,8 @@ def export(
     Nightly runs. With --since or --snapshot, each run exports what changed since the last one, to a file of a new name
     such as tasks-{date}.parquet. The state is replaced once the file is complete, so interrupted runs miss nothing.
 
-    With --all, the files are FOLDER/MODEL.jsonl. A model that the token may not read is skipped: the exit code is 1.
+    With --all, the files are FOLDER/MODEL.jsonl, or FOLDER/MODEL.csv and FOLDER/MODEL.parquet with --format. A model
+    that the token may not read is skipped: the exit code is 1.
     """
     with refusals():
         given = given_filters(filters, company_ids=company_ids, status=status, type_=type_, archived=archived)
@@ -319,11 +336,12 @@ def _export_tenant(tenant: TenantExport, *, as_json: bool, is_warning: bool) -> 
     started = time.monotonic()
     stopped_by: BaseException | None = None
     try:
-        run(_export_all(tenant, ended, is_quiet=as_json))
+        run(_export_all(tenant, ended, is_quiet=not log.shows_result(as_json=as_json)))
     except BaseException as error:
         stopped_by = error
         if not isinstance(error, ValueError):
-            error.add_note(_HOW_TO_RESUME)
+            is_refused = isinstance(error, AuthenticationError)
+            error.add_note(f"{'once the token is correct, ' if is_refused else ''}{_HOW_TO_RESUME}")
         raise
     finally:
         stats, seconds = tenant.session.stats, time.monotonic() - started

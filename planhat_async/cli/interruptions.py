@@ -11,7 +11,7 @@ from typing import Protocol
 from planhat_async.cli import console
 from planhat_async.cli.exit_codes import INTERRUPTED, NOT_ALL_STORED, UNUSABLE, WRONG_USAGE
 from planhat_async.cli.signals import signals_handled
-from planhat_async.errors import PlanhatError
+from planhat_async.errors import AuthenticationError, PlanhatError
 
 
 class Interrupted(Exception):  # noqa: N818 - not an error
@@ -33,6 +33,12 @@ def code_of(ended_by: BaseException | None, *, is_ok: bool) -> int:
     if isinstance(ended_by, PlanhatError):
         return UNUSABLE
     return INTERRUPTED if isinstance(ended_by, Interrupted) else WRONG_USAGE
+
+
+def how_to_resume(ended_by: BaseException | None) -> str:
+    """What resumes a job with a journal: a refused token has to be corrected first."""
+    again = "run the same command again"
+    return f"correct the token, then {again}" if isinstance(ended_by, AuthenticationError) else again
 
 
 class Stoppable(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +24,7 @@ from planhat_async.jobs.files.whole_file import refuse_to_overwrite, whole_file
 from planhat_async.jobs.job_progress import in_words
 from planhat_async.jobs.job_summary import ended_by, problem_groups, total_of
 from planhat_async.jobs.journal import Journal
-from planhat_async.jobs.journal_file import JournalError, files_of
+from planhat_async.jobs.journal_file import JournalError, files_of, process_using
 from planhat_async.jobs.report import page, page_of_two
 
 jobs: typer.Typer = typer.Typer(
@@ -36,9 +37,11 @@ JournalFile = Annotated[Path, typer.Argument(metavar="JOB.db", help="The journal
 def status(file: JournalFile) -> None:
     """Show the progress of a job and the outcomes of its rows.
 
-    This works while the job runs. The exit code is 0 if all rows are stored, otherwise 1.
+    This works while the job runs. The exit code is 0 if the input was read to its end and all rows are stored (of a
+    deletion: all records are gone), 1 if not or not yet, and 2 if JOB.db is not a journal.
     """
     with refusals():
+        unended, go_on = _of_unended(file)
         journal = asyncio.run(Journal.load(file))
         is_deletion = journal.job.get("work") == "delete"
         total = asyncio.run(deletion_in(file)) if is_deletion else total_of(journal)
@@ -48,7 +51,9 @@ def status(file: JournalFile) -> None:
         for run in journal.runs:
             began = datetime.fromtimestamp(run.started, UTC).isoformat(" ", "seconds")
             calls = in_words(run.calls, "call")
-            console.tell(f"run {run.number}: {began}, {run.seconds:.1f} s, {calls}; {ended_by(run, journal)}")
+            console.tell(
+                f"run {run.number}: {began}, {run.seconds:.1f} s, {calls}; {ended_by(run, journal, if_unended=unended)}"
+            )
         seconds = sum(run.seconds for run in journal.runs)
         if isinstance(total, DeleteResult):
             show_deletion(total, seconds=seconds, ended_by=None)
@@ -56,9 +61,20 @@ def status(file: JournalFile) -> None:
             console.show_result(total, seconds=seconds, ended_by=None)
         is_done = bool({"n_chunks", "digest"} & journal.job.keys()) and not (is_deletion and total.unsent)
         may_run = bool(journal.runs) and journal.runs[-1].ended is None
-        go_on = "unless it is running, run it again" if may_run else "run the job again"
+        go_on = go_on if may_run else "run the job again"
         console.tell("the input was read to its end" if is_done else f"not at the input's end: {go_on}")
     raise typer.Exit(0 if total.ok and is_done else NOT_ALL_STORED)
+
+
+def _of_unended(file: Path) -> tuple[str, str]:
+    """What to say of a run whose end is not in the journal, and what to do: by who uses the journal at this instant."""
+    try:
+        process = process_using(file)
+    except sqlite3.Error:  # such as of a lock that this user cannot write to
+        return "is running, or was killed", "unless it is running, run it again"
+    if process is None:
+        return "was killed", "run the job again"
+    return f"is running in process {process}", "the job is running"
 
 
 def problems(file: JournalFile) -> None:
@@ -101,16 +117,16 @@ def forget(
 
 
 def report(
-    file: JournalFile,
+    file: Annotated[Path, typer.Argument(metavar="JOB.db", help="The journal, as given to --journal of upsert.")],
     other: Annotated[
-        Path | None, typer.Argument(metavar="LATER.db", help="The journal of a later job, to compare the two.")
+        Path | None, typer.Argument(metavar="LATER.db", help="The journal of a later upsert, to compare the two.")
     ] = None,
     *,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE.html", help="The file to write.")] = Path(
         "report.html"
     ),
 ) -> None:
-    """Write a page about a job, as one HTML file.
+    """Write a page about an upsert, as one HTML file.
 
     It shows the outcomes of all rows, the reasons for those that are not stored, and charts of rows, calls and answers
     over time. With a second journal, it shows what has changed. It is readable by its owner only.
@@ -130,5 +146,7 @@ def _upsert_in(file: Path) -> Journal:
     """The journal in a file, which must be that of an upsert."""
     journal = asyncio.run(Journal.load(file))
     if journal.job.get("work") == "delete":
-        raise JournalError(f"{file} is the journal of a deletion: see `planhat-async jobs status`")
+        raise JournalError(
+            f"{file} is the journal of a deletion, and reports are of upserts: see `planhat-async jobs status`"
+        )
     return journal

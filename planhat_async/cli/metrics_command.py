@@ -39,6 +39,7 @@ from planhat_async.cli.parameters import (
     secret_in,
     source_of,
 )
+from planhat_async.cli.run_log import log
 from planhat_async.cli.send_display import print_send_json, show_send_plan, show_send_result
 from planhat_async.cli.signals import run
 from planhat_async.jobs.files.file_source import FileSource
@@ -166,7 +167,7 @@ async def _send(
     ended_by, seconds = sending.result.stopped_by or error, time.monotonic() - started
     if as_json:
         print_send_json(sending.result, analytics.stats, seconds=seconds, ended_by=ended_by, remarks=source.remarks)
-    else:
+    if log.shows_result(as_json=as_json):
         show_send_result(sending.result, seconds=seconds, ended_by=ended_by, remarks=source.remarks)
     sys.stdout.flush()
     return code_of(ended_by, is_ok=sending.result.ok)

@@ -46,6 +46,10 @@ class RunLog:
         """Whether results are shown as tables on standard output."""
         return not (self.is_json or self.is_quiet)
 
+    def shows_result(self, *, as_json: bool) -> bool:
+        """Whether to say a result, and what ended the run, although `--json` may print it on standard output too."""
+        return self.is_json or not as_json
+
     def includes(self, level: int) -> bool:
         """Whether something of this level of `logging` is said."""
         return level >= (logging.WARNING if self.is_quiet else logging.DEBUG)

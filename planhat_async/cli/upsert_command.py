@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import sys
 import time
 from contextlib import nullcontext
@@ -13,7 +14,7 @@ import typer
 
 from planhat_async.cli import console
 from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
-from planhat_async.cli.interruptions import CUT_OFF, ENDED_EARLY, Interrupted, code_of, interruptible
+from planhat_async.cli.interruptions import CUT_OFF, ENDED_EARLY, Interrupted, code_of, how_to_resume, interruptible
 from planhat_async.cli.job_display import follow
 from planhat_async.cli.number_options import seconds_of, whole_number
 from planhat_async.cli.parameters import (
@@ -48,6 +49,7 @@ from planhat_async.cli.parameters import (
     source_of,
 )
 from planhat_async.cli.plan_display import show_plan
+from planhat_async.cli.run_log import log
 from planhat_async.cli.signals import run
 from planhat_async.errors import PlanhatError
 from planhat_async.jobs.files.file_source import FileSource
@@ -57,7 +59,7 @@ from planhat_async.jobs.journal_file import JournalError, files_of
 from planhat_async.jobs.nightly.state_owner import StateError
 from planhat_async.jobs.plan import plan_upsert
 from planhat_async.jobs.rejects import Rejects
-from planhat_async.jobs.source_error import SourceError
+from planhat_async.jobs.source_error import SourceError, UnknownColumnsError
 from planhat_async.jobs.upsert_job import JobCost, JobOptions, UpsertJob
 from planhat_async.repositories import UpsertOptions
 from planhat_async.session import Session
@@ -208,7 +210,11 @@ def upsert(
             sheet=sheet,
         )
         source.has_report = dry_run
-        source.check_beginning()
+        try:
+            source.check_beginning()
+        except UnknownColumnsError as error:
+            command = f"planhat-async mapping {model} {shlex.quote(source.location.name)} -o mapping.toml"
+            raise SourceError(f"{error}: propose a mapping file with {command}") from None
         options: UpsertOptions = {"chunk_size": chunk_size, "verify_by": verify_by or (), "verify_wait": verify_wait}
         if dry_run:
             session = Session("none", base_url=base_url)  # sends nothing
@@ -250,13 +256,13 @@ def _carry_out(
     ended_by = job.result.stopped_by or error
     if as_json:
         console.print_json(job.result, cost, seconds=cost.seconds, ended_by=ended_by, remarks=source.remarks)
-    else:
+    if log.shows_result(as_json=as_json):
         console.show_result(job.result, seconds=cost.seconds, ended_by=ended_by, remarks=source.remarks)
     sys.stdout.flush()
     if rejects is not None and rejects.n_rows:
         copy_rejects(rejects, ended_by, is_input_unusable=isinstance(error, SourceError), has_journal=job.has_journal)
     elif job.has_journal and isinstance(ended_by, PlanhatError | Interrupted):
-        console.warn("run the same command again to resume")
+        console.warn(f"{how_to_resume(ended_by)} to resume")
     return code_of(ended_by, is_ok=job.result.ok)
 
 
@@ -291,8 +297,8 @@ def copy_rejects(
     if isinstance(ended_by, JournalError) or is_input_unusable:
         console.warn("rows that this run did not reach are not in it")
     elif ended_by is not None and has_journal:
-        again = "run the same command again" if can_replace else "move it away, and run the same command again"
-        console.warn(f"rows that no run has reached are not in it: {again}")
+        move = "" if can_replace else "move it away, and "
+        console.warn(f"rows that no run has reached are not in it: {move}{how_to_resume(ended_by)}")
 
 
 def _noted(rejects: Rejects) -> bool:

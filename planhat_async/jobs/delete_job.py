@@ -93,6 +93,8 @@ class DeleteJob:
         """The outcome of every row so far, in this run or an earlier one."""
         self.has_begun: bool = False
         """Whether the whole input was read, so that records are deleted."""
+        self.was_done_before: bool = False
+        """Whether earlier runs had left nothing to send, so that the result is theirs."""
         self._is_stopped = False
         self._sender: DeletionSender | None = None
         self._reading: asyncio.Future[tuple[int, str]] | None = None
@@ -153,6 +155,7 @@ class DeleteJob:
             if not await self._read_input(journal, table):
                 return
             self.result = await table.result()
+            self.was_done_before = bool(self._earlier_runs) and not self.result.to_send
             self.has_begun = True
             self._sender = DeletionSender(self._repository, table, self.result, self._run_now, self._concurrency)
             if not self._is_stopped:
@@ -262,7 +265,7 @@ def refuse_changed_keys(journal: Journal, digest: str) -> None:
 async def read_keys(repository: Deletes[Any], keys: Source, table: DeletionTable | None) -> tuple[int, str]:
     """Read an input, and add its rows to a table; returns the number of its rows and a digest."""
     digest, n_rows = hashlib.sha256(), 0
-    by, prefixes = f"{type(repository).__name__}.delete()", repository.model.delete_keys
+    by, prefixes = f"a deletion of {repository.model.name}", repository.model.delete_keys
     async with aclosing(_batches(keys)) as batches:
         async for batch in batches:
             rows: list[tuple[int, str | None, str, str | None]] = []

@@ -32,6 +32,7 @@ WHERE position > ? AND outcome IN ('unsent', 'unknown', 'rejected') ORDER BY pos
 """
 _IN_FLIGHT = "in flight when the journal was last written; no answer is known"
 _NOT_REACHED = "not sent before the run ended"
+_N_FIRST_IDS = 5
 _PROBLEMS_AT_A_TIME = 1000
 
 
@@ -96,6 +97,7 @@ def result_in(file: sqlite3.Connection, on_problem: Callable[[Problem], object] 
         result.count(DeleteOutcome(outcome), n_rows)
     row = file.execute("SELECT value FROM job WHERE name = 'n_rows'").fetchone()
     result.repeated = max(0, int(row[0]) - result.rows) if row else 0
+    result.first_ids = tuple(key for _, key, *_ in file.execute(_PENDING, (-1, _N_FIRST_IDS)))
     rows = _problems(file)
     while problems := list(islice(rows, _PROBLEMS_AT_A_TIME)):
         result.add_problems(problems)

@@ -66,6 +66,8 @@ class DeleteResult:
     unsent: int = 0
     repeated: int = 0
     """Further rows, each with the key of an earlier one."""
+    first_ids: tuple[str, ...] = ()
+    """The first `_id`s that the next run sends, at most five."""
     stopped_by: PlanhatError | None = None
     """The error that ended the run early."""
     _listed: UpsertResult = attrs.field(factory=UpsertResult, init=False, repr=False)

@@ -44,8 +44,8 @@ def problem_groups(journal: Journal) -> Iterator[Group]:
         yield Group(outcome, printable(reason), positions, n_nameless, key and printable(key))
 
 
-def ended_by(run: Run, journal: Journal) -> str:
-    """How a run ended, in words."""
+def ended_by(run: Run, journal: Journal, *, if_unended: str = "is running, or was killed") -> str:
+    """How a run ended, in words; `if_unended` says what is known of the last one if its end is not in the journal."""
     if run.ended is None:
-        return "is running, or was killed" if run == journal.runs[-1] else "killed, or lost its journal"
+        return if_unended if run == journal.runs[-1] else "killed, or lost its journal"
     return f"ended early: {printable(run.ended_by)}" if run.ended_by else "ended well"

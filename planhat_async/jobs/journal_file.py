@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from planhat_async.jobs.entries import Entry, Run
 from planhat_async.jobs.files.private_files import make_private
-from planhat_async.jobs.process_lock import LockedError, ProcessLock
+from planhat_async.jobs.process_lock import LockedError, ProcessLock, holder_of
 from planhat_async.jobs.schema import APPLICATION_ID, SCHEMA_VERSION, create_tables, dicts, entry_of, is_empty
 
 T = TypeVar("T")
@@ -84,7 +84,7 @@ class JournalFile:
     def _open(self, *, must_exist: bool) -> None:
         _refuse_foreign_database(self.path, self.connection, must_exist=must_exist)
         try:
-            self._lock = ProcessLock(Path(f"{self.path}-lock"), like=self.path)
+            self._lock = ProcessLock(_lock_beside(self.path), like=self.path)
         except LockedError as error:
             raise JournalError(f"{self.path}: process {error.holder} is using this journal") from None
         if is_empty(self.connection):
@@ -224,6 +224,19 @@ def files_of(path: Path) -> tuple[Path, ...]:
     return tuple(
         Path(f"{link_target(path)}{ending}") for ending in ("", "-wal", "-shm", "-journal", "-lock", "-lock-journal")
     )
+
+
+def process_using(path: Path) -> int | None:
+    """The id of the process that has a journal open for writing; `None` if no process has.
+
+    Raises:
+        sqlite3.Error: That cannot be known.
+    """
+    return holder_of(_lock_beside(link_target(path)))
+
+
+def _lock_beside(path: Path) -> Path:
+    return Path(f"{path}-lock")
 
 
 def error_in_words(error: sqlite3.Error) -> str:

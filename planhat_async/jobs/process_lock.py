@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import attrs
@@ -62,9 +63,37 @@ class ProcessLock:
                 if self._holder() != os.getpid():  # another process has stored its id between the two
                     self._file.execute("ROLLBACK")
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+            if not _is_busy(error):
                 raise
             raise LockedError(self._holder()) from None
 
     def _holder(self) -> int:
-        return int(self._file.execute("PRAGMA user_version").fetchone()[0])
+        return _id_in(self._file)
+
+
+def holder_of(path: Path) -> int | None:
+    """The id of the process that holds the lock at `path`; `None` if no process does. The file is not changed.
+
+    Raises:
+        sqlite3.Error: That cannot be known, such as of a file that is read-only.
+    """
+    if not path.exists():
+        return None
+    uri = f"{path.absolute().as_uri()}?mode=rw"
+    with closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)) as file:
+        try:
+            file.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if not _is_busy(error):
+                raise
+            return _id_in(file)
+        file.execute("ROLLBACK")
+    return None
+
+
+def _is_busy(error: sqlite3.OperationalError) -> bool:
+    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+
+
+def _id_in(file: sqlite3.Connection) -> int:
+    return int(file.execute("PRAGMA user_version").fetchone()[0])

@@ -8,3 +8,7 @@ class SourceError(ValueError):
 
     Raised before anything is sent, unless the file changes or turns out to be damaged while it is read.
     """
+
+
+class UnknownColumnsError(SourceError):
+    """Several columns are not fields, and no mapping says what they are."""

@@ -11,7 +11,6 @@ SRCID = "srcid-"
 PREFIXES = (EXTID, SRCID)
 """The prefixes of keys made from ids of another system."""
 _RECORD_ID = re.compile(r"[0-9A-Fa-f]{24}")
-_CALLS = {EXTID: 'extid("…")', SRCID: 'srcid("…")'}
 
 
 def is_record_id(text: str) -> bool:
@@ -52,8 +51,8 @@ def checked_key(key: str, *, by: str, prefixes: Collection[str] = PREFIXES) -> s
             _not_blank(key.removeprefix(prefix))
             if prefix in prefixes:
                 return key
-    accepted = ["an _id", *(call for prefix, call in _CALLS.items() if prefix in prefixes)]
-    others = [call for prefix, call in _CALLS.items() if prefix not in prefixes]
+    accepted = ["an _id", *(f"{prefix}KEY" for prefix in PREFIXES if prefix in prefixes)]
+    others = [f"{prefix}KEY" for prefix in PREFIXES if prefix not in prefixes]
     kinds = " or ".join(filter(None, [", ".join(accepted[:-1]), accepted[-1]]))
     kinds += f", not {' or '.join(others)}" if others else ""
     raise ValueError(f"{key!r} is not an _id (24 hex digits): {by} takes {kinds}")

@@ -66,9 +66,9 @@ async def test_each_row_has_one_outcome(planhat: Sandbox, session: Session) -> N
     result = await run_delete(Tickets(session), rows)
     assert result.counts() == {"deleted": 3, "missing": 1, "rejected": 0, "invalid": 4, "unknown": 0, "unsent": 0}
     assert (result.rows, result.repeated, result.ok) == (8, 2, False)
-    kinds = "Tickets.delete() takes an _id"
+    kinds = "a deletion of tickets takes an _id"
     assert [(group.reason, group.positions) for group in result.problem_groups] == [
-        (f'\'extid-1\' is not an _id (24 hex digits): {kinds}, not extid("…") or srcid("…")', (range(6, 7),)),
+        (f"'extid-1' is not an _id (24 hex digits): {kinds}, not extid-KEY or srcid-KEY", (range(6, 7),)),
         ("id is missing", (range(7, 8),)),
         ("a key is a string, not int: 5", (range(8, 9),)),
         ("x", (range(9, 10),)),

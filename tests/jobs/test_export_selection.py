@@ -125,7 +125,7 @@ def test_a_filter_of_several_keys_may_be_given_several_times() -> None:
             "company_id",
             ["acme"],
             (
-                '\'acme\' is not an _id (24 hex digits): company_id takes an _id, extid("…") or srcid("…"); '
+                "'acme' is not an _id (24 hex digits): company_id takes an _id, extid-KEY or srcid-KEY; "
                 "a key of your own is written extid-KEY or srcid-KEY"
             ),
         ),
@@ -133,7 +133,7 @@ def test_a_filter_of_several_keys_may_be_given_several_times() -> None:
             EndUsers.model,
             "enduser_id",
             ["extid-7"],
-            '\'extid-7\' is not an _id (24 hex digits): enduser_id takes an _id, not extid("…") or srcid("…")',
+            "'extid-7' is not an _id (24 hex digits): enduser_id takes an _id, not extid-KEY or srcid-KEY",
         ),
     ],
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from planhat_async.jobs.process_lock import LockedError, ProcessLock
+from planhat_async.jobs.process_lock import LockedError, ProcessLock, holder_of
 
 HOLDER = """
 import sys
@@ -33,6 +33,17 @@ def test_a_lock_is_held_until_it_is_released(tmp_path: Path) -> None:
     lock.release()
     ProcessLock(tmp_path / "lock").release()
     assert [(one.name, one.stat().st_mode & 0o777) for one in tmp_path.iterdir()] == [("lock", 0o600)]
+
+
+def test_the_holder_is_known_without_acquiring_the_lock(tmp_path: Path) -> None:
+    """A lock that was never held has no file, and gets none."""
+    path = tmp_path / "lock"
+    assert (holder_of(path), path.exists()) == (None, False)
+    lock = ProcessLock(path)
+    assert holder_of(path) == os.getpid()
+    lock.release()
+    content = path.read_bytes()
+    assert (holder_of(path), path.read_bytes()) == (None, content)
 
 
 def test_the_file_of_a_lock_is_synced(tmp_path: Path) -> None:

@@ -260,7 +260,7 @@ class FileSource:
             yield
         except SourceError as error:
             name = self.location.name
-            raise error if name in str(error) else SourceError(f"{name}: {error}") from None
+            raise error if name in str(error) else type(error)(f"{name}: {error}") from None
 
     @contextmanager
     def _reader_opened(self) -> Iterator[FileReader]:

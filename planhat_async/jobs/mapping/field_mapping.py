@@ -27,7 +27,7 @@ from planhat_async.jobs.mapping.transforms import Transform
 from planhat_async.jobs.mapping.value_types import type_named
 from planhat_async.jobs.mapping.wrapped_rows import wrapped_rows
 from planhat_async.jobs.reason_column import REASON_COLUMN
-from planhat_async.jobs.source_error import SourceError
+from planhat_async.jobs.source_error import SourceError, UnknownColumnsError
 from planhat_async.models import Company, LeanCompany
 from planhat_async.records import Record
 
@@ -237,10 +237,26 @@ class FieldMapping:
             try:
                 name = own_name(self.record, field_spelling(self.record, column))
             except ValueError as error:
-                raise SourceError(f"column {column!r}: {error} (say --map FIELD={column!r})") from None
+                raise self._misfit(column, str(error), present) from None
             if name in names or is_among(name, self.constants):
                 raise SourceError(f"{name} is given twice: by the column {column!r}, and by another or --set")
             names.add(name)
+
+    def _misfit(self, column: str, reason: str, columns: Iterable[str]) -> SourceError:
+        """The error about the first column that is not a field; it counts the others."""
+        message = f"column {column!r}: {reason} (say --map FIELD={column!r})"
+        n_others = sum(not self._is_field(one) for one in columns if is_named(one)) - 1
+        if n_others < 1:
+            return SourceError(message)
+        others = "1 more column is not a field" if n_others == 1 else f"{n_others:,} more columns are not fields"
+        return UnknownColumnsError(f"{message}, and {others}")
+
+    def _is_field(self, column: str) -> bool:
+        try:
+            own_name(self.record, field_spelling(self.record, column))
+        except ValueError:
+            return False
+        return True
 
     def columns_to_read(self, columns: Iterable[str]) -> list[str]:
         """The columns of a file that the mapping uses."""

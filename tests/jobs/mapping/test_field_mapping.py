@@ -190,6 +190,9 @@ def test_a_constant_of_the_wrong_type_is_refused_before_any_row(constant: str, m
         (TITLE, ["Subject", "Notes", "Subject"], "the file has the column 'Subject' twice"),
         ({}, ["title", "Compny"],
          "column 'Compny': Ticket has no field 'Compny'; did you mean company_id? (say --map FIELD='Compny')"),
+        ({}, ["Compny", "title", "", "Who"],
+         ("column 'Compny': Ticket has no field 'Compny'; did you mean company_id? (say --map FIELD='Compny'), "
+          "and 1 more column is not a field")),
         ({}, ["sourceId", "timeBucket"], f"column 'timeBucket': {FILLED_IN} (say --map FIELD='timeBucket')"),
         ({}, ["sourceId", "source_id"], TWICE.format("source_id", "source_id")),
         ({}, ["title", "source_id", "source_id"], TWICE.format("source_id", "source_id")),
