@@ -159,7 +159,7 @@ class TestFilters:
         """Planhat would return an empty list; the message shows how to write an id of another system."""
         with pytest.raises(ValueError, match="is not an _id") as caught:
             params(TASKS, **{name: ["extid-1", bare]})
-        taken = 'an _id, extid("…") or srcid("…")'
+        taken = "an _id, extid-KEY or srcid-KEY"
         assert str(caught.value) == f"{bare!r} is not an _id (24 hex digits): {name} takes {taken}"
 
     @pytest.mark.parametrize("ids", [[7], [None], b"12", 5])
