@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
-import typing
+import sys
+import textwrap
 from collections.abc import Collection
 from typing import Any
 
@@ -86,14 +88,25 @@ def _options(repository: type[Repository[Any]]) -> list[str]:
 
 
 def _option_table(options: type) -> str:
-    """The options that a class adds to those of its bases, which have sections of their own."""
-    rows = [(code(name), meaning) for name, meaning in documentation_of(options).items()]
-    own = f"\n\n{table(('option', 'meaning'), rows)}" if rows else ""
-    bases = codes(
-        [base.__name__ for base in getattr(options, "__orig_bases__", ()) if base is not typing.TypedDict], " and "
-    )
-    also = f" Has those of {bases} too." if bases else ""
-    return f"### {options.__name__}\n\n{_markdown(options.__doc__)}{also}{own}"
+    """All options of a class, with those of its bases."""
+    rows = [(code(name), _first_paragraph(meaning)) for name, meaning in _all_options(options).items()]
+    return f"### {options.__name__}\n\n{_markdown(options.__doc__)}\n\n{table(('option', 'meaning'), rows)}"
+
+
+def _all_options(options: type) -> dict[str, str]:
+    """The meanings of options by name; a TypedDict forgets its bases, so they are read from its source."""
+    (defined,) = ast.parse(textwrap.dedent(inspect.getsource(options))).body
+    names = [ast.unparse(base) for base in defined.bases] if isinstance(defined, ast.ClassDef) else []
+    namespace = vars(sys.modules[options.__module__])
+    found: dict[str, str] = {}
+    for name in names:
+        if name != "TypedDict":
+            found |= _all_options(namespace[name])
+    return documentation_of(options) | found
+
+
+def _first_paragraph(text: str) -> str:
+    return " ".join(text.partition("\n\n")[0].split())
 
 
 def _fields(record: type) -> str:
